@@ -1,0 +1,69 @@
+# Roomcast's commands: `make` lists them.
+#
+# Each begins with tools/setup.sh, which brings the machine to where it has to
+# be and is silent where it is there already. What is up to date isn't rebuilt.
+
+PORT ?= 8787
+
+# The tools of this repository, its Node first of all: wrangler and the tests
+# need a newer one than the machine may have.
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export WRANGLER_SEND_METRICS := false
+
+# worker-build would download these three from code hosts. Package registries
+# have them too, are reachable from more places, and pin their versions.
+export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
+export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
+export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
+
+# Make 3.81, which macOS has, looks up commands in its own PATH unless it has
+# to hand them to a shell that isn't its default.
+SHELL := bash
+
+within := node tools/within.ts
+
+.PHONY: help dev test check token feed size build setup rust edge client
+.NOTPARALLEL:
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' Makefile
+
+dev: build ## Serve on http://localhost:8787, rebuilding on change (PORT=8788 for another port)
+	@node tools/dev.ts $(PORT)
+
+test: check rust build edge client size ## Run every check and test, the quickest first
+
+check: setup ## Check formatting, lints and types
+	cargo fmt --check
+	prettier --check .
+	tsc
+	$(if $(wildcard client/tsconfig.json),tsc --project client)
+	$(within) 900 cargo clippy --locked --all-targets -- --deny warnings
+	$(within) 900 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
+
+token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h'
+	@node tools/token.ts $(ARGS)
+
+feed: setup ## Publish a real week of earthquakes into quakes:week of `make dev` (ARGS='--batch 100')
+	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
+
+size: build ## Print the size of what `wrangler deploy` uploads
+	@$(within) 120 node tools/size.ts
+
+build: build/index.js ## Build the worker into build/
+
+build/index.js: $(shell find src -type f) Cargo.toml Cargo.lock | setup
+	worker-build --release
+	@touch $@
+
+setup:
+	@tools/setup.sh
+
+rust: setup
+	$(within) 900 cargo test --locked
+
+edge: build
+	$(within) 900 node --test 'tests/edge/*.test.ts'
+
+client: setup
+	$(within) 300 npm test --workspace client --if-present

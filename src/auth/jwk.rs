@@ -1,0 +1,111 @@
+//! One JSON Web Key (RFC 7517) to a key that can verify.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::json::{self, present};
+use super::keys::Kid;
+use super::signature::{Algorithm, Key, base64url};
+
+/// Why a key of a set can't be used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    NoKid,
+    /// Another key before it in the set has its `kid`.
+    SameKid,
+    /// `use` or `key_ops` keep it from verifying signatures.
+    Purpose,
+    /// A `kty`, `crv` or `alg` that is not one of ours, or not together.
+    Kind,
+    RsaSize,
+    ShortSecret,
+    /// A member is missing, there twice, or of the wrong form.
+    Malformed,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NoKid => "it needs a `kid` of 1 to 256 characters, without control characters",
+            Self::SameKid => "an earlier key of the set has its `kid`",
+            Self::Purpose => "its `use` or `key_ops` say that it is not for verifying",
+            Self::Kind => {
+                "it is not one of RSA for RS256, EC on P-256 for ES256, OKP on Ed25519 for EdDSA, \
+                 oct for HS256"
+            }
+            Self::RsaSize => "its RSA modulus must have 2,048 to 4,096 bits",
+            Self::ShortSecret => "its secret must have at least 32 bytes",
+            Self::Malformed => "a member of it is missing, there twice, or of the wrong form",
+        })
+    }
+}
+
+/// The members that say what a key is. A private key's own are not read.
+#[derive(Deserialize)]
+struct Jwk {
+    #[serde(default, deserialize_with = "present")]
+    kid: Option<String>,
+    kty: String,
+    #[serde(default, deserialize_with = "present")]
+    alg: Option<String>,
+    #[serde(default, deserialize_with = "present", rename = "use")]
+    usage: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    key_ops: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    crv: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    x: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    y: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    n: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    e: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    k: Option<String>,
+}
+
+/// Reads one member of a set's `keys`.
+pub fn read(json: &str) -> Result<(Kid, Key), Unusable> {
+    let jwk: Jwk = json::object(json.as_bytes()).ok_or(Unusable::Malformed)?;
+    let kid = jwk.kid.as_deref().and_then(Kid::parse).ok_or(Unusable::NoKid)?;
+    if !jwk.may_verify() {
+        return Err(Unusable::Purpose);
+    }
+    Ok((kid, jwk.key()?))
+}
+
+impl Jwk {
+    fn may_verify(&self) -> bool {
+        self.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
+    }
+
+    fn key(&self) -> Result<Key, Unusable> {
+        let algorithm = self.algorithm().ok_or(Unusable::Kind)?;
+        match algorithm {
+            Algorithm::Hs256 => Key::hs256(&bytes(&self.k)?),
+            Algorithm::Rs256 => Key::rs256(&bytes(&self.n)?, &bytes(&self.e)?),
+            Algorithm::Es256 => Key::es256(&bytes(&self.x)?, &bytes(&self.y)?),
+            Algorithm::EdDsa => Key::ed_dsa(&bytes(&self.x)?),
+        }
+    }
+
+    /// The kind of a key decides; its `alg`, if there is one, must agree.
+    fn algorithm(&self) -> Option<Algorithm> {
+        let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("oct", None) => Algorithm::Hs256,
+            ("RSA", None) => Algorithm::Rs256,
+            ("EC", Some("P-256")) => Algorithm::Es256,
+            ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
+            _ => return None,
+        };
+        self.alg.as_deref().is_none_or(|alg| alg == algorithm.as_str()).then_some(algorithm)
+    }
+}
+
+fn bytes(member: &Option<String>) -> Result<Vec<u8>, Unusable> {
+    member.as_deref().and_then(base64url).ok_or(Unusable::Malformed)
+}

@@ -1,0 +1,45 @@
+//! From a token to what it allows (docs/protocol.md, section 4).
+//!
+//! Owns: where a request carries its token, the keys that may sign one, what a
+//! token must say, and which rights it gives in a room. Refuses to know: the
+//! clock (`now` comes in), the network (who fetches `JWKS_URL` asks
+//! [`Refetch`] first), HTTP, and what a right lets anyone do.
+//!
+//! A token's way through here:
+//!
+//! 1. [`place`]: a request shows a token in one of several places; the first
+//!    that is present counts.
+//! 2. [`verify`] refuses it unread if it is too long, then reads its header,
+//!    and lets **the header's `kid` pick a key and the key say the algorithm**;
+//!    nothing else that a header says is listened to.
+//! 3. `signature`: the key verifies the bytes as they were sent. Only then are
+//!    the claims read at all.
+//! 4. [`Claims`]: who, until when, and [`Claims::grant`] for each room.
+//!
+//! The JOSE shell is our own, in a few small functions: the rules above are
+//! stricter than a general library's, and `exp` may be as far as 2^53 seconds,
+//! which date libraries can't count. The cryptography is not: RustCrypto's
+//! `hmac`, `p256` and `rsa`, and `ed25519-compact`.
+
+mod claims;
+mod error;
+mod grant;
+mod json;
+mod jwk;
+mod keys;
+mod origins;
+pub mod place;
+mod refetch;
+mod rooms;
+mod signature;
+mod token;
+
+pub use claims::{Claims, Policy};
+pub use error::TokenError;
+pub use grant::{Grant, Right};
+pub use jwk::Unusable;
+pub use keys::{KeyError, Keys, Kid, PassedOver};
+pub use origins::Origins;
+pub use refetch::Refetch;
+pub use signature::Algorithm;
+pub use token::verify;

@@ -1,0 +1,61 @@
+//! Where a request carries its token.
+//!
+//! Four places, and the first that is present counts, even if what it holds is
+//! no token: a bad token never falls back to another. The fifth, a first frame,
+//! is not a request's; it is what is left for a WebSocket that shows none.
+
+use super::origins::Origins;
+
+/// What a request shows of itself. Headers are the values as they came, where
+/// several of a name are one, joined by commas (`Headers.get` of the platform).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown<'a> {
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// `Sec-WebSocket-Protocol`.
+    pub subprotocols: Option<&'a str>,
+    /// The query's first `token`, percent-decoded, as the edge has read the
+    /// rest of the query too.
+    pub query_token: Option<&'a str>,
+    /// `Cookie`.
+    pub cookie: Option<&'a str>,
+    /// `Origin`.
+    pub origin: Option<&'a str>,
+}
+
+/// The token of a request, unverified; `None` if no place has one.
+pub fn find<'a>(shown: &Shown<'a>, origins: &Origins) -> Option<&'a str> {
+    shown
+        .authorization
+        .and_then(bearer)
+        .or_else(|| shown.subprotocols.and_then(subprotocol))
+        .or(shown.query_token)
+        .or_else(|| {
+            // Without an Origin there is nobody to trust by name.
+            shown.origin.filter(|origin| origins.list(origin)).and(shown.cookie).and_then(cookie)
+        })
+}
+
+/// The credentials of the scheme `Bearer`, in any case (RFC 9110, 11.1).
+/// Another scheme counts as absent: it is for somebody before us.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The subprotocol `bearer.<jwt>`: browsers can set no header on a WebSocket,
+/// but they can offer subprotocols, which stay out of URLs and logs.
+fn subprotocol(offered: &str) -> Option<&str> {
+    offered.split(',').find_map(|name| name.trim().strip_prefix("bearer."))
+}
+
+/// The cookie `roomcast_token` (RFC 6265, 4.2.1), the first of that name; a
+/// value may be in quotes.
+fn cookie(cookies: &str) -> Option<&str> {
+    let value = cookies
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == "roomcast_token").then_some(value))?;
+    let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    Some(unquoted.unwrap_or(value))
+}

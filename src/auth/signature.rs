@@ -1,0 +1,185 @@
+//! The four algorithms: a key, and whether it signed some bytes.
+//!
+//! Only public keys, and only verifying, but for HMAC, where the two are one.
+//! This is the one place that names the crates that do it.
+
+use std::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use hmac::{Hmac, Mac};
+use p256::ecdsa::signature::Verifier;
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use sha2::{Digest, Sha256};
+
+use super::jwk::Unusable;
+
+/// A signature algorithm, by its name in RFC 7518 and RFC 8037.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    Hs256,
+    Rs256,
+    Es256,
+    EdDsa,
+}
+
+impl Algorithm {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
+/// A key that can verify. What it is decides the algorithm: there is no way to
+/// ask a key for another one's.
+pub enum Key {
+    /// Already keyed; a clone of it hashes one message.
+    Hs256(Hmac<Sha256>),
+    Rs256(RsaPublicKey),
+    Es256(p256::ecdsa::VerifyingKey),
+    EdDsa(ed25519_compact::PublicKey),
+}
+
+impl Key {
+    /// RFC 7518, 3.2: a key of the size of the hash, or larger, is a must.
+    pub const SECRET_BYTES_MIN: usize = 32;
+    /// RFC 7518, 3.3 for the least; the most is what `rsa` takes.
+    pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=RsaPublicKey::MAX_SIZE;
+
+    pub fn hs256(secret: &[u8]) -> Result<Self, Unusable> {
+        if secret.len() < Self::SECRET_BYTES_MIN {
+            return Err(Unusable::ShortSecret);
+        }
+        Hmac::new_from_slice(secret).map(Self::Hs256).map_err(|_| Unusable::Malformed)
+    }
+
+    /// From the modulus and the public exponent, both big-endian.
+    pub fn rs256(n: &[u8], e: &[u8]) -> Result<Self, Unusable> {
+        let n = BigUint::from_bytes_be(n);
+        if !Self::RSA_BITS.contains(&n.bits()) {
+            return Err(Unusable::RsaSize);
+        }
+        RsaPublicKey::new(n, BigUint::from_bytes_be(e))
+            .map(Self::Rs256)
+            .map_err(|_| Unusable::Malformed)
+    }
+
+    /// From the coordinates of a point, refused if it is not on the curve.
+    pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, Unusable> {
+        const COORDINATE_BYTES: usize = 32;
+        const UNCOMPRESSED: &[u8] = &[4];
+        if x.len() != COORDINATE_BYTES || y.len() != COORDINATE_BYTES {
+            return Err(Unusable::Malformed);
+        }
+        p256::ecdsa::VerifyingKey::from_sec1_bytes(&[UNCOMPRESSED, x, y].concat())
+            .map(Self::Es256)
+            .map_err(|_| Unusable::Malformed)
+    }
+
+    /// From a compressed point, refused if its order is small: such a key
+    /// takes one signature for many messages.
+    pub fn ed_dsa(x: &[u8]) -> Result<Self, Unusable> {
+        let key = ed25519_compact::PublicKey::from_slice(x).map_err(|_| Unusable::Malformed)?;
+        key.validate().map_err(|_| Unusable::Malformed)?;
+        Ok(Self::EdDsa(key))
+    }
+
+    pub const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Hs256(_) => Algorithm::Hs256,
+            Self::Rs256(_) => Algorithm::Rs256,
+            Self::Es256(_) => Algorithm::Es256,
+            Self::EdDsa(_) => Algorithm::EdDsa,
+        }
+    }
+
+    /// Whether this key made this signature of this message. An HMAC is
+    /// compared in constant time; the others have no secret to leak.
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Hs256(key) => key.clone().chain_update(message).verify_slice(signature).is_ok(),
+            Self::Rs256(key) => {
+                let scheme = Pkcs1v15Sign::new::<Sha256>();
+                key.verify(scheme, &Sha256::digest(message), signature).is_ok()
+            }
+            Self::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            Self::EdDsa(key) => ed25519_compact::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+        }
+    }
+}
+
+/// Says what it is, never what is in it.
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.algorithm().as_str())
+    }
+}
+
+/// The bytes of a base64url text (RFC 7515, section 2): no padding, no spaces,
+/// and no bits left over, so that there is one way to write each.
+pub fn base64url(text: &str) -> Option<Vec<u8>> {
+    Base64UrlUnpadded::decode_vec(text).ok()
+}
+
+/// The examples that the standards print, as they print them.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7515, appendix A: the payload of A.1 to A.3.
+    const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+
+    /// The key made this signature, and no other nor of anything else.
+    fn signed(key: Key, header: &str, payload: &str, signature: &str) {
+        let message = format!("{header}.{payload}");
+        let mut signature = base64url(signature).unwrap();
+        assert!(key.verifies(message.as_bytes(), &signature));
+        assert!(!key.verifies(payload.as_bytes(), &signature));
+        *signature.last_mut().unwrap() ^= 1;
+        assert!(!key.verifies(message.as_bytes(), &signature));
+    }
+
+    #[test]
+    fn rfc_7515_a_1_hs256() {
+        let secret = base64url(
+            "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+        );
+        let key = Key::hs256(&secret.unwrap()).unwrap();
+        let signature = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        signed(key, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9", JOE, signature);
+    }
+
+    #[test]
+    fn rfc_7515_a_2_rs256() {
+        let [p, q] = [
+            "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5PJdTJNPY8cQn7ouZ2KKDcmnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc",
+            "uQPEfgmVtjL0Uyyx88GZFF1fOunH3-7cepKmtH4pxhtCoHqpWmT8YAmZxaewHgHAjLYsp1ZSe7zFYHj7C6ul7TjeLQeZD_YwD66t62wDmpe_HlB-TnBA-njbglfIsRLtXlnDzQkv5dTltRJ11BKBBypeeF6689rjcJIDEz9RWdc",
+        ]
+        .map(|prime| BigUint::from_bytes_be(&base64url(prime).unwrap()));
+        let key = Key::rs256(&(p * q).to_bytes_be(), &[1, 0, 1]).unwrap();
+        let signature = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+        signed(key, "eyJhbGciOiJSUzI1NiJ9", JOE, signature);
+    }
+
+    #[test]
+    fn rfc_7515_a_3_es256() {
+        let x = base64url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU").unwrap();
+        let y = base64url("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0").unwrap();
+        let key = Key::es256(&x, &y).unwrap();
+        let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        signed(key, "eyJhbGciOiJFUzI1NiJ9", JOE, signature);
+    }
+
+    #[test]
+    fn rfc_8037_a_4_ed_dsa() {
+        let x = base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        let key = Key::ed_dsa(&x).unwrap();
+        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        signed(key, "eyJhbGciOiJFZERTQSJ9", "RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc", signature);
+    }
+}

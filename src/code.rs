@@ -1,0 +1,130 @@
+//! Every way to be refused: what it is called on the wire, its HTTP status
+//! and its WebSocket close code (docs/protocol.md, section 9).
+
+/// A code of the contract. The cause behind it goes to the log; this goes to
+/// the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    BadRequest,
+    Unauthorized,
+    TokenExpired,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    PositionLost,
+    TooLarge,
+    RateLimited,
+    Silent,
+    Kicked,
+    Erased,
+    RoomFull,
+    Internal,
+    Restarting,
+}
+
+impl Code {
+    pub const ALL: [Self; 15] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::TokenExpired,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::PositionLost,
+        Self::TooLarge,
+        Self::RateLimited,
+        Self::Silent,
+        Self::Kicked,
+        Self::Erased,
+        Self::RoomFull,
+        Self::Internal,
+        Self::Restarting,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::TokenExpired => "token_expired",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::PositionLost => "position_lost",
+            Self::TooLarge => "too_large",
+            Self::RateLimited => "rate_limited",
+            Self::Silent => "silent",
+            Self::Kicked => "kicked",
+            Self::Erased => "erased",
+            Self::RoomFull => "room_full",
+            Self::Internal => "internal",
+            Self::Restarting => "restarting",
+        }
+    }
+
+    /// The status of an HTTP answer that says this; `None` where it is only
+    /// ever said by closing a socket.
+    pub const fn http_status(self) -> Option<u16> {
+        match self {
+            Self::BadRequest => Some(400),
+            Self::Unauthorized | Self::TokenExpired => Some(401),
+            Self::Forbidden => Some(403),
+            Self::NotFound => Some(404),
+            Self::MethodNotAllowed => Some(405),
+            Self::PositionLost => Some(410),
+            Self::TooLarge => Some(413),
+            Self::RateLimited => Some(429),
+            Self::RoomFull => Some(503),
+            Self::Internal => Some(500),
+            Self::Silent | Self::Kicked | Self::Erased | Self::Restarting => None,
+        }
+    }
+
+    /// The code of the Close frame that says this; `None` where the socket
+    /// stays open (`rate_limited`) or hears it as a frame (`gap`).
+    pub const fn close_code(self) -> Option<u16> {
+        match self {
+            Self::BadRequest => Some(4400),
+            Self::Unauthorized | Self::TokenExpired => Some(4001),
+            Self::Forbidden => Some(4003),
+            Self::NotFound => Some(4404),
+            Self::MethodNotAllowed => Some(4405),
+            Self::TooLarge => Some(1009),
+            Self::Silent => Some(4408),
+            Self::Kicked => Some(4010),
+            Self::Erased => Some(4011),
+            Self::RoomFull => Some(1013),
+            Self::Internal => Some(1011),
+            Self::Restarting => Some(1012),
+            Self::PositionLost | Self::RateLimited => None,
+        }
+    }
+}
+
+/// A refusal: its code, and a sentence that says what was wrong and what
+/// would be right. The sentence never carries a token, a secret or another
+/// room's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: Code,
+    pub message: String,
+    /// For `rate_limited`: after how long a retry would be taken.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after_ms: None }
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest, message)
+    }
+
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(Code::TooLarge, message)
+    }
+
+    pub fn rate_limited(message: impl Into<String>, retry_after_ms: u64) -> Self {
+        Self { retry_after_ms: Some(retry_after_ms), ..Self::new(Code::RateLimited, message) }
+    }
+}

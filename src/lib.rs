@@ -1,0 +1,17 @@
+//! Roomcast.
+
+pub mod auth;
+pub mod code;
+pub mod limits;
+pub mod log;
+pub mod protocol;
+pub mod rate;
+pub mod room;
+pub mod route;
+pub mod session;
+pub mod settings;
+pub mod store;
+pub mod time;
+
+#[cfg(target_arch = "wasm32")]
+mod edge;

@@ -1,0 +1,57 @@
+//! Every limit, in one place (docs/protocol.md, section 8; a test holds the
+//! two to each other). Lengths are in characters (Unicode code points) unless
+//! the name says bytes; times are in milliseconds.
+
+pub const ROOM_NAME: usize = 164;
+pub const NAME: usize = 128;
+pub const KEY: usize = 256;
+pub const ID: usize = 128;
+pub const REF: usize = 128;
+pub const USER: usize = 128;
+
+/// An event's `data`, as it was written.
+pub const DATA_BYTES: usize = 256 * KIB;
+/// A frame to the room, or an HTTP body.
+pub const BODY_BYTES: usize = MIB;
+pub const EVENTS_IN_A_PUBLISH: usize = 1_000;
+pub const ROOMS_IN_A_PUBLISH: usize = 40;
+/// A token is refused unread beyond this.
+pub const TOKEN_BYTES: usize = 8 * KIB;
+
+/// Events in one frame have at most this together (one larger event, alone).
+pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
+/// A page ends early rather than pass this.
+pub const PAGE_BYTES: usize = MIB;
+pub const PAGE_EVENTS: u64 = 1_000;
+pub const PAGE_EVENTS_DEFAULT: u64 = 100;
+
+/// Sockets of a room whose first frame has yet to bring a token.
+pub const PENDING_SOCKETS: usize = 100;
+/// How long such a socket has for it.
+pub const FIRST_FRAME_MS: u64 = 10_000;
+/// How long after `exp`, and before `nbf`, a token is still taken.
+pub const LEEWAY_MS: u64 = 30_000;
+/// How often a client should ping.
+pub const PING_MS: u64 = 25_000;
+/// Refused frames in a row that close a socket.
+pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
+
+/// What may wait behind an `auth` frame for its verdict.
+pub const HELD_FRAMES: usize = 100;
+pub const HELD_BYTES: usize = MIB;
+/// Frames of replay that a joining session is sent at once; a longer replay
+/// goes on in turns, between which the room does its other work.
+pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
+/// A replay whose turns were lost with the object goes on after this.
+pub const REPLAY_REVIVED_AFTER_MS: u64 = 5_000;
+/// Users whose HTTP publishes a room counts at a time.
+pub const PUBLISHERS_COUNTED: usize = 10_000;
+/// An alarm is set no further ahead than this: JavaScript's dates end before
+/// a token's `exp` may.
+pub const ALARM_AHEAD_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
+
+/// Numbers on the wire stay exact in JavaScript below this.
+pub const SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+pub const KIB: usize = 1_024;
+pub const MIB: usize = 1_024 * KIB;

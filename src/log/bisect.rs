@@ -1,0 +1,34 @@
+//! Bisection over rows that can fail to be read.
+
+/// The first of `from..to` for which `holds` is true, where it stays true once
+/// it is; `to` if there is none.
+pub fn first_where<E>(
+    from: u64,
+    to: u64,
+    mut holds: impl FnMut(u64) -> Result<bool, E>,
+) -> Result<u64, E> {
+    let (mut low, mut high) = (from, to);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle)? {
+            high = middle;
+        } else {
+            low = middle.saturating_add(1);
+        }
+    }
+    Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_the_first_wherever_it_is() {
+        for first in 3..=9 {
+            assert_eq!(first_where(3, 9, |n| Ok::<_, ()>(n >= first)), Ok(first));
+        }
+        assert_eq!(first_where(5, 5, |_| Err(())), Ok(5));
+        assert_eq!(first_where(0, 9, |_| Err("unreadable")), Err("unreadable"));
+    }
+}

@@ -1,0 +1,93 @@
+//! The keys of the state, and its limit.
+
+use std::collections::BTreeMap;
+
+use crate::code::Refusal;
+use crate::protocol::{NewEvent, Seq};
+use crate::settings::Settings;
+use crate::store::KeyChange;
+
+/// Every key with the bytes of its latest event. It is bounded by the state's
+/// own limit.
+#[derive(Default)]
+pub struct Keys {
+    bytes_of: BTreeMap<String, u64>,
+    bytes: u64,
+}
+
+impl Keys {
+    pub fn new(sizes: Vec<(String, u64)>) -> Self {
+        let bytes = sizes.iter().map(|(_, bytes)| bytes).sum();
+        Self { bytes_of: sizes.into_iter().collect(), bytes }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Refuses changes that would make the state grow over its limit. One that
+    /// is over it already (the setting was lowered) may still shrink.
+    pub fn check(&self, changes: &[KeyChange], settings: &Settings) -> Result<(), Refusal> {
+        let (mut keys, mut bytes) = (self.bytes_of.len() as u64, self.bytes);
+        for change in changes {
+            let old = self.bytes_of.get(change.key()).copied();
+            if old.is_some() {
+                keys = keys.saturating_sub(1);
+            }
+            bytes = bytes.saturating_sub(old.unwrap_or_default());
+            if let KeyChange::Set { event, .. } = change {
+                keys = keys.saturating_add(1);
+                bytes = bytes.saturating_add(event.len() as u64);
+            }
+        }
+        let too_many = keys > settings.state_keys && keys > self.bytes_of.len() as u64;
+        let too_large = bytes > settings.state_bytes && bytes > self.bytes;
+        if too_many || too_large {
+            return Err(Refusal::too_large(format!(
+                "the state would have {keys} keys and {bytes} bytes; it may have {} and {}; \
+                 publish `data: null` for a key to remove it",
+                settings.state_keys, settings.state_bytes
+            )));
+        }
+        Ok(())
+    }
+
+    pub fn apply(&mut self, changes: &[KeyChange]) {
+        for change in changes {
+            let old = match change {
+                KeyChange::Set { key, event, .. } => {
+                    self.bytes = self.bytes.saturating_add(event.len() as u64);
+                    self.bytes_of.insert((*key).to_owned(), event.len() as u64)
+                }
+                KeyChange::Remove { key } => self.bytes_of.remove(*key),
+            };
+            self.bytes = self.bytes.saturating_sub(old.unwrap_or_default());
+        }
+    }
+
+    /// What numbered events do to the state: the last of each key counts, and
+    /// a key that is not there needs no removal.
+    pub fn changes<'e>(
+        &self,
+        events: &'e [(Seq, &NewEvent)],
+        texts: &'e [String],
+    ) -> Vec<KeyChange<'e>> {
+        let mut last = BTreeMap::new();
+        for ((seq, event), text) in events.iter().zip(texts) {
+            if let Some(key) = &event.key {
+                let key = key.as_str();
+                let change = if event.removes_its_key() {
+                    KeyChange::Remove { key }
+                } else {
+                    KeyChange::Set { key, seq: *seq, event: text }
+                };
+                last.insert(key, change);
+            }
+        }
+        let needed = |change: &KeyChange| match change {
+            KeyChange::Set { .. } => true,
+            KeyChange::Remove { key } => self.bytes_of.contains_key(*key),
+        };
+        last.into_values().filter(needed).collect()
+    }
+}

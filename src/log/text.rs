@@ -1,0 +1,113 @@
+//! Stored events as text: taking as many of them as fit, and cutting them
+//! where one ends and the next begins.
+
+use serde_json::value::RawValue;
+
+use crate::limits;
+use crate::protocol::Seq;
+use crate::store::Append;
+
+/// How much a slice may take: it stops before it would pass either.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    pub events: u64,
+    pub bytes: usize,
+}
+
+impl Budget {
+    pub const FRAME: Self = Self { events: u64::MAX, bytes: limits::FRAME_EVENTS_BYTES };
+}
+
+/// A run of events as they are stored and sent: JSON, joined by commas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The seq before the first of them.
+    pub prev: Seq,
+    /// The seq of the last of them; `prev` if there are none.
+    pub last: Seq,
+    pub events: String,
+}
+
+impl Slice {
+    pub fn at(seq: Seq) -> Self {
+        Self { prev: seq, last: seq, events: String::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.prev == self.last
+    }
+
+    /// Cuts it into slices that each fit a frame.
+    pub fn frames(self) -> Vec<Self> {
+        if self.events.len() <= Budget::FRAME.bytes {
+            return vec![self];
+        }
+        let mut frames = vec![Self::at(self.prev)];
+        for (event, seq) in each(&self.events).zip(self.prev.get().saturating_add(1)..) {
+            let (Some(event), Some(seq)) = (event, Seq::new(seq)) else { break };
+            if frames.last_mut().is_some_and(|frame| frame.push(seq, event, Budget::FRAME)) {
+                continue;
+            }
+            let mut frame = Self::at(seq.minus(1));
+            frame.push(seq, event, Budget::FRAME);
+            frames.push(frame);
+        }
+        frames
+    }
+
+    /// Takes what is new to it of an append. `Some(false)` says that the budget
+    /// ended before the append did, `None` that the append does not follow or
+    /// can't be read.
+    pub fn take(&mut self, append: &Append, events: &str, budget: Budget) -> Option<bool> {
+        let next = self.last.plus(1);
+        if append.first > next || append.last < next || events.is_empty() {
+            return None;
+        }
+        if append.first == next && self.fits(append.last, events, budget) {
+            self.join(append.last, events);
+            return Some(true);
+        }
+        let mut seq = append.first;
+        for event in each(events) {
+            let event = event?;
+            if seq > self.last && !self.push(seq, event, budget) {
+                return Some(false);
+            }
+            seq = seq.plus(1);
+        }
+        (self.last == append.last).then_some(true)
+    }
+
+    fn push(&mut self, seq: Seq, event: &str, budget: Budget) -> bool {
+        let takes = self.is_empty() || self.fits(seq, event, budget);
+        if takes {
+            self.join(seq, event);
+        }
+        takes
+    }
+
+    fn fits(&self, last: Seq, events: &str, budget: Budget) -> bool {
+        let bytes = self.events.len().saturating_add(1).saturating_add(events.len());
+        bytes <= budget.bytes && last.get().saturating_sub(self.prev.get()) <= budget.events
+    }
+
+    fn join(&mut self, last: Seq, events: &str) {
+        if !self.events.is_empty() {
+            self.events.push(',');
+        }
+        self.events.push_str(events);
+        self.last = last;
+    }
+}
+
+/// The events of a stored text, one by one; `None` where it can't be read on.
+pub fn each(events: &str) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = Some(events);
+    std::iter::from_fn(move || {
+        let text = rest.take().filter(|text| !text.is_empty())?;
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        let Some(Ok(event)) = values.next() else { return Some(None) };
+        rest = text.get(values.byte_offset()..).and_then(|rest| rest.strip_prefix(','));
+        Some(Some(event.get()))
+    })
+}

@@ -1,0 +1,124 @@
+//! What is published, and how it reads once the room has numbered it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::json::{object, string};
+use super::{EventId, EventName, Key, RoomName, Seq, User};
+use crate::code::Refusal;
+use crate::limits;
+use crate::time::Millis;
+
+/// An event as its publisher wrote it. `data` is kept as text, so that it is
+/// delivered byte for byte, digits of numbers included.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewEvent<'a> {
+    pub name: EventName,
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+    pub id: Option<EventId>,
+    pub key: Option<Key>,
+}
+
+impl<'a> NewEvent<'a> {
+    /// Reads an event from a JSON object; fields it does not know are passed
+    /// over.
+    pub fn parse(json: &'a str) -> Result<Self, Refusal> {
+        let event: Self = object(json)?;
+        if event.data.get().len() > limits::DATA_BYTES {
+            return Err(Refusal::too_large(format!(
+                "`data` is {} bytes; an event's data may be {}",
+                event.data.get().len(),
+                limits::DATA_BYTES
+            )));
+        }
+        Ok(event)
+    }
+
+    /// An event with a key and `data: null` takes its key out of the state.
+    pub fn removes_its_key(&self) -> bool {
+        self.data.get() == "null"
+    }
+
+    /// The event's final JSON: the bytes that are stored and sent.
+    pub fn text(&self, seq: Seq, at: Millis, from: &User) -> String {
+        let (name, data, at, from) =
+            (string(self.name.as_str()), self.data.get(), at.get(), string(from.as_str()));
+        let optional = |field: &str, value: Option<&str>| {
+            value.map_or_else(String::new, |value| format!(r#","{field}":{}"#, string(value)))
+        };
+        let id = optional("id", self.id.as_ref().map(EventId::as_str));
+        let key = optional("key", self.key.as_ref().map(Key::as_str));
+        format!(r#"{{"seq":{seq},"name":{name},"data":{data},"at":{at},"from":{from}{id}{key}}}"#)
+    }
+}
+
+/// The body of a publish over HTTP: one event, or `{"events":[…]}`.
+pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {
+    match batch(body)? {
+        Some(events) => each(&events, NewEvent::parse),
+        None => Ok(vec![NewEvent::parse(body)?]),
+    }
+}
+
+/// The body of a publish to several rooms: `{"events":[{"room":…, …}]}`, as
+/// each event's room and text in the order they came.
+pub fn parse_publish_to_rooms(body: &str) -> Result<Vec<(RoomName, &str)>, Refusal> {
+    #[derive(Deserialize)]
+    struct Addressed {
+        room: String,
+    }
+    let events =
+        batch(body)?.ok_or_else(|| Refusal::bad_request(r#"the body must be {"events":[…]}"#))?;
+    let addressed = each(&events, |event| {
+        NewEvent::parse(event)?;
+        let to: Addressed = object(event)?;
+        Ok((RoomName::parse(&to.room)?, event))
+    })?;
+    let mut rooms: Vec<&RoomName> = addressed.iter().map(|(room, _)| room).collect();
+    rooms.sort_unstable();
+    rooms.dedup();
+    if rooms.len() > limits::ROOMS_IN_A_PUBLISH {
+        return Err(Refusal::bad_request(format!(
+            "{} rooms in one publish; {} may be",
+            rooms.len(),
+            limits::ROOMS_IN_A_PUBLISH
+        )));
+    }
+    Ok(addressed)
+}
+
+fn batch(body: &str) -> Result<Option<Vec<&str>>, Refusal> {
+    #[derive(Deserialize)]
+    struct Batch<'a> {
+        #[serde(borrow)]
+        events: Option<&'a RawValue>,
+    }
+    let batch: Batch = object(body)?;
+    let Some(events) = batch.events else { return Ok(None) };
+    let events: Vec<&RawValue> = serde_json::from_str(events.get())
+        .map_err(|_| Refusal::bad_request("`events` must be an array of events"))?;
+    if events.is_empty() || events.len() > limits::EVENTS_IN_A_PUBLISH {
+        return Err(Refusal::bad_request(format!(
+            "`events` has {}; a publish is of 1 to {} events",
+            events.len(),
+            limits::EVENTS_IN_A_PUBLISH
+        )));
+    }
+    Ok(Some(events.into_iter().map(RawValue::get).collect()))
+}
+
+fn each<'a, T>(
+    events: &[&'a str],
+    parse: impl Fn(&'a str) -> Result<T, Refusal>,
+) -> Result<Vec<T>, Refusal> {
+    let numbered = events.iter().enumerate();
+    numbered
+        .map(|(index, event)| {
+            parse(event).map_err(|refusal| Refusal {
+                message: format!("events[{index}]: {}", refusal.message),
+                ..refusal
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,21 @@
+//! The wire: names, positions, events, and the frames of both directions.
+//! It knows the shape of things and their limits, not what they do to a room.
+
+mod client;
+mod event;
+mod json;
+mod name;
+mod pattern;
+mod position;
+mod query;
+mod server;
+
+pub use client::{ClientFrame, Decoded};
+pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
+pub use name::{EventId, EventName, Key, Ref, RoomName, User};
+pub use pattern::Pattern;
+pub use position::{Epoch, Position, Seq};
+pub use query::{Begin, PageQuery, Start};
+pub use server::{
+    Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, state, state_body,
+};

@@ -1,0 +1,131 @@
+//! Room names and the short texts of the protocol. Each is a type that can't
+//! be made wrongly, and whose deserializer says which field was wrong.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize};
+
+use crate::code::Refusal;
+use crate::limits;
+
+/// A room's name: 1 to 164 of `A-Z a-z 0-9 _ - = @ , . ; :`, in segments
+/// between `:`, none of them empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RoomName(String);
+
+impl RoomName {
+    pub fn parse(name: &str) -> Result<Self, Refusal> {
+        let wrong = |why: &str| {
+            Refusal::bad_request(format!(
+                "the room name {why}; a room name is 1 to {} characters of A-Z a-z 0-9 _ - = @ , . ; : \
+                 in segments between ':', none of them empty",
+                limits::ROOM_NAME
+            ))
+        };
+        if name.is_empty() {
+            return Err(wrong("is empty"));
+        }
+        if name.chars().count() > limits::ROOM_NAME {
+            return Err(wrong("is too long"));
+        }
+        if !name.bytes().all(is_room_byte) {
+            return Err(wrong("has a character that is not allowed"));
+        }
+        if name.split(':').any(str::is_empty) {
+            return Err(wrong("has an empty segment"));
+        }
+        if matches!(name, "." | "..") {
+            return Err(wrong("would be lost on its way in a URL"));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_room_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-=@,.;:".contains(&byte)
+}
+
+impl fmt::Display for RoomName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for RoomName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Declares a text of 1 to a number of characters (Unicode code points).
+macro_rules! bounded_text {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn parse(text: &str) -> Result<Self, Refusal> {
+                if text.is_empty() || text.chars().count() > $max {
+                    return Err(Refusal::bad_request(Self::expected()));
+                }
+                Ok(Self(text.to_owned()))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            fn expected() -> String {
+                format!("`{}` must be a string of 1 to {} characters", $field, $max)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        out.write_str(&$name::expected())
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$name, E> {
+                        $name::parse(text).map_err(|refusal| E::custom(refusal.message))
+                    }
+                }
+                from.deserialize_str(Text)
+            }
+        }
+    };
+}
+
+bounded_text!(
+    /// What happened: an event's or a signal's `name`.
+    EventName, "name", limits::NAME
+);
+bounded_text!(
+    /// What an event replaces in the state.
+    Key, "key", limits::KEY
+);
+bounded_text!(
+    /// The publisher's own name for an event, by which it counts once.
+    EventId, "id", limits::ID
+);
+bounded_text!(
+    /// What a client calls its publish, to know the `ack` by.
+    Ref, "ref", limits::REF
+);
+bounded_text!(
+    /// Who a token speaks for: its `sub`.
+    User, "sub", limits::USER
+);

@@ -1,0 +1,82 @@
+//! Patterns over room names, as tokens and settings use them.
+
+use super::RoomName;
+
+/// `*`, a prefix that ends in `:*`, or one room's name. Ordered from the least
+/// to the most specific.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pattern {
+    Every,
+    /// With its last `:`, so that it matches only what has one segment more.
+    Under {
+        length: usize,
+        prefix: String,
+    },
+    Exactly(RoomName),
+}
+
+impl Pattern {
+    /// `None` for anything else, such as a `*` in the middle.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Every);
+        }
+        match text.strip_suffix('*') {
+            Some(prefix) => {
+                RoomName::parse(prefix.strip_suffix(':')?).ok()?;
+                Some(Self::Under { length: prefix.len(), prefix: prefix.to_owned() })
+            }
+            None => RoomName::parse(text).ok().map(Self::Exactly),
+        }
+    }
+
+    pub fn matches(&self, room: &RoomName) -> bool {
+        match self {
+            Self::Every => true,
+            // A room's name never ends in `:`, so there is a segment behind it.
+            Self::Under { prefix, .. } => room.as_str().starts_with(prefix),
+            Self::Exactly(name) => name == room,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_what_it_names_and_nothing_beside_it() {
+        for (pattern, room, matches) in [
+            ("*", "shipments", true),
+            ("shipments", "shipments", true),
+            ("shipments", "shipments:1", false),
+            ("shipments:*", "shipments:1", true),
+            ("shipments:*", "shipments:1:a", true),
+            ("shipments:*", "shipments", false),
+            ("shipments:*", "shipmentsX:1", false),
+            ("a:b:*", "a:c", false),
+        ] {
+            let room = RoomName::parse(room).unwrap();
+            assert_eq!(
+                Pattern::parse(pattern).unwrap().matches(&room),
+                matches,
+                "{pattern} and {room}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_matches_nothing() {
+        for text in ["", "**", "*:a", "a*", "a:*:b", ":*", "a::*", "a b", "shipments:**", "*a"] {
+            assert_eq!(Pattern::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_ordered_by_what_they_leave_open() {
+        let mut patterns: Vec<_> =
+            ["a", "a:*", "*", "a:b:*"].map(|text| Pattern::parse(text).unwrap()).into();
+        patterns.sort();
+        assert_eq!(patterns, ["*", "a:*", "a:b:*", "a"].map(|text| Pattern::parse(text).unwrap()));
+    }
+}

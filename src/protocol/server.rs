@@ -1,0 +1,147 @@
+//! Frames from the room, and the bodies of its HTTP answers, as text.
+//!
+//! `events` and `state` put stored text into an envelope as it is: nothing is
+//! parsed or serialized again between the log and the wire.
+
+use serde::Serialize;
+
+use super::json::text;
+use super::{Epoch, Ref, RoomName, Seq};
+use crate::auth::Grant;
+use crate::code::Refusal;
+use crate::time::Millis;
+
+/// The exact text that is answered without waking the room, and its answer.
+pub const PING: &str = r#"{"type":"ping"}"#;
+pub const PONG: &str = r#"{"type":"pong"}"#;
+
+/// A frame that the room writes anew. Those that carry stored events are made
+/// by [`events`] and [`state`].
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ServerFrame<'a> {
+    Welcome {
+        room: &'a RoomName,
+        session: String,
+        user: &'a str,
+        epoch: Epoch,
+        seq: Seq,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recovered: Option<bool>,
+        grant: Grant,
+        expires_at: Millis,
+        ping_ms: u64,
+    },
+    Gap {
+        room: &'a RoomName,
+        epoch: Epoch,
+        oldest: Seq,
+        seq: Seq,
+    },
+    Ack {
+        room: &'a RoomName,
+        #[serde(rename = "ref")]
+        reference: &'a Ref,
+        seq: Seq,
+    },
+    Authorized {
+        room: &'a RoomName,
+        grant: Grant,
+        expires_at: Millis,
+    },
+    Error {
+        room: &'a RoomName,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a Ref>,
+        code: &'static str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+impl ServerFrame<'_> {
+    pub fn text(&self) -> String {
+        text(self)
+    }
+}
+
+/// Live events and replay alike; `events` is their stored text, `prev` the seq
+/// before the first of them.
+pub fn events(room: &RoomName, epoch: Epoch, prev: Seq, events: &str) -> String {
+    format!(
+        r#"{{"type":"events","room":"{room}","epoch":"{epoch}","prev":{prev},"events":[{events}]}}"#
+    )
+}
+
+/// The latest event of every key, true at `seq`.
+pub fn state(room: &RoomName, epoch: Epoch, seq: Seq, events: &str) -> String {
+    format!(
+        r#"{{"type":"state","room":"{room}","epoch":"{epoch}","seq":{seq},"events":[{events}]}}"#
+    )
+}
+
+/// The answer of `GET /rooms/{room}/state`.
+pub fn state_body(room: &RoomName, epoch: Epoch, seq: Seq, events: &str) -> String {
+    format!(r#"{{"room":"{room}","epoch":"{epoch}","seq":{seq},"events":[{events}]}}"#)
+}
+
+/// The answer of `GET /rooms/{room}/events`.
+pub fn page_body(room: &RoomName, epoch: Epoch, prev: Seq, events: &str, head: Seq) -> String {
+    format!(
+        r#"{{"room":"{room}","epoch":"{epoch}","prev":{prev},"events":[{events}],"head":{head}}}"#
+    )
+}
+
+/// The answer of a publish to one room, and that room's part in the answer of
+/// a publish to several.
+#[derive(Serialize)]
+pub struct Published<'a> {
+    pub room: &'a RoomName,
+    pub epoch: Epoch,
+    pub seqs: &'a [Seq],
+}
+
+/// The answer of `GET /rooms/{room}`: the room in figures.
+#[derive(Serialize)]
+pub struct Figures<'a> {
+    pub room: &'a RoomName,
+    pub epoch: Epoch,
+    pub head: Seq,
+    pub oldest: Seq,
+    pub sessions: usize,
+    pub bytes: u64,
+    /// When the room's object was last built in memory: it slept before.
+    pub awake_since: Millis,
+    /// Rows written since then, as the platform bills them, but for alarms.
+    pub rows_written: u64,
+}
+
+impl Published<'_> {
+    pub fn text(&self) -> String {
+        text(self)
+    }
+}
+
+impl Figures<'_> {
+    pub fn text(&self) -> String {
+        text(self)
+    }
+}
+
+/// The body of a refused HTTP request.
+pub fn error_body(refusal: &Refusal) -> String {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: Error<'a>,
+    }
+    #[derive(Serialize)]
+    struct Error<'a> {
+        code: &'static str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    }
+    let Refusal { code, message, retry_after_ms } = refusal;
+    text(&Body { error: Error { code: code.as_str(), message, retry_after_ms: *retry_after_ms } })
+}

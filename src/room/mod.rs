@@ -1,0 +1,249 @@
+//! The room: who does what to the log, and who hears of it.
+//!
+//! It performs no I/O and reads no clock. An [`Input`] and the time go in, a
+//! list of [`Effect`]s comes out, to be performed in their order before the
+//! next input. One rule holds it together: **an event is durable before any
+//! effect speaks of it.**
+
+mod frames;
+mod requests;
+mod seats;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::auth::Right;
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::log::{AppendError, Log};
+use crate::protocol::{self, NewEvent, RoomName, Seq, Start, User};
+use crate::rate::{Bucket, Rate};
+use crate::route::Request;
+use crate::session::{Identity, Session, SessionId};
+use crate::settings::Settings;
+use crate::store::{Store, StoreError};
+use crate::time::Millis;
+
+/// What happens to a room.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A socket was accepted. The worker knows who it is, unless the token is
+    /// to come in the first frame.
+    Join { session: SessionId, identity: Option<Identity>, start: Start },
+    /// A text frame came.
+    Text { session: SessionId, text: &'a str },
+    /// A binary frame came.
+    Binary { session: SessionId },
+    /// What became of the token of an [`Effect::Verify`].
+    Verified { session: SessionId, verdict: Result<Identity, Refusal> },
+    /// The socket closed, or turned out to be dead.
+    Gone { session: SessionId },
+    /// An HTTP request, whose right the worker has checked.
+    Request { by: Identity, request: Request, body: &'a str },
+    /// The turn that [`Effect::Turn`] asked for.
+    Turn,
+    /// The alarm rang; it may ring late, early or twice.
+    Alarm,
+}
+
+/// What the edge is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send one text to each of these.
+    Send {
+        to: Vec<SessionId>,
+        text: String,
+    },
+    /// Replace what the session's socket carries through sleep.
+    Keep {
+        session: SessionId,
+        attachment: String,
+    },
+    Close {
+        session: SessionId,
+        refusal: Refusal,
+    },
+    /// Say in [`Input::Verified`] whom this token speaks for.
+    Verify {
+        session: SessionId,
+        token: String,
+    },
+    /// Answer the HTTP request that was the input.
+    Answer(Answer),
+    /// Set the one alarm to this time, in place of any other.
+    Alarm {
+        at: Millis,
+    },
+    /// Come back with [`Input::Turn`] when other inputs have had theirs.
+    Turn,
+    /// The room is erased: drop it, and wake a new one for the next input.
+    Forget,
+    /// Tell the operator.
+    Report {
+        cause: String,
+    },
+}
+
+/// The answer to an HTTP request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    Ok { body: String },
+    Created { body: String },
+    NoContent,
+    Refused(Refusal),
+}
+
+pub struct Room<S> {
+    name: RoomName,
+    settings: Settings,
+    log: Log<S>,
+    sessions: BTreeMap<SessionId, Session>,
+    /// Those of them that have no seat yet.
+    waiting: BTreeSet<SessionId>,
+    /// Those that are being caught up, in the order of their turns.
+    behind: VecDeque<SessionId>,
+    /// Whether a turn is on its way.
+    turn_asked: bool,
+    publishers: BTreeMap<User, Bucket>,
+    /// What the alarm is set to, as far as that is known.
+    alarm_at: Option<Millis>,
+    awake_since: Millis,
+    effects: Vec<Effect>,
+}
+
+impl<S: Store> Room<S> {
+    /// Builds the room from what is stored and from the sessions that its open
+    /// sockets kept. `random` becomes the epoch of a room that is new.
+    pub fn wake(
+        name: RoomName,
+        settings: Settings,
+        store: S,
+        sessions: Vec<(SessionId, Session)>,
+        now: Millis,
+        random: u64,
+    ) -> Result<Self, StoreError> {
+        let (log, is_new) = Log::open(store, settings, now, random)?;
+        let mut room = Self {
+            name,
+            settings,
+            log,
+            sessions: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            behind: VecDeque::new(),
+            turn_asked: false,
+            publishers: BTreeMap::new(),
+            alarm_at: None,
+            awake_since: now,
+            effects: Vec::new(),
+        };
+        for (id, session) in sessions {
+            room.seat(id, session);
+        }
+        room.restore_timers(is_new, now);
+        Ok(room)
+    }
+
+    /// Takes one input. The effects are to be performed in their order.
+    pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
+        match input {
+            Input::Join { session, identity: Some(identity), start } => {
+                self.join(session, identity, start, now)
+            }
+            Input::Join { session, identity: None, start } => {
+                self.wait_for_token(session, start, now)
+            }
+            Input::Text { session, text } => self.text(session, text, now),
+            Input::Binary { session } => {
+                self.refuse_frame(
+                    session,
+                    None,
+                    Refusal::bad_request("a frame is one JSON object, sent as text"),
+                );
+            }
+            Input::Verified { session, verdict } => self.verified(session, verdict, now),
+            Input::Gone { session } => self.remove(session),
+            Input::Request { by, request, body } => self.answer(&by, request, body, now),
+            Input::Turn => self.turn(now),
+            Input::Alarm => self.alarm(now),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether there is a place for a socket, before it is accepted.
+    pub fn admits(&self, identity: Option<&Identity>) -> Result<(), Refusal> {
+        let Some(identity) = identity else {
+            return full_at(
+                self.waiting.len(),
+                limits::PENDING_SOCKETS,
+                "sockets of this room wait for their token",
+            );
+        };
+        identity.check(Right::Subscribe)?;
+        let seated = self.sessions.len().saturating_sub(self.waiting.len());
+        full_at(seated, self.settings.sockets, "sessions are in this room")
+    }
+
+    /// The one way in which an event comes to be: appended, then broadcast.
+    fn publish(
+        &mut self,
+        events: &[NewEvent],
+        from: &User,
+        now: Millis,
+    ) -> Result<Published, Refusal> {
+        let appended = self.log.append(events, from, now).map_err(|error| match error {
+            AppendError::Refused(refusal) => refusal,
+            AppendError::Store(cause) => self.broken(&cause),
+        })?;
+        let is_repeat = appended.fresh.is_none();
+        if let Some(slice) = appended.fresh {
+            let to: Vec<SessionId> = self
+                .sessions
+                .iter()
+                .filter(|(_, session)| session.is_live())
+                .map(|(id, _)| *id)
+                .collect();
+            for frame in slice.frames() {
+                let text =
+                    protocol::events(&self.name, self.log.epoch(), frame.prev, &frame.events);
+                self.effects.push(Effect::Send { to: to.clone(), text });
+            }
+        }
+        Ok(Published { seqs: appended.seqs, is_repeat })
+    }
+
+    fn send(&mut self, to: SessionId, text: String) {
+        self.effects.push(Effect::Send { to: vec![to], text });
+    }
+
+    fn close(&mut self, session: SessionId, refusal: Refusal) {
+        self.remove(session);
+        self.effects.push(Effect::Close { session, refusal });
+    }
+
+    /// The operator is told the cause, the client only that it was not its
+    /// fault.
+    fn broken(&mut self, cause: &StoreError) -> Refusal {
+        self.effects.push(Effect::Report { cause: format!("room {}: {cause}", self.name) });
+        Refusal::new(Code::Internal, "the room could not do this; try again")
+    }
+
+    fn frame_rate(&self) -> Rate {
+        Rate { per_second: self.settings.frames_per_second, burst: self.settings.frames_burst }
+    }
+}
+
+fn full_at(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
+    if count < limit {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::RoomFull,
+        format!("{count} {what}, which is as many as may be; try again later"),
+    ))
+}
+
+/// What a publish came to: a seq for each event, and whether none was new.
+struct Published {
+    seqs: Vec<Seq>,
+    is_repeat: bool,
+}

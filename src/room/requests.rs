@@ -1,0 +1,151 @@
+//! HTTP requests to one room.
+
+use super::{Answer, Effect, Published, Room};
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::log::{Budget, Replay};
+use crate::protocol::{self, Begin, Figures, PageQuery, User, parse_publish};
+use crate::rate::{Bucket, Rate};
+use crate::route::{Call, Request};
+use crate::session::{Identity, SessionId};
+use crate::store::{Store, StoreError};
+use crate::time::Millis;
+
+/// Why a request was not granted: the client's fault, or the storage's.
+enum Failure {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(cause: StoreError) -> Self {
+        Self::Store(cause)
+    }
+}
+
+impl<S: Store> Room<S> {
+    pub(super) fn answer(&mut self, by: &Identity, request: Request, body: &str, now: Millis) {
+        let answer = self.grant(by, request, body, now).unwrap_or_else(|failure| match failure {
+            Failure::Refused(refusal) => Answer::Refused(refusal),
+            Failure::Store(cause) => Answer::Refused(self.broken(&cause)),
+        });
+        self.effects.push(Effect::Answer(answer));
+    }
+
+    fn grant(
+        &mut self,
+        by: &Identity,
+        request: Request,
+        body: &str,
+        now: Millis,
+    ) -> Result<Answer, Failure> {
+        Call::Request(request).check(by.grant)?;
+        match request {
+            Request::Publish => self.publish_request(&by.user, body, now),
+            Request::Page(query) => self.page(query, now),
+            Request::State => self.state(),
+            Request::Figures => self.figures(now),
+            Request::Erase => self.erase(),
+        }
+    }
+
+    fn publish_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
+        self.take_from_rate(from, now)?;
+        let events = parse_publish(body)?;
+        let Published { seqs, is_repeat } = self.publish(&events, from, now)?;
+        let body =
+            protocol::Published { room: &self.name, epoch: self.log.epoch(), seqs: &seqs }.text();
+        Ok(if is_repeat { Answer::Ok { body } } else { Answer::Created { body } })
+    }
+
+    fn take_from_rate(&mut self, user: &User, now: Millis) -> Result<(), Refusal> {
+        let per_second = self.settings.publishes_per_second;
+        let rate = Rate { per_second, burst: per_second };
+        if self.publishers.len() >= limits::PUBLISHERS_COUNTED {
+            // A full bucket says no more than none at all.
+            self.publishers.retain(|_, bucket| !bucket.is_full(rate, now));
+        }
+        if self.publishers.len() >= limits::PUBLISHERS_COUNTED
+            && !self.publishers.contains_key(user)
+        {
+            return Err(Refusal::rate_limited(
+                "too many users publish into this room at once",
+                1_000,
+            ));
+        }
+        let bucket = self.publishers.entry(user.clone()).or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(rate, now).map_err(|retry_after_ms| {
+            Refusal::rate_limited(
+                format!("a user may publish {per_second} times a second here"),
+                retry_after_ms,
+            )
+        })
+    }
+
+    fn page(&mut self, query: PageQuery, now: Millis) -> Result<Answer, Failure> {
+        let after = match query.begin {
+            Begin::Head => self.log.head(),
+            Begin::Last(count) => self.log.back(count, now)?,
+            Begin::Since(position) if position.epoch == self.log.epoch() => position.seq,
+            Begin::Since(_) => return Err(self.position_lost(now)?.into()),
+        };
+        match self.log.read(
+            after,
+            Budget { events: query.limit, bytes: limits::PAGE_BYTES },
+            now,
+        )? {
+            Replay::Lost => Err(self.position_lost(now)?.into()),
+            Replay::Events(slice) => {
+                let (epoch, head) = (self.log.epoch(), self.log.head());
+                Ok(Answer::Ok {
+                    body: protocol::page_body(&self.name, epoch, slice.prev, &slice.events, head),
+                })
+            }
+        }
+    }
+
+    fn position_lost(&self, now: Millis) -> Result<Refusal, StoreError> {
+        let (epoch, oldest, head) = (self.log.epoch(), self.log.oldest(now)?, self.log.head());
+        let message = format!(
+            "`since` can't be resumed from: the room has epoch {epoch} and retains seq {oldest} to {head}; \
+             take the state, or fetch anew"
+        );
+        Ok(Refusal::new(Code::PositionLost, message))
+    }
+
+    fn state(&self) -> Result<Answer, Failure> {
+        let (epoch, head, state) = (self.log.epoch(), self.log.head(), self.log.state()?);
+        Ok(Answer::Ok { body: protocol::state_body(&self.name, epoch, head, &state) })
+    }
+
+    fn figures(&mut self, now: Millis) -> Result<Answer, Failure> {
+        let figures = Figures {
+            epoch: self.log.epoch(),
+            head: self.log.head(),
+            oldest: self.log.oldest(now)?,
+            sessions: self.sessions.len().saturating_sub(self.waiting.len()),
+            bytes: self.log.bytes(now)?,
+            awake_since: self.awake_since,
+            rows_written: self.log.rows_written(),
+            room: &self.name,
+        };
+        Ok(Answer::Ok { body: figures.text() })
+    }
+
+    /// Erases first and closes then: a room that could not be erased goes on.
+    fn erase(&mut self) -> Result<Answer, Failure> {
+        self.log.erase()?;
+        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in sessions {
+            self.close(id, Refusal::new(Code::Erased, "the room was erased"));
+        }
+        self.effects.push(Effect::Forget);
+        Ok(Answer::NoContent)
+    }
+}

@@ -1,0 +1,207 @@
+//! Which request is for what. Paths are exact: where a damaged path could be
+//! taken for a shorter, more dangerous one, it is `not_found`.
+
+use crate::auth::{Grant, Right};
+use crate::code::{Code, Refusal};
+use crate::protocol::{PageQuery, RoomName, Start};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    Health,
+    /// `POST /events`: each of its rooms asks for the right to publish.
+    PublishToRooms,
+    Room {
+        room: RoomName,
+        call: Call,
+    },
+}
+
+/// What is asked of one room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// A live socket.
+    Follow(Start),
+    Request(Request),
+}
+
+/// What a room answers once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Publish,
+    Page(PageQuery),
+    State,
+    Figures,
+    Erase,
+}
+
+impl Route {
+    /// `path` is raw, as it stands in the URL; so is `query`, without its `?`.
+    pub fn parse(method: &str, path: &str, query: &str, upgrade: bool) -> Result<Self, Refusal> {
+        let not_found =
+            || Refusal::new(Code::NotFound, "there is nothing at this path; paths are exact");
+        let segments: Vec<&str> =
+            path.strip_prefix('/').ok_or_else(not_found)?.split('/').collect();
+        let here = match segments.as_slice() {
+            ["healthz"] => Place::Health,
+            ["events"] => Place::Events,
+            ["rooms", _] => Place::Room,
+            ["rooms", _, "events"] => Place::RoomEvents,
+            ["rooms", _, "state"] => Place::RoomState,
+            _ => return Err(not_found()),
+        };
+        let room = match segments.get(1) {
+            Some(segment) => Some(room_name(segment)?),
+            None => None,
+        };
+        let call = |call| room.clone().map(|room| Self::Room { room, call }).ok_or_else(not_found);
+        let request = |request| call(Call::Request(request));
+        if upgrade {
+            return match here {
+                Place::RoomEvents => call(Call::Follow(Start::parse(query)?)),
+                Place::Health | Place::Events | Place::Room | Place::RoomState => {
+                    Err(Refusal::new(
+                        Code::NotFound,
+                        "no WebSocket here; a room's is at /rooms/{room}/events",
+                    ))
+                }
+            };
+        }
+        match (here, method) {
+            (Place::Health, "GET") => Ok(Self::Health),
+            (Place::Events, "POST") => Ok(Self::PublishToRooms),
+            (Place::Room, "GET") => request(Request::Figures),
+            (Place::Room, "DELETE") => request(Request::Erase),
+            (Place::RoomEvents, "GET") => request(Request::Page(PageQuery::parse(query)?)),
+            (Place::RoomEvents, "POST") => request(Request::Publish),
+            (Place::RoomState, "GET") => request(Request::State),
+            (place, _) => Err(Refusal::new(
+                Code::MethodNotAllowed,
+                format!("this path takes {}", place.methods()),
+            )),
+        }
+    }
+}
+
+/// A path, whatever the method.
+#[derive(Clone, Copy)]
+enum Place {
+    Health,
+    Events,
+    Room,
+    RoomEvents,
+    RoomState,
+}
+
+impl Place {
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Health | Self::RoomState => "GET",
+            Self::Events => "POST",
+            Self::Room => "GET and DELETE",
+            Self::RoomEvents => "GET and POST",
+        }
+    }
+}
+
+impl Call {
+    /// Refuses who holds none of the rights that would do.
+    pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
+        let needed: &[Right] = match self {
+            Self::Follow(_) | Self::Request(Request::Page(_) | Request::State) => {
+                &[Right::Subscribe]
+            }
+            Self::Request(Request::Publish) => &[Right::Publish],
+            Self::Request(Request::Figures) => &[Right::Subscribe, Right::Admin],
+            Self::Request(Request::Erase) => &[Right::Admin],
+        };
+        if needed.iter().any(|right| grant.contains(*right)) {
+            return Ok(());
+        }
+        let names: Vec<&str> = needed.iter().map(|right| right.as_str()).collect();
+        Err(Refusal::new(
+            Code::Forbidden,
+            format!("the token does not grant {} in this room", names.join(" or ")),
+        ))
+    }
+}
+
+fn room_name(segment: &str) -> Result<RoomName, Refusal> {
+    let name = percent_encoding::percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Refusal::bad_request("the room name is not percent-encoded UTF-8"))?;
+    RoomName::parse(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(method: &str, path: &str) -> Option<Code> {
+        Route::parse(method, path, "", false).err().map(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn paths_are_exact() {
+        for path in [
+            "",
+            "/",
+            "//",
+            "/healthz/",
+            "/Healthz",
+            "/rooms",
+            "/rooms/a/",
+            "/rooms/a/events/",
+            "/rooms/a//events",
+            "//rooms/a/events",
+            "/rooms/a/b/events",
+            "/rooms/a/event",
+            "/rooms/a/events%20",
+            "/events/",
+            "/rooms/a/State",
+        ] {
+            assert_eq!(code("GET", path), Some(Code::NotFound), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_room_name_is_decoded_once_and_then_checked() {
+        let named = |path| match Route::parse("GET", path, "", false) {
+            Ok(Route::Room { room, .. }) => room.as_str().to_owned(),
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(named("/rooms/a%3Ab%40c/state"), "a:b@c");
+        assert_eq!(named("/rooms/a:b@c"), "a:b@c");
+        for path in [
+            "/rooms/",
+            "/rooms//state",
+            "/rooms/%2F",
+            "/rooms/a%2Fstate",
+            "/rooms/%00",
+            "/rooms/%5C",
+            "/rooms/%ZZ",
+            "/rooms/%",
+            "/rooms/%ff",
+            "/rooms/%253A",
+            "/rooms/%2e%2e",
+            "/rooms/..",
+            "/rooms/.",
+            "/rooms/a%3A",
+            "/rooms/é",
+        ] {
+            assert_eq!(code("GET", path), Some(Code::BadRequest), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_says_which_methods_it_takes() {
+        for (method, path) in [
+            ("POST", "/healthz"),
+            ("GET", "/events"),
+            ("PUT", "/rooms/a"),
+            ("DELETE", "/rooms/a/events"),
+            ("HEAD", "/rooms/a/state"),
+        ] {
+            assert_eq!(code(method, path), Some(Code::MethodNotAllowed), "{method} {path}");
+        }
+    }
+}

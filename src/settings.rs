@@ -1,0 +1,169 @@
+//! What an operator may set for the rooms of a pattern (docs/protocol.md,
+//! section 8), and the defaults where nothing is set.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::limits::MIB;
+use crate::protocol::{Pattern, RoomName};
+
+/// One room's settings. Times are in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Events can be resumed from while they are within the newest appends …
+    pub retained_appends: u64,
+    /// … no older than this …
+    pub retained_ms: u64,
+    /// … and within this many bytes from the newest.
+    pub retained_bytes: u64,
+    pub state_keys: u64,
+    pub state_bytes: u64,
+    /// Sessions at a time.
+    pub sockets: usize,
+    pub frames_per_second: u64,
+    pub frames_burst: u64,
+    /// HTTP publishes of one `sub`.
+    pub publishes_per_second: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retained_appends: 1_000,
+            retained_ms: 72 * 60 * 60 * 1_000,
+            retained_bytes: 32 * MIB as u64,
+            state_keys: 1_000,
+            state_bytes: 4 * MIB as u64,
+            sockets: 32_000,
+            frames_per_second: 50,
+            frames_burst: 100,
+            publishes_per_second: 500,
+        }
+    }
+}
+
+/// The text of `ROOM_SETTINGS`: settings by room pattern. Where several
+/// patterns match a room, the more specific one wins, setting by setting.
+#[derive(Debug, Default)]
+pub struct RoomSettings(BTreeMap<Pattern, Overrides>);
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Overrides {
+    retained_appends: Option<u64>,
+    retained_ms: Option<u64>,
+    retained_bytes: Option<u64>,
+    state_keys: Option<u64>,
+    state_bytes: Option<u64>,
+    sockets: Option<usize>,
+    frames_per_second: Option<u64>,
+    frames_burst: Option<u64>,
+    publishes_per_second: Option<u64>,
+}
+
+impl RoomSettings {
+    /// The error is one line for the operator.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let by_text: BTreeMap<String, Overrides> = serde_json::from_str(json).map_err(|wrong| {
+            format!(r#"ROOM_SETTINGS must be JSON such as {{"shipments:*":{{"retained_appends":5000}}}}: {wrong}"#)
+        })?;
+        let by_pattern = by_text.into_iter().map(|(text, overrides)| {
+            let pattern = Pattern::parse(&text)
+                .ok_or_else(|| format!("ROOM_SETTINGS: {text:?} must be a room's name, a prefix that ends in ':*', or '*'"))?;
+            overrides.check().map_err(|wrong| format!("ROOM_SETTINGS: {text:?}: {wrong}"))?;
+            Ok((pattern, overrides))
+        });
+        Ok(Self(by_pattern.collect::<Result<_, String>>()?))
+    }
+
+    pub fn of(&self, room: &RoomName) -> Settings {
+        let matching = self.0.iter().filter(|(pattern, _)| pattern.matches(room));
+        matching.fold(Settings::default(), |settings, (_, overrides)| overrides.over(settings))
+    }
+}
+
+impl Overrides {
+    fn check(&self) -> Result<(), String> {
+        let ranges = [
+            ("retained_appends", self.retained_appends, 1..=1_000_000),
+            ("retained_ms", self.retained_ms, 1_000..=365 * 24 * 60 * 60 * 1_000),
+            ("retained_bytes", self.retained_bytes, 1..=8 * 1_024 * MIB as u64),
+            ("state_keys", self.state_keys, 0..=100_000),
+            // The state is sent as one frame, and the platform's end at 32 MiB.
+            ("state_bytes", self.state_bytes, 0..=16 * MIB as u64),
+            // The platform's own end is 32,768, and sockets that are being
+            // refused need a place too.
+            ("sockets", self.sockets.map(|sockets| sockets as u64), 1..=32_000),
+            ("frames_per_second", self.frames_per_second, 1..=1_000_000),
+            ("frames_burst", self.frames_burst, 1..=1_000_000),
+            ("publishes_per_second", self.publishes_per_second, 1..=1_000_000),
+        ];
+        for (name, value, range) in ranges {
+            if let Some(value) = value
+                && !range.contains(&value)
+            {
+                return Err(format!(
+                    "{name} is {value}; it may be {} to {}",
+                    range.start(),
+                    range.end()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn over(&self, under: Settings) -> Settings {
+        Settings {
+            retained_appends: self.retained_appends.unwrap_or(under.retained_appends),
+            retained_ms: self.retained_ms.unwrap_or(under.retained_ms),
+            retained_bytes: self.retained_bytes.unwrap_or(under.retained_bytes),
+            state_keys: self.state_keys.unwrap_or(under.state_keys),
+            state_bytes: self.state_bytes.unwrap_or(under.state_bytes),
+            sockets: self.sockets.unwrap_or(under.sockets),
+            frames_per_second: self.frames_per_second.unwrap_or(under.frames_per_second),
+            frames_burst: self.frames_burst.unwrap_or(under.frames_burst),
+            publishes_per_second: self.publishes_per_second.unwrap_or(under.publishes_per_second),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str, room: &str) -> Settings {
+        RoomSettings::parse(json).unwrap().of(&RoomName::parse(room).unwrap())
+    }
+
+    #[test]
+    fn the_more_specific_pattern_wins_setting_by_setting() {
+        let json = r#"{"a:b":{"sockets":3},"a:*":{"sockets":2,"state_keys":7},"*":{"sockets":1,"retained_appends":9}}"#;
+        let defaults = Settings::default();
+        assert_eq!(
+            of(json, "a:b"),
+            Settings { sockets: 3, state_keys: 7, retained_appends: 9, ..defaults }
+        );
+        assert_eq!(
+            of(json, "a:c"),
+            Settings { sockets: 2, state_keys: 7, retained_appends: 9, ..defaults }
+        );
+        assert_eq!(of(json, "z"), Settings { sockets: 1, retained_appends: 9, ..defaults });
+        assert_eq!(of("{}", "z"), defaults);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (json, named) in [
+            ("", "ROOM_SETTINGS"),
+            (r#"{"a*":{}}"#, "a*"),
+            (r#"{"a":{"socket":1}}"#, "socket"),
+            (r#"{"a":{"sockets":0}}"#, "sockets is 0"),
+            (r#"{"a":{"sockets":32001}}"#, "1 to 32000"),
+            (r#"{"a":{"retained_ms":-1}}"#, "-1"),
+        ] {
+            let wrong = RoomSettings::parse(json).unwrap_err();
+            assert!(wrong.contains(named), "{json}: {wrong}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Brings a fresh clone to where it can build and serve. Every make command runs
+# it first, so it looks before it does anything, and says nothing for nothing.
+set -eu
+cd "$(dirname "$0")/.."
+exec >&2 # what it says is never a command's output: make token prints a token
+
+worker_build=0.8.7
+# The wasm and the tool that binds it to JavaScript must be of one version.
+wasm_bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
+rust_version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+
+step() { printf '\n==> %s\n' "$1"; }
+fail() { printf '\nsetup: %s\n' "$1"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+installed() { grep -qs "^\"$1 $2 " .tools/.crates.toml; }
+
+have node && have npm || fail "Node is missing: install version 18 or later from https://nodejs.org, then run make again."
+[ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] ||
+    fail "Node $(node -v) is too old: install version 18 or later from https://nodejs.org, then run make again."
+
+rust=$(rustc --version 2>/dev/null | cut -d ' ' -f 2)
+[ -n "$rust" ] || fail "Rust is missing: install it from https://rustup.rs (or run: rustup default stable), then run make again."
+printf '%s\n' "$rust_version" "$rust" | sort -VC ||
+    fail "Rust $rust is too old: run: rustup update stable (version $rust_version or later), then run make again."
+
+if [ ! -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; then
+    step "Adding Rust's wasm32-unknown-unknown target"
+    rustup target add wasm32-unknown-unknown ||
+        fail "The wasm target could not be added: check the network, then run: rustup target add wasm32-unknown-unknown"
+fi
+
+if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+    step "Installing the npm packages, Node 22 among them"
+    # Warnings are of packages that want a newer Node than runs npm: the one
+    # that comes with them is what they will run on.
+    npm ci --loglevel=error || fail "The npm packages could not be installed: see above, check the network, then run make again."
+    touch node_modules/.package-lock.json
+fi
+
+if ! installed worker-build "$worker_build" || ! installed wasm-bindgen-cli "$wasm_bindgen"; then
+    step "Compiling worker-build $worker_build and wasm-bindgen-cli $wasm_bindgen into .tools (minutes, once)"
+    # Without --locked: the lock files they were published with may name
+    # versions that a registry mirror doesn't have.
+    cargo install --root .tools "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" ||
+        fail "The build tools did not compile: see above, check the network; on Linux they need a C compiler and OpenSSL's headers (Debian: apt-get install build-essential pkg-config libssl-dev)."
+fi
+
+if [ ! -f .dev.vars ]; then
+    step "Writing .dev.vars with a random secret, for this machine only"
+    (umask 077 && node -e '
+        const secret = crypto.getRandomValues(Buffer.alloc(32)).toString("base64url");
+        console.log(`JWT_SECRET="${secret}"\n# Pages on any origin may call the development server.\nALLOWED_ORIGINS="*"`);
+    ' >.dev.vars.new) && mv .dev.vars.new .dev.vars
+fi
