@@ -1,0 +1,56 @@
+//! What the operator has set, read once for each isolate.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use worker::Env;
+
+use super::platform::variable;
+use crate::auth::{Keys, Origins, Policy};
+use crate::settings::RoomSettings;
+
+pub struct Config {
+    pub keys: Keys,
+    pub jwks_url: Option<String>,
+    pub policy: Policy,
+    pub origins: Origins,
+    pub settings: RoomSettings,
+}
+
+thread_local! {
+    static CONFIG: OnceCell<Result<Rc<Config>, String>> = const { OnceCell::new() };
+}
+
+/// The configuration of this isolate. Variables and secrets don't change in
+/// one: a change of them is a deploy. The error is for the operator.
+pub fn config(env: &Env) -> Result<Rc<Config>, String> {
+    CONFIG.with(|config| config.get_or_init(|| Config::read(env).map(Rc::new)).clone())
+}
+
+impl Config {
+    fn read(env: &Env) -> Result<Self, String> {
+        let keys =
+            Keys::new(variable(env, "JWT_SECRET").as_deref(), variable(env, "JWT_JWKS").as_deref())
+                .map_err(|wrong| wrong.to_string())?;
+        let jwks_url = variable(env, "JWKS_URL");
+        if keys.is_empty() && jwks_url.is_none() {
+            return Err(
+                "no token could be verified: set JWT_SECRET (`wrangler secret put JWT_SECRET`), \
+                        JWT_JWKS or JWKS_URL"
+                    .into(),
+            );
+        }
+        let settings =
+            variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
+        Ok(Self {
+            keys,
+            jwks_url,
+            policy: Policy {
+                issuer: variable(env, "JWT_ISSUER"),
+                audience: variable(env, "JWT_AUDIENCE"),
+            },
+            origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default()),
+            settings: settings.unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! The shell around the core: it turns what Cloudflare calls into inputs and
+//! performs effects. The only code that names `worker`.
+
+mod answer;
+mod config;
+mod platform;
+mod request;
+mod room_object;
+mod sockets;
+mod sql_store;
+mod verifier;
+mod worker;

@@ -1,0 +1,131 @@
+//! What the runtime offers and the `worker` crate has no binding for, or one
+//! that would not do. Each says why.
+
+use js_sys::{Date, Promise};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::{Env, State, Storage, WebSocket};
+
+use crate::limits;
+use crate::time::Millis;
+
+#[wasm_bindgen]
+extern "C" {
+    type RawSocket;
+
+    /// Takes a JavaScript string, so that one string serves every socket.
+    #[wasm_bindgen(method, catch)]
+    fn send(this: &RawSocket, text: &JsValue) -> Result<(), JsValue>;
+
+    /// Without serde in between: an attachment is one string.
+    #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
+    fn serialize_attachment(this: &RawSocket, text: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
+    fn deserialize_attachment(this: &RawSocket) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, getter, js_name = readyState)]
+    fn ready_state(this: &RawSocket) -> u16;
+
+    type RawState;
+
+    /// The crate's panics where the runtime refuses the socket.
+    #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
+    fn accept_web_socket(this: &RawState, socket: &RawSocket) -> Result<(), JsValue>;
+
+    type RawStorage;
+
+    /// The crate's is `async`: it would begin after the turn that asked for it.
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    fn set_alarm(this: &RawStorage, at: f64) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = deleteAll)]
+    fn delete_all(this: &RawStorage) -> Result<Promise, JsValue>;
+
+    /// Rolls back what `body` wrote if it throws.
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(
+        this: &RawStorage,
+        body: &mut dyn FnMut() -> Result<JsValue, JsValue>,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues, catch)]
+    fn get_random_values(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_namespace = JSON, js_name = stringify, catch)]
+    fn stringify(value: &JsValue) -> Result<JsValue, JsValue>;
+}
+
+fn raw(socket: &WebSocket) -> &RawSocket {
+    let socket: &worker::web_sys::WebSocket = socket.as_ref();
+    socket.unchecked_ref()
+}
+
+fn raw_storage(storage: &Storage) -> &RawStorage {
+    storage.as_raw().unchecked_ref()
+}
+
+/// Accepts a socket that may sleep.
+pub fn accept(state: &State, socket: &WebSocket) -> Result<(), JsValue> {
+    state.as_raw().unchecked_ref::<RawState>().accept_web_socket(raw(socket))
+}
+
+pub fn send(socket: &WebSocket, text: &JsValue) -> Result<(), JsValue> {
+    raw(socket).send(text)
+}
+
+pub fn attach(socket: &WebSocket, text: &str) -> Result<(), JsValue> {
+    raw(socket).serialize_attachment(text)
+}
+
+pub fn attachment(socket: &WebSocket) -> Option<String> {
+    raw(socket).deserialize_attachment().ok()?.as_string()
+}
+
+/// `get_websockets` may list sockets that are closing already.
+pub fn is_open(socket: &WebSocket) -> bool {
+    const OPEN: u16 = 1;
+    raw(socket).ready_state() == OPEN
+}
+
+/// Begins at once. If it fails later, the object is reset and its answers are
+/// held back, as with any other write; so nobody waits for it here.
+pub fn set_alarm(storage: &Storage, at: Millis) -> Result<(), JsValue> {
+    raw_storage(storage).set_alarm(at.get() as f64).map(drop)
+}
+
+/// Deletes everything, the alarm too; at once, as with the alarm.
+pub fn delete_all(storage: &Storage) -> Result<(), JsValue> {
+    raw_storage(storage).delete_all().map(drop)
+}
+
+/// All that `body` writes, or nothing.
+pub fn transaction<E: Into<JsValue>>(
+    storage: &Storage,
+    mut body: impl FnMut() -> Result<(), E>,
+) -> Result<(), JsValue> {
+    let mut body = || body().map(|()| JsValue::UNDEFINED).map_err(Into::into);
+    raw_storage(storage).transaction_sync(&mut body).map(drop)
+}
+
+pub fn now() -> Millis {
+    Millis::new(Date::now() as u64)
+}
+
+/// A random number that JavaScript can hold exactly.
+pub fn random() -> Result<u64, JsValue> {
+    let mut bytes = [0; 8];
+    get_random_values(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes) & limits::SAFE_INTEGER)
+}
+
+/// A variable or secret, as text; one that is a table in `wrangler.toml`, as
+/// JSON. `None` if it is not set, or empty.
+pub fn variable(env: &Env, name: &str) -> Option<String> {
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    let text = match value.as_string() {
+        Some(text) => text,
+        None => stringify(&value).ok()?.as_string()?,
+    };
+    (!text.is_empty()).then_some(text)
+}

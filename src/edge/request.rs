@@ -1,0 +1,123 @@
+//! A request as the router sees it, and as the worker hands it to a room.
+
+use futures_util::StreamExt;
+use js_sys::{decode_uri_component, encode_uri_component};
+use wasm_bindgen::JsValue;
+use worker::{Headers, Method, Request, RequestInit, Result};
+
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::protocol::RoomName;
+use crate::route::Route;
+use crate::session::Identity;
+
+/// Carries who is asking from the worker to the room. The worker makes the
+/// room's request anew, with the headers it chooses, so this can't be forged.
+const IDENTITY: &str = "roomcast-identity";
+
+/// What a request shows in its first line and its headers.
+pub struct Shown {
+    method: String,
+    path: String,
+    query: String,
+    headers: Headers,
+}
+
+impl Shown {
+    pub fn of(request: &Request) -> Result<Self> {
+        let url = request.url()?;
+        Ok(Self {
+            method: request.method().to_string(),
+            path: url.path().to_owned(),
+            query: url.query().unwrap_or_default().to_owned(),
+            headers: request.headers().clone(),
+        })
+    }
+
+    pub fn route(&self) -> std::result::Result<Route, Refusal> {
+        Route::parse(&self.method, &self.path, &self.query, self.is_upgrade())
+    }
+
+    pub fn is_upgrade(&self) -> bool {
+        self.method == "GET"
+            && self.header("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+    }
+
+    pub fn is_preflight(&self) -> bool {
+        self.method == "OPTIONS"
+    }
+
+    /// A header's value; values of several of one name are joined by commas.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).ok().flatten()
+    }
+
+    /// The parameter of the query, percent-decoded.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let mut parameters = form_urlencoded::parse(self.query.as_bytes());
+        parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// The request for the room: the same path, and nothing else of the
+    /// client's but what is chosen here.
+    pub fn to_room(&self, identity: Option<&Identity>, body: Option<&str>) -> Result<Request> {
+        let headers = Headers::new();
+        if self.is_upgrade() {
+            headers.set("upgrade", "websocket")?;
+            self.header(SUBPROTOCOLS)
+                .map_or(Ok(()), |offered| headers.set(SUBPROTOCOLS, &offered))?;
+        }
+        if let Some(identity) = identity {
+            headers.set(IDENTITY, &encode(identity)?)?;
+        }
+        let mut init = RequestInit::new();
+        init.with_method(Method::from(self.method.clone()))
+            .with_headers(headers)
+            .with_body(body.map(JsValue::from_str));
+        Request::new_with_init(&format!("https://room{}?{}", self.path, self.query), &init)
+    }
+
+    /// Who is asking, as the worker found out.
+    pub fn identity(&self) -> Result<Option<Identity>> {
+        self.header(IDENTITY).map(|encoded| decode(&encoded)).transpose()
+    }
+}
+
+/// A request to publish into a room, of the worker's own making.
+pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Result<Request> {
+    let shown = Shown {
+        method: "POST".into(),
+        path: format!("/rooms/{room}/events"),
+        query: String::new(),
+        headers: Headers::new(),
+    };
+    shown.to_room(Some(identity), Some(body))
+}
+
+pub const SUBPROTOCOLS: &str = "sec-websocket-protocol";
+
+// A header takes no text beyond Latin-1, and a user may have any name.
+fn encode(identity: &Identity) -> Result<String> {
+    Ok(encode_uri_component(&serde_json::to_string(identity)?).into())
+}
+
+fn decode(encoded: &str) -> Result<Identity> {
+    let json: String = decode_uri_component(encoded)?.into();
+    Ok(serde_json::from_str(&json)?)
+}
+
+/// The body of a request, within the limit and as text.
+pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
+    let too_large = || Refusal::too_large(format!("a body may be {} bytes", limits::BODY_BYTES));
+    let broken = |_| Refusal::bad_request("the body could not be read to its end");
+    let mut bytes = Vec::new();
+    // Without a body there is no stream.
+    let Ok(mut stream) = request.stream() else { return Ok(String::new()) };
+    while let Some(chunk) = stream.next().await {
+        bytes.extend(chunk.map_err(broken)?);
+        if bytes.len() > limits::BODY_BYTES {
+            return Err(too_large());
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))
+}

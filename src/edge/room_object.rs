@@ -1,0 +1,306 @@
+//! The Durable Object: every callback of the runtime becomes an input of the
+//! room, and the room's effects are performed before the callback returns.
+//!
+//! Between taking an input and the last of its effects there is no await: so
+//! no other callback comes in between, and no borrow is held across one.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use wasm_bindgen_futures::spawn_local;
+use worker::{
+    Delay, DurableObject, Env, Request, Response, Result, State, WebSocket,
+    WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, console_error,
+    durable_object,
+};
+
+use super::config::{Config, config};
+use super::request::{SUBPROTOCOLS, Shown};
+use super::sockets::Sockets;
+use super::sql_store::SqlStore;
+use super::{answer, platform, verifier};
+use crate::auth::Claims;
+use crate::code::{Code, Refusal};
+use crate::protocol::{PING, PONG, RoomName, Start};
+use crate::room::{Answer, Effect, Input, Room};
+use crate::route::{Call, Route};
+use crate::session::{Identity, SessionId};
+
+#[durable_object]
+pub struct RoomObject(Rc<Object>);
+
+struct Object {
+    state: State,
+    env: Env,
+    awake: RefCell<Option<Awake>>,
+}
+
+/// What is in memory while the room is awake.
+struct Awake {
+    config: Rc<Config>,
+    name: RoomName,
+    room: Room<SqlStore>,
+    sockets: Sockets,
+}
+
+impl DurableObject for RoomObject {
+    fn new(state: State, env: Env) -> Self {
+        // Answered by the runtime, without waking the object.
+        match WebSocketRequestResponsePair::new(PING, PONG) {
+            Ok(pair) => state.set_websocket_auto_response(&pair),
+            Err(cause) => console_error!("pings will wake the room: {cause:?}"),
+        }
+        Self(Rc::new(Object { state, env, awake: RefCell::new(None) }))
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let shown = Shown::of(&request)?;
+        let Ok(Route::Room { room, call }) = shown.route() else {
+            return answer::refused(&Refusal::new(
+                Code::NotFound,
+                "a room's object serves that room alone",
+            ));
+        };
+        let identity = shown.identity()?;
+        match (call, identity) {
+            (Call::Follow(start), identity) => {
+                self.0.follow(&room, identity, start, shown.header(SUBPROTOCOLS).as_deref())
+            }
+            (Call::Request(request_of_room), Some(by)) => {
+                let body = request.text().await?;
+                let input = Input::Request { by, request: request_of_room, body: &body };
+                answer::answer(self.0.take(Some(&room), input).unwrap_or_else(Answer::Refused))
+            }
+            (Call::Request(_), None) => Err("a request reached a room without an identity".into()),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        self.0.take_of_itself(Input::Alarm);
+        Response::empty()
+    }
+
+    async fn websocket_message(
+        &self,
+        socket: WebSocket,
+        message: WebSocketIncomingMessage,
+    ) -> Result<()> {
+        if let Some(session) = self.0.session(&socket) {
+            match &message {
+                WebSocketIncomingMessage::String(text) => {
+                    self.0.take_of_itself(Input::Text { session, text })
+                }
+                WebSocketIncomingMessage::Binary(_) => {
+                    self.0.take_of_itself(Input::Binary { session })
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        code: usize,
+        _reason: String,
+        _clean: bool,
+    ) -> Result<()> {
+        self.0.gone(&socket);
+        // Nobody else answers the peer's Close. 1005 and 1006 stand for none.
+        let code = u16::try_from(code).ok().filter(|code| !matches!(code, 1005 | 1006));
+        // It fails where the room closed first, and then there is no need.
+        let _ = socket.close(code, Some(""));
+        Ok(())
+    }
+
+    async fn websocket_error(&self, socket: WebSocket, _error: worker::Error) -> Result<()> {
+        self.0.gone(&socket);
+        Ok(())
+    }
+}
+
+impl Object {
+    /// Accepts a socket and lets it join.
+    fn follow(
+        self: &Rc<Self>,
+        room: &RoomName,
+        identity: Option<Identity>,
+        start: Start,
+        subprotocols: Option<&str>,
+    ) -> Result<Response> {
+        let WebSocketPair { client, server } = WebSocketPair::new()?;
+        let session = SessionId(platform::random()?);
+        let accepted = self.with_awake(Some(room), |awake| {
+            awake.room.admits(identity.as_ref())?;
+            platform::accept(&self.state, &server).map_err(|cause| {
+                console_error!("room {room}: {cause:?}");
+                Refusal::new(Code::RoomFull, "the room can't hold another socket")
+            })?;
+            awake.sockets.insert(session, server);
+            Ok(())
+        });
+        if let Err(refusal) = accepted {
+            return answer::refused_upgrade(&refusal, subprotocols);
+        }
+        self.take_of_itself(Input::Join { session, identity, start });
+        answer::upgraded(client, subprotocols)
+    }
+
+    fn session(self: &Rc<Self>, socket: &WebSocket) -> Option<SessionId> {
+        self.with_awake(None, |awake| Ok(awake.sockets.session(socket))).ok().flatten()
+    }
+
+    fn gone(self: &Rc<Self>, socket: &WebSocket) {
+        if let Some(session) = self.session(socket) {
+            self.take_of_itself(Input::Gone { session });
+        }
+    }
+
+    /// Takes an input that nobody waits for the answer of.
+    fn take_of_itself(self: &Rc<Self>, input: Input) {
+        // What was wrong has been reported.
+        let _ = self.take(None, input);
+    }
+
+    /// The room takes an input, and its effects are performed.
+    fn take(
+        self: &Rc<Self>,
+        name: Option<&RoomName>,
+        input: Input,
+    ) -> std::result::Result<Answer, Refusal> {
+        self.with_awake(name, |awake| {
+            let mut performed = Performed::default();
+            let mut effects = awake.room.handle(input, platform::now());
+            loop {
+                for effect in effects {
+                    self.perform(awake, effect, &mut performed);
+                }
+                let Some(input) = performed.inputs.pop_front() else { break };
+                effects = awake.room.handle(input, platform::now());
+            }
+            Ok(performed)
+        })
+        .map(|performed| {
+            if performed.forget {
+                *self.awake.borrow_mut() = None;
+            }
+            performed.answer.unwrap_or(Answer::NoContent)
+        })
+    }
+
+    fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
+        match effect {
+            Effect::Send { to, text } => {
+                for session in awake.sockets.send(&to, &text) {
+                    awake.sockets.remove(session);
+                    performed.inputs.push_back(Input::Gone { session });
+                }
+            }
+            Effect::Keep { session, attachment } => {
+                if let Err(cause) = awake.sockets.keep(session, &attachment) {
+                    console_error!("room {}: {cause:?}", awake.name);
+                }
+            }
+            Effect::Close { session, refusal } => awake.sockets.close(session, &refusal),
+            Effect::Verify { session, token } => {
+                match verifier::claims_at_once(&awake.config, &token) {
+                    Some(claims) => {
+                        performed.inputs.push_back(verdict(session, claims, &awake.name))
+                    }
+                    None => self.verify_later(
+                        session,
+                        token,
+                        Rc::clone(&awake.config),
+                        awake.name.clone(),
+                    ),
+                }
+            }
+            Effect::Answer(answer) => performed.answer = Some(answer),
+            Effect::Alarm { at } => {
+                if let Err(cause) = platform::set_alarm(&self.state.storage(), at) {
+                    console_error!("room {}: {cause:?}", awake.name);
+                }
+            }
+            Effect::Turn => self.take_turn_later(),
+            Effect::Forget => performed.forget = true,
+            Effect::Report { cause } => console_error!("{cause}"),
+        }
+    }
+
+    fn verify_later(
+        self: &Rc<Self>,
+        session: SessionId,
+        token: String,
+        config: Rc<Config>,
+        name: RoomName,
+    ) {
+        let object = Rc::clone(self);
+        spawn_local(async move {
+            let claims = verifier::claims(&config, &token).await;
+            object.take_of_itself(verdict(session, claims, &name));
+        });
+    }
+
+    fn take_turn_later(self: &Rc<Self>) {
+        let object = Rc::clone(self);
+        spawn_local(async move {
+            Delay::from(Duration::ZERO).await;
+            object.take_of_itself(Input::Turn);
+        });
+    }
+
+    /// Does something with the room, which is woken if it sleeps. Only a
+    /// request brings the room's name; else it is the stored one.
+    fn with_awake<T>(
+        &self,
+        name: Option<&RoomName>,
+        act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
+    ) -> std::result::Result<T, Refusal> {
+        let mut slot = self.awake.borrow_mut();
+        match &mut *slot {
+            Some(awake) => act(awake),
+            None => match self.wake(name.cloned()) {
+                Ok(awake) => act(slot.insert(awake)),
+                Err(cause) => {
+                    console_error!("a room can't wake: {cause}");
+                    Err(Refusal::new(Code::Internal, "the room can't be had now; try again"))
+                }
+            },
+        }
+    }
+
+    fn wake(&self, name: Option<RoomName>) -> std::result::Result<Awake, String> {
+        let name = match name {
+            Some(name) => name,
+            None => SqlStore::stored_name(&self.state)
+                .map_err(|cause| cause.to_string())?
+                .ok_or("nothing is stored that says which room this is")?,
+        };
+        let config = config(&self.env)?;
+        let settings = config.settings.of(&name);
+        let store = SqlStore::new(&self.state, name.clone());
+        let (sockets, sessions) = Sockets::restore(&self.state);
+        let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
+        let room = Room::wake(name.clone(), settings, store, sessions, platform::now(), random)
+            .map_err(|cause| format!("{name}: {cause}"))?;
+        Ok(Awake { config, name, room, sockets })
+    }
+}
+
+/// What performing effects has brought about.
+#[derive(Default)]
+struct Performed {
+    inputs: VecDeque<Input<'static>>,
+    answer: Option<Answer>,
+    forget: bool,
+}
+
+fn verdict(
+    session: SessionId,
+    claims: std::result::Result<Claims, Refusal>,
+    room: &RoomName,
+) -> Input<'static> {
+    Input::Verified { session, verdict: claims.map(|claims| Identity::of(&claims, room)) }
+}

@@ -1,0 +1,76 @@
+//! The open sockets of a room, and which session each of them is.
+
+use std::collections::BTreeMap;
+
+use js_sys::Map;
+use wasm_bindgen::JsValue;
+use worker::{State, WebSocket};
+
+use super::{answer, platform};
+use crate::code::{Code, Refusal};
+use crate::session::{Session, SessionId};
+
+pub struct Sockets {
+    by_session: BTreeMap<SessionId, WebSocket>,
+    /// The other way round: the runtime names a socket by its object.
+    sessions: Map,
+}
+
+impl Sockets {
+    /// The sockets that slept, with the sessions they kept.
+    pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
+        let mut sockets = Self { by_session: BTreeMap::new(), sessions: Map::new() };
+        let mut sessions = Vec::new();
+        for socket in state.get_websockets().into_iter().filter(platform::is_open) {
+            match platform::attachment(&socket).and_then(|attachment| Session::decode(&attachment))
+            {
+                Some((id, session)) => {
+                    sockets.insert(id, socket);
+                    sessions.push((id, session));
+                }
+                // Written by another version of the program, in another way.
+                None => answer::close(
+                    &socket,
+                    &Refusal::new(Code::Restarting, "the room was updated; connect again"),
+                ),
+            }
+        }
+        (sockets, sessions)
+    }
+
+    pub fn insert(&mut self, id: SessionId, socket: WebSocket) {
+        self.sessions.set(socket.as_ref().as_ref(), &JsValue::from_f64(id.0 as f64));
+        self.by_session.insert(id, socket);
+    }
+
+    pub fn session(&self, socket: &WebSocket) -> Option<SessionId> {
+        self.sessions.get(socket.as_ref().as_ref()).as_f64().map(|id| SessionId(id as u64))
+    }
+
+    /// Forgets a socket; whatever it was to be sent is dropped.
+    pub fn remove(&mut self, id: SessionId) -> Option<WebSocket> {
+        let socket = self.by_session.remove(&id)?;
+        self.sessions.delete(socket.as_ref().as_ref());
+        Some(socket)
+    }
+
+    /// Sends one text to many, and returns those that turned out to be dead.
+    /// One JavaScript string serves them all.
+    pub fn send(&self, to: &[SessionId], text: &str) -> Vec<SessionId> {
+        let text = JsValue::from_str(text);
+        let is_dead = |id: &&SessionId| {
+            self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &text).is_err())
+        };
+        to.iter().filter(is_dead).copied().collect()
+    }
+
+    pub fn keep(&self, id: SessionId, attachment: &str) -> Result<(), JsValue> {
+        self.by_session.get(&id).map_or(Ok(()), |socket| platform::attach(socket, attachment))
+    }
+
+    pub fn close(&mut self, id: SessionId, refusal: &Refusal) {
+        if let Some(socket) = self.remove(id) {
+            answer::close(&socket, refusal);
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The store on the object's SQLite.
+//!
+//! `exec` is synchronous, writes without an await between them commit
+//! together, and whatever the object sends waits until they are durable. So it
+//! is enough to write before a send is asked for.
+
+use std::cell::Cell;
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+
+use worker::{SqlStorage, SqlStorageValue, State, Storage};
+
+use super::platform;
+use crate::protocol::{Epoch, RoomName, Seq};
+use crate::store::{Append, Birth, KeyChange, Store, StoreError};
+use crate::time::Millis;
+
+/// The version of the tables. A later one comes with a migration in
+/// [`SqlStore::open`].
+const SCHEMA: u64 = 1;
+
+/// An append costs one billed row: `slot` is the row itself, and nothing else
+/// is indexed. `state` is its own index for the same reason.
+const CREATE: &str = "
+    CREATE TABLE room (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        schema INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        capacity INTEGER NOT NULL,
+        retained_ms INTEGER NOT NULL
+    );
+    CREATE TABLE log (
+        slot INTEGER PRIMARY KEY,
+        number INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        starts INTEGER NOT NULL,
+        ends INTEGER NOT NULL,
+        floor INTEGER NOT NULL,
+        floor_starts INTEGER NOT NULL,
+        events TEXT NOT NULL
+    );
+    CREATE TABLE state (
+        key TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        event TEXT NOT NULL
+    ) WITHOUT ROWID;";
+
+const APPEND: &str = "
+    INSERT INTO log (slot, number, first, last, at, starts, ends, floor, floor_starts, events)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (slot) DO UPDATE SET
+        number = excluded.number, first = excluded.first, last = excluded.last, at = excluded.at,
+        starts = excluded.starts, ends = excluded.ends, floor = excluded.floor,
+        floor_starts = excluded.floor_starts, events = excluded.events";
+
+const SET_KEY: &str = "
+    INSERT INTO state (key, seq, event) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, event = excluded.event";
+
+/// Its rows come in the order of `fields`.
+const APPENDS: &str =
+    "SELECT number, first, last, at, starts, ends, floor, floor_starts, events FROM log";
+
+pub struct SqlStore {
+    storage: Storage,
+    sql: SqlStorage,
+    name: RoomName,
+    rows_written: Cell<u64>,
+}
+
+impl SqlStore {
+    pub fn new(state: &State, name: RoomName) -> Self {
+        let storage = state.storage();
+        let sql = storage.sql();
+        Self { storage, sql, name, rows_written: Cell::new(0) }
+    }
+
+    /// The name of the room whose object this is: an alarm and a frame come
+    /// without it.
+    pub fn stored_name(state: &State) -> Result<Option<RoomName>, StoreError> {
+        let sql = state.storage().sql();
+        if !exists(&sql)? {
+            return Ok(None);
+        }
+        let rows = run(&sql, "SELECT name FROM room", vec![])?;
+        let name = rows.rows.first().and_then(|row| text(row, 0));
+        Ok(name.and_then(|name| RoomName::parse(name).ok()))
+    }
+
+    fn run(&self, sql: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Row>, StoreError> {
+        let Ran { rows, written } = run(&self.sql, sql, values)?;
+        self.rows_written.set(self.rows_written.get().saturating_add(written));
+        Ok(rows)
+    }
+
+    fn transaction(
+        &self,
+        mut body: impl FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        platform::transaction(&self.storage, || body().map_err(|StoreError(cause)| cause))
+            .map_err(store_error)
+    }
+}
+
+impl Store for SqlStore {
+    fn birth(&self) -> Result<Option<Birth>, StoreError> {
+        if !exists(&self.sql)? {
+            return Ok(None);
+        }
+        let rows = self.run("SELECT epoch, at, capacity, retained_ms, schema FROM room", vec![])?;
+        let read = |row: &Row| {
+            let [at, capacity, retained_ms, schema] =
+                [1, 2, 3, 4].map(|column| number(row, column));
+            (schema? == SCHEMA).then_some(())?;
+            Some(Birth {
+                epoch: Epoch::parse(text(row, 0)?)?,
+                at: Millis::new(at?),
+                capacity: capacity?,
+                retained_ms: retained_ms?,
+            })
+        };
+        rows.first().and_then(read).map(Some).ok_or_else(|| unreadable("the row about the room"))
+    }
+
+    fn create(&mut self, birth: &Birth) -> Result<(), StoreError> {
+        self.transaction(|| {
+            self.run(CREATE, vec![])?;
+            let values = vec![
+                integer(SCHEMA),
+                self.name.as_str().into(),
+                birth.epoch.to_string().into(),
+                integer(birth.at.get()),
+                integer(birth.capacity),
+                integer(birth.retained_ms),
+            ];
+            self.run(
+                "INSERT INTO room (one, schema, name, epoch, at, capacity, retained_ms) VALUES (1, ?, ?, ?, ?, ?, ?)",
+                values,
+            )?;
+            Ok(())
+        })
+    }
+
+    fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError> {
+        self.transaction(|| {
+            let values = vec![integer(birth.capacity), integer(birth.retained_ms)];
+            self.run("UPDATE room SET capacity = ?, retained_ms = ?", values)?;
+            // Numbered from 0 again, so that the ring has no hole before its
+            // newest append; into a table beside it, so that no slot is
+            // written while it is still to be read.
+            self.run(
+                "CREATE TABLE kept AS SELECT * FROM log WHERE number >= ?",
+                vec![integer(keep_from)],
+            )?;
+            self.run("DELETE FROM log", vec![])?;
+            let k = integer(keep_from);
+            self.run(
+                "INSERT INTO log SELECT number - ?, number - ?, first, last, at, starts, ends,
+                     max(floor - ?, 0), floor_starts, events FROM kept",
+                vec![k.clone(), k.clone(), k],
+            )?;
+            self.run("DROP TABLE kept", vec![])?;
+            Ok(())
+        })
+    }
+
+    fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError> {
+        let rows = self.run(
+            "SELECT number, first, last, at, starts, ends, floor, floor_starts FROM log WHERE slot = ?",
+            vec![integer(slot)],
+        )?;
+        match rows.first() {
+            None => Ok(None),
+            Some(row) => append_of(row).map(Some).ok_or_else(|| unreadable("an append")),
+        }
+    }
+
+    fn read(
+        &self,
+        slots: RangeInclusive<u64>,
+        bytes: usize,
+    ) -> Result<Vec<(Append, String)>, StoreError> {
+        let sql = format!("{APPENDS} WHERE slot BETWEEN ? AND ? ORDER BY slot");
+        let values = vec![integer(*slots.start()), integer(*slots.end())];
+        let cursor = self.sql.exec(&sql, values).map_err(store_error)?;
+        let mut appends = Vec::new();
+        let mut taken = 0_usize;
+        for row in cursor.raw() {
+            let mut row = row.map_err(store_error)?;
+            let Some(SqlStorageValue::String(events)) = row.pop() else {
+                return Err(unreadable("an append"));
+            };
+            let append = append_of(&row).ok_or_else(|| unreadable("an append"))?;
+            taken = taken.saturating_add(events.len());
+            appends.push((append, events));
+            if taken >= bytes {
+                break;
+            }
+        }
+        Ok(appends)
+    }
+
+    fn append(
+        &mut self,
+        slot: u64,
+        append: &Append,
+        events: &str,
+        changes: &[KeyChange],
+        emptied: &[u64],
+    ) -> Result<(), StoreError> {
+        let write = || {
+            let [number, first, last] = [append.number, append.first.get(), append.last.get()];
+            let totals =
+                [append.at.get(), append.starts, append.ends, append.floor, append.floor_starts];
+            let numbers = [slot, number, first, last].into_iter().chain(totals).map(integer);
+            self.run(APPEND, numbers.chain([events.into()]).collect())
+        };
+        if changes.is_empty() && emptied.is_empty() {
+            return write().map(drop);
+        }
+        self.transaction(|| {
+            write()?;
+            for change in changes {
+                match *change {
+                    KeyChange::Set { key, seq, event } => {
+                        self.run(SET_KEY, vec![key.into(), integer(seq.get()), event.into()])?
+                    }
+                    KeyChange::Remove { key } => {
+                        self.run("DELETE FROM state WHERE key = ?", vec![key.into()])?
+                    }
+                };
+            }
+            for slot in emptied {
+                self.run("UPDATE log SET events = '' WHERE slot = ?", vec![integer(*slot)])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn state(&self) -> Result<String, StoreError> {
+        let rows = self.run("SELECT event FROM state ORDER BY seq", vec![])?;
+        let events: Option<Vec<&str>> = rows.iter().map(|row| text(row, 0)).collect();
+        Ok(events.ok_or_else(|| unreadable("the state"))?.join(","))
+    }
+
+    fn state_sizes(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows = self.run("SELECT key, octet_length(event) FROM state", vec![])?;
+        let sizes = rows.iter().map(|row| Some((text(row, 0)?.to_owned(), number(row, 1)?)));
+        sizes.collect::<Option<_>>().ok_or_else(|| unreadable("the state"))
+    }
+
+    fn erase(&mut self) -> Result<(), StoreError> {
+        platform::delete_all(&self.storage).map_err(store_error)
+    }
+
+    fn rows_written(&self) -> u64 {
+        self.rows_written.get()
+    }
+}
+
+type Row = Vec<SqlStorageValue>;
+
+struct Ran {
+    rows: Vec<Row>,
+    written: u64,
+}
+
+fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> Result<Ran, StoreError> {
+    let cursor = sql.exec(statement, values).map_err(store_error)?;
+    let rows = cursor.raw().collect::<worker::Result<_>>().map_err(store_error)?;
+    Ok(Ran { rows, written: cursor.rows_written() as u64 })
+}
+
+fn exists(sql: &SqlStorage) -> Result<bool, StoreError> {
+    let found = run(sql, "SELECT 1 FROM sqlite_master WHERE name = 'room'", vec![])?;
+    Ok(!found.rows.is_empty())
+}
+
+fn append_of(row: &Row) -> Option<Append> {
+    let [number, first, last, at] = [0, 1, 2, 3].map(|column| number(row, column));
+    let [starts, ends, floor, floor_starts] = [4, 5, 6, 7].map(|column| self::number(row, column));
+    Some(Append {
+        number: number?,
+        first: Seq::new(first?)?,
+        last: Seq::new(last?)?,
+        at: Millis::new(at?),
+        starts: starts?,
+        ends: ends?,
+        floor: floor?,
+        floor_starts: floor_starts?,
+    })
+}
+
+/// Everything we count stays below 2^53, where JavaScript is exact.
+fn integer(number: u64) -> SqlStorageValue {
+    SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn number(row: &Row, column: usize) -> Option<u64> {
+    match row.get(column)? {
+        SqlStorageValue::Integer(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn text(row: &Row, column: usize) -> Option<&str> {
+    match row.get(column)? {
+        SqlStorageValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn store_error(cause: impl Debug) -> StoreError {
+    StoreError(format!("{cause:?}"))
+}
+
+fn unreadable(what: &str) -> StoreError {
+    StoreError(format!("{what} is not as it was written"))
+}

@@ -1,0 +1,185 @@
+//! The worker: it matches the route, finds out who is asking, and hands the
+//! request to the room. A request that is refused here wakes no room.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use worker::{Context, Env, Request, Response, Result, console_error, event};
+
+use super::answer::{json, preflight, refused, refused_upgrade, with_cors};
+use super::config::{Config, config};
+use super::request::{SUBPROTOCOLS, Shown, body, publish_request};
+use super::verifier::claims;
+use crate::auth::{Claims, TokenError, place};
+use crate::code::{Code, Refusal};
+use crate::protocol::{RoomName, error_body, parse_publish_to_rooms};
+use crate::route::{Call, Request as RoomRequest, Route};
+use crate::session::Identity;
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let shown = Shown::of(&request)?;
+    let config = match config(&env) {
+        Ok(config) => config,
+        Err(cause) => {
+            console_error!("configuration: {cause}");
+            return refuse(
+                &shown,
+                &Refusal::new(
+                    Code::Internal,
+                    "the service is not set up rightly; its log says why",
+                ),
+            );
+        }
+    };
+    let origin = shown.header("origin");
+    if shown.is_preflight() {
+        return preflight(&config.origins, origin.as_deref());
+    }
+    let gate = Gate { config: &config, env: &env, shown: &shown };
+    let response = match gate.pass(request).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(&shown, &refusal)?,
+    };
+    if shown.is_upgrade() {
+        Ok(response)
+    } else {
+        with_cors(response, &config.origins, origin.as_deref())
+    }
+}
+
+fn refuse(shown: &Shown, refusal: &Refusal) -> Result<Response> {
+    if shown.is_upgrade() {
+        refused_upgrade(refusal, shown.header(SUBPROTOCOLS).as_deref())
+    } else {
+        refused(refusal)
+    }
+}
+
+/// One request on its way in.
+struct Gate<'a> {
+    config: &'a Rc<Config>,
+    env: &'a Env,
+    shown: &'a Shown,
+}
+
+impl Gate<'_> {
+    async fn pass(&self, request: Request) -> std::result::Result<Response, Refusal> {
+        match self.shown.route()? {
+            Route::Health => Response::ok("ok").map_err(broken),
+            Route::PublishToRooms => {
+                let claims = self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())?;
+                self.publish_to_rooms(&claims, &body(request).await?).await
+            }
+            Route::Room { room, call } => self.to_room(&room, call, request).await,
+        }
+    }
+
+    async fn to_room(
+        &self,
+        room: &RoomName,
+        call: Call,
+        request: Request,
+    ) -> std::result::Result<Response, Refusal> {
+        let identity = self.claims().await?.map(|claims| Identity::of(&claims, room));
+        match (&identity, call) {
+            (Some(identity), call) => call.check(identity.grant)?,
+            // It has yet to bring its token, in the first frame.
+            (None, Call::Follow(_)) => {}
+            (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
+        }
+        let body = match call {
+            Call::Request(RoomRequest::Publish) => Some(body(request).await?),
+            Call::Request(_) | Call::Follow(_) => None,
+        };
+        let request = self.shown.to_room(identity.as_ref(), body.as_deref()).map_err(broken)?;
+        self.ask(room, request).await.map_err(broken)
+    }
+
+    /// Whom the request's token speaks for; `None` if it has no token.
+    async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
+        let [authorization, subprotocols, cookie, origin] =
+            ["authorization", SUBPROTOCOLS, "cookie", "origin"].map(|name| self.shown.header(name));
+        let query_token = self.shown.parameter("token");
+        let places = place::Shown {
+            authorization: authorization.as_deref(),
+            subprotocols: subprotocols.as_deref(),
+            query_token: query_token.as_deref(),
+            cookie: cookie.as_deref(),
+            origin: origin.as_deref(),
+        };
+        match place::find(&places, &self.config.origins) {
+            Some(token) => claims(self.config, token).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn ask(&self, room: &RoomName, request: Request) -> Result<Response> {
+        self.env
+            .durable_object("ROOMS")?
+            .get_by_name(room.as_str())?
+            .fetch_with_request(request)
+            .await
+    }
+
+    /// Each room's part is whole or not at all; what one room says does not
+    /// keep the others from theirs.
+    async fn publish_to_rooms(
+        &self,
+        claims: &Claims,
+        body: &str,
+    ) -> std::result::Result<Response, Refusal> {
+        let mut rooms: Vec<RoomName> = Vec::new();
+        let mut events: BTreeMap<RoomName, Vec<&str>> = BTreeMap::new();
+        for (room, event) in parse_publish_to_rooms(body)? {
+            if !events.contains_key(&room) {
+                rooms.push(room.clone());
+            }
+            events.entry(room).or_default().push(event);
+        }
+        let parts = rooms.iter().map(|room| {
+            let events = events.get(room).map(|events| events.join(",")).unwrap_or_default();
+            self.publish_to_room(
+                room,
+                Identity::of(claims, room),
+                format!(r#"{{"events":[{events}]}}"#),
+            )
+        });
+        let parts = join_all(parts).await.join(",");
+        json(format!(r#"{{"rooms":[{parts}]}}"#), 200).map_err(broken)
+    }
+
+    /// `{"room","epoch","seqs"}` or `{"room","error":{…}}`.
+    async fn publish_to_room(&self, room: &RoomName, identity: Identity, body: String) -> String {
+        #[derive(Deserialize)]
+        struct Refused<'a> {
+            #[serde(borrow)]
+            error: &'a RawValue,
+        }
+        let answer = match Call::Request(RoomRequest::Publish).check(identity.grant) {
+            Ok(()) => self
+                .room_text(room, &identity, &body)
+                .await
+                .unwrap_or_else(|cause| error_body(&broken(cause))),
+            Err(refusal) => error_body(&refusal),
+        };
+        match serde_json::from_str::<Refused>(&answer) {
+            Ok(Refused { error }) => format!(r#"{{"room":"{room}","error":{error}}}"#),
+            Err(_) => answer,
+        }
+    }
+
+    async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
+        self.ask(room, publish_request(room, identity, body)?).await?.text().await
+    }
+}
+
+/// The platform failed: the operator hears the cause, the client that it was
+/// not its fault.
+fn broken(cause: worker::Error) -> Refusal {
+    console_error!("{cause}");
+    Refusal::new(Code::Internal, "the service could not do this; try again")
+}
