@@ -48,10 +48,31 @@ pub const REPLAY_REVIVED_AFTER_MS: u64 = 5_000;
 pub const PUBLISHERS_COUNTED: usize = 10_000;
 /// An alarm is set no further ahead than this: JavaScript's dates end before
 /// a token's `exp` may.
-pub const ALARM_AHEAD_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
+pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
+
+/// What a room's settings are where the operator has set nothing.
+pub const RETAINED_APPENDS: u64 = 1_000;
+pub const RETAINED_MS: u64 = 72 * HOUR_MS;
+pub const RETAINED_BYTES: u64 = 32 * MIB as u64;
+pub const STATE_KEYS: u64 = 1_000;
+pub const STATE_BYTES: u64 = 4 * MIB as u64;
+pub const SOCKETS: usize = 32_000;
+pub const FRAMES_PER_SECOND: u64 = 50;
+pub const FRAMES_BURST: u64 = 100;
+pub const PUBLISHES_PER_SECOND: u64 = 500;
+/// And the most that can be set. The platform's own end is 10 GB for a room
+/// and 32,768 sockets, of which those that are being refused need some; the
+/// state is sent as one frame, and frames end at 32 MiB.
+pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
+pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
+pub const RETAINED_BYTES_MAX: u64 = 8 * 1_024 * MIB as u64;
+pub const STATE_KEYS_MAX: u64 = 100_000;
+pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
+pub const RATE_MAX: u64 = 1_000_000;
 
 /// Numbers on the wire stay exact in JavaScript below this.
 pub const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
+pub const HOUR_MS: u64 = 60 * 60 * 1_000;
 pub const KIB: usize = 1_024;
 pub const MIB: usize = 1_024 * KIB;

@@ -44,6 +44,8 @@ impl Route {
         let here = match segments.as_slice() {
             ["healthz"] => Place::Health,
             ["events"] => Place::Events,
+            // An empty segment is a trailing or a doubled slash, no room's name.
+            [_, "", ..] => return Err(not_found()),
             ["rooms", _] => Place::Room,
             ["rooms", _, "events"] => Place::RoomEvents,
             ["rooms", _, "state"] => Place::RoomState,
@@ -150,6 +152,8 @@ mod tests {
             "/Healthz",
             "/rooms",
             "/rooms/a/",
+            "/rooms/",
+            "/rooms//events",
             "/rooms/a/events/",
             "/rooms/a//events",
             "//rooms/a/events",
@@ -172,8 +176,6 @@ mod tests {
         assert_eq!(named("/rooms/a%3Ab%40c/state"), "a:b@c");
         assert_eq!(named("/rooms/a:b@c"), "a:b@c");
         for path in [
-            "/rooms/",
-            "/rooms//state",
             "/rooms/%2F",
             "/rooms/a%2Fstate",
             "/rooms/%00",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::limits::MIB;
+use crate::limits;
 use crate::protocol::{Pattern, RoomName};
 
 /// One room's settings. Times are in milliseconds.
@@ -30,15 +30,15 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            retained_appends: 1_000,
-            retained_ms: 72 * 60 * 60 * 1_000,
-            retained_bytes: 32 * MIB as u64,
-            state_keys: 1_000,
-            state_bytes: 4 * MIB as u64,
-            sockets: 32_000,
-            frames_per_second: 50,
-            frames_burst: 100,
-            publishes_per_second: 500,
+            retained_appends: limits::RETAINED_APPENDS,
+            retained_ms: limits::RETAINED_MS,
+            retained_bytes: limits::RETAINED_BYTES,
+            state_keys: limits::STATE_KEYS,
+            state_bytes: limits::STATE_BYTES,
+            sockets: limits::SOCKETS,
+            frames_per_second: limits::FRAMES_PER_SECOND,
+            frames_burst: limits::FRAMES_BURST,
+            publishes_per_second: limits::PUBLISHES_PER_SECOND,
         }
     }
 }
@@ -86,18 +86,15 @@ impl RoomSettings {
 impl Overrides {
     fn check(&self) -> Result<(), String> {
         let ranges = [
-            ("retained_appends", self.retained_appends, 1..=1_000_000),
-            ("retained_ms", self.retained_ms, 1_000..=365 * 24 * 60 * 60 * 1_000),
-            ("retained_bytes", self.retained_bytes, 1..=8 * 1_024 * MIB as u64),
-            ("state_keys", self.state_keys, 0..=100_000),
-            // The state is sent as one frame, and the platform's end at 32 MiB.
-            ("state_bytes", self.state_bytes, 0..=16 * MIB as u64),
-            // The platform's own end is 32,768, and sockets that are being
-            // refused need a place too.
-            ("sockets", self.sockets.map(|sockets| sockets as u64), 1..=32_000),
-            ("frames_per_second", self.frames_per_second, 1..=1_000_000),
-            ("frames_burst", self.frames_burst, 1..=1_000_000),
-            ("publishes_per_second", self.publishes_per_second, 1..=1_000_000),
+            ("retained_appends", self.retained_appends, 1..=limits::RETAINED_APPENDS_MAX),
+            ("retained_ms", self.retained_ms, 1_000..=limits::RETAINED_MS_MAX),
+            ("retained_bytes", self.retained_bytes, 1..=limits::RETAINED_BYTES_MAX),
+            ("state_keys", self.state_keys, 0..=limits::STATE_KEYS_MAX),
+            ("state_bytes", self.state_bytes, 0..=limits::STATE_BYTES_MAX),
+            ("sockets", self.sockets.map(|sockets| sockets as u64), 1..=limits::SOCKETS as u64),
+            ("frames_per_second", self.frames_per_second, 1..=limits::RATE_MAX),
+            ("frames_burst", self.frames_burst, 1..=limits::RATE_MAX),
+            ("publishes_per_second", self.publishes_per_second, 1..=limits::RATE_MAX),
         ];
         for (name, value, range) in ranges {
             if let Some(value) = value

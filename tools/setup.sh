@@ -35,15 +35,21 @@ if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
     # Warnings are of packages that want a newer Node than runs npm: the one
     # that comes with them is what they will run on.
     npm ci --loglevel=error || fail "The npm packages could not be installed: see above, check the network, then run make again."
+    # Of the packages that bring a Node, one for each platform, npm before 11
+    # installs the right one and doesn't link it.
+    (cd node_modules/.bin && for node in ../node-*/bin/node; do ln -sf "$node" node; done)
     touch node_modules/.package-lock.json
 fi
 
 if ! installed worker-build "$worker_build" || ! installed wasm-bindgen-cli "$wasm_bindgen"; then
     step "Compiling worker-build $worker_build and wasm-bindgen-cli $wasm_bindgen into .tools (minutes, once)"
     # Without --locked: the lock files they were published with may name
-    # versions that a registry mirror doesn't have.
-    cargo install --root .tools "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" ||
+    # versions that a registry mirror doesn't have. They work for a second at
+    # a time, so it is their compilation that has to be fast.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --root .tools --target-dir target/tools \
+        "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" ||
         fail "The build tools did not compile: see above, check the network; on Linux they need a C compiler and OpenSSL's headers (Debian: apt-get install build-essential pkg-config libssl-dev)."
+    rm -rf target/tools
 fi
 
 if [ ! -f .dev.vars ]; then

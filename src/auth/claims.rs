@@ -137,6 +137,12 @@ impl<'de> Deserialize<'de> for Seconds {
                 Ok(Seconds(Millis::new(seconds.saturating_mul(1_000))))
             }
 
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                clippy::cast_sign_loss,
+                reason = "2^53 is exact as a float; below it, a time in ms fits"
+            )]
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<Seconds, E> {
                 if !(0.0..SECONDS_END as f64).contains(&seconds) {
                     return Err(E::custom("a time before 0 or past 2^53"));

@@ -91,7 +91,7 @@ pub fn is_open(socket: &WebSocket) -> bool {
 /// Begins at once. If it fails later, the object is reset and its answers are
 /// held back, as with any other write; so nobody waits for it here.
 pub fn set_alarm(storage: &Storage, at: Millis) -> Result<(), JsValue> {
-    raw_storage(storage).set_alarm(at.get() as f64).map(drop)
+    raw_storage(storage).set_alarm(number(at.get())).map(drop)
 }
 
 /// Deletes everything, the alarm too; at once, as with the alarm.
@@ -109,7 +109,20 @@ pub fn transaction<E: Into<JsValue>>(
 }
 
 pub fn now() -> Millis {
-    Millis::new(Date::now() as u64)
+    Millis::new(integer(Date::now()))
+}
+
+/// A number as JavaScript has it. Everything we count stays below 2^53, where
+/// that is exact.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+pub const fn number(integer: u64) -> f64 {
+    integer as f64
+}
+
+/// The other way; a fraction is cut off, and what is below 0 is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub const fn integer(number: f64) -> u64 {
+    number as u64
 }
 
 /// A random number that JavaScript can hold exactly.

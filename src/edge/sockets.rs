@@ -39,12 +39,15 @@ impl Sockets {
     }
 
     pub fn insert(&mut self, id: SessionId, socket: WebSocket) {
-        self.sessions.set(socket.as_ref().as_ref(), &JsValue::from_f64(id.0 as f64));
+        self.sessions.set(socket.as_ref().as_ref(), &JsValue::from_f64(platform::number(id.0)));
         self.by_session.insert(id, socket);
     }
 
     pub fn session(&self, socket: &WebSocket) -> Option<SessionId> {
-        self.sessions.get(socket.as_ref().as_ref()).as_f64().map(|id| SessionId(id as u64))
+        self.sessions
+            .get(socket.as_ref().as_ref())
+            .as_f64()
+            .map(|id| SessionId(platform::integer(id)))
     }
 
     /// Forgets a socket; whatever it was to be sent is dropped.

@@ -29,14 +29,8 @@ thread_local! {
 /// Whom a token speaks for, as far as that can be said at once. `None` says
 /// that [`claims`] has to fetch keys first.
 pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
-    let now = now();
     match check(config, token) {
         Err(TokenError::UnknownKey { .. }) if may_fetch(config) => None,
-        _ if config.jwks_url.is_some()
-            && FETCHED.with_borrow(|fetched| fetched.refetch.should_fetch(now)) =>
-        {
-            None
-        }
         checked => Some(checked.map_err(|error| error.refusal())),
     }
 }
@@ -58,10 +52,17 @@ pub async fn claims(config: &Rc<Config>, token: &str) -> Result<Claims, Refusal>
     })
 }
 
+/// The configured keys first: a token that names one of them costs nobody a
+/// fetch.
 fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
     match verify(token, &config.keys, &config.policy, now()) {
-        Err(TokenError::UnknownKey { .. }) if config.jwks_url.is_some() => {
-            FETCHED.with_borrow(|fetched| verify(token, &fetched.keys, &config.policy, now()))
+        Err(TokenError::UnknownKey { kid }) if config.jwks_url.is_some() => {
+            FETCHED.with_borrow(|fetched| {
+                if fetched.refetch.should_fetch(now()) {
+                    return Err(TokenError::UnknownKey { kid });
+                }
+                verify(token, &fetched.keys, &config.policy, now())
+            })
         }
         checked => checked,
     }

@@ -53,7 +53,11 @@ impl Ids {
 
     /// Forgets what came with appends before `lowest`.
     pub fn forget_below(&mut self, lowest: u64) {
-        while let Some((_, id)) = self.by_append.pop_front_if(|(append, _)| *append < lowest) {
+        while let Some((append, id)) = self.by_append.pop_front() {
+            if append >= lowest {
+                self.by_append.push_front((append, id));
+                return;
+            }
             // The id may have been published again since.
             if self.by_id.get(&id).is_some_and(|place| place.append < lowest) {
                 self.by_id.remove(&id);

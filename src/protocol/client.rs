@@ -90,7 +90,7 @@ mod tests {
                 r#"{"type":"publish","name":7,"data":1}"#,
                 "`name` must be a string of 1 to 128 characters",
             ),
-            (r#"{"type":"publish","name":"\ud800","data":1}"#, "surrogate"),
+            (r#"{"type":"publish","name":"\ud800","data":1}"#, "hex escape"),
             (
                 r#"{"type":"publish","name":"a","data":1,"id":""}"#,
                 "`id` must be a string of 1 to 128 characters",

@@ -23,7 +23,9 @@ impl Pattern {
         }
         match text.strip_suffix('*') {
             Some(prefix) => {
-                RoomName::parse(prefix.strip_suffix(':')?).ok()?;
+                let begins_a_name =
+                    prefix.ends_with(':') && RoomName::parse(&format!("{prefix}_")).is_ok();
+                begins_a_name.then_some(())?;
                 Some(Self::Under { length: prefix.len(), prefix: prefix.to_owned() })
             }
             None => RoomName::parse(text).ok().map(Self::Exactly),
@@ -55,6 +57,7 @@ mod tests {
             ("shipments:*", "shipments", false),
             ("shipments:*", "shipmentsX:1", false),
             ("a:b:*", "a:c", false),
+            (".:*", ".:a", true),
         ] {
             let room = RoomName::parse(room).unwrap();
             assert_eq!(

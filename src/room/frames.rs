@@ -14,6 +14,10 @@ impl<S: Store> Room<S> {
     pub(super) fn text(&mut self, id: SessionId, text: &str, now: Millis) {
         let rate = self.frame_rate();
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        // The alarm may be late; the end of a grant is not.
+        if session.deadline() <= now {
+            return self.end(id);
+        }
         if text.len() > limits::BODY_BYTES {
             return self.close(
                 id,

@@ -220,6 +220,13 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Close { session, refusal });
     }
 
+    /// The log is erased. Nothing is left to ring an alarm for, also where the
+    /// room asked for one as it woke.
+    fn forget(&mut self) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Alarm { .. } | Effect::Turn));
+        self.effects.push(Effect::Forget);
+    }
+
     /// The operator is told the cause, the client only that it was not its
     /// fault.
     fn broken(&mut self, cause: &StoreError) -> Refusal {

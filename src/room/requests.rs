@@ -145,7 +145,7 @@ impl<S: Store> Room<S> {
         for id in sessions {
             self.close(id, Refusal::new(Code::Erased, "the room was erased"));
         }
-        self.effects.push(Effect::Forget);
+        self.forget();
         Ok(Answer::NoContent)
     }
 }

@@ -13,8 +13,14 @@ use crate::store::Store;
 use crate::time::Millis;
 
 impl<S: Store> Room<S> {
-    /// Makes sure that the alarm rings at `due` or before.
+    /// Makes sure that the alarm rings at `due` or before. Where it counts as
+    /// not set, it may be one that is late: in its place comes one for all
+    /// that is due, not only for this.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
+        let due = match self.alarm_at {
+            None => due.min(self.next_due(now)),
+            Some(_) => due,
+        };
         let at = due.min(now.plus(limits::ALARM_AHEAD_MS));
         if self.alarm_at.is_none_or(|set| at < set) {
             self.alarm_at = Some(at);
@@ -45,16 +51,11 @@ impl<S: Store> Room<S> {
             .map(|(id, _)| *id)
             .collect();
         for id in due {
-            let refusal = if self.waiting.contains(&id) {
-                Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
-            } else {
-                Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
-            };
-            self.close(id, refusal);
+            self.end(id);
         }
         if self.sessions.is_empty() && self.idle_until() <= now {
             return match self.log.erase() {
-                Ok(()) => self.effects.push(Effect::Forget),
+                Ok(()) => self.forget(),
                 Err(cause) => {
                     let _ = self.broken(&cause);
                     self.arm(now.plus(self.settings.retained_ms), now);
@@ -62,6 +63,16 @@ impl<S: Store> Room<S> {
             };
         }
         self.arm(self.next_due(now), now);
+    }
+
+    /// Closes a session whose time is up.
+    pub(super) fn end(&mut self, id: SessionId) {
+        let refusal = if self.waiting.contains(&id) {
+            Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
+        } else {
+            Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
+        };
+        self.close(id, refusal);
     }
 
     /// The earliest time at which the room has something to do of itself.
