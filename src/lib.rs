@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod code;
+pub mod flow;
 pub mod limits;
 pub mod log;
 pub mod protocol;

@@ -20,6 +20,16 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 
 /// Events in one frame have at most this together (one larger event, alone).
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
+/// What may be on its way to a session with flow control, beyond what it has
+/// seen: so many bytes of events, or one frame.
+pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
+/// A signal's `data`.
+pub const SIGNAL_BYTES: usize = 16 * KIB;
+/// Signals of one name from one session are coalesced to the newest within
+/// this.
+pub const FLUSH_MS: u64 = 50;
+/// Names for which a room does that at a time.
+pub const SIGNALS_HELD: usize = 10_000;
 /// A page ends early rather than pass this.
 pub const PAGE_BYTES: usize = MIB;
 pub const PAGE_EVENTS: u64 = 1_000;

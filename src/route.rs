@@ -3,7 +3,7 @@
 
 use crate::auth::{Grant, Right};
 use crate::code::{Code, Refusal};
-use crate::protocol::{PageQuery, RoomName, Start};
+use crate::protocol::{PageQuery, RoomName, Start, User};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -17,7 +17,7 @@ pub enum Route {
 }
 
 /// What is asked of one room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// A live socket.
     Follow(Start),
@@ -25,13 +25,16 @@ pub enum Call {
 }
 
 /// What a room answers once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Publish,
     Page(PageQuery),
     State,
+    Signal,
     Figures,
     Erase,
+    /// All of a user's sessions.
+    Kick(User),
 }
 
 impl Route {
@@ -49,6 +52,8 @@ impl Route {
             ["rooms", _] => Place::Room,
             ["rooms", _, "events"] => Place::RoomEvents,
             ["rooms", _, "state"] => Place::RoomState,
+            ["rooms", _, "signals"] => Place::RoomSignals,
+            ["rooms", _, "members"] => Place::RoomMembers,
             _ => return Err(not_found()),
         };
         let room = match segments.get(1) {
@@ -60,12 +65,15 @@ impl Route {
         if upgrade {
             return match here {
                 Place::RoomEvents => call(Call::Follow(Start::parse(query)?)),
-                Place::Health | Place::Events | Place::Room | Place::RoomState => {
-                    Err(Refusal::new(
-                        Code::NotFound,
-                        "no WebSocket here; a room's is at /rooms/{room}/events",
-                    ))
-                }
+                Place::Health
+                | Place::Events
+                | Place::Room
+                | Place::RoomState
+                | Place::RoomSignals
+                | Place::RoomMembers => Err(Refusal::new(
+                    Code::NotFound,
+                    "no WebSocket here; a room's is at /rooms/{room}/events",
+                )),
             };
         }
         match (here, method) {
@@ -76,6 +84,8 @@ impl Route {
             (Place::RoomEvents, "GET") => request(Request::Page(PageQuery::parse(query)?)),
             (Place::RoomEvents, "POST") => request(Request::Publish),
             (Place::RoomState, "GET") => request(Request::State),
+            (Place::RoomSignals, "POST") => request(Request::Signal),
+            (Place::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
             (place, _) => Err(Refusal::new(
                 Code::MethodNotAllowed,
                 format!("this path takes {}", place.methods()),
@@ -92,13 +102,16 @@ enum Place {
     Room,
     RoomEvents,
     RoomState,
+    RoomSignals,
+    RoomMembers,
 }
 
 impl Place {
     const fn methods(self) -> &'static str {
         match self {
             Self::Health | Self::RoomState => "GET",
-            Self::Events => "POST",
+            Self::Events | Self::RoomSignals => "POST",
+            Self::RoomMembers => "DELETE",
             Self::Room => "GET and DELETE",
             Self::RoomEvents => "GET and POST",
         }
@@ -112,9 +125,9 @@ impl Call {
             Self::Follow(_) | Self::Request(Request::Page(_) | Request::State) => {
                 &[Right::Subscribe]
             }
-            Self::Request(Request::Publish) => &[Right::Publish],
+            Self::Request(Request::Publish | Request::Signal) => &[Right::Publish],
             Self::Request(Request::Figures) => &[Right::Subscribe, Right::Admin],
-            Self::Request(Request::Erase) => &[Right::Admin],
+            Self::Request(Request::Erase | Request::Kick(_)) => &[Right::Admin],
         };
         if needed.iter().any(|right| grant.contains(*right)) {
             return Ok(());
@@ -124,6 +137,14 @@ impl Call {
             Code::Forbidden,
             format!("the token does not grant {} in this room", names.join(" or ")),
         ))
+    }
+}
+
+fn required_user(query: &str) -> Result<User, Refusal> {
+    let mut users = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "user");
+    match (users.next(), users.next()) {
+        (Some((_, user)), None) => User::parse(&user),
+        _ => Err(Refusal::bad_request("`user` must be given once: whose sessions to close")),
     }
 }
 

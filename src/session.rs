@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::{Claims, Grant, Right};
 use crate::code::{Code, Refusal};
+use crate::flow::Flow;
 use crate::limits;
 use crate::protocol::{RoomName, Seq, Start, User};
 use crate::rate::{Bucket, Rate};
@@ -58,14 +59,23 @@ pub enum Seat {
     /// It has yet to bring a token in its first frame.
     Waiting { start: Start, until: Millis },
     /// It is a session of the room.
-    Taken {
-        identity: Identity,
-        /// Whether it wants the state frame.
-        state: bool,
-        /// The seq it has been sent up to, while it is being caught up from
-        /// the log; a session that is caught up is sent what is live.
-        behind: Option<Seq>,
-    },
+    Taken(Seated),
+}
+
+/// What the room knows of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seated {
+    pub identity: Identity,
+    /// Whether it wants the state frame.
+    pub state: bool,
+    /// The seq it has been sent up to, while it is being caught up from the
+    /// log; a session that is caught up is sent what is live.
+    pub behind: Option<Seq>,
+    /// With flow control, how much is on its way.
+    pub flow: Option<Flow>,
+    /// Whether it is the worker's inner socket. Only there a binary frame is
+    /// taken, as what the worker says of the session's identity.
+    pub bridged: bool,
 }
 
 #[derive(Debug)]
@@ -94,24 +104,35 @@ impl Session {
     pub fn deadline(&self) -> Millis {
         match &self.seat {
             Seat::Waiting { until, .. } => *until,
-            Seat::Taken { identity, .. } => identity.expires_at.plus(limits::LEEWAY_MS),
+            Seat::Taken(seated) => seated.identity.expires_at.plus(limits::LEEWAY_MS),
+        }
+    }
+
+    pub fn seated(&self) -> Option<&Seated> {
+        match &self.seat {
+            Seat::Waiting { .. } => None,
+            Seat::Taken(seated) => Some(seated),
+        }
+    }
+
+    pub fn seated_mut(&mut self) -> Option<&mut Seated> {
+        match &mut self.seat {
+            Seat::Waiting { .. } => None,
+            Seat::Taken(seated) => Some(seated),
         }
     }
 
     /// Whether it is sent what is live.
     pub fn is_live(&self) -> bool {
-        matches!(self.seat, Seat::Taken { behind: None, .. })
+        self.seated().is_some_and(|seated| seated.behind.is_none())
     }
+}
 
-    pub fn is_seated(&self) -> bool {
-        matches!(self.seat, Seat::Taken { .. })
-    }
-
-    pub fn behind(&self) -> Option<Seq> {
-        match self.seat {
-            Seat::Waiting { .. } => None,
-            Seat::Taken { behind, .. } => behind,
-        }
+impl Seated {
+    /// Whether it may be sent more of the log now; one that may not comes
+    /// again with its next `seen`.
+    pub fn takes_more(&self) -> bool {
+        self.flow.as_ref().is_none_or(|flow| flow.takes(1))
     }
 }
 

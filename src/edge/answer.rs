@@ -16,6 +16,7 @@ pub fn answer(answer: Answer) -> Result<Response> {
     match answer {
         Answer::Ok { body } => json(body, 200),
         Answer::Created { body } => json(body, 201),
+        Answer::Accepted => Ok(Response::empty()?.with_status(202)),
         Answer::NoContent => Ok(Response::empty()?.with_status(204)),
         Answer::Refused(refusal) => refused(&refusal),
     }

@@ -77,6 +77,11 @@ impl Shown {
         Request::new_with_init(&format!("https://room{}?{}", self.path, self.query), &init)
     }
 
+    /// The window of a socket that the worker opened for a reader of its own.
+    pub fn bridge(&self) -> Option<u64> {
+        self.header(BRIDGE)?.parse().ok()
+    }
+
     /// Who is asking, as the worker found out.
     pub fn identity(&self) -> Result<Option<Identity>> {
         self.header(IDENTITY).map(|encoded| decode(&encoded)).transpose()
@@ -93,6 +98,10 @@ pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Resu
     };
     shown.to_room(Some(identity), Some(body))
 }
+
+/// On the worker's own sockets to a room: the window, in bytes, of the flow
+/// control that such a socket is always under.
+pub const BRIDGE: &str = "roomcast-bridge";
 
 pub const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 

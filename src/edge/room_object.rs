@@ -65,9 +65,7 @@ impl DurableObject for RoomObject {
         };
         let identity = shown.identity()?;
         match (call, identity) {
-            (Call::Follow(start), identity) => {
-                self.0.follow(&room, identity, start, shown.header(SUBPROTOCOLS).as_deref())
-            }
+            (Call::Follow(start), identity) => self.0.follow(&room, identity, start, &shown),
             (Call::Request(request_of_room), Some(by)) => {
                 let body = request.text().await?;
                 let input = Input::Request { by, request: request_of_room, body: &body };
@@ -92,8 +90,8 @@ impl DurableObject for RoomObject {
                 WebSocketIncomingMessage::String(text) => {
                     self.0.take_of_itself(Input::Text { session, text })
                 }
-                WebSocketIncomingMessage::Binary(_) => {
-                    self.0.take_of_itself(Input::Binary { session })
+                WebSocketIncomingMessage::Binary(bytes) => {
+                    self.0.take_of_itself(Input::Binary { session, bytes })
                 }
             }
         }
@@ -128,8 +126,9 @@ impl Object {
         room: &RoomName,
         identity: Option<Identity>,
         start: Start,
-        subprotocols: Option<&str>,
+        shown: &Shown,
     ) -> Result<Response> {
+        let subprotocols = shown.header(SUBPROTOCOLS);
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
         let accepted = self.with_awake(Some(room), |awake| {
@@ -142,10 +141,10 @@ impl Object {
             Ok(())
         });
         if let Err(refusal) = accepted {
-            return answer::refused_upgrade(&refusal, subprotocols);
+            return answer::refused_upgrade(&refusal, subprotocols.as_deref());
         }
-        self.take_of_itself(Input::Join { session, identity, start });
-        answer::upgraded(client, subprotocols)
+        self.take_of_itself(Input::Join { session, identity, start, bridge: shown.bridge() });
+        answer::upgraded(client, subprotocols.as_deref())
     }
 
     fn session(self: &Rc<Self>, socket: &WebSocket) -> Option<SessionId> {
@@ -223,7 +222,8 @@ impl Object {
                     console_error!("room {}: {cause:?}", awake.name);
                 }
             }
-            Effect::Turn => self.take_turn_later(),
+            Effect::Turn => self.take_later(0, || Input::Turn),
+            Effect::Flush { after_ms } => self.take_later(after_ms, || Input::Flush),
             Effect::Forget => performed.forget = true,
             Effect::Report { cause } => console_error!("{cause}"),
         }
@@ -243,11 +243,11 @@ impl Object {
         });
     }
 
-    fn take_turn_later(self: &Rc<Self>) {
+    fn take_later(self: &Rc<Self>, after_ms: u64, input: fn() -> Input<'static>) {
         let object = Rc::clone(self);
         spawn_local(async move {
-            Delay::from(Duration::ZERO).await;
-            object.take_of_itself(Input::Turn);
+            Delay::from(Duration::from_millis(after_ms)).await;
+            object.take_of_itself(input());
         });
     }
 
@@ -262,7 +262,9 @@ impl Object {
         match &mut *slot {
             Some(awake) => act(awake),
             None => match self.wake(name.cloned()) {
-                Ok(awake) => act(slot.insert(awake)),
+                Ok(Some(awake)) => act(slot.insert(awake)),
+                // A close, an alarm or a turn that came behind the erase.
+                Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't wake: {cause}");
                     Err(Refusal::new(Code::Internal, "the room can't be had now; try again"))
@@ -271,13 +273,10 @@ impl Object {
         }
     }
 
-    fn wake(&self, name: Option<RoomName>) -> std::result::Result<Awake, String> {
-        let name = match name {
-            Some(name) => name,
-            None => SqlStore::stored_name(&self.state)
-                .map_err(|cause| cause.to_string())?
-                .ok_or("nothing is stored that says which room this is")?,
-        };
+    /// `None` where nothing is stored that could tell which room this is.
+    fn wake(&self, name: Option<RoomName>) -> std::result::Result<Option<Awake>, String> {
+        let stored = || SqlStore::stored_name(&self.state).map_err(|cause| cause.to_string());
+        let Some(name) = name.map_or_else(stored, |name| Ok(Some(name)))? else { return Ok(None) };
         let config = config(&self.env)?;
         let settings = config.settings.of(&name);
         let store = SqlStore::new(&self.state, name.clone());
@@ -285,7 +284,7 @@ impl Object {
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
         let room = Room::wake(name.clone(), settings, store, sessions, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?;
-        Ok(Awake { config, name, room, sockets })
+        Ok(Some(Awake { config, name, room, sockets }))
     }
 }
 

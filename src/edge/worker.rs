@@ -85,14 +85,14 @@ impl Gate<'_> {
         request: Request,
     ) -> std::result::Result<Response, Refusal> {
         let identity = self.claims().await?.map(|claims| Identity::of(&claims, room));
-        match (&identity, call) {
+        match (&identity, &call) {
             (Some(identity), call) => call.check(identity.grant)?,
             // It has yet to bring its token, in the first frame.
             (None, Call::Follow(_)) => {}
             (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
         }
         let body = match call {
-            Call::Request(RoomRequest::Publish) => Some(body(request).await?),
+            Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Follow(_) => None,
         };
         let request = self.shown.to_room(identity.as_ref(), body.as_deref()).map_err(broken)?;

@@ -228,15 +228,9 @@ impl<S: Store> Log<S> {
         if after > head.last || after.plus(1) < self.oldest(now)? {
             return Ok(Replay::Lost);
         }
-        let mut number =
-            first_where(self.lowest(), head.number, |number| Ok(self.at(number)?.last > after))?;
+        let mut number = self.with(after.plus(1), head.number)?;
         while number <= head.number {
-            for (append, events) in
-                self.store.read(self.slots_from(number, head.number), budget.bytes)?
-            {
-                if append.number != number {
-                    return Err(damaged(number));
-                }
+            for (append, events) in self.stored(number, head.number, budget.bytes)? {
                 if !slice.take(&append, &events, budget).ok_or_else(|| damaged(number))? {
                     return Ok(Replay::Events(slice));
                 }
@@ -244,6 +238,20 @@ impl<S: Store> Log<S> {
             }
         }
         Ok(Replay::Events(slice))
+    }
+
+    /// About how many bytes of events there are after one seq up to another:
+    /// no fewer than there are, and more by one append at each end at the most.
+    pub fn bytes_between(&self, after: Seq, to: Seq) -> Result<u64, StoreError> {
+        let Some(head) = self.head else { return Ok(0) };
+        let after = self.at(self.with(after.plus(1), head.number)?)?;
+        let to = self.at(self.with(to, head.number)?)?;
+        Ok(to.ends.saturating_sub(after.starts))
+    }
+
+    /// The append that holds a seq, or the oldest there is.
+    fn with(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
+        first_where(self.lowest(), newest, |number| Ok(self.at(number)?.last >= seq))
     }
 
     /// The latest event of every key, joined by commas; empty if there is none.
@@ -274,6 +282,25 @@ impl<S: Store> Log<S> {
     fn at(&self, number: u64) -> Result<Append, StoreError> {
         let append = self.store.append_in(self.slot(number))?;
         append.filter(|append| append.number == number).ok_or_else(|| damaged(number))
+    }
+
+    /// The appends from `number` on with their events, one at the least, each
+    /// as it was written.
+    fn stored(
+        &self,
+        number: u64,
+        last: u64,
+        bytes: usize,
+    ) -> Result<Vec<(Append, String)>, StoreError> {
+        let appends = self.store.read(self.slots_from(number, last), bytes)?;
+        let is_whole = |(number, (append, events)): (u64, &(Append, String))| {
+            append.number == number
+                && append.ends.checked_sub(append.starts) == Some(events.len() as u64)
+        };
+        if appends.is_empty() || !(number..).zip(&appends).all(is_whole) {
+            return Err(damaged(number));
+        }
+        Ok(appends)
     }
 
     /// The oldest append that is whole, whatever its age.
@@ -374,9 +401,7 @@ impl<S: Store> Log<S> {
         let Some(head) = self.head else { return Ok(ids) };
         let mut number = self.lowest();
         while number <= head.number {
-            for (append, events) in
-                self.store.read(self.slots_from(number, head.number), limits::MIB)?
-            {
+            for (append, events) in self.stored(number, head.number, limits::MIB)? {
                 ids.insert_stored(append.number, append.first, &events)
                     .ok_or_else(|| damaged(number))?;
                 number = number.saturating_add(1);
@@ -410,10 +435,20 @@ fn damaged(number: u64) -> StoreError {
 /// The newest append of a ring. Numbers grow by one from slot 0 up to it, and
 /// behind it stand older ones, or none.
 fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>, StoreError> {
-    let Some(first) = store.append_in(0)? else { return Ok(None) };
+    let Some(first) = store.append_in(0)? else {
+        return if store.append_in(1)?.is_none() { Ok(None) } else { Err(damaged(0)) };
+    };
     let past = first_where(1, capacity, |slot| {
         let follows = first.number.saturating_add(slot);
         Ok(store.append_in(slot)?.is_none_or(|append| append.number != follows))
     })?;
+    // A row that is missing or damaged in the middle of the ring would pass
+    // for its end, and seqs would be given twice: so look behind it.
+    for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
+        let older = first.number.saturating_add(slot).checked_sub(capacity);
+        if store.append_in(slot)?.map(|append| append.number) != older {
+            return Err(damaged(first.number.saturating_add(slot)));
+        }
+    }
     store.append_in(past.saturating_sub(1))
 }

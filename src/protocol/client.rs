@@ -6,13 +6,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::object;
-use super::{NewEvent, Ref};
+use super::{NewEvent, NewSignal, Ref, Seq};
 use crate::code::Refusal;
 
 #[derive(Debug)]
 pub enum ClientFrame<'a> {
     Auth { token: Cow<'a, str> },
     Publish(NewEvent<'a>),
+    Signal(NewSignal<'a>),
+    Seen(Seq),
     Ping,
 }
 
@@ -52,11 +54,19 @@ impl<'a> ClientFrame<'a> {
             #[serde(borrow)]
             token: Cow<'a, str>,
         }
+        #[derive(Deserialize)]
+        struct Seen {
+            seq: Seq,
+        }
         match kind {
             "auth" => object(text).map(|Auth { token }| Self::Auth { token }),
             "publish" => NewEvent::parse(text).map(Self::Publish),
+            "signal" => NewSignal::parse(text).map(Self::Signal),
+            "seen" => object(text).map(|Seen { seq }| Self::Seen(seq)),
             "ping" => Ok(Self::Ping),
-            _ => Err(Refusal::bad_request("`type` must be one of auth, publish, ping")),
+            _ => {
+                Err(Refusal::bad_request("`type` must be one of auth, publish, signal, seen, ping"))
+            }
         }
     }
 }

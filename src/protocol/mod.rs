@@ -9,6 +9,7 @@ mod pattern;
 mod position;
 mod query;
 mod server;
+mod signal;
 
 pub use client::{ClientFrame, Decoded};
 pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
@@ -19,3 +20,4 @@ pub use query::{Begin, PageQuery, Start};
 pub use server::{
     Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, state, state_body,
 };
+pub use signal::NewSignal;

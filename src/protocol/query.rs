@@ -23,6 +23,8 @@ pub struct Start {
     pub begin: Begin,
     /// Whether it wants the state frame.
     pub state: bool,
+    /// Whether it tells what it has seen, from the first frame on.
+    pub flow: bool,
 }
 
 /// Which page of events is asked for.
@@ -34,7 +36,11 @@ pub struct PageQuery {
 
 impl Start {
     pub fn parse(query: &str) -> Result<Self, Refusal> {
-        Ok(Self { begin: Begin::parse(query)?, state: flag(query, "state", true)? })
+        Ok(Self {
+            begin: Begin::parse(query)?,
+            state: flag(query, "state", true)?,
+            flow: flag(query, "flow", false)?,
+        })
     }
 }
 
@@ -111,14 +117,15 @@ mod tests {
     #[test]
     fn where_a_socket_begins() {
         let position = "h7Qk2pXa:41".parse().unwrap();
-        for (query, begin, state) in [
-            ("", Begin::Head, true),
-            ("state=0", Begin::Head, false),
-            ("since=h7Qk2pXa:41", Begin::Since(position), true),
-            ("since=h7Qk2pXa%3A41&state=1", Begin::Since(position), true),
-            ("token=x&last=0", Begin::Last(0), true),
+        for (query, begin, state, flow) in [
+            ("", Begin::Head, true, false),
+            ("state=0", Begin::Head, false, false),
+            ("since=h7Qk2pXa:41", Begin::Since(position), true, false),
+            ("since=h7Qk2pXa%3A41&state=1", Begin::Since(position), true, false),
+            ("token=x&last=0", Begin::Last(0), true, false),
+            ("flow=1", Begin::Head, true, true),
         ] {
-            assert_eq!(Start::parse(query), Ok(Start { begin, state }), "{query}");
+            assert_eq!(Start::parse(query), Ok(Start { begin, state, flow }), "{query}");
         }
     }
 

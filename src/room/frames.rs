@@ -5,8 +5,8 @@ use super::{Effect, Room};
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, ServerFrame};
-use crate::session::{Seat, SessionId};
+use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, ServerFrame, User};
+use crate::session::{Session, SessionId};
 use crate::store::Store;
 use crate::time::Millis;
 
@@ -33,10 +33,14 @@ impl<S: Store> Room<S> {
             }
             return;
         }
-        let in_rate = session.take_frame(rate, now).map_err(|retry_after_ms| {
-            let message = format!("a session may send {} frames a second", rate.per_second);
-            Refusal::rate_limited(message, retry_after_ms)
-        });
+        let in_rate = match frame {
+            // It lets the room send, and costs it nothing that was not its own.
+            Ok(ClientFrame::Seen(_)) => Ok(()),
+            _ => session.take_frame(rate, now).map_err(|retry_after_ms| {
+                let message = format!("a session may send {} frames a second", rate.per_second);
+                Refusal::rate_limited(message, retry_after_ms)
+            }),
+        };
         match in_rate.and(frame).and_then(|frame| self.perform(id, frame, reference.as_ref(), now))
         {
             Ok(()) => self.count_bad_requests(id, 0),
@@ -55,6 +59,11 @@ impl<S: Store> Room<S> {
             ClientFrame::Ping => self.send(id, PONG.to_owned()),
             ClientFrame::Auth { token } => self.ask_for_verdict(id, token.into_owned()),
             ClientFrame::Publish(event) => self.publish_frame(id, &event, reference, now)?,
+            ClientFrame::Signal(signal) => {
+                let from = self.with_right(id, Right::Publish)?;
+                self.signal(Some(id), &from, &signal);
+            }
+            ClientFrame::Seen(seq) => self.seen(id, seq, now)?,
         }
         Ok(())
     }
@@ -66,22 +75,35 @@ impl<S: Store> Room<S> {
         reference: Option<&Ref>,
         now: Millis,
     ) -> Result<(), Refusal> {
-        let Some(Seat::Taken { identity, .. }) =
-            self.sessions.get(&id).map(|session| &session.seat)
-        else {
-            return Err(Refusal::new(
-                Code::Unauthorized,
-                "the first frame must be an `auth` with a token",
-            ));
-        };
-        identity.check(Right::Publish)?;
-        let from = identity.user.clone();
+        let from = self.with_right(id, Right::Publish)?;
         let published = self.publish(std::slice::from_ref(event), &from, now)?;
         if let (Some(reference), Some(seq)) = (reference, published.seqs.first()) {
             let ack = ServerFrame::Ack { room: &self.name, reference, seq: *seq };
             self.send(id, ack.text());
         }
         Ok(())
+    }
+
+    /// The user of a session that has a right.
+    fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
+        let seated = self.sessions.get(&id).and_then(Session::seated).ok_or_else(no_token_yet)?;
+        seated.identity.check(right)?;
+        Ok(seated.identity.user.clone())
+    }
+
+    /// The worker says in a binary frame who its inner socket speaks for now.
+    /// A client's frame can't take that form: a bridge passes on text alone.
+    pub(super) fn binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
+        let seated = self.sessions.get(&id).and_then(Session::seated);
+        match serde_json::from_slice(bytes) {
+            Ok(identity) if seated.is_some_and(|seated| seated.bridged) => {
+                self.verified(id, Ok(identity), now);
+            }
+            _ => {
+                let refusal = Refusal::bad_request("a frame is one JSON object, sent as text");
+                self.refuse_frame(id, None, refusal);
+            }
+        }
     }
 
     /// Tells a session what was wrong with its frame. A socket without a seat
@@ -93,9 +115,8 @@ impl<S: Store> Room<S> {
         refusal: Refusal,
     ) {
         let Some(session) = self.sessions.get(&id) else { return };
-        if !session.is_seated() {
-            let message = "the first frame must be an `auth` with a token";
-            return self.close(id, Refusal::new(Code::Unauthorized, message));
+        if session.seated().is_none() {
+            return self.close(id, no_token_yet());
         }
         let bad_requests = match refusal.code {
             Code::BadRequest => session.bad_requests.saturating_add(1),
@@ -132,4 +153,8 @@ impl<S: Store> Room<S> {
             self.effects.push(Effect::Verify { session: id, token });
         }
     }
+}
+
+fn no_token_yet() -> Refusal {
+    Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
 }

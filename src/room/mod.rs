@@ -5,9 +5,11 @@
 //! next input. One rule holds it together: **an event is durable before any
 //! effect speaks of it.**
 
+mod delivery;
 mod frames;
 mod requests;
 mod seats;
+mod signals;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,24 +18,26 @@ use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{AppendError, Log};
-use crate::protocol::{self, NewEvent, RoomName, Seq, Start, User};
+use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::{Bucket, Rate};
 use crate::route::Request;
 use crate::session::{Identity, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
+use signals::SignalKind;
 
 /// What happens to a room.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A socket was accepted. The worker knows who it is, unless the token is
-    /// to come in the first frame.
-    Join { session: SessionId, identity: Option<Identity>, start: Start },
+    /// to come in the first frame. `bridge` is the flow control window, in
+    /// bytes, of a socket that the worker opened for a reader of its own.
+    Join { session: SessionId, identity: Option<Identity>, start: Start, bridge: Option<u64> },
     /// A text frame came.
     Text { session: SessionId, text: &'a str },
     /// A binary frame came.
-    Binary { session: SessionId },
+    Binary { session: SessionId, bytes: &'a [u8] },
     /// What became of the token of an [`Effect::Verify`].
     Verified { session: SessionId, verdict: Result<Identity, Refusal> },
     /// The socket closed, or turned out to be dead.
@@ -42,6 +46,8 @@ pub enum Input<'a> {
     Request { by: Identity, request: Request, body: &'a str },
     /// The turn that [`Effect::Turn`] asked for.
     Turn,
+    /// The window that [`Effect::Flush`] asked for has ended.
+    Flush,
     /// The alarm rang; it may ring late, early or twice.
     Alarm,
 }
@@ -76,6 +82,10 @@ pub enum Effect {
     },
     /// Come back with [`Input::Turn`] when other inputs have had theirs.
     Turn,
+    /// Come back with [`Input::Flush`] after this.
+    Flush {
+        after_ms: u64,
+    },
     /// The room is erased: drop it, and wake a new one for the next input.
     Forget,
     /// Tell the operator.
@@ -89,6 +99,7 @@ pub enum Effect {
 pub enum Answer {
     Ok { body: String },
     Created { body: String },
+    Accepted,
     NoContent,
     Refused(Refusal),
 }
@@ -104,6 +115,8 @@ pub struct Room<S> {
     behind: VecDeque<SessionId>,
     /// Whether a turn is on its way.
     turn_asked: bool,
+    /// Kinds of signals whose window is open, with what waits for its end.
+    signals: BTreeMap<SignalKind, Option<String>>,
     publishers: BTreeMap<User, Bucket>,
     /// What the alarm is set to, as far as that is known.
     alarm_at: Option<Millis>,
@@ -131,6 +144,7 @@ impl<S: Store> Room<S> {
             waiting: BTreeSet::new(),
             behind: VecDeque::new(),
             turn_asked: false,
+            signals: BTreeMap::new(),
             publishers: BTreeMap::new(),
             alarm_at: None,
             awake_since: now,
@@ -139,6 +153,7 @@ impl<S: Store> Room<S> {
         for (id, session) in sessions {
             room.seat(id, session);
         }
+        room.restore_delivery()?;
         room.restore_timers(is_new, now);
         Ok(room)
     }
@@ -146,24 +161,19 @@ impl<S: Store> Room<S> {
     /// Takes one input. The effects are to be performed in their order.
     pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
         match input {
-            Input::Join { session, identity: Some(identity), start } => {
-                self.join(session, identity, start, now)
+            Input::Join { session, identity: Some(identity), start, bridge } => {
+                self.join(session, identity, start, bridge, now);
             }
-            Input::Join { session, identity: None, start } => {
-                self.wait_for_token(session, start, now)
+            Input::Join { session, identity: None, start, bridge: _ } => {
+                self.wait_for_token(session, start, now);
             }
             Input::Text { session, text } => self.text(session, text, now),
-            Input::Binary { session } => {
-                self.refuse_frame(
-                    session,
-                    None,
-                    Refusal::bad_request("a frame is one JSON object, sent as text"),
-                );
-            }
+            Input::Binary { session, bytes } => self.binary(session, bytes, now),
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
             Input::Gone { session } => self.remove(session),
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
             Input::Turn => self.turn(now),
+            Input::Flush => self.flush_signals(),
             Input::Alarm => self.alarm(now),
         }
         std::mem::take(&mut self.effects)
@@ -196,17 +206,7 @@ impl<S: Store> Room<S> {
         })?;
         let is_repeat = appended.fresh.is_none();
         if let Some(slice) = appended.fresh {
-            let to: Vec<SessionId> = self
-                .sessions
-                .iter()
-                .filter(|(_, session)| session.is_live())
-                .map(|(id, _)| *id)
-                .collect();
-            for frame in slice.frames() {
-                let text =
-                    protocol::events(&self.name, self.log.epoch(), frame.prev, &frame.events);
-                self.effects.push(Effect::Send { to: to.clone(), text });
-            }
+            self.broadcast(slice);
         }
         Ok(Published { seqs: appended.seqs, is_repeat })
     }

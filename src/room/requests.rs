@@ -4,10 +4,10 @@ use super::{Answer, Effect, Published, Room};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, Replay};
-use crate::protocol::{self, Begin, Figures, PageQuery, User, parse_publish};
+use crate::protocol::{self, Begin, Figures, NewSignal, PageQuery, User, parse_publish};
 use crate::rate::{Bucket, Rate};
 use crate::route::{Call, Request};
-use crate::session::{Identity, SessionId};
+use crate::session::{Identity, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -45,11 +45,13 @@ impl<S: Store> Room<S> {
         body: &str,
         now: Millis,
     ) -> Result<Answer, Failure> {
-        Call::Request(request).check(by.grant)?;
+        Call::Request(request.clone()).check(by.grant)?;
         match request {
             Request::Publish => self.publish_request(&by.user, body, now),
             Request::Page(query) => self.page(query, now),
             Request::State => self.state(),
+            Request::Signal => self.signal_request(&by.user, body, now),
+            Request::Kick(user) => Ok(self.kick(&user)),
             Request::Figures => self.figures(now),
             Request::Erase => self.erase(),
         }
@@ -62,6 +64,23 @@ impl<S: Store> Room<S> {
         let body =
             protocol::Published { room: &self.name, epoch: self.log.epoch(), seqs: &seqs }.text();
         Ok(if is_repeat { Answer::Ok { body } } else { Answer::Created { body } })
+    }
+
+    fn signal_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
+        self.take_from_rate(from, now)?;
+        self.signal(None, from, &NewSignal::parse(body)?);
+        Ok(Answer::Accepted)
+    }
+
+    fn kick(&mut self, user: &User) -> Answer {
+        let is_theirs =
+            |session: &Session| session.seated().is_some_and(|s| s.identity.user == *user);
+        let theirs = self.sessions.iter().filter(|(_, session)| is_theirs(session));
+        let kicked: Vec<SessionId> = theirs.map(|(id, _)| *id).collect();
+        for id in kicked {
+            self.close(id, Refusal::new(Code::Kicked, "an admin closed this user's sessions"));
+        }
+        Answer::NoContent
     }
 
     fn take_from_rate(&mut self, user: &User, now: Millis) -> Result<(), Refusal> {

@@ -1,23 +1,30 @@
-//! Taking a seat and leaving it: joining, in-band tokens, and catching up
-//! with the log before what is live.
+//! Taking a seat and leaving it: joining, and in-band tokens.
 
 use super::{Effect, Room};
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
+use crate::flow::Flow;
 use crate::limits;
-use crate::log::{Budget, Replay};
-use crate::protocol::{self, Begin, ServerFrame, Start};
-use crate::session::{Identity, Seat, Session, SessionId};
+use crate::protocol::{Begin, ServerFrame, Start};
+use crate::session::{Identity, Seat, Seated, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
 /// Joining.
 impl<S: Store> Room<S> {
-    pub(super) fn join(&mut self, id: SessionId, identity: Identity, start: Start, now: Millis) {
+    /// `bridge` is the window of the worker's inner socket, if this is one.
+    pub(super) fn join(
+        &mut self,
+        id: SessionId,
+        identity: Identity,
+        start: Start,
+        bridge: Option<u64>,
+        now: Millis,
+    ) {
         if let Err(refusal) = self.admits(Some(&identity)) {
             return self.close(id, refusal);
         }
-        match self.welcome(id, identity, start, now) {
+        match self.welcome(id, identity, start, bridge, now) {
             Ok(()) => self.keep(id),
             Err(cause) => {
                 let refusal = self.broken(&cause);
@@ -42,8 +49,10 @@ impl<S: Store> Room<S> {
         id: SessionId,
         identity: Identity,
         start: Start,
+        bridge: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError> {
+        let window = bridge.or(start.flow.then_some(limits::FLOW_WINDOW_BYTES));
         let head = self.log.head();
         let (after, recovered) = match start.begin {
             Begin::Head => (head, None),
@@ -66,90 +75,20 @@ impl<S: Store> Room<S> {
         };
         self.send(id, welcome.text());
 
-        let behind = (after < head).then_some(after);
-        let session = Session::new(Seat::Taken { identity, state: start.state, behind });
+        let seated = Seated {
+            identity,
+            state: start.state,
+            behind: (after < head).then_some(after),
+            flow: window.map(|window| Flow::new(window, after)),
+            bridged: bridge.is_some(),
+        };
+        let session = Session::new(Seat::Taken(seated));
         self.arm(session.deadline(), now);
         self.seat(id, session);
         match (start.begin, recovered) {
             (_, Some(false)) => self.send_gap(id, start.state, now),
             (Begin::Head, _) => self.send_state(id, start.state),
             (Begin::Last(_) | Begin::Since(_), _) => self.catch_up(id, now),
-        }
-    }
-
-    fn send_gap(&mut self, id: SessionId, state: bool, now: Millis) -> Result<(), StoreError> {
-        let gap = ServerFrame::Gap {
-            room: &self.name,
-            epoch: self.log.epoch(),
-            oldest: self.log.oldest(now)?,
-            seq: self.log.head(),
-        };
-        self.send(id, gap.text());
-        self.send_state(id, state)
-    }
-
-    fn send_state(&mut self, id: SessionId, wanted: bool) -> Result<(), StoreError> {
-        let state = if wanted { self.log.state()? } else { String::new() };
-        if !state.is_empty() {
-            self.send(id, protocol::state(&self.name, self.log.epoch(), self.log.head(), &state));
-        }
-        Ok(())
-    }
-}
-
-/// Catching up.
-impl<S: Store> Room<S> {
-    /// Sends a session that is behind some of the log. Until it has all of it,
-    /// nothing live is sent to it: so order holds, and a replay of any length
-    /// is never in memory but for a few frames.
-    fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
-        for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
-            let Some(Session { seat: Seat::Taken { behind, state, .. }, .. }) =
-                self.sessions.get_mut(&id)
-            else {
-                break;
-            };
-            let (Some(after), state) = (*behind, *state) else { return Ok(()) };
-            match self.log.read(after, Budget::FRAME, now)? {
-                Replay::Events(slice) => {
-                    *behind = (slice.last < self.log.head()).then_some(slice.last);
-                    let text =
-                        protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
-                    self.send(id, text);
-                }
-                // The ring came round while it was being caught up.
-                Replay::Lost => {
-                    *behind = None;
-                    self.send_gap(id, state, now)?;
-                }
-            }
-        }
-        if self.sessions.get(&id).is_some_and(|session| !session.is_live()) {
-            self.behind.push_back(id);
-            self.ask_for_turn();
-            self.arm(now.plus(limits::REPLAY_REVIVED_AFTER_MS), now);
-        }
-        Ok(())
-    }
-
-    /// One session's turn. The sessions that are behind take them in order.
-    pub(super) fn turn(&mut self, now: Millis) {
-        self.turn_asked = false;
-        let Some(id) = self.behind.pop_front() else { return };
-        match self.catch_up(id, now) {
-            Ok(()) => self.keep(id),
-            Err(cause) => {
-                let refusal = self.broken(&cause);
-                self.close(id, refusal);
-            }
-        }
-        self.ask_for_turn();
-    }
-
-    pub(super) fn ask_for_turn(&mut self) {
-        if !self.behind.is_empty() && !self.turn_asked {
-            self.turn_asked = true;
-            self.effects.push(Effect::Turn);
         }
     }
 }
@@ -169,9 +108,9 @@ impl<S: Store> Room<S> {
             (Ok(identity), Seat::Waiting { start, .. }) => {
                 let start = *start;
                 self.remove(id);
-                self.join(id, identity, start, now);
+                self.join(id, identity, start, None, now);
             }
-            (Ok(identity), Seat::Taken { .. }) => self.renew(id, identity, now),
+            (Ok(identity), Seat::Taken(_)) => self.renew(id, identity, now),
         }
         for frame in held.into_frames() {
             self.text(id, &frame, now);
@@ -181,7 +120,7 @@ impl<S: Store> Room<S> {
     /// The newest token says what the session may do: more or less than before.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Seat::Taken { identity, .. } = &mut session.seat else { return };
+        let Some(Seated { identity, .. }) = session.seated_mut() else { return };
         if new.user != identity.user {
             let message =
                 "the new token is for another `sub`; open another socket for another user";
@@ -202,7 +141,7 @@ impl<S: Store> Room<S> {
 /// The table of sessions.
 impl<S: Store> Room<S> {
     pub(super) fn seat(&mut self, id: SessionId, session: Session) {
-        if !session.is_seated() {
+        if session.seated().is_none() {
             self.waiting.insert(id);
         }
         self.sessions.insert(id, session);

@@ -13,32 +13,26 @@ use crate::store::Store;
 use crate::time::Millis;
 
 impl<S: Store> Room<S> {
-    /// Makes sure that the alarm rings at `due` or before. Where it counts as
-    /// not set, it may be one that is late: in its place comes one for all
-    /// that is due, not only for this.
+    /// Makes sure that the alarm rings at `due` or before. It replaces the one
+    /// that was set, so it is set for all that is due.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
-        let due = match self.alarm_at {
-            None => due.min(self.next_due(now)),
-            Some(_) => due,
-        };
-        let at = due.min(now.plus(limits::ALARM_AHEAD_MS));
-        if self.alarm_at.is_none_or(|set| at < set) {
-            self.alarm_at = Some(at);
-            self.effects.push(Effect::Alarm { at });
+        if self.alarm_at.is_some_and(|set| set <= due) {
+            return;
         }
+        let at = due.min(self.next_due(now)).min(now.plus(limits::ALARM_AHEAD_MS));
+        self.alarm_at = Some(at);
+        self.effects.push(Effect::Alarm { at });
     }
 
-    /// After a sleep: what is due tells what the alarm was set to before, as
-    /// long as that has not passed. Where it has, or where the settings that
-    /// it followed changed, it counts as not set.
+    /// After a sleep, so much is known of the alarm: it was not set to later
+    /// than any session's end. Where one has passed, the alarm is late, and
+    /// counts as not set; so it does where the settings changed.
     pub(super) fn restore_timers(&mut self, is_new: bool, now: Millis) {
-        self.behind =
-            self.sessions.iter().filter(|(_, s)| s.behind().is_some()).map(|(id, _)| *id).collect();
-        self.ask_for_turn();
         if is_new {
             self.arm(self.next_due(now), now);
         } else {
-            self.alarm_at = Some(self.next_due(now)).filter(|due| *due > now);
+            let ends = self.sessions.values().map(Session::deadline);
+            self.alarm_at = ends.min().filter(|end| *end > now);
         }
     }
 

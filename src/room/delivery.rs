@@ -1,0 +1,192 @@
+//! Events on their way to sessions: live ones to those that are caught up, the
+//! log to those that are not.
+//!
+//! A session that is behind is sent nothing live until it has all of the log
+//! before: so order holds, and neither a replay of any length nor a reader
+//! that stands still is ever in memory but for a few frames.
+
+use super::{Effect, Room};
+use crate::code::Refusal;
+use crate::flow::Flow;
+use crate::limits;
+use crate::log::{Budget, Replay, Slice};
+use crate::protocol::{self, Seq, ServerFrame};
+use crate::session::{Session, SessionId};
+use crate::store::{Store, StoreError};
+use crate::time::Millis;
+
+/// What is live.
+impl<S: Store> Room<S> {
+    pub(super) fn broadcast(&mut self, slice: Slice) {
+        for frame in slice.frames() {
+            let to = self.receivers(&frame);
+            let text = protocol::events(&self.name, self.log.epoch(), frame.prev, &frame.events);
+            self.effects.push(Effect::Send { to, text });
+        }
+    }
+
+    /// Those that are sent a live frame. Who has too much on its way already
+    /// is behind from here on, until it has seen more.
+    fn receivers(&mut self, frame: &Slice) -> Vec<SessionId> {
+        let bytes = frame.events.len() as u64;
+        let mut to = Vec::with_capacity(self.sessions.len());
+        let mut stalled = Vec::new();
+        for (id, session) in &mut self.sessions {
+            let Some(seated) = session.seated_mut().filter(|seated| seated.behind.is_none()) else {
+                continue;
+            };
+            match &mut seated.flow {
+                Some(flow) if !flow.takes(bytes) => {
+                    seated.behind = Some(frame.prev);
+                    stalled.push(*id);
+                    continue;
+                }
+                Some(flow) => flow.send(frame.last, bytes),
+                None => {}
+            }
+            to.push(*id);
+        }
+        stalled.into_iter().for_each(|id| self.keep(id));
+        to
+    }
+}
+
+/// The log.
+impl<S: Store> Room<S> {
+    /// Sends a session that is behind some of the log. What it still lacks then
+    /// comes in a later turn or, with flow control, when it has seen more.
+    pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
+        for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
+            let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) else {
+                break;
+            };
+            let (Some(after), state) = (seated.behind, seated.state) else { return Ok(()) };
+            let left = seated.flow.as_ref().map_or(u64::MAX, Flow::left);
+            let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
+            match self.log.read(after, Budget { bytes, ..Budget::FRAME }, now)? {
+                Replay::Events(slice) => {
+                    if let Some(flow) = &mut seated.flow {
+                        // One event is read however little is left.
+                        if !flow.takes(slice.events.len() as u64) {
+                            return Ok(());
+                        }
+                        flow.send(slice.last, slice.events.len() as u64);
+                    }
+                    seated.behind = (slice.last < self.log.head()).then_some(slice.last);
+                    let text =
+                        protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
+                    self.send(id, text);
+                }
+                // The ring came round while it was being caught up.
+                Replay::Lost => {
+                    seated.behind = None;
+                    self.send_gap(id, state, now)?;
+                }
+            }
+        }
+        if self
+            .sessions
+            .get(&id)
+            .and_then(Session::seated)
+            .is_some_and(|s| s.behind.is_some() && s.takes_more())
+        {
+            self.behind.push_back(id);
+            self.ask_for_turn();
+            self.arm(now.plus(limits::REPLAY_REVIVED_AFTER_MS), now);
+        }
+        Ok(())
+    }
+
+    /// One session's turn. The sessions that are behind take them in order.
+    pub(super) fn turn(&mut self, now: Millis) {
+        self.turn_asked = false;
+        if let Some(id) = self.behind.pop_front() {
+            self.catch_up_or_close(id, now);
+            self.ask_for_turn();
+        }
+    }
+
+    pub(super) fn ask_for_turn(&mut self) {
+        if !self.behind.is_empty() && !self.turn_asked {
+            self.turn_asked = true;
+            self.effects.push(Effect::Turn);
+        }
+    }
+
+    /// A session tells what it has seen, and with that turns flow control on.
+    pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<(), Refusal> {
+        let head = self.log.head();
+        let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) else {
+            return Ok(());
+        };
+        let sent = seated.behind.unwrap_or(head);
+        if seq > sent {
+            return Err(Refusal::bad_request(format!(
+                "`seq` is {seq}, and {sent} is the last that was sent"
+            )));
+        }
+        seated.flow.get_or_insert_with(|| Flow::new(limits::FLOW_WINDOW_BYTES, seq)).see(seq);
+        let was_stalled = seated.behind.is_some() && !self.behind.contains(&id);
+        if was_stalled {
+            self.catch_up_or_close(id, now);
+        } else {
+            self.keep(id);
+        }
+        Ok(())
+    }
+
+    fn catch_up_or_close(&mut self, id: SessionId, now: Millis) {
+        match self.catch_up(id, now) {
+            Ok(()) => self.keep(id),
+            Err(cause) => {
+                let refusal = self.broken(&cause);
+                self.close(id, refusal);
+            }
+        }
+    }
+
+    /// After a sleep: what a session was sent and has not seen is on its way to
+    /// it still, as far as anybody knows.
+    pub(super) fn restore_delivery(&mut self) -> Result<(), StoreError> {
+        let head = self.log.head();
+        for (id, session) in &mut self.sessions {
+            let Some(seated) = session.seated_mut() else { continue };
+            let sent = seated.behind.unwrap_or(head);
+            if let Some(flow) = seated.flow.as_mut().filter(|flow| flow.seen() < sent) {
+                flow.send(sent, self.log.bytes_between(flow.seen(), sent)?);
+            }
+            if seated.behind.is_some() && seated.takes_more() {
+                self.behind.push_back(*id);
+            }
+        }
+        self.ask_for_turn();
+        Ok(())
+    }
+}
+
+/// What else a session begins with.
+impl<S: Store> Room<S> {
+    pub(super) fn send_gap(
+        &mut self,
+        id: SessionId,
+        state: bool,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let gap = ServerFrame::Gap {
+            room: &self.name,
+            epoch: self.log.epoch(),
+            oldest: self.log.oldest(now)?,
+            seq: self.log.head(),
+        };
+        self.send(id, gap.text());
+        self.send_state(id, state)
+    }
+
+    pub(super) fn send_state(&mut self, id: SessionId, wanted: bool) -> Result<(), StoreError> {
+        let state = if wanted { self.log.state()? } else { String::new() };
+        if !state.is_empty() {
+            self.send(id, protocol::state(&self.name, self.log.epoch(), self.log.head(), &state));
+        }
+        Ok(())
+    }
+}
