@@ -11,19 +11,21 @@
 mod bisect;
 mod ids;
 mod keys;
+mod read;
+mod ring;
 mod text;
 
 use std::collections::BTreeMap;
 
 use crate::code::Refusal;
 use crate::limits;
-use crate::protocol::{Epoch, EventId, NewEvent, Position, Seq, User};
+use crate::protocol::{Epoch, EventId, NewEvent, Seq, User};
 use crate::settings::Settings;
 use crate::store::{Append, Birth, Store, StoreError};
 use crate::time::Millis;
-use bisect::first_where;
 use ids::{Ids, Place};
 use keys::Keys;
+use ring::{damaged, newest};
 pub use text::{Budget, Slice};
 
 /// A row holds an append, and a row is at most 2 MB
@@ -204,154 +206,6 @@ impl<S: Store> Log<S> {
     }
 }
 
-/// Reading.
-impl<S: Store> Log<S> {
-    /// Whether a reader at `position` can go on from there.
-    pub fn holds(&self, position: Position, now: Millis) -> Result<bool, StoreError> {
-        let Position { epoch, seq } = position;
-        Ok(epoch == self.epoch() && seq <= self.head() && seq.plus(1) >= self.oldest(now)?)
-    }
-
-    /// The seq from which a reader gets the newest `count` events, or as many
-    /// of them as are retained.
-    pub fn back(&self, count: u64, now: Millis) -> Result<Seq, StoreError> {
-        Ok(self.head().minus(count).max(self.oldest(now)?.minus(1)))
-    }
-
-    /// The events after a seq of this log, as many as the budget takes and one
-    /// at the least.
-    pub fn read(&self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
-        let mut slice = Slice::at(after);
-        let Some(head) = self.head.filter(|head| after != head.last) else {
-            return Ok(if after == self.head() { Replay::Events(slice) } else { Replay::Lost });
-        };
-        if after > head.last || after.plus(1) < self.oldest(now)? {
-            return Ok(Replay::Lost);
-        }
-        let mut number = self.with(after.plus(1), head.number)?;
-        while number <= head.number {
-            for (append, events) in self.stored(number, head.number, budget.bytes)? {
-                if !slice.take(&append, &events, budget).ok_or_else(|| damaged(number))? {
-                    return Ok(Replay::Events(slice));
-                }
-                number = number.saturating_add(1);
-            }
-        }
-        Ok(Replay::Events(slice))
-    }
-
-    /// About how many bytes of events there are after one seq up to another:
-    /// no fewer than there are, and more by one append at each end at the most.
-    pub fn bytes_between(&self, after: Seq, to: Seq) -> Result<u64, StoreError> {
-        let Some(head) = self.head else { return Ok(0) };
-        let after = self.at(self.with(after.plus(1), head.number)?)?;
-        let to = self.at(self.with(to, head.number)?)?;
-        Ok(to.ends.saturating_sub(after.starts))
-    }
-
-    /// The append that holds a seq, or the oldest there is.
-    fn with(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
-        first_where(self.lowest(), newest, |number| Ok(self.at(number)?.last >= seq))
-    }
-
-    /// The latest event of every key, joined by commas; empty if there is none.
-    pub fn state(&self) -> Result<String, StoreError> {
-        self.store.state()
-    }
-
-    /// Leaves nothing behind. The log is of no use after it.
-    pub fn erase(&mut self) -> Result<(), StoreError> {
-        self.store.erase()
-    }
-}
-
-/// The ring.
-impl<S: Store> Log<S> {
-    fn slot(&self, number: u64) -> u64 {
-        number.checked_rem(self.birth.capacity).unwrap_or_default()
-    }
-
-    /// The slots of `number` and those behind it, up to `last` or to where the
-    /// ring begins anew.
-    fn slots_from(&self, number: u64, last: u64) -> std::ops::RangeInclusive<u64> {
-        let slot = self.slot(number);
-        let end = slot.saturating_add(last.saturating_sub(number));
-        slot..=end.min(self.birth.capacity.saturating_sub(1))
-    }
-
-    fn at(&self, number: u64) -> Result<Append, StoreError> {
-        let append = self.store.append_in(self.slot(number))?;
-        append.filter(|append| append.number == number).ok_or_else(|| damaged(number))
-    }
-
-    /// The appends from `number` on with their events, one at the least, each
-    /// as it was written.
-    fn stored(
-        &self,
-        number: u64,
-        last: u64,
-        bytes: usize,
-    ) -> Result<Vec<(Append, String)>, StoreError> {
-        let appends = self.store.read(self.slots_from(number, last), bytes)?;
-        let is_whole = |(number, (append, events)): (u64, &(Append, String))| {
-            append.number == number
-                && append.ends.checked_sub(append.starts) == Some(events.len() as u64)
-        };
-        if appends.is_empty() || !(number..).zip(&appends).all(is_whole) {
-            return Err(damaged(number));
-        }
-        Ok(appends)
-    }
-
-    /// The oldest append that is whole, whatever its age.
-    fn lowest(&self) -> u64 {
-        self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.birth.capacity)))
-    }
-
-    fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
-        let Some(head) = self.head else { return Ok(None) };
-        let oldest_at = now.minus(self.settings.retained_ms);
-        if head.at < oldest_at {
-            return Ok(None);
-        }
-        let number =
-            first_where(self.lowest(), head.number, |number| Ok(self.at(number)?.at >= oldest_at))?;
-        self.at(number).map(Some)
-    }
-
-    /// The append that comes next, with its running totals.
-    fn next_append(&self, slice: &Slice, at: Millis) -> Result<Append, StoreError> {
-        let number = self.head.map_or(0, |head| head.number.saturating_add(1));
-        let starts = self.head.map_or(0, |head| head.ends);
-        let ends = starts.saturating_add(slice.events.len() as u64);
-        let (first, last) = (slice.prev.plus(1), slice.last);
-        let mut next =
-            Append { number, first, last, at, starts, ends, floor: number, floor_starts: starts };
-        let Some(head) = self.head else { return Ok(next) };
-
-        let fits = |starts: u64| ends.saturating_sub(starts) <= self.settings.retained_bytes;
-        if fits(head.floor_starts) {
-            (next.floor, next.floor_starts) = (head.floor, head.floor_starts);
-            return Ok(next);
-        }
-        let lowest = head.floor.max(oldest_in_ring(number, self.birth.capacity));
-        let floor = first_where(lowest, number, |number| Ok(fits(self.at(number)?.starts)))?;
-        if floor < number {
-            (next.floor, next.floor_starts) = (floor, self.at(floor)?.starts);
-        }
-        Ok(next)
-    }
-
-    /// The slots whose events an append pushes out of retention by bytes. To
-    /// give their space back costs a row more; it happens only where appends
-    /// are larger, on average, than the bytes for each slot.
-    fn emptied_by(&self, next: &Append) -> Vec<u64> {
-        let Some(head) = self.head else { return Vec::new() };
-        let from = head.floor.max(oldest_in_ring(next.number, self.birth.capacity));
-        (from..next.floor).map(|number| self.slot(number)).collect()
-    }
-}
-
 /// Ids and keys.
 impl<S: Store> Log<S> {
     /// A seq for each event: the next one, or that of the event it repeats.
@@ -422,33 +276,4 @@ impl<S: Store> Log<S> {
 struct Numbered<'e, 'a> {
     seqs: Vec<Seq>,
     fresh: Vec<(Seq, &'e NewEvent<'a>)>,
-}
-
-fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
-    newest.saturating_add(1).saturating_sub(capacity)
-}
-
-fn damaged(number: u64) -> StoreError {
-    StoreError(format!("append {number} is not as it was written"))
-}
-
-/// The newest append of a ring. Numbers grow by one from slot 0 up to it, and
-/// behind it stand older ones, or none.
-fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>, StoreError> {
-    let Some(first) = store.append_in(0)? else {
-        return if store.append_in(1)?.is_none() { Ok(None) } else { Err(damaged(0)) };
-    };
-    let past = first_where(1, capacity, |slot| {
-        let follows = first.number.saturating_add(slot);
-        Ok(store.append_in(slot)?.is_none_or(|append| append.number != follows))
-    })?;
-    // A row that is missing or damaged in the middle of the ring would pass
-    // for its end, and seqs would be given twice: so look behind it.
-    for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
-        let older = first.number.saturating_add(slot).checked_sub(capacity);
-        if store.append_in(slot)?.map(|append| append.number) != older {
-            return Err(damaged(first.number.saturating_add(slot)));
-        }
-    }
-    store.append_in(past.saturating_sub(1))
 }

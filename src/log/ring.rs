@@ -1,0 +1,129 @@
+//! The ring of appends: where each is, which is the newest, and how far back
+//! they are whole.
+
+use std::ops::RangeInclusive;
+
+use super::Log;
+use super::bisect::first_where;
+use super::text::Slice;
+use crate::store::{Append, Store, StoreError};
+use crate::time::Millis;
+
+impl<S: Store> Log<S> {
+    pub(super) fn slot(&self, number: u64) -> u64 {
+        number.checked_rem(self.birth.capacity).unwrap_or_default()
+    }
+
+    /// The slots of `number` and those behind it, up to `last` or to where the
+    /// ring begins anew.
+    pub(super) fn slots_from(&self, number: u64, last: u64) -> RangeInclusive<u64> {
+        let slot = self.slot(number);
+        let end = slot.saturating_add(last.saturating_sub(number));
+        slot..=end.min(self.birth.capacity.saturating_sub(1))
+    }
+
+    pub(super) fn at(&self, number: u64) -> Result<Append, StoreError> {
+        let append = self.store.append_in(self.slot(number))?;
+        append.filter(|append| append.number == number).ok_or_else(|| damaged(number))
+    }
+
+    /// The appends from `number` on with their events, one at the least, each
+    /// as it was written.
+    pub(super) fn stored(
+        &self,
+        number: u64,
+        last: u64,
+        bytes: usize,
+    ) -> Result<Vec<(Append, String)>, StoreError> {
+        let appends = self.store.read(self.slots_from(number, last), bytes)?;
+        let is_whole = |(number, (append, events)): (u64, &(Append, String))| {
+            append.number == number
+                && append.ends.checked_sub(append.starts) == Some(events.len() as u64)
+        };
+        if appends.is_empty() || !(number..).zip(&appends).all(is_whole) {
+            return Err(damaged(number));
+        }
+        Ok(appends)
+    }
+
+    /// The oldest append that is whole, whatever its age.
+    pub(super) fn lowest(&self) -> u64 {
+        self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.birth.capacity)))
+    }
+
+    pub(super) fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
+        let Some(head) = self.head else { return Ok(None) };
+        let oldest_at = now.minus(self.settings.retained_ms);
+        if head.at < oldest_at {
+            return Ok(None);
+        }
+        let lowest = self.at(self.lowest())?;
+        if lowest.at >= oldest_at {
+            return Ok(Some(lowest));
+        }
+        let number =
+            first_where(lowest.number, head.number, |number| Ok(self.at(number)?.at >= oldest_at))?;
+        self.at(number).map(Some)
+    }
+
+    /// The append that comes next, with its running totals.
+    pub(super) fn next_append(&self, slice: &Slice, at: Millis) -> Result<Append, StoreError> {
+        let number = self.head.map_or(0, |head| head.number.saturating_add(1));
+        let starts = self.head.map_or(0, |head| head.ends);
+        let ends = starts.saturating_add(slice.events.len() as u64);
+        let (first, last) = (slice.prev.plus(1), slice.last);
+        let mut next =
+            Append { number, first, last, at, starts, ends, floor: number, floor_starts: starts };
+        let Some(head) = self.head else { return Ok(next) };
+
+        let fits = |starts: u64| ends.saturating_sub(starts) <= self.settings.retained_bytes;
+        if fits(head.floor_starts) {
+            (next.floor, next.floor_starts) = (head.floor, head.floor_starts);
+            return Ok(next);
+        }
+        let lowest = head.floor.max(oldest_in_ring(number, self.birth.capacity));
+        let floor = first_where(lowest, number, |number| Ok(fits(self.at(number)?.starts)))?;
+        if floor < number {
+            (next.floor, next.floor_starts) = (floor, self.at(floor)?.starts);
+        }
+        Ok(next)
+    }
+
+    /// The slots whose events an append pushes out of retention by bytes. To
+    /// give their space back costs a row more; it happens only where appends
+    /// are larger, on average, than the bytes for each slot.
+    pub(super) fn emptied_by(&self, next: &Append) -> Vec<u64> {
+        let Some(head) = self.head else { return Vec::new() };
+        let from = head.floor.max(oldest_in_ring(next.number, self.birth.capacity));
+        (from..next.floor).map(|number| self.slot(number)).collect()
+    }
+}
+
+fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
+    newest.saturating_add(1).saturating_sub(capacity)
+}
+
+pub(super) fn damaged(number: u64) -> StoreError {
+    StoreError(format!("append {number} is not as it was written"))
+}
+
+/// The newest append of a ring. Numbers grow by one from slot 0 up to it, and
+/// behind it stand older ones, or none.
+pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>, StoreError> {
+    let Some(first) = store.append_in(0)? else {
+        return if store.append_in(1)?.is_none() { Ok(None) } else { Err(damaged(0)) };
+    };
+    let past = first_where(1, capacity, |slot| {
+        let follows = first.number.saturating_add(slot);
+        Ok(store.append_in(slot)?.is_none_or(|append| append.number != follows))
+    })?;
+    // A row that is missing or damaged in the middle of the ring would pass
+    // for its end, and seqs would be given twice: so look behind it.
+    for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
+        let older = first.number.saturating_add(slot).checked_sub(capacity);
+        if store.append_in(slot)?.map(|append| append.number) != older {
+            return Err(damaged(first.number.saturating_add(slot)));
+        }
+    }
+    store.append_in(past.saturating_sub(1))
+}
