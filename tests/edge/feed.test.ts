@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
+import { publish } from "../../tools/publish.ts";
+import { event, features } from "../../tools/quakes.ts";
+import type { Event } from "./client.ts";
+import { Follower } from "./follower.ts";
+import { claims, sign } from "./jwt.ts";
+import { seeded } from "./random.ts";
+import { Runtime, SECRET } from "./runtime.ts";
+
+const KILLS = 24;
+const room = "quakes:week";
+
+test("the earthquake feed under fire: nothing is lost, doubled or changed", async (t) => {
+  const random = seeded(t);
+  const quakes = features();
+  const runtime = await Runtime.start({
+    settings: { "quakes:*": { retained_appends: 10_000, state_keys: 5_000 } },
+  });
+  t.after(() => runtime.stop());
+  const url = `${runtime.url}/rooms/${room}/events`;
+  const reader = sign(claims("alice", ["subscribe"]), SECRET);
+  const alice = await Follower.from(url, reader);
+  t.after(() => alice.stop());
+
+  // Bob publishes one after the other, so that the order of the file is the order of the room.
+  const target = { url: runtime.url, room, token: sign(claims("bob", ["publish"]), SECRET) };
+  const acknowledged: number[] = [];
+  let retries = 0;
+  const bob = (async () => {
+    for (const quake of quakes) {
+      const answer = await publish(target, [event(quake)], { onRetry: () => (retries += 1) });
+      acknowledged.push(...answer.seqs);
+    }
+  })();
+
+  // Each kill waits for an acknowledgement, drawn at random, and then for a moment of less than a
+  // few publishes: it strikes before, within and after the write of another event.
+  const moments = Array.from({ length: KILLS }, () => Math.floor(random() * quakes.length));
+  for (const count of moments.sort((a, b) => a - b)) {
+    while (acknowledged.length < count) await passes(1);
+    await passes(random() * 5);
+    await runtime.kill();
+    await runtime.restart();
+  }
+  await bob;
+  await alice.reached(quakes.length);
+  t.diagnostic(`${KILLS} kills, ${retries} retries, alice connected ${alice.connects} times`);
+
+  const expected = quakes.map(({ id }, i) => ({ seq: i + 1, id }));
+  assert.deepEqual(
+    acknowledged,
+    expected.map(({ seq }) => seq),
+    "what was acknowledged, by seq",
+  );
+  assert.deepEqual(alice.received.map(identity), expected, "what alice received");
+  assert.equal(alice.twice, 0, "what she received twice");
+  for (const { seq, frame } of alice.received) {
+    assert(frame.includes(`"data":${quakes[seq - 1]?.text}`), `the bytes of event ${seq}`);
+  }
+
+  const pages = await walk(url, reader);
+  assert.deepEqual(
+    pages.flatMap(({ events }) => events.map(identity)),
+    expected,
+    "what the pages list",
+  );
+  for (const { text, events } of pages) {
+    for (const { seq } of events) {
+      assert(text.includes(`"data":${quakes[seq - 1]?.text}`), `the bytes of event ${seq}`);
+    }
+  }
+});
+
+const identity = ({ seq, id }: Event) => ({ seq, id });
+
+interface Page {
+  text: string;
+  events: Event[];
+}
+
+/** All pages, from the first event to the head. */
+async function walk(url: string, token: string): Promise<Page[]> {
+  const read = async (query: string) => {
+    const answer = await fetch(`${url}?${query}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text.slice(0, 300));
+    return { text, ...JSON.parse(text) };
+  };
+  const { epoch, head } = await read("limit=1");
+  const pages: Page[] = [];
+  for (let seq = 0; seq < head;) {
+    const page = await read(`since=${epoch}:${seq}&limit=300`);
+    assert.equal(page.prev, seq);
+    seq = page.events.at(-1).seq;
+    pages.push(page);
+  }
+  return pages;
+}

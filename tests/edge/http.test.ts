@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { Socket } from "./client.ts";
+import { claims, sign } from "./jwt.ts";
+import { Runtime, SECRET } from "./runtime.ts";
+
+const APP = "https://app.example.com";
+const token = sign(claims("alice", ["subscribe", "publish", "admin"]), SECRET);
+let runtime: Runtime;
+before(async () => {
+  const origins = `${APP}, https://admin.example.com`;
+  runtime = await Runtime.start({ vars: { JWT_SECRET: SECRET, ALLOWED_ORIGINS: origins } });
+});
+after(() => runtime.stop());
+
+test("healthz needs no token", async () => {
+  const answer = await send("GET", "/healthz", { token: null });
+  assert.deepEqual([answer.status, answer.text], [200, "ok"]);
+});
+
+describe("paths are exact", () => {
+  const nowhere = [
+    "/",
+    "/rooms",
+    "/rooms/",
+    "/rooms/r/",
+    "/rooms/r/events/",
+    "/rooms/r/state/",
+    "/rooms/r/events/1",
+    "/rooms/r/event",
+    "/rooms/r//events",
+    "//rooms/r/events",
+    "/Rooms/r/events",
+    "/rooms/r/Events",
+    "/rooms/r/%65vents",
+    "/rooms/r%2Fevents/",
+    "/events/",
+    "/healthz/",
+    "/Healthz",
+  ];
+  for (const path of nowhere) {
+    test(`${path} is not_found, with any method and without a token`, async () => {
+      for (const method of ["GET", "POST", "DELETE"]) {
+        for (const by of [token, null]) {
+          assertError(await send(method, path, { token: by, body: "{}" }), 404, "not_found");
+        }
+      }
+    });
+  }
+
+  // A name that can't be, and not another room that a tolerant router would make of it.
+  const unnamable = [
+    "a%2Fb",
+    "a%5Cb",
+    "a%00",
+    "%00",
+    "%ZZ",
+    "%C3%A9",
+    "%FF",
+    "a%20b",
+    "a%25",
+    "a+b",
+  ];
+  const segmented = [":", "a:", ":a", "a::b"];
+  for (const room of [...unnamable, ...segmented, "", "r".repeat(165)]) {
+    test(`${room.slice(0, 20) || "nothing"} is no room name`, async () => {
+      for (const [method, rest] of [
+        ["GET", ""],
+        ["DELETE", ""],
+        ["GET", "/events"],
+        ["GET", "/state"],
+      ]) {
+        const answer = await send(method!, `/rooms/${room}${rest}`);
+        if (answer.status === 404) assertError(answer, 404, "not_found");
+        else assertError(answer, 400, "bad_request");
+      }
+    });
+  }
+
+  test("a room name may be percent-encoded, and is the same room", async () => {
+    const published = await send("POST", "/rooms/a%3Ab%2c%41/events", { body: EVENT });
+    assert.equal(published.status, 201, published.text);
+    const page = await send("GET", "/rooms/a:b,A/events");
+    assert.equal(page.json.head, 1);
+    assert.equal(page.json.room, "a:b,A");
+  });
+
+  test("a room name may be as long as 164 characters, and have all of these", async () => {
+    for (const room of ["r".repeat(164), "A-Za-z0-9_-=@,.;:x", "...", "a."]) {
+      const answer = await send("POST", `/rooms/${room}/events`, { body: EVENT });
+      assert.equal(answer.status, 201, answer.text);
+      assert.equal(answer.json.room, room);
+    }
+  });
+});
+
+describe("another method is method_not_allowed", () => {
+  const others = {
+    "/healthz": ["POST", "PUT", "DELETE"],
+    "/events": ["PUT", "DELETE", "PATCH"],
+    "/rooms/r": ["POST", "PUT", "PATCH"],
+    "/rooms/r/events": ["PUT", "DELETE", "PATCH"],
+    "/rooms/r/state": ["POST", "PUT", "DELETE"],
+  };
+  for (const [path, methods] of Object.entries(others)) {
+    for (const method of methods) {
+      test(`${method} ${path}`, async () => {
+        assertError(await send(method, path, { body: "{}" }), 405, "method_not_allowed");
+      });
+    }
+  }
+});
+
+describe("a body", () => {
+  test("is JSON whatever its Content-Type says", async () => {
+    const types = [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "application/json; charset=latin1",
+      "",
+    ];
+    for (const type of types) {
+      const answer = await send("POST", "/rooms/typed/events", {
+        body: EVENT,
+        headers: { "content-type": type },
+      });
+      assert.equal(answer.status, 201, type);
+    }
+  });
+
+  test("of more than 1 MiB is too_large, also where its length is not announced", async () => {
+    const body = EVENT.padEnd(1024 * 1024 + 1);
+    assertError(await send("POST", "/rooms/large/events", { body }), 413, "too_large");
+    const headers = { "transfer-encoding": "chunked" };
+    assertError(await send("POST", "/rooms/large/events", { body, headers }), 413, "too_large");
+    assertError(await send("POST", "/events", { body }), 413, "too_large");
+    const fits = await send("POST", "/rooms/large/events", { body: EVENT.padEnd(1024 * 1024) });
+    assert.equal(fits.json.seqs[0], 1, "the first that was appended");
+  });
+
+  test("that is no UTF-8 is bad_request", async () => {
+    const body = Buffer.from('{"name":"n","data":"\xff"}', "latin1");
+    assertError(await send("POST", "/rooms/r/events", { body }), 400, "bad_request");
+  });
+});
+
+test("data is delivered byte for byte, whatever JSON it is", async () => {
+  const values = [
+    "1.0",
+    "-0",
+    "1e400",
+    "1E+2",
+    "12345678901234567890",
+    "0.1000000000000000055511151231257827",
+    '{ "b" : 1 ,\n"a":\t[ ] }',
+    '{"a":1,"a":2}',
+    '{"__proto__":{"x":1}}',
+    '"\\u00e9 \\/ é \\u2028 \\ud83d\\ude00 😀"',
+    '"]}, [{ \\" \\\\"',
+    '"\\u0000\\u001f"',
+    "[[[[[[[[[[null]]]]]]]]]]",
+  ];
+  const socket = await Socket.open(`${runtime.url}/rooms/bytes/events`, { token });
+  const { epoch } = await socket.until("welcome");
+  for (const [i, value] of values.entries()) {
+    const published = await send("POST", "/rooms/bytes/events", {
+      body: `{"data":${value},"name":"n"}`,
+    });
+    assert.equal(published.status, 201, published.text);
+    await socket.until("events");
+    const page = await send("GET", `/rooms/bytes/events?since=${epoch}:${i}`);
+    for (const text of [socket.text, page.text]) assert(text.includes(`"data":${value},"`), text);
+  }
+  socket.close();
+});
+
+describe("an error", () => {
+  test("has a code and a message, and the message neither stack nor token", async () => {
+    const wrong = [
+      await send("GET", "/rooms/r/events", { token: `${token}x` }),
+      await send("GET", "/rooms/r/events", { token: null }),
+      await send("GET", `/rooms/r/events?token=${token}x`, { token: null }),
+      await send("POST", "/rooms/r/events", { body: '{"secret":"hunter2"' }),
+      await send("GET", "/rooms/r/events?since=hunter2"),
+      await send("GET", "/nowhere"),
+    ];
+    for (const { text, headers } of wrong) {
+      const { error, ...more } = JSON.parse(text);
+      assert.deepEqual(more, {});
+      assert.deepEqual(Object.keys(error).sort(), ["code", "message"]);
+      assert.match(headers["content-type"] ?? "", /^application\/json/);
+      assert.doesNotMatch(text, /eyJ|\bat [\w.]+ ?\(|\.(js|rs|wasm)\b|panic/);
+    }
+  });
+
+  test("reaches a page of an allowed origin", async () => {
+    const refused = await send("GET", "/rooms/r/events", { token: null, headers: { origin: APP } });
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers["access-control-allow-origin"], APP);
+  });
+});
+
+describe("CORS", () => {
+  test("a page of an allowed origin may read", async () => {
+    for (const origin of [APP, "https://admin.example.com"]) {
+      const { headers } = await send("GET", "/rooms/r/events", { headers: { origin } });
+      assert.equal(headers["access-control-allow-origin"], origin);
+      assert.match(headers.vary ?? "", /\borigin\b/i, "a cache must not give it to another origin");
+    }
+  });
+
+  test("a page of another origin may not", async () => {
+    const others = [
+      "https://evil.example.com",
+      "http://app.example.com",
+      `${APP}:8443`,
+      `${APP}.evil.com`,
+      "null",
+    ];
+    for (const origin of others) {
+      const { headers } = await send("GET", "/rooms/r/events", { headers: { origin } });
+      assert.equal(headers["access-control-allow-origin"], undefined, origin);
+    }
+  });
+
+  test("it may ask with every method of the contract and a token", async () => {
+    const headers = {
+      origin: APP,
+      "access-control-request-method": "DELETE",
+      "access-control-request-headers": "authorization",
+    };
+    const answer = await send("OPTIONS", "/rooms/r", { token: null, headers });
+    assert.equal(answer.status, 204);
+    assert.equal(answer.headers["access-control-allow-origin"], APP);
+    for (const method of ["GET", "POST", "DELETE"]) {
+      assert(answer.headers["access-control-allow-methods"]?.includes(method), method);
+    }
+    assert.match(answer.headers["access-control-allow-headers"] ?? "", /authorization/i);
+  });
+
+  test("* is every origin", async (t) => {
+    const open = await Runtime.start({ vars: { JWT_SECRET: SECRET, ALLOWED_ORIGINS: "*" } });
+    t.after(() => open.stop());
+    const answer = await fetch(`${open.url}/healthz`, {
+      headers: { origin: "https://any.example.com" },
+    });
+    const allowed = answer.headers.get("access-control-allow-origin");
+    assert(allowed === "*" || allowed === "https://any.example.com", String(allowed));
+    assert.equal(answer.headers.get("access-control-allow-credentials"), null);
+  });
+});
+
+const EVENT = '{"name":"n","data":1}';
+
+interface Sending {
+  token?: string | null;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  readonly json: any;
+}
+
+/** As it is written: `fetch` would mend a path before it goes out. */
+function send(
+  method: string,
+  path: string,
+  { token: by = token, headers = {}, body }: Sending = {},
+): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { hostname, port } = new URL(runtime.url);
+  const authorization = by === null ? {} : { authorization: `Bearer ${by}` };
+  // Node announces no length for some methods, and the body would be taken for the next request.
+  const length =
+    "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body ?? "") };
+  const all = { ...authorization, ...length, ...headers };
+  const sent = request({ hostname, port, method, path, headers: all });
+  sent.on("response", async (response) => {
+    const chunks: Buffer[] = await response.toArray();
+    const text = Buffer.concat(chunks).toString();
+    resolve({
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      text,
+      get json() {
+        return JSON.parse(text);
+      },
+    });
+  });
+  sent.on("error", reject);
+  sent.end(body);
+  return promise;
+}
+
+function assertError({ status, text }: Answer, expected: number, code: string): void {
+  assert.equal(status, expected, text);
+  assert.equal(JSON.parse(text).error.code, code);
+}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { publish } from "../../tools/publish.ts";
+import { Socket } from "./client.ts";
+import { claims, sign } from "./jwt.ts";
+import { Runtime, SECRET } from "./runtime.ts";
+
+const token = sign(claims("alice", ["subscribe", "publish"]), SECRET);
+const MAX_EVENTS_BYTES = 256 * 1024;
+const GAP = 100_000;
+const LIVE = 500;
+
+let runtime: Runtime;
+before(async () => {
+  runtime = await Runtime.start({ settings: { "*": { publishes_per_second: 100_000 } } });
+});
+after(() => runtime.stop());
+
+test("a gap of 100,000 events is replayed in bounded frames, and live events keep their order behind it", async () => {
+  const target = { url: runtime.url, room: "deep", token };
+  const { epoch } = await publish(target, batch(1, 1_000));
+  for (let i = 1_001; i <= GAP; i += 1_000) await publish(target, batch(i, 1_000));
+
+  const alice = await Socket.open(`${runtime.url}/rooms/deep/events`, {
+    token,
+    query: `since=${epoch}:0`,
+  });
+  // Live behind the replay: from the upgrade on, one event after the other.
+  const live = (async () => {
+    for (let i = GAP + 1; i <= GAP + LIVE; i++) await publish(target, batch(i, 1));
+  })();
+  const welcome = await alice.next();
+  assert.equal(welcome.recovered, true);
+  let seq = 0;
+  while (seq < GAP + LIVE) {
+    const { type, prev, events } = await alice.next();
+    assert.equal(type, "events");
+    assert.equal(prev, seq);
+    const { text } = alice;
+    const bytes = Buffer.byteLength(text.slice(text.indexOf("[") + 1, text.lastIndexOf("]")));
+    assert(bytes <= MAX_EVENTS_BYTES, `a frame with events of ${bytes} bytes`);
+    for (const event of events) {
+      seq += 1;
+      assert.equal(event.seq, seq);
+      assert.equal(event.data, seq, "the order of the room is that of the publishes");
+    }
+  }
+  await live;
+  alice.close();
+});
+
+describe("a publish writes one row to the log", () => {
+  const cases = [
+    { what: "of 1 event", events: batch(1, 1), rows: 1 },
+    { what: "of 1,000 events", events: batch(1, 1_000), rows: 1 },
+    { what: "of 1 event with an id", events: [text({ id: "a" })], rows: 1 },
+    { what: "of 1 event with a key", events: [text({ key: "a" })], rows: 2 },
+    { what: "of 1 event with a key that is there already", events: [text({ key: "b" })], rows: 2 },
+    {
+      what: "of 3 events with 2 keys",
+      events: ["c", "d", "c"].map((key) => text({ key })),
+      rows: 3,
+    },
+  ];
+  for (const { what, events, rows } of cases) {
+    test(what, async () => {
+      const target = { url: runtime.url, room: `rows-${what.replace(/\W+/g, "-")}`, token };
+      // Whatever the first publish of a room costs beside its row is not counted.
+      await publish(target, [text({ key: "b" })]);
+      const before = await rowsWritten(target.room);
+      await publish(target, events);
+      assert.equal((await rowsWritten(target.room)) - before, rows);
+    });
+  }
+
+  test("also where it takes the place of the oldest", async (t) => {
+    const small = await Runtime.start({ settings: { "*": { retained_appends: 3 } } });
+    t.after(() => small.stop());
+    const target = { url: small.url, room: "ring", token };
+    for (let i = 1; i <= 3; i++) await publish(target, batch(i, 1));
+    const before = await rowsWritten(target.room, small);
+    for (let i = 4; i <= 10; i++) await publish(target, batch(i, 1));
+    assert.equal((await rowsWritten(target.room, small)) - before, 7);
+  });
+
+  test("and a repeat writes none", async () => {
+    const target = { url: runtime.url, room: "repeats", token };
+    await publish(target, [text({ id: "a", key: "k" })]);
+    const before = await rowsWritten(target.room);
+    await publish(target, [text({ id: "a", key: "k" })]);
+    assert.equal((await rowsWritten(target.room)) - before, 0);
+  });
+});
+
+function batch(first: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `{"name":"n","data":${first + i}}`);
+}
+
+function text(fields: object): string {
+  return JSON.stringify({ name: "n", data: 1, ...fields });
+}
+
+/** What the room's object has written since it was built. */
+async function rowsWritten(room: string, { url } = runtime): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${url}/rooms/${room}`, { headers });
+  const { rows_written: rows } = (await answer.json()) as { rows_written: number };
+  assert(Number.isSafeInteger(rows), "the room reports the rows it has written");
+  return rows;
+}

@@ -1,0 +1,334 @@
+/** Interprets the scenarios of `tests/scenarios` against the real runtime; its README is the specification. */
+import assert from "node:assert/strict";
+import { setTimeout as passes } from "node:timers/promises";
+import { type Frame, Socket } from "./client.ts";
+import { type Claims, type Grant, claims, seconds, sign } from "./jwt.ts";
+import { type Bound, type Json, fill, match } from "./pattern.ts";
+import { Runtime, SECRET } from "./runtime.ts";
+
+export interface Scenario {
+  name: string;
+  /** Whose time is not ours to pass: "simulator". */
+  only?: "simulator";
+  /** Why no sleep may be forced on it. */
+  awake?: string;
+  settings?: Record<string, Record<string, number>>;
+  tokens?: Record<string, TokenOf>;
+  steps: Step[];
+}
+
+interface TokenOf {
+  sub?: string;
+  can?: Grant[];
+  rooms?: Record<string, Grant[]>;
+  expires_in_s?: number;
+}
+
+/** One key of a step, whatever its name, is the actor, and its value what it does. */
+export interface Step {
+  [actor: string]: unknown;
+  to?: string;
+  as?: string | null;
+  query?: string;
+  welcome?: Json;
+  frame?: Json;
+  events?: Json;
+  text?: string;
+  binary?: string;
+  body?: Json;
+  status?: number;
+  answer?: Json;
+  headers?: Record<string, Json>;
+  contains?: string;
+  code?: number;
+  ms?: number;
+  times?: number;
+  room?: string;
+}
+
+const DETAILS =
+  "to as query welcome frame events text binary body status answer headers contains code ms times room".split(
+    " ",
+  );
+
+const CAST: Record<string, TokenOf> = {
+  alice: { can: ["subscribe", "publish"] },
+  bob: { can: ["subscribe", "publish"] },
+  reader: { can: ["subscribe"] },
+  writer: { can: ["publish"] },
+  admin: { can: ["subscribe", "publish", "presence", "admin"] },
+};
+
+const MAX_EVENTS_BYTES = 256 * 1024;
+/** The runtime answers this one by itself, byte for byte; the room has to answer any other. */
+const PING = '{"type":"ping"}';
+const PING_THE_ROOM = '{"type": "ping"}';
+
+/** One socket of the story, and what the contract lets it expect next. */
+interface Session {
+  socket: Socket;
+  room: string;
+  query: string;
+  /** The seq that it holds; unknown until a frame says so. */
+  seq: number | undefined;
+  epoch: string | undefined;
+  /** Events that a frame brought beyond those that were expected of it. */
+  ahead: Json[];
+}
+
+export async function play(scenario: Scenario, { asleep }: { asleep: boolean }): Promise<void> {
+  const runtime = await Runtime.start({ settings: scenario.settings });
+  let now = "the end";
+  try {
+    const stage = new Stage(runtime, scenario);
+    for (const [i, step] of scenario.steps.entries()) {
+      now = `step ${i + 1}, ${JSON.stringify(step).slice(0, 300)}`;
+      if (asleep) await stage.sleep();
+      await stage.perform(step);
+    }
+    now = "the end";
+    await stage.nobodyHearsMore();
+  } catch (cause) {
+    throw new Error(`${now}: ${(cause as Error).message}`, { cause });
+  } finally {
+    await runtime.stop();
+  }
+}
+
+class Stage {
+  readonly #runtime: Runtime;
+  readonly #bound: Bound = new Map();
+  readonly #sessions = new Map<string, Session>();
+  readonly #rooms = new Set(["r"]);
+
+  constructor(runtime: Runtime, { tokens }: Scenario) {
+    this.#runtime = runtime;
+    for (const [name, token] of Object.entries({ ...CAST, ...tokens }))
+      this.#bound.set(name, mint(name, token));
+  }
+
+  async sleep(): Promise<void> {
+    await Promise.all([...this.#rooms].map((room) => this.#runtime.evict(room)));
+  }
+
+  async perform(step: Step): Promise<void> {
+    const actors = Object.keys(step).filter((key) => !DETAILS.includes(key));
+    const actor = actors[0];
+    assert(
+      actor !== undefined && actors.length === 1,
+      `one actor, not ${actors.join(" and ") || "none"}`,
+    );
+    const verb = String(step[actor]);
+    for (let i = 1; i <= (step.times ?? 1); i++) {
+      this.#bound.set("i", i);
+      if (actor === "time") await passes(step.ms);
+      else if (actor === "the room") await this.#roomDoes(verb, step.room ?? "r");
+      else if (/^[A-Z]+ \//.test(verb)) await this.#requests(actor, verb, step);
+      else await this.#does(actor, verb, step);
+    }
+  }
+
+  /** What was sent has been answered, and nothing unforeseen is on its way to anybody. */
+  async nobodyHearsMore(): Promise<void> {
+    for (const room of this.#rooms) {
+      const answer = await this.#fetch("GET", `/rooms/${room}`, String(this.#bound.get("admin")));
+      assert.equal(answer.status, 200);
+    }
+    for (const actor of this.#sessions.keys()) await this.#pings(actor, PING);
+  }
+
+  async #roomDoes(verb: string, room: string): Promise<void> {
+    switch (verb) {
+      case "sleeps":
+        await this.#runtime.evict(room);
+        return;
+      case "crashes":
+        await this.#runtime.kill();
+        await this.#runtime.restart();
+        this.#sessions.clear();
+        return;
+      default:
+        throw new Error(`no room ${verb}`);
+    }
+  }
+
+  async #requests(actor: string, verb: string, step: Step): Promise<void> {
+    const [method = "", target = ""] = this.#filled(verb).split(" ");
+    const room = target.match(/^\/rooms\/([^/?]+)/)?.[1];
+    if (room) this.#rooms.add(decodeURIComponent(room));
+    const token = step.as === null ? undefined : String(this.#bound.get(step.as ?? actor));
+    const body =
+      step.text ??
+      (step.body === undefined ? undefined : JSON.stringify(fill(step.body, this.#bound)));
+    const answer = await this.#fetch(method, target, token, body);
+    const text = await answer.text();
+    assert.equal(
+      answer.status,
+      step.status,
+      `${answer.status} ${text.slice(0, 300)}, not ${step.status}`,
+    );
+    for (const [name, pattern] of Object.entries(step.headers ?? {})) {
+      match(pattern, answer.headers.get(name), this.#bound, name);
+    }
+    if (step.answer !== undefined) match(step.answer, JSON.parse(text), this.#bound, "answer");
+    if (step.contains !== undefined)
+      assert(text.includes(step.contains), `${text.slice(0, 300)} contains no ${step.contains}`);
+  }
+
+  #fetch(method: string, target: string, token?: string, body?: string): Promise<Response> {
+    const headers: Record<string, string> =
+      token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return fetch(this.#runtime.url + target, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  async #does(actor: string, verb: string, step: Step): Promise<void> {
+    switch (verb) {
+      case "connects":
+        return this.#connects(actor, step);
+      case "joins":
+        await this.#connects(actor, step);
+        return this.#receives(actor, {
+          ...step,
+          frame: { type: "welcome", "...": "$any", ...(step.welcome as object) },
+        });
+      case "is refused":
+        await this.#connects(actor, step);
+        return this.#isClosed(actor, step);
+      case "is closed":
+        return this.#isClosed(actor, step);
+      case "leaves":
+        return this.#goes(actor, (socket) => socket.close(step.code));
+      case "drops":
+        return this.#goes(actor, (socket) => socket.drop());
+      case "sends":
+        return this.#sends(actor, step);
+      case "receives":
+        return this.#receives(actor, step);
+      case "pings":
+        return this.#pings(actor, PING);
+      case "hears nothing":
+        return this.#pings(actor, PING_THE_ROOM);
+      default:
+        throw new Error(`nobody ${verb}`);
+    }
+  }
+
+  async #connects(actor: string, step: Step): Promise<void> {
+    const room = step.to ?? "r";
+    this.#rooms.add(room);
+    this.#sessions.get(actor)?.socket.drop();
+    const token = step.as === null ? undefined : String(this.#bound.get(step.as ?? actor));
+    const query = this.#filled(step.query ?? "");
+    const socket = await Socket.open(`${this.#runtime.url}/rooms/${room}/events`, { token, query });
+    assert.equal(socket.protocol, "roomcast.v1");
+    this.#sessions.set(actor, { socket, room, query, seq: undefined, epoch: undefined, ahead: [] });
+  }
+
+  async #isClosed(actor: string, { code }: Step): Promise<void> {
+    const closing = await this.#session(actor).socket.closed();
+    assert.equal(closing.code, code, `closed with ${closing.code} ${closing.reason}, not ${code}`);
+    this.#sessions.delete(actor);
+  }
+
+  async #goes(actor: string, go: (socket: Socket) => void): Promise<void> {
+    const { socket } = this.#session(actor);
+    go(socket);
+    await socket.closed();
+    this.#sessions.delete(actor);
+  }
+
+  #sends(actor: string, step: Step): void {
+    const { socket } = this.#session(actor);
+    if (step.binary !== undefined) socket.send(Buffer.from(step.binary));
+    else socket.send(step.text ?? JSON.stringify(fill(step.frame ?? null, this.#bound)));
+  }
+
+  async #pings(actor: string, ping: string): Promise<void> {
+    const { socket, ahead } = this.#session(actor);
+    assert.deepEqual(ahead, [], `${actor} has heard more than was expected`);
+    socket.send(ping);
+    assert.deepEqual(await socket.next(), { type: "pong" });
+  }
+
+  /**
+   * A frame, events, or both in either order. How many frames the events come in is the room's
+   * choice; that no event is lost, doubled or out of order is not.
+   */
+  async #receives(actor: string, { frame, events = [], contains }: Step): Promise<void> {
+    const session = this.#session(actor);
+    const expected = fill(events, this.#bound) as Json[];
+    let awaitsFrame = frame !== undefined;
+    let text = "";
+    while (awaitsFrame || session.ahead.length < expected.length) {
+      const heard = await this.#hears(session);
+      text += session.socket.text;
+      if (heard.type === "events" && expected.length > 0) {
+        session.ahead.push(...heard.events);
+      } else {
+        assert(awaitsFrame, `not expected: ${session.socket.text.slice(0, 300)}`);
+        match(frame as Json, heard, this.#bound, String(heard.type));
+        awaitsFrame = false;
+      }
+    }
+    match(expected, session.ahead.splice(0, expected.length), this.#bound, "events");
+    if (contains !== undefined)
+      assert(text.includes(contains), `${text.slice(0, 300)} contains no ${contains}`);
+  }
+
+  /** The next frame, held to what is true of every frame of a room, and without its `room`. */
+  async #hears(session: Session): Promise<Frame> {
+    const { room, ...frame } = await session.socket.next();
+    assert.equal(room, session.room, `the room of ${session.socket.text.slice(0, 300)}`);
+    if (frame.type === "welcome") {
+      session.epoch = frame.epoch;
+      const since = /since=\w+:(\d+)/.exec(session.query)?.[1];
+      session.seq = since === undefined ? frame.seq : Number(since);
+      if (session.query.includes("last=")) session.seq = undefined;
+    }
+    if (frame.type === "gap") session.seq = frame.seq;
+    if (frame.epoch !== undefined)
+      assert.equal(frame.epoch, session.epoch, `the epoch of a ${frame.type}`);
+    if (frame.type === "events") follow(session, frame);
+    return frame as Frame;
+  }
+
+  #session(actor: string): Session {
+    const session = this.#sessions.get(actor);
+    assert(session, `${actor} is not connected`);
+    return session;
+  }
+
+  #filled(text: string): string {
+    return text.replace(/\$[a-z]\w*/g, (variable) => String(fill(variable, this.#bound)));
+  }
+}
+
+/** Section 5 of the contract, without its mercy for frames sent twice: the room sends none. */
+function follow(
+  session: Session,
+  { type, epoch, prev, events, ...more }: Record<string, unknown>,
+): void {
+  assert(
+    typeof epoch === "string" && Array.isArray(events) && events.length > 0,
+    "events of an epoch",
+  );
+  assert.deepEqual(more, {}, `a frame of ${type} has nothing else`);
+  session.seq ??= prev as number;
+  assert.equal(prev, session.seq, "the prev of a frame is the seq that the session holds");
+  for (const { seq } of events) assert.equal(seq, ++session.seq, "seq has no holes");
+  const { text } = session.socket;
+  const bytes = Buffer.byteLength(text.slice(text.indexOf("[") + 1, text.lastIndexOf("]")));
+  assert(
+    events.length === 1 || bytes <= MAX_EVENTS_BYTES,
+    `${events.length} events of ${bytes} bytes in one frame`,
+  );
+}
+
+function mint(name: string, { sub = name, can = [], rooms, expires_in_s = 3600 }: TokenOf): string {
+  const token: Claims = { ...claims(sub, can), exp: seconds(expires_in_s) };
+  return sign(rooms ? { ...token, rooms } : token, SECRET);
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { type TestContext, describe, test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
+import { Socket } from "./client.ts";
+import { Follower } from "./follower.ts";
+import { claims, seconds, sign } from "./jwt.ts";
+import { seeded } from "./random.ts";
+import { Runtime, SECRET } from "./runtime.ts";
+
+const alices = sign(claims("alice", ["subscribe", "publish"]), SECRET);
+const bobs = sign(claims("bob", ["publish"]), SECRET);
+
+describe("a room that sleeps", { concurrency: true }, () => {
+  test("leaves the memory by itself, and its sockets stay", async (t) => {
+    const { runtime, url } = await room(t);
+    const alice = await Socket.open(`${url}/events`, { token: alices });
+    await alice.until("welcome");
+    const before = await figures(url);
+    await passes(13_000); // The runtime gives an idle object ten seconds.
+    assert.equal(await runtime.evict("r"), false, "it was no longer in memory");
+    await publish(url, { name: "n", data: 1 });
+    assert.equal((await alice.until("events")).events[0].seq, 1);
+    const after = await figures(url);
+    assert(after.awake_since > before.awake_since, "the object was built anew");
+    assert.equal(after.sessions, 1);
+    assert.equal(after.epoch, before.epoch);
+  });
+
+  test("is not woken by a ping", async (t) => {
+    const { runtime, url } = await room(t);
+    const alice = await Socket.open(`${url}/events`, { token: alices });
+    await alice.until("welcome");
+    assert.equal(await runtime.evict("r"), true);
+    alice.send({ type: "ping" });
+    assert.deepEqual(await alice.next(), { type: "pong" });
+    assert.equal(await runtime.evict("r"), false, "it is asleep still");
+  });
+
+  test("wakes to close a session at the end of its token", async (t) => {
+    const { runtime, url } = await room(t);
+    // The leeway of 30 s leaves it five.
+    const short = sign({ ...claims("alice", ["subscribe"]), exp: seconds(-25) }, SECRET);
+    const alice = await Socket.open(`${url}/events`, { token: short });
+    await alice.until("welcome");
+    assert.equal(await runtime.evict("r"), true);
+    assert.equal((await alice.closed()).code, 4001);
+    assert.equal((await figures(url)).sessions, 0);
+  });
+
+  test("at any moment loses nothing, doubles nothing and keeps its order", async (t) => {
+    const random = seeded(t);
+    const { runtime, url } = await room(t);
+    const alice = await Follower.from(`${url}/events`, alices);
+    t.after(() => alice.stop());
+    const sleeping = { over: false };
+    const sleeps = (async () => {
+      let count = 0;
+      while (!sleeping.over) {
+        await passes(random() * 10);
+        if (await runtime.evict("r")) count += 1;
+      }
+      return count;
+    })();
+    const events = 500;
+    for (let i = 1; i <= events; i++) await publish(url, { name: "n", data: i, id: `e-${i}` });
+    sleeping.over = true;
+    assert((await sleeps) >= 20);
+    await alice.reached(events);
+    assert.equal(alice.connects, 1, "her socket stayed");
+    assert.equal(alice.twice, 0);
+    assert.deepEqual(
+      alice.received.map(({ seq, data }) => ({ seq, data })),
+      Array.from({ length: events }, (_, i) => ({ seq: i + 1, data: i + 1 })),
+    );
+  });
+});
+
+async function room(t: TestContext): Promise<{ runtime: Runtime; url: string }> {
+  const runtime = await Runtime.start();
+  t.after(() => runtime.stop());
+  return { runtime, url: `${runtime.url}/rooms/r` };
+}
+
+async function publish(url: string, event: object): Promise<void> {
+  const headers = { authorization: `Bearer ${bobs}` };
+  const body = JSON.stringify(event);
+  const answer = await fetch(`${url}/events`, { method: "POST", headers, body });
+  assert.equal(answer.status, 201, await answer.text());
+}
+
+interface Figures {
+  epoch: string;
+  sessions: number;
+  /** When the object that is in memory was built. */
+  awake_since: number;
+}
+
+async function figures(url: string): Promise<Figures> {
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${alices}` } });
+  assert.equal(answer.status, 200);
+  return (await answer.json()) as Figures;
+}
