@@ -1,0 +1,19 @@
+// Compiles src to dist: plain ES modules and their types.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+rmSync(`${here}dist`, { recursive: true, force: true });
+execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit" });
+
+// The compiler rewrites the imports of modules, but leaves `.ts` in those of their types.
+for (const name of readdirSync(`${here}dist`).filter((name) => name.endsWith(".d.ts"))) {
+  const types = readFileSync(`${here}dist/${name}`, "utf8");
+  writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.\/\w+)\.ts"/g, '$1.js"'));
+}
+
+// npm packs only what lies in the package's own folder.
+for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+  copyFileSync(`${here}../${license}`, `${here}${license}`);
+}

@@ -1,0 +1,20 @@
+// What would be published is what is meant to be: the compiled modules, their types, the README, the licences.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+
+const [{ files, size }] = JSON.parse(
+  execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8" }),
+);
+const modules = readdirSync("src").map((name) => name.replace(/\.ts$/, ""));
+assert.deepEqual(
+  files.map(({ path }) => path).sort(),
+  [
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "package.json",
+    ...modules.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.js`]),
+  ].sort(),
+);
+console.log(`${files.length} files, ${(size / 1_000).toFixed(1)} kB packed`);

@@ -1,0 +1,14 @@
+import type { AnyEvents, Room } from "roomcast";
+
+/** Publishes the newest value of each key once it has rested for `waitMs`: for sliders and text fields. */
+export function debouncedPublish(room: Room<AnyEvents>, name: string, waitMs: number) {
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  return (key: string, data: unknown): void => {
+    clearTimeout(timers.get(key));
+    const publish = (): void => {
+      timers.delete(key);
+      room.publish(name, data, { key }).catch((error) => console.error("not saved", key, error));
+    };
+    timers.set(key, setTimeout(publish, waitMs));
+  };
+}

@@ -1,0 +1,103 @@
+import type { Backoff } from "./connection.ts";
+import { RoomcastError } from "./codes.ts";
+import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
+import { Room, type AnyEvents, type PositionStore } from "./room.ts";
+import { Socket } from "./socket.ts";
+import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
+
+export interface ClientOptions {
+  /** Where the Roomcast worker answers, for example `https://rt.example.com`. */
+  readonly url: string | URL;
+  /** Without it, the server must know the user by the cookie `roomcast_token`. */
+  readonly token?: TokenCallback;
+  /** Saves each room's position, so that a page reload resumes; `sessionStorage` fits. Off by default. */
+  readonly resume?: PositionStore;
+  /** Between tries there is a random wait below a ceiling that doubles from `minMs` to `maxMs`. */
+  readonly backoff?: Partial<Backoff>;
+  /** How many publishes of a room may wait for their ack (1,000), and each for how long (60,000 ms). */
+  readonly publish?: { readonly maxQueued?: number; readonly timeoutMs?: number };
+  readonly WebSocket?: typeof WebSocket;
+  readonly fetch?: Fetch;
+}
+
+export interface Client {
+  /** The same object for the same name. It connects when it is first used. */
+  room<EventMap extends object = AnyEvents>(name: string): Room<EventMap>;
+  /** Tries every room again at once and with a new token, also those that had ended: after a sign-in. */
+  reconnect(): void;
+  /** Ends every room for good: their status is `closed`. */
+  close(): void;
+}
+
+const HTTP_TIMEOUT_MS = 15_000;
+
+export function createClient({
+  url,
+  token,
+  resume,
+  backoff,
+  publish,
+  WebSocket = globalThis.WebSocket,
+  fetch = globalThis.fetch,
+}: ClientOptions): Client {
+  const rooms = new Map<string, Room>();
+  const sockets: Socket[] = [];
+  const tokens = new Tokens(token);
+  const get = authorizedGet(tokens, fetch);
+  const tellAll = (type: "restart" | "end"): void => sockets.forEach((each) => each.tell({ type }));
+  let closed = false;
+
+  function newRoom(name: string): Room {
+    const events = roomUrl(url, name, "events");
+    return new Room(name, {
+      url: events,
+      resume,
+      outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
+      connect(follower) {
+        const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
+        const socket = new Socket({ tokens, backoff: limits, WebSocket }, follower);
+        sockets.push(socket);
+        return socket;
+      },
+      readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
+      readState: () => get(roomUrl(url, name, "state")),
+    });
+  }
+
+  return {
+    room<EventMap extends object>(name: string) {
+      let room = rooms.get(name);
+      if (!room) {
+        rooms.set(name, (room = newRoom(name)));
+        if (closed) tellAll("end");
+      }
+      return room as unknown as Room<EventMap>;
+    },
+    reconnect() {
+      if (!closed) tellAll("restart");
+    },
+    close() {
+      closed = true;
+      tellAll("end");
+    },
+  };
+}
+
+/** GET with the newest token, and once more with a new one if that was refused. */
+function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Promise<Answer> {
+  return async <Answer>(url: URL) => {
+    const token = await tokens.get();
+    const get = (token: Token): Promise<Answer> =>
+      request(fetch, url, { token, timeoutMs: HTTP_TIMEOUT_MS });
+    try {
+      return await get(token);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return get(await tokens.get(token));
+    }
+  };
+}
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof RoomcastError &&
+  (error.code === "unauthorized" || error.code === "token_expired");

@@ -1,0 +1,246 @@
+/**
+ * The life of one connection as a pure function: when to dial, ping, renew the token, try again,
+ * and give up. It knows neither sockets nor clocks nor what the rooms say over it; `socket.ts`
+ * performs its effects and wakes it at the time it asks for.
+ */
+import { verdictOf, type Code } from "./codes.ts";
+import { PING, type Frame, type Welcome } from "./protocol.ts";
+
+export type Status =
+  "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
+
+export interface Connection {
+  readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
+  readonly status: Status;
+  /** Why it is not connected, where that is known. */
+  readonly reason: Code | undefined;
+  /** When the phase wants attention: its time limit, the next ping or its answer, the next try. */
+  readonly dueAt: number;
+  /** When the grace of a connection without users is over. */
+  readonly leaveAt: number;
+  /** When the token should be replaced, well before it expires. */
+  readonly renewAt: number;
+  readonly pingMs: number;
+  /** A ping went out, and nothing has been heard since. */
+  readonly unanswered: boolean;
+  /** A token was refused, and a new one has been asked for since. */
+  readonly refused: boolean;
+  /** Tries in a row that failed, or led to a connection that was lost soon. */
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  /** The state of a small random generator, so that the same inputs lead to the same effects. */
+  readonly seed: number;
+}
+
+export interface Backoff {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export type Input =
+  /** The first user came, or the last one went. */
+  | { readonly type: "use" | "leave" }
+  | { readonly type: "heard"; readonly frame: Frame }
+  | { readonly type: "lost"; readonly closeCode: number }
+  /** A frame shows that an earlier one never came. */
+  | { readonly type: "missed" }
+  | { readonly type: "token_failed" | "signed_out" }
+  /** The network came back, or the page was shown again. */
+  | { readonly type: "wake" }
+  | { readonly type: "restart" | "end" }
+  | { readonly type: "tick" };
+
+export type Effect =
+  /** Replaces a socket that is still there. */
+  | { readonly type: "dial"; readonly newToken: boolean }
+  | { readonly type: "hang_up" }
+  | { readonly type: "send"; readonly text: string }
+  /** Get a new token and send it in-band. */
+  | { readonly type: "renew" };
+
+type Step = [Connection, Effect[]];
+
+const NEVER = Infinity;
+const OPEN_MS = 10_000;
+const GRACE_MS = 3_000;
+/** How soon a connection of unknown health must answer. A needless reconnect loses nothing. */
+const PROBE_MS = 2_000;
+/** Bounds what a clock that is far off can cost. The server's leeway on expiry is longer. */
+const MIN_RENEW_MS = 10_000;
+
+export function newConnection(backoff: Backoff, seed: number): Connection {
+  return {
+    phase: "idle",
+    status: "connecting",
+    reason: undefined,
+    dueAt: NEVER,
+    leaveAt: NEVER,
+    renewAt: NEVER,
+    pingMs: 0,
+    unanswered: false,
+    refused: false,
+    attempts: 0,
+    backoff,
+    seed: seed >>> 0,
+  };
+}
+
+/** When the connection wants a `tick`. */
+export function wakeAt({ phase, dueAt, leaveAt, renewAt }: Connection): number {
+  if (phase === "idle" || phase === "ended") return NEVER;
+  return Math.min(dueAt, leaveAt, phase === "open" ? renewAt : NEVER);
+}
+
+export function step(connection: Connection, input: Input, now: number): Step {
+  const { phase } = connection;
+  switch (input.type) {
+    case "use": {
+      const used = { ...connection, leaveAt: NEVER };
+      return phase === "idle" ? dial(used, now) : [used, []];
+    }
+    case "leave":
+      return [{ ...connection, leaveAt: now + GRACE_MS }, []];
+    case "heard":
+      return heard(connection, input.frame, now);
+    case "lost":
+      return lost(connection, input.closeCode, now);
+    case "missed":
+      return retry(connection, "offline", now);
+    case "token_failed":
+      return phase === "open"
+        ? [{ ...connection, renewAt: now + MIN_RENEW_MS }, []]
+        : retry(connection, "token_failed", now);
+    case "signed_out":
+      return end(connection, "unauthorized", "unauthorized");
+    case "wake":
+      return wake({ ...connection, attempts: 0 }, now);
+    case "restart":
+      return phase === "idle"
+        ? [connection, []]
+        : dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
+    case "end":
+      return end(connection, "closed", "closed");
+    case "tick":
+      return tick(connection, now);
+  }
+}
+
+function dial(connection: Connection, now: number): Step {
+  const newToken = now >= connection.renewAt;
+  return [
+    {
+      ...connection,
+      phase: "opening",
+      status: statusBeforeOpen(connection),
+      dueAt: now + OPEN_MS,
+      renewAt: newToken ? NEVER : connection.renewAt,
+      unanswered: false,
+    },
+    [{ type: "dial", newToken }],
+  ];
+}
+
+const statusBeforeOpen = ({ status }: Connection): Status =>
+  status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
+
+function heard(connection: Connection, frame: Frame, now: number): Step {
+  if (frame.type === "welcome") return welcome(connection, frame, now);
+  const alive = connection.unanswered ? answered(connection, now) : connection;
+  if (frame.type !== "authorized") return [alive, []];
+  return [{ ...alive, renewAt: renewalOf(frame, now) }, []];
+}
+
+function welcome(connection: Connection, frame: Welcome, now: number): Step {
+  const open: Connection = {
+    ...connection,
+    phase: "open",
+    status: "connected",
+    reason: undefined,
+    pingMs: frame.ping_ms,
+    refused: false,
+    renewAt: renewalOf(frame, now),
+  };
+  // A ping at once, because workerd holds a socket it closes open for seconds
+  // if the client has never sent a frame.
+  return ping(open, now, frame.ping_ms / 4);
+}
+
+/** When a tenth of what the token has to live is left. */
+function renewalOf({ expires_at: expiresAt }: { expires_at: number }, now: number): number {
+  // Expired by this clock but accepted by the server: the clock is wrong, so wait to be told (4001).
+  if (expiresAt <= now) return NEVER;
+  return now + Math.max(MIN_RENEW_MS, (expiresAt - now) * 0.9);
+}
+
+function ping(connection: Connection, now: number, answerMs: number): Step {
+  return [
+    { ...connection, unanswered: true, dueAt: now + answerMs },
+    [{ type: "send", text: PING }],
+  ];
+}
+
+/** Three quarters of a period until the next ping and one for its answer: a dead socket is noticed within one period. */
+const answered = (connection: Connection, now: number): Connection => ({
+  ...connection,
+  unanswered: false,
+  dueAt: now + connection.pingMs * 0.75,
+});
+
+function lost(connection: Connection, closeCode: number, now: number): Step {
+  const [reason, verdict] = verdictOf(closeCode);
+  if (verdict === "retry") return retry(connection, reason, now);
+  if (verdict !== "new_token") return end(connection, verdict, reason);
+  if (connection.refused) return end(connection, "unauthorized", reason);
+  return dial({ ...connection, reason, refused: true, renewAt: now }, now);
+}
+
+/** Exponential backoff with full jitter. */
+function retry(connection: Connection, reason: Code, now: number): Step {
+  const { attempts, backoff } = connection;
+  const seed = (Math.imul(connection.seed, 1664525) + 1013904223) >>> 0;
+  return [
+    {
+      ...connection,
+      phase: "waiting",
+      status: statusBeforeOpen(connection),
+      reason,
+      dueAt: now + (seed / 2 ** 32) * Math.min(backoff.maxMs, backoff.minMs * 2 ** attempts),
+      unanswered: false,
+      attempts: attempts + 1,
+      seed,
+    },
+    [{ type: "hang_up" }],
+  ];
+}
+
+function end(connection: Connection, status: Status, reason: Code): Step {
+  return [{ ...connection, phase: "ended", status, reason, dueAt: NEVER }, [{ type: "hang_up" }]];
+}
+
+function wake(connection: Connection, now: number): Step {
+  if (connection.phase === "waiting") return dial(connection, now);
+  if (connection.phase === "open") return ping(connection, now, PROBE_MS);
+  return [connection, []];
+}
+
+function tick(connection: Connection, now: number): Step {
+  if (now >= connection.leaveAt) {
+    return [newConnection(connection.backoff, connection.seed), [{ type: "hang_up" }]];
+  }
+  if (now >= connection.dueAt) return attend(connection, now);
+  if (connection.phase === "open" && now >= connection.renewAt) {
+    return [{ ...connection, renewAt: NEVER }, [{ type: "renew" }]];
+  }
+  return [connection, []];
+}
+
+function attend(connection: Connection, now: number): Step {
+  const { phase, pingMs, dueAt } = connection;
+  if (phase === "opening") return retry(connection, "timeout", now);
+  if (phase === "waiting") return dial(connection, now);
+  if (connection.unanswered) return dial({ ...connection, reason: "offline" }, now);
+  // A timer that is late by more than a period stood still, and the socket may have died meanwhile.
+  const answerMs = now - dueAt > pingMs ? PROBE_MS : pingMs / 4;
+  // It has lived for most of a period, which is proof enough to start over at the shortest wait.
+  return ping({ ...connection, attempts: 0 }, now, answerMs);
+}

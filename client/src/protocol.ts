@@ -1,0 +1,81 @@
+import type { WireCode } from "./codes.ts";
+
+/** An event as the room delivers it. */
+export interface RoomEvent<Name extends string = string, Data = unknown> {
+  /** 1, 2, 3 … in its room, without holes. */
+  readonly seq: number;
+  readonly name: Name;
+  readonly data: Data;
+  /** When the room stored it, in ms since 1970. */
+  readonly at: number;
+  /** The user who published it. */
+  readonly from: string;
+  readonly id?: string;
+  /** In the room's state it replaces the event of the same key; `data: null` removes the key. */
+  readonly key?: string;
+}
+
+/** `epoch:seq`, for example `h7Qk2pXa:41`. */
+export type Position = string;
+
+/** The latest event of every key, true at `seq`. */
+export interface Snapshot<Event = RoomEvent> {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly events: readonly Event[];
+}
+
+/** Events from a position on could not be had any more: what was built from them is void. */
+export interface Gap {
+  readonly epoch: string;
+  /** The oldest seq that the room still holds. */
+  readonly oldest: number;
+  /** The head, from which the room is followed now. */
+  readonly seq: number;
+}
+
+export interface Welcome {
+  readonly type: "welcome";
+  readonly epoch: string;
+  readonly seq: number;
+  readonly recovered?: boolean;
+  readonly expires_at: number;
+  readonly ping_ms: number;
+}
+
+export interface Events {
+  readonly type: "events";
+  readonly epoch: string;
+  readonly prev: number;
+  readonly events: readonly RoomEvent[];
+}
+
+/** Frames from a room, as far as this client acts on them. */
+export type Frame =
+  | Welcome
+  | Events
+  | ({ readonly type: "gap" } & Gap)
+  | ({ readonly type: "state" } & Snapshot)
+  | { readonly type: "ack"; readonly ref: string; readonly seq: number }
+  | { readonly type: "authorized"; readonly expires_at: number }
+  | {
+      readonly type: "error";
+      readonly ref?: string;
+      readonly code: WireCode;
+      readonly message: string;
+      readonly retry_after_ms?: number;
+    }
+  | { readonly type: "pong" };
+
+export const SUBPROTOCOL = "roomcast.v1";
+
+/** Exactly this text is answered without waking the room. */
+export const PING = '{"type":"ping"}';
+
+export const MAX_FRAME_BYTES = 1024 * 1024;
+
+/**
+ * Drawn by the publisher, so that a publish that is sent again counts once.
+ * Not by `crypto.randomUUID`, which browsers keep from pages that are not on https.
+ */
+export const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -1,0 +1,25 @@
+import { RoomcastError, type Code } from "./codes.ts";
+
+/** Passing troubles: the same request may well succeed a little later. */
+const passing: ReadonlySet<Code> = new Set(["offline", "rate_limited", "internal", "room_full"]);
+
+const MIN_WAIT_MS = 250;
+const MAX_WAIT_MS = 10_000;
+
+/** Tries until it succeeds, fails for good, or the time is up; then throws the last error. */
+export async function retry<Answer>(
+  attempt: (remainingMs: number) => Promise<Answer>,
+  timeoutMs: number,
+): Promise<Answer> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (let ceiling = MIN_WAIT_MS; ; ceiling = Math.min(ceiling * 2, MAX_WAIT_MS)) {
+    try {
+      return await attempt(giveUpAt - Date.now());
+    } catch (error) {
+      if (!(error instanceof RoomcastError) || !passing.has(error.code)) throw error;
+      const wait = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
+      if (Date.now() + wait >= giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}

@@ -1,0 +1,340 @@
+import { Alarm } from "./alarm.ts";
+import { RoomcastError, type Code } from "./codes.ts";
+import type { Connection, Status } from "./connection.ts";
+import type { Page, Range } from "./http.ts";
+import { Outbox, type OutboxLimits } from "./outbox.ts";
+import { formatPosition, newEvents, parsePosition, type Place } from "./position.ts";
+import {
+  newId,
+  type Events,
+  type Frame,
+  type Gap,
+  type Position,
+  type RoomEvent,
+  type Snapshot,
+  type Welcome,
+} from "./protocol.ts";
+import { report } from "./report.ts";
+import type { Follower, Socket } from "./socket.ts";
+import { State } from "./state.ts";
+
+/** Any of a room's events; `event.name` tells which, and so the type of `event.data`. */
+export type EventOf<EventMap extends object> = {
+  [Name in keyof EventMap & string]: RoomEvent<Name, EventMap[Name]>;
+}[keyof EventMap & string];
+
+/** A room whose events were not given types. */
+export type AnyEvents = Record<string, any>;
+
+export type Handler<Event extends RoomEvent> = (data: Event["data"], event: Event) => void;
+
+export interface Listener<Event = RoomEvent> {
+  /** The new events of one frame, in order. */
+  events?(events: readonly Event[]): void;
+  /** Some events can't be had any more: throw away what was built from them. `state` follows. */
+  gap?(gap: Gap): void;
+  /** `room.state` is whole: after a first join, and after a gap. */
+  state?(): void;
+}
+
+export interface ConnectionStatus {
+  readonly status: Status;
+  /** Why it is not connected, where that is known. */
+  readonly reason: Code | undefined;
+  /** When it is tried again, in ms since 1970. */
+  readonly retryAt: number | undefined;
+}
+
+export interface PublishOptions {
+  /** Publishing the same id again counts once. Drawn at random if there is none. */
+  readonly id?: string;
+  /** The event replaces the one of this key in the room's state. */
+  readonly key?: string;
+}
+
+/** Resolves with the event's seq once the event is durable. */
+export type Publishing = Promise<number> & {
+  /** The id that the event will carry, known at once: for optimistic updates. */
+  readonly id: string;
+};
+
+/** Where positions are kept across page loads; `sessionStorage` fits. */
+export type PositionStore = Pick<Storage, "getItem" | "setItem">;
+
+export interface RoomOptions {
+  readonly url: URL;
+  readonly outbox: OutboxLimits;
+  readonly resume: PositionStore | undefined;
+  connect(follower: Follower): Socket;
+  readEvents(range: Range): Promise<Page>;
+  readState(): Promise<Snapshot>;
+}
+
+export const INITIAL: ConnectionStatus = {
+  status: "connecting",
+  reason: undefined,
+  retryAt: undefined,
+};
+
+/** A room as an app follows it: who listens, how far it has been followed, and its state. */
+export class Room<EventMap extends object = AnyEvents> {
+  readonly name: string;
+  readonly #options: RoomOptions;
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  readonly #alarm = new Alarm(() => this.#flush());
+  /** Boxed: the same listener may listen twice. */
+  readonly #listeners = new Set<{ listener: Listener }>();
+  readonly #watchers = new Set<() => void>();
+  #state = new State();
+  #connection = INITIAL;
+  #users = 0;
+  #place: Place | undefined;
+  /** The connection goes on from a position, so no state frame comes with it. */
+  #resumed = false;
+  /** A snapshot that is ahead of the events that were delivered. */
+  #early: Snapshot | undefined;
+
+  /** @internal Use `client.room(name)`. */
+  constructor(name: string, options: RoomOptions) {
+    this.name = name;
+    this.#options = options;
+    this.#outbox = new Outbox(options.outbox);
+    this.#socket = options.connect({
+      address: () => this.#address(),
+      heard: (frame) => this.#hear(frame),
+      changed: (after, before) => this.#changed(after, before),
+    });
+  }
+
+  get status(): Status {
+    return this.#connection.status;
+  }
+
+  /** The status with its reason and the time of the next try; another object after each change. */
+  get connection(): ConnectionStatus {
+    return this.#connection;
+  }
+
+  /** Everything up to here was delivered. `undefined` before the first `welcome`. */
+  get position(): Position | undefined {
+    return this.#place && formatPosition(this.#place);
+  }
+
+  /** The latest event of every key, oldest first. `undefined` until it is known. */
+  get state(): ReadonlyMap<string, EventOf<EventMap>> | undefined {
+    return this.#state.events as ReadonlyMap<string, EventOf<EventMap>> | undefined;
+  }
+
+  /** Calls the handler with each event of that name, or with each event. Returns what stops it. */
+  on<Name extends keyof EventMap & string>(
+    name: Name,
+    handler: Handler<RoomEvent<Name, EventMap[Name]>>,
+  ): () => void;
+  on(handler: Handler<EventOf<EventMap>>): () => void;
+  on(...args: [string, Handler<any>] | [Handler<any>]): () => void {
+    const [name, handler] = args.length === 2 ? args : [undefined, args[0]];
+    let stopped = false;
+    const stop = this.listen({
+      events: (events) => {
+        for (const event of events) {
+          // The handler may have stopped itself at an earlier event of the frame.
+          if (!stopped && (name === undefined || event.name === name)) {
+            guard(() => handler(event.data, event));
+          }
+        }
+      },
+    });
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+
+  /** Hears the room frame by frame: events, gaps and state in the order they came. */
+  readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) => {
+    const box = { listener: listener as Listener };
+    this.#listeners.add(box);
+    return this.#use(() => this.#listeners.delete(box));
+  };
+
+  /** Calls the watcher after every change of `connection`, `position` or `state`. */
+  readonly subscribe = (watcher: () => void): (() => void) => {
+    const watch = (): void => watcher();
+    this.#watchers.add(watch);
+    return this.#use(() => this.#watchers.delete(watch));
+  };
+
+  /** Publishes, or waits until it can. Rejects with a `RoomcastError`. */
+  readonly publish = <Name extends keyof EventMap & string>(
+    name: Name,
+    data: EventMap[Name],
+    { id = newId(), key }: PublishOptions = {},
+  ): Publishing => {
+    const release = this.#use(() => {});
+    const sent = this.#outbox.add({ name, data, id, key }, Date.now());
+    void sent.then(release, release);
+    this.#flush();
+    return Object.assign(sent, { id });
+  };
+
+  /** Reads stored events over HTTP, up to the newest. */
+  readonly history = (range: Range): Promise<Page<EventOf<EventMap>>> =>
+    this.#options.readEvents(range) as Promise<Page<EventOf<EventMap>>>;
+
+  #use(stop: () => void): () => void {
+    if (this.#users++ === 0) this.#socket.tell({ type: "use" });
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      stop();
+      if (--this.#users === 0) this.#socket.tell({ type: "leave" });
+    };
+  }
+
+  #address(): string {
+    const address = this.#options.url.href.replace("http", "ws");
+    this.#place ??= parsePosition(this.#options.resume?.getItem(this.#storageKey));
+    return this.#place ? `${address}?since=${formatPosition(this.#place)}` : address;
+  }
+
+  #save(): void {
+    try {
+      this.#options.resume?.setItem(this.#storageKey, this.position!);
+    } catch {
+      // A storage that is full or forbidden costs the resume after a reload, nothing now.
+    }
+  }
+
+  get #storageKey(): string {
+    return `roomcast:${this.#options.url}`;
+  }
+
+  #changed(after: Connection, before: Connection): void {
+    if (before.phase === "open" && after.phase !== "open") this.#outbox.disconnected();
+    if (after.phase === "idle") this.#forget();
+    this.#flush();
+    const { status, reason } = after;
+    const retryAt = after.phase === "waiting" ? after.dueAt : undefined;
+    const was = this.#connection;
+    if (status === was.status && reason === was.reason && retryAt === was.retryAt) return;
+    this.#connection = { status, reason, retryAt };
+    this.#notify();
+  }
+
+  #forget(): void {
+    this.#place = this.#early = undefined;
+    this.#state = new State();
+  }
+
+  #hear(frame: Frame): void {
+    switch (frame.type) {
+      case "welcome":
+        return this.#welcome(frame);
+      case "events":
+        return this.#apply(frame);
+      case "gap":
+        return this.#lose(frame);
+      case "state":
+        return this.#settle(frame);
+      case "pong":
+        // The answer to the ping after `welcome`: a state frame would have come before it.
+        return this.#completeState();
+      case "ack":
+        this.#outbox.acknowledged(frame.ref, frame.seq);
+        return this.#flush();
+      case "error":
+        this.#refused(frame);
+        return this.#flush();
+    }
+  }
+
+  #welcome({ recovered = false, epoch, seq }: Welcome): void {
+    this.#resumed = recovered;
+    // Not recovered, the place stays until `gap` has come: cut before it, the next try hears of it.
+    this.#place ??= { epoch, seq };
+    this.#save();
+  }
+
+  #lose({ epoch, oldest, seq }: Gap): void {
+    this.#forget();
+    this.#place = { epoch, seq };
+    this.#tell((listener) => listener.gap?.({ epoch, oldest, seq }));
+  }
+
+  #apply(frame: Events): void {
+    const events = this.#place ? newEvents(this.#place, frame) : "missed";
+    if (events === "missed") return this.#socket.tell({ type: "missed" });
+    const last = events.at(-1);
+    if (!last) return;
+    if (!this.#resumed) this.#completeState();
+    // Moved before the handlers run: whatever they do, no event reaches one of them twice.
+    this.#place = { epoch: frame.epoch, seq: last.seq };
+    this.#state.apply(events);
+    this.#tell((listener) => listener.events?.(events));
+    if (this.#early) this.#settle(this.#early);
+  }
+
+  #completeState(): void {
+    const state = this.#state;
+    if (state.events || !this.#place) return;
+    if (!this.#resumed) return this.#settle({ ...this.#place, events: [] });
+    this.#options.readState().then(
+      (snapshot) => {
+        // After a gap it is too old for the state that was begun then.
+        if (state === this.#state) this.#settle(snapshot);
+      },
+      () => {
+        // The next pong asks again.
+      },
+    );
+  }
+
+  #settle(snapshot: Snapshot): void {
+    if (this.#state.events || snapshot.epoch !== this.#place?.epoch) return;
+    const early = snapshot.seq > this.#place.seq;
+    this.#early = early ? snapshot : undefined;
+    if (early) return;
+    this.#state.settle(snapshot);
+    this.#tell((listener) => listener.state?.());
+  }
+
+  #refused({ ref, code, message, retry_after_ms }: Frame & { type: "error" }): void {
+    const error = new RoomcastError(code, message, retry_after_ms);
+    if (ref) this.#outbox.refused(ref, error, Date.now());
+  }
+
+  #flush(): void {
+    const now = Date.now();
+    const { phase, reason } = this.#socket.connection;
+    this.#outbox.expire(now);
+    if (phase === "ended") this.#outbox.end(reason ?? "closed");
+    if (phase === "open") {
+      for (const text of this.#outbox.take(now)) this.#socket.send(text);
+    }
+    this.#alarm.set(this.#outbox.dueAt);
+  }
+
+  #tell(call: (listener: Listener) => void): void {
+    for (const box of [...this.#listeners]) {
+      // An earlier one may have stopped it.
+      if (this.#listeners.has(box)) guard(() => call(box.listener));
+    }
+    this.#save();
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const watch of [...this.#watchers]) guard(watch);
+  }
+}
+
+/** What a handler throws is the app's to see, but keeps no event from the other handlers. */
+function guard(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    report(error);
+  }
+}

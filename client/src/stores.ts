@@ -1,0 +1,128 @@
+/** Values made from a room, as stores for `useSyncExternalStore`. */
+import type { Snapshot } from "./protocol.ts";
+import { report } from "./report.ts";
+import { retry } from "./retry.ts";
+import type { EventOf, Room } from "./room.ts";
+
+/** How long reading is tried again; after that, a reconnect begins anew. */
+const READ_MS = 60_000;
+
+export interface Store<Value> {
+  get(): Value;
+  /** What the server has rendered, and the browser renders first. */
+  getFirst(): Value;
+  subscribe(changed: () => void): () => void;
+}
+
+export type Reducer<Value, Event> = (value: Value, event: Event) => Value;
+
+/** The room's state and the events after it, reduced to one value. */
+export function foldOf<EventMap extends object, Value>(
+  room: Room<EventMap>,
+  reducer: Reducer<Value, EventOf<EventMap>>,
+  initial: Value,
+  snapshot: Snapshot<EventOf<EventMap>> | undefined,
+): Store<Value> {
+  const reduce = (events: Iterable<EventOf<EventMap>>, from: Value): Value => {
+    let value = from;
+    for (const event of events) value = reducer(value, event);
+    return value;
+  };
+  const first = reduce(snapshot?.events ?? [], initial);
+  let value = first;
+  let seen = { state: undefined as Room<EventMap>["state"], position: room.position };
+
+  const catchUp = (): void => {
+    const { state, position } = room;
+    if (state === undefined || (state === seen.state && position === seen.position)) return;
+    seen = { state, position };
+    value = reduce(state.values(), initial);
+  };
+  catchUp();
+
+  return {
+    get: () => value,
+    getFirst: () => first,
+    subscribe(changed) {
+      const stop = room.listen({
+        events(events) {
+          value = reduce(events, value);
+          seen.position = room.position;
+          changed();
+        },
+        // Not at the gap itself: the state is there a moment later, and nothing flickers.
+        state() {
+          catchUp();
+          changed();
+        },
+      });
+      catchUp();
+      return stop;
+    },
+  };
+}
+
+/** The newest events, read over HTTP and then live. */
+export function listOf<EventMap extends object>(
+  room: Room<EventMap>,
+  last: number,
+  initial: readonly EventOf<EventMap>[],
+): Store<readonly EventOf<EventMap>[]> {
+  const first = initial.slice(-last);
+  let list: readonly EventOf<EventMap>[] = first;
+
+  return {
+    get: () => list,
+    getFirst: () => first,
+    subscribe(changed) {
+      let stored = list;
+      let live: readonly EventOf<EventMap>[] = [];
+      let reads = 0;
+      let state: "wanted" | "reading" | "read" = "wanted";
+
+      const show = (): void => {
+        const end = stored.at(-1)?.seq ?? 0;
+        list = [...stored, ...live.filter((event) => event.seq > end)].slice(-last);
+        changed();
+      };
+      const read = async (): Promise<void> => {
+        // Read before the room is followed, it could miss what comes in between.
+        if (room.status !== "connected" || state !== "wanted") return;
+        state = "reading";
+        const turn = ++reads;
+        try {
+          const page = await retry(() => room.history({ last }), READ_MS);
+          if (turn !== reads) return;
+          state = "read";
+          stored = page.events;
+          show();
+        } catch (error) {
+          if (turn === reads) report(error);
+        }
+      };
+
+      const stopListening = room.listen({
+        events(events) {
+          live = [...live, ...events].slice(-last);
+          show();
+        },
+        // The old list is shown until the new one is there, so that nothing flickers.
+        gap() {
+          stored = live = [];
+          state = "wanted";
+          void read();
+        },
+      });
+      const stopWatching = room.subscribe(() => {
+        if (room.status !== "connected" && state === "reading") state = "wanted";
+        void read();
+      });
+      void read();
+      return () => {
+        reads++;
+        stopListening();
+        stopWatching();
+      };
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** The HTTP part of the contract that the package uses, over the model. */
+import type { NewEvent } from "./room.ts";
+import type { ModelServer } from "./server.ts";
+
+export interface Asked {
+  method: string;
+  url: URL;
+  token: string | undefined;
+  body: string;
+}
+
+export interface Answered {
+  status: number;
+  body: object;
+}
+
+const error = (status: number, code: string): Answered => ({
+  status,
+  body: { error: { code, message: `Refused: ${code}.` } },
+});
+
+export function answer(server: ModelServer, { method, url, token, body }: Asked): Answered {
+  const claims = server.claimsOf(token);
+  if (!claims) return error(401, "unauthorized");
+  const [, , name, leaf] = url.pathname.split("/");
+  const room = server.room(decodeURIComponent(name!));
+  if (!claims.grants.includes(method === "POST" ? "publish" : "subscribe")) {
+    return error(403, "forbidden");
+  }
+  if (leaf === "state") return { status: 200, body: room.snapshot };
+  if (method === "GET") {
+    const page = room.page(url.searchParams);
+    return page ? { status: 200, body: page } : error(410, "position_lost");
+  }
+  const asked = JSON.parse(body) as { events?: NewEvent[] } & NewEvent;
+  const { seqs, fresh } = room.append(asked.events ?? [asked], claims.sub, server.now());
+  return { status: fresh ? 201 : 200, body: { room: room.name, epoch: room.epoch, seqs } };
+}
+
+/** A `fetch` without a network. */
+export const fetchFrom =
+  (server: ModelServer): typeof fetch =>
+  async (input, init) => {
+    const headers = new Headers(init?.headers);
+    const { status, body } = answer(server, {
+      method: init?.method ?? "GET",
+      url: new URL(String(input)),
+      token: headers.get("authorization")?.slice("Bearer ".length),
+      body: String(init?.body ?? ""),
+    });
+    return Response.json(body, { status });
+  };

@@ -1,0 +1,143 @@
+/** A network in virtual time between clients and a model server, which breaks as it is told to. */
+import { mock } from "node:test";
+import { Connected, type ModelServer } from "./server.ts";
+
+/** Numbers that look random and are the same for the same seed. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Lets promises settle, which virtual time does not wait for. */
+export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** What becomes due within one step rings at its end. */
+export async function advance(ms: number, step = ms > 1_000 ? 50 : 5): Promise<void> {
+  await settle();
+  for (let left = ms; left > 0; left -= step) {
+    mock.timers.tick(Math.min(step, left));
+    await settle();
+  }
+}
+
+export const START = Date.UTC(2026, 0, 1);
+
+export function startClock(): void {
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
+}
+
+export class Network {
+  readonly server: ModelServer;
+  readonly wires = new Set<Wire>();
+  /** How long a frame is under way. */
+  delay: () => number = () => 5;
+  /** No socket opens: each try fails as it does without a network. */
+  down = false;
+  /** Looks at each frame to a client, and says how often it arrives. */
+  copies: (frame: object) => number = () => 1;
+  dialled = 0;
+  readonly WebSocket: typeof globalThis.WebSocket;
+
+  constructor(server: ModelServer) {
+    this.server = server;
+    const network = this;
+    this.WebSocket = class extends Wire {
+      constructor(url: string, protocols: string[]) {
+        super(network, url, protocols);
+      }
+    } as unknown as typeof globalThis.WebSocket;
+  }
+}
+
+/** The client's end of a connection, and all the network in between. */
+export class Wire {
+  readonly url: URL;
+  readonly #network: Network;
+  #connected: Connected | undefined;
+  #frozen = false;
+  #closed = false;
+  /** A frame never overtakes another, however long that one takes. */
+  #lastArrival = 0;
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onclose: ((close: { code: number }) => void) | null = null;
+  onopen = null;
+  onerror = null;
+
+  constructor(network: Network, url: string, protocols: string[]) {
+    this.url = new URL(url);
+    this.#network = network;
+    network.dialled++;
+    network.wires.add(this);
+    const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice(7);
+    this.#later(() => {
+      if (network.down) return this.#close(1006);
+      this.#connected = network.server.connect(this.#room, this.url.searchParams, token, {
+        send: (frame) => this.#down(frame),
+        close: (code) => this.#later(() => this.#close(code)),
+      });
+    });
+  }
+
+  get #room(): string {
+    return decodeURIComponent(this.url.pathname.split("/").at(-2)!);
+  }
+
+  get open(): boolean {
+    return this.#connected !== undefined && !this.#closed;
+  }
+
+  send(text: string): void {
+    this.#later(() => this.#connected?.hear(text));
+  }
+
+  close(): void {
+    this.#later(() => this.#connected?.leave());
+    this.#closed = true;
+    this.#network.wires.delete(this);
+  }
+
+  /** The connection breaks, and both sides know. What was under way is lost. */
+  cut(code = 1006): void {
+    this.#connected?.leave();
+    this.#close(code);
+  }
+
+  /** Nothing passes any more, and nobody knows: a half-open connection. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#connected?.leave();
+  }
+
+  expire(): void {
+    this.#connected?.expire();
+  }
+
+  #down(frame: object): void {
+    const text = JSON.stringify(frame);
+    for (let copies = this.#network.copies(frame); copies > 0; copies--) {
+      this.#later(() => {
+        if (!this.#closed) this.onmessage?.({ data: text });
+      });
+    }
+  }
+
+  #close(code: number): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#network.wires.delete(this);
+    this.onclose?.({ code });
+  }
+
+  #later(action: () => void): void {
+    const at = Math.max(Date.now() + this.#network.delay(), this.#lastArrival);
+    this.#lastArrival = at;
+    setTimeout(() => {
+      if (!this.#frozen) action();
+    }, at - Date.now());
+  }
+}

@@ -1,0 +1,172 @@
+/** A room as naive as can be: every event in one list. It follows the contract, and nothing else does it cleverly. */
+import type { Page, RoomEvent, Snapshot } from "../../src/index.ts";
+
+export interface Peer {
+  send(frame: object): void;
+  close(code: number, reason?: string): void;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly user: string;
+  readonly peer: Peer;
+  readonly grants: readonly string[];
+  expiresAt: number;
+}
+
+export interface RoomSettings {
+  /** How many events are retained. */
+  retained: number;
+  pingMs: number;
+  /** How many events a replayed frame has. */
+  eventsAFrame: number;
+}
+
+export interface NewEvent {
+  name: string;
+  data: unknown;
+  id?: string;
+  key?: string;
+}
+
+let drawn = 0;
+const newEpoch = (): string => `epoch${String(++drawn).padStart(3, "0")}`;
+
+export class ModelRoom {
+  readonly name: string;
+  readonly settings: RoomSettings;
+  epoch = newEpoch();
+  events: RoomEvent[] = [];
+  sessions = new Set<Session>();
+  #head = 0;
+  #sessions = 0;
+
+  constructor(name: string, settings: RoomSettings) {
+    this.name = name;
+    this.settings = settings;
+  }
+
+  get head(): number {
+    return this.#head;
+  }
+
+  get oldest(): number {
+    return this.events[0]?.seq ?? this.#head + 1;
+  }
+
+  get snapshot(): Snapshot & { room: string } {
+    const state = new Map<string, RoomEvent>();
+    for (const event of this.#all) {
+      if (event.key === undefined) continue;
+      state.delete(event.key);
+      if (event.data !== null) state.set(event.key, event);
+    }
+    return { room: this.name, epoch: this.epoch, seq: this.#head, events: [...state.values()] };
+  }
+
+  /** Also what is no longer retained, for the state. */
+  #all: RoomEvent[] = [];
+
+  join(
+    who: { user: string; grants: readonly string[]; expiresAt: number },
+    peer: Peer,
+    since: string | null,
+  ): Session {
+    const session: Session = { id: `s${++this.#sessions}`, peer, ...who };
+    this.sessions.add(session);
+    const recovered = since === null ? undefined : this.#after(since) !== undefined;
+    peer.send({
+      type: "welcome",
+      room: this.name,
+      session: session.id,
+      user: session.user,
+      epoch: this.epoch,
+      seq: this.#head,
+      recovered,
+      grant: session.grants,
+      expires_at: session.expiresAt,
+      ping_ms: this.settings.pingMs,
+    });
+    const replay = since === null ? [] : this.#after(since);
+    if (replay === undefined) peer.send({ type: "gap", room: this.name, ...this.#gap() });
+    else this.#replay(peer, replay);
+    if (!recovered && this.snapshot.events.length > 0) {
+      peer.send({ type: "state", ...this.snapshot });
+    }
+    return session;
+  }
+
+  #gap(): object {
+    return { epoch: this.epoch, oldest: this.oldest, seq: this.#head };
+  }
+
+  /** `undefined` if the position can't be resumed. */
+  #after(since: string): RoomEvent[] | undefined {
+    const [epoch, digits] = since.split(":");
+    const seq = Number(digits);
+    if (epoch !== this.epoch || seq > this.#head || seq < this.oldest - 1) return undefined;
+    return this.events.filter((event) => event.seq > seq);
+  }
+
+  #replay(peer: Peer, events: RoomEvent[]): void {
+    const size = this.settings.eventsAFrame;
+    for (let i = 0; i < events.length; i += size) {
+      peer.send(this.frameOf(events.slice(i, i + size)));
+    }
+  }
+
+  frameOf(events: RoomEvent[]): object {
+    return {
+      type: "events",
+      room: this.name,
+      epoch: this.epoch,
+      prev: events[0]!.seq - 1,
+      events,
+    };
+  }
+
+  append(news: readonly NewEvent[], from: string, at: number): { seqs: number[]; fresh: boolean } {
+    const appended: RoomEvent[] = [];
+    const seqs = news.map((event) => {
+      const known = event.id && this.events.find(({ id }) => id === event.id);
+      if (known) return known.seq;
+      const { name, data, id, key } = event;
+      const stored = { seq: ++this.#head, name, data, at, from, id, key };
+      // As it would come off the wire: without the fields that are undefined.
+      const whole = JSON.parse(JSON.stringify(stored)) as RoomEvent;
+      appended.push(whole);
+      this.events.push(whole);
+      this.#all.push(whole);
+      return stored.seq;
+    });
+    this.events = this.events.slice(-this.settings.retained);
+    if (appended.length > 0) {
+      const frame = this.frameOf(appended);
+      for (const { peer } of this.sessions) peer.send(frame);
+    }
+    return { seqs, fresh: appended.length > 0 };
+  }
+
+  erase(): void {
+    for (const session of [...this.sessions]) this.end(session, 4011);
+    this.epoch = newEpoch();
+    this.events = this.#all = [];
+    this.#head = 0;
+  }
+
+  end(session: Session, code: number): void {
+    this.sessions.delete(session);
+    session.peer.close(code);
+  }
+
+  page(query: URLSearchParams): Page | undefined {
+    const limit = Math.min(Number(query.get("limit") ?? 100), 1000);
+    const since = query.get("since");
+    const all =
+      since === null ? this.events.slice(-Number(query.get("last") ?? limit)) : this.#after(since);
+    if (all === undefined) return undefined;
+    const events = all.slice(0, limit);
+    const prev = (events[0]?.seq ?? this.#head + 1) - 1;
+    return { epoch: this.epoch, prev, events, head: this.#head };
+  }
+}

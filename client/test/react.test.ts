@@ -1,0 +1,392 @@
+import "./dom.ts";
+import assert from "node:assert/strict";
+import { beforeEach, describe, it, mock } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { useEffect, type ReactNode } from "react";
+import { renderToString } from "react-dom/server";
+import type { Client, Room, RoomEvent } from "../src/index.ts";
+import {
+  RoomcastProvider,
+  useEvent,
+  useEvents,
+  usePublish,
+  useRoom,
+  useRoomState,
+  useStatus,
+} from "../src/react.ts";
+import { foldOf } from "../src/stores.ts";
+import { act, createElement as h, hydrate, render, StrictMode } from "./dom.ts";
+import { fetchFrom } from "./model/http.ts";
+import { advance } from "./model/network.ts";
+import { clientOf, cutAll, network, server } from "./story.ts";
+
+let client: Client;
+
+beforeEach(() => {
+  client = clientOf();
+});
+
+const inPage = (...children: ReactNode[]) => h(RoomcastProvider, { client }, ...children);
+const strict = (...children: ReactNode[]) => h(StrictMode, null, inPage(...children));
+const pass = (ms = 100): Promise<void> => act(() => advance(ms));
+
+const publish = (...data: unknown[]): void => {
+  server.room("room").append(
+    data.map((each) => ({ name: "a", data: each, key: `k${String(each).at(-1)}` })),
+    "backend",
+    Date.now(),
+  );
+};
+
+function Status() {
+  return h("i", null, useStatus(useRoom("room")).status);
+}
+
+const sum = (total: number, event: RoomEvent): number => total + (event.data as number);
+
+function Sum({ initial = 0 }) {
+  return h("b", null, `sum ${useRoomState(useRoom("room"), sum as never, initial)}`);
+}
+
+function Events({ last = 3 }) {
+  const events = useEvents(useRoom("room"), { last });
+  return h("p", null, events.map(({ seq }) => seq).join());
+}
+
+describe("StrictMode", () => {
+  it("has one socket, and loses no handler", async () => {
+    const handler = mock.fn();
+    function Handler() {
+      useEvent(useRoom("room"), "a", handler);
+      return null;
+    }
+    await render(strict(h(Handler), h(Status), h(Sum), h(Events)));
+    await pass();
+    publish(1);
+    await pass();
+    assert.equal(network.dialled, 1);
+    assert.equal(handler.mock.callCount(), 1);
+  });
+
+  it("reduces each event once into what is shown", async () => {
+    publish(1);
+    const page = await render(strict(h(Sum)));
+    await pass();
+    publish(2);
+    publish(3);
+    await pass();
+    assert.equal(page.text, "sum 6");
+  });
+});
+
+describe("useEvent", () => {
+  it("calls the newest handler, and never resubscribes", async () => {
+    const calls: string[] = [];
+    const room = client.room("room");
+    const on = mock.method(room, "on");
+    function Handler({ version }: { version: number }) {
+      useEvent(useRoom("room"), "a", (data) => calls.push(`${version}: ${data}`));
+      return null;
+    }
+    const page = await render(inPage(h(Handler, { version: 0 })));
+    await pass();
+    for (let version = 1; version <= 50; version++) {
+      await page.render(inPage(h(Handler, { version })));
+    }
+    publish("x");
+    await pass();
+    assert.deepEqual(calls, ["50: x"]);
+    assert.equal(on.mock.callCount(), 1);
+  });
+
+  it("follows another room when it is given one", async () => {
+    const heard: unknown[] = [];
+    function Handler({ name }: { name: string }) {
+      useEvent(useRoom(name), (_, event) => heard.push([name, event.name]));
+      return null;
+    }
+    const page = await render(inPage(h(Handler, { name: "room" })));
+    await page.render(inPage(h(Handler, { name: "other" })));
+    await pass();
+    publish("x");
+    server.room("other").append([{ name: "b", data: 1 }], "backend", 0);
+    await pass();
+    assert.deepEqual(heard, [["other", "b"]]);
+  });
+});
+
+describe("useStatus", () => {
+  it("tells of each change", async () => {
+    const page = await render(inPage(h(Status)));
+    assert.equal(page.text, "connecting");
+    await pass();
+    assert.equal(page.text, "connected");
+    await act(async () => cutAll());
+    assert.equal(page.text, "reconnecting");
+    await act(async () => client.close());
+    assert.equal(page.text, "closed");
+  });
+
+  it("does not render for events", async () => {
+    const renders = mock.fn();
+    function Counting() {
+      renders();
+      return h(Status);
+    }
+    await render(inPage(h(Counting)));
+    await pass();
+    renders.mock.resetCalls();
+    publish(1, 2, 3);
+    await pass();
+    assert.equal(renders.mock.callCount(), 0);
+  });
+});
+
+describe("usePublish", () => {
+  it("is the same function at each render, and knows the id at once", async () => {
+    const seen = new Set<unknown>();
+    let id = "";
+    function Button() {
+      const publish = usePublish(useRoom("room"));
+      seen.add(publish);
+      useEffect(() => {
+        id = publish("a", 1).id;
+      }, [publish]);
+      return null;
+    }
+    const page = await render(inPage(h(Button)));
+    await page.render(inPage(h(Button)));
+    await pass();
+    assert.equal(seen.size, 1);
+    assert.equal(server.room("room").events[0]!.id, id);
+  });
+});
+
+describe("useRoomState", () => {
+  it("renders once for a burst of events in one frame", async () => {
+    const renders = mock.fn();
+    function Counting() {
+      renders();
+      const room = useRoom("room");
+      const total = useRoomState(room, sum as never, 0);
+      const events = useEvents(room, { last: 5 });
+      return h("b", null, `${total} of ${events.length}`);
+    }
+    const page = await render(inPage(h(Counting)));
+    await pass();
+    renders.mock.resetCalls();
+    publish(...Array.from({ length: 100 }, (_, n) => n));
+    await pass();
+    assert.equal(page.text, "4950 of 5");
+    assert.equal(renders.mock.callCount(), 1);
+  });
+
+  it("has the room's state when it is mounted late", async () => {
+    publish(5, 6);
+    await render(inPage(h(Status)));
+    await pass();
+    publish(7);
+    await pass();
+    const page = await render(inPage(h(Sum)));
+    assert.equal(page.text, "sum 18");
+    publish(8);
+    await pass();
+    assert.equal(page.text, "sum 26");
+  });
+
+  it("keeps what was reduced when it is subscribed again and has missed nothing", async () => {
+    const room = client.room("room");
+    room.on(() => {});
+    const { subscribe, get } = foldOf(room, sum as never, 0, undefined);
+    const stop = subscribe(() => {});
+    await pass();
+    server.room("room").append([{ name: "a", data: 5 }], "backend", 0); // has no key
+    await pass();
+    stop();
+    subscribe(() => {});
+    assert.equal(get(), 5);
+  });
+
+  it("begins afresh after a gap, without showing nothing in between", async () => {
+    server.settings.retained = 1;
+    const shown: string[] = [];
+    function Shown() {
+      const total = useRoomState(useRoom("room"), sum as never, 0);
+      shown.push(`${total}`);
+      return null;
+    }
+    publish(1);
+    await render(inPage(h(Shown)));
+    await pass();
+    await act(async () => cutAll());
+    publish(11);
+    publish(12);
+    publish(13);
+    await pass(3_000);
+    assert.deepEqual(shown, ["0", "1", "36"]);
+  });
+
+  it("starts from what the server has read, until the room's own state is known", async () => {
+    publish(1, 2);
+    const snapshot = server.room("room").snapshot as never;
+    publish(3);
+    const shown: number[] = [];
+    function Shown() {
+      shown.push(useRoomState(useRoom("room"), sum as never, 100, snapshot));
+      return null;
+    }
+    await render(inPage(h(Shown)));
+    await pass();
+    assert.deepEqual(shown, [103, 106]);
+  });
+});
+
+describe("useEvents", () => {
+  it("reads the newest events, then follows", async () => {
+    publish(1, 2, 3, 4, 5);
+    const page = await render(strict(h(Events)));
+    await pass();
+    assert.equal(page.text, "3,4,5");
+    publish(6);
+    await pass();
+    assert.equal(page.text, "4,5,6");
+  });
+
+  it("has no hole and no event twice, however late the history comes", async () => {
+    publish(1);
+    const slow = clientOf({
+      fetch: async (...request) => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return fetchFrom(server)(...request);
+      },
+    });
+    const page = await render(h(RoomcastProvider, { client: slow }, h(Events, { last: 10 })));
+    for (let n = 2; n < 12; n++) {
+      await pass();
+      publish(n);
+    }
+    await pass();
+    assert.equal(page.text, "2,3,4,5,6,7,8,9,10,11");
+  });
+
+  it("shows once what comes both ways", async () => {
+    const read = fetchFrom(server);
+    const ahead = clientOf({
+      fetch: async (...request) => {
+        publish(1, 2);
+        return read(...request);
+      },
+    });
+    const page = await render(h(RoomcastProvider, { client: ahead }, h(Events)));
+    await pass();
+    assert.equal(page.text, "1,2");
+  });
+
+  it("reads nothing before the room is connected, or it could miss what comes between", async () => {
+    const read = mock.fn(fetchFrom(server));
+    network.down = true;
+    const offline = clientOf({
+      fetch: read,
+    });
+    await render(h(RoomcastProvider, { client: offline }, h(Events)));
+    await pass(5_000);
+    assert.equal(read.mock.callCount(), 0);
+  });
+
+  it("reads again after a gap", async () => {
+    server.settings.retained = 2;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    await act(async () => cutAll());
+    publish(2);
+    publish(3);
+    publish(4);
+    publish(5);
+    await pass(3_000);
+    assert.equal(page.text, "4,5");
+  });
+});
+
+describe("on the server", () => {
+  function Whole() {
+    const room = useRoom<Record<string, number>>("room");
+    const snapshot = { epoch: "epoch000", seq: 2, events: [event(1), event(2)] };
+    const total = useRoomState(room, sum as never, 0, snapshot);
+    const events = useEvents(room, { last: 5, initial: [event(1), event(2)] });
+    return h("p", null, `${useStatus(room).status} ${total} ${events.length}`);
+  }
+  const event = (seq: number) => ({ seq, name: "a", data: seq, at: 0, from: "b", key: `${seq}` });
+
+  it("renders what the server has read, and connects nothing", async () => {
+    assert.equal(renderToString(inPage(h(Whole))), "<p>connecting 3 2</p>");
+    await advance(1_000);
+    assert.equal(network.dialled, 0);
+  });
+
+  it("is hydrated without a mismatch, also when the room is known already", async () => {
+    const html = renderToString(inPage(h(Whole)));
+    publish(1, 2, 3);
+    await render(inPage(h(Status), h(Sum)));
+    await pass();
+    const page = await hydrate(html, inPage(h(Whole)));
+    await pass();
+    assert.equal(page.text, "connected 6 3");
+  });
+});
+
+describe("mounting and unmounting", () => {
+  it("a thousand times leaves one socket and no listener", async () => {
+    const room: Room = client.room("room");
+    let listening = 0;
+    const counted =
+      <Args extends unknown[]>(listen: (...args: Args) => () => void) =>
+      (...args: Args) => {
+        listening++;
+        const stop = listen(...args);
+        return () => {
+          listening--;
+          stop();
+        };
+      };
+    Object.assign(room, {
+      on: counted(room.on.bind(room) as never),
+      listen: counted(room.listen),
+      subscribe: counted(room.subscribe),
+    });
+    function Three() {
+      useEvent(useRoom("room"), "a", () => {});
+      return h("p", null, h(Status), h(Sum));
+    }
+    function Toggle({ shown }: { shown: boolean }) {
+      return shown ? h(Three) : null;
+    }
+    const page = await render(strict(h(Toggle, { shown: true })));
+    await pass();
+    const before = heapInUse();
+    for (let n = 0; n < 1_000; n++) {
+      await page.render(strict(h(Toggle, { shown: n % 2 === 1 })));
+      if (n % 50 === 0) await pass(5);
+    }
+    await page.render(strict(h(Toggle, { shown: false })));
+    assert.equal(listening, 0);
+    assert.equal(network.dialled, 1);
+    const grown = (heapInUse() - before) / 2 ** 20;
+    assert.ok(grown < 2, `${grown} MiB more than at the start`);
+    await pass(4_000);
+    assert.equal(server.room("room").sessions.size, 0);
+  });
+});
+
+function heapInUse(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return process.memoryUsage().heapUsed;
+}
+
+describe("a missing provider", () => {
+  it("is named", () => {
+    assert.throws(() => renderToString(h(Status)), /RoomcastProvider/);
+  });
+});

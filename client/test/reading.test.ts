@@ -1,0 +1,108 @@
+/** What is read over HTTP, and where a page goes on. */
+import assert from "node:assert/strict";
+import { describe, it, mock } from "node:test";
+import { fetchFrom } from "./model/http.ts";
+import { advance } from "./model/network.ts";
+import { tokenFor } from "./model/server.ts";
+import { clientOf, codeOf, HOUR, publish, server } from "./story.ts";
+
+describe("reloading the page", () => {
+  class Storage extends Map<string, string> {
+    getItem = (key: string): string | null => this.get(key) ?? null;
+    setItem = (key: string, value: string): void => void this.set(key, value);
+  }
+
+  it("resumes where it was, and reads the state", async () => {
+    const resume = new Storage();
+    const before = clientOf({ resume });
+    before.room("room").on(() => {});
+    await advance(100);
+    publish("a", 1, "x");
+    await advance(100);
+    before.close();
+    publish("a", 2, "y");
+    publish("b", 3);
+    const room = clientOf({ resume }).room("room");
+    const heard: unknown[] = [];
+    room.on((data) => heard.push(data));
+    await advance(100);
+    assert.deepEqual(heard, [2, 3]);
+    assert.deepEqual([...room.state!.keys()], ["x", "y"]);
+  });
+
+  /** A page that resumes from the room's start, where something happens while it reads the state. */
+  async function resumed(meanwhile: (read: typeof fetch) => Promise<Response>) {
+    const { epoch } = server.room("room");
+    publish("a", 1, "x");
+    const read = fetchFrom(server);
+    const room = clientOf({
+      resume: new Storage([["roomcast:https://model/rooms/room/events", `${epoch}:0`]]),
+      fetch: (...request) => meanwhile(() => read(...request)),
+    }).room("room");
+    const settled: unknown[] = [];
+    room.listen({ state: () => settled.push([room.position, ...room.state!.keys()]) });
+    await advance(200);
+    return { epoch, settled };
+  }
+
+  it("takes a state that is ahead of it when it has caught up", async () => {
+    const { epoch, settled } = await resumed(async (read) => {
+      publish("a", 2, "y");
+      publish("a", null, "x");
+      return read("");
+    });
+    assert.deepEqual(settled, [[`${epoch}:3`, "y"]]);
+  });
+
+  it("does not take a state from before a gap", async () => {
+    const { settled } = await resumed(async (read) => {
+      const response = await read("");
+      const { epoch, sessions } = server.room("room");
+      for (const { peer } of sessions) peer.send({ type: "gap", epoch, oldest: 5, seq: 7 });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return response;
+    });
+    assert.deepEqual(settled, []);
+  });
+
+  it("is off by default, and forgives a storage that is broken", async () => {
+    const resume = {
+      getItem: () => "nonsense",
+      setItem(): void {
+        throw new Error("full");
+      },
+    };
+    const room = clientOf({ resume }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.status, "connected");
+  });
+});
+
+describe("history", () => {
+  it("reads all pages up to the head", async () => {
+    for (let n = 0; n < 2_500; n++) publish("a", n);
+    const room = clientOf().room("room");
+    const { events, head } = await room.history({ since: `${server.room("room").epoch}:0` });
+    assert.deepEqual([events.length, events.at(-1)!.seq, head], [2_500, 2_500, 2_500]);
+    assert.equal((await room.history({ last: 3 })).events.length, 3);
+  });
+
+  it("says so when a position is lost", async () => {
+    assert.equal(
+      await codeOf(clientOf().room("room").history({ since: "gone0000:4" })),
+      "position_lost",
+    );
+  });
+
+  it("gets a new token when the old one is refused", async () => {
+    const token = mock.fn(() => tokenFor("alice", Date.now() + HOUR + token.mock.callCount()));
+    const client = clientOf({ token });
+    await client.room("room").history({ last: 1 });
+    server.revoked.add(token.mock.calls[0]!.result!);
+    await client.room("room").history({ last: 1 });
+    assert.equal(token.mock.callCount(), 2);
+    server.claimsOf = () => undefined;
+    assert.equal(await codeOf(client.room("room").history({ last: 1 })), "unauthorized");
+  });
+});

@@ -1,0 +1,150 @@
+/** 20 clients, 10,000 events, and a network that is cut at least 200 times. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient, type Client, type Room, type RoomEvent } from "../../src/index.ts";
+import { createBackend, type Backend } from "../../src/server.ts";
+import { Proxy } from "./proxy.ts";
+import { startRuntime, type Runtime } from "./runtime.ts";
+
+const CLIENTS = 20;
+const CUTS = 200;
+const FROM_EACH_CLIENT = 40;
+const BATCHES = 200;
+const BATCH = 46;
+const EVENTS = CLIENTS * FROM_EACH_CLIENT + BATCHES * BATCH; // 10,000
+const PUBLISHING_MS = 15_000;
+
+let runtime: Runtime;
+let proxy: Proxy;
+let clients: Client[];
+let rooms: Room[];
+let heard: RoomEvent[][];
+let gaps: number;
+let name: string;
+
+beforeEach(async () => {
+  runtime = await startRuntime();
+  proxy = new Proxy(() => runtime.url);
+  const url = await proxy.start();
+  name = `test:${crypto.randomUUID()}`;
+  clients = Array.from({ length: CLIENTS }, (_, n) =>
+    createClient({
+      url,
+      token: () => runtime.token(`user-${n}`, ["subscribe", "publish"], 30_000),
+      backoff: { minMs: 100, maxMs: 1_000 },
+    }),
+  );
+  rooms = clients.map((client) => client.room(name));
+  gaps = 0;
+  heard = rooms.map((room) => {
+    const events: RoomEvent[] = [];
+    room.on((_, event) => events.push(event));
+    room.listen({ gap: () => gaps++ });
+    return events;
+  });
+  await until(() => rooms.every((room) => room.status === "connected"), 10_000);
+});
+
+afterEach(async () => {
+  for (const client of clients) client.close();
+  await proxy.stop();
+  await runtime.stop();
+});
+
+async function until(done: () => boolean, withinMs: number): Promise<void> {
+  for (const end = Date.now() + withinMs; !done() && Date.now() < end;) await sleep(20);
+}
+
+async function publishFromClient(room: Room, client: number): Promise<unknown> {
+  const sent: Promise<number>[] = [];
+  for (let n = 0; n < FROM_EACH_CLIENT; n++) {
+    await sleep((PUBLISHING_MS / FROM_EACH_CLIENT) * 2 * Math.random());
+    sent.push(room.publish("client", n, { id: `client-${client}-${n}` }));
+  }
+  return Promise.all(sent);
+}
+
+async function publishFromBackend(backend: Backend): Promise<void> {
+  for (let n = 0; n < BATCHES; n++) {
+    await sleep(PUBLISHING_MS / BATCHES);
+    const batch = Array.from({ length: BATCH }, (_, i) => ({
+      name: "backend",
+      data: `${n}`.padStart(120, "-"),
+      id: `backend-${n}-${i}`,
+      key: `key-${i}`,
+    }));
+    await backend.publishBatch(name, batch);
+  }
+}
+
+/** Cuts, freezes and delays until told to stop. Returns how often it cut. */
+async function trouble(signal: AbortSignal): Promise<number> {
+  let cuts = 0;
+  for (let n = 0; !signal.aborted || cuts < CUTS; n++) {
+    await sleep(Math.random() * 100);
+    proxy.delayMs = Math.random() < 0.5 ? 0 : 60;
+    // One of all clients, connected or not: or the few that are connected would get all of it.
+    const link = [...proxy.links][Math.floor(Math.random() * CLIENTS)];
+    if (link === undefined) continue;
+    // Rare, as it takes a ping period, or the time limit of opening, until it is noticed.
+    if (n % 50 === 20) link.freeze();
+    else if (n % 50 === 45) link.halfOpen();
+    else {
+      link.cut();
+      cuts++;
+    }
+  }
+  return cuts;
+}
+
+async function run(meanwhile: () => Promise<void>): Promise<void> {
+  const backend = createBackend({
+    url: runtime.url,
+    fetch: (input, init) => fetch(new URL(pathOf(input), runtime.url), init),
+    token: () => runtime.token("backend", ["publish"], 60_000),
+    timeoutMs: 60_000,
+  });
+  const stop = new AbortController();
+  const troubled = trouble(stop.signal);
+  await Promise.all([
+    publishFromBackend(backend),
+    ...rooms.map((room, n) => publishFromClient(room, n)),
+    meanwhile(),
+  ]);
+  stop.abort();
+  const cuts = await troubled;
+  await until(() => heard.every((events) => events.length >= EVENTS), 60_000);
+  check(cuts);
+}
+
+/** The runtime may be at another port by now. */
+const pathOf = (input: string | URL | Request): string => {
+  const { pathname, search } = new URL(String(input));
+  return pathname + search;
+};
+
+function check(cuts: number): void {
+  assert.ok(cuts >= CUTS, `${cuts} cuts`);
+  assert.equal(gaps, 0);
+  heard.forEach((events, client) => {
+    // Not deepEqual: it would spend minutes on showing what differs.
+    const wrong = events.findIndex(({ seq, id }, n) => seq !== n + 1 || id !== heard[0]![n]!.id);
+    assert.equal(wrong, -1, `client ${client} heard seq ${events[wrong]?.seq} as number ${wrong}`);
+    assert.equal(events.length, EVENTS, `client ${client}`);
+  });
+  assert.equal(new Set(heard[0]!.map(({ id }) => id)).size, EVENTS, "each publish counts once");
+  for (const room of rooms) assert.equal(room.state!.size, BATCH);
+  const { accepted } = proxy;
+  console.log(`${EVENTS} events, ${CLIENTS} clients, ${cuts} cuts, ${accepted} connections`);
+}
+
+it("each handler sees each event exactly once in order", () => run(async () => {}));
+
+it("also when the runtime is killed and restarted", () =>
+  run(async () => {
+    for (let n = 0; n < 3; n++) {
+      await sleep(PUBLISHING_MS / 4);
+      await runtime.restart();
+    }
+  }));

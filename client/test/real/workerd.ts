@@ -1,0 +1,21 @@
+/** The built worker on the real runtime, as the tests of the worker itself start it. */
+import { claims, seconds, sign, type Grant } from "../../../tests/edge/jwt.ts";
+import { Runtime as Workerd, SECRET } from "../../../tests/edge/runtime.ts";
+import type { Runtime } from "./runtime.ts";
+
+export async function startWorkerd(): Promise<Runtime> {
+  const workerd = await Workerd.start();
+  return {
+    pingMs: 25_000,
+    get url() {
+      return new URL(workerd.url);
+    },
+    token: (user, grants, lifeMs) =>
+      sign({ ...claims(user, grants as Grant[]), exp: seconds(lifeMs / 1_000) }, SECRET),
+    async restart() {
+      await workerd.kill();
+      await workerd.restart();
+    },
+    stop: () => workerd.stop(),
+  };
+}

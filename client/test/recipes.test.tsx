@@ -1,0 +1,137 @@
+import { act, createElement, render } from "./dom.ts";
+import assert from "node:assert/strict";
+import { beforeEach, it, mock } from "node:test";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { renderToString } from "react-dom/server";
+import { createClient, type Client } from "roomcast";
+import { RoomcastProvider } from "roomcast/react";
+import { debouncedPublish } from "../recipes/debounce.ts";
+import { Chat } from "../recipes/optimistic.tsx";
+import type { Shipment, ShipmentEvents } from "../recipes/shipments.ts";
+import { merge, update, type Versions } from "../recipes/stale.ts";
+import { useShipments } from "../recipes/tanstack-query.tsx";
+import { followBoard, useBoard } from "../recipes/zustand.ts";
+import { fetchFrom } from "./model/http.ts";
+import { advance } from "./model/network.ts";
+import { tokenFor } from "./model/server.ts";
+import { cutAll, HOUR, network, server } from "./story.ts";
+
+let client: Client;
+
+beforeEach(() => {
+  // From the package, as the recipes have it, and not from its sources.
+  client = createClient({
+    url: "https://model",
+    token: () => tokenFor("alice", Date.now() + HOUR),
+    WebSocket: network.WebSocket,
+    fetch: fetchFrom(server),
+    publish: { timeoutMs: 5_000 },
+  });
+});
+
+const pass = (ms = 200): Promise<void> => act(() => advance(ms));
+const shipments = () => server.room("shipments:all");
+
+function publish(id: string, progress: number | null): void {
+  const data = progress === null ? null : { id, progress };
+  shipments().append([{ name: "shipment:updated", data, key: id }], "backend", Date.now());
+}
+
+const stateOf = (): Shipment[] => shipments().snapshot.events.map(({ data }) => data as Shipment);
+
+it("TanStack Query", async () => {
+  publish("a", 1);
+  publish("b", 2);
+  const load = mock.fn(async () => stateOf());
+  function Shipments() {
+    const { data = [] } = useShipments(load);
+    return <p>{data.map(({ id, progress }) => `${id}=${progress}`).join()}</p>;
+  }
+  const page = await render(
+    <QueryClientProvider client={new QueryClient()}>
+      <RoomcastProvider client={client}>
+        <Shipments />
+      </RoomcastProvider>
+    </QueryClientProvider>,
+  );
+  await pass();
+  publish("a", 10);
+  publish("b", null);
+  publish("c", 3);
+  await pass();
+  assert.equal(page.text, "a=10,c=3");
+  const loads = load.mock.callCount();
+  server.settings.retained = 1;
+  await act(async () => cutAll());
+  publish("a", null);
+  publish("d", 4);
+  await pass(3_000);
+  assert.equal(page.text, "c=3,d=4");
+  assert.equal(load.mock.callCount(), loads + 1, "loaded again after the gap");
+});
+
+it("Zustand", async () => {
+  publish("a", 1);
+  const stop = followBoard(client.room<ShipmentEvents>("shipments:all"));
+  await advance(200);
+  publish("b", 2);
+  publish("a", null);
+  await advance(200);
+  assert.deepEqual(useBoard.getState().shipments, { b: { id: "b", progress: 2 } });
+  assert.equal(useBoard.getState().connection?.status, "connected");
+  stop();
+});
+
+it("Next.js", async () => {
+  process.env.ROOMCAST_URL = process.env.NEXT_PUBLIC_ROOMCAST_URL = "https://model";
+  process.env.ROOMCAST_TOKEN = tokenFor("next", Date.now() + HOUR, ["subscribe"]);
+  mock.method(globalThis, "fetch", fetchFrom(server));
+  publish("a", 1);
+  const { default: Page } = await import("../recipes/next/page.tsx");
+  const html = renderToString(await Page());
+  assert.match(html, /aria-busy="true".*a.*1.*%/);
+});
+
+it("debounced publishing", async () => {
+  const save = debouncedPublish(client.room("shipments:all"), "shipment:updated", 300);
+  for (let progress = 0; progress < 10; progress++) {
+    save("a", { id: "a", progress });
+    await advance(100);
+  }
+  save("b", { id: "b", progress: 1 });
+  await advance(500);
+  assert.deepEqual(stateOf(), [
+    { id: "a", progress: 9 },
+    { id: "b", progress: 1 },
+  ]);
+  assert.equal(shipments().head, 2);
+});
+
+it("discarding what is stale", () => {
+  const at = (progress: number): Shipment => ({ id: "a", progress });
+  let versions: Versions = new Map();
+  versions = update(versions, "a", 7, at(70));
+  versions = update(versions, "a", 6, at(60));
+  assert.equal(versions.get("a")!.shipment!.progress, 70);
+  const answer = { epoch: "epoch001", seq: 6, events: [] };
+  assert.equal(merge(versions, answer), versions, "an answer from before changes nothing");
+  versions = merge(versions, { ...answer, seq: 8 });
+  assert.equal(versions.get("a")!.shipment, null, "removed since");
+  assert.equal(update(versions, "a", 7, at(70)), versions, "and not brought back");
+});
+
+it("optimistic updates with roll-back", async () => {
+  const page = await render(createElement(RoomcastProvider, { client }, createElement(Chat)));
+  const click = (): Promise<void> =>
+    act(async () => page.container.querySelector("button")!.click());
+  await pass();
+  await click();
+  assert.match(page.text, /^Hello …/);
+  await pass();
+  assert.match(page.text, /^HelloSay/);
+  network.down = true;
+  await act(async () => cutAll());
+  await click();
+  await pass(6_000);
+  assert.match(page.text, /^HelloHello \(not sent: timeout\)Say/);
+});

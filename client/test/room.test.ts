@@ -1,0 +1,295 @@
+/** Stories of a room, in virtual time. */
+import assert from "node:assert/strict";
+import { describe, it, mock } from "node:test";
+import { advance } from "./model/network.ts";
+import { clientOf, codeOf, cutAll, HOUR, network, publish, server } from "./story.ts";
+
+describe("using a room", () => {
+  it("connects nothing before it is used", async () => {
+    const room = clientOf().room("room");
+    await advance(HOUR, HOUR);
+    assert.equal(network.dialled, 0);
+    assert.equal(room.status, "connecting");
+  });
+
+  it("is one object and one socket, however many use it", async () => {
+    const client = clientOf();
+    assert.equal(client.room("room"), client.room("room"));
+    for (let n = 0; n < 10; n++) client.room("room").on(() => {});
+    await advance(100);
+    assert.equal(network.dialled, 1);
+  });
+
+  it("keeps its socket while one user goes and another comes", async () => {
+    const room = clientOf().room("room");
+    for (let n = 0; n < 10; n++) {
+      const stop = room.on(() => {});
+      await advance(500);
+      stop();
+      await advance(2_000);
+    }
+    assert.equal(network.dialled, 1);
+  });
+
+  it("closes its socket three seconds after the last user has gone", async () => {
+    const room = clientOf().room("room");
+    const stops = [room.on(() => {}), room.listen({}), room.subscribe(() => {})];
+    await advance(100);
+    for (const stop of [...stops, ...stops]) stop();
+    await advance(2_900);
+    assert.equal(server.room("room").sessions.size, 1);
+    await advance(200);
+    assert.equal(server.room("room").sessions.size, 0);
+    room.on(() => {});
+    await advance(100);
+    assert.equal(server.room("room").sessions.size, 1, "and opens it for the next");
+  });
+
+  it("starts afresh for who comes later", async () => {
+    const room = clientOf().room("room");
+    room.on(() => {})();
+    await advance(5_000);
+    publish("missed", 1);
+    const heard: string[] = [];
+    room.on((_, event) => heard.push(event.name));
+    await advance(100);
+    publish("heard", 2);
+    await advance(100);
+    assert.deepEqual(heard, ["heard"]);
+  });
+
+  it("encodes the room's name", async () => {
+    clientOf()
+      .room("orders:a;b@c,d=e")
+      .on(() => {});
+    await advance(100);
+    assert.deepEqual([...server.rooms.keys()], ["orders:a;b@c,d=e"]);
+  });
+});
+
+describe("handlers", () => {
+  it("get the events of their name, or all", async () => {
+    const room = clientOf().room("room");
+    const heard: unknown[] = [];
+    room.on("a", (data, event) => heard.push(["a", data, event.seq]));
+    room.on((data, event) => heard.push(["any", data, event.from]));
+    await advance(100);
+    publish("a", 1);
+    publish("b", 2);
+    await advance(100);
+    assert.deepEqual(heard, [
+      ["a", 1, 1],
+      ["any", 1, "backend"],
+      ["any", 2, "backend"],
+    ]);
+  });
+
+  it("may throw without harm to the others", async () => {
+    const logged = mock.method(console, "error", () => {});
+    const room = clientOf().room("room");
+    const heard: unknown[] = [];
+    room.on(() => {
+      throw new Error("mine");
+    });
+    room.on((data) => heard.push(data));
+    await advance(100);
+    publish("a", 1);
+    publish("a", 2);
+    await advance(100);
+    assert.deepEqual(heard, [1, 2]);
+    assert.equal(logged.mock.callCount(), 2);
+    logged.mock.restore();
+  });
+
+  it("that stop themselves hear nothing more, not even of the same frame", async () => {
+    const room = clientOf().room("room");
+    const heard: unknown[] = [];
+    const stop = room.on((data) => {
+      heard.push(data);
+      stop();
+    });
+    await advance(100);
+    server.room("room").append(
+      [1, 2, 3].map((data) => ({ name: "a", data })),
+      "backend",
+      0,
+    );
+    await advance(100);
+    assert.deepEqual(heard, [1]);
+  });
+
+  it("that another one stops hear nothing more, not even of the same frame", async () => {
+    const room = clientOf().room("room");
+    const second = mock.fn();
+    room.on(() => stop());
+    const stop = room.listen({ events: second });
+    await advance(100);
+    publish("a", 1);
+    await advance(100);
+    assert.equal(second.mock.callCount(), 0);
+  });
+
+  it("that use the same function twice are called twice", async () => {
+    const room = clientOf().room("room");
+    const handler = mock.fn();
+    const listener = { events: mock.fn() };
+    const watcher = mock.fn();
+    const stops = [room.on(handler), room.on(handler)];
+    room.listen(listener);
+    room.listen(listener)();
+    room.subscribe(watcher);
+    room.subscribe(watcher)();
+    stops[0]!();
+    await advance(100);
+    watcher.mock.resetCalls();
+    publish("a", 1);
+    await advance(100);
+    assert.equal(handler.mock.callCount(), 1);
+    assert.equal(listener.events.mock.callCount(), 1);
+    assert.equal(watcher.mock.callCount(), 1);
+  });
+});
+
+describe("gaps and state", () => {
+  /** What a listener heard, in order. */
+  function diary(room = clientOf().room("room")): { room: typeof room; entries: unknown[] } {
+    const entries: unknown[] = [];
+    room.listen({
+      events: (events) => entries.push(events.map(({ seq }) => seq)),
+      gap: ({ oldest, seq }) => entries.push(`gap ${oldest} ${seq}`),
+      state: () => entries.push([...room.state!].map(([key, { seq }]) => `${key}=${seq}`)),
+    });
+    return { room, entries };
+  }
+
+  it("has the state after a first join", async () => {
+    publish("a", 1, "x");
+    publish("a", 2, "y");
+    publish("a", 3, "x");
+    publish("a", 4, "z");
+    publish("a", null, "y");
+    const { room, entries } = diary();
+    assert.equal(room.state, undefined);
+    await advance(100);
+    assert.deepEqual(entries, [["x=3", "z=4"]]);
+    publish("a", null, "z");
+    publish("a", 7, "w");
+    await advance(100);
+    assert.deepEqual([...room.state!.keys()], ["x", "w"]);
+  });
+
+  it("knows that there is none", async () => {
+    const { room, entries } = diary();
+    await advance(100);
+    assert.deepEqual(entries, [[]]);
+    assert.equal(room.state!.size, 0);
+  });
+
+  it("knows that there is none as soon as an event comes", async () => {
+    const { entries } = diary();
+    await advance(12); // welcome, but no pong yet
+    publish("a", 1, "x");
+    await advance(100);
+    assert.deepEqual(entries, [[], [1]]);
+  });
+
+  it("hears of a gap, then of the state, then of what follows", async () => {
+    server.settings.retained = 2;
+    publish("a", 1, "x");
+    const { room, entries } = diary();
+    await advance(100);
+    cutAll();
+    for (let n = 0; n < 4; n++) publish("a", n, "y");
+    await advance(2_000);
+    publish("a", 9, "z");
+    await advance(100);
+    assert.deepEqual(entries, [["x=1"], "gap 4 5", ["x=1", "y=5"], [6]]);
+    assert.equal(room.position?.split(":")[1], "6");
+  });
+
+  it("hears of a gap in the middle of a connection", async () => {
+    const { room, entries } = diary();
+    publish("a", 1, "x");
+    await advance(100);
+    const [session] = server.room("room").sessions;
+    const epoch = server.room("room").epoch;
+    session!.peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
+    session!.peer.send({
+      type: "events",
+      epoch,
+      prev: 7,
+      events: [{ seq: 8, name: "a", data: 1, at: 0, from: "b", key: "y" }],
+    });
+    await advance(100);
+    assert.deepEqual(entries, [["x=1"], "gap 5 7", [], [8]]);
+    assert.deepEqual([...room.state!.keys()], ["y"]);
+  });
+
+  it("hears of a gap after the room was erased meanwhile", async () => {
+    publish("a", 1, "x");
+    const { entries } = diary();
+    await advance(100);
+    cutAll();
+    server.room("room").erase();
+    await advance(2_000);
+    assert.deepEqual(entries, [["x=1"], "gap 1 0", []]);
+  });
+
+  it("has its state before the handlers hear of an event", async () => {
+    const room = clientOf().room("room");
+    let size: number | undefined;
+    room.on(() => (size = room.state?.size));
+    await advance(100);
+    publish("a", 1, "x");
+    await advance(100);
+    assert.equal(size, 1);
+  });
+});
+
+describe("status", () => {
+  it("tells of each change, with its reason and the next try", async () => {
+    const room = clientOf().room("room");
+    const seen: unknown[] = [];
+    room.subscribe(() => {
+      if (seen.at(-1) !== room.connection) seen.push(room.connection);
+    });
+    await advance(100);
+    network.down = true;
+    cutAll();
+    const { status, reason, retryAt } = room.connection;
+    assert.deepEqual([status, reason], ["reconnecting", "offline"]);
+    assert.ok(retryAt! > Date.now() && retryAt! < Date.now() + 1_000);
+    await advance(retryAt! - Date.now());
+    assert.equal(room.connection.retryAt, undefined, "under way");
+    assert.deepEqual(
+      (seen as { status: string }[]).map((each) => each.status),
+      ["connected", "reconnecting", "reconnecting"],
+    );
+  });
+
+  it("is the same object while nothing changes", async () => {
+    const room = clientOf().room("room");
+    room.on(() => {});
+    await advance(100);
+    const before = room.connection;
+    publish("a", 1);
+    await advance(60_000);
+    assert.equal(room.connection, before);
+  });
+
+  it("is closed with the client, also for rooms that come later", async () => {
+    const client = clientOf();
+    const room = client.room("room");
+    room.on(() => {});
+    await advance(100);
+    client.close();
+    assert.deepEqual([room.status, room.connection.reason], ["closed", "closed"]);
+    client.room("other").on(() => {});
+    client.reconnect();
+    assert.equal(client.room("other").status, "closed");
+    assert.equal(await codeOf(room.publish("a", 1)), "closed");
+    await advance(HOUR, HOUR);
+    assert.equal(network.dialled, 1);
+    assert.equal(server.room("room").sessions.size, 0);
+  });
+});

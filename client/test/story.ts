@@ -1,0 +1,41 @@
+/** What the stories of a room share: a model, a network that breaks as it is told to, virtual time. */
+import { afterEach, beforeEach, mock } from "node:test";
+import { createClient, RoomcastError, type Client, type ClientOptions } from "../src/index.ts";
+import { fetchFrom } from "./model/http.ts";
+import { Network, startClock } from "./model/network.ts";
+import { ModelServer, tokenFor } from "./model/server.ts";
+
+export const HOUR = 3_600_000;
+
+/** New ones for each test. */
+export let server: ModelServer;
+export let network: Network;
+
+beforeEach(() => {
+  startClock();
+  server = new ModelServer(Date.now);
+  network = new Network(server);
+});
+afterEach(() => mock.reset());
+
+export function clientOf(options: Partial<ClientOptions> = {}): Client {
+  return createClient({
+    url: "https://model",
+    token: () => tokenFor("alice", Date.now() + HOUR),
+    WebSocket: network.WebSocket,
+    fetch: fetchFrom(server),
+    ...options,
+  });
+}
+
+export function publish(name: string, data: unknown, key?: string): void {
+  server.room("room").append([key ? { name, data, key } : { name, data }], "backend", Date.now());
+}
+
+export const cutAll = (code?: number): void => network.wires.forEach((wire) => wire.cut(code));
+
+export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => "no error",
+    (error: unknown) => (error instanceof RoomcastError ? error.code : error),
+  );

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, it, mock } from "node:test";
+import { advance } from "./model/network.ts";
+import { tokenFor } from "./model/server.ts";
+import { clientOf, HOUR, network } from "./story.ts";
+
+describe("tokens", () => {
+  it("are renewed in-band: one socket for hours", async () => {
+    const room = clientOf({ token: () => tokenFor("alice", Date.now() + 60_000) }).room("room");
+    room.on(() => {});
+    for (let n = 0; n < 100; n++) {
+      await advance(30_000, 500);
+      network.wires.forEach((wire) => wire.expire());
+    }
+    assert.equal(network.dialled, 1);
+    assert.equal(room.status, "connected");
+  });
+
+  it("are asked for once, however many rooms need one", async () => {
+    const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000));
+    const client = clientOf({ token });
+    for (let n = 0; n < 20; n++) client.room(`room-${n}`).on(() => {});
+    await advance(1_000);
+    assert.equal(token.mock.callCount(), 1);
+    await advance(60_000);
+    assert.equal(token.mock.callCount(), 2);
+    assert.equal(network.dialled, 20);
+  });
+
+  it("that are refused are asked for once more, then the user is signed out", async () => {
+    const token = mock.fn(() => "x.e30.x");
+    const client = clientOf({ token });
+    const room = client.room("room");
+    room.on(() => {});
+    await advance(1_000);
+    assert.equal(room.status, "unauthorized");
+    assert.equal(token.mock.callCount(), 2);
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + HOUR));
+    await advance(HOUR, HOUR);
+    assert.equal(room.status, "unauthorized");
+    client.reconnect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+  });
+
+  it("that fail to be got are asked for again", async () => {
+    const token = mock.fn((): string => {
+      throw new Error("no network");
+    });
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(1_000);
+    assert.equal(room.connection.reason, "token_failed");
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + HOUR));
+    await advance(5_000);
+    assert.equal(room.status, "connected");
+  });
+
+  it("may be missing: nobody is signed in", async () => {
+    const room = clientOf({ token: () => null }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.status, "unauthorized");
+    assert.equal(network.dialled, 0);
+  });
+
+  it("without subscribe are final", async () => {
+    const token = () => tokenFor("alice", Date.now() + HOUR, ["publish"]);
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.status, "forbidden");
+  });
+});
