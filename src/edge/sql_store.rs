@@ -146,9 +146,13 @@ impl Store for SqlStore {
     }
 
     fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError> {
+        let stored = self.birth()?;
         self.transaction(|| {
             let values = vec![integer(birth.capacity), integer(birth.retained_ms)];
             self.run("UPDATE room SET capacity = ?, retained_ms = ?", values)?;
+            if stored.is_some_and(|stored| stored.capacity == birth.capacity) {
+                return Ok(());
+            }
             // Numbered from 0 again, so that the ring has no hole before its
             // newest append; into a table beside it, so that no slot is
             // written while it is still to be read.

@@ -38,14 +38,21 @@ export class Runtime {
     process.once("exit", this.#lastResort);
   }
 
-  static async start({ vars = { JWT_SECRET: SECRET }, settings }: Options = {}): Promise<Runtime> {
+  static async start(options: Options = {}): Promise<Runtime> {
     const directory = await mkdtemp(join(tmpdir(), "roomcast-"));
     await mkdir(join(directory, "storage"));
-    const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
-    await writeFile(join(directory, "config.capnp"), await configuration(directory, all));
     const runtime = new Runtime(directory);
-    await runtime.restart();
+    await runtime.deploy(options);
     return runtime;
+  }
+
+  /** Starts with these variables and settings on what is stored. */
+  async deploy({ vars = { JWT_SECRET: SECRET }, settings }: Options = {}): Promise<void> {
+    await this.kill();
+    const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
+    const path = join(this.#directory, "config.capnp");
+    await writeFile(path, await configuration(this.#directory, all));
+    await this.restart();
   }
 
   get url(): string {

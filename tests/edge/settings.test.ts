@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { publish } from "../../tools/publish.ts";
+import { claims, sign } from "./jwt.ts";
+import { Runtime, SECRET } from "./runtime.ts";
+
+const token = sign(claims("alice", ["subscribe", "publish"]), SECRET);
+
+test("a change of retention keeps what is there, and a repeat is still a repeat", async (t) => {
+  const sizes = [5, 9, 3, 7];
+  const runtime = await Runtime.start({ settings: retained(sizes[0]!) });
+  t.after(() => runtime.stop());
+  const target = { url: runtime.url, room: "ring", token };
+  const { epoch } = await publish(target, [event(1)]);
+  let head = 1;
+  // What the smallest ring since an event came has kept.
+  let kept = 1;
+  for (const size of sizes) {
+    await runtime.deploy({ settings: retained(size) });
+    kept = Math.min(kept, size);
+    assert.deepEqual(await page(runtime), { epoch, head, seqs: newest(head, kept) });
+    assert.deepEqual((await publish(target, [event(head)])).seqs, [head]);
+    for (let i = 0; i < 8; i++) {
+      head += 1;
+      kept = Math.min(kept + 1, size);
+      assert.deepEqual((await publish(target, [event(head)])).seqs, [head]);
+    }
+    assert.deepEqual(await page(runtime), { epoch, head, seqs: newest(head, kept) });
+  }
+});
+
+test("a setting that can't be is an error for the operator, not for one room", async (t) => {
+  const runtime = await Runtime.start({ settings: { "*": { sockets: 0 } } });
+  t.after(() => runtime.stop());
+  const answer = await fetch(`${runtime.url}/healthz`);
+  assert.equal(answer.status, 500);
+  assert.equal(((await answer.json()) as { error: { code: string } }).error.code, "internal");
+});
+
+function retained(appends: number) {
+  return { "*": { retained_appends: appends } };
+}
+
+function event(number: number): string {
+  return `{"name":"n","data":${number},"id":"event-${number}"}`;
+}
+
+function newest(head: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => head - count + 1 + i);
+}
+
+async function page({ url }: Runtime) {
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${url}/rooms/ring/events?last=1000&limit=1000`, { headers });
+  const { epoch, events, head } = (await answer.json()) as {
+    epoch: string;
+    events: { seq: number }[];
+    head: number;
+  };
+  return { epoch, head, seqs: events.map(({ seq }) => seq) };
+}
