@@ -1,5 +1,5 @@
 //! Every way to be refused: what it is called on the wire, its HTTP status
-//! and its WebSocket close code (docs/protocol.md, section 9).
+//! and its WebSocket close code (docs/limits.md).
 
 /// A code of the contract. The cause behind it goes to the log; this goes to
 /// the client.

@@ -28,10 +28,10 @@ struct Mark {
     bytes: u64,
 }
 
-/// Into so many marks a window is divided.
-const MARKS: u64 = 8;
-
 impl Flow {
+    /// Into so many marks a window is divided.
+    pub const MARKS: u64 = 8;
+
     pub fn new(window: u64, seen: Seq) -> Self {
         Self { window, seen, unseen: 0, marks: VecDeque::new() }
     }
@@ -52,7 +52,7 @@ impl Flow {
 
     pub fn send(&mut self, last: Seq, bytes: u64) {
         self.unseen = self.unseen.saturating_add(bytes);
-        let merged = self.window.checked_div(MARKS).unwrap_or_default();
+        let merged = self.window.checked_div(Self::MARKS).unwrap_or_default();
         match self.marks.back_mut() {
             Some(mark) if mark.bytes < merged => {
                 mark.last = last;
@@ -112,7 +112,7 @@ mod tests {
         for number in 1..=1_000_000 {
             flow.send(seq(number), 1);
         }
-        assert!(flow.marks.len() as u64 <= MARKS + 1);
+        assert!(flow.marks.len() as u64 <= Flow::MARKS + 1);
         flow.see(seq(600_000));
         assert!(flow.unseen >= 400_000);
         flow.see(seq(1_000_000));

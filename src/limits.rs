@@ -1,4 +1,4 @@
-//! Every limit, in one place (docs/protocol.md, section 8; a test holds the
+//! Every limit, in one place (docs/limits.md; a test holds the
 //! two to each other). Lengths are in characters (Unicode code points) unless
 //! the name says bytes; times are in milliseconds.
 
@@ -75,7 +75,7 @@ pub const PUBLISHES_PER_SECOND: u64 = 500;
 /// state is sent as one frame, and frames end at 32 MiB.
 pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
 pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
-pub const RETAINED_BYTES_MAX: u64 = 8 * 1_024 * MIB as u64;
+pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;
 pub const STATE_KEYS_MAX: u64 = 100_000;
 pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
 pub const RATE_MAX: u64 = 1_000_000;

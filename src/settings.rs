@@ -1,5 +1,5 @@
-//! What an operator may set for the rooms of a pattern (docs/protocol.md,
-//! section 8), and the defaults where nothing is set.
+//! What an operator may set for the rooms of a pattern (docs/limits.md),
+//! and the defaults where nothing is set.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use worker::Env;
+use worker::{Env, console_error};
 
 use super::platform::variable;
 use crate::auth::{Keys, Origins, Policy};
@@ -32,6 +32,9 @@ impl Config {
         let keys =
             Keys::new(variable(env, "JWT_SECRET").as_deref(), variable(env, "JWT_JWKS").as_deref())
                 .map_err(|wrong| wrong.to_string())?;
+        for passed_over in keys.passed_over() {
+            console_error!("JWT_JWKS: {passed_over}");
+        }
         let jwks_url = variable(env, "JWKS_URL");
         if keys.is_empty() && jwks_url.is_none() {
             return Err(

@@ -15,8 +15,8 @@ use crate::protocol::{Epoch, RoomName, Seq};
 use crate::store::{Append, Birth, KeyChange, Store, StoreError};
 use crate::time::Millis;
 
-/// The version of the tables. A later one comes with a migration in
-/// [`SqlStore::open`].
+/// The version of the tables. A later one comes with a migration where
+/// [`Store::birth`] meets this one.
 const SCHEMA: u64 = 1;
 
 /// An append costs one billed row: `slot` is the row itself, and nothing else
@@ -61,7 +61,6 @@ const SET_KEY: &str = "
     INSERT INTO state (key, seq, event) VALUES (?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, event = excluded.event";
 
-/// Its rows come in the order of `fields`.
 const APPENDS: &str =
     "SELECT number, first, last, at, starts, ends, floor, floor_starts, events FROM log";
 

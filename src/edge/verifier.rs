@@ -79,7 +79,12 @@ async fn fetch_keys(config: &Config) {
     FETCHED.with_borrow_mut(|fetched| {
         match set.and_then(|set| fetched.keys.replace_set(&set).map_err(|wrong| wrong.to_string()))
         {
-            Ok(()) => fetched.refetch.succeeded(now()),
+            Ok(()) => {
+                for passed_over in fetched.keys.passed_over() {
+                    console_error!("JWKS_URL: {passed_over}");
+                }
+                fetched.refetch.succeeded(now());
+            }
             Err(cause) => {
                 console_error!("JWKS_URL: {cause}");
                 fetched.refetch.failed(now());

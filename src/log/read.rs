@@ -44,13 +44,32 @@ impl<S: Store> Log<S> {
         Ok(Replay::Events(slice))
     }
 
-    /// About how many bytes of events there are after one seq up to another:
-    /// no fewer than there are, and more by one append at each end at the most.
-    pub fn bytes_between(&self, after: Seq, to: Seq) -> Result<u64, StoreError> {
-        let Some(head) = self.head else { return Ok(0) };
-        let after = self.at(self.with(after.plus(1), head.number)?)?;
-        let to = self.at(self.with(to, head.number)?)?;
-        Ok(to.ends.saturating_sub(after.starts))
+    /// What there is after one seq up to another, in about `count` runs of whole
+    /// appends: the seq each goes up to, and its bytes. `None` where the log
+    /// does not reach back that far.
+    pub fn runs_between(
+        &self,
+        after: Seq,
+        to: Seq,
+        count: u64,
+    ) -> Result<Option<Vec<(Seq, u64)>>, StoreError> {
+        let Some(head) = self.head else { return Ok(None) };
+        if after.plus(1) < self.at(self.lowest())?.first {
+            return Ok(None);
+        }
+        let mut number = self.with(after.plus(1), head.number)?;
+        let newest = self.with(to, head.number)?;
+        let appends = newest.saturating_sub(number).saturating_add(1);
+        let further = appends.checked_div(count).unwrap_or_default();
+        let mut starts = self.at(number)?.starts;
+        let mut runs = Vec::new();
+        while number <= newest {
+            let append = self.at(number.saturating_add(further).min(newest))?;
+            runs.push((append.last.min(to), append.ends.saturating_sub(starts)));
+            starts = append.ends;
+            number = append.number.saturating_add(1);
+        }
+        Ok(Some(runs))
     }
 
     /// The append that holds a seq, or the oldest there is.

@@ -10,7 +10,17 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal
     if !json.trim_start().starts_with('{') {
         return Err(Refusal::bad_request("not a JSON object, as in {\"name\":\"…\",\"data\":…}"));
     }
-    serde_json::from_str(json).map_err(|wrong| Refusal::bad_request(wrong.to_string()))
+    serde_json::from_str(json).map_err(|wrong| Refusal::bad_request(in_short(&wrong)))
+}
+
+/// serde quotes a text that it did not expect, whole. One that is long is told
+/// by its place: nobody is sent back a mebibyte of their own.
+fn in_short(wrong: &serde_json::Error) -> String {
+    let message = wrong.to_string();
+    if message.len() <= 300 {
+        return message;
+    }
+    format!("a field is of another type than it must be, at column {}", wrong.column())
 }
 
 /// A text as a JSON string, quotes included.

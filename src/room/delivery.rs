@@ -20,6 +20,9 @@ impl<S: Store> Room<S> {
     pub(super) fn broadcast(&mut self, slice: Slice) {
         for frame in slice.frames() {
             let to = self.receivers(&frame);
+            if to.is_empty() {
+                continue;
+            }
             let text = protocol::events(&self.name, self.log.epoch(), frame.prev, &frame.events);
             self.effects.push(Effect::Send { to, text });
         }
@@ -153,7 +156,11 @@ impl<S: Store> Room<S> {
             let Some(seated) = session.seated_mut() else { continue };
             let sent = seated.behind.unwrap_or(head);
             if let Some(flow) = seated.flow.as_mut().filter(|flow| flow.seen() < sent) {
-                flow.send(sent, self.log.bytes_between(flow.seen(), sent)?);
+                match self.log.runs_between(flow.seen(), sent, Flow::MARKS)? {
+                    Some(runs) => runs.into_iter().for_each(|(last, bytes)| flow.send(last, bytes)),
+                    // Nobody can tell any more: as much as may be.
+                    None => flow.send(sent, flow.left()),
+                }
             }
             if seated.behind.is_some() && seated.takes_more() {
                 self.behind.push_back(*id);

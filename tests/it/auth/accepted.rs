@@ -1,0 +1,100 @@
+//! What is let in: all four algorithms, the published examples, and the edges
+//! of time and size.
+
+use roomcast::auth::{Claims, Policy, TokenError, verify};
+use roomcast::time::Millis;
+use serde_json::{Value, json};
+
+use super::forge::{
+    AUDIENCE, EC, ED, NOW, NOW_S, OCT, RSA, SHARED, Signer, check, check_at, claiming, good_claims,
+    token, with, without,
+};
+
+#[test]
+fn all_four_algorithms_and_the_shared_secret() {
+    let table: [(&str, &Signer); 5] = [
+        (r#"{"alg":"HS256","typ":"JWT"}"#, &SHARED),
+        (r#"{"alg":"HS256","kid":"oct"}"#, &OCT),
+        (r#"{"alg":"RS256","kid":"rsa"}"#, &RSA),
+        (r#"{"alg":"ES256","kid":"ec"}"#, &EC),
+        (r#"{"alg":"EdDSA","kid":"ed"}"#, &ED),
+    ];
+    for (header, signer) in table {
+        let claims = check(&token(header, good_claims().to_string(), signer));
+        let claims = claims.unwrap_or_else(|error| panic!("{header}: {error:?}"));
+        assert_eq!(claims.user.as_str(), "alice");
+        assert_eq!(claims.expires_at, Millis::new((NOW_S + 60) * 1_000));
+    }
+}
+
+#[test]
+fn leeway_is_thirty_seconds_to_the_millisecond() {
+    let exp = claiming(&with("exp", json!(NOW_S)));
+    let nbf = claiming(&with("nbf", json!(NOW_S)));
+    let after = |ms| NOW.plus(ms);
+    let before = |ms| NOW.minus(ms);
+
+    assert!(check_at(&exp, after(29_999)).is_ok());
+    assert_eq!(check_at(&exp, after(30_000)), Err(TokenError::Expired));
+    assert!(check_at(&nbf, before(30_000)).is_ok());
+    assert_eq!(check_at(&nbf, before(30_001)), Err(TokenError::NotYetValid));
+}
+
+#[test]
+fn a_fraction_of_a_second_counts_to_the_millisecond() {
+    let token = claiming(&with("exp", json!(1_795_297_884.25)));
+    assert_eq!(check(&token).unwrap().expires_at, NOW.plus(250));
+    assert!(check_at(&token, NOW.plus(30_249)).is_ok());
+    assert_eq!(check_at(&token, NOW.plus(30_250)), Err(TokenError::Expired));
+}
+
+#[test]
+fn the_edges_of_what_a_claim_may_be() {
+    let last_second = (1u64 << 53) - 1;
+    let expires_at = |exp: Value| check(&claiming(&with("exp", exp))).unwrap().expires_at;
+    // Told to JavaScript, so not beyond what it counts exactly.
+    assert_eq!(expires_at(json!(last_second)), Millis::new(last_second));
+    assert_eq!(expires_at(json!(9_007_199_254_740_991.0)), Millis::new(last_second));
+
+    let accepted: [(&str, Value); 9] = [
+        ("sub", json!("a")),
+        ("sub", json!("é".repeat(128))),
+        ("sub", json!("auth0|5f7c8ec7c33c6c004bbafe82")),
+        ("nbf", json!(0)),
+        ("nbf", json!(-0.0)),
+        ("iat", json!(NOW_S + 1_000_000)),
+        ("aud", json!(AUDIENCE)),
+        ("aud", json!(["billing", AUDIENCE])),
+        ("custom", json!({ "nested": [null, { "sub": "bob" }] })),
+    ];
+    for (claim, value) in accepted {
+        let verdict = check(&claiming(&with(claim, value.clone())));
+        assert!(verdict.is_ok(), "{claim}: {value}: {verdict:?}");
+    }
+}
+
+#[test]
+fn without_a_policy_issuer_and_audience_are_nobodys_business() {
+    let keys = super::forge::keys();
+    let verdict = |claims: Value| verify(&claiming(&claims), &keys, &Policy::default(), NOW);
+    assert!(verdict(with("iss", json!(7))).is_ok());
+    assert!(verdict(with("aud", json!("billing"))).is_ok());
+    assert!(verdict(without("aud")).is_ok());
+}
+
+#[test]
+fn a_token_of_8_kib_is_read() {
+    let padded = |length: usize| {
+        let token = |pad: usize| claiming(&with("pad", json!("x".repeat(pad))));
+        (5_000..7_000).map(token).find(|token| token.len() == length)
+    };
+    assert!(check(&padded(8_192).unwrap()).is_ok());
+    assert_eq!(check(&padded(8_193).unwrap()), Err(TokenError::TooLong));
+}
+
+#[test]
+fn a_token_without_rooms_is_good_for_none() {
+    let claims: Claims = check(&claiming(&without("rooms"))).unwrap();
+    let room = roomcast::protocol::RoomName::parse("shipments:1").unwrap();
+    assert!(claims.grant(&room).is_empty());
+}

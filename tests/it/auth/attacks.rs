@@ -1,0 +1,348 @@
+//! Every known way to be let in wrongly, as a table: what is tried, and why
+//! it is refused.
+
+use roomcast::auth::{Algorithm, Kid, TokenError};
+use roomcast::code::Code;
+use serde_json::{Value, json};
+
+use super::forge::{
+    AUDIENCE, EC, ED, ISSUER, NOW_S, OCT, RSA, SECRET, SHARED, Signer, check, claiming, decode,
+    encode, good_claims, hmac, token, with, without,
+};
+
+type Row = (&'static str, String, TokenError);
+
+/// Runs a table: each token is refused for that reason, and the refusal is fit
+/// for the wire.
+fn all_refused(table: Vec<Row>) {
+    for (name, token, error) in table {
+        assert_eq!(check(&token), Err(error.clone()), "{name}");
+
+        let refusal = error.refusal();
+        let code = match error {
+            TokenError::Expired => Code::TokenExpired,
+            _ => Code::Unauthorized,
+        };
+        assert_eq!(refusal.code, code, "{name}");
+        // The reason of a Close frame has no room for more.
+        assert!(refusal.message.len() <= 123, "{name}: {}", refusal.message);
+        let parts = token.split('.').filter(|part| part.len() > 8);
+        assert!(parts.into_iter().all(|part| !refusal.message.contains(part)), "{name}");
+    }
+}
+
+fn signed(header: impl AsRef<[u8]>, signer: &Signer) -> String {
+    token(header, good_claims().to_string(), signer)
+}
+
+fn good() -> String {
+    claiming(&good_claims())
+}
+
+/// The good token with its signature replaced.
+fn resigned(signature: &str) -> String {
+    format!("{}.{signature}", good().rsplit_once('.').unwrap().0)
+}
+
+/// A token for that key with any signature at all.
+fn with_signature(header: &str, signature: &[u8]) -> String {
+    format!("{}.{}.{}", encode(header), encode(good_claims().to_string()), encode(signature))
+}
+
+fn unknown(kid: &str) -> TokenError {
+    TokenError::UnknownKey { kid: Kid::parse(kid).unwrap() }
+}
+
+#[test]
+fn the_good_token_is_good() {
+    assert!(check(&good()).is_ok());
+}
+
+#[test]
+fn attacks_on_the_shape() {
+    use TokenError::{Malformed, TooLong};
+    let good = good();
+    let signature = good.rsplit_once('.').unwrap().1;
+    // The same 32 bytes, with a bit set that base64 leaves unused.
+    let mut loose = signature.to_owned();
+    let last = loose.pop().unwrap();
+    loose.push(char::from_u32(u32::from(last) + 1).unwrap());
+    let long = claiming(&with("sub", json!("a".repeat(8_192))));
+
+    all_refused(vec![
+        ("nothing", String::new(), Malformed),
+        ("dots", "..".into(), TokenError::Header),
+        ("one part", "eyJhbGciOiJIUzI1NiJ9".into(), Malformed),
+        ("two parts", good.rsplit_once('.').unwrap().0.into(), Malformed),
+        ("four parts", format!("{good}.{signature}"), Malformed),
+        ("five parts, as of an encrypted token", format!("{good}.a.b"), Malformed),
+        ("padding", format!("{good}="), Malformed),
+        ("the other base64", resigned("+/+/"), Malformed),
+        ("a space in front", format!(" {good}"), Malformed),
+        ("a line break behind", format!("{good}\n"), Malformed),
+        ("a NUL", good.replace('.', ".\0"), Malformed),
+        ("a character outside ASCII", good.replace('.', "．"), Malformed),
+        ("a second way to write the signature", resigned(&loose), Malformed),
+        ("`Bearer` left in front", format!("Bearer {good}"), Malformed),
+        ("too long, though signed", long, TooLong),
+    ]);
+}
+
+#[test]
+fn attacks_on_the_header() {
+    use TokenError::{Critical, Header};
+    let header = |header: &str| signed(header, &SHARED);
+    let with_kid = |kid: Value| header(&json!({ "alg": "HS256", "kid": kid }).to_string());
+
+    all_refused(vec![
+        ("no JSON", header("HS256"), Header),
+        ("a list", header(r#"["HS256"]"#), Header),
+        ("something behind it", header(r#"{"alg":"HS256"}{}"#), Header),
+        ("a byte order mark", header("\u{feff}{\"alg\":\"HS256\"}"), Header),
+        ("no UTF-8", signed(b"{\"alg\":\"HS256\",\"a\":\"\xff\"}", &SHARED), Header),
+        ("deeper than a stack", header(&"{\"alg\":".repeat(500)), Header),
+        ("no alg", header("{}"), Header),
+        ("alg: null", header(r#"{"alg":null}"#), Header),
+        ("alg a number", header(r#"{"alg":256}"#), Header),
+        ("alg a list", header(r#"{"alg":["HS256"]}"#), Header),
+        ("alg twice", header(r#"{"alg":"none","alg":"HS256"}"#), Header),
+        ("alg twice, once escaped", header(r#"{"\u0061lg":"none","alg":"HS256"}"#), Header),
+        ("kid twice", header(r#"{"alg":"HS256","kid":"oct","kid":"rsa"}"#), Header),
+        ("kid: null", with_kid(Value::Null), Header),
+        ("kid a number", with_kid(json!(1)), Header),
+        ("kid a list", with_kid(json!(["oct"])), Header),
+        ("kid empty", with_kid(json!("")), Header),
+        ("kid too long", with_kid(json!("k".repeat(257))), Header),
+        ("kid with a line break", with_kid(json!("oct\r\nx: y")), Header),
+        ("kid with a NUL", with_kid(json!("oct\0")), Header),
+        ("crit", header(r#"{"alg":"HS256","crit":["exp"]}"#), Critical),
+        ("crit empty", header(r#"{"alg":"HS256","crit":[]}"#), Critical),
+        ("crit: null", header(r#"{"alg":"HS256","crit":null}"#), Critical),
+        ("an unencoded payload", header(r#"{"alg":"HS256","b64":false,"crit":["b64"]}"#), Critical),
+    ]);
+}
+
+#[test]
+fn attacks_on_the_algorithm() {
+    let wrong = |expected| TokenError::Algorithm { expected };
+    use Algorithm::{EdDsa, Es256, Hs256, Rs256};
+    let unsigned = |header: &str| with_signature(header, b"");
+    let alg = |alg: &str| signed(json!({ "alg": alg }).to_string(), &SHARED);
+    // The classic: HMAC with what everybody knows of a public key.
+    let by_public = |kid: &str, public: &[u8]| {
+        let header = json!({ "alg": "HS256", "kid": kid }).to_string();
+        let signed = format!("{}.{}", encode(header), encode(good_claims().to_string()));
+        format!("{signed}.{}", encode(hmac(public, signed.as_bytes())))
+    };
+    let jwk = RSA.jwk("rsa");
+    let modulus = decode(jwk["n"].as_str().unwrap());
+    let point = decode(ED.jwk("ed")["x"].as_str().unwrap());
+
+    all_refused(vec![
+        ("none", unsigned(r#"{"alg":"none"}"#), wrong(Hs256)),
+        ("nOnE", unsigned(r#"{"alg":"nOnE"}"#), wrong(Hs256)),
+        ("none, for a key", unsigned(r#"{"alg":"none","kid":"rsa"}"#), wrong(Rs256)),
+        ("none, yet signed", alg("none"), wrong(Hs256)),
+        ("no name", alg(""), wrong(Hs256)),
+        ("in lower case", alg("hs256"), wrong(Hs256)),
+        ("with a space", alg("HS256 "), wrong(Hs256)),
+        ("a longer hash", alg("HS512"), wrong(Hs256)),
+        ("HMAC with an RSA key's text", by_public("rsa", jwk.to_string().as_bytes()), wrong(Rs256)),
+        ("HMAC with an RSA key's modulus", by_public("rsa", &modulus), wrong(Rs256)),
+        ("HMAC with an Ed25519 key", by_public("ed", &point), wrong(EdDsa)),
+        ("HMAC with nothing, for an EC key", by_public("ec", b""), wrong(Es256)),
+        ("ES256 for an RSA key", signed(r#"{"alg":"ES256","kid":"rsa"}"#, &EC), wrong(Rs256)),
+        ("RS256 for an EC key", signed(r#"{"alg":"RS256","kid":"ec"}"#, &RSA), wrong(Es256)),
+        ("RS256 for a secret", signed(r#"{"alg":"RS256","kid":"oct"}"#, &RSA), wrong(Hs256)),
+        ("RS256 without a kid", signed(r#"{"alg":"RS256"}"#, &RSA), wrong(Hs256)),
+        ("another RSA scheme", signed(r#"{"alg":"PS256","kid":"rsa"}"#, &RSA), wrong(Rs256)),
+        ("another RSA hash", signed(r#"{"alg":"RS512","kid":"rsa"}"#, &RSA), wrong(Rs256)),
+    ]);
+}
+
+#[test]
+fn attacks_on_the_signature() {
+    use TokenError::Signature;
+    const RS: &str = r#"{"alg":"RS256","kid":"rsa"}"#;
+    const ES: &str = r#"{"alg":"ES256","kid":"ec"}"#;
+    const ED_DSA: &str = r#"{"alg":"EdDSA","kid":"ed"}"#;
+    let other_ec = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+    let rs_signature = decode(signed(RS, &RSA).rsplit_once('.').unwrap().1);
+    let es_signature = decode(signed(ES, &EC).rsplit_once('.').unwrap().1);
+    let der = p256::ecdsa::Signature::from_slice(&es_signature).unwrap().to_der();
+    let mac = decode(good().rsplit_once('.').unwrap().1);
+    let embedded = json!({ "alg": "HS256", "jwk": OCT.jwk("x"), "jku": "https://evil.example" });
+    let widened = with("rooms", json!({ "*": ["admin"] })).to_string();
+    let mut parts: Vec<String> = good().split('.').map(str::to_owned).collect();
+    parts[1] = encode(widened);
+    let flipped = {
+        let mut mac = mac.clone();
+        mac[31] ^= 1;
+        mac
+    };
+
+    all_refused(vec![
+        ("none at all", resigned(""), Signature),
+        ("claims changed after signing", parts.join("."), Signature),
+        ("one bit", resigned(&encode(flipped)), Signature),
+        ("half of it", resigned(&encode(&mac[..16])), Signature),
+        ("more than all of it", resigned(&encode([mac.clone(), mac].concat())), Signature),
+        ("an empty secret", signed(r#"{"alg":"HS256"}"#, &Signer::Hs256(b"")), Signature),
+        ("the set's secret without its kid", signed(r#"{"alg":"HS256"}"#, &OCT), Signature),
+        (
+            "its kid without its secret",
+            signed(r#"{"alg":"HS256","kid":"oct"}"#, &SHARED),
+            Signature,
+        ),
+        ("a key of the token's own", signed(embedded.to_string(), &OCT), Signature),
+        ("RSA: nothing", with_signature(RS, b""), Signature),
+        ("RSA: zero", with_signature(RS, &[0; 256]), Signature),
+        ("RSA: one", with_signature(RS, &[&[0; 255][..], &[1]].concat()), Signature),
+        ("RSA: more than the modulus", with_signature(RS, &[0xff; 256]), Signature),
+        (
+            "RSA: a zero in front",
+            with_signature(RS, &[&[0], &rs_signature[..]].concat()),
+            Signature,
+        ),
+        ("RSA: of another token", with_signature(RS, &RSA.sign(b"another")), Signature),
+        ("EC: nothing", with_signature(ES, b""), Signature),
+        ("EC: zeros, which once passed", with_signature(ES, &[0; 64]), Signature),
+        ("EC: as DER", with_signature(ES, der.as_bytes()), Signature),
+        ("EC: another key of the curve", signed(ES, &Signer::Es256(other_ec)), Signature),
+        ("Ed25519: nothing", with_signature(ED_DSA, b""), Signature),
+        ("Ed25519: zeros", with_signature(ED_DSA, &[0; 64]), Signature),
+        ("Ed25519: another key", signed(ED_DSA, &Signer::ed_dsa(&[7; 32])), Signature),
+    ]);
+}
+
+#[test]
+fn attacks_on_the_choice_of_the_key() {
+    let kid = |alg: &str, kid: &str, signer: &Signer| {
+        signed(json!({ "alg": alg, "kid": kid }).to_string(), signer)
+    };
+    const PATH: &str = "../../../../dev/null";
+    const QUERY: &str = "x' UNION SELECT 'secret' --";
+    all_refused(vec![
+        ("unknown", kid("RS256", "new", &RSA), unknown("new")),
+        ("unknown, by the shared secret", kid("HS256", "new", &SHARED), unknown("new")),
+        ("a path", kid("HS256", PATH, &Signer::Hs256(b"")), unknown(PATH)),
+        ("a query", kid("HS256", QUERY, &Signer::Hs256(b"secret")), unknown(QUERY)),
+        ("in another case", kid("RS256", "RSA", &RSA), unknown("RSA")),
+        ("with a space", kid("RS256", "rsa ", &RSA), unknown("rsa ")),
+        ("a key for encryption", kid("RS256", "enc", &RSA), unknown("enc")),
+        ("an RSA key of 1,024 bits", kid("RS256", "weak-rsa", &RSA), unknown("weak-rsa")),
+        ("a key of the wrong curve", kid("ES256", "p384", &EC), unknown("p384")),
+        ("a key for key agreement", kid("EdDSA", "x25519", &ED), unknown("x25519")),
+        (
+            "a guessable secret",
+            kid("HS256", "weak-oct", &Signer::Hs256(b"short")),
+            unknown("weak-oct"),
+        ),
+    ]);
+}
+
+#[test]
+fn attacks_on_who_and_where_from() {
+    use TokenError::{Audience, Issuer, NoClaims, Subject};
+    let payload = |text: &str| token(r#"{"alg":"HS256"}"#, text, &SHARED);
+    let twice = |member: &str| {
+        let claims = good_claims().to_string();
+        payload(&format!("{},{member}}}", claims.strip_suffix('}').unwrap()))
+    };
+    all_refused(vec![
+        ("no claims", payload(""), NoClaims),
+        ("claims in a list", payload(r#"["alice",9999999999]"#), NoClaims),
+        ("something behind them", payload(&format!("{} 1", good_claims())), NoClaims),
+        ("sub twice", twice(r#""sub":"bob""#), NoClaims),
+        ("exp twice", twice(r#""exp":9999999999"#), NoClaims),
+        ("rooms twice", twice(r#""rooms":{"*":["admin"]}"#), NoClaims),
+        ("no sub", claiming(&without("sub")), Subject),
+        ("sub: null", claiming(&with("sub", Value::Null)), Subject),
+        ("sub a number", claiming(&with("sub", json!(1))), Subject),
+        ("sub empty", claiming(&with("sub", json!(""))), Subject),
+        ("sub too long", claiming(&with("sub", json!("é".repeat(129)))), Subject),
+        ("sub half a character", payload(r#"{"sub":"\ud800","exp":9999999999}"#), Subject),
+        ("no iss", claiming(&without("iss")), Issuer),
+        ("another iss", claiming(&with("iss", json!("https://evil.example"))), Issuer),
+        ("iss with a slash more", claiming(&with("iss", json!(format!("{ISSUER}/")))), Issuer),
+        ("iss in a list", claiming(&with("iss", json!([ISSUER]))), Issuer),
+        ("no aud", claiming(&without("aud")), Audience),
+        ("another aud", claiming(&with("aud", json!("billing"))), Audience),
+        ("others' aud", claiming(&with("aud", json!(["billing", "roomcast2"]))), Audience),
+        ("aud an empty list", claiming(&with("aud", json!([]))), Audience),
+        ("aud with a number", claiming(&with("aud", json!([AUDIENCE, 1]))), Audience),
+        ("aud an object", claiming(&with("aud", json!({ "roomcast": true }))), Audience),
+    ]);
+}
+
+#[test]
+fn attacks_on_time() {
+    use TokenError::{Expired, Expiry, IssuedAt, Issuer, NotBefore, NotYetValid, Signature};
+    let exp = |value: Value| claiming(&with("exp", value));
+    let raw = |exp: &str| {
+        token(r#"{"alg":"HS256"}"#, format!(r#"{{"sub":"alice","exp":{exp}}}"#), &SHARED)
+    };
+    let long_ago = with("exp", json!(1_300_819_380));
+    let mut of_another = long_ago.clone();
+    of_another["iss"] = json!("https://evil.example");
+
+    all_refused(vec![
+        ("no exp", claiming(&without("exp")), Expiry),
+        ("exp: null", exp(Value::Null), Expiry),
+        ("exp a string", exp(json!("9999999999")), Expiry),
+        ("exp negative", exp(json!(-1)), Expiry),
+        ("exp hardly negative", exp(json!(-0.5)), Expiry),
+        ("exp 2^53", exp(json!(1u64 << 53)), Expiry),
+        ("exp 2^64", raw("18446744073709551616"), Expiry),
+        ("exp beyond a float", raw("1e400"), Expiry),
+        ("exp no number", raw("NaN"), TokenError::NoClaims),
+        ("exp long ago", claiming(&long_ago), Expired),
+        ("exp 0", exp(json!(0)), Expired),
+        ("exp in milliseconds, as nbf", claiming(&with("nbf", json!(NOW_S * 1_000))), NotYetValid),
+        ("nbf: null", claiming(&with("nbf", Value::Null)), NotBefore),
+        ("nbf a string", claiming(&with("nbf", json!("0"))), NotBefore),
+        ("nbf negative", claiming(&with("nbf", json!(-1))), NotBefore),
+        ("iat negative", claiming(&with("iat", json!(-1))), IssuedAt),
+        ("iat a date", claiming(&with("iat", json!("2026-11-21"))), IssuedAt),
+        // A new token would not help these: they are not told to get one.
+        ("expired, and of another issuer", claiming(&of_another), Issuer),
+        (
+            "expired, and forged",
+            token(r#"{"alg":"HS256"}"#, long_ago.to_string(), &Signer::Hs256(b"")),
+            Signature,
+        ),
+    ]);
+}
+
+#[test]
+fn attacks_on_the_rights() {
+    let rooms = |value: Value| claiming(&with("rooms", value));
+    let twice = good_claims()
+        .to_string()
+        .replace(r#"{"shipments:*":["subscribe"]}"#, r#"{"a":["admin"],"a":[]}"#);
+    let twice = token(r#"{"alg":"HS256"}"#, twice, &SHARED);
+    all_refused(
+        [
+            ("rooms: null", rooms(Value::Null)),
+            ("rooms a string", rooms(json!("*"))),
+            ("rooms a list", rooms(json!(["*"]))),
+            ("rooms a list of pairs", rooms(json!([["*", ["admin"]]]))),
+            ("a right, not in a list", rooms(json!({ "*": "admin" }))),
+            ("rights as an object", rooms(json!({ "*": { "admin": true } }))),
+            ("rights: null", rooms(json!({ "*": null }))),
+            ("a right that is a number", rooms(json!({ "*": ["subscribe", 8] }))),
+            ("a bad shape under a pattern that is none", rooms(json!({ "a*b": "admin" }))),
+            ("a pattern twice", twice),
+        ]
+        .map(|(name, token)| (name, token, TokenError::Rooms))
+        .into(),
+    );
+}
+
+#[test]
+fn a_secret_is_never_said() {
+    let keys = super::forge::keys();
+    let shown = format!("{keys:?}");
+    assert!(!shown.contains(SECRET) && !shown.contains("another secret"), "{shown}");
+    assert!(shown.contains("RS256"), "{shown}");
+}

@@ -1,0 +1,145 @@
+//! Keys as they are configured, and what is wrong with those that are not.
+
+use roomcast::auth::{KeyError, Keys, PassedOver, TokenError, Unusable, verify};
+use serde_json::{Value, json};
+
+use super::forge::{
+    EC, ED, NOW, OCT, RFC7515_A2_P, RSA, SHARED, Signer, encode, good_claims, policy, token,
+};
+
+fn set(keys: &[Value]) -> String {
+    json!({ "keys": keys }).to_string()
+}
+
+/// A key with one of its members changed.
+fn with(mut jwk: Value, member: &str, value: Value) -> Value {
+    jwk[member] = value;
+    jwk
+}
+
+#[test]
+fn a_key_that_is_of_no_use_is_passed_over_and_said_so() {
+    use Unusable::{Kind, Malformed, NoKid, Purpose, RsaSize, SameKid, ShortSecret};
+    let rsa = || RSA.jwk("k");
+    let ec = || EC.jwk("k");
+    let ed = || ED.jwk("k");
+    let oct = || OCT.jwk("k");
+    let coordinate = encode([0; 32]);
+
+    let table: Vec<(&str, Value, Unusable)> = vec![
+        ("another with the same kid", RSA.jwk("good"), SameKid),
+        ("no kid", with(ec(), "kid", json!("")), NoKid),
+        ("a kid with a tab", with(ec(), "kid", json!("a\tb")), NoKid),
+        ("a kid that is a number", with(ec(), "kid", json!(1)), Malformed),
+        ("for encryption", with(rsa(), "use", json!("enc")), Purpose),
+        ("for signing only", with(ec(), "key_ops", json!(["sign"])), Purpose),
+        ("for nothing", with(ec(), "key_ops", json!([])), Purpose),
+        (
+            "a kind to come",
+            json!({ "kid": "k", "kty": "AKP", "alg": "ML-DSA-44", "pub": "" }),
+            Kind,
+        ),
+        ("P-384", with(ec(), "crv", json!("P-384")), Kind),
+        ("secp256k1", with(ec(), "crv", json!("secp256k1")), Kind),
+        ("X25519", with(ed(), "crv", json!("X25519")), Kind),
+        ("Ed25519 as EC", with(ed(), "kty", json!("EC")), Kind),
+        ("RSA for another hash", with(rsa(), "alg", json!("RS512")), Kind),
+        ("RSA for encryption, by its alg", with(rsa(), "alg", json!("RSA-OAEP")), Kind),
+        ("RSA that says HMAC", with(rsa(), "alg", json!("HS256")), Kind),
+        ("a secret that says RSA", with(oct(), "alg", json!("RS256")), Kind),
+        ("alg none", with(oct(), "alg", json!("none")), Kind),
+        ("RSA of 1,024 bits", with(rsa(), "n", json!(RFC7515_A2_P)), RsaSize),
+        ("RSA of 8,192 bits", with(rsa(), "n", json!(encode([255; 1_024]))), RsaSize),
+        ("RSA of zeros", with(rsa(), "n", json!(encode([0; 256]))), RsaSize),
+        ("RSA, exponent 1", with(rsa(), "e", json!("AQ")), Malformed),
+        ("RSA, exponent even", with(rsa(), "e", json!("Ag")), Malformed),
+        ("RSA, padded", with(rsa(), "e", json!("AQAB=")), Malformed),
+        ("a point off the curve", with(ec(), "x", json!(coordinate)), Malformed),
+        ("a short coordinate", with(ec(), "y", json!(encode([1; 31]))), Malformed),
+        ("Ed25519 of small order", with(ed(), "x", json!(coordinate)), Malformed),
+        ("Ed25519, short", with(ed(), "x", json!(encode([1; 31]))), Malformed),
+        ("a short secret", Signer::Hs256(&[7; 31]).jwk("k"), ShortSecret),
+        ("no key in it", json!({ "kid": "k", "kty": "oct" }), Malformed),
+        ("null", Value::Null, Malformed),
+        ("a list", json!(["oct"]), Malformed),
+    ];
+    for (name, jwk, why) in table {
+        let keys = Keys::new(None, Some(&set(&[EC.jwk("good"), jwk]))).unwrap();
+        assert_eq!(keys.passed_over(), [PassedOver { position: 2, why }], "{name}");
+    }
+}
+
+#[test]
+fn a_key_may_say_more_than_it_must() {
+    let usable = [
+        with(RSA.jwk("k"), "alg", json!("RS256")),
+        with(EC.jwk("k"), "use", json!("sig")),
+        with(ED.jwk("k"), "key_ops", json!(["sign", "verify"])),
+        with(OCT.jwk("k"), "x5c", json!(["anything"])),
+        with(EC.jwk("k"), "kid", json!("../../etc/passwd")),
+    ];
+    for jwk in usable {
+        let keys = Keys::new(None, Some(&set(std::slice::from_ref(&jwk)))).unwrap();
+        assert!(keys.passed_over().is_empty(), "{jwk}");
+    }
+}
+
+#[test]
+fn the_first_key_of_a_kid_keeps_it() {
+    let keys = Keys::new(None, Some(&set(&[ED.jwk("k"), OCT.jwk("k")]))).unwrap();
+    let verdict = |alg: &str, signer: &Signer| {
+        let header = json!({ "alg": alg, "kid": "k" }).to_string();
+        verify(&token(header, good_claims().to_string(), signer), &keys, &policy(), NOW)
+    };
+    assert!(verdict("EdDSA", &ED).is_ok());
+    assert!(matches!(verdict("HS256", &OCT), Err(TokenError::Algorithm { .. })));
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_said_in_a_line() {
+    let no_use = |why| KeyError::NoUsableKey { first: Some(PassedOver { position: 1, why }) };
+    let table = [
+        (Some("a secret of thirty-one bytes, no"), None, None),
+        (Some("a secret of thirty one bytes no"), None, Some(KeyError::ShortSecret)),
+        (Some(""), None, Some(KeyError::ShortSecret)),
+        (None, Some(String::new()), Some(KeyError::NotASet)),
+        (None, Some("https://issuer.example/keys".into()), Some(KeyError::NotASet)),
+        (None, Some("[]".into()), Some(KeyError::NotASet)),
+        (None, Some(r#"{"keys":{}}"#.into()), Some(KeyError::NotASet)),
+        (None, Some(r#"{"keys":[],"keys":[]}"#.into()), Some(KeyError::NotASet)),
+        (None, Some(EC.jwk("k").to_string()), Some(KeyError::NotASet)),
+        (None, Some(set(&[])), Some(KeyError::NoUsableKey { first: None })),
+        (None, Some(set(&[json!({})])), Some(no_use(Unusable::Malformed))),
+        (None, Some(" ".repeat(256 * 1_024 + 1)), Some(KeyError::LongSet)),
+    ];
+    for (secret, set, error) in table {
+        assert_eq!(Keys::new(secret, set.as_deref()).err(), error, "{secret:?} {set:?}");
+        let line = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(!line.contains('\n') && !line.contains("thirty"), "{line}");
+    }
+}
+
+#[test]
+fn a_bad_set_leaves_the_last_one_in_place() {
+    let mut keys = Keys::default();
+    assert!(keys.is_empty());
+    keys.replace_set(&set(&[EC.jwk("ec")])).unwrap();
+    assert_eq!(keys.replace_set("<html>503</html>"), Err(KeyError::NotASet));
+    assert_eq!(keys.replace_set(&set(&[])), Err(KeyError::NoUsableKey { first: None }));
+
+    let by_ec = token(r#"{"alg":"ES256","kid":"ec"}"#, good_claims().to_string(), &EC);
+    assert!(verify(&by_ec, &keys, &policy(), NOW).is_ok());
+    keys.replace_set(&set(&[ED.jwk("ed")])).unwrap();
+    assert!(matches!(
+        verify(&by_ec, &keys, &policy(), NOW),
+        Err(TokenError::UnknownKey { kid }) if kid.as_str() == "ec"
+    ));
+}
+
+#[test]
+fn a_token_without_a_kid_is_for_the_secret_alone() {
+    let by_secret = token(r#"{"alg":"HS256"}"#, good_claims().to_string(), &SHARED);
+    let keys = Keys::new(None, Some(&set(&[SHARED.jwk("k")]))).unwrap();
+    assert_eq!(verify(&by_secret, &keys, &policy(), NOW), Err(TokenError::NoKid));
+    assert_eq!(verify(&by_secret, &Keys::default(), &policy(), NOW), Err(TokenError::NoKid));
+}

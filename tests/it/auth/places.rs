@@ -1,0 +1,137 @@
+//! Where a token is looked for, and what comes first.
+
+use roomcast::auth::Origins;
+use roomcast::auth::place::{Shown, find};
+
+const APP: &str = "https://app.example";
+const COOKIE: Option<&str> = Some("roomcast_token=cookie");
+
+fn from_app<'a>(shown: Shown<'a>) -> Option<&'a str> {
+    find(&Shown { origin: Some(APP), ..shown }, &Origins::parse(APP))
+}
+
+#[test]
+fn the_first_place_that_is_present_counts() {
+    let mut shown = Shown {
+        authorization: Some("Bearer header"),
+        subprotocols: Some("roomcast.v1, bearer.subprotocol"),
+        query_token: Some("query"),
+        cookie: COOKIE,
+        origin: None,
+    };
+    assert_eq!(from_app(shown), Some("header"));
+    shown.authorization = Some("Basic dXNlcjpwYXNz");
+    assert_eq!(from_app(shown), Some("subprotocol"));
+    shown.subprotocols = Some("roomcast.v1");
+    assert_eq!(from_app(shown), Some("query"));
+    shown.query_token = None;
+    assert_eq!(from_app(shown), Some("cookie"));
+    shown.cookie = None;
+    assert_eq!(from_app(shown), None);
+}
+
+#[test]
+fn a_bad_token_never_falls_back_to_another_place() {
+    let rest = Shown { query_token: Some("query"), cookie: COOKIE, ..Shown::default() };
+    assert_eq!(from_app(Shown { authorization: Some("Bearer"), ..rest }), Some(""));
+    assert_eq!(
+        from_app(Shown { authorization: Some("Bearer a, Basic b"), ..rest }),
+        Some("a, Basic b")
+    );
+    assert_eq!(from_app(Shown { subprotocols: Some("bearer."), ..rest }), Some(""));
+    assert_eq!(from_app(Shown { query_token: Some(""), ..rest }), Some(""));
+}
+
+#[test]
+fn the_authorization_header() {
+    let table = [
+        ("Bearer a.b.c", Some("a.b.c")),
+        ("bearer a.b.c", Some("a.b.c")),
+        ("BEARER  a.b.c", Some("a.b.c")),
+        ("Bearer", Some("")),
+        ("Bearera.b.c", None),
+        ("Basic a.b.c", None),
+        ("Bearer:a.b.c", None),
+        ("", None),
+    ];
+    for (header, token) in table {
+        let shown = Shown { authorization: Some(header), ..Shown::default() };
+        assert_eq!(from_app(shown), token, "{header}");
+    }
+}
+
+#[test]
+fn the_subprotocols() {
+    let table = [
+        ("roomcast.v1, bearer.a.b.c", Some("a.b.c")),
+        ("bearer.a.b.c,roomcast.v1", Some("a.b.c")),
+        ("bearer.first, bearer.second", Some("first")),
+        ("\tbearer.a ", Some("a")),
+        ("Bearer.a", None),
+        ("xbearer.a", None),
+        ("bearer", None),
+        (",,", None),
+    ];
+    for (offered, token) in table {
+        let shown = Shown { subprotocols: Some(offered), ..Shown::default() };
+        assert_eq!(from_app(shown), token, "{offered}");
+    }
+}
+
+#[test]
+fn the_cookie() {
+    let table = [
+        ("roomcast_token=a.b.c", Some("a.b.c")),
+        ("a=1; roomcast_token=a.b.c; b=2", Some("a.b.c")),
+        ("a=1;roomcast_token=a.b.c", Some("a.b.c")),
+        (r#"roomcast_token="a.b.c""#, Some("a.b.c")),
+        (r#"roomcast_token="""#, Some("")),
+        (r#"roomcast_token="a"#, Some("\"a")),
+        ("roomcast_token=", Some("")),
+        ("roomcast_token=first; roomcast_token=second", Some("first")),
+        ("roomcast_token=a=b", Some("a=b")),
+        ("ROOMCAST_TOKEN=a", None),
+        ("xroomcast_token=a", None),
+        ("a=roomcast_token=a", None),
+        ("roomcast_token", None),
+        ("", None),
+    ];
+    for (cookie, token) in table {
+        let shown = Shown { cookie: Some(cookie), ..Shown::default() };
+        assert_eq!(from_app(shown), token, "{cookie}");
+    }
+}
+
+#[test]
+fn a_cookie_counts_only_from_an_origin_that_is_named() {
+    let table = [
+        (Some(APP), APP, true),
+        (Some(APP), "https://other.example , https://app.example", true),
+        (Some(APP), "*, https://app.example", true),
+        (Some(APP), "*", false),
+        (Some(APP), "", false),
+        (Some("*"), "*", false),
+        (Some("null"), "null", false),
+        (Some("https://app.example.evil.example"), APP, false),
+        (Some("https://app.exampl"), APP, false),
+        (Some("http://app.example"), APP, false),
+        (Some("https://app.example:8443"), APP, false),
+        (Some("https://app.example/"), APP, false),
+        (Some("HTTPS://APP.EXAMPLE"), APP, false),
+        (Some(""), "", false),
+        (None, APP, false),
+    ];
+    for (origin, allowed, counts) in table {
+        let shown = Shown { cookie: COOKIE, origin, ..Shown::default() };
+        let token = find(&shown, &Origins::parse(allowed));
+        assert_eq!(token.is_some(), counts, "{origin:?} of {allowed}");
+    }
+}
+
+#[test]
+fn origins_for_cors() {
+    assert!(Origins::parse("*").allow("https://anything.example"));
+    assert!(Origins::parse(APP).allow(APP));
+    assert!(!Origins::parse(APP).allow("https://evil.example"));
+    assert!(!Origins::parse("").allow(""));
+}

@@ -1,0 +1,116 @@
+//! What holds whatever anybody sends.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use roomcast::auth::place::{Shown, find};
+use roomcast::auth::{Grant, Keys, Origins, Right};
+use serde_json::json;
+
+use super::forge::{SHARED, check, token};
+use super::rooms::granted;
+
+/// Names of few letters, so that patterns and rooms often meet.
+fn room() -> impl Strategy<Value = String> {
+    "[ab]{1,2}(:[ab]{1,2}){0,3}"
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    prop_oneof![room(), room().prop_map(|room| room + ":*"), Just("*".into()), "[ab:*]{0,6}"]
+}
+
+fn rights() -> impl Strategy<Value = Vec<&'static str>> {
+    const NAMES: &[&str] = &["subscribe", "publish", "presence", "admin", "unknown"];
+    vec(proptest::sample::select(NAMES), 0..4)
+}
+
+/// The contract's rule on whole segments, written as slowly as it reads.
+fn matches_slowly(pattern: &str, room: &str) -> bool {
+    let pattern: Vec<&str> = pattern.split(':').collect();
+    let room: Vec<&str> = room.split(':').collect();
+    match pattern.split_last() {
+        Some((&"*", [])) => true,
+        Some((&"*", prefix)) => room.len() > prefix.len() && room.starts_with(prefix),
+        _ => pattern == room,
+    }
+}
+
+fn granted_slowly(rooms: &BTreeMap<String, Vec<&str>>, room: &str) -> Grant {
+    rooms
+        .iter()
+        .filter(|(pattern, _)| matches_slowly(pattern, room))
+        .flat_map(|(_, rights)| rights.iter().filter_map(|name| Right::named(name)))
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn a_token_gives_exactly_the_rights_in_its_rooms(
+        rooms in btree_map(pattern(), rights(), 0..6),
+        room in room(),
+    ) {
+        prop_assert_eq!(granted(json!(rooms), &room), granted_slowly(&rooms, &room));
+    }
+
+    #[test]
+    fn no_token_panics(text in any::<String>(), dotted in "[A-Za-z0-9_-]{0,40}(\\.[A-Za-z0-9_-]{0,40}){2}") {
+        prop_assert!(check(&text).is_err());
+        prop_assert!(check(&dotted).is_err());
+    }
+
+    #[test]
+    fn no_header_and_no_claims_panic(
+        header in vec(any::<u8>(), 0..200),
+        claims in vec(any::<u8>(), 0..200),
+        number in any::<f64>(),
+    ) {
+        let under_no_header = check(&token(&header, &claims, &SHARED));
+        let under_a_good_one = check(&token(r#"{"alg":"HS256"}"#, &claims, &SHARED));
+        prop_assert!(under_no_header.is_err() && under_a_good_one.is_err());
+        // Any number as every time: let in or not, without a panic.
+        let times = json!({ "sub": "a", "exp": number, "nbf": number, "iat": number });
+        let _ = check(&token(r#"{"alg":"HS256"}"#, times.to_string(), &SHARED));
+    }
+
+    #[test]
+    fn no_change_to_a_good_token_is_let_in(at in any::<prop::sample::Index>(), to in any::<char>()) {
+        let good = super::forge::claiming(&super::forge::good_claims());
+        let mut changed: Vec<char> = good.chars().collect();
+        let at = at.index(changed.len());
+        prop_assume!(changed[at] != to);
+        changed[at] = to;
+        prop_assert!(check(&changed.into_iter().collect::<String>()).is_err());
+    }
+
+    #[test]
+    fn no_key_set_panics(text in any::<String>(), member in "[a-zA-Z0-9_-]{0,60}") {
+        let _ = Keys::new(Some(&text), Some(&text));
+        for (kty, crv) in [("oct", None), ("RSA", None), ("EC", Some("P-256")), ("OKP", Some("Ed25519"))] {
+            let mut key = json!({ "kid": "k", "kty": kty });
+            for name in ["x", "y", "n", "e", "k"] {
+                key[name] = json!(member);
+            }
+            if let Some(crv) = crv {
+                key["crv"] = json!(crv);
+            }
+            let _ = Keys::new(None, Some(&json!({ "keys": [key] }).to_string()));
+        }
+    }
+
+    #[test]
+    fn no_place_makes_a_token_up(headers in any::<[String; 4]>(), origins in any::<String>()) {
+        let [authorization, subprotocols, cookie, origin] = &headers;
+        let shown = Shown {
+            authorization: Some(authorization),
+            subprotocols: Some(subprotocols),
+            query_token: None,
+            cookie: Some(cookie),
+            origin: Some(origin),
+        };
+        if let Some(token) = find(&shown, &Origins::parse(&origins)) {
+            let shown = [authorization, subprotocols, cookie];
+            prop_assert!(shown.iter().any(|header| header.contains(token)));
+        }
+    }
+}

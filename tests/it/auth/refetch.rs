@@ -1,0 +1,71 @@
+//! When the keys of an issuer may be fetched, as stories.
+
+use roomcast::auth::Refetch;
+
+use super::forge::NOW;
+
+#[test]
+fn an_unknown_kid_costs_the_issuer_a_request_a_minute_at_most() {
+    let mut refetch = Refetch::default();
+    refetch.begins(NOW);
+    refetch.succeeded(NOW);
+    // Strangers try one kid a second for an hour.
+    let mut fetches = 0;
+    for second in 1..=3_600 {
+        let now = NOW.plus(second * 1_000);
+        if refetch.may_fetch(now) {
+            refetch.begins(now);
+            assert!(!refetch.may_fetch(now), "another request at the same instant");
+            fetches += 1;
+        }
+    }
+    assert_eq!(fetches, 60);
+}
+
+#[test]
+fn before_there_are_keys_every_request_may_fetch() {
+    let mut refetch = Refetch::default();
+    assert!(refetch.should_fetch(NOW) && refetch.may_fetch(NOW) && !refetch.has_keys());
+    refetch.begins(NOW);
+    assert!(refetch.should_fetch(NOW), "a second request, while the first still fetches");
+    refetch.succeeded(NOW.plus(100));
+    assert!(refetch.has_keys() && !refetch.should_fetch(NOW.plus(100)));
+}
+
+#[test]
+fn an_issuer_that_is_down_at_first_is_asked_every_second() {
+    let mut refetch = Refetch::default();
+    refetch.begins(NOW);
+    refetch.failed(NOW);
+    assert!(!refetch.may_fetch(NOW.plus(999)) && !refetch.should_fetch(NOW.plus(999)));
+    assert!(refetch.may_fetch(NOW.plus(1_000)) && refetch.should_fetch(NOW.plus(1_000)));
+}
+
+#[test]
+fn an_issuer_that_goes_down_later_is_asked_every_minute() {
+    let mut refetch = Refetch::default();
+    refetch.succeeded(NOW);
+    let later = NOW.plus(3_600_000);
+    refetch.begins(later);
+    refetch.failed(later.plus(30_000));
+    assert!(refetch.has_keys(), "the old keys stay");
+    assert!(!refetch.may_fetch(later.plus(89_999)));
+    assert!(refetch.may_fetch(later.plus(90_000)));
+}
+
+#[test]
+fn a_key_that_was_withdrawn_is_forgotten_in_ten_minutes() {
+    let mut refetch = Refetch::default();
+    refetch.succeeded(NOW);
+    assert!(!refetch.should_fetch(NOW.plus(599_999)));
+    assert!(refetch.should_fetch(NOW.plus(600_000)));
+    refetch.begins(NOW.plus(600_000));
+    assert!(!refetch.should_fetch(NOW.plus(600_001)), "one request fetches for all");
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_stop_it() {
+    let mut refetch = Refetch::default();
+    refetch.succeeded(NOW.plus(3_600_000));
+    assert!(refetch.may_fetch(NOW));
+}

@@ -1,0 +1,89 @@
+//! Which rights a token's `rooms` give in which rooms.
+
+use roomcast::auth::{Grant, Right};
+use roomcast::protocol::RoomName;
+use serde_json::{Value, json};
+
+use super::forge::{check, claiming, with};
+
+/// What a token with these `rooms` allows in that room.
+pub fn granted(rooms: Value, room: &str) -> Grant {
+    let claims = check(&claiming(&with("rooms", rooms))).unwrap();
+    claims.grant(&RoomName::parse(room).unwrap())
+}
+
+#[test]
+fn a_pattern_matches_whole_segments() {
+    let table: [(&str, &[&str], &[&str]); 15] = [
+        ("shipments", &["shipments"], &["shipments:1", "Shipments", "shipments2", "shipment"]),
+        ("shipments:1", &["shipments:1"], &["shipments", "shipments:1:a", "shipments:12"]),
+        (
+            "shipments:*",
+            &["shipments:1", "shipments:a:b", "shipments:a:b:c"],
+            &["shipments", "shipmentsX", "shipmentsX:1", "a:shipments:1", "Shipments:1"],
+        ),
+        ("a:b:*", &["a:b:c", "a:b:c:d"], &["a:b", "a:bc", "a", "a:c:b"]),
+        ("*", &["a", "a:b", "shipments:1"], &[]),
+        // Forms that the contract does not know match nothing.
+        ("", &[], &["a"]),
+        (":*", &[], &["a", "a:b"]),
+        ("**", &[], &["a", "a:b"]),
+        ("*:*", &[], &["a", "a:b"]),
+        ("*:b", &[], &["a:b"]),
+        ("a*", &[], &["a", "ab", "a:b"]),
+        ("a:*:*", &[], &["a:b", "a:b:c"]),
+        ("a:*:c", &[], &["a:b:c"]),
+        ("a::*", &[], &["a", "a:b"]),
+        ("a:", &[], &["a", "a:b"]),
+    ];
+    for (pattern, inside, outside) in table {
+        for room in inside {
+            assert!(
+                granted(json!({ pattern: ["admin"] }), room).contains(Right::Admin),
+                "{pattern} {room}"
+            );
+        }
+        for room in outside {
+            assert!(granted(json!({ pattern: ["admin"] }), room).is_empty(), "{pattern} {room}");
+        }
+    }
+}
+
+#[test]
+fn rights_of_all_matching_patterns_add_up() {
+    let rooms = json!({
+        "*": ["subscribe"], "a:*": ["publish"], "a:b": ["presence"], "a:c": ["admin"],
+    });
+    let listed = |room: &str| serde_json::to_string(&granted(rooms.clone(), room)).unwrap();
+    assert_eq!(listed("a"), r#"["subscribe"]"#);
+    assert_eq!(listed("a:x"), r#"["subscribe","publish"]"#);
+    assert_eq!(listed("a:b"), r#"["subscribe","publish","presence"]"#);
+    assert_eq!(listed("a:c"), r#"["subscribe","publish","admin"]"#);
+}
+
+#[test]
+fn unknown_rights_are_passed_over_and_names_are_exact() {
+    let rooms = json!({ "a": ["history", "Admin", "ADMIN", "admin ", "", "publish", "publish"] });
+    assert_eq!(granted(rooms, "a"), Grant::NONE.with(Right::Publish));
+}
+
+#[test]
+fn no_right_implies_another() {
+    for right in Right::ALL {
+        let grant = granted(json!({ "a": [right.as_str()] }), "a");
+        assert!(grant.iter().eq([right]), "{grant:?}");
+    }
+}
+
+#[test]
+fn a_grant_is_written_in_one_order_and_read_back() {
+    let grant: Grant = serde_json::from_str(r#"["admin","presence","subscribe"]"#).unwrap();
+    let written = serde_json::to_string(&grant).unwrap();
+    assert_eq!(written, r#"["subscribe","presence","admin"]"#);
+    assert_eq!(serde_json::from_str::<Grant>(&written).unwrap(), grant);
+    assert_eq!(grant.union(Grant::NONE), grant);
+    assert_eq!(Right::ALL.into_iter().collect::<Grant>().iter().count(), 4);
+    for bad in ["null", "{}", "7", r#""admin""#, "[1]", r#"[["admin"]]"#] {
+        assert!(serde_json::from_str::<Grant>(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,94 @@
+//! What a room costs: rows written are the dear ones, so each test counts
+//! them, alarms included, as the platform bills them.
+
+use roomcast::settings::Settings;
+
+use crate::world::World;
+
+/// Rows and alarms written since the last call.
+fn bill(world: &mut World) -> (u64, u64) {
+    (world.store.bill(), std::mem::take(&mut world.alarms_set))
+}
+
+#[test]
+fn a_publish_is_one_row_and_one_more_for_a_key() {
+    for asleep in [false, true] {
+        let mut world = World::new();
+        world.drowsy = asleep;
+        world.joins("alice");
+        bill(&mut world);
+        for events in [1, 10, 1_000] {
+            let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
+            world.posts("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+            assert_eq!(bill(&mut world), (1, 0), "asleep: {asleep}");
+        }
+        world.says("alice", 1);
+        assert_eq!(bill(&mut world), (1, 0));
+        world.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
+        assert_eq!(bill(&mut world), (1, 0), "an id is in the event's own row");
+        world.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
+        assert_eq!(bill(&mut world), (0, 0), "a repeat costs nothing");
+
+        world.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+        assert_eq!(bill(&mut world), (2, 0));
+        let two_of_a_key =
+            r#"{"events":[{"name":"n","data":2,"key":"k"},{"name":"n","data":3,"key":"k"}]}"#;
+        world.posts("bob", two_of_a_key).unwrap();
+        assert_eq!(bill(&mut world), (2, 0), "a key is written once");
+        world.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
+        assert_eq!(bill(&mut world), (2, 0));
+        world.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
+        assert_eq!(bill(&mut world), (1, 0), "it was removed before");
+    }
+}
+
+#[test]
+fn a_ring_that_wraps_costs_no_more() {
+    let mut world = World::with(Settings { retained_appends: 3, ..Settings::default() });
+    world.publishes("bob", 0).unwrap();
+    bill(&mut world);
+    for data in 1..=10 {
+        world.publishes("bob", data).unwrap();
+        assert_eq!(bill(&mut world), (1, 0));
+    }
+}
+
+#[test]
+fn reading_joining_and_leaving_write_nothing() {
+    let mut world = World::new();
+    let alice = world.identity("alice");
+    world.connects("alice", "", Some(alice));
+    world.publishes("bob", 1).unwrap();
+    let epoch = world.epoch();
+    bill(&mut world);
+    for asleep in [false, true] {
+        world.drowsy = asleep;
+        world.reads("/events");
+        world.reads("/state");
+        world.joins_with("bob", &format!("since={epoch}:0"));
+        world.sends("bob", r#"{"type": "ping"}"#);
+        world.sends("bob", "nonsense");
+        world.drops("bob");
+        assert_eq!(bill(&mut world), (0, 0), "its token ends no earlier than alice's");
+    }
+}
+
+#[test]
+fn a_setting_that_stays_is_not_written_again() {
+    let mut world = World::new();
+    world.publishes("bob", 1).unwrap();
+    bill(&mut world);
+    world.sleeps();
+    world.settings.retained_bytes = 1_000;
+    world.settings.sockets = 1;
+    world.publishes("bob", 2).unwrap();
+    assert_eq!(bill(&mut world), (1, 0), "what is not stored is not written");
+    world.sleeps();
+    world.settings.retained_ms = 1_000_000;
+    world.publishes("bob", 3).unwrap();
+    let (_, alarms) = bill(&mut world);
+    assert_eq!(alarms, 1, "it is to be erased at another time");
+    world.sleeps();
+    world.publishes("bob", 4).unwrap();
+    assert_eq!(bill(&mut world), (1, 0));
+}

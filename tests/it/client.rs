@@ -1,0 +1,189 @@
+//! A client as the contract asks for one (docs/protocol.md, section 5,
+//! "Applying events"): it holds a position, applies what follows it, and
+//! remembers what its handler saw. It is strict where a real one is lenient:
+//! here nothing is lost on the way, so a frame that it can't apply, or that
+//! comes twice, is the room's fault.
+
+use std::collections::BTreeMap;
+
+use roomcast::code::Code;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+#[derive(Debug, Default)]
+pub struct Client {
+    pub epoch: Option<String>,
+    /// The seq it holds; unknown after `last` until the first frame tells.
+    pub seq: Option<u64>,
+    /// What its handler saw since it last had to begin afresh.
+    pub events: Vec<Event>,
+    /// What it makes of the state frame and of every event with a key.
+    pub state: BTreeMap<String, Event>,
+    /// How often it was told of a gap.
+    pub gaps: u32,
+    /// How its socket was closed by the room, if it was.
+    pub closed: Option<Code>,
+    /// What it heard and no test has taken yet.
+    pub frames: Vec<String>,
+}
+
+/// An event as it stood in the frame, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub seq: u64,
+    pub text: String,
+}
+
+/// What is read of a frame. Its events stay text: they may hold numbers that
+/// no other reader has a place for.
+#[derive(Deserialize)]
+pub struct Frame<'a> {
+    pub r#type: String,
+    epoch: Option<String>,
+    pub seq: Option<u64>,
+    prev: Option<u64>,
+    pub recovered: Option<bool>,
+    pub code: Option<String>,
+    #[serde(borrow)]
+    events: Option<Vec<&'a RawValue>>,
+}
+
+impl<'a> Frame<'a> {
+    pub fn read(text: &'a str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|wrong| panic!("{wrong}: {text:.300}"))
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        let events = self.events.iter().flatten();
+        events.map(|event| Event::read(event.get())).collect()
+    }
+}
+
+impl Client {
+    /// A client that begins with this query.
+    pub fn beginning(query: &str) -> Self {
+        let since = query.split('&').find_map(|part| part.strip_prefix("since="));
+        let seq = since.and_then(|position| position.split_once(':')?.1.parse().ok());
+        Self { seq, ..Self::default() }
+    }
+
+    /// It opens a socket, to go on where it stands.
+    pub fn connects(&mut self) {
+        self.closed = None;
+        self.frames.clear();
+    }
+
+    fn begins_afresh(&mut self) {
+        self.events.clear();
+        self.state.clear();
+    }
+
+    /// Where it would resume from.
+    pub fn position(&self) -> String {
+        let (epoch, seq) = (self.epoch.as_deref(), self.seq);
+        format!("{}:{}", epoch.expect("it was welcomed"), seq.expect("it knows its seq"))
+    }
+
+    pub fn hears(&mut self, text: &str, query: &str) {
+        self.frames.push(text.to_owned());
+        let frame = Frame::read(text);
+        match frame.r#type.as_str() {
+            "welcome" => self.is_welcomed(&frame, query),
+            "gap" => {
+                self.begins_afresh();
+                self.gaps += 1;
+                self.seq = frame.seq;
+            }
+            "state" => {
+                assert_eq!(frame.seq, self.seq, "a state is true at the seq that is held");
+                self.state = keyed(&frame.events()).collect();
+            }
+            "events" => self.applies(&frame, text),
+            _ => {}
+        }
+        if let (Some(epoch), Some(held)) = (frame.epoch, &self.epoch) {
+            assert_eq!(&epoch, held, "the epoch of {text}");
+        }
+    }
+
+    fn is_welcomed(&mut self, frame: &Frame, query: &str) {
+        let since = query.contains("since=");
+        assert_eq!(frame.recovered.is_some(), since, "`recovered` is there if `since` was given");
+        self.epoch.clone_from(&frame.epoch);
+        if query.contains("last=") {
+            self.seq = None;
+        } else if frame.recovered != Some(true) {
+            self.seq = frame.seq;
+        }
+    }
+
+    fn applies(&mut self, frame: &Frame, text: &str) {
+        let seq = *self.seq.get_or_insert(frame.prev.unwrap());
+        assert_eq!(frame.prev, Some(seq), "it holds {seq} and hears {text:.200}");
+        let events = frame.events();
+        assert!(!events.is_empty(), "a frame of no events: {text}");
+        for (event, expected) in events.iter().zip(seq + 1..) {
+            assert_eq!(event.seq, expected, "seq has no holes");
+        }
+        self.seq = events.last().map(|event| event.seq);
+        for (key, event) in keyed(&events) {
+            match event.data() {
+                "null" => self.state.remove(&key),
+                _ => self.state.insert(key, event),
+            };
+        }
+        self.events.extend(events);
+    }
+
+    /// The `data` of every event its handler saw.
+    pub fn data(&self) -> Vec<&str> {
+        self.events.iter().map(Event::data).collect()
+    }
+
+    pub fn seqs(&self) -> Vec<u64> {
+        self.events.iter().map(|event| event.seq).collect()
+    }
+
+    /// The frames it heard since the last call, read.
+    pub fn takes(&mut self) -> Vec<Value> {
+        let read = |text: String| serde_json::from_str(&text).unwrap();
+        std::mem::take(&mut self.frames).into_iter().map(read).collect()
+    }
+
+    /// The types of the frames it heard since the last call.
+    pub fn takes_types(&mut self) -> Vec<String> {
+        self.takes().iter().map(|frame| frame["type"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The events that have a key, with it.
+fn keyed(events: &[Event]) -> impl Iterator<Item = (String, Event)> {
+    events.iter().filter_map(|event| Some((event.key()?, event.clone())))
+}
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    seq: u64,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    key: Option<String>,
+}
+
+impl Event {
+    fn read(text: &str) -> Self {
+        Self { seq: Self::fields(text).seq, text: text.to_owned() }
+    }
+
+    fn fields(text: &str) -> Fields<'_> {
+        serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    }
+
+    pub fn data(&self) -> &str {
+        Self::fields(&self.text).data.get()
+    }
+
+    fn key(&self) -> Option<String> {
+        Self::fields(&self.text).key
+    }
+}

@@ -1,0 +1,228 @@
+//! The docs, held to the code: the numbers they give, and the tests, files and
+//! pages they name.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use roomcast::code::Code;
+use roomcast::settings::{RoomSettings, Settings};
+
+const PAGES: [&str; 8] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/protocol.md",
+    "docs/limits.md",
+    "docs/tokens.md",
+    "docs/operating.md",
+];
+
+#[test]
+fn limits_are_those_of_the_code() {
+    let constants = constants(&read("src/limits.rs"));
+    let settings = read("src/settings.rs");
+    let rows = rows_under("docs/limits.md", &["what", "limit", "constant"]);
+    let documented: BTreeMap<String, u64> =
+        rows.iter().map(|row| (code(&row[2])[0].clone(), amount(&row[1]))).collect();
+
+    let is_unit = |name: &str| ["KIB", "MIB", "HOUR_MS"].contains(&name);
+    let is_setting = |name: &str| settings.contains(&format!("limits::{name}"));
+    let public: BTreeMap<String, u64> =
+        constants.into_iter().filter(|(name, _)| !is_unit(name) && !is_setting(name)).collect();
+    assert_eq!(documented, public, "docs/limits.md on the left, src/limits.rs on the right");
+}
+
+#[test]
+fn settings_are_those_of_the_code() {
+    let rows = rows_under("docs/limits.md", &["setting", "what", "default", "range"]);
+    let documented: Vec<(String, u64)> =
+        rows.iter().map(|row| (code(&row[0])[0].clone(), amount(&row[2]))).collect();
+    assert_eq!(documented, fields(&format!("{:?}", Settings::default())));
+
+    let takes = |name: &str, value: u64| {
+        RoomSettings::parse(&format!(r#"{{"*":{{"{name}":{value}}}}}"#)).is_ok()
+    };
+    for row in rows {
+        let name = &code(&row[0])[0];
+        let (least, most) = row[3].split_once(" to ").expect(name);
+        let (least, most) = (amount(least), amount(most));
+        assert!(takes(name, least) && takes(name, most), "{name}: {least} to {most}");
+        assert!(!takes(name, most + 1), "{name}: {most} is the most");
+        assert!(least == 0 || !takes(name, least - 1), "{name}: {least} is the least");
+    }
+}
+
+#[test]
+fn codes_are_those_of_the_code() {
+    let documented = rows_under("docs/limits.md", &["code", "HTTP", "close", "what a client does"])
+        .into_iter()
+        .map(|row| (code(&row[0])[0].clone(), row[1].parse().ok(), row[2].parse().ok()));
+    let codes = Code::ALL.map(|code| (code.as_str().into(), code.http_status(), code.close_code()));
+    assert_eq!(documented.collect::<Vec<_>>(), codes);
+}
+
+#[test]
+fn tests_that_are_named_exist() {
+    let native = texts("tests/it", "rs") + &texts("src", "rs");
+    let on_workerd = texts("tests/edge", "ts") + &texts("tests/scenarios", "json");
+    for what in ["invariant", "promise"] {
+        for row in rows_under("ARCHITECTURE.md", &[what, "native test", "on workerd"]) {
+            let name = &code(&row[1])[0];
+            let (before, _) = native.split_once(&format!("fn {name}(")).unwrap_or_else(|| {
+                panic!("{}: there is no native test {name}", row[0]);
+            });
+            assert!(before.trim_end().ends_with("#[test]"), "{name} is no test");
+            for title in code(&row[2]) {
+                let is_named = [format!("\"{title}\""), format!("`{title}$")]
+                    .iter()
+                    .any(|name| on_workerd.contains(name));
+                assert!(is_named, "{}: there is no test on workerd {title:?}", row[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn links_and_paths_lead_somewhere() {
+    for page in PAGES {
+        let markdown = read(page);
+        for target in markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !target.contains("://") {
+                leads_somewhere(page, target);
+            }
+        }
+        let roots = ["src/", "tests/", "tools/", "docs/"];
+        for path in code(&markdown) {
+            let is_path = roots.iter().any(|root| path.starts_with(root))
+                && !path.contains(|c: char| c.is_whitespace() || c == '*');
+            assert!(!is_path || root().join(&path).exists(), "{page} names {path}");
+        }
+    }
+}
+
+fn leads_somewhere(page: &str, target: &str) {
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let path = match file {
+        "" => root().join(page),
+        file => root().join(page).parent().unwrap().join(file),
+    };
+    assert!(path.exists(), "{page} links to {target}");
+    if !anchor.is_empty() {
+        let text = text(path);
+        let mut headings = text.lines().filter(|line| line.starts_with('#'));
+        assert!(headings.any(|heading| slug(heading) == anchor), "{page} links to {target}");
+    }
+}
+
+/// A heading's anchor, as GitHub makes it.
+fn slug(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    let text: String = heading.trim_start_matches('#').trim().chars().filter(kept).collect();
+    text.to_lowercase().replace(' ', "-")
+}
+
+/// The rows of every table of a page that has these columns.
+fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut inside = false;
+    for line in read(page).lines() {
+        let Some(line) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
+            inside = false;
+            continue;
+        };
+        let cells: Vec<String> = line.split('|').map(|cell| cell.trim().to_owned()).collect();
+        if cells == columns {
+            inside = true;
+        } else if inside && !line.contains("---") {
+            assert_eq!(cells.len(), columns.len(), "{page}: {line}");
+            rows.push(cells);
+        }
+    }
+    assert!(!rows.is_empty(), "{page} has no table of {columns:?}");
+    rows
+}
+
+/// What stands between backticks within a line.
+fn code(markdown: &str) -> Vec<String> {
+    let spans = markdown.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    spans.map(str::to_owned).collect()
+}
+
+/// A number as the docs write it, in ms or bytes where it has a unit.
+fn amount(text: &str) -> u64 {
+    if text == "2^53 − 1" {
+        return (1 << 53) - 1;
+    }
+    let (digits, unit) = text.split_once(' ').unwrap_or((text, ""));
+    let factor = match unit {
+        "" | "characters" | "B" | "ms" => 1,
+        "KiB" => 1_024,
+        "MiB" => 1_024 * 1_024,
+        "s" => 1_000,
+        "h" => 3_600_000,
+        "d" => 24 * 3_600_000,
+        _ => panic!("{text:?} has no unit that is known here"),
+    };
+    digits.replace(',', "").parse::<u64>().expect(text) * factor
+}
+
+/// The values of a file of constants, each a product of numbers and others.
+fn constants(source: &str) -> BTreeMap<String, u64> {
+    let written: BTreeMap<&str, &str> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.strip_suffix(';'))
+        .map(|line| {
+            let (name, typed) = line.split_once(": ").expect(line);
+            (name, typed.split_once(" = ").expect(line).1)
+        })
+        .collect();
+    written.iter().map(|(name, value)| ((*name).to_owned(), product(value, &written))).collect()
+}
+
+fn product(value: &str, written: &BTreeMap<&str, &str>) -> u64 {
+    if value == "(1 << 53) - 1" {
+        return (1 << 53) - 1;
+    }
+    let factors = value.split('*').map(|factor| factor.trim().trim_end_matches(" as u64"));
+    factors
+        .map(|factor| match written.get(factor) {
+            Some(value) => product(value, written),
+            None => factor.replace('_', "").parse().expect(value),
+        })
+        .product()
+}
+
+/// The fields of a struct of numbers, from its `Debug` text.
+fn fields(debug: &str) -> Vec<(String, u64)> {
+    let (_, fields) = debug.split_once(" { ").expect(debug);
+    let fields = fields.trim_end_matches(" }").split(", ");
+    let named = fields.map(|field| field.split_once(": ").expect(field));
+    named.map(|(name, value)| (name.to_owned(), value.parse().expect(name))).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    text(root().join(path))
+}
+
+fn text(path: PathBuf) -> String {
+    fs::read_to_string(&path).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()))
+}
+
+/// The text of all files of a kind in a directory and those below it.
+fn texts(directory: impl AsRef<Path>, extension: &str) -> String {
+    let entries = fs::read_dir(root().join(directory)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| match path.extension() {
+            Some(found) if found == extension => text(path),
+            None if path.is_dir() => texts(path, extension),
+            _ => String::new(),
+        })
+        .collect()
+}

@@ -1,0 +1,338 @@
+//! Whatever comes over the wire: frames made of the right words in the wrong
+//! way, good ones with a few characters changed, and plain noise.
+//!
+//! ```sh
+//! PROPTEST_CASES=10000000 cargo test --release --test it frames   # for a long time
+//! ```
+
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use roomcast::code::Code;
+use roomcast::limits;
+use roomcast::protocol::{
+    ClientFrame, PageQuery, Position, RoomName, Start, User, parse_publish, parse_publish_to_rooms,
+};
+use roomcast::room::{Effect, Input, Room};
+use roomcast::route::{Request, Route};
+use roomcast::session::{Session, SessionId};
+use roomcast::settings::{RoomSettings, Settings};
+use roomcast::time::Millis;
+use serde_json::value::RawValue;
+
+use crate::memory_store::{MemoryStore, Tables};
+use crate::tokens;
+use crate::world::World;
+
+/// So many cases, unless `PROPTEST_CASES` asks for another number.
+fn cases(cases: u32) -> Config {
+    let chosen = std::env::var("PROPTEST_CASES").is_ok();
+    let config = Config { failure_persistence: None, ..Config::default() };
+    if chosen { config } else { Config { cases, ..config } }
+}
+
+/// A piece of JSON, or what looks like one.
+fn value() -> impl Strategy<Value = String> {
+    let plain = prop::sample::select(vec![
+        "null",
+        "true",
+        "0",
+        "-0",
+        "1.0",
+        "1e400",
+        "01",
+        "9007199254740993",
+        "[]",
+        "{}",
+        "",
+        r#""""#,
+        r#""a""#,
+        r#""é\n\u0000""#,
+        r#""\ud800""#,
+        r#""\udc00\ud800""#,
+        r#""\x""#,
+        r#""publish""#,
+        r#""auth""#,
+        r#""ping""#,
+        r#""signal""#,
+        r#""seen""#,
+        "\"\u{1}\"",
+        "NaN",
+        r#"{"a":{"b":[1,2,{"c":null}]}}"#,
+        "/* */1",
+        "'a'",
+        "\u{feff}1",
+    ]);
+    prop_oneof![
+        6 => plain.prop_map(str::to_owned),
+        1 => any::<f64>().prop_map(|number| number.to_string()),
+        1 => "\\PC{0,12}".prop_map(|text| serde_json::Value::from(text).to_string()),
+        1 => (1..300_000_usize).prop_map(|length| format!("\"{}\"", "x".repeat(length))),
+        1 => (1..20_000_usize).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
+        1 => (1..20_000_usize).prop_map(|depth| r#"{"a":"#.repeat(depth)),
+    ]
+}
+
+fn field() -> impl Strategy<Value = String> {
+    let names =
+        vec!["type", "name", "data", "id", "key", "ref", "token", "seq", "room", "", "Type"];
+    (prop::sample::select(names), value()).prop_map(|(name, value)| format!(r#""{name}":{value}"#))
+}
+
+fn good() -> impl Strategy<Value = String> {
+    let good = vec![
+        r#"{"type":"ping"}"#,
+        r#"{"type":"publish","name":"n","data":1}"#,
+        r#"{"type":"publish","name":"n","data":{"a":[1,2]},"id":"i1","key":"k1","ref":"r"}"#,
+        r#"{"type":"publish","name":"é","data":null,"key":"k","ref":"1"}"#,
+        r#"{"type":"signal","name":"typing","data":{"at":1}}"#,
+        r#"{"type":"seen","seq":2}"#,
+        r#"{"type":"auth","token":"a.b.c"}"#,
+    ];
+    prop::sample::select(good).prop_map(str::to_owned)
+}
+
+/// A good frame with some of its characters lost, doubled or replaced.
+fn mutated() -> impl Strategy<Value = String> {
+    let change = (any::<prop::sample::Index>(), 0..4_u8, any::<char>());
+    (good(), prop::collection::vec(change, 1..5)).prop_map(|(frame, changes)| {
+        let mut chars: Vec<char> = frame.chars().collect();
+        for (at, how, with) in changes {
+            if chars.is_empty() {
+                break;
+            }
+            let at = at.index(chars.len());
+            match how {
+                0 => drop(chars.remove(at)),
+                1 => chars.insert(at, chars[at]),
+                2 => chars[at] = with,
+                _ => chars.truncate(at),
+            }
+        }
+        chars.into_iter().collect()
+    })
+}
+
+fn frame() -> impl Strategy<Value = String> {
+    let kind = prop::sample::select(vec!["publish", "signal", "seen", "auth", "ping", "shout"]);
+    let fields = || prop::collection::vec(field(), 0..6);
+    prop_oneof![
+        4 => (kind, fields())
+            .prop_map(|(kind, fields)| format!(r#"{{"type":"{kind}",{}}}"#, fields.join(","))),
+        1 => fields().prop_map(|fields| format!("{{{}}}", fields.join(","))),
+        4 => mutated(),
+        1 => good(),
+        1 => value(),
+        1 => any::<String>(),
+    ]
+}
+
+/// What a refused frame must leave as it was: all that is stored, and all that
+/// the sessions keep, but for the count of refused frames.
+fn everything(world: &World) -> (Tables, Vec<String>, Option<Millis>) {
+    let uncounted = |kept: &str| kept.split(r#""bad_requests""#).next().unwrap().to_owned();
+    let kept = ["alice", "bob"].iter().filter_map(|who| world.attachment(who)).map(uncounted);
+    (world.store.tables(), kept.collect(), world.alarm)
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn a_refused_frame_changes_nothing(frames in prop::collection::vec(frame(), 1..12)) {
+        let mut world = World::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
+        world.joins("alice");
+        world.joins("bob");
+        world.publishes("bob", 1).unwrap();
+        world.posts("bob", r#"{"name":"n","data":2,"id":"i1","key":"k1"}"#).unwrap();
+        for frame in frames {
+            world.client("bob").frames.clear();
+            world.client("alice").frames.clear();
+            let before = everything(&world);
+            world.sends("alice", &frame);
+            let refused = world.client("alice").frames.iter().any(|f| f.contains(r#""error""#));
+            if refused {
+                prop_assert_eq!(world.client("alice").frames.len(), 1);
+                prop_assert!(world.client("bob").frames.is_empty());
+                prop_assert!(everything(&world) == before, "{:.300}", frame);
+                // An answer is short, whatever it answers.
+                prop_assert!(world.client("alice").frames[0].len() < 2_000);
+            }
+            if let Some(code) = world.client("alice").closed {
+                prop_assert!(matches!(code, Code::Unauthorized | Code::TooLarge), "{:?}", code);
+                prop_assert!(world.store.tables() == before.0);
+                world.joins("alice");
+            }
+        }
+        prop_assert_eq!(world.publishes("bob", 3), Ok(world.store.head()));
+    }
+
+    #[test]
+    fn what_is_published_comes_out_byte_for_byte(data in value()) {
+        let mut world = World::new();
+        world.joins("alice");
+        let frame = format!(r#"{{"type":"publish","name":"n","data": {data} ,"ref":"1"}}"#);
+        world.sends("alice", &frame);
+        if world.head() == 1 {
+            prop_assert_eq!(world.client("alice").data(), [data.as_str()]);
+            let epoch = world.epoch();
+            world.joins_with("bob", &format!("since={epoch}:0"));
+            prop_assert_eq!(world.client("bob").data(), [data.as_str()]);
+        } else {
+            let is_json = serde_json::from_str::<&RawValue>(&data).is_ok();
+            prop_assert!(!is_json || data.len() > limits::DATA_BYTES, "{:.300}", data);
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_read_panics(text in frame(), path in "[/a-z0-9%.:*-]{0,40}", query in "\\PC{0,60}") {
+        let _ = ClientFrame::decode(&text);
+        let _ = parse_publish(&text);
+        let _ = parse_publish(&format!(r#"{{"events":[{text}]}}"#));
+        let _ = parse_publish_to_rooms(&format!(r#"{{"events":[{text}]}}"#));
+        let _ = RoomSettings::parse(&text);
+        let _ = Session::decode(&text);
+        let _ = RoomName::parse(&path);
+        let _ = text.parse::<Position>();
+        let _ = (Start::parse(&query), PageQuery::parse(&query));
+        for method in ["GET", "POST", "DELETE", "PATCH"] {
+            for upgrade in [false, true] {
+                let _ = Route::parse(method, &path, &query, upgrade);
+                let _ = Route::parse(method, &format!("/rooms/{path}/events"), &query, upgrade);
+            }
+        }
+    }
+}
+
+/// One input, sense or not, to a room at a time that may be any.
+#[derive(Clone, Debug)]
+enum Anything {
+    Join { known: bool, query: String, expires_at: u64, window: Option<u64> },
+    Text(String),
+    Binary(Vec<u8>),
+    Verified { user: &'static str, good: bool },
+    Gone,
+    Publish(String),
+    Signal(String),
+    Read(Request),
+    Turn,
+    Flush,
+    Alarm,
+    Sleep,
+}
+
+fn anything() -> impl Strategy<Value = Anything> {
+    let query = prop_oneof![
+        Just(String::new()),
+        (0..u64::MAX >> 11).prop_map(|last| format!("last={last}")),
+        (0..9_u64).prop_map(|last| format!("flow=1&last={last}")),
+        (0..9_u64).prop_map(|seq| format!("since=AAAAAAAA:{seq}")),
+    ];
+    let join = (any::<bool>(), query, any::<u64>(), any::<Option<u64>>());
+    let request = |query: String| Request::Page(PageQuery::parse(&query).unwrap());
+    let request = prop_oneof![
+        (0..u64::MAX >> 11).prop_map(move |last| request(format!("last={last}"))),
+        Just(Request::State),
+        Just(Request::Figures),
+        Just(Request::Erase),
+        Just(Request::Kick(User::parse("alice").unwrap())),
+    ];
+    prop_oneof![
+        join.prop_map(|(known, query, expires_at, window)| Anything::Join {
+            known,
+            query,
+            expires_at,
+            window
+        }),
+        frame().prop_map(Anything::Text),
+        good().prop_map(Anything::Text),
+        any::<Vec<u8>>().prop_map(Anything::Binary),
+        (prop::sample::select(vec!["alice", "bob"]), any::<bool>())
+            .prop_map(|(user, good)| Anything::Verified { user, good }),
+        Just(Anything::Gone),
+        frame().prop_map(Anything::Publish),
+        good().prop_map(Anything::Publish),
+        frame().prop_map(Anything::Signal),
+        request.prop_map(Anything::Read),
+        Just(Anything::Turn),
+        Just(Anything::Flush),
+        Just(Anything::Alarm),
+        Just(Anything::Sleep),
+    ]
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let extreme = || prop_oneof![Just(1), 1..10_u64, Just(u64::MAX)];
+    (extreme(), any::<u64>(), any::<u64>(), extreme(), extreme()).prop_map(
+        |(retained_appends, retained_ms, retained_bytes, frames_per_second, frames_burst)| {
+            Settings {
+                retained_appends,
+                retained_ms,
+                retained_bytes,
+                frames_per_second,
+                frames_burst,
+                ..Settings::default()
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn no_input_panics(
+        settings in any_settings(),
+        inputs in prop::collection::vec((anything(), 0..4_u64, any::<u64>()), 1..25),
+    ) {
+        let name = RoomName::parse("r").unwrap();
+        let store = MemoryStore::default();
+        let admin = World::new().identity("admin");
+        let wake = |now| Room::wake(name.clone(), settings, store.clone(), vec![], now, 7).unwrap();
+        let mut room = wake(Millis::new(0));
+        for (anything, session, now) in inputs {
+            let (now, session) = (Millis::new(now), SessionId(session));
+            let by = || admin.clone();
+            let input = match &anything {
+                Anything::Join { known, query, expires_at, window } => Input::Join {
+                    session,
+                    identity: known.then(|| roomcast::session::Identity {
+                        expires_at: Millis::new(*expires_at),
+                        ..admin.clone()
+                    }),
+                    start: Start::parse(query).unwrap(),
+                    bridge: *window,
+                },
+                Anything::Text(text) => Input::Text { session, text },
+                Anything::Binary(bytes) => Input::Binary { session, bytes },
+                Anything::Verified { user, good } => Input::Verified {
+                    session,
+                    verdict: match good {
+                        true => Ok(World::new().identity(user)),
+                        false => tokens::verify("", &name, now),
+                    },
+                },
+                Anything::Gone => Input::Gone { session },
+                Anything::Publish(body) => {
+                    Input::Request { by: by(), request: Request::Publish, body }
+                }
+                Anything::Signal(body) => {
+                    Input::Request { by: by(), request: Request::Signal, body }
+                }
+                Anything::Read(request) => {
+                    Input::Request { by: by(), request: request.clone(), body: "" }
+                }
+                Anything::Turn => Input::Turn,
+                Anything::Flush => Input::Flush,
+                Anything::Alarm => Input::Alarm,
+                Anything::Sleep => {
+                    room = wake(now);
+                    continue;
+                }
+            };
+            let effects = room.handle(input, now);
+            if effects.contains(&Effect::Forget) {
+                room = wake(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a token allows is asked for each time, of the newest one.
+
+use roomcast::auth::Right;
+use roomcast::code::Code;
+use roomcast::session::Identity;
+use serde_json::json;
+
+use crate::tokens;
+use crate::world::World;
+
+const RIGHTS: [&str; 4] = ["subscribe", "publish", "presence", "admin"];
+
+/// Every set of rights there is.
+fn grants() -> impl Iterator<Item = Vec<&'static str>> {
+    (0..16_usize).map(|set| {
+        let chosen = RIGHTS.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
+        chosen.map(|(_, right)| *right).collect()
+    })
+}
+
+#[test]
+fn a_grant_never_widens() {
+    for rights in grants() {
+        let mut world = World::new();
+        let identity = world.identity_with("alice", &rights);
+        world.connects("alice", "", Some(identity));
+        let may_subscribe = rights.contains(&"subscribe");
+        assert_eq!(world.client("alice").closed.is_none(), may_subscribe, "{rights:?}");
+        if !may_subscribe {
+            assert_eq!(world.client("alice").closed, Some(Code::Forbidden));
+            continue;
+        }
+        for asleep in [false, true] {
+            world.drowsy = asleep;
+            tries_everything(&mut world, &rights);
+        }
+        for newer in grants().filter(|newer| newer.contains(&"subscribe")) {
+            brings(&mut world, "alice", &newer);
+            tries_everything(&mut world, &newer);
+        }
+    }
+}
+
+/// Whatever a frame claims, it gets no further than the newest token.
+fn tries_everything(world: &mut World, newest: &[&str]) {
+    let may_publish = newest.contains(&"publish");
+    let claims = json!({
+        "type": "publish", "name": "n", "data": 1, "ref": "1", "from": "admin", "sub": "admin",
+        "grant": RIGHTS, "rooms": { "*": RIGHTS }, "identity": { "user": "admin", "grant": RIGHTS },
+    });
+    let signal = json!({ "type": "signal", "name": "n", "data": 1, "grant": RIGHTS });
+    let head = world.head();
+    world.client("alice").takes();
+    world.sends("alice", &claims.to_string());
+    assert_eq!(world.head() > head, may_publish);
+    world.sends("alice", &signal.to_string());
+    for frame in world.client("alice").takes() {
+        match frame["type"].as_str().unwrap() {
+            "events" => assert_eq!(frame["events"][0]["from"], "alice", "she is who she is"),
+            "ack" => assert!(may_publish),
+            "error" => assert!(!may_publish && frame["code"] == "forbidden", "{frame}"),
+            kind => panic!("{kind} answers no publish"),
+        }
+    }
+
+    // The worker renews the inner sockets of its bridges with a binary frame:
+    // on hers, it is one more frame that is not understood.
+    let everything = Identity { ..world.identity("admin") };
+    let everything = Identity { user: world.identity("alice").user, ..everything };
+    world.sends_bytes("alice", &serde_json::to_vec(&everything).unwrap());
+    world.sends("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
+    let codes = world.client("alice").takes();
+    assert!(codes.iter().all(|frame| frame["code"] == "bad_request"), "{codes:?}");
+    let kept = world.attachment("alice").unwrap();
+    assert!(kept.contains(&format!(r#""grant":{}"#, json!(newest))), "{newest:?}: {kept}");
+    // So that the refused ones are never twenty in a row.
+    world.sends("alice", r#"{"type": "ping"}"#);
+    world.client("alice").takes();
+}
+
+fn brings(world: &mut World, who: &str, rights: &[&str]) {
+    let token = world.token(who, rights);
+    world.sends(who, &json!({ "type": "auth", "token": token }).to_string());
+}
+
+#[test]
+fn a_request_needs_the_right_that_the_contract_names() {
+    for rights in grants() {
+        let has = |right: &str| rights.contains(&right);
+        for (method, path, body, allowed) in [
+            ("GET", "/rooms/r/events", "", has("subscribe")),
+            ("GET", "/rooms/r/state", "", has("subscribe")),
+            ("GET", "/rooms/r", "", has("subscribe") || has("admin")),
+            ("POST", "/rooms/r/events", r#"{"name":"n","data":1}"#, has("publish")),
+            ("POST", "/rooms/r/signals", r#"{"name":"n","data":1}"#, has("publish")),
+            ("DELETE", "/rooms/r/members?user=bob", "", has("admin")),
+            ("DELETE", "/rooms/r", "", has("admin")),
+        ] {
+            let mut world = World::new();
+            world.publishes("bob", 1).unwrap();
+            let by = world.identity_with("alice", &rights);
+            let (status, answer) = world.http_by(by, &format!("{method} {path}"), body);
+            assert_eq!(status != 403, allowed, "{method} {path} with {rights:?}: {answer}");
+            assert!(allowed || world.head() == 1, "a refused request changes nothing");
+        }
+    }
+}
+
+#[test]
+fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
+    let mut world = World::new();
+    let at = world.now.plus(3_600_000);
+    let for_room = |room: &str| {
+        let exp = at.get() / 1_000;
+        tokens::sign(&json!({ "sub": "alice", "exp": exp, "rooms": { room: RIGHTS } }))
+    };
+    for (token, closed) in [
+        (tokens::token("bob", &RIGHTS, at), Some(Code::Unauthorized)),
+        (tokens::token("alice", &["publish", "admin"], at), Some(Code::Forbidden)),
+        (tokens::token("alice", &RIGHTS, world.now.minus(31_000)), Some(Code::TokenExpired)),
+        (for_room("other"), Some(Code::Forbidden)),
+        (for_room("r:*"), Some(Code::Forbidden)),
+        (for_room("r"), None),
+        (for_room("*"), None),
+        ("nonsense".to_owned(), Some(Code::Unauthorized)),
+        (String::new(), Some(Code::Unauthorized)),
+    ] {
+        for waits in [false, true] {
+            let user = world.identity_with("alice", &["subscribe"]);
+            world.connects("alice", "", if waits { None } else { Some(user) });
+            world.sends("alice", &json!({ "type": "auth", "token": token }).to_string());
+            // Nothing is held against a socket without a seat: it may be bob.
+            let is_bob = waits && token == tokens::token("bob", &RIGHTS, at);
+            let expected = if is_bob { None } else { closed };
+            assert_eq!(world.client("alice").closed, expected, "{token}");
+        }
+    }
+}
+
+#[test]
+fn frames_behind_a_token_wait_for_its_verdict() {
+    let mut world = World::new();
+    world.joins("alice");
+    world.joins("carol");
+    world.slow_verdicts = true;
+    brings(&mut world, "alice", &["subscribe"]);
+    world.says("alice", 1);
+    brings(&mut world, "alice", &["subscribe", "publish"]);
+    world.says("alice", 2);
+    world.publishes("bob", 3).unwrap();
+    assert_eq!(world.client("carol").data(), ["3"], "nobody else waits");
+    world.sleeps();
+
+    world.verdicts_come();
+    let alice = world.client("alice").takes_types();
+    assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "events", "ack"]);
+    assert_eq!(world.client("carol").data(), ["3", "2"]);
+
+    // A bad one ends the session, and what came behind it is not done.
+    world.sends("alice", r#"{"type":"auth","token":"nonsense"}"#);
+    world.says("alice", 4);
+    world.verdicts_come();
+    assert_eq!(world.client("alice").closed, Some(Code::Unauthorized));
+    assert_eq!(world.head(), 2);
+
+    // One that comes when nobody is there any more is nobody's.
+    brings(&mut world, "carol", &["subscribe"]);
+    world.drops("carol");
+    world.verdicts_come();
+    assert!(!world.identity("carol").grant.contains(Right::Publish));
+}
+
+#[test]
+fn before_its_token_a_socket_hears_nothing_but_a_pong() {
+    let mut world = World::new();
+    world.slow_verdicts = true;
+    world.connects("alice", "last=2", None);
+    world.publishes("bob", 1).unwrap();
+    world.sends("alice", r#"{"type": "ping"}"#);
+    assert_eq!(world.client("alice").takes_types(), ["pong"]);
+    assert_eq!(world.reads("")["sessions"], 0);
+    brings(&mut world, "alice", &["subscribe"]);
+    world.publishes("bob", 2).unwrap();
+    assert!(world.client("alice").takes().is_empty(), "not before the verdict");
+    world.verdicts_come();
+    assert_eq!(world.client("alice").data(), ["1", "2"], "its query still holds");
+    assert_eq!(world.reads("")["sessions"], 1);
+
+    for first in ["", "[]", r#"{"type":"publish","name":"n","data":1}"#, r#"{"type":"auth"}"#] {
+        world.connects("eve", "", None);
+        world.sends("eve", first);
+        assert_eq!(world.client("eve").closed, Some(Code::Unauthorized), "{first:?}");
+    }
+    world.connects("eve", "", None);
+    world.sends_bytes("eve", b"{}");
+    assert_eq!(world.client("eve").closed, Some(Code::Unauthorized));
+}

@@ -1,0 +1,39 @@
+//! A simulator of rooms and clients in virtual time, and the tests on it.
+//!
+//! `world` is what the runtime is to a room, over `memory_store`; `client` is
+//! what the contract asks of a client. The tests tell stories in them.
+
+// A test may panic: it is how it fails.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod alarm;
+mod auth;
+mod billing;
+mod bounds;
+mod client;
+mod damage;
+mod dice;
+mod docs;
+mod frames;
+mod grants;
+mod invariants;
+mod memory_store;
+mod model;
+mod pattern;
+mod promises;
+mod random;
+mod replay;
+mod ring;
+mod scenarios;
+mod signals;
+mod stage;
+mod state;
+mod story;
+mod tokens;
+mod world;

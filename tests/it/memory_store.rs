@@ -1,0 +1,211 @@
+//! The storage of the tests: the three tables in memory, on a handle that
+//! outlives the room, with faults on demand and the bill that SQLite would
+//! write. As on SQLite, an operation is done whole or not at all.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use roomcast::protocol::Seq;
+use roomcast::store::{Append, Birth, KeyChange, Store, StoreError};
+
+/// A handle on one room's storage. Rooms come and go; what is behind it stays.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Rc<Disk>);
+
+#[derive(Default)]
+struct Disk {
+    tables: RefCell<Tables>,
+    head: Cell<u64>,
+    rows_written: Cell<u64>,
+    rows_seen: Cell<u64>,
+    largest_read: Cell<usize>,
+    fails_writing: Cell<bool>,
+    /// After so many reads, every further one fails.
+    reads_left: Cell<Option<u64>>,
+}
+
+/// What is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    pub birth: Option<Birth>,
+    pub slots: BTreeMap<u64, (Append, String)>,
+    pub state: BTreeMap<String, (Seq, String)>,
+}
+
+/// Faults and what there is to see from outside of a room.
+impl MemoryStore {
+    pub fn tables(&self) -> Tables {
+        self.0.tables.borrow().clone()
+    }
+
+    /// Back to what was stored before: what a crash leaves of writes that
+    /// were not yet durable.
+    pub fn restore(&self, tables: Tables) {
+        let head = tables.slots.values().map(|(append, _)| append.last.get()).max();
+        self.0.head.set(head.unwrap_or_default());
+        *self.0.tables.borrow_mut() = tables;
+    }
+
+    /// Lets a test change what is stored behind the room's back.
+    pub fn damage(&self, how: impl FnOnce(&mut Tables)) {
+        how(&mut self.0.tables.borrow_mut());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self.0.tables.borrow() == Tables::default()
+    }
+
+    /// The newest seq that was stored.
+    pub fn head(&self) -> u64 {
+        self.0.head.get()
+    }
+
+    /// From here on every write fails, and changes nothing.
+    pub fn fail_writing(&self) {
+        self.0.fails_writing.set(true);
+    }
+
+    /// From here on `reads` reads succeed, and those after them fail.
+    pub fn fail_reading_after(&self, reads: u64) {
+        self.0.reads_left.set(Some(reads));
+    }
+
+    pub fn heal(&self) {
+        self.0.fails_writing.set(false);
+        self.0.reads_left.set(None);
+    }
+
+    /// Rows written since the last call of this, as they would be billed.
+    pub fn bill(&self) -> u64 {
+        let written = self.0.rows_written.get();
+        written - self.0.rows_seen.replace(written)
+    }
+
+    /// The most bytes of events that one read has brought into memory.
+    pub fn largest_read(&self) -> usize {
+        self.0.largest_read.get()
+    }
+
+    fn reads(&self) -> Result<std::cell::Ref<'_, Tables>, StoreError> {
+        match self.0.reads_left.get() {
+            Some(0) => return Err(StoreError("it can't be read".into())),
+            left => self.0.reads_left.set(left.map(|left| left - 1)),
+        }
+        Ok(self.0.tables.borrow())
+    }
+
+    fn writes(&self, rows: usize) -> Result<std::cell::RefMut<'_, Tables>, StoreError> {
+        if self.0.fails_writing.get() {
+            return Err(StoreError("it can't be written".into()));
+        }
+        self.0.rows_written.set(self.0.rows_written.get() + rows as u64);
+        Ok(self.0.tables.borrow_mut())
+    }
+}
+
+impl Store for MemoryStore {
+    fn birth(&self) -> Result<Option<Birth>, StoreError> {
+        Ok(self.reads()?.birth)
+    }
+
+    fn create(&mut self, birth: &Birth) -> Result<(), StoreError> {
+        self.writes(1)?.birth = Some(*birth);
+        Ok(())
+    }
+
+    fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError> {
+        let kept: BTreeMap<u64, (Append, String)> = self
+            .tables()
+            .slots
+            .into_values()
+            .filter(|(append, _)| append.number >= keep_from)
+            .map(|(mut append, events)| {
+                append.number -= keep_from;
+                append.floor = append.floor.saturating_sub(keep_from);
+                (append.number, (append, events))
+            })
+            .collect();
+        let mut tables = self.writes(1 + kept.len())?;
+        tables.birth = Some(*birth);
+        tables.slots = kept;
+        Ok(())
+    }
+
+    fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError> {
+        Ok(self.reads()?.slots.get(&slot).map(|(append, _)| *append))
+    }
+
+    /// A slot that holds nothing is passed over, as a row that is not there is
+    /// by SQL.
+    fn read(
+        &self,
+        slots: RangeInclusive<u64>,
+        bytes: usize,
+    ) -> Result<Vec<(Append, String)>, StoreError> {
+        let mut taken = 0;
+        let mut appends = Vec::new();
+        for (_, row) in self.reads()?.slots.range(slots) {
+            taken += row.1.len();
+            appends.push(row.clone());
+            if taken >= bytes {
+                break;
+            }
+        }
+        self.0.largest_read.set(self.0.largest_read.get().max(taken));
+        Ok(appends)
+    }
+
+    fn append(
+        &mut self,
+        slot: u64,
+        append: &Append,
+        events: &str,
+        changes: &[KeyChange],
+        emptied: &[u64],
+    ) -> Result<(), StoreError> {
+        let mut tables = self.writes(1 + changes.len() + emptied.len())?;
+        self.0.head.set(append.last.get());
+        tables.slots.insert(slot, (*append, events.to_owned()));
+        for change in changes {
+            match *change {
+                KeyChange::Set { key, seq, event } => {
+                    tables.state.insert(key.to_owned(), (seq, event.to_owned()));
+                }
+                KeyChange::Remove { key } => {
+                    tables.state.remove(key);
+                }
+            }
+        }
+        for slot in emptied {
+            if let Some((_, events)) = tables.slots.get_mut(slot) {
+                events.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<String, StoreError> {
+        let mut by_seq: Vec<(Seq, String)> = self.reads()?.state.values().cloned().collect();
+        by_seq.sort();
+        let events: Vec<String> = by_seq.into_iter().map(|(_, event)| event).collect();
+        Ok(events.join(","))
+    }
+
+    fn state_sizes(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let sizes =
+            |(key, (_, event)): (&String, &(Seq, String))| (key.clone(), event.len() as u64);
+        Ok(self.reads()?.state.iter().map(sizes).collect())
+    }
+
+    fn erase(&mut self) -> Result<(), StoreError> {
+        *self.writes(0)? = Tables::default();
+        self.0.head.set(0);
+        Ok(())
+    }
+
+    fn rows_written(&self) -> u64 {
+        self.0.rows_written.get()
+    }
+}

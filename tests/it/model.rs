@@ -1,0 +1,195 @@
+//! The naive model of a room's log: it keeps every event in a list and looks
+//! everything up from its beginning. It is what the log is compared with, so
+//! it shares no idea with it: no ring, no slots, no running totals.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use roomcast::code::Code;
+use roomcast::settings::Settings;
+use roomcast::time::Millis;
+
+use crate::client::Event;
+
+#[derive(Clone)]
+pub struct Model {
+    pub settings: Settings,
+    /// When the log began; `None` where nothing is stored.
+    pub born: Option<Millis>,
+    appends: Vec<Appended>,
+    /// The first of the appends that was not pushed out, by number or bytes.
+    kept: usize,
+}
+
+#[derive(Clone)]
+struct Appended {
+    at: Millis,
+    events: Vec<(Draft, Event)>,
+}
+
+/// An event as it is published.
+#[derive(Clone)]
+pub struct Draft {
+    pub data: String,
+    pub id: Option<String>,
+    pub key: Option<String>,
+}
+
+impl Draft {
+    /// Its fields as JSON, without the braces.
+    pub fn fields(&self) -> String {
+        format!(r#""name":"n","data":{}{}"#, self.data, self.id_and_key())
+    }
+
+    fn id_and_key(&self) -> String {
+        let field = |name: &str, value: &Option<String>| {
+            value.as_ref().map_or_else(String::new, |value| format!(r#","{name}":"{value}""#))
+        };
+        field("id", &self.id) + &field("key", &self.key)
+    }
+
+    fn numbered(&self, seq: u64, at: Millis, from: &str) -> Event {
+        let (data, at, rest) = (&self.data, at.get(), self.id_and_key());
+        let text =
+            format!(r#"{{"seq":{seq},"name":"n","data":{data},"at":{at},"from":"{from}"{rest}}}"#);
+        Event { seq, text }
+    }
+}
+
+/// Short, for the steps of a story that failed.
+impl fmt::Debug for Draft {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:.20}{}", self.data, self.id_and_key())
+    }
+}
+
+impl Appended {
+    /// Its events are stored joined by commas.
+    fn bytes(&self) -> u64 {
+        let texts: usize = self.events.iter().map(|(_, event)| event.text.len() + 1).sum();
+        texts as u64 - 1
+    }
+}
+
+impl Model {
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, born: None, appends: Vec::new(), kept: 0 }
+    }
+
+    /// The room is met: if it is new, its log begins.
+    pub fn is_met(&mut self, now: Millis) {
+        self.born.get_or_insert(now);
+    }
+
+    pub fn is_erased(&mut self) {
+        *self = Self::new(self.settings);
+    }
+
+    pub fn has(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.push_out_by_number();
+    }
+
+    pub fn head(&self) -> u64 {
+        self.all().last().map_or(0, |(_, event)| event.seq)
+    }
+
+    pub fn last_write(&self) -> Millis {
+        self.appends.last().map_or_else(|| self.born.unwrap(), |append| append.at)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(Draft, Event)> {
+        self.appends.iter().flat_map(|append| &append.events)
+    }
+
+    fn retained(&self, now: Millis) -> impl Iterator<Item = &(Draft, Event)> {
+        let oldest_at = now.minus(self.settings.retained_ms);
+        let kept = self.appends.iter().skip(self.kept);
+        kept.filter(move |append| append.at >= oldest_at).flat_map(|append| &append.events)
+    }
+
+    pub fn oldest(&self, now: Millis) -> u64 {
+        self.retained(now).next().map_or(self.head() + 1, |(_, event)| event.seq)
+    }
+
+    pub fn can_resume(&self, seq: u64, now: Millis) -> bool {
+        seq <= self.head() && seq + 1 >= self.oldest(now)
+    }
+
+    /// Every event after a seq, retained or not.
+    pub fn after(&self, seq: u64) -> Vec<Event> {
+        let after = self.all().filter(|(_, event)| event.seq > seq);
+        after.map(|(_, event)| event.clone()).collect()
+    }
+
+    /// The latest event of every key, removed ones left out.
+    pub fn state(&self) -> BTreeMap<String, Event> {
+        let mut state = BTreeMap::new();
+        for (draft, event) in self.all() {
+            let Some(key) = &draft.key else { continue };
+            match draft.data.as_str() {
+                "null" => state.remove(key),
+                _ => state.insert(key.clone(), event.clone()),
+            };
+        }
+        state
+    }
+
+    /// What a publish comes to: a seq for each event.
+    pub fn publish(&mut self, drafts: &[Draft], from: &str, now: Millis) -> Result<Vec<u64>, Code> {
+        let at = now.max(self.last_write());
+        let mut fresh: Vec<(Draft, Event)> = Vec::new();
+        let mut seqs = Vec::new();
+        for draft in drafts {
+            let same_id = |(other, _): &&(Draft, Event)| draft.id.is_some() && other.id == draft.id;
+            // Where the clock was set back, two of an id may be retained: what
+            // was too old is young again. Then it is the later one.
+            let first = fresh.iter().find(same_id).or(self.retained(now).filter(same_id).last());
+            if let Some((_, event)) = first {
+                seqs.push(event.seq);
+                continue;
+            }
+            let seq = self.head() + 1 + fresh.len() as u64;
+            seqs.push(seq);
+            fresh.push((draft.clone(), draft.numbered(seq, at, from)));
+        }
+        if fresh.is_empty() {
+            return Ok(seqs);
+        }
+
+        let before = self.state();
+        self.appends.push(Appended { at, events: fresh });
+        if self.outgrows(&before) {
+            self.appends.pop();
+            return Err(Code::TooLarge);
+        }
+        self.push_out_by_number();
+        self.push_out_by_bytes();
+        Ok(seqs)
+    }
+
+    fn outgrows(&self, before: &BTreeMap<String, Event>) -> bool {
+        let bytes = |state: &BTreeMap<String, Event>| -> u64 {
+            state.values().map(|event| event.text.len() as u64).sum()
+        };
+        let after = self.state();
+        let (keys, bytes, bytes_before) = (after.len() as u64, bytes(&after), bytes(before));
+        keys > self.settings.state_keys && keys > before.len() as u64
+            || bytes > self.settings.state_bytes && bytes > bytes_before
+    }
+
+    fn push_out_by_number(&mut self) {
+        let capacity = usize::try_from(self.settings.retained_appends).unwrap();
+        self.kept = self.kept.max(self.appends.len().saturating_sub(capacity));
+    }
+
+    /// The newest append stays, however large it is.
+    fn push_out_by_bytes(&mut self) {
+        let bytes_from = |kept| -> u64 { self.appends[kept..].iter().map(Appended::bytes).sum() };
+        let mut kept = self.kept;
+        while bytes_from(kept) > self.settings.retained_bytes && kept + 1 < self.appends.len() {
+            kept += 1;
+        }
+        self.kept = kept;
+    }
+}

@@ -1,0 +1,120 @@
+//! The patterns of the scenarios (tests/scenarios/README.md): filled in before
+//! they are sent, matched with what was received.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+/// Variables by name.
+pub type Bound = BTreeMap<String, Value>;
+
+/// The value with its variables and generators written out. A variable that is
+/// not bound stays as it is.
+pub fn fill(value: &Value, bound: &Bound) -> Value {
+    match value {
+        Value::String(text) => match variable(text) {
+            Some(name) => bound.get(name).unwrap_or(value).clone(),
+            None => Value::from(fill_text(text, bound)),
+        },
+        Value::Array(items) => items.iter().map(|item| fill(item, bound)).collect(),
+        Value::Object(fields) => fill_object(fields, bound),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+fn fill_object(fields: &Map<String, Value>, bound: &Bound) -> Value {
+    let times = fields.get("times").and_then(Value::as_u64);
+    if let (Some(text), Some(times)) = (fields.get("$repeat").and_then(Value::as_str), times) {
+        return Value::from(text.repeat(usize::try_from(times).unwrap()));
+    }
+    if let (Some(each), Some(times)) = (fields.get("$each"), times) {
+        let with_i = |i: u64| {
+            let mut bound = bound.clone();
+            bound.insert("i".into(), json!(i));
+            fill(each, &bound)
+        };
+        return (1..=times).map(with_i).collect();
+    }
+    fields.iter().map(|(key, value)| (key.clone(), fill(value, bound))).collect()
+}
+
+/// The text with its variables replaced.
+pub fn fill_text(text: &str, bound: &Bound) -> String {
+    let mut parts = text.split('$');
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !is_of_a_name(c)).unwrap_or(part.len());
+        let (name, rest) = part.split_at(end);
+        match bound.get(name) {
+            Some(Value::String(value)) => filled.push_str(value),
+            Some(value) => filled.push_str(&value.to_string()),
+            None => filled.extend(["$", name]),
+        }
+        filled.push_str(rest);
+    }
+    filled
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// The name in `$name`, where there is nothing else.
+fn variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('$')?;
+    let is_name =
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_of_a_name);
+    is_name.then_some(name)
+}
+
+/// Says where `actual` is not as the pattern asks; binds variables that it
+/// meets first.
+pub fn meet(pattern: &Value, actual: &Value, bound: &mut Bound) -> Result<(), String> {
+    let expected = fill(pattern, bound);
+    if let Some(name) = expected.as_str().and_then(variable) {
+        // `$any` is met by everything, and stays free.
+        if name != "any" {
+            bound.insert(name.to_owned(), actual.clone());
+        }
+        return Ok(());
+    }
+    match (&expected, actual) {
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+            expected
+                .iter()
+                .zip(actual)
+                .try_for_each(|(expected, actual)| meet(expected, actual, bound))
+        }
+        (Value::Object(expected), Value::Object(actual)) => meet_object(expected, actual, bound),
+        // To JSON, 1.0 and 1 are one number.
+        (Value::Number(expected), Value::Number(actual))
+            if expected.as_f64() == actual.as_f64() =>
+        {
+            Ok(())
+        }
+        (expected, actual) if expected == actual => Ok(()),
+        (expected, actual) => Err(format!("{actual:.300} is not {expected:.300}")),
+    }
+}
+
+fn meet_object(
+    expected: &Map<String, Value>,
+    actual: &Map<String, Value>,
+    bound: &mut Bound,
+) -> Result<(), String> {
+    for (key, expected) in expected.iter().filter(|(key, _)| *key != "...") {
+        let actual = actual.get(key).ok_or_else(|| format!("{key} is missing from {actual:?}"))?;
+        meet(expected, actual, bound).map_err(|wrong| format!("{key}: {wrong}"))?;
+    }
+    let expects = |key: &str| expected.contains_key(key) || expected.contains_key("...");
+    let mut others = actual.iter().filter(|(key, _)| !expects(key));
+    match others.find(|(key, value)| !goes_without_saying(key, value)) {
+        None => Ok(()),
+        Some((key, _)) => Err(format!("{key} is not expected in {actual:?}")),
+    }
+}
+
+fn goes_without_saying(key: &str, value: &Value) -> bool {
+    key == "at" && value.is_u64()
+        || key == "message" && value.as_str().is_some_and(|m| !m.is_empty())
+}

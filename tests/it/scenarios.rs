@@ -1,0 +1,83 @@
+//! The scenarios of tests/scenarios, played in the simulator: once as they
+//! stand, and once with sleep before every input.
+//!
+//! What the worker does before a room hears of anything is played by its parts
+//! that are not I/O: the route, the token, the grant. What only the worker does
+//! (several rooms in one request) is played on the real runtime alone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::stage::Stage;
+
+#[derive(Deserialize)]
+struct File {
+    scenarios: Vec<Scenario>,
+}
+
+#[derive(Deserialize)]
+pub struct Scenario {
+    name: String,
+    #[serde(default)]
+    pub tokens: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub settings: Value,
+    /// Why no sleep may be forced on it.
+    awake: Option<String>,
+    steps: Vec<Value>,
+}
+
+impl Scenario {
+    /// A request to several rooms is the worker's to take apart.
+    fn is_for_the_worker(&self) -> bool {
+        let mut verbs = self.steps.iter().flat_map(|step| step.as_object().unwrap().values());
+        verbs.any(|verb| verb == "POST /events")
+    }
+
+    /// Says where it did not go as written, if it did not.
+    fn play(&self, drowsy: bool) -> Option<String> {
+        let mut stage = Stage::set(self, drowsy);
+        let went_wrong = |step: &dyn fmt::Debug| {
+            Some(format!("{:?}, drowsy: {drowsy}: {step:.300?}", self.name))
+        };
+        for step in &self.steps {
+            if catch_unwind(AssertUnwindSafe(|| stage.perform(step))).is_err() {
+                return went_wrong(step);
+            }
+        }
+        let ended = catch_unwind(AssertUnwindSafe(|| stage.nobody_hears_more()));
+        if ended.is_err() { went_wrong(&"the end") } else { None }
+    }
+}
+
+fn scenarios() -> impl Iterator<Item = Scenario> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files.into_iter().flat_map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        let file: File = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        file.scenarios
+    })
+}
+
+#[test]
+fn the_scenarios_go_as_they_are_written() {
+    let mut went_wrong = Vec::new();
+    for scenario in scenarios().filter(|scenario| !scenario.is_for_the_worker()) {
+        went_wrong.extend(scenario.play(false));
+        if scenario.awake.is_none() {
+            went_wrong.extend(scenario.play(true));
+        }
+    }
+    assert!(went_wrong.is_empty(), "{}", went_wrong.join("\n"));
+}

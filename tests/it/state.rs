@@ -1,0 +1,111 @@
+//! The state: the latest event of every key.
+
+use roomcast::code::Code;
+use roomcast::settings::Settings;
+
+use crate::world::World;
+
+/// Publishes an event for a key.
+fn sets(world: &mut World, key: &str, data: &str) -> Result<Vec<u64>, Code> {
+    world.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
+}
+
+/// Every key and its data, in the order of their seqs.
+fn state(world: &mut World) -> Vec<(String, String)> {
+    let state = world.reads("/state");
+    let events = state["events"].as_array().unwrap();
+    events.iter().map(|e| (e["key"].as_str().unwrap().to_owned(), e["data"].to_string())).collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, data)| ((*key).to_owned(), (*data).to_owned())).collect()
+}
+
+#[test]
+fn a_key_is_set_replaced_and_removed() {
+    for drowsy in [false, true] {
+        let mut world = World::new();
+        world.drowsy = drowsy;
+        sets(&mut world, "a", "1").unwrap();
+        sets(&mut world, "b", "2").unwrap();
+        assert_eq!(state(&mut world), pairs(&[("a", "1"), ("b", "2")]));
+        sets(&mut world, "a", "3").unwrap();
+        assert_eq!(state(&mut world), pairs(&[("b", "2"), ("a", "3")]), "the latest comes last");
+        world.publishes("bob", 4).unwrap();
+        sets(&mut world, "b", "null").unwrap();
+        sets(&mut world, "never", "null").unwrap();
+        assert_eq!(state(&mut world), pairs(&[("a", "3")]));
+        world.joins("alice");
+        assert_eq!(world.client("alice").takes_types(), ["welcome", "state"]);
+        sets(&mut world, "a", "null").unwrap();
+        assert!(world.client("alice").state.is_empty());
+        assert_eq!(world.client("alice").data(), ["null"], "it is delivered like any other");
+        world.joins("alice");
+        assert_eq!(world.client("alice").takes_types(), ["welcome"], "there is no state to send");
+    }
+}
+
+#[test]
+fn in_a_batch_the_last_of_a_key_counts() {
+    let mut world = World::new();
+    let event = |key: &str, data: &str| format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#);
+    let batch = [("a", "1"), ("b", "1"), ("a", "null"), ("b", "null"), ("b", "2"), ("c", "null")];
+    let events: Vec<String> = batch.iter().map(|(key, data)| event(key, data)).collect();
+    world.posts("bob", &format!(r#"{{"events":[{}]}}"#, events.join(","))).unwrap();
+    assert_eq!(state(&mut world), pairs(&[("b", "2")]));
+}
+
+#[test]
+fn the_state_outlives_its_events_and_ends_with_the_room() {
+    let settings = Settings { retained_appends: 1, retained_ms: 10_000, ..Settings::default() };
+    let mut world = World::with(settings);
+    world.joins("alice");
+    sets(&mut world, "a", "1").unwrap();
+    world.publishes("bob", 2).unwrap();
+    world.passes(60_000);
+    world.crashes();
+    assert_eq!(state(&mut world), pairs(&[("a", "1")]));
+    world.passes(60_000);
+    assert!(state(&mut world).is_empty(), "the room was erased, idle and empty");
+}
+
+#[test]
+fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
+    for drowsy in [false, true] {
+        let settings = Settings { state_keys: 2, state_bytes: 300, ..Settings::default() };
+        let mut world = World::with(settings);
+        world.drowsy = drowsy;
+        sets(&mut world, "a", "1").unwrap();
+        sets(&mut world, "b", "1").unwrap();
+        assert_eq!(sets(&mut world, "c", "1"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut world, "a", "2"), Ok(vec![3]), "a refused one used no seq");
+        let swap =
+            r#"{"events":[{"name":"n","data":1,"key":"c"},{"name":"n","data":null,"key":"b"}]}"#;
+        assert_eq!(world.posts("bob", swap), Ok(vec![4, 5]), "what counts is how it ends");
+        assert_eq!(state(&mut world), pairs(&[("a", "2"), ("c", "1")]));
+        let large = format!("\"{}\"", "x".repeat(250));
+        assert_eq!(sets(&mut world, "a", &large), Err(Code::TooLarge));
+        assert_eq!(world.publishes("bob", &large), Ok(6), "without a key it is no state");
+
+        // Where the limit is lowered, what is over it may still shrink.
+        world.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
+        world.sleeps();
+        assert_eq!(sets(&mut world, "d", "1"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut world, "a", "3"), Ok(vec![7]));
+        assert_eq!(sets(&mut world, "a", "33"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut world, "a", "null"), Ok(vec![8]));
+        assert_eq!(sets(&mut world, "a", "3"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut world, "c", "null"), Ok(vec![9]));
+        assert!(state(&mut world).is_empty());
+    }
+}
+
+#[test]
+fn a_repeat_leaves_the_state_alone() {
+    let mut world = World::new();
+    let once = r#"{"name":"n","data":1,"key":"k","id":"i"}"#;
+    world.posts("bob", once).unwrap();
+    sets(&mut world, "k", "2").unwrap();
+    world.posts("bob", once).unwrap();
+    assert_eq!(state(&mut world), pairs(&[("k", "2")]));
+}

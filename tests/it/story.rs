@@ -1,0 +1,170 @@
+//! One random story: what happens is diced, done in the world and in the
+//! model, and compared.
+
+use roomcast::limits;
+use roomcast::session::Identity;
+use roomcast::time::Millis;
+
+use crate::dice::Dice;
+use crate::model::Model;
+use crate::random::any_settings;
+use crate::world::World;
+
+const PEOPLE: [&str; 4] = ["ann", "ben", "cat", "dan"];
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600 * SECOND;
+
+mod people;
+mod publishing;
+mod reading;
+mod trouble;
+
+pub struct Story {
+    pub world: World,
+    seed: u64,
+    dice: Dice,
+    model: Model,
+    people: Vec<Person>,
+    /// What happened so far, for when it goes wrong.
+    steps: Vec<String>,
+    answers: Vec<String>,
+    /// Whether it is told twice, once with sleep and once without.
+    is_compared: bool,
+}
+
+struct Person {
+    name: &'static str,
+    /// Who the newest token that was accepted says it is; `None` where it is
+    /// not in the room.
+    identity: Option<Identity>,
+    /// Whether the state frame came to it when it began.
+    knows_state: bool,
+    /// Whether it is sent no more than it has room for.
+    is_bridged: bool,
+}
+
+impl Story {
+    pub fn begin(seed: u64, drowsy: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let settings = any_settings(&mut dice);
+        let mut world = World::with(settings);
+        world.drowsy = drowsy;
+        let person = |name| Person { name, identity: None, knows_state: false, is_bridged: false };
+        Self {
+            world,
+            seed,
+            dice,
+            model: Model::new(settings),
+            people: PEOPLE.map(person).into(),
+            steps: Vec::new(),
+            answers: Vec::new(),
+            is_compared: false,
+        }
+    }
+
+    /// One step. Replays that are not through go on when they get to it.
+    pub fn goes_on(&mut self) {
+        self.step();
+        if self.dice.one_in(2) {
+            self.world.settles();
+        }
+        self.everybody_is_right();
+    }
+
+    /// One step, and everything that everybody heard of it.
+    pub fn goes_on_and_settles(&mut self) -> Vec<String> {
+        self.is_compared = true;
+        self.step();
+        self.world.settles();
+        self.everybody_is_right();
+        let mut heard = std::mem::take(&mut self.answers);
+        for name in PEOPLE {
+            let frames = self.world.client(name).frames.drain(..);
+            heard.extend(frames.map(|frame| format!("{name}: {frame}")));
+        }
+        heard
+    }
+
+    pub fn ends(&mut self) {
+        self.world.settles();
+        self.everybody_is_right();
+        for (who, name) in PEOPLE.into_iter().enumerate() {
+            while self.people[who].is_bridged && self.reads_on(who) {}
+            if self.world.session(name).is_some() {
+                let (seq, head) = (self.world.client(name).seq, self.model.head());
+                assert!(seq.is_none_or(|seq| seq == head), "{name} is at {seq:?} of {head}");
+            }
+        }
+        self.everybody_is_right();
+    }
+
+    fn step(&mut self) {
+        match self.dice.roll(40) {
+            0..=9 => self.publish_over_http(),
+            10..=14 => self.publish_over_a_socket(),
+            15..=18 => self.join(),
+            19..=21 => self.resume(),
+            22 => self.leave(),
+            23 => self.sleep(),
+            24 => self.crash(),
+            25 => self.die_over_a_publish(),
+            26 => self.fail_writing(),
+            27 => self.fail_reading(),
+            28 => self.let_time_pass(),
+            29 => self.set_the_clock(),
+            30 => self.happens("the alarm rings".to_owned(), World::rings),
+            31..=32 => self.bring_a_token(),
+            33 => self.join_without_a_token(),
+            34 => self.send_nonsense(),
+            35..=36 => self.read(),
+            37 => self.see(),
+            38 => self.set_the_room(),
+            _ => self.erase(),
+        }
+        if !self.world.store.is_empty() {
+            self.model.is_met(self.world.now);
+        }
+    }
+}
+
+impl Story {
+    fn says(&mut self, step: String) {
+        self.steps.push(format!("{} {step}", self.world.now.get()));
+    }
+
+    /// Everybody has seen what the model has, from where they began to where
+    /// they are; and who is up to date knows the state.
+    fn everybody_is_right(&mut self) {
+        let (head, state) = (self.model.head(), self.model.state());
+        for person in &self.people {
+            let is_open = self.world.session(person.name).is_some();
+            assert!(person.identity.is_none() || is_open, "{} was closed", person.name);
+            if !is_open || person.identity.is_none() {
+                continue;
+            }
+            let client = self.world.client(person.name);
+            let Some(seq) = client.seq else { continue };
+            let began = seq - client.events.len() as u64;
+            let mut expected = self.model.after(began);
+            expected.truncate(client.events.len());
+            assert!(client.events == expected, "{} has seen something else", person.name);
+            if seq == head && person.knows_state {
+                assert_eq!(client.state, state, "{}'s state", person.name);
+            }
+        }
+    }
+}
+
+fn deadline(identity: &Identity) -> Millis {
+    identity.expires_at.plus(limits::LEEWAY_MS)
+}
+
+/// How it came to that.
+impl Drop for Story {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("ROOMCAST_SEED={}", self.seed);
+            self.steps.iter().for_each(|step| eprintln!("  {step}"));
+        }
+    }
+}

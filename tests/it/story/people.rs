@@ -1,0 +1,236 @@
+//! Coming and going, and the tokens that people bring.
+
+use roomcast::code::Code;
+use roomcast::limits;
+use roomcast::session::Identity;
+
+use super::{HOUR, PEOPLE, SECOND, Story, deadline};
+use crate::client::{Client, Frame};
+
+impl Story {
+    pub(super) fn somebody(&mut self) -> usize {
+        usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap()
+    }
+
+    pub(super) fn somebody_present(&mut self) -> Option<usize> {
+        let who = self.somebody();
+        self.people[who].identity.as_ref().map(|_| who)
+    }
+
+    pub(super) fn any_identity(&mut self, user: &str) -> Identity {
+        let publishes: [&[&str]; 2] = [&["subscribe"], &["subscribe", "publish"]];
+        let rights = *self.dice.pick(&publishes);
+        let identity = self.world.identity_with(user, rights);
+        let ms = *self.dice.pick(&[10 * SECOND, HOUR, 100 * HOUR]);
+        Identity { expires_at: self.world.now.plus(ms), ..identity }
+    }
+
+    pub(super) fn any_query(&mut self) -> String {
+        let dice = &mut self.dice;
+        match dice.roll(6) {
+            0 => String::new(),
+            1 => "state=0".to_owned(),
+            2 => format!("last={}", dice.roll(20)),
+            3 => format!("since=AAAAAAAA:{}", dice.roll(20)),
+            _ => {
+                let seq = dice.roll(self.model.head() + 3);
+                let epoch = self.world.epoch();
+                self.model.is_met(self.world.now);
+                format!("since={epoch}:{seq}")
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self) {
+        let (who, query) = (self.somebody(), self.any_query());
+        let identity = self.any_identity(PEOPLE[who]);
+        self.says(format!("{} joins with {query:?}", PEOPLE[who]));
+        self.begins(who, &query);
+        self.connects(who, &query, identity.clone());
+        self.is_in(who, identity, &query);
+    }
+
+    pub(super) fn begins(&mut self, who: usize, query: &str) {
+        self.world.clients.insert(PEOPLE[who].into(), Client::beginning(query));
+        self.people[who].knows_state = false;
+    }
+
+    /// Over a socket of its own, or over a bridge with little room. How little
+    /// is on its way after a sleep is not known to the byte: so never where
+    /// sleep is to be invisible to the frame.
+    fn connects(&mut self, who: usize, query: &str, identity: Identity) {
+        self.people[who].is_bridged = self.dice.one_in(4) && !self.is_compared;
+        if self.people[who].is_bridged {
+            let window = *self.dice.pick(&[1, 300, 2_000]);
+            self.world.is_bridged(PEOPLE[who], query, identity, window);
+        } else {
+            self.world.connects(PEOPLE[who], query, Some(identity));
+        }
+    }
+
+    /// Somebody behind a bridge says what it has seen.
+    pub(super) fn see(&mut self) {
+        let Some(who) = self.somebody_present().filter(|who| self.people[*who].is_bridged) else {
+            return;
+        };
+        self.says(format!("{} has seen all it was sent", PEOPLE[who]));
+        self.reads_on(who);
+    }
+
+    /// Whether more came of it.
+    pub(super) fn reads_on(&mut self, who: usize) -> bool {
+        let name = PEOPLE[who];
+        let seq = self.world.client(name).seq;
+        if self.people[who].identity.is_none() || seq.is_none() {
+            return false;
+        }
+        self.world.has_seen_all(name);
+        self.world.settles();
+        if self.world.client(name).closed.is_some() {
+            assert!(deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now);
+            self.people[who].identity = None;
+        }
+        self.world.client(name).seq > seq
+    }
+
+    pub(super) fn resume(&mut self) {
+        let who = self.somebody();
+        let client = self.world.client(PEOPLE[who]);
+        if client.epoch.is_none() || client.seq.is_none() {
+            return;
+        }
+        let query = format!("since={}", client.position());
+        let identity = self.any_identity(PEOPLE[who]);
+        self.says(format!("{} resumes with {query:?}", PEOPLE[who]));
+        self.connects(who, &query, identity.clone());
+        self.is_in(who, identity, &query);
+    }
+
+    /// Holds what came of a join against the model.
+    pub(super) fn is_in(&mut self, who: usize, identity: Identity, query: &str) {
+        self.model.is_met(self.world.now);
+        let (now, epoch) = (self.world.now, self.world.epoch());
+        let client = self.world.clients.get_mut(PEOPLE[who]).unwrap();
+        let frames: Vec<Frame> = client.frames.iter().map(|text| Frame::read(text)).collect();
+        let has = |kind| frames.iter().any(|frame| frame.r#type == kind);
+        assert_eq!(frames[0].r#type, "welcome");
+        assert_eq!(frames[0].seq, Some(self.model.head()));
+        let position = query.strip_prefix("since=").and_then(|since| since.split_once(':'));
+        let lost = position.is_some_and(|(of, seq)| {
+            of != epoch || !self.model.can_resume(seq.parse().unwrap(), now)
+        });
+        assert_eq!(has("gap"), lost, "{query}");
+        assert_eq!(frames[0].recovered, position.map(|_| !lost), "{query}");
+        let fresh = lost || query.is_empty();
+        let state = fresh && !self.model.state().is_empty();
+        assert_eq!(has("state"), state, "{query}");
+        self.people[who].identity = Some(identity);
+        let resumed = position.is_some() && !lost;
+        self.people[who].knows_state = fresh || (resumed && self.people[who].knows_state);
+    }
+
+    pub(super) fn leave(&mut self) {
+        let Some(who) = self.somebody_present() else { return };
+        self.people[who].identity = None;
+        if self.dice.one_in(2) {
+            self.says(format!("{} drops", PEOPLE[who]));
+            self.world.drops(PEOPLE[who]);
+        } else {
+            self.says(format!("{} vanishes", PEOPLE[who]));
+            self.world.vanishes(PEOPLE[who]);
+        }
+    }
+
+    /// In-band: good, for another user, without the right to subscribe, too
+    /// late, or no token at all. Frames behind it wait for the verdict.
+    pub(super) fn bring_a_token(&mut self) {
+        let Some(who) = self.somebody_present() else { return };
+        let (token, verdict) = self.any_token(PEOPLE[who]);
+        self.says(format!("{} brings a token: {verdict:?}", PEOPLE[who]));
+        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now;
+        self.world.slow_verdicts = true;
+        self.world.sends(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        if late {
+            self.people[who].identity = None;
+            assert_eq!(self.world.client(PEOPLE[who]).closed, Some(Code::TokenExpired));
+        } else {
+            let behind = self.draft();
+            self.sends_publish(who, &behind);
+            self.publish_over_http();
+            self.world.verdicts_come();
+            match verdict {
+                Ok(identity) => {
+                    self.people[who].identity = Some(identity);
+                    let expected = self.expect_of_frame(who, &behind);
+                    self.is_answered(who, expected);
+                }
+                Err(code) => {
+                    self.people[who].identity = None;
+                    assert_eq!(self.world.client(PEOPLE[who]).closed, Some(code));
+                }
+            }
+        }
+        self.world.slow_verdicts = false;
+    }
+
+    pub(super) fn any_token(&mut self, user: &str) -> (String, Result<Identity, Code>) {
+        let later = |story: &Self| story.world.now.plus(HOUR);
+        let good = |story: &Self, rights| {
+            let identity = story.world.identity_with(user, rights);
+            (story.world.token(user, rights), Ok(identity))
+        };
+        match self.dice.roll(8) {
+            0 => (self.world.token("mallory", &["subscribe"]), Err(Code::Unauthorized)),
+            1 => (self.world.token(user, &["publish", "admin"]), Err(Code::Forbidden)),
+            2 => {
+                let past = self.world.now.minus(limits::LEEWAY_MS + SECOND);
+                (crate::tokens::token(user, &["subscribe"], past), Err(Code::TokenExpired))
+            }
+            3 => ("nonsense".to_owned(), Err(Code::Unauthorized)),
+            4 => (
+                format!("{}x", crate::tokens::token(user, &["subscribe"], later(self))),
+                Err(Code::Unauthorized),
+            ),
+            5 => good(self, &["subscribe"]),
+            _ => good(self, &["subscribe", "publish", "presence"]),
+        }
+    }
+
+    pub(super) fn join_without_a_token(&mut self) {
+        let (who, query) = (self.somebody(), self.any_query());
+        self.says(format!("{} joins with {query:?} and no token", PEOPLE[who]));
+        self.people[who].identity = None;
+        self.people[who].is_bridged = false;
+        self.begins(who, &query);
+        self.world.connects(PEOPLE[who], &query, None);
+        self.publish_over_http();
+        assert!(self.world.client(PEOPLE[who]).frames.is_empty(), "it hears nothing yet");
+        if self.dice.one_in(4) {
+            self.world.sends(PEOPLE[who], r#"{"type":"publish","name":"n","data":1}"#);
+            assert_eq!(self.world.client(PEOPLE[who]).closed, Some(Code::Unauthorized));
+            return;
+        }
+        let token = self.world.token(PEOPLE[who], &["subscribe"]);
+        let identity = self.world.identity_with(PEOPLE[who], &["subscribe"]);
+        self.world.sends(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        self.is_in(who, identity, &query);
+    }
+
+    pub(super) fn send_nonsense(&mut self) {
+        let Some(who) = self.somebody_present() else { return };
+        self.says(format!("{} sends nonsense", PEOPLE[who]));
+        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now;
+        let nonsense = ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"publish","name":""}"#];
+        let nonsense = *self.dice.pick(&nonsense);
+        self.world.sends(PEOPLE[who], nonsense);
+        if late {
+            self.people[who].identity = None;
+        }
+        let expected = if late { None } else { Some(Err(Code::BadRequest)) };
+        self.is_answered(who, expected);
+        // So that twenty of them never come in a row.
+        if !late {
+            self.world.sends(PEOPLE[who], r#"{"type": "ping"}"#);
+        }
+    }
+}

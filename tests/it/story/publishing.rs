@@ -1,0 +1,115 @@
+//! Publishing, over HTTP and over a socket.
+
+use roomcast::auth::Right;
+use roomcast::code::Code;
+use roomcast::room::Answer;
+use roomcast::route::Request;
+use serde_json::Value;
+
+use super::{PEOPLE, Story, deadline};
+use crate::client::Frame;
+use crate::model::Draft;
+
+impl Story {
+    pub(super) fn draft(&mut self) -> Draft {
+        let dice = &mut self.dice;
+        let data = match dice.roll(12) {
+            0 => "null".to_owned(),
+            1 => r#"{ "a":[1.0, 1e400],	"b":"\ud800\/"}"#.to_owned(),
+            2 => format!("\"{}\"", "é".repeat(usize::try_from(dice.roll(300)).unwrap())),
+            3 if dice.one_in(6) => format!("\"{}\"", "x".repeat(180_000)),
+            _ => dice.roll(1_000).to_string(),
+        };
+        let id = dice.one_in(3).then(|| format!("i{}", dice.roll(12)));
+        let key = dice.one_in(3).then(|| format!("k{}", dice.roll(5)));
+        Draft { data, id, key }
+    }
+
+    pub(super) fn drafts(&mut self) -> Vec<Draft> {
+        let count = if self.dice.one_in(20) { 30 } else { 1 + self.dice.roll(4) };
+        (0..count).map(|_| self.draft()).collect()
+    }
+
+    pub(super) fn post(
+        &mut self,
+        drafts: &[Draft],
+        from: &str,
+        rights: &[&str],
+    ) -> Result<Vec<u64>, Code> {
+        let events: Vec<String> =
+            drafts.iter().map(|draft| format!("{{{}}}", draft.fields())).collect();
+        let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
+        let by = self.world.identity_with(from, rights);
+        let answer = self.world.requests(by, Request::Publish, &body);
+        self.answers.push(format!("{answer:?}"));
+        match answer {
+            Answer::Ok { body } | Answer::Created { body } => {
+                let seqs: Value = serde_json::from_str(&body).unwrap();
+                Ok(serde_json::from_value(seqs["seqs"].clone()).unwrap())
+            }
+            Answer::Accepted | Answer::NoContent => panic!("a publish has an answer"),
+            Answer::Refused(refusal) => Err(refusal.code),
+        }
+    }
+
+    pub(super) fn expected(&mut self, drafts: &[Draft], from: &str) -> Result<Vec<u64>, Code> {
+        self.model.is_met(self.world.now);
+        self.model.publish(drafts, from, self.world.now)
+    }
+
+    pub(super) fn publish_over_http(&mut self) {
+        let drafts = self.drafts();
+        self.says(format!("somebody publishes {drafts:.200?}"));
+        if self.dice.one_in(10) {
+            let refused = self.post(&drafts, "eve", &["subscribe", "admin"]);
+            assert_eq!(refused, Err(Code::Forbidden));
+        } else {
+            let expected = self.expected(&drafts, "eve");
+            assert_eq!(self.post(&drafts, "eve", &["publish"]), expected);
+        }
+    }
+
+    pub(super) fn publish_over_a_socket(&mut self) {
+        let Some(who) = self.somebody_present() else { return };
+        let draft = self.draft();
+        self.says(format!("{} publishes {draft:.200?}", PEOPLE[who]));
+        self.sends_publish(who, &draft);
+        let expected = self.expect_of_frame(who, &draft);
+        self.is_answered(who, expected);
+    }
+
+    pub(super) fn sends_publish(&mut self, who: usize, draft: &Draft) {
+        let frame = format!(r#"{{"type":"publish","ref":"r",{}}}"#, draft.fields());
+        self.world.sends(PEOPLE[who], &frame);
+    }
+
+    /// `None` where the session ends over it.
+    pub(super) fn expect_of_frame(
+        &mut self,
+        who: usize,
+        draft: &Draft,
+    ) -> Option<Result<u64, Code>> {
+        let person = &mut self.people[who];
+        let identity = person.identity.clone()?;
+        if deadline(&identity) <= self.world.now {
+            person.identity = None;
+            return None;
+        }
+        if !identity.grant.contains(Right::Publish) {
+            return Some(Err(Code::Forbidden));
+        }
+        let name = person.name;
+        Some(self.expected(std::slice::from_ref(draft), name).map(|seqs| seqs[0]))
+    }
+
+    pub(super) fn is_answered(&mut self, who: usize, expected: Option<Result<u64, Code>>) {
+        let client = self.world.client(PEOPLE[who]);
+        let mut answers = client.frames.iter().rev().map(|text| Frame::read(text));
+        let answer = answers.find(|frame| matches!(frame.r#type.as_str(), "ack" | "error"));
+        match expected {
+            None => assert_eq!(client.closed, Some(Code::TokenExpired)),
+            Some(Ok(seq)) => assert_eq!(answer.unwrap().seq, Some(seq)),
+            Some(Err(code)) => assert_eq!(answer.unwrap().code.as_deref(), Some(code.as_str())),
+        }
+    }
+}

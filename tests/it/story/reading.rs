@@ -1,0 +1,64 @@
+//! Looking at the room: its figures, its pages, its state.
+
+use roomcast::limits;
+
+use super::Story;
+use crate::client::Event;
+
+impl Story {
+    pub(super) fn read(&mut self) {
+        let (since, last, limit) =
+            (self.dice.roll(self.model.head() + 3), self.dice.roll(30), 1 + self.dice.roll(20));
+        self.says(format!("somebody reads since {since}, the last {last}, {limit} a page"));
+        let epoch = self.world.epoch();
+        self.model.is_met(self.world.now);
+        let (now, head) = (self.world.now, self.model.head());
+
+        let figures = self.world.reads("");
+        assert_eq!(
+            (figures["head"].as_u64(), figures["oldest"].as_u64()),
+            (Some(head), Some(self.model.oldest(now)))
+        );
+        let page = self.page(&format!("since={epoch}:{since}&limit={limit}"));
+        assert_eq!(page.is_some(), self.model.can_resume(since, now));
+        if let Some(page) = page {
+            self.is_page(&page, since, limit);
+        }
+        let page = self.page(&format!("last={last}&limit={limit}")).unwrap();
+        let begin = head.saturating_sub(last).max(self.model.oldest(now) - 1);
+        self.is_page(&page, begin, limit);
+        assert!(self.page(&format!("since=AAAAAAAA:{since}")).is_none());
+
+        let (_, state) = self.world.http("admin", "GET /rooms/r/state", "");
+        let mut events: Vec<Event> = self.model.state().into_values().collect();
+        events.sort_by_key(|event| event.seq);
+        let events: Vec<&str> = events.iter().map(|event| event.text.as_str()).collect();
+        assert!(state.contains(&format!(r#""seq":{head},"events":[{}]}}"#, events.join(","))));
+    }
+
+    pub(super) fn page(&mut self, query: &str) -> Option<String> {
+        let (status, page) = self.world.http("admin", &format!("GET /rooms/r/events?{query}"), "");
+        assert!(status == 200 || status == 410, "{query}: {status}");
+        (status == 200).then_some(page)
+    }
+
+    /// A page has the events after a seq, as many as its limit and its size
+    /// allow, and one at the least.
+    pub(super) fn is_page(&self, page: &str, after: u64, limit: u64) {
+        let events = self.model.after(after);
+        let (mut fit, mut bytes) = (Vec::new(), 0);
+        for event in events.iter().take(usize::try_from(limit).unwrap()) {
+            bytes += event.text.len() + 1;
+            if bytes - 1 > limits::PAGE_BYTES && !fit.is_empty() {
+                break;
+            }
+            fit.push(event.text.as_str());
+        }
+        let expected = format!(
+            r#""prev":{after},"events":[{}],"head":{}}}"#,
+            fit.join(","),
+            self.model.head()
+        );
+        assert!(page.ends_with(&expected), "{page:.300} is not …{expected:.300}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Real tokens for the tests: signed with HS256, and verified by the code that
+//! verifies them in the worker.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use hmac::{Hmac, Mac};
+use roomcast::auth::{self, Keys, Policy};
+use roomcast::code::Refusal;
+use roomcast::protocol::RoomName;
+use roomcast::session::Identity;
+use roomcast::time::Millis;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const SECRET: &str = "a secret of the tests, of 32 bytes and more";
+
+/// What everybody may do in every room, by name; anyone else may read.
+pub fn rights_of(name: &str) -> &'static [&'static str] {
+    match name {
+        "alice" | "bob" => &["subscribe", "publish"],
+        "writer" => &["publish"],
+        "admin" => &["subscribe", "publish", "presence", "admin"],
+        _ => &["subscribe"],
+    }
+}
+
+/// A token that lets `user` do the same in every room until `expires_at`.
+pub fn token(user: &str, rights: &[&str], expires_at: Millis) -> String {
+    sign(&json!({ "sub": user, "exp": expires_at.get() / 1_000, "rooms": { "*": rights } }))
+}
+
+pub fn sign(claims: &Value) -> String {
+    let part = |json: String| Base64UrlUnpadded::encode_string(json.as_bytes());
+    let signed = format!("{}.{}", part(r#"{"alg":"HS256"}"#.into()), part(claims.to_string()));
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", Base64UrlUnpadded::encode_string(&mac.finalize().into_bytes()))
+}
+
+/// Whom a token speaks for in a room, as the worker finds it.
+pub fn verify(token: &str, room: &RoomName, now: Millis) -> Result<Identity, Refusal> {
+    let keys = Keys::new(Some(SECRET), None).unwrap();
+    let claims =
+        auth::verify(token, &keys, &Policy::default(), now).map_err(|wrong| wrong.refusal())?;
+    let grant = claims.grant(room);
+    Ok(Identity { grant, expires_at: claims.expires_at, user: claims.user })
+}

@@ -1,0 +1,290 @@
+//! The world around a room: what the runtime does for it, and what it does to
+//! it. Storage, sockets with their attachments, one alarm, turns, tokens that
+//! are verified now or later, and a clock that can go both ways.
+//!
+//! While the tests tell their stories, the world watches: `World::obeys` is
+//! checked after every input.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use roomcast::code::{Code, Refusal};
+use roomcast::protocol::{RoomName, Start};
+use roomcast::room::{Answer, Input, Room};
+use roomcast::route::{Call, Request, Route};
+use roomcast::session::{Identity, SessionId};
+use roomcast::settings::Settings;
+use roomcast::time::Millis;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::memory_store::MemoryStore;
+use crate::tokens;
+
+mod runtime;
+
+pub struct World {
+    pub now: Millis,
+    pub store: MemoryStore,
+    pub settings: Settings,
+    pub clients: BTreeMap<String, Client>,
+    /// Whether the room sleeps before every input.
+    pub drowsy: bool,
+    /// Whether verdicts on tokens wait until the test asks for them.
+    pub slow_verdicts: bool,
+    /// What the room told its operator.
+    pub reports: Vec<String>,
+    pub alarm: Option<Millis>,
+    /// How often an alarm was set: each costs a billed row.
+    pub alarms_set: u64,
+    pub wakes: u64,
+    /// How often the room was erased.
+    pub erased: u64,
+    name: RoomName,
+    room: Option<Room<MemoryStore>>,
+    /// The open sockets, as the runtime knows them.
+    sockets: BTreeMap<SessionId, Socket>,
+    sessions_ever: u64,
+    pub turn: bool,
+    /// Whether the end of a window is asked for.
+    pub flush: bool,
+    verdicts: VecDeque<(SessionId, String)>,
+    /// How the process ends with the next input, if it does.
+    pub dies: Option<Death>,
+}
+
+/// When the process is killed in the middle of an input: before what the room
+/// wrote is durable, or after it, but before anybody has heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    BeforeCommit,
+    AfterCommit,
+}
+
+struct Socket {
+    client: String,
+    query: String,
+    attachment: Option<String>,
+    /// Nobody is at the other end, and the runtime has not noticed.
+    vanished: bool,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        Self {
+            now: Millis::new(1_795_297_884_686),
+            store: MemoryStore::default(),
+            settings,
+            clients: BTreeMap::new(),
+            drowsy: false,
+            slow_verdicts: false,
+            reports: Vec::new(),
+            alarm: None,
+            alarms_set: 0,
+            wakes: 0,
+            erased: 0,
+            name: RoomName::parse("r").unwrap(),
+            room: None,
+            sockets: BTreeMap::new(),
+            sessions_ever: 0,
+            turn: false,
+            flush: false,
+            verdicts: VecDeque::new(),
+            dies: None,
+        }
+    }
+
+    pub fn named(mut self, name: &RoomName) -> Self {
+        self.name = name.clone();
+        self
+    }
+
+    pub fn client(&mut self, name: &str) -> &mut Client {
+        self.clients.entry(name.to_owned()).or_default()
+    }
+
+    /// Who somebody is for the next hour.
+    pub fn identity(&self, user: &str) -> Identity {
+        self.identity_with(user, tokens::rights_of(user))
+    }
+
+    pub fn identity_with(&self, user: &str, rights: &[&str]) -> Identity {
+        tokens::verify(&self.token(user, rights), &self.name, self.now).unwrap()
+    }
+
+    /// A token for the next hour.
+    pub fn token(&self, user: &str, rights: &[&str]) -> String {
+        tokens::token(user, rights, self.now.plus(3_600_000))
+    }
+}
+
+/// What clients do.
+impl World {
+    /// Joins at the head.
+    pub fn joins(&mut self, who: &str) {
+        self.joins_with(who, "");
+    }
+
+    /// Joins with the query of an upgrade, and nothing in hand.
+    pub fn joins_with(&mut self, who: &str, query: &str) {
+        let identity = self.identity(who);
+        self.clients.insert(who.to_owned(), Client::beginning(query));
+        self.connects(who, query, Some(identity));
+    }
+
+    /// Joins where it stands, with what it has.
+    pub fn resumes(&mut self, who: &str) {
+        let (identity, position) = (self.identity(who), self.client(who).position());
+        self.connects(who, &format!("since={position}"), Some(identity));
+    }
+
+    /// Opens a socket; without an identity its first frame is to bring a token.
+    /// The one it had before is dropped.
+    pub fn connects(&mut self, who: &str, query: &str, identity: Option<Identity>) {
+        self.opens(who, query, identity, None);
+    }
+
+    /// Follows the room over a socket of the worker's, with so many bytes of
+    /// events on their way at a time.
+    pub fn is_bridged(&mut self, who: &str, query: &str, identity: Identity, window: u64) {
+        self.opens(who, query, Some(identity), Some(window));
+    }
+
+    fn opens(&mut self, who: &str, query: &str, identity: Option<Identity>, bridge: Option<u64>) {
+        self.drops(who);
+        self.sessions_ever += 1;
+        let session = SessionId(self.sessions_ever);
+        let socket =
+            Socket { client: who.into(), query: query.into(), attachment: None, vanished: false };
+        self.sockets.insert(session, socket);
+        self.client(who).connects();
+        let start = Start::parse(query).unwrap();
+        self.give(Input::Join { session, identity, start, bridge });
+    }
+
+    /// Tells the room that it has seen all that it was sent.
+    pub fn has_seen_all(&mut self, who: &str) {
+        let seq = self.client(who).seq.expect("it knows its seq");
+        self.sends(who, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
+    }
+
+    pub fn sends(&mut self, who: &str, text: &str) {
+        let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
+        self.give(Input::Text { session, text });
+    }
+
+    pub fn sends_bytes(&mut self, who: &str, bytes: &[u8]) {
+        let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
+        self.give(Input::Binary { session, bytes });
+    }
+
+    /// Publishes an event over its socket, for an ack.
+    pub fn says(&mut self, who: &str, data: impl std::fmt::Display) {
+        self.sends(who, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
+    }
+
+    /// Its socket closes.
+    pub fn drops(&mut self, who: &str) {
+        if let Some(session) = self.session(who) {
+            self.sockets.remove(&session);
+            self.give(Input::Gone { session });
+        }
+    }
+
+    /// It is gone, and nobody notices: what is sent to it from here on is lost.
+    pub fn vanishes(&mut self, who: &str) {
+        let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
+        self.sockets.get_mut(&session).unwrap().vanished = true;
+    }
+
+    /// The status and the body of an HTTP request such as `GET /rooms/r/state`.
+    pub fn http(&mut self, who: &str, request: &str, body: &str) -> (u16, String) {
+        let by = self.identity(who);
+        self.http_by(by, request, body)
+    }
+
+    pub fn http_by(&mut self, by: Identity, request: &str, body: &str) -> (u16, String) {
+        let (method, target) = request.split_once(' ').unwrap();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        match Route::parse(method, path, query, false).unwrap() {
+            Route::Room { call: Call::Request(request), .. } => {
+                match self.requests(by, request, body) {
+                    Answer::Ok { body } => (200, body),
+                    Answer::Created { body } => (201, body),
+                    Answer::Accepted => (202, String::new()),
+                    Answer::NoContent => (204, String::new()),
+                    Answer::Refused(Refusal { code, message, .. }) => {
+                        (code.http_status().unwrap(), message)
+                    }
+                }
+            }
+            route => panic!("{request} is no request to a room: {route:?}"),
+        }
+    }
+
+    pub fn requests(&mut self, by: Identity, request: Request, body: &str) -> Answer {
+        let unanswered = || Answer::Refused(Refusal::new(Code::Restarting, "it died over it"));
+        self.give(Input::Request { by, request, body }).unwrap_or_else(unanswered)
+    }
+
+    /// The answer to an admin's `GET` of something of the room, such as
+    /// `/state`.
+    pub fn reads(&mut self, what: &str) -> Value {
+        let (status, body) = self.http("admin", &format!("GET /rooms/r{what}"), "");
+        assert_eq!(status, 200, "{what}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The newest seq, as the room tells it.
+    pub fn head(&mut self) -> u64 {
+        self.reads("")["head"].as_u64().unwrap()
+    }
+
+    pub fn epoch(&mut self) -> String {
+        self.reads("")["epoch"].as_str().unwrap().to_owned()
+    }
+
+    /// Publishes one event over HTTP: its seq, or the code it was refused with.
+    pub fn publishes(&mut self, who: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
+        let seqs = self.posts(who, &format!(r#"{{"name":"said","data":{data}}}"#))?;
+        Ok(seqs[0])
+    }
+
+    /// Publishes a body over HTTP: its seqs, or the code it was refused with.
+    pub fn posts(&mut self, who: &str, body: &str) -> Result<Vec<u64>, Code> {
+        let by = self.identity(who);
+        match self.requests(by, Request::Publish, body) {
+            Answer::Ok { body } | Answer::Created { body } => Ok(seqs(&body)),
+            Answer::Accepted | Answer::NoContent => panic!("a publish has an answer"),
+            Answer::Refused(refusal) => Err(refusal.code),
+        }
+    }
+
+    /// The session of somebody's open socket.
+    pub fn session(&self, who: &str) -> Option<SessionId> {
+        let mut sockets = self.sockets.iter().filter(|(_, socket)| !socket.vanished);
+        sockets.find(|(_, socket)| socket.client == who).map(|(session, _)| *session)
+    }
+
+    /// Sockets that the runtime takes for open.
+    pub fn open_sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// What the socket of a session carries through sleep.
+    pub fn attachment(&self, who: &str) -> Option<&str> {
+        self.sockets.get(&self.session(who)?)?.attachment.as_deref()
+    }
+}
+
+/// The `seqs` of a publish's answer.
+fn seqs(body: &str) -> Vec<u64> {
+    #[derive(serde::Deserialize)]
+    struct Published {
+        seqs: Vec<u64>,
+    }
+    serde_json::from_str::<Published>(body).unwrap().seqs
+}

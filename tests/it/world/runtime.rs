@@ -1,0 +1,230 @@
+//! What the runtime does for a room and to it, and what always holds.
+
+use roomcast::code::{Code, Refusal};
+use roomcast::room::{Answer, Effect, Input, Room};
+use roomcast::session::Session;
+
+use super::{Death, Socket, World};
+use crate::client::Frame;
+use crate::memory_store::{MemoryStore, Tables};
+use crate::tokens;
+
+impl World {
+    /// The room falls asleep: storage, sockets and their attachments stay. A
+    /// token that is being verified keeps it awake, as any open fetch does.
+    pub fn sleeps(&mut self) {
+        if self.verdicts.is_empty() {
+            self.room = None;
+            self.turn = false;
+            self.flush = false;
+        }
+    }
+
+    /// The process is killed: what was stored stays, and every socket is gone
+    /// without a word.
+    pub fn crashes(&mut self) {
+        self.room = None;
+        self.turn = false;
+        self.flush = false;
+        self.sockets.clear();
+        self.verdicts.clear();
+    }
+
+    /// Time passes, and the alarm rings when it is due.
+    pub fn passes(&mut self, ms: u64) {
+        let end = self.now.plus(ms);
+        while let Some(at) = self.alarm.filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.rings();
+        }
+        self.now = end;
+    }
+
+    /// The clock is set, and the alarm does not notice: it is late.
+    pub fn jumps(&mut self, ms: i64) {
+        self.now = match ms >= 0 {
+            true => self.now.plus(ms.unsigned_abs()),
+            false => self.now.minus(ms.unsigned_abs()),
+        };
+    }
+
+    /// The alarm rings, on time or not.
+    pub fn rings(&mut self) {
+        self.alarm = None;
+        self.give(Input::Alarm);
+    }
+
+    /// Gives every turn that is asked for, until all is quiet.
+    pub fn settles(&mut self) {
+        while self.turn {
+            self.takes_a_turn();
+        }
+    }
+
+    /// The window ends that was asked for.
+    pub fn flushes(&mut self) {
+        self.flush = false;
+        self.give(Input::Flush);
+    }
+
+    pub fn takes_a_turn(&mut self) {
+        self.turn = false;
+        self.give(Input::Turn);
+    }
+
+    /// The verdicts on all tokens that are being verified come.
+    pub fn verdicts_come(&mut self) {
+        while let Some((session, token)) = self.verdicts.pop_front() {
+            let verdict = tokens::verify(&token, &self.name, self.now);
+            self.give(Input::Verified { session, verdict });
+        }
+    }
+
+    /// Gives the room an input, and performs what comes of it.
+    pub fn give(&mut self, input: Input) -> Option<Answer> {
+        // What keeps the room awake until it comes: a timer, a fetch.
+        let comes_awake = matches!(input, Input::Turn | Input::Verified { .. });
+        if self.drowsy && !comes_awake {
+            self.sleeps();
+        }
+        let now = self.now;
+        let before = self.dies.map(|_| self.store.tables());
+        let Some(room) = self.wake() else { return self.fails(&input) };
+        let effects = room.handle(input, now);
+        if let (Some(death), Some(before)) = (self.dies.take(), before) {
+            self.dies_over(death, before, effects);
+            return None;
+        }
+        // To erase the storage is to erase the alarm.
+        if self.store.is_empty() {
+            self.alarm = None;
+        }
+        let mut answer = None;
+        for effect in effects {
+            self.perform(effect, &mut answer);
+        }
+        self.obeys();
+        if !self.slow_verdicts {
+            self.verdicts_come();
+        }
+        answer
+    }
+
+    /// An alarm is stored with the rows that were written beside it.
+    fn dies_over(&mut self, death: Death, before: Tables, effects: Vec<Effect>) {
+        match death {
+            Death::BeforeCommit => self.store.restore(before),
+            Death::AfterCommit => {
+                for effect in effects {
+                    if let Effect::Alarm { at } = effect {
+                        self.alarm = Some(at);
+                    }
+                }
+            }
+        }
+        self.crashes();
+    }
+
+    /// A room that can't be built answers nobody but says so.
+    fn fails(&mut self, input: &Input) -> Option<Answer> {
+        let refusal = Refusal::new(Code::Internal, "the room did not wake");
+        match input {
+            Input::Join { session, .. } => {
+                let mut answer = None;
+                self.perform(Effect::Close { session: *session, refusal }, &mut answer);
+                answer
+            }
+            Input::Request { .. } => Some(Answer::Refused(refusal)),
+            _ => None,
+        }
+    }
+
+    /// The room, built anew if it slept.
+    fn wake(&mut self) -> Option<&mut Room<MemoryStore>> {
+        if self.room.is_none() {
+            self.wakes += 1;
+            let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
+            let sessions = self.sockets.values().rev().filter_map(kept).collect();
+            let (name, store) = (self.name.clone(), self.store.clone());
+            // A new room draws its epoch; one that is stored has no use for it.
+            let drawn = if self.store.is_empty() { self.erased } else { u64::MAX - self.wakes };
+            let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            match Room::wake(name, self.settings, store, sessions, self.now, random) {
+                Ok(room) => self.room = Some(room),
+                Err(cause) => self.reports.push(cause.to_string()),
+            }
+        }
+        self.room.as_mut()
+    }
+
+    fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {
+        match effect {
+            Effect::Send { to, text } => {
+                self.is_durable(&text);
+                for session in to {
+                    let socket = self.sockets.get(&session).expect("a send is to an open socket");
+                    if !socket.vanished {
+                        let client = self.clients.get_mut(&socket.client).unwrap();
+                        client.hears(&text, &socket.query);
+                    }
+                }
+            }
+            Effect::Keep { session, attachment } => {
+                let socket = self.sockets.get_mut(&session).expect("it keeps an open socket");
+                socket.attachment = Some(attachment);
+            }
+            Effect::Close { session, refusal } => {
+                let socket = self.sockets.remove(&session).expect("it closes an open socket");
+                assert!(refusal.code.close_code().is_some(), "{refusal:?} can't close");
+                if !socket.vanished {
+                    self.client(&socket.client).closed = Some(refusal.code);
+                }
+            }
+            Effect::Verify { session, token } => self.verdicts.push_back((session, token)),
+            Effect::Answer(given) => {
+                assert!(answer.replace(given).is_none(), "a request is answered once");
+            }
+            Effect::Alarm { at } => {
+                self.alarm = Some(at);
+                self.alarms_set += 1;
+            }
+            Effect::Flush { .. } => self.flush = true,
+            Effect::Turn => {
+                assert!(!self.turn, "one turn is asked for at a time");
+                self.turn = true;
+            }
+            Effect::Forget => {
+                self.room = None;
+                self.turn = false;
+                self.flush = false;
+                self.erased += 1;
+            }
+            Effect::Report { cause } => self.reports.push(cause),
+        }
+    }
+}
+
+/// What always holds.
+impl World {
+    /// Nothing is said of an event before it is stored.
+    fn is_durable(&self, text: &str) {
+        let frame = Frame::read(text);
+        let spoken = match frame.r#type.as_str() {
+            "events" => frame.events().last().map(|event| event.seq),
+            _ => frame.seq,
+        };
+        assert!(spoken <= Some(self.store.head()), "it is not stored: {text:.200}");
+    }
+
+    fn obeys(&self) {
+        assert_eq!(!self.store.is_empty(), self.alarm.is_some(), "an alarm, and something stored");
+        for socket in self.sockets.values() {
+            let Some(attachment) = &socket.attachment else { continue };
+            // The platform takes 16,384 bytes of it.
+            assert!(attachment.len() < 4_096, "{} bytes of attachment", attachment.len());
+            let (_, session) = Session::decode(attachment).expect("what it kept can be read");
+            let (end, alarm) = (session.deadline(), self.alarm);
+            assert!(alarm <= Some(end), "{alarm:?} misses {}'s end, {end:?}", socket.client);
+        }
+    }
+}
