@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod code;
+pub mod ending;
 pub mod flow;
 pub mod limits;
 pub mod log;
@@ -11,6 +12,7 @@ pub mod room;
 pub mod route;
 pub mod session;
 pub mod settings;
+pub mod sse;
 pub mod store;
 pub mod time;
 
