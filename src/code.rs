@@ -98,6 +98,16 @@ impl Code {
             Self::PositionLost | Self::RateLimited => None,
         }
     }
+
+    /// What a Close frame with this code said; of codes that share it, the
+    /// first.
+    pub fn of_close(close_code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.close_code() == Some(close_code))
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
 }
 
 /// A refusal: its code, and a sentence that says what was wrong and what

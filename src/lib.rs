@@ -25,6 +25,7 @@
 
 pub mod auth;
 pub mod code;
+pub mod ending;
 pub mod flow;
 pub mod limits;
 pub mod log;
@@ -34,6 +35,7 @@ pub mod room;
 pub mod route;
 pub mod session;
 pub mod settings;
+pub mod sse;
 pub mod store;
 pub mod time;
 

@@ -30,6 +30,24 @@ pub const SIGNAL_BYTES: usize = 16 * KIB;
 pub const FLUSH_MS: u64 = 50;
 /// Names for which a room does that at a time.
 pub const SIGNALS_HELD: usize = 10_000;
+/// The same for a reader whose frames the worker passes on: its isolate serves
+/// many of them.
+pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
+/// Of what a reader of a stream has taken, the room is told at once when it is
+/// so much …
+pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
+/// … and after this otherwise.
+pub const SEEN_AFTER_MS: u64 = 1_000;
+/// What may wait, of frames without flow control, for a reader of a stream.
+pub const UNREAD_CHARACTERS: u32 = 1_000_000;
+/// Presence data of a session.
+pub const PRESENCE_BYTES: usize = 2 * KIB;
+/// How often a stream of Server-Sent Events has a comment, at the least.
+pub const COMMENT_MS: u64 = 25_000;
+/// How long a room may take to begin a reader's stream.
+pub const BEGINNING_MS: u64 = 10_000;
+/// How long the answer with a page may be held, in seconds: `wait`.
+pub const WAIT_S: u64 = 30;
 /// A page ends early rather than pass this.
 pub const PAGE_BYTES: usize = MIB;
 pub const PAGE_EVENTS: u64 = 1_000;

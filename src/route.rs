@@ -3,17 +3,30 @@
 
 use crate::auth::{Grant, Right};
 use crate::code::{Code, Refusal};
-use crate::protocol::{PageQuery, RoomName, Start, User};
+use crate::protocol::{PageQuery, RoomName, Start, StreamQuery, User};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Health,
     /// `POST /events`: each of its rooms asks for the right to publish.
     PublishToRooms,
+    /// A room's events as Server-Sent Events.
+    Stream {
+        room: RoomName,
+        query: StreamQuery,
+    },
     Room {
         room: RoomName,
         call: Call,
     },
+}
+
+/// As what a request wants its answer, going by its headers.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    Body,
+    Socket,
+    Stream { last_event_id: Option<&'a str> },
 }
 
 /// What is asked of one room.
@@ -39,7 +52,7 @@ pub enum Request {
 
 impl Route {
     /// `path` is raw, as it stands in the URL; so is `query`, without its `?`.
-    pub fn parse(method: &str, path: &str, query: &str, upgrade: bool) -> Result<Self, Refusal> {
+    pub fn parse(method: &str, path: &str, query: &str, wanted: Wanted) -> Result<Self, Refusal> {
         let not_found =
             || Refusal::new(Code::NotFound, "there is nothing at this path; paths are exact");
         let segments: Vec<&str> =
@@ -62,7 +75,7 @@ impl Route {
         };
         let call = |call| room.clone().map(|room| Self::Room { room, call }).ok_or_else(not_found);
         let request = |request| call(Call::Request(request));
-        if upgrade {
+        if let Wanted::Socket = wanted {
             return match here {
                 Place::RoomEvents => call(Call::Follow(Start::parse(query)?)),
                 Place::Health
@@ -75,6 +88,11 @@ impl Route {
                     "no WebSocket here; a room's is at /rooms/{room}/events",
                 )),
             };
+        }
+        if let (Wanted::Stream { last_event_id }, Place::RoomEvents, "GET") = (wanted, here, method)
+        {
+            let query = StreamQuery::parse(query, last_event_id)?;
+            return room.map(|room| Self::Stream { room, query }).ok_or_else(not_found);
         }
         match (here, method) {
             (Place::Health, "GET") => Ok(Self::Health),
@@ -160,7 +178,7 @@ mod tests {
     use super::*;
 
     fn code(method: &str, path: &str) -> Option<Code> {
-        Route::parse(method, path, "", false).err().map(|refusal| refusal.code)
+        Route::parse(method, path, "", Wanted::Body).err().map(|refusal| refusal.code)
     }
 
     #[test]
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_room_name_is_decoded_once_and_then_checked() {
-        let named = |path| match Route::parse("GET", path, "", false) {
+        let named = |path| match Route::parse("GET", path, "", Wanted::Body) {
             Ok(Route::Room { room, .. }) => room.as_str().to_owned(),
             other => panic!("{path}: {other:?}"),
         };

@@ -1,7 +1,7 @@
 //! Refusals and answers as HTTP responses, CORS, and the socket that is
 //! closed at once.
 
-use worker::{Headers, Response, Result, WebSocket, WebSocketPair};
+use worker::{Error, Headers, Response, Result, WebSocket, WebSocketPair, console_error};
 
 use crate::auth::Origins;
 use crate::code::{Code, Refusal};
@@ -35,6 +35,13 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
         response.headers().set("retry-after", &retry_after_ms.div_ceil(1_000).to_string())?;
     }
     Ok(response)
+}
+
+/// The platform failed: the operator hears the cause, the client that it was
+/// not its fault.
+pub fn broken(cause: Error) -> Refusal {
+    console_error!("{cause}");
+    Refusal::new(Code::Internal, "the service could not do this; try again")
 }
 
 /// The answer to an upgrade that is refused: a browser can't read the status

@@ -2,10 +2,13 @@
 //! performs effects. The only code that names `worker`.
 
 mod answer;
+mod bridge;
 mod config;
+mod line;
 mod platform;
 mod request;
 mod room_object;
+mod rooms;
 mod sockets;
 mod sql_store;
 mod verifier;

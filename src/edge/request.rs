@@ -7,8 +7,8 @@ use worker::{Headers, Method, Request, RequestInit, Result};
 
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::protocol::RoomName;
-use crate::route::Route;
+use crate::protocol::{RoomName, Start};
+use crate::route::{Route, Wanted};
 use crate::session::Identity;
 
 /// Carries who is asking from the worker to the room. The worker makes the
@@ -35,7 +35,26 @@ impl Shown {
     }
 
     pub fn route(&self) -> std::result::Result<Route, Refusal> {
-        Route::parse(&self.method, &self.path, &self.query, self.is_upgrade())
+        // `EventSource` sends none where it has seen no id.
+        let last_event_id = self.header("last-event-id").filter(|id| !id.is_empty());
+        let wanted = if self.is_upgrade() {
+            Wanted::Socket
+        } else if self.accepts("text/event-stream") {
+            Wanted::Stream { last_event_id: last_event_id.as_deref() }
+        } else {
+            Wanted::Body
+        };
+        Route::parse(&self.method, &self.path, &self.query, wanted)
+    }
+
+    fn accepts(&self, media_type: &str) -> bool {
+        let accepted = self.header("accept").unwrap_or_default();
+        accepted.split(',').any(|range| {
+            range
+                .split(';')
+                .next()
+                .is_some_and(|range| range.trim().eq_ignore_ascii_case(media_type))
+        })
     }
 
     pub fn is_upgrade(&self) -> bool {
@@ -67,14 +86,13 @@ impl Shown {
             self.header(SUBPROTOCOLS)
                 .map_or(Ok(()), |offered| headers.set(SUBPROTOCOLS, &offered))?;
         }
-        if let Some(identity) = identity {
-            headers.set(IDENTITY, &encode(identity)?)?;
-        }
-        let mut init = RequestInit::new();
-        init.with_method(Method::from(self.method.clone()))
-            .with_headers(headers)
-            .with_body(body.map(JsValue::from_str));
-        Request::new_with_init(&format!("https://room{}?{}", self.path, self.query), &init)
+        room_request(
+            &self.method,
+            &format!("{}?{}", self.path, self.query),
+            headers,
+            identity,
+            body,
+        )
     }
 
     /// The window of a socket that the worker opened for a reader of its own.
@@ -90,13 +108,39 @@ impl Shown {
 
 /// A request to publish into a room, of the worker's own making.
 pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Result<Request> {
-    let shown = Shown {
-        method: "POST".into(),
-        path: format!("/rooms/{room}/events"),
-        query: String::new(),
-        headers: Headers::new(),
-    };
-    shown.to_room(Some(identity), Some(body))
+    let target = format!("/rooms/{room}/events");
+    room_request("POST", &target, Headers::new(), Some(identity), Some(body))
+}
+
+/// The request that opens a socket of the worker's own to a room.
+pub fn follow_request(
+    room: &RoomName,
+    identity: &Identity,
+    start: Start,
+    window: u64,
+) -> Result<Request> {
+    let headers = Headers::new();
+    headers.set("upgrade", "websocket")?;
+    headers.set(BRIDGE, &window.to_string())?;
+    let target = format!("/rooms/{room}/events?{}", start.bridge_query());
+    room_request("GET", &target, headers, Some(identity), None)
+}
+
+fn room_request(
+    method: &str,
+    target: &str,
+    headers: Headers,
+    identity: Option<&Identity>,
+    body: Option<&str>,
+) -> Result<Request> {
+    if let Some(identity) = identity {
+        headers.set(IDENTITY, &encode(identity)?)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::from(method.to_owned()))
+        .with_headers(headers)
+        .with_body(body.map(JsValue::from_str));
+    Request::new_with_init(&format!("https://room{target}"), &init)
 }
 
 /// On the worker's own sockets to a room: the window, in bytes, of the flow

@@ -9,13 +9,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use worker::{Context, Env, Request, Response, Result, console_error, event};
 
-use super::answer::{json, preflight, refused, refused_upgrade, with_cors};
+use super::answer::{broken, json, preflight, refused, refused_upgrade, with_cors};
+use super::bridge;
 use super::config::{Config, config};
 use super::request::{SUBPROTOCOLS, Shown, body, publish_request};
+use super::rooms::Rooms;
 use super::verifier::claims;
 use crate::auth::{Claims, TokenError, place};
 use crate::code::{Code, Refusal};
-use crate::protocol::{RoomName, error_body, parse_publish_to_rooms};
+use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
 use crate::route::{Call, Request as RoomRequest, Route};
 use crate::session::Identity;
 
@@ -39,7 +41,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     if shown.is_preflight() {
         return preflight(&config.origins, origin.as_deref());
     }
-    let gate = Gate { config: &config, env: &env, shown: &shown };
+    let gate = Gate { config: &config, rooms: Rooms::new(&env), shown: &shown };
     let response = match gate.pass(request).await {
         Ok(response) => response,
         Err(refusal) => refuse(&shown, &refusal)?,
@@ -62,7 +64,7 @@ fn refuse(shown: &Shown, refusal: &Refusal) -> Result<Response> {
 /// One request on its way in.
 struct Gate<'a> {
     config: &'a Rc<Config>,
-    env: &'a Env,
+    rooms: Rooms,
     shown: &'a Shown,
 }
 
@@ -71,8 +73,12 @@ impl Gate<'_> {
         match self.shown.route()? {
             Route::Health => Response::ok("ok").map_err(broken),
             Route::PublishToRooms => {
-                let claims = self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())?;
+                let claims = self.required_claims().await?;
                 self.publish_to_rooms(&claims, &body(request).await?).await
+            }
+            Route::Stream { room, query } => {
+                let identity = Identity::of(&self.required_claims().await?, &room);
+                bridge::stream(&self.rooms, &room, &identity, query).await
             }
             Route::Room { room, call } => self.to_room(&room, call, request).await,
         }
@@ -91,12 +97,21 @@ impl Gate<'_> {
             (None, Call::Follow(_)) => {}
             (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
         }
+        if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call
+            && let Some(identity) = &identity
+        {
+            bridge::news(&self.rooms, room, identity, wait).await?;
+        }
         let body = match call {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Follow(_) => None,
         };
         let request = self.shown.to_room(identity.as_ref(), body.as_deref()).map_err(broken)?;
-        self.ask(room, request).await.map_err(broken)
+        self.rooms.ask(room, request).await.map_err(broken)
+    }
+
+    async fn required_claims(&self) -> std::result::Result<Claims, Refusal> {
+        self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())
     }
 
     /// Whom the request's token speaks for; `None` if it has no token.
@@ -115,14 +130,6 @@ impl Gate<'_> {
             Some(token) => claims(self.config, token).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    async fn ask(&self, room: &RoomName, request: Request) -> Result<Response> {
-        self.env
-            .durable_object("ROOMS")?
-            .get_by_name(room.as_str())?
-            .fetch_with_request(request)
-            .await
     }
 
     /// Each room's part is whole or not at all; what one room says does not
@@ -173,13 +180,6 @@ impl Gate<'_> {
     }
 
     async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
-        self.ask(room, publish_request(room, identity, body)?).await?.text().await
+        self.rooms.ask(room, publish_request(room, identity, body)?).await?.text().await
     }
-}
-
-/// The platform failed: the operator hears the cause, the client that it was
-/// not its fault.
-fn broken(cause: worker::Error) -> Refusal {
-    console_error!("{cause}");
-    Refusal::new(Code::Internal, "the service could not do this; try again")
 }

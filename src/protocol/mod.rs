@@ -3,6 +3,7 @@
 
 mod client;
 mod event;
+mod heard;
 mod json;
 mod name;
 mod pattern;
@@ -13,10 +14,11 @@ mod signal;
 
 pub use client::{ClientFrame, Decoded};
 pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
+pub use heard::Heard;
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
 pub use position::{Epoch, Position, Seq};
-pub use query::{Begin, PageQuery, Start};
+pub use query::{Begin, PageQuery, Start, StreamQuery, Wait};
 pub use server::{
     Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, state, state_body,
 };

@@ -1,9 +1,11 @@
 //! What the query of a request for events says: where to begin.
 
-use super::Position;
-use crate::code::Refusal;
-use crate::limits;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Position;
+use crate::code::{Code, Refusal};
+use crate::limits;
 
 /// Where a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +29,28 @@ pub struct Start {
     pub flow: bool,
 }
 
+/// How a stream of Server-Sent Events begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamQuery {
+    pub start: Start,
+    /// It enters the room with this presence data, as JSON.
+    pub enter: Option<String>,
+}
+
 /// Which page of events is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     pub begin: Begin,
     pub limit: u64,
+    /// The room itself never waits.
+    pub wait: Option<Wait>,
+}
+
+/// How long the worker holds the answer while nothing came after a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub since: Position,
+    pub ms: u64,
 }
 
 impl Start {
@@ -42,6 +61,43 @@ impl Start {
             flow: flag(query, "flow", false)?,
         })
     }
+
+    /// The query for the worker's own socket, which is under flow control
+    /// without being asked.
+    pub fn bridge_query(&self) -> String {
+        let begin = match self.begin {
+            Begin::Head => String::new(),
+            Begin::Since(position) => format!("since={position}&"),
+            Begin::Last(count) => format!("last={count}&"),
+        };
+        format!("{begin}state={}", u8::from(self.state))
+    }
+}
+
+impl StreamQuery {
+    /// A reader that comes back repeats the query it first came with, and says
+    /// in `Last-Event-ID` how far it has got since.
+    pub fn parse(query: &str, last_event_id: Option<&str>) -> Result<Self, Refusal> {
+        let mut start = Start::parse(query)?;
+        if let Some(position) = last_event_id {
+            start.begin = Begin::Since(position.parse()?);
+        }
+        let enter = value(query, "enter")?;
+        enter.as_deref().map_or(Ok(()), check_presence)?;
+        Ok(Self { start, enter })
+    }
+}
+
+fn check_presence(json: &str) -> Result<(), Refusal> {
+    if json.len() > limits::PRESENCE_BYTES {
+        let most = limits::PRESENCE_BYTES;
+        return Err(Refusal::new(
+            Code::TooLarge,
+            format!("`enter` is {} bytes; a session's presence data may be {most}", json.len()),
+        ));
+    }
+    let read = serde_json::from_str::<&RawValue>(json);
+    read.map(drop).map_err(|wrong| Refusal::bad_request(format!("`enter` must be JSON: {wrong}")))
 }
 
 impl PageQuery {
@@ -62,7 +118,26 @@ impl PageQuery {
             Begin::Since(position) => Begin::Since(position),
             Begin::Last(count) => Begin::Last(count),
         };
-        Ok(Self { begin, limit })
+        Ok(Self { begin, limit, wait: Wait::parse(query, begin)? })
+    }
+}
+
+impl Wait {
+    fn parse(query: &str, begin: Begin) -> Result<Option<Self>, Refusal> {
+        match (number(query, "wait")?, begin) {
+            (None, _) => Ok(None),
+            (Some(seconds), Begin::Since(since)) if seconds <= limits::WAIT_S => {
+                let wait = Self { since, ms: seconds.saturating_mul(1_000) };
+                Ok((seconds > 0).then_some(wait))
+            }
+            (Some(_), Begin::Since(_)) => Err(Refusal::bad_request(format!(
+                "`wait` must be at most {} seconds",
+                limits::WAIT_S
+            ))),
+            (Some(_), Begin::Head | Begin::Last(_)) => {
+                Err(Refusal::bad_request("`wait` needs `since`: after what to wait for an event"))
+            }
+        }
     }
 }
 
@@ -130,6 +205,45 @@ mod tests {
     }
 
     #[test]
+    fn the_workers_own_socket_begins_where_its_reader_does() {
+        for query in ["", "state=0", "since=h7Qk2pXa:41", "last=3&state=0"] {
+            let start = Start::parse(query).unwrap();
+            assert_eq!(Start::parse(&start.bridge_query()), Ok(start), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_comes_back_goes_on_where_it_was() {
+        let begin = |query, last_event_id| {
+            StreamQuery::parse(query, last_event_id).map(|query| query.start.begin)
+        };
+        let [first, newest] = ["h7Qk2pXa:41", "h7Qk2pXa:57"];
+        let since = |position: &str| Ok(Begin::Since(position.parse().unwrap()));
+        assert_eq!(begin("since=h7Qk2pXa:41", None), since(first));
+        assert_eq!(begin("since=h7Qk2pXa:41", Some(newest)), since(newest));
+        assert_eq!(begin("last=10", Some(newest)), since(newest));
+        assert_eq!(begin("last=10", None), Ok(Begin::Last(10)));
+        assert!(begin("", Some("41")).is_err());
+    }
+
+    #[test]
+    fn presence_data_is_json_within_its_limit() {
+        let enter = |json: &str| {
+            let json: String = form_urlencoded::byte_serialize(json.as_bytes()).collect();
+            StreamQuery::parse(&format!("enter={json}"), None)
+                .map(|query| query.enter)
+                .map_err(|refusal| refusal.code)
+        };
+        assert_eq!(enter(r#"{"a": "+ ü"}"#), Ok(Some(r#"{"a": "+ ü"}"#.to_owned())));
+        let at_limit = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
+        assert_eq!(enter(&at_limit), Ok(Some(at_limit.clone())));
+        assert_eq!(enter(&format!("{at_limit} ")), Err(Code::TooLarge));
+        for json in ["", "{", "1 2", "nul"] {
+            assert_eq!(enter(json), Err(Code::BadRequest), "{json}");
+        }
+    }
+
+    #[test]
     fn a_query_that_leaves_a_doubt_is_refused() {
         for query in [
             "since=",
@@ -146,6 +260,10 @@ mod tests {
             "limit=0",
             "limit=1001",
             "limit=x",
+            "wait=1",
+            "wait=1&last=1",
+            "wait=31&since=h7Qk2pXa:41",
+            "wait=1.5&since=h7Qk2pXa:41",
         ] {
             let refused = Start::parse(query).err().or(PageQuery::parse(query).err());
             assert!(refused.is_some(), "{query}");
@@ -154,11 +272,16 @@ mod tests {
 
     #[test]
     fn a_page_is_the_newest_events_unless_told_otherwise() {
-        assert_eq!(PageQuery::parse(""), Ok(PageQuery { begin: Begin::Last(100), limit: 100 }));
-        assert_eq!(PageQuery::parse("limit=7"), Ok(PageQuery { begin: Begin::Last(7), limit: 7 }));
-        assert_eq!(
-            PageQuery::parse("last=9&limit=7"),
-            Ok(PageQuery { begin: Begin::Last(9), limit: 7 })
-        );
+        for (query, begin, limit) in [
+            ("", Begin::Last(100), 100),
+            ("limit=7", Begin::Last(7), 7),
+            ("last=9&limit=7", Begin::Last(9), 7),
+        ] {
+            assert_eq!(
+                PageQuery::parse(query),
+                Ok(PageQuery { begin, limit, wait: None }),
+                "{query}"
+            );
+        }
     }
 }

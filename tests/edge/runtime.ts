@@ -95,6 +95,14 @@ export class Runtime {
     throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
   }
 
+  /** The memory that the process has, in MB. */
+  async residentMb(): Promise<number> {
+    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.#process?.pid)]);
+    let kib = "";
+    for await (const text of ps.stdout) kib += text;
+    return (Number(kib) * 1024) / 1e6;
+  }
+
   /**
    * Takes the room's object out of memory as the runtime does after 10 idle seconds: its sockets
    * stay open, and what it kept only in its fields is gone. Answers whether it was in memory, and

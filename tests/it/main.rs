@@ -32,6 +32,7 @@ mod replay;
 mod ring;
 mod scenarios;
 mod signals;
+mod sse;
 mod stage;
 mod state;
 mod story;

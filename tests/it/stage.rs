@@ -7,7 +7,7 @@ use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::protocol::{RoomName, error_body};
 use roomcast::room::Answer;
-use roomcast::route::{Call, Route};
+use roomcast::route::{Call, Route, Wanted};
 use roomcast::session::Identity;
 use roomcast::settings::RoomSettings;
 use serde_json::{Value, json};
@@ -177,7 +177,7 @@ impl Stage {
         query: &str,
         token: Option<String>,
     ) -> Result<(), Refusal> {
-        let route = Route::parse("GET", &format!("/rooms/{room}/events"), query, true)?;
+        let route = Route::parse("GET", &format!("/rooms/{room}/events"), query, Wanted::Socket)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
         let world = self.world(room);
         let identity = token.map(|token| tokens::verify(&token, &name, world.now)).transpose()?;
@@ -302,7 +302,7 @@ impl Stage {
     ) -> Result<(u16, String), Refusal> {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let route = Route::parse(method, path, query, false)?;
+        let route = Route::parse(method, path, query, Wanted::Body)?;
         let Route::Room { room, call: Call::Request(request) } = route else {
             panic!("{route:?} is the worker's")
         };

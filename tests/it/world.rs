@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use roomcast::code::{Code, Refusal};
 use roomcast::protocol::{RoomName, Start};
 use roomcast::room::{Answer, Input, Room};
-use roomcast::route::{Call, Request, Route};
+use roomcast::route::{Call, Request, Route, Wanted};
 use roomcast::session::{Identity, SessionId};
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
@@ -209,7 +209,7 @@ impl World {
     pub fn http_by(&mut self, by: Identity, request: &str, body: &str) -> (u16, String) {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        match Route::parse(method, path, query, false).unwrap() {
+        match Route::parse(method, path, query, Wanted::Body).unwrap() {
             Route::Room { call: Call::Request(request), .. } => {
                 match self.requests(by, request, body) {
                     Answer::Ok { body } => (200, body),

@@ -1,0 +1,26 @@
+//! Bridges: the worker follows rooms over sockets of its own and passes their
+//! frames on to readers of other kinds. The room knows nothing of them, and
+//! sleeps while they are open.
+
+mod reader;
+mod stream;
+mod wait;
+
+pub use stream::stream;
+pub use wait::news;
+
+use crate::code::{Code, Refusal};
+use crate::ending::Ending;
+
+/// What a room that ended its socket comes to for a request that waits for its
+/// answer still.
+fn refusal(ending: Ending) -> Refusal {
+    let Ending::Closed { code, reason } = ending else {
+        return Refusal::new(Code::Internal, "the room was lost on the way; try again");
+    };
+    match Code::of_close(code) {
+        Some(Code::Kicked) => Refusal::new(Code::Forbidden, reason),
+        Some(code) if code.http_status().is_some() => Refusal::new(code, reason),
+        Some(_) | None => Refusal::new(Code::Internal, "the room went away; try again"),
+    }
+}

@@ -1,0 +1,127 @@
+//! A room followed at the reader's pace.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use js_sys::JsString;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::Delay;
+
+use super::super::answer::broken;
+use super::super::line::{Line, Said};
+use super::super::platform::now;
+use super::super::rooms::Rooms;
+use crate::code::Refusal;
+use crate::ending::Ending;
+use crate::limits;
+use crate::protocol::{RoomName, Start};
+use crate::session::Identity;
+use crate::time::Millis;
+
+pub struct Reader {
+    line: Line,
+    inbox: Rc<RefCell<Inbox>>,
+}
+
+pub enum Next {
+    Frame(String),
+    Ended(Ending),
+}
+
+impl Reader {
+    pub async fn open(
+        rooms: &Rooms,
+        room: &RoomName,
+        identity: &Identity,
+        start: Start,
+        window: u64,
+    ) -> Result<Self, Refusal> {
+        let socket = rooms.open(room, identity, start, window).await?;
+        let inbox = Rc::new(RefCell::new(Inbox::default()));
+        let into = Rc::clone(&inbox);
+        let line = Line::accept(socket, move |said| into.borrow_mut().put(said)).map_err(broken)?;
+        Ok(Self { line, inbox })
+    }
+
+    pub fn send(&self, text: &str) {
+        self.line.send(&JsValue::from_str(text));
+    }
+
+    /// What the room says next; `None` if it says nothing until then.
+    pub async fn next_until(&self, until: Millis) -> Option<Next> {
+        let next = pin!(poll_fn(|context| {
+            let mut inbox = self.inbox.borrow_mut();
+            match inbox.take() {
+                Some(next) => Poll::Ready(next),
+                None => {
+                    inbox.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        }));
+        let time_is_up = pin!(Delay::from(Duration::from_millis(until.since(now()))));
+        match select(next, time_is_up).await {
+            Either::Left((next, _)) => Some(next),
+            Either::Right(_) => None,
+        }
+    }
+}
+
+/// What the room has said and nobody has read.
+#[derive(Default)]
+struct Inbox {
+    frames: VecDeque<JsString>,
+    /// Characters of those among them that flow control does not hold back.
+    uncontrolled: u32,
+    ending: Option<Ending>,
+    waker: Option<Waker>,
+}
+
+impl Inbox {
+    fn put(&mut self, said: Said) {
+        match said {
+            // What nobody will read is not kept.
+            Said::Frame(_) if self.ending.is_some() => {}
+            Said::Frame(frame) => self.put_frame(frame.unchecked_into()),
+            Said::Ended(ending) => {
+                self.ending.get_or_insert(ending);
+            }
+        }
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// A reader that stands still while signals come in is let go in the end:
+    /// it comes back and goes on where it was.
+    fn put_frame(&mut self, frame: JsString) {
+        self.uncontrolled = self.uncontrolled.saturating_add(uncontrolled(&frame));
+        self.frames.push_back(frame);
+        if self.uncontrolled > limits::UNREAD_CHARACTERS {
+            self.ending = Some(Ending::Lost);
+        }
+    }
+
+    fn take(&mut self) -> Option<Next> {
+        match self.frames.pop_front() {
+            Some(frame) => {
+                self.uncontrolled = self.uncontrolled.saturating_sub(uncontrolled(&frame));
+                Some(Next::Frame(frame.into()))
+            }
+            None => self.ending.take().map(Next::Ended),
+        }
+    }
+}
+
+fn uncontrolled(frame: &JsString) -> u32 {
+    let is_controlled = [r#"{"type":"events""#, r#"{"type":"state""#]
+        .into_iter()
+        .any(|begins| frame.starts_with(begins, 0));
+    if is_controlled { 0 } else { frame.length() }
+}

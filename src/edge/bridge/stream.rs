@@ -1,0 +1,116 @@
+//! A room's events as Server-Sent Events. The rules are [`crate::sse`]'s.
+//!
+//! The body is pulled: nothing is read from the room before the reader took
+//! what was written, and a reader that went drops the body, and with it the
+//! socket to the room.
+
+use futures_util::stream::{StreamExt, once, unfold};
+use worker::{Error, Response};
+
+use super::super::answer::broken;
+use super::super::platform::now;
+use super::super::rooms::Rooms;
+use super::reader::{Next, Reader};
+use super::refusal;
+use crate::auth::Right;
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::protocol::{Begin, PING, RoomName, StreamQuery};
+use crate::session::Identity;
+use crate::sse::{self, Beginning, Due, Stream};
+
+/// Answers when the room has said all that the stream begins with: so what
+/// the room refuses has a status still.
+pub async fn stream(
+    rooms: &Rooms,
+    room: &RoomName,
+    identity: &Identity,
+    query: StreamQuery,
+) -> Result<Response, Refusal> {
+    let StreamQuery { start, enter } = query;
+    identity.check(Right::Subscribe)?;
+    if enter.is_some() {
+        identity.check(Right::Presence)?;
+    }
+    let window = limits::BRIDGE_WINDOW_BYTES;
+    let reader = Reader::open(rooms, room, identity, start, window).await?;
+    if let Some(data) = &enter {
+        reader.send(&format!(r#"{{"type":"enter","data":{data}}}"#));
+    }
+    reader.send(sse::BARRIER);
+    let beginning = beginning(&reader, start.begin).await?;
+    let (stream, first) = Stream::begin(&beginning, enter.is_some(), now());
+
+    let outlet = Outlet { reader, stream, is_over: false };
+    let rest = unfold(outlet, |mut outlet| async move { Some((outlet.next().await?, outlet)) });
+    let chunks = once(async { first }).chain(rest);
+    let response = Response::from_stream(chunks.map(Ok::<_, Error>)).map_err(broken)?;
+    let headers = response.headers();
+    headers.set("content-type", "text/event-stream").map_err(broken)?;
+    headers.set("cache-control", "no-store").map_err(broken)?;
+    Ok(response)
+}
+
+async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> {
+    let mut beginning = Beginning::new(begin);
+    let until = now().plus(limits::BEGINNING_MS);
+    loop {
+        match reader.next_until(until).await {
+            Some(Next::Frame(frame)) => {
+                if beginning.take(frame)? {
+                    return Ok(beginning);
+                }
+            }
+            Some(Next::Ended(ending)) => return Err(refusal(ending)),
+            None => {
+                return Err(Refusal::new(
+                    Code::Internal,
+                    "the room did not answer in time; try again",
+                ));
+            }
+        }
+    }
+}
+
+struct Outlet {
+    reader: Reader,
+    stream: Stream,
+    is_over: bool,
+}
+
+impl Outlet {
+    /// What is written next. To be asked for it says that the reader took what
+    /// was written before.
+    async fn next(&mut self) -> Option<String> {
+        if self.is_over {
+            return None;
+        }
+        self.stream.taken(now());
+        loop {
+            match self.stream.due(now()) {
+                Some(Due::Seen(frame)) => self.reader.send(&frame),
+                Some(Due::Comment { ping }) => {
+                    if ping {
+                        self.reader.send(PING);
+                    }
+                    return Some(sse::COMMENT.to_owned());
+                }
+                None => {}
+            }
+            match self.reader.next_until(self.stream.next_due()).await {
+                Some(Next::Frame(frame)) => {
+                    let text = self.stream.frame(&frame);
+                    if !text.is_empty() {
+                        return Some(text);
+                    }
+                }
+                Some(Next::Ended(ending)) => {
+                    self.is_over = true;
+                    let (code, reason) = ending.of_room();
+                    return Some(sse::closed(code, &reason));
+                }
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Long-polling: the request for a page is held until there is something to
+//! put on it.
+
+use super::super::platform::now;
+use super::super::rooms::Rooms;
+use super::reader::{Next, Reader};
+use super::refusal;
+use crate::code::{Code, Refusal};
+use crate::protocol::{Begin, Heard, RoomName, Start, Wait};
+use crate::session::Identity;
+
+/// One event is news enough: the room is to send no more.
+const WINDOW: u64 = 1;
+
+/// Returns when something came after a position, or when the time is up. What
+/// it was stands on the page that is asked for then.
+pub async fn news(
+    rooms: &Rooms,
+    room: &RoomName,
+    identity: &Identity,
+    Wait { since, ms }: Wait,
+) -> Result<(), Refusal> {
+    let until = now().plus(ms);
+    let start = Start { begin: Begin::Since(since), state: false, flow: true };
+    let reader = Reader::open(rooms, room, identity, start, WINDOW).await?;
+    loop {
+        match reader.next_until(until).await {
+            Some(Next::Frame(frame)) => match Heard::read(&frame) {
+                Some(Heard::Welcome { at, recovered: true }) if at == since => {}
+                Some(Heard::Welcome { .. } | Heard::Gap { .. } | Heard::Events { .. }) => {
+                    return Ok(());
+                }
+                Some(Heard::State { .. } | Heard::Error(_) | Heard::Pong | Heard::Other { .. })
+                | None => {}
+            },
+            // The page says that the position is lost.
+            Some(Next::Ended(ending)) if ending.says() == Some(Code::Erased) => return Ok(()),
+            Some(Next::Ended(ending)) => return Err(refusal(ending)),
+            None => return Ok(()),
+        }
+    }
+}

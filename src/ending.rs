@@ -1,0 +1,42 @@
+//! How a socket ended, as the side that heard of it knows.
+
+use crate::code::Code;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With a Close frame.
+    Closed { code: u16, reason: String },
+    /// With a Close frame that has no code.
+    NoCode,
+    /// Without a Close frame.
+    Lost,
+}
+
+impl Ending {
+    /// From what the runtime reports. 1005 and 1006 stand for what is not
+    /// there (RFC 6455, section 7.4.1).
+    pub fn of(code: u16, reason: String) -> Self {
+        match code {
+            1005 => Self::NoCode,
+            1006 => Self::Lost,
+            code => Self::Closed { code, reason },
+        }
+    }
+
+    /// What the side that closed meant.
+    pub fn says(&self) -> Option<Code> {
+        match self {
+            Self::Closed { code, .. } => Code::of_close(*code),
+            Self::NoCode | Self::Lost => None,
+        }
+    }
+
+    /// What a reader is told of a room that ended its part. One that was lost
+    /// comes back, as after a restart.
+    pub fn of_room(self) -> (u16, String) {
+        match self {
+            Self::Closed { code, reason } => (code, reason),
+            Self::NoCode | Self::Lost => (1012, "the room was lost; connect again".to_owned()),
+        }
+    }
+}

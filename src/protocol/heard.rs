@@ -1,0 +1,76 @@
+//! A frame from a room, as far as a bridge has to look into it.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Epoch, PONG, Position, Seq};
+use crate::code::{Code, Refusal};
+
+#[derive(Debug)]
+pub enum Heard<'a> {
+    /// `at` is the head; a position that was given could be resumed from or not.
+    Welcome {
+        at: Position,
+        recovered: bool,
+    },
+    Gap {
+        at: Position,
+    },
+    State {
+        at: Position,
+    },
+    /// The events are as they were sent, in the order of their seqs.
+    Events {
+        epoch: Epoch,
+        prev: Seq,
+        events: Vec<&'a str>,
+    },
+    Error(Refusal),
+    Pong,
+    Other {
+        kind: &'a str,
+    },
+}
+
+impl<'a> Heard<'a> {
+    /// `None` where it is nothing that a room says.
+    pub fn read(frame: &'a str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Fields<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            epoch: Option<&'a str>,
+            seq: Option<Seq>,
+            prev: Option<Seq>,
+            recovered: Option<bool>,
+            #[serde(borrow)]
+            events: Option<Vec<&'a RawValue>>,
+            code: Option<&'a str>,
+            #[serde(borrow)]
+            message: Option<Cow<'a, str>>,
+        }
+        if frame == PONG {
+            return Some(Self::Pong);
+        }
+        let fields: Fields = serde_json::from_str(frame).ok()?;
+        let epoch = fields.epoch.and_then(Epoch::parse);
+        let at = epoch.zip(fields.seq).map(|(epoch, seq)| Position { epoch, seq });
+        Some(match fields.kind {
+            "welcome" => Self::Welcome { at: at?, recovered: fields.recovered.unwrap_or_default() },
+            "gap" => Self::Gap { at: at? },
+            "state" => Self::State { at: at? },
+            "events" => Self::Events {
+                epoch: epoch?,
+                prev: fields.prev?,
+                events: fields.events?.into_iter().map(RawValue::get).collect(),
+            },
+            "error" => {
+                let code = fields.code.and_then(Code::named)?;
+                Self::Error(Refusal::new(code, fields.message?))
+            }
+            kind => Self::Other { kind },
+        })
+    }
+}

@@ -1,0 +1,89 @@
+/** A room of a runtime, as a backend with every right sees it. */
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
+import { type Claims, type Grant, claims, sign } from "./jwt.ts";
+import { type Options, Runtime, SECRET } from "./runtime.ts";
+
+export interface Figures {
+  epoch: string;
+  head: number;
+  sessions: number;
+  /** When the object that is in memory was built. */
+  awake_since: number;
+}
+
+export class Room {
+  readonly runtime: Runtime;
+  readonly name: string;
+  readonly url: string;
+  readonly #token = sign(claims("backend", ["subscribe", "publish", "presence", "admin"]), SECRET);
+
+  constructor(runtime: Runtime, name: string) {
+    this.runtime = runtime;
+    this.name = name;
+    this.url = `${runtime.url}/rooms/${name}`;
+  }
+
+  /** A room of a runtime of its own, which ends with the test. */
+  static async of(t: TestContext, options?: Options): Promise<Room> {
+    const runtime = await Runtime.start(options);
+    t.after(() => runtime.stop());
+    return new Room(runtime, "r");
+  }
+
+  /** The seqs. */
+  async publish(event: object | string): Promise<number[]> {
+    const body = typeof event === "string" ? event : JSON.stringify(event);
+    return (await this.#request("POST", "/events", body)).seqs;
+  }
+
+  async signal(name: string, data: unknown): Promise<void> {
+    await this.#request("POST", "/signals", JSON.stringify({ name, data }));
+  }
+
+  figures(): Promise<Figures> {
+    return this.#request("GET", "");
+  }
+
+  page(query: string): Promise<any> {
+    return this.#request("GET", `/events?${query}`);
+  }
+
+  kick(user: string): Promise<void> {
+    return this.#request("DELETE", `/members?user=${user}`);
+  }
+
+  erase(): Promise<void> {
+    return this.#request("DELETE", "");
+  }
+
+  async position(): Promise<string> {
+    const { epoch, head } = await this.figures();
+    return `${epoch}:${head}`;
+  }
+
+  /** Waits until the room counts so many sessions. */
+  async counts(sessions: number, patience = 10_000): Promise<void> {
+    const until = Date.now() + patience;
+    for (;;) {
+      const { sessions: counted } = await this.figures();
+      if (counted === sessions) return;
+      assert(Date.now() < until, `${counted} sessions, not ${sessions}`);
+      await passes(50);
+    }
+  }
+
+  async #request(method: string, path: string, body?: string): Promise<any> {
+    const headers = { authorization: `Bearer ${this.#token}` };
+    const init = body === undefined ? { method, headers } : { method, headers, body };
+    const answer = await fetch(this.url + path, init);
+    const text = await answer.text();
+    assert(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+}
+
+export function tokenOf(user: string, can: Grant[], more: Claims = {}): string {
+  return sign({ ...claims(user, can), ...more }, SECRET);
+}

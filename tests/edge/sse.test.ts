@@ -1,0 +1,334 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
+import { EventStream } from "./event-stream.ts";
+import { seconds } from "./jwt.ts";
+import { seeded } from "./random.ts";
+import { Room, tokenOf } from "./room.ts";
+
+const token = tokenOf("alice", ["subscribe"]);
+const APP = "https://app.example.com";
+
+describe("a stream of Server-Sent Events", { concurrency: true }, () => {
+  test("is one, and pages of the app may read it", async (t) => {
+    const room = await Room.of(t, {
+      vars: { JWT_SECRET: "a secret of the tests, of more than 32 bytes", ALLOWED_ORIGINS: APP },
+    });
+    const headers = { origin: APP, accept: "text/html;q=0.1, Text/Event-Stream;q=0.9" };
+    const stream = await EventStream.open(`${room.url}/events`, { token, headers });
+    t.after(() => stream.drop());
+    assert.equal(stream.status, 200);
+    const answered = stream.response.headers;
+    assert.equal(answered["content-type"], "text/event-stream");
+    assert.equal(answered["cache-control"], "no-store");
+    assert.equal(answered["access-control-allow-origin"], APP);
+  });
+
+  test("says where it starts, and resumes from there, before the first event", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    const start = await stream.positioned();
+    assert.equal(start, `${(await room.figures()).epoch}:0`);
+    assert.equal(stream.text, `id: ${start}\n\n`, "a block without data");
+    stream.drop();
+
+    await room.publish({ name: "n", data: "while nobody read" });
+    const resumed = await EventStream.open(`${room.url}/events`, { token, lastEventId: start });
+    t.after(() => resumed.drop());
+    assert.equal((await resumed.nextJson()).data, "while nobody read");
+  });
+
+  test("has an event as its data, with its position as the id and no type", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    t.after(() => stream.drop());
+    const start = await stream.positioned();
+    await room.publish(
+      `{"events":[{"name":"a","data":{ "n" : 1.0 }},{"name":"b","data":2,"id":"i","key":"k"}]}`,
+    );
+    const { epoch } = await room.figures();
+    const first = await stream.next();
+    assert.equal(first?.event, "message");
+    assert.equal(first.lastEventId, `${epoch}:1`);
+    assert(first.data.startsWith(`{"seq":1,"name":"a","data":{ "n" : 1.0 },"at":`), first.data);
+    const { at, ...second } = await stream.nextJson();
+    assert.equal(typeof at, "number");
+    assert.deepEqual(second, { seq: 2, name: "b", data: 2, from: "backend", id: "i", key: "k" });
+    assert.equal(stream.lastEventId, `${epoch}:2`);
+    assert(stream.text.startsWith(`id: ${start}\n\nid: ${epoch}:1\ndata: {`), stream.text);
+  });
+
+  test("keeps the line breaks of an event", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    t.after(() => stream.drop());
+    await stream.positioned();
+    await room.publish('{"name":"n","data":[\n1,\r\n2,\r3\n]}');
+    const block = await stream.next();
+    assert(block?.data.includes('"data":[\n1,\n\n2,\n3\n],'), block?.data);
+    assert.deepEqual(JSON.parse(block?.data ?? "").data, [1, 2, 3]);
+  });
+
+  test("begins with the state, which says where it starts", async (t) => {
+    const room = await Room.of(t);
+    await room.publish({ name: "n", data: 1, key: "k" });
+    const { epoch } = await room.figures();
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    const state = await stream.next();
+    assert.equal(state?.event, "state");
+    assert.equal(state.lastEventId, `${epoch}:1`);
+    const { type, room: name, seq, events } = JSON.parse(state.data);
+    assert.deepEqual([type, name, seq, events[0].key], ["state", "r", 1, "k"]);
+    stream.drop();
+
+    const without = await EventStream.open(`${room.url}/events`, { token, query: "state=0" });
+    t.after(() => without.drop());
+    await without.positioned();
+    assert.equal(without.text, `id: ${epoch}:1\n\n`);
+  });
+
+  test("begins as many events back as `last` says", async (t) => {
+    const room = await Room.of(t);
+    for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
+    const { epoch } = await room.figures();
+    const stream = await EventStream.open(`${room.url}/events`, { token, query: "last=2" });
+    t.after(() => stream.drop());
+    assert.equal((await stream.nextJson()).seq, 2);
+    assert.equal((await stream.nextJson()).seq, 3);
+    assert(stream.text.startsWith(`id: ${epoch}:1\n\nid: ${epoch}:2\n`), stream.text);
+  });
+
+  test("goes on from Last-Event-ID, whatever its query first asked for", async (t) => {
+    const room = await Room.of(t);
+    for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
+    const { epoch } = await room.figures();
+    for (const query of [`since=${epoch}:0`, "last=3", ""]) {
+      const reading = { token, query, lastEventId: `${epoch}:2` };
+      const stream = await EventStream.open(`${room.url}/events`, reading);
+      assert.equal((await stream.nextJson()).seq, 3, query);
+      stream.drop();
+    }
+    const first = await EventStream.open(`${room.url}/events`, {
+      token,
+      query: `since=${epoch}:1`,
+    });
+    t.after(() => first.drop());
+    assert.equal((await first.nextJson()).seq, 2);
+  });
+
+  test("hears of a lost position by gap and state, of which the last has the id", async (t) => {
+    const room = await Room.of(t);
+    await room.publish({ name: "n", data: 1 });
+    const { epoch } = await room.figures();
+    const lost = { token, lastEventId: "AAAAAAAA:7" };
+    const alone = await EventStream.open(`${room.url}/events`, lost);
+    const gap = await alone.next();
+    assert.deepEqual([gap?.event, gap?.lastEventId], ["gap", `${epoch}:1`]);
+    const { oldest, seq } = JSON.parse(gap?.data ?? "");
+    assert.deepEqual([oldest, seq], [1, 1]);
+    alone.drop();
+
+    await room.publish({ name: "n", data: 2, key: "k" });
+    const both = await EventStream.open(`${room.url}/events`, lost);
+    t.after(() => both.drop());
+    const first = await both.next();
+    assert.deepEqual([first?.event, first?.lastEventId], ["gap", ""]);
+    const second = await both.next();
+    assert.deepEqual([second?.event, second?.lastEventId], ["state", `${epoch}:2`]);
+  });
+
+  test("passes signals on", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    t.after(() => stream.drop());
+    const start = await stream.positioned();
+    await room.signal("typing", { in: "chat" });
+    const signal = await stream.next();
+    assert.deepEqual([signal?.event, signal?.lastEventId], ["signal", start]);
+    assert.deepEqual(JSON.parse(signal?.data ?? ""), {
+      type: "signal",
+      room: "r",
+      name: "typing",
+      data: { in: "chat" },
+      from: "backend",
+    });
+  });
+
+  const ends: [string, number, (room: Room) => Promise<void>][] = [
+    ["kicks its user", 4010, (room) => room.kick("alice")],
+    ["is erased", 4011, (room) => room.erase()],
+  ];
+  for (const [what, code, happens] of ends) {
+    test(`ends with why, when the room ${what}`, async (t) => {
+      const room = await Room.of(t);
+      const stream = await EventStream.open(`${room.url}/events`, { token });
+      await stream.positioned();
+      await happens(room);
+      const closed = await stream.next();
+      assert.equal(closed?.event, "closed");
+      const { code: said, reason, ...more } = JSON.parse(closed.data);
+      assert.equal(said, code);
+      assert.equal(typeof reason, "string");
+      assert.deepEqual(more, {});
+      assert.equal(await stream.next(), undefined, "it was the last block");
+    });
+  }
+
+  test("ends with its token", async (t) => {
+    const room = await Room.of(t);
+    // The leeway of 30 s leaves it three.
+    const short = tokenOf("alice", ["subscribe"], { exp: seconds(-27) });
+    const stream = await EventStream.open(`${room.url}/events`, { token: short });
+    await stream.positioned();
+    const closed = await stream.next();
+    assert.deepEqual([closed?.event, JSON.parse(closed?.data ?? "").code], ["closed", 4001]);
+    await stream.ended();
+  });
+
+  test("is refused as any request is, before it begins", async (t) => {
+    const room = await Room.of(t, { settings: { full: { sockets: 1 } } });
+    const status = async (reading: object, name = "r"): Promise<[number | undefined, string]> => {
+      const stream = await EventStream.open(`${room.runtime.url}/rooms/${name}/events`, reading);
+      await stream.ended();
+      assert.equal(stream.response.headers["content-type"], "application/json");
+      return [stream.status, stream.raw.error.code];
+    };
+    const stranger = tokenOf("bob", ["publish"]);
+    assert.deepEqual(await status({}), [401, "unauthorized"]);
+    assert.deepEqual(await status({ token: "a.b.c" }), [401, "unauthorized"]);
+    assert.deepEqual(await status({ token: stranger }), [403, "forbidden"]);
+    assert.deepEqual(await status({ token, query: "since=1" }), [400, "bad_request"]);
+    assert.deepEqual(await status({ token, lastEventId: "1" }), [400, "bad_request"]);
+    assert.deepEqual(await status({ token, query: "last=1&since=h7Qk2pXa:41" }), [
+      400,
+      "bad_request",
+    ]);
+    const reader = await EventStream.open(`${room.runtime.url}/rooms/full/events`, { token });
+    t.after(() => reader.drop());
+    await reader.positioned();
+    assert.deepEqual(await status({ token }, "full"), [503, "room_full"]);
+    await new Room(room.runtime, "full").counts(1);
+  });
+});
+
+describe("a room with readers of streams alone", { concurrency: true }, () => {
+  test("sleeps by itself between events, and the next one reaches them", async (t) => {
+    const room = await Room.of(t);
+    const open = () => EventStream.open(`${room.url}/events`, { token });
+    const streams = await Promise.all([open(), open(), open()]);
+    t.after(() => streams.forEach((stream) => stream.drop()));
+    await Promise.all(streams.map((stream) => stream.positioned()));
+    await room.publish({ name: "n", data: 1 });
+    for (const stream of streams) assert.equal((await stream.nextJson()).seq, 1);
+    const before = await room.figures();
+    await passes(14_000); // The runtime gives an idle object ten seconds.
+    assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
+    await room.publish({ name: "n", data: 2 });
+    for (const stream of streams) assert.equal((await stream.nextJson()).seq, 2);
+    const after = await room.figures();
+    assert(after.awake_since > before.awake_since, "the object was built anew");
+    assert.equal(after.sessions, 3);
+  });
+
+  test("is not woken by their comments, of which there is one in 25 seconds", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    t.after(() => stream.drop());
+    await stream.positioned();
+    await room.runtime.evict("r");
+    const since = Date.now();
+    await stream.commented(1, 30_000);
+    const after = Date.now() - since;
+    assert(after > 23_000 && after < 27_000, `${after} ms`);
+    assert.equal(await room.runtime.evict("r"), false, "it is asleep still");
+  });
+
+  test("loses them all when they vanish, be they a thousand", async (t) => {
+    const room = await Room.of(t);
+    const streams: EventStream[] = [];
+    while (streams.length < 1_000) {
+      const open = () => EventStream.open(`${room.url}/events`, { token });
+      streams.push(...(await Promise.all(Array.from({ length: 100 }, open))));
+    }
+    await Promise.all(streams.map((stream) => stream.positioned()));
+    await room.counts(1_000);
+    const staying = streams.pop();
+    for (const stream of streams) stream.drop();
+    // They are noticed when they are next written to.
+    await room.publish({ name: "n", data: 1 });
+    await passes(200);
+    await room.publish({ name: "n", data: 2 });
+    await room.counts(1);
+    assert.equal((await staying?.nextJson()).seq, 1);
+    staying?.drop();
+  });
+
+  test("loses one that vanished within two comment periods, if nothing is published", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    await stream.positioned();
+    stream.drop();
+    await room.counts(0, 51_000);
+  });
+});
+
+describe("a reader of a stream", { concurrency: true }, () => {
+  test("gets every event once and in order, however often it is cut off", async (t) => {
+    const random = seeded(t);
+    const room = await Room.of(t);
+    const events = 1_000;
+    const read: number[] = [];
+    let cuts = 0;
+    const reading = (async () => {
+      let lastEventId: string | undefined;
+      while (read.length < events) {
+        const query = "last=0"; // What it first asked for goes on being in the address.
+        const stream = await EventStream.open(`${room.url}/events`, { token, query, lastEventId });
+        const cut = setTimeout(() => stream.drop(), random() * 100);
+        for (let block = await stream.next(); block; block = await stream.next()) {
+          assert.equal(block.event, "message", block.data);
+          read.push(JSON.parse(block.data).data);
+          if (read.length === events) stream.drop();
+        }
+        clearTimeout(cut);
+        lastEventId = stream.lastEventId || lastEventId;
+        cuts += 1;
+      }
+    })();
+    await room.counts(1);
+    for (let i = 1; i <= events; i += 2) {
+      await room.publish({
+        events: [
+          { name: "n", data: i },
+          { name: "n", data: i + 1 },
+        ],
+      });
+      if (random() < 0.01) await room.runtime.evict("r");
+    }
+    await reading;
+    assert(cuts > 5, `${cuts} cuts`);
+    assert.deepEqual(
+      read,
+      Array.from({ length: events }, (_, i) => i + 1),
+    );
+  });
+
+  test("that stands still costs a bounded amount of memory, and catches up", async (t) => {
+    const settings = { r: { retained_bytes: 256 * 1024 * 1024 } };
+    const room = await Room.of(t, { settings });
+    const open = () => EventStream.open(`${room.url}/events`, { token });
+    const streams = await Promise.all(Array.from({ length: 20 }, open));
+    t.after(() => streams.forEach((stream) => stream.drop()));
+    await Promise.all(streams.map((stream) => stream.positioned()));
+    for (const stream of streams) stream.response.pause();
+    const event = { name: "n", data: "x".repeat(64_000) };
+    for (let i = 0; i < 160; i++) await room.publish({ events: Array(8).fill(event) });
+    // Unbounded it would be 82 MB for each of them.
+    const resident = await room.runtime.residentMb();
+    assert(resident < 500, `${resident} MB`);
+    const [one, ...others] = streams;
+    for (const stream of others) stream.drop();
+    one?.response.resume();
+    for (let seq = 1; seq <= 1_280; seq++) assert.equal((await one?.nextJson()).seq, seq);
+  });
+});

@@ -1,0 +1,218 @@
+//! Section 7: what a reader of Server-Sent Events is written for what a room
+//! says.
+
+use roomcast::code::Code;
+use roomcast::limits;
+use roomcast::protocol::{Begin, Position};
+use roomcast::sse::{BARRIER, Beginning, COMMENT, Due, Stream, closed};
+use roomcast::time::Millis;
+
+const WELCOME: &str = r#"{"type":"welcome","room":"r","session":"0","user":"alice","epoch":"h7Qk2pXa","seq":57,"grant":["subscribe"],"expires_at":1,"ping_ms":25000}"#;
+const GAP: &str = r#"{"type":"gap","room":"r","epoch":"h7Qk2pXa","oldest":50,"seq":57}"#;
+const STATE: &str = r#"{"type":"state","room":"r","epoch":"h7Qk2pXa","seq":57,"events":[{"seq":3,"name":"n","data":1,"at":5,"from":"bob","key":"k"}]}"#;
+const PONG: &str = r#"{"type":"pong"}"#;
+const SIGNAL: &str = r#"{"type":"signal","room":"r","name":"typing","data":{},"from":"bob"}"#;
+
+fn start() -> Millis {
+    Millis::new(1_000_000)
+}
+
+fn since(seq: u64) -> Begin {
+    Begin::Since(position(seq))
+}
+
+fn position(seq: u64) -> Position {
+    format!("h7Qk2pXa:{seq}").parse().unwrap()
+}
+
+fn events(prev: u64, events: &[&str]) -> String {
+    let events = events.join(",");
+    format!(
+        r#"{{"type":"events","room":"r","epoch":"h7Qk2pXa","prev":{prev},"events":[{events}]}}"#
+    )
+}
+
+fn event(seq: u64) -> String {
+    format!(r#"{{"seq":{seq},"name":"n","data":{seq},"at":5,"from":"bob"}}"#)
+}
+
+/// The text of a stream that begins with these frames.
+fn begins(begin: Begin, frames: &[&str]) -> String {
+    streaming(begin, frames).1
+}
+
+fn streaming(begin: Begin, frames: &[&str]) -> (Stream, String) {
+    let mut beginning = Beginning::new(begin);
+    for frame in frames {
+        assert_eq!(beginning.take((*frame).to_owned()), Ok(false), "{frame}");
+    }
+    assert_eq!(beginning.take(PONG.to_owned()), Ok(true));
+    Stream::begin(&beginning, false, start())
+}
+
+#[test]
+fn what_comes_first_says_where_the_stream_starts() {
+    let fresh = begins(Begin::Head, &[WELCOME]);
+    assert_eq!(fresh, "id: h7Qk2pXa:57\n\n");
+    let resumed = begins(since(41), &[WELCOME]);
+    assert_eq!(resumed, "id: h7Qk2pXa:41\n\n");
+    let with_state = begins(Begin::Head, &[WELCOME, STATE]);
+    assert_eq!(with_state, format!("event: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n"));
+}
+
+#[test]
+fn of_gap_and_state_only_the_last_carries_the_id() {
+    let alone = begins(since(3), &[WELCOME, GAP]);
+    assert_eq!(alone, format!("event: gap\nid: h7Qk2pXa:57\ndata: {GAP}\n\n"));
+    let both = begins(since(3), &[WELCOME, GAP, STATE]);
+    assert_eq!(
+        both,
+        format!("event: gap\ndata: {GAP}\n\nevent: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n")
+    );
+}
+
+#[test]
+fn with_last_the_stream_starts_before_the_first_event() {
+    let (one, two) = (event(56), event(57));
+    let frame = events(55, &[&one, &two]);
+    assert_eq!(
+        begins(Begin::Last(2), &[WELCOME, &frame]),
+        format!(
+            "id: h7Qk2pXa:55\n\nid: h7Qk2pXa:56\ndata: {one}\n\nid: h7Qk2pXa:57\ndata: {two}\n\n"
+        )
+    );
+    assert_eq!(begins(Begin::Last(2), &[WELCOME]), "id: h7Qk2pXa:57\n\n");
+    assert_eq!(
+        begins(Begin::Last(2), &[WELCOME, SIGNAL, &frame]).lines().next(),
+        Some("id: h7Qk2pXa:57"),
+        "nothing was replayed, and what came after a signal is live"
+    );
+}
+
+#[test]
+fn an_event_spans_the_lines_that_it_was_written_on() {
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    let written = "{\"seq\":58,\"name\":\"n\",\"data\":{\n  \"a\":\r1,\r\n\"b\":2},\"at\":5,\"from\":\"bob\"}";
+    assert_eq!(
+        stream.frame(&events(57, &[written])),
+        "id: h7Qk2pXa:58\n\
+         data: {\"seq\":58,\"name\":\"n\",\"data\":{\n\
+         data:   \"a\":\n\
+         data: 1,\n\
+         data: \n\
+         data: \"b\":2},\"at\":5,\"from\":\"bob\"}\n\n"
+    );
+}
+
+#[test]
+fn every_frame_for_the_reader_comes_and_no_other() {
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    for kind in ["signal", "members", "members:changed"] {
+        let frame = format!(r#"{{"type":"{kind}","room":"r"}}"#);
+        assert_eq!(stream.frame(&frame), format!("event: {kind}\ndata: {frame}\n\n"));
+    }
+    for frame in [
+        WELCOME,
+        PONG,
+        r#"{"type":"authorized","room":"r","grant":[],"expires_at":1}"#,
+        r#"{"type":"error","room":"r","code":"bad_request","message":"no"}"#,
+        r#"{"type":"ack","room":"r","ref":"1","seq":1}"#,
+        r#"{"type":"of a later version","room":"r"}"#,
+        "what no room says",
+    ] {
+        assert_eq!(stream.frame(frame), "", "{frame}");
+    }
+}
+
+#[test]
+fn a_gap_on_the_way_leaves_the_position_to_what_follows() {
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    assert_eq!(stream.frame(GAP), format!("event: gap\ndata: {GAP}\n\n"));
+    assert_eq!(stream.frame(STATE), format!("event: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n"));
+}
+
+#[test]
+fn what_the_room_refuses_at_the_beginning_is_no_stream() {
+    let mut beginning = Beginning::new(Begin::Head);
+    assert_eq!(beginning.take(WELCOME.to_owned()), Ok(false));
+    let error = r#"{"type":"error","room":"r","code":"too_large","message":"it \"is\""}"#;
+    let refusal = beginning.take(error.to_owned()).unwrap_err();
+    assert_eq!((refusal.code, refusal.message.as_str()), (Code::TooLarge, r#"it "is""#));
+}
+
+#[test]
+fn the_barrier_is_answered_by_the_room_and_not_by_the_runtime() {
+    assert_ne!(BARRIER, roomcast::protocol::PING);
+    let frame = roomcast::protocol::ClientFrame::decode(BARRIER).frame;
+    assert!(matches!(frame, Ok(roomcast::protocol::ClientFrame::Ping)));
+}
+
+#[test]
+fn the_end_is_a_block_of_its_own() {
+    assert_eq!(
+        closed(4010, "an \"admin\""),
+        "event: closed\ndata: {\"code\":4010,\"reason\":\"an \\\"admin\\\"\"}\n\n"
+    );
+}
+
+#[test]
+fn a_comment_comes_every_25_seconds_however_much_else_does() {
+    assert_eq!(COMMENT.chars().next(), Some(':'));
+    let mut beginning = Beginning::new(Begin::Head);
+    beginning.take(WELCOME.to_owned()).unwrap();
+    for entered in [false, true] {
+        let (mut stream, _) = Stream::begin(&beginning, entered, start());
+        let mut comments = 0;
+        for second in 0..=100 {
+            let now = start().plus(second * 1_000);
+            stream.frame(&events(57 + second, &[&event(58 + second)]));
+            stream.taken(now);
+            while let Some(due) = stream.due(now) {
+                match due {
+                    Due::Comment { ping } => {
+                        assert_eq!(ping, entered);
+                        comments += 1;
+                    }
+                    Due::Seen(_) => {}
+                }
+            }
+        }
+        assert_eq!(comments, 4);
+    }
+}
+
+#[test]
+fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    let second = start().plus(limits::SEEN_AFTER_MS);
+    stream.frame(&events(57, &[&event(58), &event(59)]));
+    assert_eq!(stream.due(second), None, "it may be in a buffer still");
+    stream.taken(start());
+    stream.frame(&events(59, &[&event(60)]));
+    assert_eq!(stream.due(start()), None, "one frame may tell of many events");
+    assert_eq!(stream.next_due(), second);
+    assert_eq!(stream.due(second), Some(Due::Seen(r#"{"type":"seen","seq":59}"#.to_owned())));
+    assert_eq!(stream.due(second), None);
+    stream.taken(second);
+    let third = second.plus(limits::SEEN_AFTER_MS);
+    assert_eq!(stream.due(third), Some(Due::Seen(r#"{"type":"seen","seq":60}"#.to_owned())));
+}
+
+#[test]
+fn much_that_was_taken_is_told_at_once() {
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    let data = "x".repeat(limits::SEEN_AT_ONCE_BYTES);
+    let large = format!(r#"{{"seq":58,"name":"n","data":"{data}","at":5,"from":"bob"}}"#);
+    stream.frame(&events(57, &[&large]));
+    stream.taken(start());
+    assert_eq!(stream.due(start()), Some(Due::Seen(r#"{"type":"seen","seq":58}"#.to_owned())));
+}
+
+#[test]
+fn events_of_the_beginning_are_taken_too() {
+    let (one, frame_of) = (event(42), |one: &str| events(41, &[one]));
+    let (mut stream, _) = streaming(since(41), &[WELCOME, &frame_of(&one)]);
+    stream.taken(start());
+    let later = start().plus(limits::SEEN_AFTER_MS);
+    assert_eq!(stream.due(later), Some(Due::Seen(r#"{"type":"seen","seq":42}"#.to_owned())));
+}
