@@ -27,22 +27,23 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed size build setup rust edge client
+.PHONY: help dev test check token feed size screenshots build setup rust edge client demo
 .NOTPARALLEL:
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
 
-dev: build ## Serve on http://localhost:8787, rebuilding on change (PORT=8788 for another port)
+dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build edge client size ## Run every check and test, the quickest first
+test: check rust build edge client demo size ## Run every check and test, the quickest first
 
-check: setup ## Check formatting, lints and types
+check: client/dist/index.js ## Check formatting, lints and types
 	cargo fmt --check
 	prettier --check .
 	tsc
-	$(if $(wildcard client/tsconfig.json),tsc --project client)
+	tsc --project client
+	tsc --project demo
 	$(within) 900 cargo clippy --locked --all-targets -- --deny warnings
 	$(within) 900 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
 
@@ -62,6 +63,13 @@ build/index.js: $(shell find src -type f) Cargo.toml Cargo.lock | setup
 	wasm-opt -Oz $(wasm_features:%=--enable-%) --output build/index_bg.wasm build/index_bg.wasm
 	@touch $@
 
+client/dist/index.js: $(shell find client/src -type f) client/build.mjs client/package.json | setup
+	npm run --silent build --workspace client
+
+demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo/*.ts demo/public/icon.svg) \
+    demo/index.html demo/package.json client/dist/index.js
+	npm run --silent build --workspace demo
+
 setup:
 	@tools/setup.sh
 
@@ -71,5 +79,15 @@ rust: setup
 edge: build
 	$(within) 900 node --test --test-reporter=spec 'tests/edge/*.test.ts'
 
-client: setup
-	$(within) 300 npm test --workspace client --if-present
+client: build
+	ROOMCAST_RUNTIME=workerd $(within) 600 npm test --silent --workspace client
+	npm run --silent check --workspace client
+	npm run --silent size --workspace client
+
+demo: build demo/dist/index.html
+	@# Where there is no browser, the tests that need one say so themselves.
+	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
+	$(within) 600 npm test --silent --workspace demo
+
+screenshots: build demo/dist/index.html ## Take the pictures of the demo in docs/images/
+	node demo/test/screenshots.ts

@@ -1,44 +1,76 @@
 // node tools/dev.ts <port>
 //
-// Serves the worker on this machine with wrangler, and says how to try it.
-import { spawn } from "node:child_process";
+// Serves the worker on this machine with wrangler, the demo's page at its root,
+// and the demo's backend one port above. Says how to try it.
+import { spawn, type ChildProcess } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const port = Number(process.argv[2]);
 const url = `http://localhost:${port}`;
 
-const taken = await new Promise<boolean>((resolve) => {
-  const probe = connect(port, "localhost", () => {
-    probe.destroy();
-    resolve(true);
-  });
-  probe.on("error", () => resolve(false));
-});
-if (taken) {
-  console.error(
-    `Port ${port} is taken: stop what listens there, or run: make dev PORT=${port + 1}`,
-  );
-  process.exit(1);
+for (const needed of [port, port + 1]) {
+  if (await isTaken(needed)) {
+    console.error(
+      `Port ${needed} is taken: stop what listens there, or run: make dev PORT=${port + 10}`,
+    );
+    process.exit(1);
+  }
 }
 
-const wrangler = spawn("wrangler", ["dev", "--port", String(port)], { stdio: "inherit" });
-wrangler.on("exit", (code) => process.exit(code ?? 1));
+const children: ChildProcess[] = [];
+let ending = false;
+// A terminal sends ^C to the children too, which then take their leave in order.
+process.on("SIGINT", () => (ending = true));
+process.on("SIGTERM", end);
 
-// A terminal sends ^C to wrangler too, which then takes its leave in order.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => wrangler.kill("SIGTERM"));
+// The page is an option here and not in wrangler.toml: a deploy is the service alone.
+start("wrangler", [
+  ...["dev", "--port", String(port), "--assets", "demo/dist"],
+  ...["--log-level", "warn"], // the fleet alone makes a request a second
+]);
+while (!ending && !(await serves())) await sleep(200);
+if (!ending) {
+  start("node", ["demo/backend/main.ts"], { ROOMCAST_URL: url, PORT: String(port + 1) });
+  console.log(`
+Roomcast serves on ${url}
 
-const serves = () =>
-  fetch(`${url}/healthz`).then(
-    (response) => response.ok,
-    () => false,
-  );
-while (!(await serves())) await sleep(200);
-
-console.log(`
-Roomcast serves on ${url}. Try it in another terminal:
+  Open it in two windows: a live cargo board, the same in both.
+  Or try it in another terminal:
 
   TOKEN=$(make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h')
   curl ${url}/rooms/shipments:42/events -H "Authorization: Bearer $TOKEN" -d '{"name":"shipment:updated","data":{"status":"delivered"}}'
 `);
+}
+
+/** Where one ends by itself, all do. */
+function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): void {
+  const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...env } });
+  child.on("exit", (code) => {
+    if (!ending) process.exitCode = code ?? 1;
+    end();
+  });
+  children.push(child);
+}
+
+function end(): void {
+  ending = true;
+  for (const child of children) child.kill("SIGTERM");
+}
+
+function serves(): Promise<boolean> {
+  return fetch(`${url}/healthz`).then(
+    (response) => response.ok,
+    () => false,
+  );
+}
+
+function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(port, "localhost", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
+  });
+}

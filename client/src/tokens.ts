@@ -21,7 +21,8 @@ export class Tokens {
 
   /** The newest token, but none that is `spent`: where ten rooms renew theirs, the app is asked once. */
   get(spent?: Token): Promise<Token> {
-    if (!this.#newest || (spent && spent === this.#value)) {
+    // Who was signed out may have signed in since.
+    if (!this.#newest || this.#value === null || (spent && spent === this.#value)) {
       this.#value = undefined;
       this.#newest = this.#ask();
       this.#newest.then(

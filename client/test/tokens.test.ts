@@ -57,11 +57,26 @@ describe("tokens", () => {
   });
 
   it("may be missing: nobody is signed in", async () => {
-    const room = clientOf({ token: () => null }).room("room");
+    const token = mock.fn((): string | null => null);
+    const client = clientOf({ token });
+    const room = client.room("room");
     room.on(() => {});
     await advance(100);
     assert.equal(room.status, "unauthorized");
     assert.equal(network.dialled, 0);
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + 60_000));
+    client.reconnect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+
+    // And out, and in again, with a token spent in between.
+    token.mock.mockImplementation(() => null);
+    await advance(HOUR, 1_000);
+    assert.equal(room.status, "unauthorized");
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + HOUR));
+    client.reconnect();
+    await advance(100);
+    assert.equal(room.status, "connected");
   });
 
   it("without subscribe are final", async () => {

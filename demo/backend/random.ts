@@ -1,0 +1,20 @@
+/** Numbers that look random and are the same for the same seed (mulberry32). */
+
+export interface Random {
+  /** A whole number from `least` to `most`, both included. */
+  from(least: number, most: number): number;
+  of<Item>(items: readonly Item[]): Item;
+}
+
+export function random(seed: number): Random {
+  let state = seed;
+  function next(): number {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+  const from = (least: number, most: number): number =>
+    least + Math.floor(next() * (most - least + 1));
+  return { from, of: (items) => items[from(0, items.length - 1)]! };
+}

@@ -1,0 +1,60 @@
+/** Real airports, and who flies between them, from vega-datasets. */
+import { csvParse } from "d3-dsv";
+import { geoAlbersUsa, geoDistance } from "d3-geo";
+import { dataset } from "../dataset.ts";
+import type { Airport } from "../shared/shipments.ts";
+
+export interface Route {
+  readonly from: Airport;
+  readonly to: Airport;
+  readonly km: number;
+}
+
+const EARTH_RADIUS_KM = 6_371;
+const HUBS = 24;
+/** Nearer than this, two airports would be one spot on the map. */
+const APART_KM = 320;
+/** A shorter flight is over before anyone has seen it. */
+const SHORTEST_KM = 600;
+
+/** The routes that are flown between the busiest airports. */
+export function readRoutes(): Route[] {
+  const flights = read("flights-airport.csv");
+  const hubs = new Map(busiest(flights).map((airport) => [airport.iata, airport]));
+  return flights.flatMap(({ origin, destination }) => {
+    const from = hubs.get(origin!);
+    const to = hubs.get(destination!);
+    if (!from || !to) return [];
+    const km = distanceKm(from, to);
+    return km < SHORTEST_KM ? [] : [{ from, to, km }];
+  });
+}
+
+function busiest(flights: readonly Record<string, string>[]): Airport[] {
+  const traffic = new Map<string, number>();
+  for (const { origin, count } of flights) {
+    traffic.set(origin!, (traffic.get(origin!) ?? 0) + Number(count));
+  }
+  const trafficOf = ({ iata }: Airport): number => traffic.get(iata) ?? 0;
+  const onTheMap = geoAlbersUsa();
+
+  const hubs: Airport[] = [];
+  for (const airport of readAirports().sort((a, b) => trafficOf(b) - trafficOf(a))) {
+    if (hubs.length === HUBS) break;
+    const stands = hubs.every((hub) => distanceKm(hub, airport) >= APART_KM);
+    if (stands && onTheMap([...airport.at])) hubs.push(airport);
+  }
+  return hubs;
+}
+
+const readAirports = (): Airport[] =>
+  read("airports.csv").map(({ iata, city, longitude, latitude }) => ({
+    iata: iata!,
+    city: city!,
+    at: [Number(longitude), Number(latitude)],
+  }));
+
+const distanceKm = (a: Airport, b: Airport): number =>
+  geoDistance([...a.at], [...b.at]) * EARTH_RADIUS_KM;
+
+const read = (file: string): Record<string, string>[] => csvParse(dataset(file));

@@ -1,0 +1,82 @@
+import { useEffect, useState, useSyncExternalStore } from "react";
+import type { Client, ConnectionStatus } from "roomcast";
+import { useStatus } from "roomcast/react";
+import { seqOf, type Shipments } from "./board.ts";
+import { pull, putBack } from "./plug.ts";
+
+/** How this window is connected, and the switch that cuts it off. */
+export function Connection({ room, client }: { room: Shipments; client: Client }) {
+  const connection = useStatus(room);
+  const { status, retryAt } = connection;
+
+  return (
+    <div className="connection">
+      <p className="badge" data-status={status}>
+        <span role="status">{label(connection)}</span>
+        {/* For the eye alone: a screen reader would read out every change. */}
+        <span aria-hidden="true">
+          {status === "connected" && <Head room={room} />}
+          {status === "reconnecting" && <NextTry at={retryAt} />}
+        </span>
+      </p>
+      {status === "unauthorized" ? (
+        <button onClick={() => client.reconnect()}>Sign in again</button>
+      ) : (
+        <OfflineSwitch client={client} />
+      )}
+    </div>
+  );
+}
+
+function label({ status, reason }: ConnectionStatus): string {
+  switch (status) {
+    case "connecting":
+      return "Connecting";
+    case "connected":
+      return "Live";
+    case "reconnecting":
+      return reason === "offline" ? "Offline" : "Reconnecting";
+    case "unauthorized":
+      return "Signed out";
+    case "forbidden":
+      return "No access";
+    case "closed":
+      return "Closed";
+  }
+}
+
+/** The event that this window has come to. */
+function Head({ room }: { room: Shipments }) {
+  const position = useSyncExternalStore(
+    room.subscribe,
+    () => room.position,
+    () => undefined,
+  );
+  return position && `event ${seqOf(position)}`;
+}
+
+function NextTry({ at }: { at: number | undefined }) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 250);
+    return () => clearInterval(timer);
+  }, []);
+  if (at === undefined) return "trying now";
+  return `next try in ${Math.max(1, Math.ceil((at - now) / 1_000))} s`;
+}
+
+function OfflineSwitch({ client }: { client: Client }) {
+  const [offline, setOffline] = useState(false);
+
+  function toggle(): void {
+    setOffline(!offline);
+    if (!offline) return pull();
+    putBack();
+    client.reconnect();
+  }
+  return (
+    <button role="switch" aria-checked={offline} onClick={toggle}>
+      Go offline
+    </button>
+  );
+}

@@ -1,0 +1,84 @@
+import { memo } from "react";
+import type { Shipment } from "../shared/shipments.ts";
+import type { Board } from "./board.ts";
+
+const COLUMNS = [
+  ["id", "Shipment"],
+  ["cargo", "Cargo"],
+  ["way", "Route"],
+  ["status", "Status"],
+  ["eta", "Arrives in"],
+  ["progress", "Progress"],
+] as const;
+
+export function Table({ board }: { board: Board }) {
+  return (
+    <section className="panel shipments" aria-labelledby="shipments">
+      <h2 id="shipments">Shipments</h2>
+      <table aria-labelledby="shipments">
+        <thead>
+          <tr>
+            {COLUMNS.map(([name, title]) => (
+              <th key={name} scope="col" className={name}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {board.map((shipment, line) =>
+            shipment ? <Row key={shipment.id} shipment={shipment} /> : <EmptyRow key={line} />,
+          )}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** Drawn again for its own shipment's events alone. */
+const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
+  const { id, cargo, from, to, status, minutesLeft } = shipment;
+  const percent = Math.floor(shipment.progress * 100);
+  return (
+    <tr>
+      <th scope="row" className="id">
+        {id}
+      </th>
+      <td className="cargo">{cargo}</td>
+      <td className="way">
+        {from.iata}{" "}
+        <span className="arrow" role="img" aria-label="to">
+          →
+        </span>{" "}
+        {to.iata}
+        <span className="cities">
+          {from.city} to {to.city}
+        </span>
+      </td>
+      <td className="status">
+        <span className="pill" data-status={status}>
+          {status}
+        </span>
+      </td>
+      <td className="eta">{minutesLeft === 0 ? "–" : duration(minutesLeft)}</td>
+      <td className="progress">
+        <span className="bar" data-status={status} style={{ "--done": `${percent}%` }} />
+        {`${percent} %`}
+      </td>
+    </tr>
+  );
+});
+
+/** As large as a row, so that nothing moves when the shipments come. */
+const EmptyRow = () => (
+  <tr>
+    {COLUMNS.map(([name]) => (
+      <td key={name} className={name} />
+    ))}
+  </tr>
+);
+
+function duration(minutes: number): string {
+  const hours = Math.floor(minutes / 60);
+  return hours > 0 ? `${hours} h ${String(minutes % 60).padStart(2, "0")} min` : `${minutes} min`;
+}

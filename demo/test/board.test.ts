@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { after, afterEach, before, describe, it } from "node:test";
+import { build } from "vite";
+import { LINES, type Shipment } from "../shared/shipments.ts";
+import { assertSame, assertWhole } from "./board.ts";
+import { needsBrowser, Stage } from "./stage.ts";
+
+describe("the board", needsBrowser, () => {
+  let stage: Stage;
+  before(async () => void (stage = await Stage.set()));
+  afterEach(() => stage?.closeWindows());
+  after(() => stage?.strike());
+
+  it("shows a newcomer every shipment at once", async () => {
+    await stage.comesTo(40);
+    const board = await stage.open();
+    const { event, shipments } = await board.comesTo(1);
+    const { seq, events } = await stage.state();
+
+    assert.ok(event >= 40 && event <= seq);
+    assert.equal(shipments.length, LINES);
+    for (const { data } of events) {
+      const { id, line } = data as Shipment;
+      assert.match(shipments[line]!, new RegExp(`^${id}`));
+    }
+    assert.deepEqual(board.errors, []);
+  });
+
+  it("is the same in two windows", async () => {
+    const [one, other] = await Promise.all([stage.open(), stage.open()]);
+    for (let event = 1, moments = 0; moments < 5; moments++) {
+      const view = await assertSame(one, other, event);
+      assertWhole(view);
+      event = view.event + 1;
+    }
+  });
+
+  it("has one socket, also under StrictMode", async () => {
+    const dist = await mkdtemp(join(tmpdir(), "roomcast-demo-"));
+    try {
+      // Only React's development build mounts everything twice.
+      process.env.NODE_ENV = "development";
+      const root = fileURLToPath(new URL("..", import.meta.url));
+      await build({ root, mode: "development", logLevel: "error", build: { outDir: dist } });
+      const board = await stage.open({ dist });
+      const { event } = await board.comesTo(1);
+      await board.comesTo(event + 1);
+
+      assert.equal(board.sockets, 1);
+      assert.equal(await stage.sessions(), 1);
+      assert.deepEqual(board.errors, []);
+    } finally {
+      await rm(dist, { recursive: true });
+    }
+  });
+
+  it("follows the fleet through a restart of the backend", async () => {
+    const board = await stage.open();
+    const { event } = await board.comesTo(1);
+    await stage.stopBackend();
+    await stage.startBackend();
+    await board.comesTo(event + LINES);
+
+    const { shipments } = await board.comesTo((await stage.state()).seq);
+    assert.equal(shipments.filter((text) => text.startsWith("S-")).length, LINES);
+    assertWhole(await board.view());
+  });
+});

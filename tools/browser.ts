@@ -1,0 +1,72 @@
+// node tools/browser.ts
+//
+// Finds a Chromium for the tests, or installs Debian's where it may, and prints
+// where it is.
+import { execFileSync } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+const MACOS = [
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/** Throws where there is none, and says what can be done about it. */
+export async function browserPath(): Promise<string> {
+  const chosen = process.env.CHROMIUM_PATH;
+  if (chosen && !existsSync(chosen)) throw new Error(`CHROMIUM_PATH: there is no ${chosen}`);
+  const found = chosen || installed() || (await playwrights()) || (install() && installed());
+  if (found) return found;
+  throw new Error(
+    "there is no browser: install Chromium or Chrome, or set CHROMIUM_PATH, or leave its tests out with SKIP_BROWSER=1",
+  );
+}
+
+function installed(): string | undefined {
+  const directories = (process.env.PATH ?? "").split(delimiter);
+  const paths = NAMES.flatMap((name) => directories.map((directory) => join(directory, name)));
+  return [...paths, ...MACOS].find(isExecutable);
+}
+
+/** What `playwright install chromium` has brought. */
+async function playwrights(): Promise<string | undefined> {
+  const { chromium } = await import("playwright-core");
+  return [chromium.executablePath()].find(isExecutable);
+}
+
+/** Debian's package. Answers whether that went well. */
+function install(): boolean {
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
+  console.error("Installing Debian's chromium for the tests");
+  const apt = (...args: string[]): Buffer =>
+    execFileSync("apt-get", ["--quiet=2", ...args], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
+  try {
+    apt("update");
+    apt("install", "--yes", "--no-install-recommends", "chromium");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (import.meta.main) {
+  console.log(
+    await browserPath().catch((error: Error) => {
+      console.error(`browser: ${error.message}`);
+      process.exit(1);
+    }),
+  );
+}
