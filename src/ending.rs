@@ -1,6 +1,6 @@
 //! How a socket ended, as the side that heard of it knows.
 
-use crate::code::Code;
+use crate::code::{Code, Refusal};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -21,6 +21,12 @@ impl Ending {
             1006 => Self::Lost,
             code => Self::Closed { code, reason },
         }
+    }
+
+    /// As a refusal ends a socket.
+    pub fn refused(refusal: &Refusal) -> Self {
+        let code = refusal.code.close_code().unwrap_or(1011);
+        Self::Closed { code, reason: refusal.message.clone() }
     }
 
     /// What the side that closed meant.

@@ -25,6 +25,7 @@
 
 pub mod auth;
 pub mod code;
+pub mod connection;
 pub mod ending;
 pub mod flow;
 pub mod limits;

@@ -30,8 +30,19 @@ pub const SIGNAL_BYTES: usize = 16 * KIB;
 pub const FLUSH_MS: u64 = 50;
 /// Names for which a room does that at a time.
 pub const SIGNALS_HELD: usize = 10_000;
-/// The same for a reader whose frames the worker passes on: its isolate serves
-/// many of them.
+/// Rooms on one connection …
+pub const ROOMS_ON_A_CONNECTION: usize = 100;
+/// … what may wait there, while rooms open, for each of them …
+pub const WAITING_FRAMES: usize = 100;
+/// … and for all together …
+pub const WAITING_BYTES: usize = MIB;
+/// … how often its rooms may change, and its token …
+pub const CHANGES_PER_SECOND: u64 = 50;
+pub const CHANGES_BURST: u64 = 100;
+/// … and how often it passes a ping on, which is a frame to each of its rooms.
+pub const PINGS_PASSED_EVERY_MS: u64 = 1_000;
+/// The flow control window of a reader whose frames the worker passes on: its
+/// isolate serves many of them.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
 /// Of what a reader of a stream has taken, the room is told at once when it is
 /// so much …
@@ -46,8 +57,8 @@ pub const PRESENCE_BYTES: usize = 2 * KIB;
 pub const COMMENT_MS: u64 = 25_000;
 /// How long a room may take to begin a reader's stream.
 pub const BEGINNING_MS: u64 = 10_000;
-/// How long the answer with a page may be held, in seconds: `wait`.
-pub const WAIT_S: u64 = 30;
+/// How long the answer with a page may be held: `wait`.
+pub const WAIT_MS: u64 = 30_000;
 /// A page ends early rather than pass this.
 pub const PAGE_BYTES: usize = MIB;
 pub const PAGE_EVENTS: u64 = 1_000;

@@ -10,6 +10,8 @@ pub enum Route {
     Health,
     /// `POST /events`: each of its rooms asks for the right to publish.
     PublishToRooms,
+    /// `GET /events` as a WebSocket: one connection for many rooms.
+    Connection,
     /// A room's events as Server-Sent Events.
     Stream {
         room: RoomName,
@@ -77,15 +79,15 @@ impl Route {
         let request = |request| call(Call::Request(request));
         if let Wanted::Socket = wanted {
             return match here {
+                Place::Events => Ok(Self::Connection),
                 Place::RoomEvents => call(Call::Follow(Start::parse(query)?)),
                 Place::Health
-                | Place::Events
                 | Place::Room
                 | Place::RoomState
                 | Place::RoomSignals
                 | Place::RoomMembers => Err(Refusal::new(
                     Code::NotFound,
-                    "no WebSocket here; a room's is at /rooms/{room}/events",
+                    "no WebSocket here; they are at /events and /rooms/{room}/events",
                 )),
             };
         }

@@ -62,15 +62,16 @@ pub fn upgraded(client: WebSocket, subprotocols: Option<&str>) -> Result<Respons
     Ok(response)
 }
 
-/// Closes with the refusal's code and as much of its message as a Close frame
-/// takes: 123 bytes (RFC 6455, section 5.5).
+/// Closes with the refusal's code and message.
 pub fn close(socket: &WebSocket, refusal: &Refusal) {
-    const REASON_BYTES: usize = 123;
-    let message = &refusal.message;
-    let reason = message.get(..message.floor_char_boundary(REASON_BYTES));
     let code = refusal.code.close_code().or(Code::Internal.close_code());
     // It fails on a socket that is closed already, which is what was wanted.
-    let _ = socket.close(code, reason);
+    let _ = socket.close(code, Some(reason(&refusal.message)));
+}
+
+/// As much of a message as a Close frame takes: 123 bytes (RFC 6455, 5.5).
+pub fn reason(message: &str) -> &str {
+    message.get(..message.floor_char_boundary(123)).unwrap_or_default()
 }
 
 /// Lets pages of the allowed origins read the response.

@@ -1,15 +1,17 @@
 //! A socket that the worker holds itself: a client's, or its own to a room.
 
+use std::rc::Rc;
+
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::{self, CloseEvent, Event, MessageEvent};
 use worker::{Result, WebSocket};
 
-use super::platform;
+use super::{answer, platform};
 use crate::ending::Ending;
 
-/// However it is dropped, the socket is closed: a room keeps no session that
-/// nobody reads.
+/// However it is dropped, the socket is closed, as that of a page that went: a
+/// room keeps no session that nobody reads.
 pub struct Line {
     socket: WebSocket,
     message: Closure<dyn Fn(MessageEvent)>,
@@ -28,8 +30,8 @@ pub enum Said {
 impl Line {
     /// `hear` is called for each frame and for the end; never once the line is
     /// dropped, which it may do itself.
-    pub fn accept(socket: WebSocket, hear: impl Fn(Said) + Clone + 'static) -> Result<Self> {
-        let [on_message, on_close, on_error] = [hear.clone(), hear.clone(), hear];
+    pub fn accept(socket: WebSocket, hear: Rc<dyn Fn(Said)>) -> Result<Self> {
+        let [on_message, on_close, on_error] = [Rc::clone(&hear), Rc::clone(&hear), hear];
         let line = Self {
             message: Closure::new(move |event: MessageEvent| on_message(Said::Frame(event.data()))),
             close: Closure::new(move |event: CloseEvent| {
@@ -50,10 +52,21 @@ impl Line {
         let _ = platform::send(&self.socket, text);
     }
 
-    /// Says that this side has nothing more to say; the other's end is heard.
-    pub fn close(&self, code: Option<u16>, reason: &str) {
+    pub fn send_bytes(&self, bytes: &[u8]) {
+        let _ = self.socket.send_with_bytes(bytes);
+    }
+
+    /// Says that this side has nothing more to say. What the other says before
+    /// it ends, too, is still heard.
+    pub fn close(&self, ending: &Ending) {
         // It fails where the other side closed first.
-        let _ = self.socket.close(code, Some(reason));
+        let _ = match ending {
+            Ending::Closed { code, reason } => {
+                self.socket.close(Some(*code), Some(answer::reason(reason)))
+            }
+            Ending::NoCode => self.socket.close(None, None::<&str>),
+            Ending::Lost => self.socket.close(Some(1001), Some("")),
+        };
     }
 
     fn raw(&self) -> &web_sys::WebSocket {
@@ -74,7 +87,7 @@ impl Drop for Line {
         for (name, listener) in self.listeners() {
             let _ = self.raw().remove_event_listener_with_callback(name, listener.unchecked_ref());
         }
-        // As a socket ends whose page went. One that was closed stays as it is.
-        self.close(Some(1001), "");
+        // One that was closed stays as it is.
+        self.close(&Ending::Lost);
     }
 }

@@ -1,30 +1,37 @@
 //! Rooms, as the worker reaches them.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use wasm_bindgen_futures::spawn_local;
-use worker::{Delay, Env, Request, Response, Result, WebSocket};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use worker::{Context, Delay, Env, Error, Request, Response, Result};
 
 use super::answer::broken;
+use super::line::{Line, Said};
 use super::request::follow_request;
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start};
 use crate::session::Identity;
 
 #[derive(Clone)]
-pub struct Rooms(Env);
+pub struct Rooms {
+    env: Env,
+    context: Rc<Context>,
+}
 
 /// An object that hangs must not keep a reader waiting for longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Rooms {
-    pub fn new(env: &Env) -> Self {
-        Self(env.clone())
+    pub fn new(env: Env, context: Context) -> Self {
+        Self { env, context: Rc::new(context) }
     }
 
     pub async fn ask(&self, room: &RoomName, request: Request) -> Result<Response> {
-        self.0
+        self.env
             .durable_object("ROOMS")?
             .get_by_name(room.as_str())?
             .fetch_with_request(request)
@@ -32,34 +39,60 @@ impl Rooms {
     }
 
     /// Opens a socket of the worker's own, under flow control with a window of
-    /// so many bytes.
+    /// so many bytes. Call it where the invocation waits until it is done: a
+    /// session whose socket was on its way to an invocation that ended would
+    /// stay in the room [seen].
     pub async fn open(
         &self,
         room: &RoomName,
         identity: &Identity,
         start: Start,
         window: u64,
-    ) -> std::result::Result<WebSocket, Refusal> {
+        hear: Rc<dyn Fn(Said)>,
+    ) -> std::result::Result<Line, Refusal> {
         let request = follow_request(room, identity, start, window).map_err(broken)?;
         let (rooms, room) = (self.clone(), room.clone());
         let opening = Box::pin(async move {
-            rooms
-                .ask(&room, request)
-                .await?
-                .websocket()
-                .ok_or_else(|| "a room did not upgrade".into())
+            let answer = rooms.ask(&room, request).await?;
+            let socket = answer.websocket().ok_or("a room did not upgrade")?;
+            Line::accept(socket, hear)
         });
         match select(opening, Box::pin(Delay::from(OPEN_TIMEOUT))).await {
-            Either::Left((socket, _)) => socket.map_err(broken),
+            Either::Left((line, _)) => line.map_err(|cause: Error| match cause.to_string() {
+                // The platform has no other name for it.
+                cause if cause.contains("Too many subrequests") => {
+                    Refusal::new(Code::Restarting, "this connection has been used up")
+                }
+                _ => broken(cause),
+            }),
             Either::Right(((), late)) => {
-                // It would stay open until somebody collects the garbage.
-                spawn_local(async move {
-                    let _ = late.await.map(|socket: WebSocket| {
-                        socket.accept().and_then(|()| socket.close(Some(1001), Some("")))
-                    });
-                });
+                // Dropped as it comes, it closes.
+                self.wait_until(async move { drop(late.await) });
                 Err(Refusal::new(Code::Internal, "the room did not answer in time; try again"))
             }
         }
+    }
+
+    /// Keeps the invocation going until a task is done, even if its client has
+    /// gone by then.
+    pub fn wait_until(&self, task: impl Future<Output = ()> + 'static) {
+        self.context.wait_until(task);
+    }
+
+    /// The same, for a task that the client waits for as long as it is there.
+    pub async fn to_the_end<T: 'static>(
+        &self,
+        task: impl Future<Output = T> + 'static,
+    ) -> Option<T> {
+        let result = Rc::new(Cell::new(None));
+        let into = Rc::clone(&result);
+        let done = future_to_promise(async move {
+            into.set(Some(task.await));
+            Ok(JsValue::UNDEFINED)
+        });
+        let waiting = JsFuture::from(done.clone());
+        self.wait_until(async move { drop(waiting.await) });
+        JsFuture::from(done).await.ok()?;
+        result.take()
     }
 }

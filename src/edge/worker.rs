@@ -22,7 +22,7 @@ use crate::route::{Call, Request as RoomRequest, Route};
 use crate::session::Identity;
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let shown = Shown::of(&request)?;
     let config = match config(&env) {
         Ok(config) => config,
@@ -41,7 +41,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     if shown.is_preflight() {
         return preflight(&config.origins, origin.as_deref());
     }
-    let gate = Gate { config: &config, rooms: Rooms::new(&env), shown: &shown };
+    let gate = Gate { config: &config, rooms: Rooms::new(env, context), shown: &shown };
     let response = match gate.pass(request).await {
         Ok(response) => response,
         Err(refusal) => refuse(&shown, &refusal)?,
@@ -76,9 +76,14 @@ impl Gate<'_> {
                 let claims = self.required_claims().await?;
                 self.publish_to_rooms(&claims, &body(request).await?).await
             }
+            Route::Connection => {
+                let claims = self.claims().await?;
+                bridge::connect(self.config, &self.rooms, claims, self.shown).map_err(broken)
+            }
             Route::Stream { room, query } => {
                 let identity = Identity::of(&self.required_claims().await?, &room);
-                bridge::stream(&self.rooms, &room, &identity, query).await
+                let rooms = self.rooms.clone();
+                self.to_the_end(bridge::stream(rooms, room, identity, query)).await
             }
             Route::Room { room, call } => self.to_room(&room, call, request).await,
         }
@@ -100,7 +105,8 @@ impl Gate<'_> {
         if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call
             && let Some(identity) = &identity
         {
-            bridge::news(&self.rooms, room, identity, wait).await?;
+            let (rooms, room, identity) = (self.rooms.clone(), room.clone(), identity.clone());
+            self.to_the_end(bridge::news(rooms, room, identity, wait)).await?;
         }
         let body = match call {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
@@ -108,6 +114,15 @@ impl Gate<'_> {
         };
         let request = self.shown.to_room(identity.as_ref(), body.as_deref()).map_err(broken)?;
         self.rooms.ask(room, request).await.map_err(broken)
+    }
+
+    /// What is begun with a room is ended properly, also without a client.
+    async fn to_the_end<T: 'static>(
+        &self,
+        task: impl Future<Output = std::result::Result<T, Refusal>> + 'static,
+    ) -> std::result::Result<T, Refusal> {
+        let result = self.rooms.to_the_end(task).await;
+        result.unwrap_or_else(|| Err(broken("a task was given up".into())))
     }
 
     async fn required_claims(&self) -> std::result::Result<Claims, Refusal> {

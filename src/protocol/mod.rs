@@ -2,6 +2,7 @@
 //! It knows the shape of things and their limits, not what they do to a room.
 
 mod client;
+mod connection;
 mod event;
 mod heard;
 mod json;
@@ -13,6 +14,7 @@ mod server;
 mod signal;
 
 pub use client::{ClientFrame, Decoded};
+pub use connection::{About, Ask, ConnectionFrame, ConnectionNotice};
 pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
 pub use heard::Heard;
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};

@@ -124,20 +124,18 @@ impl PageQuery {
 
 impl Wait {
     fn parse(query: &str, begin: Begin) -> Result<Option<Self>, Refusal> {
-        match (number(query, "wait")?, begin) {
-            (None, _) => Ok(None),
-            (Some(seconds), Begin::Since(since)) if seconds <= limits::WAIT_S => {
-                let wait = Self { since, ms: seconds.saturating_mul(1_000) };
-                Ok((seconds > 0).then_some(wait))
-            }
-            (Some(_), Begin::Since(_)) => Err(Refusal::bad_request(format!(
-                "`wait` must be at most {} seconds",
-                limits::WAIT_S
-            ))),
-            (Some(_), Begin::Head | Begin::Last(_)) => {
-                Err(Refusal::bad_request("`wait` needs `since`: after what to wait for an event"))
-            }
+        let Some(seconds) = number(query, "wait")? else { return Ok(None) };
+        let Begin::Since(since) = begin else {
+            return Err(Refusal::bad_request(
+                "`wait` needs `since`: after what to wait for events",
+            ));
+        };
+        let ms = seconds.saturating_mul(1_000);
+        if ms > limits::WAIT_MS {
+            let most = limits::WAIT_MS / 1_000;
+            return Err(Refusal::bad_request(format!("`wait` must be at most {most} seconds")));
         }
+        Ok((ms > 0).then_some(Self { since, ms }))
     }
 }
 
@@ -147,10 +145,12 @@ impl Begin {
             (None, None) => Ok(Self::Head),
             (Some(since), None) => Ok(Self::Since(since.parse()?)),
             (None, Some(last)) => Ok(Self::Last(last)),
-            (Some(_), Some(_)) => {
-                Err(Refusal::bad_request("`since` and `last` exclude each other: give one of them"))
-            }
+            (Some(_), Some(_)) => Err(Self::both()),
         }
+    }
+
+    pub(super) fn both() -> Refusal {
+        Refusal::bad_request("`since` and `last` exclude each other: give one of them")
     }
 }
 

@@ -101,8 +101,8 @@ export class Socket {
   }
 
   /** The close that must be next; a frame instead of it is an error. */
-  async closed(): Promise<Closing> {
-    const next = await this.#next("a close");
+  async closed(patience = PATIENCE_MS): Promise<Closing> {
+    const next = await this.#next("a close", patience);
     if (typeof next === "string") throw new Error(`heard ${next.slice(0, 500)} instead of a close`);
     return next;
   }
@@ -121,17 +121,17 @@ export class Socket {
     this.#wake();
   }
 
-  async #next(awaited: string): Promise<string | Closing> {
-    const patience = Promise.withResolvers<never>();
+  async #next(awaited: string, patience = PATIENCE_MS): Promise<string | Closing> {
+    const late = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => patience.reject(new Error(`waited ${PATIENCE_MS} ms for ${awaited}`)),
-      PATIENCE_MS,
+      () => late.reject(new Error(`waited ${patience} ms for ${awaited}`)),
+      patience,
     );
     try {
       while (this.#inbox.length === 0) {
         const woken = Promise.withResolvers<void>();
         this.#wake = woken.resolve;
-        await Promise.race([woken.promise, patience.promise]);
+        await Promise.race([woken.promise, late.promise]);
       }
     } finally {
       clearTimeout(timer);

@@ -17,6 +17,7 @@ mod auth;
 mod billing;
 mod bounds;
 mod client;
+mod connection;
 mod damage;
 mod dice;
 mod docs;

@@ -2,10 +2,12 @@
 //! frames on to readers of other kinds. The room knows nothing of them, and
 //! sleeps while they are open.
 
+mod connection;
 mod reader;
 mod stream;
 mod wait;
 
+pub use connection::connect;
 pub use stream::stream;
 pub use wait::news;
 

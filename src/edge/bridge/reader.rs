@@ -13,7 +13,6 @@ use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Delay;
 
-use super::super::answer::broken;
 use super::super::line::{Line, Said};
 use super::super::platform::now;
 use super::super::rooms::Rooms;
@@ -42,10 +41,10 @@ impl Reader {
         start: Start,
         window: u64,
     ) -> Result<Self, Refusal> {
-        let socket = rooms.open(room, identity, start, window).await?;
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let into = Rc::clone(&inbox);
-        let line = Line::accept(socket, move |said| into.borrow_mut().put(said)).map_err(broken)?;
+        let hear = Rc::new(move |said| into.borrow_mut().put(said));
+        let line = rooms.open(room, identity, start, window, hear).await?;
         Ok(Self { line, inbox })
     }
 

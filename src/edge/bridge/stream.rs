@@ -22,9 +22,9 @@ use crate::sse::{self, Beginning, Due, Stream};
 /// Answers when the room has said all that the stream begins with: so what
 /// the room refuses has a status still.
 pub async fn stream(
-    rooms: &Rooms,
-    room: &RoomName,
-    identity: &Identity,
+    rooms: Rooms,
+    room: RoomName,
+    identity: Identity,
     query: StreamQuery,
 ) -> Result<Response, Refusal> {
     let StreamQuery { start, enter } = query;
@@ -33,7 +33,7 @@ pub async fn stream(
         identity.check(Right::Presence)?;
     }
     let window = limits::BRIDGE_WINDOW_BYTES;
-    let reader = Reader::open(rooms, room, identity, start, window).await?;
+    let reader = Reader::open(&rooms, &room, &identity, start, window).await?;
     if let Some(data) = &enter {
         reader.send(&format!(r#"{{"type":"enter","data":{data}}}"#));
     }

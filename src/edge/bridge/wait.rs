@@ -15,14 +15,14 @@ const WINDOW: u64 = 1;
 /// Returns when something came after a position, or when the time is up. What
 /// it was stands on the page that is asked for then.
 pub async fn news(
-    rooms: &Rooms,
-    room: &RoomName,
-    identity: &Identity,
+    rooms: Rooms,
+    room: RoomName,
+    identity: Identity,
     Wait { since, ms }: Wait,
 ) -> Result<(), Refusal> {
     let until = now().plus(ms);
     let start = Start { begin: Begin::Since(since), state: false, flow: true };
-    let reader = Reader::open(rooms, room, identity, start, WINDOW).await?;
+    let reader = Reader::open(&rooms, &room, &identity, start, WINDOW).await?;
     loop {
         match reader.next_until(until).await {
             Some(Next::Frame(frame)) => match Heard::read(&frame) {

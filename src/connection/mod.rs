@@ -1,0 +1,365 @@
+//! One client's connection to many rooms (docs/protocol.md, section 6): in
+//! which rooms it is, and in which order its frames are taken.
+//!
+//! It performs no I/O and reads no clock, as the room does: an [`Input`] and
+//! the time go in, [`Effect`]s come out, to be performed in their order before
+//! the next input. What the rooms say is none of its business: it goes past it
+//! to the client, untouched.
+//!
+//! One rule orders everything: **a frame is taken when those before it for the
+//! same room have been, and none before the verdict on a token that came before
+//! it.** Until then it waits, within a bound.
+
+mod by_room;
+mod rooms;
+
+use crate::auth::Claims;
+use crate::code::{Code, Refusal};
+use crate::ending::Ending;
+use crate::limits;
+use crate::protocol::{About, Ask, ConnectionFrame, ConnectionNotice, PING, PONG, RoomName, Start};
+use crate::rate::{Bucket, Rate};
+use crate::session::{Held, Identity};
+use crate::time::Millis;
+pub use by_room::ByRoom;
+use rooms::Part;
+
+/// What happens to a connection.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A text frame of the client's came.
+    Text(&'a str),
+    /// A binary frame of the client's came.
+    Binary,
+    /// The client's socket closed.
+    Gone(Ending),
+    /// What became of the token of an [`Effect::Verify`].
+    Verified(Result<Claims, Refusal>),
+    /// The socket of an [`Effect::Open`] is open.
+    Opened { room: RoomName },
+    /// It closed, or could not be opened.
+    Ended { room: RoomName, ending: Ending },
+    /// The platform lets this connection open no more sockets.
+    Exhausted,
+    /// The time that [`Connection::deadline`] said has come.
+    Tick,
+}
+
+/// What the edge is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a text to the client.
+    Send(String),
+    /// Say in [`Input::Verified`] whom this token speaks for.
+    Verify { token: String },
+    /// Open a socket to a room.
+    Open { room: RoomName, identity: Identity, start: Start },
+    /// Pass a text on to a room.
+    Pass { room: RoomName, text: String },
+    /// Pass a ping on to each room, and keep the pongs.
+    PingRooms,
+    /// Tell a room what the newest token allows there.
+    Renew { room: RoomName, identity: Identity },
+    /// Close the socket to a room as one that has had enough. What the room
+    /// says before it closes, too, is for the client still.
+    Leave { room: RoomName },
+    /// The connection is over: end the client's socket, and those to the rooms,
+    /// like this.
+    End(Ending),
+}
+
+pub struct Connection {
+    client: Client,
+    parts: ByRoom<Part>,
+    /// Bytes of all frames that wait in them.
+    waiting_bytes: usize,
+    /// Rooms that ended their part. The client may not have known when it sent
+    /// what comes for them now: that is not counted against it.
+    ended: Vec<RoomName>,
+    /// What came behind an `auth` whose verdict is still out.
+    held: Option<Held>,
+    /// Refused frames since the last good one.
+    bad_requests: u32,
+    changes: Bucket,
+    heard_at: Millis,
+    pings_passed_at: Option<Millis>,
+    effects: Vec<Effect>,
+}
+
+/// Whose connection it is.
+enum Client {
+    /// It has yet to bring a token in its first frame.
+    Stranger {
+        until: Millis,
+    },
+    Known(Claims),
+    Gone,
+}
+
+const CHANGES: Rate = Rate { per_second: limits::CHANGES_PER_SECOND, burst: limits::CHANGES_BURST };
+
+impl Connection {
+    /// A connection whose upgrade showed a token, or none.
+    pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<Effect>) {
+        let mut connection = Self {
+            client: Client::Stranger { until: now.plus(limits::FIRST_FRAME_MS) },
+            parts: ByRoom::default(),
+            waiting_bytes: 0,
+            ended: Vec::new(),
+            held: None,
+            bad_requests: 0,
+            changes: Bucket::full(CHANGES, now),
+            heard_at: now,
+            pings_passed_at: None,
+            effects: Vec::new(),
+        };
+        if let Some(claims) = claims {
+            connection.welcome(claims);
+        }
+        let effects = std::mem::take(&mut connection.effects);
+        (connection, effects)
+    }
+
+    /// Takes one input. The effects are to be performed in their order.
+    pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
+        match input {
+            Input::Text(text) => self.text(text, now),
+            Input::Binary => {
+                self.heard_at = now;
+                let refusal = Refusal::bad_request("a frame is one JSON object, sent as text");
+                self.refuse(&About::default(), &refusal);
+            }
+            // A page that is left behind takes its sessions with it.
+            Input::Gone(Ending::Lost) => {
+                self.end(Ending::Closed { code: 1001, reason: String::new() });
+            }
+            Input::Gone(ending) => self.end(ending),
+            Input::Verified(verdict) => self.verified(verdict, now),
+            Input::Opened { room } => self.opened(&room),
+            Input::Ended { room, ending } => self.ended(&room, ending, now),
+            Input::Exhausted => self.end_with(&Refusal::new(
+                Code::Restarting,
+                "this connection has been used up; connect again",
+            )),
+            Input::Tick => self.tick(now),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When it has something to do of itself; `None` once it is over.
+    pub fn deadline(&self) -> Option<Millis> {
+        let silent_at = self.heard_at.plus(limits::PING_MS.saturating_mul(2));
+        match self.client {
+            Client::Stranger { .. } => self.client.ends_at(),
+            Client::Known(_) => self.client.ends_at().map(|end| end.min(silent_at)),
+            Client::Gone => None,
+        }
+    }
+
+    fn tick(&mut self, now: Millis) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if self.client.has_ended(now) {
+            return self.expire();
+        }
+        self.end_with(&Refusal::new(
+            Code::Silent,
+            "no frame and no ping came for two ping periods",
+        ));
+    }
+
+    fn expire(&mut self) {
+        self.end_with(&match self.client {
+            Client::Stranger { .. } => {
+                Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
+            }
+            Client::Known(_) | Client::Gone => {
+                Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
+            }
+        });
+    }
+
+    fn end_with(&mut self, refusal: &Refusal) {
+        self.end(Ending::refused(refusal));
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Client::Gone = self.client {
+            return;
+        }
+        self.client = Client::Gone;
+        self.parts = ByRoom::default();
+        self.held = None;
+        self.effects.push(Effect::End(ending));
+    }
+
+    fn send(&mut self, text: String) {
+        self.effects.push(Effect::Send(text));
+    }
+}
+
+/// The client's frames.
+impl Connection {
+    fn text(&mut self, text: &str, now: Millis) {
+        match self.client {
+            Client::Gone => return,
+            // The timer may be late; the end of a token is not.
+            _ if self.client.has_ended(now) => return self.expire(),
+            Client::Stranger { .. } | Client::Known(_) => self.heard_at = now,
+        }
+        if text == PING {
+            return self.ping(now);
+        }
+        if text.len() > limits::BODY_BYTES {
+            let most = limits::BODY_BYTES;
+            return self.end_with(&Refusal::too_large(format!("a frame may be {most} bytes")));
+        }
+        let (about, frame) = ConnectionFrame::decode(text);
+        if let Ok(ConnectionFrame::Ping) = frame {
+            return self.ping(now);
+        }
+        if let Some(held) = &mut self.held {
+            if !held.push(text) {
+                self.refuse(&about, &too_much("the verdict on a token"));
+            }
+            return;
+        }
+        match (&self.client, frame) {
+            (Client::Stranger { .. }, Ok(ConnectionFrame::Auth { token })) => self.verify(token),
+            (Client::Stranger { .. }, _) => self.end_with(&no_token_yet()),
+            (Client::Known(_), frame) => {
+                let taken = frame.and_then(|frame| {
+                    self.take_from_rate(&frame, now)?;
+                    self.perform(frame, text)
+                });
+                self.settle(&about, taken);
+            }
+            (Client::Gone, _) => {}
+        }
+    }
+
+    /// Rooms hear the pings of the connections that their sessions come over.
+    /// It would be easy to have the worker ping them: then they would keep a
+    /// session whose client is long gone.
+    fn ping(&mut self, now: Millis) {
+        self.send(PONG.to_owned());
+        let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
+        if self.pings_passed_at.is_none_or(is_due) && !self.parts.is_empty() {
+            self.pings_passed_at = Some(now);
+            self.effects.push(Effect::PingRooms);
+        }
+    }
+
+    fn take_from_rate(&mut self, frame: &ConnectionFrame, now: Millis) -> Result<(), Refusal> {
+        if let ConnectionFrame::Ping | ConnectionFrame::Room { ask: Ask::Other, .. } = frame {
+            return Ok(()); // The room counts those.
+        }
+        self.changes.take(CHANGES, now).map_err(|retry_after_ms| {
+            let message = format!(
+                "a connection may subscribe, unsubscribe and authorize {} times a second",
+                CHANGES.per_second
+            );
+            Refusal::rate_limited(message, retry_after_ms)
+        })
+    }
+
+    fn perform(&mut self, frame: ConnectionFrame, text: &str) -> Result<(), Refusal> {
+        match frame {
+            ConnectionFrame::Ping => Ok(()),
+            ConnectionFrame::Auth { token } => {
+                self.verify(token);
+                Ok(())
+            }
+            ConnectionFrame::Room { room, ask } => self.ask(room, ask, text),
+        }
+    }
+
+    fn settle(&mut self, about: &About, taken: Result<(), Refusal>) {
+        match taken {
+            Ok(()) => self.bad_requests = 0,
+            Err(refusal) => self.refuse(about, &refusal),
+        }
+    }
+
+    /// Tells the client what was wrong with a frame of its own.
+    fn refuse(&mut self, about: &About, refusal: &Refusal) {
+        match self.client {
+            Client::Stranger { .. } => return self.end_with(&no_token_yet()),
+            Client::Known(_) => {}
+            Client::Gone => return,
+        }
+        self.send(ConnectionNotice::error(about, refusal));
+        if refusal.code != Code::BadRequest {
+            self.bad_requests = 0;
+        } else if about.room.as_ref().is_none_or(|room| !self.ended.contains(room)) {
+            self.bad_requests = self.bad_requests.saturating_add(1);
+        }
+        if self.bad_requests >= limits::BAD_REQUESTS_IN_A_ROW {
+            let message = format!("{} refused frames in a row", self.bad_requests);
+            self.end_with(&Refusal::bad_request(message));
+        }
+    }
+}
+
+/// Its token.
+impl Connection {
+    fn verify(&mut self, token: String) {
+        self.held = Some(Held::default());
+        self.effects.push(Effect::Verify { token });
+    }
+
+    fn verified(&mut self, verdict: Result<Claims, Refusal>, now: Millis) {
+        let held = self.held.take().unwrap_or_default();
+        match (verdict, &self.client) {
+            (_, Client::Gone) => return,
+            (Err(refusal), _) => return self.end_with(&refusal),
+            (Ok(claims), Client::Stranger { .. }) => self.welcome(claims),
+            (Ok(claims), Client::Known(before)) if claims.user == before.user => {
+                self.renew(claims);
+            }
+            (Ok(_), Client::Known(_)) => {
+                return self.end_with(&Refusal::new(
+                    Code::Unauthorized,
+                    "the new token is for another `sub`; open another socket for another user",
+                ));
+            }
+        }
+        for text in held.into_frames() {
+            self.text(&text, now);
+        }
+    }
+
+    fn welcome(&mut self, claims: Claims) {
+        self.send(ConnectionNotice::connected(&claims.user, claims.expires_at));
+        self.client = Client::Known(claims);
+    }
+
+    fn renew(&mut self, claims: Claims) {
+        self.send(ConnectionNotice::authorized(claims.expires_at));
+        self.renew_rooms(&claims);
+        self.client = Client::Known(claims);
+    }
+}
+
+impl Client {
+    fn ends_at(&self) -> Option<Millis> {
+        match self {
+            Self::Stranger { until } => Some(*until),
+            Self::Known(claims) => Some(claims.expires_at.plus(limits::LEEWAY_MS)),
+            Self::Gone => None,
+        }
+    }
+
+    fn has_ended(&self, now: Millis) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
+    }
+}
+
+fn no_token_yet() -> Refusal {
+    Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
+}
+
+fn too_much(wait_for: &str) -> Refusal {
+    Refusal::rate_limited(format!("too many frames wait for {wait_for}"), 1_000)
+}

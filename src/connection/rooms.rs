@@ -1,0 +1,178 @@
+//! The rooms of a connection: being let in, being in, and leaving.
+
+use std::collections::VecDeque;
+
+use super::{Client, Connection, Effect, no_token_yet, too_much};
+use crate::auth::{Claims, Right};
+use crate::code::{Code, Refusal};
+use crate::ending::Ending;
+use crate::limits;
+use crate::protocol::{Ask, ConnectionFrame, ConnectionNotice, RoomName, Start};
+use crate::session::Identity;
+use crate::time::Millis;
+
+/// A room that the client asked for and that has not ended its part.
+pub(super) struct Part {
+    stage: Stage,
+    /// The client's frames from where they can't be taken yet. There are none
+    /// while the part is open.
+    waiting: VecDeque<String>,
+}
+
+enum Stage {
+    /// The socket to the room is being opened. If it speaks for an older token
+    /// than the newest, the room is told once it can be.
+    Opening {
+        outdated: bool,
+    },
+    Open,
+    /// The client had enough. It may come again, but not before the room has
+    /// said the last of what it had to say.
+    Leaving,
+}
+
+impl Connection {
+    /// Takes a frame for a room, or lets it wait.
+    pub(super) fn ask(&mut self, room: RoomName, ask: Ask, text: &str) -> Result<(), Refusal> {
+        let Some(part) = self.parts.get_mut(&room) else {
+            return match ask {
+                Ask::Subscribe(start) => self.subscribe(room, start),
+                Ask::Unsubscribe | Ask::Other => {
+                    Err(Refusal::bad_request("not in this room; `subscribe` to it first"))
+                }
+            };
+        };
+        match (&part.stage, ask) {
+            (Stage::Opening { .. } | Stage::Leaving, _) => {
+                let bytes = self.waiting_bytes.saturating_add(text.len());
+                if part.waiting.len() >= limits::WAITING_FRAMES || bytes > limits::WAITING_BYTES {
+                    return Err(too_much("this room to answer"));
+                }
+                self.waiting_bytes = bytes;
+                part.waiting.push_back(text.to_owned());
+            }
+            (Stage::Open, Ask::Subscribe(_)) => {
+                return Err(Refusal::bad_request("in this room already; `unsubscribe` first"));
+            }
+            (Stage::Open, Ask::Unsubscribe) => {
+                part.stage = Stage::Leaving;
+                self.effects.push(Effect::Leave { room });
+            }
+            (Stage::Open, Ask::Other) => {
+                self.effects.push(Effect::Pass { room, text: text.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, room: RoomName, start: Start) -> Result<(), Refusal> {
+        let Client::Known(claims) = &self.client else { return Err(no_token_yet()) };
+        if self.parts.len() >= limits::ROOMS_ON_A_CONNECTION {
+            let most = limits::ROOMS_ON_A_CONNECTION;
+            return Err(Refusal::bad_request(format!(
+                "a connection may be in {most} rooms; `unsubscribe` from one first"
+            )));
+        }
+        let identity = Identity::of(claims, &room);
+        match identity.check(Right::Subscribe) {
+            // The room is not woken for it.
+            Err(refusal) => self.close(room, Ending::refused(&refusal)),
+            Ok(()) => {
+                self.ended.retain(|ended| *ended != room);
+                let part =
+                    Part { stage: Stage::Opening { outdated: false }, waiting: VecDeque::new() };
+                self.parts.insert(room.clone(), part);
+                self.effects.push(Effect::Open { room, identity, start });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn opened(&mut self, room: &RoomName) {
+        let (Some(part), Client::Known(claims)) = (self.parts.get_mut(room), &self.client) else {
+            return;
+        };
+        if let Stage::Opening { outdated: true } = part.stage {
+            let identity = Identity::of(claims, room);
+            self.effects.push(Effect::Renew { room: room.clone(), identity });
+        }
+        part.stage = Stage::Open;
+        while let Some(text) = self.next_waiting(room) {
+            self.take_again(&text);
+        }
+    }
+
+    /// The frame that waits first, if it has to wait no longer.
+    fn next_waiting(&mut self, room: &RoomName) -> Option<String> {
+        let part = self.parts.get_mut(room)?;
+        let Stage::Open = part.stage else { return None };
+        let text = part.waiting.pop_front()?;
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(text.len());
+        Some(text)
+    }
+
+    /// Its rate was taken from when it came.
+    fn take_again(&mut self, text: &str) {
+        let (about, frame) = ConnectionFrame::decode(text);
+        let taken = frame.and_then(|frame| self.perform(frame, text));
+        self.settle(&about, taken);
+    }
+
+    pub(super) fn ended(&mut self, room: &RoomName, ending: Ending, now: Millis) {
+        let Some(Part { stage, waiting }) = self.parts.remove(room) else { return };
+        let bytes = waiting.iter().map(String::len).sum();
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+
+        // A room may be quicker to see that the connection's token expired.
+        let has_expired = |claims: &Claims| claims.expires_at <= now;
+        if ending.says() == Some(Code::Unauthorized)
+            && matches!(&self.client, Client::Known(claims) if has_expired(claims))
+        {
+            return self.expire();
+        }
+        match stage {
+            Stage::Leaving => {
+                let (code, reason) = match ending {
+                    Ending::NoCode | Ending::Lost => (1000, String::new()),
+                    Ending::Closed { code, reason } => (code, reason),
+                };
+                self.send(ConnectionNotice::closed(room, code, &reason));
+                waiting.iter().for_each(|text| self.take_again(text));
+            }
+            Stage::Opening { .. } | Stage::Open => {
+                self.close(room.clone(), ending);
+                // `closed` has settled what came before another `subscribe`.
+                let from = waiting.iter().skip_while(|text| !is_subscribe(text));
+                from.for_each(|text| self.take_again(text));
+            }
+        }
+    }
+
+    /// Tells the client that a room ended its part.
+    fn close(&mut self, room: RoomName, ending: Ending) {
+        let (code, reason) = ending.of_room();
+        self.send(ConnectionNotice::closed(&room, code, &reason));
+        if self.ended.len() < limits::ROOMS_ON_A_CONNECTION && !self.ended.contains(&room) {
+            self.ended.push(room);
+        }
+    }
+
+    /// Each room says itself what becomes of the session then.
+    pub(super) fn renew_rooms(&mut self, claims: &Claims) {
+        for (room, part) in self.parts.iter_mut() {
+            match &mut part.stage {
+                Stage::Opening { outdated } => *outdated = true,
+                Stage::Open => {
+                    let identity = Identity::of(claims, room);
+                    self.effects.push(Effect::Renew { room: room.clone(), identity });
+                }
+                Stage::Leaving => {}
+            }
+        }
+    }
+}
+
+fn is_subscribe(text: &str) -> bool {
+    let (_, frame) = ConnectionFrame::decode(text);
+    matches!(frame, Ok(ConnectionFrame::Room { ask: Ask::Subscribe(_), .. }))
+}

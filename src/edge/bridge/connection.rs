@@ -1,0 +1,231 @@
+//! One client socket for many rooms. The rules are [`crate::connection`]'s;
+//! this holds the sockets, and passes the rooms' frames on without a look.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, abortable};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use worker::{Delay, Response, Result, WebSocketPair};
+
+use super::super::answer::upgraded;
+use super::super::config::Config;
+use super::super::line::{Line, Said};
+use super::super::platform::now;
+use super::super::request::{SUBPROTOCOLS, Shown};
+use super::super::rooms::Rooms;
+use super::super::verifier;
+use crate::auth::Claims;
+use crate::code::{Code, Refusal};
+use crate::connection::{ByRoom, Connection, Effect, Input};
+use crate::ending::Ending;
+use crate::limits;
+use crate::protocol::{PING, PONG, RoomName, Start};
+use crate::session::Identity;
+use crate::time::Millis;
+
+/// Lives as long as its client's socket: what that one hears holds it.
+struct Bridge {
+    config: Rc<Config>,
+    rooms: Rooms,
+    rules: RefCell<Connection>,
+    client: RefCell<Option<Line>>,
+    lines: RefCell<ByRoom<Line>>,
+    alarm: RefCell<Option<Alarm>>,
+    ending: OnceCell<Ending>,
+    pong: JsValue,
+}
+
+pub fn connect(
+    config: &Rc<Config>,
+    rooms: &Rooms,
+    claims: Option<Claims>,
+    shown: &Shown,
+) -> Result<Response> {
+    let WebSocketPair { client, server } = WebSocketPair::new()?;
+    let (rules, effects) = Connection::begin(claims, now());
+    let bridge = Rc::new(Bridge {
+        config: Rc::clone(config),
+        rooms: rooms.clone(),
+        rules: RefCell::new(rules),
+        client: RefCell::default(),
+        lines: RefCell::default(),
+        alarm: RefCell::default(),
+        ending: OnceCell::new(),
+        pong: JsValue::from_str(PONG),
+    });
+    let hearing = Rc::clone(&bridge);
+    let line = Line::accept(server, Rc::new(move |said| hearing.hear_client(said)))?;
+    bridge.client.replace(Some(line));
+    bridge.perform(effects);
+    upgraded(client, shown.header(SUBPROTOCOLS).as_deref())
+}
+
+impl Bridge {
+    fn hear_client(self: &Rc<Self>, said: Said) {
+        match said {
+            Said::Frame(frame) => match frame.as_string() {
+                Some(text) => self.take(Input::Text(&text)),
+                None => self.take(Input::Binary),
+            },
+            Said::Ended(ending) => self.take(Input::Gone(ending)),
+        }
+    }
+
+    fn hear_room(self: &Rc<Self>, room: &RoomName, said: Said) {
+        match said {
+            Said::Frame(frame) if frame == self.pong => {}
+            Said::Frame(frame) => self.send(&frame),
+            Said::Ended(ending) => {
+                let line = self.lines.borrow_mut().remove(room);
+                drop(line);
+                self.take(Input::Ended { room: room.clone(), ending });
+            }
+        }
+    }
+
+    fn take(self: &Rc<Self>, input: Input) {
+        let effects = self.rules.borrow_mut().handle(input, now());
+        self.perform(effects);
+    }
+
+    fn perform(self: &Rc<Self>, effects: Vec<Effect>) {
+        let mut verdict = None;
+        for effect in effects {
+            match effect {
+                Effect::Send(text) => self.send(&JsValue::from_str(&text)),
+                Effect::Verify { token } => verdict = self.verify(token),
+                Effect::Open { room, identity, start } => self.open(room, identity, start),
+                Effect::Pass { room, text } => {
+                    self.with_line(&room, |line| line.send(&JsValue::from_str(&text)));
+                }
+                Effect::PingRooms => {
+                    let ping = JsValue::from_str(PING);
+                    self.lines.borrow().values().for_each(|line| line.send(&ping));
+                }
+                Effect::Renew { room, identity } => {
+                    // Strings and integers under string keys: nothing to fail.
+                    let identity = serde_json::to_vec(&identity).unwrap_or_default();
+                    self.with_line(&room, |line| line.send_bytes(&identity));
+                }
+                Effect::Leave { room } => {
+                    let enough = Ending::Closed { code: 1000, reason: String::new() };
+                    self.with_line(&room, |line| line.close(&enough));
+                }
+                Effect::End(ending) => self.end(ending),
+            }
+        }
+        self.arm();
+        if let Some(verdict) = verdict {
+            self.take(Input::Verified(verdict));
+        }
+    }
+
+    fn send(&self, text: &JsValue) {
+        if let Some(client) = &*self.client.borrow() {
+            client.send(text);
+        }
+    }
+
+    fn with_line(&self, room: &RoomName, act: impl FnOnce(&Line)) {
+        if let Some(line) = self.lines.borrow().get(room) {
+            act(line);
+        }
+    }
+
+    fn verify(self: &Rc<Self>, token: String) -> Option<std::result::Result<Claims, Refusal>> {
+        let verdict = verifier::claims_at_once(&self.config, &token);
+        if verdict.is_none() {
+            let bridge = Rc::clone(self);
+            spawn_local(async move {
+                let verdict = verifier::claims(&bridge.config, &token).await;
+                bridge.take(Input::Verified(verdict));
+            });
+        }
+        verdict
+    }
+
+    fn open(self: &Rc<Self>, room: RoomName, identity: Identity, start: Start) {
+        let bridge = Rc::clone(self);
+        self.rooms.wait_until(async move {
+            let window = limits::BRIDGE_WINDOW_BYTES;
+            let hear = Rc::new(hear_room(Rc::downgrade(&bridge), room.clone()));
+            match bridge.rooms.open(&room, &identity, start, window, hear).await {
+                Ok(line) => match bridge.ending.get() {
+                    Some(ending) => line.close(ending),
+                    None => {
+                        bridge.lines.borrow_mut().insert(room.clone(), line);
+                        bridge.take(Input::Opened { room });
+                    }
+                },
+                Err(Refusal { code: Code::Restarting, .. }) => bridge.take(Input::Exhausted),
+                Err(refusal) => {
+                    let ending = Ending::refused(&refusal);
+                    bridge.take(Input::Ended { room, ending });
+                }
+            }
+        });
+    }
+
+    fn end(&self, ending: Ending) {
+        let client = self.client.take();
+        let lines = self.lines.take();
+        client.iter().chain(lines.values()).for_each(|line| line.close(&ending));
+        let _ = self.ending.set(ending);
+    }
+
+    /// Sees to it that the rules are asked again when they want to be. An
+    /// alarm that rings too early is set again.
+    fn arm(self: &Rc<Self>) {
+        let deadline = self.rules.borrow().deadline();
+        let mut alarm = self.alarm.borrow_mut();
+        match (deadline, &*alarm) {
+            (None, _) => *alarm = None,
+            (Some(deadline), Some(Alarm { at, .. })) if *at <= deadline => {}
+            (Some(deadline), _) => *alarm = Some(Alarm::set(deadline, Rc::downgrade(self))),
+        }
+    }
+
+    fn ring(self: &Rc<Self>) {
+        self.alarm.replace(None);
+        self.take(Input::Tick);
+    }
+}
+
+/// A room's line does not hold the bridge: the bridge holds it.
+fn hear_room(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(Said) {
+    move |said| {
+        if let Some(bridge) = bridge.upgrade() {
+            bridge.hear_room(&room, said);
+        }
+    }
+}
+
+/// A timer that is gone when it is dropped.
+struct Alarm {
+    at: Millis,
+    timer: AbortHandle,
+}
+
+impl Alarm {
+    fn set(at: Millis, bridge: Weak<Bridge>) -> Self {
+        let (ringing, timer) = abortable(async move {
+            Delay::from(Duration::from_millis(at.since(now()))).await;
+            if let Some(bridge) = bridge.upgrade() {
+                bridge.ring();
+            }
+        });
+        spawn_local(async move {
+            let _ = ringing.await;
+        });
+        Self { at, timer }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.timer.abort();
+    }
+}

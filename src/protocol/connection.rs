@@ -1,0 +1,179 @@
+//! Frames of a connection for many rooms: those to it, as far as it has to
+//! look into them, and those that it writes itself. All others are a room's,
+//! and pass through untouched.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::json::{object, text};
+use super::{Begin, Ref, RoomName, Seq, Start, User};
+use crate::code::Refusal;
+use crate::limits;
+use crate::time::Millis;
+
+#[derive(Debug)]
+pub enum ConnectionFrame {
+    Ping,
+    /// The connection's own, whatever room it may name.
+    Auth {
+        token: String,
+    },
+    Room {
+        room: RoomName,
+        ask: Ask,
+    },
+}
+
+/// What is asked for in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Subscribe(Start),
+    Unsubscribe,
+    /// The room knows.
+    Other,
+}
+
+/// Which room and which `ref` an error is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    pub room: Option<RoomName>,
+    pub reference: Option<Ref>,
+}
+
+/// Every field that some frame to a connection has, as it was written.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    room: Option<&'a RawValue>,
+    #[serde(borrow, rename = "ref")]
+    reference: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    since: Option<&'a RawValue>,
+    #[serde(borrow)]
+    last: Option<&'a RawValue>,
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+}
+
+impl ConnectionFrame {
+    pub fn decode(frame: &str) -> (About, Result<Self, Refusal>) {
+        let fields: Fields = match object(frame) {
+            Ok(fields) => fields,
+            Err(refusal) => return (About::default(), Err(refusal)),
+        };
+        let room = fields.room();
+        let about = About {
+            room: room.clone().ok(),
+            // A bad one is the room's to refuse.
+            reference: read(fields.reference, "").ok().flatten(),
+        };
+        let in_room = |ask| room.map(|room| Self::Room { room, ask });
+        let decoded = match &*fields.kind {
+            "ping" => Ok(Self::Ping),
+            "auth" => fields.token().map(|token| Self::Auth { token }),
+            "subscribe" => fields.start().and_then(|start| in_room(Ask::Subscribe(start))),
+            "unsubscribe" => in_room(Ask::Unsubscribe),
+            _ => in_room(Ask::Other),
+        };
+        (about, decoded)
+    }
+}
+
+impl Fields<'_> {
+    fn room(&self) -> Result<RoomName, Refusal> {
+        let must = "`room` must be a string, the name of the room that is meant";
+        let name: String = required(self.room, must)?;
+        RoomName::parse(&name)
+    }
+
+    fn token(&self) -> Result<String, Refusal> {
+        required(self.token, "`token` must be a string, a JWT")
+    }
+
+    fn start(&self) -> Result<Start, Refusal> {
+        let since: Option<String> = read(self.since, "`since` must be a string, a position")?;
+        let last: Option<Seq> = read(self.last, "`last` must be a whole number")?;
+        let state: Option<bool> = read(self.state, "`state` must be true or false")?;
+        let begin = match (since, last) {
+            (None, None) => Begin::Head,
+            (Some(since), None) => Begin::Since(since.parse()?),
+            (None, Some(count)) => Begin::Last(count.get()),
+            (Some(_), Some(_)) => return Err(Begin::both()),
+        };
+        Ok(Start { begin, state: state.unwrap_or(true), flow: true })
+    }
+}
+
+fn required<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>, must: &str) -> Result<T, Refusal> {
+    read(json, must)?.ok_or_else(|| Refusal::bad_request(must))
+}
+
+/// `must` says what the field must be.
+fn read<'a, T: Deserialize<'a>>(
+    json: Option<&'a RawValue>,
+    must: &str,
+) -> Result<Option<T>, Refusal> {
+    json.map(|json| serde_json::from_str(json.get()))
+        .transpose()
+        .map_err(|_| Refusal::bad_request(must))
+}
+
+/// A frame that the connection writes itself.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ConnectionNotice<'a> {
+    Connected {
+        user: &'a User,
+        expires_at: Millis,
+        ping_ms: u64,
+    },
+    Authorized {
+        expires_at: Millis,
+    },
+    Closed {
+        room: &'a RoomName,
+        code: u16,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        reason: &'a str,
+    },
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<&'a RoomName>,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a Ref>,
+        code: &'static str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+impl ConnectionNotice<'_> {
+    pub fn connected(user: &User, expires_at: Millis) -> String {
+        text(&ConnectionNotice::Connected { user, expires_at, ping_ms: limits::PING_MS })
+    }
+
+    pub fn authorized(expires_at: Millis) -> String {
+        text(&ConnectionNotice::Authorized { expires_at })
+    }
+
+    pub fn closed(room: &RoomName, code: u16, reason: &str) -> String {
+        text(&ConnectionNotice::Closed { room, code, reason })
+    }
+
+    pub fn error(about: &About, refusal: &Refusal) -> String {
+        text(&ConnectionNotice::Error {
+            room: about.room.as_ref(),
+            reference: about.reference.as_ref(),
+            code: refusal.code.as_str(),
+            message: &refusal.message,
+            retry_after_ms: refusal.retry_after_ms,
+        })
+    }
+}

@@ -1,0 +1,454 @@
+import assert from "node:assert/strict";
+import { type TestContext, describe, test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
+import { type Frame, Socket } from "./client.ts";
+import { seconds } from "./jwt.ts";
+import { seeded } from "./random.ts";
+import { Room, tokenOf } from "./room.ts";
+import { type Options, Runtime } from "./runtime.ts";
+
+const token = tokenOf("alice", ["subscribe", "publish"]);
+
+interface Stage {
+  runtime: Runtime;
+  room(name: string): Room;
+  connect(by?: string): Promise<Socket>;
+}
+
+async function stage(t: TestContext, options?: Options): Promise<Stage> {
+  const runtime = await Runtime.start(options);
+  t.after(() => runtime.stop());
+  return {
+    runtime,
+    room: (name) => new Room(runtime, name),
+    connect: async (by = token) => {
+      const socket = await Socket.open(`${runtime.url}/events`, { token: by });
+      await socket.until("connected");
+      return socket;
+    },
+  };
+}
+
+/** Joins a room, and answers its welcome. */
+async function subscribe(socket: Socket, room: string, more: object = {}): Promise<Frame> {
+  socket.send({ type: "subscribe", room, ...more });
+  const welcome = await socket.next();
+  assert.deepEqual([welcome.type, welcome.room], ["welcome", room], socket.text);
+  return welcome;
+}
+
+describe("a connection for many rooms", { concurrency: true }, () => {
+  test("begins by saying whose it is, and is in no room", async (t) => {
+    const { runtime } = await stage(t);
+    const socket = await Socket.open(`${runtime.url}/events`, { token });
+    assert.equal(socket.protocol, "roomcast.v1");
+    const { expires_at, ...connected } = await socket.next();
+    assert.deepEqual(connected, { type: "connected", user: "alice", ping_ms: 25_000 });
+    assert(expires_at > Date.now() + 3_500_000);
+    socket.send({ type: "ping" });
+    assert.deepEqual(await socket.next(), { type: "pong" });
+  });
+
+  test("takes a token in its first frame, and wakes no room", async (t) => {
+    const { runtime } = await stage(t);
+    const socket = await Socket.open(`${runtime.url}/events`);
+    socket.send({ type: "ping" });
+    assert.deepEqual(await socket.next(), { type: "pong" });
+    socket.send({ type: "auth", token });
+    socket.send({ type: "subscribe", room: "r" });
+    assert.equal((await socket.next()).type, "connected");
+    assert.equal((await socket.next()).type, "welcome");
+    for (const frame of [
+      { type: "auth", token: "a.b.c" },
+      { type: "subscribe", room: "s" },
+      "what?",
+    ]) {
+      const stranger = await Socket.open(`${runtime.url}/events`);
+      stranger.send(frame);
+      assert.equal((await stranger.closed()).code, 4001, JSON.stringify(frame));
+    }
+    assert.equal(await runtime.evict("s"), false);
+  });
+
+  test("waits ten seconds for it", async (t) => {
+    const { runtime } = await stage(t);
+    const since = Date.now();
+    const socket = await Socket.open(`${runtime.url}/events`);
+    assert.equal((await socket.closed(12_000)).code, 4001);
+    assert(Date.now() - since > 9_900);
+  });
+
+  test("is refused with a code, as every upgrade is", async (t) => {
+    const { runtime } = await stage(t);
+    const socket = await Socket.open(`${runtime.url}/events`, { token: "a.b.c" });
+    assert.equal((await socket.closed()).code, 4001);
+  });
+
+  test("passes a room's frames on byte for byte", async (t) => {
+    const { room, connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "r");
+    await room("r").publish('{"name":"n","data":{ "n" : 1.0, "s" : "\\u00e9" },"key":"k"}');
+    const events = await socket.next();
+    assert.deepEqual([events.type, events.room, events.prev], ["events", "r", 0]);
+    assert(socket.text.includes('"data":{ "n" : 1.0, "s" : "\\u00e9" }'), socket.text);
+    await room("r").signal("typing", 1);
+    assert.deepEqual(await socket.next(), {
+      type: "signal",
+      room: "r",
+      name: "typing",
+      data: 1,
+      from: "backend",
+    });
+  });
+
+  test("begins in a room where it is asked to", async (t) => {
+    const { room, connect } = await stage(t);
+    const [a, b, c, d] = [room("a"), room("b"), room("c"), room("d")];
+    for (const each of [a, b, c, d])
+      for (const data of [1, 2, 3]) await each.publish({ name: "n", data, key: "k" });
+    const socket = await connect();
+    const { epoch } = await a.figures();
+    assert.equal((await subscribe(socket, "a", { since: `${epoch}:1` })).recovered, true);
+    assert.deepEqual(
+      (await socket.next()).events.map(({ seq }: any) => seq),
+      [2, 3],
+    );
+    await subscribe(socket, "b", { last: 1 });
+    assert.deepEqual(
+      (await socket.next()).events.map(({ seq }: any) => seq),
+      [3],
+    );
+    await subscribe(socket, "c", { since: `${epoch}:1` });
+    assert.equal((await socket.next()).type, "gap");
+    assert.equal((await socket.next()).type, "state");
+    await subscribe(socket, "d", { state: false });
+    socket.send({ type: "ping" });
+    assert.equal((await socket.next()).type, "pong");
+  });
+
+  test("takes a room's frames in order, from its subscribe to behind its unsubscribe", async (t) => {
+    const { connect } = await stage(t);
+    const socket = await connect();
+    for (let round = 0; round < 5; round++) {
+      socket.send({ type: "subscribe", room: "r" });
+      for (let i = 0; i < 9; i++)
+        socket.send({ type: "publish", room: "r", ref: `${round} ${i}`, name: "n", data: i });
+      socket.send({ type: "unsubscribe", room: "r" });
+    }
+    for (let round = 0; round < 5; round++) {
+      assert.equal((await socket.next()).type, "welcome");
+      const refs: string[] = [];
+      for (let frame = await socket.next(); ; frame = await socket.next()) {
+        if (frame.type === "ack") refs.push(frame.ref);
+        else if (frame.type !== "events") {
+          assert.deepEqual(frame, { type: "closed", room: "r", code: 1000 });
+          break;
+        }
+      }
+      assert.deepEqual(
+        refs,
+        Array.from({ length: 9 }, (_, i) => `${round} ${i}`),
+      );
+    }
+  });
+
+  test("tells of a room that ends its part, and goes on in the others", async (t) => {
+    const { room, connect } = await stage(t, { settings: { full: { sockets: 1 } } });
+    const other = await connect();
+    await subscribe(other, "full");
+    const socket = await connect(
+      tokenOf("alice", [], {
+        rooms: {
+          full: ["subscribe"],
+          kicks: ["subscribe"],
+          ends: ["subscribe"],
+          stays: ["subscribe"],
+        },
+      }),
+    );
+    for (const name of ["kicks", "ends", "stays"]) await subscribe(socket, name);
+    const isClosed = async (name: string, code: number): Promise<void> => {
+      const { reason, ...closed } = await socket.next();
+      assert.deepEqual(closed, { type: "closed", room: name, code });
+      assert.equal(typeof reason, "string");
+    };
+    socket.send({ type: "subscribe", room: "refused" });
+    await isClosed("refused", 4003);
+    socket.send({ type: "subscribe", room: "full" });
+    await isClosed("full", 1013);
+    await room("kicks").kick("alice");
+    await isClosed("kicks", 4010);
+    await room("ends").erase();
+    await isClosed("ends", 4011);
+    await room("stays").publish({ name: "n", data: 1 });
+    assert.equal((await socket.next()).room, "stays");
+    // A room that ended may be joined again.
+    assert.equal((await subscribe(socket, "ends")).seq, 0);
+    await room("full").counts(1);
+  });
+
+  test("answers what it can't do with an error about the room", async (t) => {
+    const { connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "r");
+    const errors: [object | string | Uint8Array, object][] = [
+      [{ type: "subscribe", room: "r" }, { room: "r" }],
+      [
+        { type: "publish", room: "s", ref: "7", name: "n", data: 1 },
+        { room: "s", ref: "7" },
+      ],
+      [{ type: "unsubscribe", room: "s" }, { room: "s" }],
+      [{ type: "subscribe", room: "s", since: "41" }, { room: "s" }],
+      [{ type: "subscribe", room: "a::b" }, {}],
+      [{ type: "publish", name: "n", data: 1 }, {}],
+      ["what?", {}],
+      [Buffer.from("{}"), {}],
+      // What the worker would say of an identity, from one who is not the worker.
+      [
+        Buffer.from(
+          JSON.stringify({ user: "alice", grant: ["admin"], expires_at: Date.now() * 2 }),
+        ),
+        {},
+      ],
+    ];
+    for (const [frame, about] of errors) {
+      socket.send(frame);
+      const { message, ...error } = await socket.next();
+      assert.equal(typeof message, "string");
+      assert.deepEqual(error, { type: "error", code: "bad_request", ...about });
+    }
+    // The room itself finds what is wrong in a frame for it.
+    socket.send({ type: "publish", room: "r", ref: "8", name: "", data: 1 });
+    const { room: name, ref, code } = await socket.next();
+    assert.deepEqual([name, ref, code], ["r", "8", "bad_request"]);
+    for (let i = 0; i < 20; i++) socket.send("what?");
+    for (let i = 0; i < 20; i++) assert.equal((await socket.next()).type, "error");
+    assert.equal((await socket.closed()).code, 4400);
+  });
+
+  test("is held to a rate, but its frames for a room to that room's alone", async (t) => {
+    const { connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "r");
+    for (let i = 0; i < 150; i++) socket.send({ type: "unsubscribe", room: "nowhere" });
+    const codes: string[] = [];
+    for (let i = 0; i < 19; i++) codes.push((await socket.next()).code);
+    assert.deepEqual(new Set(codes), new Set(["bad_request"]));
+    // Twenty bad ones in a row end it, so they are no way to the rate.
+    assert.equal((await socket.next()).code, "bad_request");
+    assert.equal((await socket.closed()).code, 4400);
+
+    const other = await connect();
+    for (let i = 0; i < 60; i++) {
+      other.send({ type: "subscribe", room: "r" });
+      other.send({ type: "unsubscribe", room: "r" });
+    }
+    const limited = await other.until("error");
+    assert.equal(limited.code, "rate_limited");
+    assert(limited.retry_after_ms > 0);
+  });
+});
+
+describe("a connection's token", { concurrency: true }, () => {
+  test("is renewed for all its rooms, and one that is no longer granted is closed", async (t) => {
+    const { room, connect } = await stage(t);
+    const socket = await connect();
+    for (const name of ["a", "b", "c"]) await subscribe(socket, name);
+    const rooms = { a: ["subscribe"], b: ["subscribe", "publish"], d: ["subscribe"] };
+    const next = tokenOf("alice", [], { rooms, exp: seconds(7_200) });
+    socket.send({ type: "auth", token: next });
+    socket.send({ type: "publish", room: "a", ref: "1", name: "n", data: 1 });
+    socket.send({ type: "publish", room: "b", ref: "2", name: "n", data: 1 });
+    const own = await socket.next();
+    assert.deepEqual(Object.keys(own).sort(), ["expires_at", "type"]);
+    assert.equal(own.type, "authorized");
+    assert(own.expires_at > Date.now() + 7_000_000);
+    const said: Record<string, string[]> = { a: [], b: [], c: [] };
+    for (let i = 0; i < 6; i++) {
+      const frame = await socket.next();
+      said[frame.room]?.push(frame.type === "error" ? frame.code : frame.type);
+      if (frame.type === "authorized" && frame.room === "a")
+        assert.deepEqual(frame.grant, ["subscribe"]);
+      if (frame.type === "closed") assert.equal(frame.code, 4003);
+    }
+    assert.deepEqual(said, {
+      a: ["authorized", "forbidden"],
+      b: ["authorized", "events", "ack"],
+      c: ["closed"],
+    });
+    await subscribe(socket, "d");
+    await room("c").counts(0);
+  });
+
+  test("for another user, or a bad one, ends it", async (t) => {
+    const { room, connect } = await stage(t);
+    for (const bad of [tokenOf("bob", ["subscribe"]), "a.b.c"]) {
+      const socket = await connect();
+      await subscribe(socket, "r");
+      socket.send({ type: "auth", token: bad });
+      assert.equal((await socket.closed()).code, 4001);
+    }
+    await room("r").counts(0);
+  });
+
+  test("ends it when it expires, and its rooms are not told apart", async (t) => {
+    const { room, connect } = await stage(t);
+    // The leeway of 30 s leaves it three.
+    const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-27) }));
+    for (const name of ["a", "b", "c"]) await subscribe(socket, name);
+    await room("a").runtime.evict("a");
+    assert.equal((await socket.closed()).code, 4001);
+    for (const name of ["a", "b", "c"]) await room(name).counts(0);
+  });
+
+  test("may be renewed in time, also for rooms that sleep", async (t) => {
+    const { room, runtime, connect } = await stage(t);
+    const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-27) }));
+    await subscribe(socket, "r");
+    await runtime.evict("r");
+    socket.send({ type: "auth", token });
+    await socket.until("authorized", ({ room }) => room === "r");
+    await passes(4_000);
+    await room("r").publish({ name: "n", data: 1 });
+    assert.equal((await socket.next()).type, "events");
+  });
+});
+
+describe("a connection's life", { concurrency: true }, () => {
+  test("is that of its sessions", async (t) => {
+    const { room, connect } = await stage(t);
+    for (const ends of [(socket: Socket) => socket.close(), (socket: Socket) => socket.drop()]) {
+      const socket = await connect();
+      for (const name of ["a", "b"]) await subscribe(socket, name);
+      socket.send({ type: "subscribe", room: "c" });
+      ends(socket);
+      for (const name of ["a", "b", "c"]) await room(name).counts(0);
+    }
+  });
+
+  test("ends when nothing is heard of it for two ping periods", async (t) => {
+    const { room, connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "r");
+    const since = Date.now();
+    assert.equal((await socket.closed(60_000)).code, 4408);
+    const after = Date.now() - since;
+    assert(after > 49_000 && after < 53_000, `${after} ms`);
+    await room("r").counts(0);
+  });
+
+  test("leaves no session behind when hundreds of them vanish", async (t) => {
+    const { room, connect } = await stage(t);
+    const names = ["a", "b", "c", "d"];
+    const sockets: Socket[] = [];
+    while (sockets.length < 250)
+      sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => connect()))));
+    await Promise.all(
+      sockets.map(async (socket) => {
+        for (const name of names) await subscribe(socket, name);
+      }),
+    );
+    for (const name of names) await room(name).counts(250);
+    for (const socket of sockets) socket.drop();
+    // These vanish while they are joining.
+    for (let i = 0; i < 25; i++) {
+      const socket = await connect();
+      for (const name of names) socket.send({ type: "subscribe", room: name });
+      socket.drop();
+    }
+    for (const name of names) await room(name).counts(0);
+  });
+});
+
+describe("the rooms of a connection", { concurrency: true }, () => {
+  test("sleep, are not woken by its pings, and are heard when they wake", async (t) => {
+    const { room, runtime, connect } = await stage(t);
+    const names = Array.from({ length: 100 }, (_, i) => `r:${i}`);
+    const socket = await connect();
+    for (const name of names) await subscribe(socket, name);
+    socket.send({ type: "subscribe", room: "one too many" });
+    assert.equal((await socket.until("error")).code, "bad_request");
+    const before = await room("r:7").figures();
+    await passes(14_000); // The runtime gives an idle object ten seconds.
+    socket.send({ type: "ping" });
+    assert.deepEqual(await socket.next(), { type: "pong" }, "the rooms' pongs are kept");
+    for (const name of names)
+      assert.equal(await runtime.evict(name), false, `${name} was in memory`);
+    for (const name of names) {
+      await room(name).publish({ name: "n", data: name });
+      const { room: from, events } = await socket.next();
+      assert.deepEqual([from, events[0].data], [name, name]);
+    }
+    assert((await room("r:7").figures()).awake_since > before.awake_since, "it was built anew");
+  });
+
+  test("send it a window each, and more when it has seen that", async (t) => {
+    const { room, connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "a");
+    await subscribe(socket, "b");
+    const event = { name: "n", data: "x".repeat(10_000) };
+    for (let i = 0; i < 100; i++) await room("a").publish(event);
+    await room("b").publish({ name: "n", data: "another room is not held up" });
+    let bytes = 0;
+    let seq = 0;
+    for (let frame = await socket.next(); frame.room === "a"; frame = await socket.next()) {
+      bytes += socket.text.length;
+      seq = frame.events.at(-1).seq;
+    }
+    assert(bytes > 200_000 && bytes < 300_000, `${bytes} bytes`);
+    while (seq < 100) {
+      socket.send({ type: "seen", room: "a", seq });
+      const frame = await socket.next();
+      assert.deepEqual([frame.room, frame.prev], ["a", seq]);
+      seq = frame.events.at(-1).seq;
+    }
+  });
+
+  test("tell it every event once and in order, however often it is cut off", async (t) => {
+    const random = seeded(t);
+    const { room, runtime, connect } = await stage(t);
+    const names = Array.from({ length: 20 }, (_, i) => `r${i}`);
+    const events = 50;
+    const epochs = new Map<string, string>();
+    const seqs = new Map(names.map((name) => [name, 0]));
+    for (const name of names) epochs.set(name, (await room(name).figures()).epoch);
+    let cuts = 0;
+    const isDone = () => [...seqs.values()].every((seq) => seq === events);
+    const reading = (async () => {
+      while (!isDone()) {
+        const socket = await connect();
+        for (const name of names)
+          socket.send({
+            type: "subscribe",
+            room: name,
+            since: `${epochs.get(name)}:${seqs.get(name)}`,
+          });
+        const cut = setTimeout(() => socket.drop(), 50 + random() * 300);
+        try {
+          while (!isDone()) {
+            const frame = await socket.next();
+            if (frame.type !== "events") {
+              assert.deepEqual([frame.type, frame.recovered], ["welcome", true]);
+              continue;
+            }
+            assert.equal(frame.prev, seqs.get(frame.room), "no hole, and nothing twice");
+            for (const { seq, data } of frame.events) assert.equal(seq, data);
+            seqs.set(frame.room, frame.events.at(-1).seq);
+          }
+        } catch (cut) {
+          assert.match(String(cut), /closed with 1006/);
+        }
+        clearTimeout(cut);
+        cuts += 1;
+      }
+    })();
+    for (let data = 1; data <= events; data++) {
+      await Promise.all(names.map((name) => room(name).publish({ name: "n", data })));
+      if (random() < 0.3) await runtime.evict(`r${Math.floor(random() * 20)}`);
+    }
+    await reading;
+    assert(cuts > 3, `${cuts} cuts`);
+  });
+});
