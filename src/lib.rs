@@ -30,6 +30,7 @@ pub mod ending;
 pub mod flow;
 pub mod limits;
 pub mod log;
+pub mod presence;
 pub mod protocol;
 pub mod rate;
 pub mod room;

@@ -26,7 +26,7 @@ pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// A signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
 /// Signals of one name from one session are coalesced to the newest within
-/// this.
+/// this, and changes of the members come as one.
 pub const FLUSH_MS: u64 = 50;
 /// Names for which a room does that at a time.
 pub const SIGNALS_HELD: usize = 10_000;
@@ -53,6 +53,19 @@ pub const SEEN_AFTER_MS: u64 = 1_000;
 pub const UNREAD_CHARACTERS: u32 = 1_000_000;
 /// Presence data of a session.
 pub const PRESENCE_BYTES: usize = 2 * KIB;
+/// All members of a room: their list is one frame.
+pub const MEMBERS_BYTES: usize = 16 * MIB;
+/// A session that dropped is a member for this long.
+pub const GRACE_MS: u64 = 10_000;
+/// A session that entered is closed when it is not heard of for two pings …
+pub const SILENT_MS: u64 = 2 * PING_MS;
+/// … to which as much may come: so exactly it is known when a session was
+/// heard of, and so rarely, at the most, the room looks.
+pub const HEARD_STEP_MS: u64 = 2_500;
+/// What a socket's attachment carries of members that lost their own. With the
+/// rest it stays below 8 KiB, half of what the platform takes: to it, a text
+/// with one letter beyond Latin-1 is twice as long.
+pub const CARRIED_BYTES: usize = 4 * KIB;
 /// How often a stream of Server-Sent Events has a comment, at the least.
 pub const COMMENT_MS: u64 = 25_000;
 /// How long a room may take to begin a reader's stream.
@@ -81,8 +94,9 @@ pub const HELD_BYTES: usize = MIB;
 /// Frames of replay that a joining session is sent at once; a longer replay
 /// goes on in turns, between which the room does its other work.
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
-/// A replay whose turns were lost with the object goes on after this.
-pub const REPLAY_REVIVED_AFTER_MS: u64 = 5_000;
+/// What was to go on in a turn or at the end of a window goes on after this
+/// where that was lost with the object.
+pub const REVIVED_AFTER_MS: u64 = 5_000;
 /// Users whose HTTP publishes a room counts at a time.
 pub const PUBLISHERS_COUNTED: usize = 10_000;
 /// An alarm is set no further ahead than this: JavaScript's dates end before

@@ -46,6 +46,7 @@ pub enum Request {
     Page(PageQuery),
     State,
     Signal,
+    Members,
     Figures,
     Erase,
     /// All of a user's sessions.
@@ -105,6 +106,7 @@ impl Route {
             (Place::RoomEvents, "POST") => request(Request::Publish),
             (Place::RoomState, "GET") => request(Request::State),
             (Place::RoomSignals, "POST") => request(Request::Signal),
+            (Place::RoomMembers, "GET") => request(Request::Members),
             (Place::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
             (place, _) => Err(Refusal::new(
                 Code::MethodNotAllowed,
@@ -131,8 +133,7 @@ impl Place {
         match self {
             Self::Health | Self::RoomState => "GET",
             Self::Events | Self::RoomSignals => "POST",
-            Self::RoomMembers => "DELETE",
-            Self::Room => "GET and DELETE",
+            Self::Room | Self::RoomMembers => "GET and DELETE",
             Self::RoomEvents => "GET and POST",
         }
     }
@@ -146,6 +147,7 @@ impl Call {
                 &[Right::Subscribe]
             }
             Self::Request(Request::Publish | Request::Signal) => &[Right::Publish],
+            Self::Request(Request::Members) => &[Right::Presence, Right::Admin],
             Self::Request(Request::Figures) => &[Right::Subscribe, Right::Admin],
             Self::Request(Request::Erase | Request::Kick(_)) => &[Right::Admin],
         };

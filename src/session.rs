@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::auth::{Claims, Grant, Right};
 use crate::code::{Code, Refusal};
@@ -87,11 +88,14 @@ pub struct Session {
     pub frames: Option<Bucket>,
     /// What came behind an `auth` whose verdict is still out.
     pub held: Option<Held>,
+    /// What its socket carried of [`crate::presence`] through sleep, until the
+    /// room takes it.
+    pub carried: Option<Box<RawValue>>,
 }
 
 impl Session {
     pub fn new(seat: Seat) -> Self {
-        Self { seat, bad_requests: 0, frames: None, held: None }
+        Self { seat, bad_requests: 0, frames: None, held: None, carried: None }
     }
 
     /// Counts a frame against the rate, or says after how many milliseconds
@@ -136,26 +140,28 @@ impl Seated {
     }
 }
 
-/// A session as it sleeps in its socket's attachment: far below the 16,384
-/// bytes that one may have.
+/// A session as it sleeps in its socket's attachment: below the 16,384 bytes
+/// that one may have.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     id: SessionId,
     seat: Seat,
     bad_requests: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    carried: Option<Box<RawValue>>,
 }
 
 impl Session {
-    pub fn encode(&self, id: SessionId) -> String {
-        let kept = Kept { id, seat: self.seat.clone(), bad_requests: self.bad_requests };
+    pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
+        let kept = Kept { id, seat: self.seat.clone(), bad_requests: self.bad_requests, carried };
         // Strings and integers under string keys: there is nothing to fail.
         serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// `None` where another version of the program wrote it in another way.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
-        let Kept { id, seat, bad_requests } = serde_json::from_str(attachment).ok()?;
-        Some((id, Self { bad_requests, ..Self::new(seat) }))
+        let Kept { id, seat, bad_requests, carried } = serde_json::from_str(attachment).ok()?;
+        Some((id, Self { bad_requests, carried, ..Self::new(seat) }))
     }
 }
 

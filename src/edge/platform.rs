@@ -33,6 +33,12 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
     fn accept_web_socket(this: &RawState, socket: &RawSocket) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = getWebSocketAutoResponseTimestamp)]
+    fn auto_response_timestamp(
+        this: &RawState,
+        socket: &RawSocket,
+    ) -> Result<Option<Date>, JsValue>;
+
     type RawStorage;
 
     /// The crate's is `async`: it would begin after the turn that asked for it.
@@ -80,6 +86,14 @@ pub fn attach(socket: &WebSocket, text: &str) -> Result<(), JsValue> {
 
 pub fn attachment(socket: &WebSocket) -> Option<String> {
     raw(socket).deserialize_attachment().ok()?.as_string()
+}
+
+/// When the runtime last answered a ping of a socket; `None` where it knows of
+/// no such time.
+pub fn pinged(state: &State, socket: &WebSocket) -> Option<Millis> {
+    let state = state.as_raw().unchecked_ref::<RawState>();
+    let at = state.auto_response_timestamp(raw(socket)).ok()??;
+    Some(Millis::new(integer(at.get_time())))
 }
 
 /// `get_websockets` may list sockets that are closing already.

@@ -105,16 +105,17 @@ impl DurableObject for RoomObject {
         _reason: String,
         _clean: bool,
     ) -> Result<()> {
-        self.0.gone(&socket);
+        let code = u16::try_from(code).ok();
+        self.0.gone(&socket, code);
         // Nobody else answers the peer's Close. 1005 and 1006 stand for none.
-        let code = u16::try_from(code).ok().filter(|code| !matches!(code, 1005 | 1006));
+        let code = code.filter(|code| !matches!(code, 1005 | 1006));
         // It fails where the room closed first, and then there is no need.
         let _ = socket.close(code, Some(""));
         Ok(())
     }
 
     async fn websocket_error(&self, socket: WebSocket, _error: worker::Error) -> Result<()> {
-        self.0.gone(&socket);
+        self.0.gone(&socket, None);
         Ok(())
     }
 }
@@ -151,9 +152,14 @@ impl Object {
         self.with_awake(None, |awake| Ok(awake.sockets.session(socket))).ok().flatten()
     }
 
-    fn gone(self: &Rc<Self>, socket: &WebSocket) {
-        if let Some(session) = self.session(socket) {
-            self.take_of_itself(Input::Gone { session });
+    fn gone(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
+        let removed = self.with_awake(None, |awake| {
+            let session = awake.sockets.session(socket);
+            session.map(|session| awake.sockets.remove(session));
+            Ok(session)
+        });
+        if let Ok(Some(session)) = removed {
+            self.take_of_itself(Input::Gone { session, code });
         }
     }
 
@@ -194,7 +200,7 @@ impl Object {
             Effect::Send { to, text } => {
                 for session in awake.sockets.send(&to, &text) {
                     awake.sockets.remove(session);
-                    performed.inputs.push_back(Input::Gone { session });
+                    performed.inputs.push_back(Input::Gone { session, code: None });
                 }
             }
             Effect::Keep { session, attachment } => {
@@ -221,6 +227,10 @@ impl Object {
                 if let Err(cause) = platform::set_alarm(&self.state.storage(), at) {
                     console_error!("room {}: {cause:?}", awake.name);
                 }
+            }
+            Effect::AskPings { of } => {
+                let at = awake.sockets.pinged(&self.state, &of);
+                performed.inputs.push_back(Input::Pinged { at });
             }
             Effect::Turn => self.take_later(0, || Input::Turn),
             Effect::Flush { after_ms } => self.take_later(after_ms, || Input::Flush),

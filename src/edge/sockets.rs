@@ -9,6 +9,7 @@ use worker::{State, WebSocket};
 use super::{answer, platform};
 use crate::code::{Code, Refusal};
 use crate::session::{Session, SessionId};
+use crate::time::Millis;
 
 pub struct Sockets {
     by_session: BTreeMap<SessionId, WebSocket>,
@@ -17,11 +18,13 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// The sockets that slept, with the sessions they kept.
+    /// The sockets that slept, with the sessions they kept. One whose peer has
+    /// closed it is among them: that is what wakes the room, and the session
+    /// has yet to leave.
     pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
         let mut sockets = Self { by_session: BTreeMap::new(), sessions: Map::new() };
         let mut sessions = Vec::new();
-        for socket in state.get_websockets().into_iter().filter(platform::is_open) {
+        for socket in state.get_websockets() {
             match platform::attachment(&socket).and_then(|attachment| Session::decode(&attachment))
             {
                 Some((id, session)) => {
@@ -29,10 +32,11 @@ impl Sockets {
                     sessions.push((id, session));
                 }
                 // Written by another version of the program, in another way.
-                None => answer::close(
+                None if platform::is_open(&socket) => answer::close(
                     &socket,
                     &Refusal::new(Code::Restarting, "the room was updated; connect again"),
                 ),
+                None => {}
             }
         }
         (sockets, sessions)
@@ -50,9 +54,11 @@ impl Sockets {
             .map(|id| SessionId(platform::integer(id)))
     }
 
-    /// Forgets a socket; whatever it was to be sent is dropped.
+    /// Forgets a socket; whatever it was to be sent is dropped. The runtime may
+    /// go on listing it for a while, so it is emptied of its session.
     pub fn remove(&mut self, id: SessionId) -> Option<WebSocket> {
         let socket = self.by_session.remove(&id)?;
+        let _ = platform::attach(&socket, "");
         self.sessions.delete(socket.as_ref().as_ref());
         Some(socket)
     }
@@ -65,6 +71,12 @@ impl Sockets {
             self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &text).is_err())
         };
         to.iter().filter(is_dead).copied().collect()
+    }
+
+    /// When the runtime last answered pings of these.
+    pub fn pinged(&self, state: &State, of: &[SessionId]) -> Vec<(SessionId, Millis)> {
+        let at = |id: &SessionId| Some((*id, platform::pinged(state, self.by_session.get(id)?)?));
+        of.iter().filter_map(at).collect()
     }
 
     pub fn keep(&self, id: SessionId, attachment: &str) -> Result<(), JsValue> {

@@ -6,15 +6,22 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::object;
+use super::presence::parse_enter;
 use super::{NewEvent, NewSignal, Ref, Seq};
 use crate::code::Refusal;
 
 #[derive(Debug)]
 pub enum ClientFrame<'a> {
-    Auth { token: Cow<'a, str> },
+    Auth {
+        token: Cow<'a, str>,
+    },
     Publish(NewEvent<'a>),
     Signal(NewSignal<'a>),
     Seen(Seq),
+    /// Its presence data, as it was written.
+    Enter(&'a RawValue),
+    Leave,
+    Members,
     Ping,
 }
 
@@ -63,10 +70,13 @@ impl<'a> ClientFrame<'a> {
             "publish" => NewEvent::parse(text).map(Self::Publish),
             "signal" => NewSignal::parse(text).map(Self::Signal),
             "seen" => object(text).map(|Seen { seq }| Self::Seen(seq)),
+            "enter" => parse_enter(text).map(Self::Enter),
+            "leave" => Ok(Self::Leave),
+            "members" => Ok(Self::Members),
             "ping" => Ok(Self::Ping),
-            _ => {
-                Err(Refusal::bad_request("`type` must be one of auth, publish, signal, seen, ping"))
-            }
+            _ => Err(Refusal::bad_request(
+                "`type` must be one of auth, publish, signal, seen, enter, leave, members, ping",
+            )),
         }
     }
 }

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::json::text;
-use super::{Epoch, Ref, RoomName, Seq};
+use super::{Epoch, Member, Ref, RoomName, Seq, UserEntry};
 use crate::auth::Grant;
 use crate::code::Refusal;
 use crate::time::Millis;
@@ -37,6 +37,17 @@ pub enum ServerFrame<'a> {
         epoch: Epoch,
         oldest: Seq,
         seq: Seq,
+    },
+    Members {
+        room: &'a RoomName,
+        members: &'a [Member<'a>],
+    },
+    #[serde(rename = "members:changed")]
+    MembersChanged {
+        room: &'a RoomName,
+        entered: &'a [UserEntry<'a>],
+        updated: &'a [UserEntry<'a>],
+        left: &'a [UserEntry<'a>],
     },
     Ack {
         room: &'a RoomName,
@@ -110,6 +121,7 @@ pub struct Figures<'a> {
     pub head: Seq,
     pub oldest: Seq,
     pub sessions: usize,
+    pub members: usize,
     pub bytes: u64,
     /// When the room's object was last built in memory: it slept before.
     pub awake_since: Millis,

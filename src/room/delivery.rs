@@ -95,7 +95,7 @@ impl<S: Store> Room<S> {
         {
             self.behind.push_back(id);
             self.ask_for_turn();
-            self.arm(now.plus(limits::REPLAY_REVIVED_AFTER_MS), now);
+            self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
         }
         Ok(())
     }

@@ -64,6 +64,9 @@ impl<S: Store> Room<S> {
                 self.signal(Some(id), &from, &signal);
             }
             ClientFrame::Seen(seq) => self.seen(id, seq, now)?,
+            ClientFrame::Enter(data) => self.enter(id, data, now)?,
+            ClientFrame::Leave => self.leave(id, now)?,
+            ClientFrame::Members => self.ask_for_members(id, now)?,
         }
         Ok(())
     }
@@ -85,7 +88,7 @@ impl<S: Store> Room<S> {
     }
 
     /// The user of a session that has a right.
-    fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
+    pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
         let seated = self.sessions.get(&id).and_then(Session::seated).ok_or_else(no_token_yet)?;
         seated.identity.check(right)?;
         Ok(seated.identity.user.clone())

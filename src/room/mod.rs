@@ -7,6 +7,7 @@
 
 mod delivery;
 mod frames;
+mod presence;
 mod requests;
 mod seats;
 mod signals;
@@ -18,6 +19,7 @@ use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{AppendError, Log};
+use crate::presence::{Leaves, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::{Bucket, Rate};
 use crate::route::Request;
@@ -40,14 +42,18 @@ pub enum Input<'a> {
     Binary { session: SessionId, bytes: &'a [u8] },
     /// What became of the token of an [`Effect::Verify`].
     Verified { session: SessionId, verdict: Result<Identity, Refusal> },
-    /// The socket closed, or turned out to be dead.
-    Gone { session: SessionId },
+    /// The socket closed, with the code of the peer's Close, or turned out to
+    /// be dead.
+    Gone { session: SessionId, code: Option<u16> },
     /// An HTTP request, whose right the worker has checked.
     Request { by: Identity, request: Request, body: &'a str },
     /// The turn that [`Effect::Turn`] asked for.
     Turn,
     /// The window that [`Effect::Flush`] asked for has ended.
     Flush,
+    /// When the pings of an [`Effect::AskPings`] were answered, as far as the
+    /// runtime knows of any.
+    Pinged { at: Vec<(SessionId, Millis)> },
     /// The alarm rang; it may ring late, early or twice.
     Alarm,
 }
@@ -86,6 +92,11 @@ pub enum Effect {
     Flush {
         after_ms: u64,
     },
+    /// Say in [`Input::Pinged`] when the runtime last answered a ping of each
+    /// of these without waking the room.
+    AskPings {
+        of: Vec<SessionId>,
+    },
     /// The room is erased: drop it, and wake a new one for the next input.
     Forget,
     /// Tell the operator.
@@ -117,6 +128,13 @@ pub struct Room<S> {
     turn_asked: bool,
     /// Kinds of signals whose window is open, with what waits for its end.
     signals: BTreeMap<SignalKind, Option<String>>,
+    presence: Presence,
+    /// Whether members changed within the window, and nobody was told yet.
+    members_changed: bool,
+    /// Sessions whose sockets this input has lost.
+    departed: Vec<(User, SessionId, Leaves)>,
+    /// Whether the end of a window is on its way.
+    window_open: bool,
     publishers: BTreeMap<User, Bucket>,
     /// What the alarm is set to, as far as that is known.
     alarm_at: Option<Millis>,
@@ -145,6 +163,10 @@ impl<S: Store> Room<S> {
             behind: VecDeque::new(),
             turn_asked: false,
             signals: BTreeMap::new(),
+            presence: Presence::default(),
+            members_changed: false,
+            departed: Vec::new(),
+            window_open: false,
             publishers: BTreeMap::new(),
             alarm_at: None,
             awake_since: now,
@@ -154,6 +176,7 @@ impl<S: Store> Room<S> {
             room.seat(id, session);
         }
         room.restore_delivery()?;
+        room.restore_presence(now);
         room.restore_timers(is_new, now);
         Ok(room)
     }
@@ -167,15 +190,24 @@ impl<S: Store> Room<S> {
             Input::Join { session, identity: None, start, bridge: _ } => {
                 self.wait_for_token(session, start, now);
             }
-            Input::Text { session, text } => self.text(session, text, now),
-            Input::Binary { session, bytes } => self.binary(session, bytes, now),
+            Input::Text { session, text } => {
+                self.hear(session, now);
+                self.text(session, text, now);
+            }
+            Input::Binary { session, bytes } => {
+                self.hear(session, now);
+                self.binary(session, bytes, now);
+            }
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
-            Input::Gone { session } => self.remove(session),
+            Input::Gone { session, code } => self.remove(session, Leaves::by_close_code(code)),
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
             Input::Turn => self.turn(now),
-            Input::Flush => self.flush_signals(),
+            Input::Flush => self.window_ends(now),
+            Input::Pinged { at } => self.pinged(at, now),
             Input::Alarm => self.alarm(now),
         }
+        self.see_off(now);
+        self.keep_presence();
         std::mem::take(&mut self.effects)
     }
 
@@ -211,12 +243,26 @@ impl<S: Store> Room<S> {
         Ok(Published { seqs: appended.seqs, is_repeat })
     }
 
+    /// For what is too frequent to be sent at once.
+    fn open_window(&mut self) {
+        if !self.window_open {
+            self.window_open = true;
+            self.effects.push(Effect::Flush { after_ms: limits::FLUSH_MS });
+        }
+    }
+
+    fn window_ends(&mut self, now: Millis) {
+        self.window_open = false;
+        self.flush_signals();
+        self.flush_members(now);
+    }
+
     fn send(&mut self, to: SessionId, text: String) {
         self.effects.push(Effect::Send { to: vec![to], text });
     }
 
     fn close(&mut self, session: SessionId, refusal: Refusal) {
-        self.remove(session);
+        self.remove(session, Leaves::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session, refusal });
     }
 
@@ -224,6 +270,7 @@ impl<S: Store> Room<S> {
     /// room asked for one as it woke.
     fn forget(&mut self) {
         self.effects.retain(|effect| !matches!(effect, Effect::Alarm { .. } | Effect::Turn));
+        self.departed.clear();
         self.effects.push(Effect::Forget);
     }
 

@@ -4,7 +4,7 @@ use super::{Answer, Effect, Published, Room};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, Replay};
-use crate::protocol::{self, Begin, Figures, NewSignal, PageQuery, User, parse_publish};
+use crate::protocol::{self, Begin, Figures, Members, NewSignal, PageQuery, User, parse_publish};
 use crate::rate::{Bucket, Rate};
 use crate::route::{Call, Request};
 use crate::session::{Identity, Session, SessionId};
@@ -51,6 +51,7 @@ impl<S: Store> Room<S> {
             Request::Page(query) => self.page(query, now),
             Request::State => self.state(),
             Request::Signal => self.signal_request(&by.user, body, now),
+            Request::Members => Ok(self.members(now)),
             Request::Kick(user) => Ok(self.kick(&user)),
             Request::Figures => self.figures(now),
             Request::Erase => self.erase(),
@@ -143,12 +144,18 @@ impl<S: Store> Room<S> {
         Ok(Answer::Ok { body: protocol::state_body(&self.name, epoch, head, &state) })
     }
 
+    fn members(&self, now: Millis) -> Answer {
+        let members = Members { room: &self.name, members: self.presence.members(now) };
+        Answer::Ok { body: members.text() }
+    }
+
     fn figures(&mut self, now: Millis) -> Result<Answer, Failure> {
         let figures = Figures {
             epoch: self.log.epoch(),
             head: self.log.head(),
             oldest: self.log.oldest(now)?,
             sessions: self.sessions.len().saturating_sub(self.waiting.len()),
+            members: self.presence.count(now),
             bytes: self.log.bytes(now)?,
             awake_since: self.awake_since,
             rows_written: self.log.rows_written(),

@@ -5,6 +5,7 @@ use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::flow::Flow;
 use crate::limits;
+use crate::presence::Leaves;
 use crate::protocol::{Begin, ServerFrame, Start};
 use crate::session::{Identity, Seat, Seated, Session, SessionId};
 use crate::store::{Store, StoreError};
@@ -107,7 +108,7 @@ impl<S: Store> Room<S> {
             (Err(refusal), _) => self.close(id, refusal),
             (Ok(identity), Seat::Waiting { start, .. }) => {
                 let start = *start;
-                self.remove(id);
+                self.remove(id, Leaves::AtOnce);
                 self.join(id, identity, start, None, now);
             }
             (Ok(identity), Seat::Taken(_)) => self.renew(id, identity, now),
@@ -129,12 +130,15 @@ impl<S: Store> Room<S> {
         if let Err(refusal) = new.check(Right::Subscribe) {
             return self.close(id, refusal);
         }
-        let (grant, expires_at) = (new.grant, new.expires_at);
+        let (user, grant, expires_at) = (new.user.clone(), new.grant, new.expires_at);
         *identity = new;
         let deadline = session.deadline();
         self.arm(deadline, now);
         self.keep(id);
         self.send(id, ServerFrame::Authorized { room: &self.name, grant, expires_at }.text());
+        if !grant.contains(Right::Presence) {
+            self.leave_as(&user, id, now);
+        }
     }
 }
 
@@ -147,15 +151,22 @@ impl<S: Store> Room<S> {
         self.sessions.insert(id, session);
     }
 
-    pub(super) fn remove(&mut self, id: SessionId) {
-        self.sessions.remove(&id);
+    /// The session's socket is lost to the room.
+    pub(super) fn remove(&mut self, id: SessionId, leaves: Leaves) {
+        let removed = self.sessions.remove(&id);
+        if let Some(Seat::Taken(seated)) = removed.map(|session| session.seat) {
+            self.departed.push((seated.identity.user, id, leaves));
+        }
         self.waiting.remove(&id);
         self.behind.retain(|behind| *behind != id);
     }
 
     pub(super) fn keep(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get(&id) {
-            self.effects.push(Effect::Keep { session: id, attachment: session.encode(id) });
+            let user = session.seated().map(|seated| &seated.identity.user);
+            let carried = user.and_then(|user| self.presence.carried_by(user, id));
+            let attachment = session.encode(id, carried);
+            self.effects.push(Effect::Keep { session: id, attachment });
         }
     }
 }

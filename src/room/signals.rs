@@ -25,10 +25,8 @@ impl<S: Store> Room<S> {
             return;
         }
         if self.signals.len() < limits::SIGNALS_HELD {
-            if self.signals.is_empty() {
-                self.effects.push(Effect::Flush { after_ms: limits::FLUSH_MS });
-            }
             self.signals.insert(kind, None);
+            self.open_window();
         }
         self.send_signal(Some(sender), text);
     }
@@ -42,7 +40,7 @@ impl<S: Store> Room<S> {
             }
         }
         if !self.signals.is_empty() {
-            self.effects.push(Effect::Flush { after_ms: limits::FLUSH_MS });
+            self.open_window();
         }
     }
 

@@ -32,6 +32,7 @@ impl<S: Store> Room<S> {
             self.arm(self.next_due(now), now);
         } else {
             let ends = self.sessions.values().map(Session::deadline);
+            let ends = ends.chain(self.presence_due());
             self.alarm_at = ends.min().filter(|end| *end > now);
         }
     }
@@ -56,7 +57,11 @@ impl<S: Store> Room<S> {
                 }
             };
         }
-        self.arm(self.next_due(now), now);
+        self.see_off(now);
+        self.settle_members(now);
+        if !self.ask_for_pings(now) {
+            self.arm(self.next_due(now), now);
+        }
     }
 
     /// Closes a session whose time is up.
@@ -70,15 +75,16 @@ impl<S: Store> Room<S> {
     }
 
     /// The earliest time at which the room has something to do of itself.
-    fn next_due(&self, now: Millis) -> Millis {
+    pub(super) fn next_due(&self, now: Millis) -> Millis {
         let sessions = self.sessions.values().map(Session::deadline);
-        let revived = (!self.behind.is_empty()).then(|| now.plus(limits::REPLAY_REVIVED_AFTER_MS));
+        let is_interrupted = !self.behind.is_empty() || self.members_changed;
+        let revived = is_interrupted.then(|| now.plus(limits::REVIVED_AFTER_MS));
         let idle = match self.idle_until() {
             // Somebody is here: look again when as much time has passed.
             until if until <= now => now.plus(self.settings.retained_ms),
             until => until,
         };
-        sessions.chain(revived).fold(idle, Millis::min)
+        sessions.chain(revived).chain(self.presence_due()).fold(idle, Millis::min)
     }
 
     /// When nothing in the log will be retained any more.

@@ -312,7 +312,7 @@ proptest! {
                         false => tokens::verify("", &name, now),
                     },
                 },
-                Anything::Gone => Input::Gone { session },
+                Anything::Gone => Input::Gone { session, code: None },
                 Anything::Publish(body) => {
                     Input::Request { by: by(), request: Request::Publish, body }
                 }

@@ -27,6 +27,7 @@ mod invariants;
 mod memory_store;
 mod model;
 mod pattern;
+mod presence;
 mod promises;
 mod random;
 mod replay;

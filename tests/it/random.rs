@@ -12,11 +12,11 @@ use roomcast::settings::Settings;
 
 use crate::story::Story;
 
-fn set(variable: &str) -> Option<u64> {
+pub fn set(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|value| value.parse().expect(variable))
 }
 
-fn seeds(stories: u64) -> impl Iterator<Item = u64> {
+pub fn seeds(stories: u64) -> impl Iterator<Item = u64> {
     let seed = set("ROOMCAST_SEED");
     let stories = if seed.is_some() { 1 } else { set("ROOMCAST_STORIES").unwrap_or(stories) };
     (0..stories).map(move |story| seed.unwrap_or(story))

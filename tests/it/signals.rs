@@ -24,9 +24,7 @@ fn a_flood_of_signals_comes_as_its_first_and_the_newest_of_each_window() {
     assert_eq!(heard(&mut world, "bob"), [10]);
     signals(&mut world, "alice", 11);
     assert!(heard(&mut world, "bob").is_empty(), "the next window is open");
-    while world.flush {
-        world.flushes();
-    }
+    world.calms();
     assert_eq!(heard(&mut world, "bob"), [11]);
     assert!(heard(&mut world, "alice").is_empty(), "she does not hear herself");
 }

@@ -132,14 +132,23 @@ impl Stage {
                 self.is_closed(actor, step);
             }
             "is closed" => self.is_closed(actor, step),
-            "leaves" | "drops" => {
+            "drops" => {
                 let Person { room, .. } = self.people.remove(actor).unwrap();
                 self.world(&room).drops(actor);
+            }
+            "leaves" => {
+                let Person { room, .. } = self.people.remove(actor).unwrap();
+                let code = step["code"].as_u64().unwrap_or(1_000);
+                self.world(&room).closes(actor, u16::try_from(code).unwrap());
             }
             "sends" => self.sends(actor, step),
             "receives" => self.receives(actor, step),
             // The runtime answers this one by itself, and the room sleeps on.
-            "pings" => self.has_heard_nothing(actor),
+            "pings" => {
+                self.has_heard_nothing(actor);
+                let room = self.people[actor].room.clone();
+                self.world(&room).pings(actor);
+            }
             "hears nothing" => self.hears_nothing(actor),
             verb => panic!("nobody {verb}"),
         }
@@ -216,6 +225,10 @@ impl Stage {
     /// seqs are right, the client has seen to.
     fn next_frame(&mut self, actor: &str) -> (String, Value) {
         let room = self.people[actor].room.clone();
+        // What comes may have to wait for the end of a window.
+        if self.world(&room).client(actor).frames.is_empty() {
+            self.world(&room).calms();
+        }
         let frames = &mut self.world(&room).client(actor).frames;
         assert!(!frames.is_empty(), "{actor} hears nothing");
         let text = frames.remove(0);

@@ -46,7 +46,10 @@ pub struct World {
     sessions_ever: u64,
     pub turn: bool,
     /// Whether the end of a window is asked for.
-    pub flush: bool,
+    /// Sessions whose pings the room asks for.
+    pings_of: Option<Vec<SessionId>>,
+    /// When the window ends, if one is open.
+    pub flush: Option<Millis>,
     verdicts: VecDeque<(SessionId, String)>,
     /// How the process ends with the next input, if it does.
     pub dies: Option<Death>,
@@ -66,6 +69,10 @@ struct Socket {
     attachment: Option<String>,
     /// Nobody is at the other end, and the runtime has not noticed.
     vanished: bool,
+    /// Its peer has closed it.
+    closing: bool,
+    /// When the runtime last answered a ping of it.
+    pinged: Option<Millis>,
 }
 
 impl World {
@@ -91,7 +98,8 @@ impl World {
             sockets: BTreeMap::new(),
             sessions_ever: 0,
             turn: false,
-            flush: false,
+            flush: None,
+            pings_of: None,
             verdicts: VecDeque::new(),
             dies: None,
         }
@@ -157,8 +165,14 @@ impl World {
         self.drops(who);
         self.sessions_ever += 1;
         let session = SessionId(self.sessions_ever);
-        let socket =
-            Socket { client: who.into(), query: query.into(), attachment: None, vanished: false };
+        let socket = Socket {
+            client: who.into(),
+            query: query.into(),
+            attachment: None,
+            vanished: false,
+            closing: false,
+            pinged: None,
+        };
         self.sockets.insert(session, socket);
         self.client(who).connects();
         let start = Start::parse(query).unwrap();
@@ -186,12 +200,29 @@ impl World {
         self.sends(who, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
     }
 
-    /// Its socket closes.
+    /// Its socket is lost, without a Close.
     pub fn drops(&mut self, who: &str) {
+        self.is_gone(who, None);
+    }
+
+    /// It closes its socket.
+    pub fn closes(&mut self, who: &str, code: u16) {
+        self.is_gone(who, Some(code));
+    }
+
+    fn is_gone(&mut self, who: &str, code: Option<u16>) {
         if let Some(session) = self.session(who) {
+            // A room that is woken by it still finds what it carried.
+            self.sockets.get_mut(&session).unwrap().closing = true;
+            self.give(Input::Gone { session, code });
             self.sockets.remove(&session);
-            self.give(Input::Gone { session });
         }
+    }
+
+    /// It pings, exactly so: the runtime answers, and the room sleeps on.
+    pub fn pings(&mut self, who: &str) {
+        let (session, now) = (self.session(who).unwrap(), self.now);
+        self.sockets.get_mut(&session).unwrap().pinged = Some(now);
     }
 
     /// It is gone, and nobody notices: what is sent to it from here on is lost.
@@ -265,8 +296,14 @@ impl World {
 
     /// The session of somebody's open socket.
     pub fn session(&self, who: &str) -> Option<SessionId> {
-        let mut sockets = self.sockets.iter().filter(|(_, socket)| !socket.vanished);
+        let mut sockets =
+            self.sockets.iter().filter(|(_, socket)| !socket.vanished && !socket.closing);
         sockets.find(|(_, socket)| socket.client == who).map(|(session, _)| *session)
+    }
+
+    /// Whether the runtime takes a session's socket for open.
+    pub fn is_open(&self, session: SessionId) -> bool {
+        self.sockets.contains_key(&session)
     }
 
     /// Sockets that the runtime takes for open.

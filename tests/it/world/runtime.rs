@@ -3,6 +3,7 @@
 use roomcast::code::{Code, Refusal};
 use roomcast::room::{Answer, Effect, Input, Room};
 use roomcast::session::Session;
+use roomcast::time::Millis;
 
 use super::{Death, Socket, World};
 use crate::client::Frame;
@@ -16,7 +17,7 @@ impl World {
         if self.verdicts.is_empty() {
             self.room = None;
             self.turn = false;
-            self.flush = false;
+            self.flush = None;
         }
     }
 
@@ -25,19 +26,27 @@ impl World {
     pub fn crashes(&mut self) {
         self.room = None;
         self.turn = false;
-        self.flush = false;
+        self.flush = None;
         self.sockets.clear();
         self.verdicts.clear();
     }
 
-    /// Time passes, and the alarm rings when it is due.
+    /// Time passes: windows end, and the alarm rings when it is due.
     pub fn passes(&mut self, ms: u64) {
         let end = self.now.plus(ms);
-        while let Some(at) = self.alarm.filter(|at| *at <= end) {
+        while let Some(at) = self.next_event().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            self.rings();
+            match self.flush {
+                Some(ends) if ends <= at => self.flushes(),
+                _ => self.rings(),
+            }
         }
         self.now = end;
+    }
+
+    /// When something happens of itself.
+    pub fn next_event(&self) -> Option<Millis> {
+        self.alarm.into_iter().chain(self.flush).min()
     }
 
     /// The clock is set, and the alarm does not notice: it is late.
@@ -61,9 +70,17 @@ impl World {
         }
     }
 
+    /// And ends every window, which opens no other where nothing happens.
+    pub fn calms(&mut self) {
+        self.settles();
+        while self.flush.is_some() {
+            self.flushes();
+        }
+    }
+
     /// The window ends that was asked for.
     pub fn flushes(&mut self) {
-        self.flush = false;
+        self.flush = None;
         self.give(Input::Flush);
     }
 
@@ -83,10 +100,14 @@ impl World {
     /// Gives the room an input, and performs what comes of it.
     pub fn give(&mut self, input: Input) -> Option<Answer> {
         // What keeps the room awake until it comes: a timer, a fetch.
-        let comes_awake = matches!(input, Input::Turn | Input::Verified { .. });
+        let comes_awake = matches!(input, Input::Turn | Input::Flush | Input::Verified { .. });
         if self.drowsy && !comes_awake {
             self.sleeps();
         }
+        self.give_to_the_awake(input)
+    }
+
+    fn give_to_the_awake(&mut self, input: Input) -> Option<Answer> {
         let now = self.now;
         let before = self.dies.map(|_| self.store.tables());
         let Some(room) = self.wake() else { return self.fails(&input) };
@@ -102,6 +123,11 @@ impl World {
         let mut answer = None;
         for effect in effects {
             self.perform(effect, &mut answer);
+        }
+        if let Some(of) = self.pings_of.take() {
+            let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
+            let at = of.into_iter().filter_map(pinged).collect();
+            return self.give_to_the_awake(Input::Pinged { at });
         }
         self.obeys();
         if !self.slow_verdicts {
@@ -162,7 +188,8 @@ impl World {
             Effect::Send { to, text } => {
                 self.is_durable(&text);
                 for session in to {
-                    let socket = self.sockets.get(&session).expect("a send is to an open socket");
+                    let socket = self.sockets.get(&session).filter(|socket| !socket.closing);
+                    let socket = socket.expect("a send is to an open socket");
                     if !socket.vanished {
                         let client = self.clients.get_mut(&socket.client).unwrap();
                         client.hears(&text, &socket.query);
@@ -170,7 +197,8 @@ impl World {
                 }
             }
             Effect::Keep { session, attachment } => {
-                let socket = self.sockets.get_mut(&session).expect("it keeps an open socket");
+                let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
+                let socket = socket.expect("it keeps an open socket");
                 socket.attachment = Some(attachment);
             }
             Effect::Close { session, refusal } => {
@@ -188,7 +216,13 @@ impl World {
                 self.alarm = Some(at);
                 self.alarms_set += 1;
             }
-            Effect::Flush { .. } => self.flush = true,
+            Effect::Flush { after_ms } => {
+                assert!(self.flush.is_none(), "one window is open at a time");
+                self.flush = Some(self.now.plus(after_ms));
+            }
+            Effect::AskPings { of } => {
+                assert!(self.pings_of.replace(of).is_none(), "it asks once");
+            }
             Effect::Turn => {
                 assert!(!self.turn, "one turn is asked for at a time");
                 self.turn = true;
@@ -196,7 +230,7 @@ impl World {
             Effect::Forget => {
                 self.room = None;
                 self.turn = false;
-                self.flush = false;
+                self.flush = None;
                 self.erased += 1;
             }
             Effect::Report { cause } => self.reports.push(cause),
@@ -218,10 +252,10 @@ impl World {
 
     fn obeys(&self) {
         assert_eq!(!self.store.is_empty(), self.alarm.is_some(), "an alarm, and something stored");
-        for socket in self.sockets.values() {
+        for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let Some(attachment) = &socket.attachment else { continue };
             // The platform takes 16,384 bytes of it.
-            assert!(attachment.len() < 4_096, "{} bytes of attachment", attachment.len());
+            assert!(attachment.len() < 8_192, "{} bytes of attachment", attachment.len());
             let (_, session) = Session::decode(attachment).expect("what it kept can be read");
             let (end, alarm) = (session.deadline(), self.alarm);
             assert!(alarm <= Some(end), "{alarm:?} misses {}'s end, {end:?}", socket.client);

@@ -1,0 +1,357 @@
+//! Who is in the room: members by user, with an entry for each session of the
+//! user that entered, and what of that has yet to be told.
+//!
+//! It knows entries and what becomes of them. It refuses to know frames,
+//! rights, and when somebody is told: `room::presence` does.
+//!
+//! An entry whose session leaves is over. One whose session lost its socket is
+//! **in grace**: it stays, until it has been so for a while or its user enters
+//! again. Either way it goes with the change that tells of it, so the change
+//! and the members can't disagree: [`Presence::change`] says what is to be
+//! told, and [`Presence::settle`] makes it so.
+//!
+//! None of it is stored: [`carried`] says how it outlives a sleep. [`silence`]
+//! says who is only seemingly there.
+
+mod carried;
+mod silence;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::protocol::{self, Change, Member, User, UserEntry};
+use crate::session::SessionId;
+use crate::time::Millis;
+
+#[derive(Default)]
+pub struct Presence {
+    members: BTreeMap<User, Entries>,
+    /// What the list of members comes to, and a little more until it settles.
+    bytes: usize,
+    /// By witness, the entries that its socket carries for sessions that have
+    /// none of their own any more.
+    carried: BTreeMap<SessionId, Vec<Key>>,
+    /// Such entries as have no witness yet.
+    orphans: Vec<Key>,
+    /// Sessions whose sockets carry what is no longer so.
+    stale: BTreeSet<SessionId>,
+}
+
+type Entries = BTreeMap<SessionId, Entry>;
+type Key = (User, SessionId);
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    data: Box<RawValue>,
+    since: Millis,
+    /// What has yet to be told of it, besides that it goes.
+    news: Option<News>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum News {
+    Entered,
+    Updated,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// Its session is in the room.
+    Here(Here),
+    /// Its session lost its socket.
+    Grace { until: Millis },
+    /// Its session has left.
+    Over,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Here {
+    /// Until when it counts as heard of.
+    heard: Millis,
+    /// Whether it has the list of members, so that a change is enough for it.
+    listed: bool,
+}
+
+/// How a session goes that is lost to the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    AtOnce,
+    /// It may be back in a moment.
+    AfterGrace,
+}
+
+impl Leaves {
+    /// By the code of the peer's Close, if it sent one: done (1000), or closed
+    /// without a code (1005). A page that goes says 1001, also where it is only
+    /// reloaded.
+    pub fn by_close_code(code: Option<u16>) -> Self {
+        match code {
+            Some(1000 | 1005) => Self::AtOnce,
+            _ => Self::AfterGrace,
+        }
+    }
+
+    /// By what the room closes it for.
+    pub fn by_refusal(code: Code) -> Self {
+        match code {
+            Code::Kicked | Code::Erased => Self::AtOnce,
+            _ => Self::AfterGrace,
+        }
+    }
+}
+
+/// Coming and going.
+impl Presence {
+    /// A session enters or, where it is in already, has new data. Whether
+    /// there is something to tell.
+    pub fn enter(
+        &mut self,
+        user: &User,
+        id: SessionId,
+        data: &RawValue,
+        now: Millis,
+    ) -> Result<bool, Refusal> {
+        let bytes = self.bytes.saturating_add(entry_bytes(user, data));
+        if bytes > limits::MEMBERS_BYTES {
+            let most = limits::MEMBERS_BYTES;
+            return Err(Refusal::too_large(format!(
+                "the members of the room come to {most} bytes, which is as many as may be"
+            )));
+        }
+        let entries = self.members.entry(user.clone()).or_default();
+        let was = entries.get_mut(&id).map(|entry| (entry.here().is_some(), entry));
+        let fresh = |news| Entry {
+            data: data.to_owned(),
+            since: now,
+            news: Some(news),
+            state: State::Here(Here { heard: now, listed: false }),
+        };
+        match was {
+            Some((true, entry)) if entry.data.get() == data.get() => return Ok(false),
+            Some((true, entry)) => {
+                entry.data = data.to_owned();
+                entry.news = entry.news.or(Some(News::Updated));
+            }
+            // It left, and is back before anybody was told.
+            Some((false, entry)) => *entry = fresh(entry.news_of_return()),
+            None => drop(entries.insert(id, fresh(News::Entered))),
+        }
+        self.bytes = bytes;
+        self.stale.insert(id);
+        Ok(true)
+    }
+
+    /// A session leaves and keeps its socket. Whether there is something to
+    /// tell.
+    pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
+        let Some(entry) = self.entry_here(user, id) else { return false };
+        entry.state = State::Over;
+        self.stale.insert(id);
+        true
+    }
+
+    /// A session's socket is lost, and with it what it carried. Whether that
+    /// changed an entry of its own.
+    pub fn lose(&mut self, user: &User, id: SessionId, leaves: Leaves, now: Millis) -> bool {
+        self.orphans.extend(self.carried.remove(&id).unwrap_or_default());
+        if self.entry(user, id).is_some() {
+            self.orphans.push((user.clone(), id));
+        }
+        let Some(entry) = self.entry_here(user, id) else { return false };
+        entry.state = match leaves {
+            Leaves::AtOnce => State::Over,
+            Leaves::AfterGrace => State::Grace { until: now.plus(limits::GRACE_MS) },
+        };
+        true
+    }
+
+    /// A session that is in asks for the list: it is told with the next
+    /// change. `false` where it is not in.
+    pub fn ask(&mut self, user: &User, id: SessionId) -> bool {
+        let Some(here) = self.entry_here(user, id).and_then(Entry::here_mut) else { return false };
+        here.listed = false;
+        self.stale.insert(id);
+        true
+    }
+
+    fn entry(&self, user: &User, id: SessionId) -> Option<&Entry> {
+        self.members.get(user)?.get(&id)
+    }
+
+    fn entry_here(&mut self, user: &User, id: SessionId) -> Option<&mut Entry> {
+        self.members.get_mut(user)?.get_mut(&id).filter(|entry| entry.here().is_some())
+    }
+}
+
+/// What is so, and what is to be told.
+impl Presence {
+    pub fn members(&self, now: Millis) -> Vec<Member<'_>> {
+        let members = self.members.iter().map(|(user, entries)| {
+            let staying = staying(entries, now);
+            Member { user, sessions: staying.map(|(id, entry)| entry.shown(*id)).collect() }
+        });
+        members.filter(|member| !member.sessions.is_empty()).collect()
+    }
+
+    pub fn count(&self, now: Millis) -> usize {
+        self.members.values().filter(|entries| staying(entries, now).next().is_some()).count()
+    }
+
+    /// What [`Presence::settle`] will have changed.
+    pub fn change(&self, now: Millis) -> Change<'_> {
+        let mut change = Change::default();
+        for (user, entries) in &self.members {
+            let returns = returns(entries, now);
+            for (id, entry) in entries {
+                let list = match (entry.goes(returns, now), entry.news) {
+                    (true, Some(News::Entered)) | (false, None) => continue,
+                    (true, Some(News::Updated) | None) => &mut change.left,
+                    (false, Some(News::Entered)) => &mut change.entered,
+                    (false, Some(News::Updated)) => &mut change.updated,
+                };
+                list.push(UserEntry { user, entry: entry.shown(*id) });
+            }
+        }
+        change
+    }
+
+    /// Those to whom a change is told: who is in, and has the list.
+    pub fn listeners(&self) -> Vec<SessionId> {
+        self.here().filter(|(_, here)| here.listed).map(|(id, _)| id).collect()
+    }
+
+    /// Those who are owed the list in its place.
+    pub fn owed(&self) -> Vec<SessionId> {
+        self.here().filter(|(_, here)| !here.listed).map(|(id, _)| id).collect()
+    }
+
+    /// Whether there is something to tell, or an entry that is to go.
+    pub fn is_unsettled(&self, now: Millis) -> bool {
+        self.members.values().any(|entries| {
+            let returns = returns(entries, now);
+            entries.values().any(|entry| entry.goes(returns, now) || entry.is_to_be_told())
+        })
+    }
+
+    /// All has been told.
+    pub fn settle(&mut self, now: Millis) {
+        let mut changed = BTreeSet::new();
+        self.bytes = 0;
+        for (user, entries) in &mut self.members {
+            let returns = returns(entries, now);
+            entries.retain(|id, entry| {
+                let goes = entry.goes(returns, now);
+                if goes || entry.is_to_be_told() {
+                    changed.insert(*id);
+                }
+                if !goes {
+                    entry.is_told();
+                    self.bytes = self.bytes.saturating_add(entry_bytes(user, &entry.data));
+                }
+                !goes
+            });
+        }
+        self.members.retain(|_, entries| !entries.is_empty());
+        self.settle_carried(&changed);
+        self.stale.extend(changed);
+    }
+
+    /// When the next grace ends.
+    pub fn next_end(&self) -> Option<Millis> {
+        let ends = self.entries().filter_map(|(_, entry)| match entry.state {
+            State::Grace { until } => Some(until),
+            State::Here(_) | State::Over => None,
+        });
+        ends.min()
+    }
+
+    /// The sessions that are in.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.here().map(|(id, _)| id).collect()
+    }
+
+    fn here(&self) -> impl Iterator<Item = (SessionId, Here)> {
+        self.entries().filter_map(|(id, entry)| Some((*id, entry.here()?)))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&SessionId, &Entry)> {
+        self.members.values().flatten()
+    }
+}
+
+impl Entry {
+    fn here(&self) -> Option<Here> {
+        match self.state {
+            State::Here(here) => Some(here),
+            State::Grace { .. } | State::Over => None,
+        }
+    }
+
+    fn here_mut(&mut self) -> Option<&mut Here> {
+        match &mut self.state {
+            State::Here(here) => Some(here),
+            State::Grace { .. } | State::Over => None,
+        }
+    }
+
+    /// Whether the next change takes it away. `returns`: so does the user's
+    /// coming back, which that change tells of.
+    fn goes(&self, returns: bool, now: Millis) -> bool {
+        match self.state {
+            State::Here(_) => false,
+            State::Grace { until } => until <= now || (returns && self.news != Some(News::Entered)),
+            State::Over => true,
+        }
+    }
+
+    /// What there is to tell of it if its session enters again.
+    fn news_of_return(&self) -> News {
+        match self.news {
+            Some(News::Entered) => News::Entered,
+            Some(News::Updated) | None => News::Updated,
+        }
+    }
+
+    /// Whether there is something to be told of it, or to its session.
+    fn is_to_be_told(&self) -> bool {
+        self.news.is_some() || self.here().is_some_and(|here| !here.listed)
+    }
+
+    fn is_told(&mut self) {
+        self.news = None;
+        if let Some(here) = self.here_mut() {
+            here.listed = true;
+        }
+    }
+
+    fn shown(&self, id: SessionId) -> protocol::Entry<'_> {
+        protocol::Entry { session: id.to_string(), data: &self.data, since: self.since }
+    }
+}
+
+/// Whether a user has entered since members were last told of.
+fn returns(entries: &Entries, now: Millis) -> bool {
+    let mut fresh = entries.values().filter(|entry| entry.news == Some(News::Entered));
+    fresh.any(|entry| !entry.goes(false, now))
+}
+
+/// A user's entries without those that the next change takes away.
+fn staying(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId, &Entry)> {
+    let returns = returns(entries, now);
+    entries.iter().filter(move |(_, entry)| !entry.goes(returns, now))
+}
+
+/// What an entry comes to in the list, about.
+fn entry_bytes(user: &User, data: &RawValue) -> usize {
+    const AROUND: usize = 100;
+    AROUND.saturating_add(user.as_str().len()).saturating_add(data.get().len())
+}

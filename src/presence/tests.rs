@@ -1,0 +1,256 @@
+use super::*;
+
+/// Presence with the sockets that are in the room.
+struct Sockets {
+    presence: Presence,
+    open: BTreeMap<SessionId, User>,
+    /// What each of them carries.
+    attachments: BTreeMap<SessionId, Box<RawValue>>,
+    now: Millis,
+}
+
+impl Sockets {
+    fn of(sessions: &[(u64, &str)]) -> Self {
+        let named = |(id, user): &(u64, &str)| (SessionId(*id), User::parse(user).unwrap());
+        let open = sessions.iter().map(named).collect();
+        let (presence, attachments) = (Presence::default(), BTreeMap::new());
+        Self { presence, open, attachments, now: Millis::new(1_000_000) }
+    }
+
+    fn enters(&mut self, id: u64, data: &str) {
+        let data = serde_json::from_str(data).unwrap();
+        let user = &self.open[&SessionId(id)];
+        self.presence.enter(user, SessionId(id), data, self.now).unwrap();
+    }
+
+    fn leaves(&mut self, id: u64) {
+        self.presence.leave(&self.open[&SessionId(id)], SessionId(id));
+    }
+
+    fn loses(&mut self, id: u64, leaves: Leaves) {
+        let user = self.open.remove(&SessionId(id)).unwrap();
+        self.presence.lose(&user, SessionId(id), leaves, self.now);
+        let open = &self.open;
+        let after = |id: SessionId| open.range(id..).chain(open.range(..id)).next();
+        self.presence.entrust(|id| after(id).map(|(witness, _)| *witness));
+    }
+
+    fn settles(&mut self) -> String {
+        let change = self.change();
+        self.presence.settle(self.now);
+        change
+    }
+
+    fn change(&self) -> String {
+        let ids = |entries: &[UserEntry]| {
+            let shown = |e: &UserEntry| {
+                format!("{}{}", e.user.as_str(), e.entry.session.get(15..).unwrap())
+            };
+            entries.iter().map(shown).collect::<Vec<_>>().join(" ")
+        };
+        let Change { entered, updated, left } = self.presence.change(self.now);
+        format!("+{} ~{} -{}", ids(&entered), ids(&updated), ids(&left))
+    }
+
+    fn members(&self) -> String {
+        serde_json::to_string(&self.presence.members(self.now)).unwrap()
+    }
+
+    /// Presence as it is after a sleep.
+    fn slept(&mut self) -> Presence {
+        for id in self.presence.take_stale() {
+            self.attachments.remove(&id);
+            let carried = self.open.get(&id).and_then(|user| self.presence.carried_by(user, id));
+            self.attachments.extend(carried.map(|carried| (id, carried)));
+        }
+        let carried = self
+            .open
+            .iter()
+            .filter_map(|(id, user)| Some((user.clone(), *id, self.attachments.get(id)?.clone())));
+        Presence::restore(carried)
+    }
+
+    /// Everything that can be seen of it.
+    fn seen(&self, presence: &Presence) -> String {
+        let told = (presence.listeners(), presence.owed(), presence.is_unsettled(self.now));
+        let due = (presence.next_silent(), presence.next_end());
+        let members = presence.members(self.now);
+        format!("{members:?} {:?} {told:?} {due:?}", presence.change(self.now))
+    }
+}
+
+#[test]
+fn members_are_users_with_an_entry_for_each_session() {
+    let mut room = Sockets::of(&[(1, "bob"), (2, "ann"), (3, "bob")]);
+    room.enters(3, "[1.0]");
+    room.enters(2, "null");
+    room.now = room.now.plus(5);
+    room.enters(1, "{}");
+    let ann =
+        r#"{"user":"ann","sessions":[{"session":"0000000000000002","data":null,"since":1000000}]}"#;
+    let bob = [
+        r#"{"session":"0000000000000001","data":{},"since":1000005}"#,
+        r#"{"session":"0000000000000003","data":[1.0],"since":1000000}"#,
+    ];
+    let bob = format!(r#"{{"user":"bob","sessions":[{}]}}"#, bob.join(","));
+    assert_eq!(room.members(), format!("[{ann},{bob}]"));
+    assert_eq!(room.presence.count(room.now), 2);
+}
+
+#[test]
+fn a_change_is_the_net_effect() {
+    let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e")]);
+    for id in 1..=4 {
+        room.enters(id, "0");
+    }
+    assert_eq!(room.settles(), "+a1 b2 c3 d4 ~ -");
+    assert_eq!(room.change(), "+ ~ -");
+
+    // Updated twice; updated and gone; gone and back; come and gone.
+    room.enters(1, "1");
+    room.enters(1, "2");
+    room.enters(2, "1");
+    room.leaves(2);
+    room.leaves(3);
+    room.enters(3, "0");
+    room.enters(5, "0");
+    room.leaves(5);
+    assert_eq!(room.settles(), "+ ~a1 c3 -b2");
+    assert_eq!(room.presence.count(room.now), 3);
+
+    room.enters(1, "2");
+    assert_eq!(room.change(), "+ ~ -", "it was 2 before");
+}
+
+#[test]
+fn who_drops_is_in_grace_and_goes_with_its_users_return() {
+    let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "a"), (4, "b"), (5, "z")]);
+    for id in [1, 2, 5] {
+        room.enters(id, "0");
+    }
+    room.settles();
+    room.loses(1, Leaves::AfterGrace);
+    room.loses(2, Leaves::AfterGrace);
+    assert_eq!(room.change(), "+ ~ -");
+    assert_eq!(room.presence.count(room.now), 3);
+
+    room.enters(3, "0");
+    assert_eq!(room.settles(), "+a3 ~ -a1");
+    room.now = room.now.plus(limits::GRACE_MS - 1);
+    assert_eq!(room.change(), "+ ~ -");
+    room.now = room.now.plus(1);
+    assert_eq!(room.settles(), "+ ~ -b2");
+    room.enters(4, "0");
+    assert_eq!(room.settles(), "+b4 ~ -", "it came too late");
+    room.loses(4, Leaves::AtOnce);
+    assert_eq!(room.settles(), "+ ~ -b4");
+}
+
+#[test]
+fn who_is_owed_the_list_does_not_hear_the_change() {
+    let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
+    room.enters(1, "0");
+    room.settles();
+    room.enters(2, "0");
+    let ids = |room: &Sockets| (room.presence.listeners(), room.presence.owed());
+    assert_eq!(ids(&room), (vec![SessionId(1)], vec![SessionId(2)]));
+    room.settles();
+    room.presence.ask(&room.open[&SessionId(1)], SessionId(1));
+    assert_eq!(ids(&room), (vec![SessionId(2)], vec![SessionId(1)]));
+}
+
+#[test]
+fn who_is_not_heard_of_for_two_pings_is_silent() {
+    let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "c")]);
+    for id in 1..=3 {
+        room.enters(id, "0");
+    }
+    let silent_at = room.now.plus(limits::SILENT_MS);
+    let heard = room.now.plus(1);
+    room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
+    room.presence.hear(&room.open[&SessionId(3)], SessionId(3), heard);
+    assert_eq!(room.presence.next_silent(), Some(silent_at));
+    assert_eq!(room.presence.silent(silent_at), [SessionId(1)]);
+
+    // The others were looked at, so they are not looked at again at once.
+    room.loses(1, Leaves::AtOnce);
+    room.settles();
+    let next = silent_at.plus(limits::HEARD_STEP_MS);
+    assert_eq!(room.presence.next_silent(), Some(next));
+    assert_eq!(room.presence.silent(next), [SessionId(2)]);
+}
+
+#[test]
+fn what_sleeps_is_what_was_awake() {
+    let mut random = 7_u64;
+    let mut roll = |sides: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % sides
+    };
+    for _ in 0..300 {
+        let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "b"), (6, "z")]);
+        for _ in 0..40 {
+            let id = 1 + roll(6);
+            match roll(9) {
+                0 if id < 6 && room.open.contains_key(&SessionId(id)) => {
+                    let leaves = [Leaves::AtOnce, Leaves::AfterGrace][usize::from(roll(2) == 0)];
+                    room.loses(id, leaves);
+                }
+                1 => room.now = room.now.plus(roll(6_000)),
+                2 => drop(room.settles()),
+                _ if !room.open.contains_key(&SessionId(id)) => {}
+                3 => room.leaves(id),
+                4 => drop(room.presence.ask(&room.open[&SessionId(id)], SessionId(id))),
+                5 if roll(4) == 0 => drop(room.presence.silent(room.now.plus(40_000))),
+                5 => room.presence.hear(&room.open[&SessionId(id)], SessionId(id), room.now),
+                _ => room.enters(id, &roll(3).to_string()),
+            }
+            let slept = room.slept();
+            assert_eq!(room.seen(&slept), room.seen(&room.presence));
+            if roll(3) == 0 {
+                room.presence = slept;
+            }
+        }
+    }
+}
+
+#[test]
+fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
+    let sessions: Vec<(u64, &str)> = (1..=40).map(|id| (id, "ann")).chain([(41, "z")]).collect();
+    let mut room = Sockets::of(&sessions);
+    for id in 1..=41 {
+        room.enters(id, &format!("\"{}\"", "x".repeat(2_000)));
+    }
+    room.settles();
+    for id in 1..=40 {
+        room.loses(id, Leaves::AfterGrace);
+    }
+    let carried = room.presence.carried_by(&room.open[&SessionId(41)], SessionId(41)).unwrap();
+    assert!(carried.get().len() < limits::CARRIED_BYTES + 2_500, "{}", carried.get().len());
+
+    let slept = room.slept();
+    assert_eq!(slept.owed(), [SessionId(41)]);
+    let members = slept.members(room.now);
+    assert_eq!(members[0].sessions.len(), 1, "ann has one of forty left");
+    drop(members);
+    // And then it is as if the others had never been.
+    room.presence = slept;
+    room.settles();
+    assert_eq!(room.slept().owed(), []);
+    room.now = room.now.plus(limits::GRACE_MS);
+    room.settles();
+    assert_eq!(room.presence.count(room.now), 1);
+}
+
+#[test]
+fn the_list_of_members_has_an_end() {
+    let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
+    room.enters(1, "0");
+    room.presence.bytes = limits::MEMBERS_BYTES - 50;
+    let user = room.open[&SessionId(2)].clone();
+    let refused = room.presence.enter(&user, SessionId(2), RawValue::NULL, room.now);
+    assert_eq!(refused.unwrap_err().code, Code::TooLarge);
+    assert_eq!(room.presence.count(room.now), 1);
+    room.settles();
+    room.enters(2, "0");
+}

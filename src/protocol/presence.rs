@@ -1,0 +1,80 @@
+//! Presence on the wire: what a session says as it enters, and members and
+//! their changes as the others read them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::json::object;
+use super::{RoomName, User};
+use crate::code::Refusal;
+use crate::limits;
+use crate::time::Millis;
+
+/// The presence data of an `enter` frame, as it was written; `null` where it
+/// has none.
+pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
+    #[derive(Deserialize)]
+    struct Enter<'a> {
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+    }
+    let Enter { data } = object(json)?;
+    let data = data.unwrap_or(RawValue::NULL);
+    let (bytes, most) = (data.get().len(), limits::PRESENCE_BYTES);
+    if bytes > most {
+        return Err(Refusal::too_large(format!(
+            "`data` is {bytes} bytes; presence's may be {most}"
+        )));
+    }
+    Ok(data)
+}
+
+/// A user who entered, with an entry for each session that did.
+#[derive(Debug, Serialize)]
+pub struct Member<'a> {
+    pub user: &'a User,
+    pub sessions: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Entry<'a> {
+    pub session: String,
+    pub data: &'a RawValue,
+    /// When it entered.
+    pub since: Millis,
+}
+
+/// An entry by itself, as it stands in a change.
+#[derive(Debug, Serialize)]
+pub struct UserEntry<'a> {
+    pub user: &'a User,
+    #[serde(flatten)]
+    pub entry: Entry<'a>,
+}
+
+/// What a change comes to: an entry is in at most one of the lists.
+#[derive(Debug, Default, Serialize)]
+pub struct Change<'a> {
+    pub entered: Vec<UserEntry<'a>>,
+    pub updated: Vec<UserEntry<'a>>,
+    pub left: Vec<UserEntry<'a>>,
+}
+
+impl Change<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.entered.is_empty() && self.updated.is_empty() && self.left.is_empty()
+    }
+}
+
+/// The answer of `GET /rooms/{room}/members`.
+#[derive(Serialize)]
+pub struct Members<'a> {
+    pub room: &'a RoomName,
+    pub members: Vec<Member<'a>>,
+}
+
+impl Members<'_> {
+    pub fn text(&self) -> String {
+        super::json::text(self)
+    }
+}

@@ -1,0 +1,202 @@
+//! Presence: who is told of members and their changes, and when; and who is
+//! still there.
+//!
+//! A change is told at once, and opens a window; what changes while one is open
+//! is told as one when it ends. So is the list to a session that enters: it
+//! takes the place of the change, so that nobody hears of an entry twice, and
+//! a thousand that enter together are told by one text.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use serde_json::value::RawValue;
+
+use super::{Effect, Room};
+use crate::auth::Right;
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::presence::{Leaves, Presence};
+use crate::protocol::{ServerFrame, User};
+use crate::session::{Session, SessionId};
+use crate::store::Store;
+use crate::time::Millis;
+
+/// Frames.
+impl<S: Store> Room<S> {
+    pub(super) fn enter(
+        &mut self,
+        id: SessionId,
+        data: &RawValue,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let user = self.with_right(id, Right::Presence)?;
+        if self.presence.enter(&user, id, data, now)? {
+            self.arm(now.plus(limits::SILENT_MS), now);
+            self.tell_members(now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, id: SessionId, now: Millis) -> Result<(), Refusal> {
+        let user = self.with_right(id, Right::Presence)?;
+        self.leave_as(&user, id, now);
+        Ok(())
+    }
+
+    pub(super) fn leave_as(&mut self, user: &User, id: SessionId, now: Millis) {
+        if self.presence.leave(user, id) {
+            self.tell_members(now);
+        }
+    }
+
+    pub(super) fn ask_for_members(&mut self, id: SessionId, now: Millis) -> Result<(), Refusal> {
+        let user = self.with_right(id, Right::Presence)?;
+        if self.presence.ask(&user, id) {
+            self.tell_members(now);
+        } else {
+            // It hears no changes, so the list need not agree with any.
+            self.send_members(vec![id], now);
+        }
+        Ok(())
+    }
+}
+
+/// Telling.
+impl<S: Store> Room<S> {
+    /// Something changed: it is told now or, if a window is open, at its end.
+    fn tell_members(&mut self, now: Millis) {
+        if self.window_open {
+            self.members_changed = true;
+            self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
+        } else {
+            self.tell_members_now(now);
+        }
+    }
+
+    fn tell_members_now(&mut self, now: Millis) {
+        let change = self.presence.change(now);
+        let listeners = self.presence.listeners();
+        if !change.is_empty() && !listeners.is_empty() {
+            let (room, entered) = (&self.name, &change.entered);
+            let (updated, left) = (&change.updated, &change.left);
+            let text = ServerFrame::MembersChanged { room, entered, updated, left }.text();
+            self.effects.push(Effect::Send { to: listeners, text });
+        }
+        self.send_members(self.presence.owed(), now);
+        self.presence.settle(now);
+        self.members_changed = false;
+        self.open_window();
+    }
+
+    fn send_members(&mut self, to: Vec<SessionId>, now: Millis) {
+        if !to.is_empty() {
+            let members = &self.presence.members(now);
+            let text = ServerFrame::Members { room: &self.name, members }.text();
+            self.effects.push(Effect::Send { to, text });
+        }
+    }
+
+    pub(super) fn flush_members(&mut self, now: Millis) {
+        if self.members_changed {
+            self.tell_members_now(now);
+        }
+    }
+
+    /// At the alarm: a grace may have ended, or a window been lost.
+    pub(super) fn settle_members(&mut self, now: Millis) {
+        if self.presence.is_unsettled(now) {
+            self.tell_members_now(now);
+        }
+    }
+}
+
+/// Sockets that are lost, and sleep.
+impl<S: Store> Room<S> {
+    /// Members whose sockets were lost leave, now or in a while.
+    pub(super) fn see_off(&mut self, now: Millis) {
+        let mut left = false;
+        for (user, id, leaves) in std::mem::take(&mut self.departed) {
+            if !self.presence.lose(&user, id, leaves, now) {
+                continue;
+            }
+            match leaves {
+                Leaves::AtOnce => left = true,
+                Leaves::AfterGrace => self.arm(now.plus(limits::GRACE_MS), now),
+            }
+        }
+        if left {
+            self.tell_members(now);
+        }
+    }
+
+    /// Sockets carry what has changed of presence.
+    pub(super) fn keep_presence(&mut self) {
+        let sessions = &self.sessions;
+        self.presence.entrust(|id| next_seated(sessions, id));
+        for id in self.presence.take_stale() {
+            self.keep(id);
+        }
+    }
+
+    pub(super) fn restore_presence(&mut self, now: Millis) {
+        let carried = self.sessions.iter_mut().filter_map(|(id, session)| {
+            let carried = session.carried.take()?;
+            Some((session.seated()?.identity.user.clone(), *id, carried))
+        });
+        self.presence = Presence::restore(carried);
+        if self.presence.is_unsettled(now) {
+            self.members_changed = true;
+            self.open_window();
+        }
+    }
+}
+
+/// Those who are not heard of.
+impl<S: Store> Room<S> {
+    pub(super) fn hear(&mut self, id: SessionId, now: Millis) {
+        if let Some(seated) = self.sessions.get(&id).and_then(Session::seated) {
+            self.presence.hear(&seated.identity.user, id, now);
+        }
+    }
+
+    /// Whether somebody seems to be silent. Pings don't wake the room, so it
+    /// asks for those of all that are in: then it need not look again soon.
+    pub(super) fn ask_for_pings(&mut self, now: Millis) -> bool {
+        let asks = self.presence.next_silent().is_some_and(|at| at <= now);
+        if asks {
+            self.effects.push(Effect::AskPings { of: self.presence.sessions() });
+        }
+        asks
+    }
+
+    pub(super) fn pinged(&mut self, at: Vec<(SessionId, Millis)>, now: Millis) {
+        // Such times were wrong in production once. One that is far ahead says
+        // nothing; one that is a little ahead is of another clock.
+        let is_credible = |at: &Millis| *at <= now.plus(limits::HEARD_STEP_MS);
+        for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
+            if let Some(seated) = self.sessions.get(&id).and_then(Session::seated) {
+                self.presence.pinged(&seated.identity.user, id, at.min(now));
+            }
+        }
+        for id in self.presence.silent(now) {
+            let seconds = limits::SILENT_MS / 1_000;
+            let message = format!("nothing was heard from this session for {seconds} seconds");
+            self.close(id, Refusal::new(Code::Silent, message));
+        }
+        self.see_off(now);
+        self.arm(self.next_due(now), now);
+    }
+
+    /// When somebody may have fallen silent, or a grace ends.
+    pub(super) fn presence_due(&self) -> Option<Millis> {
+        self.presence.next_silent().into_iter().chain(self.presence.next_end()).min()
+    }
+}
+
+/// The session with a seat that comes next, around the end. Names of sessions
+/// are random, so what one has to carry for others is too.
+fn next_seated(sessions: &BTreeMap<SessionId, Session>, of: SessionId) -> Option<SessionId> {
+    let after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
+    let mut around = after.chain(sessions.range(..of));
+    around.find(|(_, session)| session.seated().is_some()).map(|(id, _)| *id)
+}

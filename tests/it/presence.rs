@@ -1,0 +1,192 @@
+//! Presence: who is told of whom, and when; what becomes of sessions that drop
+//! or fall silent; and that sleep is invisible in all of it.
+
+mod model;
+mod person;
+mod random;
+
+use roomcast::code::Code;
+use roomcast::limits;
+use roomcast::session::Identity;
+
+use crate::world::World;
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Somebody who may enter, for a day.
+fn joins(world: &mut World, who: &str) {
+    let identity = world.identity_with(who, &["subscribe", "presence"]);
+    let expires_at = world.now.plus(24 * HOUR);
+    world.connects(who, "", Some(Identity { expires_at, ..identity }));
+    world.client(who).takes();
+}
+
+fn enters(world: &mut World, who: &str, data: &str) {
+    world.sends(who, &format!(r#"{{"type":"enter","data":{data}}}"#));
+}
+
+fn are_in(world: &mut World, people: &[&str]) {
+    for who in people {
+        joins(world, who);
+        enters(world, who, "null");
+    }
+    world.calms();
+    people.iter().for_each(|who| drop(world.client(who).takes()));
+}
+
+#[test]
+fn a_thousand_that_enter_together_are_told_in_a_frame() {
+    let mut world = World::new();
+    let people: Vec<String> = (0..1_000).map(|i| format!("u{i}")).collect();
+    people.iter().for_each(|who| joins(&mut world, who));
+    people.iter().for_each(|who| enters(&mut world, who, "1"));
+    world.calms();
+    let first = world.client("u0").takes();
+    assert_eq!(first.len(), 2);
+    assert_eq!(first[0]["members"].as_array().unwrap().len(), 1);
+    assert_eq!(first[1]["entered"].as_array().unwrap().len(), 999);
+    for who in &people[1..] {
+        let frames = &world.client(who).frames;
+        assert_eq!(frames.len(), 1, "the list, and no change of what is in it");
+        assert_eq!(frames[0].matches("session\"").count(), 1_000);
+    }
+}
+
+#[test]
+fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
+    let mut world = World::new();
+    are_in(&mut world, &["ann", "ben", "cat"]);
+    enters(&mut world, "ben", "1");
+    assert_eq!(world.client("ann").takes_types(), ["members:changed"]);
+    enters(&mut world, "ben", "2");
+    enters(&mut world, "cat", "1");
+    world.drops("ben");
+    assert!(world.client("ann").takes().is_empty());
+    world.passes(limits::FLUSH_MS);
+    let change = &world.client("ann").takes()[0];
+    assert_eq!(change["updated"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
+    let mut world = World::new();
+    are_in(&mut world, &["ann", "ben"]);
+    enters(&mut world, "ben", "1");
+    enters(&mut world, "ben", "2");
+    world.sleeps();
+    world.client("ann").takes();
+    world.passes(limits::REVIVED_AFTER_MS);
+    assert_eq!(world.client("ann").takes()[0]["updated"][0]["data"], 2);
+}
+
+#[test]
+fn presence_writes_no_row_and_few_alarms() {
+    let mut world = World::new();
+    joins(&mut world, "ann");
+    world.store.bill();
+    let alarms = world.alarms_set;
+    enters(&mut world, "ann", "0");
+    world.calms();
+    assert_eq!(world.alarms_set - alarms, 1);
+    for asleep in [false, true] {
+        world.drowsy = asleep;
+        joins(&mut world, "ben");
+        enters(&mut world, "ben", "1");
+        world.calms();
+        world.sends("ben", r#"{"type":"leave"}"#);
+        world.calms();
+    }
+    assert_eq!(world.alarms_set - alarms, 1, "told at once, so nothing can be lost");
+    for _ in 0..120 {
+        world.passes(25_000);
+        ["ann", "ben"].iter().for_each(|who| world.pings(who));
+    }
+    let looks = world.alarms_set - alarms;
+    assert!(looks <= 125, "{looks} alarms in 50 minutes");
+    assert_eq!(world.store.bill(), 0);
+}
+
+#[test]
+fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
+    let mut world = World::new();
+    world.drowsy = true;
+    joins(&mut world, "ann");
+    let woken = |world: &mut World, ms: u64| {
+        let before = world.wakes;
+        for _ in 0..ms / 25_000 {
+            world.passes(25_000);
+            world.pings("ann");
+        }
+        world.wakes - before
+    };
+    assert_eq!(woken(&mut world, 5 * HOUR), 0);
+    enters(&mut world, "ann", "0");
+    let looks = woken(&mut world, HOUR);
+    assert!((40..=150).contains(&looks), "{looks} looks in an hour");
+    world.sends("ann", r#"{"type":"leave"}"#);
+    world.calms();
+    assert!(woken(&mut world, 5 * HOUR) <= 1, "once, by the alarm that was set");
+}
+
+#[test]
+fn frames_are_heard_as_pings_are_also_over_a_sleep() {
+    let mut world = World::new();
+    world.drowsy = true;
+    are_in(&mut world, &["ann", "ben", "cat"]);
+    for _ in 0..40 {
+        world.passes(20_000);
+        world.pings("ann");
+        world.sends("ben", r#"{"type":"members"}"#);
+    }
+    assert_eq!(world.client("cat").closed, Some(Code::Silent));
+    assert_eq!(world.client("ann").closed, None);
+    assert_eq!(world.client("ben").closed, None);
+    assert_eq!(world.reads("")["members"], 2);
+}
+
+#[test]
+fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
+    let mut world = World::new();
+    are_in(&mut world, &["ann", "ben"]);
+    let start = world.now;
+    // The runtime says of ben that he pinged tomorrow, and of ann that she
+    // never did.
+    world.now = start.plus(24 * HOUR);
+    world.pings("ben");
+    world.now = start;
+    for _ in 0..8 {
+        world.passes(20_000);
+        world.sends("ann", r#"{"type":"members"}"#);
+    }
+    assert_eq!(world.client("ann").closed, None);
+    assert_eq!(world.client("ben").closed, Some(Code::Silent));
+    assert_eq!(world.reads("")["members"], 1);
+}
+
+#[test]
+fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
+    let mut world = World::new();
+    let crowd: Vec<String> = (0..60).map(|i| format!("u{i}")).collect();
+    let large = format!("\"{}\"", "x".repeat(2_000));
+    for who in &crowd {
+        joins(&mut world, who);
+        enters(&mut world, who, &large);
+    }
+    are_in(&mut world, &["ann"]);
+    crowd.iter().for_each(|who| world.drops(who));
+    world.calms();
+    assert_eq!(world.reads("")["members"], 61);
+    assert!(world.client("ann").takes().is_empty(), "as long as the room is awake");
+
+    world.sleeps();
+    world.passes(limits::REVIVED_AFTER_MS);
+    world.calms();
+    let list = &world.client("ann").takes()[0];
+    let left = list["members"].as_array().unwrap().len();
+    assert!((2..10).contains(&left), "the list anew, of those that were carried: {left}");
+    world.passes(limits::GRACE_MS);
+    let change = &world.client("ann").takes()[0];
+    assert_eq!(change["left"].as_array().unwrap().len(), left - 1);
+    assert_eq!(world.reads("")["members"], 1);
+}

@@ -1,0 +1,131 @@
+//! Somebody who enters, and makes a list of the members of what it hears.
+
+use std::collections::BTreeSet;
+
+use roomcast::limits;
+use roomcast::session::{Identity, SessionId};
+use roomcast::time::Millis;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::model::List;
+use crate::client::Frame;
+
+pub struct Person {
+    pub name: &'static str,
+    pub connection: Option<Connection>,
+    /// What it makes of the frames it hears.
+    pub list: List,
+}
+
+pub struct Connection {
+    pub session: SessionId,
+    pub identity: Identity,
+    /// When it last sent a frame or a ping.
+    pub heard: Millis,
+}
+
+impl Connection {
+    /// Whether its token has ended.
+    pub fn is_over(&self, now: Millis) -> bool {
+        self.identity.expires_at.plus(limits::LEEWAY_MS) <= now
+    }
+}
+
+impl Person {
+    pub fn new(name: &'static str) -> Self {
+        Self { name, connection: None, list: List::new() }
+    }
+
+    /// Folds a frame into the list, strictly: what it could not have been told
+    /// is the room's fault.
+    pub fn hears(&mut self, text: &str, session: &str) {
+        match Frame::read(text).r#type.as_str() {
+            "welcome" => self.list.clear(),
+            "members" => self.list = listed(text),
+            "members:changed" => {
+                let [entered, updated, left] =
+                    ["entered", "updated", "left"].map(|list| entries(text, list));
+                let sessions = entered.iter().chain(&updated).chain(&left).map(|(key, _)| key);
+                let count = sessions.clone().count();
+                assert!(count > 0 && count == sessions.collect::<BTreeSet<_>>().len(), "{text}");
+                for ((user, entered), entry) in entered {
+                    assert_ne!(entered, session, "it hears of its own entering");
+                    assert_eq!(self.list.insert((user, entered), entry), None, "{text}");
+                }
+                for (key, entry) in updated {
+                    assert!(self.list.insert(key, entry).is_some(), "{text}");
+                }
+                for (key, _) in left {
+                    assert!(self.list.remove(&key).is_some(), "{text}");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Listed<'a> {
+    #[serde(borrow)]
+    members: Vec<Member<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Member<'a> {
+    user: String,
+    #[serde(borrow)]
+    sessions: Vec<Session<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Session<'a> {
+    session: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    since: u64,
+}
+
+/// The list of a `members` frame, or of the answer over HTTP.
+pub fn listed(text: &str) -> List {
+    let Listed { members } = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let mut list = List::new();
+    for Member { user, sessions } in members {
+        assert!(!sessions.is_empty(), "{text}");
+        for Session { session, data, since } in sessions {
+            let key = (user.clone(), session);
+            assert_eq!(list.insert(key, (data.get().to_owned(), since)), None, "{text}");
+        }
+    }
+    list
+}
+
+/// The entries of one of the lists of a change.
+fn entries(text: &str, list: &str) -> Vec<((String, String), (String, u64))> {
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        user: String,
+        session: String,
+        #[serde(borrow)]
+        data: &'a RawValue,
+        since: u64,
+    }
+    #[derive(Deserialize)]
+    struct Changed<'a> {
+        #[serde(borrow)]
+        entered: Vec<Entry<'a>>,
+        #[serde(borrow)]
+        updated: Vec<Entry<'a>>,
+        #[serde(borrow)]
+        left: Vec<Entry<'a>>,
+    }
+    let changed: Changed = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let list = match list {
+        "entered" => changed.entered,
+        "updated" => changed.updated,
+        _ => changed.left,
+    };
+    let shown =
+        |entry: Entry| ((entry.user, entry.session), (entry.data.get().to_owned(), entry.since));
+    list.into_iter().map(shown).collect()
+}

@@ -1,0 +1,384 @@
+//! Random stories of people who come and go, against the naive model. After
+//! every step, everybody who entered has folded exactly the list that the model
+//! last told, and HTTP answers with the list as it is.
+//!
+//! `ROOMCAST_SEED`, `ROOMCAST_STORIES` and `ROOMCAST_STEPS` are those of
+//! `random`.
+
+use std::collections::BTreeSet;
+
+use roomcast::auth::Right;
+use roomcast::limits;
+use roomcast::session::Identity;
+
+use super::model::Model;
+use super::person::{Connection, Person, listed};
+use crate::dice::Dice;
+use crate::random::{seeds, set};
+use crate::world::World;
+
+/// Three users: one has three devices, one two.
+const PEOPLE: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
+const ENTERS: [&str; 2] = ["subscribe", "presence"];
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600 * SECOND;
+
+struct Story {
+    world: World,
+    model: Model,
+    seed: u64,
+    dice: Dice,
+    people: Vec<Person>,
+    /// Sockets at whose other end nobody is any more.
+    half_open: Vec<Connection>,
+    steps: Vec<String>,
+}
+
+#[test]
+fn members_are_those_of_the_model() {
+    for seed in seeds(500) {
+        let mut story = Story::begin(seed);
+        for _ in 0..set("ROOMCAST_STEPS").unwrap_or(200) {
+            story.step();
+            story.everybody_is_right();
+        }
+        story.ends();
+    }
+}
+
+impl Story {
+    fn begin(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut world = World::new();
+        world.drowsy = dice.one_in(3);
+        let person = |name| Person::new(name);
+        let people = PEOPLE.map(person).into();
+        let (model, half_open, steps) = (Model::default(), Vec::new(), Vec::new());
+        Self { world, model, seed, dice, people, half_open, steps }
+    }
+
+    fn step(&mut self) {
+        let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
+        match self.dice.roll(32) {
+            0..=2 => self.connects(who),
+            3..=9 => self.enters(who),
+            10 => self.leaves(who),
+            11 => self.asks(who),
+            12..=13 => self.pings(who),
+            14..=15 => self.drops(who),
+            16 => self.closes(who),
+            17 => self.vanishes(who),
+            18 => self.renews(who),
+            19 if self.dice.one_in(3) => self.kicks(who),
+            20..=22 => self.sleeps(),
+            23 if self.dice.one_in(4) => self.crashes(),
+            24..=27 => self.passes(),
+            28 if self.dice.one_in(2) => self.is_late(),
+            29 => self.rings(),
+            30 if self.dice.one_in(10) => self.erases(),
+            _ => self.calms(),
+        }
+    }
+
+    /// Everything has come to rest: the room tells nobody anything more, and
+    /// everybody has been told what is so.
+    fn ends(&mut self) {
+        self.passes_by(limits::REVIVED_AFTER_MS);
+        self.calms();
+        self.everybody_is_right();
+        assert_eq!(self.model.told, self.model.list(self.world.now));
+    }
+
+    fn says(&mut self, what: impl std::fmt::Display) {
+        self.steps.push(format!("{} {what}", self.world.now.get()));
+    }
+
+    /// Before the room is given anything.
+    fn wakes(&mut self) {
+        if self.world.drowsy {
+            self.falls_asleep();
+        }
+        self.model.wakes(self.world.now);
+    }
+
+    fn falls_asleep(&mut self) {
+        self.model.sleeps(self.world.open_sockets() > 0);
+        self.world.sleeps();
+    }
+}
+
+/// What people do.
+impl Story {
+    fn connects(&mut self, who: usize) {
+        let name = PEOPLE[who];
+        self.drops(who);
+        let rights = *self.dice.pick(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
+        let lasts = *self.dice.pick(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
+        let expires_at = self.world.now.plus(lasts);
+        let identity = Identity { expires_at, ..self.world.identity_with(user(name), rights) };
+        self.says(format!("{name} connects with {rights:?} for {lasts} ms"));
+        self.wakes();
+        self.world.connects(name, "", Some(identity.clone()));
+        let session = self.world.session(name).unwrap();
+        self.people[who].connection = Some(Connection { session, identity, heard: self.world.now });
+    }
+
+    /// Sends a frame: its session, if that has the right to what it asks. A
+    /// session whose time is up is closed over it.
+    fn sends(&mut self, who: usize, frame: &str) -> Option<String> {
+        self.people[who].connection.as_ref()?;
+        self.says(format!("{} sends {frame:.80}", PEOPLE[who]));
+        self.wakes();
+        self.world.sends(PEOPLE[who], frame);
+        let now = self.world.now;
+        let closed = self.takes_closed();
+        assert!(closed.iter().all(|connection| connection.is_over(now)));
+        self.model.lose(&sessions(&closed), false, now);
+        let connection = self.people[who].connection.as_mut()?;
+        connection.heard = now;
+        let may = connection.identity.grant.contains(Right::Presence);
+        may.then(|| connection.session.to_string())
+    }
+
+    fn enters(&mut self, who: usize) {
+        let data = match self.dice.roll(5) {
+            0 => "null".to_owned(),
+            1 => format!(r#"{{ "x":{}.50, "s":"é\ud800" }}"#, self.dice.roll(9)),
+            _ => self.dice.roll(4).to_string(),
+        };
+        if let Some(session) = self.sends(who, &format!(r#"{{"type":"enter","data":{data}}}"#)) {
+            self.model.enters(user(PEOPLE[who]), &session, &data, self.world.now);
+        }
+    }
+
+    fn leaves(&mut self, who: usize) {
+        if let Some(session) = self.sends(who, r#"{"type":"leave"}"#) {
+            self.model.leaves(&session, self.world.now);
+        }
+        if self.dice.one_in(2) {
+            self.enters(who);
+        }
+    }
+
+    fn asks(&mut self, who: usize) {
+        let Some(session) = self.sends(who, r#"{"type":"members"}"#) else { return };
+        if self.model.has_entered(&session) {
+            self.model.asks(&session, self.world.now);
+        } else {
+            let frame = self.world.client(PEOPLE[who]).frames.pop().unwrap();
+            assert_eq!(listed(&frame), self.model.list(self.world.now));
+        }
+    }
+
+    fn pings(&mut self, who: usize) {
+        if self.people[who].connection.is_none() || self.dice.one_in(2) {
+            self.sends(who, r#"{"type": "ping"}"#);
+            return;
+        }
+        self.says(format!("{} pings, and the room sleeps on", PEOPLE[who]));
+        self.world.pings(PEOPLE[who]);
+        self.people[who].connection.as_mut().unwrap().heard = self.world.now;
+    }
+
+    fn drops(&mut self, who: usize) {
+        let Some(connection) = self.people[who].connection.take() else { return };
+        self.says(format!("{} drops", PEOPLE[who]));
+        self.wakes();
+        self.world.drops(PEOPLE[who]);
+        self.model.lose(&[connection.session.to_string()], false, self.world.now);
+    }
+
+    fn closes(&mut self, who: usize) {
+        let Some(connection) = self.people[who].connection.take() else { return };
+        let code = *self.dice.pick(&[1_000, 1_005, 1_001, 1_006, 4_000]);
+        self.says(format!("{} closes with {code}", PEOPLE[who]));
+        self.wakes();
+        self.world.closes(PEOPLE[who], code);
+        let at_once = matches!(code, 1_000 | 1_005);
+        self.model.lose(&[connection.session.to_string()], at_once, self.world.now);
+    }
+
+    fn vanishes(&mut self, who: usize) {
+        let Some(connection) = self.people[who].connection.take() else { return };
+        self.says(format!("{} vanishes", PEOPLE[who]));
+        self.world.vanishes(PEOPLE[who]);
+        self.half_open.push(connection);
+    }
+
+    fn renews(&mut self, who: usize) {
+        let rights = *self.dice.pick(&[&["subscribe"][..], &ENTERS]);
+        let token = self.world.token(user(PEOPLE[who]), rights);
+        let identity = self.world.identity_with(user(PEOPLE[who]), rights);
+        self.sends(who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        let Some(connection) = &mut self.people[who].connection else { return };
+        connection.identity = identity;
+        if !rights.contains(&"presence") {
+            self.model.leaves(&connection.session.to_string(), self.world.now);
+        }
+    }
+
+    fn kicks(&mut self, who: usize) {
+        let user = user(PEOPLE[who]);
+        self.says(format!("an admin kicks {user}"));
+        self.wakes();
+        let kick = format!("DELETE /rooms/r/members?user={user}");
+        assert_eq!(self.world.http("admin", &kick, "").0, 204);
+        let kicked = sessions(&self.takes_closed());
+        self.model.lose(&kicked, true, self.world.now);
+    }
+
+    fn erases(&mut self) {
+        self.says("an admin erases the room");
+        self.wakes();
+        assert_eq!(self.world.http("admin", "DELETE /rooms/r", "").0, 204);
+        self.everybody_is_gone();
+    }
+}
+
+/// What the runtime and time do.
+impl Story {
+    fn sleeps(&mut self) {
+        self.says("the room sleeps");
+        self.falls_asleep();
+    }
+
+    fn crashes(&mut self) {
+        self.says("the process is killed");
+        self.world.crashes();
+        self.everybody_is_gone();
+    }
+
+    fn everybody_is_gone(&mut self) {
+        assert_eq!(self.world.open_sockets(), 0);
+        self.model.crashes();
+        self.half_open.clear();
+        self.people.iter_mut().for_each(|person| person.connection = None);
+    }
+
+    fn passes(&mut self) {
+        let ms = *self.dice.pick(&[1, 20, 49, 50, SECOND, 3 * SECOND, 9 * SECOND, 20 * SECOND]);
+        self.passes_by(ms);
+    }
+
+    fn passes_by(&mut self, ms: u64) {
+        self.says(format!("{ms} ms pass"));
+        let end = self.world.now.plus(ms);
+        while let Some(at) = self.world.next_event().filter(|at| *at <= end) {
+            self.world.now = self.world.now.max(at);
+            match self.world.flush {
+                Some(ends) if ends <= at => self.window_ends(),
+                _ => self.rings(),
+            }
+        }
+        self.world.now = end;
+        self.nobody_is_silent_for_long();
+    }
+
+    fn window_ends(&mut self) {
+        self.says("the window ends");
+        self.world.flushes();
+        self.model.window_ends(self.world.now);
+    }
+
+    fn calms(&mut self) {
+        while self.world.flush.is_some() {
+            self.window_ends();
+        }
+    }
+
+    fn is_late(&mut self) {
+        let ms = *self.dice.pick(&[100, 12_000, 70_000]);
+        self.says(format!("{ms} ms pass, and the alarm is late"));
+        self.world.jumps(ms);
+    }
+
+    /// On time or not.
+    fn rings(&mut self) {
+        if self.world.store.is_empty() {
+            return;
+        }
+        self.says("the alarm rings");
+        self.wakes();
+        self.world.rings();
+        let now = self.world.now;
+        let (over, silent): (Vec<_>, Vec<_>) =
+            self.takes_closed().into_iter().partition(|connection| connection.is_over(now));
+        self.model.lose(&sessions(&over), false, now);
+        self.model.alarm_rings(now);
+        for Connection { session, heard, .. } in &silent {
+            assert!(now.since(*heard) >= limits::SILENT_MS, "{session} was heard of");
+        }
+        self.model.lose(&sessions(&silent), false, now);
+    }
+
+    /// Connections that the room has closed.
+    fn takes_closed(&mut self) -> Vec<Connection> {
+        let world = &self.world;
+        let connected = self.people.iter_mut().filter_map(|person| {
+            person.connection.take_if(|connection| !world.is_open(connection.session))
+        });
+        let half_open = self.half_open.extract_if(.., |c| !world.is_open(c.session));
+        connected.chain(half_open).collect()
+    }
+
+    /// As long as the alarm is on time.
+    fn nobody_is_silent_for_long(&mut self) {
+        const AT_MOST: u64 = limits::SILENT_MS + 5 * SECOND;
+        let now = self.world.now;
+        let connected = self.people.iter().filter_map(|person| person.connection.as_ref());
+        for Connection { session, heard, .. } in connected.chain(&self.half_open) {
+            if self.model.has_entered(&session.to_string()) {
+                assert!(now.since(*heard) < AT_MOST, "{session} has not been heard of for long");
+            }
+        }
+    }
+}
+
+/// What everybody makes of it.
+impl Story {
+    fn everybody_is_right(&mut self) {
+        for person in &mut self.people {
+            let frames = std::mem::take(&mut self.world.client(person.name).frames);
+            let Some(connection) = &person.connection else { continue };
+            let session = connection.session.to_string();
+            for frame in frames {
+                person.hears(&frame, &session);
+            }
+            if self.model.listens(&session) {
+                assert_eq!(person.list, self.model.told, "{}", person.name);
+            }
+        }
+        if self.dice.one_in(4) {
+            self.http_is_right();
+        }
+    }
+
+    fn http_is_right(&mut self) {
+        self.says("somebody asks over HTTP");
+        self.wakes();
+        let list = self.model.list(self.world.now);
+        let (status, members) = self.world.http("admin", "GET /rooms/r/members", "");
+        assert_eq!((status, listed(&members)), (200, list.clone()));
+        self.wakes();
+        let users: BTreeSet<&String> = list.keys().map(|(user, _)| user).collect();
+        assert_eq!(self.world.reads("")["members"], users.len());
+    }
+}
+
+fn user(name: &str) -> &str {
+    name.split('-').next().unwrap()
+}
+
+fn sessions(connections: &[Connection]) -> Vec<String> {
+    connections.iter().map(|connection| connection.session.to_string()).collect()
+}
+
+/// How it came to that.
+impl Drop for Story {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("ROOMCAST_SEED={}, drowsy: {}", self.seed, self.world.drowsy);
+            self.steps.iter().for_each(|step| eprintln!("  {step}"));
+        }
+    }
+}
