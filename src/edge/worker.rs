@@ -23,7 +23,7 @@ use crate::session::Identity;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let shown = Shown::of(&request)?;
+    let shown = Shown::of(&request);
     let config = match config(&env) {
         Ok(config) => config,
         Err(cause) => {
