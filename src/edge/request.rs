@@ -3,7 +3,8 @@
 use futures_util::StreamExt;
 use js_sys::{decode_uri_component, encode_uri_component};
 use wasm_bindgen::JsValue;
-use worker::{Headers, Method, Request, RequestInit, Result};
+use worker::web_sys::{Request as RawRequest, RequestInit};
+use worker::{Headers, Request, Result};
 
 use crate::code::{Code, Refusal};
 use crate::limits;
@@ -24,14 +25,17 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn of(request: &Request) -> Result<Self> {
-        let url = request.url()?;
-        Ok(Self {
+    pub fn of(request: &Request) -> Self {
+        // Not by way of `Request::url`: the runtime has parsed the URL, and to
+        // do it again takes 13 kB of code.
+        let url = request.inner().url();
+        let query = url.split_once('?').map(|(_, query)| query);
+        Self {
             method: request.method().to_string(),
-            path: url.path().to_owned(),
-            query: url.query().unwrap_or_default().to_owned(),
+            path: request.path(),
+            query: query.unwrap_or_default().to_owned(),
             headers: request.headers().clone(),
-        })
+        }
     }
 
     pub fn route(&self) -> std::result::Result<Route, Refusal> {
@@ -136,11 +140,13 @@ fn room_request(
     if let Some(identity) = identity {
         headers.set(IDENTITY, &encode(identity)?)?;
     }
-    let mut init = RequestInit::new();
-    init.with_method(Method::from(method.to_owned()))
-        .with_headers(headers)
-        .with_body(body.map(JsValue::from_str));
-    Request::new_with_init(&format!("https://room{target}"), &init)
+    // The crate's own carries all of Cloudflare's image options with it.
+    let init = RequestInit::new();
+    init.set_method(method);
+    init.set_headers(headers.0.as_ref());
+    init.set_body(&body.map_or(JsValue::UNDEFINED, JsValue::from_str));
+    let request = RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?;
+    Ok(request.into())
 }
 
 /// On the worker's own sockets to a room: the window, in bytes, of the flow

@@ -56,7 +56,7 @@ impl DurableObject for RoomObject {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let shown = Shown::of(&request)?;
+        let shown = Shown::of(&request);
         let Ok(Route::Room { room, call }) = shown.route() else {
             return answer::refused(&Refusal::new(
                 Code::NotFound,

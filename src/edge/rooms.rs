@@ -79,20 +79,20 @@ impl Rooms {
         self.context.wait_until(task);
     }
 
-    /// The same, for a task that the client waits for as long as it is there.
-    pub async fn to_the_end<T: 'static>(
+    /// The same, for an answer that the client waits for if it is there.
+    pub async fn to_the_end(
         &self,
-        task: impl Future<Output = T> + 'static,
-    ) -> Option<T> {
-        let result = Rc::new(Cell::new(None));
-        let into = Rc::clone(&result);
+        task: impl Future<Output = std::result::Result<Response, Refusal>> + 'static,
+    ) -> std::result::Result<Response, Refusal> {
+        let answer = Rc::new(Cell::new(None));
+        let (into, task) = (Rc::clone(&answer), Box::pin(task));
         let done = future_to_promise(async move {
             into.set(Some(task.await));
             Ok(JsValue::UNDEFINED)
         });
         let waiting = JsFuture::from(done.clone());
         self.wait_until(async move { drop(waiting.await) });
-        JsFuture::from(done).await.ok()?;
-        result.take()
+        JsFuture::from(done).await.map_err(|cause| broken(cause.into()))?;
+        answer.take().unwrap_or_else(|| Err(broken("a task was given up".into())))
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use worker::{Delay, Fetch, Url, console_error};
+use worker::{Delay, Fetch, Method, Request, console_error};
 
 use super::config::Config;
 use super::platform::now;
@@ -94,9 +94,10 @@ async fn fetch_keys(config: &Config) {
 }
 
 async fn fetch(url: &str) -> Result<String, String> {
-    let url: Url = url.parse().map_err(|wrong| format!("not a URL: {wrong}"))?;
+    let request = Request::new(url, Method::Get).map_err(|wrong| wrong.to_string())?;
     let text = Box::pin(async move {
-        let mut response = Fetch::Url(url).send().await.map_err(|cause| cause.to_string())?;
+        let mut response =
+            Fetch::Request(request).send().await.map_err(|cause| cause.to_string())?;
         match response.status_code() {
             200 => response.text().await.map_err(|cause| cause.to_string()),
             status => Err(format!("answered {status}")),

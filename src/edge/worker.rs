@@ -23,7 +23,7 @@ use crate::session::Identity;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let shown = Shown::of(&request)?;
+    let shown = Shown::of(&request);
     let config = match config(&env) {
         Ok(config) => config,
         Err(cause) => {
@@ -83,7 +83,7 @@ impl Gate<'_> {
             Route::Stream { room, query } => {
                 let identity = Identity::of(&self.required_claims().await?, &room);
                 let rooms = self.rooms.clone();
-                self.to_the_end(bridge::stream(rooms, room, identity, query)).await
+                self.rooms.to_the_end(bridge::stream(rooms, room, identity, query)).await
             }
             Route::Room { room, call } => self.to_room(&room, call, request).await,
         }
@@ -102,27 +102,21 @@ impl Gate<'_> {
             (None, Call::Follow(_)) => {}
             (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
         }
-        if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call
-            && let Some(identity) = &identity
-        {
-            let (rooms, room, identity) = (self.rooms.clone(), room.clone(), identity.clone());
-            self.to_the_end(bridge::news(rooms, room, identity, wait)).await?;
-        }
         let body = match call {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Follow(_) => None,
         };
         let request = self.shown.to_room(identity.as_ref(), body.as_deref()).map_err(broken)?;
-        self.rooms.ask(room, request).await.map_err(broken)
-    }
-
-    /// What is begun with a room is ended properly, also without a client.
-    async fn to_the_end<T: 'static>(
-        &self,
-        task: impl Future<Output = std::result::Result<T, Refusal>> + 'static,
-    ) -> std::result::Result<T, Refusal> {
-        let result = self.rooms.to_the_end(task).await;
-        result.unwrap_or_else(|| Err(broken("a task was given up".into())))
+        match (call, identity) {
+            (
+                Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })),
+                Some(identity),
+            ) => {
+                let (rooms, room) = (self.rooms.clone(), room.clone());
+                self.rooms.to_the_end(bridge::held_page(rooms, room, identity, wait, request)).await
+            }
+            _ => self.rooms.ask(room, request).await.map_err(broken),
+        }
     }
 
     async fn required_claims(&self) -> std::result::Result<Claims, Refusal> {

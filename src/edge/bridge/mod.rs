@@ -9,7 +9,7 @@ mod wait;
 
 pub use connection::connect;
 pub use stream::stream;
-pub use wait::news;
+pub use wait::held_page;
 
 use crate::code::{Code, Refusal};
 use crate::ending::Ending;

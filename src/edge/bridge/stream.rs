@@ -4,7 +4,7 @@
 //! what was written, and a reader that went drops the body, and with it the
 //! socket to the room.
 
-use futures_util::stream::{StreamExt, once, unfold};
+use futures_util::stream::unfold;
 use worker::{Error, Response};
 
 use super::super::answer::broken;
@@ -41,10 +41,12 @@ pub async fn stream(
     let beginning = beginning(&reader, start.begin).await?;
     let (stream, first) = Stream::begin(&beginning, enter.is_some(), now());
 
-    let outlet = Outlet { reader, stream, is_over: false };
-    let rest = unfold(outlet, |mut outlet| async move { Some((outlet.next().await?, outlet)) });
-    let chunks = once(async { first }).chain(rest);
-    let response = Response::from_stream(chunks.map(Ok::<_, Error>)).map_err(broken)?;
+    let outlet = Outlet { reader, stream, first: Some(first), is_over: false };
+    let body = unfold(outlet, |mut outlet| async move {
+        let text = outlet.next().await?;
+        Some((Ok::<_, Error>(text), outlet))
+    });
+    let response = Response::from_stream(body).map_err(broken)?;
     let headers = response.headers();
     headers.set("content-type", "text/event-stream").map_err(broken)?;
     headers.set("cache-control", "no-store").map_err(broken)?;
@@ -75,6 +77,8 @@ async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> 
 struct Outlet {
     reader: Reader,
     stream: Stream,
+    /// What the stream begins with, until it is written.
+    first: Option<String>,
     is_over: bool,
 }
 
@@ -82,8 +86,8 @@ impl Outlet {
     /// What is written next. To be asked for it says that the reader took what
     /// was written before.
     async fn next(&mut self) -> Option<String> {
-        if self.is_over {
-            return None;
+        if self.is_over || self.first.is_some() {
+            return self.first.take();
         }
         self.stream.taken(now());
         loop {

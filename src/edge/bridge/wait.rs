@@ -1,6 +1,9 @@
 //! Long-polling: the request for a page is held until there is something to
 //! put on it.
 
+use worker::{Request, Response};
+
+use super::super::answer::broken;
 use super::super::platform::now;
 use super::super::rooms::Rooms;
 use super::reader::{Next, Reader};
@@ -12,17 +15,28 @@ use crate::session::Identity;
 /// One event is news enough: the room is to send no more.
 const WINDOW: u64 = 1;
 
-/// Returns when something came after a position, or when the time is up. What
-/// it was stands on the page that is asked for then.
-pub async fn news(
+/// Asks for the page when something came after a position, or when the time is
+/// up. What it was stands on the page.
+pub async fn held_page(
     rooms: Rooms,
     room: RoomName,
     identity: Identity,
+    wait: Wait,
+    request: Request,
+) -> Result<Response, Refusal> {
+    news(&rooms, &room, &identity, wait).await?;
+    rooms.ask(&room, request).await.map_err(broken)
+}
+
+async fn news(
+    rooms: &Rooms,
+    room: &RoomName,
+    identity: &Identity,
     Wait { since, ms }: Wait,
 ) -> Result<(), Refusal> {
     let until = now().plus(ms);
     let start = Start { begin: Begin::Since(since), state: false, flow: true };
-    let reader = Reader::open(&rooms, &room, &identity, start, WINDOW).await?;
+    let reader = Reader::open(rooms, room, identity, start, WINDOW).await?;
     loop {
         match reader.next_until(until).await {
             Some(Next::Frame(frame)) => match Heard::read(&frame) {

@@ -1,0 +1,124 @@
+//! What is refused, and how much of it.
+
+use super::*;
+
+#[test]
+fn an_error_says_which_room_and_which_ref() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    let bad = |more: Value| {
+        let mut error = json!({ "type": "error", "code": "bad_request" });
+        error.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        error
+    };
+    for (text, more) in [
+        ("", json!({})),
+        ("[]", json!({})),
+        (r#"{"room":"r"}"#, json!({})),
+        (r#"{"type":"publish"}"#, json!({})),
+        (r#"{"type":"publish","ref":"7"}"#, json!({ "ref": "7" })),
+        (r#"{"type":"subscribe","room":7}"#, json!({})),
+        (r#"{"type":"subscribe","room":"a::b"}"#, json!({})),
+        (r#"{"type":"subscribe","room":"a","room":"b"}"#, json!({})),
+        (r#"{"type":"auth","room":"r"}"#, json!({ "room": "r" })),
+        (r#"{"type":"subscribe","room":"r"}"#, json!({ "room": "r" })),
+        (r#"{"type":"unsubscribe","room":"s"}"#, json!({ "room": "s" })),
+        (r#"{"type":"publish","room":"s","ref":"7"}"#, json!({ "room": "s", "ref": "7" })),
+        (r#"{"type":"subscribe","room":"s","since":"41"}"#, json!({ "room": "s" })),
+        (r#"{"type":"subscribe","room":"s","since":41}"#, json!({ "room": "s" })),
+        (r#"{"type":"subscribe","room":"s","last":-1}"#, json!({ "room": "s" })),
+        (r#"{"type":"subscribe","room":"s","last":"1"}"#, json!({ "room": "s" })),
+        (r#"{"type":"subscribe","room":"s","state":0}"#, json!({ "room": "s" })),
+        (
+            r#"{"type":"subscribe","room":"s","last":1,"since":"h7Qk2pXa:41"}"#,
+            json!({ "room": "s" }),
+        ),
+    ] {
+        assert_eq!(error(&desk.takes(Input::Text(text))), bad(more), "{text}");
+        desk.sends(&publish("r", 1));
+    }
+    assert_eq!(error(&desk.takes(Input::Binary)), bad(json!({})));
+}
+
+#[test]
+fn a_hundred_rooms_and_no_more() {
+    let mut desk = Desk::known();
+    for number in 0..limits::ROOMS_ON_A_CONNECTION {
+        assert_eq!(desk.subscribes(&format!("r{number}")).len(), 1);
+    }
+    desk.passes(1_000);
+    assert_eq!(error(&desk.subscribes("s"))["code"], "bad_request");
+    desk.ends("r7", Ending::Lost);
+    assert!(matches!(&desk.subscribes("s")[..], [Effect::Open { .. }]));
+}
+
+#[test]
+fn twenty_in_a_row_end_it() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    for _ in 0..2 {
+        for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
+            assert_eq!(desk.sends(&publish("s", 1)).len(), 1);
+        }
+        desk.sends(&publish("r", 1));
+    }
+    for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
+        desk.takes(Input::Binary);
+    }
+    let effects = desk.takes(Input::Binary);
+    assert_eq!((effects.len(), over(&effects)), (2, 4400));
+}
+
+#[test]
+fn what_was_sent_before_a_room_was_known_to_have_ended_is_not_counted() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    desk.ends("r", closed(4010, "kicked"));
+    for reference in 0..100 {
+        assert_eq!(error(&desk.sends(&publish("r", reference)))["code"], "bad_request");
+    }
+    // It knows of a room that it left itself.
+    desk.is_in("r");
+    desk.sends(&json!({ "type": "unsubscribe", "room": "r" }));
+    desk.ends("r", closed(1000, ""));
+    for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
+        desk.sends(&publish("r", 1));
+    }
+    assert_eq!(over(&desk.sends(&publish("r", 1))), 4400);
+}
+
+#[test]
+fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
+    let mut desk = Desk::known();
+    for number in 0..limits::CHANGES_BURST / 2 {
+        let name = format!("r{number}");
+        desk.is_in(&name);
+        desk.sends(&json!({ "type": "unsubscribe", "room": name }));
+        desk.ends(&name, closed(1000, ""));
+    }
+    let limited = error(&desk.subscribes("r"));
+    assert_eq!(
+        limited,
+        json!({ "type": "error", "room": "r", "code": "rate_limited", "retry_after_ms": 20 })
+    );
+    assert_eq!(
+        error(&desk.sends(&json!({ "type": "auth", "token": "t" })))["code"],
+        "rate_limited"
+    );
+    desk.passes(20);
+    desk.is_in("r");
+    for reference in 0..1_000 {
+        assert_eq!(desk.sends(&publish("r", reference)).len(), 1);
+    }
+}
+
+#[test]
+fn a_frame_over_its_limit_ends_it() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    let text = format!(
+        r#"{{"type":"of a later version","room":"r","data":"{}"}}"#,
+        "x".repeat(limits::MIB)
+    );
+    assert_eq!(over(&desk.takes(Input::Text(&text))), 1009);
+}

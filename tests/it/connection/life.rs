@@ -1,0 +1,86 @@
+//! Pings, silence, and the end.
+
+use super::*;
+
+const PING: &str = r#"{"type":"ping"}"#;
+
+#[test]
+fn pings_are_passed_on_as_they_are_heard_and_not_more_often_than_is_of_use() {
+    let mut desk = Desk::known();
+    assert_eq!(heard(&desk.takes(Input::Text(PING))).len(), 1);
+    desk.is_in("a");
+    for text in [PING, r#"{ "type": "ping" }"#, r#"{"type":"ping","room":"a"}"#] {
+        desk.passes(limits::PINGS_PASSED_EVERY_MS);
+        let effects = desk.takes(Input::Text(text));
+        assert_eq!(
+            effects,
+            [Effect::Send(r#"{"type":"pong"}"#.into()), Effect::PingRooms],
+            "{text}"
+        );
+        assert_eq!(heard(&desk.takes(Input::Text(text))).len(), 1);
+    }
+}
+
+#[test]
+fn one_that_is_silent_for_two_ping_periods_is_ended() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    for _ in 0..5 {
+        desk.passes(2 * limits::PING_MS - 1);
+        assert_eq!(desk.takes(Input::Tick), []);
+        desk.takes(Input::Text(PING));
+    }
+    // What the rooms say is no sign of it.
+    desk.subscribes("s");
+    desk.passes(limits::PING_MS);
+    desk.opens("s");
+    desk.passes(limits::PING_MS);
+    assert_eq!(desk.connection.deadline(), Some(desk.now));
+    assert_eq!(over(&desk.takes(Input::Tick)), 4408);
+}
+
+#[test]
+fn its_sessions_end_as_it_does() {
+    for (ending, like) in [
+        (closed(1000, "done"), closed(1000, "done")),
+        (closed(4999, ""), closed(4999, "")),
+        (Ending::NoCode, Ending::NoCode),
+        (Ending::Lost, closed(1001, "")),
+    ] {
+        let mut desk = Desk::known();
+        desk.is_in("r");
+        desk.subscribes("s");
+        assert_eq!(desk.takes(Input::Gone(ending)), [Effect::End(like)]);
+    }
+}
+
+#[test]
+fn one_that_may_open_nothing_more_comes_again() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    desk.subscribes("s");
+    assert_eq!(over(&desk.takes(Input::Exhausted)), 1012);
+}
+
+#[test]
+fn once_it_is_over_nothing_happens() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    desk.subscribes("s");
+    desk.takes(Input::Gone(Ending::Lost));
+    desk.passes(1_000_000_000);
+    for input in [
+        Input::Text(PING),
+        Input::Text("{}"),
+        Input::Binary,
+        Input::Gone(Ending::Lost),
+        Input::Verified(Ok(alice())),
+        Input::Opened { room: room("s") },
+        Input::Ended { room: room("r"), ending: Ending::Lost },
+        Input::Exhausted,
+        Input::Tick,
+    ] {
+        let named = format!("{input:?}");
+        assert_eq!(desk.takes(input), [], "{named}");
+    }
+}

@@ -1,0 +1,97 @@
+//! Being let into rooms, and out.
+
+use super::*;
+
+#[test]
+fn a_room_is_opened_with_what_the_token_allows_there() {
+    let rooms = json!({ "a:*": ["subscribe"], "a:b": ["publish", "presence"] });
+    let (connection, _) = Connection::begin(Some(claims("alice", &rooms)), START);
+    let mut desk = Desk { connection, now: START };
+    let frame =
+        json!({ "type": "subscribe", "room": "a:b", "since": "h7Qk2pXa:41", "state": false });
+    let [Effect::Open { room: opened, identity, start }] = &desk.sends(&frame)[..] else {
+        panic!()
+    };
+    assert_eq!(opened.as_str(), "a:b");
+    let grant: Grant = [Right::Subscribe, Right::Publish, Right::Presence].into_iter().collect();
+    assert_eq!((identity.user.as_str(), identity.grant), ("alice", grant));
+    assert_eq!(identity.expires_at.get(), expires_at());
+    assert_eq!(start.begin, Begin::Since("h7Qk2pXa:41".parse().unwrap()));
+    assert!(!start.state);
+}
+
+#[test]
+fn begin_and_state_are_as_the_frame_says() {
+    for (more, begin, state) in [
+        (json!({}), Begin::Head, true),
+        (json!({ "last": 7 }), Begin::Last(7), true),
+        (json!({ "last": 0, "state": true }), Begin::Last(0), true),
+        (json!({ "since": null, "state": false }), Begin::Head, false),
+    ] {
+        let mut frame = json!({ "type": "subscribe", "room": "r" });
+        frame.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        match &Desk::known().sends(&frame)[..] {
+            [Effect::Open { start, .. }] => {
+                assert_eq!((start.begin, start.state), (begin, state))
+            }
+            other => panic!("{frame}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_room_that_is_not_granted_is_closed_without_being_opened() {
+    let granted = claims("alice", &json!({ "a": ["subscribe"], "b": ["publish"] }));
+    let (connection, _) = Connection::begin(Some(granted), START);
+    let mut desk = Desk { connection, now: START };
+    for name in ["b", "c"] {
+        let [frame] = &heard(&desk.subscribes(name))[..] else { panic!() };
+        assert_eq!(
+            (&frame["type"], &frame["room"], &frame["code"]),
+            (&json!("closed"), &json!(name), &json!(4003))
+        );
+        assert!(frame["reason"].as_str().unwrap().contains("subscribe"));
+    }
+    desk.is_in("a");
+}
+
+#[test]
+fn frames_for_a_room_pass_through_untouched() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    for text in [
+        r#"{"type":"publish","room":"r","name":"n","data":{ "n":1.0 }}"#,
+        r#"{ "room" : "r", "type" : "of a later version" }"#,
+        r#"{"type":"seen","room":"\u0072","seq":3}"#,
+        r#"{"type":"publish","room":"r","ref":7}"#,
+    ] {
+        let passed = Effect::Pass { room: room("r"), text: text.to_owned() };
+        assert_eq!(desk.takes(Input::Text(text)), [passed], "{text}");
+    }
+}
+
+#[test]
+fn rooms_go_their_own_ways() {
+    let mut desk = Desk::known();
+    desk.is_in("a");
+    desk.is_in("b");
+    desk.subscribes("c");
+    assert_eq!(desk.sends(&publish("c", 1)), []);
+    assert_eq!(desk.sends(&publish("a", 2)), [pass("a", &publish("a", 2))]);
+    assert_eq!(
+        heard(&desk.ends("a", closed(4010, "kicked"))),
+        [json!({ "type": "closed", "room": "a", "code": 4010, "reason": "kicked" })]
+    );
+    assert_eq!(desk.sends(&publish("b", 3)), [pass("b", &publish("b", 3))]);
+    assert_eq!(desk.opens("c"), [pass("c", &publish("c", 1))]);
+    desk.is_in("a");
+}
+
+#[test]
+fn a_room_that_was_lost_without_a_code_is_1012() {
+    let mut desk = Desk::known();
+    for ending in [Ending::Lost, Ending::NoCode] {
+        desk.is_in("r");
+        assert_eq!(heard(&desk.ends("r", ending))[0]["code"], 1012);
+    }
+}
