@@ -72,6 +72,7 @@ impl Presence {
         if is_short {
             presence.list_anew();
         }
+        presence.count_bytes();
         presence
     }
 

@@ -32,7 +32,7 @@ use crate::time::Millis;
 #[derive(Default)]
 pub struct Presence {
     members: BTreeMap<User, Entries>,
-    /// What the list of members comes to, and a little more until it settles.
+    /// What the list of members comes to, with those that are to go.
     bytes: usize,
     /// By witness, the entries that its socket carries for sessions that have
     /// none of their own any more.
@@ -120,7 +120,8 @@ impl Presence {
         data: &RawValue,
         now: Millis,
     ) -> Result<bool, Refusal> {
-        let bytes = self.bytes.saturating_add(entry_bytes(user, data));
+        let before = self.entry(user, id).map_or(0, |entry| entry_bytes(user, &entry.data));
+        let bytes = self.bytes.saturating_sub(before).saturating_add(entry_bytes(user, data));
         if bytes > limits::MEMBERS_BYTES {
             let most = limits::MEMBERS_BYTES;
             return Err(Refusal::too_large(format!(
@@ -245,24 +246,28 @@ impl Presence {
     /// All has been told.
     pub fn settle(&mut self, now: Millis) {
         let mut changed = BTreeSet::new();
-        self.bytes = 0;
-        for (user, entries) in &mut self.members {
+        for entries in self.members.values_mut() {
             let returns = returns(entries, now);
             entries.retain(|id, entry| {
                 let goes = entry.goes(returns, now);
                 if goes || entry.is_to_be_told() {
                     changed.insert(*id);
                 }
-                if !goes {
-                    entry.is_told();
-                    self.bytes = self.bytes.saturating_add(entry_bytes(user, &entry.data));
-                }
+                entry.is_told();
                 !goes
             });
         }
         self.members.retain(|_, entries| !entries.is_empty());
+        self.count_bytes();
         self.settle_carried(&changed);
         self.stale.extend(changed);
+    }
+
+    fn count_bytes(&mut self) {
+        let entries = self.members.iter().flat_map(|(user, entries)| {
+            entries.values().map(|entry| entry_bytes(user, &entry.data))
+        });
+        self.bytes = entries.sum();
     }
 
     /// When the next grace ends.

@@ -44,7 +44,7 @@ impl Sockets {
     fn change(&self) -> String {
         let ids = |entries: &[UserEntry]| {
             let shown = |e: &UserEntry| {
-                format!("{}{}", e.user.as_str(), e.entry.session.get(15..).unwrap())
+                format!("{}{}", e.user.as_str(), e.entry.session.trim_start_matches('0'))
             };
             entries.iter().map(shown).collect::<Vec<_>>().join(" ")
         };
@@ -246,11 +246,18 @@ fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
 fn the_list_of_members_has_an_end() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
     room.enters(1, "0");
-    room.presence.bytes = limits::MEMBERS_BYTES - 50;
+    let one = room.presence.bytes;
+    room.presence.bytes = limits::MEMBERS_BYTES;
     let user = room.open[&SessionId(2)].clone();
     let refused = room.presence.enter(&user, SessionId(2), RawValue::NULL, room.now);
     assert_eq!(refused.unwrap_err().code, Code::TooLarge);
     assert_eq!(room.presence.count(room.now), 1);
+    room.enters(1, "1");
+    assert_eq!(room.presence.bytes, limits::MEMBERS_BYTES, "it takes the place of what it was");
+
+    assert_eq!(room.slept().bytes, one);
     room.settles();
+    assert_eq!(room.presence.bytes, one);
     room.enters(2, "0");
+    assert_eq!(room.presence.bytes, 2 * one);
 }
