@@ -104,7 +104,19 @@ impl Leaves {
     pub fn by_refusal(code: Code) -> Self {
         match code {
             Code::Kicked | Code::Erased => Self::AtOnce,
-            _ => Self::AfterGrace,
+            Code::BadRequest
+            | Code::Unauthorized
+            | Code::TokenExpired
+            | Code::Forbidden
+            | Code::NotFound
+            | Code::MethodNotAllowed
+            | Code::PositionLost
+            | Code::TooLarge
+            | Code::RateLimited
+            | Code::Silent
+            | Code::RoomFull
+            | Code::Internal
+            | Code::Restarting => Self::AfterGrace,
         }
     }
 }
