@@ -86,6 +86,10 @@ fn good() -> impl Strategy<Value = String> {
         r#"{"type":"publish","name":"é","data":null,"key":"k","ref":"1"}"#,
         r#"{"type":"signal","name":"typing","data":{"at":1}}"#,
         r#"{"type":"seen","seq":2}"#,
+        r#"{"type":"enter","data":{"at":[1,2]}}"#,
+        r#"{"type":"enter"}"#,
+        r#"{"type":"leave"}"#,
+        r#"{"type":"members"}"#,
         r#"{"type":"auth","token":"a.b.c"}"#,
     ];
     prop::sample::select(good).prop_map(str::to_owned)
@@ -113,7 +117,8 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 fn frame() -> impl Strategy<Value = String> {
-    let kind = prop::sample::select(vec!["publish", "signal", "seen", "auth", "ping", "shout"]);
+    let kinds = ["publish", "signal", "seen", "enter", "members", "auth", "ping", "shout"];
+    let kind = prop::sample::select(kinds.to_vec());
     let fields = || prop::collection::vec(field(), 0..6);
     prop_oneof![
         4 => (kind, fields())
@@ -211,7 +216,8 @@ enum Anything {
     Text(String),
     Binary(Vec<u8>),
     Verified { user: &'static str, good: bool },
-    Gone,
+    Gone(Option<u16>),
+    Pinged(u64),
     Publish(String),
     Signal(String),
     Read(Request),
@@ -234,6 +240,7 @@ fn anything() -> impl Strategy<Value = Anything> {
         (0..u64::MAX >> 11).prop_map(move |last| request(format!("last={last}"))),
         Just(Request::State),
         Just(Request::Figures),
+        Just(Request::Members),
         Just(Request::Erase),
         Just(Request::Kick(User::parse("alice").unwrap())),
     ];
@@ -249,7 +256,8 @@ fn anything() -> impl Strategy<Value = Anything> {
         any::<Vec<u8>>().prop_map(Anything::Binary),
         (prop::sample::select(vec!["alice", "bob"]), any::<bool>())
             .prop_map(|(user, good)| Anything::Verified { user, good }),
-        Just(Anything::Gone),
+        any::<Option<u16>>().prop_map(Anything::Gone),
+        any::<u64>().prop_map(Anything::Pinged),
         frame().prop_map(Anything::Publish),
         good().prop_map(Anything::Publish),
         frame().prop_map(Anything::Signal),
@@ -312,7 +320,8 @@ proptest! {
                         false => tokens::verify("", &name, now),
                     },
                 },
-                Anything::Gone => Input::Gone { session, code: None },
+                Anything::Gone(code) => Input::Gone { session, code: *code },
+                Anything::Pinged(at) => Input::Pinged { at: vec![(session, Millis::new(*at))] },
                 Anything::Publish(body) => {
                     Input::Request { by: by(), request: Request::Publish, body }
                 }

@@ -177,7 +177,8 @@ impl Model {
         };
         let stays = |entry: &&Entry| {
             let was_lost = entry.place != Place::Here && !entry.is_fresh;
-            !(is_over(entry) || was_lost && comes_back(&entry.user))
+            let is_replaced = was_lost && comes_back(&entry.user);
+            !is_over(entry) && !is_replaced
         };
         let shown = |entry: &Entry| {
             let key = (entry.user.clone(), entry.session.clone());
