@@ -165,6 +165,23 @@ fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
 }
 
 #[test]
+fn what_a_socket_carries_stays_below_half_of_what_it_may() {
+    let mut world = World::new();
+    let named = |i: u32| format!("{}{i:02}", "\u{1}".repeat(limits::USER - 2));
+    let crowd: Vec<String> = (0..40).map(named).collect();
+    let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
+    for who in &crowd {
+        joins(&mut world, who);
+        enters(&mut world, who, &large);
+    }
+    for who in &crowd[..39] {
+        world.drops(who);
+        let attachment = world.attachment(&crowd[39]).unwrap();
+        assert!(attachment.len() < 16_384 / 2 - 100, "{} bytes", attachment.len());
+    }
+}
+
+#[test]
 fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
     let mut world = World::new();
     let crowd: Vec<String> = (0..60).map(|i| format!("u{i}")).collect();
