@@ -88,8 +88,14 @@ describe("presence", { concurrency: true }, () => {
     const shown = new Map(members.map((_, i) => [i, i]));
     await agree(members, shown, url);
 
+    let over = false;
+    const slept = (async () => {
+      for (let times = 0; !over || times < 20; times++) {
+        await passes(random() * 100);
+        await runtime.evict("r");
+      }
+    })();
     for (const [i, member] of members.entries()) {
-      if (random() < 0.01) await runtime.evict("r");
       if (isWatching(i)) continue;
       const dice = random();
       if (dice < 0.3) shown.delete(i);
@@ -103,6 +109,8 @@ describe("presence", { concurrency: true }, () => {
         members[i].enter(-i);
       }
     }
+    over = true;
+    await slept;
     await agree(members, shown, url);
 
     await runtime.kill();
