@@ -331,4 +331,24 @@ describe("a reader of a stream", { concurrency: true }, () => {
     one?.response.resume();
     for (let seq = 1; seq <= 1_280; seq++) assert.equal((await one?.nextJson()).seq, seq);
   });
+
+  test("that stands still while signals come in is let go, to come back", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    t.after(() => stream.drop());
+    const start = await stream.positioned();
+    stream.response.pause();
+    const data = "x".repeat(16_000);
+    for (let i = 0; i < 1_000; i += 20)
+      await Promise.all(Array.from({ length: 20 }, () => room.signal("typing", data)));
+    stream.response.resume();
+    let signals = 0;
+    let block = await stream.next();
+    for (; block?.event === "signal"; block = await stream.next()) signals += 1;
+    assert(signals > 50 && signals < 900, `${signals} signals, of which it could have read none`);
+    assert.deepEqual([block?.event, JSON.parse(block?.data ?? "").code], ["closed", 1012]);
+    await stream.ended();
+    assert.equal(stream.lastEventId, start);
+    await room.counts(0);
+  });
 });

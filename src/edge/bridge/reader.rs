@@ -75,8 +75,10 @@ impl Reader {
 /// What the room has said and nobody has read.
 #[derive(Default)]
 struct Inbox {
-    frames: VecDeque<JsString>,
-    /// Characters of those among them that flow control does not hold back.
+    /// Each with its characters, if it is one that flow control does not hold
+    /// back.
+    frames: VecDeque<(JsString, u32)>,
+    /// All of those characters.
     uncontrolled: u32,
     ending: Option<Ending>,
     waker: Option<Waker>,
@@ -100,8 +102,9 @@ impl Inbox {
     /// A reader that stands still while signals come in is let go in the end:
     /// it comes back and goes on where it was.
     fn put_frame(&mut self, frame: JsString) {
-        self.uncontrolled = self.uncontrolled.saturating_add(uncontrolled(&frame));
-        self.frames.push_back(frame);
+        let characters = uncontrolled(&frame);
+        self.uncontrolled = self.uncontrolled.saturating_add(characters);
+        self.frames.push_back((frame, characters));
         if self.uncontrolled > limits::UNREAD_CHARACTERS {
             self.ending = Some(Ending::Lost);
         }
@@ -109,8 +112,8 @@ impl Inbox {
 
     fn take(&mut self) -> Option<Next> {
         match self.frames.pop_front() {
-            Some(frame) => {
-                self.uncontrolled = self.uncontrolled.saturating_sub(uncontrolled(&frame));
+            Some((frame, characters)) => {
+                self.uncontrolled = self.uncontrolled.saturating_sub(characters);
                 Some(Next::Frame(frame.into()))
             }
             None => self.ending.take().map(Next::Ended),

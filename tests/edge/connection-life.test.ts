@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
+import type { Socket } from "./client.ts";
+import { stage, subscribe } from "./connection.ts";
+import { seeded } from "./random.ts";
+
+describe("a connection's life", { concurrency: true }, () => {
+  test("is that of its sessions", async (t) => {
+    const { room, connect } = await stage(t);
+    for (const ends of [(socket: Socket) => socket.close(), (socket: Socket) => socket.drop()]) {
+      const socket = await connect();
+      for (const name of ["a", "b"]) await subscribe(socket, name);
+      socket.send({ type: "subscribe", room: "c" });
+      ends(socket);
+      for (const name of ["a", "b", "c"]) await room(name).counts(0);
+    }
+  });
+
+  test("ends when nothing is heard of it for two ping periods", async (t) => {
+    const { room, connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "r");
+    const since = Date.now();
+    assert.equal((await socket.closed(60_000)).code, 4408);
+    const after = Date.now() - since;
+    assert(after > 49_000 && after < 53_000, `${after} ms`);
+    await room("r").counts(0);
+  });
+
+  test("leaves no session behind when hundreds of them vanish", async (t) => {
+    const { room, connect } = await stage(t);
+    const names = ["a", "b", "c", "d"];
+    const sockets: Socket[] = [];
+    while (sockets.length < 250)
+      sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => connect()))));
+    await Promise.all(
+      sockets.map(async (socket) => {
+        for (const name of names) await subscribe(socket, name);
+      }),
+    );
+    for (const name of names) await room(name).counts(250);
+    for (const socket of sockets) socket.drop();
+    // These vanish while they are joining.
+    for (let i = 0; i < 25; i++) {
+      const socket = await connect();
+      for (const name of names) socket.send({ type: "subscribe", room: name });
+      socket.drop();
+    }
+    for (const name of names) await room(name).counts(0);
+  });
+});
+
+describe("the rooms of a connection", { concurrency: true }, () => {
+  test("sleep, are not woken by its pings, and are heard when they wake", async (t) => {
+    const { room, runtime, connect } = await stage(t);
+    const names = Array.from({ length: 100 }, (_, i) => `r:${i}`);
+    const socket = await connect();
+    for (const name of names) await subscribe(socket, name);
+    socket.send({ type: "subscribe", room: "one too many" });
+    assert.equal((await socket.until("error")).code, "bad_request");
+    const before = await room("r:7").figures();
+    await passes(14_000); // The runtime gives an idle object ten seconds.
+    socket.send({ type: "ping" });
+    assert.deepEqual(await socket.next(), { type: "pong" }, "the rooms' pongs are kept");
+    for (const name of names)
+      assert.equal(await runtime.evict(name), false, `${name} was in memory`);
+    for (const name of names) {
+      await room(name).publish({ name: "n", data: name });
+      const { room: from, events } = await socket.next();
+      assert.deepEqual([from, events[0].data], [name, name]);
+    }
+    assert((await room("r:7").figures()).awake_since > before.awake_since, "it was built anew");
+  });
+
+  test("send it a window each, and more when it has seen that", async (t) => {
+    const { room, connect } = await stage(t);
+    const socket = await connect();
+    await subscribe(socket, "a");
+    await subscribe(socket, "b");
+    const event = { name: "n", data: "x".repeat(10_000) };
+    for (let i = 0; i < 100; i++) await room("a").publish(event);
+    await room("b").publish({ name: "n", data: "another room is not held up" });
+    let bytes = 0;
+    let seq = 0;
+    for (let frame = await socket.next(); frame.room === "a"; frame = await socket.next()) {
+      bytes += socket.text.length;
+      seq = frame.events.at(-1).seq;
+    }
+    assert(bytes > 200_000 && bytes < 300_000, `${bytes} bytes`);
+    while (seq < 100) {
+      socket.send({ type: "seen", room: "a", seq });
+      const frame = await socket.next();
+      assert.deepEqual([frame.room, frame.prev], ["a", seq]);
+      seq = frame.events.at(-1).seq;
+    }
+  });
+
+  test("tell it every event once and in order, however often it is cut off", async (t) => {
+    const random = seeded(t);
+    const { room, runtime, connect } = await stage(t);
+    const names = Array.from({ length: 20 }, (_, i) => `r${i}`);
+    const events = 50;
+    const epochs = new Map<string, string>();
+    const seqs = new Map(names.map((name) => [name, 0]));
+    for (const name of names) epochs.set(name, (await room(name).figures()).epoch);
+    let cuts = 0;
+    const isDone = () => [...seqs.values()].every((seq) => seq === events);
+    const reading = (async () => {
+      while (!isDone()) {
+        const socket = await connect();
+        for (const name of names)
+          socket.send({
+            type: "subscribe",
+            room: name,
+            since: `${epochs.get(name)}:${seqs.get(name)}`,
+          });
+        const cut = setTimeout(() => socket.drop(), 50 + random() * 300);
+        try {
+          while (!isDone()) {
+            const frame = await socket.next();
+            if (frame.type !== "events") {
+              assert.deepEqual([frame.type, frame.recovered], ["welcome", true]);
+              continue;
+            }
+            assert.equal(frame.prev, seqs.get(frame.room), "no hole, and nothing twice");
+            for (const { seq, data } of frame.events) assert.equal(seq, data);
+            seqs.set(frame.room, frame.events.at(-1).seq);
+          }
+        } catch (cut) {
+          assert.match(String(cut), /closed with 1006/);
+        }
+        clearTimeout(cut);
+        cuts += 1;
+      }
+    })();
+    for (let data = 1; data <= events; data++) {
+      await Promise.all(names.map((name) => room(name).publish({ name: "n", data })));
+      if (random() < 0.3) await runtime.evict(`r${Math.floor(random() * 20)}`);
+    }
+    await reading;
+    assert(cuts > 3, `${cuts} cuts`);
+  });
+});
