@@ -148,7 +148,7 @@ impl Connection {
 
     /// When it has something to do of itself; `None` once it is over.
     pub fn deadline(&self) -> Option<Millis> {
-        let silent_at = self.heard_at.plus(limits::PING_MS.saturating_mul(2));
+        let silent_at = self.heard_at.plus(limits::SILENT_MS);
         match self.client {
             Client::Stranger { .. } => self.client.ends_at(),
             Client::Known(_) => self.client.ends_at().map(|end| end.min(silent_at)),

@@ -111,6 +111,10 @@ export class Socket {
     this.#socket.close(code);
   }
 
+  closeWithoutCode(): void {
+    this.#socket.close();
+  }
+
   /** Goes without a word, as a phone in a tunnel does. */
   drop(): void {
     this.#socket.terminate();

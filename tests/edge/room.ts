@@ -58,6 +58,12 @@ export class Room {
     return this.#request("DELETE", "");
   }
 
+  /** The users who entered, by name. */
+  async members(): Promise<string[]> {
+    const { members } = await this.#request("GET", "/members");
+    return members.map(({ user }: { user: string }) => user).sort();
+  }
+
   async position(): Promise<string> {
     const { epoch, head } = await this.figures();
     return `${epoch}:${head}`;

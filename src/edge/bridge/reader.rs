@@ -75,8 +75,8 @@ impl Reader {
 /// What the room has said and nobody has read.
 #[derive(Default)]
 struct Inbox {
-    /// Each with its characters, if it is one that flow control does not hold
-    /// back.
+    /// Each with its characters, if it is one that may come at any time and is
+    /// not held back by flow control.
     frames: VecDeque<(JsString, u32)>,
     /// All of those characters.
     uncontrolled: u32,
@@ -122,8 +122,6 @@ impl Inbox {
 }
 
 fn uncontrolled(frame: &JsString) -> u32 {
-    let is_controlled = [r#"{"type":"events""#, r#"{"type":"state""#]
-        .into_iter()
-        .any(|begins| frame.starts_with(begins, 0));
-    if is_controlled { 0 } else { frame.length() }
+    let kinds = [r#"{"type":"signal""#, r#"{"type":"members:changed""#];
+    if kinds.iter().any(|begin| frame.starts_with(begin, 0)) { frame.length() } else { 0 }
 }

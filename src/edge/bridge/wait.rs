@@ -40,11 +40,14 @@ async fn news(
     loop {
         match reader.next_until(until).await {
             Some(Next::Frame(frame)) => match Heard::read(&frame) {
-                Some(Heard::Welcome { at, recovered: true }) if at == since => {}
-                Some(Heard::Welcome { .. } | Heard::Gap { .. } | Heard::Events { .. }) => {
-                    return Ok(());
-                }
-                Some(Heard::State { .. } | Heard::Error(_) | Heard::Pong | Heard::Other { .. })
+                Some(Heard::Gap { .. } | Heard::Events { .. }) => return Ok(()),
+                Some(
+                    Heard::Welcome { .. }
+                    | Heard::State { .. }
+                    | Heard::Error(_)
+                    | Heard::Pong
+                    | Heard::Other { .. },
+                )
                 | None => {}
             },
             // The page says that the position is lost.
