@@ -45,7 +45,7 @@ impl Beginning {
             (Some(Heard::Pong), _) => return Ok(true),
             (Some(Heard::Error(refusal)), _) => return Err(refusal),
             (Some(Heard::Welcome { .. }), Begin::Since(since)) => self.start = Some(since),
-            (Some(Heard::Welcome { at: head, .. }), Begin::Head | Begin::Last(_)) => {
+            (Some(Heard::Welcome { at: head }), Begin::Head | Begin::Last(_)) => {
                 self.start = Some(head);
             }
             (Some(Heard::Events { epoch, prev, .. }), Begin::Last(_)) if self.frames.len() == 1 => {

@@ -10,10 +10,9 @@ use crate::code::{Code, Refusal};
 
 #[derive(Debug)]
 pub enum Heard<'a> {
-    /// `at` is the head; a position that was given could be resumed from or not.
+    /// `at` is the head.
     Welcome {
         at: Position,
-        recovered: bool,
     },
     Gap {
         at: Position,
@@ -44,7 +43,6 @@ impl<'a> Heard<'a> {
             epoch: Option<&'a str>,
             seq: Option<Seq>,
             prev: Option<Seq>,
-            recovered: Option<bool>,
             #[serde(borrow)]
             events: Option<Vec<&'a RawValue>>,
             code: Option<&'a str>,
@@ -58,7 +56,7 @@ impl<'a> Heard<'a> {
         let epoch = fields.epoch.and_then(Epoch::parse);
         let at = epoch.zip(fields.seq).map(|(epoch, seq)| Position { epoch, seq });
         Some(match fields.kind {
-            "welcome" => Self::Welcome { at: at?, recovered: fields.recovered.unwrap_or_default() },
+            "welcome" => Self::Welcome { at: at? },
             "gap" => Self::Gap { at: at? },
             "state" => Self::State { at: at? },
             "events" => Self::Events {
