@@ -49,6 +49,21 @@ describe("JWKS_URL", () => {
     assert.equal(issuer.fetches, 0);
   });
 
+  test("verifies the token of a connection, and what comes behind it waits", async (t) => {
+    const issuer = await issuerOf(t, KEYS, 500);
+    const { url } = await started(t, issuer.vars);
+    const alice = await Socket.open(`${url}/events`);
+    alice.send({ type: "auth", token: first });
+    alice.send({ type: "subscribe", room: "r" });
+    alice.send({ type: "publish", room: "r", ref: "1", name: "n", data: 1 });
+    assert.equal((await alice.next()).type, "connected");
+    assert.equal((await alice.next()).type, "welcome");
+    const { ref, code } = await alice.next();
+    assert.deepEqual([ref, code], ["1", "forbidden"]);
+    alice.send({ type: "auth", token: unknown("x") });
+    assert.equal((await alice.closed()).code, 4001);
+  });
+
   test("verifies the token of an upgrade and of a first frame", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const { url } = await started(t, issuer.vars);
@@ -76,11 +91,11 @@ async function started(t: TestContext, vars: Record<string, string>): Promise<Ru
 }
 
 /** A server of key sets that counts how often it is asked. */
-async function issuerOf(t: TestContext, keys: unknown) {
+async function issuerOf(t: TestContext, keys: unknown, afterMs = 0) {
   const issuer = { fetches: 0, vars: {} as Record<string, string> };
   const server = createServer((_, response) => {
     issuer.fetches += 1;
-    response.end(JSON.stringify(keys));
+    setTimeout(() => response.end(JSON.stringify(keys)), afterMs);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

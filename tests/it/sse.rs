@@ -194,8 +194,11 @@ fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
     assert_eq!(stream.due(second), Some(Due::Seen(r#"{"type":"seen","seq":59}"#.to_owned())));
     assert_eq!(stream.due(second), None);
     stream.taken(second);
+    stream.taken(second);
     let third = second.plus(limits::SEEN_AFTER_MS);
     assert_eq!(stream.due(third), Some(Due::Seen(r#"{"type":"seen","seq":60}"#.to_owned())));
+    stream.taken(third);
+    assert_eq!(stream.due(third.plus(limits::SEEN_AFTER_MS)), None, "once is enough");
 }
 
 #[test]
