@@ -1,6 +1,7 @@
 //! The shell around the core: it turns what Cloudflare calls into inputs and
 //! performs effects. The only code that names `worker`.
 
+mod alarm;
 mod answer;
 mod bridge;
 mod config;

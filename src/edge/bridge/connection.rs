@@ -3,13 +3,12 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
-use futures_util::future::{AbortHandle, abortable};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use worker::{Delay, Response, Result, WebSocketPair};
+use worker::{Response, Result, WebSocketPair};
 
+use super::super::alarm::Alarm;
 use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::line::{Line, Said};
@@ -24,7 +23,6 @@ use crate::ending::Ending;
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::Identity;
-use crate::time::Millis;
 
 /// Lives as long as its client's socket: what that one hears holds it.
 struct Bridge {
@@ -183,14 +181,12 @@ impl Bridge {
         let mut alarm = self.alarm.borrow_mut();
         match (deadline, &*alarm) {
             (None, _) => *alarm = None,
-            (Some(deadline), Some(Alarm { at, .. })) if *at <= deadline => {}
-            (Some(deadline), _) => *alarm = Some(Alarm::set(deadline, Rc::downgrade(self))),
+            (Some(deadline), Some(alarm)) if alarm.at() <= deadline => {}
+            (Some(deadline), _) => {
+                let bridge = Rc::downgrade(self);
+                *alarm = Some(Alarm::set(deadline, move || ring(&bridge)));
+            }
         }
-    }
-
-    fn ring(self: &Rc<Self>) {
-        self.alarm.replace(None);
-        self.take(Input::Tick);
     }
 }
 
@@ -203,29 +199,9 @@ fn hear_room(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(Said) {
     }
 }
 
-/// A timer that is gone when it is dropped.
-struct Alarm {
-    at: Millis,
-    timer: AbortHandle,
-}
-
-impl Alarm {
-    fn set(at: Millis, bridge: Weak<Bridge>) -> Self {
-        let (ringing, timer) = abortable(async move {
-            Delay::from(Duration::from_millis(at.since(now()))).await;
-            if let Some(bridge) = bridge.upgrade() {
-                bridge.ring();
-            }
-        });
-        spawn_local(async move {
-            let _ = ringing.await;
-        });
-        Self { at, timer }
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.timer.abort();
+fn ring(bridge: &Weak<Bridge>) {
+    if let Some(bridge) = bridge.upgrade() {
+        bridge.alarm.replace(None);
+        bridge.take(Input::Tick);
     }
 }

@@ -3,16 +3,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::Delay;
 
+use super::super::alarm::Alarm;
 use super::super::line::{Line, Said};
 use super::super::platform::now;
 use super::super::rooms::Rooms;
@@ -54,21 +51,23 @@ impl Reader {
 
     /// What the room says next; `None` if it says nothing until then.
     pub async fn next_until(&self, until: Millis) -> Option<Next> {
-        let next = pin!(poll_fn(|context| {
+        poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
-            match inbox.take() {
-                Some(next) => Poll::Ready(next),
-                None => {
-                    inbox.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(next) = inbox.take() {
+                return Poll::Ready(Some(next));
             }
-        }));
-        let time_is_up = pin!(Delay::from(Duration::from_millis(until.since(now()))));
-        match select(next, time_is_up).await {
-            Either::Left((next, _)) => Some(next),
-            Either::Right(_) => None,
-        }
+            if until <= now() {
+                return Poll::Ready(None);
+            }
+            inbox.waker = Some(context.waker().clone());
+            // A timer for each frame would be a fifth of what the frame costs.
+            if inbox.alarm.as_ref().is_none_or(|alarm| until < alarm.at()) {
+                let ringing = Rc::downgrade(&self.inbox);
+                inbox.alarm = Some(Alarm::set(until, move || ring(&ringing)));
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -81,6 +80,7 @@ struct Inbox {
     /// All of those characters.
     uncontrolled: u32,
     ending: Option<Ending>,
+    alarm: Option<Alarm>,
     waker: Option<Waker>,
 }
 
@@ -94,6 +94,10 @@ impl Inbox {
                 self.ending.get_or_insert(ending);
             }
         }
+        self.wake();
+    }
+
+    fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -118,6 +122,14 @@ impl Inbox {
             }
             None => self.ending.take().map(Next::Ended),
         }
+    }
+}
+
+fn ring(inbox: &Weak<RefCell<Inbox>>) {
+    if let Some(inbox) = inbox.upgrade() {
+        let mut inbox = inbox.borrow_mut();
+        inbox.alarm = None;
+        inbox.wake();
     }
 }
 
