@@ -51,7 +51,7 @@ describe("the board", needsBrowser, () => {
       await board.comesTo(event + 1);
 
       assert.equal(board.sockets, 1);
-      assert.equal(await stage.sessions(), 1);
+      await stage.sessionsAre(1);
       assert.deepEqual(board.errors, []);
     } finally {
       await rm(dist, { recursive: true });

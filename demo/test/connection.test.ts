@@ -18,7 +18,7 @@ describe("a window that loses its connection", needsBrowser, () => {
     await board.offlineSwitch.click();
     await board.is("Offline");
     await board.page.getByText(/next try in \d+ s/).waitFor();
-    assert.equal(await stage.sessions(), 0);
+    await stage.sessionsAre(0);
 
     const seq = await board.lastSeq();
     await stage.comesTo(seq + MEANWHILE);

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { createClient } from "roomcast";
@@ -121,8 +122,12 @@ export class Stage {
     client.close();
   }
 
-  /** The sockets in the room, as the server counts them. */
-  async sessions(): Promise<number> {
+  /** Resolves when the server counts so many sockets in the room. It hears of a close after the page. */
+  async sessionsAre(count: number): Promise<void> {
+    while ((await this.#sessions()) !== count) await setTimeout(20);
+  }
+
+  async #sessions(): Promise<number> {
     const response = await fetch(`${this.runtime.url}/rooms/${ROOM}`, {
       headers: { authorization: `Bearer ${tokenFor("test")}` },
     });
