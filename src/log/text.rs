@@ -39,6 +39,9 @@ impl Slice {
 
     /// Cuts it into slices that each fit a frame.
     pub fn frames(self) -> Vec<Self> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         if self.events.len() <= Budget::FRAME.bytes {
             return vec![self];
         }
@@ -76,6 +79,11 @@ impl Slice {
             seq = seq.plus(1);
         }
         (self.last == append.last).then_some(true)
+    }
+
+    /// Takes what follows it, if both fit a frame together.
+    pub fn gather(&mut self, next: &Self) -> bool {
+        self.push(next.last, &next.events, Budget::FRAME)
     }
 
     fn push(&mut self, seq: Seq, event: &str, budget: Budget) -> bool {

@@ -17,8 +17,42 @@ use crate::time::Millis;
 
 /// What is live.
 impl<S: Store> Room<S> {
-    pub(super) fn broadcast(&mut self, slice: Slice) {
-        for frame in slice.frames() {
+    /// The first event after a pause goes out at once, and begins a window:
+    /// what is published in it goes out as one frame at its end. An event costs
+    /// little; to send a frame to everybody is what costs.
+    pub(super) fn broadcast(&mut self, slice: &Slice, now: Millis) {
+        if !self.unsent.gather(slice) {
+            self.send_unsent();
+            self.unsent.gather(slice);
+        }
+        let left_ms = self.settings.frame_window_ms.saturating_sub(now.since(self.gathers_from));
+        let is_full = self.unsent.events.len() >= limits::FRAME_EVENTS_BYTES;
+        let is_heard = self.sessions.values().any(Session::is_live);
+        if left_ms == 0 {
+            self.gathers_from = now;
+            self.send_unsent();
+        } else if is_full || !is_heard {
+            self.send_unsent();
+        } else if !self.broadcast_asked {
+            self.broadcast_asked = true;
+            self.effects.push(Effect::Broadcast { after_ms: left_ms });
+        }
+    }
+
+    /// The window ends. If it gathered anything, that begins another.
+    pub(super) fn broadcast_gathered(&mut self, now: Millis) {
+        self.broadcast_asked = false;
+        if !self.unsent.is_empty() {
+            self.gathers_from = now;
+            self.send_unsent();
+        }
+    }
+
+    /// Sends what is gathered without waiting for the window's end: so does
+    /// whatever moves a session to the head, or away.
+    pub(super) fn send_unsent(&mut self) {
+        let sent = Slice::at(self.unsent.last);
+        for frame in std::mem::replace(&mut self.unsent, sent).frames() {
             let to = self.receivers(&frame);
             if to.is_empty() {
                 continue;
@@ -66,7 +100,10 @@ impl<S: Store> Room<S> {
             let (Some(after), state) = (seated.behind, seated.state) else { return Ok(()) };
             let left = seated.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-            match self.log.read(after, Budget { bytes, ..Budget::FRAME }, now)? {
+            // What is gathered comes to it with everybody else.
+            let live = self.unsent.prev;
+            let events = live.get().saturating_sub(after.get());
+            match self.log.read(after, Budget { events, bytes }, now)? {
                 Replay::Events(slice) => {
                     if let Some(flow) = &mut seated.flow {
                         // One event is read however little is left.
@@ -75,16 +112,13 @@ impl<S: Store> Room<S> {
                         }
                         flow.send(slice.last, slice.events.len() as u64);
                     }
-                    seated.behind = (slice.last < self.log.head()).then_some(slice.last);
+                    seated.behind = (slice.last < live).then_some(slice.last);
                     let text =
                         protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
                     self.send(id, text);
                 }
                 // The ring came round while it was being caught up.
-                Replay::Lost => {
-                    seated.behind = None;
-                    self.send_gap(id, state, now)?;
-                }
+                Replay::Lost => self.send_gap(id, state, now)?,
             }
         }
         if self
@@ -118,11 +152,11 @@ impl<S: Store> Room<S> {
 
     /// A session tells what it has seen, and with that turns flow control on.
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<(), Refusal> {
-        let head = self.log.head();
+        let live = self.unsent.prev;
         let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) else {
             return Ok(());
         };
-        let sent = seated.behind.unwrap_or(head);
+        let sent = seated.behind.unwrap_or(live);
         if seq > sent {
             return Err(Refusal::bad_request(format!(
                 "`seq` is {seq}, and {sent} is the last that was sent"
@@ -173,12 +207,17 @@ impl<S: Store> Room<S> {
 
 /// What else a session begins with.
 impl<S: Store> Room<S> {
+    /// From here on it is live.
     pub(super) fn send_gap(
         &mut self,
         id: SessionId,
         state: bool,
         now: Millis,
     ) -> Result<(), StoreError> {
+        self.send_unsent();
+        if let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) {
+            seated.behind = None;
+        }
         let gap = ServerFrame::Gap {
             room: &self.name,
             epoch: self.log.epoch(),

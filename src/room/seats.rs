@@ -53,6 +53,7 @@ impl<S: Store> Room<S> {
         bridge: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError> {
+        self.send_unsent();
         let window = bridge.or(start.flow.then_some(limits::FLOW_WINDOW_BYTES));
         let head = self.log.head();
         let (after, recovered) = match start.begin {
