@@ -26,12 +26,10 @@ impl<S: Store> Room<S> {
             self.unsent.gather(slice);
         }
         let left_ms = self.settings.frame_window_ms.saturating_sub(now.since(self.gathers_from));
-        let is_full = self.unsent.events.len() >= limits::FRAME_EVENTS_BYTES;
-        let is_heard = self.sessions.values().any(Session::is_live);
         if left_ms == 0 {
             self.gathers_from = now;
             self.send_unsent();
-        } else if is_full || !is_heard {
+        } else if !self.sessions.values().any(Session::is_live) {
             self.send_unsent();
         } else if !self.broadcast_asked {
             self.broadcast_asked = true;

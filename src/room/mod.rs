@@ -132,8 +132,8 @@ pub struct Room<S> {
     behind: VecDeque<SessionId>,
     /// Whether a turn is on its way.
     turn_asked: bool,
-    /// Published, and gathered to go out as one frame. Sessions that are live
-    /// were sent all that is before it.
+    /// Published, and gathered to go out as one frame: so much, or one append.
+    /// Sessions that are live were sent all that is before it.
     unsent: Slice,
     /// When the window began within which events are gathered.
     gathers_from: Millis,

@@ -165,9 +165,7 @@ impl<S: Store> Room<S> {
     }
 
     /// Erases first and closes then: a room that could not be erased goes on.
-    /// What is gathered is sent while it is still in the log.
     fn erase(&mut self) -> Result<Answer, Failure> {
-        self.send_unsent();
         self.log.erase()?;
         let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in sessions {
