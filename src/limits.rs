@@ -21,7 +21,7 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 /// Events in one frame have at most this together (one larger event, alone).
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
 /// What may be on its way to a session with flow control, beyond what it has
-/// seen: so many bytes of events, or one frame.
+/// seen: so many bytes of events, or a quarter of that and one frame.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// A signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;

@@ -167,7 +167,7 @@ impl<S: Store> Room<S> {
         random: u64,
     ) -> Result<Self, StoreError> {
         let (log, is_new) = Log::open(store, settings, now, random)?;
-        let unsent = Slice::at(log.head());
+        let unsent = Slice::at(log.head(), log.ends());
         let mut room = Self {
             name,
             settings,
@@ -192,7 +192,7 @@ impl<S: Store> Room<S> {
         for (id, session) in sessions {
             room.seat(id, session);
         }
-        room.restore_delivery()?;
+        room.restore_delivery();
         room.restore_presence(now);
         room.restore_timers(is_new, now);
         Ok(room)

@@ -81,7 +81,7 @@ impl<S: Store> Room<S> {
             identity,
             state: start.state,
             behind: (after < head).then_some(after),
-            flow: window.map(|window| Flow::new(window, after)),
+            flow: window.map(|window| Flow::new(window, after, self.log.ends())),
             bridged: bridge.is_some(),
         };
         let session = Session::new(Seat::Taken(seated));

@@ -21,6 +21,7 @@ mod connection;
 mod damage;
 mod dice;
 mod docs;
+mod flow;
 mod frames;
 mod gathering;
 mod grants;
