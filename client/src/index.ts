@@ -4,7 +4,8 @@ export { RoomcastError } from "./codes.ts";
 export type { Code, LocalCode, WireCode } from "./codes.ts";
 export type { Backoff, Status } from "./connection.ts";
 export type { Page, Range } from "./http.ts";
-export type { Gap, Position, RoomEvent, Snapshot } from "./protocol.ts";
+export type { Presence } from "./presence.ts";
+export type { Entry, Gap, Member, Position, RoomEvent, Signal, Snapshot } from "./protocol.ts";
 export type {
   AnyEvents,
   ConnectionStatus,
@@ -16,4 +17,5 @@ export type {
   Publishing,
   Room,
 } from "./room.ts";
+export type { SignalHandler, SignalOf } from "./signals.ts";
 export type { TokenCallback } from "./tokens.ts";

@@ -1,4 +1,4 @@
-import type { WireCode } from "./codes.ts";
+import { RoomcastError, type WireCode } from "./codes.ts";
 
 /** An event as the room delivers it. */
 export interface RoomEvent<Name extends string = string, Data = unknown> {
@@ -34,8 +34,42 @@ export interface Gap {
   readonly seq: number;
 }
 
+/** What was sent to the room and not stored: it is of use only now. */
+export interface Signal<Name extends string = string, Data = unknown> {
+  readonly name: Name;
+  readonly data: Data;
+  /** The user who sent it. */
+  readonly from: string;
+}
+
+/** A user who entered the room, with an entry for each session (tab, device) that did. */
+export interface Member<Data = any> {
+  readonly user: string;
+  readonly sessions: readonly Entry<Data>[];
+}
+
+export interface Entry<Data = any> {
+  readonly session: string;
+  readonly data: Data;
+  /** When it entered, in ms since 1970. */
+  readonly since: number;
+}
+
+/** The net effect of what happened: a session is in one of the lists at most. */
+export interface MembersChanged {
+  readonly entered: readonly UserEntry[];
+  readonly updated: readonly UserEntry[];
+  readonly left: readonly UserEntry[];
+}
+
+interface UserEntry extends Entry {
+  readonly user: string;
+}
+
 export interface Welcome {
   readonly type: "welcome";
+  readonly session: string;
+  readonly grant: readonly string[];
   readonly epoch: string;
   readonly seq: number;
   readonly recovered?: boolean;
@@ -57,7 +91,14 @@ export type Frame =
   | ({ readonly type: "gap" } & Gap)
   | ({ readonly type: "state" } & Snapshot)
   | { readonly type: "ack"; readonly ref: string; readonly seq: number }
-  | { readonly type: "authorized"; readonly expires_at: number }
+  | ({ readonly type: "signal" } & Signal)
+  | { readonly type: "members"; readonly members: readonly Member[] }
+  | ({ readonly type: "members:changed" } & MembersChanged)
+  | {
+      readonly type: "authorized";
+      readonly grant: readonly string[];
+      readonly expires_at: number;
+    }
   | {
       readonly type: "error";
       readonly ref?: string;
@@ -73,6 +114,17 @@ export const SUBPROTOCOL = "roomcast.v1";
 export const PING = '{"type":"ping"}';
 
 export const MAX_FRAME_BYTES = 1024 * 1024;
+export const MAX_SIGNAL_BYTES = 16 * 1024;
+export const MAX_PRESENCE_BYTES = 2 * 1024;
+
+/** Of what changes fast, the room passes on the newest once in this time. */
+export const WINDOW_MS = 50;
+
+/** Throws where the room would refuse it. */
+export function checkBytes(text: string, most: number): void {
+  const { length } = new TextEncoder().encode(text);
+  if (length > most) throw new RoomcastError("too_large", `${length} bytes; ${most} may be sent.`);
+}
 
 /**
  * Drawn by the publisher, so that a publish that is sent again counts once.

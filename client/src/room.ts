@@ -3,7 +3,9 @@ import { RoomcastError, type Code } from "./codes.ts";
 import type { Connection, Status } from "./connection.ts";
 import type { Page, Range } from "./http.ts";
 import { Outbox, type OutboxLimits } from "./outbox.ts";
+import { Grant } from "./grant.ts";
 import { formatPosition, newEvents, parsePosition, type Place } from "./position.ts";
+import { RoomPresence, type Presence } from "./presence.ts";
 import {
   newId,
   type Events,
@@ -11,10 +13,13 @@ import {
   type Gap,
   type Position,
   type RoomEvent,
+  type Signal,
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { report } from "./report.ts";
+import { Rate } from "./rate.ts";
+import { guard, report } from "./report.ts";
+import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import type { Follower, Socket } from "./socket.ts";
 import { State } from "./state.ts";
 
@@ -68,6 +73,7 @@ export interface RoomOptions {
   connect(follower: Follower): Socket;
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
+  countMembers(): Promise<number>;
 }
 
 export const INITIAL: ConnectionStatus = {
@@ -77,11 +83,22 @@ export const INITIAL: ConnectionStatus = {
 };
 
 /** A room as an app follows it: who listens, how far it has been followed, and its state. */
-export class Room<EventMap extends object = AnyEvents> {
+export class Room<
+  EventMap extends object = AnyEvents,
+  // Where they are given types, the room still is one whose signals and presence have none.
+  SignalMap extends object = any,
+  Data = any,
+> {
   readonly name: string;
+  /** Who is in the room. */
+  readonly presence: Presence<Data>;
   readonly #options: RoomOptions;
   readonly #socket: Socket;
+  readonly #grant: Grant;
+  readonly #rate = new Rate();
+  readonly #presence: RoomPresence;
   readonly #outbox: Outbox;
+  readonly #signals: Signals;
   readonly #alarm = new Alarm(() => this.#flush());
   /** Boxed: the same listener may listen twice. */
   readonly #listeners = new Set<{ listener: Listener }>();
@@ -99,7 +116,17 @@ export class Room<EventMap extends object = AnyEvents> {
   constructor(name: string, options: RoomOptions) {
     this.name = name;
     this.#options = options;
-    this.#outbox = new Outbox(options.outbox);
+    this.#grant = new Grant(name);
+    this.#presence = this.presence = new RoomPresence({
+      name,
+      rate: this.#rate,
+      grant: this.#grant,
+      use: (stop) => this.#use(stop),
+      flush: () => this.#flush(),
+      countMembers: () => options.countMembers(),
+    });
+    this.#outbox = new Outbox(options.outbox, this.#rate);
+    this.#signals = new Signals(name, this.#rate, this.#grant);
     this.#socket = options.connect({
       address: () => this.#address(),
       heard: (frame) => this.#hear(frame),
@@ -178,6 +205,29 @@ export class Room<EventMap extends object = AnyEvents> {
     return Object.assign(sent, { id });
   };
 
+  /**
+   * Tells who is here now; nobody, while not connected. Of what is sent of one name within 50 ms
+   * after the first, the newest goes out.
+   */
+  readonly signal = <Name extends keyof SignalMap & string>(
+    name: Name,
+    data: SignalMap[Name],
+  ): void => {
+    this.#signals.add(name, data);
+    this.#flush();
+  };
+
+  /** Calls the handler with each signal of that name, or with each signal. Returns what stops it. */
+  onSignal<Name extends keyof SignalMap & string>(
+    name: Name,
+    handler: SignalHandler<Signal<Name, SignalMap[Name]>>,
+  ): () => void;
+  onSignal(handler: SignalHandler<SignalOf<SignalMap>>): () => void;
+  onSignal(...args: [string, SignalHandler<any>] | [SignalHandler<any>]): () => void {
+    const [name, handler] = args.length === 2 ? args : [undefined, args[0]];
+    return this.#use(this.#signals.on(name, handler));
+  }
+
   /** Reads stored events over HTTP, up to the newest. */
   readonly history = (range: Range): Promise<Page<EventOf<EventMap>>> =>
     this.#options.readEvents(range) as Promise<Page<EventOf<EventMap>>>;
@@ -212,7 +262,11 @@ export class Room<EventMap extends object = AnyEvents> {
   }
 
   #changed(after: Connection, before: Connection): void {
-    if (before.phase === "open" && after.phase !== "open") this.#outbox.disconnected();
+    if (before.phase === "open" && after.phase !== "open") {
+      this.#outbox.disconnected();
+      this.#presence.disconnected();
+    }
+    if (after.phase === "ended") this.#presence.ended();
     if (after.phase === "idle") this.#forget();
     this.#flush();
     const { status, reason } = after;
@@ -241,6 +295,16 @@ export class Room<EventMap extends object = AnyEvents> {
       case "pong":
         // The answer to the ping after `welcome`: a state frame would have come before it.
         return this.#completeState();
+      case "signal":
+        return this.#signals.heard(frame);
+      case "members":
+        return this.#presence.listed(frame.members);
+      case "members:changed":
+        return this.#presence.changed(frame);
+      case "authorized":
+        this.#grant.set(frame.grant);
+        this.#presence.authorized();
+        return this.#flush();
       case "ack":
         this.#outbox.acknowledged(frame.ref, frame.seq);
         return this.#flush();
@@ -250,11 +314,15 @@ export class Room<EventMap extends object = AnyEvents> {
     }
   }
 
-  #welcome({ recovered = false, epoch, seq }: Welcome): void {
+  #welcome(frame: Welcome): void {
+    const { recovered = false, epoch, seq, grant } = frame;
+    this.#grant.set(grant);
+    this.#presence.welcomed(frame);
     this.#resumed = recovered;
     // Not recovered, the place stays until `gap` has come: cut before it, the next try hears of it.
     this.#place ??= { epoch, seq };
     this.#save();
+    this.#flush();
   }
 
   #lose({ epoch, oldest, seq }: Gap): void {
@@ -302,7 +370,10 @@ export class Room<EventMap extends object = AnyEvents> {
 
   #refused({ ref, code, message, retry_after_ms }: Frame & { type: "error" }): void {
     const error = new RoomcastError(code, message, retry_after_ms);
-    if (ref) this.#outbox.refused(ref, error, Date.now());
+    if (ref) return this.#outbox.refused(ref, error, Date.now());
+    if (code !== "rate_limited") return report(error);
+    this.#rate.pause(Date.now(), retry_after_ms);
+    this.#presence.refused();
   }
 
   #flush(): void {
@@ -310,10 +381,10 @@ export class Room<EventMap extends object = AnyEvents> {
     const { phase, reason } = this.#socket.connection;
     this.#outbox.expire(now);
     if (phase === "ended") this.#outbox.end(reason ?? "closed");
-    if (phase === "open") {
-      for (const text of this.#outbox.take(now)) this.#socket.send(text);
-    }
-    this.#alarm.set(this.#outbox.dueAt);
+    const senders = [this.#presence, this.#outbox, this.#signals];
+    if (phase !== "open") this.#signals.drop();
+    else for (const each of senders) for (const text of each.take(now)) this.#socket.send(text);
+    this.#alarm.set(Math.min(...senders.map(({ dueAt }) => dueAt)));
   }
 
   #tell(call: (listener: Listener) => void): void {
@@ -327,14 +398,5 @@ export class Room<EventMap extends object = AnyEvents> {
 
   #notify(): void {
     for (const watch of [...this.#watchers]) guard(watch);
-  }
-}
-
-/** What a handler throws is the app's to see, but keeps no event from the other handlers. */
-function guard(call: () => void): void {
-  try {
-    call();
-  } catch (error) {
-    report(error);
   }
 }

@@ -67,9 +67,9 @@ export class LiveModel {
       close: (code, reason) => websocket.close(code, reason),
     });
     websocket.on("message", (data) => connected?.hear(String(data)));
-    websocket.on("close", () => {
+    websocket.on("close", (code) => {
       this.#upgraded.delete(websocket);
-      connected?.leave();
+      connected?.lose(code);
     });
   }
 }

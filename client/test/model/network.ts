@@ -96,21 +96,21 @@ export class Wire {
   }
 
   close(): void {
-    this.#later(() => this.#connected?.leave());
+    this.#later(() => this.#connected?.lose(1000));
     this.#closed = true;
     this.#network.wires.delete(this);
   }
 
   /** The connection breaks, and both sides know. What was under way is lost. */
   cut(code = 1006): void {
-    this.#connected?.leave();
+    this.#connected?.lose(1006);
     this.#close(code);
   }
 
   /** Nothing passes any more, and nobody knows: a half-open connection. */
   freeze(): void {
     this.#frozen = true;
-    this.#connected?.leave();
+    this.#connected?.lose(1006);
   }
 
   expire(): void {

@@ -13,8 +13,17 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 export const tokenFor = (
   sub: string,
   expiresAt: number,
-  grants = ["subscribe", "publish"],
+  grants = ["subscribe", "publish", "presence"],
 ): string => `e30.${encode({ sub, exp: expiresAt / 1000, grants } satisfies Claims)}.x`;
+
+/** What a frame needs. */
+const rights: Record<string, string> = {
+  publish: "publish",
+  signal: "publish",
+  enter: "presence",
+  leave: "presence",
+  members: "presence",
+};
 
 /** What a client's frame may ask for in one second, and at once. */
 export interface RateLimit {
@@ -38,7 +47,8 @@ export class ModelServer {
 
   room(name: string): ModelRoom {
     let room = this.rooms.get(name);
-    if (room === undefined) this.rooms.set(name, (room = new ModelRoom(name, this.settings)));
+    if (room === undefined)
+      this.rooms.set(name, (room = new ModelRoom(name, this.settings, this.now)));
     return room;
   }
 
@@ -86,8 +96,8 @@ export class Connected {
     this.#refilledAt = server.now();
   }
 
-  leave(): void {
-    this.room.sessions.delete(this.session);
+  lose(code: number): void {
+    this.room.lose(this.session, code);
   }
 
   expire(): void {
@@ -103,16 +113,30 @@ export class Connected {
     if (!this.#mayNow()) {
       return this.#refuse(frame.ref, "rate_limited", 1000 / this.#server.rateLimit!.perSecond);
     }
-    if (frame.type !== "publish") return this.#refuse(frame.ref, "bad_request");
-    if (!this.session.grants.includes("publish")) return this.#refuse(frame.ref, "forbidden");
-    const { seqs } = this.room.append([frame], this.session.user, this.#server.now());
-    if (frame.ref) peer.send({ type: "ack", room: this.room.name, ref: frame.ref, seq: seqs[0] });
+    const right = rights[frame.type];
+    if (right === undefined) return this.#refuse(frame.ref, "bad_request");
+    if (!this.session.grants.includes(right)) return this.#refuse(frame.ref, "forbidden");
+    const { room, session } = this;
+    switch (frame.type) {
+      case "signal":
+        return room.signal(frame.name, frame.data, session.user, session);
+      case "enter":
+        return room.presence.enter(session, frame.data ?? null);
+      case "leave":
+        return room.presence.leave(session);
+      case "members":
+        return room.presence.list(session);
+    }
+    const { seqs } = room.append([frame], session.user, this.#server.now());
+    if (frame.ref) peer.send({ type: "ack", room: room.name, ref: frame.ref, seq: seqs[0] });
   }
 
   #renew(token: string | undefined): void {
     const claims = this.#server.claimsOf(token);
     if (claims?.sub !== this.session.user) return this.room.end(this.session, 4001);
     this.session.expiresAt = claims.exp * 1000;
+    this.session.grants = claims.grants;
+    if (!claims.grants.includes("presence")) this.room.presence.leave(this.session);
     this.session.peer.send({
       type: "authorized",
       room: this.room.name,
