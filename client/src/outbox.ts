@@ -1,6 +1,6 @@
 import { RoomcastError, type Code } from "./codes.ts";
 import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
-import type { Rate } from "./rate.ts";
+import type { Pace } from "./pace.ts";
 
 export interface Draft {
   readonly name: string;
@@ -26,15 +26,15 @@ export interface OutboxLimits {
 /** The publishes of a room that have no ack yet, in order. It reads no clock and sends nothing itself. */
 export class Outbox {
   readonly #limits: OutboxLimits;
-  readonly #rate: Rate;
+  readonly #pace: Pace;
   readonly #publishes = new Map<string, Publish>();
   #refs = 0;
   /** When some may be sent again that may not yet. */
   #resumeAt = Infinity;
 
-  constructor(limits: OutboxLimits, rate: Rate) {
+  constructor(limits: OutboxLimits, pace: Pace) {
     this.#limits = limits;
-    this.#rate = rate;
+    this.#pace = pace;
   }
 
   async add(draft: Draft, now: number): Promise<number> {
@@ -57,8 +57,8 @@ export class Outbox {
     this.#resumeAt = Infinity;
     for (const publish of this.#publishes.values()) {
       if (publish.sent) continue;
-      if (!this.#rate.take(now)) {
-        this.#resumeAt = this.#rate.dueAt;
+      if (!this.#pace.take(now)) {
+        this.#resumeAt = this.#pace.resumeAt;
         return;
       }
       publish.sent = true;
@@ -77,7 +77,7 @@ export class Outbox {
       return this.#remove(ref)?.reject(error);
     }
     publish.sent = false;
-    this.#rate.pause(now, error.retryAfterMs);
+    this.#pace.refused(now, error.retryAfterMs);
   }
 
   /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */

@@ -11,7 +11,7 @@ import {
   type MembersChanged,
   type Welcome,
 } from "./protocol.ts";
-import type { Rate } from "./rate.ts";
+import type { Pace } from "./pace.ts";
 import { guard } from "./report.ts";
 
 export interface Presence<Data = any> {
@@ -34,7 +34,7 @@ export interface Presence<Data = any> {
 /** What presence needs of its room. */
 export interface Host {
   readonly name: string;
-  readonly rate: Rate;
+  readonly pace: Pace;
   readonly grant: Grant;
   /** Keeps the room connected until what it returns is called. */
   use(stop: () => void): () => void;
@@ -149,7 +149,7 @@ export class RoomPresence implements Presence {
 
   /** The frame that may be sent now, if there is one. */
   *take(now: number): Generator<string> {
-    if (!this.#isDue || now < this.#windowEnd || !this.#host.rate.take(now)) return;
+    if (!this.#isDue || now < this.#windowEnd || !this.#host.pace.take(now)) return;
     this.#said = this.#wanted;
     this.#windowEnd = now + WINDOW_MS;
     if (!this.#release) this.#members = undefined;
@@ -158,7 +158,7 @@ export class RoomPresence implements Presence {
 
   /** When it wants to send more. */
   get dueAt(): number {
-    return this.#isDue ? Math.max(this.#windowEnd, this.#host.rate.dueAt) : Infinity;
+    return this.#isDue ? Math.max(this.#windowEnd, this.#host.pace.resumeAt) : Infinity;
   }
 
   get #isDue(): boolean {

@@ -17,7 +17,7 @@ import {
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { Rate } from "./rate.ts";
+import { Pace } from "./pace.ts";
 import { guard, report } from "./report.ts";
 import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import type { Follower, Socket } from "./socket.ts";
@@ -95,7 +95,7 @@ export class Room<
   readonly #options: RoomOptions;
   readonly #socket: Socket;
   readonly #grant: Grant;
-  readonly #rate = new Rate();
+  readonly #pace = new Pace();
   readonly #presence: RoomPresence;
   readonly #outbox: Outbox;
   readonly #signals: Signals;
@@ -119,14 +119,14 @@ export class Room<
     this.#grant = new Grant(name);
     this.#presence = this.presence = new RoomPresence({
       name,
-      rate: this.#rate,
+      pace: this.#pace,
       grant: this.#grant,
       use: (stop) => this.#use(stop),
       flush: () => this.#flush(),
       countMembers: () => options.countMembers(),
     });
-    this.#outbox = new Outbox(options.outbox, this.#rate);
-    this.#signals = new Signals(name, this.#rate, this.#grant);
+    this.#outbox = new Outbox(options.outbox, this.#pace);
+    this.#signals = new Signals(name, this.#pace, this.#grant);
     this.#socket = options.connect({
       address: () => this.#address(),
       heard: (frame) => this.#hear(frame),
@@ -372,7 +372,7 @@ export class Room<
     const error = new RoomcastError(code, message, retry_after_ms);
     if (ref) return this.#outbox.refused(ref, error, Date.now());
     if (code !== "rate_limited") return report(error);
-    this.#rate.pause(Date.now(), retry_after_ms);
+    this.#pace.refused(Date.now(), retry_after_ms);
     this.#presence.refused();
   }
 

@@ -1,6 +1,6 @@
 import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
-import type { Rate } from "./rate.ts";
+import type { Pace } from "./pace.ts";
 import { guard } from "./report.ts";
 
 /** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
@@ -19,14 +19,14 @@ interface Window {
 /** The signals of a room, sent and heard. It reads no clock and sends nothing itself. */
 export class Signals {
   readonly #room: string;
-  readonly #rate: Rate;
+  readonly #pace: Pace;
   readonly #grant: Grant;
   readonly #handlers = new Set<{ name: string | undefined; handler: SignalHandler<any> }>();
   readonly #windows = new Map<string, Window>();
 
-  constructor(room: string, rate: Rate, grant: Grant) {
+  constructor(room: string, pace: Pace, grant: Grant) {
     this.#room = room;
-    this.#rate = rate;
+    this.#pace = pace;
     this.#grant = grant;
   }
 
@@ -42,7 +42,9 @@ export class Signals {
     for (const [name, { text, endsAt }] of this.#windows) {
       if (endsAt > now) continue;
       if (text === undefined || !this.#grant.allows("publish")) this.#windows.delete(name);
-      else if (this.#rate.take(now)) {
+      else if (this.#pace.take(now)) {
+        // Behind the others, so that each has its turn where only some may be sent.
+        this.#windows.delete(name);
         this.#windows.set(name, { text: undefined, endsAt: now + WINDOW_MS });
         yield text;
       }
@@ -57,7 +59,7 @@ export class Signals {
   /** When it wants to send more. */
   get dueAt(): number {
     const waiting = [...this.#windows.values()].filter(({ text }) => text !== undefined);
-    return Math.max(Math.min(...waiting.map(({ endsAt }) => endsAt)), this.#rate.dueAt);
+    return Math.max(Math.min(...waiting.map(({ endsAt }) => endsAt)), this.#pace.resumeAt);
   }
 
   /** Returns what stops it. */

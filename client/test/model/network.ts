@@ -87,6 +87,10 @@ export class Wire {
     return decodeURIComponent(this.url.pathname.split("/").at(-2)!);
   }
 
+  get user(): string | undefined {
+    return this.#connected?.session.user;
+  }
+
   get open(): boolean {
     return this.#connected !== undefined && !this.#closed;
   }
