@@ -9,6 +9,8 @@ import type { EventOf, Room } from "./room.ts";
 const READ_MS = 60_000;
 /** How often the members are counted, where nobody tells of them. */
 const COUNT_MS = 30_000;
+/** How long the room may take to hear that this client leaves. */
+const LEAVING_MS = 1_000;
 
 export interface Store<Value> {
   get(): Value;
@@ -158,8 +160,9 @@ export function countOf(room: Room): Store<number | undefined> {
       const stops = [
         room.subscribe(follow),
         presence.subscribe(() => {
+          count = presence.members?.length ?? count;
+          if (!presence.members) alarm.set(Date.now() + LEAVING_MS);
           changed();
-          read();
         }),
       ];
       follow();
