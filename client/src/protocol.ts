@@ -34,6 +34,20 @@ export interface Gap {
   readonly seq: number;
 }
 
+/** What was missed has come: the events after `from`, up to `to`. */
+export interface Recovered {
+  readonly from: Position;
+  readonly to: Position;
+}
+
+/** The first frame of a connection for many rooms. */
+export interface Connected {
+  readonly type: "connected";
+  readonly expires_at: number;
+  readonly ping_ms: number;
+}
+
+/** The first frame of a room. */
 export interface Welcome {
   readonly type: "welcome";
   readonly epoch: string;
@@ -50,22 +64,33 @@ export interface Events {
   readonly events: readonly RoomEvent[];
 }
 
-/** Frames from a room, as far as this client acts on them. */
-export type Frame =
+/** On a connection for many rooms: the room's part of it has ended. */
+export interface Closed {
+  readonly type: "closed";
+  readonly code: number;
+}
+
+export interface Refusal {
+  readonly type: "error";
+  readonly ref?: string;
+  readonly code: WireCode;
+  readonly message: string;
+  readonly retry_after_ms?: number;
+}
+
+/** Frames from the server, as far as this client acts on them. All but a connection's own name their room. */
+export type Frame = { readonly room?: string } & (
+  | Connected
+  | Closed
   | Welcome
   | Events
   | ({ readonly type: "gap" } & Gap)
   | ({ readonly type: "state" } & Snapshot)
   | { readonly type: "ack"; readonly ref: string; readonly seq: number }
   | { readonly type: "authorized"; readonly expires_at: number }
-  | {
-      readonly type: "error";
-      readonly ref?: string;
-      readonly code: WireCode;
-      readonly message: string;
-      readonly retry_after_ms?: number;
-    }
-  | { readonly type: "pong" };
+  | Refusal
+  | { readonly type: "pong" }
+);
 
 export const SUBPROTOCOL = "roomcast.v1";
 
@@ -73,6 +98,8 @@ export const SUBPROTOCOL = "roomcast.v1";
 export const PING = '{"type":"ping"}';
 
 export const MAX_FRAME_BYTES = 1024 * 1024;
+
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
 /**
  * Drawn by the publisher, so that a publish that is sent again counts once.

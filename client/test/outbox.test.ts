@@ -4,7 +4,7 @@ import { RoomcastError } from "../src/codes.ts";
 import { Outbox } from "../src/outbox.ts";
 
 const outboxOf = (publishes: number): Outbox => {
-  const outbox = new Outbox({ maxQueued: 1_000, timeoutMs: 60_000 });
+  const outbox = new Outbox("room", { maxQueued: 1_000, timeoutMs: 60_000 });
   for (let n = 0; n < publishes; n++) {
     outbox.add({ name: "a", data: n, id: `id-${n}` }, 0).catch(() => {});
   }
