@@ -1,8 +1,8 @@
-import type { Backoff } from "./connection.ts";
 import { RoomcastError } from "./codes.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
+import type { Backoff } from "./life.ts";
+import { OwnSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
-import { Socket } from "./socket.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 export interface ClientOptions {
@@ -43,10 +43,10 @@ export function createClient({
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
   const rooms = new Map<string, Room>();
-  const sockets: Socket[] = [];
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
-  const tellAll = (type: "restart" | "end"): void => sockets.forEach((each) => each.tell({ type }));
+  const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
+  const lines = new OwnSockets({ tokens, backoff: limits, WebSocket });
   let closed = false;
 
   function newRoom(name: string): Room {
@@ -55,12 +55,7 @@ export function createClient({
       url: events,
       resume,
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
-      connect(follower) {
-        const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
-        const socket = new Socket({ tokens, backoff: limits, WebSocket }, follower);
-        sockets.push(socket);
-        return socket;
-      },
+      connect: (follower) => lines.connect(events, follower),
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
@@ -72,16 +67,16 @@ export function createClient({
       let room = rooms.get(name);
       if (!room) {
         rooms.set(name, (room = newRoom(name)));
-        if (closed) tellAll("end");
+        if (closed) lines.tell("end");
       }
       return room as unknown as Room<EventMap, SignalMap, Data>;
     },
     reconnect() {
-      if (!closed) tellAll("restart");
+      if (!closed) lines.tell("restart");
     },
     close() {
       closed = true;
-      tellAll("end");
+      lines.tell("end");
     },
   };
 }

@@ -11,11 +11,12 @@ export interface Request {
 
 export type Fetch = typeof globalThis.fetch;
 
-/** `https://host/rooms/{room}`, below the path of `base` if it has one, or `/{leaf}` below that. */
-export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): URL => {
-  const path = ["rooms", encodeURIComponent(room), ...leaf].join("/");
-  return new URL(`${String(base).replace(/\/$/, "")}/${path}`);
-};
+/** `https://host/{path}`, below the path of `base` if it has one. */
+export const urlOf = (base: string | URL, path: string): URL =>
+  new URL(`${String(base).replace(/\/$/, "")}/${path}`);
+
+export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): URL =>
+  urlOf(base, ["rooms", encodeURIComponent(room), ...leaf].join("/"));
 
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {

@@ -1,6 +1,6 @@
 import { RoomcastError, type Code } from "./codes.ts";
-import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
+import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
 
 export interface Draft {
   readonly name: string;
@@ -25,6 +25,7 @@ export interface OutboxLimits {
 
 /** The publishes of a room that have no ack yet, in order. It reads no clock and sends nothing itself. */
 export class Outbox {
+  readonly #room: string;
   readonly #limits: OutboxLimits;
   readonly #pace: Pace;
   readonly #publishes = new Map<string, Publish>();
@@ -32,7 +33,8 @@ export class Outbox {
   /** When some may be sent again that may not yet. */
   #resumeAt = Infinity;
 
-  constructor(limits: OutboxLimits, pace: Pace) {
+  constructor(room: string, limits: OutboxLimits, pace: Pace) {
+    this.#room = room;
     this.#limits = limits;
     this.#pace = pace;
   }
@@ -43,7 +45,7 @@ export class Outbox {
       throw new RoomcastError("queue_full", `${maxQueued} publishes are waiting already.`);
     }
     const ref = String(++this.#refs);
-    const text = JSON.stringify({ type: "publish", ref, ...draft });
+    const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
     // The room would close the socket, and a publish that is sent again would close the next one.
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;

@@ -34,6 +34,12 @@ export interface Gap {
   readonly seq: number;
 }
 
+/** What was missed has come: the events after `from`, up to `to`. */
+export interface Recovered {
+  readonly from: Position;
+  readonly to: Position;
+}
+
 /** What was sent to the room and not stored: it is of use only now. */
 export interface Signal<Name extends string = string, Data = unknown> {
   readonly name: Name;
@@ -66,6 +72,14 @@ interface UserEntry extends Entry {
   readonly user: string;
 }
 
+/** The first frame of a connection for many rooms. */
+export interface Connected {
+  readonly type: "connected";
+  readonly expires_at: number;
+  readonly ping_ms: number;
+}
+
+/** The first frame of a room. */
 export interface Welcome {
   readonly type: "welcome";
   readonly session: string;
@@ -84,8 +98,31 @@ export interface Events {
   readonly events: readonly RoomEvent[];
 }
 
-/** Frames from a room, as far as this client acts on them. */
-export type Frame =
+/** On a connection for many rooms: the room's part of it has ended. */
+export interface Closed {
+  readonly type: "closed";
+  readonly code: number;
+}
+
+export interface Authorized {
+  readonly type: "authorized";
+  /** A connection's own has none: its rooms hear theirs. */
+  readonly grant?: readonly string[];
+  readonly expires_at: number;
+}
+
+export interface Refusal {
+  readonly type: "error";
+  readonly ref?: string;
+  readonly code: WireCode;
+  readonly message: string;
+  readonly retry_after_ms?: number;
+}
+
+/** Frames from the server, as far as this client acts on them. All but a connection's own name their room. */
+export type Frame = { readonly room?: string } & (
+  | Connected
+  | Closed
   | Welcome
   | Events
   | ({ readonly type: "gap" } & Gap)
@@ -94,19 +131,10 @@ export type Frame =
   | ({ readonly type: "signal" } & Signal)
   | { readonly type: "members"; readonly members: readonly Member[] }
   | ({ readonly type: "members:changed" } & MembersChanged)
-  | {
-      readonly type: "authorized";
-      readonly grant: readonly string[];
-      readonly expires_at: number;
-    }
-  | {
-      readonly type: "error";
-      readonly ref?: string;
-      readonly code: WireCode;
-      readonly message: string;
-      readonly retry_after_ms?: number;
-    }
-  | { readonly type: "pong" };
+  | Authorized
+  | Refusal
+  | { readonly type: "pong" }
+);
 
 export const SUBPROTOCOL = "roomcast.v1";
 
@@ -120,10 +148,12 @@ export const MAX_PRESENCE_BYTES = 2 * 1024;
 /** Of what changes fast, the room passes on the newest once in this time. */
 export const WINDOW_MS = 50;
 
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+
 /** Throws where the room would refuse it. */
 export function checkBytes(text: string, most: number): void {
-  const { length } = new TextEncoder().encode(text);
-  if (length > most) throw new RoomcastError("too_large", `${length} bytes; ${most} may be sent.`);
+  const bytes = bytesOf(text);
+  if (bytes > most) throw new RoomcastError("too_large", `${bytes} bytes; ${most} may be sent.`);
 }
 
 /**
