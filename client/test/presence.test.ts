@@ -65,6 +65,9 @@ describe("entering", () => {
     tabs.forEach(({ presence }, n) => presence.enter(n));
     await advance(100);
     assert.deepEqual(shownTo(...tabs), ["alice=0,1", "alice=0,1"]);
+    tabs[0]!.presence.update(2);
+    await advance(100);
+    assert.deepEqual(shownTo(...tabs), ["alice=2,1", "alice=2,1"]);
     tabs[0]!.presence.leave();
     await advance(100);
     assert.deepEqual(shownTo(...tabs), ["unknown", "alice=1"]);
@@ -187,9 +190,11 @@ describe("updating", () => {
     assert.deepEqual(dataOf(enter), []);
     room.presence.enter({ a: 1 });
     await advance(100);
+    const { members } = room.presence;
     room.presence.update({ a: 1 });
     room.presence.enter({ a: 1 });
     await advance(100);
+    assert.equal(room.presence.members, members);
     assert.deepEqual(dataOf(enter), [{ a: 1 }]);
   });
 });
@@ -225,19 +230,30 @@ describe("leaving", () => {
     assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=2", "alice=1 bob=2"]);
   });
 
-  it("shows nothing of before when it has entered again", async () => {
-    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
-    for (const { presence } of [alice, bob]) presence.enter();
-    await advance(200);
-    network.down = true;
-    cutAll();
-    alice.presence.leave();
-    alice.presence.enter();
-    assert.deepEqual(shownTo(alice), ["unknown"]);
-    network.down = false;
-    await advance(5_000);
-    assert.deepEqual(shownTo(alice), ["alice=null bob=null"]);
-  });
+  const ways: Record<string, (alice: Room) => void> = {
+    "once it is told": ({ presence }) => presence.leave(),
+    "while not connected": ({ presence }) => {
+      cutAll();
+      presence.leave();
+    },
+    "and then cut before it is told": ({ presence }) => {
+      presence.update(2);
+      presence.leave();
+      cutAll();
+    },
+  };
+  for (const [way, leave] of Object.entries(ways)) {
+    it(`${way}, nothing of before is shown when it has entered again`, async () => {
+      const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+      for (const { presence } of [alice, bob]) presence.enter(1);
+      await advance(200);
+      leave(alice);
+      alice.presence.enter(3);
+      assert.deepEqual(shownTo(alice), ["unknown"]);
+      await advance(5_000);
+      assert.deepEqual(shownTo(alice, bob), ["alice=3 bob=1", "alice=3 bob=1"]);
+    });
+  }
 });
 
 describe("a connection that is lost", () => {

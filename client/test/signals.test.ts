@@ -158,7 +158,9 @@ describe("many signals", () => {
     );
     assert.equal(logged.mock.callCount(), 0);
     for (const name of ["a", "b", "c", "d"]) {
-      assert.equal(heardByBob.findLast((signal) => signal.name === name)!.data, 199);
+      const data = dataOf(heardByBob.filter((signal) => signal.name === name));
+      assert.equal(data.at(-1), 199);
+      assert.ok(data.length > 20, `${name}: ${data.length}`);
     }
   });
 });
