@@ -13,6 +13,8 @@ interface Part {
   joined?: Joined;
   /** Frames that can't be taken yet. */
   waiting: Frame[];
+  /** No frame of a room overtakes another, however long that one takes. */
+  lastAt: number;
 }
 
 interface Frame {
@@ -105,7 +107,7 @@ export class ModelConnection implements Accepted {
     if (!grantIn(this.#claims, room).includes("subscribe")) {
       return this.#peer.send({ type: "closed", room, code: 4003, reason: "forbidden" });
     }
-    const part: Part = { stage: "opening", waiting: [] };
+    const part: Part = { stage: "opening", waiting: [], lastAt: 0 };
     this.#parts.set(room, part);
     this.#later(room, part, () => {
       const { windowBytes } = this.#server.settings;
@@ -141,13 +143,14 @@ export class ModelConnection implements Accepted {
     this.#peer.send(error);
   }
 
-  /** After the lag, in order, if that part is still there. */
+  /** After the lag, if that part is still there. */
   #later(room: string, part: Part, action: () => void): void {
     const ifThere = (): void => {
       if (this.#parts.get(room) === part) action();
     };
-    const lagMs = this.#server.lag();
-    if (lagMs > 0) setTimeout(ifThere, lagMs);
+    const { now, lag } = this.#server;
+    part.lastAt = Math.max(now() + lag(), part.lastAt);
+    if (part.lastAt > now()) setTimeout(ifThere, part.lastAt - now());
     else ifThere();
   }
 }
