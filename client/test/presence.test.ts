@@ -1,10 +1,10 @@
 /** Stories of presence, in virtual time. */
 import assert from "node:assert/strict";
-import { describe, it, mock } from "node:test";
+import { it, mock } from "node:test";
 import { RoomcastError, type Client, type Member, type Room } from "../src/index.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, cutAll, HOUR, network, publish, server } from "./story.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, publish, server } from "./story.ts";
 
 const clientAs = (user: string, grants?: string[]): Client =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) });
@@ -36,7 +36,7 @@ function reported(): unknown[] {
   return codes;
 }
 
-describe("entering", () => {
+describeBoth("entering", () => {
   it("shows the members, and tells them", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     alice.presence.enter({ at: "desk" });
@@ -94,7 +94,7 @@ describe("entering", () => {
   });
 });
 
-describe("members", () => {
+describeBoth("members", () => {
   it("are another array after each change, and the same while nothing changes", async () => {
     const [alice, bob, carol] = [roomOf("alice"), roomOf("bob"), roomOf("carol")];
     for (const { presence } of [alice, bob, carol]) presence.enter();
@@ -133,7 +133,7 @@ describe("members", () => {
   });
 });
 
-describe("updating", () => {
+describeBoth("updating", () => {
   it("shows one's own data at once, and never again what was before", async () => {
     const room = roomOf("alice");
     room.presence.enter(0);
@@ -199,7 +199,7 @@ describe("updating", () => {
   });
 });
 
-describe("leaving", () => {
+describeBoth("leaving", () => {
   it("is told at once", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter();
@@ -256,7 +256,7 @@ describe("leaving", () => {
   }
 });
 
-describe("a connection that is lost", () => {
+describeBoth("a connection that is lost", () => {
   /** Two who are in, and what bob is shown of it. */
   async function two() {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
@@ -333,7 +333,7 @@ describe("a connection that is lost", () => {
   });
 });
 
-describe("a token without the grant", () => {
+describeBoth("a token without the grant", () => {
   it("is reported, once, and knows nobody", async () => {
     const codes = reported();
     const room = roomOf("alice", ["subscribe"]);
@@ -367,7 +367,7 @@ describe("a token without the grant", () => {
   });
 });
 
-describe("a room that asks to be left alone", () => {
+describeBoth("a room that asks to be left alone", () => {
   it("is told again what it refused", async () => {
     server.rateLimit = { perSecond: 1, burst: 2 };
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];

@@ -55,7 +55,8 @@ class Tab {
 }
 
 for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-  it(`each that is in is shown who is in (SEED=${seed} SEEDS=1)`, async () => {
+  const sockets = seed % 2 === 0 ? "shared" : "room";
+  it(`each that is in is shown who is in (SEED=${seed} SEEDS=1, ${sockets})`, async () => {
     const random = randomFrom(seed);
     const below = (bound: number): number => Math.floor(random() * bound);
     mock.method(Math, "random", random);
@@ -63,6 +64,7 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     // Node's own warnings come here too.
     mock.method(console, "error", (what: unknown) => what instanceof Error && errors.push(what));
     const server = new ModelServer(Date.now);
+    server.lag = () => random() * 50;
     server.rateLimit = { perSecond: 50, burst: 100 };
     const network = new Network(server);
     network.delay = () => random() ** 3 * 400;
@@ -72,6 +74,7 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
         token: () => tokenFor(user, Date.now() + 120_000),
         WebSocket: network.WebSocket,
         fetch: fetchFrom(server),
+        sockets,
       });
       return new Tab(client.room("room"), user);
     });
