@@ -85,6 +85,11 @@ for (const sockets of ["shared", "room"] as const) {
       await back;
       await both(`alice=2 bob=${1 + 2 * n}`);
     }
+    const back = reconnected(alice);
+    clients[0]!.reconnect();
+    alice.presence.update(5);
+    await back;
+    await both("alice=5 bob=3");
     assert.deepEqual(
       [...entries].filter((list) => !/^alice=\d bob=\d$/.test(list)),
       [],
