@@ -1,8 +1,9 @@
-import type { Backoff } from "./connection.ts";
 import { RoomcastError } from "./codes.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
+import type { Backoff } from "./life.ts";
+import { OwnSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
-import { Socket } from "./socket.ts";
+import { SharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 export interface ClientOptions {
@@ -16,13 +17,17 @@ export interface ClientOptions {
   readonly backoff?: Partial<Backoff>;
   /** How many publishes of a room may wait for their ack (1,000), and each for how long (60,000 ms). */
   readonly publish?: { readonly maxQueued?: number; readonly timeoutMs?: number };
+  /** One connection for all rooms (`"shared"`), or a socket for each (`"room"`). */
+  readonly sockets?: "shared" | "room";
   readonly WebSocket?: typeof WebSocket;
   readonly fetch?: Fetch;
 }
 
 export interface Client {
   /** The same object for the same name. It connects when it is first used. */
-  room<EventMap extends object = AnyEvents>(name: string): Room<EventMap>;
+  room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
+    name: string,
+  ): Room<EventMap, SignalMap, Data>;
   /** Tries every room again at once and with a new token, also those that had ended: after a sign-in. */
   reconnect(): void;
   /** Ends every room for good: their status is `closed`. */
@@ -37,14 +42,16 @@ export function createClient({
   resume,
   backoff,
   publish,
+  sockets = "shared",
   WebSocket = globalThis.WebSocket,
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
   const rooms = new Map<string, Room>();
-  const sockets: Socket[] = [];
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
-  const tellAll = (type: "restart" | "end"): void => sockets.forEach((each) => each.tell({ type }));
+  const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
+  const Sockets = sockets === "room" ? OwnSockets : SharedSockets;
+  const lines = new Sockets({ tokens, backoff: limits, WebSocket }, url);
   let closed = false;
 
   function newRoom(name: string): Room {
@@ -53,32 +60,28 @@ export function createClient({
       url: events,
       resume,
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
-      connect(follower) {
-        const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
-        const socket = new Socket({ tokens, backoff: limits, WebSocket }, follower);
-        sockets.push(socket);
-        return socket;
-      },
+      connect: (follower) => lines.connect(follower),
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
+      countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
     });
   }
 
   return {
-    room<EventMap extends object>(name: string) {
+    room<EventMap extends object, SignalMap extends object, Data>(name: string) {
       let room = rooms.get(name);
       if (!room) {
         rooms.set(name, (room = newRoom(name)));
-        if (closed) tellAll("end");
+        if (closed) lines.tell("end");
       }
-      return room as unknown as Room<EventMap>;
+      return room as unknown as Room<EventMap, SignalMap, Data>;
     },
     reconnect() {
-      if (!closed) tellAll("restart");
+      if (!closed) lines.tell("restart");
     },
     close() {
       closed = true;
-      tellAll("end");
+      lines.tell("end");
     },
   };
 }

@@ -22,8 +22,10 @@ export type LocalCode =
   | "offline"
   /** No answer within the time limit. Of a publish, stored or not is unknown. */
   | "timeout"
-  /** The `token` callback failed. */
+  /** The `token` callback failed, or what it returned is no token. */
   | "token_failed"
+  /** The browser opens no socket to that `url`: it is no good, or not safe enough for the page. */
+  | "dial_failed"
   /** Too many publishes are waiting for their ack. */
   | "queue_full"
   /** The app closed the client. */

@@ -4,20 +4,24 @@
  * performs its effects and wakes it at the time it asks for.
  */
 import { verdictOf, type Code } from "./codes.ts";
-import { PING, type Frame, type Welcome } from "./protocol.ts";
+import {
+  ended,
+  GRACE_MS,
+  isActive,
+  NEVER,
+  newLife,
+  OPEN_MS,
+  statusBeforeOpen,
+  waiting,
+  type Backoff,
+  type Life,
+  type Status,
+} from "./life.ts";
+import type { LineInput } from "./line.ts";
+import { PING, type Connected, type Frame, type Welcome } from "./protocol.ts";
 
-export type Status =
-  "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
-
-export interface Connection {
-  readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
-  readonly status: Status;
-  /** Why it is not connected, where that is known. */
-  readonly reason: Code | undefined;
-  /** When the phase wants attention: its time limit, the next ping or its answer, the next try. */
-  readonly dueAt: number;
-  /** When the grace of a connection without users is over. */
-  readonly leaveAt: number;
+/** `dueAt` is also the time limit of opening, the next ping, or the time limit of its answer. */
+export interface Connection extends Life {
   /** When the token should be replaced, well before it expires. */
   readonly renewAt: number;
   readonly pingMs: number;
@@ -25,26 +29,13 @@ export interface Connection {
   readonly unanswered: boolean;
   /** A token was refused, and a new one has been asked for since. */
   readonly refused: boolean;
-  /** Tries in a row that failed, or led to a connection that was lost soon. */
-  readonly attempts: number;
-  readonly backoff: Backoff;
-  /** The state of a small random generator, so that the same inputs lead to the same effects. */
-  readonly seed: number;
-}
-
-export interface Backoff {
-  readonly minMs: number;
-  readonly maxMs: number;
 }
 
 export type Input =
-  /** The first user came, or the last one went. */
-  | { readonly type: "use" | "leave" }
+  | LineInput
   | { readonly type: "heard"; readonly frame: Frame }
   | { readonly type: "lost"; readonly closeCode: number }
-  /** A frame shows that an earlier one never came. */
-  | { readonly type: "missed" }
-  | { readonly type: "token_failed" | "signed_out" }
+  | { readonly type: "token_failed" | "signed_out" | "dial_failed" }
   /** The network came back, or the page was shown again. */
   | { readonly type: "wake" }
   | { readonly type: "restart" | "end" }
@@ -60,9 +51,6 @@ export type Effect =
 
 type Step = [Connection, Effect[]];
 
-const NEVER = Infinity;
-const OPEN_MS = 10_000;
-const GRACE_MS = 3_000;
 /** How soon a connection of unknown health must answer. A needless reconnect loses nothing. */
 const PROBE_MS = 2_000;
 /** Bounds what a clock that is far off can cost. The server's leeway on expiry is longer. */
@@ -70,24 +58,18 @@ const MIN_RENEW_MS = 10_000;
 
 export function newConnection(backoff: Backoff, seed: number): Connection {
   return {
-    phase: "idle",
-    status: "connecting",
-    reason: undefined,
-    dueAt: NEVER,
-    leaveAt: NEVER,
+    ...newLife(backoff, seed),
     renewAt: NEVER,
     pingMs: 0,
     unanswered: false,
     refused: false,
-    attempts: 0,
-    backoff,
-    seed: seed >>> 0,
   };
 }
 
 /** When the connection wants a `tick`. */
-export function wakeAt({ phase, dueAt, leaveAt, renewAt }: Connection): number {
-  if (phase === "idle" || phase === "ended") return NEVER;
+export function wakeAt(connection: Connection): number {
+  if (!isActive(connection)) return NEVER;
+  const { phase, dueAt, leaveAt, renewAt } = connection;
   return Math.min(dueAt, leaveAt, phase === "open" ? renewAt : NEVER);
 }
 
@@ -106,6 +88,8 @@ export function step(connection: Connection, input: Input, now: number): Step {
       return lost(connection, input.closeCode, now);
     case "missed":
       return retry(connection, "offline", now);
+    case "dial_failed":
+      return retry(connection, "dial_failed", now);
     case "token_failed":
       return phase === "open"
         ? [{ ...connection, renewAt: now + MIN_RENEW_MS }, []]
@@ -116,7 +100,7 @@ export function step(connection: Connection, input: Input, now: number): Step {
       return wake({ ...connection, attempts: 0 }, now);
     case "restart":
       return phase === "idle"
-        ? [connection, []]
+        ? [{ ...connection, renewAt: now }, []]
         : dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
     case "end":
       return end(connection, "closed", "closed");
@@ -140,18 +124,19 @@ function dial(connection: Connection, now: number): Step {
   ];
 }
 
-const statusBeforeOpen = ({ status }: Connection): Status =>
-  status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
-
 function heard(connection: Connection, frame: Frame, now: number): Step {
-  if (frame.type === "welcome") return welcome(connection, frame, now);
+  const { phase } = connection;
+  // A later `welcome` is that of a room on a connection for many.
+  if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
+    return open(connection, frame, now);
+  }
   const alive = connection.unanswered ? answered(connection, now) : connection;
   if (frame.type !== "authorized") return [alive, []];
   return [{ ...alive, renewAt: renewalOf(frame, now) }, []];
 }
 
-function welcome(connection: Connection, frame: Welcome, now: number): Step {
-  const open: Connection = {
+function open(connection: Connection, frame: Welcome | Connected, now: number): Step {
+  const opened: Connection = {
     ...connection,
     phase: "open",
     status: "connected",
@@ -162,7 +147,7 @@ function welcome(connection: Connection, frame: Welcome, now: number): Step {
   };
   // A ping at once, because workerd holds a socket it closes open for seconds
   // if the client has never sent a frame.
-  return ping(open, now, frame.ping_ms / 4);
+  return ping(opened, now, frame.ping_ms / 4);
 }
 
 /** When a tenth of what the token has to live is left. */
@@ -194,28 +179,15 @@ function lost(connection: Connection, closeCode: number, now: number): Step {
   return dial({ ...connection, reason, refused: true, renewAt: now }, now);
 }
 
-/** Exponential backoff with full jitter. */
-function retry(connection: Connection, reason: Code, now: number): Step {
-  const { attempts, backoff } = connection;
-  const seed = (Math.imul(connection.seed, 1664525) + 1013904223) >>> 0;
-  return [
-    {
-      ...connection,
-      phase: "waiting",
-      status: statusBeforeOpen(connection),
-      reason,
-      dueAt: now + (seed / 2 ** 32) * Math.min(backoff.maxMs, backoff.minMs * 2 ** attempts),
-      unanswered: false,
-      attempts: attempts + 1,
-      seed,
-    },
-    [{ type: "hang_up" }],
-  ];
-}
+const retry = (connection: Connection, reason: Code, now: number): Step => [
+  { ...waiting(connection, reason, now), unanswered: false },
+  [{ type: "hang_up" }],
+];
 
-function end(connection: Connection, status: Status, reason: Code): Step {
-  return [{ ...connection, phase: "ended", status, reason, dueAt: NEVER }, [{ type: "hang_up" }]];
-}
+const end = (connection: Connection, status: Status, reason: Code): Step => [
+  ended(connection, status, reason),
+  [{ type: "hang_up" }],
+];
 
 function wake(connection: Connection, now: number): Step {
   if (connection.phase === "waiting") return dial(connection, now);
@@ -229,7 +201,8 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return attend(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    return [{ ...connection, renewAt: NEVER }, [{ type: "renew" }]];
+    // Again soon, unless `authorized` comes: the frame may be refused as one too many.
+    return [{ ...connection, renewAt: now + MIN_RENEW_MS }, [{ type: "renew" }]];
   }
   return [connection, []];
 }

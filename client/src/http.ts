@@ -11,9 +11,12 @@ export interface Request {
 
 export type Fetch = typeof globalThis.fetch;
 
-/** `https://host/rooms/{room}/{leaf}`, below the path of `base` if it has one. */
-export const roomUrl = (base: string | URL, room: string, leaf: string): URL =>
-  new URL(`${String(base).replace(/\/$/, "")}/rooms/${encodeURIComponent(room)}/${leaf}`);
+/** `https://host/{path}`, below the path of `base` if it has one. */
+export const urlOf = (base: string | URL, path: string): URL =>
+  new URL(`${String(base).replace(/\/$/, "")}/${path}`);
+
+export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): URL =>
+  urlOf(base, ["rooms", encodeURIComponent(room), ...leaf].join("/"));
 
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {

@@ -1,5 +1,6 @@
 import { RoomcastError, type Code } from "./codes.ts";
-import { MAX_FRAME_BYTES } from "./protocol.ts";
+import type { Pace } from "./pace.ts";
+import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
 
 export interface Draft {
   readonly name: string;
@@ -22,27 +23,20 @@ export interface OutboxLimits {
   readonly timeoutMs: number;
 }
 
-/**
- * Below the room's limit of 50 frames a second in bursts of 100: of publishes sent faster it would
- * refuse some and take later ones, out of their order.
- */
-const RATE_PER_MS = 0.045;
-const BURST = 90;
-const RETRY_MS = 1_000;
-
 /** The publishes of a room that have no ack yet, in order. It reads no clock and sends nothing itself. */
 export class Outbox {
+  readonly #room: string;
   readonly #limits: OutboxLimits;
+  readonly #pace: Pace;
   readonly #publishes = new Map<string, Publish>();
   #refs = 0;
-  /** How many may be sent at `#countedAt`; below zero where the room asked to be left alone. */
-  #allowance = BURST;
-  #countedAt = 0;
   /** When some may be sent again that may not yet. */
   #resumeAt = Infinity;
 
-  constructor(limits: OutboxLimits) {
+  constructor(room: string, limits: OutboxLimits, pace: Pace) {
+    this.#room = room;
     this.#limits = limits;
+    this.#pace = pace;
   }
 
   async add(draft: Draft, now: number): Promise<number> {
@@ -51,11 +45,9 @@ export class Outbox {
       throw new RoomcastError("queue_full", `${maxQueued} publishes are waiting already.`);
     }
     const ref = String(++this.#refs);
-    const text = JSON.stringify({ type: "publish", ref, ...draft });
+    const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
     // The room would close the socket, and a publish that is sent again would close the next one.
-    if (new TextEncoder().encode(text).length > MAX_FRAME_BYTES) {
-      throw new RoomcastError("too_large", `More than ${MAX_FRAME_BYTES} bytes.`);
-    }
+    checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
       this.#publishes.set(ref, { ref, text, giveUpAt, sent: false, resolve, reject }),
@@ -64,17 +56,13 @@ export class Outbox {
 
   /** The frames that may be sent now. */
   *take(now: number): Generator<string> {
-    const refill = (now - this.#countedAt) * RATE_PER_MS;
-    this.#allowance = Math.min(BURST, this.#allowance + refill);
-    this.#countedAt = now;
     this.#resumeAt = Infinity;
     for (const publish of this.#publishes.values()) {
       if (publish.sent) continue;
-      if (this.#allowance < 1) {
-        this.#resumeAt = now + Math.ceil((1 - this.#allowance) / RATE_PER_MS);
+      if (!this.#pace.take(now)) {
+        this.#resumeAt = this.#pace.resumeAt;
         return;
       }
-      this.#allowance--;
       publish.sent = true;
       yield publish.text;
     }
@@ -91,8 +79,7 @@ export class Outbox {
       return this.#remove(ref)?.reject(error);
     }
     publish.sent = false;
-    this.#countedAt = now;
-    this.#allowance = 1 - (error.retryAfterMs ?? RETRY_MS) * RATE_PER_MS;
+    this.#pace.refused(now, error.retryAfterMs);
   }
 
   /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */

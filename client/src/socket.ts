@@ -3,12 +3,14 @@ import {
   newConnection,
   step,
   wakeAt,
-  type Backoff,
   type Connection,
   type Effect,
   type Input,
 } from "./connection.ts";
+import { isActive, type Backoff } from "./life.ts";
+import type { Follower, Line, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
+import { report } from "./report.ts";
 import type { Token, Tokens } from "./tokens.ts";
 
 export interface SocketOptions {
@@ -17,18 +19,18 @@ export interface SocketOptions {
   readonly WebSocket: typeof WebSocket;
 }
 
-/** Who follows a room over a socket. */
-export interface Follower {
-  /** Where to dial: it holds the position to resume from, so it is asked each time. */
-  address(): string;
-  heard(frame: Frame): void;
-  /** Called after every change of the connection. */
-  changed(connection: Connection, before: Connection): void;
-}
+export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
+
+/** What a socket is closed with. Who is done leaves the members at once; who comes back stays one. */
+const DONE = 1000;
+const BACK_SOON = 4000;
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
-export class Socket {
+export class Socket implements Line {
+  readonly transport: Transport = "websocket";
+  readonly own = true;
   readonly #options: SocketOptions;
+  readonly #address: () => string;
   readonly #follower: Follower;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   readonly #wake = (): void => {
@@ -40,8 +42,10 @@ export class Socket {
   #dials = 0;
   #token: Token;
 
-  constructor(options: SocketOptions, follower: Follower) {
+  /** The address is asked for at each dial: it may hold the position to resume from. */
+  constructor(options: SocketOptions, address: () => string, follower: Follower) {
     this.#options = options;
+    this.#address = address;
     this.#follower = follower;
     this.#connection = newConnection(options.backoff, Math.random() * 2 ** 32);
   }
@@ -88,25 +92,32 @@ export class Socket {
   /** Hands on the token, unless another dial has begun meanwhile. */
   async #withToken(newToken: boolean, use: (token: string | undefined) => void): Promise<void> {
     const dial = this.#dials;
+    let token: Token;
     try {
-      const token = await this.#options.tokens.get(newToken ? this.#token : undefined);
-      if (dial !== this.#dials) return;
-      if (token === null) return this.tell({ type: "signed_out" });
-      this.#token = token;
-      use(token);
+      token = await this.#options.tokens.get(newToken ? this.#token : undefined);
     } catch {
-      // It also comes here if what the app returned is no token (an error page, say).
       if (dial === this.#dials) this.tell({ type: "token_failed" });
+      return;
     }
+    if (dial !== this.#dials) return;
+    if (token === null) return this.tell({ type: "signed_out" });
+    this.#token = token;
+    use(token);
   }
 
   #open(token: string | undefined): void {
     const protocols = token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, `bearer.${token}`];
-    const websocket = new this.#options.WebSocket(this.#follower.address(), protocols);
+    let websocket: WebSocket;
+    try {
+      websocket = new this.#options.WebSocket(this.#address(), protocols);
+    } catch (error) {
+      report(error);
+      return this.tell({ type: "dial_failed" });
+    }
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
       this.tell({ type: "heard", frame });
-      this.#follower.heard(frame);
+      this.#follower.heard(frame, data);
     };
     websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
     this.#websocket = websocket;
@@ -119,7 +130,7 @@ export class Socket {
     if (websocket === undefined) return;
     this.#websocket = undefined;
     websocket.onmessage = websocket.onclose = null;
-    websocket.close(1000);
+    websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
   }
 
   #attend(active: boolean): void {

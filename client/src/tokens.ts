@@ -9,6 +9,8 @@ export type Token = string | undefined | null;
 
 const TIME_LIMIT_MS = 10_000;
 
+const JWT = /^[\w.-]+$/;
+
 /** The newest token of a client, in memory only, shared by all that need it. */
 export class Tokens {
   readonly #callback: TokenCallback | undefined;
@@ -39,6 +41,9 @@ export class Tokens {
     const tooLate = new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
-    return Promise.race([this.#callback(signal), tooLate]);
+    const token = await Promise.race([this.#callback(signal), tooLate]);
+    // A page with an error, say.
+    if (token !== null && !JWT.test(token)) throw new TypeError("`token` returned no token.");
+    return token;
   }
 }

@@ -36,7 +36,8 @@ class Story {
 
   opened(expiresInMs = 60 * MINUTE): this {
     const expiresAt = this.now + expiresInMs;
-    const welcome = { epoch: "epoch001", seq: 0, expires_at: expiresAt, ping_ms: PERIOD };
+    const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
     return this.is("use", heard({ type: "welcome", ...welcome }), pong);
   }
 
@@ -87,6 +88,20 @@ describe("opening and leaving", () => {
     const story = new Story().opened();
     assert.deepEqual(story.done, ["dial", "send"]);
     assert.equal(story.connection.status, "connected");
+  });
+
+  it("is connected for many rooms with `connected`, and what their rooms say is theirs", () => {
+    const story = new Story().is("use");
+    const expiresAt = story.now + 10 * MINUTE;
+    story.is(heard({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    assert.equal(story.connection.status, "connected");
+    const { renewAt } = story.connection;
+    story.done;
+    story.wait(1_000);
+    const place = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
+    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
+    story.is(heard({ type: "welcome", room: "a", ...welcome }));
+    assert.deepEqual([story.done, story.connection.renewAt], [[], renewAt]);
   });
 
   it("tries again when no welcome comes", () => {
@@ -156,6 +171,11 @@ describe("trying again", () => {
       .wait(PERIOD * 0.75)
       .is(closed(1006));
     assert.equal(story.connection.attempts, 1);
+  });
+
+  it("tries again when no socket could be made", () => {
+    const story = new Story().is("use", "dial_failed");
+    assert.deepEqual([story.connection.phase, story.connection.reason], ["waiting", "dial_failed"]);
   });
 
   it("dials at once when the network comes back or the page is shown", () => {
@@ -288,7 +308,7 @@ describe("tokens", () => {
     const story = new Story().opened(10 * MINUTE);
     assert.ok(!story.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(story.live(1_000).done.includes("renew"));
-    story.is(heard({ type: "authorized", expires_at: story.now + 10 * MINUTE }));
+    story.is(heard({ type: "authorized", grant: [], expires_at: story.now + 10 * MINUTE }));
     assert.ok(!story.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(story.live(1_000).done.includes("renew"));
   });
@@ -296,6 +316,12 @@ describe("tokens", () => {
   it("asks again later when the callback fails", () => {
     const story = new Story().opened(MINUTE).live(54_000).is("token_failed");
     story.done;
+    assert.ok(story.live(10_000).done.includes("renew"));
+  });
+
+  it("asks again where nothing was authorized: the frame may have been one too many", () => {
+    const story = new Story().opened(10 * MINUTE).live(9 * MINUTE);
+    assert.equal(story.done.at(-1), "renew");
     assert.ok(story.live(10_000).done.includes("renew"));
   });
 
@@ -336,6 +362,11 @@ describe("tokens", () => {
     assert.equal(story.connection.reason, "token_failed");
     story.done;
     assert.deepEqual(story.wait(1_000).done, ["dial"]);
+  });
+
+  it("is new after `restart`, also of a connection that nobody used then", () => {
+    const story = new Story().is("restart");
+    assert.deepEqual([story.done, story.is("use").done], [[], ["dial with a new token"]]);
   });
 
   it("is unauthorized at once when nobody is signed in", () => {

@@ -76,7 +76,10 @@ export class Proxy {
   /** `target` is asked for each connection: a runtime may come back at another port. */
   constructor(target: () => URL) {
     this.#listener = createServer((client) => {
-      if (this.#refusing) return client.resetAndDestroy();
+      if (this.#refusing) {
+        client.resetAndDestroy();
+        return;
+      }
       this.accepted++;
       const { hostname, port } = target();
       const link = new Link(client, connect(Number(port), hostname), () => this.links.delete(link));

@@ -1,0 +1,70 @@
+/** What the life of a socket and that of a room's part in a shared one have in common. */
+import type { Code } from "./codes.ts";
+
+export type Status =
+  "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
+
+export interface Life {
+  readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
+  readonly status: Status;
+  /** Why it is not connected, where that is known. */
+  readonly reason: Code | undefined;
+  /** When the phase wants attention; while waiting, the next try. */
+  readonly dueAt: number;
+  /** When the grace of one without users is over. */
+  readonly leaveAt: number;
+  /** Tries in a row that failed, or led to a connection that was lost soon. */
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  /** The state of a small random generator, so that the same inputs lead to the same effects. */
+  readonly seed: number;
+}
+
+export interface Backoff {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export const NEVER = Infinity;
+export const OPEN_MS = 10_000;
+export const GRACE_MS = 3_000;
+
+export const newLife = (backoff: Backoff, seed: number): Life => ({
+  phase: "idle",
+  status: "connecting",
+  reason: undefined,
+  dueAt: NEVER,
+  leaveAt: NEVER,
+  attempts: 0,
+  backoff,
+  seed: seed >>> 0,
+});
+
+/** Whether somebody has it, or has just left, and it has not ended. */
+export const isActive = ({ phase }: Life): boolean => phase !== "idle" && phase !== "ended";
+
+export const statusBeforeOpen = ({ status }: Life): Status =>
+  status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
+
+/** Until the next try: exponential backoff with full jitter. */
+export function waiting<Kind extends Life>(life: Kind, reason: Code, now: number): Kind {
+  const { attempts, backoff } = life;
+  const seed = (Math.imul(life.seed, 1664525) + 1013904223) >>> 0;
+  return {
+    ...life,
+    phase: "waiting",
+    status: statusBeforeOpen(life),
+    reason,
+    dueAt: now + (seed / 2 ** 32) * Math.min(backoff.maxMs, backoff.minMs * 2 ** attempts),
+    attempts: attempts + 1,
+    seed,
+  };
+}
+
+export const ended = <Kind extends Life>(life: Kind, status: Status, reason: Code): Kind => ({
+  ...life,
+  phase: "ended",
+  status,
+  reason,
+  dueAt: NEVER,
+});
