@@ -53,6 +53,15 @@ token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*
 feed: setup ## Publish a real week of earthquakes into quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
 
+# Four tests tell the stories, one of them twice each. Some connections end
+# before the 300 steps are over.
+SEED ?= 0
+STORIES ?= 7000
+
+worlds: setup ## Tell random stories of ten million steps: make worlds SEED=1000000 STORIES=7000
+	ROOMCAST_SEED=$(SEED) ROOMCAST_STORIES=$(STORIES) ROOMCAST_STEPS=300 \
+	    nice cargo test --locked --profile worlds --test it random:: -- --show-output
+
 size: build ## Print the size of what `wrangler deploy` uploads
 	@$(within) 120 node tools/size.ts
 
