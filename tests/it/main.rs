@@ -22,6 +22,7 @@ mod damage;
 mod dice;
 mod docs;
 mod frames;
+mod fuzz;
 mod grants;
 mod invariants;
 mod memory_store;
