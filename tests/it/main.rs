@@ -18,6 +18,7 @@ mod billing;
 mod bounds;
 mod client;
 mod connection;
+mod contract;
 mod damage;
 mod dice;
 mod docs;
