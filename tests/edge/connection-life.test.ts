@@ -74,6 +74,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     assert((await room("r:7").figures()).awake_since > before.awake_since, "it was built anew");
   });
 
+  // Limits: BRIDGE_WINDOW_BYTES.
   test("send it a window each, and more when it has seen that", async (t) => {
     const { room, connect } = await stage(t);
     const socket = await connect();

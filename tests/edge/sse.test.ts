@@ -333,6 +333,7 @@ describe("a reader of a stream", { concurrency: true }, () => {
     for (let seq = 1; seq <= 1_280; seq++) assert.equal((await one?.nextJson()).seq, seq);
   });
 
+  // Limits: UNREAD_CHARACTERS.
   test("that stands still while signals come in is let go, to come back", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });

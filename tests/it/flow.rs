@@ -5,7 +5,7 @@
 use roomcast::limits;
 
 use crate::dice::Dice;
-use crate::random::seeds;
+use crate::random::tell;
 use crate::world::World;
 
 /// Carol reads when she likes, and says so when a quarter of her window has
@@ -49,7 +49,7 @@ impl Reader {
 
 #[test]
 fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
-    for seed in seeds(150) {
+    tell(150, 40, |seed, steps| {
         let mut dice = Dice::new(seed);
         let mut world = World::new();
         world.gathers = true;
@@ -57,7 +57,7 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
         let window = *dice.pick(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
         world.is_bridged("carol", "", identity, window);
         let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, said: 0 };
-        for _ in 0..40 {
+        for _ in 0..steps {
             match dice.roll(8) {
                 0..=3 => {
                     let bytes = *dice.pick(&[10, 5_000, 60_000, 100_000, 200_000, 261_000]);
@@ -83,7 +83,8 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
         while carol.reads_one(&mut world) {}
         let head = world.head();
         assert_eq!(world.client("carol").seq, Some(head), "ROOMCAST_SEED={seed}");
-    }
+        steps
+    });
 }
 
 #[test]
