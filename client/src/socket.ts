@@ -116,6 +116,8 @@ export class Socket implements Line {
       this.#follower.heard(frame, data);
     };
     websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
+    // Of a socket that could not be opened, Node 22 says no more than this.
+    websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;
   }
 
@@ -125,7 +127,7 @@ export class Socket implements Line {
     const websocket = this.#websocket;
     if (websocket === undefined) return;
     this.#websocket = undefined;
-    websocket.onmessage = websocket.onclose = null;
+    websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(1000);
   }
 
