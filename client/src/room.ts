@@ -1,6 +1,7 @@
 import { Alarm } from "./alarm.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
+import { guard } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
 import type { Life, Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
@@ -20,7 +21,6 @@ import {
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { report } from "./report.ts";
 import { State } from "./state.ts";
 
 /** Any of a room's events; `event.name` tells which, and so the type of `event.data`. */
@@ -110,7 +110,8 @@ export class Room<EventMap extends object = AnyEvents> {
   #resumed = false;
   /** From where to where it is catching up. */
   #missed: { from: Place; to: Place } | undefined;
-  #readingState = false;
+  /** The state that is being read. */
+  #reading: State | undefined;
   /** A snapshot that is ahead of the events that were delivered. */
   #early: Snapshot | undefined;
 
@@ -342,20 +343,17 @@ export class Room<EventMap extends object = AnyEvents> {
 
   #readState(): void {
     const state = this.#state;
-    if (state.events || !this.#place || this.#readingState) return;
-    this.#readingState = true;
-    this.#options
-      .readState()
-      .then(
-        (snapshot) => {
-          // After a gap it is too old for the state that was begun then.
-          if (state === this.#state) this.#settle(snapshot);
-        },
-        () => {
-          // The next pong asks again.
-        },
-      )
-      .finally(() => (this.#readingState = false));
+    if (state.events || !this.#place || state === this.#reading) return;
+    this.#reading = state;
+    this.#options.readState().then(
+      (snapshot) => {
+        // After a gap it is too old for the state that was begun then.
+        if (state === this.#state) this.#settle(snapshot);
+        this.#reading = undefined;
+      },
+      // The next pong asks again.
+      () => (this.#reading = undefined),
+    );
   }
 
   #settle(snapshot: Snapshot): void {
@@ -398,21 +396,3 @@ export class Room<EventMap extends object = AnyEvents> {
     for (const watch of [...this.#watchers]) guard(watch);
   }
 }
-
-/**
- * What a handler throws is the app's to see, but keeps no event from the other handlers. Returns
- * what it has yet to do.
- */
-function guard(call: () => unknown): Promise<unknown>[] {
-  try {
-    const result = call();
-    return isThenable(result) ? [Promise.resolve(result).catch(report)] : [];
-  } catch (error) {
-    report(error);
-    return [];
-  }
-}
-
-/** Also of a promise that is not the runtime's own. */
-const isThenable = (result: unknown): boolean =>
-  typeof (result as PromiseLike<unknown> | undefined)?.then === "function";

@@ -8,7 +8,7 @@ import {
   type Input,
 } from "./connection.ts";
 import type { Backoff } from "./life.ts";
-import type { Follower, Line, Transport } from "./line.ts";
+import type { Follower, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
 import type { Token, Tokens } from "./tokens.ts";
@@ -22,9 +22,8 @@ export interface SocketOptions {
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
-export class Socket implements Line {
+export class Socket {
   readonly transport: Transport = "websocket";
-  readonly own = true;
   readonly #options: SocketOptions;
   readonly #address: () => string;
   readonly #follower: Follower;
