@@ -2,6 +2,7 @@ import { Alarm } from "./alarm.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
 import { Grant } from "./grant.ts";
+import { guard } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
 import type { Life, Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
@@ -24,7 +25,7 @@ import {
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { guard, report } from "./report.ts";
+import { report } from "./report.ts";
 import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import { State } from "./state.ts";
 
@@ -127,7 +128,8 @@ export class Room<
   #resumed = false;
   /** From where to where it is catching up. */
   #missed: { from: Place; to: Place } | undefined;
-  #readingState = false;
+  /** The state that is being read. */
+  #reading: State | undefined;
   /** A snapshot that is ahead of the events that were delivered. */
   #early: Snapshot | undefined;
 
@@ -408,20 +410,17 @@ export class Room<
 
   #readState(): void {
     const state = this.#state;
-    if (state.events || !this.#place || this.#readingState) return;
-    this.#readingState = true;
-    this.#options
-      .readState()
-      .then(
-        (snapshot) => {
-          // After a gap it is too old for the state that was begun then.
-          if (state === this.#state) this.#settle(snapshot);
-        },
-        () => {
-          // The next pong asks again.
-        },
-      )
-      .finally(() => (this.#readingState = false));
+    if (state.events || !this.#place || state === this.#reading) return;
+    this.#reading = state;
+    this.#options.readState().then(
+      (snapshot) => {
+        // After a gap it is too old for the state that was begun then.
+        if (state === this.#state) this.#settle(snapshot);
+        this.#reading = undefined;
+      },
+      // The next pong asks again.
+      () => (this.#reading = undefined),
+    );
   }
 
   #settle(snapshot: Snapshot): void {

@@ -8,7 +8,7 @@ import {
   type Input,
 } from "./connection.ts";
 import { isActive, type Backoff } from "./life.ts";
-import type { Follower, Line, Transport } from "./line.ts";
+import type { Follower, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
 import type { Token, Tokens } from "./tokens.ts";
@@ -26,9 +26,8 @@ const DONE = 1000;
 const BACK_SOON = 4000;
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
-export class Socket implements Line {
+export class Socket {
   readonly transport: Transport = "websocket";
-  readonly own = true;
   readonly #options: SocketOptions;
   readonly #address: () => string;
   readonly #follower: Follower;
@@ -120,6 +119,8 @@ export class Socket implements Line {
       this.#follower.heard(frame, data);
     };
     websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
+    // Of a socket that could not be opened, Node 22 says no more than this.
+    websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;
   }
 
@@ -129,7 +130,7 @@ export class Socket implements Line {
     const websocket = this.#websocket;
     if (websocket === undefined) return;
     this.#websocket = undefined;
-    websocket.onmessage = websocket.onclose = null;
+    websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
   }
 
