@@ -3,6 +3,7 @@ import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
 import { OwnSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
+import { Route } from "./route.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 export interface ClientOptions {
@@ -44,7 +45,8 @@ export function createClient({
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
-  const lines = new OwnSockets({ tokens, backoff: limits, WebSocket });
+  const route = new Route({ url, WebSocket, fetch });
+  const lines = new OwnSockets({ tokens, backoff: limits, route });
   let closed = false;
 
   function newRoom(name: string): Room {

@@ -21,7 +21,7 @@ export interface Reader {
   stop(): void;
 }
 
-export type ReaderOf = new (source: Source, since: Position | undefined) => Reader;
+export type StartReader = (source: Source, since: Position | undefined) => Reader;
 
 /** Pings go no further than this client: a reader finds out by itself that nothing comes any more. */
 export const PING_MS = 25_000;

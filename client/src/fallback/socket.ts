@@ -3,14 +3,14 @@ import type { Fetch } from "../http.ts";
 import { claimsOf } from "./claims.ts";
 import { frameOf, type Ear, type FromClient } from "./frames.ts";
 import { Http, LOST, UNAUTHORIZED } from "./http.ts";
-import { PING_MS, type Reader, type ReaderOf, type Source } from "./reader.ts";
+import { PING_MS, type Reader, type StartReader, type Source } from "./reader.ts";
 import { HttpRoom } from "./room.ts";
 
 export interface HttpSocketOptions {
   readonly fetch: Fetch;
-  readonly Reader: ReaderOf;
-  /** Called when it shows whether this way of reading works here. */
-  tried(works: boolean): void;
+  readonly read: StartReader;
+  /** Called when a room's reader has its first answer, or was lost without one. */
+  tried(answered: boolean): void;
 }
 
 /**
@@ -81,7 +81,7 @@ export class HttpSocket {
   }
 
   #subscribe(room: string, since: Position | undefined): void {
-    const { Reader, tried } = this.#options;
+    const { read, tried } = this.#options;
     let begun = false;
     const ear: Ear = {
       begun: () => tried((begun = true)),
@@ -91,8 +91,8 @@ export class HttpSocket {
         this.#end(room, code, reason);
       },
     };
-    const read = (source: Source): Reader => new Reader(source, since);
-    this.#rooms.set(room, new HttpRoom(this.#http, room, ear, read));
+    const start = (source: Source): Reader => read(source, since);
+    this.#rooms.set(room, new HttpRoom(this.#http, room, ear, start));
   }
 
   #unsubscribe(room: string): void {
