@@ -134,6 +134,8 @@ export class Socket implements Line {
       this.#follower.heard(frame, data);
     };
     websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
+    // In Node no close follows where none was opened.
+    websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;
   }
 
@@ -143,7 +145,7 @@ export class Socket implements Line {
     const websocket = this.#websocket;
     if (websocket === undefined) return;
     this.#websocket = undefined;
-    websocket.onmessage = websocket.onclose = null;
+    websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(1000);
   }
 

@@ -62,6 +62,7 @@ async function socketPasses({ url, WebSocket }: FallbackOptions): Promise<boolea
       probe.onmessage = () => resolve(true);
       // With a code of the contract it is the service that closes it.
       probe.onclose = ({ code }) => resolve(verdictOf(code)[0] !== "offline");
+      probe.onerror = () => resolve(false);
     });
   } catch {
     return false; // The browser doesn't even try.
