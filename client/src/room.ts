@@ -279,7 +279,7 @@ export class Room<EventMap extends object = AnyEvents> {
       case "state":
         return this.#settle(frame);
       case "pong":
-        // Behind a `welcome`, and so behind a state frame if it is the room that has answered.
+        // From the room itself it comes behind the state frame of a fresh join.
         return this.#line.own && !this.#resumed ? this.#settleNone() : this.#readState();
       case "ack":
         this.#outbox.acknowledged(frame.ref, frame.seq);
@@ -297,8 +297,12 @@ export class Room<EventMap extends object = AnyEvents> {
     this.#save();
     if (recovered) this.#missed = { from: this.#missed?.from ?? place, to: { epoch, seq } };
     this.#recover();
-    // Its answer shows whether there was a state. On a socket of its own one is under way.
-    if (!this.#state.events && !this.#line.own) this.#line.send(PING);
+    this.#awaitState();
+  }
+
+  /** A state frame is on its way, if there is a state. The pong comes behind it, or nearly so. */
+  #awaitState(): void {
+    if (!this.#state.events) this.#line.send(PING);
   }
 
   /** Tells of what was missed, once it is all there. */
@@ -314,6 +318,7 @@ export class Room<EventMap extends object = AnyEvents> {
     this.#forget();
     this.#place = { epoch, seq };
     this.#tell((listener) => listener.gap?.({ epoch, oldest, seq }));
+    this.#awaitState();
   }
 
   #apply(frame: Events, bytes: number): void {

@@ -24,6 +24,8 @@ export interface SocketOptions {
   readonly route: Route;
 }
 
+export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
+
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
 export class Socket implements Line {
   readonly own = true;
