@@ -18,6 +18,7 @@ Object.assign(globalThis, {
 
 let runtime: Runtime;
 let box: Middlebox;
+let url: URL;
 let client: Client;
 let backend: Backend;
 let room: Room;
@@ -29,21 +30,12 @@ beforeEach(async () => {
   const { startWorkerd } = await import("./workerd.ts");
   runtime = await startWorkerd();
   box = new Middlebox(() => runtime.url);
-  const url = await box.start();
-  client = createClient({
-    url,
-    token: () => runtime.token("alice", ["subscribe", "publish", "presence"], 3_600_000),
-    backoff: { minMs: 100, maxMs: 500 },
-  });
+  url = await box.start();
   backend = createBackend({
     url: runtime.url,
     token: () => runtime.token("backend", ["publish"], 3_600_000),
     timeoutMs: 60_000,
   });
-  room = client.room("test:room");
-  heard = [];
-  gaps = 0;
-  acks = new Map();
 });
 
 afterEach(async () => {
@@ -52,7 +44,17 @@ afterEach(async () => {
   await runtime.stop();
 });
 
-function follow(): void {
+function follow(sockets: "shared" | "room"): void {
+  client = createClient({
+    url,
+    token: () => runtime.token("alice", ["subscribe", "publish", "presence"], 3_600_000),
+    backoff: { minMs: 100, maxMs: 500 },
+    sockets,
+  });
+  room = client.room("test:room");
+  heard = [];
+  gaps = 0;
+  acks = new Map();
   room.on((_, event) => heard.push(event));
   room.listen({ gap: () => gaps++ });
 }
@@ -106,51 +108,53 @@ function assertExact(): void {
   assert.equal(own.length, acks.size, "each publish counts once");
 }
 
-describe("behind a proxy that lets no WebSocket through", onWorkerd, () => {
-  for (const upgrades of [400, 426, "hang up"] satisfies Upgrades[]) {
-    it(`which answers ${upgrades}: a stream, and the WebSocket again when it may`, async () => {
-      box.upgrades = upgrades;
-      follow();
-      await connectsBy("sse");
-      await exchange(() => {});
-      await exchange(() => box.cut());
-      await exchange(() => runtime.restart());
-      box.upgrades = "pass";
-      page.dispatchEvent(new Event("online"));
-      await exchange(() => connectsBy("websocket"));
-      assertExact();
-    });
-  }
-});
+for (const sockets of ["shared", "room"] as const) {
+  describe(
+    `behind a proxy that lets no WebSocket through (sockets: "${sockets}")`,
+    onWorkerd,
+    () => {
+      for (const upgrades of [400, 426, "hang up"] satisfies Upgrades[]) {
+        it(`but says ${upgrades}: a stream, and the WebSocket again when it may`, async () => {
+          box.upgrades = upgrades;
+          follow(sockets);
+          await connectsBy("sse");
+          await exchange(() => {});
+          await exchange(() => box.cut());
+          await exchange(() => runtime.restart());
+          box.upgrades = "pass";
+          page.dispatchEvent(new Event("online"));
+          await exchange(() => connectsBy("websocket"));
+          assertExact();
+        });
+      }
 
-describe("behind one that lets no stream through either", onWorkerd, () => {
-  it("long-polling, and better again when it may", async () => {
-    box.upgrades = 426;
-    box.buffering = true;
-    follow();
-    await connectsBy("long-polling");
-    await exchange(() => {});
-    await exchange(() => box.cut());
-    await exchange(() => runtime.restart());
-    box.buffering = false;
-    page.dispatchEvent(new Event("online"));
-    await exchange(() => connectsBy("sse"));
-    box.upgrades = "pass";
-    page.dispatchEvent(new Event("online"));
-    await exchange(() => connectsBy("websocket"));
-    assertExact();
-  });
-});
+      it("and no stream either: long-polling, and better again when it may", async () => {
+        box.upgrades = 426;
+        box.buffering = true;
+        follow(sockets);
+        await connectsBy("long-polling");
+        await exchange(() => {});
+        await exchange(() => box.cut());
+        await exchange(() => runtime.restart());
+        box.buffering = false;
+        page.dispatchEvent(new Event("online"));
+        await exchange(() => connectsBy("sse"));
+        box.upgrades = "pass";
+        page.dispatchEvent(new Event("online"));
+        await exchange(() => connectsBy("websocket"));
+        assertExact();
+      });
+    },
+  );
+}
 
 describe("without a network", onWorkerd, () => {
   it("stays with the WebSocket", async () => {
-    follow();
+    follow("shared");
     await connectsBy("websocket");
     await box.stop();
-    let tries = 0;
-    await comesTo(
-      () => room.status === "reconnecting" && room.connection.retryAt !== undefined && ++tries > 6,
-    );
+    let changes = 0;
+    await comesTo(() => room.status === "reconnecting" && changes++ > 6);
     assert.equal(room.transport, "websocket");
   });
 });
