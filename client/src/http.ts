@@ -49,6 +49,23 @@ const strange = (response: Response): RoomcastError =>
 const retryAfterOf = ({ headers }: Response): number | undefined =>
   Number(headers.get("retry-after")) * 1_000 || undefined;
 
+const REACH_MS = 10_000;
+
+/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
+export async function isReachable(server: {
+  readonly url: string | URL;
+  readonly fetch: Fetch;
+}): Promise<boolean> {
+  const { url, fetch } = server;
+  const signal = AbortSignal.timeout(REACH_MS);
+  try {
+    const health = await fetch(urlOf(url, "healthz"), { cache: "no-store", signal });
+    return (await health.text()) === "ok";
+  } catch {
+    return false;
+  }
+}
+
 /** Which part of a room's events: the newest, or those after a position. */
 export type Range =
   | { readonly last: number; readonly since?: undefined }

@@ -1,7 +1,5 @@
-import { Alarm } from "./alarm.ts";
-import { BEST, betterThan, failed, found, probing, worked } from "./choice.ts";
-import type { Fallback } from "./fallback/index.ts";
-import { urlOf, type Fetch } from "./http.ts";
+import type { Detour } from "./fallback/index.ts";
+import { isReachable, type Fetch } from "./http.ts";
 import type { Transport } from "./line.ts";
 
 export interface RouteOptions {
@@ -10,94 +8,54 @@ export interface RouteOptions {
   readonly fetch: Fetch;
 }
 
-/** Who dials. */
+/** Who goes by a route. */
 export interface Traveller {
+  /** Another transport is tried from now on, or one that is better than that which is in use. */
   tell(input: { readonly type: "wake" | "switch" }): void;
 }
 
-const CHECK_MS = 10_000;
-
-/** By which transport a client's sockets are dialled. All but the WebSocket is loaded when it is needed. */
+/** How a client reaches its server: by WebSocket, or by a detour, which is loaded when one can't be had. */
 export class Route {
   readonly #options: RouteOptions;
   readonly #travellers = new Set<Traveller>();
-  readonly #probe = (): void => void this.#lookAround();
-  readonly #alarm = new Alarm(this.#probe);
-  #choice = BEST;
-  #fallback: Fallback | undefined;
-  /** Dials that fail at the same time tell no more than one. */
-  #isChecking = false;
+  #detour: Detour | undefined;
+  #isLoading = false;
 
   constructor(options: RouteOptions) {
     this.#options = options;
   }
 
   get transport(): Transport {
-    return this.#choice.transport;
+    return this.#detour?.transport ?? "websocket";
   }
 
   dial(transport: Transport, address: string, protocols: string[]): WebSocket {
-    const { WebSocket } = this.#options;
-    const Socket = transport === "websocket" ? WebSocket : this.#fallback!.sockets[transport];
+    const Socket = this.#detour?.sockets[transport] ?? this.#options.WebSocket;
     return new Socket(address, protocols);
   }
 
-  /** Only for who is under way is a better one looked for. */
   attend(traveller: Traveller, active: boolean): void {
-    if (active) this.#travellers.add(traveller);
-    else this.#travellers.delete(traveller);
-    this.#wait();
+    this.#travellers[active ? "add" : "delete"](traveller);
+    this.#detour?.attend();
   }
 
-  /** Whether a dial was answered, be it by a refusal. */
-  readonly tried = (transport: Transport, answered: boolean): void => {
-    if (transport !== this.transport) return;
-    if (answered) this.#choice = worked(this.#choice);
-    else if (!this.#isChecking) void this.#check();
-  };
+  /** Whether the dial of a WebSocket was answered, be it by a refusal. */
+  tried(answered: boolean): void {
+    if (this.#detour) this.#detour.tried("websocket", answered);
+    else if (!answered && !this.#isLoading) void this.#load();
+  }
 
-  /** To be offline is no fault of the transport. */
-  async #check(): Promise<void> {
-    const { fetch, url } = this.#options;
-    const { transport } = this;
-    this.#isChecking = true;
+  /** Not before the server can be reached: to be offline takes no detour. */
+  async #load(): Promise<void> {
+    this.#isLoading = true;
     try {
-      const signal = AbortSignal.timeout(CHECK_MS);
-      const health = await fetch(urlOf(url, "healthz"), { cache: "no-store", signal });
-      if ((await health.text()) !== "ok") return;
-      const { fallbackOf } = await import("./fallback/index.ts");
-      this.#fallback ??= fallbackOf({ ...this.#options, tried: this.tried });
-      this.#choice = failed(this.#choice, Date.now());
+      if (!(await isReachable(this.#options))) return;
+      const { Detour } = await import("./fallback/index.ts");
+      this.#detour = new Detour(this.#options, this.#travellers);
     } catch {
-      // Neither the service nor, it may be, the server of the page: the next failure asks again.
+      // It comes from another server, that of the page. The next failure asks again.
     } finally {
-      this.#isChecking = false;
+      this.#isLoading = false;
     }
-    if (this.transport !== transport) this.#go("wake");
-  }
-
-  async #lookAround(): Promise<void> {
-    this.#choice = probing(this.#choice, Date.now());
-    this.#wait();
-    for (const transport of betterThan(this.#choice)) {
-      if (!(await this.#fallback!.passes(transport))) continue;
-      this.#choice = found(this.#choice, transport);
-      return this.#go("switch");
-    }
-  }
-
-  #go(how: "wake" | "switch"): void {
-    this.#wait();
-    for (const traveller of [...this.#travellers]) traveller.tell({ type: how });
-  }
-
-  #wait(): void {
-    const probeAt = this.#travellers.size > 0 ? this.#choice.probeAt : Infinity;
-    this.#alarm.set(probeAt);
-    // Node has neither.
-    globalThis[probeAt < Infinity ? "addEventListener" : "removeEventListener"]?.(
-      "online",
-      this.#probe,
-    );
   }
 }

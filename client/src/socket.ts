@@ -76,12 +76,12 @@ export class Socket implements Line {
     this.#follower.changed(after, before);
   }
 
-  /** Tells what became of a dial. Of the other transports their readers do. */
+  /** Tells what became of a dial. Of other transports their readers do. */
   #report(after: Connection, before: Connection): void {
     const isOver = after.phase !== before.phase || after.refused !== before.refused;
     if (before.phase !== "opening" || !isOver) return;
     const isUnanswered = after.phase === "waiting" && unanswered.has(after.reason);
-    this.#options.route.tried("websocket", !isUnanswered);
+    this.#options.route.tried(!isUnanswered);
   }
 
   #perform(effect: Effect): void {

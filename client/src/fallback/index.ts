@@ -1,85 +1,100 @@
-/** What there is where a WebSocket can't be had. It is loaded when that has shown. */
-import { verdictOf } from "../codes.ts";
-import { urlOf, type Fetch } from "../http.ts";
+import { Alarm } from "../alarm.ts";
+import { isReachable } from "../http.ts";
 import type { Transport } from "../line.ts";
-import { PING, SUBPROTOCOL } from "../protocol.ts";
+import type { RouteOptions, Traveller } from "../route.ts";
+import { answered, betterThan, DOUBTFUL, failed, found, probing } from "./choice.ts";
 import { LongPoll } from "./poll.ts";
+import { socketPasses, streamPasses } from "./probe.ts";
 import type { Source, StartReader } from "./reader.ts";
 import { HttpSocket } from "./socket.ts";
 import { EventStream } from "./stream.ts";
-import { Window } from "./window.ts";
 
-export interface FallbackOptions {
-  readonly url: string | URL;
-  readonly WebSocket: typeof WebSocket;
-  readonly fetch: Fetch;
-  tried(transport: Transport, answered: boolean): void;
-}
+/** The ways to the server where a WebSocket can't be had, and which of them is taken. */
+export class Detour {
+  readonly sockets: Readonly<Record<Transport, typeof WebSocket>>;
+  readonly #options: RouteOptions;
+  readonly #travellers: ReadonlySet<Traveller>;
+  readonly #look = (): void => void this.#alone(() => this.#lookAround());
+  readonly #alarm = new Alarm(this.#look);
+  #choice = DOUBTFUL;
+  /** It does one thing at a time: dials that fail together tell no more than one. */
+  #isBusy = false;
+  /** What a stream is probed with. */
+  #polled: Source | undefined;
 
-export interface Fallback {
-  readonly sockets: Readonly<Record<Exclude<Transport, "websocket">, typeof WebSocket>>;
-  /** Whether it gets through now, beside the one that is in use. */
-  passes(transport: Transport): Promise<boolean>;
-}
+  constructor(options: RouteOptions, travellers: ReadonlySet<Traveller>) {
+    this.#options = options;
+    this.#travellers = travellers;
+    this.sockets = {
+      websocket: options.WebSocket,
+      sse: this.#socketsOf("sse", (source, since) => new EventStream(source, since)),
+      "long-polling": this.#socketsOf("long-polling", (source, since) => {
+        this.#polled = source;
+        return new LongPoll(source, since);
+      }),
+    };
+  }
 
-const PROBE_MS = 10_000;
+  get transport(): Transport {
+    return this.#choice.transport;
+  }
 
-export function fallbackOf(options: FallbackOptions): Fallback {
-  const { fetch, tried } = options;
-  let polled: Source | undefined;
-
-  function socketsOf(transport: Transport, read: StartReader): typeof WebSocket {
-    const via = { fetch, read, tried: (answered: boolean) => tried(transport, answered) };
+  #socketsOf(transport: Transport, read: StartReader): typeof WebSocket {
+    const { fetch } = this.#options;
+    const options = { fetch, read, tried: (answer: boolean) => this.tried(transport, answer) };
     return class extends HttpSocket {
       constructor(address: string, protocols: string[]) {
-        super(via, address, protocols);
+        super(options, address, protocols);
       }
     } as unknown as typeof WebSocket;
   }
 
-  return {
-    sockets: {
-      sse: socketsOf("sse", (source, since) => new EventStream(source, since)),
-      "long-polling": socketsOf(
-        "long-polling",
-        (source, since) => new LongPoll((polled = source), since),
-      ),
-    },
-    passes: (transport) => (transport === "sse" ? streamPasses(polled!) : socketPasses(options)),
-  };
-}
-
-/** Whether a frame gets there and another comes back. For a pong it takes no token. */
-async function socketPasses({ url, WebSocket }: FallbackOptions): Promise<boolean> {
-  const address = urlOf(url, "events").href.replace("http", "ws");
-  let websocket: WebSocket | undefined;
-  let tooLate: ReturnType<typeof setTimeout> | undefined;
-  try {
-    return await new Promise<boolean>((resolve) => {
-      const probe = (websocket = new WebSocket(address, SUBPROTOCOL));
-      tooLate = setTimeout(resolve, PROBE_MS, false);
-      probe.onopen = () => probe.send(PING);
-      probe.onmessage = () => resolve(true);
-      // With a code of the contract it is the service that closes it.
-      probe.onclose = ({ code }) => resolve(verdictOf(code)[0] !== "offline");
-      probe.onerror = () => resolve(false);
-    });
-  } catch {
-    return false; // The browser doesn't even try.
-  } finally {
-    clearTimeout(tooLate);
-    websocket?.close();
+  tried(transport: Transport, isAnswered: boolean): void {
+    if (transport !== this.transport) return;
+    if (isAnswered) this.#choice = answered(this.#choice);
+    else void this.#alone(() => this.#check());
   }
-}
 
-async function streamPasses(source: Source): Promise<boolean> {
-  let stream: EventStream | undefined;
-  try {
-    return await new Promise<boolean>((resolve) => {
-      const ear = { begun: () => resolve(true), hear() {}, end: () => resolve(false) };
-      stream = new EventStream({ ...source, ear, window: new Window() }, undefined);
-    });
-  } finally {
-    stream?.stop();
+  async #alone(act: () => Promise<void>): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    await act();
+    this.#isBusy = false;
+  }
+
+  async #check(): Promise<void> {
+    const { transport } = this;
+    if (!(await isReachable(this.#options))) return;
+    this.#choice = failed(this.#choice, Date.now());
+    if (this.transport !== transport) this.#tell("wake");
+  }
+
+  async #lookAround(): Promise<void> {
+    this.#choice = probing(this.#choice, Date.now());
+    this.attend();
+    for (const transport of betterThan(this.transport)) {
+      if (!(await this.#passes(transport))) continue;
+      this.#choice = found(this.#choice, transport);
+      return this.#tell("switch");
+    }
+  }
+
+  async #passes(transport: Transport): Promise<boolean> {
+    if (transport === "websocket") return socketPasses(this.#options);
+    return this.#polled !== undefined && streamPasses(this.#polled);
+  }
+
+  #tell(type: "wake" | "switch"): void {
+    this.attend();
+    for (const traveller of [...this.#travellers]) traveller.tell({ type });
+  }
+
+  /** Looks for a better way when it is time or the network has changed, as long as somebody travels. */
+  attend(): void {
+    const { probeAt } = this.#choice;
+    const isLooking = this.#travellers.size > 0 && probeAt < Infinity;
+    this.#alarm.set(isLooking ? probeAt : Infinity);
+    // Node has neither.
+    globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.("online", this.#look);
   }
 }
