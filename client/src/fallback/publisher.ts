@@ -97,7 +97,8 @@ export class Publisher {
       try {
         await this.#http.post(url, body);
       } catch (error) {
-        this.#tell(error as RoomcastError);
+        // One that is lost is none: it was worth something then.
+        if ((error as RoomcastError).code !== "offline") this.#tell(error as RoomcastError);
       }
     }
     this.#signalling = false;
