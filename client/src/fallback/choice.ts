@@ -3,7 +3,7 @@ import type { Transport } from "../line.ts";
 
 export interface Choice {
   readonly transport: Transport;
-  /** Dials in a row that came to nothing, though the service could be reached. */
+  /** Dials in a row that came to nothing, though the server could be reached. */
   readonly failures: number;
   /** When the better ones are tried, and how long it is from then to the next time. */
   readonly probeAt: number;
@@ -28,7 +28,7 @@ export const betterThan = (transport: Transport): readonly Transport[] =>
 
 export const answered = (choice: Choice): Choice => ({ ...choice, failures: 0 });
 
-/** Nothing came of a dial, though the service could be reached: or it is no fault of the transport. */
+/** Nothing came of a dial, though the server could be reached: or it is no fault of the transport. */
 export function failed(choice: Choice, now: number): Choice {
   const failures = choice.failures + 1;
   const next = BEST_FIRST[BEST_FIRST.indexOf(choice.transport) + 1];

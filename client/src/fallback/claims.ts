@@ -1,10 +1,10 @@
-/** What the service says of a token over a socket; here the client reads it itself, unverified. */
+/** What the server says of a token over a socket; here the client reads it itself, unverified. */
 export interface Claims {
   readonly expires_at: number;
   grantIn(room: string): string[];
 }
 
-/** A user known by a cookie may do what the service allows when it is tried. */
+/** A user known by a cookie may do what the server allows when it is tried. */
 const UNKNOWN: Claims = { expires_at: 0, grantIn: () => ["subscribe", "publish", "presence"] };
 
 export function claimsOf(token: string | undefined): Claims {

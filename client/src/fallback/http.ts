@@ -25,7 +25,7 @@ export const closeCodeOf = (code: Code): number => closeCodes[code] ?? LOST;
 const TIME_LIMIT_MS = 15_000;
 const JSON_TYPE = "application/json";
 
-/** Asks the service, with the newest token. Throws a `RoomcastError` and nothing else. */
+/** Asks the server, with the newest token. Throws a `RoomcastError` and nothing else. */
 export class Http {
   readonly #base: string;
   readonly #fetch: Fetch;
@@ -48,8 +48,8 @@ export class Http {
   }
 
   /**
-   * The service's own answer. What something in between has made up is `offline`, so that no
-   * page of a proxy's ends a room for good.
+   * The server's answer. A refusal that is not its own is `offline`, so that no page of a proxy's
+   * ends a room for good.
    */
   async ask(url: URL, type: string, init: RequestInit): Promise<Response> {
     const { token } = this;
@@ -64,10 +64,9 @@ export class Http {
     } catch {
       throw new RoomcastError("offline", `No answer from ${url.host}.`);
     }
-    const isOwn = (response.headers.get("content-type") ?? type).startsWith(type);
-    if (response.ok && isOwn) return response;
+    if (response.ok) return response;
     const refusal = await refusalOf(response);
-    throw refusal ?? new RoomcastError("offline", `No answer of ${url.host}'s own.`);
+    throw refusal ?? new RoomcastError("offline", `Something before ${url.host} has refused.`);
   }
 
   get<Answer>(url: URL, signal = AbortSignal.timeout(TIME_LIMIT_MS)): Promise<Answer> {

@@ -7,7 +7,7 @@ import { frameOf } from "./frames.ts";
 import { closeCodeOf, LOST } from "./http.ts";
 import { welcome, type Reader, type Source } from "./reader.ts";
 
-/** How long the service holds a request that has nothing to answer yet. */
+/** How long the server holds a request that has nothing to answer yet. */
 const WAIT_SECONDS = 25;
 const SILENCE_MS = (WAIT_SECONDS + 15) * 1_000;
 const PAGE_EVENTS = 1_000;

@@ -30,7 +30,7 @@ export function welcome({ http, room, ear }: Source, place: Place, recovered?: b
   const { expires_at, grantIn } = claimsOf(http.token);
   const { epoch, seq } = place;
   const grant = grantIn(room);
-  // The service tells nobody but a socket by what name its session goes.
+  // The server tells nobody but a socket by what name its session goes.
   const session = "";
   ear.begun();
   const rest = { epoch, seq, recovered, grant, expires_at, ping_ms: PING_MS };

@@ -70,7 +70,7 @@ export class HttpSocket {
     this.#answer(frameOf("connected", { expires_at, ping_ms: PING_MS }));
   }
 
-  /** The service has its say when the token is next used. */
+  /** The server has its say when the token is next used. */
   #authorize(token: string): void {
     this.#http.token = token;
     const { expires_at, grantIn } = claimsOf(token);

@@ -11,7 +11,7 @@ import { welcome, type Reader, type Source } from "./reader.ts";
 const FIRST_MS = 5_000;
 /** A comment comes every 25 s. */
 const SILENCE_MS = 30_000;
-/** Who enters anew leaves a session behind, until the service writes to it and finds nobody there. */
+/** Who enters anew leaves a session behind, until the server writes to it and finds nobody there. */
 const ENTER_MS = 5_000;
 
 /** Reads a room as Server-Sent Events. */
@@ -199,7 +199,7 @@ interface Closed {
   readonly reason: string;
 }
 
-/** With these the service may refuse to let somebody enter who reads on. */
+/** With these the server may refuse to let somebody enter who reads on. */
 const refusesEntering: ReadonlySet<Code> = new Set(["bad_request", "forbidden", "too_large"]);
 
 function broken(): never {

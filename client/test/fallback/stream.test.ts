@@ -254,6 +254,9 @@ describe("presence", () => {
     assert.deepEqual([error.type, error.room, error.code], ["error", "r", "too_large"]);
     await stream.streams(event(1));
     assert.deepEqual([story.types, story.code], [["events"], undefined]);
+    await story.send({ type: "auth", token: tokenOf(1_900_000_000) });
+    await stream.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    story.takes(`GET events?since=${at(1)}`);
   });
 
   it("is asked for over HTTP", async () => {
