@@ -136,7 +136,7 @@ export class Socket implements Line {
       this.#follower.heard(frame, data);
     };
     websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
-    // In Node no close follows where none was opened.
+    // Of a socket that could not be opened, Node 22 says no more than this.
     websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;
   }
