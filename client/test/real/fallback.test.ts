@@ -16,6 +16,8 @@ Object.assign(globalThis, {
   removeEventListener: page.removeEventListener.bind(page),
 });
 
+type Sockets = "shared" | "room";
+
 let runtime: Runtime;
 let box: Middlebox;
 let url: URL;
@@ -44,13 +46,16 @@ afterEach(async () => {
   await runtime.stop();
 });
 
-function follow(sockets: "shared" | "room"): void {
-  client = createClient({
+const clientOf = (user: string, url: URL, sockets: Sockets): Client =>
+  createClient({
     url,
-    token: () => runtime.token("alice", ["subscribe", "publish", "presence"], 3_600_000),
+    token: () => runtime.token(user, ["subscribe", "publish", "presence"], 3_600_000),
     backoff: { minMs: 100, maxMs: 500 },
     sockets,
   });
+
+function follow(sockets: Sockets): void {
+  client = clientOf("alice", url, sockets);
   room = client.room("test:room");
   heard = [];
   gaps = 0;
@@ -59,17 +64,22 @@ function follow(sockets: "shared" | "room"): void {
   room.listen({ gap: () => gaps++ });
 }
 
-/** Resolves when it is so, after whatever the room tells of. */
-const comesTo = (isSo: () => boolean): Promise<void> =>
+/** Resolves when it is so, after whatever is told of. */
+const until = (
+  subscribe: (watcher: () => void) => () => void,
+  isSo: () => boolean,
+): Promise<void> =>
   new Promise((resolve) => {
     const check = (): void => {
       if (!isSo()) return;
       stop();
       resolve();
     };
-    const stop = room.subscribe(check);
+    const stop = subscribe(check);
     queueMicrotask(check);
   });
+
+const comesTo = (isSo: () => boolean): Promise<void> => until(room.subscribe, isSo);
 
 const connectsBy = (transport: string): Promise<void> =>
   comesTo(() => room.status === "connected" && room.transport === transport);
@@ -147,6 +157,74 @@ for (const sockets of ["shared", "room"] as const) {
     },
   );
 }
+
+describe("presence and signals", onWorkerd, () => {
+  let others: Client;
+  let bob: Room;
+  /** When bob looks, who is in? */
+  let membersSeen: Set<string>;
+
+  beforeEach(async () => {
+    others = clientOf("bob", runtime.url, "shared");
+    bob = others.room("test:room");
+    bob.presence.enter({ at: "office" });
+    membersSeen = new Set();
+  });
+  afterEach(() => others.close());
+
+  const usersOf = ({ presence }: Room): string | undefined =>
+    presence.members?.map(({ user }) => user).join();
+
+  /** Bob sends until alice hears of it: a signal is only worth something to who is there. */
+  async function hears(): Promise<void> {
+    const heardOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
+    const waving = setInterval(() => bob.signal("wave", 1), 100);
+    await heardOne;
+    clearInterval(waving);
+  }
+
+  it("go on by stream, and across the switch", async () => {
+    box.upgrades = 426;
+    follow("shared");
+    room.presence.enter({ at: "desk" });
+    await until(room.presence.subscribe, () => usersOf(room) === "alice,bob");
+    assert.equal(room.transport, "sse");
+    await until(bob.presence.subscribe, () => usersOf(bob) === "alice,bob");
+    bob.presence.subscribe(() => membersSeen.add(usersOf(bob) ?? "unknown"));
+    await hears();
+    const wave = new Promise((resolve) => bob.onSignal("back", resolve));
+    room.signal("back", { to: "you" });
+    assert.deepEqual(await wave, { to: "you" });
+
+    room.presence.update({ at: "door" });
+    await until(bob.presence.subscribe, () => dataOf("alice").some(({ at }) => at === "door"));
+
+    box.upgrades = "pass";
+    page.dispatchEvent(new Event("online"));
+    await connectsBy("websocket");
+    await hears();
+    await until(bob.presence.subscribe, () => dataOf("alice").length === 1);
+    assert.deepEqual(dataOf("alice"), [{ at: "door" }]);
+    assert.deepEqual([...membersSeen], ["alice,bob"], "she was never gone");
+  });
+
+  const dataOf = (user: string): { at: string }[] =>
+    bob.presence
+      .members!.filter((member) => member.user === user)
+      .flatMap(({ sessions }) => sessions.map(({ data }) => data));
+
+  it("by long-polling: who is in can be seen", async () => {
+    box.upgrades = 426;
+    box.buffering = true;
+    follow("shared");
+    await connectsBy("long-polling");
+    room.presence.enter();
+    await until(room.presence.subscribe, () => usersOf(room) === "bob");
+    const wave = new Promise((resolve) => bob.onSignal("wave", resolve));
+    room.signal("wave", 1);
+    assert.equal(await wave, 1);
+  });
+});
 
 describe("without a network", onWorkerd, () => {
   it("stays with the WebSocket", async () => {
