@@ -122,6 +122,8 @@ export class Room<
   readonly #watchers = new Set<() => void>();
   #state = new State();
   #connection = INITIAL;
+  /** As the watchers know it. */
+  #transport: Transport;
   #users = 0;
   #place: Place | undefined;
   /** The connection goes on from a position, so no state frame comes with it. */
@@ -154,6 +156,7 @@ export class Room<
       heard: (frame, text) => this.#hear(frame, text),
       changed: (after, before) => this.#changed(after, before),
     });
+    this.#transport = this.transport;
     const windowBytes = this.#line.own ? OWN_WINDOW_BYTES : SHARED_WINDOW_BYTES;
     this.#flow = new Flow(windowBytes, (seq) => this.#send({ type: "seen", seq }));
   }
@@ -215,7 +218,7 @@ export class Room<
     return this.#use(() => this.#listeners.delete(box));
   };
 
-  /** Calls the watcher after every change of `connection`, `position` or `state`. */
+  /** Calls the watcher after every change of `connection`, `transport`, `position` or `state`. */
   readonly subscribe = (watcher: () => void): (() => void) => {
     const watch = (): void => watcher();
     this.#watchers.add(watch);
@@ -307,8 +310,10 @@ export class Room<
     const { status, reason } = after;
     const retryAt = after.phase === "waiting" ? after.dueAt : undefined;
     const was = this.#connection;
-    if (status === was.status && reason === was.reason && retryAt === was.retryAt) return;
-    this.#connection = { status, reason, retryAt };
+    const isSame = status === was.status && reason === was.reason && retryAt === was.retryAt;
+    if (isSame && this.transport === this.#transport) return;
+    this.#transport = this.transport;
+    if (!isSame) this.#connection = { status, reason, retryAt };
     this.#notify();
   }
 
