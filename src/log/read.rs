@@ -5,21 +5,25 @@ use super::bisect::first_where;
 use super::ring::damaged;
 use super::text::{Budget, Slice};
 use super::{Log, Replay};
-use crate::protocol::{Position, Seq};
+use crate::protocol::{Begin, Position, Seq};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
 impl<S: Store> Log<S> {
-    /// Whether a reader at `position` can go on from there.
-    pub fn holds(&self, position: Position, now: Millis) -> Result<bool, StoreError> {
-        let Position { epoch, seq } = position;
-        Ok(epoch == self.epoch() && seq <= self.head() && seq.plus(1) >= self.oldest(now)?)
-    }
-
-    /// The seq from which a reader gets the newest `count` events, or as many
-    /// of them as are retained.
-    pub fn back(&self, count: u64, now: Millis) -> Result<Seq, StoreError> {
-        Ok(self.head().minus(count).max(self.oldest(now)?.minus(1)))
+    /// The seq behind which a reader begins; `None` where it can't be resumed
+    /// from.
+    pub fn find(&self, begin: Begin, now: Millis) -> Result<Option<Seq>, StoreError> {
+        Ok(match begin {
+            Begin::Head => Some(self.head()),
+            // As many of the newest as are retained.
+            Begin::Last(count) => Some(self.head().minus(count).max(self.oldest(now)?.minus(1))),
+            Begin::Since(Position { epoch, seq }) => {
+                let is_held = epoch == self.epoch()
+                    && seq <= self.head()
+                    && seq.plus(1) >= self.oldest(now)?;
+                is_held.then_some(seq)
+            }
+        })
     }
 
     /// The events after a seq of this log, as many as the budget takes and one

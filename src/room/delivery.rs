@@ -162,7 +162,7 @@ impl<S: Store> Room<S> {
             )));
         }
         // What was sent before flow control was turned on is not counted.
-        let begin = || Flow::new(limits::FLOW_WINDOW_BYTES, seq, self.unsent.starts);
+        let begin = || Flow::new(self.settings.flow_window_bytes, seq, self.unsent.starts);
         let flow = seated.flow.get_or_insert_with(begin);
         if !flow.see(seq) {
             match self.log.ends_at(seq) {

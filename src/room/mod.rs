@@ -234,7 +234,7 @@ impl<S: Store> Room<S> {
         let Some(identity) = identity else {
             return full_at(
                 self.waiting.len(),
-                limits::PENDING_SOCKETS,
+                self.settings.pending_sockets,
                 "sockets of this room wait for their token",
             );
         };

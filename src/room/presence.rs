@@ -11,7 +11,7 @@ use std::ops::Bound;
 
 use serde_json::value::RawValue;
 
-use super::{Effect, Room};
+use super::{Effect, Room, full_at};
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
@@ -30,6 +30,9 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let user = self.with_right(id, Right::Presence)?;
+        if !self.presence.has(&user) {
+            full_at(self.presence.users(), self.settings.members, "users are in this room")?;
+        }
         if self.presence.enter(&user, id, data, now)? {
             self.arm(now.plus(limits::SILENT_MS), now);
             self.tell_members(now);
