@@ -86,6 +86,8 @@ pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 /// What may wait behind an `auth` frame for its verdict.
 pub const HELD_FRAMES: usize = 100;
 pub const HELD_BYTES: usize = MIB;
+/// Of the newest events, so much stays in memory for those who resume.
+pub const RECENT_BYTES: usize = 256 * KIB;
 /// Frames of replay that a joining session is sent at once; a longer replay
 /// goes on in turns, between which the room does its other work.
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;

@@ -83,7 +83,7 @@ impl<S: Store> Room<S> {
             let (room, entered) = (&self.name, &change.entered);
             let (updated, left) = (&change.updated, &change.left);
             let text = ServerFrame::MembersChanged { room, entered, updated, left }.text();
-            self.effects.push(Effect::Send { to: listeners, text });
+            self.effects.push(Effect::Send { to: listeners, text: text.into() });
         }
         self.send_members(self.presence.owed(), now);
         self.presence.settle(now);
@@ -95,7 +95,7 @@ impl<S: Store> Room<S> {
         if !to.is_empty() {
             let members = &self.presence.members(now);
             let text = ServerFrame::Members { room: &self.name, members }.text();
-            self.effects.push(Effect::Send { to, text });
+            self.effects.push(Effect::Send { to, text: text.into() });
         }
     }
 

@@ -83,7 +83,7 @@ impl<S: Store> Room<S> {
         self.arm(session.deadline(), now);
         self.seat(id, session);
         match (start.begin, recovered) {
-            (_, Some(false)) => self.send_gap(id, start.state, now),
+            (_, Some(false)) => self.send_gap(id, now),
             (Begin::Head, _) => self.send_state(id, start.state),
             (Begin::Last(_) | Begin::Since(_), _) => self.catch_up(id, now),
         }
