@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { isSecret, tellsNoSecret } from "./secrets.ts";
 
 /** The program itself: a script that starts it would die in its place. */
 const workerd: string = createRequire(import.meta.url)("workerd").default;
@@ -16,7 +17,7 @@ const workerd: string = createRequire(import.meta.url)("workerd").default;
 /** Another build of the contract, with a `wrangler.toml` of its own, may be put to the same tests. */
 const root = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
-export const SECRET = "a secret of the tests, of more than 32 bytes";
+export const SECRET = isSecret("a secret of the tests, of more than 32 bytes");
 
 export interface Options {
   /** The worker's variables and secrets. Without any, `JWT_SECRET` is `SECRET`. */
@@ -36,6 +37,8 @@ export class Runtime {
   /** Chosen by the first start and asked for again by every restart. */
   readonly #ports = new Map<string, number>();
   #process: ChildProcess | undefined;
+  /** All that it has written, over all its lives. */
+  #output = "";
   /** A test run that dies must not leave a server behind. */
   readonly #lastResort = (): void => void this.#process?.kill("SIGKILL");
 
@@ -65,10 +68,12 @@ export class Runtime {
     return `http://127.0.0.1:${this.#ports.get("http")}`;
   }
 
+  /** Whatever the test was about: what an operator reads holds no secret. */
   async stop(): Promise<void> {
     await this.kill();
     process.off("exit", this.#lastResort);
     await rm(this.#directory, { recursive: true, force: true });
+    tellsNoSecret(this.#output);
   }
 
   /** SIGKILL: no handler of the worker runs, no buffer is flushed. */
@@ -76,8 +81,8 @@ export class Runtime {
     const running = this.#process;
     this.#process = undefined;
     if (!running) return;
-    const exited = once(running, "exit");
-    if (running.kill("SIGKILL")) await exited;
+    const closed = once(running, "close");
+    if (running.kill("SIGKILL")) await closed;
   }
 
   /** Starts again on the same storage and the same ports. */
@@ -88,9 +93,15 @@ export class Runtime {
     // `--import-path=/` lets the configuration embed files by absolute path.
     const args = ["serve", "--experimental", "--control-fd=3", "--import-path=/", ...addresses];
     const child = spawn(workerd, [...args, join(this.#directory, "config.capnp")], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     this.#process = child;
+    for (const output of [child.stdout, child.stderr]) {
+      output?.setEncoding("utf8").on("data", (text: string) => {
+        this.#output += text;
+        process.stderr.write(text);
+      });
+    }
     const reports = createInterface({ input: child.stdio[3] as NodeJS.ReadableStream });
     const listening = new Set<string>();
     for await (const line of reports) {
@@ -99,6 +110,14 @@ export class Runtime {
       if (listening.add(report.socket).size === 2) return;
     }
     throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
+  }
+
+  /** What each room has stored, as a SQLite file: nobody else's while the process is killed. */
+  async databases(): Promise<string[]> {
+    const directory = join(this.#directory, "storage");
+    const files = await readdir(directory, { recursive: true });
+    const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
+    return named.map((file) => join(directory, file));
   }
 
   /** The memory that the process has, in MB. */
