@@ -25,23 +25,35 @@ export interface Options {
   settings?: Record<string, Record<string, number>> | undefined;
 }
 
+/** Where it runs, if not on this machine's loopback with a directory of its own. */
+export interface Place {
+  /** The directory that it stores in. */
+  storage?: string | undefined;
+  /** A network namespace, and the address that it listens on there. */
+  host?: { namespace: string; address: string } | undefined;
+  /** The open file that its log goes to. */
+  log?: number | undefined;
+}
+
 export class Runtime {
   readonly #directory: string;
+  readonly #place: Place;
   /** Chosen by the first start and asked for again by every restart. */
   readonly #ports = new Map<string, number>();
   #process: ChildProcess | undefined;
   /** A test run that dies must not leave a server behind. */
   readonly #lastResort = (): void => void this.#process?.kill("SIGKILL");
 
-  private constructor(directory: string) {
+  private constructor(directory: string, place: Place) {
     this.#directory = directory;
+    this.#place = place;
     process.once("exit", this.#lastResort);
   }
 
-  static async start(options: Options = {}): Promise<Runtime> {
+  static async start(options: Options & Place = {}): Promise<Runtime> {
     const directory = await mkdtemp(join(tmpdir(), "roomcast-"));
     await mkdir(join(directory, "storage"));
-    const runtime = new Runtime(directory);
+    const runtime = new Runtime(directory, options);
     await runtime.deploy(options);
     return runtime;
   }
@@ -51,12 +63,22 @@ export class Runtime {
     await this.kill();
     const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
     const path = join(this.#directory, "config.capnp");
-    await writeFile(path, await configuration(this.#directory, all));
+    const storage = this.#place.storage ?? join(this.#directory, "storage");
+    await writeFile(path, await configuration(storage, this.#address, all));
     await this.restart();
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#ports.get("http")}`;
+    return `http://${this.#address}:${this.#ports.get("http")}`;
+  }
+
+  /** `undefined` where it does not run. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get #address(): string {
+    return this.#place.host?.address ?? "127.0.0.1";
   }
 
   async stop(): Promise<void> {
@@ -77,13 +99,15 @@ export class Runtime {
   /** Starts again on the same storage and the same ports. */
   async restart(): Promise<void> {
     const addresses = [...this.#ports].map(
-      ([socket, port]) => `--socket-addr=${socket}=127.0.0.1:${port}`,
+      ([socket, port]) => `--socket-addr=${socket}=${this.#address}:${port}`,
     );
     // `--import-path=/` lets the configuration embed files by absolute path.
     const args = ["serve", "--experimental", "--control-fd=3", "--import-path=/", ...addresses];
-    const child = spawn(workerd, [...args, join(this.#directory, "config.capnp")], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"],
-    });
+    const { host, log = "inherit" } = this.#place;
+    const enter = host ? ["ip", "netns", "exec", host.namespace] : [];
+    const config = join(this.#directory, "config.capnp");
+    const [command = workerd, ...rest] = [...enter, workerd, ...args, config];
+    const child = spawn(command, rest, { stdio: ["ignore", log, log, "pipe"] });
     this.#process = child;
     const reports = createInterface({ input: child.stdio[3] as NodeJS.ReadableStream });
     const listening = new Set<string>();
@@ -97,7 +121,7 @@ export class Runtime {
 
   /** The memory that the process has, in MB. */
   async residentMb(): Promise<number> {
-    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.#process?.pid)]);
+    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.pid)]);
     let kib = "";
     for await (const text of ps.stdout) kib += text;
     return (Number(kib) * 1024) / 1e6;
@@ -109,9 +133,8 @@ export class Runtime {
    * never wakes a room that was not: so it also tells what a request has woken.
    */
   async evict(room: string): Promise<boolean> {
-    const answer = await fetch(
-      `http://127.0.0.1:${this.#ports.get("control")}/${encodeURIComponent(room)}`,
-    );
+    const control = `http://${this.#address}:${this.#ports.get("control")}`;
+    const answer = await fetch(`${control}/${encodeURIComponent(room)}`);
     const text = await answer.text();
     if (!answer.ok) throw new Error(`evicting ${room}: ${text}`);
     return text === "evicted";
@@ -134,7 +157,11 @@ export default {
   },
 };`;
 
-async function configuration(directory: string, vars: Record<string, string>): Promise<string> {
+async function configuration(
+  storage: string,
+  address: string,
+  vars: Record<string, string>,
+): Promise<string> {
   // What is deployed is what is tested: the names come from the file that a deploy reads.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
   const setting = (pattern: RegExp): string => {
@@ -166,13 +193,13 @@ const config :Workerd.Config = (
       modules = [(name = "control.js", esModule = ${capnp(CONTROL)})],
       bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast"))],
     )),
-    (name = "storage", disk = (path = ${capnp(join(directory, "storage"))}, writable = true)),
+    (name = "storage", disk = (path = ${capnp(storage)}, writable = true)),
     # A key set is fetched from a server of the test's own.
     (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [
-    (name = "http", address = "127.0.0.1:0", http = (), service = "roomcast"),
-    (name = "control", address = "127.0.0.1:0", http = (), service = "control"),
+    (name = "http", address = ${capnp(`${address}:0`)}, http = (), service = "roomcast"),
+    (name = "control", address = ${capnp(`${address}:0`)}, http = (), service = "control"),
   ],
 );
 `;
