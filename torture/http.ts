@@ -1,4 +1,4 @@
-/** One publish over HTTP, whatever comes of it. */
+/** Requests of a room, whatever comes of them. Each rejects where nothing was answered. */
 import type { Room } from "../tests/edge/room.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 
@@ -9,15 +9,17 @@ export interface Answer {
   error?: { code: string; message: string };
 }
 
-const token = tokenOf("writer", ["publish"]);
+const headers = { authorization: `Bearer ${tokenOf("writer", ["publish", "admin"])}` };
 
-/** Rejects where there was no answer. */
 export async function post({ url }: Room, events: object[]): Promise<Answer> {
-  const answer = await fetch(`${url}/events`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}` },
-    body: JSON.stringify({ events }),
-    signal: AbortSignal.timeout(20_000),
-  });
+  const signal = AbortSignal.timeout(20_000);
+  const body = JSON.stringify({ events });
+  const answer = await fetch(`${url}/events`, { method: "POST", headers, body, signal });
   return { status: answer.status, ...((await answer.json()) as object) };
+}
+
+/** The status. */
+export async function erase({ url }: Room): Promise<number> {
+  const signal = AbortSignal.timeout(20_000);
+  return (await fetch(url, { method: "DELETE", headers, signal })).status;
 }

@@ -6,7 +6,9 @@ import assert from "node:assert/strict";
 import type { Event } from "../tests/edge/client.ts";
 import { Room } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
-import { post } from "./http.ts";
+import { type Answer, erase, post } from "./http.ts";
+
+const EVENTS_IN_A_PUBLISH = 1_000;
 
 /** An event that is to be published. Without data, its key is to be removed. */
 export interface Draft {
@@ -47,17 +49,17 @@ export class Ledger {
     return draft;
   }
 
-  /** Publishes over HTTP. Answers the status, or `undefined` where none came. */
-  async publish(drafts: Draft[]): Promise<number | undefined> {
+  /** Publishes over HTTP. Answers what was answered, or `undefined` where nothing came. */
+  async publish(drafts: Draft[]): Promise<Answer | undefined> {
     const answer = await post(this.room, drafts).catch(() => undefined);
-    const { status, epoch, seqs } = answer ?? {};
+    const { epoch, seqs } = answer ?? {};
     if (epoch === undefined || seqs === undefined) {
       this.counts.unsettled += 1;
-      return status;
+      return answer;
     }
     assert.equal(seqs.length, drafts.length);
     drafts.forEach(({ id }, i) => this.acknowledge(id, epoch, seqs[i]));
-    return status;
+    return answer;
   }
 
   acknowledge(id: string, epoch: string, seq: number | undefined): void {
@@ -70,11 +72,12 @@ export class Ledger {
     acknowledged.set(id, seq);
   }
 
-  /** Where no answer comes, it may have been erased or not. */
+  /** Where no answer comes, or one that it failed, it may have been erased or not. */
   async erase(): Promise<void> {
     this.#erasesAsked += 1;
     const before = [...this.#epochs.values()];
-    if (!(await answers(this.room.erase()))) return;
+    const status = await erase(this.room).catch(() => undefined);
+    if (status !== 204) return assert(status === undefined || status === 500, `erasing: ${status}`);
     for (const epoch of before) epoch.ended = true;
     this.counts.erased += 1;
   }
@@ -144,9 +147,13 @@ export class Ledger {
   /** What had no answer may be stored or not; sent again, it counts once. */
   async #settle(): Promise<void> {
     const drafts = [...this.#unsettled].map((id) => this.#drafts.get(id) as Draft);
-    if (drafts.length === 0) return;
-    const status = await this.publish(drafts);
-    assert(status === 200 || status === 201, `what had no answer, again: ${status}`);
+    for (let from = 0; from < drafts.length; from += EVENTS_IN_A_PUBLISH) {
+      const answer = await this.publish(drafts.slice(from, from + EVENTS_IN_A_PUBLISH));
+      assert(
+        answer?.seqs,
+        `what had no answer, again: ${answer?.status} ${answer?.error?.message}`,
+      );
+    }
   }
 
   async #readOn(): Promise<void> {
@@ -181,17 +188,6 @@ export class Ledger {
       if (page.events.length === 0) return events;
       seq = page.events.at(-1).seq;
     }
-  }
-}
-
-/** Whether there was an answer; one that says no is an error. */
-async function answers(request: Promise<unknown>): Promise<boolean> {
-  try {
-    await request;
-    return true;
-  } catch (error) {
-    if (error instanceof TypeError) return false; // what `fetch` makes of a lost connection
-    throw error;
   }
 }
 

@@ -1,5 +1,7 @@
 /** All parts, in the order they run. */
+import { disk } from "./disk.ts";
 import { kill } from "./kill.ts";
+import { network } from "./network.ts";
 import type { Part } from "./part.ts";
 
-export const PARTS: Record<string, Part> = { kill };
+export const PARTS: Record<string, Part> = { kill, disk, network };

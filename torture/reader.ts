@@ -89,6 +89,7 @@ export class Reader {
     try {
       for (;;) {
         const frame = await socket.next(2 ** 31 - 1);
+        if (frame.type === "closed") return socket.drop();
         try {
           this.#apply(frame, socket);
         } catch (wrong) {
@@ -124,8 +125,6 @@ export class Reader {
         return this.#applyEvents(frame, socket);
       case "ack":
         return this.#acknowledged(frame);
-      case "closed":
-        return socket.drop();
       case "error":
         assert.equal(frame.code, "internal", frame.message);
         return;

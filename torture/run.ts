@@ -1,7 +1,9 @@
 /** Runs a part in a process of its own: where it has to be, in namespaces that end with it. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Order, Outcome } from "./part.ts";
 import { PARTS } from "./parts.ts";
 
@@ -34,21 +36,31 @@ export async function run(order: Order): Promise<Result> {
   const refused = isolated ? whyNotIsolated() : undefined;
   if (refused !== undefined) return result({ skipped: refused });
 
-  const child = begin(order, isolated);
+  // What it keeps in files goes when it went.
+  const directory = mkdtempSync(join(tmpdir(), "torture-"));
+  const child = begin(order, isolated, directory);
   let said: Partial<Result> = { failed: "its process ended without a word" };
   child.on("message", (message) => (said = message as Partial<Result>));
-  const end = (): void => void child.kill("SIGTERM");
+  const end = (): void => {
+    // `unshare` ends for nothing less, and what it has unshared ends with it.
+    child.kill(isolated ? "SIGKILL" : "SIGTERM");
+    rmSync(directory, { recursive: true, force: true });
+  };
   process.once("exit", end);
   const [code] = await once(child, "exit");
   process.off("exit", end);
+  end();
   if (code !== 0 && said.failed === undefined) said = { failed: `its process ended with ${code}` };
   return result(said);
 }
 
-function begin(order: Order, isolated: boolean): ChildProcess {
+function begin(order: Order, isolated: boolean, directory: string): ChildProcess {
   const node = [process.execPath, resolve(import.meta.dirname, "one.ts"), JSON.stringify(order)];
-  const [command = "", ...args] = isolated ? ["unshare", ...UNSHARE, ...node] : node;
-  return spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  // A network of its own begins with its loopback down.
+  const up = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+  const [command = "", ...args] = isolated ? ["unshare", ...UNSHARE, ...up, ...node] : node;
+  const env = { ...process.env, TMPDIR: directory };
+  return spawn(command, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 
 /** What the system says where it refuses namespaces. */
