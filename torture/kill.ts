@@ -75,11 +75,11 @@ class Fire {
     this.#killed = false;
     const deeds = Array.from({ length: 3 }, () => this.#publishes());
     deeds.push(this.#publishesOverSockets());
-    if (stage.below(20) === 0) deeds.push(this.#ledger.erase());
+    if (stage.below(15) === 0) deeds.push(this.#ledger.erase());
     if (stage.below(5) === 0) deeds.push(this.#idle.leave());
     const moment = stage.below(30);
     // Now and then just as an alarm is about to ring.
-    await passes(stage.below(3) === 0 ? Math.max(moment, this.#idle.dueMs + moment - 10) : moment);
+    await passes(stage.below(10) === 0 ? Math.max(moment, this.#idle.dueMs + moment - 10) : moment);
     this.#killed = true;
     await this.#runtime.kill();
     await Promise.all(deeds);

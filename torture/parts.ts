@@ -1,8 +1,10 @@
 /** All parts, in the order they run. */
 import { disk } from "./disk.ts";
+import { flood } from "./flood.ts";
 import { kill } from "./kill.ts";
 import { network } from "./network.ts";
 import type { Part } from "./part.ts";
 import { presence } from "./presence.ts";
+import { readers } from "./readers.ts";
 
-export const PARTS: Record<string, Part> = { kill, disk, network, presence };
+export const PARTS: Record<string, Part> = { kill, disk, network, flood, presence, readers };

@@ -139,14 +139,53 @@ export class Runtime {
     if (!answer.ok) throw new Error(`evicting ${room}: ${text}`);
     return text === "evicted";
   }
+
+  /**
+   * Opens that many sockets to a room from within the process, where they take none of its file
+   * handles. They come through the worker under test as any others, and stay until they are told
+   * to go.
+   */
+  async crowd(room: string, token: string, sockets: number): Promise<() => Promise<void>> {
+    const control = `http://${this.#address}:${this.#ports.get("control")}`;
+    const answer = await fetch(`${control}/${encodeURIComponent(room)}?sockets=${sockets}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const reader = answer.body?.getReader();
+    const first = await reader?.read();
+    const text = new TextDecoder().decode(first?.value);
+    if (text !== "opened") throw new Error(`a crowd of ${sockets}: ${answer.status} ${text}`);
+    return async () => reader?.cancel();
+  }
 }
 
 /** Runs beside the worker under test, in the same process: only there is `workerd:unsafe` at hand. */
 const CONTROL = `
 import unsafe from "workerd:unsafe";
+const crowd = async (request, worker, room, sockets) => {
+  const { readable, writable } = new TransformStream();
+  const writer = writable.getWriter();
+  const headers = { authorization: request.headers.get("authorization"), upgrade: "websocket" };
+  const url = "http://roomcast/rooms/" + encodeURIComponent(room) + "/events?state=0";
+  const opened = (async () => {
+    for (let left = sockets; left > 0; left -= 100) {
+      const some = Array.from({ length: Math.min(left, 100) }, async () => {
+        const { webSocket } = await worker.fetch(url, { headers });
+        webSocket.accept();
+      });
+      await Promise.all(some);
+    }
+    await writer.write(new TextEncoder().encode("opened"));
+    await writer.closed;
+  })();
+  opened.catch((error) => writer.abort(error));
+  return new Response(readable);
+};
 export default {
-  async fetch(request, { ROOMS }) {
-    const room = decodeURIComponent(new URL(request.url).pathname.slice(1));
+  async fetch(request, { ROOMS, WORKER }) {
+    const url = new URL(request.url);
+    const room = decodeURIComponent(url.pathname.slice(1));
+    const sockets = Number(url.searchParams.get("sockets"));
+    if (sockets > 0) return crowd(request, WORKER, room, sockets);
     try {
       await unsafe.evict(ROOMS.getByName(room), { webSockets: "hibernate" });
       return new Response("evicted");
@@ -191,7 +230,7 @@ const config :Workerd.Config = (
       compatibilityDate = ${date},
       compatibilityFlags = ["unsafe_module"],
       modules = [(name = "control.js", esModule = ${capnp(CONTROL)})],
-      bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast"))],
+      bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast")), (name = "WORKER", service = "roomcast")],
     )),
     (name = "storage", disk = (path = ${capnp(storage)}, writable = true)),
     # A key set is fetched from a server of the test's own.
