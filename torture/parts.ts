@@ -6,5 +6,16 @@ import { network } from "./network.ts";
 import type { Part } from "./part.ts";
 import { presence } from "./presence.ts";
 import { readers } from "./readers.ts";
+import { soak } from "./soak.ts";
+import { time } from "./time.ts";
 
-export const PARTS: Record<string, Part> = { kill, disk, network, flood, presence, readers };
+export const PARTS: Record<string, Part> = {
+  kill,
+  disk,
+  network,
+  flood,
+  soak,
+  time,
+  presence,
+  readers,
+};

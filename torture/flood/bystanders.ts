@@ -16,7 +16,6 @@ export interface Latency {
 export type Latencies = Record<string, Latency>;
 
 const EVERY_MS = 50;
-const READERS = 10;
 const PATIENCE_MS = 60_000;
 
 interface Room {
@@ -28,16 +27,16 @@ interface Room {
 }
 
 process.on("disconnect", () => process.exit(1));
-const [url = "", ...names] = process.argv.slice(2);
+const [url = "", readers, ...names] = process.argv.slice(2);
 const headers = { authorization: `Bearer ${tokenOf("bystander", ["subscribe", "publish"])}` };
 const rooms: Room[] = names.map((name) => ({
   name,
   url: `${url}/rooms/${name}/events`,
   head: 0,
-  seqs: Array(READERS).fill(0),
+  seqs: Array(Number(readers)).fill(0),
   tookMs: [],
 }));
-for (const room of rooms) for (let i = 0; i < READERS; i++) await reads(room, i);
+for (const room of rooms) for (let i = 0; i < Number(readers); i++) await reads(room, i);
 for (const room of rooms) void publishes(room);
 process.send?.("ready");
 
