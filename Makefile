@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed worlds fuzz mutants size screenshots build setup rust edge client demo
+.PHONY: help dev test check token feed worlds fuzz mutants torture size screenshots build setup rust edge client demo
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -85,6 +85,9 @@ demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo
     demo/index.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
 
+torture: build client/dist/index.js ## Throw at it what it has to survive, 20 minutes (ARGS='--seed 7 --only kill --for 60')
+	@node torture/main.ts $(ARGS)
+
 setup:
 	@tools/setup.sh
 
@@ -101,7 +104,7 @@ setup:
 rust: setup
 	$(within) 900 cargo test --locked
 
-edge: build
+edge: build client/dist/index.js
 	$(within) 900 node --test --test-reporter=spec 'tests/edge/*.test.ts'
 
 client: build
