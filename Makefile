@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed worlds fuzz mutants torture size screenshots build setup rust edge client demo
+.PHONY: help dev test check token feed worlds fuzz mutants torture supply size screenshots build setup rust edge client demo
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -67,6 +67,9 @@ fuzz: .tools/bin/cargo-fuzz ## Fuzz frames, tokens, URLs and stored rows: make f
 
 mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make mutants ARGS="--file 'src/log/**'"
 	PROPTEST_CASES=64 ROOMCAST_STORIES=40 nice -n 19 cargo mutants --output target $(ARGS)
+
+supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check what the project is made of, and list it in target/sbom/
+	@node tools/supply.ts
 
 size: build ## Print the size of what `wrangler deploy` uploads
 	@$(within) 120 node tools/size.ts
