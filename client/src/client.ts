@@ -25,7 +25,9 @@ export interface ClientOptions {
 
 export interface Client {
   /** The same object for the same name. It connects when it is first used. */
-  room<EventMap extends object = AnyEvents>(name: string): Room<EventMap>;
+  room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
+    name: string,
+  ): Room<EventMap, SignalMap, Data>;
   /** Tries every room again at once and with a new token, also those that had ended: after a sign-in. */
   reconnect(): void;
   /** Ends every room for good: their status is `closed`. */
@@ -61,17 +63,18 @@ export function createClient({
       connect: (follower) => lines.connect(follower),
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
+      countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
     });
   }
 
   return {
-    room<EventMap extends object>(name: string) {
+    room<EventMap extends object, SignalMap extends object, Data>(name: string) {
       let room = rooms.get(name);
       if (!room) {
         rooms.set(name, (room = newRoom(name)));
         if (closed) lines.tell("end");
       }
-      return room as unknown as Room<EventMap>;
+      return room as unknown as Room<EventMap, SignalMap, Data>;
     },
     reconnect() {
       if (!closed) lines.tell("restart");

@@ -15,8 +15,8 @@ export type Fetch = typeof globalThis.fetch;
 export const urlOf = (base: string | URL, path: string): URL =>
   new URL(`${String(base).replace(/\/$/, "")}/${path}`);
 
-export const roomUrl = (base: string | URL, room: string, leaf: string): URL =>
-  urlOf(base, `rooms/${encodeURIComponent(room)}/${leaf}`);
+export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): URL =>
+  urlOf(base, ["rooms", encodeURIComponent(room), ...leaf].join("/"));
 
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {

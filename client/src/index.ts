@@ -5,7 +5,17 @@ export type { Code, LocalCode, WireCode } from "./codes.ts";
 export type { Page, Range } from "./http.ts";
 export type { Backoff, Status } from "./life.ts";
 export type { Transport } from "./line.ts";
-export type { Gap, Position, Recovered, RoomEvent, Snapshot } from "./protocol.ts";
+export type { Presence } from "./presence.ts";
+export type {
+  Entry,
+  Gap,
+  Member,
+  Position,
+  Recovered,
+  RoomEvent,
+  Signal,
+  Snapshot,
+} from "./protocol.ts";
 export type {
   AnyEvents,
   ConnectionStatus,

@@ -1,6 +1,6 @@
 import { RoomcastError, type Code } from "./codes.ts";
-import { Pace } from "./pace.ts";
-import { bytesOf, MAX_FRAME_BYTES } from "./protocol.ts";
+import type { Pace } from "./pace.ts";
+import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
 
 export interface Draft {
   readonly name: string;
@@ -27,15 +27,16 @@ export interface OutboxLimits {
 export class Outbox {
   readonly #room: string;
   readonly #limits: OutboxLimits;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   readonly #publishes = new Map<string, Publish>();
   #refs = 0;
   /** When some may be sent again that may not yet. */
   #resumeAt = Infinity;
 
-  constructor(room: string, limits: OutboxLimits) {
+  constructor(room: string, limits: OutboxLimits, pace: Pace) {
     this.#room = room;
     this.#limits = limits;
+    this.#pace = pace;
   }
 
   async add(draft: Draft, now: number): Promise<number> {
@@ -46,9 +47,7 @@ export class Outbox {
     const ref = String(++this.#refs);
     const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
     // The room would close the socket, and a publish that is sent again would close the next one.
-    if (bytesOf(text) > MAX_FRAME_BYTES) {
-      throw new RoomcastError("too_large", `More than ${MAX_FRAME_BYTES} bytes.`);
-    }
+    checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
       this.#publishes.set(ref, { ref, text, giveUpAt, sent: false, resolve, reject }),

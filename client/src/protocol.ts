@@ -1,4 +1,4 @@
-import type { WireCode } from "./codes.ts";
+import { RoomcastError, type WireCode } from "./codes.ts";
 
 /** An event as the room delivers it. */
 export interface RoomEvent<Name extends string = string, Data = unknown> {
@@ -40,6 +40,38 @@ export interface Recovered {
   readonly to: Position;
 }
 
+/** What was sent to the room and not stored: it is of use only now. */
+export interface Signal<Name extends string = string, Data = unknown> {
+  readonly name: Name;
+  readonly data: Data;
+  /** The user who sent it. */
+  readonly from: string;
+}
+
+/** A user who entered the room, with an entry for each session (tab, device) that did. */
+export interface Member<Data = any> {
+  readonly user: string;
+  readonly sessions: readonly Entry<Data>[];
+}
+
+export interface Entry<Data = any> {
+  readonly session: string;
+  readonly data: Data;
+  /** When it entered, in ms since 1970. */
+  readonly since: number;
+}
+
+/** The net effect of what happened: a session is in one of the lists at most. */
+export interface MembersChanged {
+  readonly entered: readonly UserEntry[];
+  readonly updated: readonly UserEntry[];
+  readonly left: readonly UserEntry[];
+}
+
+interface UserEntry extends Entry {
+  readonly user: string;
+}
+
 /** The first frame of a connection for many rooms. */
 export interface Connected {
   readonly type: "connected";
@@ -50,6 +82,8 @@ export interface Connected {
 /** The first frame of a room. */
 export interface Welcome {
   readonly type: "welcome";
+  readonly session: string;
+  readonly grant: readonly string[];
   readonly epoch: string;
   readonly seq: number;
   readonly recovered?: boolean;
@@ -70,6 +104,13 @@ export interface Closed {
   readonly code: number;
 }
 
+export interface Authorized {
+  readonly type: "authorized";
+  /** A connection's own has none: its rooms hear theirs. */
+  readonly grant?: readonly string[];
+  readonly expires_at: number;
+}
+
 export interface Refusal {
   readonly type: "error";
   readonly ref?: string;
@@ -87,7 +128,10 @@ export type Frame = { readonly room?: string } & (
   | ({ readonly type: "gap" } & Gap)
   | ({ readonly type: "state" } & Snapshot)
   | { readonly type: "ack"; readonly ref: string; readonly seq: number }
-  | { readonly type: "authorized"; readonly expires_at: number }
+  | ({ readonly type: "signal" } & Signal)
+  | { readonly type: "members"; readonly members: readonly Member[] }
+  | ({ readonly type: "members:changed" } & MembersChanged)
+  | Authorized
   | Refusal
   | { readonly type: "pong" }
 );
@@ -98,8 +142,19 @@ export const SUBPROTOCOL = "roomcast.v1";
 export const PING = '{"type":"ping"}';
 
 export const MAX_FRAME_BYTES = 1024 * 1024;
+export const MAX_SIGNAL_BYTES = 16 * 1024;
+export const MAX_PRESENCE_BYTES = 2 * 1024;
+
+/** Of what changes fast, the room passes on the newest once in this time. */
+export const WINDOW_MS = 50;
 
 export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+
+/** Throws where the room would refuse it. */
+export function checkBytes(text: string, most: number): void {
+  const bytes = bytesOf(text);
+  if (bytes > most) throw new RoomcastError("too_large", `${bytes} bytes; ${most} may be sent.`);
+}
 
 /**
  * Drawn by the publisher, so that a publish that is sent again counts once.

@@ -3,6 +3,7 @@
 import {
   createContext,
   createElement,
+  useCallback,
   useContext,
   useEffect,
   useInsertionEffect,
@@ -13,7 +14,7 @@ import {
   type ReactNode,
 } from "react";
 import type { Client } from "./client.ts";
-import type { RoomEvent, Snapshot } from "./protocol.ts";
+import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
 import {
   INITIAL,
   type AnyEvents,
@@ -22,7 +23,9 @@ import {
   type Handler,
   type Room,
 } from "./room.ts";
-import { foldOf, listOf, type Reducer, type Store } from "./stores.ts";
+import type { SignalHandler } from "./signals.ts";
+import { stay } from "./stay.ts";
+import { countOf, foldOf, listOf, type Reducer, type Store } from "./stores.ts";
 
 export type { Reducer };
 
@@ -35,10 +38,14 @@ export const RoomcastProvider: FunctionComponent<{ client: Client; children?: Re
 }) => createElement(ClientContext.Provider, { value: client }, children);
 
 /** The room of that name. It is connected while a hook below, or a listener, uses it. */
-export function useRoom<EventMap extends object = AnyEvents>(name: string): Room<EventMap> {
+export function useRoom<
+  EventMap extends object = AnyEvents,
+  SignalMap extends object = any,
+  Data = any,
+>(name: string): Room<EventMap, SignalMap, Data> {
   const client = useContext(ClientContext);
   if (client === undefined) throw new Error("useRoom needs a RoomcastProvider above it.");
-  return client.room<EventMap>(name);
+  return client.room<EventMap, SignalMap, Data>(name);
 }
 
 /** Calls the newest handler with each event of that name, or with each event. */
@@ -102,6 +109,51 @@ export function useEvents<EventMap extends object>(
   { last, initial = [] }: { last: number; initial?: readonly EventOf<EventMap>[] },
 ): readonly EventOf<EventMap>[] {
   return useStore(useMemo(() => listOf(room, last, initial), [room, last]));
+}
+
+/**
+ * Enters the room, with the newest data, while a component is mounted that uses it, and for a
+ * moment after. Returns the members, as `useMembers` does.
+ */
+export function usePresence<Data>(
+  room: Room<any, any, Data>,
+  data?: Data,
+): readonly Member<Data>[] | undefined {
+  useEffect(() => stay(room.presence, data), [room, data]);
+  return useMembers(room);
+}
+
+/** Who is in the room, by user. `undefined` while that is not known: only who has entered is told. */
+export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Data>[] | undefined {
+  const { presence } = room;
+  return useSyncExternalStore(
+    presence.subscribe,
+    () => presence.members,
+    () => undefined,
+  );
+}
+
+/**
+ * How many members the room has: live where this client has entered, otherwise read whenever it is
+ * connected and every 30 s while the page is shown. `undefined` until it is known.
+ */
+export function useOnlineCount(room: Room<any>): number | undefined {
+  return useStore(useMemo(() => countOf(room), [room]));
+}
+
+/** Sends the room's signals of that name, and calls the newest handler with those of the others. */
+export function useSignal<SignalMap extends object, Name extends keyof SignalMap & string>(
+  room: Room<any, SignalMap>,
+  name: Name,
+  handler?: SignalHandler<Signal<Name, SignalMap[Name]>>,
+): (data: SignalMap[Name]) => void {
+  const newest = useNewest(handler);
+  const hears = handler !== undefined;
+  useEffect(
+    () => (hears ? room.onSignal(name, (...heard) => newest.current?.(...heard)) : undefined),
+    [room, name, hears, newest],
+  );
+  return useCallback((data) => room.signal(name, data), [room, name]);
 }
 
 const useStore = <Value>({ subscribe, get, getFirst }: Store<Value>): Value =>

@@ -1,12 +1,14 @@
 import { Alarm } from "./alarm.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
-import { guard } from "./handlers.ts";
+import { Grant } from "./grant.ts";
 import type { Page, Range } from "./http.ts";
 import type { Life, Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
 import { Outbox, type OutboxLimits } from "./outbox.ts";
+import { Pace } from "./pace.ts";
 import { formatPosition, newEvents, parsePosition, type Place } from "./position.ts";
+import { RoomPresence, type Presence } from "./presence.ts";
 import {
   bytesOf,
   newId,
@@ -18,9 +20,12 @@ import {
   type Recovered,
   type Refusal,
   type RoomEvent,
+  type Signal,
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
+import { guard, report } from "./report.ts";
+import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import { State } from "./state.ts";
 
 /** Any of a room's events; `event.name` tells which, and so the type of `event.data`. */
@@ -79,6 +84,7 @@ export interface RoomOptions {
   connect(follower: RoomFollower): Line;
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
+  countMembers(): Promise<number>;
 }
 
 /** What the room keeps on its way to a reader, beyond what that has seen. */
@@ -92,11 +98,22 @@ export const INITIAL: ConnectionStatus = {
 };
 
 /** A room as an app follows it: who listens, how far it has been followed, and its state. */
-export class Room<EventMap extends object = AnyEvents> {
+export class Room<
+  EventMap extends object = AnyEvents,
+  // Where they are given types, the room still is one whose signals and presence have none.
+  SignalMap extends object = any,
+  Data = any,
+> {
   readonly name: string;
+  /** Who is in the room. */
+  readonly presence: Presence<Data>;
   readonly #options: RoomOptions;
   readonly #line: Line;
+  readonly #grant: Grant;
+  readonly #pace = new Pace();
+  readonly #presence: RoomPresence;
   readonly #outbox: Outbox;
+  readonly #signals: Signals;
   readonly #flow: Flow;
   readonly #alarm = new Alarm(() => this.#flush());
   /** Boxed: the same listener may listen twice. */
@@ -119,7 +136,17 @@ export class Room<EventMap extends object = AnyEvents> {
   constructor(name: string, options: RoomOptions) {
     this.name = name;
     this.#options = options;
-    this.#outbox = new Outbox(name, options.outbox);
+    this.#grant = new Grant(name);
+    this.#presence = this.presence = new RoomPresence({
+      name,
+      pace: this.#pace,
+      grant: this.#grant,
+      use: (stop) => this.#use(stop),
+      flush: () => this.#flush(),
+      countMembers: () => options.countMembers(),
+    });
+    this.#outbox = new Outbox(name, options.outbox, this.#pace);
+    this.#signals = new Signals(name, this.#pace, this.#grant);
     this.#line = options.connect({
       name,
       since: () => this.#since(),
@@ -207,6 +234,29 @@ export class Room<EventMap extends object = AnyEvents> {
     return Object.assign(sent, { id });
   };
 
+  /**
+   * Tells who is here now; nobody, while not connected. Of what is sent of one name within 50 ms
+   * after the first, the newest goes out.
+   */
+  readonly signal = <Name extends keyof SignalMap & string>(
+    name: Name,
+    data: SignalMap[Name],
+  ): void => {
+    this.#signals.add(name, data);
+    this.#flush();
+  };
+
+  /** Calls the handler with each signal of that name, or with each signal. Returns what stops it. */
+  onSignal<Name extends keyof SignalMap & string>(
+    name: Name,
+    handler: SignalHandler<Signal<Name, SignalMap[Name]>>,
+  ): () => void;
+  onSignal(handler: SignalHandler<SignalOf<SignalMap>>): () => void;
+  onSignal(...args: [string, SignalHandler<any>] | [SignalHandler<any>]): () => void {
+    const [name, handler] = args.length === 2 ? args : [undefined, args[0]];
+    return this.#use(this.#signals.on(name, handler));
+  }
+
   /** Reads stored events over HTTP, up to the newest. */
   readonly history = (range: Range): Promise<Page<EventOf<EventMap>>> =>
     this.#options.readEvents(range) as Promise<Page<EventOf<EventMap>>>;
@@ -247,8 +297,10 @@ export class Room<EventMap extends object = AnyEvents> {
   #changed(after: Life, before: Life): void {
     if (before.phase === "open" && after.phase !== "open") {
       this.#outbox.disconnected();
+      this.#presence.disconnected();
       this.#flow.reset();
     }
+    if (after.phase === "ended") this.#presence.ended();
     if (after.phase === "idle") this.#forget();
     this.#flush();
     const { status, reason } = after;
@@ -277,6 +329,16 @@ export class Room<EventMap extends object = AnyEvents> {
       case "pong":
         // From the room itself it comes behind the state frame of a fresh join.
         return this.#line.own && !this.#resumed ? this.#settleNone() : this.#readState();
+      case "signal":
+        return this.#signals.heard(frame);
+      case "members":
+        return this.#presence.listed(frame.members);
+      case "members:changed":
+        return this.#presence.changed(frame);
+      case "authorized":
+        this.#grant.set(frame.grant!);
+        this.#presence.authorized();
+        return this.#flush();
       case "ack":
         this.#outbox.acknowledged(frame.ref, frame.seq);
         return this.#flush();
@@ -286,7 +348,10 @@ export class Room<EventMap extends object = AnyEvents> {
     }
   }
 
-  #welcome({ recovered = false, epoch, seq }: Welcome): void {
+  #welcome(frame: Welcome): void {
+    const { recovered = false, epoch, seq, grant } = frame;
+    this.#grant.set(grant);
+    this.#presence.welcomed(frame);
     this.#resumed = recovered;
     // Not recovered, the place stays until `gap` has come: cut before it, the next try hears of it.
     const place = (this.#place ??= { epoch, seq });
@@ -294,6 +359,7 @@ export class Room<EventMap extends object = AnyEvents> {
     if (recovered) this.#missed = { from: this.#missed?.from ?? place, to: { epoch, seq } };
     this.#recover();
     this.#awaitState();
+    this.#flush();
   }
 
   /** A state frame is on its way, if there is a state. The pong comes behind it, or nearly so. */
@@ -367,7 +433,10 @@ export class Room<EventMap extends object = AnyEvents> {
 
   #refused({ ref, code, message, retry_after_ms }: Refusal): void {
     const error = new RoomcastError(code, message, retry_after_ms);
-    if (ref) this.#outbox.refused(ref, error, Date.now());
+    if (ref) return this.#outbox.refused(ref, error, Date.now());
+    if (code !== "rate_limited") return report(error);
+    this.#pace.refused(Date.now(), retry_after_ms);
+    this.#presence.refused();
   }
 
   #flush(): void {
@@ -375,10 +444,10 @@ export class Room<EventMap extends object = AnyEvents> {
     const { phase, reason } = this.#line.connection;
     this.#outbox.expire(now);
     if (phase === "ended") this.#outbox.end(reason ?? "closed");
-    if (phase === "open") {
-      for (const text of this.#outbox.take(now)) this.#line.send(text);
-    }
-    this.#alarm.set(this.#outbox.dueAt);
+    const senders = [this.#presence, this.#outbox, this.#signals];
+    if (phase !== "open") this.#signals.drop();
+    else for (const each of senders) for (const text of each.take(now)) this.#line.send(text);
+    this.#alarm.set(Math.min(...senders.map(({ dueAt }) => dueAt)));
   }
 
   /** Returns what the listeners have yet to do. */

@@ -1,4 +1,5 @@
 /** Values made from a room, as stores for `useSyncExternalStore`. */
+import { Alarm } from "./alarm.ts";
 import type { Snapshot } from "./protocol.ts";
 import { report } from "./report.ts";
 import { retry } from "./retry.ts";
@@ -6,6 +7,10 @@ import type { EventOf, Room } from "./room.ts";
 
 /** How long reading is tried again; after that, a reconnect begins anew. */
 const READ_MS = 60_000;
+/** How often the members are counted, where nobody tells of them. */
+const COUNT_MS = 30_000;
+/** How long the room may take to hear that this client leaves. */
+const LEAVING_MS = 1_000;
 
 export interface Store<Value> {
   get(): Value;
@@ -122,6 +127,50 @@ export function listOf<EventMap extends object>(
         reads++;
         stopListening();
         stopWatching();
+      };
+    },
+  };
+}
+
+/** How many members a room has: by their list where it is known, otherwise read over HTTP. */
+export function countOf(room: Room): Store<number | undefined> {
+  const { presence } = room;
+  let count: number | undefined;
+
+  return {
+    get: () => presence.members?.length ?? count,
+    getFirst: () => undefined,
+    subscribe(changed) {
+      let connected = false;
+      const read = (): void => {
+        alarm.set(connected ? Date.now() + COUNT_MS : Infinity);
+        const isHidden = globalThis.document?.visibilityState === "hidden";
+        if (!connected || isHidden || presence.members) return;
+        presence.count().then((members) => {
+          count = members;
+          changed();
+        }, report);
+      };
+      const alarm = new Alarm(read);
+      const follow = (): void => {
+        if (connected === (room.status === "connected")) return;
+        connected = !connected;
+        read();
+      };
+      const stops = [
+        room.subscribe(follow),
+        presence.subscribe(() => {
+          count = presence.members?.length ?? count;
+          if (!presence.members) alarm.set(Date.now() + LEAVING_MS);
+          changed();
+        }),
+      ];
+      follow();
+      globalThis.document?.addEventListener("visibilitychange", read);
+      return () => {
+        alarm.set(Infinity);
+        stops.forEach((stop) => stop());
+        globalThis.document?.removeEventListener("visibilitychange", read);
       };
     },
   };

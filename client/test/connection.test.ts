@@ -36,7 +36,8 @@ class Story {
 
   opened(expiresInMs = 60 * MINUTE): this {
     const expiresAt = this.now + expiresInMs;
-    const welcome = { epoch: "epoch001", seq: 0, expires_at: expiresAt, ping_ms: PERIOD };
+    const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
     return this.is("use", heard({ type: "welcome", ...welcome }), pong);
   }
 
@@ -97,7 +98,8 @@ describe("opening and leaving", () => {
     const { renewAt } = story.connection;
     story.done;
     story.wait(1_000);
-    const welcome = { epoch: "epoch001", seq: 0, expires_at: expiresAt, ping_ms: PERIOD };
+    const place = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
+    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
     story.is(heard({ type: "welcome", room: "a", ...welcome }));
     assert.deepEqual([story.done, story.connection.renewAt], [[], renewAt]);
   });
@@ -306,7 +308,7 @@ describe("tokens", () => {
     const story = new Story().opened(10 * MINUTE);
     assert.ok(!story.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(story.live(1_000).done.includes("renew"));
-    story.is(heard({ type: "authorized", expires_at: story.now + 10 * MINUTE }));
+    story.is(heard({ type: "authorized", grant: [], expires_at: story.now + 10 * MINUTE }));
     assert.ok(!story.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(story.live(1_000).done.includes("renew"));
   });

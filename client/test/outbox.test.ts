@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RoomcastError } from "../src/codes.ts";
 import { Outbox } from "../src/outbox.ts";
+import { Pace } from "../src/pace.ts";
 
 const outboxOf = (publishes: number): Outbox => {
-  const outbox = new Outbox("room", { maxQueued: 1_000, timeoutMs: 60_000 });
+  const outbox = new Outbox("room", { maxQueued: 1_000, timeoutMs: 60_000 }, new Pace());
   for (let n = 0; n < publishes; n++) {
     outbox.add({ name: "a", data: n, id: `id-${n}` }, 0).catch(() => {});
   }

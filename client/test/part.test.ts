@@ -55,7 +55,15 @@ const carried = (phase: Life["phase"], life: Partial<Life> = {}): PartInput => (
   by: { ...newLife(BACKOFF, 1), phase, ...life },
 });
 const heard = (frame: Frame): PartInput => ({ type: "heard", frame });
-const welcome = heard({ type: "welcome", epoch: "epoch001", seq: 0, expires_at: 0, ping_ms: 0 });
+const welcome = heard({
+  type: "welcome",
+  session: "s1",
+  grant: [],
+  epoch: "epoch001",
+  seq: 0,
+  expires_at: 0,
+  ping_ms: 0,
+});
 const closed = (code: number): PartInput => heard({ type: "closed", code });
 const refused = (code: "rate_limited" | "bad_request", ref?: string): PartInput =>
   heard({ type: "error", code, message: "No.", ...(ref && { ref }) });

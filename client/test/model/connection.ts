@@ -51,9 +51,13 @@ export class ModelConnection implements Accepted {
     return this.#claims.exp * 1000;
   }
 
-  leave(): void {
+  get user(): string {
+    return this.#claims.sub;
+  }
+
+  lose(code: number): void {
     this.#gone = true;
-    for (const { joined } of this.#parts.values()) joined?.leave();
+    for (const { joined } of this.#parts.values()) joined?.lose(code);
     this.#parts.clear();
   }
 
@@ -94,7 +98,7 @@ export class ModelConnection implements Accepted {
     } else if (frame.type === "unsubscribe") {
       part.stage = "leaving";
       this.#later(room, part, () => {
-        part.joined?.leave();
+        part.joined?.lose(1000);
         this.#close(room, part, 1000);
       });
     } else {
@@ -133,7 +137,7 @@ export class ModelConnection implements Accepted {
   }
 
   #end(code: number): void {
-    this.leave();
+    this.lose(code);
     this.#peer.close(code);
   }
 

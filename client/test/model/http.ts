@@ -27,6 +27,7 @@ export function answer(server: ModelServer, { method, url, token, body }: Asked)
   if (!grantIn(claims, room.name).includes(method === "POST" ? "publish" : "subscribe")) {
     return error(403, "forbidden");
   }
+  if (leaf === undefined) return { status: 200, body: { members: room.presence.members.length } };
   if (leaf === "state") return { status: 200, body: room.snapshot };
   if (method === "GET") {
     const page = room.page(url.searchParams);

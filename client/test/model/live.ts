@@ -66,9 +66,9 @@ export class LiveModel {
       close: (code, reason) => websocket.close(code, reason),
     });
     websocket.on("message", (data) => accepted?.hear(String(data)));
-    websocket.on("close", () => {
+    websocket.on("close", (code) => {
       this.#upgraded.delete(websocket);
-      accepted?.leave();
+      accepted?.lose(code);
     });
   }
 }

@@ -83,6 +83,10 @@ export class Wire {
     });
   }
 
+  get user(): string | undefined {
+    return this.#accepted?.user;
+  }
+
   get open(): boolean {
     return this.#accepted !== undefined && !this.#closed;
   }
@@ -91,22 +95,22 @@ export class Wire {
     this.#later(() => this.#accepted?.hear(text));
   }
 
-  close(): void {
-    this.#later(() => this.#accepted?.leave());
+  close(code: number): void {
+    this.#later(() => this.#accepted?.lose(code));
     this.#closed = true;
     this.#network.wires.delete(this);
   }
 
   /** The connection breaks, and both sides know. What was under way is lost. */
   cut(code = 1006): void {
-    this.#accepted?.leave();
+    this.#accepted?.lose(code);
     this.#close(code);
   }
 
   /** Nothing passes any more, and nobody knows: a half-open connection. */
   freeze(): void {
     this.#frozen = true;
-    this.#accepted?.leave();
+    this.#accepted?.lose(1006);
   }
 
   expire(): void {

@@ -1,5 +1,6 @@
 /** A room as naive as can be: every event in one list. It follows the contract, and nothing else does it cleverly. */
 import type { Page, RoomEvent, Snapshot } from "../../src/index.ts";
+import { ModelPresence } from "./presence.ts";
 
 export interface Peer {
   send(frame: object): void;
@@ -52,15 +53,17 @@ const newEpoch = (): string => `epoch${String(++drawn).padStart(3, "0")}`;
 export class ModelRoom {
   readonly name: string;
   readonly settings: RoomSettings;
+  readonly presence: ModelPresence;
   epoch = newEpoch();
   events: RoomEvent[] = [];
   sessions = new Set<Session>();
   #head = 0;
   #sessions = 0;
 
-  constructor(name: string, settings: RoomSettings) {
+  constructor(name: string, settings: RoomSettings, now: () => number) {
     this.name = name;
     this.settings = settings;
+    this.presence = new ModelPresence(name, now);
   }
 
   get head(): number {
@@ -185,6 +188,13 @@ export class ModelRoom {
     return { seqs, fresh: appended.length > 0 };
   }
 
+  signal(name: string, data: unknown, from: string, sender?: Session): void {
+    for (const session of this.sessions) {
+      if (session === sender) continue;
+      session.peer.send({ type: "signal", room: this.name, name, data, from });
+    }
+  }
+
   erase(): void {
     for (const session of [...this.sessions]) this.end(session, 4011);
     this.epoch = newEpoch();
@@ -193,8 +203,15 @@ export class ModelRoom {
   }
 
   end(session: Session, code: number): void {
-    this.sessions.delete(session);
+    this.lose(session, code);
     session.peer.close(code);
+  }
+
+  /** Who is done leaves; who is not may be back in a moment. */
+  lose(session: Session, code: number): void {
+    this.sessions.delete(session);
+    if ([1000, 1005, 4010, 4011].includes(code)) this.presence.leave(session);
+    else this.presence.lose(session);
   }
 
   page(query: URLSearchParams): Page | undefined {

@@ -17,18 +17,28 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 export const tokenFor = (
   sub: string,
   expiresAt: number,
-  grants = ["subscribe", "publish"],
+  grants = ["subscribe", "publish", "presence"],
   rooms?: string[],
 ): string => `e30.${encode({ sub, exp: expiresAt / 1000, grants, rooms } satisfies Claims)}.x`;
 
 export const grantIn = ({ grants, rooms }: Claims, room: string): string[] =>
   rooms === undefined || rooms.includes(room) ? grants : [];
 
+/** What a frame needs. */
+const rights: Record<string, string> = {
+  publish: "publish",
+  signal: "publish",
+  enter: "presence",
+  leave: "presence",
+  members: "presence",
+};
+
 /** A socket that was accepted: what its frames do. */
 export interface Accepted {
+  readonly user: string;
   hear(text: string): void;
-  /** It went, in whatever way. */
-  leave(): void;
+  /** It went, with the code of the Close, or 1006 without one. */
+  lose(code: number): void;
   /** Ends it if its token has expired. */
   expire(): void;
 }
@@ -65,7 +75,8 @@ export class ModelServer {
 
   room(name: string): ModelRoom {
     let room = this.rooms.get(name);
-    if (room === undefined) this.rooms.set(name, (room = new ModelRoom(name, this.settings)));
+    if (room === undefined)
+      this.rooms.set(name, (room = new ModelRoom(name, this.settings, this.now)));
     return room;
   }
 
@@ -130,8 +141,12 @@ export class Joined implements Accepted {
     return this.room.sessions.has(this.session);
   }
 
-  leave(): void {
-    this.room.sessions.delete(this.session);
+  get user(): string {
+    return this.session.user;
+  }
+
+  lose(code: number): void {
+    this.room.lose(this.session, code);
   }
 
   expire(): void {
@@ -147,8 +162,19 @@ export class Joined implements Accepted {
     if (frame.type === "seen") return room.seen(session, frame.seq);
     const retryAfterMs = this.#bucket?.take();
     if (retryAfterMs !== undefined) return this.#refuse(frame.ref, "rate_limited", retryAfterMs);
-    if (frame.type !== "publish") return this.#refuse(frame.ref, "bad_request");
-    if (!session.grants.includes("publish")) return this.#refuse(frame.ref, "forbidden");
+    const right = rights[frame.type];
+    if (right === undefined) return this.#refuse(frame.ref, "bad_request");
+    if (!session.grants.includes(right)) return this.#refuse(frame.ref, "forbidden");
+    switch (frame.type) {
+      case "signal":
+        return room.signal(frame.name, frame.data, session.user, session);
+      case "enter":
+        return room.presence.enter(session, frame.data ?? null);
+      case "leave":
+        return room.presence.leave(session);
+      case "members":
+        return room.presence.list(session);
+    }
     const { seqs } = room.append([frame], session.user, this.#server.now());
     const { ref } = frame;
     if (ref) session.peer.send({ type: "ack", room: room.name, ref, seq: seqs[0] });
@@ -160,6 +186,7 @@ export class Joined implements Accepted {
     if (claims?.sub !== session.user) return this.#end(4001);
     session.grants = grantIn(claims, room.name);
     if (!session.grants.includes("subscribe")) return this.#end(4003);
+    if (!session.grants.includes("presence")) room.presence.leave(session);
     session.expiresAt = claims.exp * 1000;
     session.peer.send({
       type: "authorized",

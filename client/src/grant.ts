@@ -1,0 +1,33 @@
+import { RoomcastError } from "./codes.ts";
+import { report } from "./report.ts";
+
+/** What the token allows in a room. What it does not is reported once, and not at each try. */
+export class Grant {
+  readonly #room: string;
+  readonly #missed = new Set<string>();
+  #rights: readonly string[] = [];
+
+  constructor(room: string) {
+    this.#room = room;
+  }
+
+  set(rights: readonly string[]): void {
+    this.#rights = rights;
+    for (const right of rights) this.#missed.delete(right);
+  }
+
+  has(right: "publish" | "presence"): boolean {
+    return this.#rights.includes(right);
+  }
+
+  /** Whether it has a right that is needed now. */
+  allows(right: "publish" | "presence"): boolean {
+    if (this.has(right)) return true;
+    if (!this.#missed.has(right)) {
+      this.#missed.add(right);
+      const message = `The token does not grant "${right}" in the room ${this.#room}.`;
+      report(new RoomcastError("forbidden", message));
+    }
+    return false;
+  }
+}

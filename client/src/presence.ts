@@ -1,0 +1,209 @@
+/**
+ * Who is in a room, and this client among them: what it wants to be known of itself, and what it
+ * was told. It reads no clock and sends nothing itself.
+ */
+import type { Grant } from "./grant.ts";
+import {
+  checkBytes,
+  MAX_PRESENCE_BYTES,
+  WINDOW_MS,
+  type Member,
+  type MembersChanged,
+  type Welcome,
+} from "./protocol.ts";
+import type { Pace } from "./pace.ts";
+import { guard } from "./report.ts";
+
+export interface Presence<Data = any> {
+  /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */
+  enter(data?: Data): void;
+  /** Replaces the data. Does nothing where this client has not entered. */
+  update(data: Data): void;
+  leave(): void;
+  /**
+   * Who is in, by user: another array after each change. `undefined` where it is not known, as it
+   * is only while this client has entered.
+   */
+  readonly members: readonly Member<Data>[] | undefined;
+  /** How many members there are, over HTTP: also for who has not entered. */
+  count(): Promise<number>;
+  /** Calls the watcher after every change of `members`. Returns what stops it. */
+  subscribe(watcher: () => void): () => void;
+}
+
+/** What presence needs of its room. */
+export interface Host {
+  readonly name: string;
+  readonly pace: Pace;
+  readonly grant: Grant;
+  /** Keeps the room connected until what it returns is called. */
+  use(stop: () => void): () => void;
+  /** There may be something to send. */
+  flush(): void;
+  countMembers(): Promise<number>;
+}
+
+export class RoomPresence implements Presence {
+  readonly #host: Host;
+  readonly #watchers = new Set<() => void>();
+  readonly #leaving: string;
+  /** What the session is to have said last, and what it has: one that said nothing is not in. */
+  #wanted: string;
+  #said: string;
+  /** When the next may be said; 0 while the session has said nothing. */
+  #windowEnd = 0;
+  #data: unknown;
+  #release: (() => void) | undefined;
+  /** The open session, and the one by which the list knows this client. */
+  #session: string | undefined;
+  #listed: string | undefined;
+  #members: readonly Member[] | undefined;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#leaving = JSON.stringify({ type: "leave", room: host.name });
+    this.#wanted = this.#said = this.#leaving;
+  }
+
+  get members(): readonly Member[] | undefined {
+    return this.#release && this.#members;
+  }
+
+  enter(data: unknown = null): void {
+    const json = JSON.stringify(data);
+    checkBytes(json, MAX_PRESENCE_BYTES);
+    const wanted = JSON.stringify({ type: "enter", room: this.#host.name, data });
+    if (wanted === this.#wanted) return;
+    // Once it has said that it leaves, it is told nothing more.
+    if (!this.#release && this.#said === this.#leaving) this.#members = undefined;
+    this.#wanted = wanted;
+    // As the others will have it.
+    this.#data = JSON.parse(json);
+    this.#release ??= this.#host.use(() => {});
+    if (this.#members) this.#show(this.#members);
+    this.#host.flush();
+  }
+
+  update(data: unknown): void {
+    if (this.#release) this.enter(data);
+  }
+
+  leave(): void {
+    const release = this.#release;
+    if (!release) return;
+    this.#release = undefined;
+    this.#wanted = this.#leaving;
+    this.#notify();
+    this.#host.flush();
+    release();
+  }
+
+  count(): Promise<number> {
+    return this.#host.countMembers();
+  }
+
+  readonly subscribe = (watcher: () => void): (() => void) => {
+    const watch = (): void => watcher();
+    this.#watchers.add(watch);
+    return this.#host.use(() => this.#watchers.delete(watch));
+  };
+
+  welcomed({ session }: Welcome): void {
+    this.#session = session;
+    this.authorized();
+  }
+
+  /** Who may not be in any more has left. */
+  authorized(): void {
+    if (this.#host.grant.has("presence")) return;
+    this.#said = this.#leaving;
+    this.#show(undefined);
+  }
+
+  /** The list stays until there is another: so nothing flickers. */
+  disconnected(): void {
+    this.#session = undefined;
+    this.#said = this.#leaving;
+    this.#windowEnd = 0;
+  }
+
+  ended(): void {
+    this.#show(undefined);
+  }
+
+  /** The room refused a frame without saying which. What presence said may be said again. */
+  refused(): void {
+    if (this.#windowEnd > 0) this.#said = "";
+  }
+
+  listed(members: readonly Member[]): void {
+    this.#listed = this.#session;
+    this.#show(members);
+  }
+
+  changed(change: MembersChanged): void {
+    if (this.#members) this.#show(fold(this.#members, change));
+  }
+
+  /** The frame that may be sent now, if there is one. */
+  *take(now: number): Generator<string> {
+    if (!this.#isDue || now < this.#windowEnd || !this.#host.pace.take(now)) return;
+    this.#said = this.#wanted;
+    this.#windowEnd = now + WINDOW_MS;
+    yield this.#said;
+  }
+
+  /** When it wants to send more. */
+  get dueAt(): number {
+    return this.#isDue ? Math.max(this.#windowEnd, this.#host.pace.resumeAt) : Infinity;
+  }
+
+  get #isDue(): boolean {
+    const isOwed = this.#session !== undefined && this.#said !== this.#wanted;
+    return isOwed && this.#host.grant.allows("presence");
+  }
+
+  #show(members: readonly Member[] | undefined): void {
+    if (!members && !this.#members) return;
+    this.#members = members && withData(members, this.#listed, this.#data);
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const watch of [...this.#watchers]) guard(watch);
+  }
+}
+
+/** What is wanted of a session's data is shown at once: what the room tells of it may be older. */
+function withData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
+  return members.map((member) =>
+    member.sessions.some(({ session }) => session === own)
+      ? {
+          ...member,
+          sessions: member.sessions.map((entry) =>
+            entry.session === own ? { ...entry, data } : entry,
+          ),
+        }
+      : member,
+  );
+}
+
+/** Members that did not change stay the same objects. */
+function fold(members: readonly Member[], { entered, updated, left }: MembersChanged): Member[] {
+  const byUser = new Map(members.map((member) => [member.user, member]));
+  const othersOf = (user: string, session: string) =>
+    byUser.get(user)?.sessions.filter((entry) => entry.session !== session) ?? [];
+  for (const { user, session } of left) {
+    byUser.set(user, { user, sessions: othersOf(user, session) });
+  }
+  for (const { user, ...entry } of [...entered, ...updated]) {
+    const sessions = [...othersOf(user, entry.session), entry].sort(by("session"));
+    byUser.set(user, { user, sessions });
+  }
+  return [...byUser.values()].filter(({ sessions }) => sessions.length > 0).sort(by("user"));
+}
+
+const by =
+  <Key extends string>(key: Key) =>
+  (a: Record<Key, string>, b: Record<Key, string>): number =>
+    a[key] < b[key] ? -1 : 1;

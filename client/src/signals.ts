@@ -1,0 +1,79 @@
+import type { Grant } from "./grant.ts";
+import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
+import type { Pace } from "./pace.ts";
+import { guard } from "./report.ts";
+
+/** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
+export type SignalOf<SignalMap extends object> = {
+  [Name in keyof SignalMap & string]: Signal<Name, SignalMap[Name]>;
+}[keyof SignalMap & string];
+
+export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
+
+/** The newest signal of a name, until it goes out, and when the next may. */
+interface Window {
+  readonly text: string | undefined;
+  readonly endsAt: number;
+}
+
+/** The signals of a room, sent and heard. It reads no clock and sends nothing itself. */
+export class Signals {
+  readonly #room: string;
+  readonly #pace: Pace;
+  readonly #grant: Grant;
+  readonly #handlers = new Set<{ name: string | undefined; handler: SignalHandler<any> }>();
+  readonly #windows = new Map<string, Window>();
+
+  constructor(room: string, pace: Pace, grant: Grant) {
+    this.#room = room;
+    this.#pace = pace;
+    this.#grant = grant;
+  }
+
+  /** Takes the place of what waits under that name. Throws where it is more than the room takes. */
+  add(name: string, data: unknown = null): void {
+    checkBytes(JSON.stringify(data), MAX_SIGNAL_BYTES);
+    const text = JSON.stringify({ type: "signal", room: this.#room, name, data });
+    this.#windows.set(name, { text, endsAt: this.#windows.get(name)?.endsAt ?? 0 });
+  }
+
+  /** The frames that may be sent now. */
+  *take(now: number): Generator<string> {
+    for (const [name, { text, endsAt }] of this.#windows) {
+      if (endsAt > now) continue;
+      if (text === undefined || !this.#grant.allows("publish")) this.#windows.delete(name);
+      else if (this.#pace.take(now)) {
+        // Behind the others, so that each has its turn where only some may be sent.
+        this.#windows.delete(name);
+        this.#windows.set(name, { text: undefined, endsAt: now + WINDOW_MS });
+        yield text;
+      }
+    }
+  }
+
+  /** Not connected: a signal is only worth something now. */
+  drop(): void {
+    this.#windows.clear();
+  }
+
+  /** When it wants to send more. */
+  get dueAt(): number {
+    const waiting = [...this.#windows.values()].filter(({ text }) => text !== undefined);
+    return Math.max(Math.min(...waiting.map(({ endsAt }) => endsAt)), this.#pace.resumeAt);
+  }
+
+  /** Returns what stops it. */
+  on(name: string | undefined, handler: SignalHandler<any>): () => void {
+    const box = { name, handler };
+    this.#handlers.add(box);
+    return () => this.#handlers.delete(box);
+  }
+
+  heard({ name, data, from }: Signal): void {
+    for (const box of [...this.#handlers]) {
+      // An earlier one may have stopped it.
+      if (!this.#handlers.has(box) || (box.name !== undefined && box.name !== name)) continue;
+      guard(() => box.handler(data, { name, data, from }));
+    }
+  }
+}
