@@ -1,9 +1,9 @@
 import { RoomcastError } from "./codes.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
-import { OwnSockets } from "./own.ts";
+import { ownSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
-import { SharedSockets } from "./shared.ts";
+import { sharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 export interface ClientOptions {
@@ -50,8 +50,8 @@ export function createClient({
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
-  const Sockets = sockets === "room" ? OwnSockets : SharedSockets;
-  const lines = new Sockets({ tokens, backoff: limits, WebSocket }, url);
+  const linesOver = sockets === "room" ? ownSockets : sharedSockets;
+  const lines = linesOver({ tokens, backoff: limits, WebSocket }, url);
   let closed = false;
 
   function newRoom(name: string): Room {

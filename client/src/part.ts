@@ -158,14 +158,13 @@ function closed(part: Part, code: number, now: number): Part {
   return waiting({ ...out, attempts }, reason, now);
 }
 
-/** An error may be the answer to a wish, unless it is about a publish. */
+/** An error that is not about a publish may be the answer: it was one too many, or was out already. */
 function refused(part: Part, { ref, code }: Refusal): Part {
   const { seat } = part;
-  if (ref !== undefined || (seat !== "asked" && seat !== "left")) return part;
-  // Where it was one too many, the wish is sent again as soon as the connection may.
-  if (code === "rate_limited") return seated(part, seat === "asked" ? "none" : "taken");
-  // It was out of the room already.
-  return code === "bad_request" && seat === "left" ? seated(part, "none") : part;
+  const isAnswer =
+    ref === undefined &&
+    ((seat === "asked" && code === "rate_limited") || (seat === "left" && code === "bad_request"));
+  return isAnswer ? seated(part, "none") : part;
 }
 
 function tick(part: Part, now: number): Part {

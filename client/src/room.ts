@@ -153,7 +153,7 @@ export class Room<
       heard: (frame, text) => this.#hear(frame, text),
       changed: (after, before) => this.#changed(after, before),
     });
-    const windowBytes = this.#line.own ? OWN_WINDOW_BYTES : SHARED_WINDOW_BYTES;
+    const windowBytes = this.#line.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES;
     this.#flow = new Flow(windowBytes, (seq) => this.#send({ type: "seen", seq }));
   }
 
@@ -328,7 +328,7 @@ export class Room<
         return this.#settle(frame);
       case "pong":
         // From the room itself it comes behind the state frame of a fresh join.
-        return this.#line.own && !this.#resumed ? this.#settleNone() : this.#readState();
+        return this.#line.shared || this.#resumed ? this.#readState() : this.#settleNone();
       case "signal":
         return this.#signals.heard(frame);
       case "members":
