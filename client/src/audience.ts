@@ -1,4 +1,4 @@
-import { guard } from "./handlers.ts";
+import { guard } from "./report.ts";
 
 /** Who wants to be told. The same one may listen twice, and stop while it is being told. */
 export class Audience<Listener> {

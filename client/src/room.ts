@@ -3,7 +3,6 @@ import { Audience } from "./audience.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
 import { Grant } from "./grant.ts";
-import { guard } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
 import type { Life, Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
@@ -26,7 +25,7 @@ import {
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { report } from "./report.ts";
+import { guard, report } from "./report.ts";
 import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import { State } from "./state.ts";
 
@@ -157,7 +156,7 @@ export class Room<
       changed: (after, before) => this.#changed(after, before),
     });
     this.#transport = this.transport;
-    const windowBytes = this.#line.own ? OWN_WINDOW_BYTES : SHARED_WINDOW_BYTES;
+    const windowBytes = this.#line.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES;
     this.#flow = new Flow(windowBytes, (seq) => this.#send({ type: "seen", seq }));
   }
 
@@ -328,7 +327,7 @@ export class Room<
         return this.#settle(frame);
       case "pong":
         // From the room itself it comes behind the state frame of a fresh join.
-        return this.#line.own && !this.#resumed ? this.#settleNone() : this.#readState();
+        return this.#line.shared || this.#resumed ? this.#readState() : this.#settleNone();
       case "signal":
         return this.#signals.heard(frame);
       case "members":
