@@ -129,7 +129,8 @@ export class Room<
   #resumed = false;
   /** From where to where it is catching up. */
   #missed: { from: Place; to: Place } | undefined;
-  #readingState = false;
+  /** The state that is being read. */
+  #reading: State | undefined;
   /** A snapshot that is ahead of the events that were delivered. */
   #early: Snapshot | undefined;
 
@@ -155,7 +156,7 @@ export class Room<
       changed: (after, before) => this.#changed(after, before),
     });
     this.#transport = this.transport;
-    const windowBytes = this.#line.own ? OWN_WINDOW_BYTES : SHARED_WINDOW_BYTES;
+    const windowBytes = this.#line.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES;
     this.#flow = new Flow(windowBytes, (seq) => this.#send({ type: "seen", seq }));
   }
 
@@ -332,7 +333,7 @@ export class Room<
         return this.#settle(frame);
       case "pong":
         // From the room itself it comes behind the state frame of a fresh join.
-        return this.#line.own && !this.#resumed ? this.#settleNone() : this.#readState();
+        return this.#line.shared || this.#resumed ? this.#readState() : this.#settleNone();
       case "signal":
         return this.#signals.heard(frame);
       case "members":
@@ -413,20 +414,17 @@ export class Room<
 
   #readState(): void {
     const state = this.#state;
-    if (state.events || !this.#place || this.#readingState) return;
-    this.#readingState = true;
-    this.#options
-      .readState()
-      .then(
-        (snapshot) => {
-          // After a gap it is too old for the state that was begun then.
-          if (state === this.#state) this.#settle(snapshot);
-        },
-        () => {
-          // The next pong asks again.
-        },
-      )
-      .finally(() => (this.#readingState = false));
+    if (state.events || !this.#place || state === this.#reading) return;
+    this.#reading = state;
+    this.#options.readState().then(
+      (snapshot) => {
+        // After a gap it is too old for the state that was begun then.
+        if (state === this.#state) this.#settle(snapshot);
+        this.#reading = undefined;
+      },
+      // The next pong asks again.
+      () => (this.#reading = undefined),
+    );
   }
 
   #settle(snapshot: Snapshot): void {

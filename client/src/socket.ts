@@ -9,7 +9,7 @@ import {
   type Input,
 } from "./connection.ts";
 import { isActive, type Backoff } from "./life.ts";
-import type { Follower, Line, Transport } from "./line.ts";
+import type { Follower, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
 import type { Route } from "./route.ts";
@@ -31,8 +31,7 @@ const DONE = 1000;
 const BACK_SOON = 4000;
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
-export class Socket implements Line {
-  readonly own = true;
+export class Socket {
   readonly #options: SocketOptions;
   readonly #address: () => string;
   readonly #follower: Follower;

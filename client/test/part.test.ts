@@ -224,7 +224,8 @@ describe("answers", () => {
     const story = new Story().is(carried("open"), "use", refused("rate_limited"));
     assert.deepEqual(story.sent, ["subscribe", "subscribe"]);
     story.is(welcome, "leave").wait(3_000).is(refused("rate_limited"));
-    assert.deepEqual(story.sent, ["unsubscribe", "unsubscribe"]);
+    assert.deepEqual(story.sent, ["unsubscribe"], "which is in no hurry");
+    assert.deepEqual(story.wait(10_000).sent, ["unsubscribe"]);
   });
 
   it("about a publish are none of its business", () => {
