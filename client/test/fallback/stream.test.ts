@@ -162,6 +162,8 @@ describe("a stream", () => {
     assert.equal(story.hears().length, 1);
     await story.send({ type: "seen", room: "r", seq: 4 });
     assert.equal(story.hears().length, 1);
+    await advance(30_100);
+    assert.equal(story.code, 1006);
   });
 
   it("is read no more once it is closed", async () => {
@@ -192,6 +194,14 @@ describe("a token", () => {
     await next.streams(`id: ${at(1)}\n\n${event(2)}`);
     assert.deepEqual(story.types, ["events", "events"]);
     await next.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    assert.equal(story.code, 4001);
+  });
+
+  it("that is none is the server's to refuse", async () => {
+    const { story, stream } = await begun();
+    await story.send({ type: "auth", token: "<h1>Sorry</h1>" });
+    await stream.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    await story.takes(`GET events?since=${at(0)}`).refuses(401, "unauthorized");
     assert.equal(story.code, 4001);
   });
 
