@@ -68,7 +68,7 @@ export const isGone = (part: Part): boolean => !isActive(part) && part.seat === 
 export const wakeAt = (part: Part): number =>
   Math.min(
     isActive(part) ? part.leaveAt : NEVER,
-    part.carried && part.phase === "waiting" ? part.dueAt : NEVER,
+    part.phase === "waiting" ? part.dueAt : NEVER,
     part.carried ? part.answerAt : NEVER,
   );
 
@@ -178,8 +178,7 @@ function tick(part: Part, now: number): Part {
     return { ...part, ...newLife(part.backoff, part.seed) };
   }
   if (now >= part.answerAt) {
-    // It goes before it comes again; to go is asked again.
-    if (part.seat === "left") return seated(part, "taken");
+    // The server may have it or not: it goes before it comes again.
     const overdue = seated(part, "asked");
     return part.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }

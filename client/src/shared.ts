@@ -124,7 +124,7 @@ class SharedSocket implements Follower {
 
   add(part: PartLine): void {
     this.#parts.set(part.name, part);
-    if (this.#parts.size === 1) this.socket.tell({ type: "use" });
+    this.socket.tell({ type: "use" });
     part.step({ type: "carried", by: this.socket.connection });
   }
 

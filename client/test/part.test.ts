@@ -121,6 +121,16 @@ describe("coming and going", () => {
   });
 });
 
+it("is not open again to who has left, however late its `unsubscribe` may go out", () => {
+  const story = new Story().is(carried("open"), "use");
+  story.held = true;
+  story.is("leave").wait(3_000).is(welcome);
+  assert.deepEqual(story.seen, ["idle", "connecting", undefined]);
+  story.held = false;
+  story.sent;
+  assert.deepEqual(story.is("leave").sent, ["unsubscribe"]);
+});
+
 describe("a room that ends it", () => {
   for (const [code, reason] of [
     [1011, "internal"],
@@ -166,6 +176,8 @@ describe("a room that ends it", () => {
     story.is(welcome).wait(20_000);
     fail();
     assert.equal(story.part.attempts, 1);
+    fail();
+    assert.equal(story.is("restart").part.attempts, 0, "or the app begins afresh");
   });
 });
 
