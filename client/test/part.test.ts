@@ -193,6 +193,21 @@ describe("the connection", () => {
     }
   });
 
+  it("goes over to a better transport without a word", () => {
+    const story = new Story().opened();
+    story.sent;
+    story.is(carried("opening", { status: "connected" }));
+    assert.deepEqual(story.seen, ["opening", "connected", undefined]);
+    story.is(carried("open", { status: "connected" }));
+    assert.deepEqual(
+      [story.sent, story.seen],
+      [["subscribe"], ["opening", "connected", undefined]],
+    );
+    assert.deepEqual(story.is(welcome).seen, ["open", "connected", undefined]);
+    story.is(carried("opening", { status: "connected" }), carried("waiting"));
+    assert.deepEqual(story.seen, ["waiting", "reconnecting", undefined]);
+  });
+
   it("that ends, ends it alike", () => {
     const by = { status: "unauthorized", reason: "token_expired" } as const;
     const story = new Story().opened().is(carried("ended", by));

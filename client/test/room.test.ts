@@ -319,7 +319,9 @@ describeBoth("catching up", () => {
     server.settings.retained = 1;
     publishSome(1);
     await advance(5_000);
-    assert.deepEqual(entries, ["gap"]);
+    publishSome(1);
+    await advance(100);
+    assert.deepEqual(entries, ["gap", 5]);
   });
 
   it("is not told of after a gap", async () => {
@@ -373,6 +375,14 @@ describeBoth("status", () => {
       assert.deepEqual([room.status, sessions.size], ["connected", 1]);
     });
   }
+
+  it("knows at once that there is no network", async () => {
+    network.down = true;
+    const room = clientOf().room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.deepEqual([room.status, room.connection.reason], ["connecting", "offline"]);
+  });
 
   it("says so where no socket can be made", async () => {
     const logged = mock.method(console, "error", () => {});

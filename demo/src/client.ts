@@ -1,5 +1,5 @@
 import { createClient } from "roomcast";
-import { PluggedWebSocket } from "./plug.ts";
+import { pluggedFetch, PluggedWebSocket } from "./plug.ts";
 
 // `make dev` has the backend one port above the worker, which serves this page.
 const tokens = new URL("/api/token", location.href);
@@ -14,4 +14,5 @@ export const client = createClient({
     return response.text();
   },
   WebSocket: PluggedWebSocket,
+  fetch: pluggedFetch,
 });

@@ -2,7 +2,7 @@
  * The plug of the network, to be pulled by "Go offline". Roomcast isn't told: its connection goes,
  * and none that it tries holds, as in a tunnel.
  */
-let plugged = true;
+let cable = new AbortController();
 const sockets = new Set<WebSocket>();
 
 export class PluggedWebSocket extends WebSocket {
@@ -10,15 +10,21 @@ export class PluggedWebSocket extends WebSocket {
     super(url, protocols);
     sockets.add(this);
     this.addEventListener("close", () => sockets.delete(this));
-    if (!plugged) this.close();
+    if (cable.signal.aborted) this.close();
   }
 }
 
+/** Also what is being read of an answer ends. */
+export const pluggedFetch: typeof fetch = (input, init) => {
+  const signals = [cable.signal, ...(init?.signal ? [init.signal] : [])];
+  return fetch(input, { ...init, signal: AbortSignal.any(signals) });
+};
+
 export function pull(): void {
-  plugged = false;
+  cable.abort();
   for (const socket of sockets) socket.close();
 }
 
 export function putBack(): void {
-  plugged = true;
+  cable = new AbortController();
 }

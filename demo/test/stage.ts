@@ -32,6 +32,8 @@ export interface Visit extends BrowserContextOptions {
   token?: () => string | null;
   /** Where the built page is. */
   dist?: string;
+  /** By what address the page and the server are reached, if not past the network. */
+  by?: URL;
   /** Called before the page is loaded. */
   prepare?: (page: Page) => Promise<void>;
 }
@@ -135,11 +137,12 @@ export class Stage {
   }
 
   /** Opens the board in a window of its own. */
-  async open({ token, dist = BUILT, prepare, ...options }: Visit = {}): Promise<Board> {
+  async open({ token, dist = BUILT, by, prepare, ...options }: Visit = {}): Promise<Board> {
+    const url = by?.origin ?? this.url;
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
-    await context.route(`${this.url}/**`, (route, request) => {
+    await context.route(`${url}/**`, (route, request) => {
       const { pathname } = new URL(request.url());
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
       return existsSync(path) ? route.fulfill({ path }) : route.continue();
@@ -147,7 +150,7 @@ export class Stage {
     await context.route("**/api/token", (route) => {
       if (!token) return route.continue({ url: `http://127.0.0.1:${this.#backendPort}/api/token` });
       const headers = {
-        "access-control-allow-origin": this.url,
+        "access-control-allow-origin": url,
         "access-control-allow-credentials": "true",
       };
       const answer = token();
@@ -155,7 +158,7 @@ export class Stage {
     });
     const board = new Board(await context.newPage());
     await prepare?.(board.page);
-    await board.page.goto(this.url);
+    await board.page.goto(url);
     return board;
   }
 }
