@@ -67,7 +67,7 @@ client/dist/index.js: $(shell find client/src -type f) client/build.mjs client/p
 	npm run --silent build --workspace client
 
 demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo/*.ts demo/public/icon.svg) \
-    demo/index.html demo/package.json client/dist/index.js
+    demo/index.html demo/bell.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
 
 setup:

@@ -17,7 +17,7 @@ export function Feed({ room }: { room: Shipments }) {
       <p className="hidden" role="status">
         {latest && textOf(latest)}
       </p>
-      <ol tabIndex={0} aria-labelledby="events">
+      <ol className="rows" tabIndex={0} aria-labelledby="events">
         {rowsOf(events, absences).map(({ key, kind, content }, row) => (
           <li key={key} data-kind={kind} style={{ "--row": row }}>
             {content}

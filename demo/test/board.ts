@@ -1,6 +1,7 @@
 /** The board in one browser window, as its visitor has it. */
 import assert from "node:assert/strict";
-import type { Locator, Page } from "playwright-core";
+import type { Locator } from "playwright-core";
+import { Window } from "./window.ts";
 
 /** What a window shows at one moment. */
 export interface View {
@@ -11,22 +12,7 @@ export interface View {
   readonly feed: readonly number[];
 }
 
-export class Board {
-  readonly page: Page;
-  /** Complaints of the page: there should be none. */
-  readonly errors: string[] = [];
-  /** How many sockets it has opened. */
-  sockets = 0;
-
-  constructor(page: Page) {
-    this.page = page;
-    page.on("websocket", () => this.sockets++);
-    page.on("pageerror", (error) => this.errors.push(String(error)));
-    page.on("console", (message) => {
-      if (message.type() === "error") this.errors.push(message.text());
-    });
-  }
-
+export class Board extends Window {
   get badge(): Locator {
     return this.page.locator(".badge");
   }
@@ -57,7 +43,7 @@ export class Board {
       return {
         event: Number(texts(".badge [aria-hidden]")[0]!.replace("event ", "")),
         shipments: texts("tbody tr"),
-        feed: texts("li .seq").map((seq) => Number(seq.slice(1))),
+        feed: texts(".feed .seq").map((seq) => Number(seq.slice(1))),
       };
     });
   }
@@ -65,6 +51,45 @@ export class Board {
   /** The newest event of the feed, also while the window is offline. */
   async lastSeq(): Promise<number> {
     return (await this.view()).feed[0]!;
+  }
+
+  /** Who is looking, as the window shows it. */
+  get members(): Locator {
+    return this.page.getByRole("list", { name: "Looking at the board" }).getByRole("img");
+  }
+
+  /** Where somebody points, and whether that is fading. */
+  cursorOf(name: string): Locator {
+    return this.page.locator(".cursor", { hasText: name });
+  }
+
+  /** Points at a place on the map, given in its own units. */
+  async pointAt(x: number, y: number): Promise<void> {
+    const at = await this.page.locator(".map").evaluate(
+      (map: SVGSVGElement, place) => {
+        const { x, y } = new DOMPoint(...place).matrixTransform(map.getScreenCTM()!);
+        return { x, y };
+      },
+      [x, y] as const,
+    );
+    await this.page.mouse.move(at.x, at.y);
+  }
+
+  get said(): Locator {
+    return this.page.getByRole("log");
+  }
+
+  get composer(): Locator {
+    return this.page.getByRole("textbox", { name: "Message" });
+  }
+
+  message(text: string): Locator {
+    return this.said.getByRole("listitem").filter({ hasText: text });
+  }
+
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
   }
 
   /** The message that the feed reads out. */

@@ -8,16 +8,25 @@ import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
+import { decodeJwt } from "jose";
 import { createClient } from "roomcast";
-import { createBackend, type Backend, type Snapshot } from "roomcast/server";
+import { createBackend, type Backend, type NewEvent, type Snapshot } from "roomcast/server";
 import { Proxy } from "../../client/test/real/proxy.ts";
-import { claims, seconds, sign } from "../../tests/edge/jwt.ts";
+import { claims, seconds, sign, type Grant } from "../../tests/edge/jwt.ts";
 import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
 import { browserPath } from "../../tools/browser.ts";
 import { ROOM } from "../shared/shipments.ts";
 import { seqOf } from "../src/board.ts";
 import { Board } from "./board.ts";
+import { Inbox } from "./inbox.ts";
+import type { Window } from "./window.ts";
 
 /** For `describe`: without a browser its tests fail, each by its name, unless that is meant. */
 export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BROWSER=1" };
@@ -32,6 +41,8 @@ export interface Visit extends BrowserContextOptions {
   token?: () => string | null;
   /** Where the built page is. */
   dist?: string;
+  /** A window of the same browser: then this one has the same visitor, token and page. */
+  beside?: Window;
   /** Called before the page is loaded. */
   prepare?: (page: Page) => Promise<void>;
 }
@@ -134,8 +145,43 @@ export class Stage {
     return (await response.json()).sessions;
   }
 
-  /** Opens the board in a window of its own. */
-  async open({ token, dist = BUILT, prepare, ...options }: Visit = {}): Promise<Board> {
+  /** Opens the board in a window. */
+  async open(visit?: Visit): Promise<Board> {
+    return this.#open("/", Board, visit);
+  }
+
+  /** Opens the page of the notifications in a window. */
+  async openInbox(visit?: Visit): Promise<Inbox> {
+    return this.#open("/bell.html", Inbox, visit);
+  }
+
+  /** Who the window's visitor is. */
+  async visitorOf({ page }: Window): Promise<string> {
+    // Asked before the page has, the backend would meet somebody new.
+    while ((await page.context().cookies()).length === 0) await setTimeout(20);
+    const response = await page.request.get(`http://127.0.0.1:${this.#backendPort}/api/token`);
+    return decodeJwt(await response.text()).sub!;
+  }
+
+  /** Publishes as the app's backend does. */
+  async publish(room: string, events: readonly NewEvent[]): Promise<void> {
+    await this.#roomcast.publishBatch(room, events);
+  }
+
+  async #open<Of extends Window>(
+    path: string,
+    Of: new (page: Page) => Of,
+    { beside, prepare, ...visit }: Visit = {},
+  ): Promise<Of> {
+    const context = beside?.page.context() ?? (await this.#newVisitor(visit));
+    const window = new Of(await context.newPage());
+    await prepare?.(window.page);
+    await window.page.goto(this.url + path);
+    return window;
+  }
+
+  /** A browser that knows nothing of the others. */
+  async #newVisitor({ token, dist = BUILT, ...options }: Visit): Promise<BrowserContext> {
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
@@ -144,24 +190,28 @@ export class Stage {
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
       return existsSync(path) ? route.fulfill({ path }) : route.continue();
     });
-    await context.route("**/api/token", (route) => {
-      if (!token) return route.continue({ url: `http://127.0.0.1:${this.#backendPort}/api/token` });
-      const headers = {
-        "access-control-allow-origin": this.url,
-        "access-control-allow-credentials": "true",
-      };
-      const answer = token();
-      return route.fulfill({ status: answer ? 200 : 401, headers, body: answer ?? "" });
+    await context.route("**/api/**", (route, request) => {
+      const { pathname, search } = new URL(request.url());
+      return route.continue({ url: `http://127.0.0.1:${this.#backendPort}${pathname}${search}` });
     });
-    const board = new Board(await context.newPage());
-    await prepare?.(board.page);
-    await board.page.goto(this.url);
-    return board;
+    if (token) {
+      await context.route("**/api/token", (route) => {
+        const headers = {
+          "access-control-allow-origin": this.url,
+          "access-control-allow-credentials": "true",
+        };
+        const answer = token();
+        return route.fulfill({ status: answer ? 200 : 401, headers, body: answer ?? "" });
+      });
+    }
+    return context;
   }
 }
 
-export const tokenFor = (user: string, lifeSeconds = 3600): string =>
-  sign({ ...claims(user, ["subscribe"]), exp: seconds(lifeSeconds) }, SECRET);
+const ALL: readonly Grant[] = ["subscribe", "publish", "presence"];
+
+export const tokenFor = (user: string, lifeSeconds = 3600, can = ALL): string =>
+  sign({ ...claims(user, can), exp: seconds(lifeSeconds) }, SECRET);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
