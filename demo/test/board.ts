@@ -53,14 +53,35 @@ export class Board extends Window {
     return (await this.view()).feed[0]!;
   }
 
-  /** Who is looking, as the window shows it. */
-  get members(): Locator {
-    return this.page.getByRole("list", { name: "Looking at the board" }).getByRole("img");
+  /** Resolves when the window says that these are looking, in this order. */
+  async shows(...names: string[]): Promise<void> {
+    await this.page.waitForFunction((names) => {
+      const shown = [...document.querySelectorAll(".presence .avatar")];
+      return shown.map((avatar) => avatar.ariaLabel).join() === names;
+    }, names.join());
   }
 
-  /** Where somebody points, and whether that is fading. */
-  cursorOf(name: string): Locator {
-    return this.page.locator(".cursor", { hasText: name });
+  /** Where the others point. */
+  get cursors(): Locator {
+    return this.page.locator(".cursor");
+  }
+
+  /** Resolves when somebody is seen to point there, in the map's own units, give or take one. */
+  async seesCursor(name: string, x: number, y: number): Promise<void> {
+    await this.page.waitForFunction(
+      ([name, x, y]) =>
+        [...document.querySelectorAll<SVGGElement>(".cursor[data-fading=false]")].some(
+          ({ textContent, style }) =>
+            textContent === name &&
+            Math.abs(parseInt(style.getPropertyValue("--x")) - x) <= 1 &&
+            Math.abs(parseInt(style.getPropertyValue("--y")) - y) <= 1,
+        ),
+      [name, x, y] as const,
+    );
+  }
+
+  async seesNoCursor(): Promise<void> {
+    await this.cursors.first().waitFor({ state: "detached" });
   }
 
   /** Points at a place on the map, given in its own units. */
@@ -75,6 +96,7 @@ export class Board extends Window {
     await this.page.mouse.move(at.x, at.y);
   }
 
+  /** The chat, as it scrolls. */
   get said(): Locator {
     return this.page.getByRole("log");
   }
@@ -85,6 +107,31 @@ export class Board extends Window {
 
   message(text: string): Locator {
     return this.said.getByRole("listitem").filter({ hasText: text });
+  }
+
+  /** All messages that are loaded, without their authors. */
+  async texts(): Promise<string[]> {
+    return this.said.locator("li > p:not(.author)").allTextContents();
+  }
+
+  /** Scrolls the chat to that message, and says where it is then: before anything can come of it. */
+  scrollTo(text: string): Promise<number> {
+    return this.said.getByText(text, { exact: true }).evaluate((message) => {
+      message.scrollIntoView({ block: "end" });
+      return Math.round(message.getBoundingClientRect().y);
+    });
+  }
+
+  async yOf(text: string): Promise<number> {
+    const message = this.said.getByText(text, { exact: true });
+    return message.evaluate((message) => Math.round(message.getBoundingClientRect().y));
+  }
+
+  /** How far the chat is from its end, in pixels. */
+  fromTheEnd(): Promise<number> {
+    return this.said.evaluate((list) =>
+      Math.round(list.scrollHeight - list.clientHeight - list.scrollTop),
+    );
   }
 
   async say(text: string): Promise<void> {

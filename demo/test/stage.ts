@@ -22,6 +22,7 @@ import { Proxy } from "../../client/test/real/proxy.ts";
 import { claims, seconds, sign, type Grant } from "../../tests/edge/jwt.ts";
 import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
 import { browserPath } from "../../tools/browser.ts";
+import { CHAT_ROOM } from "../shared/chat.ts";
 import { ROOM } from "../shared/shipments.ts";
 import { seqOf } from "../src/board.ts";
 import { Board } from "./board.ts";
@@ -139,10 +140,20 @@ export class Stage {
   }
 
   async #sessions(): Promise<number> {
-    const response = await fetch(`${this.runtime.url}/rooms/${ROOM}`, {
+    return (await this.#get(ROOM)).sessions;
+  }
+
+  /** Who has entered the people's room, and how often. */
+  async members(): Promise<Record<string, number>> {
+    const { members } = await this.#get(`${CHAT_ROOM}/members`);
+    return Object.fromEntries(members.map(({ user, sessions }: any) => [user, sessions.length]));
+  }
+
+  async #get(path: string): Promise<any> {
+    const response = await fetch(`${this.runtime.url}/rooms/${path}`, {
       headers: { authorization: `Bearer ${tokenFor("test")}` },
     });
-    return (await response.json()).sessions;
+    return response.json();
   }
 
   /** Opens the board in a window. */

@@ -19,17 +19,16 @@ export function useAnchor(reachedTop: () => void): Anchored {
 
   function drop(list: HTMLDivElement): void {
     const atEnd = list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX;
-    const top = list.getBoundingClientRect().top;
-    const isSeen = (item: Element): boolean => item.getBoundingClientRect().bottom > top;
-    const item = atEnd ? undefined : [...list.querySelectorAll("li")].find(isSeen);
-    anchor.current = item && { item, y: item.getBoundingClientRect().top };
+    const { top } = list.getBoundingClientRect();
+    const item = atEnd ? undefined : [...list.querySelectorAll("li")].find((li) => yOf(li) > top);
+    anchor.current = item && { item, y: yOf(item) };
   }
 
   useLayoutEffect(() => {
     const list = ref.current!;
     if (anchor.current === undefined) list.scrollTop = list.scrollHeight;
     else if (anchor.current.item.isConnected) {
-      list.scrollTop += anchor.current.item.getBoundingClientRect().top - anchor.current.y;
+      list.scrollTop += yOf(anchor.current.item) - anchor.current.y;
     }
     drop(list);
   });
@@ -43,3 +42,6 @@ export function useAnchor(reachedTop: () => void): Anchored {
     },
   };
 }
+
+/** Where it ends: the name above a message goes when one of the same person comes before it. */
+const yOf = (item: Element): number => item.getBoundingClientRect().bottom;
