@@ -2,14 +2,27 @@
 import type { Locator } from "playwright-core";
 import { Window } from "./window.ts";
 
+/** The fleet rings when it likes: a test's own shipments are told by their name. */
+const OWN = "X-";
+
 export class Inbox extends Window {
-  /** Of one shipment, or all. */
-  notifications(shipment = ""): Locator {
+  notification(shipment: string): Locator {
     return this.page.getByRole("listitem").filter({ hasText: shipment });
   }
 
-  /** Resolves when the page says that so many are unread. */
-  async hasUnread(count: number): Promise<void> {
-    await this.page.getByRole("heading", { name: `${count} unread`, exact: true }).waitFor();
+  button(name: string): Locator {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  /** Resolves when these of the test's own are unread, the newest first. */
+  async hasUnread(...shipments: string[]): Promise<void> {
+    await this.page.waitForFunction(
+      ([own, shipments]) => {
+        const titles = [...document.querySelectorAll("[data-unread=true] h3")];
+        const unread = titles.map(({ textContent }) => textContent!.split(" ")[0]!);
+        return unread.filter((shipment) => shipment.startsWith(own)).join() === shipments;
+      },
+      [OWN, shipments.join()] as const,
+    );
   }
 }

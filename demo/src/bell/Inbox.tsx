@@ -19,8 +19,8 @@ export function Inbox({ all, failed, mark, goBack }: Notifications) {
   return (
     <section className="panel inbox" aria-labelledby="unread">
       <div className="toolbar">
-        <h2 id="unread" role="status">
-          {unread.length} unread
+        <h2 id="unread">
+          <span role="status">{unread.length} unread</span>
         </h2>
         <button
           className="quiet"
