@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
-import type { NewEvent } from "roomcast/server";
-import { userRoom, type Delay } from "../shared/notifications.ts";
 import type { Board } from "./board.ts";
 import type { Inbox } from "./inbox.ts";
 import { needsBrowser, Stage } from "./stage.ts";
@@ -35,11 +33,11 @@ describe("the bell", needsBrowser, () => {
     const stranger = await stage.openInbox();
     assert.notEqual(await stage.visitorOf(stranger), user);
 
-    await ring(user, "X-1", "X-2", "X-3");
+    await stage.ring(user, "X-1", "X-2", "X-3");
     for (const inbox of [one, other]) await inbox.hasUnread("X-3", "X-2", "X-1");
     await agree(board, one);
 
-    await one.button("Mark X-2 as read").click();
+    await one.button("Mark as read: X-2").click();
     for (const inbox of [one, other]) await inbox.hasUnread("X-3", "X-1");
     await agree(board, one);
 
@@ -54,11 +52,11 @@ describe("the bell", needsBrowser, () => {
   it("knows in a new window what was read, and what was not", async () => {
     const one = await stage.openInbox();
     const user = await stage.visitorOf(one);
-    await ring(user, "X-1", "X-2");
-    await one.button("Mark X-1 as read").click();
+    await stage.ring(user, "X-1", "X-2");
+    await one.button("Mark as read: X-1").click();
     await one.hasUnread("X-2");
     await one.page.close();
-    await ring(user, "X-3");
+    await stage.ring(user, "X-3");
 
     const later = await stage.openInbox({ beside: one });
     await later.hasUnread("X-3", "X-2");
@@ -70,14 +68,14 @@ describe("the bell", needsBrowser, () => {
 
   it("keeps as unread what could not be marked", async () => {
     const inbox = await stage.openInbox();
-    await ring(await stage.visitorOf(inbox), "X-1");
+    await stage.ring(await stage.visitorOf(inbox), "X-1");
     await inbox.page.route("**/api/read**", (route) => route.abort());
-    await inbox.button("Mark X-1 as read").click();
+    await inbox.button("Mark as read: X-1").click();
     await inbox.page.getByText("Not marked as read").waitFor();
     await inbox.hasUnread("X-1");
 
     await inbox.page.unroute("**/api/read**");
-    await inbox.button("Mark X-1 as read").click();
+    await inbox.button("Mark as read: X-1").click();
     await inbox.hasUnread();
     await inbox.page.getByText("Not marked as read").waitFor({ state: "detached" });
   });
@@ -85,38 +83,21 @@ describe("the bell", needsBrowser, () => {
   it("asks for the browser's notifications at a click alone, and has them when nobody looks", async () => {
     const inbox = await stage.openInbox({ prepare: recordNotifications });
     const user = await stage.visitorOf(inbox);
-    await ring(user, "X-1");
+    await stage.ring(user, "X-1");
     await inbox.hasUnread("X-1");
     assert.deepEqual(await recorded(inbox), { asked: 0, shown: [] });
 
     await inbox.button("Show them while I look elsewhere").click();
     await inbox.page.getByText("Your browser shows them").waitFor();
-    await ring(user, "X-2");
+    await stage.ring(user, "X-2");
     await inbox.hasUnread("X-2", "X-1");
     assert.deepEqual(await recorded(inbox), { asked: 1, shown: [] });
 
     await inbox.page.evaluate(() => Object.defineProperty(document, "hidden", { value: true }));
-    await ring(user, "X-3");
+    await stage.ring(user, "X-3");
     await inbox.hasUnread("X-3", "X-2", "X-1");
     assert.deepEqual(await recorded(inbox), { asked: 1, shown: ["X-3 is delayed"] });
   });
-
-  /** As the backend does it. */
-  async function ring(user: string, ...shipments: string[]): Promise<void> {
-    await stage.publish(userRoom(user), shipments.map(delayOf));
-  }
-});
-
-const delayOf = (shipment: string): NewEvent => ({
-  name: "delayed",
-  key: shipment,
-  data: {
-    shipment,
-    cargo: "Salmon",
-    from: "Seattle",
-    to: "Chicago",
-    minutesLeft: 75,
-  } satisfies Delay,
 });
 
 /** Resolves when the board's bell says what the page of the notifications says. */

@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { CHAT_ROOM } from "../shared/chat.ts";
 import type { Board } from "./board.ts";
-import { needsBrowser, Stage, tokenFor, type Visit } from "./stage.ts";
-
-const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
-const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };
+import { ada, bruno, needsBrowser, Stage, tokenFor } from "./stage.ts";
 
 describe("the chat", needsBrowser, () => {
   let stage: Stage;

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { phone } from "./screens.ts";
-import { needsBrowser, Stage, tokenFor, type Visit } from "./stage.ts";
-
-const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
-const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };
+import { ada, bruno, needsBrowser, Stage } from "./stage.ts";
 
 describe("the people at the board", needsBrowser, () => {
   let stage: Stage;

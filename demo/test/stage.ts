@@ -23,6 +23,7 @@ import { claims, seconds, sign, type Grant } from "../../tests/edge/jwt.ts";
 import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
 import { browserPath } from "../../tools/browser.ts";
 import { CHAT_ROOM } from "../shared/chat.ts";
+import { userRoom, type Delay } from "../shared/notifications.ts";
 import { ROOM } from "../shared/shipments.ts";
 import { seqOf } from "../src/board.ts";
 import { Board } from "./board.ts";
@@ -179,6 +180,21 @@ export class Stage {
     await this.#roomcast.publishBatch(room, events);
   }
 
+  /** Tells a visitor of delays, as the backend does. */
+  async ring(user: string, ...shipments: string[]): Promise<void> {
+    const delayOf = (shipment: string): Delay => ({
+      shipment,
+      cargo: "Salmon",
+      from: "Seattle",
+      to: "Chicago",
+      minutesLeft: 75,
+    });
+    await this.publish(
+      userRoom(user),
+      shipments.map((key) => ({ name: "delayed", key, data: delayOf(key) })),
+    );
+  }
+
   async #open<Of extends Window>(
     path: string,
     Of: new (page: Page) => Of,
@@ -231,3 +247,7 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+/** Two visitors who can be told apart. */
+export const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
+export const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };

@@ -11,7 +11,7 @@ export function AlertSwitch() {
 
   switch (permission) {
     case undefined:
-      return <p>Shown on this page only.</p>;
+      return null;
     case "granted":
       return <p>Your browser shows them while you look elsewhere.</p>;
     case "denied":

@@ -39,8 +39,8 @@ export function Inbox({ all, failed, mark, goBack }: Notifications) {
         ))}
       </ol>
       <div className="toolbar">
-        <p role="status">{failed && "Not marked as read: the server can't be reached."}</p>
         <AlertSwitch />
+        <p role="status">{failed && "Not marked as read: no answer."}</p>
       </div>
     </section>
   );
@@ -65,7 +65,7 @@ function Row({ notification, row, mark }: RowProps) {
       {isUnread && (
         <button
           className="quiet"
-          aria-label={`Mark ${data.shipment} as read`}
+          aria-label={`Mark as read: ${data.shipment}`}
           onClick={() => void mark([notification])}
         >
           Mark as read

@@ -14,15 +14,23 @@ export function Presence() {
   // Oneself first, so that the others come and go beside it.
   const users = members.map((member) => member.user).sort((a, b) => +(b === user) - +(a === user));
 
+  const shown = users.slice(0, SHOWN);
+  const more = users.length - shown.length;
+  const places = shown.length + Math.sign(more);
+
   return (
     <div className="presence">
       <ul aria-label="Looking at the board">
-        {users.slice(0, SHOWN).map((one) => (
-          <li key={one} title={one === user ? `${nameOf(one)} (you)` : nameOf(one)}>
+        {shown.map((one, n) => (
+          <li
+            key={one}
+            title={one === user ? `${nameOf(one)} (you)` : nameOf(one)}
+            style={{ "--place": places - 1 - n }}
+          >
             <Avatar user={one} />
           </li>
         ))}
-        {users.length > SHOWN && <li className="more">+{users.length - SHOWN}</li>}
+        {more > 0 && <li className="more">+{more}</li>}
       </ul>
       <p>{users.length > 0 && `${users.length} looking`}</p>
     </div>
