@@ -3,6 +3,7 @@ import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
 import { OwnSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
+import { SharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 export interface ClientOptions {
@@ -16,6 +17,8 @@ export interface ClientOptions {
   readonly backoff?: Partial<Backoff>;
   /** How many publishes of a room may wait for their ack (1,000), and each for how long (60,000 ms). */
   readonly publish?: { readonly maxQueued?: number; readonly timeoutMs?: number };
+  /** One connection for all rooms (`"shared"`), or a socket for each (`"room"`). */
+  readonly sockets?: "shared" | "room";
   readonly WebSocket?: typeof WebSocket;
   readonly fetch?: Fetch;
 }
@@ -39,6 +42,7 @@ export function createClient({
   resume,
   backoff,
   publish,
+  sockets = "shared",
   WebSocket = globalThis.WebSocket,
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
@@ -46,7 +50,8 @@ export function createClient({
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
-  const lines = new OwnSockets({ tokens, backoff: limits, WebSocket });
+  const Sockets = sockets === "room" ? OwnSockets : SharedSockets;
+  const lines = new Sockets({ tokens, backoff: limits, WebSocket }, url);
   let closed = false;
 
   function newRoom(name: string): Room {
@@ -55,7 +60,7 @@ export function createClient({
       url: events,
       resume,
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
-      connect: (follower) => lines.connect(events, follower),
+      connect: (follower) => lines.connect(follower),
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,

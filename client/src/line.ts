@@ -35,3 +35,9 @@ export interface RoomFollower extends Follower {
   /** Where it goes on from; asked each time that it is joined. */
   since(): Position | undefined;
 }
+
+/** How the rooms of a client get their lines. */
+export interface Lines {
+  connect(room: RoomFollower): Line;
+  tell(type: "restart" | "end"): void;
+}

@@ -1,28 +1,25 @@
-import type { Line, RoomFollower } from "./line.ts";
-import { Socket, type SocketOptions } from "./socket.ts";
-
-/** How the rooms of a client get their lines. */
-export interface Lines {
-  /** The line of a room, whose events are at this URL. */
-  connect(events: URL, follower: RoomFollower): Line;
-  tell(type: "restart" | "end"): void;
-}
+import { roomUrl } from "./http.ts";
+import type { Line, Lines, RoomFollower } from "./line.ts";
+import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 
 /** A socket for each room. */
 export class OwnSockets implements Lines {
   readonly #options: SocketOptions;
+  readonly #url: string | URL;
   readonly #sockets: Socket[] = [];
 
-  constructor(options: SocketOptions) {
+  constructor(options: SocketOptions, url: string | URL) {
     this.#options = options;
+    this.#url = url;
   }
 
-  connect(events: URL, follower: RoomFollower): Line {
+  connect(room: RoomFollower): Line {
+    const events = websocketOf(roomUrl(this.#url, room.name, "events"));
     const address = (): string => {
-      const since = follower.since();
-      return websocketOf(new URL(since ? `?flow=1&since=${since}` : "?flow=1", events));
+      const since = room.since();
+      return since === undefined ? `${events}?flow=1` : `${events}?flow=1&since=${since}`;
     };
-    const socket = new Socket(this.#options, address, follower);
+    const socket = new Socket(this.#options, address, room);
     this.#sockets.push(socket);
     return socket;
   }
@@ -31,5 +28,3 @@ export class OwnSockets implements Lines {
     for (const socket of this.#sockets) socket.tell({ type });
   }
 }
-
-export const websocketOf = (url: URL): string => url.href.replace("http", "ws");

@@ -74,6 +74,8 @@ export class RoomPresence implements Presence {
     checkBytes(json, MAX_PRESENCE_BYTES);
     const wanted = JSON.stringify({ type: "enter", room: this.#host.name, data });
     if (wanted === this.#wanted) return;
+    // Once it has said that it leaves, it is told nothing more.
+    if (!this.#release && this.#said === this.#leaving) this.#members = undefined;
     this.#wanted = wanted;
     // As the others will have it.
     this.#data = JSON.parse(json);
@@ -91,7 +93,6 @@ export class RoomPresence implements Presence {
     if (!release) return;
     this.#release = undefined;
     this.#wanted = this.#leaving;
-    if (this.#said === this.#leaving) this.#members = undefined;
     this.#notify();
     this.#host.flush();
     release();
@@ -124,7 +125,6 @@ export class RoomPresence implements Presence {
     this.#session = undefined;
     this.#said = this.#leaving;
     this.#windowEnd = 0;
-    if (!this.#release) this.#members = undefined;
   }
 
   ended(): void {
@@ -137,14 +137,12 @@ export class RoomPresence implements Presence {
   }
 
   listed(members: readonly Member[]): void {
-    // It may have left since it asked.
-    if (this.#said === this.#leaving) return;
     this.#listed = this.#session;
     this.#show(members);
   }
 
   changed(change: MembersChanged): void {
-    if (this.#members && this.#said !== this.#leaving) this.#show(fold(this.#members, change));
+    if (this.#members) this.#show(fold(this.#members, change));
   }
 
   /** The frame that may be sent now, if there is one. */
@@ -152,7 +150,6 @@ export class RoomPresence implements Presence {
     if (!this.#isDue || now < this.#windowEnd || !this.#host.pace.take(now)) return;
     this.#said = this.#wanted;
     this.#windowEnd = now + WINDOW_MS;
-    if (!this.#release) this.#members = undefined;
     yield this.#said;
   }
 

@@ -326,7 +326,7 @@ export class Room<
       case "state":
         return this.#settle(frame);
       case "pong":
-        // Behind a `welcome`, and so behind a state frame if it is the room that has answered.
+        // From the room itself it comes behind the state frame of a fresh join.
         return this.#line.own && !this.#resumed ? this.#settleNone() : this.#readState();
       case "signal":
         return this.#signals.heard(frame);
@@ -357,9 +357,13 @@ export class Room<
     this.#save();
     if (recovered) this.#missed = { from: this.#missed?.from ?? place, to: { epoch, seq } };
     this.#recover();
-    // Its answer shows whether there was a state. On a socket of its own one is under way.
-    if (!this.#state.events && !this.#line.own) this.#line.send(PING);
+    this.#awaitState();
     this.#flush();
+  }
+
+  /** A state frame is on its way, if there is a state. The pong comes behind it, or nearly so. */
+  #awaitState(): void {
+    if (!this.#state.events) this.#line.send(PING);
   }
 
   /** Tells of what was missed, once it is all there. */
@@ -375,6 +379,7 @@ export class Room<
     this.#forget();
     this.#place = { epoch, seq };
     this.#tell((listener) => listener.gap?.({ epoch, oldest, seq }));
+    this.#awaitState();
   }
 
   #apply(frame: Events, bytes: number): void {

@@ -19,6 +19,8 @@ export interface SocketOptions {
   readonly WebSocket: typeof WebSocket;
 }
 
+export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
+
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
 export class Socket implements Line {
   readonly transport: Transport = "websocket";

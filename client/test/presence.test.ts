@@ -1,10 +1,10 @@
 /** Stories of presence, in virtual time. */
 import assert from "node:assert/strict";
-import { describe, it, mock } from "node:test";
+import { it, mock } from "node:test";
 import { RoomcastError, type Client, type Member, type Room } from "../src/index.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, cutAll, HOUR, network, publish, server } from "./story.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, publish, server } from "./story.ts";
 
 const clientAs = (user: string, grants?: string[]): Client =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) });
@@ -36,7 +36,7 @@ function reported(): unknown[] {
   return codes;
 }
 
-describe("entering", () => {
+describeBoth("entering", () => {
   it("shows the members, and tells them", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     alice.presence.enter({ at: "desk" });
@@ -65,6 +65,9 @@ describe("entering", () => {
     tabs.forEach(({ presence }, n) => presence.enter(n));
     await advance(100);
     assert.deepEqual(shownTo(...tabs), ["alice=0,1", "alice=0,1"]);
+    tabs[0]!.presence.update(2);
+    await advance(100);
+    assert.deepEqual(shownTo(...tabs), ["alice=2,1", "alice=2,1"]);
     tabs[0]!.presence.leave();
     await advance(100);
     assert.deepEqual(shownTo(...tabs), ["unknown", "alice=1"]);
@@ -91,7 +94,7 @@ describe("entering", () => {
   });
 });
 
-describe("members", () => {
+describeBoth("members", () => {
   it("are another array after each change, and the same while nothing changes", async () => {
     const [alice, bob, carol] = [roomOf("alice"), roomOf("bob"), roomOf("carol")];
     for (const { presence } of [alice, bob, carol]) presence.enter();
@@ -130,7 +133,7 @@ describe("members", () => {
   });
 });
 
-describe("updating", () => {
+describeBoth("updating", () => {
   it("shows one's own data at once, and never again what was before", async () => {
     const room = roomOf("alice");
     room.presence.enter(0);
@@ -187,14 +190,16 @@ describe("updating", () => {
     assert.deepEqual(dataOf(enter), []);
     room.presence.enter({ a: 1 });
     await advance(100);
+    const { members } = room.presence;
     room.presence.update({ a: 1 });
     room.presence.enter({ a: 1 });
     await advance(100);
+    assert.equal(room.presence.members, members);
     assert.deepEqual(dataOf(enter), [{ a: 1 }]);
   });
 });
 
-describe("leaving", () => {
+describeBoth("leaving", () => {
   it("is told at once", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter();
@@ -225,22 +230,33 @@ describe("leaving", () => {
     assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=2", "alice=1 bob=2"]);
   });
 
-  it("shows nothing of before when it has entered again", async () => {
-    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
-    for (const { presence } of [alice, bob]) presence.enter();
-    await advance(200);
-    network.down = true;
-    cutAll();
-    alice.presence.leave();
-    alice.presence.enter();
-    assert.deepEqual(shownTo(alice), ["unknown"]);
-    network.down = false;
-    await advance(5_000);
-    assert.deepEqual(shownTo(alice), ["alice=null bob=null"]);
-  });
+  const ways: Record<string, (alice: Room) => void> = {
+    "once it is told": ({ presence }) => presence.leave(),
+    "while not connected": ({ presence }) => {
+      cutAll();
+      presence.leave();
+    },
+    "and then cut before it is told": ({ presence }) => {
+      presence.update(2);
+      presence.leave();
+      cutAll();
+    },
+  };
+  for (const [way, leave] of Object.entries(ways)) {
+    it(`${way}, nothing of before is shown when it has entered again`, async () => {
+      const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+      for (const { presence } of [alice, bob]) presence.enter(1);
+      await advance(200);
+      leave(alice);
+      alice.presence.enter(3);
+      assert.deepEqual(shownTo(alice), ["unknown"]);
+      await advance(5_000);
+      assert.deepEqual(shownTo(alice, bob), ["alice=3 bob=1", "alice=3 bob=1"]);
+    });
+  }
 });
 
-describe("a connection that is lost", () => {
+describeBoth("a connection that is lost", () => {
   /** Two who are in, and what bob is shown of it. */
   async function two() {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
@@ -317,7 +333,7 @@ describe("a connection that is lost", () => {
   });
 });
 
-describe("a token without the grant", () => {
+describeBoth("a token without the grant", () => {
   it("is reported, once, and knows nobody", async () => {
     const codes = reported();
     const room = roomOf("alice", ["subscribe"]);
@@ -351,7 +367,7 @@ describe("a token without the grant", () => {
   });
 });
 
-describe("a room that asks to be left alone", () => {
+describeBoth("a room that asks to be left alone", () => {
   it("is told again what it refused", async () => {
     server.rateLimit = { perSecond: 1, burst: 2 };
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, codeOf, cutAll, HOUR, network, server } from "./story.ts";
+import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "./story.ts";
 
-describe("publishing", () => {
+describeBoth("publishing", () => {
   it("resolves with the seq, and knows its id at once", async () => {
     const room = clientOf().room("room");
     const sent = room.publish("a", 1, { key: "k" });

@@ -1,12 +1,12 @@
 /** What is read over HTTP, and where a page goes on. */
 import assert from "node:assert/strict";
-import { describe, it, mock } from "node:test";
+import { it, mock } from "node:test";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, codeOf, HOUR, publish, server } from "./story.ts";
+import { clientOf, codeOf, describeBoth, HOUR, publish, server } from "./story.ts";
 
-describe("reloading the page", () => {
+describeBoth("reloading the page", () => {
   class Storage extends Map<string, string> {
     getItem = (key: string): string | null => this.get(key) ?? null;
     setItem = (key: string, value: string): void => void this.set(key, value);
@@ -58,7 +58,9 @@ describe("reloading the page", () => {
     const { settled } = await resumed(async (read) => {
       const response = await read("");
       const { epoch, sessions } = server.room("room");
-      for (const { peer } of sessions) peer.send({ type: "gap", epoch, oldest: 5, seq: 7 });
+      for (const { peer } of sessions) {
+        peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
+      }
       await new Promise((resolve) => setTimeout(resolve, 50));
       return response;
     });
@@ -79,7 +81,7 @@ describe("reloading the page", () => {
   });
 });
 
-describe("history", () => {
+describeBoth("history", () => {
   it("reads all pages up to the head", async () => {
     for (let n = 0; n < 2_500; n++) publish("a", n);
     const room = clientOf().room("room");

@@ -1,10 +1,10 @@
 /** Stories of a room, in virtual time. */
 import assert from "node:assert/strict";
-import { describe, it, mock } from "node:test";
+import { it, mock } from "node:test";
 import { advance } from "./model/network.ts";
-import { clientOf, codeOf, cutAll, HOUR, network, publish, server } from "./story.ts";
+import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, publish, server } from "./story.ts";
 
-describe("using a room", () => {
+describeBoth("using a room", () => {
   it("connects nothing before it is used", async () => {
     const room = clientOf().room("room");
     await advance(HOUR, HOUR);
@@ -67,7 +67,7 @@ describe("using a room", () => {
   });
 });
 
-describe("handlers", () => {
+describeBoth("handlers", () => {
   it("get the events of their name, or all", async () => {
     const room = clientOf().room("room");
     const heard: unknown[] = [];
@@ -150,7 +150,7 @@ describe("handlers", () => {
   });
 });
 
-describe("gaps and state", () => {
+describeBoth("gaps and state", (kind) => {
   /** What a listener heard, in order. */
   function diary(room = clientOf().room("room")): { room: typeof room; entries: unknown[] } {
     const entries: unknown[] = [];
@@ -187,7 +187,7 @@ describe("gaps and state", () => {
 
   it("knows that there is none as soon as an event comes", async () => {
     const { entries } = diary();
-    await advance(12); // welcome, but no pong yet
+    await advance(kind === "shared" ? 22 : 12); // welcome, but no pong yet
     publish("a", 1, "x");
     await advance(100);
     assert.deepEqual(entries, [[], [1]]);
@@ -216,6 +216,7 @@ describe("gaps and state", () => {
     session!.peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
     session!.peer.send({
       type: "events",
+      room: "room",
       epoch,
       prev: 7,
       events: [{ seq: 8, name: "a", data: 1, at: 0, from: "b", key: "y" }],
@@ -246,7 +247,7 @@ describe("gaps and state", () => {
   });
 });
 
-describe("status", () => {
+describeBoth("status", () => {
   it("tells of each change, with its reason and the next try", async () => {
     const room = clientOf().room("room");
     const seen: unknown[] = [];

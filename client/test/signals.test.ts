@@ -1,10 +1,10 @@
 /** Stories of signals, in virtual time. */
 import assert from "node:assert/strict";
-import { describe, it, mock } from "node:test";
+import { it, mock } from "node:test";
 import type { Room, RoomcastError, Signal } from "../src/index.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, cutAll, HOUR, network, server } from "./story.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, server } from "./story.ts";
 
 const roomOf = (user: string, grants?: string[]): Room =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) }).room("room");
@@ -23,7 +23,7 @@ async function two() {
 
 const dataOf = (signals: Signal[]) => signals.map(({ data }) => data);
 
-describe("a signal", () => {
+describeBoth("a signal", () => {
   it("is heard by the others, by name or all", async () => {
     const { alice, bob, heardByAlice, heardByBob } = await two();
     const named: unknown[] = [];
@@ -100,7 +100,7 @@ describe("a signal", () => {
   });
 });
 
-describe("many signals", () => {
+describeBoth("many signals", () => {
   it("are the first at once, and then of each name the newest of 50 ms", async () => {
     const { alice, heardByBob } = await two();
     for (let n = 0; n < 200; n++) {
@@ -158,7 +158,9 @@ describe("many signals", () => {
     );
     assert.equal(logged.mock.callCount(), 0);
     for (const name of ["a", "b", "c", "d"]) {
-      assert.equal(heardByBob.findLast((signal) => signal.name === name)!.data, 199);
+      const data = dataOf(heardByBob.filter((signal) => signal.name === name));
+      assert.equal(data.at(-1), 199);
+      assert.ok(data.length > 20, `${name}: ${data.length}`);
     }
   });
 });

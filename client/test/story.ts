@@ -1,5 +1,5 @@
 /** What the stories of a room share: a model, a network that breaks as it is told to, virtual time. */
-import { afterEach, beforeEach, mock } from "node:test";
+import { afterEach, beforeEach, describe, mock } from "node:test";
 import { createClient, RoomcastError, type Client, type ClientOptions } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
 import { Network, startClock } from "./model/network.ts";
@@ -18,12 +18,27 @@ beforeEach(() => {
 });
 afterEach(() => mock.reset());
 
+export const KINDS = ["shared", "room"] as const;
+
+let sockets: (typeof KINDS)[number] = "shared";
+
+/** A `describe` for clients with one connection for all rooms, and for those with a socket for each. */
+export function describeBoth(name: string, tests: (kind: typeof sockets) => void): void {
+  for (const kind of KINDS) {
+    describe(`${name} (sockets: "${kind}")`, () => {
+      beforeEach(() => void (sockets = kind));
+      tests(kind);
+    });
+  }
+}
+
 export function clientOf(options: Partial<ClientOptions> = {}): Client {
   return createClient({
     url: "https://model",
     token: () => tokenFor("alice", Date.now() + HOUR),
     WebSocket: network.WebSocket,
     fetch: fetchFrom(server),
+    sockets,
     ...options,
   });
 }

@@ -1,6 +1,6 @@
 /** The HTTP part of the contract that the package uses, over the model. */
 import type { NewEvent } from "./room.ts";
-import type { ModelServer } from "./server.ts";
+import { grantIn, type ModelServer } from "./server.ts";
 
 export interface Asked {
   method: string;
@@ -24,7 +24,7 @@ export function answer(server: ModelServer, { method, url, token, body }: Asked)
   if (!claims) return error(401, "unauthorized");
   const [, , name, leaf] = url.pathname.split("/");
   const room = server.room(decodeURIComponent(name!));
-  if (!claims.grants.includes(method === "POST" ? "publish" : "subscribe")) {
+  if (!grantIn(claims, room.name).includes(method === "POST" ? "publish" : "subscribe")) {
     return error(403, "forbidden");
   }
   if (leaf === undefined) return { status: 200, body: { members: room.presence.members.length } };

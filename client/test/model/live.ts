@@ -61,15 +61,14 @@ export class LiveModel {
     const token = request.headers["sec-websocket-protocol"]
       ?.split(/, */)[1]
       ?.slice("bearer.".length);
-    const name = decodeURIComponent(url.pathname.split("/")[2]!);
-    const connected = this.model.connect(name, url.searchParams, token, {
+    const accepted = this.model.connect(url, token, {
       send: (frame) => websocket.send(JSON.stringify(frame)),
       close: (code, reason) => websocket.close(code, reason),
     });
-    websocket.on("message", (data) => connected?.hear(String(data)));
+    websocket.on("message", (data) => accepted?.hear(String(data)));
     websocket.on("close", (code) => {
       this.#upgraded.delete(websocket);
-      connected?.lose(code);
+      accepted?.lose(code);
     });
   }
 }

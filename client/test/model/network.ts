@@ -1,6 +1,6 @@
 /** A network in virtual time between clients and a model server, which breaks as it is told to. */
 import { mock } from "node:test";
-import { Connected, type ModelServer } from "./server.ts";
+import type { Accepted, ModelServer } from "./server.ts";
 
 /** Numbers that look random and are the same for the same seed. */
 export function randomFrom(seed: number): () => number {
@@ -58,7 +58,7 @@ export class Network {
 export class Wire {
   readonly url: URL;
   readonly #network: Network;
-  #connected: Connected | undefined;
+  #accepted: Accepted | undefined;
   #frozen = false;
   #closed = false;
   /** A frame never overtakes another, however long that one takes. */
@@ -76,49 +76,45 @@ export class Wire {
     const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice(7);
     this.#later(() => {
       if (network.down) return this.#close(1006);
-      this.#connected = network.server.connect(this.#room, this.url.searchParams, token, {
+      this.#accepted = network.server.connect(this.url, token, {
         send: (frame) => this.#down(frame),
         close: (code) => this.#later(() => this.#close(code)),
       });
     });
   }
 
-  get #room(): string {
-    return decodeURIComponent(this.url.pathname.split("/").at(-2)!);
-  }
-
   get user(): string | undefined {
-    return this.#connected?.session.user;
+    return this.#accepted?.user;
   }
 
   get open(): boolean {
-    return this.#connected !== undefined && !this.#closed;
+    return this.#accepted !== undefined && !this.#closed;
   }
 
   send(text: string): void {
-    this.#later(() => this.#connected?.hear(text));
+    this.#later(() => this.#accepted?.hear(text));
   }
 
   close(): void {
-    this.#later(() => this.#connected?.lose(1000));
+    this.#later(() => this.#accepted?.lose(1000));
     this.#closed = true;
     this.#network.wires.delete(this);
   }
 
   /** The connection breaks, and both sides know. What was under way is lost. */
   cut(code = 1006): void {
-    this.#connected?.lose(1006);
+    this.#accepted?.lose(code);
     this.#close(code);
   }
 
   /** Nothing passes any more, and nobody knows: a half-open connection. */
   freeze(): void {
     this.#frozen = true;
-    this.#connected?.lose(1006);
+    this.#accepted?.lose(1006);
   }
 
   expire(): void {
-    this.#connected?.expire();
+    this.#accepted?.expire();
   }
 
   #down(frame: object): void {

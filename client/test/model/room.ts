@@ -13,6 +13,15 @@ export interface Session {
   readonly peer: Peer;
   grants: readonly string[];
   expiresAt: number;
+  readonly flow: Flow | undefined;
+  /** The seq that it was sent last. */
+  sent: number;
+}
+
+/** What is on its way to a session that has not said that it has seen it. */
+interface Flow {
+  readonly windowBytes: number;
+  unseen: { seq: number; bytes: number }[];
 }
 
 export interface RoomSettings {
@@ -21,6 +30,8 @@ export interface RoomSettings {
   pingMs: number;
   /** How many events a replayed frame has. */
   eventsAFrame: number;
+  /** Of a socket with flow control, and of a room's part in a connection. */
+  windowBytes: { own: number; shared: number };
 }
 
 export interface NewEvent {
@@ -28,6 +39,12 @@ export interface NewEvent {
   data: unknown;
   id?: string;
   key?: string;
+}
+
+/** It fits, or is one frame more where hardly any is unseen. */
+function takes({ windowBytes, unseen }: Flow, bytes: number): boolean {
+  const unseenBytes = unseen.reduce((sum, frame) => sum + frame.bytes, 0);
+  return unseenBytes <= windowBytes / 4 || unseenBytes + bytes <= windowBytes;
 }
 
 let drawn = 0;
@@ -73,11 +90,14 @@ export class ModelRoom {
   join(
     who: { user: string; grants: readonly string[]; expiresAt: number },
     peer: Peer,
-    since: string | null,
+    { since, windowBytes }: { since: string | undefined; windowBytes: number | undefined },
   ): Session {
-    const session: Session = { id: `s${++this.#sessions}`, peer, ...who };
+    const id = `s${++this.#sessions}`;
+    const flow = windowBytes === undefined ? undefined : { windowBytes, unseen: [] };
+    const session: Session = { id, peer, ...who, flow, sent: this.#head };
     this.sessions.add(session);
-    const recovered = since === null ? undefined : this.#after(since) !== undefined;
+    const replay = since === undefined ? undefined : this.#after(since);
+    const recovered = since === undefined ? undefined : replay !== undefined;
     peer.send({
       type: "welcome",
       room: this.name,
@@ -90,13 +110,17 @@ export class ModelRoom {
       expires_at: session.expiresAt,
       ping_ms: this.settings.pingMs,
     });
-    const replay = since === null ? [] : this.#after(since);
-    if (replay === undefined) peer.send({ type: "gap", room: this.name, ...this.#gap() });
-    else this.#replay(peer, replay);
-    if (!recovered && this.snapshot.events.length > 0) {
-      peer.send({ type: "state", ...this.snapshot });
-    }
+    if (recovered) {
+      session.sent = (replay?.[0]?.seq ?? this.#head + 1) - 1;
+      this.#deliver(session);
+    } else this.#begin(session, recovered === false);
     return session;
+  }
+
+  #begin(session: Session, gap: boolean): void {
+    session.sent = this.#head;
+    if (gap) session.peer.send({ type: "gap", room: this.name, ...this.#gap() });
+    if (this.snapshot.events.length > 0) session.peer.send({ type: "state", ...this.snapshot });
   }
 
   #gap(): object {
@@ -111,11 +135,25 @@ export class ModelRoom {
     return this.events.filter((event) => event.seq > seq);
   }
 
-  #replay(peer: Peer, events: RoomEvent[]): void {
-    const size = this.settings.eventsAFrame;
-    for (let i = 0; i < events.length; i += size) {
-      peer.send(this.frameOf(events.slice(i, i + size)));
+  /** Sends what it has not been sent, as far as its window reaches. */
+  #deliver(session: Session, size = this.settings.eventsAFrame): void {
+    while (session.sent < this.#head) {
+      if (session.sent < this.oldest - 1) return this.#begin(session, true);
+      const start = session.sent + 1 - this.oldest;
+      const events = this.events.slice(start, start + size);
+      const bytes = Buffer.byteLength(events.map((event) => JSON.stringify(event)).join());
+      if (session.flow && !takes(session.flow, bytes)) return;
+      const { seq } = events.at(-1)!;
+      session.flow?.unseen.push({ seq, bytes });
+      session.sent = seq;
+      session.peer.send(this.frameOf(events));
     }
+  }
+
+  seen(session: Session, seq: number): void {
+    const { flow } = session;
+    if (flow) flow.unseen = flow.unseen.filter((frame) => frame.seq > seq);
+    this.#deliver(session);
   }
 
   frameOf(events: RoomEvent[]): object {
@@ -142,11 +180,11 @@ export class ModelRoom {
       this.#all.push(whole);
       return stored.seq;
     });
-    this.events = this.events.slice(-this.settings.retained);
-    if (appended.length > 0) {
-      const frame = this.frameOf(appended);
-      for (const { peer } of this.sessions) peer.send(frame);
+    for (const session of this.sessions) {
+      const isLive = session.sent === this.#head - appended.length;
+      this.#deliver(session, isLive ? appended.length : undefined);
     }
+    this.events = this.events.slice(-this.settings.retained);
     return { seqs, fresh: appended.length > 0 };
   }
 

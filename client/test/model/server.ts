@@ -1,10 +1,14 @@
 /** Routes, tokens and frames of the contract, as far as the client uses them, apart from any network. */
+import { Bucket, type RateLimit } from "./bucket.ts";
+import { ModelConnection } from "./connection.ts";
 import { ModelRoom, type NewEvent, type Peer, type RoomSettings, type Session } from "./room.ts";
 
-interface Claims {
+export interface Claims {
   sub: string;
   exp: number;
   grants: string[];
+  /** The rooms that they are for; all, if it is not there. */
+  rooms?: string[] | undefined;
 }
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -14,7 +18,11 @@ export const tokenFor = (
   sub: string,
   expiresAt: number,
   grants = ["subscribe", "publish", "presence"],
-): string => `e30.${encode({ sub, exp: expiresAt / 1000, grants } satisfies Claims)}.x`;
+  rooms?: string[],
+): string => `e30.${encode({ sub, exp: expiresAt / 1000, grants, rooms } satisfies Claims)}.x`;
+
+export const grantIn = ({ grants, rooms }: Claims, room: string): string[] =>
+  rooms === undefined || rooms.includes(room) ? grants : [];
 
 /** What a frame needs. */
 const rights: Record<string, string> = {
@@ -25,20 +33,40 @@ const rights: Record<string, string> = {
   members: "presence",
 };
 
-/** What a client's frame may ask for in one second, and at once. */
-export interface RateLimit {
-  perSecond: number;
-  burst: number;
+/** A socket that was accepted: what its frames do. */
+export interface Accepted {
+  readonly user: string;
+  hear(text: string): void;
+  /** It went, with the code of the Close, or 1006 without one. */
+  lose(code: number): void;
+  /** Ends it if its token has expired. */
+  expire(): void;
+}
+
+/** How a session begins. */
+export interface Start {
+  since: string | undefined;
+  /** Of its flow control, if that is on. */
+  windowBytes: number | undefined;
 }
 
 export class ModelServer {
   readonly rooms = new Map<string, ModelRoom>();
   readonly revoked = new Set<string>();
-  readonly settings: RoomSettings = { retained: 1_000_000, pingMs: 25_000, eventsAFrame: 100 };
+  readonly settings: RoomSettings = {
+    retained: 1_000_000,
+    pingMs: 25_000,
+    eventsAFrame: 100,
+    windowBytes: { own: 2 ** 20, shared: 2 ** 18 },
+  };
   readonly now: () => number;
   rateLimit: RateLimit | undefined;
+  /** How long a frame is on its way between a connection and one of its rooms. */
+  lag: () => number = () => 0;
   /** How many sockets were accepted, ever. */
   accepted = 0;
+  /** Every error that was sent, ever. */
+  readonly errors: object[] = [];
 
   constructor(now: () => number, settings: Partial<RoomSettings> = {}) {
     this.now = now;
@@ -61,39 +89,60 @@ export class ModelServer {
     return claims as Claims;
   }
 
-  /** A socket that was accepted: what its frames do. `undefined` if it was refused. */
-  connect(
-    name: string,
-    query: URLSearchParams,
-    token: string | undefined,
-    peer: Peer,
-  ): Connected | undefined {
+  /** `undefined` if it was refused. */
+  connect(url: URL, token: string | undefined, peer: Peer): Accepted | undefined {
     const claims = this.claimsOf(token);
-    const refusal = !claims ? 4001 : claims.grants.includes("subscribe") ? undefined : 4003;
-    if (refusal !== undefined || claims === undefined) {
-      peer.close(refusal ?? 4001);
-      return undefined;
+    if (claims === undefined) return refuse(peer, 4001);
+    if (url.pathname === "/events") {
+      this.accepted++;
+      return new ModelConnection(this, claims, peer);
     }
+    const name = decodeURIComponent(url.pathname.split("/")[2]!);
+    if (!grantIn(claims, name).includes("subscribe")) return refuse(peer, 4003);
     this.accepted++;
-    const room = this.room(name);
-    const who = { user: claims.sub, grants: claims.grants, expiresAt: claims.exp * 1000 };
-    return new Connected(this, room, room.join(who, peer, query.get("since")));
+    return new Joined(this, this.room(name), claims, peer, {
+      since: url.searchParams.get("since") ?? undefined,
+      windowBytes: url.searchParams.has("flow") ? this.settings.windowBytes.own : undefined,
+    });
   }
 }
 
-export class Connected {
+function refuse(peer: Peer, code: number): undefined {
+  peer.close(code);
+}
+
+export interface RoomFrame extends NewEvent {
+  type: string;
+  ref?: string;
+  token?: string;
+  seq: number;
+}
+
+/** A session in a room, and what its frames do. */
+export class Joined implements Accepted {
   readonly room: ModelRoom;
   readonly session: Session;
   readonly #server: ModelServer;
-  #allowance: number;
-  #refilledAt: number;
+  readonly #bucket: Bucket | undefined;
 
-  constructor(server: ModelServer, room: ModelRoom, session: Session) {
+  constructor(server: ModelServer, room: ModelRoom, claims: Claims, peer: Peer, start: Start) {
     this.#server = server;
     this.room = room;
-    this.session = session;
-    this.#allowance = server.rateLimit?.burst ?? Infinity;
-    this.#refilledAt = server.now();
+    this.#bucket = server.rateLimit && new Bucket(server.rateLimit, server.now);
+    const who = {
+      user: claims.sub,
+      grants: grantIn(claims, room.name),
+      expiresAt: claims.exp * 1000,
+    };
+    this.session = room.join(who, peer, start);
+  }
+
+  get #isIn(): boolean {
+    return this.room.sessions.has(this.session);
+  }
+
+  get user(): string {
+    return this.session.user;
   }
 
   lose(code: number): void {
@@ -101,22 +150,21 @@ export class Connected {
   }
 
   expire(): void {
-    if (this.#server.now() >= this.session.expiresAt) this.room.end(this.session, 4001);
+    if (this.#isIn && this.#server.now() >= this.session.expiresAt) this.#end(4001);
   }
 
   hear(text: string): void {
-    const { peer } = this.session;
-    if (!this.room.sessions.has(this.session)) return;
-    if (text === '{"type":"ping"}') return peer.send({ type: "pong" });
-    const frame = JSON.parse(text) as { type: string; ref?: string; token?: string } & NewEvent;
-    if (frame.type === "auth") return this.#renew(frame.token);
-    if (!this.#mayNow()) {
-      return this.#refuse(frame.ref, "rate_limited", 1000 / this.#server.rateLimit!.perSecond);
-    }
+    const { session, room } = this;
+    if (!this.#isIn) return;
+    if (text === '{"type":"ping"}') return session.peer.send({ type: "pong" });
+    const frame = JSON.parse(text) as RoomFrame;
+    if (frame.type === "auth") return this.renew(this.#server.claimsOf(frame.token));
+    if (frame.type === "seen") return room.seen(session, frame.seq);
+    const retryAfterMs = this.#bucket?.take();
+    if (retryAfterMs !== undefined) return this.#refuse(frame.ref, "rate_limited", retryAfterMs);
     const right = rights[frame.type];
     if (right === undefined) return this.#refuse(frame.ref, "bad_request");
-    if (!this.session.grants.includes(right)) return this.#refuse(frame.ref, "forbidden");
-    const { room, session } = this;
+    if (!session.grants.includes(right)) return this.#refuse(frame.ref, "forbidden");
     switch (frame.type) {
       case "signal":
         return room.signal(frame.name, frame.data, session.user, session);
@@ -128,43 +176,34 @@ export class Connected {
         return room.presence.list(session);
     }
     const { seqs } = room.append([frame], session.user, this.#server.now());
-    if (frame.ref) peer.send({ type: "ack", room: room.name, ref: frame.ref, seq: seqs[0] });
+    const { ref } = frame;
+    if (ref) session.peer.send({ type: "ack", room: room.name, ref, seq: seqs[0] });
   }
 
-  #renew(token: string | undefined): void {
-    const claims = this.#server.claimsOf(token);
-    if (claims?.sub !== this.session.user) return this.room.end(this.session, 4001);
-    this.session.expiresAt = claims.exp * 1000;
-    this.session.grants = claims.grants;
-    if (!claims.grants.includes("presence")) this.room.presence.leave(this.session);
-    this.session.peer.send({
+  renew(claims: Claims | undefined): void {
+    const { session, room } = this;
+    if (!this.#isIn) return;
+    if (claims?.sub !== session.user) return this.#end(4001);
+    session.grants = grantIn(claims, room.name);
+    if (!session.grants.includes("subscribe")) return this.#end(4003);
+    if (!session.grants.includes("presence")) room.presence.leave(session);
+    session.expiresAt = claims.exp * 1000;
+    session.peer.send({
       type: "authorized",
-      room: this.room.name,
-      grant: claims.grants,
-      expires_at: this.session.expiresAt,
+      room: room.name,
+      grant: session.grants,
+      expires_at: session.expiresAt,
     });
+  }
+
+  #end(code: number): void {
+    this.room.end(this.session, code);
   }
 
   #refuse(ref: string | undefined, code: string, retry_after_ms?: number): void {
     const message = `Refused: ${code}.`;
-    this.session.peer.send({
-      type: "error",
-      room: this.room.name,
-      ref,
-      code,
-      message,
-      retry_after_ms,
-    });
-  }
-
-  #mayNow(): boolean {
-    const { rateLimit, now } = this.#server;
-    if (rateLimit === undefined) return true;
-    const refill = ((now() - this.#refilledAt) / 1000) * rateLimit.perSecond;
-    this.#allowance = Math.min(rateLimit.burst, this.#allowance + refill);
-    this.#refilledAt = now();
-    if (this.#allowance < 1) return false;
-    this.#allowance--;
-    return true;
+    const error = { type: "error", room: this.room.name, ref, code, message, retry_after_ms };
+    this.#server.errors.push(error);
+    this.session.peer.send(error);
   }
 }

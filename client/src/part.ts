@@ -1,0 +1,184 @@
+/**
+ * The life of a room's part in a connection for many rooms, as a pure function: when to subscribe
+ * and unsubscribe, try again, and give up. It sends nothing: it says what it wishes for, and is
+ * told when that went out. `shared.ts` does both.
+ */
+import { verdictOf } from "./codes.ts";
+import {
+  ended,
+  GRACE_MS,
+  isActive,
+  NEVER,
+  newLife,
+  OPEN_MS,
+  statusBeforeOpen,
+  waiting,
+  type Backoff,
+  type Life,
+} from "./life.ts";
+import type { LineInput } from "./line.ts";
+import type { Frame, Refusal } from "./protocol.ts";
+
+export interface Part extends Life {
+  /** The connection is open. */
+  readonly carried: boolean;
+  /**
+   * What the server has of it, as far as is known: nothing, the wish to come in, a session, or the
+   * wish to go. What it has is given up before it is asked for anew: so a `closed` is never taken
+   * for that of another session.
+   */
+  readonly seat: "none" | "asked" | "taken" | "left";
+  /** When the answer to a wish is overdue. */
+  readonly answerAt: number;
+  /** From when on a part that is open has proven itself. */
+  readonly provenAt: number;
+}
+
+export type PartInput =
+  | LineInput
+  /** What the connection has become. */
+  | { readonly type: "carried"; readonly by: Life }
+  /** The wish was sent. */
+  | { readonly type: "asked" }
+  | { readonly type: "heard"; readonly frame: Frame }
+  | { readonly type: "restart" | "end" }
+  | { readonly type: "tick" };
+
+const PROVEN_MS = 20_000;
+
+export const newPart = (backoff: Backoff, seed: number): Part => ({
+  ...newLife(backoff, seed),
+  carried: false,
+  seat: "none",
+  answerAt: NEVER,
+  provenAt: NEVER,
+});
+
+/** What it would send next. */
+export function wishOf({ carried, phase, seat }: Part): "subscribe" | "unsubscribe" | undefined {
+  if (!carried || seat === "left") return undefined;
+  if (seat === "none") return phase === "opening" ? "subscribe" : undefined;
+  return phase === (seat === "asked" ? "opening" : "open") ? undefined : "unsubscribe";
+}
+
+/** Whether its connection may forget it. */
+export const isGone = (part: Part): boolean => !isActive(part) && part.seat === "none";
+
+/** When it wants a `tick`. */
+export const wakeAt = (part: Part): number =>
+  Math.min(
+    isActive(part) ? part.leaveAt : NEVER,
+    part.carried && part.phase === "waiting" ? part.dueAt : NEVER,
+    part.carried ? part.answerAt : NEVER,
+  );
+
+export function step(part: Part, input: PartInput, now: number): Part {
+  switch (input.type) {
+    case "use":
+      return { ...(part.phase === "idle" ? opening(part) : part), leaveAt: NEVER };
+    case "leave":
+      return { ...part, leaveAt: now + GRACE_MS };
+    case "carried":
+      return carried(part, input.by);
+    case "asked":
+      return {
+        ...part,
+        seat: part.seat === "none" ? "asked" : "left",
+        answerAt: now + OPEN_MS,
+      };
+    case "heard":
+      return heard(part, input.frame, now);
+    case "missed":
+      return waiting(part, "offline", now);
+    case "restart":
+      return part.phase === "idle" ? part : opening({ ...part, attempts: 0 });
+    case "end":
+      return ended(part, "closed", "closed");
+    case "tick":
+      return tick(part, now);
+  }
+}
+
+const opening = (part: Part): Part => ({
+  ...part,
+  phase: "opening",
+  status: statusBeforeOpen(part),
+  dueAt: NEVER,
+});
+
+function carried(part: Part, { phase, status, reason, dueAt }: Life): Part {
+  if (phase === "open") {
+    if (part.carried) return part;
+    return { ...(isActive(part) ? opening(part) : part), carried: true };
+  }
+  // With the connection went its sessions, and what was asked of it.
+  const dropped: Part = { ...part, carried: false, seat: "none", answerAt: NEVER };
+  if (!isActive(part)) return dropped;
+  if (phase === "ended") return ended(dropped, status, reason ?? "closed");
+  const again = { ...opening(dropped), reason };
+  return phase === "waiting" ? { ...again, phase, dueAt } : again;
+}
+
+function heard(part: Part, frame: Frame, now: number): Part {
+  switch (frame.type) {
+    case "welcome":
+      return part.seat === "left" ? part : welcome(part, now);
+    case "closed":
+      return closed(part, frame.code, now);
+    case "error":
+      return refused(part, frame);
+    default:
+      return part;
+  }
+}
+
+function welcome(part: Part, now: number): Part {
+  const taken: Part = { ...part, seat: "taken", answerAt: NEVER };
+  if (!isActive(part)) return taken;
+  return {
+    ...taken,
+    phase: "open",
+    status: "connected",
+    reason: undefined,
+    dueAt: NEVER,
+    provenAt: now + PROVEN_MS,
+  };
+}
+
+function closed(part: Part, code: number, now: number): Part {
+  const out: Part = { ...part, seat: "none", answerAt: NEVER };
+  if (!isActive(part) || (part.seat === "left" && code === 1000)) return out;
+  const [reason, verdict] = verdictOf(code);
+  if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
+  // The token is the connection's, so that it is refused in one room alone is no news of it.
+  const attempts = part.phase === "open" && now >= part.provenAt ? 0 : part.attempts;
+  return waiting({ ...out, attempts }, reason, now);
+}
+
+/** Errors that are not about a publish may be the answer to a wish. */
+function refused(part: Part, { ref, code }: Refusal): Part {
+  const { seat } = part;
+  if (ref !== undefined) return part;
+  // Sent again as soon as the connection may.
+  if (code === "rate_limited" && seat === "asked")
+    return { ...part, seat: "none", answerAt: NEVER };
+  if (code === "rate_limited" && seat === "left")
+    return { ...part, seat: "taken", answerAt: NEVER };
+  // It was not in the room any more.
+  if (code === "bad_request" && seat === "left") return { ...part, seat: "none", answerAt: NEVER };
+  return part;
+}
+
+function tick(part: Part, now: number): Part {
+  if (isActive(part) && now >= part.leaveAt) {
+    return { ...part, ...newLife(part.backoff, part.seed) };
+  }
+  if (now >= part.answerAt) {
+    const { seat } = part;
+    const overdue: Part = { ...part, seat: seat === "left" ? "taken" : seat, answerAt: NEVER };
+    return part.phase === "opening" && seat === "asked"
+      ? waiting(overdue, "timeout", now)
+      : overdue;
+  }
+  return part.phase === "waiting" && now >= part.dueAt ? opening(part) : part;
+}

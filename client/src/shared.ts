@@ -1,0 +1,184 @@
+import { Alarm } from "./alarm.ts";
+import { urlOf } from "./http.ts";
+import { isActive, type Life } from "./life.ts";
+import type { Follower, Line, Lines, RoomFollower, Transport } from "./line.ts";
+import { Pace } from "./pace.ts";
+import { isGone, newPart, step, wakeAt, wishOf, type Part, type PartInput } from "./part.ts";
+import type { Frame } from "./protocol.ts";
+import { Socket, type SocketOptions, websocketOf } from "./socket.ts";
+
+/** The contract's limit for one connection. */
+const MAX_ROOMS = 100;
+
+/** One connection for all rooms; another for each hundred that are followed at a time. */
+export class SharedSockets implements Lines {
+  readonly #options: SocketOptions;
+  readonly #url: string | URL;
+  readonly #sockets: SharedSocket[] = [];
+  readonly #parts: PartLine[] = [];
+
+  constructor(options: SocketOptions, url: string | URL) {
+    this.#options = options;
+    this.#url = url;
+  }
+
+  connect(room: RoomFollower): Line {
+    const part = new PartLine(this.#options, room, () => this.#free());
+    this.#parts.push(part);
+    return part;
+  }
+
+  tell(type: "restart" | "end"): void {
+    // The sockets first: no room is to ask for anything over one that goes.
+    for (const each of [...this.#sockets, ...this.#parts]) each.tell({ type });
+  }
+
+  /** A socket that can take one room more. */
+  #free(): SharedSocket {
+    let socket = this.#sockets.find(({ isFull }) => !isFull);
+    if (!socket) {
+      const address = websocketOf(urlOf(this.#url, "events"));
+      this.#sockets.push((socket = new SharedSocket(this.#options, address)));
+    }
+    return socket;
+  }
+}
+
+/** A room's part of a shared socket: performs what `part.ts` decides. It takes a seat while it needs one. */
+class PartLine implements Line {
+  readonly own = false;
+  readonly #room: RoomFollower;
+  readonly #free: () => SharedSocket;
+  readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
+  #part: Part;
+  #socket: SharedSocket | undefined;
+
+  constructor({ backoff }: SocketOptions, room: RoomFollower, free: () => SharedSocket) {
+    this.#part = newPart(backoff, Math.random() * 2 ** 32);
+    this.#room = room;
+    this.#free = free;
+  }
+
+  get name(): string {
+    return this.#room.name;
+  }
+
+  get connection(): Part {
+    return this.#part;
+  }
+
+  get transport(): Transport {
+    return this.#socket?.transport ?? "websocket";
+  }
+
+  send(text: string): void {
+    this.#socket?.send(text);
+  }
+
+  tell(input: PartInput): void {
+    this.step(input);
+    if (!this.#socket && isActive(this.#part)) {
+      this.#socket = this.#free();
+      this.#socket.add(this);
+    }
+    this.#socket?.attend();
+  }
+
+  step(input: PartInput): void {
+    const before = this.#part;
+    const after = step(before, input, Date.now());
+    if (after === before) return;
+    this.#part = after;
+    this.#alarm.set(wakeAt(after));
+    this.#room.changed(after, before);
+  }
+
+  hear(frame: Frame, text: string): void {
+    this.step({ type: "heard", frame });
+    // What comes before it is let in, or after it has gone, is of a session that has ended.
+    if (this.#part.phase === "open") this.#room.heard(frame, text);
+  }
+
+  /** The frame that it wishes to send. */
+  ask(type: "subscribe" | "unsubscribe"): string {
+    const since = type === "subscribe" ? this.#room.since() : undefined;
+    return JSON.stringify({ type, room: this.name, since });
+  }
+
+  leave(): void {
+    this.#socket = undefined;
+  }
+}
+
+/** A connection for many rooms: hands on what comes, and sends what they wish for. */
+class SharedSocket implements Follower {
+  readonly #socket: Socket;
+  readonly #parts = new Map<string, PartLine>();
+  readonly #alarm = new Alarm(() => this.attend());
+  #pace = new Pace();
+
+  constructor(options: SocketOptions, address: string) {
+    this.#socket = new Socket(options, () => address, this);
+  }
+
+  get isFull(): boolean {
+    return this.#parts.size >= MAX_ROOMS;
+  }
+
+  get transport(): Transport {
+    return this.#socket.transport;
+  }
+
+  send(text: string): void {
+    this.#socket.send(text);
+  }
+
+  tell(input: { readonly type: "restart" | "end" }): void {
+    this.#socket.tell(input);
+  }
+
+  add(part: PartLine): void {
+    this.#parts.set(part.name, part);
+    if (this.#parts.size === 1) this.#socket.tell({ type: "use" });
+    part.step({ type: "carried", by: this.#socket.connection });
+  }
+
+  /** Sends what the parts wish for, as fast as the server takes it, and forgets those that went. */
+  attend(): void {
+    for (const part of this.#parts.values()) {
+      if (isGone(part.connection)) this.#remove(part);
+      const wish = wishOf(part.connection);
+      if (wish === undefined) continue;
+      if (!this.#pace.take(Date.now())) return this.#alarm.set(this.#pace.resumeAt);
+      this.send(part.ask(wish));
+      part.step({ type: "asked" });
+    }
+  }
+
+  heard(frame: Frame, text: string): void {
+    // The connection's own, for whoever waits for a sign of life.
+    if (frame.type === "pong") return this.#parts.forEach((part) => part.hear(frame, text));
+    const part = this.#parts.get(frame.room ?? "");
+    const before = part?.connection;
+    if (frame.type === "error" && frame.code === "rate_limited" && before?.phase !== "open") {
+      this.#pace.refused(Date.now(), frame.retry_after_ms);
+    }
+    part?.hear(frame, text);
+    if (part?.connection !== before) this.attend();
+  }
+
+  changed(after: Life, before: Life): void {
+    if (after.phase === before.phase) return;
+    if (after.phase === "open") this.#pace = new Pace();
+    for (const part of this.#parts.values()) {
+      part.step({ type: "carried", by: this.#socket.connection });
+    }
+    this.attend();
+  }
+
+  #remove(part: PartLine): void {
+    this.#parts.delete(part.name);
+    part.leave();
+    if (this.#parts.size === 0) this.#socket.tell({ type: "leave" });
+  }
+}
