@@ -90,6 +90,19 @@ describe("opening and leaving", () => {
     assert.equal(story.connection.status, "connected");
   });
 
+  it("is connected for many rooms with `connected`, and what their rooms say is theirs", () => {
+    const story = new Story().is("use");
+    const expiresAt = story.now + 10 * MINUTE;
+    story.is(heard({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    assert.equal(story.connection.status, "connected");
+    const { renewAt } = story.connection;
+    story.done;
+    story.wait(1_000);
+    const welcome = { epoch: "epoch001", seq: 0, expires_at: expiresAt, ping_ms: PERIOD };
+    story.is(heard({ type: "welcome", room: "a", ...welcome }));
+    assert.deepEqual([story.done, story.connection.renewAt], [[], renewAt]);
+  });
+
   it("tries again when no welcome comes", () => {
     const story = new Story().is("use").wait(10_000);
     assert.deepEqual(story.done, ["dial", "hang_up"]);
@@ -157,6 +170,11 @@ describe("trying again", () => {
       .wait(PERIOD * 0.75)
       .is(closed(1006));
     assert.equal(story.connection.attempts, 1);
+  });
+
+  it("tries again when no socket could be made", () => {
+    const story = new Story().is("use", "dial_failed");
+    assert.deepEqual([story.connection.phase, story.connection.reason], ["waiting", "dial_failed"]);
   });
 
   it("dials at once when the network comes back or the page is shown", () => {
@@ -300,6 +318,12 @@ describe("tokens", () => {
     assert.ok(story.live(10_000).done.includes("renew"));
   });
 
+  it("asks again where nothing was authorized: the frame may have been one too many", () => {
+    const story = new Story().opened(10 * MINUTE).live(9 * MINUTE);
+    assert.equal(story.done.at(-1), "renew");
+    assert.ok(story.live(10_000).done.includes("renew"));
+  });
+
   it("is not driven to hurry by a clock that is far off", () => {
     const story = new Story().opened(-5 * MINUTE);
     assert.ok(!story.live(MINUTE).done.includes("renew"));
@@ -337,6 +361,11 @@ describe("tokens", () => {
     assert.equal(story.connection.reason, "token_failed");
     story.done;
     assert.deepEqual(story.wait(1_000).done, ["dial"]);
+  });
+
+  it("is new after `restart`, also of a connection that nobody used then", () => {
+    const story = new Story().is("restart");
+    assert.deepEqual([story.done, story.is("use").done], [[], ["dial with a new token"]]);
   });
 
   it("is unauthorized at once when nobody is signed in", () => {

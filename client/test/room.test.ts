@@ -247,6 +247,76 @@ describeBoth("gaps and state", (kind) => {
   });
 });
 
+describeBoth("catching up", () => {
+  /** The events heard, and what was recovered, in order. */
+  function diary(): unknown[] {
+    const entries: unknown[] = [];
+    clientOf()
+      .room("room")
+      .listen({
+        events: (events) => entries.push(...events.map(({ seq }) => seq)),
+        gap: () => entries.push("gap"),
+        recovered: ({ from, to }) => entries.push(`${from} to ${to}`),
+      });
+    return entries;
+  }
+  const at = (seq: number): string => `${server.room("room").epoch}:${seq}`;
+  const publishSome = (count: number): void => {
+    for (let n = 0; n < count; n++) publish("a", n);
+  };
+
+  it("is told of once all that was missed has been heard, and before what comes then", async () => {
+    server.settings.eventsAFrame = 2;
+    const entries = diary();
+    await advance(100);
+    publishSome(1);
+    await advance(100);
+    cutAll();
+    publishSome(3);
+    await advance(2_000);
+    publishSome(1);
+    await advance(100);
+    assert.deepEqual(entries, [1, 2, 3, 4, `${at(1)} to ${at(4)}`, 5]);
+  });
+
+  it("is told of also where nothing was missed", async () => {
+    const entries = diary();
+    await advance(100);
+    cutAll();
+    await advance(2_000);
+    assert.deepEqual(entries, [`${at(0)} to ${at(0)}`]);
+  });
+
+  it("is told of as one where it was cut short", async () => {
+    const entries = diary();
+    await advance(100);
+    cutAll();
+    publishSome(3);
+    server.settings.eventsAFrame = 1;
+    let events = 0;
+    network.copies = (frame) => {
+      if ((frame as { type: string }).type !== "events") return 1;
+      // The first event arrives, and then the network breaks.
+      return events++ === 0 ? 1 : 0;
+    };
+    while (entries.length === 0) await advance(5);
+    cutAll();
+    network.copies = () => 1;
+    await advance(5_000);
+    assert.deepEqual(entries, [1, 2, 3, `${at(0)} to ${at(3)}`]);
+  });
+
+  it("is not told of after a gap", async () => {
+    server.settings.retained = 1;
+    const entries = diary();
+    await advance(100);
+    cutAll();
+    publishSome(3);
+    await advance(2_000);
+    assert.deepEqual(entries, ["gap"]);
+  });
+});
+
 describeBoth("status", () => {
   it("tells of each change, with its reason and the next try", async () => {
     const room = clientOf().room("room");
@@ -266,6 +336,46 @@ describeBoth("status", () => {
       (seen as { status: string }[]).map((each) => each.status),
       ["connected", "reconnecting", "reconnecting"],
     );
+  });
+
+  for (const [code, reason] of [
+    [4010, "kicked"],
+    [4011, "erased"],
+  ] as const) {
+    it(`is closed where the user was ${reason}, until the app begins afresh`, async () => {
+      const client = clientOf();
+      const room = client.room("room");
+      room.on(() => {});
+      await advance(100);
+      const { sessions } = server.room("room");
+      for (const session of sessions) server.room("room").end(session, code);
+      await advance(HOUR, HOUR);
+      assert.deepEqual([room.status, room.connection.reason], ["closed", reason]);
+      assert.equal(sessions.size, 0);
+      client.reconnect();
+      await advance(100);
+      assert.deepEqual([room.status, sessions.size], ["connected", 1]);
+    });
+  }
+
+  it("says so where no socket can be made", async () => {
+    const logged = mock.method(console, "error", () => {});
+    const room = clientOf({
+      WebSocket: class {
+        constructor() {
+          throw new DOMException("An insecure WebSocket connection", "SecurityError");
+        }
+      } as unknown as typeof WebSocket,
+    }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.deepEqual([room.status, room.connection.reason], ["connecting", "dial_failed"]);
+    assert.match(String(logged.mock.calls[0]!.arguments[0]), /insecure/);
+    logged.mock.restore();
+  });
+
+  it("tells how the server is reached", () => {
+    assert.equal(clientOf().room("room").transport, "websocket");
   });
 
   it("is the same object while nothing changes", async () => {

@@ -56,6 +56,15 @@ describeBoth("tokens", (kind) => {
     assert.equal(room.status, "connected");
   });
 
+  it("that are none fail, and reach no server", async () => {
+    const token = () => "<!doctype html>";
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.connection.reason, "token_failed");
+    assert.equal(network.dialled, 0);
+  });
+
   it("may be missing: nobody is signed in", async () => {
     const token = mock.fn((): string | null => null);
     const client = clientOf({ token });
