@@ -6,6 +6,7 @@ import { renderToString } from "react-dom/server";
 import { createClient, type Client } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
 import { debouncedPublish } from "../recipes/debounce.ts";
+import { Bell } from "../recipes/notifications.tsx";
 import { Chat } from "../recipes/optimistic.tsx";
 import type { Shipment, ShipmentEvents } from "../recipes/shipments.ts";
 import { merge, update, type Versions } from "../recipes/stale.ts";
@@ -18,16 +19,17 @@ import { cutAll, HOUR, network, server } from "./story.ts";
 
 let client: Client;
 
-beforeEach(() => {
-  // From the package, as the recipes have it, and not from its sources.
-  client = createClient({
+beforeEach(() => void (client = newClient()));
+
+// From the package, as the recipes have it, and not from its sources.
+const newClient = (): Client =>
+  createClient({
     url: "https://model",
     token: () => tokenFor("alice", Date.now() + HOUR),
     WebSocket: network.WebSocket,
     fetch: fetchFrom(server),
     publish: { timeoutMs: 5_000 },
   });
-});
 
 const pass = (ms = 200): Promise<void> => act(() => advance(ms));
 const shipments = () => server.room("shipments:all");
@@ -134,4 +136,58 @@ it("optimistic updates with roll-back", async () => {
   await click();
   await pass(6_000);
   assert.match(page.text, /^HelloHello \(not sent: timeout\)Say/);
+});
+
+it("notifications", async () => {
+  const shown: string[] = [];
+  class Notification {
+    static permission = "default";
+    static readonly requestPermission = mock.fn(async () => {
+      Notification.permission = "granted";
+    });
+    constructor(text: string) {
+      shown.push(text);
+    }
+  }
+  Object.assign(globalThis, { Notification });
+  mock.getter(document, "hidden", () => true);
+
+  const room = server.room("user:alice");
+  const publish = (name: string, key: string, data: object | null): void =>
+    void room.append([{ name, key, data }], "backend", Date.now());
+  const markRead = (id: string): void => publish("read", id, null);
+  publish("notified", "n-1", { text: "One" });
+  publish("notified", "n-2", { text: "Two" });
+  markRead("n-1");
+
+  const open = () =>
+    render(
+      <RoomcastProvider client={newClient()}>
+        <Bell user="alice" markRead={markRead} />
+      </RoomcastProvider>,
+    );
+  const here = await open();
+  const there = await open();
+  const click = (label: string): Promise<void> =>
+    act(async () => {
+      const buttons = [...here.container.querySelectorAll("button")];
+      buttons.find(({ textContent }) => textContent === label)!.click();
+    });
+  await pass();
+  const before = "1 unreadTwoMark as readOneNotify me";
+  assert.deepEqual([here.text, there.text], [before, before]);
+
+  publish("notified", "n-3", { text: "Three" });
+  await pass();
+  assert.match(here.text, /^2 unreadThreeMark as readTwoMark as readOne/);
+  assert.equal(Notification.requestPermission.mock.callCount(), 0);
+  assert.deepEqual(shown, []);
+
+  await click("Notify me");
+  await click("Mark as read");
+  publish("notified", "n-4", { text: "Four" });
+  await pass();
+  const after = "2 unreadFourMark as readThreeTwoMark as readOneNotify me";
+  assert.deepEqual([here.text, there.text], [after, after]);
+  assert.deepEqual(shown, ["Four", "Four"], "of one tag, so one");
 });

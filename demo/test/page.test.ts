@@ -55,8 +55,8 @@ describe("the page", needsBrowser, () => {
       for (let n = 1; n <= 20; n++) await other.say(`${screen} ${n}`);
       await board.message(`${screen} 20`).waitFor();
       await board.scrollTo(`${screen} 1`);
-      await other.say("while you read");
-      await board.message("while you read").waitFor({ state: "attached" });
+      await other.say(`while you read on a ${screen}`);
+      await board.message(`while you read on a ${screen}`).waitFor({ state: "attached" });
       await board.comesTo(event + 20);
 
       await board.offlineSwitch.click();
