@@ -7,7 +7,7 @@ import {
   type Effect,
   type Input,
 } from "./connection.ts";
-import type { Backoff } from "./life.ts";
+import { isActive, type Backoff } from "./life.ts";
 import type { Follower, Line, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
@@ -20,6 +20,10 @@ export interface SocketOptions {
 }
 
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
+
+/** What a socket is closed with. Who is done leaves the members at once; who comes back stays one. */
+const DONE = 1000;
+const BACK_SOON = 4000;
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
 export class Socket implements Line {
@@ -126,7 +130,7 @@ export class Socket implements Line {
     if (websocket === undefined) return;
     this.#websocket = undefined;
     websocket.onmessage = websocket.onclose = null;
-    websocket.close(1000);
+    websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
   }
 
   #attend(active: boolean): void {

@@ -98,7 +98,8 @@ describe("opening and leaving", () => {
     const { renewAt } = story.connection;
     story.done;
     story.wait(1_000);
-    const welcome = { epoch: "epoch001", seq: 0, expires_at: expiresAt, ping_ms: PERIOD };
+    const place = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
+    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
     story.is(heard({ type: "welcome", room: "a", ...welcome }));
     assert.deepEqual([story.done, story.connection.renewAt], [[], renewAt]);
   });

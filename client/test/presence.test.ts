@@ -284,6 +284,22 @@ describeBoth("a connection that is lost", () => {
     assert.deepEqual(new Set(ownEntries), new Set(["alice=1 bob=1"]));
   });
 
+  it("is no leave where the client itself gives it up for another", async () => {
+    const client = clientAs("alice");
+    const [alice, bob] = [client.room("room"), roomOf("bob")];
+    for (const { presence } of [alice, bob]) presence.enter(1);
+    await advance(200);
+    const entries = diary(bob);
+    client.reconnect();
+    await advance(1_000);
+    assert.equal(network.dialled, 3);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(new Set(entries), new Set(["alice=1 bob=1"]));
+    client.close();
+    await advance(100);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=1"]);
+  });
+
   it("enters again with the newest data", async () => {
     const { alice, bob } = await two();
     network.down = true;

@@ -95,8 +95,8 @@ export class Wire {
     this.#later(() => this.#accepted?.hear(text));
   }
 
-  close(): void {
-    this.#later(() => this.#accepted?.lose(1000));
+  close(code: number): void {
+    this.#later(() => this.#accepted?.lose(code));
     this.#closed = true;
     this.#network.wires.delete(this);
   }

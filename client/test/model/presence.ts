@@ -63,7 +63,7 @@ export class ModelPresence {
       if (this.#entries.get(session.id) !== entry) return;
       this.#entries.delete(session.id);
       this.#tell();
-    }, GRACE_MS);
+    }, GRACE_MS).unref();
   }
 
   list(session: Session): void {
