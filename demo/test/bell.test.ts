@@ -37,7 +37,7 @@ describe("the bell", needsBrowser, () => {
     for (const inbox of [one, other]) await inbox.hasUnread("X-3", "X-2", "X-1");
     await agree(board, one);
 
-    await one.button("Mark as read: X-2").click();
+    await one.markRead("X-2");
     for (const inbox of [one, other]) await inbox.hasUnread("X-3", "X-1");
     await agree(board, one);
 
@@ -53,7 +53,7 @@ describe("the bell", needsBrowser, () => {
     const one = await stage.openInbox();
     const user = await stage.visitorOf(one);
     await stage.ring(user, "X-1", "X-2");
-    await one.button("Mark as read: X-1").click();
+    await one.markRead("X-1");
     await one.hasUnread("X-2");
     await one.page.close();
     await stage.ring(user, "X-3");
@@ -70,12 +70,12 @@ describe("the bell", needsBrowser, () => {
     const inbox = await stage.openInbox();
     await stage.ring(await stage.visitorOf(inbox), "X-1");
     await inbox.page.route("**/api/read**", (route) => route.abort());
-    await inbox.button("Mark as read: X-1").click();
+    await inbox.markRead("X-1");
     await inbox.page.getByText("Not marked as read").waitFor();
     await inbox.hasUnread("X-1");
 
     await inbox.page.unroute("**/api/read**");
-    await inbox.button("Mark as read: X-1").click();
+    await inbox.markRead("X-1");
     await inbox.hasUnread();
     await inbox.page.getByText("Not marked as read").waitFor({ state: "detached" });
   });

@@ -72,7 +72,7 @@ describe("the chat", needsBrowser, () => {
     const other = await stage.open(bruno);
     await one.comesTo(1);
     await one.say("Let me in");
-    await one.message("Let me in").getByText("Not sent: you may not write here.").waitFor();
+    await one.message("Let me in").getByText("Not sent: not allowed.").waitFor();
     await one.say("Never mind");
     await one.message("Never mind").getByRole("button", { name: "Discard" }).click();
     await one.message("Never mind").waitFor({ state: "detached" });

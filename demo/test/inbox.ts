@@ -14,6 +14,11 @@ export class Inbox extends Window {
     return this.page.getByRole("button", { name, exact: true });
   }
 
+  /** By key, since a row may move away from below the pointer when another comes. */
+  async markRead(shipment: string): Promise<void> {
+    await this.button(`Mark as read: ${shipment}`).press("Enter");
+  }
+
   /** Resolves when these of the test's own are unread, the newest first. */
   async hasUnread(...shipments: string[]): Promise<void> {
     await this.page.waitForFunction(

@@ -41,7 +41,7 @@ describe("the page", needsBrowser, () => {
         const inbox = await stage.openInbox({ ...options, colorScheme });
         await assertAccessible(inbox);
         await ring(inbox, "X-1", "X-2");
-        await inbox.button("Mark as read: X-1").click();
+        await inbox.markRead("X-1");
         await inbox.hasUnread("X-2");
         await assertAccessible(inbox);
       });
@@ -71,7 +71,7 @@ describe("the page", needsBrowser, () => {
     it(`never shifts as notifications come, on a ${screen}`, async () => {
       const inbox = await stage.openInbox({ ...options, prepare: countShifts });
       await ring(inbox, "X-1", "X-2");
-      await inbox.button("Mark as read: X-1").click();
+      await inbox.markRead("X-1");
       await ring(inbox, "X-3");
       await inbox.hasUnread("X-3", "X-2");
       await inbox.button("Unread only").click();

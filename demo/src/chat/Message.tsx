@@ -76,12 +76,12 @@ function reasonOf(refusal: Code): string {
   switch (refusal) {
     case "forbidden":
     case "unauthorized":
-      return "you may not write here";
+      return "not allowed";
     case "timeout":
       return "no answer";
     case "too_large":
-      return "it is too long";
+      return "too long";
     default:
-      return "it was refused";
+      return "refused";
   }
 }

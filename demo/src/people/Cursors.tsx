@@ -1,11 +1,13 @@
+import { useLayoutEffect, useRef, useState, type PointerEvent } from "react";
 import { useMembers, useSignal } from "roomcast/react";
-import type { PointerEvent } from "react";
 import { hueOf, nameOf } from "../../shared/names.ts";
 import { useChatRoom } from "../chat/room.ts";
 import { WIDTH, type Point } from "../projection.ts";
 import { useRecent } from "./useRecent.ts";
 
 const SHOWN_MS = 5_000;
+/** Beside the name. */
+const PADDING = 8;
 
 /** Tells the others where this visitor points. The package sends no more than they can see. */
 export function usePointing() {
@@ -35,26 +37,41 @@ export function Cursors() {
   const members = useMembers(room) ?? [];
   const cursors = useRecent(room, "cursor", SHOWN_MS, pointOf);
 
-  return [...cursors].map(
-    ([
-      user,
-      {
-        data: [x, y],
-        fading,
-      },
-    ]) => (
-      <g
-        key={user}
-        className="cursor"
-        data-fading={fading || !members.some((member) => member.user === user)}
-        style={{ "--hue": hueOf(user), "--x": `${x}px`, "--y": `${y}px` }}
-      >
-        <path d="M0,0 5.5,18 9,10 17,7.5Z" />
-        <text x={x > WIDTH * 0.85 ? -2 : 18} y="25" textAnchor={x > WIDTH * 0.85 ? "end" : "start"}>
+  return [...cursors].map(([user, { data, fading }]) => (
+    <Cursor
+      key={user}
+      user={user}
+      point={data}
+      fading={fading || !members.some((member) => member.user === user)}
+    />
+  ));
+}
+
+interface CursorProps {
+  readonly user: string;
+  readonly point: Point;
+  readonly fading: boolean;
+}
+
+function Cursor({ user, point: [x, y], fading }: CursorProps) {
+  const text = useRef<SVGTextElement>(null);
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => setWidth(text.current!.getComputedTextLength() + 2 * PADDING), [user]);
+
+  return (
+    <g
+      className="cursor"
+      data-fading={fading}
+      style={{ "--hue": hueOf(user), "--x": `${x}px`, "--y": `${y}px` }}
+    >
+      <path d="M0,0 5.5,18 9,10 17,7.5Z" />
+      <svg x={x > WIDTH * 0.8 ? -width : 14} y="16" overflow="visible">
+        <rect width={width} height="20" rx="10" />
+        <text ref={text} x={PADDING} y="14">
           {nameOf(user)}
         </text>
-      </g>
-    ),
+      </svg>
+    </g>
   );
 }
 
