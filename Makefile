@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed size screenshots build setup rust edge client demo
+.PHONY: help dev test check token feed worlds fuzz mutants size screenshots build setup rust edge client demo
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -53,6 +53,21 @@ token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*
 feed: setup ## Publish a real week of earthquakes into quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
 
+# Four tests tell the stories, one of them twice each. Some connections end
+# before the 300 steps are over.
+SEED ?= 0
+STORIES ?= 7000
+
+worlds: setup ## Tell random stories of ten million steps: make worlds SEED=1000000 STORIES=7000
+	ROOMCAST_SEED=$(SEED) ROOMCAST_STORIES=$(STORIES) ROOMCAST_STEPS=300 \
+	    nice cargo test --locked --profile worlds --test it random:: -- --show-output
+
+fuzz: .tools/bin/cargo-fuzz ## Fuzz frames, tokens, URLs and stored rows: make fuzz ARGS='--for 60 --target rows'
+	@node tools/fuzz.ts $(ARGS)
+
+mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make mutants ARGS="--file 'src/log/**'"
+	PROPTEST_CASES=64 ROOMCAST_STORIES=40 nice -n 19 cargo mutants --output target $(ARGS)
+
 size: build ## Print the size of what `wrangler deploy` uploads
 	@$(within) 120 node tools/size.ts
 
@@ -72,6 +87,16 @@ demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo
 
 setup:
 	@tools/setup.sh
+
+# What only some commands need is compiled when it is first asked for.
+.tools/bin/cargo-fuzz: tool := cargo-fuzz@0.13.2
+.tools/bin/cargo-mutants: tool := cargo-mutants@27.1.0
+.tools/bin/cargo-deny: tool := cargo-deny@0.20.2
+.tools/bin/cargo-cyclonedx: tool := cargo-cyclonedx@0.5.9
+
+.tools/bin/cargo-%: | setup
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --root .tools --target-dir target/tools $(tool)
+	rm -rf target/tools
 
 rust: setup
 	$(within) 900 cargo test --locked

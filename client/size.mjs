@@ -3,8 +3,8 @@ import { buildSync } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-const CLIENT_BUDGET = 5_000;
-const HOOKS_BUDGET = 1_500;
+const CLIENT_BUDGET = 8_000;
+const HOOKS_BUDGET = 2_000;
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 

@@ -78,18 +78,22 @@ impl Route {
         };
         let call = |call| room.clone().map(|room| Self::Room { room, call }).ok_or_else(not_found);
         let request = |request| call(Call::Request(request));
+        let not_allowed = || {
+            let message = format!("this path takes {}", here.methods());
+            Refusal::new(Code::MethodNotAllowed, message)
+        };
         if let Wanted::Socket = wanted {
             return match here {
                 Place::Events => Ok(Self::Connection),
                 Place::RoomEvents => call(Call::Follow(Start::parse(query)?)),
-                Place::Health
-                | Place::Room
-                | Place::RoomState
-                | Place::RoomSignals
-                | Place::RoomMembers => Err(Refusal::new(
-                    Code::NotFound,
-                    "no WebSocket here; they are at /events and /rooms/{room}/events",
-                )),
+                // An upgrade is a GET.
+                Place::RoomSignals => Err(not_allowed()),
+                Place::Health | Place::Room | Place::RoomState | Place::RoomMembers => {
+                    Err(Refusal::new(
+                        Code::NotFound,
+                        "no WebSocket here; they are at /events and /rooms/{room}/events",
+                    ))
+                }
             };
         }
         if let (Wanted::Stream { last_event_id }, Place::RoomEvents, "GET") = (wanted, here, method)
@@ -108,10 +112,7 @@ impl Route {
             (Place::RoomSignals, "POST") => request(Request::Signal),
             (Place::RoomMembers, "GET") => request(Request::Members),
             (Place::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
-            (place, _) => Err(Refusal::new(
-                Code::MethodNotAllowed,
-                format!("this path takes {}", place.methods()),
-            )),
+            _ => Err(not_allowed()),
         }
     }
 }

@@ -6,7 +6,7 @@ import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 export class OwnSockets implements Lines {
   readonly #options: SocketOptions;
   readonly #url: string | URL;
-  readonly #sockets: Socket[] = [];
+  readonly #sockets: OwnSocket[] = [];
 
   constructor(options: SocketOptions, url: string | URL) {
     this.#options = options;
@@ -19,7 +19,7 @@ export class OwnSockets implements Lines {
       const since = room.since();
       return since === undefined ? `${events}?flow=1` : `${events}?flow=1&since=${since}`;
     };
-    const socket = new Socket(this.#options, address, room);
+    const socket = new OwnSocket(this.#options, address, room);
     this.#sockets.push(socket);
     return socket;
   }
@@ -27,4 +27,8 @@ export class OwnSockets implements Lines {
   tell(type: "restart" | "end"): void {
     for (const socket of this.#sockets) socket.tell({ type });
   }
+}
+
+class OwnSocket extends Socket implements Line {
+  readonly own = true;
 }

@@ -99,6 +99,9 @@ export function step(part: Part, input: PartInput, now: number): Part {
   }
 }
 
+/** The server has answered, or nothing is asked of it any more. */
+const seated = (part: Part, seat: Part["seat"]): Part => ({ ...part, seat, answerAt: NEVER });
+
 const opening = (part: Part): Part => ({
   ...part,
   phase: "opening",
@@ -109,13 +112,19 @@ const opening = (part: Part): Part => ({
 function carried(part: Part, { phase, status, reason, dueAt }: Life): Part {
   if (phase === "open") {
     if (part.carried) return part;
-    return { ...(isActive(part) ? opening(part) : part), carried: true };
+    const isLate = isActive(part) && part.phase !== "opening";
+    return { ...(isLate ? opening(part) : part), carried: true };
   }
   // With the connection went its sessions, and what was asked of it.
-  const dropped: Part = { ...part, carried: false, seat: "none", answerAt: NEVER };
+  const dropped = { ...seated(part, "none"), carried: false };
   if (!isActive(part)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
-  const again = { ...opening(dropped), reason };
+  // A connection that goes over to a better transport says that it is connected all the while.
+  const again = {
+    ...opening(dropped),
+    reason,
+    ...(status === "connected" && { status: part.status }),
+  };
   return phase === "waiting" ? { ...again, phase, dueAt } : again;
 }
 
@@ -133,7 +142,7 @@ function heard(part: Part, frame: Frame, now: number): Part {
 }
 
 function welcome(part: Part, now: number): Part {
-  const taken: Part = { ...part, seat: "taken", answerAt: NEVER };
+  const taken = seated(part, "taken");
   if (!isActive(part)) return taken;
   return {
     ...taken,
@@ -146,7 +155,7 @@ function welcome(part: Part, now: number): Part {
 }
 
 function closed(part: Part, code: number, now: number): Part {
-  const out: Part = { ...part, seat: "none", answerAt: NEVER };
+  const out = seated(part, "none");
   if (!isActive(part) || (part.seat === "left" && code === 1000)) return out;
   const [reason, verdict] = verdictOf(code);
   if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
@@ -155,18 +164,14 @@ function closed(part: Part, code: number, now: number): Part {
   return waiting({ ...out, attempts }, reason, now);
 }
 
-/** Errors that are not about a publish may be the answer to a wish. */
+/** An error may be the answer to a wish, unless it is about a publish. */
 function refused(part: Part, { ref, code }: Refusal): Part {
   const { seat } = part;
-  if (ref !== undefined) return part;
-  // Sent again as soon as the connection may.
-  if (code === "rate_limited" && seat === "asked")
-    return { ...part, seat: "none", answerAt: NEVER };
-  if (code === "rate_limited" && seat === "left")
-    return { ...part, seat: "taken", answerAt: NEVER };
-  // It was not in the room any more.
-  if (code === "bad_request" && seat === "left") return { ...part, seat: "none", answerAt: NEVER };
-  return part;
+  if (ref !== undefined || (seat !== "asked" && seat !== "left")) return part;
+  // Where it was one too many, the wish is sent again as soon as the connection may.
+  if (code === "rate_limited") return seated(part, seat === "asked" ? "none" : "taken");
+  // It was out of the room already.
+  return code === "bad_request" && seat === "left" ? seated(part, "none") : part;
 }
 
 function tick(part: Part, now: number): Part {
@@ -174,11 +179,10 @@ function tick(part: Part, now: number): Part {
     return { ...part, ...newLife(part.backoff, part.seed) };
   }
   if (now >= part.answerAt) {
-    const { seat } = part;
-    const overdue: Part = { ...part, seat: seat === "left" ? "taken" : seat, answerAt: NEVER };
-    return part.phase === "opening" && seat === "asked"
-      ? waiting(overdue, "timeout", now)
-      : overdue;
+    // It goes before it comes again; to go is asked again.
+    if (part.seat === "left") return seated(part, "taken");
+    const overdue = seated(part, "asked");
+    return part.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }
   return part.phase === "waiting" && now >= part.dueAt ? opening(part) : part;
 }

@@ -12,7 +12,7 @@ import {
   type Welcome,
 } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
-import { guard } from "./report.ts";
+import { guard } from "./handlers.ts";
 
 export interface Presence<Data = any> {
   /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */

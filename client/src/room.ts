@@ -2,6 +2,7 @@ import { Alarm } from "./alarm.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
 import { Grant } from "./grant.ts";
+import { guard } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
 import type { Life, Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
@@ -24,7 +25,7 @@ import {
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { guard, report } from "./report.ts";
+import { report } from "./report.ts";
 import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import { State } from "./state.ts";
 
@@ -121,13 +122,16 @@ export class Room<
   readonly #watchers = new Set<() => void>();
   #state = new State();
   #connection = INITIAL;
+  /** As the watchers know it. */
+  #transport: Transport;
   #users = 0;
   #place: Place | undefined;
   /** The connection goes on from a position, so no state frame comes with it. */
   #resumed = false;
   /** From where to where it is catching up. */
   #missed: { from: Place; to: Place } | undefined;
-  #readingState = false;
+  /** The state that is being read. */
+  #reading: State | undefined;
   /** A snapshot that is ahead of the events that were delivered. */
   #early: Snapshot | undefined;
 
@@ -152,6 +156,7 @@ export class Room<
       heard: (frame, text) => this.#hear(frame, text),
       changed: (after, before) => this.#changed(after, before),
     });
+    this.#transport = this.transport;
     const windowBytes = this.#line.own ? OWN_WINDOW_BYTES : SHARED_WINDOW_BYTES;
     this.#flow = new Flow(windowBytes, (seq) => this.#send({ type: "seen", seq }));
   }
@@ -213,7 +218,7 @@ export class Room<
     return this.#use(() => this.#listeners.delete(box));
   };
 
-  /** Calls the watcher after every change of `connection`, `position` or `state`. */
+  /** Calls the watcher after every change of `connection`, `transport`, `position` or `state`. */
   readonly subscribe = (watcher: () => void): (() => void) => {
     const watch = (): void => watcher();
     this.#watchers.add(watch);
@@ -305,8 +310,10 @@ export class Room<
     const { status, reason } = after;
     const retryAt = after.phase === "waiting" ? after.dueAt : undefined;
     const was = this.#connection;
-    if (status === was.status && reason === was.reason && retryAt === was.retryAt) return;
-    this.#connection = { status, reason, retryAt };
+    const isSame = status === was.status && reason === was.reason && retryAt === was.retryAt;
+    if (isSame && this.transport === this.#transport) return;
+    this.#transport = this.transport;
+    if (!isSame) this.#connection = { status, reason, retryAt };
     this.#notify();
   }
 
@@ -408,20 +415,17 @@ export class Room<
 
   #readState(): void {
     const state = this.#state;
-    if (state.events || !this.#place || this.#readingState) return;
-    this.#readingState = true;
-    this.#options
-      .readState()
-      .then(
-        (snapshot) => {
-          // After a gap it is too old for the state that was begun then.
-          if (state === this.#state) this.#settle(snapshot);
-        },
-        () => {
-          // The next pong asks again.
-        },
-      )
-      .finally(() => (this.#readingState = false));
+    if (state.events || !this.#place || state === this.#reading) return;
+    this.#reading = state;
+    this.#options.readState().then(
+      (snapshot) => {
+        // After a gap it is too old for the state that was begun then.
+        if (state === this.#state) this.#settle(snapshot);
+        this.#reading = undefined;
+      },
+      // The next pong asks again.
+      () => (this.#reading = undefined),
+    );
   }
 
   #settle(snapshot: Snapshot): void {

@@ -1,7 +1,7 @@
 import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
-import { guard } from "./report.ts";
+import { guard } from "./handlers.ts";
 
 /** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
 export type SignalOf<SignalMap extends object> = {

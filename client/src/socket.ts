@@ -1,4 +1,5 @@
 import { Alarm } from "./alarm.ts";
+import type { Code } from "./codes.ts";
 import {
   newConnection,
   step,
@@ -8,15 +9,19 @@ import {
   type Input,
 } from "./connection.ts";
 import { isActive, type Backoff } from "./life.ts";
-import type { Follower, Line, Transport } from "./line.ts";
+import type { Follower, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
+import type { Route } from "./route.ts";
 import type { Token, Tokens } from "./tokens.ts";
+
+/** Reasons that no answer of the server's leads to. */
+const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions {
   readonly tokens: Tokens;
   readonly backoff: Backoff;
-  readonly WebSocket: typeof WebSocket;
+  readonly route: Route;
 }
 
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
@@ -26,9 +31,7 @@ const DONE = 1000;
 const BACK_SOON = 4000;
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
-export class Socket implements Line {
-  readonly transport: Transport = "websocket";
-  readonly own = true;
+export class Socket {
   readonly #options: SocketOptions;
   readonly #address: () => string;
   readonly #follower: Follower;
@@ -41,17 +44,23 @@ export class Socket implements Line {
   /** Counts the dials and hang-ups, so that a token for an earlier one is known to come too late. */
   #dials = 0;
   #token: Token;
+  #transport: Transport;
 
   /** The address is asked for at each dial: it may hold the position to resume from. */
   constructor(options: SocketOptions, address: () => string, follower: Follower) {
     this.#options = options;
     this.#address = address;
     this.#follower = follower;
+    this.#transport = options.route.transport;
     this.#connection = newConnection(options.backoff, Math.random() * 2 ** 32);
   }
 
   get connection(): Connection {
     return this.#connection;
+  }
+
+  get transport(): Transport {
+    return this.#transport;
   }
 
   send(text: string): void {
@@ -62,6 +71,7 @@ export class Socket implements Line {
     const before = this.#connection;
     const [after, effects] = step(before, input, Date.now());
     this.#connection = after;
+    if (this.#transport === "websocket") this.#report(after, before);
     for (const effect of effects) this.#perform(effect);
     this.#alarm.set(wakeAt(after));
     if (after === before) return;
@@ -69,10 +79,19 @@ export class Socket implements Line {
     this.#follower.changed(after, before);
   }
 
+  /** Tells what became of a dial. Of other transports their readers do. */
+  #report(after: Connection, before: Connection): void {
+    const isOver = after.phase !== before.phase || after.refused !== before.refused;
+    if (before.phase !== "opening" || !isOver) return;
+    const isUnanswered = after.phase === "waiting" && unanswered.has(after.reason);
+    this.#options.route.tried(!isUnanswered);
+  }
+
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "dial":
         this.#hangUp();
+        this.#transport = this.#options.route.transport;
         void this.#withToken(effect.newToken, (token) => this.#open(token));
         break;
       case "hang_up":
@@ -109,7 +128,7 @@ export class Socket implements Line {
     const protocols = token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, `bearer.${token}`];
     let websocket: WebSocket;
     try {
-      websocket = new this.#options.WebSocket(this.#address(), protocols);
+      websocket = this.#options.route.dial(this.#transport, this.#address(), protocols);
     } catch (error) {
       report(error);
       return this.tell({ type: "dial_failed" });
@@ -120,6 +139,8 @@ export class Socket implements Line {
       this.#follower.heard(frame, data);
     };
     websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
+    // Of a socket that could not be opened, Node 22 says no more than this.
+    websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;
   }
 
@@ -129,7 +150,7 @@ export class Socket implements Line {
     const websocket = this.#websocket;
     if (websocket === undefined) return;
     this.#websocket = undefined;
-    websocket.onmessage = websocket.onclose = null;
+    websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
   }
 
@@ -138,5 +159,6 @@ export class Socket implements Line {
     // Node has neither.
     globalThis[change]?.("online", this.#wake);
     globalThis.document?.[change]("visibilitychange", this.#wake);
+    this.#options.route.attend(this, active);
   }
 }

@@ -69,6 +69,23 @@ describe("StrictMode", () => {
     assert.equal(handler.mock.callCount(), 1);
   });
 
+  it("has one socket for all rooms, while they come and go", async () => {
+    function Room({ name }: { name: string }) {
+      return h("i", null, useStatus(useRoom(name)).status, " ");
+    }
+    const rooms = (...names: string[]) => strict(names.map((name) => h(Room, { key: name, name })));
+    const page = await render(rooms("a", "b", "c"));
+    await pass();
+    await page.render(rooms("b", "d", "e"));
+    await pass(5_000);
+    assert.equal(page.text, "connected connected connected ");
+    assert.equal(network.dialled, 1);
+    assert.deepEqual(
+      [...server.rooms].map(([name, { sessions }]) => [name, sessions.size]),
+      Object.entries({ a: 0, b: 1, c: 0, d: 1, e: 1 }),
+    );
+  });
+
   it("reduces each event once into what is shown", async () => {
     publish(1);
     const page = await render(strict(h(Sum)));
@@ -291,7 +308,8 @@ describe("useEvents", () => {
     });
     await render(h(RoomcastProvider, { client: offline }, h(Events)));
     await pass(5_000);
-    assert.equal(read.mock.callCount(), 0);
+    const urls = read.mock.calls.map(({ arguments: [url] }) => String(url));
+    assert.ok(urls.every((url) => url.endsWith("/healthz")));
   });
 
   it("reads again after a gap", async () => {

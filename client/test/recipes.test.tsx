@@ -1,15 +1,18 @@
-import { act, createElement, render } from "./dom.ts";
+import { act, createElement, render, type Page } from "./dom.ts";
 import assert from "node:assert/strict";
 import { beforeEach, it, mock } from "node:test";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { renderToString } from "react-dom/server";
-import { createClient, type Client } from "roomcast";
+import type { ReactElement } from "react";
+import { createClient, type Client, type Room } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
+import { Cursors } from "../recipes/cursors.tsx";
 import { debouncedPublish } from "../recipes/debounce.ts";
 import { Bell } from "../recipes/notifications.tsx";
 import { Chat } from "../recipes/optimistic.tsx";
 import type { Shipment, ShipmentEvents } from "../recipes/shipments.ts";
 import { merge, update, type Versions } from "../recipes/stale.ts";
+import { Composer } from "../recipes/typing.tsx";
 import { useShipments } from "../recipes/tanstack-query.tsx";
 import { followBoard, useBoard } from "../recipes/zustand.ts";
 import { fetchFrom } from "./model/http.ts";
@@ -19,17 +22,19 @@ import { cutAll, HOUR, network, server } from "./story.ts";
 
 let client: Client;
 
-beforeEach(() => void (client = newClient()));
-
-// From the package, as the recipes have it, and not from its sources.
-const newClient = (): Client =>
+/** From the package, as the recipes have it, and not from its sources. */
+const clientOf = (user: string): Client =>
   createClient({
     url: "https://model",
-    token: () => tokenFor("alice", Date.now() + HOUR),
+    token: () => tokenFor(user, Date.now() + HOUR),
     WebSocket: network.WebSocket,
     fetch: fetchFrom(server),
     publish: { timeoutMs: 5_000 },
   });
+
+beforeEach(() => {
+  client = clientOf("alice");
+});
 
 const pass = (ms = 200): Promise<void> => act(() => advance(ms));
 const shipments = () => server.room("shipments:all");
@@ -138,6 +143,53 @@ it("optimistic updates with roll-back", async () => {
   assert.match(page.text, /^HelloHello \(not sent: timeout\)Say/);
 });
 
+/** The page, and somebody else in the room that it shows. */
+async function withBob(name: string, element: ReactElement): Promise<[Page, Room]> {
+  const bob = clientOf("bob").room(name);
+  bob.presence.enter();
+  const page = await render(createElement(RoomcastProvider, { client }, element));
+  await pass();
+  return [page, bob];
+}
+
+it("who is typing", async () => {
+  const [page, bob] = await withBob("chat:lobby", <Composer />);
+  const heard = mock.fn();
+  bob.onSignal("typing", heard);
+  await act(async () => {
+    const key = new window.KeyboardEvent("keydown", { key: "a", bubbles: true });
+    page.container.querySelector("input")!.dispatchEvent(key);
+  });
+  bob.signal("typing", null);
+  await pass();
+  assert.equal(heard.mock.callCount(), 1);
+  assert.equal(page.text, "bob …");
+  await pass(2_000);
+  bob.signal("typing", null);
+  await pass(2_000);
+  assert.equal(page.text, "bob …");
+  await pass(2_000);
+  assert.equal(page.text, "");
+});
+
+it("live cursors", async () => {
+  const [page, bob] = await withBob("board:plan", <Cursors />);
+  const points: unknown[] = [];
+  bob.onSignal("cursor", (point) => points.push(point));
+  await act(async () => {
+    const move = new window.PointerEvent("pointermove", { clientX: 3, clientY: 4, bubbles: true });
+    page.container.querySelector("main")!.dispatchEvent(move);
+  });
+  bob.signal("cursor", { x: 30, y: 40 });
+  await pass();
+  assert.deepEqual(points, [{ x: 3, y: 4 }]);
+  assert.equal(page.text, "bob");
+  assert.equal(page.container.querySelector("i")!.style.left, "30px");
+  bob.presence.leave();
+  await pass();
+  assert.equal(page.text, "");
+});
+
 it("notifications", async () => {
   const shown: string[] = [];
   class Notification {
@@ -162,7 +214,7 @@ it("notifications", async () => {
 
   const open = () =>
     render(
-      <RoomcastProvider client={newClient()}>
+      <RoomcastProvider client={clientOf("alice")}>
         <Bell user="alice" markRead={markRead} />
       </RoomcastProvider>,
     );

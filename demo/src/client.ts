@@ -1,6 +1,6 @@
 import { createClient } from "roomcast";
 import { token } from "./backend.ts";
-import { PluggedWebSocket } from "./plug.ts";
+import { pluggedFetch, PluggedWebSocket } from "./plug.ts";
 import { signIn } from "./user.ts";
 
 export const client = createClient({
@@ -11,4 +11,5 @@ export const client = createClient({
     return newest;
   },
   WebSocket: PluggedWebSocket,
+  fetch: pluggedFetch,
 });

@@ -159,6 +159,7 @@ fn who_is_owed_the_list_does_not_hear_the_change() {
     assert_eq!(ids(&room), (vec![SessionId(2)], vec![SessionId(1)]));
 }
 
+/// Limits: HEARD_STEP_MS.
 #[test]
 fn who_is_not_heard_of_for_two_pings_is_silent() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "c")]);
@@ -214,6 +215,7 @@ fn what_sleeps_is_what_was_awake() {
     }
 }
 
+/// Limits: CARRIED_BYTES.
 #[test]
 fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
     let sessions: Vec<(u64, &str)> = (1..=40).map(|id| (id, "ann")).chain([(41, "z")]).collect();
@@ -242,6 +244,7 @@ fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
     assert_eq!(room.presence.count(room.now), 1);
 }
 
+/// Limits: MEMBERS_BYTES.
 #[test]
 fn the_list_of_members_has_an_end() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b")]);

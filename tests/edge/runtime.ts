@@ -25,6 +25,12 @@ export interface Options {
   settings?: Record<string, Record<string, number>> | undefined;
 }
 
+/**
+ * For rooms that are put to sleep at any moment. None falls asleep within a window by itself: its
+ * end is a timer, which keeps the object awake. One that is made to would lose what waits for it.
+ */
+export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
+
 export class Runtime {
   readonly #directory: string;
   /** Chosen by the first start and asked for again by every restart. */
@@ -108,10 +114,18 @@ export class Runtime {
    * stay open, and what it kept only in its fields is gone. Answers whether it was in memory, and
    * never wakes a room that was not: so it also tells what a request has woken.
    */
-  async evict(room: string): Promise<boolean> {
-    const answer = await fetch(
-      `http://127.0.0.1:${this.#ports.get("control")}/${encodeURIComponent(room)}`,
-    );
+  evict(room: string): Promise<boolean> {
+    return this.#evict(room, "hibernate");
+  }
+
+  /** Takes the room's object away with its sockets, as the runtime does when it moves one. */
+  async lose(room: string): Promise<void> {
+    await this.#evict(room, "close");
+  }
+
+  async #evict(room: string, webSockets: "hibernate" | "close"): Promise<boolean> {
+    const path = `${encodeURIComponent(room)}?${webSockets}`;
+    const answer = await fetch(`http://127.0.0.1:${this.#ports.get("control")}/${path}`);
     const text = await answer.text();
     if (!answer.ok) throw new Error(`evicting ${room}: ${text}`);
     return text === "evicted";
@@ -123,9 +137,10 @@ const CONTROL = `
 import unsafe from "workerd:unsafe";
 export default {
   async fetch(request, { ROOMS }) {
-    const room = decodeURIComponent(new URL(request.url).pathname.slice(1));
+    const { pathname, search } = new URL(request.url);
+    const room = decodeURIComponent(pathname.slice(1));
     try {
-      await unsafe.evict(ROOMS.getByName(room), { webSockets: "hibernate" });
+      await unsafe.evict(ROOMS.getByName(room), { webSockets: search.slice(1) });
       return new Response("evicted");
     } catch (error) {
       if (error.message.includes("not currently running")) return new Response("asleep");

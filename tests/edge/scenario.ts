@@ -4,7 +4,7 @@ import { setTimeout as passes } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
 import { type Claims, type Grant, claims, seconds, sign } from "./jwt.ts";
 import { type Bound, type Json, fill, match } from "./pattern.ts";
-import { Runtime, SECRET } from "./runtime.ts";
+import { NO_WINDOWS, Runtime, SECRET } from "./runtime.ts";
 
 export interface Scenario {
   name: string;
@@ -27,7 +27,7 @@ interface TokenOf {
 /** One key of a step, whatever its name, is the actor, and its value what it does. */
 export interface Step {
   [actor: string]: unknown;
-  to?: string;
+  to?: string | null;
   as?: string | null;
   query?: string;
   welcome?: Json;
@@ -67,7 +67,8 @@ const PING_THE_ROOM = '{"type": "ping"}';
 /** One socket of the story, and what the contract lets it expect next. */
 interface Session {
   socket: Socket;
-  room: string;
+  /** Without one it is a connection for many rooms. */
+  room: string | undefined;
   query: string;
   /** The seq that it holds; unknown until a frame says so. */
   seq: number | undefined;
@@ -77,7 +78,8 @@ interface Session {
 }
 
 export async function play(scenario: Scenario, { asleep }: { asleep: boolean }): Promise<void> {
-  const runtime = await Runtime.start({ settings: scenario.settings });
+  const all = { ...(asleep ? NO_WINDOWS["*"] : {}), ...scenario.settings?.["*"] };
+  const runtime = await Runtime.start({ settings: { ...scenario.settings, "*": all } });
   let now = "the end";
   try {
     const stage = new Stage(runtime, scenario);
@@ -99,7 +101,7 @@ class Stage {
   readonly #runtime: Runtime;
   readonly #bound: Bound = new Map();
   readonly #sessions = new Map<string, Session>();
-  readonly #rooms = new Set(["r"]);
+  readonly #rooms = new Set<string>();
 
   constructor(runtime: Runtime, { tokens }: Scenario) {
     this.#runtime = runtime;
@@ -142,6 +144,8 @@ class Stage {
       case "sleeps":
         await this.#runtime.evict(room);
         return;
+      case "is lost":
+        return this.#runtime.lose(room);
       case "crashes":
         await this.#runtime.kill();
         await this.#runtime.restart();
@@ -218,12 +222,16 @@ class Stage {
   }
 
   async #connects(actor: string, step: Step): Promise<void> {
-    const room = step.to ?? "r";
-    this.#rooms.add(room);
+    const { to = "r" } = step;
+    const [room, path] =
+      to === null || to.startsWith("/")
+        ? [undefined, to ?? "/events"]
+        : [to, `/rooms/${to}/events`];
+    if (room !== undefined) this.#rooms.add(room);
     this.#sessions.get(actor)?.socket.drop();
     const token = step.as === null ? undefined : String(this.#bound.get(step.as ?? actor));
     const query = this.#filled(step.query ?? "");
-    const socket = await Socket.open(`${this.#runtime.url}/rooms/${room}/events`, { token, query });
+    const socket = await Socket.open(this.#runtime.url + path, { token, query });
     assert.equal(socket.protocol, "roomcast.v1");
     this.#sessions.set(actor, { socket, room, query, seq: undefined, epoch: undefined, ahead: [] });
   }
@@ -279,9 +287,17 @@ class Stage {
       assert(text.includes(contains), `${text.slice(0, 300)} contains no ${contains}`);
   }
 
-  /** The next frame, held to what is true of every frame of a room, and without its `room`. */
+  /**
+   * The next frame. Over a room's own socket it is held to what is true of every frame of a room,
+   * and has no `room`.
+   */
   async #hears(session: Session): Promise<Frame> {
-    const { room, ...frame } = await session.socket.next();
+    const heard = await session.socket.next();
+    if (session.room === undefined) {
+      if (heard.type === "welcome") this.#rooms.add(heard.room);
+      return heard;
+    }
+    const { room, ...frame } = heard;
     assert.equal(room, session.room, `the room of ${session.socket.text.slice(0, 300)}`);
     if (frame.type === "welcome") {
       session.epoch = frame.epoch;

@@ -5,6 +5,7 @@ import { EventStream } from "./event-stream.ts";
 import { seconds } from "./jwt.ts";
 import { seeded } from "./random.ts";
 import { Room, tokenOf } from "./room.ts";
+import { NO_WINDOWS } from "./runtime.ts";
 
 const token = tokenOf("alice", ["subscribe"]);
 const APP = "https://app.example.com";
@@ -275,7 +276,7 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
 describe("a reader of a stream", { concurrency: true }, () => {
   test("gets every event once and in order, however often it is cut off", async (t) => {
     const random = seeded(t);
-    const room = await Room.of(t);
+    const room = await Room.of(t, { settings: NO_WINDOWS });
     const events = 1_000;
     const read: number[] = [];
     let cuts = 0;
@@ -332,6 +333,7 @@ describe("a reader of a stream", { concurrency: true }, () => {
     for (let seq = 1; seq <= 1_280; seq++) assert.equal((await one?.nextJson()).seq, seq);
   });
 
+  // Limits: UNREAD_CHARACTERS.
   test("that stands still while signals come in is let go, to come back", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });

@@ -115,6 +115,7 @@ fn a_renewed_token_moves_the_end_both_ways() {
     assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
 }
 
+/// Limits: ALARM_AHEAD_MS.
 #[test]
 fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
     let mut world = World::new();
@@ -125,6 +126,7 @@ fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
     assert!(world.alarm.unwrap() < world.now.plus(366 * DAY));
 }
 
+/// Limits: FIRST_FRAME_MS.
 #[test]
 fn who_brings_no_token_in_time_is_closed() {
     for asleep in [false, true] {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::world::World;
 
+/// Limits: PENDING_SOCKETS, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, REPLAY_FRAMES_AT_ONCE, FLOW_WINDOW_BYTES.
 #[test]
 fn every_queue_has_a_bound() {
     sockets_without_a_token();
@@ -15,6 +16,7 @@ fn every_queue_has_a_bound() {
     frames_behind_a_token();
     bytes_behind_a_token();
     users_who_publish();
+    names_of_signals();
     frames_of_a_replay();
     bytes_on_their_way_to_a_slow_reader();
     bytes_on_their_way_that_the_log_has_forgotten();
@@ -105,6 +107,24 @@ fn users_who_publish() {
     assert_eq!(world.publishes("bob", 1), Err(Code::RateLimited));
     world.passes(1_000);
     assert!(world.publishes("bob", 1).is_ok(), "who has not published for a while is forgotten");
+}
+
+/// Whose window is open: of a name beyond those, none is held back.
+fn names_of_signals() {
+    let mut world = World::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
+    world.joins("alice");
+    world.joins("bob");
+    world.client("bob").takes();
+    let mut signals = |name: usize| {
+        world.sends("alice", &format!(r#"{{"type":"signal","name":"n{name}","data":1}}"#));
+        world.client("bob").takes().len()
+    };
+    for name in 0..limits::SIGNALS_HELD {
+        assert_eq!(signals(name), 1);
+    }
+    assert_eq!([0, 0, limits::SIGNALS_HELD, limits::SIGNALS_HELD].map(&mut signals), [0, 0, 1, 1]);
+    world.flushes();
+    assert_eq!(world.client("bob").takes().len(), 1, "the newest of what was held back");
 }
 
 fn frames_of_a_replay() {

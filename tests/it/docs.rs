@@ -124,7 +124,7 @@ fn slug(heading: &str) -> String {
 }
 
 /// The rows of every table of a page that has these columns.
-fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
+pub fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut inside = false;
     for line in read(page).lines() {
@@ -145,7 +145,7 @@ fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// What stands between backticks within a line.
-fn code(markdown: &str) -> Vec<String> {
+pub fn code(markdown: &str) -> Vec<String> {
     let spans = markdown.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     spans.map(str::to_owned).collect()
 }
@@ -206,7 +206,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     text(root().join(path))
 }
 
@@ -215,7 +215,7 @@ fn text(path: PathBuf) -> String {
 }
 
 /// The text of all files of a kind in a directory and those below it.
-fn texts(directory: impl AsRef<Path>, extension: &str) -> String {
+pub fn texts(directory: impl AsRef<Path>, extension: &str) -> String {
     let entries = fs::read_dir(root().join(directory)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths

@@ -53,6 +53,7 @@ fn a_thousand_that_enter_together_are_told_in_a_frame() {
     }
 }
 
+/// Limits: FLUSH_MS.
 #[test]
 fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
     let mut world = World::new();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::world::World;
 
+/// Limits: FRAME_EVENTS_BYTES.
 #[test]
 fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
     let mut world = World::with(Settings {
@@ -59,6 +60,7 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
     );
 }
 
+/// Limits: REVIVED_AFTER_MS.
 #[test]
 fn a_replay_whose_turn_was_lost_goes_on_by_alarm() {
     let mut world = World::new();

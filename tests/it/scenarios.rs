@@ -30,7 +30,12 @@ pub struct Scenario {
     pub settings: Value,
     /// Why no sleep may be forced on it.
     awake: Option<String>,
-    steps: Vec<Value>,
+    /// Where it is played, if not in both worlds.
+    pub only: Option<String>,
+    /// Those of docs/limits.md that it goes to, and one beyond.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    pub steps: Vec<Value>,
 }
 
 impl Scenario {
@@ -56,7 +61,7 @@ impl Scenario {
     }
 }
 
-fn scenarios() -> impl Iterator<Item = Scenario> {
+pub fn scenarios() -> impl Iterator<Item = Scenario> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =

@@ -155,6 +155,7 @@ fn the_end_is_a_block_of_its_own() {
     );
 }
 
+/// Limits: COMMENT_MS.
 #[test]
 fn a_comment_comes_every_25_seconds_however_much_else_does() {
     assert_eq!(COMMENT.chars().next(), Some(':'));
@@ -181,6 +182,7 @@ fn a_comment_comes_every_25_seconds_however_much_else_does() {
     }
 }
 
+/// Limits: SEEN_AFTER_MS.
 #[test]
 fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
@@ -201,6 +203,7 @@ fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
     assert_eq!(stream.due(third.plus(limits::SEEN_AFTER_MS)), None, "once is enough");
 }
 
+/// Limits: SEEN_AT_ONCE_BYTES.
 #[test]
 fn much_that_was_taken_is_told_at_once() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);

@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use roomcast::code::{Code, Refusal};
+use roomcast::connection::Input;
+use roomcast::ending::Ending;
 use roomcast::limits;
-use roomcast::protocol::{RoomName, error_body};
+use roomcast::protocol::{PING, PONG, PageQuery, RoomName, error_body};
 use roomcast::room::Answer;
-use roomcast::route::{Call, Route, Wanted};
+use roomcast::route::{Call, Request, Route, Wanted};
 use roomcast::session::Identity;
 use roomcast::settings::RoomSettings;
+use roomcast::time::Millis;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -17,9 +20,12 @@ use crate::pattern::{Bound, fill, fill_text, meet};
 use crate::scenarios::Scenario;
 use crate::tokens;
 use crate::world::World;
+use connection::Bridge;
+
+mod connection;
 
 /// The keys of a step that say how, not who.
-const DETAILS: [&str; 17] = [
+pub const DETAILS: [&str; 17] = [
     "to", "as", "query", "welcome", "frame", "events", "text", "binary", "body", "status",
     "answer", "headers", "contains", "code", "ms", "times", "room",
 ];
@@ -27,17 +33,21 @@ const CAST: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
 
 pub struct Stage {
     worlds: BTreeMap<String, World>,
-    settings: RoomSettings,
+    /// What is wrong with the configuration, if it is.
+    settings: Result<RoomSettings, Refusal>,
     /// The world's clock where no world is yet.
     elapsed_ms: u64,
     drowsy: bool,
     bound: Bound,
     /// Who is connected, or was last.
     people: BTreeMap<String, Person>,
+    /// Whose connection is for many rooms.
+    bridges: BTreeMap<String, Bridge>,
 }
 
 struct Person {
-    room: String,
+    /// `None` where it is a connection for many rooms.
+    room: Option<String>,
     /// How it was turned away, if it was, before it came to the room.
     refused: Option<Code>,
     /// Events that a frame brought beyond those that were expected of it.
@@ -47,8 +57,9 @@ struct Person {
 impl Stage {
     pub fn set(scenario: &Scenario, drowsy: bool) -> Self {
         let settings = match &scenario.settings {
-            Value::Null => RoomSettings::default(),
-            settings => RoomSettings::parse(&settings.to_string()).unwrap(),
+            Value::Null => Ok(RoomSettings::default()),
+            settings => RoomSettings::parse(&settings.to_string())
+                .map_err(|cause| Refusal::new(Code::Internal, cause)),
         };
         let mut stage = Self {
             worlds: BTreeMap::new(),
@@ -57,6 +68,7 @@ impl Stage {
             drowsy,
             bound: Bound::new(),
             people: BTreeMap::new(),
+            bridges: BTreeMap::new(),
         };
         for name in CAST {
             let claims = json!({ "can": tokens::rights_of(name) });
@@ -68,14 +80,19 @@ impl Stage {
         stage
     }
 
+    fn now(&self) -> Millis {
+        World::new().now.plus(self.elapsed_ms)
+    }
+
     /// The world of a room.
     fn world(&mut self, room: &str) -> &mut World {
         let (settings, drowsy, elapsed_ms) = (&self.settings, self.drowsy, self.elapsed_ms);
         self.worlds.entry(room.to_owned()).or_insert_with(|| {
             let name = RoomName::parse(room).unwrap();
-            let mut world = World::with(settings.of(&name)).named(&name);
+            let mut world = World::with(settings.as_ref().unwrap().of(&name)).named(&name);
             world.now = world.now.plus(elapsed_ms);
             world.drowsy = drowsy;
+            world.gathers = true;
             world
         })
     }
@@ -93,11 +110,13 @@ impl Stage {
                 ("the room", "sleeps") => {
                     self.world(step["room"].as_str().unwrap_or("r")).sleeps();
                 }
+                ("the room", "is lost") => self.world(step["room"].as_str().unwrap()).crashes(),
                 ("the room", "crashes") => self.crash(),
                 (_, verb) if verb.contains(" /") => self.requests(actor, verb, step),
                 (actor, verb) => self.does(actor, verb, step),
             }
-            self.worlds.values_mut().for_each(World::settles);
+            self.worlds.values_mut().for_each(World::takes_its_turns);
+            self.bridges_hear();
         }
     }
 
@@ -109,11 +128,16 @@ impl Stage {
     fn time_passes(&mut self, ms: u64) {
         self.elapsed_ms += ms;
         self.worlds.values_mut().for_each(|world| world.passes(ms));
+        self.bridges_hear();
+        for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
+            self.gives(&actor, Input::Tick);
+        }
     }
 
     fn crash(&mut self) {
         self.worlds.values_mut().for_each(World::crashes);
         self.people.clear();
+        self.bridges.clear();
     }
 
     fn does(&mut self, actor: &str, verb: &str, step: &Value) {
@@ -132,23 +156,14 @@ impl Stage {
                 self.is_closed(actor, step);
             }
             "is closed" => self.is_closed(actor, step),
-            "drops" => {
-                let Person { room, .. } = self.people.remove(actor).unwrap();
-                self.world(&room).drops(actor);
-            }
+            "drops" => self.goes(actor, None),
             "leaves" => {
-                let Person { room, .. } = self.people.remove(actor).unwrap();
                 let code = step["code"].as_u64().unwrap_or(1_000);
-                self.world(&room).closes(actor, u16::try_from(code).unwrap());
+                self.goes(actor, Some(u16::try_from(code).unwrap()));
             }
             "sends" => self.sends(actor, step),
             "receives" => self.receives(actor, step),
-            // The runtime answers this one by itself, and the room sleeps on.
-            "pings" => {
-                self.has_heard_nothing(actor);
-                let room = self.people[actor].room.clone();
-                self.world(&room).pings(actor);
-            }
+            "pings" => self.pings(actor),
             "hears nothing" => self.hears_nothing(actor),
             verb => panic!("nobody {verb}"),
         }
@@ -167,14 +182,21 @@ impl Stage {
     }
 
     fn connects(&mut self, actor: &str, step: &Value) {
-        if let Some(person) = self.people.remove(actor) {
-            self.world(&person.room).drops(actor);
+        if self.people.contains_key(actor) {
+            self.goes(actor, None);
         }
-        let room = step["to"].as_str().unwrap_or("r").to_owned();
+        let room = match step.get("to") {
+            Some(Value::Null) => None,
+            to => Some(to.and_then(Value::as_str).unwrap_or("r").to_owned()),
+        };
         let query = fill_text(step["query"].as_str().unwrap_or_default(), &self.bound);
         let token = self.token(actor, step);
-        let refused = self.comes_to_the_room(actor, &room, &query, token).err();
-        let refused = refused.map(|refusal| refusal.code);
+        let came = match room.as_deref() {
+            Some(path) if path.starts_with('/') => self.comes_to(path, &query).map(drop),
+            Some(room) => self.comes_to_the_room(actor, room, &query, token),
+            None => self.comes_to_the_bridge(actor, token),
+        };
+        let refused = came.err().map(|refusal| refusal.code);
         self.people.insert(actor.to_owned(), Person { room, refused, ahead: VecDeque::new() });
     }
 
@@ -186,7 +208,7 @@ impl Stage {
         query: &str,
         token: Option<String>,
     ) -> Result<(), Refusal> {
-        let route = Route::parse("GET", &format!("/rooms/{room}/events"), query, Wanted::Socket)?;
+        let route = self.comes_to(&format!("/rooms/{room}/events"), query)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
         let world = self.world(room);
         let identity = token.map(|token| tokens::verify(&token, &name, world.now)).transpose()?;
@@ -198,11 +220,40 @@ impl Stage {
         Ok(())
     }
 
+    /// As far as the first line of its request says.
+    fn comes_to(&self, path: &str, query: &str) -> Result<Route, Refusal> {
+        self.is_set_up()?;
+        Route::parse("GET", path, query, Wanted::Socket)
+    }
+
+    /// Every request asks for the configuration first.
+    fn is_set_up(&self) -> Result<(), Refusal> {
+        self.settings.as_ref().map(drop).map_err(Clone::clone)
+    }
+
+    /// Without a code, it drops.
+    fn goes(&mut self, actor: &str, code: Option<u16>) {
+        let Person { room, .. } = self.people.remove(actor).unwrap();
+        match (room, code) {
+            (Some(room), None) => self.world(&room).drops(actor),
+            (Some(room), Some(code)) => self.world(&room).closes(actor, code),
+            (None, code) => {
+                let ending = Ending::of(code.unwrap_or(1_006), String::new());
+                self.gives(actor, Input::Gone(ending));
+                self.bridges.remove(actor);
+            }
+        }
+    }
+
     fn is_closed(&mut self, actor: &str, step: &Value) {
         self.has_heard_nothing(actor);
         let Person { room, refused, .. } = self.people.remove(actor).unwrap();
-        let code = refused.or(self.world(&room).client(actor).closed).expect("a Close");
-        assert_eq!(code.close_code().map(u64::from), step["code"].as_u64(), "{code:?}");
+        let code = match (refused, room) {
+            (Some(refused), _) => refused.close_code(),
+            (None, Some(room)) => self.world(&room).client(actor).closed.unwrap().close_code(),
+            (None, None) => self.bridges.remove(actor).unwrap().closed,
+        };
+        assert_eq!(code.map(u64::from), step["code"].as_u64());
     }
 }
 
@@ -211,29 +262,53 @@ impl Stage {
     fn sends(&mut self, actor: &str, step: &Value) {
         let frame = fill(&step["frame"], &self.bound).to_string();
         let text = step["text"].as_str().map_or(frame, str::to_owned);
-        let room = self.people[actor].room.clone();
-        let world = self.world(&room);
-        match step["binary"].as_str() {
-            // She may not have heard yet that she was closed.
-            _ if world.session(actor).is_none() => {}
-            Some(binary) => world.sends_bytes(actor, binary.as_bytes()),
-            None => world.sends(actor, &text),
+        match (self.people[actor].room.clone(), step["binary"].as_str()) {
+            (Some(room), Some(binary)) => {
+                let world = self.world(&room);
+                // She may not have heard yet that she was closed.
+                if world.session(actor).is_some() {
+                    world.sends_bytes(actor, binary.as_bytes());
+                }
+            }
+            (None, Some(_)) => self.gives(actor, Input::Binary),
+            (_, None) => self.sends_text(actor, &text),
         }
     }
 
-    /// The next frame. Its room is the session's; that its epoch, `prev` and
-    /// seqs are right, the client has seen to.
-    fn next_frame(&mut self, actor: &str) -> (String, Value) {
-        let room = self.people[actor].room.clone();
-        // What comes may have to wait for the end of a window.
-        if self.world(&room).client(actor).frames.is_empty() {
-            self.world(&room).calms();
+    fn sends_text(&mut self, actor: &str, text: &str) {
+        let Some(room) = self.people[actor].room.clone() else {
+            return self.gives(actor, Input::Text(text));
+        };
+        let world = self.world(&room);
+        if world.session(actor).is_some() {
+            world.sends(actor, text);
         }
-        let frames = &mut self.world(&room).client(actor).frames;
+    }
+
+    /// What has come to somebody and was not taken yet.
+    fn frames(&mut self, actor: &str) -> &mut Vec<String> {
+        match self.people[actor].room.clone() {
+            Some(room) => &mut self.world(&room).client(actor).frames,
+            None => &mut self.bridges.get_mut(actor).unwrap().frames,
+        }
+    }
+
+    /// The next frame. That its epoch, `prev` and seqs are right, the client
+    /// has seen to; its room, if it is the session's, goes without saying.
+    fn next_frame(&mut self, actor: &str) -> (String, Value) {
+        // What comes may have to wait for the end of a window.
+        if self.frames(actor).is_empty() {
+            self.worlds.values_mut().for_each(World::calms);
+            self.bridges_hear();
+        }
+        let frames = self.frames(actor);
         assert!(!frames.is_empty(), "{actor} hears nothing");
         let text = frames.remove(0);
         let mut frame = read(&text);
-        assert_eq!(frame.as_object_mut().unwrap().remove("room"), Some(Value::from(room)));
+        if let Some(room) = &self.people[actor].room {
+            let named = frame.as_object_mut().unwrap().remove("room");
+            assert_eq!(named, Some(Value::from(room.as_str())));
+        }
         let events = frame["events"].as_array().map_or(0, Vec::len);
         assert!(
             events <= 1 || text.len() <= limits::FRAME_EVENTS_BYTES + 200,
@@ -268,20 +343,34 @@ impl Stage {
         }
     }
 
+    fn pings(&mut self, actor: &str) {
+        self.has_heard_nothing(actor);
+        match self.people[actor].room.clone() {
+            // The runtime answers, and the room sleeps on.
+            Some(room) => self.world(&room).pings(actor),
+            None => self.is_answered(actor, PING),
+        }
+    }
+
     fn hears_nothing(&mut self, actor: &str) {
         self.has_heard_nothing(actor);
-        let room = self.people[actor].room.clone();
-        let world = self.world(&room);
-        world.sends(actor, r#"{"type": "ping"}"#);
-        assert_eq!(world.client(actor).takes(), [json!({ "type": "pong" })]);
+        self.is_answered(actor, r#"{"type": "ping"}"#);
+    }
+
+    fn is_answered(&mut self, actor: &str, ping: &str) {
+        self.sends_text(actor, ping);
+        assert_eq!(std::mem::take(self.frames(actor)), [PONG]);
     }
 
     fn has_heard_nothing(&mut self, actor: &str) {
-        let Person { room, ahead, .. } = &self.people[actor];
+        let ahead = &self.people[actor].ahead;
         assert!(ahead.is_empty(), "{actor} has heard more: {ahead:?}");
-        let room = room.clone();
-        let frames = &self.world(&room).client(actor).frames;
-        assert!(frames.is_empty(), "{actor} has heard {frames:.300?}");
+        self.worlds.values_mut().for_each(World::settles);
+        self.bridges_hear();
+        if self.people[actor].refused.is_none() {
+            let frames = self.frames(actor);
+            assert!(frames.is_empty(), "{actor} has heard {frames:.300?}");
+        }
     }
 }
 
@@ -315,9 +404,11 @@ impl Stage {
     ) -> Result<(u16, String), Refusal> {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let route = Route::parse(method, path, query, Wanted::Body)?;
-        let Route::Room { room, call: Call::Request(request) } = route else {
-            panic!("{route:?} is the worker's")
+        self.is_set_up()?;
+        let (room, request) = match Route::parse(method, path, query, Wanted::Body)? {
+            Route::Health => return Ok((200, "ok".to_owned())),
+            Route::Room { room, call: Call::Request(request) } => (room, request),
+            route => panic!("{route:?} is the worker's"),
         };
         if body.len() > limits::BODY_BYTES {
             return Err(Refusal::too_large("the body"));
@@ -325,6 +416,15 @@ impl Stage {
         let world = self.world(room.as_str());
         let token = token.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
         let by = tokens::verify(&token, &room, world.now)?;
+        if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
+            // The worker waits over a socket, for which there has to be a place.
+            let waiting = "somebody who waits";
+            world.is_bridged(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
+            world.closes(waiting, 1_000);
+            if let Some(code) = world.client(waiting).closed {
+                return Err(Refusal::new(code, "there is no place"));
+            }
+        }
         match world.requests(by, request, body) {
             Answer::Ok { body } => Ok((200, body)),
             Answer::Created { body } => Ok((201, body)),

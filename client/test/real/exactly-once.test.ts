@@ -1,4 +1,4 @@
-/** 20 clients, 10,000 events, and a network that is cut at least 200 times. */
+/** 20 clients of both kinds, 10,000 events, and a network that is cut at least 200 times. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -33,6 +33,7 @@ beforeEach(async () => {
       url,
       token: () => runtime.token(`user-${n}`, ["subscribe", "publish"], 30_000),
       backoff: { minMs: 100, maxMs: 1_000 },
+      sockets: n % 2 === 0 ? "shared" : "room",
     }),
   );
   rooms = clients.map((client) => client.room(name));

@@ -41,6 +41,7 @@ export class Link {
 
   /** Both sides learn of it; what was under way is lost. */
   cut(): void {
+    this.#gone();
     this.#client.resetAndDestroy();
     this.#server.resetAndDestroy();
   }

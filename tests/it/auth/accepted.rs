@@ -27,6 +27,7 @@ fn all_four_algorithms_and_the_shared_secret() {
     }
 }
 
+/// Limits: LEEWAY_MS.
 #[test]
 fn leeway_is_thirty_seconds_to_the_millisecond() {
     let exp = claiming(&with("exp", json!(NOW_S)));
@@ -48,6 +49,7 @@ fn a_fraction_of_a_second_counts_to_the_millisecond() {
     assert_eq!(check_at(&token, NOW.plus(30_250)), Err(TokenError::Expired));
 }
 
+/// Limits: USER.
 #[test]
 fn the_edges_of_what_a_claim_may_be() {
     let last_second = (1u64 << 53) - 1;
@@ -82,6 +84,7 @@ fn without_a_policy_issuer_and_audience_are_nobodys_business() {
     assert!(verdict(without("aud")).is_ok());
 }
 
+/// Limits: TOKEN_BYTES.
 #[test]
 fn a_token_of_8_kib_is_read() {
     let padded = |length: usize| {

@@ -40,6 +40,7 @@ fn an_error_says_which_room_and_which_ref() {
     assert_eq!(error(&desk.takes(Input::Binary)), bad(json!({})));
 }
 
+/// Limits: ROOMS_ON_A_CONNECTION.
 #[test]
 fn a_hundred_rooms_and_no_more() {
     let mut desk = Desk::known();
@@ -87,6 +88,7 @@ fn what_was_sent_before_a_room_was_known_to_have_ended_is_not_counted() {
     assert_eq!(over(&desk.sends(&publish("r", 1))), 4400);
 }
 
+/// Limits: CHANGES_PER_SECOND, CHANGES_BURST.
 #[test]
 fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
     let mut desk = Desk::known();

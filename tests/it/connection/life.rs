@@ -4,6 +4,7 @@ use super::*;
 
 const PING: &str = r#"{"type":"ping"}"#;
 
+/// Limits: PINGS_PASSED_EVERY_MS.
 #[test]
 fn pings_are_passed_on_as_they_are_heard_and_not_more_often_than_is_of_use() {
     let mut desk = Desk::known();

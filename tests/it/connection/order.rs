@@ -57,6 +57,7 @@ fn a_room_that_is_refused_settles_what_waits_for_it() {
     assert_eq!(desk.opens("r"), [pass("r", &publish("r", 51))]);
 }
 
+/// Limits: WAITING_FRAMES.
 #[test]
 fn every_queue_has_a_bound() {
     let mut desk = Desk::known();
@@ -72,6 +73,7 @@ fn every_queue_has_a_bound() {
     assert_eq!(desk.opens("r").len(), limits::WAITING_FRAMES);
 }
 
+/// Limits: WAITING_BYTES.
 #[test]
 fn the_bound_in_bytes_is_for_all_rooms_and_what_was_taken_leaves_it() {
     let mut desk = Desk::known();

@@ -1,9 +1,6 @@
 //! Random stories of people who come and go, against the naive model. After
 //! every step, everybody who entered has folded exactly the list that the model
 //! last told, and HTTP answers with the list as it is.
-//!
-//! `ROOMCAST_SEED`, `ROOMCAST_STORIES` and `ROOMCAST_STEPS` are those of
-//! `random`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +11,7 @@ use roomcast::session::Identity;
 use super::model::Model;
 use super::person::{Connection, Person, listed};
 use crate::dice::Dice;
-use crate::random::{seeds, set};
+use crate::random::tell;
 use crate::world::World;
 
 /// Three users: one has three devices, one two.
@@ -34,16 +31,18 @@ struct Story {
     steps: Vec<String>,
 }
 
+/// A hundred thousand steps.
 #[test]
 fn members_are_those_of_the_model() {
-    for seed in seeds(500) {
+    tell(500, 200, |seed, steps| {
         let mut story = Story::begin(seed);
-        for _ in 0..set("ROOMCAST_STEPS").unwrap_or(200) {
+        for _ in 0..steps {
             story.step();
             story.everybody_is_right();
         }
         story.ends();
-    }
+        steps
+    });
 }
 
 impl Story {

@@ -1,0 +1,33 @@
+import { useState } from "react";
+import type { AnyEvents } from "roomcast";
+import { usePresence, useRoom, useSignal } from "roomcast/react";
+
+interface Point {
+  x: number;
+  y: number;
+}
+
+export function Cursors() {
+  const room = useRoom<AnyEvents, { cursor: Point }>("board:plan");
+  const members = usePresence(room) ?? [];
+  const [points, setPoints] = useState<Record<string, Point>>({});
+
+  const move = useSignal(room, "cursor", (point, { from }) =>
+    setPoints((all) => ({ ...all, [from]: point })),
+  );
+
+  // By member, so that a cursor goes with its user. Nobody hears a signal of their own.
+  const cursors = members.flatMap(({ user }) => {
+    const point = points[user];
+    return point ? [{ user, ...point }] : [];
+  });
+  return (
+    <main onPointerMove={({ clientX, clientY }) => move({ x: clientX, y: clientY })}>
+      {cursors.map(({ user, x, y }) => (
+        <i key={user} style={{ position: "fixed", left: x, top: y }}>
+          {user}
+        </i>
+      ))}
+    </main>
+  );
+}

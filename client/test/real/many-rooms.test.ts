@@ -1,0 +1,157 @@
+/** One client in 100 rooms over one socket, which is cut, frozen and half-open, on a runtime that is killed. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient, type Client, type Room, type RoomEvent } from "../../src/index.ts";
+import { createBackend } from "../../src/server.ts";
+import { Proxy } from "./proxy.ts";
+import { startRuntime, type Runtime } from "./runtime.ts";
+
+const ROOMS = 100;
+/** Of them so many come and go. */
+const VISITED = 10;
+const BATCHES = 6;
+const BATCH = 4;
+const OWN = 4;
+const EVENTS = BATCHES * BATCH + OWN;
+/** Ends the test where something never comes. */
+const PATIENCE_MS = 120_000;
+
+/** Node has no page: this one tells the client that the network is back. */
+const page = new EventTarget();
+
+let runtime: Runtime;
+let proxy: Proxy;
+let client: Client;
+
+beforeEach(async () => {
+  Object.assign(globalThis, {
+    addEventListener: page.addEventListener.bind(page),
+    removeEventListener: page.removeEventListener.bind(page),
+  });
+  runtime = await startRuntime();
+  proxy = new Proxy(() => runtime.url);
+  client = createClient({
+    url: await proxy.start(),
+    token: () => runtime.token("alice", ["subscribe", "publish"], 60_000),
+    backoff: { minMs: 100, maxMs: 1_000 },
+    publish: { timeoutMs: PATIENCE_MS },
+    fetch: pastProxy,
+  });
+});
+
+afterEach(async () => {
+  client.close();
+  await proxy.stop();
+  await runtime.stop();
+});
+
+/** HTTP goes straight to the runtime, so that what the proxy counts is sockets. */
+const pastProxy: typeof fetch = (input, init) => {
+  const { pathname, search } = new URL(String(input));
+  return fetch(new URL(pathname + search, runtime.url), init);
+};
+
+async function until(done: () => boolean, what: string): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !done();) {
+    assert.ok(Date.now() < end, `${what} in ${PATIENCE_MS} ms`);
+    await sleep(20);
+  }
+}
+
+const seqsOf = (events: readonly RoomEvent[]): number[] => events.map(({ seq }) => seq);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+
+/** Follows a room now and then. What is heard of each visit has no hole. */
+async function visit(room: Room, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const heard: RoomEvent[] = [];
+    const stop = room.on((_, event) => heard.push(event));
+    await sleep(Math.random() * 2_000);
+    stop();
+    const [first = 0] = seqsOf(heard);
+    assert.deepEqual(
+      seqsOf(heard),
+      upTo(heard.length).map((n) => n + first - 1),
+      room.name,
+    );
+    // Beyond the grace, or within it.
+    await sleep(Math.random() * 4_500);
+  }
+}
+
+async function trouble(rooms: Room[]): Promise<void> {
+  const isWhole = (): boolean => rooms.every(({ status }) => status === "connected");
+  const link = async () => {
+    await until(() => proxy.links.size > 0, "a socket");
+    return [...proxy.links].at(-1)!;
+  };
+  // Again and again: what had arrived before a link froze passes for a sign of life.
+  const online = setInterval(() => page.dispatchEvent(new Event("online")), 3_000).unref();
+  for (let n = 0; n < 14; n++) {
+    proxy.delayMs = n % 2 === 0 ? 0 : 60;
+    const fault = n === 4 ? "freeze" : n === 10 ? "halfOpen" : "cut";
+    // Every other time, while the rooms are being joined again.
+    if (n % 2 === 0) await until(isWhole, "all rooms");
+    else await sleep(Math.random() * 400);
+    (await link())[fault]();
+    if (n === 7 || n === 12) await runtime.restart();
+    await until(() => !isWhole(), "a break");
+  }
+  clearInterval(online);
+  await until(isWhole, "all rooms");
+}
+
+it("each room's handlers see each event exactly once in order", async () => {
+  const prefix = `test:${crypto.randomUUID()}`;
+  const rooms = Array.from({ length: ROOMS }, (_, n) => client.room(`${prefix}:${n}`));
+  const staying = rooms.slice(VISITED);
+  const heard = staying.map((room) => {
+    const events: RoomEvent[] = [];
+    room.on((_, event) => events.push(event));
+    return events;
+  });
+  const gaps: string[] = [];
+  for (const room of staying) room.listen({ gap: () => gaps.push(room.name) });
+  const stops = rooms.slice(0, VISITED).map((room) => room.on(() => {}));
+  await until(() => rooms.every(({ status }) => status === "connected"), "all rooms");
+  assert.equal(proxy.accepted, 1, "a hundred rooms, one socket");
+  for (const stop of stops) stop();
+
+  const backend = createBackend({
+    url: runtime.url,
+    token: () => runtime.token("backend", ["publish"], 60_000),
+    timeoutMs: PATIENCE_MS,
+    fetch: pastProxy,
+  });
+  const publish = async (room: Room): Promise<void> => {
+    const own: Promise<number>[] = [];
+    for (let n = 0; n < BATCHES; n++) {
+      await sleep(Math.random() * 3_000);
+      if (n < OWN) own.push(room.publish("own", n, { id: `own-${n}` }));
+      const batch = Array.from({ length: BATCH }, (_, i) => ({
+        name: "a",
+        data: i,
+        id: `${n}-${i}`,
+      }));
+      await backend.publishBatch(room.name, batch);
+    }
+    await Promise.all(own);
+  };
+
+  const stop = new AbortController();
+  const visits = rooms.slice(0, VISITED).map((room) => visit(room, stop.signal));
+  await Promise.all([trouble(staying), ...rooms.map(publish)]);
+  stop.abort();
+  await Promise.all(visits);
+  await until(() => heard.every(({ length }) => length >= EVENTS), "all events");
+
+  assert.deepEqual(gaps, []);
+  heard.forEach((events, n) => {
+    assert.deepEqual(seqsOf(events), upTo(EVENTS), staying[n]!.name);
+    assert.equal(new Set(events.map(({ id }) => id)).size, EVENTS, "each publish counts once");
+  });
+  await until(() => proxy.links.size === 1, "one socket");
+  for (const room of staying) assert.equal(room.status, "connected");
+  console.log(`${EVENTS} events in each of ${ROOMS} rooms, ${proxy.accepted} sockets in turn`);
+});

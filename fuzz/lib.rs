@@ -1,0 +1,12 @@
+//! The simulator, with what the targets play in it (tests/it/fuzz.rs).
+
+#[path = "../tests/it"]
+mod it {
+    pub mod client;
+    pub mod fuzz;
+    pub mod memory_store;
+    pub mod tokens;
+    pub mod world;
+}
+
+pub use it::{client, fuzz, memory_store, tokens, world};

@@ -1,0 +1,262 @@
+//! The contract, held to the scenarios: every frame of docs/protocol.md with
+//! all its fields, and every code of docs/limits.md, is played by one; and every
+//! limit names who goes to it and one beyond.
+//!
+//! A scenario has its `limits` in a list. A test has a line `Limits: A, B.` in
+//! the comment above it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::docs::{code, read, rows_under, texts};
+use crate::scenarios::{Scenario, scenarios};
+
+/// The fields of each frame, of a room's own socket or of a connection, from the
+/// service or to it.
+type Frames = BTreeMap<Frame, BTreeSet<String>>;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Frame {
+    of: Of,
+    way: Way,
+    kind: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Room,
+    Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    From,
+    To,
+}
+
+const PAGE: &str = "docs/protocol.md";
+
+#[test]
+fn every_frame_is_played_with_all_its_fields() {
+    let played = played();
+    for (frame, fields) in documented() {
+        let seen = played.get(&frame).unwrap_or_else(|| panic!("{frame:?} is in no scenario"));
+        let missing: Vec<_> = fields.difference(seen).collect();
+        assert!(missing.is_empty(), "{frame:?}: {missing:?} are in no scenario");
+    }
+}
+
+#[test]
+fn every_frame_that_is_played_is_documented() {
+    let documented = documented();
+    let from = played().into_keys().filter(|frame| frame.way == Way::From);
+    for frame in from {
+        // A connection's other frames are those of its rooms.
+        let of_a_room = Frame { of: Of::Room, ..frame.clone() };
+        let is_there = documented.contains_key(&frame) || documented.contains_key(&of_a_room);
+        assert!(is_there, "{PAGE} does not know {frame:?}");
+    }
+}
+
+fn documented() -> Frames {
+    let mut frames = Frames::new();
+    let tables = [
+        (["frame", "when"], Of::Room, Way::From),
+        (["frame", "grant"], Of::Room, Way::To),
+        (["frame to it", "what comes"], Of::Connection, Way::To),
+    ];
+    for (columns, of, way) in tables {
+        let rows = rows_under(PAGE, &columns);
+        collect(&mut frames, of, way, rows.iter().map(|row| row[0].as_str()));
+    }
+    // What comes over a connection is told in passing.
+    let page = read(PAGE);
+    let (_, section) = page.split_once("\n## 6.").unwrap();
+    let (section, _) = section.split_once("\n## 7.").unwrap();
+    let not_to_it = |line: &&str| !line.starts_with("| `{");
+    let told = section.lines().filter(not_to_it).map(|line| match line.starts_with('{') {
+        true => format!("`{line}`"),
+        false => line.to_owned(),
+    });
+    let answers = rows_under(PAGE, &["frame to it", "what comes"]);
+    let told: Vec<String> = told.chain(answers.into_iter().map(|row| row[1].clone())).collect();
+    collect(&mut frames, Of::Connection, Way::From, told.iter().map(String::as_str));
+    assert!(frames.len() > 20, "{frames:?}");
+    frames
+}
+
+fn collect<'a>(frames: &mut Frames, of: Of, way: Way, texts: impl Iterator<Item = &'a str>) {
+    for span in texts.flat_map(code) {
+        let Some(fields) = span.strip_prefix(r#"{"type":""#) else { continue };
+        let (kind, fields) = fields.split_once('"').unwrap();
+        let frame = Frame { of, way, kind: kind.to_owned() };
+        frames.entry(frame).or_default().extend(names(fields));
+    }
+}
+
+/// The names in what is nearly JSON: texts that are no values.
+fn names(fields: &str) -> BTreeSet<String> {
+    let mut parts = fields.split('"');
+    let mut names = BTreeSet::new();
+    while let (Some(before), Some(text)) = (parts.next(), parts.next()) {
+        if !before.ends_with(':') {
+            names.insert(text.to_owned());
+        }
+    }
+    // It goes without saying in every `error`.
+    names.remove("message");
+    names
+}
+
+/// What is sent and received in scenarios that are played in both worlds.
+fn played() -> Frames {
+    let mut played = Frames::new();
+    for scenario in scenarios().filter(|scenario| scenario.only.is_none()) {
+        play(&scenario, &mut played);
+    }
+    played
+}
+
+fn play(scenario: &Scenario, played: &mut Frames) {
+    let mut connections = BTreeSet::new();
+    for step in &scenario.steps {
+        let (actor, verb) = acted(step);
+        if ["connects", "joins", "is refused"].contains(&verb) {
+            match step.get("to") {
+                Some(Value::Null) => connections.insert(actor),
+                _ => connections.remove(actor),
+            };
+        }
+        let of = if connections.contains(actor) { Of::Connection } else { Of::Room };
+        let mut saw = |way, kind: &str, frame: &Value| {
+            let fields = played.entry(Frame { of, way, kind: kind.to_owned() }).or_default();
+            collect_names(frame, fields);
+            // A room's own socket speaks of no other.
+            fields.insert("room".to_owned());
+        };
+        match verb {
+            "sends" => {
+                let text = step["text"].as_str().and_then(|text| serde_json::from_str(text).ok());
+                let frame = text.unwrap_or_else(|| step["frame"].clone());
+                saw(Way::To, frame["type"].as_str().unwrap_or_default(), &frame);
+            }
+            "receives" => {
+                let frame = &step["frame"];
+                saw(Way::From, frame["type"].as_str().unwrap_or("events"), frame);
+                if step.get("events").is_some() {
+                    // The client has seen to what is around them.
+                    let around = serde_json::json!({ "epoch": 0, "prev": 0, "events": 0 });
+                    saw(Way::From, "events", &around);
+                }
+            }
+            "joins" => saw(Way::From, "welcome", &step["welcome"]),
+            "pings" | "hears nothing" => {
+                saw(Way::To, "ping", &Value::Null);
+                saw(Way::From, "pong", &Value::Null);
+            }
+            _ => {}
+        }
+    }
+    // Of a kind that nobody knows, to be refused.
+    played.retain(|frame, _| !frame.kind.is_empty());
+}
+
+fn acted(step: &Value) -> (&str, &str) {
+    let (actor, verb) = step.as_object().unwrap().iter().find(|(key, _)| is_actor(key)).unwrap();
+    (actor, verb.as_str().unwrap())
+}
+
+fn is_actor(key: &str) -> bool {
+    !crate::stage::DETAILS.contains(&key)
+}
+
+fn collect_names(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            names.extend(fields.keys().cloned());
+            fields.values().for_each(|value| collect_names(value, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_code_is_answered_and_ends_a_socket_in_a_scenario() {
+    let (mut answered, mut closed, mut framed) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for scenario in scenarios() {
+        for step in &scenario.steps {
+            let status = step["status"].to_string();
+            for code in error_codes(&step["answer"]) {
+                answered.insert((code, status.clone()));
+            }
+            let frame = &step["frame"];
+            match (acted(step).1, frame["type"].as_str()) {
+                ("is closed" | "is refused", _) => closed.insert(step["code"].to_string()),
+                (_, Some("closed")) => closed.insert(frame["code"].to_string()),
+                (_, Some("error")) => framed.insert(frame["code"].as_str().unwrap().to_owned()),
+                (_, Some("gap")) => closed.insert("a `gap` frame".to_owned()),
+                _ => false,
+            };
+        }
+    }
+    for row in rows_under("docs/limits.md", &["code", "HTTP", "close", "what a client does"]) {
+        let [name, status, close] = [code(&row[0])[0].clone(), row[1].clone(), row[2].clone()];
+        if status != "none" {
+            assert!(
+                answered.contains(&(name.clone(), status)),
+                "{name} is no answer in a scenario"
+            );
+        }
+        match close.as_str() {
+            "none" => assert!(framed.contains(&name), "{name} is in no `error` of a scenario"),
+            close => assert!(closed.contains(close), "{name}: no socket is closed with {close}"),
+        }
+    }
+}
+
+fn error_codes(answer: &Value) -> Vec<String> {
+    match answer {
+        Value::Object(fields) => {
+            let here = fields.get("error").and_then(|error| error["code"].as_str());
+            let below = fields.values().flat_map(error_codes);
+            here.map(str::to_owned).into_iter().chain(below).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(error_codes).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Nobody can make a room take ten seconds to begin.
+const OUT_OF_REACH: [&str; 1] = ["BEGINNING_MS"];
+
+#[test]
+fn every_limit_is_gone_to_and_one_beyond() {
+    let mut gone_to: BTreeSet<String> = OUT_OF_REACH.map(str::to_owned).into();
+    scenarios().for_each(|scenario| gone_to.extend(scenario.limits));
+    let sources = [("tests/it", "rs"), ("src", "rs"), ("tests/edge", "ts")];
+    sources.iter().for_each(|(directory, extension)| {
+        gone_to.extend(limits_of_tests(&texts(directory, extension)));
+    });
+
+    let limits = rows_under("docs/limits.md", &["what", "limit", "constant"]);
+    let settings = rows_under("docs/limits.md", &["setting", "what", "default", "range"]);
+    let named = limits.iter().map(|row| &row[2]).chain(settings.iter().map(|row| &row[0]));
+    let named: BTreeSet<String> = named.map(|cell| code(cell)[0].clone()).collect();
+    assert_eq!(gone_to, named, "who goes to a limit on the left, docs/limits.md on the right");
+}
+
+fn limits_of_tests(source: &str) -> BTreeSet<String> {
+    let mut lines = source.lines();
+    let mut limits = BTreeSet::new();
+    while let Some(line) = lines.next() {
+        let comment = line.trim_start().trim_start_matches('/').trim_start();
+        let Some(list) = comment.strip_prefix("Limits: ") else { continue };
+        let below = lines.next().unwrap_or_default().trim_start();
+        assert!(below == "#[test]" || below.starts_with("test("), "{line}, and then no test");
+        limits.extend(list.trim_end_matches('.').split(", ").map(str::to_owned));
+    }
+    limits
+}

@@ -1,0 +1,111 @@
+//! Alice sends whatever she likes, over sockets that come and go; bob only
+//! publishes. The world watches, and so does what she applies.
+
+use roomcast::code::Refusal;
+use roomcast::protocol::Start;
+use roomcast::route::{Call, Route, Wanted};
+use roomcast::settings::Settings;
+
+use super::parted;
+use crate::client::Client;
+use crate::world::World;
+
+pub fn play(script: &str) {
+    let rate = 1_000_000;
+    let settings = Settings {
+        retained_appends: 8,
+        frames_per_second: rate,
+        frames_burst: rate,
+        publishes_per_second: rate,
+        ..Settings::default()
+    };
+    let mut stage = Stage { world: World::with(settings), is_bridged: false };
+    stage.world.posts("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
+    stage.world.joins("bob");
+    stage.connects("");
+    for line in script.lines() {
+        stage.goes_on(line);
+    }
+    stage.world.calms();
+    let head = stage.world.head();
+    assert_eq!(stage.world.publishes("bob", 1), Ok(head + 1));
+}
+
+struct Stage {
+    world: World,
+    /// Whether alice's socket is the worker's, where a binary frame is its own
+    /// and not hers.
+    is_bridged: bool,
+}
+
+impl Stage {
+    fn goes_on(&mut self, line: &str) {
+        let (letter, rest) = parted(line);
+        let is_open = self.world.session("alice").is_some();
+        match letter {
+            's' if is_open => self.world.sends("alice", rest),
+            'b' if is_open && !self.is_bridged => self.world.sends_bytes("alice", rest.as_bytes()),
+            'a' if is_open => {
+                let rights: Vec<&str> = rest.split(',').collect();
+                let token = self.world.token("alice", &rights);
+                self.world.sends("alice", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+            }
+            'c' => self.connects(rest),
+            'w' => self.follows(rest),
+            'r' if self.world.client("alice").seq.is_some() => self.world.resumes("alice"),
+            'x' => self.world.closes("alice", rest.parse().unwrap_or(1_000)),
+            'd' => self.world.drops("alice"),
+            'p' => drop(self.world.posts("bob", rest)),
+            'h' => drop(self.asks(rest, "")),
+            'q' => drop(self.asks("POST /rooms/r/signals", rest)),
+            'e' => drop(self.asks("DELETE /rooms/r", "")),
+            't' => self.world.passes(rest.parse().unwrap_or(50).min(4_000_000)),
+            'z' => self.world.sleeps(),
+            'k' => self.world.crashes(),
+            'f' => self.world.calms(),
+            _ => self.world.settles(),
+        }
+        self.world.client("alice").frames.clear();
+        self.world.client("bob").frames.clear();
+    }
+
+    /// With a query that her own client understands too.
+    fn connects(&mut self, query: &str) {
+        if let Some(query) = understood(query) {
+            self.is_bridged = false;
+            let rights = ["subscribe", "publish", "presence"];
+            let identity = self.world.identity_with("alice", &rights);
+            self.world.clients.insert("alice".into(), Client::beginning(query));
+            self.world.connects("alice", query, Some(identity));
+        }
+    }
+
+    fn follows(&mut self, query: &str) {
+        if let Some(query) = understood(query) {
+            self.is_bridged = true;
+            let identity = self.world.identity("alice");
+            self.world.clients.insert("alice".into(), Client::beginning(query));
+            self.world.is_bridged("alice", query, identity, 1_000);
+        }
+    }
+
+    fn asks(&mut self, request: &str, body: &str) -> Result<(), Refusal> {
+        let (method, target) = request.split_once(' ').unwrap_or(("GET", request));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let route = Route::parse(method, path, query, Wanted::Body)?;
+        if let Route::Room { call: Call::Request(request), .. } = route {
+            let admin = self.world.identity("admin");
+            self.world.requests(admin, request, body);
+        }
+        Ok(())
+    }
+}
+
+fn understood(query: &str) -> Option<&str> {
+    let plain = |part: &str| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        ["since", "last", "state", "flow"].contains(&name) && !value.contains(['%', '+', '='])
+    };
+    let is_plain = query.is_empty() || query.split('&').all(plain);
+    (is_plain && Start::parse(query).is_ok()).then_some(query)
+}

@@ -1,0 +1,178 @@
+//! A room whose rows and attachments are damaged in any way. It may refuse, and
+//! say so; it may not panic or go round in circles, and once it is erased it is
+//! as good as new.
+
+use roomcast::limits;
+use roomcast::protocol::{PageQuery, RoomName, Seq, Start, User};
+use roomcast::room::{Answer, Effect, Input, Room};
+use roomcast::route::Request;
+use roomcast::session::{Identity, Session, SessionId};
+use roomcast::settings::Settings;
+use roomcast::time::Millis;
+
+use super::parted;
+use crate::memory_store::{MemoryStore, Tables};
+use crate::world::World;
+
+/// Six appends of two events on a ring of four: numbers 4, 5, 2, 3.
+pub fn play(script: &str) {
+    let mut world = World::with(Settings { retained_appends: 4, ..Settings::default() });
+    for append in 1..=6 {
+        let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
+        let body = format!(r#"{{"events":[{event},{{"name":"n","data":0,"key":"k"}}]}}"#);
+        world.posts("bob", &body).unwrap();
+    }
+    let mut sessions: Vec<(SessionId, Session)> = Vec::new();
+    for line in script.lines() {
+        let (letter, rest) = parted(line);
+        match letter {
+            'a' => sessions.extend(Session::decode(rest)),
+            _ => world.store.damage(|tables| {
+                damage(tables, letter, rest);
+            }),
+        }
+    }
+    sessions.sort_by_key(|(id, _)| *id);
+    sessions.dedup_by_key(|(id, _)| *id);
+    let mut damaged = Damaged {
+        epoch: world.store.tables().birth.unwrap().epoch.to_string(),
+        admin: world.identity("admin"),
+        now: world.now,
+        settings: world.settings,
+        store: world.store,
+        room: None,
+    };
+    damaged.is_used(sessions);
+    damaged.is_erased();
+}
+
+/// A letter for what, a slot, and a value. Numbers are those that SQL gives
+/// back: none is negative or beyond 2^53.
+fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
+    let (slot, value) = rest.split_once(' ')?;
+    let slot: u64 = slot.parse().ok()?;
+    let number = || value.parse().ok().filter(|number| *number <= limits::SAFE_INTEGER);
+    let birth = tables.birth.as_mut()?;
+    match letter {
+        'c' => birth.capacity = number()?,
+        'm' => birth.retained_ms = number()?,
+        'b' => birth.at = Millis::new(number()?),
+        'r' => drop(tables.slots.remove(&slot)),
+        'i' => drop(tables.slots.insert(slot, tables.slots.get(&number()?)?.clone())),
+        'k' => drop(tables.state.insert("k".into(), (Seq::new(slot)?, value.to_owned()))),
+        _ => {
+            let (append, events) = tables.slots.get_mut(&slot)?;
+            match letter {
+                'n' => append.number = number()?,
+                'f' => append.first = Seq::new(number()?)?,
+                'l' => append.last = Seq::new(number()?)?,
+                't' => append.at = Millis::new(number()?),
+                's' => append.starts = number()?,
+                'e' => append.ends = number()?,
+                'o' => append.floor = number()?,
+                'p' => append.floor_starts = number()?,
+                'x' => value.clone_into(events),
+                // And what its totals say fits.
+                'y' => {
+                    value.clone_into(events);
+                    append.ends = append.starts + value.len() as u64;
+                }
+                _ => {}
+            }
+        }
+    }
+    Some(())
+}
+
+struct Damaged {
+    epoch: String,
+    admin: Identity,
+    now: Millis,
+    settings: Settings,
+    store: MemoryStore,
+    room: Option<Room<MemoryStore>>,
+}
+
+impl Damaged {
+    fn wakes(&mut self, sessions: Vec<(SessionId, Session)>) -> bool {
+        let name = RoomName::parse("r").unwrap();
+        let store = self.store.clone();
+        self.room = Room::wake(name, self.settings, store, sessions, self.now, 7).ok();
+        self.room.is_some()
+    }
+
+    fn takes(&mut self, input: Input) -> Vec<Effect> {
+        self.room.as_mut().map_or(Vec::new(), |room| room.handle(input, self.now))
+    }
+
+    fn asks(&mut self, request: Request, body: &str) -> Option<Answer> {
+        let by = self.admin.clone();
+        let effects = self.takes(Input::Request { by, request, body });
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Answer(answer) => Some(answer),
+            _ => None,
+        })
+    }
+
+    /// All that a room does with what is stored.
+    fn is_used(&mut self, sessions: Vec<(SessionId, Session)>) {
+        let known: Vec<SessionId> = sessions.iter().map(|(id, _)| *id).collect();
+        if !self.wakes(sessions) {
+            return;
+        }
+        for seq in [0, 4, 5, 8, 12, 13] {
+            let since = format!("since={}:{seq}", self.epoch);
+            let page = Request::Page(PageQuery::parse(&since).unwrap());
+            self.asks(page, "");
+            let (session, identity) = (SessionId(1_000 + seq), Some(self.admin.clone()));
+            let start = Start::parse(&since).unwrap();
+            self.takes(Input::Join { session, identity, start, bridge: (seq > 4).then_some(20) });
+            self.settles();
+        }
+        for request in [Request::State, Request::Figures, Request::Members] {
+            self.asks(request, "");
+        }
+        for session in known {
+            for text in [
+                r#"{"type":"seen","seq":12}"#,
+                r#"{"type":"enter","data":1}"#,
+                r#"{"type":"publish","name":"n","data":1,"ref":"1"}"#,
+            ] {
+                self.takes(Input::Text { session, text });
+            }
+        }
+        for body in [
+            r#"{"name":"n","data":1,"id":"i5"}"#,
+            r#"{"name":"n","data":null,"key":"k"}"#,
+            r#"{"name":"n","data":1,"id":"new"}"#,
+        ] {
+            self.asks(Request::Publish, body);
+            self.settles();
+        }
+        self.takes(Input::Flush);
+        self.now = self.now.plus(3_600_000);
+        self.takes(Input::Alarm);
+        self.settles();
+        self.takes(Input::Gone { session: SessionId(1_000), code: None });
+        self.asks(Request::Kick(User::parse("admin").unwrap()), "");
+    }
+
+    fn settles(&mut self) {
+        let mut turns = 0;
+        while self.takes(Input::Turn).contains(&Effect::Turn) {
+            turns += 1;
+            assert!(turns < 1_000, "it goes round in circles");
+        }
+    }
+
+    /// By whom it belongs to, also where the room does not wake.
+    fn is_erased(&mut self) {
+        if self.room.is_some() || self.wakes(Vec::new()) {
+            assert_eq!(self.asks(Request::Erase, ""), Some(Answer::NoContent));
+            assert!(self.store.is_empty());
+            assert!(self.wakes(Vec::new()));
+            let answer = self.asks(Request::Publish, r#"{"name":"n","data":1}"#);
+            assert!(matches!(answer, Some(Answer::Created { .. })), "{answer:?}");
+        }
+    }
+}

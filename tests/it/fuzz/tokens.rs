@@ -1,0 +1,73 @@
+//! Tokens, key sets, and tokens that are signed as they should be and say what
+//! they like: who gets in has said it in so many words.
+
+use roomcast::auth::{Claims, Keys, Policy, Right, verify};
+use roomcast::limits;
+use roomcast::protocol::RoomName;
+use roomcast::time::Millis;
+use serde_json::Value;
+
+use super::parted;
+use crate::tokens;
+
+const NOW: Millis = Millis::new(1_795_297_884_000);
+const NOW_S: f64 = 1_795_297_884.0;
+const LEEWAY_S: f64 = 30.0;
+
+pub fn play(script: &str) {
+    let (letter, rest) = parted(script);
+    let (first, second) = rest.split_once('\n').unwrap_or((rest, ""));
+    match letter {
+        // A header and claims.
+        's' => signed(first, second),
+        // A key set, and a token for it.
+        'k' => {
+            if let Ok(keys) = Keys::new(None, Some(first)) {
+                let _ = verify(second, &keys, &Policy::default(), NOW);
+                let forged = tokens::signed(second, r#"{"sub":"a","exp":1795300000}"#);
+                let taken = verify(&forged, &keys, &Policy::default(), NOW);
+                assert!(taken.is_err(), "none of the keys signed {forged}");
+            }
+        }
+        _ => drop(tokens::claims(script, NOW)),
+    }
+}
+
+fn signed(header: &str, payload: &str) {
+    let Ok(taken) = tokens::claims(&tokens::signed(header, payload), NOW) else { return };
+    let header: Value = serde_json::from_str(header).expect("a header");
+    assert_eq!(header["alg"], "HS256");
+    assert!(header.get("kid").is_none() && header.get("crit").is_none(), "{header}");
+
+    let written: Value = serde_json::from_str(payload).expect("claims");
+    let user = written["sub"].as_str().expect("a user");
+    assert_eq!(user, taken.user.as_str());
+    assert!((1..=limits::USER).contains(&user.chars().count()));
+    let ends = written["exp"].as_f64().expect("an end");
+    assert!(ends + LEEWAY_S > NOW_S, "{ends}");
+    let begins = written["nbf"].as_f64().unwrap_or(0.0);
+    assert!(begins - LEEWAY_S < NOW_S + 0.001, "{begins}");
+    for room in ["r", "r:s", "shipments:42", "shipments"] {
+        grants_what_it_says(&taken, &written, room);
+    }
+}
+
+fn grants_what_it_says(taken: &Claims, written: &Value, room: &str) {
+    let grant = taken.grant(&RoomName::parse(room).unwrap());
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
+        Some("") => true,
+        Some(prefix) => {
+            prefix.ends_with(':') && room.len() > prefix.len() && room.starts_with(prefix)
+        }
+        None => pattern == room,
+    };
+    let patterns = written["rooms"].as_object();
+    for right in Right::ALL {
+        let says = |rights: &Value| {
+            rights.as_array().is_some_and(|rights| rights.iter().any(|name| name == right.as_str()))
+        };
+        let mut granting = patterns.into_iter().flatten();
+        let is_written = granting.any(|(pattern, rights)| matches(pattern) && says(rights));
+        assert_eq!(grant.contains(right), is_written, "{} in {room}: {written}", right.as_str());
+    }
+}

@@ -1,0 +1,100 @@
+//! Requests as they come: method, path, query, and headers that may hold a
+//! token. What was read says the same when it is written again.
+
+use roomcast::auth::Origins;
+use roomcast::auth::place::{Shown, find};
+use roomcast::limits;
+use roomcast::protocol::{Pattern, Position, RoomName, Start};
+use roomcast::route::{Call, Route, Wanted};
+use roomcast::settings::RoomSettings;
+
+use super::parted;
+
+pub fn play(script: &str) {
+    let (letter, rest) = parted(script);
+    match letter {
+        'o' => settings(rest),
+        't' => token(rest),
+        _ => request(rest),
+    }
+}
+
+/// A request line, and the position of a reader that comes back.
+fn request(text: &str) {
+    let (line, last_event_id) = text.split_once('\n').unwrap_or((text, ""));
+    let (method, target) = line.split_once(' ').unwrap_or(("GET", line));
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let stream =
+        Wanted::Stream { last_event_id: (!last_event_id.is_empty()).then_some(last_event_id) };
+    for wanted in [Wanted::Body, Wanted::Socket, stream] {
+        match Route::parse(method, path, query, wanted) {
+            Ok(Route::Room { room, call }) => {
+                is_a_room(&room);
+                if let Call::Follow(start) = call {
+                    goes_on_as(start);
+                }
+            }
+            Ok(Route::Stream { room, query }) => {
+                is_a_room(&room);
+                goes_on_as(query.start);
+            }
+            Ok(Route::Health | Route::Connection | Route::PublishToRooms) => {}
+            Err(refusal) => {
+                assert!(refusal.code.http_status().is_some() && refusal.message.len() < 2_000);
+            }
+        }
+    }
+    if let Ok(position) = last_event_id.parse::<Position>() {
+        assert_eq!(position.to_string(), last_event_id);
+    }
+}
+
+fn is_a_room(room: &RoomName) {
+    let name = room.as_str();
+    assert!((1..=limits::ROOM_NAME).contains(&name.len()), "{name}");
+    assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-=@,.;:".contains(&b)), "{name}");
+    assert!(![".", ".."].contains(&name) && name.split(':').all(|part| !part.is_empty()), "{name}");
+}
+
+/// What the worker's own socket asks for is what its reader asked for.
+fn goes_on_as(start: Start) {
+    assert_eq!(Start::parse(&start.bridge_query()).unwrap(), Start { flow: false, ..start });
+}
+
+/// `Authorization`, `Sec-WebSocket-Protocol`, the query's, `Cookie`, `Origin`.
+fn token(text: &str) {
+    let mut headers = text.split('\n').map(|header| (!header.is_empty()).then_some(header));
+    let mut next = || headers.next().flatten();
+    let shown = Shown {
+        authorization: next(),
+        subprotocols: next(),
+        query_token: next(),
+        cookie: next(),
+        origin: next(),
+    };
+    let listed = Origins::parse("https://app.example, null");
+    let by_cookie = Shown { cookie: shown.cookie, origin: shown.origin, ..Shown::default() };
+    if find(&by_cookie, &listed).is_some() {
+        assert_eq!(shown.origin, Some("https://app.example"));
+    }
+    assert_eq!(find(&by_cookie, &Origins::parse("*")), None, "anybody's page is not trusted");
+    if let Some(token) = find(&shown, &listed) {
+        assert!(text.contains(token));
+    }
+}
+
+fn settings(text: &str) {
+    if let Ok(settings) = RoomSettings::parse(text) {
+        for room in ["r", "r:s", "shipments:42"] {
+            let settings = settings.of(&RoomName::parse(room).unwrap());
+            assert!((1..=limits::RETAINED_APPENDS_MAX).contains(&settings.retained_appends));
+            assert!((1..=limits::SOCKETS).contains(&settings.sockets));
+        }
+    }
+    if let Some(pattern) = Pattern::parse(text) {
+        assert!(
+            !pattern.matches(&RoomName::parse("x:y:z:never").unwrap())
+                || text.starts_with(['*', 'x'])
+        );
+    }
+}

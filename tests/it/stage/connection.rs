@@ -1,0 +1,129 @@
+//! A connection for many rooms, as the worker serves it: the rules, and a
+//! socket of its own to each room.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use roomcast::code::Refusal;
+use roomcast::connection::{Connection, Effect, Input};
+use roomcast::ending::Ending;
+use roomcast::limits;
+use roomcast::protocol::{PONG, RoomName};
+
+use super::Stage;
+use crate::client::Client;
+use crate::tokens;
+
+pub struct Bridge {
+    rules: Connection,
+    /// To which a socket is open.
+    rooms: BTreeSet<RoomName>,
+    /// What the client heard and no step has taken yet.
+    pub frames: Vec<String>,
+    /// How the connection ended, if it did.
+    pub closed: Option<u16>,
+}
+
+/// The client of the world that has the socket.
+fn line(actor: &str) -> String {
+    format!("{actor}'s line")
+}
+
+impl Stage {
+    /// As far as the worker lets it.
+    pub(super) fn comes_to_the_bridge(
+        &mut self,
+        actor: &str,
+        token: Option<String>,
+    ) -> Result<(), Refusal> {
+        self.is_set_up()?;
+        let claims = token.map(|token| tokens::claims(&token, self.now())).transpose()?;
+        let (rules, effects) = Connection::begin(claims, self.now());
+        let bridge = Bridge { rules, rooms: BTreeSet::new(), frames: Vec::new(), closed: None };
+        self.bridges.insert(actor.to_owned(), bridge);
+        self.performs(actor, effects);
+        Ok(())
+    }
+
+    /// Gives the rules an input, and performs what comes of it.
+    pub(super) fn gives(&mut self, actor: &str, input: Input) {
+        let now = self.now();
+        let effects = self.bridge(actor).rules.handle(input, now);
+        self.performs(actor, effects);
+    }
+
+    /// What the rooms have said, and how they have ended.
+    pub(super) fn bridges_hear(&mut self) {
+        for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
+            for room in self.bridge(&actor).rooms.clone() {
+                let (world, line) = (self.world(room.as_str()), line(&actor));
+                let is_open = world.session(&line).is_some();
+                let client = world.client(&line);
+                let (frames, closed) = (std::mem::take(&mut client.frames), client.closed);
+                let bridge = self.bridge(&actor);
+                bridge.frames.extend(frames.into_iter().filter(|frame| frame != PONG));
+                if !is_open {
+                    bridge.rooms.remove(&room);
+                    let refused = |code| Ending::refused(&Refusal::new(code, "it ends"));
+                    let ending = closed.map_or(Ending::Lost, refused);
+                    self.gives(&actor, Input::Ended { room, ending });
+                }
+            }
+        }
+    }
+
+    fn bridge(&mut self, actor: &str) -> &mut Bridge {
+        self.bridges.get_mut(actor).unwrap()
+    }
+
+    fn performs(&mut self, actor: &str, effects: Vec<Effect>) {
+        let line = line(actor);
+        let mut inputs = VecDeque::new();
+        for effect in effects {
+            match effect {
+                Effect::Send(text) => self.bridge(actor).frames.push(text),
+                Effect::Verify { token } => {
+                    inputs.push_back(Input::Verified(tokens::claims(&token, self.now())));
+                }
+                Effect::Open { room, identity, start } => {
+                    let (query, world) = (start.bridge_query(), self.world(room.as_str()));
+                    world.clients.insert(line.clone(), Client::beginning(&query));
+                    world.is_bridged(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
+                    self.bridge(actor).rooms.insert(room.clone());
+                    inputs.push_back(Input::Opened { room });
+                }
+                Effect::Pass { room, text } => self.world(room.as_str()).sends(&line, &text),
+                Effect::PingRooms => {
+                    for room in self.bridge(actor).rooms.clone() {
+                        self.world(room.as_str()).pings(&line);
+                    }
+                }
+                Effect::Renew { room, identity } => {
+                    let identity = serde_json::to_vec(&identity).unwrap();
+                    self.world(room.as_str()).sends_bytes(&line, &identity);
+                }
+                Effect::Leave { room } => {
+                    self.bridges_hear();
+                    self.world(room.as_str()).closes(&line, 1_000);
+                    self.bridge(actor).rooms.remove(&room);
+                    let ending = Ending::Closed { code: 1_000, reason: String::new() };
+                    inputs.push_back(Input::Ended { room, ending });
+                }
+                Effect::End(ending) => self.ends(actor, &ending),
+            }
+        }
+        self.bridges_hear();
+        inputs.into_iter().for_each(|input| self.gives(actor, input));
+    }
+
+    fn ends(&mut self, actor: &str, ending: &Ending) {
+        let code = match ending {
+            Ending::Closed { code, .. } => Some(*code),
+            Ending::NoCode | Ending::Lost => None,
+        };
+        let bridge = self.bridge(actor);
+        bridge.closed = code;
+        for room in std::mem::take(&mut bridge.rooms) {
+            self.world(room.as_str()).closes(&line(actor), code.unwrap_or(1_005));
+        }
+    }
+}
