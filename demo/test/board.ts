@@ -80,8 +80,9 @@ export class Board extends Window {
     );
   }
 
-  async seesNoCursor(): Promise<void> {
-    await this.cursors.first().waitFor({ state: "detached" });
+  /** Resolves when there is one cursor, and it goes. */
+  async seesFading(): Promise<void> {
+    await this.page.locator(".cursor[data-fading=true]").waitFor({ state: "attached" });
   }
 
   /** Points at a place on the map, given in its own units. */

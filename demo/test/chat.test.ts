@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { CHAT_ROOM } from "../shared/chat.ts";
 import type { Board } from "./board.ts";
 import { ada, bruno, needsBrowser, Stage, tokenFor } from "./stage.ts";
+import { ownClock } from "./window.ts";
 
 describe("the chat", needsBrowser, () => {
   let stage: Stage;
@@ -29,9 +30,10 @@ describe("the chat", needsBrowser, () => {
   });
 
   it("shows who is typing, until they have sent it, deleted it, or stopped", async () => {
-    const one = await stage.open(ada);
+    const one = await stage.open({ ...ada, ...ownClock });
     const other = await stage.open(bruno);
     await one.shows("Ada Moreno", "Bruno Berg");
+    await one.stopClock();
     const isTyping = one.page.getByText("Bruno Berg is typing …");
 
     await other.composer.pressSequentially("Sn");
@@ -46,6 +48,7 @@ describe("the chat", needsBrowser, () => {
 
     await other.composer.pressSequentially("and");
     await isTyping.waitFor();
+    await one.page.clock.resume();
     await isTyping.waitFor({ state: "detached" });
     assert.equal(await other.page.getByText("typing …").count(), 0, "nobody is told of themselves");
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { phone } from "./screens.ts";
 import { ada, bruno, needsBrowser, Stage } from "./stage.ts";
+import { ownClock } from "./window.ts";
 
 describe("the people at the board", needsBrowser, () => {
   let stage: Stage;
@@ -40,23 +41,28 @@ describe("the people at the board", needsBrowser, () => {
   });
 
   it("see no cursor that has left the map, rests, or whose owner has gone", async () => {
-    const one = await stage.open(ada);
+    const one = await stage.open({ ...ada, ...ownClock });
     const other = await stage.open(bruno);
     await one.shows("Ada Moreno", "Bruno Berg");
 
+    await one.stopClock();
     await other.pointAt(300, 200);
     await one.seesCursor("Bruno Berg", 300, 200);
     await other.page.mouse.move(5, 5);
-    await one.seesNoCursor();
+    await one.seesFading();
 
     await other.pointAt(310, 200);
     await one.seesCursor("Bruno Berg", 310, 200);
-    await one.seesNoCursor();
+    await other.offlineSwitch.press("Space");
+    await one.shows("Ada Moreno");
+    await one.seesFading();
+    await other.offlineSwitch.press("Space");
+    await one.shows("Ada Moreno", "Bruno Berg");
 
     await other.pointAt(320, 200);
     await one.seesCursor("Bruno Berg", 320, 200);
-    await other.offlineSwitch.press("Space");
-    await one.shows("Ada Moreno");
-    assert.equal(await one.cursors.and(one.page.locator("[data-fading=false]")).count(), 0);
+    await one.page.clock.resume();
+    await one.seesFading();
+    await one.cursors.first().waitFor({ state: "detached" });
   });
 });

@@ -16,4 +16,11 @@ export class Window {
       if (message.type() === "error") this.errors.push(message.text());
     });
   }
+
+  /** Stops its clock, so that nothing goes for being old. It has to be opened with `ownClock`. */
+  async stopClock(): Promise<void> {
+    await this.page.clock.pauseAt(Date.now() + 1_000);
+  }
 }
+
+export const ownClock = { prepare: (page: Page): Promise<void> => page.clock.install() };

@@ -29,10 +29,11 @@ export function useRecent<Data>(
 
   useSignal(room, name, (signal, { from }) => {
     const heard = parse(signal);
-    const until = Date.now() + (heard === undefined ? 0 : freshMs);
+    const fading = heard === undefined;
+    const until = Date.now() + (fading ? 0 : freshMs);
     setRecent((all) => {
       const data = heard ?? all.get(from)?.data;
-      return data === undefined ? all : new Map(all).set(from, { data, until, fading: false });
+      return data === undefined ? all : new Map(all).set(from, { data, until, fading });
     });
   });
 
