@@ -85,7 +85,7 @@ client/dist/index.js: $(shell find client/src -type f) client/build.mjs client/p
 	npm run --silent build --workspace client
 
 demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo/*.ts demo/public/icon.svg) \
-    demo/index.html demo/package.json client/dist/index.js
+    demo/index.html demo/bell.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
 
 torture: build client/dist/index.js ## Throw at it what it has to survive, 20 minutes (ARGS='--seed 7 --only kill --for 60')

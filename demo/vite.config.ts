@@ -1,17 +1,20 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig, runnerImport, type Plugin } from "vite";
 
-/** Puts the board as it is before the first event into the page itself: no blank first paint. */
+/** Puts each page as it is before the first event into its file: no blank first paint. */
 const prerender: Plugin = {
   name: "prerender",
   apply: "build",
-  async transformIndexHtml(html) {
+  async transformIndexHtml(html, { path }) {
     const { module } = await runnerImport<typeof import("./src/prerender.tsx")>(
       "./src/prerender.tsx",
       { root: import.meta.dirname },
     );
-    return html.replace("<!--board-->", module.render());
+    return html.replace("<!--page-->", module.pages[path]!());
   },
 };
 
-export default defineConfig({ plugins: [react(), prerender] });
+export default defineConfig({
+  plugins: [react(), prerender],
+  build: { rollupOptions: { input: ["index.html", "bell.html"] } },
+});

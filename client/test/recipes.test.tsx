@@ -8,6 +8,7 @@ import { createClient, type Client, type Room } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
 import { Cursors } from "../recipes/cursors.tsx";
 import { debouncedPublish } from "../recipes/debounce.ts";
+import { Bell } from "../recipes/notifications.tsx";
 import { Chat } from "../recipes/optimistic.tsx";
 import type { Shipment, ShipmentEvents } from "../recipes/shipments.ts";
 import { merge, update, type Versions } from "../recipes/stale.ts";
@@ -187,4 +188,58 @@ it("live cursors", async () => {
   bob.presence.leave();
   await pass();
   assert.equal(page.text, "");
+});
+
+it("notifications", async () => {
+  const shown: string[] = [];
+  class Notification {
+    static permission = "default";
+    static readonly requestPermission = mock.fn(async () => {
+      Notification.permission = "granted";
+    });
+    constructor(text: string) {
+      shown.push(text);
+    }
+  }
+  Object.assign(globalThis, { Notification });
+  mock.getter(document, "hidden", () => true);
+
+  const room = server.room("user:alice");
+  const publish = (name: string, key: string, data: object | null): void =>
+    void room.append([{ name, key, data }], "backend", Date.now());
+  const markRead = (id: string): void => publish("read", id, null);
+  publish("notified", "n-1", { text: "One" });
+  publish("notified", "n-2", { text: "Two" });
+  markRead("n-1");
+
+  const open = () =>
+    render(
+      <RoomcastProvider client={clientOf("alice")}>
+        <Bell user="alice" markRead={markRead} />
+      </RoomcastProvider>,
+    );
+  const here = await open();
+  const there = await open();
+  const click = (label: string): Promise<void> =>
+    act(async () => {
+      const buttons = [...here.container.querySelectorAll("button")];
+      buttons.find(({ textContent }) => textContent === label)!.click();
+    });
+  await pass();
+  const before = "1 unreadTwoMark as readOneNotify me";
+  assert.deepEqual([here.text, there.text], [before, before]);
+
+  publish("notified", "n-3", { text: "Three" });
+  await pass();
+  assert.match(here.text, /^2 unreadThreeMark as readTwoMark as readOne/);
+  assert.equal(Notification.requestPermission.mock.callCount(), 0);
+  assert.deepEqual(shown, []);
+
+  await click("Notify me");
+  await click("Mark as read");
+  publish("notified", "n-4", { text: "Four" });
+  await pass();
+  const after = "2 unreadFourMark as readThreeTwoMark as readOneNotify me";
+  assert.deepEqual([here.text, there.text], [after, after]);
+  assert.deepEqual(shown, ["Four", "Four"], "of one tag, so one");
 });

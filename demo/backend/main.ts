@@ -1,15 +1,18 @@
 /**
  * node backend/main.ts
  *
- * Flies a fleet of shipments, publishes what happens into the room, and gives visitors their
- * tokens. `ROOMCAST_URL` says where the worker answers, `PORT` where this does.
+ * Flies a fleet of shipments, publishes what happens into the room, tells visitors of delays, and
+ * gives them their tokens. `ROOMCAST_URL` says where the worker answers, `PORT` where this does.
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SignJWT } from "jose";
 import { createBackend, type NewEvent } from "roomcast/server";
-import { ROOM } from "../shared/shipments.ts";
+import { CHAT_ROOM } from "../shared/chat.ts";
+import { userRoom } from "../shared/notifications.ts";
+import { ROOM, type Shipment } from "../shared/shipments.ts";
+import { Bell } from "./bell.ts";
 import { cleared, eventOf, Fleet } from "./fleet.ts";
 import { readRoutes } from "./routes.ts";
 import { visitorsServer } from "./visitors.ts";
@@ -18,8 +21,10 @@ const devVars = fileURLToPath(new URL("../../.dev.vars", import.meta.url));
 if (existsSync(devVars)) process.loadEnvFile(devVars); // the environment's own values win
 const { ROOMCAST_URL = "http://localhost:8787", PORT = "8788", JWT_SECRET = "" } = process.env;
 
-const tokenFor = (user: string, ...can: string[]): Promise<string> =>
-  new SignJWT({ rooms: { "shipments:*": can } })
+type Rooms = Record<string, ("subscribe" | "publish" | "presence")[]>;
+
+const tokenFor = (user: string, rooms: Rooms): Promise<string> =>
+  new SignJWT({ rooms })
     .setProtectedHeader({ alg: "HS256" })
     .setSubject(user)
     .setExpirationTime("15m")
@@ -27,10 +32,12 @@ const tokenFor = (user: string, ...can: string[]): Promise<string> =>
 
 const roomcast = createBackend({
   url: ROOMCAST_URL,
-  token: () => tokenFor("fleet", "subscribe", "publish"),
+  token: () =>
+    tokenFor("fleet", { "shipments:*": ["subscribe", "publish"], "user:*": ["publish"] }),
   timeoutMs: 600_000, // the worker may be compiling
 });
 const fleet = new Fleet(readRoutes(), 2026);
+const bell = new Bell(roomcast);
 
 /** The shipments of an earlier run give way to today's, all in one batch: no one sees it half done. */
 async function takeOver(): Promise<void> {
@@ -46,10 +53,26 @@ async function fly(): Promise<never> {
   for (;;) {
     await sleep(1_000);
     const events: NewEvent[] = fleet.pass();
-    if (events.length > 0) await roomcast.publishBatch(ROOM, events);
+    if (events.length === 0) continue;
+    await roomcast.publishBatch(ROOM, events);
+    const delays = events.filter(({ name }) => name === "shipment:delayed");
+    await bell.ring(delays.map(({ data }) => data as Shipment));
   }
 }
 
-visitorsServer((visitor) => tokenFor(visitor, "subscribe")).listen(Number(PORT), "localhost");
+const visitors = visitorsServer({
+  tokenFor(visitor) {
+    bell.remember(visitor);
+    return tokenFor(visitor, {
+      [ROOM]: ["subscribe"],
+      [CHAT_ROOM]: ["subscribe", "publish", "presence"],
+      [userRoom(visitor)]: ["subscribe"],
+    });
+  },
+  welcome: (visitor) => bell.tell(visitor, fleet.shipments),
+  markRead: (visitor, shipments) => bell.markRead(visitor, shipments),
+});
+
+visitors.listen(Number(PORT), "localhost");
 await takeOver();
 await fly();

@@ -1,32 +1,81 @@
-/** Tokens for the board's visitors. An app of your own would ask here who is signed in. */
-import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+/** The board's visitors. An app of your own would ask here who is signed in. */
+import { createHash, randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
-/** Serves `GET /api/token`. */
-export const visitorsServer = (tokenFor: (visitor: string) => Promise<string>): Server =>
-  createServer(async (request, response) => {
-    if (request.method !== "GET" || request.url !== "/api/token") {
-      response.writeHead(404).end();
-      return;
-    }
-    // A renewed token has to be the same visitor's.
-    const visitor = knownVisitor(request) ?? `visitor-${randomUUID().slice(0, 8)}`;
-    response.setHeader("set-cookie", `visitor=${visitor}; HttpOnly; SameSite=Lax; Path=/`);
+/** What is done for a visitor, once it is clear who that is. */
+export interface Desk {
+  tokenFor(visitor: string): Promise<string>;
+  /** It is their first time here. */
+  welcome(visitor: string): Promise<void>;
+  markRead(visitor: string, shipments: readonly string[]): Promise<void>;
+}
+
+const GIVEN = [
+  "Ada", "Bruno", "Carla", "Dmitri", "Elif", "Femi", "Greta", "Hana", "Ivo", "Jana", "Kofi", "Lina",
+  "Mateo", "Nadia", "Oskar", "Priya", "Quinn", "Rosa", "Samir", "Tilda", "Uma", "Viktor", "Wanda", "Yusuf",
+]; // prettier-ignore
+const FAMILY = [
+  "Abara", "Berg", "Costa", "Dahl", "Engel", "Ferrari", "Garcia", "Haas", "Ito", "Jensen", "Kaya", "Lang",
+  "Moreno", "Novak", "Okafor", "Petit", "Quist", "Rossi", "Silva", "Tanaka", "Ueda", "Varga", "Weber", "Zhou",
+]; // prettier-ignore
+
+/** Serves `GET /api/token` and `POST /api/read?shipment=…`. With `guest`, a browser is somebody else. */
+export const visitorsServer = (desk: Desk): Server =>
+  createServer((request, response) => {
+    allowPage(request, response);
     response.setHeader("cache-control", "no-store");
-    allowPage(request, response.setHeader.bind(response));
-    response.end(await tokenFor(visitor));
+    answer(desk, request, response).catch((error: unknown) => {
+      console.error(error);
+      response.destroy();
+    });
   });
 
-const knownVisitor = ({ headers }: IncomingMessage): string | undefined =>
-  /\bvisitor=(visitor-[0-9a-f]{8})\b/.exec(headers.cookie ?? "")?.[1];
+async function answer(
+  desk: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url!, "http://localhost");
+  const cookie = searchParams.has("guest") ? "guest" : "visitor";
+  const session = sessionOf(request, cookie);
+
+  switch (`${request.method} ${pathname}`) {
+    case "GET /api/token": {
+      // A renewed token has to be the same visitor's.
+      const visit = session ?? randomUUID();
+      response.setHeader("set-cookie", `${cookie}=${visit}; HttpOnly; SameSite=Lax; Path=/`);
+      response.end(await desk.tokenFor(visitorOf(visit)));
+      if (!session) await desk.welcome(visitorOf(visit));
+      return;
+    }
+    case "POST /api/read": {
+      if (session) await desk.markRead(visitorOf(session), searchParams.getAll("shipment"));
+      response.writeHead(session ? 204 : 401).end();
+      return;
+    }
+    default:
+      response.writeHead(404).end();
+  }
+}
+
+const sessionOf = ({ headers }: IncomingMessage, cookie: string): string | undefined =>
+  new RegExp(`\\b${cookie}=([0-9a-f-]{36})(?:;|$)`).exec(headers.cookie ?? "")?.[1];
+
+/** Everyone at the board sees a visitor's name, and it tells nothing of the cookie behind it. */
+function visitorOf(session: string): string {
+  const hash = createHash("sha256").update(session).digest();
+  const given = GIVEN[hash[0]! % GIVEN.length]!;
+  const family = FAMILY[hash[1]! % FAMILY.length]!;
+  return `${given}-${family}-${hash.toString("hex", 2, 4)}`.toLowerCase();
+}
 
 /** CORS: the page is this host's too, from the worker's port. */
-function allowPage({ headers }: IncomingMessage, set: (name: string, value: string) => void): void {
+function allowPage({ headers }: IncomingMessage, response: ServerResponse): void {
   const { origin, host } = headers;
   if (!origin || !host || hostnameOf(origin) !== hostnameOf(`http://${host}`)) return;
-  set("access-control-allow-origin", origin);
-  set("access-control-allow-credentials", "true");
-  set("vary", "origin");
+  response.setHeader("access-control-allow-origin", origin);
+  response.setHeader("access-control-allow-credentials", "true");
+  response.setHeader("vary", "origin");
 }
 
 const hostnameOf = (url: string): string | undefined => URL.parse(url)?.hostname;

@@ -17,7 +17,7 @@ export function Feed({ room }: { room: Shipments }) {
       <p className="hidden" role="status">
         {latest && textOf(latest)}
       </p>
-      <ol tabIndex={0} aria-labelledby="events">
+      <ol className="rows" tabIndex={0} aria-labelledby="events">
         {rowsOf(events, absences).map(({ key, kind, content }, row) => (
           <li key={key} data-kind={kind} style={{ "--row": row }}>
             {content}
@@ -39,25 +39,26 @@ function rowsOf(events: readonly ShipmentEvent[], absences: readonly Absence[]):
   const rows: Row[] = [];
   for (const event of events) {
     const { seq } = event;
-    const missed = absences.some(({ after, end }) => end && seq > after && seq <= end.upTo);
+    const missed = absences.some(({ after, upTo = after }) => seq > after && seq <= upTo);
     rows.push({ key: `${seq}`, kind: missed ? "caught up" : "live", content: eventRow(event) });
-    for (const { after, end } of absences) {
-      if (end?.upTo === seq) {
-        rows.push({ key: `${after} to ${seq}`, kind: "return", content: textOf({ after, end }) });
-      }
+    for (const absence of absences) {
+      const { after, upTo } = absence;
       if (after === seq) {
         rows.push({ key: `after ${seq}`, kind: "absence", content: textOf({ after }) });
+      }
+      if (upTo === seq) {
+        rows.push({ key: `${after} to ${seq}`, kind: "return", content: textOf(absence) });
       }
     }
   }
   return rows.reverse();
 }
 
-function textOf({ end }: Absence): string {
-  if (end === undefined) return "Cut off here. The room goes on.";
-  const { caughtUp, missing } = end;
-  if (missing > 0) return `Away for too long: ${missing} events are gone, the board is up to date.`;
-  return `${caughtUp} ${caughtUp === 1 ? "event" : "events"} caught up, none missing`;
+function textOf({ after, upTo, lost }: Absence): string {
+  if (upTo === undefined) return "Cut off here. The room goes on.";
+  const missed = upTo - after;
+  if (lost) return `Away for too long: ${missed} events are gone, the board is up to date.`;
+  return `${missed} ${missed === 1 ? "event" : "events"} caught up, none missing`;
 }
 
 const eventRow = (event: ShipmentEvent): ReactNode => (

@@ -1,6 +1,7 @@
 import { memo } from "react";
 import type { Shipment } from "../shared/shipments.ts";
 import type { Board } from "./board.ts";
+import { duration } from "./time.ts";
 
 const COLUMNS = [
   ["id", "Shipment"],
@@ -77,8 +78,3 @@ const EmptyRow = () => (
     ))}
   </tr>
 );
-
-function duration(minutes: number): string {
-  const hours = Math.floor(minutes / 60);
-  return hours > 0 ? `${hours} h ${String(minutes % 60).padStart(2, "0")} min` : `${minutes} min`;
-}

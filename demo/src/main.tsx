@@ -1,12 +1,4 @@
-import { StrictMode } from "react";
-import { hydrateRoot } from "react-dom/client";
 import { App } from "./App.tsx";
-import { client } from "./client.ts";
-import "./style.css";
+import { hydrate } from "./hydrate.tsx";
 
-hydrateRoot(
-  document.getElementById("root")!,
-  <StrictMode>
-    <App client={client} />
-  </StrictMode>,
-);
+hydrate(App);

@@ -2,29 +2,28 @@
  * The plug of the network, to be pulled by "Go offline". Roomcast isn't told: its connection goes,
  * and none that it tries holds, as in a tunnel.
  */
-let cable = new AbortController();
-const sockets = new Set<WebSocket>();
+let cut = new AbortController();
 
 export class PluggedWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     super(url, protocols);
-    sockets.add(this);
-    this.addEventListener("close", () => sockets.delete(this));
-    if (cable.signal.aborted) this.close();
+    const { signal } = cut;
+    const close = (): void => this.close();
+    if (signal.aborted) close();
+    signal.addEventListener("abort", close);
+    this.addEventListener("close", () => signal.removeEventListener("abort", close));
   }
 }
 
-/** Also what is being read of an answer ends. */
 export const pluggedFetch: typeof fetch = (input, init) => {
-  const signals = [cable.signal, ...(init?.signal ? [init.signal] : [])];
+  const signals = init?.signal ? [cut.signal, init.signal] : [cut.signal];
   return fetch(input, { ...init, signal: AbortSignal.any(signals) });
 };
 
 export function pull(): void {
-  cable.abort();
-  for (const socket of sockets) socket.close();
+  cut.abort();
 }
 
 export function putBack(): void {
-  cable = new AbortController();
+  cut = new AbortController();
 }

@@ -1,7 +1,12 @@
 import { renderToString } from "react-dom/server";
 import { createClient } from "roomcast";
 import { App } from "./App.tsx";
+import { BellPage } from "./bell/BellPage.tsx";
 
-/** The board before anything is connected. */
-export const render = (): string =>
-  renderToString(<App client={createClient({ url: "http://localhost" })} />);
+const client = createClient({ url: "http://localhost" });
+
+/** Each page before anything is connected. */
+export const pages: Record<string, () => string> = {
+  "/index.html": () => renderToString(<App client={client} />),
+  "/bell.html": () => renderToString(<BellPage client={client} />),
+};

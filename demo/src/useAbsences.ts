@@ -5,14 +5,10 @@ import { seqOf, type Shipments } from "./board.ts";
 export interface Absence {
   /** The last event before it. */
   readonly after: number;
-  /** Not there while it lasts. */
-  readonly end?: {
-    /** The last event that was caught up with. */
-    readonly upTo: number;
-    readonly caughtUp: number;
-    /** None, but where the room no longer stores what came meanwhile. */
-    readonly missing: number;
-  };
+  /** The last event that it missed. Not there while it lasts. */
+  readonly upTo?: number;
+  /** The room no longer stored what was missed. */
+  readonly lost?: boolean;
 }
 
 /** When this window was cut off, and what it caught up with, the newest last. */
@@ -20,26 +16,18 @@ export function useAbsences(room: Shipments): readonly Absence[] {
   const [absences, setAbsences] = useState<readonly Absence[]>([]);
 
   useEffect(() => {
-    let after: number | undefined;
-
-    function leave(): void {
-      if (after !== undefined || room.status !== "reconnecting" || !room.position) return;
-      const left = seqOf(room.position);
-      after = left;
-      setAbsences((all) => [...all, { after: left }]);
+    function begin(): void {
+      if (room.status !== "reconnecting" || !room.position) return;
+      const after = seqOf(room.position);
+      setAbsences((all) => (all.some(isLasting) ? all : [...all, { after }]));
     }
-    function comeBack(upTo: number, caughtUp: number): void {
-      if (after === undefined) return;
-      const end = { upTo, caughtUp, missing: upTo - after - caughtUp };
-      setAbsences((all) => [...all.slice(0, -1), { ...all.at(-1)!, end }]);
-      after = undefined;
-    }
+    const end = (upTo: number, lost: boolean): void =>
+      setAbsences((all) => all.map((one) => (isLasting(one) ? { ...one, upTo, lost } : one)));
 
-    const stopWatching = room.subscribe(leave);
+    const stopWatching = room.subscribe(begin);
     const stopListening = room.listen({
-      // What was missed comes first, and at once.
-      events: (events) => comeBack(events.at(-1)!.seq, events.length),
-      gap: ({ seq }) => comeBack(seq, 0),
+      recovered: ({ to }) => end(seqOf(to), false),
+      gap: ({ seq }) => end(seq, true),
     });
     return () => {
       stopWatching();
@@ -49,3 +37,5 @@ export function useAbsences(room: Shipments): readonly Absence[] {
 
   return absences;
 }
+
+const isLasting = ({ upTo }: Absence): boolean => upTo === undefined;

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { Fleet } from "../backend/fleet.ts";
 import { readRoutes } from "../backend/routes.ts";
 import { visitorsServer } from "../backend/visitors.ts";
+import { hueOf, initialsOf, nameOf } from "../shared/names.ts";
 import { LINES, type Shipment } from "../shared/shipments.ts";
 import { emptyBoard, place, type ShipmentEvent } from "../src/board.ts";
 import { pathOf } from "../src/projection.ts";
@@ -59,27 +60,70 @@ describe("the fleet", () => {
   });
 });
 
-describe("GET /api/token", () => {
-  async function ask(headers: Record<string, string> = {}): Promise<Response> {
-    const server = visitorsServer(async (visitor) => `token of ${visitor}`).listen(0, "127.0.0.1");
+describe("the visitors' desk", () => {
+  async function ask(path: string, init: RequestInit = {}) {
+    const done: string[] = [];
+    const server = visitorsServer({
+      tokenFor: async (visitor) => `token of ${visitor}`,
+      welcome: async (visitor) => void done.push(`${visitor} is welcome`),
+      markRead: async (visitor, shipments) => void done.push(`${visitor} read ${shipments}`),
+    }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     try {
-      return await fetch(`http://127.0.0.1:${port}/api/token`, { headers });
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
+      const cookie = response.headers.get("set-cookie")?.split(";")[0] ?? "";
+      return {
+        status: response.status,
+        headers: response.headers,
+        cookie,
+        text: await response.text(),
+        done,
+      };
     } finally {
       server.close();
     }
   }
 
   it("knows a visitor again, so that a renewed token is the same visitor's", async () => {
-    const first = await ask();
-    const token = await first.text();
-    assert.match(token, /^token of visitor-[0-9a-f]{8}$/);
+    const { text, headers, cookie, done } = await ask("/api/token");
+    assert.match(text, /^token of [a-z]+-[a-z]+-[0-9a-f]{4}$/);
+    assert.match(headers.get("set-cookie")!, /HttpOnly; SameSite=Lax/);
+    assert.deepEqual(done, [text.replace("token of ", "") + " is welcome"]);
 
-    const cookie = first.headers.get("set-cookie")!;
-    assert.match(cookie, /HttpOnly; SameSite=Lax/);
-    const second = await ask({ cookie: cookie.split(";")[0]! });
-    assert.equal(await second.text(), token);
+    const again = await ask("/api/token", { headers: { cookie } });
+    assert.equal(again.text, text);
+    assert.deepEqual(again.done, []);
+  });
+
+  it("has a guest beside the visitor, in one browser", async () => {
+    const visitor = await ask("/api/token");
+    const guest = await ask("/api/token?guest", { headers: { cookie: visitor.cookie } });
+    assert.notEqual(guest.text, visitor.text);
+
+    const cookie = `${visitor.cookie}; ${guest.cookie}`;
+    assert.equal((await ask("/api/token", { headers: { cookie } })).text, visitor.text);
+    assert.equal((await ask("/api/token?guest", { headers: { cookie } })).text, guest.text);
+  });
+
+  it("does not let a name stand for its cookie", async () => {
+    const { text, cookie } = await ask("/api/token");
+    const name = text.replace("token of ", "");
+    assert.ok(!cookie.includes(name));
+    const forged = await ask("/api/token", { headers: { cookie: `visitor=${name}` } });
+    assert.notEqual(forged.text, text);
+  });
+
+  it("marks as read for whom it knows, and for nobody else", async () => {
+    const { text, cookie } = await ask("/api/token");
+    const path = "/api/read?shipment=S-1&shipment=S-2";
+    const known = await ask(path, { method: "POST", headers: { cookie } });
+    assert.equal(known.status, 204);
+    assert.deepEqual(known.done, [`${text.replace("token of ", "")} read S-1,S-2`]);
+
+    const unknown = await ask(path, { method: "POST" });
+    assert.equal(unknown.status, 401);
+    assert.deepEqual(unknown.done, []);
   });
 
   it("lets pages of its own host read the answer, and no others", async () => {
@@ -88,8 +132,17 @@ describe("GET /api/token", () => {
       ["https://elsewhere.example", null],
       ["null", null],
     ] as const) {
-      const { headers } = await ask({ origin });
+      const { headers } = await ask("/api/token", { headers: { origin } });
       assert.equal(headers.get("access-control-allow-origin"), allowed);
     }
+  });
+});
+
+describe("a visitor's name", () => {
+  it("is read from their id, and they have a hue", () => {
+    assert.equal(nameOf("ada-moreno-3f2a"), "Ada Moreno");
+    assert.equal(initialsOf("ada-moreno-3f2a"), "AM");
+    assert.equal(nameOf("alice"), "Alice");
+    assert.notEqual(hueOf("ada-moreno-3f2a"), hueOf("ada-moreno-3f2b"));
   });
 });

@@ -1,6 +1,7 @@
 /** The board in one browser window, as its visitor has it. */
 import assert from "node:assert/strict";
-import type { Locator, Page } from "playwright-core";
+import type { Locator } from "playwright-core";
+import { Window } from "./window.ts";
 
 /** What a window shows at one moment. */
 export interface View {
@@ -11,22 +12,7 @@ export interface View {
   readonly feed: readonly number[];
 }
 
-export class Board {
-  readonly page: Page;
-  /** Complaints of the page: there should be none. */
-  readonly errors: string[] = [];
-  /** How many sockets it has opened. */
-  sockets = 0;
-
-  constructor(page: Page) {
-    this.page = page;
-    page.on("websocket", () => this.sockets++);
-    page.on("pageerror", (error) => this.errors.push(String(error)));
-    page.on("console", (message) => {
-      if (message.type() === "error") this.errors.push(message.text());
-    });
-  }
-
+export class Board extends Window {
   get badge(): Locator {
     return this.page.locator(".badge");
   }
@@ -57,7 +43,7 @@ export class Board {
       return {
         event: Number(texts(".badge [aria-hidden]")[0]!.replace("event ", "")),
         shipments: texts("tbody tr"),
-        feed: texts("li .seq").map((seq) => Number(seq.slice(1))),
+        feed: texts(".feed .seq").map((seq) => Number(seq.slice(1))),
       };
     });
   }
@@ -65,6 +51,93 @@ export class Board {
   /** The newest event of the feed, also while the window is offline. */
   async lastSeq(): Promise<number> {
     return (await this.view()).feed[0]!;
+  }
+
+  /** Resolves when the window says that these are looking, in this order. */
+  async shows(...names: string[]): Promise<void> {
+    await this.page.waitForFunction((names) => {
+      const shown = [...document.querySelectorAll(".presence .avatar")];
+      return shown.map((avatar) => avatar.ariaLabel).join() === names;
+    }, names.join());
+  }
+
+  /** Where the others point. */
+  get cursors(): Locator {
+    return this.page.locator(".cursor");
+  }
+
+  /** Resolves when somebody is seen to point there, in the map's own units, give or take one. */
+  async seesCursor(name: string, x: number, y: number): Promise<void> {
+    await this.page.waitForFunction(
+      ([name, x, y]) =>
+        [...document.querySelectorAll<SVGGElement>(".cursor[data-fading=false]")].some(
+          ({ textContent, style }) =>
+            textContent === name &&
+            Math.abs(parseInt(style.getPropertyValue("--x")) - x) <= 1 &&
+            Math.abs(parseInt(style.getPropertyValue("--y")) - y) <= 1,
+        ),
+      [name, x, y] as const,
+    );
+  }
+
+  /** Resolves when there is one cursor, and it goes. */
+  async seesFading(): Promise<void> {
+    await this.page.locator(".cursor[data-fading=true]").waitFor({ state: "attached" });
+  }
+
+  /** Points at a place on the map, given in its own units. */
+  async pointAt(x: number, y: number): Promise<void> {
+    const at = await this.page.locator(".map").evaluate(
+      (map: SVGSVGElement, place) => {
+        const { x, y } = new DOMPoint(...place).matrixTransform(map.getScreenCTM()!);
+        return { x, y };
+      },
+      [x, y] as const,
+    );
+    await this.page.mouse.move(at.x, at.y);
+  }
+
+  /** The chat, as it scrolls. */
+  get said(): Locator {
+    return this.page.getByRole("log");
+  }
+
+  get composer(): Locator {
+    return this.page.getByRole("textbox", { name: "Message" });
+  }
+
+  message(text: string): Locator {
+    return this.said.getByRole("listitem").filter({ hasText: text });
+  }
+
+  /** All messages that are loaded, without their authors. */
+  async texts(): Promise<string[]> {
+    return this.said.locator("li > p:not(.author)").allTextContents();
+  }
+
+  /** Scrolls the chat to that message, and says where it is then: before anything can come of it. */
+  scrollTo(text: string): Promise<number> {
+    return this.said.getByText(text, { exact: true }).evaluate((message) => {
+      message.scrollIntoView({ block: "end" });
+      return Math.round(message.getBoundingClientRect().y);
+    });
+  }
+
+  async yOf(text: string): Promise<number> {
+    const message = this.said.getByText(text, { exact: true });
+    return message.evaluate((message) => Math.round(message.getBoundingClientRect().y));
+  }
+
+  /** How far the chat is from its end, in pixels. */
+  fromTheEnd(): Promise<number> {
+    return this.said.evaluate((list) =>
+      Math.round(list.scrollHeight - list.clientHeight - list.scrollTop),
+    );
+  }
+
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
   }
 
   /** The message that the feed reads out. */

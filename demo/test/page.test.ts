@@ -4,8 +4,10 @@ import { after, afterEach, before, describe, it } from "node:test";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
 import type { Board } from "./board.ts";
+import type { Inbox } from "./inbox.ts";
 import { desktop, phone } from "./screens.ts";
-import { needsBrowser, Stage } from "./stage.ts";
+import { bruno, needsBrowser, Stage } from "./stage.ts";
+import type { Window } from "./window.ts";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -19,11 +21,14 @@ describe("the page", needsBrowser, () => {
     for (const colorScheme of ["light", "dark"] as const) {
       it(`can be used by everyone, on a ${screen}, ${colorScheme}`, async () => {
         const board = await stage.open({ ...options, colorScheme });
+        const other = await stage.open(bruno);
         const { event } = await board.comesTo(1);
+        await meet(board, other);
         await assertAccessible(board);
 
         await board.offlineSwitch.click();
         await board.is("Offline");
+        await board.say("From the tunnel");
         await stage.comesTo(event + 20);
         await assertAccessible(board);
 
@@ -31,49 +36,116 @@ describe("the page", needsBrowser, () => {
         await board.hears("none missing");
         await assertAccessible(board);
       });
+
+      it(`has notifications for everyone, on a ${screen}, ${colorScheme}`, async () => {
+        const inbox = await stage.openInbox({ ...options, colorScheme });
+        await assertAccessible(inbox);
+        await ring(inbox, "X-1", "X-2");
+        await inbox.markRead("X-1");
+        await inbox.hasUnread("X-2");
+        await assertAccessible(inbox);
+      });
     }
 
     it(`never shifts, on a ${screen}`, async () => {
       const board = await stage.open({ ...options, prepare: countShifts });
+      const other = await stage.open(bruno);
       const { event } = await board.comesTo(1);
+      await meet(board, other);
+      for (let n = 1; n <= 20; n++) await other.say(`${screen} ${n}`);
+      await board.message(`${screen} 20`).waitFor();
+      await board.scrollTo(`${screen} 1`);
+      await other.say(`while you read on a ${screen}`);
+      await board.message(`while you read on a ${screen}`).waitFor({ state: "attached" });
       await board.comesTo(event + 20);
+
       await board.offlineSwitch.click();
       await board.is("Offline");
       const seq = await board.lastSeq();
       await stage.comesTo(seq + 10);
       await board.offlineSwitch.click();
       await board.comesTo(seq + 20);
+      await assertUnshifted(board);
+    });
 
-      assert.deepEqual(await board.page.evaluate(() => shifts), []);
-      // The observer works: here is one.
-      await board.page.evaluate(() => document.body.prepend("Move over!"));
-      await board.page.waitForFunction(() => shifts.length > 0);
+    it(`never shifts as notifications come, on a ${screen}`, async () => {
+      const inbox = await stage.openInbox({ ...options, prepare: countShifts });
+      await ring(inbox, "X-1", "X-2");
+      await inbox.markRead("X-1");
+      await ring(inbox, "X-3");
+      await inbox.hasUnread("X-3", "X-2");
+      await inbox.button("Unread only").click();
+      await inbox.button("Mark all as read").click();
+      await inbox.hasUnread();
+      await assertUnshifted(inbox);
     });
   }
+
+  it("fits a narrow phone", async () => {
+    const narrow = { viewport: { width: 375, height: 667 } };
+    const board = await stage.open({ ...phone, ...narrow });
+    await board.comesTo(1);
+    const inbox = await stage.openInbox({ ...phone, ...narrow });
+    await ring(inbox, "X-1");
+    await inbox.hasUnread("X-1");
+    for (const { page } of [board, inbox]) {
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375);
+    }
+  });
 
   it("is there before any script has run", async () => {
     const { page } = await stage.open({ javaScriptEnabled: false });
     await page.getByRole("heading", { name: "Live cargo board" }).waitFor();
     await page.getByText("Connecting").waitFor();
     await page.getByRole("table", { name: "Shipments" }).waitFor();
+    await page.getByRole("textbox", { name: "Message" }).waitFor();
+    const inbox = await stage.openInbox({ javaScriptEnabled: false });
+    await inbox.page.getByRole("heading", { name: "Notifications" }).waitFor();
   });
 
   it("can be used by keyboard", async () => {
     const board = await stage.open();
     await board.comesTo(1);
-    await board.page.keyboard.press("Tab");
-    await board.page.keyboard.press("Space");
+    const { keyboard } = board.page;
+    await keyboard.press("Tab"); // to the bell
+    await keyboard.press("Tab");
+    await keyboard.press("Space");
     await board.is("Offline");
-    await board.page.keyboard.press("Space");
+    await keyboard.press("Space");
     await board.is("Live");
+
+    await keyboard.press("Tab"); // to the events
+    await keyboard.press("Tab"); // to what was said
+    await keyboard.press("Tab");
+    await keyboard.type("Without a mouse");
+    await keyboard.press("Enter");
+    await board.message("Without a mouse").waitFor();
   });
 
   it("stands still for who wants that", async () => {
     const board = await stage.open({ reducedMotion: "reduce" });
+    const other = await stage.open(bruno);
     await board.comesTo(1);
+    await meet(board, other);
     const moving = await board.page.evaluate(() => document.getAnimations().length);
     assert.equal(moving, 0);
   });
+
+  /** The other points, speaks, and is about to speak again. */
+  async function meet(board: Board, other: Board): Promise<void> {
+    const name = "Bruno Berg";
+    await board.page.getByRole("img", { name }).waitFor();
+    await other.pointAt(300, 200);
+    await board.seesCursor(name, 300, 200);
+    await other.say("Where is S-1013?");
+    await board.message("Where is S-1013?").last().waitFor();
+    await other.composer.fill("And");
+    await board.page.getByText(`${name} is typing`).waitFor();
+  }
+
+  async function ring(inbox: Inbox, ...shipments: string[]): Promise<void> {
+    await stage.ring(await stage.visitorOf(inbox), ...shipments);
+  }
 });
 
 /** What the page's own observer of layout shifts has seen; those by which it answers a click included. */
@@ -94,7 +166,14 @@ async function countShifts(page: Page): Promise<void> {
   });
 }
 
-async function assertAccessible({ page }: Board): Promise<void> {
+async function assertUnshifted({ page }: Window): Promise<void> {
+  assert.deepEqual(await page.evaluate(() => shifts), []);
+  // The observer works: here is one.
+  await page.evaluate(() => document.body.prepend("Move over!"));
+  await page.waitForFunction(() => shifts.length > 0);
+}
+
+async function assertAccessible({ page }: Window): Promise<void> {
   await page.addScriptTag({ path: AXE });
   const { violations }: AxeResults = await page.evaluate("axe.run()");
   assert.deepEqual(

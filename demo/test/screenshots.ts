@@ -1,34 +1,110 @@
 // node test/screenshots.ts
 //
-// Takes the pictures in docs/images/: the board after a window was offline for
-// some seconds, on a desktop and a phone, light and dark.
+// Takes the pictures in docs/images/: the board after a window was offline for some seconds, two
+// windows of people at work, and the notifications; on a desktop and a phone, light and dark.
 import { fileURLToPath } from "node:url";
-import { phone, desktop } from "./screens.ts";
-import { Stage } from "./stage.ts";
+import type { Board } from "./board.ts";
+import { desktop, phone } from "./screens.ts";
+import { ada, bruno, Stage, tokenFor, type Visit } from "./stage.ts";
+import type { Window } from "./window.ts";
 
 const directory = fileURLToPath(new URL("../../docs/images/", import.meta.url));
+const screens = Object.entries({ desktop, phone }).flatMap(([name, screen]) => [
+  { name: `${name}-light`, ...screen, colorScheme: "light" as const },
+  { name: `${name}-dark`, ...screen, colorScheme: "dark" as const },
+]);
 
 const stage = await Stage.set();
 try {
-  await stage.comesTo(200);
-  for (const [name, screen] of Object.entries({ desktop, phone })) {
-    for (const colorScheme of ["light", "dark"] as const) {
-      const board = await stage.open({ ...screen, colorScheme });
-      const { event } = await board.comesTo(1);
-      await board.offlineSwitch.click();
-      await stage.comesTo(event + 12);
-      await board.offlineSwitch.click();
-      await board.hears("caught up");
-      await board.comesTo((await board.lastSeq()) + 4);
+  // Whoever was here from the beginning has been told the most.
+  const early = await stage.openInbox();
+  await stage.visitorOf(early);
+  const cookies = await early.page.context().cookies();
 
-      const path = `${directory}board-${name}-${colorScheme}.png`;
-      // Otherwise the switch would still be drawn as pointed at.
-      await board.page.mouse.move(0, 0);
-      await board.page.screenshot({ path, animations: "disabled" });
-      console.log(path);
-      await stage.closeWindows();
-    }
+  await stage.comesTo(200);
+  await takeTogether("together");
+  await stage.closeWindows();
+
+  for (const { name, ...screen } of screens) {
+    const board = await stage.open(screen);
+    const { event } = await board.comesTo(1);
+    await board.offlineSwitch.click();
+    await stage.comesTo(event + 4);
+    await board.offlineSwitch.click();
+    await board.hears("caught up");
+    await board.comesTo((await board.lastSeq()) + 1);
+    // Otherwise the switch would still be drawn as pointed at.
+    await board.page.mouse.move(0, 0);
+    await take(`board-${name}`, board);
+    await stage.closeWindows();
+  }
+
+  await stage.comesTo(420);
+  for (const { name, ...screen } of screens) {
+    await stage.open(ada);
+    const inbox = await stage.openInbox({
+      ...screen,
+      async prepare(page) {
+        await page.context().addCookies(cookies);
+        // A browser without a screen refuses notifications by itself.
+        await page.addInitScript("Notification = { permission: 'default' }");
+      },
+    });
+    const read = inbox.page.locator("[data-unread=true]:nth-child(n + 4) button");
+    await inbox.page.locator("[data-unread]").nth(4).waitFor();
+    while ((await read.count()) > 0) await read.first().click();
+    await take(`bell-${name}`, inbox);
+    await stage.closeWindows();
   }
 } finally {
   await stage.strike();
+}
+
+async function take(name: string, { page }: Window): Promise<void> {
+  const path = `${directory}${name}.png`;
+  await page.screenshot({ path, animations: "disabled" });
+  console.log(path);
+}
+
+/** Two windows side by side, each with the other's pointer on its map. */
+async function takeTogether(name: string): Promise<void> {
+  const size = { width: 1080, height: 780 };
+  const open = (visit: Visit): Promise<Board> => stage.open({ ...visit, viewport: size });
+  const one = await open({ ...ada, colorScheme: "light" });
+  const other = await open({ ...bruno, colorScheme: "dark" });
+  const third = await open({ token: () => tokenFor("hana-ito-0007") });
+  await one.shows("Ada Moreno", "Bruno Berg", "Hana Ito");
+
+  const lines: [Board, string][] = [
+    [other, "Houston asks about its telescope."],
+    [one, "S-1035, a third of the way there."],
+    [one, "An hour and a half to go."],
+    [third, "It left Las Vegas late."],
+    [other, "I'll tell them."],
+  ];
+  for (const [board, text] of lines) {
+    await board.say(text);
+    for (const each of [one, other, third]) await each.message(text).waitFor();
+  }
+  await third.composer.pressSequentially("Thank you");
+  await third.pointAt(290, 368);
+  await one.pointAt(430, 190);
+  await other.pointAt(590, 280);
+  for (const board of [one, other]) await board.seesCursor("Hana Ito", 290, 368);
+  await one.seesCursor("Bruno Berg", 590, 280);
+  await other.seesCursor("Ada Moreno", 430, 190);
+
+  const pictures = await Promise.all([one, other].map(({ page }) => page.screenshot()));
+  const windows = pictures.map(
+    (png) => `<img src="data:image/png;base64,${png.toString("base64")}">`,
+  );
+  const { page } = third;
+  await page.setViewportSize({ width: 1600, height: 610 });
+  await page.setContent(`
+    <style>
+      body { display: flex; gap: 24px; margin: 0; padding: 32px; background: #c9d2de }
+      img { width: 756px; border-radius: 12px; box-shadow: 0 12px 32px #0004 }
+    </style>
+    ${windows.join("")}`);
+  await take(name, third);
 }

@@ -8,16 +8,27 @@ import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
+import { decodeJwt } from "jose";
 import { createClient } from "roomcast";
-import { createBackend, type Backend, type Snapshot } from "roomcast/server";
+import { createBackend, type Backend, type NewEvent, type Snapshot } from "roomcast/server";
 import { Proxy } from "../../client/test/real/proxy.ts";
-import { claims, seconds, sign } from "../../tests/edge/jwt.ts";
+import { claims, seconds, sign, type Grant } from "../../tests/edge/jwt.ts";
 import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
 import { browserPath } from "../../tools/browser.ts";
+import { CHAT_ROOM } from "../shared/chat.ts";
+import { userRoom, type Delay } from "../shared/notifications.ts";
 import { ROOM } from "../shared/shipments.ts";
 import { seqOf } from "../src/board.ts";
 import { Board } from "./board.ts";
+import { Inbox } from "./inbox.ts";
+import type { Window } from "./window.ts";
 
 /** For `describe`: without a browser its tests fail, each by its name, unless that is meant. */
 export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BROWSER=1" };
@@ -34,6 +45,8 @@ export interface Visit extends BrowserContextOptions {
   dist?: string;
   /** By what address the page and the server are reached, if not past the network. */
   by?: URL;
+  /** A window of the same browser: then this one has the same visitor, token and page. */
+  beside?: Window;
   /** Called before the page is loaded. */
   prepare?: (page: Page) => Promise<void>;
 }
@@ -130,41 +143,107 @@ export class Stage {
   }
 
   async #sessions(): Promise<number> {
-    const response = await fetch(`${this.runtime.url}/rooms/${ROOM}`, {
-      headers: { authorization: `Bearer ${tokenFor("test")}` },
-    });
-    return (await response.json()).sessions;
+    return (await this.#get(ROOM)).sessions;
   }
 
-  /** Opens the board in a window of its own. */
-  async open({ token, dist = BUILT, by, prepare, ...options }: Visit = {}): Promise<Board> {
-    const url = by?.origin ?? this.url;
+  /** Who has entered the people's room, and how often. */
+  async members(): Promise<Record<string, number>> {
+    const { members } = await this.#get(`${CHAT_ROOM}/members`);
+    return Object.fromEntries(members.map(({ user, sessions }: any) => [user, sessions.length]));
+  }
+
+  async #get(path: string): Promise<any> {
+    const response = await fetch(`${this.runtime.url}/rooms/${path}`, {
+      headers: { authorization: `Bearer ${tokenFor("test")}` },
+    });
+    return response.json();
+  }
+
+  /** Opens the board in a window. */
+  async open(visit?: Visit): Promise<Board> {
+    return this.#open("/", Board, visit);
+  }
+
+  /** Opens the page of the notifications in a window. */
+  async openInbox(visit?: Visit): Promise<Inbox> {
+    return this.#open("/bell.html", Inbox, visit);
+  }
+
+  /** Who the window's visitor is. */
+  async visitorOf({ page }: Window): Promise<string> {
+    // Asked before the page has, the backend would meet somebody new.
+    while ((await page.context().cookies()).length === 0) await setTimeout(20);
+    const response = await page.request.get(`http://127.0.0.1:${this.#backendPort}/api/token`);
+    return decodeJwt(await response.text()).sub!;
+  }
+
+  /** Publishes as the app's backend does. */
+  async publish(room: string, events: readonly NewEvent[]): Promise<void> {
+    await this.#roomcast.publishBatch(room, events);
+  }
+
+  /** Tells a visitor of delays, as the backend does. */
+  async ring(user: string, ...shipments: string[]): Promise<void> {
+    const delayOf = (shipment: string): Delay => ({
+      shipment,
+      cargo: "Salmon",
+      from: "Seattle",
+      to: "Chicago",
+      minutesLeft: 75,
+    });
+    await this.publish(
+      userRoom(user),
+      shipments.map((key) => ({ name: "delayed", key, data: delayOf(key) })),
+    );
+  }
+
+  async #open<Of extends Window>(
+    path: string,
+    Of: new (page: Page) => Of,
+    { beside, prepare, by = new URL(this.url), ...visit }: Visit = {},
+  ): Promise<Of> {
+    const context = beside?.page.context() ?? (await this.#newVisitor(by.origin, visit));
+    const window = new Of(await context.newPage());
+    await prepare?.(window.page);
+    await window.page.goto(by.origin + path);
+    return window;
+  }
+
+  /** A browser that knows nothing of the others. */
+  async #newVisitor(
+    origin: string,
+    { token, dist = BUILT, ...options }: Omit<Visit, "by">,
+  ): Promise<BrowserContext> {
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
-    await context.route(`${url}/**`, (route, request) => {
+    await context.route(`${origin}/**`, (route, request) => {
       const { pathname } = new URL(request.url());
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
       return existsSync(path) ? route.fulfill({ path }) : route.continue();
     });
-    await context.route("**/api/token", (route) => {
-      if (!token) return route.continue({ url: `http://127.0.0.1:${this.#backendPort}/api/token` });
-      const headers = {
-        "access-control-allow-origin": url,
-        "access-control-allow-credentials": "true",
-      };
-      const answer = token();
-      return route.fulfill({ status: answer ? 200 : 401, headers, body: answer ?? "" });
+    await context.route("**/api/**", (route, request) => {
+      const { pathname, search } = new URL(request.url());
+      return route.continue({ url: `http://127.0.0.1:${this.#backendPort}${pathname}${search}` });
     });
-    const board = new Board(await context.newPage());
-    await prepare?.(board.page);
-    await board.page.goto(url);
-    return board;
+    if (token) {
+      await context.route("**/api/token", (route) => {
+        const headers = {
+          "access-control-allow-origin": origin,
+          "access-control-allow-credentials": "true",
+        };
+        const answer = token();
+        return route.fulfill({ status: answer ? 200 : 401, headers, body: answer ?? "" });
+      });
+    }
+    return context;
   }
 }
 
-export const tokenFor = (user: string, lifeSeconds = 3600): string =>
-  sign({ ...claims(user, ["subscribe"]), exp: seconds(lifeSeconds) }, SECRET);
+const ALL: readonly Grant[] = ["subscribe", "publish", "presence"];
+
+export const tokenFor = (user: string, lifeSeconds = 3600, can = ALL): string =>
+  sign({ ...claims(user, can), exp: seconds(lifeSeconds) }, SECRET);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -173,3 +252,7 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+/** Two visitors who can be told apart. */
+export const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
+export const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };

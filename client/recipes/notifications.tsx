@@ -1,0 +1,45 @@
+import type { EventOf } from "roomcast";
+import { useEvent, useEvents, useRoom, useRoomState } from "roomcast/react";
+
+/** Both have the notification's id as their key: `null` takes what was read out of the room's state. */
+type UserEvents = { notified: { text: string }; read: null };
+
+const none: ReadonlySet<string> = new Set();
+
+function reduce(unread: ReadonlySet<string>, { key, data }: EventOf<UserEvents>) {
+  const next = new Set(unread);
+  if (data === null) next.delete(key!);
+  else next.add(key!);
+  return next;
+}
+
+/** `markRead` asks your backend, which stores it, and publishes `read` for the user's other windows. */
+export function Bell({ user, markRead }: { user: string; markRead: (id: string) => void }) {
+  const room = useRoom<UserEvents>(`user:${user}`);
+  const unread = useRoomState(room, reduce, none);
+  const events = useEvents(room, { last: 50 });
+
+  useEvent(room, "notified", ({ text }, { key }) => {
+    if (!document.hidden || Notification.permission !== "granted") return;
+    new Notification(text, { tag: key! }); // of one tag there is one, however many windows there are
+  });
+
+  return (
+    <>
+      <h2>{unread.size} unread</h2>
+      <ul>
+        {events.toReversed().map(
+          ({ seq, key, data }) =>
+            data && (
+              <li key={seq}>
+                {data.text}
+                {unread.has(key!) && <button onClick={() => markRead(key!)}>Mark as read</button>}
+              </li>
+            ),
+        )}
+      </ul>
+      {/* At a click, never before: a page that asks unasked is refused for good. */}
+      <button onClick={() => void Notification.requestPermission()}>Notify me</button>
+    </>
+  );
+}

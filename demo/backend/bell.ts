@@ -1,0 +1,53 @@
+/** Tells each visitor of delays, in the visitor's own room. */
+import type { Backend } from "roomcast/server";
+import { userRoom, type Delay } from "../shared/notifications.ts";
+import type { Shipment } from "../shared/shipments.ts";
+
+/** An app of your own has its users in a database. */
+const REMEMBERED = 100;
+
+export class Bell {
+  readonly #roomcast: Backend;
+  /** Whoever came last is last. */
+  readonly #visitors = new Set<string>();
+
+  constructor(roomcast: Backend) {
+    this.#roomcast = roomcast;
+  }
+
+  /** Whoever is here is told from now on. */
+  remember(visitor: string): void {
+    this.#visitors.delete(visitor);
+    this.#visitors.add(visitor);
+    const [first] = this.#visitors;
+    if (this.#visitors.size > REMEMBERED) this.#visitors.delete(first!);
+  }
+
+  async ring(shipments: readonly Shipment[]): Promise<void> {
+    await Promise.all([...this.#visitors].map((visitor) => this.tell(visitor, shipments)));
+  }
+
+  async tell(visitor: string, shipments: readonly Shipment[]): Promise<void> {
+    const delays = shipments.filter(({ status }) => status === "delayed").map(delayOf);
+    const events = delays.map((data) => ({ name: "delayed", key: data.shipment, data }));
+    if (events.length > 0) await this.#roomcast.publishBatch(userRoom(visitor), events);
+  }
+
+  /**
+   * A visitor's browser could publish this itself, were it granted to. But that something was read
+   * has to outlive the room: an app would store it here, and send no e-mail about it. And where
+   * only the backend may publish, what stands in the room is so.
+   */
+  async markRead(visitor: string, shipments: readonly string[]): Promise<void> {
+    const events = shipments.map((key) => ({ name: "read", key, data: null }));
+    await this.#roomcast.publishBatch(userRoom(visitor), events);
+  }
+}
+
+const delayOf = ({ id, cargo, from, to, minutesLeft }: Shipment): Delay => ({
+  shipment: id,
+  cargo,
+  from: from.city,
+  to: to.city,
+  minutesLeft,
+});

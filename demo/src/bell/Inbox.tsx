@@ -1,0 +1,76 @@
+import { useState, type UIEvent } from "react";
+import { timeOf } from "../time.ts";
+import { AlertSwitch } from "./AlertSwitch.tsx";
+import type { Notification, Notifications } from "./useNotifications.ts";
+import { textOf, titleOf } from "./words.ts";
+
+/** So near to its end, the list is read further back. */
+const NEAR_PX = 200;
+
+/** What the user was told of. */
+export function Inbox({ all, failed, mark, goBack }: Notifications) {
+  const [unreadOnly, setUnreadOnly] = useState(false);
+  const unread = all.filter(({ isUnread }) => isUnread);
+  const shown = unreadOnly ? unread : all;
+
+  function scrolled({ currentTarget: list }: UIEvent): void {
+    if (list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) goBack();
+  }
+  return (
+    <section className="panel inbox" aria-labelledby="unread">
+      <div className="toolbar">
+        <h2 id="unread">
+          <span role="status">{unread.length} unread</span>
+        </h2>
+        <button
+          className="quiet"
+          aria-pressed={unreadOnly}
+          onClick={() => setUnreadOnly(!unreadOnly)}
+        >
+          Unread only
+        </button>
+        <button className="quiet" disabled={unread.length === 0} onClick={() => void mark(unread)}>
+          Mark all as read
+        </button>
+      </div>
+      <ol className="rows" tabIndex={0} aria-label="Notifications" onScroll={scrolled}>
+        {shown.map((notification, row) => (
+          <Row key={notification.event.seq} notification={notification} row={row} mark={mark} />
+        ))}
+      </ol>
+      <div className="toolbar">
+        <AlertSwitch />
+        <p role="status">{failed && "Not marked as read: no answer."}</p>
+      </div>
+    </section>
+  );
+}
+
+interface RowProps {
+  readonly notification: Notification;
+  readonly row: number;
+  readonly mark: Notifications["mark"];
+}
+
+function Row({ notification, row, mark }: RowProps) {
+  const { event, isUnread } = notification;
+  const { at, data } = event;
+  return (
+    <li data-unread={isUnread} style={{ "--row": row }}>
+      <h3>
+        {titleOf(data)} {isUnread && <span className="hidden">(unread)</span>}
+      </h3>
+      <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>
+      <p>{textOf(data)}</p>
+      {isUnread && (
+        <button
+          className="quiet"
+          aria-label={`Mark as read: ${data.shipment}`}
+          onClick={() => void mark([notification])}
+        >
+          Mark as read
+        </button>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,4 @@
+import { hydrate } from "../hydrate.tsx";
+import { BellPage } from "./BellPage.tsx";
+
+hydrate(BellPage);

@@ -1,0 +1,63 @@
+import { useState } from "react";
+import { markRead } from "../backend.ts";
+import { useHistory } from "../useHistory.ts";
+import { useUnread, type DelayEvent, type UserEvent, type UserRoom } from "./room.ts";
+
+export interface Notification {
+  readonly event: DelayEvent;
+  readonly isUnread: boolean;
+}
+
+export interface Notifications {
+  /** The newest first. */
+  readonly all: readonly Notification[];
+  /** Whether the last ones to be marked could not be. */
+  readonly failed: boolean;
+  mark(notifications: readonly Notification[]): Promise<void>;
+  goBack(): void;
+}
+
+/** Before it is known whose they are. */
+export const noNotifications: Notifications = {
+  all: [],
+  failed: false,
+  mark: async () => {},
+  goBack() {},
+};
+
+const PAGE = 100;
+
+/** All that the user was told of, from the room's history, and what is unread of it, from its state. */
+export function useNotifications(room: UserRoom): Notifications {
+  const unread = useUnread(room);
+  const { events, goBack } = useHistory(room, PAGE);
+  /** Shown as read before the room says so. */
+  const [marked, setMarked] = useState<readonly DelayEvent[]>([]);
+  const [failed, setFailed] = useState(false);
+
+  async function mark(notifications: readonly Notification[]): Promise<void> {
+    const those = notifications.map(({ event }) => event);
+    setFailed(false);
+    setMarked((all) => [...all, ...those]);
+    try {
+      await markRead(those.map(({ key }) => key!));
+    } catch {
+      setFailed(true);
+      setMarked((all) => all.filter((event) => !those.includes(event)));
+    }
+  }
+
+  const isUnread = (event: DelayEvent): boolean =>
+    unread.get(event.key!)?.seq === event.seq && !marked.some(({ seq }) => seq === event.seq);
+  // What is unread may be older than the part of the history that was read.
+  const bySeq = new Map(
+    [...unread.values(), ...events.filter(isDelay)].map((event) => [event.seq, event]),
+  );
+  const all = [...bySeq.values()]
+    .sort((a, b) => b.seq - a.seq)
+    .map((event) => ({ event, isUnread: isUnread(event) }));
+
+  return { all, failed, mark, goBack };
+}
+
+const isDelay = (event: UserEvent): event is DelayEvent => event.name === "delayed";

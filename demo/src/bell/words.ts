@@ -1,0 +1,8 @@
+/** What a notification says. */
+import type { Delay } from "../../shared/notifications.ts";
+import { duration } from "../time.ts";
+
+export const titleOf = ({ shipment }: Delay): string => `${shipment} is delayed`;
+
+export const textOf = ({ cargo, from, to, minutesLeft }: Delay): string =>
+  `${cargo} from ${from} to ${to}, there in ${duration(minutesLeft)}`;

@@ -1,0 +1,15 @@
+import { StrictMode, type FunctionComponent } from "react";
+import { hydrateRoot } from "react-dom/client";
+import type { Client } from "roomcast";
+import { client } from "./client.ts";
+import "./style/index.css";
+
+/** Brings a page to life that was rendered when it was built. */
+export function hydrate(Page: FunctionComponent<{ client: Client }>): void {
+  hydrateRoot(
+    document.getElementById("root")!,
+    <StrictMode>
+      <Page client={client} />
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,81 @@
+import { useLayoutEffect, useRef, useState, type PointerEvent } from "react";
+import { useMembers, useSignal } from "roomcast/react";
+import { hueOf, nameOf } from "../../shared/names.ts";
+import { useChatRoom } from "../chat/room.ts";
+import { WIDTH, type Point } from "../projection.ts";
+import { useRecent } from "./useRecent.ts";
+
+const SHOWN_MS = 5_000;
+/** Beside the name. */
+const PADDING = 8;
+
+/** Tells the others where this visitor points. The package sends no more than they can see. */
+export function usePointing() {
+  const room = useChatRoom();
+  const point = useSignal(room, "cursor");
+  const move = (event: PointerEvent<SVGSVGElement>): void => point(pointAt(event));
+
+  return {
+    onPointerDown: move,
+    onPointerMove: move,
+    onPointerLeave({ pointerType }: PointerEvent): void {
+      // A finger that was lifted still points there.
+      if (pointerType !== "touch") point(null);
+    },
+  };
+}
+
+/** In the map's units, so that it is the same place in every window, whatever its size. */
+function pointAt({ currentTarget: map, clientX, clientY }: PointerEvent<SVGSVGElement>): Point {
+  const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(map.getScreenCTM()!.inverse());
+  return [Math.round(x), Math.round(y)];
+}
+
+/** Where the others point. */
+export function Cursors() {
+  const room = useChatRoom();
+  const members = useMembers(room) ?? [];
+  const cursors = useRecent(room, "cursor", SHOWN_MS, pointOf);
+
+  return [...cursors].map(([user, { data, fading }]) => (
+    <Cursor
+      key={user}
+      user={user}
+      point={data}
+      fading={fading || !members.some((member) => member.user === user)}
+    />
+  ));
+}
+
+interface CursorProps {
+  readonly user: string;
+  readonly point: Point;
+  readonly fading: boolean;
+}
+
+function Cursor({ user, point: [x, y], fading }: CursorProps) {
+  const text = useRef<SVGTextElement>(null);
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => setWidth(text.current!.getComputedTextLength() + 2 * PADDING), [user]);
+
+  return (
+    <g
+      className="cursor"
+      data-fading={fading}
+      style={{ "--hue": hueOf(user), "--x": `${x}px`, "--y": `${y}px` }}
+    >
+      <path d="M0,0 5.5,18 9,10 17,7.5Z" />
+      <svg x={x > WIDTH * 0.8 ? -width : 14} y="16" overflow="visible">
+        <rect width={width} height="20" rx="10" />
+        <text ref={text} x={PADDING} y="14">
+          {nameOf(user)}
+        </text>
+      </svg>
+    </g>
+  );
+}
+
+function pointOf(data: unknown): Point | undefined {
+  const [x, y] = Array.isArray(data) ? data : [];
+  return Number.isFinite(x) && Number.isFinite(y) ? [x, y] : undefined;
+}

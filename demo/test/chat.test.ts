@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { CHAT_ROOM } from "../shared/chat.ts";
+import type { Board } from "./board.ts";
+import { ada, bruno, needsBrowser, Stage, tokenFor } from "./stage.ts";
+import { ownClock } from "./window.ts";
+
+describe("the chat", needsBrowser, () => {
+  let stage: Stage;
+  before(async () => void (stage = await Stage.set()));
+  afterEach(() => stage?.closeWindows());
+  after(() => stage?.strike());
+
+  it("is the same for everybody, and for who comes later", async () => {
+    const one = await stage.open(ada);
+    const other = await stage.open(bruno);
+    await one.say("Where is S-1013?");
+    await other.message("Where is S-1013?").getByText("Ada Moreno").waitFor();
+    await other.say("Held in Denver.");
+    await one.message("Held in Denver.").getByText("Bruno Berg").waitFor();
+    await one.message("Where is S-1013?").getByText("You").waitFor();
+
+    const newcomer = await stage.open();
+    await newcomer.message("Held in Denver.").waitFor();
+    const said = ["Where is S-1013?", "Held in Denver."];
+    for (const board of [one, other, newcomer]) {
+      assert.deepEqual((await board.texts()).slice(-2), said);
+      assert.deepEqual(board.errors, []);
+    }
+  });
+
+  it("shows who is typing, until they have sent it, deleted it, or stopped", async () => {
+    const one = await stage.open({ ...ada, ...ownClock });
+    const other = await stage.open(bruno);
+    await one.shows("Ada Moreno", "Bruno Berg");
+    await one.stopClock();
+    const isTyping = one.page.getByText("Bruno Berg is typing …");
+
+    await other.composer.pressSequentially("Sn");
+    await isTyping.waitFor();
+    await other.composer.press("Enter");
+    await isTyping.waitFor({ state: "detached" });
+
+    await other.composer.pressSequentially("ow");
+    await isTyping.waitFor();
+    await other.composer.clear();
+    await isTyping.waitFor({ state: "detached" });
+
+    await other.composer.pressSequentially("and");
+    await isTyping.waitFor();
+    await one.page.clock.resume();
+    await isTyping.waitFor({ state: "detached" });
+    assert.equal(await other.page.getByText("typing …").count(), 0, "nobody is told of themselves");
+  });
+
+  it("shows a message at once, and once when it is sent", async () => {
+    const one = await stage.open(ada);
+    const other = await stage.open(bruno);
+    await one.comesTo(1);
+    await one.offlineSwitch.click();
+    await one.is("Offline");
+    await one.say("From the tunnel");
+    await one.page.locator("[data-draft=pending]", { hasText: "From the tunnel" }).waitFor();
+
+    await one.offlineSwitch.click();
+    await other.message("From the tunnel").waitFor();
+    await one.message("From the tunnel").and(one.page.locator("li:not([data-draft])")).waitFor();
+    for (const board of [one, other])
+      assert.equal(await board.message("From the tunnel").count(), 1);
+  });
+
+  it("takes back what is refused: it can be sent again, or thrown away", async () => {
+    let can: ("subscribe" | "publish" | "presence")[] = ["subscribe", "presence"];
+    const one = await stage.open({ token: () => tokenFor("ada-moreno-0001", 3600, can) });
+    const other = await stage.open(bruno);
+    await one.comesTo(1);
+    await one.say("Let me in");
+    await one.message("Let me in").getByText("Not sent: not allowed.").waitFor();
+    await one.say("Never mind");
+    await one.message("Never mind").getByRole("button", { name: "Discard" }).click();
+    await one.message("Never mind").waitFor({ state: "detached" });
+
+    can = [...can, "publish"];
+    await one.offlineSwitch.click();
+    await one.is("Offline");
+    await one.offlineSwitch.click();
+    await one.is("Live");
+    await one.message("Let me in").getByRole("button", { name: "Retry" }).click();
+    await other.message("Let me in").waitFor();
+    await one.message("Let me in").and(one.page.locator("li:not([data-draft])")).waitFor();
+    assert.equal(await other.message("Never mind").count(), 0);
+  });
+
+  it("goes back in its history without a jump, and follows what is new at its end alone", async () => {
+    await say(180);
+    const board = await stage.open(ada);
+    await board.message("message 180").waitFor();
+    assert.equal(await board.fromTheEnd(), 0);
+    assert.equal((await board.texts())[0], "message 131");
+
+    await readsBack(board, "message 131", "message 81");
+    await readsBack(board, "message 81", "message 1");
+    const y = await board.scrollTo("message 81");
+    await say(1, "while you read");
+    await board.message("while you read").waitFor({ state: "attached" });
+    assert.equal(await board.yOf("message 81"), y);
+
+    await board.scrollTo("while you read");
+    await say(1, "at the end");
+    await board.message("at the end").waitFor();
+    assert.equal(await board.fromTheEnd(), 0);
+  });
+
+  it("hears of a gap, and shows what there is", async () => {
+    await stage.runtime.deploy({ settings: { "chat:*": { retained_appends: 5 } } });
+    const board = await stage.open(ada);
+    await board.is("Live");
+    await board.offlineSwitch.click();
+    await board.is("Offline");
+    await board.say("sent into the gap");
+    await say(10);
+    await board.offlineSwitch.click();
+
+    await board.message("message 10").waitFor();
+    await board.page.locator("li:not([data-draft])", { hasText: "sent into the gap" }).waitFor();
+    assert.deepEqual(await board.texts(), [
+      "message 7",
+      "message 8",
+      "message 9",
+      "message 10",
+      "sent into the gap",
+    ]);
+  });
+
+  it("is not put out by what is no message", async () => {
+    const board = await stage.open(ada);
+    await board.comesTo(1);
+    await stage.publish(CHAT_ROOM, [
+      { name: "message", data: null },
+      { name: "message", data: { text: { not: "text" } } },
+      { name: "shout", data: { text: "not a message" } },
+    ]);
+    await say(1, "and on it goes");
+    await board.message("and on it goes").waitFor();
+    assert.equal(await board.message("not a message").count(), 0);
+    assert.deepEqual(board.errors, []);
+  });
+
+  /** Says as many things, numbered if there are several. */
+  async function say(count: number, text = "message"): Promise<void> {
+    const numbered = (n: number): string => (count === 1 ? text : `${text} ${n + 1}`);
+    const events = Array.from({ length: count }, (_, n) => ({
+      name: "message",
+      data: { text: numbered(n) },
+    }));
+    // Each is an append of its own: only those are forgotten one by one.
+    for (const event of events) await stage.publish(CHAT_ROOM, [event]);
+  }
+
+  /** Scrolls up to the first message that is loaded, which stays where it is when others come. */
+  async function readsBack(board: Board, first: string, next: string): Promise<void> {
+    const y = await board.scrollTo(first);
+    await board.message(next).first().waitFor({ state: "attached" });
+    assert.equal(await board.yOf(first), y);
+  }
+});

@@ -1,0 +1,26 @@
+import type { Page } from "playwright-core";
+
+/** A browser window. */
+export class Window {
+  readonly page: Page;
+  /** Complaints of the page: there should be none. */
+  readonly errors: string[] = [];
+  /** How many sockets it has opened. */
+  sockets = 0;
+
+  constructor(page: Page) {
+    this.page = page;
+    page.on("websocket", () => this.sockets++);
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text());
+    });
+  }
+
+  /** Stops its clock, so that nothing goes for being old. It has to be opened with `ownClock`. */
+  async stopClock(): Promise<void> {
+    await this.page.clock.pauseAt(Date.now() + 1_000);
+  }
+}
+
+export const ownClock = { prepare: (page: Page): Promise<void> => page.clock.install() };
