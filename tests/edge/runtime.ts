@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 const workerd: string = createRequire(import.meta.url)("workerd").default;
 
 /** Another build of the contract, with a `wrangler.toml` of its own, may be put to the same tests. */
-const root = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
+const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
 export const SECRET = "a secret of the tests, of more than 32 bytes";
 
@@ -23,6 +23,8 @@ export interface Options {
   vars?: Record<string, string> | undefined;
   /** `ROOM_SETTINGS`: what a room pattern sets other than the contract's limits. */
   settings?: Record<string, Record<string, number>> | undefined;
+  /** The directory of another worker's `wrangler.toml`: the benchmark has some. */
+  root?: string | undefined;
 }
 
 export class Runtime {
@@ -47,11 +49,15 @@ export class Runtime {
   }
 
   /** Starts with these variables and settings on what is stored. */
-  async deploy({ vars = { JWT_SECRET: SECRET }, settings }: Options = {}): Promise<void> {
+  async deploy({
+    vars = { JWT_SECRET: SECRET },
+    settings,
+    root = ROOT,
+  }: Options = {}): Promise<void> {
     await this.kill();
     const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
     const path = join(this.#directory, "config.capnp");
-    await writeFile(path, await configuration(this.#directory, all));
+    await writeFile(path, await configuration(root, this.#directory, all));
     await this.restart();
   }
 
@@ -95,9 +101,16 @@ export class Runtime {
     throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
   }
 
+  /** The process that runs now. */
+  get pid(): number {
+    const { pid } = this.#process ?? {};
+    if (pid === undefined) throw new Error("workerd does not run");
+    return pid;
+  }
+
   /** The memory that the process has, in MB. */
   async residentMb(): Promise<number> {
-    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.#process?.pid)]);
+    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.pid)]);
     let kib = "";
     for await (const text of ps.stdout) kib += text;
     return (Number(kib) * 1024) / 1e6;
@@ -134,7 +147,11 @@ export default {
   },
 };`;
 
-async function configuration(directory: string, vars: Record<string, string>): Promise<string> {
+async function configuration(
+  root: string,
+  directory: string,
+  vars: Record<string, string>,
+): Promise<string> {
   // What is deployed is what is tested: the names come from the file that a deploy reads.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
   const setting = (pattern: RegExp): string => {
