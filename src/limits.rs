@@ -20,6 +20,8 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 
 /// Events in one frame have at most this together (one larger event, alone).
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
+/// Sessions that a frame is sent to in a millisecond, at the least.
+pub const SENDS_PER_MS: u64 = 30;
 /// A signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
 /// Signals of one name from one session are coalesced to the newest within

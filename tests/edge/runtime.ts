@@ -15,7 +15,7 @@ import { isSecret, tellsNoSecret } from "./secrets.ts";
 const workerd: string = createRequire(import.meta.url)("workerd").default;
 
 /** Another build of the contract, with a `wrangler.toml` of its own, may be put to the same tests. */
-const root = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
+const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
 export const SECRET = isSecret("a secret of the tests, of more than 32 bytes");
 
@@ -24,6 +24,8 @@ export interface Options {
   vars?: Record<string, string> | undefined;
   /** `ROOM_SETTINGS`: what a room pattern sets other than the contract's limits. */
   settings?: Record<string, Record<string, number>> | undefined;
+  /** The directory of another worker's `wrangler.toml`: the benchmark has some. */
+  root?: string | undefined;
 }
 
 /**
@@ -68,12 +70,16 @@ export class Runtime {
   }
 
   /** Starts with these variables and settings on what is stored. */
-  async deploy({ vars = { JWT_SECRET: SECRET }, settings }: Options = {}): Promise<void> {
+  async deploy({
+    vars = { JWT_SECRET: SECRET },
+    settings,
+    root = ROOT,
+  }: Options = {}): Promise<void> {
     await this.kill();
     const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
     const path = join(this.#directory, "config.capnp");
     const storage = this.#place.storage ?? join(this.#directory, "storage");
-    await writeFile(path, await configuration(storage, this.#address, all));
+    await writeFile(path, await configuration(root, storage, this.#address, all));
     await this.restart();
   }
 
@@ -81,9 +87,11 @@ export class Runtime {
     return `http://${this.#address}:${this.#ports.get("http")}`;
   }
 
-  /** `undefined` where it does not run. */
-  get pid(): number | undefined {
-    return this.#process?.pid;
+  /** The process that runs now. */
+  get pid(): number {
+    const { pid } = this.#process ?? {};
+    if (pid === undefined) throw new Error("workerd does not run");
+    return pid;
   }
 
   get #address(): string {
@@ -234,6 +242,7 @@ export default {
 };`;
 
 async function configuration(
+  root: string,
   storage: string,
   address: string,
   vars: Record<string, string>,
