@@ -68,3 +68,30 @@ impl Recent {
 fn cost(events: &str) -> usize {
     events.len().saturating_add(size_of::<(Append, Rc<str>)>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Seq;
+    use crate::time::Millis;
+
+    fn append(number: u64) -> Append {
+        let seq = Seq::new(number + 1).unwrap();
+        let (at, starts, ends) = (Millis::new(0), 0, 0);
+        Append { number, first: seq, last: seq, at, starts, ends, floor: 0, floor_starts: 0 }
+    }
+
+    /// Limits: RECENT_BYTES.
+    #[test]
+    fn older_ones_give_way_at_the_bound() {
+        let half = "x".repeat(limits::RECENT_BYTES / 2 - cost(""));
+        let mut recent = Recent::default();
+        recent.push(append(0), &half);
+        recent.push(append(1), &half);
+        assert_eq!(recent.oldest().map(|oldest| oldest.number), Some(0));
+        recent.push(append(2), "");
+        assert_eq!(recent.oldest().map(|oldest| oldest.number), Some(1));
+        assert!(recent.read(0, usize::MAX).is_empty());
+        assert_eq!(recent.read(1, usize::MAX).len(), 2);
+    }
+}

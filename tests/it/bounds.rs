@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Limits: PENDING_SOCKETS, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, REPLAY_FRAMES_AT_ONCE, FLOW_WINDOW_BYTES.
+/// Limits: pending_sockets, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
 #[test]
 fn every_queue_has_a_bound() {
     sockets_without_a_token();

@@ -64,6 +64,7 @@ fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one()
     assert_eq!(frames(&mut world, "bob"), [[7]], "that was a pause");
 }
 
+/// Limits: SENDS_PER_MS.
 #[test]
 fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
     let mut world = World::new();
