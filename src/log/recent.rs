@@ -76,7 +76,7 @@ mod tests {
     use crate::time::Millis;
 
     fn append(number: u64) -> Append {
-        let seq = Seq::new(number + 1).unwrap();
+        let seq = Seq::new(number).unwrap();
         let (at, starts, ends) = (Millis::new(0), 0, 0);
         Append { number, first: seq, last: seq, at, starts, ends, floor: 0, floor_starts: 0 }
     }
