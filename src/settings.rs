@@ -61,7 +61,10 @@ impl Default for Settings {
 /// The text of `ROOM_SETTINGS`: settings by room pattern. Where several
 /// patterns match a room, the more specific one wins, setting by setting.
 #[derive(Debug, Default)]
-pub struct RoomSettings(Vec<(Pattern, Overrides)>);
+pub struct RoomSettings(
+    /// The more specific last.
+    Vec<(Pattern, Overrides)>,
+);
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
