@@ -61,7 +61,10 @@ impl Default for Settings {
 /// The text of `ROOM_SETTINGS`: settings by room pattern. Where several
 /// patterns match a room, the more specific one wins, setting by setting.
 #[derive(Debug, Default)]
-pub struct RoomSettings(BTreeMap<Pattern, Overrides>);
+pub struct RoomSettings(
+    /// The more specific last.
+    Vec<(Pattern, Overrides)>,
+);
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +97,9 @@ impl RoomSettings {
             overrides.check().map_err(|wrong| format!("ROOM_SETTINGS: {text:?}: {wrong}"))?;
             Ok((pattern, overrides))
         });
-        Ok(Self(by_pattern.collect::<Result<_, String>>()?))
+        let mut by_pattern = by_pattern.collect::<Result<Vec<_>, String>>()?;
+        by_pattern.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Self(by_pattern))
     }
 
     pub fn of(&self, room: &RoomName) -> Settings {

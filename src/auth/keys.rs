@@ -1,7 +1,5 @@
 //! The configured keys, and which of them a token is held to.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::Deserialize;
@@ -42,7 +40,7 @@ impl Kid {
 #[derive(Debug, Default)]
 pub struct Keys {
     secret: Option<Key>,
-    set: BTreeMap<Kid, Key>,
+    set: Set,
     passed_over: Vec<PassedOver>,
 }
 
@@ -81,14 +79,17 @@ impl Keys {
     pub(super) fn find(&self, kid: Option<Kid>) -> Result<&Key, TokenError> {
         match kid {
             None => self.secret.as_ref().ok_or(TokenError::NoKid),
-            Some(kid) => self.set.get(&kid).ok_or(TokenError::UnknownKey { kid }),
+            Some(kid) => match self.set.iter().find(|(named, _)| *named == kid) {
+                Some((_, key)) => Ok(key),
+                None => Err(TokenError::UnknownKey { kid }),
+            },
         }
     }
 }
 
-type Set = (BTreeMap<Kid, Key>, Vec<PassedOver>);
+type Set = Vec<(Kid, Key)>;
 
-fn read_set(text: &str) -> Result<Set, KeyError> {
+fn read_set(text: &str) -> Result<(Set, Vec<PassedOver>), KeyError> {
     #[derive(Deserialize)]
     struct Written<'a> {
         #[serde(borrow)]
@@ -99,7 +100,7 @@ fn read_set(text: &str) -> Result<Set, KeyError> {
     }
     let Written { keys } = json::object(text.as_bytes()).ok_or(KeyError::NotASet)?;
 
-    let mut set = BTreeMap::new();
+    let mut set = Set::new();
     let mut passed_over = Vec::new();
     for (position, json) in (1..).zip(keys) {
         if let Err(why) = jwk::read(json.get()).and_then(|(kid, key)| add(&mut set, kid, key)) {
@@ -114,14 +115,12 @@ fn read_set(text: &str) -> Result<Set, KeyError> {
 
 /// The first key of a `kid` keeps it: which key verifies a token must not
 /// depend on what the token says.
-fn add(set: &mut BTreeMap<Kid, Key>, kid: Kid, key: Key) -> Result<(), Unusable> {
-    match set.entry(kid) {
-        Entry::Occupied(_) => Err(Unusable::SameKid),
-        Entry::Vacant(place) => {
-            place.insert(key);
-            Ok(())
-        }
+fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), Unusable> {
+    if set.iter().any(|(named, _)| *named == kid) {
+        return Err(Unusable::SameKid);
     }
+    set.push((kid, key));
+    Ok(())
 }
 
 /// A key of a set that can't be used here.

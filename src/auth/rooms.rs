@@ -1,6 +1,5 @@
 //! The `rooms` claim: which rights in which rooms.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -10,7 +9,7 @@ use crate::protocol::{Pattern, RoomName};
 
 /// Patterns and what each of them grants. The default grants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rooms(BTreeMap<Pattern, Grant>);
+pub struct Rooms(Vec<(Pattern, Grant)>);
 
 impl Rooms {
     /// The rights of all patterns that match, together.
@@ -33,14 +32,15 @@ impl<'de> Deserialize<'de> for Rooms {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Rooms, A::Error> {
-                let mut rooms = BTreeMap::new();
+                let mut rooms: Vec<(Pattern, Grant)> = Vec::new();
                 while let Some((text, grant)) = members.next_entry::<String, Grant>()? {
                     let Some(pattern) = Pattern::parse(&text) else { continue };
                     // Readers of JSON disagree on which of two wins: nobody
                     // may get more than the issuer's reader saw.
-                    if rooms.insert(pattern, grant).is_some() {
+                    if rooms.iter().any(|(there, _)| *there == pattern) {
                         return Err(A::Error::custom("a pattern is there twice"));
                     }
+                    rooms.push((pattern, grant));
                 }
                 Ok(Rooms(rooms))
             }

@@ -1,7 +1,6 @@
 //! The worker: it matches the route, finds out who is asking, and hands the
 //! request to the room. A request that is refused here wakes no room.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
@@ -148,20 +147,18 @@ impl Gate<'_> {
         claims: &Claims,
         body: &str,
     ) -> std::result::Result<Response, Refusal> {
-        let mut rooms: Vec<RoomName> = Vec::new();
-        let mut events: BTreeMap<RoomName, Vec<&str>> = BTreeMap::new();
+        let mut rooms: Vec<(RoomName, Vec<&str>)> = Vec::new();
         for (room, event) in parse_publish_to_rooms(body)? {
-            if !events.contains_key(&room) {
-                rooms.push(room.clone());
+            match rooms.iter_mut().find(|(named, _)| *named == room) {
+                Some((_, events)) => events.push(event),
+                None => rooms.push((room, vec![event])),
             }
-            events.entry(room).or_default().push(event);
         }
-        let parts = rooms.iter().map(|room| {
-            let events = events.get(room).map(|events| events.join(",")).unwrap_or_default();
+        let parts = rooms.iter().map(|(room, events)| {
             self.publish_to_room(
                 room,
                 Identity::of(claims, room),
-                format!(r#"{{"events":[{events}]}}"#),
+                format!(r#"{{"events":[{}]}}"#, events.join(",")),
             )
         });
         let parts = join_all(parts).await.join(",");

@@ -13,7 +13,7 @@ use crate::flow::Flow;
 use crate::limits;
 use crate::log::{Budget, Replay, Slice};
 use crate::protocol::{self, Seq, ServerFrame};
-use crate::session::{Session, SessionId};
+use crate::session::SessionId;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -31,7 +31,7 @@ impl<S: Store> Room<S> {
         if left_ms == 0 {
             self.gathers_from = now;
             self.send_unsent();
-        } else if !self.sessions.values().any(Session::is_live) {
+        } else if !self.sessions.values().any(|session| session.is_live()) {
             self.send_unsent();
         } else if !self.broadcast_asked {
             self.broadcast_asked = true;
@@ -183,7 +183,8 @@ impl<S: Store> Room<S> {
     /// A session tells what it has seen, and with that turns flow control on.
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<(), Refusal> {
         let live = self.unsent.prev;
-        let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) else {
+        let Some(seated) = self.sessions.get_mut(&id).and_then(|session| session.seated_mut())
+        else {
             return Ok(());
         };
         let sent = seated.behind.unwrap_or(live);

@@ -127,7 +127,8 @@ pub struct Room<S> {
     name: RoomName,
     settings: Settings,
     log: Log<S>,
-    sessions: BTreeMap<SessionId, Session>,
+    /// Boxed: the compiler makes one map of all whose entries look the same.
+    sessions: BTreeMap<SessionId, Box<Session>>,
     /// Those of them that have no seat yet.
     waiting: BTreeSet<SessionId>,
     /// Those that are being caught up, in the order of their turns.
@@ -281,11 +282,11 @@ impl<S: Store> Room<S> {
     }
 
     fn seated(&self, id: SessionId) -> Option<&Seated> {
-        self.sessions.get(&id).and_then(Session::seated)
+        self.sessions.get(&id).and_then(|session| session.seated())
     }
 
     fn seated_mut(&mut self, id: SessionId) -> Option<&mut Seated> {
-        self.sessions.get_mut(&id).and_then(Session::seated_mut)
+        self.sessions.get_mut(&id).and_then(|session| session.seated_mut())
     }
 
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {

@@ -157,7 +157,7 @@ impl<S: Store> Room<S> {
 /// Those who are not heard of.
 impl<S: Store> Room<S> {
     pub(super) fn hear(&mut self, id: SessionId, now: Millis) {
-        if let Some(seated) = self.sessions.get(&id).and_then(Session::seated) {
+        if let Some(seated) = self.sessions.get(&id).and_then(|session| session.seated()) {
             self.presence.hear(&seated.identity.user, id, now);
         }
     }
@@ -177,7 +177,7 @@ impl<S: Store> Room<S> {
         // nothing; one that is a little ahead is of another clock.
         let is_credible = |at: &Millis| *at <= now.plus(limits::HEARD_STEP_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
-            if let Some(seated) = self.sessions.get(&id).and_then(Session::seated) {
+            if let Some(seated) = self.sessions.get(&id).and_then(|session| session.seated()) {
                 self.presence.pinged(&seated.identity.user, id, at.min(now));
             }
         }
@@ -198,7 +198,7 @@ impl<S: Store> Room<S> {
 
 /// The session with a seat that comes next, around the end. Names of sessions
 /// are random, so what one has to carry for others is too.
-fn next_seated(sessions: &BTreeMap<SessionId, Session>, of: SessionId) -> Option<SessionId> {
+fn next_seated(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
     let after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
     let mut around = after.chain(sessions.range(..of));
     around.find(|(_, session)| session.seated().is_some()).map(|(id, _)| *id)

@@ -144,7 +144,7 @@ impl<S: Store> Room<S> {
         if session.seated().is_none() {
             self.waiting.insert(id);
         }
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
     }
 
     /// The session's socket is lost to the room.

@@ -8,7 +8,7 @@
 use super::{Effect, Room};
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::session::{Session, SessionId};
+use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
 
@@ -31,7 +31,7 @@ impl<S: Store> Room<S> {
         if is_new {
             self.arm(self.next_due(now), now);
         } else {
-            let ends = self.sessions.values().map(Session::deadline);
+            let ends = self.sessions.values().map(|session| session.deadline());
             let ends = ends.chain(self.presence_due());
             self.alarm_at = ends.min().filter(|end| *end > now);
         }
@@ -76,7 +76,7 @@ impl<S: Store> Room<S> {
 
     /// The earliest time at which the room has something to do of itself.
     pub(super) fn next_due(&self, now: Millis) -> Millis {
-        let sessions = self.sessions.values().map(Session::deadline);
+        let sessions = self.sessions.values().map(|session| session.deadline());
         let is_interrupted = !self.behind.is_empty() || self.members_changed;
         let revived = is_interrupted.then(|| now.plus(limits::REVIVED_AFTER_MS));
         let idle = match self.idle_until() {

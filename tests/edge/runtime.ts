@@ -23,7 +23,7 @@ export interface Options {
   /** The worker's variables and secrets. Without any, `JWT_SECRET` is `SECRET`. */
   vars?: Record<string, string> | undefined;
   /** `ROOM_SETTINGS`: what a room pattern sets other than the contract's limits. */
-  settings?: Record<string, Record<string, number>> | undefined;
+  settings?: Record<string, Record<string, number | boolean>> | undefined;
   /** The directory of another worker's `wrangler.toml`: the benchmark has some. */
   root?: string | undefined;
 }

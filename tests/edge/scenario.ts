@@ -12,7 +12,7 @@ export interface Scenario {
   only?: "simulator";
   /** Why no sleep may be forced on it. */
   awake?: string;
-  settings?: Record<string, Record<string, number>>;
+  settings?: Record<string, Record<string, number | boolean>>;
   tokens?: Record<string, TokenOf>;
   steps: Step[];
 }
