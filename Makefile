@@ -40,6 +40,7 @@ test: check rust build edge client demo bench-test size ## Run every check and t
 
 check: client/dist/index.js ## Check formatting, lints and types
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	prettier --check .
 	tsc
 	tsc --project client

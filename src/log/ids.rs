@@ -65,3 +65,22 @@ impl Ids {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_held_as_long_as_its_newest_append() {
+        let place = |seq, append| Place { seq: Seq::new(seq).unwrap(), append };
+        let mut ids = Ids::default();
+        ids.insert("a", place(1, 0));
+        ids.insert("b", place(2, 1));
+        ids.insert("a", place(3, 2));
+        ids.forget_below(2);
+        assert_eq!((ids.get("a"), ids.get("b")), (Some(place(3, 2)), None));
+        assert_eq!((ids.by_id.len(), ids.by_append.len()), (1, 1));
+        ids.forget_below(3);
+        assert_eq!((ids.by_id.len(), ids.by_append.len()), (0, 0));
+    }
+}

@@ -141,3 +141,60 @@ pub fn each(events: &str) -> impl Iterator<Item = Option<&str>> {
         Some(Some(event.get()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Millis;
+
+    fn seq(seq: u64) -> Seq {
+        Seq::new(seq).unwrap()
+    }
+
+    fn text(bytes: usize) -> String {
+        format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)))
+    }
+
+    fn append(first: u64, last: u64) -> Append {
+        let at = Millis::new(0);
+        let (first, last) = (seq(first), seq(last));
+        Append { number: 0, first, last, at, starts: 0, ends: 0, floor: 0, floor_starts: 0 }
+    }
+
+    #[test]
+    fn a_frame_is_full_to_the_byte_and_not_beyond() {
+        let half = Budget::FRAME.bytes / 2;
+        let (full, over) = ([text(half), text(half - 1)], [text(half), text(half)]);
+        let runs = |events: &[String]| -> Vec<(u64, u64)> {
+            let last = seq(events.len() as u64);
+            let slice = Slice { prev: Seq::ZERO, last, events: events.join(",") };
+            let frames = slice.frames().into_iter();
+            frames.map(|frame| (frame.prev.get(), frame.last.get())).collect()
+        };
+        assert_eq!(runs(&full), [(0, 2)]);
+        assert_eq!(runs(&over), [(0, 1), (1, 2)]);
+        assert_eq!(runs(&[full.to_vec(), full.to_vec()].concat()), [(0, 2), (2, 4)]);
+        assert_eq!(runs(&[text(5 * half), text(9)]), [(0, 1), (1, 2)], "a larger one is alone");
+    }
+
+    #[test]
+    fn an_append_that_does_not_follow_is_not_taken() {
+        for (held, append, events, taken) in [
+            (1, append(2, 3), "2,3", Some(true)),
+            (2, append(2, 3), "2,3", Some(true)),
+            (1, append(3, 4), "3,4", None),
+            (3, append(2, 3), "2,3", None),
+            (1, append(2, 3), "", None),
+            (1, append(2, 3), "2", Some(true)),
+            (2, append(2, 3), "2", None),
+            (2, append(2, 3), "2,", None),
+        ] {
+            let mut slice = Slice::at(seq(held));
+            assert_eq!(slice.take(&append, events, Budget::FRAME), taken, "{held} {events}");
+        }
+        let mut slice = Slice::at(seq(1));
+        let one = Budget { events: 1, ..Budget::FRAME };
+        assert_eq!(slice.take(&append(2, 3), "2,3", one), Some(false));
+        assert_eq!((slice.last, slice.events.as_str()), (seq(2), "2"));
+    }
+}

@@ -170,6 +170,9 @@ fn who_is_not_heard_of_for_two_pings_is_silent() {
     let heard = room.now.plus(1);
     room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
     room.presence.hear(&room.open[&SessionId(3)], SessionId(3), heard);
+    room.presence.take_stale();
+    room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
+    assert!(room.presence.take_stale().is_empty(), "that was known");
     assert_eq!(room.presence.next_silent(), Some(silent_at));
     assert_eq!(room.presence.silent(silent_at), [SessionId(1)]);
 
@@ -244,12 +247,36 @@ fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
     assert_eq!(room.presence.count(room.now), 1);
 }
 
+#[test]
+fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
+    let carried = |padding: usize| {
+        let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "z")]);
+        let witness =
+            |room: &Sockets| room.presence.carried_by(&room.open[&SessionId(3)], SessionId(3));
+        for id in [1, 2] {
+            room.enters(id, &format!("\"{}\"", "x".repeat(padding)));
+        }
+        room.settles();
+        assert!(witness(&room).is_none());
+        room.loses(1, Leaves::AfterGrace);
+        room.loses(2, Leaves::AfterGrace);
+        witness(&room).unwrap()
+    };
+    // The padding is in it twice.
+    let around = carried(0).get().len();
+    let brackets = r#"{"own":null,"others":[,],"short":false}"#.len();
+    let most = (limits::CARRIED_BYTES + brackets - around) / 2;
+    assert!(carried(most).get().ends_with(r#""short":false}"#));
+    assert!(carried(most + 1).get().ends_with(r#""short":true}"#));
+}
+
 /// Limits: MEMBERS_BYTES.
 #[test]
 fn the_list_of_members_has_an_end() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
     room.enters(1, "0");
     let one = room.presence.bytes;
+    assert!(one > r#"{"session":"0000000000000001","data":0,"since":1795297884686}"#.len());
     room.presence.bytes = limits::MEMBERS_BYTES;
     let user = room.open[&SessionId(2)].clone();
     let refused = room.presence.enter(&user, SessionId(2), RawValue::NULL, room.now);

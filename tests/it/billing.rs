@@ -43,6 +43,15 @@ fn a_publish_is_one_row_and_one_more_for_a_key() {
 }
 
 #[test]
+fn what_was_written_is_told() {
+    let mut world = World::new();
+    world.publishes("bob", 1).unwrap();
+    world.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    assert_eq!(world.reads("")["rows_written"], world.store.bill());
+    assert_eq!(world.reads("")["rows_written"], 4, "the room's own row, and three more");
+}
+
+#[test]
 fn a_ring_that_wraps_costs_no_more() {
     let mut world = World::with(Settings { retained_appends: 3, ..Settings::default() });
     world.publishes("bob", 0).unwrap();

@@ -101,6 +101,21 @@ fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
 }
 
 #[test]
+fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
+    let mut world = World::new();
+    world.publishes("bob", "1").unwrap();
+    let before = world.reads("")["bytes"].as_u64().unwrap();
+    sets(&mut world, "a", "1").unwrap();
+    let (_, event) = &world.store.tables().state["a"];
+    let bytes = event.len() as u64;
+    assert_eq!(world.reads("")["bytes"], before + 2 * bytes, "in the log, and in the state");
+    for (limit, expected) in [(bytes, Ok(vec![1])), (bytes - 1, Err(Code::TooLarge))] {
+        let settings = Settings { state_bytes: limit, ..Settings::default() };
+        assert_eq!(sets(&mut World::with(settings), "a", "1"), expected);
+    }
+}
+
+#[test]
 fn a_repeat_leaves_the_state_alone() {
     let mut world = World::new();
     let once = r#"{"name":"n","data":1,"key":"k","id":"i"}"#;

@@ -24,6 +24,7 @@ fn all_refused(table: Vec<Row>) {
             _ => Code::Unauthorized,
         };
         assert_eq!(refusal.code, code, "{name}");
+        assert!(refusal.message.contains("token"), "{name}: {}", refusal.message);
         // The reason of a Close frame has no room for more.
         assert!(refusal.message.len() <= 123, "{name}: {}", refusal.message);
         let parts = token.split('.').filter(|part| part.len() > 8);

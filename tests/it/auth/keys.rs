@@ -143,3 +143,37 @@ fn a_token_without_a_kid_is_for_the_secret_alone() {
     assert_eq!(verify(&by_secret, &keys, &policy(), NOW), Err(TokenError::NoKid));
     assert_eq!(verify(&by_secret, &Keys::default(), &policy(), NOW), Err(TokenError::NoKid));
 }
+
+#[test]
+fn keys_are_those_of_the_secret_and_of_the_set() {
+    let set = set(&[EC.jwk("k")]);
+    let secret = Some("a secret of thirty-two bytes, ok");
+    assert!(Keys::default().is_empty());
+    assert!(!Keys::new(secret, None).unwrap().is_empty());
+    assert!(!Keys::new(None, Some(&set)).unwrap().is_empty());
+}
+
+#[test]
+fn a_set_has_an_end() {
+    let set = set(&[EC.jwk("k")]);
+    let padded = |bytes: usize| format!("{set}{}", " ".repeat(bytes - set.len()));
+    assert!(Keys::new(None, Some(&padded(256 * 1_024))).is_ok());
+    let longer = Keys::new(None, Some(&padded(256 * 1_024 + 1)));
+    assert_eq!(longer.unwrap_err(), KeyError::LongSet);
+}
+
+#[test]
+fn the_operator_is_told_what_is_wrong_with_the_keys() {
+    let first = PassedOver { position: 2, why: Unusable::NoKid };
+    for (wrong, told) in [
+        (KeyError::ShortSecret, "JWT_SECRET must have at least 32 bytes"),
+        (KeyError::LongSet, "longer than 262144 bytes"),
+        (KeyError::NotASet, r#"like {"keys":[…]}"#),
+        (KeyError::NoUsableKey { first: None }, "has no keys"),
+        (KeyError::NoUsableKey { first: Some(first) }, "key 2 of the set is passed over"),
+    ] {
+        assert!(wrong.to_string().contains(told), "{wrong}");
+    }
+    assert!(first.to_string().ends_with(&Unusable::NoKid.to_string()), "{first}");
+    assert!(!Unusable::NoKid.to_string().is_empty());
+}

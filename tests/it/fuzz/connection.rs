@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use roomcast::auth::Claims;
+use roomcast::auth::{Claims, Grant};
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, Effect, Input};
 use roomcast::ending::Ending;
@@ -107,7 +107,7 @@ impl Desk {
                     assert!(!std::mem::replace(&mut self.awaits_verdict, true), "one at a time");
                 }
                 Effect::Open { room, identity, .. } => {
-                    assert!(!identity.grant.is_empty(), "{room} is not granted");
+                    assert_ne!(identity.grant, Grant::NONE, "{room} is not granted");
                     assert_eq!(self.lines.insert(room, false), None, "a room has one socket");
                 }
                 Effect::Pass { room, .. } | Effect::Renew { room, .. } | Effect::Leave { room } => {
