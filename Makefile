@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed worlds fuzz mutants size screenshots build setup rust edge client demo
+.PHONY: help dev test check token feed bench sockudo worlds fuzz mutants torture supply size screenshots build setup rust edge client demo bench-test
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -36,7 +36,7 @@ help: ## List the commands
 dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build edge client demo size ## Run every check and test, the quickest first
+test: check rust build edge client demo bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints and types
 	cargo fmt --check
@@ -68,6 +68,16 @@ fuzz: .tools/bin/cargo-fuzz ## Fuzz frames, tokens, URLs and stored rows: make f
 mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make mutants ARGS="--file 'src/log/**'"
 	PROPTEST_CASES=64 ROOMCAST_STORIES=40 nice -n 19 cargo mutants --output target $(ARGS)
 
+supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check what the project is made of, and list it in target/sbom/
+	@node tools/supply.ts
+
+bench: build ## Compare Roomcast with its peers, in 25 minutes (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
+	@[ -x .tools/bin/sockudo ] || echo "without Sockudo: \`make sockudo\` compiles it"
+	@$(within) 3600 node bench/main.ts $(ARGS)
+
+sockudo: setup ## Compile Sockudo, a peer of the benchmark, into .tools (minutes, once)
+	@$(within) 3600 bench/peers/sockudo/install.sh
+
 size: build ## Print the size of what `wrangler deploy` uploads
 	@$(within) 120 node tools/size.ts
 
@@ -85,6 +95,9 @@ demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo
     demo/index.html demo/bell.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
 
+torture: build client/dist/index.js ## Throw at it what it has to survive, 20 minutes (ARGS='--seed 7 --only kill --for 60')
+	@node torture/main.ts $(ARGS)
+
 setup:
 	@tools/setup.sh
 
@@ -101,7 +114,7 @@ setup:
 rust: setup
 	$(within) 900 cargo test --locked
 
-edge: build
+edge: build client/dist/index.js
 	$(within) 900 node --test --test-reporter=spec 'tests/edge/*.test.ts'
 
 client: build
@@ -113,6 +126,9 @@ demo: build demo/dist/index.html
 	@# Where there is no browser, the tests that need one say so themselves.
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 600 npm test --silent --workspace demo
+
+bench-test: build
+	$(within) 300 node --test --test-reporter=spec 'bench/test/*.test.ts'
 
 screenshots: build demo/dist/index.html ## Take the pictures of the demo in docs/images/
 	node demo/test/screenshots.ts

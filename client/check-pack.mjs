@@ -6,7 +6,9 @@ import { readdirSync } from "node:fs";
 const [{ files, size }] = JSON.parse(
   execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8" }),
 );
-const modules = readdirSync("src").map((name) => name.replace(/\.ts$/, ""));
+const modules = readdirSync("src", { recursive: true })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.replace(/\.ts$/, ""));
 assert.deepEqual(
   files.map(({ path }) => path).sort(),
   [

@@ -1,10 +1,10 @@
 import { RoomcastError } from "./codes.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
-import { OwnSockets } from "./own.ts";
+import { ownSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
 import { Route } from "./route.ts";
-import { SharedSockets } from "./shared.ts";
+import { sharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 export interface ClientOptions {
@@ -52,8 +52,8 @@ export function createClient({
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
   const route = new Route({ url, WebSocket, fetch });
-  const Sockets = sockets === "room" ? OwnSockets : SharedSockets;
-  const lines = new Sockets({ tokens, backoff: limits, route }, url);
+  const linesOver = sockets === "room" ? ownSockets : sharedSockets;
+  const lines = linesOver({ tokens, backoff: limits, route }, url);
   let closed = false;
 
   function newRoom(name: string): Room {

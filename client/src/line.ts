@@ -8,8 +8,8 @@ export interface Line {
   readonly connection: Life;
   /** How the server is reached, or is tried to be. */
   readonly transport: Transport;
-  /** Nobody shares it: what answers a ping is the room itself. */
-  readonly own: boolean;
+  /** Other rooms have their part of it too: what answers a ping is not this room. */
+  readonly shared?: boolean;
   /** Only while it is open. */
   send(text: string): void;
   tell(input: LineInput): void;

@@ -68,7 +68,7 @@ export const isGone = (part: Part): boolean => !isActive(part) && part.seat === 
 export const wakeAt = (part: Part): number =>
   Math.min(
     isActive(part) ? part.leaveAt : NEVER,
-    part.carried && part.phase === "waiting" ? part.dueAt : NEVER,
+    part.phase === "waiting" ? part.dueAt : NEVER,
     part.carried ? part.answerAt : NEVER,
   );
 
@@ -164,14 +164,13 @@ function closed(part: Part, code: number, now: number): Part {
   return waiting({ ...out, attempts }, reason, now);
 }
 
-/** An error may be the answer to a wish, unless it is about a publish. */
+/** An error that is not about a publish may be the answer: it was one too many, or was out already. */
 function refused(part: Part, { ref, code }: Refusal): Part {
   const { seat } = part;
-  if (ref !== undefined || (seat !== "asked" && seat !== "left")) return part;
-  // Where it was one too many, the wish is sent again as soon as the connection may.
-  if (code === "rate_limited") return seated(part, seat === "asked" ? "none" : "taken");
-  // It was out of the room already.
-  return code === "bad_request" && seat === "left" ? seated(part, "none") : part;
+  const isAnswer =
+    ref === undefined &&
+    ((seat === "asked" && code === "rate_limited") || (seat === "left" && code === "bad_request"));
+  return isAnswer ? seated(part, "none") : part;
 }
 
 function tick(part: Part, now: number): Part {
@@ -179,8 +178,7 @@ function tick(part: Part, now: number): Part {
     return { ...part, ...newLife(part.backoff, part.seed) };
   }
   if (now >= part.answerAt) {
-    // It goes before it comes again; to go is asked again.
-    if (part.seat === "left") return seated(part, "taken");
+    // The server may have it or not: it goes before it comes again.
     const overdue = seated(part, "asked");
     return part.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }

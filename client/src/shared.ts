@@ -5,54 +5,49 @@ import type { Follower, Line, Lines, RoomFollower, Transport } from "./line.ts";
 import { Pace } from "./pace.ts";
 import { isGone, newPart, step, wakeAt, wishOf, type Part, type PartInput } from "./part.ts";
 import type { Frame } from "./protocol.ts";
-import { Socket, type SocketOptions, websocketOf } from "./socket.ts";
+import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 
 /** The contract's limit for one connection. */
 const MAX_ROOMS = 100;
 
 /** One connection for all rooms; another for each hundred that are followed at a time. */
-export class SharedSockets implements Lines {
-  readonly #options: SocketOptions;
-  readonly #url: string | URL;
-  readonly #sockets: SharedSocket[] = [];
-  readonly #parts: PartLine[] = [];
+export function sharedSockets(options: SocketOptions, url: string | URL): Lines {
+  const sockets: SharedSocket[] = [];
+  const parts: PartLine[] = [];
 
-  constructor(options: SocketOptions, url: string | URL) {
-    this.#options = options;
-    this.#url = url;
-  }
-
-  connect(room: RoomFollower): Line {
-    const part = new PartLine(this.#options, room, () => this.#free());
-    this.#parts.push(part);
-    return part;
-  }
-
-  tell(type: "restart" | "end"): void {
-    // The sockets first: no room is to ask for anything over one that goes.
-    for (const each of [...this.#sockets, ...this.#parts]) each.tell({ type });
-  }
-
-  /** A socket that can take one room more. */
-  #free(): SharedSocket {
-    let socket = this.#sockets.find(({ isFull }) => !isFull);
-    if (!socket) {
-      const address = websocketOf(urlOf(this.#url, "events"));
-      this.#sockets.push((socket = new SharedSocket(this.#options, address)));
+  /** One that can take a room more. */
+  function free(): SharedSocket {
+    let shared = sockets.find(({ isFull }) => !isFull);
+    if (!shared) {
+      shared = new SharedSocket(options, websocketOf(urlOf(url, "events")));
+      sockets.push(shared);
     }
-    return socket;
+    return shared;
   }
+
+  return {
+    connect(room) {
+      const part = new PartLine(options, room, free);
+      parts.push(part);
+      return part;
+    },
+    tell(type) {
+      // The sockets first: no room is to ask for anything over one that goes.
+      for (const { socket } of sockets) socket.tell({ type });
+      for (const part of parts) part.tell({ type });
+    },
+  };
 }
 
 /** A room's part of a shared socket: performs what `part.ts` decides. It takes a seat while it needs one. */
 class PartLine implements Line {
-  readonly own = false;
+  readonly shared = true;
   readonly #options: SocketOptions;
   readonly #room: RoomFollower;
   readonly #free: () => SharedSocket;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   #part: Part;
-  #socket: SharedSocket | undefined;
+  #carrier: SharedSocket | undefined;
 
   constructor(options: SocketOptions, room: RoomFollower, free: () => SharedSocket) {
     this.#options = options;
@@ -70,20 +65,20 @@ class PartLine implements Line {
   }
 
   get transport(): Transport {
-    return (this.#socket ?? this.#options.route).transport;
+    return (this.#carrier?.socket ?? this.#options.route).transport;
   }
 
   send(text: string): void {
-    this.#socket?.send(text);
+    this.#carrier?.socket.send(text);
   }
 
   tell(input: PartInput): void {
     this.step(input);
-    if (!this.#socket && isActive(this.#part)) {
-      this.#socket = this.#free();
-      this.#socket.add(this);
+    if (!this.#carrier && isActive(this.#part)) {
+      this.#carrier = this.#free();
+      this.#carrier.add(this);
     }
-    this.#socket?.attend();
+    this.#carrier?.attend();
   }
 
   step(input: PartInput): void {
@@ -108,41 +103,29 @@ class PartLine implements Line {
   }
 
   leave(): void {
-    this.#socket = undefined;
+    this.#carrier = undefined;
   }
 }
 
 /** A connection for many rooms: hands on what comes, and sends what they wish for. */
 class SharedSocket implements Follower {
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #parts = new Map<string, PartLine>();
   readonly #alarm = new Alarm(() => this.attend());
   #pace = new Pace();
 
   constructor(options: SocketOptions, address: string) {
-    this.#socket = new Socket(options, () => address, this);
+    this.socket = new Socket(options, () => address, this);
   }
 
   get isFull(): boolean {
     return this.#parts.size >= MAX_ROOMS;
   }
 
-  get transport(): Transport {
-    return this.#socket.transport;
-  }
-
-  send(text: string): void {
-    this.#socket.send(text);
-  }
-
-  tell(input: { readonly type: "restart" | "end" }): void {
-    this.#socket.tell(input);
-  }
-
   add(part: PartLine): void {
     this.#parts.set(part.name, part);
-    if (this.#parts.size === 1) this.#socket.tell({ type: "use" });
-    part.step({ type: "carried", by: this.#socket.connection });
+    this.socket.tell({ type: "use" });
+    part.step({ type: "carried", by: this.socket.connection });
   }
 
   /** Sends what the parts wish for, as fast as the server takes it, and forgets those that went. */
@@ -152,7 +135,7 @@ class SharedSocket implements Follower {
       const wish = wishOf(part.connection);
       if (wish === undefined) continue;
       if (!this.#pace.take(Date.now())) return this.#alarm.set(this.#pace.resumeAt);
-      this.send(part.ask(wish));
+      this.socket.send(part.ask(wish));
       part.step({ type: "asked" });
     }
   }
@@ -173,7 +156,7 @@ class SharedSocket implements Follower {
     if (after.phase === before.phase) return;
     if (after.phase === "open") this.#pace = new Pace();
     for (const part of this.#parts.values()) {
-      part.step({ type: "carried", by: this.#socket.connection });
+      part.step({ type: "carried", by: this.socket.connection });
     }
     this.attend();
   }
@@ -181,6 +164,6 @@ class SharedSocket implements Follower {
   #remove(part: PartLine): void {
     this.#parts.delete(part.name);
     part.leave();
-    if (this.#parts.size === 0) this.#socket.tell({ type: "leave" });
+    if (this.#parts.size === 0) this.socket.tell({ type: "leave" });
   }
 }

@@ -201,6 +201,23 @@ describe("trying again", () => {
   });
 });
 
+describe("a better transport", () => {
+  it("is gone over to without a word, and reconnected to if it fails after all", () => {
+    const story = new Story().opened();
+    story.done;
+    story.is("switch");
+    assert.deepEqual([story.done, story.connection.status], [["dial"], "connected"]);
+    story.is(closed(1006));
+    assert.deepEqual([story.done, story.connection.status], [["hang_up"], "reconnecting"]);
+  });
+
+  it("is tried at once by who waits for the next try", () => {
+    const story = new Story().is("use", closed(1006));
+    story.done;
+    assert.deepEqual(story.is("switch").done, ["dial"]);
+  });
+});
+
 describe("final codes", () => {
   for (const [code, status, reason] of [
     [4003, "forbidden", "forbidden"],

@@ -121,6 +121,16 @@ describe("coming and going", () => {
   });
 });
 
+it("is not open again to who has left, however late its `unsubscribe` may go out", () => {
+  const story = new Story().is(carried("open"), "use");
+  story.held = true;
+  story.is("leave").wait(3_000).is(welcome);
+  assert.deepEqual(story.seen, ["idle", "connecting", undefined]);
+  story.held = false;
+  story.sent;
+  assert.deepEqual(story.is("leave").sent, ["unsubscribe"]);
+});
+
 describe("a room that ends it", () => {
   for (const [code, reason] of [
     [1011, "internal"],
@@ -166,6 +176,8 @@ describe("a room that ends it", () => {
     story.is(welcome).wait(20_000);
     fail();
     assert.equal(story.part.attempts, 1);
+    fail();
+    assert.equal(story.is("restart").part.attempts, 0, "or the app begins afresh");
   });
 });
 
@@ -179,6 +191,21 @@ describe("the connection", () => {
       assert.deepEqual(story.wait(60_000).sent, [], "the connection is tried, not the room");
       assert.deepEqual(story.is(carried("opening"), carried("open")).sent, ["subscribe"]);
     }
+  });
+
+  it("goes over to a better transport without a word", () => {
+    const story = new Story().opened();
+    story.sent;
+    story.is(carried("opening", { status: "connected" }));
+    assert.deepEqual(story.seen, ["opening", "connected", undefined]);
+    story.is(carried("open", { status: "connected" }));
+    assert.deepEqual(
+      [story.sent, story.seen],
+      [["subscribe"], ["opening", "connected", undefined]],
+    );
+    assert.deepEqual(story.is(welcome).seen, ["open", "connected", undefined]);
+    story.is(carried("opening", { status: "connected" }), carried("waiting"));
+    assert.deepEqual(story.seen, ["waiting", "reconnecting", undefined]);
   });
 
   it("that ends, ends it alike", () => {
@@ -224,7 +251,8 @@ describe("answers", () => {
     const story = new Story().is(carried("open"), "use", refused("rate_limited"));
     assert.deepEqual(story.sent, ["subscribe", "subscribe"]);
     story.is(welcome, "leave").wait(3_000).is(refused("rate_limited"));
-    assert.deepEqual(story.sent, ["unsubscribe", "unsubscribe"]);
+    assert.deepEqual(story.sent, ["unsubscribe"], "which is in no hurry");
+    assert.deepEqual(story.wait(10_000).sent, ["unsubscribe"]);
   });
 
   it("about a publish are none of its business", () => {

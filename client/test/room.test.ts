@@ -306,6 +306,24 @@ describeBoth("catching up", () => {
     assert.deepEqual(entries, [1, 2, 3, `${at(0)} to ${at(3)}`]);
   });
 
+  it("is not told of where a gap came before all was there", async () => {
+    const entries = diary();
+    await advance(100);
+    cutAll();
+    publishSome(3);
+    network.copies = (frame) => ((frame as { type: string }).type === "events" ? 0 : 1);
+    while (network.wires.size === 0) await advance(5);
+    await advance(200);
+    cutAll();
+    network.copies = () => 1;
+    server.settings.retained = 1;
+    publishSome(1);
+    await advance(5_000);
+    publishSome(1);
+    await advance(100);
+    assert.deepEqual(entries, ["gap", 5]);
+  });
+
   it("is not told of after a gap", async () => {
     server.settings.retained = 1;
     const entries = diary();
@@ -357,6 +375,14 @@ describeBoth("status", () => {
       assert.deepEqual([room.status, sessions.size], ["connected", 1]);
     });
   }
+
+  it("knows at once that there is no network", async () => {
+    network.down = true;
+    const room = clientOf().room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.deepEqual([room.status, room.connection.reason], ["connecting", "offline"]);
+  });
 
   it("says so where no socket can be made", async () => {
     const logged = mock.method(console, "error", () => {});

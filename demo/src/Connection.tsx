@@ -8,10 +8,15 @@ import { pull, putBack } from "./plug.ts";
 export function Connection({ room, client }: { room: Shipments; client: Client }) {
   const connection = useStatus(room);
   const { status, retryAt } = connection;
+  const transport = useSyncExternalStore(
+    room.subscribe,
+    () => room.transport,
+    () => undefined,
+  );
 
   return (
     <div className="connection">
-      <p className="badge" data-status={status}>
+      <p className="badge" data-status={status} title={transport}>
         <span role="status">{label(connection)}</span>
         {/* For the eye alone: a screen reader would read out every change. */}
         <span aria-hidden="true">

@@ -43,6 +43,8 @@ export interface Visit extends BrowserContextOptions {
   token?: () => string | null;
   /** Where the built page is. */
   dist?: string;
+  /** By what address the page and the server are reached, if not past the network. */
+  by?: URL;
   /** A window of the same browser: then this one has the same visitor, token and page. */
   beside?: Window;
   /** Called before the page is loaded. */
@@ -198,21 +200,24 @@ export class Stage {
   async #open<Of extends Window>(
     path: string,
     Of: new (page: Page) => Of,
-    { beside, prepare, ...visit }: Visit = {},
+    { beside, prepare, by = new URL(this.url), ...visit }: Visit = {},
   ): Promise<Of> {
-    const context = beside?.page.context() ?? (await this.#newVisitor(visit));
+    const context = beside?.page.context() ?? (await this.#newVisitor(by.origin, visit));
     const window = new Of(await context.newPage());
     await prepare?.(window.page);
-    await window.page.goto(this.url + path);
+    await window.page.goto(by.origin + path);
     return window;
   }
 
   /** A browser that knows nothing of the others. */
-  async #newVisitor({ token, dist = BUILT, ...options }: Visit): Promise<BrowserContext> {
+  async #newVisitor(
+    origin: string,
+    { token, dist = BUILT, ...options }: Omit<Visit, "by">,
+  ): Promise<BrowserContext> {
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
-    await context.route(`${this.url}/**`, (route, request) => {
+    await context.route(`${origin}/**`, (route, request) => {
       const { pathname } = new URL(request.url());
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
       return existsSync(path) ? route.fulfill({ path }) : route.continue();
@@ -224,7 +229,7 @@ export class Stage {
     if (token) {
       await context.route("**/api/token", (route) => {
         const headers = {
-          "access-control-allow-origin": this.url,
+          "access-control-allow-origin": origin,
           "access-control-allow-credentials": "true",
         };
         const answer = token();

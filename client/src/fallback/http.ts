@@ -1,5 +1,5 @@
 import { RoomcastError, type Code } from "../codes.ts";
-import { refusalOf, urlOf, type Fetch } from "../http.ts";
+import { refusalOf, roomUrl, type Fetch } from "../http.ts";
 
 /** What a connection that is lost without a code is closed with. */
 export const LOST = 1006;
@@ -27,20 +27,19 @@ const JSON_TYPE = "application/json";
 
 /** Asks the server, with the newest token. Throws a `RoomcastError` and nothing else. */
 export class Http {
-  readonly #base: string;
+  readonly base: string;
   readonly #fetch: Fetch;
   token: string | undefined;
 
   constructor(base: string, fetch: Fetch, token: string | undefined) {
-    this.#base = base;
+    this.base = base;
     this.#fetch = fetch;
     this.token = token;
   }
 
-  /** A room's own URL, or that of one of its leaves. */
+  /** `/rooms/{room}`, or one of its leaves. */
   urlOf(room: string, leaf?: string, query: Record<string, string | undefined> = {}): URL {
-    const path = ["rooms", encodeURIComponent(room), ...(leaf ? [leaf] : [])].join("/");
-    const url = urlOf(this.#base, path);
+    const url = roomUrl(this.base, room, ...(leaf === undefined ? [] : [leaf]));
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, value);
     }

@@ -45,7 +45,7 @@ export class LongPoll implements Reader {
         if (signal.aborted) return;
         position = page ? this.#take(page) : await this.#start(position);
         isAtHead = !page || parsePosition(position)!.seq >= page.head;
-        if (signal.aborted || !window.isFull) continue;
+        if (!window.isFull) continue;
         this.#silence.set(Infinity);
         await window.opened();
       }

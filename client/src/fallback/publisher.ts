@@ -36,6 +36,11 @@ export class Publisher {
     if (!this.#publishing) void this.#publishAll();
   }
 
+  stop(): void {
+    this.#publishes = [];
+    this.#signals.clear();
+  }
+
   /** What comes while a request is under way goes together in the next. */
   async #publishAll(): Promise<void> {
     this.#publishing = true;

@@ -41,6 +41,7 @@ export class HttpRoom {
 
   stop(): void {
     this.#reader.stop();
+    this.#publisher.stop();
   }
 
   async #list(): Promise<void> {

@@ -1,8 +1,9 @@
+import type { RoomcastError } from "../codes.ts";
+import { urlOf, type Fetch } from "../http.ts";
 import type { Position } from "../protocol.ts";
-import type { Fetch } from "../http.ts";
 import { claimsOf } from "./claims.ts";
 import { frameOf, type Ear, type FromClient } from "./frames.ts";
-import { Http, LOST, UNAUTHORIZED } from "./http.ts";
+import { closeCodeOf, Http, LOST, UNAUTHORIZED } from "./http.ts";
 import { PING_MS, type Reader, type StartReader, type Source } from "./reader.ts";
 import { HttpRoom } from "./room.ts";
 
@@ -32,7 +33,7 @@ export class HttpSocket {
     this.#options = options;
     this.#http = new Http(`${origin}${base}`, options.fetch, token?.slice("bearer.".length));
     this.#isForMany = room === undefined;
-    if (room === undefined) this.#connected();
+    if (room === undefined) void this.#connect();
     else this.#subscribe(decodeURIComponent(room), searchParams.get("since") ?? undefined);
   }
 
@@ -65,9 +66,19 @@ export class HttpSocket {
     queueMicrotask(() => frames.forEach((frame) => this.#hear(frame)));
   }
 
-  #connected(): void {
+  /**
+   * With no room yet to ask for, a publish of nothing shows whether the token is taken: then it is
+   * refused for nothing but its form.
+   */
+  async #connect(): Promise<void> {
+    try {
+      await this.#http.post(urlOf(this.#http.base, "events"), '{"events":[]}');
+    } catch (error) {
+      const { code } = error as RoomcastError;
+      if (code !== "bad_request") return this.onclose?.({ code: closeCodeOf(code) });
+    }
     const { expires_at } = claimsOf(this.#http.token);
-    this.#answer(frameOf("connected", { expires_at, ping_ms: PING_MS }));
+    this.#hear(frameOf("connected", { expires_at, ping_ms: PING_MS }));
   }
 
   /** The server has its say when the token is next used. */

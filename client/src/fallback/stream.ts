@@ -114,7 +114,7 @@ export class EventStream implements Reader {
       const figures = http.get<{ head: number }>(http.urlOf(room), signal);
       [, { head: this.#head }] = await Promise.all([answer, figures]);
     }
-    return (await answer).body!;
+    return (await answer).body ?? broken();
   }
 
   async #read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal): Promise<void> {
@@ -123,11 +123,12 @@ export class EventStream implements Reader {
     while (!signal.aborted) {
       const { value } = await reader.read().catch(broken);
       if (value === undefined) broken();
-      this.#silence.set(Date.now() + SILENCE_MS);
       this.#hear(blocks.read(value));
-      if (signal.aborted || !window.isFull) continue;
-      this.#silence.set(Infinity);
-      await window.opened();
+      if (window.isFull) {
+        this.#silence.set(Infinity);
+        await window.opened();
+      }
+      if (!signal.aborted) this.#silence.set(Date.now() + SILENCE_MS);
     }
   }
 

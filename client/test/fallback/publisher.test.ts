@@ -99,9 +99,16 @@ describe("publishes", () => {
     await publish("a");
     await story.takes("POST events").refuses(403, "forbidden");
     assert.deepEqual(answers(), ["a forbidden"]);
-    await publish("b");
+    await publish("b", "c", "d");
     await story.takes("POST events").refuses(401, "token_expired");
-    assert.equal(story.code, 4001);
+    assert.deepEqual([story.code, story.requests.length, answers()], [4001, 0, []]);
+  });
+
+  it("are sent no more once the socket is closed: the next one sends them again", async () => {
+    await publish("a", "b");
+    story.socket.close();
+    await story.takes("POST events").answers({ seqs: [1] });
+    assert.equal(story.requests.length, 0);
   });
 });
 

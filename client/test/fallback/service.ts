@@ -33,7 +33,7 @@ export class Asked {
   /** `GET events?since=a` */
   get what(): string {
     const { pathname, search } = this.url;
-    const leaf = pathname.replace(/^\/rooms\/[^/]+\/?/, "") + search;
+    const leaf = pathname.replace(/^\/(rooms\/[^/]+\/?)?/, "") + search;
     return `${this.init.method ?? "GET"} ${decodeURIComponent(leaf)}`;
   }
 

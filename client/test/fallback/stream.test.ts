@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { advance, settle, startClock } from "../model/network.ts";
+import { advance, startClock } from "../model/network.ts";
 import { at, EPOCH, event, Story, streams, tokenOf, type Asked } from "./service.ts";
 
 beforeEach(startClock);
@@ -162,6 +162,8 @@ describe("a stream", () => {
     assert.equal(story.hears().length, 1);
     await story.send({ type: "seen", room: "r", seq: 4 });
     assert.equal(story.hears().length, 1);
+    await advance(30_100);
+    assert.equal(story.code, 1006);
   });
 
   it("is read no more once it is closed", async () => {
@@ -192,6 +194,14 @@ describe("a token", () => {
     await next.streams(`id: ${at(1)}\n\n${event(2)}`);
     assert.deepEqual(story.types, ["events", "events"]);
     await next.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    assert.equal(story.code, 4001);
+  });
+
+  it("that is none is the server's to refuse", async () => {
+    const { story, stream } = await begun();
+    await story.send({ type: "auth", token: "<h1>Sorry</h1>" });
+    await stream.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    await story.takes(`GET events?since=${at(0)}`).refuses(401, "unauthorized");
     assert.equal(story.code, 4001);
   });
 
@@ -268,9 +278,17 @@ describe("presence", () => {
 });
 
 describe("a connection for many rooms", () => {
+  /** The server takes its token. */
+  async function connected(token?: string): Promise<Story> {
+    const story = new Story("events", streams, token);
+    const asked = story.takes("POST events");
+    assert.deepEqual([asked.url.pathname, asked.json], ["/events", { events: [] }]);
+    await asked.refuses(400, "bad_request");
+    return story;
+  }
+
   it("is one of streams", async () => {
-    const story = new Story("events", streams, tokenOf(1_800_000_000));
-    await settle();
+    const story = await connected(tokenOf(1_800_000_000));
     assert.deepEqual(story.hears(), [
       { type: "connected", expires_at: 1_800_000_000_000, ping_ms: 25_000 },
     ]);
@@ -297,12 +315,35 @@ describe("a connection for many rooms", () => {
     assert.equal(b.isAborted, true);
   });
 
+  it("is refused where its token is, and lost where nobody answers", async () => {
+    const refused = new Story("events", streams);
+    await refused.takes("POST events").refuses(401, "unauthorized");
+    assert.deepEqual([refused.code, refused.types], [4001, []]);
+    const lost = new Story("events", streams);
+    await lost.takes("POST events").breaks();
+    assert.deepEqual([lost.code, lost.types], [1006, []]);
+  });
+
+  it("renews its token for all rooms", async () => {
+    const story = await connected();
+    await story.send({ type: "subscribe", room: "a" });
+    story.hears();
+    await story.send({ type: "auth", token: tokenOf(1_900_000_000) });
+    assert.deepEqual(
+      story.hears().map(({ type, room, expires_at }) => [type, room, expires_at]),
+      [
+        ["authorized", undefined, 1_900_000_000_000],
+        ["authorized", "a", 1_900_000_000_000],
+      ],
+    );
+  });
+
   it("is lost with the first of them", async () => {
     for (const [happens, code] of [
       [(stream: Asked) => stream.breaks(), 1006],
       [(stream: Asked) => stream.refuses(401, "unauthorized"), 4001],
     ] as const) {
-      const story = new Story("events", streams);
+      const story = await connected();
       await story.send({ type: "subscribe", room: "a" });
       await story.send({ type: "subscribe", room: "b" });
       const [a, b] = [story.takes("GET events"), story.takes("GET events")];

@@ -66,7 +66,7 @@ export class Wire {
   onmessage: ((message: { data: string }) => void) | null = null;
   onclose: ((close: { code: number }) => void) | null = null;
   onopen = null;
-  onerror = null;
+  onerror: (() => void) | null = null;
 
   constructor(network: Network, url: string, protocols: string[]) {
     this.url = new URL(url);
@@ -75,7 +75,7 @@ export class Wire {
     network.wires.add(this);
     const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice(7);
     this.#later(() => {
-      if (network.down) return this.#close(1006);
+      if (network.down) return this.#fail();
       this.#accepted = network.server.connect(this.url, token, {
         send: (frame) => this.#down(frame),
         close: (code) => this.#later(() => this.#close(code)),
@@ -124,6 +124,13 @@ export class Wire {
         if (!this.#closed) this.onmessage?.({ data: text });
       });
     }
+  }
+
+  /** It never opened, of which Node says no more than that there was an error. */
+  #fail(): void {
+    this.#closed = true;
+    this.#network.wires.delete(this);
+    this.onerror?.();
   }
 
   #close(code: number): void {

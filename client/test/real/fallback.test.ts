@@ -46,10 +46,13 @@ afterEach(async () => {
   await runtime.stop();
 });
 
-const clientOf = (user: string, url: URL, sockets: Sockets): Client =>
+const tokenOf = (user: string): string | Promise<string> =>
+  runtime.token(user, ["subscribe", "publish", "presence"], 3_600_000);
+
+const clientOf = (user: string, url: URL, sockets: Sockets, token = () => tokenOf(user)): Client =>
   createClient({
     url,
-    token: () => runtime.token(user, ["subscribe", "publish", "presence"], 3_600_000),
+    token,
     backoff: { minMs: 100, maxMs: 500 },
     sockets,
   });
@@ -137,6 +140,15 @@ for (const sockets of ["shared", "room"] as const) {
           assertExact();
         });
       }
+
+      it("where the token is refused: the user is told", async () => {
+        box.upgrades = "hang up";
+        let asked = 0;
+        client = clientOf("alice", url, sockets, () => `${++asked}.no.token`);
+        room = client.room("test:room");
+        await comesTo(() => room.status === "unauthorized");
+        assert.deepEqual([room.transport, asked], ["sse", 2]);
+      });
 
       it("and no stream either: long-polling, and better again when it may", async () => {
         box.upgrades = 426;

@@ -1,0 +1,65 @@
+/** Runs scenarios with peers, interleaved, so that whatever the machine does meets all of them. */
+import { Load } from "./load/load.ts";
+import type { Peer } from "./peers/peer.ts";
+import { type Measured, type Results, machine } from "./results.ts";
+import type { Scale, Scenario } from "./scenarios/scenario.ts";
+
+/** Nothing takes nearly as long. Whatever does hangs. */
+const PATIENCE_MS = 180_000;
+
+export interface Plan {
+  peers: readonly Peer[];
+  scenarios: readonly Scenario[];
+  runs: number;
+  scale: Scale;
+  /** Is told what is going on. */
+  tell(line: string): void;
+}
+
+export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Promise<Results> {
+  const date = new Date().toISOString();
+  const measured: Measured[] = [];
+  for (let run = 1; run <= runs; run++) {
+    for (const scenario of scenarios) {
+      if (run > (scenario.runs ?? runs)) continue;
+      const able = peers.filter(({ can }) => scenario.needs.every((need) => can.has(need)));
+      // Each run begins with another one.
+      for (const peer of rotated(able, run - 1)) {
+        const began = performance.now();
+        for (const figures of await once(scenario, peer, scale)) {
+          measured.push({ run, scenario: scenario.name, peer: peer.name, figures });
+        }
+        const took_s = ((performance.now() - began) / 1000).toFixed(1);
+        tell(
+          `run ${run}/${runs}  ${scenario.name.padEnd(10)} ${peer.title.padEnd(22)} ${took_s} s`,
+        );
+      }
+    }
+  }
+  const described = peers.map(({ name, title, version, setup, lacks }) => {
+    return { name, title, version, setup, lacks };
+  });
+  return { date, scale, runs, machine: machine(), peers: described, measured };
+}
+
+async function once(scenario: Scenario, peer: Peer, scale: Scale) {
+  const load = new Load();
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`not done within ${PATIENCE_MS / 1000} s`)),
+    PATIENCE_MS,
+  );
+  try {
+    return await Promise.race([scenario.run(peer, load, scale), late.promise]);
+  } catch (cause) {
+    throw new Error(`${scenario.name} with ${peer.title}`, { cause });
+  } finally {
+    clearTimeout(timer);
+    await load.close();
+  }
+}
+
+const rotated = <T>(all: readonly T[], by: number): T[] => {
+  const at = by % Math.max(1, all.length);
+  return [...all.slice(at), ...all.slice(0, at)];
+};

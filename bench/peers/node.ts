@@ -1,0 +1,27 @@
+/** A server on Node, in a process of its own, which says on which port it listens. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import type { Target } from "../load/dialect.ts";
+import type { Server } from "./peer.ts";
+
+export async function node(dialect: Target["dialect"], file: URL): Promise<Server> {
+  const child = fork(file, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  const exited = once(child, "exit");
+  const port = await Promise.race([
+    once(child, "message").then(([port]) => Number(port)),
+    exited.then(([code]) => {
+      throw new Error(`${dialect} ended with ${code} before it listened`);
+    }),
+  ]);
+  return {
+    pid: child.pid!,
+    target: { dialect, port },
+    async stop() {
+      process.off("exit", kill);
+      kill();
+      await exited;
+    },
+  };
+}

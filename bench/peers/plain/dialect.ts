@@ -1,0 +1,12 @@
+import type { Dialect } from "../../load/dialect.ts";
+
+export const plain: Dialect = {
+  upgrade: ({ room, since }) => ({
+    path: `/${room}${since === undefined ? "" : `?since=${since}`}`,
+  }),
+  hear() {},
+  silent: true,
+  publish: (_, data) => data,
+  post: (room, data) => ({ path: `/${room}`, body: `[${data.join(",")}]` }),
+  position: (frame) => JSON.parse(frame).seq,
+};

@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import type { Peer } from "../peer.ts";
+import { workerd, workerdVersion } from "../workerd.ts";
+import { token } from "./dialect.ts";
+
+const cargo = readFileSync(new URL("../../../Cargo.toml", import.meta.url), "utf8");
+const version = /^version = "(.*)"$/m.exec(cargo)![1]!;
+
+// The load comes from one socket and one backend, which are held to no rate here.
+const RATES = { frames_per_second: 1e6, frames_burst: 1e6, publishes_per_second: 1e6 };
+
+export const peer: Peer = {
+  name: "roomcast",
+  title: "Roomcast",
+  version: `${version}, workerd ${workerdVersion}`,
+  setup: "as built by `make`, default settings but for the rates of clients",
+  lacks: [],
+  can: new Set(["store", "recover", "presence", "sleep", "rows", "flow", "bridge"]),
+  async start() {
+    const server = await workerd("roomcast", { settings: { "*": RATES } });
+    const rows = async (room: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${token("ops")}` };
+      const answer = await fetch(`http://127.0.0.1:${server.target.port}/rooms/${room}`, {
+        headers,
+      });
+      return ((await answer.json()) as { rows_written: number }).rows_written;
+    };
+    return { ...server, rows };
+  },
+};

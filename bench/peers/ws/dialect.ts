@@ -1,0 +1,9 @@
+import type { Dialect } from "../../load/dialect.ts";
+
+export const ws: Dialect = {
+  upgrade: ({ room }) => ({ path: `/${room}` }),
+  hear() {},
+  silent: true,
+  publish: (_, data) => data,
+  post: (room, data) => ({ path: `/${room}`, body: `[${data.join(",")}]` }),
+};

@@ -1,0 +1,40 @@
+/** What a benchmark came to, as it is kept: every run's figures, as they were measured. */
+import { availableParallelism, cpus, release, totalmem } from "node:os";
+import type { Peer } from "./peers/peer.ts";
+import type { Figures, Scale } from "./scenarios/scenario.ts";
+
+export interface Results {
+  date: string;
+  scale: Scale;
+  runs: number;
+  machine: Machine;
+  peers: Pick<Peer, "name" | "title" | "version" | "setup" | "lacks">[];
+  /** What a deploy of Roomcast uploads. */
+  worker?: { gzipped_kb: number };
+  measured: Measured[];
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memory_gib: number;
+  system: string;
+  node: string;
+}
+
+export interface Measured {
+  run: number;
+  scenario: string;
+  peer: string;
+  figures: Figures;
+}
+
+export function machine(): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memory_gib: Math.round(totalmem() / 2 ** 30),
+    system: `${process.platform} ${release()}`,
+    node: process.versions.node,
+  };
+}

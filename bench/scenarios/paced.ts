@@ -1,0 +1,86 @@
+/** Events one at a time: how long until the last socket has each, and what a delivery costs. */
+import { setTimeout as passes } from "node:timers/promises";
+import type { Load } from "../load/load.ts";
+import { now } from "../load/tally.ts";
+import type { Peer } from "../peers/peer.ts";
+import { residentBytes } from "../process.ts";
+import {
+  EVENT_BYTES,
+  type Figures,
+  type Scale,
+  type Scenario,
+  assertWhole,
+  clients,
+  cost,
+  loadOf,
+  withPublisher,
+  withServer,
+} from "./scenario.ts";
+import { quantile } from "./statistics.ts";
+
+interface Pace {
+  sockets: number;
+  events: number;
+  every_ms: number;
+}
+
+const PACES: Record<Scale, readonly Pace[]> = {
+  full: [
+    { sockets: 100, events: 100, every_ms: 25 },
+    { sockets: 1000, events: 60, every_ms: 60 },
+    { sockets: 5000, events: 20, every_ms: 250 },
+  ],
+  quick: [{ sockets: 1000, events: 40, every_ms: 50 }],
+  smoke: [{ sockets: 10, events: 5, every_ms: 10 }],
+};
+
+export const paced: Scenario = {
+  name: "paced",
+  needs: [],
+  async run(peer, load, scale) {
+    const figures = [];
+    for (const pace of PACES[scale]) figures.push(await at(pace, peer, load));
+    return figures;
+  },
+};
+
+const at = ({ sockets, events, every_ms }: Pace, peer: Peer, load: Load): Promise<Figures> =>
+  withServer(peer, async (server) => {
+    // Once through, so that nobody is measured while their code is being compiled.
+    await load.open(server.target, clients(Math.min(100, sockets)));
+    return withPublisher(server, async (publisher) => {
+      const warm = 50;
+      await publisher.publish(1, warm, EVENT_BYTES);
+      await load.until(warm);
+      const empty = await residentBytes(server.pid);
+      await load.open(server.target, clients(sockets - Math.min(100, sockets)));
+      const memory = (await residentBytes(server.pid)) - empty;
+      await load.from(warm);
+
+      const publishedAt: number[] = [];
+      const [, spent] = await cost(server, load, async () => {
+        for (let n = warm + 1; n <= warm + events; n++) {
+          publishedAt.push(now());
+          await publisher.publish(n, n, EVENT_BYTES);
+          await passes(every_ms);
+        }
+        await load.until(warm + events);
+      });
+      await assertWhole(load, sockets * events);
+      const { doneAt } = await load.got();
+      const latencies = publishedAt.map((at, i) => doneAt.get(warm + 1 + i)! - at);
+      const deliveries = (sockets + (publisher.hears ? 1 : 0)) * events;
+      await load.drop();
+      return {
+        at: `${sockets} sockets`,
+        sockets,
+        events,
+        p50_ms: quantile(latencies, 0.5),
+        p95_ms: quantile(latencies, 0.95),
+        p99_ms: quantile(latencies, 0.99),
+        server_us_per_delivery: (spent.server_ms * 1000) / deliveries,
+        ...(sockets > 100 && { memory_bytes_per_socket: memory / (sockets - 100) }),
+        ...loadOf(spent),
+      };
+    });
+  });

@@ -1,0 +1,98 @@
+/** What a scenario is: something that is done to one peer, and comes to some figures. */
+import { setTimeout as passes } from "node:timers/promises";
+import type { Effort, Load } from "../load/load.ts";
+import { type Publisher, publisher } from "../load/publisher.ts";
+import type { Ability, Peer, Server } from "../peers/peer.ts";
+import { cpuMs } from "../process.ts";
+
+export interface Scenario {
+  name: string;
+  /** What a peer must be able to, to take part. */
+  needs: readonly Ability[];
+  /** In how many runs at most it takes part; in all where it doesn't say. */
+  runs?: number;
+  /** All peers at a time: where nothing happens, nobody is in anybody's way. */
+  together?: boolean;
+  run(peer: Peer, load: Load, scale: Scale): Promise<Figures[]>;
+}
+
+/** How much of it: all of it, a quick look, or just enough to see that it works. */
+export type Scale = "full" | "quick" | "smoke";
+
+/** By name, with the unit last; `at` tells several measurements of one scenario apart. */
+export interface Figures {
+  at?: string;
+  [figure: string]: number | string | undefined;
+}
+
+export const ROOM = "arena";
+/** As much data as an event has in most applications. */
+export const EVENT_BYTES = 120;
+
+/** A server of the scenario's own, which ends with it. */
+export async function withServer<T>(peer: Peer, act: (server: Server) => Promise<T>): Promise<T> {
+  const server = await peer.start();
+  try {
+    return await act(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** A publisher in the room, who leaves when it is done. */
+export async function withPublisher<T>(
+  server: Server,
+  act: (publisher: Publisher) => Promise<T>,
+): Promise<T> {
+  const one = await publisher(server.target, ROOM);
+  try {
+    return await act(one);
+  } finally {
+    one.end();
+  }
+}
+
+/** So many clients of one user, in one room. */
+export const clients = (count: number) =>
+  Array.from({ length: count }, () => ({ room: ROOM, user: "reader" }));
+
+export interface Cost extends Effort {
+  server_ms: number;
+}
+
+/** What it cost the server, and the load program, to do something. */
+export async function cost<T>(
+  server: Server,
+  load: Load,
+  act: () => Promise<T>,
+): Promise<[T, Cost]> {
+  const before = await cpuMs(server.pid);
+  const [value, effort] = await load.effort(act);
+  return [value, { ...effort, server_ms: (await cpuMs(server.pid)) - before }];
+}
+
+/** Resolves when the server has done what it had to do: it has been quiet for a while. */
+export async function settled({ pid }: Server): Promise<void> {
+  for (
+    let before = -1, now = await cpuMs(pid);
+    now !== before;
+    before = now, now = await cpuMs(pid)
+  ) {
+    await passes(200);
+  }
+}
+
+/** The load program's part of a result. */
+export const loadOf = ({ busiest, cpu_ms }: Effort): Figures => ({
+  load_cpu_ms: cpu_ms,
+  load_busiest: busiest,
+});
+
+/** Everybody has everything once, and in order; or it is no result. */
+export async function assertWhole(load: Load, expected: number): Promise<void> {
+  const { events, misordered, missing } = await load.got();
+  if (events === expected && misordered === 0 && missing === 0) return;
+  throw new Error(
+    `${events} of ${expected} events, ${missing} missing, ${misordered} out of order`,
+  );
+}

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it, mock } from "node:test";
+import { Detour } from "../../src/fallback/index.ts";
+import { Route, type RouteOptions, type Traveller } from "../../src/route.ts";
+import { advance, settle, startClock } from "../model/network.ts";
+
+const MINUTE = 60_000;
+
+/** What becomes of a WebSocket that is opened to probe. */
+type Outcome = "pong" | "nothing" | "no WebSocket" | number;
+
+let outcome: Outcome;
+/** What `GET /healthz` answers; `undefined` while nothing can be reached. */
+let health: string | undefined;
+let checks: number;
+let probes: string[];
+
+class ProbedSocket {
+  onopen: (() => void) | undefined;
+  onmessage: (() => void) | undefined;
+  onclose: ((close: { code: number }) => void) | undefined;
+
+  constructor(url: string) {
+    probes.push(url);
+    if (outcome === "no WebSocket") throw new DOMException("not here", "SecurityError");
+    queueMicrotask(() => {
+      if (typeof outcome === "number") this.onclose?.({ code: outcome });
+      else this.onopen?.();
+    });
+  }
+
+  send(text: string): void {
+    assert.equal(text, '{"type":"ping"}');
+    if (outcome === "pong") this.onmessage?.();
+  }
+
+  close(): void {}
+}
+
+const options: RouteOptions = {
+  url: "https://rt/base/",
+  WebSocket: ProbedSocket as unknown as typeof WebSocket,
+  fetch: async (url) => {
+    assert.equal(String(url), "https://rt/base/healthz");
+    checks++;
+    if (health === undefined) throw new TypeError("fetch failed");
+    return new Response(health);
+  },
+};
+
+class Told implements Traveller {
+  readonly inputs: string[] = [];
+
+  tell({ type }: { type: "wake" | "switch" }): void {
+    this.inputs.push(type);
+  }
+}
+
+let traveller: Told;
+let travellers: Set<Traveller>;
+let detour: Detour;
+
+async function fails(transport: "websocket" | "sse" | "long-polling"): Promise<void> {
+  detour.tried(transport, false);
+  await settle();
+}
+
+beforeEach(() => {
+  startClock();
+  outcome = 1006;
+  health = "ok";
+  checks = 0;
+  probes = [];
+  traveller = new Told();
+  travellers = new Set([traveller]);
+  detour = new Detour(options, travellers);
+});
+afterEach(() => mock.reset());
+
+describe("a detour", () => {
+  it("is taken after another failure of a WebSocket, and the next after two of a stream", async () => {
+    await fails("websocket");
+    assert.deepEqual([detour.transport, traveller.inputs], ["sse", ["wake"]]);
+    await fails("sse");
+    await fails("websocket");
+    assert.equal(detour.transport, "sse", "nobody asked for a WebSocket");
+    await fails("sse");
+    assert.deepEqual([detour.transport, traveller.inputs], ["long-polling", ["wake", "wake"]]);
+  });
+
+  it("is not taken because of what fails at once, or is refused", async () => {
+    detour.tried("websocket", true);
+    for (let n = 0; n < 5; n++) detour.tried("websocket", false);
+    await settle();
+    assert.deepEqual([detour.transport, checks], ["websocket", 1]);
+    detour.tried("websocket", true);
+    await fails("websocket");
+    assert.equal(detour.transport, "websocket");
+  });
+
+  it("is not taken where the server can't be reached, but a proxy's page", async () => {
+    for (health of [undefined, "<h1>Please pay.</h1>"]) {
+      for (let n = 0; n < 5; n++) await fails("websocket");
+      assert.equal(detour.transport, "websocket");
+    }
+  });
+});
+
+describe("a better way", () => {
+  beforeEach(() => fails("websocket"));
+
+  it("is looked for after five minutes, then after twice as long each time", async () => {
+    const at: number[] = [];
+    for (let minutes = 1; minutes <= 40; minutes++) {
+      await advance(MINUTE, 1_000);
+      if (probes.length > at.length) at.push(minutes);
+    }
+    assert.deepEqual(at, [5, 15, 35]);
+    assert.deepEqual(probes, Array(3).fill("wss://rt/base/events"));
+    assert.deepEqual(traveller.inputs, ["wake"]);
+
+    outcome = "pong";
+    await advance(60 * MINUTE, 10_000);
+    assert.deepEqual([detour.transport, traveller.inputs], ["websocket", ["wake", "switch"]]);
+    await advance(120 * MINUTE, 10_000);
+    assert.equal(probes.length, 4);
+  });
+
+  const outcomes: [Outcome, "websocket" | "sse"][] = [
+    ["pong", "websocket"],
+    [4001, "websocket"],
+    [1013, "websocket"],
+    [1006, "sse"],
+    [1002, "sse"],
+    ["nothing", "sse"],
+    ["no WebSocket", "sse"],
+  ];
+  for (const [what, transport] of outcomes) {
+    it(`is ${transport} where a probe comes to ${what}`, async () => {
+      outcome = what;
+      await advance(5 * MINUTE + 15_000, 1_000);
+      assert.deepEqual([detour.transport, probes.length], [transport, 1]);
+    });
+  }
+
+  it("is looked for again after a probe that nothing came of", async () => {
+    outcome = "nothing";
+    await advance(5 * MINUTE, 1_000);
+    outcome = "pong";
+    await advance(10 * MINUTE, 1_000);
+    assert.deepEqual([detour.transport, probes.length], ["websocket", 2]);
+  });
+
+  it("is looked for only while somebody travels", async () => {
+    travellers.clear();
+    detour.attend();
+    await advance(60 * MINUTE, 10_000);
+    assert.deepEqual(probes, []);
+    travellers.add(traveller);
+    detour.attend();
+    await advance(10);
+    assert.equal(probes.length, 1);
+  });
+});
+
+describe("a route", () => {
+  let route: Route;
+
+  /** Until what is loaded is there, which takes real time. */
+  async function loads(): Promise<void> {
+    for (let n = 0; n < 20; n++) await settle();
+  }
+
+  beforeEach(() => {
+    route = new Route(options);
+    route.attend(traveller, true);
+  });
+
+  it("asks nobody for anything while dials are answered", async () => {
+    route.tried(true);
+    await loads();
+    assert.equal(checks, 0);
+  });
+
+  it("makes a detour where two dials fail though the server can be reached", async () => {
+    health = undefined;
+    for (let n = 0; n < 5; n++) {
+      route.tried(false);
+      await loads();
+    }
+    health = "ok";
+    route.tried(false);
+    await loads();
+    assert.equal(route.transport, "websocket");
+    route.tried(false);
+    await loads();
+    assert.deepEqual([route.transport, traveller.inputs], ["sse", ["wake"]]);
+  });
+
+  it("dials by what was chosen when the dial began", async () => {
+    const websocket = route.dial("websocket", "wss://rt/base/events", []);
+    assert.ok(websocket instanceof ProbedSocket);
+    for (let n = 0; n < 2; n++) {
+      route.tried(false);
+      await loads();
+    }
+    const late = route.dial("websocket", "wss://rt/base/events", []);
+    assert.ok(late instanceof ProbedSocket);
+  });
+});
