@@ -24,7 +24,14 @@ export class Bell {
   }
 
   async ring(shipments: readonly Shipment[]): Promise<void> {
-    await Promise.all([...this.#visitors].map((visitor) => this.tell(visitor, shipments)));
+    const told = [...this.#visitors].map((visitor) =>
+      this.tell(visitor, shipments).catch((error: unknown) => {
+        // Who reads nothing for long enough has a state that takes no more. The others go on.
+        console.error(`${visitor} is told no more:`, error);
+        this.#visitors.delete(visitor);
+      }),
+    );
+    await Promise.all(told);
   }
 
   async tell(visitor: string, shipments: readonly Shipment[]): Promise<void> {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, it } from "node:test";
 import type { AddressInfo } from "node:net";
+import type { Backend, NewEvent } from "roomcast/server";
+import { Bell } from "../backend/bell.ts";
 import { Fleet } from "../backend/fleet.ts";
 import { readRoutes } from "../backend/routes.ts";
 import { visitorsServer } from "../backend/visitors.ts";
@@ -135,6 +137,51 @@ describe("the visitors' desk", () => {
       const { headers } = await ask("/api/token", { headers: { origin } });
       assert.equal(headers.get("access-control-allow-origin"), allowed);
     }
+  });
+});
+
+describe("the bell", () => {
+  const [shipment] = new Fleet(routes, 1).shipments;
+  const held: Shipment = { ...shipment!, status: "delayed" };
+
+  /** What it publishes, where; one room takes no more. */
+  function newBell(full?: string): [Bell, string[]] {
+    const published: string[] = [];
+    const roomcast = {
+      async publishBatch(room: string, events: readonly NewEvent[]) {
+        if (room === full) throw new Error("too_large");
+        published.push(...events.map(({ name, key }) => `${room} ${name} ${key}`));
+        return [];
+      },
+    } as Partial<Backend> as Backend;
+    return [new Bell(roomcast), published];
+  }
+
+  it("tells everybody of what is held, and of nothing else", async () => {
+    const [bell, published] = newBell();
+    bell.remember("ada");
+    bell.remember("bruno");
+    await bell.ring([held, { ...held, id: "S-2", status: "in flight" }]);
+    assert.deepEqual(published, [`user:ada delayed ${held.id}`, `user:bruno delayed ${held.id}`]);
+  });
+
+  it("goes on for the others where one can't be told", async (test) => {
+    const complaint = test.mock.method(console, "error", () => {});
+    const [bell, published] = newBell("user:ada");
+    bell.remember("ada");
+    bell.remember("bruno");
+    await bell.ring([held]);
+    await bell.ring([held]);
+    assert.equal(published.length, 2);
+    assert.equal(complaint.mock.callCount(), 1);
+  });
+
+  it("remembers the last hundred", async () => {
+    const [bell, published] = newBell();
+    for (let n = 0; n <= 100; n++) bell.remember(`visitor-${n}`);
+    await bell.ring([held]);
+    assert.equal(published.length, 100);
+    assert.ok(!published.some((line) => line.startsWith("user:visitor-0 ")));
   });
 });
 

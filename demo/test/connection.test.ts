@@ -49,7 +49,8 @@ describe("a window that loses its connection", needsBrowser, () => {
 
     const seq = await board.lastSeq();
     await stage.runtime.restart();
-    await assertCaughtUp(board, seq, 1);
+    // Nothing can be published without it, so there may be nothing to catch up with.
+    await assertCaughtUp(board, seq, 0);
   });
 
   it("wakes with a laptop whose timers stood still and whose connection is dead", async () => {
