@@ -56,7 +56,7 @@ fn a_pattern_matches_whole_segments() {
 #[test]
 fn rights_of_all_matching_patterns_add_up() {
     let rooms = json!({
-        "*": ["subscribe"], "a:*": ["publish"], "a:b": ["presence"], "a:c": ["admin"],
+        "*": ["subscribe"], "a:*": ["subscribe", "publish"], "a:b": ["presence"], "a:c": ["admin"],
     });
     let listed = |room: &str| serde_json::to_string(&granted(rooms.clone(), room)).unwrap();
     assert_eq!(listed("a"), r#"["subscribe"]"#);
