@@ -30,7 +30,11 @@ export function record(results: Result[]): void {
     : {};
   const at = new Date().toISOString().slice(0, 10);
   const all = { ...earlier };
-  for (const result of results) all[result.order.part] = { ...result, on: machine(), at };
+  for (const { failed, ...rest } of results) {
+    // Where it failed is for whoever runs it.
+    const why = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
+    all[rest.order.part] = { ...rest, ...why, on: machine(), at };
+  }
   writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
   writeFileSync(PAGE, page(Object.keys(PARTS).flatMap((part) => all[part] ?? [])));
 }
