@@ -42,8 +42,10 @@ export function record(results: Result[]): void {
 function page(records: Recorded[]): string {
   const rows = records.map((record) => {
     const [, thrown, came] = cells(record);
-    const took = `${Math.round(record.tookMs / 1_000)} s`;
-    return `| ${record.order.part} | ${thrown} | ${came} | ${took}, seed ${record.order.seed} |`;
+    const { part, seed, seconds } = record.order;
+    const took = `${Math.round(record.tookMs / 1_000)} s, seed ${seed}`;
+    const bound = seconds === undefined ? "" : `, cut short by \`--for ${seconds}\``;
+    return `| ${part} | ${thrown} | ${came} | ${took}${bound} |`;
   });
   const about = records.map(({ order }) => `- **${order.part}**: ${PARTS[order.part]?.about}.`);
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
