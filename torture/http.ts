@@ -11,8 +11,11 @@ export interface Answer {
 
 const headers = { authorization: `Bearer ${tokenOf("writer", ["publish", "admin"])}` };
 
+/** A machine may have much else to do. */
+const PATIENCE_MS = 60_000;
+
 export async function post({ url }: Room, events: object[]): Promise<Answer> {
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   const body = JSON.stringify({ events });
   const answer = await fetch(`${url}/events`, { method: "POST", headers, body, signal });
   return { status: answer.status, ...((await answer.json()) as object) };
@@ -20,6 +23,6 @@ export async function post({ url }: Room, events: object[]): Promise<Answer> {
 
 /** The status. */
 export async function erase({ url }: Room): Promise<number> {
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   return (await fetch(url, { method: "DELETE", headers, signal })).status;
 }

@@ -30,7 +30,11 @@ export function record(results: Result[]): void {
     : {};
   const at = new Date().toISOString().slice(0, 10);
   const all = { ...earlier };
-  for (const result of results) all[result.order.part] = { ...result, on: machine(), at };
+  for (const { failed, ...rest } of results) {
+    // Where it failed is for whoever runs it.
+    const why = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
+    all[rest.order.part] = { ...rest, ...why, on: machine(), at };
+  }
   writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
   writeFileSync(PAGE, page(Object.keys(PARTS).flatMap((part) => all[part] ?? [])));
 }
@@ -38,8 +42,10 @@ export function record(results: Result[]): void {
 function page(records: Recorded[]): string {
   const rows = records.map((record) => {
     const [, thrown, came] = cells(record);
-    const took = `${Math.round(record.tookMs / 1_000)} s`;
-    return `| ${record.order.part} | ${thrown} | ${came} | ${took}, seed ${record.order.seed} |`;
+    const { part, seed, seconds } = record.order;
+    const took = `${Math.round(record.tookMs / 1_000)} s, seed ${seed}`;
+    const bound = seconds === undefined ? "" : `, cut short by \`--for ${seconds}\``;
+    return `| ${part} | ${thrown} | ${came} | ${took}${bound} |`;
   });
   const about = records.map(({ order }) => `- **${order.part}**: ${PARTS[order.part]?.about}.`);
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];

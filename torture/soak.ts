@@ -72,8 +72,8 @@ export const soak: Part = {
     };
     const some = (): Visitor | undefined => [...visitors][stage.below(visitors.size)];
     await Promise.all([
-      every(PING_EVERY_MS / 10, () => {
-        for (const visitor of visitors) if (stage.below(8) === 0) visitor.ping();
+      every(PING_EVERY_MS, () => {
+        for (const visitor of visitors) visitor.ping();
       }),
       every(20, () => some()?.act()),
       // Each stays for a minute or so.

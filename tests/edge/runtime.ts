@@ -49,6 +49,8 @@ export class Runtime {
   readonly #place: Place;
   /** Chosen by the first start and asked for again by every restart. */
   readonly #ports = new Map<string, number>();
+  /** What is held on to, or the crowd would go. */
+  readonly #crowds: unknown[] = [];
   #process: ChildProcess | undefined;
   /** All that it has written, over all its lives. */
   #output = "";
@@ -187,18 +189,17 @@ export class Runtime {
 
   /**
    * Opens that many sockets to a room from within the process, where they take none of its file
-   * handles. They come through the worker under test as any others, and stay until they are told
-   * to go.
+   * handles. They come through the worker under test as any others, and stay as long as it runs.
    */
-  async crowd(room: string, token: string, sockets: number): Promise<() => Promise<void>> {
+  async crowd(room: string, token: string, sockets: number): Promise<void> {
     const answer = await fetch(`${this.#control(room)}?sockets=${sockets}`, {
       headers: { authorization: `Bearer ${token}` },
     });
     const reader = answer.body?.getReader();
+    this.#crowds.push(reader);
     const first = await reader?.read();
     const text = new TextDecoder().decode(first?.value);
     if (text !== "opened") throw new Error(`a crowd of ${sockets}: ${answer.status} ${text}`);
-    return async () => reader?.cancel();
   }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use roomcast::code::Code;
 use roomcast::settings::{RoomSettings, Settings};
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -17,6 +17,7 @@ const PAGES: [&str; 8] = [
     "docs/limits.md",
     "docs/tokens.md",
     "docs/operating.md",
+    "docs/torture.md",
 ];
 
 #[test]
@@ -98,7 +99,7 @@ fn links_and_paths_lead_somewhere() {
                 leads_somewhere(page, target);
             }
         }
-        let roots = ["src/", "tests/", "tools/", "docs/"];
+        let roots = ["src/", "tests/", "tools/", "docs/", "torture/"];
         for path in code(&markdown) {
             let is_path = roots.iter().any(|root| path.starts_with(root))
                 && !path.contains(|c: char| c.is_whitespace() || c == '*');

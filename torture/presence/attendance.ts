@@ -16,6 +16,9 @@ interface Known extends Entry {
   goneBy: number;
 }
 
+/** Two ping periods, and 15 s after that: then nobody is listed who is not heard of. */
+export const SILENT_MS = 65_000;
+
 /** What a loaded machine may take to do what is done at once. */
 const SLACK_MS = 4_000;
 
@@ -56,14 +59,14 @@ export class Attendance {
       const isIn = from < askedAt && until > Date.now();
       assert(!isIn || keys.has(one), `${one} is missing`);
     }
-    for (const [one, { goneBy }] of this.#known) if (goneBy < askedAt) this.#known.delete(one);
+    // Who was seen to go may not be listed ever again.
+    for (const [one, { from, until }] of this.#known)
+      if (from < until && until < askedAt && !keys.has(one)) this.#known.delete(one);
   }
 
   /** How many are on their way out, and may still be listed. */
   get going(): number {
-    const now = Date.now();
-    return [...this.#known.values()].filter(({ until, goneBy }) => until < now && goneBy > now)
-      .length;
+    return [...this.#known.values()].filter(({ until }) => until < Infinity).length;
   }
 
   /** Those that have to be listed. */

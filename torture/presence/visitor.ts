@@ -1,8 +1,6 @@
 /** One socket in a room, which does as it is told and says when the room has taken it. */
 import { WebSocket } from "ws";
-import type { Attendance, Entry } from "./attendance.ts";
-
-const GRACE_MS = 10_000;
+import { type Attendance, type Entry, SILENT_MS } from "./attendance.ts";
 
 export class Visitor {
   readonly user: string;
@@ -67,9 +65,9 @@ export class Visitor {
     await this.#closed.promise;
   }
 
-  /** Goes without a word, and may be back in time. */
+  /** Goes without a word: it may be back in time, and the runtime may never tell of it. */
   drop(): void {
-    this.#goes(GRACE_MS);
+    this.#goes(SILENT_MS);
     this.#socket.terminate();
   }
 
