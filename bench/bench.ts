@@ -21,6 +21,7 @@ export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Prom
   const measured: Measured[] = [];
   for (let run = 1; run <= runs; run++) {
     for (const scenario of scenarios) {
+      if (run > (scenario.runs ?? runs)) continue;
       const able = peers.filter(({ can }) => scenario.needs.every((need) => can.has(need)));
       // Each run begins with another one.
       for (const peer of rotated(able, run - 1)) {

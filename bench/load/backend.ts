@@ -1,6 +1,7 @@
 /** A backend that publishes over HTTP: one connection, one request at a time, as cheap as it can be. */
 import { type Socket, connect } from "node:net";
 import type { Post } from "./dialect.ts";
+import { request } from "./wire.ts";
 
 const END_OF_HEAD = "\r\n\r\n";
 const END_OF_CHUNKS = "0\r\n\r\n";
@@ -21,18 +22,9 @@ export class Backend {
   }
 
   /** Resolves with the body of the answer, when all of it has come. */
-  async post({ path, headers = {}, body }: Post): Promise<string> {
+  async post(post: Post): Promise<string> {
     this.#awaited = Promise.withResolvers();
-    this.#tcp.write(
-      [
-        `POST ${path} HTTP/1.1`,
-        `Host: 127.0.0.1:${this.#port}`,
-        "Content-Type: application/json",
-        `Content-Length: ${Buffer.byteLength(body)}`,
-        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-        `\r\n${body}`,
-      ].join("\r\n"),
-    );
+    this.#tcp.write(request(this.#port, { method: "POST", ...post }));
     return this.#awaited.promise;
   }
 

@@ -21,7 +21,8 @@ export interface Got {
 }
 
 export class Crowd implements Listener {
-  #sockets: Socket[] = [];
+  readonly #sockets: Socket[] = [];
+  readonly #still: Socket[] = [];
   #tally = new Tally(0);
   #opening:
     | { target: Target; waiting: Client[]; entered: number; all: number; done: () => void }
@@ -69,15 +70,38 @@ export class Crowd implements Listener {
     return { frames, bytes, events, misordered, missing, doneAt };
   }
 
+  /** The first so many read nothing more, and nobody waits for them. */
+  standStill(count: number): void {
+    for (const socket of this.#sockets.splice(0, count)) {
+      socket.standStill();
+      this.#still.push(socket);
+    }
+  }
+
+  /** Everybody says that they are there still. */
+  beat(): void {
+    for (const socket of this.#sockets) socket.beat();
+  }
+
+  /** Everybody says this. */
+  say(text: string): void {
+    for (const socket of this.#sockets) socket.send(text);
+  }
+
+  /** What has gone over the wire since the sockets were opened, both ways. */
+  wire(): number {
+    return this.#sockets.reduce((all, { bytes }) => all + bytes, 0);
+  }
+
   /** All go; answers who they were, and where. */
   drop(): Client[] {
-    const sockets = this.#sockets.splice(0);
+    for (const socket of this.#still.splice(0)) socket.drop();
     const { newest } = this.#tally;
-    return sockets.map((socket) => {
+    return this.#sockets.splice(0).map((socket) => {
       socket.drop();
-      const since =
-        newest && dialects[this.#opening!.target.dialect].position?.(newest, socket.session);
-      return { ...socket.client, since };
+      const { position } = dialects[this.#opening!.target.dialect];
+      const since = newest === "" ? undefined : position?.(newest, socket.session);
+      return { ...socket.client, since, had: socket.had };
     });
   }
 
@@ -86,6 +110,7 @@ export class Crowd implements Listener {
     if (!run) return socket.hear(buffer.toString("utf8", start, end));
     const before = socket.had;
     socket.had = this.#tally.take(run, before, end - start);
+    if (socket.client.flow) socket.taken(end - start);
     const awaited = this.#awaited;
     if (awaited && before < awaited.n && socket.had >= awaited.n && --awaited.left === 0) {
       this.#awaited = undefined;

@@ -11,6 +11,8 @@ import { ws } from "../peers/ws/dialect.ts";
 
 export const dialects = { roomcast, plain, partyserver, ws, socketio, sockudo };
 
+export const HEARTBEAT_MS = 25_000;
+
 /** Where a peer serves, as it can be given to a thread. */
 export interface Target {
   dialect: keyof typeof dialects;
@@ -30,15 +32,22 @@ export interface Dialect {
   post(room: string, data: string[]): Post;
   /** Where the client is, by the last frame of events that it got. */
   position?(frame: string, session: string): string;
-  /** What a client sends now and then where nothing happens, and how often. */
-  readonly heartbeat?: { text: string; every_ms: number };
+  /** What a client sends once in `HEARTBEAT_MS` where nothing happens. */
+  readonly heartbeat?: string;
+  /** The frame by which a client says that it has taken everything to this event. */
+  seen?(number: number): string;
+  /** The frame by which it says that it is there, and the one by which it says that it goes. */
+  readonly presence?: { enter: string; leave: string };
 }
 
 export interface Client {
   room: string;
   user: string;
-  /** Where it was before, as `position` said. */
+  /** Where it was before, as `position` said, and the number of the last event that it had. */
   since?: string | undefined;
+  had?: number | undefined;
+  /** Whether it says what it has taken, where the dialect has a word for that. */
+  flow?: boolean | undefined;
 }
 
 export interface Upgrade {

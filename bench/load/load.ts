@@ -37,18 +37,36 @@ export class Load {
     return Math.max(...(await this.#each((thread) => thread.ask("until", n))));
   }
 
+  async standStill(count: number): Promise<void> {
+    await this.#each((thread, i, all) =>
+      thread.ask("standStill", Math.floor(count / all) + (i < count % all ? 1 : 0)),
+    );
+  }
+
+  async beat(): Promise<void> {
+    await this.#each((thread) => thread.ask("beat"));
+  }
+
+  async say(text: string): Promise<void> {
+    await this.#each((thread) => thread.ask("say", text));
+  }
+
+  /** Bytes that went over the wire since the sockets were opened, both ways. */
+  async wire(): Promise<number> {
+    return sum(await this.#each((thread) => thread.ask("wire")));
+  }
+
   async got(): Promise<Got> {
     const parts = await this.#each((thread) => thread.ask("got"));
-    const sum = (of: (got: Got) => number): number => parts.reduce((all, got) => all + of(got), 0);
     const doneAt = new Map<number, number>();
     for (const part of parts)
       for (const [n, at] of part.doneAt) doneAt.set(n, Math.max(at, doneAt.get(n) ?? 0));
     return {
-      frames: sum(({ frames }) => frames),
-      bytes: sum(({ bytes }) => bytes),
-      events: sum(({ events }) => events),
-      misordered: sum(({ misordered }) => misordered),
-      missing: sum(({ missing }) => missing),
+      frames: sum(parts.map(({ frames }) => frames)),
+      bytes: sum(parts.map(({ bytes }) => bytes)),
+      events: sum(parts.map(({ events }) => events)),
+      misordered: sum(parts.map(({ misordered }) => misordered)),
+      missing: sum(parts.map(({ missing }) => missing)),
       doneAt,
     };
   }
@@ -66,7 +84,7 @@ export class Load {
     const after = await this.#cpu();
     const each_ms = after.map((ms, i) => ms - before[i]!);
     const wall_ms = performance.now() - began;
-    const cpu_ms = each_ms.reduce((all, ms) => all + ms, 0);
+    const cpu_ms = sum(each_ms);
     return [value, { cpu_ms, busiest: Math.max(...each_ms) / wall_ms }];
   }
 
@@ -83,6 +101,8 @@ export class Load {
     return Promise.all(this.#threads.map((thread, i) => act(thread, i, this.#threads.length)));
   }
 }
+
+const sum = (values: number[]): number => values.reduce((all, value) => all + value, 0);
 
 type Told<V extends Verb> = Awaited<ReturnType<Asked[V]>>;
 

@@ -5,12 +5,10 @@
  */
 import { type Socket as TcpSocket, connect } from "node:net";
 import type { Client, Conversation, Dialect } from "./dialect.ts";
+import { CLOSE, PING, PONG, TEXT, UPGRADE, frame, request } from "./wire.ts";
 
 const shared = Buffer.allocUnsafeSlow(1 << 20);
-const TEXT = 0x81;
-const CLOSE = 0x88;
-const PING = 0x89;
-const PONG = 0x8a;
+const SEEN_BYTES = 1 << 18;
 
 /** What becomes of a socket's frames. */
 export interface Listener {
@@ -24,11 +22,13 @@ export interface Listener {
 export class Socket implements Conversation {
   session = "";
   /** The number of the newest event. */
-  had = 0;
+  had: number;
   readonly client: Client;
   readonly #tcp: TcpSocket;
   readonly #dialect: Dialect;
   readonly #listener: Listener;
+  /** Bytes of events that the server has not been told of. */
+  #unseen = 0;
   #open = false;
   #ended = false;
   /** A frame, or the answer to the upgrade, of which a part has come. */
@@ -37,6 +37,7 @@ export class Socket implements Conversation {
 
   constructor(port: number, dialect: Dialect, client: Client, listener: Listener) {
     this.client = client;
+    this.had = client.had ?? 0;
     this.#dialect = dialect;
     this.#listener = listener;
     const onread = { buffer: shared, callback: (n: number) => (this.#take(shared, n), true) };
@@ -44,39 +45,35 @@ export class Socket implements Conversation {
     this.#tcp.on("error", ({ message }) => this.#lost(message));
     this.#tcp.on("close", () => this.#lost("the connection was closed"));
     const { path, headers = {} } = dialect.upgrade(client);
-    this.#tcp.write(
-      [
-        `GET ${path} HTTP/1.1`,
-        `Host: 127.0.0.1:${port}`,
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: cm9vbWNhc3QncyBiZW5jaA==",
-        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-        "\r\n",
-      ].join("\r\n"),
-    );
+    this.#tcp.write(request(port, { path, headers: { ...UPGRADE, ...headers } }));
   }
 
   /** Queued in this turn, written at its end in one go. */
   send(text: string): void {
-    const payload = Buffer.from(text);
-    const { length } = payload;
-    // Masked with zeros, which leaves the payload as it is.
-    const head =
-      length < 126
-        ? Buffer.from([TEXT, 0x80 | length, 0, 0, 0, 0])
-        : length < 65_536
-          ? Buffer.from([TEXT, 0x80 | 126, length >> 8, length & 255, 0, 0, 0, 0])
-          : Buffer.concat([Buffer.from([TEXT, 0x80 | 127]), uint64(length), Buffer.alloc(4)]);
     this.#tcp.cork();
-    this.#tcp.write(head);
-    this.#tcp.write(payload);
+    this.#tcp.write(frame(TEXT, text));
     process.nextTick(uncork, this.#tcp);
   }
 
   entered(): void {
     this.#listener.entered(this);
+  }
+
+  /** What has gone over the wire, both ways. */
+  get bytes(): number {
+    return this.#tcp.bytesRead + this.#tcp.bytesWritten;
+  }
+
+  beat(): void {
+    if (this.#dialect.heartbeat !== undefined) this.send(this.#dialect.heartbeat);
+  }
+
+  /** Tells the server what was taken, as often as the client package does. */
+  taken(bytes: number): void {
+    this.#unseen += bytes;
+    if (this.#unseen < SEEN_BYTES || !this.#dialect.seen) return;
+    this.#unseen = 0;
+    this.send(this.#dialect.seen(this.had));
   }
 
   /** Nothing more is read; what the server sends stays with it. */
@@ -171,7 +168,7 @@ export class Socket implements Conversation {
 
   #frame(kind: number, buffer: Buffer, start: number, end: number): void {
     if (kind === TEXT) return this.#listener.frame(this, buffer, start, end);
-    if (kind === PING) return void this.#tcp.write(Buffer.from([PONG, 0x80, 0, 0, 0, 0]));
+    if (kind === PING) return void this.#tcp.write(frame(PONG));
     if (kind === CLOSE) {
       const why = `${buffer.readUInt16BE(start)} ${buffer.toString("utf8", start + 2, end)}`;
       this.#lost(`closed with ${why}`);
@@ -182,12 +179,6 @@ export class Socket implements Conversation {
   hear(text: string): void {
     this.#dialect.hear(text, this, this.client);
   }
-}
-
-function uint64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
 }
 
 const uncork = (tcp: TcpSocket): void => tcp.uncork();

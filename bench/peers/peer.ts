@@ -16,16 +16,18 @@ export interface Peer {
 
 /**
  * `store`: what was acknowledged is on disk. `recover`: a client that was away gets what it missed.
- * `presence`: clients hear who is there. `sleep`: it can be put to sleep with its sockets open.
+ * `presence`: clients hear who is there. `sleep`: it can be put to sleep with its sockets open. `rows`: it
+ * says how many rows it wrote. `flow`: it holds no more for a reader than that one said it takes.
+ * `bridge`: many rooms on one connection, and Server-Sent Events.
  */
-export type Ability = "store" | "recover" | "presence" | "sleep";
+export type Ability = "store" | "recover" | "presence" | "sleep" | "rows" | "flow" | "bridge";
 
 export interface Server {
   readonly pid: number;
   readonly target: Target;
   stop(): Promise<void>;
-  /** Takes the room out of memory; its sockets stay. */
-  sleep?(room: string): Promise<void>;
+  /** Takes the room out of memory; its sockets stay. Answers whether it was there, and wakes nobody. */
+  sleep?(room: string): Promise<boolean>;
   /** Rows written to the storage for the room since it woke. */
   rows?(room: string): Promise<number>;
 }

@@ -14,8 +14,6 @@ export async function workerd(dialect: Target["dialect"], options: Options): Pro
     pid: runtime.pid,
     target: { dialect, port: Number(new URL(runtime.url).port) },
     stop: () => runtime.stop(),
-    sleep: async (room) => {
-      if (!(await runtime.evict(room))) throw new Error(`${room} was asleep already`);
-    },
+    sleep: (room) => runtime.evict(room),
   };
 }

@@ -1,5 +1,28 @@
+import { bridge } from "./bridge.ts";
 import { burst } from "./burst.ts";
+import { idle } from "./idle.ts";
+import { join } from "./join.ts";
 import { paced } from "./paced.ts";
+import { presence } from "./presence.ts";
+import { publish } from "./publish.ts";
+import { rows } from "./rows.ts";
 import type { Scenario } from "./scenario.ts";
+import { slow } from "./slow.ts";
+import { start } from "./start.ts";
+import { storm } from "./storm.ts";
+import { wake } from "./wake.ts";
 
-export const scenarios: readonly Scenario[] = [paced, burst];
+export const scenarios: readonly Scenario[] = [
+  start,
+  paced,
+  burst,
+  publish,
+  storm,
+  join,
+  presence,
+  bridge,
+  wake,
+  slow,
+  rows,
+  idle,
+];

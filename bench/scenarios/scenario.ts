@@ -1,4 +1,5 @@
 /** What a scenario is: something that is done to one peer, and comes to some figures. */
+import { setTimeout as passes } from "node:timers/promises";
 import type { Effort, Load } from "../load/load.ts";
 import { type Publisher, publisher } from "../load/publisher.ts";
 import type { Ability, Peer, Server } from "../peers/peer.ts";
@@ -8,6 +9,10 @@ export interface Scenario {
   name: string;
   /** What a peer must be able to, to take part. */
   needs: readonly Ability[];
+  /** In how many runs at most it takes part; in all where it doesn't say. */
+  runs?: number;
+  /** All peers at a time: where nothing happens, nobody is in anybody's way. */
+  together?: boolean;
   run(peer: Peer, load: Load, scale: Scale): Promise<Figures[]>;
 }
 
@@ -64,6 +69,17 @@ export async function cost<T>(
   const before = await cpuMs(server.pid);
   const [value, effort] = await load.effort(act);
   return [value, { ...effort, server_ms: (await cpuMs(server.pid)) - before }];
+}
+
+/** Resolves when the server has done what it had to do: it has been quiet for a while. */
+export async function settled({ pid }: Server): Promise<void> {
+  for (
+    let before = -1, now = await cpuMs(pid);
+    now !== before;
+    before = now, now = await cpuMs(pid)
+  ) {
+    await passes(200);
+  }
 }
 
 /** The load program's part of a result. */

@@ -17,10 +17,10 @@ export function token(user: string): string {
 const authorized = (user: string) => ({ authorization: `Bearer ${token(user)}` });
 
 export const roomcast: Dialect = {
-  upgrade: ({ room, user, since }) => ({
-    path: `/rooms/${room}/events${since === undefined ? "" : `?since=${since}`}`,
-    headers: authorized(user),
-  }),
+  upgrade({ room, user, since, flow }) {
+    const query = new URLSearchParams({ ...(since && { since }), ...(flow && { flow: "1" }) });
+    return { path: `/rooms/${room}/events?${query}`, headers: authorized(user) };
+  },
   hear(text, socket) {
     if (text.startsWith('{"type":"welcome"')) {
       socket.session = JSON.parse(text).epoch;
@@ -37,5 +37,7 @@ export const roomcast: Dialect = {
     };
   },
   position: (frame, epoch) => `${epoch}:${JSON.parse(frame).events.at(-1).seq}`,
-  heartbeat: { text: '{"type":"ping"}', every_ms: 25_000 },
+  heartbeat: '{"type":"ping"}',
+  seen: (number) => `{"type":"seen","seq":${number}}`,
+  presence: { enter: '{"type":"enter","data":{"name":"somebody"}}', leave: '{"type":"leave"}' },
 };

@@ -1,0 +1,62 @@
+/** Nothing happens: what goes over the wire, and how often a room is woken for it. */
+import { setTimeout as passes } from "node:timers/promises";
+import { HEARTBEAT_MS } from "../load/dialect.ts";
+import { cpuMs } from "../process.ts";
+import { ROOM, type Scale, type Scenario, clients, settled, withServer } from "./scenario.ts";
+
+const SIZES: Record<Scale, { sockets: number; heartbeats: number; every_ms: number }> = {
+  full: { sockets: 1000, heartbeats: 2, every_ms: HEARTBEAT_MS },
+  quick: { sockets: 1000, heartbeats: 1, every_ms: HEARTBEAT_MS },
+  smoke: { sockets: 10, heartbeats: 1, every_ms: 500 },
+};
+const LOOK_EVERY_MS = 1000;
+const HOUR_MS = 3_600_000;
+
+export const idle: Scenario = {
+  name: "idle",
+  needs: [],
+  runs: 1,
+  together: true,
+  run: (peer, load, scale) =>
+    withServer(peer, async (server) => {
+      const { sockets, heartbeats, every_ms } = SIZES[scale];
+      await load.open(server.target, clients(sockets));
+      await settled(server);
+      await server.sleep?.(ROOM);
+      const over = { now: false };
+      const wakes = countWakes(over);
+      const before = { wire: await load.wire(), cpu: await cpuMs(server.pid) };
+      const began = performance.now();
+      for (let beat = 0; beat < heartbeats; beat++) {
+        await passes(every_ms / 2);
+        await load.beat();
+        await passes(every_ms / 2);
+      }
+      const observed_ms = performance.now() - began;
+      const cpu = (await cpuMs(server.pid)) - before.cpu;
+      const wire = (await load.wire()) - before.wire;
+      over.now = true;
+      const anHour = HOUR_MS / observed_ms;
+      await load.drop();
+      return [
+        {
+          sockets,
+          observed_s: observed_ms / 1000,
+          bytes_per_socket_and_hour: (wire / sockets) * anHour,
+          server_cpu_s_per_hour: (cpu / 1000) * anHour,
+          wakes: await wakes,
+        },
+      ];
+
+      /** Puts the room back to sleep whenever it is found awake, and counts that. */
+      async function countWakes(over: { now: boolean }): Promise<number | undefined> {
+        if (!server.sleep) return undefined;
+        let wakes = 0;
+        for (;;) {
+          await passes(Math.min(LOOK_EVERY_MS, every_ms / 4));
+          if (over.now) return wakes;
+          if (await server.sleep(ROOM)) wakes += 1;
+        }
+      }
+    }),
+};
