@@ -13,6 +13,17 @@ export async function cpuMs(pid: number): Promise<number> {
   return (utime + stime) * TICK_MS;
 }
 
+/**
+ * How many sockets a process of this machine can serve: workerd takes two file descriptors for
+ * each, and some for itself.
+ */
+export async function mostSockets(): Promise<number> {
+  const limits = await readFile("/proc/self/limits", "utf8");
+  const files = /^Max open files\s+\d+\s+(\d+|unlimited)/m.exec(limits)?.[1];
+  if (files === undefined) throw new Error("/proc/self/limits says nothing of open files");
+  return files === "unlimited" ? Infinity : Math.floor((Number(files) - 500) / 200) * 100;
+}
+
 /** The memory that the process has, in bytes. */
 export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");

@@ -8,43 +8,50 @@ const END_OF_CHUNKS = "0\r\n\r\n";
 
 export class Backend {
   readonly #port: number;
-  readonly #tcp: Socket;
+  #tcp: Socket | undefined;
   #heard = "";
-  #awaited: PromiseWithResolvers<string> | undefined;
+  #awaited = Promise.withResolvers<string>();
 
   constructor(port: number) {
     this.#port = port;
-    this.#tcp = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#tcp.setEncoding("latin1");
-    this.#tcp.on("data", (text: string) => this.#take(text));
-    this.#tcp.on("error", (error) => this.#awaited?.reject(error));
-    this.#tcp.on("close", () => this.#awaited?.reject(new Error("the server hung up")));
   }
 
   /** Resolves with the body of the answer, when all of it has come. */
-  async post(post: Post): Promise<string> {
+  post(post: Post): Promise<string> {
     this.#awaited = Promise.withResolvers();
+    this.#tcp ??= this.#connect();
     this.#tcp.write(request(this.#port, { method: "POST", ...post }));
     return this.#awaited.promise;
   }
 
   end(): void {
-    this.#awaited = undefined;
-    this.#tcp.destroy();
+    this.#tcp?.destroy();
+    this.#tcp = undefined;
+  }
+
+  #connect(): Socket {
+    const tcp = connect({ port: this.#port, host: "127.0.0.1", noDelay: true });
+    tcp.setEncoding("latin1");
+    tcp.on("data", (text: string) => this.#take(text));
+    tcp.on("error", (error) => this.#awaited.reject(error));
+    tcp.on("close", () => {
+      if (tcp === this.#tcp) this.#awaited.reject(new Error("the server hung up"));
+    });
+    return tcp;
   }
 
   #take(text: string): void {
     this.#heard += text;
-    const head = this.#heard.indexOf(END_OF_HEAD);
-    if (head < 0) return;
-    const body = this.#heard.slice(head + END_OF_HEAD.length);
-    const length = /\r\ncontent-length: (\d+)/i.exec(this.#heard.slice(0, head + 2))?.[1];
-    const whole =
-      length === undefined ? body.endsWith(END_OF_CHUNKS) : body.length >= Number(length);
-    if (!whole) return;
-    const heard = this.#heard;
+    const end = this.#heard.indexOf(END_OF_HEAD);
+    if (end < 0) return;
+    const head = this.#heard.slice(0, end);
+    const body = this.#heard.slice(end + END_OF_HEAD.length);
+    const length = /^content-length: (\d+)$/im.exec(head)?.[1];
+    if (length === undefined ? !body.endsWith(END_OF_CHUNKS) : body.length < Number(length)) return;
     this.#heard = "";
-    if (/^HTTP\/1.1 20[0-9]/.test(heard)) this.#awaited?.resolve(body);
-    else this.#awaited?.reject(new Error(heard.slice(0, 500)));
+    // Sockudo takes one request on a connection.
+    if (/^connection: close$/im.test(head)) this.end();
+    if (/^HTTP\/1.1 20[0-9]/.test(head)) this.#awaited.resolve(body);
+    else this.#awaited.reject(new Error(`${head}\n\n${body}`.slice(0, 500)));
   }
 }

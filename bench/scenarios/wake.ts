@@ -5,7 +5,7 @@
 import { Backend } from "../load/backend.ts";
 import { dialects } from "../load/dialect.ts";
 import { data, now } from "../load/tally.ts";
-import { cpuMs } from "../process.ts";
+import { cpuMs, mostSockets } from "../process.ts";
 import { median } from "./statistics.ts";
 import {
   EVENT_BYTES,
@@ -29,7 +29,8 @@ export const wake: Scenario = {
   needs: ["sleep", "rows"],
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
-      const { sockets, appends, wakes } = SIZES[scale];
+      const { appends, wakes } = SIZES[scale];
+      const sockets = Math.min(SIZES[scale].sockets, await mostSockets());
       const { target, pid } = server;
       const { post } = dialects[target.dialect];
       const backend = new Backend(target.port);
