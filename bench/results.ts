@@ -9,6 +9,8 @@ export interface Results {
   runs: number;
   machine: Machine;
   peers: Pick<Peer, "name" | "title" | "version" | "setup" | "lacks">[];
+  /** What a deploy of Roomcast uploads. */
+  worker?: { gzipped_kb: number };
   measured: Measured[];
 }
 

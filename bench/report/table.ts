@@ -1,0 +1,81 @@
+/** What was measured, looked up: a figure of a peer in each run, and how peers compare in each. */
+import type { Measured, Results } from "../results.ts";
+import { median } from "../scenarios/statistics.ts";
+
+/** A figure over all runs. */
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+}
+
+export class Table {
+  readonly #measured: readonly Measured[];
+
+  constructor({ measured }: Results) {
+    this.#measured = measured;
+  }
+
+  /** The parts of a scenario that were measured apart; one without a name where it has none. */
+  parts(scenario: string): (string | undefined)[] {
+    const of = this.#measured.filter((one) => one.scenario === scenario);
+    return [...new Set(of.map(({ figures }) => figures.at))];
+  }
+
+  /** By run; empty where the peer took no part. */
+  values(
+    scenario: string,
+    at: string | undefined,
+    peer: string,
+    figure: Figure,
+  ): Map<number, number> {
+    const values = new Map<number, number>();
+    for (const one of this.#measured) {
+      if (one.scenario !== scenario || one.peer !== peer || one.figures.at !== at) continue;
+      const value = figure(one.figures as Record<string, number>);
+      if (Number.isFinite(value)) values.set(one.run, value);
+    }
+    return values;
+  }
+
+  spread(
+    scenario: string,
+    at: string | undefined,
+    peer: string,
+    figure: Figure,
+  ): Spread | undefined {
+    return spread([...this.values(scenario, at, peer, figure).values()]);
+  }
+
+  /** How a peer compares with another: in each run, and only then over all of them. */
+  ratio(
+    scenario: string,
+    at: string | undefined,
+    [peer, other]: readonly [string, string],
+    figure: Figure,
+  ): Spread | undefined {
+    const others = this.values(scenario, at, other, figure);
+    const ratios = [...this.values(scenario, at, peer, figure)].flatMap(([run, value]) => {
+      const base = others.get(run);
+      return base === undefined || base <= 0 ? [] : [value / base];
+    });
+    return spread(ratios);
+  }
+
+  /** The busiest that a thread of the load program was, by scenario. */
+  busiest(): { scenario: string; peer: string; busiest: number }[] {
+    return this.#measured.flatMap(({ scenario, peer, figures }) =>
+      typeof figures.load_busiest === "number"
+        ? [{ scenario, peer, busiest: figures.load_busiest }]
+        : [],
+    );
+  }
+}
+
+/** Taken from what was measured at once. */
+export type Figure = (figures: Record<string, number>) => number;
+
+function spread(values: number[]): Spread | undefined {
+  if (values.length === 0) return undefined;
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
