@@ -5,72 +5,115 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::log::Slice;
 use crate::protocol::Seq;
 
-/// The account of one session. What it has seen survives sleep; what was sent
-/// beyond that is read from the log again.
+/// The account of one session, in bytes of the log: positions in it, so that
+/// nothing has to be read to know after a sleep how much is on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// Bytes of events that may be on their way.
     window: u64,
     seen: Seq,
-    #[serde(skip)]
-    unseen: u64,
+    /// How far the log was seen. A frame counts as seen with its first event:
+    /// clients say now and then what they have seen, and may never say it of
+    /// the rest.
+    seen_to: u64,
+    sent_to: u64,
+    /// What was sent since the room woke.
     #[serde(skip)]
     marks: VecDeque<Mark>,
 }
 
-/// So many bytes were sent up to a seq. Neighbours are merged: a session costs
-/// a few marks, however small its events are.
+/// Events that were sent together, or close to one another: a session costs a
+/// few marks, however small its frames are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
-    last: Seq,
-    bytes: u64,
+    prev: Seq,
+    starts: u64,
+    ends: u64,
 }
 
 impl Flow {
-    /// Into so many marks a window is divided.
-    pub const MARKS: u64 = 8;
-
-    pub fn new(window: u64, seen: Seq) -> Self {
-        Self { window, seen, unseen: 0, marks: VecDeque::new() }
+    /// For a session that has seen up to a seq. It is at `sent_to`, or begins
+    /// before it.
+    pub fn new(window: u64, seen: Seq, sent_to: u64) -> Self {
+        Self { window, seen, seen_to: sent_to, sent_to, marks: VecDeque::new() }
     }
 
-    pub fn seen(&self) -> Seq {
-        self.seen
+    /// After a sleep, for a session that was sent up to there.
+    pub fn restore(&mut self, sent_to: u64) {
+        self.sent_to = sent_to;
+    }
+
+    /// What comes before `to` and was not sent never will be.
+    pub fn skip(&mut self, to: u64) {
+        self.seen_to = to.saturating_sub(self.unseen());
+        self.sent_to = to;
+        self.marks.clear();
     }
 
     /// How many bytes may still be sent.
     pub fn left(&self) -> u64 {
-        self.window.saturating_sub(self.unseen)
+        self.window.saturating_sub(self.unseen())
     }
 
-    /// Whether a frame may be sent: it fits, or it is the only one.
+    /// Whether a frame may be sent: it fits, or nothing more would be heard of
+    /// the session until it is.
     pub fn takes(&self, bytes: u64) -> bool {
-        self.unseen == 0 || bytes <= self.left()
+        bytes <= self.left() || !self.is_owed()
     }
 
-    pub fn send(&mut self, last: Seq, bytes: u64) {
-        self.unseen = self.unseen.saturating_add(bytes);
-        let merged = self.window.checked_div(Self::MARKS).unwrap_or_default();
+    /// Whether so much is on its way that the session will say when it has seen
+    /// more (docs/protocol.md, "Flow control").
+    pub fn is_owed(&self) -> bool {
+        self.unseen() > self.part(4)
+    }
+
+    pub fn send(&mut self, frame: &Slice) {
+        self.seen_to = self.seen_to.min(frame.starts);
+        self.sent_to = frame.ends;
+        let merged = self.part(8);
         match self.marks.back_mut() {
-            Some(mark) if mark.bytes < merged => {
-                mark.last = last;
-                mark.bytes = mark.bytes.saturating_add(bytes);
+            Some(mark) if frame.ends.saturating_sub(mark.starts) <= merged => {
+                mark.ends = frame.ends;
             }
-            _ => self.marks.push_back(Mark { last, bytes }),
+            _ => self.marks.push_back(Mark {
+                prev: frame.prev,
+                starts: frame.starts,
+                ends: frame.ends,
+            }),
         }
     }
 
-    /// The session has seen everything up to `seq`. It never takes that back.
-    pub fn see(&mut self, seq: Seq) {
-        self.seen = self.seen.max(seq);
-        while let Some(mark) = self.marks.front()
-            && mark.last <= seq
-        {
-            self.unseen = self.unseen.saturating_sub(mark.bytes);
-            self.marks.pop_front();
+    /// The session has seen everything up to `seq`, and never takes that back.
+    /// `false` says that it was sent before the room slept: [`Flow::pass`] then
+    /// says how far it is.
+    pub fn see(&mut self, seq: Seq) -> bool {
+        if seq <= self.seen {
+            return true;
         }
+        self.seen = seq;
+        let mut is_known = false;
+        while let Some(mark) = self.marks.front().filter(|mark| mark.prev < seq) {
+            self.seen_to = mark.ends;
+            self.marks.pop_front();
+            is_known = true;
+        }
+        is_known
+    }
+
+    /// It has seen the log up to there, or what it was sent of that.
+    pub fn pass(&mut self, ends: u64) {
+        self.seen_to = self.seen_to.max(ends.min(self.sent_to));
+    }
+
+    fn unseen(&self) -> u64 {
+        self.sent_to.saturating_sub(self.seen_to)
+    }
+
+    fn part(&self, of: u64) -> u64 {
+        self.window.checked_div(of).unwrap_or_default()
     }
 }
 
@@ -78,51 +121,101 @@ impl Flow {
 mod tests {
     use super::*;
 
+    /// A session of which flow control asks that no more than so much is on its
+    /// way, and what has come to it.
+    struct Reader {
+        flow: Flow,
+        sent: u64,
+    }
+
+    impl Reader {
+        fn new(window: u64) -> Self {
+            Self { flow: Flow::new(window, Seq::ZERO, 0), sent: 0 }
+        }
+
+        /// Whether the next event was sent to it.
+        fn is_sent(&mut self, bytes: u64) -> bool {
+            let takes = self.flow.takes(bytes);
+            if takes {
+                let mut frame = Slice::at(seq(self.sent), self.flow.sent_to);
+                frame.ends = frame.ends.saturating_add(bytes);
+                self.flow.send(&frame);
+                self.sent = self.sent.saturating_add(1);
+            }
+            takes
+        }
+    }
+
     fn seq(number: u64) -> Seq {
         Seq::new(number).unwrap()
     }
 
     #[test]
     fn a_window_is_filled_and_seen_empty_again() {
-        let mut flow = Flow::new(800, Seq::ZERO);
-        for number in 1..=8 {
-            assert!(flow.takes(100));
-            flow.send(seq(number), 100);
-        }
-        assert!(!flow.takes(1));
-        flow.see(seq(3));
-        assert_eq!(flow.left(), 300);
-        flow.see(seq(8));
-        assert_eq!(flow.left(), 800);
+        let mut reader = Reader::new(800);
+        (1..=8).for_each(|_| assert!(reader.is_sent(100)));
+        assert!(!reader.is_sent(1));
+        assert!(reader.flow.see(seq(3)));
+        assert_eq!(reader.flow.left(), 300);
+        assert!(reader.flow.see(seq(8)));
+        assert_eq!(reader.flow.left(), 800);
     }
 
     #[test]
-    fn one_frame_beyond_the_window_is_taken_alone() {
-        let mut flow = Flow::new(100, Seq::ZERO);
-        assert!(flow.takes(5_000));
-        flow.send(seq(1), 5_000);
-        assert!(!flow.takes(1));
-        flow.see(seq(1));
-        assert!(flow.takes(5_000));
+    fn one_frame_is_taken_beyond_the_window_while_a_quarter_or_less_is_on_its_way() {
+        let mut reader = Reader::new(100);
+        assert!(reader.is_sent(25));
+        assert!(reader.is_sent(5_000));
+        assert!(!reader.is_sent(1));
+        reader.flow.see(seq(2));
+        assert!(reader.is_sent(26));
+        assert!(!reader.is_sent(75));
+        assert!(reader.is_sent(74));
     }
 
     #[test]
-    fn a_million_small_events_cost_a_few_marks_and_are_never_undercounted() {
-        let mut flow = Flow::new(1_000_000, Seq::ZERO);
-        for number in 1..=1_000_000 {
-            flow.send(seq(number), 1);
-        }
-        assert!(flow.marks.len() as u64 <= Flow::MARKS + 1);
-        flow.see(seq(600_000));
-        assert!(flow.unseen >= 400_000);
-        flow.see(seq(1_000_000));
-        assert_eq!(flow.unseen, 0);
+    fn a_frame_of_which_anything_was_seen_counts_as_seen() {
+        let mut reader = Reader::new(100);
+        let mut frame = Slice::at(Seq::ZERO, 0);
+        (frame.last, frame.ends) = (seq(10), 90);
+        reader.flow.send(&frame);
+        assert!(!reader.flow.takes(11));
+        assert!(reader.flow.see(seq(1)));
+        assert!(reader.flow.takes(100));
+    }
+
+    #[test]
+    fn a_million_small_events_cost_a_few_marks_and_a_mark_is_a_small_part() {
+        let mut reader = Reader::new(1_000_000);
+        (1..=1_000_000).for_each(|_| assert!(reader.is_sent(1)));
+        assert!(reader.flow.marks.len() <= 9);
+        reader.flow.see(seq(600_000));
+        assert!(reader.flow.unseen() <= 400_000);
+        assert!(reader.flow.unseen() > 400_000 - 125_000);
+        reader.flow.see(seq(1_000_000));
+        assert_eq!(reader.flow.unseen(), 0);
     }
 
     #[test]
     fn what_was_seen_once_stays_seen() {
-        let mut flow = Flow::new(10, seq(7));
-        flow.see(seq(3));
-        assert_eq!(flow.seen(), seq(7));
+        let mut reader = Reader::new(10);
+        assert!(reader.is_sent(10));
+        assert!(reader.flow.see(seq(1)));
+        assert!(reader.flow.see(Seq::ZERO));
+        assert_eq!(reader.flow.left(), 10);
+    }
+
+    #[test]
+    fn after_a_sleep_as_much_is_on_its_way_as_before() {
+        let mut reader = Reader::new(100);
+        assert!(reader.is_sent(10));
+        let kept = serde_json::to_string(&reader.flow).unwrap();
+        assert!(reader.is_sent(70));
+        reader.flow = serde_json::from_str(&kept).unwrap();
+        reader.flow.restore(80);
+        assert_eq!(reader.flow.left(), 20);
+        assert!(!reader.flow.see(seq(1)), "nobody remembers what came in which frame");
+        reader.flow.pass(10);
+        assert_eq!(reader.flow.left(), 30);
     }
 }

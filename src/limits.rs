@@ -21,7 +21,7 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 /// Events in one frame have at most this together (one larger event, alone).
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
 /// What may be on its way to a session with flow control, beyond what it has
-/// seen: so many bytes of events, or one frame.
+/// seen: so many bytes of events, or a quarter of that and one frame.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// A signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
@@ -113,6 +113,7 @@ pub const SOCKETS: usize = 32_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
 pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;
+pub const FRAME_WINDOW_MS: u64 = 10;
 /// And the most that can be set. The platform's own end is 10 GB for a room
 /// and 32,768 sockets, of which those that are being refused need some; the
 /// state is sent as one frame, and frames end at 32 MiB.
@@ -122,6 +123,7 @@ pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;
 pub const STATE_KEYS_MAX: u64 = 100_000;
 pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
 pub const RATE_MAX: u64 = 1_000_000;
+pub const FRAME_WINDOW_MS_MAX: u64 = 1_000;
 
 /// Numbers on the wire stay exact in JavaScript below this.
 pub const SAFE_INTEGER: u64 = (1 << 53) - 1;

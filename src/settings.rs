@@ -25,6 +25,8 @@ pub struct Settings {
     pub frames_burst: u64,
     /// HTTP publishes of one `sub`.
     pub publishes_per_second: u64,
+    /// What is published within this after a frame goes out as one.
+    pub frame_window_ms: u64,
 }
 
 impl Default for Settings {
@@ -39,6 +41,7 @@ impl Default for Settings {
             frames_per_second: limits::FRAMES_PER_SECOND,
             frames_burst: limits::FRAMES_BURST,
             publishes_per_second: limits::PUBLISHES_PER_SECOND,
+            frame_window_ms: limits::FRAME_WINDOW_MS,
         }
     }
 }
@@ -60,6 +63,7 @@ struct Overrides {
     frames_per_second: Option<u64>,
     frames_burst: Option<u64>,
     publishes_per_second: Option<u64>,
+    frame_window_ms: Option<u64>,
 }
 
 impl RoomSettings {
@@ -95,6 +99,7 @@ impl Overrides {
             ("frames_per_second", self.frames_per_second, 1..=limits::RATE_MAX),
             ("frames_burst", self.frames_burst, 1..=limits::RATE_MAX),
             ("publishes_per_second", self.publishes_per_second, 1..=limits::RATE_MAX),
+            ("frame_window_ms", self.frame_window_ms, 0..=limits::FRAME_WINDOW_MS_MAX),
         ];
         for (name, value, range) in ranges {
             if let Some(value) = value
@@ -121,6 +126,7 @@ impl Overrides {
             frames_per_second: self.frames_per_second.unwrap_or(under.frames_per_second),
             frames_burst: self.frames_burst.unwrap_or(under.frames_burst),
             publishes_per_second: self.publishes_per_second.unwrap_or(under.publishes_per_second),
+            frame_window_ms: self.frame_window_ms.unwrap_or(under.frame_window_ms),
         }
     }
 }

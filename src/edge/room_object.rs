@@ -233,6 +233,7 @@ impl Object {
                 performed.inputs.push_back(Input::Pinged { at });
             }
             Effect::Turn => self.take_later(0, || Input::Turn),
+            Effect::Broadcast { after_ms } => self.take_later(after_ms, || Input::Broadcast),
             Effect::Flush { after_ms } => self.take_later(after_ms, || Input::Flush),
             Effect::Forget => performed.forget = true,
             Effect::Report { cause } => console_error!("{cause}"),

@@ -125,6 +125,11 @@ impl<S: Store> Log<S> {
         self.head.map_or(Seq::ZERO, |head| head.last)
     }
 
+    /// Bytes of all events up to the head, retained or not.
+    pub fn ends(&self) -> u64 {
+        self.head.map_or(0, |head| head.ends)
+    }
+
     /// When something last became durable here.
     pub fn last_write(&self) -> Millis {
         self.head.map_or(self.birth.at, |head| head.at)
@@ -167,7 +172,9 @@ impl<S: Store> Log<S> {
         let at = now.max(self.last_write());
         let texts: Vec<String> =
             fresh.iter().map(|(seq, event)| event.text(*seq, at, from)).collect();
-        let slice = Slice { prev: self.head(), last: *last, events: texts.join(",") };
+        let (starts, events) = (self.ends(), texts.join(","));
+        let ends = starts.saturating_add(events.len() as u64);
+        let slice = Slice { prev: self.head(), last: *last, starts, ends, events };
         if slice.events.len() > APPEND_BYTES {
             return Err(AppendError::Refused(Refusal::too_large(format!(
                 "the events are {} bytes as stored; one publish may be {APPEND_BYTES}: publish them in two",

@@ -25,7 +25,7 @@ impl<S: Store> Log<S> {
     /// The events after a seq of this log, as many as the budget takes and one
     /// at the least.
     pub fn read(&self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
-        let mut slice = Slice::at(after);
+        let mut slice = Slice::at(after, 0);
         let Some(head) = self.head.filter(|head| after != head.last) else {
             return Ok(if after == self.head() { Replay::Events(slice) } else { Replay::Lost });
         };
@@ -44,32 +44,25 @@ impl<S: Store> Log<S> {
         Ok(Replay::Events(slice))
     }
 
-    /// What there is after one seq up to another, in about `count` runs of whole
-    /// appends: the seq each goes up to, and its bytes. `None` where the log
-    /// does not reach back that far.
-    pub fn runs_between(
-        &self,
-        after: Seq,
-        to: Seq,
-        count: u64,
-    ) -> Result<Option<Vec<(Seq, u64)>>, StoreError> {
-        let Some(head) = self.head else { return Ok(None) };
-        if after.plus(1) < self.at(self.lowest())?.first {
-            return Ok(None);
+    /// Bytes of all events up to a seq; up to the oldest there is, where that
+    /// comes behind it.
+    pub fn ends_at(&self, seq: Seq) -> Result<u64, StoreError> {
+        let Some(head) = self.head else { return Ok(0) };
+        let number = self.with(seq, head.number)?;
+        let append = self.at(number)?;
+        if seq < append.first {
+            return Ok(append.starts);
         }
-        let mut number = self.with(after.plus(1), head.number)?;
-        let newest = self.with(to, head.number)?;
-        let appends = newest.saturating_sub(number).saturating_add(1);
-        let further = appends.checked_div(count).unwrap_or_default();
-        let mut starts = self.at(number)?.starts;
-        let mut runs = Vec::new();
-        while number <= newest {
-            let append = self.at(number.saturating_add(further).min(newest))?;
-            runs.push((append.last.min(to), append.ends.saturating_sub(starts)));
-            starts = append.ends;
-            number = append.number.saturating_add(1);
+        if seq == append.last {
+            return Ok(append.ends);
         }
-        Ok(Some(runs))
+        let mut slice = Slice::at(append.first.minus(1), append.starts);
+        let events = seq.get().saturating_sub(slice.prev.get());
+        for (append, stored) in self.stored(number, number, 0)? {
+            let budget = Budget { events, bytes: usize::MAX };
+            slice.take(&append, &stored, budget).ok_or_else(|| damaged(number))?;
+        }
+        Ok(slice.ends)
     }
 
     /// The append that holds a seq, or the oldest there is.

@@ -69,9 +69,8 @@ impl<S: Store> Log<S> {
     /// The append that comes next, with its running totals.
     pub(super) fn next_append(&self, slice: &Slice, at: Millis) -> Result<Append, StoreError> {
         let number = self.head.map_or(0, |head| head.number.saturating_add(1));
-        let starts = self.head.map_or(0, |head| head.ends);
-        let ends = starts.saturating_add(slice.events.len() as u64);
-        let (first, last) = (slice.prev.plus(1), slice.last);
+        let Slice { starts, ends, last, .. } = *slice;
+        let first = slice.prev.plus(1);
         let mut next =
             Append { number, first, last, at, starts, ends, floor: number, floor_starts: starts };
         let Some(head) = self.head else { return Ok(next) };

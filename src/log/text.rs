@@ -25,32 +25,48 @@ pub struct Slice {
     pub prev: Seq,
     /// The seq of the last of them; `prev` if there are none.
     pub last: Seq,
+    /// Bytes of the log before them, and with them.
+    pub starts: u64,
+    pub ends: u64,
     pub events: String,
 }
 
 impl Slice {
-    pub fn at(seq: Seq) -> Self {
-        Self { prev: seq, last: seq, events: String::new() }
+    /// None yet, behind so many bytes.
+    pub fn at(seq: Seq, ends: u64) -> Self {
+        Self { prev: seq, last: seq, starts: ends, ends, events: String::new() }
+    }
+
+    /// As the log counts them: without the commas between appends.
+    pub fn bytes(&self) -> u64 {
+        self.ends.saturating_sub(self.starts)
     }
 
     pub fn is_empty(&self) -> bool {
         self.prev == self.last
     }
 
-    /// Cuts it into slices that each fit a frame.
+    /// Cuts it into slices that each fit a frame; it is of one append where it
+    /// does not fit one itself.
     pub fn frames(self) -> Vec<Self> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         if self.events.len() <= Budget::FRAME.bytes {
             return vec![self];
         }
-        let mut frames = vec![Self::at(self.prev)];
-        for (event, seq) in each(&self.events).zip(self.prev.get().saturating_add(1)..) {
-            let (Some(event), Some(seq)) = (event, Seq::new(seq)) else { break };
-            if frames.last_mut().is_some_and(|frame| frame.push(seq, event, Budget::FRAME)) {
-                continue;
+        let mut frames = vec![Self::at(self.prev, self.starts)];
+        let (mut seq, mut starts) = (self.prev, self.starts);
+        for event in each(&self.events).map_while(|event| event) {
+            let prev = seq;
+            seq = seq.plus(1);
+            if !frames.last_mut().is_some_and(|frame| frame.push(seq, starts, event, Budget::FRAME))
+            {
+                let mut frame = Self::at(prev, starts);
+                frame.push(seq, starts, event, Budget::FRAME);
+                frames.push(frame);
             }
-            let mut frame = Self::at(seq.minus(1));
-            frame.push(seq, event, Budget::FRAME);
-            frames.push(frame);
+            starts = behind(starts, event);
         }
         frames
     }
@@ -64,24 +80,30 @@ impl Slice {
             return None;
         }
         if append.first == next && self.fits(append.last, events, budget) {
-            self.join(append.last, events);
+            self.join(append.last, append.starts, events);
             return Some(true);
         }
-        let mut seq = append.first;
+        let (mut seq, mut starts) = (append.first, append.starts);
         for event in each(events) {
             let event = event?;
-            if seq > self.last && !self.push(seq, event, budget) {
+            if seq > self.last && !self.push(seq, starts, event, budget) {
                 return Some(false);
             }
             seq = seq.plus(1);
+            starts = behind(starts, event);
         }
         (self.last == append.last).then_some(true)
     }
 
-    fn push(&mut self, seq: Seq, event: &str, budget: Budget) -> bool {
-        let takes = self.is_empty() || self.fits(seq, event, budget);
+    /// Takes what follows it, if both fit a frame together.
+    pub fn gather(&mut self, next: &Self) -> bool {
+        self.push(next.last, next.starts, &next.events, Budget::FRAME)
+    }
+
+    fn push(&mut self, last: Seq, starts: u64, events: &str, budget: Budget) -> bool {
+        let takes = self.is_empty() || self.fits(last, events, budget);
         if takes {
-            self.join(seq, event);
+            self.join(last, starts, events);
         }
         takes
     }
@@ -91,13 +113,21 @@ impl Slice {
         bytes <= budget.bytes && last.get().saturating_sub(self.prev.get()) <= budget.events
     }
 
-    fn join(&mut self, last: Seq, events: &str) {
-        if !self.events.is_empty() {
+    fn join(&mut self, last: Seq, starts: u64, events: &str) {
+        if self.is_empty() {
+            self.starts = starts;
+        } else {
             self.events.push(',');
         }
         self.events.push_str(events);
         self.last = last;
+        self.ends = starts.saturating_add(events.len() as u64);
     }
+}
+
+/// Where the next event of an append starts: there is a comma in between.
+fn behind(starts: u64, event: &str) -> u64 {
+    starts.saturating_add(event.len() as u64).saturating_add(1)
 }
 
 /// The events of a stored text, one by one; `None` where it can't be read on.

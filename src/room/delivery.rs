@@ -17,8 +17,40 @@ use crate::time::Millis;
 
 /// What is live.
 impl<S: Store> Room<S> {
-    pub(super) fn broadcast(&mut self, slice: Slice) {
-        for frame in slice.frames() {
+    /// The first event after a pause goes out at once, and begins a window:
+    /// what is published in it goes out as one frame at its end. An event costs
+    /// little; to send a frame to everybody is what costs.
+    pub(super) fn broadcast(&mut self, slice: &Slice, now: Millis) {
+        if !self.unsent.gather(slice) {
+            self.send_unsent();
+            self.unsent.gather(slice);
+        }
+        let left_ms = self.settings.frame_window_ms.saturating_sub(now.since(self.gathers_from));
+        if left_ms == 0 {
+            self.gathers_from = now;
+            self.send_unsent();
+        } else if !self.sessions.values().any(Session::is_live) {
+            self.send_unsent();
+        } else if !self.broadcast_asked {
+            self.broadcast_asked = true;
+            self.effects.push(Effect::Broadcast { after_ms: left_ms });
+        }
+    }
+
+    /// The window ends. If it gathered anything, that begins another.
+    pub(super) fn broadcast_gathered(&mut self, now: Millis) {
+        self.broadcast_asked = false;
+        if !self.unsent.is_empty() {
+            self.gathers_from = now;
+            self.send_unsent();
+        }
+    }
+
+    /// Sends what is gathered without waiting for the window's end: so does
+    /// whatever moves a session to the head, or away.
+    pub(super) fn send_unsent(&mut self) {
+        let sent = Slice::at(self.unsent.last, self.unsent.ends);
+        for frame in std::mem::replace(&mut self.unsent, sent).frames() {
             let to = self.receivers(&frame);
             if to.is_empty() {
                 continue;
@@ -31,7 +63,6 @@ impl<S: Store> Room<S> {
     /// Those that are sent a live frame. Who has too much on its way already
     /// is behind from here on, until it has seen more.
     fn receivers(&mut self, frame: &Slice) -> Vec<SessionId> {
-        let bytes = frame.events.len() as u64;
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();
         for (id, session) in &mut self.sessions {
@@ -39,12 +70,12 @@ impl<S: Store> Room<S> {
                 continue;
             };
             match &mut seated.flow {
-                Some(flow) if !flow.takes(bytes) => {
+                Some(flow) if !flow.takes(frame.bytes()) => {
                     seated.behind = Some(frame.prev);
                     stalled.push(*id);
                     continue;
                 }
-                Some(flow) => flow.send(frame.last, bytes),
+                Some(flow) => flow.send(frame),
                 None => {}
             }
             to.push(*id);
@@ -66,25 +97,27 @@ impl<S: Store> Room<S> {
             let (Some(after), state) = (seated.behind, seated.state) else { return Ok(()) };
             let left = seated.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-            match self.log.read(after, Budget { bytes, ..Budget::FRAME }, now)? {
+            // What is gathered comes to it with everybody else.
+            let live = self.unsent.prev;
+            let events = live.get().saturating_sub(after.get());
+            match self.log.read(after, Budget { events, bytes }, now)? {
                 Replay::Events(slice) => {
                     if let Some(flow) = &mut seated.flow {
                         // One event is read however little is left.
-                        if !flow.takes(slice.events.len() as u64) {
+                        if !flow.takes(slice.bytes()) {
                             return Ok(());
                         }
-                        flow.send(slice.last, slice.events.len() as u64);
+                        flow.send(&slice);
                     }
-                    seated.behind = (slice.last < self.log.head()).then_some(slice.last);
+                    seated.behind = (slice.last < live).then_some(slice.last);
                     let text =
                         protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
                     self.send(id, text);
                 }
-                // The ring came round while it was being caught up.
-                Replay::Lost => {
-                    seated.behind = None;
-                    self.send_gap(id, state, now)?;
-                }
+                // The ring came round while it was being caught up. A reader
+                // that stands still is told once, when it goes on.
+                Replay::Lost if seated.flow.as_ref().is_some_and(Flow::is_owed) => return Ok(()),
+                Replay::Lost => self.send_gap(id, state, now)?,
             }
         }
         if self
@@ -118,17 +151,25 @@ impl<S: Store> Room<S> {
 
     /// A session tells what it has seen, and with that turns flow control on.
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<(), Refusal> {
-        let head = self.log.head();
+        let live = self.unsent.prev;
         let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) else {
             return Ok(());
         };
-        let sent = seated.behind.unwrap_or(head);
+        let sent = seated.behind.unwrap_or(live);
         if seq > sent {
             return Err(Refusal::bad_request(format!(
                 "`seq` is {seq}, and {sent} is the last that was sent"
             )));
         }
-        seated.flow.get_or_insert_with(|| Flow::new(limits::FLOW_WINDOW_BYTES, seq)).see(seq);
+        // What was sent before flow control was turned on is not counted.
+        let begin = || Flow::new(limits::FLOW_WINDOW_BYTES, seq, self.unsent.starts);
+        let flow = seated.flow.get_or_insert_with(begin);
+        if !flow.see(seq) {
+            match self.log.ends_at(seq) {
+                Ok(ends) => flow.pass(ends),
+                Err(cause) => return Err(self.broken(&cause)),
+            }
+        }
         let was_stalled = seated.behind.is_some() && !self.behind.contains(&id);
         if was_stalled {
             self.catch_up_or_close(id, now);
@@ -148,37 +189,34 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// After a sleep: what a session was sent and has not seen is on its way to
-    /// it still, as far as anybody knows.
-    pub(super) fn restore_delivery(&mut self) -> Result<(), StoreError> {
-        let head = self.log.head();
+    /// After a sleep: who is live was sent all there is.
+    pub(super) fn restore_delivery(&mut self) {
         for (id, session) in &mut self.sessions {
             let Some(seated) = session.seated_mut() else { continue };
-            let sent = seated.behind.unwrap_or(head);
-            if let Some(flow) = seated.flow.as_mut().filter(|flow| flow.seen() < sent) {
-                match self.log.runs_between(flow.seen(), sent, Flow::MARKS)? {
-                    Some(runs) => runs.into_iter().for_each(|(last, bytes)| flow.send(last, bytes)),
-                    // Nobody can tell any more: as much as may be.
-                    None => flow.send(sent, flow.left()),
-                }
-            }
-            if seated.behind.is_some() && seated.takes_more() {
+            if seated.behind.is_none() {
+                seated.flow.iter_mut().for_each(|flow| flow.restore(self.log.ends()));
+            } else if seated.takes_more() {
                 self.behind.push_back(*id);
             }
         }
         self.ask_for_turn();
-        Ok(())
     }
 }
 
 /// What else a session begins with.
 impl<S: Store> Room<S> {
+    /// From here on it is live.
     pub(super) fn send_gap(
         &mut self,
         id: SessionId,
         state: bool,
         now: Millis,
     ) -> Result<(), StoreError> {
+        self.send_unsent();
+        if let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) {
+            seated.behind = None;
+            seated.flow.iter_mut().for_each(|flow| flow.skip(self.log.ends()));
+        }
         let gap = ServerFrame::Gap {
             room: &self.name,
             epoch: self.log.epoch(),

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::log::{AppendError, Log};
+use crate::log::{AppendError, Log, Slice};
 use crate::presence::{Leaves, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::{Bucket, Rate};
@@ -49,6 +49,8 @@ pub enum Input<'a> {
     Request { by: Identity, request: Request, body: &'a str },
     /// The turn that [`Effect::Turn`] asked for.
     Turn,
+    /// The window that [`Effect::Broadcast`] asked for has ended.
+    Broadcast,
     /// The window that [`Effect::Flush`] asked for has ended.
     Flush,
     /// When the pings of an [`Effect::AskPings`] were answered, as far as the
@@ -88,6 +90,10 @@ pub enum Effect {
     },
     /// Come back with [`Input::Turn`] when other inputs have had theirs.
     Turn,
+    /// Come back with [`Input::Broadcast`] after this.
+    Broadcast {
+        after_ms: u64,
+    },
     /// Come back with [`Input::Flush`] after this.
     Flush {
         after_ms: u64,
@@ -126,6 +132,13 @@ pub struct Room<S> {
     behind: VecDeque<SessionId>,
     /// Whether a turn is on its way.
     turn_asked: bool,
+    /// Published, and gathered to go out as one frame: so much, or one append.
+    /// Sessions that are live were sent all that is before it.
+    unsent: Slice,
+    /// When the window began within which events are gathered.
+    gathers_from: Millis,
+    /// Whether its end is on its way.
+    broadcast_asked: bool,
     /// Kinds of signals whose window is open, with what waits for its end.
     signals: BTreeMap<SignalKind, Option<String>>,
     presence: Presence,
@@ -154,6 +167,7 @@ impl<S: Store> Room<S> {
         random: u64,
     ) -> Result<Self, StoreError> {
         let (log, is_new) = Log::open(store, settings, now, random)?;
+        let unsent = Slice::at(log.head(), log.ends());
         let mut room = Self {
             name,
             settings,
@@ -162,6 +176,9 @@ impl<S: Store> Room<S> {
             waiting: BTreeSet::new(),
             behind: VecDeque::new(),
             turn_asked: false,
+            unsent,
+            gathers_from: Millis::new(0),
+            broadcast_asked: false,
             signals: BTreeMap::new(),
             presence: Presence::default(),
             members_changed: false,
@@ -175,7 +192,7 @@ impl<S: Store> Room<S> {
         for (id, session) in sessions {
             room.seat(id, session);
         }
-        room.restore_delivery()?;
+        room.restore_delivery();
         room.restore_presence(now);
         room.restore_timers(is_new, now);
         Ok(room)
@@ -202,6 +219,7 @@ impl<S: Store> Room<S> {
             Input::Gone { session, code } => self.remove(session, Leaves::by_close_code(code)),
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
             Input::Turn => self.turn(now),
+            Input::Broadcast => self.broadcast_gathered(now),
             Input::Flush => self.window_ends(now),
             Input::Pinged { at } => self.pinged(at, now),
             Input::Alarm => self.alarm(now),
@@ -238,7 +256,7 @@ impl<S: Store> Room<S> {
         })?;
         let is_repeat = appended.fresh.is_none();
         if let Some(slice) = appended.fresh {
-            self.broadcast(slice);
+            self.broadcast(&slice, now);
         }
         Ok(Published { seqs: appended.seqs, is_repeat })
     }
@@ -261,7 +279,9 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Send { to: vec![to], text });
     }
 
+    /// What was published before is sent before: it may be the reason.
     fn close(&mut self, session: SessionId, refusal: Refusal) {
+        self.send_unsent();
         self.remove(session, Leaves::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session, refusal });
     }

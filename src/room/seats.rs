@@ -53,6 +53,7 @@ impl<S: Store> Room<S> {
         bridge: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError> {
+        self.send_unsent();
         let window = bridge.or(start.flow.then_some(limits::FLOW_WINDOW_BYTES));
         let head = self.log.head();
         let (after, recovered) = match start.begin {
@@ -80,7 +81,7 @@ impl<S: Store> Room<S> {
             identity,
             state: start.state,
             behind: (after < head).then_some(after),
-            flow: window.map(|window| Flow::new(window, after)),
+            flow: window.map(|window| Flow::new(window, after, self.log.ends())),
             bridged: bridge.is_some(),
         };
         let session = Session::new(Seat::Taken(seated));

@@ -4,6 +4,7 @@ import { setTimeout as passes } from "node:timers/promises";
 import type { Socket } from "./client.ts";
 import { stage, subscribe } from "./connection.ts";
 import { seeded } from "./random.ts";
+import { NO_WINDOWS } from "./runtime.ts";
 
 describe("a connection's life", { concurrency: true }, () => {
   test("is that of its sessions", async (t) => {
@@ -98,7 +99,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
 
   test("tell it every event once and in order, however often it is cut off", async (t) => {
     const random = seeded(t);
-    const { room, runtime, connect } = await stage(t);
+    const { room, runtime, connect } = await stage(t, { settings: NO_WINDOWS });
     const names = Array.from({ length: 20 }, (_, i) => `r${i}`);
     const events = 50;
     const epochs = new Map<string, string>();

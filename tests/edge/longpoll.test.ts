@@ -4,6 +4,7 @@ import { setTimeout as passes } from "node:timers/promises";
 import { seconds } from "./jwt.ts";
 import { seeded } from "./random.ts";
 import { Room, tokenOf } from "./room.ts";
+import { NO_WINDOWS } from "./runtime.ts";
 
 const token = tokenOf("alice", ["subscribe"]);
 
@@ -128,7 +129,7 @@ describe("a long poll", { concurrency: true }, () => {
 
   test("after another misses nothing and doubles nothing", async (t) => {
     const random = seeded(t);
-    const room = await Room.of(t);
+    const room = await Room.of(t, { settings: NO_WINDOWS });
     const { epoch } = await room.figures();
     const events = 300;
     const publishing = (async () => {

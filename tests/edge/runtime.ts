@@ -27,6 +27,12 @@ export interface Options {
   root?: string | undefined;
 }
 
+/**
+ * For rooms that are put to sleep at any moment. None falls asleep within a window by itself: its
+ * end is a timer, which keeps the object awake. One that is made to would lose what waits for it.
+ */
+export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
+
 export class Runtime {
   readonly #directory: string;
   /** Chosen by the first start and asked for again by every restart. */

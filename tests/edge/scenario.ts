@@ -4,7 +4,7 @@ import { setTimeout as passes } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
 import { type Claims, type Grant, claims, seconds, sign } from "./jwt.ts";
 import { type Bound, type Json, fill, match } from "./pattern.ts";
-import { Runtime, SECRET } from "./runtime.ts";
+import { NO_WINDOWS, Runtime, SECRET } from "./runtime.ts";
 
 export interface Scenario {
   name: string;
@@ -77,7 +77,8 @@ interface Session {
 }
 
 export async function play(scenario: Scenario, { asleep }: { asleep: boolean }): Promise<void> {
-  const runtime = await Runtime.start({ settings: scenario.settings });
+  const all = { ...(asleep ? NO_WINDOWS["*"] : {}), ...scenario.settings?.["*"] };
+  const runtime = await Runtime.start({ settings: { ...scenario.settings, "*": all } });
   let now = "the end";
   try {
     const stage = new Stage(runtime, scenario);

@@ -5,7 +5,7 @@ import { Socket } from "./client.ts";
 import { Follower } from "./follower.ts";
 import { claims, seconds, sign } from "./jwt.ts";
 import { seeded } from "./random.ts";
-import { Runtime, SECRET } from "./runtime.ts";
+import { NO_WINDOWS, type Options, Runtime, SECRET } from "./runtime.ts";
 
 const alices = sign(claims("alice", ["subscribe", "publish"]), SECRET);
 const bobs = sign(claims("bob", ["publish"]), SECRET);
@@ -49,7 +49,7 @@ describe("a room that sleeps", { concurrency: true }, () => {
 
   test("at any moment loses nothing, doubles nothing and keeps its order", async (t) => {
     const random = seeded(t);
-    const { runtime, url } = await room(t);
+    const { runtime, url } = await room(t, { settings: NO_WINDOWS });
     const alice = await Follower.from(`${url}/events`, alices);
     t.after(() => alice.stop());
     const sleeping = { over: false };
@@ -75,8 +75,8 @@ describe("a room that sleeps", { concurrency: true }, () => {
   });
 });
 
-async function room(t: TestContext): Promise<{ runtime: Runtime; url: string }> {
-  const runtime = await Runtime.start();
+async function room(t: TestContext, options?: Options): Promise<{ runtime: Runtime; url: string }> {
+  const runtime = await Runtime.start(options);
   t.after(() => runtime.stop());
   return { runtime, url: `${runtime.url}/rooms/r` };
 }

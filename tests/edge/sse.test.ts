@@ -5,6 +5,7 @@ import { EventStream } from "./event-stream.ts";
 import { seconds } from "./jwt.ts";
 import { seeded } from "./random.ts";
 import { Room, tokenOf } from "./room.ts";
+import { NO_WINDOWS } from "./runtime.ts";
 
 const token = tokenOf("alice", ["subscribe"]);
 const APP = "https://app.example.com";
@@ -275,7 +276,7 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
 describe("a reader of a stream", { concurrency: true }, () => {
   test("gets every event once and in order, however often it is cut off", async (t) => {
     const random = seeded(t);
-    const room = await Room.of(t);
+    const room = await Room.of(t, { settings: NO_WINDOWS });
     const events = 1_000;
     const read: number[] = [];
     let cuts = 0;

@@ -153,7 +153,7 @@ fn frames_behind_a_token_wait_for_its_verdict() {
 
     world.verdicts_come();
     let alice = world.client("alice").takes_types();
-    assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "events", "ack"]);
+    assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "ack", "events"]);
     assert_eq!(world.client("carol").data(), ["3", "2"]);
 
     // A bad one ends the session, and what came behind it is not done.

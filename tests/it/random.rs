@@ -25,7 +25,7 @@ pub fn seeds(stories: u64) -> impl Iterator<Item = u64> {
 #[test]
 fn random_stories_go_as_the_model_says() {
     for seed in seeds(300) {
-        let mut story = Story::begin(seed, false);
+        let mut story = Story::begin(seed);
         for _ in 0..set("ROOMCAST_STEPS").unwrap_or(120) {
             story.goes_on();
         }
@@ -40,7 +40,7 @@ fn sleep_is_invisible() {
     for seed in seeds(120) {
         let steps = set("ROOMCAST_STEPS").unwrap_or(100);
         let [awake, asleep] = [false, true].map(|drowsy| {
-            let mut story = Story::begin(seed, drowsy);
+            let mut story = Story::compared(seed, drowsy);
             let heard: Vec<String> = (0..steps).flat_map(|_| story.goes_on_and_settles()).collect();
             (heard, story.world.store.tables(), story.world.wakes)
         });
@@ -64,6 +64,7 @@ pub fn any_settings(dice: &mut crate::dice::Dice) -> Settings {
         frames_per_second: 1_000_000,
         frames_burst: 1_000_000,
         publishes_per_second: 1_000_000,
+        frame_window_ms: *dice.pick(&[0, 10]),
         ..Settings::default()
     }
 }

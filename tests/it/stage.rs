@@ -76,6 +76,7 @@ impl Stage {
             let mut world = World::with(settings.of(&name)).named(&name);
             world.now = world.now.plus(elapsed_ms);
             world.drowsy = drowsy;
+            world.gathers = true;
             world
         })
     }
@@ -97,7 +98,7 @@ impl Stage {
                 (_, verb) if verb.contains(" /") => self.requests(actor, verb, step),
                 (actor, verb) => self.does(actor, verb, step),
             }
-            self.worlds.values_mut().for_each(World::settles);
+            self.worlds.values_mut().for_each(World::takes_its_turns);
         }
     }
 
@@ -280,6 +281,7 @@ impl Stage {
         let Person { room, ahead, .. } = &self.people[actor];
         assert!(ahead.is_empty(), "{actor} has heard more: {ahead:?}");
         let room = room.clone();
+        self.world(&room).settles();
         let frames = &self.world(&room).client(actor).frames;
         assert!(frames.is_empty(), "{actor} has heard {frames:.300?}");
     }

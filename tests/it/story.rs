@@ -3,6 +3,7 @@
 
 use roomcast::limits;
 use roomcast::session::Identity;
+use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
 use crate::dice::Dice;
@@ -44,11 +45,11 @@ struct Person {
 }
 
 impl Story {
-    pub fn begin(seed: u64, drowsy: bool) -> Self {
+    pub fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let settings = any_settings(&mut dice);
         let mut world = World::with(settings);
-        world.drowsy = drowsy;
+        world.gathers = true;
         let person = |name| Person { name, identity: None, knows_state: false, is_bridged: false };
         Self {
             world,
@@ -59,6 +60,24 @@ impl Story {
             steps: Vec::new(),
             answers: Vec::new(),
             is_compared: false,
+        }
+    }
+
+    /// One that is told twice. There are no windows in it: by the time that a
+    /// room has slept, any has ended.
+    pub fn compared(seed: u64, drowsy: bool) -> Self {
+        let mut story = Self::begin(seed);
+        story.is_compared = true;
+        story.world.drowsy = drowsy;
+        story.world.settings.frame_window_ms = 0;
+        story
+    }
+
+    fn any_settings(&mut self) -> Settings {
+        let settings = any_settings(&mut self.dice);
+        match self.is_compared {
+            true => Settings { frame_window_ms: 0, ..settings },
+            false => settings,
         }
     }
 
@@ -73,7 +92,6 @@ impl Story {
 
     /// One step, and everything that everybody heard of it.
     pub fn goes_on_and_settles(&mut self) -> Vec<String> {
-        self.is_compared = true;
         self.step();
         self.world.settles();
         self.everybody_is_right();

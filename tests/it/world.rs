@@ -40,12 +40,19 @@ pub struct World {
     /// How often the room was erased.
     pub erased: u64,
     name: RoomName,
+    /// The newest seq that was stored before the input at hand, which may
+    /// erase it.
+    stored: u64,
     room: Option<Room<MemoryStore>>,
     /// The open sockets, as the runtime knows them.
     sockets: BTreeMap<SessionId, Socket>,
     sessions_ever: u64,
     pub turn: bool,
-    /// Whether the end of a window is asked for.
+    /// Whether what is published within a window waits until it ends. It ends
+    /// at once otherwise.
+    pub gathers: bool,
+    /// When it ends, if something waits.
+    pub broadcast: Option<Millis>,
     /// Sessions whose pings the room asks for.
     pings_of: Option<Vec<SessionId>>,
     /// When the window ends, if one is open.
@@ -94,10 +101,13 @@ impl World {
             wakes: 0,
             erased: 0,
             name: RoomName::parse("r").unwrap(),
+            stored: 0,
             room: None,
             sockets: BTreeMap::new(),
             sessions_ever: 0,
             turn: false,
+            gathers: false,
+            broadcast: None,
             flush: None,
             pings_of: None,
             verdicts: VecDeque::new(),

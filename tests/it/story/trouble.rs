@@ -3,7 +3,6 @@
 use roomcast::code::Code;
 
 use super::{HOUR, SECOND, Story, deadline};
-use crate::random::any_settings;
 use crate::world::{Death, World};
 
 impl Story {
@@ -111,9 +110,10 @@ impl Story {
     }
 
     pub(super) fn set_the_room(&mut self) {
-        let settings = any_settings(&mut self.dice);
+        let settings = self.any_settings();
         self.says(format!("the room is set to {settings:?}"));
         self.world.settings = settings;
+        self.world.settles();
         self.world.sleeps();
         self.world.head();
         self.model.is_met(self.world.now);

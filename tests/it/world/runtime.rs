@@ -12,9 +12,11 @@ use crate::tokens;
 
 impl World {
     /// The room falls asleep: storage, sockets and their attachments stay. A
-    /// token that is being verified keeps it awake, as any open fetch does.
+    /// token that is being verified keeps it awake, as any open fetch does, and
+    /// so does the end of a window, as any timer does. (Of other timers more is
+    /// asked: what was to happen at their end happens though they are lost.)
     pub fn sleeps(&mut self) {
-        if self.verdicts.is_empty() {
+        if self.verdicts.is_empty() && self.broadcast.is_none() {
             self.room = None;
             self.turn = false;
             self.flush = None;
@@ -26,6 +28,7 @@ impl World {
     pub fn crashes(&mut self) {
         self.room = None;
         self.turn = false;
+        self.broadcast = None;
         self.flush = None;
         self.sockets.clear();
         self.verdicts.clear();
@@ -36,8 +39,9 @@ impl World {
         let end = self.now.plus(ms);
         while let Some(at) = self.next_event().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            match self.flush {
-                Some(ends) if ends <= at => self.flushes(),
+            match (self.broadcast, self.flush) {
+                (Some(ends), _) if ends <= at => self.broadcasts(),
+                (_, Some(ends)) if ends <= at => self.flushes(),
                 _ => self.rings(),
             }
         }
@@ -46,7 +50,7 @@ impl World {
 
     /// When something happens of itself.
     pub fn next_event(&self) -> Option<Millis> {
-        self.alarm.into_iter().chain(self.flush).min()
+        self.alarm.into_iter().chain(self.broadcast).chain(self.flush).min()
     }
 
     /// The clock is set, and the alarm does not notice: it is late.
@@ -63,10 +67,18 @@ impl World {
         self.give(Input::Alarm);
     }
 
-    /// Gives every turn that is asked for, until all is quiet.
-    pub fn settles(&mut self) {
+    /// Gives every turn that is asked for.
+    pub fn takes_its_turns(&mut self) {
         while self.turn {
             self.takes_a_turn();
+        }
+    }
+
+    /// And what is gathered goes out, until all is quiet.
+    pub fn settles(&mut self) {
+        self.takes_its_turns();
+        if self.broadcast.is_some() {
+            self.broadcasts();
         }
     }
 
@@ -76,6 +88,12 @@ impl World {
         while self.flush.is_some() {
             self.flushes();
         }
+    }
+
+    /// What is gathered goes out.
+    pub fn broadcasts(&mut self) {
+        self.broadcast = None;
+        self.give(Input::Broadcast);
     }
 
     /// The window ends that was asked for.
@@ -100,7 +118,8 @@ impl World {
     /// Gives the room an input, and performs what comes of it.
     pub fn give(&mut self, input: Input) -> Option<Answer> {
         // What keeps the room awake until it comes: a timer, a fetch.
-        let comes_awake = matches!(input, Input::Turn | Input::Flush | Input::Verified { .. });
+        let comes_awake =
+            matches!(input, Input::Turn | Input::Broadcast | Input::Flush | Input::Verified { .. });
         if self.drowsy && !comes_awake {
             self.sleeps();
         }
@@ -109,6 +128,7 @@ impl World {
 
     fn give_to_the_awake(&mut self, input: Input) -> Option<Answer> {
         let now = self.now;
+        self.stored = self.store.head();
         let before = self.dies.map(|_| self.store.tables());
         let Some(room) = self.wake() else { return self.fails(&input) };
         let effects = room.handle(input, now);
@@ -132,6 +152,9 @@ impl World {
         self.obeys();
         if !self.slow_verdicts {
             self.verdicts_come();
+        }
+        if !self.gathers && self.broadcast.is_some() {
+            self.broadcasts();
         }
         answer
     }
@@ -216,6 +239,10 @@ impl World {
                 self.alarm = Some(at);
                 self.alarms_set += 1;
             }
+            Effect::Broadcast { after_ms } => {
+                assert!(self.broadcast.is_none(), "one window is open at a time");
+                self.broadcast = Some(self.now.plus(after_ms));
+            }
             Effect::Flush { after_ms } => {
                 assert!(self.flush.is_none(), "one window is open at a time");
                 self.flush = Some(self.now.plus(after_ms));
@@ -230,6 +257,7 @@ impl World {
             Effect::Forget => {
                 self.room = None;
                 self.turn = false;
+                self.broadcast = None;
                 self.flush = None;
                 self.erased += 1;
             }
@@ -247,7 +275,8 @@ impl World {
             "events" => frame.events().last().map(|event| event.seq),
             _ => frame.seq,
         };
-        assert!(spoken <= Some(self.store.head()), "it is not stored: {text:.200}");
+        let stored = self.stored.max(self.store.head());
+        assert!(spoken <= Some(stored), "it is not stored: {text:.200}");
     }
 
     fn obeys(&self) {

@@ -1,0 +1,52 @@
+/** Events that are published close behind one another, and the frames they come in. */
+import assert from "node:assert/strict";
+import { type TestContext, describe, test } from "node:test";
+import { type Frame, Socket } from "./client.ts";
+import { Room, tokenOf } from "./room.ts";
+
+const EVENTS = 1_000;
+
+describe("a burst of 1,000 publishes", () => {
+  test("comes in a frame for each 10 ms that it takes, in order, and each is acknowledged", async (t) => {
+    const frames = await burst(t, {});
+    const took_ms = frames.at(-1)?.events.at(-1).at - frames[0]?.events[0].at;
+    t.diagnostic(`${frames.length} frames in ${took_ms} ms`);
+    // A clock of whole milliseconds may make 9 of 10.
+    assert(frames.length <= 2 + took_ms / 9, `${frames.length} frames in ${took_ms} ms`);
+    assert(frames.length < EVENTS);
+  });
+
+  test("comes in a frame each, where the window is 0", async (t) => {
+    const frames = await burst(t, { frame_window_ms: 0 });
+    assert.equal(frames.length, EVENTS);
+  });
+});
+
+/** The frames of events that bob hears while alice publishes. */
+async function burst(t: TestContext, settings: Record<string, number>): Promise<Frame[]> {
+  const rates = { frames_per_second: EVENTS, frames_burst: EVENTS };
+  const room = await Room.of(t, { settings: { r: { ...rates, ...settings } } });
+  const follow = async (user: string) => {
+    const token = tokenOf(user, ["subscribe", "publish"]);
+    const socket = await Socket.open(`${room.url}/events`, { token });
+    t.after(() => socket.drop());
+    await socket.until("welcome");
+    return socket;
+  };
+  const [alice, bob] = [await follow("alice"), await follow("bob")];
+  for (let i = 1; i <= EVENTS; i++)
+    alice.send({ type: "publish", name: "n", data: i, ref: String(i) });
+
+  const frames: Frame[] = [];
+  for (let seq = 0; seq < EVENTS;) {
+    const frame = await bob.next();
+    assert.deepEqual([frame.type, frame.prev], ["events", seq]);
+    for (const event of frame.events) assert.deepEqual([event.seq, event.data], [++seq, seq]);
+    frames.push(frame);
+  }
+  for (let i = 1; i <= EVENTS; i++) {
+    const { ref, seq } = await alice.until("ack");
+    assert.deepEqual([ref, seq], [String(i), i]);
+  }
+  return frames;
+}

@@ -1,0 +1,114 @@
+//! Flow control, as the contract asks it of both sides: whoever says what was
+//! seen once a quarter of the window has come gets everything, and whoever says
+//! nothing is sent no more than a bound.
+
+use roomcast::limits;
+
+use crate::dice::Dice;
+use crate::random::seeds;
+use crate::world::World;
+
+/// Carol reads when she likes, and says so when a quarter of her window has
+/// come since she last did: never earlier, and never by a timer.
+struct Reader {
+    window: usize,
+    /// How many of the events that came to her she has read, and had when she
+    /// last said so.
+    read: usize,
+    said: usize,
+}
+
+impl Reader {
+    fn bytes(world: &mut World, events: std::ops::Range<usize>) -> usize {
+        world.client("carol").events[events].iter().map(|event| event.text.len()).sum()
+    }
+
+    fn reads_one(&mut self, world: &mut World) -> bool {
+        if self.read == world.client("carol").events.len() {
+            return false;
+        }
+        self.read += 1;
+        if Self::bytes(world, self.said..self.read) >= self.window / 4 {
+            self.said = self.read;
+            let seq = world.client("carol").events[self.read - 1].seq;
+            world.sends("carol", &format!(r#"{{"type":"seen","seq":{seq}}}"#));
+            world.settles();
+        }
+        true
+    }
+
+    /// A frame beyond the window or a quarter of it, and one that she has begun.
+    fn is_within_bounds(&self, world: &mut World) {
+        let sent = world.client("carol").events.len();
+        let (on_its_way, frame) =
+            (Self::bytes(world, self.said..sent), limits::FRAME_EVENTS_BYTES + 200);
+        let bound = self.window.max(self.window / 4 + frame) + frame;
+        assert!(on_its_way <= bound, "{on_its_way} bytes of {bound}");
+    }
+}
+
+#[test]
+fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
+    for seed in seeds(150) {
+        let mut dice = Dice::new(seed);
+        let mut world = World::new();
+        world.gathers = true;
+        let identity = world.identity("carol");
+        let window = *dice.pick(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
+        world.is_bridged("carol", "", identity, window);
+        let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, said: 0 };
+        for _ in 0..40 {
+            match dice.roll(8) {
+                0..=3 => {
+                    let bytes = *dice.pick(&[10, 5_000, 60_000, 100_000, 200_000, 261_000]);
+                    let count = *dice.pick(&[1, 1, 2, 3]);
+                    let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
+                    let events = vec![event; count].join(",");
+                    world.posts("writer", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+                }
+                4 | 5 => {
+                    for _ in 0..=dice.roll(6) {
+                        carol.reads_one(&mut world);
+                    }
+                }
+                6 => world.settles(),
+                _ => world.sleeps(),
+            }
+            carol.is_within_bounds(&mut world);
+        }
+        while carol.reads_one(&mut world) {
+            carol.is_within_bounds(&mut world);
+        }
+        world.settles();
+        while carol.reads_one(&mut world) {}
+        let head = world.head();
+        assert_eq!(world.client("carol").seq, Some(head), "ROOMCAST_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
+    for asleep in [false, true] {
+        let settings = roomcast::settings::Settings { retained_appends: 3, ..Default::default() };
+        let mut world = World::with(settings);
+        world.drowsy = asleep;
+        world.joins_with("carol", "flow=1");
+        let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
+        for _ in 0..40 {
+            world.posts("writer", &large).unwrap();
+            world.settles();
+        }
+        assert_eq!(world.client("carol").gaps, 0, "asleep: {asleep}");
+        // What was lost is not on its way: all of the window is hers again.
+        for _ in 0..3 {
+            world.has_seen_all("carol");
+            world.settles();
+            assert_eq!(world.client("carol").gaps, 1);
+            for _ in 0..4 {
+                world.posts("writer", &large).unwrap();
+            }
+            let head = world.head();
+            assert_eq!(world.client("carol").seq, Some(head), "asleep: {asleep}");
+        }
+    }
+}
