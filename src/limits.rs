@@ -23,6 +23,8 @@ pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
 /// What may be on its way to a session with flow control, beyond what it has
 /// seen: so many bytes of events, or a quarter of that and one frame.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
+/// Sessions that a frame is sent to in a millisecond, at the least.
+pub const SENDS_PER_MS: u64 = 30;
 /// A signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
 /// Signals of one name from one session are coalesced to the newest within

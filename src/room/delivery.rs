@@ -25,7 +25,7 @@ impl<S: Store> Room<S> {
             self.send_unsent();
             self.unsent.gather(slice);
         }
-        let left_ms = self.settings.frame_window_ms.saturating_sub(now.since(self.gathers_from));
+        let left_ms = self.window_ms().saturating_sub(now.since(self.gathers_from));
         if left_ms == 0 {
             self.gathers_from = now;
             self.send_unsent();
@@ -34,6 +34,16 @@ impl<S: Store> Room<S> {
         } else if !self.broadcast_asked {
             self.broadcast_asked = true;
             self.effects.push(Effect::Broadcast { after_ms: left_ms });
+        }
+    }
+
+    /// The time that is set, beyond what it takes to send a frame to everybody:
+    /// in a large room that is longer, and a window would end before anything
+    /// could come in it.
+    fn window_ms(&self) -> u64 {
+        match self.settings.frame_window_ms {
+            0 => 0,
+            set => set.saturating_add(self.sessions.len() as u64 / limits::SENDS_PER_MS),
         }
     }
 
