@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed size screenshots build setup rust edge client demo
+.PHONY: help dev test check token feed size screenshots bench sockudo build setup rust edge client demo bench-test
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -36,7 +36,7 @@ help: ## List the commands
 dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build edge client demo size ## Run every check and test, the quickest first
+test: check rust build edge client demo bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints and types
 	cargo fmt --check
@@ -52,6 +52,13 @@ token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*
 
 feed: setup ## Publish a real week of earthquakes into quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
+
+bench: build ## Compare Roomcast with its peers, in 25 minutes (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
+	@[ -x .tools/bin/sockudo ] || echo "without Sockudo: \`make sockudo\` compiles it"
+	@$(within) 3600 node bench/main.ts $(ARGS)
+
+sockudo: setup ## Compile Sockudo, a peer of the benchmark, into .tools (minutes, once)
+	@$(within) 3600 bench/peers/sockudo/install.sh
 
 size: build ## Print the size of what `wrangler deploy` uploads
 	@$(within) 120 node tools/size.ts
@@ -88,6 +95,9 @@ demo: build demo/dist/index.html
 	@# Where there is no browser, the tests that need one say so themselves.
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 600 npm test --silent --workspace demo
+
+bench-test: build
+	$(within) 300 node --test --test-reporter=spec 'bench/test/*.test.ts'
 
 screenshots: build demo/dist/index.html ## Take the pictures of the demo in docs/images/
 	node demo/test/screenshots.ts

@@ -9,7 +9,6 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bench } from "./bench.ts";
 import { peers } from "./peers/index.ts";
-import { isBuilt } from "./peers/sockudo/peer.ts";
 import { report } from "./report/report.ts";
 import { scenarios } from "./scenarios/index.ts";
 
@@ -28,7 +27,6 @@ async function main(): Promise<void> {
   });
   const isAll = !values.quick && values.only === undefined && values.peers === undefined;
   const out = resolve(values.out ?? (isAll ? ROOT : join(ROOT, ".tools/bench")));
-  if (!isBuilt()) console.log("without Sockudo, which `make sockudo` compiles");
   const results = await bench({
     peers: chosen(values.peers, peers, "peer"),
     scenarios: chosen(values.only, scenarios, "scenario"),

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Compiles Sockudo into .tools, which takes some minutes, once. Nothing of it is
+# installed beyond that: what it needs of protobuf is unpacked beside it.
+set -eu
+cd "$(dirname "$0")/../../.."
+
+version=4.5.2
+grep -qs "^\"sockudo $version " .tools/.crates.toml && exit
+work=$PWD/target/sockudo
+mkdir -p "$work"
+
+# A metrics library of it wants a compiler of protobuf, and the files that come
+# with one.
+if ! command -v protoc >/dev/null 2>&1; then
+    command -v apt-get >/dev/null 2>&1 || {
+        echo "sockudo: protoc is missing: install protobuf, then run make sockudo again." >&2
+        exit 1
+    }
+    (cd "$work" && apt-get download protobuf-compiler libprotoc32 libprotobuf32 libprotobuf-dev &&
+        for package in *.deb; do dpkg-deb -x "$package" .; done)
+    PROTOC=$work/usr/bin/protoc
+    PROTOC_INCLUDE=$work/usr/include
+    LD_LIBRARY_PATH=$(dirname "$(find "$work/usr/lib" -name 'libprotoc.so.32')")
+    export PROTOC PROTOC_INCLUDE LD_LIBRARY_PATH
+fi
+
+# With the versions that it was published with, and as its own build has it.
+RUSTFLAGS='--cfg tokio_unstable' cargo install --locked --root .tools --target-dir "$work" \
+    "sockudo@$version" --no-default-features --features v2,local
+rm -rf "$work"
