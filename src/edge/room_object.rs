@@ -198,7 +198,7 @@ impl Object {
     fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
         match effect {
             Effect::Send { to, text } => {
-                for session in awake.sockets.send(&to, &text) {
+                for session in awake.sockets.send(&to, text) {
                     awake.sockets.remove(session);
                     performed.inputs.push_back(Input::Gone { session, code: None });
                 }
