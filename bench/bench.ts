@@ -1,8 +1,8 @@
 /** Runs scenarios with peers, interleaved, so that whatever the machine does meets all of them. */
 import { Load } from "./load/load.ts";
 import type { Peer } from "./peers/peer.ts";
-import { type Measured, type Results, machine } from "./results.ts";
-import type { Scale, Scenario } from "./scenarios/scenario.ts";
+import { type Failed, type Measured, type Results, machine } from "./results.ts";
+import { type Scale, type Scenario, stop } from "./scenarios/scenario.ts";
 
 /** Nothing takes nearly as long. Whatever does hangs. */
 const PATIENCE_MS = 180_000;
@@ -19,6 +19,7 @@ export interface Plan {
 export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Promise<Results> {
   const date = new Date().toISOString();
   const measured: Measured[] = [];
+  const failed: Failed[] = [];
   for (let run = 1; run <= runs; run++) {
     for (const scenario of scenarios) {
       if (run > (scenario.runs ?? runs)) continue;
@@ -26,8 +27,13 @@ export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Prom
       // Each run begins with another one.
       for (const peer of rotated(able, run - 1)) {
         const began = performance.now();
-        for (const figures of await once(scenario, peer, scale)) {
-          measured.push({ run, scenario: scenario.name, peer: peer.name, figures });
+        const what = { run, scenario: scenario.name, peer: peer.name };
+        try {
+          const all = await once(scenario, peer, scale);
+          measured.push(...all.map((figures) => ({ ...what, figures })));
+        } catch (error) {
+          failed.push({ ...what, why: (error as Error).message });
+          tell(`${scenario.name} with ${peer.title}: ${(error as Error).stack}`);
         }
         const took_s = ((performance.now() - began) / 1000).toFixed(1);
         tell(
@@ -39,7 +45,7 @@ export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Prom
   const described = peers.map(({ name, title, version, setup, lacks }) => {
     return { name, title, version, setup, lacks };
   });
-  return { date, scale, runs, machine: machine(), peers: described, measured };
+  return { date, scale, runs, machine: machine(), peers: described, measured, failed };
 }
 
 async function once(scenario: Scenario, peer: Peer, scale: Scale) {
@@ -51,10 +57,9 @@ async function once(scenario: Scenario, peer: Peer, scale: Scale) {
   );
   try {
     return await Promise.race([scenario.run(peer, load, scale), late.promise]);
-  } catch (cause) {
-    throw new Error(`${scenario.name} with ${peer.title}`, { cause });
   } finally {
     clearTimeout(timer);
+    await stop(peer);
     await load.close();
   }
 }

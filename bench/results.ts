@@ -12,6 +12,7 @@ export interface Results {
   /** What a deploy of Roomcast uploads. */
   worker?: { gzipped_kb: number };
   measured: Measured[];
+  failed: Failed[];
 }
 
 export interface Machine {
@@ -37,4 +38,12 @@ export function machine(): Machine {
     system: `${process.platform} ${release()}`,
     node: process.versions.node,
   };
+}
+
+/** It came to nothing; the others went on. */
+export interface Failed {
+  run: number;
+  scenario: string;
+  peer: string;
+  why: string;
 }

@@ -36,7 +36,10 @@ export function report(results: Results): Map<string, string> {
   return files;
 }
 
-function introduction({ date, machine, runs, worker, scale }: Results, table: Table): string {
+function introduction(
+  { date, machine, runs, worker, scale, failed }: Results,
+  table: Table,
+): string {
   const { cpu, cores, memory_gib, system, node } = machine;
   const highest = table.busiest().toSorted((a, b) => b.busiest - a.busiest);
   const busy = highest.filter(({ busiest }) => busiest > BUSY);
@@ -52,6 +55,9 @@ function introduction({ date, machine, runs, worker, scale }: Results, table: Ta
     `- CPU is user and system time of the server's process, from \`/proc\``,
     `- The load program reads sockets on threads of its own; ${bottleneck}`,
     ...(worker ? [`- Roomcast's worker is ${worker.gzipped_kb} kB gzipped`] : []),
+    ...failed.map(({ run, scenario, peer, why }) => {
+      return `- **Failed**: ${scenario} with ${peer} in run ${run}: ${why.split("\n")[0]}`;
+    }),
     `- Every run's figures are in [results.json](../bench/results.json); \`make bench\` measures anew, \`make bench ARGS='--runs 1 --only burst --peers roomcast,ws --quick'\` a part\n`,
   ].join("\n");
 }

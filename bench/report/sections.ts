@@ -36,7 +36,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "burst",
     title: "Burst fan-out",
-    text: "500 sockets; the publisher writes 200 events to its socket at once, and waits until everybody has them; ten times, each after a pause.",
+    text: "500 sockets; the publisher writes 200 events to its socket at once, and waits until everybody has them; six times, each after a pause.",
     columns: [
       {
         title: "events delivered a second",

@@ -14,7 +14,7 @@ import {
 } from "./scenario.ts";
 
 const SIZES: Record<Scale, { sockets: number; events: number; bursts: number }> = {
-  full: { sockets: 500, events: 200, bursts: 10 },
+  full: { sockets: 500, events: 200, bursts: 6 },
   quick: { sockets: 500, events: 200, bursts: 3 },
   smoke: { sockets: 10, events: 20, bursts: 2 },
 };

@@ -26,9 +26,9 @@ interface Pace {
 
 const PACES: Record<Scale, readonly Pace[]> = {
   full: [
-    { sockets: 100, events: 100, every_ms: 25 },
-    { sockets: 1000, events: 60, every_ms: 60 },
-    { sockets: 5000, events: 20, every_ms: 250 },
+    { sockets: 100, events: 80, every_ms: 25 },
+    { sockets: 1000, events: 50, every_ms: 60 },
+    { sockets: 5000, events: 15, every_ms: 250 },
   ],
   quick: [{ sockets: 1000, events: 40, every_ms: 50 }],
   smoke: [{ sockets: 10, events: 5, every_ms: 10 }],

@@ -15,8 +15,8 @@ import {
   withServer,
 } from "./scenario.ts";
 
-const LASTS_MS: Record<Scale, number> = { full: 1500, quick: 1000, smoke: 100 };
-const WARM_MS: Record<Scale, number> = { full: 500, quick: 300, smoke: 20 };
+const LASTS_MS: Record<Scale, number> = { full: 1000, quick: 1000, smoke: 100 };
+const WARM_MS: Record<Scale, number> = { full: 300, quick: 300, smoke: 20 };
 
 export const publish: Scenario = {
   name: "publish",

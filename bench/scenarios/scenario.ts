@@ -29,14 +29,23 @@ export const ROOM = "arena";
 /** As much data as an event has in most applications. */
 export const EVENT_BYTES = 120;
 
+const running = new Map<Peer, Server>();
+
 /** A server of the scenario's own, which ends with it. */
 export async function withServer<T>(peer: Peer, act: (server: Server) => Promise<T>): Promise<T> {
-  const server = await peer.start();
+  running.set(peer, await peer.start());
   try {
-    return await act(server);
+    return await act(running.get(peer)!);
   } finally {
-    await server.stop();
+    await stop(peer);
   }
+}
+
+/** Also where a scenario was given up, which doesn't get to its end. */
+export async function stop(peer: Peer): Promise<void> {
+  const server = running.get(peer);
+  running.delete(peer);
+  await server?.stop();
 }
 
 /** A publisher in the room, who leaves when it is done. */

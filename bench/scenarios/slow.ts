@@ -36,7 +36,7 @@ const LOOK_EVERY_MS = 50;
 export const slow: Scenario = {
   name: "slow",
   needs: [],
-  runs: 3,
+  runs: 2,
   async run(peer, load, scale) {
     const size = peer.can.has("flow") || scale === "smoke" ? SIZES[scale] : OF_OTHERS;
     const without = await measured(peer, load, { ...size, still: 0 });

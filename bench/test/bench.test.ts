@@ -14,6 +14,7 @@ test("every scenario comes to figures, and the figures to a report", async () =>
   const few = peers.filter(({ name }) => FEW.includes(name));
   const results = await bench({ peers: few, scenarios, runs: 1, scale: "smoke", tell() {} });
 
+  assert.deepEqual(results.failed, []);
   for (const scenario of scenarios) {
     for (const { name, can } of few) {
       const takesPart = scenario.needs.every((need) => can.has(need));
