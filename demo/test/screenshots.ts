@@ -94,7 +94,9 @@ async function takeTogether(name: string): Promise<void> {
   await one.seesCursor("Bruno Berg", 590, 280);
   await other.seesCursor("Ada Moreno", 430, 190);
 
-  const pictures = await Promise.all([one, other].map(({ page }) => page.screenshot()));
+  const pictures = await Promise.all(
+    [one, other].map(({ page }) => page.screenshot({ animations: "disabled" })),
+  );
   const windows = pictures.map(
     (png) => `<img src="data:image/png;base64,${png.toString("base64")}">`,
   );
