@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed worlds fuzz mutants size screenshots build setup rust edge client demo
+.PHONY: help dev test check token feed worlds fuzz mutants torture supply size screenshots build setup rust edge client demo
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -68,6 +68,9 @@ fuzz: .tools/bin/cargo-fuzz ## Fuzz frames, tokens, URLs and stored rows: make f
 mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make mutants ARGS="--file 'src/log/**'"
 	PROPTEST_CASES=64 ROOMCAST_STORIES=40 nice -n 19 cargo mutants --output target $(ARGS)
 
+supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check what the project is made of, and list it in target/sbom/
+	@node tools/supply.ts
+
 size: build ## Print the size of what `wrangler deploy` uploads
 	@$(within) 120 node tools/size.ts
 
@@ -85,6 +88,9 @@ demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo
     demo/index.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
 
+torture: build client/dist/index.js ## Throw at it what it has to survive, 20 minutes (ARGS='--seed 7 --only kill --for 60')
+	@node torture/main.ts $(ARGS)
+
 setup:
 	@tools/setup.sh
 
@@ -101,7 +107,7 @@ setup:
 rust: setup
 	$(within) 900 cargo test --locked
 
-edge: build
+edge: build client/dist/index.js
 	$(within) 900 node --test --test-reporter=spec 'tests/edge/*.test.ts'
 
 client: build

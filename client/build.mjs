@@ -8,9 +8,10 @@ rmSync(`${here}dist`, { recursive: true, force: true });
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit" });
 
 // The compiler rewrites the imports of modules, but leaves `.ts` in those of their types.
-for (const name of readdirSync(`${here}dist`).filter((name) => name.endsWith(".d.ts"))) {
+const all = readdirSync(`${here}dist`, { recursive: true });
+for (const name of all.filter((name) => name.endsWith(".d.ts"))) {
   const types = readFileSync(`${here}dist/${name}`, "utf8");
-  writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.\/\w+)\.ts"/g, '$1.js"'));
+  writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w]+)\.ts"/g, '$1.js"'));
 }
 
 // npm packs only what lies in the package's own folder.

@@ -20,9 +20,6 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 
 /// Events in one frame have at most this together (one larger event, alone).
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
-/// What may be on its way to a session with flow control, beyond what it has
-/// seen: so many bytes of events, or a quarter of that and one frame.
-pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// A signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
 /// Signals of one name from one session are coalesced to the newest within
@@ -77,9 +74,7 @@ pub const PAGE_BYTES: usize = MIB;
 pub const PAGE_EVENTS: u64 = 1_000;
 pub const PAGE_EVENTS_DEFAULT: u64 = 100;
 
-/// Sockets of a room whose first frame has yet to bring a token.
-pub const PENDING_SOCKETS: usize = 100;
-/// How long such a socket has for it.
+/// How long a socket has to bring a token in its first frame.
 pub const FIRST_FRAME_MS: u64 = 10_000;
 /// How long after `exp`, and before `nbf`, a token is still taken.
 pub const LEEWAY_MS: u64 = 30_000;
@@ -91,6 +86,8 @@ pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 /// What may wait behind an `auth` frame for its verdict.
 pub const HELD_FRAMES: usize = 100;
 pub const HELD_BYTES: usize = MIB;
+/// Of the newest events, so much stays in memory for those who resume.
+pub const RECENT_BYTES: usize = 256 * KIB;
 /// Frames of replay that a joining session is sent at once; a longer replay
 /// goes on in turns, between which the room does its other work.
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
@@ -110,11 +107,16 @@ pub const RETAINED_BYTES: u64 = 32 * MIB as u64;
 pub const STATE_KEYS: u64 = 1_000;
 pub const STATE_BYTES: u64 = 4 * MIB as u64;
 pub const SOCKETS: usize = 32_000;
+pub const PENDING_SOCKETS: usize = 100;
+pub const MEMBERS: usize = 32_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
 pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;
 pub const FRAME_WINDOW_MS: u64 = 10;
-/// And the most that can be set. The platform's own end is 10 GB for a room
+/// What may be on its way to a session with flow control, beyond what it has
+/// seen: so many bytes of events, or a quarter of that and one frame.
+pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
+/// And the most that can be set, or the least. The platform's own end is 10 GB for a room
 /// and 32,768 sockets, of which those that are being refused need some; the
 /// state is sent as one frame, and frames end at 32 MiB.
 pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
@@ -122,8 +124,12 @@ pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
 pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;
 pub const STATE_KEYS_MAX: u64 = 100_000;
 pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
+pub const PENDING_SOCKETS_MAX: usize = 500;
 pub const RATE_MAX: u64 = 1_000_000;
 pub const FRAME_WINDOW_MS_MAX: u64 = 1_000;
+/// Clients say what they have seen once a quarter of this has come.
+pub const FLOW_WINDOW_BYTES_MIN: u64 = 256 * KIB as u64;
+pub const FLOW_WINDOW_BYTES_MAX: u64 = 16 * MIB as u64;
 
 /// Numbers on the wire stay exact in JavaScript below this.
 pub const SAFE_INTEGER: u64 = (1 << 53) - 1;

@@ -143,24 +143,36 @@ impl Place {
 impl Call {
     /// Refuses who holds none of the rights that would do.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
-        let needed: &[Right] = match self {
-            Self::Follow(_) | Self::Request(Request::Page(_) | Request::State) => {
-                &[Right::Subscribe]
-            }
-            Self::Request(Request::Publish | Request::Signal) => &[Right::Publish],
-            Self::Request(Request::Members) => &[Right::Presence, Right::Admin],
-            Self::Request(Request::Figures) => &[Right::Subscribe, Right::Admin],
-            Self::Request(Request::Erase | Request::Kick(_)) => &[Right::Admin],
-        };
-        if needed.iter().any(|right| grant.contains(*right)) {
-            return Ok(());
+        match self {
+            Self::Follow(_) => one_of(&[Right::Subscribe], grant),
+            Self::Request(request) => request.check(grant),
         }
-        let names: Vec<&str> = needed.iter().map(|right| right.as_str()).collect();
-        Err(Refusal::new(
-            Code::Forbidden,
-            format!("the token does not grant {} in this room", names.join(" or ")),
-        ))
     }
+}
+
+impl Request {
+    /// The same.
+    pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
+        let needed: &[Right] = match self {
+            Self::Page(_) | Self::State => &[Right::Subscribe],
+            Self::Publish | Self::Signal => &[Right::Publish],
+            Self::Members => &[Right::Presence, Right::Admin],
+            Self::Figures => &[Right::Subscribe, Right::Admin],
+            Self::Erase | Self::Kick(_) => &[Right::Admin],
+        };
+        one_of(needed, grant)
+    }
+}
+
+fn one_of(needed: &[Right], grant: Grant) -> Result<(), Refusal> {
+    if needed.iter().any(|right| grant.contains(*right)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = needed.iter().map(|right| right.as_str()).collect();
+    Err(Refusal::new(
+        Code::Forbidden,
+        format!("the token does not grant {} in this room", names.join(" or ")),
+    ))
 }
 
 fn required_user(query: &str) -> Result<User, Refusal> {

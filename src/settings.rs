@@ -21,12 +21,20 @@ pub struct Settings {
     pub state_bytes: u64,
     /// Sessions at a time.
     pub sockets: usize,
+    /// Sockets whose first frame has yet to bring a token.
+    pub pending_sockets: usize,
+    /// Users who entered.
+    pub members: usize,
     pub frames_per_second: u64,
     pub frames_burst: u64,
     /// HTTP publishes of one `sub`.
     pub publishes_per_second: u64,
     /// What is published within this after a frame goes out as one.
     pub frame_window_ms: u64,
+    /// Whether flow control is on for every session.
+    pub flow_required: bool,
+    /// What may be on its way to a session of its own socket that has it.
+    pub flow_window_bytes: u64,
 }
 
 impl Default for Settings {
@@ -38,10 +46,14 @@ impl Default for Settings {
             state_keys: limits::STATE_KEYS,
             state_bytes: limits::STATE_BYTES,
             sockets: limits::SOCKETS,
+            pending_sockets: limits::PENDING_SOCKETS,
+            members: limits::MEMBERS,
             frames_per_second: limits::FRAMES_PER_SECOND,
             frames_burst: limits::FRAMES_BURST,
             publishes_per_second: limits::PUBLISHES_PER_SECOND,
             frame_window_ms: limits::FRAME_WINDOW_MS,
+            flow_required: false,
+            flow_window_bytes: limits::FLOW_WINDOW_BYTES,
         }
     }
 }
@@ -60,10 +72,14 @@ struct Overrides {
     state_keys: Option<u64>,
     state_bytes: Option<u64>,
     sockets: Option<usize>,
+    pending_sockets: Option<usize>,
+    members: Option<usize>,
     frames_per_second: Option<u64>,
     frames_burst: Option<u64>,
     publishes_per_second: Option<u64>,
     frame_window_ms: Option<u64>,
+    flow_required: Option<bool>,
+    flow_window_bytes: Option<u64>,
 }
 
 impl RoomSettings {
@@ -89,17 +105,29 @@ impl RoomSettings {
 
 impl Overrides {
     fn check(&self) -> Result<(), String> {
+        let count = |count: Option<usize>| count.map(|count| count as u64);
         let ranges = [
             ("retained_appends", self.retained_appends, 1..=limits::RETAINED_APPENDS_MAX),
             ("retained_ms", self.retained_ms, 1_000..=limits::RETAINED_MS_MAX),
             ("retained_bytes", self.retained_bytes, 1..=limits::RETAINED_BYTES_MAX),
             ("state_keys", self.state_keys, 0..=limits::STATE_KEYS_MAX),
             ("state_bytes", self.state_bytes, 0..=limits::STATE_BYTES_MAX),
-            ("sockets", self.sockets.map(|sockets| sockets as u64), 1..=limits::SOCKETS as u64),
+            ("sockets", count(self.sockets), 1..=limits::SOCKETS as u64),
+            (
+                "pending_sockets",
+                count(self.pending_sockets),
+                0..=limits::PENDING_SOCKETS_MAX as u64,
+            ),
+            ("members", count(self.members), 0..=limits::SOCKETS as u64),
             ("frames_per_second", self.frames_per_second, 1..=limits::RATE_MAX),
             ("frames_burst", self.frames_burst, 1..=limits::RATE_MAX),
             ("publishes_per_second", self.publishes_per_second, 1..=limits::RATE_MAX),
             ("frame_window_ms", self.frame_window_ms, 0..=limits::FRAME_WINDOW_MS_MAX),
+            (
+                "flow_window_bytes",
+                self.flow_window_bytes,
+                limits::FLOW_WINDOW_BYTES_MIN..=limits::FLOW_WINDOW_BYTES_MAX,
+            ),
         ];
         for (name, value, range) in ranges {
             if let Some(value) = value
@@ -123,10 +151,14 @@ impl Overrides {
             state_keys: self.state_keys.unwrap_or(under.state_keys),
             state_bytes: self.state_bytes.unwrap_or(under.state_bytes),
             sockets: self.sockets.unwrap_or(under.sockets),
+            pending_sockets: self.pending_sockets.unwrap_or(under.pending_sockets),
+            members: self.members.unwrap_or(under.members),
             frames_per_second: self.frames_per_second.unwrap_or(under.frames_per_second),
             frames_burst: self.frames_burst.unwrap_or(under.frames_burst),
             publishes_per_second: self.publishes_per_second.unwrap_or(under.publishes_per_second),
             frame_window_ms: self.frame_window_ms.unwrap_or(under.frame_window_ms),
+            flow_required: self.flow_required.unwrap_or(under.flow_required),
+            flow_window_bytes: self.flow_window_bytes.unwrap_or(under.flow_window_bytes),
         }
     }
 }

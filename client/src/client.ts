@@ -3,6 +3,7 @@ import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
 import { ownSockets } from "./own.ts";
 import { Room, type AnyEvents, type PositionStore } from "./room.ts";
+import { Route } from "./route.ts";
 import { sharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
@@ -50,8 +51,9 @@ export function createClient({
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
+  const route = new Route({ url, WebSocket, fetch });
   const linesOver = sockets === "room" ? ownSockets : sharedSockets;
-  const lines = linesOver({ tokens, backoff: limits, WebSocket }, url);
+  const lines = linesOver({ tokens, backoff: limits, route }, url);
   let closed = false;
 
   function newRoom(name: string): Room {

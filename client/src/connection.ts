@@ -38,6 +38,8 @@ export type Input =
   | { readonly type: "token_failed" | "signed_out" | "dial_failed" }
   /** The network came back, or the page was shown again. */
   | { readonly type: "wake" }
+  /** There is a better transport. Nothing is lost by going over to it, so no status tells of it. */
+  | { readonly type: "switch" }
   | { readonly type: "restart" | "end" }
   | { readonly type: "tick" };
 
@@ -98,6 +100,10 @@ export function step(connection: Connection, input: Input, now: number): Step {
       return end(connection, "unauthorized", "unauthorized");
     case "wake":
       return wake({ ...connection, attempts: 0 }, now);
+    case "switch": {
+      const [dialled, effects] = dial(connection, now);
+      return [{ ...dialled, status: connection.status }, effects];
+    }
     case "restart":
       return phase === "idle"
         ? [{ ...connection, renewAt: now }, []]

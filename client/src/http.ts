@@ -28,19 +28,42 @@ export async function request<Answer>(fetch: Fetch, url: URL, options: Request):
   } catch {
     throw new RoomcastError("offline", `No answer from ${url.host}.`);
   }
-  if (!response.ok) throw await errorOf(response);
+  if (!response.ok) throw (await refusalOf(response)) ?? strange(response);
   return (await response.json()) as Answer;
 }
 
-async function errorOf(response: Response): Promise<RoomcastError> {
-  // A proxy in between answers with a page of its own.
+/** The error that the service answers with; `undefined` for a page of a proxy's own. */
+export async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
   const body = await response.json().catch(() => undefined);
   const { code, message } = (body?.error ?? {}) as { code?: WireCode; message?: string };
-  return new RoomcastError(
-    code ?? (response.status < 500 ? "bad_request" : "internal"),
-    message ?? `HTTP ${response.status}`,
-    Number(response.headers.get("retry-after")) * 1_000 || undefined,
+  return code && new RoomcastError(code, message ?? code, retryAfterOf(response));
+}
+
+const strange = (response: Response): RoomcastError =>
+  new RoomcastError(
+    response.status < 500 ? "bad_request" : "internal",
+    `HTTP ${response.status}`,
+    retryAfterOf(response),
   );
+
+const retryAfterOf = ({ headers }: Response): number | undefined =>
+  Number(headers.get("retry-after")) * 1_000 || undefined;
+
+const REACH_MS = 10_000;
+
+/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
+export async function isReachable(server: {
+  readonly url: string | URL;
+  readonly fetch: Fetch;
+}): Promise<boolean> {
+  const { url, fetch } = server;
+  const signal = AbortSignal.timeout(REACH_MS);
+  try {
+    const health = await fetch(urlOf(url, "healthz"), { cache: "no-store", signal });
+    return (await health.text()) === "ok";
+  } catch {
+    return false;
+  }
 }
 
 /** Which part of a room's events: the newest, or those after a position. */

@@ -112,13 +112,19 @@ const opening = (part: Part): Part => ({
 function carried(part: Part, { phase, status, reason, dueAt }: Life): Part {
   if (phase === "open") {
     if (part.carried) return part;
-    return { ...(isActive(part) ? opening(part) : part), carried: true };
+    const isLate = isActive(part) && part.phase !== "opening";
+    return { ...(isLate ? opening(part) : part), carried: true };
   }
   // With the connection went its sessions, and what was asked of it.
   const dropped = { ...seated(part, "none"), carried: false };
   if (!isActive(part)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
-  const again = { ...opening(dropped), reason };
+  // A connection that goes over to a better transport says that it is connected all the while.
+  const again = {
+    ...opening(dropped),
+    reason,
+    ...(status === "connected" && { status: part.status }),
+  };
   return phase === "waiting" ? { ...again, phase, dueAt } : again;
 }
 

@@ -1,7 +1,12 @@
 import { RoomcastError, type Code } from "./codes.ts";
 
 /** Passing troubles: the same request may well succeed a little later. */
-const passing: ReadonlySet<Code> = new Set(["offline", "rate_limited", "internal", "room_full"]);
+export const passing: ReadonlySet<Code> = new Set([
+  "offline",
+  "rate_limited",
+  "internal",
+  "room_full",
+]);
 
 const MIN_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;

@@ -1,7 +1,9 @@
 import { Alarm } from "./alarm.ts";
+import { Audience } from "./audience.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
 import { Grant } from "./grant.ts";
+import { guard } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
 import type { Life, Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
@@ -24,7 +26,7 @@ import {
   type Snapshot,
   type Welcome,
 } from "./protocol.ts";
-import { guard, report } from "./report.ts";
+import { report } from "./report.ts";
 import { Signals, type SignalHandler, type SignalOf } from "./signals.ts";
 import { State } from "./state.ts";
 
@@ -116,11 +118,12 @@ export class Room<
   readonly #signals: Signals;
   readonly #flow: Flow;
   readonly #alarm = new Alarm(() => this.#flush());
-  /** Boxed: the same listener may listen twice. */
-  readonly #listeners = new Set<{ listener: Listener }>();
-  readonly #watchers = new Set<() => void>();
+  readonly #listeners = new Audience<Listener>();
+  readonly #watchers = new Audience<() => void>();
   #state = new State();
   #connection = INITIAL;
+  /** As the watchers know it. */
+  #transport: Transport;
   #users = 0;
   #place: Place | undefined;
   /** The connection goes on from a position, so no state frame comes with it. */
@@ -153,6 +156,7 @@ export class Room<
       heard: (frame, text) => this.#hear(frame, text),
       changed: (after, before) => this.#changed(after, before),
     });
+    this.#transport = this.transport;
     const windowBytes = this.#line.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES;
     this.#flow = new Flow(windowBytes, (seq) => this.#send({ type: "seen", seq }));
   }
@@ -208,18 +212,12 @@ export class Room<
   }
 
   /** Hears the room frame by frame: events, gaps and state in the order they came. */
-  readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) => {
-    const box = { listener: listener as Listener };
-    this.#listeners.add(box);
-    return this.#use(() => this.#listeners.delete(box));
-  };
+  readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) =>
+    this.#use(this.#listeners.add(listener as Listener));
 
-  /** Calls the watcher after every change of `connection`, `position` or `state`. */
-  readonly subscribe = (watcher: () => void): (() => void) => {
-    const watch = (): void => watcher();
-    this.#watchers.add(watch);
-    return this.#use(() => this.#watchers.delete(watch));
-  };
+  /** Calls the watcher after every change of `connection`, `transport`, `position` or `state`. */
+  readonly subscribe = (watcher: () => void): (() => void) =>
+    this.#use(this.#watchers.add(watcher));
 
   /** Publishes, or waits until it can. Rejects with a `RoomcastError`. */
   readonly publish = <Name extends keyof EventMap & string>(
@@ -306,8 +304,10 @@ export class Room<
     const { status, reason } = after;
     const retryAt = after.phase === "waiting" ? after.dueAt : undefined;
     const was = this.#connection;
-    if (status === was.status && reason === was.reason && retryAt === was.retryAt) return;
-    this.#connection = { status, reason, retryAt };
+    const isSame = status === was.status && reason === was.reason && retryAt === was.retryAt;
+    if (isSame && this.transport === this.#transport) return;
+    this.#transport = this.transport;
+    if (!isSame) this.#connection = { status, reason, retryAt };
     this.#notify();
   }
 
@@ -452,16 +452,13 @@ export class Room<
 
   /** Returns what the listeners have yet to do. */
   #tell(call: (listener: Listener) => unknown): Promise<unknown>[] {
-    const doing = [...this.#listeners].flatMap((box) =>
-      // An earlier one may have stopped it.
-      this.#listeners.has(box) ? guard(() => call(box.listener)) : [],
-    );
+    const doing = this.#listeners.tell(call);
     this.#save();
     this.#notify();
     return doing;
   }
 
   #notify(): void {
-    for (const watch of [...this.#watchers]) guard(watch);
+    this.#watchers.tell((watcher) => watcher());
   }
 }

@@ -42,14 +42,16 @@ export function sharedSockets(options: SocketOptions, url: string | URL): Lines 
 /** A room's part of a shared socket: performs what `part.ts` decides. It takes a seat while it needs one. */
 class PartLine implements Line {
   readonly shared = true;
+  readonly #options: SocketOptions;
   readonly #room: RoomFollower;
   readonly #free: () => SharedSocket;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   #part: Part;
   #carrier: SharedSocket | undefined;
 
-  constructor({ backoff }: SocketOptions, room: RoomFollower, free: () => SharedSocket) {
-    this.#part = newPart(backoff, Math.random() * 2 ** 32);
+  constructor(options: SocketOptions, room: RoomFollower, free: () => SharedSocket) {
+    this.#options = options;
+    this.#part = newPart(options.backoff, Math.random() * 2 ** 32);
     this.#room = room;
     this.#free = free;
   }
@@ -63,7 +65,7 @@ class PartLine implements Line {
   }
 
   get transport(): Transport {
-    return this.#carrier?.socket.transport ?? "websocket";
+    return (this.#carrier?.socket ?? this.#options.route).transport;
   }
 
   send(text: string): void {

@@ -1,4 +1,5 @@
 import { Alarm } from "./alarm.ts";
+import type { Code } from "./codes.ts";
 import {
   newConnection,
   step,
@@ -11,12 +12,16 @@ import { isActive, type Backoff } from "./life.ts";
 import type { Follower, Transport } from "./line.ts";
 import { SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
+import type { Route } from "./route.ts";
 import type { Token, Tokens } from "./tokens.ts";
+
+/** Reasons that no answer of the server's leads to. */
+const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions {
   readonly tokens: Tokens;
   readonly backoff: Backoff;
-  readonly WebSocket: typeof WebSocket;
+  readonly route: Route;
 }
 
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
@@ -27,7 +32,6 @@ const BACK_SOON = 4000;
 
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
 export class Socket {
-  readonly transport: Transport = "websocket";
   readonly #options: SocketOptions;
   readonly #address: () => string;
   readonly #follower: Follower;
@@ -40,17 +44,23 @@ export class Socket {
   /** Counts the dials and hang-ups, so that a token for an earlier one is known to come too late. */
   #dials = 0;
   #token: Token;
+  #transport: Transport;
 
   /** The address is asked for at each dial: it may hold the position to resume from. */
   constructor(options: SocketOptions, address: () => string, follower: Follower) {
     this.#options = options;
     this.#address = address;
     this.#follower = follower;
+    this.#transport = options.route.transport;
     this.#connection = newConnection(options.backoff, Math.random() * 2 ** 32);
   }
 
   get connection(): Connection {
     return this.#connection;
+  }
+
+  get transport(): Transport {
+    return this.#transport;
   }
 
   send(text: string): void {
@@ -61,6 +71,7 @@ export class Socket {
     const before = this.#connection;
     const [after, effects] = step(before, input, Date.now());
     this.#connection = after;
+    if (this.#transport === "websocket") this.#report(after, before);
     for (const effect of effects) this.#perform(effect);
     this.#alarm.set(wakeAt(after));
     if (after === before) return;
@@ -68,10 +79,19 @@ export class Socket {
     this.#follower.changed(after, before);
   }
 
+  /** Tells what became of a dial. Of other transports their readers do. */
+  #report(after: Connection, before: Connection): void {
+    const isOver = after.phase !== before.phase || after.refused !== before.refused;
+    if (before.phase !== "opening" || !isOver) return;
+    const isUnanswered = after.phase === "waiting" && unanswered.has(after.reason);
+    this.#options.route.tried(!isUnanswered);
+  }
+
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "dial":
         this.#hangUp();
+        this.#transport = this.#options.route.transport;
         void this.#withToken(effect.newToken, (token) => this.#open(token));
         break;
       case "hang_up":
@@ -108,7 +128,7 @@ export class Socket {
     const protocols = token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, `bearer.${token}`];
     let websocket: WebSocket;
     try {
-      websocket = new this.#options.WebSocket(this.#address(), protocols);
+      websocket = this.#options.route.dial(this.#transport, this.#address(), protocols);
     } catch (error) {
       report(error);
       return this.tell({ type: "dial_failed" });
@@ -139,5 +159,6 @@ export class Socket {
     // Node has neither.
     globalThis[change]?.("online", this.#wake);
     globalThis.document?.[change]("visibilitychange", this.#wake);
+    this.#options.route.attend(this, active);
   }
 }

@@ -1,6 +1,6 @@
 import { Alarm } from "./alarm.ts";
 import type { Presence } from "./presence.ts";
-import { guard } from "./report.ts";
+import { guard } from "./handlers.ts";
 
 /** A change of route, or of the data, takes one user away and brings another. */
 const GRACE_MS = 1_000;

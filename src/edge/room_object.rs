@@ -25,8 +25,9 @@ use crate::auth::Claims;
 use crate::code::{Code, Refusal};
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::room::{Answer, Effect, Input, Room};
-use crate::route::{Call, Route};
+use crate::route::{Call, Request as RoomRequest, Route};
 use crate::session::{Identity, SessionId};
+use crate::store::Store;
 
 #[durable_object]
 pub struct RoomObject(Rc<Object>);
@@ -68,8 +69,13 @@ impl DurableObject for RoomObject {
             (Call::Follow(start), identity) => self.0.follow(&room, identity, start, &shown),
             (Call::Request(request_of_room), Some(by)) => {
                 let body = request.text().await?;
+                let erases = matches!(request_of_room, RoomRequest::Erase);
                 let input = Input::Request { by, request: request_of_room, body: &body };
-                answer::answer(self.0.take(Some(&room), input).unwrap_or_else(Answer::Refused))
+                answer::answer(match self.0.take(Some(&room), input) {
+                    Ok(answer) => answer,
+                    Err(_) if erases => self.0.erase_unread(&room),
+                    Err(refusal) => Answer::Refused(refusal),
+                })
             }
             (Call::Request(_), None) => Err("a request reached a room without an identity".into()),
         }
@@ -195,10 +201,22 @@ impl Object {
         })
     }
 
+    /// Erases a room that can't wake: if a row is damaged, nothing else mends it.
+    fn erase_unread(&self, name: &RoomName) -> Answer {
+        if let Err(cause) = SqlStore::new(&self.state, name.clone()).erase() {
+            console_error!("room {name}: {cause}");
+            return Answer::Refused(cannot_be_had());
+        }
+        let (mut sockets, sessions) = Sockets::restore(&self.state);
+        let erased = Refusal::new(Code::Erased, "the room was erased");
+        sessions.iter().for_each(|(session, _)| sockets.close(*session, &erased));
+        Answer::NoContent
+    }
+
     fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
         match effect {
             Effect::Send { to, text } => {
-                for session in awake.sockets.send(&to, &text) {
+                for session in awake.sockets.send(&to, text) {
                     awake.sockets.remove(session);
                     performed.inputs.push_back(Input::Gone { session, code: None });
                 }
@@ -278,7 +296,7 @@ impl Object {
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't wake: {cause}");
-                    Err(Refusal::new(Code::Internal, "the room can't be had now; try again"))
+                    Err(cannot_be_had())
                 }
             },
         }
@@ -297,6 +315,10 @@ impl Object {
             .map_err(|cause| format!("{name}: {cause}"))?;
         Ok(Some(Awake { config, name, room, sockets }))
     }
+}
+
+fn cannot_be_had() -> Refusal {
+    Refusal::new(Code::Internal, "the room can't be had now; try again")
 }
 
 /// What performing effects has brought about.

@@ -1,6 +1,7 @@
 //! The open sockets of a room, and which session each of them is.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use js_sys::Map;
 use wasm_bindgen::JsValue;
@@ -15,6 +16,9 @@ pub struct Sockets {
     by_session: BTreeMap<SessionId, WebSocket>,
     /// The other way round: the runtime names a socket by its object.
     sessions: Map,
+    /// What was sent last, and the one JavaScript string of it: who comes back
+    /// with many others is sent the same replay as they.
+    last: Option<(Rc<str>, JsValue)>,
 }
 
 impl Sockets {
@@ -22,7 +26,7 @@ impl Sockets {
     /// closed it is among them: that is what wakes the room, and the session
     /// has yet to leave.
     pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
-        let mut sockets = Self { by_session: BTreeMap::new(), sessions: Map::new() };
+        let mut sockets = Self { by_session: BTreeMap::new(), sessions: Map::new(), last: None };
         let mut sessions = Vec::new();
         for socket in state.get_websockets() {
             match platform::attachment(&socket).and_then(|attachment| Session::decode(&attachment))
@@ -64,11 +68,14 @@ impl Sockets {
     }
 
     /// Sends one text to many, and returns those that turned out to be dead.
-    /// One JavaScript string serves them all.
-    pub fn send(&self, to: &[SessionId], text: &str) -> Vec<SessionId> {
-        let text = JsValue::from_str(text);
+    pub fn send(&mut self, to: &[SessionId], text: Rc<str>) -> Vec<SessionId> {
+        let last = self.last.take().filter(|(last, _)| Rc::ptr_eq(last, &text));
+        let (_, text) = self.last.insert(last.unwrap_or_else(|| {
+            let string = JsValue::from_str(&text);
+            (text, string)
+        }));
         let is_dead = |id: &&SessionId| {
-            self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &text).is_err())
+            self.by_session.get(*id).is_none_or(|socket| platform::send(socket, text).is_err())
         };
         to.iter().filter(is_dead).copied().collect()
     }

@@ -175,7 +175,7 @@ impl Gate<'_> {
             #[serde(borrow)]
             error: &'a RawValue,
         }
-        let answer = match Call::Request(RoomRequest::Publish).check(identity.grant) {
+        let answer = match RoomRequest::Publish.check(identity.grant) {
             Ok(()) => self
                 .room_text(room, &identity, &body)
                 .await

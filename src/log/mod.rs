@@ -12,6 +12,7 @@ mod bisect;
 mod ids;
 mod keys;
 mod read;
+mod recent;
 mod ring;
 mod text;
 
@@ -25,6 +26,7 @@ use crate::store::{Append, Birth, Store, StoreError};
 use crate::time::Millis;
 use ids::{Ids, Place};
 use keys::Keys;
+use recent::Recent;
 use ring::{damaged, newest};
 pub use text::{Budget, Slice};
 
@@ -37,6 +39,7 @@ pub struct Log<S> {
     birth: Birth,
     settings: Settings,
     head: Option<Append>,
+    recent: Recent,
     /// Read from the log when the first event with an id comes.
     ids: Option<Ids>,
     /// Read from the state when the first event with a key comes.
@@ -113,7 +116,8 @@ impl<S: Store> Log<S> {
             }
         }
         let written = stored != Some(birth);
-        Ok((Self { store, birth, settings, head, ids: None, keys: None }, written))
+        let recent = Recent::default();
+        Ok((Self { store, birth, settings, head, recent, ids: None, keys: None }, written))
     }
 
     pub fn epoch(&self) -> Epoch {
@@ -197,6 +201,7 @@ impl<S: Store> Log<S> {
 
         // Durable: from here on nothing may fail.
         self.head = Some(append);
+        self.recent.push(append, &slice.events);
         if let Some(keys) = &mut self.keys {
             keys.apply(&changes);
         }

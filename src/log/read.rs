@@ -1,40 +1,41 @@
 //! Reading the log: from a position, from so many events back, and how much
 //! there is.
 
+use std::rc::Rc;
+
 use super::bisect::first_where;
 use super::ring::damaged;
 use super::text::{Budget, Slice};
 use super::{Log, Replay};
-use crate::protocol::{Position, Seq};
-use crate::store::{Store, StoreError};
+use crate::protocol::{Begin, Seq};
+use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
 impl<S: Store> Log<S> {
-    /// Whether a reader at `position` can go on from there.
-    pub fn holds(&self, position: Position, now: Millis) -> Result<bool, StoreError> {
-        let Position { epoch, seq } = position;
-        Ok(epoch == self.epoch() && seq <= self.head() && seq.plus(1) >= self.oldest(now)?)
-    }
-
-    /// The seq from which a reader gets the newest `count` events, or as many
-    /// of them as are retained.
-    pub fn back(&self, count: u64, now: Millis) -> Result<Seq, StoreError> {
-        Ok(self.head().minus(count).max(self.oldest(now)?.minus(1)))
+    /// The seq behind which a reader begins; `None` where it can't be resumed
+    /// from.
+    pub fn find(&self, begin: Begin, now: Millis) -> Result<Option<Seq>, StoreError> {
+        let (epoch, seq) = match begin {
+            Begin::Head => return Ok(Some(self.head())),
+            Begin::Last(count) => (self.epoch(), self.head().minus(count)),
+            Begin::Since(position) => (position.epoch, position.seq),
+        };
+        let is_held = epoch == self.epoch() && self.next_to(seq, now)?.is_some();
+        Ok(match begin {
+            _ if is_held => Some(seq),
+            // As many as are retained.
+            Begin::Last(_) => Some(self.oldest(now)?.minus(1)),
+            Begin::Head | Begin::Since(_) => None,
+        })
     }
 
     /// The events after a seq of this log, as many as the budget takes and one
     /// at the least.
-    pub fn read(&self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
+    pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
+        let Some(mut number) = self.next_to(after, now)? else { return Ok(Replay::Lost) };
         let mut slice = Slice::at(after, 0);
-        let Some(head) = self.head.filter(|head| after != head.last) else {
-            return Ok(if after == self.head() { Replay::Events(slice) } else { Replay::Lost });
-        };
-        if after > head.last || after.plus(1) < self.oldest(now)? {
-            return Ok(Replay::Lost);
-        }
-        let mut number = self.with(after.plus(1), head.number)?;
-        while number <= head.number {
-            for (append, events) in self.stored(number, head.number, budget.bytes)? {
+        while let Some(head) = self.head.filter(|head| number <= head.number) {
+            for (append, events) in self.some(number, head.number, budget.bytes)? {
                 if !slice.take(&append, &events, budget).ok_or_else(|| damaged(number))? {
                     return Ok(Replay::Events(slice));
                 }
@@ -42,6 +43,36 @@ impl<S: Store> Log<S> {
             }
         }
         Ok(Replay::Events(slice))
+    }
+
+    /// Some of the appends from `number` on, out of memory if they are there.
+    fn some(
+        &mut self,
+        number: u64,
+        newest: u64,
+        bytes: usize,
+    ) -> Result<Vec<(Append, Rc<str>)>, StoreError> {
+        let recent = self.recent.read(number, bytes);
+        if !recent.is_empty() {
+            return Ok(recent);
+        }
+        let stored = self.stored(number, newest, bytes)?;
+        self.recent.keep(&stored, newest);
+        Ok(stored)
+    }
+
+    /// The number of the append that a reader at a seq is to get next; `None`
+    /// where it can't be resumed from.
+    fn next_to(&self, after: Seq, now: Millis) -> Result<Option<u64>, StoreError> {
+        let Some(head) = self.head.filter(|head| after < head.last) else {
+            let next = self.head.map_or(0, |head| head.number.saturating_add(1));
+            return Ok((after == self.head()).then_some(next));
+        };
+        let number = self.with(after.plus(1), head.number)?;
+        let append = self.at(number)?;
+        let is_retained =
+            append.first <= after.plus(1) && append.at >= now.minus(self.settings.retained_ms);
+        Ok(is_retained.then_some(number))
     }
 
     /// Bytes of all events up to a seq; up to the oldest there is, where that
@@ -67,7 +98,9 @@ impl<S: Store> Log<S> {
 
     /// The append that holds a seq, or the oldest there is.
     pub(super) fn with(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
-        first_where(self.lowest(), newest, |number| Ok(self.at(number)?.last >= seq))
+        let recent = self.recent.oldest().filter(|oldest| oldest.first <= seq);
+        let from = recent.map_or(0, |oldest| oldest.number).max(self.lowest());
+        first_where(from, newest, |number| Ok(self.at(number)?.last >= seq))
     }
 
     /// The latest event of every key, joined by commas; empty if there is none.

@@ -2,6 +2,7 @@
 //! they are whole.
 
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use super::Log;
 use super::bisect::first_where;
@@ -23,6 +24,9 @@ impl<S: Store> Log<S> {
     }
 
     pub(super) fn at(&self, number: u64) -> Result<Append, StoreError> {
+        if let Some(append) = self.recent.get(number) {
+            return Ok(*append);
+        }
         let append = self.store.append_in(self.slot(number))?;
         append.filter(|append| append.number == number).ok_or_else(|| damaged(number))
     }
@@ -34,7 +38,7 @@ impl<S: Store> Log<S> {
         number: u64,
         last: u64,
         bytes: usize,
-    ) -> Result<Vec<(Append, String)>, StoreError> {
+    ) -> Result<Vec<(Append, Rc<str>)>, StoreError> {
         let appends = self.store.read(self.slots_from(number, last), bytes)?;
         let is_whole = |(number, (append, events)): (u64, &(Append, String))| {
             append.number == number
@@ -43,7 +47,7 @@ impl<S: Store> Log<S> {
         if appends.is_empty() || !(number..).zip(&appends).all(is_whole) {
             return Err(damaged(number));
         }
-        Ok(appends)
+        Ok(appends.into_iter().map(|(append, events)| (append, events.into())).collect())
     }
 
     /// The oldest append that is whole, whatever its age.

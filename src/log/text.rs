@@ -8,7 +8,7 @@ use crate::protocol::Seq;
 use crate::store::Append;
 
 /// How much a slice may take: it stops before it would pass either.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     pub events: u64,
     pub bytes: usize,

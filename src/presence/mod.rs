@@ -215,6 +215,16 @@ impl Presence {
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
 
+    /// Whether a user has an entry, be it one that is about to go.
+    pub fn has(&self, user: &User) -> bool {
+        self.members.contains_key(user)
+    }
+
+    /// How many users have one.
+    pub fn users(&self) -> usize {
+        self.members.len()
+    }
+
     pub fn count(&self, now: Millis) -> usize {
         self.members.values().filter(|entries| staying(entries, now).next().is_some()).count()
     }

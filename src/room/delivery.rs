@@ -5,6 +5,8 @@
 //! before: so order holds, and neither a replay of any length nor a reader
 //! that stands still is ever in memory but for a few frames.
 
+use std::rc::Rc;
+
 use super::{Effect, Room};
 use crate::code::Refusal;
 use crate::flow::Flow;
@@ -56,7 +58,7 @@ impl<S: Store> Room<S> {
                 continue;
             }
             let text = protocol::events(&self.name, self.log.epoch(), frame.prev, &frame.events);
-            self.effects.push(Effect::Send { to, text });
+            self.effects.push(Effect::Send { to, text: text.into() });
         }
     }
 
@@ -85,52 +87,71 @@ impl<S: Store> Room<S> {
     }
 }
 
+/// A frame of a replay. Where many come back at once, they come back from the
+/// same position: so the last one is kept.
+pub(super) struct Replayed {
+    budget: Budget,
+    slice: Slice,
+    text: Rc<str>,
+}
+
 /// The log.
 impl<S: Store> Room<S> {
     /// Sends a session that is behind some of the log. What it still lacks then
     /// comes in a later turn or, with flow control, when it has seen more.
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
-            let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) else {
-                break;
-            };
-            let (Some(after), state) = (seated.behind, seated.state) else { return Ok(()) };
+            let Some(seated) = self.seated(id) else { return Ok(()) };
+            let Some(after) = seated.behind else { return Ok(()) };
             let left = seated.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             // What is gathered comes to it with everybody else.
             let live = self.unsent.prev;
             let events = live.get().saturating_sub(after.get());
-            match self.log.read(after, Budget { events, bytes }, now)? {
-                Replay::Events(slice) => {
+            let frame = self.replay(after, Budget { events, bytes }, now)?;
+            let Some(seated) = self.seated_mut(id) else { return Ok(()) };
+            match frame {
+                Some(frame) => {
                     if let Some(flow) = &mut seated.flow {
                         // One event is read however little is left.
-                        if !flow.takes(slice.bytes()) {
+                        if !flow.takes(frame.slice.bytes()) {
                             return Ok(());
                         }
-                        flow.send(&slice);
+                        flow.send(&frame.slice);
                     }
-                    seated.behind = (slice.last < live).then_some(slice.last);
-                    let text =
-                        protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
-                    self.send(id, text);
+                    seated.behind = (frame.slice.last < live).then_some(frame.slice.last);
+                    self.send(id, Rc::clone(&frame.text));
                 }
                 // The ring came round while it was being caught up. A reader
                 // that stands still is told once, when it goes on.
-                Replay::Lost if seated.flow.as_ref().is_some_and(Flow::is_owed) => return Ok(()),
-                Replay::Lost => self.send_gap(id, state, now)?,
+                None if seated.flow.as_ref().is_some_and(Flow::is_owed) => return Ok(()),
+                None => self.send_gap(id, now)?,
             }
         }
-        if self
-            .sessions
-            .get(&id)
-            .and_then(Session::seated)
-            .is_some_and(|s| s.behind.is_some() && s.takes_more())
-        {
+        if self.seated(id).is_some_and(|seated| seated.behind.is_some() && seated.takes_more()) {
             self.behind.push_back(id);
             self.ask_for_turn();
             self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
         }
         Ok(())
+    }
+
+    /// The next frame for who is at a seq; `None` where it is lost.
+    fn replay(
+        &mut self,
+        after: Seq,
+        budget: Budget,
+        now: Millis,
+    ) -> Result<Option<Rc<Replayed>>, StoreError> {
+        let last = self.replayed.as_ref();
+        if let Some(last) = last.filter(|last| (last.slice.prev, last.budget) == (after, budget)) {
+            return Ok(Some(Rc::clone(last)));
+        }
+        let Replay::Events(slice) = self.log.read(after, budget, now)? else { return Ok(None) };
+        let text = protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
+        let replayed = Rc::new(Replayed { budget, slice, text: text.into() });
+        self.replayed = Some(Rc::clone(&replayed));
+        Ok(Some(replayed))
     }
 
     /// One session's turn. The sessions that are behind take them in order.
@@ -162,7 +183,7 @@ impl<S: Store> Room<S> {
             )));
         }
         // What was sent before flow control was turned on is not counted.
-        let begin = || Flow::new(limits::FLOW_WINDOW_BYTES, seq, self.unsent.starts);
+        let begin = || Flow::new(self.settings.flow_window_bytes, seq, self.unsent.starts);
         let flow = seated.flow.get_or_insert_with(begin);
         if !flow.see(seq) {
             match self.log.ends_at(seq) {
@@ -206,17 +227,13 @@ impl<S: Store> Room<S> {
 /// What else a session begins with.
 impl<S: Store> Room<S> {
     /// From here on it is live.
-    pub(super) fn send_gap(
-        &mut self,
-        id: SessionId,
-        state: bool,
-        now: Millis,
-    ) -> Result<(), StoreError> {
+    pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         self.send_unsent();
-        if let Some(seated) = self.sessions.get_mut(&id).and_then(Session::seated_mut) {
-            seated.behind = None;
-            seated.flow.iter_mut().for_each(|flow| flow.skip(self.log.ends()));
-        }
+        let head = self.log.ends();
+        let Some(seated) = self.seated_mut(id) else { return Ok(()) };
+        let state = seated.state;
+        seated.behind = None;
+        seated.flow.iter_mut().for_each(|flow| flow.skip(head));
         let gap = ServerFrame::Gap {
             room: &self.name,
             epoch: self.log.epoch(),

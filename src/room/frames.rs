@@ -6,7 +6,7 @@ use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, ServerFrame, User};
-use crate::session::{Session, SessionId};
+use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
 
@@ -89,7 +89,7 @@ impl<S: Store> Room<S> {
 
     /// The user of a session that has a right.
     pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
-        let seated = self.sessions.get(&id).and_then(Session::seated).ok_or_else(no_token_yet)?;
+        let seated = self.seated(id).ok_or_else(no_token_yet)?;
         seated.identity.check(right)?;
         Ok(seated.identity.user.clone())
     }
@@ -97,7 +97,7 @@ impl<S: Store> Room<S> {
     /// The worker says in a binary frame who its inner socket speaks for now.
     /// A client's frame can't take that form: a bridge passes on text alone.
     pub(super) fn binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
-        let seated = self.sessions.get(&id).and_then(Session::seated);
+        let seated = self.seated(id);
         match serde_json::from_slice(bytes) {
             Ok(identity) if seated.is_some_and(|seated| seated.bridged) => {
                 self.verified(id, Ok(identity), now);

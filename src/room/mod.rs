@@ -14,6 +14,7 @@ mod signals;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
@@ -23,10 +24,11 @@ use crate::presence::{Leaves, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::{Bucket, Rate};
 use crate::route::Request;
-use crate::session::{Identity, Session, SessionId};
+use crate::session::{Identity, Seated, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
+use delivery::Replayed;
 use signals::SignalKind;
 
 /// What happens to a room.
@@ -66,7 +68,7 @@ pub enum Effect {
     /// Send one text to each of these.
     Send {
         to: Vec<SessionId>,
-        text: String,
+        text: Rc<str>,
     },
     /// Replace what the session's socket carries through sleep.
     Keep {
@@ -132,6 +134,8 @@ pub struct Room<S> {
     behind: VecDeque<SessionId>,
     /// Whether a turn is on its way.
     turn_asked: bool,
+    /// The frame of a replay that was made last.
+    replayed: Option<Rc<Replayed>>,
     /// Published, and gathered to go out as one frame: so much, or one append.
     /// Sessions that are live were sent all that is before it.
     unsent: Slice,
@@ -176,6 +180,7 @@ impl<S: Store> Room<S> {
             waiting: BTreeSet::new(),
             behind: VecDeque::new(),
             turn_asked: false,
+            replayed: None,
             unsent,
             gathers_from: Millis::new(0),
             broadcast_asked: false,
@@ -234,7 +239,7 @@ impl<S: Store> Room<S> {
         let Some(identity) = identity else {
             return full_at(
                 self.waiting.len(),
-                limits::PENDING_SOCKETS,
+                self.settings.pending_sockets,
                 "sockets of this room wait for their token",
             );
         };
@@ -275,8 +280,16 @@ impl<S: Store> Room<S> {
         self.flush_members(now);
     }
 
-    fn send(&mut self, to: SessionId, text: String) {
-        self.effects.push(Effect::Send { to: vec![to], text });
+    fn seated(&self, id: SessionId) -> Option<&Seated> {
+        self.sessions.get(&id).and_then(Session::seated)
+    }
+
+    fn seated_mut(&mut self, id: SessionId) -> Option<&mut Seated> {
+        self.sessions.get_mut(&id).and_then(Session::seated_mut)
+    }
+
+    fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
+        self.effects.push(Effect::Send { to: vec![to], text: text.into() });
     }
 
     /// What was published before is sent before: it may be the reason.

@@ -11,7 +11,7 @@ use std::ops::Bound;
 
 use serde_json::value::RawValue;
 
-use super::{Effect, Room};
+use super::{Effect, Room, full_at};
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
@@ -30,6 +30,9 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let user = self.with_right(id, Right::Presence)?;
+        if !self.presence.has(&user) {
+            full_at(self.presence.users(), self.settings.members, "users are in this room")?;
+        }
         if self.presence.enter(&user, id, data, now)? {
             self.arm(now.plus(limits::SILENT_MS), now);
             self.tell_members(now);
@@ -80,7 +83,7 @@ impl<S: Store> Room<S> {
             let (room, entered) = (&self.name, &change.entered);
             let (updated, left) = (&change.updated, &change.left);
             let text = ServerFrame::MembersChanged { room, entered, updated, left }.text();
-            self.effects.push(Effect::Send { to: listeners, text });
+            self.effects.push(Effect::Send { to: listeners, text: text.into() });
         }
         self.send_members(self.presence.owed(), now);
         self.presence.settle(now);
@@ -92,7 +95,7 @@ impl<S: Store> Room<S> {
         if !to.is_empty() {
             let members = &self.presence.members(now);
             let text = ServerFrame::Members { room: &self.name, members }.text();
-            self.effects.push(Effect::Send { to, text });
+            self.effects.push(Effect::Send { to, text: text.into() });
         }
     }
 

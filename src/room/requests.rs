@@ -3,10 +3,10 @@
 use super::{Answer, Effect, Published, Room};
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::log::{Budget, Replay};
-use crate::protocol::{self, Begin, Figures, Members, NewSignal, PageQuery, User, parse_publish};
+use crate::log::{Budget, Replay, Slice};
+use crate::protocol::{self, Figures, Members, NewSignal, PageQuery, User, parse_publish};
 use crate::rate::{Bucket, Rate};
-use crate::route::{Call, Request};
+use crate::route::Request;
 use crate::session::{Identity, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
@@ -45,7 +45,7 @@ impl<S: Store> Room<S> {
         body: &str,
         now: Millis,
     ) -> Result<Answer, Failure> {
-        Call::Request(request.clone()).check(by.grant)?;
+        request.check(by.grant)?;
         match request {
             Request::Publish => self.publish_request(&by.user, body, now),
             Request::Page(query) => self.page(query, now),
@@ -109,25 +109,16 @@ impl<S: Store> Room<S> {
     }
 
     fn page(&mut self, query: PageQuery, now: Millis) -> Result<Answer, Failure> {
-        let after = match query.begin {
-            Begin::Head => self.log.head(),
-            Begin::Last(count) => self.log.back(count, now)?,
-            Begin::Since(position) if position.epoch == self.log.epoch() => position.seq,
-            Begin::Since(_) => return Err(self.position_lost(now)?.into()),
+        let budget = Budget { events: query.limit, bytes: limits::PAGE_BYTES };
+        let read = match self.log.find(query.begin, now)? {
+            Some(after) => self.log.read(after, budget, now)?,
+            None => Replay::Lost,
         };
-        match self.log.read(
-            after,
-            Budget { events: query.limit, bytes: limits::PAGE_BYTES },
-            now,
-        )? {
-            Replay::Lost => Err(self.position_lost(now)?.into()),
-            Replay::Events(slice) => {
-                let (epoch, head) = (self.log.epoch(), self.log.head());
-                Ok(Answer::Ok {
-                    body: protocol::page_body(&self.name, epoch, slice.prev, &slice.events, head),
-                })
-            }
-        }
+        let Replay::Events(Slice { prev, events, .. }) = read else {
+            return Err(self.position_lost(now)?.into());
+        };
+        let (epoch, head) = (self.log.epoch(), self.log.head());
+        Ok(Answer::Ok { body: protocol::page_body(&self.name, epoch, prev, &events, head) })
     }
 
     fn position_lost(&self, now: Millis) -> Result<Refusal, StoreError> {

@@ -54,16 +54,11 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), StoreError> {
         self.send_unsent();
-        let window = bridge.or(start.flow.then_some(limits::FLOW_WINDOW_BYTES));
-        let head = self.log.head();
-        let (after, recovered) = match start.begin {
-            Begin::Head => (head, None),
-            Begin::Last(count) => (self.log.back(count, now)?, None),
-            Begin::Since(position) => match self.log.holds(position, now)? {
-                true => (position.seq, Some(true)),
-                false => (head, Some(false)),
-            },
-        };
+        let has_flow = start.flow || self.settings.flow_required;
+        let window = bridge.or(has_flow.then_some(self.settings.flow_window_bytes));
+        let (head, found) = (self.log.head(), self.log.find(start.begin, now)?);
+        let after = found.unwrap_or(head);
+        let recovered = matches!(start.begin, Begin::Since(_)).then_some(found.is_some());
         let welcome = ServerFrame::Welcome {
             room: &self.name,
             session: id.to_string(),
@@ -88,7 +83,7 @@ impl<S: Store> Room<S> {
         self.arm(session.deadline(), now);
         self.seat(id, session);
         match (start.begin, recovered) {
-            (_, Some(false)) => self.send_gap(id, start.state, now),
+            (_, Some(false)) => self.send_gap(id, now),
             (Begin::Head, _) => self.send_state(id, start.state),
             (Begin::Last(_) | Begin::Since(_), _) => self.catch_up(id, now),
         }

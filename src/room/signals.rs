@@ -49,7 +49,7 @@ impl<S: Store> Room<S> {
         let live = self.sessions.iter().filter(|(_, session)| session.is_live());
         let to: Vec<SessionId> = live.map(|(id, _)| *id).filter(hears).collect();
         if !to.is_empty() {
-            self.effects.push(Effect::Send { to, text });
+            self.effects.push(Effect::Send { to, text: text.into() });
         }
     }
 }

@@ -84,8 +84,8 @@ export class Socket {
   }
 
   /** The next frame, in the order of the wire; a close instead of it is an error. */
-  async next(): Promise<Frame> {
-    const next = await this.#next("a frame");
+  async next(patience = PATIENCE_MS): Promise<Frame> {
+    const next = await this.#next("a frame", patience);
     if (typeof next !== "string")
       throw new Error(`closed with ${next.code} ${next.reason} instead of a frame`);
     this.text = next;

@@ -2,11 +2,12 @@
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { type Claims, claims, sign } from "./jwt.ts";
 import { SECRET } from "./runtime.ts";
+import { isSecret } from "./secrets.ts";
 
 export const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 export const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
 export const ed = generateKeyPairSync("ed25519");
-export const shared = "another shared secret, of more than 32 bytes";
+export const shared = isSecret("another shared secret, of more than 32 bytes");
 export const stranger = {
   rsa: generateKeyPairSync("rsa", { modulusLength: 2048 }),
   ec: generateKeyPairSync("ec", { namedCurve: "P-256" }),
@@ -23,7 +24,12 @@ export const KEYS = {
     jwk(rsa.publicKey, "rsa"),
     jwk(ec.publicKey, "ec"),
     jwk(ed.publicKey, "ed"),
-    { kty: "oct", k: Buffer.from(shared).toString("base64url"), kid: "oct", alg: "HS256" },
+    {
+      kty: "oct",
+      k: isSecret(Buffer.from(shared).toString("base64url")),
+      kid: "oct",
+      alg: "HS256",
+    },
   ],
 };
 export const ISSUER = "https://login.example.com/";

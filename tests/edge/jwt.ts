@@ -1,5 +1,6 @@
 /** Signs anything as a JWT, also what no honest issuer would: the attacks are made here too. */
 import { createHmac, type KeyObject, sign as signature } from "node:crypto";
+import { isSecret } from "./secrets.ts";
 
 export type Claims = Record<string, unknown>;
 export type Grant = "subscribe" | "publish" | "presence" | "admin";
@@ -17,7 +18,10 @@ const signers: Record<Algorithm, (text: Buffer, key: KeyObject | string) => Buff
   EdDSA: (text, key) => signature(null, text, key),
 };
 
-/** `header` and `claims` go in as they are, or as the text they are. */
+/**
+ * `header` and `claims` go in as they are, or as the text they are. The signature alone is what
+ * makes it a secret: whoever reads it has the token.
+ */
 export function sign(
   claims: Claims | string,
   key: KeyObject | string,
@@ -26,7 +30,8 @@ export function sign(
 ): string {
   const named = typeof header === "string" ? header : { alg: by, typ: "JWT", ...header };
   const signed = `${encode(named)}.${encode(claims)}`;
-  return `${signed}.${base64url(signers[by](Buffer.from(signed), key))}`;
+  const signing = isSecret(base64url(signers[by](Buffer.from(signed), key)));
+  return `${signed}.${signing}`;
 }
 
 /** The time that claims are in: whole seconds. */

@@ -5,6 +5,10 @@ import type { TestContext } from "node:test";
 export function seeded(t: TestContext): () => number {
   const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
   t.diagnostic(`SEED=${seed}`);
+  return randomFrom(seed);
+}
+
+export function randomFrom(seed: number): () => number {
   let state = seed;
   // mulberry32
   return () => {

@@ -50,6 +50,10 @@ export class Room {
     return this.#request("GET", `/events?${query}`);
   }
 
+  state(): Promise<any> {
+    return this.#request("GET", "/state");
+  }
+
   kick(user: string): Promise<void> {
     return this.#request("DELETE", `/members?user=${user}`);
   }

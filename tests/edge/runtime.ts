@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { isSecret, tellsNoSecret } from "./secrets.ts";
 
 /** The program itself: a script that starts it would die in its place. */
 const workerd: string = createRequire(import.meta.url)("workerd").default;
@@ -16,7 +17,7 @@ const workerd: string = createRequire(import.meta.url)("workerd").default;
 /** Another build of the contract, with a `wrangler.toml` of its own, may be put to the same tests. */
 const root = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
-export const SECRET = "a secret of the tests, of more than 32 bytes";
+export const SECRET = isSecret("a secret of the tests, of more than 32 bytes");
 
 export interface Options {
   /** The worker's variables and secrets. Without any, `JWT_SECRET` is `SECRET`. */
@@ -31,23 +32,37 @@ export interface Options {
  */
 export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
 
+/** Where it runs, if not on this machine's loopback with a directory of its own. */
+export interface Place {
+  /** The directory that it stores in. */
+  storage?: string | undefined;
+  /** A network namespace, and the address that it listens on there. */
+  host?: { namespace: string; address: string } | undefined;
+  /** The open file that its log goes to. */
+  log?: number | undefined;
+}
+
 export class Runtime {
   readonly #directory: string;
+  readonly #place: Place;
   /** Chosen by the first start and asked for again by every restart. */
   readonly #ports = new Map<string, number>();
   #process: ChildProcess | undefined;
+  /** All that it has written, over all its lives. */
+  #output = "";
   /** A test run that dies must not leave a server behind. */
   readonly #lastResort = (): void => void this.#process?.kill("SIGKILL");
 
-  private constructor(directory: string) {
+  private constructor(directory: string, place: Place) {
     this.#directory = directory;
+    this.#place = place;
     process.once("exit", this.#lastResort);
   }
 
-  static async start(options: Options = {}): Promise<Runtime> {
+  static async start(options: Options & Place = {}): Promise<Runtime> {
     const directory = await mkdtemp(join(tmpdir(), "roomcast-"));
     await mkdir(join(directory, "storage"));
-    const runtime = new Runtime(directory);
+    const runtime = new Runtime(directory, options);
     await runtime.deploy(options);
     return runtime;
   }
@@ -57,18 +72,30 @@ export class Runtime {
     await this.kill();
     const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
     const path = join(this.#directory, "config.capnp");
-    await writeFile(path, await configuration(this.#directory, all));
+    const storage = this.#place.storage ?? join(this.#directory, "storage");
+    await writeFile(path, await configuration(storage, this.#address, all));
     await this.restart();
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#ports.get("http")}`;
+    return `http://${this.#address}:${this.#ports.get("http")}`;
   }
 
+  /** `undefined` where it does not run. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get #address(): string {
+    return this.#place.host?.address ?? "127.0.0.1";
+  }
+
+  /** Whatever the test was about: what an operator reads holds no secret. */
   async stop(): Promise<void> {
     await this.kill();
     process.off("exit", this.#lastResort);
     await rm(this.#directory, { recursive: true, force: true });
+    tellsNoSecret(this.#output);
   }
 
   /** SIGKILL: no handler of the worker runs, no buffer is flushed. */
@@ -76,21 +103,29 @@ export class Runtime {
     const running = this.#process;
     this.#process = undefined;
     if (!running) return;
-    const exited = once(running, "exit");
-    if (running.kill("SIGKILL")) await exited;
+    const closed = once(running, "close");
+    if (running.kill("SIGKILL")) await closed;
   }
 
   /** Starts again on the same storage and the same ports. */
   async restart(): Promise<void> {
     const addresses = [...this.#ports].map(
-      ([socket, port]) => `--socket-addr=${socket}=127.0.0.1:${port}`,
+      ([socket, port]) => `--socket-addr=${socket}=${this.#address}:${port}`,
     );
     // `--import-path=/` lets the configuration embed files by absolute path.
     const args = ["serve", "--experimental", "--control-fd=3", "--import-path=/", ...addresses];
-    const child = spawn(workerd, [...args, join(this.#directory, "config.capnp")], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"],
-    });
+    const { host, log = "pipe" } = this.#place;
+    const enter = host ? ["ip", "netns", "exec", host.namespace] : [];
+    const config = join(this.#directory, "config.capnp");
+    const [command = workerd, ...rest] = [...enter, workerd, ...args, config];
+    const child = spawn(command, rest, { stdio: ["ignore", log, log, "pipe"] });
     this.#process = child;
+    for (const output of [child.stdout, child.stderr]) {
+      output?.setEncoding("utf8").on("data", (text: string) => {
+        this.#output += text;
+        process.stderr.write(text);
+      });
+    }
     const reports = createInterface({ input: child.stdio[3] as NodeJS.ReadableStream });
     const listening = new Set<string>();
     for await (const line of reports) {
@@ -101,9 +136,17 @@ export class Runtime {
     throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
   }
 
+  /** What each room has stored, as a SQLite file: nobody else's while the process is killed. */
+  async databases(): Promise<string[]> {
+    const directory = join(this.#directory, "storage");
+    const files = await readdir(directory, { recursive: true });
+    const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
+    return named.map((file) => join(directory, file));
+  }
+
   /** The memory that the process has, in MB. */
   async residentMb(): Promise<number> {
-    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.#process?.pid)]);
+    const ps = spawn("ps", ["-o", "rss=", "-p", String(this.pid)]);
     let kib = "";
     for await (const text of ps.stdout) kib += text;
     return (Number(kib) * 1024) / 1e6;
@@ -123,24 +166,65 @@ export class Runtime {
     await this.#evict(room, "close");
   }
 
+  #control(room: string): string {
+    return `http://${this.#address}:${this.#ports.get("control")}/${encodeURIComponent(room)}`;
+  }
+
   async #evict(room: string, webSockets: "hibernate" | "close"): Promise<boolean> {
-    const path = `${encodeURIComponent(room)}?${webSockets}`;
-    const answer = await fetch(`http://127.0.0.1:${this.#ports.get("control")}/${path}`);
+    const answer = await fetch(`${this.#control(room)}?webSockets=${webSockets}`);
     const text = await answer.text();
     if (!answer.ok) throw new Error(`evicting ${room}: ${text}`);
     return text === "evicted";
+  }
+
+  /**
+   * Opens that many sockets to a room from within the process, where they take none of its file
+   * handles. They come through the worker under test as any others, and stay until they are told
+   * to go.
+   */
+  async crowd(room: string, token: string, sockets: number): Promise<() => Promise<void>> {
+    const answer = await fetch(`${this.#control(room)}?sockets=${sockets}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const reader = answer.body?.getReader();
+    const first = await reader?.read();
+    const text = new TextDecoder().decode(first?.value);
+    if (text !== "opened") throw new Error(`a crowd of ${sockets}: ${answer.status} ${text}`);
+    return async () => reader?.cancel();
   }
 }
 
 /** Runs beside the worker under test, in the same process: only there is `workerd:unsafe` at hand. */
 const CONTROL = `
 import unsafe from "workerd:unsafe";
+const crowd = async (request, worker, room, sockets) => {
+  const { readable, writable } = new TransformStream();
+  const writer = writable.getWriter();
+  const headers = { authorization: request.headers.get("authorization"), upgrade: "websocket" };
+  const url = "http://roomcast/rooms/" + encodeURIComponent(room) + "/events?state=0";
+  const opened = (async () => {
+    for (let left = sockets; left > 0; left -= 100) {
+      const some = Array.from({ length: Math.min(left, 100) }, async () => {
+        const { webSocket } = await worker.fetch(url, { headers });
+        webSocket.accept();
+      });
+      await Promise.all(some);
+    }
+    await writer.write(new TextEncoder().encode("opened"));
+    await writer.closed;
+  })();
+  opened.catch((error) => writer.abort(error));
+  return new Response(readable);
+};
 export default {
-  async fetch(request, { ROOMS }) {
-    const { pathname, search } = new URL(request.url);
-    const room = decodeURIComponent(pathname.slice(1));
+  async fetch(request, { ROOMS, WORKER }) {
+    const url = new URL(request.url);
+    const room = decodeURIComponent(url.pathname.slice(1));
+    const sockets = Number(url.searchParams.get("sockets"));
+    if (sockets > 0) return crowd(request, WORKER, room, sockets);
+    const webSockets = url.searchParams.get("webSockets");
     try {
-      await unsafe.evict(ROOMS.getByName(room), { webSockets: search.slice(1) });
+      await unsafe.evict(ROOMS.getByName(room), { webSockets });
       return new Response("evicted");
     } catch (error) {
       if (error.message.includes("not currently running")) return new Response("asleep");
@@ -149,7 +233,11 @@ export default {
   },
 };`;
 
-async function configuration(directory: string, vars: Record<string, string>): Promise<string> {
+async function configuration(
+  storage: string,
+  address: string,
+  vars: Record<string, string>,
+): Promise<string> {
   // What is deployed is what is tested: the names come from the file that a deploy reads.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
   const setting = (pattern: RegExp): string => {
@@ -179,15 +267,15 @@ const config :Workerd.Config = (
       compatibilityDate = ${date},
       compatibilityFlags = ["unsafe_module"],
       modules = [(name = "control.js", esModule = ${capnp(CONTROL)})],
-      bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast"))],
+      bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast")), (name = "WORKER", service = "roomcast")],
     )),
-    (name = "storage", disk = (path = ${capnp(join(directory, "storage"))}, writable = true)),
+    (name = "storage", disk = (path = ${capnp(storage)}, writable = true)),
     # A key set is fetched from a server of the test's own.
     (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [
-    (name = "http", address = "127.0.0.1:0", http = (), service = "roomcast"),
-    (name = "control", address = "127.0.0.1:0", http = (), service = "control"),
+    (name = "http", address = ${capnp(`${address}:0`)}, http = (), service = "roomcast"),
+    (name = "control", address = ${capnp(`${address}:0`)}, http = (), service = "control"),
   ],
 );
 `;

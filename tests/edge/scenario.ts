@@ -159,12 +159,12 @@ class Stage {
   async #requests(actor: string, verb: string, step: Step): Promise<void> {
     const [method = "", target = ""] = this.#filled(verb).split(" ");
     const room = target.match(/^\/rooms\/([^/?]+)/)?.[1];
-    if (room) this.#rooms.add(decodeURIComponent(room));
     const token = step.as === null ? undefined : String(this.#bound.get(step.as ?? actor));
     const body =
       step.text ??
       (step.body === undefined ? undefined : JSON.stringify(fill(step.body, this.#bound)));
     const answer = await this.#fetch(method, target, token, body);
+    if (room && answer.ok) this.#rooms.add(decodeURIComponent(room));
     const text = await answer.text();
     assert.equal(
       answer.status,

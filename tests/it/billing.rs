@@ -73,6 +73,30 @@ fn reading_joining_and_leaving_write_nothing() {
     }
 }
 
+/// Reads are cheap, and a wake makes few: however much is retained, whoever is
+/// there, and however far they are.
+#[test]
+fn a_wake_reads_a_few_rows_and_none_for_a_session() {
+    let retained_appends = 100_000;
+    let settings =
+        Settings { retained_appends, publishes_per_second: 1_000_000, ..Settings::default() };
+    let mut world = World::with(settings);
+    for session in 0..500 {
+        world.joins_with(&format!("{session}"), "flow=1");
+    }
+    for data in 0..2_000 {
+        world.publishes("bob", data).unwrap();
+    }
+    world.sleeps();
+    world.store.reads_made();
+    world.pings("7");
+    world.sends("7", r#"{"type": "ping"}"#);
+    let reads = world.store.reads_made();
+    assert!(reads <= 2 + 2 * u64::from(retained_appends.ilog2()), "{reads} reads");
+    world.publishes("bob", 1).unwrap();
+    assert_eq!(world.store.reads_made(), 0, "and to go on, it reads nothing");
+}
+
 #[test]
 fn a_setting_that_stays_is_not_written_again() {
     let mut world = World::new();

@@ -13,6 +13,7 @@ use crate::world::World;
 fn every_queue_has_a_bound() {
     sockets_without_a_token();
     sessions();
+    members();
     frames_behind_a_token();
     bytes_behind_a_token();
     users_who_publish();
@@ -25,8 +26,9 @@ fn every_queue_has_a_bound() {
 }
 
 fn sockets_without_a_token() {
-    let mut world = World::with(Settings { sockets: 1, ..Settings::default() });
-    for socket in 0..limits::PENDING_SOCKETS {
+    let settings = Settings { sockets: 1, pending_sockets: 7, ..Settings::default() };
+    let mut world = World::with(settings);
+    for socket in 0..7 {
         world.connects(&format!("{socket}"), "", None);
     }
     world.connects("alice", "", None);
@@ -53,6 +55,28 @@ fn sessions() {
         world.drops("bob");
         world.joins("carol");
         assert_eq!(world.client("carol").closed, None);
+    }
+}
+
+fn members() {
+    for asleep in [false, true] {
+        let mut world = World::with(Settings { members: 2, ..Settings::default() });
+        world.drowsy = asleep;
+        let enters = |world: &mut World, who: &str| {
+            let identity = world.identity_with(who, &["subscribe", "presence"]);
+            world.connects(who, "", Some(identity));
+            world.sends(who, r#"{"type":"enter"}"#);
+            world.calms();
+            world.client(who).takes().pop().unwrap()
+        };
+        assert_eq!(enters(&mut world, "alice")["type"], "members");
+        assert_eq!(enters(&mut world, "bob")["type"], "members");
+        assert_eq!(enters(&mut world, "carol")["code"], "room_full");
+        assert_eq!(enters(&mut world, "bob")["type"], "members", "a second tab is no second user");
+        world.sends("alice", r#"{"type":"leave"}"#);
+        world.calms();
+        assert_eq!(enters(&mut world, "carol")["type"], "members");
+        assert_eq!(world.reads("")["members"], 2);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows that are not as they were written. The room may refuse; it may not
 //! panic, go round in circles, number an event anew, or pass over one.
 
+use roomcast::code::Code;
 use roomcast::settings::Settings;
 
 use crate::client::Event;
@@ -81,6 +82,20 @@ fn is_not_deceived(world: &mut World, undamaged: &[Event], what: &str) {
     if let Ok(seqs) = world.posts("bob", r#"{"name":"n","data":1,"id":"i5"}"#) {
         assert_eq!(seqs, [9], "{what}: an id counts once");
     }
+}
+
+#[test]
+fn a_room_that_does_not_wake_can_be_erased() {
+    let mut world = a_wrapped_ring();
+    world.joins("dave");
+    world.sleeps();
+    world.store.damage(|tables| drop(tables.slots.remove(&0)));
+    assert_eq!(world.http("admin", "GET /rooms/r", "").0, 500);
+    assert_eq!(world.publishes("bob", 1), Err(Code::Internal));
+    assert_eq!(world.http("admin", "DELETE /rooms/r", "").0, 204);
+    assert_eq!(world.client("dave").closed, Some(Code::Erased));
+    assert!(world.store.is_empty());
+    assert_eq!(world.publishes("bob", 1), Ok(1));
 }
 
 #[test]

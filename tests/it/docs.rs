@@ -41,11 +41,16 @@ fn settings_are_those_of_the_code() {
         rows.iter().map(|row| (code(&row[0])[0].clone(), amount(&row[2]))).collect();
     assert_eq!(documented, fields(&format!("{:?}", Settings::default())));
 
-    let takes = |name: &str, value: u64| {
+    let parses = |name: &str, value: &str| {
         RoomSettings::parse(&format!(r#"{{"*":{{"{name}":{value}}}}}"#)).is_ok()
     };
+    let takes = |name: &str, value: u64| parses(name, &value.to_string());
     for row in rows {
         let name = &code(&row[0])[0];
+        if row[3] == "`false` or `true`" {
+            assert!(parses(name, "false") && parses(name, "true") && !takes(name, 1));
+            continue;
+        }
         let (least, most) = row[3].split_once(" to ").expect(name);
         let (least, most) = (amount(least), amount(most));
         assert!(takes(name, least) && takes(name, most), "{name}: {least} to {most}");
@@ -152,8 +157,11 @@ pub fn code(markdown: &str) -> Vec<String> {
 
 /// A number as the docs write it, in ms or bytes where it has a unit.
 fn amount(text: &str) -> u64 {
-    if text == "2^53 − 1" {
-        return (1 << 53) - 1;
+    match text {
+        "2^53 − 1" => return (1 << 53) - 1,
+        "`false`" => return 0,
+        "`true`" => return 1,
+        _ => {}
     }
     let (digits, unit) = text.split_once(' ').unwrap_or((text, ""));
     let factor = match unit {
@@ -199,7 +207,8 @@ fn fields(debug: &str) -> Vec<(String, u64)> {
     let (_, fields) = debug.split_once(" { ").expect(debug);
     let fields = fields.trim_end_matches(" }").split(", ");
     let named = fields.map(|field| field.split_once(": ").expect(field));
-    named.map(|(name, value)| (name.to_owned(), value.parse().expect(name))).collect()
+    let number = |value: &str| value.parse().unwrap_or_else(|_| amount(&format!("`{value}`")));
+    named.map(|(name, value)| (name.to_owned(), number(value))).collect()
 }
 
 fn root() -> &'static Path {

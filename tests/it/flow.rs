@@ -3,6 +3,7 @@
 //! nothing is sent no more than a bound.
 
 use roomcast::limits;
+use roomcast::settings::Settings;
 
 use crate::dice::Dice;
 use crate::random::tell;
@@ -90,7 +91,7 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
 #[test]
 fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
     for asleep in [false, true] {
-        let settings = roomcast::settings::Settings { retained_appends: 3, ..Default::default() };
+        let settings = Settings { retained_appends: 3, ..Settings::default() };
         let mut world = World::with(settings);
         world.drowsy = asleep;
         world.joins_with("carol", "flow=1");
@@ -111,5 +112,25 @@ fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
             let head = world.head();
             assert_eq!(world.client("carol").seq, Some(head), "asleep: {asleep}");
         }
+    }
+}
+
+#[test]
+fn a_room_may_require_it_and_set_the_window() {
+    let settings =
+        Settings { flow_required: true, flow_window_bytes: 300_000, ..Settings::default() };
+    for asleep in [false, true] {
+        let mut world = World::with(settings);
+        world.drowsy = asleep;
+        world.joins("carol");
+        let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
+        for _ in 0..10 {
+            world.posts("writer", &large).unwrap();
+            world.settles();
+        }
+        assert_eq!(world.client("carol").seq, Some(3), "she never said what she has seen");
+        world.has_seen_all("carol");
+        world.settles();
+        assert_eq!(world.client("carol").seq, Some(6));
     }
 }

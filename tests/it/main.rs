@@ -41,6 +41,7 @@ mod signals;
 mod sse;
 mod stage;
 mod state;
+mod storm;
 mod story;
 mod tokens;
 mod world;

@@ -20,6 +20,7 @@ struct Disk {
     head: Cell<u64>,
     rows_written: Cell<u64>,
     rows_seen: Cell<u64>,
+    reads: Cell<u64>,
     largest_read: Cell<usize>,
     fails_writing: Cell<bool>,
     /// After so many reads, every further one fails.
@@ -88,7 +89,13 @@ impl MemoryStore {
         self.0.largest_read.get()
     }
 
+    /// How often something was read since the last call of this.
+    pub fn reads_made(&self) -> u64 {
+        self.0.reads.take()
+    }
+
     fn reads(&self) -> Result<std::cell::Ref<'_, Tables>, StoreError> {
+        self.0.reads.set(self.0.reads.get() + 1);
         match self.0.reads_left.get() {
             Some(0) => return Err(StoreError("it can't be read".into())),
             left => self.0.reads_left.set(left.map(|left| left - 1)),

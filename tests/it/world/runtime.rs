@@ -2,7 +2,9 @@
 
 use roomcast::code::{Code, Refusal};
 use roomcast::room::{Answer, Effect, Input, Room};
+use roomcast::route::Request;
 use roomcast::session::Session;
+use roomcast::store::Store;
 use roomcast::time::Millis;
 
 use super::{Death, Socket, World};
@@ -174,9 +176,14 @@ impl World {
         self.crashes();
     }
 
-    /// A room that can't be built answers nobody but says so.
+    /// A room that can't be built answers nobody but says so. It can be erased.
     fn fails(&mut self, input: &Input) -> Option<Answer> {
         let refusal = Refusal::new(Code::Internal, "the room did not wake");
+        if matches!(input, Input::Request { request: Request::Erase, .. })
+            && self.store.erase().is_ok()
+        {
+            return Some(self.is_erased_unread());
+        }
         match input {
             Input::Join { session, .. } => {
                 let mut answer = None;
@@ -186,6 +193,17 @@ impl World {
             Input::Request { .. } => Some(Answer::Refused(refusal)),
             _ => None,
         }
+    }
+
+    fn is_erased_unread(&mut self) -> Answer {
+        self.alarm = None;
+        self.erased += 1;
+        let mut answer = Some(Answer::NoContent);
+        let refusal = Refusal::new(Code::Erased, "the room was erased");
+        for session in self.sockets.keys().copied().collect::<Vec<_>>() {
+            self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut answer);
+        }
+        answer.unwrap()
     }
 
     /// The room, built anew if it slept.

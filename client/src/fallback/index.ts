@@ -1,0 +1,100 @@
+import { Alarm } from "../alarm.ts";
+import { isReachable } from "../http.ts";
+import type { Transport } from "../line.ts";
+import type { RouteOptions, Traveller } from "../route.ts";
+import { answered, betterThan, DOUBTFUL, failed, found, probing } from "./choice.ts";
+import { LongPoll } from "./poll.ts";
+import { socketPasses, streamPasses } from "./probe.ts";
+import type { Source, StartReader } from "./reader.ts";
+import { HttpSocket } from "./socket.ts";
+import { EventStream } from "./stream.ts";
+
+/** The ways to the server where a WebSocket can't be had, and which of them is taken. */
+export class Detour {
+  readonly sockets: Readonly<Record<Transport, typeof WebSocket>>;
+  readonly #options: RouteOptions;
+  readonly #travellers: ReadonlySet<Traveller>;
+  readonly #look = (): void => void this.#alone(() => this.#lookAround());
+  readonly #alarm = new Alarm(this.#look);
+  #choice = DOUBTFUL;
+  /** It does one thing at a time: dials that fail together tell no more than one. */
+  #isBusy = false;
+  /** What a stream is probed with. */
+  #polled: Source | undefined;
+
+  constructor(options: RouteOptions, travellers: ReadonlySet<Traveller>) {
+    this.#options = options;
+    this.#travellers = travellers;
+    this.sockets = {
+      websocket: options.WebSocket,
+      sse: this.#socketsOf("sse", (source, since) => new EventStream(source, since)),
+      "long-polling": this.#socketsOf("long-polling", (source, since) => {
+        this.#polled = source;
+        return new LongPoll(source, since);
+      }),
+    };
+  }
+
+  get transport(): Transport {
+    return this.#choice.transport;
+  }
+
+  #socketsOf(transport: Transport, read: StartReader): typeof WebSocket {
+    const { fetch } = this.#options;
+    const options = { fetch, read, tried: (answer: boolean) => this.tried(transport, answer) };
+    return class extends HttpSocket {
+      constructor(address: string, protocols: string[]) {
+        super(options, address, protocols);
+      }
+    } as unknown as typeof WebSocket;
+  }
+
+  tried(transport: Transport, isAnswered: boolean): void {
+    if (transport !== this.transport) return;
+    if (isAnswered) this.#choice = answered(this.#choice);
+    else void this.#alone(() => this.#check());
+  }
+
+  async #alone(act: () => Promise<void>): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    await act();
+    this.#isBusy = false;
+  }
+
+  async #check(): Promise<void> {
+    const { transport } = this;
+    if (!(await isReachable(this.#options))) return;
+    this.#choice = failed(this.#choice, Date.now());
+    if (this.transport !== transport) this.#tell("wake");
+  }
+
+  async #lookAround(): Promise<void> {
+    this.#choice = probing(this.#choice, Date.now());
+    this.attend();
+    for (const transport of betterThan(this.transport)) {
+      if (!(await this.#passes(transport))) continue;
+      this.#choice = found(this.#choice, transport);
+      return this.#tell("switch");
+    }
+  }
+
+  async #passes(transport: Transport): Promise<boolean> {
+    if (transport === "websocket") return socketPasses(this.#options);
+    return this.#polled !== undefined && streamPasses(this.#polled);
+  }
+
+  #tell(type: "wake" | "switch"): void {
+    this.attend();
+    for (const traveller of [...this.#travellers]) traveller.tell({ type });
+  }
+
+  /** Looks for a better way when it is time or the network has changed, as long as somebody travels. */
+  attend(): void {
+    const { probeAt } = this.#choice;
+    const isLooking = this.#travellers.size > 0 && probeAt < Infinity;
+    this.#alarm.set(isLooking ? probeAt : Infinity);
+    // Node has neither.
+    globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.("online", this.#look);
+  }
+}

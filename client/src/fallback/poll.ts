@@ -1,0 +1,107 @@
+import { Alarm } from "../alarm.ts";
+import { RoomcastError } from "../codes.ts";
+import type { Page } from "../http.ts";
+import { formatPosition, parsePosition, type Place } from "../position.ts";
+import type { Position, Snapshot } from "../protocol.ts";
+import { frameOf } from "./frames.ts";
+import { closeCodeOf, LOST } from "./http.ts";
+import { welcome, type Reader, type Source } from "./reader.ts";
+
+/** How long the server holds a request that has nothing to answer yet. */
+const WAIT_SECONDS = 25;
+const SILENCE_MS = (WAIT_SECONDS + 15) * 1_000;
+const PAGE_EVENTS = 1_000;
+
+/** Reads a room by long-polling. There is no session in the room: nobody enters it, and no signal is heard. */
+export class LongPoll implements Reader {
+  readonly #source: Source;
+  readonly #request = new AbortController();
+  readonly #silence = new Alarm(() => this.#end(LOST, "Nothing was heard."));
+  #isWelcome = false;
+
+  constructor(source: Source, since: Position | undefined) {
+    this.#source = source;
+    void this.#read(since);
+  }
+
+  stop(): void {
+    this.#silence.set(Infinity);
+    this.#request.abort();
+  }
+
+  #end(closeCode: number, reason: string): void {
+    this.stop();
+    this.#source.ear.end(closeCode, reason);
+  }
+
+  async #read(since: Position | undefined): Promise<void> {
+    const { signal } = this.#request;
+    const { window } = this.#source;
+    try {
+      let position = since ?? (await this.#start());
+      let isAtHead = this.#isWelcome;
+      while (!signal.aborted) {
+        const page = await this.#page(position, isAtHead);
+        if (signal.aborted) return;
+        position = page ? this.#take(page) : await this.#start(position);
+        isAtHead = !page || parsePosition(position)!.seq >= page.head;
+        if (signal.aborted || !window.isFull) continue;
+        this.#silence.set(Infinity);
+        await window.opened();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof RoomcastError)) throw error;
+      this.#end(closeCodeOf(error.code), error.message);
+    }
+  }
+
+  #get<Answer>(leaf?: string, query?: Record<string, string>): Promise<Answer> {
+    const { http, room } = this.#source;
+    this.#silence.set(Date.now() + SILENCE_MS);
+    return http.get(http.urlOf(room, leaf, query), this.#request.signal);
+  }
+
+  /** `undefined` if the position is lost. */
+  async #page(since: Position, isAtHead: boolean): Promise<Page | undefined> {
+    // Held at once, a first request that finds nothing new would look like one that isn't answered.
+    const wait = isAtHead ? { wait: `${WAIT_SECONDS}` } : undefined;
+    try {
+      return await this.#get("events", { since, limit: `${PAGE_EVENTS}`, ...wait });
+    } catch (error) {
+      if (error instanceof RoomcastError && error.code === "position_lost") return undefined;
+      throw error;
+    }
+  }
+
+  #welcome(place: Place, recovered: boolean | undefined): void {
+    if (this.#isWelcome) return;
+    this.#isWelcome = true;
+    welcome(this.#source, place, recovered);
+  }
+
+  #take({ epoch, prev, events, head }: Page): Position {
+    const { room, ear, window } = this.#source;
+    this.#welcome({ epoch, seq: head }, true);
+    const seq = events.at(-1)?.seq ?? prev;
+    if (events.length > 0) {
+      const frame = frameOf("events", { room, epoch, prev, events });
+      window.handed(seq, frame.length);
+      ear.hear(frame);
+    }
+    return formatPosition({ epoch, seq });
+  }
+
+  /** From the state on, and after a gap if it could not go on from there. */
+  async #start(lost?: Position): Promise<Position> {
+    const { room, ear } = this.#source;
+    const [{ epoch, seq, events }, figures] = await Promise.all([
+      this.#get<Snapshot>("state"),
+      lost && this.#get<{ oldest: number }>(),
+    ]);
+    this.#welcome({ epoch, seq }, figures ? false : undefined);
+    if (figures) ear.hear(frameOf("gap", { room, epoch, oldest: figures.oldest, seq }));
+    if (events.length > 0) ear.hear(frameOf("state", { room, epoch, seq, events }));
+    return formatPosition({ epoch, seq });
+  }
+}

@@ -1,0 +1,114 @@
+import type { Position } from "../protocol.ts";
+import type { Fetch } from "../http.ts";
+import { claimsOf } from "./claims.ts";
+import { frameOf, type Ear, type FromClient } from "./frames.ts";
+import { Http, LOST, UNAUTHORIZED } from "./http.ts";
+import { PING_MS, type Reader, type StartReader, type Source } from "./reader.ts";
+import { HttpRoom } from "./room.ts";
+
+export interface HttpSocketOptions {
+  readonly fetch: Fetch;
+  readonly read: StartReader;
+  /** Called when a room's reader has its first answer, or was lost without one. */
+  tried(answered: boolean): void;
+}
+
+/**
+ * What the package needs of a WebSocket, over HTTP: a socket of one room, or a connection for many,
+ * as its address says.
+ */
+export class HttpSocket {
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onclose: ((close: { code: number }) => void) | null = null;
+  readonly #options: HttpSocketOptions;
+  readonly #http: Http;
+  readonly #rooms = new Map<string, HttpRoom>();
+  readonly #isForMany: boolean;
+
+  constructor(options: HttpSocketOptions, address: string, protocols: readonly string[]) {
+    const { origin, pathname, searchParams } = new URL(address.replace("ws", "http"));
+    const [, base, room] = /^(.*?)(?:\/rooms\/([^/]+))?\/events$/.exec(pathname)!;
+    const [, token] = protocols;
+    this.#options = options;
+    this.#http = new Http(`${origin}${base}`, options.fetch, token?.slice("bearer.".length));
+    this.#isForMany = room === undefined;
+    if (room === undefined) this.#connected();
+    else this.#subscribe(decodeURIComponent(room), searchParams.get("since") ?? undefined);
+  }
+
+  send(text: string): void {
+    const frame = JSON.parse(text) as FromClient;
+    switch (frame.type) {
+      case "ping":
+        return this.#answer(frameOf("pong", {}));
+      case "auth":
+        return this.#authorize(frame.token);
+      case "subscribe":
+        return this.#subscribe(frame.room, frame.since);
+      case "unsubscribe":
+        return this.#unsubscribe(frame.room);
+      default:
+        return this.#rooms.get(frame.room)?.take(frame);
+    }
+  }
+
+  close(): void {
+    for (const room of this.#rooms.values()) room.stop();
+  }
+
+  #hear(frame: string): void {
+    this.onmessage?.({ data: frame });
+  }
+
+  /** No answer comes before what it answers has been sent. */
+  #answer(...frames: string[]): void {
+    queueMicrotask(() => frames.forEach((frame) => this.#hear(frame)));
+  }
+
+  #connected(): void {
+    const { expires_at } = claimsOf(this.#http.token);
+    this.#answer(frameOf("connected", { expires_at, ping_ms: PING_MS }));
+  }
+
+  /** The server has its say when the token is next used. */
+  #authorize(token: string): void {
+    this.#http.token = token;
+    const { expires_at, grantIn } = claimsOf(token);
+    const rooms = [...this.#rooms.keys()].map((room) =>
+      frameOf("authorized", { room, grant: grantIn(room), expires_at }),
+    );
+    this.#answer(...(this.#isForMany ? [frameOf("authorized", { expires_at })] : []), ...rooms);
+  }
+
+  #subscribe(room: string, since: Position | undefined): void {
+    const { read, tried } = this.#options;
+    let begun = false;
+    const ear: Ear = {
+      begun: () => tried((begun = true)),
+      hear: (frame) => this.#hear(frame),
+      end: (code, reason) => {
+        if (!begun && code === LOST) tried(false);
+        this.#end(room, code, reason);
+      },
+    };
+    const start = (source: Source): Reader => read(source, since);
+    this.#rooms.set(room, new HttpRoom(this.#http, room, ear, start));
+  }
+
+  #unsubscribe(room: string): void {
+    this.#rooms.get(room)?.stop();
+    this.#rooms.delete(room);
+    this.#answer(frameOf("closed", { room, code: 1000, reason: "" }));
+  }
+
+  /** What is lost without a code, or for its token, is lost for all. */
+  #end(room: string, code: number, reason: string): void {
+    this.#rooms.get(room)?.stop();
+    this.#rooms.delete(room);
+    if (this.#isForMany && code !== LOST && code !== UNAUTHORIZED) {
+      return this.#hear(frameOf("closed", { room, code, reason }));
+    }
+    this.close();
+    this.onclose?.({ code });
+  }
+}

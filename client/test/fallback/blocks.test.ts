@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Blocks, type Block } from "../../src/fallback/blocks.ts";
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** What is read of text that comes in these pieces. */
+function read(...pieces: Uint8Array[]): Block[] {
+  const blocks = new Blocks();
+  return pieces.flatMap((piece) => [...blocks.read(piece)]);
+}
+
+const block = (fields: Partial<Block>): Block => ({
+  event: undefined,
+  id: undefined,
+  data: undefined,
+  ...fields,
+});
+
+const STREAM = `id: h7Qk2pXa:41
+
+:
+
+event: state
+id: h7Qk2pXa:41
+data: {"type":"state"}
+
+id: h7Qk2pXa:42
+data: {"data":[
+data:1,
+data:  "Grüße 🌍"
+data: ]}
+
+event:closed
+data
+
+`;
+
+const READ = [
+  block({ id: "h7Qk2pXa:41" }),
+  block({ event: "state", id: "h7Qk2pXa:41", data: '{"type":"state"}' }),
+  block({ id: "h7Qk2pXa:42", data: '{"data":[\n1,\n "Grüße 🌍"\n]}' }),
+  block({ event: "closed", data: "" }),
+];
+
+describe("blocks", () => {
+  for (const [name, end] of Object.entries({ LF: "\n", CR: "\r", CRLF: "\r\n" })) {
+    it(`are the same wherever the stream is cut (${name})`, () => {
+      const stream = bytesOf(STREAM.replaceAll("\n", end));
+      assert.deepEqual(read(stream), READ);
+      for (let cut = 1; cut < stream.length; cut++) {
+        assert.deepEqual(read(stream.subarray(0, cut), stream.subarray(cut)), READ, `at ${cut}`);
+      }
+      const bytes = Array.from(stream, (_, n) => stream.subarray(n, n + 1));
+      assert.deepEqual(read(...bytes), READ, "byte by byte");
+    });
+  }
+
+  it("are there as soon as their last line is, be it ended by CR or LF", () => {
+    assert.equal(read(bytesOf("id: a\n\n")).length, 1);
+    assert.equal(read(bytesOf("id: a\r\r")).length, 1);
+    assert.equal(read(bytesOf("id: a\r\n\r\n")).length, 1);
+    assert.equal(read(bytesOf("id: a\n")).length, 0);
+  });
+
+  it("are none where there are comments alone", () => {
+    assert.deepEqual(read(bytesOf(":\n\n: keep going\n\n\n")), []);
+  });
+});

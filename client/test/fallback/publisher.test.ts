@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { at, Story, streams } from "./service.ts";
+
+let story: Story;
+
+/** Publishes, each with a ref of its name. */
+async function publish(...names: string[]): Promise<void> {
+  for (const name of names) {
+    await story.send({ type: "publish", room: "r", ref: name, name, data: 1, id: name });
+  }
+}
+
+const namesOf = ({ json }: { json: { events: { name: string }[] } }): string =>
+  json.events.map(({ name }) => name).join();
+
+/** Acks as `ref=seq`, errors as `ref code`. */
+const answers = (): string[] =>
+  story
+    .hears()
+    .map(({ type, ref, seq, code }) => (type === "ack" ? `${ref}=${seq}` : `${ref} ${code}`));
+
+beforeEach(async () => {
+  story = new Story("rooms/r/events", streams);
+  await story.takes("GET events").streams(`id: ${at(0)}\n\n`);
+  story.hears();
+});
+
+describe("publishes", () => {
+  it("go in order: what comes while a request is under way goes together in the next", async () => {
+    await publish("a", "b", "c");
+    const first = story.takes("POST events");
+    assert.deepEqual(first.json, { events: [{ name: "a", data: 1, id: "a" }] });
+    assert.equal(story.requests.length, 0);
+    await first.answers({ seqs: [1] }, 201);
+    const second = story.takes("POST events");
+    assert.equal(namesOf(second), "b,c");
+    await second.answers({ seqs: [2, 3] }, 201);
+    assert.deepEqual(answers(), ["a=1", "b=2", "c=3"]);
+    await publish("d");
+    assert.equal(namesOf(story.takes("POST events")), "d");
+  });
+
+  it("take no body over the limit", async () => {
+    await publish("a");
+    for (const name of ["b", "c", "d"]) {
+      const data = "€".repeat(120_000);
+      await story.send({ type: "publish", room: "r", ref: name, name, data });
+    }
+    await story.takes("POST events").answers({ seqs: [1] });
+    const second = story.takes("POST events");
+    assert.equal(namesOf(second), "b,c");
+    assert.ok(Buffer.byteLength(String(second.init.body)) < 1024 * 1024);
+    await second.answers({ seqs: [2, 3] });
+    assert.equal(namesOf(story.takes("POST events")), "d");
+  });
+
+  it("of which one is refused go one by one", async () => {
+    await publish("a", "b", "bad", "c");
+    await story.takes("POST events").answers({ seqs: [1] });
+    await story.takes("POST events").refuses(413, "too_large");
+    await publish("d");
+    for (const [name, seq] of [["b", 2], ["bad"], ["c", 3], ["d", 4]] as const) {
+      const alone = story.takes("POST events");
+      assert.equal(namesOf(alone), name);
+      await (seq ? alone.answers({ seqs: [seq] }) : alone.refuses(413, "too_large"));
+    }
+    assert.deepEqual(answers(), ["a=1", "b=2", "bad too_large", "c=3", "d=4"]);
+    await publish("e", "f", "g");
+    await story.takes("POST events").answers({ seqs: [5] });
+    assert.equal(namesOf(story.takes("POST events")), "f,g");
+  });
+
+  it("are all to be sent again after one that could not be, so that they keep their order", async () => {
+    await publish("a", "b");
+    await story.takes("POST events").breaks();
+    assert.deepEqual(answers(), ["a internal", "b internal"]);
+    assert.equal(story.requests.length, 0);
+
+    await publish("a", "b");
+    const headers = { "retry-after": "3" };
+    await story.takes("POST events").refuses(429, "rate_limited", headers);
+    const errors = story.hears();
+    assert.deepEqual(
+      errors.map(({ ref, code, retry_after_ms }) => [ref, code, retry_after_ms]),
+      [
+        ["a", "rate_limited", 3_000],
+        ["b", "rate_limited", 3_000],
+      ],
+    );
+
+    await publish("a");
+    await story.takes("POST events").isIntercepted(403);
+    assert.deepEqual(answers(), ["a internal"], "it is the proxy that forbids");
+    assert.equal(story.code, undefined);
+  });
+
+  it("that the token does not grant are refused, and a token whose time is up ends all", async () => {
+    await publish("a");
+    await story.takes("POST events").refuses(403, "forbidden");
+    assert.deepEqual(answers(), ["a forbidden"]);
+    await publish("b");
+    await story.takes("POST events").refuses(401, "token_expired");
+    assert.equal(story.code, 4001);
+  });
+});
+
+describe("signals", () => {
+  it("are sent one at a time, of each name the newest", async () => {
+    const signal = (name: string, data: unknown) =>
+      story.send({ type: "signal", room: "r", name, data });
+    await signal("typing", 1);
+    const first = story.takes("POST signals");
+    assert.deepEqual(first.json, { name: "typing", data: 1 });
+    for (const data of [2, 3]) await signal("typing", data);
+    await signal("cursor", 1);
+    assert.equal(story.requests.length, 0);
+    await first.answers({}, 202);
+    const second = story.takes("POST signals");
+    assert.deepEqual(second.json, { name: "typing", data: 3 });
+    await second.breaks();
+    const third = story.takes("POST signals");
+    assert.deepEqual(third.json, { name: "cursor", data: 1 });
+    await third.answers({}, 202);
+    assert.deepEqual([story.requests.length, story.hears()], [0, []]);
+  });
+});

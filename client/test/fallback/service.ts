@@ -1,0 +1,140 @@
+/** A server that answers when a test has it do so, and a socket over HTTP to it. */
+import assert from "node:assert/strict";
+import { LongPoll } from "../../src/fallback/poll.ts";
+import type { StartReader } from "../../src/fallback/reader.ts";
+import { HttpSocket } from "../../src/fallback/socket.ts";
+import { EventStream } from "../../src/fallback/stream.ts";
+import { settle } from "../model/network.ts";
+
+/** A request that waits for its answer. */
+export class Asked {
+  readonly url: URL;
+  readonly init: RequestInit;
+  readonly #resolve: (response: Response) => void;
+  readonly #reject: (error: unknown) => void;
+  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+  constructor(
+    url: URL,
+    init: RequestInit,
+    resolve: (response: Response) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.url = url;
+    this.init = init;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    init.signal?.addEventListener("abort", () => {
+      reject(init.signal!.reason);
+      this.#body?.error(init.signal!.reason);
+    });
+  }
+
+  /** `GET events?since=a` */
+  get what(): string {
+    const { pathname, search } = this.url;
+    const leaf = pathname.replace(/^\/rooms\/[^/]+\/?/, "") + search;
+    return `${this.init.method ?? "GET"} ${decodeURIComponent(leaf)}`;
+  }
+
+  get token(): string | undefined {
+    return new Headers(this.init.headers).get("authorization")?.slice("Bearer ".length);
+  }
+
+  get json(): any {
+    return JSON.parse(String(this.init.body));
+  }
+
+  get isAborted(): boolean {
+    return this.init.signal?.aborted ?? false;
+  }
+
+  async answers(body: object, status = 200, headers: Record<string, string> = {}): Promise<void> {
+    this.#resolve(Response.json(body, { status, headers }));
+    await settle();
+  }
+
+  refuses(status: number, code: string, headers?: Record<string, string>): Promise<void> {
+    return this.answers({ error: { code, message: `No: ${code}.` } }, status, headers);
+  }
+
+  /** Something in between has an answer of its own. */
+  async isIntercepted(status: number): Promise<void> {
+    const headers = { "content-type": "text/html" };
+    this.#resolve(new Response("<h1>Please pay.</h1>", { status, headers }));
+    await settle();
+  }
+
+  async breaks(): Promise<void> {
+    const error = new TypeError("fetch failed");
+    this.#reject(error);
+    this.#body?.error(error);
+    await settle();
+  }
+
+  /** Answers with more of a stream. */
+  async streams(text = ""): Promise<void> {
+    if (this.#body === undefined) {
+      const body = new ReadableStream<Uint8Array>({ start: (body) => void (this.#body = body) });
+      this.#resolve(new Response(body, { headers: { "content-type": "text/event-stream" } }));
+    }
+    if (text !== "") this.#body!.enqueue(new TextEncoder().encode(text));
+    await settle();
+  }
+}
+
+export const EPOCH = "epoch001";
+
+export const at = (seq: number): string => `${EPOCH}:${seq}`;
+
+export const event = (seq: number, data: unknown = seq): string =>
+  `id: ${at(seq)}\ndata: {"seq":${seq},"data":${JSON.stringify(data)}}\n\n`;
+
+/** Of the token's form, but unsigned. */
+export const tokenOf = (exp: number, rooms: object = { "*": ["subscribe"] }): string =>
+  `e30.${Buffer.from(JSON.stringify({ sub: "Äda", exp, rooms })).toString("base64url")}.x`;
+
+export class Story {
+  readonly requests: Asked[] = [];
+  /** What was heard, and the code at the end. */
+  readonly frames: any[] = [];
+  readonly socket: HttpSocket;
+  readonly tried: boolean[] = [];
+  code: number | undefined;
+
+  constructor(address: string, read: StartReader, token = tokenOf(2_000_000_000)) {
+    const fetch: typeof globalThis.fetch = (url, init = {}) =>
+      new Promise((resolve, reject) =>
+        this.requests.push(new Asked(new URL(String(url)), init, resolve, reject)),
+      );
+    const tried = (answered: boolean): void => void this.tried.push(answered);
+    const protocols = ["roomcast.v1", `bearer.${token}`];
+    this.socket = new HttpSocket({ fetch, read, tried }, `wss://rt/${address}`, protocols);
+    this.socket.onmessage = ({ data }) => this.frames.push(JSON.parse(data));
+    this.socket.onclose = ({ code }) => (this.code = code);
+  }
+
+  send(frame: object): Promise<void> {
+    this.socket.send(JSON.stringify(frame));
+    return settle();
+  }
+
+  /** The next request that has not been taken, which is this. */
+  takes(what: string): Asked {
+    const request = this.requests.shift();
+    assert.equal(request?.what, what);
+    return request!;
+  }
+
+  /** What was heard since this was last asked. */
+  hears(): any[] {
+    return this.frames.splice(0);
+  }
+
+  get types(): string[] {
+    return this.hears().map(({ type }) => type);
+  }
+}
+
+export const streams: StartReader = (source, since) => new EventStream(source, since);
+export const polls: StartReader = (source, since) => new LongPoll(source, since);

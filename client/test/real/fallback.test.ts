@@ -1,0 +1,238 @@
+/** Rooms behind proxies that let no WebSocket through, or no stream either. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { createClient, type Client, type Room, type RoomEvent } from "../../src/index.ts";
+import { createBackend, type Backend } from "../../src/server.ts";
+import { Middlebox, type Upgrades } from "./middlebox.ts";
+import type { Runtime } from "./runtime.ts";
+
+const runs = process.env.ROOMCAST_RUNTIME === "workerd";
+const onWorkerd = { skip: !runs && "the model knows WebSockets alone" };
+
+/** Stands in for the page, of which Node has none. */
+const page = new EventTarget();
+Object.assign(globalThis, {
+  addEventListener: page.addEventListener.bind(page),
+  removeEventListener: page.removeEventListener.bind(page),
+});
+
+type Sockets = "shared" | "room";
+
+let runtime: Runtime;
+let box: Middlebox;
+let url: URL;
+let client: Client;
+let backend: Backend;
+let room: Room;
+let heard: RoomEvent[];
+let gaps: number;
+let acks: Map<string, number>;
+
+beforeEach(async () => {
+  const { startWorkerd } = await import("./workerd.ts");
+  runtime = await startWorkerd();
+  box = new Middlebox(() => runtime.url);
+  url = await box.start();
+  backend = createBackend({
+    url: runtime.url,
+    token: () => runtime.token("backend", ["publish"], 3_600_000),
+    timeoutMs: 60_000,
+  });
+});
+
+afterEach(async () => {
+  client.close();
+  await box.stop();
+  await runtime.stop();
+});
+
+const clientOf = (user: string, url: URL, sockets: Sockets): Client =>
+  createClient({
+    url,
+    token: () => runtime.token(user, ["subscribe", "publish", "presence"], 3_600_000),
+    backoff: { minMs: 100, maxMs: 500 },
+    sockets,
+  });
+
+function follow(sockets: Sockets): void {
+  client = clientOf("alice", url, sockets);
+  room = client.room("test:room");
+  heard = [];
+  gaps = 0;
+  acks = new Map();
+  room.on((_, event) => heard.push(event));
+  room.listen({ gap: () => gaps++ });
+}
+
+/** Resolves when it is so, after whatever is told of. */
+const until = (
+  subscribe: (watcher: () => void) => () => void,
+  isSo: () => boolean,
+): Promise<void> =>
+  new Promise((resolve) => {
+    const check = (): void => {
+      if (!isSo()) return;
+      stop();
+      resolve();
+    };
+    const stop = subscribe(check);
+    queueMicrotask(check);
+  });
+
+const comesTo = (isSo: () => boolean): Promise<void> => until(room.subscribe, isSo);
+
+const connectsBy = (transport: string): Promise<void> =>
+  comesTo(() => room.status === "connected" && room.transport === transport);
+
+let published = 0;
+
+/** Both of them publish; what is given happens in the middle of it. */
+async function exchange(meanwhile: () => unknown): Promise<void> {
+  const before = heard.length;
+  const publishes = async (): Promise<void> => {
+    const id = `client-${++published}`;
+    acks.set(id, await room.publish("client", published, { id }));
+  };
+  const both = (): Promise<unknown>[] => [
+    ...Array.from({ length: 20 }, publishes),
+    backend.publishBatch(room.name, [
+      { name: "backend", data: "Grüße 🌍".repeat(100), key: "greeting" },
+      { name: "backend", data: null, key: "greeting" },
+    ]),
+  ];
+  const first = both();
+  await meanwhile();
+  await Promise.all([...first, ...both()]);
+  await comesTo(() => heard.length >= before + 44);
+}
+
+function assertExact(): void {
+  assert.equal(gaps, 0);
+  assert.deepEqual(
+    heard.map(({ seq }) => seq),
+    heard.map((_, n) => n + 1),
+  );
+  const seqs = new Map(heard.map(({ id, seq }) => [id, seq]));
+  for (const [id, seq] of acks) assert.equal(seqs.get(id), seq, id);
+  const own = heard.filter(({ name }) => name === "client");
+  assert.equal(own.length, acks.size, "each publish counts once");
+}
+
+for (const sockets of ["shared", "room"] as const) {
+  describe(
+    `behind a proxy that lets no WebSocket through (sockets: "${sockets}")`,
+    onWorkerd,
+    () => {
+      for (const upgrades of [400, 426, "hang up"] satisfies Upgrades[]) {
+        it(`but says ${upgrades}: a stream, and the WebSocket again when it may`, async () => {
+          box.upgrades = upgrades;
+          follow(sockets);
+          await connectsBy("sse");
+          await exchange(() => {});
+          await exchange(() => box.cut());
+          await exchange(() => runtime.restart());
+          box.upgrades = "pass";
+          page.dispatchEvent(new Event("online"));
+          await exchange(() => connectsBy("websocket"));
+          assertExact();
+        });
+      }
+
+      it("and no stream either: long-polling, and better again when it may", async () => {
+        box.upgrades = 426;
+        box.buffering = true;
+        follow(sockets);
+        await connectsBy("long-polling");
+        await exchange(() => {});
+        await exchange(() => box.cut());
+        await exchange(() => runtime.restart());
+        box.buffering = false;
+        page.dispatchEvent(new Event("online"));
+        await exchange(() => connectsBy("sse"));
+        box.upgrades = "pass";
+        page.dispatchEvent(new Event("online"));
+        await exchange(() => connectsBy("websocket"));
+        assertExact();
+      });
+    },
+  );
+}
+
+describe("presence and signals", onWorkerd, () => {
+  let others: Client;
+  let bob: Room;
+  /** When bob looks, who is in? */
+  let membersSeen: Set<string>;
+
+  beforeEach(async () => {
+    others = clientOf("bob", runtime.url, "shared");
+    bob = others.room("test:room");
+    bob.presence.enter({ at: "office" });
+    membersSeen = new Set();
+  });
+  afterEach(() => others.close());
+
+  const usersOf = ({ presence }: Room): string | undefined =>
+    presence.members?.map(({ user }) => user).join();
+
+  /** Bob sends until alice hears of it: a signal is only worth something to who is there. */
+  async function hears(): Promise<void> {
+    const heardOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
+    const waving = setInterval(() => bob.signal("wave", 1), 100);
+    await heardOne;
+    clearInterval(waving);
+  }
+
+  it("go on by stream, and across the switch", async () => {
+    box.upgrades = 426;
+    follow("shared");
+    room.presence.enter({ at: "desk" });
+    await until(room.presence.subscribe, () => usersOf(room) === "alice,bob");
+    assert.equal(room.transport, "sse");
+    await until(bob.presence.subscribe, () => usersOf(bob) === "alice,bob");
+    bob.presence.subscribe(() => membersSeen.add(usersOf(bob) ?? "unknown"));
+    await hears();
+    const wave = new Promise((resolve) => bob.onSignal("back", resolve));
+    room.signal("back", { to: "you" });
+    assert.deepEqual(await wave, { to: "you" });
+
+    room.presence.update({ at: "door" });
+    await until(bob.presence.subscribe, () => dataOf("alice").some(({ at }) => at === "door"));
+
+    box.upgrades = "pass";
+    page.dispatchEvent(new Event("online"));
+    await connectsBy("websocket");
+    await hears();
+    await until(bob.presence.subscribe, () => dataOf("alice").length === 1);
+    assert.deepEqual(dataOf("alice"), [{ at: "door" }]);
+    assert.deepEqual([...membersSeen], ["alice,bob"], "she was never gone");
+  });
+
+  const dataOf = (user: string): { at: string }[] =>
+    bob.presence
+      .members!.filter((member) => member.user === user)
+      .flatMap(({ sessions }) => sessions.map(({ data }) => data));
+
+  it("by long-polling: who is in can be seen", async () => {
+    box.upgrades = 426;
+    box.buffering = true;
+    follow("shared");
+    await connectsBy("long-polling");
+    room.presence.enter();
+    await until(room.presence.subscribe, () => usersOf(room) === "bob");
+    const wave = new Promise((resolve) => bob.onSignal("wave", resolve));
+    room.signal("wave", 1);
+    assert.equal(await wave, 1);
+  });
+});
+
+describe("without a network", onWorkerd, () => {
+  it("stays with the WebSocket", async () => {
+    follow("shared");
+    await connectsBy("websocket");
+    await box.stop();
+    let changes = 0;
+    await comesTo(() => room.status === "reconnecting" && changes++ > 6);
+    assert.equal(room.transport, "websocket");
+  });
+});

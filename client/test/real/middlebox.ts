@@ -1,0 +1,84 @@
+/** An HTTP proxy of the kind that some networks put between a page and its server. */
+import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+
+/** What it does with a WebSocket's upgrade: refuses it with that status, hangs up, or lets it pass. */
+export type Upgrades = 400 | 426 | "hang up" | "pass";
+
+export class Middlebox {
+  upgrades: Upgrades = "pass";
+  /** Holds every answer back until it is whole. */
+  buffering = false;
+  readonly #target: () => URL;
+  readonly #server = createServer((from, to) => this.#forward(from, to));
+  readonly #sockets = new Set<Duplex>();
+
+  /** `target` is asked for each request: a runtime may come back at another port. */
+  constructor(target: () => URL) {
+    this.#target = target;
+    this.#server.on("connection", (socket) => this.#keep(socket));
+    this.#server.on("upgrade", (from, socket, head) => this.#upgrade(from, socket, head));
+  }
+
+  async start(): Promise<URL> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return new URL(`http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`);
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.cut();
+    await closed;
+  }
+
+  /** All connections through it break. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #keep(socket: Duplex): void {
+    this.#sockets.add(socket);
+    socket.on("error", () => {}); // A close follows.
+    socket.on("close", () => this.#sockets.delete(socket));
+  }
+
+  #forward(from: IncomingMessage, to: ServerResponse): void {
+    const { method, headers } = from;
+    const url = new URL(from.url!, this.#target());
+    const onward = request(url, { method, headers, agent: false }, async (answer) => {
+      const buffered: Buffer[] = [];
+      const begin = (): void => void to.writeHead(answer.statusCode!, answer.headers);
+      try {
+        if (!this.buffering) begin();
+        for await (const bytes of answer) {
+          if (to.headersSent) to.write(bytes);
+          else buffered.push(bytes as Buffer);
+        }
+        if (!to.headersSent) begin();
+        to.end(Buffer.concat(buffered));
+      } catch {
+        to.destroy();
+      }
+    });
+    onward.on("error", () => to.destroy());
+    to.on("close", () => onward.destroy());
+    from.pipe(onward);
+  }
+
+  #upgrade(from: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.upgrades === "hang up") return void socket.destroy();
+    if (this.upgrades !== "pass") {
+      return void socket.end(`HTTP/1.1 ${this.upgrades} No\r\nconnection: close\r\n\r\n`);
+    }
+    const { hostname, port } = this.#target();
+    const onward = connect(Number(port), hostname);
+    this.#keep(onward);
+    const headers = from.rawHeaders.map((text, n) => (n % 2 === 0 ? `${text}: ` : `${text}\r\n`));
+    onward.write(`GET ${from.url} HTTP/1.1\r\n${headers.join("")}\r\n`);
+    onward.write(head);
+    socket.pipe(onward).pipe(socket);
+    socket.on("close", () => onward.destroy());
+    onward.on("close", () => socket.destroy());
+  }
+}

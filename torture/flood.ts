@@ -1,0 +1,78 @@
+/** Strangers that do their worst, while others in the same and in another room go on. */
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { setTimeout as passes } from "node:timers/promises";
+import { Room } from "../tests/edge/room.ts";
+import type { Latencies } from "./flood/bystanders.ts";
+import { crowd } from "./flood/crowd.ts";
+import * as floods from "./flood/floods.ts";
+import type { Part } from "./part.ts";
+
+/** The flooded one, and another. */
+const ROOMS = ["flooded", "other"];
+/** In each. */
+const BYSTANDERS = 10;
+
+export const flood: Part = {
+  about:
+    "malformed and oversized frames, broken WebSocket and HTTP, 10,000 opens and closes a minute, slow handshakes, clients that never read, bad tokens, and more sockets than a room takes",
+  async run(stage) {
+    const sockets = stage.size(32_000, 60);
+    const settings = { "*": { sockets, publishes_per_second: 10_000 } };
+    const runtime = await stage.start({ settings });
+    const room = new Room(runtime, "flooded");
+    const bystanders = fork(resolve(import.meta.dirname, "flood/bystanders.ts"), [
+      runtime.url,
+      String(BYSTANDERS),
+      ...ROOMS,
+    ]);
+    stage.after(() => bystanders.kill("SIGKILL"));
+    await says(bystanders);
+
+    await passes(stage.size(5_000, 500));
+    const calm = await measures(bystanders);
+    const calmMb = await runtime.residentMb();
+    const thrown: Record<string, number> = {};
+    const came: Record<string, number> = {};
+    const all = { ...floods, crowd };
+    for (const [name, throws] of Object.entries(all)) {
+      if (stage.isOver) break;
+      Object.assign(thrown, await throws({ stage, runtime, room, sockets }));
+      const flooded = await measures(bystanders);
+      for (const each of ROOMS) {
+        const [before, during] = [calm[each], flooded[each]];
+        assert(before && during);
+        came[`× the p50 in the ${each} room (${name})`] = during.p50 / before.p50;
+      }
+    }
+    await passes(1_000);
+    const { sessions } = await room.figures();
+    assert(sessions >= BYSTANDERS, "a bystander was lost");
+    return {
+      thrown,
+      came: {
+        ...came,
+        "sockets whose end the runtime never told": sessions - BYSTANDERS,
+        "ms the p50 when it was calm": calm.other?.p50 ?? 0,
+        "MB before": calmMb,
+        "MB after": await runtime.residentMb(),
+      },
+    };
+  },
+};
+
+async function measures(bystanders: ChildProcess): Promise<Latencies> {
+  bystanders.send("measure");
+  return (await says(bystanders)) as Latencies;
+}
+
+/** They miss nothing, or they end with an error. */
+async function says(bystanders: ChildProcess): Promise<unknown> {
+  const ended = once(bystanders, "exit").then(([code]) => {
+    throw new Error(`the bystanders ended with ${code}`);
+  });
+  const [said] = await Promise.race([once(bystanders, "message"), ended]);
+  return said;
+}

@@ -1,0 +1,50 @@
+/** A room that is full to its last seat: the next is told so, and those who are in hear all. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as passes } from "node:timers/promises";
+import type { WebSocket } from "ws";
+import { Room, tokenOf } from "../../tests/edge/room.ts";
+import { inTurns } from "../in-turns.ts";
+import type { Flood } from "./floods.ts";
+import { opens } from "./stranger.ts";
+
+/** Of the file handles that a process may have: what else it needs. */
+const SPARED = 2_000;
+const PATIENCE_MS = 120_000;
+
+export const crowd: Flood = async ({ runtime, sockets }) => {
+  const room = new Room(runtime, "full");
+  const limit = execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).trim();
+  const handles = limit === "unlimited" ? Infinity : Number(limit) - SPARED;
+  // As many over TCP as there are handles, on either side; the rest within the runtime.
+  const overTcp = Math.min(sockets, handles);
+  const inside = sockets - overTcp;
+  const leave =
+    inside > 0 && (await runtime.crowd(room.name, tokenOf("crowd", ["subscribe"]), inside));
+  const crowd: WebSocket[] = [];
+  let heard = 0;
+  await inTurns(overTcp, 50, async () => {
+    const socket = await opens(room);
+    socket.on("message", (text: Buffer) => (heard += text.includes('"events"') ? 1 : 0));
+    crowd.push(socket);
+  });
+  await room.counts(sockets, PATIENCE_MS);
+  const mb = await runtime.residentMb();
+
+  const [code] = await once(await opens(room), "close");
+  assert.equal(code, 1013, "one more is refused");
+  await room.publish({ name: "n", data: 1 });
+  for (const until = Date.now() + PATIENCE_MS; heard < overTcp; await passes(20))
+    assert(Date.now() < until, `${heard} of ${overTcp} heard it`);
+  assert.equal(heard, overTcp, "each hears it once");
+
+  for (const socket of crowd) socket.terminate();
+  if (leave) await leave();
+  await room.counts(0, PATIENCE_MS);
+  return {
+    "sockets in one room, and one more": sockets,
+    "MB with them": mb,
+    "of them over TCP": overTcp,
+  };
+};

@@ -1,0 +1,45 @@
+// node torture/main.ts [--seed <number>] [--only <part>,…] [--for <seconds>] [--short]
+//
+// Throws at the worker what it has to survive, one kind after the other, and writes down what came
+// of it: torture/results.json, and docs/torture.md from that.
+import { randomInt } from "node:crypto";
+import { parseArgs } from "node:util";
+import { PARTS } from "./parts.ts";
+import { cells, record } from "./report.ts";
+import { type Result, run } from "./run.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: String(randomInt(2 ** 31)) },
+    only: { type: "string", default: Object.keys(PARTS).join(",") },
+    for: { type: "string" },
+    short: { type: "boolean", default: false },
+  },
+});
+const parts = values.only.split(",");
+const unknown = parts.filter((part) => !(part in PARTS));
+if (unknown.length > 0) {
+  console.error(`--only ${unknown}: takes ${Object.keys(PARTS).join(", ")}`);
+  process.exit(1);
+}
+const seed = Number(values.seed);
+const seconds = values.for === undefined ? undefined : Number(values.for);
+if (!Number.isSafeInteger(seed) || !(seconds === undefined || seconds > 0)) {
+  console.error("--seed takes a whole number, --for a number of seconds");
+  process.exit(1);
+}
+
+// Whoever ends this ends what it has started.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => process.exit(130));
+
+console.log(`--seed ${seed}`);
+const results: Result[] = [];
+for (const part of parts) {
+  const result = await run({ part, seed, short: values.short, seconds });
+  results.push(result);
+  console.log(`\n${cells(result).join("\n  ")}`);
+}
+// What was only tried out in short is nothing to show.
+if (!values.short) record(results);
+if (results.some(({ failed }) => failed !== undefined)) process.exitCode = 1;

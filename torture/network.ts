@@ -1,0 +1,95 @@
+/** Clients on one host and the worker on another, and a network between them that is a bad one. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { setTimeout as passes } from "node:timers/promises";
+import type { Runtime } from "../tests/edge/runtime.ts";
+import type { Came, Told } from "./network/guest.ts";
+import { FAIR, HOSTS, type Weather, Wire, makeHosts } from "./network/wire.ts";
+import type { Part } from "./part.ts";
+
+const ROUGH: Weather = { lost: 0.05, doubled: 0.02, delayMs: 20, jitterMs: 60, cutOff: [] };
+const PARTED: Weather = { ...FAIR, cutOff: ["server", "clients"] };
+
+export const network: Part = {
+  about:
+    "two hosts and the npm package's clients, with packets lost, held back, overtaken and doubled, links that are half open, partitions, and a kill behind one",
+  isolated: true,
+  async run(stage) {
+    makeHosts();
+    const wire = await Wire.between(stage.random);
+    stage.after(() => wire.close());
+    const host = { namespace: "server", address: HOSTS.server };
+    const settings = { "*": { retained_appends: 100_000 } };
+    const runtime = await stage.start({ host, settings });
+    const clients = stage.size(20, 4);
+    const guest = await arrives({ url: runtime.url, clients, everyMs: stage.size(400, 100) });
+    stage.after(() => guest.kill("SIGKILL"));
+
+    let partitions = 0;
+    const storm = async (weather: Weather, ms: number): Promise<void> => {
+      if (stage.isOver) return;
+      wire.weather = weather;
+      partitions += weather.cutOff.length > 0 ? 1 : 0;
+      await passes(ms);
+      wire.weather = FAIR;
+      await passes(ms / 10);
+    };
+    await storm(ROUGH, stage.size(30_000, 2_000));
+    // Longer than two ping periods: each side finds the other gone.
+    await storm(PARTED, stage.size(55_000, 1_000));
+    await storm({ ...FAIR, cutOff: ["clients"] }, stage.size(35_000, 500));
+    await storm({ ...FAIR, cutOff: ["server"] }, stage.size(35_000, 500));
+    for (let i = 0; i < stage.size(20, 2); i++) await storm(PARTED, stage.random() * 1_500);
+    const kills = stage.size(5, 1);
+    for (let i = 0; i < kills; i++) await diesBehind(runtime, wire);
+    await storm(ROUGH, stage.size(10_000, 500));
+
+    const { events, wholeAfterMs } = await departs(guest);
+    const { lost, doubled, passed } = wire.counts;
+    return {
+      thrown: { "partitions and half-open links": partitions, "kills behind a partition": kills },
+      came: {
+        "packets passed": passed,
+        lost,
+        doubled,
+        "events exactly once and in order at each client": events,
+        clients,
+        "s until the last was whole": wholeAfterMs / 1_000,
+      },
+    };
+  },
+};
+
+/** Nobody hears that the process is gone; who speaks to it after that is refused by the next. */
+async function diesBehind(runtime: Runtime, wire: Wire): Promise<void> {
+  wire.weather = PARTED;
+  await runtime.kill();
+  await runtime.restart();
+  await passes(500);
+  wire.weather = FAIR;
+  await passes(1_000);
+}
+
+async function arrives(told: Told): Promise<ChildProcess> {
+  const script = resolve(import.meta.dirname, "network/guest.ts");
+  const guest = spawn("ip", ["netns", "exec", "clients", process.execPath, script], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  guest.send(told);
+  await says(guest);
+  return guest;
+}
+
+async function departs(guest: ChildProcess): Promise<Came> {
+  guest.send("enough");
+  return (await says(guest)) as Came;
+}
+
+async function says(guest: ChildProcess): Promise<unknown> {
+  const ended = once(guest, "exit").then(([code]) => {
+    throw new Error(`the clients' host ended with ${code}`);
+  });
+  const [said] = await Promise.race([once(guest, "message"), ended]);
+  return said;
+}

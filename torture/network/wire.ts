@@ -1,0 +1,127 @@
+/**
+ * Two hosts, and the network between them: this process. What they send each other is Ethernet in
+ * UDP (VXLAN, RFC 7348), so that it can be lost, held back, overtaken and doubled here, packet by
+ * packet, with nothing but sockets.
+ */
+import { execFileSync } from "node:child_process";
+import { type Socket, createSocket } from "node:dgram";
+import { once } from "node:events";
+
+export const HOSTS = { server: "10.8.0.1", clients: "10.8.0.2" } as const;
+export type Host = keyof typeof HOSTS;
+
+/** VXLAN's port. */
+const PORT = 4789;
+const NAMES: Host[] = ["server", "clients"];
+
+const ip = (...args: string[]): void => void execFileSync("ip", args);
+
+/** In the namespaces of whoever calls it: they go with the process. */
+export function makeHosts(): void {
+  // Where names of network namespaces are kept belongs to the whole machine otherwise.
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
+  for (const [i, host] of NAMES.entries()) {
+    const inside = (...args: string[]): void => ip("-n", host, ...args);
+    const other = NAMES[1 - i] as Host;
+    ip("netns", "add", host);
+    ip("link", "add", host, "type", "veth", "peer", "name", "cable", "netns", host);
+    ip("address", "add", `${here(host)}/24`, "dev", host);
+    ip("link", "set", host, "up");
+    inside("link", "set", "lo", "up");
+    inside("address", "add", `${there(host)}/24`, "dev", "cable");
+    inside("link", "set", "cable", "up");
+    const road = ["type", "vxlan", "id", "1", "remote", here(host), "dstport", String(PORT)];
+    inside("link", "add", "road", "address", mac(host), ...road);
+    inside("address", "add", `${HOSTS[host]}/24`, "dev", "road");
+    inside("link", "set", "road", "mtu", "1400", "gso_max_segs", "1", "up");
+    // A router far away tells nobody that a host is gone.
+    inside("neighbour", "add", HOSTS[other], "lladdr", mac(other), "dev", "road");
+  }
+}
+
+const net = (host: Host): number => NAMES.indexOf(host) + 1;
+const here = (host: Host): string => `10.9.${net(host)}.1`;
+const there = (host: Host): string => `10.9.${net(host)}.2`;
+const mac = (host: Host): string => `02:00:00:00:00:0${net(host)}`;
+
+/** What happens to a packet on its way. */
+export interface Weather {
+  /** The part of all packets. */
+  lost: number;
+  doubled: number;
+  /** Each is held back for up to `jitterMs` more, and so they overtake each other. */
+  delayMs: number;
+  jitterMs: number;
+  /** Nothing reaches these, and nobody is told. */
+  cutOff: Host[];
+}
+
+export const FAIR: Weather = { lost: 0, doubled: 0, delayMs: 0, jitterMs: 0, cutOff: [] };
+
+export class Wire {
+  weather = FAIR;
+  readonly counts = { passed: 0, lost: 0, doubled: 0 };
+  readonly #random: () => number;
+  readonly #ends: Record<Host, Socket>;
+
+  private constructor(random: () => number, ends: Record<Host, Socket>) {
+    this.#random = random;
+    this.#ends = ends;
+    ends.server.on("message", (packet) => this.#carry(packet, "clients"));
+    ends.clients.on("message", (packet) => this.#carry(packet, "server"));
+  }
+
+  static async between(random: () => number): Promise<Wire> {
+    return new Wire(random, { server: await end("server"), clients: await end("clients") });
+  }
+
+  close(): void {
+    for (const socket of Object.values(this.#ends)) socket.close();
+  }
+
+  #carry(packet: Buffer, to: Host): void {
+    const { lost, doubled, cutOff } = this.weather;
+    if (cutOff.includes(to) || this.#random() < lost) {
+      this.counts.lost += 1;
+      return;
+    }
+    this.#deliver(packet, to);
+    if (this.#random() >= doubled) return;
+    this.counts.doubled += 1;
+    this.#deliver(packet, to);
+  }
+
+  #deliver(packet: Buffer, to: Host): void {
+    const { delayMs, jitterMs } = this.weather;
+    this.counts.passed += 1;
+    sum(packet);
+    const send = (): void => this.#ends[to].send(packet, PORT, there(to));
+    if (delayMs + jitterMs === 0) send();
+    else setTimeout(send, delayMs + this.#random() * jitterMs);
+  }
+}
+
+async function end(host: Host): Promise<Socket> {
+  const socket = createSocket("udp4");
+  socket.bind(PORT, here(host));
+  await once(socket, "listening");
+  return socket;
+}
+
+/**
+ * Writes the checksum of TCP (RFC 9293, section 3.1) into a packet. A virtual cable leaves that to
+ * hardware, of which there is none.
+ */
+function sum(packet: Buffer): void {
+  const ip = packet.subarray(8 + 14); // behind VXLAN's header and Ethernet's
+  const isTcp = packet.readUInt16BE(8 + 12) === 0x0800 && ip[9] === 6;
+  if (!isTcp) return;
+  const segment = ip.subarray(((ip[0] ?? 0) & 0x0f) * 4, ip.readUInt16BE(2));
+  segment.writeUInt16BE(0, 16);
+  let sum = 6 + segment.length;
+  for (let i = 12; i < 20; i += 2) sum += ip.readUInt16BE(i); // both addresses
+  for (let i = 0; i + 1 < segment.length; i += 2) sum += segment.readUInt16BE(i);
+  if (segment.length % 2 === 1) sum += (segment.at(-1) ?? 0) << 8;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  segment.writeUInt16BE(~sum & 0xffff, 16);
+}

@@ -1,0 +1,21 @@
+/** All parts, in the order they run. */
+import { disk } from "./disk.ts";
+import { flood } from "./flood.ts";
+import { kill } from "./kill.ts";
+import { network } from "./network.ts";
+import type { Part } from "./part.ts";
+import { presence } from "./presence.ts";
+import { readers } from "./readers.ts";
+import { soak } from "./soak.ts";
+import { time } from "./time.ts";
+
+export const PARTS: Record<string, Part> = {
+  kill,
+  disk,
+  network,
+  flood,
+  soak,
+  time,
+  presence,
+  readers,
+};

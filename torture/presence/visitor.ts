@@ -1,0 +1,99 @@
+/** One socket in a room, which does as it is told and says when the room has taken it. */
+import { WebSocket } from "ws";
+import type { Attendance, Entry } from "./attendance.ts";
+
+const GRACE_MS = 10_000;
+
+export class Visitor {
+  readonly user: string;
+  readonly #attendance: Attendance;
+  readonly #socket: WebSocket;
+  #entry: Entry | undefined;
+  #taken = new Map<string, () => void>();
+  #closed = Promise.withResolvers<void>();
+  static #drawn = 0;
+
+  private constructor(user: string, attendance: Attendance, socket: WebSocket) {
+    this.user = user;
+    this.#attendance = attendance;
+    this.#socket = socket;
+    socket.on("error", () => {}); // A close follows.
+    socket.on("close", () => {
+      for (const settle of this.#taken.values()) settle();
+      this.#closed.resolve();
+    });
+    // It may hear of thousands of others, and listens only for its own.
+    socket.on("message", (bytes: Buffer) => {
+      if (bytes.length > 400 || !bytes.includes('"ref"')) return;
+      const { ref } = JSON.parse(String(bytes)) as { ref: string };
+      this.#taken.get(ref)?.();
+    });
+  }
+
+  static async open(
+    url: string,
+    user: string,
+    token: string,
+    attendance: Attendance,
+  ): Promise<Visitor> {
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/events`, "roomcast.v1", {
+      headers: { authorization: `Bearer ${token}` },
+      perMessageDeflate: false,
+    });
+    const visitor = new Visitor(user, attendance, socket);
+    await new Promise((opened, failed) => socket.once("open", opened).once("error", failed));
+    return visitor;
+  }
+
+  /** With other data than ever before: so it is known in any list. */
+  async enter(): Promise<void> {
+    const [before, entry] = [this.#entry, { user: this.user, data: Visitor.#drawn++ }];
+    this.#entry = entry;
+    this.#attendance.enters(entry);
+    if (before) this.#attendance.goes(before);
+    this.#send({ type: "enter", data: entry.data });
+    if (await this.#isTaken()) this.#attendance.entered(entry);
+  }
+
+  async leave(): Promise<void> {
+    this.#goes();
+    this.#send({ type: "leave" });
+    await this.#isTaken();
+  }
+
+  async close(): Promise<void> {
+    this.#goes();
+    this.#socket.close(1000);
+    await this.#closed.promise;
+  }
+
+  /** Goes without a word, and may be back in time. */
+  drop(): void {
+    this.#goes(GRACE_MS);
+    this.#socket.terminate();
+  }
+
+  ping(): void {
+    this.#send('{"type":"ping"}');
+  }
+
+  #goes(withinMs = 0): void {
+    if (this.#entry) this.#attendance.goes(this.#entry, withinMs);
+    this.#entry = undefined;
+  }
+
+  /** A publish that it may not make is answered behind what it sent before. */
+  async #isTaken(): Promise<boolean> {
+    const ref = `r${Visitor.#drawn++}`;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#taken.set(ref, resolve);
+    this.#send({ type: "publish", name: "n", data: 1, ref });
+    await promise;
+    this.#taken.delete(ref);
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  #send(frame: object | string): void {
+    this.#socket.send(typeof frame === "string" ? frame : JSON.stringify(frame), () => {});
+  }
+}

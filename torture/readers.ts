@@ -1,0 +1,83 @@
+/**
+ * Readers that stand still among readers that read: what they cost is bounded, the others lose
+ * nothing, and when they go on they catch up exactly, or hear of a gap.
+ */
+import assert from "node:assert/strict";
+import { setTimeout as passes } from "node:timers/promises";
+import { Room } from "../tests/edge/room.ts";
+import type { Part } from "./part.ts";
+import { post } from "./http.ts";
+import { inTurns } from "./in-turns.ts";
+import { Seer } from "./readers/seer.ts";
+
+const BATCH = 100;
+/** What docs/operating.md says a reader with flow control costs at most: its window. */
+const WINDOW_MB = 2 ** 20 / 1e6;
+/** What the runtime takes for itself as it begins to work. */
+const OWN_MB = 100;
+
+export const readers: Part = {
+  about: "readers that stand still among readers that read, with flow control and 1 kB events",
+  async run(stage) {
+    const events = stage.size(50_000, 12_000);
+    const retained = events / 5;
+    const settings = { "*": { retained_appends: retained / BATCH } };
+    const runtime = await stage.start({ settings });
+    const room = new Room(runtime, "busy");
+    const all: Seer[] = [];
+    stage.after(() => all.forEach((seer) => seer.end()));
+    await inTurns(stage.size(200, 20), 20, async () => all.push(await Seer.open(room.url)));
+    const [still, reading] = [all.slice(0, all.length / 10), all.slice(all.length / 10)];
+    for (const seer of still) seer.standStill();
+    const emptyMb = await runtime.residentMb();
+
+    let mostMb = emptyMb;
+    const data = "x".repeat(1_000);
+    let head = 0;
+    const publishes = async (upTo: number): Promise<void> => {
+      while (head < upTo) {
+        const batch = Array.from({ length: BATCH }, () => ({ name: "n", data }));
+        const { status } = await post(room, batch);
+        assert.equal(status, 201);
+        head += BATCH;
+        // Not faster than they read: or what they have yet to read is retained no more.
+        while (reading.some(({ seq }) => seq < head - retained / 2)) await passes(5);
+        mostMb = Math.max(mostMb, await runtime.residentMb());
+      }
+    };
+    const areAt = async (seers: Seer[], seq: number): Promise<void> => {
+      for (const until = Date.now() + 60_000; !seers.every((each) => each.seq === seq);) {
+        assert(Date.now() < until, `they are at ${seers.map(({ seq }) => seq)}, not ${seq}`);
+        await passes(20);
+      }
+    };
+
+    // Half of them go on while all that they missed is retained, the others when it is not.
+    const soon = still.slice(0, still.length / 2);
+    await publishes(retained * 0.75);
+    for (const seer of soon) seer.goOn();
+    await areAt([...reading, ...soon], head);
+    const exactly = soon.filter(({ gaps }) => gaps === 0).length;
+    assert.equal(exactly, soon.length, "who is back in time catches up exactly");
+    for (const seer of soon) seer.standStill();
+    await publishes(events);
+    for (const seer of still) seer.goOn();
+    await areAt(all, head);
+
+    for (const { gaps } of reading) assert.equal(gaps, 0, "who reads loses nothing");
+    for (const { gaps } of still) assert.equal(gaps, 1, "who was away for too long hears of it");
+    const boundMb = emptyMb + OWN_MB + all.length * WINDOW_MB;
+    assert(mostMb < boundMb, `${mostMb} MB`);
+    return {
+      thrown: { events: head, readers: reading.length, "that stand still": still.length },
+      came: {
+        "events delivered": all.reduce((sum, { heard }) => sum + heard, 0),
+        "caught up exactly": exactly,
+        "were told of a gap": still.length,
+        "MB of memory before": emptyMb,
+        "MB at most": mostMb,
+        "MB the bound": boundMb,
+      },
+    };
+  },
+};

@@ -1,0 +1,74 @@
+/** What came of it, for people: a table, and docs/torture.md. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { PARTS } from "./parts.ts";
+import type { Result } from "./run.ts";
+
+const RESULTS = resolve(import.meta.dirname, "results.json");
+const PAGE = resolve(import.meta.dirname, "../docs/torture.md");
+
+interface Recorded extends Result {
+  on: string;
+  at: string;
+}
+
+/** The name of the part, what was thrown, what came of it. */
+export function cells({ order, outcome, skipped, failed, tookMs }: Result): string[] {
+  const took = `${order.part} (${Math.round(tookMs / 1_000)} s, seed ${order.seed})`;
+  if (failed !== undefined) return [took, "FAILED", failed];
+  if (skipped !== undefined) return [took, "skipped", skipped];
+  const { thrown = {}, came = {}, notes = [] } = outcome ?? {};
+  return [took, counted(thrown), [counted(came), ...notes].join(". ")];
+}
+
+/** Adds to what was recorded of other parts, and writes the page anew. */
+export function record(results: Result[]): void {
+  const earlier: Record<string, Recorded> = existsSync(RESULTS)
+    ? JSON.parse(readFileSync(RESULTS, "utf8"))
+    : {};
+  const at = new Date().toISOString().slice(0, 10);
+  const all = { ...earlier };
+  for (const result of results) all[result.order.part] = { ...result, on: machine(), at };
+  writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
+  writeFileSync(PAGE, page(Object.keys(PARTS).flatMap((part) => all[part] ?? [])));
+}
+
+function page(records: Recorded[]): string {
+  const rows = records.map((record) => {
+    const [, thrown, came] = cells(record);
+    const took = `${Math.round(record.tookMs / 1_000)} s`;
+    return `| ${record.order.part} | ${thrown} | ${came} | ${took}, seed ${record.order.seed} |`;
+  });
+  const about = records.map(({ order }) => `- **${order.part}**: ${PARTS[order.part]?.about}.`);
+  const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
+  return `# Torture
+
+What was thrown at the worker on workerd, and what came of it. \`make torture\` wrote this page from \`torture/results.json\`; \`make torture ARGS='--seed 7 --only kill --for 60'\` does a part of it again.
+
+${about.join("\n")}
+
+What must not be is asserted: a part in which anything acknowledged was lost, doubled or out of order says FAILED here.
+
+| part | thrown | came of it | took |
+| --- | --- | --- | --- |
+${rows.join("\n")}
+
+${machines.map((each) => `Run on ${each}.`).join("\n")}
+`;
+}
+
+function machine(): string {
+  const workerd = createRequire(import.meta.url)("workerd/package.json").version;
+  const [cpu] = cpus();
+  const memory = Math.round(totalmem() / 1e9);
+  return `${cpus().length} × ${cpu?.model}, ${memory} GB, ${process.platform}, Node ${process.versions.node}, workerd ${workerd}`;
+}
+
+function counted(counts: Record<string, number>): string {
+  const format = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+  return Object.entries(counts)
+    .map(([what, count]) => `${format.format(count)} ${what}`)
+    .join(", ");
+}

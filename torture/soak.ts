@@ -1,0 +1,130 @@
+/**
+ * A long time of everything that people do, at a steady pace. Memory, file handles and latency are
+ * sampled; what grows has a slope.
+ */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { setTimeout as passes } from "node:timers/promises";
+import { Room } from "../tests/edge/room.ts";
+import { post } from "./http.ts";
+import { inTurns } from "./in-turns.ts";
+import type { Part } from "./part.ts";
+import { type Visitor, type World, visit } from "./soak/visitors.ts";
+
+const ROOMS = 50;
+/** Fewer samples say nothing of a slope. */
+const LONG = 100;
+const PING_EVERY_MS = 20_000;
+/** Their own wish, their token's end, a socket that was cut. */
+const EXPECTED = [1000, 1005, 1006, 4001];
+
+interface Sample {
+  hours: number;
+  mb: number;
+  handles: number;
+  p50: number;
+}
+
+export const soak: Part = {
+  about:
+    "a steady load of everything: sockets, connections for many rooms and streams that come and go, tokens that end, presence, signals, and publishes over HTTP and sockets",
+  async run(stage) {
+    const runtime = await stage.start();
+    const size = stage.size(3_000, 60);
+    const lastsMs = stage.takes(120_000, 4_000);
+    const visitors = new Set<Visitor>();
+    let tookMs: number[] = [];
+    let wrong: unknown;
+    const counts = { visitors: 0, publishes: 0, heard: 0 };
+    const world: World = {
+      url: runtime.url,
+      random: stage.random,
+      room: () => `soak:${stage.below(ROOMS)}`,
+      took(ms) {
+        counts.heard += 1;
+        tookMs.push(ms);
+      },
+      wrong: (cause) => (wrong ??= cause),
+    };
+    let isOver = false;
+    stage.after(() => {
+      isOver = true;
+      for (const visitor of visitors) visitor.leave();
+    });
+    const comes = async (): Promise<void> => {
+      const visitor = await visit(world);
+      counts.visitors += 1;
+      visitors.add(visitor);
+      void visitor.gone.then((code) => {
+        visitors.delete(visitor);
+        if (!isOver && !EXPECTED.includes(code)) wrong ??= `somebody was closed with ${code}`;
+      });
+    };
+    await inTurns(size, 50, comes);
+
+    const begun = Date.now();
+    const samples: Sample[] = [];
+    const every = async (ms: number, act: () => unknown): Promise<void> => {
+      while (!wrong && Date.now() < begun + lastsMs) {
+        await act();
+        await passes(ms);
+      }
+    };
+    const some = (): Visitor | undefined => [...visitors][stage.below(visitors.size)];
+    await Promise.all([
+      every(PING_EVERY_MS / 10, () => {
+        for (const visitor of visitors) if (stage.below(8) === 0) visitor.ping();
+      }),
+      every(20, () => some()?.act()),
+      // Each stays for a minute or so.
+      every(60_000 / size, () => some()?.leave()),
+      every(50, () => inTurns(size - visitors.size, 20, comes)),
+      every(20, async () => {
+        const { status } = await post(new Room(runtime, world.room()), [
+          { name: "n", data: Date.now() },
+        ]);
+        assert.equal(status, 201);
+        counts.publishes += 1;
+      }),
+      every(Math.max(500, lastsMs / 500), async () => {
+        const sorted = tookMs.sort((a, b) => a - b);
+        tookMs = [];
+        samples.push({
+          hours: (Date.now() - begun) / 3_600_000,
+          mb: await runtime.residentMb(),
+          handles: readdirSync(`/proc/${runtime.pid}/fd`).length,
+          p50: sorted[Math.floor(sorted.length / 2)] ?? 0,
+        });
+      }),
+    ]);
+    if (wrong) throw wrong;
+
+    // What it takes to warm up is no slope.
+    const warm = samples.slice(samples.length / 4);
+    const last = warm.at(-1);
+    const slopes = {
+      "MB more an hour": slope(warm, ({ mb }) => mb),
+      "handles more an hour": slope(warm, ({ handles }) => handles),
+      "ms more an hour": slope(warm, ({ p50 }) => p50),
+    };
+    const isLong = samples.length >= LONG;
+    return {
+      thrown: { "s of it": lastsMs / 1_000, ...counts, "sockets at a time": size },
+      came: {
+        "MB in the end": last?.mb ?? 0,
+        "file handles in the end": last?.handles ?? 0,
+        "ms the p50 in the end": last?.p50 ?? 0,
+        ...(isLong && slopes),
+      },
+      notes: isLong ? [] : ["No slopes: it was too short"],
+    };
+  },
+};
+
+/** Of the line through the samples that fits best (least squares). */
+function slope(samples: Sample[], of: (sample: Sample) => number): number {
+  const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  const [x, y] = [mean(samples.map(({ hours }) => hours)), mean(samples.map(of))];
+  const xy = mean(samples.map((sample) => (sample.hours - x) * (of(sample) - y)));
+  return xy / mean(samples.map(({ hours }) => (hours - x) ** 2));
+}

@@ -1,0 +1,65 @@
+/**
+ * Time that passes while the process stands still: to the worker, a clock that jumps, and alarms
+ * that come late. Clocks that go back, and alarms that come twice or early, are the simulator's:
+ * tests/it/alarm.rs and the random stories.
+ */
+import assert from "node:assert/strict";
+import { setTimeout as passes } from "node:timers/promises";
+import { Member } from "../tests/edge/member.ts";
+import { Socket } from "../tests/edge/client.ts";
+import { seconds } from "../tests/edge/jwt.ts";
+import { Room, tokenOf } from "../tests/edge/room.ts";
+import { IDLE_MS, IdleRooms } from "./idle.ts";
+import type { Part } from "./part.ts";
+
+const LEEWAY_S = 30;
+const GRACE_MS = 10_000;
+
+export const time: Part = {
+  about:
+    "the process frozen, by SIGSTOP, across the end of a token, of a member's grace and of a room's retention: a clock that jumps ahead, and alarms that come late",
+  async run(stage) {
+    const runtime = await stage.start({ settings: { "idle:*": { retained_ms: IDLE_MS } } });
+    const jumps = stage.size(10, 1);
+    const idle = new IdleRooms(runtime);
+    let [expired, left] = [0, 0];
+    for (let i = 0; i < jumps; i++) {
+      const room = new Room(runtime, `frozen:${i}`);
+      const stays = await Member.open(room.url, tokenOf("ann", ["subscribe", "presence"]));
+      stage.after(() => stays.drop());
+      stays.enter(1);
+      const drops = await Member.open(room.url, tokenOf("ben", ["subscribe", "presence"]));
+      drops.enter(2);
+      const exp = seconds(-LEEWAY_S + 3);
+      const token = tokenOf("guest", ["subscribe"], { exp });
+      const guest = await Socket.open(`${room.url}/events`, { token });
+      await stays.until(({ list }) => list.size === 2);
+      await idle.leave();
+      drops.drop();
+      await passes(stage.random() * 1_000);
+
+      if (runtime.pid === undefined) throw new Error("it does not run");
+      process.kill(runtime.pid, "SIGSTOP");
+      await passes(GRACE_MS + 1_000 + stage.random() * 2_000);
+      process.kill(runtime.pid, "SIGCONT");
+
+      await guest.until("welcome");
+      assert.equal((await guest.closed()).code, 4001, "the token ended meanwhile");
+      expired += 1;
+      await stays.until(({ list }) => list.size === 1);
+      assert.deepEqual(await room.members(), ["ann"]);
+      left += 1;
+      await idle.areErased({ all: true });
+      assert.equal(stays.closed, undefined, "who has time left is not closed");
+      assert.deepEqual(await room.publish({ name: "n", data: i }), [1]);
+    }
+    return {
+      thrown: { "jumps of the clock": jumps },
+      came: {
+        "sessions closed as their token had ended": expired,
+        "members gone as their grace had": left,
+        "idle rooms erased by a late alarm": idle.erased,
+      },
+    };
+  },
+};
