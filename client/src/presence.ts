@@ -2,6 +2,7 @@
  * Who is in a room, and this client among them: what it wants to be known of itself, and what it
  * was told. It reads no clock and sends nothing itself.
  */
+import { Audience } from "./audience.ts";
 import type { Grant } from "./grant.ts";
 import {
   checkBytes,
@@ -12,7 +13,6 @@ import {
   type Welcome,
 } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
-import { guard } from "./report.ts";
 
 export interface Presence<Data = any> {
   /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */
@@ -45,12 +45,11 @@ export interface Host {
 
 export class RoomPresence implements Presence {
   readonly #host: Host;
-  readonly #watchers = new Set<() => void>();
-  readonly #leaving: string;
-  /** What the session is to have said last, and what it has: one that said nothing is not in. */
-  #wanted: string;
-  #said: string;
-  /** When the next may be said; 0 while the session has said nothing. */
+  readonly #watchers = new Audience<() => void>();
+  /** The frame that the session is to have entered with, and the one that it has; none for not at all. */
+  #wanted: string | undefined;
+  #sent: string | undefined;
+  /** When the next may be sent; 0 while the session has sent nothing. */
   #windowEnd = 0;
   #data: unknown;
   #release: (() => void) | undefined;
@@ -61,8 +60,6 @@ export class RoomPresence implements Presence {
 
   constructor(host: Host) {
     this.#host = host;
-    this.#leaving = JSON.stringify({ type: "leave", room: host.name });
-    this.#wanted = this.#said = this.#leaving;
   }
 
   get members(): readonly Member[] | undefined {
@@ -75,7 +72,7 @@ export class RoomPresence implements Presence {
     const wanted = JSON.stringify({ type: "enter", room: this.#host.name, data });
     if (wanted === this.#wanted) return;
     // Once it has said that it leaves, it is told nothing more.
-    if (!this.#release && this.#said === this.#leaving) this.#members = undefined;
+    if (!this.#release && this.#sent === undefined) this.#members = undefined;
     this.#wanted = wanted;
     // As the others will have it.
     this.#data = JSON.parse(json);
@@ -91,8 +88,7 @@ export class RoomPresence implements Presence {
   leave(): void {
     const release = this.#release;
     if (!release) return;
-    this.#release = undefined;
-    this.#wanted = this.#leaving;
+    this.#release = this.#wanted = undefined;
     this.#notify();
     this.#host.flush();
     release();
@@ -102,11 +98,8 @@ export class RoomPresence implements Presence {
     return this.#host.countMembers();
   }
 
-  readonly subscribe = (watcher: () => void): (() => void) => {
-    const watch = (): void => watcher();
-    this.#watchers.add(watch);
-    return this.#host.use(() => this.#watchers.delete(watch));
-  };
+  readonly subscribe = (watcher: () => void): (() => void) =>
+    this.#host.use(this.#watchers.add(watcher));
 
   welcomed({ session }: Welcome): void {
     this.#session = session;
@@ -116,14 +109,13 @@ export class RoomPresence implements Presence {
   /** Who may not be in any more has left. */
   authorized(): void {
     if (this.#host.grant.has("presence")) return;
-    this.#said = this.#leaving;
+    this.#sent = undefined;
     this.#show(undefined);
   }
 
   /** The list stays until there is another: so nothing flickers. */
   disconnected(): void {
-    this.#session = undefined;
-    this.#said = this.#leaving;
+    this.#session = this.#sent = undefined;
     this.#windowEnd = 0;
   }
 
@@ -131,9 +123,9 @@ export class RoomPresence implements Presence {
     this.#show(undefined);
   }
 
-  /** The room refused a frame without saying which. What presence said may be said again. */
+  /** The room refused a frame without saying which. What presence sent may be sent again. */
   refused(): void {
-    if (this.#windowEnd > 0) this.#said = "";
+    if (this.#windowEnd > 0) this.#sent = "";
   }
 
   listed(members: readonly Member[]): void {
@@ -148,9 +140,9 @@ export class RoomPresence implements Presence {
   /** The frame that may be sent now, if there is one. */
   *take(now: number): Generator<string> {
     if (!this.#isDue || now < this.#windowEnd || !this.#host.pace.take(now)) return;
-    this.#said = this.#wanted;
+    this.#sent = this.#wanted;
     this.#windowEnd = now + WINDOW_MS;
-    yield this.#said;
+    yield this.#sent ?? JSON.stringify({ type: "leave", room: this.#host.name });
   }
 
   /** When it wants to send more. */
@@ -159,7 +151,7 @@ export class RoomPresence implements Presence {
   }
 
   get #isDue(): boolean {
-    const isOwed = this.#session !== undefined && this.#said !== this.#wanted;
+    const isOwed = this.#session !== undefined && this.#sent !== this.#wanted;
     return isOwed && this.#host.grant.allows("presence");
   }
 
@@ -170,7 +162,7 @@ export class RoomPresence implements Presence {
   }
 
   #notify(): void {
-    for (const watch of [...this.#watchers]) guard(watch);
+    this.#watchers.tell((watcher) => watcher());
   }
 }
 

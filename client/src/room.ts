@@ -1,4 +1,5 @@
 import { Alarm } from "./alarm.ts";
+import { Audience } from "./audience.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import { Flow } from "./flow.ts";
 import { Grant } from "./grant.ts";
@@ -116,9 +117,8 @@ export class Room<
   readonly #signals: Signals;
   readonly #flow: Flow;
   readonly #alarm = new Alarm(() => this.#flush());
-  /** Boxed: the same listener may listen twice. */
-  readonly #listeners = new Set<{ listener: Listener }>();
-  readonly #watchers = new Set<() => void>();
+  readonly #listeners = new Audience<Listener>();
+  readonly #watchers = new Audience<() => void>();
   #state = new State();
   #connection = INITIAL;
   /** As the watchers know it. */
@@ -211,18 +211,12 @@ export class Room<
   }
 
   /** Hears the room frame by frame: events, gaps and state in the order they came. */
-  readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) => {
-    const box = { listener: listener as Listener };
-    this.#listeners.add(box);
-    return this.#use(() => this.#listeners.delete(box));
-  };
+  readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) =>
+    this.#use(this.#listeners.add(listener as Listener));
 
   /** Calls the watcher after every change of `connection`, `transport`, `position` or `state`. */
-  readonly subscribe = (watcher: () => void): (() => void) => {
-    const watch = (): void => watcher();
-    this.#watchers.add(watch);
-    return this.#use(() => this.#watchers.delete(watch));
-  };
+  readonly subscribe = (watcher: () => void): (() => void) =>
+    this.#use(this.#watchers.add(watcher));
 
   /** Publishes, or waits until it can. Rejects with a `RoomcastError`. */
   readonly publish = <Name extends keyof EventMap & string>(
@@ -457,16 +451,13 @@ export class Room<
 
   /** Returns what the listeners have yet to do. */
   #tell(call: (listener: Listener) => unknown): Promise<unknown>[] {
-    const doing = [...this.#listeners].flatMap((box) =>
-      // An earlier one may have stopped it.
-      this.#listeners.has(box) ? guard(() => call(box.listener)) : [],
-    );
+    const doing = this.#listeners.tell(call);
     this.#save();
     this.#notify();
     return doing;
   }
 
   #notify(): void {
-    for (const watch of [...this.#watchers]) guard(watch);
+    this.#watchers.tell((watcher) => watcher());
   }
 }

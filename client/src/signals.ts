@@ -1,7 +1,7 @@
+import { Audience } from "./audience.ts";
 import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
-import { guard } from "./report.ts";
 
 /** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
 export type SignalOf<SignalMap extends object> = {
@@ -21,7 +21,7 @@ export class Signals {
   readonly #room: string;
   readonly #pace: Pace;
   readonly #grant: Grant;
-  readonly #handlers = new Set<{ name: string | undefined; handler: SignalHandler<any> }>();
+  readonly #handlers = new Audience<(signal: Signal) => void>();
   readonly #windows = new Map<string, Window>();
 
   constructor(room: string, pace: Pace, grant: Grant) {
@@ -64,16 +64,12 @@ export class Signals {
 
   /** Returns what stops it. */
   on(name: string | undefined, handler: SignalHandler<any>): () => void {
-    const box = { name, handler };
-    this.#handlers.add(box);
-    return () => this.#handlers.delete(box);
+    return this.#handlers.add((signal) =>
+      name === undefined || name === signal.name ? handler(signal.data, signal) : undefined,
+    );
   }
 
   heard({ name, data, from }: Signal): void {
-    for (const box of [...this.#handlers]) {
-      // An earlier one may have stopped it.
-      if (!this.#handlers.has(box) || (box.name !== undefined && box.name !== name)) continue;
-      guard(() => box.handler(data, { name, data, from }));
-    }
+    this.#handlers.tell((handler) => handler({ name, data, from }));
   }
 }
