@@ -29,7 +29,7 @@ describe("a window behind a proxy", needsBrowser, () => {
     await isLive(board, "sse");
     await survivesACut(board);
     box.upgrades = "pass";
-    await goOnline(board);
+    await goesOver(board, "websocket");
     await isLive(board, "websocket");
   });
 
@@ -40,10 +40,10 @@ describe("a window behind a proxy", needsBrowser, () => {
     await isLive(board, "long-polling");
     await survivesACut(board);
     box.buffering = false;
-    await goOnline(board);
+    await goesOver(board, "sse");
     await isLive(board, "sse");
     box.upgrades = "pass";
-    await goOnline(board);
+    await goesOver(board, "websocket");
     await isLive(board, "websocket");
   });
 
@@ -77,6 +77,11 @@ describe("a window behind a proxy", needsBrowser, () => {
   }
 });
 
-/** What the browser says when the network has changed: so nobody has to wait for five minutes. */
-const goOnline = (board: Board): Promise<boolean> =>
-  board.page.evaluate(() => dispatchEvent(new Event("online")));
+/** Tells the page that the network has changed, until it has: nobody is to wait for five minutes. */
+async function goesOver({ page }: Board, transport: Transport): Promise<void> {
+  const isSo = (transport: Transport): boolean => {
+    dispatchEvent(new Event("online"));
+    return document.querySelector<HTMLElement>(".badge")!.title === transport;
+  };
+  await page.waitForFunction(isSo, transport, { polling: 1_000 });
+}

@@ -14,11 +14,11 @@ export class Detour {
   readonly sockets: Readonly<Record<Transport, typeof WebSocket>>;
   readonly #options: RouteOptions;
   readonly #travellers: ReadonlySet<Traveller>;
-  readonly #look = (): void => void this.#alone(() => this.#lookAround());
+  readonly #look = (): void => void this.#once(this.#lookAround);
   readonly #alarm = new Alarm(this.#look);
   #choice = DOUBTFUL;
-  /** It does one thing at a time: dials that fail together tell no more than one. */
-  #isBusy = false;
+  /** What it is at. */
+  readonly #doing = new Set<() => Promise<void>>();
   /** What a stream is probed with. */
   #polled: Source | undefined;
 
@@ -52,19 +52,20 @@ export class Detour {
   tried(transport: Transport, isAnswered: boolean): void {
     if (transport !== this.transport) return;
     if (isAnswered) this.#choice = answered(this.#choice);
-    else void this.#alone(() => this.#check());
+    else void this.#once(this.#check);
   }
 
-  async #alone(act: () => Promise<void>): Promise<void> {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    await act();
-    this.#isBusy = false;
+  /** Dials that fail together tell no more than one. */
+  async #once(act: () => Promise<void>): Promise<void> {
+    if (this.#doing.has(act)) return;
+    this.#doing.add(act);
+    await act.call(this);
+    this.#doing.delete(act);
   }
 
   async #check(): Promise<void> {
     const { transport } = this;
-    if (!(await isReachable(this.#options))) return;
+    if (!(await isReachable(this.#options)) || this.transport !== transport) return;
     this.#choice = failed(this.#choice, Date.now());
     if (this.transport !== transport) this.#tell("wake");
   }
