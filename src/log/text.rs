@@ -167,7 +167,8 @@ mod tests {
         let (full, over) = ([text(half), text(half - 1)], [text(half), text(half)]);
         let runs = |events: &[String]| -> Vec<(u64, u64)> {
             let last = seq(events.len() as u64);
-            let slice = Slice { prev: Seq::ZERO, last, events: events.join(",") };
+            let mut slice = Slice::at(Seq::ZERO, 0);
+            slice.join(last, 0, &events.join(","));
             let frames = slice.frames().into_iter();
             frames.map(|frame| (frame.prev.get(), frame.last.get())).collect()
         };
@@ -189,10 +190,10 @@ mod tests {
             (2, append(2, 3), "2", None),
             (2, append(2, 3), "2,", None),
         ] {
-            let mut slice = Slice::at(seq(held));
+            let mut slice = Slice::at(seq(held), 0);
             assert_eq!(slice.take(&append, events, Budget::FRAME), taken, "{held} {events}");
         }
-        let mut slice = Slice::at(seq(1));
+        let mut slice = Slice::at(seq(1), 0);
         let one = Budget { events: 1, ..Budget::FRAME };
         assert_eq!(slice.take(&append(2, 3), "2,3", one), Some(false));
         assert_eq!((slice.last, slice.events.as_str()), (seq(2), "2"));

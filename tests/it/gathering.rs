@@ -85,25 +85,6 @@ fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
 }
 
 #[test]
-fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
-    let mut world = World::new();
-    world.gathers = true;
-    let more_ms = 3;
-    let sockets = more_ms * limits::SENDS_PER_MS;
-    for i in 0..sockets {
-        world.joins(&format!("reader-{i}"));
-    }
-    world.publishes("writer", 1).unwrap();
-    world.passes(WINDOW_MS);
-    world.publishes("writer", 2).unwrap();
-    assert_eq!(frames(&mut world, "reader-0"), [[1]]);
-    world.passes(more_ms - 1);
-    assert!(frames(&mut world, "reader-0").is_empty());
-    world.passes(1);
-    assert_eq!(frames(&mut world, "reader-0"), [[2]]);
-}
-
-#[test]
 fn an_ack_does_not_wait() {
     let mut world = a_window();
     world.client("alice").takes();
