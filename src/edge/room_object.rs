@@ -49,6 +49,14 @@ struct Awake {
     sockets: Sockets,
 }
 
+impl Awake {
+    fn take_up(&mut self, state: &State) {
+        let (sockets, sessions) = Sockets::restore(state);
+        self.sockets = sockets;
+        self.room.take_up(sessions, platform::now());
+    }
+}
+
 impl DurableObject for RoomObject {
     fn new(state: State, env: Env) -> Self {
         // Answered by the runtime, without waking the object.
@@ -126,7 +134,7 @@ impl Object {
         let subprotocols = shown.header(SUBPROTOCOLS);
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let accepted = self.with_awake(Some(room), |awake| {
+        let accepted = self.with_sessions(Some(room), |awake| {
             awake.room.admits(identity.as_ref())?;
             platform::accept(&self.state, &server).map_err(|cause| {
                 console_error!("room {room}: {cause:?}");
@@ -186,7 +194,7 @@ impl Object {
     }
 
     fn take_frame(self: &Rc<Self>, socket: &WebSocket, message: &WebSocketIncomingMessage) {
-        let session = self.with_awake(None, |awake| Ok(awake.sockets.session(socket)));
+        let session = self.with_sessions(None, |awake| Ok(awake.sockets.session(socket)));
         let Ok(Some(session)) = session else { return };
         self.take_of_itself(match message {
             WebSocketIncomingMessage::String(text) => Input::Text { session, text },
@@ -197,7 +205,7 @@ impl Object {
     /// What it sent before is taken before.
     fn gone(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.take_letters();
-        let removed = self.with_awake(None, |awake| {
+        let removed = self.with_sessions(None, |awake| {
             let session = awake.sockets.session(socket);
             session.map(|session| awake.sockets.remove(session));
             Ok(session)
@@ -220,6 +228,9 @@ impl Object {
         input: Input,
     ) -> std::result::Result<Answer, Refusal> {
         self.with_awake(name, |awake| {
+            if awake.room.needs_sessions(&input) {
+                awake.take_up(&self.state);
+            }
             let mut performed = Performed::default();
             let mut effects = awake.room.handle(input, platform::now());
             loop {
@@ -322,6 +333,20 @@ impl Object {
         });
     }
 
+    /// Does something with the room's sockets.
+    fn with_sessions<T>(
+        &self,
+        name: Option<&RoomName>,
+        act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
+    ) -> std::result::Result<T, Refusal> {
+        self.with_awake(name, |awake| {
+            if awake.room.sessions_sleep() {
+                awake.take_up(&self.state);
+            }
+            act(awake)
+        })
+    }
+
     /// Does something with the room, which is woken if it sleeps. Only a
     /// request brings the room's name; else it is the stored one.
     fn with_awake<T>(
@@ -351,11 +376,10 @@ impl Object {
         let config = config(&self.env)?;
         let settings = config.settings.of(&name);
         let store = SqlStore::new(&self.state, name.clone());
-        let (sockets, sessions) = Sockets::restore(&self.state);
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
-        let room = Room::wake(name.clone(), settings, store, sessions, platform::now(), random)
+        let room = Room::wake(name.clone(), settings, store, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?;
-        Ok(Some(Awake { config, name, room, sockets }))
+        Ok(Some(Awake { config, name, room, sockets: Sockets::default() }))
     }
 }
 

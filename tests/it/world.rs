@@ -37,6 +37,8 @@ pub struct World {
     /// How often an alarm was set: each costs a billed row.
     pub alarms_set: u64,
     pub wakes: u64,
+    /// How many sessions were taken up in all wakes.
+    pub sessions_taken_up: usize,
     /// How often the room was erased.
     pub erased: u64,
     name: RoomName,
@@ -99,6 +101,7 @@ impl World {
             alarm: None,
             alarms_set: 0,
             wakes: 0,
+            sessions_taken_up: 0,
             erased: 0,
             name: RoomName::parse("r").unwrap(),
             stored: 0,
