@@ -195,8 +195,7 @@ impl<S: Store> Room<S> {
             }
         }
         for id in self.presence.silent(now) {
-            let seconds = limits::SILENT_MS / 1_000;
-            let message = format!("nothing was heard from this session for {seconds} seconds");
+            let message = "no frame and no ping came for two ping periods";
             self.close(id, Refusal::new(Code::Silent, message));
         }
         self.see_off(now);

@@ -36,6 +36,8 @@ pub struct World {
     pub alarm: Option<Millis>,
     /// How often an alarm was set: each costs a billed row.
     pub alarms_set: u64,
+    /// When it rang last, and how often at that instant.
+    rung: (Millis, u32),
     pub wakes: u64,
     /// How often the room was erased.
     pub erased: u64,
@@ -98,6 +100,7 @@ impl World {
             reports: Vec::new(),
             alarm: None,
             alarms_set: 0,
+            rung: (Millis::new(0), 0),
             wakes: 0,
             erased: 0,
             name: RoomName::parse("r").unwrap(),
