@@ -65,6 +65,9 @@ impl World {
 
     /// The alarm rings, on time or not.
     pub fn rings(&mut self) {
+        let (at, times) = self.rung;
+        self.rung = (self.now, if at == self.now { times + 1 } else { 1 });
+        assert!(self.rung.1 < 10, "it rings without end");
         self.alarm = None;
         self.give(Input::Alarm);
     }
@@ -87,7 +90,10 @@ impl World {
     /// And ends every window, which opens no other where nothing happens.
     pub fn calms(&mut self) {
         self.settles();
+        let mut windows = 0;
         while self.flush.is_some() {
+            windows += 1;
+            assert!(windows < 10, "windows open without end");
             self.flushes();
         }
     }
