@@ -2,6 +2,19 @@ import { RoomcastError, type Code } from "./codes.ts";
 import type { Pace } from "./pace.ts";
 import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
 
+export interface PublishOptions {
+  /** Publishing the same id again counts once. Drawn at random if there is none. */
+  readonly id?: string;
+  /** The event replaces the one of this key in the room's state. */
+  readonly key?: string;
+}
+
+/** Resolves with the event's seq once the event is durable. */
+export type Publishing = Promise<number> & {
+  /** The id that the event will carry, known at once: for optimistic updates. */
+  readonly id: string;
+};
+
 export interface Draft {
   readonly name: string;
   readonly data: unknown;

@@ -3,13 +3,6 @@ import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
 
-/** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
-export type SignalOf<SignalMap extends object> = {
-  [Name in keyof SignalMap & string]: Signal<Name, SignalMap[Name]>;
-}[keyof SignalMap & string];
-
-export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
-
 /** The newest signal of a name, until it goes out, and when the next may. */
 interface Window {
   readonly text: string | undefined;
@@ -21,7 +14,7 @@ export class Signals {
   readonly #room: string;
   readonly #pace: Pace;
   readonly #grant: Grant;
-  readonly #handlers = new Audience<(signal: Signal) => void>();
+  readonly #handlers = new Audience<(signal: Signal) => unknown>();
   readonly #windows = new Map<string, Window>();
 
   constructor(room: string, pace: Pace, grant: Grant) {
@@ -63,10 +56,8 @@ export class Signals {
   }
 
   /** Returns what stops it. */
-  on(name: string | undefined, handler: SignalHandler<any>): () => void {
-    return this.#handlers.add((signal) =>
-      name === undefined || name === signal.name ? handler(signal.data, signal) : undefined,
-    );
+  on(handler: (signal: Signal) => unknown): () => void {
+    return this.#handlers.add(handler);
   }
 
   heard({ name, data, from }: Signal): void {
