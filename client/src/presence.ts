@@ -3,6 +3,7 @@
  * was told. It reads no clock and sends nothing itself.
  */
 import { Audience } from "./audience.ts";
+import type { RoomcastError } from "./codes.ts";
 import type { Grant } from "./grant.ts";
 import {
   checkBytes,
@@ -13,6 +14,7 @@ import {
   type Welcome,
 } from "./protocol.ts";
 import type { Pace } from "./pace.ts";
+import { report } from "./report.ts";
 
 export interface Presence<Data = any> {
   /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */
@@ -43,6 +45,9 @@ export interface Host {
   countMembers(): Promise<number>;
 }
 
+/** How often a room that is full is asked whether somebody has left. */
+const FULL_MS = 30_000;
+
 export class RoomPresence implements Presence {
   readonly #host: Host;
   readonly #watchers = new Audience<() => void>();
@@ -56,6 +61,7 @@ export class RoomPresence implements Presence {
   /** The open session, and the one by which the list knows this client. */
   #session: string | undefined;
   #listed: string | undefined;
+  #isFull = false;
   #members: readonly Member[] | undefined;
 
   constructor(host: Host) {
@@ -128,7 +134,17 @@ export class RoomPresence implements Presence {
     if (this.#windowEnd > 0) this.#sent = "";
   }
 
+  /** The room has as many members as it may. That is reported once, and not at each try. */
+  full(error: RoomcastError, now: number): void {
+    if (!this.#isFull) report(error);
+    this.#isFull = true;
+    this.#sent = undefined;
+    this.#windowEnd = now + FULL_MS;
+    this.#show(undefined);
+  }
+
   listed(members: readonly Member[]): void {
+    this.#isFull = false;
     this.#listed = this.#session;
     this.#show(members);
   }

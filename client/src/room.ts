@@ -240,9 +240,12 @@ export class Room<
 
   #refused({ ref, code, message, retry_after_ms }: Refusal): void {
     const error = new RoomcastError(code, message, retry_after_ms);
-    if (ref) return this.#outbox.refused(ref, error, Date.now());
+    const now = Date.now();
+    if (ref) return this.#outbox.refused(ref, error, now);
+    // Of what has no `ref`, only entering is refused for that.
+    if (code === "room_full") return this.#presence.full(error, now);
     if (code !== "rate_limited") return report(error);
-    this.#pace.refused(Date.now(), retry_after_ms);
+    this.#pace.refused(now, retry_after_ms);
     this.#presence.refused();
   }
 

@@ -269,6 +269,19 @@ describe("presence", () => {
     story.takes(`GET events?since=${at(1)}`);
   });
 
+  it("that the room is too full for is an error, and the stream goes on", async () => {
+    const { story, stream } = await begun();
+    await story.send(enter(1));
+    await advance(10);
+    await story.takes(`GET events?since=${at(0)}&enter=1`).refuses(503, "room_full");
+    assert.equal(story.hears()[0].code, "room_full");
+    await stream.streams(event(1));
+    assert.deepEqual([story.types, story.code], [["events"], undefined]);
+    await story.send(enter(1));
+    await advance(10_000);
+    story.takes(`GET events?since=${at(1)}&enter=1`);
+  });
+
   it("is asked for over HTTP", async () => {
     const { story } = await begun();
     await story.send({ type: "members", room: "r" });
