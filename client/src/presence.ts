@@ -13,7 +13,7 @@ import {
   type MembersChanged,
   type Welcome,
 } from "./protocol.ts";
-import type { Pace } from "./pace.ts";
+import type { Sender } from "./pace.ts";
 import { report } from "./report.ts";
 
 export interface Presence<Data = any> {
@@ -36,10 +36,9 @@ export interface Presence<Data = any> {
 /** What presence needs of its room. */
 export interface Host {
   readonly name: string;
-  readonly pace: Pace;
   readonly grant: Grant;
-  /** Keeps the room connected until what it returns is called. */
-  use(stop: () => void): () => void;
+  /** Keeps the room connected until what it returns is called, which calls `stop`. */
+  use(stop?: () => void): () => void;
   /** There may be something to send. */
   flush(): void;
   countMembers(): Promise<number>;
@@ -48,7 +47,7 @@ export interface Host {
 /** How often a room that is full is asked whether somebody has left. */
 const FULL_MS = 30_000;
 
-export class RoomPresence implements Presence {
+export class RoomPresence implements Presence, Sender {
   readonly #host: Host;
   readonly #watchers = new Audience<() => void>();
   /** The frame that the session is to have entered with, and the one that it has; none for not at all. */
@@ -82,7 +81,7 @@ export class RoomPresence implements Presence {
     this.#wanted = wanted;
     // As the others will have it.
     this.#data = JSON.parse(json);
-    this.#release ??= this.#host.use(() => {});
+    this.#release ??= this.#host.use();
     if (this.#members) this.#show(this.#members);
     this.#host.flush();
   }
@@ -153,22 +152,16 @@ export class RoomPresence implements Presence {
     if (this.#members) this.#show(fold(this.#members, change));
   }
 
-  /** The frame that may be sent now, if there is one. */
   *take(now: number): Generator<string> {
-    if (!this.#isDue || now < this.#windowEnd || !this.#host.pace.take(now)) return;
+    if (now < this.dueAt) return;
+    yield this.#wanted ?? JSON.stringify({ type: "leave", room: this.#host.name });
     this.#sent = this.#wanted;
     this.#windowEnd = now + WINDOW_MS;
-    yield this.#sent ?? JSON.stringify({ type: "leave", room: this.#host.name });
   }
 
-  /** When it wants to send more. */
   get dueAt(): number {
-    return this.#isDue ? Math.max(this.#windowEnd, this.#host.pace.resumeAt) : Infinity;
-  }
-
-  get #isDue(): boolean {
     const isOwed = this.#session !== undefined && this.#sent !== this.#wanted;
-    return isOwed && this.#host.grant.allows("presence");
+    return isOwed && this.#host.grant.allows("presence") ? this.#windowEnd : Infinity;
   }
 
   #show(members: readonly Member[] | undefined): void {

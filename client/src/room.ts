@@ -16,7 +16,7 @@ import type { Page, Range } from "./http.ts";
 import { INITIAL, type ConnectionStatus, type Life, type Status } from "./life.ts";
 import type { Line, RoomFollower, Transport } from "./line.ts";
 import { Outbox, type OutboxLimits, type Publishing, type PublishOptions } from "./outbox.ts";
-import { Pace } from "./pace.ts";
+import { Pace, type Sender } from "./pace.ts";
 import type { SavedPosition } from "./position.ts";
 import { RoomPresence, type Presence } from "./presence.ts";
 import {
@@ -36,8 +36,8 @@ export interface RoomOptions {
   readonly saved: SavedPosition;
   connect(follower: RoomFollower): Line;
   readEvents(range: Range): Promise<Page>;
-  readState(): Promise<Snapshot>;
-  countMembers(): Promise<number>;
+  readonly readState: () => Promise<Snapshot>;
+  readonly countMembers: () => Promise<number>;
 }
 
 /** A room as an app follows it: who listens, how far it has been followed, and its state. */
@@ -72,14 +72,13 @@ export class Room<
     this.#grant = new Grant(name);
     this.#presence = this.presence = new RoomPresence({
       name,
-      pace: this.#pace,
       grant: this.#grant,
       use: (stop) => this.#use(stop),
       flush: () => this.#flush(),
-      countMembers: () => options.countMembers(),
+      countMembers: options.countMembers,
     });
-    this.#outbox = new Outbox(name, options.outbox, this.#pace);
-    this.#signals = new Signals(name, this.#pace, this.#grant);
+    this.#outbox = new Outbox(name, options.outbox);
+    this.#signals = new Signals(name, this.#grant);
     this.#line = options.connect({
       name,
       since: () => this.#feed.since(),
@@ -91,7 +90,7 @@ export class Room<
       room: name,
       line: this.#line,
       saved: options.saved,
-      readState: () => options.readState(),
+      readState: options.readState,
       moved: () => this.#notify(),
     });
   }
@@ -147,7 +146,7 @@ export class Room<
     data: EventMap[Name],
     { id = newId(), key }: PublishOptions = {},
   ): Publishing => {
-    const release = this.#use(() => {});
+    const release = this.#use();
     const sent = this.#outbox.add({ name, data, id, key }, Date.now());
     void sent.then(release, release);
     this.#flush();
@@ -180,13 +179,13 @@ export class Room<
   readonly history = (range: Range): Promise<Page<EventOf<EventMap>>> =>
     this.#options.readEvents(range) as Promise<Page<EventOf<EventMap>>>;
 
-  #use(stop: () => void): () => void {
+  #use(stop?: () => void): () => void {
     if (this.#users++ === 0) this.#line.tell({ type: "use" });
     let released = false;
     return () => {
       if (released) return;
       released = true;
-      stop();
+      stop?.();
       if (--this.#users === 0) this.#line.tell({ type: "leave" });
     };
   }
@@ -241,12 +240,13 @@ export class Room<
   #refused({ ref, code, message, retry_after_ms }: Refusal): void {
     const error = new RoomcastError(code, message, retry_after_ms);
     const now = Date.now();
-    if (ref) return this.#outbox.refused(ref, error, now);
+    const isPassing = code === "rate_limited" || code === "internal";
+    if (isPassing) this.#pace.refused(now, retry_after_ms);
+    if (ref) return this.#outbox.refused(ref, error, isPassing);
+    if (code === "rate_limited") return this.#presence.refused();
     // Of what has no `ref`, only entering is refused for that.
     if (code === "room_full") return this.#presence.full(error, now);
-    if (code !== "rate_limited") return report(error);
-    this.#pace.refused(now, retry_after_ms);
-    this.#presence.refused();
+    report(error);
   }
 
   #flush(): void {
@@ -254,10 +254,21 @@ export class Room<
     const { phase, reason } = this.#line.connection;
     this.#outbox.expire(now);
     if (phase === "ended") this.#outbox.end(reason ?? "closed");
-    const senders = [this.#presence, this.#outbox, this.#signals];
     if (phase !== "open") this.#signals.drop();
-    else for (const each of senders) for (const text of each.take(now)) this.#line.send(text);
-    this.#alarm.set(Math.min(...senders.map(({ dueAt }) => dueAt)));
+    const sendAt = phase === "open" ? this.#send(now) : Infinity;
+    this.#alarm.set(Math.min(this.#outbox.giveUpAt, sendAt));
+  }
+
+  /** Sends what may be sent now. Returns when there is more. */
+  #send(now: number): number {
+    const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
+    for (const sender of senders) {
+      for (const text of sender.take(now)) {
+        if (!this.#pace.take(now)) break;
+        this.#line.send(text);
+      }
+    }
+    return Math.max(this.#pace.resumeAt, Math.min(...senders.map(({ dueAt }) => dueAt)));
   }
 
   #notify(): void {
