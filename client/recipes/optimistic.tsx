@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { RoomcastError } from "roomcast";
 import { useEvents, usePublish, useRoom } from "roomcast/react";
 
@@ -7,6 +7,7 @@ type ChatEvents = { message: { text: string } };
 interface Pending {
   id: string;
   text: string;
+  seq?: number;
   error?: string;
 }
 
@@ -18,26 +19,29 @@ export function Chat() {
 
   function send(text: string) {
     const sent = publish("message", { text });
+    const mark = (as: { seq: number } | { error: string }) =>
+      setPending((all) => all.map((one) => (one.id === sent.id ? { ...one, ...as } : one)));
     setPending((all) => [...all, { id: sent.id, text }]);
     sent.then(
-      () => setPending((all) => all.filter(({ id }) => id !== sent.id)),
-      ({ code }: RoomcastError) =>
-        setPending((all) => all.map((one) => (one.id === sent.id ? { ...one, error: code } : one))),
+      (seq) => mark({ seq }),
+      ({ code }: RoomcastError) => mark({ error: code }),
     );
   }
 
-  const arrived = new Set(events.map(({ id }) => id));
+  // The ack may come before the event or after it: what is pending goes when the event is there.
+  const isPending = ({ id, seq = Infinity }: Pending) =>
+    !events.some((event) => event.id === id || event.seq >= seq);
+  useEffect(() => setPending((all) => all.filter(isPending)), [events]);
+
   return (
     <>
       <ol>
         {events.map(({ seq, data }) => (
           <li key={seq}>{data.text}</li>
         ))}
-        {pending
-          .filter(({ id }) => !arrived.has(id))
-          .map(({ id, text, error }) => (
-            <li key={id}>{error ? `${text} (not sent: ${error})` : `${text} …`}</li>
-          ))}
+        {pending.filter(isPending).map(({ id, text, error }) => (
+          <li key={id}>{error ? `${text} (not sent: ${error})` : `${text} …`}</li>
+        ))}
       </ol>
       <button onClick={() => send("Hello")}>Say hello</button>
     </>

@@ -1,8 +1,10 @@
 import { RoomcastError } from "./codes.ts";
+import type { AnyEvents } from "./handlers.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
 import { ownSockets } from "./own.ts";
-import { Room, type AnyEvents, type PositionStore } from "./room.ts";
+import { SavedPosition, type PositionStore } from "./position.ts";
+import { Room } from "./room.ts";
 import { Route } from "./route.ts";
 import { sharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
@@ -59,8 +61,7 @@ export function createClient({
   function newRoom(name: string): Room {
     const events = roomUrl(url, name, "events");
     return new Room(name, {
-      url: events,
-      resume,
+      saved: new SavedPosition(resume, events),
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
       connect: (follower) => lines.connect(follower),
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),

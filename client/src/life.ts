@@ -4,6 +4,21 @@ import type { Code } from "./codes.ts";
 export type Status =
   "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
 
+/** What an app is told of a life. */
+export interface ConnectionStatus {
+  readonly status: Status;
+  /** Why it is not connected, where that is known. */
+  readonly reason: Code | undefined;
+  /** When it is tried again, in ms since 1970. */
+  readonly retryAt: number | undefined;
+}
+
+export const INITIAL: ConnectionStatus = {
+  status: "connecting",
+  reason: undefined,
+  retryAt: undefined,
+};
+
 export interface Life {
   readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
   readonly status: Status;

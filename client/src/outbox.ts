@@ -1,6 +1,19 @@
 import { RoomcastError, type Code } from "./codes.ts";
-import type { Pace } from "./pace.ts";
 import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
+import type { Sender } from "./pace.ts";
+
+export interface PublishOptions {
+  /** Publishing the same id again counts once. Drawn at random if there is none. */
+  readonly id?: string;
+  /** The event replaces the one of this key in the room's state. */
+  readonly key?: string;
+}
+
+/** Resolves with the event's seq once the event is durable. */
+export type Publishing = Promise<number> & {
+  /** The id that the event will carry, known at once: for optimistic updates. */
+  readonly id: string;
+};
 
 export interface Draft {
   readonly name: string;
@@ -24,19 +37,15 @@ export interface OutboxLimits {
 }
 
 /** The publishes of a room that have no ack yet, in order. It reads no clock and sends nothing itself. */
-export class Outbox {
+export class Outbox implements Sender {
   readonly #room: string;
   readonly #limits: OutboxLimits;
-  readonly #pace: Pace;
   readonly #publishes = new Map<string, Publish>();
   #refs = 0;
-  /** When some may be sent again that may not yet. */
-  #resumeAt = Infinity;
 
-  constructor(room: string, limits: OutboxLimits, pace: Pace) {
+  constructor(room: string, limits: OutboxLimits) {
     this.#room = room;
     this.#limits = limits;
-    this.#pace = pace;
   }
 
   async add(draft: Draft, now: number): Promise<number> {
@@ -54,37 +63,31 @@ export class Outbox {
     );
   }
 
-  /** The frames that may be sent now. */
-  *take(now: number): Generator<string> {
-    this.#resumeAt = Infinity;
+  *take(): Generator<string> {
     for (const publish of this.#publishes.values()) {
       if (publish.sent) continue;
-      if (!this.#pace.take(now)) {
-        this.#resumeAt = this.#pace.resumeAt;
-        return;
-      }
-      publish.sent = true;
       yield publish.text;
+      publish.sent = true;
     }
+  }
+
+  get dueAt(): number {
+    return [...this.#publishes.values()].every(({ sent }) => sent) ? Infinity : 0;
   }
 
   acknowledged(ref: string, seq: number): void {
     this.#remove(ref)?.resolve(seq);
   }
 
-  refused(ref: string, error: RoomcastError, now: number): void {
+  /** It was refused for good, or is to be sent again. */
+  refused(ref: string, error: RoomcastError, isPassing: boolean): void {
+    if (!isPassing) return this.#remove(ref)?.reject(error);
     const publish = this.#publishes.get(ref);
-    if (publish === undefined) return;
-    if (error.code !== "rate_limited" && error.code !== "internal") {
-      return this.#remove(ref)?.reject(error);
-    }
-    publish.sent = false;
-    this.#pace.refused(now, error.retryAfterMs);
+    if (publish) publish.sent = false;
   }
 
   /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */
   disconnected(): void {
-    this.#resumeAt = Infinity;
     for (const publish of this.#publishes.values()) publish.sent = false;
   }
 
@@ -97,10 +100,10 @@ export class Outbox {
     this.#reject(() => true, code, `The room has ended: ${code}.`);
   }
 
-  /** When it wants to be looked at again: to send more, or to give up the oldest. */
-  get dueAt(): number {
+  /** When the oldest is given up. */
+  get giveUpAt(): number {
     const [oldest] = this.#publishes.values();
-    return Math.min(this.#resumeAt, oldest?.giveUpAt ?? Infinity);
+    return oldest?.giveUpAt ?? Infinity;
   }
 
   #reject(which: (publish: Publish) => boolean, code: Code, message: string): void {

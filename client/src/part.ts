@@ -3,7 +3,7 @@
  * and unsubscribe, try again, and give up. It sends nothing: it says what it wishes for, and is
  * told when that went out. `shared.ts` does both.
  */
-import { verdictOf } from "./codes.ts";
+import { verdictOf, type Code } from "./codes.ts";
 import {
   ended,
   GRACE_MS,
@@ -89,7 +89,7 @@ export function step(part: Part, input: PartInput, now: number): Part {
     case "heard":
       return heard(part, input.frame, now);
     case "missed":
-      return waiting(part, "offline", now);
+      return again(part, "offline", now);
     case "restart":
       return part.phase === "idle" ? part : opening({ ...part, attempts: 0 });
     case "end":
@@ -120,12 +120,12 @@ function carried(part: Part, { phase, status, reason, dueAt }: Life): Part {
   if (!isActive(part)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
   // A connection that goes over to a better transport says that it is connected all the while.
-  const again = {
+  const reopening = {
     ...opening(dropped),
     reason,
     ...(status === "connected" && { status: part.status }),
   };
-  return phase === "waiting" ? { ...again, phase, dueAt } : again;
+  return phase === "waiting" ? { ...reopening, phase, dueAt } : reopening;
 }
 
 function heard(part: Part, frame: Frame, now: number): Part {
@@ -160,8 +160,13 @@ function closed(part: Part, code: number, now: number): Part {
   const [reason, verdict] = verdictOf(code);
   if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
   // The token is the connection's, so that it is refused in one room alone is no news of it.
-  const attempts = part.phase === "open" && now >= part.provenAt ? 0 : part.attempts;
-  return waiting({ ...out, attempts }, reason, now);
+  return again(out, reason, now);
+}
+
+/** Who has proven itself starts over at the shortest wait. */
+function again(part: Part, reason: Code, now: number): Part {
+  const isProven = part.phase === "open" && now >= part.provenAt;
+  return waiting(isProven ? { ...part, attempts: 0 } : part, reason, now);
 }
 
 /** An error that is not about a publish may be the answer: it was one too many, or was out already. */

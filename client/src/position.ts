@@ -16,11 +16,37 @@ export function parsePosition(text: string | null | undefined): Place | undefine
 }
 
 /**
- * The contract's rule for applying events: what of a frame is new at this place.
- * `"missed"` means that the frame starts beyond it, so something in between never came.
+ * The contract's rule for applying events: what of a frame is new at this place. `undefined` if the
+ * frame starts beyond it, so that something in between never came.
  */
-export function newEvents(place: Place, frame: Events): readonly RoomEvent[] | "missed" {
-  if (frame.epoch !== place.epoch || frame.prev > place.seq) return "missed";
+export function newEvents(place: Place, frame: Events): readonly RoomEvent[] | undefined {
+  if (frame.epoch !== place.epoch || frame.prev > place.seq) return undefined;
   if (frame.prev === place.seq) return frame.events;
   return frame.events.filter((event) => event.seq > place.seq);
+}
+
+/** Where positions are kept across page loads; `sessionStorage` fits. */
+export type PositionStore = Pick<Storage, "getItem" | "setItem">;
+
+/** A room's position in the store, if there is one. */
+export class SavedPosition {
+  readonly #store: PositionStore | undefined;
+  readonly #name: string;
+
+  constructor(store: PositionStore | undefined, room: URL) {
+    this.#store = store;
+    this.#name = `roomcast:${room}`;
+  }
+
+  load(): Place | undefined {
+    return parsePosition(this.#store?.getItem(this.#name));
+  }
+
+  save(position: Position): void {
+    try {
+      this.#store?.setItem(this.#name, position);
+    } catch {
+      // A storage that is full or forbidden costs the resume after a reload, nothing now.
+    }
+  }
 }

@@ -3,6 +3,7 @@
  * was told. It reads no clock and sends nothing itself.
  */
 import { Audience } from "./audience.ts";
+import type { RoomcastError } from "./codes.ts";
 import type { Grant } from "./grant.ts";
 import {
   checkBytes,
@@ -12,7 +13,8 @@ import {
   type MembersChanged,
   type Welcome,
 } from "./protocol.ts";
-import type { Pace } from "./pace.ts";
+import type { Sender } from "./pace.ts";
+import { report } from "./report.ts";
 
 export interface Presence<Data = any> {
   /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */
@@ -34,16 +36,18 @@ export interface Presence<Data = any> {
 /** What presence needs of its room. */
 export interface Host {
   readonly name: string;
-  readonly pace: Pace;
   readonly grant: Grant;
-  /** Keeps the room connected until what it returns is called. */
-  use(stop: () => void): () => void;
+  /** Keeps the room connected until what it returns is called, which calls `stop`. */
+  use(stop?: () => void): () => void;
   /** There may be something to send. */
   flush(): void;
   countMembers(): Promise<number>;
 }
 
-export class RoomPresence implements Presence {
+/** How often a room that is full is asked whether somebody has left. */
+const FULL_MS = 30_000;
+
+export class RoomPresence implements Presence, Sender {
   readonly #host: Host;
   readonly #watchers = new Audience<() => void>();
   /** The frame that the session is to have entered with, and the one that it has; none for not at all. */
@@ -56,6 +60,7 @@ export class RoomPresence implements Presence {
   /** The open session, and the one by which the list knows this client. */
   #session: string | undefined;
   #listed: string | undefined;
+  #isFull = false;
   #members: readonly Member[] | undefined;
 
   constructor(host: Host) {
@@ -76,7 +81,7 @@ export class RoomPresence implements Presence {
     this.#wanted = wanted;
     // As the others will have it.
     this.#data = JSON.parse(json);
-    this.#release ??= this.#host.use(() => {});
+    this.#release ??= this.#host.use();
     if (this.#members) this.#show(this.#members);
     this.#host.flush();
   }
@@ -128,7 +133,17 @@ export class RoomPresence implements Presence {
     if (this.#windowEnd > 0) this.#sent = "";
   }
 
+  /** The room has as many members as it may. That is reported once, and not at each try. */
+  full(error: RoomcastError, now: number): void {
+    if (!this.#isFull) report(error);
+    this.#isFull = true;
+    this.#sent = undefined;
+    this.#windowEnd = now + FULL_MS;
+    this.#show(undefined);
+  }
+
   listed(members: readonly Member[]): void {
+    this.#isFull = false;
     this.#listed = this.#session;
     this.#show(members);
   }
@@ -137,22 +152,16 @@ export class RoomPresence implements Presence {
     if (this.#members) this.#show(fold(this.#members, change));
   }
 
-  /** The frame that may be sent now, if there is one. */
   *take(now: number): Generator<string> {
-    if (!this.#isDue || now < this.#windowEnd || !this.#host.pace.take(now)) return;
+    if (now < this.dueAt) return;
+    yield this.#wanted ?? JSON.stringify({ type: "leave", room: this.#host.name });
     this.#sent = this.#wanted;
     this.#windowEnd = now + WINDOW_MS;
-    yield this.#sent ?? JSON.stringify({ type: "leave", room: this.#host.name });
   }
 
-  /** When it wants to send more. */
   get dueAt(): number {
-    return this.#isDue ? Math.max(this.#windowEnd, this.#host.pace.resumeAt) : Infinity;
-  }
-
-  get #isDue(): boolean {
     const isOwed = this.#session !== undefined && this.#sent !== this.#wanted;
-    return isOwed && this.#host.grant.allows("presence");
+    return isOwed && this.#host.grant.allows("presence") ? this.#windowEnd : Infinity;
   }
 
   #show(members: readonly Member[] | undefined): void {

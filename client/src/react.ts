@@ -14,16 +14,10 @@ import {
   type ReactNode,
 } from "react";
 import type { Client } from "./client.ts";
+import type { AnyEvents, EventOf, Handler, SignalHandler } from "./handlers.ts";
+import { INITIAL, type ConnectionStatus } from "./life.ts";
 import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
-import {
-  INITIAL,
-  type AnyEvents,
-  type ConnectionStatus,
-  type EventOf,
-  type Handler,
-  type Room,
-} from "./room.ts";
-import type { SignalHandler } from "./signals.ts";
+import type { Room } from "./room.ts";
 import { stay } from "./stay.ts";
 import { countOf, foldOf, listOf, type Reducer, type Store } from "./stores.ts";
 

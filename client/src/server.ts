@@ -1,9 +1,9 @@
 /** For backends: publish to rooms and read them, over HTTP. */
 import { RoomcastError } from "./codes.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page, type Range } from "./http.ts";
+import type { PublishOptions } from "./outbox.ts";
 import { newId, type RoomEvent, type Snapshot } from "./protocol.ts";
 import { retry } from "./retry.ts";
-import type { PublishOptions } from "./room.ts";
 
 export { RoomcastError };
 export type { Page, PublishOptions, Range, RoomEvent, Snapshot };

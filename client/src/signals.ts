@@ -1,14 +1,7 @@
 import { Audience } from "./audience.ts";
 import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
-import type { Pace } from "./pace.ts";
-
-/** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
-export type SignalOf<SignalMap extends object> = {
-  [Name in keyof SignalMap & string]: Signal<Name, SignalMap[Name]>;
-}[keyof SignalMap & string];
-
-export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
+import type { Sender } from "./pace.ts";
 
 /** The newest signal of a name, until it goes out, and when the next may. */
 interface Window {
@@ -17,16 +10,14 @@ interface Window {
 }
 
 /** The signals of a room, sent and heard. It reads no clock and sends nothing itself. */
-export class Signals {
+export class Signals implements Sender {
   readonly #room: string;
-  readonly #pace: Pace;
   readonly #grant: Grant;
-  readonly #handlers = new Audience<(signal: Signal) => void>();
+  readonly #handlers = new Audience<(signal: Signal) => unknown>();
   readonly #windows = new Map<string, Window>();
 
-  constructor(room: string, pace: Pace, grant: Grant) {
+  constructor(room: string, grant: Grant) {
     this.#room = room;
-    this.#pace = pace;
     this.#grant = grant;
   }
 
@@ -37,17 +28,14 @@ export class Signals {
     this.#windows.set(name, { text, endsAt: this.#windows.get(name)?.endsAt ?? 0 });
   }
 
-  /** The frames that may be sent now. */
   *take(now: number): Generator<string> {
     for (const [name, { text, endsAt }] of this.#windows) {
       if (endsAt > now) continue;
-      if (text === undefined || !this.#grant.allows("publish")) this.#windows.delete(name);
-      else if (this.#pace.take(now)) {
-        // Behind the others, so that each has its turn where only some may be sent.
-        this.#windows.delete(name);
-        this.#windows.set(name, { text: undefined, endsAt: now + WINDOW_MS });
-        yield text;
-      }
+      const isToGo = text !== undefined && this.#grant.allows("publish");
+      if (isToGo) yield text;
+      this.#windows.delete(name);
+      // Behind the others, so that each has its turn where only some may be sent.
+      if (isToGo) this.#windows.set(name, { text: undefined, endsAt: now + WINDOW_MS });
     }
   }
 
@@ -56,17 +44,14 @@ export class Signals {
     this.#windows.clear();
   }
 
-  /** When it wants to send more. */
   get dueAt(): number {
     const waiting = [...this.#windows.values()].filter(({ text }) => text !== undefined);
-    return Math.max(Math.min(...waiting.map(({ endsAt }) => endsAt)), this.#pace.resumeAt);
+    return Math.min(...waiting.map(({ endsAt }) => endsAt));
   }
 
   /** Returns what stops it. */
-  on(name: string | undefined, handler: SignalHandler<any>): () => void {
-    return this.#handlers.add((signal) =>
-      name === undefined || name === signal.name ? handler(signal.data, signal) : undefined,
-    );
+  on(handler: (signal: Signal) => unknown): () => void {
+    return this.#handlers.add(handler);
   }
 
   heard({ name, data, from }: Signal): void {

@@ -1,30 +1,57 @@
+import type { Place } from "./position.ts";
 import type { RoomEvent, Snapshot } from "./protocol.ts";
 
-/** A room's state, from one first join or gap to the next: the latest event of every key, in the order of their seq. */
+/**
+ * A room's state at the place up to which the room was followed, from one first join or gap to the
+ * next: the latest event of every key, in the order of their seq.
+ */
 export class State {
   readonly #events = new Map<string, RoomEvent>();
+  #place: Place;
   #whole = false;
+  /** It is ahead of the place. */
+  #early: Snapshot | undefined;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
 
   /** Nothing before it is settled: a part of the state would look like all of it. */
   get events(): ReadonlyMap<string, RoomEvent> | undefined {
     return this.#whole ? this.#events : undefined;
   }
 
+  /** Goes on to the last of these. */
   apply(events: readonly RoomEvent[]): void {
-    for (const event of events) {
-      if (event.key === undefined) continue;
-      this.#events.delete(event.key);
-      // Until it is settled a removal is kept: the snapshot to come may be older.
-      if (event.data !== null || !this.#whole) this.#events.set(event.key, event);
-    }
+    for (const event of events) this.#take(event);
+    const { seq } = events.at(-1) ?? this.#place;
+    this.#place = { ...this.#place, seq };
   }
 
-  /** Takes a snapshot for what was up to its seq, and keeps what was applied since. */
-  settle(snapshot: Snapshot): void {
+  /**
+   * Takes a snapshot for what was up to its seq, and keeps what was applied since. One that is
+   * ahead is kept until its time has come. Returns whether that has made the state whole.
+   */
+  settle(snapshot = this.#early): boolean {
+    const { epoch, seq } = this.#place;
+    if (this.#whole || snapshot?.epoch !== epoch) return false;
+    this.#early = snapshot.seq > seq ? snapshot : undefined;
+    if (this.#early) return false;
     const newer = [...this.#events.values()].filter((event) => event.seq > snapshot.seq);
     this.#events.clear();
     this.#whole = true;
-    this.apply(snapshot.events);
-    this.apply(newer);
+    for (const event of [...snapshot.events, ...newer]) this.#take(event);
+    return true;
+  }
+
+  #take(event: RoomEvent): void {
+    if (event.key === undefined) return;
+    this.#events.delete(event.key);
+    // Until it is settled a removal is kept: the snapshot to come may be older.
+    if (event.data !== null || !this.#whole) this.#events.set(event.key, event);
   }
 }

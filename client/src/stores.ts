@@ -1,9 +1,10 @@
 /** Values made from a room, as stores for `useSyncExternalStore`. */
 import { Alarm } from "./alarm.ts";
+import type { EventOf } from "./handlers.ts";
 import type { Snapshot } from "./protocol.ts";
 import { report } from "./report.ts";
 import { retry } from "./retry.ts";
-import type { EventOf, Room } from "./room.ts";
+import type { Room } from "./room.ts";
 
 /** How long reading is tried again; after that, a reconnect begins anew. */
 const READ_MS = 60_000;

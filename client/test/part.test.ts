@@ -273,6 +273,17 @@ describe("a hole", () => {
     assert.deepEqual(story.is(welcome).seen, ["open", "connected", undefined]);
   });
 
+  it("is no trouble of those that a room had long before", () => {
+    const story = new Story().opened();
+    for (let n = 0; n < 5; n++) {
+      story.is("missed", closed(1000));
+      story.wait(story.part.dueAt - story.now).is(welcome);
+    }
+    assert.equal(story.part.attempts, 5);
+    story.wait(20_000).is("missed");
+    assert.equal(story.part.attempts, 1);
+  });
+
   it("that the room was kicked for in between stays final", () => {
     const story = new Story().opened().is("missed", closed(4010));
     assert.deepEqual(story.seen, ["ended", "closed", "kicked"]);

@@ -383,6 +383,45 @@ describeBoth("a token without the grant", () => {
   });
 });
 
+describeBoth("a room that has as many members as it may", () => {
+  it("says so, once, and is entered when somebody has left", async () => {
+    server.settings.members = 1;
+    const codes = reported();
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    alice.presence.enter();
+    await advance(100);
+    bob.presence.enter(1);
+    await advance(100_000);
+    bob.presence.update(2);
+    await advance(100_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=null", "unknown"]);
+    assert.deepEqual(codes, ["room_full"]);
+    alice.presence.leave();
+    await advance(30_000);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=2"]);
+  });
+
+  it("shows no list of before to who comes back too late", async () => {
+    const codes = reported();
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    alice.presence.enter();
+    await advance(100);
+    network.down = true;
+    cutAll();
+    await advance(15_000);
+    network.down = false;
+    bob.presence.enter();
+    server.settings.members = 1;
+    await advance(40_000);
+    const shownToAlice = diary(alice);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=null"]);
+    assert.deepEqual(codes, ["room_full"]);
+    server.settings.members = 2;
+    await advance(30_000);
+    assert.deepEqual(shownToAlice, ["alice=null bob=null"]);
+  });
+});
+
 describeBoth("a room that asks to be left alone", () => {
   it("is told again what it refused", async () => {
     server.rateLimit = { perSecond: 1, burst: 2 };

@@ -4,7 +4,7 @@ import { it, mock } from "node:test";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, codeOf, describeBoth, HOUR, publish, server } from "./story.ts";
+import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "./story.ts";
 
 describeBoth("reloading the page", () => {
   class Storage extends Map<string, string> {
@@ -25,8 +25,9 @@ describeBoth("reloading the page", () => {
     const room = clientOf({ resume }).room("room");
     const heard: unknown[] = [];
     room.on((data) => heard.push(data));
+    room.listen({ state: () => heard.push("state") });
     await advance(100);
-    assert.deepEqual(heard, [2, 3]);
+    assert.deepEqual(heard, [2, 3, "state"]);
     assert.deepEqual([...room.state!.keys()], ["x", "y"]);
   });
 
@@ -45,6 +46,24 @@ describeBoth("reloading the page", () => {
     return { epoch, settled };
   }
 
+  it("reads no state that nobody wants, and for who wants it late the one that is then", async () => {
+    const { epoch } = server.room("room");
+    publish("a", 1, "x");
+    const fetch = mock.fn(fetchFrom(server));
+    const resume = new Storage([["roomcast:https://model/rooms/room/events", `${epoch}:0`]]);
+    const room = clientOf({ resume, fetch }).room("room");
+    room.on(() => {});
+    await advance(60_000);
+    assert.equal(fetch.mock.callCount(), 0);
+    publish("a", 2, "y");
+    await advance(100);
+    const states: unknown[] = [];
+    room.listen({ state: () => states.push([...room.state!.keys()]) });
+    await advance(100);
+    assert.deepEqual(states, [["x", "y"]]);
+    assert.equal(fetch.mock.callCount(), 1);
+  });
+
   it("takes a state that is ahead of it when it has caught up", async () => {
     const { epoch, settled } = await resumed(async (read) => {
       publish("a", 2, "y");
@@ -55,16 +74,19 @@ describeBoth("reloading the page", () => {
   });
 
   it("does not take a state from before a gap", async () => {
-    const { settled } = await resumed(async (read) => {
+    const { epoch, settled } = await resumed(async (read) => {
       const response = await read("");
       const { epoch, sessions } = server.room("room");
-      for (const { peer } of sessions) {
-        peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
-      }
+      const { peer } = [...sessions][0]!;
+      // A pong would come behind the state.
+      network.copies = (frame) => ((frame as { type: string }).type === "pong" ? 0 : 1);
+      peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
       await new Promise((resolve) => setTimeout(resolve, 50));
+      const events = [{ seq: 7, name: "a", data: 1, at: 0, from: "b", key: "z" }];
+      peer.send({ type: "state", room: "room", epoch, seq: 7, events });
       return response;
     });
-    assert.deepEqual(settled, []);
+    assert.deepEqual(settled, [[`${epoch}:7`, "z"]]);
   });
 
   it("is off by default, and forgives a storage that is broken", async () => {

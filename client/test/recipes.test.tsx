@@ -1,9 +1,9 @@
-import { act, createElement, render, type Page } from "./dom.ts";
+import { act, render, type Page } from "./dom.ts";
 import assert from "node:assert/strict";
 import { beforeEach, it, mock } from "node:test";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { renderToString } from "react-dom/server";
-import type { ReactElement } from "react";
+import { Profiler, type ReactElement } from "react";
 import { createClient, type Client, type Room } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
 import { Cursors } from "../recipes/cursors.tsx";
@@ -127,11 +127,47 @@ it("discarding what is stale", () => {
   assert.equal(update(versions, "a", 7, at(70)), versions, "and not brought back");
 });
 
-it("optimistic updates with roll-back", async () => {
-  const page = await render(createElement(RoomcastProvider, { client }, createElement(Chat)));
+async function renderChat() {
+  /** What there was after each commit. */
+  const shown: string[] = [];
+  let page: Page | undefined;
+  page = await render(
+    <RoomcastProvider client={client}>
+      <Profiler id="chat" onRender={() => page && shown.push(page.text)}>
+        <Chat />
+      </Profiler>
+    </RoomcastProvider>,
+  );
   const click = (): Promise<void> =>
     act(async () => page.container.querySelector("button")!.click());
   await pass();
+  return { page, click, shown };
+}
+
+for (const first of ["ack", "events"]) {
+  it(`an optimistic update is shown once all the while, with the ${first} first`, async () => {
+    const { page, click, shown } = await renderChat();
+    let held = true;
+    network.copies = (frame) => {
+      const { type } = frame as { type: string };
+      return held && type !== first && ["ack", "events"].includes(type) ? 0 : 1;
+    };
+    shown.length = 0;
+    await click();
+    await pass();
+    assert.match(page.text, first === "ack" ? /^Hello …Say/ : /^HelloSay/);
+    // The other one was lost, and comes when the connection is there again.
+    held = false;
+    await act(async () => cutAll());
+    await pass(3_000);
+    assert.match(page.text, /^HelloSay/);
+    for (const text of shown) assert.match(text, /^Hello( …)?Say/);
+    assert.equal(server.room("chat:lobby").head, 1);
+  });
+}
+
+it("optimistic updates with roll-back", async () => {
+  const { page, click } = await renderChat();
   await click();
   assert.match(page.text, /^Hello …/);
   await pass();
@@ -147,7 +183,7 @@ it("optimistic updates with roll-back", async () => {
 async function withBob(name: string, element: ReactElement): Promise<[Page, Room]> {
   const bob = clientOf("bob").room(name);
   bob.presence.enter();
-  const page = await render(createElement(RoomcastProvider, { client }, element));
+  const page = await render(<RoomcastProvider client={client}>{element}</RoomcastProvider>);
   await pass();
   return [page, bob];
 }

@@ -139,10 +139,12 @@ describeBoth("handlers", () => {
     room.listen(listener)();
     room.subscribe(watcher);
     room.subscribe(watcher)();
-    stops[0]!();
     await advance(100);
-    watcher.mock.resetCalls();
     publish("a", 1);
+    await advance(100);
+    for (const each of [handler, listener.events, watcher]) each.mock.resetCalls();
+    stops[0]!();
+    publish("a", 2);
     await advance(100);
     assert.equal(handler.mock.callCount(), 1);
     assert.equal(listener.events.mock.callCount(), 1);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
 import type { Room } from "../src/index.ts";
+import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
 import { clientOf, codeOf, cutAll, HOUR, network, server } from "./story.ts";
@@ -280,6 +281,34 @@ describe("tokens", () => {
 });
 
 describe("a state that there is not", () => {
+  it("is asked for only by who wants it, be it late", async () => {
+    publishIn("room-0");
+    const fetch = mock.fn(fetchFrom(server));
+    const [room] = follow(1, clientOf({ fetch })).rooms;
+    const size = (): number | undefined => room!.state?.size;
+    await advance(60_000);
+    assert.equal(fetch.mock.callCount(), 0);
+    const sizes: unknown[] = [size()];
+    room!.subscribe(() => sizes.push(size()));
+    await advance(100);
+    assert.deepEqual(sizes, [undefined, 0]);
+    cutAll();
+    await advance(60_000);
+    assert.deepEqual([size(), fetch.mock.callCount()], [0, 1], "and then it is known");
+  });
+
+  it("is asked for again where there was no answer", async () => {
+    publishIn("room-0");
+    const fetch = mock.fn(fetchFrom(server));
+    fetch.mock.mockImplementationOnce(() => Promise.reject(new Error("No network.")));
+    const [room] = follow(1, clientOf({ fetch })).rooms;
+    room!.listen({ state() {} });
+    await advance(1_000);
+    assert.deepEqual([room!.state, fetch.mock.callCount()], [undefined, 1]);
+    await advance(25_000);
+    assert.deepEqual([room!.state?.size, fetch.mock.callCount()], [0, 2]);
+  });
+
   it("is known all the same, where the room has events", async () => {
     publishIn("room-0");
     const [room] = follow(1).rooms;

@@ -201,7 +201,12 @@ interface Closed {
 }
 
 /** With these the server may refuse to let somebody enter who reads on. */
-const refusesEntering: ReadonlySet<Code> = new Set(["bad_request", "forbidden", "too_large"]);
+const refusesEntering: ReadonlySet<Code> = new Set([
+  "bad_request",
+  "forbidden",
+  "too_large",
+  "room_full",
+]);
 
 function broken(): never {
   throw new RoomcastError("offline", "The stream broke off.");

@@ -269,6 +269,31 @@ describe("presence", () => {
     story.takes(`GET events?since=${at(1)}`);
   });
 
+  it("that the room is too full for is an error, and the stream goes on", async () => {
+    const { story, stream } = await begun();
+    await story.send(enter(1));
+    await advance(10);
+    await story.takes(`GET events?since=${at(0)}&enter=1`).refuses(503, "room_full");
+    assert.equal(story.hears()[0].code, "room_full");
+    await stream.streams(event(1));
+    assert.deepEqual([story.types, story.code], [["events"], undefined]);
+    await story.send(enter(1));
+    await advance(10_000);
+    story.takes(`GET events?since=${at(1)}&enter=1`);
+  });
+
+  it("is told in one list however long, of 16 MiB at the most", async () => {
+    const { story, stream } = await begun();
+    const sessions = [{ session: "s", data: "x".repeat(2_000), since: 0 }];
+    const members = Array.from({ length: 8_000 }, (_, n) => ({ user: `user-${n}`, sessions }));
+    const list = JSON.stringify({ type: "members", room: "r", members });
+    const text = `event: members\ndata: ${list}\n\n`;
+    for (let n = 0; n < text.length; n += 65_536) await stream.streams(text.slice(n, n + 65_536));
+    assert.deepEqual(story.hears(), [{ type: "members", room: "r", members }]);
+    await stream.streams(event(1));
+    assert.deepEqual(story.types, ["events"]);
+  });
+
   it("is asked for over HTTP", async () => {
     const { story } = await begun();
     await story.send({ type: "members", room: "r" });

@@ -27,6 +27,8 @@ interface Flow {
 export interface RoomSettings {
   /** How many events are retained. */
   retained: number;
+  /** How many users may enter. */
+  members: number;
   pingMs: number;
   /** How many events a replayed frame has. */
   eventsAFrame: number;
@@ -148,6 +150,12 @@ export class ModelRoom {
       session.sent = seq;
       session.peer.send(this.frameOf(events));
     }
+  }
+
+  /** Whether a user is a member, or may be one more. */
+  hasSpaceFor(user: string): boolean {
+    const { members } = this.presence;
+    return members.length < this.settings.members || members.some((member) => member.user === user);
   }
 
   seen(session: Session, seq: number): void {

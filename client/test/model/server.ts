@@ -55,6 +55,7 @@ export class ModelServer {
   readonly revoked = new Set<string>();
   readonly settings: RoomSettings = {
     retained: 1_000_000,
+    members: Infinity,
     pingMs: 25_000,
     eventsAFrame: 100,
     windowBytes: { own: 2 ** 20, shared: 2 ** 18 },
@@ -169,6 +170,7 @@ export class Joined implements Accepted {
       case "signal":
         return room.signal(frame.name, frame.data, session.user, session);
       case "enter":
+        if (!room.hasSpaceFor(session.user)) return this.#refuse(frame.ref, "room_full");
         return room.presence.enter(session, frame.data ?? null);
       case "leave":
         return room.presence.leave(session);

@@ -41,7 +41,7 @@ beforeEach(async () => {
   heard = rooms.map((room) => {
     const events: RoomEvent[] = [];
     room.on((_, event) => events.push(event));
-    room.listen({ gap: () => gaps++ });
+    room.listen({ gap: () => gaps++, state() {} });
     return events;
   });
   await until(() => rooms.every((room) => room.status === "connected"), 10_000);

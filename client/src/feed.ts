@@ -1,0 +1,232 @@
+import { Audience } from "./audience.ts";
+import { Flow } from "./flow.ts";
+import type { Line } from "./line.ts";
+import { formatPosition, newEvents, type Place, type SavedPosition } from "./position.ts";
+import {
+  bytesOf,
+  PING,
+  type Events,
+  type Frame,
+  type Gap,
+  type Position,
+  type Recovered,
+  type RoomEvent,
+  type Snapshot,
+  type Welcome,
+} from "./protocol.ts";
+import { guard } from "./report.ts";
+import { State } from "./state.ts";
+
+export interface Listener<Event = RoomEvent> {
+  /**
+   * The new events of one frame, in order. A promise that it returns holds nothing back here, but
+   * the room sends only so much more before it is settled.
+   */
+  events?(events: readonly Event[]): unknown;
+  /** Some events can't be had any more: throw away what was built from them. `state` follows. */
+  gap?(gap: Gap): void;
+  /** `room.state` is whole: after a first join, and after a gap. */
+  state?(): void;
+  /** All that was missed while there was no connection has been delivered. */
+  recovered?(recovered: Recovered): void;
+}
+
+export interface FeedOptions {
+  readonly room: string;
+  readonly line: Line;
+  readonly saved: SavedPosition;
+  readState(): Promise<Snapshot>;
+  /** Called after every change of the position or the state. */
+  moved(): void;
+}
+
+/** What the room keeps on its way to a reader, beyond what that has seen. */
+const OWN_WINDOW_BYTES = 1024 * 1024;
+const SHARED_WINDOW_BYTES = 256 * 1024;
+
+/** A room's log, as its listeners hear it: each event once and in order, gaps, and the state. */
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #listeners = new Audience<Listener>();
+  readonly #flow: Flow;
+  /** The state at the place up to which all was delivered; none before the first `welcome`. */
+  #state: State | undefined;
+  /** The state that is being read. */
+  #reading: State | undefined;
+  #isStateWanted = false;
+  /** If there is a state, the room has sent it ahead of all else. */
+  #isFresh = false;
+  /** From where to where it is catching up. */
+  #missed: { readonly from: Place; readonly to: Place } | undefined;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    const { room, line } = options;
+    this.#flow = new Flow(line.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES, (seq) =>
+      line.send(JSON.stringify({ type: "seen", room, seq })),
+    );
+  }
+
+  get position(): Position | undefined {
+    return this.#state && formatPosition(this.#state.place);
+  }
+
+  /** To ask for it is to want it. */
+  get state(): ReadonlyMap<string, RoomEvent> | undefined {
+    this.#wantState();
+    return this.#state?.events;
+  }
+
+  /** Returns what ends it. */
+  listen(listener: Listener): () => void {
+    if (listener.state) this.#wantState();
+    return this.#listeners.add(listener);
+  }
+
+  /** Calls the handler with each event. Returns what stops it. */
+  on(handler: (event: RoomEvent) => unknown): () => void {
+    let stopped = false;
+    const stop = this.listen({
+      events(events) {
+        const doing = events.flatMap((event) =>
+          // The handler may have stopped itself at an earlier event of the frame.
+          stopped ? [] : guard(() => handler(event)),
+        );
+        return doing.length > 0 ? Promise.all(doing) : undefined;
+      },
+    });
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+
+  /** Where it goes on from. */
+  since(): Position | undefined {
+    const saved = this.#state ? undefined : this.#options.saved.load();
+    if (saved) this.#state = new State(saved);
+    return this.position;
+  }
+
+  /** The next connection counts anew what was seen. */
+  disconnected(): void {
+    this.#flow.reset();
+  }
+
+  /** Nobody uses the room any more: who comes later starts afresh. */
+  forget(): void {
+    this.#state = this.#missed = undefined;
+    this.#isStateWanted = false;
+  }
+
+  hear(frame: Frame, text: string): void {
+    switch (frame.type) {
+      case "welcome":
+        return this.#welcome(frame);
+      case "events":
+        return this.#apply(frame, bytesOf(text));
+      case "gap":
+        return this.#lose(frame);
+      case "state":
+        return this.#settle(frame);
+      case "pong":
+        // On a line for many it is not the room that answers.
+        return this.#options.line.shared || !this.#isFresh ? this.#readState() : this.#settleNone();
+    }
+  }
+
+  #welcome({ recovered, epoch, seq }: Welcome): void {
+    const head = { epoch, seq };
+    this.#isFresh = !recovered;
+    // Not recovered, the place stays until `gap` has come: cut before it, the next try hears of it.
+    const { place } = (this.#state ??= new State(head));
+    if (recovered) this.#missed = { from: this.#missed?.from ?? place, to: head };
+    this.#save();
+    this.#recover();
+    this.#awaitState();
+  }
+
+  #apply(frame: Events, bytes: number): void {
+    const state = this.#state;
+    const events = state && newEvents(state.place, frame);
+    if (!events) return this.#options.line.tell({ type: "missed" });
+    const last = events.at(-1);
+    if (!last) return;
+    if (this.#isFresh) this.#settleNone();
+    // Before the handlers run: whatever they do, no event reaches one of them twice.
+    state.apply(events);
+    this.#flow.take(
+      last.seq,
+      bytes,
+      this.#tell((listener) => listener.events?.(events)),
+    );
+    this.#settle();
+    this.#recover();
+  }
+
+  #lose({ epoch, oldest, seq }: Gap): void {
+    this.#state = new State({ epoch, seq });
+    this.#missed = undefined;
+    this.#isFresh = true;
+    this.#tell((listener) => listener.gap?.({ epoch, oldest, seq }));
+    this.#awaitState();
+  }
+
+  /** Tells of what was missed, once it is all there. */
+  #recover(): void {
+    const missed = this.#missed;
+    if (!missed || missed.to.seq > this.#state!.place.seq) return;
+    this.#missed = undefined;
+    const recovered = { from: formatPosition(missed.from), to: formatPosition(missed.to) };
+    this.#tell((listener) => listener.recovered?.(recovered));
+  }
+
+  #wantState(): void {
+    if (this.#isStateWanted) return;
+    this.#isStateWanted = true;
+    this.#awaitState();
+  }
+
+  /** If the state is on its way, the pong comes behind it, or nearly so. */
+  #awaitState(): void {
+    const { line } = this.#options;
+    const isMissing = this.#isStateWanted && this.#state && !this.#state.events;
+    if (isMissing && line.connection.phase === "open") line.send(PING);
+  }
+
+  #readState(): void {
+    const state = this.#state;
+    if (!this.#isStateWanted || !state || state.events || state === this.#reading) return;
+    this.#reading = state;
+    this.#options.readState().then(
+      (snapshot) => {
+        // After a gap it is too old for the state that was begun then.
+        if (state === this.#state) this.#settle(snapshot);
+        this.#reading = undefined;
+      },
+      // The next pong asks again.
+      () => (this.#reading = undefined),
+    );
+  }
+
+  #settleNone(): void {
+    if (this.#state) this.#settle({ ...this.#state.place, events: [] });
+  }
+
+  /** Takes this snapshot, or the one that came too early. */
+  #settle(snapshot?: Snapshot): void {
+    if (this.#state?.settle(snapshot)) this.#tell((listener) => listener.state?.());
+  }
+
+  /** Returns what the listeners have yet to do. */
+  #tell(call: (listener: Listener) => unknown): Promise<unknown>[] {
+    const doing = this.#listeners.tell(call);
+    this.#save();
+    this.#options.moved();
+    return doing;
+  }
+
+  #save(): void {
+    this.#options.saved.save(this.position!);
+  }
+}
