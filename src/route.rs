@@ -252,14 +252,25 @@ mod tests {
 
     #[test]
     fn a_known_path_says_which_methods_it_takes() {
-        for (method, path) in [
-            ("POST", "/healthz"),
-            ("GET", "/events"),
-            ("PUT", "/rooms/a"),
-            ("DELETE", "/rooms/a/events"),
-            ("HEAD", "/rooms/a/state"),
+        for (path, methods) in [
+            ("/healthz", "GET"),
+            ("/events", "POST"),
+            ("/rooms/a", "GET and DELETE"),
+            ("/rooms/a/events", "GET and POST"),
+            ("/rooms/a/state", "GET"),
+            ("/rooms/a/signals", "POST"),
+            ("/rooms/a/members", "GET and DELETE"),
         ] {
-            assert_eq!(code(method, path), Some(Code::MethodNotAllowed), "{method} {path}");
+            for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
+                match Route::parse(method, path, "user=alice", Wanted::Body) {
+                    Ok(_) => assert!(methods.contains(method), "{method} {path}"),
+                    Err(refusal) => {
+                        assert!(!methods.contains(method), "{method} {path}");
+                        assert_eq!(refusal.code, Code::MethodNotAllowed);
+                        assert_eq!(refusal.message, format!("this path takes {methods}"));
+                    }
+                }
+            }
         }
     }
 }

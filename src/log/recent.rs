@@ -94,4 +94,13 @@ mod tests {
         assert!(recent.read(0, usize::MAX).is_empty());
         assert_eq!(recent.read(1, usize::MAX).len(), 2);
     }
+
+    #[test]
+    fn what_is_read_ends_where_the_bytes_do() {
+        let mut recent = Recent::default();
+        (0..3).for_each(|number| recent.push(append(number), "abc"));
+        for (bytes, appends) in [(0, 1), (3, 1), (4, 2), (6, 2), (7, 3), (100, 3)] {
+            assert_eq!(recent.read(0, bytes).len(), appends, "{bytes} bytes");
+        }
+    }
 }

@@ -175,6 +175,9 @@ fn who_is_not_heard_of_for_two_pings_is_silent() {
     assert!(room.presence.take_stale().is_empty(), "that was known");
     assert_eq!(room.presence.next_silent(), Some(silent_at));
     assert_eq!(room.presence.silent(silent_at), [SessionId(1)]);
+    room.presence.take_stale();
+    room.presence.silent(silent_at);
+    assert!(room.presence.take_stale().is_empty(), "that was known too");
 
     // The others were looked at, so they are not looked at again at once.
     room.loses(1, Leaves::AtOnce);

@@ -1,7 +1,6 @@
 //! Room names and the short texts of the protocol. Each is a type that can't
 //! be made wrongly, and whose deserializer says which field was wrong.
 
-use std::borrow::Borrow;
 use std::fmt;
 
 use serde::de::{Deserializer, Error, Visitor};
@@ -55,12 +54,6 @@ fn is_room_byte(byte: u8) -> bool {
 impl fmt::Display for RoomName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
-    }
-}
-
-impl Borrow<str> for RoomName {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 

@@ -179,5 +179,6 @@ mod tests {
             assert_eq!(Epoch::parse(&epoch.to_string()), Some(epoch));
         }
         assert_ne!(Epoch::from_random(1), Epoch::from_random(2));
+        assert_ne!(Epoch::from_random(1), Epoch::from_random(1 + 62));
     }
 }

@@ -284,4 +284,15 @@ mod tests {
             );
         }
     }
+
+    /// Limits: WAIT_MS.
+    #[test]
+    fn a_page_is_waited_for_as_long_as_may_be() {
+        let wait = |seconds: u64| {
+            let query = PageQuery::parse(&format!("since=h7Qk2pXa:41&wait={seconds}"));
+            query.map(|query| query.wait.map(|wait| wait.ms)).map_err(|refusal| refusal.message)
+        };
+        assert_eq!([wait(0), wait(1), wait(30)], [Ok(None), Ok(Some(1_000)), Ok(Some(30_000))]);
+        assert!(wait(31).unwrap_err().contains("at most 30 seconds"));
+    }
 }

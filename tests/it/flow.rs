@@ -116,6 +116,25 @@ fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
 }
 
 #[test]
+fn what_was_seen_of_an_append_counts_for_itself_after_a_sleep() {
+    let mut world = World::new();
+    let identity = world.identity("carol");
+    world.is_bridged("carol", "", identity, 500_000);
+    let event = |bytes: usize| format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
+    let eight = vec![event(50_000); 8].join(",");
+    world.posts("writer", &format!(r#"{{"events":[{eight}]}}"#)).unwrap();
+    world.sleeps();
+    world.sends("carol", r#"{"type":"seen","seq":1}"#);
+    world.posts("writer", &event(200_000)).unwrap();
+    world.settles();
+    assert_eq!(world.client("carol").seq, Some(8), "350,000 bytes are on their way");
+    world.sleeps();
+    world.sends("carol", r#"{"type":"seen","seq":4}"#);
+    world.settles();
+    assert_eq!(world.client("carol").seq, Some(9), "200,000 bytes were");
+}
+
+#[test]
 fn a_room_may_require_it_and_set_the_window() {
     let settings =
         Settings { flow_required: true, flow_window_bytes: 300_000, ..Settings::default() };

@@ -215,6 +215,26 @@ proptest! {
     }
 }
 
+/// Limits: ROOMS_IN_A_PUBLISH.
+#[test]
+fn a_publish_to_rooms_is_read_whole_or_not_at_all() {
+    let event = |room: usize| format!(r#"{{"name":"n","data": 1.0,"room":"r{room}"}}"#);
+    let body = |events: &[String]| format!(r#"{{"events":[{}]}}"#, events.join(","));
+    let most: Vec<String> = (0..limits::ROOMS_IN_A_PUBLISH).map(event).collect();
+    let twice = body(&[&most[..], &most[..]].concat());
+    let read = parse_publish_to_rooms(&twice).unwrap();
+    let rooms: Vec<&str> = read.iter().map(|(room, _)| room.as_str()).collect();
+    assert_eq!((rooms.len(), rooms[0], rooms[41]), (2 * most.len(), "r0", "r1"));
+    assert_eq!(read[1].1, most[1], "as it was written");
+
+    let one_more: Vec<String> = (0..=limits::ROOMS_IN_A_PUBLISH).map(event).collect();
+    let refused = parse_publish_to_rooms(&body(&one_more)).unwrap_err();
+    assert!(refused.message.starts_with("41 rooms"), "{refused:?}");
+    let nowhere = r#"{"name":"n","data":1}"#.to_owned();
+    let refused = parse_publish_to_rooms(&body(&[event(1), nowhere])).unwrap_err();
+    assert!(refused.message.starts_with("events[1]: "), "{refused:?}");
+}
+
 /// One input, sense or not, to a room at a time that may be any.
 #[derive(Clone, Debug)]
 enum Anything {

@@ -2,6 +2,7 @@
 
 use roomcast::auth::Right;
 use roomcast::code::Code;
+use roomcast::route::{Route, Wanted};
 use roomcast::session::Identity;
 use serde_json::json;
 
@@ -91,6 +92,7 @@ fn a_request_needs_the_right_that_the_contract_names() {
             ("GET", "/rooms/r/events", "", has("subscribe")),
             ("GET", "/rooms/r/state", "", has("subscribe")),
             ("GET", "/rooms/r", "", has("subscribe") || has("admin")),
+            ("GET", "/rooms/r/members", "", has("presence") || has("admin")),
             ("POST", "/rooms/r/events", r#"{"name":"n","data":1}"#, has("publish")),
             ("POST", "/rooms/r/signals", r#"{"name":"n","data":1}"#, has("publish")),
             ("DELETE", "/rooms/r/members?user=bob", "", has("admin")),
@@ -103,6 +105,17 @@ fn a_request_needs_the_right_that_the_contract_names() {
             assert_eq!(status != 403, allowed, "{method} {path} with {rights:?}: {answer}");
             assert!(allowed || world.head() == 1, "a refused request changes nothing");
         }
+    }
+}
+
+/// The worker asks for it before it wakes the room.
+#[test]
+fn an_upgrade_needs_the_right_to_subscribe() {
+    let upgrade = Route::parse("GET", "/rooms/r/events", "", Wanted::Socket);
+    let Ok(Route::Room { call, .. }) = upgrade else { panic!("{upgrade:?}") };
+    for rights in grants() {
+        let Identity { grant, .. } = World::new().identity_with("alice", &rights);
+        assert_eq!(call.check(grant).is_ok(), rights.contains(&"subscribe"), "{rights:?}");
     }
 }
 

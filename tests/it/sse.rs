@@ -206,12 +206,19 @@ fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
 /// Limits: SEEN_AT_ONCE_BYTES.
 #[test]
 fn much_that_was_taken_is_told_at_once() {
-    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
-    let data = "x".repeat(limits::SEEN_AT_ONCE_BYTES);
-    let large = format!(r#"{{"seq":58,"name":"n","data":"{data}","at":5,"from":"bob"}}"#);
-    stream.frame(&events(57, &[&large]));
-    stream.taken(start());
-    assert_eq!(stream.due(start()), Some(Due::Seen(r#"{"type":"seen","seq":58}"#.to_owned())));
+    let frame = |data: &str| {
+        events(57, &[&format!(r#"{{"seq":58,"name":"n","data":"{data}","at":5,"from":"bob"}}"#)])
+    };
+    let around = frame("").len();
+    for (bytes, due) in [
+        (limits::SEEN_AT_ONCE_BYTES - 1, None),
+        (limits::SEEN_AT_ONCE_BYTES, Some(Due::Seen(r#"{"type":"seen","seq":58}"#.to_owned()))),
+    ] {
+        let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+        stream.frame(&frame(&"x".repeat(bytes - around)));
+        stream.taken(start());
+        assert_eq!(stream.due(start()), due, "{bytes} bytes");
+    }
 }
 
 #[test]
