@@ -171,6 +171,16 @@ export class Runtime {
     return this.#evict(room, "hibernate");
   }
 
+  /** As `evict`, at any moment: what is still under way in a room may keep it in memory. */
+  async evictIfIdle(room: string): Promise<boolean> {
+    try {
+      return await this.evict(room);
+    } catch (error) {
+      if (String(error).includes("it still has active references")) return false;
+      throw error;
+    }
+  }
+
   /** Takes the room's object away with its sockets, as the runtime does when it moves one. */
   async lose(room: string): Promise<void> {
     await this.#evict(room, "close");
