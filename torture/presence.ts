@@ -17,6 +17,8 @@ const ROOM = "crowd";
 const PING_EVERY_MS = 15_000;
 const WATCHERS = 3;
 const AT_ONCE = 50;
+/** So many steps, and it sleeps: while any of them is under way, something may keep it awake. */
+const RUN = 100;
 
 export const presence: Part = {
   about:
@@ -116,26 +118,21 @@ class Crowd {
     const sleeping = async (): Promise<void> => {
       while (!isOver) {
         await passes(this.#stage.random() * 200);
-        this.#counts.sleeps += (await this.#sleeps()) ? 1 : 0;
+        this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
         await this.#look();
       }
     };
     const who = Array.from({ length: this.#size }, (_, i) => i).sort(
       () => this.#stage.random() - 0.5,
     );
-    const stepping = inTurns(steps, AT_ONCE, (i) => this.#step(who[i] ?? 0));
-    await Promise.all([stepping.finally(() => (isOver = true)), sleeping()]);
+    const stepping = async (): Promise<void> => {
+      for (let done = 0; done < steps; done += RUN) {
+        await inTurns(Math.min(RUN, steps - done), AT_ONCE, (i) => this.#step(who[done + i] ?? 0));
+        this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
+      }
+    };
+    await Promise.all([stepping().finally(() => (isOver = true)), sleeping()]);
     this.#counts.steps += steps;
-  }
-
-  /** What is still under way in it may keep a room awake. */
-  async #sleeps(): Promise<boolean> {
-    try {
-      return await this.#runtime.evict(ROOM);
-    } catch (error) {
-      if (String(error).includes("it still has active references")) return false;
-      throw error;
-    }
   }
 
   async #step(i: number): Promise<void> {

@@ -61,6 +61,10 @@ What must not be is asserted: a part in which anything acknowledged was lost, do
 | --- | --- | --- | --- |
 ${rows.join("\n")}
 
+Found on the way, and not the worker's:
+
+- workerd logs \`expected !currentlySending; another message send is already in progress\` where a client pinged and reset its connection: its ping is answered on a socket whose last write has failed already. The room is told that the socket is gone (\`webSocketError\`), and no other socket is touched. A plain JavaScript object with an auto-response makes it log the same.
+
 ${machines.map((each) => `Run on ${each}.`).join("\n")}
 `;
 }

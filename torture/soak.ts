@@ -31,7 +31,7 @@ export const soak: Part = {
   async run(stage) {
     const runtime = await stage.start();
     const size = stage.size(3_000, 60);
-    const lastsMs = stage.takes(120_000, 4_000);
+    const lastsMs = stage.takes(3_600_000, 4_000);
     const visitors = new Set<Visitor>();
     let tookMs: number[] = [];
     let wrong: unknown;
@@ -75,11 +75,11 @@ export const soak: Part = {
       every(PING_EVERY_MS, () => {
         for (const visitor of visitors) visitor.ping();
       }),
-      every(20, () => some()?.act()),
-      // Each stays for a minute or so.
-      every(60_000 / size, () => some()?.leave()),
+      every(50, () => some()?.act()),
+      // Each stays for three minutes or so.
+      every(180_000 / size, () => some()?.leave()),
       every(50, () => inTurns(size - visitors.size, 20, comes)),
-      every(20, async () => {
+      every(100, async () => {
         const { status } = await post(new Room(runtime, world.room()), [
           { name: "n", data: Date.now() },
         ]);

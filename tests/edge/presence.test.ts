@@ -10,6 +10,12 @@ import { Member, standsStill } from "./member.ts";
 import { seeded } from "./random.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
+/**
+ * Of some sockets that are reset as soon as they are open the runtime never tells. Who was behind
+ * them is found out by silence: two ping periods and 15 s, and what a busy machine adds.
+ */
+const GONE_WITHIN_MS = 65_000 + 25_000;
+
 describe("presence", { concurrency: true }, () => {
   test("who drops has left after ten seconds, also where the room slept meanwhile", async (t) => {
     const { runtime, url } = await room(t);
@@ -92,7 +98,7 @@ describe("presence", { concurrency: true }, () => {
     const slept = (async () => {
       for (let times = 0; !over || times < 20; times++) {
         await passes(random() * 100);
-        await runtime.evict("r");
+        await runtime.evictIfIdle("r");
       }
     })();
     for (const [i, member] of members.entries()) {
@@ -126,9 +132,14 @@ function isWatching(i: number): boolean {
   return i % 40 === 0;
 }
 
+/** Pings as every client does: on a busy machine it may be here for longer than silence is let be. */
 async function joins(t: TestContext, url: string, i: number): Promise<Member> {
   const member = await Member.open(url, token(`u${i}`), { folds: isWatching(i) });
-  t.after(() => member.drop());
+  const pinging = setInterval(() => member.send('{"type":"ping"}'), 20_000);
+  t.after(() => {
+    clearInterval(pinging);
+    member.drop();
+  });
   return member;
 }
 
@@ -147,7 +158,7 @@ async function agree(members: Member[], shown: Map<number, number>, url: string)
   const isTold = (member: Member): boolean =>
     member.list.size === expected.length && member.shown().every((one, i) => one === expected[i]);
   for (const watching of members.filter((_, i) => isWatching(i)))
-    await watching.until(isTold, 30_000);
+    await watching.until(isTold, GONE_WITHIN_MS);
   assert.equal((await figures(url)).members, expected.length);
 }
 

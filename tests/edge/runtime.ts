@@ -34,6 +34,9 @@ export interface Options {
  */
 export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
 
+/** How many sockets one request opens. */
+const CROWD = 1_000;
+
 /** Where it runs, if not on this machine's loopback with a directory of its own. */
 export interface Place {
   /** The directory that it stores in. */
@@ -171,6 +174,16 @@ export class Runtime {
     return this.#evict(room, "hibernate");
   }
 
+  /** As `evict`, at any moment: what is still under way in a room may keep it in memory. */
+  async evictIfIdle(room: string): Promise<boolean> {
+    try {
+      return await this.evict(room);
+    } catch (error) {
+      if (String(error).includes("it still has active references")) return false;
+      throw error;
+    }
+  }
+
   /** Takes the room's object away with its sockets, as the runtime does when it moves one. */
   async lose(room: string): Promise<void> {
     await this.#evict(room, "close");
@@ -192,6 +205,12 @@ export class Runtime {
    * handles. They come through the worker under test as any others, and stay as long as it runs.
    */
   async crowd(room: string, token: string, sockets: number): Promise<void> {
+    // One answer for all of them would be long in coming, and the connection idle all the while.
+    for (let left = sockets; left > 0; left -= CROWD)
+      await this.#crowd(room, token, Math.min(left, CROWD));
+  }
+
+  async #crowd(room: string, token: string, sockets: number): Promise<void> {
     const answer = await fetch(`${this.#control(room)}?sockets=${sockets}`, {
       headers: { authorization: `Bearer ${token}` },
     });
