@@ -36,11 +36,14 @@ export interface RoomOptions {
   readonly saved: SavedPosition;
   connect(follower: RoomFollower): Line;
   readEvents(range: Range): Promise<Page>;
-  readonly readState: () => Promise<Snapshot>;
-  readonly countMembers: () => Promise<number>;
+  readState(): Promise<Snapshot>;
+  countMembers(): Promise<number>;
 }
 
-/** A room as an app follows it: who listens, how far it has been followed, and its state. */
+/**
+ * A room as an app has it. It brings together what is heard of the room, what is sent to it, and
+ * the line that carries both while somebody uses it.
+ */
 export class Room<
   EventMap extends object = AnyEvents,
   // Where they are given types, the room still is one whose signals and presence have none.
