@@ -247,7 +247,7 @@ export class Room<
     if (isPassing) this.#pace.refused(now, retry_after_ms);
     if (ref) return this.#outbox.refused(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.refused();
-    // Of what has no `ref`, only entering is refused for that.
+    // Without a `ref` it was to enter that was refused.
     if (code === "room_full") return this.#presence.full(error, now);
     report(error);
   }
@@ -262,7 +262,7 @@ export class Room<
     this.#alarm.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
-  /** Sends what may be sent now. Returns when there is more. */
+  /** Sends what the pace allows now. Returns when there is more. */
   #send(now: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {
