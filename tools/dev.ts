@@ -29,7 +29,13 @@ start("wrangler", [
   ...["dev", "--port", String(port), "--assets", "demo/dist"],
   ...["--log-level", "warn"], // the fleet alone makes a request a second
 ]);
-while (!ending && !(await serves())) await sleep(200);
+let health: Response | undefined;
+while (!ending && health === undefined) health = await answers();
+if (health !== undefined && !health.ok) {
+  console.error(`The worker can't serve: the error above says why. Mend that, and run this again.`);
+  process.exitCode = 1;
+  end();
+}
 if (!ending) {
   start("node", ["demo/backend/main.ts"], { ROOMCAST_URL: url, PORT: String(port + 1) });
   console.log(`
@@ -58,11 +64,8 @@ function end(): void {
   for (const child of children) child.kill("SIGTERM");
 }
 
-function serves(): Promise<boolean> {
-  return fetch(`${url}/healthz`).then(
-    (response) => response.ok,
-    () => false,
-  );
+function answers(): Promise<Response | undefined> {
+  return fetch(`${url}/healthz`).catch(() => sleep(200, undefined));
 }
 
 function isTaken(port: number): Promise<boolean> {

@@ -28,6 +28,8 @@ export interface Server {
   stop(): Promise<void>;
   /** Takes the room out of memory; its sockets stay. Answers whether it was there, and wakes nobody. */
   sleep?(room: string): Promise<boolean>;
+  /** Reads a few bytes of what the room has stored. */
+  read?(room: string): Promise<unknown>;
   /** Rows written to the storage for the room since it woke. */
   rows?(room: string): Promise<number>;
 }

@@ -52,7 +52,7 @@ export const wake: Scenario = {
         await load.until(head);
         return { answered_ms, cpu_ms: (await cpuMs(pid)) - before.cpu };
       };
-      const read = () => server.rows!(ROOM);
+      const read = () => server.read!(ROOM);
       const deliver = () => publish(1);
       const reads: Timed[] = [];
       const delivers: Timed[] = [];

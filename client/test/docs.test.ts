@@ -10,6 +10,7 @@ const root = new URL("../", import.meta.url);
 const scratch = new URL(".docs/", root);
 
 const pages = [
+  "../README.md",
   "README.md",
   ...readdirSync(new URL("docs/", root))
     .filter((name) => name.endsWith(".md"))

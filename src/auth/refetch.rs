@@ -18,19 +18,23 @@ const KEYS_OLD_MS: u64 = 600_000;
 pub struct Refetch {
     /// When the keys in use were fetched.
     fetched_at: Option<Millis>,
-    /// When the last fetch began or, before there were keys, failed.
+    /// When the last fetch began or failed.
     waits_from: Option<Millis>,
+    /// When the fetch began that has not ended.
+    under_way_from: Option<Millis>,
 }
 
 impl Refetch {
+    /// A fetch that has not ended by then never will.
+    pub const LASTS_MS: u64 = 5_000;
+
     /// Whether there have ever been keys. While there have not, a token can't
     /// be told from a bad one, and to refuse it would be the server's error.
     pub fn has_keys(&self) -> bool {
         self.fetched_at.is_some()
     }
 
-    /// Whether a token with an unknown `kid` may cause a fetch now. Until the
-    /// first has ended every such request may: none could be answered without.
+    /// Whether a token with an unknown `kid` may cause a fetch now.
     pub fn may_fetch(&self, now: Millis) -> bool {
         let pause = match self.fetched_at {
             Some(_) => AFTER_FETCH_MS,
@@ -44,23 +48,35 @@ impl Refetch {
         self.fetched_at.is_none_or(|at| is_past(at, KEYS_OLD_MS, now)) && self.may_fetch(now)
     }
 
+    /// Whether a fetch has begun that may still bring keys.
+    pub fn is_under_way(&self, now: Millis) -> bool {
+        self.under_way_from.is_some_and(|from| !is_past(from, Self::LASTS_MS, now))
+    }
+
+    /// Whether a token with an unknown `kid` may be known after a fetch, be it
+    /// one that another request has begun.
+    pub fn is_worth_waiting(&self, now: Millis) -> bool {
+        self.is_under_way(now) || self.may_fetch(now)
+    }
+
     /// A fetch begins. It counts from here, so that of many requests at once
     /// only one fetches.
     pub fn begins(&mut self, now: Millis) {
-        if self.fetched_at.is_some() {
-            self.waits_from = Some(now);
-        }
+        self.waits_from = Some(now);
+        self.under_way_from = Some(now);
     }
 
     /// A fetch has brought keys.
     pub fn succeeded(&mut self, now: Millis) {
         self.fetched_at = Some(now);
         self.waits_from = Some(now);
+        self.under_way_from = None;
     }
 
     /// A fetch has brought none that can be used.
     pub fn failed(&mut self, now: Millis) {
         self.waits_from = Some(now);
+        self.under_way_from = None;
     }
 }
 

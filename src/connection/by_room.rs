@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(map.values().copied().collect::<Vec<_>>(), [1, 3, 5, 7, 90]);
         assert_eq!(map.remove(&room(5)), Some(5));
         assert_eq!(map.remove(&room(5)), None);
-        assert_eq!(map.get(&room(5)), None);
+        assert_eq!((map.get(&room(5)), map.get(&room(9))), (None, Some(&90)));
         *map.get_mut(&room(7)).unwrap() = 70;
         assert_eq!(map.iter_mut().map(|(_, value)| *value).collect::<Vec<_>>(), [1, 3, 70, 90]);
         assert_eq!((map.len(), map.is_empty()), (4, false));

@@ -5,6 +5,7 @@ mod alarm;
 mod answer;
 mod bridge;
 mod config;
+mod inbox;
 mod line;
 mod platform;
 mod request;

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
 use worker::{
     Delay, DurableObject, Env, Request, Response, Result, State, WebSocket,
@@ -17,6 +18,7 @@ use worker::{
 };
 
 use super::config::{Config, config};
+use super::inbox::{Due, Inbox, Letter};
 use super::request::{SUBPROTOCOLS, Shown};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
@@ -36,6 +38,7 @@ struct Object {
     state: State,
     env: Env,
     awake: RefCell<Option<Awake>>,
+    inbox: Inbox,
 }
 
 /// What is in memory while the room is awake.
@@ -46,6 +49,14 @@ struct Awake {
     sockets: Sockets,
 }
 
+impl Awake {
+    fn take_up(&mut self, state: &State) {
+        let (sockets, sessions) = Sockets::restore(state);
+        self.sockets = sockets;
+        self.room.take_up(sessions, platform::now());
+    }
+}
+
 impl DurableObject for RoomObject {
     fn new(state: State, env: Env) -> Self {
         // Answered by the runtime, without waking the object.
@@ -53,7 +64,7 @@ impl DurableObject for RoomObject {
             Ok(pair) => state.set_websocket_auto_response(&pair),
             Err(cause) => console_error!("pings will wake the room: {cause:?}"),
         }
-        Self(Rc::new(Object { state, env, awake: RefCell::new(None) }))
+        Self(Rc::new(Object { state, env, awake: RefCell::new(None), inbox: Inbox::default() }))
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -69,13 +80,7 @@ impl DurableObject for RoomObject {
             (Call::Follow(start), identity) => self.0.follow(&room, identity, start, &shown),
             (Call::Request(request_of_room), Some(by)) => {
                 let body = request.text().await?;
-                let erases = matches!(request_of_room, RoomRequest::Erase);
-                let input = Input::Request { by, request: request_of_room, body: &body };
-                answer::answer(match self.0.take(Some(&room), input) {
-                    Ok(answer) => answer,
-                    Err(_) if erases => self.0.erase_unread(&room),
-                    Err(refusal) => Answer::Refused(refusal),
-                })
+                answer::answer(self.0.request(room, by, request_of_room, body).await)
             }
             (Call::Request(_), None) => Err("a request reached a room without an identity".into()),
         }
@@ -91,16 +96,7 @@ impl DurableObject for RoomObject {
         socket: WebSocket,
         message: WebSocketIncomingMessage,
     ) -> Result<()> {
-        if let Some(session) = self.0.session(&socket) {
-            match &message {
-                WebSocketIncomingMessage::String(text) => {
-                    self.0.take_of_itself(Input::Text { session, text })
-                }
-                WebSocketIncomingMessage::Binary(bytes) => {
-                    self.0.take_of_itself(Input::Binary { session, bytes })
-                }
-            }
-        }
+        self.0.put(Letter::Frame { socket, message });
         Ok(())
     }
 
@@ -138,7 +134,7 @@ impl Object {
         let subprotocols = shown.header(SUBPROTOCOLS);
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let accepted = self.with_awake(Some(room), |awake| {
+        let accepted = self.with_sessions(Some(room), |awake| {
             awake.room.admits(identity.as_ref())?;
             platform::accept(&self.state, &server).map_err(|cause| {
                 console_error!("room {room}: {cause:?}");
@@ -154,12 +150,62 @@ impl Object {
         answer::upgraded(client, subprotocols.as_deref())
     }
 
-    fn session(self: &Rc<Self>, socket: &WebSocket) -> Option<SessionId> {
-        self.with_awake(None, |awake| Ok(awake.sockets.session(socket))).ok().flatten()
+    async fn request(
+        self: &Rc<Self>,
+        room: RoomName,
+        by: Identity,
+        request: RoomRequest,
+        body: String,
+    ) -> Answer {
+        let answer = match request {
+            RoomRequest::Publish => {
+                let (sender, answer) = oneshot::channel();
+                self.put(Letter::Publish { room, by, body, answer: sender });
+                answer.await.unwrap_or_else(|_| Err(cannot_be_had()))
+            }
+            RoomRequest::Erase => {
+                let input = Input::Request { by, request, body: &body };
+                Ok(self.take(Some(&room), input).unwrap_or_else(|_| self.erase_unread(&room)))
+            }
+            request => self.take(Some(&room), Input::Request { by, request, body: &body }),
+        };
+        answer.unwrap_or_else(Answer::Refused)
     }
 
+    fn put(self: &Rc<Self>, letter: Letter) {
+        match self.inbox.put(letter) {
+            Due::Next => self.later(0, |object| object.take_letters()),
+            Due::Asked => {}
+            Due::Now => self.take_letters(),
+        }
+    }
+
+    fn take_letters(self: &Rc<Self>) {
+        for letter in self.inbox.take() {
+            match letter {
+                Letter::Frame { socket, message } => self.take_frame(&socket, &message),
+                Letter::Publish { room, by, body, answer } => {
+                    let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
+                    // It fails where the request was cancelled: nobody waits for the answer.
+                    let _ = answer.send(self.take(Some(&room), input));
+                }
+            }
+        }
+    }
+
+    fn take_frame(self: &Rc<Self>, socket: &WebSocket, message: &WebSocketIncomingMessage) {
+        let session = self.with_sessions(None, |awake| Ok(awake.sockets.session(socket)));
+        let Ok(Some(session)) = session else { return };
+        self.take_of_itself(match message {
+            WebSocketIncomingMessage::String(text) => Input::Text { session, text },
+            WebSocketIncomingMessage::Binary(bytes) => Input::Binary { session, bytes },
+        });
+    }
+
+    /// What it sent before is taken before.
     fn gone(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
-        let removed = self.with_awake(None, |awake| {
+        self.take_letters();
+        let removed = self.with_sessions(None, |awake| {
             let session = awake.sockets.session(socket);
             session.map(|session| awake.sockets.remove(session));
             Ok(session)
@@ -182,6 +228,9 @@ impl Object {
         input: Input,
     ) -> std::result::Result<Answer, Refusal> {
         self.with_awake(name, |awake| {
+            if awake.room.needs_sessions(&input) {
+                awake.take_up(&self.state);
+            }
             let mut performed = Performed::default();
             let mut effects = awake.room.handle(input, platform::now());
             loop {
@@ -250,9 +299,13 @@ impl Object {
                 let at = awake.sockets.pinged(&self.state, &of);
                 performed.inputs.push_back(Input::Pinged { at });
             }
-            Effect::Turn => self.take_later(0, || Input::Turn),
-            Effect::Broadcast { after_ms } => self.take_later(after_ms, || Input::Broadcast),
-            Effect::Flush { after_ms } => self.take_later(after_ms, || Input::Flush),
+            Effect::Turn => self.later(0, |object| object.take_of_itself(Input::Turn)),
+            Effect::Broadcast { after_ms } => {
+                self.later(after_ms, |object| object.take_of_itself(Input::Broadcast))
+            }
+            Effect::Flush { after_ms } => {
+                self.later(after_ms, |object| object.take_of_itself(Input::Flush))
+            }
             Effect::Forget => performed.forget = true,
             Effect::Report { cause } => console_error!("{cause}"),
         }
@@ -272,12 +325,26 @@ impl Object {
         });
     }
 
-    fn take_later(self: &Rc<Self>, after_ms: u64, input: fn() -> Input<'static>) {
+    fn later(self: &Rc<Self>, after_ms: u64, act: fn(&Rc<Self>)) {
         let object = Rc::clone(self);
         spawn_local(async move {
             Delay::from(Duration::from_millis(after_ms)).await;
-            object.take_of_itself(input());
+            act(&object);
         });
+    }
+
+    /// Does something with the room's sockets.
+    fn with_sessions<T>(
+        &self,
+        name: Option<&RoomName>,
+        act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
+    ) -> std::result::Result<T, Refusal> {
+        self.with_awake(name, |awake| {
+            if awake.room.sessions_sleep() {
+                awake.take_up(&self.state);
+            }
+            act(awake)
+        })
     }
 
     /// Does something with the room, which is woken if it sleeps. Only a
@@ -309,11 +376,10 @@ impl Object {
         let config = config(&self.env)?;
         let settings = config.settings.of(&name);
         let store = SqlStore::new(&self.state, name.clone());
-        let (sockets, sessions) = Sockets::restore(&self.state);
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
-        let room = Room::wake(name.clone(), settings, store, sessions, platform::now(), random)
+        let room = Room::wake(name.clone(), settings, store, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?;
-        Ok(Some(Awake { config, name, room, sockets }))
+        Ok(Some(Awake { config, name, room, sockets: Sockets::default() }))
     }
 }
 

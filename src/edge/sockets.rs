@@ -12,6 +12,7 @@ use crate::code::{Code, Refusal};
 use crate::session::{Session, SessionId};
 use crate::time::Millis;
 
+#[derive(Default)]
 pub struct Sockets {
     by_session: BTreeMap<SessionId, WebSocket>,
     /// The other way round: the runtime names a socket by its object.
@@ -26,7 +27,7 @@ impl Sockets {
     /// closed it is among them: that is what wakes the room, and the session
     /// has yet to leave.
     pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
-        let mut sockets = Self { by_session: BTreeMap::new(), sessions: Map::new(), last: None };
+        let mut sockets = Self::default();
         let mut sessions = Vec::new();
         for socket in state.get_websockets() {
             match platform::attachment(&socket).and_then(|attachment| Session::decode(&attachment))

@@ -2,10 +2,12 @@
 //! fetched when they are needed.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::{Delay, Fetch, Method, Request, console_error};
 
 use super::config::Config;
@@ -14,12 +16,14 @@ use crate::auth::{Claims, Keys, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
 /// An issuer that does not answer must not keep a socket waiting for longer.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::LASTS_MS);
 
 #[derive(Default)]
 struct Fetched {
     keys: Keys,
     refetch: Refetch,
+    /// Resolves when the fetch has ended that was begun last.
+    ended: Option<Promise>,
 }
 
 thread_local! {
@@ -27,29 +31,26 @@ thread_local! {
 }
 
 /// Whom a token speaks for, as far as that can be said at once. `None` says
-/// that [`claims`] has to fetch keys first.
+/// that [`claims`] has to wait for keys first.
 pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
     match check(config, token) {
-        Err(TokenError::UnknownKey { .. }) if may_fetch(config) => None,
+        Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
+        Err(TokenError::UnknownKey { .. }) if has_yet_to_fetch(config) => {
+            let message = "the keys of the issuer can't be had now; try again";
+            Some(Err(Refusal::new(Code::Internal, message)))
+        }
         checked => Some(checked.map_err(|error| error.refusal())),
     }
 }
 
 /// Whom a token speaks for.
-pub async fn claims(config: &Rc<Config>, token: &str) -> Result<Claims, Refusal> {
-    if let Some(claims) = claims_at_once(config, token) {
-        return claims;
-    }
-    fetch_keys(config).await;
-    check(config, token).map_err(|error| {
-        let without_keys = FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys());
-        match error {
-            TokenError::UnknownKey { .. } if without_keys => {
-                Refusal::new(Code::Internal, "the keys of the issuer can't be had now; try again")
-            }
-            error => error.refusal(),
+pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
+    loop {
+        match claims_at_once(config, token) {
+            Some(claims) => return claims,
+            None => fetch_keys(config).await,
         }
-    })
+    }
 }
 
 /// The configured keys first: a token that names one of them costs nobody a
@@ -68,14 +69,32 @@ fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
     }
 }
 
-fn may_fetch(config: &Config) -> bool {
-    config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| fetched.refetch.may_fetch(now()))
+fn is_worth_waiting(config: &Config) -> bool {
+    config.jwks_url.is_some()
+        && FETCHED.with_borrow(|fetched| fetched.refetch.is_worth_waiting(now()))
 }
 
+fn has_yet_to_fetch(config: &Config) -> bool {
+    config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
+}
+
+/// Of those that need keys at once, one fetches them. A promise is all that may
+/// pass from one request to another; and the fetch is lost if its own request
+/// is, so nobody waits for it without an end.
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
-    FETCHED.with_borrow_mut(|fetched| fetched.refetch.begins(now()));
-    let set = fetch(url).await;
+    let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
+        Some(ended) if fetched.refetch.is_under_way(now()) => ended.clone(),
+        _ => {
+            fetched.refetch.begins(now());
+            fetched.ended.insert(future_to_promise(replace_keys(url.clone()))).clone()
+        }
+    });
+    let _ = select(JsFuture::from(ended), Box::pin(Delay::from(FETCH_TIMEOUT))).await;
+}
+
+async fn replace_keys(url: String) -> Result<JsValue, JsValue> {
+    let set = fetch(&url).await;
     FETCHED.with_borrow_mut(|fetched| {
         match set.and_then(|set| fetched.keys.replace_set(&set).map_err(|wrong| wrong.to_string()))
         {
@@ -91,6 +110,7 @@ async fn fetch_keys(config: &Config) {
             }
         }
     });
+    Ok(JsValue::UNDEFINED)
 }
 
 async fn fetch(url: &str) -> Result<String, String> {

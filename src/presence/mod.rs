@@ -187,6 +187,19 @@ impl Presence {
         true
     }
 
+    /// What a user has in grace is over. Whether there was anything.
+    pub fn end_grace(&mut self, user: &User) -> bool {
+        let mut ended = BTreeSet::new();
+        for (id, entry) in self.members.get_mut(user).into_iter().flatten() {
+            if let State::Grace { .. } = entry.state {
+                entry.state = State::Over;
+                ended.insert(*id);
+            }
+        }
+        self.settle_carried(&ended);
+        !ended.is_empty()
+    }
+
     /// A session that is in asks for the list: it is told with the next
     /// change. `false` where it is not in.
     pub fn ask(&mut self, user: &User, id: SessionId) -> bool {

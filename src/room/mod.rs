@@ -62,6 +62,12 @@ pub enum Input<'a> {
     Alarm,
 }
 
+impl Input<'_> {
+    fn reads_the_log(&self) -> bool {
+        matches!(self, Self::Request { request: Request::Page(_) | Request::State, .. })
+    }
+}
+
 /// What the edge is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -129,6 +135,8 @@ pub struct Room<S> {
     log: Log<S>,
     /// Boxed: the compiler makes one map of all whose entries look the same.
     sessions: BTreeMap<SessionId, Box<Session>>,
+    /// Whether those that its open sockets kept have yet to be taken up.
+    sessions_sleep: bool,
     /// Those of them that have no seat yet.
     waiting: BTreeSet<SessionId>,
     /// Those that are being caught up, in the order of their turns.
@@ -156,28 +164,30 @@ pub struct Room<S> {
     publishers: BTreeMap<User, Bucket>,
     /// What the alarm is set to, as far as that is known.
     alarm_at: Option<Millis>,
+    /// Whether the row about the room was written when it woke.
+    is_new: bool,
     awake_since: Millis,
     effects: Vec<Effect>,
 }
 
 impl<S: Store> Room<S> {
-    /// Builds the room from what is stored and from the sessions that its open
-    /// sockets kept. `random` becomes the epoch of a room that is new.
+    /// Builds the room from what is stored: its sessions are taken up when they
+    /// are needed. `random` becomes the epoch of a room that is new.
     pub fn wake(
         name: RoomName,
         settings: Settings,
         store: S,
-        sessions: Vec<(SessionId, Session)>,
         now: Millis,
         random: u64,
     ) -> Result<Self, StoreError> {
         let (log, is_new) = Log::open(store, settings, now, random)?;
         let unsent = Slice::at(log.head(), log.ends());
-        let mut room = Self {
+        Ok(Self {
             name,
             settings,
             log,
             sessions: BTreeMap::new(),
+            sessions_sleep: true,
             waiting: BTreeSet::new(),
             behind: VecDeque::new(),
             turn_asked: false,
@@ -192,16 +202,33 @@ impl<S: Store> Room<S> {
             window_open: false,
             publishers: BTreeMap::new(),
             alarm_at: None,
+            is_new,
             awake_since: now,
             effects: Vec::new(),
-        };
+        })
+    }
+
+    /// Whether the sessions have to be taken up before an input: who only reads
+    /// the log needs none of them, however many there are. But where an alarm
+    /// has to be set, it is set for all.
+    pub fn needs_sessions(&self, input: &Input) -> bool {
+        self.sessions_sleep && (self.is_new || !input.reads_the_log())
+    }
+
+    /// Whether the sessions have yet to be taken up.
+    pub fn sessions_sleep(&self) -> bool {
+        self.sessions_sleep
+    }
+
+    /// Takes up the sessions that its open sockets kept.
+    pub fn take_up(&mut self, sessions: Vec<(SessionId, Session)>, now: Millis) {
+        self.sessions_sleep = false;
         for (id, session) in sessions {
-            room.seat(id, session);
+            self.seat(id, session);
         }
-        room.restore_delivery();
-        room.restore_presence(now);
-        room.restore_timers(is_new, now);
-        Ok(room)
+        self.restore_delivery();
+        self.restore_presence(now);
+        self.restore_timers(now);
     }
 
     /// Takes one input. The effects are to be performed in their order.

@@ -117,6 +117,21 @@ impl<S: Store> Room<S> {
 impl<S: Store> Room<S> {
     /// Members whose sockets were lost leave, now or in a while.
     pub(super) fn see_off(&mut self, now: Millis) {
+        if self.lose_departed(now) {
+            self.tell_members(now);
+        }
+    }
+
+    /// A user whose sockets were lost is not waited for either.
+    pub(super) fn see_out(&mut self, user: &User, now: Millis) {
+        let was_awaited = self.presence.end_grace(user);
+        if self.lose_departed(now) || was_awaited {
+            self.tell_members(now);
+        }
+    }
+
+    /// Whether somebody left at once.
+    fn lose_departed(&mut self, now: Millis) -> bool {
         let mut left = false;
         for (user, id, leaves) in std::mem::take(&mut self.departed) {
             if !self.presence.lose(&user, id, leaves, now) {
@@ -127,9 +142,7 @@ impl<S: Store> Room<S> {
                 Leaves::AfterGrace => self.arm(now.plus(limits::GRACE_MS), now),
             }
         }
-        if left {
-            self.tell_members(now);
-        }
+        left
     }
 
     /// Sockets carry what has changed of presence.
@@ -182,8 +195,7 @@ impl<S: Store> Room<S> {
             }
         }
         for id in self.presence.silent(now) {
-            let seconds = limits::SILENT_MS / 1_000;
-            let message = format!("nothing was heard from this session for {seconds} seconds");
+            let message = "no frame and no ping came for two ping periods";
             self.close(id, Refusal::new(Code::Silent, message));
         }
         self.see_off(now);

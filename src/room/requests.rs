@@ -52,7 +52,7 @@ impl<S: Store> Room<S> {
             Request::State => self.state(),
             Request::Signal => self.signal_request(&by.user, body, now),
             Request::Members => Ok(self.members(now)),
-            Request::Kick(user) => Ok(self.kick(&user)),
+            Request::Kick(user) => Ok(self.kick(&user, now)),
             Request::Figures => self.figures(now),
             Request::Erase => self.erase(),
         }
@@ -73,7 +73,7 @@ impl<S: Store> Room<S> {
         Ok(Answer::Accepted)
     }
 
-    fn kick(&mut self, user: &User) -> Answer {
+    fn kick(&mut self, user: &User, now: Millis) -> Answer {
         let is_theirs =
             |session: &Session| session.seated().is_some_and(|s| s.identity.user == *user);
         let theirs = self.sessions.iter().filter(|(_, session)| is_theirs(session));
@@ -81,6 +81,7 @@ impl<S: Store> Room<S> {
         for id in kicked {
             self.close(id, Refusal::new(Code::Kicked, "an admin closed this user's sessions"));
         }
+        self.see_out(user, now);
         Answer::NoContent
     }
 

@@ -27,8 +27,8 @@ impl<S: Store> Room<S> {
     /// After a sleep, so much is known of the alarm: it was not set to later
     /// than any session's end. Where one has passed, the alarm is late, and
     /// counts as not set; so it does where the settings changed.
-    pub(super) fn restore_timers(&mut self, is_new: bool, now: Millis) {
-        if is_new {
+    pub(super) fn restore_timers(&mut self, now: Millis) {
+        if self.is_new {
             self.arm(self.next_due(now), now);
         } else {
             let ends = self.sessions.values().map(|session| session.deadline());

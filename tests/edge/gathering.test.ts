@@ -22,6 +22,37 @@ describe("a burst of 1,000 publishes", () => {
   });
 });
 
+test("what a socket sent before it closed is published, in its order", async (t) => {
+  const room = await Room.of(t);
+  const token = tokenOf("alice", ["subscribe", "publish"]);
+  const alice = await Socket.open(`${room.url}/events`, { token });
+  const bob = await Socket.open(`${room.url}/events`, { token });
+  t.after(() => bob.drop());
+  for (const socket of [alice, bob]) await socket.until("welcome");
+  for (let i = 1; i <= 20; i++) alice.send({ type: "publish", name: "n", data: i });
+  alice.close();
+  for (let seq = 0; seq < 20;) {
+    const { events } = await bob.until("events");
+    for (const event of events) assert.deepEqual([event.seq, event.data], [++seq, seq]);
+  }
+});
+
+test("publishes over HTTP that come at once are each answered with their own", async (t) => {
+  const room = await Room.of(t);
+  const publishes = Array.from({ length: 50 }, async (_, data) => {
+    // Every tenth is refused, and by itself.
+    if (data % 10 === 9) return assert.rejects(room.publish({ data }), /400 .*name/);
+    const [seq] = await room.publish({ name: "n", data });
+    return { seq, data };
+  });
+  const answered = (await Promise.all(publishes)).filter((one) => one !== undefined);
+  const { events } = await room.page("last=50");
+  assert.deepEqual(
+    events.map(({ seq, data }: Frame) => ({ seq, data })),
+    answered.sort((one, other) => one.seq! - other.seq!),
+  );
+});
+
 /** The frames of events that bob hears while alice publishes. */
 async function burst(t: TestContext, settings: Record<string, number>): Promise<Frame[]> {
   const rates = { frames_per_second: EVENTS, frames_burst: EVENTS };

@@ -51,6 +51,20 @@ fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
 }
 
 #[test]
+fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
+    let mut world = World::new();
+    let short = for_the_next(&world, HOUR, "alice");
+    world.connects("alice", "", Some(short));
+    world.sleeps();
+    world.jumps(i64::try_from(HOUR + 30_000).unwrap());
+    world.alarm = None;
+    world.joins("bob");
+    world.passes(0);
+    assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
+    assert_eq!(world.client("bob").closed, None);
+}
+
+#[test]
 fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
     let mut world = World::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = for_the_next(&world, 10 * DAY, "alice");

@@ -249,11 +249,15 @@ fn frames_of_a_session() {
     assert_eq!(frames.len(), 3);
     let wait = frames[0]["retry_after_ms"].as_u64().unwrap();
     assert_eq!((frames[0]["code"].as_str(), wait), (Some("rate_limited"), 100));
+    world.has_seen_all("alice");
+    assert!(world.client("alice").takes().is_empty(), "that is not counted");
     world.passes(wait);
     world.says("alice", 2);
     world.says("bob", 3);
     assert_eq!(world.head(), 7);
 
+    world.sends("bob", &" ".repeat(limits::BODY_BYTES));
+    assert_eq!(world.client("bob").takes().pop().unwrap()["code"], "bad_request");
     world.sends("bob", &" ".repeat(limits::BODY_BYTES + 1));
     assert_eq!(world.client("bob").closed, Some(Code::TooLarge));
 }

@@ -44,4 +44,5 @@ mod state;
 mod storm;
 mod story;
 mod tokens;
+mod waking;
 mod world;

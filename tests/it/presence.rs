@@ -82,6 +82,31 @@ fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
 }
 
 #[test]
+fn who_is_kicked_is_not_waited_for() {
+    let kick = |world: &mut World, user: &str| {
+        let path = format!("DELETE /rooms/r/members?user={user}");
+        assert_eq!(world.http("admin", &path, "").0, 204);
+    };
+    for asleep in [false, true] {
+        let mut world = World::new();
+        world.drowsy = asleep;
+        are_in(&mut world, &["ann", "ben", "cat"]);
+        world.drops("ben");
+        world.drops("cat");
+        kick(&mut world, "ben");
+        assert_eq!(world.reads("")["members"], 2, "asleep: {asleep}");
+        let changes = world.client("ann").takes();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0]["left"].as_array().unwrap().len(), 1);
+        assert_eq!(changes[0]["left"][0]["user"], "ben");
+
+        world.calms();
+        kick(&mut world, "ben");
+        assert_eq!(world.flush, None, "he was gone already");
+    }
+}
+
+#[test]
 fn presence_writes_no_row_and_few_alarms() {
     let mut world = World::new();
     joins(&mut world, "ann");

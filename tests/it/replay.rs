@@ -100,6 +100,42 @@ fn who_leaves_in_the_middle_of_a_replay_is_sent_no_more() {
     assert_eq!(world.client("carol").seq, Some(12));
 }
 
+/// A turn keeps the room awake, and the alarm behind it is billed.
+#[test]
+fn who_can_be_sent_no_more_takes_no_turn() {
+    let mut world = World::new();
+    let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
+    for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
+        world.posts("bob", &large).unwrap();
+    }
+    let epoch = world.epoch();
+    world.joins_with("alice", &format!("since={epoch}:0"));
+    assert_eq!(world.client("alice").seqs(), [1, 2, 3, 4]);
+    assert!(!world.turn, "she has all there is");
+
+    let window = world.reads("")["bytes"].as_u64().unwrap();
+    world.posts("bob", &large).unwrap();
+    let identity = world.identity("carol");
+    world.is_bridged("carol", &format!("since={epoch}:0"), identity, window);
+    assert_eq!(world.client("carol").seqs(), [1, 2, 3, 4]);
+    assert!(!world.turn, "her window is full");
+}
+
+#[test]
+fn who_says_what_it_has_seen_gets_no_turn_before_the_others() {
+    let mut world = World::new();
+    let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
+    for _ in 0..2 * limits::REPLAY_FRAMES_AT_ONCE {
+        world.posts("bob", &large).unwrap();
+    }
+    let (epoch, identity) = (world.epoch(), world.identity("carol"));
+    world.is_bridged("carol", &format!("since={epoch}:0"), identity, 10_000_000);
+    world.has_seen_all("carol");
+    assert_eq!(world.client("carol").seq, Some(4));
+    world.takes_a_turn();
+    assert_eq!(world.client("carol").seq, Some(8));
+}
+
 #[test]
 fn the_last_so_many() {
     let settings = Settings { retained_appends: 3, ..Settings::default() };

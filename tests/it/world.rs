@@ -36,7 +36,11 @@ pub struct World {
     pub alarm: Option<Millis>,
     /// How often an alarm was set: each costs a billed row.
     pub alarms_set: u64,
+    /// When it rang last, and how often at that instant.
+    rung: (Millis, u32),
     pub wakes: u64,
+    /// How many sessions were taken up in all wakes.
+    pub sessions_taken_up: usize,
     /// How often the room was erased.
     pub erased: u64,
     name: RoomName,
@@ -98,7 +102,9 @@ impl World {
             reports: Vec::new(),
             alarm: None,
             alarms_set: 0,
+            rung: (Millis::new(0), 0),
             wakes: 0,
+            sessions_taken_up: 0,
             erased: 0,
             name: RoomName::parse("r").unwrap(),
             stored: 0,

@@ -14,6 +14,6 @@ export const peer: Peer = {
       const answer = await fetch(`http://127.0.0.1:${server.target.port}/${room}`);
       return ((await answer.json()) as { rows_written: number }).rows_written;
     };
-    return { ...server, rows };
+    return { ...server, rows, read: rows };
   },
 };

@@ -18,13 +18,15 @@ export const peer: Peer = {
   can: new Set(["store", "recover", "presence", "sleep", "rows", "flow", "bridge"]),
   async start() {
     const server = await workerd("roomcast", { settings: { "*": RATES } });
-    const rows = async (room: string): Promise<number> => {
+    const get = async (path: string): Promise<any> => {
       const headers = { authorization: `Bearer ${token("ops")}` };
-      const answer = await fetch(`http://127.0.0.1:${server.target.port}/rooms/${room}`, {
-        headers,
-      });
-      return ((await answer.json()) as { rows_written: number }).rows_written;
+      const answer = await fetch(`http://127.0.0.1:${server.target.port}${path}`, { headers });
+      return answer.json();
     };
-    return { ...server, rows };
+    return {
+      ...server,
+      read: (room) => get(`/rooms/${room}/events?last=1`),
+      rows: async (room) => (await get(`/rooms/${room}`)).rows_written,
+    };
   },
 };

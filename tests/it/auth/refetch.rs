@@ -23,13 +23,39 @@ fn an_unknown_kid_costs_the_issuer_a_request_a_minute_at_most() {
 }
 
 #[test]
-fn before_there_are_keys_every_request_may_fetch() {
+fn of_those_that_come_before_there_are_keys_one_fetches_and_all_wait() {
     let mut refetch = Refetch::default();
     assert!(refetch.should_fetch(NOW) && refetch.may_fetch(NOW) && !refetch.has_keys());
+    assert!(refetch.is_worth_waiting(NOW) && !refetch.is_under_way(NOW));
     refetch.begins(NOW);
-    assert!(refetch.should_fetch(NOW), "a second request, while the first still fetches");
-    refetch.succeeded(NOW.plus(100));
-    assert!(refetch.has_keys() && !refetch.should_fetch(NOW.plus(100)));
+    assert!(!refetch.may_fetch(NOW), "a second request, while the first still fetches");
+    assert!(refetch.is_worth_waiting(NOW) && refetch.is_under_way(NOW));
+    let now = NOW.plus(100);
+    refetch.succeeded(now);
+    assert!(refetch.has_keys() && !refetch.should_fetch(now));
+    assert!(!refetch.is_worth_waiting(now) && !refetch.is_under_way(now));
+}
+
+#[test]
+fn a_fetch_that_is_lost_is_not_awaited_for_ever() {
+    let mut refetch = Refetch::default();
+    refetch.begins(NOW);
+    assert!(refetch.is_under_way(NOW.plus(4_999)));
+    assert!(!refetch.is_under_way(NOW.plus(5_000)));
+    assert!(refetch.should_fetch(NOW.plus(5_000)));
+    refetch.begins(NOW.plus(5_000));
+    refetch.failed(NOW.plus(5_001));
+    assert!(!refetch.is_under_way(NOW.plus(5_001)));
+}
+
+#[test]
+fn an_unknown_kid_waits_for_the_fetch_that_another_began() {
+    let mut refetch = Refetch::default();
+    refetch.succeeded(NOW);
+    let later = NOW.plus(60_000);
+    refetch.begins(later);
+    assert!(!refetch.may_fetch(later) && refetch.is_worth_waiting(later));
+    assert!(!refetch.should_fetch(later), "a known one does not");
 }
 
 #[test]

@@ -115,6 +115,23 @@ fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
 }
 
 #[test]
+fn of_a_hundred_rooms_is_known_that_they_ended() {
+    let (connection, _) = Connection::begin(Some(claims("alice", &json!({}))), START);
+    let mut desk = Desk { connection, now: START };
+    for number in 0..=limits::ROOMS_ON_A_CONNECTION {
+        assert_eq!(heard(&desk.subscribes(&format!("r{number}")))[0]["code"], 4003);
+        desk.passes(1_000);
+    }
+    for reference in 0..100 {
+        assert_eq!(error(&desk.sends(&publish("r99", reference)))["code"], "bad_request");
+    }
+    for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
+        desk.sends(&publish("r100", 1));
+    }
+    assert_eq!(over(&desk.sends(&publish("r100", 1))), 4400);
+}
+
+#[test]
 fn a_frame_over_its_limit_ends_it() {
     let mut desk = Desk::known();
     desk.is_in("r");

@@ -96,3 +96,15 @@ fn the_bound_in_bytes_is_for_all_rooms_and_what_was_taken_leaves_it() {
         desk.passes(10_000);
     }
 }
+
+#[test]
+fn a_frame_as_large_as_one_may_be_can_wait() {
+    let mut desk = Desk::known();
+    desk.subscribes("r");
+    let around = publish("r", 1).to_string().len();
+    let mut large = publish("r", 1);
+    large["data"] = "x".repeat(limits::BODY_BYTES - around - 1).into();
+    assert_eq!(large.to_string().len(), limits::BODY_BYTES);
+    assert_eq!(desk.sends(&large), []);
+    assert_eq!(desk.opens("r"), [pass("r", &large)]);
+}

@@ -97,8 +97,10 @@ impl Damaged {
     fn wakes(&mut self, sessions: Vec<(SessionId, Session)>) -> bool {
         let name = RoomName::parse("r").unwrap();
         let store = self.store.clone();
-        self.room = Room::wake(name, self.settings, store, sessions, self.now, 7).ok();
-        self.room.is_some()
+        self.room = Room::wake(name, self.settings, store, self.now, 7).ok();
+        let Some(room) = &mut self.room else { return false };
+        room.take_up(sessions, self.now);
+        true
     }
 
     fn takes(&mut self, input: Input) -> Vec<Effect> {

@@ -120,6 +120,18 @@ impl Model {
         }
     }
 
+    /// A user is to be gone.
+    pub fn is_kicked(&mut self, user: &str, now: Millis) {
+        let mut left = false;
+        for entry in self.entries.iter_mut().filter(|entry| entry.user == user) {
+            left |= entry.place != Place::Over;
+            entry.place = Place::Over;
+        }
+        if left {
+            self.changes(now);
+        }
+    }
+
     fn here(&mut self, session: &str) -> Option<&mut Entry> {
         let is_it = |entry: &&mut Entry| entry.session == session && entry.place == Place::Here;
         self.entries.iter_mut().find(is_it)

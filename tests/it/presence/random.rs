@@ -222,8 +222,8 @@ impl Story {
         self.wakes();
         let kick = format!("DELETE /rooms/r/members?user={user}");
         assert_eq!(self.world.http("admin", &kick, "").0, 204);
-        let kicked = sessions(&self.takes_closed());
-        self.model.lose(&kicked, true, self.world.now);
+        self.takes_closed();
+        self.model.is_kicked(user, self.world.now);
     }
 
     fn erases(&mut self) {

@@ -65,6 +65,9 @@ impl World {
 
     /// The alarm rings, on time or not.
     pub fn rings(&mut self) {
+        let (at, times) = self.rung;
+        self.rung = (self.now, if at == self.now { times + 1 } else { 1 });
+        assert!(self.rung.1 < 10, "it rings without end");
         self.alarm = None;
         self.give(Input::Alarm);
     }
@@ -87,7 +90,10 @@ impl World {
     /// And ends every window, which opens no other where nothing happens.
     pub fn calms(&mut self) {
         self.settles();
+        let mut windows = 0;
         while self.flush.is_some() {
+            windows += 1;
+            assert!(windows < 10, "windows open without end");
             self.flushes();
         }
     }
@@ -132,7 +138,7 @@ impl World {
         let now = self.now;
         self.stored = self.store.head();
         let before = self.dies.map(|_| self.store.tables());
-        let Some(room) = self.wake() else { return self.fails(&input) };
+        let Some(room) = self.wake(&input) else { return self.fails(&input) };
         let effects = room.handle(input, now);
         if let (Some(death), Some(before)) = (self.dies.take(), before) {
             self.dies_over(death, before, effects);
@@ -206,22 +212,27 @@ impl World {
         answer.unwrap()
     }
 
-    /// The room, built anew if it slept.
-    fn wake(&mut self) -> Option<&mut Room<MemoryStore>> {
+    /// The room, built anew if it slept, with all that it needs for an input.
+    fn wake(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
         if self.room.is_none() {
             self.wakes += 1;
-            let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
-            let sessions = self.sockets.values().rev().filter_map(kept).collect();
             let (name, store) = (self.name.clone(), self.store.clone());
             // A new room draws its epoch; one that is stored has no use for it.
             let drawn = if self.store.is_empty() { self.erased } else { u64::MAX - self.wakes };
             let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            match Room::wake(name, self.settings, store, sessions, self.now, random) {
+            match Room::wake(name, self.settings, store, self.now, random) {
                 Ok(room) => self.room = Some(room),
                 Err(cause) => self.reports.push(cause.to_string()),
             }
         }
-        self.room.as_mut()
+        let room = self.room.as_mut()?;
+        if room.needs_sessions(input) {
+            let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
+            let sessions: Vec<_> = self.sockets.values().rev().filter_map(kept).collect();
+            self.sessions_taken_up += sessions.len();
+            room.take_up(sessions, self.now);
+        }
+        Some(room)
     }
 
     fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {

@@ -1,0 +1,75 @@
+//! Frames and publishes that have come and wait a moment for one another.
+//!
+//! What is written in one turn of the runtime shares a commit. That is most of
+//! what a publish costs; and a socket's next frame comes only when what its
+//! last one wrote is durable. So nothing is written as a frame comes: it is
+//! put down here, and all that has come is taken in the turn that is next.
+
+use std::cell::{Cell, RefCell};
+
+use futures_channel::oneshot;
+use worker::{WebSocket, WebSocketIncomingMessage};
+
+use crate::code::Refusal;
+use crate::limits;
+use crate::protocol::RoomName;
+use crate::room::Answer;
+use crate::session::Identity;
+
+pub enum Letter {
+    Frame {
+        socket: WebSocket,
+        message: WebSocketIncomingMessage,
+    },
+    Publish {
+        room: RoomName,
+        by: Identity,
+        body: String,
+        answer: oneshot::Sender<Result<Answer, Refusal>>,
+    },
+}
+
+/// In the order in which they came.
+#[derive(Default)]
+pub struct Inbox {
+    letters: RefCell<Vec<Letter>>,
+    bytes: Cell<usize>,
+}
+
+/// When what is in the inbox is to be taken.
+pub enum Due {
+    /// In the next turn, and nobody has asked for that yet.
+    Next,
+    /// With what came before it.
+    Asked,
+    /// It is enough for a commit, and takes memory.
+    Now,
+}
+
+impl Inbox {
+    pub fn put(&self, letter: Letter) -> Due {
+        let mut letters = self.letters.borrow_mut();
+        self.bytes.set(self.bytes.get().saturating_add(letter.bytes()));
+        letters.push(letter);
+        match letters.len() {
+            _ if self.bytes.get() > limits::FRAME_EVENTS_BYTES => Due::Now,
+            1 => Due::Next,
+            _ => Due::Asked,
+        }
+    }
+
+    pub fn take(&self) -> Vec<Letter> {
+        self.bytes.set(0);
+        self.letters.take()
+    }
+}
+
+impl Letter {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Frame { message: WebSocketIncomingMessage::String(text), .. } => text.len(),
+            Self::Frame { message: WebSocketIncomingMessage::Binary(bytes), .. } => bytes.len(),
+            Self::Publish { body, .. } => body.len(),
+        }
+    }
+}
