@@ -18,7 +18,7 @@ import {
   type Status,
 } from "./life.ts";
 import type { LineInput } from "./line.ts";
-import { PING, type Connected, type Frame, type Welcome } from "./protocol.ts";
+import type { Connected, Frame, Welcome } from "./protocol.ts";
 
 /** `dueAt` is also the time limit of opening, the next ping, or the time limit of its answer. */
 export interface Connection extends Life {
@@ -46,12 +46,11 @@ export type Input =
 export type Effect =
   /** Replaces a socket that is still there. */
   | { readonly type: "dial"; readonly newToken: boolean }
-  | { readonly type: "hang_up" }
-  | { readonly type: "send"; readonly text: string }
+  | { readonly type: "hang_up" | "ping" }
   /** Get a new token and send it in-band. */
   | { readonly type: "renew" };
 
-type Step = [Connection, Effect[]];
+type Step = readonly [after: Connection, effect?: Effect | undefined];
 
 /** How soon a connection of unknown health must answer. A needless reconnect loses nothing. */
 const PROBE_MS = 2_000;
@@ -80,10 +79,10 @@ export function step(connection: Connection, input: Input, now: number): Step {
   switch (input.type) {
     case "use": {
       const used = { ...connection, leaveAt: NEVER };
-      return phase === "idle" ? dial(used, now) : [used, []];
+      return phase === "idle" ? dial(used, now) : [used];
     }
     case "leave":
-      return [{ ...connection, leaveAt: now + GRACE_MS }, []];
+      return [{ ...connection, leaveAt: now + GRACE_MS }];
     case "heard":
       return heard(connection, input.frame, now);
     case "lost":
@@ -94,19 +93,19 @@ export function step(connection: Connection, input: Input, now: number): Step {
       return retry(connection, "dial_failed", now);
     case "token_failed":
       return phase === "open"
-        ? [{ ...connection, renewAt: now + MIN_RENEW_MS }, []]
+        ? [{ ...connection, renewAt: now + MIN_RENEW_MS }]
         : retry(connection, "token_failed", now);
     case "signed_out":
       return end(connection, "unauthorized", "unauthorized");
     case "wake":
       return wake({ ...connection, attempts: 0 }, now);
     case "switch": {
-      const [dialled, effects] = dial(connection, now);
-      return [{ ...dialled, status: connection.status }, effects];
+      const [dialled, effect] = dial(connection, now);
+      return [{ ...dialled, status: connection.status }, effect];
     }
     case "restart":
       return phase === "idle"
-        ? [{ ...connection, renewAt: now }, []]
+        ? [{ ...connection, renewAt: now }]
         : dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
     case "end":
       return end(connection, "closed", "closed");
@@ -126,7 +125,7 @@ function dial(connection: Connection, now: number): Step {
       renewAt: newToken ? NEVER : connection.renewAt,
       unanswered: false,
     },
-    [{ type: "dial", newToken }],
+    { type: "dial", newToken },
   ];
 }
 
@@ -137,8 +136,8 @@ function heard(connection: Connection, frame: Frame, now: number): Step {
     return open(connection, frame, now);
   }
   const alive = connection.unanswered ? answered(connection, now) : connection;
-  if (frame.type !== "authorized") return [alive, []];
-  return [{ ...alive, renewAt: renewalOf(frame, now) }, []];
+  if (frame.type !== "authorized") return [alive];
+  return [{ ...alive, renewAt: renewalOf(frame, now) }];
 }
 
 function open(connection: Connection, frame: Welcome | Connected, now: number): Step {
@@ -164,10 +163,7 @@ function renewalOf({ expires_at: expiresAt }: { expires_at: number }, now: numbe
 }
 
 function ping(connection: Connection, now: number, answerMs: number): Step {
-  return [
-    { ...connection, unanswered: true, dueAt: now + answerMs },
-    [{ type: "send", text: PING }],
-  ];
+  return [{ ...connection, unanswered: true, dueAt: now + answerMs }, { type: "ping" }];
 }
 
 /** Three quarters of a period until the next ping and one for its answer: a dead socket is noticed within one period. */
@@ -187,30 +183,30 @@ function lost(connection: Connection, closeCode: number, now: number): Step {
 
 const retry = (connection: Connection, reason: Code, now: number): Step => [
   { ...waiting(connection, reason, now), unanswered: false },
-  [{ type: "hang_up" }],
+  { type: "hang_up" },
 ];
 
 const end = (connection: Connection, status: Status, reason: Code): Step => [
   ended(connection, status, reason),
-  [{ type: "hang_up" }],
+  { type: "hang_up" },
 ];
 
 function wake(connection: Connection, now: number): Step {
   if (connection.phase === "waiting") return dial(connection, now);
   if (connection.phase === "open") return ping(connection, now, PROBE_MS);
-  return [connection, []];
+  return [connection];
 }
 
 function tick(connection: Connection, now: number): Step {
   if (now >= connection.leaveAt) {
-    return [newConnection(connection.backoff, connection.seed), [{ type: "hang_up" }]];
+    return [newConnection(connection.backoff, connection.seed), { type: "hang_up" }];
   }
   if (now >= connection.dueAt) return attend(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
     // Again soon, unless `authorized` comes: the frame may be refused as one too many.
-    return [{ ...connection, renewAt: now + MIN_RENEW_MS }, [{ type: "renew" }]];
+    return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
-  return [connection, []];
+  return [connection];
 }
 
 function attend(connection: Connection, now: number): Step {

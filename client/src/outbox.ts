@@ -75,6 +75,12 @@ export class Outbox implements Sender {
     return [...this.#publishes.values()].every(({ sent }) => sent) ? Infinity : 0;
   }
 
+  /** When the oldest is given up. */
+  get giveUpAt(): number {
+    const [oldest] = this.#publishes.values();
+    return oldest?.giveUpAt ?? Infinity;
+  }
+
   acknowledged(ref: string, seq: number): void {
     this.#remove(ref)?.resolve(seq);
   }
@@ -98,12 +104,6 @@ export class Outbox implements Sender {
 
   end(code: Code): void {
     this.#reject(() => true, code, `The room has ended: ${code}.`);
-  }
-
-  /** When the oldest is given up. */
-  get giveUpAt(): number {
-    const [oldest] = this.#publishes.values();
-    return oldest?.giveUpAt ?? Infinity;
   }
 
   #reject(which: (publish: Publish) => boolean, code: Code, message: string): void {

@@ -8,7 +8,7 @@ const RETRY_MS = 1_000;
 
 /** Who has something to send to a room. */
 export interface Sender {
-  /** What it would send now. Only what is followed by the next, or by the end, was sent. */
+  /** What it would send now. Each counts as sent when the next one is asked for. */
   take(now: number): Iterable<string>;
   /** When it wants to send more, if the pace allows it: `Infinity` for never. */
   readonly dueAt: number;

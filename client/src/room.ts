@@ -36,11 +36,14 @@ export interface RoomOptions {
   readonly saved: SavedPosition;
   connect(follower: RoomFollower): Line;
   readEvents(range: Range): Promise<Page>;
-  readonly readState: () => Promise<Snapshot>;
-  readonly countMembers: () => Promise<number>;
+  readState(): Promise<Snapshot>;
+  countMembers(): Promise<number>;
 }
 
-/** A room as an app follows it: who listens, how far it has been followed, and its state. */
+/**
+ * A room as an app has it. It brings together what is heard of the room, what is sent to it, and
+ * the line that carries both while somebody uses it.
+ */
 export class Room<
   EventMap extends object = AnyEvents,
   // Where they are given types, the room still is one whose signals and presence have none.
@@ -244,7 +247,7 @@ export class Room<
     if (isPassing) this.#pace.refused(now, retry_after_ms);
     if (ref) return this.#outbox.refused(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.refused();
-    // Of what has no `ref`, only entering is refused for that.
+    // Without a `ref` it was to enter that was refused.
     if (code === "room_full") return this.#presence.full(error, now);
     report(error);
   }
@@ -259,7 +262,7 @@ export class Room<
     this.#alarm.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
-  /** Sends what may be sent now. Returns when there is more. */
+  /** Sends what the pace allows now. Returns when there is more. */
   #send(now: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {

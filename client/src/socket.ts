@@ -10,7 +10,7 @@ import {
 } from "./connection.ts";
 import { isActive, type Backoff } from "./life.ts";
 import type { Follower, Transport } from "./line.ts";
-import { SUBPROTOCOL, type Frame } from "./protocol.ts";
+import { PING, SUBPROTOCOL, type Frame } from "./protocol.ts";
 import { report } from "./report.ts";
 import type { Route } from "./route.ts";
 import type { Token, Tokens } from "./tokens.ts";
@@ -69,10 +69,10 @@ export class Socket {
 
   tell(input: Input): void {
     const before = this.#connection;
-    const [after, effects] = step(before, input, Date.now());
+    const [after, effect] = step(before, input, Date.now());
     this.#connection = after;
     if (this.#transport === "websocket") this.#report(after, before);
-    for (const effect of effects) this.#perform(effect);
+    if (effect) this.#perform(effect);
     this.#alarm.set(wakeAt(after));
     if (after === before) return;
     if (after.phase !== before.phase) this.#attend(wakeAt(after) < Infinity);
@@ -97,8 +97,8 @@ export class Socket {
       case "hang_up":
         this.#hangUp();
         break;
-      case "send":
-        this.send(effect.text);
+      case "ping":
+        this.send(PING);
         break;
       case "renew":
         void this.#withToken(true, (token) => {

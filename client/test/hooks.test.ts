@@ -16,7 +16,7 @@ import {
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, cutAll, HOUR, network, server } from "./story.ts";
+import { clientOf, countListeners, cutAll, HOUR, network, server } from "./story.ts";
 
 let client: Client;
 let bob: Room;
@@ -312,17 +312,7 @@ describe("on the server", () => {
 
 it("leaves nothing behind that listens", async () => {
   const room = client.room("room");
-  let listening = 0;
-  const counted =
-    <Args extends unknown[]>(listen: (...args: Args) => () => void) =>
-    (...args: Args) => {
-      listening++;
-      const stop = listen(...args);
-      return () => {
-        listening--;
-        stop();
-      };
-    };
+  const { counted, listening } = countListeners();
   Object.assign(room, { onSignal: counted(room.onSignal.bind(room) as never) });
   Object.assign(room, { subscribe: counted(room.subscribe) });
   Object.assign(room.presence, { subscribe: counted(room.presence.subscribe) });
@@ -335,7 +325,7 @@ it("leaves nothing behind that listens", async () => {
   for (let n = 0; n < 100; n++) await page.render(strict(n % 2 === 0 ? null : h(All)));
   await page.render(strict());
   await pass(5_000);
-  assert.equal(listening, 0);
+  assert.equal(listening(), 0);
   assert.equal(network.dialled, 2);
   assert.equal(server.room("room").sessions.size, 1);
 });

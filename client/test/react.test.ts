@@ -19,7 +19,7 @@ import { foldOf } from "../src/stores.ts";
 import { act, createElement as h, hydrate, render, StrictMode } from "./dom.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
-import { clientOf, cutAll, network, server } from "./story.ts";
+import { clientOf, countListeners, cutAll, network, server } from "./story.ts";
 
 let client: Client;
 
@@ -357,17 +357,7 @@ describe("on the server", () => {
 describe("mounting and unmounting", () => {
   it("a thousand times leaves one socket and no listener", async () => {
     const room: Room = client.room("room");
-    let listening = 0;
-    const counted =
-      <Args extends unknown[]>(listen: (...args: Args) => () => void) =>
-      (...args: Args) => {
-        listening++;
-        const stop = listen(...args);
-        return () => {
-          listening--;
-          stop();
-        };
-      };
+    const { counted, listening } = countListeners();
     Object.assign(room, {
       on: counted(room.on.bind(room) as never),
       listen: counted(room.listen),
@@ -388,7 +378,7 @@ describe("mounting and unmounting", () => {
       if (n % 50 === 0) await pass(5);
     }
     await page.render(strict(h(Toggle, { shown: false })));
-    assert.equal(listening, 0);
+    assert.equal(listening(), 0);
     assert.equal(network.dialled, 1);
     const grown = (heapInUse() - before) / 2 ** 20;
     assert.ok(grown < 2, `${grown} MiB more than at the start`);

@@ -54,3 +54,21 @@ export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     () => "no error",
     (error: unknown) => (error instanceof RoomcastError ? error.code : error),
   );
+
+/** Counts who listens, by functions that return what stops it. */
+export function countListeners() {
+  let count = 0;
+  return {
+    listening: () => count,
+    counted:
+      <Args extends unknown[]>(listen: (...args: Args) => () => void) =>
+      (...args: Args) => {
+        count++;
+        const stop = listen(...args);
+        return () => {
+          count--;
+          stop();
+        };
+      },
+  };
+}
