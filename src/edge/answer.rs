@@ -1,6 +1,7 @@
 //! Refusals and answers as HTTP responses, CORS, and the socket that is
 //! closed at once.
 
+use worker::web_sys::Response as RawResponse;
 use worker::{Error, Headers, Response, Result, WebSocket, WebSocketPair, console_error};
 
 use crate::auth::Origins;
@@ -75,8 +76,13 @@ pub fn reason(message: &str) -> &str {
 }
 
 /// Lets pages of the allowed origins read the response.
-pub fn with_cors(response: Response, origins: &Origins, origin: Option<&str>) -> Result<Response> {
+pub fn with_cors(
+    response: RawResponse,
+    origins: &Origins,
+    origin: Option<&str>,
+) -> Result<RawResponse> {
     let Some(origin) = origin.filter(|origin| origins.allow(origin)) else { return Ok(response) };
+    let response = Response::from(response);
     // Those of a response that came from the room can't be changed.
     let headers: Headers = response.headers().entries().collect();
     headers.set("access-control-allow-origin", origin)?;
@@ -85,15 +91,15 @@ pub fn with_cors(response: Response, origins: &Origins, origin: Option<&str>) ->
     if origins.list(origin) {
         headers.set("access-control-allow-credentials", "true")?;
     }
-    Ok(response.with_headers(headers))
+    Ok(response.with_headers(headers).into())
 }
 
 /// The answer to a browser that asks whether it may ask.
-pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<Response> {
+pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<RawResponse> {
     let response = Response::empty()?.with_status(204);
     let headers = response.headers();
     headers.set("access-control-allow-methods", "GET, POST, DELETE")?;
     headers.set("access-control-allow-headers", "authorization, content-type, last-event-id")?;
     headers.set("access-control-max-age", "86400")?;
-    with_cors(response, origins, origin)
+    with_cors(response.into(), origins, origin)
 }

@@ -4,6 +4,7 @@
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
+use worker::web_sys::Request as RawRequest;
 use worker::{Env, State, Storage, WebSocket};
 
 use crate::limits;
@@ -38,6 +39,17 @@ extern "C" {
         this: &RawState,
         socket: &RawSocket,
     ) -> Result<Option<Date>, JsValue>;
+
+    type RawRooms;
+
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    fn get_by_name(this: &RawRooms, name: &str) -> Result<RawRoom, JsValue>;
+
+    type RawRoom;
+
+    /// The crate's takes every request and every answer apart.
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &RawRoom, request: &RawRequest) -> Result<Promise, JsValue>;
 
     type RawStorage;
 
@@ -144,6 +156,12 @@ pub fn random() -> Result<u64, JsValue> {
     let mut bytes = [0; 8];
     get_random_values(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes) & limits::SAFE_INTEGER)
+}
+
+/// What the object of a room answers to a request.
+pub fn ask(env: &Env, room: &str, request: &RawRequest) -> Result<Promise, JsValue> {
+    let rooms = js_sys::Reflect::get(env, &JsValue::from_str("ROOMS"))?;
+    rooms.unchecked_ref::<RawRooms>().get_by_name(room)?.fetch(request)
 }
 
 /// A variable or secret, as text; one that is a table in `wrangler.toml`, as

@@ -22,6 +22,8 @@ pub struct Shown {
     path: String,
     query: String,
     headers: Headers,
+    /// Asked for again and again, and each look at a header costs.
+    is_upgrade: bool,
 }
 
 impl Shown {
@@ -30,25 +32,28 @@ impl Shown {
         // do it again takes 13 kB of code.
         let url = request.inner().url();
         let query = url.split_once('?').map(|(_, query)| query);
+        let (method, headers) = (request.method().to_string(), request.headers().clone());
+        let upgrade = if method == "GET" { headers.get("upgrade").ok().flatten() } else { None };
         Self {
-            method: request.method().to_string(),
+            is_upgrade: upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket")),
+            method,
             path: request.path(),
             query: query.unwrap_or_default().to_owned(),
-            headers: request.headers().clone(),
+            headers,
         }
     }
 
     pub fn route(&self) -> std::result::Result<Route, Refusal> {
-        // `EventSource` sends none where it has seen no id.
-        let last_event_id = self.header("last-event-id").filter(|id| !id.is_empty());
-        let wanted = if self.is_upgrade() {
-            Wanted::Socket
+        let parse = |wanted| Route::parse(&self.method, &self.path, &self.query, wanted);
+        if self.is_upgrade {
+            parse(Wanted::Socket)
         } else if self.accepts("text/event-stream") {
-            Wanted::Stream { last_event_id: last_event_id.as_deref() }
+            // `EventSource` sends none where it has seen no id.
+            let last_event_id = self.header("last-event-id").filter(|id| !id.is_empty());
+            parse(Wanted::Stream { last_event_id: last_event_id.as_deref() })
         } else {
-            Wanted::Body
-        };
-        Route::parse(&self.method, &self.path, &self.query, wanted)
+            parse(Wanted::Body)
+        }
     }
 
     fn accepts(&self, media_type: &str) -> bool {
@@ -62,8 +67,7 @@ impl Shown {
     }
 
     pub fn is_upgrade(&self) -> bool {
-        self.method == "GET"
-            && self.header("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+        self.is_upgrade
     }
 
     pub fn is_preflight(&self) -> bool {
@@ -83,9 +87,9 @@ impl Shown {
 
     /// The request for the room: the same path, and nothing else of the
     /// client's but what is chosen here.
-    pub fn to_room(&self, identity: Option<&Identity>, body: Option<&str>) -> Result<Request> {
+    pub fn to_room(&self, identity: Option<&Identity>, body: Option<&str>) -> Result<RawRequest> {
         let headers = Headers::new();
-        if self.is_upgrade() {
+        if self.is_upgrade {
             headers.set("upgrade", "websocket")?;
             self.header(SUBPROTOCOLS)
                 .map_or(Ok(()), |offered| headers.set(SUBPROTOCOLS, &offered))?;
@@ -111,7 +115,7 @@ impl Shown {
 }
 
 /// A request to publish into a room, of the worker's own making.
-pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Result<Request> {
+pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Result<RawRequest> {
     let target = format!("/rooms/{room}/events");
     room_request("POST", &target, Headers::new(), Some(identity), Some(body))
 }
@@ -122,7 +126,7 @@ pub fn follow_request(
     identity: &Identity,
     start: Start,
     window: u64,
-) -> Result<Request> {
+) -> Result<RawRequest> {
     let headers = Headers::new();
     headers.set("upgrade", "websocket")?;
     headers.set(BRIDGE, &window.to_string())?;
@@ -136,7 +140,7 @@ fn room_request(
     headers: Headers,
     identity: Option<&Identity>,
     body: Option<&str>,
-) -> Result<Request> {
+) -> Result<RawRequest> {
     if let Some(identity) = identity {
         headers.set(IDENTITY, &encode(identity)?)?;
     }
@@ -145,8 +149,7 @@ fn room_request(
     init.set_method(method);
     init.set_headers(headers.0.as_ref());
     init.set_body(&body.map_or(JsValue::UNDEFINED, JsValue::from_str));
-    let request = RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?;
-    Ok(request.into())
+    Ok(RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?)
 }
 
 /// On the worker's own sockets to a room: the window, in bytes, of the flow
@@ -169,14 +172,23 @@ fn decode(encoded: &str) -> Result<Identity> {
 pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
     let too_large = || Refusal::too_large(format!("a body may be {} bytes", limits::BODY_BYTES));
     let broken = |_| Refusal::bad_request("the body could not be read to its end");
-    let mut bytes = Vec::new();
-    // Without a body there is no stream.
-    let Ok(mut stream) = request.stream() else { return Ok(String::new()) };
-    while let Some(chunk) = stream.next().await {
-        bytes.extend(chunk.map_err(broken)?);
-        if bytes.len() > limits::BODY_BYTES {
-            return Err(too_large());
+    let length = request.headers().get("content-length").ok().flatten();
+    let bytes = match length.and_then(|length| length.parse::<usize>().ok()) {
+        Some(length) if length > limits::BODY_BYTES => return Err(too_large()),
+        // To read it whole costs some 60 µs less than a stream of one chunk.
+        Some(_) => request.bytes().await.map_err(broken)?,
+        None => {
+            let mut bytes = Vec::new();
+            // Without a body there is no stream.
+            let Ok(mut stream) = request.stream() else { return Ok(String::new()) };
+            while let Some(chunk) = stream.next().await {
+                bytes.extend(chunk.map_err(broken)?);
+                if bytes.len() > limits::BODY_BYTES {
+                    return Err(too_large());
+                }
+            }
+            bytes
         }
-    }
+    };
     String::from_utf8(bytes).map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))
 }

@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::{Context, Delay, Env, Error, Request, Response, Result};
+use worker::web_sys::{Request as RawRequest, Response as RawResponse};
+use worker::{Context, Delay, Env, Error, Response, Result};
 
 use super::answer::broken;
 use super::line::{Line, Said};
+use super::platform;
 use super::request::follow_request;
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start};
@@ -30,12 +32,10 @@ impl Rooms {
         Self { env, context: Rc::new(context) }
     }
 
-    pub async fn ask(&self, room: &RoomName, request: Request) -> Result<Response> {
-        self.env
-            .durable_object("ROOMS")?
-            .get_by_name(room.as_str())?
-            .fetch_with_request(request)
-            .await
+    /// The answer is the runtime's own, to be passed on as it is.
+    pub async fn ask(&self, room: &RoomName, request: &RawRequest) -> Result<RawResponse> {
+        let answer = platform::ask(&self.env, room.as_str(), request)?;
+        Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
     /// Opens a socket of the worker's own, under flow control with a window of
@@ -53,7 +53,7 @@ impl Rooms {
         let request = follow_request(room, identity, start, window).map_err(broken)?;
         let (rooms, room) = (self.clone(), room.clone());
         let opening = Box::pin(async move {
-            let answer = rooms.ask(&room, request).await?;
+            let answer = Response::from(rooms.ask(&room, &request).await?);
             let socket = answer.websocket().ok_or("a room did not upgrade")?;
             Line::accept(socket, hear)
         });
@@ -82,8 +82,8 @@ impl Rooms {
     /// The same, for an answer that the client waits for if it is there.
     pub async fn to_the_end(
         &self,
-        task: impl Future<Output = std::result::Result<Response, Refusal>> + 'static,
-    ) -> std::result::Result<Response, Refusal> {
+        task: impl Future<Output = std::result::Result<RawResponse, Refusal>> + 'static,
+    ) -> std::result::Result<RawResponse, Refusal> {
         let answer = Rc::new(Cell::new(None));
         let (into, task) = (Rc::clone(&answer), Box::pin(task));
         let done = future_to_promise(async move {

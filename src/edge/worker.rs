@@ -6,6 +6,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use worker::web_sys::Response as RawResponse;
 use worker::{Context, Env, Request, Response, Result, console_error, event};
 
 use super::answer::{broken, json, preflight, refused, refused_upgrade, with_cors};
@@ -21,7 +22,7 @@ use crate::route::{Call, Request as RoomRequest, Route};
 use crate::session::Identity;
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<RawResponse> {
     let shown = Shown::of(&request);
     let config = match config(&env) {
         Ok(config) => config,
@@ -52,12 +53,13 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     }
 }
 
-fn refuse(shown: &Shown, refusal: &Refusal) -> Result<Response> {
-    if shown.is_upgrade() {
+fn refuse(shown: &Shown, refusal: &Refusal) -> Result<RawResponse> {
+    let response = if shown.is_upgrade() {
         refused_upgrade(refusal, shown.header(SUBPROTOCOLS).as_deref())
     } else {
         refused(refusal)
-    }
+    };
+    response.map(RawResponse::from)
 }
 
 /// One request on its way in.
@@ -68,16 +70,18 @@ struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    async fn pass(&self, request: Request) -> std::result::Result<Response, Refusal> {
+    async fn pass(&self, request: Request) -> std::result::Result<RawResponse, Refusal> {
         match self.shown.route()? {
-            Route::Health => Response::ok("ok").map_err(broken),
+            Route::Health => Response::ok("ok").map(RawResponse::from).map_err(broken),
             Route::PublishToRooms => {
                 let claims = self.required_claims().await?;
                 self.publish_to_rooms(&claims, &body(request).await?).await
             }
             Route::Connection => {
                 let claims = self.claims().await?;
-                bridge::connect(self.config, &self.rooms, claims, self.shown).map_err(broken)
+                bridge::connect(self.config, &self.rooms, claims, self.shown)
+                    .map(RawResponse::from)
+                    .map_err(broken)
             }
             Route::Stream { room, query } => {
                 let identity = Identity::of(&self.required_claims().await?, &room);
@@ -93,7 +97,7 @@ impl Gate<'_> {
         room: &RoomName,
         call: Call,
         request: Request,
-    ) -> std::result::Result<Response, Refusal> {
+    ) -> std::result::Result<RawResponse, Refusal> {
         let identity = self.claims().await?.map(|claims| Identity::of(&claims, room));
         match (&identity, &call) {
             (Some(identity), call) => call.check(identity.grant)?,
@@ -114,7 +118,7 @@ impl Gate<'_> {
                 let (rooms, room) = (self.rooms.clone(), room.clone());
                 self.rooms.to_the_end(bridge::held_page(rooms, room, identity, wait, request)).await
             }
-            _ => self.rooms.ask(room, request).await.map_err(broken),
+            _ => self.rooms.ask(room, &request).await.map_err(broken),
         }
     }
 
@@ -146,7 +150,7 @@ impl Gate<'_> {
         &self,
         claims: &Claims,
         body: &str,
-    ) -> std::result::Result<Response, Refusal> {
+    ) -> std::result::Result<RawResponse, Refusal> {
         let mut rooms: Vec<(RoomName, Vec<&str>)> = Vec::new();
         for (room, event) in parse_publish_to_rooms(body)? {
             match rooms.iter_mut().find(|(named, _)| *named == room) {
@@ -162,7 +166,7 @@ impl Gate<'_> {
             )
         });
         let parts = join_all(parts).await.join(",");
-        json(format!(r#"{{"rooms":[{parts}]}}"#), 200).map_err(broken)
+        json(format!(r#"{{"rooms":[{parts}]}}"#), 200).map(RawResponse::from).map_err(broken)
     }
 
     /// `{"room","epoch","seqs"}` or `{"room","error":{…}}`.
@@ -186,6 +190,7 @@ impl Gate<'_> {
     }
 
     async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
-        self.rooms.ask(room, publish_request(room, identity, body)?).await?.text().await
+        let request = publish_request(room, identity, body)?;
+        Response::from(self.rooms.ask(room, &request).await?).text().await
     }
 }

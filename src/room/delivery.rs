@@ -256,10 +256,24 @@ impl<S: Store> Room<S> {
     }
 
     pub(super) fn send_state(&mut self, id: SessionId, wanted: bool) -> Result<(), StoreError> {
-        let state = if wanted { self.log.state()? } else { String::new() };
+        let state = if wanted { self.stated()? } else { "".into() };
         if !state.is_empty() {
-            self.send(id, protocol::state(&self.name, self.log.epoch(), self.log.head(), &state));
+            self.send(id, state);
         }
         Ok(())
+    }
+
+    /// The state's frame, or nothing where there is no state. Many join at one
+    /// head: so the last one is kept.
+    fn stated(&mut self) -> Result<Rc<str>, StoreError> {
+        let head = self.log.head();
+        if let Some((_, text)) = self.stated.as_ref().filter(|(at, _)| *at == head) {
+            return Ok(Rc::clone(text));
+        }
+        let state = self.log.state()?;
+        let frame = || protocol::state(&self.name, self.log.epoch(), head, &state);
+        let text: Rc<str> = if state.is_empty() { state.into() } else { frame().into() };
+        self.stated = Some((head, Rc::clone(&text)));
+        Ok(text)
     }
 }

@@ -145,6 +145,8 @@ pub struct Room<S> {
     turn_asked: bool,
     /// The frame of a replay that was made last.
     replayed: Option<Rc<Replayed>>,
+    /// The state as it was told last, and at which head.
+    stated: Option<(Seq, Rc<str>)>,
     /// Published, and gathered to go out as one frame: so much, or one append.
     /// Sessions that are live were sent all that is before it.
     unsent: Slice,
@@ -192,6 +194,7 @@ impl<S: Store> Room<S> {
             behind: VecDeque::new(),
             turn_asked: false,
             replayed: None,
+            stated: None,
             unsent,
             gathers_from: Millis::new(0),
             broadcast_asked: false,

@@ -60,6 +60,19 @@ fn after_a_wake_the_first_who_resumes_reads_for_all() {
 }
 
 #[test]
+fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
+    let mut world = World::new();
+    for data in 1..=2 {
+        world.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#)).unwrap();
+        world.joins("alice");
+        world.store.reads_made();
+        world.joins("carol");
+        assert_eq!(world.store.reads_made(), 0);
+        assert_eq!(world.client("carol").state["k"].seq, data);
+    }
+}
+
+#[test]
 fn a_broadcast_and_a_seen_read_nothing() {
     let mut world = a_room_of(3_000);
     world.joins_with("carol", "flow=1");

@@ -5,6 +5,7 @@
 //! socket to the room.
 
 use futures_util::stream::unfold;
+use worker::web_sys::Response as RawResponse;
 use worker::{Error, Response};
 
 use super::super::answer::broken;
@@ -26,7 +27,7 @@ pub async fn stream(
     room: RoomName,
     identity: Identity,
     query: StreamQuery,
-) -> Result<Response, Refusal> {
+) -> Result<RawResponse, Refusal> {
     let StreamQuery { start, enter } = query;
     identity.check(Right::Subscribe)?;
     if enter.is_some() {
@@ -50,7 +51,7 @@ pub async fn stream(
     let headers = response.headers();
     headers.set("content-type", "text/event-stream").map_err(broken)?;
     headers.set("cache-control", "no-store").map_err(broken)?;
-    Ok(response)
+    Ok(response.into())
 }
 
 async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> {

@@ -1,7 +1,7 @@
 //! Long-polling: the request for a page is held until there is something to
 //! put on it.
 
-use worker::{Request, Response};
+use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 
 use super::super::answer::broken;
 use super::super::platform::now;
@@ -22,10 +22,10 @@ pub async fn held_page(
     room: RoomName,
     identity: Identity,
     wait: Wait,
-    request: Request,
-) -> Result<Response, Refusal> {
+    request: RawRequest,
+) -> Result<RawResponse, Refusal> {
     news(&rooms, &room, &identity, wait).await?;
-    rooms.ask(&room, request).await.map_err(broken)
+    rooms.ask(&room, &request).await.map_err(broken)
 }
 
 async fn news(
