@@ -37,6 +37,14 @@ fn of_those_that_come_before_there_are_keys_one_fetches_and_all_wait() {
 }
 
 #[test]
+fn a_request_whose_clock_is_a_little_behind_takes_the_keys_that_another_fetched() {
+    let mut refetch = Refetch::default();
+    refetch.begins(NOW);
+    refetch.succeeded(NOW.plus(400));
+    assert!(!refetch.should_fetch(NOW) && !refetch.is_worth_waiting(NOW));
+}
+
+#[test]
 fn a_fetch_that_is_lost_is_not_awaited_for_ever() {
     let mut refetch = Refetch::default();
     refetch.begins(NOW);
