@@ -17,6 +17,8 @@ const ROOM = "crowd";
 const PING_EVERY_MS = 15_000;
 const WATCHERS = 3;
 const AT_ONCE = 50;
+/** So many steps, and it sleeps: while any of them is under way, something may keep it awake. */
+const RUN = 100;
 
 export const presence: Part = {
   about:
@@ -53,9 +55,6 @@ class Crowd {
     stage.after(() => clearInterval(pinging));
     await this.#allCome();
     for (let phase = 1; phase <= stage.size(12, 2) && !stage.isOver; phase++) {
-      // What is on its way to somebody who takes nothing keeps a room awake: so they come late.
-      if (phase % 4 === stage.size(0, 2))
-        await inTurns(this.#size / 50, AT_ONCE, (i) => this.#standsStill(`s${phase}:${i}`));
       await this.#change(this.#size / 2);
       await this.#agrees();
       if (phase % 4 !== 1) continue;
@@ -75,7 +74,7 @@ class Crowd {
     for (const end of this.#still) end();
   }
 
-  /** A tenth of the users have a second tab. */
+  /** A tenth of the users have a second tab; a few stand still. */
   async #allCome(): Promise<void> {
     const users = Math.ceil(this.#size * 0.9);
     await inTurns(this.#size, AT_ONCE, async (i) => {
@@ -84,6 +83,7 @@ class Crowd {
       await visitor.enter();
     });
     await inTurns(WATCHERS, 1, async (i) => (this.#watchers[i] = await this.#watches(i)));
+    await inTurns(this.#size / 50, AT_ONCE, (i) => this.#standsStill(`s${i}`));
   }
 
   async #comes(user: string): Promise<Visitor> {
@@ -125,8 +125,13 @@ class Crowd {
     const who = Array.from({ length: this.#size }, (_, i) => i).sort(
       () => this.#stage.random() - 0.5,
     );
-    const stepping = inTurns(steps, AT_ONCE, (i) => this.#step(who[i] ?? 0));
-    await Promise.all([stepping.finally(() => (isOver = true)), sleeping()]);
+    const stepping = async (): Promise<void> => {
+      for (let done = 0; done < steps; done += RUN) {
+        await inTurns(Math.min(RUN, steps - done), AT_ONCE, (i) => this.#step(who[done + i] ?? 0));
+        this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
+      }
+    };
+    await Promise.all([stepping().finally(() => (isOver = true)), sleeping()]);
     this.#counts.steps += steps;
   }
 
