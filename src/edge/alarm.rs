@@ -1,29 +1,36 @@
-//! A timer of the worker's, that is gone when it is dropped.
+//! Timers of the runtime.
+//!
+//! What belongs to a request that was cancelled is dropped by the garbage
+//! collector, outside of any request or within another one. There the runtime
+//! throws if a timer is touched, in the midst of that drop, or takes the timer
+//! for one of the other's. So none is ever cleared, as `worker::Delay` does:
+//! one that is not wanted any more rings for nobody.
 
+use std::future::pending;
+use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{AbortHandle, abortable};
-use wasm_bindgen_futures::spawn_local;
-use worker::Delay;
+use futures_channel::oneshot;
 
-use super::platform::now;
+use super::platform::{now, set_timeout};
 use crate::time::Millis;
 
+/// It does not ring once it is dropped.
 pub struct Alarm {
     at: Millis,
-    timer: AbortHandle,
+    _wanted: Rc<()>,
 }
 
 impl Alarm {
     pub fn set(at: Millis, ring: impl FnOnce() + 'static) -> Self {
-        let (ringing, timer) = abortable(async move {
-            Delay::from(Duration::from_millis(at.since(now()))).await;
-            ring();
+        let wanted = Rc::new(());
+        let is_wanted = Rc::downgrade(&wanted);
+        set_timeout(at.since(now()), move || {
+            if is_wanted.strong_count() > 0 {
+                ring();
+            }
         });
-        spawn_local(async move {
-            let _ = ringing.await;
-        });
-        Self { at, timer }
+        Self { at, _wanted: wanted }
     }
 
     pub fn at(&self) -> Millis {
@@ -31,8 +38,16 @@ impl Alarm {
     }
 }
 
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.timer.abort();
+/// Lets so much time pass.
+pub async fn passes(time: Duration) {
+    let (ring, rung) = oneshot::channel();
+    let after_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    set_timeout(after_ms, move || {
+        // Nobody may wait any more.
+        let _ = ring.send(());
+    });
+    // Its timer is gone, so its request is.
+    if rung.await.is_err() {
+        pending().await
     }
 }

@@ -2,7 +2,7 @@
 //! that would not do. Each says why.
 
 use js_sys::{Date, Promise};
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::Request as RawRequest;
 use worker::{Env, State, Storage, WebSocket};
@@ -66,6 +66,9 @@ extern "C" {
         this: &RawStorage,
         body: &mut dyn FnMut() -> Result<JsValue, JsValue>,
     ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = setTimeout, catch)]
+    fn set_raw_timeout(act: &JsValue, after_ms: f64) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues, catch)]
     fn get_random_values(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
@@ -136,6 +139,13 @@ pub fn transaction<E: Into<JsValue>>(
 
 pub fn now() -> Millis {
     Millis::new(integer(Date::now()))
+}
+
+/// Does something later, at a time that may be early if it is weeks away. It
+/// fails outside of a request, where nobody waits any more.
+pub fn set_timeout(after_ms: u64, act: impl FnOnce() + 'static) {
+    let after_ms = number(after_ms.min(i32::MAX.unsigned_abs().into()));
+    let _ = set_raw_timeout(&Closure::once_into_js(act), after_ms);
 }
 
 /// A number as JavaScript has it. Everything we count stays below 2^53, where

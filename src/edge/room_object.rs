@@ -7,14 +7,12 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
 use worker::{
-    Delay, DurableObject, Env, Request, Response, Result, State, WebSocket,
-    WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, console_error,
-    durable_object,
+    DurableObject, Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    WebSocketPair, WebSocketRequestResponsePair, console_error, durable_object,
 };
 
 use super::config::{Config, config};
@@ -327,10 +325,7 @@ impl Object {
 
     fn later(self: &Rc<Self>, after_ms: u64, act: fn(&Rc<Self>)) {
         let object = Rc::clone(self);
-        spawn_local(async move {
-            Delay::from(Duration::from_millis(after_ms)).await;
-            act(&object);
-        });
+        platform::set_timeout(after_ms, move || act(&object));
     }
 
     /// Does something with the room's sockets.

@@ -8,8 +8,9 @@ use futures_util::future::{Either, select};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{Request as RawRequest, Response as RawResponse};
-use worker::{Context, Delay, Env, Error, Response, Result};
+use worker::{Context, Env, Error, Response, Result};
 
+use super::alarm::passes;
 use super::answer::broken;
 use super::line::{Line, Said};
 use super::platform;
@@ -57,7 +58,7 @@ impl Rooms {
             let socket = answer.websocket().ok_or("a room did not upgrade")?;
             Line::accept(socket, hear)
         });
-        match select(opening, Box::pin(Delay::from(OPEN_TIMEOUT))).await {
+        match select(opening, Box::pin(passes(OPEN_TIMEOUT))).await {
             Either::Left((line, _)) => line.map_err(|cause: Error| match cause.to_string() {
                 // The platform has no other name for it.
                 cause if cause.contains("Too many subrequests") => {

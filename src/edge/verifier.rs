@@ -8,8 +8,9 @@ use futures_util::future::{Either, select};
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::{Delay, Fetch, Method, Request, console_error};
+use worker::{Fetch, Method, Request, console_error};
 
+use super::alarm::passes;
 use super::config::Config;
 use super::platform::now;
 use crate::auth::{Claims, Keys, Refetch, TokenError, verify};
@@ -90,7 +91,7 @@ async fn fetch_keys(config: &Config) {
             fetched.ended.insert(future_to_promise(replace_keys(url.clone()))).clone()
         }
     });
-    let _ = select(JsFuture::from(ended), Box::pin(Delay::from(FETCH_TIMEOUT))).await;
+    let _ = select(JsFuture::from(ended), Box::pin(passes(FETCH_TIMEOUT))).await;
 }
 
 async fn replace_keys(url: String) -> Result<JsValue, JsValue> {
@@ -123,7 +124,7 @@ async fn fetch(url: &str) -> Result<String, String> {
             status => Err(format!("answered {status}")),
         }
     });
-    match select(text, Box::pin(Delay::from(FETCH_TIMEOUT))).await {
+    match select(text, Box::pin(passes(FETCH_TIMEOUT))).await {
         Either::Left((text, _)) => text,
         Either::Right(_) => Err(format!("no answer within {FETCH_TIMEOUT:?}")),
     }

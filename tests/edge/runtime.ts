@@ -2,6 +2,7 @@
  * The built worker on workerd, with nothing in between: the process is ours to kill, its storage
  * is a directory that outlives it, and what a test reads on the wire is what the worker wrote.
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -16,6 +17,9 @@ const workerd: string = createRequire(import.meta.url)("workerd").default;
 
 /** Another build of the contract, with a `wrangler.toml` of its own, may be put to the same tests. */
 const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
+
+/** What a worker says that has trapped, or that will never answer. */
+const BROKEN = /RuntimeError|Reinitializing Wasm|code had hung/;
 
 export const SECRET = isSecret("a secret of the tests, of more than 32 bytes");
 
@@ -103,12 +107,13 @@ export class Runtime {
     return this.#place.host?.address ?? "127.0.0.1";
   }
 
-  /** Whatever the test was about: what an operator reads holds no secret. */
+  /** Whatever the test was about: nothing broke, and what an operator reads holds no secret. */
   async stop(): Promise<void> {
     await this.kill();
     process.off("exit", this.#lastResort);
     await rm(this.#directory, { recursive: true, force: true });
     tellsNoSecret(this.#output);
+    assert.doesNotMatch(this.#output, BROKEN);
   }
 
   /** SIGKILL: no handler of the worker runs, no buffer is flushed. */
