@@ -72,7 +72,7 @@ mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make m
 supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check what the project is made of, and list it in target/sbom/
 	@node tools/supply.ts
 
-bench: build ## Compare Roomcast with its peers, in 25 minutes (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
+bench: build ## Compare Roomcast with its peers, in 35 minutes (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
 	@[ -x .tools/bin/sockudo ] || echo "without Sockudo: \`make sockudo\` compiles it"
 	@$(within) 3600 node bench/main.ts $(ARGS)
 
