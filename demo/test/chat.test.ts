@@ -111,6 +111,27 @@ describe("the chat", needsBrowser, () => {
     assert.equal(await board.fromTheEnd(), 0);
   });
 
+  it("stays where it was scrolled to, also before the browser tells of it", async () => {
+    await say(60);
+    const board = await stage.open({
+      token: () => tokenFor("ada-moreno-0001", 3600, ["subscribe"]),
+    });
+    await board.message("message 60").waitFor();
+    await board.say("Let me in");
+    const discard = board.message("Let me in").getByRole("button", { name: "Discard" });
+    await discard.waitFor();
+
+    const list = await board.said.elementHandle();
+    const moved = await discard.evaluate(async (button, list) => {
+      list!.scrollTop -= 100;
+      const { scrollTop } = list!;
+      (button as HTMLButtonElement).click();
+      await Promise.resolve();
+      return { isGone: !button.isConnected, by: list!.scrollTop - scrollTop };
+    }, list);
+    assert.deepEqual(moved, { isGone: true, by: 0 });
+  });
+
   it("hears of a gap, and shows what there is", async () => {
     await stage.runtime.deploy({ settings: { "chat:*": { retained_appends: 5 } } });
     const board = await stage.open(ada);

@@ -8,40 +8,50 @@ export interface Anchored {
   onScroll(): void;
 }
 
+/** The list as it was last seen. */
+interface View {
+  /** How far it could be scrolled. */
+  readonly range: number;
+  /** The first item in sight, and where in the list it ended. */
+  readonly item?: Element | undefined;
+  readonly end: number;
+}
+
 /**
  * Keeps a list that scrolls where its reader is: at its end, or else at what is being read, whatever
  * comes or goes above it and below. Browsers do that too, but not each, and none at the very top.
  */
 export function useAnchor(reachedTop: () => void): Anchored {
   const ref = useRef<HTMLDivElement>(null);
-  /** The first item that is seen, and where. None at the end. */
-  const anchor = useRef<{ readonly item: Element; readonly y: number }>(undefined);
+  const view = useRef<View>({ range: 0, end: 0 });
 
-  function drop(list: HTMLDivElement): void {
-    const atEnd = list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX;
-    const { top } = list.getBoundingClientRect();
-    const item = atEnd ? undefined : [...list.querySelectorAll("li")].find((li) => yOf(li) > top);
-    anchor.current = item && { item, y: yOf(item) };
+  function look(list: HTMLDivElement): void {
+    const range = list.scrollHeight - list.clientHeight;
+    const item = [...list.querySelectorAll("li")].find((li) => endOf(li, list) > list.scrollTop);
+    view.current = { range, item, end: item ? endOf(item, list) : 0 };
   }
 
+  // A browser tells of scrolling a frame later. Where the reader is, the list says itself: to be
+  // made up for is only what has moved in it.
   useLayoutEffect(() => {
     const list = ref.current!;
-    if (anchor.current === undefined) list.scrollTop = list.scrollHeight;
-    else if (anchor.current.item.isConnected) {
-      list.scrollTop += yOf(anchor.current.item) - anchor.current.y;
-    }
-    drop(list);
+    const { range, item, end } = view.current;
+    if (range - list.scrollTop < NEAR_PX) list.scrollTop = list.scrollHeight;
+    else if (item?.isConnected) list.scrollTop += endOf(item, list) - end;
+    look(list);
   });
 
   return {
     ref,
     onScroll() {
       const list = ref.current!;
-      drop(list);
+      look(list);
       if (list.scrollTop < NEAR_PX) reachedTop();
     },
   };
 }
 
 /** Where it ends: the name above a message goes when one of the same person comes before it. */
-const yOf = (item: Element): number => item.getBoundingClientRect().bottom;
+function endOf(item: Element, list: Element): number {
+  return item.getBoundingClientRect().bottom - list.getBoundingClientRect().top + list.scrollTop;
+}
