@@ -16,7 +16,6 @@ export const idle: Scenario = {
   name: "idle",
   needs: [],
   runs: 1,
-  together: true,
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
       const { sockets, heartbeats, every_ms } = SIZES[scale];
