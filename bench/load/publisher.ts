@@ -1,4 +1,4 @@
-/** Who publishes events over a socket while others follow. It is in the room, and is sent them as well. */
+/** Who publishes over a socket while others follow; it is in the room, and hears the events too. */
 import { type Target, dialects } from "./dialect.ts";
 import { Socket } from "./socket.ts";
 import { data } from "./tally.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get } from "node:http";
-import { WebSocket } from "ws";
+import { dial } from "../../tests/edge/client.ts";
 import { seconds } from "../../tests/edge/jwt.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 
@@ -110,11 +110,7 @@ async function opens(
   token: string,
   begins: (send: Send) => () => void,
 ): Promise<Visitor> {
-  const socket = new WebSocket(world.url.replace(/^http/, "ws") + path, "roomcast.v1", {
-    headers: { authorization: `Bearer ${token}` },
-    perMessageDeflate: false,
-  });
-  socket.on("error", () => {}); // A close follows.
+  const socket = dial(world.url + path, { token });
   const gone = new Promise<number>((resolve) => socket.on("close", resolve));
   const send: Send = (frame) => socket.send(JSON.stringify(frame), () => {});
   const seqs = new Map<string, number>();
