@@ -9,8 +9,8 @@ export class Visitor {
   readonly #attendance: Attendance;
   readonly #socket: WebSocket;
   #entry: Entry | undefined;
-  #taken = new Map<string, () => void>();
-  #closed = Promise.withResolvers<void>();
+  readonly #taken = new Map<string, () => void>();
+  readonly #closed = Promise.withResolvers<void>();
   static #drawn = 0;
 
   private constructor(user: string, attendance: Attendance, socket: WebSocket) {
