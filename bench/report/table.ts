@@ -62,7 +62,7 @@ export class Table {
     return spread(ratios);
   }
 
-  /** How busy the busiest thread of the load program was, each time that something was measured. */
+  /** How busy the busiest thread of the load program was, in each measurement. */
   busiest(): { scenario: string; peer: string; busiest: number }[] {
     return this.#measured.flatMap(({ scenario, peer, figures }) =>
       typeof figures.load_busiest === "number"
