@@ -50,6 +50,7 @@ export class Board extends Window {
 
   /** The newest event of the feed, also while the window is offline. */
   async lastSeq(): Promise<number> {
+    await this.page.locator(".feed .seq").first().waitFor();
     return (await this.view()).feed[0]!;
   }
 
