@@ -1,7 +1,6 @@
 /** Strangers that do their worst, while others in the same and in another room go on. */
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { resolve } from "node:path";
 import { setTimeout as passes } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
@@ -9,6 +8,7 @@ import type { Latencies } from "./flood/bystanders.ts";
 import { crowd } from "./flood/crowd.ts";
 import * as floods from "./flood/floods.ts";
 import type { Part } from "./part.ts";
+import { says } from "./says.ts";
 
 /** The flooded one, and another. */
 const ROOMS = ["flooded", "other"];
@@ -29,7 +29,7 @@ export const flood: Part = {
       ...ROOMS,
     ]);
     stage.after(() => bystanders.kill("SIGKILL"));
-    await says(bystanders);
+    await says("the bystanders", bystanders);
 
     await passes(stage.size(5_000, 500));
     const calm = await measures(bystanders);
@@ -70,16 +70,8 @@ export const flood: Part = {
   },
 };
 
+/** They miss nothing, or they end with an error. */
 async function measures(bystanders: ChildProcess): Promise<Latencies> {
   bystanders.send("measure");
-  return (await says(bystanders)) as Latencies;
-}
-
-/** They miss nothing, or they end with an error. */
-async function says(bystanders: ChildProcess): Promise<unknown> {
-  const ended = once(bystanders, "exit").then(([code]) => {
-    throw new Error(`the bystanders ended with ${code}`);
-  });
-  const [said] = await Promise.race([once(bystanders, "message"), ended]);
-  return said;
+  return (await says("the bystanders", bystanders)) as Latencies;
 }

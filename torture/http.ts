@@ -1,6 +1,5 @@
 /** Requests of a room, whatever comes of them. Each rejects where nothing was answered. */
-import type { Room } from "../tests/edge/room.ts";
-import { tokenOf } from "../tests/edge/room.ts";
+import { type Room, tokenOf } from "../tests/edge/room.ts";
 
 export interface Answer {
   status: number;

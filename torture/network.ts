@@ -1,12 +1,12 @@
 /** Clients on one host and the worker on another, and a network between them that is a bad one. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { resolve } from "node:path";
 import { setTimeout as passes } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import type { Came, Told } from "./network/guest.ts";
 import { FAIR, HOSTS, type Weather, Wire, makeHosts } from "./network/wire.ts";
 import type { Part } from "./part.ts";
+import { says } from "./says.ts";
 
 const ROUGH: Weather = { lost: 0.05, doubled: 0.02, delayMs: 20, jitterMs: 60, cutOff: [] };
 const PARTED: Weather = { ...FAIR, cutOff: ["server", "clients"] };
@@ -77,19 +77,11 @@ async function arrives(told: Told): Promise<ChildProcess> {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   guest.send(told);
-  await says(guest);
+  await says("the clients' host", guest);
   return guest;
 }
 
 async function departs(guest: ChildProcess): Promise<Came> {
   guest.send("enough");
-  return (await says(guest)) as Came;
-}
-
-async function says(guest: ChildProcess): Promise<unknown> {
-  const ended = once(guest, "exit").then(([code]) => {
-    throw new Error(`the clients' host ended with ${code}`);
-  });
-  const [said] = await Promise.race([once(guest, "message"), ended]);
-  return said;
+  return (await says("the clients' host", guest)) as Came;
 }

@@ -29,7 +29,7 @@ export interface Order {
   seconds?: number | undefined;
 }
 
-export const LOG = resolve(import.meta.dirname, "../target/torture.log");
+const LOG = resolve(import.meta.dirname, "../target/torture.log");
 
 export class Stage {
   readonly random: () => number;

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as passes } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
-import type { Part } from "./part.ts";
 import { post } from "./http.ts";
 import { inTurns } from "./in-turns.ts";
+import type { Part } from "./part.ts";
 import { Seer } from "./readers/seer.ts";
 
 const BATCH = 100;

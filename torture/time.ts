@@ -5,14 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as passes } from "node:timers/promises";
-import { Member } from "../tests/edge/member.ts";
 import { Socket } from "../tests/edge/client.ts";
-import { seconds } from "../tests/edge/jwt.ts";
+import { endsIn } from "../tests/edge/jwt.ts";
+import { Member } from "../tests/edge/member.ts";
 import { Room, tokenOf } from "../tests/edge/room.ts";
 import { IDLE_MS, IdleRooms } from "./idle.ts";
 import type { Part } from "./part.ts";
 
-const LEEWAY_S = 30;
 const GRACE_MS = 10_000;
 
 export const time: Part = {
@@ -30,8 +29,7 @@ export const time: Part = {
       stays.enter(1);
       const drops = await Member.open(room.url, tokenOf("ben", ["subscribe", "presence"]));
       drops.enter(2);
-      const exp = seconds(-LEEWAY_S + 3);
-      const token = tokenOf("guest", ["subscribe"], { exp });
+      const token = tokenOf("guest", ["subscribe"], { exp: endsIn(3) });
       const guest = await Socket.open(`${room.url}/events`, { token });
       await stays.until(({ list }) => list.size === 2);
       await idle.leave();

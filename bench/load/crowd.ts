@@ -13,7 +13,6 @@ export interface Opening {
 /** What a crowd has got since it was last asked. */
 export interface Got {
   frames: number;
-  bytes: number;
   events: number;
   misordered: number;
   missing: number;
@@ -66,8 +65,8 @@ export class Crowd implements Listener {
   }
 
   got(): Got {
-    const { frames, bytes, events, misordered, missing, doneAt } = this.#tally;
-    return { frames, bytes, events, misordered, missing, doneAt };
+    const { frames, events, misordered, missing, doneAt } = this.#tally;
+    return { frames, events, misordered, missing, doneAt };
   }
 
   /** The first so many read nothing more, and nobody waits for them. */
@@ -109,7 +108,7 @@ export class Crowd implements Listener {
     const run = this.#tally.run(buffer, start, end);
     if (!run) return socket.hear(buffer.toString("utf8", start, end));
     const before = socket.had;
-    socket.had = this.#tally.take(run, before, end - start);
+    socket.had = this.#tally.take(run, before);
     if (socket.client.flow) socket.taken(end - start);
     const awaited = this.#awaited;
     if (awaited && before < awaited.n && socket.had >= awaited.n && --awaited.left === 0) {

@@ -63,7 +63,6 @@ export class Load {
       for (const [n, at] of part.doneAt) doneAt.set(n, Math.max(at, doneAt.get(n) ?? 0));
     return {
       frames: sum(parts.map(({ frames }) => frames)),
-      bytes: sum(parts.map(({ bytes }) => bytes)),
       events: sum(parts.map(({ events }) => events)),
       misordered: sum(parts.map(({ misordered }) => misordered)),
       missing: sum(parts.map(({ missing }) => missing)),

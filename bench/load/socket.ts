@@ -4,8 +4,8 @@
  * benchmark send (whole unmasked text frames), and refuses anything else.
  */
 import { type Socket as TcpSocket, connect } from "node:net";
+import { CLOSE, PING, PONG, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import type { Client, Conversation, Dialect } from "./dialect.ts";
-import { CLOSE, PING, PONG, TEXT, UPGRADE, frame, request } from "./wire.ts";
 
 const shared = Buffer.allocUnsafeSlow(1 << 20);
 const SEEN_BYTES = 1 << 18;

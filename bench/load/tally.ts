@@ -16,7 +16,6 @@ export interface Run {
 
 export class Tally {
   frames = 0;
-  bytes = 0;
   events = 0;
   /** Events that came twice, or before one that was published earlier. */
   misordered = 0;
@@ -37,9 +36,8 @@ export class Tally {
   }
 
   /** A frame that a socket got which has had everything to `had`. Answers what it has now. */
-  take(run: Run, had: number, bytes: number): number {
+  take(run: Run, had: number): number {
     this.frames += 1;
-    this.bytes += bytes;
     this.events += run.last - run.first + 1;
     if (run.first > had + 1) this.missing += run.first - had - 1;
     else if (run.first <= had) this.misordered += had + 1 - run.first;

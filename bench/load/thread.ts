@@ -1,6 +1,7 @@
 /** One thread of the load program: a crowd that does what the main thread says. */
 import { parentPort } from "node:worker_threads";
 import { Crowd } from "./crowd.ts";
+import type { Listener } from "./socket.ts";
 
 /** What can be asked of a thread. */
 export class Asked extends Crowd {
@@ -9,7 +10,7 @@ export class Asked extends Crowd {
   }
 }
 
-export type Verb = Exclude<keyof Asked, keyof import("./socket.ts").Listener>;
+export type Verb = Exclude<keyof Asked, keyof Listener>;
 export interface Order<V extends Verb = Verb> {
   id: number;
   verb: V;

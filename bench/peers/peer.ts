@@ -15,12 +15,12 @@ export interface Peer {
 }
 
 /**
- * `store`: what was acknowledged is on disk. `recover`: a client that was away gets what it missed.
- * `presence`: clients hear who is there. `sleep`: it can be put to sleep with its sockets open. `rows`: it
- * says how many rows it wrote. `flow`: it holds no more for a reader than that one said it takes.
- * `bridge`: many rooms on one connection, and Server-Sent Events.
+ * `recover`: a client that was away gets what it missed. `presence`: clients hear who is there.
+ * `sleep`: it can be put to sleep with its sockets open. `rows`: it says how many rows it wrote. `flow`:
+ * it holds no more for a reader than that one said it takes. `bridge`: many rooms on one connection,
+ * and Server-Sent Events.
  */
-export type Ability = "store" | "recover" | "presence" | "sleep" | "rows" | "flow" | "bridge";
+export type Ability = "recover" | "presence" | "sleep" | "rows" | "flow" | "bridge";
 
 export interface Server {
   readonly pid: number;

@@ -62,7 +62,7 @@ export class Table {
     return spread(ratios);
   }
 
-  /** The busiest that a thread of the load program was, by scenario. */
+  /** How busy the busiest thread of the load program was, in each measurement. */
   busiest(): { scenario: string; peer: string; busiest: number }[] {
     return this.#measured.flatMap(({ scenario, peer, figures }) =>
       typeof figures.load_busiest === "number"

@@ -3,12 +3,12 @@
  * events) against one on a room's own socket. What publishing alone costs is taken off.
  */
 import { setTimeout as passes } from "node:timers/promises";
+import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { Backend } from "../load/backend.ts";
 import { type Target, dialects } from "../load/dialect.ts";
 import type { Effort, Load } from "../load/load.ts";
 import { Reader } from "../load/reader.ts";
 import { data } from "../load/tally.ts";
-import { TEXT, UPGRADE, frame, request } from "../load/wire.ts";
 import type { Peer } from "../peers/peer.ts";
 import { token } from "../peers/roomcast/dialect.ts";
 import {

@@ -16,15 +16,14 @@ export const idle: Scenario = {
   name: "idle",
   needs: [],
   runs: 1,
-  together: true,
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
       const { sockets, heartbeats, every_ms } = SIZES[scale];
       await load.open(server.target, clients(sockets));
       await settled(server);
       await server.sleep?.(ROOM);
-      const over = { now: false };
-      const wakes = countWakes(over);
+      let isOver = false;
+      const wakes = countWakes();
       const before = { wire: await load.wire(), cpu: await cpuMs(server.pid) };
       const began = performance.now();
       for (let beat = 0; beat < heartbeats; beat++) {
@@ -35,7 +34,7 @@ export const idle: Scenario = {
       const observed_ms = performance.now() - began;
       const cpu = (await cpuMs(server.pid)) - before.cpu;
       const wire = (await load.wire()) - before.wire;
-      over.now = true;
+      isOver = true;
       const anHour = HOUR_MS / observed_ms;
       await load.drop();
       return [
@@ -49,12 +48,12 @@ export const idle: Scenario = {
       ];
 
       /** Puts the room back to sleep whenever it is found awake, and counts that. */
-      async function countWakes(over: { now: boolean }): Promise<number | undefined> {
+      async function countWakes(): Promise<number | undefined> {
         if (!server.sleep) return undefined;
         let wakes = 0;
         for (;;) {
           await passes(Math.min(LOOK_EVERY_MS, every_ms / 4));
-          if (over.now) return wakes;
+          if (isOver) return wakes;
           if (await server.sleep(ROOM)) wakes += 1;
         }
       }

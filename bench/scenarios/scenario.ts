@@ -11,8 +11,6 @@ export interface Scenario {
   needs: readonly Ability[];
   /** In how many runs at most it takes part; in all where it doesn't say. */
   runs?: number;
-  /** All peers at a time: where nothing happens, nobody is in anybody's way. */
-  together?: boolean;
   run(peer: Peer, load: Load, scale: Scale): Promise<Figures[]>;
 }
 

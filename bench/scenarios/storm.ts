@@ -33,7 +33,7 @@ export const storm: Scenario = {
       const { target } = server;
       await load.open(target, clients(sockets));
       await withPublisher(server, async (publisher) => {
-        await publisher.publish(1, BEFORE, EVENT_BYTES);
+        publisher.publish(1, BEFORE, EVENT_BYTES);
         await load.until(BEFORE);
       });
       const away = await load.drop();

@@ -40,7 +40,7 @@ test("an event that is missing, doubled or out of order is counted as that", () 
   const tally = new Tally(1);
   const take = (had: number, ...numbers: number[]): number => {
     const frame = Buffer.from(numbers.map((n) => data(n, 50)).join());
-    return tally.take(tally.run(frame, 0, frame.length)!, had, frame.length);
+    return tally.take(tally.run(frame, 0, frame.length)!, had);
   };
   let had = take(0, 1, 2, 3);
   assert.deepEqual([had, tally.events, tally.missing, tally.misordered], [3, 3, 0, 0]);
@@ -54,9 +54,9 @@ test("an event that is missing, doubled or out of order is counted as that", () 
 
 test("an event is done when the last socket has it", () => {
   const tally = new Tally(2);
-  tally.take({ first: 1, last: 2 }, 0, 10);
+  tally.take({ first: 1, last: 2 }, 0);
   assert.equal(tally.doneAt.size, 0);
-  tally.take({ first: 1, last: 1 }, 0, 10);
+  tally.take({ first: 1, last: 1 }, 0);
   assert.deepEqual([...tally.doneAt.keys()], [1]);
 });
 

@@ -32,6 +32,22 @@ export interface Connection {
 /** Long enough for a loaded machine. A test that is right never waits for it. */
 const PATIENCE_MS = 10_000;
 
+/** A WebSocket on its way to `url`: whoever listens from this turn on hears all of it. */
+export function dial(
+  url: string,
+  { token, query, offers = ["roomcast.v1"], headers = {} }: Connection = {},
+): WebSocket {
+  const address = url.replace(/^http/, "ws") + (query ? `?${query}` : "");
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const socket = new WebSocket(address, offers, {
+    headers: { ...authorization, ...headers },
+    maxPayload: 0,
+    perMessageDeflate: false,
+  });
+  socket.on("error", () => {}); // A close follows, and says more.
+  return socket;
+}
+
 export class Socket {
   /** The subprotocol that the server selected. */
   readonly protocol: string;
@@ -52,24 +68,14 @@ export class Socket {
       else this.#take(text);
     });
     socket.on("close", (code, reason) => this.#take({ code, reason: String(reason) }));
-    socket.on("error", () => {}); // A close follows, and says more.
     // Until the client has sent something, workerd keeps the TCP connection of a socket that a
     // hibernating room has closed; one ping lets a close be seen at once.
     socket.send('{"type":"ping"}', () => {});
   }
 
   /** Resolves at the 101, which a refused upgrade gets as well. */
-  static async open(
-    url: string,
-    { token, query, offers = ["roomcast.v1"], headers = {} }: Connection = {},
-  ): Promise<Socket> {
-    const address = url.replace(/^http/, "ws") + (query ? `?${query}` : "");
-    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const socket = new WebSocket(address, offers, {
-      headers: { ...authorization, ...headers },
-      maxPayload: 0,
-      perMessageDeflate: false,
-    });
+  static async open(url: string, how?: Connection): Promise<Socket> {
+    const socket = dial(url, how);
     const opened = Promise.withResolvers<Socket>();
     // Made in the same turn as `open`: what comes in the same packet as the 101 is heard.
     socket.once("open", () => opened.resolve(new Socket(socket)));

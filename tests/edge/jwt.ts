@@ -37,6 +37,11 @@ export function sign(
 /** The time that claims are in: whole seconds. */
 export const seconds = (fromNow: number): number => Math.floor(Date.now() / 1000) + fromNow;
 
+const LEEWAY_S = 30;
+
+/** The `exp` of a token that is taken for so many seconds more. */
+export const endsIn = (fromNow: number): number => seconds(fromNow - LEEWAY_S);
+
 /** The claims of an ordinary token, an hour long. */
 export function claims(sub: string, can: readonly Grant[], room = "*"): Claims {
   return { sub, exp: seconds(3600), rooms: { [room]: can } };

@@ -1,8 +1,11 @@
 /** A client that enters a room, and makes a list of its members of what it hears: strictly. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as passes } from "node:timers/promises";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
+import { dial } from "./client.ts";
+import { TEXT, UPGRADE, frame, request } from "./wire.ts";
 
 interface Entry {
   user: string;
@@ -23,18 +26,14 @@ export class Member {
   private constructor(socket: WebSocket, folds: boolean) {
     this.#socket = socket;
     socket.on("close", (code) => (this.closed = code));
-    socket.on("error", () => {}); // A close follows, and says more.
     if (folds) socket.on("message", (text) => this.#hears(JSON.parse(String(text))));
   }
 
   /** One of many may leave it to others to listen. */
   static async open(url: string, token: string, { folds = true } = {}): Promise<Member> {
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/events`, "roomcast.v1", {
-      headers: { authorization: `Bearer ${token}` },
-      perMessageDeflate: false,
-    });
+    const socket = dial(`${url}/events`, { token });
     const member = new Member(socket, folds);
-    await new Promise((opened, failed) => socket.once("open", opened).once("error", failed));
+    await once(socket, "open");
     return member;
   }
 
@@ -112,15 +111,10 @@ export async function standsStill(url: string, token: string): Promise<() => voi
   const { hostname, port, pathname } = new URL(`${url}/events`);
   const socket = connect(Number(port), hostname);
   socket.on("error", () => {});
-  socket.write(
-    `GET ${pathname} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${token}\r\n` +
-      "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n" +
-      "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-  );
-  await new Promise((opened) => socket.once("data", opened));
+  const headers = { ...UPGRADE, authorization: `Bearer ${token}` };
+  socket.write(request(Number(port), { path: pathname, headers }));
+  await once(socket, "data");
   socket.pause();
-  const enter = Buffer.from('{"type":"enter"}');
-  // A text frame (RFC 6455, section 5.2), masked with zeros.
-  socket.write(Buffer.concat([Buffer.from([0x81, 0x80 + enter.length, 0, 0, 0, 0]), enter]));
+  socket.write(frame(TEXT, '{"type":"enter"}'));
   return () => socket.destroy();
 }

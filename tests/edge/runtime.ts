@@ -87,8 +87,7 @@ export class Runtime {
     await this.kill();
     const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
     const path = join(this.#directory, "config.capnp");
-    const storage = this.#place.storage ?? join(this.#directory, "storage");
-    await writeFile(path, await configuration(root, storage, this.#address, all));
+    await writeFile(path, await configuration(root, this.#storage, this.#address, all));
     await this.restart();
   }
 
@@ -105,6 +104,10 @@ export class Runtime {
 
   get #address(): string {
     return this.#place.host?.address ?? "127.0.0.1";
+  }
+
+  get #storage(): string {
+    return this.#place.storage ?? join(this.#directory, "storage");
   }
 
   /** Whatever the test was about: nothing broke, and what an operator reads holds no secret. */
@@ -156,10 +159,9 @@ export class Runtime {
 
   /** What each room has stored, as a SQLite file: nobody else's while the process is killed. */
   async databases(): Promise<string[]> {
-    const directory = join(this.#directory, "storage");
-    const files = await readdir(directory, { recursive: true });
+    const files = await readdir(this.#storage, { recursive: true });
     const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
-    return named.map((file) => join(directory, file));
+    return named.map((file) => join(this.#storage, file));
   }
 
   /** The memory that the process has, in MB. */

@@ -1,20 +1,15 @@
 /** Sockets to a room that a stranger opens, well and badly. */
 import { once } from "node:events";
 import { type Socket as Tcp, connect } from "node:net";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
+import { type Connection, dial } from "../../tests/edge/client.ts";
 import { type Room, tokenOf } from "../../tests/edge/room.ts";
+import { UPGRADE, request } from "../../tests/edge/wire.ts";
 
-const headers = { authorization: `Bearer ${tokenOf("stranger", ["subscribe"])}` };
+const token = tokenOf("stranger", ["subscribe"]);
 
-export async function opens(
-  { url }: Room,
-  by: Record<string, string> = headers,
-): Promise<WebSocket> {
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/events`, "roomcast.v1", {
-    headers: by,
-    perMessageDeflate: false,
-  });
-  socket.on("error", () => {}); // A close follows.
+export async function opens({ url }: Room, how: Connection = { token }): Promise<WebSocket> {
+  const socket = dial(`${url}/events`, how);
   await once(socket, "open");
   // Until it has sent something, the runtime does not end a socket that the room has closed.
   socket.send('{"type":"ping"}', () => {});
@@ -31,10 +26,7 @@ export async function raw({ url }: Room): Promise<Tcp> {
 
 /** What asks for a WebSocket. */
 export function upgrade({ url }: Room): string {
-  const { host, pathname } = new URL(url);
-  return (
-    `GET ${pathname}/events HTTP/1.1\r\nhost: ${host}\r\nauthorization: ${headers.authorization}\r\n` +
-    "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n" +
-    "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-  );
+  const { port, pathname } = new URL(url);
+  const headers = { ...UPGRADE, authorization: `Bearer ${token}` };
+  return request(Number(port), { path: `${pathname}/events`, headers });
 }

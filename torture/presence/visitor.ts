@@ -1,5 +1,7 @@
 /** One socket in a room, which does as it is told and says when the room has taken it. */
+import { once } from "node:events";
 import { WebSocket } from "ws";
+import { dial } from "../../tests/edge/client.ts";
 import { type Attendance, type Entry, SILENT_MS } from "./attendance.ts";
 
 export class Visitor {
@@ -7,15 +9,14 @@ export class Visitor {
   readonly #attendance: Attendance;
   readonly #socket: WebSocket;
   #entry: Entry | undefined;
-  #taken = new Map<string, () => void>();
-  #closed = Promise.withResolvers<void>();
+  readonly #taken = new Map<string, () => void>();
+  readonly #closed = Promise.withResolvers<void>();
   static #drawn = 0;
 
   private constructor(user: string, attendance: Attendance, socket: WebSocket) {
     this.user = user;
     this.#attendance = attendance;
     this.#socket = socket;
-    socket.on("error", () => {}); // A close follows.
     socket.on("close", () => {
       for (const settle of this.#taken.values()) settle();
       this.#closed.resolve();
@@ -34,12 +35,9 @@ export class Visitor {
     token: string,
     attendance: Attendance,
   ): Promise<Visitor> {
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/events`, "roomcast.v1", {
-      headers: { authorization: `Bearer ${token}` },
-      perMessageDeflate: false,
-    });
+    const socket = dial(`${url}/events`, { token });
     const visitor = new Visitor(user, attendance, socket);
-    await new Promise((opened, failed) => socket.once("open", opened).once("error", failed));
+    await once(socket, "open");
     return visitor;
   }
 

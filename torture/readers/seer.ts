@@ -1,7 +1,8 @@
 /** A reader with flow control that says what it has seen, until it stands still. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
+import { dial } from "../../tests/edge/client.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 
 export class Seer {
@@ -13,15 +14,12 @@ export class Seer {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on("error", () => {}); // A close follows.
     socket.on("message", (text) => this.#hear(String(text)));
   }
 
   static async open(url: string): Promise<Seer> {
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/events?flow=1`, "roomcast.v1", {
-      headers: { authorization: `Bearer ${tokenOf("seer", ["subscribe"])}` },
-      perMessageDeflate: false,
-    });
+    const token = tokenOf("seer", ["subscribe"]);
+    const socket = dial(`${url}/events`, { token, query: "flow=1" });
     const seer = new Seer(socket);
     await once(socket, "open");
     return seer;

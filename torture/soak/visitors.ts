@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get } from "node:http";
-import { WebSocket } from "ws";
-import { seconds } from "../../tests/edge/jwt.ts";
+import { dial } from "../../tests/edge/client.ts";
+import { endsIn } from "../../tests/edge/jwt.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 
 export interface World {
@@ -29,8 +29,6 @@ export interface Visitor {
 
 type Kind = (world: World) => Promise<Visitor>;
 
-const LEEWAY_S = 30;
-
 /** Follows one room; every third enters it. */
 const follower: Kind = async (world) => {
   const name = world.room();
@@ -49,7 +47,7 @@ const follower: Kind = async (world) => {
 
 /** Its token ends within a minute, and it with that. */
 const guest: Kind = (world) => {
-  const exp = seconds(-LEEWAY_S + 5 + Math.floor(world.random() * 40));
+  const exp = endsIn(5 + Math.floor(world.random() * 40));
   const token = tokenOf("guest", ["subscribe"], { exp });
   return opens(world, `/rooms/${world.room()}/events?flow=1`, token, () => () => {});
 };
@@ -110,11 +108,7 @@ async function opens(
   token: string,
   begins: (send: Send) => () => void,
 ): Promise<Visitor> {
-  const socket = new WebSocket(world.url.replace(/^http/, "ws") + path, "roomcast.v1", {
-    headers: { authorization: `Bearer ${token}` },
-    perMessageDeflate: false,
-  });
-  socket.on("error", () => {}); // A close follows.
+  const socket = dial(world.url + path, { token });
   const gone = new Promise<number>((resolve) => socket.on("close", resolve));
   const send: Send = (frame) => socket.send(JSON.stringify(frame), () => {});
   const seqs = new Map<string, number>();

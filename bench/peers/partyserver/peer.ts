@@ -11,7 +11,7 @@ export const peer: Peer = {
   version: `${version}, workerd ${workerdVersion}`,
   setup: "the plain object's room, with hibernation",
   lacks: ["tokens", "ids that count once", "signs of loss"],
-  can: new Set(["store", "recover", "sleep"]),
+  can: new Set(["recover", "sleep"]),
   async start() {
     await build({
       absWorkingDir: import.meta.dirname,

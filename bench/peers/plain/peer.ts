@@ -7,7 +7,7 @@ export const peer: Peer = {
   version: `workerd ${workerdVersion}`,
   setup: "60 lines of JavaScript: hibernatable sockets, one SQL upsert an event, a loop of sends",
   lacks: ["tokens", "ids that count once", "signs of loss"],
-  can: new Set(["store", "recover", "sleep", "rows"]),
+  can: new Set(["recover", "sleep", "rows"]),
   async start() {
     const server = await workerd("plain", { vars: {}, root: import.meta.dirname });
     const rows = async (room: string): Promise<number> => {

@@ -15,7 +15,7 @@ export const peer: Peer = {
   version: `${version}, workerd ${workerdVersion}`,
   setup: "as built by `make`, default settings but for the rates of clients",
   lacks: [],
-  can: new Set(["store", "recover", "presence", "sleep", "rows", "flow", "bridge"]),
+  can: new Set(["recover", "presence", "sleep", "rows", "flow", "bridge"]),
   async start() {
     const server = await workerd("roomcast", { settings: { "*": RATES } });
     const get = async (path: string): Promise<any> => {
