@@ -61,8 +61,9 @@ describe("the people at the board", needsBrowser, () => {
 
     await other.pointAt(320, 200);
     await one.seesCursor("Bruno Berg", 320, 200);
-    await one.page.clock.resume();
+    await one.page.clock.runFor(5_500);
     await one.seesFading();
-    await one.cursors.first().waitFor({ state: "detached" });
+    await one.page.clock.runFor(1_000);
+    await one.cursors.waitFor({ state: "detached" });
   });
 });

@@ -35,6 +35,8 @@ export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BR
 
 const BACKEND = fileURLToPath(new URL("../backend/main.ts", import.meta.url));
 const BUILT = fileURLToPath(new URL("../dist", import.meta.url));
+/** Long enough for a loaded machine. A test that is right never waits for it. */
+const PATIENCE_MS = 120_000;
 /** Chromium calls nobody but the stage. */
 const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-component-update", "--disable-sync"];
 
@@ -217,6 +219,7 @@ export class Stage {
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
+    context.setDefaultTimeout(PATIENCE_MS);
     await context.route(`${origin}/**`, (route, request) => {
       const { pathname } = new URL(request.url());
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
