@@ -55,6 +55,8 @@ describe("the page", needsBrowser, () => {
       for (let n = 1; n <= 20; n++) await other.say(`${screen} ${n}`);
       await board.message(`${screen} 20`).waitFor();
       await board.scrollTo(`${screen} 1`);
+      // In one frame with a scroll, what comes and what goes for it would pass for a shift.
+      await board.paints();
       await other.say(`while you read on a ${screen}`);
       await board.message(`while you read on a ${screen}`).waitFor({ state: "attached" });
       await board.comesTo(event + 20);
