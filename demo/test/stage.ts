@@ -80,7 +80,8 @@ export class Stage {
   }
 
   static async set(): Promise<Stage> {
-    const browser = await chromium.launch({ executablePath: await browserPath(), args: FLAGS });
+    const executablePath = await browserPath();
+    const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE_MS });
     const runtime = await Runtime.start();
     const network = new Proxy(() => new URL(runtime.url));
     const { origin } = await network.start();
