@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { CHAT_ROOM } from "../shared/chat.ts";
 import type { Board } from "./board.ts";
-import { ada, bruno, needsBrowser, Stage, tokenFor } from "./stage.ts";
+import { ada, bruno, meet, needsBrowser, Stage, tokenFor } from "./stage.ts";
 import { ownClock } from "./window.ts";
 
 describe("the chat", needsBrowser, () => {
@@ -32,7 +32,7 @@ describe("the chat", needsBrowser, () => {
   it("shows who is typing, until they have sent it, deleted it, or stopped", async () => {
     const one = await stage.open({ ...ada, ...ownClock });
     const other = await stage.open(bruno);
-    await one.shows("Ada Moreno", "Bruno Berg");
+    await meet(one, other);
     await one.stopClock();
     const isTyping = one.page.getByText("Bruno Berg is typing …");
 

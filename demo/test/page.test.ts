@@ -136,7 +136,8 @@ describe("the page", needsBrowser, () => {
   /** The other points, speaks, and is about to speak again. */
   async function meet(board: Board, other: Board): Promise<void> {
     const name = "Bruno Berg";
-    await board.page.getByRole("img", { name }).waitFor();
+    // The other's own list, too: in the board's it may be a window that has just been closed.
+    for (const { page } of [board, other]) await page.getByRole("img", { name }).waitFor();
     await other.pointAt(300, 200);
     await board.seesCursor(name, 300, 200);
     await other.say("Where is S-1013?");

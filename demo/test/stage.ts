@@ -260,3 +260,12 @@ async function freePort(): Promise<number> {
 /** Two visitors who can be told apart. */
 export const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
 export const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };
+
+/**
+ * Resolves when Ada and Bruno hear each other. Each has to say so: in the list of one, the other may
+ * be who has just closed a window, and what another window signals too early is lost.
+ */
+export async function meet(adas: Board, brunos: Board): Promise<void> {
+  await adas.shows("Ada Moreno", "Bruno Berg");
+  await brunos.shows("Bruno Berg", "Ada Moreno");
+}
