@@ -45,8 +45,8 @@ check: client/dist/index.js ## Check formatting, lints and types
 	tsc
 	tsc --project client
 	tsc --project demo
-	$(within) 900 cargo clippy --locked --all-targets -- --deny warnings
-	$(within) 900 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
+	$(within) 1800 cargo clippy --locked --all-targets -- --deny warnings
+	$(within) 1800 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
 
 token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h'
 	@node tools/token.ts $(ARGS)
@@ -80,12 +80,12 @@ sockudo: setup ## Compile Sockudo, a peer of the benchmark, into .tools (minutes
 	@$(within) 3600 bench/peers/sockudo/install.sh
 
 size: build ## Print the size of what `wrangler deploy` uploads
-	@$(within) 120 node tools/size.ts
+	@$(within) 300 node tools/size.ts
 
 build: build/index.js ## Build the worker into build/
 
 build/index.js: $(shell find src -type f) Cargo.toml Cargo.lock | setup
-	$(within) 900 worker-build --release
+	$(within) 1800 worker-build --release
 	wasm-opt -Oz $(wasm_features:%=--enable-%) --output build/index_bg.wasm build/index_bg.wasm
 	@touch $@
 
@@ -113,23 +113,23 @@ setup:
 	rm -rf target/tools
 
 rust: setup
-	$(within) 900 cargo test --locked
+	$(within) 1800 cargo test --locked
 
 edge: build client/dist/index.js
-	$(within) 900 node --test --test-reporter=spec 'tests/edge/*.test.ts'
+	$(within) 1800 node --test --test-reporter=spec 'tests/edge/*.test.ts'
 
 client: build
-	ROOMCAST_RUNTIME=workerd $(within) 600 npm test --silent --workspace client
+	ROOMCAST_RUNTIME=workerd $(within) 1800 npm test --silent --workspace client
 	npm run --silent check --workspace client
 	npm run --silent size --workspace client
 
 demo: build demo/dist/index.html
 	@# Where there is no browser, the tests that need one say so themselves.
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
-	$(within) 600 npm test --silent --workspace demo
+	$(within) 1800 npm test --silent --workspace demo
 
 bench-test: build
-	$(within) 300 node --test --test-reporter=spec 'bench/test/*.test.ts'
+	$(within) 900 node --test --test-reporter=spec 'bench/test/*.test.ts'
 
 screenshots: build demo/dist/index.html ## Take the pictures of the demo in docs/images/
 	node demo/test/screenshots.ts

@@ -173,7 +173,7 @@ class Crowd {
   /** Who watches has made the same list of what it heard. */
   async #agrees(): Promise<void> {
     for (const watcher of this.#watchers) {
-      for (const until = Date.now() + 15_000; ; await passes(100)) {
+      for (const until = Date.now() + 60_000; ; await passes(100)) {
         const listed = (await this.#look()).map(key).sort();
         const told = watcher.shown();
         if (listed.length === told.length && listed.every((one, i) => one === told[i])) break;

@@ -4,6 +4,7 @@ import { Window } from "./window.ts";
 
 /** The fleet rings when it likes: a test's own shipments are told by their name. */
 const OWN = "X-";
+export const isOwn = (title: string): boolean => title.startsWith(OWN);
 
 export class Inbox extends Window {
   notification(shipment: string): Locator {

@@ -55,6 +55,8 @@ describe("the page", needsBrowser, () => {
       for (let n = 1; n <= 20; n++) await other.say(`${screen} ${n}`);
       await board.message(`${screen} 20`).waitFor();
       await board.scrollTo(`${screen} 1`);
+      // In one frame with a scroll, what comes and what goes for it would pass for a shift.
+      await board.paints();
       await other.say(`while you read on a ${screen}`);
       await board.message(`while you read on a ${screen}`).waitFor({ state: "attached" });
       await board.comesTo(event + 20);
@@ -134,7 +136,8 @@ describe("the page", needsBrowser, () => {
   /** The other points, speaks, and is about to speak again. */
   async function meet(board: Board, other: Board): Promise<void> {
     const name = "Bruno Berg";
-    await board.page.getByRole("img", { name }).waitFor();
+    // The other's own list, too: in the board's it may be a window that has just been closed.
+    for (const { page } of [board, other]) await page.getByRole("img", { name }).waitFor();
     await other.pointAt(300, 200);
     await board.seesCursor(name, 300, 200);
     await other.say("Where is S-1013?");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { phone } from "./screens.ts";
-import { ada, bruno, needsBrowser, Stage } from "./stage.ts";
+import { ada, bruno, meet, needsBrowser, Stage } from "./stage.ts";
 import { ownClock } from "./window.ts";
 
 describe("the people at the board", needsBrowser, () => {
@@ -13,8 +13,7 @@ describe("the people at the board", needsBrowser, () => {
   it("see who is looking: a window more is nobody new, and who has left is gone", async () => {
     const one = await stage.open(ada);
     const other = await stage.open(bruno);
-    await one.shows("Ada Moreno", "Bruno Berg");
-    await other.shows("Bruno Berg", "Ada Moreno");
+    await meet(one, other);
 
     const tab = await stage.open({ beside: other });
     await tab.shows("Bruno Berg", "Ada Moreno");
@@ -32,7 +31,7 @@ describe("the people at the board", needsBrowser, () => {
   it("see where the others point, at the same place of the map on any screen", async () => {
     const one = await stage.open({ ...ada, ...phone });
     const other = await stage.open(bruno);
-    await one.shows("Ada Moreno", "Bruno Berg");
+    await meet(one, other);
     for (const x of [300, 620]) {
       await other.pointAt(x, 410);
       await one.seesCursor("Bruno Berg", x, 410);
@@ -43,7 +42,7 @@ describe("the people at the board", needsBrowser, () => {
   it("see no cursor that has left the map, rests, or whose owner has gone", async () => {
     const one = await stage.open({ ...ada, ...ownClock });
     const other = await stage.open(bruno);
-    await one.shows("Ada Moreno", "Bruno Berg");
+    await meet(one, other);
 
     await one.stopClock();
     await other.pointAt(300, 200);
@@ -61,8 +60,9 @@ describe("the people at the board", needsBrowser, () => {
 
     await other.pointAt(320, 200);
     await one.seesCursor("Bruno Berg", 320, 200);
-    await one.page.clock.resume();
+    await one.page.clock.runFor(5_500);
     await one.seesFading();
-    await one.cursors.first().waitFor({ state: "detached" });
+    await one.page.clock.runFor(1_000);
+    await one.cursors.waitFor({ state: "detached" });
   });
 });

@@ -35,6 +35,8 @@ export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BR
 
 const BACKEND = fileURLToPath(new URL("../backend/main.ts", import.meta.url));
 const BUILT = fileURLToPath(new URL("../dist", import.meta.url));
+/** Long enough for a loaded machine. A test that is right never waits for it. */
+const PATIENCE_MS = 120_000;
 /** Chromium calls nobody but the stage. */
 const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-component-update", "--disable-sync"];
 
@@ -78,7 +80,8 @@ export class Stage {
   }
 
   static async set(): Promise<Stage> {
-    const browser = await chromium.launch({ executablePath: await browserPath(), args: FLAGS });
+    const executablePath = await browserPath();
+    const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE_MS });
     const runtime = await Runtime.start();
     const network = new Proxy(() => new URL(runtime.url));
     const { origin } = await network.start();
@@ -217,6 +220,7 @@ export class Stage {
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
+    context.setDefaultTimeout(PATIENCE_MS);
     await context.route(`${origin}/**`, (route, request) => {
       const { pathname } = new URL(request.url());
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
@@ -256,3 +260,12 @@ async function freePort(): Promise<number> {
 /** Two visitors who can be told apart. */
 export const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
 export const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };
+
+/**
+ * Resolves when Ada and Bruno hear each other. Each has to say so: in the list of one, the other may
+ * be who has just closed a window, and what another window signals too early is lost.
+ */
+export async function meet(adas: Board, brunos: Board): Promise<void> {
+  await adas.shows("Ada Moreno", "Bruno Berg");
+  await brunos.shows("Bruno Berg", "Ada Moreno");
+}

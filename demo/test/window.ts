@@ -17,9 +17,17 @@ export class Window {
     });
   }
 
+  /** Resolves when what was done to it has been painted: that is over when the next frame begins. */
+  async paints(): Promise<void> {
+    for (let frames = 0; frames < 2; frames++) {
+      await this.page.evaluate(() => new Promise(requestAnimationFrame));
+    }
+  }
+
   /** Stops its clock, so that nothing goes for being old. It has to be opened with `ownClock`. */
   async stopClock(): Promise<void> {
-    await this.page.clock.pauseAt(Date.now() + 1_000);
+    // A moment that has not passed when the page hears of it, however busy the machine.
+    await this.page.clock.pauseAt(Date.now() + 5_000);
   }
 }
 

@@ -138,7 +138,7 @@ const attacks: Record<string, Attack> = {
   "an exp beyond all numbers": {
     token: sign(JSON.stringify(good).replace(/"exp":\d+/, '"exp":1e400'), SECRET),
   },
-  "not yet valid": { token: sign(but({ nbf: seconds(60) }), SECRET) },
+  "not yet valid": { token: sign(but({ nbf: seconds(600) }), SECRET) },
   "an nbf of another type": { token: sign(but({ nbf: "0" }), SECRET) },
   "an nbf below 0": { token: sign(but({ nbf: -1 }), SECRET) },
   "no sub": { token: sign(but({ sub: undefined }), SECRET) },

@@ -30,7 +30,7 @@ export interface Connection {
 }
 
 /** Long enough for a loaded machine. A test that is right never waits for it. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** A WebSocket on its way to `url`: whoever listens from this turn on hears all of it. */
 export function dial(

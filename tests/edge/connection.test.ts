@@ -43,7 +43,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     const { runtime } = await stage(t);
     const since = Date.now();
     const socket = await Socket.open(`${runtime.url}/events`);
-    assert.equal((await socket.closed(12_000)).code, 4001);
+    assert.equal((await socket.closed()).code, 4001);
     assert(Date.now() - since > 9_900);
   });
 
@@ -209,7 +209,8 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.equal((await socket.closed()).code, 4400);
 
     const other = await connect();
-    for (let i = 0; i < 60; i++) {
+    // More than the rate lets through while they are sent, be that slowly.
+    for (let i = 0; i < 300; i++) {
       other.send({ type: "subscribe", room: "r" });
       other.send({ type: "unsubscribe", room: "r" });
     }
@@ -263,8 +264,8 @@ describe("a connection's token", { concurrency: true }, () => {
 
   test("ends it when it expires, and its rooms are not told apart", async (t) => {
     const { room, connect } = await stage(t);
-    // The leeway of 30 s leaves it three.
-    const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-27) }));
+    // The leeway of 30 s leaves it eight.
+    const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-22) }));
     for (const name of ["a", "b", "c"]) await subscribe(socket, name);
     await room("a").runtime.evict("a");
     assert.equal((await socket.closed()).code, 4001);
@@ -273,12 +274,12 @@ describe("a connection's token", { concurrency: true }, () => {
 
   test("may be renewed in time, also for rooms that sleep", async (t) => {
     const { room, runtime, connect } = await stage(t);
-    const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-27) }));
+    const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-22) }));
     await subscribe(socket, "r");
     await runtime.evict("r");
     socket.send({ type: "auth", token });
     await socket.until("authorized", ({ room }) => room === "r");
-    await passes(4_000);
+    await passes(9_000);
     await room("r").publish({ name: "n", data: 1 });
     assert.equal((await socket.next()).type, "events");
   });

@@ -19,7 +19,7 @@ export interface Reading {
   headers?: Record<string, string> | undefined;
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 export class EventStream {
   readonly response: IncomingMessage;

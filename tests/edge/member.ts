@@ -64,7 +64,7 @@ export class Member {
     return [...this.list.values()].map((e) => `${e.user} ${JSON.stringify(e.data)}`).sort();
   }
 
-  async until(holds: (member: this) => boolean, patienceMs = 10_000): Promise<void> {
+  async until(holds: (member: this) => boolean, patienceMs = 30_000): Promise<void> {
     for (const end = Date.now() + patienceMs; !holds(this); await passes(5)) {
       if (this.#wrong) throw this.#wrong;
       if (Date.now() > end) throw new Error(`waited ${patienceMs} ms: ${holds}, ${this.shown()}`);

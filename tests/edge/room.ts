@@ -74,12 +74,23 @@ export class Room {
   }
 
   /** Waits until the room counts so many sessions. */
-  async counts(sessions: number, patience = 10_000): Promise<void> {
+  async counts(sessions: number, patience = 30_000): Promise<void> {
     const until = Date.now() + patience;
     for (;;) {
       const { sessions: counted } = await this.figures();
       if (counted === sessions) return;
       assert(Date.now() < until, `${counted} sessions, not ${sessions}`);
+      await passes(50);
+    }
+  }
+
+  /** Waits until just these have entered. */
+  async lists(...users: string[]): Promise<void> {
+    const until = Date.now() + 30_000;
+    for (;;) {
+      const listed = await this.members();
+      if (listed.join() === users.join()) return;
+      assert(Date.now() < until, `${listed} have entered, not ${users}`);
       await passes(50);
     }
   }

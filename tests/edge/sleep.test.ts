@@ -38,8 +38,8 @@ describe("a room that sleeps", { concurrency: true }, () => {
 
   test("wakes to close a session at the end of its token", async (t) => {
     const { runtime, url } = await room(t);
-    // The leeway of 30 s leaves it five.
-    const short = sign({ ...claims("alice", ["subscribe"]), exp: seconds(-25) }, SECRET);
+    // The leeway of 30 s leaves it eight.
+    const short = sign({ ...claims("alice", ["subscribe"]), exp: seconds(-22) }, SECRET);
     const alice = await Socket.open(`${url}/events`, { token: short });
     await alice.until("welcome");
     assert.equal(await runtime.evict("r"), true);

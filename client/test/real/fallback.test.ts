@@ -18,6 +18,9 @@ Object.assign(globalThis, {
 
 type Sockets = "shared" | "room";
 
+/** Long enough for a loaded machine. A test that is right never waits for it. */
+const PATIENCE_MS = 180_000;
+
 let runtime: Runtime;
 let box: Middlebox;
 let url: URL;
@@ -36,7 +39,7 @@ beforeEach(async () => {
   backend = createBackend({
     url: runtime.url,
     token: () => runtime.token("backend", ["publish"], 3_600_000),
-    timeoutMs: 60_000,
+    timeoutMs: PATIENCE_MS,
   });
 });
 
@@ -54,6 +57,7 @@ const clientOf = (user: string, url: URL, sockets: Sockets, token = () => tokenO
     url,
     token,
     backoff: { minMs: 100, maxMs: 500 },
+    publish: { timeoutMs: PATIENCE_MS },
     sockets,
   });
 
