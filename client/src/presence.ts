@@ -9,6 +9,7 @@ import {
   checkBytes,
   MAX_PRESENCE_BYTES,
   WINDOW_MS,
+  type Entry,
   type Member,
   type MembersChanged,
   type Welcome,
@@ -177,13 +178,12 @@ export class RoomPresence implements Presence, Sender {
 
 /** What is wanted of a session's data is shown at once: what the room tells of it may be older. */
 function withData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
+  const isOld = (entry: Entry): boolean => entry.session === own && entry.data !== data;
   return members.map((member) =>
-    member.sessions.some(({ session }) => session === own)
+    member.sessions.some(isOld)
       ? {
           ...member,
-          sessions: member.sessions.map((entry) =>
-            entry.session === own ? { ...entry, data } : entry,
-          ),
+          sessions: member.sessions.map((entry) => (isOld(entry) ? { ...entry, data } : entry)),
         }
       : member,
   );
