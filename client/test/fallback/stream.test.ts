@@ -255,6 +255,44 @@ describe("presence", () => {
     story.takes(`GET events?since=${at(0)}`);
   });
 
+  it("is left also where it was still being entered", async () => {
+    const { story } = await begun();
+    await story.send(enter(1));
+    await advance(10);
+    const entered = story.takes(`GET events?since=${at(0)}&enter=1`);
+    await story.send({ type: "leave", room: "r" });
+    await advance(6_000);
+    await entered.streams(`id: ${at(0)}\n\n`);
+    await advance(10);
+    await story.takes(`GET events?since=${at(0)}`).streams(`id: ${at(0)}\n\n`);
+    assert.equal(entered.isAborted, true);
+  });
+
+  it("that changes while nobody reads leaves no stream that is waited for without end", async () => {
+    const { story, stream } = await begun();
+    for (let seq = 1; seq <= 3; seq++) await stream.streams(event(seq, "x".repeat(200_000)));
+    await story.send(enter(1));
+    await advance(10);
+    const entered = story.takes(`GET events?since=${at(3)}&enter=1`);
+    await entered.streams();
+    await story.send({ type: "seen", room: "r", seq: 3 });
+    await advance(30_100);
+    assert.deepEqual([story.code, entered.isAborted], [1006, true]);
+  });
+
+  it("that changes as the token's time is up is in the next stream alone", async () => {
+    const { story, stream } = await begun();
+    await story.send({ type: "auth", token: tokenOf(1_900_000_000) });
+    await story.send(enter(1));
+    await advance(10);
+    const entered = story.takes(`GET events?since=${at(0)}&enter=1`);
+    void entered.streams(`id: ${at(0)}\n\n`);
+    await stream.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    const next = story.takes(`GET events?since=${at(0)}&enter=1`);
+    story.socket.close();
+    assert.equal(next.isAborted, true);
+  });
+
   it("that is refused is an error, and the stream goes on", async () => {
     const { story, stream } = await begun();
     await story.send(enter("everything"));
