@@ -387,6 +387,22 @@ describe("a connection for many rooms", () => {
     assert.deepEqual([lost.code, lost.types], [1006, []]);
   });
 
+  it("hears nothing of a session that has ended", async () => {
+    const story = await connected();
+    await story.send({ type: "subscribe", room: "a" });
+    const left = story.takes("GET events");
+    await left.streams(`id: ${at(0)}\n\n`);
+    await story.send({ type: "signal", room: "a", name: "s", data: 1 });
+    await story.send({ type: "members", room: "a" });
+    const [signal, members] = [story.takes("POST signals"), story.takes("GET members")];
+    await story.send({ type: "unsubscribe", room: "a" });
+    await story.send({ type: "subscribe", room: "a" });
+    story.hears();
+    await signal.refuses(429, "rate_limited");
+    await members.answers({ room: "a", members: [] });
+    assert.deepEqual(story.types, []);
+  });
+
   it("renews its token for all rooms", async () => {
     const story = await connected();
     await story.send({ type: "subscribe", room: "a" });
