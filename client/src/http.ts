@@ -29,8 +29,13 @@ export async function request<Answer>(fetch: Fetch, url: URL, options: Request):
     throw new RoomcastError("offline", `No answer from ${url.host}.`);
   }
   if (!response.ok) throw (await refusalOf(response)) ?? strange(response);
-  return (await response.json()) as Answer;
+  return jsonOf<Answer>(response);
 }
+
+export const jsonOf = <Answer>(response: Response): Promise<Answer> =>
+  response.json().catch(() => {
+    throw new RoomcastError("offline", "The answer broke off.");
+  });
 
 /** The error that the service answers with; `undefined` for a page of a proxy's own. */
 export async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
