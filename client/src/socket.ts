@@ -73,9 +73,9 @@ export class Socket {
     this.#connection = after;
     if (this.#transport === "websocket") this.#report(after, before);
     if (effect) this.#perform(effect);
-    this.#alarm.set(wakeAt(after));
     if (after === before) return;
-    if (after.phase !== before.phase) this.#attend(wakeAt(after) < Infinity);
+    this.#alarm.set(wakeAt(after));
+    if (after.phase !== before.phase) this.#attend(isActive(after));
     this.#follower.changed(after, before);
   }
 
