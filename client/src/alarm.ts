@@ -14,8 +14,10 @@ export class Alarm {
   set(at: number): void {
     clearTimeout(this.#timer);
     if (at === Infinity) return;
-    // A runtime's own does: it counts whole milliseconds, and not by the clock.
-    const ring = (): void => (Date.now() < at ? this.set(at) : this.#ring());
-    this.#timer = setTimeout(ring, Math.min(at - Date.now(), MAX_DELAY_MS));
+    this.#timer = setTimeout(
+      // A runtime's own does: it counts whole milliseconds, and not by the clock.
+      () => (Date.now() < at ? this.set(at) : this.#ring()),
+      Math.min(at - Date.now(), MAX_DELAY_MS),
+    );
   }
 }

@@ -56,12 +56,13 @@ const retryAfterOf = ({ headers }: Response): number | undefined =>
 
 const REACH_MS = 10_000;
 
-/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
-export async function isReachable(server: {
+interface Server {
   readonly url: string | URL;
   readonly fetch: Fetch;
-}): Promise<boolean> {
-  const { url, fetch } = server;
+}
+
+/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
+export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
   try {
     const health = await fetch(urlOf(url, "healthz"), { cache: "no-store", signal });
