@@ -31,6 +31,19 @@ describeBoth("reloading the page", () => {
     assert.deepEqual([...room.state!.keys()], ["x", "y"]);
   });
 
+  it("is not needed to resume in a room that was left", async () => {
+    const room = clientOf({ resume: new Storage() }).room("room");
+    const stop = room.on(() => {});
+    await advance(100);
+    stop();
+    await advance(5_000);
+    publish("a", 1);
+    const heard: unknown[] = [];
+    room.on((data) => heard.push(data));
+    await advance(100);
+    assert.deepEqual(heard, [1]);
+  });
+
   /** A page that resumes from the room's start, where something happens while it reads the state. */
   async function resumed(meanwhile: (read: typeof fetch) => Promise<Response>) {
     const { epoch } = server.room("room");
