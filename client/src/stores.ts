@@ -108,7 +108,8 @@ export function listOf<EventMap extends object>(
         } catch (error) {
           if (turn !== reads) return;
           report(error);
-          stored ??= [];
+          // Where the connection was lost, too, it is read again.
+          if (state === "reading") stored ??= [];
           show();
         }
       };

@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { useEffect, type ReactNode } from "react";
 import { renderToString } from "react-dom/server";
-import type { Client, Range, Room, RoomEvent } from "../src/index.ts";
+import { RoomcastError, type Client, type Range, type Room, type RoomEvent } from "../src/index.ts";
 import {
   RoomcastProvider,
   useEvent,
@@ -354,6 +354,27 @@ describe("useEvents", () => {
       assert.deepEqual([...seen], shown);
     }
     assert.equal(logged.mock.callCount(), 1);
+  });
+
+  it("shows the old ones for as long as there is no connection either", async () => {
+    server.settings.retained = 1;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    const logged = mock.method(console, "error", () => {});
+    mock.method(client.room("room"), "history", async () => {
+      network.down = true;
+      cutAll();
+      throw new RoomcastError("offline", "No answer.");
+    });
+    await act(async () => cutAll());
+    publish(2, 3, 4);
+    await pass(70_000);
+    assert.deepEqual([page.text, logged.mock.callCount()], ["1", 1]);
+    mock.restoreAll();
+    network.down = false;
+    await pass(40_000);
+    assert.equal(page.text, "4");
   });
 });
 

@@ -69,7 +69,7 @@ export class EventStream implements Reader {
   #changePresence(): void {
     if (this.#wanted === this.#entered) return;
     this.#mayChangeAt = Date.now() + ENTER_MS;
-    // What is read now may be held back, and tells nothing then.
+    // Where the reader is full, nothing else notices that no answer comes.
     this.#silence.set(Date.now() + SILENCE_MS);
     void this.#open();
   }
