@@ -21,10 +21,13 @@ export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): U
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {
   const { token, timeoutMs, ...init } = options;
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  // Without a token it is a cookie that speaks for the user.
+  const user: RequestInit = token
+    ? { headers: { authorization: `Bearer ${token}` } }
+    : { credentials: "include" };
   let response: Response;
   try {
-    response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(url, { ...init, ...user, signal: AbortSignal.timeout(timeoutMs) });
   } catch {
     throw new RoomcastError("offline", `No answer from ${url.host}.`);
   }
@@ -40,8 +43,8 @@ export const jsonOf = <Answer>(response: Response): Promise<Answer> =>
 /** The error that the service answers with; `undefined` for a page of a proxy's own. */
 export async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
   const body = await response.json().catch(() => undefined);
-  const { code, message } = (body?.error ?? {}) as { code?: WireCode; message?: string };
-  return code && new RoomcastError(code, message ?? code, retryAfterOf(response));
+  const { code, message } = (body?.error ?? {}) as { code?: WireCode; message: string };
+  return code && new RoomcastError(code, message, retryAfterOf(response));
 }
 
 const strange = (response: Response): RoomcastError =>

@@ -1,6 +1,7 @@
 /** What is read over HTTP, and where a page goes on. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
+import { createClient, type Client } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
@@ -130,6 +131,18 @@ describeBoth("history", () => {
       await codeOf(clientOf().room("room").history({ since: "gone0000:4" })),
       "position_lost",
     );
+  });
+
+  it("takes the cookie along where there is no token", async () => {
+    const fetch = mock.fn(fetchFrom(server));
+    const credentialsOf = async (client: Client): Promise<unknown> => {
+      fetch.mock.resetCalls();
+      await codeOf(client.room("room").history({ last: 1 }));
+      return fetch.mock.calls[0]!.arguments[1]!.credentials;
+    };
+    assert.equal(await credentialsOf(clientOf({ fetch })), undefined);
+    const byCookie = createClient({ url: "https://model", WebSocket: network.WebSocket, fetch });
+    assert.equal(await credentialsOf(byCookie), "include");
   });
 
   it("gets a new token when the old one is refused", async () => {
