@@ -90,9 +90,9 @@ export function step(connection: Connection, input: Input, now: number): Step {
     case "missed":
       return retry(connection, "offline", now);
     case "dial_failed":
-      return retry(connection, "dial_failed", now);
+      return retry(connection, input.type, now);
     case "token_failed":
-      return phase === "open" ? [connection] : retry(connection, "token_failed", now);
+      return phase === "open" ? [connection] : retry(connection, input.type, now);
     case "signed_out":
       return end(connection, "unauthorized", "unauthorized");
     case "wake":

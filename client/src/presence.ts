@@ -116,7 +116,7 @@ export class RoomPresence implements Presence, Sender {
   authorized(): void {
     if (this.#host.grant.has("presence")) return;
     this.#sent = undefined;
-    this.#show(undefined);
+    this.#show();
   }
 
   /** The list stays until there is another: so nothing flickers. */
@@ -126,7 +126,7 @@ export class RoomPresence implements Presence, Sender {
   }
 
   ended(): void {
-    this.#show(undefined);
+    this.#show();
   }
 
   /** The room refused a frame without saying which. What presence sent may be sent again. */
@@ -140,7 +140,7 @@ export class RoomPresence implements Presence, Sender {
     this.#isFull = true;
     this.#sent = undefined;
     this.#windowEnd = now + FULL_MS;
-    this.#show(undefined);
+    this.#show();
   }
 
   listed(members: readonly Member[]): void {
@@ -165,7 +165,7 @@ export class RoomPresence implements Presence, Sender {
     return isOwed && this.#host.grant.allows("presence") ? this.#windowEnd : Infinity;
   }
 
-  #show(members: readonly Member[] | undefined): void {
+  #show(members?: readonly Member[]): void {
     if (!members && !this.#members) return;
     this.#members = members && withData(members, this.#listed, this.#data);
     this.#notify();

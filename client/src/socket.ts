@@ -102,7 +102,7 @@ export class Socket {
         break;
       case "renew":
         void this.#withToken(true, (token) => {
-          if (token !== undefined) this.send(JSON.stringify({ type: "auth", token }));
+          if (token) this.send(JSON.stringify({ type: "auth", token }));
         });
         break;
     }
@@ -148,7 +148,7 @@ export class Socket {
   #hangUp(): void {
     this.#dials++;
     const websocket = this.#websocket;
-    if (websocket === undefined) return;
+    if (!websocket) return;
     this.#websocket = undefined;
     websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
