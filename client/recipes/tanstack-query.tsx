@@ -1,24 +1,40 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
+import type { EventOf } from "roomcast";
 import { useEvent, useRoom } from "roomcast/react";
 import type { Shipment, ShipmentEvents } from "./shipments.ts";
+
+const queryKey = ["shipments"];
+
+function apply(shipments: Shipment[], { key, data }: EventOf<ShipmentEvents>): Shipment[] {
+  const others = shipments.filter(({ id }) => id !== key);
+  return data === null ? others : [...others, data];
+}
 
 export function useShipments(load: () => Promise<Shipment[]>) {
   const room = useRoom<ShipmentEvents>("shipments:all");
   const queries = useQueryClient();
+  const meanwhile = useRef<EventOf<ShipmentEvents>[]>([]);
 
-  useEvent(room, "shipment:updated", (shipment, { key }) => {
-    queries.setQueryData<Shipment[]>(["shipments"], (old = []) => {
-      const others = old.filter(({ id }) => id !== key);
-      return shipment === null ? others : [...others, shipment];
-    });
+  useEvent(room, (_, event) => {
+    if (queries.isFetching({ queryKey })) meanwhile.current.push(event);
+    queries.setQueryData<Shipment[]>(queryKey, (old) => old && apply(old, event));
   });
 
   // `state` is heard after the first join and after each gap: what was loaded before may be stale.
   useEffect(
-    () => room.listen({ state: () => void queries.invalidateQueries({ queryKey: ["shipments"] }) }),
+    () => room.listen({ state: () => void queries.invalidateQueries({ queryKey }) }),
     [room, queries],
   );
 
-  return useQuery({ queryKey: ["shipments"], queryFn: load, staleTime: Infinity });
+  return useQuery({
+    queryKey,
+    async queryFn() {
+      meanwhile.current = [];
+      const shipments = await load();
+      // The answer may be older than what was heard while it was on its way.
+      return meanwhile.current.reduce(apply, shipments);
+    },
+    staleTime: Infinity,
+  });
 }

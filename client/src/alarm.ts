@@ -1,7 +1,7 @@
 /** A longer delay overflows in the timers of every runtime and fires at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** One timer, set to the next time that something is due. It may ring early, if that is weeks away. */
+/** One timer, set to the next time that something is due. It never rings before. */
 export class Alarm {
   readonly #ring: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -14,6 +14,10 @@ export class Alarm {
   set(at: number): void {
     clearTimeout(this.#timer);
     if (at === Infinity) return;
-    this.#timer = setTimeout(this.#ring, Math.min(at - Date.now(), MAX_DELAY_MS));
+    this.#timer = setTimeout(
+      // A runtime's own does: it counts whole milliseconds, and not by the clock.
+      () => (Date.now() < at ? this.set(at) : this.#ring()),
+      Math.min(at - Date.now(), MAX_DELAY_MS),
+    );
   }
 }

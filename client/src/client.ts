@@ -63,7 +63,7 @@ export function createClient({
     return new Room(name, {
       saved: new SavedPosition(resume, events),
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
-      connect: (follower) => lines.connect(follower),
+      connect: lines.connect,
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,

@@ -90,11 +90,9 @@ export function step(connection: Connection, input: Input, now: number): Step {
     case "missed":
       return retry(connection, "offline", now);
     case "dial_failed":
-      return retry(connection, "dial_failed", now);
+      return retry(connection, input.type, now);
     case "token_failed":
-      return phase === "open"
-        ? [{ ...connection, renewAt: now + MIN_RENEW_MS }]
-        : retry(connection, "token_failed", now);
+      return phase === "open" ? [connection] : retry(connection, input.type, now);
     case "signed_out":
       return end(connection, "unauthorized", "unauthorized");
     case "wake":
@@ -182,7 +180,7 @@ function lost(connection: Connection, closeCode: number, now: number): Step {
 }
 
 const retry = (connection: Connection, reason: Code, now: number): Step => [
-  { ...waiting(connection, reason, now), unanswered: false },
+  waiting(connection, reason, now),
   { type: "hang_up" },
 ];
 
@@ -203,7 +201,7 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return attend(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    // Again soon, unless `authorized` comes: the frame may be refused as one too many.
+    // Again soon, unless `authorized` comes: there may be no token, or the frame one too many.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
   return [connection];

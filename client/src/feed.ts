@@ -187,16 +187,21 @@ export class Feed {
     this.#awaitState();
   }
 
+  /** The state that somebody waits for. */
+  get #awaited(): State | undefined {
+    const isMissing = this.#isStateWanted && !this.#state?.events;
+    return isMissing ? this.#state : undefined;
+  }
+
   /** If the state is on its way, the pong comes behind it, or nearly so. */
   #awaitState(): void {
     const { line } = this.#options;
-    const isMissing = this.#isStateWanted && this.#state && !this.#state.events;
-    if (isMissing && line.connection.phase === "open") line.send(PING);
+    if (this.#awaited && line.connection.phase === "open") line.send(PING);
   }
 
   #readState(): void {
-    const state = this.#state;
-    if (!this.#isStateWanted || !state || state.events || state === this.#reading) return;
+    const state = this.#awaited;
+    if (!state || state === this.#reading) return;
     this.#reading = state;
     this.#options.readState().then(
       (snapshot) => {

@@ -21,22 +21,30 @@ export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): U
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {
   const { token, timeoutMs, ...init } = options;
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  // Without a token it is a cookie that speaks for the user.
+  const user: RequestInit = token
+    ? { headers: { authorization: `Bearer ${token}` } }
+    : { credentials: "include" };
   let response: Response;
   try {
-    response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(url, { ...init, ...user, signal: AbortSignal.timeout(timeoutMs) });
   } catch {
     throw new RoomcastError("offline", `No answer from ${url.host}.`);
   }
   if (!response.ok) throw (await refusalOf(response)) ?? strange(response);
-  return (await response.json()) as Answer;
+  return jsonOf<Answer>(response);
 }
+
+export const jsonOf = <Answer>(response: Response): Promise<Answer> =>
+  response.json().catch(() => {
+    throw new RoomcastError("offline", "The answer broke off.");
+  });
 
 /** The error that the service answers with; `undefined` for a page of a proxy's own. */
 export async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
   const body = await response.json().catch(() => undefined);
-  const { code, message } = (body?.error ?? {}) as { code?: WireCode; message?: string };
-  return code && new RoomcastError(code, message ?? code, retryAfterOf(response));
+  const { code, message } = (body?.error ?? {}) as { code?: WireCode; message: string };
+  return code && new RoomcastError(code, message, retryAfterOf(response));
 }
 
 const strange = (response: Response): RoomcastError =>
@@ -51,12 +59,13 @@ const retryAfterOf = ({ headers }: Response): number | undefined =>
 
 const REACH_MS = 10_000;
 
-/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
-export async function isReachable(server: {
+interface Server {
   readonly url: string | URL;
   readonly fetch: Fetch;
-}): Promise<boolean> {
-  const { url, fetch } = server;
+}
+
+/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
+export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
   try {
     const health = await fetch(urlOf(url, "healthz"), { cache: "no-store", signal });

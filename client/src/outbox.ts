@@ -23,7 +23,6 @@ export interface Draft {
 }
 
 interface Publish {
-  readonly ref: string;
   readonly text: string;
   readonly giveUpAt: number;
   sent: boolean;
@@ -59,7 +58,7 @@ export class Outbox implements Sender {
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
-      this.#publishes.set(ref, { ref, text, giveUpAt, sent: false, resolve, reject }),
+      this.#publishes.set(ref, { text, giveUpAt, sent: false, resolve, reject }),
     );
   }
 
@@ -99,16 +98,18 @@ export class Outbox implements Sender {
 
   expire(now: number): void {
     const message = `No ack in ${this.#limits.timeoutMs} ms: publish again with the same id.`;
-    this.#reject(({ giveUpAt }) => giveUpAt <= now, "timeout", message);
+    this.#giveUp(now, "timeout", message);
   }
 
   end(code: Code): void {
-    this.#reject(() => true, code, `The room has ended: ${code}.`);
+    this.#giveUp(Infinity, code, `The room has ended: ${code}.`);
   }
 
-  #reject(which: (publish: Publish) => boolean, code: Code, message: string): void {
-    for (const publish of this.#publishes.values()) {
-      if (which(publish)) this.#remove(publish.ref)?.reject(new RoomcastError(code, message));
+  /** All whose time is up by then: the oldest are the first. */
+  #giveUp(by: number, code: Code, message: string): void {
+    for (const [ref, { giveUpAt }] of this.#publishes) {
+      if (giveUpAt > by) return;
+      this.#remove(ref)?.reject(new RoomcastError(code, message));
     }
   }
 

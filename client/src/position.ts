@@ -21,7 +21,6 @@ export function parsePosition(text: string | null | undefined): Place | undefine
  */
 export function newEvents(place: Place, frame: Events): readonly RoomEvent[] | undefined {
   if (frame.epoch !== place.epoch || frame.prev > place.seq) return undefined;
-  if (frame.prev === place.seq) return frame.events;
   return frame.events.filter((event) => event.seq > place.seq);
 }
 

@@ -9,6 +9,7 @@ import {
   checkBytes,
   MAX_PRESENCE_BYTES,
   WINDOW_MS,
+  type Entry,
   type Member,
   type MembersChanged,
   type Welcome,
@@ -115,7 +116,7 @@ export class RoomPresence implements Presence, Sender {
   authorized(): void {
     if (this.#host.grant.has("presence")) return;
     this.#sent = undefined;
-    this.#show(undefined);
+    this.#show();
   }
 
   /** The list stays until there is another: so nothing flickers. */
@@ -125,7 +126,7 @@ export class RoomPresence implements Presence, Sender {
   }
 
   ended(): void {
-    this.#show(undefined);
+    this.#show();
   }
 
   /** The room refused a frame without saying which. What presence sent may be sent again. */
@@ -139,7 +140,7 @@ export class RoomPresence implements Presence, Sender {
     this.#isFull = true;
     this.#sent = undefined;
     this.#windowEnd = now + FULL_MS;
-    this.#show(undefined);
+    this.#show();
   }
 
   listed(members: readonly Member[]): void {
@@ -164,7 +165,7 @@ export class RoomPresence implements Presence, Sender {
     return isOwed && this.#host.grant.allows("presence") ? this.#windowEnd : Infinity;
   }
 
-  #show(members: readonly Member[] | undefined): void {
+  #show(members?: readonly Member[]): void {
     if (!members && !this.#members) return;
     this.#members = members && withData(members, this.#listed, this.#data);
     this.#notify();
@@ -177,13 +178,12 @@ export class RoomPresence implements Presence, Sender {
 
 /** What is wanted of a session's data is shown at once: what the room tells of it may be older. */
 function withData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
+  const isOld = (entry: Entry): boolean => entry.session === own && entry.data !== data;
   return members.map((member) =>
-    member.sessions.some(({ session }) => session === own)
+    member.sessions.some(isOld)
       ? {
           ...member,
-          sessions: member.sessions.map((entry) =>
-            entry.session === own ? { ...entry, data } : entry,
-          ),
+          sessions: member.sessions.map((entry) => (isOld(entry) ? { ...entry, data } : entry)),
         }
       : member,
   );

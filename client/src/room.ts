@@ -53,7 +53,8 @@ export class Room<
   readonly name: string;
   /** Who is in the room. */
   readonly presence: Presence<Data>;
-  readonly #options: RoomOptions;
+  /** Reads stored events over HTTP, up to the newest. */
+  readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
   readonly #line: Line;
   readonly #feed: Feed;
   readonly #grant: Grant;
@@ -71,7 +72,7 @@ export class Room<
   /** @internal Use `client.room(name)`. */
   constructor(name: string, options: RoomOptions) {
     this.name = name;
-    this.#options = options;
+    this.history = options.readEvents as typeof this.history;
     this.#grant = new Grant(name);
     this.#presence = this.presence = new RoomPresence({
       name,
@@ -177,10 +178,6 @@ export class Room<
   onSignal(...args: ByName<SignalHandler<any>>): () => void {
     return this.#use(this.#signals.on(callerOf(args)));
   }
-
-  /** Reads stored events over HTTP, up to the newest. */
-  readonly history = (range: Range): Promise<Page<EventOf<EventMap>>> =>
-    this.#options.readEvents(range) as Promise<Page<EventOf<EventMap>>>;
 
   #use(stop?: () => void): () => void {
     if (this.#users++ === 0) this.#line.tell({ type: "use" });

@@ -73,9 +73,9 @@ export class Socket {
     this.#connection = after;
     if (this.#transport === "websocket") this.#report(after, before);
     if (effect) this.#perform(effect);
-    this.#alarm.set(wakeAt(after));
     if (after === before) return;
-    if (after.phase !== before.phase) this.#attend(wakeAt(after) < Infinity);
+    this.#alarm.set(wakeAt(after));
+    if (after.phase !== before.phase) this.#attend(isActive(after));
     this.#follower.changed(after, before);
   }
 
@@ -102,7 +102,7 @@ export class Socket {
         break;
       case "renew":
         void this.#withToken(true, (token) => {
-          if (token !== undefined) this.send(JSON.stringify({ type: "auth", token }));
+          if (token) this.send(JSON.stringify({ type: "auth", token }));
         });
         break;
     }
@@ -148,7 +148,7 @@ export class Socket {
   #hangUp(): void {
     this.#dials++;
     const websocket = this.#websocket;
-    if (websocket === undefined) return;
+    if (!websocket) return;
     this.#websocket = undefined;
     websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);

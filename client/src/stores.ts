@@ -81,12 +81,15 @@ export function listOf<EventMap extends object>(
     get: () => list,
     getFirst: () => first,
     subscribe(changed) {
-      let stored = list;
+      /** Not there while what is shown is void. */
+      let stored: typeof list | undefined = list;
       let live: readonly EventOf<EventMap>[] = [];
       let reads = 0;
       let state: "wanted" | "reading" | "read" = "wanted";
 
+      // After a gap the old list is shown until there is another, so that nothing flickers.
       const show = (): void => {
+        if (!stored) return;
         const end = stored.at(-1)?.seq ?? 0;
         list = [...stored, ...live.filter((event) => event.seq > end)].slice(-last);
         changed();
@@ -103,7 +106,11 @@ export function listOf<EventMap extends object>(
           stored = page.events;
           show();
         } catch (error) {
-          if (turn === reads) report(error);
+          if (turn !== reads) return;
+          report(error);
+          // Where the connection was lost, too, it is read again.
+          if (state === "reading") stored ??= [];
+          show();
         }
       };
 
@@ -112,9 +119,9 @@ export function listOf<EventMap extends object>(
           live = [...live, ...events].slice(-last);
           show();
         },
-        // The old list is shown until the new one is there, so that nothing flickers.
         gap() {
-          stored = live = [];
+          stored = undefined;
+          live = [];
           state = "wanted";
           void read();
         },

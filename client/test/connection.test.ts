@@ -9,29 +9,30 @@ import {
   type Input,
 } from "../src/connection.ts";
 import type { Frame } from "../src/protocol.ts";
+import { LifeStory } from "./life.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const PERIOD = 24_000;
 
 /** A connection in virtual time, which remembers what it wanted done. */
-class Story {
-  now = 1_000_000;
+class Story extends LifeStory<Input> {
   connection: Connection;
   effects: string[] = [];
 
   constructor(seed = 1) {
+    super();
     this.connection = newConnection({ minMs: 1_000, maxMs: 30_000 }, seed);
   }
 
-  is(...inputs: (Input | Input["type"])[]): this {
-    for (const input of inputs) {
-      const whole = typeof input === "string" ? ({ type: input } as Input) : input;
-      const [connection, effect] = step(this.connection, whole, this.now);
-      this.connection = connection;
-      if (effect) this.effects.push(nameOf(effect));
-    }
-    return this;
+  protected take(input: Input): void {
+    const [connection, effect] = step(this.connection, input, this.now);
+    this.connection = connection;
+    if (effect) this.effects.push(nameOf(effect));
+  }
+
+  protected wakeAt(): number {
+    return wakeAt(this.connection);
   }
 
   opened(expiresInMs = 60 * MINUTE): this {
@@ -39,17 +40,6 @@ class Story {
     const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
     const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
     return this.is("use", heard({ type: "welcome", ...welcome }), pong);
-  }
-
-  /** Time passes, and each timer rings at its time. */
-  wait(ms: number): this {
-    const end = this.now + ms;
-    for (let at = wakeAt(this.connection); at <= end; at = wakeAt(this.connection)) {
-      this.now = Math.max(this.now, at);
-      this.is("tick");
-    }
-    this.now = end;
-    return this;
   }
 
   /** Time passes on a socket that is heard of. */

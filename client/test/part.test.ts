@@ -3,37 +3,26 @@ import { describe, it } from "node:test";
 import { newLife, type Life } from "../src/life.ts";
 import { isGone, newPart, step, wakeAt, wishOf, type Part, type PartInput } from "../src/part.ts";
 import type { Frame } from "../src/protocol.ts";
+import { LifeStory } from "./life.ts";
 
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
 
 /** A part in virtual time. Its wishes are sent at once, unless it is told otherwise, and remembered. */
-class Story {
-  now = 1_000_000;
+class Story extends LifeStory<PartInput> {
   part: Part = newPart(BACKOFF, 1);
   held = false;
   #sent: string[] = [];
 
-  is(...inputs: (PartInput | PartInput["type"])[]): this {
-    for (const input of inputs) {
-      const whole = typeof input === "string" ? ({ type: input } as PartInput) : input;
-      this.part = step(this.part, whole, this.now);
-      for (let wish = wishOf(this.part); wish && !this.held; wish = wishOf(this.part)) {
-        this.#sent.push(wish);
-        this.part = step(this.part, { type: "asked" }, this.now);
-      }
+  protected take(input: PartInput): void {
+    this.part = step(this.part, input, this.now);
+    for (let wish = wishOf(this.part); wish && !this.held; wish = wishOf(this.part)) {
+      this.#sent.push(wish);
+      this.part = step(this.part, { type: "asked" }, this.now);
     }
-    return this;
   }
 
-  /** Time passes, and each timer rings at its time. */
-  wait(ms: number): this {
-    const end = this.now + ms;
-    for (let at = wakeAt(this.part); at <= end; at = wakeAt(this.part)) {
-      this.now = Math.max(this.now, at);
-      this.is("tick");
-    }
-    this.now = end;
-    return this;
+  protected wakeAt(): number {
+    return wakeAt(this.part);
   }
 
   opened(): this {

@@ -107,7 +107,8 @@ describeBoth("members", () => {
     await advance(100);
     const after = alice.presence.members!;
     assert.notEqual(after, before);
-    assert.equal(after[1], before[1], "who has not changed is the same object");
+    assert.equal(after[0], before[0], "who has not changed is the same object, oneself too");
+    assert.equal(after[1], before[1]);
     assert.notEqual(after[2], before[2]);
   });
 

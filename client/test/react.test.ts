@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { useEffect, type ReactNode } from "react";
 import { renderToString } from "react-dom/server";
-import type { Client, Room, RoomEvent } from "../src/index.ts";
+import { RoomcastError, type Client, type Range, type Room, type RoomEvent } from "../src/index.ts";
 import {
   RoomcastProvider,
   useEvent,
@@ -324,6 +324,57 @@ describe("useEvents", () => {
     publish(5);
     await pass(3_000);
     assert.equal(page.text, "4,5");
+  });
+
+  it("shows the old ones after a gap until the new ones are there, or can't be had", async () => {
+    server.settings.retained = 3;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    const room = client.room("room");
+    const { history } = room;
+    const logged = mock.method(console, "error", () => {});
+    for (const [read, shown] of [
+      [history, ["1", "6,7,8"]],
+      [() => assert.fail(), ["6,7,8", "14,15"]],
+    ] as const) {
+      mock.method(room, "history", async (range: Range) => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return read(range);
+      });
+      await act(async () => cutAll());
+      publish(0, 0, 0, 0, 0);
+      while (room.status !== "connected") await pass(10);
+      const seen = new Set<string>();
+      for (let n = 0; n < 10; n++) {
+        if (n === 2 || n === 4) publish(n);
+        seen.add(page.text);
+        await pass();
+      }
+      assert.deepEqual([...seen], shown);
+    }
+    assert.equal(logged.mock.callCount(), 1);
+  });
+
+  it("shows the old ones for as long as there is no connection either", async () => {
+    server.settings.retained = 1;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    const logged = mock.method(console, "error", () => {});
+    mock.method(client.room("room"), "history", async () => {
+      network.down = true;
+      cutAll();
+      throw new RoomcastError("offline", "No answer.");
+    });
+    await act(async () => cutAll());
+    publish(2, 3, 4);
+    await pass(70_000);
+    assert.deepEqual([page.text, logged.mock.callCount()], ["1", 1]);
+    mock.restoreAll();
+    network.down = false;
+    await pass(40_000);
+    assert.equal(page.text, "4");
   });
 });
 

@@ -1,6 +1,7 @@
 /** What is read over HTTP, and where a page goes on. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
+import { createClient, type Client } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
@@ -29,6 +30,19 @@ describeBoth("reloading the page", () => {
     await advance(100);
     assert.deepEqual(heard, [2, 3, "state"]);
     assert.deepEqual([...room.state!.keys()], ["x", "y"]);
+  });
+
+  it("is not needed to resume in a room that was left", async () => {
+    const room = clientOf({ resume: new Storage() }).room("room");
+    const stop = room.on(() => {});
+    await advance(100);
+    stop();
+    await advance(5_000);
+    publish("a", 1);
+    const heard: unknown[] = [];
+    room.on((data) => heard.push(data));
+    await advance(100);
+    assert.deepEqual(heard, [1]);
   });
 
   /** A page that resumes from the room's start, where something happens while it reads the state. */
@@ -117,6 +131,18 @@ describeBoth("history", () => {
       await codeOf(clientOf().room("room").history({ since: "gone0000:4" })),
       "position_lost",
     );
+  });
+
+  it("takes the cookie along where there is no token", async () => {
+    const fetch = mock.fn(fetchFrom(server));
+    const credentialsOf = async (client: Client): Promise<unknown> => {
+      fetch.mock.resetCalls();
+      await codeOf(client.room("room").history({ last: 1 }));
+      return fetch.mock.calls[0]!.arguments[1]!.credentials;
+    };
+    assert.equal(await credentialsOf(clientOf({ fetch })), undefined);
+    const byCookie = createClient({ url: "https://model", WebSocket: network.WebSocket, fetch });
+    assert.equal(await credentialsOf(byCookie), "include");
   });
 
   it("gets a new token when the old one is refused", async () => {

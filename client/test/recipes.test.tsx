@@ -49,7 +49,12 @@ const stateOf = (): Shipment[] => shipments().snapshot.events.map(({ data }) => 
 it("TanStack Query", async () => {
   publish("a", 1);
   publish("b", 2);
-  const load = mock.fn(async () => stateOf());
+  let loadMs = 0;
+  const load = mock.fn(async () => {
+    const loaded = stateOf();
+    await new Promise((resolve) => setTimeout(resolve, loadMs));
+    return loaded;
+  });
   function Shipments() {
     const { data = [] } = useShipments(load);
     return <p>{data.map(({ id, progress }) => `${id}=${progress}`).join()}</p>;
@@ -75,6 +80,16 @@ it("TanStack Query", async () => {
   await pass(3_000);
   assert.equal(page.text, "c=3,d=4");
   assert.equal(load.mock.callCount(), loads + 1, "loaded again after the gap");
+
+  loadMs = 500;
+  await act(async () => cutAll());
+  publish("d", 5);
+  publish("e", 5);
+  while (load.mock.callCount() === loads + 1) await pass(10);
+  publish("d", 6);
+  publish("c", null);
+  await pass(1_000);
+  assert.equal(page.text, "e=5,d=6", "the answer was older than what was heard meanwhile");
 });
 
 it("Zustand", async () => {

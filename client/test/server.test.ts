@@ -21,7 +21,7 @@ const backendOf = (options: Partial<BackendOptions> = {}) =>
     ...options,
   });
 
-type Fault = "no answer" | "answer lost" | Response;
+type Fault = "no answer" | "answer lost" | "answer cut off" | Response;
 
 /** A `fetch` that fails as listed, then works. Remembers when it was called. */
 function failing(...faults: Fault[]) {
@@ -33,6 +33,7 @@ function failing(...faults: Fault[]) {
     if (fault === "no answer") throw new TypeError("fetch failed");
     const response = fault instanceof Response ? fault : await works(...request);
     if (fault === "answer lost") throw new TypeError("fetch failed");
+    if (fault === "answer cut off") return new Response('{"seqs":[');
     return response;
   };
   return { fetch, calls };
@@ -61,7 +62,7 @@ describe("publish", () => {
   });
 
   it("tries again with the same id, so that it counts once", async () => {
-    const { fetch, calls } = failing("answer lost", "no answer", "answer lost");
+    const { fetch, calls } = failing("answer lost", "no answer", "answer cut off");
     const seq = backendOf({ fetch }).publish("room", "a", 1);
     await advance(5_000);
     assert.equal(await seq, 1);

@@ -174,6 +174,14 @@ describe("a room that ends", () => {
     assert.equal(network.dialled, 1);
   });
 
+  it("is tried again at its time, also where a timer rings a little before that", async () => {
+    const { rooms } = follow(20);
+    await advance(200);
+    for (const { name } of rooms) endSession(name, 1012);
+    await advance(2_000, 1);
+    assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
+  });
+
   it("is refused alone where the token does not grant it", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["subscribe"], ["room-1"]);
     const { rooms } = follow(2, clientOf({ token }));

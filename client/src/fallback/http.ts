@@ -1,5 +1,5 @@
 import { RoomcastError, type Code } from "../codes.ts";
-import { refusalOf, roomUrl, type Fetch } from "../http.ts";
+import { jsonOf, refusalOf, roomUrl, type Fetch } from "../http.ts";
 
 /** What a connection that is lost without a code is closed with. */
 export const LOST = 1006;
@@ -77,8 +77,3 @@ export class Http {
     return this.ask(url, JSON_TYPE, { method: "POST", body, signal });
   }
 }
-
-export const jsonOf = <Answer>(response: Response): Promise<Answer> =>
-  response.json().catch(() => {
-    throw new RoomcastError("offline", "The answer broke off.");
-  });

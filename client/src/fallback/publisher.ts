@@ -1,7 +1,8 @@
 import { RoomcastError } from "../codes.ts";
+import { jsonOf } from "../http.ts";
 import { passing } from "../retry.ts";
 import { errorFrame, frameOf, type Ear, type ToRoom } from "./frames.ts";
-import { closeCodeOf, jsonOf, UNAUTHORIZED, type Http } from "./http.ts";
+import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
 
 /** Of UTF-16; each may take three bytes of a body, which may have 1 MiB. */
 const BATCH_CHARACTERS = 256 * 1024;

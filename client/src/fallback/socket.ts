@@ -94,16 +94,20 @@ export class HttpSocket {
   #subscribe(room: string, since: Position | undefined): void {
     const { read, tried } = this.#options;
     let begun = false;
+    // A request may be answered when the room's part has ended, and another has begun.
+    const isOver = (): boolean => this.#rooms.get(room) !== part;
     const ear: Ear = {
       begun: () => tried((begun = true)),
-      hear: (frame) => this.#hear(frame),
+      hear: (frame) => isOver() || this.#hear(frame),
       end: (code, reason) => {
+        if (isOver()) return;
         if (!begun && code === LOST) tried(false);
         this.#end(room, code, reason);
       },
     };
     const start = (source: Source): Reader => read(source, since);
-    this.#rooms.set(room, new HttpRoom(this.#http, room, ear, start));
+    const part = new HttpRoom(this.#http, room, ear, start);
+    this.#rooms.set(room, part);
   }
 
   #unsubscribe(room: string): void {

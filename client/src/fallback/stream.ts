@@ -69,6 +69,8 @@ export class EventStream implements Reader {
   #changePresence(): void {
     if (this.#wanted === this.#entered) return;
     this.#mayChangeAt = Date.now() + ENTER_MS;
+    // Where the reader is full, nothing else notices that no answer comes.
+    this.#silence.set(Date.now() + SILENCE_MS);
     void this.#open();
   }
 
@@ -87,11 +89,14 @@ export class EventStream implements Reader {
     this.#opening = request;
     try {
       const body = await this.#ask(entered, request.signal);
+      if (request.signal.aborted) return;
       this.#reading?.abort();
       this.#reading = request;
       this.#opening = undefined;
       this.#token = token;
       this.#entered = entered;
+      // Something else may be wanted by now.
+      this.#want(this.#wanted);
       await this.#read(body.getReader(), request.signal);
     } catch (error) {
       if (request.signal.aborted) return;

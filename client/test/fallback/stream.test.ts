@@ -255,6 +255,44 @@ describe("presence", () => {
     story.takes(`GET events?since=${at(0)}`);
   });
 
+  it("is left also where it was still being entered", async () => {
+    const { story } = await begun();
+    await story.send(enter(1));
+    await advance(10);
+    const entered = story.takes(`GET events?since=${at(0)}&enter=1`);
+    await story.send({ type: "leave", room: "r" });
+    await advance(6_000);
+    await entered.streams(`id: ${at(0)}\n\n`);
+    await advance(10);
+    await story.takes(`GET events?since=${at(0)}`).streams(`id: ${at(0)}\n\n`);
+    assert.equal(entered.isAborted, true);
+  });
+
+  it("that changes while nobody reads leaves no stream that is waited for without end", async () => {
+    const { story, stream } = await begun();
+    for (let seq = 1; seq <= 3; seq++) await stream.streams(event(seq, "x".repeat(200_000)));
+    await story.send(enter(1));
+    await advance(10);
+    const entered = story.takes(`GET events?since=${at(3)}&enter=1`);
+    await entered.streams();
+    await story.send({ type: "seen", room: "r", seq: 3 });
+    await advance(30_100);
+    assert.deepEqual([story.code, entered.isAborted], [1006, true]);
+  });
+
+  it("that changes as the token's time is up is in the next stream alone", async () => {
+    const { story, stream } = await begun();
+    await story.send({ type: "auth", token: tokenOf(1_900_000_000) });
+    await story.send(enter(1));
+    await advance(10);
+    const entered = story.takes(`GET events?since=${at(0)}&enter=1`);
+    void entered.streams(`id: ${at(0)}\n\n`);
+    await stream.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
+    const next = story.takes(`GET events?since=${at(0)}&enter=1`);
+    story.socket.close();
+    assert.equal(next.isAborted, true);
+  });
+
   it("that is refused is an error, and the stream goes on", async () => {
     const { story, stream } = await begun();
     await story.send(enter("everything"));
@@ -347,6 +385,22 @@ describe("a connection for many rooms", () => {
     const lost = new Story("events", streams);
     await lost.takes("POST events").breaks();
     assert.deepEqual([lost.code, lost.types], [1006, []]);
+  });
+
+  it("hears nothing of a session that has ended", async () => {
+    const story = await connected();
+    await story.send({ type: "subscribe", room: "a" });
+    const left = story.takes("GET events");
+    await left.streams(`id: ${at(0)}\n\n`);
+    await story.send({ type: "signal", room: "a", name: "s", data: 1 });
+    await story.send({ type: "members", room: "a" });
+    const [signal, members] = [story.takes("POST signals"), story.takes("GET members")];
+    await story.send({ type: "unsubscribe", room: "a" });
+    await story.send({ type: "subscribe", room: "a" });
+    story.hears();
+    await signal.refuses(429, "rate_limited");
+    await members.answers({ room: "a", members: [] });
+    assert.deepEqual(story.types, []);
   });
 
   it("renews its token for all rooms", async () => {

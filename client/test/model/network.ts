@@ -29,6 +29,10 @@ export const START = Date.UTC(2026, 0, 1);
 
 export function startClock(): void {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
+  // In whole milliseconds, as the runtimes have it: so it may ring before its time.
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((ring: () => void, ms: number) =>
+    setTimeout(ring, Math.max(1, Math.trunc(ms)))) as typeof setTimeout;
 }
 
 export class Network {

@@ -1,6 +1,6 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { Code, RoomcastError } from "roomcast";
-import { useEvent, usePublish } from "roomcast/react";
+import { usePublish } from "roomcast/react";
 import { useHistory, type History } from "../useHistory.ts";
 import { isMessage, type ChatEvent, type ChatRoom } from "./room.ts";
 
@@ -31,12 +31,10 @@ export function useChat(room: ChatRoom): Chat {
   const { events, goBack } = useHistory(room, PAGE);
   const [drafts, setDrafts] = useState<readonly Draft[]>([]);
 
-  // A draft stays until its event is there, which may be before its ack or after it. One that went
-  // by in a gap is read with the others, and its draft goes with the next event.
-  useEvent(room, (_, { id, seq }) =>
-    setDrafts((all) => all.filter((draft) => draft.id !== id && !(draft.seq! <= seq))),
-  );
-  const arrived = new Set(events.map(({ id }) => id));
+  // Its event may come before its ack or after it: a draft stays until that, or a later one, is shown.
+  const isPending = ({ id, seq = Infinity }: Draft): boolean =>
+    !events.some((event) => event.id === id || event.seq >= seq);
+  useEffect(() => setDrafts((all) => all.filter(isPending)), [events]);
 
   function settle(id: string, outcome: Partial<Draft>): void {
     setDrafts((all) => all.map((draft) => (draft.id === id ? { ...draft, ...outcome } : draft)));
@@ -54,7 +52,7 @@ export function useChat(room: ChatRoom): Chat {
   return {
     events: events.filter(isMessage),
     goBack,
-    drafts: drafts.filter(({ id }) => !arrived.has(id)),
+    drafts: drafts.filter(isPending),
     send: (text) => send(text),
     retry: (draft) => send(draft.text, draft),
     discard: (draft) => setDrafts((all) => all.filter((other) => other !== draft)),

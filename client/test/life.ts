@@ -1,0 +1,25 @@
+/** A life as a pure function, in virtual time. */
+export abstract class LifeStory<Input extends { readonly type: string }> {
+  now = 1_000_000;
+
+  protected abstract take(input: Input): void;
+  protected abstract wakeAt(): number;
+
+  is(...inputs: (Input | Input["type"])[]): this {
+    for (const input of inputs) {
+      this.take(typeof input === "string" ? ({ type: input } as Input) : input);
+    }
+    return this;
+  }
+
+  /** Time passes, and each timer rings at its time. */
+  wait(ms: number): this {
+    const end = this.now + ms;
+    for (let at = this.wakeAt(); at <= end; at = this.wakeAt()) {
+      this.now = Math.max(this.now, at);
+      this.is("tick");
+    }
+    this.now = end;
+    return this;
+  }
+}
