@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::auth::{Claims, Grant, Right};
-use crate::code::{Code, Refusal};
+use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::limits;
 use crate::protocol::{RoomName, Seq, Start, User};
@@ -45,11 +45,7 @@ impl Identity {
 
     /// Refuses who lacks a right.
     pub fn check(&self, right: Right) -> Result<(), Refusal> {
-        if self.grant.contains(right) {
-            return Ok(());
-        }
-        let message = format!("the token does not grant {} in this room", right.as_str());
-        Err(Refusal::new(Code::Forbidden, message))
+        self.grant.check(&[right])
     }
 }
 
