@@ -163,7 +163,7 @@ impl Object {
             }
             RoomRequest::Erase => {
                 let input = Input::Request { by, request, body: &body };
-                Ok(self.take(Some(&room), input).unwrap_or_else(|_| self.erase_unread(&room)))
+                self.take(Some(&room), input).or_else(|_| self.erase_unread(&room))
             }
             request => self.take(Some(&room), Input::Request { by, request, body: &body }),
         };
@@ -249,15 +249,15 @@ impl Object {
     }
 
     /// Erases a room that can't wake: if a row is damaged, nothing else mends it.
-    fn erase_unread(&self, name: &RoomName) -> Answer {
-        if let Err(cause) = SqlStore::new(&self.state, name.clone()).erase() {
+    fn erase_unread(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
+        SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
             console_error!("room {name}: {cause}");
-            return Answer::Refused(cannot_be_had());
-        }
+            cannot_be_had()
+        })?;
         let (mut sockets, sessions) = Sockets::restore(&self.state);
         let erased = Refusal::new(Code::Erased, "the room was erased");
         sessions.iter().for_each(|(session, _)| sockets.close(*session, &erased));
-        Answer::NoContent
+        Ok(Answer::NoContent)
     }
 
     fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
