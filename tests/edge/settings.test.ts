@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { publish } from "../../tools/publish.ts";
 import { claims, sign } from "./jwt.ts";
+import { Room } from "./room.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
 const token = sign(claims("alice", ["subscribe", "publish"]), SECRET);
@@ -26,6 +27,21 @@ test("a change of retention keeps what is there, and a repeat is still a repeat"
       assert.deepEqual((await publish(target, [event(head)])).seqs, [head]);
     }
     assert.deepEqual(await page(runtime), { epoch, head, seqs: newest(head, kept) });
+  }
+});
+
+test("another ring costs three rows for each append that it keeps, and one for each that it forgets", async (t) => {
+  const room = await Room.of(t, { settings: retained(20) });
+  for (let i = 0; i < 20; i++) await room.publish(event(i));
+  // The row about the room, and two for a table that comes and goes.
+  const around = 3;
+  for (const [size, rows] of [
+    [30, around + 3 * 20],
+    [5, around + 3 * 5 + 15],
+    [5, 0],
+  ] as const) {
+    await room.runtime.deploy({ settings: retained(size) });
+    assert.equal((await room.figures()).rows_written, rows, `a ring of ${size}`);
   }
 });
 
