@@ -118,9 +118,9 @@ pub const FRAME_WINDOW_MS: u64 = 10;
 /// What may be on its way to a session with flow control, beyond what it has
 /// seen: so many bytes of events, or a quarter of that and one frame.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
-/// And the most that can be set, or the least. The platform's own end is 10 GB for a room
-/// and 32,768 sockets, of which those that are being refused need some; the
-/// state is sent as one frame, and frames end at 32 MiB.
+/// And the most that can be set, or the least. The platform's own end is 10 GB
+/// for a room and 32,768 sockets, of which those that are being refused need
+/// some; the state is sent as one frame, and frames end at 32 MiB.
 pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
 pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
 pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;
