@@ -48,7 +48,8 @@ pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
 /// … and after this otherwise.
 pub const SEEN_AFTER_MS: u64 = 1_000;
-/// What may wait, of frames without flow control, for a reader of a stream.
+/// Where so much waits for a reader of a stream, of frames without flow
+/// control, the next of them closes it.
 pub const UNREAD_CHARACTERS: u32 = 1_000_000;
 /// Presence data of a session.
 pub const PRESENCE_BYTES: usize = 2 * KIB;
