@@ -192,9 +192,8 @@ impl World {
         }
         match input {
             Input::Join { session, .. } => {
-                let mut answer = None;
-                self.perform(Effect::Close { session: *session, refusal }, &mut answer);
-                answer
+                self.perform(Effect::Close { session: *session, refusal }, &mut None);
+                None
             }
             Input::Request { .. } => Some(Answer::Refused(refusal)),
             _ => None,
@@ -204,12 +203,11 @@ impl World {
     fn is_erased_unread(&mut self) -> Answer {
         self.alarm = None;
         self.erased += 1;
-        let mut answer = Some(Answer::NoContent);
         let refusal = Refusal::new(Code::Erased, "the room was erased");
         for session in self.sockets.keys().copied().collect::<Vec<_>>() {
-            self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut answer);
+            self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut None);
         }
-        answer.unwrap()
+        Answer::NoContent
     }
 
     /// The room, built anew if it slept, with all that it needs for an input.
