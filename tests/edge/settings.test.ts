@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
 import { publish } from "../../tools/publish.ts";
+import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
 import { Room } from "./room.ts";
 import { Runtime, SECRET } from "./runtime.ts";
@@ -43,6 +45,16 @@ test("another ring costs three rows for each append that it keeps, and one for e
     await room.runtime.deploy({ settings: retained(size) });
     assert.equal((await room.figures()).rows_written, rows, `a ring of ${size}`);
   }
+});
+
+test("a room that was made for somebody whom it refused is not forgotten", async (t) => {
+  const room = await Room.of(t, { settings: { r: { pending_sockets: 0, retained_ms: 1_000 } } });
+  const socket = await Socket.open(`${room.url}/events`);
+  assert.equal((await socket.closed()).code, 1013);
+  await room.runtime.evict("r");
+  const { epoch } = await room.figures();
+  for (const end = Date.now() + 10_000; (await room.figures()).epoch === epoch; await passes(50))
+    assert(Date.now() < end, "it is not erased");
 });
 
 test("a setting that can't be is an error for the operator, not for one room", async (t) => {

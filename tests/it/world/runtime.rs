@@ -137,7 +137,7 @@ impl World {
     fn give_to_the_awake(&mut self, input: Input) -> Option<Answer> {
         let now = self.now;
         self.stored = self.store.head();
-        let before = self.dies.map(|_| self.store.tables());
+        let before = self.dies.map(|_| (self.store.tables(), self.alarm));
         let Some(room) = self.wake(&input) else { return self.fails(&input) };
         let effects = room.handle(input, now);
         if let (Some(death), Some(before)) = (self.dies.take(), before) {
@@ -168,9 +168,17 @@ impl World {
     }
 
     /// An alarm is stored with the rows that were written beside it.
-    fn dies_over(&mut self, death: Death, before: Tables, effects: Vec<Effect>) {
+    fn dies_over(
+        &mut self,
+        death: Death,
+        (tables, alarm): (Tables, Option<Millis>),
+        effects: Vec<Effect>,
+    ) {
         match death {
-            Death::BeforeCommit => self.store.restore(before),
+            Death::BeforeCommit => {
+                self.store.restore(tables);
+                self.alarm = alarm;
+            }
             Death::AfterCommit => {
                 for effect in effects {
                     if let Effect::Alarm { at } = effect {
@@ -224,13 +232,15 @@ impl World {
             }
         }
         let room = self.room.as_mut()?;
-        if room.needs_sessions(input) {
+        if room.sessions_sleep() && room.needs_sessions(input) {
             let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
             let sessions: Vec<_> = self.sockets.values().rev().filter_map(kept).collect();
             self.sessions_taken_up += sessions.len();
-            room.take_up(sessions, self.now);
+            for effect in room.take_up(sessions, self.now) {
+                self.perform(effect, &mut None);
+            }
         }
-        Some(room)
+        self.room.as_mut()
     }
 
     fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {
