@@ -48,7 +48,8 @@ pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
 /// … and after this otherwise.
 pub const SEEN_AFTER_MS: u64 = 1_000;
-/// What may wait, of frames without flow control, for a reader of a stream.
+/// Where so much waits for a reader of a stream, of frames without flow
+/// control, the next of them closes it.
 pub const UNREAD_CHARACTERS: u32 = 1_000_000;
 /// Presence data of a session.
 pub const PRESENCE_BYTES: usize = 2 * KIB;
@@ -118,9 +119,9 @@ pub const FRAME_WINDOW_MS: u64 = 10;
 /// What may be on its way to a session with flow control, beyond what it has
 /// seen: so many bytes of events, or a quarter of that and one frame.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
-/// And the most that can be set, or the least. The platform's own end is 10 GB for a room
-/// and 32,768 sockets, of which those that are being refused need some; the
-/// state is sent as one frame, and frames end at 32 MiB.
+/// And the most that can be set, or the least. The platform's own end is 10 GB
+/// for a room and 32,768 sockets, of which those that are being refused need
+/// some; the state is sent as one frame, and frames end at 32 MiB.
 pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
 pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
 pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;

@@ -144,7 +144,7 @@ impl Call {
     /// Refuses who holds none of the rights that would do.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
         match self {
-            Self::Follow(_) => one_of(&[Right::Subscribe], grant),
+            Self::Follow(_) => grant.check(&[Right::Subscribe]),
             Self::Request(request) => request.check(grant),
         }
     }
@@ -153,26 +153,14 @@ impl Call {
 impl Request {
     /// The same.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
-        let needed: &[Right] = match self {
+        grant.check(match self {
             Self::Page(_) | Self::State => &[Right::Subscribe],
             Self::Publish | Self::Signal => &[Right::Publish],
             Self::Members => &[Right::Presence, Right::Admin],
             Self::Figures => &[Right::Subscribe, Right::Admin],
             Self::Erase | Self::Kick(_) => &[Right::Admin],
-        };
-        one_of(needed, grant)
+        })
     }
-}
-
-fn one_of(needed: &[Right], grant: Grant) -> Result<(), Refusal> {
-    if needed.iter().any(|right| grant.contains(*right)) {
-        return Ok(());
-    }
-    let names: Vec<&str> = needed.iter().map(|right| right.as_str()).collect();
-    Err(Refusal::new(
-        Code::Forbidden,
-        format!("the token does not grant {} in this room", names.join(" or ")),
-    ))
 }
 
 fn required_user(query: &str) -> Result<User, Refusal> {

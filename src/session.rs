@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::auth::{Claims, Grant, Right};
-use crate::code::{Code, Refusal};
+use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::limits;
 use crate::protocol::{RoomName, Seq, Start, User};
@@ -45,11 +45,7 @@ impl Identity {
 
     /// Refuses who lacks a right.
     pub fn check(&self, right: Right) -> Result<(), Refusal> {
-        if self.grant.contains(right) {
-            return Ok(());
-        }
-        let message = format!("the token does not grant {} in this room", right.as_str());
-        Err(Refusal::new(Code::Forbidden, message))
+        self.grant.check(&[right])
     }
 }
 
@@ -143,9 +139,9 @@ impl Seated {
 /// A session as it sleeps in its socket's attachment: below the 16,384 bytes
 /// that one may have.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Kept<S> {
     id: SessionId,
-    seat: Seat,
+    seat: S,
     bad_requests: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carried: Option<Box<RawValue>>,
@@ -153,14 +149,15 @@ struct Kept {
 
 impl Session {
     pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
-        let kept = Kept { id, seat: self.seat.clone(), bad_requests: self.bad_requests, carried };
+        let kept = Kept { id, seat: &self.seat, bad_requests: self.bad_requests, carried };
         // Strings and integers under string keys: there is nothing to fail.
         serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// `None` where another version of the program wrote it in another way.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
-        let Kept { id, seat, bad_requests, carried } = serde_json::from_str(attachment).ok()?;
+        let Kept::<Seat> { id, seat, bad_requests, carried } =
+            serde_json::from_str(attachment).ok()?;
         Some((id, Self { bad_requests, carried, ..Self::new(seat) }))
     }
 }

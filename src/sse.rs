@@ -80,6 +80,28 @@ struct Taken {
     tell_at: Option<Millis>,
 }
 
+/// What waits for the reader although flow control does not hold it back, in
+/// characters: signals, and changes of the members.
+#[derive(Default)]
+pub struct Uncontrolled(u32);
+
+impl Uncontrolled {
+    /// `false` where it is too much: a reader that stands still is let go then,
+    /// comes back, and goes on where it was. What has no place by itself, such
+    /// as a change of thousands of members, still comes to who reads on.
+    pub fn put(&mut self, characters: u32) -> bool {
+        let takes = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
+        if takes {
+            self.0 = self.0.saturating_add(characters);
+        }
+        takes
+    }
+
+    pub fn take(&mut self, characters: u32) {
+        self.0 = self.0.saturating_sub(characters);
+    }
+}
+
 /// What is to be done of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::code::{Code, Refusal};
+
 /// One thing that a token can allow in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
@@ -61,6 +63,16 @@ impl Grant {
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Refuses who holds none of the rights that would do.
+    pub fn check(self, needed: &[Right]) -> Result<(), Refusal> {
+        if needed.iter().any(|right| self.contains(*right)) {
+            return Ok(());
+        }
+        let names: Vec<&str> = needed.iter().map(|right| right.as_str()).collect();
+        let message = format!("the token does not grant {} in this room", names.join(" or "));
+        Err(Refusal::new(Code::Forbidden, message))
     }
 
     pub fn iter(self) -> impl Iterator<Item = Right> {

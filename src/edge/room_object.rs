@@ -47,14 +47,6 @@ struct Awake {
     sockets: Sockets,
 }
 
-impl Awake {
-    fn take_up(&mut self, state: &State) {
-        let (sockets, sessions) = Sockets::restore(state);
-        self.sockets = sockets;
-        self.room.take_up(sessions, platform::now());
-    }
-}
-
 impl DurableObject for RoomObject {
     fn new(state: State, env: Env) -> Self {
         // Answered by the runtime, without waking the object.
@@ -163,7 +155,7 @@ impl Object {
             }
             RoomRequest::Erase => {
                 let input = Input::Request { by, request, body: &body };
-                Ok(self.take(Some(&room), input).unwrap_or_else(|_| self.erase_unread(&room)))
+                self.take(Some(&room), input).or_else(|_| self.erase_unread(&room))
             }
             request => self.take(Some(&room), Input::Request { by, request, body: &body }),
         };
@@ -227,18 +219,10 @@ impl Object {
     ) -> std::result::Result<Answer, Refusal> {
         self.with_awake(name, |awake| {
             if awake.room.needs_sessions(&input) {
-                awake.take_up(&self.state);
+                self.take_up_sessions(awake);
             }
-            let mut performed = Performed::default();
-            let mut effects = awake.room.handle(input, platform::now());
-            loop {
-                for effect in effects {
-                    self.perform(awake, effect, &mut performed);
-                }
-                let Some(input) = performed.inputs.pop_front() else { break };
-                effects = awake.room.handle(input, platform::now());
-            }
-            Ok(performed)
+            let effects = awake.room.handle(input, platform::now());
+            Ok(self.perform_all(awake, effects))
         })
         .map(|performed| {
             if performed.forget {
@@ -249,15 +233,27 @@ impl Object {
     }
 
     /// Erases a room that can't wake: if a row is damaged, nothing else mends it.
-    fn erase_unread(&self, name: &RoomName) -> Answer {
-        if let Err(cause) = SqlStore::new(&self.state, name.clone()).erase() {
+    fn erase_unread(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
+        SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
             console_error!("room {name}: {cause}");
-            return Answer::Refused(cannot_be_had());
-        }
+            cannot_be_had()
+        })?;
         let (mut sockets, sessions) = Sockets::restore(&self.state);
         let erased = Refusal::new(Code::Erased, "the room was erased");
         sessions.iter().for_each(|(session, _)| sockets.close(*session, &erased));
-        Answer::NoContent
+        Ok(Answer::NoContent)
+    }
+
+    /// Performs effects in their order, with all that comes of them.
+    fn perform_all(self: &Rc<Self>, awake: &mut Awake, mut effects: Vec<Effect>) -> Performed {
+        let mut performed = Performed::default();
+        loop {
+            for effect in effects {
+                self.perform(awake, effect, &mut performed);
+            }
+            let Some(input) = performed.inputs.pop_front() else { return performed };
+            effects = awake.room.handle(input, platform::now());
+        }
     }
 
     fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
@@ -330,16 +326,24 @@ impl Object {
 
     /// Does something with the room's sockets.
     fn with_sessions<T>(
-        &self,
+        self: &Rc<Self>,
         name: Option<&RoomName>,
         act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
     ) -> std::result::Result<T, Refusal> {
         self.with_awake(name, |awake| {
-            if awake.room.sessions_sleep() {
-                awake.take_up(&self.state);
-            }
+            self.take_up_sessions(awake);
             act(awake)
         })
+    }
+
+    /// Those that sleep, if they do.
+    fn take_up_sessions(self: &Rc<Self>, awake: &mut Awake) {
+        if awake.room.sessions_sleep() {
+            let (sockets, sessions) = Sockets::restore(&self.state);
+            awake.sockets = sockets;
+            let effects = awake.room.take_up(sessions, platform::now());
+            self.perform_all(awake, effects);
+        }
     }
 
     /// Does something with the room, which is woken if it sleeps. Only a

@@ -17,9 +17,9 @@ pub struct Sockets {
     by_session: BTreeMap<SessionId, WebSocket>,
     /// The other way round: the runtime names a socket by its object.
     sessions: Map,
-    /// What was sent last, and the one JavaScript string of it: who comes back
-    /// with many others is sent the same replay as they.
-    last: Option<(Rc<str>, JsValue)>,
+    /// What the room keeps to send it again, and the one JavaScript string of
+    /// it: who comes back with many others is sent the same replay as they.
+    kept: Option<(Rc<str>, JsValue)>,
 }
 
 impl Sockets {
@@ -70,13 +70,14 @@ impl Sockets {
 
     /// Sends one text to many, and returns those that turned out to be dead.
     pub fn send(&mut self, to: &[SessionId], text: Rc<str>) -> Vec<SessionId> {
-        let last = self.last.take().filter(|(last, _)| Rc::ptr_eq(last, &text));
-        let (_, text) = self.last.insert(last.unwrap_or_else(|| {
-            let string = JsValue::from_str(&text);
-            (text, string)
-        }));
+        let kept = self.kept.as_ref().filter(|(kept, _)| Rc::ptr_eq(kept, &text));
+        let string = kept.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
+        // Behind a welcome of its own, everybody is sent it.
+        if Rc::strong_count(&text) > 1 {
+            self.kept = Some((text, string.clone()));
+        }
         let is_dead = |id: &&SessionId| {
-            self.by_session.get(*id).is_none_or(|socket| platform::send(socket, text).is_err())
+            self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &string).is_err())
         };
         to.iter().filter(is_dead).copied().collect()
     }

@@ -53,11 +53,8 @@ impl Ids {
 
     /// Forgets what came with appends before `lowest`.
     pub fn forget_below(&mut self, lowest: u64) {
-        while let Some((append, id)) = self.by_append.pop_front() {
-            if append >= lowest {
-                self.by_append.push_front((append, id));
-                return;
-            }
+        let forgotten = self.by_append.partition_point(|(append, _)| *append < lowest);
+        for (_, id) in self.by_append.drain(..forgotten) {
             // The id may have been published again since.
             if self.by_id.get(&id).is_some_and(|place| place.append < lowest) {
                 self.by_id.remove(&id);

@@ -27,7 +27,7 @@ use crate::time::Millis;
 use ids::{Ids, Place};
 use keys::Keys;
 use recent::Recent;
-use ring::{damaged, newest};
+use ring::{damaged, newest, oldest_in_ring};
 pub use text::{Budget, Slice};
 
 /// A row holds an append, and a row is at most 2 MB
@@ -87,30 +87,22 @@ impl<S: Store> Log<S> {
         now: Millis,
         random: u64,
     ) -> Result<(Self, bool), StoreError> {
-        let wanted = |epoch, at| Birth {
-            epoch,
-            at,
-            capacity: settings.retained_appends,
-            retained_ms: settings.retained_ms,
-        };
         let stored = store.birth()?;
-        let birth = match stored {
-            None => wanted(Epoch::from_random(random), now),
-            Some(birth) => wanted(birth.epoch, birth.at),
+        let (epoch, at) = match stored {
+            None => (Epoch::from_random(random), now),
+            Some(stored) => (stored.epoch, stored.at),
         };
+        let Settings { retained_appends: capacity, retained_ms, .. } = settings;
+        let birth = Birth { epoch, at, capacity, retained_ms };
         let mut head = None;
         match stored {
             None => store.create(&birth)?,
             Some(stored) => {
                 head = newest(&store, stored.capacity)?;
                 if stored != birth {
-                    let keep = head.map_or(0, |head| {
-                        head.number.saturating_add(1).saturating_sub(birth.capacity)
-                    });
-                    let held = head.map_or(0, |head| {
-                        head.number.saturating_add(1).saturating_sub(stored.capacity)
-                    });
-                    store.resize(&birth, keep.max(held))?;
+                    let smaller = capacity.min(stored.capacity);
+                    let keep_from = head.map_or(0, |head| oldest_in_ring(head.number, smaller));
+                    store.resize(&birth, keep_from)?;
                     head = newest(&store, birth.capacity)?;
                 }
             }

@@ -7,7 +7,7 @@ use super::bisect::first_where;
 use super::ring::damaged;
 use super::text::{Budget, Slice};
 use super::{Log, Replay};
-use crate::protocol::{Begin, Seq};
+use crate::protocol::{Begin, Position, Seq};
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
@@ -15,18 +15,17 @@ impl<S: Store> Log<S> {
     /// The seq behind which a reader begins; `None` where it can't be resumed
     /// from.
     pub fn find(&self, begin: Begin, now: Millis) -> Result<Option<Seq>, StoreError> {
-        let (epoch, seq) = match begin {
-            Begin::Head => return Ok(Some(self.head())),
-            Begin::Last(count) => (self.epoch(), self.head().minus(count)),
-            Begin::Since(position) => (position.epoch, position.seq),
-        };
-        let is_held = epoch == self.epoch() && self.next_to(seq, now)?.is_some();
-        Ok(match begin {
-            _ if is_held => Some(seq),
-            // As many as are retained.
-            Begin::Last(_) => Some(self.oldest(now)?.minus(1)),
-            Begin::Head | Begin::Since(_) => None,
-        })
+        let held = |seq| Ok::<_, StoreError>(self.next_to(seq, now)?.map(|_| seq));
+        match begin {
+            Begin::Head => Ok(Some(self.head())),
+            Begin::Last(count) => match held(self.head().minus(count))? {
+                // As many as are retained.
+                None => Ok(Some(self.oldest(now)?.minus(1))),
+                found => Ok(found),
+            },
+            Begin::Since(Position { epoch, .. }) if epoch != self.epoch() => Ok(None),
+            Begin::Since(Position { seq, .. }) => held(seq),
+        }
     }
 
     /// The events after a seq of this log, as many as the budget takes and one

@@ -102,7 +102,7 @@ impl<S: Store> Log<S> {
     }
 }
 
-fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
+pub(super) fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
     newest.saturating_add(1).saturating_sub(capacity)
 }
 

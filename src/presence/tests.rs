@@ -294,3 +294,19 @@ fn the_list_of_members_has_an_end() {
     room.enters(2, "0");
     assert_eq!(room.presence.bytes, 2 * one);
 }
+
+#[test]
+fn an_update_that_makes_the_list_too_large_changes_nothing() {
+    let mut room = Sockets::of(&[(1, "a")]);
+    room.enters(1, "0");
+    room.settles();
+    room.presence.take_stale();
+    room.presence.bytes = limits::MEMBERS_BYTES;
+    let before = room.seen(&room.presence);
+    let (user, data) = (&room.open[&SessionId(1)], serde_json::from_str("10").unwrap());
+    let refused = room.presence.enter(user, SessionId(1), data, room.now.plus(1));
+    assert_eq!(refused.unwrap_err().code, Code::TooLarge);
+    assert_eq!(room.seen(&room.presence), before);
+    assert_eq!(room.presence.bytes, limits::MEMBERS_BYTES);
+    assert!(room.presence.take_stale().is_empty());
+}

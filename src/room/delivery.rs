@@ -242,7 +242,6 @@ impl<S: Store> Room<S> {
         self.send_unsent();
         let head = self.log.ends();
         let Some(seated) = self.seated_mut(id) else { return Ok(()) };
-        let state = seated.state;
         seated.behind = None;
         seated.flow.iter_mut().for_each(|flow| flow.skip(head));
         let gap = ServerFrame::Gap {
@@ -252,13 +251,16 @@ impl<S: Store> Room<S> {
             seq: self.log.head(),
         };
         self.send(id, gap.text());
-        self.send_state(id, state)
+        self.send_state(id)
     }
 
-    pub(super) fn send_state(&mut self, id: SessionId, wanted: bool) -> Result<(), StoreError> {
-        let state = if wanted { self.stated()? } else { "".into() };
-        if !state.is_empty() {
-            self.send(id, state);
+    /// Where the session wants it, and there is any.
+    pub(super) fn send_state(&mut self, id: SessionId) -> Result<(), StoreError> {
+        if self.seated(id).is_some_and(|seated| seated.state) {
+            let state = self.stated()?;
+            if !state.is_empty() {
+                self.send(id, state);
+            }
         }
         Ok(())
     }

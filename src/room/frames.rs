@@ -56,7 +56,7 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         match frame {
-            ClientFrame::Ping => self.send(id, PONG.to_owned()),
+            ClientFrame::Ping => self.send(id, PONG),
             ClientFrame::Auth { token } => self.ask_for_verdict(id, token.into_owned()),
             ClientFrame::Publish(event) => self.publish_frame(id, &event, reference, now)?,
             ClientFrame::Signal(signal) => {

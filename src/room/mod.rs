@@ -211,11 +211,11 @@ impl<S: Store> Room<S> {
         })
     }
 
-    /// Whether the sessions have to be taken up before an input: who only reads
-    /// the log needs none of them, however many there are. But where an alarm
-    /// has to be set, it is set for all.
+    /// Whether an input needs the sessions, so that those that sleep are taken
+    /// up before it: who only reads the log needs none of them, however many
+    /// there are. But where an alarm has to be set, it is set for all.
     pub fn needs_sessions(&self, input: &Input) -> bool {
-        self.sessions_sleep && (self.is_new || !input.reads_the_log())
+        self.is_new || !input.reads_the_log()
     }
 
     /// Whether the sessions have yet to be taken up.
@@ -223,8 +223,9 @@ impl<S: Store> Room<S> {
         self.sessions_sleep
     }
 
-    /// Takes up the sessions that its open sockets kept.
-    pub fn take_up(&mut self, sessions: Vec<(SessionId, Session)>, now: Millis) {
+    /// Takes up the sessions that its open sockets kept. The effects are to be
+    /// performed before the next input.
+    pub fn take_up(&mut self, sessions: Vec<(SessionId, Session)>, now: Millis) -> Vec<Effect> {
         self.sessions_sleep = false;
         for (id, session) in sessions {
             self.seat(id, session);
@@ -232,6 +233,7 @@ impl<S: Store> Room<S> {
         self.restore_delivery();
         self.restore_presence(now);
         self.restore_timers(now);
+        std::mem::take(&mut self.effects)
     }
 
     /// Takes one input. The effects are to be performed in their order.
@@ -330,10 +332,8 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Close { session, refusal });
     }
 
-    /// The log is erased. Nothing is left to ring an alarm for, also where the
-    /// room asked for one as it woke.
+    /// The log is erased, and the alarm with it.
     fn forget(&mut self) {
-        self.effects.retain(|effect| !matches!(effect, Effect::Alarm { .. } | Effect::Turn));
         self.departed.clear();
         self.effects.push(Effect::Forget);
     }

@@ -84,7 +84,7 @@ impl<S: Store> Room<S> {
         self.seat(id, session);
         match (start.begin, recovered) {
             (_, Some(false)) => self.send_gap(id, now),
-            (Begin::Head, _) => self.send_state(id, start.state),
+            (Begin::Head, _) => self.send_state(id),
             (Begin::Last(_) | Begin::Since(_), _) => self.catch_up(id, now),
         }
     }

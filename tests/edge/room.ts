@@ -11,6 +11,8 @@ export interface Figures {
   sessions: number;
   /** When the object that is in memory was built. */
   awake_since: number;
+  /** Since then. */
+  rows_written: number;
 }
 
 export class Room {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
 import { publish } from "../../tools/publish.ts";
+import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
+import { Room } from "./room.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
 const token = sign(claims("alice", ["subscribe", "publish"]), SECRET);
@@ -27,6 +30,31 @@ test("a change of retention keeps what is there, and a repeat is still a repeat"
     }
     assert.deepEqual(await page(runtime), { epoch, head, seqs: newest(head, kept) });
   }
+});
+
+test("another ring costs three rows for each append that it keeps, and one for each that it forgets", async (t) => {
+  const room = await Room.of(t, { settings: retained(20) });
+  for (let i = 0; i < 20; i++) await room.publish(event(i));
+  // The row about the room, and two for a table that comes and goes.
+  const around = 3;
+  for (const [size, rows] of [
+    [30, around + 3 * 20],
+    [5, around + 3 * 5 + 15],
+    [5, 0],
+  ] as const) {
+    await room.runtime.deploy({ settings: retained(size) });
+    assert.equal((await room.figures()).rows_written, rows, `a ring of ${size}`);
+  }
+});
+
+test("a room that was made for somebody whom it refused is not forgotten", async (t) => {
+  const room = await Room.of(t, { settings: { r: { pending_sockets: 0, retained_ms: 1_000 } } });
+  const socket = await Socket.open(`${room.url}/events`);
+  assert.equal((await socket.closed()).code, 1013);
+  await room.runtime.evict("r");
+  const { epoch } = await room.figures();
+  for (const end = Date.now() + 10_000; (await room.figures()).epoch === epoch; await passes(50))
+    assert(Date.now() < end, "it is not erased");
 });
 
 test("a setting that can't be is an error for the operator, not for one room", async (t) => {

@@ -3,10 +3,13 @@
 //! later than a session's end, is checked by the world after every input.
 
 use roomcast::code::Code;
+use roomcast::protocol::RoomName;
+use roomcast::room::{Effect, Room};
 use roomcast::session::Identity;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
+use crate::memory_store::MemoryStore;
 use crate::world::World;
 
 const MINUTE: u64 = 60_000;
@@ -263,4 +266,16 @@ fn the_clock_may_be_set_back_and_forth() {
     world.jumps(i64::try_from(40 * DAY).unwrap());
     world.passes(3 * DAY);
     assert!(world.store.is_empty());
+}
+
+/// The object asks before it accepts a socket, and where the room refuses it no
+/// input follows.
+#[test]
+fn a_room_that_was_made_for_somebody_whom_it_refused_is_not_forgotten() {
+    let settings = Settings { pending_sockets: 0, ..Settings::default() };
+    let (name, now) = (RoomName::parse("r").unwrap(), World::new().now);
+    let mut room = Room::wake(name, settings, MemoryStore::default(), now, 7).unwrap();
+    let effects = room.take_up(Vec::new(), now);
+    assert_eq!(room.admits(None).unwrap_err().code, Code::RoomFull);
+    assert_eq!(effects, [Effect::Alarm { at: now.plus(settings.retained_ms) }]);
 }

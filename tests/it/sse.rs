@@ -4,7 +4,7 @@
 use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::protocol::{Begin, Position};
-use roomcast::sse::{BARRIER, Beginning, COMMENT, Due, Stream, closed};
+use roomcast::sse::{BARRIER, Beginning, COMMENT, Due, Stream, Uncontrolled, closed};
 use roomcast::time::Millis;
 
 const WELCOME: &str = r#"{"type":"welcome","room":"r","session":"0","user":"alice","epoch":"h7Qk2pXa","seq":57,"grant":["subscribe"],"expires_at":1,"ping_ms":25000}"#;
@@ -219,6 +219,20 @@ fn much_that_was_taken_is_told_at_once() {
         stream.taken(start());
         assert_eq!(stream.due(start()), due, "{bytes} bytes");
     }
+}
+
+/// Limits: UNREAD_CHARACTERS.
+#[test]
+fn who_stands_still_is_let_go_and_who_reads_on_takes_a_frame_of_any_size() {
+    let most = limits::UNREAD_CHARACTERS;
+    let mut waiting = Uncontrolled::default();
+    assert!(waiting.put(most - 1) && waiting.put(3 * most));
+    assert!(!waiting.put(1));
+    assert!(waiting.put(0), "flow control holds it back");
+    waiting.take(most - 1);
+    assert!(!waiting.put(1));
+    waiting.take(3 * most);
+    assert!(waiting.put(3 * most));
 }
 
 #[test]

@@ -15,9 +15,9 @@ use super::super::platform::now;
 use super::super::rooms::Rooms;
 use crate::code::Refusal;
 use crate::ending::Ending;
-use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::session::Identity;
+use crate::sse::Uncontrolled;
 use crate::time::Millis;
 
 pub struct Reader {
@@ -77,8 +77,7 @@ struct Inbox {
     /// Each with its characters, if it is one that may come at any time and is
     /// not held back by flow control.
     frames: VecDeque<(JsString, u32)>,
-    /// All of those characters.
-    uncontrolled: u32,
+    uncontrolled: Uncontrolled,
     ending: Option<Ending>,
     alarm: Option<Alarm>,
     waker: Option<Waker>,
@@ -103,13 +102,11 @@ impl Inbox {
         }
     }
 
-    /// A reader that stands still while signals come in is let go in the end:
-    /// it comes back and goes on where it was.
     fn put_frame(&mut self, frame: JsString) {
         let characters = uncontrolled(&frame);
-        self.uncontrolled = self.uncontrolled.saturating_add(characters);
-        self.frames.push_back((frame, characters));
-        if self.uncontrolled > limits::UNREAD_CHARACTERS {
+        if self.uncontrolled.put(characters) {
+            self.frames.push_back((frame, characters));
+        } else {
             self.ending = Some(Ending::Lost);
         }
     }
@@ -117,7 +114,7 @@ impl Inbox {
     fn take(&mut self) -> Option<Next> {
         match self.frames.pop_front() {
             Some((frame, characters)) => {
-                self.uncontrolled = self.uncontrolled.saturating_sub(characters);
+                self.uncontrolled.take(characters);
                 Some(Next::Frame(frame.into()))
             }
             None => self.ending.take().map(Next::Ended),

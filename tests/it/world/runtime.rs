@@ -137,7 +137,7 @@ impl World {
     fn give_to_the_awake(&mut self, input: Input) -> Option<Answer> {
         let now = self.now;
         self.stored = self.store.head();
-        let before = self.dies.map(|_| self.store.tables());
+        let before = self.dies.map(|_| (self.store.tables(), self.alarm));
         let Some(room) = self.wake(&input) else { return self.fails(&input) };
         let effects = room.handle(input, now);
         if let (Some(death), Some(before)) = (self.dies.take(), before) {
@@ -168,9 +168,17 @@ impl World {
     }
 
     /// An alarm is stored with the rows that were written beside it.
-    fn dies_over(&mut self, death: Death, before: Tables, effects: Vec<Effect>) {
+    fn dies_over(
+        &mut self,
+        death: Death,
+        (tables, alarm): (Tables, Option<Millis>),
+        effects: Vec<Effect>,
+    ) {
         match death {
-            Death::BeforeCommit => self.store.restore(before),
+            Death::BeforeCommit => {
+                self.store.restore(tables);
+                self.alarm = alarm;
+            }
             Death::AfterCommit => {
                 for effect in effects {
                     if let Effect::Alarm { at } = effect {
@@ -192,9 +200,8 @@ impl World {
         }
         match input {
             Input::Join { session, .. } => {
-                let mut answer = None;
-                self.perform(Effect::Close { session: *session, refusal }, &mut answer);
-                answer
+                self.perform(Effect::Close { session: *session, refusal }, &mut None);
+                None
             }
             Input::Request { .. } => Some(Answer::Refused(refusal)),
             _ => None,
@@ -204,12 +211,11 @@ impl World {
     fn is_erased_unread(&mut self) -> Answer {
         self.alarm = None;
         self.erased += 1;
-        let mut answer = Some(Answer::NoContent);
         let refusal = Refusal::new(Code::Erased, "the room was erased");
         for session in self.sockets.keys().copied().collect::<Vec<_>>() {
-            self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut answer);
+            self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut None);
         }
-        answer.unwrap()
+        Answer::NoContent
     }
 
     /// The room, built anew if it slept, with all that it needs for an input.
@@ -226,13 +232,15 @@ impl World {
             }
         }
         let room = self.room.as_mut()?;
-        if room.needs_sessions(input) {
+        if room.sessions_sleep() && room.needs_sessions(input) {
             let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
             let sessions: Vec<_> = self.sockets.values().rev().filter_map(kept).collect();
             self.sessions_taken_up += sessions.len();
-            room.take_up(sessions, self.now);
+            for effect in room.take_up(sessions, self.now) {
+                self.perform(effect, &mut None);
+            }
         }
-        Some(room)
+        self.room.as_mut()
     }
 
     fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {
