@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get } from "node:http";
 import { describe, test } from "node:test";
 import { setTimeout as passes } from "node:timers/promises";
 import { EventStream } from "./event-stream.ts";
@@ -355,4 +357,33 @@ describe("a reader of a stream", { concurrency: true }, () => {
     assert.equal(stream.lastEventId, start);
     await room.counts(0);
   });
+
+  // src/edge/alarm.rs: the collector drops what such a reader's request has left.
+  test("that goes before it is answered keeps nobody waiting", async (t) => {
+    const room = await Room.of(t);
+    const since = await room.position();
+    // Each a little later, until one was answered first: the last of the others were near to it.
+    let afterMs = 0;
+    while (!(await isAnswered(room, afterMs))) afterMs += 1;
+    // So many that the collector comes while they wait.
+    const pages = Array.from({ length: 100 }, () => room.page(`since=${since}&wait=1`));
+    for (const { events } of await Promise.all(pages)) assert.deepEqual(events, []);
+  });
 });
+
+/** Whether a stream is answered before its reader resets the connection, so long after it began. */
+async function isAnswered(room: Room, afterMs: number): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
+  const request = get(`${room.url}/events`, { agent: false, headers });
+  request.on("error", () => {}); // It is this side's own reset.
+  let answered = false;
+  request.on("response", (response) => {
+    response.on("error", () => {});
+    answered = true;
+  });
+  const [socket] = await once(request, "socket");
+  await once(socket, "connect");
+  await passes(afterMs);
+  socket.resetAndDestroy();
+  return answered;
+}
