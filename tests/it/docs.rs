@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use roomcast::code::Code;
 use roomcast::settings::{RoomSettings, Settings};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -18,6 +18,10 @@ const PAGES: [&str; 9] = [
     "docs/tokens.md",
     "docs/operating.md",
     "docs/torture.md",
+    "docs/benchmark.md",
+    "client/docs/client.md",
+    "client/docs/react.md",
+    "client/docs/recipes.md",
 ];
 
 #[test]
@@ -99,7 +103,9 @@ fn links_and_paths_lead_somewhere() {
                 leads_somewhere(page, target);
             }
         }
-        let roots = ["src/", "tests/", "tools/", "docs/", "torture/"];
+        let roots = [
+            "src/", "tests/", "tools/", "docs/", "torture/", "bench/", "fuzz/", "client/", "demo/",
+        ];
         for path in code(&markdown) {
             let is_path = roots.iter().any(|root| path.starts_with(root))
                 && !path.contains(|c: char| c.is_whitespace() || c == '*');
