@@ -68,7 +68,8 @@ pub const HEARD_STEP_MS: u64 = 2_500;
 pub const CARRIED_BYTES: usize = 4 * KIB;
 /// How often a stream of Server-Sent Events has a comment, at the least.
 pub const COMMENT_MS: u64 = 25_000;
-/// How long a room may take to begin a reader's stream.
+/// How long a room may take to begin a reader's stream, and the reader to begin
+/// to read it.
 pub const BEGINNING_MS: u64 = 10_000;
 /// How long the answer with a page may be held: `wait`.
 pub const WAIT_MS: u64 = 30_000;

@@ -2,6 +2,7 @@
 //! fetched when they are needed.
 
 use std::cell::RefCell;
+use std::future::pending;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -91,7 +92,13 @@ async fn fetch_keys(config: &Config) {
             fetched.ended.insert(future_to_promise(replace_keys(url.clone()))).clone()
         }
     });
-    let _ = select(JsFuture::from(ended), Box::pin(passes(FETCH_TIMEOUT))).await;
+    let ended = Box::pin(async move {
+        // Refused at once if the fetch is lost, however often it is asked.
+        if JsFuture::from(ended).await.is_err() {
+            pending().await
+        }
+    });
+    select(ended, Box::pin(passes(FETCH_TIMEOUT))).await;
 }
 
 async fn replace_keys(url: String) -> Result<JsValue, JsValue> {

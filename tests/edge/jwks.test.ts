@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, get } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, describe, test } from "node:test";
+import { setTimeout as passes } from "node:timers/promises";
 import { Socket } from "./client.ts";
 import { KEYS, VARS, ed, good, read, rsa, shared, signed, stranger } from "./issuer.ts";
 import { sign } from "./jwt.ts";
@@ -34,6 +35,23 @@ describe("JWKS_URL", () => {
     assert.equal((await alice.next()).type, "welcome");
     assert.equal(issuer.fetches, 1);
     alice.close();
+  });
+
+  test("is fetched again if who fetched it has gone, and keeps only those waiting who need it", async (t) => {
+    const issuer = await issuerOf(t, KEYS, 500);
+    const { url } = await started(t, { ...issuer.vars, JWT_SECRET: SECRET });
+    const headers = { authorization: `Bearer ${first}` };
+    const going = get(`${url}/rooms/r/events`, { agent: false, headers });
+    going.on("error", () => {}); // It is this side's own reset.
+    while (issuer.fetches === 0) await passes(10);
+    going.socket?.resetAndDestroy();
+    const waiting = read(url, "r", first);
+    const start = performance.now();
+    for (let i = 0; i < 5; i++) assert.equal((await read(url, "r", signed)).status, 200);
+    const after = performance.now() - start;
+    assert(after < 3_000, `${after} ms`);
+    assert.equal((await waiting).status, 200);
+    assert.equal(issuer.fetches, 2);
   });
 
   test("is fetched again for an unknown kid, but at most once a minute", async (t) => {

@@ -275,6 +275,13 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
     stream.drop();
     await room.counts(0, COMMENTED_WITHIN_MS);
   });
+
+  // Limits: BEGINNING_MS.
+  test("loses one that vanished before it was answered, too", async (t) => {
+    const room = await Room.of(t);
+    await goneBeforeAnswered(room);
+    await room.counts(0, 20_000);
+  });
 });
 
 describe("a reader of a stream", { concurrency: true }, () => {
@@ -358,18 +365,22 @@ describe("a reader of a stream", { concurrency: true }, () => {
     await room.counts(0);
   });
 
-  // src/edge/alarm.rs: the collector drops what such a reader's request has left.
+  // It did where the collector dropped what its request had left: src/edge/alarm.rs.
   test("that goes before it is answered keeps nobody waiting", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
-    // Each a little later, until one was answered first: the last of the others were near to it.
-    let afterMs = 0;
-    while (!(await isAnswered(room, afterMs))) afterMs += 1;
+    await goneBeforeAnswered(room);
     // So many that the collector comes while they wait.
     const pages = Array.from({ length: 100 }, () => room.page(`since=${since}&wait=1`));
     for (const { events } of await Promise.all(pages)) assert.deepEqual(events, []);
   });
 });
+
+/** Readers that go a little later each, until one was answered first: the last are near to it. */
+async function goneBeforeAnswered(room: Room): Promise<void> {
+  let afterMs = 0;
+  while (!(await isAnswered(room, afterMs))) afterMs += 1;
+}
 
 /** Whether a stream is answered before its reader resets the connection, so long after it began. */
 async function isAnswered(room: Room, afterMs: number): Promise<boolean> {

@@ -2,14 +2,19 @@
 //!
 //! The body is pulled: nothing is read from the room before the reader took
 //! what was written, and a reader that went drops the body, and with it the
-//! socket to the room.
+//! socket to the room. The body that a reader who went before has never begun
+//! to read is dropped by the garbage collector, where the socket can't be
+//! closed; so a timer of the request's own drops what is in it before.
+
+use std::cell::Cell;
+use std::rc::Rc;
 
 use futures_util::stream::unfold;
 use worker::web_sys::Response as RawResponse;
 use worker::{Error, Response};
 
 use super::super::answer::broken;
-use super::super::platform::now;
+use super::super::platform::{now, set_timeout};
 use super::super::rooms::Rooms;
 use super::reader::{Next, Reader};
 use super::refusal;
@@ -43,9 +48,16 @@ pub async fn stream(
     let (stream, first) = Stream::begin(&beginning, enter.is_some(), now());
 
     let outlet = Outlet { reader, stream, first: Some(first), is_over: false };
-    let body = unfold(outlet, |mut outlet| async move {
-        let text = outlet.next().await?;
-        Some((Ok::<_, Error>(text), outlet))
+    let unread = Rc::new(Cell::new(Some(outlet)));
+    let given_up = Rc::clone(&unread);
+    set_timeout(limits::BEGINNING_MS, move || drop(given_up.take()));
+    let body = unfold(None, move |outlet: Option<Outlet>| {
+        let unread = Rc::clone(&unread);
+        async move {
+            let mut outlet = outlet.or_else(|| unread.take())?;
+            let text = outlet.next().await?;
+            Some((Ok::<_, Error>(text), Some(outlet)))
+        }
     });
     let response = Response::from_stream(body).map_err(broken)?;
     let headers = response.headers();
