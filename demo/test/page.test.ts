@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import type { Board } from "./board.ts";
 import type { Inbox } from "./inbox.ts";
 import { desktop, phone } from "./screens.ts";
-import { bruno, needsBrowser, Stage } from "./stage.ts";
+import { ada, bruno, meet, needsBrowser, Stage } from "./stage.ts";
 import type { Window } from "./window.ts";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -20,10 +20,10 @@ describe("the page", needsBrowser, () => {
   for (const [screen, options] of Object.entries({ desktop, phone })) {
     for (const colorScheme of ["light", "dark"] as const) {
       it(`can be used by everyone, on a ${screen}, ${colorScheme}`, async () => {
-        const board = await stage.open({ ...options, colorScheme });
+        const board = await stage.open({ ...ada, ...options, colorScheme });
         const other = await stage.open(bruno);
         const { event } = await board.comesTo(1);
-        await meet(board, other);
+        await talk(board, other);
         await assertAccessible(board);
 
         await board.offlineSwitch.click();
@@ -48,10 +48,10 @@ describe("the page", needsBrowser, () => {
     }
 
     it(`never shifts, on a ${screen}`, async () => {
-      const board = await stage.open({ ...options, prepare: countShifts });
+      const board = await stage.open({ ...ada, ...options, prepare: countShifts });
       const other = await stage.open(bruno);
       const { event } = await board.comesTo(1);
-      await meet(board, other);
+      await talk(board, other);
       for (let n = 1; n <= 20; n++) await other.say(`${screen} ${n}`);
       await board.message(`${screen} 20`).waitFor();
       await board.scrollTo(`${screen} 1`);
@@ -85,7 +85,7 @@ describe("the page", needsBrowser, () => {
 
   it("fits a narrow phone", async () => {
     const narrow = { viewport: { width: 375, height: 667 } };
-    const board = await stage.open({ ...phone, ...narrow });
+    const board = await stage.open({ ...ada, ...phone, ...narrow });
     await board.comesTo(1);
     const inbox = await stage.openInbox({ ...phone, ...narrow });
     await ring(inbox, "X-1");
@@ -106,7 +106,7 @@ describe("the page", needsBrowser, () => {
   });
 
   it("can be used by keyboard", async () => {
-    const board = await stage.open();
+    const board = await stage.open(ada);
     await board.comesTo(1);
     const { keyboard } = board.page;
     await keyboard.press("Tab"); // to the bell
@@ -125,25 +125,23 @@ describe("the page", needsBrowser, () => {
   });
 
   it("stands still for who wants that", async () => {
-    const board = await stage.open({ reducedMotion: "reduce" });
+    const board = await stage.open({ ...ada, reducedMotion: "reduce" });
     const other = await stage.open(bruno);
     await board.comesTo(1);
-    await meet(board, other);
+    await talk(board, other);
     const moving = await board.page.evaluate(() => document.getAnimations().length);
     assert.equal(moving, 0);
   });
 
   /** The other points, speaks, and is about to speak again. */
-  async function meet(board: Board, other: Board): Promise<void> {
-    const name = "Bruno Berg";
-    // The other's own list, too: in the board's it may be a window that has just been closed.
-    for (const { page } of [board, other]) await page.getByRole("img", { name }).waitFor();
+  async function talk(board: Board, other: Board): Promise<void> {
+    await meet(board, other);
     await other.pointAt(300, 200);
-    await board.seesCursor(name, 300, 200);
+    await board.seesCursor("Bruno Berg", 300, 200);
     await other.say("Where is S-1013?");
     await board.message("Where is S-1013?").last().waitFor();
     await other.composer.fill("And");
-    await board.page.getByText(`${name} is typing`).waitFor();
+    await board.page.getByText("Bruno Berg is typing").waitFor();
   }
 
   async function ring(inbox: Inbox, ...shipments: string[]): Promise<void> {
