@@ -233,6 +233,8 @@ fn who_stands_still_is_let_go_and_who_reads_on_takes_a_frame_of_any_size() {
     assert!(!waiting.put(1));
     waiting.take(3 * most);
     assert!(waiting.put(3 * most));
+    waiting.take(2 * most);
+    assert!(!waiting.put(1), "as much as the bound waits");
 }
 
 #[test]
