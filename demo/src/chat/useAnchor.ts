@@ -27,7 +27,9 @@ export function useAnchor(reachedTop: () => void): Anchored {
 
   function look(list: HTMLDivElement): void {
     const range = list.scrollHeight - list.clientHeight;
-    const item = [...list.querySelectorAll("li")].find((li) => endOf(li, list) > list.scrollTop);
+    const { top } = list.getBoundingClientRect();
+    const items = [...list.querySelectorAll("li")];
+    const item = items.find((li) => li.getBoundingClientRect().bottom > top);
     view.current = { range, item, end: item ? endOf(item, list) : 0 };
   }
 
