@@ -79,8 +79,8 @@ impl Code {
         }
     }
 
-    /// The code of the Close frame that says this; `None` where the socket
-    /// stays open (`rate_limited`) or hears it as a frame (`gap`).
+    /// The code of the Close frame that says this; `None` where the client
+    /// receives a frame instead (`gap`).
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::BadRequest => Some(4400),
@@ -90,12 +90,13 @@ impl Code {
             Self::MethodNotAllowed => Some(4405),
             Self::TooLarge => Some(1009),
             Self::Silent => Some(4408),
+            Self::RateLimited => Some(4429),
             Self::Kicked => Some(4010),
             Self::Erased => Some(4011),
             Self::RoomFull => Some(1013),
             Self::Internal => Some(1011),
             Self::Restarting => Some(1012),
-            Self::PositionLost | Self::RateLimited => None,
+            Self::PositionLost => None,
         }
     }
 

@@ -108,7 +108,8 @@ impl Flow {
         self.seen_to = self.seen_to.max(ends.min(self.sent_to));
     }
 
-    fn unseen(&self) -> u64 {
+    /// How many bytes are on their way.
+    pub fn unseen(&self) -> u64 {
         self.sent_to.saturating_sub(self.seen_to)
     }
 

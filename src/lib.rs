@@ -14,10 +14,12 @@
 //! | 2 | **It is authenticated:** token, claims, grant in this room. Who is refused wakes no room. | [`auth::place`], [`auth::verify`] |
 //! | 3 | It goes on to the room's object, with alice's identity in a header of the worker's own. | `edge::request` |
 //! | 4 | The socket is accepted and joins; the session sleeps in its attachment. | `edge::room_object`, [`room`]`::seats`, [`session`] |
-//! | 5 | **The frame comes in,** is decoded, counted, and held to the grant. | [`room`]`::frames`, [`protocol::ClientFrame`] |
+//! | 5 | **The frame comes in,** is counted, decoded, and held to the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
 //! | 6 | **It gets its seq, and is stored:** one row of a ring. | [`log::Log::append`], [`store::Store`], `edge::sql_store` |
 //! | 7 | **It is broadcast,** and alice has her ack: effects that are made only now. | [`room`]`::delivery` |
 //! | 8 | The effects are performed: one JavaScript string for every socket. | `edge::room_object`, `edge::sockets` |
+//!
+//! Before 3, a socket without a token waits in the worker ([`pending`]).
 //!
 //! A publish over HTTP comes the same way, by way of [`room`]`::requests` at 5.
 //! Whoever is behind (a resume, a slow reader) gets from the log what bob gets
@@ -28,8 +30,10 @@ pub mod code;
 pub mod connection;
 pub mod ending;
 pub mod flow;
+pub mod guard;
 pub mod limits;
 pub mod log;
+pub mod pending;
 pub mod presence;
 pub mod protocol;
 pub mod rate;

@@ -43,6 +43,14 @@ pub const PINGS_PASSED_EVERY_MS: u64 = 1_000;
 /// The flow control window of a reader whose frames the worker passes on: its
 /// isolate serves many of them.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
+/// Events that a client of a connection for many rooms has yet to read, beyond
+/// 64 KiB for each of its rooms, before the rooms are paused: in UTF-16 code
+/// units, which the worker counts without reading them.
+pub const CONNECTION_WINDOW_UNITS: u64 = MIB as u64;
+/// Of other frames so much may be on its way to the client of a connection;
+/// beyond it signals and changes of the members are dropped, and beyond twice
+/// as much the connection is closed.
+pub const UNPACED_UNITS: u64 = MIB as u64;
 /// Of what a reader of a stream has taken, the room is told at once when it is
 /// so much …
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
@@ -87,6 +95,31 @@ pub const PING_MS: u64 = 25_000;
 /// Refused frames in a row that close a socket.
 pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 
+/// Bytes of the frames that any socket of a client may send …
+pub const FRAME_BYTES_PER_SECOND: u64 = MIB as u64;
+/// … and how many of them at once.
+pub const FRAME_BYTES_BURST: u64 = 8 * MIB as u64;
+/// A socket that sends beyond its rates is refused so many times the burst
+/// before it is closed.
+pub const REFUSED_BURST_FACTOR: u64 = 10;
+/// Tokens that a socket may send in `auth` frames: to verify one can take
+/// milliseconds of CPU …
+pub const TOKENS_PER_SECOND: u64 = 1;
+/// … and how many of them at once.
+pub const TOKENS_BURST: u64 = 10;
+/// A `seen` that tells of so many bytes or more is not counted as a frame: it
+/// comes no more often than the contract asks for.
+pub const SEEN_UNCOUNTED_BYTES: u64 = 32 * KIB as u64;
+/// Frames that a connection for many rooms may send, to all of them …
+pub const CONNECTION_FRAMES_PER_SECOND: u64 = 1_000;
+/// … and how many of them at once.
+pub const CONNECTION_FRAMES_BURST: u64 = 2_000;
+/// Sockets without a token that one isolate of the worker holds: when more
+/// wait, those that have waited longest are closed.
+pub const WAITING_SOCKETS: usize = 1_000;
+/// How often such a socket finds out whether it was closed.
+pub const WAITING_CHECK_MS: u64 = 1_000;
+
 /// What may wait behind an `auth` frame for its verdict.
 pub const HELD_FRAMES: usize = 100;
 pub const HELD_BYTES: usize = MIB;
@@ -111,7 +144,8 @@ pub const RETAINED_BYTES: u64 = 32 * MIB as u64;
 pub const STATE_KEYS: u64 = 1_000;
 pub const STATE_BYTES: u64 = 4 * MIB as u64;
 pub const SOCKETS: usize = 32_000;
-pub const PENDING_SOCKETS: usize = 100;
+/// Sessions of one user.
+pub const SESSIONS_PER_USER: usize = 1_000;
 pub const MEMBERS: usize = 32_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
 pub const FRAMES_BURST: u64 = 100;
@@ -121,14 +155,13 @@ pub const FRAME_WINDOW_MS: u64 = 10;
 /// seen: so many bytes of events, or a quarter of that and one frame.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// And the most that can be set, or the least. The platform's own end is 10 GB
-/// for a room and 32,768 sockets, of which those that are being refused need
-/// some; the state is sent as one frame, and frames end at 32 MiB.
+/// for a room and 32,768 sockets, of which those that are closing need some;
+/// the state is sent as one frame, and frames end at 32 MiB.
 pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
 pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
 pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;
 pub const STATE_KEYS_MAX: u64 = 100_000;
 pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
-pub const PENDING_SOCKETS_MAX: usize = 500;
 pub const RATE_MAX: u64 = 1_000_000;
 pub const FRAME_WINDOW_MS_MAX: u64 = 1_000;
 /// Clients say what they have seen once a quarter of this has come.

@@ -26,14 +26,28 @@ impl Bucket {
 
     /// Takes one, or says after how many milliseconds there will be one.
     pub fn take(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
+        self.take_many(1, rate, now)
+    }
+
+    /// Takes so many, all or none.
+    pub fn take_many(&mut self, count: u64, rate: Rate, now: Millis) -> Result<(), u64> {
+        self.check(count, rate, now)?;
+        self.level = self.level.saturating_sub(count.saturating_mul(ONE));
+        Ok(())
+    }
+
+    /// Whether so many are there, or after how many milliseconds they will be.
+    pub fn check(&mut self, count: u64, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
-        match self.level.checked_sub(ONE) {
-            Some(level) => {
-                self.level = level;
-                Ok(())
-            }
-            None => Err(ONE.saturating_sub(self.level).div_ceil(rate.per_second.max(1))),
+        match count.saturating_mul(ONE).saturating_sub(self.level) {
+            0 => Ok(()),
+            missing => Err(missing.div_ceil(rate.per_second.max(1))),
         }
+    }
+
+    /// Gives one back.
+    pub fn put_back(&mut self, rate: Rate) {
+        self.level = self.level.saturating_add(ONE).min(rate.burst.saturating_mul(ONE));
     }
 
     pub fn is_full(&mut self, rate: Rate, now: Millis) -> bool {

@@ -1,7 +1,6 @@
 //! One live socket in one room: who it speaks for, what it may do, how far it
 //! has got. What must survive a sleep is encoded into the socket's attachment.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +9,9 @@ use serde_json::value::RawValue;
 use crate::auth::{Claims, Grant, Right};
 use crate::code::Refusal;
 use crate::flow::Flow;
+use crate::guard::FrameGuard;
 use crate::limits;
-use crate::protocol::{RoomName, Seq, Start, User};
-use crate::rate::{Bucket, Rate};
+use crate::protocol::{RoomName, Seq, User};
 use crate::time::Millis;
 
 /// A session's name, drawn at random by the edge.
@@ -49,14 +48,25 @@ impl Identity {
     }
 }
 
-/// Where a socket stands in the room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Seat {
-    /// It has yet to bring a token in its first frame.
-    Waiting { start: Start, until: Millis },
-    /// It is a session of the room.
-    Taken(Seated),
+/// What the worker says to a room in a binary frame, on a socket of its own.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum BridgeFrame {
+    /// Whom the socket speaks for from here on.
+    Identity(Identity),
+    /// Whether the room must send no events, since the reader has enough.
+    Pause { paused: bool },
+}
+
+impl BridgeFrame {
+    pub fn identity(identity: &Identity) -> Vec<u8> {
+        // Strings and integers under string keys: nothing to fail.
+        serde_json::to_vec(identity).unwrap_or_default()
+    }
+
+    pub fn pause(paused: bool) -> Vec<u8> {
+        format!(r#"{{"paused":{paused}}}"#).into_bytes()
+    }
 }
 
 /// What the room knows of a session.
@@ -71,60 +81,35 @@ pub struct Seated {
     /// With flow control, how much is on its way.
     pub flow: Option<Flow>,
     /// Whether it is the worker's inner socket. Only there a binary frame is
-    /// taken, as what the worker says of the session's identity.
+    /// taken, as a [`BridgeFrame`].
     pub bridged: bool,
+    /// Whether its reader has enough for now.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 #[derive(Debug)]
 pub struct Session {
-    pub seat: Seat,
-    /// Refused frames since the last good one.
-    pub bad_requests: u32,
-    /// How many frames it may send; there is none before its first.
-    pub frames: Option<Bucket>,
-    /// What came behind an `auth` whose verdict is still out.
-    pub held: Option<Held>,
+    pub seat: Seated,
+    pub guard: FrameGuard,
     /// What its socket carried of [`crate::presence`] through sleep, until the
     /// room takes it.
     pub carried: Option<Box<RawValue>>,
 }
 
 impl Session {
-    pub fn new(seat: Seat) -> Self {
-        Self { seat, bad_requests: 0, frames: None, held: None, carried: None }
-    }
-
-    /// Counts a frame against the rate, or says after how many milliseconds
-    /// it may come.
-    pub fn take_frame(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
-        self.frames.get_or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
+    pub fn new(seat: Seated) -> Self {
+        Self { seat, guard: FrameGuard::default(), carried: None }
     }
 
     /// When the room closes it, unless something else happens before.
     pub fn deadline(&self) -> Millis {
-        match &self.seat {
-            Seat::Waiting { until, .. } => *until,
-            Seat::Taken(seated) => seated.identity.expires_at.plus(limits::LEEWAY_MS),
-        }
-    }
-
-    pub fn seated(&self) -> Option<&Seated> {
-        match &self.seat {
-            Seat::Waiting { .. } => None,
-            Seat::Taken(seated) => Some(seated),
-        }
-    }
-
-    pub fn seated_mut(&mut self) -> Option<&mut Seated> {
-        match &mut self.seat {
-            Seat::Waiting { .. } => None,
-            Seat::Taken(seated) => Some(seated),
-        }
+        self.seat.identity.expires_at.plus(limits::LEEWAY_MS)
     }
 
     /// Whether it is sent what is live.
     pub fn is_live(&self) -> bool {
-        self.seated().is_some_and(|seated| seated.behind.is_none())
+        self.seat.behind.is_none()
     }
 }
 
@@ -132,7 +117,7 @@ impl Seated {
     /// Whether it may be sent more of the log now; one that may not comes
     /// again with its next `seen`.
     pub fn takes_more(&self) -> bool {
-        self.flow.as_ref().is_none_or(|flow| flow.takes(1))
+        !self.paused && self.flow.as_ref().is_none_or(|flow| flow.takes(1))
     }
 }
 
@@ -147,41 +132,26 @@ struct Kept<S> {
     carried: Option<Box<RawValue>>,
 }
 
+/// The seat as an attachment has it. Version 0.0 knew another one, of sockets
+/// that had shown no token; they connect again.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KeptSeat<S> {
+    Taken(S),
+}
+
 impl Session {
     pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
-        let kept = Kept { id, seat: &self.seat, bad_requests: self.bad_requests, carried };
+        let seat = KeptSeat::Taken(&self.seat);
+        let kept = Kept { id, seat, bad_requests: self.guard.bad_requests(), carried };
         // Strings and integers under string keys: there is nothing to fail.
         serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// `None` where another version of the program wrote it in another way.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
-        let Kept::<Seat> { id, seat, bad_requests, carried } =
+        let Kept { id, seat: KeptSeat::Taken(seat), bad_requests, carried } =
             serde_json::from_str(attachment).ok()?;
-        Some((id, Self { bad_requests, carried, ..Self::new(seat) }))
-    }
-}
-
-/// Frames that wait for a verdict, in order, within a bound.
-#[derive(Debug, Default)]
-pub struct Held {
-    frames: VecDeque<String>,
-    bytes: usize,
-}
-
-impl Held {
-    /// `false` where there is no room for it.
-    pub fn push(&mut self, frame: &str) -> bool {
-        let bytes = self.bytes.saturating_add(frame.len());
-        let fits = self.frames.len() < limits::HELD_FRAMES && bytes <= limits::HELD_BYTES;
-        if fits {
-            self.bytes = bytes;
-            self.frames.push_back(frame.to_owned());
-        }
-        fits
-    }
-
-    pub fn into_frames(self) -> VecDeque<String> {
-        self.frames
+        Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(seat) }))
     }
 }

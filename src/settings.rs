@@ -21,8 +21,8 @@ pub struct Settings {
     pub state_bytes: u64,
     /// Sessions at a time.
     pub sockets: usize,
-    /// Sockets whose first frame has yet to bring a token.
-    pub pending_sockets: usize,
+    /// Of them, those of one user.
+    pub sessions_per_user: usize,
     /// Users who entered.
     pub members: usize,
     pub frames_per_second: u64,
@@ -46,7 +46,7 @@ impl Default for Settings {
             state_keys: limits::STATE_KEYS,
             state_bytes: limits::STATE_BYTES,
             sockets: limits::SOCKETS,
-            pending_sockets: limits::PENDING_SOCKETS,
+            sessions_per_user: limits::SESSIONS_PER_USER,
             members: limits::MEMBERS,
             frames_per_second: limits::FRAMES_PER_SECOND,
             frames_burst: limits::FRAMES_BURST,
@@ -75,7 +75,11 @@ struct Overrides {
     state_keys: Option<u64>,
     state_bytes: Option<u64>,
     sockets: Option<usize>,
-    pending_sockets: Option<usize>,
+    sessions_per_user: Option<usize>,
+    /// Has no effect since sockets without a token wait in the worker. Read,
+    /// so that a configuration that has it stays valid.
+    #[serde(rename = "pending_sockets")]
+    _pending_sockets: Option<serde::de::IgnoredAny>,
     members: Option<usize>,
     frames_per_second: Option<u64>,
     frames_burst: Option<u64>,
@@ -118,11 +122,7 @@ impl Overrides {
             ("state_keys", self.state_keys, 0..=limits::STATE_KEYS_MAX),
             ("state_bytes", self.state_bytes, 0..=limits::STATE_BYTES_MAX),
             ("sockets", count(self.sockets), 1..=limits::SOCKETS as u64),
-            (
-                "pending_sockets",
-                count(self.pending_sockets),
-                0..=limits::PENDING_SOCKETS_MAX as u64,
-            ),
+            ("sessions_per_user", count(self.sessions_per_user), 1..=limits::SOCKETS as u64),
             ("members", count(self.members), 0..=limits::SOCKETS as u64),
             ("frames_per_second", self.frames_per_second, 1..=limits::RATE_MAX),
             ("frames_burst", self.frames_burst, 1..=limits::RATE_MAX),
@@ -156,7 +156,7 @@ impl Overrides {
             state_keys: self.state_keys.unwrap_or(under.state_keys),
             state_bytes: self.state_bytes.unwrap_or(under.state_bytes),
             sockets: self.sockets.unwrap_or(under.sockets),
-            pending_sockets: self.pending_sockets.unwrap_or(under.pending_sockets),
+            sessions_per_user: self.sessions_per_user.unwrap_or(under.sessions_per_user),
             members: self.members.unwrap_or(under.members),
             frames_per_second: self.frames_per_second.unwrap_or(under.frames_per_second),
             frames_burst: self.frames_burst.unwrap_or(under.frames_burst),

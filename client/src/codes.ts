@@ -62,6 +62,7 @@ const verdicts: Partial<Record<number, [Code, Verdict]>> = {
   4404: ["not_found", "closed"],
   4405: ["method_not_allowed", "closed"],
   4408: ["silent", "retry"],
+  4429: ["rate_limited", "retry"],
 };
 
 /** A code that is not in the table is the network's (1006) or news from a later server: try again. */

@@ -11,17 +11,24 @@
 //! it.** Until then it waits, within a bound.
 
 mod by_room;
+mod reader;
 mod rooms;
 
 use crate::auth::Claims;
 use crate::code::{Code, Refusal};
 use crate::ending::Ending;
+use crate::guard::{
+    Admission, FrameGuard, FrameRates, another_user, frame_too_large, no_ping, no_token_in_time,
+    no_token_yet, not_text, token_expired, too_many_wait,
+};
 use crate::limits;
 use crate::protocol::{About, Ask, ConnectionFrame, ConnectionNotice, PING, PONG, RoomName, Start};
 use crate::rate::{Bucket, Rate};
-use crate::session::{Held, Identity};
+use crate::session::Identity;
 use crate::time::Millis;
 pub use by_room::ByRoom;
+use reader::Unread;
+pub use reader::{Kind, Passing};
 use rooms::Part;
 
 /// What happens to a connection.
@@ -31,6 +38,11 @@ pub enum Input<'a> {
     Text(&'a str),
     /// A binary frame of the client's came.
     Binary,
+    /// A frame came that is over the limit. It was not read.
+    TooLarge,
+    /// More sockets wait for their token than may, and this one has waited
+    /// longest.
+    Crowded,
     /// The client's socket closed.
     Gone(Ending),
     /// What became of the token of an [`Effect::Verify`].
@@ -58,6 +70,8 @@ pub enum Effect {
     Pass { room: RoomName, text: String },
     /// Pass a ping on to each room, and keep the pongs.
     PingRooms,
+    /// Tell a room to pause, or to go on.
+    Pause { room: RoomName, paused: bool },
     /// Tell a room what the newest token allows there.
     Renew { room: RoomName, identity: Identity },
     /// Close the socket to a room as one that has had enough. What the room
@@ -76,10 +90,9 @@ pub struct Connection {
     /// Rooms that ended their part. The client may not have known when it sent
     /// what comes for them now: that is not counted against it.
     ended: Vec<RoomName>,
-    /// What came behind an `auth` whose verdict is still out.
-    held: Option<Held>,
-    /// Refused frames since the last good one.
-    bad_requests: u32,
+    guard: FrameGuard,
+    /// What was sent to the client and it has not read.
+    unread: Unread,
     changes: Bucket,
     heard_at: Millis,
     pings_passed_at: Option<Millis>,
@@ -96,6 +109,11 @@ enum Client {
     Gone,
 }
 
+const RATES: FrameRates = FrameRates::of(Rate {
+    per_second: limits::CONNECTION_FRAMES_PER_SECOND,
+    burst: limits::CONNECTION_FRAMES_BURST,
+});
+
 const CHANGES: Rate = Rate { per_second: limits::CHANGES_PER_SECOND, burst: limits::CHANGES_BURST };
 
 impl Connection {
@@ -106,8 +124,8 @@ impl Connection {
             parts: ByRoom::default(),
             waiting_bytes: 0,
             ended: Vec::new(),
-            held: None,
-            bad_requests: 0,
+            guard: FrameGuard::default(),
+            unread: Unread::default(),
             changes: Bucket::full(CHANGES, now),
             heard_at: now,
             pings_passed_at: None,
@@ -126,16 +144,17 @@ impl Connection {
             Input::Text(text) => self.text(text, now),
             Input::Binary => {
                 self.heard_at = now;
-                let refusal = Refusal::bad_request("a frame is one JSON object, sent as text");
-                self.refuse(&About::default(), &refusal);
+                self.binary(now);
             }
+            Input::TooLarge => self.end_with(&frame_too_large()),
+            Input::Crowded => self.make_way(),
             // A page that is left behind takes its sessions with it.
             Input::Gone(Ending::Lost) => {
                 self.end(Ending::Closed { code: 1001, reason: String::new() });
             }
             Input::Gone(ending) => self.end(ending),
             Input::Verified(verdict) => self.verified(verdict, now),
-            Input::Opened { room } => self.opened(&room),
+            Input::Opened { room } => self.opened(&room, now),
             Input::Ended { room, ending } => self.ended(&room, ending, now),
             Input::Exhausted => self.end_with(&Refusal::new(
                 Code::Restarting,
@@ -144,6 +163,22 @@ impl Connection {
             Input::Tick => self.tick(now),
         }
         std::mem::take(&mut self.effects)
+    }
+
+    /// Counts a frame of a room, of so many UTF-16 code units, on its way to the
+    /// client. Only if it is [`Passing::Passed`] it is passed on.
+    pub fn pass(&mut self, room: &RoomName, kind: Kind, units: u64) -> (Passing, Vec<Effect>) {
+        let passing = self.unread.pass(room, kind, units);
+        match passing {
+            Passing::Passed => self.pace_rooms(),
+            Passing::Dropped if kind == Kind::MembersChanged => self.miss_members(room),
+            Passing::Dropped => {}
+            Passing::Full => self.end_with(&Refusal::new(
+                Code::Restarting,
+                "the client reads too little of what it is sent; connect again",
+            )),
+        }
+        (passing, std::mem::take(&mut self.effects))
     }
 
     /// When it has something to do of itself; `None` once it is over.
@@ -163,21 +198,25 @@ impl Connection {
         if self.client.has_ended(now) {
             return self.expire();
         }
-        self.end_with(&Refusal::new(
-            Code::Silent,
-            "no frame and no ping came for two ping periods",
-        ));
+        self.end_with(&no_ping());
     }
 
     fn expire(&mut self) {
         self.end_with(&match self.client {
-            Client::Stranger { .. } => {
-                Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
-            }
-            Client::Known(_) | Client::Gone => {
-                Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
-            }
+            Client::Stranger { .. } => no_token_in_time(),
+            Client::Known(_) | Client::Gone => token_expired(),
         });
+    }
+
+    fn make_way(&mut self) {
+        if self.awaits_token() {
+            self.end_with(&too_many_wait());
+        }
+    }
+
+    /// Whether its token has not come yet.
+    pub fn awaits_token(&self) -> bool {
+        matches!(self.client, Client::Stranger { .. })
     }
 
     fn end_with(&mut self, refusal: &Refusal) {
@@ -190,7 +229,7 @@ impl Connection {
         }
         self.client = Client::Gone;
         self.parts = ByRoom::default();
-        self.held = None;
+        self.guard.release();
         self.effects.push(Effect::End(ending));
     }
 
@@ -208,30 +247,35 @@ impl Connection {
             _ if self.client.has_ended(now) => return self.expire(),
             Client::Stranger { .. } | Client::Known(_) => self.heard_at = now,
         }
-        if text == PING {
-            return self.ping(now);
+        match self.guard.admit(text.len(), RATES, now) {
+            Admission::Admitted if text == PING => self.ping(now),
+            Admission::Admitted => self.admitted(text, now),
+            Admission::OverRate(refusal) => self.over_rate(text, &refusal),
+            Admission::Close(refusal) => self.end_with(&refusal),
         }
-        if text.len() > limits::BODY_BYTES {
-            let most = limits::BODY_BYTES;
-            return self.end_with(&Refusal::too_large(format!("a frame may be {most} bytes")));
-        }
-        let (about, frame) = ConnectionFrame::decode(text);
-        if let Ok(ConnectionFrame::Ping) = frame {
-            return self.ping(now);
-        }
-        if let Some(held) = &mut self.held {
-            if !held.push(text) {
-                self.refuse(&about, &too_much("the verdict on a token"));
-            }
+    }
+
+    fn admitted(&mut self, text: &str, now: Millis) {
+        if let Client::Gone = self.client {
             return;
         }
+        match self.guard.hold(text) {
+            None => {}
+            Some(Ok(())) => return,
+            Some(Err(refusal)) => return self.over_rate(text, &refusal),
+        }
+        let (about, frame) = ConnectionFrame::decode(text);
         match (&self.client, frame) {
-            (Client::Stranger { .. }, Ok(ConnectionFrame::Auth { token })) => self.verify(token),
+            (_, Ok(ConnectionFrame::Ping)) => self.ping(now),
+            (Client::Stranger { .. }, Ok(ConnectionFrame::Auth { token })) => {
+                let asked = self.verify(token, now);
+                self.settle(&about, asked);
+            }
             (Client::Stranger { .. }, _) => self.end_with(&no_token_yet()),
             (Client::Known(_), frame) => {
                 let taken = frame.and_then(|frame| {
                     self.take_from_rate(&frame, now)?;
-                    self.perform(frame, text)
+                    self.perform(frame, text, now)
                 });
                 self.settle(&about, taken);
             }
@@ -239,11 +283,28 @@ impl Connection {
         }
     }
 
+    /// A frame beyond a rate is decoded only for what it is about.
+    fn over_rate(&mut self, text: &str, refusal: &Refusal) {
+        let (about, _) = ConnectionFrame::decode(text);
+        self.refuse(&about, refusal);
+    }
+
+    fn binary(&mut self, now: Millis) {
+        let refusal = match self.guard.admit(0, RATES, now) {
+            Admission::Admitted => not_text(),
+            Admission::OverRate(refusal) => refusal,
+            Admission::Close(refusal) => return self.end_with(&refusal),
+        };
+        self.refuse(&About::default(), &refusal);
+    }
+
     /// Rooms hear the pings of the connections that their sessions come over.
     /// It would be easy to have the worker ping them: then they would keep a
     /// session whose client is long gone.
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
+        self.unread.pinged();
+        self.list_members();
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
         if self.pings_passed_at.is_none_or(is_due) && !self.parts.is_empty() {
             self.pings_passed_at = Some(now);
@@ -252,7 +313,9 @@ impl Connection {
     }
 
     fn take_from_rate(&mut self, frame: &ConnectionFrame, now: Millis) -> Result<(), Refusal> {
-        if let ConnectionFrame::Ping | ConnectionFrame::Room { ask: Ask::Other, .. } = frame {
+        if let ConnectionFrame::Ping
+        | ConnectionFrame::Room { ask: Ask::Seen(_) | Ask::Other, .. } = frame
+        {
             return Ok(()); // The room counts those.
         }
         self.changes.take(CHANGES, now).map_err(|retry_after_ms| {
@@ -264,20 +327,17 @@ impl Connection {
         })
     }
 
-    fn perform(&mut self, frame: ConnectionFrame, text: &str) -> Result<(), Refusal> {
+    fn perform(&mut self, frame: ConnectionFrame, text: &str, now: Millis) -> Result<(), Refusal> {
         match frame {
             ConnectionFrame::Ping => Ok(()),
-            ConnectionFrame::Auth { token } => {
-                self.verify(token);
-                Ok(())
-            }
+            ConnectionFrame::Auth { token } => self.verify(token, now),
             ConnectionFrame::Room { room, ask } => self.ask(room, ask, text),
         }
     }
 
     fn settle(&mut self, about: &About, taken: Result<(), Refusal>) {
         match taken {
-            Ok(()) => self.bad_requests = 0,
+            Ok(()) => self.guard.accept(),
             Err(refusal) => self.refuse(about, &refusal),
         }
     }
@@ -290,27 +350,26 @@ impl Connection {
             Client::Gone => return,
         }
         self.send(ConnectionNotice::error(about, refusal));
-        if refusal.code != Code::BadRequest {
-            self.bad_requests = 0;
-        } else if about.room.as_ref().is_none_or(|room| !self.ended.contains(room)) {
-            self.bad_requests = self.bad_requests.saturating_add(1);
+        let is_late = about.room.as_ref().is_some_and(|room| self.ended.contains(room));
+        if refusal.code == Code::BadRequest && is_late {
+            return;
         }
-        if self.bad_requests >= limits::BAD_REQUESTS_IN_A_ROW {
-            let message = format!("{} refused frames in a row", self.bad_requests);
-            self.end_with(&Refusal::bad_request(message));
+        if let Err(refusal) = self.guard.refuse(refusal.code) {
+            self.end_with(&refusal);
         }
     }
 }
 
 /// Its token.
 impl Connection {
-    fn verify(&mut self, token: String) {
-        self.held = Some(Held::default());
+    fn verify(&mut self, token: String, now: Millis) -> Result<(), Refusal> {
+        self.guard.await_verdict(RATES, now)?;
         self.effects.push(Effect::Verify { token });
+        Ok(())
     }
 
     fn verified(&mut self, verdict: Result<Claims, Refusal>, now: Millis) {
-        let held = self.held.take().unwrap_or_default();
+        let held = self.guard.release();
         match (verdict, &self.client) {
             (_, Client::Gone) => return,
             (Err(refusal), _) => return self.end_with(&refusal),
@@ -319,14 +378,11 @@ impl Connection {
                 self.renew(claims);
             }
             (Ok(_), Client::Known(_)) => {
-                return self.end_with(&Refusal::new(
-                    Code::Unauthorized,
-                    "the new token is for another `sub`; open another socket for another user",
-                ));
+                return self.end_with(&another_user());
             }
         }
-        for text in held.into_frames() {
-            self.text(&text, now);
+        for text in held {
+            self.admitted(&text, now);
         }
     }
 
@@ -354,10 +410,6 @@ impl Client {
     fn has_ended(&self, now: Millis) -> bool {
         self.ends_at().is_some_and(|end| end <= now)
     }
-}
-
-fn no_token_yet() -> Refusal {
-    Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
 }
 
 fn too_much(wait_for: &str) -> Refusal {

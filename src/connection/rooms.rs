@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::{Client, Connection, Effect, no_token_yet, too_much};
+use super::{Client, Connection, Effect, too_much};
 use crate::auth::{Claims, Right};
 use crate::code::{Code, Refusal};
 use crate::ending::Ending;
+use crate::guard::no_token_yet;
 use crate::limits;
 use crate::protocol::{Ask, ConnectionFrame, ConnectionNotice, RoomName, Start};
 use crate::session::Identity;
@@ -17,6 +18,9 @@ pub(super) struct Part {
     /// The client's frames from where they can't be taken yet. There are none
     /// while the part is open.
     waiting: VecDeque<String>,
+    /// Whether a change of the members was dropped, so that the client must be
+    /// sent the whole list when it reads on.
+    misses_members: bool,
 }
 
 enum Stage {
@@ -37,7 +41,7 @@ impl Connection {
         let Some(part) = self.parts.get_mut(&room) else {
             return match ask {
                 Ask::Subscribe(start) => self.subscribe(room, start),
-                Ask::Unsubscribe | Ask::Other => {
+                Ask::Unsubscribe | Ask::Seen(_) | Ask::Other => {
                     Err(Refusal::bad_request("not in this room; `subscribe` to it first"))
                 }
             };
@@ -57,6 +61,12 @@ impl Connection {
             (Stage::Open, Ask::Unsubscribe) => {
                 part.stage = Stage::Leaving;
                 self.effects.push(Effect::Leave { room });
+            }
+            (Stage::Open, Ask::Seen(seq)) => {
+                self.unread.see(&room, seq);
+                self.effects.push(Effect::Pass { room, text: text.to_owned() });
+                self.pace_rooms();
+                self.list_members();
             }
             (Stage::Open, Ask::Other) => {
                 self.effects.push(Effect::Pass { room, text: text.to_owned() });
@@ -79,8 +89,11 @@ impl Connection {
             Err(refusal) => self.close(room, Ending::refused(&refusal)),
             Ok(()) => {
                 self.ended.retain(|ended| *ended != room);
-                let part =
-                    Part { stage: Stage::Opening { outdated: false }, waiting: VecDeque::new() };
+                let part = Part {
+                    stage: Stage::Opening { outdated: false },
+                    waiting: VecDeque::new(),
+                    misses_members: false,
+                };
                 self.parts.insert(room.clone(), part);
                 self.effects.push(Effect::Open { room, identity, start });
             }
@@ -88,7 +101,7 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn opened(&mut self, room: &RoomName) {
+    pub(super) fn opened(&mut self, room: &RoomName, now: Millis) {
         let (Some(part), Client::Known(claims)) = (self.parts.get_mut(room), &self.client) else {
             return;
         };
@@ -97,8 +110,11 @@ impl Connection {
             self.effects.push(Effect::Renew { room: room.clone(), identity });
         }
         part.stage = Stage::Open;
+        if self.unread.is_paused() {
+            self.effects.push(Effect::Pause { room: room.clone(), paused: true });
+        }
         while let Some(text) = self.next_waiting(room) {
-            self.take_again(&text);
+            self.take_again(&text, now);
         }
     }
 
@@ -112,14 +128,16 @@ impl Connection {
     }
 
     /// Its rate was taken from when it came.
-    fn take_again(&mut self, text: &str) {
+    fn take_again(&mut self, text: &str, now: Millis) {
         let (about, frame) = ConnectionFrame::decode(text);
-        let taken = frame.and_then(|frame| self.perform(frame, text));
+        let taken = frame.and_then(|frame| self.perform(frame, text, now));
         self.settle(&about, taken);
     }
 
     pub(super) fn ended(&mut self, room: &RoomName, ending: Ending, now: Millis) {
-        let Some(Part { stage, waiting }) = self.parts.remove(room) else { return };
+        let Some(Part { stage, waiting, .. }) = self.parts.remove(room) else { return };
+        self.unread.forget(room);
+        self.pace_rooms();
         let bytes = waiting.iter().map(String::len).sum();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
 
@@ -137,13 +155,13 @@ impl Connection {
                     Ending::Closed { code, reason } => (code, reason),
                 };
                 self.send(ConnectionNotice::closed(room, code, &reason));
-                waiting.iter().for_each(|text| self.take_again(text));
+                waiting.iter().for_each(|text| self.take_again(text, now));
             }
             Stage::Opening { .. } | Stage::Open => {
                 self.close(room.clone(), ending);
                 // `closed` has settled what came before another `subscribe`.
                 let from = waiting.iter().skip_while(|text| !is_subscribe(text));
-                from.for_each(|text| self.take_again(text));
+                from.for_each(|text| self.take_again(text, now));
             }
         }
     }
@@ -154,6 +172,32 @@ impl Connection {
         self.send(ConnectionNotice::closed(&room, code, &reason));
         if self.ended.len() < limits::ROOMS_ON_A_CONNECTION && !self.ended.contains(&room) {
             self.ended.push(room);
+        }
+    }
+
+    /// Pauses or resumes the rooms, by what the client has yet to read.
+    pub(super) fn pace_rooms(&mut self) {
+        let Some(paused) = self.unread.turn(self.parts.len()) else { return };
+        for (room, part) in self.parts.iter_mut() {
+            if let Stage::Open = part.stage {
+                self.effects.push(Effect::Pause { room: room.clone(), paused });
+            }
+        }
+    }
+
+    pub(super) fn miss_members(&mut self, room: &RoomName) {
+        if let Some(part) = self.parts.get_mut(room) {
+            part.misses_members = true;
+        }
+    }
+
+    /// Asks for the list of members where the client missed a change.
+    pub(super) fn list_members(&mut self) {
+        for (room, part) in self.parts.iter_mut() {
+            if matches!(part.stage, Stage::Open) && std::mem::take(&mut part.misses_members) {
+                let text = r#"{"type":"members"}"#.to_owned();
+                self.effects.push(Effect::Pass { room: room.clone(), text });
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use js_sys::{JsString, Reflect};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::{self, CloseEvent, Event, MessageEvent};
@@ -9,6 +10,7 @@ use worker::{Result, WebSocket};
 
 use super::{answer, platform};
 use crate::ending::Ending;
+use crate::limits;
 
 /// However it is dropped, the socket is closed, as that of a page that went: a
 /// room keeps no session that nobody reads.
@@ -25,6 +27,18 @@ pub enum Said {
     /// they are.
     Frame(JsValue),
     Ended(Ending),
+}
+
+/// Whether a client's frame is over the limit, which is asked before it is
+/// copied: a stranger may send 32 MiB, several of which fill an isolate.
+pub fn is_too_large(frame: &JsValue) -> bool {
+    let length = match frame.dyn_ref::<JsString>() {
+        // Characters: a text has as many bytes, or more.
+        Some(text) => Some(f64::from(text.length())),
+        // Bytes come as a Blob.
+        None => Reflect::get(frame, &"size".into()).ok().and_then(|size| size.as_f64()),
+    };
+    platform::integer(length.unwrap_or_default()) > limits::BODY_BYTES as u64
 }
 
 impl Line {

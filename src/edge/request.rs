@@ -87,7 +87,7 @@ impl Shown {
 
     /// The request for the room: the same path, and nothing else of the
     /// client's but what is chosen here.
-    pub fn to_room(&self, identity: Option<&Identity>, body: Option<&str>) -> Result<RawRequest> {
+    pub fn to_room(&self, identity: &Identity, body: Option<&str>) -> Result<RawRequest> {
         let headers = Headers::new();
         if self.is_upgrade {
             headers.set("upgrade", "websocket")?;
@@ -117,33 +117,35 @@ impl Shown {
 /// A request to publish into a room, of the worker's own making.
 pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Result<RawRequest> {
     let target = format!("/rooms/{room}/events");
-    room_request("POST", &target, Headers::new(), Some(identity), Some(body))
+    room_request("POST", &target, Headers::new(), identity, Some(body))
 }
 
-/// The request that opens a socket of the worker's own to a room.
+/// The request that opens a socket of the worker's own to a room: one with a
+/// flow control window if its reader is a bridge, one that passes a client's
+/// own frames on if not.
 pub fn follow_request(
     room: &RoomName,
     identity: &Identity,
     start: Start,
-    window: u64,
+    window: Option<u64>,
 ) -> Result<RawRequest> {
     let headers = Headers::new();
     headers.set("upgrade", "websocket")?;
-    headers.set(BRIDGE, &window.to_string())?;
-    let target = format!("/rooms/{room}/events?{}", start.bridge_query());
-    room_request("GET", &target, headers, Some(identity), None)
+    if let Some(window) = window {
+        headers.set(BRIDGE, &window.to_string())?;
+    }
+    let target = format!("/rooms/{room}/events?{}", start.query());
+    room_request("GET", &target, headers, identity, None)
 }
 
 fn room_request(
     method: &str,
     target: &str,
     headers: Headers,
-    identity: Option<&Identity>,
+    identity: &Identity,
     body: Option<&str>,
 ) -> Result<RawRequest> {
-    if let Some(identity) = identity {
-        headers.set(IDENTITY, &encode(identity)?)?;
-    }
+    headers.set(IDENTITY, &encode(identity)?)?;
     // The crate's own carries all of Cloudflare's image options with it.
     let init = RequestInit::new();
     init.set_method(method);

@@ -65,14 +65,13 @@ impl DurableObject for RoomObject {
                 "a room's object serves that room alone",
             ));
         };
-        let identity = shown.identity()?;
-        match (call, identity) {
-            (Call::Follow(start), identity) => self.0.follow(&room, identity, start, &shown),
-            (Call::Request(request_of_room), Some(by)) => {
+        let by = shown.identity()?.ok_or("a request reached a room without an identity")?;
+        match call {
+            Call::Follow(start) => self.0.follow(&room, by, start, &shown),
+            Call::Request(request_of_room) => {
                 let body = request.text().await?;
                 answer::answer(self.0.request(room, by, request_of_room, body).await)
             }
-            (Call::Request(_), None) => Err("a request reached a room without an identity".into()),
         }
     }
 
@@ -113,31 +112,47 @@ impl DurableObject for RoomObject {
 }
 
 impl Object {
-    /// Accepts a socket and lets it join.
+    /// Lets a socket join, and accepts it. A socket that the room refuses is
+    /// not accepted: until its peer has answered the Close, which a stranger
+    /// may never do, it would keep the object active.
     fn follow(
         self: &Rc<Self>,
         room: &RoomName,
-        identity: Option<Identity>,
+        identity: Identity,
         start: Start,
         shown: &Shown,
     ) -> Result<Response> {
-        let subprotocols = shown.header(SUBPROTOCOLS);
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let accepted = self.with_sessions(Some(room), |awake| {
-            awake.room.admits(identity.as_ref())?;
-            platform::accept(&self.state, &server).map_err(|cause| {
-                console_error!("room {room}: {cause:?}");
-                Refusal::new(Code::RoomFull, "the room can't hold another socket")
-            })?;
-            awake.sockets.insert(session, server);
-            Ok(())
+        let join = Input::Join { session, identity, start, bridge: shown.bridge() };
+        let joined = self.with_sessions(Some(room), |awake| {
+            let effects = awake.room.handle(join, platform::now());
+            let accepted = match refusal_in(&effects, session) {
+                Some(refusal) => Err(refusal),
+                None => self.accept(awake, session, server),
+            };
+            // Without its socket, the session is found to be gone.
+            self.perform_all(awake, effects);
+            accepted
         });
-        if let Err(refusal) = accepted {
-            return answer::refused_upgrade(&refusal, subprotocols.as_deref());
+        match joined {
+            Ok(()) => answer::upgraded(client, shown.header(SUBPROTOCOLS).as_deref()),
+            Err(refusal) => answer::refused(&refusal),
         }
-        self.take_of_itself(Input::Join { session, identity, start, bridge: shown.bridge() });
-        answer::upgraded(client, subprotocols.as_deref())
+    }
+
+    fn accept(
+        &self,
+        awake: &mut Awake,
+        session: SessionId,
+        socket: WebSocket,
+    ) -> std::result::Result<(), Refusal> {
+        platform::accept(&self.state, &socket).map_err(|cause| {
+            console_error!("room {}: {cause:?}", awake.name);
+            Refusal::new(Code::RoomFull, "the room can't hold another socket")
+        })?;
+        awake.sockets.insert(session, socket);
+        Ok(())
     }
 
     async fn request(
@@ -380,6 +395,14 @@ impl Object {
             .map_err(|cause| format!("{name}: {cause}"))?;
         Ok(Some(Awake { config, name, room, sockets: Sockets::default() }))
     }
+}
+
+/// Why the room closes a session that has just asked to join, if it does.
+fn refusal_in(effects: &[Effect], joining: SessionId) -> Option<Refusal> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Close { session, refusal } if *session == joining => Some(refusal.clone()),
+        _ => None,
+    })
 }
 
 fn cannot_be_had() -> Refusal {

@@ -16,7 +16,7 @@ use super::line::{Line, Said};
 use super::platform;
 use super::request::follow_request;
 use crate::code::{Code, Refusal};
-use crate::protocol::{RoomName, Start};
+use crate::protocol::{RoomName, Start, read_error};
 use crate::session::Identity;
 
 #[derive(Clone)]
@@ -27,6 +27,28 @@ pub struct Rooms {
 
 /// An object that hangs must not keep a reader waiting for longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn unreachable(cause: Error) -> Refusal {
+    // The platform has no other name for it.
+    if cause.to_string().contains("Too many subrequests") {
+        return Refusal::new(Code::Restarting, "this connection has been used up");
+    }
+    broken(cause)
+}
+
+/// Whether a room accepted a socket. One that it refuses is closed by the
+/// worker, not by the room.
+pub fn is_upgraded(answer: &RawResponse) -> bool {
+    answer.status() == 101
+}
+
+/// Why a room did not upgrade, as its answer says it.
+pub async fn refusal_of(answer: RawResponse) -> Refusal {
+    match Response::from(answer).text().await {
+        Ok(body) => read_error(&body).unwrap_or_else(|| broken("a room did not upgrade".into())),
+        Err(cause) => broken(cause),
+    }
+}
 
 impl Rooms {
     pub fn new(env: Env, context: Context) -> Self {
@@ -39,8 +61,8 @@ impl Rooms {
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
-    /// Opens a socket of the worker's own, under flow control with a window of
-    /// so many bytes. Call it where the invocation waits until it is done: a
+    /// Opens a socket of the worker's own, under flow control if it has a
+    /// window, in bytes. A room that refuses says so in its answer. Call it where the invocation waits until it is done: a
     /// session whose socket was on its way to an invocation that ended would
     /// stay in the room [seen].
     pub async fn open(
@@ -48,24 +70,22 @@ impl Rooms {
         room: &RoomName,
         identity: &Identity,
         start: Start,
-        window: u64,
+        window: Option<u64>,
         hear: Rc<dyn Fn(Said)>,
     ) -> std::result::Result<Line, Refusal> {
         let request = follow_request(room, identity, start, window).map_err(broken)?;
         let (rooms, room) = (self.clone(), room.clone());
         let opening = Box::pin(async move {
-            let answer = Response::from(rooms.ask(&room, &request).await?);
-            let socket = answer.websocket().ok_or("a room did not upgrade")?;
-            Line::accept(socket, hear)
+            let answer = rooms.ask(&room, &request).await.map_err(unreachable)?;
+            if !is_upgraded(&answer) {
+                return Err(refusal_of(answer).await);
+            }
+            let socket = Response::from(answer).websocket();
+            let socket = socket.ok_or_else(|| broken("a room's upgrade has no socket".into()))?;
+            Line::accept(socket, hear).map_err(broken)
         });
         match select(opening, Box::pin(passes(OPEN_TIMEOUT))).await {
-            Either::Left((line, _)) => line.map_err(|cause: Error| match cause.to_string() {
-                // The platform has no other name for it.
-                cause if cause.contains("Too many subrequests") => {
-                    Refusal::new(Code::Restarting, "this connection has been used up")
-                }
-                _ => broken(cause),
-            }),
+            Either::Left((line, _)) => line,
             Either::Right(((), late)) => {
                 // Dropped as it comes, it closes.
                 self.wait_until(async move { drop(late.await) });

@@ -13,7 +13,7 @@ use super::answer::{broken, json, preflight, refused, refused_upgrade, with_cors
 use super::bridge;
 use super::config::{Config, config};
 use super::request::{SUBPROTOCOLS, Shown, body, publish_request};
-use super::rooms::Rooms;
+use super::rooms::{Rooms, is_upgraded, refusal_of};
 use super::verifier::claims;
 use crate::auth::{Claims, TokenError, place};
 use crate::code::{Code, Refusal};
@@ -98,27 +98,31 @@ impl Gate<'_> {
         call: Call,
         request: Request,
     ) -> std::result::Result<RawResponse, Refusal> {
-        let identity = self.claims().await?.map(|claims| Identity::of(&claims, room));
-        match (&identity, &call) {
-            (Some(identity), call) => call.check(identity.grant)?,
-            // It has yet to bring its token, in the first frame.
-            (None, Call::Follow(_)) => {}
+        let identity = match (self.claims().await?, &call) {
+            (Some(claims), _) => Identity::of(&claims, room),
+            // Its token must come in the first frame.
+            (None, Call::Follow(start)) => {
+                return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.shown)
+                    .map(RawResponse::from)
+                    .map_err(broken);
+            }
             (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
-        }
+        };
+        call.check(identity.grant)?;
         let body = match call {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Follow(_) => None,
         };
-        let request = self.shown.to_room(identity.as_ref(), body.as_deref()).map_err(broken)?;
-        match (call, identity) {
-            (
-                Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })),
-                Some(identity),
-            ) => {
-                let (rooms, room) = (self.rooms.clone(), room.clone());
-                self.rooms.to_the_end(bridge::held_page(rooms, room, identity, wait, request)).await
-            }
-            _ => self.rooms.ask(room, &request).await.map_err(broken),
+        let request = self.shown.to_room(&identity, body.as_deref()).map_err(broken)?;
+        if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call {
+            let (rooms, room) = (self.rooms.clone(), room.clone());
+            let page = bridge::held_page(rooms, room, identity, wait, request);
+            return self.rooms.to_the_end(page).await;
+        }
+        let response = self.rooms.ask(room, &request).await.map_err(broken)?;
+        match call {
+            Call::Follow(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
+            Call::Follow(_) | Call::Request(_) => Ok(response),
         }
     }
 

@@ -40,6 +40,9 @@ pub struct Log<S> {
     settings: Settings,
     head: Option<Append>,
     recent: Recent,
+    /// Of the append that was asked for last: its number, and where each of its
+    /// events ends.
+    event_ends: Option<(u64, Vec<u64>)>,
     /// Read from the log when the first event with an id comes.
     ids: Option<Ids>,
     /// Read from the state when the first event with a key comes.
@@ -109,7 +112,9 @@ impl<S: Store> Log<S> {
         }
         let written = stored != Some(birth);
         let recent = Recent::default();
-        Ok((Self { store, birth, settings, head, recent, ids: None, keys: None }, written))
+        let log =
+            Self { store, birth, settings, head, recent, event_ends: None, ids: None, keys: None };
+        Ok((log, written))
     }
 
     pub fn epoch(&self) -> Epoch {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::bisect::first_where;
 use super::ring::damaged;
-use super::text::{Budget, Slice};
+use super::text::{Budget, Slice, each};
 use super::{Log, Replay};
 use crate::protocol::{Begin, Position, Seq};
 use crate::store::{Append, Store, StoreError};
@@ -76,23 +76,36 @@ impl<S: Store> Log<S> {
 
     /// Bytes of all events up to a seq; up to the oldest there is, where that
     /// comes behind it.
-    pub fn ends_at(&self, seq: Seq) -> Result<u64, StoreError> {
+    pub fn ends_at(&mut self, seq: Seq) -> Result<u64, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
-        let number = self.with(seq, head.number)?;
-        let append = self.at(number)?;
+        let append = self.at(self.with(seq, head.number)?)?;
         if seq < append.first {
             return Ok(append.starts);
         }
         if seq == append.last {
             return Ok(append.ends);
         }
-        let mut slice = Slice::at(append.first.minus(1), append.starts);
-        let events = seq.get().saturating_sub(slice.prev.get());
-        for (append, stored) in self.stored(number, number, 0)? {
-            let budget = Budget { events, bytes: usize::MAX };
-            slice.take(&append, &stored, budget).ok_or_else(|| damaged(number))?;
+        let index = usize::try_from(seq.get().saturating_sub(append.first.get()));
+        let ends = self.event_ends(&append)?.get(index.unwrap_or(usize::MAX)).copied();
+        ends.ok_or_else(|| damaged(append.number))
+    }
+
+    /// Where each event of an append ends. Readers ask for one event after
+    /// another, so the append that was read last is remembered.
+    fn event_ends(&mut self, append: &Append) -> Result<&[u64], StoreError> {
+        if self.event_ends.as_ref().is_none_or(|(number, _)| *number != append.number) {
+            let mut ends = Vec::new();
+            for (_, events) in self.stored(append.number, append.number, 0)? {
+                let mut starts = append.starts;
+                for event in each(&events) {
+                    let end = starts.saturating_add(event.map_or(0, str::len) as u64);
+                    ends.push(end);
+                    starts = end.saturating_add(1);
+                }
+            }
+            self.event_ends = Some((append.number, ends));
         }
-        Ok(slice.ends)
+        Ok(self.event_ends.as_ref().map_or(&[], |(_, ends)| ends))
     }
 
     /// The append that holds a seq, or the oldest there is.

@@ -24,6 +24,7 @@ pub use position::{Epoch, Position, Seq};
 pub use presence::{Change, Entry, Member, Members, UserEntry};
 pub use query::{Begin, PageQuery, Start, StreamQuery, Wait};
 pub use server::{
-    Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, state, state_body,
+    Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, read_error, state,
+    state_body,
 };
 pub use signal::NewSignal;

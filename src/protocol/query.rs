@@ -62,15 +62,14 @@ impl Start {
         })
     }
 
-    /// The query for the worker's own socket, which is under flow control
-    /// without being asked.
-    pub fn bridge_query(&self) -> String {
+    /// The query of a socket that begins like this.
+    pub fn query(&self) -> String {
         let begin = match self.begin {
             Begin::Head => String::new(),
             Begin::Since(position) => format!("since={position}&"),
             Begin::Last(count) => format!("last={count}&"),
         };
-        format!("{begin}state={}", u8::from(self.state))
+        format!("{begin}state={}&flow={}", u8::from(self.state), u8::from(self.flow))
     }
 }
 
@@ -206,9 +205,9 @@ mod tests {
 
     #[test]
     fn the_workers_own_socket_begins_where_its_reader_does() {
-        for query in ["", "state=0", "since=h7Qk2pXa:41", "last=3&state=0"] {
+        for query in ["", "state=0", "since=h7Qk2pXa:41", "last=3&state=0", "flow=1"] {
             let start = Start::parse(query).unwrap();
-            assert_eq!(Start::parse(&start.bridge_query()), Ok(start), "{query}");
+            assert_eq!(Start::parse(&start.query()), Ok(start), "{query}");
         }
     }
 

@@ -3,12 +3,12 @@
 //! `events` and `state` put stored text into an envelope as it is: nothing is
 //! parsed or serialized again between the log and the wire.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::json::text;
 use super::{Epoch, Member, Ref, RoomName, Seq, UserEntry};
 use crate::auth::Grant;
-use crate::code::Refusal;
+use crate::code::{Code, Refusal};
 use crate::time::Millis;
 
 /// The exact text that is answered without waking the room, and its answer.
@@ -139,6 +139,24 @@ impl Figures<'_> {
     pub fn text(&self) -> String {
         text(self)
     }
+}
+
+/// What the body of a refused request says; `None` if it is no such body.
+pub fn read_error(body: &str) -> Option<Refusal> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        error: Error<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Error<'a> {
+        code: &'a str,
+        message: String,
+        retry_after_ms: Option<u64>,
+    }
+    let Body { error: Error { code, message, retry_after_ms } } =
+        serde_json::from_str(body).ok()?;
+    Some(Refusal { code: Code::named(code)?, message, retry_after_ms })
 }
 
 /// The body of a refused HTTP request.

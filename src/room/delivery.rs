@@ -78,10 +78,16 @@ impl<S: Store> Room<S> {
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();
         for (id, session) in &mut self.sessions {
-            let Some(seated) = session.seated_mut().filter(|seated| seated.behind.is_none()) else {
+            let seated = &mut session.seat;
+            if seated.behind.is_some() {
                 continue;
-            };
+            }
             match &mut seated.flow {
+                _ if seated.paused => {
+                    seated.behind = Some(frame.prev);
+                    stalled.push(*id);
+                    continue;
+                }
                 Some(flow) if !flow.takes(frame.bytes()) => {
                     seated.behind = Some(frame.prev);
                     stalled.push(*id);
@@ -112,7 +118,7 @@ impl<S: Store> Room<S> {
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
             let Some(seated) = self.seated(id) else { return Ok(()) };
-            let Some(after) = seated.behind else { return Ok(()) };
+            let Some(after) = seated.behind.filter(|_| !seated.paused) else { return Ok(()) };
             let left = seated.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             // What is gathered comes to it with everybody else.
@@ -180,13 +186,12 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// A session tells what it has seen, and with that turns flow control on.
-    pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<(), Refusal> {
+    /// A session says what it has seen, and with that turns flow control on.
+    /// Returns how many bytes it had not said before.
+    pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<u64, Refusal> {
         let live = self.unsent.prev;
-        let Some(seated) = self.sessions.get_mut(&id).and_then(|session| session.seated_mut())
-        else {
-            return Ok(());
-        };
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(0) };
+        let seated = &mut session.seat;
         let sent = seated.behind.unwrap_or(live);
         if seq > sent {
             return Err(Refusal::bad_request(format!(
@@ -196,19 +201,32 @@ impl<S: Store> Room<S> {
         // What was sent before flow control was turned on is not counted.
         let begin = || Flow::new(self.settings.flow_window_bytes, seq, self.unsent.starts);
         let flow = seated.flow.get_or_insert_with(begin);
+        let unseen = flow.unseen();
         if !flow.see(seq) {
             match self.log.ends_at(seq) {
                 Ok(ends) => flow.pass(ends),
                 Err(cause) => return Err(self.broken(&cause)),
             }
         }
+        let newly_seen = unseen.saturating_sub(flow.unseen());
         let was_stalled = seated.behind.is_some() && !self.behind.contains(&id);
         if was_stalled {
             self.catch_up_or_close(id, now);
         } else {
             self.keep(id);
         }
-        Ok(())
+        Ok(newly_seen)
+    }
+
+    /// The reader of a bridge has enough, or can take more.
+    pub(super) fn pause(&mut self, id: SessionId, paused: bool, now: Millis) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.seat.paused = paused;
+        if session.seat.behind.is_some() && !paused && !self.behind.contains(&id) {
+            self.catch_up_or_close(id, now);
+        } else {
+            self.keep(id);
+        }
     }
 
     fn catch_up_or_close(&mut self, id: SessionId, now: Millis) {
@@ -224,7 +242,7 @@ impl<S: Store> Room<S> {
     /// After a sleep: who is live was sent all there is.
     pub(super) fn restore_delivery(&mut self) {
         for (id, session) in &mut self.sessions {
-            let Some(seated) = session.seated_mut() else { continue };
+            let seated = &mut session.seat;
             if seated.behind.is_none() {
                 seated.flow.iter_mut().for_each(|flow| flow.restore(self.log.ends()));
             } else if seated.takes_more() {

@@ -1,49 +1,58 @@
-//! Frames from a session: decoded, counted against its rate, asked for the
-//! right, and done.
+//! Frames from a session: counted, decoded, asked for the right, and done.
 
 use super::{Effect, Room};
 use crate::auth::Right;
-use crate::code::{Code, Refusal};
+use crate::code::Refusal;
+use crate::guard::{Admission, not_text};
 use crate::limits;
 use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, ServerFrame, User};
-use crate::session::SessionId;
+use crate::session::{BridgeFrame, SessionId};
 use crate::store::Store;
 use crate::time::Millis;
 
 impl<S: Store> Room<S> {
     pub(super) fn text(&mut self, id: SessionId, text: &str, now: Millis) {
-        let rate = self.frame_rate();
+        let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         // The alarm may be late; the end of a grant is not.
         if session.deadline() <= now {
             return self.end(id);
         }
-        if text.len() > limits::BODY_BYTES {
-            return self.close(
-                id,
-                Refusal::too_large(format!("a frame may be {} bytes", limits::BODY_BYTES)),
-            );
+        match session.guard.admit(text.len(), rates, now) {
+            Admission::Admitted => self.admitted(id, text, now),
+            Admission::OverRate(refusal) => self.over_rate(id, text, refusal, now),
+            Admission::Close(refusal) => self.close(id, refusal),
         }
-        let Decoded { reference, frame } = ClientFrame::decode(text);
-        if let Some(held) = &mut session.held {
-            if !held.push(text) {
-                let refusal =
-                    Refusal::rate_limited("too many frames wait for the verdict on a token", 1_000);
-                self.refuse_frame(id, reference.as_ref(), refusal);
+    }
+
+    pub(super) fn admitted(&mut self, id: SessionId, text: &str, now: Millis) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match session.guard.hold(text) {
+            None => self.take_frame(id, text, now),
+            Some(Ok(())) => {}
+            Some(Err(refusal)) => {
+                self.refuse_frame(id, ClientFrame::decode(text).reference.as_ref(), refusal);
             }
-            return;
         }
-        let in_rate = match frame {
-            // It lets the room send, and costs it nothing that was not its own.
-            Ok(ClientFrame::Seen(_)) => Ok(()),
-            _ => session.take_frame(rate, now).map_err(|retry_after_ms| {
-                let message = format!("a session may send {} frames a second", rate.per_second);
-                Refusal::rate_limited(message, retry_after_ms)
-            }),
+    }
+
+    /// A frame beyond the rate is decoded only for its `ref`. A `seen` counts
+    /// all the same: a reader whose `seen` was dropped could wait for ever.
+    fn over_rate(&mut self, id: SessionId, text: &str, refusal: Refusal, now: Millis) {
+        let Decoded { reference, frame } = ClientFrame::decode(text);
+        let done = match frame {
+            Ok(ClientFrame::Seen(seq)) => self.seen(id, seq, now).map(drop),
+            Ok(_) | Err(_) => Err(refusal),
         };
-        match in_rate.and(frame).and_then(|frame| self.perform(id, frame, reference.as_ref(), now))
-        {
-            Ok(()) => self.count_bad_requests(id, 0),
+        if let Err(refusal) = done {
+            self.refuse_frame(id, reference.as_ref(), refusal);
+        }
+    }
+
+    fn take_frame(&mut self, id: SessionId, text: &str, now: Millis) {
+        let Decoded { reference, frame } = ClientFrame::decode(text);
+        match frame.and_then(|frame| self.perform(id, frame, reference.as_ref(), now)) {
+            Ok(()) => self.accept_frame(id),
             Err(refusal) => self.refuse_frame(id, reference.as_ref(), refusal),
         }
     }
@@ -57,13 +66,17 @@ impl<S: Store> Room<S> {
     ) -> Result<(), Refusal> {
         match frame {
             ClientFrame::Ping => self.send(id, PONG),
-            ClientFrame::Auth { token } => self.ask_for_verdict(id, token.into_owned()),
+            ClientFrame::Auth { token } => self.ask_for_verdict(id, token.into_owned(), now)?,
             ClientFrame::Publish(event) => self.publish_frame(id, &event, reference, now)?,
             ClientFrame::Signal(signal) => {
                 let from = self.with_right(id, Right::Publish)?;
                 self.signal(Some(id), &from, &signal);
             }
-            ClientFrame::Seen(seq) => self.seen(id, seq, now)?,
+            ClientFrame::Seen(seq) => {
+                if self.seen(id, seq, now)? >= limits::SEEN_UNCOUNTED_BYTES {
+                    self.refund_frame(id);
+                }
+            }
             ClientFrame::Enter(data) => self.enter(id, data, now)?,
             ClientFrame::Leave => self.leave(id, now)?,
             ClientFrame::Members => self.ask_for_members(id, now)?,
@@ -89,42 +102,39 @@ impl<S: Store> Room<S> {
 
     /// The user of a session that has a right.
     pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
-        let seated = self.seated(id).ok_or_else(no_token_yet)?;
-        seated.identity.check(right)?;
-        Ok(seated.identity.user.clone())
+        let identity = self.seated(id).map(|seated| &seated.identity);
+        // A frame that is taken is of a session.
+        let identity = identity.ok_or_else(|| Refusal::bad_request("the session has ended"))?;
+        identity.check(right)?;
+        Ok(identity.user.clone())
     }
 
-    /// The worker says in a binary frame who its inner socket speaks for now.
-    /// A client's frame can't take that form: a bridge passes on text alone.
+    /// The worker speaks to the room in binary frames on a socket of its own. A
+    /// client's frame can't take that form: a bridge passes on text alone.
     pub(super) fn binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
-        let seated = self.seated(id);
-        match serde_json::from_slice(bytes) {
-            Ok(identity) if seated.is_some_and(|seated| seated.bridged) => {
-                self.verified(id, Ok(identity), now);
-            }
-            _ => {
-                let refusal = Refusal::bad_request("a frame is one JSON object, sent as text");
-                self.refuse_frame(id, None, refusal);
-            }
+        let rates = self.frame_rates();
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if session.seat.bridged
+            && let Ok(frame) = serde_json::from_slice(bytes)
+        {
+            return match frame {
+                BridgeFrame::Identity(identity) => self.verified(id, Ok(identity), now),
+                BridgeFrame::Pause { paused } => self.pause(id, paused, now),
+            };
+        }
+        match session.guard.admit(bytes.len(), rates, now) {
+            Admission::Admitted => self.refuse_frame(id, None, not_text()),
+            Admission::OverRate(refusal) => self.refuse_frame(id, None, refusal),
+            Admission::Close(refusal) => self.close(id, refusal),
         }
     }
 
-    /// Tells a session what was wrong with its frame. A socket without a seat
-    /// hears nothing but a `pong`, so it is closed instead.
-    pub(super) fn refuse_frame(
-        &mut self,
-        id: SessionId,
-        reference: Option<&Ref>,
-        refusal: Refusal,
-    ) {
-        let Some(session) = self.sessions.get(&id) else { return };
-        if session.seated().is_none() {
-            return self.close(id, no_token_yet());
-        }
-        let bad_requests = match refusal.code {
-            Code::BadRequest => session.bad_requests.saturating_add(1),
-            _ => 0,
-        };
+    /// Sends a session what was wrong with its frame.
+    fn refuse_frame(&mut self, id: SessionId, reference: Option<&Ref>, refusal: Refusal) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let before = session.guard.bad_requests();
+        let goes_on = session.guard.refuse(refusal.code);
+        let is_counted = session.guard.bad_requests() != before;
         let error = ServerFrame::Error {
             room: &self.name,
             reference,
@@ -133,31 +143,39 @@ impl<S: Store> Room<S> {
             retry_after_ms: refusal.retry_after_ms,
         };
         self.send(id, error.text());
-        self.count_bad_requests(id, bad_requests);
+        match goes_on {
+            Ok(()) if is_counted => self.keep(id),
+            Ok(()) => {}
+            Err(refusal) => self.close(id, refusal),
+        }
     }
 
-    fn count_bad_requests(&mut self, id: SessionId, bad_requests: u32) {
+    fn accept_frame(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        if bad_requests >= limits::BAD_REQUESTS_IN_A_ROW {
-            return self.close(
-                id,
-                Refusal::bad_request(format!("{bad_requests} refused frames in a row")),
-            );
-        }
-        if session.bad_requests != bad_requests {
-            session.bad_requests = bad_requests;
+        if session.guard.bad_requests() > 0 {
+            session.guard.accept();
             self.keep(id);
         }
     }
 
-    fn ask_for_verdict(&mut self, id: SessionId, token: String) {
+    fn refund_frame(&mut self, id: SessionId) {
+        let rates = self.frame_rates();
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.held = Some(Default::default());
-            self.effects.push(Effect::Verify { session: id, token });
+            session.guard.refund(rates);
         }
     }
-}
 
-fn no_token_yet() -> Refusal {
-    Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
+    fn ask_for_verdict(
+        &mut self,
+        id: SessionId,
+        token: String,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let rates = self.frame_rates();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.guard.await_verdict(rates, now)?;
+            self.effects.push(Effect::Verify { session: id, token });
+        }
+        Ok(())
+    }
 }

@@ -13,11 +13,11 @@ mod seats;
 mod signals;
 mod timers;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use crate::auth::Right;
 use crate::code::{Code, Refusal};
+use crate::guard::FrameRates;
 use crate::limits;
 use crate::log::{AppendError, Log, Slice};
 use crate::presence::{Leaves, Presence};
@@ -34,10 +34,10 @@ use signals::SignalKind;
 /// What happens to a room.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A socket was accepted. The worker knows who it is, unless the token is
-    /// to come in the first frame. `bridge` is the flow control window, in
-    /// bytes, of a socket that the worker opened for a reader of its own.
-    Join { session: SessionId, identity: Option<Identity>, start: Start, bridge: Option<u64> },
+    /// A socket asks to join. It is accepted unless the effects close it.
+    /// `bridge` is the flow control window, in bytes, of a socket that the
+    /// worker opened for a reader of its own.
+    Join { session: SessionId, identity: Identity, start: Start, bridge: Option<u64> },
     /// A text frame came.
     Text { session: SessionId, text: &'a str },
     /// A binary frame came.
@@ -137,8 +137,8 @@ pub struct Room<S> {
     sessions: BTreeMap<SessionId, Box<Session>>,
     /// Whether those that its open sockets kept have yet to be taken up.
     sessions_sleep: bool,
-    /// Those of them that have no seat yet.
-    waiting: BTreeSet<SessionId>,
+    /// How many of them each user has.
+    sessions_by_user: BTreeMap<User, usize>,
     /// Those that are being caught up, in the order of their turns.
     behind: VecDeque<SessionId>,
     /// Whether a turn is on its way.
@@ -190,7 +190,7 @@ impl<S: Store> Room<S> {
             log,
             sessions: BTreeMap::new(),
             sessions_sleep: true,
-            waiting: BTreeSet::new(),
+            sessions_by_user: BTreeMap::new(),
             behind: VecDeque::new(),
             turn_asked: false,
             replayed: None,
@@ -239,11 +239,8 @@ impl<S: Store> Room<S> {
     /// Takes one input. The effects are to be performed in their order.
     pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
         match input {
-            Input::Join { session, identity: Some(identity), start, bridge } => {
+            Input::Join { session, identity, start, bridge } => {
                 self.join(session, identity, start, bridge, now);
-            }
-            Input::Join { session, identity: None, start, bridge: _ } => {
-                self.wait_for_token(session, start, now);
             }
             Input::Text { session, text } => {
                 self.hear(session, now);
@@ -265,20 +262,6 @@ impl<S: Store> Room<S> {
         self.see_off(now);
         self.keep_presence();
         std::mem::take(&mut self.effects)
-    }
-
-    /// Whether there is a place for a socket, before it is accepted.
-    pub fn admits(&self, identity: Option<&Identity>) -> Result<(), Refusal> {
-        let Some(identity) = identity else {
-            return full_at(
-                self.waiting.len(),
-                self.settings.pending_sockets,
-                "sockets of this room wait for their token",
-            );
-        };
-        identity.check(Right::Subscribe)?;
-        let seated = self.sessions.len().saturating_sub(self.waiting.len());
-        full_at(seated, self.settings.sockets, "sessions are in this room")
     }
 
     /// The one way in which an event comes to be: appended, then broadcast.
@@ -314,11 +297,11 @@ impl<S: Store> Room<S> {
     }
 
     fn seated(&self, id: SessionId) -> Option<&Seated> {
-        self.sessions.get(&id).and_then(|session| session.seated())
+        self.sessions.get(&id).map(|session| &session.seat)
     }
 
     fn seated_mut(&mut self, id: SessionId) -> Option<&mut Seated> {
-        self.sessions.get_mut(&id).and_then(|session| session.seated_mut())
+        self.sessions.get_mut(&id).map(|session| &mut session.seat)
     }
 
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
@@ -345,8 +328,9 @@ impl<S: Store> Room<S> {
         Refusal::new(Code::Internal, "the room could not do this; try again")
     }
 
-    fn frame_rate(&self) -> Rate {
-        Rate { per_second: self.settings.frames_per_second, burst: self.settings.frames_burst }
+    fn frame_rates(&self) -> FrameRates {
+        let Settings { frames_per_second: per_second, frames_burst: burst, .. } = self.settings;
+        FrameRates::of(Rate { per_second, burst })
     }
 }
 

@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 
 use super::{Effect, Room, full_at};
 use crate::auth::Right;
-use crate::code::{Code, Refusal};
+use crate::code::Refusal;
+use crate::guard::no_ping;
 use crate::limits;
 use crate::presence::{Leaves, Presence};
 use crate::protocol::{ServerFrame, User};
@@ -148,7 +149,7 @@ impl<S: Store> Room<S> {
     /// Sockets carry what has changed of presence.
     pub(super) fn keep_presence(&mut self) {
         let sessions = &self.sessions;
-        self.presence.entrust(|id| next_seated(sessions, id));
+        self.presence.entrust(|id| next_session(sessions, id));
         for id in self.presence.take_stale() {
             self.keep(id);
         }
@@ -157,7 +158,7 @@ impl<S: Store> Room<S> {
     pub(super) fn restore_presence(&mut self, now: Millis) {
         let carried = self.sessions.iter_mut().filter_map(|(id, session)| {
             let carried = session.carried.take()?;
-            Some((session.seated()?.identity.user.clone(), *id, carried))
+            Some((session.seat.identity.user.clone(), *id, carried))
         });
         self.presence = Presence::restore(carried);
         if self.presence.is_unsettled(now) {
@@ -170,8 +171,8 @@ impl<S: Store> Room<S> {
 /// Those who are not heard of.
 impl<S: Store> Room<S> {
     pub(super) fn hear(&mut self, id: SessionId, now: Millis) {
-        if let Some(seated) = self.sessions.get(&id).and_then(|session| session.seated()) {
-            self.presence.hear(&seated.identity.user, id, now);
+        if let Some(session) = self.sessions.get(&id) {
+            self.presence.hear(&session.seat.identity.user, id, now);
         }
     }
 
@@ -190,13 +191,12 @@ impl<S: Store> Room<S> {
         // nothing; one that is a little ahead is of another clock.
         let is_credible = |at: &Millis| *at <= now.plus(limits::HEARD_STEP_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
-            if let Some(seated) = self.sessions.get(&id).and_then(|session| session.seated()) {
-                self.presence.pinged(&seated.identity.user, id, at.min(now));
+            if let Some(session) = self.sessions.get(&id) {
+                self.presence.pinged(&session.seat.identity.user, id, at.min(now));
             }
         }
         for id in self.presence.silent(now) {
-            let message = "no frame and no ping came for two ping periods";
-            self.close(id, Refusal::new(Code::Silent, message));
+            self.close(id, no_ping());
         }
         self.see_off(now);
         self.arm(self.next_due(now), now);
@@ -208,10 +208,9 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// The session with a seat that comes next, around the end. Names of sessions
-/// are random, so what one has to carry for others is too.
-fn next_seated(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
-    let after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
-    let mut around = after.chain(sessions.range(..of));
-    around.find(|(_, session)| session.seated().is_some()).map(|(id, _)| *id)
+/// The session that comes next, around the end. Names of sessions are random,
+/// so what one has to carry for others is too.
+fn next_session(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
+    let mut after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
+    after.next().or_else(|| sessions.range(..of).next()).map(|(id, _)| *id)
 }

@@ -74,8 +74,7 @@ impl<S: Store> Room<S> {
     }
 
     fn kick(&mut self, user: &User, now: Millis) -> Answer {
-        let is_theirs =
-            |session: &Session| session.seated().is_some_and(|s| s.identity.user == *user);
+        let is_theirs = |session: &Session| session.seat.identity.user == *user;
         let theirs = self.sessions.iter().filter(|(_, session)| is_theirs(session));
         let kicked: Vec<SessionId> = theirs.map(|(id, _)| *id).collect();
         for id in kicked {
@@ -146,7 +145,7 @@ impl<S: Store> Room<S> {
             epoch: self.log.epoch(),
             head: self.log.head(),
             oldest: self.log.oldest(now)?,
-            sessions: self.sessions.len().saturating_sub(self.waiting.len()),
+            sessions: self.sessions.len(),
             members: self.presence.count(now),
             bytes: self.log.bytes(now)?,
             awake_since: self.awake_since,

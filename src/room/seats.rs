@@ -1,13 +1,14 @@
 //! Taking a seat and leaving it: joining, and in-band tokens.
 
-use super::{Effect, Room};
+use super::{Effect, Room, full_at};
 use crate::auth::Right;
-use crate::code::{Code, Refusal};
+use crate::code::Refusal;
 use crate::flow::Flow;
+use crate::guard::another_user;
 use crate::limits;
 use crate::presence::Leaves;
 use crate::protocol::{Begin, ServerFrame, Start};
-use crate::session::{Identity, Seat, Seated, Session, SessionId};
+use crate::session::{Identity, Seated, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -22,7 +23,7 @@ impl<S: Store> Room<S> {
         bridge: Option<u64>,
         now: Millis,
     ) {
-        if let Err(refusal) = self.admits(Some(&identity)) {
+        if let Err(refusal) = self.admits(&identity) {
             return self.close(id, refusal);
         }
         match self.welcome(id, identity, start, bridge, now) {
@@ -34,14 +35,12 @@ impl<S: Store> Room<S> {
         }
     }
 
-    pub(super) fn wait_for_token(&mut self, id: SessionId, start: Start, now: Millis) {
-        if let Err(refusal) = self.admits(None) {
-            return self.close(id, refusal);
-        }
-        let until = now.plus(limits::FIRST_FRAME_MS);
-        self.seat(id, Session::new(Seat::Waiting { start, until }));
-        self.keep(id);
-        self.arm(until, now);
+    /// Whether there is a place for one more session of this user.
+    fn admits(&self, identity: &Identity) -> Result<(), Refusal> {
+        identity.check(Right::Subscribe)?;
+        full_at(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
+        let of_user = self.sessions_by_user.get(&identity.user).copied().unwrap_or_default();
+        full_at(of_user, self.settings.sessions_per_user, "sessions of this user are in this room")
     }
 
     /// The frames that every session begins with, and its way to what is live.
@@ -78,8 +77,9 @@ impl<S: Store> Room<S> {
             behind: (after < head).then_some(after),
             flow: window.map(|window| Flow::new(window, after, self.log.ends())),
             bridged: bridge.is_some(),
+            paused: false,
         };
-        let session = Session::new(Seat::Taken(seated));
+        let session = Session::new(seated);
         self.arm(session.deadline(), now);
         self.seat(id, session);
         match (start.begin, recovered) {
@@ -99,35 +99,27 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let held = session.held.take().unwrap_or_default();
-        match (verdict, &session.seat) {
-            (Err(refusal), _) => self.close(id, refusal),
-            (Ok(identity), Seat::Waiting { start, .. }) => {
-                let start = *start;
-                self.remove(id, Leaves::AtOnce);
-                self.join(id, identity, start, None, now);
-            }
-            (Ok(identity), Seat::Taken(_)) => self.renew(id, identity, now),
+        let held = session.guard.release();
+        match verdict {
+            Ok(identity) => self.renew(id, identity, now),
+            Err(refusal) => self.close(id, refusal),
         }
-        for frame in held.into_frames() {
-            self.text(id, &frame, now);
+        for frame in held {
+            self.admitted(id, &frame, now);
         }
     }
 
     /// The newest token says what the session may do: more or less than before.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(Seated { identity, .. }) = session.seated_mut() else { return };
-        if new.user != identity.user {
-            let message =
-                "the new token is for another `sub`; open another socket for another user";
-            return self.close(id, Refusal::new(Code::Unauthorized, message));
+        if new.user != session.seat.identity.user {
+            return self.close(id, another_user());
         }
         if let Err(refusal) = new.check(Right::Subscribe) {
             return self.close(id, refusal);
         }
         let (user, grant, expires_at) = (new.user.clone(), new.grant, new.expires_at);
-        *identity = new;
+        session.seat.identity = new;
         let deadline = session.deadline();
         self.arm(deadline, now);
         self.keep(id);
@@ -141,26 +133,27 @@ impl<S: Store> Room<S> {
 /// The table of sessions.
 impl<S: Store> Room<S> {
     pub(super) fn seat(&mut self, id: SessionId, session: Session) {
-        if session.seated().is_none() {
-            self.waiting.insert(id);
-        }
+        let user = session.seat.identity.user.clone();
+        let of_user = self.sessions_by_user.entry(user).or_default();
+        *of_user = of_user.saturating_add(1);
         self.sessions.insert(id, Box::new(session));
     }
 
     /// The session's socket is lost to the room.
     pub(super) fn remove(&mut self, id: SessionId, leaves: Leaves) {
-        let removed = self.sessions.remove(&id);
-        if let Some(Seat::Taken(seated)) = removed.map(|session| session.seat) {
-            self.departed.push((seated.identity.user, id, leaves));
+        let Some(session) = self.sessions.remove(&id) else { return };
+        let user = session.seat.identity.user;
+        match self.sessions_by_user.get_mut(&user) {
+            Some(of_user) if *of_user > 1 => *of_user = of_user.saturating_sub(1),
+            _ => drop(self.sessions_by_user.remove(&user)),
         }
-        self.waiting.remove(&id);
+        self.departed.push((user, id, leaves));
         self.behind.retain(|behind| *behind != id);
     }
 
     pub(super) fn keep(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get(&id) {
-            let user = session.seated().map(|seated| &seated.identity.user);
-            let carried = user.and_then(|user| self.presence.carried_by(user, id));
+            let carried = self.presence.carried_by(&session.seat.identity.user, id);
             let attachment = session.encode(id, carried);
             self.effects.push(Effect::Keep { session: id, attachment });
         }

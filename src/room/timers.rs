@@ -6,7 +6,7 @@
 //! again. While anything is stored, an alarm is set.
 
 use super::{Effect, Room};
-use crate::code::{Code, Refusal};
+use crate::guard::token_expired;
 use crate::limits;
 use crate::session::SessionId;
 use crate::store::Store;
@@ -64,14 +64,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Closes a session whose time is up.
+    /// Closes a session whose token has ended.
     pub(super) fn end(&mut self, id: SessionId) {
-        let refusal = if self.waiting.contains(&id) {
-            Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
-        } else {
-            Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
-        };
-        self.close(id, refusal);
+        self.close(id, token_expired());
     }
 
     /// The earliest time at which the room has something to do of itself.

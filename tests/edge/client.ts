@@ -113,6 +113,11 @@ export class Socket {
     return next;
   }
 
+  /** The text of the next frame, or the close. */
+  frameOrClose(patience = PATIENCE_MS): Promise<string | Closing> {
+    return this.#next("a frame or a close", patience);
+  }
+
   close(code = 1000): void {
     this.#socket.close(code);
   }

@@ -47,16 +47,6 @@ test("another ring costs three rows for each append that it keeps, and one for e
   }
 });
 
-test("a room that was made for somebody whom it refused is not forgotten", async (t) => {
-  const room = await Room.of(t, { settings: { r: { pending_sockets: 0, retained_ms: 3_000 } } });
-  const socket = await Socket.open(`${room.url}/events`);
-  assert.equal((await socket.closed()).code, 1013);
-  await room.runtime.evict("r");
-  const { epoch } = await room.figures();
-  for (const end = Date.now() + 30_000; (await room.figures()).epoch === epoch; await passes(50))
-    assert(Date.now() < end, "it is not erased");
-});
-
 test("a setting that can't be is an error for the operator, not for one room", async (t) => {
   const runtime = await Runtime.start({ settings: { "*": { sockets: 0 } } });
   t.after(() => runtime.stop());

@@ -163,19 +163,6 @@ test("a header from outside is not taken for the worker's own", async () => {
   assert.equal((await withoutToken.closed()).code, 4001);
 });
 
-test("a hundred sockets may wait for their first frame, and not one more", async () => {
-  const waiting = await Promise.all(
-    Array.from({ length: 100 }, () => Socket.open(follow("crowd"))),
-  );
-  const late = await Socket.open(follow("crowd"));
-  assert.equal((await late.closed()).code, 1013);
-  const alice = await Socket.open(follow("crowd"), { token: signed });
-  assert.equal((await alice.next()).type, "welcome", "who has a token is not held up");
-  waiting[0]!.send({ type: "auth", token: signed });
-  assert.equal((await waiting[0]!.next()).type, "welcome");
-  for (const socket of [...waiting, alice]) socket.drop();
-});
-
 function follow(room: string): string {
   return `${runtime.url}/rooms/${room}/events`;
 }

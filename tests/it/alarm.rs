@@ -3,13 +3,10 @@
 //! later than a session's end, is checked by the world after every input.
 
 use roomcast::code::Code;
-use roomcast::protocol::RoomName;
-use roomcast::room::{Effect, Room};
 use roomcast::session::Identity;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
-use crate::memory_store::MemoryStore;
 use crate::world::World;
 
 const MINUTE: u64 = 60_000;
@@ -27,8 +24,8 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
         let mut world = World::new();
         world.drowsy = asleep;
         let (short, long) = (for_the_next(&world, HOUR, "alice"), for_the_next(&world, DAY, "bob"));
-        world.connects("alice", "", Some(short));
-        world.connects("bob", "", Some(long));
+        world.connects("alice", "", short);
+        world.connects("bob", "", long);
         world.passes(HOUR + 29_999);
         assert_eq!(world.client("alice").closed, None, "there is a leeway of 30 s");
         world.passes(1);
@@ -44,7 +41,7 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
 fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
     let mut world = World::new();
     let short = for_the_next(&world, HOUR, "alice");
-    world.connects("alice", "", Some(short));
+    world.connects("alice", "", short);
     world.sleeps();
     world.jumps(i64::try_from(2 * HOUR).unwrap());
     world.joins("bob");
@@ -57,7 +54,7 @@ fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
 fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
     let mut world = World::new();
     let short = for_the_next(&world, HOUR, "alice");
-    world.connects("alice", "", Some(short));
+    world.connects("alice", "", short);
     world.sleeps();
     world.jumps(i64::try_from(HOUR + 30_000).unwrap());
     world.alarm = None;
@@ -71,14 +68,14 @@ fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
 fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
     let mut world = World::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = for_the_next(&world, 10 * DAY, "alice");
-    world.connects("alice", "", Some(long));
+    world.connects("alice", "", long);
     // The room is idle past its retention, but for alice: it is looked after
     // again in an hour, by the clock as it was.
     world.passes(2 * HOUR);
     world.jumps(-i64::try_from(HOUR).unwrap());
     world.sleeps();
     let short = for_the_next(&world, 90 * MINUTE, "bob");
-    world.connects("bob", "", Some(short));
+    world.connects("bob", "", short);
     world.passes(91 * MINUTE);
     assert_eq!(world.client("bob").closed, Some(Code::TokenExpired));
 }
@@ -87,7 +84,7 @@ fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
 fn nothing_is_taken_from_a_session_whose_end_has_passed() {
     let mut world = World::new();
     let short = for_the_next(&world, HOUR, "alice");
-    world.connects("alice", "", Some(short));
+    world.connects("alice", "", short);
     world.jumps(i64::try_from(2 * HOUR).unwrap());
     world.says("alice", 1);
     assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
@@ -137,32 +134,10 @@ fn a_renewed_token_moves_the_end_both_ways() {
 fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
     let mut world = World::new();
     let forever = Identity { expires_at: Millis::new((1 << 53) - 1), ..world.identity("alice") };
-    world.connects("alice", "", Some(forever));
+    world.connects("alice", "", forever);
     world.passes(3 * 365 * DAY);
     assert_eq!(world.client("alice").closed, None);
     assert!(world.alarm.unwrap() < world.now.plus(366 * DAY));
-}
-
-/// Limits: FIRST_FRAME_MS.
-#[test]
-fn who_brings_no_token_in_time_is_closed() {
-    for asleep in [false, true] {
-        let mut world = World::new();
-        world.drowsy = asleep;
-        world.connects("alice", "", None);
-        world.passes(4_000);
-        world.connects("bob", "", None);
-        world.passes(5_999);
-        assert_eq!(world.client("alice").closed, None);
-        world.passes(1);
-        assert_eq!(world.client("alice").closed, Some(Code::Unauthorized));
-        assert_eq!(world.client("bob").closed, None);
-        let token = world.token("bob", &["subscribe"]);
-        world.sends("bob", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
-        world.passes(MINUTE);
-        assert_eq!(world.client("bob").closed, None);
-        assert_eq!(world.client("bob").takes_types(), ["welcome"]);
-    }
 }
 
 #[test]
@@ -191,7 +166,7 @@ fn an_idle_room_is_erased_and_begins_anew_in_another_epoch() {
 fn a_room_is_not_erased_while_somebody_is_in_it() {
     let mut world = World::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = for_the_next(&world, 10 * DAY, "alice");
-    world.connects("alice", "", Some(long));
+    world.connects("alice", "", long);
     let epoch = world.epoch();
     world.publishes("bob", 1).unwrap();
     world.passes(DAY);
@@ -227,13 +202,11 @@ fn erasing_leaves_nothing_behind_not_even_in_a_room_that_never_was() {
     assert_eq!(world.alarm, None);
 
     world.joins("alice");
-    world.connects("bob", "", None);
     world.publishes("bob", 1).unwrap();
     let epoch = world.epoch();
     world.sleeps();
     assert_eq!(world.http("admin", "DELETE /rooms/r", "").0, 204);
     assert_eq!(world.client("alice").closed, Some(Code::Erased));
-    assert_eq!(world.client("bob").closed, Some(Code::Erased));
     assert!(world.store.is_empty());
     assert_eq!(world.alarm, None);
     assert_ne!(world.epoch(), epoch);
@@ -268,14 +241,14 @@ fn the_clock_may_be_set_back_and_forth() {
     assert!(world.store.is_empty());
 }
 
-/// The object asks before it accepts a socket, and where the room refuses it no
-/// input follows.
 #[test]
-fn a_room_that_was_made_for_somebody_whom_it_refused_is_not_forgotten() {
-    let settings = Settings { pending_sockets: 0, ..Settings::default() };
-    let (name, now) = (RoomName::parse("r").unwrap(), World::new().now);
-    let mut room = Room::wake(name, settings, MemoryStore::default(), now, 7).unwrap();
-    let effects = room.take_up(Vec::new(), now);
-    assert_eq!(room.admits(None).unwrap_err().code, Code::RoomFull);
-    assert_eq!(effects, [Effect::Alarm { at: now.plus(settings.retained_ms) }]);
+fn a_room_that_was_made_for_a_socket_that_it_refused_is_erased_in_time() {
+    let settings = Settings { retained_ms: HOUR, ..Settings::default() };
+    let mut world = World::with(settings);
+    let identity = world.identity_with("writer", &["publish"]);
+    world.connects("writer", "", identity);
+    assert_eq!(world.client("writer").closed, Some(Code::Forbidden));
+    assert_eq!(world.alarm, Some(world.now.plus(HOUR)));
+    world.passes(HOUR);
+    assert!(world.store.is_empty());
 }

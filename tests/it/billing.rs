@@ -66,7 +66,7 @@ fn a_ring_that_wraps_costs_no_more() {
 fn reading_joining_and_leaving_write_nothing() {
     let mut world = World::new();
     let alice = world.identity("alice");
-    world.connects("alice", "", Some(alice));
+    world.connects("alice", "", alice);
     world.publishes("bob", 1).unwrap();
     let epoch = world.epoch();
     bill(&mut world);

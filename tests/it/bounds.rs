@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Limits: pending_sockets, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
+/// Limits: sessions_per_user, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
 #[test]
 fn every_queue_has_a_bound() {
-    sockets_without_a_token();
     sessions();
+    sessions_of_a_user();
     members();
     frames_behind_a_token();
     bytes_behind_a_token();
@@ -25,21 +25,6 @@ fn every_queue_has_a_bound() {
     frames_of_a_session();
 }
 
-fn sockets_without_a_token() {
-    let settings = Settings { sockets: 1, pending_sockets: 7, ..Settings::default() };
-    let mut world = World::with(settings);
-    for socket in 0..7 {
-        world.connects(&format!("{socket}"), "", None);
-    }
-    world.connects("alice", "", None);
-    assert_eq!(world.client("alice").closed, Some(Code::RoomFull));
-    world.joins("bob");
-    assert_eq!(world.client("bob").closed, None, "they don't count as sessions");
-    world.passes(limits::FIRST_FRAME_MS);
-    world.connects("alice", "", None);
-    assert_eq!(world.client("alice").closed, None, "and give way in time");
-}
-
 fn sessions() {
     for asleep in [false, true] {
         let mut world = World::with(Settings { sockets: 2, ..Settings::default() });
@@ -48,13 +33,28 @@ fn sessions() {
         world.joins("bob");
         world.joins("carol");
         assert_eq!(world.client("carol").closed, Some(Code::RoomFull));
-        world.connects("carol", "", None);
-        let token = world.token("carol", &["subscribe"]);
-        world.sends("carol", &json!({ "type": "auth", "token": token }).to_string());
-        assert_eq!(world.client("carol").closed, Some(Code::RoomFull), "that way neither");
         world.drops("bob");
         world.joins("carol");
         assert_eq!(world.client("carol").closed, None);
+    }
+}
+
+fn sessions_of_a_user() {
+    for asleep in [false, true] {
+        let mut world = World::with(Settings { sessions_per_user: 2, ..Settings::default() });
+        world.drowsy = asleep;
+        let joins = |world: &mut World, who: &str| {
+            let alice = world.identity("alice");
+            world.connects(who, "", alice);
+            world.client(who).closed
+        };
+        assert_eq!(joins(&mut world, "one tab"), None);
+        assert_eq!(joins(&mut world, "another tab"), None);
+        assert_eq!(joins(&mut world, "a third"), Some(Code::RoomFull));
+        world.joins("bob");
+        assert_eq!(world.client("bob").closed, None, "another user has places of their own");
+        world.drops("one tab");
+        assert_eq!(joins(&mut world, "a third"), None);
     }
 }
 
@@ -64,7 +64,7 @@ fn members() {
         world.drowsy = asleep;
         let enters = |world: &mut World, who: &str| {
             let identity = world.identity_with(who, &["subscribe", "presence"]);
-            world.connects(who, "", Some(identity));
+            world.connects(who, "", identity);
             world.sends(who, r#"{"type":"enter"}"#);
             world.calms();
             world.client(who).takes().pop().unwrap()
@@ -82,7 +82,8 @@ fn members() {
 
 /// Alice, whose token is being verified.
 fn alice_waits() -> World {
-    let mut world = World::new();
+    let frames_burst = 2 * limits::HELD_FRAMES as u64;
+    let mut world = World::with(Settings { frames_burst, ..Settings::default() });
     world.joins("alice");
     world.slow_verdicts = true;
     let token = world.token("alice", &["subscribe", "publish"]);
@@ -101,9 +102,7 @@ fn frames_behind_a_token() {
     let error = &world.client("alice").takes()[0];
     assert_eq!((&error["code"], &error["ref"]), (&"rate_limited".into(), &"1".into()));
     world.verdicts_come();
-    // Its own `auth` was the first of the burst.
-    let allowed = usize::try_from(Settings::default().frames_burst).unwrap() - 1;
-    assert_eq!(world.head(), allowed as u64);
+    assert_eq!(world.head(), limits::HELD_FRAMES as u64);
 }
 
 fn bytes_behind_a_token() {
@@ -250,7 +249,7 @@ fn frames_of_a_session() {
     let wait = frames[0]["retry_after_ms"].as_u64().unwrap();
     assert_eq!((frames[0]["code"].as_str(), wait), (Some("rate_limited"), 100));
     world.has_seen_all("alice");
-    assert!(world.client("alice").takes().is_empty(), "that is not counted");
+    assert!(world.client("alice").takes().is_empty(), "beyond the rate it counts all the same");
     world.passes(wait);
     world.says("alice", 2);
     world.says("bob", 3);

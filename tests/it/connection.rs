@@ -5,6 +5,7 @@ mod errors;
 mod life;
 mod order;
 mod random;
+mod reading;
 mod rooms;
 mod tokens_in_band;
 

@@ -88,6 +88,28 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
     });
 }
 
+/// Limits: SEEN_UNCOUNTED_BYTES.
+#[test]
+fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
+    let settings = Settings { frames_per_second: 1, frames_burst: 2, ..Settings::default() };
+    let half = usize::try_from(limits::SEEN_UNCOUNTED_BYTES / 2).unwrap();
+    let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(half));
+    for (events_for_each, is_counted) in [(1, true), (2, false)] {
+        let mut world = World::with(settings);
+        world.joins_with("alice", "flow=1");
+        for _ in 0..10 {
+            for _ in 0..events_for_each {
+                world.posts("writer", &event).unwrap();
+            }
+            world.has_seen_all("alice");
+        }
+        world.client("alice").takes();
+        world.says("alice", 1);
+        let answer = &world.client("alice").takes_types()[0];
+        assert_eq!(answer == "error", is_counted, "{answer}");
+    }
+}
+
 #[test]
 fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
     for asleep in [false, true] {

@@ -238,7 +238,7 @@ fn a_publish_to_rooms_is_read_whole_or_not_at_all() {
 /// One input, sense or not, to a room at a time that may be any.
 #[derive(Clone, Debug)]
 enum Anything {
-    Join { known: bool, query: String, expires_at: u64, window: Option<u64> },
+    Join { query: String, expires_at: u64, window: Option<u64> },
     Text(String),
     Binary(Vec<u8>),
     Verified { user: &'static str, good: bool },
@@ -260,7 +260,7 @@ fn anything() -> impl Strategy<Value = Anything> {
         (0..9_u64).prop_map(|last| format!("flow=1&last={last}")),
         (0..9_u64).prop_map(|seq| format!("since=AAAAAAAA:{seq}")),
     ];
-    let join = (any::<bool>(), query, any::<u64>(), any::<Option<u64>>());
+    let join = (query, any::<u64>(), any::<Option<u64>>());
     let request = |query: String| Request::Page(PageQuery::parse(&query).unwrap());
     let request = prop_oneof![
         (0..u64::MAX >> 11).prop_map(move |last| request(format!("last={last}"))),
@@ -271,12 +271,7 @@ fn anything() -> impl Strategy<Value = Anything> {
         Just(Request::Kick(User::parse("alice").unwrap())),
     ];
     prop_oneof![
-        join.prop_map(|(known, query, expires_at, window)| Anything::Join {
-            known,
-            query,
-            expires_at,
-            window
-        }),
+        join.prop_map(|(query, expires_at, window)| Anything::Join { query, expires_at, window }),
         frame().prop_map(Anything::Text),
         good().prop_map(Anything::Text),
         any::<Vec<u8>>().prop_map(Anything::Binary),
@@ -328,12 +323,12 @@ proptest! {
             let (now, session) = (Millis::new(now), SessionId(session));
             let by = || admin.clone();
             let input = match &anything {
-                Anything::Join { known, query, expires_at, window } => Input::Join {
+                Anything::Join { query, expires_at, window } => Input::Join {
                     session,
-                    identity: known.then(|| roomcast::session::Identity {
+                    identity: roomcast::session::Identity {
                         expires_at: Millis::new(*expires_at),
                         ..admin.clone()
-                    }),
+                    },
                     start: Start::parse(query).unwrap(),
                     bridge: *window,
                 },

@@ -31,6 +31,7 @@ mod invariants;
 mod memory_store;
 mod model;
 mod pattern;
+mod pending;
 mod presence;
 mod promises;
 mod random;

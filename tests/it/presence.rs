@@ -18,7 +18,7 @@ const HOUR: u64 = 60 * MINUTE;
 fn joins(world: &mut World, who: &str) {
     let identity = world.identity_with(who, &["subscribe", "presence"]);
     let expires_at = world.now.plus(24 * HOUR);
-    world.connects(who, "", Some(Identity { expires_at, ..identity }));
+    world.connects(who, "", Identity { expires_at, ..identity });
     world.client(who).takes();
 }
 

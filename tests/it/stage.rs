@@ -7,10 +7,10 @@ use roomcast::code::{Code, Refusal};
 use roomcast::connection::Input;
 use roomcast::ending::Ending;
 use roomcast::limits;
+use roomcast::pending::Input as PendingInput;
 use roomcast::protocol::{PING, PONG, PageQuery, RoomName, error_body};
 use roomcast::room::Answer;
 use roomcast::route::{Call, Request, Route, Wanted};
-use roomcast::session::Identity;
 use roomcast::settings::RoomSettings;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
@@ -21,8 +21,10 @@ use crate::scenarios::Scenario;
 use crate::tokens;
 use crate::world::World;
 use connection::Bridge;
+use pending::Pending;
 
 mod connection;
+mod pending;
 
 /// The keys of a step that say how, not who.
 pub const DETAILS: [&str; 17] = [
@@ -43,6 +45,8 @@ pub struct Stage {
     people: BTreeMap<String, Person>,
     /// Whose connection is for many rooms.
     bridges: BTreeMap<String, Bridge>,
+    /// Whose socket the worker holds until its token is good.
+    pending: BTreeMap<String, Pending>,
 }
 
 struct Person {
@@ -69,6 +73,7 @@ impl Stage {
             bound: Bound::new(),
             people: BTreeMap::new(),
             bridges: BTreeMap::new(),
+            pending: BTreeMap::new(),
         };
         for name in CAST {
             let claims = json!({ "can": tokens::rights_of(name) });
@@ -132,12 +137,14 @@ impl Stage {
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
             self.gives(&actor, Input::Tick);
         }
+        self.pending_time_passes();
     }
 
     fn crash(&mut self) {
         self.worlds.values_mut().for_each(World::crashes);
         self.people.clear();
         self.bridges.clear();
+        self.pending.clear();
     }
 
     fn does(&mut self, actor: &str, verb: &str, step: &Value) {
@@ -211,11 +218,13 @@ impl Stage {
         let route = self.comes_to(&format!("/rooms/{room}/events"), query)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
         let world = self.world(room);
-        let identity = token.map(|token| tokens::verify(&token, &name, world.now)).transpose()?;
-        if let Some(Identity { grant, .. }) = identity {
-            call.check(grant)?;
-        }
         world.clients.insert(actor.to_owned(), Client::beginning(query));
+        let Some(token) = token else {
+            self.waits_for_a_token(actor, name, query);
+            return Ok(());
+        };
+        let identity = tokens::verify(&token, &name, world.now)?;
+        call.check(identity.grant)?;
         world.connects(actor, query, identity);
         Ok(())
     }
@@ -234,6 +243,7 @@ impl Stage {
     /// Without a code, it drops.
     fn goes(&mut self, actor: &str, code: Option<u16>) {
         let Person { room, .. } = self.people.remove(actor).unwrap();
+        self.pending.remove(actor);
         match (room, code) {
             (Some(room), None) => self.world(&room).drops(actor),
             (Some(room), Some(code)) => self.world(&room).closes(actor, code),
@@ -264,6 +274,9 @@ impl Stage {
         let text = step["text"].as_str().map_or(frame, str::to_owned);
         match (self.people[actor].room.clone(), step["binary"].as_str()) {
             (Some(room), Some(binary)) => {
+                if self.pending.contains_key(actor) {
+                    return self.pending_gives(actor, PendingInput::Binary);
+                }
                 let world = self.world(&room);
                 // She may not have heard yet that she was closed.
                 if world.session(actor).is_some() {
@@ -279,6 +292,9 @@ impl Stage {
         let Some(room) = self.people[actor].room.clone() else {
             return self.gives(actor, Input::Text(text));
         };
+        if self.pending.contains_key(actor) {
+            return self.pending_gives(actor, PendingInput::Text(text));
+        }
         let world = self.world(&room);
         if world.session(actor).is_some() {
             world.sends(actor, text);
@@ -347,8 +363,8 @@ impl Stage {
         self.has_heard_nothing(actor);
         match self.people[actor].room.clone() {
             // The runtime answers, and the room sleeps on.
-            Some(room) => self.world(&room).pings(actor),
-            None => self.is_answered(actor, PING),
+            Some(room) if !self.pending.contains_key(actor) => self.world(&room).pings(actor),
+            _ => self.is_answered(actor, PING),
         }
     }
 

@@ -100,7 +100,7 @@ fn a_thousand_who_resume_from_one_position_are_sent_one_text() {
     for session in 1..=1_000 {
         let join = Input::Join {
             session: SessionId(session),
-            identity: Some(identity.clone()),
+            identity: identity.clone(),
             start: Start::parse("last=1&flow=1").unwrap(),
             bridge: None,
         };

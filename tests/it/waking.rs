@@ -56,7 +56,7 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
     let mut world = World::new();
     for who in ["ann", "ben"] {
         let identity = world.identity_with(who, &["subscribe", "presence"]);
-        world.connects(who, "", Some(identity));
+        world.connects(who, "", identity);
         world.sends(who, r#"{"type":"enter","data":0}"#);
         world.calms();
     }

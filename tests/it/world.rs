@@ -156,28 +156,27 @@ impl World {
     pub fn joins_with(&mut self, who: &str, query: &str) {
         let identity = self.identity(who);
         self.clients.insert(who.to_owned(), Client::beginning(query));
-        self.connects(who, query, Some(identity));
+        self.connects(who, query, identity);
     }
 
     /// Joins where it stands, with what it has.
     pub fn resumes(&mut self, who: &str) {
         let (identity, position) = (self.identity(who), self.client(who).position());
-        self.connects(who, &format!("since={position}"), Some(identity));
+        self.connects(who, &format!("since={position}"), identity);
     }
 
-    /// Opens a socket; without an identity its first frame is to bring a token.
-    /// The one it had before is dropped.
-    pub fn connects(&mut self, who: &str, query: &str, identity: Option<Identity>) {
+    /// Opens a socket. The one it had before is dropped.
+    pub fn connects(&mut self, who: &str, query: &str, identity: Identity) {
         self.opens(who, query, identity, None);
     }
 
     /// Follows the room over a socket of the worker's, with so many bytes of
     /// events on their way at a time.
     pub fn is_bridged(&mut self, who: &str, query: &str, identity: Identity, window: u64) {
-        self.opens(who, query, Some(identity), Some(window));
+        self.opens(who, query, identity, Some(window));
     }
 
-    fn opens(&mut self, who: &str, query: &str, identity: Option<Identity>, bridge: Option<u64>) {
+    fn opens(&mut self, who: &str, query: &str, identity: Identity, bridge: Option<u64>) {
         self.drops(who);
         self.sessions_ever += 1;
         let session = SessionId(self.sessions_ever);

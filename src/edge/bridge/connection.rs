@@ -4,25 +4,27 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
-use wasm_bindgen::JsValue;
+use js_sys::JsString;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use worker::{Response, Result, WebSocketPair};
 
 use super::super::alarm::Alarm;
 use super::super::answer::upgraded;
 use super::super::config::Config;
-use super::super::line::{Line, Said};
+use super::super::line::{Line, Said, is_too_large};
 use super::super::platform::now;
 use super::super::request::{SUBPROTOCOLS, Shown};
 use super::super::rooms::Rooms;
 use super::super::verifier;
+use super::waiting::Waiting;
 use crate::auth::Claims;
 use crate::code::{Code, Refusal};
-use crate::connection::{ByRoom, Connection, Effect, Input};
+use crate::connection::{ByRoom, Connection, Effect, Input, Kind, Passing};
 use crate::ending::Ending;
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
-use crate::session::Identity;
+use crate::session::{BridgeFrame, Identity};
 
 /// Lives as long as its client's socket: what that one hears holds it.
 struct Bridge {
@@ -31,6 +33,8 @@ struct Bridge {
     rules: RefCell<Connection>,
     client: RefCell<Option<Line>>,
     lines: RefCell<ByRoom<Line>>,
+    /// Its place among those that wait, until its token has come.
+    waiting: RefCell<Option<Waiting>>,
     alarm: RefCell<Option<Alarm>>,
     ending: OnceCell<Ending>,
     pong: JsValue,
@@ -43,6 +47,7 @@ pub fn connect(
     shown: &Shown,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
+    let waiting = claims.is_none().then(Waiting::enter);
     let (rules, effects) = Connection::begin(claims, now());
     let bridge = Rc::new(Bridge {
         config: Rc::clone(config),
@@ -50,6 +55,7 @@ pub fn connect(
         rules: RefCell::new(rules),
         client: RefCell::default(),
         lines: RefCell::default(),
+        waiting: RefCell::new(waiting),
         alarm: RefCell::default(),
         ending: OnceCell::new(),
         pong: JsValue::from_str(PONG),
@@ -64,6 +70,7 @@ pub fn connect(
 impl Bridge {
     fn hear_client(self: &Rc<Self>, said: Said) {
         match said {
+            Said::Frame(frame) if is_too_large(&frame) => self.take(Input::TooLarge),
             Said::Frame(frame) => match frame.as_string() {
                 Some(text) => self.take(Input::Text(&text)),
                 None => self.take(Input::Binary),
@@ -75,12 +82,26 @@ impl Bridge {
     fn hear_room(self: &Rc<Self>, room: &RoomName, said: Said) {
         match said {
             Said::Frame(frame) if frame == self.pong => {}
-            Said::Frame(frame) => self.send(&frame),
+            Said::Frame(frame) => self.pass(room, &frame),
             Said::Ended(ending) => {
                 let line = self.lines.borrow_mut().remove(room);
                 drop(line);
                 self.take(Input::Ended { room: room.clone(), ending });
             }
+        }
+    }
+
+    /// Passes a frame of a room on as it is. Only its beginning is read.
+    fn pass(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
+        let text: &JsString = frame.unchecked_ref();
+        let head: String = text.substring(0, Kind::HEAD).into();
+        let units = text.length().into();
+        let (passing, effects) = self.rules.borrow_mut().pass(room, Kind::read(&head), units);
+        if passing == Passing::Passed {
+            self.send(frame);
+        }
+        if !effects.is_empty() {
+            self.perform(effects);
         }
     }
 
@@ -104,9 +125,12 @@ impl Bridge {
                     self.lines.borrow().values().for_each(|line| line.send(&ping));
                 }
                 Effect::Renew { room, identity } => {
-                    // Strings and integers under string keys: nothing to fail.
-                    let identity = serde_json::to_vec(&identity).unwrap_or_default();
+                    let identity = BridgeFrame::identity(&identity);
                     self.with_line(&room, |line| line.send_bytes(&identity));
+                }
+                Effect::Pause { room, paused } => {
+                    let pause = BridgeFrame::pause(paused);
+                    self.with_line(&room, |line| line.send_bytes(&pause));
                 }
                 Effect::Leave { room } => {
                     let enough = Ending::Closed { code: 1000, reason: String::new() };
@@ -148,7 +172,7 @@ impl Bridge {
     fn open(self: &Rc<Self>, room: RoomName, identity: Identity, start: Start) {
         let bridge = Rc::clone(self);
         self.rooms.wait_until(async move {
-            let window = limits::BRIDGE_WINDOW_BYTES;
+            let window = Some(limits::BRIDGE_WINDOW_BYTES);
             let hear = Rc::new(hear_room(Rc::downgrade(&bridge), room.clone()));
             match bridge.rooms.open(&room, &identity, start, window, hear).await {
                 Ok(line) => match bridge.ending.get() {
@@ -177,7 +201,13 @@ impl Bridge {
     /// Sees to it that the rules are asked again when they want to be. An
     /// alarm that rings too early is set again.
     fn arm(self: &Rc<Self>) {
-        let deadline = self.rules.borrow().deadline();
+        if !self.rules.borrow().awaits_token() {
+            self.waiting.replace(None);
+        }
+        let deadline = self.rules.borrow().deadline().map(|deadline| {
+            let waiting = self.waiting.borrow();
+            waiting.as_ref().map_or(deadline, |waiting| waiting.next_look(deadline))
+        });
         let mut alarm = self.alarm.borrow_mut();
         match (deadline, &*alarm) {
             (None, _) => *alarm = None,
@@ -202,6 +232,7 @@ fn hear_room(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(Said) {
 fn ring(bridge: &Weak<Bridge>) {
     if let Some(bridge) = bridge.upgrade() {
         bridge.alarm.replace(None);
-        bridge.take(Input::Tick);
+        let made_way = bridge.waiting.borrow().as_ref().is_some_and(|waiting| !waiting.may_go_on());
+        bridge.take(if made_way { Input::Crowded } else { Input::Tick });
     }
 }

@@ -3,11 +3,14 @@
 //! sleeps while they are open.
 
 mod connection;
+mod pending;
 mod reader;
 mod stream;
 mod wait;
+mod waiting;
 
 pub use connection::connect;
+pub use pending::pending;
 pub use stream::stream;
 pub use wait::held_page;
 

@@ -41,7 +41,7 @@ impl Reader {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let into = Rc::clone(&inbox);
         let hear = Rc::new(move |said| into.borrow_mut().put(said));
-        let line = rooms.open(room, identity, start, window, hear).await?;
+        let line = rooms.open(room, identity, start, Some(window), hear).await?;
         Ok(Self { line, inbox })
     }
 

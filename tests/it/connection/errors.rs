@@ -114,6 +114,34 @@ fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
     }
 }
 
+/// Limits: CONNECTION_FRAMES_PER_SECOND, CONNECTION_FRAMES_BURST.
+#[test]
+fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
+    let mut desk = Desk::known();
+    desk.is_in("r");
+    let before = 1;
+    for reference in before..limits::CONNECTION_FRAMES_BURST as usize {
+        let frame = publish("r", reference);
+        assert_eq!(desk.sends(&frame), [pass("r", &frame)]);
+    }
+    let limited = error(&desk.sends(&publish("r", 7)));
+    assert_eq!(
+        limited,
+        json!({ "type": "error", "room": "r", "ref": "7", "code": "rate_limited", "retry_after_ms": 1 })
+    );
+    desk.passes(1);
+    assert_eq!(desk.sends(&publish("r", 8)), [pass("r", &publish("r", 8))]);
+    let most = limits::CONNECTION_FRAMES_BURST * limits::REFUSED_BURST_FACTOR;
+    for _ in 1..most {
+        desk.takes(Input::Text(r#"{"type":"ping"}"#));
+    }
+    let ended = (0..3).find_map(|_| match desk.sends(&publish("r", 9)).last() {
+        Some(Effect::End(Ending::Closed { code, .. })) => Some(*code),
+        _ => None,
+    });
+    assert_eq!(ended, Some(4429));
+}
+
 #[test]
 fn of_a_hundred_rooms_is_known_that_they_ended() {
     let (connection, _) = Connection::begin(Some(claims("alice", &json!({}))), START);

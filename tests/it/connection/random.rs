@@ -117,7 +117,7 @@ impl Run {
                     let before = self.lines.insert(room.to_string(), Line::Leaving);
                     assert_eq!(before, Some(Line::Open), "{self}");
                 }
-                Effect::Renew { room, .. } => {
+                Effect::Renew { room, .. } | Effect::Pause { room, .. } => {
                     assert_eq!(self.lines.get(room.as_str()), Some(&Line::Open), "{self}");
                 }
                 Effect::Verify { .. } => {

@@ -110,7 +110,10 @@ impl Desk {
                     assert_ne!(identity.grant, Grant::NONE, "{room} is not granted");
                     assert_eq!(self.lines.insert(room, false), None, "a room has one socket");
                 }
-                Effect::Pass { room, .. } | Effect::Renew { room, .. } | Effect::Leave { room } => {
+                Effect::Pass { room, .. }
+                | Effect::Renew { room, .. }
+                | Effect::Pause { room, .. }
+                | Effect::Leave { room } => {
                     assert_eq!(self.lines.get(&room), Some(&true), "{room} is open");
                 }
                 Effect::PingRooms => {}

@@ -76,7 +76,7 @@ impl Stage {
             let rights = ["subscribe", "publish", "presence"];
             let identity = self.world.identity_with("alice", &rights);
             self.world.clients.insert("alice".into(), Client::beginning(query));
-            self.world.connects("alice", query, Some(identity));
+            self.world.connects("alice", query, identity);
         }
     }
 

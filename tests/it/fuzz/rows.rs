@@ -126,7 +126,7 @@ impl Damaged {
             let since = format!("since={}:{seq}", self.epoch);
             let page = Request::Page(PageQuery::parse(&since).unwrap());
             self.asks(page, "");
-            let (session, identity) = (SessionId(1_000 + seq), Some(self.admin.clone()));
+            let (session, identity) = (SessionId(1_000 + seq), self.admin.clone());
             let start = Start::parse(&since).unwrap();
             self.takes(Input::Join { session, identity, start, bridge: (seq > 4).then_some(20) });
             self.settles();

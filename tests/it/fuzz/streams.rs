@@ -49,7 +49,7 @@ struct Reader {
 
 impl Reader {
     fn begins(world: &mut World, start: Start) -> Self {
-        let (query, identity) = (start.bridge_query(), world.identity("rea"));
+        let (query, identity) = (start.query(), world.identity("rea"));
         world.clients.insert("rea".into(), Client::beginning(&query));
         world.is_bridged("rea", &query, identity, 1 << 20);
         world.settles();

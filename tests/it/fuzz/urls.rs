@@ -58,7 +58,7 @@ fn is_a_room(room: &RoomName) {
 
 /// What the worker's own socket asks for is what its reader asked for.
 fn goes_on_as(start: Start) {
-    assert_eq!(Start::parse(&start.bridge_query()).unwrap(), Start { flow: false, ..start });
+    assert_eq!(Start::parse(&start.query()).unwrap(), start);
 }
 
 /// `Authorization`, `Sec-WebSocket-Protocol`, the query's, `Cookie`, `Origin`.

@@ -117,7 +117,7 @@ impl Story {
         let identity = Identity { expires_at, ..self.world.identity_with(user(name), rights) };
         self.says(format!("{name} connects with {rights:?} for {lasts} ms"));
         self.wakes();
-        self.world.connects(name, "", Some(identity.clone()));
+        self.world.connects(name, "", identity.clone());
         let session = self.world.session(name).unwrap();
         self.people[who].connection = Some(Connection { session, identity, heard: self.world.now });
     }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use roomcast::code::Refusal;
-use roomcast::connection::{Connection, Effect, Input};
+use roomcast::connection::{Connection, Effect, Input, Kind, Passing};
 use roomcast::ending::Ending;
 use roomcast::limits;
 use roomcast::protocol::{PONG, RoomName};
+use roomcast::session::BridgeFrame;
 
 use super::Stage;
 use crate::client::Client;
@@ -59,8 +60,10 @@ impl Stage {
                 let is_open = world.session(&line).is_some();
                 let client = world.client(&line);
                 let (frames, closed) = (std::mem::take(&mut client.frames), client.closed);
+                for frame in frames.into_iter().filter(|frame| frame != PONG) {
+                    self.passes(&actor, &room, frame);
+                }
                 let bridge = self.bridge(&actor);
-                bridge.frames.extend(frames.into_iter().filter(|frame| frame != PONG));
                 if !is_open {
                     bridge.rooms.remove(&room);
                     let refused = |code| Ending::refused(&Refusal::new(code, "it ends"));
@@ -69,6 +72,18 @@ impl Stage {
                 }
             }
         }
+    }
+
+    /// A room's frame comes to the client, if it has not too much unread.
+    fn passes(&mut self, actor: &str, room: &RoomName, frame: String) {
+        let kind = Kind::read(&frame);
+        let units = frame.encode_utf16().count() as u64;
+        let bridge = self.bridge(actor);
+        let (passing, effects) = bridge.rules.pass(room, kind, units);
+        if passing == Passing::Passed {
+            bridge.frames.push(frame);
+        }
+        self.performs(actor, effects);
     }
 
     fn bridge(&mut self, actor: &str) -> &mut Bridge {
@@ -85,7 +100,7 @@ impl Stage {
                     inputs.push_back(Input::Verified(tokens::claims(&token, self.now())));
                 }
                 Effect::Open { room, identity, start } => {
-                    let (query, world) = (start.bridge_query(), self.world(room.as_str()));
+                    let (query, world) = (start.query(), self.world(room.as_str()));
                     world.clients.insert(line.clone(), Client::beginning(&query));
                     world.is_bridged(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
                     self.bridge(actor).rooms.insert(room.clone());
@@ -98,8 +113,11 @@ impl Stage {
                     }
                 }
                 Effect::Renew { room, identity } => {
-                    let identity = serde_json::to_vec(&identity).unwrap();
+                    let identity = BridgeFrame::identity(&identity);
                     self.world(room.as_str()).sends_bytes(&line, &identity);
+                }
+                Effect::Pause { room, paused } => {
+                    self.world(room.as_str()).sends_bytes(&line, &BridgeFrame::pause(paused));
                 }
                 Effect::Leave { room } => {
                     self.bridges_hear();

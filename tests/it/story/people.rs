@@ -64,7 +64,7 @@ impl Story {
             let window = *self.dice.pick(&[1, 300, 2_000]);
             self.world.is_bridged(PEOPLE[who], query, identity, window);
         } else {
-            self.world.connects(PEOPLE[who], query, Some(identity));
+            self.world.connects(PEOPLE[who], query, identity);
         }
     }
 
@@ -194,26 +194,6 @@ impl Story {
             5 => good(self, &["subscribe"]),
             _ => good(self, &["subscribe", "publish", "presence"]),
         }
-    }
-
-    pub(super) fn join_without_a_token(&mut self) {
-        let (who, query) = (self.somebody(), self.any_query());
-        self.says(format!("{} joins with {query:?} and no token", PEOPLE[who]));
-        self.people[who].identity = None;
-        self.people[who].is_bridged = false;
-        self.begins(who, &query);
-        self.world.connects(PEOPLE[who], &query, None);
-        self.publish_over_http();
-        assert!(self.world.client(PEOPLE[who]).frames.is_empty(), "it hears nothing yet");
-        if self.dice.one_in(4) {
-            self.world.sends(PEOPLE[who], r#"{"type":"publish","name":"n","data":1}"#);
-            assert_eq!(self.world.client(PEOPLE[who]).closed, Some(Code::Unauthorized));
-            return;
-        }
-        let token = self.world.token(PEOPLE[who], &["subscribe"]);
-        let identity = self.world.identity_with(PEOPLE[who], &["subscribe"]);
-        self.world.sends(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
-        self.is_in(who, identity, &query);
     }
 
     pub(super) fn send_nonsense(&mut self) {

@@ -1,0 +1,179 @@
+//! A socket for one room without a token, held by the worker. The rules are
+//! [`crate::pending`]'s; this holds the sockets, and once the room is open
+//! passes frames on in both directions as they are.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use worker::{Response, Result, WebSocketPair};
+
+use super::super::alarm::Alarm;
+use super::super::answer::upgraded;
+use super::super::config::Config;
+use super::super::line::{Line, Said, is_too_large};
+use super::super::platform::now;
+use super::super::request::{SUBPROTOCOLS, Shown};
+use super::super::rooms::Rooms;
+use super::super::verifier;
+use super::waiting::Waiting;
+use crate::ending::Ending;
+use crate::pending::{Effect, Input, PendingSocket};
+use crate::protocol::{RoomName, Start};
+use crate::session::Identity;
+
+/// Lives as long as its client's socket, whose listener holds it.
+struct Pending {
+    config: Rc<Config>,
+    rooms: Rooms,
+    room: RoomName,
+    start: Start,
+    rules: RefCell<PendingSocket>,
+    client: RefCell<Option<Line>>,
+    line: RefCell<Option<Line>>,
+    waiting: RefCell<Option<Waiting>>,
+    alarm: RefCell<Option<Alarm>>,
+}
+
+/// Accepts a socket whose token must come in its first frame.
+pub fn pending(
+    config: &Rc<Config>,
+    rooms: &Rooms,
+    room: RoomName,
+    start: Start,
+    shown: &Shown,
+) -> Result<Response> {
+    let WebSocketPair { client, server } = WebSocketPair::new()?;
+    let pending = Rc::new(Pending {
+        config: Rc::clone(config),
+        rooms: rooms.clone(),
+        rules: RefCell::new(PendingSocket::new(room.clone(), now())),
+        room,
+        start,
+        client: RefCell::default(),
+        line: RefCell::default(),
+        waiting: RefCell::new(Some(Waiting::enter())),
+        alarm: RefCell::default(),
+    });
+    let listener = Rc::clone(&pending);
+    let line = Line::accept(server, Rc::new(move |said| listener.hear_client(said)))?;
+    pending.client.replace(Some(line));
+    pending.arm();
+    upgraded(client, shown.header(SUBPROTOCOLS).as_deref())
+}
+
+impl Pending {
+    fn hear_client(self: &Rc<Self>, said: Said) {
+        let frame = match said {
+            Said::Frame(frame) => frame,
+            Said::Ended(ending) => return self.handle(Input::Gone(ending)),
+        };
+        if is_too_large(&frame) {
+            return self.handle(Input::TooLarge);
+        }
+        if self.rules.borrow().is_open() {
+            return self.pass(&frame);
+        }
+        match frame.as_string() {
+            Some(text) => self.handle(Input::Text(&text)),
+            None => self.handle(Input::Binary),
+        }
+    }
+
+    fn hear_room(self: &Rc<Self>, said: Said) {
+        match said {
+            Said::Frame(frame) => self.send(&frame),
+            Said::Ended(ending) => self.handle(Input::Ended(ending)),
+        }
+    }
+
+    fn handle(self: &Rc<Self>, input: Input) {
+        let effects = self.rules.borrow_mut().handle(input, now());
+        for effect in effects {
+            match effect {
+                Effect::Send(text) => self.send(&JsValue::from_str(text)),
+                Effect::Verify { token } => self.verify(token),
+                Effect::Open(identity) => self.open(identity),
+                Effect::Pass(text) => self.pass(&JsValue::from_str(&text)),
+                Effect::End(ending) => self.end(&ending),
+            }
+        }
+        self.arm();
+    }
+
+    fn send(&self, frame: &JsValue) {
+        if let Some(client) = &*self.client.borrow() {
+            client.send(frame);
+        }
+    }
+
+    fn pass(&self, frame: &JsValue) {
+        if let Some(line) = &*self.line.borrow() {
+            line.send(frame);
+        }
+    }
+
+    fn verify(self: &Rc<Self>, token: String) {
+        let pending = Rc::clone(self);
+        spawn_local(async move {
+            let verdict = verifier::claims(&pending.config, &token).await;
+            pending.handle(Input::Verified(verdict));
+        });
+    }
+
+    fn open(self: &Rc<Self>, identity: Identity) {
+        let pending = Rc::clone(self);
+        self.rooms.wait_until(async move {
+            let weak = Rc::downgrade(&pending);
+            let hear = Rc::new(move |said| hear_room(&weak, said));
+            let opened =
+                pending.rooms.open(&pending.room, &identity, pending.start, None, hear).await;
+            match opened {
+                Ok(line) => {
+                    pending.line.replace(Some(line));
+                    pending.handle(Input::Opened);
+                }
+                Err(refusal) => pending.handle(Input::Ended(Ending::refused(&refusal))),
+            }
+            // The client may have gone meanwhile.
+            if pending.rules.borrow().is_closed() {
+                pending.line.replace(None);
+            }
+        });
+    }
+
+    fn end(&self, ending: &Ending) {
+        let lines = [self.client.take(), self.line.take()];
+        lines.iter().flatten().for_each(|line| line.close(ending));
+    }
+
+    /// While the token has not come, looks again when it must have, and before
+    /// that whether too many wait.
+    fn arm(self: &Rc<Self>) {
+        if !self.rules.borrow().awaits_token() {
+            self.waiting.replace(None);
+        }
+        let deadline = self.rules.borrow().deadline();
+        let waiting = self.waiting.borrow();
+        let at =
+            deadline.zip(waiting.as_ref()).map(|(deadline, waiting)| waiting.next_look(deadline));
+        self.alarm.replace(at.map(|at| {
+            let pending = Rc::downgrade(self);
+            Alarm::set(at, move || ring(&pending))
+        }));
+    }
+}
+
+/// The room's line does not hold the socket: the socket holds it.
+fn hear_room(pending: &Weak<Pending>, said: Said) {
+    if let Some(pending) = pending.upgrade() {
+        pending.hear_room(said);
+    }
+}
+
+fn ring(pending: &Weak<Pending>) {
+    let Some(pending) = pending.upgrade() else { return };
+    let made_way = pending.waiting.borrow().as_ref().is_some_and(|waiting| !waiting.may_go_on());
+    pending.handle(if made_way { Input::Crowded } else { Input::Tick });
+}

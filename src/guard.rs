@@ -1,0 +1,334 @@
+//! The rules that a frame of a client passes before anybody looks into it:
+//! size, rate, and the verdict on a token that came before it.
+//!
+//! Every socket of a client has one [`FrameGuard`], whether it is a socket of
+//! one room, a connection for many rooms, or a socket that has shown no token
+//! yet. A frame is counted before it is decoded. A frame beyond the rate is
+//! refused with an error that names its `ref`; a socket that goes on sending
+//! beyond the rate is closed, so that the cost of refusing has a bound too.
+
+use std::collections::VecDeque;
+
+use crate::code::{Code, Refusal};
+use crate::limits;
+use crate::rate::{Bucket, Rate};
+use crate::time::Millis;
+
+/// How many frames and bytes a socket may send.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameRates {
+    pub frames: Rate,
+    pub bytes: Rate,
+}
+
+impl FrameRates {
+    /// So many frames, and as many bytes as any socket may send.
+    pub const fn of(frames: Rate) -> Self {
+        let bytes =
+            Rate { per_second: limits::FRAME_BYTES_PER_SECOND, burst: limits::FRAME_BYTES_BURST };
+        Self { frames, bytes }
+    }
+
+    /// What is refused before the socket is closed: as much a second as is
+    /// allowed, and a larger burst.
+    fn refused(self) -> Self {
+        let larger = |Rate { per_second, burst }| Rate {
+            per_second,
+            burst: u64::saturating_mul(burst, limits::REFUSED_BURST_FACTOR),
+        };
+        Self { frames: larger(self.frames), bytes: larger(self.bytes) }
+    }
+}
+
+/// What becomes of a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    Admitted,
+    /// It is beyond the rate. The sender receives an error, and the socket
+    /// stays open.
+    OverRate(Refusal),
+    /// The socket is closed.
+    Close(Refusal),
+}
+
+#[derive(Debug, Default)]
+pub struct FrameGuard {
+    /// Allocated with the first frame: a reader that sends none costs nothing.
+    counts: Option<Box<Counts>>,
+    /// Frames behind an `auth` whose verdict has not come.
+    held: Option<Held>,
+    /// Refused frames since the last good one.
+    bad_requests: u32,
+}
+
+#[derive(Debug)]
+struct Counts {
+    allowed: Meter,
+    refused: Meter,
+    tokens: Bucket,
+}
+
+const TOKENS: Rate = Rate { per_second: limits::TOKENS_PER_SECOND, burst: limits::TOKENS_BURST };
+
+impl FrameGuard {
+    /// A guard that was restored with this many refused frames in a row.
+    pub fn restore(bad_requests: u32) -> Self {
+        Self { bad_requests, ..Self::default() }
+    }
+
+    pub fn bad_requests(&self) -> u32 {
+        self.bad_requests
+    }
+
+    /// Counts a frame of so many bytes.
+    pub fn admit(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Admission {
+        if bytes > limits::BODY_BYTES {
+            return Admission::Close(frame_too_large());
+        }
+        let counts = self.counts(rates, now);
+        let Err(retry_after_ms) = counts.allowed.take(bytes, rates, now) else {
+            return Admission::Admitted;
+        };
+        let Rate { per_second, .. } = rates.frames;
+        let message = format!(
+            "a socket may send {per_second} frames and {} bytes a second",
+            rates.bytes.per_second
+        );
+        match counts.refused.take(bytes, rates.refused(), now) {
+            Ok(()) => Admission::OverRate(Refusal::rate_limited(message, retry_after_ms)),
+            Err(_) => Admission::Close(Refusal::new(
+                Code::RateLimited,
+                format!("{message}; this one went on beyond that: slow down, and connect again"),
+            )),
+        }
+    }
+
+    /// Gives back what a frame was charged: it did the room a favour.
+    pub fn refund(&mut self, rates: FrameRates) {
+        if let Some(counts) = &mut self.counts {
+            counts.allowed.frames.put_back(rates.frames);
+        }
+    }
+
+    /// Keeps a frame that came while a token is being verified. `None` says
+    /// that no verdict is awaited, and the frame is not kept.
+    pub fn hold(&mut self, text: &str) -> Option<Result<(), Refusal>> {
+        let held = self.held.as_mut()?;
+        let too_many =
+            || Refusal::rate_limited("too many frames wait for the verdict on a token", 1_000);
+        Some(held.push(text).then_some(()).ok_or_else(too_many))
+    }
+
+    /// Begins to wait for the verdict on a token. A verification can take
+    /// milliseconds of CPU, so it has a rate of its own.
+    pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
+        self.counts(rates, now).tokens.take(TOKENS, now).map_err(|retry_after_ms| {
+            let message = format!("a socket may send {} tokens a second", TOKENS.per_second);
+            Refusal::rate_limited(message, retry_after_ms)
+        })?;
+        self.held = Some(Held::default());
+        Ok(())
+    }
+
+    /// The frames that waited for the verdict, in order.
+    pub fn release(&mut self) -> VecDeque<String> {
+        self.held.take().unwrap_or_default().frames
+    }
+
+    /// Counts a frame that was good.
+    pub fn accept(&mut self) {
+        self.bad_requests = 0;
+    }
+
+    /// Counts a frame that was refused. The refusal that comes back closes the
+    /// socket.
+    pub fn refuse(&mut self, code: Code) -> Result<(), Refusal> {
+        self.bad_requests = match code {
+            Code::BadRequest => self.bad_requests.saturating_add(1),
+            _ => 0,
+        };
+        if self.bad_requests < limits::BAD_REQUESTS_IN_A_ROW {
+            return Ok(());
+        }
+        Err(Refusal::bad_request(format!("{} refused frames in a row", self.bad_requests)))
+    }
+
+    fn counts(&mut self, rates: FrameRates, now: Millis) -> &mut Counts {
+        self.counts.get_or_insert_with(|| {
+            Box::new(Counts {
+                allowed: Meter::full(rates, now),
+                refused: Meter::full(rates.refused(), now),
+                tokens: Bucket::full(TOKENS, now),
+            })
+        })
+    }
+}
+
+/// Closes a socket that sent a frame over the limit, however large it is.
+pub fn frame_too_large() -> Refusal {
+    Refusal::too_large(format!("a frame may be at most {} bytes", limits::BODY_BYTES))
+}
+
+/// Closes a socket whose token did not come with its first frame.
+pub fn no_token_yet() -> Refusal {
+    Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
+}
+
+/// Closes a socket whose first frame did not come in time.
+pub fn no_token_in_time() -> Refusal {
+    Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
+}
+
+/// Closes a socket without a token that has to make way for newer ones.
+pub fn too_many_wait() -> Refusal {
+    let message = "too many sockets wait for their token; send it with the upgrade, or at once";
+    Refusal::new(Code::RoomFull, message)
+}
+
+/// Closes a socket whose token has ended.
+pub fn token_expired() -> Refusal {
+    Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
+}
+
+/// Closes a socket whose new token is another user's.
+pub fn another_user() -> Refusal {
+    Refusal::new(
+        Code::Unauthorized,
+        "the new token is for another `sub`; open another socket for another user",
+    )
+}
+
+/// Refuses a binary frame.
+pub fn not_text() -> Refusal {
+    Refusal::bad_request("a frame is one JSON object, sent as text")
+}
+
+/// Closes a socket that sent neither a frame nor a ping for two ping periods.
+pub fn no_ping() -> Refusal {
+    Refusal::new(Code::Silent, "no frame and no ping came for two ping periods")
+}
+
+/// Frames and bytes, each with its bucket.
+#[derive(Debug)]
+struct Meter {
+    frames: Bucket,
+    bytes: Bucket,
+}
+
+impl Meter {
+    fn full(rates: FrameRates, now: Millis) -> Self {
+        Self { frames: Bucket::full(rates.frames, now), bytes: Bucket::full(rates.bytes, now) }
+    }
+
+    /// Takes one frame, or says after how many milliseconds it would fit. A
+    /// frame fits a full bucket: it is no larger than a burst.
+    fn take(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
+        self.bytes.check(bytes as u64, rates.bytes, now)?;
+        self.frames.take(rates.frames, now)?;
+        self.bytes.take_many(bytes as u64, rates.bytes, now)
+    }
+}
+
+/// Frames that wait for a verdict, in order, within a bound.
+#[derive(Debug, Default)]
+struct Held {
+    frames: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Held {
+    /// `false` if the bound is reached.
+    fn push(&mut self, frame: &str) -> bool {
+        let bytes = self.bytes.saturating_add(frame.len());
+        let fits = self.frames.len() < limits::HELD_FRAMES && bytes <= limits::HELD_BYTES;
+        if fits {
+            self.bytes = bytes;
+            self.frames.push_back(frame.to_owned());
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATES: FrameRates = FrameRates::of(Rate { per_second: 50, burst: 100 });
+    const START: Millis = Millis::new(1_000_000);
+
+    fn over_rate(admission: Admission) -> u64 {
+        match admission {
+            Admission::OverRate(refusal) => refusal.retry_after_ms.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Limits: REFUSED_BURST_FACTOR.
+    #[test]
+    fn a_socket_that_goes_on_beyond_the_rate_is_closed() {
+        let mut guard = FrameGuard::default();
+        for _ in 0..100 {
+            assert_eq!(guard.admit(40, RATES, START), Admission::Admitted);
+        }
+        for _ in 0..100 * limits::REFUSED_BURST_FACTOR {
+            assert_eq!(over_rate(guard.admit(40, RATES, START)), 20);
+        }
+        let Admission::Close(refusal) = guard.admit(40, RATES, START) else { panic!() };
+        assert_eq!(refusal.code.close_code(), Some(4429));
+    }
+
+    #[test]
+    fn a_socket_at_twice_the_rate_stays_open_and_hears_of_every_second_frame() {
+        let mut guard = FrameGuard::default();
+        let mut admitted = 0;
+        for frame in 0..10_000 {
+            match guard.admit(40, RATES, START.plus(frame * 10)) {
+                Admission::Admitted => admitted += 1,
+                Admission::OverRate(_) => {}
+                Admission::Close(refusal) => panic!("{refusal:?} at {frame}"),
+            }
+        }
+        assert!((5_000..5_200).contains(&admitted), "{admitted}");
+    }
+
+    /// Limits: FRAME_BYTES_PER_SECOND, FRAME_BYTES_BURST.
+    #[test]
+    fn bytes_have_a_rate_as_frames_have() {
+        let mut guard = FrameGuard::default();
+        let at_once = limits::FRAME_BYTES_BURST / limits::BODY_BYTES as u64;
+        for _ in 0..at_once {
+            assert_eq!(guard.admit(limits::BODY_BYTES, RATES, START), Admission::Admitted);
+        }
+        let wait = over_rate(guard.admit(limits::BODY_BYTES, RATES, START));
+        assert_eq!(wait, limits::BODY_BYTES as u64 * 1_000 / limits::FRAME_BYTES_PER_SECOND);
+        let later = START.plus(wait);
+        assert_eq!(guard.admit(limits::BODY_BYTES, RATES, later), Admission::Admitted);
+        let closed = (0..1_000)
+            .any(|_| matches!(guard.admit(limits::BODY_BYTES, RATES, later), Admission::Close(_)));
+        assert!(closed, "it is closed for bytes alone");
+    }
+
+    /// Limits: BODY_BYTES.
+    #[test]
+    fn a_frame_over_the_limit_closes_without_being_counted() {
+        let mut guard = FrameGuard::default();
+        let Admission::Close(refusal) = guard.admit(limits::BODY_BYTES + 1, RATES, START) else {
+            panic!()
+        };
+        assert_eq!(refusal.code, Code::TooLarge);
+        assert!(guard.counts.is_none());
+    }
+
+    /// Limits: TOKENS_PER_SECOND, TOKENS_BURST.
+    #[test]
+    fn tokens_have_a_rate() {
+        let mut guard = FrameGuard::default();
+        for _ in 0..limits::TOKENS_BURST {
+            assert_eq!(guard.await_verdict(RATES, START), Ok(()));
+            guard.release();
+        }
+        let refusal = guard.await_verdict(RATES, START).unwrap_err();
+        assert_eq!(refusal.retry_after_ms, Some(1_000 / limits::TOKENS_PER_SECOND));
+        assert!(guard.hold("{}").is_none(), "no verdict is awaited");
+    }
+}

@@ -1,0 +1,229 @@
+//! A socket for one room whose upgrade showed no token (docs/protocol.md,
+//! section 4). The worker holds it: the room's object is opened when the token
+//! is good, so a client without a token can neither create a room, nor wake
+//! one, nor take a place in it.
+//!
+//! It performs no I/O and reads no clock: an [`Input`] and the time go in,
+//! [`Effect`]s come out. Once the socket to the room is open, frames pass
+//! through in both directions and the room is in charge.
+//!
+//! [`WaitingSockets`] bounds how many such sockets one isolate holds.
+
+use std::collections::BTreeSet;
+
+use crate::auth::{Claims, Right};
+use crate::code::Refusal;
+use crate::ending::Ending;
+use crate::guard::{
+    Admission, FrameGuard, FrameRates, frame_too_large, no_token_in_time, no_token_yet,
+    too_many_wait,
+};
+use crate::limits;
+use crate::protocol::{ClientFrame, PONG, RoomName};
+use crate::rate::Rate;
+use crate::session::Identity;
+use crate::time::Millis;
+
+/// What happens to such a socket.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A text frame of the client came.
+    Text(&'a str),
+    /// A binary frame of the client came.
+    Binary,
+    /// A frame came that is over the limit. It was not read.
+    TooLarge,
+    /// The client's socket closed.
+    Gone(Ending),
+    /// The verdict on the token of an [`Effect::Verify`].
+    Verified(Result<Claims, Refusal>),
+    /// The socket of an [`Effect::Open`] is open.
+    Opened,
+    /// It closed, or could not be opened.
+    Ended(Ending),
+    /// More sockets wait than may, and this one has waited longest.
+    Crowded,
+    /// The time that [`PendingSocket::deadline`] named has come.
+    Tick,
+}
+
+/// What the edge must do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a text to the client.
+    Send(&'static str),
+    /// Verify this token, and say the result in [`Input::Verified`].
+    Verify { token: String },
+    /// Open a socket to the room for this identity.
+    Open(Identity),
+    /// Pass a text on to the room.
+    Pass(String),
+    /// Close the client's socket and the socket to the room.
+    End(Ending),
+}
+
+pub struct PendingSocket {
+    room: RoomName,
+    state: State,
+    guard: FrameGuard,
+}
+
+enum State {
+    AwaitingToken {
+        until: Millis,
+    },
+    /// Until the room is open, further frames wait in the guard.
+    Verifying,
+    Opening,
+    /// The edge passes frames on without asking here.
+    Open,
+    Closed,
+}
+
+/// A room's own rates count once the room is open. These are for the frames
+/// before.
+const RATES: FrameRates =
+    FrameRates::of(Rate { per_second: limits::FRAMES_PER_SECOND, burst: limits::FRAMES_BURST });
+
+impl PendingSocket {
+    pub fn new(room: RoomName, now: Millis) -> Self {
+        let until = now.plus(limits::FIRST_FRAME_MS);
+        Self { room, state: State::AwaitingToken { until }, guard: FrameGuard::default() }
+    }
+
+    /// Handles one input. The effects must be performed in their order.
+    pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
+        match (input, &self.state) {
+            (_, State::Closed) | (Input::Text(_) | Input::Binary, State::Open) => Vec::new(),
+            (Input::Text(text), _) => self.text(text, now),
+            (Input::Binary, _) => self.close(&no_token_yet()),
+            (Input::TooLarge, _) => self.close(&frame_too_large()),
+            // The page went, and did not say so.
+            (Input::Gone(Ending::Lost), _) => {
+                self.end(Ending::Closed { code: 1001, reason: String::new() })
+            }
+            (Input::Gone(ending), _) => self.end(ending),
+            (Input::Verified(verdict), State::Verifying) => self.verified(verdict),
+            (Input::Opened, State::Opening) => {
+                self.state = State::Open;
+                self.guard.release().into_iter().map(Effect::Pass).collect()
+            }
+            (Input::Ended(ending), _) => {
+                let (code, reason) = ending.of_room();
+                self.end(Ending::Closed { code, reason })
+            }
+            (Input::Crowded, State::AwaitingToken { .. }) => self.close(&too_many_wait()),
+            (Input::Tick, State::AwaitingToken { until }) if *until <= now => {
+                self.close(&no_token_in_time())
+            }
+            (Input::Verified(_) | Input::Opened | Input::Crowded | Input::Tick, _) => Vec::new(),
+        }
+    }
+
+    /// Whether its token has not come yet.
+    pub fn awaits_token(&self) -> bool {
+        matches!(self.state, State::AwaitingToken { .. })
+    }
+
+    /// Whether frames pass through.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Whether it is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// When it must be given a [`Input::Tick`]; `None` if its token has come.
+    pub fn deadline(&self) -> Option<Millis> {
+        match self.state {
+            State::AwaitingToken { until } => Some(until),
+            State::Verifying | State::Opening | State::Open | State::Closed => None,
+        }
+    }
+
+    fn text(&mut self, text: &str, now: Millis) -> Vec<Effect> {
+        match self.guard.admit(text.len(), RATES, now) {
+            Admission::Admitted => {}
+            // Before its token is good, a socket receives no errors.
+            Admission::OverRate(refusal) | Admission::Close(refusal) => {
+                return self.close(&refusal);
+            }
+        }
+        match self.guard.hold(text) {
+            None => {}
+            Some(Ok(())) => return Vec::new(),
+            Some(Err(refusal)) => return self.close(&refusal),
+        }
+        match ClientFrame::decode(text).frame {
+            Ok(ClientFrame::Ping) => vec![Effect::Send(PONG)],
+            Ok(ClientFrame::Auth { token }) => match self.guard.await_verdict(RATES, now) {
+                Ok(()) => {
+                    self.state = State::Verifying;
+                    vec![Effect::Verify { token: token.into_owned() }]
+                }
+                Err(refusal) => self.close(&refusal),
+            },
+            Ok(_) | Err(_) => self.close(&no_token_yet()),
+        }
+    }
+
+    fn verified(&mut self, verdict: Result<Claims, Refusal>) -> Vec<Effect> {
+        let granted = verdict.and_then(|claims| {
+            let identity = Identity::of(&claims, &self.room);
+            identity.check(Right::Subscribe).map(|()| identity)
+        });
+        match granted {
+            Ok(identity) => {
+                self.state = State::Opening;
+                vec![Effect::Open(identity)]
+            }
+            Err(refusal) => self.close(&refusal),
+        }
+    }
+
+    fn close(&mut self, refusal: &Refusal) -> Vec<Effect> {
+        self.end(Ending::refused(refusal))
+    }
+
+    fn end(&mut self, ending: Ending) -> Vec<Effect> {
+        self.state = State::Closed;
+        vec![Effect::End(ending)]
+    }
+}
+
+/// The sockets of one isolate that wait for their token. When more wait than
+/// may, the one that has waited longest makes way: a client that sends its
+/// token in the first frame waits for one round trip, so a stranger can't keep
+/// it out by waiting.
+#[derive(Default)]
+pub struct WaitingSockets {
+    next: u64,
+    waiting: BTreeSet<u64>,
+}
+
+/// A socket's place among those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+impl WaitingSockets {
+    pub fn enter(&mut self) -> Ticket {
+        let ticket = self.next;
+        self.next = ticket.saturating_add(1);
+        self.waiting.insert(ticket);
+        if self.waiting.len() > limits::WAITING_SOCKETS {
+            self.waiting.pop_first();
+        }
+        Ticket(ticket)
+    }
+
+    /// `false` if the socket had to make way.
+    pub fn may_wait(&self, Ticket(ticket): Ticket) -> bool {
+        self.waiting.contains(&ticket)
+    }
+
+    pub fn leave(&mut self, Ticket(ticket): Ticket) {
+        self.waiting.remove(&ticket);
+    }
+}

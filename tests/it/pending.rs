@@ -1,0 +1,239 @@
+//! Section 4: a socket that shows no token with its upgrade. What it may do
+//! before its token is good, how it ends, and how many may wait.
+
+use roomcast::auth::Claims;
+use roomcast::code::{Code, Refusal};
+use roomcast::ending::Ending;
+use roomcast::limits;
+use roomcast::pending::{Effect, Input, PendingSocket, WaitingSockets};
+use roomcast::protocol::{PONG, RoomName};
+use roomcast::session::Identity;
+use roomcast::time::Millis;
+use serde_json::json;
+
+use crate::dice::Dice;
+use crate::random::tell;
+use crate::tokens;
+
+const START: Millis = Millis::new(1_795_000_000_000);
+const PING: &str = r#"{"type":"ping"}"#;
+
+struct Desk {
+    socket: PendingSocket,
+    now: Millis,
+}
+
+fn room() -> RoomName {
+    RoomName::parse("r").unwrap()
+}
+
+fn claims(rights: &[&str]) -> Claims {
+    let token = tokens::token("alice", rights, START.plus(3_600_000));
+    tokens::claims(&token, START).unwrap()
+}
+
+fn alice() -> Identity {
+    Identity::of(&claims(&["subscribe"]), &room())
+}
+
+fn auth() -> String {
+    json!({ "type": "auth", "token": "t" }).to_string()
+}
+
+fn verify() -> Effect {
+    Effect::Verify { token: "t".to_owned() }
+}
+
+fn publish(data: usize) -> String {
+    json!({ "type": "publish", "name": "n", "data": data }).to_string()
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { socket: PendingSocket::new(room(), START), now: START }
+    }
+
+    fn with_a_good_token() -> Self {
+        let mut desk = Self::new();
+        assert_eq!(desk.sends(&auth()), [verify()]);
+        assert_eq!(
+            desk.takes(Input::Verified(Ok(claims(&["subscribe"])))),
+            [Effect::Open(alice())]
+        );
+        desk
+    }
+
+    fn takes(&mut self, input: Input) -> Vec<Effect> {
+        self.socket.handle(input, self.now)
+    }
+
+    fn sends(&mut self, text: &str) -> Vec<Effect> {
+        self.takes(Input::Text(text))
+    }
+}
+
+fn closed(effects: &[Effect]) -> u16 {
+    match effects {
+        [Effect::End(Ending::Closed { code, .. })] => *code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_room_is_opened_when_the_token_is_good_and_not_before() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.sends(PING), [Effect::Send(PONG)]);
+    assert_eq!(desk.sends(r#"{"type": "ping"}"#), [Effect::Send(PONG)]);
+    assert_eq!(desk.sends(&auth()), [verify()]);
+    assert_eq!(desk.sends(&publish(1)), [], "it waits for the verdict");
+    assert_eq!(desk.takes(Input::Verified(Ok(claims(&["subscribe"])))), [Effect::Open(alice())]);
+    assert_eq!(desk.sends(&publish(2)), [], "it waits for the room");
+    assert_eq!(desk.socket.deadline(), None, "a token that came in time is in time");
+    assert_eq!(desk.takes(Input::Opened), [Effect::Pass(publish(1)), Effect::Pass(publish(2))]);
+    assert!(desk.socket.is_open());
+}
+
+#[test]
+fn a_token_that_is_bad_or_grants_nothing_here_opens_no_room() {
+    let bad = Refusal::new(Code::TokenExpired, "it has expired");
+    for (verdict, code) in [(Err(bad), 4001), (Ok(claims(&["publish", "admin"])), 4003)] {
+        let mut desk = Desk::new();
+        desk.sends(&auth());
+        desk.sends(&publish(1));
+        assert_eq!(closed(&desk.takes(Input::Verified(verdict))), code);
+        assert_eq!(desk.sends(&auth()), [], "it is over");
+    }
+}
+
+#[test]
+fn any_first_frame_but_a_token_closes_the_socket() {
+    for text in ["", "[]", "{}", &publish(1), r#"{"type":"auth"}"#, r#"{"type":"auth","token":7}"#]
+    {
+        assert_eq!(closed(&Desk::new().sends(text)), 4001, "{text}");
+    }
+    assert_eq!(closed(&Desk::new().takes(Input::Binary)), 4001);
+    assert_eq!(closed(&Desk::new().takes(Input::TooLarge)), 1009);
+    let large = " ".repeat(limits::BODY_BYTES + 1);
+    assert_eq!(closed(&Desk::new().sends(&large)), 1009);
+}
+
+/// Limits: FIRST_FRAME_MS.
+#[test]
+fn a_token_that_does_not_come_in_time_closes_the_socket() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.socket.deadline(), Some(START.plus(limits::FIRST_FRAME_MS)));
+    desk.now = START.plus(limits::FIRST_FRAME_MS - 1);
+    assert_eq!(desk.takes(Input::Tick), []);
+    desk.now = desk.now.plus(1);
+    assert_eq!(closed(&desk.takes(Input::Tick)), 4001);
+    assert_eq!(desk.socket.deadline(), None);
+}
+
+#[test]
+fn a_flood_before_the_token_closes_the_socket() {
+    let mut desk = Desk::new();
+    let codes = (0..1_000).find_map(|_| match &desk.sends(PING)[..] {
+        [Effect::Send(_)] => None,
+        effects => Some(closed(effects)),
+    });
+    assert_eq!(codes, Some(4429));
+}
+
+/// Limits: HELD_FRAMES.
+#[test]
+fn what_waits_for_the_verdict_and_the_room_has_a_bound() {
+    let mut desk = Desk::new();
+    desk.sends(&auth());
+    for data in 1..limits::HELD_FRAMES / 2 {
+        assert_eq!(desk.sends(&publish(data)), []);
+    }
+    desk.takes(Input::Verified(Ok(claims(&["subscribe"]))));
+    desk.now = desk.now.plus(60_000);
+    for data in 0..=limits::HELD_FRAMES / 2 {
+        assert_eq!(desk.sends(&publish(data)), []);
+    }
+    assert_eq!(closed(&desk.sends(&publish(1))), 4429);
+}
+
+#[test]
+fn both_sockets_end_alike() {
+    let ended = |code, reason: &str| Ending::Closed { code, reason: reason.to_owned() };
+    for (ending, like) in [
+        (ended(1000, "done"), ended(1000, "done")),
+        (Ending::NoCode, Ending::NoCode),
+        (Ending::Lost, ended(1001, "")),
+    ] {
+        assert_eq!(Desk::with_a_good_token().takes(Input::Gone(ending)), [Effect::End(like)]);
+    }
+    for (ending, code) in [(ended(4010, "kicked"), 4010), (Ending::Lost, 1012)] {
+        let mut desk = Desk::with_a_good_token();
+        desk.takes(Input::Opened);
+        assert_eq!(closed(&desk.takes(Input::Ended(ending))), code);
+    }
+}
+
+/// Limits: WAITING_SOCKETS.
+#[test]
+fn sockets_that_have_waited_longest_make_way() {
+    let mut sockets = WaitingSockets::default();
+    let strangers: Vec<_> = (0..limits::WAITING_SOCKETS).map(|_| sockets.enter()).collect();
+    assert!(strangers.iter().all(|ticket| sockets.may_wait(*ticket)));
+    let client = sockets.enter();
+    assert!(sockets.may_wait(client), "the newest may always wait");
+    assert!(!sockets.may_wait(strangers[0]));
+    assert!(sockets.may_wait(strangers[1]));
+    sockets.leave(client);
+    sockets.enter();
+    assert!(sockets.may_wait(strangers[1]), "a place that was left is free");
+    assert_eq!(closed(&Desk::new().takes(Input::Crowded)), 1013);
+    assert_eq!(Desk::with_a_good_token().takes(Input::Crowded), [], "it does not wait any more");
+}
+
+/// Whatever comes in whatever order: a room is opened at most once, behind a
+/// good token; the client hears nothing but pongs before; and it ends once.
+#[test]
+fn a_stranger_never_reaches_a_room() {
+    tell(400, 30, |seed, steps| {
+        let mut dice = Dice::new(seed);
+        let mut desk = Desk::new();
+        let (mut verifying, mut good, mut opened, mut over) = (false, false, false, false);
+        for _ in 0..steps {
+            let token = auth();
+            let input = match dice.roll(12) {
+                0..=2 => Input::Text(&token),
+                3 => Input::Text(PING),
+                4 => Input::Text(*dice.pick(&["", "{}", "\u{0}", r#"{"type":"seen","seq":1}"#])),
+                5 => Input::Binary,
+                6 => Input::Verified(Ok(claims(&[*dice.pick(&["subscribe", "publish"])]))),
+                7 => Input::Verified(Err(Refusal::new(Code::Unauthorized, "bad"))),
+                8 => Input::Opened,
+                9 => Input::Ended(Ending::Lost),
+                10 => Input::Tick,
+                _ if dice.one_in(2) => Input::Crowded,
+                _ => Input::TooLarge,
+            };
+            let is_good = matches!(&input, Input::Verified(Ok(claims))
+                if claims.grant(&room()).contains(roomcast::auth::Right::Subscribe));
+            desk.now = desk.now.plus(dice.roll(3_000));
+            for effect in desk.takes(input) {
+                assert!(!over, "ROOMCAST_SEED={seed}: {effect:?} after the end");
+                match effect {
+                    Effect::Send(text) => assert_eq!((text, good), (PONG, false)),
+                    Effect::Verify { .. } => {
+                        assert!(!std::mem::replace(&mut verifying, true));
+                    }
+                    Effect::Open(identity) => {
+                        assert!(verifying && is_good && !good, "ROOMCAST_SEED={seed}");
+                        assert_eq!(identity, alice());
+                        good = true;
+                    }
+                    Effect::Pass(_) => assert!(good, "ROOMCAST_SEED={seed}"),
+                    Effect::End(_) => over = true,
+                }
+            }
+            opened |= desk.socket.is_open();
+            assert!(!opened || good, "ROOMCAST_SEED={seed}");
+        }
+        steps
+    });
+}

@@ -1,0 +1,60 @@
+//! A socket of one room without a token, as the worker holds it: the rules, and
+//! in their place the room itself once the token is good.
+
+use roomcast::code::Code;
+use roomcast::ending::Ending;
+use roomcast::pending::{Effect, Input, PendingSocket};
+use roomcast::protocol::RoomName;
+
+use super::Stage;
+use crate::tokens;
+
+pub struct Pending {
+    rules: PendingSocket,
+    room: RoomName,
+    query: String,
+}
+
+impl Stage {
+    pub(super) fn waits_for_a_token(&mut self, actor: &str, room: RoomName, query: &str) {
+        let rules = PendingSocket::new(room.clone(), self.now());
+        let pending = Pending { rules, room, query: query.to_owned() };
+        self.pending.insert(actor.to_owned(), pending);
+    }
+
+    pub(super) fn pending_time_passes(&mut self) {
+        for actor in self.pending.keys().cloned().collect::<Vec<_>>() {
+            self.pending_gives(&actor, Input::Tick);
+        }
+    }
+
+    /// Gives the rules an input, and performs what comes of it.
+    pub(super) fn pending_gives(&mut self, actor: &str, input: Input) {
+        let now = self.now();
+        let Some(pending) = self.pending.get_mut(actor) else { return };
+        let room = pending.room.as_str().to_owned();
+        for effect in pending.rules.handle(input, now) {
+            match effect {
+                Effect::Send(text) => {
+                    self.world(&room).client(actor).frames.push(text.to_owned());
+                }
+                Effect::Verify { token } => {
+                    let verdict = tokens::claims(&token, now);
+                    self.pending_gives(actor, Input::Verified(verdict));
+                }
+                Effect::Open(identity) => {
+                    let query = self.pending[actor].query.clone();
+                    self.world(&room).connects(actor, &query, identity);
+                    self.pending_gives(actor, Input::Opened);
+                    self.pending.remove(actor);
+                }
+                Effect::Pass(text) => self.world(&room).sends(actor, &text),
+                Effect::End(ending) => {
+                    self.pending.remove(actor);
+                    let Ending::Closed { code, .. } = ending else { continue };
+                    self.world(&room).client(actor).closed = Code::of_close(code);
+                }
+            }
+        }
+    }
+}
