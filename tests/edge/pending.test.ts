@@ -78,7 +78,13 @@ test("what it sends behind its token is done in order, and its query holds", asy
     if (frame.type === "ack") acks.push(frame.ref);
     else heard.push(...frame.events.map(({ data }: { data: unknown }) => data));
   }
-  assert.deepEqual([heard, acks], [[2, 3, 4, 5], ["4", "5"]]);
+  assert.deepEqual(
+    [heard, acks],
+    [
+      [2, 3, 4, 5],
+      ["4", "5"],
+    ],
+  );
   alice.send({ type: "seen", seq: 5 });
   alice.send({ type: "auth", token });
   assert.equal((await alice.next()).type, "authorized", "the room verifies the next token");
