@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use jwt_compact::TimeOptions;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
@@ -17,8 +19,8 @@ use crate::time::Millis;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user: User,
-    /// The token's `exp`, without leeway; at most what JavaScript counts
-    /// exactly in milliseconds (the year 287396).
+    /// The token's `exp`, without leeway: at most the end of the year 262142,
+    /// which JavaScript still counts exactly in milliseconds.
     pub expires_at: Millis,
     rooms: Rooms,
 }
@@ -59,20 +61,14 @@ impl Claims {
     pub(super) fn read(payload: &[u8], policy: &Policy, now: Millis) -> Result<Self, TokenError> {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
-        let Seconds(expires_at) = required(written.exp, TokenError::Expiry)?;
-        let not_before: Option<Seconds> = optional(written.nbf, TokenError::NotBefore)?;
-        let _unused: Option<Seconds> = optional(written.iat, TokenError::IssuedAt)?;
+        let NumericDate(expires_at) = required(written.exp, TokenError::Expiry)?;
+        let not_before: Option<NumericDate> = optional(written.nbf, TokenError::NotBefore)?;
+        let _unused: Option<NumericDate> = optional(written.iat, TokenError::IssuedAt)?;
         let rooms: Option<Rooms> = optional(written.rooms, TokenError::Rooms)?;
         check_policy(&written, policy)?;
+        check_time(expires_at, not_before.map(|NumericDate(date)| date), now)?;
 
-        if not_before.is_some_and(|Seconds(start)| now < start.minus(limits::LEEWAY_MS)) {
-            return Err(TokenError::NotYetValid);
-        }
-        // RFC 7519, 4.1.4: not to be accepted on or after `exp`.
-        if now >= expires_at.plus(limits::LEEWAY_MS) {
-            return Err(TokenError::Expired);
-        }
-        let expires_at = expires_at.min(Millis::new(limits::SAFE_INTEGER));
+        let expires_at = Millis::new(expires_at.timestamp_millis().unsigned_abs());
         Ok(Self { user, expires_at, rooms: rooms.unwrap_or_default() })
     }
 
@@ -99,6 +95,30 @@ fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError
     Ok(())
 }
 
+/// Compares the dates with `now`. The library does that; it does not read them,
+/// since it would cut them to whole seconds and not name the wrong one.
+fn check_time(
+    expires_at: DateTime<Utc>,
+    not_before: Option<DateTime<Utc>>,
+    now: Millis,
+) -> Result<(), TokenError> {
+    const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
+    // The library accepts a token at `exp` + leeway itself, which RFC 7519,
+    // 4.1.4 does not allow.
+    const EXPIRY_LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
+    let now = date(now.get().cast_signed()).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let times = |leeway| TimeOptions::new(leeway, || now);
+
+    let mut dates = jwt_compact::Claims::empty();
+    dates.expiration = Some(expires_at);
+    dates.not_before = not_before;
+    if not_before.is_some() {
+        dates.validate_maturity(&times(LEEWAY)).map_err(|_| TokenError::NotYetValid)?;
+    }
+    dates.validate_expiration(&times(EXPIRY_LEEWAY)).map_err(|_| TokenError::Expired)?;
+    Ok(())
+}
+
 fn optional<'a, T: Deserialize<'a>>(
     claim: Option<&'a RawValue>,
     wrong: TokenError,
@@ -114,40 +134,36 @@ fn required<'a, T: Deserialize<'a>>(
 }
 
 /// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, where a
-/// fraction is allowed. It counts to the millisecond.
-struct Seconds(Millis);
+/// fraction is allowed. It counts to the millisecond, and ends where the date
+/// type does, with the year 262142.
+struct NumericDate(DateTime<Utc>);
 
-/// Where the contract's numbers end: 2^53, itself not allowed.
-const SECONDS_END: u64 = 1 << 53;
+fn date(ms: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(ms)
+}
 
-impl<'de> Deserialize<'de> for Seconds {
+impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Number;
         impl Visitor<'_> for Number {
-            type Value = Seconds;
+            type Value = NumericDate;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a number of seconds, from 0 to below 2^53")
+                out.write_str("a number of seconds, from 0 to the year 262142")
             }
 
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Seconds, E> {
-                if seconds >= SECONDS_END {
-                    return Err(E::custom("a time past 2^53"));
-                }
-                Ok(Seconds(Millis::new(seconds.saturating_mul(1_000))))
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
+                let ms = i64::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(1_000));
+                ms.and_then(date).map(NumericDate).ok_or_else(|| E::custom("a time too far"))
             }
 
             #[expect(
                 clippy::cast_possible_truncation,
-                clippy::cast_precision_loss,
-                clippy::cast_sign_loss,
-                reason = "2^53 is exact as a float; below it, a time in ms fits"
+                reason = "`as` saturates, and so is refused"
             )]
-            fn visit_f64<E: Error>(self, seconds: f64) -> Result<Seconds, E> {
-                if !(0.0..SECONDS_END as f64).contains(&seconds) {
-                    return Err(E::custom("a time before 0 or past 2^53"));
-                }
-                Ok(Seconds(Millis::new((seconds * 1_000.0) as u64)))
+            fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
+                let ms = (seconds >= 0.0).then_some((seconds * 1_000.0) as i64);
+                ms.and_then(date).map(NumericDate).ok_or_else(|| E::custom("a time out of range"))
             }
         }
         from.deserialize_any(Number)

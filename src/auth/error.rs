@@ -14,8 +14,11 @@ pub enum TokenError {
     TooLong,
     /// Not three parts of base64url.
     Malformed,
-    /// The header is no JSON object with an `alg`, or its `kid` is no [`Kid`].
+    /// The header is no JSON object with an `alg`, its `kid` is no [`Kid`], or
+    /// a member that RFC 7515 defines is not of the type it must be.
     Header,
+    /// The header's `cty` says that the claims are not JSON.
+    ContentType,
     /// The header has `crit`: it asks for extensions, and we know none.
     Critical,
     /// The token names no key, and there is no `JWT_SECRET`.
@@ -57,6 +60,7 @@ impl TokenError {
             | Self::TooLong
             | Self::Malformed
             | Self::Header
+            | Self::ContentType
             | Self::Critical
             | Self::NoKid
             | Self::UnknownKey { .. }
@@ -82,8 +86,10 @@ impl TokenError {
             }
             Self::Malformed => "the token is no JWT: three parts of base64url, without padding",
             Self::Header => {
-                "the token's header must be JSON with an `alg`; a `kid` is 1 to 256 characters"
+                "the token's header must be JSON: a string `alg`, a `kid` of 1 to 256 characters \
+                 or none"
             }
+            Self::ContentType => "the token's `cty` must be `json` or absent: its claims are JSON",
             Self::Critical => {
                 "the token's header must not have `crit`: no extensions are known here"
             }
@@ -100,9 +106,9 @@ impl TokenError {
                     limits::USER
                 );
             }
-            Self::Expiry => "the token must have an `exp`: seconds, from 0 to below 2^53",
-            Self::NotBefore => "the token's `nbf` must be seconds, from 0 to below 2^53",
-            Self::IssuedAt => "the token's `iat` must be seconds, from 0 to below 2^53",
+            Self::Expiry => "the token must have an `exp`: seconds since 1970, to the year 262142",
+            Self::NotBefore => "the token's `nbf` must be seconds since 1970, to the year 262142",
+            Self::IssuedAt => "the token's `iat` must be seconds since 1970, to the year 262142",
             Self::Issuer => "the token's `iss` must be the issuer that is trusted here",
             Self::Audience => "the token's `aud` must be, or list, the audience of this service",
             Self::Rooms => {

@@ -9,17 +9,17 @@
 //!
 //! 1. [`place`]: a request shows a token in one of several places; the first
 //!    that is present counts.
-//! 2. [`verify`] refuses it unread if it is too long, then reads its header,
-//!    and lets **the header's `kid` pick a key and the key say the algorithm**;
-//!    nothing else that a header says is listened to.
+//! 2. [`verify`] refuses it unread if it is too long. `jwt-compact` splits and
+//!    decodes it. **The header's `kid` picks a key, and the key decides the
+//!    algorithm**; no other member of the header is used.
 //! 3. `signature`: the key verifies the bytes as they were sent. Only then are
 //!    the claims read at all.
 //! 4. [`Claims`]: who, until when, and [`Claims::grant`] for each room.
 //!
-//! The JOSE shell is our own, in a few small functions: the rules above are
-//! stricter than a general library's, and `exp` may be as far as 2^53 seconds,
-//! which date libraries can't count. The cryptography is not: RustCrypto's
-//! `hmac`, `p256` and `rsa`, and `ed25519-compact`.
+//! The format, the algorithms and the check of the times are `jwt-compact`'s.
+//! The rules above are ours: they are stricter than a general library's, and
+//! each refusal names the rule. ARCHITECTURE.md, "Tokens", has what it gives
+//! and what it costs.
 
 mod claims;
 mod error;

@@ -1,13 +1,17 @@
 //! The four algorithms: a key, and whether it signed some bytes.
 //!
 //! Only public keys, and only verifying, but for HMAC, where the two are one.
-//! This is the one place that names the crates that do it.
+//! HS256, ES256 and EdDSA are `jwt-compact`'s. For RS256 the `rsa` crate is
+//! called as the library would call it: the library's feature for it needs a
+//! second `getrandom`, for signing.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, Mac};
-use p256::ecdsa::signature::Verifier;
+use jwt_compact::alg::{Ed25519, Es256, Hs256, Hs256Key};
+use jwt_compact::jwk::JsonWebKey;
+use jwt_compact::{Algorithm as Verifier, AlgorithmSignature};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
@@ -36,11 +40,10 @@ impl Algorithm {
 /// A key that can verify. What it is decides the algorithm: there is no way to
 /// ask a key for another one's.
 pub enum Key {
-    /// Already keyed; a clone of it hashes one message.
-    Hs256(Hmac<Sha256>),
+    Hs256(Hs256Key),
     Rs256(RsaPublicKey),
-    Es256(p256::ecdsa::VerifyingKey),
-    EdDsa(ed25519_compact::PublicKey),
+    Es256(<Es256 as Verifier>::VerifyingKey),
+    EdDsa(<Ed25519 as Verifier>::VerifyingKey),
 }
 
 impl Key {
@@ -53,7 +56,7 @@ impl Key {
         if secret.len() < Self::SECRET_BYTES_MIN {
             return Err(Unusable::ShortSecret);
         }
-        Hmac::new_from_slice(secret).map(Self::Hs256).map_err(|_| Unusable::Malformed)
+        Ok(Self::Hs256(Hs256Key::new(secret)))
     }
 
     /// From the modulus and the public exponent, both big-endian.
@@ -69,20 +72,16 @@ impl Key {
 
     /// From the coordinates of a point, refused if it is not on the curve.
     pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, Unusable> {
-        const COORDINATE_BYTES: usize = 32;
-        const UNCOMPRESSED: &[u8] = &[4];
-        if x.len() != COORDINATE_BYTES || y.len() != COORDINATE_BYTES {
-            return Err(Unusable::Malformed);
-        }
-        p256::ecdsa::VerifyingKey::from_sec1_bytes(&[UNCOMPRESSED, x, y].concat())
-            .map(Self::Es256)
-            .map_err(|_| Unusable::Malformed)
+        let (curve, x, y) = ("P-256".into(), Cow::Borrowed(x), Cow::Borrowed(y));
+        let jwk = JsonWebKey::EllipticCurve { curve, x, y, secret: None };
+        (&jwk).try_into().map(Self::Es256).map_err(|_| Unusable::Malformed)
     }
 
     /// From a compressed point, refused if its order is small: such a key
     /// takes one signature for many messages.
     pub fn ed_dsa(x: &[u8]) -> Result<Self, Unusable> {
-        let key = ed25519_compact::PublicKey::from_slice(x).map_err(|_| Unusable::Malformed)?;
+        let jwk = JsonWebKey::KeyPair { curve: "Ed25519".into(), x: x.into(), secret: None };
+        let key = ed25519_compact::PublicKey::try_from(&jwk).map_err(|_| Unusable::Malformed)?;
         key.validate().map_err(|_| Unusable::Malformed)?;
         Ok(Self::EdDsa(key))
     }
@@ -100,17 +99,29 @@ impl Key {
     /// compared in constant time; the others have no secret to leak.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Hs256(key) => key.clone().chain_update(message).verify_slice(signature).is_ok(),
+            Self::Hs256(key) => verifies(&Hs256, key, message, signature),
             Self::Rs256(key) => {
                 let scheme = Pkcs1v15Sign::new::<Sha256>();
                 key.verify(scheme, &Sha256::digest(message), signature).is_ok()
             }
-            Self::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            Self::EdDsa(key) => ed25519_compact::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            Self::Es256(key) => verifies(&Es256, key, message, signature),
+            Self::EdDsa(key) => verifies(&Ed25519, key, message, signature),
         }
     }
+}
+
+/// Verifies as the library's `Validator` does, which is not used: it reads the
+/// claims before it verifies the signature. The length is checked first, since
+/// the library panics on a signature of another one.
+fn verifies<A: Verifier>(
+    algorithm: &A,
+    key: &A::VerifyingKey,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    A::Signature::LENGTH.is_none_or(|length| length.get() == signature.len())
+        && A::Signature::try_from_slice(signature)
+            .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
 }
 
 /// Says what it is, never what is in it.

@@ -1,5 +1,6 @@
 //! From a token's text to its claims.
 
+use jwt_compact::{ParseError, UntrustedToken};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -22,48 +23,47 @@ pub fn verify(
     if token.len() > limits::TOKEN_BYTES {
         return Err(TokenError::TooLong);
     }
-    let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+    let parsed = UntrustedToken::new(token)?;
+    let (signed, _) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-    let [header, payload, signature] = [header, payload, signature].map(base64url);
 
-    let header = Header::read(&header.ok_or(TokenError::Malformed)?)?;
-    let payload = payload.ok_or(TokenError::Malformed)?;
-    let signature = signature.ok_or(TokenError::Malformed)?;
-
-    let key = keys.find(header.kid)?;
-    if header.alg != key.algorithm().as_str() {
+    let key = keys.find(kid(&base64url(header).ok_or(TokenError::Malformed)?)?)?;
+    if parsed.algorithm() != key.algorithm().as_str() {
         return Err(TokenError::Algorithm { expected: key.algorithm() });
     }
-    if !key.verifies(signed.as_bytes(), &signature) {
+    if !key.verifies(signed.as_bytes(), parsed.signature_bytes()) {
         return Err(TokenError::Signature);
     }
-    Claims::read(&payload, policy, now)
+    Claims::read(&base64url(payload).ok_or(TokenError::Malformed)?, policy, now)
 }
 
-/// All that is read of a header. In particular not `jku`, `jwk`, `x5u` and
-/// `x5c`: a token does not bring its own key (RFC 8725, 3.10).
-struct Header {
-    alg: String,
-    kid: Option<Kid>,
-}
-
-impl Header {
-    fn read(bytes: &[u8]) -> Result<Self, TokenError> {
-        #[derive(Deserialize)]
-        struct Written {
-            alg: String,
-            #[serde(default, deserialize_with = "present")]
-            kid: Option<String>,
-            #[serde(default, deserialize_with = "present")]
-            crit: Option<IgnoredAny>,
+impl From<ParseError> for TokenError {
+    fn from(wrong: ParseError) -> Self {
+        match wrong {
+            ParseError::MalformedHeader(_) => Self::Header,
+            ParseError::UnsupportedContentType(_) => Self::ContentType,
+            // Not three parts, or not base64url.
+            _ => Self::Malformed,
         }
-        let Written { alg, kid, crit } = json::object(bytes).ok_or(TokenError::Header)?;
-        // RFC 7515, 4.1.11: to be refused if any of it is not understood, and
-        // a list of nothing is not allowed either.
-        if crit.is_some() {
-            return Err(TokenError::Critical);
-        }
-        let kid = kid.map(|kid| Kid::parse(&kid).ok_or(TokenError::Header)).transpose()?;
-        Ok(Self { alg, kid })
     }
+}
+
+/// The name of the key, from the header. The library has parsed it already, but
+/// reads a `kid` of `null` as absent and ignores `crit`. `jku`, `x5u` and the
+/// like are not used: a token does not bring its own key (RFC 8725, 3.10).
+fn kid(header: &[u8]) -> Result<Option<Kid>, TokenError> {
+    #[derive(Deserialize)]
+    struct Written {
+        #[serde(default, deserialize_with = "present")]
+        kid: Option<String>,
+        #[serde(default, deserialize_with = "present")]
+        crit: Option<IgnoredAny>,
+    }
+    let Written { kid, crit } = json::object(header).ok_or(TokenError::Header)?;
+    // RFC 7515, 4.1.11: to be refused if any of it is not understood, and a
+    // list of nothing is not allowed either.
+    if crit.is_some() {
+        return Err(TokenError::Critical);
+    }
+    kid.map(|kid| Kid::parse(&kid).ok_or(TokenError::Header)).transpose()
 }

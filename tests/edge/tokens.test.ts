@@ -36,7 +36,7 @@ describe("a good token", () => {
     "for several audiences": sign(but({ aud: ["other", AUDIENCE] }), SECRET),
     "expired within the leeway": sign(but({ exp: seconds(-5) }), SECRET),
     "to begin within the leeway": sign(but({ nbf: seconds(20) }), SECRET),
-    "as far as time goes": sign(but({ exp: 2 ** 53 - 1 }), SECRET),
+    "as far as time goes": sign(but({ exp: 8_210_266_876_799 }), SECRET),
     "with grants and patterns that nobody knows": sign(
       rooms({ "*": ["subscribe", "levitate"], "a*b": ["publish"], "": ["admin"] }),
       SECRET,

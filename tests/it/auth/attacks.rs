@@ -91,7 +91,7 @@ fn attacks_on_the_shape() {
 
 #[test]
 fn attacks_on_the_header() {
-    use TokenError::{Critical, Header};
+    use TokenError::{ContentType, Critical, Header};
     let header = |header: &str| signed(header, &SHARED);
     let with_kid = |kid: Value| header(&json!({ "alg": "HS256", "kid": kid }).to_string());
 
@@ -116,6 +116,14 @@ fn attacks_on_the_header() {
         ("kid too long", with_kid(json!("k".repeat(257))), Header),
         ("kid with a line break", with_kid(json!("oct\r\nx: y")), Header),
         ("kid with a NUL", with_kid(json!("oct\0")), Header),
+        (
+            "kid twice, once escaped",
+            header(r#"{"alg":"HS256","kid":"oct","k\u0069d":"rsa"}"#),
+            Header,
+        ),
+        ("typ a list", header(r#"{"alg":"HS256","typ":["JWT"]}"#), Header),
+        ("a token in the token", header(r#"{"alg":"HS256","cty":"JWT"}"#), ContentType),
+        ("claims as CBOR", header(r#"{"alg":"HS256","cty":"cbor"}"#), ContentType),
         ("crit", header(r#"{"alg":"HS256","crit":["exp"]}"#), Critical),
         ("crit empty", header(r#"{"alg":"HS256","crit":[]}"#), Critical),
         ("crit: null", header(r#"{"alg":"HS256","crit":null}"#), Critical),
@@ -293,7 +301,10 @@ fn attacks_on_time() {
         ("exp a string", exp(json!("9999999999")), Expiry),
         ("exp negative", exp(json!(-1)), Expiry),
         ("exp hardly negative", exp(json!(-0.5)), Expiry),
+        ("exp in the year 262143", exp(json!(8_210_266_876_800_u64)), Expiry),
+        ("exp there, as a float", exp(json!(8_210_266_876_800.0)), Expiry),
         ("exp 2^53", exp(json!(1u64 << 53)), Expiry),
+        ("exp 2^63", exp(json!(1u64 << 63)), Expiry),
         ("exp 2^64", raw("18446744073709551616"), Expiry),
         ("exp beyond a float", raw("1e400"), Expiry),
         ("exp no number", raw("NaN"), TokenError::NoClaims),
@@ -303,6 +314,8 @@ fn attacks_on_time() {
         ("nbf: null", claiming(&with("nbf", Value::Null)), NotBefore),
         ("nbf a string", claiming(&with("nbf", json!("0"))), NotBefore),
         ("nbf negative", claiming(&with("nbf", json!(-1))), NotBefore),
+        ("nbf in the year 262143", claiming(&with("nbf", json!(8_210_266_876_800_u64))), NotBefore),
+        ("iat in the year 262143", claiming(&with("iat", json!(8_210_266_876_800_u64))), IssuedAt),
         ("iat negative", claiming(&with("iat", json!(-1))), IssuedAt),
         ("iat a date", claiming(&with("iat", json!("2026-11-21"))), IssuedAt),
         // A new token would not help these: they are not told to get one.
