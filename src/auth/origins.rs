@@ -1,5 +1,7 @@
 //! `ALLOWED_ORIGINS`: which pages may use this service from a browser.
 
+use std::borrow::Cow;
+
 /// Origins as the configuration lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
@@ -9,13 +11,21 @@ pub struct Origins {
 
 impl Origins {
     /// From a list with commas, of origins as browsers write them
-    /// (`https://app.example`), or `*`.
-    pub fn parse(list: &str) -> Self {
-        let entries = || list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        Self {
-            any: entries().any(|entry| entry == "*"),
-            listed: entries().filter(|entry| *entry != "*").map(str::to_owned).collect(),
+    /// (`https://app.example`), or `*`. An entry that no browser ever sends is
+    /// an error for the operator: it would look like a rule and be none.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let mut origins = Self::default();
+        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            match entry {
+                "*" => origins.any = true,
+                "null" => origins.listed.push(entry.to_owned()),
+                _ => {
+                    check(entry)?;
+                    origins.listed.push(entry.to_owned());
+                }
+            }
         }
+        Ok(origins)
     }
 
     /// Whether a page of this origin may read answers (CORS).
@@ -29,4 +39,56 @@ impl Origins {
     pub fn list(&self, origin: &str) -> bool {
         origin != "null" && self.listed.iter().any(|listed| listed == origin)
     }
+}
+
+/// Rejects an entry that a browser would write differently, and says how.
+fn check(entry: &str) -> Result<(), String> {
+    let never = |right: &str| format!("ALLOWED_ORIGINS: `{entry}` can never match; {right}");
+    if entry.contains('*') {
+        return Err(never("there are no patterns: list each origin in full, or `*` for all"));
+    }
+    if !entry.contains("://") {
+        return Err(never("a browser sends the scheme too: put `https://` or `http://` in front"));
+    }
+    match as_sent(entry) {
+        Some(origin) if origin == entry => Ok(()),
+        Some(origin) => Err(never(&format!("a browser sends `{origin}`"))),
+        None => Err(never("an origin is like `https://app.example`, with commas between several")),
+    }
+}
+
+/// The origin of this URL as a browser writes it in `Origin`; `None` if no page
+/// can have it. A scheme other than `http` and `https` is an app's own
+/// (`capacitor://localhost`): its host is not changed.
+fn as_sent(entry: &str) -> Option<String> {
+    let (scheme, rest) = entry.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let (host, port) = host_and_port(rest)?;
+    let (host, default_port) = match scheme.as_str() {
+        "http" => (Cow::from(host.to_ascii_lowercase()), Some(80)),
+        "https" => (host.to_ascii_lowercase().into(), Some(443)),
+        // Pages are loaded over `http:` and `https:`.
+        "ws" | "wss" => return None,
+        _ => (host.into(), None),
+    };
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if scheme.is_empty() || !scheme.bytes().all(is_scheme) {
+        return None;
+    }
+    let port = port.filter(|port| Some(*port) != default_port);
+    Some(port.map_or(format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}")))
+}
+
+/// The host and the port of a URL, from the text behind its `://`; `None` if
+/// the host is missing or not ASCII, or the port is not a number.
+pub(super) fn host_and_port(rest: &str) -> Option<(&str, Option<u16>)> {
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, port) = match host.rsplit_once(':') {
+        // The colons of an IPv6 address are within brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
+        _ => (host, None),
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    (!host.is_empty() && host.bytes().all(is_host)).then_some((host, port))
 }

@@ -52,7 +52,7 @@ impl Config {
                 issuer: variable(env, "JWT_ISSUER"),
                 audience: variable(env, "JWT_AUDIENCE"),
             },
-            origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default()),
+            origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default())?,
             settings: settings.unwrap_or_default(),
         })
     }

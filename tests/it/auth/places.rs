@@ -7,7 +7,11 @@ const APP: &str = "https://app.example";
 const COOKIE: Option<&str> = Some("roomcast_token=cookie");
 
 fn from_app<'a>(shown: Shown<'a>) -> Option<&'a str> {
-    find(&Shown { origin: Some(APP), ..shown }, &Origins::parse(APP))
+    find(&Shown { origin: Some(APP), ..shown }, &origins(APP))
+}
+
+fn origins(list: &str) -> Origins {
+    Origins::parse(list).unwrap()
 }
 
 #[test]
@@ -123,15 +127,71 @@ fn a_cookie_counts_only_from_an_origin_that_is_named() {
     ];
     for (origin, allowed, counts) in table {
         let shown = Shown { cookie: COOKIE, origin, ..Shown::default() };
-        let token = find(&shown, &Origins::parse(allowed));
+        let token = find(&shown, &origins(allowed));
         assert_eq!(token.is_some(), counts, "{origin:?} of {allowed}");
     }
 }
 
 #[test]
 fn origins_for_cors() {
-    assert!(Origins::parse("*").allow("https://anything.example"));
-    assert!(Origins::parse(APP).allow(APP));
-    assert!(!Origins::parse(APP).allow("https://evil.example"));
-    assert!(!Origins::parse("").allow(""));
+    assert!(origins("*").allow("https://anything.example"));
+    assert!(origins(APP).allow(APP));
+    assert!(!origins(APP).allow("https://evil.example"));
+    assert!(!origins("").allow(""));
+    assert!(origins("null").allow("null") && !origins("null").list("null"));
+}
+
+#[test]
+fn an_origin_that_a_browser_sends_is_taken_as_it_is() {
+    for origin in [
+        "https://app.example",
+        "http://localhost:5173",
+        "http://127.0.0.1:8",
+        "https://app.example:8443",
+        "http://app.example:443",
+        "https://app.example:80",
+        "http://[::1]",
+        "http://[::1]:8787",
+        "https://xn--bcher-kva.example",
+        "https://a_b.example",
+        "capacitor://localhost",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+    ] {
+        assert!(origins(origin).list(origin), "{origin}");
+        assert!(origins(&format!(" {origin} ,*,")).list(origin), "{origin}");
+    }
+}
+
+#[test]
+fn an_origin_that_can_never_match_is_an_error_that_says_what_would() {
+    for (entry, right) in [
+        ("https://app.example/", "a browser sends `https://app.example`"),
+        ("https://app.example/path?query#hash", "a browser sends `https://app.example`"),
+        ("https://App.Example", "a browser sends `https://app.example`"),
+        ("HTTPS://app.example", "a browser sends `https://app.example`"),
+        ("https://app.example:443", "a browser sends `https://app.example`"),
+        ("http://app.example:80/", "a browser sends `http://app.example`"),
+        ("https://app.example:0443", "a browser sends `https://app.example`"),
+        ("https://me:secret@app.example", "a browser sends `https://app.example`"),
+        ("http://[::1]:80", "a browser sends `http://[::1]`"),
+        ("app.example", "a browser sends the scheme too"),
+        ("localhost:5173", "a browser sends the scheme too"),
+        ("capacitor://localhost/", "a browser sends `capacitor://localhost`"),
+        ("https://*.app.example", "there are no patterns"),
+        ("*.app.example", "there are no patterns"),
+        ("https://app.example https://b.example", "an origin is like `https://app.example`"),
+        ("https://", "an origin is like"),
+        ("https:///path", "an origin is like"),
+        ("https://app.example:", "an origin is like"),
+        ("https://app.example:65536", "an origin is like"),
+        ("https://bücher.example", "an origin is like"),
+        ("wss://app.example", "an origin is like"),
+        ("://app.example", "an origin is like"),
+        ("\"https://app.example\"", "an origin is like"),
+    ] {
+        let list = format!("https://good.example, {entry}");
+        let wrong = Origins::parse(&list).unwrap_err();
+        assert!(wrong.contains(&format!("`{entry}` can never match")), "{wrong}");
+        assert!(wrong.contains(right), "{wrong}");
+    }
 }
