@@ -10,9 +10,6 @@ use super::json;
 use super::jwk::{self, Unusable};
 use super::signature::Key;
 
-/// A set longer than this is refused unread; real ones have a few KiB.
-const SET_BYTES_MAX: usize = 256 * 1_024;
-
 /// A key's name: 1 to 256 characters, none of them a control character. It is
 /// only ever compared, so a path or a query in it is as good as any other name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +42,9 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// A set longer than this is refused unread; real ones have a few KiB.
+    pub const SET_BYTES_MAX: usize = 256 * 1_024;
+
     /// From the texts of `JWT_SECRET` and of a JSON Web Key Set.
     pub fn new(secret: Option<&str>, set: Option<&str>) -> Result<Self, KeyError> {
         let secret = secret
@@ -95,7 +95,7 @@ fn read_set(text: &str) -> Result<(Set, Vec<PassedOver>), KeyError> {
         #[serde(borrow)]
         keys: Vec<&'a RawValue>,
     }
-    if text.len() > SET_BYTES_MAX {
+    if text.len() > Keys::SET_BYTES_MAX {
         return Err(KeyError::LongSet);
     }
     let Written { keys } = json::object(text.as_bytes()).ok_or(KeyError::NotASet)?;
@@ -153,7 +153,7 @@ impl fmt::Display for KeyError {
                 write!(out, "JWT_SECRET must have at least {} bytes", Key::SECRET_BYTES_MIN)
             }
             Self::LongSet => {
-                write!(out, "the JSON Web Key Set is longer than {SET_BYTES_MAX} bytes")
+                write!(out, "the JSON Web Key Set is longer than {} bytes", Keys::SET_BYTES_MAX)
             }
             Self::NotASet => {
                 write!(out, r#"the JSON Web Key Set must be a JSON object like {{"keys":[…]}}"#)

@@ -24,6 +24,7 @@
 mod claims;
 mod error;
 mod grant;
+mod issuer;
 mod json;
 mod jwk;
 mod keys;
@@ -37,6 +38,7 @@ mod token;
 pub use claims::{Claims, Policy};
 pub use error::TokenError;
 pub use grant::{Grant, Right};
+pub use issuer::KeysUrl;
 pub use jwk::Unusable;
 pub use keys::{KeyError, Keys, Kid, PassedOver};
 pub use origins::Origins;

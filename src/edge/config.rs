@@ -6,12 +6,12 @@ use std::rc::Rc;
 use worker::{Env, console_error};
 
 use super::platform::variable;
-use crate::auth::{Keys, Origins, Policy};
+use crate::auth::{Keys, KeysUrl, Origins, Policy};
 use crate::settings::RoomSettings;
 
 pub struct Config {
     pub keys: Keys,
-    pub jwks_url: Option<String>,
+    pub jwks_url: Option<KeysUrl>,
     pub policy: Policy,
     pub origins: Origins,
     pub settings: RoomSettings,
@@ -35,7 +35,7 @@ impl Config {
         for passed_over in keys.passed_over() {
             console_error!("JWT_JWKS: {passed_over}");
         }
-        let jwks_url = variable(env, "JWKS_URL");
+        let jwks_url = variable(env, "JWKS_URL").map(|url| KeysUrl::parse(&url)).transpose()?;
         if keys.is_empty() && jwks_url.is_none() {
             return Err(
                 "no token could be verified: set JWT_SECRET (`wrangler secret put JWT_SECRET`), \

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use js_sys::{decode_uri_component, encode_uri_component};
 use wasm_bindgen::JsValue;
 use worker::web_sys::{Request as RawRequest, RequestInit};
-use worker::{Headers, Request, Result};
+use worker::{ByteStream, Headers, Request, Result};
 
 use crate::code::{Code, Refusal};
 use crate::limits;
@@ -180,17 +180,24 @@ pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> 
         // To read it whole costs some 60 µs less than a stream of one chunk.
         Some(_) => request.bytes().await.map_err(broken)?,
         None => {
-            let mut bytes = Vec::new();
             // Without a body there is no stream.
-            let Ok(mut stream) = request.stream() else { return Ok(String::new()) };
-            while let Some(chunk) = stream.next().await {
-                bytes.extend(chunk.map_err(broken)?);
-                if bytes.len() > limits::BODY_BYTES {
-                    return Err(too_large());
-                }
-            }
-            bytes
+            let Ok(stream) = request.stream() else { return Ok(String::new()) };
+            let bytes = read(stream, limits::BODY_BYTES).await.map_err(broken)?;
+            bytes.ok_or_else(too_large)?
         }
     };
     String::from_utf8(bytes).map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))
+}
+
+/// Reads a stream to its end; `None` if it has more than `bytes_max` bytes, of
+/// which the rest is not read.
+pub async fn read(mut stream: ByteStream, bytes_max: usize) -> Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        bytes.extend(chunk?);
+        if bytes.len() > bytes_max {
+            return Ok(None);
+        }
+    }
+    Ok(Some(bytes))
 }

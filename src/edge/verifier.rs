@@ -9,12 +9,14 @@ use futures_util::future::{Either, select};
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::{Fetch, Method, Request, console_error};
+use worker::web_sys::{Request, RequestInit, RequestRedirect};
+use worker::{AbortController, Fetch, Response, console_error};
 
 use super::alarm::passes;
 use super::config::Config;
 use super::platform::now;
-use crate::auth::{Claims, Keys, Refetch, TokenError, verify};
+use super::request::read;
+use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
 /// An issuer that does not answer must not keep a socket waiting for longer.
@@ -37,10 +39,7 @@ thread_local! {
 pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
     match check(config, token) {
         Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
-        Err(TokenError::UnknownKey { .. }) if has_yet_to_fetch(config) => {
-            let message = "the keys of the issuer can't be had now; try again";
-            Some(Err(Refusal::new(Code::Internal, message)))
-        }
+        Err(TokenError::UnknownKey { .. }) if has_yet_to_fetch(config) => Some(Err(no_keys())),
         checked => Some(checked.map_err(|error| error.refusal())),
     }
 }
@@ -53,6 +52,20 @@ pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
             None => fetch_keys(config).await,
         }
     }
+}
+
+/// Whether tokens of the issuer can be verified. Keys that were fetched once
+/// suffice, however old they are: an outage of the issuer is not one of the
+/// rooms. If there are none yet, this fetches them, as a token would.
+pub async fn health(config: &Config) -> Result<(), Refusal> {
+    if has_yet_to_fetch(config) && is_worth_waiting(config) {
+        fetch_keys(config).await;
+    }
+    if has_yet_to_fetch(config) { Err(no_keys()) } else { Ok(()) }
+}
+
+fn no_keys() -> Refusal {
+    Refusal::new(Code::Internal, "the keys of the issuer can't be had now; try again")
 }
 
 /// The configured keys first: a token that names one of them costs nobody a
@@ -101,7 +114,7 @@ async fn fetch_keys(config: &Config) {
     select(ended, Box::pin(passes(FETCH_TIMEOUT))).await;
 }
 
-async fn replace_keys(url: String) -> Result<JsValue, JsValue> {
+async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
     let set = fetch(&url).await;
     FETCHED.with_borrow_mut(|fetched| {
         match set.and_then(|set| fetched.keys.replace_set(&set).map_err(|wrong| wrong.to_string()))
@@ -113,7 +126,12 @@ async fn replace_keys(url: String) -> Result<JsValue, JsValue> {
                 fetched.refetch.succeeded(now());
             }
             Err(cause) => {
-                console_error!("JWKS_URL: {cause}");
+                let meanwhile = if fetched.refetch.has_keys() {
+                    "the keys that were fetched last stay in use"
+                } else {
+                    "none were fetched yet, so tokens that need them get `internal`"
+                };
+                console_error!("JWKS_URL: {cause}; {meanwhile}");
                 fetched.refetch.failed(now());
             }
         }
@@ -121,18 +139,41 @@ async fn replace_keys(url: String) -> Result<JsValue, JsValue> {
     Ok(JsValue::UNDEFINED)
 }
 
-async fn fetch(url: &str) -> Result<String, String> {
-    let request = Request::new(url, Method::Get).map_err(|wrong| wrong.to_string())?;
+async fn fetch(url: &KeysUrl) -> Result<String, String> {
+    let init = RequestInit::new();
+    // The operator says which server is trusted, not that server.
+    init.set_redirect(RequestRedirect::Manual);
+    let request = Request::new_with_str_and_init(url.as_str(), &init)
+        .map_err(|wrong| format!("it is not a valid URL: {wrong:?}"))?;
+    let controller = AbortController::default();
+    let signal = controller.signal();
     let text = Box::pin(async move {
-        let mut response =
-            Fetch::Request(request).send().await.map_err(|cause| cause.to_string())?;
-        match response.status_code() {
-            200 => response.text().await.map_err(|cause| cause.to_string()),
-            status => Err(format!("answered {status}")),
-        }
+        let response = Fetch::Request(request.into()).send_with_signal(&signal).await;
+        text(response.map_err(|cause| cause.to_string())?).await
     });
-    match select(text, Box::pin(passes(FETCH_TIMEOUT))).await {
+    let text = match select(text, Box::pin(passes(FETCH_TIMEOUT))).await {
         Either::Left((text, _)) => text,
         Either::Right(_) => Err(format!("no answer within {FETCH_TIMEOUT:?}")),
+    };
+    // Closes a connection that was not read to its end. The request that began
+    // the fetch would keep it open, and may last for hours.
+    controller.abort();
+    text
+}
+
+async fn text(mut response: Response) -> Result<String, String> {
+    match response.status_code() {
+        200 => {}
+        status @ 300..=399 => {
+            return Err(format!(
+                "answered {status}: redirects are not followed, so JWKS_URL must be the address of \
+                 the set itself"
+            ));
+        }
+        status => return Err(format!("answered {status}")),
     }
+    let stream = response.stream().map_err(|_| "answered without a body")?;
+    let bytes = read(stream, Keys::SET_BYTES_MAX).await.map_err(|cause| cause.to_string())?;
+    let bytes = bytes.ok_or_else(|| KeyError::LongSet.to_string())?;
+    String::from_utf8(bytes).map_err(|_| KeyError::NotASet.to_string())
 }

@@ -14,7 +14,7 @@ use super::bridge;
 use super::config::{Config, config};
 use super::request::{SUBPROTOCOLS, Shown, body, publish_request};
 use super::rooms::{Rooms, is_upgraded, refusal_of};
-use super::verifier::claims;
+use super::verifier::{claims, health};
 use crate::auth::{Claims, TokenError, place};
 use crate::code::{Code, Refusal};
 use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
@@ -72,7 +72,10 @@ struct Gate<'a> {
 impl Gate<'_> {
     async fn pass(&self, request: Request) -> std::result::Result<RawResponse, Refusal> {
         match self.shown.route()? {
-            Route::Health => Response::ok("ok").map(RawResponse::from).map_err(broken),
+            Route::Health => {
+                health(self.config).await?;
+                Response::ok("ok").map(RawResponse::from).map_err(broken)
+            }
             Route::PublishToRooms => {
                 let claims = self.required_claims().await?;
                 self.publish_to_rooms(&claims, &body(request).await?).await

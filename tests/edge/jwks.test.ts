@@ -1,16 +1,33 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, get } from "node:http";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { type IncomingMessage, type ServerResponse, createServer, get } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, describe, test } from "node:test";
 import { setTimeout as passes } from "node:timers/promises";
 import { Socket } from "./client.ts";
-import { KEYS, VARS, ed, good, read, rsa, shared, signed, stranger } from "./issuer.ts";
+import {
+  KEYS,
+  VARS,
+  but,
+  ec,
+  ed,
+  good,
+  jwk,
+  read,
+  rsa,
+  shared,
+  signed,
+  stranger,
+} from "./issuer.ts";
 import { sign } from "./jwt.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
+const first = sign(good, rsa.privateKey, { kid: "rsa" }, "RS256");
+
 describe("JWKS_URL", () => {
-  const first = sign(good, rsa.privateKey, { kid: "rsa" }, "RS256");
   const unknown = (kid: string) => sign(good, stranger.ec.privateKey, { kid }, "ES256");
 
   test("is fetched once, and then cached", async (t) => {
@@ -107,18 +124,157 @@ describe("JWKS_URL", () => {
   });
 });
 
-async function started(t: TestContext, vars: Record<string, string>): Promise<Runtime> {
-  const other = await Runtime.start({ vars });
+/** An unknown `kid` is looked for once a minute, and this is what a busy machine adds. */
+const ROTATED_WITHIN_MS = 60_000 + 15_000;
+
+/** Much more than a set may have and the sockets in between can hold. */
+const ENDLESS_BYTES = 32_000_000;
+
+describe("the keys at JWKS_URL", { concurrency: true }, () => {
+  test("are rotated while sessions and cached keys live", async (t) => {
+    const issuer = await issuerOf(t, { keys: [jwk(rsa.publicKey, "rsa")] });
+    const { url } = await started(t, { ...issuer.vars, JWT_SECRET: SECRET });
+    const renewed = sign(good, ec.privateKey, { kid: "ec" }, "ES256");
+    const [alice, again] = await Promise.all(
+      [1, 2].map(() => Socket.open(`${url}/rooms/r/events`, { token: first })),
+    );
+    assert.equal((await alice!.next()).type, "welcome");
+    assert.equal((await again!.next()).type, "welcome");
+
+    issuer.keys = { keys: [jwk(ec.publicKey, "ec")] };
+    for (const end = Date.now() + ROTATED_WITHIN_MS; issuer.fetches === 1; await passes(200)) {
+      assert(Date.now() < end, "the new key is not looked for");
+      assert.equal((await read(url, "r", first)).status, 200, "the cached key counts until then");
+      await read(url, "r", renewed);
+    }
+    assert.equal((await read(url, "r", renewed)).status, 200);
+    assert.equal((await read(url, "r", first)).status, 401, "the key was taken out");
+    assert.equal(issuer.fetches, 2);
+
+    // Sessions outlive the key of their token, but accept no other token of that key.
+    again!.send({ type: "auth", token: first });
+    assert.equal((await again!.closed()).code, 4001);
+    alice!.send({ type: "auth", token: renewed });
+    const publisher = sign(but({ rooms: { r: ["publish"] } }), SECRET);
+    const published = await fetch(`${url}/rooms/r/events`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${publisher}` },
+      body: '{"name":"n","data":1}',
+    });
+    assert.equal(published.status, 201);
+    assert.equal((await alice!.next()).type, "authorized");
+    assert.equal((await alice!.next()).type, "events");
+    alice!.close();
+  });
+
+  test("are read to 256 KiB and no further", async (t) => {
+    const issuer = await issuerOf(t, KEYS);
+    const spaces = Buffer.alloc(64 * 1024, " ");
+    let written = 0;
+    const gone = Promise.withResolvers<void>();
+    issuer.answer = (response) => {
+      const write = () => {
+        do written += spaces.length;
+        while (written < ENDLESS_BYTES && response.write(spaces));
+        if (written >= ENDLESS_BYTES) response.destroy();
+      };
+      response.on("drain", write).on("close", gone.resolve);
+      write();
+    };
+    const log = await logOf(t);
+    const { url } = await started(t, issuer.vars, log.file.fd);
+    assert.equal((await read(url, "r", first)).status, 500);
+    await gone.promise;
+    assert(written < ENDLESS_BYTES, "it reads on");
+    assert.match(await log.text(), /JWKS_URL: .* longer than 262144 bytes; none were fetched yet/);
+    issuer.answer = answerWithKeys;
+    while ((await read(url, "r", first)).status === 500) await passes(200);
+    assert.equal((await read(url, "r", first)).status, 200);
+  });
+
+  test("are not looked for where a redirect leads", async (t) => {
+    const issuer = await issuerOf(t, KEYS);
+    const asked: string[] = [];
+    issuer.answer = (response, { url = "" }) => {
+      asked.push(url);
+      if (url === "/keys.json") response.writeHead(302, { location: "/moved.json" }).end();
+      else response.end(JSON.stringify(KEYS));
+    };
+    const log = await logOf(t);
+    const { url } = await started(t, issuer.vars, log.file.fd);
+    assert.equal((await read(url, "r", first)).status, 500);
+    assert.deepEqual(asked, ["/keys.json"]);
+    assert.match(await log.text(), /JWKS_URL: answered 302: redirects are not followed/);
+  });
+
+  test("that can't be read are noticed by /healthz, until there were any", async (t) => {
+    const issuer = await issuerOf(t, KEYS);
+    const answerWith503 = (response: ServerResponse) => response.writeHead(503).end("{}");
+    issuer.answer = answerWith503;
+    const log = await logOf(t);
+    const { url } = await started(t, issuer.vars, log.file.fd);
+    const health = async () => (await fetch(`${url}/healthz`)).status;
+    assert.equal(await health(), 500);
+    assert.match(await log.text(), /JWKS_URL: answered 503; none were fetched yet/);
+    for (let i = 0; i < 10; i++) await health();
+    assert(issuer.fetches <= 3, `${issuer.fetches} fetches: one a second at most`);
+    issuer.answer = answerWithKeys;
+    while ((await health()) === 500) await passes(100);
+    const { fetches } = issuer;
+    assert.equal((await read(url, "r", first)).status, 200);
+
+    // From then on an issuer that is down is no reason to take the service for broken.
+    issuer.answer = answerWith503;
+    assert.equal(await health(), 200);
+    assert.equal((await read(url, "r", first)).status, 200);
+    assert.equal(issuer.fetches, fetches);
+  });
+
+  test("are not fetched from an address that others could answer for", async (t) => {
+    const issuer = await issuerOf(t, KEYS);
+    const log = await logOf(t);
+    const vars = { ...issuer.vars, JWKS_URL: "http://issuer.example/keys.json" };
+    const { url } = await started(t, vars, log.file.fd);
+    assert.equal((await fetch(`${url}/healthz`)).status, 500);
+    assert.match(await log.text(), /configuration: JWKS_URL must be like `https:/);
+  });
+});
+
+async function started(
+  t: TestContext,
+  vars: Record<string, string>,
+  log?: number,
+): Promise<Runtime> {
+  const other = await Runtime.start({ vars, log });
   t.after(() => other.stop());
   return other;
 }
 
+/** Where a runtime writes what an operator reads. */
+async function logOf(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), "roomcast-log-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "log");
+  const file = await open(path, "w");
+  t.after(() => file.close());
+  return { file, text: () => readFile(path, "utf8") };
+}
+
+interface Issuer {
+  keys: unknown;
+  /** How often it was asked. */
+  fetches: number;
+  answer(response: ServerResponse, request: IncomingMessage): void;
+  /** The configuration of a worker that trusts it. */
+  vars: Record<string, string>;
+}
+
 /** A server of key sets that counts how often it is asked. */
-async function issuerOf(t: TestContext, keys: unknown, afterMs = 0) {
-  const issuer = { fetches: 0, vars: {} as Record<string, string> };
-  const server = createServer((_, response) => {
+async function issuerOf(t: TestContext, keys: unknown, afterMs = 0): Promise<Issuer> {
+  const issuer: Issuer = { keys, fetches: 0, answer: answerWithKeys, vars: {} };
+  const server = createServer((request, response) => {
     issuer.fetches += 1;
-    setTimeout(() => response.end(JSON.stringify(keys)), afterMs);
+    setTimeout(() => issuer.answer(response, request), afterMs);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -127,4 +283,8 @@ async function issuerOf(t: TestContext, keys: unknown, afterMs = 0) {
   const { JWT_SECRET, JWT_JWKS, ...others } = VARS;
   issuer.vars = { ...others, JWKS_URL: `http://127.0.0.1:${port}/keys.json` };
   return issuer;
+}
+
+function answerWithKeys(this: Issuer, response: ServerResponse): void {
+  response.end(JSON.stringify(this.keys));
 }

@@ -1,6 +1,6 @@
 //! Keys as they are configured, and what is wrong with those that are not.
 
-use roomcast::auth::{KeyError, Keys, PassedOver, TokenError, Unusable, verify};
+use roomcast::auth::{KeyError, Keys, KeysUrl, PassedOver, TokenError, Unusable, verify};
 use serde_json::{Value, json};
 
 use super::forge::{
@@ -176,4 +176,46 @@ fn the_operator_is_told_what_is_wrong_with_the_keys() {
     }
     assert!(first.to_string().ends_with(&Unusable::NoKid.to_string()), "{first}");
     assert!(!Unusable::NoKid.to_string().is_empty());
+}
+
+#[test]
+fn keys_are_fetched_over_https_or_from_this_machine() {
+    for url in [
+        "https://issuer.example/.well-known/jwks.json",
+        "HTTPS://issuer.example:8443?keys#all",
+        "https://issuer.example/a@b",
+        "http://localhost:8080/keys.json",
+        "http://127.0.0.1/keys.json",
+        "http://[::1]:8080/keys.json",
+    ] {
+        assert_eq!(
+            KeysUrl::parse(url).map(|parsed| parsed.as_str().to_owned()),
+            Ok(url.to_owned())
+        );
+    }
+    for (url, why) in [
+        ("issuer.example/jwks.json", "it has no scheme"),
+        ("{\"keys\":[]}", "it has no scheme"),
+        ("https://", "its host"),
+        ("https:///jwks.json", "its host"),
+        ("https://issuer.example:http/", "its port is not a number"),
+        ("https://bücher.example/", "not ASCII"),
+        ("https://issuer.example\\@evil.example/", "a name and a password"),
+        ("https://issuer.example\\evil.example/", "its host"),
+        ("https://issuer.example/a b", "a space"),
+        ("https://issuer.example/\n", "a control character"),
+        ("https://me:secret@issuer.example/", "a name and a password"),
+        ("http://issuer.example/jwks.json", "`http:` is allowed for localhost"),
+        ("http://localhost.evil.example/", "`http:` is allowed for localhost"),
+        ("http://127.0.0.1.evil.example/", "`http:` is allowed for localhost"),
+        ("http://localhost@evil.example/", "a name and a password"),
+        ("http://10.0.0.1/", "`http:` is allowed for localhost"),
+        ("file:///keys.json", "its host"),
+        ("ftp://issuer.example/", "its scheme must be `https:`"),
+    ] {
+        let wrong = KeysUrl::parse(url).unwrap_err();
+        assert!(wrong.contains(why), "{url}: {wrong}");
+        assert!(wrong.starts_with("JWKS_URL must be like `https://"), "{wrong}");
+        assert!(!wrong.contains("secret"), "{wrong}");
+    }
 }
