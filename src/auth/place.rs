@@ -21,6 +21,8 @@ pub struct Shown<'a> {
     pub cookie: Option<&'a str>,
     /// `Origin`.
     pub origin: Option<&'a str>,
+    /// `Sec-Fetch-Site`.
+    pub fetch_site: Option<&'a str>,
 }
 
 /// The token of a request, unverified; `None` if no place has one.
@@ -30,10 +32,24 @@ pub fn find<'a>(shown: &Shown<'a>, origins: &Origins) -> Option<&'a str> {
         .and_then(bearer)
         .or_else(|| shown.subprotocols.and_then(subprotocol))
         .or(shown.query_token)
-        .or_else(|| {
-            // Without an Origin there is nobody to trust by name.
-            shown.origin.filter(|origin| origins.list(origin)).and(shown.cookie).and_then(cookie)
-        })
+        .or_else(|| shown.cookie.filter(|_| shown.is_trusted(origins)).and_then(cookie))
+}
+
+impl Shown<'_> {
+    /// Whether the requesting page may use the user's cookie, which a browser
+    /// attaches for any page.
+    ///
+    /// A browser sends `Origin` with every WebSocket and every request but a
+    /// GET to the page's own origin. With that it sends `Sec-Fetch-Site:
+    /// same-origin`, and pages can't set this header. `same-site` does not
+    /// count: a subdomain may be somebody else's. Other clients can forge both
+    /// headers, but they need the cookie, and could send its token directly.
+    fn is_trusted(&self, origins: &Origins) -> bool {
+        match self.origin {
+            Some(origin) => origins.list(origin),
+            None => self.fetch_site == Some("same-origin"),
+        }
+    }
 }
 
 /// The credentials of the scheme `Bearer`, in any case (RFC 9110, 11.1).

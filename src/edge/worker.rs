@@ -135,8 +135,9 @@ impl Gate<'_> {
 
     /// Whom the request's token speaks for; `None` if it has no token.
     async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
-        let [authorization, subprotocols, cookie, origin] =
-            ["authorization", SUBPROTOCOLS, "cookie", "origin"].map(|name| self.shown.header(name));
+        let [authorization, subprotocols, cookie, origin, fetch_site] =
+            ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
+                .map(|name| self.shown.header(name));
         let query_token = self.shown.parameter("token");
         let places = place::Shown {
             authorization: authorization.as_deref(),
@@ -144,6 +145,7 @@ impl Gate<'_> {
             query_token: query_token.as_deref(),
             cookie: cookie.as_deref(),
             origin: origin.as_deref(),
+            fetch_site: fetch_site.as_deref(),
         };
         match place::find(&places, &self.config.origins) {
             Some(token) => claims(self.config, token).await.map(Some),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Socket } from "./client.ts";
+import { EventStream } from "./event-stream.ts";
 import {
   APP,
   AUDIENCE,
@@ -129,6 +130,35 @@ describe("five places for a token, the first that is present counts", () => {
       assert.equal((await socket.closed()).code, 4001);
     });
   }
+
+  // A browser says no `Origin` with a GET of the page's own origin, and `Sec-Fetch-Site` with all.
+  test("a cookie from a page of the service's own is a token for what it reads", async () => {
+    const headers = { cookie, "sec-fetch-site": "same-origin" };
+    for (const path of ["/events", "/events?since=AAAAAAAA:0&wait=1", "/state", ""]) {
+      const answer = await fetch(`${runtime.url}/rooms/r${path}`, { headers });
+      assert.notEqual(answer.status, 401, path);
+      for (const site of ["same-site", "cross-site", "none"]) {
+        const others = { cookie, "sec-fetch-site": site };
+        const refused = await fetch(`${runtime.url}/rooms/r${path}`, { headers: others });
+        assert.equal(refused.status, 401, `${path} ${site}`);
+      }
+    }
+    const stream = await EventStream.open(follow("own"), { headers });
+    assert.equal(stream.status, 200);
+    stream.drop();
+    // With a socket a browser says where the page is from, and that alone decides.
+    const foreign = { ...headers, origin: "https://evil.example.com" };
+    const socket = await Socket.open(follow("own"), { headers: foreign });
+    socket.send({ type: "publish", name: "n", data: 1 });
+    assert.equal((await socket.closed()).code, 4001);
+  });
+
+  test("an origin that can never match is an error of the configuration", async (t) => {
+    const other = await Runtime.start({ vars: { ...VARS, ALLOWED_ORIGINS: `${APP},${APP}/` } });
+    t.after(() => other.stop());
+    for (const path of ["/healthz", "/rooms/r/events"])
+      assert.equal((await fetch(`${other.url}${path}`)).status, 500, path);
+  });
 
   test("where every origin is allowed, none is for a cookie", async (t) => {
     const other = await Runtime.start({ vars: { ...VARS, ALLOWED_ORIGINS: "*" } });

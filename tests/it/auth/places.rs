@@ -21,7 +21,7 @@ fn the_first_place_that_is_present_counts() {
         subprotocols: Some("roomcast.v1, bearer.subprotocol"),
         query_token: Some("query"),
         cookie: COOKIE,
-        origin: None,
+        ..Shown::default()
     };
     assert_eq!(from_app(shown), Some("header"));
     shown.authorization = Some("Basic dXNlcjpwYXNz");
@@ -129,6 +129,35 @@ fn a_cookie_counts_only_from_an_origin_that_is_named() {
         let shown = Shown { cookie: COOKIE, origin, ..Shown::default() };
         let token = find(&shown, &origins(allowed));
         assert_eq!(token.is_some(), counts, "{origin:?} of {allowed}");
+    }
+}
+
+/// What a browser sends with a GET of the page's own origin: no `Origin`.
+#[test]
+fn without_an_origin_a_cookie_counts_for_a_page_of_the_services_own() {
+    let table = [
+        (None, Some("same-origin"), "", true),
+        (None, Some("same-origin"), "*", true),
+        (None, Some("same-origin"), APP, true),
+        (None, Some("same-site"), APP, false),
+        (None, Some("cross-site"), APP, false),
+        // Typed into the address bar: no page asks.
+        (None, Some("none"), APP, false),
+        (None, Some("same-origin, same-origin"), APP, false),
+        (None, Some("Same-Origin"), APP, false),
+        (None, Some(""), APP, false),
+        (None, None, APP, false),
+        // Where there is an Origin, it alone decides: of a WebSocket, above all.
+        (Some("https://evil.example"), Some("same-origin"), APP, false),
+        (Some("https://evil.example"), Some("same-origin"), "*", false),
+        (Some("null"), Some("same-origin"), "null", false),
+        (Some(""), Some("same-origin"), APP, false),
+        (Some(APP), Some("cross-site"), APP, true),
+    ];
+    for (origin, fetch_site, allowed, counts) in table {
+        let shown = Shown { cookie: COOKIE, origin, fetch_site, ..Shown::default() };
+        let token = find(&shown, &origins(allowed));
+        assert_eq!(token.is_some(), counts, "{origin:?}, {fetch_site:?} of {allowed}");
     }
 }
 

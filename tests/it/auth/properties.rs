@@ -99,16 +99,18 @@ proptest! {
     }
 
     #[test]
-    fn no_place_makes_a_token_up(headers in any::<[String; 4]>(), origins in any::<String>()) {
-        let [authorization, subprotocols, cookie, origin] = &headers;
+    fn no_place_makes_a_token_up(headers in any::<[String; 5]>(), origins in any::<String>()) {
+        let [authorization, subprotocols, cookie, origin, fetch_site] = &headers;
+        let origins = Origins::parse(&origins).unwrap_or_default();
         let shown = Shown {
             authorization: Some(authorization),
             subprotocols: Some(subprotocols),
             query_token: None,
             cookie: Some(cookie),
             origin: Some(origin),
+            fetch_site: Some(fetch_site),
         };
-        if let Some(token) = find(&shown, &Origins::parse(&origins).unwrap_or_default()) {
+        if let Some(token) = find(&shown, &origins) {
             let shown = [authorization, subprotocols, cookie];
             prop_assert!(shown.iter().any(|header| header.contains(token)));
         }
