@@ -48,8 +48,7 @@ impl Shown {
         if self.is_upgrade {
             parse(Wanted::Socket)
         } else if self.accepts("text/event-stream") {
-            // `EventSource` sends none where it has seen no id.
-            let last_event_id = self.header("last-event-id").filter(|id| !id.is_empty());
+            let last_event_id = self.header("last-event-id");
             parse(Wanted::Stream { last_event_id: last_event_id.as_deref() })
         } else {
             parse(Wanted::Body)

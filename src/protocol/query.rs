@@ -75,10 +75,15 @@ impl Start {
 
 impl StreamQuery {
     /// A reader that comes back repeats the query it first came with, and says
-    /// in `Last-Event-ID` how far it has got since.
+    /// in `Last-Event-ID` how far it has got since. Polyfills of `EventSource`
+    /// say it in the query, as `lastEventId`: a header of their own would cost
+    /// a preflight. The header wins over that, and an empty one of either is
+    /// none.
     pub fn parse(query: &str, last_event_id: Option<&str>) -> Result<Self, Refusal> {
         let mut start = Start::parse(query)?;
-        if let Some(position) = last_event_id {
+        let in_query = value(query, "lastEventId")?;
+        let mut said = [last_event_id, in_query.as_deref()].into_iter().flatten();
+        if let Some(position) = said.find(|id| !id.is_empty()) {
             start.begin = Begin::Since(position.parse()?);
         }
         let enter = value(query, "enter")?;
@@ -223,6 +228,31 @@ mod tests {
         assert_eq!(begin("last=10", Some(newest)), since(newest));
         assert_eq!(begin("last=10", None), Ok(Begin::Last(10)));
         assert!(begin("", Some("41")).is_err());
+    }
+
+    #[test]
+    fn last_event_id_in_the_query_counts_as_the_header_does() {
+        let begin = |query, header| {
+            StreamQuery::parse(query, header).map(|query| query.start.begin).map_err(|it| it.code)
+        };
+        let since = |position: &str| Ok(Begin::Since(position.parse().unwrap()));
+        let [first, newest] = ["h7Qk2pXa:41", "h7Qk2pXa:57"];
+        assert_eq!(begin("lastEventId=h7Qk2pXa%3A41", None), since(first));
+        assert_eq!(begin("last=10&lastEventId=h7Qk2pXa:41", None), since(first));
+        assert_eq!(begin("since=h7Qk2pXa:1&lastEventId=h7Qk2pXa:41", None), since(first));
+        assert_eq!(
+            begin("lastEventId=h7Qk2pXa:41", Some(newest)),
+            since(newest),
+            "the header wins"
+        );
+        assert_eq!(begin("lastEventId=41", Some(newest)), since(newest));
+        // An empty one counts as absent, in both places.
+        assert_eq!(begin("lastEventId=&last=10", None), Ok(Begin::Last(10)));
+        assert_eq!(begin("lastEventId=h7Qk2pXa:41", Some("")), since(first));
+        assert_eq!(begin("lastEventId=", Some("")), Ok(Begin::Head));
+        for query in ["lastEventId=41", "lastEventId=h7Qk2pXa:41&lastEventId=h7Qk2pXa:41"] {
+            assert_eq!(begin(query, None), Err(Code::BadRequest), "{query}");
+        }
     }
 
     #[test]

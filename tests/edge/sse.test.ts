@@ -26,6 +26,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     const answered = stream.response.headers;
     assert.equal(answered["content-type"], "text/event-stream");
     assert.equal(answered["cache-control"], "no-store");
+    assert.equal(answered["x-accel-buffering"], "no", "nginx would keep it back");
     assert.equal(answered["access-control-allow-origin"], APP);
   });
 
@@ -121,6 +122,22 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     assert.equal((await first.nextJson()).seq, 2);
   });
 
+  test("goes on from lastEventId in its query, as polyfills of EventSource say it", async (t) => {
+    const room = await Room.of(t);
+    for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
+    const { epoch } = await room.figures();
+    for (const [query, lastEventId, seq] of [
+      [`lastEventId=${encodeURIComponent(`${epoch}:2`)}`, undefined, 3],
+      [`last=3&lastEventId=${epoch}:1`, "", 2],
+      [`lastEventId=${epoch}:2`, `${epoch}:1`, 2],
+      ["last=3&lastEventId=", undefined, 1],
+    ] as const) {
+      const stream = await EventStream.open(`${room.url}/events`, { token, query, lastEventId });
+      assert.equal((await stream.nextJson()).seq, seq, query);
+      stream.drop();
+    }
+  });
+
   test("hears of a lost position by gap and state, of which the last has the id", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
@@ -204,6 +221,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     assert.deepEqual(await status({ token: stranger }), [403, "forbidden"]);
     assert.deepEqual(await status({ token, query: "since=1" }), [400, "bad_request"]);
     assert.deepEqual(await status({ token, lastEventId: "1" }), [400, "bad_request"]);
+    assert.deepEqual(await status({ token, query: "lastEventId=1" }), [400, "bad_request"]);
     assert.deepEqual(await status({ token, query: "last=1&since=h7Qk2pXa:41" }), [
       400,
       "bad_request",

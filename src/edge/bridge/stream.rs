@@ -63,6 +63,8 @@ pub async fn stream(
     let headers = response.headers();
     headers.set("content-type", "text/event-stream").map_err(broken)?;
     headers.set("cache-control", "no-store").map_err(broken)?;
+    // Otherwise nginx buffers the stream and delays its events.
+    headers.set("x-accel-buffering", "no").map_err(broken)?;
     Ok(response.into())
 }
 
