@@ -137,6 +137,10 @@ pub const PUBLISHERS_COUNTED: usize = 10_000;
 /// a token's `exp` may.
 pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
 
+/// An alarm that found a room which can't wake, or can't be erased, is set again
+/// to so much later.
+pub const ALARM_RETRY_MS: u64 = 60_000;
+
 /// What a room's settings are where the operator has set nothing.
 pub const RETAINED_APPENDS: u64 = 1_000;
 pub const RETAINED_MS: u64 = 72 * HOUR_MS;

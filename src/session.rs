@@ -154,4 +154,10 @@ impl Session {
             serde_json::from_str(attachment).ok()?;
         Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(seat) }))
     }
+
+    /// Whether a socket with this attachment carries members: its own, or
+    /// others that have none any more.
+    pub fn has_members(attachment: &str) -> bool {
+        Self::decode(attachment).is_some_and(|(_, session)| session.carried.is_some())
+    }
 }

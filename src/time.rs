@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Millis(u64);
 
 impl Millis {
+    /// The end of time.
+    pub const MAX: Self = Self(u64::MAX);
+
     pub const fn new(ms: u64) -> Self {
         Self(ms)
     }

@@ -4,6 +4,7 @@
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use worker::web_sys::Request as RawRequest;
 use worker::{Env, State, Storage, WebSocket};
 
@@ -56,6 +57,9 @@ extern "C" {
     /// The crate's is `async`: it would begin after the turn that asked for it.
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     fn set_alarm(this: &RawStorage, at: f64) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = getAlarm)]
+    fn get_alarm(this: &RawStorage) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     fn delete_all(this: &RawStorage) -> Result<Promise, JsValue>;
@@ -121,6 +125,12 @@ pub fn is_open(socket: &WebSocket) -> bool {
 /// held back, as with any other write; so nobody waits for it here.
 pub fn set_alarm(storage: &Storage, at: Millis) -> Result<(), JsValue> {
     raw_storage(storage).set_alarm(number(at.get())).map(drop)
+}
+
+/// When the alarm rings; `None` where none is set. While it rings, none is.
+pub async fn alarm(storage: &Storage) -> Result<Option<Millis>, JsValue> {
+    let at = JsFuture::from(raw_storage(storage).get_alarm()?).await?;
+    Ok(at.as_f64().map(|at| Millis::new(integer(at))))
 }
 
 /// Deletes everything, the alarm too; at once, as with the alarm.

@@ -23,10 +23,11 @@ use super::sql_store::SqlStore;
 use super::{answer, platform, verifier};
 use crate::auth::Claims;
 use crate::code::{Code, Refusal};
+use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::room::{Answer, Effect, Input, Room};
 use crate::route::{Call, Request as RoomRequest, Route};
-use crate::session::{Identity, SessionId};
+use crate::session::{Identity, Session, SessionId};
 use crate::store::Store;
 
 #[durable_object]
@@ -75,8 +76,14 @@ impl DurableObject for RoomObject {
         }
     }
 
+    /// One that fails is retried by us: the runtime does so six times, which
+    /// takes two minutes, and then never again. It does where ours can't be set.
     async fn alarm(&self) -> Result<Response> {
-        self.0.take_of_itself(Input::Alarm);
+        let rung = self.0.take(None, Input::Alarm);
+        if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
+            let again = platform::now().plus(limits::ALARM_RETRY_MS);
+            platform::set_alarm(&self.0.state.storage(), again)?;
+        }
         Response::empty()
     }
 
@@ -199,8 +206,12 @@ impl Object {
     }
 
     fn take_frame(self: &Rc<Self>, socket: &WebSocket, message: &WebSocketIncomingMessage) {
-        let session = self.with_sessions(None, |awake| Ok(awake.sockets.session(socket)));
-        let Ok(Some(session)) = session else { return };
+        let session = match self.with_sessions(None, |awake| Ok(awake.sockets.session(socket))) {
+            Ok(Some(session)) => session,
+            Ok(None) => return,
+            // The frame is lost, and its sender is to know.
+            Err(refusal) => return answer::close(socket, &refusal),
+        };
         self.take_of_itself(match message {
             WebSocketIncomingMessage::String(text) => Input::Text { session, text },
             WebSocketIncomingMessage::Binary(bytes) => Input::Binary { session, bytes },
@@ -215,8 +226,20 @@ impl Object {
             session.map(|session| awake.sockets.remove(session));
             Ok(session)
         });
-        if let Ok(Some(session)) = removed {
-            self.take_of_itself(Input::Gone { session, code });
+        match removed {
+            Ok(Some(session)) => self.take_of_itself(Input::Gone { session, code }),
+            Ok(None) => {}
+            Err(_) => self.gone_unseen(socket),
+        }
+    }
+
+    /// The room can't wake, so a socket goes without its knowing. If a member
+    /// goes with it, nobody would ever be told: so all come again, and with
+    /// them their lists.
+    fn gone_unseen(&self, socket: &WebSocket) {
+        let attachment = platform::attachment(socket);
+        if attachment.is_some_and(|attachment| Session::has_members(&attachment)) {
+            self.close_unread(&Refusal::new(Code::Restarting, "a member was lost; connect again"));
         }
     }
 
@@ -253,10 +276,14 @@ impl Object {
             console_error!("room {name}: {cause}");
             cannot_be_had()
         })?;
-        let (mut sockets, sessions) = Sockets::restore(&self.state);
-        let erased = Refusal::new(Code::Erased, "the room was erased");
-        sessions.iter().for_each(|(session, _)| sockets.close(*session, &erased));
+        self.close_unread(&Refusal::new(Code::Erased, "the room was erased"));
         Ok(Answer::NoContent)
+    }
+
+    /// Closes every socket of a room that can't wake.
+    fn close_unread(&self, refusal: &Refusal) {
+        let (mut sockets, sessions) = Sockets::restore(&self.state);
+        sessions.iter().for_each(|(session, _)| sockets.close(*session, refusal));
     }
 
     /// Performs effects in their order, with all that comes of them.
@@ -308,6 +335,7 @@ impl Object {
                 let at = awake.sockets.pinged(&self.state, &of);
                 performed.inputs.push_back(Input::Pinged { at });
             }
+            Effect::QueryAlarm => self.query_alarm(),
             Effect::Turn => self.later(0, |object| object.take_of_itself(Input::Turn)),
             Effect::Broadcast { after_ms } => {
                 self.later(after_ms, |object| object.take_of_itself(Input::Broadcast))
@@ -331,6 +359,18 @@ impl Object {
         spawn_local(async move {
             let claims = verifier::claims(&config, &token).await;
             object.take_of_itself(verdict(session, claims, &name));
+        });
+    }
+
+    /// Where it can't be told, one is set again: that costs a row, and is right.
+    fn query_alarm(self: &Rc<Self>) {
+        let object = Rc::clone(self);
+        spawn_local(async move {
+            let at = platform::alarm(&object.state.storage()).await.unwrap_or_else(|cause| {
+                console_error!("an alarm can't be read: {cause:?}");
+                None
+            });
+            object.take_of_itself(Input::AlarmTime { at });
         });
     }
 

@@ -14,10 +14,6 @@ impl<S: Store> Room<S> {
     pub(super) fn text(&mut self, id: SessionId, text: &str, now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        // The alarm may be late; the end of a grant is not.
-        if session.deadline() <= now {
-            return self.end(id);
-        }
         match session.guard.admit(text.len(), rates, now) {
             Admission::Admitted => self.admitted(id, text, now),
             Admission::OverRate(refusal) => self.over_rate(id, text, refusal, now),

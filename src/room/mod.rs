@@ -30,6 +30,7 @@ use crate::store::{Store, StoreError};
 use crate::time::Millis;
 use delivery::Replayed;
 use signals::SignalKind;
+use timers::AlarmState;
 
 /// What happens to a room.
 #[derive(Debug)]
@@ -60,12 +61,9 @@ pub enum Input<'a> {
     Pinged { at: Vec<(SessionId, Millis)> },
     /// The alarm rang; it may ring late, early or twice.
     Alarm,
-}
-
-impl Input<'_> {
-    fn reads_the_log(&self) -> bool {
-        matches!(self, Self::Request { request: Request::Page(_) | Request::State, .. })
-    }
+    /// What the alarm is set to, as [`Effect::QueryAlarm`] asked; `None` if none
+    /// is set, or that can't be told.
+    AlarmTime { at: Option<Millis> },
 }
 
 /// What the edge is to do.
@@ -96,6 +94,9 @@ pub enum Effect {
     Alarm {
         at: Millis,
     },
+    /// Say in [`Input::AlarmTime`] what the alarm is set to: a read, which
+    /// costs no row.
+    QueryAlarm,
     /// Come back with [`Input::Turn`] when other inputs have had theirs.
     Turn,
     /// Come back with [`Input::Broadcast`] after this.
@@ -164,10 +165,9 @@ pub struct Room<S> {
     /// Whether the end of a window is on its way.
     window_open: bool,
     publishers: BTreeMap<User, Bucket>,
-    /// What the alarm is set to, as far as that is known.
-    alarm_at: Option<Millis>,
-    /// Whether the row about the room was written when it woke.
-    is_new: bool,
+    alarm: AlarmState,
+    /// No session ends before this, as far as is known: one may end later.
+    first_end: Millis,
     awake_since: Millis,
     effects: Vec<Effect>,
 }
@@ -204,8 +204,9 @@ impl<S: Store> Room<S> {
             departed: Vec::new(),
             window_open: false,
             publishers: BTreeMap::new(),
-            alarm_at: None,
-            is_new,
+            // It is set in the transaction that writes the row about the room.
+            alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
+            first_end: Millis::MAX,
             awake_since: now,
             effects: Vec::new(),
         })
@@ -215,7 +216,13 @@ impl<S: Store> Room<S> {
     /// up before it: who only reads the log needs none of them, however many
     /// there are. But where an alarm has to be set, it is set for all.
     pub fn needs_sessions(&self, input: &Input) -> bool {
-        self.is_new || !input.reads_the_log()
+        match input {
+            Input::AlarmTime { at } => at.is_none(),
+            Input::Request { request: Request::Page(_) | Request::State, .. } => {
+                self.alarm == AlarmState::NotSet
+            }
+            _ => true,
+        }
     }
 
     /// Whether the sessions have yet to be taken up.
@@ -232,12 +239,15 @@ impl<S: Store> Room<S> {
         }
         self.restore_delivery();
         self.restore_presence(now);
-        self.restore_timers(now);
+        self.arm(self.next_due(now), now);
         std::mem::take(&mut self.effects)
     }
 
     /// Takes one input. The effects are to be performed in their order.
     pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
+        if self.needs_sessions(&input) {
+            self.end_due_sessions(now);
+        }
         match input {
             Input::Join { session, identity, start, bridge } => {
                 self.join(session, identity, start, bridge, now);
@@ -258,9 +268,11 @@ impl<S: Store> Room<S> {
             Input::Flush => self.window_ends(now),
             Input::Pinged { at } => self.pinged(at, now),
             Input::Alarm => self.alarm(now),
+            Input::AlarmTime { at } => self.alarm_is_set_to(at, now),
         }
         self.see_off(now);
         self.keep_presence();
+        self.query_alarm();
         std::mem::take(&mut self.effects)
     }
 
@@ -315,9 +327,11 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Close { session, refusal });
     }
 
-    /// The log is erased, and the alarm with it.
+    /// The log is erased, and the alarm with it: none is set behind that.
     fn forget(&mut self) {
         self.departed.clear();
+        self.alarm = AlarmState::NotSet;
+        self.effects.retain(|effect| !matches!(effect, Effect::Alarm { .. }));
         self.effects.push(Effect::Forget);
     }
 

@@ -121,6 +121,7 @@ impl<S: Store> Room<S> {
         let (user, grant, expires_at) = (new.user.clone(), new.grant, new.expires_at);
         session.seat.identity = new;
         let deadline = session.deadline();
+        self.first_end = self.first_end.min(deadline);
         self.arm(deadline, now);
         self.keep(id);
         self.send(id, ServerFrame::Authorized { room: &self.name, grant, expires_at }.text());
@@ -136,6 +137,7 @@ impl<S: Store> Room<S> {
         let user = session.seat.identity.user.clone();
         let of_user = self.sessions_by_user.entry(user).or_default();
         *of_user = of_user.saturating_add(1);
+        self.first_end = self.first_end.min(session.deadline());
         self.sessions.insert(id, Box::new(session));
     }
 

@@ -4,69 +4,105 @@
 //! An alarm costs a billed row. So it is set only when something falls due
 //! before the time it is set to; when it rings and nothing is due, it is set
 //! again. While anything is stored, an alarm is set.
+//!
+//! When the alarm rings is stored by the runtime alone. A room that slept asks
+//! for it once, behind the first input: until the answer comes it sets none,
+//! and by the answer it does, if anything is due earlier or the alarm is lost.
+//!
+//! An alarm may be an hour late. So it is not what ends a session: every input
+//! does that needs the sessions, before it is handled.
 
 use super::{Effect, Room};
 use crate::guard::token_expired;
 use crate::limits;
+use crate::presence::Leaves;
 use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
+
+/// What a room knows of its alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AlarmState {
+    /// Nothing: it was loaded from what is stored.
+    Unknown,
+    /// Nothing, and [`Effect::QueryAlarm`] is on its way.
+    Queried,
+    NotSet,
+    SetTo(Millis),
+}
 
 impl<S: Store> Room<S> {
     /// Makes sure that the alarm rings at `due` or before. It replaces the one
     /// that was set, so it is set for all that is due.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
-        if self.alarm_at.is_some_and(|set| set <= due) {
-            return;
+        match self.alarm {
+            // The answer arms for all that is due then.
+            AlarmState::Unknown | AlarmState::Queried => return,
+            AlarmState::SetTo(at) if at <= due => return,
+            AlarmState::SetTo(_) | AlarmState::NotSet => {}
         }
         let at = due.min(self.next_due(now)).min(now.plus(limits::ALARM_AHEAD_MS));
-        self.alarm_at = Some(at);
+        self.alarm = AlarmState::SetTo(at);
         self.effects.push(Effect::Alarm { at });
     }
 
-    /// After a sleep, so much is known of the alarm: it was not set to later
-    /// than any session's end. Where one has passed, the alarm is late, and
-    /// counts as not set; so it does where the settings changed.
-    pub(super) fn restore_timers(&mut self, now: Millis) {
-        if self.is_new {
+    /// At the end of the first input after a wake: by then one may have been
+    /// set.
+    pub(super) fn query_alarm(&mut self) {
+        if self.alarm == AlarmState::Unknown {
+            self.alarm = AlarmState::Queried;
+            self.effects.push(Effect::QueryAlarm);
+        }
+    }
+
+    /// Takes the answer to [`Effect::QueryAlarm`]. One that was set since then
+    /// is newer than it.
+    pub(super) fn alarm_is_set_to(&mut self, at: Option<Millis>, now: Millis) {
+        if self.alarm == AlarmState::Queried {
+            self.alarm = at.map_or(AlarmState::NotSet, AlarmState::SetTo);
             self.arm(self.next_due(now), now);
-        } else {
-            let ends = self.sessions.values().map(|session| session.deadline());
-            let ends = ends.chain(self.presence_due());
-            self.alarm_at = ends.min().filter(|end| *end > now);
         }
     }
 
     pub(super) fn alarm(&mut self, now: Millis) {
-        self.alarm_at = None;
-        let due: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.deadline() <= now)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            self.end(id);
-        }
+        self.alarm = AlarmState::NotSet;
         if self.sessions.is_empty() && self.idle_until() <= now {
             return match self.log.erase() {
                 Ok(()) => self.forget(),
                 Err(cause) => {
                     let _ = self.broken(&cause);
-                    self.arm(now.plus(self.settings.retained_ms), now);
+                    self.arm(now.plus(limits::ALARM_RETRY_MS), now);
                 }
             };
         }
-        self.see_off(now);
         self.settle_members(now);
         if !self.ask_for_pings(now) {
             self.arm(self.next_due(now), now);
         }
     }
 
-    /// Closes a session whose token has ended.
-    pub(super) fn end(&mut self, id: SessionId) {
-        self.close(id, token_expired());
+    /// Ends the sessions whose time is up: whatever comes of an input from here
+    /// on is not for them. It looks at all sessions only when the earliest
+    /// known end is reached.
+    pub(super) fn end_due_sessions(&mut self, now: Millis) {
+        if self.first_end > now {
+            return;
+        }
+        let due = self.sessions.iter().filter(|(_, session)| session.deadline() <= now);
+        for id in due.map(|(id, _)| *id).collect::<Vec<SessionId>>() {
+            self.end(id);
+        }
+        let ends = self.sessions.values().map(|session| session.deadline());
+        self.first_end = ends.min().unwrap_or(Millis::MAX);
+        self.see_off(now);
+    }
+
+    /// Closes a session whose token has ended. What is gathered for live
+    /// sessions goes out without it, and comes to it when it resumes.
+    fn end(&mut self, id: SessionId) {
+        let refusal = token_expired();
+        self.remove(id, Leaves::by_refusal(refusal.code));
+        self.effects.push(Effect::Close { session: id, refusal });
     }
 
     /// The earliest time at which the room has something to do of itself.

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
-import { Room } from "./room.ts";
+import { Socket } from "./client.ts";
+import { Room, tokenOf } from "./room.ts";
 
 describe("a damaged row", () => {
   test("is an error for who reads it, and nothing to anybody else", async (t) => {
@@ -19,6 +20,33 @@ describe("a damaged row", () => {
     await assert.rejects(room.publish({ name: "n", data: 6 }), /500 .*"internal"/);
     await room.erase();
     assert.deepEqual(await room.publish({ name: "n", data: 1 }), [1]);
+  });
+});
+
+describe("a room that can't wake", () => {
+  test("closes a socket whose frame is lost, and all that list a member who leaves", async (t) => {
+    const room = await Room.of(t);
+    await room.publish({ name: "n", data: 1 });
+    const sockets: Socket[] = [];
+    for (const user of ["ann", "ben", "cat"]) {
+      const token = tokenOf(user, ["subscribe", "publish", "presence"]);
+      const socket = await Socket.open(`${room.url}/events`, { token });
+      await socket.until("welcome");
+      socket.send({ type: "enter", data: 0 });
+      await socket.until("members");
+      for (const other of sockets) await other.until("members:changed");
+      sockets.push(socket);
+    }
+    const [ann, ben, cat] = sockets as [Socket, Socket, Socket];
+    await room.runtime.evict("r");
+    const [file] = await room.runtime.databases();
+    const database = new DatabaseSync(file!);
+    database.exec("UPDATE room SET schema = 1000");
+    database.close();
+    ann.send({ type: "publish", name: "n", data: 2 });
+    assert.equal((await ann.closed()).code, 1011);
+    assert.equal((await ben.closed()).code, 1012);
+    assert.equal((await cat.closed()).code, 1012);
   });
 });
 

@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isSecret, tellsNoSecret } from "./secrets.ts";
 
 /** The program itself: a script that starts it would die in its place. */
@@ -161,6 +162,13 @@ export class Runtime {
       if (listening.add(report.socket).size === 2) return;
     }
     throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
+  }
+
+  /** Waits until it has written this to its log so many times. */
+  async logs(text: string, times: number, patience: number): Promise<void> {
+    const count = (): number => this.#output.split(text).length - 1;
+    for (const end = Date.now() + patience; count() < times; await sleep(50))
+      assert(Date.now() < end, `it logs ${text} ${count()} times, not ${times}`);
   }
 
   /** What each room has stored, as a SQLite file: nobody else's while the process is killed. */

@@ -64,6 +64,138 @@ fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
     assert_eq!(world.client("bob").closed, None);
 }
 
+/// Limits: ALARM_RETRY_MS.
+#[test]
+fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
+    let breaks: [fn(&mut World); 2] = [
+        |world| world.misconfigured = Some("ROOM_SETTINGS: no JSON".into()),
+        |world| world.store.fail_reading_after(0),
+    ];
+    for breaks in breaks {
+        let mut world = World::with(Settings { retained_ms: DAY, ..Settings::default() });
+        let short = for_the_next(&world, HOUR, "alice");
+        world.connects("alice", "", short);
+        world.sleeps();
+        breaks(&mut world);
+        world.passes(HOUR + 10 * MINUTE);
+        let tries = world.reports.len();
+        assert!((10..=11).contains(&tries), "{tries} tries in the ten minutes after her end");
+        assert_eq!(world.client("alice").closed, None);
+
+        world.misconfigured = None;
+        world.store.heal();
+        world.passes(MINUTE);
+        assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
+        world.sleeps();
+        world.passes(DAY - 1);
+        breaks(&mut world);
+        world.passes(HOUR);
+        world.misconfigured = None;
+        world.store.heal();
+        world.passes(MINUTE);
+        assert!(world.store.is_empty(), "and the room is erased after all");
+    }
+}
+
+#[test]
+fn lost_alarm_is_set_again_by_any_input_that_wakes_the_room() {
+    let wakes: [fn(&mut World); 4] = [
+        |world| assert_eq!(world.reads("/state")["events"].as_array().unwrap().len(), 0),
+        |world| {
+            let long = for_the_next(world, DAY, "bob");
+            world.connects("bob", "", long);
+        },
+        |world| world.sends("alice", r#"{"type": "ping"}"#),
+        |world| assert_eq!(world.reads("")["head"], 0),
+    ];
+    for wakes in wakes {
+        let mut world = World::new();
+        let short = for_the_next(&world, HOUR, "alice");
+        world.connects("alice", "", short);
+        let set = world.alarms_set;
+        world.sleeps();
+        wakes(&mut world);
+        assert_eq!(world.alarms_set, set, "a wake costs no row where one is set");
+        world.sleeps();
+        world.alarm = None;
+        wakes(&mut world);
+        assert_eq!(world.alarms_set, set + 1);
+        world.passes(5 * DAY);
+        assert!(world.store.is_empty());
+    }
+}
+
+#[test]
+fn late_alarm_leaves_nothing_to_an_expired_session() {
+    let acts: [fn(&mut World); 6] = [
+        |world| assert_eq!(world.publishes("writer", 1), Ok(1)),
+        |world| {
+            assert_eq!(
+                world.http("writer", "POST /rooms/r/signals", r#"{"name":"s","data":1}"#).0,
+                202
+            )
+        },
+        |world| world.says("bob", 1),
+        |world| world.sends("bob", r#"{"type":"enter","data":1}"#),
+        |world| world.joins("carol"),
+        |world| world.drops("bob"),
+    ];
+    for act in acts {
+        for asleep in [false, true] {
+            let mut world = World::new();
+            world.drowsy = asleep;
+            let rights = ["subscribe", "publish", "presence"];
+            for (who, ms) in [("alice", HOUR), ("bob", DAY)] {
+                let identity = world.identity_with(who, &rights);
+                let expires_at = world.now.plus(ms);
+                world.connects(who, "", Identity { expires_at, ..identity });
+                world.sends(who, r#"{"type":"enter","data":0}"#);
+            }
+            world.calms();
+            world.jumps(i64::try_from(HOUR + 59 * MINUTE).unwrap());
+            let heard = world.client("alice").frames.len();
+            act(&mut world);
+            assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
+            world.calms();
+            assert_eq!(world.client("alice").frames.len(), heard);
+        }
+    }
+}
+
+/// What is gathered or held when a session ends goes to the others alone.
+#[test]
+fn window_that_ends_behind_a_session_sends_it_nothing() {
+    let mut world = World::new();
+    world.gathers = true;
+    let short = for_the_next(&world, HOUR, "alice");
+    world.connects("alice", "", short);
+    world.joins("bob");
+    world.sends("bob", r#"{"type":"signal","name":"s","data":1}"#);
+    world.sends("bob", r#"{"type":"signal","name":"s","data":2}"#);
+    world.publishes("writer", 1).unwrap();
+    world.publishes("writer", 2).unwrap();
+    assert!(world.broadcast.is_some() && world.flush.is_some());
+    let heard = world.client("alice").frames.len();
+    world.jumps(i64::try_from(HOUR + 30_000).unwrap());
+    world.calms();
+    assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
+    assert_eq!(world.client("alice").frames.len(), heard);
+    assert_eq!(world.client("bob").closed, Some(Code::TokenExpired));
+}
+
+#[test]
+fn expired_sessions_take_no_place_from_who_comes() {
+    for asleep in [false, true] {
+        let mut world = World::with(Settings { sockets: 1, ..Settings::default() });
+        world.drowsy = asleep;
+        let short = for_the_next(&world, HOUR, "alice");
+        world.connects("alice", "", short);
+        world.jumps(i64::try_from(2 * HOUR).unwrap());
+        world.joins("bob");
+        assert_eq!(world.client("bob").closed, None);
+    }
+}
+
 #[test]
 fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
     let mut world = World::with(Settings { retained_ms: HOUR, ..Settings::default() });
@@ -186,11 +318,11 @@ fn a_room_that_can_not_be_erased_goes_on_and_is_erased_later() {
     world.publishes("bob", 1).unwrap();
     let epoch = world.epoch();
     world.store.fail_writing();
-    world.passes(HOUR + MINUTE);
+    world.passes(HOUR);
     assert_eq!(world.epoch(), epoch);
     assert_eq!(world.reports, ["room r: storage: it can't be written"]);
     world.store.heal();
-    world.passes(2 * HOUR);
+    world.passes(MINUTE);
     assert!(world.store.is_empty());
 }
 
@@ -227,7 +359,8 @@ fn what_can_not_be_erased_stays_whole() {
 #[test]
 fn the_clock_may_be_set_back_and_forth() {
     let mut world = World::with(Settings { retained_ms: DAY, ..Settings::default() });
-    world.joins("alice");
+    let long = for_the_next(&world, 10 * DAY, "alice");
+    world.connects("alice", "", long);
     world.publishes("bob", 1).unwrap();
     for hours in [-5, 3, -40, 50, -8] {
         world.jumps(hours * i64::try_from(HOUR).unwrap());
@@ -238,6 +371,7 @@ fn the_clock_may_be_set_back_and_forth() {
     // It is set right, and in a while all of this is over.
     world.jumps(i64::try_from(40 * DAY).unwrap());
     world.passes(3 * DAY);
+    assert_eq!(world.client("alice").closed, Some(Code::TokenExpired));
     assert!(world.store.is_empty());
 }
 

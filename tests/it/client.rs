@@ -26,6 +26,11 @@ pub struct Client {
     pub closed: Option<Code>,
     /// What it heard and no test has taken yet.
     pub frames: Vec<String>,
+    /// Whether it stands still: what is sent to it waits, and is lost with its
+    /// socket.
+    stands_still: bool,
+    /// What waits for it, with the query of the socket.
+    unread: Vec<(String, String)>,
 }
 
 /// An event as it stood in the frame, byte for byte.
@@ -72,6 +77,45 @@ impl Client {
     pub fn connects(&mut self) {
         self.closed = None;
         self.frames.clear();
+        self.goes();
+    }
+
+    /// Its socket is lost.
+    pub fn goes(&mut self) {
+        self.stands_still = false;
+        self.unread.clear();
+    }
+
+    pub fn stands_still(&mut self) {
+        self.stands_still = true;
+    }
+
+    /// It goes on, if it stood still.
+    pub fn reads_on(&mut self) {
+        self.stands_still = false;
+        for (text, query) in std::mem::take(&mut self.unread) {
+            self.hears(&text, &query);
+        }
+    }
+
+    /// Whether it has read all that was sent to it.
+    pub fn is_reading(&self) -> bool {
+        !self.stands_still
+    }
+
+    /// A frame was sent to it.
+    pub fn is_sent(&mut self, text: &str, query: &str) {
+        if self.stands_still {
+            self.unread.push((text.to_owned(), query.to_owned()));
+        } else {
+            self.hears(text, query);
+        }
+    }
+
+    /// The room closed its socket: it reads what was sent before, and that.
+    pub fn is_closed(&mut self, code: Code) {
+        self.reads_on();
+        self.closed = Some(code);
     }
 
     fn begins_afresh(&mut self) {
@@ -85,7 +129,7 @@ impl Client {
         format!("{}:{}", epoch.expect("it was welcomed"), seq.expect("it knows its seq"))
     }
 
-    pub fn hears(&mut self, text: &str, query: &str) {
+    fn hears(&mut self, text: &str, query: &str) {
         self.frames.push(text.to_owned());
         let frame = Frame::read(text);
         match frame.r#type.as_str() {
@@ -134,6 +178,12 @@ impl Client {
             };
         }
         self.events.extend(events);
+    }
+
+    /// What it was last answered: an ack, or an error.
+    pub fn answer(&self) -> Option<Frame<'_>> {
+        let mut frames = self.frames.iter().rev().map(|text| Frame::read(text));
+        frames.find(|frame| matches!(frame.r#type.as_str(), "ack" | "error" | "authorized"))
     }
 
     /// The `data` of every event its handler saw.

@@ -125,7 +125,7 @@ fn with_a_window_of_0_each_publish_goes_out_by_itself() {
 
 #[test]
 fn a_clock_that_is_set_does_not_hold_anything_back() {
-    for hours in [-2_i64, 2] {
+    for hours in [-2_i64, 1] {
         let mut world = a_window();
         world.jumps(hours * 3_600_000);
         world.publishes("writer", 3).unwrap();

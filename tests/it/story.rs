@@ -1,6 +1,7 @@
 //! One random story: what happens is diced, done in the world and in the
 //! model, and compared.
 
+use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::session::Identity;
 use roomcast::settings::Settings;
@@ -8,7 +9,7 @@ use roomcast::time::Millis;
 
 use crate::dice::Dice;
 use crate::model::Model;
-use crate::random::any_settings;
+use crate::random::{NO_RATE, any_settings};
 use crate::world::World;
 
 const PEOPLE: [&str; 4] = ["ann", "ben", "cat", "dan"];
@@ -41,7 +42,7 @@ struct Person {
     /// Whether the state frame came to it when it began.
     knows_state: bool,
     /// Whether it is sent no more than it has room for.
-    is_bridged: bool,
+    has_flow: bool,
 }
 
 impl Story {
@@ -50,7 +51,7 @@ impl Story {
         let settings = any_settings(&mut dice);
         let mut world = World::with(settings);
         world.gathers = true;
-        let person = |name| Person { name, identity: None, knows_state: false, is_bridged: false };
+        let person = |name| Person { name, identity: None, knows_state: false, has_flow: false };
         Self {
             world,
             seed,
@@ -64,19 +65,20 @@ impl Story {
     }
 
     /// One that is told twice. There are no windows in it: by the time that a
-    /// room has slept, any has ended.
+    /// room has slept, any has ended. Nor is there what a sleep forgets: how
+    /// much of a rate is used up, and to the byte, how much is on its way.
     pub fn compared(seed: u64, drowsy: bool) -> Self {
         let mut story = Self::begin(seed);
         story.is_compared = true;
         story.world.drowsy = drowsy;
-        story.world.settings.frame_window_ms = 0;
+        story.world.settings = without_what_sleep_forgets(story.world.settings);
         story
     }
 
     fn any_settings(&mut self) -> Settings {
         let settings = any_settings(&mut self.dice);
         match self.is_compared {
-            true => Settings { frame_window_ms: 0, ..settings },
+            true => without_what_sleep_forgets(settings),
             false => settings,
         }
     }
@@ -104,11 +106,12 @@ impl Story {
     }
 
     pub fn ends(&mut self) {
+        PEOPLE.iter().for_each(|name| self.world.client(name).reads_on());
         self.world.settles();
         self.everybody_is_right();
         for (who, name) in PEOPLE.into_iter().enumerate() {
-            while self.people[who].is_bridged && self.reads_on(who) {}
-            if self.world.session(name).is_some() {
+            while self.people[who].has_flow && self.sees(who) {}
+            if self.people[who].identity.is_some() {
                 let (seq, head) = (self.world.client(name).seq, self.model.head());
                 assert!(seq.is_none_or(|seq| seq == head), "{name} is at {seq:?} of {head}");
             }
@@ -117,7 +120,7 @@ impl Story {
     }
 
     fn step(&mut self) {
-        match self.dice.roll(40) {
+        match self.dice.roll(48) {
             0..=9 => self.publish_over_http(),
             10..=14 => self.publish_over_a_socket(),
             15..=18 => self.join(),
@@ -136,7 +139,12 @@ impl Story {
             35..=36 => self.read(),
             37 => self.see(),
             38 => self.set_the_room(),
-            _ => self.erase(),
+            39 => self.erase(),
+            40..=41 => self.stand_still(),
+            42..=43 => self.signal(),
+            44 => self.exceed_the_rate(),
+            45..=46 => self.let_time_pass(),
+            _ => self.fail_waking(),
         }
         if !self.world.store.is_empty() {
             self.model.is_met(self.world.now);
@@ -149,16 +157,38 @@ impl Story {
         self.steps.push(format!("{} {step}", self.world.now.get()));
     }
 
+    /// Those who were closed are those whose time is up.
+    fn due_sessions_have_ended(&mut self) {
+        for person in &mut self.people {
+            let Some(identity) = &person.identity else { continue };
+            if self.world.session(person.name).is_none() {
+                assert!(deadline(identity) <= self.world.now, "{} was closed", person.name);
+                assert_eq!(self.world.client(person.name).closed, Some(Code::TokenExpired));
+                person.identity = None;
+            }
+        }
+    }
+
+    /// Everybody was closed: whose time was up for that, where the room knew.
+    fn everybody_is_erased(&mut self) {
+        for person in &mut self.people {
+            let Some(identity) = person.identity.take() else { continue };
+            let closed = self.world.client(person.name).closed;
+            let is_over = deadline(&identity) <= self.world.now;
+            assert!(
+                closed == Some(Code::Erased) || is_over && closed == Some(Code::TokenExpired),
+                "{}: {closed:?}",
+                person.name
+            );
+        }
+    }
+
     /// Everybody has seen what the model has, from where they began to where
     /// they are; and who is up to date knows the state.
     fn everybody_is_right(&mut self) {
+        self.due_sessions_have_ended();
         let (head, state) = (self.model.head(), self.model.state());
-        for person in &self.people {
-            let is_open = self.world.session(person.name).is_some();
-            assert!(person.identity.is_none() || is_open, "{} was closed", person.name);
-            if !is_open || person.identity.is_none() {
-                continue;
-            }
+        for person in self.people.iter().filter(|person| person.identity.is_some()) {
             let client = self.world.client(person.name);
             let Some(seq) = client.seq else { continue };
             let began = seq - client.events.len() as u64;
@@ -170,6 +200,12 @@ impl Story {
             }
         }
     }
+}
+
+fn without_what_sleep_forgets(settings: Settings) -> Settings {
+    let (frames_per_second, frames_burst, publishes_per_second) = NO_RATE;
+    let rates = Settings { frames_per_second, frames_burst, publishes_per_second, ..settings };
+    Settings { frame_window_ms: 0, flow_required: false, ..rates }
 }
 
 fn deadline(identity: &Identity) -> Millis {

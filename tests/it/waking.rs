@@ -1,6 +1,7 @@
 //! Waking: what comes in a room's sleep costs no more than it needs. That a
 //! room which was woken goes on as if it had never slept is `sleep_is_invisible`.
 
+use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::settings::Settings;
 
@@ -77,6 +78,35 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
     assert_eq!(world.client("ann").takes_types(), ["members:changed"], "a grace ends");
     world.passes(3_600_000 + limits::LEEWAY_MS);
     assert_eq!(world.open_sockets(), 0, "and so does every session");
+}
+
+/// Nothing is lost in silence: who sent something is closed, and so is everybody
+/// who would keep a member that is gone.
+#[test]
+fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
+    let mut world = World::new();
+    let comes = |world: &mut World, who: &str| {
+        let identity = world.identity_with(who, &["subscribe", "publish", "presence"]);
+        world.connects(who, "", identity);
+    };
+    ["ann", "ben", "cat", "dan"].iter().for_each(|who| comes(&mut world, who));
+    world.sends("ann", r#"{"type":"enter","data":0}"#);
+    world.sends("ben", r#"{"type":"enter","data":0}"#);
+    world.calms();
+    world.sleeps();
+    world.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
+    world.says("cat", 1);
+    assert_eq!(world.client("cat").closed, Some(Code::Internal));
+    world.drops("dan");
+    assert_eq!(world.client("ben").closed, None, "dan was no member");
+    world.drops("ann");
+    assert_eq!(world.client("ben").closed, Some(Code::Restarting));
+
+    world.misconfigured = None;
+    assert_eq!(world.reads("/members")["members"].as_array().unwrap().len(), 0);
+    comes(&mut world, "ben");
+    world.sends("ben", r#"{"type":"enter","data":0}"#);
+    assert_eq!(world.reads("/members")["members"].as_array().unwrap().len(), 1);
 }
 
 /// The alarm is set for every session, so its setting needs them all.

@@ -29,11 +29,16 @@ pub struct World {
     pub clients: BTreeMap<String, Client>,
     /// Whether the room sleeps before every input.
     pub drowsy: bool,
+    /// What is wrong with its configuration, if anything is: the room can't
+    /// wake, whatever it is to be woken for.
+    pub misconfigured: Option<String>,
     /// Whether verdicts on tokens wait until the test asks for them.
     pub slow_verdicts: bool,
     /// What the room told its operator.
     pub reports: Vec<String>,
     pub alarm: Option<Millis>,
+    /// How late it rings as time passes.
+    pub alarm_delay_ms: u64,
     /// How often an alarm was set: each costs a billed row.
     pub alarms_set: u64,
     /// When it rang last, and how often at that instant.
@@ -59,6 +64,8 @@ pub struct World {
     pub broadcast: Option<Millis>,
     /// Sessions whose pings the room asks for.
     pings_of: Option<Vec<SessionId>>,
+    /// Whether the room asks when its alarm rings.
+    asks_for_alarm: bool,
     /// When the window ends, if one is open.
     pub flush: Option<Millis>,
     verdicts: VecDeque<(SessionId, String)>,
@@ -98,9 +105,11 @@ impl World {
             settings,
             clients: BTreeMap::new(),
             drowsy: false,
+            misconfigured: None,
             slow_verdicts: false,
             reports: Vec::new(),
             alarm: None,
+            alarm_delay_ms: 0,
             alarms_set: 0,
             rung: (Millis::new(0), 0),
             wakes: 0,
@@ -116,6 +125,7 @@ impl World {
             broadcast: None,
             flush: None,
             pings_of: None,
+            asks_for_alarm: false,
             verdicts: VecDeque::new(),
             dies: None,
         }
@@ -229,6 +239,7 @@ impl World {
         if let Some(session) = self.session(who) {
             // A room that is woken by it still finds what it carried.
             self.sockets.get_mut(&session).unwrap().closing = true;
+            self.client(who).goes();
             self.give(Input::Gone { session, code });
             self.sockets.remove(&session);
         }

@@ -28,6 +28,8 @@ struct Story {
     people: Vec<Person>,
     /// Sockets at whose other end nobody is any more.
     half_open: Vec<Connection>,
+    /// Connections whose time was up as the room was given something.
+    ended: Vec<Connection>,
     steps: Vec<String>,
 }
 
@@ -52,8 +54,8 @@ impl Story {
         world.drowsy = dice.one_in(3);
         let person = |name| Person::new(name);
         let people = PEOPLE.map(person).into();
-        let (model, half_open, steps) = (Model::default(), Vec::new(), Vec::new());
-        Self { world, model, seed, dice, people, half_open, steps }
+        let (half_open, ended) = (Vec::new(), Vec::new());
+        Self { world, model: Model::default(), seed, dice, people, half_open, ended, steps: vec![] }
     }
 
     fn step(&mut self) {
@@ -98,6 +100,20 @@ impl Story {
             self.falls_asleep();
         }
         self.model.wakes(self.world.now);
+        self.due_sessions_end();
+    }
+
+    /// Whatever the room is given: those whose time is up are gone before it.
+    fn due_sessions_end(&mut self) {
+        let now = self.world.now;
+        let connected = self
+            .people
+            .iter_mut()
+            .filter_map(|person| person.connection.take_if(|connection| connection.is_over(now)));
+        let half_open = self.half_open.extract_if(.., |connection| connection.is_over(now));
+        let over: Vec<Connection> = connected.chain(half_open).collect();
+        self.model.lose(&sessions(&over), false, now);
+        self.ended.extend(over);
     }
 
     fn falls_asleep(&mut self) {
@@ -130,9 +146,7 @@ impl Story {
         self.wakes();
         self.world.sends(PEOPLE[who], frame);
         let now = self.world.now;
-        let closed = self.takes_closed();
-        assert!(closed.iter().all(|connection| connection.is_over(now)));
-        self.model.lose(&sessions(&closed), false, now);
+        assert!(self.takes_closed().is_empty());
         let connection = self.people[who].connection.as_mut()?;
         connection.heard = now;
         let may = connection.identity.grant.contains(Right::Presence);
@@ -193,7 +207,8 @@ impl Story {
         self.says(format!("{} closes with {code}", PEOPLE[who]));
         self.wakes();
         self.world.closes(PEOPLE[who], code);
-        let at_once = matches!(code, 1_000 | 1_005);
+        let is_over = connection.is_over(self.world.now);
+        let at_once = matches!(code, 1_000 | 1_005) && !is_over;
         self.model.lose(&[connection.session.to_string()], at_once, self.world.now);
     }
 
@@ -275,6 +290,7 @@ impl Story {
 
     fn window_ends(&mut self) {
         self.says("the window ends");
+        self.due_sessions_end();
         self.world.flushes();
         self.model.window_ends(self.world.now);
     }
@@ -300,9 +316,7 @@ impl Story {
         self.wakes();
         self.world.rings();
         let now = self.world.now;
-        let (over, silent): (Vec<_>, Vec<_>) =
-            self.takes_closed().into_iter().partition(|connection| connection.is_over(now));
-        self.model.lose(&sessions(&over), false, now);
+        let silent = self.takes_closed();
         self.model.alarm_rings(now);
         for Connection { session, heard, .. } in &silent {
             assert!(now.since(*heard) >= limits::SILENT_MS, "{session} was heard of");
@@ -336,6 +350,9 @@ impl Story {
 /// What everybody makes of it.
 impl Story {
     fn everybody_is_right(&mut self) {
+        for Connection { session, .. } in self.ended.drain(..) {
+            assert!(!self.world.is_open(session), "{session} is there beyond its end");
+        }
         for person in &mut self.people {
             let frames = std::mem::take(&mut self.world.client(person.name).frames);
             let Some(connection) = &person.connection else { continue };
@@ -357,8 +374,9 @@ impl Story {
         self.wakes();
         let list = self.model.list(self.world.now);
         let (status, members) = self.world.http("admin", "GET /rooms/r/members", "");
-        assert_eq!((status, listed(&members)), (200, list.clone()));
+        assert_eq!((status, listed(&members)), (200, list));
         self.wakes();
+        let list = self.model.list(self.world.now);
         let users: BTreeSet<&String> = list.keys().map(|(user, _)| user).collect();
         assert_eq!(self.world.reads("")["members"], users.len());
     }

@@ -12,9 +12,20 @@ impl Story {
         usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap()
     }
 
+    /// Whoever does something reads on before, if it stood still.
     pub(super) fn somebody_present(&mut self) -> Option<usize> {
         let who = self.somebody();
-        self.people[who].identity.as_ref().map(|_| who)
+        self.people[who].identity.as_ref()?;
+        self.world.client(PEOPLE[who]).reads_on();
+        Some(who)
+    }
+
+    /// What is sent to somebody waits from here on: without flow control, all
+    /// of it.
+    pub(super) fn stand_still(&mut self) {
+        let Some(who) = self.somebody_present() else { return };
+        self.says(format!("{} stands still", PEOPLE[who]));
+        self.world.client(PEOPLE[who]).stands_still();
     }
 
     pub(super) fn any_identity(&mut self, user: &str) -> Identity {
@@ -55,30 +66,37 @@ impl Story {
         self.people[who].knows_state = false;
     }
 
-    /// Over a socket of its own, or over a bridge with little room. How little
-    /// is on its way after a sleep is not known to the byte: so never where
-    /// sleep is to be invisible to the frame.
+    /// Over a socket of its own, with flow control or without, or over a bridge
+    /// with little room. How little is on its way after a sleep is not known to
+    /// the byte: so never where sleep is to be invisible to the frame.
     fn connects(&mut self, who: usize, query: &str, identity: Identity) {
-        self.people[who].is_bridged = self.dice.one_in(4) && !self.is_compared;
-        if self.people[who].is_bridged {
-            let window = *self.dice.pick(&[1, 300, 2_000]);
-            self.world.is_bridged(PEOPLE[who], query, identity, window);
-        } else {
-            self.world.connects(PEOPLE[who], query, identity);
+        let way = if self.is_compared { 7 } else { self.dice.roll(8) };
+        self.people[who].has_flow = way < 4 || self.world.settings.flow_required;
+        match way {
+            0..=1 => {
+                let window = *self.dice.pick(&[1, 300, 2_000]);
+                self.world.is_bridged(PEOPLE[who], query, identity, window);
+            }
+            2..=3 => {
+                let query = format!("{query}&flow=1");
+                let query = query.trim_start_matches('&');
+                self.world.connects(PEOPLE[who], query, identity);
+            }
+            _ => self.world.connects(PEOPLE[who], query, identity),
         }
     }
 
-    /// Somebody behind a bridge says what it has seen.
+    /// Somebody with flow control says what it has seen.
     pub(super) fn see(&mut self) {
-        let Some(who) = self.somebody_present().filter(|who| self.people[*who].is_bridged) else {
+        let Some(who) = self.somebody_present().filter(|who| self.people[*who].has_flow) else {
             return;
         };
         self.says(format!("{} has seen all it was sent", PEOPLE[who]));
-        self.reads_on(who);
+        self.sees(who);
     }
 
     /// Whether more came of it.
-    pub(super) fn reads_on(&mut self, who: usize) -> bool {
+    pub(super) fn sees(&mut self, who: usize) -> bool {
         let name = PEOPLE[who];
         let seq = self.world.client(name).seq;
         if self.people[who].identity.is_none() || seq.is_none() {
@@ -153,7 +171,7 @@ impl Story {
         if late {
             self.people[who].identity = None;
             assert_eq!(self.world.client(PEOPLE[who]).closed, Some(Code::TokenExpired));
-        } else {
+        } else if !self.is_limited(who) {
             let behind = self.draft();
             self.sends_publish(who, &behind);
             self.publish_over_http();
@@ -161,8 +179,7 @@ impl Story {
             match verdict {
                 Ok(identity) => {
                     self.people[who].identity = Some(identity);
-                    let expected = self.expect_of_frame(who, &behind);
-                    self.is_answered(who, expected);
+                    self.is_published(who, &behind);
                 }
                 Err(code) => {
                     self.people[who].identity = None;
@@ -205,6 +222,9 @@ impl Story {
         self.world.sends(PEOPLE[who], nonsense);
         if late {
             self.people[who].identity = None;
+        }
+        if self.is_limited(who) {
+            return;
         }
         let expected = if late { None } else { Some(Err(Code::BadRequest)) };
         self.is_answered(who, expected);

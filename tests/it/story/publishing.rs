@@ -6,9 +6,10 @@ use roomcast::room::Answer;
 use roomcast::route::Request;
 use serde_json::Value;
 
-use super::{PEOPLE, Story, deadline};
+use super::{PEOPLE, SECOND, Story, deadline};
 use crate::client::Frame;
 use crate::model::Draft;
+use crate::random::NO_RATE;
 
 impl Story {
     pub(super) fn draft(&mut self) -> Draft {
@@ -64,8 +65,8 @@ impl Story {
             let refused = self.post(&drafts, "eve", &["subscribe", "admin"]);
             assert_eq!(refused, Err(Code::Forbidden));
         } else {
-            let expected = self.expected(&drafts, "eve");
-            assert_eq!(self.post(&drafts, "eve", &["publish"]), expected);
+            let answer = self.post(&drafts, "eve", &["publish"]);
+            self.is_expected(&drafts, answer);
         }
     }
 
@@ -74,8 +75,85 @@ impl Story {
         let draft = self.draft();
         self.says(format!("{} publishes {draft:.200?}", PEOPLE[who]));
         self.sends_publish(who, &draft);
-        let expected = self.expect_of_frame(who, &draft);
-        self.is_answered(who, expected);
+        self.is_published(who, &draft);
+    }
+
+    /// What eve was answered is what the model says, or that she is too quick:
+    /// then nothing came of it.
+    pub(super) fn is_expected(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
+        if answer == Err(Code::RateLimited) {
+            assert!(self.has_rates());
+            // Which begins the log all the same.
+            self.model.is_met(self.world.now);
+        } else {
+            assert_eq!(answer, self.expected(drafts, "eve"));
+        }
+    }
+
+    pub(super) fn is_published(&mut self, who: usize, draft: &Draft) {
+        if !self.is_limited(who) {
+            let expected = self.expect_of_frame(who, draft);
+            self.is_answered(who, expected);
+        }
+    }
+
+    fn has_rates(&self) -> bool {
+        self.world.settings.publishes_per_second < NO_RATE.2
+    }
+
+    /// Whether the last frame that somebody sent was one too many. Its session
+    /// stays, and nobody hears of the frame.
+    pub(super) fn is_limited(&mut self, who: usize) -> bool {
+        let has_rates = self.has_rates();
+        let client = self.world.client(PEOPLE[who]);
+        let is_limited = client.closed.is_none()
+            && client
+                .answer()
+                .and_then(|answer| answer.code)
+                .is_some_and(|code| code == "rate_limited");
+        assert!(!is_limited || has_rates, "there is no rate");
+        is_limited
+    }
+
+    /// Publishes until it is too much, and waits as long as it is told to.
+    pub(super) fn exceed_the_rate(&mut self) {
+        if !self.has_rates() {
+            return;
+        }
+        let most = self.world.settings.publishes_per_second;
+        self.says(format!("somebody publishes more than {most} times"));
+        let is_over = (0..=most).any(|_| {
+            let draft = [self.draft()];
+            let answer = self.post(&draft, "eve", &["publish"]);
+            self.is_expected(&draft, answer.clone());
+            answer == Err(Code::RateLimited)
+        });
+        assert!(is_over, "{} publishes at once", most + 1);
+        self.happens("a second passes".to_owned(), |world| world.passes(SECOND));
+        let draft = [self.draft()];
+        let answer = self.post(&draft, "eve", &["publish"]);
+        assert_ne!(answer, Err(Code::RateLimited));
+        self.is_expected(&draft, answer);
+    }
+
+    /// Everybody hears of it who is there and reads, and nobody else.
+    pub(super) fn signal(&mut self) {
+        self.says("somebody signals".to_owned());
+        self.world.settles();
+        let signal = r#"{"name":"s","data":1}"#;
+        match self.world.http("writer", "POST /rooms/r/signals", signal).0 {
+            202 => {}
+            429 if self.has_rates() => return,
+            status => panic!("{status}"),
+        }
+        self.due_sessions_have_ended();
+        for person in self.people.iter().filter(|person| !person.has_flow) {
+            let client = self.world.client(person.name);
+            if person.identity.is_some() && client.is_reading() {
+                let last = client.frames.last().map(|frame| Frame::read(frame).r#type);
+                assert_eq!(last.as_deref(), Some("signal"), "{}", person.name);
+            }
+        }
     }
 
     pub(super) fn sends_publish(&mut self, who: usize, draft: &Draft) {
@@ -104,8 +182,7 @@ impl Story {
 
     pub(super) fn is_answered(&mut self, who: usize, expected: Option<Result<u64, Code>>) {
         let client = self.world.client(PEOPLE[who]);
-        let mut answers = client.frames.iter().rev().map(|text| Frame::read(text));
-        let answer = answers.find(|frame| matches!(frame.r#type.as_str(), "ack" | "error"));
+        let answer = client.answer();
         match expected {
             None => assert_eq!(client.closed, Some(Code::TokenExpired)),
             Some(Ok(seq)) => assert_eq!(answer.unwrap().seq, Some(seq)),

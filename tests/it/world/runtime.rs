@@ -1,14 +1,15 @@
 //! What the runtime does for a room and to it, and what always holds.
 
 use roomcast::code::{Code, Refusal};
+use roomcast::limits;
 use roomcast::room::{Answer, Effect, Input, Room};
 use roomcast::route::Request;
-use roomcast::session::Session;
+use roomcast::session::{Session, SessionId};
 use roomcast::store::Store;
 use roomcast::time::Millis;
 
 use super::{Death, Socket, World};
-use crate::client::Frame;
+use crate::client::{Client, Frame};
 use crate::memory_store::{MemoryStore, Tables};
 use crate::tokens;
 
@@ -33,6 +34,7 @@ impl World {
         self.broadcast = None;
         self.flush = None;
         self.sockets.clear();
+        self.clients.values_mut().for_each(Client::goes);
         self.verdicts.clear();
     }
 
@@ -52,7 +54,8 @@ impl World {
 
     /// When something happens of itself.
     pub fn next_event(&self) -> Option<Millis> {
-        self.alarm.into_iter().chain(self.broadcast).chain(self.flush).min()
+        let rings = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
+        rings.into_iter().chain(self.broadcast).chain(self.flush).min()
     }
 
     /// The clock is set, and the alarm does not notice: it is late.
@@ -138,7 +141,12 @@ impl World {
         let now = self.now;
         self.stored = self.store.head();
         let before = self.dies.map(|_| (self.store.tables(), self.alarm));
-        let Some(room) = self.wake(&input) else { return self.fails(&input) };
+        let Some(room) = self.wake(&input) else {
+            let answer = self.fails(&input);
+            self.has_an_alarm();
+            return answer;
+        };
+        let needs_sessions = room.needs_sessions(&input);
         let effects = room.handle(input, now);
         if let (Some(death), Some(before)) = (self.dies.take(), before) {
             self.dies_over(death, before, effects);
@@ -156,6 +164,12 @@ impl World {
             let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
             let at = of.into_iter().filter_map(pinged).collect();
             return self.give_to_the_awake(Input::Pinged { at });
+        }
+        if needs_sessions {
+            self.nobody_is_overdue();
+        }
+        if std::mem::take(&mut self.asks_for_alarm) {
+            self.give_to_the_awake(Input::AlarmTime { at: self.alarm });
         }
         self.obeys();
         if !self.slow_verdicts {
@@ -191,6 +205,7 @@ impl World {
     }
 
     /// A room that can't be built answers nobody but says so. It can be erased.
+    /// This is what `edge/room_object.rs` does, so it holds no rule of its own.
     fn fails(&mut self, input: &Input) -> Option<Answer> {
         let refusal = Refusal::new(Code::Internal, "the room did not wake");
         if matches!(input, Input::Request { request: Request::Erase, .. })
@@ -199,11 +214,25 @@ impl World {
             return Some(self.is_erased_unread());
         }
         match input {
-            Input::Join { session, .. } => {
-                self.perform(Effect::Close { session: *session, refusal }, &mut None);
+            Input::Join { session, .. }
+            | Input::Text { session, .. }
+            | Input::Binary { session, .. } => {
+                self.is_gone_unseen(*session);
+                if self.sockets.contains_key(session) {
+                    self.perform(Effect::Close { session: *session, refusal }, &mut None);
+                }
+                None
+            }
+            Input::Gone { session, .. } => {
+                self.is_gone_unseen(*session);
                 None
             }
             Input::Request { .. } => Some(Answer::Refused(refusal)),
+            Input::Alarm if !self.store.is_empty() => {
+                self.alarm = Some(self.now.plus(limits::ALARM_RETRY_MS));
+                self.alarms_set += 1;
+                None
+            }
             _ => None,
         }
     }
@@ -211,24 +240,44 @@ impl World {
     fn is_erased_unread(&mut self) -> Answer {
         self.alarm = None;
         self.erased += 1;
-        let refusal = Refusal::new(Code::Erased, "the room was erased");
-        for session in self.sockets.keys().copied().collect::<Vec<_>>() {
+        self.closes_unread(&Refusal::new(Code::Erased, "the room was erased"));
+        Answer::NoContent
+    }
+
+    /// A socket goes, or its frame is lost and it is closed, and the room does
+    /// not know.
+    fn is_gone_unseen(&mut self, session: SessionId) {
+        let attachment = self.sockets.get(&session).and_then(|socket| socket.attachment.as_deref());
+        if attachment.is_some_and(Session::has_members) {
+            self.closes_unread(&Refusal::new(Code::Restarting, "a member was lost"));
+        }
+    }
+
+    fn closes_unread(&mut self, refusal: &Refusal) {
+        let open = self.sockets.iter().filter(|(_, socket)| !socket.closing);
+        for session in open.map(|(session, _)| *session).collect::<Vec<_>>() {
             self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut None);
         }
-        Answer::NoContent
     }
 
     /// The room, built anew if it slept, with all that it needs for an input.
     fn wake(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
         if self.room.is_none() {
-            self.wakes += 1;
             let (name, store) = (self.name.clone(), self.store.clone());
             // A new room draws its epoch; one that is stored has no use for it.
-            let drawn = if self.store.is_empty() { self.erased } else { u64::MAX - self.wakes };
+            let drawn = if self.store.is_empty() { self.erased } else { u64::MAX };
             let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            match Room::wake(name, self.settings, store, self.now, random) {
-                Ok(room) => self.room = Some(room),
-                Err(cause) => self.reports.push(cause.to_string()),
+            let room = match &self.misconfigured {
+                Some(cause) => Err(cause.clone()),
+                None => Room::wake(name, self.settings, store, self.now, random)
+                    .map_err(|cause| cause.to_string()),
+            };
+            match room {
+                Ok(room) => {
+                    self.wakes += 1;
+                    self.room = Some(room);
+                }
+                Err(cause) => self.reports.push(cause),
             }
         }
         let room = self.room.as_mut()?;
@@ -250,9 +299,11 @@ impl World {
                 for session in to {
                     let socket = self.sockets.get(&session).filter(|socket| !socket.closing);
                     let socket = socket.expect("a send is to an open socket");
+                    let is_over = socket.deadline().is_some_and(|end| end <= self.now);
+                    assert!(!is_over, "{}'s time is up, and it hears {text:.200}", socket.client);
                     if !socket.vanished {
                         let client = self.clients.get_mut(&socket.client).unwrap();
-                        client.hears(&text, &socket.query);
+                        client.is_sent(&text, &socket.query);
                     }
                 }
             }
@@ -265,7 +316,7 @@ impl World {
                 let socket = self.sockets.remove(&session).expect("it closes an open socket");
                 assert!(refusal.code.close_code().is_some(), "{refusal:?} can't close");
                 if !socket.vanished {
-                    self.client(&socket.client).closed = Some(refusal.code);
+                    self.client(&socket.client).is_closed(refusal.code);
                 }
             }
             Effect::Verify { session, token } => self.verdicts.push_back((session, token)),
@@ -276,6 +327,7 @@ impl World {
                 self.alarm = Some(at);
                 self.alarms_set += 1;
             }
+            Effect::QueryAlarm => self.asks_for_alarm = true,
             Effect::Broadcast { after_ms } => {
                 assert!(self.broadcast.is_none(), "one window is open at a time");
                 self.broadcast = Some(self.now.plus(after_ms));
@@ -316,15 +368,35 @@ impl World {
         assert!(spoken <= Some(stored), "it is not stored: {text:.200}");
     }
 
-    fn obeys(&self) {
+    /// Late as the alarm may be.
+    fn nobody_is_overdue(&self) {
+        for socket in self.sockets.values().filter(|socket| !socket.closing) {
+            let is_over = socket.deadline().is_some_and(|end| end <= self.now);
+            assert!(!is_over, "{} is there beyond its end", socket.client);
+        }
+    }
+
+    /// While anything is stored, whether or not the room can wake.
+    fn has_an_alarm(&self) {
         assert_eq!(!self.store.is_empty(), self.alarm.is_some(), "an alarm, and something stored");
+    }
+
+    fn obeys(&self) {
+        self.has_an_alarm();
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let Some(attachment) = &socket.attachment else { continue };
             // The platform takes 16,384 bytes of it.
             assert!(attachment.len() < 8_192, "{} bytes of attachment", attachment.len());
-            let (_, session) = Session::decode(attachment).expect("what it kept can be read");
-            let (end, alarm) = (session.deadline(), self.alarm);
+            let (end, alarm) = (socket.deadline().expect("what it kept can be read"), self.alarm);
             assert!(alarm <= Some(end), "{alarm:?} misses {}'s end, {end:?}", socket.client);
         }
+    }
+}
+
+impl Socket {
+    /// When its session ends.
+    fn deadline(&self) -> Option<Millis> {
+        let (_, session) = Session::decode(self.attachment.as_deref()?)?;
+        Some(session.deadline())
     }
 }
