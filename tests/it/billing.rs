@@ -1,8 +1,11 @@
 //! What a room costs: rows written are the dear ones, so each test counts
 //! them, alarms included, as the platform bills them.
 
+use roomcast::session::Identity;
 use roomcast::settings::Settings;
+use roomcast::time::Millis;
 
+use crate::tokens;
 use crate::world::World;
 
 /// Rows and alarms written since the last call.
@@ -124,4 +127,62 @@ fn a_setting_that_stays_is_not_written_again() {
     world.sleeps();
     world.publishes("bob", 4).unwrap();
     assert_eq!(bill(&mut world), (1, 0));
+}
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+
+/// The alarms of an hour in which nothing happens, in a room of twenty sockets
+/// whose tokens last so long. The package renews one when nine tenths of its
+/// time have passed, and after 10 s at the earliest.
+fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
+    const SOCKETS: u64 = 20;
+    let mut world = World::new();
+    world.drowsy = true;
+    let (start, renewed_after) = (world.now, (tokens_last * 9 / 10).max(10 * SECOND));
+    // When each renews its token next: spread evenly, as its pings are.
+    let mut renewals: Vec<Millis> = Vec::new();
+    for socket in 0..SOCKETS {
+        let (who, renewal) =
+            (socket.to_string(), start.plus(renewed_after * (socket + 1) / SOCKETS));
+        let expires_at = renewal.plus(tokens_last - renewed_after);
+        let identity = Identity { expires_at, ..world.identity_with(&who, rights) };
+        world.connects(&who, "", identity);
+        if rights.contains(&"presence") {
+            world.sends(&who, r#"{"type":"enter","data":0}"#);
+        }
+        renewals.push(renewal);
+    }
+    world.calms();
+    bill(&mut world);
+    for now in (0..HOUR / SECOND).map(|second| start.plus(second * SECOND)) {
+        world.passes(now.since(world.now));
+        for socket in 0..SOCKETS {
+            let (who, renewal) =
+                (socket.to_string(), &mut renewals[usize::try_from(socket).unwrap()]);
+            if *renewal <= now {
+                *renewal = renewal.plus(renewed_after);
+                let token = tokens::token(&who, rights, now.plus(tokens_last));
+                world.sends(&who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+            }
+            if now.since(start) / SECOND % 25 == socket {
+                world.pings(&who);
+            }
+        }
+    }
+    let (rows, alarms) = bill(&mut world);
+    assert_eq!((rows, world.open_sockets()), (0, 20));
+    alarms
+}
+
+/// The figures are those of docs/operating.md.
+#[test]
+fn idle_room_sets_alarms_only_where_tokens_are_renewed_or_members_are_in() {
+    let of_tokens = [(10 * SECOND, 119), (MINUTE, 95), (5 * MINUTE, 53), (HOUR, 7), (24 * HOUR, 0)];
+    for (tokens_last, alarms) in of_tokens {
+        let set = alarms_of_an_idle_hour(tokens_last, &["subscribe"]);
+        assert_eq!(set, alarms, "tokens of {} s", tokens_last / SECOND);
+    }
+    assert_eq!(alarms_of_an_idle_hour(24 * HOUR, &["subscribe", "presence"]), 142);
 }
