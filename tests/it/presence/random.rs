@@ -60,7 +60,7 @@ impl Story {
 
     fn step(&mut self) {
         let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
-        match self.dice.roll(32) {
+        match self.dice.roll(33) {
             0..=2 => self.connects(who),
             3..=9 => self.enters(who),
             10 => self.leaves(who),
@@ -77,6 +77,7 @@ impl Story {
             28 if self.dice.one_in(2) => self.is_late(),
             29 => self.rings(),
             30 if self.dice.one_in(10) => self.erases(),
+            32 => self.fails_to_wake(),
             _ => self.calms(),
         }
     }
@@ -305,6 +306,35 @@ impl Story {
         let ms = *self.dice.pick(&[100, 12_000, 70_000]);
         self.says(format!("{ms} ms pass, and the alarm is late"));
         self.world.jumps(ms);
+    }
+
+    /// For a while nothing can wake the room. Whoever goes then goes unseen: if
+    /// its socket carried a member, everybody is closed.
+    fn fails_to_wake(&mut self) {
+        self.says("the room can't wake");
+        self.falls_asleep();
+        self.world.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
+        for _ in 0..self.dice.roll(4) {
+            let ms = *self.dice.pick(&[SECOND, 9 * SECOND, 70 * SECOND]);
+            self.says(format!("{ms} ms pass in vain"));
+            self.world.passes(ms);
+            let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
+            let Some(connection) = self.people[who].connection.take() else { continue };
+            let was_a_member = self.model.has_entered(&connection.session.to_string());
+            match self.dice.one_in(2) {
+                true => self.world.drops(PEOPLE[who]),
+                false => self.world.sends(PEOPLE[who], r#"{"type":"members"}"#),
+            }
+            self.says(format!("{} is gone unseen", PEOPLE[who]));
+            assert!(!self.world.is_open(connection.session));
+            if self.world.open_sockets() == 0 {
+                self.everybody_is_gone();
+            }
+            assert!(!was_a_member || self.world.open_sockets() == 0);
+        }
+        self.world.misconfigured = None;
+        self.says("it can again");
+        self.rings();
     }
 
     /// On time or not.
