@@ -38,6 +38,8 @@ export type Input =
   | { readonly type: "token_failed" | "signed_out" | "dial_failed" }
   /** The network came back, or the page was shown again. */
   | { readonly type: "wake" }
+  /** The wall clock was set, or the machine slept. */
+  | { readonly type: "clock_stepped" }
   /** There is a better transport. Nothing is lost by going over to it, so no status tells of it. */
   | { readonly type: "switch" }
   | { readonly type: "restart" | "end" }
@@ -74,7 +76,8 @@ export function wakeAt(connection: Connection): number {
   return Math.min(dueAt, leaveAt, phase === "open" ? renewAt : NEVER);
 }
 
-export function step(connection: Connection, input: Input, now: number): Step {
+/** `wallNow` is the time in ms since 1970, in which the server says when a token expires. */
+export function step(connection: Connection, input: Input, now: number, wallNow: number): Step {
   const { phase } = connection;
   switch (input.type) {
     case "use": {
@@ -84,7 +87,7 @@ export function step(connection: Connection, input: Input, now: number): Step {
     case "leave":
       return [{ ...connection, leaveAt: now + GRACE_MS }];
     case "heard":
-      return heard(connection, input.frame, now);
+      return heard(connection, input.frame, now, wallNow);
     case "lost":
       return lost(connection, input.closeCode, now);
     case "missed":
@@ -97,6 +100,9 @@ export function step(connection: Connection, input: Input, now: number): Step {
       return end(connection, "unauthorized", "unauthorized");
     case "wake":
       return wake({ ...connection, attempts: 0 }, now);
+    case "clock_stepped":
+      // While the machine slept, the token came closer to its end than this clock knows.
+      return wake({ ...connection, attempts: 0, renewAt: Math.min(connection.renewAt, now) }, now);
     case "switch": {
       const [dialled, effect] = dial(connection, now);
       return [{ ...dialled, status: connection.status }, effect];
@@ -127,18 +133,23 @@ function dial(connection: Connection, now: number): Step {
   ];
 }
 
-function heard(connection: Connection, frame: Frame, now: number): Step {
+function heard(connection: Connection, frame: Frame, now: number, wallNow: number): Step {
   const { phase } = connection;
   // A later `welcome` is that of a room on a connection for many.
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
-    return open(connection, frame, now);
+    return open(connection, frame, now, wallNow);
   }
   const alive = connection.unanswered ? answered(connection, now) : connection;
   if (frame.type !== "authorized") return [alive];
-  return [{ ...alive, renewAt: renewalOf(frame, now) }];
+  return [{ ...alive, renewAt: renewalOf(frame, now, wallNow) }];
 }
 
-function open(connection: Connection, frame: Welcome | Connected, now: number): Step {
+function open(
+  connection: Connection,
+  frame: Welcome | Connected,
+  now: number,
+  wallNow: number,
+): Step {
   const opened: Connection = {
     ...connection,
     phase: "open",
@@ -146,7 +157,7 @@ function open(connection: Connection, frame: Welcome | Connected, now: number): 
     reason: undefined,
     pingMs: frame.ping_ms,
     refused: false,
-    renewAt: renewalOf(frame, now),
+    renewAt: renewalOf(frame, now, wallNow),
   };
   // A ping at once, because workerd holds a socket it closes open for seconds
   // if the client has never sent a frame.
@@ -154,10 +165,11 @@ function open(connection: Connection, frame: Welcome | Connected, now: number): 
 }
 
 /** When a tenth of what the token has to live is left. */
-function renewalOf({ expires_at: expiresAt }: { expires_at: number }, now: number): number {
+function renewalOf(frame: { expires_at: number }, now: number, wallNow: number): number {
+  const remainingMs = frame.expires_at - wallNow;
   // Expired by this clock but accepted by the server: the clock is wrong, so wait to be told (4001).
-  if (expiresAt <= now) return NEVER;
-  return now + Math.max(MIN_RENEW_MS, (expiresAt - now) * 0.9);
+  if (remainingMs <= 0) return NEVER;
+  return now + Math.max(MIN_RENEW_MS, remainingMs * 0.9);
 }
 
 function ping(connection: Connection, now: number, answerMs: number): Step {

@@ -24,7 +24,7 @@ export interface Life {
   readonly status: Status;
   /** Why it is not connected, where that is known. */
   readonly reason: Code | undefined;
-  /** When the phase wants attention; while waiting, the next try. */
+  /** When the phase wants attention, by `now`; while waiting, the next try. */
   readonly dueAt: number;
   /** When the grace of one without users is over. */
   readonly leaveAt: number;

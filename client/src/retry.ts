@@ -1,3 +1,4 @@
+import { now } from "./clock.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 
 /** Passing troubles: the same request may well succeed a little later. */
@@ -16,14 +17,14 @@ export async function retry<Answer>(
   attempt: (remainingMs: number) => Promise<Answer>,
   timeoutMs: number,
 ): Promise<Answer> {
-  const giveUpAt = Date.now() + timeoutMs;
+  const giveUpAt = now() + timeoutMs;
   for (let ceiling = MIN_WAIT_MS; ; ceiling = Math.min(ceiling * 2, MAX_WAIT_MS)) {
     try {
-      return await attempt(giveUpAt - Date.now());
+      return await attempt(giveUpAt - now());
     } catch (error) {
       if (!(error instanceof RoomcastError) || !passing.has(error.code)) throw error;
       const wait = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
-      if (Date.now() + wait >= giveUpAt) throw error;
+      if (now() + wait >= giveUpAt) throw error;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }

@@ -1,5 +1,6 @@
 import { Alarm } from "./alarm.ts";
 import { Audience } from "./audience.ts";
+import { now, wallTimeOf } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import { Feed, type Listener } from "./feed.ts";
 import { Grant } from "./grant.ts";
@@ -65,6 +66,8 @@ export class Room<
   readonly #alarm = new Alarm(() => this.#flush());
   readonly #watchers = new Audience<() => void>();
   #connection = INITIAL;
+  /** The `retryAt` of it, by `now`. */
+  #retryDueAt: number | undefined;
   /** As the watchers know it. */
   #transport: Transport;
   #users = 0;
@@ -151,7 +154,7 @@ export class Room<
     { id = newId(), key }: PublishOptions = {},
   ): Publishing => {
     const release = this.#use();
-    const sent = this.#outbox.add({ name, data, id, key }, Date.now());
+    const sent = this.#outbox.add({ name, data, id, key }, now());
     void sent.then(release, release);
     this.#flush();
     return Object.assign(sent, { id });
@@ -200,12 +203,13 @@ export class Room<
     if (after.phase === "idle") this.#feed.forget();
     this.#flush();
     const { status, reason } = after;
-    const retryAt = after.phase === "waiting" ? after.dueAt : undefined;
+    const dueAt = after.phase === "waiting" ? after.dueAt : undefined;
     const was = this.#connection;
-    const isSame = status === was.status && reason === was.reason && retryAt === was.retryAt;
+    const isSame = status === was.status && reason === was.reason && dueAt === this.#retryDueAt;
     if (isSame && this.transport === this.#transport) return;
     this.#transport = this.transport;
-    if (!isSame) this.#connection = { status, reason, retryAt };
+    this.#retryDueAt = dueAt;
+    if (!isSame) this.#connection = { status, reason, retryAt: dueAt && wallTimeOf(dueAt) };
     this.#notify();
   }
 
@@ -239,32 +243,30 @@ export class Room<
 
   #refused({ ref, code, message, retry_after_ms }: Refusal): void {
     const error = new RoomcastError(code, message, retry_after_ms);
-    const now = Date.now();
     const isPassing = code === "rate_limited" || code === "internal";
-    if (isPassing) this.#pace.refused(now, retry_after_ms);
+    if (isPassing) this.#pace.refused(now(), retry_after_ms);
     if (ref) return this.#outbox.refused(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.refused();
     // Without a `ref` it was to enter that was refused.
-    if (code === "room_full") return this.#presence.full(error, now);
+    if (code === "room_full") return this.#presence.full(error, now());
     report(error);
   }
 
   #flush(): void {
-    const now = Date.now();
     const { phase, reason } = this.#line.connection;
-    this.#outbox.expire(now);
+    this.#outbox.expire(now());
     if (phase === "ended") this.#outbox.end(reason ?? "closed");
     if (phase !== "open") this.#signals.drop();
-    const sendAt = phase === "open" ? this.#send(now) : Infinity;
+    const sendAt = phase === "open" ? this.#send(now()) : Infinity;
     this.#alarm.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
   /** Sends what the pace allows now. Returns when there is more. */
-  #send(now: number): number {
+  #send(time: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {
-      for (const text of sender.take(now)) {
-        if (!this.#pace.take(now)) break;
+      for (const text of sender.take(time)) {
+        if (!this.#pace.take(time)) break;
         this.#line.send(text);
       }
     }

@@ -1,4 +1,5 @@
 import { Alarm } from "./alarm.ts";
+import { now } from "./clock.ts";
 import { urlOf } from "./http.ts";
 import { isActive, type Life } from "./life.ts";
 import type { Follower, Line, Lines, RoomFollower, Transport } from "./line.ts";
@@ -83,7 +84,7 @@ class PartLine implements Line {
 
   step(input: PartInput): void {
     const before = this.#part;
-    const after = step(before, input, Date.now());
+    const after = step(before, input, now());
     if (after === before) return;
     this.#part = after;
     this.#alarm.set(wakeAt(after));
@@ -134,7 +135,7 @@ class SharedSocket implements Follower {
       if (isGone(part.connection)) this.#remove(part);
       const wish = wishOf(part.connection);
       if (wish === undefined) continue;
-      if (!this.#pace.take(Date.now())) return this.#alarm.set(this.#pace.resumeAt);
+      if (!this.#pace.take(now())) return this.#alarm.set(this.#pace.resumeAt);
       this.socket.send(part.ask(wish));
       part.step({ type: "asked" });
     }
@@ -146,7 +147,7 @@ class SharedSocket implements Follower {
     const part = this.#parts.get(frame.room ?? "");
     const before = part?.connection;
     if (frame.type === "error" && frame.code === "rate_limited" && before?.phase !== "open") {
-      this.#pace.refused(Date.now(), frame.retry_after_ms);
+      this.#pace.refused(now(), frame.retry_after_ms);
     }
     part?.hear(frame, text);
     if (part?.connection !== before) this.attend();

@@ -1,4 +1,5 @@
 import { Alarm } from "./alarm.ts";
+import { now, StepDetector } from "./clock.ts";
 import type { Code } from "./codes.ts";
 import {
   newConnection,
@@ -36,6 +37,7 @@ export class Socket {
   readonly #address: () => string;
   readonly #follower: Follower;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
+  readonly #steps = new StepDetector();
   readonly #wake = (): void => {
     if (globalThis.document?.visibilityState !== "hidden") this.tell({ type: "wake" });
   };
@@ -68,8 +70,13 @@ export class Socket {
   }
 
   tell(input: Input): void {
+    if (this.#steps.hasStepped()) this.#step({ type: "clock_stepped" });
+    this.#step(input);
+  }
+
+  #step(input: Input): void {
     const before = this.#connection;
-    const [after, effect] = step(before, input, Date.now());
+    const [after, effect] = step(before, input, now(), Date.now());
     this.#connection = after;
     if (this.#transport === "websocket") this.#report(after, before);
     if (effect) this.#perform(effect);

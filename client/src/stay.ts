@@ -1,4 +1,5 @@
 import { Alarm } from "./alarm.ts";
+import { now } from "./clock.ts";
 import type { Presence } from "./presence.ts";
 import { guard } from "./report.ts";
 
@@ -18,6 +19,6 @@ export function stay(presence: Presence, data: unknown): () => void {
   stay.users++;
   stay.leaving.set(Infinity);
   return () => {
-    if (--stay.users === 0) stay.leaving.set(Date.now() + GRACE_MS);
+    if (--stay.users === 0) stay.leaving.set(now() + GRACE_MS);
   };
 }

@@ -1,5 +1,6 @@
 /** Values made from a room, as stores for `useSyncExternalStore`. */
 import { Alarm } from "./alarm.ts";
+import { now } from "./clock.ts";
 import type { EventOf } from "./handlers.ts";
 import type { Snapshot } from "./protocol.ts";
 import { report } from "./report.ts";
@@ -151,7 +152,7 @@ export function countOf(room: Room): Store<number | undefined> {
     subscribe(changed) {
       let connected = false;
       const read = (): void => {
-        alarm.set(connected ? Date.now() + COUNT_MS : Infinity);
+        alarm.set(connected ? now() + COUNT_MS : Infinity);
         const isHidden = globalThis.document?.visibilityState === "hidden";
         if (!connected || isHidden || presence.members) return;
         presence.count().then((members) => {
@@ -169,7 +170,7 @@ export function countOf(room: Room): Store<number | undefined> {
         room.subscribe(follow),
         presence.subscribe(() => {
           count = presence.members?.length ?? count;
-          if (!presence.members) alarm.set(Date.now() + LEAVING_MS);
+          if (!presence.members) alarm.set(now() + LEAVING_MS);
           changed();
         }),
       ];

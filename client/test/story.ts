@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, mock } from "node:test";
 import { createClient, RoomcastError, type Client, type ClientOptions } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
-import { Network, startClock } from "./model/network.ts";
+import { Network, startClock, trueTime } from "./model/network.ts";
 import { ModelServer, tokenFor } from "./model/server.ts";
 
 export const HOUR = 3_600_000;
@@ -13,7 +13,7 @@ export let network: Network;
 
 beforeEach(() => {
   startClock();
-  server = new ModelServer(Date.now);
+  server = new ModelServer(trueTime);
   network = new Network(server);
 });
 afterEach(() => mock.reset());

@@ -1,4 +1,5 @@
 import { Alarm } from "../alarm.ts";
+import { now } from "../clock.ts";
 import { isReachable } from "../http.ts";
 import type { Transport } from "../line.ts";
 import type { RouteOptions, Traveller } from "../route.ts";
@@ -66,12 +67,12 @@ export class Detour {
   async #check(): Promise<void> {
     const { transport } = this;
     if (!(await isReachable(this.#options)) || this.transport !== transport) return;
-    this.#choice = failed(this.#choice, Date.now());
+    this.#choice = failed(this.#choice, now());
     if (this.transport !== transport) this.#tell("wake");
   }
 
   async #lookAround(): Promise<void> {
-    this.#choice = probing(this.#choice, Date.now());
+    this.#choice = probing(this.#choice, now());
     this.attend();
     for (const transport of betterThan(this.transport)) {
       if (!(await this.#passes(transport))) continue;

@@ -1,4 +1,5 @@
 import { Alarm } from "../alarm.ts";
+import { now } from "../clock.ts";
 import { RoomcastError } from "../codes.ts";
 import type { Page } from "../http.ts";
 import { formatPosition, parsePosition, type Place } from "../position.ts";
@@ -58,7 +59,7 @@ export class LongPoll implements Reader {
 
   #get<Answer>(leaf?: string, query?: Record<string, string>): Promise<Answer> {
     const { http, room } = this.#source;
-    this.#silence.set(Date.now() + SILENCE_MS);
+    this.#silence.set(now() + SILENCE_MS);
     return http.get(http.urlOf(room, leaf, query), this.#request.signal);
   }
 

@@ -1,4 +1,5 @@
 import { Alarm } from "../alarm.ts";
+import { now } from "../clock.ts";
 import { RoomcastError, type Code } from "../codes.ts";
 import { formatPosition, parsePosition } from "../position.ts";
 import type { Position } from "../protocol.ts";
@@ -63,19 +64,19 @@ export class EventStream implements Reader {
 
   #want(data: string | undefined): void {
     this.#wanted = data;
-    this.#change.set(Math.max(Date.now(), this.#mayChangeAt));
+    this.#change.set(Math.max(now(), this.#mayChangeAt));
   }
 
   #changePresence(): void {
     if (this.#wanted === this.#entered) return;
-    this.#mayChangeAt = Date.now() + ENTER_MS;
+    this.#mayChangeAt = now() + ENTER_MS;
     // Where the reader is full, nothing else notices that no answer comes.
-    this.#silence.set(Date.now() + SILENCE_MS);
+    this.#silence.set(now() + SILENCE_MS);
     void this.#open();
   }
 
   #begin(): void {
-    this.#silence.set(Date.now() + FIRST_MS);
+    this.#silence.set(now() + FIRST_MS);
     void this.#open();
   }
 
@@ -133,7 +134,7 @@ export class EventStream implements Reader {
         this.#silence.set(Infinity);
         await window.opened();
       }
-      if (!signal.aborted) this.#silence.set(Date.now() + SILENCE_MS);
+      if (!signal.aborted) this.#silence.set(now() + SILENCE_MS);
     }
   }
 

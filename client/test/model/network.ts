@@ -27,8 +27,20 @@ export async function advance(ms: number, step = ms > 1_000 ? 50 : 5): Promise<v
 
 export const START = Date.UTC(2026, 0, 1);
 
+/** How far the wall clock is ahead of the true time, as people and time servers set it. */
+let wallAhead = 0;
+
+export const stepWallClock = (ms: number): void => void (wallAhead += ms);
+
+/** What the server goes by, in ms since 1970. */
+export const trueTime = (): number => START + performance.now();
+
 export function startClock(): void {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
+  const trueNow = Date.now;
+  wallAhead = 0;
+  mock.method(performance, "now", () => trueNow() - START);
+  mock.method(Date, "now", () => trueNow() + wallAhead);
   // In whole milliseconds, as the runtimes have it: so it may ring before its time.
   const { setTimeout } = globalThis;
   globalThis.setTimeout = ((ring: () => void, ms: number) =>
@@ -145,10 +157,10 @@ export class Wire {
   }
 
   #later(action: () => void): void {
-    const at = Math.max(Date.now() + this.#network.delay(), this.#lastArrival);
+    const at = Math.max(performance.now() + this.#network.delay(), this.#lastArrival);
     this.#lastArrival = at;
     setTimeout(() => {
       if (!this.#frozen) action();
-    }, at - Date.now());
+    }, at - performance.now());
   }
 }
