@@ -2,6 +2,7 @@ import { RoomcastError } from "./codes.ts";
 import type { AnyEvents } from "./handlers.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
+import { checkRoomName } from "./name.ts";
 import { ownSockets } from "./own.ts";
 import { SavedPosition, type PositionStore } from "./position.ts";
 import { Room } from "./room.ts";
@@ -27,7 +28,10 @@ export interface ClientOptions {
 }
 
 export interface Client {
-  /** The same object for the same name. It connects when it is first used. */
+  /**
+   * The same object for the same name. It connects when it is first used. Throws a `RoomcastError`
+   * with the code `bad_request` for what is no room name.
+   */
   room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
     name: string,
   ): Room<EventMap, SignalMap, Data>;
@@ -72,6 +76,7 @@ export function createClient({
 
   return {
     room<EventMap extends object, SignalMap extends object, Data>(name: string) {
+      checkRoomName(name);
       let room = rooms.get(name);
       if (!room) {
         rooms.set(name, (room = newRoom(name)));

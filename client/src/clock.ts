@@ -5,7 +5,7 @@
 export const now = (): number => (globalThis.performance ?? Date).now();
 
 /** The wall-clock time of an instant of `now`, in ms since 1970. */
-export const wallTimeOf = (instant: number): number => Date.now() + Math.round(instant - now());
+export const wallTimeOf = (instant: number): number => Date.now() + Math.ceil(instant - now());
 
 /** A smaller change is the two clocks drifting apart, or a time server correcting that. */
 const STEP_MS = 2_000;

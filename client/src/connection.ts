@@ -29,6 +29,8 @@ export interface Connection extends Life {
   readonly unanswered: boolean;
   /** A token was refused, and a new one has been asked for since. */
   readonly refused: boolean;
+  /** It carries many rooms. */
+  readonly isForMany: boolean;
 }
 
 export type Input =
@@ -66,6 +68,7 @@ export function newConnection(backoff: Backoff, seed: number): Connection {
     pingMs: 0,
     unanswered: false,
     refused: false,
+    isForMany: false,
   };
 }
 
@@ -157,6 +160,7 @@ function open(
     reason: undefined,
     pingMs: frame.ping_ms,
     refused: false,
+    isForMany: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
   // A ping at once, because workerd holds a socket it closes open for seconds
@@ -185,7 +189,9 @@ const answered = (connection: Connection, now: number): Connection => ({
 
 function lost(connection: Connection, closeCode: number, now: number): Step {
   const [reason, verdict] = verdictOf(closeCode);
-  if (verdict === "retry") return retry(connection, reason, now);
+  // The rooms whose frames were refused have ended, each by itself. The others come back.
+  const isOfOneRoom = connection.isForMany && reason === "bad_request";
+  if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);
   if (verdict !== "new_token") return end(connection, verdict, reason);
   if (connection.refused) return end(connection, "unauthorized", reason);
   return dial({ ...connection, reason, refused: true, renewAt: now }, now);

@@ -54,8 +54,14 @@ export const newPart = (backoff: Backoff, seed: number): Part => ({
   provenAt: NEVER,
 });
 
+/** What is sent, and its `ref`: none of a publish, for those are numbers. */
+export type Wish = "subscribe" | "unsubscribe";
+
+/** The wish that is out, and not answered yet. */
+const refOf: Partial<Record<Part["seat"], Wish>> = { asked: "subscribe", left: "unsubscribe" };
+
 /** What it would send next. */
-export function wishOf({ carried, phase, seat }: Part): "subscribe" | "unsubscribe" | undefined {
+export function wishOf({ carried, phase, seat }: Part): Wish | undefined {
   if (!carried || seat === "left") return undefined;
   if (seat === "none") return phase === "opening" ? "subscribe" : undefined;
   return phase === (seat === "asked" ? "opening" : "open") ? undefined : "unsubscribe";
@@ -169,13 +175,20 @@ function again(part: Part, reason: Code, now: number): Part {
   return waiting(isProven ? { ...part, attempts: 0 } : part, reason, now);
 }
 
-/** An error that is not about a publish may be the answer: it was one too many, or was out already. */
+/**
+ * A refused wish is named by its `ref`. Servers that don't repeat that are believed where their
+ * error does no harm: the wish was one too many, or the room was out already.
+ */
 function refused(part: Part, { ref, code }: Refusal): Part {
   const { seat } = part;
-  const isAnswer =
-    ref === undefined &&
-    ((seat === "asked" && code === "rate_limited") || (seat === "left" && code === "bad_request"));
-  return isAnswer ? seated(part, "none") : part;
+  const isAnswer = ref === undefined || ref === refOf[seat];
+  // It would be refused again each time that it is tried.
+  if (ref === "subscribe" && isAnswer && code === "bad_request") {
+    return ended(seated(part, "none"), "closed", code);
+  }
+  const isSettled =
+    (seat === "asked" && code === "rate_limited") || (seat === "left" && code === "bad_request");
+  return isAnswer && isSettled ? seated(part, "none") : part;
 }
 
 function tick(part: Part, now: number): Part {

@@ -4,7 +4,16 @@ import { urlOf } from "./http.ts";
 import { isActive, type Life } from "./life.ts";
 import type { Follower, Line, Lines, RoomFollower, Transport } from "./line.ts";
 import { Pace } from "./pace.ts";
-import { isGone, newPart, step, wakeAt, wishOf, type Part, type PartInput } from "./part.ts";
+import {
+  isGone,
+  newPart,
+  step,
+  wakeAt,
+  wishOf,
+  type Part,
+  type PartInput,
+  type Wish,
+} from "./part.ts";
 import type { Frame } from "./protocol.ts";
 import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 
@@ -98,9 +107,9 @@ class PartLine implements Line {
   }
 
   /** The frame that it wishes to send. */
-  ask(type: "subscribe" | "unsubscribe"): string {
+  ask(type: Wish): string {
     const since = type === "subscribe" ? this.#room.since() : undefined;
-    return JSON.stringify({ type, room: this.name, since });
+    return JSON.stringify({ type, room: this.name, ref: type, since });
   }
 
   leave(): void {

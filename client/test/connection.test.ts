@@ -229,6 +229,13 @@ describe("final codes", () => {
     });
   }
 
+  it("tries again after 4400 where it carries many rooms: one of them is to blame", () => {
+    const story = new Story().is("use");
+    const connected = { expires_at: story.now + MINUTE, ping_ms: PERIOD };
+    story.is(heard({ type: "connected", ...connected }), closed(4400));
+    assert.deepEqual([story.connection.phase, story.connection.reason], ["waiting", "bad_request"]);
+  });
+
   it("begins afresh when the app asks for it", () => {
     const story = new Story().opened().is(closed(4010));
     story.done;

@@ -244,6 +244,29 @@ describe("answers", () => {
     assert.deepEqual(story.wait(10_000).sent, ["unsubscribe"]);
   });
 
+  it("that refuse its `subscribe` for good end it, until the app begins afresh", () => {
+    const story = new Story().is(carried("open"), "use", refused("bad_request", "subscribe"));
+    assert.deepEqual(story.seen, ["ended", "closed", "bad_request"]);
+    assert.deepEqual(story.sent, ["subscribe"]);
+    story.wait(60_000).is(carried("waiting"), carried("open")).wait(60_000);
+    assert.deepEqual(story.sent, []);
+    assert.deepEqual(story.is("restart").sent, ["subscribe"]);
+  });
+
+  it("to an earlier wish are not taken for those to the one that is out", () => {
+    const story = new Story().opened().is("leave").wait(3_000).is(closed(4010), "use");
+    story.sent;
+    story.is(refused("bad_request", "unsubscribe"), welcome);
+    assert.deepEqual([story.part.phase, story.sent], ["open", []]);
+  });
+
+  it("that name their wish are taken as those that don't", () => {
+    const story = new Story().is(carried("open"), "use", refused("rate_limited", "subscribe"));
+    assert.deepEqual(story.sent, ["subscribe", "subscribe"]);
+    story.is(welcome, "leave").wait(3_000).is(refused("bad_request", "unsubscribe"));
+    assert.equal(isGone(story.part), true);
+  });
+
   it("about a publish are none of its business", () => {
     const story = new Story().is(carried("open"), "use");
     const before = story.part;

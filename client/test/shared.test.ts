@@ -84,6 +84,7 @@ describe("one socket", () => {
   it("takes another server's pace, if that is slower", async () => {
     const { rooms } = follow(20);
     await advance(8, 1);
+    server.badRequestsInARow = Infinity;
     // Before the rooms have asked for anything, the connection's allowance is used up.
     const [wire] = network.wires;
     for (let n = 0; n < 95; n++) wire!.send(JSON.stringify({ type: "unsubscribe", room: "x" }));
@@ -233,6 +234,30 @@ describe("a room that ends", () => {
     await advance(100);
     assert.equal(await code, "kicked");
   });
+});
+
+describe("a room whose name the server refuses", () => {
+  for (const [count, isRefused] of [
+    [1, (n: number) => n === 0],
+    [25, (n: number) => n < 25],
+    [25, (n: number) => n % 2 === 0],
+  ] as const) {
+    it(`ends for good, and takes no other with it: ${count}, ${isRefused}`, async () => {
+      server.isRoomName = (name) => !isRefused(Number(name.slice("room-".length)));
+      const { rooms } = follow(30);
+      await advance(10_000);
+      const told = rooms.map(({ connection: { status, reason } }) => [status, reason]);
+      assert.deepEqual(
+        told,
+        rooms.map((_, n) => (isRefused(n) ? ["closed", "bad_request"] : ["connected", undefined])),
+      );
+      const { length } = server.errors;
+      cutAll();
+      await advance(HOUR, 1_000);
+      assert.equal(server.errors.length, length, "and is not asked for again");
+      assert.equal(rooms[29]!.status, "connected");
+    });
+  }
 });
 
 describe("a hole in one room", () => {

@@ -32,6 +32,7 @@ export class ModelConnection implements Accepted {
   readonly #parts = new Map<string, Part>();
   #claims: Claims;
   #gone = false;
+  #badRequests = 0;
 
   constructor(server: ModelServer, claims: Claims, peer: Peer) {
     this.#server = server;
@@ -69,6 +70,13 @@ export class ModelConnection implements Accepted {
     if (this.#gone) return;
     if (text === '{"type":"ping"}') return this.#peer.send({ type: "pong" });
     const frame = JSON.parse(text) as Frame;
+    const { length } = this.#server.errors;
+    this.#handle(frame);
+    if (this.#server.errors.length === length) this.#badRequests = 0;
+    else if (++this.#badRequests >= this.#server.badRequestsInARow) this.#end(4400);
+  }
+
+  #handle(frame: Frame): void {
     if (["subscribe", "unsubscribe", "auth"].includes(frame.type)) {
       const retryAfterMs = this.#changes.take();
       if (retryAfterMs !== undefined) return this.#refuse(frame, "rate_limited", retryAfterMs);
@@ -87,7 +95,9 @@ export class ModelConnection implements Accepted {
   #take(frame: Frame): void {
     const room = frame.room ?? "";
     const part = this.#parts.get(room);
-    if (part === undefined) {
+    if (!this.#server.isRoomName(room)) {
+      this.#refuse(frame, "bad_request");
+    } else if (part === undefined) {
       if (frame.type === "subscribe") this.#subscribe(room, frame);
       else this.#refuse(frame, "bad_request");
     } else if (part.stage !== "open") {

@@ -64,6 +64,9 @@ export class ModelServer {
   rateLimit: RateLimit | undefined;
   /** How long a frame is on its way between a connection and one of its rooms. */
   lag: () => number = () => 0;
+  /** How many refused frames end a connection. */
+  badRequestsInARow = 20;
+  isRoomName: (name: string) => boolean = () => true;
   /** How many sockets were accepted, ever. */
   accepted = 0;
   /** Every error that was sent, ever. */
