@@ -3,9 +3,11 @@ import type { AnyEvents } from "./handlers.ts";
 import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
 import type { Backoff } from "./life.ts";
 import { checkRoomName } from "./name.ts";
+import type { Order } from "./line.ts";
 import { ownSockets } from "./own.ts";
 import { SavedPosition, type PositionStore } from "./position.ts";
 import { Room } from "./room.ts";
+import { Rooms } from "./rooms.ts";
 import { Route } from "./route.ts";
 import { sharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
@@ -53,43 +55,50 @@ export function createClient({
   WebSocket = globalThis.WebSocket,
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
-  const rooms = new Map<string, Room>();
+  const rooms = new Rooms(newRoom);
   const tokens = new Tokens(token);
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
   const route = new Route({ url, WebSocket, fetch });
   const linesOver = sockets === "room" ? ownSockets : sharedSockets;
   const lines = linesOver({ tokens, backoff: limits, route }, url);
-  let closed = false;
+  let isClosed = false;
 
   function newRoom(name: string): Room {
     const events = roomUrl(url, name, "events");
-    return new Room(name, {
+    const room = new Room(name, {
       saved: new SavedPosition(resume, events),
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
       connect: lines.connect,
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
+      used() {
+        rooms.use(room);
+        if (isClosed) room.tell({ type: "end" });
+      },
+      unused: () => rooms.release(room),
     });
+    if (isClosed) room.tell({ type: "end" });
+    return room;
+  }
+
+  function tell(order: Order): void {
+    lines.tell(order);
+    for (const room of rooms.all) room.tell(order);
   }
 
   return {
     room<EventMap extends object, SignalMap extends object, Data>(name: string) {
       checkRoomName(name);
-      let room = rooms.get(name);
-      if (!room) {
-        rooms.set(name, (room = newRoom(name)));
-        if (closed) lines.tell("end");
-      }
-      return room as unknown as Room<EventMap, SignalMap, Data>;
+      return rooms.get(name) as unknown as Room<EventMap, SignalMap, Data>;
     },
     reconnect() {
-      if (!closed) lines.tell("restart");
+      if (!isClosed) tell({ type: "restart" });
     },
     close() {
-      closed = true;
-      lines.tell("end");
+      isClosed = true;
+      tell({ type: "end" });
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   ended,
   GRACE_MS,
   isActive,
+  isUnused,
   NEVER,
   newLife,
   OPEN_MS,
@@ -44,7 +45,6 @@ export type Input =
   | { readonly type: "clock_stepped" }
   /** There is a better transport. Nothing is lost by going over to it, so no status tells of it. */
   | { readonly type: "switch" }
-  | { readonly type: "restart" | "end" }
   | { readonly type: "tick" };
 
 export type Effect =
@@ -111,14 +111,21 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
       return [{ ...dialled, status: connection.status }, effect];
     }
     case "restart":
-      return phase === "idle"
-        ? [{ ...connection, renewAt: now }]
-        : dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
+      return restart(connection, now);
     case "end":
       return end(connection, "closed", "closed");
     case "tick":
       return tick(connection, now);
   }
+}
+
+/** Without users, it waits for the next one. */
+function restart(connection: Connection, now: number): Step {
+  if (!isUnused(connection, now)) {
+    return dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
+  }
+  const { backoff, seed } = connection;
+  return [{ ...newConnection(backoff, seed), renewAt: now }];
 }
 
 function dial(connection: Connection, now: number): Step {

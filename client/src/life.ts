@@ -76,8 +76,14 @@ export function waiting<Kind extends Life>(life: Kind, reason: Code, now: number
   };
 }
 
+/** Whether nobody uses it, nor has left it just now. While it is active, a `tick` finds that out. */
+export const isUnused = ({ phase, leaveAt }: Life, now: number): boolean =>
+  phase === "idle" || (phase === "ended" && now >= leaveAt);
+
 export const ended = <Kind extends Life>(life: Kind, status: Status, reason: Code): Kind => ({
   ...life,
+  // Nobody used it, and that is to be known when it begins afresh.
+  leaveAt: life.phase === "idle" ? 0 : life.leaveAt,
   phase: "ended",
   status,
   reason,

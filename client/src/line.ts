@@ -19,7 +19,13 @@ export type LineInput =
   /** The first user came, or the last one went. */
   | { readonly type: "use" | "leave" }
   /** A frame shows that an earlier one never came. */
-  | { readonly type: "missed" };
+  | { readonly type: "missed" }
+  | Order;
+
+/** What the app asks of all rooms at once. */
+export type Order =
+  /** Begin afresh, at once and with a new token. */
+  { readonly type: "restart" } | { readonly type: "end" };
 
 /** Who hears what a line carries. */
 export interface Follower {
@@ -39,5 +45,6 @@ export interface RoomFollower extends Follower {
 /** How the rooms of a client get their lines. */
 export interface Lines {
   connect(room: RoomFollower): Line;
-  tell(type: "restart" | "end"): void;
+  /** For what the rooms share. Each line is told by its room, after this. */
+  tell(order: Order): void;
 }

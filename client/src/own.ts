@@ -4,7 +4,6 @@ import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 
 /** A socket for each room. */
 export function ownSockets(options: SocketOptions, url: string | URL): Lines {
-  const sockets: Socket[] = [];
   return {
     connect(room) {
       const events = websocketOf(roomUrl(url, room.name, "events"));
@@ -12,12 +11,8 @@ export function ownSockets(options: SocketOptions, url: string | URL): Lines {
         const since = room.since();
         return since === undefined ? `${events}?flow=1` : `${events}?flow=1&since=${since}`;
       };
-      const socket = new Socket(options, address, room);
-      sockets.push(socket);
-      return socket;
+      return new Socket(options, address, room);
     },
-    tell(type) {
-      for (const socket of sockets) socket.tell({ type });
-    },
+    tell() {},
   };
 }

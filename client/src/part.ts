@@ -8,6 +8,7 @@ import {
   ended,
   GRACE_MS,
   isActive,
+  isUnused,
   NEVER,
   newLife,
   OPEN_MS,
@@ -41,7 +42,6 @@ export type PartInput =
   /** The wish was sent. */
   | { readonly type: "asked" }
   | { readonly type: "heard"; readonly frame: Frame }
-  | { readonly type: "restart" | "end" }
   | { readonly type: "tick" };
 
 const PROVEN_MS = 20_000;
@@ -97,7 +97,7 @@ export function step(part: Part, input: PartInput, now: number): Part {
     case "missed":
       return again(part, "offline", now);
     case "restart":
-      return part.phase === "idle" ? part : opening({ ...part, attempts: 0 });
+      return isUnused(part, now) ? idle(part) : opening({ ...part, attempts: 0 });
     case "end":
       return ended(part, "closed", "closed");
     case "tick":
@@ -107,6 +107,8 @@ export function step(part: Part, input: PartInput, now: number): Part {
 
 /** The server has answered, or nothing is asked of it any more. */
 const seated = (part: Part, seat: Part["seat"]): Part => ({ ...part, seat, answerAt: NEVER });
+
+const idle = (part: Part): Part => ({ ...part, ...newLife(part.backoff, part.seed) });
 
 const opening = (part: Part): Part => ({
   ...part,
@@ -193,7 +195,7 @@ function refused(part: Part, { ref, code }: Refusal): Part {
 
 function tick(part: Part, now: number): Part {
   if (isActive(part) && now >= part.leaveAt) {
-    return { ...part, ...newLife(part.backoff, part.seed) };
+    return idle(part);
   }
   if (now >= part.answerAt) {
     // The server may have it or not: it goes before it comes again.

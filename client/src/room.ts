@@ -14,8 +14,8 @@ import {
   type SignalOf,
 } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
-import { INITIAL, type ConnectionStatus, type Life, type Status } from "./life.ts";
-import type { Line, RoomFollower, Transport } from "./line.ts";
+import { INITIAL, isActive, type ConnectionStatus, type Life, type Status } from "./life.ts";
+import type { Line, Order, RoomFollower, Transport } from "./line.ts";
 import { Outbox, type OutboxLimits, type Publishing, type PublishOptions } from "./outbox.ts";
 import { Pace, type Sender } from "./pace.ts";
 import type { SavedPosition } from "./position.ts";
@@ -39,6 +39,10 @@ export interface RoomOptions {
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
   countMembers(): Promise<number>;
+  /** Called before the room is used for the first time, or again after `unused`. */
+  used(): void;
+  /** Called when it is used no more, and has left. */
+  unused(): void;
 }
 
 /**
@@ -56,6 +60,7 @@ export class Room<
   readonly presence: Presence<Data>;
   /** Reads stored events over HTTP, up to the newest. */
   readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
+  readonly #options: RoomOptions;
   readonly #line: Line;
   readonly #feed: Feed;
   readonly #grant: Grant;
@@ -75,6 +80,7 @@ export class Room<
   /** @internal Use `client.room(name)`. */
   constructor(name: string, options: RoomOptions) {
     this.name = name;
+    this.#options = options;
     this.history = options.readEvents as typeof this.history;
     this.#grant = new Grant(name);
     this.#presence = this.presence = new RoomPresence({
@@ -182,8 +188,16 @@ export class Room<
     return this.#use(this.#signals.on(callerOf(args)));
   }
 
+  /** @internal */
+  tell(order: Order): void {
+    this.#line.tell(order);
+  }
+
   #use(stop?: () => void): () => void {
-    if (this.#users++ === 0) this.#line.tell({ type: "use" });
+    if (this.#users++ === 0) {
+      this.#options.used();
+      this.#line.tell({ type: "use" });
+    }
     let released = false;
     return () => {
       if (released) return;
@@ -201,6 +215,7 @@ export class Room<
     }
     if (after.phase === "ended") this.#presence.ended();
     if (after.phase === "idle") this.#feed.forget();
+    if (this.#users === 0 && !isActive(after)) this.#options.unused();
     this.#flush();
     const { status, reason } = after;
     const dueAt = after.phase === "waiting" ? after.dueAt : undefined;

@@ -23,11 +23,10 @@ const MAX_ROOMS = 100;
 /** One connection for all rooms; another for each hundred that are followed at a time. */
 export function sharedSockets(options: SocketOptions, url: string | URL): Lines {
   const sockets: SharedSocket[] = [];
-  const parts: PartLine[] = [];
 
-  /** One that can take a room more. */
-  function free(): SharedSocket {
-    let shared = sockets.find(({ isFull }) => !isFull);
+  /** One that can take that room. */
+  function free(name: string): SharedSocket {
+    let shared = sockets.find((socket) => socket.hasSpaceFor(name));
     if (!shared) {
       shared = new SharedSocket(options, websocketOf(urlOf(url, "events")));
       sockets.push(shared);
@@ -37,14 +36,11 @@ export function sharedSockets(options: SocketOptions, url: string | URL): Lines 
 
   return {
     connect(room) {
-      const part = new PartLine(options, room, free);
-      parts.push(part);
-      return part;
+      return new PartLine(options, room, free);
     },
-    tell(type) {
-      // The sockets first: no room is to ask for anything over one that goes.
-      for (const { socket } of sockets) socket.tell({ type });
-      for (const part of parts) part.tell({ type });
+    tell(order) {
+      // Before the rooms: none is to ask for anything over a socket that goes.
+      for (const { socket } of sockets) socket.tell(order);
     },
   };
 }
@@ -54,12 +50,12 @@ class PartLine implements Line {
   readonly shared = true;
   readonly #options: SocketOptions;
   readonly #room: RoomFollower;
-  readonly #free: () => SharedSocket;
+  readonly #free: (name: string) => SharedSocket;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   #part: Part;
   #carrier: SharedSocket | undefined;
 
-  constructor(options: SocketOptions, room: RoomFollower, free: () => SharedSocket) {
+  constructor(options: SocketOptions, room: RoomFollower, free: (name: string) => SharedSocket) {
     this.#options = options;
     this.#part = newPart(options.backoff, Math.random() * 2 ** 32);
     this.#room = room;
@@ -85,7 +81,7 @@ class PartLine implements Line {
   tell(input: PartInput): void {
     this.step(input);
     if (!this.#carrier && isActive(this.#part)) {
-      this.#carrier = this.#free();
+      this.#carrier = this.#free(this.name);
       this.#carrier.add(this);
     }
     this.#carrier?.attend();
@@ -128,8 +124,8 @@ class SharedSocket implements Follower {
     this.socket = new Socket(options, () => address, this);
   }
 
-  get isFull(): boolean {
-    return this.#parts.size >= MAX_ROOMS;
+  hasSpaceFor(name: string): boolean {
+    return this.#parts.size < MAX_ROOMS && !this.#parts.has(name);
   }
 
   add(part: PartLine): void {

@@ -242,10 +242,16 @@ describe("final codes", () => {
     assert.deepEqual(story.is("restart").done, ["dial with a new token"]);
   });
 
-  it("leaves again when it was begun afresh and nobody uses it", () => {
-    const story = new Story().opened().is(closed(4010), "leave").wait(MINUTE).is("restart");
-    story.done;
-    assert.deepEqual(story.wait(1).done, ["hang_up"]);
+  it("waits for the next user when it is begun afresh and nobody uses it", () => {
+    for (const story of [
+      new Story().opened().is(closed(4010), "leave").wait(MINUTE),
+      new Story().is("end"),
+    ]) {
+      story.done;
+      assert.deepEqual(story.is("restart").wait(MINUTE).done, []);
+      assert.deepEqual([story.connection.phase, story.connection.status], ["idle", "connecting"]);
+      assert.deepEqual(story.is("use").done, ["dial with a new token"]);
+    }
   });
 });
 
