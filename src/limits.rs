@@ -3,6 +3,8 @@
 //! the name says bytes; times are in milliseconds.
 
 pub const ROOM_NAME: usize = 164;
+/// An `error` names the room as it was sent, valid or not, up to this.
+pub const ECHOED_ROOM: usize = 200;
 pub const NAME: usize = 128;
 pub const KEY: usize = 256;
 pub const ID: usize = 128;

@@ -350,7 +350,7 @@ impl Connection {
             Client::Gone => return,
         }
         self.send(ConnectionNotice::error(about, refusal));
-        let is_late = about.room.as_ref().is_some_and(|room| self.ended.contains(room));
+        let is_late = self.ended.iter().any(|ended| about.room.as_deref() == Some(ended.as_str()));
         if refusal.code == Code::BadRequest && is_late {
             return;
         }

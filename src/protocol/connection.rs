@@ -41,7 +41,9 @@ pub enum Ask {
 /// Which room and which `ref` an error is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    pub room: Option<RoomName>,
+    /// As it was sent, also if it is no valid name: the client looks for the
+    /// room that it asked for.
+    pub room: Option<String>,
     pub reference: Option<Ref>,
 }
 
@@ -74,7 +76,7 @@ impl ConnectionFrame {
         };
         let room = fields.room();
         let about = About {
-            room: room.clone().ok(),
+            room: fields.room_as_sent(),
             // A bad one is the room's to refuse.
             reference: read(fields.reference, "").ok().flatten(),
         };
@@ -100,6 +102,11 @@ impl Fields<'_> {
         let must = "`room` must be a string, the name of the room that is meant";
         let name: String = required(self.room, must)?;
         RoomName::parse(&name)
+    }
+
+    fn room_as_sent(&self) -> Option<String> {
+        let room: Option<String> = read(self.room, "").ok().flatten();
+        room.filter(|room| room.chars().count() <= limits::ECHOED_ROOM)
     }
 
     fn token(&self) -> Result<String, Refusal> {
@@ -154,7 +161,7 @@ pub enum ConnectionNotice<'a> {
     },
     Error {
         #[serde(skip_serializing_if = "Option::is_none")]
-        room: Option<&'a RoomName>,
+        room: Option<&'a str>,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a Ref>,
         code: &'static str,
@@ -179,7 +186,7 @@ impl ConnectionNotice<'_> {
 
     pub fn error(about: &About, refusal: &Refusal) -> String {
         text(&ConnectionNotice::Error {
-            room: about.room.as_ref(),
+            room: about.room.as_deref(),
             reference: about.reference.as_ref(),
             code: refusal.code.as_str(),
             message: &refusal.message,

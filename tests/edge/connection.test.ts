@@ -169,7 +169,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
       ],
       [{ type: "unsubscribe", room: "s" }, { room: "s" }],
       [{ type: "subscribe", room: "s", since: "41" }, { room: "s" }],
-      [{ type: "subscribe", room: "a::b" }, {}],
+      [{ type: "subscribe", room: "a::b" }, { room: "a::b" }],
       [{ type: "publish", name: "n", data: 1 }, {}],
       ["what?", {}],
       [Buffer.from("{}"), {}],

@@ -18,7 +18,7 @@ fn an_error_says_which_room_and_which_ref() {
         (r#"{"type":"publish"}"#, json!({})),
         (r#"{"type":"publish","ref":"7"}"#, json!({ "ref": "7" })),
         (r#"{"type":"subscribe","room":7}"#, json!({})),
-        (r#"{"type":"subscribe","room":"a::b"}"#, json!({})),
+        (r#"{"type":"subscribe","room":"a::b"}"#, json!({ "room": "a::b" })),
         (r#"{"type":"subscribe","room":"a","room":"b"}"#, json!({})),
         (r#"{"type":"auth","room":"r"}"#, json!({ "room": "r" })),
         (r#"{"type":"subscribe","room":"r"}"#, json!({ "room": "r" })),
@@ -38,6 +38,23 @@ fn an_error_says_which_room_and_which_ref() {
         desk.sends(&publish("r", 1));
     }
     assert_eq!(error(&desk.takes(Input::Binary)), bad(json!({})));
+}
+
+/// Limits: ECHOED_ROOM.
+#[test]
+fn error_names_an_invalid_room_as_it_was_sent() {
+    let mut desk = Desk::known();
+    let longest = "é".repeat(limits::ECHOED_ROOM);
+    for name in ["my room", "", "a/b", "..", "\u{0}\"", &longest] {
+        let frame = json!({ "type": "subscribe", "room": name, "ref": "subscribe" });
+        let error = error(&desk.sends(&frame));
+        let about = (&error["code"], &error["room"], &error["ref"]);
+        assert_eq!(about, (&json!("bad_request"), &json!(name), &json!("subscribe")));
+    }
+    let too_long = json!({ "type": "subscribe", "room": format!("{longest}é") });
+    assert_eq!(error(&desk.sends(&too_long)).get("room"), None);
+    let lone_surrogate = Input::Text(r#"{"type":"subscribe","room":"\ud800"}"#);
+    assert_eq!(error(&desk.takes(lone_surrogate)).get("room"), None);
 }
 
 /// Limits: ROOMS_ON_A_CONNECTION.
