@@ -1,11 +1,12 @@
-import { RoomcastError } from "./codes.ts";
+import { RoomcastError, type Code } from "./codes.ts";
 import type { AnyEvents } from "./handlers.ts";
-import { readEvents, request, roomUrl, type Fetch, type Page } from "./http.ts";
-import type { Backoff } from "./life.ts";
+import { readEvents, request, roomUrl, urlOf, type Fetch, type Page } from "./http.ts";
+import type { Backoff, Status } from "./life.ts";
+import type { End, Order } from "./line.ts";
 import { checkRoomName } from "./name.ts";
-import type { Order } from "./line.ts";
+import type { Author } from "./outbox.ts";
 import { ownSockets } from "./own.ts";
-import { SavedPosition, type PositionStore } from "./position.ts";
+import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
 import { Route } from "./route.ts";
@@ -37,8 +38,23 @@ export interface Client {
   room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
     name: string,
   ): Room<EventMap, SignalMap, Data>;
-  /** Tries every room again at once and with a new token, also those that had ended: after a sign-in. */
+  /**
+   * Connects whatever is not connected, at once and with a new token, also what has ended: after
+   * `disconnect`, `signOut`, or a sign-in.
+   */
+  connect(): void;
+  /** The same, and begins afresh what is connected. */
   reconnect(): void;
+  /**
+   * Closes all connections until `connect`. Members leave at once, publishes wait as they do
+   * offline, and each room goes on from its position.
+   */
+  disconnect(): void;
+  /**
+   * Closes all connections until `connect`, and leaves nothing to the next user: members leave at
+   * once, publishes that wait are rejected (`signed_out`), positions and state are dropped.
+   */
+  signOut(): void;
   /** Ends every room for good: their status is `closed`. */
   close(): void;
 }
@@ -56,31 +72,58 @@ export function createClient({
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
   const rooms = new Rooms(newRoom);
-  const tokens = new Tokens(token);
+  const tokens = new Tokens(token, identified);
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
   const route = new Route({ url, WebSocket, fetch });
   const linesOver = sockets === "room" ? ownSockets : sharedSockets;
-  const lines = linesOver({ tokens, backoff: limits, route }, url);
-  let isClosed = false;
+  const lines = linesOver({ tokens, backoff: limits, route, identified }, url);
+  /** What a room is told that comes later. */
+  let ending: End | undefined;
+  /** Another object for each user, as far as is known. */
+  let author: Author = { name: undefined };
 
   function newRoom(name: string): Room {
     const events = roomUrl(url, name, "events");
     const room = new Room(name, {
       saved: new SavedPosition(resume, events),
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
+      author: () => author,
       connect: lines.connect,
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
       used() {
         rooms.use(room);
-        if (isClosed) room.tell({ type: "end" });
+        if (ending) room.tell(ending);
       },
       unused: () => rooms.release(room),
     });
-    if (isClosed) room.tell({ type: "end" });
+    if (ending) room.tell(ending);
     return room;
+  }
+
+  function identified(user: string): void {
+    if (author.name === user) return;
+    // Where it is another's without a word of the app's, nothing that waits is this user's.
+    if (author.name === undefined) author.name = user;
+    else author = { name: user };
+    for (const room of rooms.all) room.identified(user);
+  }
+
+  const isClosed = (): boolean => ending?.reason === "closed";
+
+  function begin(type: "connect" | "restart"): void {
+    if (isClosed()) return;
+    ending = undefined;
+    tokens.forget();
+    tell({ type });
+  }
+
+  function end(status: Status, reason: Code): void {
+    if (isClosed()) return;
+    ending = { type: "end", status, reason };
+    tell(ending);
   }
 
   function tell(order: Order): void {
@@ -93,13 +136,20 @@ export function createClient({
       checkRoomName(name);
       return rooms.get(name) as unknown as Room<EventMap, SignalMap, Data>;
     },
+    connect: () => begin("connect"),
     reconnect() {
-      if (!isClosed) tell({ type: "restart" });
+      author = { name: undefined };
+      begin("restart");
     },
-    close() {
-      isClosed = true;
-      tell({ type: "end" });
+    disconnect: () => end("closed", "disconnected"),
+    signOut() {
+      author = { name: undefined };
+      tokens.forget();
+      end("unauthorized", "signed_out");
+      for (const room of rooms.all) room.reset();
+      dropPositions(resume, urlOf(url, "rooms/"));
     },
+    close: () => end("closed", "closed"),
   };
 }
 

@@ -28,6 +28,12 @@ export type LocalCode =
   | "dial_failed"
   /** Too many publishes are waiting for their ack. */
   | "queue_full"
+  /** The app called `disconnect`. */
+  | "disconnected"
+  /** The app called `signOut`. */
+  | "signed_out"
+  /** Another user has signed in since. */
+  | "user_changed"
   /** The app closed the client. */
   | "closed";
 

@@ -110,10 +110,12 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
       const [dialled, effect] = dial(connection, now);
       return [{ ...dialled, status: connection.status }, effect];
     }
+    case "connect":
+      return phase === "open" ? [connection] : restart(connection, now);
     case "restart":
       return restart(connection, now);
     case "end":
-      return end(connection, "closed", "closed");
+      return end(connection, input.status, input.reason);
     case "tick":
       return tick(connection, now);
   }

@@ -44,6 +44,9 @@ export interface FeedOptions {
 const OWN_WINDOW_BYTES = 1024 * 1024;
 const SHARED_WINDOW_BYTES = 256 * 1024;
 
+/** Of no log: the room answers it with a gap. */
+const VOID: Position = "00000000:0";
+
 /** A room's log, as its listeners hear it: each event once and in order, gaps, and the state. */
 export class Feed {
   readonly #options: FeedOptions;
@@ -56,6 +59,8 @@ export class Feed {
   #isStateWanted = false;
   /** If there is a state, the room has sent it ahead of all else. */
   #isFresh = false;
+  /** What the listeners have built is void, and they have yet to be told. */
+  #isVoid = false;
   /** From where to where it is catching up. */
   #missed: { readonly from: Place; readonly to: Place } | undefined;
 
@@ -103,6 +108,7 @@ export class Feed {
 
   /** Where it goes on from. */
   since(): Position | undefined {
+    if (this.#isVoid) return VOID;
     const saved = this.#state ? undefined : this.#options.saved.load();
     if (saved) this.#state = new State(saved);
     return this.position;
@@ -116,7 +122,15 @@ export class Feed {
   /** Nobody uses the room any more: who comes later starts afresh. */
   forget(): void {
     this.#state = this.#missed = undefined;
-    this.#isStateWanted = false;
+    this.#isStateWanted = this.#isVoid = false;
+  }
+
+  /** Another user may come, who must not go on from here. */
+  reset(): void {
+    this.#isVoid ||= this.#state !== undefined;
+    this.#state = this.#missed = undefined;
+    this.#options.saved.drop();
+    this.#options.moved();
   }
 
   hear(frame: Frame, text: string): void {
@@ -167,6 +181,7 @@ export class Feed {
   #lose({ epoch, oldest, seq }: Gap): void {
     this.#state = new State({ epoch, seq });
     this.#missed = undefined;
+    this.#isVoid = false;
     this.#isFresh = true;
     this.#tell((listener) => listener.gap?.({ epoch, oldest, seq }));
     this.#awaitState();

@@ -1,4 +1,5 @@
-import type { Life } from "./life.ts";
+import type { Code } from "./codes.ts";
+import type { Life, Status } from "./life.ts";
 import type { Frame, Position } from "./protocol.ts";
 
 export type Transport = "websocket" | "sse" | "long-polling";
@@ -24,8 +25,14 @@ export type LineInput =
 
 /** What the app asks of all rooms at once. */
 export type Order =
-  /** Begin afresh, at once and with a new token. */
-  { readonly type: "restart" } | { readonly type: "end" };
+  /** Begin afresh, at once and with a new token: `connect` only what is not connected. */
+  { readonly type: "restart" | "connect" } | End;
+
+export interface End {
+  readonly type: "end";
+  readonly status: Status;
+  readonly reason: Code;
+}
 
 /** Who hears what a line carries. */
 export interface Follower {

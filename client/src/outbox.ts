@@ -22,7 +22,13 @@ export interface Draft {
   readonly key?: string | undefined;
 }
 
+/** Who publishes. The name is not known before a token or the server tells it. */
+export interface Author {
+  name: string | undefined;
+}
+
 interface Publish {
+  readonly author: Author;
   readonly text: string;
   readonly giveUpAt: number;
   sent: boolean;
@@ -47,7 +53,7 @@ export class Outbox implements Sender {
     this.#limits = limits;
   }
 
-  async add(draft: Draft, now: number): Promise<number> {
+  async add(draft: Draft, author: Author, now: number): Promise<number> {
     const { maxQueued, timeoutMs } = this.#limits;
     if (this.#publishes.size >= maxQueued) {
       throw new RoomcastError("queue_full", `${maxQueued} publishes are waiting already.`);
@@ -58,7 +64,7 @@ export class Outbox implements Sender {
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
-      this.#publishes.set(ref, { text, giveUpAt, sent: false, resolve, reject }),
+      this.#publishes.set(ref, { author, text, giveUpAt, sent: false, resolve, reject }),
     );
   }
 
@@ -94,6 +100,16 @@ export class Outbox implements Sender {
   /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */
   disconnected(): void {
     for (const publish of this.#publishes.values()) publish.sent = false;
+  }
+
+  /** What another user has made is not published as this one. */
+  rejectOthers(user: string): void {
+    for (const [ref, { author }] of this.#publishes) {
+      author.name ??= user;
+      if (author.name === user) continue;
+      const message = "Another user has signed in since. If it was sent, it may be stored or not.";
+      this.#remove(ref)?.reject(new RoomcastError("user_changed", message));
+    }
   }
 
   expire(now: number): void {

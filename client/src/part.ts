@@ -96,10 +96,12 @@ export function step(part: Part, input: PartInput, now: number): Part {
       return heard(part, input.frame, now);
     case "missed":
       return again(part, "offline", now);
+    case "connect":
+      return part.phase === "open" ? part : restart(part, now);
     case "restart":
-      return isUnused(part, now) ? idle(part) : opening({ ...part, attempts: 0 });
+      return restart(part, now);
     case "end":
-      return ended(part, "closed", "closed");
+      return ended(part, input.status, input.reason);
     case "tick":
       return tick(part, now);
   }
@@ -109,6 +111,9 @@ export function step(part: Part, input: PartInput, now: number): Part {
 const seated = (part: Part, seat: Part["seat"]): Part => ({ ...part, seat, answerAt: NEVER });
 
 const idle = (part: Part): Part => ({ ...part, ...newLife(part.backoff, part.seed) });
+
+const restart = (part: Part, now: number): Part =>
+  isUnused(part, now) ? idle(part) : opening({ ...part, attempts: 0 });
 
 const opening = (part: Part): Part => ({
   ...part,

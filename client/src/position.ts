@@ -25,7 +25,17 @@ export function newEvents(place: Place, frame: Events): readonly RoomEvent[] | u
 }
 
 /** Where positions are kept across page loads; `sessionStorage` fits. */
-export type PositionStore = Pick<Storage, "getItem" | "setItem">;
+export type PositionStore = Pick<Storage, "getItem" | "setItem"> &
+  Partial<Pick<Storage, "removeItem">>;
+
+const nameFor = (url: URL): string => `roomcast:${url}`;
+
+/** Drops what an earlier page has saved, too, where the store lists what it has, as `Storage` does. */
+export function dropPositions(store: PositionStore | undefined, rooms: URL): void {
+  for (const name of Object.keys(store ?? {})) {
+    if (name.startsWith(nameFor(rooms))) store?.removeItem?.(name);
+  }
+}
 
 /** A room's position in the store, if there is one. */
 export class SavedPosition {
@@ -34,11 +44,17 @@ export class SavedPosition {
 
   constructor(store: PositionStore | undefined, room: URL) {
     this.#store = store;
-    this.#name = `roomcast:${room}`;
+    this.#name = nameFor(room);
   }
 
   load(): Place | undefined {
     return parsePosition(this.#store?.getItem(this.#name));
+  }
+
+  /** Not every store can remove; no position is as good as none. */
+  drop(): void {
+    if (this.#store?.removeItem) this.#store.removeItem(this.#name);
+    else this.save("");
   }
 
   save(position: Position): void {

@@ -75,6 +75,8 @@ interface UserEntry extends Entry {
 /** The first frame of a connection for many rooms. */
 export interface Connected {
   readonly type: "connected";
+  /** Not where the client itself has made it, of an answer over HTTP. */
+  readonly user?: string;
   readonly expires_at: number;
   readonly ping_ms: number;
 }
@@ -82,6 +84,7 @@ export interface Connected {
 /** The first frame of a room. */
 export interface Welcome {
   readonly type: "welcome";
+  readonly user?: string;
   readonly session: string;
   readonly grant: readonly string[];
   readonly epoch: string;

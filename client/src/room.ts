@@ -16,7 +16,13 @@ import {
 import type { Page, Range } from "./http.ts";
 import { INITIAL, isActive, type ConnectionStatus, type Life, type Status } from "./life.ts";
 import type { Line, Order, RoomFollower, Transport } from "./line.ts";
-import { Outbox, type OutboxLimits, type Publishing, type PublishOptions } from "./outbox.ts";
+import {
+  Outbox,
+  type Author,
+  type OutboxLimits,
+  type Publishing,
+  type PublishOptions,
+} from "./outbox.ts";
 import { Pace, type Sender } from "./pace.ts";
 import type { SavedPosition } from "./position.ts";
 import { RoomPresence, type Presence } from "./presence.ts";
@@ -35,6 +41,8 @@ import { Signals } from "./signals.ts";
 export interface RoomOptions {
   readonly outbox: OutboxLimits;
   readonly saved: SavedPosition;
+  /** Who publishes now. */
+  author(): Author;
   connect(follower: RoomFollower): Line;
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
@@ -160,7 +168,7 @@ export class Room<
     { id = newId(), key }: PublishOptions = {},
   ): Publishing => {
     const release = this.#use();
-    const sent = this.#outbox.add({ name, data, id, key }, now());
+    const sent = this.#outbox.add({ name, data, id, key }, this.#options.author(), now());
     void sent.then(release, release);
     this.#flush();
     return Object.assign(sent, { id });
@@ -191,6 +199,17 @@ export class Room<
   /** @internal */
   tell(order: Order): void {
     this.#line.tell(order);
+  }
+
+  /** @internal What waits is sent as this user, or not at all. */
+  identified(user: string): void {
+    this.#outbox.rejectOthers(user);
+  }
+
+  /** @internal The user has signed out: nothing of theirs is left for the next one. */
+  reset(): void {
+    this.presence.leave();
+    this.#feed.reset();
   }
 
   #use(stop?: () => void): () => void {
@@ -270,7 +289,8 @@ export class Room<
   #flush(): void {
     const { phase, reason } = this.#line.connection;
     this.#outbox.expire(now());
-    if (phase === "ended") this.#outbox.end(reason ?? "closed");
+    // Who is disconnected comes back: until then a publish waits as it does offline.
+    if (phase === "ended" && reason !== "disconnected") this.#outbox.end(reason ?? "closed");
     if (phase !== "open") this.#signals.drop();
     const sendAt = phase === "open" ? this.#send(now()) : Infinity;
     this.#alarm.set(Math.min(this.#outbox.giveUpAt, sendAt));

@@ -23,6 +23,8 @@ export interface SocketOptions {
   readonly tokens: Tokens;
   readonly backoff: Backoff;
   readonly route: Route;
+  /** Told whose connection it is, before anything is sent over it. */
+  identified(user: string): void;
 }
 
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
@@ -142,6 +144,8 @@ export class Socket {
     }
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
+      // Of a cookie's user only the server knows.
+      if ("user" in frame && frame.user) this.#options.identified(frame.user);
       this.tell({ type: "heard", frame });
       this.#follower.heard(frame, data);
     };

@@ -9,16 +9,41 @@ export type Token = string | undefined | null;
 
 const TIME_LIMIT_MS = 10_000;
 
+interface Claims {
+  readonly sub: string;
+  readonly exp: number;
+  readonly rooms?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a token claims, unverified, which is the server's to do. `undefined` for what is no token. */
+export function claimsOf(token: string): Claims | undefined {
+  try {
+    const payload = token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
 const JWT = /^[\w.-]+$/;
 
 /** The newest token of a client, in memory only, shared by all that need it. */
 export class Tokens {
   readonly #callback: TokenCallback | undefined;
+  readonly #identified: (user: string) => void;
   #newest: Promise<Token> | undefined;
   #value: Token;
 
-  constructor(callback: TokenCallback | undefined) {
+  /** `identified` is told whose token each is, before the token is used. */
+  constructor(callback: TokenCallback | undefined, identified: (user: string) => void) {
     this.#callback = callback;
+    this.#identified = identified;
+  }
+
+  /** The next one may be another user's. */
+  forget(): void {
+    this.#newest = this.#value = undefined;
   }
 
   /** The newest token, but none that is `spent`: where ten rooms renew theirs, the app is asked once. */
@@ -26,13 +51,24 @@ export class Tokens {
     // Who was signed out may have signed in since.
     if (!this.#newest || this.#value === null || (spent && spent === this.#value)) {
       this.#value = undefined;
-      this.#newest = this.#ask();
-      this.#newest.then(
-        (token) => (this.#value = token),
-        () => (this.#newest = undefined),
+      const newest = (this.#newest = this.#ask());
+      const isNewest = (): boolean => newest === this.#newest;
+      newest.then(
+        (token) => {
+          if (isNewest()) this.#take(token);
+        },
+        () => {
+          if (isNewest()) this.#newest = undefined;
+        },
       );
     }
     return this.#newest;
+  }
+
+  #take(token: Token): void {
+    this.#value = token;
+    const user = token ? claimsOf(token)?.sub : undefined;
+    if (user !== undefined) this.#identified(user);
   }
 
   async #ask(): Promise<Token> {

@@ -245,7 +245,7 @@ describe("final codes", () => {
   it("waits for the next user when it is begun afresh and nobody uses it", () => {
     for (const story of [
       new Story().opened().is(closed(4010), "leave").wait(MINUTE),
-      new Story().is("end"),
+      new Story().is({ type: "end", status: "closed", reason: "disconnected" }),
     ]) {
       story.done;
       assert.deepEqual(story.is("restart").wait(MINUTE).done, []);

@@ -6,7 +6,7 @@ import { Outbox } from "../src/outbox.ts";
 const outboxOf = (publishes: number): Outbox => {
   const outbox = new Outbox("room", { maxQueued: 1_000, timeoutMs: 60_000 });
   for (let n = 0; n < publishes; n++) {
-    outbox.add({ name: "a", data: n, id: `id-${n}` }, 0).catch(() => {});
+    outbox.add({ name: "a", data: n, id: `id-${n}` }, { name: "alice" }, 0).catch(() => {});
   }
   return outbox;
 };

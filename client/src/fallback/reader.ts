@@ -1,6 +1,6 @@
 import type { Place } from "../position.ts";
 import type { Position } from "../protocol.ts";
-import { claimsOf } from "./claims.ts";
+import { grantsOf } from "./claims.ts";
 import { frameOf, type Ear } from "./frames.ts";
 import type { Http } from "./http.ts";
 import type { Window } from "./window.ts";
@@ -27,7 +27,7 @@ export type StartReader = (source: Source, since: Position | undefined) => Reade
 export const PING_MS = 25_000;
 
 export function welcome({ http, room, ear }: Source, place: Place, recovered?: boolean): void {
-  const { expires_at, grantIn } = claimsOf(http.token);
+  const { expires_at, grantIn } = grantsOf(http.token);
   const { epoch, seq } = place;
   const grant = grantIn(room);
   // The server tells nobody but a socket by what name its session goes.

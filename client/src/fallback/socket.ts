@@ -1,7 +1,7 @@
 import type { RoomcastError } from "../codes.ts";
 import { urlOf, type Fetch } from "../http.ts";
 import type { Position } from "../protocol.ts";
-import { claimsOf } from "./claims.ts";
+import { grantsOf } from "./claims.ts";
 import { frameOf, type Ear, type FromClient } from "./frames.ts";
 import { closeCodeOf, Http, LOST, UNAUTHORIZED } from "./http.ts";
 import { PING_MS, type Reader, type StartReader, type Source } from "./reader.ts";
@@ -77,14 +77,14 @@ export class HttpSocket {
       const { code } = error as RoomcastError;
       if (code !== "bad_request") return this.onclose?.({ code: closeCodeOf(code) });
     }
-    const { expires_at } = claimsOf(this.#http.token);
+    const { expires_at } = grantsOf(this.#http.token);
     this.#hear(frameOf("connected", { expires_at, ping_ms: PING_MS }));
   }
 
   /** The server has its say when the token is next used. */
   #authorize(token: string): void {
     this.#http.token = token;
-    const { expires_at, grantIn } = claimsOf(token);
+    const { expires_at, grantIn } = grantsOf(token);
     const rooms = [...this.#rooms.keys()].map((room) =>
       frameOf("authorized", { room, grant: grantIn(room), expires_at }),
     );

@@ -53,6 +53,8 @@ export interface Start {
 export class ModelServer {
   readonly rooms = new Map<string, ModelRoom>();
   readonly revoked = new Set<string>();
+  /** The token that comes along where a client shows none, as a browser's cookie does. */
+  cookie: string | undefined;
   readonly settings: RoomSettings = {
     retained: 1_000_000,
     members: Infinity,
@@ -84,7 +86,7 @@ export class ModelServer {
     return room;
   }
 
-  claimsOf(token: string | undefined): Claims | undefined {
+  claimsOf(token = this.cookie): Claims | undefined {
     if (token === undefined || this.revoked.has(token)) return undefined;
     const claims = JSON.parse(
       Buffer.from(token.split(".")[1] ?? "", "base64url").toString() || "{}",
@@ -95,6 +97,7 @@ export class ModelServer {
 
   /** `undefined` if it was refused. */
   connect(url: URL, token: string | undefined, peer: Peer): Accepted | undefined {
+    if (token === undefined && this.cookie === undefined) return new Stranger(peer);
     const claims = this.claimsOf(token);
     if (claims === undefined) return refuse(peer, 4001);
     if (url.pathname === "/events") {
@@ -113,6 +116,31 @@ export class ModelServer {
 
 function refuse(peer: Peer, code: number): undefined {
   peer.close(code);
+}
+
+const FIRST_FRAME_MS = 10_000;
+
+/** A socket that has shown no token: it hears nothing but `pong`, until its time is up. */
+class Stranger implements Accepted {
+  readonly user = "";
+  readonly #peer: Peer;
+  readonly #tooLate: ReturnType<typeof setTimeout>;
+
+  constructor(peer: Peer) {
+    this.#peer = peer;
+    this.#tooLate = setTimeout(() => peer.close(4001), FIRST_FRAME_MS);
+  }
+
+  hear(text: string): void {
+    if (text === '{"type":"ping"}') this.#peer.send({ type: "pong" });
+    else this.#peer.close(4001);
+  }
+
+  lose(): void {
+    clearTimeout(this.#tooLate);
+  }
+
+  expire(): void {}
 }
 
 export interface RoomFrame extends NewEvent {
