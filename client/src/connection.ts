@@ -60,6 +60,8 @@ type Step = readonly [after: Connection, effect?: Effect | undefined];
 const PROBE_MS = 2_000;
 /** Bounds what a clock that is far off can cost. The server's leeway on expiry is longer. */
 const MIN_RENEW_MS = 10_000;
+/** The server's leeway on expiry: a token that is younger than this has not ended. */
+const LEEWAY_MS = 30_000;
 
 export function newConnection(backoff: Backoff, seed: number): Connection {
   return {
@@ -132,13 +134,15 @@ function restart(connection: Connection, now: number): Step {
 
 function dial(connection: Connection, now: number): Step {
   const newToken = now >= connection.renewAt;
+  // Another refusal is final, so it must not be that of a token which ended while nobody answered.
+  const nextRenewAt = connection.refused ? now + LEEWAY_MS : NEVER;
   return [
     {
       ...connection,
       phase: "opening",
       status: statusBeforeOpen(connection),
       dueAt: now + OPEN_MS,
-      renewAt: newToken ? NEVER : connection.renewAt,
+      renewAt: newToken ? nextRenewAt : connection.renewAt,
       unanswered: false,
     },
     { type: "dial", newToken },
@@ -150,6 +154,10 @@ function heard(connection: Connection, frame: Frame, now: number, wallNow: numbe
   // A later `welcome` is that of a room on a connection for many.
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
+  }
+  // Whoever is known is welcomed first: the server waits for a token, and there is none but a cookie.
+  if (phase === "opening" && frame.type === "pong") {
+    return end(connection, "unauthorized", "unauthorized");
   }
   const alive = connection.unanswered ? answered(connection, now) : connection;
   if (frame.type !== "authorized") return [alive];

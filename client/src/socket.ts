@@ -142,6 +142,8 @@ export class Socket {
       report(error);
       return this.tell({ type: "dial_failed" });
     }
+    // Where the cookie is missing, the server says nothing, but answers this.
+    if (token === undefined) websocket.onopen = () => websocket.send(PING);
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
       // Of a cookie's user only the server knows.
@@ -161,7 +163,7 @@ export class Socket {
     const websocket = this.#websocket;
     if (!websocket) return;
     this.#websocket = undefined;
-    websocket.onmessage = websocket.onclose = websocket.onerror = null;
+    websocket.onopen = websocket.onmessage = websocket.onclose = websocket.onerror = null;
     websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
   }
 

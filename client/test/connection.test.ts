@@ -374,6 +374,30 @@ describe("tokens", () => {
     assert.equal(story.connection.status, "unauthorized");
   });
 
+  it("asks for a new one where that of the last try may have ended meanwhile", () => {
+    const story = new Story().opened().is(closed(4001), closed(1006));
+    story.done;
+    const dials: string[] = [];
+    for (let n = 0; n < 20; n++) {
+      story.wait(story.connection.dueAt - story.now);
+      dials.push(...story.done.filter((effect) => effect.startsWith("dial")));
+      const isNew = dials.at(-1) === "dial with a new token";
+      if (isNew && story.now > 1_200_000) break;
+      story.is(closed(1006));
+    }
+    const asked = dials.filter((dial) => dial === "dial with a new token").length;
+    assert.ok(asked > 2 && asked < dials.length, `${asked} of ${dials.length}`);
+    story.is(closed(4001));
+    assert.equal(story.connection.status, "unauthorized", "the newest was refused, too");
+  });
+
+  it("is unauthorized at once where the server waits for a token, and there is none", () => {
+    const story = new Story().is("use", pong);
+    assert.equal(story.connection.status, "unauthorized");
+    assert.deepEqual(story.done, ["dial", "hang_up"]);
+    assert.deepEqual(story.is("connect").done, ["dial with a new token"]);
+  });
+
   it("takes a new token to reconnect with if the old one is about to expire", () => {
     const story = new Story().opened(MINUTE).is(closed(1006)).sleep(55_000);
     assert.equal(story.done.at(-1), "dial with a new token");

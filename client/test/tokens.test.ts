@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
-import { advance } from "./model/network.ts";
+import { advance, randomFrom } from "./model/network.ts";
 import { tokenFor } from "./model/server.ts";
-import { clientOf, describeBoth, HOUR, network } from "./story.ts";
+import { clientOf, describeBoth, HOUR, network, server } from "./story.ts";
 
 describeBoth("tokens", (kind) => {
   it("are renewed in-band: one socket for hours", async () => {
@@ -88,11 +88,68 @@ describeBoth("tokens", (kind) => {
     assert.equal(room.status, "connected");
   });
 
+  it("that end while the server can't be reached are replaced, however often it is lost", async () => {
+    const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000));
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(1_000);
+    const random = randomFrom(3);
+    for (let n = 0; n < 30; n++) {
+      network.wires.forEach((wire) => (random() < 0.5 ? wire.cut(4001) : wire.cut()));
+      // Now and then it is back for as long as it takes to refuse a token.
+      for (let down = 0; down < 8; down++) {
+        network.down = random() < 0.7;
+        await advance(20_000, 500);
+        if (!network.down) network.wires.forEach((wire) => wire.cut());
+      }
+      network.down = false;
+      await advance(60_000, 500);
+      assert.equal(room.status, "connected", `after ${n}`);
+    }
+  });
+
   it("without subscribe are final", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["publish"]);
     const room = clientOf({ token }).room("room");
     room.on(() => {});
     await advance(100);
     assert.equal(room.status, "forbidden");
+  });
+});
+
+describeBoth("a cookie", () => {
+  const cookieClient = () => clientOf({ token: undefined! });
+
+  it("that is missing is told of at once, by no other way than a WebSocket", async () => {
+    const client = cookieClient();
+    const room = client.room("room");
+    const seen: string[] = [];
+    room.subscribe(() => seen.push(room.status));
+    await advance(100);
+    assert.deepEqual([room.status, room.connection.reason], ["unauthorized", "unauthorized"]);
+    await advance(60_000);
+    assert.deepEqual([network.dialled, room.transport, seen], [1, "websocket", ["unauthorized"]]);
+
+    server.cookie = tokenFor("alice", Date.now() + HOUR);
+    client.connect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+    assert.deepEqual(
+      [...network.wires].map(({ user }) => user),
+      ["alice"],
+    );
+  });
+
+  it("is enough to be connected, and one that ends is told of", async () => {
+    server.cookie = tokenFor("alice", Date.now() + 60_000);
+    const room = cookieClient().room("room");
+    room.on(() => {});
+    await advance(30_000, 500);
+    assert.equal(room.status, "connected");
+    server.cookie = undefined;
+    await advance(31_000, 500);
+    network.wires.forEach((wire) => wire.expire());
+    await advance(200);
+    assert.equal(room.status, "unauthorized");
   });
 });

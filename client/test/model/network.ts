@@ -82,7 +82,7 @@ export class Wire {
   #lastArrival = 0;
   onmessage: ((message: { data: string }) => void) | null = null;
   onclose: ((close: { code: number }) => void) | null = null;
-  onopen = null;
+  onopen: (() => void) | null = null;
   onerror: (() => void) | null = null;
 
   constructor(network: Network, url: string, protocols: string[]) {
@@ -97,6 +97,7 @@ export class Wire {
         send: (frame) => this.#down(frame),
         close: (code) => this.#later(() => this.#close(code)),
       });
+      this.#later(() => this.onopen?.());
     });
   }
 
