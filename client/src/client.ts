@@ -7,6 +7,7 @@ import { checkRoomName } from "./name.ts";
 import type { Author } from "./outbox.ts";
 import { ownSockets } from "./own.ts";
 import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
+import { guard, report as reportError, type Report } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
 import { Route } from "./route.ts";
@@ -26,6 +27,13 @@ export interface ClientOptions {
   readonly publish?: { readonly maxQueued?: number; readonly timeoutMs?: number };
   /** One connection for all rooms (`"shared"`), or a socket for each (`"room"`). */
   readonly sockets?: "shared" | "room";
+  /**
+   * Called with what goes wrong and rejects no promise of yours, such as an error of `token`; it
+   * goes to `reportError` otherwise. What your own handlers throw always does.
+   */
+  readonly onError?: (error: RoomcastError) => void;
+  /** Prints what becomes of the connections and rooms, or hands it to a function. */
+  readonly debug?: boolean | ((message: string) => void);
   readonly WebSocket?: typeof WebSocket;
   readonly fetch?: Fetch;
 }
@@ -68,16 +76,25 @@ export function createClient({
   backoff,
   publish,
   sockets = "shared",
+  onError,
+  debug,
   WebSocket = globalThis.WebSocket,
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
   const rooms = new Rooms(newRoom);
-  const tokens = new Tokens(token, identified);
+  const print = debug === true ? (message: string) => console.log(`roomcast: ${message}`) : debug;
+  const log = print || (() => {});
+  const report: Report = (error) => {
+    log(`error: ${error.code}: ${error.message}`);
+    if (onError) guard(() => onError(error));
+    else reportError(error);
+  };
+  const tokens = new Tokens(token, { identified, report, log });
   const get = authorizedGet(tokens, fetch);
   const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
   const route = new Route({ url, WebSocket, fetch });
   const linesOver = sockets === "room" ? ownSockets : sharedSockets;
-  const lines = linesOver({ tokens, backoff: limits, route, identified }, url);
+  const lines = linesOver({ tokens, backoff: limits, route, identified, report, log }, url);
   /** What a room is told that comes later. */
   let ending: End | undefined;
   /** Another object for each user, as far as is known. */
@@ -88,6 +105,7 @@ export function createClient({
     const room = new Room(name, {
       saved: new SavedPosition(resume, events),
       outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
+      report,
       author: () => author,
       connect: lines.connect,
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
@@ -157,8 +175,10 @@ export function createClient({
 function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Promise<Answer> {
   return async <Answer>(url: URL) => {
     const token = await tokens.get();
-    const get = (token: Token): Promise<Answer> =>
-      request(fetch, url, { token, timeoutMs: HTTP_TIMEOUT_MS });
+    const get = async (token: Token): Promise<Answer> => {
+      if (token !== null) return request(fetch, url, { token, timeoutMs: HTTP_TIMEOUT_MS });
+      throw new RoomcastError("unauthorized", "Nobody is signed in: `token` returned null.");
+    };
     try {
       return await get(token);
     } catch (error) {

@@ -22,7 +22,7 @@ export type LocalCode =
   | "offline"
   /** No answer within the time limit. Of a publish, stored or not is unknown. */
   | "timeout"
-  /** The `token` callback failed, or what it returned is no token. */
+  /** The `token` callback failed, or what it returned is no token: `cause` is what it threw. */
   | "token_failed"
   /** The browser opens no socket to that `url`: it is no good, or not safe enough for the page. */
   | "dial_failed"
@@ -45,8 +45,8 @@ export class RoomcastError extends Error {
   /** How long the server asks to be left alone. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: Code, message: string, retryAfterMs?: number) {
-    super(message);
+  constructor(code: Code, message: string, retryAfterMs?: number, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
     this.retryAfterMs = retryAfterMs;
   }

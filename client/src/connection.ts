@@ -3,7 +3,7 @@
  * and give up. It knows neither sockets nor clocks nor what the rooms say over it; `socket.ts`
  * performs its effects and wakes it at the time it asks for.
  */
-import { verdictOf, type Code } from "./codes.ts";
+import { verdictOf, type Code, type RoomcastError } from "./codes.ts";
 import {
   ended,
   GRACE_MS,
@@ -38,7 +38,8 @@ export type Input =
   | LineInput
   | { readonly type: "heard"; readonly frame: Frame }
   | { readonly type: "lost"; readonly closeCode: number }
-  | { readonly type: "token_failed" | "signed_out" | "dial_failed" }
+  | { readonly type: "token_failed" | "dial_failed"; readonly error: RoomcastError }
+  | { readonly type: "signed_out" }
   /** The network came back, or the page was shown again. */
   | { readonly type: "wake" }
   /** The wall clock was set, or the machine slept. */
@@ -98,9 +99,9 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
     case "missed":
       return retry(connection, "offline", now);
     case "dial_failed":
-      return retry(connection, input.type, now);
+      return retry(connection, input.type, now, input.error);
     case "token_failed":
-      return phase === "open" ? [connection] : retry(connection, input.type, now);
+      return phase === "open" ? [connection] : retry(connection, input.type, now, input.error);
     case "signed_out":
       return end(connection, "unauthorized", "unauthorized");
     case "wake":
@@ -160,6 +161,7 @@ function heard(connection: Connection, frame: Frame, now: number, wallNow: numbe
     return end(connection, "unauthorized", "unauthorized");
   }
   const alive = connection.unanswered ? answered(connection, now) : connection;
+  if (frame.type === "welcome" && alive.refused) return [{ ...alive, refused: false }];
   if (frame.type !== "authorized") return [alive];
   return [{ ...alive, renewAt: renewalOf(frame, now, wallNow) }];
 }
@@ -175,8 +177,10 @@ function open(
     phase: "open",
     status: "connected",
     reason: undefined,
+    error: undefined,
     pingMs: frame.ping_ms,
-    refused: false,
+    // The first room shows whether the token is taken.
+    refused: connection.refused && frame.type === "connected" && frame.unverified === true,
     isForMany: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
@@ -211,11 +215,11 @@ function lost(connection: Connection, closeCode: number, now: number): Step {
   if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);
   if (verdict !== "new_token") return end(connection, verdict, reason);
   if (connection.refused) return end(connection, "unauthorized", reason);
-  return dial({ ...connection, reason, refused: true, renewAt: now }, now);
+  return dial({ ...connection, reason, error: undefined, refused: true, renewAt: now }, now);
 }
 
-const retry = (connection: Connection, reason: Code, now: number): Step => [
-  waiting(connection, reason, now),
+const retry = (connection: Connection, reason: Code, now: number, error?: RoomcastError): Step => [
+  waiting(connection, reason, now, error),
   { type: "hang_up" },
 ];
 

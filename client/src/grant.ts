@@ -1,14 +1,16 @@
 import { RoomcastError } from "./codes.ts";
-import { report } from "./report.ts";
+import type { Report } from "./report.ts";
 
 /** What the token allows in a room. What it does not is reported once, and not at each try. */
 export class Grant {
   readonly #room: string;
+  readonly #report: Report;
   readonly #missed = new Set<string>();
   #rights: readonly string[] = [];
 
-  constructor(room: string) {
+  constructor(room: string, report: Report) {
     this.#room = room;
+    this.#report = report;
   }
 
   set(rights: readonly string[]): void {
@@ -26,7 +28,7 @@ export class Grant {
     if (!this.#missed.has(right)) {
       this.#missed.add(right);
       const message = `The token does not grant "${right}" in the room ${this.#room}.`;
-      report(new RoomcastError("forbidden", message));
+      this.#report(new RoomcastError("forbidden", message));
     }
     return false;
   }

@@ -1,5 +1,5 @@
 /** What the life of a socket and that of a room's part in a shared one have in common. */
-import type { Code } from "./codes.ts";
+import type { Code, RoomcastError } from "./codes.ts";
 
 export type Status =
   "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
@@ -11,12 +11,15 @@ export interface ConnectionStatus {
   readonly reason: Code | undefined;
   /** When it is tried again, in ms since 1970. */
   readonly retryAt: number | undefined;
+  /** What `token` threw, or the browser, where that is the reason. */
+  readonly error: RoomcastError | undefined;
 }
 
 export const INITIAL: ConnectionStatus = {
   status: "connecting",
   reason: undefined,
   retryAt: undefined,
+  error: undefined,
 };
 
 export interface Life {
@@ -24,6 +27,8 @@ export interface Life {
   readonly status: Status;
   /** Why it is not connected, where that is known. */
   readonly reason: Code | undefined;
+  /** What has led to the reason, where it came from within this client. */
+  readonly error: RoomcastError | undefined;
   /** When the phase wants attention, by `now`; while waiting, the next try. */
   readonly dueAt: number;
   /** When the grace of one without users is over. */
@@ -48,6 +53,7 @@ export const newLife = (backoff: Backoff, seed: number): Life => ({
   phase: "idle",
   status: "connecting",
   reason: undefined,
+  error: undefined,
   dueAt: NEVER,
   leaveAt: NEVER,
   attempts: 0,
@@ -62,7 +68,12 @@ export const statusBeforeOpen = ({ status }: Life): Status =>
   status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
 
 /** Until the next try: exponential backoff with full jitter. */
-export function waiting<Kind extends Life>(life: Kind, reason: Code, now: number): Kind {
+export function waiting<Kind extends Life>(
+  life: Kind,
+  reason: Code,
+  now: number,
+  error?: RoomcastError,
+): Kind {
   const { attempts, backoff } = life;
   const seed = (Math.imul(life.seed, 1664525) + 1013904223) >>> 0;
   return {
@@ -70,6 +81,7 @@ export function waiting<Kind extends Life>(life: Kind, reason: Code, now: number
     phase: "waiting",
     status: statusBeforeOpen(life),
     reason,
+    error,
     dueAt: now + (seed / 2 ** 32) * Math.min(backoff.maxMs, backoff.minMs * 2 ** attempts),
     attempts: attempts + 1,
     seed,
@@ -87,5 +99,15 @@ export const ended = <Kind extends Life>(life: Kind, status: Status, reason: Cod
   phase: "ended",
   status,
   reason,
+  error: undefined,
   dueAt: NEVER,
 });
+
+/** For `debug`. */
+export function inWords({ phase, status, reason, dueAt }: Life, now: number): string {
+  const why = reason === undefined ? "" : ` (${reason})`;
+  if (phase === "opening") return `connecting${why}`;
+  if (phase === "open") return "connected";
+  if (phase === "ended") return `ended, ${status}${why}`;
+  return phase === "idle" ? "left" : `lost${why}, next try in ${Math.ceil(dueAt - now)} ms`;
+}

@@ -11,7 +11,7 @@ export function ownSockets(options: SocketOptions, url: string | URL): Lines {
         const since = room.since();
         return since === undefined ? `${events}?flow=1` : `${events}?flow=1&since=${since}`;
       };
-      return new Socket(options, address, room);
+      return new Socket(options, `room ${room.name}`, address, room);
     },
     tell() {},
   };

@@ -122,7 +122,7 @@ const opening = (part: Part): Part => ({
   dueAt: NEVER,
 });
 
-function carried(part: Part, { phase, status, reason, dueAt }: Life): Part {
+function carried(part: Part, { phase, status, reason, error, dueAt }: Life): Part {
   if (phase === "open") {
     if (part.carried) return part;
     const isLate = isActive(part) && part.phase !== "opening";
@@ -136,6 +136,7 @@ function carried(part: Part, { phase, status, reason, dueAt }: Life): Part {
   const reopening = {
     ...opening(dropped),
     reason,
+    error,
     ...(status === "connected" && { status: part.status }),
   };
   return phase === "waiting" ? { ...reopening, phase, dueAt } : reopening;
@@ -162,6 +163,7 @@ function welcome(part: Part, now: number): Part {
     phase: "open",
     status: "connected",
     reason: undefined,
+    error: undefined,
     dueAt: NEVER,
     provenAt: now + PROVEN_MS,
   };

@@ -15,7 +15,7 @@ import {
   type Welcome,
 } from "./protocol.ts";
 import type { Sender } from "./pace.ts";
-import { report } from "./report.ts";
+import type { Report } from "./report.ts";
 
 export interface Presence<Data = any> {
   /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */
@@ -38,6 +38,7 @@ export interface Presence<Data = any> {
 export interface Host {
   readonly name: string;
   readonly grant: Grant;
+  readonly report: Report;
   /** Keeps the room connected until what it returns is called, which calls `stop`. */
   use(stop?: () => void): () => void;
   /** There may be something to send. */
@@ -136,7 +137,7 @@ export class RoomPresence implements Presence, Sender {
 
   /** The room has as many members as it may. That is reported once, and not at each try. */
   full(error: RoomcastError, now: number): void {
-    if (!this.#isFull) report(error);
+    if (!this.#isFull) this.#host.report(error);
     this.#isFull = true;
     this.#sent = undefined;
     this.#windowEnd = now + FULL_MS;

@@ -77,6 +77,8 @@ export interface Connected {
   readonly type: "connected";
   /** Not where the client itself has made it, of an answer over HTTP. */
   readonly user?: string;
+  /** Nothing was asked of the server yet, so the token may still be refused. */
+  readonly unverified?: boolean;
   readonly expires_at: number;
   readonly ping_ms: number;
 }

@@ -1,3 +1,8 @@
+import type { RoomcastError } from "./codes.ts";
+
+/** Where errors of a client go that reject no promise: its `onError`. */
+export type Report = (error: RoomcastError) => void;
+
 /** Shows an error to the app's developers without stopping what goes on. */
 export function report(error: unknown): void {
   // Node has no reportError.

@@ -35,7 +35,7 @@ import {
   type Signal,
   type Snapshot,
 } from "./protocol.ts";
-import { report } from "./report.ts";
+import type { Report } from "./report.ts";
 import { Signals } from "./signals.ts";
 
 export interface RoomOptions {
@@ -47,6 +47,7 @@ export interface RoomOptions {
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
   countMembers(): Promise<number>;
+  readonly report: Report;
   /** Called before the room is used for the first time, or again after `unused`. */
   used(): void;
   /** Called when it is used no more, and has left. */
@@ -68,6 +69,8 @@ export class Room<
   readonly presence: Presence<Data>;
   /** Reads stored events over HTTP, up to the newest. */
   readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
+  /** @internal */
+  readonly report: Report;
   readonly #options: RoomOptions;
   readonly #line: Line;
   readonly #feed: Feed;
@@ -88,12 +91,14 @@ export class Room<
   /** @internal Use `client.room(name)`. */
   constructor(name: string, options: RoomOptions) {
     this.name = name;
+    this.report = options.report;
     this.#options = options;
     this.history = options.readEvents as typeof this.history;
-    this.#grant = new Grant(name);
+    this.#grant = new Grant(name, this.report);
     this.#presence = this.presence = new RoomPresence({
       name,
       grant: this.#grant,
+      report: this.report,
       use: (stop) => this.#use(stop),
       flush: () => this.#flush(),
       countMembers: options.countMembers,
@@ -236,14 +241,18 @@ export class Room<
     if (after.phase === "idle") this.#feed.forget();
     if (this.#users === 0 && !isActive(after)) this.#options.unused();
     this.#flush();
-    const { status, reason } = after;
+    const { status, reason, error } = after;
     const dueAt = after.phase === "waiting" ? after.dueAt : undefined;
     const was = this.#connection;
-    const isSame = status === was.status && reason === was.reason && dueAt === this.#retryDueAt;
+    const isSame =
+      status === was.status &&
+      reason === was.reason &&
+      error === was.error &&
+      dueAt === this.#retryDueAt;
     if (isSame && this.transport === this.#transport) return;
     this.#transport = this.transport;
     this.#retryDueAt = dueAt;
-    if (!isSame) this.#connection = { status, reason, retryAt: dueAt && wallTimeOf(dueAt) };
+    if (!isSame) this.#connection = { status, reason, retryAt: dueAt && wallTimeOf(dueAt), error };
     this.#notify();
   }
 
@@ -283,7 +292,7 @@ export class Room<
     if (code === "rate_limited") return this.#presence.refused();
     // Without a `ref` it was to enter that was refused.
     if (code === "room_full") return this.#presence.full(error, now());
-    report(error);
+    this.report(error);
   }
 
   #flush(): void {

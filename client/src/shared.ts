@@ -1,7 +1,8 @@
 import { Alarm } from "./alarm.ts";
 import { now } from "./clock.ts";
+import { RoomcastError } from "./codes.ts";
 import { urlOf } from "./http.ts";
-import { isActive, type Life } from "./life.ts";
+import { inWords, isActive, type Life } from "./life.ts";
 import type { Follower, Line, Lines, RoomFollower, Transport } from "./line.ts";
 import { Pace } from "./pace.ts";
 import {
@@ -92,12 +93,19 @@ class PartLine implements Line {
     const after = step(before, input, now());
     if (after === before) return;
     this.#part = after;
+    if (after.phase !== before.phase) {
+      this.#options.log(`room ${this.name}: ${inWords(after, now())}`);
+    }
     this.#alarm.set(wakeAt(after));
     this.#room.changed(after, before);
   }
 
   hear(frame: Frame, text: string): void {
+    const before = this.#part;
     this.step({ type: "heard", frame });
+    if (frame.type === "error" && isActive(before) && !isActive(this.#part)) {
+      this.#options.report(new RoomcastError(frame.code, frame.message));
+    }
     // What comes before it is let in, or after it has gone, is of a session that has ended.
     if (this.#part.phase === "open") this.#room.heard(frame, text);
   }
@@ -121,7 +129,7 @@ class SharedSocket implements Follower {
   #pace = new Pace();
 
   constructor(options: SocketOptions, address: string) {
-    this.socket = new Socket(options, () => address, this);
+    this.socket = new Socket(options, "connection", () => address, this);
   }
 
   hasSpaceFor(name: string): boolean {

@@ -1,6 +1,6 @@
 import { Alarm } from "./alarm.ts";
 import { now, StepDetector } from "./clock.ts";
-import type { Code } from "./codes.ts";
+import { RoomcastError, type Code } from "./codes.ts";
 import {
   newConnection,
   step,
@@ -9,22 +9,19 @@ import {
   type Effect,
   type Input,
 } from "./connection.ts";
-import { isActive, type Backoff } from "./life.ts";
+import { inWords, isActive, type Backoff } from "./life.ts";
 import type { Follower, Transport } from "./line.ts";
 import { PING, SUBPROTOCOL, type Frame } from "./protocol.ts";
-import { report } from "./report.ts";
 import type { Route } from "./route.ts";
-import type { Token, Tokens } from "./tokens.ts";
+import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
 /** Reasons that no answer of the server's leads to. */
 const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
-export interface SocketOptions {
+export interface SocketOptions extends TokenOptions {
   readonly tokens: Tokens;
   readonly backoff: Backoff;
   readonly route: Route;
-  /** Told whose connection it is, before anything is sent over it. */
-  identified(user: string): void;
 }
 
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
@@ -36,6 +33,7 @@ const BACK_SOON = 4000;
 /** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
 export class Socket {
   readonly #options: SocketOptions;
+  readonly #label: string;
   readonly #address: () => string;
   readonly #follower: Follower;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
@@ -50,9 +48,13 @@ export class Socket {
   #token: Token;
   #transport: Transport;
 
-  /** The address is asked for at each dial: it may hold the position to resume from. */
-  constructor(options: SocketOptions, address: () => string, follower: Follower) {
+  /**
+   * The address is asked for at each dial: it may hold the position to resume from. By its label
+   * it goes in what `debug` prints.
+   */
+  constructor(options: SocketOptions, label: string, address: () => string, follower: Follower) {
     this.#options = options;
+    this.#label = label;
     this.#address = address;
     this.#follower = follower;
     this.#transport = options.route.transport;
@@ -81,6 +83,7 @@ export class Socket {
     const [after, effect] = step(before, input, now(), Date.now());
     this.#connection = after;
     if (this.#transport === "websocket") this.#report(after, before);
+    if (after.phase !== before.phase) this.#log(inWords(after, now()));
     if (effect) this.#perform(effect);
     if (after === before) return;
     this.#alarm.set(wakeAt(after));
@@ -94,6 +97,10 @@ export class Socket {
     if (before.phase !== "opening" || !isOver) return;
     const isUnanswered = after.phase === "waiting" && unanswered.has(after.reason);
     this.#options.route.tried(!isUnanswered);
+  }
+
+  #log(message: string): void {
+    this.#options.log(`${this.#label}: ${message}`);
   }
 
   #perform(effect: Effect): void {
@@ -123,8 +130,8 @@ export class Socket {
     let token: Token;
     try {
       token = await this.#options.tokens.get(newToken ? this.#token : undefined);
-    } catch {
-      if (dial === this.#dials) this.tell({ type: "token_failed" });
+    } catch (error) {
+      if (dial === this.#dials) this.tell({ type: "token_failed", error: error as RoomcastError });
       return;
     }
     if (dial !== this.#dials) return;
@@ -135,12 +142,16 @@ export class Socket {
 
   #open(token: string | undefined): void {
     const protocols = token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, `bearer.${token}`];
+    const address = this.#address();
     let websocket: WebSocket;
+    this.#log(`${address} by ${this.#transport}`);
     try {
-      websocket = this.#options.route.dial(this.#transport, this.#address(), protocols);
-    } catch (error) {
-      report(error);
-      return this.tell({ type: "dial_failed" });
+      websocket = this.#options.route.dial(this.#transport, address, protocols);
+    } catch (cause) {
+      const message = `No WebSocket can be opened: ${cause}`;
+      const error = new RoomcastError("dial_failed", message, undefined, cause);
+      this.#options.report(error);
+      return this.tell({ type: "dial_failed", error });
     }
     // Where the cookie is missing, the server says nothing, but answers this.
     if (token === undefined) websocket.onopen = () => websocket.send(PING);
@@ -151,7 +162,10 @@ export class Socket {
       this.tell({ type: "heard", frame });
       this.#follower.heard(frame, data);
     };
-    websocket.onclose = ({ code }) => this.tell({ type: "lost", closeCode: code });
+    websocket.onclose = ({ code, reason }) => {
+      this.#log(`closed: ${[code, reason].join(" ")}`);
+      this.tell({ type: "lost", closeCode: code });
+    };
     // Of a socket that could not be opened, Node 22 says no more than this.
     websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;

@@ -1,9 +1,9 @@
 /** Values made from a room, as stores for `useSyncExternalStore`. */
 import { Alarm } from "./alarm.ts";
 import { now } from "./clock.ts";
+import type { RoomcastError } from "./codes.ts";
 import type { EventOf } from "./handlers.ts";
 import type { Snapshot } from "./protocol.ts";
-import { report } from "./report.ts";
 import { retry } from "./retry.ts";
 import type { Room } from "./room.ts";
 
@@ -108,7 +108,7 @@ export function listOf<EventMap extends object>(
           show();
         } catch (error) {
           if (turn !== reads) return;
-          report(error);
+          room.report(error as RoomcastError);
           // Where the connection was lost, too, it is read again.
           if (state === "reading") stored ??= [];
           show();
@@ -158,7 +158,7 @@ export function countOf(room: Room): Store<number | undefined> {
         presence.count().then((members) => {
           count = members;
           changed();
-        }, report);
+        }, room.report);
       };
       const alarm = new Alarm(read);
       const follow = (): void => {

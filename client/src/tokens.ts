@@ -1,3 +1,6 @@
+import { RoomcastError } from "./codes.ts";
+import type { Report } from "./report.ts";
+
 /**
  * Returns a token, or `null` if the user is signed out. It is asked again whenever a token is
  * about to expire or was refused, so it must not answer from a cache of its own.
@@ -6,6 +9,13 @@ export type TokenCallback = (signal: AbortSignal) => string | null | Promise<str
 
 /** What there is to authenticate with: a token, nothing (a cookie may do), or no user at all. */
 export type Token = string | undefined | null;
+
+export interface TokenOptions {
+  /** Told whose token each is, before the token is used. */
+  identified(user: string): void;
+  readonly report: Report;
+  log(message: string): void;
+}
 
 const TIME_LIMIT_MS = 10_000;
 
@@ -31,14 +41,15 @@ const JWT = /^[\w.-]+$/;
 /** The newest token of a client, in memory only, shared by all that need it. */
 export class Tokens {
   readonly #callback: TokenCallback | undefined;
-  readonly #identified: (user: string) => void;
+  readonly #options: TokenOptions;
+  /** The last one could not be had, and that was reported. */
+  #hasFailed = false;
   #newest: Promise<Token> | undefined;
   #value: Token;
 
-  /** `identified` is told whose token each is, before the token is used. */
-  constructor(callback: TokenCallback | undefined, identified: (user: string) => void) {
+  constructor(callback: TokenCallback | undefined, options: TokenOptions) {
     this.#callback = callback;
-    this.#identified = identified;
+    this.#options = options;
   }
 
   /** The next one may be another user's. */
@@ -57,8 +68,8 @@ export class Tokens {
         (token) => {
           if (isNewest()) this.#take(token);
         },
-        () => {
-          if (isNewest()) this.#newest = undefined;
+        (error: RoomcastError) => {
+          if (isNewest()) this.#fail(error);
         },
       );
     }
@@ -67,8 +78,17 @@ export class Tokens {
 
   #take(token: Token): void {
     this.#value = token;
+    this.#hasFailed = false;
     const user = token ? claimsOf(token)?.sub : undefined;
-    if (user !== undefined) this.#identified(user);
+    this.#options.log(`token: ${token === null ? "nobody is signed in" : `for ${user}`}`);
+    if (user !== undefined) this.#options.identified(user);
+  }
+
+  /** It is asked for again and again, and reported the first time. */
+  #fail(error: RoomcastError): void {
+    this.#newest = undefined;
+    if (!this.#hasFailed) this.#options.report(error);
+    this.#hasFailed = true;
   }
 
   async #ask(): Promise<Token> {
@@ -77,9 +97,13 @@ export class Tokens {
     const tooLate = new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
-    const token = await Promise.race([this.#callback(signal), tooLate]);
-    // A page with an error, say.
-    if (token !== null && !JWT.test(token)) throw new TypeError("`token` returned no token.");
-    return token;
+    try {
+      const token = await Promise.race([this.#callback(signal), tooLate]);
+      // A page with an error, say.
+      if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
+      return token;
+    } catch (cause) {
+      throw new RoomcastError("token_failed", `\`token\` failed: ${cause}`, undefined, cause);
+    }
   }
 }

@@ -391,6 +391,23 @@ describe("tokens", () => {
     assert.equal(story.connection.status, "unauthorized", "the newest was refused, too");
   });
 
+  it("is given up where the first room refuses it, as the connection could not", () => {
+    const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const connected = (story: Story): Input => {
+      const times = { expires_at: story.now + MINUTE, ping_ms: PERIOD };
+      return heard({ type: "connected", unverified: true, ...times });
+    };
+    const story = new Story().is("use");
+    story.is(connected(story), closed(4001)).is(connected(story), closed(4001));
+    assert.equal(story.connection.status, "unauthorized");
+
+    const other = new Story().is("use");
+    other.is(connected(other), closed(4001)).is(connected(other));
+    const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
+    other.is(heard({ type: "welcome", room: "a", ...place, ...times }), closed(4001));
+    assert.equal(other.connection.phase, "opening", "a welcome shows that it was taken");
+  });
+
   it("is unauthorized at once where the server waits for a token, and there is none", () => {
     const story = new Story().is("use", pong);
     assert.equal(story.connection.status, "unauthorized");

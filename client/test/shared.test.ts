@@ -244,12 +244,18 @@ describe("a room whose name the server refuses", () => {
   ] as const) {
     it(`ends for good, and takes no other with it: ${count}, ${isRefused}`, async () => {
       server.isRoomName = (name) => !isRefused(Number(name.slice("room-".length)));
-      const { rooms } = follow(30);
+      const errors: string[] = [];
+      const { rooms } = follow(30, clientOf({ onError: ({ code }) => errors.push(code) }));
       await advance(10_000);
       const told = rooms.map(({ connection: { status, reason } }) => [status, reason]);
       assert.deepEqual(
         told,
         rooms.map((_, n) => (isRefused(n) ? ["closed", "bad_request"] : ["connected", undefined])),
+      );
+      const refused = rooms.filter((_, n) => isRefused(n));
+      assert.deepEqual(
+        errors,
+        refused.map(() => "bad_request"),
       );
       const { length } = server.errors;
       cutAll();

@@ -1,9 +1,8 @@
-import type { RoomcastError } from "../codes.ts";
-import { urlOf, type Fetch } from "../http.ts";
+import type { Fetch } from "../http.ts";
 import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
 import { frameOf, type Ear, type FromClient } from "./frames.ts";
-import { closeCodeOf, Http, LOST, UNAUTHORIZED } from "./http.ts";
+import { Http, LOST, UNAUTHORIZED } from "./http.ts";
 import { PING_MS, type Reader, type StartReader, type Source } from "./reader.ts";
 import { HttpRoom } from "./room.ts";
 
@@ -33,7 +32,7 @@ export class HttpSocket {
     this.#options = options;
     this.#http = new Http(`${origin}${base}`, options.fetch, token?.slice("bearer.".length));
     this.#isForMany = room === undefined;
-    if (room === undefined) void this.#connect();
+    if (room === undefined) this.#connect();
     else this.#subscribe(decodeURIComponent(room), searchParams.get("since") ?? undefined);
   }
 
@@ -66,19 +65,10 @@ export class HttpSocket {
     queueMicrotask(() => frames.forEach((frame) => this.#hear(frame)));
   }
 
-  /**
-   * With no room yet to ask for, a publish of nothing shows whether the token is taken: then it is
-   * refused for nothing but its form.
-   */
-  async #connect(): Promise<void> {
-    try {
-      await this.#http.post(urlOf(this.#http.base, "events"), '{"events":[]}');
-    } catch (error) {
-      const { code } = error as RoomcastError;
-      if (code !== "bad_request") return this.onclose?.({ code: closeCodeOf(code) });
-    }
+  /** There is nothing to ask the server yet: the first room shows whether the token is taken. */
+  #connect(): void {
     const { expires_at } = grantsOf(this.#http.token);
-    this.#hear(frameOf("connected", { expires_at, ping_ms: PING_MS }));
+    this.#answer(frameOf("connected", { expires_at, ping_ms: PING_MS, unverified: true }));
   }
 
   /** The server has its say when the token is next used. */

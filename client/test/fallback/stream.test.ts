@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { advance, startClock } from "../model/network.ts";
+import { advance, settle, startClock } from "../model/network.ts";
 import { at, EPOCH, event, Story, streams, tokenOf, type Asked } from "./service.ts";
 
 beforeEach(startClock);
@@ -341,19 +341,17 @@ describe("presence", () => {
 });
 
 describe("a connection for many rooms", () => {
-  /** The server takes its token. */
   async function connected(token?: string): Promise<Story> {
     const story = new Story("events", streams, token);
-    const asked = story.takes("POST events");
-    assert.deepEqual([asked.url.pathname, asked.json], ["/events", { events: [] }]);
-    await asked.refuses(400, "bad_request");
+    await settle();
+    assert.deepEqual(story.requests, [], "there is nothing to ask for yet");
     return story;
   }
 
   it("is one of streams", async () => {
     const story = await connected(tokenOf(1_800_000_000));
     assert.deepEqual(story.hears(), [
-      { type: "connected", expires_at: 1_800_000_000_000, ping_ms: 25_000 },
+      { type: "connected", expires_at: 1_800_000_000_000, ping_ms: 25_000, unverified: true },
     ]);
     await story.send({ type: "subscribe", room: "a" });
     await story.send({ type: "subscribe", room: "b", since: at(1) });
@@ -376,15 +374,6 @@ describe("a connection for many rooms", () => {
     await story.send({ type: "unsubscribe", room: "b" });
     assert.deepEqual(story.hears(), [{ type: "closed", room: "b", code: 1000, reason: "" }]);
     assert.equal(b.isAborted, true);
-  });
-
-  it("is refused where its token is, and lost where nobody answers", async () => {
-    const refused = new Story("events", streams);
-    await refused.takes("POST events").refuses(401, "unauthorized");
-    assert.deepEqual([refused.code, refused.types], [4001, []]);
-    const lost = new Story("events", streams);
-    await lost.takes("POST events").breaks();
-    assert.deepEqual([lost.code, lost.types], [1006, []]);
   });
 
   it("hears nothing of a session that has ended", async () => {
