@@ -123,10 +123,13 @@ export function createClient({
 
   function identified(user: string): void {
     if (author.name === user) return;
-    // Where it is another's without a word of the app's, nothing that waits is this user's.
-    if (author.name === undefined) author.name = user;
-    else author = { name: user };
+    const isChange = author.name !== undefined;
+    // Without a word of the app's, nothing that waits is this user's.
+    if (isChange) author = { name: user };
+    else author.name = user;
     for (const room of rooms.all) room.identified(user);
+    // Nor is what is connected: nothing of theirs may go out as the last one.
+    if (isChange) tell({ type: "restart" });
   }
 
   const isClosed = (): boolean => ending?.reason === "closed";
@@ -159,7 +162,9 @@ export function createClient({
       author = { name: undefined };
       begin("restart");
     },
-    disconnect: () => end("closed", "disconnected"),
+    disconnect() {
+      if (!ending) end("closed", "disconnected");
+    },
     signOut() {
       author = { name: undefined };
       tokens.forget();

@@ -159,6 +159,8 @@ export class Socket {
       const frame = JSON.parse(data) as Frame;
       // Of a cookie's user only the server knows.
       if ("user" in frame && frame.user) this.#options.identified(frame.user);
+      // It was another user's.
+      if (websocket !== this.#websocket) return;
       this.tell({ type: "heard", frame });
       this.#follower.heard(frame, data);
     };

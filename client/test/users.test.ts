@@ -81,6 +81,31 @@ describeBoth("what waits to be published when another user signs in", () => {
     assert.deepEqual([room.status, events()], ["connected", []]);
   });
 
+  it("is not joined by what is made later, as all that is connected is the new user's at once", async () => {
+    const token = (): string => tokenFor(user!, Date.now() + 60_000);
+    const client = clientOfUser({ token });
+    const rooms = ["room", "other"].map((name) => client.room(name));
+    client.room("other").on(() => {});
+    await advance(20_000);
+    client.room("room").on(() => {});
+    await advance(1_000);
+    user = "bob";
+    // The first that is heard of him: his token is there, and Alice's connections still are.
+    const dialled = network.dialled;
+    while (network.dialled === dialled) await advance(5, 1);
+    const sent = rooms.map((room) => room.publish("a", room.name));
+    await advance(1_000);
+    await Promise.all(sent);
+    assert.deepEqual(new Set([...network.wires].map((wire) => wire.user)), new Set(["bob"]));
+    for (const { name } of rooms) {
+      assert.deepEqual(
+        server.room(name).events.map(({ from }) => from),
+        ["bob"],
+      );
+    }
+    assert.deepEqual(server.errors, []);
+  });
+
   it("is rejected where the server knows the user by a cookie", async () => {
     const client = clientOf({ token: undefined! });
     server.cookie = tokenFor("alice", Date.now() + HOUR);
@@ -282,6 +307,13 @@ describeBoth("disconnecting", () => {
     const code = codeOf(client.room("room").publish("a", 1));
     await advance(5_100);
     assert.equal(await code, "timeout");
+  });
+
+  it("leaves a user signed out", () => {
+    const client = clientOfUser();
+    client.signOut();
+    client.disconnect();
+    assert.equal(client.room("room").connection.reason, "signed_out");
   });
 
   it("is nothing to a client that is closed", () => {
