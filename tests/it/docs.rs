@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use roomcast::code::Code;
 use roomcast::settings::{RoomSettings, Settings};
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -21,6 +21,7 @@ const PAGES: [&str; 13] = [
     "docs/benchmark.md",
     "client/docs/client.md",
     "client/docs/react.md",
+    "client/docs/users.md",
     "client/docs/recipes.md",
 ];
 
