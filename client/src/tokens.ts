@@ -80,7 +80,9 @@ export class Tokens {
     this.#value = token;
     this.#hasFailed = false;
     const user = token ? claimsOf(token)?.sub : undefined;
-    this.#options.log(`token: ${token === null ? "nobody is signed in" : `for ${user}`}`);
+    if (token !== undefined) {
+      this.#options.log(`token: ${token === null ? "nobody is signed in" : `for ${user}`}`);
+    }
     if (user !== undefined) this.#options.identified(user);
   }
 
@@ -92,13 +94,16 @@ export class Tokens {
   }
 
   async #ask(): Promise<Token> {
-    if (this.#callback === undefined) return undefined;
+    const callback = this.#callback;
+    if (callback === undefined) return undefined;
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);
     const tooLate = new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     try {
-      const token = await Promise.race([this.#callback(signal), tooLate]);
+      // Also of one that throws at once, the end of its time is nobody's unhandled rejection.
+      const asked = (async () => callback(signal))();
+      const token = await Promise.race([asked, tooLate]);
       // A page with an error, say.
       if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
       return token;

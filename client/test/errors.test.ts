@@ -52,6 +52,23 @@ describeBoth("an error of `token`", () => {
     assert.equal(errors.length, 2);
   });
 
+  it("is all that comes of it, also when its time is up later", async () => {
+    const ends = new AbortController();
+    const timeout = mock.method(AbortSignal, "timeout", () => ends.signal);
+    const { client, codes } = told({
+      token: () => {
+        throw mine;
+      },
+    });
+    client.room("room").on(() => {});
+    await advance(100);
+    // A rejection that nobody handles fails the test.
+    ends.abort(new Error("too late"));
+    await advance(100);
+    assert.deepEqual(codes(), ["token_failed"]);
+    timeout.mock.restore();
+  });
+
   it("goes to the console where nobody listens", async () => {
     const logged = mock.method(console, "error", () => {});
     clientOf({ token: () => Promise.reject(mine) })

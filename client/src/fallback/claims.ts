@@ -11,7 +11,7 @@ const UNKNOWN: Grants = { expires_at: 0, grantIn: () => ["subscribe", "publish",
 
 export function grantsOf(token = ""): Grants {
   const claims = claimsOf(token);
-  if (claims === undefined) return UNKNOWN;
+  if (typeof claims?.exp !== "number") return UNKNOWN;
   const grants = Object.entries(claims.rooms ?? {});
   return {
     expires_at: claims.exp * 1_000,
