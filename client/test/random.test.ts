@@ -13,7 +13,14 @@ import {
   type RoomEvent,
 } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
-import { advance, Network, randomFrom, startClock } from "./model/network.ts";
+import {
+  advance,
+  Network,
+  randomFrom,
+  startClock,
+  stepWallClock,
+  trueTime,
+} from "./model/network.ts";
 import { ModelServer, tokenFor } from "./model/server.ts";
 
 const SEEDS = Number(process.env.SEEDS ?? 60);
@@ -92,7 +99,7 @@ class World {
   constructor(seed: number, retained: number, sockets: ClientOptions["sockets"]) {
     this.#sockets = sockets!;
     this.random = randomFrom(seed);
-    this.server = new ModelServer(Date.now, { retained, eventsAFrame: 1 + this.below(5) });
+    this.server = new ModelServer(trueTime, { retained, eventsAFrame: 1 + this.below(5) });
     this.network = new Network(this.server);
     this.network.delay = () => this.random() ** 3 * 400;
     this.server.lag = () => this.random() ** 3 * 400;
@@ -108,7 +115,7 @@ class World {
     return Math.floor(this.random() * bound);
   }
 
-  client(name: string, token = () => tokenFor(name, Date.now() + 120_000)) {
+  client(name: string, token = () => tokenFor(name, trueTime() + 120_000)) {
     const publish = { timeoutMs: 3_600_000 };
     const { WebSocket } = this.network;
     const fetch = fetchFrom(this.server);
@@ -135,6 +142,7 @@ class World {
     else if (chance < 0.22) for (const each of wires) each.cut(1006);
     else if (chance < 0.24) this.network.down = !this.network.down;
     else if (chance < 0.28) this.endSession();
+    else if (chance < 0.31) stepWallClock((this.random() - 0.5) * 10 * 3_600_000);
     for (const each of wires) each.expire();
   }
 
