@@ -14,6 +14,13 @@ for (const name of all.filter((name) => name.endsWith(".d.ts"))) {
   writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w]+)\.ts"/g, '$1.js"'));
 }
 
+// It also wraps each address that is known only when the code runs, in case that ends in `.ts`.
+const wrapped = /__rewriteRelativeImportExtension\(((?:[^()]|\([^()]*\))*)\)/g;
+for (const name of all.filter((name) => name.endsWith(".js"))) {
+  const code = readFileSync(`${here}dist/${name}`, "utf8");
+  writeFileSync(`${here}dist/${name}`, code.replace(wrapped, "$1"));
+}
+
 // npm packs only what lies in the package's own folder.
 for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) {
   copyFileSync(`${here}../${license}`, `${here}${license}`);

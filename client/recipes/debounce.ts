@@ -1,9 +1,13 @@
-import type { AnyEvents, Room } from "roomcast";
+import type { Room } from "roomcast";
 
 /** Publishes the newest value of each key once it has rested for `waitMs`: for sliders and text fields. */
-export function debouncedPublish(room: Room<AnyEvents>, name: string, waitMs: number) {
+export function debouncedPublish<Events extends object, Name extends keyof Events & string>(
+  room: Room<Events>,
+  name: Name,
+  waitMs: number,
+) {
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
-  return (key: string, data: unknown): void => {
+  return (key: string, data: Events[Name]): void => {
     clearTimeout(timers.get(key));
     const publish = (): void => {
       timers.delete(key);

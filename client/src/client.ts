@@ -1,41 +1,45 @@
 import { RoomcastError, type Code } from "./codes.ts";
 import type { AnyEvents } from "./handlers.ts";
-import { readEvents, request, roomUrl, urlOf, type Fetch, type Page } from "./http.ts";
+import { readEvents, request, roomUrl, serverUrl, urlOf, type Fetch, type Page } from "./http.ts";
 import type { Backoff, Status } from "./life.ts";
 import type { End, Order } from "./line.ts";
 import { checkRoomName } from "./name.ts";
-import type { Author } from "./outbox.ts";
+import type { Author, OutboxLimits } from "./outbox.ts";
 import { ownSockets } from "./own.ts";
 import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
 import { guard, report as reportError, type Report } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
-import { Route } from "./route.ts";
+import { Route, type WebSocketClass } from "./route.ts";
 import { sharedSockets } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
+
+/** The same options, each of which may be left out or `undefined`. */
+type Optional<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
 export interface ClientOptions {
   /** Where the Roomcast worker answers, for example `https://rt.example.com`. */
   readonly url: string | URL;
   /** Without it, the server must know the user by the cookie `roomcast_token`. */
-  readonly token?: TokenCallback;
+  readonly token?: TokenCallback | undefined;
   /** Saves each room's position, so that a page reload resumes; `sessionStorage` fits. Off by default. */
-  readonly resume?: PositionStore;
+  readonly resume?: PositionStore | undefined;
   /** Between tries there is a random wait below a ceiling that doubles from `minMs` to `maxMs`. */
-  readonly backoff?: Partial<Backoff>;
+  readonly backoff?: Optional<Backoff> | undefined;
   /** How many publishes of a room may wait for their ack (1,000), and each for how long (60,000 ms). */
-  readonly publish?: { readonly maxQueued?: number; readonly timeoutMs?: number };
+  readonly publish?: Optional<OutboxLimits> | undefined;
   /** One connection for all rooms (`"shared"`), or a socket for each (`"room"`). */
-  readonly sockets?: "shared" | "room";
+  readonly sockets?: "shared" | "room" | undefined;
   /**
    * Called with what goes wrong and rejects no promise of yours, such as an error of `token`; it
    * goes to `reportError` otherwise. What your own handlers throw always does.
    */
-  readonly onError?: (error: RoomcastError) => void;
+  readonly onError?: ((error: RoomcastError) => void) | undefined;
   /** Prints what becomes of the connections and rooms, or hands it to a function. */
-  readonly debug?: boolean | ((message: string) => void);
-  readonly WebSocket?: typeof WebSocket;
-  readonly fetch?: Fetch;
+  readonly debug?: boolean | ((message: string) => void) | undefined;
+  /** Replaces the global one. Node before version 22 has none: pass that of the npm package `ws`. */
+  readonly WebSocket?: WebSocketClass | undefined;
+  readonly fetch?: Fetch | undefined;
 }
 
 export interface Client {
@@ -70,17 +74,18 @@ export interface Client {
 const HTTP_TIMEOUT_MS = 15_000;
 
 export function createClient({
-  url,
+  url: address,
   token,
   resume,
-  backoff,
-  publish,
+  backoff: { minMs = 1_000, maxMs = 30_000 } = {},
+  publish: { maxQueued = 1_000, timeoutMs = 60_000 } = {},
   sockets = "shared",
   onError,
   debug,
   WebSocket = globalThis.WebSocket,
   fetch = globalThis.fetch,
 }: ClientOptions): Client {
+  const url = serverUrl(address);
   const rooms = new Rooms(newRoom);
   const print = debug === true ? (message: string) => console.log(`roomcast: ${message}`) : debug;
   const log = print || (() => {});
@@ -91,10 +96,12 @@ export function createClient({
   };
   const tokens = new Tokens(token, { identified, report, log });
   const get = authorizedGet(tokens, fetch);
-  const limits = { minMs: 1_000, maxMs: 30_000, ...backoff };
-  const route = new Route({ url, WebSocket, fetch });
+  const route = new Route({ url, WebSocket, fetch, report });
   const linesOver = sockets === "room" ? ownSockets : sharedSockets;
-  const lines = linesOver({ tokens, backoff: limits, route, identified, report, log }, url);
+  const lines = linesOver(
+    { tokens, backoff: { minMs, maxMs }, route, identified, report, log },
+    url,
+  );
   /** What a room is told that comes later. */
   let ending: End | undefined;
   /** Another object for each user, as far as is known. */
@@ -104,7 +111,7 @@ export function createClient({
     const events = roomUrl(url, name, "events");
     const room = new Room(name, {
       saved: new SavedPosition(resume, events),
-      outbox: { maxQueued: 1_000, timeoutMs: 60_000, ...publish },
+      outbox: { maxQueued, timeoutMs },
       report,
       author: () => author,
       connect: lines.connect,

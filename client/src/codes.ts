@@ -26,6 +26,8 @@ export type LocalCode =
   | "token_failed"
   /** The browser opens no socket to that `url`: it is no good, or not safe enough for the page. */
   | "dial_failed"
+  /** WebSockets are blocked, and the file with the fallback could not be loaded from the page's server. */
+  | "load_failed"
   /** Too many publishes are waiting for their ack. */
   | "queue_full"
   /** The app called `disconnect`. */

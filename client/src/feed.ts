@@ -22,13 +22,13 @@ export interface Listener<Event = RoomEvent> {
    * The new events of one frame, in order. A promise that it returns holds nothing back here, but
    * the room sends only so much more before it is settled.
    */
-  events?(events: readonly Event[]): unknown;
+  events?: ((events: readonly Event[]) => unknown) | undefined;
   /** Some events can't be had any more: throw away what was built from them. `state` follows. */
-  gap?(gap: Gap): void;
+  gap?: ((gap: Gap) => void) | undefined;
   /** `room.state` is whole: after a first join, and after a gap. */
-  state?(): void;
+  state?: (() => void) | undefined;
   /** All that was missed while there was no connection has been delivered. */
-  recovered?(recovered: Recovered): void;
+  recovered?: ((recovered: Recovered) => void) | undefined;
 }
 
 export interface FeedOptions {

@@ -6,20 +6,28 @@ export class Grant {
   readonly #room: string;
   readonly #report: Report;
   readonly #missed = new Set<string>();
-  #rights: readonly string[] = [];
+  #rights: readonly string[] | undefined;
 
   constructor(room: string, report: Report) {
     this.#room = room;
     this.#report = report;
   }
 
-  set(rights: readonly string[]): void {
+  /** The rights that the room's last `welcome` or `authorized` named; `undefined` before the first. */
+  get rights(): readonly string[] | undefined {
+    return this.#rights;
+  }
+
+  /** Returns whether the rights are others than before. */
+  set(rights: readonly string[]): boolean {
+    if (`${rights}` === `${this.#rights}`) return false;
     this.#rights = rights;
     for (const right of rights) this.#missed.delete(right);
+    return true;
   }
 
   has(right: "publish" | "presence"): boolean {
-    return this.#rights.includes(right);
+    return this.#rights?.includes(right) ?? false;
   }
 
   /** Whether it has a right that is needed now. */

@@ -7,9 +7,22 @@ export interface Request {
   readonly token?: string | null | undefined;
   readonly body?: string;
   readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type Fetch = typeof globalThis.fetch;
+
+/**
+ * Returns the worker's URL with `http:` for `ws:`, and `https:` for `wss:`. Throws a `TypeError` if
+ * it is no absolute URL of these schemes, or has a query or fragment.
+ */
+export function serverUrl(url: unknown): string {
+  const [, tls, rest] = /^(?:http|ws)(s?):\/\/([^?#]+)$/i.exec(String(url)) ?? [];
+  if (rest) return `http${tls}://${rest}`;
+  throw new TypeError(
+    `\`url\` must be the worker's, such as "https://rt.example.com"; it is ${JSON.stringify(url)}.`,
+  );
+}
 
 /** `https://host/{path}`, below the path of `base` if it has one. */
 export const urlOf = (base: string | URL, path: string): URL =>
@@ -20,20 +33,32 @@ export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): U
 
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {
-  const { token, timeoutMs, ...init } = options;
+  const { token, timeoutMs, signal, ...init } = options;
+  const limit = AbortSignal.timeout(timeoutMs);
   // Without a token it is a cookie that speaks for the user.
   const user: RequestInit = token
     ? { headers: { authorization: `Bearer ${token}` } }
     : { credentials: "include" };
-  let response: Response;
+  let refusal: RoomcastError;
   try {
-    response = await fetch(url, { ...init, ...user, signal: AbortSignal.timeout(timeoutMs) });
+    const ends = signal ? AbortSignal.any([signal, limit]) : limit;
+    const response = await fetch(url, { ...init, ...user, signal: ends });
+    if (response.ok) return await response.json();
+    refusal = (await refusalOf(response)) ?? strange(response);
   } catch {
-    throw new RoomcastError("offline", `No answer from ${url.host}.`);
+    refusal = limit.aborted
+      ? new RoomcastError("timeout", `No answer from ${url.host} within ${timeoutMs} ms.`)
+      : unreadable(url);
   }
-  if (!response.ok) throw (await refusalOf(response)) ?? strange(response);
-  return jsonOf<Answer>(response);
+  throw refusal;
 }
+
+/** A page can't see why a request failed: a missing origin looks like a lost network. */
+const unreadable = ({ host, origin }: URL): RoomcastError => {
+  const page = globalThis.location?.origin ?? origin;
+  const hint = page === origin ? "" : ` Do its ALLOWED_ORIGINS list ${page}?`;
+  return new RoomcastError("offline", `No answer from ${host}.${hint}`);
+};
 
 export const jsonOf = <Answer>(response: Response): Promise<Answer> =>
   response.json().catch(() => {

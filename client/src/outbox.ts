@@ -4,9 +4,9 @@ import type { Sender } from "./pace.ts";
 
 export interface PublishOptions {
   /** Publishing the same id again counts once. Drawn at random if there is none. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** The event replaces the one of this key in the room's state. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 /** Resolves with the event's seq once the event is durable. */

@@ -25,8 +25,11 @@ export function newEvents(place: Place, frame: Events): readonly RoomEvent[] | u
 }
 
 /** Where positions are kept across page loads; `sessionStorage` fits. */
-export type PositionStore = Pick<Storage, "getItem" | "setItem"> &
-  Partial<Pick<Storage, "removeItem">>;
+export interface PositionStore {
+  getItem(name: string): string | null;
+  setItem(name: string, value: string): void;
+  removeItem?(name: string): void;
+}
 
 const nameFor = (url: URL): string => `roomcast:${url}`;
 

@@ -10,9 +10,9 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
   readonly at: number;
   /** The user who published it. */
   readonly from: string;
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** In the room's state it replaces the event of the same key; `data: null` removes the key. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 /** `epoch:seq`, for example `h7Qk2pXa:41`. */

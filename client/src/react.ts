@@ -15,13 +15,14 @@ import {
 } from "react";
 import type { Client } from "./client.ts";
 import type { AnyEvents, EventOf, Handler, SignalHandler } from "./handlers.ts";
+import { HistoryStore, newest, type History } from "./history.ts";
 import { INITIAL, type ConnectionStatus } from "./life.ts";
 import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import { stay } from "./stay.ts";
-import { countOf, foldOf, listOf, type Reducer, type Store } from "./stores.ts";
+import { countOf, foldOf, type Reducer, type Store } from "./stores.ts";
 
-export type { Reducer };
+export type { History, Reducer };
 
 const ClientContext = createContext<Client | undefined>(undefined);
 
@@ -70,6 +71,15 @@ export function useStatus<EventMap extends object>(room: Room<EventMap>): Connec
   );
 }
 
+/** Returns what the token allows in the room, such as `publish` or `presence`; `undefined` before the first connection. */
+export function useGrant(room: Room<any>): readonly string[] | undefined {
+  return useSyncExternalStore(
+    room.subscribe,
+    () => room.grant,
+    () => undefined,
+  );
+}
+
 /** The room's `publish`, the same function at each render. */
 export function usePublish<EventMap extends object>(
   room: Room<EventMap>,
@@ -97,23 +107,46 @@ export function useRoomState<EventMap extends object, Value>(
   return useStore(store);
 }
 
-/** The room's newest events, oldest first: at most `last`. The server may give `initial` ones. */
+/** The events that a component shows. */
+export interface HistoryOptions<Event> {
+  /** The number of events, at most. With 0 the list is empty, and nothing is read. */
+  readonly last: number;
+  /** Events that the server has read (`backend.history`), shown until the browser has read them. */
+  readonly initial?: readonly Event[] | undefined;
+}
+
+/** The room's newest events, oldest first: at most `last`. */
 export function useEvents<EventMap extends object>(
   room: Room<EventMap>,
-  { last, initial = [] }: { last: number; initial?: readonly EventOf<EventMap>[] },
+  options: HistoryOptions<EventOf<EventMap>>,
 ): readonly EventOf<EventMap>[] {
-  return useStore(useMemo(() => listOf(room, last, initial), [room, last]));
+  return useHistory(room, options).events;
+}
+
+/** Returns the events of `useEvents`, whether they are still read, and the error if that fails. */
+export function useHistory<EventMap extends object>(
+  room: Room<EventMap>,
+  { last, initial = [] }: HistoryOptions<EventOf<EventMap>>,
+): History<EventOf<EventMap>> {
+  if (!Number.isSafeInteger(last) || last < 0) {
+    throw new RangeError(`\`last\` must be a whole number, 0 or more; it is ${last}.`);
+  }
+  const store = useMemo(() => new HistoryStore(room, last, initial), [room]);
+  useEffect(() => store.resize(last), [store, last]);
+  const history = useStore(store);
+  return useMemo(() => ({ ...history, events: newest(history.events, last) }), [history, last]);
 }
 
 /**
  * Enters the room, with the newest data, while a component is mounted that uses it, and for a
- * moment after. Returns the members, as `useMembers` does.
+ * moment after. Returns the members, as `useMembers` does: `undefined` if the token does not grant
+ * `presence`, which `useGrant` tells.
  */
 export function usePresence<Data>(
   room: Room<any, any, Data>,
   data?: Data,
 ): readonly Member<Data>[] | undefined {
-  useEffect(() => stay(room.presence, data), [room, data]);
+  useEffect(() => stay(room, data), [room, data]);
   return useMembers(room);
 }
 

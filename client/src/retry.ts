@@ -4,6 +4,7 @@ import { RoomcastError, type Code } from "./codes.ts";
 /** Passing troubles: the same request may well succeed a little later. */
 export const passing: ReadonlySet<Code> = new Set([
   "offline",
+  "timeout",
   "rate_limited",
   "internal",
   "room_full",
@@ -12,10 +13,14 @@ export const passing: ReadonlySet<Code> = new Set([
 const MIN_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;
 
-/** Tries until it succeeds, fails for good, or the time is up; then throws the last error. */
+/**
+ * Tries until it succeeds, fails for good, or the time is up; then throws the last error. After the
+ * signal is aborted no try starts, and it throws the signal's reason.
+ */
 export async function retry<Answer>(
   attempt: (remainingMs: number) => Promise<Answer>,
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<Answer> {
   const giveUpAt = now() + timeoutMs;
   for (let ceiling = MIN_WAIT_MS; ; ceiling = Math.min(ceiling * 2, MAX_WAIT_MS)) {
@@ -25,7 +30,18 @@ export async function retry<Answer>(
       if (!(error instanceof RoomcastError) || !passing.has(error.code)) throw error;
       const wait = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
       if (now() + wait >= giveUpAt) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(wait, signal);
+      signal?.throwIfAborted();
     }
   }
 }
+
+/** Ends early where the signal is aborted. */
+const sleep = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });

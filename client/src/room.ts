@@ -135,6 +135,14 @@ export class Room<
     return this.#line.transport;
   }
 
+  /**
+   * What the token allows here, such as `publish`: another array after each change. `undefined`
+   * until the room has said it.
+   */
+  get grant(): readonly string[] | undefined {
+    return this.#grant.rights;
+  }
+
   /** Everything up to here was delivered. `undefined` before the first `welcome`. */
   get position(): Position | undefined {
     return this.#feed.position;
@@ -162,7 +170,7 @@ export class Room<
   readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) =>
     this.#use(this.#feed.listen(listener as Listener));
 
-  /** Calls the watcher after every change of `connection`, `transport`, `position` or `state`. */
+  /** Calls the watcher after every change of `connection`, `transport`, `grant`, `position` or `state`. */
   readonly subscribe = (watcher: () => void): (() => void) =>
     this.#use(this.#watchers.add(watcher));
 
@@ -265,13 +273,11 @@ export class Room<
       case "members:changed":
         return this.#presence.changed(frame);
       case "welcome":
-        this.#grant.set(frame.grant);
-        this.#presence.welcomed(frame);
+        this.#granted(frame.grant, () => this.#presence.welcomed(frame));
         this.#feed.hear(frame, text);
         return this.#flush();
       case "authorized":
-        this.#grant.set(frame.grant!);
-        this.#presence.authorized();
+        this.#granted(frame.grant!, () => this.#presence.authorized());
         return this.#flush();
       case "ack":
         this.#outbox.acknowledged(frame.ref, frame.seq);
@@ -282,6 +288,13 @@ export class Room<
       default:
         this.#feed.hear(frame, text);
     }
+  }
+
+  /** Notifies the watchers before anything is sent: they may leave when a right is lost. */
+  #granted(rights: readonly string[], act: () => void): void {
+    const isNew = this.#grant.set(rights);
+    act();
+    if (isNew) this.#notify();
   }
 
   #refused({ ref, code, message, retry_after_ms }: Refusal): void {

@@ -1,11 +1,29 @@
 import type { Detour } from "./fallback/index.ts";
+import type { RoomcastError } from "./codes.ts";
 import { isReachable, type Fetch } from "./http.ts";
 import type { Transport } from "./line.ts";
+import { loadFallback } from "./load.ts";
+import type { Report } from "./report.ts";
+
+/** The part of a WebSocket class that the client uses. The runtime's own fits, and that of the npm package `ws`. */
+export type WebSocketClass = new (
+  url: string,
+  protocols: string[],
+) => {
+  onopen: any;
+  onmessage: any;
+  onclose: any;
+  onerror: any;
+  send(text: string): void;
+  close(code?: number): void;
+};
 
 export interface RouteOptions {
   readonly url: string | URL;
-  readonly WebSocket: typeof WebSocket;
+  /** `undefined` where the runtime has none: in Node before version 22. */
+  readonly WebSocket: WebSocketClass | undefined;
   readonly fetch: Fetch;
+  readonly report: Report;
 }
 
 /** Who goes by a route. */
@@ -20,6 +38,7 @@ export class Route {
   readonly #travellers = new Set<Traveller>();
   #detour: Detour | undefined;
   #isLoading = false;
+  #hasFailed = false;
 
   constructor(options: RouteOptions) {
     this.#options = options;
@@ -31,7 +50,11 @@ export class Route {
 
   dial(transport: Transport, address: string, protocols: string[]): WebSocket {
     const Socket = this.#detour?.sockets[transport] ?? this.#options.WebSocket;
-    return new Socket(address, protocols);
+    if (!Socket)
+      throw new TypeError(
+        "There is no WebSocket here, as Node has from 22 on: give createClient that of `ws`.",
+      );
+    return new Socket(address, protocols) as WebSocket;
   }
 
   attend(traveller: Traveller, active: boolean): void {
@@ -50,10 +73,12 @@ export class Route {
     this.#isLoading = true;
     try {
       if (!(await isReachable(this.#options))) return;
-      const { Detour } = await import("./fallback/index.ts");
+      const { Detour } = await loadFallback();
       this.#detour = new Detour(this.#options, this.#travellers);
-    } catch {
-      // It comes from another server, that of the page. The next failure asks again.
+    } catch (error) {
+      // The next failed dial loads it again, but only the first error is reported.
+      if (!this.#hasFailed) this.#options.report(error as RoomcastError);
+      this.#hasFailed = true;
     } finally {
       this.#isLoading = false;
     }

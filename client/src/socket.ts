@@ -41,6 +41,10 @@ export class Socket {
   readonly #wake = (): void => {
     if (globalThis.document?.visibilityState !== "hidden") this.tell({ type: "wake" });
   };
+  /** The browser says that it is offline: an open socket must answer a ping within two seconds. */
+  readonly #probe = (): void => {
+    if (this.#connection.phase === "open") this.tell({ type: "wake" });
+  };
   #connection: Connection;
   #websocket: WebSocket | undefined;
   /** Counts the dials and hang-ups, so that a token for an earlier one is known to come too late. */
@@ -187,6 +191,7 @@ export class Socket {
     const change = active ? "addEventListener" : "removeEventListener";
     // Node has neither.
     globalThis[change]?.("online", this.#wake);
+    globalThis[change]?.("offline", this.#probe);
     globalThis.document?.[change]("visibilitychange", this.#wake);
     this.#options.route.attend(this, active);
   }

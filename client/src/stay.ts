@@ -1,24 +1,63 @@
 import { Alarm } from "./alarm.ts";
 import { now } from "./clock.ts";
-import type { Presence } from "./presence.ts";
 import { guard } from "./report.ts";
+import type { Room } from "./room.ts";
 
-/** A change of route, or of the data, takes one user away and brings another. */
+/** How long a room waits for the next component, when the last one has unmounted: for a change of route. */
 const GRACE_MS = 1_000;
 
-const stays = new WeakMap<Presence, { users: number; readonly leaving: Alarm }>();
+/** Keeps a room entered for several components, while the token grants `presence`. */
+class RetainedPresence {
+  readonly #room: Room;
+  readonly #leaving = new Alarm(() => this.#end());
+  #users = 0;
+  #data: unknown;
+  /** Whether the user signed out: what was entered with may hold their name. */
+  #isStale = false;
+  /** The grant by which it last entered or left. */
+  #grant: readonly string[] | undefined;
+  #stop: (() => void) | undefined;
 
-/**
- * Enters for one of several users, and leaves when all of them have gone. The newest data counts;
- * who has none leaves it as it is.
- */
-export function stay(presence: Presence, data: unknown): () => void {
-  const stay = stays.get(presence) ?? { users: 0, leaving: new Alarm(() => presence.leave()) };
-  stays.set(presence, stay);
-  if (data !== undefined || stay.users === 0) guard(() => presence.enter(data));
-  stay.users++;
-  stay.leaving.set(Infinity);
-  return () => {
-    if (--stay.users === 0) stay.leaving.set(now() + GRACE_MS);
-  };
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  /** Adds a component. The newest data counts; `undefined` changes nothing. Returns what removes it. */
+  add(data: unknown): () => void {
+    this.#leaving.set(Infinity);
+    if (this.#users++ === 0 || data !== undefined) {
+      this.#data = data;
+      this.#grant = undefined;
+      this.#isStale = false;
+    }
+    this.#stop ??= this.#room.subscribe(() => this.#follow());
+    this.#follow();
+    return () => {
+      if (--this.#users === 0) this.#leaving.set(now() + GRACE_MS);
+    };
+  }
+
+  /** Enters only with the grant: without it, the room would report an error for each component. */
+  #follow(): void {
+    const { grant, connection } = this.#room;
+    this.#isStale ||= connection.reason === "signed_out";
+    if (grant === this.#grant || this.#isStale) return;
+    this.#grant = grant;
+    if (grant?.includes("presence")) guard(() => this.#room.presence.enter(this.#data));
+    else this.#room.presence.leave();
+  }
+
+  #end(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    this.#room.presence.leave();
+  }
+}
+
+const retained = new WeakMap<Room, RetainedPresence>();
+
+/** Enters the room with that data, for one component of several. Returns what ends it. */
+export function stay(room: Room, data: unknown): () => void {
+  if (!retained.has(room)) retained.set(room, new RetainedPresence(room));
+  return retained.get(room)!.add(data);
 }

@@ -1,14 +1,10 @@
 /** Values made from a room, as stores for `useSyncExternalStore`. */
 import { Alarm } from "./alarm.ts";
 import { now } from "./clock.ts";
-import type { RoomcastError } from "./codes.ts";
 import type { EventOf } from "./handlers.ts";
 import type { Snapshot } from "./protocol.ts";
-import { retry } from "./retry.ts";
 import type { Room } from "./room.ts";
 
-/** How long reading is tried again; after that, a reconnect begins anew. */
-const READ_MS = 60_000;
 /** How often the members are counted, where nobody tells of them. */
 const COUNT_MS = 30_000;
 /** How long the room may take to hear that this client leaves. */
@@ -65,78 +61,6 @@ export function foldOf<EventMap extends object, Value>(
       });
       catchUp();
       return stop;
-    },
-  };
-}
-
-/** The newest events, read over HTTP and then live. */
-export function listOf<EventMap extends object>(
-  room: Room<EventMap>,
-  last: number,
-  initial: readonly EventOf<EventMap>[],
-): Store<readonly EventOf<EventMap>[]> {
-  const first = initial.slice(-last);
-  let list: readonly EventOf<EventMap>[] = first;
-
-  return {
-    get: () => list,
-    getFirst: () => first,
-    subscribe(changed) {
-      /** Not there while what is shown is void. */
-      let stored: typeof list | undefined = list;
-      let live: readonly EventOf<EventMap>[] = [];
-      let reads = 0;
-      let state: "wanted" | "reading" | "read" = "wanted";
-
-      // After a gap the old list is shown until there is another, so that nothing flickers.
-      const show = (): void => {
-        if (!stored) return;
-        const end = stored.at(-1)?.seq ?? 0;
-        list = [...stored, ...live.filter((event) => event.seq > end)].slice(-last);
-        changed();
-      };
-      const read = async (): Promise<void> => {
-        // Read before the room is followed, it could miss what comes in between.
-        if (room.status !== "connected" || state !== "wanted") return;
-        state = "reading";
-        const turn = ++reads;
-        try {
-          const page = await retry(() => room.history({ last }), READ_MS);
-          if (turn !== reads) return;
-          state = "read";
-          stored = page.events;
-          show();
-        } catch (error) {
-          if (turn !== reads) return;
-          room.report(error as RoomcastError);
-          // Where the connection was lost, too, it is read again.
-          if (state === "reading") stored ??= [];
-          show();
-        }
-      };
-
-      const stopListening = room.listen({
-        events(events) {
-          live = [...live, ...events].slice(-last);
-          show();
-        },
-        gap() {
-          stored = undefined;
-          live = [];
-          state = "wanted";
-          void read();
-        },
-      });
-      const stopWatching = room.subscribe(() => {
-        if (room.status !== "connected" && state === "reading") state = "wanted";
-        void read();
-      });
-      void read();
-      return () => {
-        reads++;
-        stopListening();
-        stopWatching();
-      };
     },
   };
 }

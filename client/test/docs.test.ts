@@ -1,13 +1,12 @@
 /** The code in the documentation compiles, and the recipes in it are those that run. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { after, it } from "node:test";
-import { fileURLToPath } from "node:url";
+import { readFileSync, readdirSync } from "node:fs";
+import { it } from "node:test";
+import { codeOf, PLACES } from "../docs/recipes.ts";
+import { compilerIn } from "./compile.ts";
 
 const root = new URL("../", import.meta.url);
-// Inside the package, so that `roomcast` means this one.
-const scratch = new URL(".docs/", root);
+const compile = compilerIn("docs");
 
 const pages = [
   "../README.md",
@@ -17,47 +16,71 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-after(() => rmSync(scratch, { recursive: true }));
-
-/** Writes a page's blocks as modules, beside what a comment in the page gives to all of them. */
-function extract(page: string): URL {
+/** A page's blocks as modules, beside what a comment in the page gives to all of them. */
+function blocksOf(page: string): Record<string, string> {
   const text = readFileSync(new URL(page, root), "utf8");
-  const folder = new URL(`${page.replace(/\W/g, "-")}/`, scratch);
-  mkdirSync(folder, { recursive: true });
   const [, given = ""] = /<!-- given to each block:\n([^]*?)-->/.exec(text) ?? [];
-  const files = { "given.d.ts": given };
-  [...text.matchAll(/```(tsx?)\n([^]*?)```/g)].forEach(([, language, code], n) =>
-    Object.assign(files, { [`block-${n}.${language}`]: `${code}\nexport {};\n` }),
-  );
-  const config = {
-    extends: "../../tsconfig.json",
-    compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
-    files: Object.keys(files),
-    include: [],
-  };
-  Object.assign(files, { "tsconfig.json": JSON.stringify(config) });
-  for (const [name, content] of Object.entries(files)) {
-    writeFileSync(new URL(name, folder), content);
-  }
-  return folder;
+  const blocks = [...text.matchAll(/```(tsx?)\n([^]*?)```/g)].map(([, language, code], n) => [
+    `block-${n}.${language}`,
+    `${code}\nexport {};\n`,
+  ]);
+  return { "given.d.ts": given, ...Object.fromEntries(blocks) };
 }
 
-// The blocks of recipes.md are compiled where they run.
+// The blocks of recipes.md are files: see below.
 for (const page of pages.filter((page) => page !== "docs/recipes.md")) {
-  it(`${page} compiles`, () => {
-    try {
-      execFileSync("tsc", ["-p", fileURLToPath(extract(page))], { encoding: "utf8" });
-    } catch (error) {
-      assert.fail((error as { stdout: string }).stdout);
-    }
-  });
+  it(`${page} compiles`, () =>
+    compile(page.replace(/\W/g, "-"), blocksOf(page), {
+      extends: "../../../tsconfig.json",
+      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
+    }));
 }
+
+const recipes = [...readFileSync(new URL("docs/recipes.md", root), "utf8").matchAll(PLACES)];
+const shown = Object.fromEntries(recipes.map(([, path, , code]) => [path!, code ?? ""]));
 
 it("shows the recipes that run", () => {
-  const text = readFileSync(new URL("docs/recipes.md", root), "utf8");
-  const shown = [...text.matchAll(/<!-- (recipes\/\S+) -->\n\n```\w+\n([^]*?)```/g)];
-  assert.equal(shown.length, [...text.matchAll(/<!-- recipes/g)].length);
-  for (const [, path, code] of shown) {
-    assert.equal(code, readFileSync(new URL(path!, root), "utf8"), `${path}: run docs/embed.mjs`);
+  for (const [path, code] of Object.entries(shown)) {
+    assert.equal(code, codeOf(path), `${path}: run docs/embed.mjs`);
   }
 });
+
+const app = {
+  lib: ["dom", "dom.iterable", "esnext"],
+  module: "esnext",
+  moduleResolution: "bundler",
+  jsx: "react-jsx",
+  strict: true,
+  isolatedModules: true,
+  noEmit: true,
+  skipLibCheck: true,
+};
+/** The compiler settings of new apps, and stricter ones. */
+const apps = {
+  "create-next-app": { ...app, target: "es2017", types: ["node"] },
+  "create-vite": {
+    ...app,
+    target: "es2023",
+    types: ["node"],
+    allowImportingTsExtensions: true,
+    verbatimModuleSyntax: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    erasableSyntaxOnly: true,
+    noFallthroughCasesInSwitch: true,
+    noUncheckedSideEffectImports: true,
+  },
+  "the strictest": {
+    ...app,
+    target: "es2022",
+    types: ["node"],
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noImplicitReturns: true,
+    skipLibCheck: false,
+  },
+};
+for (const [name, compilerOptions] of Object.entries(apps)) {
+  it(`the recipes compile as shown, with the settings of ${name}`, () =>
+    compile(name.replaceAll(" ", "-"), shown, { compilerOptions }));
+}

@@ -7,6 +7,7 @@ import { renderToString } from "react-dom/server";
 import type { Client, Room, RoomcastError, Signal } from "../src/index.ts";
 import {
   RoomcastProvider,
+  useGrant,
   useMembers,
   useOnlineCount,
   usePresence,
@@ -125,6 +126,32 @@ describe("usePresence", () => {
     await pass();
     assert.deepEqual(codes, ["too_large"]);
     assert.equal(page.text, 'alice=1 bob="b"');
+  });
+
+  it("does without the grant, quietly, and enters with a token that has it", async () => {
+    const logged = mock.method(console, "error", () => {});
+    const grants = ["subscribe"];
+    client = clientOf({ token: () => tokenFor("alice", Date.now() + 100_000, grants) });
+    function Grant() {
+      return h("b", null, ` ${useGrant(useRoom("room"))}`);
+    }
+    const whole = inPage(h(Here, { data: 1 }), h(Grant));
+    const page = await render(whole);
+    assert.equal(page.text, "unknown undefined");
+    await pass();
+    assert.equal(page.text, "unknown subscribe");
+    await act(async () => cutAll());
+    await pass(5_000);
+    assert.equal(client.room("room").status, "connected");
+    grants.push("presence");
+    await pass(100_000);
+    assert.equal(page.text, 'alice=1 bob="b" subscribe,presence');
+    grants.pop();
+    await pass(100_000);
+    assert.equal(page.text, "unknown subscribe");
+    await page.render(inPage());
+    await pass(5_000);
+    assert.equal(logged.mock.callCount(), 0);
   });
 
   it("does not enter for a render that is thrown away", async () => {

@@ -10,6 +10,7 @@ import {
   RoomcastProvider,
   useEvent,
   useEvents,
+  useHistory,
   usePublish,
   useRoom,
   useRoomState,
@@ -375,6 +376,168 @@ describe("useEvents", () => {
     network.down = false;
     await pass(40_000);
     assert.equal(page.text, "4");
+  });
+});
+
+describe("useEvents whose `last` changes", () => {
+  it("shows what it has until it has more, and never nothing", async () => {
+    publish(1, 2, 3, 4, 5);
+    const shown: string[] = [];
+    function Shown({ last }: { last: number }) {
+      const events = useEvents(useRoom("room"), { last });
+      shown.push(events.map(({ seq }) => seq).join());
+      return null;
+    }
+    const page = await render(inPage(h(Shown, { last: 2 })));
+    await pass();
+    for (const [last, expected] of [
+      [4, ["4,5", "2,3,4,5"]],
+      [1, ["5"]],
+      [3, ["3,4,5"]],
+    ] as const) {
+      shown.length = 0;
+      await page.render(inPage(h(Shown, { last })));
+      await pass();
+      // The same may be rendered twice: what is shown does not change then.
+      assert.deepEqual([...new Set(shown)], expected);
+    }
+    publish(6);
+    await pass();
+    assert.equal(shown.at(-1), "4,5,6");
+  });
+
+  it("has the newest `last`, however slow an earlier read is", async () => {
+    publish(1, 2, 3, 4, 5);
+    const read = fetchFrom(server);
+    const slow = clientOf({
+      fetch: async (url, init) => {
+        const ms = String(url).includes("last=5") ? 50 : 500;
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return read(url, init);
+      },
+    });
+    const inSlow = (last: number) =>
+      h(RoomcastProvider, { client: slow }, h(Events, { key: "one", last }));
+    const page = await render(inSlow(2));
+    await pass(50);
+    await page.render(inSlow(5));
+    await pass(1_000);
+    assert.equal(page.text, "1,2,3,4,5");
+  });
+
+  it("to 0 is none, and asks for nothing", async () => {
+    const fetch = mock.fn(fetchFrom(server));
+    client = clientOf({ fetch });
+    publish(1, 2);
+    const page = await render(inPage(h(Events, { last: 0 })));
+    await pass();
+    publish(3);
+    await pass();
+    assert.deepEqual([page.text, fetch.mock.callCount()], ["", 0]);
+    await page.render(inPage(h(Events, { last: 2 })));
+    await pass();
+    assert.deepEqual([page.text, fetch.mock.callCount()], ["2,3", 1]);
+    await page.render(inPage(h(Events, { last: 0 })));
+    assert.equal(page.text, "");
+  });
+
+  for (const last of [-1, 1.5, NaN, Infinity]) {
+    it(`to ${last} is an error that says so`, () => {
+      assert.throws(() => renderToString(inPage(h(Events, { last }))), {
+        message: `\`last\` must be a whole number, 0 or more; it is ${last}.`,
+      });
+    });
+  }
+});
+
+describe("useHistory", () => {
+  function History({ last = 3 }) {
+    const { events, isLoading, error } = useHistory(useRoom("room"), { last });
+    return h("p", null, `${events.map(({ seq }) => seq)} ${isLoading} ${error?.code}`);
+  }
+
+  it("is loading until the events are there, also more of them", async () => {
+    publish(1, 2, 3, 4, 5);
+    const read = fetchFrom(server);
+    client = clientOf({
+      fetch: async (...request) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return read(...request);
+      },
+    });
+    const page = await render(strict(h(History)));
+    assert.equal(page.text, " true undefined");
+    await pass();
+    assert.equal(page.text, "3,4,5 false undefined");
+    await page.render(strict(h(History, { last: 4 })));
+    assert.equal(page.text, "3,4,5 true undefined");
+    await pass();
+    assert.equal(page.text, "2,3,4,5 false undefined");
+    await page.render(strict(h(History, { last: 0 })));
+    await pass();
+    assert.equal(page.text, " false undefined");
+  });
+
+  it("says why nothing can be read, and reads again by itself when it can", async () => {
+    const read = fetchFrom(server);
+    let isAllowed = false;
+    // As a browser does where the worker's ALLOWED_ORIGINS don't have the page's.
+    const fetch = mock.fn<typeof globalThis.fetch>(async (...request) => {
+      if (!isAllowed) throw new TypeError("Failed to fetch");
+      return read(...request);
+    });
+    client = clientOf({ fetch });
+    const logged = mock.method(console, "error", () => {});
+    publish(1);
+    const page = await render(inPage(h(History)));
+    await pass();
+    assert.equal(page.text, " true offline");
+    publish(2);
+    await pass(60_000);
+    assert.equal(page.text, "2 false offline");
+    assert.equal(logged.mock.callCount(), 1);
+    const asked = fetch.mock.callCount();
+    assert.ok(asked < 40, `${asked} requests in a minute`);
+    await pass(30_000);
+    assert.equal(fetch.mock.callCount(), asked);
+    isAllowed = true;
+    await pass(35_000);
+    assert.equal(page.text, "1,2 false undefined");
+  });
+
+  it("reads again at once when the connection comes back", async () => {
+    publish(1);
+    const { history } = client.room("room");
+    mock.method(console, "error", () => {});
+    mock.method(client.room("room"), "history", async () => {
+      throw new RoomcastError("internal", "No.");
+    });
+    const page = await render(inPage(h(History)));
+    await pass(61_000);
+    assert.equal(page.text, " false internal");
+    mock.method(client.room("room"), "history", history);
+    await act(async () => cutAll());
+    await pass(3_000);
+    assert.equal(page.text, "1 false undefined");
+  });
+
+  it("is not loading where the room has ended", async () => {
+    const page = await render(inPage(h(History)));
+    await act(async () => client.close());
+    assert.equal(page.text, " false undefined");
+  });
+
+  it("renders once for what comes together", async () => {
+    publish(1, 2, 3);
+    const shown: string[] = [];
+    function Shown() {
+      const { events, isLoading } = useHistory(useRoom("room"), { last: 3 });
+      shown.push(`${events.length} ${isLoading}`);
+      return null;
+    }
+    await render(inPage(h(Shown)));
+    await pass();
+    assert.deepEqual(shown, ["0 true", "3 false"]);
   });
 });
 

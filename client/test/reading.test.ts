@@ -133,6 +133,23 @@ describeBoth("history", () => {
     );
   });
 
+  it("tells a page of another origin what may be missing", async (t) => {
+    const fetch = async () => {
+      throw new TypeError("Failed to fetch");
+    };
+    const messageOf = () =>
+      clientOf({ fetch })
+        .room("room")
+        .history({ last: 1 })
+        .catch(({ message }: Error) => message);
+    assert.equal(await messageOf(), "No answer from model.");
+    t.after(() => Reflect.deleteProperty(globalThis, "location"));
+    Object.assign(globalThis, { location: new URL("https://app.example/board") });
+    assert.match(String(await messageOf()), /ALLOWED_ORIGINS.*https:\/\/app\.example/);
+    Object.assign(globalThis, { location: new URL("https://model/board") });
+    assert.equal(await messageOf(), "No answer from model.");
+  });
+
   it("takes the cookie along where there is no token", async () => {
     const fetch = mock.fn(fetchFrom(server));
     const credentialsOf = async (client: Client): Promise<unknown> => {

@@ -112,10 +112,22 @@ it("Next.js", async () => {
   const { default: Page } = await import("../recipes/next/page.tsx");
   const html = renderToString(await Page());
   assert.match(html, /aria-busy="true".*a.*1.*%/);
+
+  // Where the server never answers, the page comes without what it would have read.
+  mock.method(globalThis, "fetch", () => new Promise(() => {}));
+  const logged = mock.method(console, "error", () => {});
+  const page = Page();
+  await advance(1_100);
+  assert.match(renderToString(await page), /<ul aria-busy="true"><\/ul>/);
+  assert.match(String(logged.mock.calls[0]?.arguments[1]), /No answer from https:\/\/model/);
 });
 
 it("debounced publishing", async () => {
-  const save = debouncedPublish(client.room("shipments:all"), "shipment:updated", 300);
+  const save = debouncedPublish(
+    client.room<ShipmentEvents>("shipments:all"),
+    "shipment:updated",
+    300,
+  );
   for (let progress = 0; progress < 10; progress++) {
     save("a", { id: "a", progress });
     await advance(100);

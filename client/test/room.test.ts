@@ -386,6 +386,51 @@ describeBoth("status", () => {
     assert.deepEqual([room.status, room.connection.reason], ["connecting", "offline"]);
   });
 
+  it("asks at once what still answers when the page hears that it is offline", async (t) => {
+    const page = new EventTarget();
+    for (const name of ["addEventListener", "removeEventListener"] as const) {
+      Object.assign(globalThis, { [name]: page[name].bind(page) });
+      t.after(() => Reflect.deleteProperty(globalThis, name));
+    }
+    const room = clientOf().room("room");
+    room.on(() => {});
+    await advance(100);
+    // It may be another network that has gone.
+    page.dispatchEvent(new Event("offline"));
+    await advance(3_000);
+    assert.deepEqual([room.status, network.dialled], ["connected", 1]);
+
+    network.down = true;
+    network.wires.forEach((wire) => wire.freeze());
+    page.dispatchEvent(new Event("offline"));
+    await advance(2_100);
+    assert.deepEqual([room.status, room.connection.reason], ["reconnecting", "offline"]);
+    const { dialled } = network;
+    page.dispatchEvent(new Event("offline"));
+    await advance(1);
+    assert.equal(network.dialled, dialled, "nothing is to be had");
+    network.down = false;
+    page.dispatchEvent(new Event("online"));
+    await advance(100);
+    assert.equal(room.status, "connected");
+  });
+
+  it("says what is missing where there is no WebSocket, as in Node 20", async (t) => {
+    const { WebSocket } = globalThis;
+    Reflect.deleteProperty(globalThis, "WebSocket");
+    t.after(() => Object.assign(globalThis, { WebSocket }));
+    const logged = mock.method(console, "error", () => {});
+    const room = clientOf({ WebSocket: undefined }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.deepEqual([room.status, room.connection.reason], ["connecting", "dial_failed"]);
+    assert.match(
+      String(logged.mock.calls[0]!.arguments[0]),
+      /no WebSocket .* createClient .* `ws`/,
+    );
+    logged.mock.restore();
+  });
+
   it("says so where no socket can be made", async () => {
     const logged = mock.method(console, "error", () => {});
     const room = clientOf({

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it, mock } from "node:test";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, it, mock, type TestContext } from "node:test";
+import { createClient } from "../src/index.ts";
 import { createBackend, RoomcastError, type BackendOptions } from "../src/server.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance, startClock } from "./model/network.ts";
@@ -142,4 +145,158 @@ describe("reading", () => {
     const lost = await errorOf(backend.history("room", { since: "lost0000:7" }));
     assert.equal(lost.code, "position_lost");
   });
+});
+
+describe("a time limit", () => {
+  /** What a server on this machine was asked, and how many of that it has seen end without an answer. */
+  interface Deaf {
+    readonly url: string;
+    readonly asked: string[];
+    readonly abandoned: Promise<unknown>;
+  }
+
+  /** A server that takes requests and does with them what it is given: by default, nothing. */
+  async function deafServer(
+    t: TestContext,
+    act: (response: ServerResponse, request: IncomingMessage) => void = () => {},
+  ): Promise<Deaf> {
+    const asked: string[] = [];
+    let abandon!: (value?: unknown) => void;
+    const abandoned = new Promise((resolve) => (abandon = resolve));
+    const http = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      response.on("close", abandon);
+      act(response, request);
+    });
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    t.after(() => {
+      http.closeAllConnections();
+      http.close();
+    });
+    return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, asked, abandoned };
+  }
+
+  // These wait for a real server in real time.
+  beforeEach(() => mock.timers.reset());
+
+  const token = "a.b.c";
+  const TIMEOUT_MS = 300;
+
+  /** The code that it ends with, unless it takes much longer than it may. */
+  async function endOf(call: Promise<unknown>): Promise<string> {
+    const began = performance.now();
+    const { code } = await errorOf(call);
+    const tookMs = performance.now() - began;
+    return tookMs < TIMEOUT_MS + 3_000 ? code : `${code} after ${tookMs} ms`;
+  }
+
+  it("ends each call to a server that never answers", async (t) => {
+    const { url, asked } = await deafServer(t);
+    const own = createBackend({ url, token, timeoutMs: TIMEOUT_MS });
+    const general = createBackend({ url, token });
+    const options = { timeoutMs: TIMEOUT_MS };
+    const calls = [
+      own.publish("room", "a", 1),
+      general.publish("room", "a", 1, { key: "k", ...options }),
+      general.publishBatch("room", [{ name: "a", data: 1 }], options),
+      general.state("room", options),
+      general.history("room", { last: 1 }, options),
+    ];
+    const ends = await Promise.all(calls.map(endOf));
+    assert.deepEqual(ends, Array(calls.length).fill("timeout"));
+    assert.ok(asked.length >= calls.length);
+  });
+
+  it("ends an answer that breaks off, and a token that doesn't come", async (t) => {
+    const { url } = await deafServer(t, (response) => response.writeHead(200).write('{"seqs":['));
+    const options = { timeoutMs: TIMEOUT_MS };
+    const backend = createBackend({ url, token });
+    assert.equal(await endOf(backend.publish("room", "a", 1, options)), "timeout");
+    const waiting = createBackend({ url, token: () => new Promise<never>(() => {}) });
+    assert.equal(await endOf(waiting.state("room", options)), "timeout");
+  });
+
+  it("is 10 s where none is given", async () => {
+    mock.timers.enable({ apis: ["setTimeout", "Date"] });
+    const backend = createBackend({ url: "https://rt", token, fetch: () => new Promise(() => {}) });
+    let code: string | undefined;
+    void errorOf(backend.publish("room", "a", 1)).then((error) => (code = error.code));
+    await advance(9_900);
+    assert.equal(code, undefined);
+    await advance(200);
+    assert.equal(code, "timeout");
+  });
+
+  it("is not waited for by a call that a signal ends, whatever it is at", async (t) => {
+    const { url, asked, abandoned } = await deafServer(t);
+    const backend = createBackend({ url, token });
+    const left = new AbortController();
+    const call = backend.publish("room", "a", 1, { signal: left.signal });
+    call.catch(() => {});
+    while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const began = performance.now();
+    left.abort("left");
+    assert.equal(await call.catch((reason: unknown) => reason), "left");
+    await abandoned;
+    assert.ok(performance.now() - began < 3_000, "sooner than the try would have ended by itself");
+    assert.deepEqual(asked, ["POST /rooms/room/events"]);
+    // Before it begins.
+    const late = backend.state("room", { signal: left.signal });
+    assert.equal(await late.catch((reason: unknown) => reason), "left");
+    assert.equal(asked.length, 1);
+  });
+
+  it("is not waited for between two tries either, and no other begins", async () => {
+    mock.timers.enable({ apis: ["setTimeout", "Date"] });
+    const { fetch, calls } = failing(refusal(429, "rate_limited", { "retry-after": "5" }));
+    const backend = createBackend({ url: "https://rt", token, fetch });
+    const left = new AbortController();
+    const call = backend.publish("room", "a", 1, { signal: left.signal });
+    call.catch(() => {});
+    await advance(1_000);
+    left.abort("left");
+    assert.equal(await call.catch((reason: unknown) => reason), "left");
+    await advance(10_000);
+    assert.equal(calls.length, 1);
+  });
+});
+
+describe("an address", () => {
+  it("may be that of the WebSocket", async () => {
+    const urls: string[] = [];
+    const fetch = async (url: unknown) => {
+      urls.push(String(url));
+      return Response.json({ seqs: [1] });
+    };
+    for (const url of ["ws://rt:1/base/", "WSS://rt", new URL("https://rt/base")]) {
+      await createBackend({ url, token: "a.b.c", fetch }).publish("room", "a", 1);
+    }
+    assert.deepEqual(urls, [
+      "http://rt:1/base/rooms/room/events",
+      "https://rt/rooms/room/events",
+      "https://rt/base/rooms/room/events",
+    ]);
+  });
+
+  for (const url of [
+    undefined,
+    "",
+    "rt.example.com",
+    "localhost:8787",
+    "/rt",
+    "ftp://rt",
+    "https://",
+    "https://rt?a=1",
+  ]) {
+    it(`is refused where it is ${url}`, () => {
+      for (const create of [createBackend, createClient]) {
+        assert.throws(() => create({ url: url as string, token: async () => "a.b.c" }), {
+          name: "TypeError",
+          message: new RegExp(
+            `^\`url\` must be .* it is ${JSON.stringify(url)?.replace("?", "\\?")}\\.$`,
+          ),
+        });
+      }
+    });
+  }
 });

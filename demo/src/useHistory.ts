@@ -14,17 +14,14 @@ export function useHistory<EventMap extends object>(
   room: Room<EventMap>,
   page: number,
 ): History<EventOf<EventMap>> {
-  const [{ last, initial }, setRange] = useState({
-    last: page,
-    initial: [] as readonly EventOf<EventMap>[],
-  });
-  const events = useEvents(room, { last, initial });
+  const [last, setLast] = useState(page);
+  const events = useEvents(room, { last });
 
   return {
     events,
     goBack() {
       // Reading begins with the newest each time: twice as far, the whole is read no more than twice.
-      if (events.length === last) setRange({ last: last * 2, initial: events });
+      if (events.length === last) setLast(last * 2);
     },
   };
 }

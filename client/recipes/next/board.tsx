@@ -15,7 +15,7 @@ function reduce(board: typeof none, { key, data }: EventOf<ShipmentEvents>): typ
   return next;
 }
 
-export function Board({ snapshot }: { snapshot: BoardSnapshot }) {
+export function Board({ snapshot }: { snapshot: BoardSnapshot | undefined }) {
   const room = useRoom<ShipmentEvents>("shipments:all");
   const board = useRoomState(room, reduce, none, snapshot);
   const { status } = useStatus(room);

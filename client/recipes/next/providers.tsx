@@ -7,7 +7,12 @@ import { RoomcastProvider } from "roomcast/react";
 // Also made where the page is rendered on the server, where it connects nothing.
 const client = createClient({
   url: process.env.NEXT_PUBLIC_ROOMCAST_URL!,
-  token: () => fetch("/api/token").then((response) => response.text()),
+  async token(signal) {
+    const response = await fetch("/api/token", { signal });
+    if (response.status === 401) return null; // signed out
+    if (!response.ok) throw new Error(`/api/token answers ${response.status}`);
+    return response.text();
+  },
 });
 
 export function Providers({ children }: { children: ReactNode }) {

@@ -2,7 +2,7 @@ import { Alarm } from "../alarm.ts";
 import { now } from "../clock.ts";
 import { isReachable } from "../http.ts";
 import type { Transport } from "../line.ts";
-import type { RouteOptions, Traveller } from "../route.ts";
+import type { RouteOptions, Traveller, WebSocketClass } from "../route.ts";
 import { answered, betterThan, DOUBTFUL, failed, found, probing } from "./choice.ts";
 import { LongPoll } from "./poll.ts";
 import { socketPasses, streamPasses } from "./probe.ts";
@@ -12,7 +12,7 @@ import { EventStream } from "./stream.ts";
 
 /** The ways to the server where a WebSocket can't be had, and which of them is taken. */
 export class Detour {
-  readonly sockets: Readonly<Record<Transport, typeof WebSocket>>;
+  readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
   readonly #options: RouteOptions;
   readonly #travellers: ReadonlySet<Traveller>;
   readonly #look = (): void => void this.#once(this.#lookAround);
@@ -40,14 +40,14 @@ export class Detour {
     return this.#choice.transport;
   }
 
-  #socketsOf(transport: Transport, read: StartReader): typeof WebSocket {
+  #socketsOf(transport: Transport, read: StartReader): WebSocketClass {
     const { fetch } = this.#options;
     const options = { fetch, read, tried: (answer: boolean) => this.tried(transport, answer) };
     return class extends HttpSocket {
       constructor(address: string, protocols: string[]) {
         super(options, address, protocols);
       }
-    } as unknown as typeof WebSocket;
+    } as unknown as WebSocketClass;
   }
 
   tried(transport: Transport, isAnswered: boolean): void {

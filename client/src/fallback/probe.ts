@@ -11,12 +11,14 @@ import { Window } from "./window.ts";
 const PROBE_MS = 10_000;
 
 /** A frame gets there and another comes back: a pong, which takes no token. */
-export async function socketPasses({ url, WebSocket }: RouteOptions): Promise<boolean> {
+export async function socketPasses({ url, WebSocket: Socket }: RouteOptions): Promise<boolean> {
+  if (!Socket) return false;
   let websocket: WebSocket | undefined;
   let tooLate: ReturnType<typeof setTimeout> | undefined;
   try {
     return await new Promise<boolean>((resolve) => {
-      const probe = (websocket = new WebSocket(websocketOf(urlOf(url, "events")), SUBPROTOCOL));
+      const address = websocketOf(urlOf(url, "events"));
+      const probe = (websocket = new Socket(address, [SUBPROTOCOL]) as WebSocket);
       tooLate = setTimeout(resolve, PROBE_MS, false);
       probe.onopen = () => probe.send(PING);
       probe.onmessage = () => resolve(true);

@@ -1,0 +1,36 @@
+/** Compiles code as an app that depends on the package would. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { after } from "node:test";
+import { fileURLToPath } from "node:url";
+
+export interface TsConfig {
+  readonly extends?: string;
+  readonly compilerOptions: object;
+}
+
+/** Compiles the files, by path, in a folder of their own. Fails with what the compiler says. */
+export type Compile = (folder: string, files: Record<string, string>, config: TsConfig) => void;
+
+/** For one test file: what it wrote goes when its tests are over. */
+export function compilerIn(name: string): Compile {
+  // Inside the package, so that `roomcast` means this one.
+  const scratch = new URL(`../.compiled/${name}/`, import.meta.url);
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  return (folder, files, config) => {
+    const root = fileURLToPath(new URL(`${folder}/`, scratch));
+    const tsconfig = JSON.stringify({ ...config, files: Object.keys(files), include: [] });
+    for (const [path, content] of Object.entries({ ...files, "tsconfig.json": tsconfig })) {
+      mkdirSync(dirname(`${root}${path}`), { recursive: true });
+      writeFileSync(`${root}${path}`, content);
+    }
+    try {
+      execFileSync("tsc", ["-p", root], { encoding: "utf8" });
+    } catch (error) {
+      assert.fail((error as { stdout: string }).stdout);
+    }
+  };
+}

@@ -1,0 +1,63 @@
+/** The fallback is a file of its own, which may fail to load. */
+import assert from "node:assert/strict";
+import { registerHooks } from "node:module";
+import { afterEach, beforeEach, it, mock } from "node:test";
+import { RoomcastError } from "../../src/index.ts";
+import { Route } from "../../src/route.ts";
+import { settle, startClock } from "../model/network.ts";
+
+/** Each address by which the file was asked for. */
+const asked: string[] = [];
+let isServed = false;
+
+// As in a browser: what could not be loaded once is not asked for again by that address.
+const failed = new Set<string>();
+registerHooks({
+  load(url, context, nextLoad) {
+    if (!url.includes("/src/fallback/index.ts")) return nextLoad(url, context);
+    if (!failed.has(url)) asked.push(url);
+    if (isServed && !failed.has(url)) return nextLoad(url, context);
+    failed.add(url);
+    throw new TypeError(`Failed to fetch dynamically imported module: ${url}`);
+  },
+});
+
+beforeEach(startClock);
+afterEach(() => mock.reset());
+
+it("is asked for by another address where it could not be loaded, and reported once", async () => {
+  const reported: unknown[] = [];
+  mock.method(console, "error", (error: unknown) => reported.push(error));
+  const route = new Route({
+    url: "https://rt",
+    WebSocket: undefined,
+    fetch: async () => new Response("ok"),
+  });
+  const tell = mock.fn();
+  route.attend({ tell }, true);
+
+  /** A dial fails, and all that follows from it is over. Loading takes real time. */
+  async function fails(): Promise<void> {
+    route.tried(false);
+    for (let n = 0; n < 50; n++) await settle();
+    mock.timers.tick(1_000);
+  }
+
+  await fails();
+  await fails();
+  assert.equal(route.transport, "websocket");
+  const [first, ...later] = asked;
+  assert.match(first!, /index\.ts$/);
+  assert.equal(later.length, 2);
+  for (const url of later) assert.match(url, /index\.ts\?again=\d+$/);
+  assert.notEqual(later[0], later[1]);
+  // Node, too, says there that something is experimental.
+  const codes = reported.flatMap((error) => (error instanceof RoomcastError ? [error.code] : []));
+  assert.deepEqual(codes, ["load_failed"]);
+
+  isServed = true;
+  await fails();
+  await fails();
+  assert.deepEqual([route.transport, tell.mock.callCount()], ["sse", 1]);
+  assert.equal(asked.length, 4);
+});
