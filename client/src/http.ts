@@ -34,7 +34,8 @@ export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): U
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {
   const { token, timeoutMs, signal, ...init } = options;
-  const limit = AbortSignal.timeout(timeoutMs);
+  // Node takes no fraction of a millisecond, which a monotonic clock has.
+  const limit = AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
   // Without a token it is a cookie that speaks for the user.
   const user: RequestInit = token
     ? { headers: { authorization: `Bearer ${token}` } }

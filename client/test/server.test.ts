@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it, mock, type TestContext } from "nod
 import { createClient } from "../src/index.ts";
 import { createBackend, RoomcastError, type BackendOptions } from "../src/server.ts";
 import { fetchFrom } from "./model/http.ts";
-import { advance, startClock } from "./model/network.ts";
+import { advance, startClock, stopClock } from "./model/network.ts";
 import { ModelServer, tokenFor } from "./model/server.ts";
 
 let server: ModelServer;
@@ -177,7 +177,7 @@ describe("a time limit", () => {
   }
 
   // These wait for a real server in real time.
-  beforeEach(() => mock.timers.reset());
+  beforeEach(stopClock);
 
   const token = "a.b.c";
   const TIMEOUT_MS = 300;
@@ -217,7 +217,7 @@ describe("a time limit", () => {
   });
 
   it("is 10 s where none is given", async () => {
-    mock.timers.enable({ apis: ["setTimeout", "Date"] });
+    startClock();
     const backend = createBackend({ url: "https://rt", token, fetch: () => new Promise(() => {}) });
     let code: string | undefined;
     void errorOf(backend.publish("room", "a", 1)).then((error) => (code = error.code));

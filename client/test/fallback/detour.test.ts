@@ -46,6 +46,7 @@ const options: RouteOptions = {
     if (health === undefined) throw new TypeError("fetch failed");
     return new Response(health);
   },
+  report: (error) => assert.fail(error),
 };
 
 class Told implements Traveller {

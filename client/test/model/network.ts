@@ -35,6 +35,16 @@ export const stepWallClock = (ms: number): void => void (wallAhead += ms);
 /** What the server goes by, in ms since 1970. */
 export const trueTime = (): number => START + performance.now();
 
+const realNow = performance.now.bind(performance);
+const realSetTimeout = globalThis.setTimeout;
+
+/** Goes back to the machine's own time. */
+export function stopClock(): void {
+  mock.timers.reset();
+  performance.now = realNow;
+  globalThis.setTimeout = realSetTimeout;
+}
+
 export function startClock(): void {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
   const trueNow = Date.now;

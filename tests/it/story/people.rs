@@ -174,12 +174,16 @@ impl Story {
         } else if !self.is_limited(who) {
             let behind = self.draft();
             self.sends_publish(who, &behind);
+            // It is counted as it comes, not as the verdict does.
+            let is_limited = self.is_limited(who);
             self.publish_over_http();
             self.world.verdicts_come();
             match verdict {
                 Ok(identity) => {
                     self.people[who].identity = Some(identity);
-                    self.is_published(who, &behind);
+                    if !is_limited {
+                        self.is_published(who, &behind);
+                    }
                 }
                 Err(code) => {
                     self.people[who].identity = None;
