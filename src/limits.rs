@@ -15,6 +15,9 @@ pub const USER: usize = 128;
 pub const DATA_BYTES: usize = 256 * KIB;
 /// A frame to the room, or an HTTP body.
 pub const BODY_BYTES: usize = MIB;
+/// Arrays and objects within each other in `data`: other parsers end there or
+/// fail. Every JSON parser that is in use takes so many.
+pub const DATA_LEVELS: usize = 64;
 pub const EVENTS_IN_A_PUBLISH: usize = 1_000;
 pub const ROOMS_IN_A_PUBLISH: usize = 40;
 /// A token is refused unread beyond this.

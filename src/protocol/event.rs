@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{object, string};
+use super::json::{check_levels, object, string};
 use super::{EventId, EventName, Key, RoomName, Seq, User};
 use crate::code::Refusal;
 use crate::limits;
@@ -32,6 +32,7 @@ impl<'a> NewEvent<'a> {
                 limits::DATA_BYTES
             )));
         }
+        check_levels("data", event.data.get())?;
         Ok(event)
     }
 

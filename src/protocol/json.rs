@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::code::Refusal;
+use crate::limits;
 
 /// Reads a JSON object. The check before is needed: to serde an array of the
 /// right length would do as well.
@@ -11,6 +12,31 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal
         return Err(Refusal::bad_request("not a JSON object, as in {\"name\":\"…\",\"data\":…}"));
     }
     serde_json::from_str(json).map_err(|wrong| Refusal::bad_request(in_short(&wrong)))
+}
+
+/// Rejects JSON whose arrays and objects nest deeper than other parsers can
+/// read. `field` is where it stands.
+pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
+    let (mut levels, mut most) = (0_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                levels = levels.saturating_add(1);
+                most = most.max(levels);
+            }
+            b']' | b'}' if !in_string => levels = levels.saturating_sub(1),
+            _ => {}
+        }
+    }
+    if most > limits::DATA_LEVELS {
+        let message = format!("`{field}` nests deeper than {} levels", limits::DATA_LEVELS);
+        return Err(Refusal::bad_request(message));
+    }
+    Ok(())
 }
 
 /// serde quotes a text that it did not expect, whole. One that is long is told
@@ -32,4 +58,37 @@ pub(super) fn string(text: &str) -> String {
 /// numbers but integers, so there is nothing in it that could fail.
 pub(super) fn text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> String {
+        let (open, close) = (r#"{"a":["#, "]}");
+        let odd = levels % 2;
+        let inner = ["1", "[]"][odd];
+        open.repeat(levels / 2) + inner + &close.repeat(levels / 2)
+    }
+
+    /// Limits: DATA_LEVELS.
+    #[test]
+    fn data_nests_as_deep_as_it_may_and_no_deeper() {
+        for (json, is_good) in [
+            (nested(limits::DATA_LEVELS), true),
+            (nested(limits::DATA_LEVELS + 1), false),
+            (nested(1_000_000), false),
+            ("[],".repeat(1_000), true),
+            (format!("\"{}\"", "[".repeat(1_000)), true),
+            (format!(r#""\"{}""#, "[".repeat(1_000)), true),
+            (format!(r#"["\\",{}]"#, nested(limits::DATA_LEVELS)), false),
+            (format!(r#"["\\",{}]"#, nested(limits::DATA_LEVELS - 1)), true),
+        ] {
+            let checked = check_levels("data", &json);
+            assert_eq!(checked.is_ok(), is_good, "{json:.80}");
+            if let Err(refusal) = checked {
+                assert_eq!(refusal, Refusal::bad_request("`data` nests deeper than 64 levels"));
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::json::object;
+use super::json::{check_levels, object};
 use super::{RoomName, User};
 use crate::code::Refusal;
 use crate::limits;
@@ -26,6 +26,7 @@ pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
             "`data` is {bytes} bytes; presence's may be {most}"
         )));
     }
+    check_levels("data", data.get())?;
     Ok(data)
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Position;
+use super::json::check_levels;
 use crate::code::{Code, Refusal};
 use crate::limits;
 
@@ -100,8 +101,9 @@ fn check_presence(json: &str) -> Result<(), Refusal> {
             format!("`enter` is {} bytes; a session's presence data may be {most}", json.len()),
         ));
     }
-    let read = serde_json::from_str::<&RawValue>(json);
-    read.map(drop).map_err(|wrong| Refusal::bad_request(format!("`enter` must be JSON: {wrong}")))
+    serde_json::from_str::<&RawValue>(json)
+        .map_err(|wrong| Refusal::bad_request(format!("`enter` must be JSON: {wrong}")))?;
+    check_levels("enter", json)
 }
 
 impl PageQuery {

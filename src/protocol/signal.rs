@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{object, string};
+use super::json::{check_levels, object, string};
 use super::{EventName, RoomName, User};
 use crate::code::Refusal;
 use crate::limits;
@@ -26,6 +26,7 @@ impl<'a> NewSignal<'a> {
                 "`data` is {bytes} bytes; a signal's may be {most}"
             )));
         }
+        check_levels("data", signal.data.get())?;
         Ok(signal)
     }
 

@@ -173,7 +173,7 @@ fn amount(text: &str) -> u64 {
     }
     let (digits, unit) = text.split_once(' ').unwrap_or((text, ""));
     let factor = match unit {
-        "" | "characters" | "B" | "ms" => 1,
+        "" | "characters" | "levels" | "B" | "ms" => 1,
         "KiB" => 1_024,
         "MiB" => 1_024 * 1_024,
         "s" => 1_000,

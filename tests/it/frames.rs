@@ -190,7 +190,9 @@ proptest! {
             prop_assert_eq!(world.client("bob").data(), [data.as_str()]);
         } else {
             let is_json = serde_json::from_str::<&RawValue>(&data).is_ok();
-            prop_assert!(!is_json || data.len() > limits::DATA_BYTES, "{:.300}", data);
+            let may_be_deep = data.matches(['[', '{']).count() > limits::DATA_LEVELS;
+            let is_too_much = data.len() > limits::DATA_BYTES || may_be_deep;
+            prop_assert!(!is_json || is_too_much, "{:.300}", data);
         }
     }
 
@@ -364,6 +366,34 @@ proptest! {
             if effects.contains(&Effect::Forget) {
                 room = wake(now);
             }
+        }
+    }
+}
+
+/// Any parser of ours that went down by recursion would overflow the stack.
+#[test]
+fn what_nests_without_end_is_refused_or_not_looked_at() {
+    let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);
+    let mut world = World::new();
+    world.joins("alice");
+    for deep in [deep("[", "]"), "[".repeat(60_000), r#"{"a":"#.repeat(60_000)] {
+        for field in ["x", "ref", "name", "id", "key", "data", "type", "room", "token", "seq"] {
+            for kind in ["publish", "signal", "enter", "auth", "seen", "members"] {
+                let frame = format!(r#"{{"type":"{kind}","{field}":{deep}}}"#);
+                let _ = roomcast::protocol::ConnectionFrame::decode(&frame);
+                let decoded = ClientFrame::decode(&frame).frame;
+                let own = match kind {
+                    "enter" => ["ref", "type", "data"],
+                    _ => ["ref", "type", "type"],
+                };
+                let is_ignored = ["members", "enter"].contains(&kind)
+                    && !own.contains(&field)
+                    && deep.ends_with(']');
+                assert_eq!(decoded.is_ok(), is_ignored, "{kind} with {field} {deep:.9}");
+            }
+            let _ = parse_publish(&format!(r#"{{"name":"n","data":1,"{field}":{deep}}}"#));
+            parse_publish(&format!(r#"{{"events":[{{"{field}":{deep}}}]}}"#)).unwrap_err();
+            parse_publish_to_rooms(&format!(r#"{{"events":[{deep}]}}"#)).unwrap_err();
         }
     }
 }
