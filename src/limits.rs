@@ -130,6 +130,11 @@ pub const HELD_FRAMES: usize = 100;
 pub const HELD_BYTES: usize = MIB;
 /// Of the newest events, so much stays in memory for those who resume.
 pub const RECENT_BYTES: usize = 256 * KIB;
+/// Of the index of ids, so much stays in memory.
+pub const IDS_CACHED_BYTES: usize = MIB;
+/// Ids of appends without an index that are remembered at a time, and put into
+/// the index with one append.
+pub const UNINDEXED_IDS: usize = 20_000;
 /// Frames of replay that a joining session is sent at once; a longer replay
 /// goes on in turns, between which the room does its other work.
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;

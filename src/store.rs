@@ -52,6 +52,14 @@ pub struct Append {
     pub floor_starts: u64,
 }
 
+/// An append as it is written: its events, and its part of the index of ids.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    pub append: &'a Append,
+    pub events: &'a str,
+    pub index: &'a [u8],
+}
+
 /// What an append does to one key of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange<'a> {
@@ -90,13 +98,22 @@ pub trait Store {
         bytes: usize,
     ) -> Result<Vec<(Append, String)>, StoreError>;
 
+    /// Reads pieces of the index of ids, each in a slot and from a byte on: the
+    /// number of the append there, and at most so many bytes. They are none
+    /// where a version wrote the append that knows no index, and the answer
+    /// ends early, or has another number, where a slot holds no append.
+    fn index_in(
+        &self,
+        pieces: &[(u64, u64)],
+        bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+
     /// Writes one append into its slot, changes the state, and empties the
-    /// events of `emptied` slots. All or nothing.
+    /// events and the index of `emptied` slots. All or nothing.
     fn append(
         &mut self,
         slot: u64,
-        append: &Append,
-        events: &str,
+        row: Row,
         changes: &[KeyChange],
         emptied: &[u64],
     ) -> Result<(), StoreError>;

@@ -12,7 +12,7 @@ use worker::{SqlStorage, SqlStorageValue, State, Storage};
 
 use super::platform;
 use crate::protocol::{Epoch, RoomName, Seq};
-use crate::store::{Append, Birth, KeyChange, Store, StoreError};
+use crate::store::{self, Append, Birth, KeyChange, Store, StoreError};
 use crate::time::Millis;
 
 /// The version of the tables. A later one comes with a migration where
@@ -20,7 +20,8 @@ use crate::time::Millis;
 const SCHEMA: u64 = 1;
 
 /// An append costs one billed row: `slot` is the row itself, and nothing else
-/// is indexed. `state` is its own index for the same reason.
+/// is indexed. `state` is its own index for the same reason. `ids` stands
+/// before `events`, so that SQLite reads it without them.
 const CREATE: &str = "
     CREATE TABLE room (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -41,6 +42,7 @@ const CREATE: &str = "
         ends INTEGER NOT NULL,
         floor INTEGER NOT NULL,
         floor_starts INTEGER NOT NULL,
+        ids BLOB,
         events TEXT NOT NULL
     );
     CREATE TABLE state (
@@ -49,13 +51,25 @@ const CREATE: &str = "
         event TEXT NOT NULL
     ) WITHOUT ROWID;";
 
+/// Rooms of version 1 began without this column. Earlier code that meets it
+/// leaves what is in it as it is.
+const ADD_IDS: &str = "ALTER TABLE log ADD COLUMN ids BLOB";
+
 const APPEND: &str = "
-    INSERT INTO log (slot, number, first, last, at, starts, ends, floor, floor_starts, events)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO log (slot, number, first, last, at, starts, ends, floor, floor_starts, ids, events)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (slot) DO UPDATE SET
         number = excluded.number, first = excluded.first, last = excluded.last, at = excluded.at,
         starts = excluded.starts, ends = excluded.ends, floor = excluded.floor,
-        floor_starts = excluded.floor_starts, events = excluded.events";
+        floor_starts = excluded.floor_starts, ids = excluded.ids, events = excluded.events";
+
+/// The pieces come as JSON: one statement reads any number of them.
+const INDEX: &str = "
+    SELECT log.number, substr(log.ids, (piece.value ->> 1) + 1, ?)
+    FROM json_each(?) AS piece JOIN log ON log.slot = piece.value ->> 0
+    ORDER BY piece.key";
+
+const EMPTY: &str = "UPDATE log SET ids = NULL, events = '' WHERE slot = ?";
 
 const SET_KEY: &str = "
     INSERT INTO state (key, seq, event) VALUES (?, ?, ?)
@@ -82,7 +96,7 @@ impl SqlStore {
     /// without it.
     pub fn stored_name(state: &State) -> Result<Option<RoomName>, StoreError> {
         let sql = state.storage().sql();
-        if !exists(&sql)? {
+        if tables(&sql)? == Tables::None {
             return Ok(None);
         }
         let rows = run(&sql, "SELECT name FROM room", vec![])?;
@@ -107,8 +121,10 @@ impl SqlStore {
 
 impl Store for SqlStore {
     fn birth(&self) -> Result<Option<Birth>, StoreError> {
-        if !exists(&self.sql)? {
-            return Ok(None);
+        match tables(&self.sql)? {
+            Tables::None => return Ok(None),
+            Tables::WithoutIds => drop(self.run(ADD_IDS, vec![])?),
+            Tables::All => {}
         }
         let rows = self.run("SELECT epoch, at, capacity, retained_ms, schema FROM room", vec![])?;
         let read = |row: &Row| {
@@ -162,8 +178,9 @@ impl Store for SqlStore {
             self.run("DELETE FROM log", vec![])?;
             let k = integer(keep_from);
             self.run(
-                "INSERT INTO log SELECT number - ?, number - ?, first, last, at, starts, ends,
-                     max(floor - ?, 0), floor_starts, events FROM kept",
+                "INSERT INTO log (slot, number, first, last, at, starts, ends, floor, floor_starts, ids, events)
+                     SELECT number - ?, number - ?, first, last, at, starts, ends,
+                     max(floor - ?, 0), floor_starts, ids, events FROM kept",
                 vec![k.clone(), k.clone(), k],
             )?;
             self.run("DROP TABLE kept", vec![])?;
@@ -207,11 +224,28 @@ impl Store for SqlStore {
         Ok(appends)
     }
 
+    fn index_in(
+        &self,
+        pieces: &[(u64, u64)],
+        bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let pieces: Vec<String> =
+            pieces.iter().map(|(slot, from)| format!("[{slot},{from}]")).collect();
+        let values = vec![integer(bytes as u64), format!("[{}]", pieces.join(",")).into()];
+        let rows = self.run(INDEX, values)?.into_iter().map(|mut row| {
+            let index = match row.pop() {
+                Some(SqlStorageValue::Blob(index)) => index,
+                _ => Vec::new(),
+            };
+            Some((number(&row, 0)?, index))
+        });
+        rows.collect::<Option<_>>().ok_or_else(|| unreadable("an append"))
+    }
+
     fn append(
         &mut self,
         slot: u64,
-        append: &Append,
-        events: &str,
+        store::Row { append, events, index }: store::Row,
         changes: &[KeyChange],
         emptied: &[u64],
     ) -> Result<(), StoreError> {
@@ -220,7 +254,8 @@ impl Store for SqlStore {
             let totals =
                 [append.at.get(), append.starts, append.ends, append.floor, append.floor_starts];
             let numbers = [slot, number, first, last].into_iter().chain(totals).map(integer);
-            self.run(APPEND, numbers.chain([events.into()]).collect())
+            let texts = [SqlStorageValue::Blob(index.to_vec()), events.into()];
+            self.run(APPEND, numbers.chain(texts).collect())
         };
         if changes.is_empty() && emptied.is_empty() {
             return write().map(drop);
@@ -238,7 +273,7 @@ impl Store for SqlStore {
                 };
             }
             for slot in emptied {
-                self.run("UPDATE log SET events = '' WHERE slot = ?", vec![integer(*slot)])?;
+                self.run(EMPTY, vec![integer(*slot)])?;
             }
             Ok(())
         })
@@ -278,9 +313,23 @@ fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> Resul
     Ok(Ran { rows, written: cursor.rows_written() as u64 })
 }
 
-fn exists(sql: &SqlStorage) -> Result<bool, StoreError> {
-    let found = run(sql, "SELECT 1 FROM sqlite_master WHERE name = 'room'", vec![])?;
-    Ok(!found.rows.is_empty())
+/// What is there of the tables.
+#[derive(PartialEq, Eq)]
+enum Tables {
+    None,
+    /// As a version made them that knew no index of ids.
+    WithoutIds,
+    All,
+}
+
+fn tables(sql: &SqlStorage) -> Result<Tables, StoreError> {
+    let has_ids = "SELECT instr(sql, ' ids ') > 0 FROM sqlite_master WHERE name = 'log'";
+    let found = run(sql, has_ids, vec![])?;
+    Ok(match found.rows.first() {
+        None => Tables::None,
+        Some(row) if number(row, 0) == Some(0) => Tables::WithoutIds,
+        Some(_) => Tables::All,
+    })
 }
 
 fn append_of(row: &Row) -> Option<Append> {

@@ -1,83 +1,384 @@
-//! The ids of retained events, by which an event counts once.
+//! The index of the ids of retained events, by which an event counts once.
+//!
+//! The index is a trie of hashes with 16 children a node. It has no table and
+//! no rows: its nodes are stored in the rows of the appends, and never change.
+//! An append with ids writes into its own row new copies of the nodes from the
+//! root down to these ids. The copies refer to all other nodes, in older rows.
+//! An append without ids refers to the root alone.
+//!
+//! A lookup reads one small piece of a row for each level. Nothing is removed:
+//! a node is at least as new as every node and id below it. So a reference to
+//! an append that is no longer retained refers to nothing that is.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+mod node;
+mod unindexed;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
+use super::ring::damaged;
+use crate::limits;
 use crate::protocol::Seq;
+use crate::store::{Append, StoreError};
+use node::Child;
+pub use node::{Hash, Place, Pointer};
+use node::{Header, Node};
+pub use unindexed::{Unindexed, stored_hashes};
 
-/// Where each id is. It is bounded by what the log retains.
+/// Reads pieces of the index, each as long as this or to the end of its row.
+pub type Read<'a> = &'a dyn Fn(&[Pointer], usize) -> Result<Vec<Vec<u8>>, StoreError>;
+
 #[derive(Default)]
 pub struct Ids {
-    /// A tree, not a hash map: strangers choose the ids.
-    by_id: BTreeMap<Rc<str>, Place>,
-    by_append: VecDeque<(u64, Rc<str>)>,
+    root: Option<Pointer>,
+    /// Appends before this one were written without an index.
+    complete_from: u64,
+    /// The ids of these appends, as far as they were read.
+    pub unindexed: Option<Unindexed>,
+    /// Encoded nodes. The oldest are evicted: the newest are nearest to the root.
+    cache: BTreeMap<u64, Box<Encoded>>,
+    cached_bytes: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub seq: Seq,
-    /// The number of the append it came with.
-    pub append: u64,
+/// A node as it is stored. Boxed like other entries of maps: such maps share
+/// their code.
+struct Encoded(Vec<u8>);
+
+/// An append's index, to be stored with it.
+pub struct Written {
+    pub bytes: Vec<u8>,
+    header: Header,
+    nodes: Vec<(Pointer, Vec<u8>)>,
 }
 
 impl Ids {
-    pub fn get(&self, id: &str) -> Option<Place> {
-        self.by_id.get(id).copied()
-    }
-
-    pub fn insert(&mut self, id: &str, place: Place) {
-        let id: Rc<str> = id.into();
-        self.by_append.push_back((place.append, Rc::clone(&id)));
-        self.by_id.insert(id, place);
-    }
-
-    /// Inserts the ids of an append as it is stored; `None` if it can't be
-    /// read.
-    pub fn insert_stored(&mut self, append: u64, first: Seq, events: &str) -> Option<()> {
-        #[derive(Deserialize)]
-        struct Identified {
-            id: Option<String>,
-        }
-        let mut seq = first;
-        for event in super::text::each(events) {
-            let Identified { id } = serde_json::from_str(event?).ok()?;
-            if let Some(id) = id {
-                self.insert(&id, Place { seq, append });
+    /// Finds the index of a log by its newest append.
+    pub fn open(head: Option<Append>, read: Read) -> Result<Self, StoreError> {
+        let Some(Append { number, first, .. }) = head else { return Ok(Self::default()) };
+        let begin = Pointer { append: number, offset: 0 };
+        let stored = read(&[begin], Header::BYTES)?.pop();
+        let header = stored.and_then(|bytes| Header::decode(&bytes, number));
+        Ok(match header.filter(|header| header.first == first) {
+            Some(Header { root, complete_from, .. }) => {
+                Self { root, complete_from, ..Self::default() }
             }
-            seq = seq.plus(1);
-        }
-        Some(())
+            None => Self { complete_from: number.saturating_add(1), ..Self::default() },
+        })
     }
 
-    /// Forgets what came with appends before `lowest`.
-    pub fn forget_below(&mut self, lowest: u64) {
-        let forgotten = self.by_append.partition_point(|(append, _)| *append < lowest);
-        for (_, id) in self.by_append.drain(..forgotten) {
-            // The id may have been published again since.
-            if self.by_id.get(&id).is_some_and(|place| place.append < lowest) {
-                self.by_id.remove(&id);
+    /// The number of the append from which on the index has all ids.
+    pub fn complete_from(&self) -> u64 {
+        self.complete_from
+    }
+
+    /// Finds the newest event of each id, among the appends from `lowest` on.
+    /// The search goes level by level for all ids together, so that one read
+    /// brings all nodes of a level. The hashes must be sorted.
+    pub fn find(
+        &mut self,
+        hashes: impl Iterator<Item = Hash>,
+        lowest: u64,
+        read: Read,
+    ) -> Result<Vec<(Place, Hash)>, StoreError> {
+        let mut found = Vec::new();
+        let Some(root) = self.root else { return Ok(found) };
+        let mut below: Vec<(Hash, Pointer)> = hashes.map(|hash| (hash, root)).collect();
+        for depth in 0..Hash::DIGITS {
+            below.retain(|(_, pointer)| pointer.append >= lowest);
+            self.read_all(below.iter().map(|(_, pointer)| *pointer), read)?;
+            for (hash, pointer) in std::mem::take(&mut below) {
+                match self.node(pointer, read)?.child(hash.digit(depth)) {
+                    Child::Node(pointer) => below.push((hash, pointer)),
+                    Child::Leaf(same, place) if same == hash && place.append >= lowest => {
+                        found.push((place, hash));
+                    }
+                    Child::Leaf(..) | Child::None => {}
+                }
             }
         }
+        match below.first() {
+            None => Ok(found),
+            Some((_, Pointer { append, .. })) => Err(damaged(*append)),
+        }
     }
+
+    /// Builds the index of the next append, with the append's ids. `lowest` is
+    /// the oldest append that is retained after it. With `catches_up`, the index
+    /// also gets ids of older appends that were written without one.
+    pub fn write(
+        &mut self,
+        (number, first): (u64, Seq),
+        mut ids: Vec<(Hash, Place)>,
+        lowest: u64,
+        catches_up: bool,
+        read: Read,
+    ) -> Result<Written, StoreError> {
+        let mut complete_from = self.complete_from;
+        if catches_up && let Some(older) = &self.unindexed {
+            complete_from = older.from;
+            ids.extend(older.ids.iter().copied());
+        }
+        ids.retain(|(_, place)| place.append >= lowest);
+        let root = self.root.filter(|root| root.append >= lowest);
+        let header = Header { first, complete_from, root };
+        let mut written = Written { bytes: vec![0; Header::BYTES], header, nodes: Vec::new() };
+        if !ids.is_empty() {
+            let mut adding = Adding { number, lowest, read, written };
+            let root = adding.add(self, root, 0, ids)?;
+            written = adding.written;
+            written.header.root = Some(root);
+        }
+        let header = written.header.encode(number);
+        written.bytes.splice(..Header::BYTES, header);
+        Ok(written)
+    }
+
+    /// Continues from an index that was stored.
+    pub fn is_stored(&mut self, written: Written) {
+        let Written { header, nodes, .. } = written;
+        self.root = header.root;
+        if self.complete_from != header.complete_from {
+            self.complete_from = header.complete_from;
+            self.unindexed = None;
+        }
+        nodes.into_iter().for_each(|(pointer, bytes)| self.keep(pointer, bytes));
+        self.shrink();
+    }
+
+    fn node(&mut self, pointer: Pointer, read: Read) -> Result<Node, StoreError> {
+        if !self.cache.contains_key(&pointer.key()) {
+            self.read_all([pointer].into_iter(), read)?;
+        }
+        let bytes = self.cache.get(&pointer.key()).map(|node| node.0.as_slice());
+        Node::decode(bytes.unwrap_or_default(), pointer.append)
+    }
+
+    /// Reads the nodes that are not cached. Equal pointers must be adjacent.
+    fn read_all(
+        &mut self,
+        pointers: impl Iterator<Item = Pointer>,
+        read: Read,
+    ) -> Result<(), StoreError> {
+        let is_missing = |pointer: &Pointer| !self.cache.contains_key(&pointer.key());
+        let mut missing: Vec<Pointer> = pointers.filter(is_missing).collect();
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (pointer, bytes) in missing.iter().zip(read(&missing, Node::MOST_BYTES)?) {
+            // The piece may go on behind the node.
+            let node = Node::decode(&bytes, pointer.append)?;
+            self.keep(*pointer, node.encode(pointer.append));
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, pointer: Pointer, bytes: Vec<u8>) {
+        self.cached_bytes = self.cached_bytes.saturating_add(cost(&bytes));
+        self.cache.insert(pointer.key(), Box::new(Encoded(bytes)));
+    }
+
+    /// Evicts nodes beyond the bound. The cache may grow within one publish,
+    /// which needs the nodes of its lookups again when it is stored.
+    pub fn shrink(&mut self) {
+        while self.cached_bytes > limits::IDS_CACHED_BYTES
+            && let Some((_, node)) = self.cache.pop_first()
+        {
+            self.cached_bytes = self.cached_bytes.saturating_sub(cost(&node.0));
+        }
+    }
+}
+
+/// Adds ids to the index, by copies of the nodes on the way to them.
+struct Adding<'a> {
+    number: u64,
+    lowest: u64,
+    read: Read<'a>,
+    written: Written,
+}
+
+impl Adding<'_> {
+    fn add(
+        &mut self,
+        index: &mut Ids,
+        old: Option<Pointer>,
+        depth: usize,
+        mut ids: Vec<(Hash, Place)>,
+    ) -> Result<Pointer, StoreError> {
+        if depth >= Hash::DIGITS {
+            return Err(damaged(self.number));
+        }
+        let old = old.filter(|pointer| pointer.append >= self.lowest);
+        let mut node = old.map_or_else(|| Ok(Node::default()), |old| index.node(old, self.read))?;
+        node.prune(self.lowest);
+        // The newest event of an id counts.
+        ids.sort_unstable_by_key(|(hash, place)| (*hash, std::cmp::Reverse(*place)));
+        ids.dedup_by_key(|(hash, _)| *hash);
+        for group in ids.chunk_by(|(a, _), (b, _)| a.digit(depth) == b.digit(depth)) {
+            let digit = group.first().map_or(0, |(hash, _)| hash.digit(depth));
+            let Some(child) = node.0.get_mut(digit) else { continue };
+            *child = self.grow(index, *child, depth.saturating_add(1), group.to_vec())?;
+        }
+        let bytes = node.encode(self.number);
+        let offset = self.written.bytes.len() as u64;
+        let pointer = Pointer { append: self.number, offset };
+        self.written.bytes.extend(&bytes);
+        self.written.nodes.push((pointer, bytes));
+        Ok(pointer)
+    }
+
+    /// Adds ids below a child.
+    fn grow(
+        &mut self,
+        index: &mut Ids,
+        child: Child,
+        depth: usize,
+        mut ids: Vec<(Hash, Place)>,
+    ) -> Result<Child, StoreError> {
+        let old = match child {
+            Child::Node(pointer) => Some(pointer),
+            Child::Leaf(hash, place) => {
+                ids.push((hash, place));
+                None
+            }
+            Child::None => None,
+        };
+        let newest = ids.iter().max_by_key(|(_, place)| *place).copied();
+        Ok(match newest {
+            Some((hash, place)) if old.is_none() && ids.iter().all(|(id, _)| *id == hash) => {
+                Child::Leaf(hash, place)
+            }
+            _ => Child::Node(self.add(index, old, depth, ids)?),
+        })
+    }
+}
+
+fn cost(bytes: &[u8]) -> usize {
+    bytes.len().saturating_add(size_of::<(Pointer, Vec<u8>)>())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+    use crate::protocol::Epoch;
+
+    /// The rows of a ring, with what was read of them.
+    #[derive(Default)]
+    struct Ring {
+        rows: BTreeMap<u64, Vec<u8>>,
+        reads: RefCell<Vec<Pointer>>,
+    }
+
+    impl Ring {
+        fn read(&self, pieces: &[Pointer], bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+            self.reads.borrow_mut().extend(pieces);
+            let piece = |pointer: &Pointer| {
+                let row = self.rows.get(&pointer.append).ok_or_else(|| damaged(pointer.append))?;
+                let from = row.iter().skip(usize::try_from(pointer.offset).unwrap());
+                Ok(from.take(bytes).copied().collect())
+            };
+            pieces.iter().map(piece).collect()
+        }
+
+        /// Stores an append with these ids, and forgets those before `lowest`.
+        fn append(&mut self, index: &mut Ids, number: u64, lowest: u64, ids: &[u64]) {
+            let place = |at| Place { append: number, index: at };
+            let ids = (0_u16..).zip(ids).map(|(at, id)| (hash(*id), place(at))).collect();
+            let first = Seq::new(number).unwrap().plus(1);
+            let read = |pieces: &[Pointer], bytes| self.read(pieces, bytes);
+            let written = index.write((number, first), ids, lowest, true, &read).unwrap();
+            self.rows.insert(number, written.bytes.clone());
+            self.rows.retain(|number, _| *number >= lowest);
+            index.is_stored(written);
+        }
+
+        fn find(&self, index: &mut Ids, lowest: u64, ids: &[u64]) -> BTreeMap<Hash, Place> {
+            let mut hashes: Vec<Hash> = ids.iter().map(|id| hash(*id)).collect();
+            hashes.sort_unstable();
+            let read = |pieces: &[Pointer], bytes| self.read(pieces, bytes);
+            let found = index.find(hashes.into_iter(), lowest, &read).unwrap();
+            found.into_iter().map(|(place, hash)| (hash, place)).collect()
+        }
+    }
+
+    fn hash(id: u64) -> Hash {
+        Hash::of(Epoch::from_random(7), "ann", &id.to_string())
+    }
+
+    fn open(ring: &Ring, number: u64) -> Ids {
+        let (first, at) = (Seq::new(number).unwrap().plus(1), crate::time::Millis::new(0));
+        let zero = 0;
+        let head = Append {
+            number,
+            first,
+            last: first,
+            at,
+            starts: zero,
+            ends: zero,
+            floor: zero,
+            floor_starts: zero,
+        };
+        Ids::open(Some(head), &|pieces, bytes| ring.read(pieces, bytes)).unwrap()
+    }
 
     #[test]
-    fn an_id_is_held_as_long_as_its_newest_append() {
-        let place = |seq, append| Place { seq: Seq::new(seq).unwrap(), append };
-        let mut ids = Ids::default();
-        ids.insert("a", place(1, 0));
-        ids.insert("b", place(2, 1));
-        ids.insert("a", place(3, 2));
-        ids.forget_below(2);
-        assert_eq!((ids.get("a"), ids.get("b")), (Some(place(3, 2)), None));
-        assert_eq!((ids.by_id.len(), ids.by_append.len()), (1, 1));
-        ids.forget_below(3);
-        assert_eq!((ids.by_id.len(), ids.by_append.len()), (0, 0));
+    fn every_retained_id_is_found_and_no_other() {
+        let (mut ring, mut index) = (Ring::default(), Ids::default());
+        let mut newest: BTreeMap<Hash, Place> = BTreeMap::new();
+        for number in 0..600_u64 {
+            let lowest = number.saturating_sub(99);
+            // Bursts and single ones, some of them again and again.
+            let count = if number % 50 == 0 { 300 } else { number % 3 };
+            let ids: Vec<u64> = (0..count).map(|at| (number * 7 + at * 13) % 5_000).collect();
+            ring.append(&mut index, number, lowest, &ids);
+            for (at, id) in (0_u16..).zip(&ids) {
+                let place = Place { append: number, index: at };
+                let known = newest.entry(hash(*id)).or_insert(place);
+                *known = place.max(*known);
+            }
+            newest.retain(|_, place| place.append >= lowest);
+            if number % 40 == 39 {
+                index = open(&ring, number);
+                let all: Vec<u64> = (0..6_000).collect();
+                assert_eq!(ring.find(&mut index, lowest, &all), newest, "after {number}");
+            }
+        }
+    }
+
+    /// Limits: IDS_CACHED_BYTES.
+    #[test]
+    fn memory_has_a_bound_and_the_newest_nodes_are_in_it() {
+        let (mut ring, mut index) = (Ring::default(), Ids::default());
+        for number in 0..60 {
+            let ids: Vec<u64> = (number * 1_000..number * 1_000 + 1_000).collect();
+            ring.append(&mut index, number, 0, &ids);
+            assert!(index.cached_bytes <= limits::IDS_CACHED_BYTES);
+        }
+        let bytes: usize = index.cache.values().map(|node| cost(&node.0)).sum();
+        assert_eq!(index.cached_bytes, bytes);
+        assert!(bytes > limits::IDS_CACHED_BYTES - 1_000, "it is made use of");
+        ring.reads.take();
+        let found = ring.find(&mut index, 0, &(59_000..60_000).collect::<Vec<_>>());
+        assert_eq!((found.len(), ring.reads.take().len()), (1_000, 0));
+        // The nodes of the oldest may be read, all at once.
+        ring.find(&mut index, 0, &(0..1_000).collect::<Vec<_>>());
+        index.shrink();
+        assert!(index.cached_bytes <= limits::IDS_CACHED_BYTES);
+    }
+
+    #[test]
+    fn nodes_that_refer_to_each_other_in_a_circle_are_an_error() {
+        let circle = Pointer { append: 0, offset: Header::BYTES as u64 };
+        let mut ring = Ring::default();
+        let node = Node([Child::Node(circle); 16]).encode(0);
+        let header = Header { first: Seq::new(1).unwrap(), complete_from: 0, root: Some(circle) };
+        ring.rows.insert(0, [header.encode(0), node].concat());
+        let mut index = open(&ring, 0);
+        let read = |pieces: &[Pointer], bytes| ring.read(pieces, bytes);
+        assert!(index.find([hash(1)].into_iter(), 0, &read).is_err());
+        let place = Place { append: 1, index: 0 };
+        let ids = vec![(hash(1), place)];
+        assert!(index.write((1, Seq::new(2).unwrap()), ids, 0, true, &read).is_err());
     }
 }

@@ -11,23 +11,22 @@
 mod bisect;
 mod ids;
 mod keys;
+mod number;
 mod read;
 mod recent;
 mod ring;
 mod text;
 
-use std::collections::BTreeMap;
-
 use crate::code::Refusal;
-use crate::limits;
-use crate::protocol::{Epoch, EventId, NewEvent, Seq, User};
+use crate::protocol::{Epoch, NewEvent, Seq, User};
 use crate::settings::Settings;
-use crate::store::{Append, Birth, Store, StoreError};
+use crate::store::{Append, Birth, Row, Store, StoreError};
 use crate::time::Millis;
-use ids::{Ids, Place};
+use ids::Ids;
 use keys::Keys;
+use number::Numbered;
 use recent::Recent;
-use ring::{damaged, newest, oldest_in_ring};
+use ring::{Rows, newest, oldest_in_ring};
 pub use text::{Budget, Slice};
 
 /// A row holds an append, and a row is at most 2 MB
@@ -43,8 +42,7 @@ pub struct Log<S> {
     /// Of the append that was asked for last: its number, and where each of its
     /// events ends.
     event_ends: Option<(u64, Vec<u64>)>,
-    /// Read from the log when the first event with an id comes.
-    ids: Option<Ids>,
+    ids: Ids,
     /// Read from the state when the first event with a key comes.
     keys: Option<Keys>,
 }
@@ -112,8 +110,9 @@ impl<S: Store> Log<S> {
         }
         let written = stored != Some(birth);
         let recent = Recent::default();
-        let log =
-            Self { store, birth, settings, head, recent, event_ends: None, ids: None, keys: None };
+        let rows = Rows { store: &store, capacity };
+        let ids = Ids::open(head, &|pieces, bytes| rows.index(pieces, bytes))?;
+        let log = Self { store, birth, settings, head, recent, event_ends: None, ids, keys: None };
         Ok((log, written))
     }
 
@@ -166,7 +165,7 @@ impl<S: Store> Log<S> {
         from: &User,
         now: Millis,
     ) -> Result<Appended, AppendError> {
-        let Numbered { seqs, fresh } = self.number(events, now)?;
+        let Numbered { seqs, fresh, ids } = self.number(events, from, now)?;
         let Some((last, _)) = fresh.last() else { return Ok(Appended { seqs, fresh: None }) };
 
         // `at` never goes back, so that retention by age can bisect.
@@ -176,10 +175,12 @@ impl<S: Store> Log<S> {
         let (starts, events) = (self.ends(), texts.join(","));
         let ends = starts.saturating_add(events.len() as u64);
         let slice = Slice { prev: self.head(), last: *last, starts, ends, events };
-        if slice.events.len() > APPEND_BYTES {
+        let append = self.next_append(&slice, at)?;
+        let index = self.write_index(&append, ids)?;
+        let bytes = slice.events.len().saturating_add(index.bytes.len());
+        if bytes > APPEND_BYTES {
             return Err(AppendError::Refused(Refusal::too_large(format!(
-                "the events are {} bytes as stored; one publish may be {APPEND_BYTES}: publish them in two",
-                slice.events.len()
+                "the events are {bytes} bytes as stored; one publish may be {APPEND_BYTES}: publish them in two",
             ))));
         }
         let changes = if fresh.iter().any(|(_, event)| event.key.is_some()) {
@@ -192,9 +193,9 @@ impl<S: Store> Log<S> {
             Vec::new()
         };
 
-        let append = self.next_append(&slice, at)?;
         let emptied = self.emptied_by(&append);
-        self.store.append(self.slot(append.number), &append, &slice.events, &changes, &emptied)?;
+        let row = Row { append: &append, events: &slice.events, index: &index.bytes };
+        self.store.append(self.slot(append.number), row, &changes, &emptied)?;
 
         // Durable: from here on nothing may fail.
         self.head = Some(append);
@@ -202,75 +203,8 @@ impl<S: Store> Log<S> {
         if let Some(keys) = &mut self.keys {
             keys.apply(&changes);
         }
-        let lowest = self.lowest();
-        if let Some(ids) = &mut self.ids {
-            let identified =
-                fresh.iter().filter_map(|(seq, event)| Some((seq, event.id.as_ref()?)));
-            identified.for_each(|(seq, id)| {
-                ids.insert(id.as_str(), Place { seq: *seq, append: append.number })
-            });
-            ids.forget_below(lowest);
-        }
+        self.ids.is_stored(index);
         Ok(Appended { seqs, fresh: Some(slice) })
-    }
-}
-
-/// Ids and keys.
-impl<S: Store> Log<S> {
-    /// A seq for each event: the next one, or that of the event it repeats.
-    fn number<'e, 'a>(
-        &mut self,
-        events: &'e [NewEvent<'a>],
-        now: Millis,
-    ) -> Result<Numbered<'e, 'a>, AppendError> {
-        let mut numbered = Numbered { seqs: Vec::with_capacity(events.len()), fresh: Vec::new() };
-        let mut ids_here: BTreeMap<&str, Seq> = BTreeMap::new();
-        let mut next = self.head();
-        for event in events {
-            let id = event.id.as_ref().map(EventId::as_str);
-            let first = match id {
-                Some(id) => ids_here.get(id).copied().or(self.seq_of(id, now)?),
-                None => None,
-            };
-            if let Some(seq) = first {
-                numbered.seqs.push(seq);
-                continue;
-            }
-            next = next.next().ok_or_else(|| StoreError("the room has used up its seqs".into()))?;
-            numbered.seqs.push(next);
-            numbered.fresh.push((next, event));
-            id.and_then(|id| ids_here.insert(id, next));
-        }
-        Ok(numbered)
-    }
-
-    /// The seq of the retained event with this id.
-    fn seq_of(&mut self, id: &str, now: Millis) -> Result<Option<Seq>, StoreError> {
-        let Some(place) = self.ids()?.get(id) else { return Ok(None) };
-        let retained = place.append >= self.lowest()
-            && self.at(place.append)?.at >= now.minus(self.settings.retained_ms);
-        Ok(retained.then_some(place.seq))
-    }
-
-    fn ids(&mut self) -> Result<&mut Ids, StoreError> {
-        if self.ids.is_none() {
-            self.ids = Some(self.stored_ids()?);
-        }
-        Ok(self.ids.get_or_insert_default())
-    }
-
-    fn stored_ids(&self) -> Result<Ids, StoreError> {
-        let mut ids = Ids::default();
-        let Some(head) = self.head else { return Ok(ids) };
-        let mut number = self.lowest();
-        while number <= head.number {
-            for (append, events) in self.stored(number, head.number, limits::MIB)? {
-                ids.insert_stored(append.number, append.first, &events)
-                    .ok_or_else(|| damaged(number))?;
-                number = number.saturating_add(1);
-            }
-        }
-        Ok(ids)
     }
 
     fn keys(&mut self) -> Result<&Keys, StoreError> {
@@ -279,10 +213,4 @@ impl<S: Store> Log<S> {
         }
         Ok(self.keys.get_or_insert_default())
     }
-}
-
-/// The events of a publish, numbered.
-struct Numbered<'e, 'a> {
-    seqs: Vec<Seq>,
-    fresh: Vec<(Seq, &'e NewEvent<'a>)>,
 }

@@ -6,9 +6,35 @@ use std::rc::Rc;
 
 use super::Log;
 use super::bisect::first_where;
+use super::ids::Pointer;
 use super::text::Slice;
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
+
+/// The rows of a ring, apart from all else that the log holds.
+pub(super) struct Rows<'a, S> {
+    pub store: &'a S,
+    pub capacity: u64,
+}
+
+impl<S: Store> Rows<'_, S> {
+    fn slot(&self, number: u64) -> u64 {
+        number.checked_rem(self.capacity).unwrap_or_default()
+    }
+
+    /// Pieces of the index of ids.
+    pub fn index(&self, pieces: &[Pointer], bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let place = |piece: &Pointer| (self.slot(piece.append), piece.offset);
+        let stored = self.store.index_in(&pieces.iter().map(place).collect::<Vec<_>>(), bytes)?;
+        if let Some((piece, _)) = pieces.iter().zip(&stored).find(|(p, s)| p.append != s.0) {
+            return Err(damaged(piece.append));
+        }
+        match pieces.get(stored.len()) {
+            None => Ok(stored.into_iter().map(|(_, bytes)| bytes).collect()),
+            Some(missing) => Err(damaged(missing.append)),
+        }
+    }
+}
 
 impl<S: Store> Log<S> {
     pub(super) fn slot(&self, number: u64) -> u64 {

@@ -182,40 +182,40 @@ fn an_id_counts_once() {
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
     let over_a_socket = r#"{"type":"publish","name":"n","data":1,"id":"i","ref":"r"}"#;
     world.joins("alice");
-    assert_eq!(world.http("bob", "POST /rooms/r/events", once).0, 201);
+    assert_eq!(world.http("alice", "POST /rooms/r/events", once).0, 201);
 
     // However it comes again, it is the first one.
-    assert_eq!(world.http("writer", "POST /rooms/r/events", once).0, 200);
+    assert_eq!(world.http("alice", "POST /rooms/r/events", once).0, 200);
     world.sends("alice", over_a_socket);
     let ack = world.client("alice").takes().pop().unwrap();
     assert_eq!((&ack["type"], &ack["seq"]), (&"ack".into(), &1.into()));
     world.sleeps();
-    assert_eq!(world.posts("bob", once), Ok(vec![1]));
+    assert_eq!(world.posts("alice", once), Ok(vec![1]));
     world.crashes();
-    assert_eq!(world.posts("bob", once), Ok(vec![1]));
+    assert_eq!(world.posts("alice", once), Ok(vec![1]));
 
     // In a batch, and twice in one.
     let batch = format!(
         r#"{{"events":[{once},{{"name":"n","data":2,"id":"j"}},{{"name":"n","data":3,"id":"j"}}]}}"#
     );
-    assert_eq!(world.posts("bob", &batch), Ok(vec![1, 2, 2]));
+    assert_eq!(world.posts("alice", &batch), Ok(vec![1, 2, 2]));
 
-    // Bob does not know whether it was stored, and asks again.
+    // She does not know whether it was stored, and asks again.
     let fresh = r#"{"name":"n","data":4,"id":"k"}"#;
     world.dies = Some(Death::AfterCommit);
-    assert_eq!(world.posts("bob", fresh), Err(Code::Restarting));
-    assert_eq!(world.posts("bob", fresh), Ok(vec![3]));
+    assert_eq!(world.posts("alice", fresh), Err(Code::Restarting));
+    assert_eq!(world.posts("alice", fresh), Ok(vec![3]));
     let fresh = r#"{"name":"n","data":5,"id":"l"}"#;
     world.dies = Some(Death::BeforeCommit);
-    assert_eq!(world.posts("bob", fresh), Err(Code::Restarting));
-    assert_eq!(world.posts("bob", fresh), Ok(vec![4]));
+    assert_eq!(world.posts("alice", fresh), Err(Code::Restarting));
+    assert_eq!(world.posts("alice", fresh), Ok(vec![4]));
     assert_eq!(world.head(), 4);
 
     // The first is no longer retained: the next one is an event of its own,
     // and the one that repeats from then on.
-    world.publishes("bob", 6).unwrap();
-    assert_eq!(world.posts("bob", once), Ok(vec![6]));
-    assert_eq!(world.posts("bob", once), Ok(vec![6]));
+    world.publishes("alice", 6).unwrap();
+    assert_eq!(world.posts("alice", once), Ok(vec![6]));
+    assert_eq!(world.posts("alice", once), Ok(vec![6]));
     world.sleeps();
-    assert_eq!(world.posts("bob", once), Ok(vec![6]));
+    assert_eq!(world.posts("alice", once), Ok(vec![6]));
 }

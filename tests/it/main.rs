@@ -27,6 +27,7 @@ mod frames;
 mod fuzz;
 mod gathering;
 mod grants;
+mod ids;
 mod invariants;
 mod memory_store;
 mod model;

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use roomcast::protocol::Seq;
-use roomcast::store::{Append, Birth, KeyChange, Store, StoreError};
+use roomcast::store::{Append, Birth, KeyChange, Row, Store, StoreError};
 
 /// A handle on one room's storage. Rooms come and go; what is behind it stays.
 #[derive(Clone, Default)]
@@ -31,7 +31,8 @@ struct Disk {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
     pub birth: Option<Birth>,
-    pub slots: BTreeMap<u64, (Append, String)>,
+    /// Each append, with its events and its part of the index of ids.
+    pub slots: BTreeMap<u64, (Append, String, Vec<u8>)>,
     pub state: BTreeMap<String, (Seq, String)>,
 }
 
@@ -44,7 +45,7 @@ impl MemoryStore {
     /// Back to what was stored before: what a crash leaves of writes that
     /// were not yet durable.
     pub fn restore(&self, tables: Tables) {
-        let head = tables.slots.values().map(|(append, _)| append.last.get()).max();
+        let head = tables.slots.values().map(|(append, ..)| append.last.get()).max();
         self.0.head.set(head.unwrap_or_default());
         *self.0.tables.borrow_mut() = tables;
     }
@@ -123,15 +124,15 @@ impl Store for MemoryStore {
     }
 
     fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError> {
-        let kept: BTreeMap<u64, (Append, String)> = self
+        let kept: BTreeMap<u64, (Append, String, Vec<u8>)> = self
             .tables()
             .slots
             .into_values()
-            .filter(|(append, _)| append.number >= keep_from)
-            .map(|(mut append, events)| {
+            .filter(|(append, ..)| append.number >= keep_from)
+            .map(|(mut append, events, index)| {
                 append.number -= keep_from;
                 append.floor = append.floor.saturating_sub(keep_from);
-                (append.number, (append, events))
+                (append.number, (append, events, index))
             })
             .collect();
         let mut tables = self.writes(1 + kept.len())?;
@@ -141,7 +142,7 @@ impl Store for MemoryStore {
     }
 
     fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError> {
-        Ok(self.reads()?.slots.get(&slot).map(|(append, _)| *append))
+        Ok(self.reads()?.slots.get(&slot).map(|(append, ..)| *append))
     }
 
     /// A slot that holds nothing is passed over, as a row that is not there is
@@ -153,9 +154,9 @@ impl Store for MemoryStore {
     ) -> Result<Vec<(Append, String)>, StoreError> {
         let mut taken = 0;
         let mut appends = Vec::new();
-        for (_, row) in self.reads()?.slots.range(slots) {
-            taken += row.1.len();
-            appends.push(row.clone());
+        for (_, (append, events, _)) in self.reads()?.slots.range(slots) {
+            taken += events.len();
+            appends.push((*append, events.clone()));
             if taken >= bytes {
                 break;
             }
@@ -164,17 +165,31 @@ impl Store for MemoryStore {
         Ok(appends)
     }
 
+    fn index_in(
+        &self,
+        pieces: &[(u64, u64)],
+        bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut read = Vec::new();
+        for (slot, from) in pieces {
+            let tables = self.reads()?;
+            let Some((append, _, index)) = tables.slots.get(slot) else { continue };
+            let index = index.iter().skip(usize::try_from(*from).unwrap()).take(bytes);
+            read.push((append.number, index.copied().collect()));
+        }
+        Ok(read)
+    }
+
     fn append(
         &mut self,
         slot: u64,
-        append: &Append,
-        events: &str,
+        Row { append, events, index }: Row,
         changes: &[KeyChange],
         emptied: &[u64],
     ) -> Result<(), StoreError> {
         let mut tables = self.writes(1 + changes.len() + emptied.len())?;
         self.0.head.set(append.last.get());
-        tables.slots.insert(slot, (*append, events.to_owned()));
+        tables.slots.insert(slot, (*append, events.to_owned(), index.to_owned()));
         for change in changes {
             match *change {
                 KeyChange::Set { key, seq, event } => {
@@ -186,8 +201,9 @@ impl Store for MemoryStore {
             }
         }
         for slot in emptied {
-            if let Some((_, events)) = tables.slots.get_mut(slot) {
+            if let Some((_, events, index)) = tables.slots.get_mut(slot) {
                 events.clear();
+                index.clear();
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ pub struct Model {
 #[derive(Clone)]
 struct Appended {
     at: Millis,
-    events: Vec<(Draft, Event)>,
+    events: Vec<Stored>,
 }
 
 /// An event as it is published.
@@ -33,6 +33,14 @@ pub struct Draft {
     pub data: String,
     pub id: Option<String>,
     pub key: Option<String>,
+}
+
+/// An event that was published, and by whom.
+#[derive(Clone)]
+struct Stored {
+    draft: Draft,
+    from: String,
+    event: Event,
 }
 
 impl Draft {
@@ -66,7 +74,7 @@ impl fmt::Debug for Draft {
 impl Appended {
     /// Its events are stored joined by commas.
     fn bytes(&self) -> u64 {
-        let texts: usize = self.events.iter().map(|(_, event)| event.text.len() + 1).sum();
+        let texts: usize = self.events.iter().map(|stored| stored.event.text.len() + 1).sum();
         texts as u64 - 1
     }
 }
@@ -91,25 +99,25 @@ impl Model {
     }
 
     pub fn head(&self) -> u64 {
-        self.all().last().map_or(0, |(_, event)| event.seq)
+        self.all().last().map_or(0, |stored| stored.event.seq)
     }
 
     pub fn last_write(&self) -> Millis {
         self.appends.last().map_or_else(|| self.born.unwrap(), |append| append.at)
     }
 
-    fn all(&self) -> impl Iterator<Item = &(Draft, Event)> {
+    fn all(&self) -> impl Iterator<Item = &Stored> {
         self.appends.iter().flat_map(|append| &append.events)
     }
 
-    fn retained(&self, now: Millis) -> impl Iterator<Item = &(Draft, Event)> {
+    fn retained(&self, now: Millis) -> impl Iterator<Item = &Stored> {
         let oldest_at = now.minus(self.settings.retained_ms);
         let kept = self.appends.iter().skip(self.kept);
         kept.filter(move |append| append.at >= oldest_at).flat_map(|append| &append.events)
     }
 
     pub fn oldest(&self, now: Millis) -> u64 {
-        self.retained(now).next().map_or(self.head() + 1, |(_, event)| event.seq)
+        self.retained(now).next().map_or(self.head() + 1, |stored| stored.event.seq)
     }
 
     pub fn can_resume(&self, seq: u64, now: Millis) -> bool {
@@ -118,14 +126,14 @@ impl Model {
 
     /// Every event after a seq, retained or not.
     pub fn after(&self, seq: u64) -> Vec<Event> {
-        let after = self.all().filter(|(_, event)| event.seq > seq);
-        after.map(|(_, event)| event.clone()).collect()
+        let after = self.all().filter(|stored| stored.event.seq > seq);
+        after.map(|stored| stored.event.clone()).collect()
     }
 
     /// The latest event of every key, removed ones left out.
     pub fn state(&self) -> BTreeMap<String, Event> {
         let mut state = BTreeMap::new();
-        for (draft, event) in self.all() {
+        for Stored { draft, event, .. } in self.all() {
             let Some(key) = &draft.key else { continue };
             match draft.data.as_str() {
                 "null" => state.remove(key),
@@ -138,20 +146,24 @@ impl Model {
     /// What a publish comes to: a seq for each event.
     pub fn publish(&mut self, drafts: &[Draft], from: &str, now: Millis) -> Result<Vec<u64>, Code> {
         let at = now.max(self.last_write());
-        let mut fresh: Vec<(Draft, Event)> = Vec::new();
+        let mut fresh: Vec<Stored> = Vec::new();
         let mut seqs = Vec::new();
         for draft in drafts {
-            let same_id = |(other, _): &&(Draft, Event)| draft.id.is_some() && other.id == draft.id;
+            // An id is its user's own: what another published by it is another event.
+            let same_id = |other: &&Stored| {
+                draft.id.is_some() && other.draft.id == draft.id && other.from == from
+            };
             // Where the clock was set back, two of an id may be retained: what
             // was too old is young again. Then it is the later one.
             let first = fresh.iter().find(same_id).or(self.retained(now).filter(same_id).last());
-            if let Some((_, event)) = first {
+            if let Some(Stored { event, .. }) = first {
                 seqs.push(event.seq);
                 continue;
             }
             let seq = self.head() + 1 + fresh.len() as u64;
             seqs.push(seq);
-            fresh.push((draft.clone(), draft.numbered(seq, at, from)));
+            let event = draft.numbered(seq, at, from);
+            fresh.push(Stored { draft: draft.clone(), from: from.to_owned(), event });
         }
         if fresh.is_empty() {
             return Ok(seqs);

@@ -114,7 +114,7 @@ fn bytes_push_out_the_oldest_and_give_their_space_back() {
     assert_eq!(retained(&mut world), [3, 4, 5]);
 
     let stored = |world: &World| -> usize {
-        world.store.tables().slots.values().map(|(_, events)| events.len()).sum()
+        world.store.tables().slots.values().map(|(_, events, _)| events.len()).sum()
     };
     assert!(stored(&world) <= 2_000, "nothing is stored that is not retained");
     assert_eq!(world.reads("")["bytes"], stored(&world));
@@ -144,7 +144,7 @@ fn bytes_and_appends_push_out_together() {
             let bytes = world.reads("")["bytes"].as_u64().unwrap();
             assert!(bytes <= 1_000, "{bytes} bytes");
             let stored: usize =
-                world.store.tables().slots.values().map(|(_, events)| events.len()).sum();
+                world.store.tables().slots.values().map(|(_, events, _)| events.len()).sum();
             assert!(stored <= 1_000 + 5 * 80, "{stored} bytes are stored");
         }
     }

@@ -61,7 +61,7 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
         'i' => drop(tables.slots.insert(slot, tables.slots.get(&number()?)?.clone())),
         'k' => drop(tables.state.insert("k".into(), (Seq::new(slot)?, value.to_owned()))),
         _ => {
-            let (append, events) = tables.slots.get_mut(&slot)?;
+            let (append, events, index) = tables.slots.get_mut(&slot)?;
             match letter {
                 'n' => append.number = number()?,
                 'f' => append.first = Seq::new(number()?)?,
@@ -71,6 +71,12 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
                 'e' => append.ends = number()?,
                 'o' => append.floor = number()?,
                 'p' => append.floor_starts = number()?,
+                // A byte of the index of ids, or where it ends.
+                'z' => index.truncate(usize::try_from(number()?).ok()?),
+                'v' => {
+                    *index.get_mut(usize::try_from(number()? >> 8).ok()?)? =
+                        number()?.to_le_bytes()[0]
+                }
                 'x' => value.clone_into(events),
                 // And what its totals say fits.
                 'y' => {

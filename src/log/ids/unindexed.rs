@@ -1,0 +1,55 @@
+//! Ids of appends that were written by a version without an index. They are
+//! read from the events themselves, until the index has them or they expire.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+
+use super::super::text;
+use super::{Hash, Place};
+use crate::limits;
+use crate::protocol::Epoch;
+
+/// The newest of these ids, as many as are remembered at a time.
+pub struct Unindexed {
+    /// The oldest append whose ids are here.
+    pub from: u64,
+    /// In the order of the appends.
+    pub ids: VecDeque<(Hash, Place)>,
+}
+
+impl Unindexed {
+    pub fn from(append: u64) -> Self {
+        Self { from: append, ids: VecDeque::new() }
+    }
+
+    /// Adds the id that comes next.
+    pub fn push(&mut self, hash: Hash, place: Place) {
+        self.ids.push_back((hash, place));
+        if self.ids.len() > limits::UNINDEXED_IDS
+            && let Some((_, oldest)) = self.ids.pop_front()
+        {
+            self.from = oldest.append.saturating_add(1);
+        }
+    }
+}
+
+/// The hashes of the ids of a stored append; `None` if it can't be read.
+pub fn stored_hashes(epoch: Epoch, append: u64, events: &str) -> Option<Vec<(Hash, Place)>> {
+    #[derive(Deserialize)]
+    struct Identified<'a> {
+        #[serde(borrow)]
+        from: Cow<'a, str>,
+        #[serde(borrow)]
+        id: Option<Cow<'a, str>>,
+    }
+    let mut hashes = Vec::new();
+    for (index, event) in (0_u16..).zip(text::each(events)) {
+        let Identified { from, id } = serde_json::from_str(event?).ok()?;
+        if let Some(id) = id {
+            hashes.push((Hash::of(epoch, &from, &id), Place { append, index }));
+        }
+    }
+    Some(hashes)
+}

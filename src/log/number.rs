@@ -1,0 +1,153 @@
+//! Numbering a publish: which of its events are new, and which repeat one that
+//! is retained.
+
+use std::collections::BTreeMap;
+
+use super::ids::{Hash, Place, Pointer, Unindexed, Written, stored_hashes};
+use super::ring::{Rows, damaged};
+use super::{APPEND_BYTES, Log};
+use crate::limits;
+use crate::protocol::{NewEvent, Seq, User};
+use crate::store::{Append, Store, StoreError};
+use crate::time::Millis;
+
+/// The events of a publish, numbered.
+pub struct Numbered<'e, 'a> {
+    /// A seq for each event: the next one, or that of the event it repeats.
+    pub seqs: Vec<Seq>,
+    /// The events that are new.
+    pub fresh: Vec<(Seq, &'e NewEvent<'a>)>,
+    /// Their ids, each with how many of the new events come before it.
+    pub ids: Vec<(Hash, u16)>,
+}
+
+/// The ids of a publish, with the seq of the event that has each.
+type Ids = BTreeMap<Hash, Option<Seq>>;
+
+impl<S: Store> Log<S> {
+    pub(super) fn number<'e, 'a>(
+        &mut self,
+        events: &'e [NewEvent<'a>],
+        from: &User,
+        now: Millis,
+    ) -> Result<Numbered<'e, 'a>, StoreError> {
+        let epoch = self.epoch();
+        let hash = |event: &NewEvent| event.id.as_ref().map(|id| Hash::new(epoch, from, id));
+        let hashes: Vec<Option<Hash>> = events.iter().map(hash).collect();
+        let mut ids: Ids = hashes.iter().flatten().map(|hash| (*hash, None)).collect();
+        self.look_up(&mut ids, now)?;
+
+        let mut numbered = Numbered { seqs: Vec::new(), fresh: Vec::new(), ids: Vec::new() };
+        let (mut last, mut index) = (self.head(), 0_u16);
+        for (event, hash) in events.iter().zip(hashes) {
+            let first = hash.and_then(|hash| ids.get_mut(&hash));
+            if let Some(Some(seq)) = first {
+                numbered.seqs.push(*seq);
+                continue;
+            }
+            last = last.next().ok_or_else(|| StoreError("the room has used up its seqs".into()))?;
+            numbered.seqs.push(last);
+            numbered.fresh.push((last, event));
+            numbered.ids.extend(hash.map(|hash| (hash, index)));
+            if let Some(first) = first {
+                *first = Some(last);
+            }
+            index = index.saturating_add(1);
+        }
+        Ok(numbered)
+    }
+
+    /// Finds the seqs of the retained events that have these ids.
+    fn look_up(&mut self, ids: &mut Ids, now: Millis) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        // Not after the lookup: the write below needs the same nodes again.
+        self.ids.shrink();
+        let lowest = self.lowest();
+        let rows = Rows { store: &self.store, capacity: self.birth.capacity };
+        let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
+        let mut places = self.ids.find(ids.keys().copied(), lowest, &read)?;
+        if self.ids.complete_from() > lowest {
+            // The oldest first: the newest event of an id counts.
+            let mut older = self.unindexed_places(ids, lowest)?;
+            older.append(&mut places);
+            places = older;
+        }
+        let oldest_at = now.minus(self.settings.retained_ms);
+        // Mostly one append for all: what is published again is so as a whole.
+        let mut read: Option<Append> = None;
+        for (Place { append, index }, hash) in places {
+            let append = match read.filter(|read| read.number == append) {
+                Some(append) => append,
+                None => *read.insert(self.at(append)?),
+            };
+            if append.at >= oldest_at {
+                ids.insert(hash, Some(append.first.plus(u64::from(index))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for ids in the appends that have no index. This reads them all,
+    /// unless their ids are few enough to be remembered.
+    fn unindexed_places(
+        &mut self,
+        ids: &Ids,
+        lowest: u64,
+    ) -> Result<Vec<(Place, Hash)>, StoreError> {
+        let mut places = Vec::new();
+        let mut found = |hash: Hash, place: Place| {
+            if ids.contains_key(&hash) && place.append >= lowest {
+                places.push((place, hash));
+            }
+        };
+        match &self.ids.unindexed {
+            Some(known) if known.from <= lowest => {
+                known.ids.iter().for_each(|(hash, place)| found(*hash, *place));
+            }
+            _ => self.ids.unindexed = Some(self.read_unindexed(lowest, found)?),
+        }
+        Ok(places)
+    }
+
+    fn read_unindexed(
+        &self,
+        lowest: u64,
+        mut found: impl FnMut(Hash, Place),
+    ) -> Result<Unindexed, StoreError> {
+        let mut newest = Unindexed::from(lowest);
+        let (mut number, end) = (lowest, self.ids.complete_from());
+        while number < end {
+            for (append, events) in self.stored(number, end.saturating_sub(1), limits::MIB)? {
+                let hashes = stored_hashes(self.epoch(), append.number, &events)
+                    .ok_or_else(|| damaged(number))?;
+                for (hash, place) in hashes {
+                    found(hash, place);
+                    newest.push(hash, place);
+                }
+                number = number.saturating_add(1);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// The index to be stored with an append, which brings these ids.
+    pub(super) fn write_index(
+        &mut self,
+        append: &Append,
+        ids: Vec<(Hash, u16)>,
+    ) -> Result<Written, StoreError> {
+        let number = append.number;
+        let lowest = append.floor.max(super::oldest_in_ring(number, self.birth.capacity));
+        // If the events are too large to leave space for the ids of older
+        // appends, a later append indexes these.
+        let events = append.ends.saturating_sub(append.starts);
+        let catches_up = !ids.is_empty() && events < APPEND_BYTES as u64 / 2;
+        let place = |(hash, index)| (hash, Place { append: number, index });
+        let ids: Vec<(Hash, Place)> = ids.into_iter().map(place).collect();
+        let rows = Rows { store: &self.store, capacity: self.birth.capacity };
+        let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
+        self.ids.write((number, append.first), ids, lowest, catches_up, &read)
+    }
+}
