@@ -220,12 +220,13 @@ impl Meter {
         Self { frames: Bucket::full(rates.frames, now), bytes: Bucket::full(rates.bytes, now) }
     }
 
-    /// Takes one frame, or says after how many milliseconds it would fit. A
-    /// frame fits a full bucket: it is no larger than a burst.
+    /// Takes one frame, or says after how many milliseconds one may come. Its
+    /// bytes may be more than are left: then the next one waits for longer.
     fn take(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
-        self.bytes.check(bytes as u64, rates.bytes, now)?;
+        self.bytes.check(rates.bytes, now)?;
         self.frames.take(rates.frames, now)?;
-        self.bytes.take_many(bytes as u64, rates.bytes, now)
+        self.bytes.owe(bytes as u64);
+        Ok(())
     }
 }
 
@@ -299,10 +300,11 @@ mod tests {
         for _ in 0..at_once {
             assert_eq!(guard.admit(limits::BODY_BYTES, RATES, START), Admission::Admitted);
         }
-        let wait = over_rate(guard.admit(limits::BODY_BYTES, RATES, START));
-        assert_eq!(wait, limits::BODY_BYTES as u64 * 1_000 / limits::FRAME_BYTES_PER_SECOND);
-        let later = START.plus(wait);
+        assert_eq!(over_rate(guard.admit(limits::BODY_BYTES, RATES, START)), 1);
+        let later = START.plus(1);
         assert_eq!(guard.admit(limits::BODY_BYTES, RATES, later), Admission::Admitted);
+        let wait = over_rate(guard.admit(1, RATES, later));
+        assert_eq!(wait, limits::BODY_BYTES as u64 * 1_000 / limits::FRAME_BYTES_PER_SECOND);
         let closed = (0..1_000)
             .any(|_| matches!(guard.admit(limits::BODY_BYTES, RATES, later), Admission::Close(_)));
         assert!(closed, "it is closed for bytes alone");

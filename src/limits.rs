@@ -141,8 +141,15 @@ pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
 /// What was to go on in a turn or at the end of a window goes on after this
 /// where that was lost with the object.
 pub const REVIVED_AFTER_MS: u64 = 5_000;
-/// Users whose HTTP publishes a room counts at a time.
+/// Users whose publishes a room counts at a time, and users whose reads.
 pub const PUBLISHERS_COUNTED: usize = 10_000;
+/// A publish and a read cost a unit of their user's rate each. A publish costs
+/// one more for each event with a key, which is a row, for so many events, for
+/// so many events with an id, each of which is looked up …
+pub const EVENTS_IN_A_UNIT: usize = 100;
+pub const IDS_IN_A_UNIT: usize = 50;
+/// … and both cost one more for so many bytes, of the body or of the answer.
+pub const BYTES_IN_A_UNIT: usize = 64 * KIB;
 /// An alarm is set no further ahead than this: JavaScript's dates end before
 /// a token's `exp` may.
 pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
@@ -164,6 +171,7 @@ pub const MEMBERS: usize = 32_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
 pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;
+pub const READS_PER_SECOND: u64 = 100;
 pub const FRAME_WINDOW_MS: u64 = 10;
 /// What may be on its way to a session with flow control, beyond what it has
 /// seen: so many bytes of events, or a quarter of that and one frame.

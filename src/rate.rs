@@ -1,5 +1,10 @@
 //! A token bucket on integers. It starts full, and so it is full again after
 //! a sleep: a room that had ten idle seconds would have refilled it anyway.
+//!
+//! A request's cost may be known only when the request is done. So a bucket can
+//! go into debt. It gives while it has one unit left, and pays the debt off
+//! before it gives again. For example, a bucket of 100 that is charged 1,000
+//! gives the next unit when it has earned 901.
 
 use crate::time::Millis;
 
@@ -13,7 +18,8 @@ pub struct Rate {
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     /// In thousandths: a rate a second is as many thousandths a millisecond.
-    level: u64,
+    /// Below 0 it is in debt.
+    level: i64,
     at: Millis,
 }
 
@@ -21,45 +27,52 @@ const ONE: u64 = 1_000;
 
 impl Bucket {
     pub fn full(rate: Rate, now: Millis) -> Self {
-        Self { level: rate.burst.saturating_mul(ONE), at: now }
+        Self { level: thousandths(rate.burst), at: now }
     }
 
     /// Takes one, or says after how many milliseconds there will be one.
     pub fn take(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
-        self.take_many(1, rate, now)
-    }
-
-    /// Takes so many, all or none.
-    pub fn take_many(&mut self, count: u64, rate: Rate, now: Millis) -> Result<(), u64> {
-        self.check(count, rate, now)?;
-        self.level = self.level.saturating_sub(count.saturating_mul(ONE));
+        self.check(rate, now)?;
+        self.owe(1);
         Ok(())
     }
 
-    /// Whether so many are there, or after how many milliseconds they will be.
-    pub fn check(&mut self, count: u64, rate: Rate, now: Millis) -> Result<(), u64> {
+    /// Whether there is one, or after how many milliseconds there will be.
+    pub fn check(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
-        match count.saturating_mul(ONE).saturating_sub(self.level) {
-            0 => Ok(()),
-            missing => Err(missing.div_ceil(rate.per_second.max(1))),
+        match thousandths(1).saturating_sub(self.level) {
+            missing if missing > 0 => {
+                Err(missing.unsigned_abs().div_ceil(rate.per_second.max(1)))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Charges units, without a limit to the debt.
+    pub fn owe(&mut self, units: u64) {
+        self.level = self.level.saturating_sub(thousandths(units));
     }
 
     /// Gives one back.
     pub fn put_back(&mut self, rate: Rate) {
-        self.level = self.level.saturating_add(ONE).min(rate.burst.saturating_mul(ONE));
+        self.level = self.level.saturating_add(thousandths(1)).min(thousandths(rate.burst));
     }
 
     pub fn is_full(&mut self, rate: Rate, now: Millis) -> bool {
         self.refill(rate, now);
-        self.level >= rate.burst.saturating_mul(ONE)
+        self.level >= thousandths(rate.burst)
     }
 
     fn refill(&mut self, rate: Rate, now: Millis) {
         let gained = now.since(self.at).saturating_mul(rate.per_second);
-        self.level = self.level.saturating_add(gained).min(rate.burst.saturating_mul(ONE));
+        let gained = i64::try_from(gained).unwrap_or(i64::MAX);
+        self.level = self.level.saturating_add(gained).min(thousandths(rate.burst));
         self.at = now;
     }
+}
+
+fn thousandths(units: u64) -> i64 {
+    i64::try_from(units.saturating_mul(ONE)).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -99,6 +112,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn debt_is_earned_before_the_next_unit_is_given() {
+        let mut bucket = Bucket::full(RATE, Millis::new(0));
+        assert_eq!(bucket.take(RATE, Millis::new(0)), Ok(()));
+        bucket.owe(1_000);
+        // 901 units of debt and the one that is asked for, at 50 a second.
+        assert_eq!(bucket.take(RATE, Millis::new(0)), Err(18_040));
+        assert!(!bucket.is_full(RATE, Millis::new(18_000)));
+        assert_eq!(bucket.take(RATE, Millis::new(18_039)), Err(1));
+        assert_eq!(bucket.take(RATE, Millis::new(18_040)), Ok(()));
+        assert_eq!(bucket.take(RATE, Millis::new(18_040)), Err(20));
+        bucket.owe(u64::MAX);
+        assert!(bucket.take(RATE, Millis::new(20_000)).is_err());
     }
 
     #[test]

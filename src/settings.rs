@@ -27,8 +27,10 @@ pub struct Settings {
     pub members: usize,
     pub frames_per_second: u64,
     pub frames_burst: u64,
-    /// HTTP publishes of one `sub`.
+    /// What the publishes of one `sub` may cost, in units.
     pub publishes_per_second: u64,
+    /// What the reads of one `sub` over HTTP may cost, in units.
+    pub reads_per_second: u64,
     /// What is published within this after a frame goes out as one.
     pub frame_window_ms: u64,
     /// Whether flow control is on for every session.
@@ -51,6 +53,7 @@ impl Default for Settings {
             frames_per_second: limits::FRAMES_PER_SECOND,
             frames_burst: limits::FRAMES_BURST,
             publishes_per_second: limits::PUBLISHES_PER_SECOND,
+            reads_per_second: limits::READS_PER_SECOND,
             frame_window_ms: limits::FRAME_WINDOW_MS,
             flow_required: false,
             flow_window_bytes: limits::FLOW_WINDOW_BYTES,
@@ -84,6 +87,7 @@ struct Overrides {
     frames_per_second: Option<u64>,
     frames_burst: Option<u64>,
     publishes_per_second: Option<u64>,
+    reads_per_second: Option<u64>,
     frame_window_ms: Option<u64>,
     flow_required: Option<bool>,
     flow_window_bytes: Option<u64>,
@@ -127,6 +131,7 @@ impl Overrides {
             ("frames_per_second", self.frames_per_second, 1..=limits::RATE_MAX),
             ("frames_burst", self.frames_burst, 1..=limits::RATE_MAX),
             ("publishes_per_second", self.publishes_per_second, 1..=limits::RATE_MAX),
+            ("reads_per_second", self.reads_per_second, 1..=limits::RATE_MAX),
             ("frame_window_ms", self.frame_window_ms, 0..=limits::FRAME_WINDOW_MS_MAX),
             (
                 "flow_window_bytes",
@@ -161,6 +166,7 @@ impl Overrides {
             frames_per_second: self.frames_per_second.unwrap_or(under.frames_per_second),
             frames_burst: self.frames_burst.unwrap_or(under.frames_burst),
             publishes_per_second: self.publishes_per_second.unwrap_or(under.publishes_per_second),
+            reads_per_second: self.reads_per_second.unwrap_or(under.reads_per_second),
             frame_window_ms: self.frame_window_ms.unwrap_or(under.frame_window_ms),
             flow_required: self.flow_required.unwrap_or(under.flow_required),
             flow_window_bytes: self.flow_window_bytes.unwrap_or(under.flow_window_bytes),

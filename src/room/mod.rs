@@ -8,6 +8,7 @@
 mod delivery;
 mod frames;
 mod presence;
+mod rates;
 mod requests;
 mod seats;
 mod signals;
@@ -22,13 +23,14 @@ use crate::limits;
 use crate::log::{AppendError, Log, Slice};
 use crate::presence::{Leaves, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
-use crate::rate::{Bucket, Rate};
+use crate::rate::Rate;
 use crate::route::Request;
 use crate::session::{Identity, Seated, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 use delivery::Replayed;
+use rates::UserBuckets;
 use signals::SignalKind;
 use timers::AlarmState;
 
@@ -164,7 +166,8 @@ pub struct Room<S> {
     departed: Vec<(User, SessionId, Leaves)>,
     /// Whether the end of a window is on its way.
     window_open: bool,
-    publishers: BTreeMap<User, Bucket>,
+    publishers: UserBuckets,
+    readers: UserBuckets,
     alarm: AlarmState,
     /// No session ends before this, as far as is known: one may end later.
     first_end: Millis,
@@ -203,7 +206,8 @@ impl<S: Store> Room<S> {
             members_changed: false,
             departed: Vec::new(),
             window_open: false,
-            publishers: BTreeMap::new(),
+            publishers: UserBuckets::default(),
+            readers: UserBuckets::default(),
             // It is set in the transaction that writes the row about the room.
             alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
             first_end: Millis::MAX,

@@ -4,8 +4,9 @@ use super::{Answer, Effect, Published, Room};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, Replay, Slice};
-use crate::protocol::{self, Figures, Members, NewSignal, PageQuery, User, parse_publish};
-use crate::rate::{Bucket, Rate};
+use crate::protocol::{
+    self, Figures, Members, NewEvent, NewSignal, PageQuery, User, parse_publish,
+};
 use crate::route::Request;
 use crate::session::{Identity, Session, SessionId};
 use crate::store::{Store, StoreError};
@@ -48,19 +49,22 @@ impl<S: Store> Room<S> {
         request.check(by.grant)?;
         match request {
             Request::Publish => self.publish_request(&by.user, body, now),
-            Request::Page(query) => self.page(query, now),
-            Request::State => self.state(),
+            Request::Page(query) => self.read(&by.user, now, |room| room.page(query, now)),
+            Request::State => self.read(&by.user, now, |room| room.state()),
             Request::Signal => self.signal_request(&by.user, body, now),
-            Request::Members => Ok(self.members(now)),
+            Request::Members => self.read(&by.user, now, |room| Ok(room.members(now))),
             Request::Kick(user) => Ok(self.kick(&user, now)),
-            Request::Figures => self.figures(now),
+            Request::Figures => self.read(&by.user, now, |room| room.figures(now)),
             Request::Erase => self.erase(),
         }
     }
 
     fn publish_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
-        self.take_from_rate(from, now)?;
+        // Before the body is parsed: that costs the room time, too.
+        let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
+        self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
+        self.publishers.owe(from, units_of(&events));
         let Published { seqs, is_repeat } = self.publish(&events, from, now)?;
         let body =
             protocol::Published { room: &self.name, epoch: self.log.epoch(), seqs: &seqs }.text();
@@ -68,7 +72,7 @@ impl<S: Store> Room<S> {
     }
 
     fn signal_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
-        self.take_from_rate(from, now)?;
+        self.charge_publish(from, 1, now)?;
         self.signal(None, from, &NewSignal::parse(body)?);
         Ok(Answer::Accepted)
     }
@@ -84,28 +88,35 @@ impl<S: Store> Room<S> {
         Answer::NoContent
     }
 
-    fn take_from_rate(&mut self, user: &User, now: Millis) -> Result<(), Refusal> {
+    /// Charges a user for a publish, in units of `publishes_per_second`. The
+    /// publish is refused where less than one unit is left. One that costs more
+    /// is possible, and what follows waits for it.
+    pub(super) fn charge_publish(
+        &mut self,
+        user: &User,
+        units: u64,
+        now: Millis,
+    ) -> Result<(), Refusal> {
         let per_second = self.settings.publishes_per_second;
-        let rate = Rate { per_second, burst: per_second };
-        if self.publishers.len() >= limits::PUBLISHERS_COUNTED {
-            // A full bucket says no more than none at all.
-            self.publishers.retain(|_, bucket| !bucket.is_full(rate, now));
+        self.publishers.take(user, per_second, "publish", now)?;
+        self.publishers.owe(user, units.saturating_sub(1));
+        Ok(())
+    }
+
+    /// Charges a user for a read before it is done, and for its bytes after.
+    fn read(
+        &mut self,
+        by: &User,
+        now: Millis,
+        read: impl FnOnce(&mut Self) -> Result<Answer, Failure>,
+    ) -> Result<Answer, Failure> {
+        let per_second = self.settings.reads_per_second;
+        self.readers.take(by, per_second, "read", now)?;
+        let answer = read(self)?;
+        if let Answer::Ok { body } = &answer {
+            self.readers.owe(by, units(body.len(), limits::BYTES_IN_A_UNIT));
         }
-        if self.publishers.len() >= limits::PUBLISHERS_COUNTED
-            && !self.publishers.contains_key(user)
-        {
-            return Err(Refusal::rate_limited(
-                "too many users publish into this room at once",
-                1_000,
-            ));
-        }
-        let bucket = self.publishers.entry(user.clone()).or_insert_with(|| Bucket::full(rate, now));
-        bucket.take(rate, now).map_err(|retry_after_ms| {
-            Refusal::rate_limited(
-                format!("a user may publish {per_second} times a second here"),
-                retry_after_ms,
-            )
-        })
+        Ok(answer)
     }
 
     fn page(&mut self, query: PageQuery, now: Millis) -> Result<Answer, Failure> {
@@ -165,4 +176,18 @@ impl<S: Store> Room<S> {
         self.forget();
         Ok(Answer::NoContent)
     }
+}
+
+/// What the events of a publish cost, beyond the publish and its bytes.
+fn units_of(events: &[NewEvent]) -> u64 {
+    let keys = events.iter().filter(|event| event.key.is_some()).count();
+    let ids = events.iter().filter(|event| event.id.is_some()).count();
+    [(keys, 1), (ids, limits::IDS_IN_A_UNIT), (events.len(), limits::EVENTS_IN_A_UNIT)]
+        .into_iter()
+        .fold(0, |sum, (count, in_a_unit)| sum.saturating_add(units(count, in_a_unit)))
+}
+
+/// Whole units of so many.
+fn units(count: usize, in_a_unit: usize) -> u64 {
+    count.checked_div(in_a_unit).unwrap_or_default() as u64
 }

@@ -36,6 +36,7 @@ mod pending;
 mod presence;
 mod promises;
 mod random;
+mod rates;
 mod replay;
 mod ring;
 mod scenarios;

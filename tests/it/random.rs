@@ -68,6 +68,7 @@ pub fn any_settings(dice: &mut crate::dice::Dice) -> Settings {
         frames_per_second: frames,
         frames_burst: burst,
         publishes_per_second: publishes,
+        reads_per_second: 1_000_000,
         frame_window_ms: *dice.pick(&[0, 10]),
         flow_required: dice.one_in(6),
         flow_window_bytes: *dice.pick(&[300, 2_000, 1 << 20]),

@@ -1,0 +1,50 @@
+//! Rates by user: a bucket for each user, and a bound on their number.
+
+use std::collections::BTreeMap;
+
+use crate::code::Refusal;
+use crate::limits;
+use crate::protocol::User;
+use crate::rate::{Bucket, Rate};
+use crate::time::Millis;
+
+/// The buckets of users who do the same, at the same rate.
+#[derive(Default)]
+pub struct UserBuckets(BTreeMap<User, Bucket>);
+
+impl UserBuckets {
+    /// Takes one unit, or refuses with the time until there is one. `what` is
+    /// the verb of the error, such as "publish".
+    pub fn take(
+        &mut self,
+        user: &User,
+        per_second: u64,
+        what: &str,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let rate = Rate { per_second, burst: per_second };
+        if self.0.len() >= limits::PUBLISHERS_COUNTED {
+            // A full bucket says no more than none at all.
+            self.0.retain(|_, bucket| !bucket.is_full(rate, now));
+        }
+        if self.0.len() >= limits::PUBLISHERS_COUNTED && !self.0.contains_key(user) {
+            let message = format!("too many users {what} in this room at once");
+            return Err(Refusal::rate_limited(message, 1_000));
+        }
+        let bucket = self.0.entry(user.clone()).or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(rate, now).map_err(|retry_after_ms| {
+            let message = format!(
+                "a user may {what} {per_second} units a second in this room; \
+                 the next is possible in {retry_after_ms} ms"
+            );
+            Refusal::rate_limited(message, retry_after_ms)
+        })
+    }
+
+    /// Charges a user who just took a unit for more of them.
+    pub fn owe(&mut self, user: &User, units: u64) {
+        if let Some(bucket) = self.0.get_mut(user) {
+            bucket.owe(units);
+        }
+    }
+}

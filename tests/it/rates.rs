@@ -1,0 +1,132 @@
+//! What publishes and reads of a user over HTTP cost, in units of their rates.
+
+use roomcast::limits;
+use roomcast::room::Answer;
+use roomcast::route::{Call, Request, Route, Wanted};
+use roomcast::settings::Settings;
+use serde_json::json;
+
+use crate::world::World;
+
+/// So many units a second, and at once.
+const RATE: u64 = 100;
+
+fn world() -> World {
+    let settings =
+        Settings { publishes_per_second: RATE, reads_per_second: RATE, ..Settings::default() };
+    World::with(settings)
+}
+
+/// What a request has cost a user whose rate was full, by how long the next
+/// has to wait; and it says so rightly.
+fn cost(world: &mut World, request: &Request, body: &str) -> u64 {
+    world.passes(60_000);
+    let asks = |world: &mut World, request: &Request, body: &str| {
+        let by = world.identity("admin");
+        match world.requests(by, request.clone(), body) {
+            Answer::Refused(refusal) => Err(refusal),
+            answer => Ok(answer),
+        }
+    };
+    asks(world, request, body).unwrap();
+    let small = match request {
+        Request::Publish | Request::Signal => r#"{"name":"n","data":1}"#,
+        _ => "",
+    };
+    let next = match request {
+        Request::Publish | Request::Signal => Request::Signal,
+        _ => Request::Members,
+    };
+    let mut spent = 0;
+    let refusal = loop {
+        match asks(world, &next, small) {
+            Ok(_) => spent += 1,
+            Err(refusal) => break refusal,
+        }
+    };
+    let wait = refusal.retry_after_ms.unwrap();
+    assert_eq!(refusal.code.as_str(), "rate_limited");
+    assert!(refusal.message.contains("100 units a second"), "{}", refusal.message);
+    assert!(refusal.message.contains(&format!("{wait} ms")), "{}", refusal.message);
+    world.passes(wait - 1);
+    assert!(asks(world, &next, small).is_err(), "not earlier than it said");
+    world.passes(1);
+    assert!(asks(world, &next, small).is_ok(), "it waited as long as it was told to");
+    // In debt by as much as the wait is longer than that for one unit.
+    RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
+}
+
+fn published(events: u64, rest: &serde_json::Value) -> String {
+    let event = |data| {
+        let mut event = json!({ "name": "n", "data": data });
+        event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        event
+    };
+    json!({ "events": (0..events).map(event).collect::<Vec<_>>() }).to_string()
+}
+
+/// Limits: EVENTS_IN_A_UNIT, IDS_IN_A_UNIT.
+#[test]
+fn a_publish_costs_what_it_writes() {
+    let mut world = world();
+    let unit = limits::BYTES_IN_A_UNIT;
+    let of_bytes = |bytes: usize| {
+        let around = r#"{"name":"n","data":""}"#.len();
+        format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes - around))
+    };
+    for (body, units) in [
+        (r#"{"name":"n","data":1}"#.to_owned(), 1),
+        (r#"{"name":"n","data":1,"key":"k"}"#.to_owned(), 2),
+        (r#"{"name":"n","data":1,"id":"i"}"#.to_owned(), 1),
+        (of_bytes(unit - 1), 1),
+        (of_bytes(unit), 2),
+        (of_bytes(3 * unit), 4),
+        (published(99, &json!({})), 1),
+        (published(100, &json!({})), 2),
+        (published(500, &json!({})), 6),
+        (published(500, &json!({ "key": "k" })), 1 + 500 + 5),
+        (published(49, &json!({ "id": "i" })), 1),
+        (published(50, &json!({ "id": "i" })), 2),
+    ] {
+        assert_eq!(cost(&mut world, &Request::Publish, &body), units, "{body:.60}");
+    }
+    assert_eq!(cost(&mut world, &Request::Signal, r#"{"name":"n","data":1}"#), 1);
+}
+
+#[test]
+fn a_body_that_is_refused_costs_its_bytes() {
+    let mut world = world();
+    let nonsense = "x".repeat(limits::BODY_BYTES);
+    for _ in 0..6 {
+        world.posts("bob", &nonsense).unwrap_err();
+    }
+    assert_eq!(world.publishes("bob", 1), Err(roomcast::code::Code::RateLimited));
+    assert_eq!(world.publishes("alice", 1), Ok(1), "another user has a rate of their own");
+}
+
+/// Limits: BYTES_IN_A_UNIT.
+#[test]
+fn a_read_costs_what_is_sent() {
+    let mut world = world();
+    let large = "x".repeat(limits::BYTES_IN_A_UNIT);
+    for key in 0..3 {
+        let body = json!({ "name": "n", "data": large, "key": format!("{key}") }).to_string();
+        world.posts("bob", &body).unwrap();
+    }
+    for (path, units) in [
+        ("/rooms/r", 1),
+        ("/rooms/r/members", 1),
+        ("/rooms/r/state", 1 + 3),
+        ("/rooms/r/events?last=2", 1 + 2),
+        ("/rooms/r/events?last=1", 1 + 1),
+        ("/rooms/r/events?last=0", 1),
+    ] {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let Ok(Route::Room { call: Call::Request(request), .. }) =
+            Route::parse("GET", path, query, Wanted::Body)
+        else {
+            panic!("{path} is a request");
+        };
+        assert_eq!(cost(&mut world, &request, ""), units, "{path}?{query}");
+    }
+}
