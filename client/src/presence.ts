@@ -11,6 +11,7 @@ import {
   WINDOW_MS,
   type Entry,
   type Member,
+  type Members,
   type MembersChanged,
   type Welcome,
 } from "./protocol.ts";
@@ -63,6 +64,8 @@ export class RoomPresence implements Presence, Sender {
   #session: string | undefined;
   #listed: string | undefined;
   #isFull = false;
+  /** Pages of a list of which more comes. */
+  #pages: readonly Member[] = [];
   #members: readonly Member[] | undefined;
 
   constructor(host: Host) {
@@ -124,6 +127,7 @@ export class RoomPresence implements Presence, Sender {
   disconnected(): void {
     this.#session = this.#sent = undefined;
     this.#windowEnd = 0;
+    this.#pages = [];
   }
 
   ended(): void {
@@ -144,10 +148,14 @@ export class RoomPresence implements Presence, Sender {
     this.#show();
   }
 
-  listed(members: readonly Member[]): void {
+  /** A large list comes in pages. It is shown when the last one is there. */
+  listed({ members, more }: Members): void {
+    const all = [...this.#pages, ...members];
+    this.#pages = more ? all : [];
+    if (more) return;
     this.#isFull = false;
     this.#listed = this.#session;
-    this.#show(members);
+    this.#show(all);
   }
 
   changed(change: MembersChanged): void {

@@ -61,6 +61,13 @@ export interface Entry<Data = any> {
   readonly since: number;
 }
 
+/** The list of members, or a page of it. */
+export interface Members {
+  readonly members: readonly Member[];
+  /** Another page follows. */
+  readonly more?: true;
+}
+
 /** The net effect of what happened: a session is in one of the lists at most. */
 export interface MembersChanged {
   readonly entered: readonly UserEntry[];
@@ -134,7 +141,7 @@ export type Frame = { readonly room?: string } & (
   | ({ readonly type: "state" } & Snapshot)
   | { readonly type: "ack"; readonly ref: string; readonly seq: number }
   | ({ readonly type: "signal" } & Signal)
-  | { readonly type: "members"; readonly members: readonly Member[] }
+  | ({ readonly type: "members" } & Members)
   | ({ readonly type: "members:changed" } & MembersChanged)
   | Authorized
   | Refusal

@@ -269,7 +269,7 @@ export class Room<
       case "signal":
         return this.#signals.heard(frame);
       case "members":
-        return this.#presence.listed(frame.members);
+        return this.#presence.listed(frame);
       case "members:changed":
         return this.#presence.changed(frame);
       case "welcome":

@@ -122,6 +122,38 @@ describeBoth("members", () => {
     assert.deepEqual(shownTo(...rooms), [all, all, all]);
   });
 
+  it("are shown when the last page of their list has come", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(1);
+    await advance(100);
+    const [session] = server.room("room").sessions;
+    const entries = diary(room);
+    const send = (user: string, more?: true): void => {
+      const members = [{ user, sessions: [{ session: user, data: 2, since: 0 }] }];
+      session!.peer.send({ type: "members", room: "room", members, ...(more && { more }) });
+    };
+    send("alice", true);
+    send("bob", true);
+    await advance(100);
+    assert.deepEqual(entries, []);
+    send("carol");
+    await advance(100);
+    assert.deepEqual(entries, ["alice=2 bob=2 carol=2"]);
+  });
+
+  it("are not those of a list that was cut off", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(1);
+    await advance(100);
+    const [session] = server.room("room").sessions;
+    const members = [{ user: "zoe", sessions: [{ session: "z", data: 2, since: 0 }] }];
+    session!.peer.send({ type: "members", room: "room", members, more: true });
+    await advance(100);
+    cutAll();
+    await advance(30_000);
+    assert.equal(shown(room.presence.members), "alice=1");
+  });
+
   it("may come unasked, in place of those before", async () => {
     const room = roomOf("alice");
     room.presence.enter(1);

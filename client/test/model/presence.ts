@@ -4,6 +4,7 @@ import type { Session } from "./room.ts";
 
 const WINDOW_MS = 50;
 const GRACE_MS = 10_000;
+const PAGE = 2;
 
 interface UserEntry {
   user: string;
@@ -66,8 +67,13 @@ export class ModelPresence {
     }, GRACE_MS).unref();
   }
 
+  /** In pages of two, as if each were large. */
   list(session: Session): void {
-    session.peer.send({ type: "members", room: this.#room, members: this.members });
+    const all = this.members;
+    for (let at = 0; at === 0 || at < all.length; at += PAGE) {
+      const page = { type: "members", room: this.#room, members: all.slice(at, at + PAGE) };
+      session.peer.send(at + PAGE < all.length ? { ...page, more: true } : page);
+    }
   }
 
   #forgetLost(user: string): void {
