@@ -32,8 +32,22 @@ pub const SIGNAL_BYTES: usize = 16 * KIB;
 /// Signals of one name from one session are coalesced to the newest within
 /// this, and changes of the members come as one.
 pub const FLUSH_MS: u64 = 50;
-/// Names for which a room does that at a time.
+/// Names of signals that one session may send within that time.
+pub const SIGNAL_NAMES: usize = 16;
+/// Signals and members are sent in so many copies within a window, of which a
+/// text counts as one for each of these bytes that it begins. That takes about
+/// as long as the window itself.
+pub const WINDOW_COPIES: u64 = FLUSH_MS * SENDS_PER_MS;
+pub const COPY_BYTES: usize = 16 * KIB;
+/// Signals to one session within a window.
+pub const WINDOW_BYTES: usize = 256 * KIB;
+/// Signals that wait in a room for a window.
 pub const SIGNALS_HELD: usize = 10_000;
+pub const SIGNALS_HELD_BYTES: usize = 4 * MIB;
+/// Where so much waits to be written to a session's socket, the session does
+/// not read: it is sent no signals and no changes of the members, and no more
+/// than as much of answers.
+pub const UNSENT_BYTES: usize = MIB;
 /// Rooms on one connection …
 pub const ROOMS_ON_A_CONNECTION: usize = 100;
 /// … what may wait there, while rooms open, for each of them …
@@ -66,8 +80,11 @@ pub const SEEN_AFTER_MS: u64 = 1_000;
 pub const UNREAD_CHARACTERS: u32 = 1_000_000;
 /// Presence data of a session.
 pub const PRESENCE_BYTES: usize = 2 * KIB;
-/// All members of a room: their list is one frame.
+/// All members of a room.
 pub const MEMBERS_BYTES: usize = 16 * MIB;
+/// Members in one frame of their list have at most this together (one larger
+/// member, alone).
+pub const MEMBERS_PAGE_BYTES: usize = 256 * KIB;
 /// A session that dropped is a member for this long.
 pub const GRACE_MS: u64 = 10_000;
 /// A session that entered is closed when it is not heard of for two pings …
@@ -167,7 +184,7 @@ pub const STATE_BYTES: u64 = 4 * MIB as u64;
 pub const SOCKETS: usize = 32_000;
 /// Sessions of one user.
 pub const SESSIONS_PER_USER: usize = 1_000;
-pub const MEMBERS: usize = 32_000;
+pub const MEMBERS: usize = 1_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
 pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;

@@ -92,6 +92,8 @@ pub struct Seated {
 pub struct Session {
     pub seat: Seated,
     pub guard: FrameGuard,
+    /// Bytes of answers since it was last looked at whether it reads them.
+    answered: usize,
     /// What its socket carried of [`crate::presence`] through sleep, until the
     /// room takes it.
     pub carried: Option<Box<RawValue>>,
@@ -99,7 +101,18 @@ pub struct Session {
 
 impl Session {
     pub fn new(seat: Seated) -> Self {
-        Self { seat, guard: FrameGuard::default(), carried: None }
+        Self { seat, guard: FrameGuard::default(), answered: 0, carried: None }
+    }
+
+    /// Counts an answer. `true` says that it is time to look whether the session
+    /// reads them.
+    pub fn counts_answer(&mut self, bytes: usize) -> bool {
+        self.answered = self.answered.saturating_add(bytes);
+        let is_time = self.answered >= limits::UNSENT_BYTES;
+        if is_time {
+            self.answered = 0;
+        }
+        is_time
     }
 
     /// When the room closes it, unless something else happens before.

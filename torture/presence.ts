@@ -24,7 +24,7 @@ export const presence: Part = {
   about:
     "sockets that enter, update, leave, close, drop, come back and stand still in one room, which sleeps and is killed",
   async run(stage) {
-    const settings = { "*": { frames_per_second: 1_000, frames_burst: 1_000 } };
+    const settings = { "*": { frames_per_second: 1_000, frames_burst: 1_000, members: 10_000 } };
     const crowd = new Crowd(stage, await stage.start({ settings }));
     stage.after(() => crowd.end());
     return crowd.comesAndGoes();

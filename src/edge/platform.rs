@@ -29,6 +29,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = readyState)]
     fn ready_state(this: &RawSocket) -> u16;
 
+    #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
+    fn buffered_amount(this: &RawSocket) -> Option<f64>;
+
     type RawState;
 
     /// The crate's panics where the runtime refuses the socket.
@@ -113,6 +116,12 @@ pub fn pinged(state: &State, socket: &WebSocket) -> Option<Millis> {
     let state = state.as_raw().unchecked_ref::<RawState>();
     let at = state.auto_response_timestamp(raw(socket)).ok()??;
     Some(Millis::new(integer(at.get_time())))
+}
+
+/// Bytes that wait to be written to the network, those sent in this very turn
+/// among them. As long as there are any, the object does not hibernate.
+pub fn unsent(socket: &WebSocket) -> u64 {
+    raw(socket).buffered_amount().map_or(0, integer)
 }
 
 /// `get_websockets` may list sockets that are closing already.

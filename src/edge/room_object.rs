@@ -300,10 +300,14 @@ impl Object {
 
     fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
         match effect {
-            Effect::Send { to, text } => {
-                for session in awake.sockets.send(&to, text) {
-                    awake.sockets.remove(session);
-                    performed.inputs.push_back(Input::Gone { session, code: None });
+            Effect::Send { to, text } => send(awake, &to, text, performed),
+            Effect::Offer { to, texts, otherwise } => {
+                let (reading, from) = awake.sockets.reading(to);
+                for text in texts {
+                    send(awake, &reading, text, performed);
+                }
+                if !from.is_empty() {
+                    performed.inputs.push_back(Input::Withheld { from, otherwise });
                 }
             }
             Effect::Keep { session, attachment } => {
@@ -455,6 +459,14 @@ struct Performed {
     inputs: VecDeque<Input<'static>>,
     answer: Option<Answer>,
     forget: bool,
+}
+
+/// Sends a text. A socket that turns out to be dead has closed.
+fn send(awake: &mut Awake, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
+    for session in awake.sockets.send(to, text) {
+        awake.sockets.remove(session);
+        performed.inputs.push_back(Input::Gone { session, code: None });
+    }
 }
 
 fn verdict(

@@ -9,6 +9,7 @@ use worker::{State, WebSocket};
 
 use super::{answer, platform};
 use crate::code::{Code, Refusal};
+use crate::limits;
 use crate::session::{Session, SessionId};
 use crate::time::Millis;
 
@@ -80,6 +81,14 @@ impl Sockets {
             self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &string).is_err())
         };
         to.iter().filter(is_dead).copied().collect()
+    }
+
+    /// Those of these that read what they are sent, and those that do not.
+    pub fn reading(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
+        of.into_iter().partition(|id| {
+            let socket = self.by_session.get(id);
+            socket.is_none_or(|socket| platform::unsent(socket) < limits::UNSENT_BYTES as u64)
+        })
     }
 
     /// When the runtime last answered pings of these.

@@ -270,6 +270,18 @@ impl Presence {
         self.here().filter(|(_, here)| !here.listed).map(|(id, _)| id).collect()
     }
 
+    /// These have the list from here on, or have it no longer.
+    pub fn set_listed(&mut self, ids: &BTreeSet<SessionId>, listed: bool) {
+        for (id, entry) in self.members.values_mut().flatten() {
+            if let Some(here) = entry.here_mut()
+                && ids.contains(id)
+            {
+                here.listed = listed;
+                self.stale.insert(*id);
+            }
+        }
+    }
+
     /// Whether there is something to tell, or an entry that is to go.
     pub fn is_unsettled(&self, now: Millis) -> bool {
         self.members.values().any(|entries| {
@@ -278,17 +290,17 @@ impl Presence {
         })
     }
 
-    /// All has been told.
+    /// The change has been told.
     pub fn settle(&mut self, now: Millis) {
         let mut changed = BTreeSet::new();
         for entries in self.members.values_mut() {
             let returns = returns(entries, now);
             entries.retain(|id, entry| {
                 let goes = entry.goes(returns, now);
-                if goes || entry.is_to_be_told() {
+                if goes || entry.news.is_some() {
                     changed.insert(*id);
                 }
-                entry.is_told();
+                entry.news = None;
                 !goes
             });
         }
@@ -364,13 +376,6 @@ impl Entry {
     /// Whether there is something to be told of it, or to its session.
     fn is_to_be_told(&self) -> bool {
         self.news.is_some() || self.here().is_some_and(|here| !here.listed)
-    }
-
-    fn is_told(&mut self) {
-        self.news = None;
-        if let Some(here) = self.here_mut() {
-            here.listed = true;
-        }
     }
 
     fn shown(&self, id: SessionId) -> protocol::Entry<'_> {

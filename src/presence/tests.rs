@@ -38,6 +38,8 @@ impl Sockets {
     fn settles(&mut self) -> String {
         let change = self.change();
         self.presence.settle(self.now);
+        let owed = self.presence.owed().into_iter().collect();
+        self.presence.set_listed(&owed, true);
         change
     }
 
@@ -309,4 +311,18 @@ fn an_update_that_makes_the_list_too_large_changes_nothing() {
     assert_eq!(room.seen(&room.presence), before);
     assert_eq!(room.presence.bytes, limits::MEMBERS_BYTES);
     assert!(room.presence.take_stale().is_empty());
+}
+
+#[test]
+fn who_lost_the_list_is_owed_it_and_remembers_that_in_its_sleep() {
+    let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
+    room.enters(1, "0");
+    room.enters(2, "0");
+    room.settles();
+    room.presence.set_listed(&[SessionId(2)].into(), false);
+    assert!(room.presence.is_unsettled(room.now));
+    let slept = room.slept();
+    assert_eq!((slept.listeners(), slept.owed()), (vec![SessionId(1)], vec![SessionId(2)]));
+    room.presence.settle(room.now);
+    assert_eq!(room.presence.owed(), [SessionId(2)], "a change is not the list");
 }

@@ -21,7 +21,7 @@ pub use heard::Heard;
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
 pub use position::{Epoch, Position, Seq};
-pub use presence::{Change, Entry, Member, Members, UserEntry};
+pub use presence::{Change, Entry, Member, Members, UserEntry, members_pages};
 pub use query::{Begin, PageQuery, Start, StreamQuery, Wait};
 pub use server::{
     Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, read_error, state,

@@ -67,15 +67,41 @@ impl Change<'_> {
     }
 }
 
-/// The answer of `GET /rooms/{room}/members`.
+/// The answer of `GET /rooms/{room}/members`: all of them, whatever their bytes.
 #[derive(Serialize)]
 pub struct Members<'a> {
     pub room: &'a RoomName,
-    pub members: Vec<Member<'a>>,
+    pub members: &'a [Member<'a>],
 }
 
 impl Members<'_> {
     pub fn text(&self) -> String {
         super::json::text(self)
     }
+}
+
+/// The list of members as frames. Each has at most
+/// [`limits::MEMBERS_PAGE_BYTES`] of them, or one larger member; all but the
+/// last say that there is more.
+pub fn members_pages(room: &RoomName, members: &[Member]) -> Vec<String> {
+    let mut pages = Vec::new();
+    let mut page = String::new();
+    for member in members {
+        let member = super::json::text(member);
+        let bytes = page.len().saturating_add(member.len());
+        if !page.is_empty() && bytes >= limits::MEMBERS_PAGE_BYTES {
+            pages.push(members_page(room, &std::mem::take(&mut page), true));
+        }
+        if !page.is_empty() {
+            page.push(',');
+        }
+        page.push_str(&member);
+    }
+    pages.push(members_page(room, &page, false));
+    pages
+}
+
+fn members_page(room: &RoomName, members: &str, has_more: bool) -> String {
+    let more = if has_more { r#","more":true"# } else { "" };
+    format!(r#"{{"type":"members","room":"{room}","members":[{members}]{more}}}"#)
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::json::text;
-use super::{Epoch, Member, Ref, RoomName, Seq, UserEntry};
+use super::{Epoch, Ref, RoomName, Seq, UserEntry};
 use crate::auth::Grant;
 use crate::code::{Code, Refusal};
 use crate::time::Millis;
@@ -37,10 +37,6 @@ pub enum ServerFrame<'a> {
         epoch: Epoch,
         oldest: Seq,
         seq: Seq,
-    },
-    Members {
-        room: &'a RoomName,
-        members: &'a [Member<'a>],
     },
     #[serde(rename = "members:changed")]
     MembersChanged {

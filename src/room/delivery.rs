@@ -136,7 +136,7 @@ impl<S: Store> Room<S> {
                         flow.send(&frame.slice);
                     }
                     seated.behind = (frame.slice.last < live).then_some(frame.slice.last);
-                    self.send(id, Rc::clone(&frame.text));
+                    self.deliver(id, Rc::clone(&frame.text));
                 }
                 // The ring came round while it was being caught up. A reader
                 // that stands still is told once, when it goes on.
@@ -268,8 +268,13 @@ impl<S: Store> Room<S> {
             oldest: self.log.oldest(now)?,
             seq: self.log.head(),
         };
-        self.send(id, gap.text());
+        self.deliver(id, gap.text().into());
         self.send_state(id)
+    }
+
+    /// Sends what flow control holds back. So it needs no other bound.
+    fn deliver(&mut self, to: SessionId, text: Rc<str>) {
+        self.effects.push(Effect::Send { to: vec![to], text });
     }
 
     /// Where the session wants it, and there is any.
@@ -277,7 +282,7 @@ impl<S: Store> Room<S> {
         if self.seated(id).is_some_and(|seated| seated.state) {
             let state = self.stated()?;
             if !state.is_empty() {
-                self.send(id, state);
+                self.deliver(id, state);
             }
         }
         Ok(())

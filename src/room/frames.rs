@@ -66,7 +66,7 @@ impl<S: Store> Room<S> {
             ClientFrame::Publish(event) => self.publish_frame(id, &event, reference, now)?,
             ClientFrame::Signal(signal) => {
                 let from = self.with_right(id, Right::Publish)?;
-                self.signal(Some(id), &from, &signal);
+                self.signal(Some(id), &from, &signal)?;
             }
             ClientFrame::Seen(seq) => {
                 if self.seen(id, seq, now)? >= limits::SEEN_UNCOUNTED_BYTES {

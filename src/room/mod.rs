@@ -13,13 +13,13 @@ mod requests;
 mod seats;
 mod signals;
 mod timers;
+mod window;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use crate::code::{Code, Refusal};
 use crate::guard::FrameRates;
-use crate::limits;
 use crate::log::{AppendError, Log, Slice};
 use crate::presence::{Leaves, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
@@ -31,8 +31,10 @@ use crate::store::{Store, StoreError};
 use crate::time::Millis;
 use delivery::Replayed;
 use rates::UserBuckets;
-use signals::SignalKind;
+use signals::Signals;
 use timers::AlarmState;
+pub use window::Otherwise;
+use window::Window;
 
 /// What happens to a room.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub enum Input<'a> {
     /// When the pings of an [`Effect::AskPings`] were answered, as far as the
     /// runtime knows of any.
     Pinged { at: Vec<(SessionId, Millis)> },
+    /// Sessions that were left out of an [`Effect::Offer`].
+    Withheld { from: Vec<SessionId>, otherwise: Otherwise },
     /// The alarm rang; it may ring late, early or twice.
     Alarm,
     /// What the alarm is set to, as [`Effect::QueryAlarm`] asked; `None` if none
@@ -75,6 +79,14 @@ pub enum Effect {
     Send {
         to: Vec<SessionId>,
         text: Rc<str>,
+    },
+    /// Send texts, in one go, to those of these that read what they are sent:
+    /// less than [`crate::limits::UNSENT_BYTES`] wait for them. Say in
+    /// [`Input::Withheld`] who was left out.
+    Offer {
+        to: Vec<SessionId>,
+        texts: Vec<Rc<str>>,
+        otherwise: Otherwise,
     },
     /// Replace what the session's socket carries through sleep.
     Keep {
@@ -157,15 +169,17 @@ pub struct Room<S> {
     gathers_from: Millis,
     /// Whether its end is on its way.
     broadcast_asked: bool,
-    /// Kinds of signals whose window is open, with what waits for its end.
-    signals: BTreeMap<SignalKind, Option<String>>,
+    /// In which signals and members are sent.
+    window: Window,
+    signals: Signals,
     presence: Presence,
-    /// Whether members changed within the window, and nobody was told yet.
+    /// Whether something of the members waits for the end of the window.
     members_changed: bool,
+    /// Sessions that did not read what they were sent, and are to be listed the
+    /// members when they do.
+    unread: BTreeSet<SessionId>,
     /// Sessions whose sockets this input has lost.
     departed: Vec<(User, SessionId, Leaves)>,
-    /// Whether the end of a window is on its way.
-    window_open: bool,
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,
@@ -201,11 +215,12 @@ impl<S: Store> Room<S> {
             unsent,
             gathers_from: Millis::new(0),
             broadcast_asked: false,
-            signals: BTreeMap::new(),
+            window: Window::default(),
+            signals: Signals::default(),
             presence: Presence::default(),
             members_changed: false,
+            unread: BTreeSet::new(),
             departed: Vec::new(),
-            window_open: false,
             publishers: UserBuckets::default(),
             readers: UserBuckets::default(),
             // It is set in the transaction that writes the row about the room.
@@ -244,6 +259,7 @@ impl<S: Store> Room<S> {
         self.restore_delivery();
         self.restore_presence(now);
         self.arm(self.next_due(now), now);
+        self.schedule_flush();
         std::mem::take(&mut self.effects)
     }
 
@@ -271,12 +287,14 @@ impl<S: Store> Room<S> {
             Input::Broadcast => self.broadcast_gathered(now),
             Input::Flush => self.window_ends(now),
             Input::Pinged { at } => self.pinged(at, now),
+            Input::Withheld { from, otherwise } => self.withheld(from, otherwise, now),
             Input::Alarm => self.alarm(now),
             Input::AlarmTime { at } => self.alarm_is_set_to(at, now),
         }
         self.see_off(now);
         self.keep_presence();
         self.query_alarm();
+        self.schedule_flush();
         std::mem::take(&mut self.effects)
     }
 
@@ -298,20 +316,6 @@ impl<S: Store> Room<S> {
         Ok(Published { seqs: appended.seqs, is_repeat })
     }
 
-    /// For what is too frequent to be sent at once.
-    fn open_window(&mut self) {
-        if !self.window_open {
-            self.window_open = true;
-            self.effects.push(Effect::Flush { after_ms: limits::FLUSH_MS });
-        }
-    }
-
-    fn window_ends(&mut self, now: Millis) {
-        self.window_open = false;
-        self.flush_signals();
-        self.flush_members(now);
-    }
-
     fn seated(&self, id: SessionId) -> Option<&Seated> {
         self.sessions.get(&id).map(|session| &session.seat)
     }
@@ -320,8 +324,16 @@ impl<S: Store> Room<S> {
         self.sessions.get_mut(&id).map(|session| &mut session.seat)
     }
 
+    /// Sends an answer. Whether answers are read is looked at now and then.
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
-        self.effects.push(Effect::Send { to: vec![to], text: text.into() });
+        let text = text.into();
+        let session = self.sessions.get_mut(&to);
+        let is_unsure = session.is_some_and(|session| session.counts_answer(text.len()));
+        let to = vec![to];
+        self.effects.push(match is_unsure {
+            true => Effect::Offer { to, texts: vec![text], otherwise: Otherwise::Close },
+            false => Effect::Send { to, text },
+        });
     }
 
     /// What was published before is sent before: it may be the reason.

@@ -5,19 +5,23 @@
 //! is told as one when it ends. So is the list to a session that enters: it
 //! takes the place of the change, so that nobody hears of an entry twice, and
 //! a thousand that enter together are told by one text.
+//!
+//! A session that does not read what it is sent is told no changes. It is owed
+//! the list, and is sent it when it reads again.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use super::{Effect, Room, full_at};
+use super::{Effect, Otherwise, Room, full_at};
 use crate::auth::Right;
 use crate::code::Refusal;
 use crate::guard::no_ping;
 use crate::limits;
 use crate::presence::{Leaves, Presence};
-use crate::protocol::{ServerFrame, User};
+use crate::protocol::{self, ServerFrame, User};
 use crate::session::{Session, SessionId};
 use crate::store::Store;
 use crate::time::Millis;
@@ -59,7 +63,9 @@ impl<S: Store> Room<S> {
             self.tell_members(now);
         } else {
             // It hears no changes, so the list need not agree with any.
-            self.send_members(vec![id], now);
+            for page in self.members_pages(now) {
+                self.send(id, page);
+            }
         }
         Ok(())
     }
@@ -69,9 +75,8 @@ impl<S: Store> Room<S> {
 impl<S: Store> Room<S> {
     /// Something changed: it is told now or, if a window is open, at its end.
     fn tell_members(&mut self, now: Millis) {
-        if self.window_open {
-            self.members_changed = true;
-            self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
+        if self.window.is_open() {
+            self.members_wait(now);
         } else {
             self.tell_members_now(now);
         }
@@ -84,20 +89,56 @@ impl<S: Store> Room<S> {
             let (room, entered) = (&self.name, &change.entered);
             let (updated, left) = (&change.updated, &change.left);
             let text = ServerFrame::MembersChanged { room, entered, updated, left }.text();
-            self.effects.push(Effect::Send { to: listeners, text: text.into() });
+            self.offer_members(listeners, vec![text.into()]);
         }
-        self.send_members(self.presence.owed(), now);
         self.presence.settle(now);
         self.members_changed = false;
-        self.open_window();
+        self.window.open();
+        self.list_members(now);
     }
 
-    fn send_members(&mut self, to: Vec<SessionId>, now: Millis) {
-        if !to.is_empty() {
-            let members = &self.presence.members(now);
-            let text = ServerFrame::Members { room: &self.name, members }.text();
-            self.effects.push(Effect::Send { to, text: text.into() });
+    /// Lists the members to those that are owed the list: to as many as the
+    /// window has room for, but to one at least. The others are not told of
+    /// changes, so the list that they are sent later is right.
+    fn list_members(&mut self, now: Millis) {
+        let mut owed = self.presence.owed();
+        owed.retain(|id| !self.unread.contains(id));
+        if owed.is_empty() {
+            return;
         }
+        let pages = self.members_pages(now);
+        let bytes = pages.iter().map(|page| page.len()).sum();
+        let later = owed.split_off(owed.len().min(self.window.room_for(bytes).max(1)));
+        self.presence.set_listed(&owed.iter().copied().collect(), true);
+        self.offer_members(owed, pages);
+        if !later.is_empty() {
+            self.members_wait(now);
+        }
+    }
+
+    fn members_pages(&self, now: Millis) -> Vec<Rc<str>> {
+        let pages = protocol::members_pages(&self.name, &self.presence.members(now));
+        pages.into_iter().map(Rc::from).collect()
+    }
+
+    fn offer_members(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>) {
+        let bytes = texts.iter().map(|text| text.len()).sum();
+        self.window.count(to.len(), bytes);
+        self.effects.push(Effect::Offer { to, texts, otherwise: Otherwise::Relist });
+    }
+
+    /// Something is told at the end of the window, or soon where that is lost.
+    fn members_wait(&mut self, now: Millis) {
+        self.members_changed = true;
+        self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
+    }
+
+    /// Sessions did not read, and were left out. The alarm tries them again, for
+    /// as long as they ping.
+    pub(super) fn relist(&mut self, unread: Vec<SessionId>, now: Millis) {
+        self.unread.extend(unread);
+        self.presence.set_listed(&self.unread, false);
+        self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
     }
 
     pub(super) fn flush_members(&mut self, now: Millis) {
@@ -106,8 +147,10 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// At the alarm: a grace may have ended, or a window been lost.
+    /// At the alarm: a grace may have ended, a window been lost, or a session
+    /// that did not read may read again.
     pub(super) fn settle_members(&mut self, now: Millis) {
+        self.unread.clear();
         if self.presence.is_unsettled(now) {
             self.tell_members_now(now);
         }
@@ -163,7 +206,7 @@ impl<S: Store> Room<S> {
         self.presence = Presence::restore(carried);
         if self.presence.is_unsettled(now) {
             self.members_changed = true;
-            self.open_window();
+            self.window.open();
         }
     }
 }

@@ -73,7 +73,7 @@ impl<S: Store> Room<S> {
 
     fn signal_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
         self.charge_publish(from, 1, now)?;
-        self.signal(None, from, &NewSignal::parse(body)?);
+        self.signal(None, from, &NewSignal::parse(body)?)?;
         Ok(Answer::Accepted)
     }
 
@@ -147,8 +147,8 @@ impl<S: Store> Room<S> {
     }
 
     fn members(&self, now: Millis) -> Answer {
-        let members = Members { room: &self.name, members: self.presence.members(now) };
-        Answer::Ok { body: members.text() }
+        let members = &self.presence.members(now);
+        Answer::Ok { body: Members { room: &self.name, members }.text() }
     }
 
     fn figures(&mut self, now: Millis) -> Result<Answer, Failure> {

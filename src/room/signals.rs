@@ -1,55 +1,156 @@
-//! Signals: passed on to who is here now, and forgotten.
+//! Signals: passed on to the sessions that are here now, and forgotten.
 //!
 //! The first of a name goes out at once. What the same session sends under that
-//! name within the next window is held, and only the newest of it goes out when
-//! the window ends: so a client that floods the room with its cursor costs the
-//! others twenty frames a second.
+//! name within the window is held, and only the newest of it goes out when the
+//! window ends: so a client that floods the room with its cursor costs the
+//! others twenty frames a second at most.
+//!
+//! In a large room a window can't send everything that is held. The rest waits
+//! for the next one, and the senders take turns.
 
-use super::{Effect, Room};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use super::{Effect, Otherwise, Room};
+use crate::code::Refusal;
 use crate::limits;
 use crate::protocol::{EventName, NewSignal, User};
 use crate::session::SessionId;
 use crate::store::Store;
 
-/// Which signals are of one kind.
-pub(super) type SignalKind = (SessionId, EventName);
+/// The signals that wait.
+#[derive(Default)]
+pub(super) struct Signals {
+    /// The names under which a session has sent something in this window, each
+    /// with the newest signal that waits.
+    by_session: BTreeMap<SessionId, BTreeMap<EventName, Option<String>>>,
+    /// In the order in which they are sent.
+    queue: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+enum Waiting {
+    /// The newest of a name from a session.
+    Newest(SessionId, EventName),
+    /// One that came over HTTP.
+    Request(String),
+}
 
 impl<S: Store> Room<S> {
     /// `sender` is `None` for a signal that came over HTTP.
-    pub(super) fn signal(&mut self, sender: Option<SessionId>, from: &User, signal: &NewSignal) {
+    pub(super) fn signal(
+        &mut self,
+        sender: Option<SessionId>,
+        from: &User,
+        signal: &NewSignal,
+    ) -> Result<(), Refusal> {
         let text = signal.text(&self.name, from);
-        let Some(sender) = sender else { return self.send_signal(None, text) };
-        let kind = (sender, signal.name.clone());
-        if let Some(held) = self.signals.get_mut(&kind) {
-            *held = Some(text);
-            return;
+        let is_first = match sender {
+            Some(id) => self.signals.is_first(id, &signal.name)?,
+            None => true,
+        };
+        if is_first && self.window.has_room() {
+            self.signals.sends(sender, &signal.name);
+            self.send_signal(sender, text);
+        } else {
+            self.signals.hold(sender, &signal.name, text)?;
+            self.window.open();
         }
-        if self.signals.len() < limits::SIGNALS_HELD {
-            self.signals.insert(kind, None);
-            self.open_window();
-        }
-        self.send_signal(Some(sender), text);
+        Ok(())
     }
 
-    /// The window ends. It begins anew for those that had something to send.
+    /// At the end of a window: at least one is sent.
     pub(super) fn flush_signals(&mut self) {
-        for (kind, held) in std::mem::take(&mut self.signals) {
-            if let Some(text) = held {
-                self.send_signal(Some(kind.0), text);
-                self.signals.insert(kind, None);
+        self.signals.forget_sent();
+        while let Some((sender, text)) = self.signals.next() {
+            self.send_signal(sender, text);
+            if !self.window.has_room() {
+                break;
             }
         }
-        if !self.signals.is_empty() {
-            self.open_window();
+        if !self.signals.queue.is_empty() {
+            self.window.open();
         }
     }
 
     fn send_signal(&mut self, sender: Option<SessionId>, text: String) {
-        let hears = |id: &SessionId| Some(*id) != sender;
+        let receives = |id: &SessionId| Some(*id) != sender;
         let live = self.sessions.iter().filter(|(_, session)| session.is_live());
-        let to: Vec<SessionId> = live.map(|(id, _)| *id).filter(hears).collect();
+        let to: Vec<SessionId> = live.map(|(id, _)| *id).filter(receives).collect();
+        self.window.count_signal(to.len(), text.len());
         if !to.is_empty() {
-            self.effects.push(Effect::Send { to, text: text.into() });
+            let texts = vec![Rc::from(text)];
+            self.effects.push(Effect::Offer { to, texts, otherwise: Otherwise::Drop });
         }
+    }
+}
+
+impl Signals {
+    /// Whether a session has sent nothing under a name in this window.
+    fn is_first(&self, id: SessionId, name: &EventName) -> Result<bool, Refusal> {
+        let Some(names) = self.by_session.get(&id) else { return Ok(true) };
+        if names.contains_key(name) {
+            return Ok(false);
+        }
+        let most = limits::SIGNAL_NAMES;
+        if names.len() < most {
+            return Ok(true);
+        }
+        let message = format!("a session may send signals of {most} names at a time");
+        Err(Refusal::rate_limited(message, limits::FLUSH_MS))
+    }
+
+    fn sends(&mut self, sender: Option<SessionId>, name: &EventName) {
+        if let Some(id) = sender {
+            self.by_session.entry(id).or_default().insert(name.clone(), None);
+        }
+    }
+
+    /// Takes the place of what the session sent under that name before.
+    fn hold(
+        &mut self,
+        sender: Option<SessionId>,
+        name: &EventName,
+        text: String,
+    ) -> Result<(), Refusal> {
+        let names = sender.and_then(|id| self.by_session.get_mut(&id));
+        let before = names.and_then(|names| names.get_mut(name)).and_then(Option::as_mut);
+        let bytes_before = before.as_ref().map_or(0, |text| text.len());
+        let bytes = self.bytes.saturating_sub(bytes_before).saturating_add(text.len());
+        let is_full = before.is_none() && self.queue.len() >= limits::SIGNALS_HELD;
+        if is_full || bytes > limits::SIGNALS_HELD_BYTES {
+            let message = "too many signals wait in this room";
+            return Err(Refusal::rate_limited(message, limits::FLUSH_MS));
+        }
+        self.bytes = bytes;
+        match (before, sender) {
+            (Some(before), _) => *before = text,
+            (None, Some(id)) => {
+                self.by_session.entry(id).or_default().insert(name.clone(), Some(text));
+                self.queue.push_back(Waiting::Newest(id, name.clone()));
+            }
+            (None, None) => self.queue.push_back(Waiting::Request(text)),
+        }
+        Ok(())
+    }
+
+    /// The next one to be sent, with the session that sent it.
+    fn next(&mut self) -> Option<(Option<SessionId>, String)> {
+        let (sender, text) = match self.queue.pop_front()? {
+            Waiting::Newest(id, name) => {
+                (Some(id), self.by_session.get_mut(&id)?.get_mut(&name)?.take()?)
+            }
+            Waiting::Request(text) => (None, text),
+        };
+        self.bytes = self.bytes.saturating_sub(text.len());
+        Some((sender, text))
+    }
+
+    /// A window has ended: what was sent in it holds nothing back any more.
+    fn forget_sent(&mut self) {
+        self.by_session.retain(|_, names| {
+            names.retain(|_, waiting| waiting.is_some());
+            !names.is_empty()
+        });
     }
 }

@@ -108,7 +108,8 @@ impl<S: Store> Room<S> {
     /// The earliest time at which the room has something to do of itself.
     pub(super) fn next_due(&self, now: Millis) -> Millis {
         let sessions = self.sessions.values().map(|session| session.deadline());
-        let is_interrupted = !self.behind.is_empty() || self.members_changed;
+        let is_interrupted =
+            !self.behind.is_empty() || self.members_changed || !self.unread.is_empty();
         let revived = is_interrupted.then(|| now.plus(limits::REVIVED_AFTER_MS));
         let idle = match self.idle_until() {
             // Somebody is here: look again when as much time has passed.

@@ -19,6 +19,8 @@ export class Member {
   /** The code that its socket was closed with. */
   closed: number | undefined;
   #session: string | undefined;
+  /** Whether more of the list is to come. */
+  #more = false;
   /** What it was told and could not have been. */
   #wrong: unknown;
   readonly #socket: WebSocket;
@@ -75,20 +77,22 @@ export class Member {
   #hears(frame: Record<string, any>): void {
     try {
       if (frame.type === "welcome") this.#session = frame.session;
-      if (frame.type === "members") this.#listed(frame.members);
+      if (frame.type === "members") this.#listed(frame.members, frame.more === true);
       if (frame.type === "members:changed") this.#changed(frame);
     } catch (wrong) {
       this.#wrong ??= wrong;
     }
   }
 
-  #listed(members: { user: string; sessions: Omit<Entry, "user">[] }[]): void {
-    this.list.clear();
+  #listed(members: { user: string; sessions: Omit<Entry, "user">[] }[], more: boolean): void {
+    if (!this.#more) this.list.clear();
+    this.#more = more;
     for (const { user, sessions } of members)
       for (const { session, data } of sessions) this.list.set(session, { user, session, data });
   }
 
   #changed({ entered, updated, left }: Record<string, Entry[]>): void {
+    assert(!this.#more, "a change came between the pages of a list");
     for (const entry of entered ?? []) {
       assert.notEqual(entry.session, this.#session, "it heard of its own entering");
       assert(!this.list.has(entry.session), `${entry.user} entered, and was in`);

@@ -82,7 +82,7 @@ describe("presence", { concurrency: true }, () => {
 
   test("2,000 come, go and come back as the room falls asleep, and as it dies", async (t) => {
     const random = seeded(t);
-    const { runtime, url } = await room(t);
+    const { runtime, url } = await room(t, { members: 2_000 });
     const members = await crowd(t, url, 2_000);
     members.forEach((member, i) => member.enter(i));
     const shown = new Map(members.map((_, i) => [i, i]));
@@ -156,8 +156,11 @@ async function agree(members: Member[], shown: Map<number, number>, url: string)
   assert.equal((await figures(url)).members, expected.length);
 }
 
-async function room(t: TestContext): Promise<{ runtime: Runtime; url: string }> {
-  const runtime = await Runtime.start();
+async function room(
+  t: TestContext,
+  settings: Record<string, number> = {},
+): Promise<{ runtime: Runtime; url: string }> {
+  const runtime = await Runtime.start({ settings: { "*": settings } });
   t.after(() => runtime.stop());
   return { runtime, url: `${runtime.url}/rooms/r` };
 }

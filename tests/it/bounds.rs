@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Limits: sessions_per_user, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
+/// Limits: sessions_per_user, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, SIGNALS_HELD_BYTES, UNSENT_BYTES, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
 #[test]
 fn every_queue_has_a_bound() {
     sessions();
@@ -17,7 +17,8 @@ fn every_queue_has_a_bound() {
     frames_behind_a_token();
     bytes_behind_a_token();
     users_who_publish();
-    names_of_signals();
+    signals();
+    answers_to_who_does_not_read();
     frames_of_a_replay();
     bytes_on_their_way_to_a_slow_reader();
     bytes_on_their_way_that_the_log_has_forgotten();
@@ -132,22 +133,56 @@ fn users_who_publish() {
     assert!(world.publishes("bob", 1).is_ok(), "who has not published for a while is forgotten");
 }
 
-/// Whose window is open: of a name beyond those, none is held back.
-fn names_of_signals() {
-    let mut world = World::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
-    world.joins("alice");
-    world.joins("bob");
-    world.client("bob").takes();
-    let mut signals = |name: usize| {
-        world.sends("alice", &format!(r#"{{"type":"signal","name":"n{name}","data":1}}"#));
-        world.client("bob").takes().len()
-    };
-    for name in 0..limits::SIGNALS_HELD {
-        assert_eq!(signals(name), 1);
+/// They wait for a window. One more is told to come again.
+fn signals() {
+    let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
+    for (bytes, most) in [(10, limits::SIGNALS_HELD), (16_000, limits::SIGNALS_HELD_BYTES / 16_100)]
+    {
+        let mut world = World::with(rates);
+        world.joins("alice");
+        let signal = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
+        let posts = |world: &mut World| world.http("writer", "POST /rooms/r/signals", &signal).0;
+        let sent_at_once = (0..).take_while(|_| {
+            assert_eq!(posts(&mut world), 202);
+            world.client("alice").takes().iter().any(|frame| frame["type"] == "signal")
+        });
+        assert!(sent_at_once.count() > 0);
+        let held = 1 + (0..).take_while(|_| posts(&mut world) == 202).count();
+        assert!((most - 1..=most + 1).contains(&held), "{held} signals of {bytes} bytes wait");
+        world.flushes();
+        assert_eq!(posts(&mut world), 202, "and there is room when some of them were sent");
     }
-    assert_eq!([0, 0, limits::SIGNALS_HELD, limits::SIGNALS_HELD].map(&mut signals), [0, 0, 1, 1]);
-    world.flushes();
-    assert_eq!(world.client("bob").takes().len(), 1, "the newest of what was held back");
+}
+
+/// Acks and errors.
+fn answers_to_who_does_not_read() {
+    let rates =
+        Settings { frames_per_second: 1_000_000, frames_burst: 1_000_000, ..Settings::default() };
+    for asleep in [false, true] {
+        let mut world = World::with(rates);
+        world.drowsy = asleep;
+        let says = |world: &mut World| {
+            let reference = "x".repeat(limits::REF);
+            let publish = json!({ "type": "publish", "name": "n", "data": 1, "ref": reference });
+            world.sends("alice", &publish.to_string());
+        };
+        world.joins("alice");
+        (0..20_000).for_each(|_| says(&mut world));
+        assert_eq!(world.client("alice").closed, None, "she reads, however many they are");
+        world.joins_with("alice", "flow=1");
+        world.stands_still("alice");
+        let mut most = 0;
+        for _ in 0..60_000 {
+            if world.client("alice").closed.is_some() {
+                break;
+            }
+            most = world.unsent_bytes("alice");
+            says(&mut world);
+        }
+        assert!(most >= limits::UNSENT_BYTES);
+        assert!(most <= 2 * limits::UNSENT_BYTES + limits::MIB, "{most} bytes, a window of events");
+        assert_eq!(world.client("alice").closed, Some(Code::Restarting));
+    }
 }
 
 fn frames_of_a_replay() {

@@ -8,6 +8,8 @@ mod random;
 use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::session::Identity;
+use roomcast::settings::Settings;
+use serde_json::Value;
 
 use crate::world::World;
 
@@ -232,4 +234,143 @@ fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
     let change = &world.client("ann").takes()[0];
     assert_eq!(change["left"].as_array().unwrap().len(), left - 1);
     assert_eq!(world.reads("")["members"], 1);
+}
+
+/// The types of frames about members that somebody was sent since the last
+/// call, and whether each says that more come.
+fn about_members(world: &mut World, who: &str) -> Vec<(String, bool)> {
+    let frames = world.client(who).takes().into_iter();
+    let kind = |frame: Value| (frame["type"].as_str().unwrap().to_owned(), frame["more"] == true);
+    frames.map(kind).filter(|(kind, _)| kind.starts_with("members")).collect()
+}
+
+/// Limits: MEMBERS_PAGE_BYTES.
+#[test]
+fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
+    let mut world = World::new();
+    let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
+    let people: Vec<String> = (0..300).map(|i| format!("u{i}")).collect();
+    for who in &people {
+        joins(&mut world, who);
+        enters(&mut world, who, &large);
+    }
+    while world.flush.is_some() {
+        world.flushes();
+    }
+    world.client("u0").takes();
+    joins(&mut world, "zoe");
+    enters(&mut world, "zoe", "null");
+    enters(&mut world, "u0", "1");
+    world.calms();
+    let pages = &world.client("zoe").frames;
+    let sizes: Vec<usize> = pages.iter().map(String::len).collect();
+    assert!(sizes.iter().all(|size| *size < limits::MEMBERS_PAGE_BYTES + 100), "{sizes:?}");
+    assert!(sizes[..2].iter().all(|size| *size > limits::MEMBERS_PAGE_BYTES - 3_000), "{sizes:?}");
+    let members: usize = pages.iter().map(|page| page.matches("session\"").count()).sum();
+    assert_eq!(members, 302, "all of them, and one of the change");
+    let more = ["members", "members", "members", "members:changed"];
+    assert_eq!(
+        about_members(&mut world, "zoe"),
+        more.iter().enumerate().map(|(i, kind)| ((*kind).to_owned(), i < 2)).collect::<Vec<_>>()
+    );
+    // Over HTTP it is one body.
+    assert_eq!(world.reads("/members")["members"].as_array().unwrap().len(), 301);
+}
+
+#[test]
+fn a_member_that_is_larger_than_a_page_has_one_for_itself() {
+    let mut world = World::new();
+    let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
+    for i in 0..200 {
+        let identity = world.identity_with("tabs", &["subscribe", "presence"]);
+        world.connects(&format!("tab-{i}"), "", identity);
+        enters(&mut world, &format!("tab-{i}"), &large);
+    }
+    are_in(&mut world, &["ann"]);
+    world.sends("ann", r#"{"type":"members"}"#);
+    let frames = world.client("ann").takes();
+    let users = |frame: &Value| frame["members"].as_array().unwrap().len();
+    assert_eq!(frames.iter().map(users).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(frames[0]["more"], true);
+    assert_eq!(frames[1]["members"][0]["sessions"].as_array().unwrap().len(), 200);
+    assert_eq!(frames[1]["more"], Value::Null);
+}
+
+/// Each is told of each other once, whoever comes first: that is a square, and
+/// no window makes it less. But it is sent bit by bit, and in few frames.
+/// Limits: COPY_BYTES.
+#[test]
+fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
+    const PEOPLE: usize = 1_200;
+    let mut world = World::with(Settings { members: PEOPLE, ..Settings::default() });
+    let people: Vec<String> = (0..PEOPLE).map(|i| format!("u{i:04}")).collect();
+    people.iter().for_each(|who| joins(&mut world, who));
+    let before = world.sent_bytes;
+    people.iter().for_each(|who| enters(&mut world, who, "1"));
+    let mut most = 0;
+    while world.flush.is_some() {
+        let sent = world.sent_bytes;
+        world.flushes();
+        most = most.max(world.sent_bytes - sent);
+    }
+    let sent = world.sent_bytes - before;
+    let entry = r#"{"user":"u0000","sessions":[{"session":"0000000000000001","data":1,"since":1795297884686}]},"#;
+    println!("{sent} bytes, {most} of them in one window");
+    assert!(sent <= PEOPLE * PEOPLE * entry.len() + 100 * PEOPLE, "{sent}");
+    let copies = usize::try_from(limits::WINDOW_COPIES).unwrap();
+    assert!(most <= copies * limits::COPY_BYTES, "{most} bytes in a window");
+    for who in &people[1..] {
+        let frames = &world.client(who).frames;
+        assert_eq!(frames.len(), 1, "{who}");
+        assert_eq!(frames[0].matches("session\"").count(), PEOPLE);
+    }
+}
+
+#[test]
+fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() {
+    for asleep in [false, true] {
+        let mut world = World::new();
+        world.drowsy = asleep;
+        are_in(&mut world, &["ann", "ben", "cat"]);
+        world.stands_still("cat");
+        let large = |i: u32| format!("\"{}{}\"", "x".repeat(limits::PRESENCE_BYTES - 3), i % 10);
+        for i in 0..700 {
+            enters(&mut world, "ann", &large(i));
+            world.passes(limits::FLUSH_MS);
+            ["ann", "ben", "cat"].iter().for_each(|who| world.pings(who));
+        }
+        let waits = world.unsent_bytes("cat");
+        assert!((limits::UNSENT_BYTES..limits::UNSENT_BYTES + 5_000).contains(&waits), "{waits}");
+        assert_eq!(about_members(&mut world, "ben").len(), 700, "the others are told all");
+
+        world.reads_on("cat");
+        about_members(&mut world, "cat");
+        enters(&mut world, "ben", "2");
+        let expected = [("members".to_owned(), false)];
+        world.passes(limits::REVIVED_AFTER_MS);
+        assert_eq!(about_members(&mut world, "cat"), expected, "asleep: {asleep}");
+        enters(&mut world, "ben", "3");
+        world.calms();
+        assert_eq!(about_members(&mut world, "cat").len(), 1, "and changes from then on");
+    }
+}
+
+#[test]
+fn who_does_not_read_and_does_not_ping_is_silent() {
+    let mut world = World::new();
+    are_in(&mut world, &["ann", "ben"]);
+    world.stands_still("ben");
+    let alarms = world.alarms_set;
+    let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 9));
+    for i in 0..700 {
+        enters(&mut world, "ann", &format!("[{i},{large}]"));
+        world.passes(limits::FLUSH_MS);
+    }
+    for _ in 0..10 {
+        world.passes(10_000);
+        world.pings("ann");
+    }
+    assert_eq!(world.client("ben").closed, Some(Code::Silent));
+    let alarms = world.alarms_set - alarms;
+    assert!(alarms < 30, "{alarms} alarms to look whether he reads");
 }

@@ -5,11 +5,12 @@
 //! While the tests tell their stories, the world watches: `World::obeys` is
 //! checked after every input.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use roomcast::code::{Code, Refusal};
+use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
-use roomcast::room::{Answer, Input, Room};
+use roomcast::room::{Answer, Input, Otherwise, Room};
 use roomcast::route::{Call, Request, Route, Wanted};
 use roomcast::session::{Identity, SessionId};
 use roomcast::settings::Settings;
@@ -64,6 +65,14 @@ pub struct World {
     pub gathers: bool,
     /// When it ends, if something waits.
     pub broadcast: Option<Millis>,
+    /// Sessions that were left out, as the room has yet to be told.
+    withheld: VecDeque<(Vec<SessionId>, Otherwise)>,
+    /// Those that were left out since a test last looked.
+    pub left_out: BTreeSet<SessionId>,
+    /// With how much that waits a socket counts as one that does not read.
+    pub most_unsent: usize,
+    /// Bytes that were sent to all sockets.
+    pub sent_bytes: usize,
     /// Sessions whose pings the room asks for.
     pings_of: Option<Vec<SessionId>>,
     /// Whether the room asks when its alarm rings.
@@ -93,6 +102,15 @@ struct Socket {
     closing: bool,
     /// When the runtime last answered a ping of it.
     pinged: Option<Millis>,
+    /// Nobody reads at the other end: what is sent waits.
+    stands_still: bool,
+    unsent: Vec<String>,
+}
+
+impl Socket {
+    fn unsent_bytes(&self) -> usize {
+        self.unsent.iter().map(String::len).sum()
+    }
 }
 
 impl World {
@@ -127,6 +145,10 @@ impl World {
             gathers: false,
             broadcast: None,
             flush: None,
+            withheld: VecDeque::new(),
+            left_out: BTreeSet::new(),
+            most_unsent: limits::UNSENT_BYTES,
+            sent_bytes: 0,
             pings_of: None,
             asks_for_alarm: false,
             verdicts: VecDeque::new(),
@@ -200,6 +222,8 @@ impl World {
             vanished: false,
             closing: false,
             pinged: None,
+            stands_still: false,
+            unsent: Vec::new(),
         };
         self.sockets.insert(session, socket);
         self.client(who).connects();
@@ -254,10 +278,32 @@ impl World {
         self.sockets.get_mut(&session).unwrap().pinged = Some(now);
     }
 
+    /// It reads no more of what it is sent.
+    pub fn stands_still(&mut self, who: &str) {
+        let session = self.session(who).unwrap();
+        self.sockets.get_mut(&session).unwrap().stands_still = true;
+    }
+
+    /// It reads what waits for it, and goes on reading.
+    pub fn reads_on(&mut self, who: &str) {
+        let Some(session) = self.session(who) else { return };
+        let socket = self.sockets.get_mut(&session).unwrap();
+        socket.stands_still = false;
+        let (unsent, query) = (std::mem::take(&mut socket.unsent), socket.query.clone());
+        unsent.iter().for_each(|text| self.client(who).is_sent(text, &query));
+    }
+
+    /// Bytes that wait to be read by somebody who stands still.
+    pub fn unsent_bytes(&self, who: &str) -> usize {
+        self.sockets[&self.session(who).unwrap()].unsent_bytes()
+    }
+
     /// It is gone, and nobody notices: what is sent to it from here on is lost.
     pub fn vanishes(&mut self, who: &str) {
         let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
-        self.sockets.get_mut(&session).unwrap().vanished = true;
+        let socket = self.sockets.get_mut(&session).unwrap();
+        (socket.vanished, socket.stands_still) = (true, false);
+        socket.unsent.clear();
     }
 
     /// The status and the body of an HTTP request such as `GET /rooms/r/state`.

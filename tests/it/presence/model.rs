@@ -2,7 +2,7 @@
 //! whenever anything is asked. It knows what everybody has been told, so what
 //! a client makes of its frames can be held to it after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roomcast::limits;
 use roomcast::time::Millis;
@@ -19,6 +19,8 @@ pub struct Model {
     window: bool,
     pending: bool,
     asleep: bool,
+    /// Sessions that did not read, until the alarm looks again.
+    unread: BTreeSet<String>,
 }
 
 struct Entry {
@@ -45,6 +47,7 @@ impl Model {
         self.asleep = true;
         self.window = false;
         self.pending = false;
+        self.unread.clear();
         // Nobody carries the rest, and there is nobody to tell.
         if !somebody_is_connected {
             self.entries.clear();
@@ -152,7 +155,16 @@ impl Model {
         }
     }
 
+    /// A session was left out of what was told.
+    pub fn is_left_out(&mut self, session: &str) {
+        self.unread.insert(session.into());
+        if let Some(entry) = self.here(session) {
+            entry.is_owed_the_list = true;
+        }
+    }
+
     pub fn alarm_rings(&mut self, now: Millis) {
+        self.unread.clear();
         if self.is_unsettled(now) {
             self.tells(now);
         }
@@ -164,7 +176,8 @@ impl Model {
         self.entries
             .retain(|entry| told.contains_key(&(entry.user.clone(), entry.session.clone())));
         for entry in &mut self.entries {
-            (entry.is_fresh, entry.is_updated, entry.is_owed_the_list) = (false, false, false);
+            (entry.is_fresh, entry.is_updated) = (false, false);
+            entry.is_owed_the_list &= self.unread.contains(&entry.session);
         }
         self.window = true;
         self.pending = false;

@@ -16,6 +16,8 @@ pub struct Person {
     pub connection: Option<Connection>,
     /// What it makes of the frames it hears.
     pub list: List,
+    /// Whether a page of the list is to follow.
+    has_more: bool,
 }
 
 pub struct Connection {
@@ -23,6 +25,7 @@ pub struct Connection {
     pub identity: Identity,
     /// When it last sent a frame or a ping.
     pub heard: Millis,
+    pub stands_still: bool,
 }
 
 impl Connection {
@@ -34,15 +37,23 @@ impl Connection {
 
 impl Person {
     pub fn new(name: &'static str) -> Self {
-        Self { name, connection: None, list: List::new() }
+        Self { name, connection: None, list: List::new(), has_more: false }
     }
 
     /// Folds a frame into the list, strictly: what it could not have been told
     /// is the room's fault.
     pub fn hears(&mut self, text: &str, session: &str) {
-        match Frame::read(text).r#type.as_str() {
+        let kind = Frame::read(text).r#type;
+        assert!(!self.has_more || kind == "members", "a page is to follow: {text}");
+        match kind.as_str() {
             "welcome" => self.list.clear(),
-            "members" => self.list = listed(text),
+            "members" => {
+                let page = listed(text);
+                if !std::mem::replace(&mut self.has_more, text.ends_with(r#","more":true}"#)) {
+                    self.list.clear();
+                }
+                self.list.extend(page);
+            }
             "members:changed" => {
                 let [entered, updated, left] =
                     ["entered", "updated", "left"].map(|list| entries(text, list));

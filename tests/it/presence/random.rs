@@ -52,6 +52,7 @@ impl Story {
         let mut dice = Dice::new(seed);
         let mut world = World::new();
         world.drowsy = dice.one_in(3);
+        world.most_unsent = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
         let person = |name| Person::new(name);
         let people = PEOPLE.map(person).into();
         let (half_open, ended) = (Vec::new(), Vec::new());
@@ -60,7 +61,7 @@ impl Story {
 
     fn step(&mut self) {
         let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
-        match self.dice.roll(33) {
+        match self.dice.roll(36) {
             0..=2 => self.connects(who),
             3..=9 => self.enters(who),
             10 => self.leaves(who),
@@ -77,7 +78,9 @@ impl Story {
             28 if self.dice.one_in(2) => self.is_late(),
             29 => self.rings(),
             30 if self.dice.one_in(10) => self.erases(),
+            31 => self.stands_still(who),
             32 => self.fails_to_wake(),
+            33..=34 => self.reads_on(who),
             _ => self.calms(),
         }
     }
@@ -85,6 +88,7 @@ impl Story {
     /// Everything has come to rest: the room tells nobody anything more, and
     /// everybody has been told what is so.
     fn ends(&mut self) {
+        (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
         self.passes_by(limits::REVIVED_AFTER_MS);
         self.calms();
         self.everybody_is_right();
@@ -118,6 +122,9 @@ impl Story {
     }
 
     fn falls_asleep(&mut self) {
+        if !self.world.is_all_sent() {
+            return;
+        }
         self.model.sleeps(self.world.open_sockets() > 0);
         self.world.sleeps();
     }
@@ -136,7 +143,8 @@ impl Story {
         self.wakes();
         self.world.connects(name, "", identity.clone());
         let session = self.world.session(name).unwrap();
-        self.people[who].connection = Some(Connection { session, identity, heard: self.world.now });
+        self.people[who].connection =
+            Some(Connection { session, identity, heard: self.world.now, stands_still: false });
     }
 
     /// Sends a frame: its session, if that has the right to what it asks. A
@@ -178,7 +186,7 @@ impl Story {
         let Some(session) = self.sends(who, r#"{"type":"members"}"#) else { return };
         if self.model.has_entered(&session) {
             self.model.asks(&session, self.world.now);
-        } else {
+        } else if !self.people[who].connection.as_ref().unwrap().stands_still {
             let frame = self.world.client(PEOPLE[who]).frames.pop().unwrap();
             assert_eq!(listed(&frame), self.model.list(self.world.now));
         }
@@ -218,6 +226,20 @@ impl Story {
         self.says(format!("{} vanishes", PEOPLE[who]));
         self.world.vanishes(PEOPLE[who]);
         self.half_open.push(connection);
+    }
+
+    fn stands_still(&mut self, who: usize) {
+        let Some(connection) = &mut self.people[who].connection else { return };
+        connection.stands_still = true;
+        self.says(format!("{} stands still", PEOPLE[who]));
+        self.world.stands_still(PEOPLE[who]);
+    }
+
+    fn reads_on(&mut self, who: usize) {
+        let Some(connection) = &mut self.people[who].connection else { return };
+        connection.stands_still = false;
+        self.says(format!("{} reads on", PEOPLE[who]));
+        self.world.reads_on(PEOPLE[who]);
     }
 
     fn renews(&mut self, who: usize) {
@@ -294,6 +316,7 @@ impl Story {
         self.due_sessions_end();
         self.world.flushes();
         self.model.window_ends(self.world.now);
+        self.leaves_out();
     }
 
     fn calms(&mut self) {
@@ -311,6 +334,8 @@ impl Story {
     /// For a while nothing can wake the room. Whoever goes then goes unseen: if
     /// its socket carried a member, everybody is closed.
     fn fails_to_wake(&mut self) {
+        // What waits for a reader would keep it awake.
+        (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
         self.says("the room can't wake");
         self.falls_asleep();
         self.world.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
@@ -352,6 +377,14 @@ impl Story {
             assert!(now.since(*heard) >= limits::SILENT_MS, "{session} was heard of");
         }
         self.model.lose(&sessions(&silent), false, now);
+        self.leaves_out();
+    }
+
+    /// The runtime left out who did not read.
+    fn leaves_out(&mut self) {
+        for session in std::mem::take(&mut self.world.left_out) {
+            self.model.is_left_out(&session.to_string());
+        }
     }
 
     /// Connections that the room has closed.
@@ -383,14 +416,15 @@ impl Story {
         for Connection { session, .. } in self.ended.drain(..) {
             assert!(!self.world.is_open(session), "{session} is there beyond its end");
         }
+        self.leaves_out();
         for person in &mut self.people {
             let frames = std::mem::take(&mut self.world.client(person.name).frames);
             let Some(connection) = &person.connection else { continue };
-            let session = connection.session.to_string();
+            let (session, is_reading) = (connection.session.to_string(), !connection.stands_still);
             for frame in frames {
                 person.hears(&frame, &session);
             }
-            if self.model.listens(&session) {
+            if self.model.listens(&session) && is_reading {
                 assert_eq!(person.list, self.model.told, "{}", person.name);
             }
         }

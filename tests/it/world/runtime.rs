@@ -1,8 +1,10 @@
 //! What the runtime does for a room and to it, and what always holds.
 
+use std::rc::Rc;
+
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
-use roomcast::room::{Answer, Effect, Input, Room};
+use roomcast::room::{Answer, Effect, Input, Otherwise, Room};
 use roomcast::route::Request;
 use roomcast::session::{Session, SessionId};
 use roomcast::store::Store;
@@ -18,12 +20,19 @@ impl World {
     /// token that is being verified keeps it awake, as any open fetch does, and
     /// so does the end of a window, as any timer does. (Of other timers more is
     /// asked: what was to happen at their end happens though they are lost.)
+    /// What waits to be written to a socket keeps it awake as well.
     pub fn sleeps(&mut self) {
-        if self.verdicts.is_empty() && self.broadcast.is_none() {
+        let is_all_sent = self.is_all_sent();
+        if self.verdicts.is_empty() && self.broadcast.is_none() && is_all_sent {
             self.room = None;
             self.turn = false;
             self.flush = None;
         }
+    }
+
+    /// Whether nothing waits to be written to a socket.
+    pub fn is_all_sent(&self) -> bool {
+        self.sockets.values().all(|socket| socket.unsent.is_empty())
     }
 
     /// The process is killed: what was stored stays, and every socket is gone
@@ -160,6 +169,9 @@ impl World {
         for effect in effects {
             self.perform(effect, &mut answer);
         }
+        while let Some((from, otherwise)) = self.withheld.pop_front() {
+            self.give_to_the_awake(Input::Withheld { from, otherwise });
+        }
         if let Some(of) = self.pings_of.take() {
             let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
             let at = of.into_iter().filter_map(pinged).collect();
@@ -292,21 +304,39 @@ impl World {
         self.room.as_mut()
     }
 
+    /// Sends to those that read, as the edge does.
+    fn offers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, otherwise: Otherwise) {
+        let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
+        let (reading, from): (Vec<_>, Vec<_>) =
+            to.into_iter().partition(|id| unsent(id) < self.most_unsent);
+        for text in texts {
+            self.perform(Effect::Send { to: reading.clone(), text }, &mut None);
+        }
+        if !from.is_empty() {
+            self.left_out.extend(&from);
+            self.withheld.push_back((from, otherwise));
+        }
+    }
+
     fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {
         match effect {
             Effect::Send { to, text } => {
                 self.is_durable(&text);
                 for session in to {
-                    let socket = self.sockets.get(&session).filter(|socket| !socket.closing);
+                    let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
                     let socket = socket.expect("a send is to an open socket");
                     let is_over = socket.deadline().is_some_and(|end| end <= self.now);
                     assert!(!is_over, "{}'s time is up, and it hears {text:.200}", socket.client);
-                    if !socket.vanished {
+                    self.sent_bytes += text.len();
+                    if socket.stands_still {
+                        socket.unsent.push(text.to_string());
+                    } else if !socket.vanished {
                         let client = self.clients.get_mut(&socket.client).unwrap();
                         client.is_sent(&text, &socket.query);
                     }
                 }
             }
+            Effect::Offer { to, texts, otherwise } => self.offers(to, texts, otherwise),
             Effect::Keep { session, attachment } => {
                 let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
                 let socket = socket.expect("it keeps an open socket");
