@@ -62,14 +62,11 @@ pub const PINGS_PASSED_EVERY_MS: u64 = 1_000;
 /// The flow control window of a reader whose frames the worker passes on: its
 /// isolate serves many of them.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
-/// Events that a client of a connection for many rooms has yet to read, beyond
-/// 64 KiB for each of its rooms, before the rooms are paused: in UTF-16 code
-/// units, which the worker counts without reading them.
-pub const CONNECTION_WINDOW_UNITS: u64 = MIB as u64;
-/// Of other frames so much may be on its way to the client of a connection;
-/// beyond it signals and changes of the members are dropped, and beyond twice
-/// as much the connection is closed.
-pub const UNPACED_UNITS: u64 = MIB as u64;
+/// What the client of a connection for many rooms may have unread before its
+/// rooms are paused and signals are dropped …
+pub const CONNECTION_WINDOW_BYTES: u64 = MIB as u64;
+/// … and how often the connection looks whether the client has read on.
+pub const UNREAD_CHECK_MS: u64 = 250;
 /// Of what a reader of a stream has taken, the room is told at once when it is
 /// so much …
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;

@@ -41,9 +41,7 @@ impl Bucket {
     pub fn check(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
         match thousandths(1).saturating_sub(self.level) {
-            missing if missing > 0 => {
-                Err(missing.unsigned_abs().div_ceil(rate.per_second.max(1)))
-            }
+            missing if missing > 0 => Err(missing.unsigned_abs().div_ceil(rate.per_second.max(1))),
             _ => Ok(()),
         }
     }

@@ -27,8 +27,7 @@ use crate::rate::{Bucket, Rate};
 use crate::session::Identity;
 use crate::time::Millis;
 pub use by_room::ByRoom;
-use reader::Unread;
-pub use reader::{Kind, Passing};
+pub use reader::Kind;
 use rooms::Part;
 
 /// What happens to a connection.
@@ -53,8 +52,9 @@ pub enum Input<'a> {
     Ended { room: RoomName, ending: Ending },
     /// The platform lets this connection open no more sockets.
     Exhausted,
-    /// The time that [`Connection::deadline`] said has come.
-    Tick,
+    /// The time that [`Connection::deadline`] said has come, and so many bytes
+    /// are unread on the client's socket.
+    Tick { unread: u64 },
 }
 
 /// What the edge is to do.
@@ -91,8 +91,8 @@ pub struct Connection {
     /// what comes for them now: that is not counted against it.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// What was sent to the client and it has not read.
-    unread: Unread,
+    /// When to look whether the client has read on, while its rooms are paused.
+    looks_again_at: Option<Millis>,
     changes: Bucket,
     heard_at: Millis,
     pings_passed_at: Option<Millis>,
@@ -125,7 +125,7 @@ impl Connection {
             waiting_bytes: 0,
             ended: Vec::new(),
             guard: FrameGuard::default(),
-            unread: Unread::default(),
+            looks_again_at: None,
             changes: Bucket::full(CHANGES, now),
             heard_at: now,
             pings_passed_at: None,
@@ -160,29 +160,19 @@ impl Connection {
                 Code::Restarting,
                 "this connection has been used up; connect again",
             )),
-            Input::Tick => self.tick(now),
+            Input::Tick { unread } => self.tick(unread, now),
         }
         std::mem::take(&mut self.effects)
     }
 
-    /// Counts a frame of a room, of so many UTF-16 code units, on its way to the
-    /// client. Only if it is [`Passing::Passed`] it is passed on.
-    pub fn pass(&mut self, room: &RoomName, kind: Kind, units: u64) -> (Passing, Vec<Effect>) {
-        let passing = self.unread.pass(room, kind, units);
-        match passing {
-            Passing::Passed => self.pace_rooms(),
-            Passing::Dropped if kind == Kind::MembersChanged => self.miss_members(room),
-            Passing::Dropped => {}
-            Passing::Full => self.end_with(&Refusal::new(
-                Code::Restarting,
-                "the client reads too little of what it is sent; connect again",
-            )),
-        }
-        (passing, std::mem::take(&mut self.effects))
-    }
-
     /// When it has something to do of itself; `None` once it is over.
     pub fn deadline(&self) -> Option<Millis> {
+        let end = self.ends_at()?;
+        Some(self.looks_again_at.map_or(end, |at| at.min(end)))
+    }
+
+    /// When it ends, unless something else happens before.
+    fn ends_at(&self) -> Option<Millis> {
         let silent_at = self.heard_at.plus(limits::SILENT_MS);
         match self.client {
             Client::Stranger { .. } => self.client.ends_at(),
@@ -191,8 +181,9 @@ impl Connection {
         }
     }
 
-    fn tick(&mut self, now: Millis) {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
+    fn tick(&mut self, unread: u64, now: Millis) {
+        self.pace(unread, now);
+        if self.ends_at().is_none_or(|deadline| now < deadline) {
             return;
         }
         if self.client.has_ended(now) {
@@ -303,8 +294,6 @@ impl Connection {
     /// session whose client is long gone.
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
-        self.unread.pinged();
-        self.list_members();
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
         if self.pings_passed_at.is_none_or(is_due) && !self.parts.is_empty() {
             self.pings_passed_at = Some(now);
@@ -313,9 +302,7 @@ impl Connection {
     }
 
     fn take_from_rate(&mut self, frame: &ConnectionFrame, now: Millis) -> Result<(), Refusal> {
-        if let ConnectionFrame::Ping
-        | ConnectionFrame::Room { ask: Ask::Seen(_) | Ask::Other, .. } = frame
-        {
+        if let ConnectionFrame::Ping | ConnectionFrame::Room { ask: Ask::Other, .. } = frame {
             return Ok(()); // The room counts those.
         }
         self.changes.take(CHANGES, now).map_err(|retry_after_ms| {

@@ -1,147 +1,100 @@
-//! How much of what was sent to a client it has yet to read, over all rooms of
-//! its connection.
+//! How a connection treats a client that does not read what it is sent.
 //!
 //! Each room bounds the events that are on their way in it; a hundred rooms
 //! would hold a hundred windows. So a connection has one window for all of
-//! them: when more events than that are unread, the rooms are paused until half
-//! of them are read. Everything else that rooms send is not paced by `seen`; it
-//! is counted too, and proven read by a later `seen` or ping, since a socket
-//! delivers in order.
+//! them: when its client has that much unread, the rooms are paused until it
+//! has read half of it. Other frames are not paced by the rooms. When the
+//! client has a window unread, signals are dropped, and changes of the members
+//! too, for which the whole list comes later; an answer can't be dropped, so
+//! at twice the window the connection is closed.
+//!
+//! How much is unread is what the runtime holds for the client's socket.
 
-use std::collections::VecDeque;
-
+use super::{Connection, Effect};
+use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::protocol::{RoomName, Seq};
+use crate::protocol::RoomName;
+use crate::time::Millis;
 
-/// Counts in UTF-16 code units, as JavaScript does: the texts are not read.
-#[derive(Default)]
-pub struct Unread {
-    /// Frames of events, in the order they were sent.
-    events: VecDeque<EventsFrame>,
-    events_units: u64,
-    /// Frames of other kinds since the last proof that the client reads.
-    other_units: u64,
-    is_paused: bool,
-}
-
-struct EventsFrame {
-    room: RoomName,
-    /// The seq before its first event: a frame counts as read with that one.
-    prev: Seq,
-    units: u64,
-}
-
-/// What a frame of a room is to the client's window.
+/// What a frame of a room is to a client that does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Events behind this seq.
-    Events {
-        prev: Seq,
-    },
     /// A signal: the client may miss it.
     Signal,
     /// A change of the members: the whole list can take its place.
     MembersChanged,
+    /// An `ack` or an `error`: it can't be dropped, and no window paces it.
+    Answer,
     Other,
 }
 
-/// What becomes of a frame of a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passing {
-    Passed,
-    Dropped,
-    /// The client stands still, and this can't be dropped.
-    Full,
-}
-
-impl Unread {
-    /// Counts a frame on its way to the client.
-    pub fn pass(&mut self, room: &RoomName, kind: Kind, units: u64) -> Passing {
-        if let Kind::Events { prev } = kind {
-            self.events_units = self.events_units.saturating_add(units);
-            match self.events.back_mut() {
-                Some(last) if last.room == *room && last.units < limits::KIB as u64 * 16 => {
-                    last.units = last.units.saturating_add(units);
-                }
-                _ => self.events.push_back(EventsFrame { room: room.clone(), prev, units }),
-            }
-            return Passing::Passed;
-        }
-        let is_over = |limit: u64| self.other_units.saturating_add(units) > limit;
-        // One frame of any size reaches a client that reads.
-        if self.other_units > 0 && is_over(limits::UNPACED_UNITS) {
-            match kind {
-                Kind::Signal | Kind::MembersChanged => return Passing::Dropped,
-                Kind::Events { .. } | Kind::Other if is_over(2 * limits::UNPACED_UNITS) => {
-                    return Passing::Full;
-                }
-                Kind::Events { .. } | Kind::Other => {}
-            }
-        }
-        self.other_units = self.other_units.saturating_add(units);
-        Passing::Passed
-    }
-
-    /// The client has seen a room's events up to a seq, and so everything that
-    /// was sent before.
-    pub fn see(&mut self, room: &RoomName, seq: Seq) {
-        let seen = |frame: &EventsFrame| frame.room == *room && frame.prev < seq;
-        let Some(last) = self.events.iter().rposition(seen) else { return };
-        for frame in self.events.drain(..=last) {
-            self.events_units = self.events_units.saturating_sub(frame.units);
-        }
-        self.other_units = 0;
-    }
-
-    /// The client pinged: it runs, and reads what is not paced.
-    pub fn pinged(&mut self) {
-        self.other_units = 0;
-    }
-
-    /// What a room that ended has sent will not be said to be seen.
-    pub fn forget(&mut self, room: &RoomName) {
-        self.events.retain(|frame| frame.room != *room);
-        self.events_units = self.events.iter().map(|frame| frame.units).sum();
-    }
-
-    /// Whether the rooms must be paused (`true`) or resumed now.
-    pub fn turn(&mut self, rooms: usize) -> Option<bool> {
-        // A client says what it has seen once 64 KiB have come in a room. So
-        // of more than that for each room it will say some.
-        let unsaid = (rooms as u64).saturating_mul(limits::SEEN_AT_ONCE_BYTES as u64);
-        let window = match self.is_paused {
-            false => limits::CONNECTION_WINDOW_UNITS,
-            true => limits::CONNECTION_WINDOW_UNITS / 2,
-        };
-        let is_paused = self.events_units > unsaid.saturating_add(window);
-        (is_paused != self.is_paused).then(|| {
-            self.is_paused = is_paused;
-            is_paused
-        })
-    }
-
-    pub fn is_paused(&self) -> bool {
-        self.is_paused
-    }
-}
-
 impl Kind {
-    /// What begins like this, from a room.
+    /// What a room's frame is that begins like this.
     pub fn read(head: &str) -> Self {
-        let Some(kind) = head.strip_prefix(r#"{"type":""#) else { return Self::Other };
-        if kind.starts_with("signal\"") {
-            return Self::Signal;
+        match head.strip_prefix(r#"{"type":""#) {
+            Some(kind) if kind.starts_with("signal\"") => Self::Signal,
+            Some(kind) if kind.starts_with("members:changed\"") => Self::MembersChanged,
+            Some(kind) if kind.starts_with("ack\"") || kind.starts_with("error\"") => Self::Answer,
+            _ => Self::Other,
         }
-        if kind.starts_with("members:changed\"") {
-            return Self::MembersChanged;
-        }
-        let prev = kind.starts_with("events\"").then(|| kind.split_once(r#","prev":"#)).flatten();
-        let digits = prev.and_then(|(_, rest)| rest.split_once(','));
-        let seq = digits.and_then(|(digits, _)| Seq::new(digits.parse().ok()?));
-        seq.map_or(Self::Other, |prev| Self::Events { prev })
     }
 
-    /// Characters of a frame that suffice to read its kind: those before the
-    /// room's name, the name, and those up to `prev`.
-    pub const HEAD: u32 = 80 + limits::ROOM_NAME as u32;
+    /// Characters of a frame by which its kind can be read.
+    pub const HEAD: u32 = 32;
+}
+
+impl Connection {
+    /// Whether a frame of a room is passed on to the client, of whose socket so
+    /// many bytes are unread.
+    pub fn pass(
+        &mut self,
+        room: &RoomName,
+        kind: Kind,
+        unread: u64,
+        now: Millis,
+    ) -> (bool, Vec<Effect>) {
+        let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
+        let passes = match kind {
+            Kind::Signal => !is_full,
+            Kind::MembersChanged => {
+                if is_full {
+                    self.miss_members(room);
+                }
+                !is_full
+            }
+            Kind::Answer if unread > 2 * limits::CONNECTION_WINDOW_BYTES => {
+                self.end_with(&Refusal::new(
+                    Code::Restarting,
+                    "the client does not read what it is sent; connect again",
+                ));
+                false
+            }
+            Kind::Answer | Kind::Other => true,
+        };
+        self.pace(unread, now);
+        (passes, std::mem::take(&mut self.effects))
+    }
+
+    /// Whether the rooms are paused.
+    pub(super) fn is_paused(&self) -> bool {
+        self.looks_again_at.is_some()
+    }
+
+    /// Pauses the rooms, or resumes them when the client has read on.
+    pub(super) fn pace(&mut self, unread: u64, now: Millis) {
+        let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
+        let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;
+        match self.looks_again_at {
+            None if is_full => self.pause_rooms(true),
+            Some(_) if has_read => {
+                self.looks_again_at = None;
+                self.pause_rooms(false);
+                return self.list_members();
+            }
+            None => return,
+            Some(at) if now < at => return,
+            Some(_) => {}
+        }
+        self.looks_again_at = Some(now.plus(limits::UNREAD_CHECK_MS));
+    }
 }

@@ -41,7 +41,7 @@ impl Connection {
         let Some(part) = self.parts.get_mut(&room) else {
             return match ask {
                 Ask::Subscribe(start) => self.subscribe(room, start),
-                Ask::Unsubscribe | Ask::Seen(_) | Ask::Other => {
+                Ask::Unsubscribe | Ask::Other => {
                     Err(Refusal::bad_request("not in this room; `subscribe` to it first"))
                 }
             };
@@ -61,12 +61,6 @@ impl Connection {
             (Stage::Open, Ask::Unsubscribe) => {
                 part.stage = Stage::Leaving;
                 self.effects.push(Effect::Leave { room });
-            }
-            (Stage::Open, Ask::Seen(seq)) => {
-                self.unread.see(&room, seq);
-                self.effects.push(Effect::Pass { room, text: text.to_owned() });
-                self.pace_rooms();
-                self.list_members();
             }
             (Stage::Open, Ask::Other) => {
                 self.effects.push(Effect::Pass { room, text: text.to_owned() });
@@ -102,6 +96,7 @@ impl Connection {
     }
 
     pub(super) fn opened(&mut self, room: &RoomName, now: Millis) {
+        let is_paused = self.is_paused();
         let (Some(part), Client::Known(claims)) = (self.parts.get_mut(room), &self.client) else {
             return;
         };
@@ -110,7 +105,7 @@ impl Connection {
             self.effects.push(Effect::Renew { room: room.clone(), identity });
         }
         part.stage = Stage::Open;
-        if self.unread.is_paused() {
+        if is_paused {
             self.effects.push(Effect::Pause { room: room.clone(), paused: true });
         }
         while let Some(text) = self.next_waiting(room) {
@@ -136,8 +131,6 @@ impl Connection {
 
     pub(super) fn ended(&mut self, room: &RoomName, ending: Ending, now: Millis) {
         let Some(Part { stage, waiting, .. }) = self.parts.remove(room) else { return };
-        self.unread.forget(room);
-        self.pace_rooms();
         let bytes = waiting.iter().map(String::len).sum();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
 
@@ -175,9 +168,7 @@ impl Connection {
         }
     }
 
-    /// Pauses or resumes the rooms, by what the client has yet to read.
-    pub(super) fn pace_rooms(&mut self) {
-        let Some(paused) = self.unread.turn(self.parts.len()) else { return };
+    pub(super) fn pause_rooms(&mut self, paused: bool) {
         for (room, part) in self.parts.iter_mut() {
             if let Stage::Open = part.stage {
                 self.effects.push(Effect::Pause { room: room.clone(), paused });

@@ -70,6 +70,11 @@ impl Line {
         let _ = self.socket.send_with_bytes(bytes);
     }
 
+    /// Bytes that were sent and that the other side has yet to read.
+    pub fn unread(&self) -> u64 {
+        platform::unsent(&self.socket)
+    }
+
     /// Says that this side has nothing more to say. What the other says before
     /// it ends, too, is still heard.
     pub fn close(&self, ending: &Ending) {

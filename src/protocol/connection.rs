@@ -31,9 +31,6 @@ pub enum ConnectionFrame {
 pub enum Ask {
     Subscribe(Start),
     Unsubscribe,
-    /// The client has seen events: the room's to check, and the connection's to
-    /// know that it reads.
-    Seen(Seq),
     /// The room knows.
     Other,
 }
@@ -64,8 +61,6 @@ struct Fields<'a> {
     last: Option<&'a RawValue>,
     #[serde(borrow)]
     state: Option<&'a RawValue>,
-    #[serde(borrow)]
-    seq: Option<&'a RawValue>,
 }
 
 impl ConnectionFrame {
@@ -86,11 +81,6 @@ impl ConnectionFrame {
             "auth" => fields.token().map(|token| Self::Auth { token }),
             "subscribe" => fields.start().and_then(|start| in_room(Ask::Subscribe(start))),
             "unsubscribe" => in_room(Ask::Unsubscribe),
-            // A bad one is the room's to refuse.
-            "seen" => match read(fields.seq, "") {
-                Ok(Some(seq)) => in_room(Ask::Seen(seq)),
-                Ok(None) | Err(_) => in_room(Ask::Other),
-            },
             _ => in_room(Ask::Other),
         };
         (about, decoded)

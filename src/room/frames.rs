@@ -88,6 +88,10 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let from = self.with_right(id, Right::Publish)?;
+        // The frame was counted; a key is another row.
+        if event.key.is_some() {
+            self.charge_publish(&from, 1, now)?;
+        }
         let published = self.publish(std::slice::from_ref(event), &from, now)?;
         if let (Some(reference), Some(seq)) = (reference, published.seqs.first()) {
             let ack = ServerFrame::Ack { room: &self.name, reference, seq: *seq };

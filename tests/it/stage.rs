@@ -135,7 +135,7 @@ impl Stage {
         self.worlds.values_mut().for_each(|world| world.passes(ms));
         self.bridges_hear();
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
-            self.gives(&actor, Input::Tick);
+            self.gives(&actor, Input::Tick { unread: 0 });
         }
         self.pending_time_passes();
     }

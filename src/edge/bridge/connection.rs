@@ -20,7 +20,7 @@ use super::super::verifier;
 use super::waiting::Waiting;
 use crate::auth::Claims;
 use crate::code::{Code, Refusal};
-use crate::connection::{ByRoom, Connection, Effect, Input, Kind, Passing};
+use crate::connection::{ByRoom, Connection, Effect, Input, Kind};
 use crate::ending::Ending;
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
@@ -93,16 +93,20 @@ impl Bridge {
 
     /// Passes a frame of a room on as it is. Only its beginning is read.
     fn pass(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
-        let text: &JsString = frame.unchecked_ref();
-        let head: String = text.substring(0, Kind::HEAD).into();
-        let units = text.length().into();
-        let (passing, effects) = self.rules.borrow_mut().pass(room, Kind::read(&head), units);
-        if passing == Passing::Passed {
+        let head: String = frame.unchecked_ref::<JsString>().substring(0, Kind::HEAD).into();
+        let (kind, unread) = (Kind::read(&head), self.unread());
+        let (passes, effects) = self.rules.borrow_mut().pass(room, kind, unread, now());
+        if passes {
             self.send(frame);
         }
         if !effects.is_empty() {
             self.perform(effects);
         }
+    }
+
+    /// Bytes that the client has yet to read.
+    fn unread(&self) -> u64 {
+        self.client.borrow().as_ref().map_or(0, Line::unread)
     }
 
     fn take(self: &Rc<Self>, input: Input) {
@@ -233,6 +237,7 @@ fn ring(bridge: &Weak<Bridge>) {
     if let Some(bridge) = bridge.upgrade() {
         bridge.alarm.replace(None);
         let made_way = bridge.waiting.borrow().as_ref().is_some_and(|waiting| !waiting.may_go_on());
-        bridge.take(if made_way { Input::Crowded } else { Input::Tick });
+        let unread = bridge.unread();
+        bridge.take(if made_way { Input::Crowded } else { Input::Tick { unread } });
     }
 }

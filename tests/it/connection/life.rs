@@ -28,7 +28,7 @@ fn one_that_is_silent_for_two_ping_periods_is_ended() {
     desk.is_in("r");
     for _ in 0..5 {
         desk.passes(2 * limits::PING_MS - 1);
-        assert_eq!(desk.takes(Input::Tick), []);
+        assert_eq!(desk.takes(Input::Tick { unread: 0 }), []);
         desk.takes(Input::Text(PING));
     }
     // What the rooms say is no sign of it.
@@ -37,7 +37,7 @@ fn one_that_is_silent_for_two_ping_periods_is_ended() {
     desk.opens("s");
     desk.passes(limits::PING_MS);
     assert_eq!(desk.connection.deadline(), Some(desk.now));
-    assert_eq!(over(&desk.takes(Input::Tick)), 4408);
+    assert_eq!(over(&desk.takes(Input::Tick { unread: 0 })), 4408);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn once_it_is_over_nothing_happens() {
         Input::Opened { room: room("s") },
         Input::Ended { room: room("r"), ending: Ending::Lost },
         Input::Exhausted,
-        Input::Tick,
+        Input::Tick { unread: 0 },
     ] {
         let named = format!("{input:?}");
         assert_eq!(desk.takes(input), [], "{named}");

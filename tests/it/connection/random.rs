@@ -73,7 +73,7 @@ impl Run {
             6 => self.desk.sends(&json!({ "type": "unsubscribe", "room": name })),
             7 => self.desk.takes(Input::Text(r#"{"type":"ping"}"#)),
             8 if self.dice.one_in(4) => self.desk.sends(&json!({ "type": "auth", "token": "t" })),
-            8 => self.desk.takes(Input::Tick),
+            8 => self.desk.takes(Input::Tick { unread: 0 }),
             9 => self.verdict(),
             _ => self.line_goes_on(name),
         };

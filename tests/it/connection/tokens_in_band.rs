@@ -32,9 +32,9 @@ fn a_stranger_hears_nothing_else() {
     assert_eq!(over(&Desk::stranger().takes(Input::Binary)), 4001);
     let mut desk = Desk::stranger();
     desk.passes(limits::FIRST_FRAME_MS - 1);
-    assert_eq!(desk.takes(Input::Tick), []);
+    assert_eq!(desk.takes(Input::Tick { unread: 0 }), []);
     desk.passes(1);
-    assert_eq!(over(&desk.takes(Input::Tick)), 4001);
+    assert_eq!(over(&desk.takes(Input::Tick { unread: 0 })), 4001);
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Desk {
             }
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(4_000_000));
-                self.takes(Input::Tick);
+                self.takes(Input::Tick { unread: rest.parse().unwrap_or(0) });
             }
             'x' => self.takes(Input::Exhausted),
             'g' => {

@@ -97,6 +97,7 @@ impl Story {
 
     /// Whether more came of it.
     pub(super) fn sees(&mut self, who: usize) -> bool {
+        self.due_sessions_have_ended();
         let name = PEOPLE[who];
         let seq = self.world.client(name).seq;
         if self.people[who].identity.is_none() || seq.is_none() {
@@ -104,8 +105,9 @@ impl Story {
         }
         self.world.has_seen_all(name);
         self.world.settles();
-        if self.world.client(name).closed.is_some() {
-            assert!(deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now);
+        if let Some(closed) = self.world.client(name).closed {
+            let is_over = deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now;
+            assert!(is_over || closed == Code::RateLimited, "{closed:?}");
             self.people[who].identity = None;
         }
         self.world.client(name).seq > seq
