@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
 import { publish } from "../../tools/publish.ts";
-import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
 import { Room } from "./room.ts";
 import { Runtime, SECRET } from "./runtime.ts";

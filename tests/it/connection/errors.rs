@@ -137,7 +137,7 @@ fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
     let mut desk = Desk::known();
     desk.is_in("r");
     let before = 1;
-    for reference in before..limits::CONNECTION_FRAMES_BURST as usize {
+    for reference in before..usize::try_from(limits::CONNECTION_FRAMES_BURST).unwrap() {
         let frame = publish("r", reference);
         assert_eq!(desk.sends(&frame), [pass("r", &frame)]);
     }
