@@ -95,6 +95,23 @@ export const sections: readonly Section[] = [
     ],
   },
   {
+    scenario: "large",
+    title: "Large rooms",
+    text: "What a room takes by its size. Events a second are those of bursts of 50, each of which begins when everybody has the last. Then events come one at a time, with pauses between; then the same while one client sends 50 signals a second, as many as a client may by default. At last everybody enters at once: what each entry costs, and what is sent for it to all together (up to 1,000 members, the default limit).",
+    columns: [
+      { title: "events a second, in bursts", figure: ({ events_per_s }) => events_per_s! },
+      { title: "CPU, ms an event alone", figure: ({ event_cpu_ms }) => event_cpu_ms! },
+      { title: "its p50, ms", figure: ({ event_p50_ms }) => event_p50_ms! },
+      {
+        title: "… while one client signals",
+        figure: ({ event_p50_while_signalling_ms }) => event_p50_while_signalling_ms!,
+      },
+      { title: "CPU, ms a signal", figure: ({ signal_cpu_ms }) => signal_cpu_ms! },
+      { title: "CPU, ms a member who enters", figure: ({ enter_cpu_ms }) => enter_cpu_ms! },
+      { title: "kB sent for it", figure: ({ enter_kb }) => enter_kb! },
+    ],
+  },
+  {
     scenario: "bridge",
     title: "Bridges",
     text: "20 readers follow 100 rooms each: over a socket for each room, over one connection for all, and over a stream of Server-Sent Events for each. What publishing costs without any reader is taken off.",

@@ -2,6 +2,7 @@ import { bridge } from "./bridge.ts";
 import { burst } from "./burst.ts";
 import { idle } from "./idle.ts";
 import { join } from "./join.ts";
+import { large } from "./large.ts";
 import { paced } from "./paced.ts";
 import { presence } from "./presence.ts";
 import { publish } from "./publish.ts";
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   storm,
   join,
   presence,
+  large,
   bridge,
   wake,
   slow,

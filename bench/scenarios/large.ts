@@ -1,0 +1,176 @@
+/** What a room takes by its size: events, signals, and members who enter. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
+import { dialects } from "../load/dialect.ts";
+import type { Load } from "../load/load.ts";
+import type { Publisher } from "../load/publisher.ts";
+import { Reader } from "../load/reader.ts";
+import { now } from "../load/tally.ts";
+import type { Peer, Server } from "../peers/peer.ts";
+import { roomcast } from "../peers/roomcast/dialect.ts";
+import {
+  EVENT_BYTES,
+  type Figures,
+  ROOM,
+  type Scale,
+  type Scenario,
+  cost,
+  loadOf,
+  settled,
+  withPublisher,
+  withServer,
+} from "./scenario.ts";
+import { median } from "./statistics.ts";
+
+interface Size {
+  sockets: number;
+  /** Events one at a time, and between them. */
+  events: number;
+  every_ms: number;
+  /** Events that are published at once, and how often. */
+  burst: number;
+  bursts: number;
+}
+
+const SIZES: Record<Scale, readonly Size[]> = {
+  full: [
+    { sockets: 100, events: 60, every_ms: 50, burst: 50, bursts: 20 },
+    { sockets: 1000, events: 40, every_ms: 100, burst: 50, bursts: 10 },
+    { sockets: 5000, events: 15, every_ms: 400, burst: 50, bursts: 4 },
+  ],
+  quick: [
+    { sockets: 100, events: 40, every_ms: 50, burst: 50, bursts: 10 },
+    { sockets: 1000, events: 25, every_ms: 100, burst: 50, bursts: 5 },
+    { sockets: 5000, events: 10, every_ms: 400, burst: 50, bursts: 2 },
+  ],
+  smoke: [{ sockets: 10, events: 5, every_ms: 10, burst: 5, bursts: 2 }],
+};
+
+/** A client may send so many frames a second by default. */
+const SIGNAL_EVERY_MS = 20;
+/** Names of one sender's signals. Of one name, one goes out in 50 ms. */
+const SIGNAL_NAMES = 10;
+/** Users who may enter a room by default. */
+const MEMBERS = 1_000;
+/** Events before anything is measured, so that the code is compiled by then. */
+const WARM = 20;
+
+export const large: Scenario = {
+  name: "large",
+  needs: ["presence"],
+  runs: 2,
+  async run(peer, load, scale) {
+    const figures = [];
+    for (const size of SIZES[scale]) figures.push(await measured(size, peer, load));
+    return figures;
+  },
+};
+
+const measured = (size: Size, peer: Peer, load: Load): Promise<Figures> =>
+  withServer(peer, async (server) => {
+    const { sockets, events, burst, bursts } = size;
+    const users = Array.from({ length: sockets }, (_, i) => ({ room: ROOM, user: `user-${i}` }));
+    await load.open(server.target, users);
+    return withPublisher(server, async (publisher) => {
+      const room = new Room(load, publisher);
+      await room.burst(WARM);
+
+      const [took_ms, ofBursts] = await cost(server, load, async () => {
+        let took_ms = 0;
+        for (let i = 0; i < bursts; i++) took_ms += await room.burst(burst);
+        return took_ms;
+      });
+      const [calm, ofCalm] = await cost(server, load, () => room.paced(size));
+      const sender = await signalling(server);
+      const [whileSignalling, ofSignals] = await cost(server, load, () => room.paced(size));
+      const signals = sender.stop();
+
+      const figures = sockets <= MEMBERS ? await entered(server, load, sockets) : {};
+      await load.drop();
+      return {
+        at: `${sockets} sockets`,
+        sockets,
+        events_per_s: (burst * bursts * 1000) / took_ms,
+        event_cpu_ms: ofCalm.server_ms / events,
+        event_p50_ms: median(calm),
+        signals,
+        signal_cpu_ms: Math.max(0, ofSignals.server_ms - ofCalm.server_ms) / signals,
+        event_p50_while_signalling_ms: median(whileSignalling),
+        ...figures,
+        ...loadOf(ofBursts),
+      };
+    });
+  });
+
+/** All enter at once, and each is sent who else did. */
+async function entered(server: Server, load: Load, sockets: number): Promise<Figures> {
+  const before = await load.wire();
+  const { enter } = dialects[server.target.dialect].presence!;
+  const [, spent] = await cost(server, load, async () => {
+    await load.say(enter);
+    await settled(server);
+  });
+  return {
+    enter_cpu_ms: spent.server_ms / sockets,
+    enter_kb: ((await load.wire()) - before) / sockets / 1000,
+  };
+}
+
+/** A room whose events are numbered on. */
+class Room {
+  #head = 0;
+  readonly #load: Load;
+  readonly #publisher: Publisher;
+
+  constructor(load: Load, publisher: Publisher) {
+    this.#load = load;
+    this.#publisher = publisher;
+  }
+
+  /** Publishes so many at once. Answers the ms until everybody has them. */
+  async burst(events: number): Promise<number> {
+    const began = now();
+    this.#publisher.publish(this.#head + 1, this.#head + events, EVENT_BYTES);
+    this.#head += events;
+    return (await this.#load.until(this.#head)) - began;
+  }
+
+  /** Publishes one at a time. Answers the ms until everybody has it, for each. */
+  async paced({ events, every_ms }: Size): Promise<number[]> {
+    await this.#load.from(this.#head);
+    const publishedAt: number[] = [];
+    for (let i = 0; i < events; i++) {
+      publishedAt.push(now());
+      this.#publisher.publish(this.#head + 1 + i, this.#head + 1 + i, EVENT_BYTES);
+      await sleep(every_ms);
+    }
+    const first = this.#head + 1;
+    this.#head += events;
+    await this.#load.until(this.#head);
+    const { doneAt } = await this.#load.got();
+    return publishedAt.map((at, i) => doneAt.get(first + i)! - at);
+  }
+}
+
+/** One more client in the room signals as often as a client may by default, until it is stopped. */
+async function signalling({ target: { port } }: Server): Promise<{ stop(): number }> {
+  const { path, headers } = roomcast.upgrade({ room: ROOM, user: "sender" });
+  const reader = new Reader(port, request(port, { path, headers: { ...UPGRADE, ...headers } }));
+  await reader.heard('"welcome"', 1);
+  let sent = 0;
+  const signal = (): void => {
+    const name = `cursor-${sent % SIGNAL_NAMES}`;
+    reader.send(frame(TEXT, JSON.stringify({ type: "signal", name, data: { x: 1, y: 2 } })));
+    sent += 1;
+  };
+  signal();
+  const timer = setInterval(signal, SIGNAL_EVERY_MS);
+  return {
+    /** Answers how many it sent. */
+    stop() {
+      clearInterval(timer);
+      reader.drop();
+      return sent;
+    },
+  };
+}
