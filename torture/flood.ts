@@ -1,14 +1,11 @@
 /** Strangers that do their worst, while others in the same and in another room go on. */
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
-import { resolve } from "node:path";
 import { setTimeout as passes } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
-import type { Latencies } from "./flood/bystanders.ts";
+import { Bystanders } from "./attack/bystanders.ts";
 import { crowd } from "./flood/crowd.ts";
 import * as floods from "./flood/floods.ts";
 import type { Part } from "./part.ts";
-import { says } from "./says.ts";
 
 /** The flooded one, and another. */
 const ROOMS = ["flooded", "other"];
@@ -23,16 +20,8 @@ export const flood: Part = {
     const settings = { "*": { sockets, publishes_per_second: 10_000 } };
     const runtime = await stage.start({ settings });
     const room = new Room(runtime, "flooded");
-    const bystanders = fork(resolve(import.meta.dirname, "flood/bystanders.ts"), [
-      runtime.url,
-      String(BYSTANDERS),
-      ...ROOMS,
-    ]);
-    stage.after(() => bystanders.kill("SIGKILL"));
-    await says("the bystanders", bystanders);
-
-    await passes(stage.size(5_000, 500));
-    const calm = await measures(bystanders);
+    const bystanders = await Bystanders.start(stage, runtime, BYSTANDERS, ROOMS);
+    const calm = await bystanders.calm(stage.size(5_000, 500));
     const calmMb = await runtime.residentMb();
     const thrown: Record<string, number> = {};
     const came: Record<string, number> = {};
@@ -41,7 +30,7 @@ export const flood: Part = {
     for (const [name, throws] of Object.entries(all)) {
       if (stage.isOver) break;
       Object.assign(thrown, await throws({ stage, runtime, room, sockets }));
-      const flooded = await measures(bystanders);
+      const flooded = await bystanders.measure();
       // Its name, as words.
       const flood = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
       for (const each of ROOMS) {
@@ -69,9 +58,3 @@ export const flood: Part = {
     };
   },
 };
-
-/** They miss nothing, or they end with an error. */
-async function measures(bystanders: ChildProcess): Promise<Latencies> {
-  bystanders.send("measure");
-  return (await says("the bystanders", bystanders)) as Latencies;
-}

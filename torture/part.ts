@@ -16,6 +16,8 @@ export interface Part {
 export interface Outcome {
   thrown: Record<string, number>;
   came: Record<string, number>;
+  /** Bounds that were asserted of figures in `came`, by their names. */
+  atMost?: Record<string, number>;
   /** What could not be had here, and what was done instead. */
   notes?: string[];
 }

@@ -1,12 +1,14 @@
 /** All parts, in the order they run. */
 import { disk } from "./disk.ts";
 import { flood } from "./flood.ts";
+import { greedy } from "./greedy.ts";
 import { kill } from "./kill.ts";
 import { network } from "./network.ts";
 import type { Part } from "./part.ts";
 import { presence } from "./presence.ts";
 import { readers } from "./readers.ts";
 import { soak } from "./soak.ts";
+import { strangers } from "./strangers.ts";
 import { time } from "./time.ts";
 
 export const PARTS: Record<string, Part> = {
@@ -18,4 +20,6 @@ export const PARTS: Record<string, Part> = {
   time,
   presence,
   readers,
+  strangers,
+  greedy,
 };

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { resolve } from "node:path";
+import { SLOWER, SLOWER_MS } from "./attack/attack.ts";
 import { PARTS } from "./parts.ts";
 import type { Result } from "./run.ts";
 
@@ -19,8 +20,8 @@ export function cells({ order, outcome, skipped, failed, tookMs }: Result): stri
   const took = `${order.part} (${Math.round(tookMs / 1_000)} s, seed ${order.seed})`;
   if (failed !== undefined) return [took, "FAILED", failed];
   if (skipped !== undefined) return [took, "skipped", skipped];
-  const { thrown = {}, came = {}, notes = [] } = outcome ?? {};
-  return [took, counted(thrown), [counted(came), ...notes].join(". ")];
+  const { thrown = {}, came = {}, atMost, notes = [] } = outcome ?? {};
+  return [took, counted(thrown), [counted(came, atMost), ...notes].join(". ")];
 }
 
 /** Adds to what was recorded of other parts, and writes the page anew. */
@@ -55,7 +56,7 @@ What was thrown at the worker on workerd, and what came of it. \`make torture\` 
 
 ${about.join("\n")}
 
-What must not be is asserted: a part in which anything acknowledged was lost, doubled or out of order says FAILED here.
+What must not be is asserted: a part in which anything acknowledged was lost, doubled or out of order says FAILED here, and so does one in which a figure passed the bound behind it ("at most"). **strangers** and **greedy** measure all the while how long an event takes for bystanders, in the attacked room and in another; their bound is ${SLOWER} times the p50 before, and ${SLOWER_MS} ms for a machine that is busy with the attack.
 
 | part | thrown | came of it | took |
 | --- | --- | --- | --- |
@@ -76,9 +77,13 @@ function machine(): string {
   return `${cpus().length} × ${cpu?.model}, ${memory} GB, ${process.platform}, Node ${process.versions.node}, workerd ${workerd}`;
 }
 
-function counted(counts: Record<string, number>): string {
-  const format = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+/** Numbers with what they count, and with the bound of those that have one. */
+function counted(counts: Record<string, number>, atMost: Record<string, number> = {}): string {
+  const { format } = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
   return Object.entries(counts)
-    .map(([what, count]) => `${format.format(count)} ${what}`)
+    .map(([what, count]) => {
+      const most = atMost[what];
+      return `${format(count)} ${what}${most === undefined ? "" : ` (at most ${format(most)})`}`;
+    })
     .join(", ");
 }

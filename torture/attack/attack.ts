@@ -1,0 +1,73 @@
+/** What one kind of attack is given, what it answers, and how a part runs several of them. */
+import assert from "node:assert/strict";
+import type { Runtime } from "../../tests/edge/runtime.ts";
+import type { Outcome, Stage } from "../part.ts";
+import { Bystanders } from "./bystanders.ts";
+
+/** The room that is attacked, and another. Each has bystanders. */
+export const ATTACKED = "attacked";
+const OTHER = "other";
+/** In each room. */
+const READERS = 10;
+
+/**
+ * How much slower an event may get for a bystander: a multiple of the p50 before the attack, and a
+ * constant for the time that the machine is busy with the attack itself. Before these attacks were
+ * bounded, the p50 rose to seconds.
+ */
+export const SLOWER = 8;
+export const SLOWER_MS = 400;
+export const slowest = (p50BeforeMs: number): number => p50BeforeMs * SLOWER + SLOWER_MS;
+
+export interface Target {
+  stage: Stage;
+  runtime: Runtime;
+  bystanders: Bystanders;
+}
+
+/** What was done and what came of it, with the bounds of that. */
+type Attacked = Required<Omit<Outcome, "notes">>;
+
+export type Attack = (target: Target) => Promise<Attacked>;
+
+/** Runs the attacks one after the other, and asserts their bounds and that bystanders were served. */
+export async function runAttacks(
+  stage: Stage,
+  runtime: Runtime,
+  attacks: Record<string, Attack>,
+): Promise<Outcome> {
+  const bystanders = await Bystanders.start(stage, runtime, READERS, [ATTACKED, OTHER]);
+  const calm = await bystanders.calm(stage.size(3_000, 1_000));
+  const all: Attacked = { thrown: {}, came: {}, atMost: {} };
+  let worstMs = 0;
+  for (const [name, attack] of Object.entries(attacks)) {
+    if (stage.isOver) break;
+    const attacked = await attack({ stage, runtime, bystanders });
+    Object.assign(all.thrown, attacked.thrown);
+    Object.assign(all.came, attacked.came);
+    Object.assign(all.atMost, attacked.atMost);
+    assertBounds(name, attacked);
+    for (const [room, { p50 }] of Object.entries(await bystanders.measure())) {
+      const bound = slowest(calm[room]?.p50 ?? 0);
+      assert(p50 < bound, `${name}: p50 in the ${room} room ${p50} ms, at most ${bound} ms`);
+      worstMs = Math.max(worstMs, p50);
+    }
+  }
+  return {
+    ...all,
+    came: {
+      ...all.came,
+      "ms the bystanders' p50 before": Math.max(...Object.values(calm).map(({ p50 }) => p50)),
+      "ms their p50 in the worst attack": worstMs,
+    },
+  };
+}
+
+function assertBounds(name: string, { came, atMost }: Attacked): void {
+  for (const [what, most] of Object.entries(atMost)) {
+    const figure = came[what];
+    assert(figure !== undefined, `${name} does not say ${what}`);
+    const all = JSON.stringify(came);
+    assert(figure <= most, `${name}: ${figure} ${what}, at most ${most}; of ${all}`);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * A WebSocket made by hand. It answers no Close and no ping, writes whatever it is given, and looks
+ * at nothing but the first bytes of each frame: so thousands of them cost little.
+ */
+import { type Socket as Tcp, connect } from "node:net";
+import { CLOSE, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
+
+const END_OF_HEAD = "\r\n\r\n";
+
+export class RawSocket {
+  /** The code of the Close that came, or 1006 if the connection ended without one. */
+  readonly closed: Promise<number>;
+  /** Frames that came, by the `type` that they begin with. */
+  readonly heard = new Map<string, number>();
+  readonly #tcp: Tcp;
+  readonly #end: (code: number) => void;
+  #rest: Buffer = Buffer.alloc(0);
+  #isOpen = false;
+  #drained = Promise.withResolvers<void>();
+  #opened = Promise.withResolvers<void>();
+  #awaited: { type: string; times: number; done: () => void } | undefined;
+
+  private constructor(tcp: Tcp) {
+    this.#tcp = tcp;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.closed = promise;
+    this.#end = resolve;
+    tcp.on("data", (chunk) => this.#take(chunk));
+    tcp.on("error", () => {});
+    tcp.on("drain", () => {
+      this.#drained.resolve();
+      this.#drained = Promise.withResolvers();
+    });
+    tcp.on("close", () => {
+      resolve(1006);
+      this.#drained.resolve();
+      this.#opened.reject(new Error("the connection was closed before the 101"));
+    });
+  }
+
+  /** Resolves at the 101. `url` is that of the server, `path` that of a room's events, or `/events`. */
+  static async open(
+    url: string,
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<RawSocket> {
+    const { hostname, port } = new URL(url);
+    const tcp = connect({ port: Number(port), host: hostname, noDelay: true });
+    const socket = new RawSocket(tcp);
+    socket.#opened.promise.catch(() => {});
+    tcp.write(request(Number(port), { path, headers: { ...UPGRADE, ...headers } }));
+    await socket.#opened.promise;
+    return socket;
+  }
+
+  /** Bytes that came. */
+  get bytes(): number {
+    return this.#tcp.bytesRead;
+  }
+
+  send(text: string): void {
+    this.write(frame(TEXT, text));
+  }
+
+  /** Writes frames that were made before. Answers `false` if they wait in this process. */
+  write(frames: Uint8Array): boolean {
+    return this.#tcp.write(frames);
+  }
+
+  /** Resolves once what waits in this process was written, or once the connection has ended. */
+  async drained(): Promise<void> {
+    if (this.#tcp.writableNeedDrain) await this.#drained.promise;
+  }
+
+  standStill(): void {
+    this.#tcp.pause();
+  }
+
+  goOn(): void {
+    this.#tcp.resume();
+  }
+
+  /** Resolves when so many frames of the type have come in all. Rejects at a Close. */
+  async until(type: string, times = 1): Promise<void> {
+    if ((this.heard.get(type) ?? 0) >= times) return;
+    const { promise, resolve: done } = Promise.withResolvers<void>();
+    this.#awaited = { type, times, done };
+    const closed = this.closed.then((code) => {
+      throw new Error(`closed with ${code} instead of ${type}`);
+    });
+    await Promise.race([promise, closed]);
+  }
+
+  end(): void {
+    this.#tcp.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (!this.#isOpen) {
+      const head = bytes.indexOf(END_OF_HEAD);
+      if (head < 0) return void (this.#rest = bytes);
+      const status = bytes.toString("latin1", 9, 12);
+      if (status !== "101") {
+        this.#opened.reject(new Error(`the upgrade was answered with ${status}`));
+        return this.end();
+      }
+      this.#isOpen = true;
+      this.#opened.resolve();
+      bytes = bytes.subarray(head + END_OF_HEAD.length);
+    }
+    this.#rest = this.#frames(bytes);
+  }
+
+  /** Takes the whole frames, and answers what is left. */
+  #frames(bytes: Buffer): Buffer {
+    let at = 0;
+    while (bytes.length - at >= 2) {
+      const short = bytes[at + 1] ?? 0;
+      const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (bytes.length - at < head) break;
+      const length =
+        short < 126
+          ? short
+          : short === 126
+            ? bytes.readUInt16BE(at + 2)
+            : Number(bytes.readBigUInt64BE(at + 2));
+      if (bytes.length - at < head + length) break;
+      this.#frame(bytes[at] ?? 0, bytes.subarray(at + head, at + head + length));
+      at += head + length;
+    }
+    return bytes.subarray(at);
+  }
+
+  #frame(kind: number, payload: Buffer): void {
+    if (kind === CLOSE) return this.#end(payload.length < 2 ? 1005 : payload.readUInt16BE(0));
+    if (kind !== TEXT) return;
+    const type = /^\{"type":"([a-z:]+)"/.exec(payload.toString("latin1", 0, 40))?.[1] ?? "";
+    const times = (this.heard.get(type) ?? 0) + 1;
+    this.heard.set(type, times);
+    const awaited = this.#awaited;
+    if (awaited?.type === type && times >= awaited.times) {
+      this.#awaited = undefined;
+      awaited.done();
+    }
+  }
+}

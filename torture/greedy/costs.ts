@@ -1,0 +1,165 @@
+/** What looks like one request, and costs the room a multiple of it. */
+import assert from "node:assert/strict";
+import { type KeyObject, generateKeyPairSync } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { claims, sign } from "../../tests/edge/jwt.ts";
+import { Room } from "../../tests/edge/room.ts";
+import { TEXT, frame } from "../../tests/edge/wire.ts";
+import type { Attack } from "../attack/attack.ts";
+import { authorized, end, eventsOf, join } from "../attack/client.ts";
+import { watchCpu } from "../attack/server.ts";
+import { post } from "../http.ts";
+import { inTurns } from "../in-turns.ts";
+
+/** Batches of 1,000 events with a key each, as fast as they are answered. */
+export const keyedEvents: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "keyed");
+  await room.publish({ name: "n", data: 1 });
+  const events = Array.from({ length: 1_000 }, (_, i) => ({ name: "n", key: `k${i}`, data: i }));
+  const lastsMs = stage.size(10_000, 3_000);
+  const before = await room.figures();
+  const begun = Date.now();
+  let refused = 0;
+  const publish = async (): Promise<void> => {
+    while (Date.now() < begun + lastsMs) {
+      const { status } = await post(room, events);
+      if (status === 429) refused += 1;
+      // A client that takes no notice of `retry_after_ms`, but lets others have a turn.
+      if (status === 429) await sleep(5);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, publish));
+  const seconds = (Date.now() - begun) / 1_000;
+  const after = await room.figures();
+  assert.equal(after.awake_since, before.awake_since);
+  const rows = after.rows_written - before.rows_written;
+  return {
+    thrown: { "s of batches of 1,000 keyed events by one token": seconds },
+    came: { "rows written a second": rows / seconds, "keyed batches refused": refused },
+    // 500 a second, and what may come at once: a second's worth and one batch for each request.
+    atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
+  };
+};
+
+/** `seen` of one seq after the other, in a room that has to look up each in appends of 1 MB. */
+export const floodOfSeen: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "seen");
+  const times = stage.size(4_000, 1_000);
+  const batch = Array.from({ length: 1_000 }, () => ({ name: "n", data: "x".repeat(900) }));
+  for (let head = 0; head < times; head += 1_000)
+    assert.equal((await post(room, batch)).status, 201);
+  // So that none of it is in memory.
+  await post(room, [{ name: "n", data: "x".repeat(256_000) }]);
+  const socket = await join(runtime, eventsOf("seen"), authorized("reader", ["subscribe"]));
+  const frames = Array.from({ length: times }, (_, i) =>
+    frame(TEXT, `{"type":"seen","seq":${i + 1}}`),
+  );
+  const ms = await watchCpu(runtime, async () => {
+    socket.write(Buffer.concat([...frames, frame(TEXT, '{"type": "ping"}')]));
+    await Promise.race([socket.until("pong"), socket.closed]);
+  });
+  end([socket]);
+  return {
+    thrown: { "`seen` of old seqs": times },
+    came: { "ms of CPU for 1,000 `seen`": (ms * 1_000) / times },
+    atMost: { "ms of CPU for 1,000 `seen`": 600 },
+  };
+};
+
+/** The first publish with an id after a wake, in a room that retains much. */
+export const firstId: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "ids");
+  const batches = stage.size(250, 60);
+  await inTurns(batches, 4, async (batch) => {
+    const events = Array.from({ length: 1_000 }, (_, i) => ({
+      name: "n",
+      id: `id-${batch}-${i}`,
+      data: "x".repeat(900),
+    }));
+    assert.equal((await post(room, events)).status, 201);
+  });
+  await runtime.evict(room.name);
+  // It wakes for a read: what that costs is not what is asked here.
+  await room.page("last=1");
+  const beforeMb = await runtime.residentMb();
+  const ms = await watchCpu(runtime, async () => {
+    const { status } = await post(room, [{ name: "n", id: "id-0-0", data: 1 }]);
+    assert.equal(status, 200, "the id of the oldest event counts once, also after a wake");
+  });
+  const moreMb = (await runtime.residentMb()) - beforeMb;
+  return {
+    thrown: { "MB retained, of events with an id": batches },
+    came: { "ms of CPU for the first id after a wake": ms, "MB more for the first id": moreMb },
+    atMost: { "ms of CPU for the first id after a wake": 500, "MB more for the first id": 60 },
+  };
+};
+
+/** A state of 4 MB, read as fast as it comes. */
+export const reads: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "state");
+  for (let from = 0; from < 1_000; from += 200) {
+    const events = Array.from({ length: 200 }, (_, i) => ({
+      name: "n",
+      key: `k${from + i}`,
+      data: "x".repeat(4_000),
+    }));
+    assert.equal((await post(room, events)).status, 201);
+  }
+  const lastsMs = stage.size(6_000, 2_000);
+  const headers = authorized("reader", ["subscribe"]);
+  const begun = Date.now();
+  const statuses = new Map<number, number>();
+  const read = async (): Promise<void> => {
+    while (Date.now() < begun + lastsMs) {
+      const answer = await fetch(`${room.url}/state`, { headers });
+      await answer.arrayBuffer();
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      if (answer.status === 429) await sleep(5);
+    }
+  };
+  const ms = await watchCpu(runtime, () => Promise.all(Array.from({ length: 10 }, read)));
+  const seconds = (Date.now() - begun) / 1_000;
+  const answered = statuses.get(200) ?? 0;
+  return {
+    thrown: { "s of reads of a state of 4 MB by one token": seconds },
+    came: {
+      "reads of the state answered a second": answered / seconds,
+      "reads of the state refused": statuses.get(429) ?? 0,
+      "ms of CPU a second for reads": ms / seconds,
+    },
+    // 100 units a second, of which one such read costs 63; and what may come at once.
+    atMost: { "reads of the state answered a second": 2 * (100 / 63) + 4 / seconds },
+  };
+};
+
+let keys: { publicKey: KeyObject; privateKey: KeyObject } | undefined;
+/** RSA of 4,096 bits: the dearest that a key set may hold. Made once, where it is needed. */
+const keyPair = (): NonNullable<typeof keys> =>
+  (keys ??= generateKeyPairSync("rsa", { modulusLength: 4096 }));
+export const signingKey = (): KeyObject => keyPair().publicKey;
+
+/** New tokens in-band, as fast as frames are taken. */
+export const tokensInBand: Attack = async ({ stage, runtime }) => {
+  const token = (n: number): string => {
+    const all = { ...claims("reader", ["subscribe"]), n };
+    return sign(all, keyPair().privateKey, { kid: "rsa" }, "RS256");
+  };
+  const socket = await join(runtime, eventsOf("tokens"), { authorization: `Bearer ${token(0)}` });
+  const seconds = stage.size(6, 2);
+  let isOver = false;
+  void socket.closed.then(() => (isOver = true));
+  const tokens = Array.from({ length: 5 }, (_, n) => token(n));
+  const begun = Date.now();
+  for (let i = 0; !isOver && Date.now() < begun + seconds * 1_000; i++) {
+    socket.send(JSON.stringify({ type: "auth", token: tokens[i % 5] }));
+    await sleep(20);
+  }
+  await sleep(500);
+  const checked = socket.heard.get("authorized") ?? 0;
+  end([socket]);
+  return {
+    thrown: { "s of new tokens in-band, 50 a second": seconds },
+    came: { "new tokens checked": checked },
+    atMost: { "new tokens checked": 10 + 2 * (seconds + 2) },
+  };
+};

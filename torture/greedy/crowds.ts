@@ -1,0 +1,100 @@
+/** What grows with the room: signals, members, and the places of one user. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Room } from "../../tests/edge/room.ts";
+import { ATTACKED, type Attack, slowest } from "../attack/attack.ts";
+import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
+import { RawSocket } from "../attack/raw-socket.ts";
+
+/** Names of a sender's signals. Of one name, one goes out in 50 ms. */
+const NAMES = 10;
+/** How many copies of signals a room sends a second at most: docs/limits.md. */
+const COPIES_PER_SECOND = 15_000;
+
+/** A few senders, and a room that has to pass on each of their signals. */
+export const signalsInALargeRoom: Attack = async ({ stage, runtime, bystanders }) => {
+  const sockets = stage.size(800, 200);
+  const can = authorized("reader", ["subscribe"]);
+  const crowd = await openAll(sockets, () => join(runtime, eventsOf(ATTACKED), can));
+  // What they are sent is little, and waits in the system: to read it would take a core of its own.
+  for (const each of crowd) each.standStill();
+  const senders = await openAll(4, (i) =>
+    join(runtime, eventsOf(ATTACKED), authorized(`sender${i}`, ["subscribe", "publish"])),
+  );
+  await bystanders.measure();
+  const calm = await bystanders.calm(stage.size(4_000, 1_500));
+  const seconds = stage.size(8, 3);
+  const until = Date.now() + seconds * 1_000;
+  let signals = 0;
+  // As many as each may send, whether the last was passed on or not.
+  for (let i = 0; Date.now() < until; i++) {
+    for (const sender of senders)
+      sender.send(JSON.stringify({ type: "signal", name: `n${i % NAMES}`, data: i }));
+    signals += senders.length;
+    await sleep(18);
+  }
+  const during = await bystanders.measure();
+  for (const each of crowd) each.goOn();
+  await Promise.all(crowd.map((each) => each.until("signal")));
+  await sleep(1_000);
+  const heard = Math.max(...crowd.map((each) => each.heard.get("signal") ?? 0));
+  end([...crowd, ...senders]);
+  const [before, then] = [calm[ATTACKED]?.p50 ?? 0, during[ATTACKED]?.p50 ?? 0];
+  return {
+    thrown: { "signals of four senders in a large room": signals, "sockets in it": sockets },
+    came: {
+      "ms the p50 in a large room": before,
+      "ms the p50 while four senders signal": then,
+      "copies of signals a second in that room": (heard * sockets) / seconds,
+    },
+    atMost: {
+      "ms the p50 while four senders signal": slowest(before),
+      "copies of signals a second in that room": 1.5 * COPIES_PER_SECOND,
+    },
+  };
+};
+
+/** Users that enter, one after the other, and all hear of each. */
+export const members: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "entering");
+  const users = stage.size(1_200, 150);
+  const sockets = await openAll(users, async (i) => {
+    const can = authorized(`user${i}`, ["subscribe", "presence"]);
+    const socket = await join(runtime, eventsOf(room.name), can);
+    socket.send(JSON.stringify({ type: "enter", data: { name: `user ${i}` } }));
+    return socket;
+  });
+  await sleep(2_000);
+  const bytes = sockets.reduce((sum, each) => sum + each.bytes, 0);
+  const entered = (await room.members()).length;
+  end(sockets);
+  return {
+    thrown: { "users that enter one room": users },
+    came: { "members let in": entered, "MB sent to them as they entered": bytes / 1e6 },
+    atMost: { "members let in": 1_000 },
+  };
+};
+
+/** One user who takes every place. */
+export const places: Attack = async ({ runtime }) => {
+  const can = authorized("squatter", ["subscribe"]);
+  const sockets = await openAll(PLACES, () => RawSocket.open(runtime.url, eventsOf("places"), can));
+  const { sessions } = await new Room(runtime, "places").figures();
+  const other = await RawSocket.open(
+    runtime.url,
+    eventsOf("places"),
+    authorized("other", ["subscribe"]),
+  );
+  const turnedAway = await other.until("welcome").then(
+    () => 0,
+    () => 1,
+  );
+  end([...sockets, other]);
+  return {
+    thrown: { "sockets of one user in one room": PLACES },
+    came: { "places taken by one user": sessions, "other users turned away": turnedAway },
+    atMost: { "places taken by one user": 1_000, "other users turned away": 0 },
+  };
+};
+
+/** As many as the room takes, and more than one user may have. */
+export const PLACES = 1_050;

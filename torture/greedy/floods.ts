@@ -1,0 +1,99 @@
+/** More than the rates allow, on sockets that go on all the same. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { TEXT, frame } from "../../tests/edge/wire.ts";
+import { ATTACKED, type Attack } from "../attack/attack.ts";
+import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
+import { RawSocket } from "../attack/raw-socket.ts";
+import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
+
+const MiB = 2 ** 20;
+/** How long a flood may go on before it counts as not ended. */
+const PATIENCE_MS = 20_000;
+
+const publish = (data: string): string =>
+  JSON.stringify({ type: "publish", room: ATTACKED, name: "n", ref: "x".repeat(128), data });
+
+/** Publishes far beyond the rate, from sockets that read, that stand still, and of many rooms. */
+export const floodOfFrames: Attack = async ({ stage, runtime }) => {
+  const [perSocket, each] = [stage.size(20_000, 5_000), stage.size(4, 2)];
+  const can = authorized("flooder", ["subscribe", "publish"]);
+  const own = (): Promise<RawSocket> => join(runtime, eventsOf(ATTACKED), can);
+  const reading = await openAll(each, own);
+  const connections = await openAll(each, async () => {
+    const socket = await RawSocket.open(runtime.url, "/events", can);
+    socket.send(JSON.stringify({ type: "subscribe", room: ATTACKED }));
+    await socket.until("welcome");
+    return socket;
+  });
+  const still = await openAll(each, own);
+  for (const socket of still) socket.standStill();
+  const batch = Buffer.concat(Array(100).fill(frame(TEXT, publish("x"))));
+  let notEnded = 0;
+  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+    const floods = [...reading, ...connections, ...still].map((socket) =>
+      flood(socket, batch, perSocket / 100),
+    );
+    await Promise.all(floods);
+    for (const socket of still) socket.goOn();
+    const ended = (): boolean => true;
+    const ends = [
+      ...reading.map(async (socket) => (await endOf(socket)) === 4429),
+      // Of a connection, the room's part is ended, or all of it.
+      ...connections.map((socket) =>
+        Promise.race([socket.until("closed").then(ended, ended), sleep(PATIENCE_MS, false)]),
+      ),
+    ];
+    notEnded = (await Promise.all(ends)).filter((isEnded) => !isEnded).length;
+  });
+  const answers = [...reading, ...connections].map(({ heard }) => heard.get("error") ?? 0);
+  end([...reading, ...connections, ...still]);
+  return {
+    thrown: { "frames beyond the rate": 3 * each * perSocket },
+    came: {
+      "floods of frames not ended": notEnded,
+      "refusals sent to one of them": Math.max(...answers),
+      "MB more in floods of frames": mostMb - beforeMb,
+    },
+    atMost: {
+      "floods of frames not ended": 0,
+      "refusals sent to one of them": 3_000,
+      "MB more in floods of frames": OWN_MB + 3 * each * SESSION_MB,
+    },
+  };
+};
+
+/** Frames of 1 MiB, at the rate that is allowed for frames. */
+export const floodOfBytes: Attack = async ({ stage, runtime }) => {
+  const seconds = stage.size(8, 4);
+  const can = authorized("flooder", ["subscribe", "publish"]);
+  const socket = await join(runtime, eventsOf(ATTACKED), can);
+  const large = frame(TEXT, publish("x".repeat(MiB - 300)));
+  let [frames, code] = [0, 0];
+  const ms = await watchCpu(runtime, async () => {
+    void socket.closed.then((closed) => (code = closed));
+    for (; code === 0 && frames < 50 * seconds; frames++) {
+      if (!socket.write(large)) await socket.drained();
+      await sleep(20);
+    }
+    code = await endOf(socket);
+  });
+  end([socket]);
+  return {
+    thrown: { "s of frames of 1 MiB, 50 a second": seconds },
+    came: {
+      "floods of bytes not ended": code === 4429 ? 0 : 1,
+      "ms of CPU a MiB of them": ms / frames,
+    },
+    atMost: { "floods of bytes not ended": 0 },
+  };
+};
+
+async function flood(socket: RawSocket, batch: Uint8Array, times: number): Promise<void> {
+  let isOver = false;
+  void socket.closed.then(() => (isOver = true));
+  for (let i = 0; i < times && !isOver; i++) if (!socket.write(batch)) await socket.drained();
+}
+
+/** The code that ended it; 0 if it goes on. */
+const endOf = (socket: RawSocket): Promise<number> =>
+  Promise.race([socket.closed, sleep(PATIENCE_MS, 0)]);

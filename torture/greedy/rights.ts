@@ -1,0 +1,57 @@
+/** What one user does to the events of another. */
+import { Room, tokenOf } from "../../tests/edge/room.ts";
+import type { Attack } from "../attack/attack.ts";
+
+/** Ids that others are about to use are used first: the others' events have to be stored. */
+export const idsOfOthers: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "shared");
+  const times = stage.size(200, 20);
+  let [taken, missing] = [0, 0];
+  for (let i = 0; i < times; i++) {
+    await publish(room, "eve", { name: "n", id: `order-${i}`, data: "eve's" });
+    const status = await publish(room, "alice", { name: "n", id: `order-${i}`, data: "alice's" });
+    if (status !== 201) taken += 1;
+  }
+  const page = await room.page("last=1000&limit=1000");
+  const alices = page.events.filter(({ from }: { from: string }) => from === "alice");
+  missing = times - alices.length;
+  return {
+    thrown: { "ids of others, used before them": times },
+    came: {
+      "events lost to an id that was used before": missing,
+      "publishes answered as repeats of another's": taken,
+    },
+    atMost: {
+      "events lost to an id that was used before": 0,
+      "publishes answered as repeats of another's": 0,
+    },
+  };
+};
+
+/** JSON that is nested deeper than many a parser takes. */
+export const nesting: Attack = async ({ runtime }) => {
+  const room = new Room(runtime, "nested");
+  const deep = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
+  const statuses = [];
+  for (const levels of [64, 65, 60_000]) {
+    const body = `{"name":"n","data":${deep(levels)}}`;
+    statuses.push(await publish(room, "eve", body));
+  }
+  return {
+    thrown: { "bodies nested 65 deep and more": 2 },
+    came: {
+      "bodies nested too deep and stored": statuses.slice(1).filter((status) => status !== 400)
+        .length,
+      "bodies nested 64 deep and refused": statuses[0] === 201 ? 0 : 1,
+    },
+    atMost: { "bodies nested too deep and stored": 0, "bodies nested 64 deep and refused": 0 },
+  };
+};
+
+async function publish({ url }: Room, user: string, event: object | string): Promise<number> {
+  const headers = { authorization: `Bearer ${tokenOf(user, ["publish"])}` };
+  const body = typeof event === "string" ? event : JSON.stringify(event);
+  const answer = await fetch(`${url}/events`, { method: "POST", headers, body });
+  await answer.text();
+  return answer.status;
+}

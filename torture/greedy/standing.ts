@@ -1,0 +1,137 @@
+/** Readers that stand still while a room sends them what flow control does not count. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Room } from "../../tests/edge/room.ts";
+import type { Attack } from "../attack/attack.ts";
+import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
+import { RawSocket } from "../attack/raw-socket.ts";
+import { OWN_MB, SESSION_MB, watchMemory } from "../attack/server.ts";
+import { post } from "../http.ts";
+import { inTurns } from "../in-turns.ts";
+
+/** What a connection in 100 rooms may hold for a reader that stands still, doubled. */
+const CONNECTION_MB = 10;
+/** How long the memory is watched after the last was sent. */
+const AFTER_MS = 1_000;
+
+const SIGNAL = "x".repeat(16_000);
+
+/** Signals of 16 kB to readers that stand still, with flow control and without. */
+export const signalsToStandingReaders: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "standing");
+  const signals = stage.size(3_000, 1_200);
+  const readers = await openAll(10, (i) =>
+    join(runtime, eventsOf(room.name, i % 2 ? "?flow=1" : ""), authorized("reader", ["subscribe"])),
+  );
+  for (const reader of readers) reader.standStill();
+  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+    await inTurns(signals, 8, () => room.signal("n", SIGNAL));
+    await sleep(AFTER_MS);
+  });
+  const lost = await lostWithoutAWord(room, readers);
+  end(readers);
+  return {
+    thrown: {
+      "MB of signals to 10 readers that stand still": (signals * 10 * SIGNAL.length) / 1e6,
+    },
+    came: {
+      "MB more for standing readers of signals": mostMb - beforeMb,
+      "standing readers of signals lost without a word": lost,
+    },
+    atMost: {
+      "MB more for standing readers of signals": OWN_MB + readers.length * SESSION_MB,
+      "standing readers of signals lost without a word": 0,
+    },
+  };
+};
+
+/** The same over connections for 100 rooms each, and a window of events in each room. */
+export const standingConnections: Attack = async ({ stage, runtime }) => {
+  const rooms = Array.from({ length: 100 }, (_, i) => new Room(runtime, `standing:${i}`));
+  const connections = await openAll(stage.size(10, 8), async () => {
+    const socket = await RawSocket.open(
+      runtime.url,
+      "/events",
+      authorized("reader", ["subscribe"]),
+    );
+    for (const { name } of rooms) socket.send(JSON.stringify({ type: "subscribe", room: name }));
+    await socket.until("welcome", rooms.length);
+    return socket;
+  });
+  for (const connection of connections) connection.standStill();
+  const signals = stage.size(20, 6);
+  const batch = Array.from({ length: 2 }, () => ({ name: "n", data: "x".repeat(200_000) }));
+  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+    await inTurns(rooms.length, 4, async (i) => {
+      const room = rooms[i] as Room;
+      // Signals first: a session that is behind in the log is sent none.
+      for (let n = 0; n < signals; n++) await room.signal("n", SIGNAL);
+      await post(room, batch);
+    });
+    await sleep(AFTER_MS);
+  });
+  end(connections);
+  return {
+    thrown: { "connections for 100 rooms that stand still": connections.length },
+    came: {
+      "MB more for a connection in 100 rooms that stands still":
+        (mostMb - beforeMb) / connections.length,
+    },
+    atMost: {
+      "MB more for a connection in 100 rooms that stands still":
+        OWN_MB / connections.length + CONNECTION_MB,
+    },
+  };
+};
+
+/** Readers that ask for the members again and again, and take none of the answers. */
+export const membersForStandingReaders: Attack = async ({ stage, runtime }) => {
+  const room = new Room(runtime, "listed");
+  const enter = JSON.stringify({ type: "enter", data: "x".repeat(2_000) });
+  const members = await openAll(stage.size(300, 200), async (i) => {
+    const can = authorized(`member${i}`, ["subscribe", "presence"]);
+    const socket = await join(runtime, eventsOf(room.name), can);
+    socket.send(enter);
+    return socket;
+  });
+  const readers = await openAll(6, () =>
+    join(runtime, eventsOf(room.name), authorized("reader", ["subscribe", "presence"])),
+  );
+  for (const reader of readers) reader.standStill();
+  const seconds = stage.size(5, 2);
+  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+    for (let tenth = 0; tenth < seconds * 10; tenth++) {
+      // All that the rate lets through, and a little more.
+      for (const reader of readers)
+        for (let i = 0; i < (tenth === 0 ? 100 : 6); i++) reader.send('{"type":"members"}');
+      await sleep(100);
+    }
+    await sleep(AFTER_MS);
+  });
+  const lost = await lostWithoutAWord(room, readers);
+  end([...members, ...readers]);
+  return {
+    thrown: { "lists of members asked for by readers that stand still": 6 * (94 + 60 * seconds) },
+    came: {
+      "MB more for standing readers of lists": mostMb - beforeMb,
+      "standing readers of lists lost without a word": lost,
+    },
+    atMost: {
+      "MB more for standing readers of lists": OWN_MB + readers.length * SESSION_MB,
+      "standing readers of lists lost without a word": 0,
+    },
+  };
+};
+
+/** Of readers that go on: how many hear neither of the next event nor that they were closed. */
+async function lostWithoutAWord(room: Room, readers: RawSocket[]): Promise<number> {
+  await room.publish({ name: "n", data: 1 });
+  const went = readers.map(async (reader) => {
+    const heard = reader.until("events").then(
+      () => 0,
+      () => 0,
+    );
+    reader.goOn();
+    return Promise.race([heard, sleep(10_000, 1)]);
+  });
+  return (await Promise.all(went)).reduce((sum, lost) => sum + lost, 0);
+}
