@@ -56,7 +56,8 @@ export const floodOfSeen: Attack = async ({ stage, runtime }) => {
   );
   const ms = await watchCpu(runtime, async () => {
     socket.write(Buffer.concat([...frames, frame(TEXT, '{"type": "ping"}')]));
-    await Promise.race([socket.until("pong"), socket.closed]);
+    // Beyond the rate the ping is refused, and so answered as well.
+    await Promise.race([socket.until("pong"), socket.until("error"), socket.closed]);
   });
   end([socket]);
   return {

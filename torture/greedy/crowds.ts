@@ -47,7 +47,7 @@ export const signalsInALargeRoom: Attack = async ({ stage, runtime, bystanders }
       "copies of signals a second in that room": (heard * sockets) / seconds,
     },
     atMost: {
-      "ms the p50 while four senders signal": slowest(before),
+      "ms the p50 while four senders signal": stage.size(slowest(before), Infinity),
       "copies of signals a second in that room": 1.5 * COPIES_PER_SECOND,
     },
   };
