@@ -7,6 +7,7 @@
 
 pub mod connection;
 pub mod frames;
+pub mod pending;
 pub mod rows;
 pub mod streams;
 pub mod tokens;
@@ -30,9 +31,10 @@ mod tests {
 
     #[test]
     fn what_is_in_the_corpus_goes_well() {
-        let targets: [Target; 6] = [
+        let targets: [Target; 7] = [
             ("connection", connection::play),
             ("frames", frames::play),
+            ("pending", pending::play),
             ("rows", rows::play),
             ("streams", streams::play),
             ("tokens", tokens::play),
