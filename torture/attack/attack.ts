@@ -16,7 +16,7 @@ const READERS = 10;
  * bounded, the p50 rose to seconds.
  */
 export const SLOWER = 8;
-export const SLOWER_MS = 400;
+export const SLOWER_MS = 1_000;
 export const slowest = (p50BeforeMs: number): number => p50BeforeMs * SLOWER + SLOWER_MS;
 
 export interface Target {

@@ -7,6 +7,8 @@ import { RawSocket } from "../attack/raw-socket.ts";
 import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
 
 const MiB = 2 ** 20;
+/** Ten bursts of a connection for many rooms, and what its rates allow meanwhile. */
+const REFUSALS = 25_000;
 /** How long a flood may go on before it counts as not ended. */
 const PATIENCE_MS = 20_000;
 
@@ -56,7 +58,7 @@ export const floodOfFrames: Attack = async ({ stage, runtime }) => {
     },
     atMost: {
       "floods of frames not ended": 0,
-      "refusals sent to one of them": 3_000,
+      "refusals sent to one of them": REFUSALS,
       "MB more in floods of frames": OWN_MB + 3 * each * SESSION_MB,
     },
   };
