@@ -192,9 +192,14 @@ describe("an attack is refused, and wakes no room", () => {
       const answer = await read(runtime.url, room, token);
       assert.equal(answer.status, code === "forbidden" ? 403 : 401);
       assert.equal(((await answer.json()) as { error: { code: string } }).error.code, code);
+      const closes = code === "forbidden" ? 4003 : 4001;
       const socket = await Socket.open(follow(room), { token });
       assert.equal(socket.protocol, "roomcast.v1");
-      assert.equal((await socket.closed()).code, code === "forbidden" ? 4003 : 4001);
+      assert.equal((await socket.closed()).code, closes);
+      // And in the first frame of a socket without a token.
+      const late = await Socket.open(follow(room));
+      late.send({ type: "auth", token });
+      assert.equal((await late.closed()).code, closes);
       assert.equal(await runtime.evict(room), false, "the room was never in memory");
     });
   }
