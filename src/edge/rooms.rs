@@ -62,9 +62,9 @@ impl Rooms {
     }
 
     /// Opens a socket of the worker's own, under flow control if it has a
-    /// window, in bytes. A room that refuses says so in its answer. Call it where the invocation waits until it is done: a
-    /// session whose socket was on its way to an invocation that ended would
-    /// stay in the room [seen].
+    /// window, in bytes. A room that refuses says so in its answer. Call it
+    /// where the invocation waits until it is done: a session whose socket was
+    /// on its way to an invocation that ended would stay in the room [seen].
     pub async fn open(
         &self,
         room: &RoomName,

@@ -34,7 +34,7 @@ struct Bridge {
     client: RefCell<Option<Line>>,
     lines: RefCell<ByRoom<Line>>,
     /// Its place among those that wait, until its token has come.
-    waiting: RefCell<Option<Waiting>>,
+    waiting: Waiting,
     alarm: RefCell<Option<Alarm>>,
     ending: OnceCell<Ending>,
     pong: JsValue,
@@ -47,7 +47,7 @@ pub fn connect(
     shown: &Shown,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
-    let waiting = claims.is_none().then(Waiting::enter);
+    let waiting = if claims.is_none() { Waiting::enter() } else { Waiting::none() };
     let (rules, effects) = Connection::begin(claims, now());
     let bridge = Rc::new(Bridge {
         config: Rc::clone(config),
@@ -55,7 +55,7 @@ pub fn connect(
         rules: RefCell::new(rules),
         client: RefCell::default(),
         lines: RefCell::default(),
-        waiting: RefCell::new(waiting),
+        waiting,
         alarm: RefCell::default(),
         ending: OnceCell::new(),
         pong: JsValue::from_str(PONG),
@@ -206,12 +206,10 @@ impl Bridge {
     /// alarm that rings too early is set again.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
-            self.waiting.replace(None);
+            self.waiting.leave();
         }
-        let deadline = self.rules.borrow().deadline().map(|deadline| {
-            let waiting = self.waiting.borrow();
-            waiting.as_ref().map_or(deadline, |waiting| waiting.next_look(deadline))
-        });
+        let deadline = self.rules.borrow().deadline();
+        let deadline = deadline.map(|deadline| self.waiting.next_look(deadline));
         let mut alarm = self.alarm.borrow_mut();
         match (deadline, &*alarm) {
             (None, _) => *alarm = None,
@@ -236,8 +234,8 @@ fn hear_room(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(Said) {
 fn ring(bridge: &Weak<Bridge>) {
     if let Some(bridge) = bridge.upgrade() {
         bridge.alarm.replace(None);
-        let made_way = bridge.waiting.borrow().as_ref().is_some_and(|waiting| !waiting.may_go_on());
+        let has_made_way = bridge.waiting.has_made_way();
         let unread = bridge.unread();
-        bridge.take(if made_way { Input::Crowded } else { Input::Tick { unread } });
+        bridge.take(if has_made_way { Input::Crowded } else { Input::Tick { unread } });
     }
 }

@@ -32,7 +32,7 @@ struct Pending {
     rules: RefCell<PendingSocket>,
     client: RefCell<Option<Line>>,
     line: RefCell<Option<Line>>,
-    waiting: RefCell<Option<Waiting>>,
+    waiting: Waiting,
     alarm: RefCell<Option<Alarm>>,
 }
 
@@ -53,7 +53,7 @@ pub fn pending(
         start,
         client: RefCell::default(),
         line: RefCell::default(),
-        waiting: RefCell::new(Some(Waiting::enter())),
+        waiting: Waiting::enter(),
         alarm: RefCell::default(),
     });
     let listener = Rc::clone(&pending);
@@ -152,12 +152,10 @@ impl Pending {
     /// that whether too many wait.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
-            self.waiting.replace(None);
+            self.waiting.leave();
         }
         let deadline = self.rules.borrow().deadline();
-        let waiting = self.waiting.borrow();
-        let at =
-            deadline.zip(waiting.as_ref()).map(|(deadline, waiting)| waiting.next_look(deadline));
+        let at = deadline.map(|deadline| self.waiting.next_look(deadline));
         self.alarm.replace(at.map(|at| {
             let pending = Rc::downgrade(self);
             Alarm::set(at, move || ring(&pending))
@@ -174,6 +172,6 @@ fn hear_room(pending: &Weak<Pending>, said: Said) {
 
 fn ring(pending: &Weak<Pending>) {
     let Some(pending) = pending.upgrade() else { return };
-    let made_way = pending.waiting.borrow().as_ref().is_some_and(|waiting| !waiting.may_go_on());
-    pending.handle(if made_way { Input::Crowded } else { Input::Tick });
+    let has_made_way = pending.waiting.has_made_way();
+    pending.handle(if has_made_way { Input::Crowded } else { Input::Tick });
 }
