@@ -16,8 +16,8 @@ use crate::session::Identity;
 /// room's request anew, with the headers it chooses, so this can't be forged.
 const IDENTITY: &str = "roomcast-identity";
 
-/// What a request shows in its first line and its headers.
-pub struct Shown {
+/// The first line and the headers of a request.
+pub struct RequestHead {
     method: String,
     path: String,
     query: String,
@@ -26,7 +26,7 @@ pub struct Shown {
     is_upgrade: bool,
 }
 
-impl Shown {
+impl RequestHead {
     pub fn of(request: &Request) -> Self {
         // Not by way of `Request::url`: the runtime has parsed the URL, and to
         // do it again takes 13 kB of code.

@@ -17,7 +17,7 @@ use worker::{
 
 use super::config::{Config, config};
 use super::inbox::{Due, Inbox, Letter};
-use super::request::{SUBPROTOCOLS, Shown};
+use super::request::{RequestHead, SUBPROTOCOLS};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
 use super::{answer, platform, verifier};
@@ -59,16 +59,16 @@ impl DurableObject for RoomObject {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let shown = Shown::of(&request);
-        let Ok(Route::Room { room, call }) = shown.route() else {
+        let head = RequestHead::of(&request);
+        let Ok(Route::Room { room, call }) = head.route() else {
             return answer::refused(&Refusal::new(
                 Code::NotFound,
                 "a room's object serves that room alone",
             ));
         };
-        let by = shown.identity()?.ok_or("a request reached a room without an identity")?;
+        let by = head.identity()?.ok_or("a request reached a room without an identity")?;
         match call {
-            Call::Follow(start) => self.0.follow(&room, by, start, &shown),
+            Call::Follow(start) => self.0.follow(&room, by, start, &head),
             Call::Request(request_of_room) => {
                 let body = request.text().await?;
                 answer::answer(self.0.request(room, by, request_of_room, body).await)
@@ -127,11 +127,11 @@ impl Object {
         room: &RoomName,
         identity: Identity,
         start: Start,
-        shown: &Shown,
+        head: &RequestHead,
     ) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let join = Input::Join { session, identity, start, bridge: shown.bridge() };
+        let join = Input::Join { session, identity, start, bridge: head.bridge() };
         let joined = self.with_sessions(Some(room), |awake| {
             let effects = awake.room.handle(join, platform::now());
             let accepted = match refusal_in(&effects, session) {
@@ -143,7 +143,7 @@ impl Object {
             accepted
         });
         match joined {
-            Ok(()) => answer::upgraded(client, shown.header(SUBPROTOCOLS).as_deref()),
+            Ok(()) => answer::upgraded(client, head.header(SUBPROTOCOLS).as_deref()),
             Err(refusal) => answer::refused(&refusal),
         }
     }

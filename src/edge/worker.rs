@@ -12,7 +12,7 @@ use worker::{Context, Env, Request, Response, Result, console_error, event};
 use super::answer::{broken, json, preflight, refused, refused_upgrade, with_cors};
 use super::bridge;
 use super::config::{Config, config};
-use super::request::{SUBPROTOCOLS, Shown, body, publish_request};
+use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
 use super::rooms::{Rooms, is_upgraded, refusal_of};
 use super::verifier::{claims, health};
 use crate::auth::{Claims, TokenError, place};
@@ -23,13 +23,13 @@ use crate::session::Identity;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<RawResponse> {
-    let shown = Shown::of(&request);
+    let head = RequestHead::of(&request);
     let config = match config(&env) {
         Ok(config) => config,
         Err(cause) => {
             console_error!("configuration: {cause}");
             return refuse(
-                &shown,
+                &head,
                 &Refusal::new(
                     Code::Internal,
                     "the service is not set up rightly; its log says why",
@@ -37,25 +37,25 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<RawRespon
             );
         }
     };
-    let origin = shown.header("origin");
-    if shown.is_preflight() {
+    let origin = head.header("origin");
+    if head.is_preflight() {
         return preflight(&config.origins, origin.as_deref());
     }
-    let gate = Gate { config: &config, rooms: Rooms::new(env, context), shown: &shown };
+    let gate = Gate { config: &config, rooms: Rooms::new(env, context), head: &head };
     let response = match gate.pass(request).await {
         Ok(response) => response,
-        Err(refusal) => refuse(&shown, &refusal)?,
+        Err(refusal) => refuse(&head, &refusal)?,
     };
-    if shown.is_upgrade() {
+    if head.is_upgrade() {
         Ok(response)
     } else {
         with_cors(response, &config.origins, origin.as_deref())
     }
 }
 
-fn refuse(shown: &Shown, refusal: &Refusal) -> Result<RawResponse> {
-    let response = if shown.is_upgrade() {
-        refused_upgrade(refusal, shown.header(SUBPROTOCOLS).as_deref())
+fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<RawResponse> {
+    let response = if head.is_upgrade() {
+        refused_upgrade(refusal, head.header(SUBPROTOCOLS).as_deref())
     } else {
         refused(refusal)
     };
@@ -66,12 +66,12 @@ fn refuse(shown: &Shown, refusal: &Refusal) -> Result<RawResponse> {
 struct Gate<'a> {
     config: &'a Rc<Config>,
     rooms: Rooms,
-    shown: &'a Shown,
+    head: &'a RequestHead,
 }
 
 impl Gate<'_> {
     async fn pass(&self, request: Request) -> std::result::Result<RawResponse, Refusal> {
-        match self.shown.route()? {
+        match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
                 Response::ok("ok").map(RawResponse::from).map_err(broken)
@@ -82,7 +82,7 @@ impl Gate<'_> {
             }
             Route::Connection => {
                 let claims = self.claims().await?;
-                bridge::connect(self.config, &self.rooms, claims, self.shown)
+                bridge::connect(self.config, &self.rooms, claims, self.head)
                     .map(RawResponse::from)
                     .map_err(broken)
             }
@@ -105,7 +105,7 @@ impl Gate<'_> {
             (Some(claims), _) => Identity::of(&claims, room),
             // Its token must come in the first frame.
             (None, Call::Follow(start)) => {
-                return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.shown)
+                return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
                     .map_err(broken);
             }
@@ -116,7 +116,7 @@ impl Gate<'_> {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Follow(_) => None,
         };
-        let request = self.shown.to_room(&identity, body.as_deref()).map_err(broken)?;
+        let request = self.head.to_room(&identity, body.as_deref()).map_err(broken)?;
         if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call {
             let (rooms, room) = (self.rooms.clone(), room.clone());
             let page = bridge::held_page(rooms, room, identity, wait, request);
@@ -137,8 +137,8 @@ impl Gate<'_> {
     async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
         let [authorization, subprotocols, cookie, origin, fetch_site] =
             ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
-                .map(|name| self.shown.header(name));
-        let query_token = self.shown.parameter("token");
+                .map(|name| self.head.header(name));
+        let query_token = self.head.parameter("token");
         let places = place::Shown {
             authorization: authorization.as_deref(),
             subprotocols: subprotocols.as_deref(),

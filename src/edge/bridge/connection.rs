@@ -14,7 +14,7 @@ use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::line::{Line, Said, is_too_large};
 use super::super::platform::now;
-use super::super::request::{SUBPROTOCOLS, Shown};
+use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::rooms::Rooms;
 use super::super::verifier;
 use super::waiting::Waiting;
@@ -44,7 +44,7 @@ pub fn connect(
     config: &Rc<Config>,
     rooms: &Rooms,
     claims: Option<Claims>,
-    shown: &Shown,
+    head: &RequestHead,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     let waiting = if claims.is_none() { Waiting::enter() } else { Waiting::none() };
@@ -64,7 +64,7 @@ pub fn connect(
     let line = Line::accept(server, Rc::new(move |said| hearing.hear_client(said)))?;
     bridge.client.replace(Some(line));
     bridge.perform(effects);
-    upgraded(client, shown.header(SUBPROTOCOLS).as_deref())
+    upgraded(client, head.header(SUBPROTOCOLS).as_deref())
 }
 
 impl Bridge {

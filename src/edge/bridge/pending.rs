@@ -14,7 +14,7 @@ use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::line::{Line, Said, is_too_large};
 use super::super::platform::now;
-use super::super::request::{SUBPROTOCOLS, Shown};
+use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::rooms::Rooms;
 use super::super::verifier;
 use super::waiting::Waiting;
@@ -42,7 +42,7 @@ pub fn pending(
     rooms: &Rooms,
     room: RoomName,
     start: Start,
-    shown: &Shown,
+    head: &RequestHead,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     let pending = Rc::new(Pending {
@@ -60,7 +60,7 @@ pub fn pending(
     let line = Line::accept(server, Rc::new(move |said| listener.hear_client(said)))?;
     pending.client.replace(Some(line));
     pending.arm();
-    upgraded(client, shown.header(SUBPROTOCOLS).as_deref())
+    upgraded(client, head.header(SUBPROTOCOLS).as_deref())
 }
 
 impl Pending {
