@@ -11,7 +11,7 @@
 //! | | happens | in |
 //! | --- | --- | --- |
 //! | 1 | **The upgrade comes in.** What is it for? | `edge::worker`, [`route`] |
-//! | 2 | **It is authenticated:** token, claims, grant in this room. Who is refused wakes no room. | [`auth::place`], [`auth::verify`] |
+//! | 2 | **It is authenticated:** token, claims, grant in this room. Who is refused wakes no room. | [`auth::extract`], [`auth::verify`] |
 //! | 3 | It goes on to the room's object, with alice's identity in a header of the worker's own. | `edge::request` |
 //! | 4 | The socket is accepted and joins; the session sleeps in its attachment. | `edge::room_object`, [`room`]`::seats`, [`session`] |
 //! | 5 | **The frame comes in,** is counted, decoded, and held to the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |

@@ -7,7 +7,7 @@
 //!
 //! A token's way through here:
 //!
-//! 1. [`place`]: a request shows a token in one of several places; the first
+//! 1. [`extract`]: a request shows a token in one of several places; the first
 //!    that is present counts.
 //! 2. [`verify`] refuses it unread if it is too long. `jwt-compact` splits and
 //!    decodes it. **The header's `kid` picks a key, and the key decides the
@@ -23,13 +23,13 @@
 
 mod claims;
 mod error;
+pub mod extract;
 mod grant;
 mod issuer;
 mod json;
 mod jwk;
 mod keys;
 mod origins;
-pub mod place;
 mod refetch;
 mod rooms;
 mod signature;

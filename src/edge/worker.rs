@@ -15,7 +15,7 @@ use super::config::{Config, config};
 use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
 use super::rooms::{Rooms, is_upgraded, refusal_of};
 use super::verifier::{claims, health};
-use crate::auth::{Claims, TokenError, place};
+use crate::auth::{Claims, TokenError, extract};
 use crate::code::{Code, Refusal};
 use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
 use crate::route::{Call, Request as RoomRequest, Route};
@@ -139,7 +139,7 @@ impl Gate<'_> {
             ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
                 .map(|name| self.head.header(name));
         let query_token = self.head.parameter("token");
-        let places = place::Shown {
+        let sources = extract::TokenSources {
             authorization: authorization.as_deref(),
             subprotocols: subprotocols.as_deref(),
             query_token: query_token.as_deref(),
@@ -147,7 +147,7 @@ impl Gate<'_> {
             origin: origin.as_deref(),
             fetch_site: fetch_site.as_deref(),
         };
-        match place::find(&places, &self.config.origins) {
+        match extract::token(&sources, &self.config.origins) {
             Some(token) => claims(self.config, token).await.map(Some),
             None => Ok(None),
         }

@@ -1,13 +1,13 @@
 //! Where a token is looked for, and what comes first.
 
 use roomcast::auth::Origins;
-use roomcast::auth::place::{Shown, find};
+use roomcast::auth::extract::{self, TokenSources};
 
 const APP: &str = "https://app.example";
 const COOKIE: Option<&str> = Some("roomcast_token=cookie");
 
-fn from_app<'a>(shown: Shown<'a>) -> Option<&'a str> {
-    find(&Shown { origin: Some(APP), ..shown }, &origins(APP))
+fn from_app<'a>(shown: TokenSources<'a>) -> Option<&'a str> {
+    extract::token(&TokenSources { origin: Some(APP), ..shown }, &origins(APP))
 }
 
 fn origins(list: &str) -> Origins {
@@ -16,12 +16,12 @@ fn origins(list: &str) -> Origins {
 
 #[test]
 fn the_first_place_that_is_present_counts() {
-    let mut shown = Shown {
+    let mut shown = TokenSources {
         authorization: Some("Bearer header"),
         subprotocols: Some("roomcast.v1, bearer.subprotocol"),
         query_token: Some("query"),
         cookie: COOKIE,
-        ..Shown::default()
+        ..TokenSources::default()
     };
     assert_eq!(from_app(shown), Some("header"));
     shown.authorization = Some("Basic dXNlcjpwYXNz");
@@ -36,14 +36,15 @@ fn the_first_place_that_is_present_counts() {
 
 #[test]
 fn a_bad_token_never_falls_back_to_another_place() {
-    let rest = Shown { query_token: Some("query"), cookie: COOKIE, ..Shown::default() };
-    assert_eq!(from_app(Shown { authorization: Some("Bearer"), ..rest }), Some(""));
+    let rest =
+        TokenSources { query_token: Some("query"), cookie: COOKIE, ..TokenSources::default() };
+    assert_eq!(from_app(TokenSources { authorization: Some("Bearer"), ..rest }), Some(""));
     assert_eq!(
-        from_app(Shown { authorization: Some("Bearer a, Basic b"), ..rest }),
+        from_app(TokenSources { authorization: Some("Bearer a, Basic b"), ..rest }),
         Some("a, Basic b")
     );
-    assert_eq!(from_app(Shown { subprotocols: Some("bearer."), ..rest }), Some(""));
-    assert_eq!(from_app(Shown { query_token: Some(""), ..rest }), Some(""));
+    assert_eq!(from_app(TokenSources { subprotocols: Some("bearer."), ..rest }), Some(""));
+    assert_eq!(from_app(TokenSources { query_token: Some(""), ..rest }), Some(""));
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn the_authorization_header() {
         ("", None),
     ];
     for (header, token) in table {
-        let shown = Shown { authorization: Some(header), ..Shown::default() };
+        let shown = TokenSources { authorization: Some(header), ..TokenSources::default() };
         assert_eq!(from_app(shown), token, "{header}");
     }
 }
@@ -77,7 +78,7 @@ fn the_subprotocols() {
         (",,", None),
     ];
     for (offered, token) in table {
-        let shown = Shown { subprotocols: Some(offered), ..Shown::default() };
+        let shown = TokenSources { subprotocols: Some(offered), ..TokenSources::default() };
         assert_eq!(from_app(shown), token, "{offered}");
     }
 }
@@ -101,7 +102,7 @@ fn the_cookie() {
         ("", None),
     ];
     for (cookie, token) in table {
-        let shown = Shown { cookie: Some(cookie), ..Shown::default() };
+        let shown = TokenSources { cookie: Some(cookie), ..TokenSources::default() };
         assert_eq!(from_app(shown), token, "{cookie}");
     }
 }
@@ -126,8 +127,8 @@ fn a_cookie_counts_only_from_an_origin_that_is_named() {
         (None, APP, false),
     ];
     for (origin, allowed, counts) in table {
-        let shown = Shown { cookie: COOKIE, origin, ..Shown::default() };
-        let token = find(&shown, &origins(allowed));
+        let shown = TokenSources { cookie: COOKIE, origin, ..TokenSources::default() };
+        let token = extract::token(&shown, &origins(allowed));
         assert_eq!(token.is_some(), counts, "{origin:?} of {allowed}");
     }
 }
@@ -155,8 +156,8 @@ fn without_an_origin_a_cookie_counts_for_a_page_of_the_services_own() {
         (Some(APP), Some("cross-site"), APP, true),
     ];
     for (origin, fetch_site, allowed, counts) in table {
-        let shown = Shown { cookie: COOKIE, origin, fetch_site, ..Shown::default() };
-        let token = find(&shown, &origins(allowed));
+        let shown = TokenSources { cookie: COOKIE, origin, fetch_site, ..TokenSources::default() };
+        let token = extract::token(&shown, &origins(allowed));
         assert_eq!(token.is_some(), counts, "{origin:?}, {fetch_site:?} of {allowed}");
     }
 }

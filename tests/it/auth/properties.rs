@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use roomcast::auth::place::{Shown, find};
+use roomcast::auth::extract::{self, TokenSources};
 use roomcast::auth::{Grant, Keys, Origins, Right};
 use serde_json::json;
 
@@ -102,7 +102,7 @@ proptest! {
     fn no_place_makes_a_token_up(headers in any::<[String; 5]>(), origins in any::<String>()) {
         let [authorization, subprotocols, cookie, origin, fetch_site] = &headers;
         let origins = Origins::parse(&origins).unwrap_or_default();
-        let shown = Shown {
+        let shown = TokenSources {
             authorization: Some(authorization),
             subprotocols: Some(subprotocols),
             query_token: None,
@@ -110,7 +110,7 @@ proptest! {
             origin: Some(origin),
             fetch_site: Some(fetch_site),
         };
-        if let Some(token) = find(&shown, &origins) {
+        if let Some(token) = extract::token(&shown, &origins) {
             let shown = [authorization, subprotocols, cookie];
             prop_assert!(shown.iter().any(|header| header.contains(token)));
         }

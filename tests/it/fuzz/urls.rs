@@ -2,7 +2,7 @@
 //! token. What was read says the same when it is written again.
 
 use roomcast::auth::Origins;
-use roomcast::auth::place::{Shown, find};
+use roomcast::auth::extract::{self, TokenSources};
 use roomcast::limits;
 use roomcast::protocol::{Pattern, Position, RoomName, Start};
 use roomcast::route::{Call, Route, Wanted};
@@ -66,7 +66,7 @@ fn goes_on_as(start: Start) {
 fn token(text: &str) {
     let mut headers = text.split('\n').map(|header| (!header.is_empty()).then_some(header));
     let mut next = || headers.next().flatten();
-    let shown = Shown {
+    let shown = TokenSources {
         authorization: next(),
         subprotocols: next(),
         query_token: next(),
@@ -75,16 +75,16 @@ fn token(text: &str) {
         fetch_site: next(),
     };
     let listed = Origins::parse("https://app.example, null").unwrap();
-    let Shown { cookie, origin, fetch_site, .. } = shown;
-    let by_cookie = Shown { cookie, origin, fetch_site, ..Shown::default() };
+    let TokenSources { cookie, origin, fetch_site, .. } = shown;
+    let by_cookie = TokenSources { cookie, origin, fetch_site, ..TokenSources::default() };
     let own_page = origin.is_none() && fetch_site == Some("same-origin");
-    if find(&by_cookie, &listed).is_some() {
+    if extract::token(&by_cookie, &listed).is_some() {
         assert!(own_page || origin == Some("https://app.example"));
     }
-    if find(&by_cookie, &Origins::parse("*").unwrap()).is_some() {
+    if extract::token(&by_cookie, &Origins::parse("*").unwrap()).is_some() {
         assert!(own_page, "anybody's page is not trusted");
     }
-    if let Some(token) = find(&shown, &listed) {
+    if let Some(token) = extract::token(&shown, &listed) {
         assert!(text.contains(token));
     }
 }

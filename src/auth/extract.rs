@@ -9,7 +9,7 @@ use super::origins::Origins;
 /// What a request shows of itself. Headers are the values as they came, where
 /// several of a name are one, joined by commas (`Headers.get` of the platform).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shown<'a> {
+pub struct TokenSources<'a> {
     /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `Sec-WebSocket-Protocol`.
@@ -26,16 +26,16 @@ pub struct Shown<'a> {
 }
 
 /// The token of a request, unverified; `None` if no place has one.
-pub fn find<'a>(shown: &Shown<'a>, origins: &Origins) -> Option<&'a str> {
-    shown
+pub fn token<'a>(sources: &TokenSources<'a>, origins: &Origins) -> Option<&'a str> {
+    sources
         .authorization
         .and_then(bearer)
-        .or_else(|| shown.subprotocols.and_then(subprotocol))
-        .or(shown.query_token)
-        .or_else(|| shown.cookie.filter(|_| shown.is_trusted(origins)).and_then(cookie))
+        .or_else(|| sources.subprotocols.and_then(subprotocol))
+        .or(sources.query_token)
+        .or_else(|| sources.cookie.filter(|_| sources.is_trusted(origins)).and_then(cookie))
 }
 
-impl Shown<'_> {
+impl TokenSources<'_> {
     /// Whether the requesting page may use the user's cookie, which a browser
     /// attaches for any page.
     ///
