@@ -41,8 +41,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<RawRespon
     if head.is_preflight() {
         return preflight(&config.origins, origin.as_deref());
     }
-    let gate = Gate { config: &config, rooms: Rooms::new(env, context), head: &head };
-    let response = match gate.pass(request).await {
+    let handler = Handler { config: &config, rooms: Rooms::new(env, context), head: &head };
+    let response = match handler.handle(request).await {
         Ok(response) => response,
         Err(refusal) => refuse(&head, &refusal)?,
     };
@@ -63,14 +63,14 @@ fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<RawResponse> {
 }
 
 /// One request on its way in.
-struct Gate<'a> {
+struct Handler<'a> {
     config: &'a Rc<Config>,
     rooms: Rooms,
     head: &'a RequestHead,
 }
 
-impl Gate<'_> {
-    async fn pass(&self, request: Request) -> std::result::Result<RawResponse, Refusal> {
+impl Handler<'_> {
+    async fn handle(&self, request: Request) -> std::result::Result<RawResponse, Refusal> {
         match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
