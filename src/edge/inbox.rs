@@ -16,7 +16,7 @@ use crate::protocol::RoomName;
 use crate::room::Answer;
 use crate::session::Identity;
 
-pub enum Letter {
+pub enum QueuedInput {
     Frame {
         socket: WebSocket,
         message: WebSocketIncomingMessage,
@@ -32,39 +32,39 @@ pub enum Letter {
 /// In the order in which they came.
 #[derive(Default)]
 pub struct Inbox {
-    letters: RefCell<Vec<Letter>>,
+    inputs: RefCell<Vec<QueuedInput>>,
     bytes: Cell<usize>,
 }
 
 /// When what is in the inbox is to be taken.
-pub enum Due {
+pub enum Flush {
     /// In the next turn, and nobody has asked for that yet.
-    Next,
+    Schedule,
     /// With what came before it.
-    Asked,
+    Scheduled,
     /// It is enough for a commit, and takes memory.
     Now,
 }
 
 impl Inbox {
-    pub fn put(&self, letter: Letter) -> Due {
-        let mut letters = self.letters.borrow_mut();
-        self.bytes.set(self.bytes.get().saturating_add(letter.bytes()));
-        letters.push(letter);
-        match letters.len() {
-            _ if self.bytes.get() > limits::FRAME_EVENTS_BYTES => Due::Now,
-            1 => Due::Next,
-            _ => Due::Asked,
+    pub fn enqueue(&self, input: QueuedInput) -> Flush {
+        let mut inputs = self.inputs.borrow_mut();
+        self.bytes.set(self.bytes.get().saturating_add(input.bytes()));
+        inputs.push(input);
+        match inputs.len() {
+            _ if self.bytes.get() > limits::FRAME_EVENTS_BYTES => Flush::Now,
+            1 => Flush::Schedule,
+            _ => Flush::Scheduled,
         }
     }
 
-    pub fn take(&self) -> Vec<Letter> {
+    pub fn drain(&self) -> Vec<QueuedInput> {
         self.bytes.set(0);
-        self.letters.take()
+        self.inputs.take()
     }
 }
 
-impl Letter {
+impl QueuedInput {
     fn bytes(&self) -> usize {
         match self {
             Self::Frame { message: WebSocketIncomingMessage::String(text), .. } => text.len(),

@@ -16,7 +16,7 @@ use worker::{
 };
 
 use super::config::{Config, config};
-use super::inbox::{Due, Inbox, Letter};
+use super::inbox::{Flush, Inbox, QueuedInput};
 use super::request::{RequestHead, SUBPROTOCOLS};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
@@ -92,7 +92,7 @@ impl DurableObject for RoomObject {
         socket: WebSocket,
         message: WebSocketIncomingMessage,
     ) -> Result<()> {
-        self.0.put(Letter::Frame { socket, message });
+        self.0.enqueue(QueuedInput::Frame { socket, message });
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Object {
         let answer = match request {
             RoomRequest::Publish => {
                 let (sender, answer) = oneshot::channel();
-                self.put(Letter::Publish { room, by, body, answer: sender });
+                self.enqueue(QueuedInput::Publish { room, by, body, answer: sender });
                 answer.await.unwrap_or_else(|_| Err(cannot_be_had()))
             }
             RoomRequest::Erase => {
@@ -184,19 +184,19 @@ impl Object {
         answer.unwrap_or_else(Answer::Refused)
     }
 
-    fn put(self: &Rc<Self>, letter: Letter) {
-        match self.inbox.put(letter) {
-            Due::Next => self.later(0, |object| object.take_letters()),
-            Due::Asked => {}
-            Due::Now => self.take_letters(),
+    fn enqueue(self: &Rc<Self>, input: QueuedInput) {
+        match self.inbox.enqueue(input) {
+            Flush::Schedule => self.later(0, |object| object.take_letters()),
+            Flush::Scheduled => {}
+            Flush::Now => self.take_letters(),
         }
     }
 
     fn take_letters(self: &Rc<Self>) {
-        for letter in self.inbox.take() {
-            match letter {
-                Letter::Frame { socket, message } => self.take_frame(&socket, &message),
-                Letter::Publish { room, by, body, answer } => {
+        for input in self.inbox.drain() {
+            match input {
+                QueuedInput::Frame { socket, message } => self.take_frame(&socket, &message),
+                QueuedInput::Publish { room, by, body, answer } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
                     // It fails where the request was cancelled: nobody waits for the answer.
                     let _ = answer.send(self.take(Some(&room), input));
