@@ -79,7 +79,7 @@ impl DurableObject for RoomObject {
     /// One that fails is retried by us: the runtime does so six times, which
     /// takes two minutes, and then never again. It does where ours can't be set.
     async fn alarm(&self) -> Result<Response> {
-        let rung = self.0.take(None, Input::Alarm);
+        let rung = self.0.handle_input(None, Input::Alarm);
         if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
             let again = platform::now().plus(limits::ALARM_RETRY_MS);
             platform::set_alarm(&self.0.state.storage(), again)?;
@@ -104,7 +104,7 @@ impl DurableObject for RoomObject {
         _clean: bool,
     ) -> Result<()> {
         let code = u16::try_from(code).ok();
-        self.0.gone(&socket, code);
+        self.0.handle_close(&socket, code);
         // Nobody else answers the peer's Close. 1005 and 1006 stand for none.
         let code = code.filter(|code| !matches!(code, 1005 | 1006));
         // It fails where the room closed first, and then there is no need.
@@ -113,7 +113,7 @@ impl DurableObject for RoomObject {
     }
 
     async fn websocket_error(&self, socket: WebSocket, _error: worker::Error) -> Result<()> {
-        self.0.gone(&socket, None);
+        self.0.handle_close(&socket, None);
         Ok(())
     }
 }
@@ -173,84 +173,87 @@ impl Object {
             RoomRequest::Publish => {
                 let (sender, answer) = oneshot::channel();
                 self.enqueue(QueuedInput::Publish { room, by, body, answer: sender });
-                answer.await.unwrap_or_else(|_| Err(cannot_be_had()))
+                answer.await.unwrap_or_else(|_| Err(room_unavailable()))
             }
             RoomRequest::Erase => {
                 let input = Input::Request { by, request, body: &body };
-                self.take(Some(&room), input).or_else(|_| self.erase_unread(&room))
+                self.handle_input(Some(&room), input).or_else(|_| self.erase_unloaded(&room))
             }
-            request => self.take(Some(&room), Input::Request { by, request, body: &body }),
+            request => self.handle_input(Some(&room), Input::Request { by, request, body: &body }),
         };
         answer.unwrap_or_else(Answer::Refused)
     }
 
     fn enqueue(self: &Rc<Self>, input: QueuedInput) {
         match self.inbox.enqueue(input) {
-            Flush::Schedule => self.later(0, |object| object.take_letters()),
+            Flush::Schedule => self.later(0, |object| object.flush_inbox()),
             Flush::Scheduled => {}
-            Flush::Now => self.take_letters(),
+            Flush::Now => self.flush_inbox(),
         }
     }
 
-    fn take_letters(self: &Rc<Self>) {
+    fn flush_inbox(self: &Rc<Self>) {
         for input in self.inbox.drain() {
             match input {
-                QueuedInput::Frame { socket, message } => self.take_frame(&socket, &message),
+                QueuedInput::Frame { socket, message } => self.handle_frame(&socket, &message),
                 QueuedInput::Publish { room, by, body, answer } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
                     // It fails where the request was cancelled: nobody waits for the answer.
-                    let _ = answer.send(self.take(Some(&room), input));
+                    let _ = answer.send(self.handle_input(Some(&room), input));
                 }
             }
         }
     }
 
-    fn take_frame(self: &Rc<Self>, socket: &WebSocket, message: &WebSocketIncomingMessage) {
+    fn handle_frame(self: &Rc<Self>, socket: &WebSocket, message: &WebSocketIncomingMessage) {
         let session = match self.with_sessions(None, |awake| Ok(awake.sockets.session(socket))) {
             Ok(Some(session)) => session,
             Ok(None) => return,
             // The frame is lost, and its sender is to know.
             Err(refusal) => return answer::close(socket, &refusal),
         };
-        self.take_of_itself(match message {
+        self.handle_event(match message {
             WebSocketIncomingMessage::String(text) => Input::Text { session, text },
             WebSocketIncomingMessage::Binary(bytes) => Input::Binary { session, bytes },
         });
     }
 
     /// What it sent before is taken before.
-    fn gone(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
-        self.take_letters();
+    fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
+        self.flush_inbox();
         let removed = self.with_sessions(None, |awake| {
             let session = awake.sockets.session(socket);
             session.map(|session| awake.sockets.remove(session));
             Ok(session)
         });
         match removed {
-            Ok(Some(session)) => self.take_of_itself(Input::Gone { session, code }),
+            Ok(Some(session)) => self.handle_event(Input::Gone { session, code }),
             Ok(None) => {}
-            Err(_) => self.gone_unseen(socket),
+            Err(_) => self.handle_close_unloaded(socket),
         }
     }
 
     /// The room can't wake, so a socket goes without its knowing. If a member
     /// goes with it, nobody would ever be told: so all come again, and with
     /// them their lists.
-    fn gone_unseen(&self, socket: &WebSocket) {
+    fn handle_close_unloaded(&self, socket: &WebSocket) {
         let attachment = platform::attachment(socket);
         if attachment.is_some_and(|attachment| Session::has_members(&attachment)) {
-            self.close_unread(&Refusal::new(Code::Restarting, "a member was lost; connect again"));
+            self.close_unloaded(&Refusal::new(
+                Code::Restarting,
+                "a member was lost; connect again",
+            ));
         }
     }
 
     /// Takes an input that nobody waits for the answer of.
-    fn take_of_itself(self: &Rc<Self>, input: Input) {
+    fn handle_event(self: &Rc<Self>, input: Input) {
         // What was wrong has been reported.
-        let _ = self.take(None, input);
+        let _ = self.handle_input(None, input);
     }
 
     /// The room takes an input, and its effects are performed.
-    fn take(
+    fn handle_input(
         self: &Rc<Self>,
         name: Option<&RoomName>,
         input: Input,
@@ -271,17 +274,17 @@ impl Object {
     }
 
     /// Erases a room that can't wake: if a row is damaged, nothing else mends it.
-    fn erase_unread(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
+    fn erase_unloaded(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
         SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
             console_error!("room {name}: {cause}");
-            cannot_be_had()
+            room_unavailable()
         })?;
-        self.close_unread(&Refusal::new(Code::Erased, "the room was erased"));
+        self.close_unloaded(&Refusal::new(Code::Erased, "the room was erased"));
         Ok(Answer::NoContent)
     }
 
     /// Closes every socket of a room that can't wake.
-    fn close_unread(&self, refusal: &Refusal) {
+    fn close_unloaded(&self, refusal: &Refusal) {
         let (mut sockets, sessions) = Sockets::restore(&self.state);
         sessions.iter().for_each(|(session, _)| sockets.close(*session, refusal));
     }
@@ -340,12 +343,12 @@ impl Object {
                 performed.inputs.push_back(Input::Pinged { at });
             }
             Effect::QueryAlarm => self.query_alarm(),
-            Effect::Turn => self.later(0, |object| object.take_of_itself(Input::Turn)),
+            Effect::Turn => self.later(0, |object| object.handle_event(Input::Turn)),
             Effect::Broadcast { after_ms } => {
-                self.later(after_ms, |object| object.take_of_itself(Input::Broadcast))
+                self.later(after_ms, |object| object.handle_event(Input::Broadcast))
             }
             Effect::Flush { after_ms } => {
-                self.later(after_ms, |object| object.take_of_itself(Input::Flush))
+                self.later(after_ms, |object| object.handle_event(Input::Flush))
             }
             Effect::Forget => performed.forget = true,
             Effect::Report { cause } => console_error!("{cause}"),
@@ -362,7 +365,7 @@ impl Object {
         let object = Rc::clone(self);
         spawn_local(async move {
             let claims = verifier::claims(&config, &token).await;
-            object.take_of_itself(verdict(session, claims, &name));
+            object.handle_event(verdict(session, claims, &name));
         });
     }
 
@@ -374,7 +377,7 @@ impl Object {
                 console_error!("an alarm can't be read: {cause:?}");
                 None
             });
-            object.take_of_itself(Input::AlarmTime { at });
+            object.handle_event(Input::AlarmTime { at });
         });
     }
 
@@ -421,7 +424,7 @@ impl Object {
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't wake: {cause}");
-                    Err(cannot_be_had())
+                    Err(room_unavailable())
                 }
             },
         }
@@ -449,8 +452,8 @@ fn refusal_in(effects: &[Effect], joining: SessionId) -> Option<Refusal> {
     })
 }
 
-fn cannot_be_had() -> Refusal {
-    Refusal::new(Code::Internal, "the room can't be had now; try again")
+fn room_unavailable() -> Refusal {
+    Refusal::new(Code::Internal, "the room is unavailable; try again")
 }
 
 /// What performing effects has brought about.

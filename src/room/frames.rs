@@ -11,20 +11,20 @@ use crate::store::Store;
 use crate::time::Millis;
 
 impl<S: Store> Room<S> {
-    pub(super) fn text(&mut self, id: SessionId, text: &str, now: Millis) {
+    pub(super) fn handle_text(&mut self, id: SessionId, text: &str, now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match session.guard.admit(text.len(), rates, now) {
-            Admission::Admitted => self.admitted(id, text, now),
+            Admission::Admitted => self.handle_admitted(id, text, now),
             Admission::OverRate(refusal) => self.over_rate(id, text, refusal, now),
             Admission::Close(refusal) => self.close(id, refusal),
         }
     }
 
-    pub(super) fn admitted(&mut self, id: SessionId, text: &str, now: Millis) {
+    pub(super) fn handle_admitted(&mut self, id: SessionId, text: &str, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match session.guard.hold(text) {
-            None => self.take_frame(id, text, now),
+            None => self.handle_frame(id, text, now),
             Some(Ok(())) => {}
             Some(Err(refusal)) => {
                 self.refuse_frame(id, ClientFrame::decode(text).reference.as_ref(), refusal);
@@ -45,7 +45,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    fn take_frame(&mut self, id: SessionId, text: &str, now: Millis) {
+    fn handle_frame(&mut self, id: SessionId, text: &str, now: Millis) {
         let Decoded { reference, frame } = ClientFrame::decode(text);
         match frame.and_then(|frame| self.perform(id, frame, reference.as_ref(), now)) {
             Ok(()) => self.accept_frame(id),
@@ -111,7 +111,7 @@ impl<S: Store> Room<S> {
 
     /// The worker speaks to the room in binary frames on a socket of its own. A
     /// client's frame can't take that form: a bridge passes on text alone.
-    pub(super) fn binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
+    pub(super) fn handle_binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.seat.bridged

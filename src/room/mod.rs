@@ -274,11 +274,11 @@ impl<S: Store> Room<S> {
             }
             Input::Text { session, text } => {
                 self.hear(session, now);
-                self.text(session, text, now);
+                self.handle_text(session, text, now);
             }
             Input::Binary { session, bytes } => {
                 self.hear(session, now);
-                self.binary(session, bytes, now);
+                self.handle_binary(session, bytes, now);
             }
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
             Input::Gone { session, code } => self.remove(session, Leaves::by_close_code(code)),

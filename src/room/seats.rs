@@ -105,7 +105,7 @@ impl<S: Store> Room<S> {
             Err(refusal) => self.close(id, refusal),
         }
         for frame in held {
-            self.admitted(id, &frame, now);
+            self.handle_admitted(id, &frame, now);
         }
     }
 
