@@ -260,7 +260,7 @@ impl Object {
     ) -> std::result::Result<Answer, Refusal> {
         self.with_awake(name, |awake| {
             if awake.room.needs_sessions(&input) {
-                self.take_up_sessions(awake);
+                self.restore_sessions(awake);
             }
             let effects = awake.room.handle(input, platform::now());
             Ok(self.perform_all(awake, effects))
@@ -393,17 +393,17 @@ impl Object {
         act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
     ) -> std::result::Result<T, Refusal> {
         self.with_awake(name, |awake| {
-            self.take_up_sessions(awake);
+            self.restore_sessions(awake);
             act(awake)
         })
     }
 
     /// Those that sleep, if they do.
-    fn take_up_sessions(self: &Rc<Self>, awake: &mut Awake) {
-        if awake.room.sessions_sleep() {
+    fn restore_sessions(self: &Rc<Self>, awake: &mut Awake) {
+        if !awake.room.sessions_restored() {
             let (sockets, sessions) = Sockets::restore(&self.state);
             awake.sockets = sockets;
-            let effects = awake.room.take_up(sessions, platform::now());
+            let effects = awake.room.restore_sessions(sessions, platform::now());
             self.perform_all(awake, effects);
         }
     }

@@ -151,7 +151,7 @@ pub struct Room<S> {
     /// Boxed: the compiler makes one map of all whose entries look the same.
     sessions: BTreeMap<SessionId, Box<Session>>,
     /// Whether those that its open sockets kept have yet to be taken up.
-    sessions_sleep: bool,
+    sessions_restored: bool,
     /// How many of them each user has.
     sessions_by_user: BTreeMap<User, usize>,
     /// Those that are being caught up, in the order of their turns.
@@ -206,7 +206,7 @@ impl<S: Store> Room<S> {
             settings,
             log,
             sessions: BTreeMap::new(),
-            sessions_sleep: true,
+            sessions_restored: false,
             sessions_by_user: BTreeMap::new(),
             behind: VecDeque::new(),
             turn_asked: false,
@@ -245,14 +245,18 @@ impl<S: Store> Room<S> {
     }
 
     /// Whether the sessions have yet to be taken up.
-    pub fn sessions_sleep(&self) -> bool {
-        self.sessions_sleep
+    pub fn sessions_restored(&self) -> bool {
+        self.sessions_restored
     }
 
     /// Takes up the sessions that its open sockets kept. The effects are to be
     /// performed before the next input.
-    pub fn take_up(&mut self, sessions: Vec<(SessionId, Session)>, now: Millis) -> Vec<Effect> {
-        self.sessions_sleep = false;
+    pub fn restore_sessions(
+        &mut self,
+        sessions: Vec<(SessionId, Session)>,
+        now: Millis,
+    ) -> Vec<Effect> {
+        self.sessions_restored = true;
         for (id, session) in sessions {
             self.seat(id, session);
         }

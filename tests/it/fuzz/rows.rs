@@ -105,7 +105,7 @@ impl Damaged {
         let store = self.store.clone();
         self.room = Room::wake(name, self.settings, store, self.now, 7).ok();
         let Some(room) = &mut self.room else { return false };
-        room.take_up(sessions, self.now);
+        room.restore_sessions(sessions, self.now);
         true
     }
 

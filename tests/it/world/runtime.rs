@@ -293,11 +293,11 @@ impl World {
             }
         }
         let room = self.room.as_mut()?;
-        if room.sessions_sleep() && room.needs_sessions(input) {
+        if !room.sessions_restored() && room.needs_sessions(input) {
             let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
             let sessions: Vec<_> = self.sockets.values().rev().filter_map(kept).collect();
             self.sessions_taken_up += sessions.len();
-            for effect in room.take_up(sessions, self.now) {
+            for effect in room.restore_sessions(sessions, self.now) {
                 self.perform(effect, &mut None);
             }
         }
