@@ -36,12 +36,12 @@ pub struct RoomObject(Rc<Object>);
 struct Object {
     state: State,
     env: Env,
-    awake: RefCell<Option<Awake>>,
+    loaded: RefCell<Option<LoadedRoom>>,
     inbox: Inbox,
 }
 
 /// What is in memory while the room is awake.
-struct Awake {
+struct LoadedRoom {
     config: Rc<Config>,
     name: RoomName,
     room: Room<SqlStore>,
@@ -55,7 +55,7 @@ impl DurableObject for RoomObject {
             Ok(pair) => state.set_websocket_auto_response(&pair),
             Err(cause) => console_error!("pings will wake the room: {cause:?}"),
         }
-        Self(Rc::new(Object { state, env, awake: RefCell::new(None), inbox: Inbox::default() }))
+        Self(Rc::new(Object { state, env, loaded: RefCell::new(None), inbox: Inbox::default() }))
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -132,14 +132,14 @@ impl Object {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
         let join = Input::Join { session, identity, start, bridge: head.bridge() };
-        let joined = self.with_sessions(Some(room), |awake| {
-            let effects = awake.room.handle(join, platform::now());
+        let joined = self.with_sessions(Some(room), |loaded| {
+            let effects = loaded.room.handle(join, platform::now());
             let accepted = match refusal_in(&effects, session) {
                 Some(refusal) => Err(refusal),
-                None => self.accept(awake, session, server),
+                None => self.accept(loaded, session, server),
             };
             // Without its socket, the session is found to be gone.
-            self.perform_all(awake, effects);
+            self.perform_all(loaded, effects);
             accepted
         });
         match joined {
@@ -150,15 +150,15 @@ impl Object {
 
     fn accept(
         &self,
-        awake: &mut Awake,
+        loaded: &mut LoadedRoom,
         session: SessionId,
         socket: WebSocket,
     ) -> std::result::Result<(), Refusal> {
         platform::accept(&self.state, &socket).map_err(|cause| {
-            console_error!("room {}: {cause:?}", awake.name);
+            console_error!("room {}: {cause:?}", loaded.name);
             Refusal::new(Code::RoomFull, "the room can't hold another socket")
         })?;
-        awake.sockets.insert(session, socket);
+        loaded.sockets.insert(session, socket);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Object {
     }
 
     fn handle_frame(self: &Rc<Self>, socket: &WebSocket, message: &WebSocketIncomingMessage) {
-        let session = match self.with_sessions(None, |awake| Ok(awake.sockets.session(socket))) {
+        let session = match self.with_sessions(None, |loaded| Ok(loaded.sockets.session(socket))) {
             Ok(Some(session)) => session,
             Ok(None) => return,
             // The frame is lost, and its sender is to know.
@@ -221,9 +221,9 @@ impl Object {
     /// What it sent before is taken before.
     fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.flush_inbox();
-        let removed = self.with_sessions(None, |awake| {
-            let session = awake.sockets.session(socket);
-            session.map(|session| awake.sockets.remove(session));
+        let removed = self.with_sessions(None, |loaded| {
+            let session = loaded.sockets.session(socket);
+            session.map(|session| loaded.sockets.remove(session));
             Ok(session)
         });
         match removed {
@@ -258,16 +258,16 @@ impl Object {
         name: Option<&RoomName>,
         input: Input,
     ) -> std::result::Result<Answer, Refusal> {
-        self.with_awake(name, |awake| {
-            if awake.room.needs_sessions(&input) {
-                self.restore_sessions(awake);
+        self.with_room(name, |loaded| {
+            if loaded.room.needs_sessions(&input) {
+                self.restore_sessions(loaded);
             }
-            let effects = awake.room.handle(input, platform::now());
-            Ok(self.perform_all(awake, effects))
+            let effects = loaded.room.handle(input, platform::now());
+            Ok(self.perform_all(loaded, effects))
         })
         .map(|performed| {
             if performed.forget {
-                *self.awake.borrow_mut() = None;
+                *self.loaded.borrow_mut() = None;
             }
             performed.answer.unwrap_or(Answer::NoContent)
         })
@@ -290,56 +290,65 @@ impl Object {
     }
 
     /// Performs effects in their order, with all that comes of them.
-    fn perform_all(self: &Rc<Self>, awake: &mut Awake, mut effects: Vec<Effect>) -> Performed {
+    fn perform_all(
+        self: &Rc<Self>,
+        loaded: &mut LoadedRoom,
+        mut effects: Vec<Effect>,
+    ) -> Performed {
         let mut performed = Performed::default();
         loop {
             for effect in effects {
-                self.perform(awake, effect, &mut performed);
+                self.perform(loaded, effect, &mut performed);
             }
             let Some(input) = performed.inputs.pop_front() else { return performed };
-            effects = awake.room.handle(input, platform::now());
+            effects = loaded.room.handle(input, platform::now());
         }
     }
 
-    fn perform(self: &Rc<Self>, awake: &mut Awake, effect: Effect, performed: &mut Performed) {
+    fn perform(
+        self: &Rc<Self>,
+        loaded: &mut LoadedRoom,
+        effect: Effect,
+        performed: &mut Performed,
+    ) {
         match effect {
-            Effect::Send { to, text } => send(awake, &to, text, performed),
+            Effect::Send { to, text } => send(loaded, &to, text, performed),
             Effect::Offer { to, texts, otherwise } => {
-                let (reading, from) = awake.sockets.reading(to);
+                let (reading, from) = loaded.sockets.reading(to);
                 for text in texts {
-                    send(awake, &reading, text, performed);
+                    send(loaded, &reading, text, performed);
                 }
                 if !from.is_empty() {
                     performed.inputs.push_back(Input::Withheld { from, otherwise });
                 }
             }
             Effect::Keep { session, attachment } => {
-                if let Err(cause) = awake.sockets.keep(session, &attachment) {
-                    console_error!("room {}: {cause:?}", awake.name);
+                if let Err(cause) = loaded.sockets.keep(session, &attachment) {
+                    console_error!("room {}: {cause:?}", loaded.name);
                 }
             }
-            Effect::Close { session, refusal } => awake.sockets.close(session, &refusal),
+            Effect::Close { session, refusal } => loaded.sockets.close(session, &refusal),
             Effect::Verify { session, token } => {
-                match verifier::claims_at_once(&awake.config, &token) {
+                match verifier::claims_at_once(&loaded.config, &token) {
                     Some(claims) => {
-                        performed.inputs.push_back(verdict(session, claims, &awake.name))
+                        performed.inputs.push_back(verdict(session, claims, &loaded.name))
                     }
                     None => self.verify_later(
                         session,
                         token,
-                        Rc::clone(&awake.config),
-                        awake.name.clone(),
+                        Rc::clone(&loaded.config),
+                        loaded.name.clone(),
                     ),
                 }
             }
             Effect::Answer(answer) => performed.answer = Some(answer),
             Effect::Alarm { at } => {
                 if let Err(cause) = platform::set_alarm(&self.state.storage(), at) {
-                    console_error!("room {}: {cause:?}", awake.name);
+                    console_error!("room {}: {cause:?}", loaded.name);
                 }
             }
             Effect::AskPings { of } => {
-                let at = awake.sockets.pinged(&self.state, &of);
+                let at = loaded.sockets.pinged(&self.state, &of);
                 performed.inputs.push_back(Input::Pinged { at });
             }
             Effect::QueryAlarm => self.query_alarm(),
@@ -390,36 +399,36 @@ impl Object {
     fn with_sessions<T>(
         self: &Rc<Self>,
         name: Option<&RoomName>,
-        act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
+        act: impl FnOnce(&mut LoadedRoom) -> std::result::Result<T, Refusal>,
     ) -> std::result::Result<T, Refusal> {
-        self.with_awake(name, |awake| {
-            self.restore_sessions(awake);
-            act(awake)
+        self.with_room(name, |loaded| {
+            self.restore_sessions(loaded);
+            act(loaded)
         })
     }
 
     /// Those that sleep, if they do.
-    fn restore_sessions(self: &Rc<Self>, awake: &mut Awake) {
-        if !awake.room.sessions_restored() {
+    fn restore_sessions(self: &Rc<Self>, loaded: &mut LoadedRoom) {
+        if !loaded.room.sessions_restored() {
             let (sockets, sessions) = Sockets::restore(&self.state);
-            awake.sockets = sockets;
-            let effects = awake.room.restore_sessions(sessions, platform::now());
-            self.perform_all(awake, effects);
+            loaded.sockets = sockets;
+            let effects = loaded.room.restore_sessions(sessions, platform::now());
+            self.perform_all(loaded, effects);
         }
     }
 
     /// Does something with the room, which is woken if it sleeps. Only a
     /// request brings the room's name; else it is the stored one.
-    fn with_awake<T>(
+    fn with_room<T>(
         &self,
         name: Option<&RoomName>,
-        act: impl FnOnce(&mut Awake) -> std::result::Result<T, Refusal>,
+        act: impl FnOnce(&mut LoadedRoom) -> std::result::Result<T, Refusal>,
     ) -> std::result::Result<T, Refusal> {
-        let mut slot = self.awake.borrow_mut();
+        let mut slot = self.loaded.borrow_mut();
         match &mut *slot {
-            Some(awake) => act(awake),
-            None => match self.wake(name.cloned()) {
-                Ok(Some(awake)) => act(slot.insert(awake)),
+            Some(loaded) => act(loaded),
+            None => match self.load(name.cloned()) {
+                Ok(Some(loaded)) => act(slot.insert(loaded)),
                 // A close, an alarm or a turn that came behind the erase.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
@@ -431,16 +440,16 @@ impl Object {
     }
 
     /// `None` where nothing is stored that could tell which room this is.
-    fn wake(&self, name: Option<RoomName>) -> std::result::Result<Option<Awake>, String> {
+    fn load(&self, name: Option<RoomName>) -> std::result::Result<Option<LoadedRoom>, String> {
         let stored = || SqlStore::stored_name(&self.state).map_err(|cause| cause.to_string());
         let Some(name) = name.map_or_else(stored, |name| Ok(Some(name)))? else { return Ok(None) };
         let config = config(&self.env)?;
         let settings = config.settings.of(&name);
         let store = SqlStore::new(&self.state, name.clone());
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
-        let room = Room::wake(name.clone(), settings, store, platform::now(), random)
+        let room = Room::load(name.clone(), settings, store, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?;
-        Ok(Some(Awake { config, name, room, sockets: Sockets::default() }))
+        Ok(Some(LoadedRoom { config, name, room, sockets: Sockets::default() }))
     }
 }
 
@@ -465,9 +474,9 @@ struct Performed {
 }
 
 /// Sends a text. A socket that turns out to be dead has closed.
-fn send(awake: &mut Awake, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
-    for session in awake.sockets.send(to, text) {
-        awake.sockets.remove(session);
+fn send(loaded: &mut LoadedRoom, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
+    for session in loaded.sockets.send(to, text) {
+        loaded.sockets.remove(session);
         performed.inputs.push_back(Input::Gone { session, code: None });
     }
 }

@@ -185,14 +185,14 @@ pub struct Room<S> {
     alarm: AlarmState,
     /// No session ends before this, as far as is known: one may end later.
     first_end: Millis,
-    awake_since: Millis,
+    loaded_since: Millis,
     effects: Vec<Effect>,
 }
 
 impl<S: Store> Room<S> {
     /// Builds the room from what is stored: its sessions are taken up when they
     /// are needed. `random` becomes the epoch of a room that is new.
-    pub fn wake(
+    pub fn load(
         name: RoomName,
         settings: Settings,
         store: S,
@@ -226,7 +226,7 @@ impl<S: Store> Room<S> {
             // It is set in the transaction that writes the row about the room.
             alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
             first_end: Millis::MAX,
-            awake_since: now,
+            loaded_since: now,
             effects: Vec::new(),
         })
     }

@@ -159,7 +159,7 @@ impl<S: Store> Room<S> {
             sessions: self.sessions.len(),
             members: self.presence.count(now),
             bytes: self.log.bytes(now)?,
-            awake_since: self.awake_since,
+            awake_since: self.loaded_since,
             rows_written: self.log.rows_written(),
             room: &self.name,
         };

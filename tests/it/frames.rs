@@ -322,7 +322,7 @@ proptest! {
         let name = RoomName::parse("r").unwrap();
         let store = MemoryStore::default();
         let admin = World::new().identity("admin");
-        let wake = |now| Room::wake(name.clone(), settings, store.clone(), now, 7).unwrap();
+        let wake = |now| Room::load(name.clone(), settings, store.clone(), now, 7).unwrap();
         let mut room = wake(Millis::new(0));
         for (anything, session, now) in inputs {
             let (now, session) = (Millis::new(now), SessionId(session));

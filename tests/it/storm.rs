@@ -91,7 +91,7 @@ fn a_thousand_who_resume_from_one_position_are_sent_one_text() {
     let world = World::new();
     let (name, store) = (RoomName::parse("r").unwrap(), MemoryStore::default());
     let identity = world.identity("alice");
-    let mut room = Room::wake(name, world.settings, store, world.now, 1).unwrap();
+    let mut room = Room::load(name, world.settings, store, world.now, 1).unwrap();
     let body = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2}]}"#;
     let request = roomcast::route::Request::Publish;
     room.handle(Input::Request { by: identity.clone(), request, body }, world.now);

@@ -103,7 +103,7 @@ impl Damaged {
     fn wakes(&mut self, sessions: Vec<(SessionId, Session)>) -> bool {
         let name = RoomName::parse("r").unwrap();
         let store = self.store.clone();
-        self.room = Room::wake(name, self.settings, store, self.now, 7).ok();
+        self.room = Room::load(name, self.settings, store, self.now, 7).ok();
         let Some(room) = &mut self.room else { return false };
         room.restore_sessions(sessions, self.now);
         true

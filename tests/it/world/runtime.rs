@@ -281,7 +281,7 @@ impl World {
             let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let room = match &self.misconfigured {
                 Some(cause) => Err(cause.clone()),
-                None => Room::wake(name, self.settings, store, self.now, random)
+                None => Room::load(name, self.settings, store, self.now, random)
                     .map_err(|cause| cause.to_string()),
             };
             match room {
