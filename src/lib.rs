@@ -13,7 +13,7 @@
 //! | 1 | **The upgrade comes in.** What is it for? | `edge::worker`, [`route`] |
 //! | 2 | **It is authenticated:** token, claims, grant in this room. Who is refused wakes no room. | [`auth::extract`], [`auth::verify`] |
 //! | 3 | It goes on to the room's object, with alice's identity in a header of the worker's own. | `edge::request` |
-//! | 4 | The socket is accepted and joins; the session sleeps in its attachment. | `edge::room_object`, [`room`]`::seats`, [`session`] |
+//! | 4 | The socket is accepted and joins; the session sleeps in its attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
 //! | 5 | **The frame comes in,** is counted, decoded, and held to the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
 //! | 6 | **It gets its seq, and is stored:** one row of a ring. | [`log::Log::append`], [`store::Store`], `edge::sql_store` |
 //! | 7 | **It is broadcast,** and alice has her ack: effects that are made only now. | [`room`]`::delivery` |

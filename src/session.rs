@@ -71,7 +71,7 @@ impl BridgeFrame {
 
 /// What the room knows of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seated {
+pub struct Joined {
     pub identity: Identity,
     /// Whether it wants the state frame.
     pub state: bool,
@@ -90,7 +90,7 @@ pub struct Seated {
 
 #[derive(Debug)]
 pub struct Session {
-    pub seat: Seated,
+    pub joined: Joined,
     pub guard: FrameGuard,
     /// Bytes of answers since it was last looked at whether it reads them.
     answered: usize,
@@ -100,8 +100,8 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(seat: Seated) -> Self {
-        Self { seat, guard: FrameGuard::default(), answered: 0, carried: None }
+    pub fn new(joined: Joined) -> Self {
+        Self { joined, guard: FrameGuard::default(), answered: 0, carried: None }
     }
 
     /// Counts an answer. `true` says that it is time to look whether the session
@@ -117,16 +117,16 @@ impl Session {
 
     /// When the room closes it, unless something else happens before.
     pub fn deadline(&self) -> Millis {
-        self.seat.identity.expires_at.plus(limits::LEEWAY_MS)
+        self.joined.identity.expires_at.plus(limits::LEEWAY_MS)
     }
 
     /// Whether it is sent what is live.
     pub fn is_live(&self) -> bool {
-        self.seat.behind.is_none()
+        self.joined.behind.is_none()
     }
 }
 
-impl Seated {
+impl Joined {
     /// Whether it may be sent more of the log now; one that may not comes
     /// again with its next `seen`.
     pub fn takes_more(&self) -> bool {
@@ -137,9 +137,10 @@ impl Seated {
 /// A session as it sleeps in its socket's attachment: below the 16,384 bytes
 /// that one may have.
 #[derive(Serialize, Deserialize)]
-struct Kept<S> {
+struct Attachment<S> {
     id: SessionId,
-    seat: S,
+    #[serde(rename = "seat")]
+    joined: S,
     bad_requests: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carried: Option<Box<RawValue>>,
@@ -148,24 +149,25 @@ struct Kept<S> {
 /// The seat as an attachment has it. Version 0.0 knew another one, of sockets
 /// that had shown no token; they connect again.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum KeptSeat<S> {
-    Taken(S),
+enum StoredJoined<S> {
+    #[serde(rename = "taken")]
+    Joined(S),
 }
 
 impl Session {
     pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
-        let seat = KeptSeat::Taken(&self.seat);
-        let kept = Kept { id, seat, bad_requests: self.guard.bad_requests(), carried };
+        let joined = StoredJoined::Joined(&self.joined);
+        let attachment =
+            Attachment { id, joined, bad_requests: self.guard.bad_requests(), carried };
         // Strings and integers under string keys: there is nothing to fail.
-        serde_json::to_string(&kept).unwrap_or_default()
+        serde_json::to_string(&attachment).unwrap_or_default()
     }
 
     /// `None` where another version of the program wrote it in another way.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
-        let Kept { id, seat: KeptSeat::Taken(seat), bad_requests, carried } =
+        let Attachment { id, joined: StoredJoined::Joined(joined), bad_requests, carried } =
             serde_json::from_str(attachment).ok()?;
-        Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(seat) }))
+        Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(joined) }))
     }
 
     /// Whether a socket with this attachment carries members: its own, or

@@ -78,18 +78,18 @@ impl<S: Store> Room<S> {
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();
         for (id, session) in &mut self.sessions {
-            let seated = &mut session.seat;
-            if seated.behind.is_some() {
+            let joined = &mut session.joined;
+            if joined.behind.is_some() {
                 continue;
             }
-            match &mut seated.flow {
-                _ if seated.paused => {
-                    seated.behind = Some(frame.prev);
+            match &mut joined.flow {
+                _ if joined.paused => {
+                    joined.behind = Some(frame.prev);
                     stalled.push(*id);
                     continue;
                 }
                 Some(flow) if !flow.takes(frame.bytes()) => {
-                    seated.behind = Some(frame.prev);
+                    joined.behind = Some(frame.prev);
                     stalled.push(*id);
                     continue;
                 }
@@ -117,34 +117,34 @@ impl<S: Store> Room<S> {
     /// comes in a later turn or, with flow control, when it has seen more.
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
-            let Some(seated) = self.seated(id) else { return Ok(()) };
-            let Some(after) = seated.behind.filter(|_| !seated.paused) else { return Ok(()) };
-            let left = seated.flow.as_ref().map_or(u64::MAX, Flow::left);
+            let Some(joined) = self.joined(id) else { return Ok(()) };
+            let Some(after) = joined.behind.filter(|_| !joined.paused) else { return Ok(()) };
+            let left = joined.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             // What is gathered comes to it with everybody else.
             let live = self.unsent.prev;
             let events = live.get().saturating_sub(after.get());
             let frame = self.replay(after, Budget { events, bytes }, now)?;
-            let Some(seated) = self.seated_mut(id) else { return Ok(()) };
+            let Some(joined) = self.joined_mut(id) else { return Ok(()) };
             match frame {
                 Some(frame) => {
-                    if let Some(flow) = &mut seated.flow {
+                    if let Some(flow) = &mut joined.flow {
                         // One event is read however little is left.
                         if !flow.takes(frame.slice.bytes()) {
                             return Ok(());
                         }
                         flow.send(&frame.slice);
                     }
-                    seated.behind = (frame.slice.last < live).then_some(frame.slice.last);
+                    joined.behind = (frame.slice.last < live).then_some(frame.slice.last);
                     self.deliver(id, Rc::clone(&frame.text));
                 }
                 // The ring came round while it was being caught up. A reader
                 // that stands still is told once, when it goes on.
-                None if seated.flow.as_ref().is_some_and(Flow::is_owed) => return Ok(()),
+                None if joined.flow.as_ref().is_some_and(Flow::is_owed) => return Ok(()),
                 None => self.send_gap(id, now)?,
             }
         }
-        if self.seated(id).is_some_and(|seated| seated.behind.is_some() && seated.takes_more()) {
+        if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.takes_more()) {
             self.behind.push_back(id);
             self.ask_for_turn();
             self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
@@ -191,8 +191,8 @@ impl<S: Store> Room<S> {
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<u64, Refusal> {
         let live = self.unsent.prev;
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(0) };
-        let seated = &mut session.seat;
-        let sent = seated.behind.unwrap_or(live);
+        let joined = &mut session.joined;
+        let sent = joined.behind.unwrap_or(live);
         if seq > sent {
             return Err(Refusal::bad_request(format!(
                 "`seq` is {seq}, and {sent} is the last that was sent"
@@ -200,7 +200,7 @@ impl<S: Store> Room<S> {
         }
         // What was sent before flow control was turned on is not counted.
         let begin = || Flow::new(self.settings.flow_window_bytes, seq, self.unsent.starts);
-        let flow = seated.flow.get_or_insert_with(begin);
+        let flow = joined.flow.get_or_insert_with(begin);
         let unseen = flow.unseen();
         if !flow.see(seq) {
             match self.log.ends_at(seq) {
@@ -209,7 +209,7 @@ impl<S: Store> Room<S> {
             }
         }
         let newly_seen = unseen.saturating_sub(flow.unseen());
-        let was_stalled = seated.behind.is_some() && !self.behind.contains(&id);
+        let was_stalled = joined.behind.is_some() && !self.behind.contains(&id);
         if was_stalled {
             self.catch_up_or_close(id, now);
         } else {
@@ -221,8 +221,8 @@ impl<S: Store> Room<S> {
     /// The reader of a bridge has enough, or can take more.
     pub(super) fn pause(&mut self, id: SessionId, paused: bool, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.seat.paused = paused;
-        if session.seat.behind.is_some() && !paused && !self.behind.contains(&id) {
+        session.joined.paused = paused;
+        if session.joined.behind.is_some() && !paused && !self.behind.contains(&id) {
             self.catch_up_or_close(id, now);
         } else {
             self.keep(id);
@@ -242,10 +242,10 @@ impl<S: Store> Room<S> {
     /// After a sleep: who is live was sent all there is.
     pub(super) fn restore_delivery(&mut self) {
         for (id, session) in &mut self.sessions {
-            let seated = &mut session.seat;
-            if seated.behind.is_none() {
-                seated.flow.iter_mut().for_each(|flow| flow.restore(self.log.ends()));
-            } else if seated.takes_more() {
+            let joined = &mut session.joined;
+            if joined.behind.is_none() {
+                joined.flow.iter_mut().for_each(|flow| flow.restore(self.log.ends()));
+            } else if joined.takes_more() {
                 self.behind.push_back(*id);
             }
         }
@@ -259,9 +259,9 @@ impl<S: Store> Room<S> {
     pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         self.send_unsent();
         let head = self.log.ends();
-        let Some(seated) = self.seated_mut(id) else { return Ok(()) };
-        seated.behind = None;
-        seated.flow.iter_mut().for_each(|flow| flow.skip(head));
+        let Some(joined) = self.joined_mut(id) else { return Ok(()) };
+        joined.behind = None;
+        joined.flow.iter_mut().for_each(|flow| flow.skip(head));
         let gap = ServerFrame::Gap {
             room: &self.name,
             epoch: self.log.epoch(),
@@ -279,7 +279,7 @@ impl<S: Store> Room<S> {
 
     /// Where the session wants it, and there is any.
     pub(super) fn send_state(&mut self, id: SessionId) -> Result<(), StoreError> {
-        if self.seated(id).is_some_and(|seated| seated.state) {
+        if self.joined(id).is_some_and(|joined| joined.state) {
             let state = self.stated()?;
             if !state.is_empty() {
                 self.deliver(id, state);

@@ -102,7 +102,7 @@ impl<S: Store> Room<S> {
 
     /// The user of a session that has a right.
     pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
-        let identity = self.seated(id).map(|seated| &seated.identity);
+        let identity = self.joined(id).map(|joined| &joined.identity);
         // A frame that is taken is of a session.
         let identity = identity.ok_or_else(|| Refusal::bad_request("the session has ended"))?;
         identity.check(right)?;
@@ -114,7 +114,7 @@ impl<S: Store> Room<S> {
     pub(super) fn handle_binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        if session.seat.bridged
+        if session.joined.bridged
             && let Ok(frame) = serde_json::from_slice(bytes)
         {
             return match frame {

@@ -7,10 +7,10 @@
 
 mod delivery;
 mod frames;
+mod join;
 mod presence;
 mod rates;
 mod requests;
-mod seats;
 mod signals;
 mod timers;
 mod window;
@@ -25,7 +25,7 @@ use crate::presence::{Leaves, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::Rate;
 use crate::route::Request;
-use crate::session::{Identity, Seated, Session, SessionId};
+use crate::session::{Identity, Joined, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
@@ -258,7 +258,7 @@ impl<S: Store> Room<S> {
     ) -> Vec<Effect> {
         self.sessions_restored = true;
         for (id, session) in sessions {
-            self.seat(id, session);
+            self.insert_session(id, session);
         }
         self.restore_delivery();
         self.restore_presence(now);
@@ -320,12 +320,12 @@ impl<S: Store> Room<S> {
         Ok(Published { seqs: appended.seqs, is_repeat })
     }
 
-    fn seated(&self, id: SessionId) -> Option<&Seated> {
-        self.sessions.get(&id).map(|session| &session.seat)
+    fn joined(&self, id: SessionId) -> Option<&Joined> {
+        self.sessions.get(&id).map(|session| &session.joined)
     }
 
-    fn seated_mut(&mut self, id: SessionId) -> Option<&mut Seated> {
-        self.sessions.get_mut(&id).map(|session| &mut session.seat)
+    fn joined_mut(&mut self, id: SessionId) -> Option<&mut Joined> {
+        self.sessions.get_mut(&id).map(|session| &mut session.joined)
     }
 
     /// Sends an answer. Whether answers are read is looked at now and then.

@@ -201,7 +201,7 @@ impl<S: Store> Room<S> {
     pub(super) fn restore_presence(&mut self, now: Millis) {
         let carried = self.sessions.iter_mut().filter_map(|(id, session)| {
             let carried = session.carried.take()?;
-            Some((session.seat.identity.user.clone(), *id, carried))
+            Some((session.joined.identity.user.clone(), *id, carried))
         });
         self.presence = Presence::restore(carried);
         if self.presence.is_unsettled(now) {
@@ -215,7 +215,7 @@ impl<S: Store> Room<S> {
 impl<S: Store> Room<S> {
     pub(super) fn hear(&mut self, id: SessionId, now: Millis) {
         if let Some(session) = self.sessions.get(&id) {
-            self.presence.hear(&session.seat.identity.user, id, now);
+            self.presence.hear(&session.joined.identity.user, id, now);
         }
     }
 
@@ -235,7 +235,7 @@ impl<S: Store> Room<S> {
         let is_credible = |at: &Millis| *at <= now.plus(limits::HEARD_STEP_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
             if let Some(session) = self.sessions.get(&id) {
-                self.presence.pinged(&session.seat.identity.user, id, at.min(now));
+                self.presence.pinged(&session.joined.identity.user, id, at.min(now));
             }
         }
         for id in self.presence.silent(now) {

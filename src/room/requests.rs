@@ -78,7 +78,7 @@ impl<S: Store> Room<S> {
     }
 
     fn kick(&mut self, user: &User, now: Millis) -> Answer {
-        let is_theirs = |session: &Session| session.seat.identity.user == *user;
+        let is_theirs = |session: &Session| session.joined.identity.user == *user;
         let theirs = self.sessions.iter().filter(|(_, session)| is_theirs(session));
         let kicked: Vec<SessionId> = theirs.map(|(id, _)| *id).collect();
         for id in kicked {

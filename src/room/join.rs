@@ -8,7 +8,7 @@ use crate::guard::another_user;
 use crate::limits;
 use crate::presence::Leaves;
 use crate::protocol::{Begin, ServerFrame, Start};
-use crate::session::{Identity, Seated, Session, SessionId};
+use crate::session::{Identity, Joined, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -71,7 +71,7 @@ impl<S: Store> Room<S> {
         };
         self.send(id, welcome.text());
 
-        let seated = Seated {
+        let joined = Joined {
             identity,
             state: start.state,
             behind: (after < head).then_some(after),
@@ -79,9 +79,9 @@ impl<S: Store> Room<S> {
             bridged: bridge.is_some(),
             paused: false,
         };
-        let session = Session::new(seated);
+        let session = Session::new(joined);
         self.arm(session.deadline(), now);
-        self.seat(id, session);
+        self.insert_session(id, session);
         match (start.begin, recovered) {
             (_, Some(false)) => self.send_gap(id, now),
             (Begin::Head, _) => self.send_state(id),
@@ -112,14 +112,14 @@ impl<S: Store> Room<S> {
     /// The newest token says what the session may do: more or less than before.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        if new.user != session.seat.identity.user {
+        if new.user != session.joined.identity.user {
             return self.close(id, another_user());
         }
         if let Err(refusal) = new.check(Right::Subscribe) {
             return self.close(id, refusal);
         }
         let (user, grant, expires_at) = (new.user.clone(), new.grant, new.expires_at);
-        session.seat.identity = new;
+        session.joined.identity = new;
         let deadline = session.deadline();
         self.first_end = self.first_end.min(deadline);
         self.arm(deadline, now);
@@ -133,8 +133,8 @@ impl<S: Store> Room<S> {
 
 /// The table of sessions.
 impl<S: Store> Room<S> {
-    pub(super) fn seat(&mut self, id: SessionId, session: Session) {
-        let user = session.seat.identity.user.clone();
+    pub(super) fn insert_session(&mut self, id: SessionId, session: Session) {
+        let user = session.joined.identity.user.clone();
         let of_user = self.sessions_by_user.entry(user).or_default();
         *of_user = of_user.saturating_add(1);
         self.first_end = self.first_end.min(session.deadline());
@@ -144,7 +144,7 @@ impl<S: Store> Room<S> {
     /// The session's socket is lost to the room.
     pub(super) fn remove(&mut self, id: SessionId, leaves: Leaves) {
         let Some(session) = self.sessions.remove(&id) else { return };
-        let user = session.seat.identity.user;
+        let user = session.joined.identity.user;
         match self.sessions_by_user.get_mut(&user) {
             Some(of_user) if *of_user > 1 => *of_user = of_user.saturating_sub(1),
             _ => drop(self.sessions_by_user.remove(&user)),
@@ -155,7 +155,7 @@ impl<S: Store> Room<S> {
 
     pub(super) fn keep(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get(&id) {
-            let carried = self.presence.carried_by(&session.seat.identity.user, id);
+            let carried = self.presence.carried_by(&session.joined.identity.user, id);
             let attachment = session.encode(id, carried);
             self.effects.push(Effect::Keep { session: id, attachment });
         }
