@@ -174,7 +174,7 @@ impl Presence {
 
     /// A session's socket is lost, and with it what it carried. Whether that
     /// changed an entry of its own.
-    pub fn lose(&mut self, user: &User, id: SessionId, leaves: Leaves, now: Millis) -> bool {
+    pub fn disconnect(&mut self, user: &User, id: SessionId, leaves: Leaves, now: Millis) -> bool {
         self.orphans.extend(self.carried.remove(&id).unwrap_or_default());
         if self.entry(user, id).is_some() {
             self.orphans.push((user.clone(), id));

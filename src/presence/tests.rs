@@ -29,7 +29,7 @@ impl Sockets {
 
     fn loses(&mut self, id: u64, leaves: Leaves) {
         let user = self.open.remove(&SessionId(id)).unwrap();
-        self.presence.lose(&user, SessionId(id), leaves, self.now);
+        self.presence.disconnect(&user, SessionId(id), leaves, self.now);
         let open = &self.open;
         let after = |id: SessionId| open.range(id..).chain(open.range(..id)).next();
         self.presence.entrust(|id| after(id).map(|(witness, _)| *witness));

@@ -149,7 +149,7 @@ impl<S: Store> Room<S> {
             Some(of_user) if *of_user > 1 => *of_user = of_user.saturating_sub(1),
             _ => drop(self.sessions_by_user.remove(&user)),
         }
-        self.departed.push((user, id, leaves));
+        self.disconnected.push((user, id, leaves));
         self.behind.retain(|behind| *behind != id);
     }
 

@@ -179,7 +179,7 @@ pub struct Room<S> {
     /// members when they do.
     unread: BTreeSet<SessionId>,
     /// Sessions whose sockets this input has lost.
-    departed: Vec<(User, SessionId, Leaves)>,
+    disconnected: Vec<(User, SessionId, Leaves)>,
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,
@@ -220,7 +220,7 @@ impl<S: Store> Room<S> {
             presence: Presence::default(),
             members_changed: false,
             unread: BTreeSet::new(),
-            departed: Vec::new(),
+            disconnected: Vec::new(),
             publishers: UserBuckets::default(),
             readers: UserBuckets::default(),
             // It is set in the transaction that writes the row about the room.
@@ -295,7 +295,7 @@ impl<S: Store> Room<S> {
             Input::Alarm => self.alarm(now),
             Input::AlarmTime { at } => self.alarm_is_set_to(at, now),
         }
-        self.see_off(now);
+        self.process_disconnects(now);
         self.keep_presence();
         self.query_alarm();
         self.schedule_flush();
@@ -349,7 +349,7 @@ impl<S: Store> Room<S> {
 
     /// The log is erased, and the alarm with it: none is set behind that.
     fn forget(&mut self) {
-        self.departed.clear();
+        self.disconnected.clear();
         self.alarm = AlarmState::NotSet;
         self.effects.retain(|effect| !matches!(effect, Effect::Alarm { .. }));
         self.effects.push(Effect::Forget);

@@ -160,25 +160,25 @@ impl<S: Store> Room<S> {
 /// Sockets that are lost, and sleep.
 impl<S: Store> Room<S> {
     /// Members whose sockets were lost leave, now or in a while.
-    pub(super) fn see_off(&mut self, now: Millis) {
-        if self.lose_departed(now) {
+    pub(super) fn process_disconnects(&mut self, now: Millis) {
+        if self.disconnect_members(now) {
             self.tell_members(now);
         }
     }
 
     /// A user whose sockets were lost is not waited for either.
-    pub(super) fn see_out(&mut self, user: &User, now: Millis) {
+    pub(super) fn end_grace(&mut self, user: &User, now: Millis) {
         let was_awaited = self.presence.end_grace(user);
-        if self.lose_departed(now) || was_awaited {
+        if self.disconnect_members(now) || was_awaited {
             self.tell_members(now);
         }
     }
 
     /// Whether somebody left at once.
-    fn lose_departed(&mut self, now: Millis) -> bool {
+    fn disconnect_members(&mut self, now: Millis) -> bool {
         let mut left = false;
-        for (user, id, leaves) in std::mem::take(&mut self.departed) {
-            if !self.presence.lose(&user, id, leaves, now) {
+        for (user, id, leaves) in std::mem::take(&mut self.disconnected) {
+            if !self.presence.disconnect(&user, id, leaves, now) {
                 continue;
             }
             match leaves {
@@ -241,7 +241,7 @@ impl<S: Store> Room<S> {
         for id in self.presence.silent(now) {
             self.close(id, no_ping());
         }
-        self.see_off(now);
+        self.process_disconnects(now);
         self.arm(self.next_due(now), now);
     }
 

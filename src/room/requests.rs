@@ -84,7 +84,7 @@ impl<S: Store> Room<S> {
         for id in kicked {
             self.close(id, Refusal::new(Code::Kicked, "an admin closed this user's sessions"));
         }
-        self.see_out(user, now);
+        self.end_grace(user, now);
         Answer::NoContent
     }
 

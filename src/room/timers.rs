@@ -94,7 +94,7 @@ impl<S: Store> Room<S> {
         }
         let ends = self.sessions.values().map(|session| session.deadline());
         self.first_end = ends.min().unwrap_or(Millis::MAX);
-        self.see_off(now);
+        self.process_disconnects(now);
     }
 
     /// Closes a session whose token has ended. What is gathered for live
