@@ -83,19 +83,19 @@ struct Here {
 
 /// How a session goes that is lost to the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaves {
-    AtOnce,
+pub enum LeaveMode {
+    Immediate,
     /// It may be back in a moment.
     AfterGrace,
 }
 
-impl Leaves {
+impl LeaveMode {
     /// By the code of the peer's Close, if it sent one: done (1000), or closed
     /// without a code (1005). A page that goes says 1001, also where it is only
     /// reloaded.
     pub fn by_close_code(code: Option<u16>) -> Self {
         match code {
-            Some(1000 | 1005) => Self::AtOnce,
+            Some(1000 | 1005) => Self::Immediate,
             _ => Self::AfterGrace,
         }
     }
@@ -103,7 +103,7 @@ impl Leaves {
     /// By what the room closes it for.
     pub fn by_refusal(code: Code) -> Self {
         match code {
-            Code::Kicked | Code::Erased => Self::AtOnce,
+            Code::Kicked | Code::Erased => Self::Immediate,
             Code::BadRequest
             | Code::Unauthorized
             | Code::TokenExpired
@@ -174,15 +174,15 @@ impl Presence {
 
     /// A session's socket is lost, and with it what it carried. Whether that
     /// changed an entry of its own.
-    pub fn disconnect(&mut self, user: &User, id: SessionId, leaves: Leaves, now: Millis) -> bool {
+    pub fn disconnect(&mut self, user: &User, id: SessionId, mode: LeaveMode, now: Millis) -> bool {
         self.orphans.extend(self.carried.remove(&id).unwrap_or_default());
         if self.entry(user, id).is_some() {
             self.orphans.push((user.clone(), id));
         }
         let Some(entry) = self.entry_here(user, id) else { return false };
-        entry.state = match leaves {
-            Leaves::AtOnce => State::Over,
-            Leaves::AfterGrace => State::Grace { until: now.plus(limits::GRACE_MS) },
+        entry.state = match mode {
+            LeaveMode::Immediate => State::Over,
+            LeaveMode::AfterGrace => State::Grace { until: now.plus(limits::GRACE_MS) },
         };
         true
     }

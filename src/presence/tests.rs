@@ -27,9 +27,9 @@ impl Sockets {
         self.presence.leave(&self.open[&SessionId(id)], SessionId(id));
     }
 
-    fn loses(&mut self, id: u64, leaves: Leaves) {
+    fn loses(&mut self, id: u64, mode: LeaveMode) {
         let user = self.open.remove(&SessionId(id)).unwrap();
-        self.presence.disconnect(&user, SessionId(id), leaves, self.now);
+        self.presence.disconnect(&user, SessionId(id), mode, self.now);
         let open = &self.open;
         let after = |id: SessionId| open.range(id..).chain(open.range(..id)).next();
         self.presence.entrust(|id| after(id).map(|(witness, _)| *witness));
@@ -131,8 +131,8 @@ fn who_drops_is_in_grace_and_goes_with_its_users_return() {
         room.enters(id, "0");
     }
     room.settles();
-    room.loses(1, Leaves::AfterGrace);
-    room.loses(2, Leaves::AfterGrace);
+    room.loses(1, LeaveMode::AfterGrace);
+    room.loses(2, LeaveMode::AfterGrace);
     assert_eq!(room.change(), "+ ~ -");
     assert_eq!(room.presence.count(room.now), 3);
 
@@ -144,7 +144,7 @@ fn who_drops_is_in_grace_and_goes_with_its_users_return() {
     assert_eq!(room.settles(), "+ ~ -b2");
     room.enters(4, "0");
     assert_eq!(room.settles(), "+b4 ~ -", "it came too late");
-    room.loses(4, Leaves::AtOnce);
+    room.loses(4, LeaveMode::Immediate);
     assert_eq!(room.settles(), "+ ~ -b4");
 }
 
@@ -182,7 +182,7 @@ fn who_is_not_heard_of_for_two_pings_is_silent() {
     assert!(room.presence.take_stale().is_empty(), "that was known too");
 
     // The others were looked at, so they are not looked at again at once.
-    room.loses(1, Leaves::AtOnce);
+    room.loses(1, LeaveMode::Immediate);
     room.settles();
     let next = silent_at.plus(limits::HEARD_STEP_MS);
     assert_eq!(room.presence.next_silent(), Some(next));
@@ -202,8 +202,9 @@ fn what_sleeps_is_what_was_awake() {
             let id = 1 + roll(6);
             match roll(9) {
                 0 if id < 6 && room.open.contains_key(&SessionId(id)) => {
-                    let leaves = [Leaves::AtOnce, Leaves::AfterGrace][usize::from(roll(2) == 0)];
-                    room.loses(id, leaves);
+                    let mode =
+                        [LeaveMode::Immediate, LeaveMode::AfterGrace][usize::from(roll(2) == 0)];
+                    room.loses(id, mode);
                 }
                 1 => room.now = room.now.plus(roll(6_000)),
                 2 => drop(room.settles()),
@@ -233,7 +234,7 @@ fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
     }
     room.settles();
     for id in 1..=40 {
-        room.loses(id, Leaves::AfterGrace);
+        room.loses(id, LeaveMode::AfterGrace);
     }
     let carried = room.presence.carried_by(&room.open[&SessionId(41)], SessionId(41)).unwrap();
     assert!(carried.get().len() < limits::CARRIED_BYTES + 2_500, "{}", carried.get().len());
@@ -263,8 +264,8 @@ fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
         }
         room.settles();
         assert!(witness(&room).is_none());
-        room.loses(1, Leaves::AfterGrace);
-        room.loses(2, Leaves::AfterGrace);
+        room.loses(1, LeaveMode::AfterGrace);
+        room.loses(2, LeaveMode::AfterGrace);
         witness(&room).unwrap()
     };
     // The padding is in it twice.

@@ -6,7 +6,7 @@ use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::guard::another_user;
 use crate::limits;
-use crate::presence::Leaves;
+use crate::presence::LeaveMode;
 use crate::protocol::{Begin, ServerFrame, Start};
 use crate::session::{Identity, Joined, Session, SessionId};
 use crate::store::{Store, StoreError};
@@ -142,14 +142,14 @@ impl<S: Store> Room<S> {
     }
 
     /// The session's socket is lost to the room.
-    pub(super) fn remove(&mut self, id: SessionId, leaves: Leaves) {
+    pub(super) fn remove(&mut self, id: SessionId, mode: LeaveMode) {
         let Some(session) = self.sessions.remove(&id) else { return };
         let user = session.joined.identity.user;
         match self.sessions_by_user.get_mut(&user) {
             Some(of_user) if *of_user > 1 => *of_user = of_user.saturating_sub(1),
             _ => drop(self.sessions_by_user.remove(&user)),
         }
-        self.disconnected.push((user, id, leaves));
+        self.disconnected.push((user, id, mode));
         self.behind.retain(|behind| *behind != id);
     }
 

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use crate::code::{Code, Refusal};
 use crate::guard::FrameRates;
 use crate::log::{AppendError, Log, Slice};
-use crate::presence::{Leaves, Presence};
+use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::Rate;
 use crate::route::Request;
@@ -179,7 +179,7 @@ pub struct Room<S> {
     /// members when they do.
     unread: BTreeSet<SessionId>,
     /// Sessions whose sockets this input has lost.
-    disconnected: Vec<(User, SessionId, Leaves)>,
+    disconnected: Vec<(User, SessionId, LeaveMode)>,
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,
@@ -285,7 +285,7 @@ impl<S: Store> Room<S> {
                 self.handle_binary(session, bytes, now);
             }
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
-            Input::Gone { session, code } => self.remove(session, Leaves::by_close_code(code)),
+            Input::Gone { session, code } => self.remove(session, LeaveMode::by_close_code(code)),
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
             Input::Turn => self.turn(now),
             Input::Broadcast => self.broadcast_gathered(now),
@@ -343,7 +343,7 @@ impl<S: Store> Room<S> {
     /// What was published before is sent before: it may be the reason.
     fn close(&mut self, session: SessionId, refusal: Refusal) {
         self.send_unsent();
-        self.remove(session, Leaves::by_refusal(refusal.code));
+        self.remove(session, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session, refusal });
     }
 

@@ -20,7 +20,7 @@ use crate::auth::Right;
 use crate::code::Refusal;
 use crate::guard::no_ping;
 use crate::limits;
-use crate::presence::{Leaves, Presence};
+use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{self, ServerFrame, User};
 use crate::session::{Session, SessionId};
 use crate::store::Store;
@@ -177,13 +177,13 @@ impl<S: Store> Room<S> {
     /// Whether somebody left at once.
     fn disconnect_members(&mut self, now: Millis) -> bool {
         let mut left = false;
-        for (user, id, leaves) in std::mem::take(&mut self.disconnected) {
-            if !self.presence.disconnect(&user, id, leaves, now) {
+        for (user, id, mode) in std::mem::take(&mut self.disconnected) {
+            if !self.presence.disconnect(&user, id, mode, now) {
                 continue;
             }
-            match leaves {
-                Leaves::AtOnce => left = true,
-                Leaves::AfterGrace => self.arm(now.plus(limits::GRACE_MS), now),
+            match mode {
+                LeaveMode::Immediate => left = true,
+                LeaveMode::AfterGrace => self.arm(now.plus(limits::GRACE_MS), now),
             }
         }
         left

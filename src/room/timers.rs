@@ -15,7 +15,7 @@
 use super::{Effect, Room};
 use crate::guard::token_expired;
 use crate::limits;
-use crate::presence::Leaves;
+use crate::presence::LeaveMode;
 use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
@@ -101,7 +101,7 @@ impl<S: Store> Room<S> {
     /// sessions goes out without it, and comes to it when it resumes.
     fn end(&mut self, id: SessionId) {
         let refusal = token_expired();
-        self.remove(id, Leaves::by_refusal(refusal.code));
+        self.remove(id, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session: id, refusal });
     }
 
