@@ -23,38 +23,39 @@ struct Carried<Own, Other> {
     own: Option<Own>,
     others: Vec<Other>,
     /// Whether there are others that it can't carry.
-    short: bool,
+    #[serde(rename = "short")]
+    truncated: bool,
 }
 
 impl Presence {
     /// What the socket of a session is to carry.
     pub fn carried_by(&self, user: &User, id: SessionId) -> Option<Box<RawValue>> {
         let own = self.entry(user, id);
-        let (mut others, mut bytes, mut short) = (Vec::new(), 0_usize, false);
+        let (mut others, mut bytes, mut truncated) = (Vec::new(), 0_usize, false);
         for (user, id) in self.carried.get(&id).into_iter().flatten() {
             let Some(entry) = self.entry(user, *id) else { continue };
             let other = to_raw_value(&(user, id, entry)).ok()?;
             bytes = bytes.saturating_add(other.get().len());
             if bytes > limits::CARRIED_BYTES {
-                short = true;
+                truncated = true;
                 break;
             }
             others.push(other);
         }
-        if own.is_none() && others.is_empty() && !short {
+        if own.is_none() && others.is_empty() && !truncated {
             return None;
         }
-        to_raw_value(&Carried { own, others, short }).ok()
+        to_raw_value(&Carried { own, others, truncated }).ok()
     }
 
     /// What the sockets of a room carried through its sleep.
     pub fn restore(carried: impl Iterator<Item = (User, SessionId, Box<RawValue>)>) -> Self {
         type Owned = Carried<Entry, (User, SessionId, Entry)>;
         let mut presence = Self::default();
-        let mut is_short = false;
+        let mut is_truncated = false;
         for (user, id, carried) in carried {
             // Another version of the program may have written it in another way.
-            let Ok(Owned { own, others, short }) = serde_json::from_str(carried.get()) else {
+            let Ok(Owned { own, others, truncated }) = serde_json::from_str(carried.get()) else {
                 continue;
             };
             if let Some(own) = own {
@@ -64,55 +65,55 @@ impl Presence {
                 presence.carried.entry(id).or_default().push((user.clone(), other));
                 presence.members.entry(user).or_default().entry(other).or_insert(entry);
             }
-            if short {
-                is_short = true;
-                presence.stale.insert(id);
+            if truncated {
+                is_truncated = true;
+                presence.dirty.insert(id);
             }
         }
-        if is_short {
-            presence.list_anew();
+        if is_truncated {
+            presence.resend_lists();
         }
         presence.count_bytes();
         presence
     }
 
-    fn list_anew(&mut self) {
+    fn resend_lists(&mut self) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut() {
                 here.listed = false;
-                self.stale.insert(*id);
+                self.dirty.insert(*id);
             }
         }
     }
 
     /// Finds a witness for every entry that has lost its socket. Where there is
     /// none for one, nobody is in the room: they stay in memory alone.
-    pub fn entrust(&mut self, witness: impl Fn(SessionId) -> Option<SessionId>) {
-        while let Some((user, id)) = self.orphans.pop() {
-            let Some(witness) = witness(id) else {
-                return self.orphans.push((user, id));
+    pub fn assign_carriers(&mut self, carrier: impl Fn(SessionId) -> Option<SessionId>) {
+        while let Some((user, id)) = self.unassigned.pop() {
+            let Some(carrier) = carrier(id) else {
+                return self.unassigned.push((user, id));
             };
-            self.carried.entry(witness).or_default().push((user, id));
-            self.stale.insert(witness);
+            self.carried.entry(carrier).or_default().push((user, id));
+            self.dirty.insert(carrier);
         }
     }
 
     /// The sessions whose sockets are to carry something else than they do.
-    pub fn take_stale(&mut self) -> BTreeSet<SessionId> {
-        std::mem::take(&mut self.stale)
+    pub fn drain_dirty(&mut self) -> BTreeSet<SessionId> {
+        std::mem::take(&mut self.dirty)
     }
 
     /// Entries have changed or ended: so has what their witnesses carry.
     pub(super) fn settle_carried(&mut self, changed: &BTreeSet<SessionId>) {
         let members = &self.members;
         let is_left = |(user, id): &Key| members.get(user).is_some_and(|e| e.contains_key(id));
-        for (witness, keys) in &mut self.carried {
+        for (carrier, keys) in &mut self.carried {
             if keys.iter().any(|(_, id)| changed.contains(id)) {
-                self.stale.insert(*witness);
+                self.dirty.insert(*carrier);
                 keys.retain(is_left);
             }
         }
         self.carried.retain(|_, keys| !keys.is_empty());
-        self.orphans.retain(is_left);
+        self.unassigned.retain(is_left);
     }
 }

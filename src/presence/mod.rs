@@ -38,9 +38,9 @@ pub struct Presence {
     /// none of their own any more.
     carried: BTreeMap<SessionId, Vec<Key>>,
     /// Such entries as have no witness yet.
-    orphans: Vec<Key>,
+    unassigned: Vec<Key>,
     /// Sessions whose sockets carry what is no longer so.
-    stale: BTreeSet<SessionId>,
+    dirty: BTreeSet<SessionId>,
 }
 
 type Entries = BTreeMap<SessionId, Entry>;
@@ -159,7 +159,7 @@ impl Presence {
             None => drop(entries.insert(id, fresh(News::Entered))),
         }
         self.bytes = bytes;
-        self.stale.insert(id);
+        self.dirty.insert(id);
         Ok(true)
     }
 
@@ -168,16 +168,16 @@ impl Presence {
     pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
         let Some(entry) = self.entry_here(user, id) else { return false };
         entry.state = State::Over;
-        self.stale.insert(id);
+        self.dirty.insert(id);
         true
     }
 
     /// A session's socket is lost, and with it what it carried. Whether that
     /// changed an entry of its own.
     pub fn disconnect(&mut self, user: &User, id: SessionId, mode: LeaveMode, now: Millis) -> bool {
-        self.orphans.extend(self.carried.remove(&id).unwrap_or_default());
+        self.unassigned.extend(self.carried.remove(&id).unwrap_or_default());
         if self.entry(user, id).is_some() {
-            self.orphans.push((user.clone(), id));
+            self.unassigned.push((user.clone(), id));
         }
         let Some(entry) = self.entry_here(user, id) else { return false };
         entry.state = match mode {
@@ -205,7 +205,7 @@ impl Presence {
     pub fn ask(&mut self, user: &User, id: SessionId) -> bool {
         let Some(here) = self.entry_here(user, id).and_then(Entry::here_mut) else { return false };
         here.listed = false;
-        self.stale.insert(id);
+        self.dirty.insert(id);
         true
     }
 
@@ -277,7 +277,7 @@ impl Presence {
                 && ids.contains(id)
             {
                 here.listed = listed;
-                self.stale.insert(*id);
+                self.dirty.insert(*id);
             }
         }
     }
@@ -307,7 +307,7 @@ impl Presence {
         self.members.retain(|_, entries| !entries.is_empty());
         self.count_bytes();
         self.settle_carried(&changed);
-        self.stale.extend(changed);
+        self.dirty.extend(changed);
     }
 
     fn count_bytes(&mut self) {

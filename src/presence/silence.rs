@@ -23,7 +23,7 @@ impl Presence {
         let here = self.entry_here(user, id).and_then(Entry::here_mut);
         if let Some(here) = here.filter(|here| here.heard < at) {
             here.heard = until;
-            self.stale.insert(id);
+            self.dirty.insert(id);
         }
     }
 
@@ -38,7 +38,7 @@ impl Presence {
                 silent.push(*id);
             } else if here.heard < heard_at_least {
                 here.heard = heard_at_least;
-                self.stale.insert(*id);
+                self.dirty.insert(*id);
             }
         }
         silent

@@ -32,7 +32,7 @@ impl Sockets {
         self.presence.disconnect(&user, SessionId(id), mode, self.now);
         let open = &self.open;
         let after = |id: SessionId| open.range(id..).chain(open.range(..id)).next();
-        self.presence.entrust(|id| after(id).map(|(witness, _)| *witness));
+        self.presence.assign_carriers(|id| after(id).map(|(carrier, _)| *carrier));
     }
 
     fn settles(&mut self) -> String {
@@ -60,7 +60,7 @@ impl Sockets {
 
     /// Presence as it is after a sleep.
     fn slept(&mut self) -> Presence {
-        for id in self.presence.take_stale() {
+        for id in self.presence.drain_dirty() {
             self.attachments.remove(&id);
             let carried = self.open.get(&id).and_then(|user| self.presence.carried_by(user, id));
             self.attachments.extend(carried.map(|carried| (id, carried)));
@@ -172,14 +172,14 @@ fn who_is_not_heard_of_for_two_pings_is_silent() {
     let heard = room.now.plus(1);
     room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
     room.presence.hear(&room.open[&SessionId(3)], SessionId(3), heard);
-    room.presence.take_stale();
+    room.presence.drain_dirty();
     room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
-    assert!(room.presence.take_stale().is_empty(), "that was known");
+    assert!(room.presence.drain_dirty().is_empty(), "that was known");
     assert_eq!(room.presence.next_silent(), Some(silent_at));
     assert_eq!(room.presence.silent(silent_at), [SessionId(1)]);
-    room.presence.take_stale();
+    room.presence.drain_dirty();
     room.presence.silent(silent_at);
-    assert!(room.presence.take_stale().is_empty(), "that was known too");
+    assert!(room.presence.drain_dirty().is_empty(), "that was known too");
 
     // The others were looked at, so they are not looked at again at once.
     room.loses(1, LeaveMode::Immediate);
@@ -257,23 +257,23 @@ fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
 fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
     let carried = |padding: usize| {
         let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "z")]);
-        let witness =
+        let carrier =
             |room: &Sockets| room.presence.carried_by(&room.open[&SessionId(3)], SessionId(3));
         for id in [1, 2] {
             room.enters(id, &format!("\"{}\"", "x".repeat(padding)));
         }
         room.settles();
-        assert!(witness(&room).is_none());
+        assert!(carrier(&room).is_none());
         room.loses(1, LeaveMode::AfterGrace);
         room.loses(2, LeaveMode::AfterGrace);
-        witness(&room).unwrap()
+        carrier(&room).unwrap()
     };
     // The padding is in it twice.
     let around = carried(0).get().len();
-    let brackets = r#"{"own":null,"others":[,],"short":false}"#.len();
+    let brackets = r#"{"own":null,"others":[,],"truncated":false}"#.len();
     let most = (limits::CARRIED_BYTES + brackets - around) / 2;
-    assert!(carried(most).get().ends_with(r#""short":false}"#));
-    assert!(carried(most + 1).get().ends_with(r#""short":true}"#));
+    assert!(carried(most).get().ends_with(r#""truncated":false}"#));
+    assert!(carried(most + 1).get().ends_with(r#""truncated":true}"#));
 }
 
 /// Limits: MEMBERS_BYTES.
@@ -303,7 +303,7 @@ fn an_update_that_makes_the_list_too_large_changes_nothing() {
     let mut room = Sockets::of(&[(1, "a")]);
     room.enters(1, "0");
     room.settles();
-    room.presence.take_stale();
+    room.presence.drain_dirty();
     room.presence.bytes = limits::MEMBERS_BYTES;
     let before = room.seen(&room.presence);
     let (user, data) = (&room.open[&SessionId(1)], serde_json::from_str("10").unwrap());
@@ -311,7 +311,7 @@ fn an_update_that_makes_the_list_too_large_changes_nothing() {
     assert_eq!(refused.unwrap_err().code, Code::TooLarge);
     assert_eq!(room.seen(&room.presence), before);
     assert_eq!(room.presence.bytes, limits::MEMBERS_BYTES);
-    assert!(room.presence.take_stale().is_empty());
+    assert!(room.presence.drain_dirty().is_empty());
 }
 
 #[test]

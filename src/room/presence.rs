@@ -192,8 +192,8 @@ impl<S: Store> Room<S> {
     /// Sockets carry what has changed of presence.
     pub(super) fn keep_presence(&mut self) {
         let sessions = &self.sessions;
-        self.presence.entrust(|id| next_session(sessions, id));
-        for id in self.presence.take_stale() {
+        self.presence.assign_carriers(|id| next_session(sessions, id));
+        for id in self.presence.drain_dirty() {
             self.keep(id);
         }
     }
