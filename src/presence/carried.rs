@@ -80,7 +80,7 @@ impl Presence {
     fn resend_lists(&mut self) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut() {
-                here.listed = false;
+                here.has_list = false;
                 self.dirty.insert(*id);
             }
         }
@@ -104,7 +104,7 @@ impl Presence {
     }
 
     /// Entries have changed or ended: so has what their witnesses carry.
-    pub(super) fn settle_carried(&mut self, changed: &BTreeSet<SessionId>) {
+    pub(super) fn update_carried(&mut self, changed: &BTreeSet<SessionId>) {
         let members = &self.members;
         let is_left = |(user, id): &Key| members.get(user).is_some_and(|e| e.contains_key(id));
         for (carrier, keys) in &mut self.carried {

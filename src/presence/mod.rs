@@ -8,7 +8,7 @@
 //! **in grace**: it stays, until it has been so for a while or its user enters
 //! again. Either way it goes with the change that tells of it, so the change
 //! and the members can't disagree: [`Presence::change`] says what is to be
-//! told, and [`Presence::settle`] makes it so.
+//! told, and [`Presence::commit_changes`] makes it so.
 //!
 //! None of it is stored: [`carried`] says how it outlives a sleep. [`silence`]
 //! says who is only seemingly there.
@@ -51,13 +51,14 @@ struct Entry {
     data: Box<RawValue>,
     since: Millis,
     /// What has yet to be told of it, besides that it goes.
-    news: Option<News>,
+    #[serde(rename = "news")]
+    pending_change: Option<PendingChange>,
     state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum News {
+enum PendingChange {
     Entered,
     Updated,
 }
@@ -78,7 +79,8 @@ struct Here {
     /// Until when it counts as heard of.
     heard: Millis,
     /// Whether it has the list of members, so that a change is enough for it.
-    listed: bool,
+    #[serde(rename = "listed")]
+    has_list: bool,
 }
 
 /// How a session goes that is lost to the room.
@@ -142,21 +144,21 @@ impl Presence {
         }
         let entries = self.members.entry(user.clone()).or_default();
         let was = entries.get_mut(&id).map(|entry| (entry.here().is_some(), entry));
-        let fresh = |news| Entry {
+        let fresh = |change| Entry {
             data: data.to_owned(),
             since: now,
-            news: Some(news),
-            state: State::Here(Here { heard: now, listed: false }),
+            pending_change: Some(change),
+            state: State::Here(Here { heard: now, has_list: false }),
         };
         match was {
             Some((true, entry)) if entry.data.get() == data.get() => return Ok(false),
             Some((true, entry)) => {
                 entry.data = data.to_owned();
-                entry.news = entry.news.or(Some(News::Updated));
+                entry.pending_change = entry.pending_change.or(Some(PendingChange::Updated));
             }
             // It left, and is back before anybody was told.
-            Some((false, entry)) => *entry = fresh(entry.news_of_return()),
-            None => drop(entries.insert(id, fresh(News::Entered))),
+            Some((false, entry)) => *entry = fresh(entry.change_on_return()),
+            None => drop(entries.insert(id, fresh(PendingChange::Entered))),
         }
         self.bytes = bytes;
         self.dirty.insert(id);
@@ -196,15 +198,15 @@ impl Presence {
                 ended.insert(*id);
             }
         }
-        self.settle_carried(&ended);
+        self.update_carried(&ended);
         !ended.is_empty()
     }
 
     /// A session that is in asks for the list: it is told with the next
     /// change. `false` where it is not in.
-    pub fn ask(&mut self, user: &User, id: SessionId) -> bool {
+    pub fn request_list(&mut self, user: &User, id: SessionId) -> bool {
         let Some(here) = self.entry_here(user, id).and_then(Entry::here_mut) else { return false };
-        here.listed = false;
+        here.has_list = false;
         self.dirty.insert(id);
         true
     }
@@ -222,8 +224,8 @@ impl Presence {
 impl Presence {
     pub fn members(&self, now: Millis) -> Vec<Member<'_>> {
         let members = self.members.iter().map(|(user, entries)| {
-            let staying = staying(entries, now);
-            Member { user, sessions: staying.map(|(id, entry)| entry.shown(*id)).collect() }
+            let remaining = remaining(entries, now);
+            Member { user, sessions: remaining.map(|(id, entry)| entry.shown(*id)).collect() }
         });
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
@@ -239,20 +241,20 @@ impl Presence {
     }
 
     pub fn count(&self, now: Millis) -> usize {
-        self.members.values().filter(|entries| staying(entries, now).next().is_some()).count()
+        self.members.values().filter(|entries| remaining(entries, now).next().is_some()).count()
     }
 
-    /// What [`Presence::settle`] will have changed.
+    /// What [`Presence::commit_changes`] will have changed.
     pub fn change(&self, now: Millis) -> Change<'_> {
         let mut change = Change::default();
         for (user, entries) in &self.members {
             let returns = returns(entries, now);
             for (id, entry) in entries {
-                let list = match (entry.goes(returns, now), entry.news) {
-                    (true, Some(News::Entered)) | (false, None) => continue,
-                    (true, Some(News::Updated) | None) => &mut change.left,
-                    (false, Some(News::Entered)) => &mut change.entered,
-                    (false, Some(News::Updated)) => &mut change.updated,
+                let list = match (entry.is_leaving(returns, now), entry.pending_change) {
+                    (true, Some(PendingChange::Entered)) | (false, None) => continue,
+                    (true, Some(PendingChange::Updated) | None) => &mut change.left,
+                    (false, Some(PendingChange::Entered)) => &mut change.entered,
+                    (false, Some(PendingChange::Updated)) => &mut change.updated,
                 };
                 list.push(UserEntry { user, entry: entry.shown(*id) });
             }
@@ -262,51 +264,51 @@ impl Presence {
 
     /// Those to whom a change is told: who is in, and has the list.
     pub fn listeners(&self) -> Vec<SessionId> {
-        self.here().filter(|(_, here)| here.listed).map(|(id, _)| id).collect()
+        self.here().filter(|(_, here)| here.has_list).map(|(id, _)| id).collect()
     }
 
     /// Those who are owed the list in its place.
-    pub fn owed(&self) -> Vec<SessionId> {
-        self.here().filter(|(_, here)| !here.listed).map(|(id, _)| id).collect()
+    pub fn awaiting_list(&self) -> Vec<SessionId> {
+        self.here().filter(|(_, here)| !here.has_list).map(|(id, _)| id).collect()
     }
 
     /// These have the list from here on, or have it no longer.
-    pub fn set_listed(&mut self, ids: &BTreeSet<SessionId>, listed: bool) {
+    pub fn set_has_list(&mut self, ids: &BTreeSet<SessionId>, has_list: bool) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut()
                 && ids.contains(id)
             {
-                here.listed = listed;
+                here.has_list = has_list;
                 self.dirty.insert(*id);
             }
         }
     }
 
     /// Whether there is something to tell, or an entry that is to go.
-    pub fn is_unsettled(&self, now: Millis) -> bool {
+    pub fn has_pending_changes(&self, now: Millis) -> bool {
         self.members.values().any(|entries| {
             let returns = returns(entries, now);
-            entries.values().any(|entry| entry.goes(returns, now) || entry.is_to_be_told())
+            entries.values().any(|entry| entry.is_leaving(returns, now) || entry.is_pending())
         })
     }
 
     /// The change has been told.
-    pub fn settle(&mut self, now: Millis) {
+    pub fn commit_changes(&mut self, now: Millis) {
         let mut changed = BTreeSet::new();
         for entries in self.members.values_mut() {
             let returns = returns(entries, now);
             entries.retain(|id, entry| {
-                let goes = entry.goes(returns, now);
-                if goes || entry.news.is_some() {
+                let is_leaving = entry.is_leaving(returns, now);
+                if is_leaving || entry.pending_change.is_some() {
                     changed.insert(*id);
                 }
-                entry.news = None;
-                !goes
+                entry.pending_change = None;
+                !is_leaving
             });
         }
         self.members.retain(|_, entries| !entries.is_empty());
         self.count_bytes();
-        self.settle_carried(&changed);
+        self.update_carried(&changed);
         self.dirty.extend(changed);
     }
 
@@ -357,25 +359,27 @@ impl Entry {
 
     /// Whether the next change takes it away. `returns`: so does the user's
     /// coming back, which that change tells of.
-    fn goes(&self, returns: bool, now: Millis) -> bool {
+    fn is_leaving(&self, returns: bool, now: Millis) -> bool {
         match self.state {
             State::Here(_) => false,
-            State::Grace { until } => until <= now || (returns && self.news != Some(News::Entered)),
+            State::Grace { until } => {
+                until <= now || (returns && self.pending_change != Some(PendingChange::Entered))
+            }
             State::Over => true,
         }
     }
 
     /// What there is to tell of it if its session enters again.
-    fn news_of_return(&self) -> News {
-        match self.news {
-            Some(News::Entered) => News::Entered,
-            Some(News::Updated) | None => News::Updated,
+    fn change_on_return(&self) -> PendingChange {
+        match self.pending_change {
+            Some(PendingChange::Entered) => PendingChange::Entered,
+            Some(PendingChange::Updated) | None => PendingChange::Updated,
         }
     }
 
     /// Whether there is something to be told of it, or to its session.
-    fn is_to_be_told(&self) -> bool {
-        self.news.is_some() || self.here().is_some_and(|here| !here.listed)
+    fn is_pending(&self) -> bool {
+        self.pending_change.is_some() || self.here().is_some_and(|here| !here.has_list)
     }
 
     fn shown(&self, id: SessionId) -> protocol::Entry<'_> {
@@ -385,14 +389,15 @@ impl Entry {
 
 /// Whether a user has entered since members were last told of.
 fn returns(entries: &Entries, now: Millis) -> bool {
-    let mut fresh = entries.values().filter(|entry| entry.news == Some(News::Entered));
-    fresh.any(|entry| !entry.goes(false, now))
+    let mut fresh =
+        entries.values().filter(|entry| entry.pending_change == Some(PendingChange::Entered));
+    fresh.any(|entry| !entry.is_leaving(false, now))
 }
 
 /// A user's entries without those that the next change takes away.
-fn staying(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId, &Entry)> {
+fn remaining(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId, &Entry)> {
     let returns = returns(entries, now);
-    entries.iter().filter(move |(_, entry)| !entry.goes(returns, now))
+    entries.iter().filter(move |(_, entry)| !entry.is_leaving(returns, now))
 }
 
 /// What an entry comes to in the list, about.

@@ -37,9 +37,9 @@ impl Sockets {
 
     fn settles(&mut self) -> String {
         let change = self.change();
-        self.presence.settle(self.now);
-        let owed = self.presence.owed().into_iter().collect();
-        self.presence.set_listed(&owed, true);
+        self.presence.commit_changes(self.now);
+        let awaiting_list = self.presence.awaiting_list().into_iter().collect();
+        self.presence.set_has_list(&awaiting_list, true);
         change
     }
 
@@ -74,7 +74,11 @@ impl Sockets {
 
     /// Everything that can be seen of it.
     fn seen(&self, presence: &Presence) -> String {
-        let told = (presence.listeners(), presence.owed(), presence.is_unsettled(self.now));
+        let told = (
+            presence.listeners(),
+            presence.awaiting_list(),
+            presence.has_pending_changes(self.now),
+        );
         let due = (presence.next_silent(), presence.next_end());
         let members = presence.members(self.now);
         format!("{members:?} {:?} {told:?} {due:?}", presence.change(self.now))
@@ -154,10 +158,10 @@ fn who_is_owed_the_list_does_not_hear_the_change() {
     room.enters(1, "0");
     room.settles();
     room.enters(2, "0");
-    let ids = |room: &Sockets| (room.presence.listeners(), room.presence.owed());
+    let ids = |room: &Sockets| (room.presence.listeners(), room.presence.awaiting_list());
     assert_eq!(ids(&room), (vec![SessionId(1)], vec![SessionId(2)]));
     room.settles();
-    room.presence.ask(&room.open[&SessionId(1)], SessionId(1));
+    room.presence.request_list(&room.open[&SessionId(1)], SessionId(1));
     assert_eq!(ids(&room), (vec![SessionId(2)], vec![SessionId(1)]));
 }
 
@@ -210,7 +214,7 @@ fn what_sleeps_is_what_was_awake() {
                 2 => drop(room.settles()),
                 _ if !room.open.contains_key(&SessionId(id)) => {}
                 3 => room.leaves(id),
-                4 => drop(room.presence.ask(&room.open[&SessionId(id)], SessionId(id))),
+                4 => drop(room.presence.request_list(&room.open[&SessionId(id)], SessionId(id))),
                 5 if roll(4) == 0 => drop(room.presence.silent(room.now.plus(40_000))),
                 5 => room.presence.hear(&room.open[&SessionId(id)], SessionId(id), room.now),
                 _ => room.enters(id, &roll(3).to_string()),
@@ -240,14 +244,14 @@ fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
     assert!(carried.get().len() < limits::CARRIED_BYTES + 2_500, "{}", carried.get().len());
 
     let slept = room.slept();
-    assert_eq!(slept.owed(), [SessionId(41)]);
+    assert_eq!(slept.awaiting_list(), [SessionId(41)]);
     let members = slept.members(room.now);
     assert_eq!(members[0].sessions.len(), 1, "ann has one of forty left");
     drop(members);
     // And then it is as if the others had never been.
     room.presence = slept;
     room.settles();
-    assert_eq!(room.slept().owed(), []);
+    assert_eq!(room.slept().awaiting_list(), []);
     room.now = room.now.plus(limits::GRACE_MS);
     room.settles();
     assert_eq!(room.presence.count(room.now), 1);
@@ -320,10 +324,13 @@ fn who_lost_the_list_is_owed_it_and_remembers_that_in_its_sleep() {
     room.enters(1, "0");
     room.enters(2, "0");
     room.settles();
-    room.presence.set_listed(&[SessionId(2)].into(), false);
-    assert!(room.presence.is_unsettled(room.now));
+    room.presence.set_has_list(&[SessionId(2)].into(), false);
+    assert!(room.presence.has_pending_changes(room.now));
     let slept = room.slept();
-    assert_eq!((slept.listeners(), slept.owed()), (vec![SessionId(1)], vec![SessionId(2)]));
-    room.presence.settle(room.now);
-    assert_eq!(room.presence.owed(), [SessionId(2)], "a change is not the list");
+    assert_eq!(
+        (slept.listeners(), slept.awaiting_list()),
+        (vec![SessionId(1)], vec![SessionId(2)])
+    );
+    room.presence.commit_changes(room.now);
+    assert_eq!(room.presence.awaiting_list(), [SessionId(2)], "a change is not the list");
 }

@@ -75,7 +75,7 @@ impl<S: Store> Room<S> {
             }
             ClientFrame::Enter(data) => self.enter(id, data, now)?,
             ClientFrame::Leave => self.leave(id, now)?,
-            ClientFrame::Members => self.ask_for_members(id, now)?,
+            ClientFrame::Members => self.request_members(id, now)?,
         }
         Ok(())
     }

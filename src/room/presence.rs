@@ -40,7 +40,7 @@ impl<S: Store> Room<S> {
         }
         if self.presence.enter(&user, id, data, now)? {
             self.arm(now.plus(limits::SILENT_MS), now);
-            self.tell_members(now);
+            self.notify_members(now);
         }
         Ok(())
     }
@@ -53,14 +53,14 @@ impl<S: Store> Room<S> {
 
     pub(super) fn leave_as(&mut self, user: &User, id: SessionId, now: Millis) {
         if self.presence.leave(user, id) {
-            self.tell_members(now);
+            self.notify_members(now);
         }
     }
 
-    pub(super) fn ask_for_members(&mut self, id: SessionId, now: Millis) -> Result<(), Refusal> {
+    pub(super) fn request_members(&mut self, id: SessionId, now: Millis) -> Result<(), Refusal> {
         let user = self.with_right(id, Right::Presence)?;
-        if self.presence.ask(&user, id) {
-            self.tell_members(now);
+        if self.presence.request_list(&user, id) {
+            self.notify_members(now);
         } else {
             // It hears no changes, so the list need not agree with any.
             for page in self.members_pages(now) {
@@ -74,15 +74,15 @@ impl<S: Store> Room<S> {
 /// Telling.
 impl<S: Store> Room<S> {
     /// Something changed: it is told now or, if a window is open, at its end.
-    fn tell_members(&mut self, now: Millis) {
+    fn notify_members(&mut self, now: Millis) {
         if self.window.is_open() {
             self.members_wait(now);
         } else {
-            self.tell_members_now(now);
+            self.send_changes(now);
         }
     }
 
-    fn tell_members_now(&mut self, now: Millis) {
+    fn send_changes(&mut self, now: Millis) {
         let change = self.presence.change(now);
         let listeners = self.presence.listeners();
         if !change.is_empty() && !listeners.is_empty() {
@@ -91,7 +91,7 @@ impl<S: Store> Room<S> {
             let text = ServerFrame::MembersChanged { room, entered, updated, left }.text();
             self.offer_members(listeners, vec![text.into()]);
         }
-        self.presence.settle(now);
+        self.presence.commit_changes(now);
         self.members_changed = false;
         self.window.open();
         self.list_members(now);
@@ -101,16 +101,17 @@ impl<S: Store> Room<S> {
     /// window has room for, but to one at least. The others are not told of
     /// changes, so the list that they are sent later is right.
     fn list_members(&mut self, now: Millis) {
-        let mut owed = self.presence.owed();
-        owed.retain(|id| !self.unread.contains(id));
-        if owed.is_empty() {
+        let mut awaiting_list = self.presence.awaiting_list();
+        awaiting_list.retain(|id| !self.unread.contains(id));
+        if awaiting_list.is_empty() {
             return;
         }
         let pages = self.members_pages(now);
         let bytes = pages.iter().map(|page| page.len()).sum();
-        let later = owed.split_off(owed.len().min(self.window.room_for(bytes).max(1)));
-        self.presence.set_listed(&owed.iter().copied().collect(), true);
-        self.offer_members(owed, pages);
+        let later =
+            awaiting_list.split_off(awaiting_list.len().min(self.window.room_for(bytes).max(1)));
+        self.presence.set_has_list(&awaiting_list.iter().copied().collect(), true);
+        self.offer_members(awaiting_list, pages);
         if !later.is_empty() {
             self.members_wait(now);
         }
@@ -137,22 +138,22 @@ impl<S: Store> Room<S> {
     /// as long as they ping.
     pub(super) fn relist(&mut self, unread: Vec<SessionId>, now: Millis) {
         self.unread.extend(unread);
-        self.presence.set_listed(&self.unread, false);
+        self.presence.set_has_list(&self.unread, false);
         self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
     }
 
     pub(super) fn flush_members(&mut self, now: Millis) {
         if self.members_changed {
-            self.tell_members_now(now);
+            self.send_changes(now);
         }
     }
 
     /// At the alarm: a grace may have ended, a window been lost, or a session
     /// that did not read may read again.
-    pub(super) fn settle_members(&mut self, now: Millis) {
+    pub(super) fn check_members(&mut self, now: Millis) {
         self.unread.clear();
-        if self.presence.is_unsettled(now) {
-            self.tell_members_now(now);
+        if self.presence.has_pending_changes(now) {
+            self.send_changes(now);
         }
     }
 }
@@ -162,7 +163,7 @@ impl<S: Store> Room<S> {
     /// Members whose sockets were lost leave, now or in a while.
     pub(super) fn process_disconnects(&mut self, now: Millis) {
         if self.disconnect_members(now) {
-            self.tell_members(now);
+            self.notify_members(now);
         }
     }
 
@@ -170,7 +171,7 @@ impl<S: Store> Room<S> {
     pub(super) fn end_grace(&mut self, user: &User, now: Millis) {
         let was_awaited = self.presence.end_grace(user);
         if self.disconnect_members(now) || was_awaited {
-            self.tell_members(now);
+            self.notify_members(now);
         }
     }
 
@@ -204,7 +205,7 @@ impl<S: Store> Room<S> {
             Some((session.joined.identity.user.clone(), *id, carried))
         });
         self.presence = Presence::restore(carried);
-        if self.presence.is_unsettled(now) {
+        if self.presence.has_pending_changes(now) {
             self.members_changed = true;
             self.window.open();
         }

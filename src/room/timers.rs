@@ -75,7 +75,7 @@ impl<S: Store> Room<S> {
                 }
             };
         }
-        self.settle_members(now);
+        self.check_members(now);
         if !self.ask_for_pings(now) {
             self.arm(self.next_due(now), now);
         }
