@@ -204,8 +204,8 @@ pub fn not_text() -> Refusal {
 }
 
 /// Closes a socket that sent neither a frame nor a ping for two ping periods.
-pub fn no_ping() -> Refusal {
-    Refusal::new(Code::Silent, "no frame and no ping came for two ping periods")
+pub fn ping_timeout() -> Refusal {
+    Refusal::new(Code::PingTimeout, "no frame and no ping came for two ping periods")
 }
 
 /// Frames and bytes, each with its bucket.

@@ -85,10 +85,10 @@ pub const MEMBERS_PAGE_BYTES: usize = 256 * KIB;
 /// A session that dropped is a member for this long.
 pub const GRACE_MS: u64 = 10_000;
 /// A session that entered is closed when it is not heard of for two pings …
-pub const SILENT_MS: u64 = 2 * PING_MS;
+pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
 /// … to which as much may come: so exactly it is known when a session was
 /// heard of, and so rarely, at the most, the room looks.
-pub const HEARD_STEP_MS: u64 = 2_500;
+pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
 /// What a socket's attachment carries of members that lost their own. With the
 /// rest it stays below 8 KiB, half of what the platform takes: to it, a text
 /// with one letter beyond Latin-1 is twice as long.
@@ -97,7 +97,7 @@ pub const CARRIED_BYTES: usize = 4 * KIB;
 pub const COMMENT_MS: u64 = 25_000;
 /// How long a room may take to begin a reader's stream, and the reader to begin
 /// to read it.
-pub const BEGINNING_MS: u64 = 10_000;
+pub const STREAM_START_TIMEOUT_MS: u64 = 10_000;
 /// How long the answer with a page may be held: `wait`.
 pub const WAIT_MS: u64 = 30_000;
 /// A page ends early rather than pass this.
@@ -154,7 +154,7 @@ pub const UNINDEXED_IDS: usize = 20_000;
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
 /// What was to go on in a turn or at the end of a window goes on after this
 /// where that was lost with the object.
-pub const REVIVED_AFTER_MS: u64 = 5_000;
+pub const REPLAY_RESTART_MS: u64 = 5_000;
 /// Users whose publishes a room counts at a time, and users whose reads.
 pub const PUBLISHERS_COUNTED: usize = 10_000;
 /// A publish and a read cost a unit of their user's rate each. A publish costs

@@ -18,8 +18,8 @@ use crate::auth::Claims;
 use crate::code::{Code, Refusal};
 use crate::ending::Ending;
 use crate::guard::{
-    Admission, FrameGuard, FrameRates, another_user, frame_too_large, no_ping, no_token_in_time,
-    no_token_yet, not_text, token_expired, too_many_wait,
+    Admission, FrameGuard, FrameRates, another_user, frame_too_large, no_token_in_time,
+    no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
 };
 use crate::limits;
 use crate::protocol::{About, Ask, ConnectionFrame, ConnectionNotice, PING, PONG, RoomName, Start};
@@ -173,7 +173,7 @@ impl Connection {
 
     /// When it ends, unless something else happens before.
     fn ends_at(&self) -> Option<Millis> {
-        let silent_at = self.heard_at.plus(limits::SILENT_MS);
+        let silent_at = self.heard_at.plus(limits::PING_TIMEOUT_MS);
         match self.client {
             Client::Stranger { .. } => self.client.ends_at(),
             Client::Known(_) => self.client.ends_at().map(|end| end.min(silent_at)),
@@ -189,7 +189,7 @@ impl Connection {
         if self.client.has_ended(now) {
             return self.expire();
         }
-        self.end_with(&no_ping());
+        self.end_with(&ping_timeout());
     }
 
     fn expire(&mut self) {

@@ -349,7 +349,7 @@ impl Object {
             }
             Effect::AskPings { of } => {
                 let at = loaded.sockets.pinged(&self.state, &of);
-                performed.inputs.push_back(Input::Pinged { at });
+                performed.inputs.push_back(Input::Pings { at });
             }
             Effect::QueryAlarm => self.query_alarm(),
             Effect::Turn => self.later(0, |object| object.handle_event(Input::Turn)),

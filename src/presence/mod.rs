@@ -10,11 +10,11 @@
 //! and the members can't disagree: [`Presence::change`] says what is to be
 //! told, and [`Presence::commit_changes`] makes it so.
 //!
-//! None of it is stored: [`carried`] says how it outlives a sleep. [`silence`]
+//! None of it is stored: [`carried`] says how it outlives a sleep. [`liveness`]
 //! says who is only seemingly there.
 
 mod carried;
-mod silence;
+mod liveness;
 #[cfg(test)]
 mod tests;
 
@@ -77,7 +77,8 @@ enum State {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Here {
     /// Until when it counts as heard of.
-    heard: Millis,
+    #[serde(rename = "heard")]
+    active_until: Millis,
     /// Whether it has the list of members, so that a change is enough for it.
     #[serde(rename = "listed")]
     has_list: bool,
@@ -115,7 +116,7 @@ impl LeaveMode {
             | Code::PositionLost
             | Code::TooLarge
             | Code::RateLimited
-            | Code::Silent
+            | Code::PingTimeout
             | Code::RoomFull
             | Code::Internal
             | Code::Restarting => Self::AfterGrace,
@@ -148,7 +149,7 @@ impl Presence {
             data: data.to_owned(),
             since: now,
             pending_change: Some(change),
-            state: State::Here(Here { heard: now, has_list: false }),
+            state: State::Here(Here { active_until: now, has_list: false }),
         };
         match was {
             Some((true, entry)) if entry.data.get() == data.get() => return Ok(false),

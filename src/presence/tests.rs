@@ -79,7 +79,7 @@ impl Sockets {
             presence.awaiting_list(),
             presence.has_pending_changes(self.now),
         );
-        let due = (presence.next_silent(), presence.next_end());
+        let due = (presence.next_ping_timeout(), presence.next_end());
         let members = presence.members(self.now);
         format!("{members:?} {:?} {told:?} {due:?}", presence.change(self.now))
     }
@@ -172,25 +172,25 @@ fn who_is_not_heard_of_for_two_pings_is_silent() {
     for id in 1..=3 {
         room.enters(id, "0");
     }
-    let silent_at = room.now.plus(limits::SILENT_MS);
+    let silent_at = room.now.plus(limits::PING_TIMEOUT_MS);
     let heard = room.now.plus(1);
-    room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
-    room.presence.hear(&room.open[&SessionId(3)], SessionId(3), heard);
+    room.presence.record_ping(&room.open[&SessionId(2)], SessionId(2), heard);
+    room.presence.touch(&room.open[&SessionId(3)], SessionId(3), heard);
     room.presence.drain_dirty();
-    room.presence.pinged(&room.open[&SessionId(2)], SessionId(2), heard);
+    room.presence.record_ping(&room.open[&SessionId(2)], SessionId(2), heard);
     assert!(room.presence.drain_dirty().is_empty(), "that was known");
-    assert_eq!(room.presence.next_silent(), Some(silent_at));
-    assert_eq!(room.presence.silent(silent_at), [SessionId(1)]);
+    assert_eq!(room.presence.next_ping_timeout(), Some(silent_at));
+    assert_eq!(room.presence.timed_out(silent_at), [SessionId(1)]);
     room.presence.drain_dirty();
-    room.presence.silent(silent_at);
+    room.presence.timed_out(silent_at);
     assert!(room.presence.drain_dirty().is_empty(), "that was known too");
 
     // The others were looked at, so they are not looked at again at once.
     room.loses(1, LeaveMode::Immediate);
     room.settles();
-    let next = silent_at.plus(limits::HEARD_STEP_MS);
-    assert_eq!(room.presence.next_silent(), Some(next));
-    assert_eq!(room.presence.silent(next), [SessionId(2)]);
+    let next = silent_at.plus(limits::LIVENESS_RESOLUTION_MS);
+    assert_eq!(room.presence.next_ping_timeout(), Some(next));
+    assert_eq!(room.presence.timed_out(next), [SessionId(2)]);
 }
 
 #[test]
@@ -215,8 +215,8 @@ fn what_sleeps_is_what_was_awake() {
                 _ if !room.open.contains_key(&SessionId(id)) => {}
                 3 => room.leaves(id),
                 4 => drop(room.presence.request_list(&room.open[&SessionId(id)], SessionId(id))),
-                5 if roll(4) == 0 => drop(room.presence.silent(room.now.plus(40_000))),
-                5 => room.presence.hear(&room.open[&SessionId(id)], SessionId(id), room.now),
+                5 if roll(4) == 0 => drop(room.presence.timed_out(room.now.plus(40_000))),
+                5 => room.presence.touch(&room.open[&SessionId(id)], SessionId(id), room.now),
                 _ => room.enters(id, &roll(3).to_string()),
             }
             let slept = room.slept();

@@ -147,7 +147,7 @@ impl<S: Store> Room<S> {
         if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.takes_more()) {
             self.behind.push_back(id);
             self.ask_for_turn();
-            self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
+            self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ pub enum Input<'a> {
     Flush,
     /// When the pings of an [`Effect::AskPings`] were answered, as far as the
     /// runtime knows of any.
-    Pinged { at: Vec<(SessionId, Millis)> },
+    Pings { at: Vec<(SessionId, Millis)> },
     /// Sessions that were left out of an [`Effect::Offer`].
     Withheld { from: Vec<SessionId>, otherwise: Otherwise },
     /// The alarm rang; it may ring late, early or twice.
@@ -121,7 +121,7 @@ pub enum Effect {
     Flush {
         after_ms: u64,
     },
-    /// Say in [`Input::Pinged`] when the runtime last answered a ping of each
+    /// Say in [`Input::Pings`] when the runtime last answered a ping of each
     /// of these without waking the room.
     AskPings {
         of: Vec<SessionId>,
@@ -277,11 +277,11 @@ impl<S: Store> Room<S> {
                 self.join(session, identity, start, bridge, now);
             }
             Input::Text { session, text } => {
-                self.hear(session, now);
+                self.touch(session, now);
                 self.handle_text(session, text, now);
             }
             Input::Binary { session, bytes } => {
-                self.hear(session, now);
+                self.touch(session, now);
                 self.handle_binary(session, bytes, now);
             }
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
@@ -290,7 +290,7 @@ impl<S: Store> Room<S> {
             Input::Turn => self.turn(now),
             Input::Broadcast => self.broadcast_gathered(now),
             Input::Flush => self.window_ends(now),
-            Input::Pinged { at } => self.pinged(at, now),
+            Input::Pings { at } => self.handle_pings(at, now),
             Input::Withheld { from, otherwise } => self.withheld(from, otherwise, now),
             Input::Alarm => self.alarm(now),
             Input::AlarmTime { at } => self.alarm_is_set_to(at, now),

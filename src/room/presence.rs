@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::{Effect, Otherwise, Room, full_at};
 use crate::auth::Right;
 use crate::code::Refusal;
-use crate::guard::no_ping;
+use crate::guard::ping_timeout;
 use crate::limits;
 use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{self, ServerFrame, User};
@@ -39,7 +39,7 @@ impl<S: Store> Room<S> {
             full_at(self.presence.users(), self.settings.members, "users are in this room")?;
         }
         if self.presence.enter(&user, id, data, now)? {
-            self.arm(now.plus(limits::SILENT_MS), now);
+            self.arm(now.plus(limits::PING_TIMEOUT_MS), now);
             self.notify_members(now);
         }
         Ok(())
@@ -131,7 +131,7 @@ impl<S: Store> Room<S> {
     /// Something is told at the end of the window, or soon where that is lost.
     fn members_wait(&mut self, now: Millis) {
         self.members_changed = true;
-        self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
+        self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
 
     /// Sessions did not read, and were left out. The alarm tries them again, for
@@ -139,7 +139,7 @@ impl<S: Store> Room<S> {
     pub(super) fn relist(&mut self, unread: Vec<SessionId>, now: Millis) {
         self.unread.extend(unread);
         self.presence.set_has_list(&self.unread, false);
-        self.arm(now.plus(limits::REVIVED_AFTER_MS), now);
+        self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
 
     pub(super) fn flush_members(&mut self, now: Millis) {
@@ -214,33 +214,33 @@ impl<S: Store> Room<S> {
 
 /// Those who are not heard of.
 impl<S: Store> Room<S> {
-    pub(super) fn hear(&mut self, id: SessionId, now: Millis) {
+    pub(super) fn touch(&mut self, id: SessionId, now: Millis) {
         if let Some(session) = self.sessions.get(&id) {
-            self.presence.hear(&session.joined.identity.user, id, now);
+            self.presence.touch(&session.joined.identity.user, id, now);
         }
     }
 
     /// Whether somebody seems to be silent. Pings don't wake the room, so it
     /// asks for those of all that are in: then it need not look again soon.
-    pub(super) fn ask_for_pings(&mut self, now: Millis) -> bool {
-        let asks = self.presence.next_silent().is_some_and(|at| at <= now);
-        if asks {
+    pub(super) fn query_pings(&mut self, now: Millis) -> bool {
+        let is_query_due = self.presence.next_ping_timeout().is_some_and(|at| at <= now);
+        if is_query_due {
             self.effects.push(Effect::AskPings { of: self.presence.sessions() });
         }
-        asks
+        is_query_due
     }
 
-    pub(super) fn pinged(&mut self, at: Vec<(SessionId, Millis)>, now: Millis) {
+    pub(super) fn handle_pings(&mut self, at: Vec<(SessionId, Millis)>, now: Millis) {
         // Such times were wrong in production once. One that is far ahead says
         // nothing; one that is a little ahead is of another clock.
-        let is_credible = |at: &Millis| *at <= now.plus(limits::HEARD_STEP_MS);
+        let is_credible = |at: &Millis| *at <= now.plus(limits::LIVENESS_RESOLUTION_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
             if let Some(session) = self.sessions.get(&id) {
-                self.presence.pinged(&session.joined.identity.user, id, at.min(now));
+                self.presence.record_ping(&session.joined.identity.user, id, at.min(now));
             }
         }
-        for id in self.presence.silent(now) {
-            self.close(id, no_ping());
+        for id in self.presence.timed_out(now) {
+            self.close(id, ping_timeout());
         }
         self.process_disconnects(now);
         self.arm(self.next_due(now), now);
@@ -248,7 +248,7 @@ impl<S: Store> Room<S> {
 
     /// When somebody may have fallen silent, or a grace ends.
     pub(super) fn presence_due(&self) -> Option<Millis> {
-        self.presence.next_silent().into_iter().chain(self.presence.next_end()).min()
+        self.presence.next_ping_timeout().into_iter().chain(self.presence.next_end()).min()
     }
 }
 

@@ -76,7 +76,7 @@ impl<S: Store> Room<S> {
             };
         }
         self.check_members(now);
-        if !self.ask_for_pings(now) {
+        if !self.query_pings(now) {
             self.arm(self.next_due(now), now);
         }
     }
@@ -110,7 +110,7 @@ impl<S: Store> Room<S> {
         let sessions = self.sessions.values().map(|session| session.deadline());
         let is_interrupted =
             !self.behind.is_empty() || self.members_changed || !self.unread.is_empty();
-        let revived = is_interrupted.then(|| now.plus(limits::REVIVED_AFTER_MS));
+        let revived = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
         let idle = match self.idle_until() {
             // Somebody is here: look again when as much time has passed.
             until if until <= now => now.plus(self.settings.retained_ms),

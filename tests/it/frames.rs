@@ -347,7 +347,7 @@ proptest! {
                     },
                 },
                 Anything::Gone(code) => Input::Gone { session, code: *code },
-                Anything::Pinged(at) => Input::Pinged { at: vec![(session, Millis::new(*at))] },
+                Anything::Pinged(at) => Input::Pings { at: vec![(session, Millis::new(*at))] },
                 Anything::Withheld(otherwise) => {
                     Input::Withheld { from: vec![session], otherwise: *otherwise }
                 }

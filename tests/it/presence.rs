@@ -79,7 +79,7 @@ fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
     enters(&mut world, "ben", "2");
     world.sleeps();
     world.client("ann").takes();
-    world.passes(limits::REVIVED_AFTER_MS);
+    world.passes(limits::REPLAY_RESTART_MS);
     assert_eq!(world.client("ann").takes()[0]["updated"][0]["data"], 2);
 }
 
@@ -167,7 +167,7 @@ fn frames_are_heard_as_pings_are_also_over_a_sleep() {
         world.pings("ann");
         world.sends("ben", r#"{"type":"members"}"#);
     }
-    assert_eq!(world.client("cat").closed, Some(Code::Silent));
+    assert_eq!(world.client("cat").closed, Some(Code::PingTimeout));
     assert_eq!(world.client("ann").closed, None);
     assert_eq!(world.client("ben").closed, None);
     assert_eq!(world.reads("")["members"], 2);
@@ -188,7 +188,7 @@ fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
         world.sends("ann", r#"{"type":"members"}"#);
     }
     assert_eq!(world.client("ann").closed, None);
-    assert_eq!(world.client("ben").closed, Some(Code::Silent));
+    assert_eq!(world.client("ben").closed, Some(Code::PingTimeout));
     assert_eq!(world.reads("")["members"], 1);
 }
 
@@ -225,7 +225,7 @@ fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
     assert!(world.client("ann").takes().is_empty(), "as long as the room is awake");
 
     world.sleeps();
-    world.passes(limits::REVIVED_AFTER_MS);
+    world.passes(limits::REPLAY_RESTART_MS);
     world.calms();
     let list = &world.client("ann").takes()[0];
     let left = list["members"].as_array().unwrap().len();
@@ -347,7 +347,7 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
         about_members(&mut world, "cat");
         enters(&mut world, "ben", "2");
         let expected = [("members".to_owned(), false)];
-        world.passes(limits::REVIVED_AFTER_MS);
+        world.passes(limits::REPLAY_RESTART_MS);
         assert_eq!(about_members(&mut world, "cat"), expected, "asleep: {asleep}");
         enters(&mut world, "ben", "3");
         world.calms();
@@ -370,7 +370,7 @@ fn who_does_not_read_and_does_not_ping_is_silent() {
         world.passes(10_000);
         world.pings("ann");
     }
-    assert_eq!(world.client("ben").closed, Some(Code::Silent));
+    assert_eq!(world.client("ben").closed, Some(Code::PingTimeout));
     let alarms = world.alarms_set - alarms;
     assert!(alarms < 30, "{alarms} alarms to look whether he reads");
 }

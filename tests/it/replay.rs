@@ -74,10 +74,10 @@ fn a_replay_whose_turn_was_lost_goes_on_by_alarm() {
     world.sleeps();
     assert!(world.client("alice").seq < Some(12));
     for _ in 0..3 {
-        world.passes(limits::REVIVED_AFTER_MS);
+        world.passes(limits::REPLAY_RESTART_MS);
         world.sleeps();
     }
-    world.passes(limits::REVIVED_AFTER_MS);
+    world.passes(limits::REPLAY_RESTART_MS);
     world.settles();
     assert_eq!(world.client("alice").seq, Some(12));
     let stayed = world.client("carol").events.clone();

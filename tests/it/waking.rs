@@ -72,7 +72,7 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
     world.client("ann").takes();
     world.reads("/state");
     assert!(!world.turn && world.flush.is_none(), "nothing is begun for a reader");
-    world.passes(limits::REVIVED_AFTER_MS.max(limits::GRACE_MS));
+    world.passes(limits::REPLAY_RESTART_MS.max(limits::GRACE_MS));
     world.calms();
     assert_eq!(world.client("carol").seq, Some(6), "a replay that slept goes on");
     assert_eq!(world.client("ann").takes_types(), ["members:changed"], "a grace ends");

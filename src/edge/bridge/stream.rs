@@ -50,7 +50,7 @@ pub async fn stream(
     let outlet = Outlet { reader, stream, first: Some(first), is_over: false };
     let unread = Rc::new(Cell::new(Some(outlet)));
     let given_up = Rc::clone(&unread);
-    set_timeout(limits::BEGINNING_MS, move || drop(given_up.take()));
+    set_timeout(limits::STREAM_START_TIMEOUT_MS, move || drop(given_up.take()));
     let body = unfold(None, move |outlet: Option<Outlet>| {
         let unread = Rc::clone(&unread);
         async move {
@@ -70,7 +70,7 @@ pub async fn stream(
 
 async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> {
     let mut beginning = Beginning::new(begin);
-    let until = now().plus(limits::BEGINNING_MS);
+    let until = now().plus(limits::STREAM_START_TIMEOUT_MS);
     loop {
         match reader.next_until(until).await {
             Some(Next::Frame(frame)) => {

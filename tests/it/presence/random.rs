@@ -89,7 +89,7 @@ impl Story {
     /// everybody has been told what is so.
     fn ends(&mut self) {
         (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
-        self.passes_by(limits::REVIVED_AFTER_MS);
+        self.passes_by(limits::REPLAY_RESTART_MS);
         self.calms();
         self.everybody_is_right();
         assert_eq!(self.model.told, self.model.list(self.world.now));
@@ -374,7 +374,7 @@ impl Story {
         let silent = self.takes_closed();
         self.model.alarm_rings(now);
         for Connection { session, heard, .. } in &silent {
-            assert!(now.since(*heard) >= limits::SILENT_MS, "{session} was heard of");
+            assert!(now.since(*heard) >= limits::PING_TIMEOUT_MS, "{session} was heard of");
         }
         self.model.lose(&sessions(&silent), false, now);
         self.leaves_out();
@@ -399,7 +399,7 @@ impl Story {
 
     /// As long as the alarm is on time.
     fn nobody_is_silent_for_long(&mut self) {
-        const AT_MOST: u64 = limits::SILENT_MS + 5 * SECOND;
+        const AT_MOST: u64 = limits::PING_TIMEOUT_MS + 5 * SECOND;
         let now = self.world.now;
         let connected = self.people.iter().filter_map(|person| person.connection.as_ref());
         for Connection { session, heard, .. } in connected.chain(&self.half_open) {

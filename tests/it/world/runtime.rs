@@ -175,7 +175,7 @@ impl World {
         if let Some(of) = self.pings_of.take() {
             let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
             let at = of.into_iter().filter_map(pinged).collect();
-            return self.give_to_the_awake(Input::Pinged { at });
+            return self.give_to_the_awake(Input::Pings { at });
         }
         if needs_sessions {
             self.nobody_is_overdue();
