@@ -352,7 +352,9 @@ impl Object {
                 performed.inputs.push_back(Input::Pings { at });
             }
             Effect::QueryAlarm => self.query_alarm(),
-            Effect::Turn => self.later(0, |object| object.handle_event(Input::Turn)),
+            Effect::ContinueReplay => {
+                self.later(0, |object| object.handle_event(Input::ContinueReplay))
+            }
             Effect::Broadcast { after_ms } => {
                 self.later(after_ms, |object| object.handle_event(Input::Broadcast))
             }

@@ -146,7 +146,7 @@ impl<S: Store> Room<S> {
         }
         if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.takes_more()) {
             self.behind.push_back(id);
-            self.ask_for_turn();
+            self.schedule_replay();
             self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
         }
         Ok(())
@@ -171,18 +171,18 @@ impl<S: Store> Room<S> {
     }
 
     /// One session's turn. The sessions that are behind take them in order.
-    pub(super) fn turn(&mut self, now: Millis) {
-        self.turn_asked = false;
+    pub(super) fn continue_replay(&mut self, now: Millis) {
+        self.replay_scheduled = false;
         if let Some(id) = self.behind.pop_front() {
             self.catch_up_or_close(id, now);
-            self.ask_for_turn();
+            self.schedule_replay();
         }
     }
 
-    pub(super) fn ask_for_turn(&mut self) {
-        if !self.behind.is_empty() && !self.turn_asked {
-            self.turn_asked = true;
-            self.effects.push(Effect::Turn);
+    pub(super) fn schedule_replay(&mut self) {
+        if !self.behind.is_empty() && !self.replay_scheduled {
+            self.replay_scheduled = true;
+            self.effects.push(Effect::ContinueReplay);
         }
     }
 
@@ -249,7 +249,7 @@ impl<S: Store> Room<S> {
                 self.behind.push_back(*id);
             }
         }
-        self.ask_for_turn();
+        self.schedule_replay();
     }
 }
 

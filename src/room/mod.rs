@@ -54,8 +54,8 @@ pub enum Input<'a> {
     Gone { session: SessionId, code: Option<u16> },
     /// An HTTP request, whose right the worker has checked.
     Request { by: Identity, request: Request, body: &'a str },
-    /// The turn that [`Effect::Turn`] asked for.
-    Turn,
+    /// The turn that [`Effect::ContinueReplay`] asked for.
+    ContinueReplay,
     /// The window that [`Effect::Broadcast`] asked for has ended.
     Broadcast,
     /// The window that [`Effect::Flush`] asked for has ended.
@@ -111,8 +111,8 @@ pub enum Effect {
     /// Say in [`Input::AlarmTime`] what the alarm is set to: a read, which
     /// costs no row.
     QueryAlarm,
-    /// Come back with [`Input::Turn`] when other inputs have had theirs.
-    Turn,
+    /// Come back with [`Input::ContinueReplay`] when other inputs have had theirs.
+    ContinueReplay,
     /// Come back with [`Input::Broadcast`] after this.
     Broadcast {
         after_ms: u64,
@@ -157,7 +157,7 @@ pub struct Room<S> {
     /// Those that are being caught up, in the order of their turns.
     behind: VecDeque<SessionId>,
     /// Whether a turn is on its way.
-    turn_asked: bool,
+    replay_scheduled: bool,
     /// The frame of a replay that was made last.
     replayed: Option<Rc<Replayed>>,
     /// The state as it was told last, and at which head.
@@ -209,7 +209,7 @@ impl<S: Store> Room<S> {
             sessions_restored: false,
             sessions_by_user: BTreeMap::new(),
             behind: VecDeque::new(),
-            turn_asked: false,
+            replay_scheduled: false,
             replayed: None,
             stated: None,
             unsent,
@@ -287,7 +287,7 @@ impl<S: Store> Room<S> {
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
             Input::Gone { session, code } => self.remove(session, LeaveMode::by_close_code(code)),
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
-            Input::Turn => self.turn(now),
+            Input::ContinueReplay => self.continue_replay(now),
             Input::Broadcast => self.broadcast_gathered(now),
             Input::Flush => self.window_ends(now),
             Input::Pings { at } => self.handle_pings(at, now),

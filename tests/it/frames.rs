@@ -360,7 +360,7 @@ proptest! {
                 Anything::Read(request) => {
                     Input::Request { by: by(), request: request.clone(), body: "" }
                 }
-                Anything::Turn => Input::Turn,
+                Anything::Turn => Input::ContinueReplay,
                 Anything::Flush => Input::Flush,
                 Anything::Alarm => Input::Alarm,
                 Anything::Sleep => {

@@ -167,7 +167,7 @@ impl Damaged {
 
     fn settles(&mut self) {
         let mut turns = 0;
-        while self.takes(Input::Turn).contains(&Effect::Turn) {
+        while self.takes(Input::ContinueReplay).contains(&Effect::ContinueReplay) {
             turns += 1;
             assert!(turns < 1_000, "it goes round in circles");
         }

@@ -124,7 +124,7 @@ impl World {
 
     pub fn takes_a_turn(&mut self) {
         self.turn = false;
-        self.give(Input::Turn);
+        self.give(Input::ContinueReplay);
     }
 
     /// The verdicts on all tokens that are being verified come.
@@ -138,8 +138,10 @@ impl World {
     /// Gives the room an input, and performs what comes of it.
     pub fn give(&mut self, input: Input) -> Option<Answer> {
         // What keeps the room awake until it comes: a timer, a fetch.
-        let comes_awake =
-            matches!(input, Input::Turn | Input::Broadcast | Input::Flush | Input::Verified { .. });
+        let comes_awake = matches!(
+            input,
+            Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
+        );
         if self.drowsy && !comes_awake {
             self.sleeps();
         }
@@ -369,7 +371,7 @@ impl World {
             Effect::AskPings { of } => {
                 assert!(self.pings_of.replace(of).is_none(), "it asks once");
             }
-            Effect::Turn => {
+            Effect::ContinueReplay => {
                 assert!(!self.turn, "one turn is asked for at a time");
                 self.turn = true;
             }
