@@ -72,7 +72,7 @@ impl Line {
 
     /// Bytes that were sent and that the other side has yet to read.
     pub fn unread(&self) -> u64 {
-        platform::unsent(&self.socket)
+        platform::buffered_bytes(&self.socket)
     }
 
     /// Says that this side has nothing more to say. What the other says before

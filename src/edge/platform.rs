@@ -120,7 +120,7 @@ pub fn pinged(state: &State, socket: &WebSocket) -> Option<Millis> {
 
 /// Bytes that wait to be written to the network, those sent in this very turn
 /// among them. As long as there are any, the object does not hibernate.
-pub fn unsent(socket: &WebSocket) -> u64 {
+pub fn buffered_bytes(socket: &WebSocket) -> u64 {
     raw(socket).buffered_amount().map_or(0, integer)
 }
 

@@ -87,7 +87,8 @@ impl Sockets {
     pub fn reading(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
         of.into_iter().partition(|id| {
             let socket = self.by_session.get(id);
-            socket.is_none_or(|socket| platform::unsent(socket) < limits::UNSENT_BYTES as u64)
+            socket
+                .is_none_or(|socket| platform::buffered_bytes(socket) < limits::UNSENT_BYTES as u64)
         })
     }
 

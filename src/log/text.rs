@@ -96,7 +96,7 @@ impl Slice {
     }
 
     /// Takes what follows it, if both fit a frame together.
-    pub fn gather(&mut self, next: &Self) -> bool {
+    pub fn append(&mut self, next: &Self) -> bool {
         self.push(next.last, next.starts, &next.events, Budget::FRAME)
     }
 

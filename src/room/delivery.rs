@@ -23,18 +23,18 @@ impl<S: Store> Room<S> {
     /// what is published in it goes out as one frame at its end. An event costs
     /// little; to send a frame to everybody is what costs.
     pub(super) fn broadcast(&mut self, slice: &Slice, now: Millis) {
-        if !self.unsent.gather(slice) {
-            self.send_unsent();
-            self.unsent.gather(slice);
+        if !self.pending_broadcast.append(slice) {
+            self.flush_broadcast();
+            self.pending_broadcast.append(slice);
         }
-        let left_ms = self.window_ms().saturating_sub(now.since(self.gathers_from));
+        let left_ms = self.window_ms().saturating_sub(now.since(self.batch_started_at));
         if left_ms == 0 {
-            self.gathers_from = now;
-            self.send_unsent();
+            self.batch_started_at = now;
+            self.flush_broadcast();
         } else if !self.sessions.values().any(|session| session.is_live()) {
-            self.send_unsent();
-        } else if !self.broadcast_asked {
-            self.broadcast_asked = true;
+            self.flush_broadcast();
+        } else if !self.batch_scheduled {
+            self.batch_scheduled = true;
             self.effects.push(Effect::Broadcast { after_ms: left_ms });
         }
     }
@@ -50,19 +50,19 @@ impl<S: Store> Room<S> {
     }
 
     /// The window ends. If it gathered anything, that begins another.
-    pub(super) fn broadcast_gathered(&mut self, now: Millis) {
-        self.broadcast_asked = false;
-        if !self.unsent.is_empty() {
-            self.gathers_from = now;
-            self.send_unsent();
+    pub(super) fn end_batch(&mut self, now: Millis) {
+        self.batch_scheduled = false;
+        if !self.pending_broadcast.is_empty() {
+            self.batch_started_at = now;
+            self.flush_broadcast();
         }
     }
 
     /// Sends what is gathered without waiting for the window's end: so does
     /// whatever moves a session to the head, or away.
-    pub(super) fn send_unsent(&mut self) {
-        let sent = Slice::at(self.unsent.last, self.unsent.ends);
-        for frame in std::mem::replace(&mut self.unsent, sent).frames() {
+    pub(super) fn flush_broadcast(&mut self) {
+        let sent = Slice::at(self.pending_broadcast.last, self.pending_broadcast.ends);
+        for frame in std::mem::replace(&mut self.pending_broadcast, sent).frames() {
             let to = self.receivers(&frame);
             if to.is_empty() {
                 continue;
@@ -122,7 +122,7 @@ impl<S: Store> Room<S> {
             let left = joined.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             // What is gathered comes to it with everybody else.
-            let live = self.unsent.prev;
+            let live = self.pending_broadcast.prev;
             let events = live.get().saturating_sub(after.get());
             let frame = self.replay(after, Budget { events, bytes }, now)?;
             let Some(joined) = self.joined_mut(id) else { return Ok(()) };
@@ -189,7 +189,7 @@ impl<S: Store> Room<S> {
     /// A session says what it has seen, and with that turns flow control on.
     /// Returns how many bytes it had not said before.
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<u64, Refusal> {
-        let live = self.unsent.prev;
+        let live = self.pending_broadcast.prev;
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(0) };
         let joined = &mut session.joined;
         let sent = joined.behind.unwrap_or(live);
@@ -199,7 +199,8 @@ impl<S: Store> Room<S> {
             )));
         }
         // What was sent before flow control was turned on is not counted.
-        let begin = || Flow::new(self.settings.flow_window_bytes, seq, self.unsent.starts);
+        let begin =
+            || Flow::new(self.settings.flow_window_bytes, seq, self.pending_broadcast.starts);
         let flow = joined.flow.get_or_insert_with(begin);
         let unseen = flow.unseen();
         if !flow.see(seq) {
@@ -257,7 +258,7 @@ impl<S: Store> Room<S> {
 impl<S: Store> Room<S> {
     /// From here on it is live.
     pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
-        self.send_unsent();
+        self.flush_broadcast();
         let head = self.log.ends();
         let Some(joined) = self.joined_mut(id) else { return Ok(()) };
         joined.behind = None;

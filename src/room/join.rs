@@ -52,7 +52,7 @@ impl<S: Store> Room<S> {
         bridge: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError> {
-        self.send_unsent();
+        self.flush_broadcast();
         let has_flow = start.flow || self.settings.flow_required;
         let window = bridge.or(has_flow.then_some(self.settings.flow_window_bytes));
         let (head, found) = (self.log.head(), self.log.find(start.begin, now)?);

@@ -164,11 +164,11 @@ pub struct Room<S> {
     stated: Option<(Seq, Rc<str>)>,
     /// Published, and gathered to go out as one frame: so much, or one append.
     /// Sessions that are live were sent all that is before it.
-    unsent: Slice,
+    pending_broadcast: Slice,
     /// When the window began within which events are gathered.
-    gathers_from: Millis,
+    batch_started_at: Millis,
     /// Whether its end is on its way.
-    broadcast_asked: bool,
+    batch_scheduled: bool,
     /// In which signals and members are sent.
     window: Window,
     signals: Signals,
@@ -200,7 +200,7 @@ impl<S: Store> Room<S> {
         random: u64,
     ) -> Result<Self, StoreError> {
         let (log, is_new) = Log::open(store, settings, now, random)?;
-        let unsent = Slice::at(log.head(), log.ends());
+        let pending_broadcast = Slice::at(log.head(), log.ends());
         Ok(Self {
             name,
             settings,
@@ -212,9 +212,9 @@ impl<S: Store> Room<S> {
             replay_scheduled: false,
             replayed: None,
             stated: None,
-            unsent,
-            gathers_from: Millis::new(0),
-            broadcast_asked: false,
+            pending_broadcast,
+            batch_started_at: Millis::new(0),
+            batch_scheduled: false,
             window: Window::default(),
             signals: Signals::default(),
             presence: Presence::default(),
@@ -288,7 +288,7 @@ impl<S: Store> Room<S> {
             Input::Gone { session, code } => self.remove(session, LeaveMode::by_close_code(code)),
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
             Input::ContinueReplay => self.continue_replay(now),
-            Input::Broadcast => self.broadcast_gathered(now),
+            Input::Broadcast => self.end_batch(now),
             Input::Flush => self.window_ends(now),
             Input::Pings { at } => self.handle_pings(at, now),
             Input::Withheld { from, otherwise } => self.withheld(from, otherwise, now),
@@ -342,7 +342,7 @@ impl<S: Store> Room<S> {
 
     /// What was published before is sent before: it may be the reason.
     fn close(&mut self, session: SessionId, refusal: Refusal) {
-        self.send_unsent();
+        self.flush_broadcast();
         self.remove(session, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session, refusal });
     }
