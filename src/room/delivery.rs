@@ -105,7 +105,7 @@ impl<S: Store> Room<S> {
 
 /// A frame of a replay. Where many come back at once, they come back from the
 /// same position: so the last one is kept.
-pub(super) struct Replayed {
+pub(super) struct ReplayFrame {
     budget: Budget,
     slice: Slice,
     text: Rc<str>,
@@ -158,16 +158,16 @@ impl<S: Store> Room<S> {
         after: Seq,
         budget: Budget,
         now: Millis,
-    ) -> Result<Option<Rc<Replayed>>, StoreError> {
-        let last = self.replayed.as_ref();
+    ) -> Result<Option<Rc<ReplayFrame>>, StoreError> {
+        let last = self.last_replay_frame.as_ref();
         if let Some(last) = last.filter(|last| (last.slice.prev, last.budget) == (after, budget)) {
             return Ok(Some(Rc::clone(last)));
         }
         let Replay::Events(slice) = self.log.read(after, budget, now)? else { return Ok(None) };
         let text = protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
-        let replayed = Rc::new(Replayed { budget, slice, text: text.into() });
-        self.replayed = Some(Rc::clone(&replayed));
-        Ok(Some(replayed))
+        let frame = Rc::new(ReplayFrame { budget, slice, text: text.into() });
+        self.last_replay_frame = Some(Rc::clone(&frame));
+        Ok(Some(frame))
     }
 
     /// One session's turn. The sessions that are behind take them in order.
@@ -281,7 +281,7 @@ impl<S: Store> Room<S> {
     /// Where the session wants it, and there is any.
     pub(super) fn send_state(&mut self, id: SessionId) -> Result<(), StoreError> {
         if self.joined(id).is_some_and(|joined| joined.state) {
-            let state = self.stated()?;
+            let state = self.state_text()?;
             if !state.is_empty() {
                 self.deliver(id, state);
             }
@@ -291,15 +291,15 @@ impl<S: Store> Room<S> {
 
     /// The state's frame, or nothing where there is no state. Many join at one
     /// head: so the last one is kept.
-    fn stated(&mut self) -> Result<Rc<str>, StoreError> {
+    fn state_text(&mut self) -> Result<Rc<str>, StoreError> {
         let head = self.log.head();
-        if let Some((_, text)) = self.stated.as_ref().filter(|(at, _)| *at == head) {
+        if let Some((_, text)) = self.state_frame.as_ref().filter(|(at, _)| *at == head) {
             return Ok(Rc::clone(text));
         }
         let state = self.log.state()?;
         let frame = || protocol::state(&self.name, self.log.epoch(), head, &state);
         let text: Rc<str> = if state.is_empty() { state.into() } else { frame().into() };
-        self.stated = Some((head, Rc::clone(&text)));
+        self.state_frame = Some((head, Rc::clone(&text)));
         Ok(text)
     }
 }

@@ -29,7 +29,7 @@ use crate::session::{Identity, Joined, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
-use delivery::Replayed;
+use delivery::ReplayFrame;
 use rates::UserBuckets;
 use signals::Signals;
 use timers::AlarmState;
@@ -159,9 +159,9 @@ pub struct Room<S> {
     /// Whether a turn is on its way.
     replay_scheduled: bool,
     /// The frame of a replay that was made last.
-    replayed: Option<Rc<Replayed>>,
+    last_replay_frame: Option<Rc<ReplayFrame>>,
     /// The state as it was told last, and at which head.
-    stated: Option<(Seq, Rc<str>)>,
+    state_frame: Option<(Seq, Rc<str>)>,
     /// Published, and gathered to go out as one frame: so much, or one append.
     /// Sessions that are live were sent all that is before it.
     pending_broadcast: Slice,
@@ -210,8 +210,8 @@ impl<S: Store> Room<S> {
             sessions_by_user: BTreeMap::new(),
             behind: VecDeque::new(),
             replay_scheduled: false,
-            replayed: None,
-            stated: None,
+            last_replay_frame: None,
+            state_frame: None,
             pending_broadcast,
             batch_started_at: Millis::new(0),
             batch_scheduled: false,
