@@ -266,7 +266,7 @@ impl Object {
             Ok(self.perform_all(loaded, effects))
         })
         .map(|performed| {
-            if performed.forget {
+            if performed.unload {
                 *self.loaded.borrow_mut() = None;
             }
             performed.answer.unwrap_or(Answer::NoContent)
@@ -322,8 +322,8 @@ impl Object {
                     performed.inputs.push_back(Input::Withheld { from, otherwise });
                 }
             }
-            Effect::Keep { session, attachment } => {
-                if let Err(cause) = loaded.sockets.keep(session, &attachment) {
+            Effect::SaveAttachment { session, attachment } => {
+                if let Err(cause) = loaded.sockets.save_attachment(session, &attachment) {
                     console_error!("room {}: {cause:?}", loaded.name);
                 }
             }
@@ -342,12 +342,12 @@ impl Object {
                 }
             }
             Effect::Answer(answer) => performed.answer = Some(answer),
-            Effect::Alarm { at } => {
+            Effect::SetAlarm { at } => {
                 if let Err(cause) = platform::set_alarm(&self.state.storage(), at) {
                     console_error!("room {}: {cause:?}", loaded.name);
                 }
             }
-            Effect::AskPings { of } => {
+            Effect::QueryPings { of } => {
                 let at = loaded.sockets.pinged(&self.state, &of);
                 performed.inputs.push_back(Input::Pings { at });
             }
@@ -355,14 +355,14 @@ impl Object {
             Effect::ContinueReplay => {
                 self.later(0, |object| object.handle_event(Input::ContinueReplay))
             }
-            Effect::Broadcast { after_ms } => {
+            Effect::ScheduleBroadcast { after_ms } => {
                 self.later(after_ms, |object| object.handle_event(Input::Broadcast))
             }
-            Effect::Flush { after_ms } => {
+            Effect::ScheduleFlush { after_ms } => {
                 self.later(after_ms, |object| object.handle_event(Input::Flush))
             }
-            Effect::Forget => performed.forget = true,
-            Effect::Report { cause } => console_error!("{cause}"),
+            Effect::Unload => performed.unload = true,
+            Effect::LogError { cause } => console_error!("{cause}"),
         }
     }
 
@@ -472,7 +472,7 @@ fn room_unavailable() -> Refusal {
 struct Performed {
     inputs: VecDeque<Input<'static>>,
     answer: Option<Answer>,
-    forget: bool,
+    unload: bool,
 }
 
 /// Sends a text. A socket that turns out to be dead has closed.

@@ -20,7 +20,7 @@ pub struct Sockets {
     sessions: Map,
     /// What the room keeps to send it again, and the one JavaScript string of
     /// it: who comes back with many others is sent the same replay as they.
-    kept: Option<(Rc<str>, JsValue)>,
+    last_text: Option<(Rc<str>, JsValue)>,
 }
 
 impl Sockets {
@@ -71,11 +71,13 @@ impl Sockets {
 
     /// Sends one text to many, and returns those that turned out to be dead.
     pub fn send(&mut self, to: &[SessionId], text: Rc<str>) -> Vec<SessionId> {
-        let kept = self.kept.as_ref().filter(|(kept, _)| Rc::ptr_eq(kept, &text));
-        let string = kept.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
+        let last_text =
+            self.last_text.as_ref().filter(|(last_text, _)| Rc::ptr_eq(last_text, &text));
+        let string =
+            last_text.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
         // Behind a welcome of its own, everybody is sent it.
         if Rc::strong_count(&text) > 1 {
-            self.kept = Some((text, string.clone()));
+            self.last_text = Some((text, string.clone()));
         }
         let is_dead = |id: &&SessionId| {
             self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &string).is_err())
@@ -98,7 +100,7 @@ impl Sockets {
         of.iter().filter_map(at).collect()
     }
 
-    pub fn keep(&self, id: SessionId, attachment: &str) -> Result<(), JsValue> {
+    pub fn save_attachment(&self, id: SessionId, attachment: &str) -> Result<(), JsValue> {
         self.by_session.get(&id).map_or(Ok(()), |socket| platform::attach(socket, attachment))
     }
 

@@ -35,7 +35,7 @@ impl<S: Store> Room<S> {
             self.flush_broadcast();
         } else if !self.batch_scheduled {
             self.batch_scheduled = true;
-            self.effects.push(Effect::Broadcast { after_ms: left_ms });
+            self.effects.push(Effect::ScheduleBroadcast { after_ms: left_ms });
         }
     }
 
@@ -98,7 +98,7 @@ impl<S: Store> Room<S> {
             }
             to.push(*id);
         }
-        stalled.into_iter().for_each(|id| self.keep(id));
+        stalled.into_iter().for_each(|id| self.save_attachment(id));
         to
     }
 }
@@ -214,7 +214,7 @@ impl<S: Store> Room<S> {
         if was_stalled {
             self.catch_up_or_close(id, now);
         } else {
-            self.keep(id);
+            self.save_attachment(id);
         }
         Ok(newly_seen)
     }
@@ -226,13 +226,13 @@ impl<S: Store> Room<S> {
         if session.joined.behind.is_some() && !paused && !self.behind.contains(&id) {
             self.catch_up_or_close(id, now);
         } else {
-            self.keep(id);
+            self.save_attachment(id);
         }
     }
 
     fn catch_up_or_close(&mut self, id: SessionId, now: Millis) {
         match self.catch_up(id, now) {
-            Ok(()) => self.keep(id),
+            Ok(()) => self.save_attachment(id),
             Err(cause) => {
                 let refusal = self.broken(&cause);
                 self.close(id, refusal);

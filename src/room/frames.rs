@@ -144,7 +144,7 @@ impl<S: Store> Room<S> {
         };
         self.send(id, error.text());
         match goes_on {
-            Ok(()) if is_counted => self.keep(id),
+            Ok(()) if is_counted => self.save_attachment(id),
             Ok(()) => {}
             Err(refusal) => self.close(id, refusal),
         }
@@ -154,7 +154,7 @@ impl<S: Store> Room<S> {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.guard.bad_requests() > 0 {
             session.guard.accept();
-            self.keep(id);
+            self.save_attachment(id);
         }
     }
 

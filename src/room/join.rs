@@ -27,7 +27,7 @@ impl<S: Store> Room<S> {
             return self.close(id, refusal);
         }
         match self.welcome(id, identity, start, bridge, now) {
-            Ok(()) => self.keep(id),
+            Ok(()) => self.save_attachment(id),
             Err(cause) => {
                 let refusal = self.broken(&cause);
                 self.close(id, refusal);
@@ -123,7 +123,7 @@ impl<S: Store> Room<S> {
         let deadline = session.deadline();
         self.first_end = self.first_end.min(deadline);
         self.arm(deadline, now);
-        self.keep(id);
+        self.save_attachment(id);
         self.send(id, ServerFrame::Authorized { room: &self.name, grant, expires_at }.text());
         if !grant.contains(Right::Presence) {
             self.leave_as(&user, id, now);
@@ -153,11 +153,11 @@ impl<S: Store> Room<S> {
         self.behind.retain(|behind| *behind != id);
     }
 
-    pub(super) fn keep(&mut self, id: SessionId) {
+    pub(super) fn save_attachment(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get(&id) {
             let carried = self.presence.carried_by(&session.joined.identity.user, id);
             let attachment = session.encode(id, carried);
-            self.effects.push(Effect::Keep { session: id, attachment });
+            self.effects.push(Effect::SaveAttachment { session: id, attachment });
         }
     }
 }

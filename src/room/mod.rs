@@ -56,11 +56,11 @@ pub enum Input<'a> {
     Request { by: Identity, request: Request, body: &'a str },
     /// The turn that [`Effect::ContinueReplay`] asked for.
     ContinueReplay,
-    /// The window that [`Effect::Broadcast`] asked for has ended.
+    /// The window that [`Effect::ScheduleBroadcast`] asked for has ended.
     Broadcast,
-    /// The window that [`Effect::Flush`] asked for has ended.
+    /// The window that [`Effect::ScheduleFlush`] asked for has ended.
     Flush,
-    /// When the pings of an [`Effect::AskPings`] were answered, as far as the
+    /// When the pings of an [`Effect::QueryPings`] were answered, as far as the
     /// runtime knows of any.
     Pings { at: Vec<(SessionId, Millis)> },
     /// Sessions that were left out of an [`Effect::Offer`].
@@ -89,7 +89,7 @@ pub enum Effect {
         otherwise: Otherwise,
     },
     /// Replace what the session's socket carries through sleep.
-    Keep {
+    SaveAttachment {
         session: SessionId,
         attachment: String,
     },
@@ -105,7 +105,7 @@ pub enum Effect {
     /// Answer the HTTP request that was the input.
     Answer(Answer),
     /// Set the one alarm to this time, in place of any other.
-    Alarm {
+    SetAlarm {
         at: Millis,
     },
     /// Say in [`Input::AlarmTime`] what the alarm is set to: a read, which
@@ -114,22 +114,22 @@ pub enum Effect {
     /// Come back with [`Input::ContinueReplay`] when other inputs have had theirs.
     ContinueReplay,
     /// Come back with [`Input::Broadcast`] after this.
-    Broadcast {
+    ScheduleBroadcast {
         after_ms: u64,
     },
     /// Come back with [`Input::Flush`] after this.
-    Flush {
+    ScheduleFlush {
         after_ms: u64,
     },
     /// Say in [`Input::Pings`] when the runtime last answered a ping of each
     /// of these without waking the room.
-    AskPings {
+    QueryPings {
         of: Vec<SessionId>,
     },
     /// The room is erased: drop it, and wake a new one for the next input.
-    Forget,
+    Unload,
     /// Tell the operator.
-    Report {
+    LogError {
         cause: String,
     },
 }
@@ -296,7 +296,7 @@ impl<S: Store> Room<S> {
             Input::AlarmTime { at } => self.alarm_is_set_to(at, now),
         }
         self.process_disconnects(now);
-        self.keep_presence();
+        self.save_presence();
         self.query_alarm();
         self.schedule_flush();
         std::mem::take(&mut self.effects)
@@ -348,17 +348,17 @@ impl<S: Store> Room<S> {
     }
 
     /// The log is erased, and the alarm with it: none is set behind that.
-    fn forget(&mut self) {
+    fn unload(&mut self) {
         self.disconnected.clear();
         self.alarm = AlarmState::NotSet;
-        self.effects.retain(|effect| !matches!(effect, Effect::Alarm { .. }));
-        self.effects.push(Effect::Forget);
+        self.effects.retain(|effect| !matches!(effect, Effect::SetAlarm { .. }));
+        self.effects.push(Effect::Unload);
     }
 
     /// The operator is told the cause, the client only that it was not its
     /// fault.
     fn broken(&mut self, cause: &StoreError) -> Refusal {
-        self.effects.push(Effect::Report { cause: format!("room {}: {cause}", self.name) });
+        self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
         Refusal::new(Code::Internal, "the room could not do this; try again")
     }
 

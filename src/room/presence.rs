@@ -191,11 +191,11 @@ impl<S: Store> Room<S> {
     }
 
     /// Sockets carry what has changed of presence.
-    pub(super) fn keep_presence(&mut self) {
+    pub(super) fn save_presence(&mut self) {
         let sessions = &self.sessions;
         self.presence.assign_carriers(|id| next_session(sessions, id));
         for id in self.presence.drain_dirty() {
-            self.keep(id);
+            self.save_attachment(id);
         }
     }
 
@@ -225,7 +225,7 @@ impl<S: Store> Room<S> {
     pub(super) fn query_pings(&mut self, now: Millis) -> bool {
         let is_query_due = self.presence.next_ping_timeout().is_some_and(|at| at <= now);
         if is_query_due {
-            self.effects.push(Effect::AskPings { of: self.presence.sessions() });
+            self.effects.push(Effect::QueryPings { of: self.presence.sessions() });
         }
         is_query_due
     }

@@ -173,7 +173,7 @@ impl<S: Store> Room<S> {
         for id in sessions {
             self.close(id, Refusal::new(Code::Erased, "the room was erased"));
         }
-        self.forget();
+        self.unload();
         Ok(Answer::NoContent)
     }
 }

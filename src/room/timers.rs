@@ -43,7 +43,7 @@ impl<S: Store> Room<S> {
         }
         let at = due.min(self.next_due(now)).min(now.plus(limits::ALARM_AHEAD_MS));
         self.alarm = AlarmState::SetTo(at);
-        self.effects.push(Effect::Alarm { at });
+        self.effects.push(Effect::SetAlarm { at });
     }
 
     /// At the end of the first input after a wake: by then one may have been
@@ -68,7 +68,7 @@ impl<S: Store> Room<S> {
         self.alarm = AlarmState::NotSet;
         if self.sessions.is_empty() && self.idle_until() <= now {
             return match self.log.erase() {
-                Ok(()) => self.forget(),
+                Ok(()) => self.unload(),
                 Err(cause) => {
                     let _ = self.broken(&cause);
                     self.arm(now.plus(limits::ALARM_RETRY_MS), now);

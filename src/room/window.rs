@@ -31,7 +31,7 @@ pub enum Otherwise {
 impl<S: Store> Room<S> {
     pub(super) fn schedule_flush(&mut self) {
         let after_ms = self.window.schedule();
-        self.effects.extend(after_ms.map(|after_ms| Effect::Flush { after_ms }));
+        self.effects.extend(after_ms.map(|after_ms| Effect::ScheduleFlush { after_ms }));
     }
 
     pub(super) fn window_ends(&mut self, now: Millis) {

@@ -369,7 +369,7 @@ proptest! {
                 }
             };
             let effects = room.handle(input, now);
-            if effects.contains(&Effect::Forget) {
+            if effects.contains(&Effect::Unload) {
                 room = wake(now);
             }
         }

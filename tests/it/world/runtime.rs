@@ -209,7 +209,7 @@ impl World {
             }
             Death::AfterCommit => {
                 for effect in effects {
-                    if let Effect::Alarm { at } = effect {
+                    if let Effect::SetAlarm { at } = effect {
                         self.alarm = Some(at);
                     }
                 }
@@ -339,7 +339,7 @@ impl World {
                 }
             }
             Effect::Offer { to, texts, otherwise } => self.offers(to, texts, otherwise),
-            Effect::Keep { session, attachment } => {
+            Effect::SaveAttachment { session, attachment } => {
                 let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
                 let socket = socket.expect("it keeps an open socket");
                 socket.attachment = Some(attachment);
@@ -355,34 +355,34 @@ impl World {
             Effect::Answer(given) => {
                 assert!(answer.replace(given).is_none(), "a request is answered once");
             }
-            Effect::Alarm { at } => {
+            Effect::SetAlarm { at } => {
                 self.alarm = Some(at);
                 self.alarms_set += 1;
             }
             Effect::QueryAlarm => self.asks_for_alarm = true,
-            Effect::Broadcast { after_ms } => {
+            Effect::ScheduleBroadcast { after_ms } => {
                 assert!(self.broadcast.is_none(), "one window is open at a time");
                 self.broadcast = Some(self.now.plus(after_ms));
             }
-            Effect::Flush { after_ms } => {
+            Effect::ScheduleFlush { after_ms } => {
                 assert!(self.flush.is_none(), "one window is open at a time");
                 self.flush = Some(self.now.plus(after_ms));
             }
-            Effect::AskPings { of } => {
+            Effect::QueryPings { of } => {
                 assert!(self.pings_of.replace(of).is_none(), "it asks once");
             }
             Effect::ContinueReplay => {
                 assert!(!self.turn, "one turn is asked for at a time");
                 self.turn = true;
             }
-            Effect::Forget => {
+            Effect::Unload => {
                 self.room = None;
                 self.turn = false;
                 self.broadcast = None;
                 self.flush = None;
                 self.erased += 1;
             }
-            Effect::Report { cause } => self.reports.push(cause),
+            Effect::LogError { cause } => self.reports.push(cause),
         }
     }
 }
