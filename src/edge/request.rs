@@ -103,7 +103,7 @@ impl RequestHead {
     }
 
     /// The window of a socket that the worker opened for a reader of its own.
-    pub fn bridge(&self) -> Option<u64> {
+    pub fn bridge_window_bytes(&self) -> Option<u64> {
         self.header(BRIDGE)?.parse().ok()
     }
 

@@ -131,7 +131,12 @@ impl Object {
     ) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let join = Input::Join { session, identity, start, bridge: head.bridge() };
+        let join = Input::Join {
+            session,
+            identity,
+            start,
+            bridge_window_bytes: head.bridge_window_bytes(),
+        };
         let joined = self.with_sessions(Some(room), |loaded| {
             let effects = loaded.room.handle(join, platform::now());
             let accepted = match refusal_in(&effects, session) {

@@ -20,13 +20,13 @@ impl<S: Store> Room<S> {
         id: SessionId,
         identity: Identity,
         start: Start,
-        bridge: Option<u64>,
+        bridge_window_bytes: Option<u64>,
         now: Millis,
     ) {
         if let Err(refusal) = self.admits(&identity) {
             return self.close(id, refusal);
         }
-        match self.welcome(id, identity, start, bridge, now) {
+        match self.welcome(id, identity, start, bridge_window_bytes, now) {
             Ok(()) => self.save_attachment(id),
             Err(cause) => {
                 let refusal = self.broken(&cause);
@@ -49,12 +49,12 @@ impl<S: Store> Room<S> {
         id: SessionId,
         identity: Identity,
         start: Start,
-        bridge: Option<u64>,
+        bridge_window_bytes: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError> {
         self.flush_broadcast();
         let has_flow = start.flow || self.settings.flow_required;
-        let window = bridge.or(has_flow.then_some(self.settings.flow_window_bytes));
+        let window = bridge_window_bytes.or(has_flow.then_some(self.settings.flow_window_bytes));
         let (head, found) = (self.log.head(), self.log.find(start.begin, now)?);
         let after = found.unwrap_or(head);
         let recovered = matches!(start.begin, Begin::Since(_)).then_some(found.is_some());
@@ -76,7 +76,7 @@ impl<S: Store> Room<S> {
             state: start.state,
             behind: (after < head).then_some(after),
             flow: window.map(|window| Flow::new(window, after, self.log.ends())),
-            bridged: bridge.is_some(),
+            bridged: bridge_window_bytes.is_some(),
             paused: false,
         };
         let session = Session::new(joined);

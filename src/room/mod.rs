@@ -42,7 +42,7 @@ pub enum Input<'a> {
     /// A socket asks to join. It is accepted unless the effects close it.
     /// `bridge` is the flow control window, in bytes, of a socket that the
     /// worker opened for a reader of its own.
-    Join { session: SessionId, identity: Identity, start: Start, bridge: Option<u64> },
+    Join { session: SessionId, identity: Identity, start: Start, bridge_window_bytes: Option<u64> },
     /// A text frame came.
     Text { session: SessionId, text: &'a str },
     /// A binary frame came.
@@ -273,8 +273,8 @@ impl<S: Store> Room<S> {
             self.end_due_sessions(now);
         }
         match input {
-            Input::Join { session, identity, start, bridge } => {
-                self.join(session, identity, start, bridge, now);
+            Input::Join { session, identity, start, bridge_window_bytes } => {
+                self.join(session, identity, start, bridge_window_bytes, now);
             }
             Input::Text { session, text } => {
                 self.touch(session, now);

@@ -335,7 +335,7 @@ proptest! {
                         ..admin.clone()
                     },
                     start: Start::parse(query).unwrap(),
-                    bridge: *window,
+                    bridge_window_bytes: *window,
                 },
                 Anything::Text(text) => Input::Text { session, text },
                 Anything::Binary(bytes) => Input::Binary { session, bytes },

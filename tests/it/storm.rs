@@ -102,7 +102,7 @@ fn a_thousand_who_resume_from_one_position_are_sent_one_text() {
             session: SessionId(session),
             identity: identity.clone(),
             start: Start::parse("last=1&flow=1").unwrap(),
-            bridge: None,
+            bridge_window_bytes: None,
         };
         for effect in room.handle(join, world.now) {
             if let Effect::Send { text, .. } = effect

@@ -211,7 +211,13 @@ impl World {
         self.opens(who, query, identity, Some(window));
     }
 
-    fn opens(&mut self, who: &str, query: &str, identity: Identity, bridge: Option<u64>) {
+    fn opens(
+        &mut self,
+        who: &str,
+        query: &str,
+        identity: Identity,
+        bridge_window_bytes: Option<u64>,
+    ) {
         self.drops(who);
         self.sessions_ever += 1;
         let session = SessionId(self.sessions_ever);
@@ -228,7 +234,7 @@ impl World {
         self.sockets.insert(session, socket);
         self.client(who).connects();
         let start = Start::parse(query).unwrap();
-        self.give(Input::Join { session, identity, start, bridge });
+        self.give(Input::Join { session, identity, start, bridge_window_bytes });
     }
 
     /// Tells the room that it has seen all that it was sent.

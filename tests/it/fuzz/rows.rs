@@ -134,7 +134,12 @@ impl Damaged {
             self.asks(page, "");
             let (session, identity) = (SessionId(1_000 + seq), self.admin.clone());
             let start = Start::parse(&since).unwrap();
-            self.takes(Input::Join { session, identity, start, bridge: (seq > 4).then_some(20) });
+            self.takes(Input::Join {
+                session,
+                identity,
+                start,
+                bridge_window_bytes: (seq > 4).then_some(20),
+            });
             self.settles();
         }
         for request in [Request::State, Request::Figures, Request::Members] {
