@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::log::Slice;
+use crate::log::EventRange;
 use crate::protocol::Seq;
 
 /// The account of one session, in bytes of the log: positions in it, so that
@@ -30,8 +30,8 @@ pub struct Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     prev: Seq,
-    starts: u64,
-    ends: u64,
+    start_offset: u64,
+    end_offset: u64,
 }
 
 impl Flow {
@@ -70,18 +70,18 @@ impl Flow {
         self.unseen() > self.part(4)
     }
 
-    pub fn send(&mut self, frame: &Slice) {
-        self.seen_to = self.seen_to.min(frame.starts);
-        self.sent_to = frame.ends;
+    pub fn send(&mut self, frame: &EventRange) {
+        self.seen_to = self.seen_to.min(frame.start_offset);
+        self.sent_to = frame.end_offset;
         let merged = self.part(8);
         match self.marks.back_mut() {
-            Some(mark) if frame.ends.saturating_sub(mark.starts) <= merged => {
-                mark.ends = frame.ends;
+            Some(mark) if frame.end_offset.saturating_sub(mark.start_offset) <= merged => {
+                mark.end_offset = frame.end_offset;
             }
             _ => self.marks.push_back(Mark {
                 prev: frame.prev,
-                starts: frame.starts,
-                ends: frame.ends,
+                start_offset: frame.start_offset,
+                end_offset: frame.end_offset,
             }),
         }
     }
@@ -96,7 +96,7 @@ impl Flow {
         self.seen = seq;
         let mut is_known = false;
         while let Some(mark) = self.marks.front().filter(|mark| mark.prev < seq) {
-            self.seen_to = mark.ends;
+            self.seen_to = mark.end_offset;
             self.marks.pop_front();
             is_known = true;
         }
@@ -104,8 +104,8 @@ impl Flow {
     }
 
     /// It has seen the log up to there, or what it was sent of that.
-    pub fn pass(&mut self, ends: u64) {
-        self.seen_to = self.seen_to.max(ends.min(self.sent_to));
+    pub fn pass(&mut self, end_offset: u64) {
+        self.seen_to = self.seen_to.max(end_offset.min(self.sent_to));
     }
 
     /// How many bytes are on their way.
@@ -138,8 +138,8 @@ mod tests {
         fn is_sent(&mut self, bytes: u64) -> bool {
             let takes = self.flow.takes(bytes);
             if takes {
-                let mut frame = Slice::at(seq(self.sent), self.flow.sent_to);
-                frame.ends = frame.ends.saturating_add(bytes);
+                let mut frame = EventRange::at(seq(self.sent), self.flow.sent_to);
+                frame.end_offset = frame.end_offset.saturating_add(bytes);
                 self.flow.send(&frame);
                 self.sent = self.sent.saturating_add(1);
             }
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn a_frame_of_which_anything_was_seen_counts_as_seen() {
         let mut reader = Reader::new(100);
-        let mut frame = Slice::at(Seq::ZERO, 0);
-        (frame.last, frame.ends) = (seq(10), 90);
+        let mut frame = EventRange::at(Seq::ZERO, 0);
+        (frame.last, frame.end_offset) = (seq(10), 90);
         reader.flow.send(&frame);
         assert!(!reader.flow.takes(11));
         assert!(reader.flow.see(seq(1)));

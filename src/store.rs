@@ -24,7 +24,7 @@ impl fmt::Display for StoreError {
 /// The one row about the room. It is written when the room is first met and
 /// when its settings change, never for a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Birth {
+pub struct LogMeta {
     pub epoch: Epoch,
     pub at: Millis,
     /// Slots in the ring.
@@ -44,12 +44,12 @@ pub struct Append {
     pub last: Seq,
     pub at: Millis,
     /// Bytes of all events before this append, and with it.
-    pub starts: u64,
-    pub ends: u64,
+    pub start_offset: u64,
+    pub end_offset: u64,
     /// The oldest append that retention by bytes left whole, and where it
     /// starts.
     pub floor: u64,
-    pub floor_starts: u64,
+    pub floor_offset: u64,
 }
 
 /// An append as it is written: its events, and its part of the index of ids.
@@ -77,15 +77,15 @@ impl KeyChange<'_> {
 
 pub trait Store {
     /// The row about the room; `None` where nothing is stored yet.
-    fn birth(&self) -> Result<Option<Birth>, StoreError>;
+    fn meta(&self) -> Result<Option<LogMeta>, StoreError>;
 
     /// Makes the tables and the row about the room.
-    fn create(&mut self, birth: &Birth) -> Result<(), StoreError>;
+    fn create(&mut self, meta: &LogMeta) -> Result<(), StoreError>;
 
     /// Rewrites the row about the room. Where its capacity differs, the
     /// appends from `keep_from` on move to a ring of that capacity, numbered
     /// anew from 0 (their `floor` too, at the least 0). All or nothing.
-    fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError>;
+    fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError>;
 
     /// The append in a slot, without its events.
     fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError>;

@@ -12,11 +12,11 @@ use worker::{SqlStorage, SqlStorageValue, State, Storage};
 
 use super::platform;
 use crate::protocol::{Epoch, RoomName, Seq};
-use crate::store::{self, Append, Birth, KeyChange, Store, StoreError};
+use crate::store::{self, Append, KeyChange, LogMeta, Store, StoreError};
 use crate::time::Millis;
 
 /// The version of the tables. A later one comes with a migration where
-/// [`Store::birth`] meets this one.
+/// [`Store::meta`] meets this one.
 const SCHEMA: u64 = 1;
 
 /// An append costs one billed row: `slot` is the row itself, and nothing else
@@ -120,7 +120,7 @@ impl SqlStore {
 }
 
 impl Store for SqlStore {
-    fn birth(&self) -> Result<Option<Birth>, StoreError> {
+    fn meta(&self) -> Result<Option<LogMeta>, StoreError> {
         match tables(&self.sql)? {
             Tables::None => return Ok(None),
             Tables::WithoutIds => drop(self.run(ADD_IDS, vec![])?),
@@ -131,7 +131,7 @@ impl Store for SqlStore {
             let [at, capacity, retained_ms, schema] =
                 [1, 2, 3, 4].map(|column| number(row, column));
             (schema? == SCHEMA).then_some(())?;
-            Some(Birth {
+            Some(LogMeta {
                 epoch: Epoch::parse(text(row, 0)?)?,
                 at: Millis::new(at?),
                 capacity: capacity?,
@@ -141,16 +141,16 @@ impl Store for SqlStore {
         rows.first().and_then(read).map(Some).ok_or_else(|| unreadable("the row about the room"))
     }
 
-    fn create(&mut self, birth: &Birth) -> Result<(), StoreError> {
+    fn create(&mut self, meta: &LogMeta) -> Result<(), StoreError> {
         self.transaction(|| {
             self.run(CREATE, vec![])?;
             let values = vec![
                 integer(SCHEMA),
                 self.name.as_str().into(),
-                birth.epoch.to_string().into(),
-                integer(birth.at.get()),
-                integer(birth.capacity),
-                integer(birth.retained_ms),
+                meta.epoch.to_string().into(),
+                integer(meta.at.get()),
+                integer(meta.capacity),
+                integer(meta.retained_ms),
             ];
             self.run(
                 "INSERT INTO room (one, schema, name, epoch, at, capacity, retained_ms) VALUES (1, ?, ?, ?, ?, ?, ?)",
@@ -160,12 +160,12 @@ impl Store for SqlStore {
         })
     }
 
-    fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError> {
-        let stored = self.birth()?;
+    fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError> {
+        let stored = self.meta()?;
         self.transaction(|| {
-            let values = vec![integer(birth.capacity), integer(birth.retained_ms)];
+            let values = vec![integer(meta.capacity), integer(meta.retained_ms)];
             self.run("UPDATE room SET capacity = ?, retained_ms = ?", values)?;
-            if stored.is_some_and(|stored| stored.capacity == birth.capacity) {
+            if stored.is_some_and(|stored| stored.capacity == meta.capacity) {
                 return Ok(());
             }
             // Numbered from 0 again, so that the ring has no hole before its
@@ -251,8 +251,13 @@ impl Store for SqlStore {
     ) -> Result<(), StoreError> {
         let write = || {
             let [number, first, last] = [append.number, append.first.get(), append.last.get()];
-            let totals =
-                [append.at.get(), append.starts, append.ends, append.floor, append.floor_starts];
+            let totals = [
+                append.at.get(),
+                append.start_offset,
+                append.end_offset,
+                append.floor,
+                append.floor_offset,
+            ];
             let numbers = [slot, number, first, last].into_iter().chain(totals).map(integer);
             let texts = [SqlStorageValue::Blob(index.to_vec()), events.into()];
             self.run(APPEND, numbers.chain(texts).collect())
@@ -340,10 +345,10 @@ fn append_of(row: &Row) -> Option<Append> {
         first: Seq::new(first?)?,
         last: Seq::new(last?)?,
         at: Millis::new(at?),
-        starts: starts?,
-        ends: ends?,
+        start_offset: starts?,
+        end_offset: ends?,
         floor: floor?,
-        floor_starts: floor_starts?,
+        floor_offset: floor_starts?,
     })
 }
 

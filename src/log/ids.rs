@@ -314,10 +314,10 @@ mod tests {
             first,
             last: first,
             at,
-            starts: zero,
-            ends: zero,
+            start_offset: zero,
+            end_offset: zero,
             floor: zero,
-            floor_starts: zero,
+            floor_offset: zero,
         };
         Ids::open(Some(head), &|pieces, bytes| ring.read(pieces, bytes)).unwrap()
     }

@@ -20,14 +20,14 @@ mod text;
 use crate::code::Refusal;
 use crate::protocol::{Epoch, NewEvent, Seq, User};
 use crate::settings::Settings;
-use crate::store::{Append, Birth, Row, Store, StoreError};
+use crate::store::{Append, LogMeta, Row, Store, StoreError};
 use crate::time::Millis;
 use ids::Ids;
 use keys::Keys;
 use number::Numbered;
 use recent::Recent;
 use ring::{Rows, newest, oldest_in_ring};
-pub use text::{Budget, Slice};
+pub use text::{Budget, EventRange};
 
 /// A row holds an append, and a row is at most 2 MB
 /// (<https://developers.cloudflare.com/durable-objects/platform/limits/>).
@@ -35,13 +35,13 @@ const APPEND_BYTES: usize = 1_990_000;
 
 pub struct Log<S> {
     store: S,
-    birth: Birth,
+    meta: LogMeta,
     settings: Settings,
     head: Option<Append>,
     recent: Recent,
     /// Of the append that was asked for last: its number, and where each of its
     /// events ends.
-    event_ends: Option<(u64, Vec<u64>)>,
+    event_end_offsets: Option<(u64, Vec<u64>)>,
     ids: Ids,
     /// Read from the state when the first event with a key comes.
     keys: Option<Keys>,
@@ -66,14 +66,14 @@ pub struct Appended {
     /// A seq for each event, in order; a repeat has that of the first.
     pub seqs: Vec<Seq>,
     /// What is new, to be broadcast; `None` where all were repeats.
-    pub fresh: Option<Slice>,
+    pub fresh: Option<EventRange>,
 }
 
 /// What a reader gets who was at a position.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Replay {
     /// The next events, or none for a reader at the head.
-    Events(Slice),
+    Events(EventRange),
     /// The position can't be resumed from.
     Lost,
 }
@@ -88,36 +88,37 @@ impl<S: Store> Log<S> {
         now: Millis,
         random: u64,
     ) -> Result<(Self, bool), StoreError> {
-        let stored = store.birth()?;
+        let stored = store.meta()?;
         let (epoch, at) = match stored {
             None => (Epoch::from_random(random), now),
             Some(stored) => (stored.epoch, stored.at),
         };
         let Settings { retained_appends: capacity, retained_ms, .. } = settings;
-        let birth = Birth { epoch, at, capacity, retained_ms };
+        let meta = LogMeta { epoch, at, capacity, retained_ms };
         let mut head = None;
         match stored {
-            None => store.create(&birth)?,
+            None => store.create(&meta)?,
             Some(stored) => {
                 head = newest(&store, stored.capacity)?;
-                if stored != birth {
+                if stored != meta {
                     let smaller = capacity.min(stored.capacity);
                     let keep_from = head.map_or(0, |head| oldest_in_ring(head.number, smaller));
-                    store.resize(&birth, keep_from)?;
-                    head = newest(&store, birth.capacity)?;
+                    store.resize(&meta, keep_from)?;
+                    head = newest(&store, meta.capacity)?;
                 }
             }
         }
-        let written = stored != Some(birth);
+        let written = stored != Some(meta);
         let recent = Recent::default();
         let rows = Rows { store: &store, capacity };
         let ids = Ids::open(head, &|pieces, bytes| rows.index(pieces, bytes))?;
-        let log = Self { store, birth, settings, head, recent, event_ends: None, ids, keys: None };
+        let log =
+            Self { store, meta, settings, head, recent, event_end_offsets: None, ids, keys: None };
         Ok((log, written))
     }
 
     pub fn epoch(&self) -> Epoch {
-        self.birth.epoch
+        self.meta.epoch
     }
 
     /// The newest event's seq.
@@ -126,13 +127,13 @@ impl<S: Store> Log<S> {
     }
 
     /// Bytes of all events up to the head, retained or not.
-    pub fn ends(&self) -> u64 {
-        self.head.map_or(0, |head| head.ends)
+    pub fn end_offset(&self) -> u64 {
+        self.head.map_or(0, |head| head.end_offset)
     }
 
     /// When something last became durable here.
     pub fn last_write(&self) -> Millis {
-        self.head.map_or(self.birth.at, |head| head.at)
+        self.head.map_or(self.meta.at, |head| head.at)
     }
 
     /// The oldest seq that can be read; `head` + 1 if there is none.
@@ -146,7 +147,7 @@ impl<S: Store> Log<S> {
     /// Bytes of the events that can be read, and of the state.
     pub fn bytes(&mut self, now: Millis) -> Result<u64, StoreError> {
         let events = match (self.head, self.oldest_append(now)?) {
-            (Some(head), Some(oldest)) => head.ends.saturating_sub(oldest.starts),
+            (Some(head), Some(oldest)) => head.end_offset.saturating_sub(oldest.start_offset),
             _ => 0,
         };
         Ok(events.saturating_add(self.keys()?.bytes()))
@@ -172,12 +173,12 @@ impl<S: Store> Log<S> {
         let at = now.max(self.last_write());
         let texts: Vec<String> =
             fresh.iter().map(|(seq, event)| event.text(*seq, at, from)).collect();
-        let (starts, events) = (self.ends(), texts.join(","));
-        let ends = starts.saturating_add(events.len() as u64);
-        let slice = Slice { prev: self.head(), last: *last, starts, ends, events };
-        let append = self.next_append(&slice, at)?;
+        let (start_offset, events) = (self.end_offset(), texts.join(","));
+        let end_offset = start_offset.saturating_add(events.len() as u64);
+        let range = EventRange { prev: self.head(), last: *last, start_offset, end_offset, events };
+        let append = self.next_append(&range, at)?;
         let index = self.write_index(&append, ids)?;
-        let bytes = slice.events.len().saturating_add(index.bytes.len());
+        let bytes = range.events.len().saturating_add(index.bytes.len());
         if bytes > APPEND_BYTES {
             return Err(AppendError::Refused(Refusal::too_large(format!(
                 "the events are {bytes} bytes as stored; one publish may be {APPEND_BYTES}: publish them in two",
@@ -194,17 +195,17 @@ impl<S: Store> Log<S> {
         };
 
         let emptied = self.emptied_by(&append);
-        let row = Row { append: &append, events: &slice.events, index: &index.bytes };
+        let row = Row { append: &append, events: &range.events, index: &index.bytes };
         self.store.append(self.slot(append.number), row, &changes, &emptied)?;
 
         // Durable: from here on nothing may fail.
         self.head = Some(append);
-        self.recent.push(append, &slice.events);
+        self.recent.push(append, &range.events);
         if let Some(keys) = &mut self.keys {
             keys.apply(&changes);
         }
         self.ids.is_stored(index);
-        Ok(Appended { seqs, fresh: Some(slice) })
+        Ok(Appended { seqs, fresh: Some(range) })
     }
 
     fn keys(&mut self) -> Result<&Keys, StoreError> {

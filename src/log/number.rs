@@ -65,7 +65,7 @@ impl<S: Store> Log<S> {
         // Not after the lookup: the write below needs the same nodes again.
         self.ids.shrink();
         let lowest = self.lowest();
-        let rows = Rows { store: &self.store, capacity: self.birth.capacity };
+        let rows = Rows { store: &self.store, capacity: self.meta.capacity };
         let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
         let mut places = self.ids.find(ids.keys().copied(), lowest, &read)?;
         if self.ids.complete_from() > lowest {
@@ -139,14 +139,14 @@ impl<S: Store> Log<S> {
         ids: Vec<(Hash, u16)>,
     ) -> Result<Written, StoreError> {
         let number = append.number;
-        let lowest = append.floor.max(super::oldest_in_ring(number, self.birth.capacity));
+        let lowest = append.floor.max(super::oldest_in_ring(number, self.meta.capacity));
         // If the events are too large to leave space for the ids of older
         // appends, a later append indexes these.
-        let events = append.ends.saturating_sub(append.starts);
+        let events = append.end_offset.saturating_sub(append.start_offset);
         let catches_up = !ids.is_empty() && events < APPEND_BYTES as u64 / 2;
         let place = |(hash, index)| (hash, Place { append: number, index });
         let ids: Vec<(Hash, Place)> = ids.into_iter().map(place).collect();
-        let rows = Rows { store: &self.store, capacity: self.birth.capacity };
+        let rows = Rows { store: &self.store, capacity: self.meta.capacity };
         let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
         self.ids.write((number, append.first), ids, lowest, catches_up, &read)
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::bisect::first_where;
 use super::ring::damaged;
-use super::text::{Budget, Slice, each};
+use super::text::{Budget, EventRange, each};
 use super::{Log, Replay};
 use crate::protocol::{Begin, Position, Seq};
 use crate::store::{Append, Store, StoreError};
@@ -32,16 +32,16 @@ impl<S: Store> Log<S> {
     /// at the least.
     pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
         let Some(mut number) = self.next_to(after, now)? else { return Ok(Replay::Lost) };
-        let mut slice = Slice::at(after, 0);
+        let mut range = EventRange::at(after, 0);
         while let Some(head) = self.head.filter(|head| number <= head.number) {
             for (append, events) in self.some(number, head.number, budget.bytes)? {
-                if !slice.take(&append, &events, budget).ok_or_else(|| damaged(number))? {
-                    return Ok(Replay::Events(slice));
+                if !range.take(&append, &events, budget).ok_or_else(|| damaged(number))? {
+                    return Ok(Replay::Events(range));
                 }
                 number = number.saturating_add(1);
             }
         }
-        Ok(Replay::Events(slice))
+        Ok(Replay::Events(range))
     }
 
     /// Some of the appends from `number` on, out of memory if they are there.
@@ -76,36 +76,36 @@ impl<S: Store> Log<S> {
 
     /// Bytes of all events up to a seq; up to the oldest there is, where that
     /// comes behind it.
-    pub fn ends_at(&mut self, seq: Seq) -> Result<u64, StoreError> {
+    pub fn end_offset_at(&mut self, seq: Seq) -> Result<u64, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
         let append = self.at(self.with(seq, head.number)?)?;
         if seq < append.first {
-            return Ok(append.starts);
+            return Ok(append.start_offset);
         }
         if seq == append.last {
-            return Ok(append.ends);
+            return Ok(append.end_offset);
         }
         let index = usize::try_from(seq.get().saturating_sub(append.first.get()));
-        let ends = self.event_ends(&append)?.get(index.unwrap_or(usize::MAX)).copied();
-        ends.ok_or_else(|| damaged(append.number))
+        let end_offset = self.event_end_offsets(&append)?.get(index.unwrap_or(usize::MAX)).copied();
+        end_offset.ok_or_else(|| damaged(append.number))
     }
 
     /// Where each event of an append ends. Readers ask for one event after
     /// another, so the append that was read last is remembered.
-    fn event_ends(&mut self, append: &Append) -> Result<&[u64], StoreError> {
-        if self.event_ends.as_ref().is_none_or(|(number, _)| *number != append.number) {
-            let mut ends = Vec::new();
+    fn event_end_offsets(&mut self, append: &Append) -> Result<&[u64], StoreError> {
+        if self.event_end_offsets.as_ref().is_none_or(|(number, _)| *number != append.number) {
+            let mut end_offset = Vec::new();
             for (_, events) in self.stored(append.number, append.number, 0)? {
-                let mut starts = append.starts;
+                let mut start_offset = append.start_offset;
                 for event in each(&events) {
-                    let end = starts.saturating_add(event.map_or(0, str::len) as u64);
-                    ends.push(end);
-                    starts = end.saturating_add(1);
+                    let end = start_offset.saturating_add(event.map_or(0, str::len) as u64);
+                    end_offset.push(end);
+                    start_offset = end.saturating_add(1);
                 }
             }
-            self.event_ends = Some((append.number, ends));
+            self.event_end_offsets = Some((append.number, end_offset));
         }
-        Ok(self.event_ends.as_ref().map_or(&[], |(_, ends)| ends))
+        Ok(self.event_end_offsets.as_ref().map_or(&[], |(_, end_offset)| end_offset))
     }
 
     /// The append that holds a seq, or the oldest there is.

@@ -77,8 +77,17 @@ mod tests {
 
     fn append(number: u64) -> Append {
         let seq = Seq::new(number).unwrap();
-        let (at, starts, ends) = (Millis::new(0), 0, 0);
-        Append { number, first: seq, last: seq, at, starts, ends, floor: 0, floor_starts: 0 }
+        let (at, start_offset, end_offset) = (Millis::new(0), 0, 0);
+        Append {
+            number,
+            first: seq,
+            last: seq,
+            at,
+            start_offset,
+            end_offset,
+            floor: 0,
+            floor_offset: 0,
+        }
     }
 
     /// Limits: RECENT_BYTES.

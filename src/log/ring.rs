@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::Log;
 use super::bisect::first_where;
 use super::ids::Pointer;
-use super::text::Slice;
+use super::text::EventRange;
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
@@ -38,7 +38,7 @@ impl<S: Store> Rows<'_, S> {
 
 impl<S: Store> Log<S> {
     pub(super) fn slot(&self, number: u64) -> u64 {
-        number.checked_rem(self.birth.capacity).unwrap_or_default()
+        number.checked_rem(self.meta.capacity).unwrap_or_default()
     }
 
     /// The slots of `number` and those behind it, up to `last` or to where the
@@ -46,7 +46,7 @@ impl<S: Store> Log<S> {
     pub(super) fn slots_from(&self, number: u64, last: u64) -> RangeInclusive<u64> {
         let slot = self.slot(number);
         let end = slot.saturating_add(last.saturating_sub(number));
-        slot..=end.min(self.birth.capacity.saturating_sub(1))
+        slot..=end.min(self.meta.capacity.saturating_sub(1))
     }
 
     pub(super) fn at(&self, number: u64) -> Result<Append, StoreError> {
@@ -68,7 +68,7 @@ impl<S: Store> Log<S> {
         let appends = self.store.read(self.slots_from(number, last), bytes)?;
         let is_whole = |(number, (append, events)): (u64, &(Append, String))| {
             append.number == number
-                && append.ends.checked_sub(append.starts) == Some(events.len() as u64)
+                && append.end_offset.checked_sub(append.start_offset) == Some(events.len() as u64)
         };
         if appends.is_empty() || !(number..).zip(&appends).all(is_whole) {
             return Err(damaged(number));
@@ -78,7 +78,7 @@ impl<S: Store> Log<S> {
 
     /// The oldest append that is whole, whatever its age.
     pub(super) fn lowest(&self) -> u64 {
-        self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.birth.capacity)))
+        self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.meta.capacity)))
     }
 
     pub(super) fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
@@ -97,23 +97,33 @@ impl<S: Store> Log<S> {
     }
 
     /// The append that comes next, with its running totals.
-    pub(super) fn next_append(&self, slice: &Slice, at: Millis) -> Result<Append, StoreError> {
+    pub(super) fn next_append(&self, range: &EventRange, at: Millis) -> Result<Append, StoreError> {
         let number = self.head.map_or(0, |head| head.number.saturating_add(1));
-        let Slice { starts, ends, last, .. } = *slice;
-        let first = slice.prev.plus(1);
-        let mut next =
-            Append { number, first, last, at, starts, ends, floor: number, floor_starts: starts };
+        let EventRange { start_offset, end_offset, last, .. } = *range;
+        let first = range.prev.plus(1);
+        let mut next = Append {
+            number,
+            first,
+            last,
+            at,
+            start_offset,
+            end_offset,
+            floor: number,
+            floor_offset: start_offset,
+        };
         let Some(head) = self.head else { return Ok(next) };
 
-        let fits = |starts: u64| ends.saturating_sub(starts) <= self.settings.retained_bytes;
-        if fits(head.floor_starts) {
-            (next.floor, next.floor_starts) = (head.floor, head.floor_starts);
+        let fits = |start_offset: u64| {
+            end_offset.saturating_sub(start_offset) <= self.settings.retained_bytes
+        };
+        if fits(head.floor_offset) {
+            (next.floor, next.floor_offset) = (head.floor, head.floor_offset);
             return Ok(next);
         }
-        let lowest = head.floor.max(oldest_in_ring(number, self.birth.capacity));
-        let floor = first_where(lowest, number, |number| Ok(fits(self.at(number)?.starts)))?;
+        let lowest = head.floor.max(oldest_in_ring(number, self.meta.capacity));
+        let floor = first_where(lowest, number, |number| Ok(fits(self.at(number)?.start_offset)))?;
         if floor < number {
-            (next.floor, next.floor_starts) = (floor, self.at(floor)?.starts);
+            (next.floor, next.floor_offset) = (floor, self.at(floor)?.start_offset);
         }
         Ok(next)
     }
@@ -123,7 +133,7 @@ impl<S: Store> Log<S> {
     /// are larger, on average, than the bytes for each slot.
     pub(super) fn emptied_by(&self, next: &Append) -> Vec<u64> {
         let Some(head) = self.head else { return Vec::new() };
-        let from = head.floor.max(oldest_in_ring(next.number, self.birth.capacity));
+        let from = head.floor.max(oldest_in_ring(next.number, self.meta.capacity));
         (from..next.floor).map(|number| self.slot(number)).collect()
     }
 }

@@ -20,26 +20,26 @@ impl Budget {
 
 /// A run of events as they are stored and sent: JSON, joined by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slice {
+pub struct EventRange {
     /// The seq before the first of them.
     pub prev: Seq,
     /// The seq of the last of them; `prev` if there are none.
     pub last: Seq,
     /// Bytes of the log before them, and with them.
-    pub starts: u64,
-    pub ends: u64,
+    pub start_offset: u64,
+    pub end_offset: u64,
     pub events: String,
 }
 
-impl Slice {
+impl EventRange {
     /// None yet, behind so many bytes.
-    pub fn at(seq: Seq, ends: u64) -> Self {
-        Self { prev: seq, last: seq, starts: ends, ends, events: String::new() }
+    pub fn at(seq: Seq, end_offset: u64) -> Self {
+        Self { prev: seq, last: seq, start_offset: end_offset, end_offset, events: String::new() }
     }
 
     /// As the log counts them: without the commas between appends.
     pub fn bytes(&self) -> u64 {
-        self.ends.saturating_sub(self.starts)
+        self.end_offset.saturating_sub(self.start_offset)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -55,18 +55,20 @@ impl Slice {
         if self.events.len() <= Budget::FRAME.bytes {
             return vec![self];
         }
-        let mut frames = vec![Self::at(self.prev, self.starts)];
-        let (mut seq, mut starts) = (self.prev, self.starts);
+        let mut frames = vec![Self::at(self.prev, self.start_offset)];
+        let (mut seq, mut start_offset) = (self.prev, self.start_offset);
         for event in each(&self.events).map_while(|event| event) {
             let prev = seq;
             seq = seq.plus(1);
-            if !frames.last_mut().is_some_and(|frame| frame.push(seq, starts, event, Budget::FRAME))
+            if !frames
+                .last_mut()
+                .is_some_and(|frame| frame.push(seq, start_offset, event, Budget::FRAME))
             {
-                let mut frame = Self::at(prev, starts);
-                frame.push(seq, starts, event, Budget::FRAME);
+                let mut frame = Self::at(prev, start_offset);
+                frame.push(seq, start_offset, event, Budget::FRAME);
                 frames.push(frame);
             }
-            starts = behind(starts, event);
+            start_offset = behind(start_offset, event);
         }
         frames
     }
@@ -80,30 +82,30 @@ impl Slice {
             return None;
         }
         if append.first == next && self.fits(append.last, events, budget) {
-            self.join(append.last, append.starts, events);
+            self.join(append.last, append.start_offset, events);
             return Some(true);
         }
-        let (mut seq, mut starts) = (append.first, append.starts);
+        let (mut seq, mut start_offset) = (append.first, append.start_offset);
         for event in each(events) {
             let event = event?;
-            if seq > self.last && !self.push(seq, starts, event, budget) {
+            if seq > self.last && !self.push(seq, start_offset, event, budget) {
                 return Some(false);
             }
             seq = seq.plus(1);
-            starts = behind(starts, event);
+            start_offset = behind(start_offset, event);
         }
         (self.last == append.last).then_some(true)
     }
 
     /// Takes what follows it, if both fit a frame together.
     pub fn append(&mut self, next: &Self) -> bool {
-        self.push(next.last, next.starts, &next.events, Budget::FRAME)
+        self.push(next.last, next.start_offset, &next.events, Budget::FRAME)
     }
 
-    fn push(&mut self, last: Seq, starts: u64, events: &str, budget: Budget) -> bool {
+    fn push(&mut self, last: Seq, start_offset: u64, events: &str, budget: Budget) -> bool {
         let takes = self.is_empty() || self.fits(last, events, budget);
         if takes {
-            self.join(last, starts, events);
+            self.join(last, start_offset, events);
         }
         takes
     }
@@ -113,21 +115,21 @@ impl Slice {
         bytes <= budget.bytes && last.get().saturating_sub(self.prev.get()) <= budget.events
     }
 
-    fn join(&mut self, last: Seq, starts: u64, events: &str) {
+    fn join(&mut self, last: Seq, start_offset: u64, events: &str) {
         if self.is_empty() {
-            self.starts = starts;
+            self.start_offset = start_offset;
         } else {
             self.events.push(',');
         }
         self.events.push_str(events);
         self.last = last;
-        self.ends = starts.saturating_add(events.len() as u64);
+        self.end_offset = start_offset.saturating_add(events.len() as u64);
     }
 }
 
 /// Where the next event of an append starts: there is a comma in between.
-fn behind(starts: u64, event: &str) -> u64 {
-    starts.saturating_add(event.len() as u64).saturating_add(1)
+fn behind(start_offset: u64, event: &str) -> u64 {
+    start_offset.saturating_add(event.len() as u64).saturating_add(1)
 }
 
 /// The events of a stored text, one by one; `None` where it can't be read on.
@@ -158,7 +160,16 @@ mod tests {
     fn append(first: u64, last: u64) -> Append {
         let at = Millis::new(0);
         let (first, last) = (seq(first), seq(last));
-        Append { number: 0, first, last, at, starts: 0, ends: 0, floor: 0, floor_starts: 0 }
+        Append {
+            number: 0,
+            first,
+            last,
+            at,
+            start_offset: 0,
+            end_offset: 0,
+            floor: 0,
+            floor_offset: 0,
+        }
     }
 
     #[test]
@@ -167,9 +178,9 @@ mod tests {
         let (full, over) = ([text(half), text(half - 1)], [text(half), text(half)]);
         let runs = |events: &[String]| -> Vec<(u64, u64)> {
             let last = seq(events.len() as u64);
-            let mut slice = Slice::at(Seq::ZERO, 0);
-            slice.join(last, 0, &events.join(","));
-            let frames = slice.frames().into_iter();
+            let mut range = EventRange::at(Seq::ZERO, 0);
+            range.join(last, 0, &events.join(","));
+            let frames = range.frames().into_iter();
             frames.map(|frame| (frame.prev.get(), frame.last.get())).collect()
         };
         assert_eq!(runs(&full), [(0, 2)]);
@@ -190,12 +201,12 @@ mod tests {
             (2, append(2, 3), "2", None),
             (2, append(2, 3), "2,", None),
         ] {
-            let mut slice = Slice::at(seq(held), 0);
-            assert_eq!(slice.take(&append, events, Budget::FRAME), taken, "{held} {events}");
+            let mut range = EventRange::at(seq(held), 0);
+            assert_eq!(range.take(&append, events, Budget::FRAME), taken, "{held} {events}");
         }
-        let mut slice = Slice::at(seq(1), 0);
+        let mut range = EventRange::at(seq(1), 0);
         let one = Budget { events: 1, ..Budget::FRAME };
-        assert_eq!(slice.take(&append(2, 3), "2,3", one), Some(false));
-        assert_eq!((slice.last, slice.events.as_str()), (seq(2), "2"));
+        assert_eq!(range.take(&append(2, 3), "2,3", one), Some(false));
+        assert_eq!((range.last, range.events.as_str()), (seq(2), "2"));
     }
 }

@@ -11,7 +11,7 @@ use super::{Effect, Room};
 use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::limits;
-use crate::log::{Budget, Replay, Slice};
+use crate::log::{Budget, EventRange, Replay};
 use crate::protocol::{self, Seq, ServerFrame};
 use crate::session::SessionId;
 use crate::store::{Store, StoreError};
@@ -22,10 +22,10 @@ impl<S: Store> Room<S> {
     /// The first event after a pause goes out at once, and begins a window:
     /// what is published in it goes out as one frame at its end. An event costs
     /// little; to send a frame to everybody is what costs.
-    pub(super) fn broadcast(&mut self, slice: &Slice, now: Millis) {
-        if !self.pending_broadcast.append(slice) {
+    pub(super) fn broadcast(&mut self, range: &EventRange, now: Millis) {
+        if !self.pending_broadcast.append(range) {
             self.flush_broadcast();
-            self.pending_broadcast.append(slice);
+            self.pending_broadcast.append(range);
         }
         let left_ms = self.window_ms().saturating_sub(now.since(self.batch_started_at));
         if left_ms == 0 {
@@ -61,7 +61,7 @@ impl<S: Store> Room<S> {
     /// Sends what is gathered without waiting for the window's end: so does
     /// whatever moves a session to the head, or away.
     pub(super) fn flush_broadcast(&mut self) {
-        let sent = Slice::at(self.pending_broadcast.last, self.pending_broadcast.ends);
+        let sent = EventRange::at(self.pending_broadcast.last, self.pending_broadcast.end_offset);
         for frame in std::mem::replace(&mut self.pending_broadcast, sent).frames() {
             let to = self.receivers(&frame);
             if to.is_empty() {
@@ -74,7 +74,7 @@ impl<S: Store> Room<S> {
 
     /// Those that are sent a live frame. Who has too much on its way already
     /// is behind from here on, until it has seen more.
-    fn receivers(&mut self, frame: &Slice) -> Vec<SessionId> {
+    fn receivers(&mut self, frame: &EventRange) -> Vec<SessionId> {
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();
         for (id, session) in &mut self.sessions {
@@ -107,7 +107,7 @@ impl<S: Store> Room<S> {
 /// same position: so the last one is kept.
 pub(super) struct ReplayFrame {
     budget: Budget,
-    slice: Slice,
+    range: EventRange,
     text: Rc<str>,
 }
 
@@ -130,12 +130,12 @@ impl<S: Store> Room<S> {
                 Some(frame) => {
                     if let Some(flow) = &mut joined.flow {
                         // One event is read however little is left.
-                        if !flow.takes(frame.slice.bytes()) {
+                        if !flow.takes(frame.range.bytes()) {
                             return Ok(());
                         }
-                        flow.send(&frame.slice);
+                        flow.send(&frame.range);
                     }
-                    joined.behind = (frame.slice.last < live).then_some(frame.slice.last);
+                    joined.behind = (frame.range.last < live).then_some(frame.range.last);
                     self.deliver(id, Rc::clone(&frame.text));
                 }
                 // The ring came round while it was being caught up. A reader
@@ -160,12 +160,12 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<Option<Rc<ReplayFrame>>, StoreError> {
         let last = self.last_replay_frame.as_ref();
-        if let Some(last) = last.filter(|last| (last.slice.prev, last.budget) == (after, budget)) {
+        if let Some(last) = last.filter(|last| (last.range.prev, last.budget) == (after, budget)) {
             return Ok(Some(Rc::clone(last)));
         }
-        let Replay::Events(slice) = self.log.read(after, budget, now)? else { return Ok(None) };
-        let text = protocol::events(&self.name, self.log.epoch(), slice.prev, &slice.events);
-        let frame = Rc::new(ReplayFrame { budget, slice, text: text.into() });
+        let Replay::Events(range) = self.log.read(after, budget, now)? else { return Ok(None) };
+        let text = protocol::events(&self.name, self.log.epoch(), range.prev, &range.events);
+        let frame = Rc::new(ReplayFrame { budget, range, text: text.into() });
         self.last_replay_frame = Some(Rc::clone(&frame));
         Ok(Some(frame))
     }
@@ -200,12 +200,12 @@ impl<S: Store> Room<S> {
         }
         // What was sent before flow control was turned on is not counted.
         let begin =
-            || Flow::new(self.settings.flow_window_bytes, seq, self.pending_broadcast.starts);
+            || Flow::new(self.settings.flow_window_bytes, seq, self.pending_broadcast.start_offset);
         let flow = joined.flow.get_or_insert_with(begin);
         let unseen = flow.unseen();
         if !flow.see(seq) {
-            match self.log.ends_at(seq) {
-                Ok(ends) => flow.pass(ends),
+            match self.log.end_offset_at(seq) {
+                Ok(offset) => flow.pass(offset),
                 Err(cause) => return Err(self.broken(&cause)),
             }
         }
@@ -245,7 +245,7 @@ impl<S: Store> Room<S> {
         for (id, session) in &mut self.sessions {
             let joined = &mut session.joined;
             if joined.behind.is_none() {
-                joined.flow.iter_mut().for_each(|flow| flow.restore(self.log.ends()));
+                joined.flow.iter_mut().for_each(|flow| flow.restore(self.log.end_offset()));
             } else if joined.takes_more() {
                 self.behind.push_back(*id);
             }
@@ -259,7 +259,7 @@ impl<S: Store> Room<S> {
     /// From here on it is live.
     pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         self.flush_broadcast();
-        let head = self.log.ends();
+        let head = self.log.end_offset();
         let Some(joined) = self.joined_mut(id) else { return Ok(()) };
         joined.behind = None;
         joined.flow.iter_mut().for_each(|flow| flow.skip(head));

@@ -75,7 +75,7 @@ impl<S: Store> Room<S> {
             identity,
             state: start.state,
             behind: (after < head).then_some(after),
-            flow: window.map(|window| Flow::new(window, after, self.log.ends())),
+            flow: window.map(|window| Flow::new(window, after, self.log.end_offset())),
             bridged: bridge_window_bytes.is_some(),
             paused: false,
         };

@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use crate::code::{Code, Refusal};
 use crate::guard::FrameRates;
-use crate::log::{AppendError, Log, Slice};
+use crate::log::{AppendError, EventRange, Log};
 use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::Rate;
@@ -164,7 +164,7 @@ pub struct Room<S> {
     state_frame: Option<(Seq, Rc<str>)>,
     /// Published, and gathered to go out as one frame: so much, or one append.
     /// Sessions that are live were sent all that is before it.
-    pending_broadcast: Slice,
+    pending_broadcast: EventRange,
     /// When the window began within which events are gathered.
     batch_started_at: Millis,
     /// Whether its end is on its way.
@@ -200,7 +200,7 @@ impl<S: Store> Room<S> {
         random: u64,
     ) -> Result<Self, StoreError> {
         let (log, is_new) = Log::open(store, settings, now, random)?;
-        let pending_broadcast = Slice::at(log.head(), log.ends());
+        let pending_broadcast = EventRange::at(log.head(), log.end_offset());
         Ok(Self {
             name,
             settings,
@@ -314,8 +314,8 @@ impl<S: Store> Room<S> {
             AppendError::Store(cause) => self.broken(&cause),
         })?;
         let is_repeat = appended.fresh.is_none();
-        if let Some(slice) = appended.fresh {
-            self.broadcast(&slice, now);
+        if let Some(range) = appended.fresh {
+            self.broadcast(&range, now);
         }
         Ok(Published { seqs: appended.seqs, is_repeat })
     }

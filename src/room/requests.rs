@@ -3,7 +3,7 @@
 use super::{Answer, Effect, Published, Room};
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::log::{Budget, Replay, Slice};
+use crate::log::{Budget, EventRange, Replay};
 use crate::protocol::{
     self, Figures, Members, NewEvent, NewSignal, PageQuery, User, parse_publish,
 };
@@ -125,7 +125,7 @@ impl<S: Store> Room<S> {
             Some(after) => self.log.read(after, budget, now)?,
             None => Replay::Lost,
         };
-        let Replay::Events(Slice { prev, events, .. }) = read else {
+        let Replay::Events(EventRange { prev, events, .. }) = read else {
             return Err(self.position_lost(now)?.into());
         };
         let (epoch, head) = (self.log.epoch(), self.log.head());

@@ -66,7 +66,7 @@ fn a_damaged_append_is_an_error_or_not_in_the_way() {
 }
 
 fn is_not_deceived(world: &mut World, undamaged: &[Event], what: &str) {
-    let epoch = world.store.tables().birth.unwrap().epoch;
+    let epoch = world.store.tables().meta.unwrap().epoch;
     for seq in 4..=12 {
         world.joins_with("dave", &format!("since={epoch}:{seq}"));
         let dave = world.client("dave");
@@ -102,7 +102,7 @@ fn a_room_that_does_not_wake_can_be_erased() {
 fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
     for reads in 0..40 {
         let mut world = a_wrapped_ring();
-        let epoch = world.store.tables().birth.unwrap().epoch;
+        let epoch = world.store.tables().meta.unwrap().epoch;
         let before = world.store.tables();
         world.store.fail_reading_after(reads);
         world.joins_with("dave", &format!("since={epoch}:4"));

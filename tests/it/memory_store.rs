@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use roomcast::protocol::Seq;
-use roomcast::store::{Append, Birth, KeyChange, Row, Store, StoreError};
+use roomcast::store::{Append, KeyChange, LogMeta, Row, Store, StoreError};
 
 /// A handle on one room's storage. Rooms come and go; what is behind it stays.
 #[derive(Clone, Default)]
@@ -30,7 +30,7 @@ struct Disk {
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
-    pub birth: Option<Birth>,
+    pub meta: Option<LogMeta>,
     /// Each append, with its events and its part of the index of ids.
     pub slots: BTreeMap<u64, (Append, String, Vec<u8>)>,
     pub state: BTreeMap<String, (Seq, String)>,
@@ -114,16 +114,16 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn birth(&self) -> Result<Option<Birth>, StoreError> {
-        Ok(self.reads()?.birth)
+    fn meta(&self) -> Result<Option<LogMeta>, StoreError> {
+        Ok(self.reads()?.meta)
     }
 
-    fn create(&mut self, birth: &Birth) -> Result<(), StoreError> {
-        self.writes(1)?.birth = Some(*birth);
+    fn create(&mut self, meta: &LogMeta) -> Result<(), StoreError> {
+        self.writes(1)?.meta = Some(*meta);
         Ok(())
     }
 
-    fn resize(&mut self, birth: &Birth, keep_from: u64) -> Result<(), StoreError> {
+    fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError> {
         let kept: BTreeMap<u64, (Append, String, Vec<u8>)> = self
             .tables()
             .slots
@@ -136,7 +136,7 @@ impl Store for MemoryStore {
             })
             .collect();
         let mut tables = self.writes(1 + kept.len())?;
-        tables.birth = Some(*birth);
+        tables.meta = Some(*meta);
         tables.slots = kept;
         Ok(())
     }

@@ -35,7 +35,7 @@ pub fn play(script: &str) {
     sessions.sort_by_key(|(id, _)| *id);
     sessions.dedup_by_key(|(id, _)| *id);
     let mut damaged = Damaged {
-        epoch: world.store.tables().birth.unwrap().epoch.to_string(),
+        epoch: world.store.tables().meta.unwrap().epoch.to_string(),
         admin: world.identity("admin"),
         now: world.now,
         settings: world.settings,
@@ -52,11 +52,11 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
     let (slot, value) = rest.split_once(' ')?;
     let slot: u64 = slot.parse().ok()?;
     let number = || value.parse().ok().filter(|number| *number <= limits::SAFE_INTEGER);
-    let birth = tables.birth.as_mut()?;
+    let meta = tables.meta.as_mut()?;
     match letter {
-        'c' => birth.capacity = number()?,
-        'm' => birth.retained_ms = number()?,
-        'b' => birth.at = Millis::new(number()?),
+        'c' => meta.capacity = number()?,
+        'm' => meta.retained_ms = number()?,
+        'b' => meta.at = Millis::new(number()?),
         'r' => drop(tables.slots.remove(&slot)),
         'i' => drop(tables.slots.insert(slot, tables.slots.get(&number()?)?.clone())),
         'k' => drop(tables.state.insert("k".into(), (Seq::new(slot)?, value.to_owned()))),
@@ -67,10 +67,10 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
                 'f' => append.first = Seq::new(number()?)?,
                 'l' => append.last = Seq::new(number()?)?,
                 't' => append.at = Millis::new(number()?),
-                's' => append.starts = number()?,
-                'e' => append.ends = number()?,
+                's' => append.start_offset = number()?,
+                'e' => append.end_offset = number()?,
                 'o' => append.floor = number()?,
-                'p' => append.floor_starts = number()?,
+                'p' => append.floor_offset = number()?,
                 // A byte of the index of ids, or where it ends.
                 'z' => index.truncate(usize::try_from(number()?).ok()?),
                 'v' => {
@@ -81,7 +81,7 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
                 // And what its totals say fits.
                 'y' => {
                     value.clone_into(events);
-                    append.ends = append.starts + value.len() as u64;
+                    append.end_offset = append.start_offset + value.len() as u64;
                 }
                 _ => {}
             }
