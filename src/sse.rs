@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::code::Refusal;
 use crate::limits;
-use crate::protocol::{Begin, Heard, Position, Seq};
+use crate::protocol::{Begin, Position, RoomFrame, Seq};
 use crate::time::Millis;
 
 /// A line that means nothing, so that a proxy does not take the stream for
@@ -41,20 +41,22 @@ impl Beginning {
     /// Whether that was the last of it. An error stands in the way of the
     /// stream: something that the reader's request asked for can't be had.
     pub fn take(&mut self, frame: String) -> Result<bool, Refusal> {
-        match (Heard::read(&frame), self.begin) {
-            (Some(Heard::Pong), _) => return Ok(true),
-            (Some(Heard::Error(refusal)), _) => return Err(refusal),
-            (Some(Heard::Welcome { .. }), Begin::Since(since)) => self.start = Some(since),
-            (Some(Heard::Welcome { at: head }), Begin::Head | Begin::Last(_)) => {
+        match (RoomFrame::read(&frame), self.begin) {
+            (Some(RoomFrame::Pong), _) => return Ok(true),
+            (Some(RoomFrame::Error(refusal)), _) => return Err(refusal),
+            (Some(RoomFrame::Welcome { .. }), Begin::Since(since)) => self.start = Some(since),
+            (Some(RoomFrame::Welcome { at: head }), Begin::Head | Begin::Last(_)) => {
                 self.start = Some(head);
             }
-            (Some(Heard::Events { epoch, prev, .. }), Begin::Last(_)) if self.frames.len() == 1 => {
+            (Some(RoomFrame::Events { epoch, prev, .. }), Begin::Last(_))
+                if self.frames.len() == 1 =>
+            {
                 self.start = Some(Position { epoch, seq: prev });
             }
-            (Some(Heard::Gap { .. } | Heard::State { .. }), _) => {
+            (Some(RoomFrame::Gap { .. } | RoomFrame::State { .. }), _) => {
                 self.voids = self.voids.saturating_add(1);
             }
-            (Some(Heard::Events { .. } | Heard::Other { .. }) | None, _) => {}
+            (Some(RoomFrame::Events { .. } | RoomFrame::Other { .. }) | None, _) => {}
         }
         self.frames.push(frame);
         Ok(false)
@@ -137,8 +139,8 @@ impl Stream {
     /// A reader that was cut off between the two goes on from before the gap,
     /// and so hears of both again.
     fn write(&mut self, text: &mut String, frame: &str, gap_is_alone: bool) {
-        match Heard::read(frame) {
-            Some(Heard::Events { epoch, prev, events }) => {
+        match RoomFrame::read(frame) {
+            Some(RoomFrame::Events { epoch, prev, events }) => {
                 let mut seq = prev;
                 for event in events {
                     seq = seq.plus(1);
@@ -147,16 +149,21 @@ impl Stream {
                 self.written = Some(seq);
                 self.taken.bytes = self.taken.bytes.saturating_add(frame.len());
             }
-            Some(Heard::Gap { at }) => {
+            Some(RoomFrame::Gap { at }) => {
                 block(text, gap_is_alone.then_some(at), Some("gap"), Some(frame));
             }
-            Some(Heard::State { at }) => {
+            Some(RoomFrame::State { at }) => {
                 block(text, Some(at), Some("state"), Some(frame));
             }
-            Some(Heard::Other { kind: kind @ ("signal" | "members" | "members:changed") }) => {
+            Some(RoomFrame::Other { kind: kind @ ("signal" | "members" | "members:changed") }) => {
                 block(text, None, Some(kind), Some(frame));
             }
-            Some(Heard::Welcome { .. } | Heard::Error(_) | Heard::Pong | Heard::Other { .. })
+            Some(
+                RoomFrame::Welcome { .. }
+                | RoomFrame::Error(_)
+                | RoomFrame::Pong
+                | RoomFrame::Other { .. },
+            )
             | None => {}
         }
     }

@@ -4,25 +4,25 @@
 mod client;
 mod connection;
 mod event;
-mod heard;
 mod json;
 mod name;
 mod pattern;
 mod position;
 mod presence;
 mod query;
+mod room_frame;
 mod server;
 mod signal;
 
 pub use client::{ClientFrame, Decoded};
 pub use connection::{About, Ask, ConnectionFrame, ConnectionNotice};
 pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
-pub use heard::Heard;
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
 pub use position::{Epoch, Position, Seq};
 pub use presence::{Change, Entry, Member, Members, UserEntry, members_pages};
 pub use query::{Begin, PageQuery, Start, StreamQuery, Wait};
+pub use room_frame::RoomFrame;
 pub use server::{
     Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, read_error, state,
     state_body,

@@ -9,7 +9,7 @@ use super::super::rooms::Rooms;
 use super::reader::{Next, Reader};
 use super::refusal;
 use crate::code::{Code, Refusal};
-use crate::protocol::{Begin, Heard, RoomName, Start, Wait};
+use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
 use crate::session::Identity;
 
 /// One event is news enough: the room is to send no more.
@@ -39,14 +39,14 @@ async fn news(
     let reader = Reader::open(rooms, room, identity, start, WINDOW).await?;
     loop {
         match reader.next_until(until).await {
-            Some(Next::Frame(frame)) => match Heard::read(&frame) {
-                Some(Heard::Gap { .. } | Heard::Events { .. }) => return Ok(()),
+            Some(Next::Frame(frame)) => match RoomFrame::read(&frame) {
+                Some(RoomFrame::Gap { .. } | RoomFrame::Events { .. }) => return Ok(()),
                 Some(
-                    Heard::Welcome { .. }
-                    | Heard::State { .. }
-                    | Heard::Error(_)
-                    | Heard::Pong
-                    | Heard::Other { .. },
+                    RoomFrame::Welcome { .. }
+                    | RoomFrame::State { .. }
+                    | RoomFrame::Error(_)
+                    | RoomFrame::Pong
+                    | RoomFrame::Other { .. },
                 )
                 | None => {}
             },

@@ -9,7 +9,7 @@ use super::{Epoch, PONG, Position, Seq};
 use crate::code::{Code, Refusal};
 
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum RoomFrame<'a> {
     /// `at` is the head.
     Welcome {
         at: Position,
@@ -33,7 +33,7 @@ pub enum Heard<'a> {
     },
 }
 
-impl<'a> Heard<'a> {
+impl<'a> RoomFrame<'a> {
     /// `None` where it is nothing that a room says.
     pub fn read(frame: &'a str) -> Option<Self> {
         #[derive(Deserialize)]
