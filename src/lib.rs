@@ -26,9 +26,9 @@
 //! live: the same bytes, since what is stored is what is sent.
 
 pub mod auth;
+pub mod close_reason;
 pub mod code;
 pub mod connection;
-pub mod ending;
 pub mod flow;
 pub mod guard;
 pub mod limits;

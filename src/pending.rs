@@ -12,8 +12,8 @@
 use std::collections::BTreeSet;
 
 use crate::auth::{Claims, Right};
+use crate::close_reason::CloseReason;
 use crate::code::Refusal;
-use crate::ending::Ending;
 use crate::guard::{
     Admission, FrameGuard, FrameRates, frame_too_large, no_token_in_time, no_token_yet,
     too_many_wait,
@@ -34,13 +34,13 @@ pub enum Input<'a> {
     /// A frame came that is over the limit. It was not read.
     TooLarge,
     /// The client's socket closed.
-    Gone(Ending),
+    Gone(CloseReason),
     /// The verdict on the token of an [`Effect::Verify`].
     Verified(Result<Claims, Refusal>),
     /// The socket of an [`Effect::Open`] is open.
     Opened,
     /// It closed, or could not be opened.
-    Ended(Ending),
+    Ended(CloseReason),
     /// More sockets wait than may, and this one has waited longest.
     Crowded,
     /// The time that [`PendingSocket::deadline`] named has come.
@@ -59,7 +59,7 @@ pub enum Effect {
     /// Pass a text on to the room.
     Pass(String),
     /// Close the client's socket and the socket to the room.
-    End(Ending),
+    End(CloseReason),
 }
 
 pub struct PendingSocket {
@@ -99,18 +99,18 @@ impl PendingSocket {
             (Input::Binary, _) => self.close(&no_token_yet()),
             (Input::TooLarge, _) => self.close(&frame_too_large()),
             // The page went, and did not say so.
-            (Input::Gone(Ending::Lost), _) => {
-                self.end(Ending::Closed { code: 1001, reason: String::new() })
+            (Input::Gone(CloseReason::Lost), _) => {
+                self.end(CloseReason::Closed { code: 1001, reason: String::new() })
             }
-            (Input::Gone(ending), _) => self.end(ending),
+            (Input::Gone(close_reason), _) => self.end(close_reason),
             (Input::Verified(verdict), State::Verifying) => self.verified(verdict),
             (Input::Opened, State::Opening) => {
                 self.state = State::Open;
                 self.guard.release().into_iter().map(Effect::Pass).collect()
             }
-            (Input::Ended(ending), _) => {
-                let (code, reason) = ending.of_room();
-                self.end(Ending::Closed { code, reason })
+            (Input::Ended(close_reason), _) => {
+                let (code, reason) = close_reason.code_and_reason();
+                self.end(CloseReason::Closed { code, reason })
             }
             (Input::Crowded, State::AwaitingToken { .. }) => self.close(&too_many_wait()),
             (Input::Tick, State::AwaitingToken { until }) if *until <= now => {
@@ -184,12 +184,12 @@ impl PendingSocket {
     }
 
     fn close(&mut self, refusal: &Refusal) -> Vec<Effect> {
-        self.end(Ending::refused(refusal))
+        self.end(CloseReason::refused(refusal))
     }
 
-    fn end(&mut self, ending: Ending) -> Vec<Effect> {
+    fn end(&mut self, close_reason: CloseReason) -> Vec<Effect> {
         self.state = State::Closed;
-        vec![Effect::End(ending)]
+        vec![Effect::End(close_reason)]
     }
 }
 

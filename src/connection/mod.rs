@@ -15,8 +15,8 @@ mod reader;
 mod rooms;
 
 use crate::auth::Claims;
+use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::ending::Ending;
 use crate::guard::{
     Admission, FrameGuard, FrameRates, another_user, frame_too_large, no_token_in_time,
     no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
@@ -43,13 +43,13 @@ pub enum Input<'a> {
     /// longest.
     Crowded,
     /// The client's socket closed.
-    Gone(Ending),
+    Gone(CloseReason),
     /// What became of the token of an [`Effect::Verify`].
     Verified(Result<Claims, Refusal>),
     /// The socket of an [`Effect::Open`] is open.
     Opened { room: RoomName },
     /// It closed, or could not be opened.
-    Ended { room: RoomName, ending: Ending },
+    Ended { room: RoomName, close_reason: CloseReason },
     /// The platform lets this connection open no more sockets.
     Exhausted,
     /// The time that [`Connection::deadline`] said has come, and so many bytes
@@ -79,7 +79,7 @@ pub enum Effect {
     Leave { room: RoomName },
     /// The connection is over: end the client's socket, and those to the rooms,
     /// like this.
-    End(Ending),
+    End(CloseReason),
 }
 
 pub struct Connection {
@@ -149,13 +149,13 @@ impl Connection {
             Input::TooLarge => self.end_with(&frame_too_large()),
             Input::Crowded => self.make_way(),
             // A page that is left behind takes its sessions with it.
-            Input::Gone(Ending::Lost) => {
-                self.end(Ending::Closed { code: 1001, reason: String::new() });
+            Input::Gone(CloseReason::Lost) => {
+                self.end(CloseReason::Closed { code: 1001, reason: String::new() });
             }
-            Input::Gone(ending) => self.end(ending),
+            Input::Gone(close_reason) => self.end(close_reason),
             Input::Verified(verdict) => self.verified(verdict, now),
             Input::Opened { room } => self.opened(&room, now),
-            Input::Ended { room, ending } => self.ended(&room, ending, now),
+            Input::Ended { room, close_reason } => self.ended(&room, close_reason, now),
             Input::Exhausted => self.end_with(&Refusal::new(
                 Code::Restarting,
                 "this connection has been used up; connect again",
@@ -211,17 +211,17 @@ impl Connection {
     }
 
     fn end_with(&mut self, refusal: &Refusal) {
-        self.end(Ending::refused(refusal));
+        self.end(CloseReason::refused(refusal));
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, close_reason: CloseReason) {
         if let Client::Gone = self.client {
             return;
         }
         self.client = Client::Gone;
         self.parts = ByRoom::default();
         self.guard.release();
-        self.effects.push(Effect::End(ending));
+        self.effects.push(Effect::End(close_reason));
     }
 
     fn send(&mut self, text: String) {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::{Client, Connection, Effect, too_much};
 use crate::auth::{Claims, Right};
+use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::ending::Ending;
 use crate::guard::no_token_yet;
 use crate::limits;
 use crate::protocol::{Ask, ConnectionFrame, ConnectionNotice, RoomName, Start};
@@ -80,7 +80,7 @@ impl Connection {
         let identity = Identity::of(claims, &room);
         match identity.check(Right::Subscribe) {
             // The room is not woken for it.
-            Err(refusal) => self.close(room, Ending::refused(&refusal)),
+            Err(refusal) => self.close(room, CloseReason::refused(&refusal)),
             Ok(()) => {
                 self.ended.retain(|ended| *ended != room);
                 let part = Part {
@@ -129,29 +129,29 @@ impl Connection {
         self.settle(&about, taken);
     }
 
-    pub(super) fn ended(&mut self, room: &RoomName, ending: Ending, now: Millis) {
+    pub(super) fn ended(&mut self, room: &RoomName, close_reason: CloseReason, now: Millis) {
         let Some(Part { stage, waiting, .. }) = self.parts.remove(room) else { return };
         let bytes = waiting.iter().map(String::len).sum();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
 
         // A room may be quicker to see that the connection's token expired.
         let has_expired = |claims: &Claims| claims.expires_at <= now;
-        if ending.says() == Some(Code::Unauthorized)
+        if close_reason.code() == Some(Code::Unauthorized)
             && matches!(&self.client, Client::Known(claims) if has_expired(claims))
         {
             return self.expire();
         }
         match stage {
             Stage::Leaving => {
-                let (code, reason) = match ending {
-                    Ending::NoCode | Ending::Lost => (1000, String::new()),
-                    Ending::Closed { code, reason } => (code, reason),
+                let (code, reason) = match close_reason {
+                    CloseReason::NoCode | CloseReason::Lost => (1000, String::new()),
+                    CloseReason::Closed { code, reason } => (code, reason),
                 };
                 self.send(ConnectionNotice::closed(room, code, &reason));
                 waiting.iter().for_each(|text| self.take_again(text, now));
             }
             Stage::Opening { .. } | Stage::Open => {
-                self.close(room.clone(), ending);
+                self.close(room.clone(), close_reason);
                 // `closed` has settled what came before another `subscribe`.
                 let from = waiting.iter().skip_while(|text| !is_subscribe(text));
                 from.for_each(|text| self.take_again(text, now));
@@ -160,8 +160,8 @@ impl Connection {
     }
 
     /// Tells the client that a room ended its part.
-    fn close(&mut self, room: RoomName, ending: Ending) {
-        let (code, reason) = ending.of_room();
+    fn close(&mut self, room: RoomName, close_reason: CloseReason) {
+        let (code, reason) = close_reason.code_and_reason();
         self.send(ConnectionNotice::closed(&room, code, &reason));
         if self.ended.len() < limits::ROOMS_ON_A_CONNECTION && !self.ended.contains(&room) {
             self.ended.push(room);

@@ -9,7 +9,7 @@ use worker::web_sys::{self, CloseEvent, Event, MessageEvent};
 use worker::{Result, WebSocket};
 
 use super::{answer, platform};
-use crate::ending::Ending;
+use crate::close_reason::CloseReason;
 use crate::limits;
 
 /// However it is dropped, the socket is closed, as that of a page that went: a
@@ -26,7 +26,7 @@ pub enum Said {
     /// A string, or bytes. It stays JavaScript's: most frames are passed on as
     /// they are.
     Frame(JsValue),
-    Ended(Ending),
+    Ended(CloseReason),
 }
 
 /// Whether a client's frame is over the limit, which is asked before it is
@@ -49,9 +49,9 @@ impl Line {
         let line = Self {
             message: Closure::new(move |event: MessageEvent| on_message(Said::Frame(event.data()))),
             close: Closure::new(move |event: CloseEvent| {
-                on_close(Said::Ended(Ending::of(event.code(), event.reason())));
+                on_close(Said::Ended(CloseReason::of(event.code(), event.reason())));
             }),
-            error: Closure::new(move |_: Event| on_error(Said::Ended(Ending::Lost))),
+            error: Closure::new(move |_: Event| on_error(Said::Ended(CloseReason::Lost))),
             socket,
         };
         for (name, listener) in line.listeners() {
@@ -77,14 +77,14 @@ impl Line {
 
     /// Says that this side has nothing more to say. What the other says before
     /// it ends, too, is still heard.
-    pub fn close(&self, ending: &Ending) {
+    pub fn close(&self, close_reason: &CloseReason) {
         // It fails where the other side closed first.
-        let _ = match ending {
-            Ending::Closed { code, reason } => {
+        let _ = match close_reason {
+            CloseReason::Closed { code, reason } => {
                 self.socket.close(Some(*code), Some(answer::reason(reason)))
             }
-            Ending::NoCode => self.socket.close(None, None::<&str>),
-            Ending::Lost => self.socket.close(Some(1001), Some("")),
+            CloseReason::NoCode => self.socket.close(None, None::<&str>),
+            CloseReason::Lost => self.socket.close(Some(1001), Some("")),
         };
     }
 
@@ -107,6 +107,6 @@ impl Drop for Line {
             let _ = self.raw().remove_event_listener_with_callback(name, listener.unchecked_ref());
         }
         // One that was closed stays as it is.
-        self.close(&Ending::Lost);
+        self.close(&CloseReason::Lost);
     }
 }

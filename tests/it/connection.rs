@@ -10,9 +10,9 @@ mod rooms;
 mod tokens_in_band;
 
 use roomcast::auth::{Claims, Grant, Right};
+use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, Effect, Input};
-use roomcast::ending::Ending;
 use roomcast::limits;
 use roomcast::protocol::{Begin, RoomName};
 use roomcast::session::Identity;
@@ -44,8 +44,8 @@ fn alice() -> Claims {
     claims("alice", &json!({ "*": ["subscribe", "publish"] }))
 }
 
-fn closed(code: u16, reason: &str) -> Ending {
-    Ending::Closed { code, reason: reason.to_owned() }
+fn closed(code: u16, reason: &str) -> CloseReason {
+    CloseReason::Closed { code, reason: reason.to_owned() }
 }
 
 fn pass(name: &str, frame: &Value) -> Effect {
@@ -90,8 +90,8 @@ impl Desk {
         self.takes(Input::Opened { room: room(name) })
     }
 
-    fn ends(&mut self, name: &str, ending: Ending) -> Vec<Effect> {
-        self.takes(Input::Ended { room: room(name), ending })
+    fn ends(&mut self, name: &str, close_reason: CloseReason) -> Vec<Effect> {
+        self.takes(Input::Ended { room: room(name), close_reason })
     }
 
     fn is_in(&mut self, name: &str) {
@@ -128,7 +128,7 @@ fn error(effects: &[Effect]) -> Value {
 
 fn over(effects: &[Effect]) -> u16 {
     match effects.last() {
-        Some(Effect::End(Ending::Closed { code, .. })) => *code,
+        Some(Effect::End(CloseReason::Closed { code, .. })) => *code,
         other => panic!("{other:?}"),
     }
 }

@@ -2,8 +2,8 @@
 //! before its token is good, how it ends, and how many may wait.
 
 use roomcast::auth::Claims;
+use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
-use roomcast::ending::Ending;
 use roomcast::limits;
 use roomcast::pending::{Effect, Input, PendingSocket, WaitingSockets};
 use roomcast::protocol::{PONG, RoomName};
@@ -74,7 +74,7 @@ impl Desk {
 
 fn closed(effects: &[Effect]) -> u16 {
     match effects {
-        [Effect::End(Ending::Closed { code, .. })] => *code,
+        [Effect::End(CloseReason::Closed { code, .. })] => *code,
         other => panic!("{other:?}"),
     }
 }
@@ -157,18 +157,18 @@ fn what_waits_for_the_verdict_and_the_room_has_a_bound() {
 
 #[test]
 fn both_sockets_end_alike() {
-    let ended = |code, reason: &str| Ending::Closed { code, reason: reason.to_owned() };
-    for (ending, like) in [
+    let ended = |code, reason: &str| CloseReason::Closed { code, reason: reason.to_owned() };
+    for (close_reason, like) in [
         (ended(1000, "done"), ended(1000, "done")),
-        (Ending::NoCode, Ending::NoCode),
-        (Ending::Lost, ended(1001, "")),
+        (CloseReason::NoCode, CloseReason::NoCode),
+        (CloseReason::Lost, ended(1001, "")),
     ] {
-        assert_eq!(Desk::with_a_good_token().takes(Input::Gone(ending)), [Effect::End(like)]);
+        assert_eq!(Desk::with_a_good_token().takes(Input::Gone(close_reason)), [Effect::End(like)]);
     }
-    for (ending, code) in [(ended(4010, "kicked"), 4010), (Ending::Lost, 1012)] {
+    for (close_reason, code) in [(ended(4010, "kicked"), 4010), (CloseReason::Lost, 1012)] {
         let mut desk = Desk::with_a_good_token();
         desk.takes(Input::Opened);
-        assert_eq!(closed(&desk.takes(Input::Ended(ending))), code);
+        assert_eq!(closed(&desk.takes(Input::Ended(close_reason))), code);
     }
 }
 
@@ -207,7 +207,7 @@ fn a_stranger_never_reaches_a_room() {
                 6 => Input::Verified(Ok(claims(&[*dice.pick(&["subscribe", "publish"])]))),
                 7 => Input::Verified(Err(Refusal::new(Code::Unauthorized, "bad"))),
                 8 => Input::Opened,
-                9 => Input::Ended(Ending::Lost),
+                9 => Input::Ended(CloseReason::Lost),
                 10 => Input::Tick,
                 _ if dice.one_in(2) => Input::Crowded,
                 _ => Input::TooLarge,

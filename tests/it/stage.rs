@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::Input;
-use roomcast::ending::Ending;
 use roomcast::limits;
 use roomcast::pending::Input as PendingInput;
 use roomcast::protocol::{PING, PONG, PageQuery, RoomName, error_body};
@@ -248,8 +248,8 @@ impl Stage {
             (Some(room), None) => self.world(&room).drops(actor),
             (Some(room), Some(code)) => self.world(&room).closes(actor, code),
             (None, code) => {
-                let ending = Ending::of(code.unwrap_or(1_006), String::new());
-                self.gives(actor, Input::Gone(ending));
+                let close_reason = CloseReason::of(code.unwrap_or(1_006), String::new());
+                self.gives(actor, Input::Gone(close_reason));
                 self.bridges.remove(actor);
             }
         }

@@ -19,9 +19,9 @@ use super::super::rooms::Rooms;
 use super::super::verifier;
 use super::waiting::Waiting;
 use crate::auth::Claims;
+use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::connection::{ByRoom, Connection, Effect, Input, Kind};
-use crate::ending::Ending;
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::{BridgeFrame, Identity};
@@ -36,7 +36,7 @@ struct Bridge {
     /// Its place among those that wait, until its token has come.
     waiting: Waiting,
     alarm: RefCell<Option<Alarm>>,
-    ending: OnceCell<Ending>,
+    close_reason: OnceCell<CloseReason>,
     pong: JsValue,
 }
 
@@ -57,7 +57,7 @@ pub fn connect(
         lines: RefCell::default(),
         waiting,
         alarm: RefCell::default(),
-        ending: OnceCell::new(),
+        close_reason: OnceCell::new(),
         pong: JsValue::from_str(PONG),
     });
     let hearing = Rc::clone(&bridge);
@@ -75,7 +75,7 @@ impl Bridge {
                 Some(text) => self.take(Input::Text(&text)),
                 None => self.take(Input::Binary),
             },
-            Said::Ended(ending) => self.take(Input::Gone(ending)),
+            Said::Ended(close_reason) => self.take(Input::Gone(close_reason)),
         }
     }
 
@@ -83,10 +83,10 @@ impl Bridge {
         match said {
             Said::Frame(frame) if frame == self.pong => {}
             Said::Frame(frame) => self.pass(room, &frame),
-            Said::Ended(ending) => {
+            Said::Ended(close_reason) => {
                 let line = self.lines.borrow_mut().remove(room);
                 drop(line);
-                self.take(Input::Ended { room: room.clone(), ending });
+                self.take(Input::Ended { room: room.clone(), close_reason });
             }
         }
     }
@@ -137,10 +137,10 @@ impl Bridge {
                     self.with_line(&room, |line| line.send_bytes(&pause));
                 }
                 Effect::Leave { room } => {
-                    let enough = Ending::Closed { code: 1000, reason: String::new() };
+                    let enough = CloseReason::Closed { code: 1000, reason: String::new() };
                     self.with_line(&room, |line| line.close(&enough));
                 }
-                Effect::End(ending) => self.end(ending),
+                Effect::End(close_reason) => self.end(close_reason),
             }
         }
         self.arm();
@@ -179,8 +179,8 @@ impl Bridge {
             let window = Some(limits::BRIDGE_WINDOW_BYTES);
             let hear = Rc::new(hear_room(Rc::downgrade(&bridge), room.clone()));
             match bridge.rooms.open(&room, &identity, start, window, hear).await {
-                Ok(line) => match bridge.ending.get() {
-                    Some(ending) => line.close(ending),
+                Ok(line) => match bridge.close_reason.get() {
+                    Some(close_reason) => line.close(close_reason),
                     None => {
                         bridge.lines.borrow_mut().insert(room.clone(), line);
                         bridge.take(Input::Opened { room });
@@ -188,18 +188,18 @@ impl Bridge {
                 },
                 Err(Refusal { code: Code::Restarting, .. }) => bridge.take(Input::Exhausted),
                 Err(refusal) => {
-                    let ending = Ending::refused(&refusal);
-                    bridge.take(Input::Ended { room, ending });
+                    let close_reason = CloseReason::refused(&refusal);
+                    bridge.take(Input::Ended { room, close_reason });
                 }
             }
         });
     }
 
-    fn end(&self, ending: Ending) {
+    fn end(&self, close_reason: CloseReason) {
         let client = self.client.take();
         let lines = self.lines.take();
-        client.iter().chain(lines.values()).for_each(|line| line.close(&ending));
-        let _ = self.ending.set(ending);
+        client.iter().chain(lines.values()).for_each(|line| line.close(&close_reason));
+        let _ = self.close_reason.set(close_reason);
     }
 
     /// Sees to it that the rules are asked again when they want to be. An

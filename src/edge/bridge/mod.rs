@@ -14,13 +14,13 @@ pub use pending::pending;
 pub use stream::stream;
 pub use wait::held_page;
 
+use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::ending::Ending;
 
 /// What a room that ended its socket comes to for a request that waits for its
 /// answer still.
-fn refusal(ending: Ending) -> Refusal {
-    let Ending::Closed { code, reason } = ending else {
+fn refusal(close_reason: CloseReason) -> Refusal {
+    let CloseReason::Closed { code, reason } = close_reason else {
         return Refusal::new(Code::Internal, "the room was lost on the way; try again");
     };
     match Code::of_close(code) {

@@ -18,7 +18,7 @@ use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::rooms::Rooms;
 use super::super::verifier;
 use super::waiting::Waiting;
-use crate::ending::Ending;
+use crate::close_reason::CloseReason;
 use crate::pending::{Effect, Input, PendingSocket};
 use crate::protocol::{RoomName, Start};
 use crate::session::Identity;
@@ -67,7 +67,7 @@ impl Pending {
     fn hear_client(self: &Rc<Self>, said: Said) {
         let frame = match said {
             Said::Frame(frame) => frame,
-            Said::Ended(ending) => return self.handle(Input::Gone(ending)),
+            Said::Ended(close_reason) => return self.handle(Input::Gone(close_reason)),
         };
         if is_too_large(&frame) {
             return self.handle(Input::TooLarge);
@@ -84,7 +84,7 @@ impl Pending {
     fn hear_room(self: &Rc<Self>, said: Said) {
         match said {
             Said::Frame(frame) => self.send(&frame),
-            Said::Ended(ending) => self.handle(Input::Ended(ending)),
+            Said::Ended(close_reason) => self.handle(Input::Ended(close_reason)),
         }
     }
 
@@ -96,7 +96,7 @@ impl Pending {
                 Effect::Verify { token } => self.verify(token),
                 Effect::Open(identity) => self.open(identity),
                 Effect::Pass(text) => self.pass(&JsValue::from_str(&text)),
-                Effect::End(ending) => self.end(&ending),
+                Effect::End(close_reason) => self.end(&close_reason),
             }
         }
         self.arm();
@@ -134,7 +134,7 @@ impl Pending {
                     pending.line.replace(Some(line));
                     pending.handle(Input::Opened);
                 }
-                Err(refusal) => pending.handle(Input::Ended(Ending::refused(&refusal))),
+                Err(refusal) => pending.handle(Input::Ended(CloseReason::refused(&refusal))),
             }
             // The client may have gone meanwhile.
             if pending.rules.borrow().is_closed() {
@@ -143,9 +143,9 @@ impl Pending {
         });
     }
 
-    fn end(&self, ending: &Ending) {
+    fn end(&self, close_reason: &CloseReason) {
         let lines = [self.client.take(), self.line.take()];
-        lines.iter().flatten().for_each(|line| line.close(ending));
+        lines.iter().flatten().for_each(|line| line.close(close_reason));
     }
 
     /// While the token has not come, looks again when it must have, and before

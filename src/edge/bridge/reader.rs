@@ -13,8 +13,8 @@ use super::super::alarm::Alarm;
 use super::super::line::{Line, Said};
 use super::super::platform::now;
 use super::super::rooms::Rooms;
+use crate::close_reason::CloseReason;
 use crate::code::Refusal;
-use crate::ending::Ending;
 use crate::protocol::{RoomName, Start};
 use crate::session::Identity;
 use crate::sse::Uncontrolled;
@@ -27,7 +27,7 @@ pub struct Reader {
 
 pub enum Next {
     Frame(String),
-    Ended(Ending),
+    Ended(CloseReason),
 }
 
 impl Reader {
@@ -78,7 +78,7 @@ struct Inbox {
     /// not held back by flow control.
     frames: VecDeque<(JsString, u32)>,
     uncontrolled: Uncontrolled,
-    ending: Option<Ending>,
+    close_reason: Option<CloseReason>,
     alarm: Option<Alarm>,
     waker: Option<Waker>,
 }
@@ -87,10 +87,10 @@ impl Inbox {
     fn put(&mut self, said: Said) {
         match said {
             // What nobody will read is not kept.
-            Said::Frame(_) if self.ending.is_some() => {}
+            Said::Frame(_) if self.close_reason.is_some() => {}
             Said::Frame(frame) => self.put_frame(frame.unchecked_into()),
-            Said::Ended(ending) => {
-                self.ending.get_or_insert(ending);
+            Said::Ended(close_reason) => {
+                self.close_reason.get_or_insert(close_reason);
             }
         }
         self.wake();
@@ -107,7 +107,7 @@ impl Inbox {
         if self.uncontrolled.put(characters) {
             self.frames.push_back((frame, characters));
         } else {
-            self.ending = Some(Ending::Lost);
+            self.close_reason = Some(CloseReason::Lost);
         }
     }
 
@@ -117,7 +117,7 @@ impl Inbox {
                 self.uncontrolled.take(characters);
                 Some(Next::Frame(frame.into()))
             }
-            None => self.ending.take().map(Next::Ended),
+            None => self.close_reason.take().map(Next::Ended),
         }
     }
 }

@@ -78,7 +78,7 @@ async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> 
                     return Ok(beginning);
                 }
             }
-            Some(Next::Ended(ending)) => return Err(refusal(ending)),
+            Some(Next::Ended(close_reason)) => return Err(refusal(close_reason)),
             None => {
                 return Err(Refusal::new(
                     Code::Internal,
@@ -123,9 +123,9 @@ impl Outlet {
                         return Some(text);
                     }
                 }
-                Some(Next::Ended(ending)) => {
+                Some(Next::Ended(close_reason)) => {
                     self.is_over = true;
-                    let (code, reason) = ending.of_room();
+                    let (code, reason) = close_reason.code_and_reason();
                     return Some(sse::closed(code, &reason));
                 }
                 None => {}

@@ -51,8 +51,10 @@ async fn news(
                 | None => {}
             },
             // The page says that the position is lost.
-            Some(Next::Ended(ending)) if ending.says() == Some(Code::Erased) => return Ok(()),
-            Some(Next::Ended(ending)) => return Err(refusal(ending)),
+            Some(Next::Ended(close_reason)) if close_reason.code() == Some(Code::Erased) => {
+                return Ok(());
+            }
+            Some(Next::Ended(close_reason)) => return Err(refusal(close_reason)),
             None => return Ok(()),
         }
     }

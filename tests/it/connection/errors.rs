@@ -66,7 +66,7 @@ fn a_hundred_rooms_and_no_more() {
     }
     desk.passes(1_000);
     assert_eq!(error(&desk.subscribes("s"))["code"], "bad_request");
-    desk.ends("r7", Ending::Lost);
+    desk.ends("r7", CloseReason::Lost);
     assert!(matches!(&desk.subscribes("s")[..], [Effect::Open { .. }]));
 }
 
@@ -153,7 +153,7 @@ fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
         desk.takes(Input::Text(r#"{"type":"ping"}"#));
     }
     let ended = (0..3).find_map(|_| match desk.sends(&publish("r", 9)).last() {
-        Some(Effect::End(Ending::Closed { code, .. })) => Some(*code),
+        Some(Effect::End(CloseReason::Closed { code, .. })) => Some(*code),
         _ => None,
     });
     assert_eq!(ended, Some(4429));

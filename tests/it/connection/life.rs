@@ -42,16 +42,16 @@ fn one_that_is_silent_for_two_ping_periods_is_ended() {
 
 #[test]
 fn its_sessions_end_as_it_does() {
-    for (ending, like) in [
+    for (close_reason, like) in [
         (closed(1000, "done"), closed(1000, "done")),
         (closed(4999, ""), closed(4999, "")),
-        (Ending::NoCode, Ending::NoCode),
-        (Ending::Lost, closed(1001, "")),
+        (CloseReason::NoCode, CloseReason::NoCode),
+        (CloseReason::Lost, closed(1001, "")),
     ] {
         let mut desk = Desk::known();
         desk.is_in("r");
         desk.subscribes("s");
-        assert_eq!(desk.takes(Input::Gone(ending)), [Effect::End(like)]);
+        assert_eq!(desk.takes(Input::Gone(close_reason)), [Effect::End(like)]);
     }
 }
 
@@ -68,16 +68,16 @@ fn once_it_is_over_nothing_happens() {
     let mut desk = Desk::known();
     desk.is_in("r");
     desk.subscribes("s");
-    desk.takes(Input::Gone(Ending::Lost));
+    desk.takes(Input::Gone(CloseReason::Lost));
     desk.passes(1_000_000_000);
     for input in [
         Input::Text(PING),
         Input::Text("{}"),
         Input::Binary,
-        Input::Gone(Ending::Lost),
+        Input::Gone(CloseReason::Lost),
         Input::Verified(Ok(alice())),
         Input::Opened { room: room("s") },
-        Input::Ended { room: room("r"), ending: Ending::Lost },
+        Input::Ended { room: room("r"), close_reason: CloseReason::Lost },
         Input::Exhausted,
         Input::Tick { unread: 0 },
     ] {

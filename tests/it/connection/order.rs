@@ -31,7 +31,7 @@ fn a_room_is_left_behind_the_frames_before_and_entered_again_behind_its_end() {
     assert_eq!(heard(&effects[..1]), [json!({ "type": "closed", "room": "r", "code": 1000 })]);
     assert!(matches!(&effects[1..], [Effect::Open { .. }]));
     assert_eq!(desk.opens("r"), [pass("r", &publish("r", 2)), leave()]);
-    let effects = desk.ends("r", Ending::Lost);
+    let effects = desk.ends("r", CloseReason::Lost);
     assert_eq!(heard(&effects[..1])[0]["code"], 1000, "it was left, however it went");
     assert_eq!(
         error(&effects[1..]),
@@ -87,11 +87,11 @@ fn the_bound_in_bytes_is_for_all_rooms_and_what_was_taken_leaves_it() {
         assert_eq!(error(&desk.sends(&large("c")))["code"], "rate_limited");
         assert_eq!(desk.opens("a").len(), 1);
         assert_eq!(desk.sends(&large("c")), []);
-        desk.ends("b", Ending::Lost);
+        desk.ends("b", CloseReason::Lost);
         desk.subscribes("b");
         assert_eq!(desk.sends(&large("b")), []);
         for name in ["a", "b", "c"] {
-            desk.ends(name, Ending::Lost);
+            desk.ends(name, CloseReason::Lost);
         }
         desk.passes(10_000);
     }

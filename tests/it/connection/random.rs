@@ -96,9 +96,9 @@ impl Run {
             }
             Some(_) => {
                 self.lines.remove(name);
-                let ending =
-                    if self.dice.one_in(2) { Ending::Lost } else { closed(4010, "kicked") };
-                self.desk.ends(name, ending)
+                let close_reason =
+                    if self.dice.one_in(2) { CloseReason::Lost } else { closed(4010, "kicked") };
+                self.desk.ends(name, close_reason)
             }
             None => Vec::new(),
         }

@@ -90,8 +90,8 @@ fn rooms_go_their_own_ways() {
 #[test]
 fn a_room_that_was_lost_without_a_code_is_1012() {
     let mut desk = Desk::known();
-    for ending in [Ending::Lost, Ending::NoCode] {
+    for close_reason in [CloseReason::Lost, CloseReason::NoCode] {
         desk.is_in("r");
-        assert_eq!(heard(&desk.ends("r", ending))[0]["code"], 1012);
+        assert_eq!(heard(&desk.ends("r", close_reason))[0]["code"], 1012);
     }
 }

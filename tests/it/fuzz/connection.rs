@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use roomcast::auth::{Claims, Grant};
+use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, Effect, Input};
-use roomcast::ending::Ending;
 use roomcast::protocol::RoomName;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
@@ -64,8 +64,9 @@ impl Desk {
             'e' | 'f' => {
                 if let Some(room) = first(&self.lines, letter == 'e') {
                     self.lines.remove(&room);
-                    let ending = Ending::of(rest.parse().unwrap_or(1_006), "it ends".into());
-                    self.takes(Input::Ended { room, ending });
+                    let close_reason =
+                        CloseReason::of(rest.parse().unwrap_or(1_006), "it ends".into());
+                    self.takes(Input::Ended { room, close_reason });
                 }
             }
             'v' | 'u' | 'n' if std::mem::take(&mut self.awaits_verdict) => {
@@ -81,9 +82,8 @@ impl Desk {
                 self.takes(Input::Tick { unread: rest.parse().unwrap_or(0) });
             }
             'x' => self.takes(Input::Exhausted),
-            'g' => {
-                self.takes(Input::Gone(Ending::of(rest.parse().unwrap_or(1_000), String::new())))
-            }
+            'g' => self
+                .takes(Input::Gone(CloseReason::of(rest.parse().unwrap_or(1_000), String::new()))),
             _ => {}
         }
     }

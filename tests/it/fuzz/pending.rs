@@ -2,8 +2,8 @@
 //! verdict and room come, if they do, whenever they like.
 
 use roomcast::auth::{Claims, Right};
+use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
-use roomcast::ending::Ending;
 use roomcast::pending::{Effect, Input, PendingSocket};
 use roomcast::protocol::{PONG, RoomName};
 use roomcast::time::Millis;
@@ -59,12 +59,12 @@ impl Desk {
             }
             'o' => self.takes(Input::Opened, false),
             'e' => {
-                let ending = Ending::of(rest.parse().unwrap_or(1_006), "it ends".into());
-                self.takes(Input::Ended(ending), false);
+                let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), "it ends".into());
+                self.takes(Input::Ended(close_reason), false);
             }
             'g' => {
-                let ending = Ending::of(rest.parse().unwrap_or(1_006), String::new());
-                self.takes(Input::Gone(ending), false);
+                let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), String::new());
+                self.takes(Input::Gone(close_reason), false);
             }
             'c' => self.takes(Input::Crowded, false),
             't' => {

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use roomcast::close_reason::CloseReason;
 use roomcast::code::Refusal;
 use roomcast::connection::{Connection, Effect, Input, Kind};
-use roomcast::ending::Ending;
 use roomcast::limits;
 use roomcast::protocol::{PONG, RoomName};
 use roomcast::session::BridgeFrame;
@@ -66,9 +66,9 @@ impl Stage {
                 let bridge = self.bridge(&actor);
                 if !is_open {
                     bridge.rooms.remove(&room);
-                    let refused = |code| Ending::refused(&Refusal::new(code, "it ends"));
-                    let ending = closed.map_or(Ending::Lost, refused);
-                    self.gives(&actor, Input::Ended { room, ending });
+                    let refused = |code| CloseReason::refused(&Refusal::new(code, "it ends"));
+                    let close_reason = closed.map_or(CloseReason::Lost, refused);
+                    self.gives(&actor, Input::Ended { room, close_reason });
                 }
             }
         }
@@ -121,20 +121,20 @@ impl Stage {
                     self.bridges_hear();
                     self.world(room.as_str()).closes(&line, 1_000);
                     self.bridge(actor).rooms.remove(&room);
-                    let ending = Ending::Closed { code: 1_000, reason: String::new() };
-                    inputs.push_back(Input::Ended { room, ending });
+                    let close_reason = CloseReason::Closed { code: 1_000, reason: String::new() };
+                    inputs.push_back(Input::Ended { room, close_reason });
                 }
-                Effect::End(ending) => self.ends(actor, &ending),
+                Effect::End(close_reason) => self.ends(actor, &close_reason),
             }
         }
         self.bridges_hear();
         inputs.into_iter().for_each(|input| self.gives(actor, input));
     }
 
-    fn ends(&mut self, actor: &str, ending: &Ending) {
-        let code = match ending {
-            Ending::Closed { code, .. } => Some(*code),
-            Ending::NoCode | Ending::Lost => None,
+    fn ends(&mut self, actor: &str, close_reason: &CloseReason) {
+        let code = match close_reason {
+            CloseReason::Closed { code, .. } => Some(*code),
+            CloseReason::NoCode | CloseReason::Lost => None,
         };
         let bridge = self.bridge(actor);
         bridge.closed = code;

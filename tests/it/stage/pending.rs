@@ -1,8 +1,8 @@
 //! A socket of one room without a token, as the worker holds it: the rules, and
 //! in their place the room itself once the token is good.
 
+use roomcast::close_reason::CloseReason;
 use roomcast::code::Code;
-use roomcast::ending::Ending;
 use roomcast::pending::{Effect, Input, PendingSocket};
 use roomcast::protocol::RoomName;
 
@@ -49,9 +49,9 @@ impl Stage {
                     self.pending.remove(actor);
                 }
                 Effect::Pass(text) => self.world(&room).sends(actor, &text),
-                Effect::End(ending) => {
+                Effect::End(close_reason) => {
                     self.pending.remove(actor);
-                    let Ending::Closed { code, .. } = ending else { continue };
+                    let CloseReason::Closed { code, .. } = close_reason else { continue };
                     self.world(&room).client(actor).closed = Code::of_close(code);
                 }
             }

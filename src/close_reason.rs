@@ -3,7 +3,7 @@
 use crate::code::{Code, Refusal};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum CloseReason {
     /// With a Close frame.
     Closed { code: u16, reason: String },
     /// With a Close frame that has no code.
@@ -12,7 +12,7 @@ pub enum Ending {
     Lost,
 }
 
-impl Ending {
+impl CloseReason {
     /// From what the runtime reports. 1005 and 1006 stand for what is not
     /// there (RFC 6455, section 7.4.1).
     pub fn of(code: u16, reason: String) -> Self {
@@ -30,7 +30,7 @@ impl Ending {
     }
 
     /// What the side that closed meant.
-    pub fn says(&self) -> Option<Code> {
+    pub fn code(&self) -> Option<Code> {
         match self {
             Self::Closed { code, .. } => Code::of_close(*code),
             Self::NoCode | Self::Lost => None,
@@ -39,7 +39,7 @@ impl Ending {
 
     /// What a reader is told of a room that ended its part. One that was lost
     /// comes back, as after a restart.
-    pub fn of_room(self) -> (u16, String) {
+    pub fn code_and_reason(self) -> (u16, String) {
         match self {
             Self::Closed { code, reason } => (code, reason),
             Self::NoCode | Self::Lost => (1012, "the room was lost; connect again".to_owned()),
