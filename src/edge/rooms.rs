@@ -12,9 +12,9 @@ use worker::{Context, Env, Error, Response, Result};
 
 use super::alarm::passes;
 use super::answer::broken;
-use super::line::{Line, Said};
 use super::platform;
 use super::request::follow_request;
+use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start, read_error};
 use crate::session::Identity;
@@ -71,8 +71,8 @@ impl Rooms {
         identity: &Identity,
         start: Start,
         window: Option<u64>,
-        hear: Rc<dyn Fn(Said)>,
-    ) -> std::result::Result<Line, Refusal> {
+        on_event: Rc<dyn Fn(SocketEvent)>,
+    ) -> std::result::Result<WorkerSocket, Refusal> {
         let request = follow_request(room, identity, start, window).map_err(broken)?;
         let (rooms, room) = (self.clone(), room.clone());
         let opening = Box::pin(async move {
@@ -82,10 +82,10 @@ impl Rooms {
             }
             let socket = Response::from(answer).websocket();
             let socket = socket.ok_or_else(|| broken("a room's upgrade has no socket".into()))?;
-            Line::accept(socket, hear).map_err(broken)
+            WorkerSocket::accept(socket, on_event).map_err(broken)
         });
         match select(opening, Box::pin(passes(OPEN_TIMEOUT))).await {
-            Either::Left((line, _)) => line,
+            Either::Left((socket, _)) => socket,
             Either::Right(((), late)) => {
                 // Dropped as it comes, it closes.
                 self.wait_until(async move { drop(late.await) });

@@ -12,11 +12,11 @@ use worker::{Response, Result, WebSocketPair};
 use super::super::alarm::Alarm;
 use super::super::answer::upgraded;
 use super::super::config::Config;
-use super::super::line::{Line, Said, is_too_large};
 use super::super::platform::now;
 use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::rooms::Rooms;
 use super::super::verifier;
+use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
 use crate::auth::Claims;
 use crate::close_reason::CloseReason;
@@ -31,8 +31,8 @@ struct Bridge {
     config: Rc<Config>,
     rooms: Rooms,
     rules: RefCell<Connection>,
-    client: RefCell<Option<Line>>,
-    lines: RefCell<ByRoom<Line>>,
+    client: RefCell<Option<WorkerSocket>>,
+    room_sockets: RefCell<ByRoom<WorkerSocket>>,
     /// Its place among those that wait, until its token has come.
     waiting: Waiting,
     alarm: RefCell<Option<Alarm>>,
@@ -54,38 +54,39 @@ pub fn connect(
         rooms: rooms.clone(),
         rules: RefCell::new(rules),
         client: RefCell::default(),
-        lines: RefCell::default(),
+        room_sockets: RefCell::default(),
         waiting,
         alarm: RefCell::default(),
         close_reason: OnceCell::new(),
         pong: JsValue::from_str(PONG),
     });
-    let hearing = Rc::clone(&bridge);
-    let line = Line::accept(server, Rc::new(move |said| hearing.hear_client(said)))?;
-    bridge.client.replace(Some(line));
+    let listener = Rc::clone(&bridge);
+    let socket =
+        WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)))?;
+    bridge.client.replace(Some(socket));
     bridge.perform(effects);
     upgraded(client, head.header(SUBPROTOCOLS).as_deref())
 }
 
 impl Bridge {
-    fn hear_client(self: &Rc<Self>, said: Said) {
-        match said {
-            Said::Frame(frame) if is_too_large(&frame) => self.take(Input::TooLarge),
-            Said::Frame(frame) => match frame.as_string() {
+    fn on_client_event(self: &Rc<Self>, event: SocketEvent) {
+        match event {
+            SocketEvent::Frame(frame) if is_too_large(&frame) => self.take(Input::TooLarge),
+            SocketEvent::Frame(frame) => match frame.as_string() {
                 Some(text) => self.take(Input::Text(&text)),
                 None => self.take(Input::Binary),
             },
-            Said::Ended(close_reason) => self.take(Input::Gone(close_reason)),
+            SocketEvent::Ended(close_reason) => self.take(Input::Gone(close_reason)),
         }
     }
 
-    fn hear_room(self: &Rc<Self>, room: &RoomName, said: Said) {
-        match said {
-            Said::Frame(frame) if frame == self.pong => {}
-            Said::Frame(frame) => self.pass(room, &frame),
-            Said::Ended(close_reason) => {
-                let line = self.lines.borrow_mut().remove(room);
-                drop(line);
+    fn on_room_event(self: &Rc<Self>, room: &RoomName, event: SocketEvent) {
+        match event {
+            SocketEvent::Frame(frame) if frame == self.pong => {}
+            SocketEvent::Frame(frame) => self.pass(room, &frame),
+            SocketEvent::Ended(close_reason) => {
+                let socket = self.room_sockets.borrow_mut().remove(room);
+                drop(socket);
                 self.take(Input::Ended { room: room.clone(), close_reason });
             }
         }
@@ -106,7 +107,7 @@ impl Bridge {
 
     /// Bytes that the client has yet to read.
     fn unread(&self) -> u64 {
-        self.client.borrow().as_ref().map_or(0, Line::unread)
+        self.client.borrow().as_ref().map_or(0, WorkerSocket::unread)
     }
 
     fn take(self: &Rc<Self>, input: Input) {
@@ -122,23 +123,23 @@ impl Bridge {
                 Effect::Verify { token } => verdict = self.verify(token),
                 Effect::Open { room, identity, start } => self.open(room, identity, start),
                 Effect::Pass { room, text } => {
-                    self.with_line(&room, |line| line.send(&JsValue::from_str(&text)));
+                    self.with_room_socket(&room, |socket| socket.send(&JsValue::from_str(&text)));
                 }
                 Effect::PingRooms => {
                     let ping = JsValue::from_str(PING);
-                    self.lines.borrow().values().for_each(|line| line.send(&ping));
+                    self.room_sockets.borrow().values().for_each(|socket| socket.send(&ping));
                 }
                 Effect::Renew { room, identity } => {
                     let identity = BridgeFrame::identity(&identity);
-                    self.with_line(&room, |line| line.send_bytes(&identity));
+                    self.with_room_socket(&room, |socket| socket.send_bytes(&identity));
                 }
                 Effect::Pause { room, paused } => {
                     let pause = BridgeFrame::pause(paused);
-                    self.with_line(&room, |line| line.send_bytes(&pause));
+                    self.with_room_socket(&room, |socket| socket.send_bytes(&pause));
                 }
                 Effect::Leave { room } => {
                     let enough = CloseReason::Closed { code: 1000, reason: String::new() };
-                    self.with_line(&room, |line| line.close(&enough));
+                    self.with_room_socket(&room, |socket| socket.close(&enough));
                 }
                 Effect::End(close_reason) => self.end(close_reason),
             }
@@ -155,9 +156,9 @@ impl Bridge {
         }
     }
 
-    fn with_line(&self, room: &RoomName, act: impl FnOnce(&Line)) {
-        if let Some(line) = self.lines.borrow().get(room) {
-            act(line);
+    fn with_room_socket(&self, room: &RoomName, act: impl FnOnce(&WorkerSocket)) {
+        if let Some(socket) = self.room_sockets.borrow().get(room) {
+            act(socket);
         }
     }
 
@@ -177,12 +178,12 @@ impl Bridge {
         let bridge = Rc::clone(self);
         self.rooms.wait_until(async move {
             let window = Some(limits::BRIDGE_WINDOW_BYTES);
-            let hear = Rc::new(hear_room(Rc::downgrade(&bridge), room.clone()));
-            match bridge.rooms.open(&room, &identity, start, window, hear).await {
-                Ok(line) => match bridge.close_reason.get() {
-                    Some(close_reason) => line.close(close_reason),
+            let on_event = Rc::new(on_room_event(Rc::downgrade(&bridge), room.clone()));
+            match bridge.rooms.open(&room, &identity, start, window, on_event).await {
+                Ok(socket) => match bridge.close_reason.get() {
+                    Some(close_reason) => socket.close(close_reason),
                     None => {
-                        bridge.lines.borrow_mut().insert(room.clone(), line);
+                        bridge.room_sockets.borrow_mut().insert(room.clone(), socket);
                         bridge.take(Input::Opened { room });
                     }
                 },
@@ -197,8 +198,8 @@ impl Bridge {
 
     fn end(&self, close_reason: CloseReason) {
         let client = self.client.take();
-        let lines = self.lines.take();
-        client.iter().chain(lines.values()).for_each(|line| line.close(&close_reason));
+        let room_sockets = self.room_sockets.take();
+        client.iter().chain(room_sockets.values()).for_each(|socket| socket.close(&close_reason));
         let _ = self.close_reason.set(close_reason);
     }
 
@@ -223,10 +224,10 @@ impl Bridge {
 }
 
 /// A room's line does not hold the bridge: the bridge holds it.
-fn hear_room(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(Said) {
-    move |said| {
+fn on_room_event(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(SocketEvent) {
+    move |event| {
         if let Some(bridge) = bridge.upgrade() {
-            bridge.hear_room(&room, said);
+            bridge.on_room_event(&room, event);
         }
     }
 }

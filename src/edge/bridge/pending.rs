@@ -12,11 +12,11 @@ use worker::{Response, Result, WebSocketPair};
 use super::super::alarm::Alarm;
 use super::super::answer::upgraded;
 use super::super::config::Config;
-use super::super::line::{Line, Said, is_too_large};
 use super::super::platform::now;
 use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::rooms::Rooms;
 use super::super::verifier;
+use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
 use crate::close_reason::CloseReason;
 use crate::pending::{Effect, Input, PendingSocket};
@@ -30,8 +30,8 @@ struct Pending {
     room: RoomName,
     start: Start,
     rules: RefCell<PendingSocket>,
-    client: RefCell<Option<Line>>,
-    line: RefCell<Option<Line>>,
+    client: RefCell<Option<WorkerSocket>>,
+    room_socket: RefCell<Option<WorkerSocket>>,
     waiting: Waiting,
     alarm: RefCell<Option<Alarm>>,
 }
@@ -52,22 +52,23 @@ pub fn pending(
         room,
         start,
         client: RefCell::default(),
-        line: RefCell::default(),
+        room_socket: RefCell::default(),
         waiting: Waiting::enter(),
         alarm: RefCell::default(),
     });
     let listener = Rc::clone(&pending);
-    let line = Line::accept(server, Rc::new(move |said| listener.hear_client(said)))?;
-    pending.client.replace(Some(line));
+    let socket =
+        WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)))?;
+    pending.client.replace(Some(socket));
     pending.arm();
     upgraded(client, head.header(SUBPROTOCOLS).as_deref())
 }
 
 impl Pending {
-    fn hear_client(self: &Rc<Self>, said: Said) {
-        let frame = match said {
-            Said::Frame(frame) => frame,
-            Said::Ended(close_reason) => return self.handle(Input::Gone(close_reason)),
+    fn on_client_event(self: &Rc<Self>, event: SocketEvent) {
+        let frame = match event {
+            SocketEvent::Frame(frame) => frame,
+            SocketEvent::Ended(close_reason) => return self.handle(Input::Gone(close_reason)),
         };
         if is_too_large(&frame) {
             return self.handle(Input::TooLarge);
@@ -81,10 +82,10 @@ impl Pending {
         }
     }
 
-    fn hear_room(self: &Rc<Self>, said: Said) {
-        match said {
-            Said::Frame(frame) => self.send(&frame),
-            Said::Ended(close_reason) => self.handle(Input::Ended(close_reason)),
+    fn on_room_event(self: &Rc<Self>, event: SocketEvent) {
+        match event {
+            SocketEvent::Frame(frame) => self.send(&frame),
+            SocketEvent::Ended(close_reason) => self.handle(Input::Ended(close_reason)),
         }
     }
 
@@ -109,8 +110,8 @@ impl Pending {
     }
 
     fn pass(&self, frame: &JsValue) {
-        if let Some(line) = &*self.line.borrow() {
-            line.send(frame);
+        if let Some(socket) = &*self.room_socket.borrow() {
+            socket.send(frame);
         }
     }
 
@@ -126,26 +127,26 @@ impl Pending {
         let pending = Rc::clone(self);
         self.rooms.wait_until(async move {
             let weak = Rc::downgrade(&pending);
-            let hear = Rc::new(move |said| hear_room(&weak, said));
+            let on_event = Rc::new(move |event| on_room_event(&weak, event));
             let opened =
-                pending.rooms.open(&pending.room, &identity, pending.start, None, hear).await;
+                pending.rooms.open(&pending.room, &identity, pending.start, None, on_event).await;
             match opened {
-                Ok(line) => {
-                    pending.line.replace(Some(line));
+                Ok(socket) => {
+                    pending.room_socket.replace(Some(socket));
                     pending.handle(Input::Opened);
                 }
                 Err(refusal) => pending.handle(Input::Ended(CloseReason::refused(&refusal))),
             }
             // The client may have gone meanwhile.
             if pending.rules.borrow().is_closed() {
-                pending.line.replace(None);
+                pending.room_socket.replace(None);
             }
         });
     }
 
     fn end(&self, close_reason: &CloseReason) {
-        let lines = [self.client.take(), self.line.take()];
-        lines.iter().flatten().for_each(|line| line.close(close_reason));
+        let room_sockets = [self.client.take(), self.room_socket.take()];
+        room_sockets.iter().flatten().for_each(|socket| socket.close(close_reason));
     }
 
     /// While the token has not come, looks again when it must have, and before
@@ -164,9 +165,9 @@ impl Pending {
 }
 
 /// The room's line does not hold the socket: the socket holds it.
-fn hear_room(pending: &Weak<Pending>, said: Said) {
+fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
     if let Some(pending) = pending.upgrade() {
-        pending.hear_room(said);
+        pending.on_room_event(event);
     }
 }
 

@@ -10,9 +10,9 @@ use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::super::alarm::Alarm;
-use super::super::line::{Line, Said};
 use super::super::platform::now;
 use super::super::rooms::Rooms;
+use super::super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::close_reason::CloseReason;
 use crate::code::Refusal;
 use crate::protocol::{RoomName, Start};
@@ -21,7 +21,7 @@ use crate::sse::Uncontrolled;
 use crate::time::Millis;
 
 pub struct Reader {
-    line: Line,
+    socket: WorkerSocket,
     inbox: Rc<RefCell<Inbox>>,
 }
 
@@ -40,13 +40,13 @@ impl Reader {
     ) -> Result<Self, Refusal> {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let into = Rc::clone(&inbox);
-        let hear = Rc::new(move |said| into.borrow_mut().put(said));
-        let line = rooms.open(room, identity, start, Some(window), hear).await?;
-        Ok(Self { line, inbox })
+        let on_event = Rc::new(move |event| into.borrow_mut().put(event));
+        let socket = rooms.open(room, identity, start, Some(window), on_event).await?;
+        Ok(Self { socket, inbox })
     }
 
     pub fn send(&self, text: &str) {
-        self.line.send(&JsValue::from_str(text));
+        self.socket.send(&JsValue::from_str(text));
     }
 
     /// What the room says next; `None` if it says nothing until then.
@@ -84,12 +84,12 @@ struct Inbox {
 }
 
 impl Inbox {
-    fn put(&mut self, said: Said) {
-        match said {
+    fn put(&mut self, event: SocketEvent) {
+        match event {
             // What nobody will read is not kept.
-            Said::Frame(_) if self.close_reason.is_some() => {}
-            Said::Frame(frame) => self.put_frame(frame.unchecked_into()),
-            Said::Ended(close_reason) => {
+            SocketEvent::Frame(_) if self.close_reason.is_some() => {}
+            SocketEvent::Frame(frame) => self.put_frame(frame.unchecked_into()),
+            SocketEvent::Ended(close_reason) => {
                 self.close_reason.get_or_insert(close_reason);
             }
         }

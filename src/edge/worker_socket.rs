@@ -14,7 +14,7 @@ use crate::limits;
 
 /// However it is dropped, the socket is closed, as that of a page that went: a
 /// room keeps no session that nobody reads.
-pub struct Line {
+pub struct WorkerSocket {
     socket: WebSocket,
     message: Closure<dyn Fn(MessageEvent)>,
     close: Closure<dyn Fn(CloseEvent)>,
@@ -22,7 +22,7 @@ pub struct Line {
 }
 
 /// What comes over a line.
-pub enum Said {
+pub enum SocketEvent {
     /// A string, or bytes. It stays JavaScript's: most frames are passed on as
     /// they are.
     Frame(JsValue),
@@ -41,24 +41,27 @@ pub fn is_too_large(frame: &JsValue) -> bool {
     platform::integer(length.unwrap_or_default()) > limits::BODY_BYTES as u64
 }
 
-impl Line {
-    /// `hear` is called for each frame and for the end; never once the line is
+impl WorkerSocket {
+    /// `on_event` is called for each frame and for the end; never once the line is
     /// dropped, which it may do itself.
-    pub fn accept(socket: WebSocket, hear: Rc<dyn Fn(Said)>) -> Result<Self> {
-        let [on_message, on_close, on_error] = [Rc::clone(&hear), Rc::clone(&hear), hear];
-        let line = Self {
-            message: Closure::new(move |event: MessageEvent| on_message(Said::Frame(event.data()))),
-            close: Closure::new(move |event: CloseEvent| {
-                on_close(Said::Ended(CloseReason::of(event.code(), event.reason())));
+    pub fn accept(socket: WebSocket, on_event: Rc<dyn Fn(SocketEvent)>) -> Result<Self> {
+        let [on_message, on_close, on_error] =
+            [Rc::clone(&on_event), Rc::clone(&on_event), on_event];
+        let socket = Self {
+            message: Closure::new(move |event: MessageEvent| {
+                on_message(SocketEvent::Frame(event.data()))
             }),
-            error: Closure::new(move |_: Event| on_error(Said::Ended(CloseReason::Lost))),
+            close: Closure::new(move |event: CloseEvent| {
+                on_close(SocketEvent::Ended(CloseReason::of(event.code(), event.reason())));
+            }),
+            error: Closure::new(move |_: Event| on_error(SocketEvent::Ended(CloseReason::Lost))),
             socket,
         };
-        for (name, listener) in line.listeners() {
-            line.raw().add_event_listener_with_callback(name, listener.unchecked_ref())?;
+        for (name, listener) in socket.listeners() {
+            socket.raw().add_event_listener_with_callback(name, listener.unchecked_ref())?;
         }
-        line.socket.accept()?;
-        Ok(line)
+        socket.socket.accept()?;
+        Ok(socket)
     }
 
     /// What can't be sent any more is dropped: that it ended is heard, too.
@@ -101,7 +104,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for WorkerSocket {
     fn drop(&mut self) {
         for (name, listener) in self.listeners() {
             let _ = self.raw().remove_event_listener_with_callback(name, listener.unchecked_ref());
