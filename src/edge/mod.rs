@@ -9,7 +9,7 @@ mod inbox;
 mod platform;
 mod request;
 mod room_object;
-mod rooms;
+mod room_stubs;
 mod sockets;
 mod sql_store;
 mod verifier;

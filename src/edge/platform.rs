@@ -188,7 +188,7 @@ pub fn random() -> Result<u64, JsValue> {
 }
 
 /// What the object of a room answers to a request.
-pub fn ask(env: &Env, room: &str, request: &RawRequest) -> Result<Promise, JsValue> {
+pub fn fetch_room(env: &Env, room: &str, request: &RawRequest) -> Result<Promise, JsValue> {
     let rooms = js_sys::Reflect::get(env, &JsValue::from_str("ROOMS"))?;
     rooms.unchecked_ref::<RawRooms>().get_by_name(room)?.fetch(request)
 }

@@ -122,7 +122,7 @@ pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Resu
 /// The request that opens a socket of the worker's own to a room: one with a
 /// flow control window if its reader is a bridge, one that passes a client's
 /// own frames on if not.
-pub fn follow_request(
+pub fn connect_request(
     room: &RoomName,
     identity: &Identity,
     start: Start,

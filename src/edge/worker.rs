@@ -13,7 +13,7 @@ use super::answer::{broken, json, preflight, refused, refused_upgrade, with_cors
 use super::bridge;
 use super::config::{Config, config};
 use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
-use super::rooms::{Rooms, is_upgraded, refusal_of};
+use super::room_stubs::{RoomStubs, is_upgraded, refusal_of};
 use super::verifier::{claims, health};
 use crate::auth::{Claims, TokenError, extract};
 use crate::code::{Code, Refusal};
@@ -41,7 +41,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<RawRespon
     if head.is_preflight() {
         return preflight(&config.origins, origin.as_deref());
     }
-    let handler = Handler { config: &config, rooms: Rooms::new(env, context), head: &head };
+    let handler = Handler { config: &config, rooms: RoomStubs::new(env, context), head: &head };
     let response = match handler.handle(request).await {
         Ok(response) => response,
         Err(refusal) => refuse(&head, &refusal)?,
@@ -65,7 +65,7 @@ fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<RawResponse> {
 /// One request on its way in.
 struct Handler<'a> {
     config: &'a Rc<Config>,
-    rooms: Rooms,
+    rooms: RoomStubs,
     head: &'a RequestHead,
 }
 
@@ -89,7 +89,7 @@ impl Handler<'_> {
             Route::Stream { room, query } => {
                 let identity = Identity::of(&self.required_claims().await?, &room);
                 let rooms = self.rooms.clone();
-                self.rooms.to_the_end(bridge::stream(rooms, room, identity, query)).await
+                self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await
             }
             Route::Room { room, call } => self.to_room(&room, call, request).await,
         }
@@ -120,9 +120,9 @@ impl Handler<'_> {
         if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call {
             let (rooms, room) = (self.rooms.clone(), room.clone());
             let page = bridge::held_page(rooms, room, identity, wait, request);
-            return self.rooms.to_the_end(page).await;
+            return self.rooms.run_to_completion(page).await;
         }
-        let response = self.rooms.ask(room, &request).await.map_err(broken)?;
+        let response = self.rooms.fetch(room, &request).await.map_err(broken)?;
         match call {
             Call::Follow(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
             Call::Follow(_) | Call::Request(_) => Ok(response),
@@ -200,6 +200,6 @@ impl Handler<'_> {
 
     async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
         let request = publish_request(room, identity, body)?;
-        Response::from(self.rooms.ask(room, &request).await?).text().await
+        Response::from(self.rooms.fetch(room, &request).await?).text().await
     }
 }

@@ -14,7 +14,7 @@ use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::platform::now;
 use super::super::request::{RequestHead, SUBPROTOCOLS};
-use super::super::rooms::Rooms;
+use super::super::room_stubs::RoomStubs;
 use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
@@ -29,7 +29,7 @@ use crate::session::{BridgeFrame, Identity};
 /// Lives as long as its client's socket: what that one hears holds it.
 struct Bridge {
     config: Rc<Config>,
-    rooms: Rooms,
+    rooms: RoomStubs,
     rules: RefCell<Connection>,
     client: RefCell<Option<WorkerSocket>>,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
@@ -42,7 +42,7 @@ struct Bridge {
 
 pub fn connect(
     config: &Rc<Config>,
-    rooms: &Rooms,
+    rooms: &RoomStubs,
     claims: Option<Claims>,
     head: &RequestHead,
 ) -> Result<Response> {
@@ -179,7 +179,7 @@ impl Bridge {
         self.rooms.wait_until(async move {
             let window = Some(limits::BRIDGE_WINDOW_BYTES);
             let on_event = Rc::new(on_room_event(Rc::downgrade(&bridge), room.clone()));
-            match bridge.rooms.open(&room, &identity, start, window, on_event).await {
+            match bridge.rooms.connect(&room, &identity, start, window, on_event).await {
                 Ok(socket) => match bridge.close_reason.get() {
                     Some(close_reason) => socket.close(close_reason),
                     None => {

@@ -14,7 +14,7 @@ use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::platform::now;
 use super::super::request::{RequestHead, SUBPROTOCOLS};
-use super::super::rooms::Rooms;
+use super::super::room_stubs::RoomStubs;
 use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
@@ -26,7 +26,7 @@ use crate::session::Identity;
 /// Lives as long as its client's socket, whose listener holds it.
 struct Pending {
     config: Rc<Config>,
-    rooms: Rooms,
+    rooms: RoomStubs,
     room: RoomName,
     start: Start,
     rules: RefCell<PendingSocket>,
@@ -39,7 +39,7 @@ struct Pending {
 /// Accepts a socket whose token must come in its first frame.
 pub fn pending(
     config: &Rc<Config>,
-    rooms: &Rooms,
+    rooms: &RoomStubs,
     room: RoomName,
     start: Start,
     head: &RequestHead,
@@ -128,8 +128,10 @@ impl Pending {
         self.rooms.wait_until(async move {
             let weak = Rc::downgrade(&pending);
             let on_event = Rc::new(move |event| on_room_event(&weak, event));
-            let opened =
-                pending.rooms.open(&pending.room, &identity, pending.start, None, on_event).await;
+            let opened = pending
+                .rooms
+                .connect(&pending.room, &identity, pending.start, None, on_event)
+                .await;
             match opened {
                 Ok(socket) => {
                     pending.room_socket.replace(Some(socket));

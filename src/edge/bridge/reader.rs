@@ -11,7 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::super::alarm::Alarm;
 use super::super::platform::now;
-use super::super::rooms::Rooms;
+use super::super::room_stubs::RoomStubs;
 use super::super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::close_reason::CloseReason;
 use crate::code::Refusal;
@@ -32,7 +32,7 @@ pub enum Next {
 
 impl Reader {
     pub async fn open(
-        rooms: &Rooms,
+        rooms: &RoomStubs,
         room: &RoomName,
         identity: &Identity,
         start: Start,
@@ -41,7 +41,7 @@ impl Reader {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let into = Rc::clone(&inbox);
         let on_event = Rc::new(move |event| into.borrow_mut().put(event));
-        let socket = rooms.open(room, identity, start, Some(window), on_event).await?;
+        let socket = rooms.connect(room, identity, start, Some(window), on_event).await?;
         Ok(Self { socket, inbox })
     }
 

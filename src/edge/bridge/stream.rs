@@ -15,7 +15,7 @@ use worker::{Error, Response};
 
 use super::super::answer::broken;
 use super::super::platform::{now, set_timeout};
-use super::super::rooms::Rooms;
+use super::super::room_stubs::RoomStubs;
 use super::reader::{Next, Reader};
 use super::refusal;
 use crate::auth::Right;
@@ -28,7 +28,7 @@ use crate::sse::{self, Beginning, Due, Stream};
 /// Answers when the room has said all that the stream begins with: so what
 /// the room refuses has a status still.
 pub async fn stream(
-    rooms: Rooms,
+    rooms: RoomStubs,
     room: RoomName,
     identity: Identity,
     query: StreamQuery,

@@ -5,7 +5,7 @@ use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 
 use super::super::answer::broken;
 use super::super::platform::now;
-use super::super::rooms::Rooms;
+use super::super::room_stubs::RoomStubs;
 use super::reader::{Next, Reader};
 use super::refusal;
 use crate::code::{Code, Refusal};
@@ -18,18 +18,18 @@ const WINDOW: u64 = 1;
 /// Asks for the page when something came after a position, or when the time is
 /// up. What it was stands on the page.
 pub async fn held_page(
-    rooms: Rooms,
+    rooms: RoomStubs,
     room: RoomName,
     identity: Identity,
     wait: Wait,
     request: RawRequest,
 ) -> Result<RawResponse, Refusal> {
     news(&rooms, &room, &identity, wait).await?;
-    rooms.ask(&room, &request).await.map_err(broken)
+    rooms.fetch(&room, &request).await.map_err(broken)
 }
 
 async fn news(
-    rooms: &Rooms,
+    rooms: &RoomStubs,
     room: &RoomName,
     identity: &Identity,
     Wait { since, ms }: Wait,

@@ -13,14 +13,14 @@ use worker::{Context, Env, Error, Response, Result};
 use super::alarm::passes;
 use super::answer::broken;
 use super::platform;
-use super::request::follow_request;
+use super::request::connect_request;
 use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start, read_error};
 use crate::session::Identity;
 
 #[derive(Clone)]
-pub struct Rooms {
+pub struct RoomStubs {
     env: Env,
     context: Rc<Context>,
 }
@@ -50,14 +50,14 @@ pub async fn refusal_of(answer: RawResponse) -> Refusal {
     }
 }
 
-impl Rooms {
+impl RoomStubs {
     pub fn new(env: Env, context: Context) -> Self {
         Self { env, context: Rc::new(context) }
     }
 
     /// The answer is the runtime's own, to be passed on as it is.
-    pub async fn ask(&self, room: &RoomName, request: &RawRequest) -> Result<RawResponse> {
-        let answer = platform::ask(&self.env, room.as_str(), request)?;
+    pub async fn fetch(&self, room: &RoomName, request: &RawRequest) -> Result<RawResponse> {
+        let answer = platform::fetch_room(&self.env, room.as_str(), request)?;
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
@@ -65,7 +65,7 @@ impl Rooms {
     /// window, in bytes. A room that refuses says so in its answer. Call it
     /// where the invocation waits until it is done: a session whose socket was
     /// on its way to an invocation that ended would stay in the room [seen].
-    pub async fn open(
+    pub async fn connect(
         &self,
         room: &RoomName,
         identity: &Identity,
@@ -73,10 +73,10 @@ impl Rooms {
         window: Option<u64>,
         on_event: Rc<dyn Fn(SocketEvent)>,
     ) -> std::result::Result<WorkerSocket, Refusal> {
-        let request = follow_request(room, identity, start, window).map_err(broken)?;
+        let request = connect_request(room, identity, start, window).map_err(broken)?;
         let (rooms, room) = (self.clone(), room.clone());
         let opening = Box::pin(async move {
-            let answer = rooms.ask(&room, &request).await.map_err(unreachable)?;
+            let answer = rooms.fetch(&room, &request).await.map_err(unreachable)?;
             if !is_upgraded(&answer) {
                 return Err(refusal_of(answer).await);
             }
@@ -101,7 +101,7 @@ impl Rooms {
     }
 
     /// The same, for an answer that the client waits for if it is there.
-    pub async fn to_the_end(
+    pub async fn run_to_completion(
         &self,
         task: impl Future<Output = std::result::Result<RawResponse, Refusal>> + 'static,
     ) -> std::result::Result<RawResponse, Refusal> {
