@@ -1,7 +1,6 @@
 //! The shell around the core: it turns what Cloudflare calls into inputs and
 //! performs effects. The only code that names `worker`.
 
-mod alarm;
 mod answer;
 mod bridge;
 mod config;
@@ -12,6 +11,7 @@ mod room_object;
 mod room_stubs;
 mod sockets;
 mod sql_store;
+mod timer;
 mod verifier;
 mod worker;
 mod worker_socket;

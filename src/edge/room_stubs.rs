@@ -10,10 +10,10 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 use worker::{Context, Env, Error, Response, Result};
 
-use super::alarm::passes;
 use super::answer::broken;
 use super::platform;
 use super::request::connect_request;
+use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start, read_error};
@@ -84,7 +84,7 @@ impl RoomStubs {
             let socket = socket.ok_or_else(|| broken("a room's upgrade has no socket".into()))?;
             WorkerSocket::accept(socket, on_event).map_err(broken)
         });
-        match select(opening, Box::pin(passes(OPEN_TIMEOUT))).await {
+        match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), late)) => {
                 // Dropped as it comes, it closes.

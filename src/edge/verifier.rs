@@ -12,10 +12,10 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{Request, RequestInit, RequestRedirect};
 use worker::{AbortController, Fetch, Response, console_error};
 
-use super::alarm::passes;
 use super::config::Config;
 use super::platform::now;
 use super::request::read;
+use super::timer::sleep;
 use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
@@ -111,7 +111,7 @@ async fn fetch_keys(config: &Config) {
             pending().await
         }
     });
-    select(ended, Box::pin(passes(FETCH_TIMEOUT))).await;
+    select(ended, Box::pin(sleep(FETCH_TIMEOUT))).await;
 }
 
 async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
@@ -151,7 +151,7 @@ async fn fetch(url: &KeysUrl) -> Result<String, String> {
         let response = Fetch::Request(request.into()).send_with_signal(&signal).await;
         text(response.map_err(|cause| cause.to_string())?).await
     });
-    let text = match select(text, Box::pin(passes(FETCH_TIMEOUT))).await {
+    let text = match select(text, Box::pin(sleep(FETCH_TIMEOUT))).await {
         Either::Left((text, _)) => text,
         Either::Right(_) => Err(format!("no answer within {FETCH_TIMEOUT:?}")),
     };

@@ -9,12 +9,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use worker::{Response, Result, WebSocketPair};
 
-use super::super::alarm::Alarm;
 use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::platform::now;
 use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::room_stubs::RoomStubs;
+use super::super::timer::Timer;
 use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
@@ -35,7 +35,7 @@ struct Bridge {
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
     /// Its place among those that wait, until its token has come.
     waiting: Waiting,
-    alarm: RefCell<Option<Alarm>>,
+    timer: RefCell<Option<Timer>>,
     close_reason: OnceCell<CloseReason>,
     pong: JsValue,
 }
@@ -56,7 +56,7 @@ pub fn connect(
         client: RefCell::default(),
         room_sockets: RefCell::default(),
         waiting,
-        alarm: RefCell::default(),
+        timer: RefCell::default(),
         close_reason: OnceCell::new(),
         pong: JsValue::from_str(PONG),
     });
@@ -211,13 +211,13 @@ impl Bridge {
         }
         let deadline = self.rules.borrow().deadline();
         let deadline = deadline.map(|deadline| self.waiting.next_look(deadline));
-        let mut alarm = self.alarm.borrow_mut();
-        match (deadline, &*alarm) {
-            (None, _) => *alarm = None,
-            (Some(deadline), Some(alarm)) if alarm.at() <= deadline => {}
+        let mut timer = self.timer.borrow_mut();
+        match (deadline, &*timer) {
+            (None, _) => *timer = None,
+            (Some(deadline), Some(timer)) if timer.at() <= deadline => {}
             (Some(deadline), _) => {
                 let bridge = Rc::downgrade(self);
-                *alarm = Some(Alarm::set(deadline, move || ring(&bridge)));
+                *timer = Some(Timer::set(deadline, move || fire(&bridge)));
             }
         }
     }
@@ -232,9 +232,9 @@ fn on_room_event(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(SocketEvent) {
     }
 }
 
-fn ring(bridge: &Weak<Bridge>) {
+fn fire(bridge: &Weak<Bridge>) {
     if let Some(bridge) = bridge.upgrade() {
-        bridge.alarm.replace(None);
+        bridge.timer.replace(None);
         let has_made_way = bridge.waiting.has_made_way();
         let unread = bridge.unread();
         bridge.take(if has_made_way { Input::Crowded } else { Input::Tick { unread } });

@@ -9,12 +9,12 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use worker::{Response, Result, WebSocketPair};
 
-use super::super::alarm::Alarm;
 use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::platform::now;
 use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::room_stubs::RoomStubs;
+use super::super::timer::Timer;
 use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
@@ -33,7 +33,7 @@ struct Pending {
     client: RefCell<Option<WorkerSocket>>,
     room_socket: RefCell<Option<WorkerSocket>>,
     waiting: Waiting,
-    alarm: RefCell<Option<Alarm>>,
+    timer: RefCell<Option<Timer>>,
 }
 
 /// Accepts a socket whose token must come in its first frame.
@@ -54,7 +54,7 @@ pub fn pending(
         client: RefCell::default(),
         room_socket: RefCell::default(),
         waiting: Waiting::enter(),
-        alarm: RefCell::default(),
+        timer: RefCell::default(),
     });
     let listener = Rc::clone(&pending);
     let socket =
@@ -159,9 +159,9 @@ impl Pending {
         }
         let deadline = self.rules.borrow().deadline();
         let at = deadline.map(|deadline| self.waiting.next_look(deadline));
-        self.alarm.replace(at.map(|at| {
+        self.timer.replace(at.map(|at| {
             let pending = Rc::downgrade(self);
-            Alarm::set(at, move || ring(&pending))
+            Timer::set(at, move || fire(&pending))
         }));
     }
 }
@@ -173,7 +173,7 @@ fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
     }
 }
 
-fn ring(pending: &Weak<Pending>) {
+fn fire(pending: &Weak<Pending>) {
     let Some(pending) = pending.upgrade() else { return };
     let has_made_way = pending.waiting.has_made_way();
     pending.handle(if has_made_way { Input::Crowded } else { Input::Tick });

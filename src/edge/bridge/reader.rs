@@ -9,9 +9,9 @@ use std::task::{Poll, Waker};
 use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::alarm::Alarm;
 use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
+use super::super::timer::Timer;
 use super::super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::close_reason::CloseReason;
 use crate::code::Refusal;
@@ -61,9 +61,9 @@ impl Reader {
             }
             inbox.waker = Some(context.waker().clone());
             // A timer for each frame would be a fifth of what the frame costs.
-            if inbox.alarm.as_ref().is_none_or(|alarm| until < alarm.at()) {
-                let ringing = Rc::downgrade(&self.inbox);
-                inbox.alarm = Some(Alarm::set(until, move || ring(&ringing)));
+            if inbox.timer.as_ref().is_none_or(|timer| until < timer.at()) {
+                let firing = Rc::downgrade(&self.inbox);
+                inbox.timer = Some(Timer::set(until, move || fire(&firing)));
             }
             Poll::Pending
         })
@@ -79,7 +79,7 @@ struct Inbox {
     frames: VecDeque<(JsString, u32)>,
     uncontrolled: Uncontrolled,
     close_reason: Option<CloseReason>,
-    alarm: Option<Alarm>,
+    timer: Option<Timer>,
     waker: Option<Waker>,
 }
 
@@ -122,10 +122,10 @@ impl Inbox {
     }
 }
 
-fn ring(inbox: &Weak<RefCell<Inbox>>) {
+fn fire(inbox: &Weak<RefCell<Inbox>>) {
     if let Some(inbox) = inbox.upgrade() {
         let mut inbox = inbox.borrow_mut();
-        inbox.alarm = None;
+        inbox.timer = None;
         inbox.wake();
     }
 }

@@ -16,18 +16,18 @@ use super::platform::{now, set_timeout};
 use crate::time::Millis;
 
 /// It does not ring once it is dropped.
-pub struct Alarm {
+pub struct Timer {
     at: Millis,
     _wanted: Rc<()>,
 }
 
-impl Alarm {
-    pub fn set(at: Millis, ring: impl FnOnce() + 'static) -> Self {
+impl Timer {
+    pub fn set(at: Millis, fire: impl FnOnce() + 'static) -> Self {
         let wanted = Rc::new(());
         let is_wanted = Rc::downgrade(&wanted);
         set_timeout(at.since(now()), move || {
             if is_wanted.strong_count() > 0 {
-                ring();
+                fire();
             }
         });
         Self { at, _wanted: wanted }
@@ -39,15 +39,15 @@ impl Alarm {
 }
 
 /// Lets so much time pass.
-pub async fn passes(time: Duration) {
-    let (ring, rung) = oneshot::channel();
+pub async fn sleep(time: Duration) {
+    let (fire, fired) = oneshot::channel();
     let after_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     set_timeout(after_ms, move || {
         // Nobody may wait any more.
-        let _ = ring.send(());
+        let _ = fire.send(());
     });
     // Its timer is gone, so its request is.
-    if rung.await.is_err() {
+    if fired.await.is_err() {
         pending().await
     }
 }
