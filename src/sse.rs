@@ -23,24 +23,24 @@ pub const BARRIER: &str = r#"{"type": "ping"}"#;
 
 /// What the room sends before its answer to [`BARRIER`]. Only together it
 /// tells where the stream starts.
-pub struct Beginning {
+pub struct StreamStart {
     begin: Begin,
     /// Where the stream starts if neither a `gap` nor a `state` says it.
     start: Option<Position>,
     /// How many of those there are.
-    voids: usize,
+    resets: usize,
     /// All of it, the `welcome` first.
     frames: Vec<String>,
 }
 
-impl Beginning {
+impl StreamStart {
     pub fn new(begin: Begin) -> Self {
-        Self { begin, start: None, voids: 0, frames: Vec::new() }
+        Self { begin, start: None, resets: 0, frames: Vec::new() }
     }
 
     /// Whether that was the last of it. An error stands in the way of the
     /// stream: something that the reader's request asked for can't be had.
-    pub fn take(&mut self, frame: String) -> Result<bool, Refusal> {
+    pub fn push(&mut self, frame: String) -> Result<bool, Refusal> {
         match (RoomFrame::read(&frame), self.begin) {
             (Some(RoomFrame::Pong), _) => return Ok(true),
             (Some(RoomFrame::Error(refusal)), _) => return Err(refusal),
@@ -54,7 +54,7 @@ impl Beginning {
                 self.start = Some(Position { epoch, seq: prev });
             }
             (Some(RoomFrame::Gap { .. } | RoomFrame::State { .. }), _) => {
-                self.voids = self.voids.saturating_add(1);
+                self.resets = self.resets.saturating_add(1);
             }
             (Some(RoomFrame::Events { .. } | RoomFrame::Other { .. }) | None, _) => {}
         }
@@ -71,27 +71,27 @@ pub struct Stream {
     /// The newest event that was written, as long as nobody knows that the
     /// reader took it.
     written: Option<Seq>,
-    taken: Taken,
+    unreported: Unreported,
 }
 
 /// What the reader took and the room has not been told.
 #[derive(Default)]
-struct Taken {
+struct Unreported {
     seq: Option<Seq>,
     bytes: usize,
-    tell_at: Option<Millis>,
+    report_at: Option<Millis>,
 }
 
 /// What waits for the reader although flow control does not hold it back, in
 /// characters: signals, and changes of the members.
 #[derive(Default)]
-pub struct Uncontrolled(u32);
+pub struct UnpacedBuffer(u32);
 
-impl Uncontrolled {
+impl UnpacedBuffer {
     /// `false` where it is too much: a reader that stands still is let go then,
     /// comes back, and goes on where it was. What has no place by itself, such
     /// as a change of thousands of members, still comes to who reads on.
-    pub fn put(&mut self, characters: u32) -> bool {
+    pub fn push(&mut self, characters: u32) -> bool {
         let takes = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
         if takes {
             self.0 = self.0.saturating_add(characters);
@@ -99,7 +99,7 @@ impl Uncontrolled {
         takes
     }
 
-    pub fn take(&mut self, characters: u32) {
+    pub fn release(&mut self, characters: u32) {
         self.0 = self.0.saturating_sub(characters);
     }
 }
@@ -115,15 +115,16 @@ pub enum Due {
 
 impl Stream {
     /// The stream, and the text that it begins with.
-    pub fn begin(beginning: &Beginning, entered: bool, now: Millis) -> (Self, String) {
+    pub fn begin(stream_start: &StreamStart, entered: bool, now: Millis) -> (Self, String) {
         let comment_at = now.plus(limits::COMMENT_MS);
-        let mut stream = Self { entered, comment_at, written: None, taken: Taken::default() };
+        let mut stream =
+            Self { entered, comment_at, written: None, unreported: Unreported::default() };
         let mut text = String::new();
-        if beginning.voids == 0 {
-            block(&mut text, beginning.start, None, None);
+        if stream_start.resets == 0 {
+            block(&mut text, stream_start.start, None, None);
         }
-        for frame in &beginning.frames {
-            stream.write(&mut text, frame, beginning.voids == 1);
+        for frame in &stream_start.frames {
+            stream.write(&mut text, frame, stream_start.resets == 1);
         }
         (stream, text)
     }
@@ -147,7 +148,7 @@ impl Stream {
                     block(text, Some(Position { epoch, seq }), None, Some(event));
                 }
                 self.written = Some(seq);
-                self.taken.bytes = self.taken.bytes.saturating_add(frame.len());
+                self.unreported.bytes = self.unreported.bytes.saturating_add(frame.len());
             }
             Some(RoomFrame::Gap { at }) => {
                 block(text, gap_is_alone.then_some(at), Some("gap"), Some(frame));
@@ -169,20 +170,21 @@ impl Stream {
     }
 
     /// The reader took what was written.
-    pub fn taken(&mut self, now: Millis) {
+    pub fn record_read(&mut self, now: Millis) {
         let Some(seq) = self.written.take() else { return };
-        self.taken.seq = Some(seq);
+        self.unreported.seq = Some(seq);
         // A frame to the room for each event would cost as much as the event.
-        let later = match self.taken.bytes < limits::SEEN_AT_ONCE_BYTES {
+        let later = match self.unreported.bytes < limits::SEEN_AT_ONCE_BYTES {
             true => now.plus(limits::SEEN_AFTER_MS),
             false => now,
         };
-        self.taken.tell_at = Some(self.taken.tell_at.map_or(later, |at| at.min(later)));
+        self.unreported.report_at =
+            Some(self.unreported.report_at.map_or(later, |at| at.min(later)));
     }
 
     pub fn due(&mut self, now: Millis) -> Option<Due> {
-        if self.taken.tell_at.is_some_and(|at| at <= now) {
-            let taken = std::mem::take(&mut self.taken);
+        if self.unreported.report_at.is_some_and(|at| at <= now) {
+            let taken = std::mem::take(&mut self.unreported);
             return taken.seq.map(|seq| Due::Seen(format!(r#"{{"type":"seen","seq":{seq}}}"#)));
         }
         if self.comment_at <= now {
@@ -194,7 +196,7 @@ impl Stream {
 
     /// When something will be due.
     pub fn next_due(&self) -> Millis {
-        self.taken.tell_at.map_or(self.comment_at, |at| at.min(self.comment_at))
+        self.unreported.report_at.map_or(self.comment_at, |at| at.min(self.comment_at))
     }
 }
 

@@ -4,7 +4,7 @@
 use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::protocol::{Begin, Position};
-use roomcast::sse::{BARRIER, Beginning, COMMENT, Due, Stream, Uncontrolled, closed};
+use roomcast::sse::{BARRIER, COMMENT, Due, Stream, StreamStart, UnpacedBuffer, closed};
 use roomcast::time::Millis;
 
 const WELCOME: &str = r#"{"type":"welcome","room":"r","session":"0","user":"alice","epoch":"h7Qk2pXa","seq":57,"grant":["subscribe"],"expires_at":1,"ping_ms":25000}"#;
@@ -42,12 +42,12 @@ fn begins(begin: Begin, frames: &[&str]) -> String {
 }
 
 fn streaming(begin: Begin, frames: &[&str]) -> (Stream, String) {
-    let mut beginning = Beginning::new(begin);
+    let mut stream_start = StreamStart::new(begin);
     for frame in frames {
-        assert_eq!(beginning.take((*frame).to_owned()), Ok(false), "{frame}");
+        assert_eq!(stream_start.push((*frame).to_owned()), Ok(false), "{frame}");
     }
-    assert_eq!(beginning.take(PONG.to_owned()), Ok(true));
-    Stream::begin(&beginning, false, start())
+    assert_eq!(stream_start.push(PONG.to_owned()), Ok(true));
+    Stream::begin(&stream_start, false, start())
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn a_gap_on_the_way_leaves_the_position_to_what_follows() {
 
 #[test]
 fn what_the_room_refuses_at_the_beginning_is_no_stream() {
-    let mut beginning = Beginning::new(Begin::Head);
-    assert_eq!(beginning.take(WELCOME.to_owned()), Ok(false));
+    let mut stream_start = StreamStart::new(Begin::Head);
+    assert_eq!(stream_start.push(WELCOME.to_owned()), Ok(false));
     let error = r#"{"type":"error","room":"r","code":"too_large","message":"it \"is\""}"#;
-    let refusal = beginning.take(error.to_owned()).unwrap_err();
+    let refusal = stream_start.push(error.to_owned()).unwrap_err();
     assert_eq!((refusal.code, refusal.message.as_str()), (Code::TooLarge, r#"it "is""#));
 }
 
@@ -159,15 +159,15 @@ fn the_end_is_a_block_of_its_own() {
 #[test]
 fn a_comment_comes_every_25_seconds_however_much_else_does() {
     assert_eq!(COMMENT.chars().next(), Some(':'));
-    let mut beginning = Beginning::new(Begin::Head);
-    beginning.take(WELCOME.to_owned()).unwrap();
+    let mut stream_start = StreamStart::new(Begin::Head);
+    stream_start.push(WELCOME.to_owned()).unwrap();
     for entered in [false, true] {
-        let (mut stream, _) = Stream::begin(&beginning, entered, start());
+        let (mut stream, _) = Stream::begin(&stream_start, entered, start());
         let mut comments = 0;
         for second in 0..=100 {
             let now = start().plus(second * 1_000);
             stream.frame(&events(57 + second, &[&event(58 + second)]));
-            stream.taken(now);
+            stream.record_read(now);
             while let Some(due) = stream.due(now) {
                 match due {
                     Due::Comment { ping } => {
@@ -189,17 +189,17 @@ fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
     let second = start().plus(limits::SEEN_AFTER_MS);
     stream.frame(&events(57, &[&event(58), &event(59)]));
     assert_eq!(stream.due(second), None, "it may be in a buffer still");
-    stream.taken(start());
+    stream.record_read(start());
     stream.frame(&events(59, &[&event(60)]));
     assert_eq!(stream.due(start()), None, "one frame may tell of many events");
     assert_eq!(stream.next_due(), second);
     assert_eq!(stream.due(second), Some(Due::Seen(r#"{"type":"seen","seq":59}"#.to_owned())));
     assert_eq!(stream.due(second), None);
-    stream.taken(second);
-    stream.taken(second);
+    stream.record_read(second);
+    stream.record_read(second);
     let third = second.plus(limits::SEEN_AFTER_MS);
     assert_eq!(stream.due(third), Some(Due::Seen(r#"{"type":"seen","seq":60}"#.to_owned())));
-    stream.taken(third);
+    stream.record_read(third);
     assert_eq!(stream.due(third.plus(limits::SEEN_AFTER_MS)), None, "once is enough");
 }
 
@@ -216,7 +216,7 @@ fn much_that_was_taken_is_told_at_once() {
     ] {
         let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
         stream.frame(&frame(&"x".repeat(bytes - around)));
-        stream.taken(start());
+        stream.record_read(start());
         assert_eq!(stream.due(start()), due, "{bytes} bytes");
     }
 }
@@ -225,23 +225,23 @@ fn much_that_was_taken_is_told_at_once() {
 #[test]
 fn who_stands_still_is_let_go_and_who_reads_on_takes_a_frame_of_any_size() {
     let most = limits::UNREAD_CHARACTERS;
-    let mut waiting = Uncontrolled::default();
-    assert!(waiting.put(most - 1) && waiting.put(3 * most));
-    assert!(!waiting.put(1));
-    assert!(waiting.put(0), "flow control holds it back");
-    waiting.take(most - 1);
-    assert!(!waiting.put(1));
-    waiting.take(3 * most);
-    assert!(waiting.put(3 * most));
-    waiting.take(2 * most);
-    assert!(!waiting.put(1), "as much as the bound waits");
+    let mut waiting = UnpacedBuffer::default();
+    assert!(waiting.push(most - 1) && waiting.push(3 * most));
+    assert!(!waiting.push(1));
+    assert!(waiting.push(0), "flow control holds it back");
+    waiting.release(most - 1);
+    assert!(!waiting.push(1));
+    waiting.release(3 * most);
+    assert!(waiting.push(3 * most));
+    waiting.release(2 * most);
+    assert!(!waiting.push(1), "as much as the bound waits");
 }
 
 #[test]
 fn events_of_the_beginning_are_taken_too() {
     let (one, frame_of) = (event(42), |one: &str| events(41, &[one]));
     let (mut stream, _) = streaming(since(41), &[WELCOME, &frame_of(&one)]);
-    stream.taken(start());
+    stream.record_read(start());
     let later = start().plus(limits::SEEN_AFTER_MS);
     assert_eq!(stream.due(later), Some(Due::Seen(r#"{"type":"seen","seq":42}"#.to_owned())));
 }

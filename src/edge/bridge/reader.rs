@@ -17,7 +17,7 @@ use crate::close_reason::CloseReason;
 use crate::code::Refusal;
 use crate::protocol::{RoomName, Start};
 use crate::session::Identity;
-use crate::sse::Uncontrolled;
+use crate::sse::UnpacedBuffer;
 use crate::time::Millis;
 
 pub struct Reader {
@@ -25,7 +25,7 @@ pub struct Reader {
     inbox: Rc<RefCell<Inbox>>,
 }
 
-pub enum Next {
+pub enum ReaderEvent {
     Frame(String),
     Ended(CloseReason),
 }
@@ -50,7 +50,7 @@ impl Reader {
     }
 
     /// What the room says next; `None` if it says nothing until then.
-    pub async fn next_until(&self, until: Millis) -> Option<Next> {
+    pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
             if let Some(next) = inbox.take() {
@@ -77,7 +77,7 @@ struct Inbox {
     /// Each with its characters, if it is one that may come at any time and is
     /// not held back by flow control.
     frames: VecDeque<(JsString, u32)>,
-    uncontrolled: Uncontrolled,
+    unpaced: UnpacedBuffer,
     close_reason: Option<CloseReason>,
     timer: Option<Timer>,
     waker: Option<Waker>,
@@ -103,21 +103,21 @@ impl Inbox {
     }
 
     fn put_frame(&mut self, frame: JsString) {
-        let characters = uncontrolled(&frame);
-        if self.uncontrolled.put(characters) {
+        let characters = unpaced(&frame);
+        if self.unpaced.push(characters) {
             self.frames.push_back((frame, characters));
         } else {
             self.close_reason = Some(CloseReason::Lost);
         }
     }
 
-    fn take(&mut self) -> Option<Next> {
+    fn take(&mut self) -> Option<ReaderEvent> {
         match self.frames.pop_front() {
             Some((frame, characters)) => {
-                self.uncontrolled.take(characters);
-                Some(Next::Frame(frame.into()))
+                self.unpaced.release(characters);
+                Some(ReaderEvent::Frame(frame.into()))
             }
-            None => self.close_reason.take().map(Next::Ended),
+            None => self.close_reason.take().map(ReaderEvent::Ended),
         }
     }
 }
@@ -130,7 +130,7 @@ fn fire(inbox: &Weak<RefCell<Inbox>>) {
     }
 }
 
-fn uncontrolled(frame: &JsString) -> u32 {
+fn unpaced(frame: &JsString) -> u32 {
     let kinds = [r#"{"type":"signal""#, r#"{"type":"members:changed""#];
     if kinds.iter().any(|begin| frame.starts_with(begin, 0)) { frame.length() } else { 0 }
 }

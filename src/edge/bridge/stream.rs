@@ -16,14 +16,14 @@ use worker::{Error, Response};
 use super::super::answer::broken;
 use super::super::platform::{now, set_timeout};
 use super::super::room_stubs::RoomStubs;
-use super::reader::{Next, Reader};
+use super::reader::{Reader, ReaderEvent};
 use super::refusal;
 use crate::auth::Right;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{Begin, PING, RoomName, StreamQuery};
 use crate::session::Identity;
-use crate::sse::{self, Beginning, Due, Stream};
+use crate::sse::{self, Due, Stream, StreamStart};
 
 /// Answers when the room has said all that the stream begins with: so what
 /// the room refuses has a status still.
@@ -44,22 +44,22 @@ pub async fn stream(
         reader.send(&format!(r#"{{"type":"enter","data":{data}}}"#));
     }
     reader.send(sse::BARRIER);
-    let beginning = beginning(&reader, start.begin).await?;
-    let (stream, first) = Stream::begin(&beginning, enter.is_some(), now());
+    let stream_start = stream_start(&reader, start.begin).await?;
+    let (stream, first) = Stream::begin(&stream_start, enter.is_some(), now());
 
-    let outlet = Outlet { reader, stream, first: Some(first), is_over: false };
-    let unread = Rc::new(Cell::new(Some(outlet)));
+    let body = SseBody { reader, stream, first: Some(first), is_over: false };
+    let unread = Rc::new(Cell::new(Some(body)));
     let given_up = Rc::clone(&unread);
     set_timeout(limits::STREAM_START_TIMEOUT_MS, move || drop(given_up.take()));
-    let body = unfold(None, move |outlet: Option<Outlet>| {
+    let chunks = unfold(None, move |body: Option<SseBody>| {
         let unread = Rc::clone(&unread);
         async move {
-            let mut outlet = outlet.or_else(|| unread.take())?;
-            let text = outlet.next().await?;
-            Some((Ok::<_, Error>(text), Some(outlet)))
+            let mut body = body.or_else(|| unread.take())?;
+            let text = body.next().await?;
+            Some((Ok::<_, Error>(text), Some(body)))
         }
     });
-    let response = Response::from_stream(body).map_err(broken)?;
+    let response = Response::from_stream(chunks).map_err(broken)?;
     let headers = response.headers();
     headers.set("content-type", "text/event-stream").map_err(broken)?;
     headers.set("cache-control", "no-store").map_err(broken)?;
@@ -68,17 +68,17 @@ pub async fn stream(
     Ok(response.into())
 }
 
-async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> {
-    let mut beginning = Beginning::new(begin);
+async fn stream_start(reader: &Reader, begin: Begin) -> Result<StreamStart, Refusal> {
+    let mut stream_start = StreamStart::new(begin);
     let until = now().plus(limits::STREAM_START_TIMEOUT_MS);
     loop {
         match reader.next_until(until).await {
-            Some(Next::Frame(frame)) => {
-                if beginning.take(frame)? {
-                    return Ok(beginning);
+            Some(ReaderEvent::Frame(frame)) => {
+                if stream_start.push(frame)? {
+                    return Ok(stream_start);
                 }
             }
-            Some(Next::Ended(close_reason)) => return Err(refusal(close_reason)),
+            Some(ReaderEvent::Ended(close_reason)) => return Err(refusal(close_reason)),
             None => {
                 return Err(Refusal::new(
                     Code::Internal,
@@ -89,7 +89,7 @@ async fn beginning(reader: &Reader, begin: Begin) -> Result<Beginning, Refusal> 
     }
 }
 
-struct Outlet {
+struct SseBody {
     reader: Reader,
     stream: Stream,
     /// What the stream begins with, until it is written.
@@ -97,14 +97,14 @@ struct Outlet {
     is_over: bool,
 }
 
-impl Outlet {
+impl SseBody {
     /// What is written next. To be asked for it says that the reader took what
     /// was written before.
     async fn next(&mut self) -> Option<String> {
         if self.is_over || self.first.is_some() {
             return self.first.take();
         }
-        self.stream.taken(now());
+        self.stream.record_read(now());
         loop {
             match self.stream.due(now()) {
                 Some(Due::Seen(frame)) => self.reader.send(&frame),
@@ -117,13 +117,13 @@ impl Outlet {
                 None => {}
             }
             match self.reader.next_until(self.stream.next_due()).await {
-                Some(Next::Frame(frame)) => {
+                Some(ReaderEvent::Frame(frame)) => {
                     let text = self.stream.frame(&frame);
                     if !text.is_empty() {
                         return Some(text);
                     }
                 }
-                Some(Next::Ended(close_reason)) => {
+                Some(ReaderEvent::Ended(close_reason)) => {
                     self.is_over = true;
                     let (code, reason) = close_reason.code_and_reason();
                     return Some(sse::closed(code, &reason));

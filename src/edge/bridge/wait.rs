@@ -6,7 +6,7 @@ use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 use super::super::answer::broken;
 use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
-use super::reader::{Next, Reader};
+use super::reader::{Reader, ReaderEvent};
 use super::refusal;
 use crate::code::{Code, Refusal};
 use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
@@ -39,7 +39,7 @@ async fn news(
     let reader = Reader::open(rooms, room, identity, start, WINDOW).await?;
     loop {
         match reader.next_until(until).await {
-            Some(Next::Frame(frame)) => match RoomFrame::read(&frame) {
+            Some(ReaderEvent::Frame(frame)) => match RoomFrame::read(&frame) {
                 Some(RoomFrame::Gap { .. } | RoomFrame::Events { .. }) => return Ok(()),
                 Some(
                     RoomFrame::Welcome { .. }
@@ -51,10 +51,10 @@ async fn news(
                 | None => {}
             },
             // The page says that the position is lost.
-            Some(Next::Ended(close_reason)) if close_reason.code() == Some(Code::Erased) => {
+            Some(ReaderEvent::Ended(close_reason)) if close_reason.code() == Some(Code::Erased) => {
                 return Ok(());
             }
-            Some(Next::Ended(close_reason)) => return Err(refusal(close_reason)),
+            Some(ReaderEvent::Ended(close_reason)) => return Err(refusal(close_reason)),
             None => return Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 
 use roomcast::protocol::Start;
 use roomcast::settings::Settings;
-use roomcast::sse::{BARRIER, Beginning, Stream};
+use roomcast::sse::{BARRIER, Stream, StreamStart};
 
 use super::parted;
 use crate::client::Client;
@@ -54,12 +54,12 @@ impl Reader {
         world.is_bridged("rea", &query, identity, 1 << 20);
         world.settles();
         world.sends("rea", BARRIER);
-        let mut beginning = Beginning::new(start.begin);
+        let mut stream_start = StreamStart::new(start.begin);
         let frames = std::mem::take(&mut world.client("rea").frames);
         let ends: Vec<bool> =
-            frames.into_iter().map(|frame| beginning.take(frame).unwrap()).collect();
+            frames.into_iter().map(|frame| stream_start.push(frame).unwrap()).collect();
         assert_eq!(ends.iter().position(|is_last| *is_last), Some(ends.len() - 1));
-        let (stream, text) = Stream::begin(&beginning, false, world.now);
+        let (stream, text) = Stream::begin(&stream_start, false, world.now);
         let mut reader = Self { stream, last_event_id: String::new(), events: Vec::new() };
         reader.reads(&text);
         assert!(!reader.last_event_id.is_empty(), "it says where it starts: {text:.300}");
