@@ -28,7 +28,7 @@ use crate::session::Identity;
 use crate::time::Millis;
 pub use by_room::ByRoom;
 pub use reader::Kind;
-use rooms::Part;
+use rooms::Subscription;
 
 /// What happens to a connection.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub enum Effect {
 
 pub struct Connection {
     client: Client,
-    parts: ByRoom<Part>,
+    subscriptions: ByRoom<Subscription>,
     /// Bytes of all frames that wait in them.
     waiting_bytes: usize,
     /// Rooms that ended their part. The client may not have known when it sent
@@ -92,9 +92,9 @@ pub struct Connection {
     ended: Vec<RoomName>,
     guard: FrameGuard,
     /// When to look whether the client has read on, while its rooms are paused.
-    looks_again_at: Option<Millis>,
+    next_check_at: Option<Millis>,
     changes: Bucket,
-    heard_at: Millis,
+    active_at: Millis,
     pings_passed_at: Option<Millis>,
     effects: Vec<Effect>,
 }
@@ -102,11 +102,11 @@ pub struct Connection {
 /// Whose connection it is.
 enum Client {
     /// It has yet to bring a token in its first frame.
-    Stranger {
+    Unauthenticated {
         until: Millis,
     },
-    Known(Claims),
-    Gone,
+    Authenticated(Claims),
+    Closed,
 }
 
 const RATES: FrameRates = FrameRates::of(Rate {
@@ -120,14 +120,14 @@ impl Connection {
     /// A connection whose upgrade showed a token, or none.
     pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<Effect>) {
         let mut connection = Self {
-            client: Client::Stranger { until: now.plus(limits::FIRST_FRAME_MS) },
-            parts: ByRoom::default(),
+            client: Client::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
+            subscriptions: ByRoom::default(),
             waiting_bytes: 0,
             ended: Vec::new(),
             guard: FrameGuard::default(),
-            looks_again_at: None,
+            next_check_at: None,
             changes: Bucket::full(CHANGES, now),
-            heard_at: now,
+            active_at: now,
             pings_passed_at: None,
             effects: Vec::new(),
         };
@@ -143,7 +143,7 @@ impl Connection {
         match input {
             Input::Text(text) => self.text(text, now),
             Input::Binary => {
-                self.heard_at = now;
+                self.active_at = now;
                 self.binary(now);
             }
             Input::TooLarge => self.end_with(&frame_too_large()),
@@ -168,16 +168,16 @@ impl Connection {
     /// When it has something to do of itself; `None` once it is over.
     pub fn deadline(&self) -> Option<Millis> {
         let end = self.ends_at()?;
-        Some(self.looks_again_at.map_or(end, |at| at.min(end)))
+        Some(self.next_check_at.map_or(end, |at| at.min(end)))
     }
 
     /// When it ends, unless something else happens before.
     fn ends_at(&self) -> Option<Millis> {
-        let silent_at = self.heard_at.plus(limits::PING_TIMEOUT_MS);
+        let ping_timeout_at = self.active_at.plus(limits::PING_TIMEOUT_MS);
         match self.client {
-            Client::Stranger { .. } => self.client.ends_at(),
-            Client::Known(_) => self.client.ends_at().map(|end| end.min(silent_at)),
-            Client::Gone => None,
+            Client::Unauthenticated { .. } => self.client.ends_at(),
+            Client::Authenticated(_) => self.client.ends_at().map(|end| end.min(ping_timeout_at)),
+            Client::Closed => None,
         }
     }
 
@@ -194,8 +194,8 @@ impl Connection {
 
     fn expire(&mut self) {
         self.end_with(&match self.client {
-            Client::Stranger { .. } => no_token_in_time(),
-            Client::Known(_) | Client::Gone => token_expired(),
+            Client::Unauthenticated { .. } => no_token_in_time(),
+            Client::Authenticated(_) | Client::Closed => token_expired(),
         });
     }
 
@@ -207,7 +207,7 @@ impl Connection {
 
     /// Whether its token has not come yet.
     pub fn awaits_token(&self) -> bool {
-        matches!(self.client, Client::Stranger { .. })
+        matches!(self.client, Client::Unauthenticated { .. })
     }
 
     fn end_with(&mut self, refusal: &Refusal) {
@@ -215,11 +215,11 @@ impl Connection {
     }
 
     fn end(&mut self, close_reason: CloseReason) {
-        if let Client::Gone = self.client {
+        if let Client::Closed = self.client {
             return;
         }
-        self.client = Client::Gone;
-        self.parts = ByRoom::default();
+        self.client = Client::Closed;
+        self.subscriptions = ByRoom::default();
         self.guard.release();
         self.effects.push(Effect::End(close_reason));
     }
@@ -233,10 +233,10 @@ impl Connection {
 impl Connection {
     fn text(&mut self, text: &str, now: Millis) {
         match self.client {
-            Client::Gone => return,
+            Client::Closed => return,
             // The timer may be late; the end of a token is not.
             _ if self.client.has_ended(now) => return self.expire(),
-            Client::Stranger { .. } | Client::Known(_) => self.heard_at = now,
+            Client::Unauthenticated { .. } | Client::Authenticated(_) => self.active_at = now,
         }
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted if text == PING => self.ping(now),
@@ -247,7 +247,7 @@ impl Connection {
     }
 
     fn admitted(&mut self, text: &str, now: Millis) {
-        if let Client::Gone = self.client {
+        if let Client::Closed = self.client {
             return;
         }
         match self.guard.hold(text) {
@@ -258,19 +258,19 @@ impl Connection {
         let (about, frame) = ConnectionFrame::decode(text);
         match (&self.client, frame) {
             (_, Ok(ConnectionFrame::Ping)) => self.ping(now),
-            (Client::Stranger { .. }, Ok(ConnectionFrame::Auth { token })) => {
-                let asked = self.verify(token, now);
-                self.settle(&about, asked);
+            (Client::Unauthenticated { .. }, Ok(ConnectionFrame::Auth { token })) => {
+                let result = self.verify(token, now);
+                self.respond(&about, result);
             }
-            (Client::Stranger { .. }, _) => self.end_with(&no_token_yet()),
-            (Client::Known(_), frame) => {
-                let taken = frame.and_then(|frame| {
-                    self.take_from_rate(&frame, now)?;
+            (Client::Unauthenticated { .. }, _) => self.end_with(&no_token_yet()),
+            (Client::Authenticated(_), frame) => {
+                let result = frame.and_then(|frame| {
+                    self.check_rate(&frame, now)?;
                     self.perform(frame, text, now)
                 });
-                self.settle(&about, taken);
+                self.respond(&about, result);
             }
-            (Client::Gone, _) => {}
+            (Client::Closed, _) => {}
         }
     }
 
@@ -295,13 +295,13 @@ impl Connection {
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
-        if self.pings_passed_at.is_none_or(is_due) && !self.parts.is_empty() {
+        if self.pings_passed_at.is_none_or(is_due) && !self.subscriptions.is_empty() {
             self.pings_passed_at = Some(now);
             self.effects.push(Effect::PingRooms);
         }
     }
 
-    fn take_from_rate(&mut self, frame: &ConnectionFrame, now: Millis) -> Result<(), Refusal> {
+    fn check_rate(&mut self, frame: &ConnectionFrame, now: Millis) -> Result<(), Refusal> {
         if let ConnectionFrame::Ping | ConnectionFrame::Room { ask: Ask::Other, .. } = frame {
             return Ok(()); // The room counts those.
         }
@@ -318,12 +318,12 @@ impl Connection {
         match frame {
             ConnectionFrame::Ping => Ok(()),
             ConnectionFrame::Auth { token } => self.verify(token, now),
-            ConnectionFrame::Room { room, ask } => self.ask(room, ask, text),
+            ConnectionFrame::Room { room, ask } => self.handle_room_frame(room, ask, text),
         }
     }
 
-    fn settle(&mut self, about: &About, taken: Result<(), Refusal>) {
-        match taken {
+    fn respond(&mut self, about: &About, result: Result<(), Refusal>) {
+        match result {
             Ok(()) => self.guard.accept(),
             Err(refusal) => self.refuse(about, &refusal),
         }
@@ -332,9 +332,9 @@ impl Connection {
     /// Tells the client what was wrong with a frame of its own.
     fn refuse(&mut self, about: &About, refusal: &Refusal) {
         match self.client {
-            Client::Stranger { .. } => return self.end_with(&no_token_yet()),
-            Client::Known(_) => {}
-            Client::Gone => return,
+            Client::Unauthenticated { .. } => return self.end_with(&no_token_yet()),
+            Client::Authenticated(_) => {}
+            Client::Closed => return,
         }
         self.send(ConnectionNotice::error(about, refusal));
         let is_late = self.ended.iter().any(|ended| about.room.as_deref() == Some(ended.as_str()));
@@ -358,13 +358,13 @@ impl Connection {
     fn verified(&mut self, verdict: Result<Claims, Refusal>, now: Millis) {
         let held = self.guard.release();
         match (verdict, &self.client) {
-            (_, Client::Gone) => return,
+            (_, Client::Closed) => return,
             (Err(refusal), _) => return self.end_with(&refusal),
-            (Ok(claims), Client::Stranger { .. }) => self.welcome(claims),
-            (Ok(claims), Client::Known(before)) if claims.user == before.user => {
+            (Ok(claims), Client::Unauthenticated { .. }) => self.welcome(claims),
+            (Ok(claims), Client::Authenticated(before)) if claims.user == before.user => {
                 self.renew(claims);
             }
-            (Ok(_), Client::Known(_)) => {
+            (Ok(_), Client::Authenticated(_)) => {
                 return self.end_with(&another_user());
             }
         }
@@ -375,22 +375,22 @@ impl Connection {
 
     fn welcome(&mut self, claims: Claims) {
         self.send(ConnectionNotice::connected(&claims.user, claims.expires_at));
-        self.client = Client::Known(claims);
+        self.client = Client::Authenticated(claims);
     }
 
     fn renew(&mut self, claims: Claims) {
         self.send(ConnectionNotice::authorized(claims.expires_at));
         self.renew_rooms(&claims);
-        self.client = Client::Known(claims);
+        self.client = Client::Authenticated(claims);
     }
 }
 
 impl Client {
     fn ends_at(&self) -> Option<Millis> {
         match self {
-            Self::Stranger { until } => Some(*until),
-            Self::Known(claims) => Some(claims.expires_at.plus(limits::LEEWAY_MS)),
-            Self::Gone => None,
+            Self::Unauthenticated { until } => Some(*until),
+            Self::Authenticated(claims) => Some(claims.expires_at.plus(limits::LEEWAY_MS)),
+            Self::Closed => None,
         }
     }
 
@@ -399,6 +399,6 @@ impl Client {
     }
 }
 
-fn too_much(wait_for: &str) -> Refusal {
+fn too_many_waiting(wait_for: &str) -> Refusal {
     Refusal::rate_limited(format!("too many frames wait for {wait_for}"), 1_000)
 }

@@ -77,17 +77,17 @@ impl Connection {
 
     /// Whether the rooms are paused.
     pub(super) fn is_paused(&self) -> bool {
-        self.looks_again_at.is_some()
+        self.next_check_at.is_some()
     }
 
     /// Pauses the rooms, or resumes them when the client has read on.
     pub(super) fn pace(&mut self, unread: u64, now: Millis) {
         let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
         let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;
-        match self.looks_again_at {
+        match self.next_check_at {
             None if is_full => self.pause_rooms(true),
             Some(_) if has_read => {
-                self.looks_again_at = None;
+                self.next_check_at = None;
                 self.pause_rooms(false);
                 return self.list_members();
             }
@@ -95,6 +95,6 @@ impl Connection {
             Some(at) if now < at => return,
             Some(_) => {}
         }
-        self.looks_again_at = Some(now.plus(limits::UNREAD_CHECK_MS));
+        self.next_check_at = Some(now.plus(limits::UNREAD_CHECK_MS));
     }
 }

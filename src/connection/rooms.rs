@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Client, Connection, Effect, too_much};
+use super::{Client, Connection, Effect, too_many_waiting};
 use crate::auth::{Claims, Right};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
@@ -13,8 +13,8 @@ use crate::session::Identity;
 use crate::time::Millis;
 
 /// A room that the client asked for and that has not ended its part.
-pub(super) struct Part {
-    stage: Stage,
+pub(super) struct Subscription {
+    state: SubscriptionState,
     /// The client's frames from where they can't be taken yet. There are none
     /// while the part is open.
     waiting: VecDeque<String>,
@@ -23,7 +23,7 @@ pub(super) struct Part {
     misses_members: bool,
 }
 
-enum Stage {
+enum SubscriptionState {
     /// The socket to the room is being opened. If it speaks for an older token
     /// than the newest, the room is told once it can be.
     Opening {
@@ -37,8 +37,13 @@ enum Stage {
 
 impl Connection {
     /// Takes a frame for a room, or lets it wait.
-    pub(super) fn ask(&mut self, room: RoomName, ask: Ask, text: &str) -> Result<(), Refusal> {
-        let Some(part) = self.parts.get_mut(&room) else {
+    pub(super) fn handle_room_frame(
+        &mut self,
+        room: RoomName,
+        ask: Ask,
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let Some(subscription) = self.subscriptions.get_mut(&room) else {
             return match ask {
                 Ask::Subscribe(start) => self.subscribe(room, start),
                 Ask::Unsubscribe | Ask::Other => {
@@ -46,23 +51,25 @@ impl Connection {
                 }
             };
         };
-        match (&part.stage, ask) {
-            (Stage::Opening { .. } | Stage::Leaving, _) => {
+        match (&subscription.state, ask) {
+            (SubscriptionState::Opening { .. } | SubscriptionState::Leaving, _) => {
                 let bytes = self.waiting_bytes.saturating_add(text.len());
-                if part.waiting.len() >= limits::WAITING_FRAMES || bytes > limits::WAITING_BYTES {
-                    return Err(too_much("this room to answer"));
+                if subscription.waiting.len() >= limits::WAITING_FRAMES
+                    || bytes > limits::WAITING_BYTES
+                {
+                    return Err(too_many_waiting("this room to answer"));
                 }
                 self.waiting_bytes = bytes;
-                part.waiting.push_back(text.to_owned());
+                subscription.waiting.push_back(text.to_owned());
             }
-            (Stage::Open, Ask::Subscribe(_)) => {
+            (SubscriptionState::Open, Ask::Subscribe(_)) => {
                 return Err(Refusal::bad_request("in this room already; `unsubscribe` first"));
             }
-            (Stage::Open, Ask::Unsubscribe) => {
-                part.stage = Stage::Leaving;
+            (SubscriptionState::Open, Ask::Unsubscribe) => {
+                subscription.state = SubscriptionState::Leaving;
                 self.effects.push(Effect::Leave { room });
             }
-            (Stage::Open, Ask::Other) => {
+            (SubscriptionState::Open, Ask::Other) => {
                 self.effects.push(Effect::Pass { room, text: text.to_owned() });
             }
         }
@@ -70,8 +77,8 @@ impl Connection {
     }
 
     fn subscribe(&mut self, room: RoomName, start: Start) -> Result<(), Refusal> {
-        let Client::Known(claims) = &self.client else { return Err(no_token_yet()) };
-        if self.parts.len() >= limits::ROOMS_ON_A_CONNECTION {
+        let Client::Authenticated(claims) = &self.client else { return Err(no_token_yet()) };
+        if self.subscriptions.len() >= limits::ROOMS_ON_A_CONNECTION {
             let most = limits::ROOMS_ON_A_CONNECTION;
             return Err(Refusal::bad_request(format!(
                 "a connection may be in {most} rooms; `unsubscribe` from one first"
@@ -83,12 +90,12 @@ impl Connection {
             Err(refusal) => self.close(room, CloseReason::refused(&refusal)),
             Ok(()) => {
                 self.ended.retain(|ended| *ended != room);
-                let part = Part {
-                    stage: Stage::Opening { outdated: false },
+                let subscription = Subscription {
+                    state: SubscriptionState::Opening { outdated: false },
                     waiting: VecDeque::new(),
                     misses_members: false,
                 };
-                self.parts.insert(room.clone(), part);
+                self.subscriptions.insert(room.clone(), subscription);
                 self.effects.push(Effect::Open { room, identity, start });
             }
         }
@@ -97,64 +104,68 @@ impl Connection {
 
     pub(super) fn opened(&mut self, room: &RoomName, now: Millis) {
         let is_paused = self.is_paused();
-        let (Some(part), Client::Known(claims)) = (self.parts.get_mut(room), &self.client) else {
+        let (Some(subscription), Client::Authenticated(claims)) =
+            (self.subscriptions.get_mut(room), &self.client)
+        else {
             return;
         };
-        if let Stage::Opening { outdated: true } = part.stage {
+        if let SubscriptionState::Opening { outdated: true } = subscription.state {
             let identity = Identity::of(claims, room);
             self.effects.push(Effect::Renew { room: room.clone(), identity });
         }
-        part.stage = Stage::Open;
+        subscription.state = SubscriptionState::Open;
         if is_paused {
             self.effects.push(Effect::Pause { room: room.clone(), paused: true });
         }
         while let Some(text) = self.next_waiting(room) {
-            self.take_again(&text, now);
+            self.handle_waiting(&text, now);
         }
     }
 
     /// The frame that waits first, if it has to wait no longer.
     fn next_waiting(&mut self, room: &RoomName) -> Option<String> {
-        let part = self.parts.get_mut(room)?;
-        let Stage::Open = part.stage else { return None };
-        let text = part.waiting.pop_front()?;
+        let subscription = self.subscriptions.get_mut(room)?;
+        let SubscriptionState::Open = subscription.state else { return None };
+        let text = subscription.waiting.pop_front()?;
         self.waiting_bytes = self.waiting_bytes.saturating_sub(text.len());
         Some(text)
     }
 
     /// Its rate was taken from when it came.
-    fn take_again(&mut self, text: &str, now: Millis) {
+    fn handle_waiting(&mut self, text: &str, now: Millis) {
         let (about, frame) = ConnectionFrame::decode(text);
-        let taken = frame.and_then(|frame| self.perform(frame, text, now));
-        self.settle(&about, taken);
+        let result = frame.and_then(|frame| self.perform(frame, text, now));
+        self.respond(&about, result);
     }
 
     pub(super) fn ended(&mut self, room: &RoomName, close_reason: CloseReason, now: Millis) {
-        let Some(Part { stage, waiting, .. }) = self.parts.remove(room) else { return };
+        let Some(Subscription { state, waiting, .. }) = self.subscriptions.remove(room) else {
+            return;
+        };
         let bytes = waiting.iter().map(String::len).sum();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
 
         // A room may be quicker to see that the connection's token expired.
         let has_expired = |claims: &Claims| claims.expires_at <= now;
         if close_reason.code() == Some(Code::Unauthorized)
-            && matches!(&self.client, Client::Known(claims) if has_expired(claims))
+            && matches!(&self.client, Client::Authenticated(claims) if has_expired(claims))
         {
             return self.expire();
         }
-        match stage {
-            Stage::Leaving => {
+        match state {
+            SubscriptionState::Leaving => {
                 let (code, reason) = match close_reason {
                     CloseReason::NoCode | CloseReason::Lost => (1000, String::new()),
                     CloseReason::Closed { code, reason } => (code, reason),
                 };
                 self.send(ConnectionNotice::closed(room, code, &reason));
-                waiting.iter().for_each(|text| self.take_again(text, now));
+                waiting.iter().for_each(|text| self.handle_waiting(text, now));
             }
-            Stage::Opening { .. } | Stage::Open => {
+            SubscriptionState::Opening { .. } | SubscriptionState::Open => {
                 self.close(room.clone(), close_reason);
                 // `closed` has settled what came before another `subscribe`.
                 let from = waiting.iter().skip_while(|text| !is_subscribe(text));
-                from.for_each(|text| self.take_again(text, now));
+                from.for_each(|text| self.handle_waiting(text, now));
             }
         }
     }
@@ -169,23 +180,25 @@ impl Connection {
     }
 
     pub(super) fn pause_rooms(&mut self, paused: bool) {
-        for (room, part) in self.parts.iter_mut() {
-            if let Stage::Open = part.stage {
+        for (room, subscription) in self.subscriptions.iter_mut() {
+            if let SubscriptionState::Open = subscription.state {
                 self.effects.push(Effect::Pause { room: room.clone(), paused });
             }
         }
     }
 
     pub(super) fn miss_members(&mut self, room: &RoomName) {
-        if let Some(part) = self.parts.get_mut(room) {
-            part.misses_members = true;
+        if let Some(subscription) = self.subscriptions.get_mut(room) {
+            subscription.misses_members = true;
         }
     }
 
     /// Asks for the list of members where the client missed a change.
     pub(super) fn list_members(&mut self) {
-        for (room, part) in self.parts.iter_mut() {
-            if matches!(part.stage, Stage::Open) && std::mem::take(&mut part.misses_members) {
+        for (room, subscription) in self.subscriptions.iter_mut() {
+            if matches!(subscription.state, SubscriptionState::Open)
+                && std::mem::take(&mut subscription.misses_members)
+            {
                 let text = r#"{"type":"members"}"#.to_owned();
                 self.effects.push(Effect::Pass { room: room.clone(), text });
             }
@@ -194,14 +207,14 @@ impl Connection {
 
     /// Each room says itself what becomes of the session then.
     pub(super) fn renew_rooms(&mut self, claims: &Claims) {
-        for (room, part) in self.parts.iter_mut() {
-            match &mut part.stage {
-                Stage::Opening { outdated } => *outdated = true,
-                Stage::Open => {
+        for (room, subscription) in self.subscriptions.iter_mut() {
+            match &mut subscription.state {
+                SubscriptionState::Opening { outdated } => *outdated = true,
+                SubscriptionState::Open => {
                     let identity = Identity::of(claims, room);
                     self.effects.push(Effect::Renew { room: room.clone(), identity });
                 }
-                Stage::Leaving => {}
+                SubscriptionState::Leaving => {}
             }
         }
     }
