@@ -47,7 +47,7 @@ pub enum Request {
     State,
     Signal,
     Members,
-    Figures,
+    Stats,
     Erase,
     /// All of a user's sessions.
     Kick(User),
@@ -104,7 +104,7 @@ impl Route {
         match (here, method) {
             (Place::Health, "GET") => Ok(Self::Health),
             (Place::Events, "POST") => Ok(Self::PublishToRooms),
-            (Place::Room, "GET") => request(Request::Figures),
+            (Place::Room, "GET") => request(Request::Stats),
             (Place::Room, "DELETE") => request(Request::Erase),
             (Place::RoomEvents, "GET") => request(Request::Page(PageQuery::parse(query)?)),
             (Place::RoomEvents, "POST") => request(Request::Publish),
@@ -157,7 +157,7 @@ impl Request {
             Self::Page(_) | Self::State => &[Right::Subscribe],
             Self::Publish | Self::Signal => &[Right::Publish],
             Self::Members => &[Right::Presence, Right::Admin],
-            Self::Figures => &[Right::Subscribe, Right::Admin],
+            Self::Stats => &[Right::Subscribe, Right::Admin],
             Self::Erase | Self::Kick(_) => &[Right::Admin],
         })
     }

@@ -24,7 +24,7 @@ pub use presence::{Change, Entry, Member, Members, UserEntry, members_pages};
 pub use query::{Begin, PageQuery, Start, StreamQuery, Wait};
 pub use room_frame::RoomFrame;
 pub use server::{
-    Figures, PING, PONG, Published, ServerFrame, error_body, events, page_body, read_error, state,
-    state_body,
+    PING, PONG, Published, RoomStats, ServerFrame, error_body, events, page_body, read_error,
+    state, state_body,
 };
 pub use signal::NewSignal;

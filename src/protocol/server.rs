@@ -111,7 +111,7 @@ pub struct Published<'a> {
 
 /// The answer of `GET /rooms/{room}`: the room in figures.
 #[derive(Serialize)]
-pub struct Figures<'a> {
+pub struct RoomStats<'a> {
     pub room: &'a RoomName,
     pub epoch: Epoch,
     pub head: Seq,
@@ -131,7 +131,7 @@ impl Published<'_> {
     }
 }
 
-impl Figures<'_> {
+impl RoomStats<'_> {
     pub fn text(&self) -> String {
         text(self)
     }

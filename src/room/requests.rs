@@ -5,7 +5,7 @@ use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, EventRange, Replay};
 use crate::protocol::{
-    self, Figures, Members, NewEvent, NewSignal, PageQuery, User, parse_publish,
+    self, Members, NewEvent, NewSignal, PageQuery, RoomStats, User, parse_publish,
 };
 use crate::route::Request;
 use crate::session::{Identity, Session, SessionId};
@@ -54,7 +54,7 @@ impl<S: Store> Room<S> {
             Request::Signal => self.signal_request(&by.user, body, now),
             Request::Members => self.read(&by.user, now, |room| Ok(room.members(now))),
             Request::Kick(user) => Ok(self.kick(&user, now)),
-            Request::Figures => self.read(&by.user, now, |room| room.figures(now)),
+            Request::Stats => self.read(&by.user, now, |room| room.stats(now)),
             Request::Erase => self.erase(),
         }
     }
@@ -151,8 +151,8 @@ impl<S: Store> Room<S> {
         Answer::Ok { body: Members { room: &self.name, members }.text() }
     }
 
-    fn figures(&mut self, now: Millis) -> Result<Answer, Failure> {
-        let figures = Figures {
+    fn stats(&mut self, now: Millis) -> Result<Answer, Failure> {
+        let stats = RoomStats {
             epoch: self.log.epoch(),
             head: self.log.head(),
             oldest: self.log.oldest(now)?,
@@ -163,7 +163,7 @@ impl<S: Store> Room<S> {
             rows_written: self.log.rows_written(),
             room: &self.name,
         };
-        Ok(Answer::Ok { body: figures.text() })
+        Ok(Answer::Ok { body: stats.text() })
     }
 
     /// Erases first and closes then: a room that could not be erased goes on.

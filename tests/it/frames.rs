@@ -268,7 +268,7 @@ fn anything() -> impl Strategy<Value = Anything> {
     let request = prop_oneof![
         (0..u64::MAX >> 11).prop_map(move |last| request(format!("last={last}"))),
         Just(Request::State),
-        Just(Request::Figures),
+        Just(Request::Stats),
         Just(Request::Members),
         Just(Request::Erase),
         Just(Request::Kick(User::parse("alice").unwrap())),

@@ -11,8 +11,8 @@ fn retaining(retained_appends: u64) -> Settings {
 
 /// Everything that can still be resumed from, oldest first.
 fn retained(world: &mut World) -> Vec<u64> {
-    let figures = world.reads("");
-    let (epoch, oldest) = (figures["epoch"].as_str().unwrap(), figures["oldest"].as_u64().unwrap());
+    let stats = world.reads("");
+    let (epoch, oldest) = (stats["epoch"].as_str().unwrap(), stats["oldest"].as_u64().unwrap());
     let query = format!("since={epoch}:{}", oldest - 1);
     world.joins_with("walker", &query);
     world.settles();
@@ -167,9 +167,9 @@ fn age_takes_what_is_too_old_and_leaves_the_rest() {
     assert_eq!(world.posts("bob", once), Ok(vec![6]), "on the very day it is still retained");
     world.passes(1);
     assert!(retained(&mut world).is_empty());
-    let figures = world.reads("");
+    let stats = world.reads("");
     assert_eq!(
-        (&figures["head"], &figures["oldest"], &figures["bytes"]),
+        (&stats["head"], &stats["oldest"], &stats["bytes"]),
         (&6.into(), &7.into(), &0.into())
     );
     world.sleeps();

@@ -142,7 +142,7 @@ impl Damaged {
             });
             self.settles();
         }
-        for request in [Request::State, Request::Figures, Request::Members] {
+        for request in [Request::State, Request::Stats, Request::Members] {
             self.asks(request, "");
         }
         for session in known {

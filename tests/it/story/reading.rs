@@ -14,9 +14,9 @@ impl Story {
         self.model.is_met(self.world.now);
         let (now, head) = (self.world.now, self.model.head());
 
-        let figures = self.world.reads("");
+        let stats = self.world.reads("");
         assert_eq!(
-            (figures["head"].as_u64(), figures["oldest"].as_u64()),
+            (stats["head"].as_u64(), stats["oldest"].as_u64()),
             (Some(head), Some(self.model.oldest(now)))
         );
         let page = self.page(&format!("since={epoch}:{since}&limit={limit}"));
