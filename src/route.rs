@@ -25,7 +25,7 @@ pub enum Route {
 
 /// As what a request wants its answer, going by its headers.
 #[derive(Clone, Copy, Debug)]
-pub enum Wanted<'a> {
+pub enum ResponseKind<'a> {
     Body,
     Socket,
     Stream { last_event_id: Option<&'a str> },
@@ -35,7 +35,7 @@ pub enum Wanted<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// A live socket.
-    Follow(Start),
+    Connect(Start),
     Request(Request),
 }
 
@@ -55,7 +55,12 @@ pub enum Request {
 
 impl Route {
     /// `path` is raw, as it stands in the URL; so is `query`, without its `?`.
-    pub fn parse(method: &str, path: &str, query: &str, wanted: Wanted) -> Result<Self, Refusal> {
+    pub fn parse(
+        method: &str,
+        path: &str,
+        query: &str,
+        kind: ResponseKind,
+    ) -> Result<Self, Refusal> {
         let not_found =
             || Refusal::new(Code::NotFound, "there is nothing at this path; paths are exact");
         let segments: Vec<&str> =
@@ -82,10 +87,10 @@ impl Route {
             let message = format!("this path takes {}", here.methods());
             Refusal::new(Code::MethodNotAllowed, message)
         };
-        if let Wanted::Socket = wanted {
+        if let ResponseKind::Socket = kind {
             return match here {
                 Place::Events => Ok(Self::Connection),
-                Place::RoomEvents => call(Call::Follow(Start::parse(query)?)),
+                Place::RoomEvents => call(Call::Connect(Start::parse(query)?)),
                 // An upgrade is a GET.
                 Place::RoomSignals => Err(not_allowed()),
                 Place::Health | Place::Room | Place::RoomState | Place::RoomMembers => {
@@ -96,7 +101,8 @@ impl Route {
                 }
             };
         }
-        if let (Wanted::Stream { last_event_id }, Place::RoomEvents, "GET") = (wanted, here, method)
+        if let (ResponseKind::Stream { last_event_id }, Place::RoomEvents, "GET") =
+            (kind, here, method)
         {
             let query = StreamQuery::parse(query, last_event_id)?;
             return room.map(|room| Self::Stream { room, query }).ok_or_else(not_found);
@@ -144,7 +150,7 @@ impl Call {
     /// Refuses who holds none of the rights that would do.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
         match self {
-            Self::Follow(_) => grant.check(&[Right::Subscribe]),
+            Self::Connect(_) => grant.check(&[Right::Subscribe]),
             Self::Request(request) => request.check(grant),
         }
     }
@@ -183,7 +189,7 @@ mod tests {
     use super::*;
 
     fn code(method: &str, path: &str) -> Option<Code> {
-        Route::parse(method, path, "", Wanted::Body).err().map(|refusal| refusal.code)
+        Route::parse(method, path, "", ResponseKind::Body).err().map(|refusal| refusal.code)
     }
 
     #[test]
@@ -213,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_room_name_is_decoded_once_and_then_checked() {
-        let named = |path| match Route::parse("GET", path, "", Wanted::Body) {
+        let named = |path| match Route::parse("GET", path, "", ResponseKind::Body) {
             Ok(Route::Room { room, .. }) => room.as_str().to_owned(),
             other => panic!("{path}: {other:?}"),
         };
@@ -250,7 +256,7 @@ mod tests {
             ("/rooms/a/members", "GET and DELETE"),
         ] {
             for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
-                match Route::parse(method, path, "user=alice", Wanted::Body) {
+                match Route::parse(method, path, "user=alice", ResponseKind::Body) {
                     Ok(_) => assert!(methods.contains(method), "{method} {path}"),
                     Err(refusal) => {
                         assert!(!methods.contains(method), "{method} {path}");

@@ -9,7 +9,7 @@ use worker::{ByteStream, Headers, Request, Result};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{RoomName, Start};
-use crate::route::{Route, Wanted};
+use crate::route::{ResponseKind, Route};
 use crate::session::Identity;
 
 /// Carries who is asking from the worker to the room. The worker makes the
@@ -44,14 +44,14 @@ impl RequestHead {
     }
 
     pub fn route(&self) -> std::result::Result<Route, Refusal> {
-        let parse = |wanted| Route::parse(&self.method, &self.path, &self.query, wanted);
+        let parse = |kind| Route::parse(&self.method, &self.path, &self.query, kind);
         if self.is_upgrade {
-            parse(Wanted::Socket)
+            parse(ResponseKind::Socket)
         } else if self.accepts("text/event-stream") {
             let last_event_id = self.header("last-event-id");
-            parse(Wanted::Stream { last_event_id: last_event_id.as_deref() })
+            parse(ResponseKind::Stream { last_event_id: last_event_id.as_deref() })
         } else {
-            parse(Wanted::Body)
+            parse(ResponseKind::Body)
         }
     }
 

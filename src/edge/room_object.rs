@@ -68,7 +68,7 @@ impl DurableObject for RoomObject {
         };
         let by = head.identity()?.ok_or("a request reached a room without an identity")?;
         match call {
-            Call::Follow(start) => self.0.follow(&room, by, start, &head),
+            Call::Connect(start) => self.0.connect(&room, by, start, &head),
             Call::Request(request_of_room) => {
                 let body = request.text().await?;
                 answer::answer(self.0.request(room, by, request_of_room, body).await)
@@ -122,7 +122,7 @@ impl Object {
     /// Lets a socket join, and accepts it. A socket that the room refuses is
     /// not accepted: until its peer has answered the Close, which a stranger
     /// may never do, it would keep the object active.
-    fn follow(
+    fn connect(
         self: &Rc<Self>,
         room: &RoomName,
         identity: Identity,

@@ -104,7 +104,7 @@ impl Handler<'_> {
         let identity = match (self.claims().await?, &call) {
             (Some(claims), _) => Identity::of(&claims, room),
             // Its token must come in the first frame.
-            (None, Call::Follow(start)) => {
+            (None, Call::Connect(start)) => {
                 return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
                     .map_err(broken);
@@ -114,7 +114,7 @@ impl Handler<'_> {
         call.check(identity.grant)?;
         let body = match call {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
-            Call::Request(_) | Call::Follow(_) => None,
+            Call::Request(_) | Call::Connect(_) => None,
         };
         let request = self.head.to_room(&identity, body.as_deref()).map_err(broken)?;
         if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call {
@@ -124,8 +124,8 @@ impl Handler<'_> {
         }
         let response = self.rooms.fetch(room, &request).await.map_err(broken)?;
         match call {
-            Call::Follow(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
-            Call::Follow(_) | Call::Request(_) => Ok(response),
+            Call::Connect(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
+            Call::Connect(_) | Call::Request(_) => Ok(response),
         }
     }
 

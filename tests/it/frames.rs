@@ -13,7 +13,7 @@ use roomcast::protocol::{
     ClientFrame, PageQuery, Position, RoomName, Start, User, parse_publish, parse_publish_to_rooms,
 };
 use roomcast::room::{Effect, Input, Otherwise, Room};
-use roomcast::route::{Request, Route, Wanted};
+use roomcast::route::{Request, ResponseKind, Route};
 use roomcast::session::{Session, SessionId};
 use roomcast::settings::{RoomSettings, Settings};
 use roomcast::time::Millis;
@@ -208,10 +208,10 @@ proptest! {
         let _ = text.parse::<Position>();
         let _ = (Start::parse(&query), PageQuery::parse(&query));
         for method in ["GET", "POST", "DELETE", "PATCH"] {
-            let stream = Wanted::Stream { last_event_id: Some(&text) };
-            for wanted in [Wanted::Body, Wanted::Socket, stream] {
-                let _ = Route::parse(method, &path, &query, wanted);
-                let _ = Route::parse(method, &format!("/rooms/{path}/events"), &query, wanted);
+            let stream = ResponseKind::Stream { last_event_id: Some(&text) };
+            for kind in [ResponseKind::Body, ResponseKind::Socket, stream] {
+                let _ = Route::parse(method, &path, &query, kind);
+                let _ = Route::parse(method, &format!("/rooms/{path}/events"), &query, kind);
             }
         }
     }

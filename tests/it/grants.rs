@@ -2,7 +2,7 @@
 
 use roomcast::auth::Right;
 use roomcast::code::Code;
-use roomcast::route::{Route, Wanted};
+use roomcast::route::{ResponseKind, Route};
 use roomcast::session::Identity;
 use serde_json::json;
 
@@ -111,7 +111,7 @@ fn a_request_needs_the_right_that_the_contract_names() {
 /// The worker asks for it before it wakes the room.
 #[test]
 fn an_upgrade_needs_the_right_to_subscribe() {
-    let upgrade = Route::parse("GET", "/rooms/r/events", "", Wanted::Socket);
+    let upgrade = Route::parse("GET", "/rooms/r/events", "", ResponseKind::Socket);
     let Ok(Route::Room { call, .. }) = upgrade else { panic!("{upgrade:?}") };
     for rights in grants() {
         let Identity { grant, .. } = World::new().identity_with("alice", &rights);

@@ -2,7 +2,7 @@
 
 use roomcast::limits;
 use roomcast::room::Answer;
-use roomcast::route::{Call, Request, Route, Wanted};
+use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::settings::Settings;
 use serde_json::json;
 
@@ -123,7 +123,7 @@ fn a_read_costs_what_is_sent() {
     ] {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let Ok(Route::Room { call: Call::Request(request), .. }) =
-            Route::parse("GET", path, query, Wanted::Body)
+            Route::parse("GET", path, query, ResponseKind::Body)
         else {
             panic!("{path} is a request");
         };

@@ -10,7 +10,7 @@ use roomcast::limits;
 use roomcast::pending::Input as PendingInput;
 use roomcast::protocol::{PING, PONG, PageQuery, RoomName, error_body};
 use roomcast::room::Answer;
-use roomcast::route::{Call, Request, Route, Wanted};
+use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::settings::RoomSettings;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
@@ -232,7 +232,7 @@ impl Stage {
     /// As far as the first line of its request says.
     fn comes_to(&self, path: &str, query: &str) -> Result<Route, Refusal> {
         self.is_set_up()?;
-        Route::parse("GET", path, query, Wanted::Socket)
+        Route::parse("GET", path, query, ResponseKind::Socket)
     }
 
     /// Every request asks for the configuration first.
@@ -421,7 +421,7 @@ impl Stage {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         self.is_set_up()?;
-        let (room, request) = match Route::parse(method, path, query, Wanted::Body)? {
+        let (room, request) = match Route::parse(method, path, query, ResponseKind::Body)? {
             Route::Health => return Ok((200, "ok".to_owned())),
             Route::Room { room, call: Call::Request(request) } => (room, request),
             route => panic!("{route:?} is the worker's"),

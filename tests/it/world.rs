@@ -11,7 +11,7 @@ use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
 use roomcast::room::{Answer, Input, Otherwise, Room};
-use roomcast::route::{Call, Request, Route, Wanted};
+use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::session::{Identity, SessionId};
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
@@ -321,7 +321,7 @@ impl World {
     pub fn http_by(&mut self, by: Identity, request: &str, body: &str) -> (u16, String) {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        match Route::parse(method, path, query, Wanted::Body).unwrap() {
+        match Route::parse(method, path, query, ResponseKind::Body).unwrap() {
             Route::Room { call: Call::Request(request), .. } => {
                 match self.requests(by, request, body) {
                     Answer::Ok { body } => (200, body),

@@ -3,7 +3,7 @@
 
 use roomcast::code::Refusal;
 use roomcast::protocol::Start;
-use roomcast::route::{Call, Route, Wanted};
+use roomcast::route::{Call, ResponseKind, Route};
 use roomcast::settings::Settings;
 
 use super::parted;
@@ -92,7 +92,7 @@ impl Stage {
     fn asks(&mut self, request: &str, body: &str) -> Result<(), Refusal> {
         let (method, target) = request.split_once(' ').unwrap_or(("GET", request));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let route = Route::parse(method, path, query, Wanted::Body)?;
+        let route = Route::parse(method, path, query, ResponseKind::Body)?;
         if let Route::Room { call: Call::Request(request), .. } = route {
             let admin = self.world.identity("admin");
             self.world.requests(admin, request, body);

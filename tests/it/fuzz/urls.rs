@@ -5,7 +5,7 @@ use roomcast::auth::Origins;
 use roomcast::auth::extract::{self, TokenSources};
 use roomcast::limits;
 use roomcast::protocol::{Pattern, Position, RoomName, Start};
-use roomcast::route::{Call, Route, Wanted};
+use roomcast::route::{Call, ResponseKind, Route};
 use roomcast::settings::RoomSettings;
 
 use super::parted;
@@ -24,13 +24,14 @@ fn request(text: &str) {
     let (line, last_event_id) = text.split_once('\n').unwrap_or((text, ""));
     let (method, target) = line.split_once(' ').unwrap_or(("GET", line));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let stream =
-        Wanted::Stream { last_event_id: (!last_event_id.is_empty()).then_some(last_event_id) };
-    for wanted in [Wanted::Body, Wanted::Socket, stream] {
-        match Route::parse(method, path, query, wanted) {
+    let stream = ResponseKind::Stream {
+        last_event_id: (!last_event_id.is_empty()).then_some(last_event_id),
+    };
+    for kind in [ResponseKind::Body, ResponseKind::Socket, stream] {
+        match Route::parse(method, path, query, kind) {
             Ok(Route::Room { room, call }) => {
                 is_a_room(&room);
-                if let Call::Follow(start) = call {
+                if let Call::Connect(start) = call {
                     goes_on_as(start);
                 }
             }
