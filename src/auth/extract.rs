@@ -46,7 +46,7 @@ impl TokenSources<'_> {
     /// headers, but they need the cookie, and could send its token directly.
     fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
-            Some(origin) => origins.list(origin),
+            Some(origin) => origins.allows_credentials(origin),
             None => self.fetch_site == Some("same-origin"),
         }
     }

@@ -10,7 +10,7 @@ use super::signature::{Algorithm, Key, base64url};
 
 /// Why a key of a set can't be used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub enum KeyRejection {
     NoKid,
     /// Another key before it in the set has its `kid`.
     SameKid,
@@ -24,7 +24,7 @@ pub enum Unusable {
     Malformed,
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for KeyRejection {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NoKid => "it needs a `kid` of 1 to 256 characters, without control characters",
@@ -68,11 +68,11 @@ struct Jwk {
 }
 
 /// Reads one member of a set's `keys`.
-pub fn read(json: &str) -> Result<(Kid, Key), Unusable> {
-    let jwk: Jwk = json::object(json.as_bytes()).ok_or(Unusable::Malformed)?;
-    let kid = jwk.kid.as_deref().and_then(Kid::parse).ok_or(Unusable::NoKid)?;
+pub fn read(json: &str) -> Result<(Kid, Key), KeyRejection> {
+    let jwk: Jwk = json::object(json.as_bytes()).ok_or(KeyRejection::Malformed)?;
+    let kid = jwk.kid.as_deref().and_then(Kid::parse).ok_or(KeyRejection::NoKid)?;
     if !jwk.may_verify() {
-        return Err(Unusable::Purpose);
+        return Err(KeyRejection::Purpose);
     }
     Ok((kid, jwk.key()?))
 }
@@ -83,8 +83,8 @@ impl Jwk {
             && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
     }
 
-    fn key(&self) -> Result<Key, Unusable> {
-        let algorithm = self.algorithm().ok_or(Unusable::Kind)?;
+    fn key(&self) -> Result<Key, KeyRejection> {
+        let algorithm = self.algorithm().ok_or(KeyRejection::Kind)?;
         match algorithm {
             Algorithm::Hs256 => Key::hs256(&bytes(&self.k)?),
             Algorithm::Rs256 => Key::rs256(&bytes(&self.n)?, &bytes(&self.e)?),
@@ -106,6 +106,6 @@ impl Jwk {
     }
 }
 
-fn bytes(member: &Option<String>) -> Result<Vec<u8>, Unusable> {
-    member.as_deref().and_then(base64url).ok_or(Unusable::Malformed)
+fn bytes(member: &Option<String>) -> Result<Vec<u8>, KeyRejection> {
+    member.as_deref().and_then(base64url).ok_or(KeyRejection::Malformed)
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::error::TokenError;
 use super::json;
-use super::jwk::{self, Unusable};
+use super::jwk::{self, KeyRejection};
 use super::signature::Key;
 
 /// A key's name: 1 to 256 characters, none of them a control character. It is
@@ -33,12 +33,12 @@ impl Kid {
 /// can't choose to be held to a weaker key.
 ///
 /// A set may hold keys that are of no use here, as public ones do: they are
-/// passed over, and [`passed_over`](Self::passed_over) says why.
+/// passed over, and [`skipped`](Self::passed_over) says why.
 #[derive(Debug, Default)]
 pub struct Keys {
     secret: Option<Key>,
     set: Set,
-    passed_over: Vec<PassedOver>,
+    skipped: Vec<SkippedKey>,
 }
 
 impl Keys {
@@ -60,9 +60,9 @@ impl Keys {
     /// Takes the keys of this set in place of those of the last, which stay if
     /// it has none to offer.
     pub fn replace_set(&mut self, set: &str) -> Result<(), KeyError> {
-        let (set, passed_over) = read_set(set)?;
+        let (set, skipped) = read_set(set)?;
         self.set = set;
-        self.passed_over = passed_over;
+        self.skipped = skipped;
         Ok(())
     }
 
@@ -72,8 +72,8 @@ impl Keys {
     }
 
     /// The keys of the set that were of no use, for the operator's log.
-    pub fn passed_over(&self) -> &[PassedOver] {
-        &self.passed_over
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
     }
 
     pub(super) fn find(&self, kid: Option<Kid>) -> Result<&Key, TokenError> {
@@ -89,7 +89,7 @@ impl Keys {
 
 type Set = Vec<(Kid, Key)>;
 
-fn read_set(text: &str) -> Result<(Set, Vec<PassedOver>), KeyError> {
+fn read_set(text: &str) -> Result<(Set, Vec<SkippedKey>), KeyError> {
     #[derive(Deserialize)]
     struct Written<'a> {
         #[serde(borrow)]
@@ -101,23 +101,23 @@ fn read_set(text: &str) -> Result<(Set, Vec<PassedOver>), KeyError> {
     let Written { keys } = json::object(text.as_bytes()).ok_or(KeyError::NotASet)?;
 
     let mut set = Set::new();
-    let mut passed_over = Vec::new();
+    let mut skipped = Vec::new();
     for (position, json) in (1..).zip(keys) {
         if let Err(why) = jwk::read(json.get()).and_then(|(kid, key)| add(&mut set, kid, key)) {
-            passed_over.push(PassedOver { position, why });
+            skipped.push(SkippedKey { position, why });
         }
     }
     if set.is_empty() {
-        return Err(KeyError::NoUsableKey { first: passed_over.first().copied() });
+        return Err(KeyError::NoUsableKey { first: skipped.first().copied() });
     }
-    Ok((set, passed_over))
+    Ok((set, skipped))
 }
 
 /// The first key of a `kid` keeps it: which key verifies a token must not
 /// depend on what the token says.
-fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), Unusable> {
+fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     if set.iter().any(|(named, _)| *named == kid) {
-        return Err(Unusable::SameKid);
+        return Err(KeyRejection::SameKid);
     }
     set.push((kid, key));
     Ok(())
@@ -125,13 +125,13 @@ fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), Unusable> {
 
 /// A key of a set that can't be used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PassedOver {
+pub struct SkippedKey {
     /// Which key of the set, from 1.
     pub position: usize,
-    pub why: Unusable,
+    pub why: KeyRejection,
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for SkippedKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "key {} of the set is passed over: {}", self.position, self.why)
     }
@@ -143,7 +143,7 @@ pub enum KeyError {
     ShortSecret,
     LongSet,
     NotASet,
-    NoUsableKey { first: Option<PassedOver> },
+    NoUsableKey { first: Option<SkippedKey> },
 }
 
 impl fmt::Display for KeyError {

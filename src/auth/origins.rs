@@ -29,14 +29,14 @@ impl Origins {
     }
 
     /// Whether a page of this origin may read answers (CORS).
-    pub fn allow(&self, origin: &str) -> bool {
+    pub fn allows(&self, origin: &str) -> bool {
         self.any || self.listed.iter().any(|listed| listed == origin)
     }
 
     /// Whether this origin is trusted by name, as a cookie needs: a browser
     /// sends that along whoever asks, so `*` would let any page act as the
     /// user. `null` names nobody: every sandboxed page has it.
-    pub fn list(&self, origin: &str) -> bool {
+    pub fn allows_credentials(&self, origin: &str) -> bool {
         origin != "null" && self.listed.iter().any(|listed| listed == origin)
     }
 }

@@ -15,7 +15,7 @@ use jwt_compact::{Algorithm as Verifier, AlgorithmSignature};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-use super::jwk::Unusable;
+use super::jwk::KeyRejection;
 
 /// A signature algorithm, by its name in RFC 7518 and RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,37 +52,38 @@ impl Key {
     /// RFC 7518, 3.3 for the least; the most is what `rsa` takes.
     pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=RsaPublicKey::MAX_SIZE;
 
-    pub fn hs256(secret: &[u8]) -> Result<Self, Unusable> {
+    pub fn hs256(secret: &[u8]) -> Result<Self, KeyRejection> {
         if secret.len() < Self::SECRET_BYTES_MIN {
-            return Err(Unusable::ShortSecret);
+            return Err(KeyRejection::ShortSecret);
         }
         Ok(Self::Hs256(Hs256Key::new(secret)))
     }
 
     /// From the modulus and the public exponent, both big-endian.
-    pub fn rs256(n: &[u8], e: &[u8]) -> Result<Self, Unusable> {
+    pub fn rs256(n: &[u8], e: &[u8]) -> Result<Self, KeyRejection> {
         let n = BigUint::from_bytes_be(n);
         if !Self::RSA_BITS.contains(&n.bits()) {
-            return Err(Unusable::RsaSize);
+            return Err(KeyRejection::RsaSize);
         }
         RsaPublicKey::new(n, BigUint::from_bytes_be(e))
             .map(Self::Rs256)
-            .map_err(|_| Unusable::Malformed)
+            .map_err(|_| KeyRejection::Malformed)
     }
 
     /// From the coordinates of a point, refused if it is not on the curve.
-    pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, Unusable> {
+    pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, KeyRejection> {
         let (curve, x, y) = ("P-256".into(), Cow::Borrowed(x), Cow::Borrowed(y));
         let jwk = JsonWebKey::EllipticCurve { curve, x, y, secret: None };
-        (&jwk).try_into().map(Self::Es256).map_err(|_| Unusable::Malformed)
+        (&jwk).try_into().map(Self::Es256).map_err(|_| KeyRejection::Malformed)
     }
 
     /// From a compressed point, refused if its order is small: such a key
     /// takes one signature for many messages.
-    pub fn ed_dsa(x: &[u8]) -> Result<Self, Unusable> {
+    pub fn ed_dsa(x: &[u8]) -> Result<Self, KeyRejection> {
         let jwk = JsonWebKey::KeyPair { curve: "Ed25519".into(), x: x.into(), secret: None };
-        let key = ed25519_compact::PublicKey::try_from(&jwk).map_err(|_| Unusable::Malformed)?;
-        key.validate().map_err(|_| Unusable::Malformed)?;
+        let key =
+            ed25519_compact::PublicKey::try_from(&jwk).map_err(|_| KeyRejection::Malformed)?;
+        key.validate().map_err(|_| KeyRejection::Malformed)?;
         Ok(Self::EdDsa(key))
     }
 

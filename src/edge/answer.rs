@@ -81,14 +81,14 @@ pub fn with_cors(
     origins: &Origins,
     origin: Option<&str>,
 ) -> Result<RawResponse> {
-    let Some(origin) = origin.filter(|origin| origins.allow(origin)) else { return Ok(response) };
+    let Some(origin) = origin.filter(|origin| origins.allows(origin)) else { return Ok(response) };
     let response = Response::from(response);
     // Those of a response that came from the room can't be changed.
     let headers: Headers = response.headers().entries().collect();
     headers.set("access-control-allow-origin", origin)?;
     headers.append("vary", "origin")?;
     headers.set("access-control-expose-headers", "retry-after")?;
-    if origins.list(origin) {
+    if origins.allows_credentials(origin) {
         headers.set("access-control-allow-credentials", "true")?;
     }
     Ok(response.with_headers(headers).into())

@@ -32,8 +32,8 @@ impl Config {
         let keys =
             Keys::new(variable(env, "JWT_SECRET").as_deref(), variable(env, "JWT_JWKS").as_deref())
                 .map_err(|wrong| wrong.to_string())?;
-        for passed_over in keys.passed_over() {
-            console_error!("JWT_JWKS: {passed_over}");
+        for skipped in keys.skipped() {
+            console_error!("JWT_JWKS: {skipped}");
         }
         let jwks_url = variable(env, "JWKS_URL").map(|url| KeysUrl::parse(&url)).transpose()?;
         if keys.is_empty() && jwks_url.is_none() {

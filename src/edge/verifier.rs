@@ -120,8 +120,8 @@ async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
         match set.and_then(|set| fetched.keys.replace_set(&set).map_err(|wrong| wrong.to_string()))
         {
             Ok(()) => {
-                for passed_over in fetched.keys.passed_over() {
-                    console_error!("JWKS_URL: {passed_over}");
+                for skipped in fetched.keys.skipped() {
+                    console_error!("JWKS_URL: {skipped}");
                 }
                 fetched.refetch.succeeded(now());
             }

@@ -1,6 +1,6 @@
 //! Keys as they are configured, and what is wrong with those that are not.
 
-use roomcast::auth::{KeyError, Keys, KeysUrl, PassedOver, TokenError, Unusable, verify};
+use roomcast::auth::{KeyError, KeyRejection, Keys, KeysUrl, SkippedKey, TokenError, verify};
 use serde_json::{Value, json};
 
 use super::forge::{
@@ -19,14 +19,14 @@ fn with(mut jwk: Value, member: &str, value: Value) -> Value {
 
 #[test]
 fn a_key_that_is_of_no_use_is_passed_over_and_said_so() {
-    use Unusable::{Kind, Malformed, NoKid, Purpose, RsaSize, SameKid, ShortSecret};
+    use KeyRejection::{Kind, Malformed, NoKid, Purpose, RsaSize, SameKid, ShortSecret};
     let rsa = || RSA.jwk("k");
     let ec = || EC.jwk("k");
     let ed = || ED.jwk("k");
     let oct = || OCT.jwk("k");
     let coordinate = encode([0; 32]);
 
-    let table: Vec<(&str, Value, Unusable)> = vec![
+    let table: Vec<(&str, Value, KeyRejection)> = vec![
         ("another with the same kid", RSA.jwk("good"), SameKid),
         ("no kid", with(ec(), "kid", json!("")), NoKid),
         ("a kid with a tab", with(ec(), "kid", json!("a\tb")), NoKid),
@@ -65,7 +65,7 @@ fn a_key_that_is_of_no_use_is_passed_over_and_said_so() {
     ];
     for (name, jwk, why) in table {
         let keys = Keys::new(None, Some(&set(&[EC.jwk("good"), jwk]))).unwrap();
-        assert_eq!(keys.passed_over(), [PassedOver { position: 2, why }], "{name}");
+        assert_eq!(keys.skipped(), [SkippedKey { position: 2, why }], "{name}");
     }
 }
 
@@ -80,7 +80,7 @@ fn a_key_may_say_more_than_it_must() {
     ];
     for jwk in usable {
         let keys = Keys::new(None, Some(&set(std::slice::from_ref(&jwk)))).unwrap();
-        assert!(keys.passed_over().is_empty(), "{jwk}");
+        assert!(keys.skipped().is_empty(), "{jwk}");
     }
 }
 
@@ -97,7 +97,7 @@ fn the_first_key_of_a_kid_keeps_it() {
 
 #[test]
 fn what_is_wrong_with_a_configuration_is_said_in_a_line() {
-    let no_use = |why| KeyError::NoUsableKey { first: Some(PassedOver { position: 1, why }) };
+    let no_use = |why| KeyError::NoUsableKey { first: Some(SkippedKey { position: 1, why }) };
     let table = [
         (Some("a secret of thirty-one bytes, no"), None, None),
         (Some("a secret of thirty one bytes no"), None, Some(KeyError::ShortSecret)),
@@ -109,7 +109,7 @@ fn what_is_wrong_with_a_configuration_is_said_in_a_line() {
         (None, Some(r#"{"keys":[],"keys":[]}"#.into()), Some(KeyError::NotASet)),
         (None, Some(EC.jwk("k").to_string()), Some(KeyError::NotASet)),
         (None, Some(set(&[])), Some(KeyError::NoUsableKey { first: None })),
-        (None, Some(set(&[json!({})])), Some(no_use(Unusable::Malformed))),
+        (None, Some(set(&[json!({})])), Some(no_use(KeyRejection::Malformed))),
         (None, Some(" ".repeat(256 * 1_024 + 1)), Some(KeyError::LongSet)),
     ];
     for (secret, set, error) in table {
@@ -164,7 +164,7 @@ fn a_set_has_an_end() {
 
 #[test]
 fn the_operator_is_told_what_is_wrong_with_the_keys() {
-    let first = PassedOver { position: 2, why: Unusable::NoKid };
+    let first = SkippedKey { position: 2, why: KeyRejection::NoKid };
     for (wrong, told) in [
         (KeyError::ShortSecret, "JWT_SECRET must have at least 32 bytes"),
         (KeyError::LongSet, "longer than 262144 bytes"),
@@ -174,8 +174,8 @@ fn the_operator_is_told_what_is_wrong_with_the_keys() {
     ] {
         assert!(wrong.to_string().contains(told), "{wrong}");
     }
-    assert!(first.to_string().ends_with(&Unusable::NoKid.to_string()), "{first}");
-    assert!(!Unusable::NoKid.to_string().is_empty());
+    assert!(first.to_string().ends_with(&KeyRejection::NoKid.to_string()), "{first}");
+    assert!(!KeyRejection::NoKid.to_string().is_empty());
 }
 
 #[test]

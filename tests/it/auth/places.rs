@@ -164,11 +164,11 @@ fn without_an_origin_a_cookie_counts_for_a_page_of_the_services_own() {
 
 #[test]
 fn origins_for_cors() {
-    assert!(origins("*").allow("https://anything.example"));
-    assert!(origins(APP).allow(APP));
-    assert!(!origins(APP).allow("https://evil.example"));
-    assert!(!origins("").allow(""));
-    assert!(origins("null").allow("null") && !origins("null").list("null"));
+    assert!(origins("*").allows("https://anything.example"));
+    assert!(origins(APP).allows(APP));
+    assert!(!origins(APP).allows("https://evil.example"));
+    assert!(!origins("").allows(""));
+    assert!(origins("null").allows("null") && !origins("null").allows_credentials("null"));
 }
 
 #[test]
@@ -187,8 +187,8 @@ fn an_origin_that_a_browser_sends_is_taken_as_it_is() {
         "capacitor://localhost",
         "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
     ] {
-        assert!(origins(origin).list(origin), "{origin}");
-        assert!(origins(&format!(" {origin} ,*,")).list(origin), "{origin}");
+        assert!(origins(origin).allows_credentials(origin), "{origin}");
+        assert!(origins(&format!(" {origin} ,*,")).allows_credentials(origin), "{origin}");
     }
 }
 
