@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::bisect::first_where;
 use super::ring::damaged;
-use super::text::{Budget, EventRange, each};
+use super::text::{Budget, EventRange, Extended, each};
 use super::{Log, Replay};
 use crate::protocol::{Begin, Position, Seq};
 use crate::store::{Append, Store, StoreError};
@@ -35,8 +35,10 @@ impl<S: Store> Log<S> {
         let mut range = EventRange::at(after, 0);
         while let Some(head) = self.head.filter(|head| number <= head.number) {
             for (append, events) in self.some(number, head.number, budget.bytes)? {
-                if !range.take(&append, &events, budget).ok_or_else(|| damaged(number))? {
-                    return Ok(Replay::Events(range));
+                match range.extend(&append, &events, budget) {
+                    Extended::Whole => {}
+                    Extended::Full => return Ok(Replay::Events(range)),
+                    Extended::Damaged => return Err(damaged(number)),
                 }
                 number = number.saturating_add(1);
             }

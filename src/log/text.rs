@@ -18,6 +18,17 @@ impl Budget {
     pub const FRAME: Self = Self { events: u64::MAX, bytes: limits::FRAME_EVENTS_BYTES };
 }
 
+/// The outcome of [`EventRange::extend`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// The range now ends where the append ends.
+    Whole,
+    /// The budget ended before the append did.
+    Full,
+    /// The append does not follow the range, or its text can't be read.
+    Damaged,
+}
+
 /// A run of events as they are stored and sent: JSON, joined by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRange {
@@ -76,25 +87,25 @@ impl EventRange {
     /// Takes what is new to it of an append. `Some(false)` says that the budget
     /// ended before the append did, `None` that the append does not follow or
     /// can't be read.
-    pub fn take(&mut self, append: &Append, events: &str, budget: Budget) -> Option<bool> {
+    pub fn extend(&mut self, append: &Append, events: &str, budget: Budget) -> Extended {
         let next = self.last.plus(1);
         if append.first > next || append.last < next || events.is_empty() {
-            return None;
+            return Extended::Damaged;
         }
         if append.first == next && self.fits(append.last, events, budget) {
             self.join(append.last, append.start_offset, events);
-            return Some(true);
+            return Extended::Whole;
         }
         let (mut seq, mut start_offset) = (append.first, append.start_offset);
         for event in each(events) {
-            let event = event?;
+            let Some(event) = event else { return Extended::Damaged };
             if seq > self.last && !self.push(seq, start_offset, event, budget) {
-                return Some(false);
+                return Extended::Full;
             }
             seq = seq.plus(1);
             start_offset = behind(start_offset, event);
         }
-        (self.last == append.last).then_some(true)
+        if self.last == append.last { Extended::Whole } else { Extended::Damaged }
     }
 
     /// Takes what follows it, if both fit a frame together.
@@ -192,21 +203,21 @@ mod tests {
     #[test]
     fn an_append_that_does_not_follow_is_not_taken() {
         for (held, append, events, taken) in [
-            (1, append(2, 3), "2,3", Some(true)),
-            (2, append(2, 3), "2,3", Some(true)),
-            (1, append(3, 4), "3,4", None),
-            (3, append(2, 3), "2,3", None),
-            (1, append(2, 3), "", None),
-            (1, append(2, 3), "2", Some(true)),
-            (2, append(2, 3), "2", None),
-            (2, append(2, 3), "2,", None),
+            (1, append(2, 3), "2,3", Extended::Whole),
+            (2, append(2, 3), "2,3", Extended::Whole),
+            (1, append(3, 4), "3,4", Extended::Damaged),
+            (3, append(2, 3), "2,3", Extended::Damaged),
+            (1, append(2, 3), "", Extended::Damaged),
+            (1, append(2, 3), "2", Extended::Whole),
+            (2, append(2, 3), "2", Extended::Damaged),
+            (2, append(2, 3), "2,", Extended::Damaged),
         ] {
             let mut range = EventRange::at(seq(held), 0);
-            assert_eq!(range.take(&append, events, Budget::FRAME), taken, "{held} {events}");
+            assert_eq!(range.extend(&append, events, Budget::FRAME), taken, "{held} {events}");
         }
         let mut range = EventRange::at(seq(1), 0);
         let one = Budget { events: 1, ..Budget::FRAME };
-        assert_eq!(range.take(&append(2, 3), "2,3", one), Some(false));
+        assert_eq!(range.extend(&append(2, 3), "2,3", one), Extended::Full);
         assert_eq!((range.last, range.events.as_str()), (seq(2), "2"));
     }
 }
