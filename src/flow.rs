@@ -60,13 +60,13 @@ impl Flow {
 
     /// Whether a frame may be sent: it fits, or nothing more would be heard of
     /// the session until it is.
-    pub fn takes(&self, bytes: u64) -> bool {
-        bytes <= self.left() || !self.is_owed()
+    pub fn accepts(&self, bytes: u64) -> bool {
+        bytes <= self.left() || !self.expects_seen()
     }
 
     /// Whether so much is on its way that the session will say when it has seen
     /// more (docs/protocol.md, "Flow control").
-    pub fn is_owed(&self) -> bool {
+    pub fn expects_seen(&self) -> bool {
         self.unseen() > self.part(4)
     }
 
@@ -87,9 +87,9 @@ impl Flow {
     }
 
     /// The session has seen everything up to `seq`, and never takes that back.
-    /// `false` says that it was sent before the room slept: [`Flow::pass`] then
+    /// `false` says that it was sent before the room slept: [`Flow::acknowledge_to`] then
     /// says how far it is.
-    pub fn see(&mut self, seq: Seq) -> bool {
+    pub fn acknowledge(&mut self, seq: Seq) -> bool {
         if seq <= self.seen {
             return true;
         }
@@ -104,7 +104,7 @@ impl Flow {
     }
 
     /// It has seen the log up to there, or what it was sent of that.
-    pub fn pass(&mut self, end_offset: u64) {
+    pub fn acknowledge_to(&mut self, end_offset: u64) {
         self.seen_to = self.seen_to.max(end_offset.min(self.sent_to));
     }
 
@@ -136,14 +136,14 @@ mod tests {
 
         /// Whether the next event was sent to it.
         fn is_sent(&mut self, bytes: u64) -> bool {
-            let takes = self.flow.takes(bytes);
-            if takes {
+            let is_sent = self.flow.accepts(bytes);
+            if is_sent {
                 let mut frame = EventRange::at(seq(self.sent), self.flow.sent_to);
                 frame.end_offset = frame.end_offset.saturating_add(bytes);
                 self.flow.send(&frame);
                 self.sent = self.sent.saturating_add(1);
             }
-            takes
+            is_sent
         }
     }
 
@@ -156,9 +156,9 @@ mod tests {
         let mut reader = Reader::new(800);
         (1..=8).for_each(|_| assert!(reader.is_sent(100)));
         assert!(!reader.is_sent(1));
-        assert!(reader.flow.see(seq(3)));
+        assert!(reader.flow.acknowledge(seq(3)));
         assert_eq!(reader.flow.left(), 300);
-        assert!(reader.flow.see(seq(8)));
+        assert!(reader.flow.acknowledge(seq(8)));
         assert_eq!(reader.flow.left(), 800);
     }
 
@@ -168,7 +168,7 @@ mod tests {
         assert!(reader.is_sent(25));
         assert!(reader.is_sent(5_000));
         assert!(!reader.is_sent(1));
-        reader.flow.see(seq(2));
+        reader.flow.acknowledge(seq(2));
         assert!(reader.is_sent(26));
         assert!(!reader.is_sent(75));
         assert!(reader.is_sent(74));
@@ -180,9 +180,9 @@ mod tests {
         let mut frame = EventRange::at(Seq::ZERO, 0);
         (frame.last, frame.end_offset) = (seq(10), 90);
         reader.flow.send(&frame);
-        assert!(!reader.flow.takes(11));
-        assert!(reader.flow.see(seq(1)));
-        assert!(reader.flow.takes(100));
+        assert!(!reader.flow.accepts(11));
+        assert!(reader.flow.acknowledge(seq(1)));
+        assert!(reader.flow.accepts(100));
     }
 
     #[test]
@@ -190,10 +190,10 @@ mod tests {
         let mut reader = Reader::new(1_000_000);
         (1..=1_000_000).for_each(|_| assert!(reader.is_sent(1)));
         assert!(reader.flow.marks.len() <= 9);
-        reader.flow.see(seq(600_000));
+        reader.flow.acknowledge(seq(600_000));
         assert!(reader.flow.unseen() <= 400_000);
         assert!(reader.flow.unseen() > 400_000 - 125_000);
-        reader.flow.see(seq(1_000_000));
+        reader.flow.acknowledge(seq(1_000_000));
         assert_eq!(reader.flow.unseen(), 0);
     }
 
@@ -201,8 +201,8 @@ mod tests {
     fn what_was_seen_once_stays_seen() {
         let mut reader = Reader::new(10);
         assert!(reader.is_sent(10));
-        assert!(reader.flow.see(seq(1)));
-        assert!(reader.flow.see(Seq::ZERO));
+        assert!(reader.flow.acknowledge(seq(1)));
+        assert!(reader.flow.acknowledge(Seq::ZERO));
         assert_eq!(reader.flow.left(), 10);
     }
 
@@ -215,8 +215,8 @@ mod tests {
         reader.flow = serde_json::from_str(&kept).unwrap();
         reader.flow.restore(80);
         assert_eq!(reader.flow.left(), 20);
-        assert!(!reader.flow.see(seq(1)), "nobody remembers what came in which frame");
-        reader.flow.pass(10);
+        assert!(!reader.flow.acknowledge(seq(1)), "nobody remembers what came in which frame");
+        reader.flow.acknowledge_to(10);
         assert_eq!(reader.flow.left(), 30);
     }
 }

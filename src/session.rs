@@ -129,8 +129,8 @@ impl Session {
 impl Joined {
     /// Whether it may be sent more of the log now; one that may not comes
     /// again with its next `seen`.
-    pub fn takes_more(&self) -> bool {
-        !self.paused && self.flow.as_ref().is_none_or(|flow| flow.takes(1))
+    pub fn can_receive(&self) -> bool {
+        !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(1))
     }
 }
 

@@ -88,7 +88,7 @@ impl<S: Store> Room<S> {
                     stalled.push(*id);
                     continue;
                 }
-                Some(flow) if !flow.takes(frame.bytes()) => {
+                Some(flow) if !flow.accepts(frame.bytes()) => {
                     joined.behind = Some(frame.prev);
                     stalled.push(*id);
                     continue;
@@ -130,7 +130,7 @@ impl<S: Store> Room<S> {
                 Some(frame) => {
                     if let Some(flow) = &mut joined.flow {
                         // One event is read however little is left.
-                        if !flow.takes(frame.range.bytes()) {
+                        if !flow.accepts(frame.range.bytes()) {
                             return Ok(());
                         }
                         flow.send(&frame.range);
@@ -140,11 +140,11 @@ impl<S: Store> Room<S> {
                 }
                 // The ring came round while it was being caught up. A reader
                 // that stands still is told once, when it goes on.
-                None if joined.flow.as_ref().is_some_and(Flow::is_owed) => return Ok(()),
+                None if joined.flow.as_ref().is_some_and(Flow::expects_seen) => return Ok(()),
                 None => self.send_gap(id, now)?,
             }
         }
-        if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.takes_more()) {
+        if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.can_receive()) {
             self.behind.push_back(id);
             self.schedule_replay();
             self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
@@ -203,9 +203,9 @@ impl<S: Store> Room<S> {
             || Flow::new(self.settings.flow_window_bytes, seq, self.pending_broadcast.start_offset);
         let flow = joined.flow.get_or_insert_with(begin);
         let unseen = flow.unseen();
-        if !flow.see(seq) {
+        if !flow.acknowledge(seq) {
             match self.log.end_offset_at(seq) {
-                Ok(offset) => flow.pass(offset),
+                Ok(offset) => flow.acknowledge_to(offset),
                 Err(cause) => return Err(self.broken(&cause)),
             }
         }
@@ -246,7 +246,7 @@ impl<S: Store> Room<S> {
             let joined = &mut session.joined;
             if joined.behind.is_none() {
                 joined.flow.iter_mut().for_each(|flow| flow.restore(self.log.end_offset()));
-            } else if joined.takes_more() {
+            } else if joined.can_receive() {
                 self.behind.push_back(*id);
             }
         }
