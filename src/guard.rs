@@ -56,7 +56,7 @@ pub struct FrameGuard {
     /// Allocated with the first frame: a reader that sends none costs nothing.
     counts: Option<Box<Counts>>,
     /// Frames behind an `auth` whose verdict has not come.
-    held: Option<Held>,
+    queued: Option<QueuedFrames>,
     /// Refused frames since the last good one.
     bad_requests: u32,
 }
@@ -86,7 +86,7 @@ impl FrameGuard {
             return Admission::Close(frame_too_large());
         }
         let counts = self.counts(rates, now);
-        let Err(retry_after_ms) = counts.allowed.take(bytes, rates, now) else {
+        let Err(retry_after_ms) = counts.allowed.try_acquire(bytes, rates, now) else {
             return Admission::Admitted;
         };
         let Rate { per_second, .. } = rates.frames;
@@ -94,7 +94,7 @@ impl FrameGuard {
             "a socket may send {per_second} frames and {} bytes a second",
             rates.bytes.per_second
         );
-        match counts.refused.take(bytes, rates.refused(), now) {
+        match counts.refused.try_acquire(bytes, rates.refused(), now) {
             Ok(()) => Admission::OverRate(Refusal::rate_limited(message, retry_after_ms)),
             Err(_) => Admission::Close(Refusal::new(
                 Code::RateLimited,
@@ -112,27 +112,27 @@ impl FrameGuard {
 
     /// Keeps a frame that came while a token is being verified. `None` says
     /// that no verdict is awaited, and the frame is not kept.
-    pub fn hold(&mut self, text: &str) -> Option<Result<(), Refusal>> {
-        let held = self.held.as_mut()?;
+    pub fn queue_if_verifying(&mut self, text: &str) -> Option<Result<(), Refusal>> {
+        let queued = self.queued.as_mut()?;
         let too_many =
             || Refusal::rate_limited("too many frames wait for the verdict on a token", 1_000);
-        Some(held.push(text).then_some(()).ok_or_else(too_many))
+        Some(queued.push(text).then_some(()).ok_or_else(too_many))
     }
 
     /// Begins to wait for the verdict on a token. A verification can take
     /// milliseconds of CPU, so it has a rate of its own.
     pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
-        self.counts(rates, now).tokens.take(TOKENS, now).map_err(|retry_after_ms| {
+        self.counts(rates, now).tokens.try_acquire(TOKENS, now).map_err(|retry_after_ms| {
             let message = format!("a socket may send {} tokens a second", TOKENS.per_second);
             Refusal::rate_limited(message, retry_after_ms)
         })?;
-        self.held = Some(Held::default());
+        self.queued = Some(QueuedFrames::default());
         Ok(())
     }
 
     /// The frames that waited for the verdict, in order.
     pub fn release(&mut self) -> VecDeque<String> {
-        self.held.take().unwrap_or_default().frames
+        self.queued.take().unwrap_or_default().frames
     }
 
     /// Counts a frame that was good.
@@ -222,22 +222,22 @@ impl Meter {
 
     /// Takes one frame, or says after how many milliseconds one may come. Its
     /// bytes may be more than are left: then the next one waits for longer.
-    fn take(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
+    fn try_acquire(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
         self.bytes.check(rates.bytes, now)?;
-        self.frames.take(rates.frames, now)?;
-        self.bytes.owe(bytes as u64);
+        self.frames.try_acquire(rates.frames, now)?;
+        self.bytes.charge(bytes as u64);
         Ok(())
     }
 }
 
 /// Frames that wait for a verdict, in order, within a bound.
 #[derive(Debug, Default)]
-struct Held {
+struct QueuedFrames {
     frames: VecDeque<String>,
     bytes: usize,
 }
 
-impl Held {
+impl QueuedFrames {
     /// `false` if the bound is reached.
     fn push(&mut self, frame: &str) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
@@ -331,6 +331,6 @@ mod tests {
         }
         let refusal = guard.await_verdict(RATES, START).unwrap_err();
         assert_eq!(refusal.retry_after_ms, Some(1_000 / limits::TOKENS_PER_SECOND));
-        assert!(guard.hold("{}").is_none(), "no verdict is awaited");
+        assert!(guard.queue_if_verifying("{}").is_none(), "no verdict is awaited");
     }
 }

@@ -151,7 +151,7 @@ impl PendingSocket {
                 return self.close(&refusal);
             }
         }
-        match self.guard.hold(text) {
+        match self.guard.queue_if_verifying(text) {
             None => {}
             Some(Ok(())) => return Vec::new(),
             Some(Err(refusal)) => return self.close(&refusal),

@@ -31,9 +31,9 @@ impl Bucket {
     }
 
     /// Takes one, or says after how many milliseconds there will be one.
-    pub fn take(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
+    pub fn try_acquire(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.check(rate, now)?;
-        self.owe(1);
+        self.charge(1);
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl Bucket {
     }
 
     /// Charges units, without a limit to the debt.
-    pub fn owe(&mut self, units: u64) {
+    pub fn charge(&mut self, units: u64) {
         self.level = self.level.saturating_sub(thousandths(units));
     }
 
@@ -83,12 +83,12 @@ mod tests {
     fn a_burst_then_the_rate() {
         let mut bucket = Bucket::full(RATE, Millis::new(0));
         for _ in 0..100 {
-            assert_eq!(bucket.take(RATE, Millis::new(0)), Ok(()));
+            assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Ok(()));
         }
-        assert_eq!(bucket.take(RATE, Millis::new(0)), Err(20));
-        assert_eq!(bucket.take(RATE, Millis::new(19)), Err(1));
-        assert_eq!(bucket.take(RATE, Millis::new(20)), Ok(()));
-        assert_eq!(bucket.take(RATE, Millis::new(20)), Err(20));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Err(20));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(19)), Err(1));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(20)), Ok(()));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(20)), Err(20));
     }
 
     #[test]
@@ -99,12 +99,12 @@ mod tests {
             let mut now = Millis::new(1_000_000);
             let mut taken = 0;
             while taken < 20 {
-                match bucket.take(rate, now) {
+                match bucket.try_acquire(rate, now) {
                     Ok(()) => taken += 1,
                     Err(wait) => {
                         assert!(taken >= 2 && wait > 0);
                         now = now.plus(wait);
-                        assert_eq!(bucket.take(rate, now), Ok(()));
+                        assert_eq!(bucket.try_acquire(rate, now), Ok(()));
                         taken += 1;
                     }
                 }
@@ -115,24 +115,24 @@ mod tests {
     #[test]
     fn debt_is_earned_before_the_next_unit_is_given() {
         let mut bucket = Bucket::full(RATE, Millis::new(0));
-        assert_eq!(bucket.take(RATE, Millis::new(0)), Ok(()));
-        bucket.owe(1_000);
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Ok(()));
+        bucket.charge(1_000);
         // 901 units of debt and the one that is asked for, at 50 a second.
-        assert_eq!(bucket.take(RATE, Millis::new(0)), Err(18_040));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Err(18_040));
         assert!(!bucket.is_full(RATE, Millis::new(18_000)));
-        assert_eq!(bucket.take(RATE, Millis::new(18_039)), Err(1));
-        assert_eq!(bucket.take(RATE, Millis::new(18_040)), Ok(()));
-        assert_eq!(bucket.take(RATE, Millis::new(18_040)), Err(20));
-        bucket.owe(u64::MAX);
-        assert!(bucket.take(RATE, Millis::new(20_000)).is_err());
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(18_039)), Err(1));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(18_040)), Ok(()));
+        assert_eq!(bucket.try_acquire(RATE, Millis::new(18_040)), Err(20));
+        bucket.charge(u64::MAX);
+        assert!(bucket.try_acquire(RATE, Millis::new(20_000)).is_err());
     }
 
     #[test]
     fn a_clock_that_goes_back_gives_nothing() {
         let mut bucket = Bucket::full(Rate { per_second: 1, burst: 1 }, Millis::new(9_000));
-        assert_eq!(bucket.take(RATE_ONE, Millis::new(9_000)), Ok(()));
-        assert_eq!(bucket.take(RATE_ONE, Millis::new(1_000)), Err(1_000));
-        assert_eq!(bucket.take(RATE_ONE, Millis::new(2_000)), Ok(()));
+        assert_eq!(bucket.try_acquire(RATE_ONE, Millis::new(9_000)), Ok(()));
+        assert_eq!(bucket.try_acquire(RATE_ONE, Millis::new(1_000)), Err(1_000));
+        assert_eq!(bucket.try_acquire(RATE_ONE, Millis::new(2_000)), Ok(()));
     }
 
     const RATE_ONE: Rate = Rate { per_second: 1, burst: 1 };

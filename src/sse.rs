@@ -92,11 +92,11 @@ impl UnpacedBuffer {
     /// comes back, and goes on where it was. What has no place by itself, such
     /// as a change of thousands of members, still comes to who reads on.
     pub fn push(&mut self, characters: u32) -> bool {
-        let takes = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
-        if takes {
+        let fits = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
+        if fits {
             self.0 = self.0.saturating_add(characters);
         }
-        takes
+        fits
     }
 
     pub fn release(&mut self, characters: u32) {

@@ -250,7 +250,7 @@ impl Connection {
         if let Client::Closed = self.client {
             return;
         }
-        match self.guard.hold(text) {
+        match self.guard.queue_if_verifying(text) {
             None => {}
             Some(Ok(())) => return,
             Some(Err(refusal)) => return self.over_rate(text, &refusal),
@@ -305,7 +305,7 @@ impl Connection {
         if let ConnectionFrame::Ping | ConnectionFrame::Room { ask: Ask::Other, .. } = frame {
             return Ok(()); // The room counts those.
         }
-        self.changes.take(CHANGES, now).map_err(|retry_after_ms| {
+        self.changes.try_acquire(CHANGES, now).map_err(|retry_after_ms| {
             let message = format!(
                 "a connection may subscribe, unsubscribe and authorize {} times a second",
                 CHANGES.per_second
@@ -356,7 +356,7 @@ impl Connection {
     }
 
     fn verified(&mut self, verdict: Result<Claims, Refusal>, now: Millis) {
-        let held = self.guard.release();
+        let queued = self.guard.release();
         match (verdict, &self.client) {
             (_, Client::Closed) => return,
             (Err(refusal), _) => return self.end_with(&refusal),
@@ -368,7 +368,7 @@ impl Connection {
                 return self.end_with(&another_user());
             }
         }
-        for text in held {
+        for text in queued {
             self.admitted(&text, now);
         }
     }

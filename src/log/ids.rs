@@ -140,7 +140,7 @@ impl Ids {
             self.complete_from = header.complete_from;
             self.unindexed = None;
         }
-        nodes.into_iter().for_each(|(pointer, bytes)| self.keep(pointer, bytes));
+        nodes.into_iter().for_each(|(pointer, bytes)| self.cache(pointer, bytes));
         self.shrink();
     }
 
@@ -167,12 +167,12 @@ impl Ids {
         for (pointer, bytes) in missing.iter().zip(read(&missing, Node::MOST_BYTES)?) {
             // The piece may go on behind the node.
             let node = Node::decode(&bytes, pointer.append)?;
-            self.keep(*pointer, node.encode(pointer.append));
+            self.cache(*pointer, node.encode(pointer.append));
         }
         Ok(())
     }
 
-    fn keep(&mut self, pointer: Pointer, bytes: Vec<u8>) {
+    fn cache(&mut self, pointer: Pointer, bytes: Vec<u8>) {
         self.cached_bytes = self.cached_bytes.saturating_add(cost(&bytes));
         self.cache.insert(pointer.key(), Box::new(Encoded(bytes)));
     }

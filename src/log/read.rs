@@ -58,7 +58,7 @@ impl<S: Store> Log<S> {
             return Ok(recent);
         }
         let stored = self.stored(number, newest, bytes)?;
-        self.recent.keep(&stored, newest);
+        self.recent.cache(&stored, newest);
         Ok(stored)
     }
 

@@ -28,12 +28,12 @@ impl Recent {
     pub fn read(&self, number: u64, bytes: usize) -> Vec<(Append, Rc<str>)> {
         let Some(index) = self.index(number) else { return Vec::new() };
         let mut taken = 0_usize;
-        let takes = |(_, events): &&(Append, Rc<str>)| {
-            let takes = taken < bytes.max(1);
+        let fits = |(_, events): &&(Append, Rc<str>)| {
+            let fits = taken < bytes.max(1);
             taken = taken.saturating_add(events.len());
-            takes
+            fits
         };
-        self.appends.iter().skip(index).take_while(takes).cloned().collect()
+        self.appends.iter().skip(index).take_while(fits).cloned().collect()
     }
 
     /// Takes what was just written. Older ones give way to it.
@@ -49,7 +49,7 @@ impl Recent {
 
     /// Takes of what was read as much as joins what is here; where nothing is,
     /// the newest append.
-    pub fn keep(&mut self, read: &[(Append, Rc<str>)], newest: u64) {
+    pub fn cache(&mut self, read: &[(Append, Rc<str>)], newest: u64) {
         for (append, events) in read.iter().rev() {
             let next = self.oldest().map_or(Some(newest), |oldest| oldest.number.checked_sub(1));
             let bytes = self.bytes.saturating_add(cost(events));

@@ -114,11 +114,11 @@ impl EventRange {
     }
 
     fn push(&mut self, last: Seq, start_offset: u64, events: &str, budget: Budget) -> bool {
-        let takes = self.is_empty() || self.fits(last, events, budget);
-        if takes {
+        let fits = self.is_empty() || self.fits(last, events, budget);
+        if fits {
             self.join(last, start_offset, events);
         }
-        takes
+        fits
     }
 
     fn fits(&self, last: Seq, events: &str, budget: Budget) -> bool {

@@ -226,7 +226,7 @@ impl Presence {
     pub fn members(&self, now: Millis) -> Vec<Member<'_>> {
         let members = self.members.iter().map(|(user, entries)| {
             let remaining = remaining(entries, now);
-            Member { user, sessions: remaining.map(|(id, entry)| entry.shown(*id)).collect() }
+            Member { user, sessions: remaining.map(|(id, entry)| entry.to_wire(*id)).collect() }
         });
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
@@ -257,7 +257,7 @@ impl Presence {
                     (false, Some(PendingChange::Entered)) => &mut change.entered,
                     (false, Some(PendingChange::Updated)) => &mut change.updated,
                 };
-                list.push(UserEntry { user, entry: entry.shown(*id) });
+                list.push(UserEntry { user, entry: entry.to_wire(*id) });
             }
         }
         change
@@ -383,7 +383,7 @@ impl Entry {
         self.pending_change.is_some() || self.here().is_some_and(|here| !here.has_list)
     }
 
-    fn shown(&self, id: SessionId) -> protocol::Entry<'_> {
+    fn to_wire(&self, id: SessionId) -> protocol::Entry<'_> {
         protocol::Entry { session: id.to_string(), data: &self.data, since: self.since }
     }
 }

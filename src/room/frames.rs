@@ -23,7 +23,7 @@ impl<S: Store> Room<S> {
 
     pub(super) fn handle_admitted(&mut self, id: SessionId, text: &str, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        match session.guard.hold(text) {
+        match session.guard.queue_if_verifying(text) {
             None => self.handle_frame(id, text, now),
             Some(Ok(())) => {}
             Some(Err(refusal)) => {
@@ -62,7 +62,7 @@ impl<S: Store> Room<S> {
     ) -> Result<(), Refusal> {
         match frame {
             ClientFrame::Ping => self.send(id, PONG),
-            ClientFrame::Auth { token } => self.ask_for_verdict(id, token.into_owned(), now)?,
+            ClientFrame::Auth { token } => self.request_verdict(id, token.into_owned(), now)?,
             ClientFrame::Publish(event) => self.publish_frame(id, &event, reference, now)?,
             ClientFrame::Signal(signal) => {
                 let from = self.with_right(id, Right::Publish)?;
@@ -165,7 +165,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    fn ask_for_verdict(
+    fn request_verdict(
         &mut self,
         id: SessionId,
         token: String,

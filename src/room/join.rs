@@ -23,7 +23,7 @@ impl<S: Store> Room<S> {
         bridge_window_bytes: Option<u64>,
         now: Millis,
     ) {
-        if let Err(refusal) = self.admits(&identity) {
+        if let Err(refusal) = self.check_capacity(&identity) {
             return self.close(id, refusal);
         }
         match self.welcome(id, identity, start, bridge_window_bytes, now) {
@@ -36,7 +36,7 @@ impl<S: Store> Room<S> {
     }
 
     /// Whether there is a place for one more session of this user.
-    fn admits(&self, identity: &Identity) -> Result<(), Refusal> {
+    fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
         full_at(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
         let of_user = self.sessions_by_user.get(&identity.user).copied().unwrap_or_default();
@@ -99,12 +99,12 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let held = session.guard.release();
+        let queued = session.guard.release();
         match verdict {
             Ok(identity) => self.renew(id, identity, now),
             Err(refusal) => self.close(id, refusal),
         }
-        for frame in held {
+        for frame in queued {
             self.handle_admitted(id, &frame, now);
         }
     }

@@ -15,7 +15,7 @@ pub struct UserBuckets(BTreeMap<User, Bucket>);
 impl UserBuckets {
     /// Takes one unit, or refuses with the time until there is one. `what` is
     /// the verb of the error, such as "publish".
-    pub fn take(
+    pub fn try_acquire(
         &mut self,
         user: &User,
         per_second: u64,
@@ -32,7 +32,7 @@ impl UserBuckets {
             return Err(Refusal::rate_limited(message, 1_000));
         }
         let bucket = self.0.entry(user.clone()).or_insert_with(|| Bucket::full(rate, now));
-        bucket.take(rate, now).map_err(|retry_after_ms| {
+        bucket.try_acquire(rate, now).map_err(|retry_after_ms| {
             let message = format!(
                 "a user may {what} {per_second} units a second in this room; \
                  the next is possible in {retry_after_ms} ms"
@@ -42,9 +42,9 @@ impl UserBuckets {
     }
 
     /// Charges a user who just took a unit for more of them.
-    pub fn owe(&mut self, user: &User, units: u64) {
+    pub fn charge(&mut self, user: &User, units: u64) {
         if let Some(bucket) = self.0.get_mut(user) {
-            bucket.owe(units);
+            bucket.charge(units);
         }
     }
 }

@@ -64,7 +64,7 @@ impl<S: Store> Room<S> {
         let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
         self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
-        self.publishers.owe(from, units_of(&events));
+        self.publishers.charge(from, units_of(&events));
         let Published { seqs, is_repeat } = self.publish(&events, from, now)?;
         let body =
             protocol::Published { room: &self.name, epoch: self.log.epoch(), seqs: &seqs }.text();
@@ -98,8 +98,8 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let per_second = self.settings.publishes_per_second;
-        self.publishers.take(user, per_second, "publish", now)?;
-        self.publishers.owe(user, units.saturating_sub(1));
+        self.publishers.try_acquire(user, per_second, "publish", now)?;
+        self.publishers.charge(user, units.saturating_sub(1));
         Ok(())
     }
 
@@ -111,10 +111,10 @@ impl<S: Store> Room<S> {
         read: impl FnOnce(&mut Self) -> Result<Answer, Failure>,
     ) -> Result<Answer, Failure> {
         let per_second = self.settings.reads_per_second;
-        self.readers.take(by, per_second, "read", now)?;
+        self.readers.try_acquire(by, per_second, "read", now)?;
         let answer = read(self)?;
         if let Answer::Ok { body } = &answer {
-            self.readers.owe(by, units(body.len(), limits::BYTES_IN_A_UNIT));
+            self.readers.charge(by, units(body.len(), limits::BYTES_IN_A_UNIT));
         }
         Ok(answer)
     }

@@ -53,7 +53,7 @@ impl<S: Store> Room<S> {
             self.signals.sends(sender, &signal.name);
             self.send_signal(sender, text);
         } else {
-            self.signals.hold(sender, &signal.name, text)?;
+            self.signals.queue(sender, &signal.name, text)?;
             self.window.open();
         }
         Ok(())
@@ -107,7 +107,7 @@ impl Signals {
     }
 
     /// Takes the place of what the session sent under that name before.
-    fn hold(
+    fn queue(
         &mut self,
         sender: Option<SessionId>,
         name: &EventName,

@@ -71,12 +71,12 @@ pub fn connect(
 impl Bridge {
     fn on_client_event(self: &Rc<Self>, event: SocketEvent) {
         match event {
-            SocketEvent::Frame(frame) if is_too_large(&frame) => self.take(Input::TooLarge),
+            SocketEvent::Frame(frame) if is_too_large(&frame) => self.handle(Input::TooLarge),
             SocketEvent::Frame(frame) => match frame.as_string() {
-                Some(text) => self.take(Input::Text(&text)),
-                None => self.take(Input::Binary),
+                Some(text) => self.handle(Input::Text(&text)),
+                None => self.handle(Input::Binary),
             },
-            SocketEvent::Ended(close_reason) => self.take(Input::Gone(close_reason)),
+            SocketEvent::Ended(close_reason) => self.handle(Input::Gone(close_reason)),
         }
     }
 
@@ -87,7 +87,7 @@ impl Bridge {
             SocketEvent::Ended(close_reason) => {
                 let socket = self.room_sockets.borrow_mut().remove(room);
                 drop(socket);
-                self.take(Input::Ended { room: room.clone(), close_reason });
+                self.handle(Input::Ended { room: room.clone(), close_reason });
             }
         }
     }
@@ -110,7 +110,7 @@ impl Bridge {
         self.client.borrow().as_ref().map_or(0, WorkerSocket::unread)
     }
 
-    fn take(self: &Rc<Self>, input: Input) {
+    fn handle(self: &Rc<Self>, input: Input) {
         let effects = self.rules.borrow_mut().handle(input, now());
         self.perform(effects);
     }
@@ -146,7 +146,7 @@ impl Bridge {
         }
         self.arm();
         if let Some(verdict) = verdict {
-            self.take(Input::Verified(verdict));
+            self.handle(Input::Verified(verdict));
         }
     }
 
@@ -168,7 +168,7 @@ impl Bridge {
             let bridge = Rc::clone(self);
             spawn_local(async move {
                 let verdict = verifier::claims(&bridge.config, &token).await;
-                bridge.take(Input::Verified(verdict));
+                bridge.handle(Input::Verified(verdict));
             });
         }
         verdict
@@ -184,13 +184,13 @@ impl Bridge {
                     Some(close_reason) => socket.close(close_reason),
                     None => {
                         bridge.room_sockets.borrow_mut().insert(room.clone(), socket);
-                        bridge.take(Input::Opened { room });
+                        bridge.handle(Input::Opened { room });
                     }
                 },
-                Err(Refusal { code: Code::Restarting, .. }) => bridge.take(Input::Exhausted),
+                Err(Refusal { code: Code::Restarting, .. }) => bridge.handle(Input::Exhausted),
                 Err(refusal) => {
                     let close_reason = CloseReason::refused(&refusal);
-                    bridge.take(Input::Ended { room, close_reason });
+                    bridge.handle(Input::Ended { room, close_reason });
                 }
             }
         });
@@ -237,6 +237,6 @@ fn fire(bridge: &Weak<Bridge>) {
         bridge.timer.replace(None);
         let has_made_way = bridge.waiting.has_made_way();
         let unread = bridge.unread();
-        bridge.take(if has_made_way { Input::Crowded } else { Input::Tick { unread } });
+        bridge.handle(if has_made_way { Input::Crowded } else { Input::Tick { unread } });
     }
 }

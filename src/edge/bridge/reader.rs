@@ -53,7 +53,7 @@ impl Reader {
     pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
-            if let Some(next) = inbox.take() {
+            if let Some(next) = inbox.pop() {
                 return Poll::Ready(Some(next));
             }
             if until <= now() {
@@ -111,7 +111,7 @@ impl Inbox {
         }
     }
 
-    fn take(&mut self) -> Option<ReaderEvent> {
+    fn pop(&mut self) -> Option<ReaderEvent> {
         match self.frames.pop_front() {
             Some((frame, characters)) => {
                 self.unpaced.release(characters);

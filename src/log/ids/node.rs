@@ -130,15 +130,15 @@ impl Node {
     }
 
     fn read(bytes: &mut &[u8], at: u64) -> Option<Self> {
-        let mut kinds = u32::from_le_bytes(take(bytes)?);
+        let mut kinds = u32::from_le_bytes(read_array(bytes)?);
         let mut node = Self::default();
         for child in &mut node.0 {
             match kinds & 3 {
                 0 => {}
                 1 => *child = Pointer::read(bytes, at)?.map_or(Child::None, Child::Node),
                 2 => {
-                    let (hash, back) = (Hash(take(bytes)?), number(take(bytes)?));
-                    let index = u16::from_le_bytes(take(bytes)?);
+                    let (hash, back) = (Hash(read_array(bytes)?), number(read_array(bytes)?));
+                    let index = u16::from_le_bytes(read_array(bytes)?);
                     if let Some(append) = at.checked_sub(back) {
                         *child = Child::Leaf(hash, Place { append, index });
                     }
@@ -166,7 +166,7 @@ impl Pointer {
 
     /// `Some(None)` is a reference to an append that a smaller ring did not keep.
     fn read(bytes: &mut &[u8], at: u64) -> Option<Option<Self>> {
-        let (back, offset) = (number(take(bytes)?), number(take(bytes)?));
+        let (back, offset) = (number(read_array(bytes)?), number(read_array(bytes)?));
         Some(at.checked_sub(back).map(|append| Self { append, offset }))
     }
 }
@@ -184,8 +184,8 @@ impl Header {
 
     /// `None` where there is no header.
     pub fn decode(mut bytes: &[u8], at: u64) -> Option<Self> {
-        let first = Seq::new(u64::from_le_bytes(take(&mut bytes)?))?;
-        let complete_from = at.saturating_sub(number(take(&mut bytes)?));
+        let first = Seq::new(u64::from_le_bytes(read_array(&mut bytes)?))?;
+        let complete_from = at.saturating_sub(number(read_array(&mut bytes)?));
         let root = Pointer::read(&mut bytes, at)?.filter(|root| root.offset > 0);
         Some(Self { first, complete_from, root })
     }
@@ -202,7 +202,7 @@ fn number([a, b, c]: [u8; 3]) -> u64 {
     u64::from(u32::from_le_bytes([a, b, c, 0]))
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+fn read_array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(*taken)
