@@ -3,8 +3,8 @@
 //! is good, so a client without a token can neither create a room, nor wake
 //! one, nor take a place in it.
 //!
-//! It performs no I/O and reads no clock: an [`Input`] and the time go in,
-//! [`Effect`]s come out. Once the socket to the room is open, frames pass
+//! It performs no I/O and reads no clock: an [`PendingInput`] and the time go in,
+//! [`PendingEffect`]s come out. Once the socket to the room is open, frames pass
 //! through in both directions and the room is in charge.
 //!
 //! [`WaitingSockets`] bounds how many such sockets one isolate holds.
@@ -26,7 +26,7 @@ use crate::time::Millis;
 
 /// What happens to such a socket.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub enum PendingInput<'a> {
     /// A text frame of the client came.
     Text(&'a str),
     /// A binary frame of the client came.
@@ -35,9 +35,9 @@ pub enum Input<'a> {
     TooLarge,
     /// The client's socket closed.
     Gone(CloseReason),
-    /// The verdict on the token of an [`Effect::Verify`].
+    /// The verdict on the token of an [`PendingEffect::Verify`].
     Verified(Result<Claims, Refusal>),
-    /// The socket of an [`Effect::Open`] is open.
+    /// The socket of an [`PendingEffect::Open`] is open.
     Opened,
     /// It closed, or could not be opened.
     Ended(CloseReason),
@@ -49,10 +49,10 @@ pub enum Input<'a> {
 
 /// What the edge must do.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum PendingEffect {
     /// Send a text to the client.
     Send(&'static str),
-    /// Verify this token, and say the result in [`Input::Verified`].
+    /// Verify this token, and say the result in [`PendingInput::Verified`].
     Verify { token: String },
     /// Open a socket to the room for this identity.
     Open(Identity),
@@ -92,31 +92,39 @@ impl PendingSocket {
     }
 
     /// Handles one input. The effects must be performed in their order.
-    pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
+    pub fn handle(&mut self, input: PendingInput, now: Millis) -> Vec<PendingEffect> {
         match (input, &self.state) {
-            (_, State::Closed) | (Input::Text(_) | Input::Binary, State::Open) => Vec::new(),
-            (Input::Text(text), _) => self.text(text, now),
-            (Input::Binary, _) => self.close(&no_token_yet()),
-            (Input::TooLarge, _) => self.close(&frame_too_large()),
+            (_, State::Closed) | (PendingInput::Text(_) | PendingInput::Binary, State::Open) => {
+                Vec::new()
+            }
+            (PendingInput::Text(text), _) => self.text(text, now),
+            (PendingInput::Binary, _) => self.close(&no_token_yet()),
+            (PendingInput::TooLarge, _) => self.close(&frame_too_large()),
             // The page went, and did not say so.
-            (Input::Gone(CloseReason::Lost), _) => {
+            (PendingInput::Gone(CloseReason::Lost), _) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() })
             }
-            (Input::Gone(close_reason), _) => self.end(close_reason),
-            (Input::Verified(verdict), State::Verifying) => self.verified(verdict),
-            (Input::Opened, State::Opening) => {
+            (PendingInput::Gone(close_reason), _) => self.end(close_reason),
+            (PendingInput::Verified(verdict), State::Verifying) => self.verified(verdict),
+            (PendingInput::Opened, State::Opening) => {
                 self.state = State::Open;
-                self.guard.release().into_iter().map(Effect::Pass).collect()
+                self.guard.release().into_iter().map(PendingEffect::Pass).collect()
             }
-            (Input::Ended(close_reason), _) => {
+            (PendingInput::Ended(close_reason), _) => {
                 let (code, reason) = close_reason.code_and_reason();
                 self.end(CloseReason::Closed { code, reason })
             }
-            (Input::Crowded, State::AwaitingToken { .. }) => self.close(&too_many_wait()),
-            (Input::Tick, State::AwaitingToken { until }) if *until <= now => {
+            (PendingInput::Crowded, State::AwaitingToken { .. }) => self.close(&too_many_wait()),
+            (PendingInput::Tick, State::AwaitingToken { until }) if *until <= now => {
                 self.close(&no_token_in_time())
             }
-            (Input::Verified(_) | Input::Opened | Input::Crowded | Input::Tick, _) => Vec::new(),
+            (
+                PendingInput::Verified(_)
+                | PendingInput::Opened
+                | PendingInput::Crowded
+                | PendingInput::Tick,
+                _,
+            ) => Vec::new(),
         }
     }
 
@@ -135,7 +143,7 @@ impl PendingSocket {
         matches!(self.state, State::Closed)
     }
 
-    /// When it must be given a [`Input::Tick`]; `None` if its token has come.
+    /// When it must be given a [`PendingInput::Tick`]; `None` if its token has come.
     pub fn deadline(&self) -> Option<Millis> {
         match self.state {
             State::AwaitingToken { until } => Some(until),
@@ -143,7 +151,7 @@ impl PendingSocket {
         }
     }
 
-    fn text(&mut self, text: &str, now: Millis) -> Vec<Effect> {
+    fn text(&mut self, text: &str, now: Millis) -> Vec<PendingEffect> {
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted => {}
             // Before its token is good, a socket receives no errors.
@@ -157,11 +165,11 @@ impl PendingSocket {
             Some(Err(refusal)) => return self.close(&refusal),
         }
         match ClientFrame::decode(text).frame {
-            Ok(ClientFrame::Ping) => vec![Effect::Send(PONG)],
+            Ok(ClientFrame::Ping) => vec![PendingEffect::Send(PONG)],
             Ok(ClientFrame::Auth { token }) => match self.guard.await_verdict(RATES, now) {
                 Ok(()) => {
                     self.state = State::Verifying;
-                    vec![Effect::Verify { token: token.into_owned() }]
+                    vec![PendingEffect::Verify { token: token.into_owned() }]
                 }
                 Err(refusal) => self.close(&refusal),
             },
@@ -169,7 +177,7 @@ impl PendingSocket {
         }
     }
 
-    fn verified(&mut self, verdict: Result<Claims, Refusal>) -> Vec<Effect> {
+    fn verified(&mut self, verdict: Result<Claims, Refusal>) -> Vec<PendingEffect> {
         let granted = verdict.and_then(|claims| {
             let identity = Identity::of(&claims, &self.room);
             identity.check(Right::Subscribe).map(|()| identity)
@@ -177,19 +185,19 @@ impl PendingSocket {
         match granted {
             Ok(identity) => {
                 self.state = State::Opening;
-                vec![Effect::Open(identity)]
+                vec![PendingEffect::Open(identity)]
             }
             Err(refusal) => self.close(&refusal),
         }
     }
 
-    fn close(&mut self, refusal: &Refusal) -> Vec<Effect> {
+    fn close(&mut self, refusal: &Refusal) -> Vec<PendingEffect> {
         self.end(CloseReason::refused(refusal))
     }
 
-    fn end(&mut self, close_reason: CloseReason) -> Vec<Effect> {
+    fn end(&mut self, close_reason: CloseReason) -> Vec<PendingEffect> {
         self.state = State::Closed;
-        vec![Effect::End(close_reason)]
+        vec![PendingEffect::End(close_reason)]
     }
 }
 

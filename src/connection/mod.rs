@@ -1,8 +1,8 @@
 //! One client's connection to many rooms (docs/protocol.md, section 6): in
 //! which rooms it is, and in which order its frames are taken.
 //!
-//! It performs no I/O and reads no clock, as the room does: an [`Input`] and
-//! the time go in, [`Effect`]s come out, to be performed in their order before
+//! It performs no I/O and reads no clock, as the room does: an [`ConnectionInput`] and
+//! the time go in, [`ConnectionEffect`]s come out, to be performed in their order before
 //! the next input. What the rooms say is none of its business: it goes past it
 //! to the client, untouched.
 //!
@@ -32,7 +32,7 @@ use rooms::Subscription;
 
 /// What happens to a connection.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub enum ConnectionInput<'a> {
     /// A text frame of the client's came.
     Text(&'a str),
     /// A binary frame of the client's came.
@@ -44,9 +44,9 @@ pub enum Input<'a> {
     Crowded,
     /// The client's socket closed.
     Gone(CloseReason),
-    /// What became of the token of an [`Effect::Verify`].
+    /// What became of the token of an [`ConnectionEffect::Verify`].
     Verified(Result<Claims, Refusal>),
-    /// The socket of an [`Effect::Open`] is open.
+    /// The socket of an [`ConnectionEffect::Open`] is open.
     Opened { room: RoomName },
     /// It closed, or could not be opened.
     Ended { room: RoomName, close_reason: CloseReason },
@@ -59,10 +59,10 @@ pub enum Input<'a> {
 
 /// What the edge is to do.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum ConnectionEffect {
     /// Send a text to the client.
     Send(String),
-    /// Say in [`Input::Verified`] whom this token speaks for.
+    /// Say in [`ConnectionInput::Verified`] whom this token speaks for.
     Verify { token: String },
     /// Open a socket to a room.
     Open { room: RoomName, identity: Identity, start: Start },
@@ -96,7 +96,7 @@ pub struct Connection {
     changes: Bucket,
     active_at: Millis,
     pings_passed_at: Option<Millis>,
-    effects: Vec<Effect>,
+    effects: Vec<ConnectionEffect>,
 }
 
 /// Whose connection it is.
@@ -118,7 +118,7 @@ const CHANGES: Rate = Rate { per_second: limits::CHANGES_PER_SECOND, burst: limi
 
 impl Connection {
     /// A connection whose upgrade showed a token, or none.
-    pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<Effect>) {
+    pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<ConnectionEffect>) {
         let mut connection = Self {
             client: Client::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
             subscriptions: ByRoom::default(),
@@ -139,28 +139,28 @@ impl Connection {
     }
 
     /// Takes one input. The effects are to be performed in their order.
-    pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
+    pub fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
         match input {
-            Input::Text(text) => self.text(text, now),
-            Input::Binary => {
+            ConnectionInput::Text(text) => self.text(text, now),
+            ConnectionInput::Binary => {
                 self.active_at = now;
                 self.binary(now);
             }
-            Input::TooLarge => self.end_with(&frame_too_large()),
-            Input::Crowded => self.make_way(),
+            ConnectionInput::TooLarge => self.end_with(&frame_too_large()),
+            ConnectionInput::Crowded => self.make_way(),
             // A page that is left behind takes its sessions with it.
-            Input::Gone(CloseReason::Lost) => {
+            ConnectionInput::Gone(CloseReason::Lost) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() });
             }
-            Input::Gone(close_reason) => self.end(close_reason),
-            Input::Verified(verdict) => self.verified(verdict, now),
-            Input::Opened { room } => self.opened(&room, now),
-            Input::Ended { room, close_reason } => self.ended(&room, close_reason, now),
-            Input::Exhausted => self.end_with(&Refusal::new(
+            ConnectionInput::Gone(close_reason) => self.end(close_reason),
+            ConnectionInput::Verified(verdict) => self.verified(verdict, now),
+            ConnectionInput::Opened { room } => self.opened(&room, now),
+            ConnectionInput::Ended { room, close_reason } => self.ended(&room, close_reason, now),
+            ConnectionInput::Exhausted => self.end_with(&Refusal::new(
                 Code::Restarting,
                 "this connection has been used up; connect again",
             )),
-            Input::Tick { unread } => self.tick(unread, now),
+            ConnectionInput::Tick { unread } => self.tick(unread, now),
         }
         std::mem::take(&mut self.effects)
     }
@@ -221,11 +221,11 @@ impl Connection {
         self.client = Client::Closed;
         self.subscriptions = ByRoom::default();
         self.guard.release();
-        self.effects.push(Effect::End(close_reason));
+        self.effects.push(ConnectionEffect::End(close_reason));
     }
 
     fn send(&mut self, text: String) {
-        self.effects.push(Effect::Send(text));
+        self.effects.push(ConnectionEffect::Send(text));
     }
 }
 
@@ -297,7 +297,7 @@ impl Connection {
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
         if self.pings_passed_at.is_none_or(is_due) && !self.subscriptions.is_empty() {
             self.pings_passed_at = Some(now);
-            self.effects.push(Effect::PingRooms);
+            self.effects.push(ConnectionEffect::PingRooms);
         }
     }
 
@@ -351,7 +351,7 @@ impl Connection {
 impl Connection {
     fn verify(&mut self, token: String, now: Millis) -> Result<(), Refusal> {
         self.guard.await_verdict(RATES, now)?;
-        self.effects.push(Effect::Verify { token });
+        self.effects.push(ConnectionEffect::Verify { token });
         Ok(())
     }
 

@@ -10,7 +10,7 @@
 //!
 //! How much is unread is what the runtime holds for the client's socket.
 
-use super::{Connection, Effect};
+use super::{Connection, ConnectionEffect};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::RoomName;
@@ -52,7 +52,7 @@ impl Connection {
         kind: Kind,
         unread: u64,
         now: Millis,
-    ) -> (bool, Vec<Effect>) {
+    ) -> (bool, Vec<ConnectionEffect>) {
         let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
         let passes = match kind {
             Kind::Signal => !is_full,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Client, Connection, Effect, too_many_waiting};
+use super::{Client, Connection, ConnectionEffect, too_many_waiting};
 use crate::auth::{Claims, Right};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
@@ -67,10 +67,10 @@ impl Connection {
             }
             (SubscriptionState::Open, Ask::Unsubscribe) => {
                 subscription.state = SubscriptionState::Leaving;
-                self.effects.push(Effect::Leave { room });
+                self.effects.push(ConnectionEffect::Leave { room });
             }
             (SubscriptionState::Open, Ask::Other) => {
-                self.effects.push(Effect::Pass { room, text: text.to_owned() });
+                self.effects.push(ConnectionEffect::Pass { room, text: text.to_owned() });
             }
         }
         Ok(())
@@ -96,7 +96,7 @@ impl Connection {
                     misses_members: false,
                 };
                 self.subscriptions.insert(room.clone(), subscription);
-                self.effects.push(Effect::Open { room, identity, start });
+                self.effects.push(ConnectionEffect::Open { room, identity, start });
             }
         }
         Ok(())
@@ -111,11 +111,11 @@ impl Connection {
         };
         if let SubscriptionState::Opening { outdated: true } = subscription.state {
             let identity = Identity::of(claims, room);
-            self.effects.push(Effect::Renew { room: room.clone(), identity });
+            self.effects.push(ConnectionEffect::Renew { room: room.clone(), identity });
         }
         subscription.state = SubscriptionState::Open;
         if is_paused {
-            self.effects.push(Effect::Pause { room: room.clone(), paused: true });
+            self.effects.push(ConnectionEffect::Pause { room: room.clone(), paused: true });
         }
         while let Some(text) = self.next_waiting(room) {
             self.handle_waiting(&text, now);
@@ -182,7 +182,7 @@ impl Connection {
     pub(super) fn pause_rooms(&mut self, paused: bool) {
         for (room, subscription) in self.subscriptions.iter_mut() {
             if let SubscriptionState::Open = subscription.state {
-                self.effects.push(Effect::Pause { room: room.clone(), paused });
+                self.effects.push(ConnectionEffect::Pause { room: room.clone(), paused });
             }
         }
     }
@@ -200,7 +200,7 @@ impl Connection {
                 && std::mem::take(&mut subscription.misses_members)
             {
                 let text = r#"{"type":"members"}"#.to_owned();
-                self.effects.push(Effect::Pass { room: room.clone(), text });
+                self.effects.push(ConnectionEffect::Pass { room: room.clone(), text });
             }
         }
     }
@@ -212,7 +212,7 @@ impl Connection {
                 SubscriptionState::Opening { outdated } => *outdated = true,
                 SubscriptionState::Open => {
                     let identity = Identity::of(claims, room);
-                    self.effects.push(Effect::Renew { room: room.clone(), identity });
+                    self.effects.push(ConnectionEffect::Renew { room: room.clone(), identity });
                 }
                 SubscriptionState::Leaving => {}
             }

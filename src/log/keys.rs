@@ -10,12 +10,12 @@ use crate::store::KeyChange;
 /// Every key with the bytes of its latest event. It is bounded by the state's
 /// own limit.
 #[derive(Default)]
-pub struct Keys {
+pub struct StateKeys {
     bytes_of: BTreeMap<String, u64>,
     bytes: u64,
 }
 
-impl Keys {
+impl StateKeys {
     pub fn new(sizes: Vec<(String, u64)>) -> Self {
         let bytes = sizes.iter().map(|(_, bytes)| bytes).sum();
         Self { bytes_of: sizes.into_iter().collect(), bytes }

@@ -23,7 +23,7 @@ use crate::settings::Settings;
 use crate::store::{Append, LogMeta, Row, Store, StoreError};
 use crate::time::Millis;
 use ids::Ids;
-use keys::Keys;
+use keys::StateKeys;
 use number::Numbered;
 use recent::Recent;
 use ring::{Rows, newest, oldest_in_ring};
@@ -44,7 +44,7 @@ pub struct Log<S> {
     event_end_offsets: Option<(u64, Vec<u64>)>,
     ids: Ids,
     /// Read from the state when the first event with a key comes.
-    keys: Option<Keys>,
+    keys: Option<StateKeys>,
 }
 
 /// Why an append did not happen. Nothing changed.
@@ -208,9 +208,9 @@ impl<S: Store> Log<S> {
         Ok(Appended { seqs, fresh: Some(range) })
     }
 
-    fn keys(&mut self) -> Result<&Keys, StoreError> {
+    fn keys(&mut self) -> Result<&StateKeys, StoreError> {
         if self.keys.is_none() {
-            self.keys = Some(Keys::new(self.store.state_sizes()?));
+            self.keys = Some(StateKeys::new(self.store.state_sizes()?));
         }
         Ok(self.keys.get_or_insert_default())
     }

@@ -12,7 +12,7 @@ mod tokens_in_band;
 use roomcast::auth::{Claims, Grant, Right};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
-use roomcast::connection::{Connection, Effect, Input};
+use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput};
 use roomcast::limits;
 use roomcast::protocol::{Begin, RoomName};
 use roomcast::session::Identity;
@@ -48,8 +48,8 @@ fn closed(code: u16, reason: &str) -> CloseReason {
     CloseReason::Closed { code, reason: reason.to_owned() }
 }
 
-fn pass(name: &str, frame: &Value) -> Effect {
-    Effect::Pass { room: room(name), text: frame.to_string() }
+fn pass(name: &str, frame: &Value) -> ConnectionEffect {
+    ConnectionEffect::Pass { room: room(name), text: frame.to_string() }
 }
 
 fn publish(name: &str, reference: usize) -> Value {
@@ -74,28 +74,28 @@ impl Desk {
         Self { connection, now: START }
     }
 
-    fn takes(&mut self, input: Input) -> Vec<Effect> {
+    fn takes(&mut self, input: ConnectionInput) -> Vec<ConnectionEffect> {
         self.connection.handle(input, self.now)
     }
 
-    fn sends(&mut self, frame: &Value) -> Vec<Effect> {
-        self.takes(Input::Text(&frame.to_string()))
+    fn sends(&mut self, frame: &Value) -> Vec<ConnectionEffect> {
+        self.takes(ConnectionInput::Text(&frame.to_string()))
     }
 
-    fn subscribes(&mut self, name: &str) -> Vec<Effect> {
+    fn subscribes(&mut self, name: &str) -> Vec<ConnectionEffect> {
         self.sends(&json!({ "type": "subscribe", "room": name }))
     }
 
-    fn opens(&mut self, name: &str) -> Vec<Effect> {
-        self.takes(Input::Opened { room: room(name) })
+    fn opens(&mut self, name: &str) -> Vec<ConnectionEffect> {
+        self.takes(ConnectionInput::Opened { room: room(name) })
     }
 
-    fn ends(&mut self, name: &str, close_reason: CloseReason) -> Vec<Effect> {
-        self.takes(Input::Ended { room: room(name), close_reason })
+    fn ends(&mut self, name: &str, close_reason: CloseReason) -> Vec<ConnectionEffect> {
+        self.takes(ConnectionInput::Ended { room: room(name), close_reason })
     }
 
     fn is_in(&mut self, name: &str) {
-        assert!(matches!(&self.subscribes(name)[..], [Effect::Open { .. }]));
+        assert!(matches!(&self.subscribes(name)[..], [ConnectionEffect::Open { .. }]));
         assert_eq!(self.opens(name), []);
     }
 
@@ -109,16 +109,16 @@ fn expires_at() -> u64 {
 }
 
 /// The frames to the client, which is all there is.
-fn heard(effects: &[Effect]) -> Vec<Value> {
+fn heard(effects: &[ConnectionEffect]) -> Vec<Value> {
     let frames = effects.iter().map(|effect| match effect {
-        Effect::Send(text) => serde_json::from_str(text).unwrap(),
+        ConnectionEffect::Send(text) => serde_json::from_str(text).unwrap(),
         other => panic!("{other:?}"),
     });
     frames.collect()
 }
 
 /// The one `error` that the client hears, without its sentence.
-fn error(effects: &[Effect]) -> Value {
+fn error(effects: &[ConnectionEffect]) -> Value {
     let [frame] = &mut heard(effects)[..] else { panic!("{effects:?}") };
     assert_eq!(frame["type"], "error");
     let message = frame.as_object_mut().unwrap().remove("message");
@@ -126,9 +126,9 @@ fn error(effects: &[Effect]) -> Value {
     frame.take()
 }
 
-fn over(effects: &[Effect]) -> u16 {
+fn over(effects: &[ConnectionEffect]) -> u16 {
     match effects.last() {
-        Some(Effect::End(CloseReason::Closed { code, .. })) => *code,
+        Some(ConnectionEffect::End(CloseReason::Closed { code, .. })) => *code,
         other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use roomcast::auth::Claims;
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
-use roomcast::pending::{Effect, Input, PendingSocket, WaitingSockets};
+use roomcast::pending::{PendingEffect, PendingInput, PendingSocket, WaitingSockets};
 use roomcast::protocol::{PONG, RoomName};
 use roomcast::session::Identity;
 use roomcast::time::Millis;
@@ -40,8 +40,8 @@ fn auth() -> String {
     json!({ "type": "auth", "token": "t" }).to_string()
 }
 
-fn verify() -> Effect {
-    Effect::Verify { token: "t".to_owned() }
+fn verify() -> PendingEffect {
+    PendingEffect::Verify { token: "t".to_owned() }
 }
 
 fn publish(data: usize) -> String {
@@ -57,24 +57,24 @@ impl Desk {
         let mut desk = Self::new();
         assert_eq!(desk.sends(&auth()), [verify()]);
         assert_eq!(
-            desk.takes(Input::Verified(Ok(claims(&["subscribe"])))),
-            [Effect::Open(alice())]
+            desk.takes(PendingInput::Verified(Ok(claims(&["subscribe"])))),
+            [PendingEffect::Open(alice())]
         );
         desk
     }
 
-    fn takes(&mut self, input: Input) -> Vec<Effect> {
+    fn takes(&mut self, input: PendingInput) -> Vec<PendingEffect> {
         self.socket.handle(input, self.now)
     }
 
-    fn sends(&mut self, text: &str) -> Vec<Effect> {
-        self.takes(Input::Text(text))
+    fn sends(&mut self, text: &str) -> Vec<PendingEffect> {
+        self.takes(PendingInput::Text(text))
     }
 }
 
-fn closed(effects: &[Effect]) -> u16 {
+fn closed(effects: &[PendingEffect]) -> u16 {
     match effects {
-        [Effect::End(CloseReason::Closed { code, .. })] => *code,
+        [PendingEffect::End(CloseReason::Closed { code, .. })] => *code,
         other => panic!("{other:?}"),
     }
 }
@@ -82,14 +82,20 @@ fn closed(effects: &[Effect]) -> u16 {
 #[test]
 fn the_room_is_opened_when_the_token_is_good_and_not_before() {
     let mut desk = Desk::new();
-    assert_eq!(desk.sends(PING), [Effect::Send(PONG)]);
-    assert_eq!(desk.sends(r#"{"type": "ping"}"#), [Effect::Send(PONG)]);
+    assert_eq!(desk.sends(PING), [PendingEffect::Send(PONG)]);
+    assert_eq!(desk.sends(r#"{"type": "ping"}"#), [PendingEffect::Send(PONG)]);
     assert_eq!(desk.sends(&auth()), [verify()]);
     assert_eq!(desk.sends(&publish(1)), [], "it waits for the verdict");
-    assert_eq!(desk.takes(Input::Verified(Ok(claims(&["subscribe"])))), [Effect::Open(alice())]);
+    assert_eq!(
+        desk.takes(PendingInput::Verified(Ok(claims(&["subscribe"])))),
+        [PendingEffect::Open(alice())]
+    );
     assert_eq!(desk.sends(&publish(2)), [], "it waits for the room");
     assert_eq!(desk.socket.deadline(), None, "a token that came in time is in time");
-    assert_eq!(desk.takes(Input::Opened), [Effect::Pass(publish(1)), Effect::Pass(publish(2))]);
+    assert_eq!(
+        desk.takes(PendingInput::Opened),
+        [PendingEffect::Pass(publish(1)), PendingEffect::Pass(publish(2))]
+    );
     assert!(desk.socket.is_open());
 }
 
@@ -100,7 +106,7 @@ fn a_token_that_is_bad_or_grants_nothing_here_opens_no_room() {
         let mut desk = Desk::new();
         desk.sends(&auth());
         desk.sends(&publish(1));
-        assert_eq!(closed(&desk.takes(Input::Verified(verdict))), code);
+        assert_eq!(closed(&desk.takes(PendingInput::Verified(verdict))), code);
         assert_eq!(desk.sends(&auth()), [], "it is over");
     }
 }
@@ -111,8 +117,8 @@ fn any_first_frame_but_a_token_closes_the_socket() {
     {
         assert_eq!(closed(&Desk::new().sends(text)), 4001, "{text}");
     }
-    assert_eq!(closed(&Desk::new().takes(Input::Binary)), 4001);
-    assert_eq!(closed(&Desk::new().takes(Input::TooLarge)), 1009);
+    assert_eq!(closed(&Desk::new().takes(PendingInput::Binary)), 4001);
+    assert_eq!(closed(&Desk::new().takes(PendingInput::TooLarge)), 1009);
     let large = " ".repeat(limits::BODY_BYTES + 1);
     assert_eq!(closed(&Desk::new().sends(&large)), 1009);
 }
@@ -123,9 +129,9 @@ fn a_token_that_does_not_come_in_time_closes_the_socket() {
     let mut desk = Desk::new();
     assert_eq!(desk.socket.deadline(), Some(START.plus(limits::FIRST_FRAME_MS)));
     desk.now = START.plus(limits::FIRST_FRAME_MS - 1);
-    assert_eq!(desk.takes(Input::Tick), []);
+    assert_eq!(desk.takes(PendingInput::Tick), []);
     desk.now = desk.now.plus(1);
-    assert_eq!(closed(&desk.takes(Input::Tick)), 4001);
+    assert_eq!(closed(&desk.takes(PendingInput::Tick)), 4001);
     assert_eq!(desk.socket.deadline(), None);
 }
 
@@ -133,7 +139,7 @@ fn a_token_that_does_not_come_in_time_closes_the_socket() {
 fn a_flood_before_the_token_closes_the_socket() {
     let mut desk = Desk::new();
     let codes = (0..1_000).find_map(|_| match &desk.sends(PING)[..] {
-        [Effect::Send(_)] => None,
+        [PendingEffect::Send(_)] => None,
         effects => Some(closed(effects)),
     });
     assert_eq!(codes, Some(4429));
@@ -147,7 +153,7 @@ fn what_waits_for_the_verdict_and_the_room_has_a_bound() {
     for data in 1..limits::HELD_FRAMES / 2 {
         assert_eq!(desk.sends(&publish(data)), []);
     }
-    desk.takes(Input::Verified(Ok(claims(&["subscribe"]))));
+    desk.takes(PendingInput::Verified(Ok(claims(&["subscribe"]))));
     desk.now = desk.now.plus(60_000);
     for data in 0..=limits::HELD_FRAMES / 2 {
         assert_eq!(desk.sends(&publish(data)), []);
@@ -163,12 +169,15 @@ fn both_sockets_end_alike() {
         (CloseReason::NoCode, CloseReason::NoCode),
         (CloseReason::Lost, ended(1001, "")),
     ] {
-        assert_eq!(Desk::with_a_good_token().takes(Input::Gone(close_reason)), [Effect::End(like)]);
+        assert_eq!(
+            Desk::with_a_good_token().takes(PendingInput::Gone(close_reason)),
+            [PendingEffect::End(like)]
+        );
     }
     for (close_reason, code) in [(ended(4010, "kicked"), 4010), (CloseReason::Lost, 1012)] {
         let mut desk = Desk::with_a_good_token();
-        desk.takes(Input::Opened);
-        assert_eq!(closed(&desk.takes(Input::Ended(close_reason))), code);
+        desk.takes(PendingInput::Opened);
+        assert_eq!(closed(&desk.takes(PendingInput::Ended(close_reason))), code);
     }
 }
 
@@ -185,8 +194,12 @@ fn sockets_that_have_waited_longest_make_way() {
     sockets.leave(client);
     sockets.enter();
     assert!(sockets.may_wait(strangers[1]), "a place that was left is free");
-    assert_eq!(closed(&Desk::new().takes(Input::Crowded)), 1013);
-    assert_eq!(Desk::with_a_good_token().takes(Input::Crowded), [], "it does not wait any more");
+    assert_eq!(closed(&Desk::new().takes(PendingInput::Crowded)), 1013);
+    assert_eq!(
+        Desk::with_a_good_token().takes(PendingInput::Crowded),
+        [],
+        "it does not wait any more"
+    );
 }
 
 /// Whatever comes in whatever order: a room is opened at most once, behind a
@@ -200,35 +213,40 @@ fn a_stranger_never_reaches_a_room() {
         for _ in 0..steps {
             let token = auth();
             let input = match dice.roll(12) {
-                0..=2 => Input::Text(&token),
-                3 => Input::Text(PING),
-                4 => Input::Text(dice.pick::<&str>(&["", "{}", "\u{0}", r#"{"type":"seen"}"#])),
-                5 => Input::Binary,
-                6 => Input::Verified(Ok(claims(&[*dice.pick(&["subscribe", "publish"])]))),
-                7 => Input::Verified(Err(Refusal::new(Code::Unauthorized, "bad"))),
-                8 => Input::Opened,
-                9 => Input::Ended(CloseReason::Lost),
-                10 => Input::Tick,
-                _ if dice.one_in(2) => Input::Crowded,
-                _ => Input::TooLarge,
+                0..=2 => PendingInput::Text(&token),
+                3 => PendingInput::Text(PING),
+                4 => PendingInput::Text(dice.pick::<&str>(&[
+                    "",
+                    "{}",
+                    "\u{0}",
+                    r#"{"type":"seen"}"#,
+                ])),
+                5 => PendingInput::Binary,
+                6 => PendingInput::Verified(Ok(claims(&[*dice.pick(&["subscribe", "publish"])]))),
+                7 => PendingInput::Verified(Err(Refusal::new(Code::Unauthorized, "bad"))),
+                8 => PendingInput::Opened,
+                9 => PendingInput::Ended(CloseReason::Lost),
+                10 => PendingInput::Tick,
+                _ if dice.one_in(2) => PendingInput::Crowded,
+                _ => PendingInput::TooLarge,
             };
-            let is_good = matches!(&input, Input::Verified(Ok(claims))
+            let is_good = matches!(&input, PendingInput::Verified(Ok(claims))
                 if claims.grant(&room()).contains(roomcast::auth::Right::Subscribe));
             desk.now = desk.now.plus(dice.roll(3_000));
             for effect in desk.takes(input) {
                 assert!(!over, "ROOMCAST_SEED={seed}: {effect:?} after the end");
                 match effect {
-                    Effect::Send(text) => assert_eq!((text, good), (PONG, false)),
-                    Effect::Verify { .. } => {
+                    PendingEffect::Send(text) => assert_eq!((text, good), (PONG, false)),
+                    PendingEffect::Verify { .. } => {
                         assert!(!std::mem::replace(&mut verifying, true));
                     }
-                    Effect::Open(identity) => {
+                    PendingEffect::Open(identity) => {
                         assert!(verifying && is_good && !good, "ROOMCAST_SEED={seed}");
                         assert_eq!(identity, alice());
                         good = true;
                     }
-                    Effect::Pass(_) => assert!(good, "ROOMCAST_SEED={seed}"),
-                    Effect::End(_) => over = true,
+                    PendingEffect::Pass(_) => assert!(good, "ROOMCAST_SEED={seed}"),
+                    PendingEffect::End(_) => over = true,
                 }
             }
             opened |= desk.socket.is_open();

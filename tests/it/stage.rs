@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
-use roomcast::connection::Input;
+use roomcast::connection::ConnectionInput;
 use roomcast::limits;
-use roomcast::pending::Input as PendingInput;
+use roomcast::pending::PendingInput;
 use roomcast::protocol::{PING, PONG, PageQuery, RoomName, error_body};
 use roomcast::room::Answer;
 use roomcast::route::{Call, Request, ResponseKind, Route};
@@ -135,7 +135,7 @@ impl Stage {
         self.worlds.values_mut().for_each(|world| world.passes(ms));
         self.bridges_hear();
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
-            self.gives(&actor, Input::Tick { unread: 0 });
+            self.gives(&actor, ConnectionInput::Tick { unread: 0 });
         }
         self.pending_time_passes();
     }
@@ -249,7 +249,7 @@ impl Stage {
             (Some(room), Some(code)) => self.world(&room).closes(actor, code),
             (None, code) => {
                 let close_reason = CloseReason::of(code.unwrap_or(1_006), String::new());
-                self.gives(actor, Input::Gone(close_reason));
+                self.gives(actor, ConnectionInput::Gone(close_reason));
                 self.bridges.remove(actor);
             }
         }
@@ -283,14 +283,14 @@ impl Stage {
                     world.sends_bytes(actor, binary.as_bytes());
                 }
             }
-            (None, Some(_)) => self.gives(actor, Input::Binary),
+            (None, Some(_)) => self.gives(actor, ConnectionInput::Binary),
             (_, None) => self.sends_text(actor, &text),
         }
     }
 
     fn sends_text(&mut self, actor: &str, text: &str) {
         let Some(room) = self.people[actor].room.clone() else {
-            return self.gives(actor, Input::Text(text));
+            return self.gives(actor, ConnectionInput::Text(text));
         };
         if self.pending.contains_key(actor) {
             return self.pending_gives(actor, PendingInput::Text(text));

@@ -21,7 +21,7 @@ use super::waiting::Waiting;
 use crate::auth::Claims;
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::connection::{ByRoom, Connection, Effect, Input, Kind};
+use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, Kind};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::{BridgeFrame, Identity};
@@ -71,12 +71,14 @@ pub fn connect(
 impl Bridge {
     fn on_client_event(self: &Rc<Self>, event: SocketEvent) {
         match event {
-            SocketEvent::Frame(frame) if is_too_large(&frame) => self.handle(Input::TooLarge),
+            SocketEvent::Frame(frame) if is_too_large(&frame) => {
+                self.handle(ConnectionInput::TooLarge)
+            }
             SocketEvent::Frame(frame) => match frame.as_string() {
-                Some(text) => self.handle(Input::Text(&text)),
-                None => self.handle(Input::Binary),
+                Some(text) => self.handle(ConnectionInput::Text(&text)),
+                None => self.handle(ConnectionInput::Binary),
             },
-            SocketEvent::Ended(close_reason) => self.handle(Input::Gone(close_reason)),
+            SocketEvent::Ended(close_reason) => self.handle(ConnectionInput::Gone(close_reason)),
         }
     }
 
@@ -87,7 +89,7 @@ impl Bridge {
             SocketEvent::Ended(close_reason) => {
                 let socket = self.room_sockets.borrow_mut().remove(room);
                 drop(socket);
-                self.handle(Input::Ended { room: room.clone(), close_reason });
+                self.handle(ConnectionInput::Ended { room: room.clone(), close_reason });
             }
         }
     }
@@ -110,43 +112,45 @@ impl Bridge {
         self.client.borrow().as_ref().map_or(0, WorkerSocket::unread)
     }
 
-    fn handle(self: &Rc<Self>, input: Input) {
+    fn handle(self: &Rc<Self>, input: ConnectionInput) {
         let effects = self.rules.borrow_mut().handle(input, now());
         self.perform(effects);
     }
 
-    fn perform(self: &Rc<Self>, effects: Vec<Effect>) {
+    fn perform(self: &Rc<Self>, effects: Vec<ConnectionEffect>) {
         let mut verdict = None;
         for effect in effects {
             match effect {
-                Effect::Send(text) => self.send(&JsValue::from_str(&text)),
-                Effect::Verify { token } => verdict = self.verify(token),
-                Effect::Open { room, identity, start } => self.open(room, identity, start),
-                Effect::Pass { room, text } => {
+                ConnectionEffect::Send(text) => self.send(&JsValue::from_str(&text)),
+                ConnectionEffect::Verify { token } => verdict = self.verify(token),
+                ConnectionEffect::Open { room, identity, start } => {
+                    self.open(room, identity, start)
+                }
+                ConnectionEffect::Pass { room, text } => {
                     self.with_room_socket(&room, |socket| socket.send(&JsValue::from_str(&text)));
                 }
-                Effect::PingRooms => {
+                ConnectionEffect::PingRooms => {
                     let ping = JsValue::from_str(PING);
                     self.room_sockets.borrow().values().for_each(|socket| socket.send(&ping));
                 }
-                Effect::Renew { room, identity } => {
+                ConnectionEffect::Renew { room, identity } => {
                     let identity = BridgeFrame::identity(&identity);
                     self.with_room_socket(&room, |socket| socket.send_bytes(&identity));
                 }
-                Effect::Pause { room, paused } => {
+                ConnectionEffect::Pause { room, paused } => {
                     let pause = BridgeFrame::pause(paused);
                     self.with_room_socket(&room, |socket| socket.send_bytes(&pause));
                 }
-                Effect::Leave { room } => {
+                ConnectionEffect::Leave { room } => {
                     let enough = CloseReason::Closed { code: 1000, reason: String::new() };
                     self.with_room_socket(&room, |socket| socket.close(&enough));
                 }
-                Effect::End(close_reason) => self.end(close_reason),
+                ConnectionEffect::End(close_reason) => self.end(close_reason),
             }
         }
         self.arm();
         if let Some(verdict) = verdict {
-            self.handle(Input::Verified(verdict));
+            self.handle(ConnectionInput::Verified(verdict));
         }
     }
 
@@ -168,7 +172,7 @@ impl Bridge {
             let bridge = Rc::clone(self);
             spawn_local(async move {
                 let verdict = verifier::claims(&bridge.config, &token).await;
-                bridge.handle(Input::Verified(verdict));
+                bridge.handle(ConnectionInput::Verified(verdict));
             });
         }
         verdict
@@ -184,13 +188,15 @@ impl Bridge {
                     Some(close_reason) => socket.close(close_reason),
                     None => {
                         bridge.room_sockets.borrow_mut().insert(room.clone(), socket);
-                        bridge.handle(Input::Opened { room });
+                        bridge.handle(ConnectionInput::Opened { room });
                     }
                 },
-                Err(Refusal { code: Code::Restarting, .. }) => bridge.handle(Input::Exhausted),
+                Err(Refusal { code: Code::Restarting, .. }) => {
+                    bridge.handle(ConnectionInput::Exhausted)
+                }
                 Err(refusal) => {
                     let close_reason = CloseReason::refused(&refusal);
-                    bridge.handle(Input::Ended { room, close_reason });
+                    bridge.handle(ConnectionInput::Ended { room, close_reason });
                 }
             }
         });
@@ -237,6 +243,10 @@ fn fire(bridge: &Weak<Bridge>) {
         bridge.timer.replace(None);
         let has_made_way = bridge.waiting.has_made_way();
         let unread = bridge.unread();
-        bridge.handle(if has_made_way { Input::Crowded } else { Input::Tick { unread } });
+        bridge.handle(if has_made_way {
+            ConnectionInput::Crowded
+        } else {
+            ConnectionInput::Tick { unread }
+        });
     }
 }

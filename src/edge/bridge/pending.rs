@@ -19,7 +19,7 @@ use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
 use crate::close_reason::CloseReason;
-use crate::pending::{Effect, Input, PendingSocket};
+use crate::pending::{PendingEffect, PendingInput, PendingSocket};
 use crate::protocol::{RoomName, Start};
 use crate::session::Identity;
 
@@ -68,36 +68,38 @@ impl Pending {
     fn on_client_event(self: &Rc<Self>, event: SocketEvent) {
         let frame = match event {
             SocketEvent::Frame(frame) => frame,
-            SocketEvent::Ended(close_reason) => return self.handle(Input::Gone(close_reason)),
+            SocketEvent::Ended(close_reason) => {
+                return self.handle(PendingInput::Gone(close_reason));
+            }
         };
         if is_too_large(&frame) {
-            return self.handle(Input::TooLarge);
+            return self.handle(PendingInput::TooLarge);
         }
         if self.rules.borrow().is_open() {
             return self.pass(&frame);
         }
         match frame.as_string() {
-            Some(text) => self.handle(Input::Text(&text)),
-            None => self.handle(Input::Binary),
+            Some(text) => self.handle(PendingInput::Text(&text)),
+            None => self.handle(PendingInput::Binary),
         }
     }
 
     fn on_room_event(self: &Rc<Self>, event: SocketEvent) {
         match event {
             SocketEvent::Frame(frame) => self.send(&frame),
-            SocketEvent::Ended(close_reason) => self.handle(Input::Ended(close_reason)),
+            SocketEvent::Ended(close_reason) => self.handle(PendingInput::Ended(close_reason)),
         }
     }
 
-    fn handle(self: &Rc<Self>, input: Input) {
+    fn handle(self: &Rc<Self>, input: PendingInput) {
         let effects = self.rules.borrow_mut().handle(input, now());
         for effect in effects {
             match effect {
-                Effect::Send(text) => self.send(&JsValue::from_str(text)),
-                Effect::Verify { token } => self.verify(token),
-                Effect::Open(identity) => self.open(identity),
-                Effect::Pass(text) => self.pass(&JsValue::from_str(&text)),
-                Effect::End(close_reason) => self.end(&close_reason),
+                PendingEffect::Send(text) => self.send(&JsValue::from_str(text)),
+                PendingEffect::Verify { token } => self.verify(token),
+                PendingEffect::Open(identity) => self.open(identity),
+                PendingEffect::Pass(text) => self.pass(&JsValue::from_str(&text)),
+                PendingEffect::End(close_reason) => self.end(&close_reason),
             }
         }
         self.arm();
@@ -119,7 +121,7 @@ impl Pending {
         let pending = Rc::clone(self);
         spawn_local(async move {
             let verdict = verifier::claims(&pending.config, &token).await;
-            pending.handle(Input::Verified(verdict));
+            pending.handle(PendingInput::Verified(verdict));
         });
     }
 
@@ -135,9 +137,9 @@ impl Pending {
             match opened {
                 Ok(socket) => {
                     pending.room_socket.replace(Some(socket));
-                    pending.handle(Input::Opened);
+                    pending.handle(PendingInput::Opened);
                 }
-                Err(refusal) => pending.handle(Input::Ended(CloseReason::refused(&refusal))),
+                Err(refusal) => pending.handle(PendingInput::Ended(CloseReason::refused(&refusal))),
             }
             // The client may have gone meanwhile.
             if pending.rules.borrow().is_closed() {
@@ -176,5 +178,5 @@ fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
 fn fire(pending: &Weak<Pending>) {
     let Some(pending) = pending.upgrade() else { return };
     let has_made_way = pending.waiting.has_made_way();
-    pending.handle(if has_made_way { Input::Crowded } else { Input::Tick });
+    pending.handle(if has_made_way { PendingInput::Crowded } else { PendingInput::Tick });
 }

@@ -34,10 +34,10 @@ fn an_error_says_which_room_and_which_ref() {
             json!({ "room": "s" }),
         ),
     ] {
-        assert_eq!(error(&desk.takes(Input::Text(text))), bad(more), "{text}");
+        assert_eq!(error(&desk.takes(ConnectionInput::Text(text))), bad(more), "{text}");
         desk.sends(&publish("r", 1));
     }
-    assert_eq!(error(&desk.takes(Input::Binary)), bad(json!({})));
+    assert_eq!(error(&desk.takes(ConnectionInput::Binary)), bad(json!({})));
 }
 
 /// Limits: ECHOED_ROOM.
@@ -53,7 +53,7 @@ fn error_names_an_invalid_room_as_it_was_sent() {
     }
     let too_long = json!({ "type": "subscribe", "room": format!("{longest}é") });
     assert_eq!(error(&desk.sends(&too_long)).get("room"), None);
-    let lone_surrogate = Input::Text(r#"{"type":"subscribe","room":"\ud800"}"#);
+    let lone_surrogate = ConnectionInput::Text(r#"{"type":"subscribe","room":"\ud800"}"#);
     assert_eq!(error(&desk.takes(lone_surrogate)).get("room"), None);
 }
 
@@ -67,7 +67,7 @@ fn a_hundred_rooms_and_no_more() {
     desk.passes(1_000);
     assert_eq!(error(&desk.subscribes("s"))["code"], "bad_request");
     desk.ends("r7", CloseReason::Lost);
-    assert!(matches!(&desk.subscribes("s")[..], [Effect::Open { .. }]));
+    assert!(matches!(&desk.subscribes("s")[..], [ConnectionEffect::Open { .. }]));
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn twenty_in_a_row_end_it() {
         desk.sends(&publish("r", 1));
     }
     for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
-        desk.takes(Input::Binary);
+        desk.takes(ConnectionInput::Binary);
     }
-    let effects = desk.takes(Input::Binary);
+    let effects = desk.takes(ConnectionInput::Binary);
     assert_eq!((effects.len(), over(&effects)), (2, 4400));
 }
 
@@ -150,10 +150,10 @@ fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
     assert_eq!(desk.sends(&publish("r", 8)), [pass("r", &publish("r", 8))]);
     let most = limits::CONNECTION_FRAMES_BURST * limits::REFUSED_BURST_FACTOR;
     for _ in 1..most {
-        desk.takes(Input::Text(r#"{"type":"ping"}"#));
+        desk.takes(ConnectionInput::Text(r#"{"type":"ping"}"#));
     }
     let ended = (0..3).find_map(|_| match desk.sends(&publish("r", 9)).last() {
-        Some(Effect::End(CloseReason::Closed { code, .. })) => Some(*code),
+        Some(ConnectionEffect::End(CloseReason::Closed { code, .. })) => Some(*code),
         _ => None,
     });
     assert_eq!(ended, Some(4429));
@@ -184,5 +184,5 @@ fn a_frame_over_its_limit_ends_it() {
         r#"{{"type":"of a later version","room":"r","data":"{}"}}"#,
         "x".repeat(limits::MIB)
     );
-    assert_eq!(over(&desk.takes(Input::Text(&text))), 1009);
+    assert_eq!(over(&desk.takes(ConnectionInput::Text(&text))), 1009);
 }

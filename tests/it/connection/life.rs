@@ -8,17 +8,17 @@ const PING: &str = r#"{"type":"ping"}"#;
 #[test]
 fn pings_are_passed_on_as_they_are_heard_and_not_more_often_than_is_of_use() {
     let mut desk = Desk::known();
-    assert_eq!(heard(&desk.takes(Input::Text(PING))).len(), 1);
+    assert_eq!(heard(&desk.takes(ConnectionInput::Text(PING))).len(), 1);
     desk.is_in("a");
     for text in [PING, r#"{ "type": "ping" }"#, r#"{"type":"ping","room":"a"}"#] {
         desk.passes(limits::PINGS_PASSED_EVERY_MS);
-        let effects = desk.takes(Input::Text(text));
+        let effects = desk.takes(ConnectionInput::Text(text));
         assert_eq!(
             effects,
-            [Effect::Send(r#"{"type":"pong"}"#.into()), Effect::PingRooms],
+            [ConnectionEffect::Send(r#"{"type":"pong"}"#.into()), ConnectionEffect::PingRooms],
             "{text}"
         );
-        assert_eq!(heard(&desk.takes(Input::Text(text))).len(), 1);
+        assert_eq!(heard(&desk.takes(ConnectionInput::Text(text))).len(), 1);
     }
 }
 
@@ -28,8 +28,8 @@ fn one_that_is_silent_for_two_ping_periods_is_ended() {
     desk.is_in("r");
     for _ in 0..5 {
         desk.passes(2 * limits::PING_MS - 1);
-        assert_eq!(desk.takes(Input::Tick { unread: 0 }), []);
-        desk.takes(Input::Text(PING));
+        assert_eq!(desk.takes(ConnectionInput::Tick { unread: 0 }), []);
+        desk.takes(ConnectionInput::Text(PING));
     }
     // What the rooms say is no sign of it.
     desk.subscribes("s");
@@ -37,7 +37,7 @@ fn one_that_is_silent_for_two_ping_periods_is_ended() {
     desk.opens("s");
     desk.passes(limits::PING_MS);
     assert_eq!(desk.connection.deadline(), Some(desk.now));
-    assert_eq!(over(&desk.takes(Input::Tick { unread: 0 })), 4408);
+    assert_eq!(over(&desk.takes(ConnectionInput::Tick { unread: 0 })), 4408);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn its_sessions_end_as_it_does() {
         let mut desk = Desk::known();
         desk.is_in("r");
         desk.subscribes("s");
-        assert_eq!(desk.takes(Input::Gone(close_reason)), [Effect::End(like)]);
+        assert_eq!(desk.takes(ConnectionInput::Gone(close_reason)), [ConnectionEffect::End(like)]);
     }
 }
 
@@ -60,7 +60,7 @@ fn one_that_may_open_nothing_more_comes_again() {
     let mut desk = Desk::known();
     desk.is_in("r");
     desk.subscribes("s");
-    assert_eq!(over(&desk.takes(Input::Exhausted)), 1012);
+    assert_eq!(over(&desk.takes(ConnectionInput::Exhausted)), 1012);
 }
 
 #[test]
@@ -68,18 +68,18 @@ fn once_it_is_over_nothing_happens() {
     let mut desk = Desk::known();
     desk.is_in("r");
     desk.subscribes("s");
-    desk.takes(Input::Gone(CloseReason::Lost));
+    desk.takes(ConnectionInput::Gone(CloseReason::Lost));
     desk.passes(1_000_000_000);
     for input in [
-        Input::Text(PING),
-        Input::Text("{}"),
-        Input::Binary,
-        Input::Gone(CloseReason::Lost),
-        Input::Verified(Ok(alice())),
-        Input::Opened { room: room("s") },
-        Input::Ended { room: room("r"), close_reason: CloseReason::Lost },
-        Input::Exhausted,
-        Input::Tick { unread: 0 },
+        ConnectionInput::Text(PING),
+        ConnectionInput::Text("{}"),
+        ConnectionInput::Binary,
+        ConnectionInput::Gone(CloseReason::Lost),
+        ConnectionInput::Verified(Ok(alice())),
+        ConnectionInput::Opened { room: room("s") },
+        ConnectionInput::Ended { room: room("r"), close_reason: CloseReason::Lost },
+        ConnectionInput::Exhausted,
+        ConnectionInput::Tick { unread: 0 },
     ] {
         let named = format!("{input:?}");
         assert_eq!(desk.takes(input), [], "{named}");

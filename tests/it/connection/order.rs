@@ -9,7 +9,7 @@ fn frames_wait_for_a_room_that_has_not_answered() {
     for reference in 1..=5 {
         assert_eq!(desk.sends(&publish("r", reference)), []);
     }
-    let passed: Vec<Effect> = (1..=5).map(|i| pass("r", &publish("r", i))).collect();
+    let passed: Vec<ConnectionEffect> = (1..=5).map(|i| pass("r", &publish("r", i))).collect();
     assert_eq!(desk.opens("r"), passed);
     assert_eq!(desk.sends(&publish("r", 6)), [pass("r", &publish("r", 6))]);
 }
@@ -24,12 +24,12 @@ fn a_room_is_left_behind_the_frames_before_and_entered_again_behind_its_end() {
     desk.subscribes("r");
     desk.sends(&publish("r", 2));
     desk.sends(&unsubscribe);
-    let leave = || Effect::Leave { room: room("r") };
+    let leave = || ConnectionEffect::Leave { room: room("r") };
     assert_eq!(desk.opens("r"), [pass("r", &publish("r", 1)), leave()]);
     assert_eq!(desk.sends(&publish("r", 3)), [], "it waits behind them");
     let effects = desk.ends("r", closed(1000, ""));
     assert_eq!(heard(&effects[..1]), [json!({ "type": "closed", "room": "r", "code": 1000 })]);
-    assert!(matches!(&effects[1..], [Effect::Open { .. }]));
+    assert!(matches!(&effects[1..], [ConnectionEffect::Open { .. }]));
     assert_eq!(desk.opens("r"), [pass("r", &publish("r", 2)), leave()]);
     let effects = desk.ends("r", CloseReason::Lost);
     assert_eq!(heard(&effects[..1])[0]["code"], 1000, "it was left, however it went");
@@ -53,7 +53,10 @@ fn a_room_that_is_refused_settles_what_waits_for_it() {
         heard(&effects[..1]),
         [json!({ "type": "closed", "room": "r", "code": 1013, "reason": "full" })]
     );
-    assert!(matches!(&effects[1..], [Effect::Open { .. }]), "and nothing about the fifty");
+    assert!(
+        matches!(&effects[1..], [ConnectionEffect::Open { .. }]),
+        "and nothing about the fifty"
+    );
     assert_eq!(desk.opens("r"), [pass("r", &publish("r", 51))]);
 }
 

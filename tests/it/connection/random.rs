@@ -71,24 +71,25 @@ impl Run {
             }
             4..=5 => self.desk.subscribes(name),
             6 => self.desk.sends(&json!({ "type": "unsubscribe", "room": name })),
-            7 => self.desk.takes(Input::Text(r#"{"type":"ping"}"#)),
+            7 => self.desk.takes(ConnectionInput::Text(r#"{"type":"ping"}"#)),
             8 if self.dice.one_in(4) => self.desk.sends(&json!({ "type": "auth", "token": "t" })),
-            8 => self.desk.takes(Input::Tick { unread: 0 }),
+            8 => self.desk.takes(ConnectionInput::Tick { unread: 0 }),
             9 => self.verdict(),
             _ => self.line_goes_on(name),
         };
         self.perform(effects);
     }
 
-    fn verdict(&mut self) -> Vec<Effect> {
+    fn verdict(&mut self) -> Vec<ConnectionEffect> {
         if self.verdicts == 0 {
             return Vec::new();
         }
         self.verdicts -= 1;
-        self.desk.takes(Input::Verified(Ok(claims("alice", &json!({ "*": ["subscribe"] })))))
+        self.desk
+            .takes(ConnectionInput::Verified(Ok(claims("alice", &json!({ "*": ["subscribe"] })))))
     }
 
-    fn line_goes_on(&mut self, name: &str) -> Vec<Effect> {
+    fn line_goes_on(&mut self, name: &str) -> Vec<ConnectionEffect> {
         match self.lines.get(name) {
             Some(Line::Opening) if !self.dice.one_in(4) => {
                 self.lines.insert(name.into(), Line::Open);
@@ -104,29 +105,29 @@ impl Run {
         }
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) {
+    fn perform(&mut self, effects: Vec<ConnectionEffect>) {
         for effect in effects {
             assert!(!self.is_over, "{self}");
             match effect {
-                Effect::Open { room, .. } => {
+                ConnectionEffect::Open { room, .. } => {
                     let before = self.lines.insert(room.to_string(), Line::Opening);
                     assert_eq!(before, None, "one socket for a room at a time: {self}");
                 }
-                Effect::Pass { room, text } => self.passes_on(room.as_str(), &text),
-                Effect::Leave { room } => {
+                ConnectionEffect::Pass { room, text } => self.passes_on(room.as_str(), &text),
+                ConnectionEffect::Leave { room } => {
                     let before = self.lines.insert(room.to_string(), Line::Leaving);
                     assert_eq!(before, Some(Line::Open), "{self}");
                 }
-                Effect::Renew { room, .. } | Effect::Pause { room, .. } => {
+                ConnectionEffect::Renew { room, .. } | ConnectionEffect::Pause { room, .. } => {
                     assert_eq!(self.lines.get(room.as_str()), Some(&Line::Open), "{self}");
                 }
-                Effect::Verify { .. } => {
+                ConnectionEffect::Verify { .. } => {
                     self.verdicts += 1;
                     assert_eq!(self.verdicts, 1, "one verdict at a time: {self}");
                 }
-                Effect::Send(text) => self.hears(&serde_json::from_str(&text).unwrap()),
-                Effect::PingRooms => {}
-                Effect::End(_) => self.is_over = true,
+                ConnectionEffect::Send(text) => self.hears(&serde_json::from_str(&text).unwrap()),
+                ConnectionEffect::PingRooms => {}
+                ConnectionEffect::End(_) => self.is_over = true,
             }
         }
     }

@@ -6,13 +6,13 @@ use super::*;
 
 const WINDOW: u64 = limits::CONNECTION_WINDOW_BYTES;
 
-fn pause(name: &str, paused: bool) -> Effect {
-    Effect::Pause { room: room(name), paused }
+fn pause(name: &str, paused: bool) -> ConnectionEffect {
+    ConnectionEffect::Pause { room: room(name), paused }
 }
 
 impl Desk {
     /// A room's frame comes while so much is unread.
-    fn passes_on(&mut self, name: &str, kind: Kind, unread: u64) -> (bool, Vec<Effect>) {
+    fn passes_on(&mut self, name: &str, kind: Kind, unread: u64) -> (bool, Vec<ConnectionEffect>) {
         self.connection.pass(&room(name), kind, unread, self.now)
     }
 }
@@ -33,11 +33,11 @@ fn rooms_are_paused_while_the_client_has_a_window_unread() {
     let again = desk.now.plus(limits::UNREAD_CHECK_MS);
     assert_eq!(desk.connection.deadline(), Some(again));
     desk.now = again;
-    assert_eq!(desk.takes(Input::Tick { unread: WINDOW / 2 + 1 }), []);
+    assert_eq!(desk.takes(ConnectionInput::Tick { unread: WINDOW / 2 + 1 }), []);
     assert_eq!(desk.connection.deadline(), Some(again.plus(limits::UNREAD_CHECK_MS)));
     desk.passes(limits::UNREAD_CHECK_MS);
     let resumed = [pause("a", false), pause("b", false), pause("c", false)];
-    assert_eq!(desk.takes(Input::Tick { unread: WINDOW / 2 }), resumed);
+    assert_eq!(desk.takes(ConnectionInput::Tick { unread: WINDOW / 2 }), resumed);
     assert!(desk.connection.deadline() > Some(desk.now.plus(1_000)), "it need not look again");
 }
 
@@ -51,7 +51,7 @@ fn a_client_that_stands_still_is_sent_no_signals_and_the_list_when_it_reads() {
     }
     desk.passes(limits::UNREAD_CHECK_MS);
     let list = pass("r", &json!({ "type": "members" }));
-    assert_eq!(desk.takes(Input::Tick { unread: 0 }), [pause("r", false), list]);
+    assert_eq!(desk.takes(ConnectionInput::Tick { unread: 0 }), [pause("r", false), list]);
     assert_eq!(desk.passes_on("r", Kind::MembersChanged, 0), (true, vec![]));
 }
 

@@ -9,7 +9,7 @@ fn a_room_is_opened_with_what_the_token_allows_there() {
     let mut desk = Desk { connection, now: START };
     let frame =
         json!({ "type": "subscribe", "room": "a:b", "since": "h7Qk2pXa:41", "state": false });
-    let [Effect::Open { room: opened, identity, start }] = &desk.sends(&frame)[..] else {
+    let [ConnectionEffect::Open { room: opened, identity, start }] = &desk.sends(&frame)[..] else {
         panic!()
     };
     assert_eq!(opened.as_str(), "a:b");
@@ -31,7 +31,7 @@ fn begin_and_state_are_as_the_frame_says() {
         let mut frame = json!({ "type": "subscribe", "room": "r" });
         frame.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         match &Desk::known().sends(&frame)[..] {
-            [Effect::Open { start, .. }] => {
+            [ConnectionEffect::Open { start, .. }] => {
                 assert_eq!((start.begin, start.state), (begin, state))
             }
             other => panic!("{frame}: {other:?}"),
@@ -65,8 +65,8 @@ fn frames_for_a_room_pass_through_untouched() {
         r#"{"type":"seen","room":"\u0072","seq":3}"#,
         r#"{"type":"publish","room":"r","ref":7}"#,
     ] {
-        let passed = Effect::Pass { room: room("r"), text: text.to_owned() };
-        assert_eq!(desk.takes(Input::Text(text)), [passed], "{text}");
+        let passed = ConnectionEffect::Pass { room: room("r"), text: text.to_owned() };
+        assert_eq!(desk.takes(ConnectionInput::Text(text)), [passed], "{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use roomcast::auth::{Claims, Grant};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
-use roomcast::connection::{Connection, Effect, Input};
+use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput};
 use roomcast::protocol::RoomName;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
@@ -53,12 +53,12 @@ impl Desk {
             lines.iter().find(|(_, is_open)| **is_open == open).map(|(room, _)| room.clone())
         };
         match letter {
-            's' => self.takes(Input::Text(rest)),
-            'b' => self.takes(Input::Binary),
+            's' => self.takes(ConnectionInput::Text(rest)),
+            'b' => self.takes(ConnectionInput::Binary),
             'o' => {
                 if let Some(room) = first(&self.lines, false) {
                     self.lines.insert(room.clone(), true);
-                    self.takes(Input::Opened { room });
+                    self.takes(ConnectionInput::Opened { room });
                 }
             }
             'e' | 'f' => {
@@ -66,12 +66,12 @@ impl Desk {
                     self.lines.remove(&room);
                     let close_reason =
                         CloseReason::of(rest.parse().unwrap_or(1_006), "it ends".into());
-                    self.takes(Input::Ended { room, close_reason });
+                    self.takes(ConnectionInput::Ended { room, close_reason });
                 }
             }
             'v' | 'u' | 'n' if std::mem::take(&mut self.awaits_verdict) => {
                 let refused = Refusal::new(Code::Unauthorized, "no");
-                self.takes(Input::Verified(match letter {
+                self.takes(ConnectionInput::Verified(match letter {
                     'v' => Ok(claims("alice", rest)),
                     'u' => Ok(claims("ursula", rest)),
                     _ => Err(refused),
@@ -79,45 +79,47 @@ impl Desk {
             }
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(4_000_000));
-                self.takes(Input::Tick { unread: rest.parse().unwrap_or(0) });
+                self.takes(ConnectionInput::Tick { unread: rest.parse().unwrap_or(0) });
             }
-            'x' => self.takes(Input::Exhausted),
-            'g' => self
-                .takes(Input::Gone(CloseReason::of(rest.parse().unwrap_or(1_000), String::new()))),
+            'x' => self.takes(ConnectionInput::Exhausted),
+            'g' => self.takes(ConnectionInput::Gone(CloseReason::of(
+                rest.parse().unwrap_or(1_000),
+                String::new(),
+            ))),
             _ => {}
         }
     }
 
-    fn takes(&mut self, input: Input) {
+    fn takes(&mut self, input: ConnectionInput) {
         if !self.is_over {
             let effects = self.connection.handle(input, self.now);
             self.perform(effects);
         }
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) {
+    fn perform(&mut self, effects: Vec<ConnectionEffect>) {
         for effect in effects {
             assert!(!self.is_over, "{effect:?} after the end");
             match effect {
-                Effect::Send(text) => {
+                ConnectionEffect::Send(text) => {
                     let frame: Value = serde_json::from_str(&text).expect("a frame");
                     assert!(frame["type"].is_string() && text.len() < 4_000, "{text:.300}");
                 }
-                Effect::Verify { .. } => {
+                ConnectionEffect::Verify { .. } => {
                     assert!(!std::mem::replace(&mut self.awaits_verdict, true), "one at a time");
                 }
-                Effect::Open { room, identity, .. } => {
+                ConnectionEffect::Open { room, identity, .. } => {
                     assert_ne!(identity.grant, Grant::NONE, "{room} is not granted");
                     assert_eq!(self.lines.insert(room, false), None, "a room has one socket");
                 }
-                Effect::Pass { room, .. }
-                | Effect::Renew { room, .. }
-                | Effect::Pause { room, .. }
-                | Effect::Leave { room } => {
+                ConnectionEffect::Pass { room, .. }
+                | ConnectionEffect::Renew { room, .. }
+                | ConnectionEffect::Pause { room, .. }
+                | ConnectionEffect::Leave { room } => {
                     assert_eq!(self.lines.get(&room), Some(&true), "{room} is open");
                 }
-                Effect::PingRooms => {}
-                Effect::End(_) => {
+                ConnectionEffect::PingRooms => {}
+                ConnectionEffect::End(_) => {
                     self.is_over = true;
                     assert_eq!(self.connection.deadline(), None);
                 }

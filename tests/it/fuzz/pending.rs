@@ -4,7 +4,7 @@
 use roomcast::auth::{Claims, Right};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
-use roomcast::pending::{Effect, Input, PendingSocket};
+use roomcast::pending::{PendingEffect, PendingInput, PendingSocket};
 use roomcast::protocol::{PONG, RoomName};
 use roomcast::time::Millis;
 use serde_json::json;
@@ -45,53 +45,58 @@ impl Desk {
     fn goes_on(&mut self, line: &str) {
         let (letter, rest) = parted(line);
         match letter {
-            's' => self.takes(Input::Text(rest), false),
-            'b' => self.takes(Input::Binary, false),
-            'l' => self.takes(Input::TooLarge, false),
+            's' => self.takes(PendingInput::Text(rest), false),
+            'b' => self.takes(PendingInput::Binary, false),
+            'l' => self.takes(PendingInput::TooLarge, false),
             'v' => {
                 let claims = claims(rest);
                 let room = RoomName::parse("r").unwrap();
                 let is_good = claims.grant(&room).contains(Right::Subscribe);
-                self.takes(Input::Verified(Ok(claims)), is_good);
+                self.takes(PendingInput::Verified(Ok(claims)), is_good);
             }
             'n' => {
-                self.takes(Input::Verified(Err(Refusal::new(Code::Unauthorized, "no"))), false);
+                self.takes(
+                    PendingInput::Verified(Err(Refusal::new(Code::Unauthorized, "no"))),
+                    false,
+                );
             }
-            'o' => self.takes(Input::Opened, false),
+            'o' => self.takes(PendingInput::Opened, false),
             'e' => {
                 let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), "it ends".into());
-                self.takes(Input::Ended(close_reason), false);
+                self.takes(PendingInput::Ended(close_reason), false);
             }
             'g' => {
                 let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), String::new());
-                self.takes(Input::Gone(close_reason), false);
+                self.takes(PendingInput::Gone(close_reason), false);
             }
-            'c' => self.takes(Input::Crowded, false),
+            'c' => self.takes(PendingInput::Crowded, false),
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(20_000));
-                self.takes(Input::Tick, false);
+                self.takes(PendingInput::Tick, false);
             }
             _ => {}
         }
     }
 
     /// `is_good`: a verdict that lets the client into the room.
-    fn takes(&mut self, input: Input, is_good: bool) {
+    fn takes(&mut self, input: PendingInput, is_good: bool) {
         for effect in self.socket.handle(input, self.now) {
             assert!(!self.is_over, "{effect:?} after the end");
             match effect {
-                Effect::Send(text) => assert_eq!((text, self.opens), (PONG, 0)),
-                Effect::Verify { .. } => {
+                PendingEffect::Send(text) => assert_eq!((text, self.opens), (PONG, 0)),
+                PendingEffect::Verify { .. } => {
                     self.verdicts += 1;
                     assert_eq!(self.verdicts, 1, "one token before the room");
                 }
-                Effect::Open(identity) => {
+                PendingEffect::Open(identity) => {
                     self.opens += 1;
                     assert!(is_good && self.opens == 1, "a room is opened for a good token, once");
                     assert!(identity.grant.contains(Right::Subscribe));
                 }
-                Effect::Pass(_) => assert_eq!(self.opens, 1, "it reaches a room that is open"),
-                Effect::End(_) => {
+                PendingEffect::Pass(_) => {
+                    assert_eq!(self.opens, 1, "it reaches a room that is open")
+                }
+                PendingEffect::End(_) => {
                     self.is_over = true;
                     assert!(self.socket.is_closed() && self.socket.deadline().is_none());
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use roomcast::close_reason::CloseReason;
 use roomcast::code::Refusal;
-use roomcast::connection::{Connection, Effect, Input, Kind};
+use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput, Kind};
 use roomcast::limits;
 use roomcast::protocol::{PONG, RoomName};
 use roomcast::session::BridgeFrame;
@@ -46,7 +46,7 @@ impl Stage {
     }
 
     /// Gives the rules an input, and performs what comes of it.
-    pub(super) fn gives(&mut self, actor: &str, input: Input) {
+    pub(super) fn gives(&mut self, actor: &str, input: ConnectionInput) {
         let now = self.now();
         let effects = self.bridge(actor).rules.handle(input, now);
         self.performs(actor, effects);
@@ -68,7 +68,7 @@ impl Stage {
                     bridge.rooms.remove(&room);
                     let refused = |code| CloseReason::refused(&Refusal::new(code, "it ends"));
                     let close_reason = closed.map_or(CloseReason::Lost, refused);
-                    self.gives(&actor, Input::Ended { room, close_reason });
+                    self.gives(&actor, ConnectionInput::Ended { room, close_reason });
                 }
             }
         }
@@ -88,43 +88,45 @@ impl Stage {
         self.bridges.get_mut(actor).unwrap()
     }
 
-    fn performs(&mut self, actor: &str, effects: Vec<Effect>) {
+    fn performs(&mut self, actor: &str, effects: Vec<ConnectionEffect>) {
         let line = line(actor);
         let mut inputs = VecDeque::new();
         for effect in effects {
             match effect {
-                Effect::Send(text) => self.bridge(actor).frames.push(text),
-                Effect::Verify { token } => {
-                    inputs.push_back(Input::Verified(tokens::claims(&token, self.now())));
+                ConnectionEffect::Send(text) => self.bridge(actor).frames.push(text),
+                ConnectionEffect::Verify { token } => {
+                    inputs.push_back(ConnectionInput::Verified(tokens::claims(&token, self.now())));
                 }
-                Effect::Open { room, identity, start } => {
+                ConnectionEffect::Open { room, identity, start } => {
                     let (query, world) = (start.query(), self.world(room.as_str()));
                     world.clients.insert(line.clone(), Client::beginning(&query));
                     world.is_bridged(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
                     self.bridge(actor).rooms.insert(room.clone());
-                    inputs.push_back(Input::Opened { room });
+                    inputs.push_back(ConnectionInput::Opened { room });
                 }
-                Effect::Pass { room, text } => self.world(room.as_str()).sends(&line, &text),
-                Effect::PingRooms => {
+                ConnectionEffect::Pass { room, text } => {
+                    self.world(room.as_str()).sends(&line, &text)
+                }
+                ConnectionEffect::PingRooms => {
                     for room in self.bridge(actor).rooms.clone() {
                         self.world(room.as_str()).pings(&line);
                     }
                 }
-                Effect::Renew { room, identity } => {
+                ConnectionEffect::Renew { room, identity } => {
                     let identity = BridgeFrame::identity(&identity);
                     self.world(room.as_str()).sends_bytes(&line, &identity);
                 }
-                Effect::Pause { room, paused } => {
+                ConnectionEffect::Pause { room, paused } => {
                     self.world(room.as_str()).sends_bytes(&line, &BridgeFrame::pause(paused));
                 }
-                Effect::Leave { room } => {
+                ConnectionEffect::Leave { room } => {
                     self.bridges_hear();
                     self.world(room.as_str()).closes(&line, 1_000);
                     self.bridge(actor).rooms.remove(&room);
                     let close_reason = CloseReason::Closed { code: 1_000, reason: String::new() };
-                    inputs.push_back(Input::Ended { room, close_reason });
+                    inputs.push_back(ConnectionInput::Ended { room, close_reason });
                 }
-                Effect::End(close_reason) => self.ends(actor, &close_reason),
+                ConnectionEffect::End(close_reason) => self.ends(actor, &close_reason),
             }
         }
         self.bridges_hear();

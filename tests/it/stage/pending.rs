@@ -3,7 +3,7 @@
 
 use roomcast::close_reason::CloseReason;
 use roomcast::code::Code;
-use roomcast::pending::{Effect, Input, PendingSocket};
+use roomcast::pending::{PendingEffect, PendingInput, PendingSocket};
 use roomcast::protocol::RoomName;
 
 use super::Stage;
@@ -24,32 +24,32 @@ impl Stage {
 
     pub(super) fn pending_time_passes(&mut self) {
         for actor in self.pending.keys().cloned().collect::<Vec<_>>() {
-            self.pending_gives(&actor, Input::Tick);
+            self.pending_gives(&actor, PendingInput::Tick);
         }
     }
 
     /// Gives the rules an input, and performs what comes of it.
-    pub(super) fn pending_gives(&mut self, actor: &str, input: Input) {
+    pub(super) fn pending_gives(&mut self, actor: &str, input: PendingInput) {
         let now = self.now();
         let Some(pending) = self.pending.get_mut(actor) else { return };
         let room = pending.room.as_str().to_owned();
         for effect in pending.rules.handle(input, now) {
             match effect {
-                Effect::Send(text) => {
+                PendingEffect::Send(text) => {
                     self.world(&room).client(actor).frames.push(text.to_owned());
                 }
-                Effect::Verify { token } => {
+                PendingEffect::Verify { token } => {
                     let verdict = tokens::claims(&token, now);
-                    self.pending_gives(actor, Input::Verified(verdict));
+                    self.pending_gives(actor, PendingInput::Verified(verdict));
                 }
-                Effect::Open(identity) => {
+                PendingEffect::Open(identity) => {
                     let query = self.pending[actor].query.clone();
                     self.world(&room).connects(actor, &query, identity);
-                    self.pending_gives(actor, Input::Opened);
+                    self.pending_gives(actor, PendingInput::Opened);
                     self.pending.remove(actor);
                 }
-                Effect::Pass(text) => self.world(&room).sends(actor, &text),
-                Effect::End(close_reason) => {
+                PendingEffect::Pass(text) => self.world(&room).sends(actor, &text),
+                PendingEffect::End(close_reason) => {
                     self.pending.remove(actor);
                     let CloseReason::Closed { code, .. } = close_reason else { continue };
                     self.world(&room).client(actor).closed = Code::of_close(code);
