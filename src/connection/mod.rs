@@ -22,7 +22,9 @@ use crate::guard::{
     no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
 };
 use crate::limits;
-use crate::protocol::{About, Ask, ConnectionFrame, ConnectionNotice, PING, PONG, RoomName, Start};
+use crate::protocol::{
+    About, ConnectionFrame, ConnectionNotice, PING, PONG, RoomCommand, RoomName, Start,
+};
 use crate::rate::{Bucket, Rate};
 use crate::session::Identity;
 use crate::time::Millis;
@@ -302,7 +304,9 @@ impl Connection {
     }
 
     fn check_rate(&mut self, frame: &ConnectionFrame, now: Millis) -> Result<(), Refusal> {
-        if let ConnectionFrame::Ping | ConnectionFrame::Room { ask: Ask::Other, .. } = frame {
+        if let ConnectionFrame::Ping | ConnectionFrame::Room { command: RoomCommand::Other, .. } =
+            frame
+        {
             return Ok(()); // The room counts those.
         }
         self.changes.try_acquire(CHANGES, now).map_err(|retry_after_ms| {
@@ -318,7 +322,7 @@ impl Connection {
         match frame {
             ConnectionFrame::Ping => Ok(()),
             ConnectionFrame::Auth { token } => self.verify(token, now),
-            ConnectionFrame::Room { room, ask } => self.handle_room_frame(room, ask, text),
+            ConnectionFrame::Room { room, command } => self.handle_room_frame(room, command, text),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::guard::no_token_yet;
 use crate::limits;
-use crate::protocol::{Ask, ConnectionFrame, ConnectionNotice, RoomName, Start};
+use crate::protocol::{ConnectionFrame, ConnectionNotice, RoomCommand, RoomName, Start};
 use crate::session::Identity;
 use crate::time::Millis;
 
@@ -40,18 +40,18 @@ impl Connection {
     pub(super) fn handle_room_frame(
         &mut self,
         room: RoomName,
-        ask: Ask,
+        command: RoomCommand,
         text: &str,
     ) -> Result<(), Refusal> {
         let Some(subscription) = self.subscriptions.get_mut(&room) else {
-            return match ask {
-                Ask::Subscribe(start) => self.subscribe(room, start),
-                Ask::Unsubscribe | Ask::Other => {
+            return match command {
+                RoomCommand::Subscribe(start) => self.subscribe(room, start),
+                RoomCommand::Unsubscribe | RoomCommand::Other => {
                     Err(Refusal::bad_request("not in this room; `subscribe` to it first"))
                 }
             };
         };
-        match (&subscription.state, ask) {
+        match (&subscription.state, command) {
             (SubscriptionState::Opening { .. } | SubscriptionState::Leaving, _) => {
                 let bytes = self.waiting_bytes.saturating_add(text.len());
                 if subscription.waiting.len() >= limits::WAITING_FRAMES
@@ -62,14 +62,14 @@ impl Connection {
                 self.waiting_bytes = bytes;
                 subscription.waiting.push_back(text.to_owned());
             }
-            (SubscriptionState::Open, Ask::Subscribe(_)) => {
+            (SubscriptionState::Open, RoomCommand::Subscribe(_)) => {
                 return Err(Refusal::bad_request("in this room already; `unsubscribe` first"));
             }
-            (SubscriptionState::Open, Ask::Unsubscribe) => {
+            (SubscriptionState::Open, RoomCommand::Unsubscribe) => {
                 subscription.state = SubscriptionState::Leaving;
                 self.effects.push(ConnectionEffect::Leave { room });
             }
-            (SubscriptionState::Open, Ask::Other) => {
+            (SubscriptionState::Open, RoomCommand::Other) => {
                 self.effects.push(ConnectionEffect::Pass { room, text: text.to_owned() });
             }
         }
@@ -222,5 +222,5 @@ impl Connection {
 
 fn is_subscribe(text: &str) -> bool {
     let (_, frame) = ConnectionFrame::decode(text);
-    matches!(frame, Ok(ConnectionFrame::Room { ask: Ask::Subscribe(_), .. }))
+    matches!(frame, Ok(ConnectionFrame::Room { command: RoomCommand::Subscribe(_), .. }))
 }

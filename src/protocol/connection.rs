@@ -22,13 +22,13 @@ pub enum ConnectionFrame {
     },
     Room {
         room: RoomName,
-        ask: Ask,
+        command: RoomCommand,
     },
 }
 
 /// What is asked for in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum RoomCommand {
     Subscribe(Start),
     Unsubscribe,
     /// The room knows.
@@ -75,13 +75,13 @@ impl ConnectionFrame {
             // A bad one is the room's to refuse.
             reference: read(fields.reference, "").ok().flatten(),
         };
-        let in_room = |ask| room.map(|room| Self::Room { room, ask });
+        let in_room = |command| room.map(|room| Self::Room { room, command });
         let decoded = match &*fields.kind {
             "ping" => Ok(Self::Ping),
             "auth" => fields.token().map(|token| Self::Auth { token }),
-            "subscribe" => fields.start().and_then(|start| in_room(Ask::Subscribe(start))),
-            "unsubscribe" => in_room(Ask::Unsubscribe),
-            _ => in_room(Ask::Other),
+            "subscribe" => fields.start().and_then(|start| in_room(RoomCommand::Subscribe(start))),
+            "unsubscribe" => in_room(RoomCommand::Unsubscribe),
+            _ => in_room(RoomCommand::Other),
         };
         (about, decoded)
     }

@@ -15,7 +15,7 @@ mod server;
 mod signal;
 
 pub use client::{ClientFrame, Decoded};
-pub use connection::{About, Ask, ConnectionFrame, ConnectionNotice};
+pub use connection::{About, ConnectionFrame, ConnectionNotice, RoomCommand};
 pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
