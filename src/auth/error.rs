@@ -1,7 +1,6 @@
 //! Why a token was refused.
 
-use super::keys::Kid;
-use super::signature::Algorithm;
+use super::key::{Algorithm, Kid};
 use crate::code::{Code, Refusal};
 use crate::limits;
 

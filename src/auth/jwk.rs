@@ -1,45 +1,9 @@
 //! One JSON Web Key (RFC 7517) to a key that can verify.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 use super::json::{self, present};
-use super::keys::Kid;
-use super::signature::{Algorithm, Key, base64url};
-
-/// Why a key of a set can't be used here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyRejection {
-    NoKid,
-    /// Another key before it in the set has its `kid`.
-    SameKid,
-    /// `use` or `key_ops` keep it from verifying signatures.
-    Purpose,
-    /// A `kty`, `crv` or `alg` that is not one of ours, or not together.
-    Kind,
-    RsaSize,
-    ShortSecret,
-    /// A member is missing, there twice, or of the wrong form.
-    Malformed,
-}
-
-impl fmt::Display for KeyRejection {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::NoKid => "it needs a `kid` of 1 to 256 characters, without control characters",
-            Self::SameKid => "an earlier key of the set has its `kid`",
-            Self::Purpose => "its `use` or `key_ops` say that it is not for verifying",
-            Self::Kind => {
-                "it is not one of RSA for RS256, EC on P-256 for ES256, OKP on Ed25519 for EdDSA, \
-                 oct for HS256"
-            }
-            Self::RsaSize => "its RSA modulus must have 2,048 to 4,096 bits",
-            Self::ShortSecret => "its secret must have at least 32 bytes",
-            Self::Malformed => "a member of it is missing, there twice, or of the wrong form",
-        })
-    }
-}
+use super::key::{Algorithm, Key, KeyRejection, Kid, base64url};
 
 /// The members that say what a key is. A private key's own are not read.
 #[derive(Deserialize)]

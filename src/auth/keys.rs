@@ -7,26 +7,8 @@ use serde_json::value::RawValue;
 
 use super::error::TokenError;
 use super::json;
-use super::jwk::{self, KeyRejection};
-use super::signature::Key;
-
-/// A key's name: 1 to 256 characters, none of them a control character. It is
-/// only ever compared, so a path or a query in it is as good as any other name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kid(String);
-
-impl Kid {
-    const CHARS_MAX: usize = 256;
-
-    pub fn parse(text: &str) -> Option<Self> {
-        let fits = !text.is_empty() && text.chars().count() <= Self::CHARS_MAX;
-        (fits && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use super::jwk;
+use super::key::{Key, KeyRejection, Kid};
 
 /// The keys that may have signed a token: one secret for tokens without a
 /// `kid`, and a set for those with one. Never the one for the other, so a token

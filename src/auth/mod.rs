@@ -12,7 +12,7 @@
 //! 2. [`verify`] refuses it unread if it is too long. `jwt-compact` splits and
 //!    decodes it. **The header's `kid` picks a key, and the key decides the
 //!    algorithm**; no other member of the header is used.
-//! 3. `signature`: the key verifies the bytes as they were sent. Only then are
+//! 3. `key`: the key verifies the bytes as they were sent. Only then are
 //!    the claims read at all.
 //! 4. [`Claims`]: who, until when, and [`Claims::grant`] for each room.
 //!
@@ -28,20 +28,19 @@ mod grant;
 mod issuer;
 mod json;
 mod jwk;
+mod key;
 mod keys;
 mod origins;
 mod refetch;
 mod rooms;
-mod signature;
 mod token;
 
 pub use claims::{Claims, Policy};
 pub use error::TokenError;
 pub use grant::{Grant, Right};
 pub use issuer::KeysUrl;
-pub use jwk::KeyRejection;
-pub use keys::{KeyError, Keys, Kid, SkippedKey};
+pub use key::{Algorithm, KeyRejection, Kid};
+pub use keys::{KeyError, Keys, SkippedKey};
 pub use origins::Origins;
 pub use refetch::Refetch;
-pub use signature::Algorithm;
 pub use token::verify;

@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 use super::claims::{Claims, Policy};
 use super::error::TokenError;
 use super::json::{self, present};
-use super::keys::{Keys, Kid};
-use super::signature::base64url;
+use super::key::{Kid, base64url};
+use super::keys::Keys;
 use crate::limits;
 use crate::time::Millis;
 

@@ -15,8 +15,6 @@ use jwt_compact::{Algorithm as Verifier, AlgorithmSignature};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-use super::jwk::KeyRejection;
-
 /// A signature algorithm, by its name in RFC 7518 and RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -139,6 +137,57 @@ pub fn base64url(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The examples that the standards print, as they print them.
+/// A key's name: 1 to 256 characters, none of them a control character. It is
+/// only ever compared, so a path or a query in it is as good as any other name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kid(String);
+
+impl Kid {
+    const CHARS_MAX: usize = 256;
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.chars().count() <= Self::CHARS_MAX;
+        (fits && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a key of a set can't be used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRejection {
+    NoKid,
+    /// Another key before it in the set has its `kid`.
+    SameKid,
+    /// `use` or `key_ops` keep it from verifying signatures.
+    Purpose,
+    /// A `kty`, `crv` or `alg` that is not one of ours, or not together.
+    Kind,
+    RsaSize,
+    ShortSecret,
+    /// A member is missing, there twice, or of the wrong form.
+    Malformed,
+}
+
+impl fmt::Display for KeyRejection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NoKid => "it needs a `kid` of 1 to 256 characters, without control characters",
+            Self::SameKid => "an earlier key of the set has its `kid`",
+            Self::Purpose => "its `use` or `key_ops` say that it is not for verifying",
+            Self::Kind => {
+                "it is not one of RSA for RS256, EC on P-256 for ES256, OKP on Ed25519 for EdDSA, \
+                 oct for HS256"
+            }
+            Self::RsaSize => "its RSA modulus must have 2,048 to 4,096 bits",
+            Self::ShortSecret => "its secret must have at least 32 bytes",
+            Self::Malformed => "a member of it is missing, there twice, or of the wrong form",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
