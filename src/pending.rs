@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::auth::{Claims, Right};
+use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::Refusal;
 use crate::guard::{
@@ -19,9 +19,8 @@ use crate::guard::{
     too_many_wait,
 };
 use crate::limits;
-use crate::protocol::{ClientFrame, PONG, RoomName};
+use crate::protocol::{ClientFrame, PONG, Right, RoomName};
 use crate::rate::Rate;
-use crate::session::Identity;
 use crate::time::Millis;
 
 /// What happens to such a socket.

@@ -1,9 +1,8 @@
 //! Which request is for what. Paths are exact: where a damaged path could be
 //! taken for a shorter, more dangerous one, it is `not_found`.
 
-use crate::auth::{Grant, Right};
 use crate::code::{Code, Refusal};
-use crate::protocol::{PageQuery, RoomName, Start, StreamQuery, User};
+use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, User};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {

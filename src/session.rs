@@ -6,12 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::auth::{Claims, Grant, Right};
-use crate::code::Refusal;
+use crate::auth::Identity;
 use crate::flow::Flow;
 use crate::guard::FrameGuard;
 use crate::limits;
-use crate::protocol::{RoomName, Seq, User};
+use crate::protocol::Seq;
 use crate::time::Millis;
 
 /// A session's name, drawn at random by the edge.
@@ -22,29 +21,6 @@ pub struct SessionId(pub u64);
 impl fmt::Display for SessionId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:016x}", self.0)
-    }
-}
-
-/// Who somebody is, and what the newest token that was accepted for them
-/// allows in this room. The worker hands it to the room; nothing a client
-/// sends is ever read as one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    pub user: User,
-    pub grant: Grant,
-    /// The token's `exp`, without the leeway.
-    pub expires_at: Millis,
-}
-
-impl Identity {
-    /// What a token's claims come to in one room.
-    pub fn of(claims: &Claims, room: &RoomName) -> Self {
-        Self { user: claims.user.clone(), grant: claims.grant(room), expires_at: claims.expires_at }
-    }
-
-    /// Refuses who lacks a right.
-    pub fn check(&self, right: Right) -> Result<(), Refusal> {
-        self.grant.check(&[right])
     }
 }
 

@@ -8,11 +8,11 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::TokenError;
-use super::grant::Grant;
+
 use super::json::{self, present};
 use super::rooms::Rooms;
 use crate::limits;
-use crate::protocol::{RoomName, User};
+use crate::protocol::{Grant, RoomName, User};
 use crate::time::Millis;
 
 /// Whom a token speaks for, until when, and what it allows where.

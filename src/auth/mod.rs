@@ -24,7 +24,7 @@
 mod claims;
 mod error;
 pub mod extract;
-mod grant;
+mod identity;
 mod issuer;
 mod json;
 mod jwk;
@@ -37,7 +37,7 @@ mod token;
 
 pub use claims::{Claims, Policy};
 pub use error::TokenError;
-pub use grant::{Grant, Right};
+pub use identity::Identity;
 pub use issuer::KeysUrl;
 pub use key::{Algorithm, KeyRejection, Kid};
 pub use keys::{KeyError, Keys, SkippedKey};

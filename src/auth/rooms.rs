@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use super::grant::Grant;
-use crate::protocol::{Pattern, RoomName};
+use crate::protocol::{Grant, Pattern, RoomName};
 
 /// Patterns and what each of them grants. The default grants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

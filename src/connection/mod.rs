@@ -14,7 +14,7 @@ mod by_room;
 mod reader;
 mod rooms;
 
-use crate::auth::Claims;
+use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::guard::{
@@ -26,7 +26,6 @@ use crate::protocol::{
     About, ConnectionFrame, ConnectionNotice, PING, PONG, RoomCommand, RoomName, Start,
 };
 use crate::rate::{Bucket, Rate};
-use crate::session::Identity;
 use crate::time::Millis;
 pub use by_room::ByRoom;
 pub use reader::Kind;

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 
 use super::{Client, Connection, ConnectionEffect, too_many_waiting};
-use crate::auth::{Claims, Right};
+use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::guard::no_token_yet;
 use crate::limits;
-use crate::protocol::{ConnectionFrame, ConnectionNotice, RoomCommand, RoomName, Start};
-use crate::session::Identity;
+use crate::protocol::{ConnectionFrame, ConnectionNotice, Right, RoomCommand, RoomName, Start};
 use crate::time::Millis;
 
 /// A room that the client asked for and that has not ended its part.

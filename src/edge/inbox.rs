@@ -10,11 +10,11 @@ use std::cell::{Cell, RefCell};
 use futures_channel::oneshot;
 use worker::{WebSocket, WebSocketIncomingMessage};
 
+use crate::auth::Identity;
 use crate::code::Refusal;
 use crate::limits;
 use crate::protocol::RoomName;
 use crate::room::Answer;
-use crate::session::Identity;
 
 pub enum QueuedInput {
     Frame {

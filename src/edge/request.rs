@@ -6,11 +6,11 @@ use wasm_bindgen::JsValue;
 use worker::web_sys::{Request as RawRequest, RequestInit};
 use worker::{ByteStream, Headers, Request, Result};
 
+use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::route::{ResponseKind, Route};
-use crate::session::Identity;
 
 /// Carries who is asking from the worker to the room. The worker makes the
 /// room's request anew, with the headers it chooses, so this can't be forged.

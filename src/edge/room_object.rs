@@ -21,13 +21,13 @@ use super::request::{RequestHead, SUBPROTOCOLS};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
 use super::{answer, platform, verifier};
-use crate::auth::Claims;
+use crate::auth::{Claims, Identity};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::room::{Answer, Effect, Input, Room};
 use crate::route::{Call, Request as RoomRequest, Route};
-use crate::session::{Identity, Session, SessionId};
+use crate::session::{Session, SessionId};
 use crate::store::Store;
 
 #[durable_object]

@@ -15,9 +15,9 @@ use super::platform;
 use super::request::connect_request;
 use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
+use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start, read_error};
-use crate::session::Identity;
 
 #[derive(Clone)]
 pub struct RoomStubs {

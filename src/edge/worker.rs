@@ -15,11 +15,10 @@ use super::config::{Config, config};
 use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
 use super::room_stubs::{RoomStubs, is_upgraded, refusal_of};
 use super::verifier::{claims, health};
-use crate::auth::{Claims, TokenError, extract};
+use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
 use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
 use crate::route::{Call, Request as RoomRequest, Route};
-use crate::session::Identity;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<RawResponse> {

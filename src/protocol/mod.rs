@@ -4,6 +4,7 @@
 mod client;
 mod connection;
 mod event;
+mod grant;
 mod json;
 mod name;
 mod pattern;
@@ -17,6 +18,7 @@ mod signal;
 pub use client::{ClientFrame, Decoded};
 pub use connection::{About, ConnectionFrame, ConnectionNotice, RoomCommand};
 pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
+pub use grant::{Grant, Right};
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
 pub use position::{Epoch, Position, Seq};

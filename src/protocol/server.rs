@@ -6,8 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::json::text;
-use super::{Epoch, Ref, RoomName, Seq, UserEntry};
-use crate::auth::Grant;
+use super::{Epoch, Grant, Ref, RoomName, Seq, UserEntry};
 use crate::code::{Code, Refusal};
 use crate::time::Millis;
 

@@ -1,11 +1,10 @@
 //! Frames from a session: counted, decoded, asked for the right, and done.
 
 use super::{Effect, Room};
-use crate::auth::Right;
 use crate::code::Refusal;
 use crate::guard::{Admission, not_text};
 use crate::limits;
-use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, ServerFrame, User};
+use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, Right, ServerFrame, User};
 use crate::session::{BridgeFrame, SessionId};
 use crate::store::Store;
 use crate::time::Millis;

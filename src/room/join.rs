@@ -1,14 +1,14 @@
 //! Taking a seat and leaving it: joining, and in-band tokens.
 
 use super::{Effect, Room, full_at};
-use crate::auth::Right;
+use crate::auth::Identity;
 use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::guard::another_user;
 use crate::limits;
 use crate::presence::LeaveMode;
-use crate::protocol::{Begin, ServerFrame, Start};
-use crate::session::{Identity, Joined, Session, SessionId};
+use crate::protocol::{Begin, Right, ServerFrame, Start};
+use crate::session::{Joined, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 

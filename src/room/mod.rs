@@ -18,6 +18,7 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
+use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::guard::FrameRates;
 use crate::log::{AppendError, EventRange, Log};
@@ -25,7 +26,7 @@ use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::Rate;
 use crate::route::Request;
-use crate::session::{Identity, Joined, Session, SessionId};
+use crate::session::{Joined, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;

@@ -16,12 +16,11 @@ use std::rc::Rc;
 use serde_json::value::RawValue;
 
 use super::{Effect, Otherwise, Room, full_at};
-use crate::auth::Right;
 use crate::code::Refusal;
 use crate::guard::ping_timeout;
 use crate::limits;
 use crate::presence::{LeaveMode, Presence};
-use crate::protocol::{self, ServerFrame, User};
+use crate::protocol::{self, Right, ServerFrame, User};
 use crate::session::{Session, SessionId};
 use crate::store::Store;
 use crate::time::Millis;

@@ -1,6 +1,7 @@
 //! HTTP requests to one room.
 
 use super::{Answer, Effect, Published, Room};
+use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, EventRange, Replay};
@@ -8,7 +9,7 @@ use crate::protocol::{
     self, Members, NewEvent, NewSignal, PageQuery, RoomStats, User, parse_publish,
 };
 use crate::route::Request;
-use crate::session::{Identity, Session, SessionId};
+use crate::session::{Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 

@@ -2,8 +2,8 @@
 //! needs any more. That an alarm is set while anything is stored, and never
 //! later than a session's end, is checked by the world after every input.
 
+use roomcast::auth::Identity;
 use roomcast::code::Code;
-use roomcast::session::Identity;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 

@@ -1,7 +1,7 @@
 //! What a room costs: rows written are the dear ones, so each test counts
 //! them, alarms included, as the platform bills them.
 
-use roomcast::session::Identity;
+use roomcast::auth::Identity;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 

@@ -126,7 +126,7 @@ fn users_who_publish() {
     for user in 0..limits::PUBLISHERS_COUNTED {
         let by = world.identity_with("writer", &["publish"]);
         let user = roomcast::protocol::User::parse(&format!("{user}")).unwrap();
-        world.requests(roomcast::session::Identity { user, ..by }, Request::Publish, event);
+        world.requests(roomcast::auth::Identity { user, ..by }, Request::Publish, event);
     }
     assert_eq!(world.publishes("bob", 1), Err(Code::RateLimited));
     world.passes(1_000);

@@ -9,13 +9,12 @@ mod reading;
 mod rooms;
 mod tokens_in_band;
 
-use roomcast::auth::{Claims, Grant, Right};
+use roomcast::auth::{Claims, Identity};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput};
 use roomcast::limits;
-use roomcast::protocol::{Begin, RoomName};
-use roomcast::session::Identity;
+use roomcast::protocol::{Begin, Grant, Right, RoomName};
 use roomcast::time::Millis;
 use serde_json::{Value, json};
 

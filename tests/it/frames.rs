@@ -330,7 +330,7 @@ proptest! {
             let input = match &anything {
                 Anything::Join { query, expires_at, window } => Input::Join {
                     session,
-                    identity: roomcast::session::Identity {
+                    identity: roomcast::auth::Identity {
                         expires_at: Millis::new(*expires_at),
                         ..admin.clone()
                     },

@@ -1,9 +1,9 @@
 //! What a token allows is asked for each time, of the newest one.
 
-use roomcast::auth::Right;
+use roomcast::auth::Identity;
 use roomcast::code::Code;
+use roomcast::protocol::Right;
 use roomcast::route::{ResponseKind, Route};
-use roomcast::session::Identity;
 use serde_json::json;
 
 use crate::tokens;

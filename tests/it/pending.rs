@@ -1,13 +1,12 @@
 //! Section 4: a socket that shows no token with its upgrade. What it may do
 //! before its token is good, how it ends, and how many may wait.
 
-use roomcast::auth::Claims;
+use roomcast::auth::{Claims, Identity};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::pending::{PendingEffect, PendingInput, PendingSocket, WaitingSockets};
 use roomcast::protocol::{PONG, RoomName};
-use roomcast::session::Identity;
 use roomcast::time::Millis;
 use serde_json::json;
 
@@ -231,7 +230,7 @@ fn a_stranger_never_reaches_a_room() {
                 _ => PendingInput::TooLarge,
             };
             let is_good = matches!(&input, PendingInput::Verified(Ok(claims))
-                if claims.grant(&room()).contains(roomcast::auth::Right::Subscribe));
+                if claims.grant(&room()).contains(roomcast::protocol::Right::Subscribe));
             desk.now = desk.now.plus(dice.roll(3_000));
             for effect in desk.takes(input) {
                 assert!(!over, "ROOMCAST_SEED={seed}: {effect:?} after the end");

@@ -5,9 +5,9 @@ mod model;
 mod person;
 mod random;
 
+use roomcast::auth::Identity;
 use roomcast::code::Code;
 use roomcast::limits;
-use roomcast::session::Identity;
 use roomcast::settings::Settings;
 use serde_json::Value;
 

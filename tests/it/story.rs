@@ -1,9 +1,9 @@
 //! One random story: what happens is diced, done in the world and in the
 //! model, and compared.
 
+use roomcast::auth::Identity;
 use roomcast::code::Code;
 use roomcast::limits;
-use roomcast::session::Identity;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 

@@ -3,10 +3,9 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, Mac};
-use roomcast::auth::{self, Claims, Keys, Policy};
+use roomcast::auth::{self, Claims, Identity, Keys, Policy};
 use roomcast::code::Refusal;
 use roomcast::protocol::RoomName;
-use roomcast::session::Identity;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
 use sha2::Sha256;

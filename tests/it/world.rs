@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use roomcast::auth::Identity;
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
 use roomcast::room::{Answer, Input, Otherwise, Room};
 use roomcast::route::{Call, Request, ResponseKind, Route};
-use roomcast::session::{Identity, SessionId};
+use roomcast::session::SessionId;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 use serde_json::Value;

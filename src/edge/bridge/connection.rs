@@ -18,13 +18,13 @@ use super::super::timer::Timer;
 use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
-use crate::auth::Claims;
+use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, Kind};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
-use crate::session::{BridgeFrame, Identity};
+use crate::session::BridgeFrame;
 
 /// Lives as long as its client's socket: what that one hears holds it.
 struct Bridge {

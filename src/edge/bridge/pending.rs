@@ -18,10 +18,10 @@ use super::super::timer::Timer;
 use super::super::verifier;
 use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
+use crate::auth::Identity;
 use crate::close_reason::CloseReason;
 use crate::pending::{PendingEffect, PendingInput, PendingSocket};
 use crate::protocol::{RoomName, Start};
-use crate::session::Identity;
 
 /// Lives as long as its client's socket, whose listener holds it.
 struct Pending {

@@ -13,10 +13,10 @@ use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
 use super::super::timer::Timer;
 use super::super::worker_socket::{SocketEvent, WorkerSocket};
+use crate::auth::Identity;
 use crate::close_reason::CloseReason;
 use crate::code::Refusal;
 use crate::protocol::{RoomName, Start};
-use crate::session::Identity;
 use crate::sse::UnpacedBuffer;
 use crate::time::Millis;
 

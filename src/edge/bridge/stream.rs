@@ -18,11 +18,10 @@ use super::super::platform::{now, set_timeout};
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
 use super::refusal;
-use crate::auth::Right;
+use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::protocol::{Begin, PING, RoomName, StreamQuery};
-use crate::session::Identity;
+use crate::protocol::{Begin, PING, Right, RoomName, StreamQuery};
 use crate::sse::{self, Due, Stream, StreamStart};
 
 /// Answers when the room has said all that the stream begins with: so what

@@ -8,9 +8,9 @@ use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
 use super::refusal;
+use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
-use crate::session::Identity;
 
 /// One event is news enough: the room is to send no more.
 const WINDOW: u64 = 1;

@@ -1,7 +1,8 @@
 //! What is let in: all four algorithms, the published examples, and the edges
 //! of time and size.
 
-use roomcast::auth::{Claims, Grant, Policy, TokenError, verify};
+use roomcast::auth::{Claims, Policy, TokenError, verify};
+use roomcast::protocol::Grant;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
 

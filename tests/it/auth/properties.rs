@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use roomcast::auth::extract::{self, TokenSources};
-use roomcast::auth::{Grant, Keys, Origins, Right};
+use roomcast::auth::{Keys, Origins};
+use roomcast::protocol::{Grant, Right};
 use serde_json::json;
 
 use super::forge::{SHARED, check, token};

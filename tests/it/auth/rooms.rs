@@ -1,7 +1,6 @@
 //! Which rights a token's `rooms` give in which rooms.
 
-use roomcast::auth::{Grant, Right};
-use roomcast::protocol::RoomName;
+use roomcast::protocol::{Grant, Right, RoomName};
 use serde_json::{Value, json};
 
 use super::forge::{check, claiming, with};

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use roomcast::auth::{Claims, Grant};
+use roomcast::auth::Claims;
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput};
-use roomcast::protocol::RoomName;
+use roomcast::protocol::{Grant, RoomName};
 use roomcast::time::Millis;
 use serde_json::{Value, json};
 

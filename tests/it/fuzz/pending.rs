@@ -1,11 +1,11 @@
 //! A socket without a token, whose client sends whatever it likes, and whose
 //! verdict and room come, if they do, whenever they like.
 
-use roomcast::auth::{Claims, Right};
+use roomcast::auth::Claims;
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::pending::{PendingEffect, PendingInput, PendingSocket};
-use roomcast::protocol::{PONG, RoomName};
+use roomcast::protocol::{PONG, Right, RoomName};
 use roomcast::time::Millis;
 use serde_json::json;
 

@@ -2,11 +2,12 @@
 //! say so; it may not panic or go round in circles, and once it is erased it is
 //! as good as new.
 
+use roomcast::auth::Identity;
 use roomcast::limits;
 use roomcast::protocol::{PageQuery, RoomName, Seq, Start, User};
 use roomcast::room::{Answer, Effect, Input, Room};
 use roomcast::route::Request;
-use roomcast::session::{Identity, Session, SessionId};
+use roomcast::session::{Session, SessionId};
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 

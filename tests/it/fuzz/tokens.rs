@@ -1,9 +1,9 @@
 //! Tokens, key sets, and tokens that are signed as they should be and say what
 //! they like: who gets in has said it in so many words.
 
-use roomcast::auth::{Claims, Keys, Policy, Right, verify};
+use roomcast::auth::{Claims, Keys, Policy, verify};
 use roomcast::limits;
-use roomcast::protocol::RoomName;
+use roomcast::protocol::{Right, RoomName};
 use roomcast::time::Millis;
 use serde_json::Value;
 

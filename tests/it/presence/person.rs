@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use roomcast::auth::Identity;
 use roomcast::limits;
-use roomcast::session::{Identity, SessionId};
+use roomcast::session::SessionId;
 use roomcast::time::Millis;
 use serde::Deserialize;
 use serde_json::value::RawValue;

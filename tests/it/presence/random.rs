@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use roomcast::auth::Right;
+use roomcast::auth::Identity;
 use roomcast::limits;
-use roomcast::session::Identity;
+use roomcast::protocol::Right;
 
 use super::model::Model;
 use super::person::{Connection, Person, listed};

@@ -1,8 +1,8 @@
 //! Coming and going, and the tokens that people bring.
 
+use roomcast::auth::Identity;
 use roomcast::code::Code;
 use roomcast::limits;
-use roomcast::session::Identity;
 
 use super::{HOUR, PEOPLE, SECOND, Story, deadline};
 use crate::client::{Client, Frame};

@@ -1,7 +1,7 @@
 //! Publishing, over HTTP and over a socket.
 
-use roomcast::auth::Right;
 use roomcast::code::Code;
+use roomcast::protocol::Right;
 use roomcast::room::Answer;
 use roomcast::route::Request;
 use serde_json::Value;
