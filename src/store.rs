@@ -15,6 +15,13 @@ use crate::time::Millis;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
+impl StoreError {
+    /// The error for an append whose row is missing, or not as it was written.
+    pub fn damaged(append: u64) -> Self {
+        Self(format!("append {append} is not as it was written"))
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "storage: {}", self.0)

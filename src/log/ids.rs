@@ -15,7 +15,6 @@ mod unindexed;
 
 use std::collections::BTreeMap;
 
-use super::ring::damaged;
 use crate::limits;
 use crate::protocol::Seq;
 use crate::store::{Append, StoreError};
@@ -97,7 +96,7 @@ impl Ids {
         }
         match below.first() {
             None => Ok(found),
-            Some((_, Pointer { append, .. })) => Err(damaged(*append)),
+            Some((_, Pointer { append, .. })) => Err(StoreError::damaged(*append)),
         }
     }
 
@@ -205,7 +204,7 @@ impl Adding<'_> {
         mut ids: Vec<(Hash, Place)>,
     ) -> Result<Pointer, StoreError> {
         if depth >= Hash::DIGITS {
-            return Err(damaged(self.number));
+            return Err(StoreError::damaged(self.number));
         }
         let old = old.filter(|pointer| pointer.append >= self.lowest);
         let mut node = old.map_or_else(|| Ok(Node::default()), |old| index.node(old, self.read))?;
@@ -274,7 +273,10 @@ mod tests {
         fn read(&self, pieces: &[Pointer], bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
             self.reads.borrow_mut().extend(pieces);
             let piece = |pointer: &Pointer| {
-                let row = self.rows.get(&pointer.append).ok_or_else(|| damaged(pointer.append))?;
+                let row = self
+                    .rows
+                    .get(&pointer.append)
+                    .ok_or_else(|| StoreError::damaged(pointer.append))?;
                 let from = row.iter().skip(usize::try_from(pointer.offset).unwrap());
                 Ok(from.take(bytes).copied().collect())
             };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ids::{Hash, Place, Pointer, Unindexed, Written, stored_hashes};
-use super::ring::{Rows, damaged};
+use super::ring::Rows;
 use super::{APPEND_BYTES, Log};
 use crate::limits;
 use crate::protocol::{NewEvent, Seq, User};
@@ -121,7 +121,7 @@ impl<S: Store> Log<S> {
         while number < end {
             for (append, events) in self.stored(number, end.saturating_sub(1), limits::MIB)? {
                 let hashes = stored_hashes(self.epoch(), append.number, &events)
-                    .ok_or_else(|| damaged(number))?;
+                    .ok_or_else(|| StoreError::damaged(number))?;
                 for (hash, place) in hashes {
                     found(hash, place);
                     newest.push(hash, place);

@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use super::bisect::first_where;
-use super::ring::damaged;
 use super::text::{Budget, EventRange, Extended, each};
 use super::{Log, Replay};
 use crate::protocol::{Begin, Position, Seq};
@@ -38,7 +37,7 @@ impl<S: Store> Log<S> {
                 match range.extend(&append, &events, budget) {
                     Extended::Whole => {}
                     Extended::Full => return Ok(Replay::Events(range)),
-                    Extended::Damaged => return Err(damaged(number)),
+                    Extended::Damaged => return Err(StoreError::damaged(number)),
                 }
                 number = number.saturating_add(1);
             }
@@ -89,7 +88,7 @@ impl<S: Store> Log<S> {
         }
         let index = usize::try_from(seq.get().saturating_sub(append.first.get()));
         let end_offset = self.event_end_offsets(&append)?.get(index.unwrap_or(usize::MAX)).copied();
-        end_offset.ok_or_else(|| damaged(append.number))
+        end_offset.ok_or_else(|| StoreError::damaged(append.number))
     }
 
     /// Where each event of an append ends. Readers ask for one event after

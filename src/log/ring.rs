@@ -27,11 +27,11 @@ impl<S: Store> Rows<'_, S> {
         let place = |piece: &Pointer| (self.slot(piece.append), piece.offset);
         let stored = self.store.index_in(&pieces.iter().map(place).collect::<Vec<_>>(), bytes)?;
         if let Some((piece, _)) = pieces.iter().zip(&stored).find(|(p, s)| p.append != s.0) {
-            return Err(damaged(piece.append));
+            return Err(StoreError::damaged(piece.append));
         }
         match pieces.get(stored.len()) {
             None => Ok(stored.into_iter().map(|(_, bytes)| bytes).collect()),
-            Some(missing) => Err(damaged(missing.append)),
+            Some(missing) => Err(StoreError::damaged(missing.append)),
         }
     }
 }
@@ -54,7 +54,7 @@ impl<S: Store> Log<S> {
             return Ok(*append);
         }
         let append = self.store.append_in(self.slot(number))?;
-        append.filter(|append| append.number == number).ok_or_else(|| damaged(number))
+        append.filter(|append| append.number == number).ok_or_else(|| StoreError::damaged(number))
     }
 
     /// The appends from `number` on with their events, one at the least, each
@@ -71,7 +71,7 @@ impl<S: Store> Log<S> {
                 && append.end_offset.checked_sub(append.start_offset) == Some(events.len() as u64)
         };
         if appends.is_empty() || !(number..).zip(&appends).all(is_whole) {
-            return Err(damaged(number));
+            return Err(StoreError::damaged(number));
         }
         Ok(appends.into_iter().map(|(append, events)| (append, events.into())).collect())
     }
@@ -142,15 +142,11 @@ pub(super) fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
     newest.saturating_add(1).saturating_sub(capacity)
 }
 
-pub(super) fn damaged(number: u64) -> StoreError {
-    StoreError(format!("append {number} is not as it was written"))
-}
-
 /// The newest append of a ring. Numbers grow by one from slot 0 up to it, and
 /// behind it stand older ones, or none.
 pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>, StoreError> {
     let Some(first) = store.append_in(0)? else {
-        return if store.append_in(1)?.is_none() { Ok(None) } else { Err(damaged(0)) };
+        return if store.append_in(1)?.is_none() { Ok(None) } else { Err(StoreError::damaged(0)) };
     };
     let past = first_where(1, capacity, |slot| {
         let follows = first.number.saturating_add(slot);
@@ -161,7 +157,7 @@ pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>
     for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
         let older = first.number.saturating_add(slot).checked_sub(capacity);
         if store.append_in(slot)?.map(|append| append.number) != older {
-            return Err(damaged(first.number.saturating_add(slot)));
+            return Err(StoreError::damaged(first.number.saturating_add(slot)));
         }
     }
     store.append_in(past.saturating_sub(1))

@@ -5,7 +5,6 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::ring::damaged;
 use crate::protocol::{Epoch, EventId, Seq, User};
 use crate::store::StoreError;
 
@@ -126,7 +125,7 @@ impl Node {
 
     /// Reads a node at the beginning of these bytes.
     pub fn decode(mut bytes: &[u8], at: u64) -> Result<Self, StoreError> {
-        Self::read(&mut bytes, at).ok_or_else(|| damaged(at))
+        Self::read(&mut bytes, at).ok_or_else(|| StoreError::damaged(at))
     }
 
     fn read(bytes: &mut &[u8], at: u64) -> Option<Self> {
