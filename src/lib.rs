@@ -16,7 +16,7 @@
 //! | 4 | The socket is accepted and joins; the session sleeps in its attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
 //! | 5 | **The frame comes in,** is counted, decoded, and held to the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
 //! | 6 | **It gets its seq, and is stored:** one row of a ring. | [`log::Log::append`], [`store::Store`], `edge::sql_store` |
-//! | 7 | **It is broadcast,** and alice has her ack: effects that are made only now. | [`room`]`::delivery` |
+//! | 7 | **It is broadcast,** and alice has her ack: effects that are made only now. | [`room`]`::broadcast` |
 //! | 8 | The effects are performed: one JavaScript string for every socket. | `edge::room_object`, `edge::sockets` |
 //!
 //! Before 3, a socket without a token waits in the worker ([`pending`]).

@@ -274,10 +274,10 @@ fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
     };
     // The padding is in it twice.
     let around = carried(0).get().len();
-    let brackets = r#"{"own":null,"others":[,],"truncated":false}"#.len();
+    let brackets = r#"{"own":null,"others":[,],"short":false}"#.len();
     let most = (limits::CARRIED_BYTES + brackets - around) / 2;
-    assert!(carried(most).get().ends_with(r#""truncated":false}"#));
-    assert!(carried(most + 1).get().ends_with(r#""truncated":true}"#));
+    assert!(carried(most).get().ends_with(r#""short":false}"#));
+    assert!(carried(most + 1).get().ends_with(r#""short":true}"#));
 }
 
 /// Limits: MEMBERS_BYTES.

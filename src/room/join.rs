@@ -150,7 +150,7 @@ impl<S: Store> Room<S> {
             _ => drop(self.sessions_by_user.remove(&user)),
         }
         self.disconnected.push((user, id, mode));
-        self.behind.retain(|behind| *behind != id);
+        self.replayer.remove(id);
     }
 
     pub(super) fn save_attachment(&mut self, id: SessionId) {

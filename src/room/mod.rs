@@ -5,23 +5,24 @@
 //! next input. One rule holds it together: **an event is durable before any
 //! effect speaks of it.**
 
-mod delivery;
+mod broadcast;
 mod frames;
 mod join;
 mod presence;
 mod rates;
+mod replay;
 mod requests;
 mod signals;
 mod timers;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::guard::FrameRates;
-use crate::log::{AppendError, EventRange, Log};
+use crate::log::{AppendError, Log};
 use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::rate::Rate;
@@ -30,8 +31,9 @@ use crate::session::{Joined, Session, SessionId};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
-use delivery::ReplayFrame;
+use broadcast::Broadcaster;
 use rates::UserBuckets;
+use replay::Replayer;
 use signals::Signals;
 use timers::AlarmState;
 pub use window::Otherwise;
@@ -155,21 +157,8 @@ pub struct Room<S> {
     sessions_restored: bool,
     /// How many of them each user has.
     sessions_by_user: BTreeMap<User, usize>,
-    /// Those that are being caught up, in the order of their turns.
-    behind: VecDeque<SessionId>,
-    /// Whether a turn is on its way.
-    replay_scheduled: bool,
-    /// The frame of a replay that was made last.
-    last_replay_frame: Option<Rc<ReplayFrame>>,
-    /// The state as it was told last, and at which head.
-    state_frame: Option<(Seq, Rc<str>)>,
-    /// Published, and gathered to go out as one frame: so much, or one append.
-    /// Sessions that are live were sent all that is before it.
-    pending_broadcast: EventRange,
-    /// When the window began within which events are gathered.
-    batch_started_at: Millis,
-    /// Whether its end is on its way.
-    batch_scheduled: bool,
+    broadcaster: Broadcaster,
+    replayer: Replayer,
     /// In which signals and members are sent.
     window: Window,
     signals: Signals,
@@ -201,7 +190,7 @@ impl<S: Store> Room<S> {
         random: u64,
     ) -> Result<Self, StoreError> {
         let (log, is_new) = Log::open(store, settings, now, random)?;
-        let pending_broadcast = EventRange::at(log.head(), log.end_offset());
+        let broadcaster = Broadcaster::new(log.head(), log.end_offset());
         Ok(Self {
             name,
             settings,
@@ -209,13 +198,8 @@ impl<S: Store> Room<S> {
             sessions: BTreeMap::new(),
             sessions_restored: false,
             sessions_by_user: BTreeMap::new(),
-            behind: VecDeque::new(),
-            replay_scheduled: false,
-            last_replay_frame: None,
-            state_frame: None,
-            pending_broadcast,
-            batch_started_at: Millis::new(0),
-            batch_scheduled: false,
+            broadcaster,
+            replayer: Replayer::default(),
             window: Window::default(),
             signals: Signals::default(),
             presence: Presence::default(),
@@ -261,7 +245,7 @@ impl<S: Store> Room<S> {
         for (id, session) in sessions {
             self.insert_session(id, session);
         }
-        self.restore_delivery();
+        self.restore_replays();
         self.restore_presence(now);
         self.arm(self.next_due(now), now);
         self.schedule_flush();

@@ -109,7 +109,7 @@ impl<S: Store> Room<S> {
     pub(super) fn next_due(&self, now: Millis) -> Millis {
         let sessions = self.sessions.values().map(|session| session.deadline());
         let is_interrupted =
-            !self.behind.is_empty() || self.members_changed || !self.unread.is_empty();
+            !self.replayer.is_idle() || self.members_changed || !self.unread.is_empty();
         let revived = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
         let idle = match self.idle_until() {
             // Somebody is here: look again when as much time has passed.

@@ -1,0 +1,259 @@
+//! Replays the log to sessions that are behind, and sends them the state.
+//!
+//! A session that is behind receives no live events until it was sent all
+//! events before them. This keeps the order, and a replay of any length, or a
+//! reader that stopped reading, holds only a few frames in memory.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::{Effect, Room};
+use crate::code::Refusal;
+use crate::flow::Flow;
+use crate::limits;
+use crate::log::{Budget, EventRange, Log, Replay};
+use crate::protocol::{self, RoomName, Seq, ServerFrame};
+use crate::session::SessionId;
+use crate::store::{Store, StoreError};
+use crate::time::Millis;
+
+/// The sessions that are being replayed, and the frames that many of them are
+/// sent.
+#[derive(Default)]
+pub(super) struct Replayer {
+    /// The sessions that can receive more, in the order in which they are
+    /// served.
+    queue: VecDeque<SessionId>,
+    /// Whether [`super::Input::ContinueReplay`] will come.
+    is_scheduled: bool,
+    /// The last frame. Sessions that reconnect together resume from the same
+    /// position, so the next session often needs it too.
+    last_frame: Option<Rc<ReplayFrame>>,
+    /// The last `state` frame, and the head at which it is true. It is empty
+    /// for an empty state.
+    state_frame: Option<(Seq, Rc<str>)>,
+}
+
+/// A frame of a replay.
+struct ReplayFrame {
+    budget: Budget,
+    range: EventRange,
+    text: Rc<str>,
+}
+
+impl Replayer {
+    /// Whether no session is waiting for its turn.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) {
+        self.queue.retain(|queued| *queued != id);
+    }
+
+    /// Whether [`Effect::ContinueReplay`] must be requested.
+    fn schedule(&mut self) -> bool {
+        !self.queue.is_empty() && !std::mem::replace(&mut self.is_scheduled, true)
+    }
+
+    /// Starts a turn. Returns the session that is served in it.
+    fn start_turn(&mut self) -> Option<SessionId> {
+        self.is_scheduled = false;
+        self.queue.pop_front()
+    }
+
+    /// Returns the next frame for a session that was sent everything up to
+    /// `after`; `None` if the log no longer has the events behind it.
+    fn frame<S: Store>(
+        &mut self,
+        log: &mut Log<S>,
+        room: &RoomName,
+        after: Seq,
+        budget: Budget,
+        now: Millis,
+    ) -> Result<Option<Rc<ReplayFrame>>, StoreError> {
+        let last = self.last_frame.as_ref();
+        if let Some(last) = last.filter(|last| (last.range.prev, last.budget) == (after, budget)) {
+            return Ok(Some(Rc::clone(last)));
+        }
+        let Replay::Events(range) = log.read(after, budget, now)? else { return Ok(None) };
+        let text = protocol::events(room, log.epoch(), range.prev, &range.events);
+        let frame = Rc::new(ReplayFrame { budget, range, text: text.into() });
+        self.last_frame = Some(Rc::clone(&frame));
+        Ok(Some(frame))
+    }
+
+    /// Returns the `state` frame at the head; an empty text if the state is
+    /// empty.
+    fn state<S: Store>(&mut self, log: &Log<S>, room: &RoomName) -> Result<Rc<str>, StoreError> {
+        let head = log.head();
+        if let Some((_, text)) = self.state_frame.as_ref().filter(|(at, _)| *at == head) {
+            return Ok(Rc::clone(text));
+        }
+        let state = log.state()?;
+        let frame = || protocol::state(room, log.epoch(), head, &state);
+        let text: Rc<str> = if state.is_empty() { state.into() } else { frame().into() };
+        self.state_frame = Some((head, Rc::clone(&text)));
+        Ok(text)
+    }
+}
+
+/// The log.
+impl<S: Store> Room<S> {
+    /// Sends a session that is behind some of the log. What it still lacks then
+    /// comes in a later turn or, with flow control, when it has seen more.
+    pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
+        for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
+            let Some(joined) = self.joined(id) else { return Ok(()) };
+            let Some(after) = joined.behind.filter(|_| !joined.paused) else { return Ok(()) };
+            let left = joined.flow.as_ref().map_or(u64::MAX, Flow::left);
+            let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
+            // What is gathered comes to it with everybody else.
+            let live = self.broadcaster.sent_seq();
+            let events = live.get().saturating_sub(after.get());
+            let budget = Budget { events, bytes };
+            let frame = self.replayer.frame(&mut self.log, &self.name, after, budget, now)?;
+            let Some(joined) = self.joined_mut(id) else { return Ok(()) };
+            match frame {
+                Some(frame) => {
+                    if let Some(flow) = &mut joined.flow {
+                        // One event is read however little is left.
+                        if !flow.accepts(frame.range.bytes()) {
+                            return Ok(());
+                        }
+                        flow.send(&frame.range);
+                    }
+                    joined.behind = (frame.range.last < live).then_some(frame.range.last);
+                    self.deliver(id, Rc::clone(&frame.text));
+                }
+                // The ring came round while it was being caught up. A reader
+                // that stands still is told once, when it goes on.
+                None if joined.flow.as_ref().is_some_and(Flow::expects_seen) => return Ok(()),
+                None => self.send_gap(id, now)?,
+            }
+        }
+        if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.can_receive()) {
+            self.replayer.queue.push_back(id);
+            self.schedule_replay();
+            self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
+        }
+        Ok(())
+    }
+
+    /// One session's turn. The sessions that are behind take them in order.
+    pub(super) fn continue_replay(&mut self, now: Millis) {
+        if let Some(id) = self.replayer.start_turn() {
+            self.catch_up_or_close(id, now);
+            self.schedule_replay();
+        }
+    }
+
+    pub(super) fn schedule_replay(&mut self) {
+        if self.replayer.schedule() {
+            self.effects.push(Effect::ContinueReplay);
+        }
+    }
+
+    /// A session says what it has seen, and with that turns flow control on.
+    /// Returns how many bytes it had not said before.
+    pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<u64, Refusal> {
+        let live = self.broadcaster.sent_seq();
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(0) };
+        let joined = &mut session.joined;
+        let sent = joined.behind.unwrap_or(live);
+        if seq > sent {
+            return Err(Refusal::bad_request(format!(
+                "`seq` is {seq}, and {sent} is the last that was sent"
+            )));
+        }
+        // What was sent before flow control was turned on is not counted.
+        let begin =
+            || Flow::new(self.settings.flow_window_bytes, seq, self.broadcaster.sent_offset());
+        let flow = joined.flow.get_or_insert_with(begin);
+        let unseen = flow.unseen();
+        if !flow.acknowledge(seq) {
+            match self.log.end_offset_at(seq) {
+                Ok(offset) => flow.acknowledge_to(offset),
+                Err(cause) => return Err(self.broken(&cause)),
+            }
+        }
+        let newly_seen = unseen.saturating_sub(flow.unseen());
+        let was_stalled = joined.behind.is_some() && !self.replayer.queue.contains(&id);
+        if was_stalled {
+            self.catch_up_or_close(id, now);
+        } else {
+            self.save_attachment(id);
+        }
+        Ok(newly_seen)
+    }
+
+    /// The reader of a bridge has enough, or can take more.
+    pub(super) fn pause(&mut self, id: SessionId, paused: bool, now: Millis) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.joined.paused = paused;
+        if session.joined.behind.is_some() && !paused && !self.replayer.queue.contains(&id) {
+            self.catch_up_or_close(id, now);
+        } else {
+            self.save_attachment(id);
+        }
+    }
+
+    fn catch_up_or_close(&mut self, id: SessionId, now: Millis) {
+        match self.catch_up(id, now) {
+            Ok(()) => self.save_attachment(id),
+            Err(cause) => {
+                let refusal = self.broken(&cause);
+                self.close(id, refusal);
+            }
+        }
+    }
+
+    /// After a sleep: who is live was sent all there is.
+    pub(super) fn restore_replays(&mut self) {
+        for (id, session) in &mut self.sessions {
+            let joined = &mut session.joined;
+            if joined.behind.is_none() {
+                joined.flow.iter_mut().for_each(|flow| flow.restore(self.log.end_offset()));
+            } else if joined.can_receive() {
+                self.replayer.queue.push_back(*id);
+            }
+        }
+        self.schedule_replay();
+    }
+}
+
+/// What else a session begins with.
+impl<S: Store> Room<S> {
+    /// From here on it is live.
+    pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
+        self.flush_broadcast();
+        let head = self.log.end_offset();
+        let Some(joined) = self.joined_mut(id) else { return Ok(()) };
+        joined.behind = None;
+        joined.flow.iter_mut().for_each(|flow| flow.skip(head));
+        let gap = ServerFrame::Gap {
+            room: &self.name,
+            epoch: self.log.epoch(),
+            oldest: self.log.oldest(now)?,
+            seq: self.log.head(),
+        };
+        self.deliver(id, gap.text().into());
+        self.send_state(id)
+    }
+
+    /// Sends what flow control holds back. So it needs no other bound.
+    fn deliver(&mut self, to: SessionId, text: Rc<str>) {
+        self.effects.push(Effect::Send { to: vec![to], text });
+    }
+
+    /// Where the session wants it, and there is any.
+    pub(super) fn send_state(&mut self, id: SessionId) -> Result<(), StoreError> {
+        if self.joined(id).is_some_and(|joined| joined.state) {
+            let state = self.replayer.state(&self.log, &self.name)?;
+            if !state.is_empty() {
+                self.deliver(id, state);
+            }
+        }
+        Ok(())
+    }
+}
