@@ -1,0 +1,150 @@
+//! Performs the room's effects: sends, closes, alarms, timers and verdicts.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use wasm_bindgen_futures::spawn_local;
+use worker::console_error;
+
+use super::super::config::Config;
+use super::super::{platform, verifier};
+use super::{LoadedRoom, Object};
+use crate::auth::{Claims, Identity};
+use crate::code::Refusal;
+use crate::protocol::RoomName;
+use crate::room::{Answer, Effect, Input};
+use crate::session::SessionId;
+
+impl Object {
+    /// Performs effects in their order, with all that comes of them.
+    pub(super) fn perform_all(
+        self: &Rc<Self>,
+        loaded: &mut LoadedRoom,
+        mut effects: Vec<Effect>,
+    ) -> Performed {
+        let mut performed = Performed::default();
+        loop {
+            for effect in effects {
+                self.perform(loaded, effect, &mut performed);
+            }
+            let Some(input) = performed.inputs.pop_front() else { return performed };
+            effects = loaded.room.handle(input, platform::now());
+        }
+    }
+
+    fn perform(
+        self: &Rc<Self>,
+        loaded: &mut LoadedRoom,
+        effect: Effect,
+        performed: &mut Performed,
+    ) {
+        match effect {
+            Effect::Send { to, text } => send(loaded, &to, text, performed),
+            Effect::Offer { to, texts, otherwise } => {
+                let (reading, from) = loaded.sockets.reading(to);
+                for text in texts {
+                    send(loaded, &reading, text, performed);
+                }
+                if !from.is_empty() {
+                    performed.inputs.push_back(Input::Withheld { from, otherwise });
+                }
+            }
+            Effect::SaveAttachment { session, attachment } => {
+                if let Err(cause) = loaded.sockets.save_attachment(session, &attachment) {
+                    console_error!("room {}: {cause:?}", loaded.name);
+                }
+            }
+            Effect::Close { session, refusal } => loaded.sockets.close(session, &refusal),
+            Effect::Verify { session, token } => {
+                match verifier::claims_at_once(&loaded.config, &token) {
+                    Some(claims) => {
+                        performed.inputs.push_back(verdict(session, claims, &loaded.name))
+                    }
+                    None => self.verify_later(
+                        session,
+                        token,
+                        Rc::clone(&loaded.config),
+                        loaded.name.clone(),
+                    ),
+                }
+            }
+            Effect::Answer(answer) => performed.answer = Some(answer),
+            Effect::SetAlarm { at } => {
+                if let Err(cause) = platform::set_alarm(&self.state.storage(), at) {
+                    console_error!("room {}: {cause:?}", loaded.name);
+                }
+            }
+            Effect::QueryPings { of } => {
+                let at = loaded.sockets.pinged(&self.state, &of);
+                performed.inputs.push_back(Input::Pings { at });
+            }
+            Effect::QueryAlarm => self.query_alarm(),
+            Effect::ContinueReplay => {
+                self.later(0, |object| object.handle_event(Input::ContinueReplay))
+            }
+            Effect::ScheduleBroadcast { after_ms } => {
+                self.later(after_ms, |object| object.handle_event(Input::Broadcast))
+            }
+            Effect::ScheduleFlush { after_ms } => {
+                self.later(after_ms, |object| object.handle_event(Input::Flush))
+            }
+            Effect::Unload => performed.unload = true,
+            Effect::LogError { cause } => console_error!("{cause}"),
+        }
+    }
+
+    fn verify_later(
+        self: &Rc<Self>,
+        session: SessionId,
+        token: String,
+        config: Rc<Config>,
+        name: RoomName,
+    ) {
+        let object = Rc::clone(self);
+        spawn_local(async move {
+            let claims = verifier::claims(&config, &token).await;
+            object.handle_event(verdict(session, claims, &name));
+        });
+    }
+
+    /// Where it can't be told, one is set again: that costs a row, and is right.
+    fn query_alarm(self: &Rc<Self>) {
+        let object = Rc::clone(self);
+        spawn_local(async move {
+            let at = platform::alarm(&object.state.storage()).await.unwrap_or_else(|cause| {
+                console_error!("an alarm can't be read: {cause:?}");
+                None
+            });
+            object.handle_event(Input::AlarmTime { at });
+        });
+    }
+
+    pub(super) fn later(self: &Rc<Self>, after_ms: u64, act: fn(&Rc<Self>)) {
+        let object = Rc::clone(self);
+        platform::set_timeout(after_ms, move || act(&object));
+    }
+}
+
+/// What performing effects has brought about.
+#[derive(Default)]
+pub(super) struct Performed {
+    inputs: VecDeque<Input<'static>>,
+    pub(super) answer: Option<Answer>,
+    pub(super) unload: bool,
+}
+
+/// Sends a text. A socket that turns out to be dead has closed.
+fn send(loaded: &mut LoadedRoom, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
+    for session in loaded.sockets.send(to, text) {
+        loaded.sockets.remove(session);
+        performed.inputs.push_back(Input::Gone { session, code: None });
+    }
+}
+
+fn verdict(
+    session: SessionId,
+    claims: std::result::Result<Claims, Refusal>,
+    room: &RoomName,
+) -> Input<'static> {
+    Input::Verified { session, verdict: claims.map(|claims| Identity::of(&claims, room)) }
+}
