@@ -1,11 +1,11 @@
-//! The rules that a frame of a client passes before anybody looks into it:
-//! size, rate, and the verdict on a token that came before it.
+//! The rules for a client's frame before it is decoded: size, rate, and the
+//! verdict on a token that was sent before it.
 //!
-//! Every socket of a client has one [`FrameGuard`], whether it is a socket of
-//! one room, a connection for many rooms, or a socket that has shown no token
-//! yet. A frame is counted before it is decoded. A frame beyond the rate is
-//! refused with an error that names its `ref`; a socket that goes on sending
-//! beyond the rate is closed, so that the cost of refusing has a bound too.
+//! Every client socket has one [`FrameGuard`]: a socket of one room, a
+//! connection for many rooms, and a socket without a token. A frame is counted
+//! before it is decoded. A frame beyond the rate is refused with an error that
+//! names its `ref`. A socket that continues to exceed the rate is closed, which
+//! also limits the cost of refusing.
 
 use std::collections::VecDeque;
 
@@ -22,15 +22,15 @@ pub struct FrameRates {
 }
 
 impl FrameRates {
-    /// So many frames, and as many bytes as any socket may send.
+    /// Frames at this rate, and bytes at the rate of every socket.
     pub const fn of(frames: Rate) -> Self {
         let bytes =
             Rate { per_second: limits::FRAME_BYTES_PER_SECOND, burst: limits::FRAME_BYTES_BURST };
         Self { frames, bytes }
     }
 
-    /// What is refused before the socket is closed: as much a second as is
-    /// allowed, and a larger burst.
+    /// The rate at which frames are refused before the socket is closed: the
+    /// allowed rate with a larger burst.
     fn refused(self) -> Self {
         let larger = |Rate { per_second, burst }| Rate {
             per_second,
@@ -40,24 +40,24 @@ impl FrameRates {
     }
 }
 
-/// What becomes of a frame.
+/// The guard's decision about a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
     Admitted,
-    /// It is beyond the rate. The sender receives an error, and the socket
-    /// stays open.
+    /// The frame is beyond the rate. The client receives an error, and the
+    /// socket stays open.
     OverRate(Refusal),
-    /// The socket is closed.
+    /// The socket must be closed.
     Close(Refusal),
 }
 
 #[derive(Debug, Default)]
 pub struct FrameGuard {
-    /// Allocated with the first frame: a reader that sends none costs nothing.
+    /// Allocated by the first frame: a session that sends none uses no memory.
     counts: Option<Box<Counts>>,
-    /// Frames behind an `auth` whose verdict has not come.
+    /// Frames that follow an `auth` frame whose token is being verified.
     queued: Option<QueuedFrames>,
-    /// Refused frames since the last good one.
+    /// Refused frames since the last accepted one.
     bad_requests: u32,
 }
 
@@ -71,7 +71,7 @@ struct Counts {
 const TOKENS: Rate = Rate { per_second: limits::TOKENS_PER_SECOND, burst: limits::TOKENS_BURST };
 
 impl FrameGuard {
-    /// A guard that was restored with this many refused frames in a row.
+    /// Restores a guard with this number of refused frames in a row.
     pub fn restore(bad_requests: u32) -> Self {
         Self { bad_requests, ..Self::default() }
     }
@@ -80,7 +80,7 @@ impl FrameGuard {
         self.bad_requests
     }
 
-    /// Counts a frame of so many bytes.
+    /// Counts a frame of this size, and decides whether it is decoded.
     pub fn admit(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Admission {
         if bytes > limits::BODY_BYTES {
             return Admission::Close(frame_too_large());
@@ -103,15 +103,16 @@ impl FrameGuard {
         }
     }
 
-    /// Gives back what a frame was charged: it did the room a favour.
+    /// Returns the charge of a frame that saves the room work.
     pub fn refund(&mut self, rates: FrameRates) {
         if let Some(counts) = &mut self.counts {
             counts.allowed.frames.put_back(rates.frames);
         }
     }
 
-    /// Keeps a frame that came while a token is being verified. `None` says
-    /// that no verdict is awaited, and the frame is not kept.
+    /// Queues a frame while a token is being verified. Returns `None`, and
+    /// queues nothing, if no verification is running. Fails if the queue is
+    /// full.
     pub fn queue_if_verifying(&mut self, text: &str) -> Option<Result<(), Refusal>> {
         let queued = self.queued.as_mut()?;
         let too_many =
@@ -119,8 +120,9 @@ impl FrameGuard {
         Some(queued.push(text).then_some(()).ok_or_else(too_many))
     }
 
-    /// Begins to wait for the verdict on a token. A verification can take
-    /// milliseconds of CPU, so it has a rate of its own.
+    /// Starts queuing frames until the verdict on a token. Verification can use
+    /// milliseconds of CPU, so it has its own rate; beyond it this fails with
+    /// `rate_limited`.
     pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
         self.counts(rates, now).tokens.try_acquire(TOKENS, now).map_err(|retry_after_ms| {
             let message = format!("a socket may send {} tokens a second", TOKENS.per_second);
@@ -130,18 +132,18 @@ impl FrameGuard {
         Ok(())
     }
 
-    /// The frames that waited for the verdict, in order.
+    /// Removes and returns the frames that were queued, in order.
     pub fn release(&mut self) -> VecDeque<String> {
         self.queued.take().unwrap_or_default().frames
     }
 
-    /// Counts a frame that was good.
+    /// Counts an accepted frame.
     pub fn accept(&mut self) {
         self.bad_requests = 0;
     }
 
-    /// Counts a frame that was refused. The refusal that comes back closes the
-    /// socket.
+    /// Counts a refused frame. If it returns a refusal, the socket must be
+    /// closed.
     pub fn refuse(&mut self, code: Code) -> Result<(), Refusal> {
         self.bad_requests = match code {
             Code::BadRequest => self.bad_requests.saturating_add(1),
@@ -164,33 +166,33 @@ impl FrameGuard {
     }
 }
 
-/// Closes a socket that sent a frame over the limit, however large it is.
+/// Closes a socket for a frame over the size limit.
 pub fn frame_too_large() -> Refusal {
     Refusal::too_large(format!("a frame may be at most {} bytes", limits::BODY_BYTES))
 }
 
-/// Closes a socket whose token did not come with its first frame.
+/// Closes a socket whose first frame has no token.
 pub fn no_token_yet() -> Refusal {
     Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
 }
 
-/// Closes a socket whose first frame did not come in time.
+/// Closes a socket whose first frame did not arrive in time.
 pub fn no_token_in_time() -> Refusal {
     Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
 }
 
-/// Closes a socket without a token that has to make way for newer ones.
+/// Closes a socket without a token, to make room for newer ones.
 pub fn too_many_wait() -> Refusal {
     let message = "too many sockets wait for their token; send it with the upgrade, or at once";
     Refusal::new(Code::RoomFull, message)
 }
 
-/// Closes a socket whose token has ended.
+/// Closes a socket whose token has expired.
 pub fn token_expired() -> Refusal {
     Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
 }
 
-/// Closes a socket whose new token is another user's.
+/// Closes a socket whose new token belongs to another user.
 pub fn another_user() -> Refusal {
     Refusal::new(
         Code::Unauthorized,
@@ -203,12 +205,12 @@ pub fn not_text() -> Refusal {
     Refusal::bad_request("a frame is one JSON object, sent as text")
 }
 
-/// Closes a socket that sent neither a frame nor a ping for two ping periods.
+/// Closes a socket that sent no frame and no ping for two ping periods.
 pub fn ping_timeout() -> Refusal {
     Refusal::new(Code::PingTimeout, "no frame and no ping came for two ping periods")
 }
 
-/// Frames and bytes, each with its bucket.
+/// A bucket for frames, and one for bytes.
 #[derive(Debug)]
 struct Meter {
     frames: Bucket,
@@ -220,8 +222,9 @@ impl Meter {
         Self { frames: Bucket::full(rates.frames, now), bytes: Bucket::full(rates.bytes, now) }
     }
 
-    /// Takes one frame, or says after how many milliseconds one may come. Its
-    /// bytes may be more than are left: then the next one waits for longer.
+    /// Removes one frame and its bytes. Fails with the milliseconds until a
+    /// frame may be sent. The bytes may exceed what is left; the next frame
+    /// then waits longer.
     fn try_acquire(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
         self.bytes.check(rates.bytes, now)?;
         self.frames.try_acquire(rates.frames, now)?;
@@ -230,7 +233,7 @@ impl Meter {
     }
 }
 
-/// Frames that wait for a verdict, in order, within a bound.
+/// Frames that wait for a verdict, in order, with a limit.
 #[derive(Debug, Default)]
 struct QueuedFrames {
     frames: VecDeque<String>,
@@ -238,7 +241,7 @@ struct QueuedFrames {
 }
 
 impl QueuedFrames {
-    /// `false` if the bound is reached.
+    /// Returns `false` if the limit is reached.
     fn push(&mut self, frame: &str) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
         let fits = self.frames.len() < limits::HELD_FRAMES && bytes <= limits::HELD_BYTES;
@@ -266,7 +269,7 @@ mod tests {
 
     /// Limits: REFUSED_BURST_FACTOR.
     #[test]
-    fn a_socket_that_goes_on_beyond_the_rate_is_closed() {
+    fn socket_that_stays_beyond_the_rate_is_closed() {
         let mut guard = FrameGuard::default();
         for _ in 0..100 {
             assert_eq!(guard.admit(40, RATES, START), Admission::Admitted);
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_at_twice_the_rate_stays_open_and_hears_of_every_second_frame() {
+    fn socket_at_twice_the_rate_stays_open_with_every_second_frame_refused() {
         let mut guard = FrameGuard::default();
         let mut admitted = 0;
         for frame in 0..10_000 {
@@ -294,7 +297,7 @@ mod tests {
 
     /// Limits: FRAME_BYTES_PER_SECOND, FRAME_BYTES_BURST.
     #[test]
-    fn bytes_have_a_rate_as_frames_have() {
+    fn bytes_have_a_rate() {
         let mut guard = FrameGuard::default();
         let at_once = limits::FRAME_BYTES_BURST / limits::BODY_BYTES as u64;
         for _ in 0..at_once {
@@ -312,7 +315,7 @@ mod tests {
 
     /// Limits: BODY_BYTES.
     #[test]
-    fn a_frame_over_the_limit_closes_without_being_counted() {
+    fn frame_over_the_limit_closes_the_socket_uncounted() {
         let mut guard = FrameGuard::default();
         let Admission::Close(refusal) = guard.admit(limits::BODY_BYTES + 1, RATES, START) else {
             panic!()

@@ -1,13 +1,15 @@
-//! A socket for one room whose upgrade showed no token (docs/protocol.md,
-//! section 4). The worker holds it: the room's object is opened when the token
-//! is good, so a client without a token can neither create a room, nor wake
-//! one, nor take a place in it.
+//! A socket for one room whose upgrade had no token (docs/protocol.md, section
+//! 4).
 //!
-//! It performs no I/O and reads no clock: an [`PendingInput`] and the time go in,
-//! [`PendingEffect`]s come out. Once the socket to the room is open, frames pass
-//! through in both directions and the room is in charge.
+//! The worker accepts it, and connects to the room's object only after its
+//! token was verified. So a client without a token can't create a room, load
+//! it, or use one of its places.
 //!
-//! [`WaitingSockets`] bounds how many such sockets one isolate holds.
+//! It performs no I/O and reads no clock: a [`PendingInput`] and the time go
+//! in, [`PendingEffect`]s come out. Once the socket to the room is open, frames
+//! are forwarded in both directions, and only the room's rules apply.
+//!
+//! [`WaitingSockets`] limits the number of such sockets in an isolate.
 
 use std::collections::BTreeSet;
 
@@ -23,39 +25,39 @@ use crate::protocol::{ClientFrame, PONG, Right, RoomName};
 use crate::rate::Rate;
 use crate::time::Millis;
 
-/// What happens to such a socket.
+/// An input of a pending socket.
 #[derive(Debug)]
 pub enum PendingInput<'a> {
-    /// A text frame of the client came.
+    /// The client sent a text frame.
     Text(&'a str),
-    /// A binary frame of the client came.
+    /// The client sent a binary frame.
     Binary,
-    /// A frame came that is over the limit. It was not read.
+    /// The client sent a frame over the size limit. It was not read.
     TooLarge,
     /// The client's socket closed.
     Gone(CloseReason),
-    /// The verdict on the token of an [`PendingEffect::Verify`].
+    /// The verdict on the token of a [`PendingEffect::Verify`].
     Verified(Result<Claims, Refusal>),
-    /// The socket of an [`PendingEffect::Open`] is open.
+    /// The socket of a [`PendingEffect::Open`] is open.
     Opened,
-    /// It closed, or could not be opened.
+    /// The socket to the room closed, or could not be opened.
     Ended(CloseReason),
-    /// More sockets wait than may, and this one has waited longest.
+    /// Too many sockets wait, and this one has waited longest.
     Crowded,
-    /// The time that [`PendingSocket::deadline`] named has come.
+    /// The time of [`PendingSocket::deadline`] has come.
     Tick,
 }
 
-/// What the edge must do.
+/// An action that the edge must perform.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PendingEffect {
     /// Send a text to the client.
     Send(&'static str),
-    /// Verify this token, and say the result in [`PendingInput::Verified`].
+    /// Verify this token, and return the result as [`PendingInput::Verified`].
     Verify { token: String },
     /// Open a socket to the room for this identity.
     Open(Identity),
-    /// Pass a text on to the room.
+    /// Forward a text to the room.
     Pass(String),
     /// Close the client's socket and the socket to the room.
     End(CloseReason),
@@ -74,13 +76,13 @@ enum State {
     /// Until the room is open, further frames wait in the guard.
     Verifying,
     Opening,
-    /// The edge passes frames on without asking here.
+    /// The edge forwards frames without calling this module.
     Open,
     Closed,
 }
 
-/// A room's own rates count once the room is open. These are for the frames
-/// before.
+/// The rate of frames before the room is open. Then the room's own rate
+/// applies.
 const RATES: FrameRates =
     FrameRates::of(Rate { per_second: limits::FRAMES_PER_SECOND, burst: limits::FRAMES_BURST });
 
@@ -90,7 +92,7 @@ impl PendingSocket {
         Self { room, state: State::AwaitingToken { until }, guard: FrameGuard::default() }
     }
 
-    /// Handles one input. The effects must be performed in their order.
+    /// Handles one input. The edge must perform the effects in their order.
     pub fn handle(&mut self, input: PendingInput, now: Millis) -> Vec<PendingEffect> {
         match (input, &self.state) {
             (_, State::Closed) | (PendingInput::Text(_) | PendingInput::Binary, State::Open) => {
@@ -99,7 +101,7 @@ impl PendingSocket {
             (PendingInput::Text(text), _) => self.text(text, now),
             (PendingInput::Binary, _) => self.close(&no_token_yet()),
             (PendingInput::TooLarge, _) => self.close(&frame_too_large()),
-            // The page went, and did not say so.
+            // The page is gone and sent no Close frame.
             (PendingInput::Gone(CloseReason::Lost), _) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() })
             }
@@ -127,22 +129,23 @@ impl PendingSocket {
         }
     }
 
-    /// Whether its token has not come yet.
+    /// Whether its token has not arrived yet.
     pub fn awaits_token(&self) -> bool {
         matches!(self.state, State::AwaitingToken { .. })
     }
 
-    /// Whether frames pass through.
+    /// Whether frames are forwarded.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }
 
-    /// Whether it is over.
+    /// Whether the socket is closed.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
 
-    /// When it must be given a [`PendingInput::Tick`]; `None` if its token has come.
+    /// Returns when [`PendingInput::Tick`] must be sent; `None` if its token
+    /// has arrived.
     pub fn deadline(&self) -> Option<Millis> {
         match self.state {
             State::AwaitingToken { until } => Some(until),
@@ -153,7 +156,7 @@ impl PendingSocket {
     fn text(&mut self, text: &str, now: Millis) -> Vec<PendingEffect> {
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted => {}
-            // Before its token is good, a socket receives no errors.
+            // A socket receives no error before its token is verified.
             Admission::OverRate(refusal) | Admission::Close(refusal) => {
                 return self.close(&refusal);
             }
@@ -200,17 +203,17 @@ impl PendingSocket {
     }
 }
 
-/// The sockets of one isolate that wait for their token. When more wait than
-/// may, the one that has waited longest makes way: a client that sends its
-/// token in the first frame waits for one round trip, so a stranger can't keep
-/// it out by waiting.
+/// The sockets of one isolate that wait for their token. Beyond the limit, the
+/// one that has waited longest is closed. A client that sends its token in the
+/// first frame waits for one round trip only, so idle sockets can't keep it
+/// out.
 #[derive(Default)]
 pub struct WaitingSockets {
     next: u64,
     waiting: BTreeSet<u64>,
 }
 
-/// A socket's place among those that wait.
+/// Identifies a waiting socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
 
@@ -225,7 +228,7 @@ impl WaitingSockets {
         Ticket(ticket)
     }
 
-    /// `false` if the socket had to make way.
+    /// Returns `false` if the socket must be closed for newer ones.
     pub fn may_wait(&self, Ticket(ticket): Ticket) -> bool {
         self.waiting.contains(&ticket)
     }

@@ -1,5 +1,6 @@
-//! One live socket in one room: who it speaks for, what it may do, how far it
-//! has got. What must survive a sleep is encoded into the socket's attachment.
+//! One open socket in one room: its user and rights, and the seq it was sent up
+//! to. The parts that must survive hibernation are encoded into the socket's
+//! attachment.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use crate::limits;
 use crate::protocol::Seq;
 use crate::time::Millis;
 
-/// A session's name, drawn at random by the edge.
+/// Id of a session, a random number that the edge draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub u64);
@@ -24,19 +25,19 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// What the worker says to a room in a binary frame, on a socket of its own.
+/// A binary frame from a bridge to the room.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum BridgeFrame {
-    /// Whom the socket speaks for from here on.
+    /// The identity of the newest token.
     Identity(Identity),
-    /// Whether the room must send no events, since the reader has enough.
+    /// Whether the room must send no events, because the reader is behind.
     Pause { paused: bool },
 }
 
 impl BridgeFrame {
     pub fn identity(identity: &Identity) -> Vec<u8> {
-        // Strings and integers under string keys: nothing to fail.
+        // Can't fail: the keys are strings, the values strings and integers.
         serde_json::to_vec(identity).unwrap_or_default()
     }
 
@@ -45,21 +46,21 @@ impl BridgeFrame {
     }
 }
 
-/// What the room knows of a session.
+/// The part of a session that survives hibernation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
     pub identity: Identity,
-    /// Whether it wants the state frame.
+    /// Whether the session wants the `state` frame.
     pub state: bool,
-    /// The seq it has been sent up to, while it is being caught up from the
-    /// log; a session that is caught up is sent what is live.
+    /// The last seq it was sent, while it is being replayed. A session with
+    /// `None` is live: it is sent new events.
     pub behind: Option<Seq>,
-    /// With flow control, how much is on its way.
+    /// The account of unseen bytes, if flow control is on.
     pub flow: Option<Flow>,
-    /// Whether it is the worker's inner socket. Only there a binary frame is
-    /// taken, as a [`BridgeFrame`].
+    /// Whether a bridge opened the socket. Only such a socket may send a
+    /// [`BridgeFrame`].
     pub bridged: bool,
-    /// Whether its reader has enough for now.
+    /// Whether its reader paused it.
     #[serde(default)]
     pub paused: bool,
 }
@@ -68,10 +69,10 @@ pub struct Joined {
 pub struct Session {
     pub joined: Joined,
     pub guard: FrameGuard,
-    /// Bytes of answers since it was last looked at whether it reads them.
+    /// Bytes of answers since the last check that the session reads them.
     answered: usize,
-    /// What its socket carried of [`crate::presence`] through sleep, until the
-    /// room takes it.
+    /// Presence that the socket's attachment held. [`crate::presence`] takes it
+    /// when the sessions are restored.
     pub carried: Option<Box<RawValue>>,
 }
 
@@ -80,8 +81,8 @@ impl Session {
         Self { joined, guard: FrameGuard::default(), answered: 0, carried: None }
     }
 
-    /// Counts an answer. `true` says that it is time to look whether the session
-    /// reads them.
+    /// Counts an answer. Returns whether it is time to check that the session
+    /// reads its answers.
     pub fn counts_answer(&mut self, bytes: usize) -> bool {
         self.answered = self.answered.saturating_add(bytes);
         let is_time = self.answered >= limits::UNSENT_BYTES;
@@ -91,27 +92,27 @@ impl Session {
         is_time
     }
 
-    /// When the room closes it, unless something else happens before.
+    /// Returns when its token expires, with the leeway.
     pub fn deadline(&self) -> Millis {
         self.joined.identity.expires_at.plus(limits::LEEWAY_MS)
     }
 
-    /// Whether it is sent what is live.
+    /// Whether it is sent new events as they are published.
     pub fn is_live(&self) -> bool {
         self.joined.behind.is_none()
     }
 }
 
 impl Joined {
-    /// Whether it may be sent more of the log now; one that may not comes
-    /// again with its next `seen`.
+    /// Whether a replay may send it more now. If not, its next `seen` continues
+    /// the replay.
     pub fn can_receive(&self) -> bool {
         !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(1))
     }
 }
 
-/// A session as it sleeps in its socket's attachment: below the 16,384 bytes
-/// that one may have.
+/// The content of a socket's attachment, which the platform limits to 16,384
+/// bytes.
 #[derive(Serialize, Deserialize)]
 struct Attachment<S> {
     id: SessionId,
@@ -122,8 +123,8 @@ struct Attachment<S> {
     carried: Option<Box<RawValue>>,
 }
 
-/// The seat as an attachment has it. Version 0.0 knew another one, of sockets
-/// that had shown no token; they connect again.
+/// The session in an attachment. Version 0.0 had another variant, for sockets
+/// without a token; those connect again.
 #[derive(Serialize, Deserialize)]
 enum StoredJoined<S> {
     #[serde(rename = "taken")]
@@ -135,19 +136,19 @@ impl Session {
         let joined = StoredJoined::Joined(&self.joined);
         let attachment =
             Attachment { id, joined, bad_requests: self.guard.bad_requests(), carried };
-        // Strings and integers under string keys: there is nothing to fail.
+        // Can't fail: the keys are strings, the values strings and integers.
         serde_json::to_string(&attachment).unwrap_or_default()
     }
 
-    /// `None` where another version of the program wrote it in another way.
+    /// Returns `None` for an attachment of an incompatible version.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
         let Attachment { id, joined: StoredJoined::Joined(joined), bad_requests, carried } =
             serde_json::from_str(attachment).ok()?;
         Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(joined) }))
     }
 
-    /// Whether a socket with this attachment carries members: its own, or
-    /// others that have none any more.
+    /// Whether the attachment carries members: the session's own, or those of
+    /// disconnected sessions.
     pub fn has_members(attachment: &str) -> bool {
         Self::decode(attachment).is_some_and(|(_, session)| session.carried.is_some())
     }

@@ -1,4 +1,4 @@
-//! Frames from a session: counted, decoded, asked for the right, and done.
+//! Frames from a session: counts, decodes, authorizes and performs them.
 
 use super::{Effect, Room};
 use crate::code::Refusal;
@@ -31,8 +31,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// A frame beyond the rate is decoded only for its `ref`. A `seen` counts
-    /// all the same: a reader whose `seen` was dropped could wait for ever.
+    /// Refuses a frame beyond the rate. It is decoded for its `ref` only. A
+    /// `seen` is performed nevertheless: a reader whose `seen` was dropped
+    /// could wait for ever.
     fn over_rate(&mut self, id: SessionId, text: &str, refusal: Refusal, now: Millis) {
         let Decoded { reference, frame } = ClientFrame::decode(text);
         let done = match frame {
@@ -87,7 +88,7 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let from = self.with_right(id, Right::Publish)?;
-        // The frame was counted; a key is another row.
+        // The frame itself was counted already. A key costs one more row.
         if event.key.is_some() {
             self.charge_publish(&from, 1, now)?;
         }
@@ -99,17 +100,18 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// The user of a session that has a right.
+    /// Returns the user of a session that has a right.
     pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
         let identity = self.joined(id).map(|joined| &joined.identity);
-        // A frame that is taken is of a session.
+        // An admitted frame always belongs to a session; this is for the type.
         let identity = identity.ok_or_else(|| Refusal::bad_request("the session has ended"))?;
         identity.check(right)?;
         Ok(identity.user.clone())
     }
 
-    /// The worker speaks to the room in binary frames on a socket of its own. A
-    /// client's frame can't take that form: a bridge passes on text alone.
+    /// Handles a binary frame. On a bridge's socket, the worker sends a
+    /// [`BridgeFrame`] in this form. A client can't: a bridge forwards only
+    /// text.
     pub(super) fn handle_binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -128,7 +130,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Sends a session what was wrong with its frame.
+    /// Sends the session an error about its frame.
     fn refuse_frame(&mut self, id: SessionId, reference: Option<&Ref>, refusal: Refusal) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let before = session.guard.bad_requests();

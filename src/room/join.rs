@@ -1,4 +1,4 @@
-//! Taking a seat and leaving it: joining, and in-band tokens.
+//! Joins and disconnects sessions, and renews their tokens.
 
 use super::{Effect, Room, full_at};
 use crate::auth::Identity;
@@ -12,9 +12,8 @@ use crate::session::{Joined, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// Joining.
 impl<S: Store> Room<S> {
-    /// `bridge` is the window of the worker's inner socket, if this is one.
+    /// Joins a session. `bridge_window_bytes` is `None` for a client's socket.
     pub(super) fn join(
         &mut self,
         id: SessionId,
@@ -35,7 +34,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Whether there is a place for one more session of this user.
+    /// Checks that the room has a place for one more session of this user.
     fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
         full_at(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
@@ -43,7 +42,8 @@ impl<S: Store> Room<S> {
         full_at(of_user, self.settings.sessions_per_user, "sessions of this user are in this room")
     }
 
-    /// The frames that every session begins with, and its way to what is live.
+    /// Sends the frames that start a session, and makes it live or starts its
+    /// replay.
     fn welcome(
         &mut self,
         id: SessionId,
@@ -90,7 +90,7 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// In-band tokens.
+/// Tokens in `auth` frames.
 impl<S: Store> Room<S> {
     pub(super) fn verified(
         &mut self,
@@ -109,7 +109,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// The newest token says what the session may do: more or less than before.
+    /// Replaces the session's rights by those of its newest token. They may be
+    /// more or fewer.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if new.user != session.joined.identity.user {
@@ -141,7 +142,7 @@ impl<S: Store> Room<S> {
         self.sessions.insert(id, Box::new(session));
     }
 
-    /// The session's socket is lost to the room.
+    /// Removes a session whose socket is closed or is being closed.
     pub(super) fn remove(&mut self, id: SessionId, mode: LeaveMode) {
         let Some(session) = self.sessions.remove(&id) else { return };
         let user = session.joined.identity.user;

@@ -1,9 +1,9 @@
-//! The room: who does what to the log, and who hears of it.
+//! A room: applies inputs to the log and its sessions, and returns effects.
 //!
 //! It performs no I/O and reads no clock. An [`Input`] and the time go in, a
-//! list of [`Effect`]s comes out, to be performed in their order before the
-//! next input. One rule holds it together: **an event is durable before any
-//! effect speaks of it.**
+//! list of [`Effect`]s comes out. The edge must perform the effects in their
+//! order before the next input. One rule orders everything: **an event is
+//! durable before any effect mentions it.**
 
 mod broadcast;
 mod frames;
@@ -39,59 +39,59 @@ use timers::AlarmState;
 pub use window::Otherwise;
 use window::Window;
 
-/// What happens to a room.
+/// An input of a room.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A socket asks to join. It is accepted unless the effects close it.
-    /// `bridge` is the flow control window, in bytes, of a socket that the
-    /// worker opened for a reader of its own.
+    /// A socket requests to join. The edge accepts it unless the effects close
+    /// it. `bridge_window_bytes` is the flow control window of a bridge's
+    /// socket; `None` for a client's socket.
     Join { session: SessionId, identity: Identity, start: Start, bridge_window_bytes: Option<u64> },
-    /// A text frame came.
+    /// The session sent a text frame.
     Text { session: SessionId, text: &'a str },
-    /// A binary frame came.
+    /// The session sent a binary frame.
     Binary { session: SessionId, bytes: &'a [u8] },
-    /// What became of the token of an [`Effect::Verify`].
+    /// The result of an [`Effect::Verify`].
     Verified { session: SessionId, verdict: Result<Identity, Refusal> },
-    /// The socket closed, with the code of the peer's Close, or turned out to
-    /// be dead.
+    /// The session's socket closed with this code of the peer's Close frame;
+    /// `None` if sending to it failed.
     Gone { session: SessionId, code: Option<u16> },
-    /// An HTTP request, whose right the worker has checked.
+    /// An HTTP request. The worker has checked the right for it.
     Request { by: Identity, request: Request, body: &'a str },
-    /// The turn that [`Effect::ContinueReplay`] asked for.
+    /// Requested by [`Effect::ContinueReplay`].
     ContinueReplay,
-    /// The window that [`Effect::ScheduleBroadcast`] asked for has ended.
+    /// The batch of an [`Effect::ScheduleBroadcast`] ended.
     Broadcast,
-    /// The window that [`Effect::ScheduleFlush`] asked for has ended.
+    /// The window of an [`Effect::ScheduleFlush`] ended.
     Flush,
-    /// When the pings of an [`Effect::QueryPings`] were answered, as far as the
-    /// runtime knows of any.
+    /// The result of an [`Effect::QueryPings`]: when the runtime last answered
+    /// a ping of each session. A session that never sent one is missing.
     Pings { at: Vec<(SessionId, Millis)> },
-    /// Sessions that were left out of an [`Effect::Offer`].
+    /// The sessions that an [`Effect::Offer`] skipped because they don't read.
     Withheld { from: Vec<SessionId>, otherwise: Otherwise },
-    /// The alarm rang; it may ring late, early or twice.
+    /// The alarm fired. It may fire late, early or twice.
     Alarm,
-    /// What the alarm is set to, as [`Effect::QueryAlarm`] asked; `None` if none
-    /// is set, or that can't be told.
+    /// The result of an [`Effect::QueryAlarm`]; `None` if no alarm is set, or
+    /// if the time can't be read.
     AlarmTime { at: Option<Millis> },
 }
 
-/// What the edge is to do.
+/// An action that the edge must perform.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Send one text to each of these.
+    /// Send one text to each of these sessions.
     Send {
         to: Vec<SessionId>,
         text: Rc<str>,
     },
-    /// Send texts, in one go, to those of these that read what they are sent:
-    /// less than [`crate::limits::UNSENT_BYTES`] wait for them. Say in
-    /// [`Input::Withheld`] who was left out.
+    /// Send the texts to each of these sessions whose socket has less than
+    /// [`crate::limits::UNSENT_BYTES`] unsent. Report the others in
+    /// [`Input::Withheld`].
     Offer {
         to: Vec<SessionId>,
         texts: Vec<Rc<str>>,
         otherwise: Otherwise,
     },
-    /// Replace what the session's socket carries through sleep.
+    /// Replace the attachment of the session's socket. It survives hibernation.
     SaveAttachment {
         session: SessionId,
         attachment: String,
@@ -100,38 +100,39 @@ pub enum Effect {
         session: SessionId,
         refusal: Refusal,
     },
-    /// Say in [`Input::Verified`] whom this token speaks for.
+    /// Verify the token, and return the result as [`Input::Verified`].
     Verify {
         session: SessionId,
         token: String,
     },
     /// Answer the HTTP request that was the input.
     Answer(Answer),
-    /// Set the one alarm to this time, in place of any other.
+    /// Set the object's alarm to this time. It replaces any other.
     SetAlarm {
         at: Millis,
     },
-    /// Say in [`Input::AlarmTime`] what the alarm is set to: a read, which
-    /// costs no row.
+    /// Read the time of the alarm, and return it as [`Input::AlarmTime`]. A
+    /// read costs no billed row.
     QueryAlarm,
-    /// Come back with [`Input::ContinueReplay`] when other inputs have had theirs.
+    /// Return with [`Input::ContinueReplay`] after the inputs that are already
+    /// waiting.
     ContinueReplay,
-    /// Come back with [`Input::Broadcast`] after this.
+    /// Return with [`Input::Broadcast`] after this time.
     ScheduleBroadcast {
         after_ms: u64,
     },
-    /// Come back with [`Input::Flush`] after this.
+    /// Return with [`Input::Flush`] after this time.
     ScheduleFlush {
         after_ms: u64,
     },
-    /// Say in [`Input::Pings`] when the runtime last answered a ping of each
-    /// of these without waking the room.
+    /// Read when the runtime last answered a ping of each of these sessions,
+    /// and return it as [`Input::Pings`]. Pings don't wake the room.
     QueryPings {
         of: Vec<SessionId>,
     },
-    /// The room is erased: drop it, and wake a new one for the next input.
+    /// The room is erased: drop it, and load a new one for the next input.
     Unload,
-    /// Tell the operator.
+    /// Write a line to the operator's log.
     LogError {
         cause: String,
     },
@@ -151,37 +152,40 @@ pub struct Room<S> {
     name: RoomName,
     settings: Settings,
     log: Log<S>,
-    /// Boxed: the compiler makes one map of all whose entries look the same.
+    /// Boxed, so that the compiler generates one map for all values of one
+    /// shape.
     sessions: BTreeMap<SessionId, Box<Session>>,
-    /// Whether those that its open sockets kept have yet to be taken up.
+    /// Whether the sessions of the open sockets are restored. They are restored
+    /// by the first input that needs them.
     sessions_restored: bool,
-    /// How many of them each user has.
+    /// Number of sessions of each user.
     sessions_by_user: BTreeMap<User, usize>,
     broadcaster: Broadcaster,
     replayer: Replayer,
-    /// In which signals and members are sent.
+    /// The window in which signals and members are sent.
     window: Window,
     signals: Signals,
     presence: Presence,
-    /// Whether something of the members waits for the end of the window.
+    /// Whether a change of the members is sent at the end of the window.
     members_changed: bool,
-    /// Sessions that did not read what they were sent, and are to be listed the
-    /// members when they do.
+    /// Sessions that don't read. Each is sent the whole list of members when it
+    /// reads again.
     unread: BTreeSet<SessionId>,
-    /// Sessions whose sockets this input has lost.
+    /// Sessions that this input disconnected.
     disconnected: Vec<(User, SessionId, LeaveMode)>,
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,
-    /// No session ends before this, as far as is known: one may end later.
+    /// No session expires before this time. The earliest may expire later.
     first_end: Millis,
     loaded_since: Millis,
     effects: Vec<Effect>,
 }
 
 impl<S: Store> Room<S> {
-    /// Builds the room from what is stored: its sessions are taken up when they
-    /// are needed. `random` becomes the epoch of a room that is new.
+    /// Loads the room from its store. `random` becomes the epoch of a new room.
+    ///
+    /// Fails if the store fails, or if a row is damaged.
     pub fn load(
         name: RoomName,
         settings: Settings,
@@ -208,7 +212,7 @@ impl<S: Store> Room<S> {
             disconnected: Vec::new(),
             publishers: UserBuckets::default(),
             readers: UserBuckets::default(),
-            // It is set in the transaction that writes the row about the room.
+            // The transaction that wrote the room's row also set the alarm.
             alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
             first_end: Millis::MAX,
             loaded_since: now,
@@ -216,9 +220,10 @@ impl<S: Store> Room<S> {
         })
     }
 
-    /// Whether an input needs the sessions, so that those that sleep are taken
-    /// up before it: who only reads the log needs none of them, however many
-    /// there are. But where an alarm has to be set, it is set for all.
+    /// Whether an input needs the sessions, which the edge must then restore
+    /// before it. An input that only reads the log needs none, so it costs the
+    /// same however many sessions there are. But if an alarm must be set, the
+    /// deadline of every session is needed.
     pub fn needs_sessions(&self, input: &Input) -> bool {
         match input {
             Input::AlarmTime { at } => at.is_none(),
@@ -229,13 +234,13 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Whether the sessions have yet to be taken up.
+    /// Whether the sessions are restored.
     pub fn sessions_restored(&self) -> bool {
         self.sessions_restored
     }
 
-    /// Takes up the sessions that its open sockets kept. The effects are to be
-    /// performed before the next input.
+    /// Restores the sessions of the open sockets. The edge must perform the
+    /// effects before the next input.
     pub fn restore_sessions(
         &mut self,
         sessions: Vec<(SessionId, Session)>,
@@ -252,7 +257,7 @@ impl<S: Store> Room<S> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Takes one input. The effects are to be performed in their order.
+    /// Handles one input. The edge must perform the effects in their order.
     pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
         if self.needs_sessions(&input) {
             self.end_due_sessions(now);
@@ -287,7 +292,8 @@ impl<S: Store> Room<S> {
         std::mem::take(&mut self.effects)
     }
 
-    /// The one way in which an event comes to be: appended, then broadcast.
+    /// Appends events, then broadcasts them. No event is created in any other
+    /// way.
     fn publish(
         &mut self,
         events: &[NewEvent],
@@ -313,7 +319,8 @@ impl<S: Store> Room<S> {
         self.sessions.get_mut(&id).map(|session| &mut session.joined)
     }
 
-    /// Sends an answer. Whether answers are read is looked at now and then.
+    /// Sends an answer. After every [`crate::limits::UNSENT_BYTES`] of answers,
+    /// the socket is checked: a session that doesn't read them is closed.
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
         let text = text.into();
         let session = self.sessions.get_mut(&to);
@@ -325,14 +332,16 @@ impl<S: Store> Room<S> {
         });
     }
 
-    /// What was published before is sent before: it may be the reason.
+    /// Closes a session. Pending events are sent first: one of them may be the
+    /// reason for the close.
     fn close(&mut self, session: SessionId, refusal: Refusal) {
         self.flush_broadcast();
         self.remove(session, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session, refusal });
     }
 
-    /// The log is erased, and the alarm with it: none is set behind that.
+    /// Unloads the room after its log was erased. Erasing deleted the alarm
+    /// too, so no effect may set one.
     fn unload(&mut self) {
         self.disconnected.clear();
         self.alarm = AlarmState::NotSet;
@@ -340,8 +349,8 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Unload);
     }
 
-    /// The operator is told the cause, the client only that it was not its
-    /// fault.
+    /// Reports a storage error. The operator's log gets the cause. The client
+    /// receives only that the error is not its own.
     fn broken(&mut self, cause: &StoreError) -> Refusal {
         self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
         Refusal::new(Code::Internal, "the room could not do this; try again")
@@ -363,7 +372,7 @@ fn full_at(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
     ))
 }
 
-/// What a publish came to: a seq for each event, and whether none was new.
+/// The result of a publish: a seq for each event, and whether all were repeats.
 struct Published {
     seqs: Vec<Seq>,
     is_repeat: bool,

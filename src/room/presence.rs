@@ -1,13 +1,13 @@
-//! Presence: who is told of members and their changes, and when; and who is
-//! still there.
+//! Sends members and their changes to the sessions that entered, and removes
+//! members whose sessions are gone.
 //!
-//! A change is told at once, and opens a window; what changes while one is open
-//! is told as one when it ends. So is the list to a session that enters: it
-//! takes the place of the change, so that nobody hears of an entry twice, and
-//! a thousand that enter together are told by one text.
+//! A change is sent at once and opens a window. Changes within an open window
+//! are sent as one when it ends. A session that enters receives the list of
+//! members in place of the change. So no session receives the same entry twice,
+//! and 1,000 sessions that enter together receive one text.
 //!
-//! A session that does not read what it is sent is told no changes. It is owed
-//! the list, and is sent it when it reads again.
+//! A session that doesn't read its frames is sent no changes. It is sent the
+//! whole list when it reads again.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -25,7 +25,7 @@ use crate::session::{Session, SessionId};
 use crate::store::Store;
 use crate::time::Millis;
 
-/// Frames.
+/// Handling frames.
 impl<S: Store> Room<S> {
     pub(super) fn enter(
         &mut self,
@@ -61,7 +61,7 @@ impl<S: Store> Room<S> {
         if self.presence.request_list(&user, id) {
             self.notify_members(now);
         } else {
-            // It hears no changes, so the list need not agree with any.
+            // This session receives no changes, so the list needs no window.
             for page in self.members_pages(now) {
                 self.send(id, page);
             }
@@ -70,9 +70,10 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Telling.
+/// Sending changes and lists.
 impl<S: Store> Room<S> {
-    /// Something changed: it is told now or, if a window is open, at its end.
+    /// Sends a change of the members: at once or, if a window is open, at its
+    /// end.
     fn notify_members(&mut self, now: Millis) {
         if self.window.is_open() {
             self.members_wait(now);
@@ -96,9 +97,9 @@ impl<S: Store> Room<S> {
         self.list_members(now);
     }
 
-    /// Lists the members to those that are owed the list: to as many as the
-    /// window has room for, but to one at least. The others are not told of
-    /// changes, so the list that they are sent later is right.
+    /// Sends the list of members to the sessions that await it: to as many as
+    /// the window has room for, at least to one. The others are sent no
+    /// changes, so their later list is complete.
     fn list_members(&mut self, now: Millis) {
         let mut awaiting_list = self.presence.awaiting_list();
         awaiting_list.retain(|id| !self.unread.contains(id));
@@ -127,13 +128,14 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Offer { to, texts, otherwise: Otherwise::Relist });
     }
 
-    /// Something is told at the end of the window, or soon where that is lost.
+    /// Sends the members at the end of the window. The alarm repeats it if the
+    /// window is lost.
     fn members_wait(&mut self, now: Millis) {
         self.members_changed = true;
         self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
 
-    /// Sessions did not read, and were left out. The alarm tries them again, for
+    /// Marks sessions that don't read as awaiting the list. The alarm retries,
     /// as long as they ping.
     pub(super) fn relist(&mut self, unread: Vec<SessionId>, now: Millis) {
         self.unread.extend(unread);
@@ -147,8 +149,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// At the alarm: a grace may have ended, a window been lost, or a session
-    /// that did not read may read again.
+    /// Checks the members when the alarm fires: a grace period may have ended,
+    /// a window may have been lost, or a session may read again.
     pub(super) fn check_members(&mut self, now: Millis) {
         self.unread.clear();
         if self.presence.has_pending_changes(now) {
@@ -157,16 +159,17 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Sockets that are lost, and sleep.
+/// Disconnects and hibernation.
 impl<S: Store> Room<S> {
-    /// Members whose sockets were lost leave, now or in a while.
+    /// Applies the disconnects of this input to the members. A member leaves at
+    /// once, or after its grace period.
     pub(super) fn process_disconnects(&mut self, now: Millis) {
         if self.disconnect_members(now) {
             self.notify_members(now);
         }
     }
 
-    /// A user whose sockets were lost is not waited for either.
+    /// Ends the grace periods of a user, who is being kicked.
     pub(super) fn end_grace(&mut self, user: &User, now: Millis) {
         let was_awaited = self.presence.end_grace(user);
         if self.disconnect_members(now) || was_awaited {
@@ -174,7 +177,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Whether somebody left at once.
+    /// Returns whether a member left at once.
     fn disconnect_members(&mut self, now: Millis) -> bool {
         let mut left = false;
         for (user, id, mode) in std::mem::take(&mut self.disconnected) {
@@ -189,7 +192,7 @@ impl<S: Store> Room<S> {
         left
     }
 
-    /// Sockets carry what has changed of presence.
+    /// Saves the attachments of the sockets whose presence changed.
     pub(super) fn save_presence(&mut self) {
         let sessions = &self.sessions;
         self.presence.assign_carriers(|id| next_session(sessions, id));
@@ -211,7 +214,7 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Those who are not heard of.
+/// Liveness.
 impl<S: Store> Room<S> {
     pub(super) fn touch(&mut self, id: SessionId, now: Millis) {
         if let Some(session) = self.sessions.get(&id) {
@@ -219,8 +222,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Whether somebody seems to be silent. Pings don't wake the room, so it
-    /// asks for those of all that are in: then it need not look again soon.
+    /// Queries the pings of all members if one may have timed out. Returns
+    /// whether it did. Pings don't wake the room. Querying all of them at once
+    /// makes the next query as late as possible.
     pub(super) fn query_pings(&mut self, now: Millis) -> bool {
         let is_query_due = self.presence.next_ping_timeout().is_some_and(|at| at <= now);
         if is_query_due {
@@ -230,8 +234,8 @@ impl<S: Store> Room<S> {
     }
 
     pub(super) fn handle_pings(&mut self, at: Vec<(SessionId, Millis)>, now: Millis) {
-        // Such times were wrong in production once. One that is far ahead says
-        // nothing; one that is a little ahead is of another clock.
+        // Such times were wrong in production once. A time far in the future
+        // means nothing; one slightly ahead comes from another clock.
         let is_credible = |at: &Millis| *at <= now.plus(limits::LIVENESS_RESOLUTION_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
             if let Some(session) = self.sessions.get(&id) {
@@ -245,14 +249,14 @@ impl<S: Store> Room<S> {
         self.arm(self.next_due(now), now);
     }
 
-    /// When somebody may have fallen silent, or a grace ends.
+    /// Returns when a member may time out or a grace period ends.
     pub(super) fn presence_due(&self) -> Option<Millis> {
         self.presence.next_ping_timeout().into_iter().chain(self.presence.next_end()).min()
     }
 }
 
-/// The session that comes next, around the end. Names of sessions are random,
-/// so what one has to carry for others is too.
+/// Returns the next session in the order of ids, starting over at the end. Ids
+/// are random, so entries are distributed evenly over their carriers.
 fn next_session(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
     let mut after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
     after.next().or_else(|| sessions.range(..of).next()).map(|(id, _)| *id)

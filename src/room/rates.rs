@@ -1,4 +1,4 @@
-//! Rates by user: a bucket for each user, and a bound on their number.
+//! Rate limits by user: a bucket for each user, and a limit on their number.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::protocol::User;
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
 
-/// The buckets of users who do the same, at the same rate.
+/// The buckets of all users for one kind of request.
 #[derive(Default)]
 pub struct UserBuckets(BTreeMap<User, Bucket>);
 
 impl UserBuckets {
-    /// Takes one unit, or refuses with the time until there is one. `what` is
-    /// the verb of the error, such as "publish".
+    /// Removes one unit from the user's bucket, or refuses with the time until
+    /// there is one. `what` is the verb in the error, such as "publish".
     pub fn try_acquire(
         &mut self,
         user: &User,
@@ -24,7 +24,7 @@ impl UserBuckets {
     ) -> Result<(), Refusal> {
         let rate = Rate { per_second, burst: per_second };
         if self.0.len() >= limits::PUBLISHERS_COUNTED {
-            // A full bucket says no more than none at all.
+            // A full bucket is equal to none.
             self.0.retain(|_, bucket| !bucket.is_full(rate, now));
         }
         if self.0.len() >= limits::PUBLISHERS_COUNTED && !self.0.contains_key(user) {
@@ -41,7 +41,7 @@ impl UserBuckets {
         })
     }
 
-    /// Charges a user who just took a unit for more of them.
+    /// Charges a user for further units of a request that was just admitted.
     pub fn charge(&mut self, user: &User, units: u64) {
         if let Some(bucket) = self.0.get_mut(user) {
             bucket.charge(units);

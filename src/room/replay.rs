@@ -98,17 +98,18 @@ impl Replayer {
     }
 }
 
-/// The log.
 impl<S: Store> Room<S> {
-    /// Sends a session that is behind some of the log. What it still lacks then
-    /// comes in a later turn or, with flow control, when it has seen more.
+    /// Sends a session up to four frames of the events it has not received. It
+    /// is sent the rest in its next turn or, with flow control, after its next
+    /// `seen`.
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
             let Some(joined) = self.joined(id) else { return Ok(()) };
             let Some(after) = joined.behind.filter(|_| !joined.paused) else { return Ok(()) };
             let left = joined.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-            // What is gathered comes to it with everybody else.
+            // Pending events are not replayed: the session receives them with
+            // the live sessions.
             let live = self.broadcaster.sent_seq();
             let events = live.get().saturating_sub(after.get());
             let budget = Budget { events, bytes };
@@ -117,7 +118,8 @@ impl<S: Store> Room<S> {
             match frame {
                 Some(frame) => {
                     if let Some(flow) = &mut joined.flow {
-                        // One event is read however little is left.
+                        // One event is read even if it is larger than the rest
+                        // of the window.
                         if !flow.accepts(frame.range.bytes()) {
                             return Ok(());
                         }
@@ -126,8 +128,8 @@ impl<S: Store> Room<S> {
                     joined.behind = (frame.range.last < live).then_some(frame.range.last);
                     self.deliver(id, Rc::clone(&frame.text));
                 }
-                // The ring came round while it was being caught up. A reader
-                // that stands still is told once, when it goes on.
+                // The log wrapped during the replay. A reader that stopped
+                // reading receives one `gap`, when it reads again.
                 None if joined.flow.as_ref().is_some_and(Flow::expects_seen) => return Ok(()),
                 None => self.send_gap(id, now)?,
             }
@@ -140,7 +142,7 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// One session's turn. The sessions that are behind take them in order.
+    /// Serves the next session of the queue.
     pub(super) fn continue_replay(&mut self, now: Millis) {
         if let Some(id) = self.replayer.start_turn() {
             self.catch_up_or_close(id, now);
@@ -154,8 +156,11 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// A session says what it has seen, and with that turns flow control on.
-    /// Returns how many bytes it had not said before.
+    /// Records that a session has received every event up to `seq`. The first
+    /// `seen` turns on flow control. Returns the bytes of events that are newly
+    /// seen.
+    ///
+    /// Fails if `seq` was not sent yet, or if the store fails.
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<u64, Refusal> {
         let live = self.broadcaster.sent_seq();
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(0) };
@@ -166,7 +171,7 @@ impl<S: Store> Room<S> {
                 "`seq` is {seq}, and {sent} is the last that was sent"
             )));
         }
-        // What was sent before flow control was turned on is not counted.
+        // Bytes that were sent before flow control was on are not counted.
         let begin =
             || Flow::new(self.settings.flow_window_bytes, seq, self.broadcaster.sent_offset());
         let flow = joined.flow.get_or_insert_with(begin);
@@ -187,7 +192,7 @@ impl<S: Store> Room<S> {
         Ok(newly_seen)
     }
 
-    /// The reader of a bridge has enough, or can take more.
+    /// Pauses or resumes the events of a bridge's session.
     pub(super) fn pause(&mut self, id: SessionId, paused: bool, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.joined.paused = paused;
@@ -208,7 +213,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// After a sleep: who is live was sent all there is.
+    /// Restores flow control and the queue after hibernation. A live session
+    /// had been sent every event.
     pub(super) fn restore_replays(&mut self) {
         for (id, session) in &mut self.sessions {
             let joined = &mut session.joined;
@@ -222,9 +228,9 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// What else a session begins with.
+/// The other frames that follow a `welcome`.
 impl<S: Store> Room<S> {
-    /// From here on it is live.
+    /// Sends a `gap` and the state. The session is live afterwards.
     pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         self.flush_broadcast();
         let head = self.log.end_offset();
@@ -241,12 +247,12 @@ impl<S: Store> Room<S> {
         self.send_state(id)
     }
 
-    /// Sends what flow control holds back. So it needs no other bound.
+    /// Sends a text that flow control counts. No other limit is needed.
     fn deliver(&mut self, to: SessionId, text: Rc<str>) {
         self.effects.push(Effect::Send { to: vec![to], text });
     }
 
-    /// Where the session wants it, and there is any.
+    /// Sends the state, if the session wants it and it is not empty.
     pub(super) fn send_state(&mut self, id: SessionId) -> Result<(), StoreError> {
         if self.joined(id).is_some_and(|joined| joined.state) {
             let state = self.replayer.state(&self.log, &self.name)?;

@@ -13,7 +13,7 @@ use crate::session::{Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// Why a request was not granted: the client's fault, or the storage's.
+/// Why a request failed: by the client's fault, or by a storage error.
 enum Failure {
     Refused(Refusal),
     Store(StoreError),
@@ -61,7 +61,8 @@ impl<S: Store> Room<S> {
     }
 
     fn publish_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
-        // Before the body is parsed: that costs the room time, too.
+        // Charged before the body is parsed, because parsing costs the room
+        // time.
         let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
         self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
@@ -90,8 +91,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Charges a user for a publish, in units of `publishes_per_second`. The
-    /// publish is refused where less than one unit is left. One that costs more
-    /// is possible, and what follows waits for it.
+    /// publish is refused if less than one unit is left. A publish may cost
+    /// more than is left; the next one then waits longer.
     pub(super) fn charge_publish(
         &mut self,
         user: &User,
@@ -104,7 +105,7 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Charges a user for a read before it is done, and for its bytes after.
+    /// Charges a user for a read before it is done, and for its bytes after it.
     fn read(
         &mut self,
         by: &User,
@@ -167,7 +168,8 @@ impl<S: Store> Room<S> {
         Ok(Answer::Ok { body: stats.text() })
     }
 
-    /// Erases first and closes then: a room that could not be erased goes on.
+    /// Erases the room, then closes its sessions. If erasing fails, the room
+    /// and its sessions continue.
     fn erase(&mut self) -> Result<Answer, Failure> {
         self.log.erase()?;
         let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
@@ -179,7 +181,8 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// What the events of a publish cost, beyond the publish and its bytes.
+/// Returns the units that the events of a publish cost, beyond the publish
+/// itself and its bytes.
 fn units_of(events: &[NewEvent]) -> u64 {
     let keys = events.iter().filter(|event| event.key.is_some()).count();
     let ids = events.iter().filter(|event| event.id.is_some()).count();
@@ -188,7 +191,7 @@ fn units_of(events: &[NewEvent]) -> u64 {
         .fold(0, |sum, (count, in_a_unit)| sum.saturating_add(units(count, in_a_unit)))
 }
 
-/// Whole units of so many.
+/// Returns the number of whole units.
 fn units(count: usize, in_a_unit: usize) -> u64 {
     count.checked_div(in_a_unit).unwrap_or_default() as u64
 }

@@ -1,12 +1,12 @@
-//! Signals: passed on to the sessions that are here now, and forgotten.
+//! Sends signals to the sessions that are connected now. They are not stored.
 //!
-//! The first of a name goes out at once. What the same session sends under that
-//! name within the window is held, and only the newest of it goes out when the
-//! window ends: so a client that floods the room with its cursor costs the
-//! others twenty frames a second at most.
+//! The first signal of a name is sent at once. Later signals that a session
+//! sends under the same name wait for the end of the window, and only the
+//! newest of them is sent. So a client that floods the room with its cursor
+//! costs each other session at most 20 frames a second.
 //!
-//! In a large room a window can't send everything that is held. The rest waits
-//! for the next one, and the senders take turns.
+//! In a large room one window can't send all waiting signals. The rest waits
+//! for the next window, and senders take turns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -18,26 +18,28 @@ use crate::protocol::{EventName, NewSignal, User};
 use crate::session::SessionId;
 use crate::store::Store;
 
-/// The signals that wait.
+/// The signals that wait for the end of a window.
 #[derive(Default)]
 pub(super) struct Signals {
-    /// The names under which a session has sent something in this window, each
-    /// with the newest signal that waits.
+    /// The names under which each session has sent a signal in this window,
+    /// with the newest one that waits.
     by_session: BTreeMap<SessionId, BTreeMap<EventName, Option<String>>>,
-    /// In the order in which they are sent.
+    /// In the order in which they will be sent.
     queue: VecDeque<Waiting>,
     bytes: usize,
 }
 
 enum Waiting {
-    /// The newest of a name from a session.
+    /// The newest signal of a name from a session.
     Newest(SessionId, EventName),
-    /// One that came over HTTP.
+    /// A signal that was sent over HTTP.
     Request(String),
 }
 
 impl<S: Store> Room<S> {
-    /// `sender` is `None` for a signal that came over HTTP.
+    /// Sends or queues a signal. `sender` is `None` for a signal over HTTP.
+    ///
+    /// Fails with `rate_limited` if too many signals, bytes or names wait.
     pub(super) fn signal(
         &mut self,
         sender: Option<SessionId>,
@@ -59,7 +61,7 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// At the end of a window: at least one is sent.
+    /// Sends waiting signals at the end of a window: at least one.
     pub(super) fn flush_signals(&mut self) {
         self.signals.forget_sent();
         while let Some((sender, text)) = self.signals.next() {
@@ -86,7 +88,7 @@ impl<S: Store> Room<S> {
 }
 
 impl Signals {
-    /// Whether a session has sent nothing under a name in this window.
+    /// Whether a session has sent no signal under this name in this window.
     fn is_first(&self, id: SessionId, name: &EventName) -> Result<bool, Refusal> {
         let Some(names) = self.by_session.get(&id) else { return Ok(true) };
         if names.contains_key(name) {
@@ -106,7 +108,7 @@ impl Signals {
         }
     }
 
-    /// Takes the place of what the session sent under that name before.
+    /// Queues a signal. It replaces a waiting one of the same session and name.
     fn queue(
         &mut self,
         sender: Option<SessionId>,
@@ -134,7 +136,7 @@ impl Signals {
         Ok(())
     }
 
-    /// The next one to be sent, with the session that sent it.
+    /// Removes and returns the next signal, with the session that sent it.
     fn next(&mut self) -> Option<(Option<SessionId>, String)> {
         let (sender, text) = match self.queue.pop_front()? {
             Waiting::Newest(id, name) => {
@@ -146,7 +148,7 @@ impl Signals {
         Some((sender, text))
     }
 
-    /// A window has ended: what was sent in it holds nothing back any more.
+    /// Forgets the names that were sent in the window that ended.
     fn forget_sent(&mut self) {
         self.by_session.retain(|_, names| {
             names.retain(|_, waiting| waiting.is_some());

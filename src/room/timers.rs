@@ -1,16 +1,18 @@
-//! The one alarm. What is due is derived from the sessions and the log, never
-//! stored beside them: so it can't be out of step with them.
+//! Deadlines, and the object's one alarm.
 //!
-//! An alarm costs a billed row. So it is set only when something falls due
-//! before the time it is set to; when it rings and nothing is due, it is set
-//! again. While anything is stored, an alarm is set.
+//! Deadlines are computed from the sessions and the log, not stored. So they
+//! can't contradict them.
 //!
-//! When the alarm rings is stored by the runtime alone. A room that slept asks
-//! for it once, behind the first input: until the answer comes it sets none,
-//! and by the answer it does, if anything is due earlier or the alarm is lost.
+//! An alarm costs one billed row. It is set only if a deadline is earlier than
+//! the time it is set to. If it fires and nothing is due, it is set again. As
+//! long as anything is stored, an alarm is set.
 //!
-//! An alarm may be an hour late. So it is not what ends a session: every input
-//! does that needs the sessions, before it is handled.
+//! Only the runtime stores the time of the alarm. After hibernation the room
+//! queries it once, after the first input. Until the answer arrives, it sets no
+//! alarm. Then it sets one if a deadline is earlier, or if the alarm was lost.
+//!
+//! An alarm may fire an hour late, so it is not what ends a session. Every
+//! input that needs the sessions first ends those that have expired.
 
 use super::{Effect, Room};
 use crate::guard::token_expired;
@@ -20,23 +22,23 @@ use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
 
-/// What a room knows of its alarm.
+/// What the room knows about its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AlarmState {
-    /// Nothing: it was loaded from what is stored.
+    /// The room was just loaded and has not queried it.
     Unknown,
-    /// Nothing, and [`Effect::QueryAlarm`] is on its way.
+    /// [`Effect::QueryAlarm`] was requested, and its result is not here yet.
     Queried,
     NotSet,
     SetTo(Millis),
 }
 
 impl<S: Store> Room<S> {
-    /// Makes sure that the alarm rings at `due` or before. It replaces the one
-    /// that was set, so it is set for all that is due.
+    /// Makes sure that the alarm fires at `due` or earlier. The new time
+    /// replaces the old one, so it is the earliest of all deadlines.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
         match self.alarm {
-            // The answer arms for all that is due then.
+            // The result of the query arms the alarm for every deadline.
             AlarmState::Unknown | AlarmState::Queried => return,
             AlarmState::SetTo(at) if at <= due => return,
             AlarmState::SetTo(_) | AlarmState::NotSet => {}
@@ -46,8 +48,8 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::SetAlarm { at });
     }
 
-    /// At the end of the first input after a wake: by then one may have been
-    /// set.
+    /// Queries the alarm after the first input of a loaded room. That input may
+    /// have set one.
     pub(super) fn query_alarm(&mut self) {
         if self.alarm == AlarmState::Unknown {
             self.alarm = AlarmState::Queried;
@@ -55,8 +57,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Takes the answer to [`Effect::QueryAlarm`]. One that was set since then
-    /// is newer than it.
+    /// Handles the result of [`Effect::QueryAlarm`]. An alarm that was set
+    /// since then is newer than the result.
     pub(super) fn alarm_is_set_to(&mut self, at: Option<Millis>, now: Millis) {
         if self.alarm == AlarmState::Queried {
             self.alarm = at.map_or(AlarmState::NotSet, AlarmState::SetTo);
@@ -81,9 +83,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Ends the sessions whose time is up: whatever comes of an input from here
-    /// on is not for them. It looks at all sessions only when the earliest
-    /// known end is reached.
+    /// Closes expired sessions before an input is handled, so that none of its
+    /// effects reach them. All sessions are scanned only if the earliest known
+    /// deadline has passed.
     pub(super) fn end_due_sessions(&mut self, now: Millis) {
         if self.first_end > now {
             return;
@@ -97,29 +99,29 @@ impl<S: Store> Room<S> {
         self.process_disconnects(now);
     }
 
-    /// Closes a session whose token has ended. What is gathered for live
-    /// sessions goes out without it, and comes to it when it resumes.
+    /// Closes a session whose token expired. Pending events are sent without
+    /// it: it receives them when it resumes.
     fn end(&mut self, id: SessionId) {
         let refusal = token_expired();
         self.remove(id, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session: id, refusal });
     }
 
-    /// The earliest time at which the room has something to do of itself.
+    /// Returns the earliest deadline of the room.
     pub(super) fn next_due(&self, now: Millis) -> Millis {
         let sessions = self.sessions.values().map(|session| session.deadline());
         let is_interrupted =
             !self.replayer.is_idle() || self.members_changed || !self.unread.is_empty();
         let revived = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
         let idle = match self.idle_until() {
-            // Somebody is here: look again when as much time has passed.
+            // Sessions are still here: check again after the same time.
             until if until <= now => now.plus(self.settings.retained_ms),
             until => until,
         };
         sessions.chain(revived).chain(self.presence_due()).fold(idle, Millis::min)
     }
 
-    /// When nothing in the log will be retained any more.
+    /// Returns when the last event of the log is no longer retained.
     fn idle_until(&self) -> Millis {
         self.log.last_write().plus(self.settings.retained_ms)
     }

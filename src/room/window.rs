@@ -1,13 +1,13 @@
-//! The window that bounds what signals and members may cost the room.
+//! The window that limits the cost of signals and members.
 //!
-//! To send a frame to everybody is what costs: in a room of n sessions, n
-//! senders make n² copies. So what is sent is counted in copies. A window sends
-//! so many, the rest waits for the next one, and the window is longer by the
-//! time that its copies took. Signals and members therefore never take more
-//! than about half of the room's time, and events are sent in between.
+//! The cost is the sending of frames: in a room of n sessions, n senders make
+//! n² copies. So the window counts copies. When it has sent 1,500, the rest
+//! waits for the next window. A window lasts 50 ms, plus the time that sending
+//! its copies takes. So signals and members use at most about half of the
+//! room's time, and events are sent in between.
 //!
-//! Nor does flow control count them. So a session is offered them only while it
-//! reads what it is sent.
+//! Flow control does not count signals and members. They are offered to a
+//! session only while it reads its frames.
 
 use super::{Effect, Room};
 use crate::code::{Code, Refusal};
@@ -16,15 +16,16 @@ use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
 
-/// What becomes of a session that does not read what it is sent. Flow control
-/// counts events alone, so nothing else would bound what waits for it.
+/// The treatment of a session that doesn't read its frames. Flow control counts
+/// only events, so nothing else limits what waits for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Otherwise {
-    /// It does without: a signal is of use only now.
+    /// It misses the text: an old signal is useless.
     Drop,
-    /// It is sent the whole list of members when it reads on.
+    /// It is sent the whole list of members when it reads again.
     Relist,
-    /// It is closed: it resumes, and publishes again what was not acknowledged.
+    /// It is closed. Its client resumes, and publishes again what was not
+    /// acknowledged.
     Close,
 }
 
@@ -54,14 +55,14 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// What signals and members have cost since the last window ended.
+/// The cost of signals and members since the last window ended.
 #[derive(Default)]
 pub(super) struct Window {
     is_open: bool,
-    /// Whether its end is scheduled.
+    /// Whether [`super::Input::Flush`] will come.
     is_scheduled: bool,
     copies: u64,
-    /// Bytes of signals that one receiver was sent.
+    /// Bytes of signals that each receiver was sent.
     bytes: usize,
 }
 
@@ -70,39 +71,40 @@ impl Window {
         self.is_open
     }
 
-    /// Opens the window; something waits for its end.
+    /// Opens the window: something waits for its end.
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }
 
-    /// Whether another text may be sent in this window. The last one may cost
-    /// more than is left, so that a window sends at least one.
+    /// Whether another text may be sent in this window. The last text may
+    /// exceed the limit, so that every window sends at least one.
     pub(super) fn has_room(&self) -> bool {
         self.copies < limits::WINDOW_COPIES && self.bytes < limits::WINDOW_BYTES
     }
 
-    /// To how many sessions a text of so many bytes may be sent.
+    /// Returns the number of sessions that a text of this size may be sent to.
     pub(super) fn room_for(&self, bytes: usize) -> usize {
         let left = limits::WINDOW_COPIES.saturating_sub(self.copies);
         let count = left.checked_div(copies(bytes)).unwrap_or_default();
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 
-    /// Counts a text that is sent to so many.
+    /// Counts a text that is sent to this number of sessions.
     pub(super) fn count(&mut self, receivers: usize, bytes: usize) {
         self.is_open = true;
         let copies = copies(bytes).saturating_mul(receivers as u64);
         self.copies = self.copies.saturating_add(copies);
     }
 
-    /// Counts a signal, of which each receiver gets only so many bytes a
-    /// window.
+    /// Counts a signal. A receiver is sent at most [`limits::WINDOW_BYTES`] of
+    /// signals in a window.
     pub(super) fn count_signal(&mut self, receivers: usize, bytes: usize) {
         self.count(receivers, bytes);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// In how many milliseconds the window ends, if that is to be scheduled.
+    /// Returns after how many milliseconds the window ends, if its end must be
+    /// scheduled now.
     pub(super) fn schedule(&mut self) -> Option<u64> {
         let is_due = self.is_open && !self.is_scheduled;
         self.is_scheduled = self.is_open;
@@ -111,7 +113,8 @@ impl Window {
     }
 }
 
-/// A large text costs as much as several small ones.
+/// Returns the cost of a text in copies: one, and one more for every
+/// [`limits::COPY_BYTES`].
 fn copies(bytes: usize) -> u64 {
     let more = bytes.checked_div(limits::COPY_BYTES).unwrap_or_default();
     (more as u64).saturating_add(1)
