@@ -1,11 +1,13 @@
-//! How presence outlives a sleep: an entry is carried by its session's own
-//! socket, and one whose session has no socket any more by another's, its
-//! **witness**. So what sleeps is what was awake, as long as a socket is there.
+//! How presence survives hibernation.
 //!
-//! An attachment has an end, and a great many may lose their sockets at once.
-//! A witness that can't carry all that it should says so: then those who are
-//! in hear the whole list when the room wakes, and nobody is left with members
-//! that are none.
+//! An entry is stored in the attachment of its session's socket. If the session
+//! has no socket, another session's socket stores it: its **carrier**. So every
+//! entry survives as long as one socket is open.
+//!
+//! An attachment has a size limit, and many sessions may lose their sockets at
+//! once. A carrier that can't store all its entries sets `truncated`. When the
+//! room is loaded, every member is then sent the whole list, so no client keeps
+//! members that have left.
 
 use std::collections::BTreeSet;
 
@@ -17,18 +19,18 @@ use crate::limits;
 use crate::protocol::User;
 use crate::session::SessionId;
 
-/// What one socket carries.
+/// The presence in the attachment of one socket.
 #[derive(Serialize, Deserialize)]
 struct Carried<Own, Other> {
     own: Option<Own>,
     others: Vec<Other>,
-    /// Whether there are others that it can't carry.
+    /// Whether there are other entries that did not fit.
     #[serde(rename = "short")]
     truncated: bool,
 }
 
 impl Presence {
-    /// What the socket of a session is to carry.
+    /// Returns the presence for the attachment of a session's socket.
     pub fn carried_by(&self, user: &User, id: SessionId) -> Option<Box<RawValue>> {
         let own = self.entry(user, id);
         let (mut others, mut bytes, mut truncated) = (Vec::new(), 0_usize, false);
@@ -48,13 +50,13 @@ impl Presence {
         to_raw_value(&Carried { own, others, truncated }).ok()
     }
 
-    /// What the sockets of a room carried through its sleep.
+    /// Restores presence from the attachments of all sockets.
     pub fn restore(carried: impl Iterator<Item = (User, SessionId, Box<RawValue>)>) -> Self {
         type Owned = Carried<Entry, (User, SessionId, Entry)>;
         let mut presence = Self::default();
         let mut is_truncated = false;
         for (user, id, carried) in carried {
-            // Another version of the program may have written it in another way.
+            // An incompatible version wrote it.
             let Ok(Owned { own, others, truncated }) = serde_json::from_str(carried.get()) else {
                 continue;
             };
@@ -86,8 +88,8 @@ impl Presence {
         }
     }
 
-    /// Finds a witness for every entry that has lost its socket. Where there is
-    /// none for one, nobody is in the room: they stay in memory alone.
+    /// Assigns a carrier to every entry whose socket was lost. If no session is
+    /// left to carry them, they stay in memory only.
     pub fn assign_carriers(&mut self, carrier: impl Fn(SessionId) -> Option<SessionId>) {
         while let Some((user, id)) = self.unassigned.pop() {
             let Some(carrier) = carrier(id) else {
@@ -98,12 +100,13 @@ impl Presence {
         }
     }
 
-    /// The sessions whose sockets are to carry something else than they do.
+    /// Removes and returns the sessions whose attachment must be saved again.
     pub fn drain_dirty(&mut self) -> BTreeSet<SessionId> {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Entries have changed or ended: so has what their witnesses carry.
+    /// Marks the carriers of changed entries, and removes entries that are
+    /// gone.
     pub(super) fn update_carried(&mut self, changed: &BTreeSet<SessionId>) {
         let members = &self.members;
         let is_left = |(user, id): &Key| members.get(user).is_some_and(|e| e.contains_key(id));

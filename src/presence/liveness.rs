@@ -1,5 +1,5 @@
-//! Who has not been heard of: a socket may stay open long after its peer is
-//! gone, and nobody says so.
+//! Finds members whose socket is open although its peer is gone. No platform
+//! event reports that.
 
 use super::{Entry, Here, Presence};
 use crate::limits;
@@ -8,13 +8,13 @@ use crate::session::SessionId;
 use crate::time::Millis;
 
 impl Presence {
-    /// A session sent a frame. What the socket carries need not be rewritten
-    /// for every one: each counts for a little longer than its moment.
+    /// Records that a session sent a frame. Each record counts until 2.5
+    /// seconds later, so that not every frame rewrites the attachment.
     pub fn touch(&mut self, user: &User, id: SessionId, now: Millis) {
         self.record_activity(user, id, now, now.plus(limits::LIVENESS_RESOLUTION_MS));
     }
 
-    /// The runtime answered a session's ping.
+    /// Records that the runtime answered a ping of the session.
     pub fn record_ping(&mut self, user: &User, id: SessionId, at: Millis) {
         self.record_activity(user, id, at, at);
     }
@@ -27,8 +27,9 @@ impl Presence {
         }
     }
 
-    /// Those who are silent. The others will not be for a step, so that the
-    /// room need not look again before.
+    /// Returns the sessions that have timed out. The others are recorded as
+    /// alive until one step from now, so that the room needs no check before
+    /// then.
     pub fn timed_out(&mut self, now: Millis) -> Vec<SessionId> {
         let active_at_least =
             now.plus(limits::LIVENESS_RESOLUTION_MS).minus(limits::PING_TIMEOUT_MS);
@@ -45,7 +46,7 @@ impl Presence {
         timed_out
     }
 
-    /// When the next one will be silent that is not heard of until then.
+    /// Returns when the next session times out if it sends nothing until then.
     pub fn next_ping_timeout(&self) -> Option<Millis> {
         self.here().map(|(_, here)| here.ping_timeout_at()).min()
     }

@@ -1,17 +1,17 @@
-//! Who is in the room: members by user, with an entry for each session of the
-//! user that entered, and what of that has yet to be told.
+//! The members of a room: an entry for each session that entered, by user, and
+//! the changes that are not sent yet.
 //!
-//! It knows entries and what becomes of them. It refuses to know frames,
-//! rights, and when somebody is told: `room::presence` does.
+//! This module knows entries and their states. It does not know frames, rights,
+//! or when a change is sent: `room::presence` does.
 //!
-//! An entry whose session leaves is over. One whose session lost its socket is
-//! **in grace**: it stays, until it has been so for a while or its user enters
-//! again. Either way it goes with the change that tells of it, so the change
-//! and the members can't disagree: [`Presence::change`] says what is to be
-//! told, and [`Presence::commit_changes`] makes it so.
+//! An entry is over when its session leaves. When its session loses the socket,
+//! it is **in grace**: it stays for 10 seconds, or until its user enters again.
+//! Both are removed by the change that reports them, so changes and members
+//! can't disagree: [`Presence::change`] returns the change to be sent, and
+//! [`Presence::commit_changes`] applies it.
 //!
-//! None of it is stored: [`carried`] says how it outlives a sleep. [`liveness`]
-//! says who is only seemingly there.
+//! Nothing of this is stored: [`carried`] describes how it survives
+//! hibernation. [`liveness`] finds sessions whose sockets are dead.
 
 mod carried;
 mod liveness;
@@ -32,14 +32,14 @@ use crate::time::Millis;
 #[derive(Default)]
 pub struct Presence {
     members: BTreeMap<User, Entries>,
-    /// What the list of members comes to, with those that are to go.
+    /// Size of the list of members, including entries that are being removed.
     bytes: usize,
-    /// By witness, the entries that its socket carries for sessions that have
-    /// none of their own any more.
+    /// Entries of sessions that have no socket, by the session whose socket
+    /// carries them.
     carried: BTreeMap<SessionId, Vec<Key>>,
-    /// Such entries as have no witness yet.
+    /// Entries without a socket that have no carrier yet.
     unassigned: Vec<Key>,
-    /// Sessions whose sockets carry what is no longer so.
+    /// Sessions whose attachment must be saved again.
     dirty: BTreeSet<SessionId>,
 }
 
@@ -50,7 +50,7 @@ type Key = (User, SessionId);
 struct Entry {
     data: Box<RawValue>,
     since: Millis,
-    /// What has yet to be told of it, besides that it goes.
+    /// The change to be sent, unless the entry is being removed.
     #[serde(rename = "news")]
     pending_change: Option<PendingChange>,
     state: State,
@@ -66,7 +66,7 @@ enum PendingChange {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// Its session is in the room.
+    /// Its session is connected.
     Here(Here),
     /// Its session lost its socket.
     Grace { until: Millis },
@@ -76,26 +76,26 @@ enum State {
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Here {
-    /// Until when it counts as heard of.
+    /// Time of the last sign of life. It may be up to one step in the future.
     #[serde(rename = "heard")]
     active_until: Millis,
-    /// Whether it has the list of members, so that a change is enough for it.
+    /// Whether it has the list of members, so that it can be sent changes.
     #[serde(rename = "listed")]
     has_list: bool,
 }
 
-/// How a session goes that is lost to the room.
+/// How the members of a disconnected session leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveMode {
     Immediate,
-    /// It may be back in a moment.
+    /// The session may reconnect soon.
     AfterGrace,
 }
 
 impl LeaveMode {
-    /// By the code of the peer's Close, if it sent one: done (1000), or closed
-    /// without a code (1005). A page that goes says 1001, also where it is only
-    /// reloaded.
+    /// From the code of the peer's Close frame: 1000 and 1005 (no code) mean
+    /// that the client is done. A page that is left sends 1001, but also one
+    /// that is reloaded.
     pub fn by_close_code(code: Option<u16>) -> Self {
         match code {
             Some(1000 | 1005) => Self::Immediate,
@@ -103,7 +103,7 @@ impl LeaveMode {
         }
     }
 
-    /// By what the room closes it for.
+    /// From the refusal with which the room closes the session.
     pub fn by_refusal(code: Code) -> Self {
         match code {
             Code::Kicked | Code::Erased => Self::Immediate,
@@ -124,10 +124,12 @@ impl LeaveMode {
     }
 }
 
-/// Coming and going.
+/// Entering and leaving.
 impl Presence {
-    /// A session enters or, where it is in already, has new data. Whether
-    /// there is something to tell.
+    /// Adds a session, or updates the data of one that entered already. Returns
+    /// whether there is a change to send.
+    ///
+    /// Fails with `too_large` beyond [`limits::MEMBERS_BYTES`].
     pub fn enter(
         &mut self,
         user: &User,
@@ -157,7 +159,7 @@ impl Presence {
                 entry.data = data.to_owned();
                 entry.pending_change = entry.pending_change.or(Some(PendingChange::Updated));
             }
-            // It left, and is back before anybody was told.
+            // It left and entered again before a change was sent.
             Some((false, entry)) => *entry = fresh(entry.change_on_return()),
             None => drop(entries.insert(id, fresh(PendingChange::Entered))),
         }
@@ -166,8 +168,8 @@ impl Presence {
         Ok(true)
     }
 
-    /// A session leaves and keeps its socket. Whether there is something to
-    /// tell.
+    /// Removes a session that keeps its socket. Returns whether there is a
+    /// change to send.
     pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
         let Some(entry) = self.entry_here(user, id) else { return false };
         entry.state = State::Over;
@@ -175,8 +177,8 @@ impl Presence {
         true
     }
 
-    /// A session's socket is lost, and with it what it carried. Whether that
-    /// changed an entry of its own.
+    /// Handles the loss of a session's socket, and of the entries it carried.
+    /// Returns whether the session's own entry changed.
     pub fn disconnect(&mut self, user: &User, id: SessionId, mode: LeaveMode, now: Millis) -> bool {
         self.unassigned.extend(self.carried.remove(&id).unwrap_or_default());
         if self.entry(user, id).is_some() {
@@ -190,7 +192,7 @@ impl Presence {
         true
     }
 
-    /// What a user has in grace is over. Whether there was anything.
+    /// Ends the grace periods of a user. Returns whether there were any.
     pub fn end_grace(&mut self, user: &User) -> bool {
         let mut ended = BTreeSet::new();
         for (id, entry) in self.members.get_mut(user).into_iter().flatten() {
@@ -203,8 +205,8 @@ impl Presence {
         !ended.is_empty()
     }
 
-    /// A session that is in asks for the list: it is told with the next
-    /// change. `false` where it is not in.
+    /// Requests the list of members for a session, which is sent with the next
+    /// change. Returns `false` if the session has not entered.
     pub fn request_list(&mut self, user: &User, id: SessionId) -> bool {
         let Some(here) = self.entry_here(user, id).and_then(Entry::here_mut) else { return false };
         here.has_list = false;
@@ -221,7 +223,7 @@ impl Presence {
     }
 }
 
-/// What is so, and what is to be told.
+/// Members and changes.
 impl Presence {
     pub fn members(&self, now: Millis) -> Vec<Member<'_>> {
         let members = self.members.iter().map(|(user, entries)| {
@@ -231,12 +233,12 @@ impl Presence {
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
 
-    /// Whether a user has an entry, be it one that is about to go.
+    /// Whether a user has an entry, including one that is being removed.
     pub fn has(&self, user: &User) -> bool {
         self.members.contains_key(user)
     }
 
-    /// How many users have one.
+    /// Number of users with an entry.
     pub fn users(&self) -> usize {
         self.members.len()
     }
@@ -245,7 +247,7 @@ impl Presence {
         self.members.values().filter(|entries| remaining(entries, now).next().is_some()).count()
     }
 
-    /// What [`Presence::commit_changes`] will have changed.
+    /// Returns the change that [`Presence::commit_changes`] applies.
     pub fn change(&self, now: Millis) -> Change<'_> {
         let mut change = Change::default();
         for (user, entries) in &self.members {
@@ -263,17 +265,18 @@ impl Presence {
         change
     }
 
-    /// Those to whom a change is told: who is in, and has the list.
+    /// Returns the sessions that are sent changes: those that entered and have
+    /// the list.
     pub fn listeners(&self) -> Vec<SessionId> {
         self.here().filter(|(_, here)| here.has_list).map(|(id, _)| id).collect()
     }
 
-    /// Those who are owed the list in its place.
+    /// Returns the sessions that are sent the list in place of a change.
     pub fn awaiting_list(&self) -> Vec<SessionId> {
         self.here().filter(|(_, here)| !here.has_list).map(|(id, _)| id).collect()
     }
 
-    /// These have the list from here on, or have it no longer.
+    /// Records whether sessions have the list.
     pub fn set_has_list(&mut self, ids: &BTreeSet<SessionId>, has_list: bool) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut()
@@ -285,7 +288,7 @@ impl Presence {
         }
     }
 
-    /// Whether there is something to tell, or an entry that is to go.
+    /// Whether there is a change to send, or an entry to remove.
     pub fn has_pending_changes(&self, now: Millis) -> bool {
         self.members.values().any(|entries| {
             let returns = returns(entries, now);
@@ -293,7 +296,7 @@ impl Presence {
         })
     }
 
-    /// The change has been told.
+    /// Applies the change that was sent.
     pub fn commit_changes(&mut self, now: Millis) {
         let mut changed = BTreeSet::new();
         for entries in self.members.values_mut() {
@@ -320,7 +323,7 @@ impl Presence {
         self.bytes = entries.sum();
     }
 
-    /// When the next grace ends.
+    /// Returns when the next grace period ends.
     pub fn next_end(&self) -> Option<Millis> {
         let ends = self.entries().filter_map(|(_, entry)| match entry.state {
             State::Grace { until } => Some(until),
@@ -329,7 +332,7 @@ impl Presence {
         ends.min()
     }
 
-    /// The sessions that are in.
+    /// Returns the sessions that have entered.
     pub fn sessions(&self) -> Vec<SessionId> {
         self.here().map(|(id, _)| id).collect()
     }
@@ -358,8 +361,8 @@ impl Entry {
         }
     }
 
-    /// Whether the next change takes it away. `returns`: so does the user's
-    /// coming back, which that change tells of.
+    /// Whether the next change removes the entry. An entry in grace is also
+    /// removed if its user `returns` in that change.
     fn is_leaving(&self, returns: bool, now: Millis) -> bool {
         match self.state {
             State::Here(_) => false,
@@ -370,7 +373,7 @@ impl Entry {
         }
     }
 
-    /// What there is to tell of it if its session enters again.
+    /// The change to send if its session enters again.
     fn change_on_return(&self) -> PendingChange {
         match self.pending_change {
             Some(PendingChange::Entered) => PendingChange::Entered,
@@ -378,7 +381,7 @@ impl Entry {
         }
     }
 
-    /// Whether there is something to be told of it, or to its session.
+    /// Whether its change, or the list for its session, is not sent yet.
     fn is_pending(&self) -> bool {
         self.pending_change.is_some() || self.here().is_some_and(|here| !here.has_list)
     }
@@ -388,20 +391,20 @@ impl Entry {
     }
 }
 
-/// Whether a user has entered since members were last told of.
+/// Whether the user has entered since the last change was sent.
 fn returns(entries: &Entries, now: Millis) -> bool {
     let mut fresh =
         entries.values().filter(|entry| entry.pending_change == Some(PendingChange::Entered));
     fresh.any(|entry| !entry.is_leaving(false, now))
 }
 
-/// A user's entries without those that the next change takes away.
+/// Returns a user's entries without those that the next change removes.
 fn remaining(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId, &Entry)> {
     let returns = returns(entries, now);
     entries.iter().filter(move |(_, entry)| !entry.is_leaving(returns, now))
 }
 
-/// What an entry comes to in the list, about.
+/// Approximate size of an entry in the list.
 fn entry_bytes(user: &User, data: &RawValue) -> usize {
     const AROUND: usize = 100;
     AROUND.saturating_add(user.as_str().len()).saturating_add(data.get().len())

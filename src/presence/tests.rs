@@ -1,10 +1,10 @@
 use super::*;
 
-/// Presence with the sockets that are in the room.
+/// Presence, and the sockets of the room.
 struct Sockets {
     presence: Presence,
     open: BTreeMap<SessionId, User>,
-    /// What each of them carries.
+    /// The attachment of each socket.
     attachments: BTreeMap<SessionId, Box<RawValue>>,
     now: Millis,
 }
@@ -27,7 +27,7 @@ impl Sockets {
         self.presence.leave(&self.open[&SessionId(id)], SessionId(id));
     }
 
-    fn loses(&mut self, id: u64, mode: LeaveMode) {
+    fn disconnect(&mut self, id: u64, mode: LeaveMode) {
         let user = self.open.remove(&SessionId(id)).unwrap();
         self.presence.disconnect(&user, SessionId(id), mode, self.now);
         let open = &self.open;
@@ -35,7 +35,7 @@ impl Sockets {
         self.presence.assign_carriers(|id| after(id).map(|(carrier, _)| *carrier));
     }
 
-    fn settles(&mut self) -> String {
+    fn commit(&mut self) -> String {
         let change = self.change();
         self.presence.commit_changes(self.now);
         let awaiting_list = self.presence.awaiting_list().into_iter().collect();
@@ -58,8 +58,8 @@ impl Sockets {
         serde_json::to_string(&self.presence.members(self.now)).unwrap()
     }
 
-    /// Presence as it is after a sleep.
-    fn slept(&mut self) -> Presence {
+    /// Returns presence as it is restored after hibernation.
+    fn hibernated(&mut self) -> Presence {
         for id in self.presence.drain_dirty() {
             self.attachments.remove(&id);
             let carried = self.open.get(&id).and_then(|user| self.presence.carried_by(user, id));
@@ -72,8 +72,8 @@ impl Sockets {
         Presence::restore(carried)
     }
 
-    /// Everything that can be seen of it.
-    fn seen(&self, presence: &Presence) -> String {
+    /// Returns everything that a caller can observe.
+    fn observable(&self, presence: &Presence) -> String {
         let told = (
             presence.listeners(),
             presence.awaiting_list(),
@@ -104,15 +104,16 @@ fn members_are_users_with_an_entry_for_each_session() {
 }
 
 #[test]
-fn a_change_is_the_net_effect() {
+fn change_is_the_net_effect() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e")]);
     for id in 1..=4 {
         room.enters(id, "0");
     }
-    assert_eq!(room.settles(), "+a1 b2 c3 d4 ~ -");
+    assert_eq!(room.commit(), "+a1 b2 c3 d4 ~ -");
     assert_eq!(room.change(), "+ ~ -");
 
-    // Updated twice; updated and gone; gone and back; come and gone.
+    // Updated twice; updated and left; left and entered again; entered and
+    // left.
     room.enters(1, "1");
     room.enters(1, "2");
     room.enters(2, "1");
@@ -121,7 +122,7 @@ fn a_change_is_the_net_effect() {
     room.enters(3, "0");
     room.enters(5, "0");
     room.leaves(5);
-    assert_eq!(room.settles(), "+ ~a1 c3 -b2");
+    assert_eq!(room.commit(), "+ ~a1 c3 -b2");
     assert_eq!(room.presence.count(room.now), 3);
 
     room.enters(1, "2");
@@ -129,72 +130,72 @@ fn a_change_is_the_net_effect() {
 }
 
 #[test]
-fn who_drops_is_in_grace_and_goes_with_its_users_return() {
+fn disconnected_member_stays_in_grace_and_leaves_when_its_user_returns() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "a"), (4, "b"), (5, "z")]);
     for id in [1, 2, 5] {
         room.enters(id, "0");
     }
-    room.settles();
-    room.loses(1, LeaveMode::AfterGrace);
-    room.loses(2, LeaveMode::AfterGrace);
+    room.commit();
+    room.disconnect(1, LeaveMode::AfterGrace);
+    room.disconnect(2, LeaveMode::AfterGrace);
     assert_eq!(room.change(), "+ ~ -");
     assert_eq!(room.presence.count(room.now), 3);
 
     room.enters(3, "0");
-    assert_eq!(room.settles(), "+a3 ~ -a1");
+    assert_eq!(room.commit(), "+a3 ~ -a1");
     room.now = room.now.plus(limits::GRACE_MS - 1);
     assert_eq!(room.change(), "+ ~ -");
     room.now = room.now.plus(1);
-    assert_eq!(room.settles(), "+ ~ -b2");
+    assert_eq!(room.commit(), "+ ~ -b2");
     room.enters(4, "0");
-    assert_eq!(room.settles(), "+b4 ~ -", "it came too late");
-    room.loses(4, LeaveMode::Immediate);
-    assert_eq!(room.settles(), "+ ~ -b4");
+    assert_eq!(room.commit(), "+b4 ~ -", "it came too late");
+    room.disconnect(4, LeaveMode::Immediate);
+    assert_eq!(room.commit(), "+ ~ -b4");
 }
 
 #[test]
-fn who_is_owed_the_list_does_not_hear_the_change() {
+fn session_that_awaits_the_list_is_sent_no_change() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
     room.enters(1, "0");
-    room.settles();
+    room.commit();
     room.enters(2, "0");
     let ids = |room: &Sockets| (room.presence.listeners(), room.presence.awaiting_list());
     assert_eq!(ids(&room), (vec![SessionId(1)], vec![SessionId(2)]));
-    room.settles();
+    room.commit();
     room.presence.request_list(&room.open[&SessionId(1)], SessionId(1));
     assert_eq!(ids(&room), (vec![SessionId(2)], vec![SessionId(1)]));
 }
 
-/// Limits: HEARD_STEP_MS.
+/// Limits: LIVENESS_RESOLUTION_MS.
 #[test]
-fn who_is_not_heard_of_for_two_pings_is_silent() {
+fn session_times_out_after_two_ping_periods() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "c")]);
     for id in 1..=3 {
         room.enters(id, "0");
     }
-    let silent_at = room.now.plus(limits::PING_TIMEOUT_MS);
+    let timeout_at = room.now.plus(limits::PING_TIMEOUT_MS);
     let heard = room.now.plus(1);
     room.presence.record_ping(&room.open[&SessionId(2)], SessionId(2), heard);
     room.presence.touch(&room.open[&SessionId(3)], SessionId(3), heard);
     room.presence.drain_dirty();
     room.presence.record_ping(&room.open[&SessionId(2)], SessionId(2), heard);
     assert!(room.presence.drain_dirty().is_empty(), "that was known");
-    assert_eq!(room.presence.next_ping_timeout(), Some(silent_at));
-    assert_eq!(room.presence.timed_out(silent_at), [SessionId(1)]);
+    assert_eq!(room.presence.next_ping_timeout(), Some(timeout_at));
+    assert_eq!(room.presence.timed_out(timeout_at), [SessionId(1)]);
     room.presence.drain_dirty();
-    room.presence.timed_out(silent_at);
+    room.presence.timed_out(timeout_at);
     assert!(room.presence.drain_dirty().is_empty(), "that was known too");
 
-    // The others were looked at, so they are not looked at again at once.
-    room.loses(1, LeaveMode::Immediate);
-    room.settles();
-    let next = silent_at.plus(limits::LIVENESS_RESOLUTION_MS);
+    // The other sessions were recorded as alive, so no check is due yet.
+    room.disconnect(1, LeaveMode::Immediate);
+    room.commit();
+    let next = timeout_at.plus(limits::LIVENESS_RESOLUTION_MS);
     assert_eq!(room.presence.next_ping_timeout(), Some(next));
     assert_eq!(room.presence.timed_out(next), [SessionId(2)]);
 }
 
 #[test]
-fn what_sleeps_is_what_was_awake() {
+fn presence_survives_hibernation_unchanged() {
     let mut random = 7_u64;
     let mut roll = |sides: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -208,10 +209,10 @@ fn what_sleeps_is_what_was_awake() {
                 0 if id < 6 && room.open.contains_key(&SessionId(id)) => {
                     let mode =
                         [LeaveMode::Immediate, LeaveMode::AfterGrace][usize::from(roll(2) == 0)];
-                    room.loses(id, mode);
+                    room.disconnect(id, mode);
                 }
                 1 => room.now = room.now.plus(roll(6_000)),
-                2 => drop(room.settles()),
+                2 => drop(room.commit()),
                 _ if !room.open.contains_key(&SessionId(id)) => {}
                 3 => room.leaves(id),
                 4 => drop(room.presence.request_list(&room.open[&SessionId(id)], SessionId(id))),
@@ -219,10 +220,10 @@ fn what_sleeps_is_what_was_awake() {
                 5 => room.presence.touch(&room.open[&SessionId(id)], SessionId(id), room.now),
                 _ => room.enters(id, &roll(3).to_string()),
             }
-            let slept = room.slept();
-            assert_eq!(room.seen(&slept), room.seen(&room.presence));
+            let restored = room.hibernated();
+            assert_eq!(room.observable(&restored), room.observable(&room.presence));
             if roll(3) == 0 {
-                room.presence = slept;
+                room.presence = restored;
             }
         }
     }
@@ -230,35 +231,35 @@ fn what_sleeps_is_what_was_awake() {
 
 /// Limits: CARRIED_BYTES.
 #[test]
-fn where_a_witness_can_not_carry_all_everybody_is_listed_anew() {
+fn truncated_carrier_sends_everyone_the_list_again() {
     let sessions: Vec<(u64, &str)> = (1..=40).map(|id| (id, "ann")).chain([(41, "z")]).collect();
     let mut room = Sockets::of(&sessions);
     for id in 1..=41 {
         room.enters(id, &format!("\"{}\"", "x".repeat(2_000)));
     }
-    room.settles();
+    room.commit();
     for id in 1..=40 {
-        room.loses(id, LeaveMode::AfterGrace);
+        room.disconnect(id, LeaveMode::AfterGrace);
     }
     let carried = room.presence.carried_by(&room.open[&SessionId(41)], SessionId(41)).unwrap();
     assert!(carried.get().len() < limits::CARRIED_BYTES + 2_500, "{}", carried.get().len());
 
-    let slept = room.slept();
-    assert_eq!(slept.awaiting_list(), [SessionId(41)]);
-    let members = slept.members(room.now);
+    let restored = room.hibernated();
+    assert_eq!(restored.awaiting_list(), [SessionId(41)]);
+    let members = restored.members(room.now);
     assert_eq!(members[0].sessions.len(), 1, "ann has one of forty left");
     drop(members);
-    // And then it is as if the others had never been.
-    room.presence = slept;
-    room.settles();
-    assert_eq!(room.slept().awaiting_list(), []);
+    // Afterwards, the other entries have left no trace.
+    room.presence = restored;
+    room.commit();
+    assert_eq!(room.hibernated().awaiting_list(), []);
     room.now = room.now.plus(limits::GRACE_MS);
-    room.settles();
+    room.commit();
     assert_eq!(room.presence.count(room.now), 1);
 }
 
 #[test]
-fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
+fn attachment_holds_up_to_the_limit_and_none_for_no_entries() {
     let carried = |padding: usize| {
         let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "z")]);
         let carrier =
@@ -266,13 +267,13 @@ fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
         for id in [1, 2] {
             room.enters(id, &format!("\"{}\"", "x".repeat(padding)));
         }
-        room.settles();
+        room.commit();
         assert!(carrier(&room).is_none());
-        room.loses(1, LeaveMode::AfterGrace);
-        room.loses(2, LeaveMode::AfterGrace);
+        room.disconnect(1, LeaveMode::AfterGrace);
+        room.disconnect(2, LeaveMode::AfterGrace);
         carrier(&room).unwrap()
     };
-    // The padding is in it twice.
+    // The padding occurs twice.
     let around = carried(0).get().len();
     let brackets = r#"{"own":null,"others":[,],"short":false}"#.len();
     let most = (limits::CARRIED_BYTES + brackets - around) / 2;
@@ -282,7 +283,7 @@ fn a_socket_carries_as_much_as_it_may_and_nothing_for_nothing() {
 
 /// Limits: MEMBERS_BYTES.
 #[test]
-fn the_list_of_members_has_an_end() {
+fn list_of_members_has_a_size_limit() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
     room.enters(1, "0");
     let one = room.presence.bytes;
@@ -295,40 +296,40 @@ fn the_list_of_members_has_an_end() {
     room.enters(1, "1");
     assert_eq!(room.presence.bytes, limits::MEMBERS_BYTES, "it takes the place of what it was");
 
-    assert_eq!(room.slept().bytes, one);
-    room.settles();
+    assert_eq!(room.hibernated().bytes, one);
+    room.commit();
     assert_eq!(room.presence.bytes, one);
     room.enters(2, "0");
     assert_eq!(room.presence.bytes, 2 * one);
 }
 
 #[test]
-fn an_update_that_makes_the_list_too_large_changes_nothing() {
+fn update_beyond_the_size_limit_changes_nothing() {
     let mut room = Sockets::of(&[(1, "a")]);
     room.enters(1, "0");
-    room.settles();
+    room.commit();
     room.presence.drain_dirty();
     room.presence.bytes = limits::MEMBERS_BYTES;
-    let before = room.seen(&room.presence);
+    let before = room.observable(&room.presence);
     let (user, data) = (&room.open[&SessionId(1)], serde_json::from_str("10").unwrap());
     let refused = room.presence.enter(user, SessionId(1), data, room.now.plus(1));
     assert_eq!(refused.unwrap_err().code, Code::TooLarge);
-    assert_eq!(room.seen(&room.presence), before);
+    assert_eq!(room.observable(&room.presence), before);
     assert_eq!(room.presence.bytes, limits::MEMBERS_BYTES);
     assert!(room.presence.drain_dirty().is_empty());
 }
 
 #[test]
-fn who_lost_the_list_is_owed_it_and_remembers_that_in_its_sleep() {
+fn session_without_the_list_awaits_it_across_hibernation() {
     let mut room = Sockets::of(&[(1, "a"), (2, "b")]);
     room.enters(1, "0");
     room.enters(2, "0");
-    room.settles();
+    room.commit();
     room.presence.set_has_list(&[SessionId(2)].into(), false);
     assert!(room.presence.has_pending_changes(room.now));
-    let slept = room.slept();
+    let restored = room.hibernated();
     assert_eq!(
-        (slept.listeners(), slept.awaiting_list()),
+        (restored.listeners(), restored.awaiting_list()),
         (vec![SessionId(1)], vec![SessionId(2)])
     );
     room.presence.commit_changes(room.now);
