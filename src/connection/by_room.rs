@@ -1,9 +1,9 @@
-//! What a connection has for each of its rooms.
+//! A value for each room of a connection.
 
 use crate::protocol::RoomName;
 
-/// A map in a sorted vector. There are a hundred entries at the most, and a
-/// `BTreeMap` of each kind would be 10 kB of code that every isolate loads.
+/// A map in a sorted vector of at most 100 entries. Each kind of `BTreeMap`
+/// would add 10 kB of code, which every isolate loads.
 pub struct ByRoom<T>(Vec<(RoomName, T)>);
 
 impl<T> Default for ByRoom<T> {
@@ -31,7 +31,7 @@ impl<T> ByRoom<T> {
         self.0.get_mut(index).map(|(_, value)| value)
     }
 
-    /// In place of what there was for the room.
+    /// Inserts a value. It replaces the room's old value.
     pub fn insert(&mut self, room: RoomName, value: T) {
         self.remove(&room);
         let index = self.find(&room).unwrap_or_else(|index| index);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_a_map() {
+    fn map_inserts_replaces_and_removes() {
         let room = |number: u32| RoomName::parse(&number.to_string()).unwrap();
         let mut map = ByRoom::default();
         for number in [5, 3, 9, 1, 7, 3] {

@@ -1,14 +1,14 @@
-//! One client's connection to many rooms (docs/protocol.md, section 6): in
-//! which rooms it is, and in which order its frames are taken.
+//! One client's connection to many rooms (docs/protocol.md, section 6): its
+//! subscriptions, and the order in which its frames are handled.
 //!
-//! It performs no I/O and reads no clock, as the room does: an [`ConnectionInput`] and
-//! the time go in, [`ConnectionEffect`]s come out, to be performed in their order before
-//! the next input. What the rooms say is none of its business: it goes past it
-//! to the client, untouched.
+//! Like the room, it performs no I/O and reads no clock. A [`ConnectionInput`]
+//! and the time go in, [`ConnectionEffect`]s come out. The edge must perform
+//! them in their order before the next input. Frames from the rooms are not
+//! handled here: the edge forwards them to the client unchanged.
 //!
-//! One rule orders everything: **a frame is taken when those before it for the
-//! same room have been, and none before the verdict on a token that came before
-//! it.** Until then it waits, within a bound.
+//! One rule orders everything: **a frame is handled after the earlier frames
+//! for the same room, and after the verdict on an earlier token.** Until then
+//! it waits in a queue with a limit.
 
 mod by_room;
 mod reader;
@@ -31,68 +31,69 @@ pub use by_room::ByRoom;
 pub use reader::Kind;
 use rooms::Subscription;
 
-/// What happens to a connection.
+/// An input of a connection.
 #[derive(Debug)]
 pub enum ConnectionInput<'a> {
-    /// A text frame of the client's came.
+    /// The client sent a text frame.
     Text(&'a str),
-    /// A binary frame of the client's came.
+    /// The client sent a binary frame.
     Binary,
-    /// A frame came that is over the limit. It was not read.
+    /// The client sent a frame over the size limit. It was not read.
     TooLarge,
-    /// More sockets wait for their token than may, and this one has waited
-    /// longest.
+    /// Too many sockets wait for their token, and this one has waited longest.
     Crowded,
     /// The client's socket closed.
     Gone(CloseReason),
-    /// What became of the token of an [`ConnectionEffect::Verify`].
+    /// The result of a [`ConnectionEffect::Verify`].
     Verified(Result<Claims, Refusal>),
-    /// The socket of an [`ConnectionEffect::Open`] is open.
+    /// The socket of a [`ConnectionEffect::Open`] is open.
     Opened { room: RoomName },
-    /// It closed, or could not be opened.
+    /// The socket to the room closed, or could not be opened.
     Ended { room: RoomName, close_reason: CloseReason },
-    /// The platform lets this connection open no more sockets.
+    /// The platform allows this connection no further sockets.
     Exhausted,
-    /// The time that [`Connection::deadline`] said has come, and so many bytes
-    /// are unread on the client's socket.
+    /// The time of [`Connection::deadline`] has come. `unread` is the number of
+    /// unsent bytes on the client's socket.
     Tick { unread: u64 },
 }
 
-/// What the edge is to do.
+/// An action that the edge must perform.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ConnectionEffect {
     /// Send a text to the client.
     Send(String),
-    /// Say in [`ConnectionInput::Verified`] whom this token speaks for.
+    /// Verify this token, and return the result as
+    /// [`ConnectionInput::Verified`].
     Verify { token: String },
     /// Open a socket to a room.
     Open { room: RoomName, identity: Identity, start: Start },
-    /// Pass a text on to a room.
+    /// Forward a text to a room.
     Pass { room: RoomName, text: String },
-    /// Pass a ping on to each room, and keep the pongs.
+    /// Send a ping to each room, and drop the pongs.
     PingRooms,
-    /// Tell a room to pause, or to go on.
+    /// Pause or resume the events of a room.
     Pause { room: RoomName, paused: bool },
-    /// Tell a room what the newest token allows there.
+    /// Send a room the rights of the newest token.
     Renew { room: RoomName, identity: Identity },
-    /// Close the socket to a room as one that has had enough. What the room
-    /// says before it closes, too, is for the client still.
+    /// Close the socket to a room with code 1000. Frames that the room sends
+    /// before it closes are still forwarded to the client.
     Leave { room: RoomName },
-    /// The connection is over: end the client's socket, and those to the rooms,
-    /// like this.
+    /// Close the client's socket and the sockets to the rooms with this reason.
+    /// The connection is over.
     End(CloseReason),
 }
 
 pub struct Connection {
     client: Client,
     subscriptions: ByRoom<Subscription>,
-    /// Bytes of all frames that wait in them.
+    /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
-    /// Rooms that ended their part. The client may not have known when it sent
-    /// what comes for them now: that is not counted against it.
+    /// Rooms that ended their subscription. The client may not have known that
+    /// when it sent a frame to one of them, so such a frame is not counted as a
+    /// bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// When to look whether the client has read on, while its rooms are paused.
+    /// While the rooms are paused: when to check whether the client has read.
     next_check_at: Option<Millis>,
     changes: Bucket,
     active_at: Millis,
@@ -100,9 +101,9 @@ pub struct Connection {
     effects: Vec<ConnectionEffect>,
 }
 
-/// Whose connection it is.
+/// The state of the client.
 enum Client {
-    /// It has yet to bring a token in its first frame.
+    /// Its token must arrive in its first frame.
     Unauthenticated {
         until: Millis,
     },
@@ -118,7 +119,7 @@ const RATES: FrameRates = FrameRates::of(Rate {
 const CHANGES: Rate = Rate { per_second: limits::CHANGES_PER_SECOND, burst: limits::CHANGES_BURST };
 
 impl Connection {
-    /// A connection whose upgrade showed a token, or none.
+    /// Starts a connection. `claims` is `None` if its upgrade had no token.
     pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<ConnectionEffect>) {
         let mut connection = Self {
             client: Client::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
@@ -139,7 +140,7 @@ impl Connection {
         (connection, effects)
     }
 
-    /// Takes one input. The effects are to be performed in their order.
+    /// Handles one input. The edge must perform the effects in their order.
     pub fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
         match input {
             ConnectionInput::Text(text) => self.text(text, now),
@@ -149,7 +150,7 @@ impl Connection {
             }
             ConnectionInput::TooLarge => self.end_with(&frame_too_large()),
             ConnectionInput::Crowded => self.make_way(),
-            // A page that is left behind takes its sessions with it.
+            // The rooms treat this like a page that was left.
             ConnectionInput::Gone(CloseReason::Lost) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() });
             }
@@ -166,13 +167,14 @@ impl Connection {
         std::mem::take(&mut self.effects)
     }
 
-    /// When it has something to do of itself; `None` once it is over.
+    /// Returns when [`ConnectionInput::Tick`] must be sent; `None` once the
+    /// connection is over.
     pub fn deadline(&self) -> Option<Millis> {
         let end = self.ends_at()?;
         Some(self.next_check_at.map_or(end, |at| at.min(end)))
     }
 
-    /// When it ends, unless something else happens before.
+    /// Returns when the connection ends if no further input arrives.
     fn ends_at(&self) -> Option<Millis> {
         let ping_timeout_at = self.active_at.plus(limits::PING_TIMEOUT_MS);
         match self.client {
@@ -206,7 +208,7 @@ impl Connection {
         }
     }
 
-    /// Whether its token has not come yet.
+    /// Whether its token has not arrived yet.
     pub fn awaits_token(&self) -> bool {
         matches!(self.client, Client::Unauthenticated { .. })
     }
@@ -235,7 +237,7 @@ impl Connection {
     fn text(&mut self, text: &str, now: Millis) {
         match self.client {
             Client::Closed => return,
-            // The timer may be late; the end of a token is not.
+            // The timer may fire late; an expired token is rejected in time.
             _ if self.client.has_ended(now) => return self.expire(),
             Client::Unauthenticated { .. } | Client::Authenticated(_) => self.active_at = now,
         }
@@ -275,7 +277,8 @@ impl Connection {
         }
     }
 
-    /// A frame beyond a rate is decoded only for what it is about.
+    /// Refuses a frame beyond a rate. It is decoded for its `room` and `ref`
+    /// only.
     fn over_rate(&mut self, text: &str, refusal: &Refusal) {
         let (about, _) = ConnectionFrame::decode(text);
         self.refuse(&about, refusal);
@@ -290,9 +293,9 @@ impl Connection {
         self.refuse(&About::default(), &refusal);
     }
 
-    /// Rooms hear the pings of the connections that their sessions come over.
-    /// It would be easy to have the worker ping them: then they would keep a
-    /// session whose client is long gone.
+    /// Answers a ping, and forwards it to the rooms. The worker must not ping
+    /// the rooms by itself: they would then keep a session whose client is
+    /// gone.
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
@@ -332,7 +335,7 @@ impl Connection {
         }
     }
 
-    /// Tells the client what was wrong with a frame of its own.
+    /// Sends the client an error about its frame.
     fn refuse(&mut self, about: &About, refusal: &Refusal) {
         match self.client {
             Client::Unauthenticated { .. } => return self.end_with(&no_token_yet()),
@@ -350,7 +353,7 @@ impl Connection {
     }
 }
 
-/// Its token.
+/// The client's token.
 impl Connection {
     fn verify(&mut self, token: String, now: Millis) -> Result<(), Refusal> {
         self.guard.await_verdict(RATES, now)?;

@@ -1,14 +1,13 @@
-//! How a connection treats a client that does not read what it is sent.
+//! Limits what waits for a client that doesn't read its frames.
 //!
-//! Each room bounds the events that are on their way in it; a hundred rooms
-//! would hold a hundred windows. So a connection has one window for all of
-//! them: when its client has that much unread, the rooms are paused until it
-//! has read half of it. Other frames are not paced by the rooms. When the
-//! client has a window unread, signals are dropped, and changes of the members
-//! too, for which the whole list comes later; an answer can't be dropped, so
-//! at twice the window the connection is closed.
+//! Each room limits its own unseen events, but 100 rooms would allow 100
+//! windows. So a connection has one window of unread bytes for all rooms. If
+//! more is unread, the rooms are paused until half of it has been read. The
+//! rooms don't pace other frames. Beyond one window, signals are dropped, and
+//! so are changes of members, which the whole list replaces later. An answer
+//! can't be dropped, so beyond two windows the connection is closed.
 //!
-//! How much is unread is what the runtime holds for the client's socket.
+//! The runtime counts the unread bytes of the client's socket.
 
 use super::{Connection, ConnectionEffect};
 use crate::code::{Code, Refusal};
@@ -16,20 +15,20 @@ use crate::limits;
 use crate::protocol::RoomName;
 use crate::time::Millis;
 
-/// What a frame of a room is to a client that does not read.
+/// How a room's frame is treated if the client doesn't read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A signal: the client may miss it.
+    /// A signal: it may be dropped.
     Signal,
-    /// A change of the members: the whole list can take its place.
+    /// A change of the members: the whole list can replace it.
     MembersChanged,
-    /// An `ack` or an `error`: it can't be dropped, and no window paces it.
+    /// An `ack` or an `error`: it can't be dropped, and no room paces it.
     Answer,
     Other,
 }
 
 impl Kind {
-    /// What a room's frame is that begins like this.
+    /// Returns the kind of a frame from its first characters.
     pub fn read(head: &str) -> Self {
         match head.strip_prefix(r#"{"type":""#) {
             Some(kind) if kind.starts_with("signal\"") => Self::Signal,
@@ -39,13 +38,13 @@ impl Kind {
         }
     }
 
-    /// Characters of a frame by which its kind can be read.
+    /// Number of characters that [`Kind::read`] needs.
     pub const HEAD: u32 = 32;
 }
 
 impl Connection {
-    /// Whether a frame of a room is passed on to the client, of whose socket so
-    /// many bytes are unread.
+    /// Decides whether a room's frame is forwarded to the client. `unread` is
+    /// the number of unsent bytes on the client's socket.
     pub fn pass(
         &mut self,
         room: &RoomName,
@@ -80,7 +79,8 @@ impl Connection {
         self.next_check_at.is_some()
     }
 
-    /// Pauses the rooms, or resumes them when the client has read on.
+    /// Pauses the rooms, or resumes them when the client has read half of the
+    /// window.
     pub(super) fn pace(&mut self, unread: u64, now: Millis) {
         let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
         let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;

@@ -1,4 +1,5 @@
-//! The rooms of a connection: being let in, being in, and leaving.
+//! The subscriptions of a connection: subscribing, unsubscribing, and frames
+//! for a room.
 
 use std::collections::VecDeque;
 
@@ -11,31 +12,35 @@ use crate::limits;
 use crate::protocol::{ConnectionFrame, ConnectionNotice, Right, RoomCommand, RoomName, Start};
 use crate::time::Millis;
 
-/// A room that the client asked for and that has not ended its part.
+/// The subscription to a room. It ends when the socket to the room closes.
 pub(super) struct Subscription {
     state: SubscriptionState,
-    /// The client's frames from where they can't be taken yet. There are none
-    /// while the part is open.
+    /// The client's frames that can't be handled yet. There are none while the
+    /// subscription is open.
     waiting: VecDeque<String>,
-    /// Whether a change of the members was dropped, so that the client must be
-    /// sent the whole list when it reads on.
+    /// Whether a change of members was dropped. The client must then be sent
+    /// the whole list when it reads again.
     misses_members: bool,
 }
 
 enum SubscriptionState {
-    /// The socket to the room is being opened. If it speaks for an older token
-    /// than the newest, the room is told once it can be.
+    /// The socket to the room is being opened. If a newer token arrives
+    /// meanwhile, it is `outdated`: the room is sent the new rights once it is
+    /// open.
     Opening {
         outdated: bool,
     },
     Open,
-    /// The client had enough. It may come again, but not before the room has
-    /// said the last of what it had to say.
+    /// The client unsubscribed. It may subscribe again after the room has sent
+    /// its last frames and closed.
     Leaving,
 }
 
 impl Connection {
-    /// Takes a frame for a room, or lets it wait.
+    /// Handles a frame for a room, or queues it.
+    ///
+    /// Fails if the client is not in the room, if it already is, or if the
+    /// queue is full.
     pub(super) fn handle_room_frame(
         &mut self,
         room: RoomName,
@@ -85,7 +90,7 @@ impl Connection {
         }
         let identity = Identity::of(claims, &room);
         match identity.check(Right::Subscribe) {
-            // The room is not woken for it.
+            // No request is sent to the room.
             Err(refusal) => self.close(room, CloseReason::refused(&refusal)),
             Ok(()) => {
                 self.ended.retain(|ended| *ended != room);
@@ -121,7 +126,8 @@ impl Connection {
         }
     }
 
-    /// The frame that waits first, if it has to wait no longer.
+    /// Removes and returns the first waiting frame, if the subscription is
+    /// open.
     fn next_waiting(&mut self, room: &RoomName) -> Option<String> {
         let subscription = self.subscriptions.get_mut(room)?;
         let SubscriptionState::Open = subscription.state else { return None };
@@ -130,7 +136,7 @@ impl Connection {
         Some(text)
     }
 
-    /// Its rate was taken from when it came.
+    /// Handles a frame whose rate was checked when it arrived.
     fn handle_waiting(&mut self, text: &str, now: Millis) {
         let (about, frame) = ConnectionFrame::decode(text);
         let result = frame.and_then(|frame| self.perform(frame, text, now));
@@ -144,7 +150,7 @@ impl Connection {
         let bytes = waiting.iter().map(String::len).sum();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
 
-        // A room may be quicker to see that the connection's token expired.
+        // The room may notice first that the token has expired.
         let has_expired = |claims: &Claims| claims.expires_at <= now;
         if close_reason.code() == Some(Code::Unauthorized)
             && matches!(&self.client, Client::Authenticated(claims) if has_expired(claims))
@@ -162,14 +168,15 @@ impl Connection {
             }
             SubscriptionState::Opening { .. } | SubscriptionState::Open => {
                 self.close(room.clone(), close_reason);
-                // `closed` has settled what came before another `subscribe`.
+                // `closed` already answers the frames before another
+                // `subscribe`.
                 let from = waiting.iter().skip_while(|text| !is_subscribe(text));
                 from.for_each(|text| self.handle_waiting(text, now));
             }
         }
     }
 
-    /// Tells the client that a room ended its part.
+    /// Sends the client that the room ended its subscription.
     fn close(&mut self, room: RoomName, close_reason: CloseReason) {
         let (code, reason) = close_reason.code_and_reason();
         self.send(ConnectionNotice::closed(&room, code, &reason));
@@ -192,7 +199,7 @@ impl Connection {
         }
     }
 
-    /// Asks for the list of members where the client missed a change.
+    /// Requests the list of members for each room with a dropped change.
     pub(super) fn list_members(&mut self) {
         for (room, subscription) in self.subscriptions.iter_mut() {
             if matches!(subscription.state, SubscriptionState::Open)
@@ -204,7 +211,8 @@ impl Connection {
         }
     }
 
-    /// Each room says itself what becomes of the session then.
+    /// Sends the rooms the rights of a new token. Each room decides about its
+    /// session.
     pub(super) fn renew_rooms(&mut self, claims: &Claims) {
         for (room, subscription) in self.subscriptions.iter_mut() {
             match &mut subscription.state {
