@@ -1,5 +1,4 @@
-//! Refusals and answers as HTTP responses, CORS, and the socket that is
-//! closed at once.
+//! HTTP responses, CORS headers, and sockets that are closed at once.
 
 use worker::web_sys::Response as RawResponse;
 use worker::{Error, Headers, Response, Result, WebSocket, WebSocketPair, console_error};
@@ -9,8 +8,8 @@ use crate::code::{Code, Refusal};
 use crate::protocol::error_body;
 use crate::room::Answer;
 
-/// The subprotocol of the contract. Where a client offers any, it fails if
-/// none is selected.
+/// The subprotocol of the wire contract. A client that offers subprotocols
+/// fails if none is selected.
 pub const SUBPROTOCOL: &str = "roomcast.v1";
 
 pub fn answer(answer: Answer) -> Result<Response> {
@@ -38,15 +37,15 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
     Ok(response)
 }
 
-/// The platform failed: the operator hears the cause, the client that it was
-/// not its fault.
+/// Reports an error of the platform. The operator's log gets the cause, the
+/// client receives only that the error is not its own.
 pub fn broken(cause: Error) -> Refusal {
     console_error!("{cause}");
     Refusal::new(Code::Internal, "the service could not do this; try again")
 }
 
-/// The answer to an upgrade that is refused: a browser can't read the status
-/// of one that failed, so it is accepted and closed.
+/// Answers a refused upgrade. A browser can't read the status of a failed
+/// upgrade, so the socket is accepted and then closed with the refusal's code.
 pub fn refused_upgrade(refusal: &Refusal, subprotocols: Option<&str>) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     server.accept()?;
@@ -63,19 +62,19 @@ pub fn upgraded(client: WebSocket, subprotocols: Option<&str>) -> Result<Respons
     Ok(response)
 }
 
-/// Closes with the refusal's code and message.
+/// Closes a socket with the refusal's code and message.
 pub fn close(socket: &WebSocket, refusal: &Refusal) {
     let code = refusal.code.close_code().or(Code::Internal.close_code());
-    // It fails on a socket that is closed already, which is what was wanted.
+    // It fails on a socket that is closed already, which needs no close.
     let _ = socket.close(code, Some(reason(&refusal.message)));
 }
 
-/// As much of a message as a Close frame takes: 123 bytes (RFC 6455, 5.5).
+/// Cuts a message to the 123 bytes that a Close frame can hold (RFC 6455, 5.5).
 pub fn reason(message: &str) -> &str {
     message.get(..message.floor_char_boundary(123)).unwrap_or_default()
 }
 
-/// Lets pages of the allowed origins read the response.
+/// Adds the headers that let pages of the allowed origins read a response.
 pub fn with_cors(
     response: RawResponse,
     origins: &Origins,
@@ -83,7 +82,7 @@ pub fn with_cors(
 ) -> Result<RawResponse> {
     let Some(origin) = origin.filter(|origin| origins.allows(origin)) else { return Ok(response) };
     let response = Response::from(response);
-    // Those of a response that came from the room can't be changed.
+    // The headers of a room's response are immutable, so they are copied.
     let headers: Headers = response.headers().entries().collect();
     headers.set("access-control-allow-origin", origin)?;
     headers.append("vary", "origin")?;
@@ -94,7 +93,7 @@ pub fn with_cors(
     Ok(response.with_headers(headers).into())
 }
 
-/// The answer to a browser that asks whether it may ask.
+/// Answers a CORS preflight request.
 pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<RawResponse> {
     let response = Response::empty()?.with_status(204);
     let headers = response.headers();

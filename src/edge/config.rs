@@ -1,4 +1,4 @@
-//! What the operator has set, read once for each isolate.
+//! The operator's configuration, read once in each isolate.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -21,8 +21,8 @@ thread_local! {
     static CONFIG: OnceCell<Result<Rc<Config>, String>> = const { OnceCell::new() };
 }
 
-/// The configuration of this isolate. Variables and secrets don't change in
-/// one: a change of them is a deploy. The error is for the operator.
+/// Returns the configuration. Variables and secrets don't change within an
+/// isolate: changing one is a deploy. An error is for the operator's log.
 pub fn config(env: &Env) -> Result<Rc<Config>, String> {
     CONFIG.with(|config| config.get_or_init(|| Config::read(env).map(Rc::new)).clone())
 }

@@ -1,9 +1,9 @@
-//! Frames and publishes that have come and wait a moment for one another.
+//! Frames and publishes that wait to be handled together.
 //!
-//! What is written in one turn of the runtime shares a commit. That is most of
-//! what a publish costs; and a socket's next frame comes only when what its
-//! last one wrote is durable. So nothing is written as a frame comes: it is
-//! put down here, and all that has come is taken in the turn that is next.
+//! Writes within one turn of the runtime share a commit, and the commit is most
+//! of the cost of a publish. But a socket's next frame arrives only after the
+//! writes of the last one are durable. So a frame is not handled on arrival: it
+//! is queued here, and everything that has arrived is handled in the next turn.
 
 use std::cell::{Cell, RefCell};
 
@@ -29,20 +29,20 @@ pub enum QueuedInput {
     },
 }
 
-/// In the order in which they came.
+/// The queue, in order of arrival.
 #[derive(Default)]
 pub struct Inbox {
     inputs: RefCell<Vec<QueuedInput>>,
     bytes: Cell<usize>,
 }
 
-/// When what is in the inbox is to be taken.
+/// When the queue must be handled.
 pub enum Flush {
-    /// In the next turn, and nobody has asked for that yet.
+    /// In the next turn, which must be scheduled.
     Schedule,
-    /// With what came before it.
+    /// In the turn that is scheduled already.
     Scheduled,
-    /// It is enough for a commit, and takes memory.
+    /// Now: it is enough for a commit, and uses memory.
     Now,
 }
 

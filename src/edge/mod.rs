@@ -1,5 +1,5 @@
-//! The shell around the core: it turns what Cloudflare calls into inputs and
-//! performs effects. The only code that names `worker`.
+//! The shell around the core. It turns Cloudflare's callbacks into inputs and
+//! performs effects. No other code uses the `worker` crate.
 
 mod answer;
 mod bridge;

@@ -1,5 +1,5 @@
-//! What the runtime offers and the `worker` crate has no binding for, or one
-//! that would not do. Each says why.
+//! Functions of the runtime that the `worker` crate lacks, or binds in a way
+//! that does not fit. Each says why.
 
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -15,11 +15,11 @@ use crate::time::Millis;
 extern "C" {
     type RawSocket;
 
-    /// Takes a JavaScript string, so that one string serves every socket.
+    /// Takes a JavaScript string, so that all sockets share one.
     #[wasm_bindgen(method, catch)]
     fn send(this: &RawSocket, text: &JsValue) -> Result<(), JsValue>;
 
-    /// Without serde in between: an attachment is one string.
+    /// Without serde: an attachment is one string.
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     fn serialize_attachment(this: &RawSocket, text: &str) -> Result<(), JsValue>;
 
@@ -34,7 +34,7 @@ extern "C" {
 
     type RawState;
 
-    /// The crate's panics where the runtime refuses the socket.
+    /// The crate's version panics if the runtime refuses the socket.
     #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
     fn accept_web_socket(this: &RawState, socket: &RawSocket) -> Result<(), JsValue>;
 
@@ -51,13 +51,14 @@ extern "C" {
 
     type RawRoom;
 
-    /// The crate's takes every request and every answer apart.
+    /// The crate's version copies every request and response field by field.
     #[wasm_bindgen(method, catch)]
     fn fetch(this: &RawRoom, request: &RawRequest) -> Result<Promise, JsValue>;
 
     type RawStorage;
 
-    /// The crate's is `async`: it would begin after the turn that asked for it.
+    /// The crate's version is `async`: it would start after the turn that
+    /// called it.
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     fn set_alarm(this: &RawStorage, at: f64) -> Result<Promise, JsValue>;
 
@@ -67,7 +68,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     fn delete_all(this: &RawStorage) -> Result<Promise, JsValue>;
 
-    /// Rolls back what `body` wrote if it throws.
+    /// Rolls back the writes of `body` if it throws.
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(
         this: &RawStorage,
@@ -93,7 +94,7 @@ fn raw_storage(storage: &Storage) -> &RawStorage {
     storage.as_raw().unchecked_ref()
 }
 
-/// Accepts a socket that may sleep.
+/// Accepts a hibernatable socket.
 pub fn accept(state: &State, socket: &WebSocket) -> Result<(), JsValue> {
     state.as_raw().unchecked_ref::<RawState>().accept_web_socket(raw(socket))
 }
@@ -110,44 +111,46 @@ pub fn attachment(socket: &WebSocket) -> Option<String> {
     raw(socket).deserialize_attachment().ok()?.as_string()
 }
 
-/// When the runtime last answered a ping of a socket; `None` where it knows of
-/// no such time.
+/// Returns when the runtime last answered a ping of a socket; `None` if it
+/// never did.
 pub fn pinged(state: &State, socket: &WebSocket) -> Option<Millis> {
     let state = state.as_raw().unchecked_ref::<RawState>();
     let at = state.auto_response_timestamp(raw(socket)).ok()??;
     Some(Millis::new(integer(at.get_time())))
 }
 
-/// Bytes that wait to be written to the network, those sent in this very turn
-/// among them. As long as there are any, the object does not hibernate.
+/// Bytes that are not written to the network yet, including those sent in this
+/// turn. The object does not hibernate while there are any.
 pub fn buffered_bytes(socket: &WebSocket) -> u64 {
     raw(socket).buffered_amount().map_or(0, integer)
 }
 
-/// `get_websockets` may list sockets that are closing already.
+/// Whether a socket is open. `get_websockets` may list sockets that are
+/// closing.
 pub fn is_open(socket: &WebSocket) -> bool {
     const OPEN: u16 = 1;
     raw(socket).ready_state() == OPEN
 }
 
-/// Begins at once. If it fails later, the object is reset and its answers are
-/// held back, as with any other write; so nobody waits for it here.
+/// Starts at once. If it fails later, the runtime resets the object and
+/// withholds its answers, as for any failed write. So nothing awaits it.
 pub fn set_alarm(storage: &Storage, at: Millis) -> Result<(), JsValue> {
     raw_storage(storage).set_alarm(number(at.get())).map(drop)
 }
 
-/// When the alarm rings; `None` where none is set. While it rings, none is.
+/// Returns when the alarm fires; `None` if none is set, or while it fires.
 pub async fn alarm(storage: &Storage) -> Result<Option<Millis>, JsValue> {
     let at = JsFuture::from(raw_storage(storage).get_alarm()?).await?;
     Ok(at.as_f64().map(|at| Millis::new(integer(at))))
 }
 
-/// Deletes everything, the alarm too; at once, as with the alarm.
+/// Deletes everything including the alarm. It starts at once, like
+/// [`set_alarm`].
 pub fn delete_all(storage: &Storage) -> Result<(), JsValue> {
     raw_storage(storage).delete_all().map(drop)
 }
 
-/// All that `body` writes, or nothing.
+/// Commits all writes of `body`, or none.
 pub fn transaction<E: Into<JsValue>>(
     storage: &Storage,
     mut body: impl FnMut() -> Result<(), E>,
@@ -160,41 +163,42 @@ pub fn now() -> Millis {
     Millis::new(integer(Date::now()))
 }
 
-/// Does something later, at a time that may be early if it is weeks away. It
-/// fails outside of a request, where nobody waits any more.
+/// Calls a function later. It may be called early if the time is weeks away. It
+/// throws outside of a request, where nothing waits for it.
 pub fn set_timeout(after_ms: u64, act: impl FnOnce() + 'static) {
     let after_ms = number(after_ms.min(i32::MAX.unsigned_abs().into()));
     let _ = set_raw_timeout(&Closure::once_into_js(act), after_ms);
 }
 
-/// A number as JavaScript has it. Everything we count stays below 2^53, where
-/// that is exact.
+/// Converts to a JavaScript number. All our numbers are below 2^53, where this
+/// is exact.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
 pub const fn number(integer: u64) -> f64 {
     integer as f64
 }
 
-/// The other way; a fraction is cut off, and what is below 0 is 0.
+/// Converts from a JavaScript number. Fractions are cut off, and negative
+/// numbers become 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 pub const fn integer(number: f64) -> u64 {
     number as u64
 }
 
-/// A random number that JavaScript can hold exactly.
+/// Returns a random number below 2^53, which JavaScript holds exactly.
 pub fn random() -> Result<u64, JsValue> {
     let mut bytes = [0; 8];
     get_random_values(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes) & limits::SAFE_INTEGER)
 }
 
-/// What the object of a room answers to a request.
+/// Sends a request to the object of a room.
 pub fn fetch_room(env: &Env, room: &str, request: &RawRequest) -> Result<Promise, JsValue> {
     let rooms = js_sys::Reflect::get(env, &JsValue::from_str("ROOMS"))?;
     rooms.unchecked_ref::<RawRooms>().get_by_name(room)?.fetch(request)
 }
 
-/// A variable or secret, as text; one that is a table in `wrangler.toml`, as
-/// JSON. `None` if it is not set, or empty.
+/// Returns a variable or secret as text; a table in `wrangler.toml` as JSON.
+/// `None` if it is not set, or empty.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     let text = match value.as_string() {

@@ -1,4 +1,5 @@
-//! A request as the router sees it, and as the worker hands it to a room.
+//! The parts of a request that the router reads, and the request that the
+//! worker sends to a room.
 
 use futures_util::StreamExt;
 use js_sys::{decode_uri_component, encode_uri_component};
@@ -12,8 +13,8 @@ use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::route::{ResponseKind, Route};
 
-/// Carries who is asking from the worker to the room. The worker makes the
-/// room's request anew, with the headers it chooses, so this can't be forged.
+/// The header that carries the identity from the worker to the room. The worker
+/// creates the room's request with its own headers, so a client can't forge it.
 const IDENTITY: &str = "roomcast-identity";
 
 /// The first line and the headers of a request.
@@ -22,14 +23,14 @@ pub struct RequestHead {
     path: String,
     query: String,
     headers: Headers,
-    /// Asked for again and again, and each look at a header costs.
+    /// Cached, because it is read several times and reading a header is slow.
     is_upgrade: bool,
 }
 
 impl RequestHead {
     pub fn of(request: &Request) -> Self {
-        // Not by way of `Request::url`: the runtime has parsed the URL, and to
-        // do it again takes 13 kB of code.
+        // Not `Request::url`: it parses the URL once more, which takes 13 kB of
+        // code.
         let url = request.inner().url();
         let query = url.split_once('?').map(|(_, query)| query);
         let (method, headers) = (request.method().to_string(), request.headers().clone());
@@ -73,19 +74,20 @@ impl RequestHead {
         self.method == "OPTIONS"
     }
 
-    /// A header's value; values of several of one name are joined by commas.
+    /// Returns a header's value. Several values of one name are joined by
+    /// commas.
     pub fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
     }
 
-    /// The parameter of the query, percent-decoded.
+    /// Returns a parameter of the query, percent-decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let mut parameters = form_urlencoded::parse(self.query.as_bytes());
         parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// The request for the room: the same path, and nothing else of the
-    /// client's but what is chosen here.
+    /// Creates the request for the room: with the same path and query, and only
+    /// the headers that are set here.
     pub fn to_room(&self, identity: &Identity, body: Option<&str>) -> Result<RawRequest> {
         let headers = Headers::new();
         if self.is_upgrade {
@@ -102,26 +104,26 @@ impl RequestHead {
         )
     }
 
-    /// The window of a socket that the worker opened for a reader of its own.
+    /// Returns the flow control window of a bridge's request, in bytes.
     pub fn bridge_window_bytes(&self) -> Option<u64> {
         self.header(BRIDGE)?.parse().ok()
     }
 
-    /// Who is asking, as the worker found out.
+    /// Returns the identity that the worker set.
     pub fn identity(&self) -> Result<Option<Identity>> {
         self.header(IDENTITY).map(|encoded| decode(&encoded)).transpose()
     }
 }
 
-/// A request to publish into a room, of the worker's own making.
+/// Creates a request that publishes to a room.
 pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Result<RawRequest> {
     let target = format!("/rooms/{room}/events");
     room_request("POST", &target, Headers::new(), identity, Some(body))
 }
 
-/// The request that opens a socket of the worker's own to a room: one with a
-/// flow control window if its reader is a bridge, one that passes a client's
-/// own frames on if not.
+/// Creates the request that opens a socket from the worker to a room. A
+/// bridge's socket has a flow control window. A pending socket that forwards
+/// the client's own frames has none.
 pub fn connect_request(
     room: &RoomName,
     identity: &Identity,
@@ -145,7 +147,7 @@ fn room_request(
     body: Option<&str>,
 ) -> Result<RawRequest> {
     headers.set(IDENTITY, &encode(identity)?)?;
-    // The crate's own carries all of Cloudflare's image options with it.
+    // The crate's type includes all of Cloudflare's image options.
     let init = RequestInit::new();
     init.set_method(method);
     init.set_headers(headers.0.as_ref());
@@ -153,13 +155,13 @@ fn room_request(
     Ok(RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?)
 }
 
-/// On the worker's own sockets to a room: the window, in bytes, of the flow
-/// control that such a socket is always under.
+/// The header that marks a bridge's socket. Its value is the window of its flow
+/// control, in bytes.
 pub const BRIDGE: &str = "roomcast-bridge";
 
 pub const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
-// A header takes no text beyond Latin-1, and a user may have any name.
+// A header can hold only Latin-1, but a user id can hold any character.
 fn encode(identity: &Identity) -> Result<String> {
     Ok(encode_uri_component(&serde_json::to_string(identity)?).into())
 }
@@ -169,17 +171,18 @@ fn decode(encoded: &str) -> Result<Identity> {
     Ok(serde_json::from_str(&json)?)
 }
 
-/// The body of a request, within the limit and as text.
+/// Reads the body of a request as text. Fails beyond the size limit.
 pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
     let too_large = || Refusal::too_large(format!("a body may be {} bytes", limits::BODY_BYTES));
     let broken = |_| Refusal::bad_request("the body could not be read to its end");
     let length = request.headers().get("content-length").ok().flatten();
     let bytes = match length.and_then(|length| length.parse::<usize>().ok()) {
         Some(length) if length > limits::BODY_BYTES => return Err(too_large()),
-        // To read it whole costs some 60 µs less than a stream of one chunk.
+        // Reading it whole saves some 60 µs compared with a stream of one
+        // chunk.
         Some(_) => request.bytes().await.map_err(broken)?,
         None => {
-            // Without a body there is no stream.
+            // A request without a body has no stream.
             let Ok(stream) = request.stream() else { return Ok(String::new()) };
             let bytes = read(stream, limits::BODY_BYTES).await.map_err(broken)?;
             bytes.ok_or_else(too_large)?
@@ -188,8 +191,8 @@ pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> 
     String::from_utf8(bytes).map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))
 }
 
-/// Reads a stream to its end; `None` if it has more than `bytes_max` bytes, of
-/// which the rest is not read.
+/// Reads a stream to its end. Returns `None`, and stops reading, beyond
+/// `bytes_max` bytes.
 pub async fn read(mut stream: ByteStream, bytes_max: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {

@@ -1,8 +1,8 @@
-//! The Durable Object: every callback of the runtime becomes an input of the
+//! The Durable Object. Each callback of the runtime becomes an input of the
 //! room, and the room's effects are performed before the callback returns.
 //!
-//! Between taking an input and the last of its effects there is no await: so
-//! no other callback comes in between, and no borrow is held across one.
+//! There is no `await` between an input and the last of its effects. So no
+//! other callback runs in between, and no borrow is held across one.
 
 mod effects;
 
@@ -40,7 +40,7 @@ struct Object {
     inbox: Inbox,
 }
 
-/// What is in memory while the room is awake.
+/// The room and its sockets, in memory while the object is active.
 struct LoadedRoom {
     config: Rc<Config>,
     name: RoomName,
@@ -50,7 +50,7 @@ struct LoadedRoom {
 
 impl DurableObject for RoomObject {
     fn new(state: State, env: Env) -> Self {
-        // Answered by the runtime, without waking the object.
+        // The runtime answers pings without waking the object.
         match WebSocketRequestResponsePair::new(PING, PONG) {
             Ok(pair) => state.set_websocket_auto_response(&pair),
             Err(cause) => console_error!("pings will wake the room: {cause:?}"),
@@ -76,8 +76,9 @@ impl DurableObject for RoomObject {
         }
     }
 
-    /// One that fails is retried by us: the runtime does so six times, which
-    /// takes two minutes, and then never again. It does where ours can't be set.
+    /// Runs the room's alarm. If it fails, the room sets the alarm again: the
+    /// runtime retries only six times, within two minutes. It does so only if
+    /// setting it fails here too.
     async fn alarm(&self) -> Result<Response> {
         let rung = self.0.handle_input(None, Input::Alarm);
         if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
@@ -105,9 +106,10 @@ impl DurableObject for RoomObject {
     ) -> Result<()> {
         let code = u16::try_from(code).ok();
         self.0.handle_close(&socket, code);
-        // Nobody else answers the peer's Close. 1005 and 1006 stand for none.
+        // The object must answer the peer's Close itself. 1005 and 1006 mean
+        // that it had no code.
         let code = code.filter(|code| !matches!(code, 1005 | 1006));
-        // It fails where the room closed first, and then there is no need.
+        // It fails if the room closed the socket first.
         let _ = socket.close(code, Some(""));
         Ok(())
     }
@@ -119,9 +121,9 @@ impl DurableObject for RoomObject {
 }
 
 impl Object {
-    /// Lets a socket join, and accepts it. A socket that the room refuses is
-    /// not accepted: until its peer has answered the Close, which a stranger
-    /// may never do, it would keep the object active.
+    /// Joins a socket, and accepts it unless the room refuses it. An accepted
+    /// socket keeps the object active until its peer answers the Close, which a
+    /// malicious client may never do.
     fn connect(
         self: &Rc<Self>,
         room: &RoomName,
@@ -143,7 +145,8 @@ impl Object {
                 Some(refusal) => Err(refusal),
                 None => self.accept(loaded, session, server),
             };
-            // Without its socket, the session is found to be gone.
+            // If the socket was not accepted, the session is removed: it has no
+            // socket.
             self.perform_all(loaded, effects);
             accepted
         });
@@ -203,7 +206,7 @@ impl Object {
                 QueuedInput::Frame { socket, message } => self.handle_frame(&socket, &message),
                 QueuedInput::Publish { room, by, body, answer } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
-                    // It fails where the request was cancelled: nobody waits for the answer.
+                    // It fails if the request was cancelled.
                     let _ = answer.send(self.handle_input(Some(&room), input));
                 }
             }
@@ -214,7 +217,7 @@ impl Object {
         let session = match self.with_sessions(None, |loaded| Ok(loaded.sockets.session(socket))) {
             Ok(Some(session)) => session,
             Ok(None) => return,
-            // The frame is lost, and its sender is to know.
+            // The frame is lost, so its sender is disconnected and resumes.
             Err(refusal) => return answer::close(socket, &refusal),
         };
         self.handle_event(match message {
@@ -223,7 +226,7 @@ impl Object {
         });
     }
 
-    /// What it sent before is taken before.
+    /// Handles the end of a socket, after the frames that it sent before.
     fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.flush_inbox();
         let removed = self.with_sessions(None, |loaded| {
@@ -238,9 +241,9 @@ impl Object {
         }
     }
 
-    /// The room can't wake, so a socket goes without its knowing. If a member
-    /// goes with it, nobody would ever be told: so all come again, and with
-    /// them their lists.
+    /// Handles the end of a socket of a room that can't be loaded. If its
+    /// session was a member, nothing could report that it left. So all sessions
+    /// are closed; when they reconnect, they receive the list of members.
     fn handle_close_unloaded(&self, socket: &WebSocket) {
         let attachment = platform::attachment(socket);
         if attachment.is_some_and(|attachment| Session::has_members(&attachment)) {
@@ -251,13 +254,13 @@ impl Object {
         }
     }
 
-    /// Takes an input that nobody waits for the answer of.
+    /// Handles an input that has no answer.
     fn handle_event(self: &Rc<Self>, input: Input) {
-        // What was wrong has been reported.
+        // The error is in the operator's log already.
         let _ = self.handle_input(None, input);
     }
 
-    /// The room takes an input, and its effects are performed.
+    /// Handles an input and performs its effects.
     fn handle_input(
         self: &Rc<Self>,
         name: Option<&RoomName>,
@@ -278,7 +281,8 @@ impl Object {
         })
     }
 
-    /// Erases a room that can't wake: if a row is damaged, nothing else mends it.
+    /// Erases a room that can't be loaded, for example because a row is
+    /// damaged.
     fn erase_unloaded(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
         SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
             console_error!("room {name}: {cause}");
@@ -288,13 +292,13 @@ impl Object {
         Ok(Answer::NoContent)
     }
 
-    /// Closes every socket of a room that can't wake.
+    /// Closes every socket of a room that can't be loaded.
     fn close_unloaded(&self, refusal: &Refusal) {
         let (mut sockets, sessions) = Sockets::restore(&self.state);
         sessions.iter().for_each(|(session, _)| sockets.close(*session, refusal));
     }
 
-    /// Does something with the room's sockets.
+    /// Calls a function with the room, its sessions and its sockets.
     fn with_sessions<T>(
         self: &Rc<Self>,
         name: Option<&RoomName>,
@@ -306,7 +310,7 @@ impl Object {
         })
     }
 
-    /// Those that sleep, if they do.
+    /// Restores the sessions of the open sockets, if that has not been done.
     fn restore_sessions(self: &Rc<Self>, loaded: &mut LoadedRoom) {
         if !loaded.room.sessions_restored() {
             let (sockets, sessions) = Sockets::restore(&self.state);
@@ -316,8 +320,8 @@ impl Object {
         }
     }
 
-    /// Does something with the room, which is woken if it sleeps. Only a
-    /// request brings the room's name; else it is the stored one.
+    /// Calls a function with the room, and loads it first if necessary. Only a
+    /// request brings the room's name; other callbacks use the stored one.
     fn with_room<T>(
         &self,
         name: Option<&RoomName>,
@@ -328,7 +332,7 @@ impl Object {
             Some(loaded) => act(loaded),
             None => match self.load(name.cloned()) {
                 Ok(Some(loaded)) => act(slot.insert(loaded)),
-                // A close, an alarm or a turn that came behind the erase.
+                // A close, an alarm or a timer that followed the erase.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't wake: {cause}");
@@ -338,7 +342,7 @@ impl Object {
         }
     }
 
-    /// `None` where nothing is stored that could tell which room this is.
+    /// Returns `None` if there is no name, given or stored.
     fn load(&self, name: Option<RoomName>) -> std::result::Result<Option<LoadedRoom>, String> {
         let stored = || SqlStore::stored_name(&self.state).map_err(|cause| cause.to_string());
         let Some(name) = name.map_or_else(stored, |name| Ok(Some(name)))? else { return Ok(None) };
@@ -352,7 +356,7 @@ impl Object {
     }
 }
 
-/// Why the room closes a session that has just asked to join, if it does.
+/// Returns the refusal with which the room closes a session that is joining.
 fn refusal_in(effects: &[Effect], joining: SessionId) -> Option<Refusal> {
     effects.iter().find_map(|effect| match effect {
         Effect::Close { session, refusal } if *session == joining => Some(refusal.clone()),

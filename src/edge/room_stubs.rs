@@ -1,4 +1,4 @@
-//! Rooms, as the worker reaches them.
+//! Requests and sockets from the worker to rooms.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,24 +25,24 @@ pub struct RoomStubs {
     context: Rc<Context>,
 }
 
-/// An object that hangs must not keep a reader waiting for longer.
+/// A room's object that hangs must not block a reader for longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn unreachable(cause: Error) -> Refusal {
-    // The platform has no other name for it.
+    // The platform has no other way to identify this error.
     if cause.to_string().contains("Too many subrequests") {
         return Refusal::new(Code::Restarting, "this connection has been used up");
     }
     broken(cause)
 }
 
-/// Whether a room accepted a socket. One that it refuses is closed by the
-/// worker, not by the room.
+/// Whether a room accepted a socket. The worker, not the room, closes one that
+/// it refused.
 pub fn is_upgraded(answer: &RawResponse) -> bool {
     answer.status() == 101
 }
 
-/// Why a room did not upgrade, as its answer says it.
+/// Reads the refusal from the response of a room that did not upgrade.
 pub async fn refusal_of(answer: RawResponse) -> Refusal {
     match Response::from(answer).text().await {
         Ok(body) => read_error(&body).unwrap_or_else(|| broken("a room did not upgrade".into())),
@@ -55,16 +55,19 @@ impl RoomStubs {
         Self { env, context: Rc::new(context) }
     }
 
-    /// The answer is the runtime's own, to be passed on as it is.
+    /// Sends a request to a room. The response is the runtime's own object, to
+    /// be forwarded unchanged.
     pub async fn fetch(&self, room: &RoomName, request: &RawRequest) -> Result<RawResponse> {
         let answer = platform::fetch_room(&self.env, room.as_str(), request)?;
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
-    /// Opens a socket of the worker's own, under flow control if it has a
-    /// window, in bytes. A room that refuses says so in its answer. Call it
-    /// where the invocation waits until it is done: a session whose socket was
-    /// on its way to an invocation that ended would stay in the room [seen].
+    /// Opens a socket from the worker to a room. `window` is its flow control
+    /// window in bytes; `None` turns flow control off.
+    ///
+    /// Fails with the room's refusal. It must be called where the invocation
+    /// waits for its end: if the invocation ended first, the room would keep
+    /// the session of a socket that nothing reads (observed).
     pub async fn connect(
         &self,
         room: &RoomName,
@@ -87,20 +90,20 @@ impl RoomStubs {
         match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), late)) => {
-                // Dropped as it comes, it closes.
+                // Dropping the socket closes it.
                 self.wait_until(async move { drop(late.await) });
                 Err(Refusal::new(Code::Internal, "the room did not answer in time; try again"))
             }
         }
     }
 
-    /// Keeps the invocation going until a task is done, even if its client has
-    /// gone by then.
+    /// Keeps the invocation running until a task ends, even if its client is
+    /// gone.
     pub fn wait_until(&self, task: impl Future<Output = ()> + 'static) {
         self.context.wait_until(task);
     }
 
-    /// The same, for an answer that the client waits for if it is there.
+    /// Runs a task to its end even if its client is gone. Returns its result.
     pub async fn run_to_completion(
         &self,
         task: impl Future<Output = std::result::Result<RawResponse, Refusal>> + 'static,

@@ -1,4 +1,4 @@
-//! The open sockets of a room, and which session each of them is.
+//! The open sockets of a room, and the session of each.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,17 +16,17 @@ use crate::time::Millis;
 #[derive(Default)]
 pub struct Sockets {
     by_session: BTreeMap<SessionId, WebSocket>,
-    /// The other way round: the runtime names a socket by its object.
+    /// The reverse index: the runtime identifies a socket by its object.
     sessions: Map,
-    /// What the room keeps to send it again, and the one JavaScript string of
-    /// it: who comes back with many others is sent the same replay as they.
+    /// The last text that the room caches, and its JavaScript string. Sessions
+    /// that reconnect together are sent the same replay frame.
     last_text: Option<(Rc<str>, JsValue)>,
 }
 
 impl Sockets {
-    /// The sockets that slept, with the sessions they kept. One whose peer has
-    /// closed it is among them: that is what wakes the room, and the session
-    /// has yet to leave.
+    /// Restores the open sockets and their sessions after hibernation. They
+    /// include a socket whose peer has just closed it, which loaded the room:
+    /// its session has not been removed yet.
     pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
         let mut sockets = Self::default();
         let mut sessions = Vec::new();
@@ -37,7 +37,7 @@ impl Sockets {
                     sockets.insert(id, socket);
                     sessions.push((id, session));
                 }
-                // Written by another version of the program, in another way.
+                // An incompatible version wrote the attachment.
                 None if platform::is_open(&socket) => answer::close(
                     &socket,
                     &Refusal::new(Code::Restarting, "the room was updated; connect again"),
@@ -60,8 +60,8 @@ impl Sockets {
             .map(|id| SessionId(platform::integer(id)))
     }
 
-    /// Forgets a socket; whatever it was to be sent is dropped. The runtime may
-    /// go on listing it for a while, so it is emptied of its session.
+    /// Removes a socket. Texts that are sent to it later are dropped. The
+    /// runtime may list it for a while, so its attachment is emptied.
     pub fn remove(&mut self, id: SessionId) -> Option<WebSocket> {
         let socket = self.by_session.remove(&id)?;
         let _ = platform::attach(&socket, "");
@@ -69,13 +69,13 @@ impl Sockets {
         Some(socket)
     }
 
-    /// Sends one text to many, and returns those that turned out to be dead.
+    /// Sends one text to many sessions. Returns those whose socket is dead.
     pub fn send(&mut self, to: &[SessionId], text: Rc<str>) -> Vec<SessionId> {
         let last_text =
             self.last_text.as_ref().filter(|(last_text, _)| Rc::ptr_eq(last_text, &text));
         let string =
             last_text.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
-        // Behind a welcome of its own, everybody is sent it.
+        // Only a text that the room caches is shared at this point.
         if Rc::strong_count(&text) > 1 {
             self.last_text = Some((text, string.clone()));
         }
@@ -85,7 +85,7 @@ impl Sockets {
         to.iter().filter(is_dead).copied().collect()
     }
 
-    /// Those of these that read what they are sent, and those that do not.
+    /// Splits sessions into those that read their frames and those that don't.
     pub fn reading(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
         of.into_iter().partition(|id| {
             let socket = self.by_session.get(id);
@@ -94,7 +94,7 @@ impl Sockets {
         })
     }
 
-    /// When the runtime last answered pings of these.
+    /// Returns when the runtime last answered a ping of each session.
     pub fn pinged(&self, state: &State, of: &[SessionId]) -> Vec<(SessionId, Millis)> {
         let at = |id: &SessionId| Some((*id, platform::pinged(state, self.by_session.get(id)?)?));
         of.iter().filter_map(at).collect()

@@ -1,8 +1,8 @@
 //! The store on the object's SQLite.
 //!
-//! `exec` is synchronous, writes without an await between them commit
-//! together, and whatever the object sends waits until they are durable. So it
-//! is enough to write before a send is asked for.
+//! `exec` is synchronous. Writes without an `await` between them are committed
+//! together, and the runtime holds back everything the object sends until they
+//! are durable. So writing before sending is enough.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -15,13 +15,13 @@ use crate::protocol::{Epoch, RoomName, Seq};
 use crate::store::{self, Append, KeyChange, LogMeta, Store, StoreError};
 use crate::time::Millis;
 
-/// The version of the tables. A later one comes with a migration where
-/// [`Store::meta`] meets this one.
+/// Version of the tables. A later version must migrate this one in
+/// [`Store::meta`].
 const SCHEMA: u64 = 1;
 
-/// An append costs one billed row: `slot` is the row itself, and nothing else
-/// is indexed. `state` is its own index for the same reason. `ids` stands
-/// before `events`, so that SQLite reads it without them.
+/// An append costs one billed row: `slot` is the row's key, and there is no
+/// other index. `state` needs no index for the same reason. `ids` comes before
+/// `events`, so that SQLite can read it without reading the events.
 const CREATE: &str = "
     CREATE TABLE room (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -51,8 +51,8 @@ const CREATE: &str = "
         event TEXT NOT NULL
     ) WITHOUT ROWID;";
 
-/// Rooms of version 1 began without this column. Earlier code that meets it
-/// leaves what is in it as it is.
+/// Rooms of version 1 started without this column. Older code does not touch
+/// its content.
 const ADD_IDS: &str = "ALTER TABLE log ADD COLUMN ids BLOB";
 
 const APPEND: &str = "
@@ -63,7 +63,7 @@ const APPEND: &str = "
         starts = excluded.starts, ends = excluded.ends, floor = excluded.floor,
         floor_starts = excluded.floor_starts, ids = excluded.ids, events = excluded.events";
 
-/// The pieces come as JSON: one statement reads any number of them.
+/// The pieces are passed as JSON, so one statement reads any number of them.
 const INDEX: &str = "
     SELECT log.number, substr(log.ids, (piece.value ->> 1) + 1, ?)
     FROM json_each(?) AS piece JOIN log ON log.slot = piece.value ->> 0
@@ -92,8 +92,8 @@ impl SqlStore {
         Self { storage, sql, name, rows_written: Cell::new(0) }
     }
 
-    /// The name of the room whose object this is: an alarm and a frame come
-    /// without it.
+    /// Returns the stored name of the object's room. An alarm and a frame
+    /// arrive without it.
     pub fn stored_name(state: &State) -> Result<Option<RoomName>, StoreError> {
         let sql = state.storage().sql();
         if tables(&sql)? == Tables::None {
@@ -168,9 +168,9 @@ impl Store for SqlStore {
             if stored.is_some_and(|stored| stored.capacity == meta.capacity) {
                 return Ok(());
             }
-            // Numbered from 0 again, so that the ring has no hole before its
-            // newest append; into a table beside it, so that no slot is
-            // written while it is still to be read.
+            // Numbers start at 0 again, so that the ring has no hole before its
+            // newest append. They are written to a temporary table, so that no
+            // slot is overwritten before it is read.
             self.run(
                 "CREATE TABLE kept AS SELECT * FROM log WHERE number >= ?",
                 vec![integer(keep_from)],
@@ -318,11 +318,11 @@ fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> Resul
     Ok(Ran { rows, written: cursor.rows_written() as u64 })
 }
 
-/// What is there of the tables.
+/// The tables that exist.
 #[derive(PartialEq, Eq)]
 enum Tables {
     None,
-    /// As a version made them that knew no index of ids.
+    /// Created by a version without an index of ids.
     WithoutIds,
     All,
 }
@@ -352,7 +352,7 @@ fn append_of(row: &Row) -> Option<Append> {
     })
 }
 
-/// Everything we count stays below 2^53, where JavaScript is exact.
+/// All our numbers are below 2^53, up to which JavaScript is exact.
 fn integer(number: u64) -> SqlStorageValue {
     SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

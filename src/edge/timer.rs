@@ -1,10 +1,10 @@
 //! Timers of the runtime.
 //!
-//! What belongs to a request that was cancelled is dropped by the garbage
-//! collector, outside of any request or within another one. There the runtime
-//! throws if a timer is touched, in the midst of that drop, or takes the timer
-//! for one of the other's. So none is ever cleared, as `worker::Delay` does:
-//! one that is not wanted any more rings for nobody.
+//! The garbage collector drops the objects of a cancelled request, outside of
+//! any request or within another one. If a timer is cleared at that point, the
+//! runtime throws, or clears a timer of the other request. So timers are never
+//! cleared, unlike `worker::Delay`: a timer that is no longer needed fires
+//! without an effect.
 
 use std::future::pending;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use futures_channel::oneshot;
 use super::platform::{now, set_timeout};
 use crate::time::Millis;
 
-/// It does not ring once it is dropped.
+/// A timer that does nothing once it is dropped.
 pub struct Timer {
     at: Millis,
     _wanted: Rc<()>,
@@ -38,15 +38,15 @@ impl Timer {
     }
 }
 
-/// Lets so much time pass.
+/// Waits for this time.
 pub async fn sleep(time: Duration) {
     let (fire, fired) = oneshot::channel();
     let after_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     set_timeout(after_ms, move || {
-        // Nobody may wait any more.
+        // The receiver may be dropped already.
         let _ = fire.send(());
     });
-    // Its timer is gone, so its request is.
+    // The timer was dropped with its request: never wake up.
     if fired.await.is_err() {
         pending().await
     }

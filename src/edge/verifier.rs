@@ -1,5 +1,5 @@
-//! Tokens against the configured keys, and those of `JWKS_URL`, which are
-//! fetched when they are needed.
+//! Verifies tokens with the configured keys and with those of `JWKS_URL`, which
+//! are fetched when they are needed.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -19,14 +19,14 @@ use super::timer::sleep;
 use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
-/// An issuer that does not answer must not keep a socket waiting for longer.
+/// An issuer that does not answer must not block a socket for longer.
 const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::LASTS_MS);
 
 #[derive(Default)]
 struct Fetched {
     keys: Keys,
     refetch: Refetch,
-    /// Resolves when the fetch has ended that was begun last.
+    /// Resolves when the latest fetch has ended.
     ended: Option<Promise>,
 }
 
@@ -34,8 +34,8 @@ thread_local! {
     static FETCHED: RefCell<Fetched> = RefCell::default();
 }
 
-/// Whom a token speaks for, as far as that can be said at once. `None` says
-/// that [`claims`] has to wait for keys first.
+/// Verifies a token without waiting. Returns `None` if keys must be fetched
+/// first, by [`claims`].
 pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
     match check(config, token) {
         Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
@@ -44,7 +44,7 @@ pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Ref
     }
 }
 
-/// Whom a token speaks for.
+/// Verifies a token; fetches keys if it needs them.
 pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     loop {
         match claims_at_once(config, token) {
@@ -54,9 +54,9 @@ pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     }
 }
 
-/// Whether tokens of the issuer can be verified. Keys that were fetched once
-/// suffice, however old they are: an outage of the issuer is not one of the
-/// rooms. If there are none yet, this fetches them, as a token would.
+/// Checks that tokens of the issuer can be verified. Keys that were fetched
+/// once are enough, however old they are: an outage of the issuer is not an
+/// outage of the rooms. If there are none yet, they are fetched.
 pub async fn health(config: &Config) -> Result<(), Refusal> {
     if has_yet_to_fetch(config) && is_worth_waiting(config) {
         fetch_keys(config).await;
@@ -68,8 +68,8 @@ fn no_keys() -> Refusal {
     Refusal::new(Code::Internal, "the keys of the issuer can't be had now; try again")
 }
 
-/// The configured keys first: a token that names one of them costs nobody a
-/// fetch.
+/// Tries the configured keys first, so that a token with one of their ids
+/// causes no fetch.
 fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
     match verify(token, &config.keys, &config.policy, now()) {
         Err(TokenError::UnknownKey { kid }) if config.jwks_url.is_some() => {
@@ -93,9 +93,9 @@ fn has_yet_to_fetch(config: &Config) -> bool {
     config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
 }
 
-/// Of those that need keys at once, one fetches them. A promise is all that may
-/// pass from one request to another; and the fetch is lost if its own request
-/// is, so nobody waits for it without an end.
+/// Fetches the keys. Of several callers, one fetches and the others wait: a
+/// promise is the only object that requests may share. If the request that
+/// fetches is cancelled, its fetch is lost, so the wait has a timeout.
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
     let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
@@ -106,7 +106,7 @@ async fn fetch_keys(config: &Config) {
         }
     });
     let ended = Box::pin(async move {
-        // Refused at once if the fetch is lost, however often it is asked.
+        // Later calls fail at once if the fetch was lost.
         if JsFuture::from(ended).await.is_err() {
             pending().await
         }
@@ -141,7 +141,8 @@ async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
 
 async fn fetch(url: &KeysUrl) -> Result<String, String> {
     let init = RequestInit::new();
-    // The operator says which server is trusted, not that server.
+    // The operator decides which server is trusted. A redirect would let that
+    // server decide.
     init.set_redirect(RequestRedirect::Manual);
     let request = Request::new_with_str_and_init(url.as_str(), &init)
         .map_err(|wrong| format!("it is not a valid URL: {wrong:?}"))?;
@@ -155,8 +156,8 @@ async fn fetch(url: &KeysUrl) -> Result<String, String> {
         Either::Left((text, _)) => text,
         Either::Right(_) => Err(format!("no answer within {FETCH_TIMEOUT:?}")),
     };
-    // Closes a connection that was not read to its end. The request that began
-    // the fetch would keep it open, and may last for hours.
+    // Closes the connection of a response that was not read to its end.
+    // Otherwise it would stay open as long as the request, possibly for hours.
     controller.abort();
     text
 }

@@ -1,5 +1,5 @@
-//! The worker: it matches the route, finds out who is asking, and hands the
-//! request to the room. A request that is refused here wakes no room.
+//! The worker: matches the route, verifies the token, and forwards the request
+//! to the room. A request that is refused here does not load a room.
 
 use std::rc::Rc;
 
@@ -61,7 +61,7 @@ fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<RawResponse> {
     response.map(RawResponse::from)
 }
 
-/// One request on its way in.
+/// Handles one request.
 struct Handler<'a> {
     config: &'a Rc<Config>,
     rooms: RoomStubs,
@@ -102,7 +102,7 @@ impl Handler<'_> {
     ) -> std::result::Result<RawResponse, Refusal> {
         let identity = match (self.claims().await?, &call) {
             (Some(claims), _) => Identity::of(&claims, room),
-            // Its token must come in the first frame.
+            // Its token must arrive in the first frame.
             (None, Call::Connect(start)) => {
                 return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
@@ -132,7 +132,7 @@ impl Handler<'_> {
         self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())
     }
 
-    /// Whom the request's token speaks for; `None` if it has no token.
+    /// Verifies the request's token; `None` if it has none.
     async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
         let [authorization, subprotocols, cookie, origin, fetch_site] =
             ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
@@ -152,8 +152,8 @@ impl Handler<'_> {
         }
     }
 
-    /// Each room's part is whole or not at all; what one room says does not
-    /// keep the others from theirs.
+    /// Publishes to several rooms. Each room's events are published all or
+    /// none, and one room's error does not affect the others.
     async fn publish_to_rooms(
         &self,
         claims: &Claims,
@@ -177,7 +177,7 @@ impl Handler<'_> {
         json(format!(r#"{{"rooms":[{parts}]}}"#), 200).map(RawResponse::from).map_err(broken)
     }
 
-    /// `{"room","epoch","seqs"}` or `{"room","error":{…}}`.
+    /// Returns `{"room","epoch","seqs"}` or `{"room","error":{…}}`.
     async fn publish_to_room(&self, room: &RoomName, identity: Identity, body: String) -> String {
         #[derive(Deserialize)]
         struct Refused<'a> {

@@ -1,4 +1,4 @@
-//! A socket that the worker holds itself: a client's, or its own to a room.
+//! A socket that the worker holds: a client's, or one to a room.
 
 use std::rc::Rc;
 
@@ -12,8 +12,8 @@ use super::{answer, platform};
 use crate::close_reason::CloseReason;
 use crate::limits;
 
-/// However it is dropped, the socket is closed, as that of a page that went: a
-/// room keeps no session that nobody reads.
+/// A socket that closes when it is dropped, like that of a page that was left.
+/// So a room keeps no session that nothing reads.
 pub struct WorkerSocket {
     socket: WebSocket,
     message: Closure<dyn Fn(MessageEvent)>,
@@ -21,29 +21,30 @@ pub struct WorkerSocket {
     error: Closure<dyn Fn(Event)>,
 }
 
-/// What comes over a line.
+/// An event of a socket.
 pub enum SocketEvent {
-    /// A string, or bytes. It stays JavaScript's: most frames are passed on as
-    /// they are.
+    /// A string or a Blob. It stays a JavaScript value, because most frames are
+    /// forwarded unchanged.
     Frame(JsValue),
     Ended(CloseReason),
 }
 
-/// Whether a client's frame is over the limit, which is asked before it is
-/// copied: a stranger may send 32 MiB, several of which fill an isolate.
+/// Whether a client's frame exceeds the size limit. It is checked before the
+/// frame is copied: a frame can have 32 MiB, and a few of those fill an
+/// isolate.
 pub fn is_too_large(frame: &JsValue) -> bool {
     let length = match frame.dyn_ref::<JsString>() {
-        // Characters: a text has as many bytes, or more.
+        // In UTF-16 units: a text has at least as many bytes.
         Some(text) => Some(f64::from(text.length())),
-        // Bytes come as a Blob.
+        // Binary frames arrive as a Blob.
         None => Reflect::get(frame, &"size".into()).ok().and_then(|size| size.as_f64()),
     };
     platform::integer(length.unwrap_or_default()) > limits::BODY_BYTES as u64
 }
 
 impl WorkerSocket {
-    /// `on_event` is called for each frame and for the end; never once the line is
-    /// dropped, which it may do itself.
+    /// Accepts a socket. `on_event` is called for each frame and for the end,
+    /// and never after the socket is dropped, which `on_event` may do itself.
     pub fn accept(socket: WebSocket, on_event: Rc<dyn Fn(SocketEvent)>) -> Result<Self> {
         let [on_message, on_close, on_error] =
             [Rc::clone(&on_event), Rc::clone(&on_event), on_event];
@@ -64,7 +65,8 @@ impl WorkerSocket {
         Ok(socket)
     }
 
-    /// What can't be sent any more is dropped: that it ended is heard, too.
+    /// Sends a text. If the socket is closed, the text is dropped: the close is
+    /// an event of its own.
     pub fn send(&self, text: &JsValue) {
         let _ = platform::send(&self.socket, text);
     }
@@ -73,15 +75,15 @@ impl WorkerSocket {
         let _ = self.socket.send_with_bytes(bytes);
     }
 
-    /// Bytes that were sent and that the other side has yet to read.
+    /// Bytes that were sent and that the peer has not read.
     pub fn unread(&self) -> u64 {
         platform::buffered_bytes(&self.socket)
     }
 
-    /// Says that this side has nothing more to say. What the other says before
-    /// it ends, too, is still heard.
+    /// Starts the close handshake. Frames that the peer sends before its own
+    /// Close are still received.
     pub fn close(&self, close_reason: &CloseReason) {
-        // It fails where the other side closed first.
+        // It fails if the peer closed first.
         let _ = match close_reason {
             CloseReason::Closed { code, reason } => {
                 self.socket.close(Some(*code), Some(answer::reason(reason)))
@@ -109,7 +111,7 @@ impl Drop for WorkerSocket {
         for (name, listener) in self.listeners() {
             let _ = self.raw().remove_event_listener_with_callback(name, listener.unchecked_ref());
         }
-        // One that was closed stays as it is.
+        // This has no effect on a closed socket.
         self.close(&CloseReason::Lost);
     }
 }

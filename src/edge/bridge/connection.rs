@@ -1,5 +1,5 @@
-//! One client socket for many rooms. The rules are [`crate::connection`]'s;
-//! this holds the sockets, and passes the rooms' frames on without a look.
+//! One client socket for many rooms. The rules are in [`crate::connection`].
+//! This module holds the sockets, and forwards the rooms' frames unchanged.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -26,14 +26,14 @@ use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::BridgeFrame;
 
-/// Lives as long as its client's socket: what that one hears holds it.
+/// Lives as long as the client's socket, whose listener owns it.
 struct Bridge {
     config: Rc<Config>,
     rooms: RoomStubs,
     rules: RefCell<Connection>,
     client: RefCell<Option<WorkerSocket>>,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
-    /// Its place among those that wait, until its token has come.
+    /// Its entry among the sockets that wait for a token.
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,
     close_reason: OnceCell<CloseReason>,
@@ -94,7 +94,7 @@ impl Bridge {
         }
     }
 
-    /// Passes a frame of a room on as it is. Only its beginning is read.
+    /// Forwards a room's frame unchanged. Only its first characters are read.
     fn pass(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
         let head: String = frame.unchecked_ref::<JsString>().substring(0, Kind::HEAD).into();
         let (kind, unread) = (Kind::read(&head), self.unread());
@@ -107,7 +107,7 @@ impl Bridge {
         }
     }
 
-    /// Bytes that the client has yet to read.
+    /// Bytes that the client has not read.
     fn unread(&self) -> u64 {
         self.client.borrow().as_ref().map_or(0, WorkerSocket::unread)
     }
@@ -209,8 +209,8 @@ impl Bridge {
         let _ = self.close_reason.set(close_reason);
     }
 
-    /// Sees to it that the rules are asked again when they want to be. An
-    /// alarm that rings too early is set again.
+    /// Sets the timer for the next deadline. A timer that fires too early is
+    /// set again.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
             self.waiting.leave();
@@ -229,7 +229,7 @@ impl Bridge {
     }
 }
 
-/// A room's line does not hold the bridge: the bridge holds it.
+/// The room's socket holds only a weak reference, because the bridge owns it.
 fn on_room_event(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(SocketEvent) {
     move |event| {
         if let Some(bridge) = bridge.upgrade() {

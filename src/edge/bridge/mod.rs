@@ -1,6 +1,6 @@
-//! Bridges: the worker follows rooms over sockets of its own and passes their
-//! frames on to readers of other kinds. The room knows nothing of them, and
-//! sleeps while they are open.
+//! Bridges: the worker opens sockets to rooms and forwards their frames to
+//! clients that have no socket of one room. The room treats a bridge like any
+//! session, and can hibernate while it is open.
 
 mod connection;
 mod pending;
@@ -17,8 +17,8 @@ pub use wait::held_page;
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 
-/// What a room that ended its socket comes to for a request that waits for its
-/// answer still.
+/// The refusal for a request whose room closed the socket before it was
+/// answered.
 fn refusal(close_reason: CloseReason) -> Refusal {
     let CloseReason::Closed { code, reason } = close_reason else {
         return Refusal::new(Code::Internal, "the room was lost on the way; try again");

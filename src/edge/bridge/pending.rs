@@ -1,6 +1,6 @@
-//! A socket for one room without a token, held by the worker. The rules are
-//! [`crate::pending`]'s; this holds the sockets, and once the room is open
-//! passes frames on in both directions as they are.
+//! A socket for one room without a token. The rules are in [`crate::pending`].
+//! This module holds the sockets. Once the socket to the room is open, it
+//! forwards frames in both directions unchanged.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -23,7 +23,7 @@ use crate::close_reason::CloseReason;
 use crate::pending::{PendingEffect, PendingInput, PendingSocket};
 use crate::protocol::{RoomName, Start};
 
-/// Lives as long as its client's socket, whose listener holds it.
+/// Lives as long as the client's socket, whose listener owns it.
 struct Pending {
     config: Rc<Config>,
     rooms: RoomStubs,
@@ -36,7 +36,7 @@ struct Pending {
     timer: RefCell<Option<Timer>>,
 }
 
-/// Accepts a socket whose token must come in its first frame.
+/// Accepts a socket whose token must arrive in its first frame.
 pub fn pending(
     config: &Rc<Config>,
     rooms: &RoomStubs,
@@ -141,7 +141,7 @@ impl Pending {
                 }
                 Err(refusal) => pending.handle(PendingInput::Ended(CloseReason::refused(&refusal))),
             }
-            // The client may have gone meanwhile.
+            // The client may have disconnected meanwhile.
             if pending.rules.borrow().is_closed() {
                 pending.room_socket.replace(None);
             }
@@ -153,8 +153,8 @@ impl Pending {
         room_sockets.iter().flatten().for_each(|socket| socket.close(close_reason));
     }
 
-    /// While the token has not come, looks again when it must have, and before
-    /// that whether too many wait.
+    /// Sets the timer while the token has not arrived: for its deadline, and
+    /// before that to check whether too many sockets wait.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
             self.waiting.leave();
@@ -168,7 +168,7 @@ impl Pending {
     }
 }
 
-/// The room's line does not hold the socket: the socket holds it.
+/// The room's socket holds only a weak reference, because `Pending` owns it.
 fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
     if let Some(pending) = pending.upgrade() {
         pending.on_room_event(event);

@@ -1,4 +1,4 @@
-//! A room followed at the reader's pace.
+//! A socket to a room whose frames are read at the reader's pace.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -49,7 +49,8 @@ impl Reader {
         self.socket.send(&JsValue::from_str(text));
     }
 
-    /// What the room says next; `None` if it says nothing until then.
+    /// Returns the next frame or the end; `None` if there is neither until
+    /// then.
     pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
@@ -60,7 +61,8 @@ impl Reader {
                 return Poll::Ready(None);
             }
             inbox.waker = Some(context.waker().clone());
-            // A timer for each frame would be a fifth of what the frame costs.
+            // A timer for each frame would add a fifth to the cost of the
+            // frame.
             if inbox.timer.as_ref().is_none_or(|timer| until < timer.at()) {
                 let firing = Rc::downgrade(&self.inbox);
                 inbox.timer = Some(Timer::set(until, move || fire(&firing)));
@@ -71,11 +73,11 @@ impl Reader {
     }
 }
 
-/// What the room has said and nobody has read.
+/// Frames that were received and not read yet.
 #[derive(Default)]
 struct Inbox {
-    /// Each with its characters, if it is one that may come at any time and is
-    /// not held back by flow control.
+    /// Each frame with its length in characters if flow control does not pace
+    /// it, otherwise with 0.
     frames: VecDeque<(JsString, u32)>,
     unpaced: UnpacedBuffer,
     close_reason: Option<CloseReason>,
@@ -86,7 +88,7 @@ struct Inbox {
 impl Inbox {
     fn put(&mut self, event: SocketEvent) {
         match event {
-            // What nobody will read is not kept.
+            // Frames after the end are never read.
             SocketEvent::Frame(_) if self.close_reason.is_some() => {}
             SocketEvent::Frame(frame) => self.put_frame(frame.unchecked_into()),
             SocketEvent::Ended(close_reason) => {

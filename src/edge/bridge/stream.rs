@@ -1,10 +1,10 @@
-//! A room's events as Server-Sent Events. The rules are [`crate::sse`]'s.
+//! A room's events as Server-Sent Events. The rules are in [`crate::sse`].
 //!
-//! The body is pulled: nothing is read from the room before the reader took
-//! what was written, and a reader that went drops the body, and with it the
-//! socket to the room. The body that a reader who went before has never begun
-//! to read is dropped by the garbage collector, where the socket can't be
-//! closed; so a timer of the request's own drops what is in it before.
+//! The response body is pulled: the next frame is read from the room only after
+//! the reader has read the last chunk. A reader that disconnects drops the
+//! body, and with it the socket to the room. If it disconnects before it reads
+//! the first chunk, the garbage collector drops the body. The socket can't be
+//! closed at that point, so a timer of the request drops it earlier.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,8 +24,8 @@ use crate::limits;
 use crate::protocol::{Begin, PING, Right, RoomName, StreamQuery};
 use crate::sse::{self, Due, Stream, StreamStart};
 
-/// Answers when the room has said all that the stream begins with: so what
-/// the room refuses has a status still.
+/// Responds after the room has sent everything the stream starts with, so a
+/// refusal of the room still gets its HTTP status.
 pub async fn stream(
     rooms: RoomStubs,
     room: RoomName,
@@ -91,14 +91,14 @@ async fn stream_start(reader: &Reader, begin: Begin) -> Result<StreamStart, Refu
 struct SseBody {
     reader: Reader,
     stream: Stream,
-    /// What the stream begins with, until it is written.
+    /// The first chunk, until it is written.
     first: Option<String>,
     is_over: bool,
 }
 
 impl SseBody {
-    /// What is written next. To be asked for it says that the reader took what
-    /// was written before.
+    /// Returns the next chunk. A call means that the reader has read the last
+    /// one.
     async fn next(&mut self) -> Option<String> {
         if self.is_over || self.first.is_some() {
             return self.first.take();

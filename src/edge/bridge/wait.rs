@@ -1,5 +1,4 @@
-//! Long-polling: the request for a page is held until there is something to
-//! put on it.
+//! Long polling: a request for a page waits until there is an event.
 
 use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 
@@ -12,11 +11,11 @@ use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
 
-/// One event is news enough: the room is to send no more.
+/// One event ends the wait, so the room need not send more.
 const WINDOW: u64 = 1;
 
-/// Asks for the page when something came after a position, or when the time is
-/// up. What it was stands on the page.
+/// Requests the page when there is an event after a position, or when the time
+/// is over. The page contains the events.
 pub async fn held_page(
     rooms: RoomStubs,
     room: RoomName,
@@ -50,7 +49,7 @@ async fn news(
                 )
                 | None => {}
             },
-            // The page says that the position is lost.
+            // The page reports that the position is lost.
             Some(ReaderEvent::Ended(close_reason)) if close_reason.code() == Some(Code::Erased) => {
                 return Ok(());
             }

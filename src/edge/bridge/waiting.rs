@@ -11,9 +11,9 @@ thread_local! {
     static SOCKETS: RefCell<WaitingSockets> = RefCell::default();
 }
 
-/// A socket's place among those that wait, which it leaves when its token has
-/// come, or when this is dropped. One request can't touch the socket of
-/// another, so each looks for itself whether it had to make way.
+/// A socket's entry among those that wait. It is removed when the token
+/// arrives, or when this is dropped. A request can't use the socket of another
+/// request, so each checks by itself whether it must close.
 pub struct Waiting(Cell<Option<Ticket>>);
 
 impl Waiting {
@@ -21,7 +21,7 @@ impl Waiting {
         Self(Cell::new(Some(SOCKETS.with_borrow_mut(WaitingSockets::enter))))
     }
 
-    /// For a socket that showed its token with its upgrade.
+    /// For a socket whose upgrade had a token.
     pub fn none() -> Self {
         Self(Cell::new(None))
     }
@@ -36,7 +36,8 @@ impl Waiting {
         self.0.get().is_some_and(|ticket| SOCKETS.with_borrow(|s| !s.may_wait(ticket)))
     }
 
-    /// When to look next: at the deadline, and while it waits before that.
+    /// Returns when to check next: at the deadline, and regularly while it
+    /// waits.
     pub fn next_look(&self, deadline: Millis) -> Millis {
         let look = self.0.get().map(|_| now().plus(limits::WAITING_CHECK_MS));
         look.map_or(deadline, |look| look.min(deadline))

@@ -16,7 +16,7 @@ use crate::room::{Answer, Effect, Input};
 use crate::session::SessionId;
 
 impl Object {
-    /// Performs effects in their order, with all that comes of them.
+    /// Performs effects in their order, and handles the inputs they cause.
     pub(super) fn perform_all(
         self: &Rc<Self>,
         loaded: &mut LoadedRoom,
@@ -107,7 +107,8 @@ impl Object {
         });
     }
 
-    /// Where it can't be told, one is set again: that costs a row, and is right.
+    /// If the alarm can't be read, the room sets one. That costs a row, and is
+    /// safe.
     fn query_alarm(self: &Rc<Self>) {
         let object = Rc::clone(self);
         spawn_local(async move {
@@ -125,7 +126,7 @@ impl Object {
     }
 }
 
-/// What performing effects has brought about.
+/// The results of performing effects.
 #[derive(Default)]
 pub(super) struct Performed {
     inputs: VecDeque<Input<'static>>,
@@ -133,7 +134,7 @@ pub(super) struct Performed {
     pub(super) unload: bool,
 }
 
-/// Sends a text. A socket that turns out to be dead has closed.
+/// Sends a text. A session whose socket is dead is disconnected.
 fn send(loaded: &mut LoadedRoom, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
     for session in loaded.sockets.send(to, text) {
         loaded.sockets.remove(session);
