@@ -43,7 +43,7 @@ pub enum PendingInput<'a> {
     /// The socket to the room closed, or could not be opened.
     Ended(CloseReason),
     /// Too many sockets wait, and this one has waited longest.
-    Crowded,
+    TooManyWaiting,
     /// The time of [`PendingSocket::deadline`] has come.
     Tick,
 }
@@ -115,14 +115,16 @@ impl PendingSocket {
                 let (code, reason) = close_reason.code_and_reason();
                 self.end(CloseReason::Closed { code, reason })
             }
-            (PendingInput::Crowded, State::AwaitingToken { .. }) => self.close(&too_many_wait()),
+            (PendingInput::TooManyWaiting, State::AwaitingToken { .. }) => {
+                self.close(&too_many_wait())
+            }
             (PendingInput::Tick, State::AwaitingToken { until }) if *until <= now => {
                 self.close(&no_token_in_time())
             }
             (
                 PendingInput::Verified(_)
                 | PendingInput::Opened
-                | PendingInput::Crowded
+                | PendingInput::TooManyWaiting
                 | PendingInput::Tick,
                 _,
             ) => Vec::new(),
@@ -229,7 +231,7 @@ impl WaitingSockets {
     }
 
     /// Returns `false` if the socket must be closed for newer ones.
-    pub fn may_wait(&self, Ticket(ticket): Ticket) -> bool {
+    pub fn is_waiting(&self, Ticket(ticket): Ticket) -> bool {
         self.waiting.contains(&ticket)
     }
 

@@ -41,7 +41,7 @@ pub enum ConnectionInput<'a> {
     /// The client sent a frame over the size limit. It was not read.
     TooLarge,
     /// Too many sockets wait for their token, and this one has waited longest.
-    Crowded,
+    TooManyWaiting,
     /// The client's socket closed.
     Gone(CloseReason),
     /// The result of a [`ConnectionEffect::Verify`].
@@ -149,7 +149,7 @@ impl Connection {
                 self.binary(now);
             }
             ConnectionInput::TooLarge => self.end_with(&frame_too_large()),
-            ConnectionInput::Crowded => self.make_way(),
+            ConnectionInput::TooManyWaiting => self.close_if_waiting(),
             // The rooms treat this like a page that was left.
             ConnectionInput::Gone(CloseReason::Lost) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() });
@@ -202,7 +202,7 @@ impl Connection {
         });
     }
 
-    fn make_way(&mut self) {
+    fn close_if_waiting(&mut self) {
         if self.awaits_token() {
             self.end_with(&too_many_wait());
         }

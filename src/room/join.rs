@@ -1,6 +1,6 @@
 //! Joins and disconnects sessions, and renews their tokens.
 
-use super::{Effect, Room, full_at};
+use super::{Effect, Room, check_limit};
 use crate::auth::Identity;
 use crate::code::Refusal;
 use crate::flow::Flow;
@@ -28,7 +28,7 @@ impl<S: Store> Room<S> {
         match self.welcome(id, identity, start, bridge_window_bytes, now) {
             Ok(()) => self.save_attachment(id),
             Err(cause) => {
-                let refusal = self.broken(&cause);
+                let refusal = self.storage_failed(&cause);
                 self.close(id, refusal);
             }
         }
@@ -37,9 +37,13 @@ impl<S: Store> Room<S> {
     /// Checks that the room has a place for one more session of this user.
     fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
-        full_at(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
+        check_limit(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
         let of_user = self.sessions_by_user.get(&identity.user).copied().unwrap_or_default();
-        full_at(of_user, self.settings.sessions_per_user, "sessions of this user are in this room")
+        check_limit(
+            of_user,
+            self.settings.sessions_per_user,
+            "sessions of this user are in this room",
+        )
     }
 
     /// Sends the frames that start a session, and makes it live or starts its
@@ -122,7 +126,7 @@ impl<S: Store> Room<S> {
         let (user, grant, expires_at) = (new.user.clone(), new.grant, new.expires_at);
         session.joined.identity = new;
         let deadline = session.deadline();
-        self.first_end = self.first_end.min(deadline);
+        self.next_expiry = self.next_expiry.min(deadline);
         self.arm(deadline, now);
         self.save_attachment(id);
         self.send(id, ServerFrame::Authorized { room: &self.name, grant, expires_at }.text());
@@ -138,7 +142,7 @@ impl<S: Store> Room<S> {
         let user = session.joined.identity.user.clone();
         let of_user = self.sessions_by_user.entry(user).or_default();
         *of_user = of_user.saturating_add(1);
-        self.first_end = self.first_end.min(session.deadline());
+        self.next_expiry = self.next_expiry.min(session.deadline());
         self.sessions.insert(id, Box::new(session));
     }
 

@@ -177,7 +177,7 @@ pub struct Room<S> {
     readers: UserBuckets,
     alarm: AlarmState,
     /// No session expires before this time. The earliest may expire later.
-    first_end: Millis,
+    next_expiry: Millis,
     loaded_since: Millis,
     effects: Vec<Effect>,
 }
@@ -214,7 +214,7 @@ impl<S: Store> Room<S> {
             readers: UserBuckets::default(),
             // The transaction that wrote the room's row also set the alarm.
             alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
-            first_end: Millis::MAX,
+            next_expiry: Millis::MAX,
             loaded_since: now,
             effects: Vec::new(),
         })
@@ -260,7 +260,7 @@ impl<S: Store> Room<S> {
     /// Handles one input. The edge must perform the effects in their order.
     pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
         if self.needs_sessions(&input) {
-            self.end_due_sessions(now);
+            self.close_expired_sessions(now);
         }
         match input {
             Input::Join { session, identity, start, bridge_window_bytes } => {
@@ -279,11 +279,11 @@ impl<S: Store> Room<S> {
             Input::Request { by, request, body } => self.answer(&by, request, body, now),
             Input::ContinueReplay => self.continue_replay(now),
             Input::Broadcast => self.end_batch(now),
-            Input::Flush => self.window_ends(now),
+            Input::Flush => self.end_window(now),
             Input::Pings { at } => self.handle_pings(at, now),
             Input::Withheld { from, otherwise } => self.withheld(from, otherwise, now),
             Input::Alarm => self.alarm(now),
-            Input::AlarmTime { at } => self.alarm_is_set_to(at, now),
+            Input::AlarmTime { at } => self.handle_alarm_time(at, now),
         }
         self.process_disconnects(now);
         self.save_presence();
@@ -302,7 +302,7 @@ impl<S: Store> Room<S> {
     ) -> Result<Published, Refusal> {
         let appended = self.log.append(events, from, now).map_err(|error| match error {
             AppendError::Refused(refusal) => refusal,
-            AppendError::Store(cause) => self.broken(&cause),
+            AppendError::Store(cause) => self.storage_failed(&cause),
         })?;
         let is_repeat = appended.fresh.is_none();
         if let Some(range) = appended.fresh {
@@ -351,7 +351,7 @@ impl<S: Store> Room<S> {
 
     /// Reports a storage error. The operator's log gets the cause. The client
     /// receives only that the error is not its own.
-    fn broken(&mut self, cause: &StoreError) -> Refusal {
+    fn storage_failed(&mut self, cause: &StoreError) -> Refusal {
         self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
         Refusal::new(Code::Internal, "the room could not do this; try again")
     }
@@ -362,7 +362,7 @@ impl<S: Store> Room<S> {
     }
 }
 
-fn full_at(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
+fn check_limit(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
     if count < limit {
         return Ok(());
     }

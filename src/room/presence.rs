@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use super::{Effect, Otherwise, Room, full_at};
+use super::{Effect, Otherwise, Room, check_limit};
 use crate::code::Refusal;
 use crate::guard::ping_timeout;
 use crate::limits;
@@ -35,7 +35,7 @@ impl<S: Store> Room<S> {
     ) -> Result<(), Refusal> {
         let user = self.with_right(id, Right::Presence)?;
         if !self.presence.has(&user) {
-            full_at(self.presence.users(), self.settings.members, "users are in this room")?;
+            check_limit(self.presence.users(), self.settings.members, "users are in this room")?;
         }
         if self.presence.enter(&user, id, data, now)? {
             self.arm(now.plus(limits::PING_TIMEOUT_MS), now);
@@ -76,7 +76,7 @@ impl<S: Store> Room<S> {
     /// end.
     fn notify_members(&mut self, now: Millis) {
         if self.window.is_open() {
-            self.members_wait(now);
+            self.schedule_members(now);
         } else {
             self.send_changes(now);
         }
@@ -113,7 +113,7 @@ impl<S: Store> Room<S> {
         self.presence.set_has_list(&awaiting_list.iter().copied().collect(), true);
         self.offer_members(awaiting_list, pages);
         if !later.is_empty() {
-            self.members_wait(now);
+            self.schedule_members(now);
         }
     }
 
@@ -130,14 +130,14 @@ impl<S: Store> Room<S> {
 
     /// Sends the members at the end of the window. The alarm repeats it if the
     /// window is lost.
-    fn members_wait(&mut self, now: Millis) {
+    fn schedule_members(&mut self, now: Millis) {
         self.members_changed = true;
         self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
 
     /// Marks sessions that don't read as awaiting the list. The alarm retries,
     /// as long as they ping.
-    pub(super) fn relist(&mut self, unread: Vec<SessionId>, now: Millis) {
+    pub(super) fn await_list(&mut self, unread: Vec<SessionId>, now: Millis) {
         self.unread.extend(unread);
         self.presence.set_has_list(&self.unread, false);
         self.arm(now.plus(limits::REPLAY_RESTART_MS), now);

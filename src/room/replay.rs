@@ -179,7 +179,7 @@ impl<S: Store> Room<S> {
         if !flow.acknowledge(seq) {
             match self.log.end_offset_at(seq) {
                 Ok(offset) => flow.acknowledge_to(offset),
-                Err(cause) => return Err(self.broken(&cause)),
+                Err(cause) => return Err(self.storage_failed(&cause)),
             }
         }
         let newly_seen = unseen.saturating_sub(flow.unseen());
@@ -207,7 +207,7 @@ impl<S: Store> Room<S> {
         match self.catch_up(id, now) {
             Ok(()) => self.save_attachment(id),
             Err(cause) => {
-                let refusal = self.broken(&cause);
+                let refusal = self.storage_failed(&cause);
                 self.close(id, refusal);
             }
         }

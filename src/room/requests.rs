@@ -35,7 +35,7 @@ impl<S: Store> Room<S> {
     pub(super) fn answer(&mut self, by: &Identity, request: Request, body: &str, now: Millis) {
         let answer = self.grant(by, request, body, now).unwrap_or_else(|failure| match failure {
             Failure::Refused(refusal) => Answer::Refused(refusal),
-            Failure::Store(cause) => Answer::Refused(self.broken(&cause)),
+            Failure::Store(cause) => Answer::Refused(self.storage_failed(&cause)),
         });
         self.effects.push(Effect::Answer(answer));
     }

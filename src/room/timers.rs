@@ -59,7 +59,7 @@ impl<S: Store> Room<S> {
 
     /// Handles the result of [`Effect::QueryAlarm`]. An alarm that was set
     /// since then is newer than the result.
-    pub(super) fn alarm_is_set_to(&mut self, at: Option<Millis>, now: Millis) {
+    pub(super) fn handle_alarm_time(&mut self, at: Option<Millis>, now: Millis) {
         if self.alarm == AlarmState::Queried {
             self.alarm = at.map_or(AlarmState::NotSet, AlarmState::SetTo);
             self.arm(self.next_due(now), now);
@@ -72,7 +72,7 @@ impl<S: Store> Room<S> {
             return match self.log.erase() {
                 Ok(()) => self.unload(),
                 Err(cause) => {
-                    let _ = self.broken(&cause);
+                    let _ = self.storage_failed(&cause);
                     self.arm(now.plus(limits::ALARM_RETRY_MS), now);
                 }
             };
@@ -86,22 +86,22 @@ impl<S: Store> Room<S> {
     /// Closes expired sessions before an input is handled, so that none of its
     /// effects reach them. All sessions are scanned only if the earliest known
     /// deadline has passed.
-    pub(super) fn end_due_sessions(&mut self, now: Millis) {
-        if self.first_end > now {
+    pub(super) fn close_expired_sessions(&mut self, now: Millis) {
+        if self.next_expiry > now {
             return;
         }
         let due = self.sessions.iter().filter(|(_, session)| session.deadline() <= now);
         for id in due.map(|(id, _)| *id).collect::<Vec<SessionId>>() {
-            self.end(id);
+            self.expire(id);
         }
         let ends = self.sessions.values().map(|session| session.deadline());
-        self.first_end = ends.min().unwrap_or(Millis::MAX);
+        self.next_expiry = ends.min().unwrap_or(Millis::MAX);
         self.process_disconnects(now);
     }
 
     /// Closes a session whose token expired. Pending events are sent without
     /// it: it receives them when it resumes.
-    fn end(&mut self, id: SessionId) {
+    fn expire(&mut self, id: SessionId) {
         let refusal = token_expired();
         self.remove(id, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session: id, refusal });

@@ -35,7 +35,7 @@ impl<S: Store> Room<S> {
         self.effects.extend(after_ms.map(|after_ms| Effect::ScheduleFlush { after_ms }));
     }
 
-    pub(super) fn window_ends(&mut self, now: Millis) {
+    pub(super) fn end_window(&mut self, now: Millis) {
         self.window = Window::default();
         self.flush_members(now);
         self.flush_signals();
@@ -44,7 +44,7 @@ impl<S: Store> Room<S> {
     pub(super) fn withheld(&mut self, from: Vec<SessionId>, otherwise: Otherwise, now: Millis) {
         match otherwise {
             Otherwise::Drop => {}
-            Otherwise::Relist => self.relist(from, now),
+            Otherwise::Relist => self.await_list(from, now),
             Otherwise::Close => {
                 for id in from {
                     let message = "too many answers were not read; connect again, and resume";

@@ -185,17 +185,17 @@ fn both_sockets_end_alike() {
 fn sockets_that_have_waited_longest_make_way() {
     let mut sockets = WaitingSockets::default();
     let strangers: Vec<_> = (0..limits::WAITING_SOCKETS).map(|_| sockets.enter()).collect();
-    assert!(strangers.iter().all(|ticket| sockets.may_wait(*ticket)));
+    assert!(strangers.iter().all(|ticket| sockets.is_waiting(*ticket)));
     let client = sockets.enter();
-    assert!(sockets.may_wait(client), "the newest may always wait");
-    assert!(!sockets.may_wait(strangers[0]));
-    assert!(sockets.may_wait(strangers[1]));
+    assert!(sockets.is_waiting(client), "the newest may always wait");
+    assert!(!sockets.is_waiting(strangers[0]));
+    assert!(sockets.is_waiting(strangers[1]));
     sockets.leave(client);
     sockets.enter();
-    assert!(sockets.may_wait(strangers[1]), "a place that was left is free");
-    assert_eq!(closed(&Desk::new().takes(PendingInput::Crowded)), 1013);
+    assert!(sockets.is_waiting(strangers[1]), "a place that was left is free");
+    assert_eq!(closed(&Desk::new().takes(PendingInput::TooManyWaiting)), 1013);
     assert_eq!(
-        Desk::with_a_good_token().takes(PendingInput::Crowded),
+        Desk::with_a_good_token().takes(PendingInput::TooManyWaiting),
         [],
         "it does not wait any more"
     );
@@ -226,7 +226,7 @@ fn a_stranger_never_reaches_a_room() {
                 8 => PendingInput::Opened,
                 9 => PendingInput::Ended(CloseReason::Lost),
                 10 => PendingInput::Tick,
-                _ if dice.one_in(2) => PendingInput::Crowded,
+                _ if dice.one_in(2) => PendingInput::TooManyWaiting,
                 _ => PendingInput::TooLarge,
             };
             let is_good = matches!(&input, PendingInput::Verified(Ok(claims))

@@ -216,7 +216,7 @@ impl Bridge {
             self.waiting.leave();
         }
         let deadline = self.rules.borrow().deadline();
-        let deadline = deadline.map(|deadline| self.waiting.next_look(deadline));
+        let deadline = deadline.map(|deadline| self.waiting.next_check(deadline));
         let mut timer = self.timer.borrow_mut();
         match (deadline, &*timer) {
             (None, _) => *timer = None,
@@ -241,10 +241,10 @@ fn on_room_event(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(SocketEvent) {
 fn fire(bridge: &Weak<Bridge>) {
     if let Some(bridge) = bridge.upgrade() {
         bridge.timer.replace(None);
-        let has_made_way = bridge.waiting.has_made_way();
+        let must_close = bridge.waiting.must_close();
         let unread = bridge.unread();
-        bridge.handle(if has_made_way {
-            ConnectionInput::Crowded
+        bridge.handle(if must_close {
+            ConnectionInput::TooManyWaiting
         } else {
             ConnectionInput::Tick { unread }
         });

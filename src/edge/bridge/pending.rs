@@ -160,7 +160,7 @@ impl Pending {
             self.waiting.leave();
         }
         let deadline = self.rules.borrow().deadline();
-        let at = deadline.map(|deadline| self.waiting.next_look(deadline));
+        let at = deadline.map(|deadline| self.waiting.next_check(deadline));
         self.timer.replace(at.map(|at| {
             let pending = Rc::downgrade(self);
             Timer::set(at, move || fire(&pending))
@@ -177,6 +177,6 @@ fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
 
 fn fire(pending: &Weak<Pending>) {
     let Some(pending) = pending.upgrade() else { return };
-    let has_made_way = pending.waiting.has_made_way();
-    pending.handle(if has_made_way { PendingInput::Crowded } else { PendingInput::Tick });
+    let must_close = pending.waiting.must_close();
+    pending.handle(if must_close { PendingInput::TooManyWaiting } else { PendingInput::Tick });
 }

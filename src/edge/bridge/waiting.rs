@@ -32,13 +32,13 @@ impl Waiting {
         }
     }
 
-    pub fn has_made_way(&self) -> bool {
-        self.0.get().is_some_and(|ticket| SOCKETS.with_borrow(|s| !s.may_wait(ticket)))
+    pub fn must_close(&self) -> bool {
+        self.0.get().is_some_and(|ticket| SOCKETS.with_borrow(|s| !s.is_waiting(ticket)))
     }
 
     /// Returns when to check next: at the deadline, and regularly while it
     /// waits.
-    pub fn next_look(&self, deadline: Millis) -> Millis {
+    pub fn next_check(&self, deadline: Millis) -> Millis {
         let look = self.0.get().map(|_| now().plus(limits::WAITING_CHECK_MS));
         look.map_or(deadline, |look| look.min(deadline))
     }

@@ -69,7 +69,7 @@ impl Desk {
                 let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), String::new());
                 self.takes(PendingInput::Gone(close_reason), false);
             }
-            'c' => self.takes(PendingInput::Crowded, false),
+            'c' => self.takes(PendingInput::TooManyWaiting, false),
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(20_000));
                 self.takes(PendingInput::Tick, false);
