@@ -22,7 +22,7 @@ use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
 
-/// What the room knows about its alarm.
+/// The room's knowledge of its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AlarmState {
     /// The room was just loaded and has not queried it.
