@@ -39,7 +39,7 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
 
 /// Reports an error of the platform. The operator's log gets the cause, the
 /// client receives only that the error is not its own.
-pub fn broken(cause: Error) -> Refusal {
+pub fn platform_error(cause: Error) -> Refusal {
     console_error!("{cause}");
     Refusal::new(Code::Internal, "the service could not do this; try again")
 }

@@ -174,17 +174,17 @@ fn decode(encoded: &str) -> Result<Identity> {
 /// Reads the body of a request as text. Fails beyond the size limit.
 pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
     let too_large = || Refusal::too_large(format!("a body may be {} bytes", limits::BODY_BYTES));
-    let broken = |_| Refusal::bad_request("the body could not be read to its end");
+    let platform_error = |_| Refusal::bad_request("the body could not be read to its end");
     let length = request.headers().get("content-length").ok().flatten();
     let bytes = match length.and_then(|length| length.parse::<usize>().ok()) {
         Some(length) if length > limits::BODY_BYTES => return Err(too_large()),
         // Reading it whole saves some 60 µs compared with a stream of one
         // chunk.
-        Some(_) => request.bytes().await.map_err(broken)?,
+        Some(_) => request.bytes().await.map_err(platform_error)?,
         None => {
             // A request without a body has no stream.
             let Ok(stream) = request.stream() else { return Ok(String::new()) };
-            let bytes = read(stream, limits::BODY_BYTES).await.map_err(broken)?;
+            let bytes = read(stream, limits::BODY_BYTES).await.map_err(platform_error)?;
             bytes.ok_or_else(too_large)?
         }
     };

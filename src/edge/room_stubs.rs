@@ -10,7 +10,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 use worker::{Context, Env, Error, Response, Result};
 
-use super::answer::broken;
+use super::answer::platform_error;
 use super::platform;
 use super::request::connect_request;
 use super::timer::sleep;
@@ -33,7 +33,7 @@ fn unreachable(cause: Error) -> Refusal {
     if cause.to_string().contains("Too many subrequests") {
         return Refusal::new(Code::Restarting, "this connection has been used up");
     }
-    broken(cause)
+    platform_error(cause)
 }
 
 /// Whether a room accepted a socket. The worker, not the room, closes one that
@@ -45,8 +45,10 @@ pub fn is_upgraded(answer: &RawResponse) -> bool {
 /// Reads the refusal from the response of a room that did not upgrade.
 pub async fn refusal_of(answer: RawResponse) -> Refusal {
     match Response::from(answer).text().await {
-        Ok(body) => read_error(&body).unwrap_or_else(|| broken("a room did not upgrade".into())),
-        Err(cause) => broken(cause),
+        Ok(body) => {
+            read_error(&body).unwrap_or_else(|| platform_error("a room did not upgrade".into()))
+        }
+        Err(cause) => platform_error(cause),
     }
 }
 
@@ -76,7 +78,7 @@ impl RoomStubs {
         window: Option<u64>,
         on_event: Rc<dyn Fn(SocketEvent)>,
     ) -> std::result::Result<WorkerSocket, Refusal> {
-        let request = connect_request(room, identity, start, window).map_err(broken)?;
+        let request = connect_request(room, identity, start, window).map_err(platform_error)?;
         let (rooms, room) = (self.clone(), room.clone());
         let opening = Box::pin(async move {
             let answer = rooms.fetch(&room, &request).await.map_err(unreachable)?;
@@ -84,8 +86,9 @@ impl RoomStubs {
                 return Err(refusal_of(answer).await);
             }
             let socket = Response::from(answer).websocket();
-            let socket = socket.ok_or_else(|| broken("a room's upgrade has no socket".into()))?;
-            WorkerSocket::accept(socket, on_event).map_err(broken)
+            let socket =
+                socket.ok_or_else(|| platform_error("a room's upgrade has no socket".into()))?;
+            WorkerSocket::accept(socket, on_event).map_err(platform_error)
         });
         match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,
@@ -116,7 +119,7 @@ impl RoomStubs {
         });
         let waiting = JsFuture::from(done.clone());
         self.wait_until(async move { drop(waiting.await) });
-        JsFuture::from(done).await.map_err(|cause| broken(cause.into()))?;
-        answer.take().unwrap_or_else(|| Err(broken("a task was given up".into())))
+        JsFuture::from(done).await.map_err(|cause| platform_error(cause.into()))?;
+        answer.take().unwrap_or_else(|| Err(platform_error("a task was given up".into())))
     }
 }

@@ -86,7 +86,7 @@ impl Sockets {
     }
 
     /// Splits sessions into those that read their frames and those that don't.
-    pub fn reading(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
+    pub fn split_readers(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
         of.into_iter().partition(|id| {
             let socket = self.by_session.get(id);
             socket

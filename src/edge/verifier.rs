@@ -36,10 +36,10 @@ thread_local! {
 
 /// Verifies a token without waiting. Returns `None` if keys must be fetched
 /// first, by [`claims`].
-pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
+pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
     match check(config, token) {
         Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
-        Err(TokenError::UnknownKey { .. }) if has_yet_to_fetch(config) => Some(Err(no_keys())),
+        Err(TokenError::UnknownKey { .. }) if needs_first_fetch(config) => Some(Err(no_keys())),
         checked => Some(checked.map_err(|error| error.refusal())),
     }
 }
@@ -47,7 +47,7 @@ pub fn claims_at_once(config: &Config, token: &str) -> Option<Result<Claims, Ref
 /// Verifies a token; fetches keys if it needs them.
 pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     loop {
-        match claims_at_once(config, token) {
+        match claims_without_fetch(config, token) {
             Some(claims) => return claims,
             None => fetch_keys(config).await,
         }
@@ -58,10 +58,10 @@ pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
 /// once are enough, however old they are: an outage of the issuer is not an
 /// outage of the rooms. If there are none yet, they are fetched.
 pub async fn health(config: &Config) -> Result<(), Refusal> {
-    if has_yet_to_fetch(config) && is_worth_waiting(config) {
+    if needs_first_fetch(config) && is_worth_waiting(config) {
         fetch_keys(config).await;
     }
-    if has_yet_to_fetch(config) { Err(no_keys()) } else { Ok(()) }
+    if needs_first_fetch(config) { Err(no_keys()) } else { Ok(()) }
 }
 
 fn no_keys() -> Refusal {
@@ -89,7 +89,7 @@ fn is_worth_waiting(config: &Config) -> bool {
         && FETCHED.with_borrow(|fetched| fetched.refetch.is_worth_waiting(now()))
 }
 
-fn has_yet_to_fetch(config: &Config) -> bool {
+fn needs_first_fetch(config: &Config) -> bool {
     config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
 }
 

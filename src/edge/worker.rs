@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use worker::web_sys::Response as RawResponse;
 use worker::{Context, Env, Request, Response, Result, console_error, event};
 
-use super::answer::{broken, json, preflight, refused, refused_upgrade, with_cors};
+use super::answer::{json, platform_error, preflight, refused, refused_upgrade, with_cors};
 use super::bridge;
 use super::config::{Config, config};
 use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
@@ -73,7 +73,7 @@ impl Handler<'_> {
         match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
-                Response::ok("ok").map(RawResponse::from).map_err(broken)
+                Response::ok("ok").map(RawResponse::from).map_err(platform_error)
             }
             Route::PublishToRooms => {
                 let claims = self.required_claims().await?;
@@ -83,7 +83,7 @@ impl Handler<'_> {
                 let claims = self.claims().await?;
                 bridge::connect(self.config, &self.rooms, claims, self.head)
                     .map(RawResponse::from)
-                    .map_err(broken)
+                    .map_err(platform_error)
             }
             Route::Stream { room, query } => {
                 let identity = Identity::of(&self.required_claims().await?, &room);
@@ -106,7 +106,7 @@ impl Handler<'_> {
             (None, Call::Connect(start)) => {
                 return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
-                    .map_err(broken);
+                    .map_err(platform_error);
             }
             (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
         };
@@ -115,13 +115,13 @@ impl Handler<'_> {
             Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Connect(_) => None,
         };
-        let request = self.head.to_room(&identity, body.as_deref()).map_err(broken)?;
+        let request = self.head.to_room(&identity, body.as_deref()).map_err(platform_error)?;
         if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call {
             let (rooms, room) = (self.rooms.clone(), room.clone());
-            let page = bridge::held_page(rooms, room, identity, wait, request);
+            let page = bridge::long_poll(rooms, room, identity, wait, request);
             return self.rooms.run_to_completion(page).await;
         }
-        let response = self.rooms.fetch(room, &request).await.map_err(broken)?;
+        let response = self.rooms.fetch(room, &request).await.map_err(platform_error)?;
         match call {
             Call::Connect(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
             Call::Connect(_) | Call::Request(_) => Ok(response),
@@ -174,7 +174,9 @@ impl Handler<'_> {
             )
         });
         let parts = join_all(parts).await.join(",");
-        json(format!(r#"{{"rooms":[{parts}]}}"#), 200).map(RawResponse::from).map_err(broken)
+        json(format!(r#"{{"rooms":[{parts}]}}"#), 200)
+            .map(RawResponse::from)
+            .map_err(platform_error)
     }
 
     /// Returns `{"room","epoch","seqs"}` or `{"room","error":{…}}`.
@@ -188,7 +190,7 @@ impl Handler<'_> {
             Ok(()) => self
                 .room_text(room, &identity, &body)
                 .await
-                .unwrap_or_else(|cause| error_body(&broken(cause))),
+                .unwrap_or_else(|cause| error_body(&platform_error(cause))),
             Err(refusal) => error_body(&refusal),
         };
         match serde_json::from_str::<Refused>(&answer) {

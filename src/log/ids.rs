@@ -132,7 +132,7 @@ impl Ids {
     }
 
     /// Continues from an index that was stored.
-    pub fn is_stored(&mut self, written: Written) {
+    pub fn commit(&mut self, written: Written) {
         let Written { header, nodes, .. } = written;
         self.root = header.root;
         if self.complete_from != header.complete_from {
@@ -292,7 +292,7 @@ mod tests {
             let written = index.write((number, first), ids, lowest, true, &read).unwrap();
             self.rows.insert(number, written.bytes.clone());
             self.rows.retain(|number, _| *number >= lowest);
-            index.is_stored(written);
+            index.commit(written);
         }
 
         fn find(&self, index: &mut Ids, lowest: u64, ids: &[u64]) -> BTreeMap<Hash, Place> {

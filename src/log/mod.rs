@@ -204,7 +204,7 @@ impl<S: Store> Log<S> {
         if let Some(keys) = &mut self.keys {
             keys.apply(&changes);
         }
-        self.ids.is_stored(index);
+        self.ids.commit(index);
         Ok(Appended { seqs, fresh: Some(range) })
     }
 

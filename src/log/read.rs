@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::bisect::first_where;
-use super::text::{Budget, EventRange, Extended, each};
+use super::text::{Budget, EventRange, Extended, split_events};
 use super::{Log, Replay};
 use crate::protocol::{Begin, Position, Seq};
 use crate::store::{Append, Store, StoreError};
@@ -33,7 +33,7 @@ impl<S: Store> Log<S> {
         let Some(mut number) = self.next_to(after, now)? else { return Ok(Replay::Lost) };
         let mut range = EventRange::at(after, 0);
         while let Some(head) = self.head.filter(|head| number <= head.number) {
-            for (append, events) in self.some(number, head.number, budget.bytes)? {
+            for (append, events) in self.read_some(number, head.number, budget.bytes)? {
                 match range.extend(&append, &events, budget) {
                     Extended::Whole => {}
                     Extended::Full => return Ok(Replay::Events(range)),
@@ -46,7 +46,7 @@ impl<S: Store> Log<S> {
     }
 
     /// Some of the appends from `number` on, out of memory if they are there.
-    fn some(
+    fn read_some(
         &mut self,
         number: u64,
         newest: u64,
@@ -98,7 +98,7 @@ impl<S: Store> Log<S> {
             let mut end_offset = Vec::new();
             for (_, events) in self.stored(append.number, append.number, 0)? {
                 let mut start_offset = append.start_offset;
-                for event in each(&events) {
+                for event in split_events(&events) {
                     let end = start_offset.saturating_add(event.map_or(0, str::len) as u64);
                     end_offset.push(end);
                     start_offset = end.saturating_add(1);

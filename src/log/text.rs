@@ -68,7 +68,7 @@ impl EventRange {
         }
         let mut frames = vec![Self::at(self.prev, self.start_offset)];
         let (mut seq, mut start_offset) = (self.prev, self.start_offset);
-        for event in each(&self.events).map_while(|event| event) {
+        for event in split_events(&self.events).map_while(|event| event) {
             let prev = seq;
             seq = seq.plus(1);
             if !frames
@@ -79,7 +79,7 @@ impl EventRange {
                 frame.push(seq, start_offset, event, Budget::FRAME);
                 frames.push(frame);
             }
-            start_offset = behind(start_offset, event);
+            start_offset = next_offset(start_offset, event);
         }
         frames
     }
@@ -97,13 +97,13 @@ impl EventRange {
             return Extended::Whole;
         }
         let (mut seq, mut start_offset) = (append.first, append.start_offset);
-        for event in each(events) {
+        for event in split_events(events) {
             let Some(event) = event else { return Extended::Damaged };
             if seq > self.last && !self.push(seq, start_offset, event, budget) {
                 return Extended::Full;
             }
             seq = seq.plus(1);
-            start_offset = behind(start_offset, event);
+            start_offset = next_offset(start_offset, event);
         }
         if self.last == append.last { Extended::Whole } else { Extended::Damaged }
     }
@@ -139,12 +139,12 @@ impl EventRange {
 }
 
 /// Where the next event of an append starts: there is a comma in between.
-fn behind(start_offset: u64, event: &str) -> u64 {
+fn next_offset(start_offset: u64, event: &str) -> u64 {
     start_offset.saturating_add(event.len() as u64).saturating_add(1)
 }
 
 /// The events of a stored text, one by one; `None` where it can't be read on.
-pub fn each(events: &str) -> impl Iterator<Item = Option<&str>> {
+pub fn split_events(events: &str) -> impl Iterator<Item = Option<&str>> {
     let mut rest = Some(events);
     std::iter::from_fn(move || {
         let text = rest.take().filter(|text| !text.is_empty())?;

@@ -36,7 +36,7 @@ use rates::UserBuckets;
 use replay::Replayer;
 use signals::Signals;
 use timers::AlarmState;
-pub use window::Otherwise;
+pub use window::IfUnread;
 use window::Window;
 
 /// An input of a room.
@@ -67,7 +67,7 @@ pub enum Input<'a> {
     /// a ping of each session. A session that never sent one is missing.
     Pings { at: Vec<(SessionId, Millis)> },
     /// The sessions that an [`Effect::Offer`] skipped because they don't read.
-    Withheld { from: Vec<SessionId>, otherwise: Otherwise },
+    Withheld { from: Vec<SessionId>, if_unread: IfUnread },
     /// The alarm fired. It may fire late, early or twice.
     Alarm,
     /// The result of an [`Effect::QueryAlarm`]; `None` if no alarm is set, or
@@ -89,7 +89,7 @@ pub enum Effect {
     Offer {
         to: Vec<SessionId>,
         texts: Vec<Rc<str>>,
-        otherwise: Otherwise,
+        if_unread: IfUnread,
     },
     /// Replace the attachment of the session's socket. It survives hibernation.
     SaveAttachment {
@@ -281,7 +281,7 @@ impl<S: Store> Room<S> {
             Input::Broadcast => self.end_batch(now),
             Input::Flush => self.end_window(now),
             Input::Pings { at } => self.handle_pings(at, now),
-            Input::Withheld { from, otherwise } => self.withheld(from, otherwise, now),
+            Input::Withheld { from, if_unread } => self.withheld(from, if_unread, now),
             Input::Alarm => self.alarm(now),
             Input::AlarmTime { at } => self.handle_alarm_time(at, now),
         }
@@ -327,7 +327,7 @@ impl<S: Store> Room<S> {
         let is_unsure = session.is_some_and(|session| session.counts_answer(text.len()));
         let to = vec![to];
         self.effects.push(match is_unsure {
-            true => Effect::Offer { to, texts: vec![text], otherwise: Otherwise::Close },
+            true => Effect::Offer { to, texts: vec![text], if_unread: IfUnread::Close },
             false => Effect::Send { to, text },
         });
     }

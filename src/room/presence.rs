@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use super::{Effect, Otherwise, Room, check_limit};
+use super::{Effect, IfUnread, Room, check_limit};
 use crate::code::Refusal;
 use crate::guard::ping_timeout;
 use crate::limits;
@@ -125,7 +125,7 @@ impl<S: Store> Room<S> {
     fn offer_members(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>) {
         let bytes = texts.iter().map(|text| text.len()).sum();
         self.window.count(to.len(), bytes);
-        self.effects.push(Effect::Offer { to, texts, otherwise: Otherwise::Relist });
+        self.effects.push(Effect::Offer { to, texts, if_unread: IfUnread::Relist });
     }
 
     /// Sends the members at the end of the window. The alarm repeats it if the

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::{Effect, Otherwise, Room};
+use super::{Effect, IfUnread, Room};
 use crate::code::Refusal;
 use crate::limits;
 use crate::protocol::{EventName, NewSignal, User};
@@ -82,7 +82,7 @@ impl<S: Store> Room<S> {
         self.window.count_signal(to.len(), text.len());
         if !to.is_empty() {
             let texts = vec![Rc::from(text)];
-            self.effects.push(Effect::Offer { to, texts, otherwise: Otherwise::Drop });
+            self.effects.push(Effect::Offer { to, texts, if_unread: IfUnread::Drop });
         }
     }
 }

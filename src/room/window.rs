@@ -19,7 +19,7 @@ use crate::time::Millis;
 /// The treatment of a session that doesn't read its frames. Flow control counts
 /// only events, so nothing else limits what waits for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Otherwise {
+pub enum IfUnread {
     /// It misses the text: an old signal is useless.
     Drop,
     /// It is sent the whole list of members when it reads again.
@@ -41,11 +41,11 @@ impl<S: Store> Room<S> {
         self.flush_signals();
     }
 
-    pub(super) fn withheld(&mut self, from: Vec<SessionId>, otherwise: Otherwise, now: Millis) {
-        match otherwise {
-            Otherwise::Drop => {}
-            Otherwise::Relist => self.await_list(from, now),
-            Otherwise::Close => {
+    pub(super) fn withheld(&mut self, from: Vec<SessionId>, if_unread: IfUnread, now: Millis) {
+        match if_unread {
+            IfUnread::Drop => {}
+            IfUnread::Relist => self.await_list(from, now),
+            IfUnread::Close => {
                 for id in from {
                     let message = "too many answers were not read; connect again, and resume";
                     self.close(id, Refusal::new(Code::Restarting, message));

@@ -12,7 +12,7 @@ use roomcast::limits;
 use roomcast::protocol::{
     ClientFrame, PageQuery, Position, RoomName, Start, User, parse_publish, parse_publish_to_rooms,
 };
-use roomcast::room::{Effect, Input, Otherwise, Room};
+use roomcast::room::{Effect, IfUnread, Input, Room};
 use roomcast::route::{Request, ResponseKind, Route};
 use roomcast::session::{Session, SessionId};
 use roomcast::settings::{RoomSettings, Settings};
@@ -246,7 +246,7 @@ enum Anything {
     Verified { user: &'static str, good: bool },
     Gone(Option<u16>),
     Pinged(u64),
-    Withheld(Otherwise),
+    Withheld(IfUnread),
     Publish(String),
     Signal(String),
     Read(Request),
@@ -282,7 +282,7 @@ fn anything() -> impl Strategy<Value = Anything> {
             .prop_map(|(user, good)| Anything::Verified { user, good }),
         any::<Option<u16>>().prop_map(Anything::Gone),
         any::<u64>().prop_map(Anything::Pinged),
-        prop::sample::select(vec![Otherwise::Drop, Otherwise::Relist, Otherwise::Close])
+        prop::sample::select(vec![IfUnread::Drop, IfUnread::Relist, IfUnread::Close])
             .prop_map(Anything::Withheld),
         frame().prop_map(Anything::Publish),
         good().prop_map(Anything::Publish),
@@ -348,8 +348,8 @@ proptest! {
                 },
                 Anything::Gone(code) => Input::Gone { session, code: *code },
                 Anything::Pinged(at) => Input::Pings { at: vec![(session, Millis::new(*at))] },
-                Anything::Withheld(otherwise) => {
-                    Input::Withheld { from: vec![session], otherwise: *otherwise }
+                Anything::Withheld(if_unread) => {
+                    Input::Withheld { from: vec![session], if_unread: *if_unread }
                 }
                 Anything::Publish(body) => {
                     Input::Request { by: by(), request: Request::Publish, body }

@@ -11,7 +11,7 @@ use roomcast::auth::Identity;
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
-use roomcast::room::{Answer, Input, Otherwise, Room};
+use roomcast::room::{Answer, IfUnread, Input, Room};
 use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::session::SessionId;
 use roomcast::settings::Settings;
@@ -67,7 +67,7 @@ pub struct World {
     /// When it ends, if something waits.
     pub broadcast: Option<Millis>,
     /// Sessions that were left out, as the room has yet to be told.
-    withheld: VecDeque<(Vec<SessionId>, Otherwise)>,
+    withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
     /// Those that were left out since a test last looked.
     pub left_out: BTreeSet<SessionId>,
     /// With how much that waits a socket counts as one that does not read.

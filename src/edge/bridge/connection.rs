@@ -85,7 +85,7 @@ impl Bridge {
     fn on_room_event(self: &Rc<Self>, room: &RoomName, event: SocketEvent) {
         match event {
             SocketEvent::Frame(frame) if frame == self.pong => {}
-            SocketEvent::Frame(frame) => self.pass(room, &frame),
+            SocketEvent::Frame(frame) => self.forward(room, &frame),
             SocketEvent::Ended(close_reason) => {
                 let socket = self.room_sockets.borrow_mut().remove(room);
                 drop(socket);
@@ -95,7 +95,7 @@ impl Bridge {
     }
 
     /// Forwards a room's frame unchanged. Only its first characters are read.
-    fn pass(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
+    fn forward(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
         let head: String = frame.unchecked_ref::<JsString>().substring(0, Kind::HEAD).into();
         let (kind, unread) = (Kind::read(&head), self.unread());
         let (passes, effects) = self.rules.borrow_mut().pass(room, kind, unread, now());
@@ -167,7 +167,7 @@ impl Bridge {
     }
 
     fn verify(self: &Rc<Self>, token: String) -> Option<std::result::Result<Claims, Refusal>> {
-        let verdict = verifier::claims_at_once(&self.config, &token);
+        let verdict = verifier::claims_without_fetch(&self.config, &token);
         if verdict.is_none() {
             let bridge = Rc::clone(self);
             spawn_local(async move {

@@ -12,7 +12,7 @@ mod waiting;
 pub use connection::connect;
 pub use pending::pending;
 pub use stream::stream;
-pub use wait::held_page;
+pub use wait::long_poll;
 
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};

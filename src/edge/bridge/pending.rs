@@ -76,7 +76,7 @@ impl Pending {
             return self.handle(PendingInput::TooLarge);
         }
         if self.rules.borrow().is_open() {
-            return self.pass(&frame);
+            return self.forward(&frame);
         }
         match frame.as_string() {
             Some(text) => self.handle(PendingInput::Text(&text)),
@@ -98,7 +98,7 @@ impl Pending {
                 PendingEffect::Send(text) => self.send(&JsValue::from_str(text)),
                 PendingEffect::Verify { token } => self.verify(token),
                 PendingEffect::Open(identity) => self.open(identity),
-                PendingEffect::Pass(text) => self.pass(&JsValue::from_str(&text)),
+                PendingEffect::Pass(text) => self.forward(&JsValue::from_str(&text)),
                 PendingEffect::End(close_reason) => self.end(&close_reason),
             }
         }
@@ -111,7 +111,7 @@ impl Pending {
         }
     }
 
-    fn pass(&self, frame: &JsValue) {
+    fn forward(&self, frame: &JsValue) {
         if let Some(socket) = &*self.room_socket.borrow() {
             socket.send(frame);
         }

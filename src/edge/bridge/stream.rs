@@ -13,7 +13,7 @@ use futures_util::stream::unfold;
 use worker::web_sys::Response as RawResponse;
 use worker::{Error, Response};
 
-use super::super::answer::broken;
+use super::super::answer::platform_error;
 use super::super::platform::{now, set_timeout};
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
@@ -58,12 +58,12 @@ pub async fn stream(
             Some((Ok::<_, Error>(text), Some(body)))
         }
     });
-    let response = Response::from_stream(chunks).map_err(broken)?;
+    let response = Response::from_stream(chunks).map_err(platform_error)?;
     let headers = response.headers();
-    headers.set("content-type", "text/event-stream").map_err(broken)?;
-    headers.set("cache-control", "no-store").map_err(broken)?;
+    headers.set("content-type", "text/event-stream").map_err(platform_error)?;
+    headers.set("cache-control", "no-store").map_err(platform_error)?;
     // Otherwise nginx buffers the stream and delays its events.
-    headers.set("x-accel-buffering", "no").map_err(broken)?;
+    headers.set("x-accel-buffering", "no").map_err(platform_error)?;
     Ok(response.into())
 }
 

@@ -2,7 +2,7 @@
 
 use worker::web_sys::{Request as RawRequest, Response as RawResponse};
 
-use super::super::answer::broken;
+use super::super::answer::platform_error;
 use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
@@ -16,18 +16,18 @@ const WINDOW: u64 = 1;
 
 /// Requests the page when there is an event after a position, or when the time
 /// is over. The page contains the events.
-pub async fn held_page(
+pub async fn long_poll(
     rooms: RoomStubs,
     room: RoomName,
     identity: Identity,
     wait: Wait,
     request: RawRequest,
 ) -> Result<RawResponse, Refusal> {
-    news(&rooms, &room, &identity, wait).await?;
-    rooms.fetch(&room, &request).await.map_err(broken)
+    wait_for_event(&rooms, &room, &identity, wait).await?;
+    rooms.fetch(&room, &request).await.map_err(platform_error)
 }
 
-async fn news(
+async fn wait_for_event(
     rooms: &RoomStubs,
     room: &RoomName,
     identity: &Identity,

@@ -40,13 +40,13 @@ impl Object {
     ) {
         match effect {
             Effect::Send { to, text } => send(loaded, &to, text, performed),
-            Effect::Offer { to, texts, otherwise } => {
-                let (reading, from) = loaded.sockets.reading(to);
+            Effect::Offer { to, texts, if_unread } => {
+                let (reading, from) = loaded.sockets.split_readers(to);
                 for text in texts {
                     send(loaded, &reading, text, performed);
                 }
                 if !from.is_empty() {
-                    performed.inputs.push_back(Input::Withheld { from, otherwise });
+                    performed.inputs.push_back(Input::Withheld { from, if_unread });
                 }
             }
             Effect::SaveAttachment { session, attachment } => {
@@ -56,7 +56,7 @@ impl Object {
             }
             Effect::Close { session, refusal } => loaded.sockets.close(session, &refusal),
             Effect::Verify { session, token } => {
-                match verifier::claims_at_once(&loaded.config, &token) {
+                match verifier::claims_without_fetch(&loaded.config, &token) {
                     Some(claims) => {
                         performed.inputs.push_back(verdict(session, claims, &loaded.name))
                     }

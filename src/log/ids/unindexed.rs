@@ -45,7 +45,7 @@ pub fn stored_hashes(epoch: Epoch, append: u64, events: &str) -> Option<Vec<(Has
         id: Option<Cow<'a, str>>,
     }
     let mut hashes = Vec::new();
-    for (index, event) in (0_u16..).zip(text::each(events)) {
+    for (index, event) in (0_u16..).zip(text::split_events(events)) {
         let Identified { from, id } = serde_json::from_str(event?).ok()?;
         if let Some(id) = id {
             hashes.push((Hash::of(epoch, &from, &id), Place { append, index }));

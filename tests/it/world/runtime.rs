@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
-use roomcast::room::{Answer, Effect, Input, Otherwise, Room};
+use roomcast::room::{Answer, Effect, IfUnread, Input, Room};
 use roomcast::route::Request;
 use roomcast::session::{Session, SessionId};
 use roomcast::store::Store;
@@ -171,8 +171,8 @@ impl World {
         for effect in effects {
             self.perform(effect, &mut answer);
         }
-        while let Some((from, otherwise)) = self.withheld.pop_front() {
-            self.give_to_the_awake(Input::Withheld { from, otherwise });
+        while let Some((from, if_unread)) = self.withheld.pop_front() {
+            self.give_to_the_awake(Input::Withheld { from, if_unread });
         }
         if let Some(of) = self.pings_of.take() {
             let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
@@ -307,7 +307,7 @@ impl World {
     }
 
     /// Sends to those that read, as the edge does.
-    fn offers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, otherwise: Otherwise) {
+    fn offers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
             to.into_iter().partition(|id| unsent(id) < self.most_unsent);
@@ -316,7 +316,7 @@ impl World {
         }
         if !from.is_empty() {
             self.left_out.extend(&from);
-            self.withheld.push_back((from, otherwise));
+            self.withheld.push_back((from, if_unread));
         }
     }
 
@@ -338,7 +338,7 @@ impl World {
                     }
                 }
             }
-            Effect::Offer { to, texts, otherwise } => self.offers(to, texts, otherwise),
+            Effect::Offer { to, texts, if_unread } => self.offers(to, texts, if_unread),
             Effect::SaveAttachment { session, attachment } => {
                 let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
                 let socket = socket.expect("it keeps an open socket");
