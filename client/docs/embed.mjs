@@ -1,4 +1,4 @@
-// Writes each recipe into the block below its name in recipes.md. Run it after a recipe has changed.
+// Copies each recipe into the code block below its path in recipes.md. Run it after a recipe has changed.
 import { readFileSync, writeFileSync } from "node:fs";
 import { codeOf, PLACES } from "./recipes.ts";
 

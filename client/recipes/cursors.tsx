@@ -16,7 +16,7 @@ export function Cursors() {
     setPoints((all) => ({ ...all, [from]: point })),
   );
 
-  // By member, so that a cursor goes with its user. Nobody hears a signal of their own.
+  // Listed by member, so that a cursor disappears with its user. A client receives no signals of its own.
   const cursors = members.flatMap(({ user }) => {
     const point = points[user];
     return point ? [{ user, ...point }] : [];

@@ -1,7 +1,7 @@
 import type { EventOf } from "roomcast";
 import { useEvent, useEvents, useRoom, useRoomState } from "roomcast/react";
 
-/** Both have the notification's id as their key: `null` takes what was read out of the room's state. */
+/** Both have the notification's id as their key. `null` removes a read notification from the room's state. */
 type UserEvents = { notified: { text: string }; read: null };
 
 const none: ReadonlySet<string> = new Set();
@@ -13,7 +13,7 @@ function reduce(unread: ReadonlySet<string>, { key, data }: EventOf<UserEvents>)
   return next;
 }
 
-/** `markRead` asks your backend, which stores it, and publishes `read` for the user's other windows. */
+/** `markRead` calls your backend, which stores the change and publishes `read` for the user's other windows. */
 export function Bell({ user, markRead }: { user: string; markRead: (id: string) => void }) {
   const room = useRoom<UserEvents>(`user:${user}`);
   const unread = useRoomState(room, reduce, none);
@@ -21,7 +21,7 @@ export function Bell({ user, markRead }: { user: string; markRead: (id: string) 
 
   useEvent(room, "notified", ({ text }, { key }) => {
     if (!document.hidden || Notification.permission !== "granted") return;
-    new Notification(text, { tag: key! }); // of one tag there is one, however many windows there are
+    new Notification(text, { tag: key! }); // one notification per tag, for any number of windows
   });
 
   return (
@@ -38,7 +38,7 @@ export function Bell({ user, markRead }: { user: string; markRead: (id: string) 
             ),
         )}
       </ul>
-      {/* At a click, never before: a page that asks unasked is refused for good. */}
+      {/* Only after a click: browsers block a page permanently that requests this unprompted. */}
       <button onClick={() => void Notification.requestPermission()}>Notify me</button>
     </>
   );

@@ -28,7 +28,7 @@ export function Chat() {
     );
   }
 
-  // The ack may come before the event or after it: what is pending goes when the event is there.
+  // The ack may arrive before or after the event. A pending message is removed when its event is in the list.
   const isPending = ({ id, seq = Infinity }: Pending) =>
     !events.some((event) => event.id === id || event.seq >= seq);
   useEffect(() => setPending((all) => all.filter(isPending)), [events]);

@@ -3,7 +3,7 @@ export interface Shipment {
   progress: number;
 }
 
-/** The events of the room `shipments:all`, keyed by shipment; `null` removes one. */
+/** The events of the room `shipments:all`. The key is the shipment's id; `null` removes it. */
 export type ShipmentEvents = {
   "shipment:updated": Shipment | null;
 };

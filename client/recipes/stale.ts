@@ -1,17 +1,17 @@
 import type { Snapshot } from "roomcast";
 import type { Shipment } from "./shipments.ts";
 
-/** Each shipment with the seq at which it was true. */
+/** Each shipment with the seq at which it had this value. */
 export type Versions = ReadonlyMap<string, { seq: number; shipment: Shipment | null }>;
 
-/** Takes an update only if it is newer than what is there, wherever it came from. */
+/** Applies an update from any source, if it is newer than the present value. */
 export function update(versions: Versions, id: string, seq: number, shipment: Shipment | null) {
   if ((versions.get(id)?.seq ?? 0) >= seq) return versions;
-  // A removed one is kept as `null`, or a slow answer would bring it back.
+  // A removed shipment stays as `null`. Otherwise a slow answer would restore it.
   return new Map(versions).set(id, { seq, shipment });
 }
 
-/** Merges an answer of `GET /rooms/{room}/state` that may be older than the events heard since. */
+/** Merges an answer of `GET /rooms/{room}/state`. Events received meanwhile may be newer than it. */
 export function merge(versions: Versions, { seq, events }: Snapshot): Versions {
   const current = new Map(events.map((event) => [event.key, event.data as Shipment]));
   const ids = new Set([...versions.keys(), ...events.map(({ key }) => key!)]);

@@ -4,7 +4,7 @@ import { useRoom, useSignal } from "roomcast/react";
 
 type ChatSignals = { typing: null };
 
-/** How long somebody counts as typing after a key. */
+/** How long a user counts as typing after a key press. */
 const TYPING_MS = 3_000;
 
 export function Composer() {

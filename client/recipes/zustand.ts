@@ -14,7 +14,7 @@ function reduce(shipments: Board["shipments"], { key, data }: EventOf<ShipmentEv
   return data === null ? others : { ...others, [data.id]: data };
 }
 
-/** One listener for the whole app; components take their slice with `useBoard(selector)`. */
+/** Adds one listener for the whole app. Components read their slice with `useBoard(selector)`. */
 export function followBoard(room: Room<ShipmentEvents>): () => void {
   const stops = [
     room.listen({

@@ -4,11 +4,11 @@ import { Providers } from "./providers.tsx";
 
 export const dynamic = "force-dynamic";
 
-/** The page is not kept waiting for longer: the board fills itself, too, when the browser is connected. */
+/** Longest wait for the snapshot. After that, the page is rendered without it. */
 const SNAPSHOT_MS = 1_000;
 
 async function readSnapshot(): Promise<BoardSnapshot | undefined> {
-  // Made here, so that the settings are read where the page is served, and not where it is built.
+  // Created here, so that the variables are read when the page is served, not when it is built.
   const backend = createBackend({
     url: process.env.ROOMCAST_URL!,
     token: process.env.ROOMCAST_TOKEN!,

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { createClient } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
 
-// Also made where the page is rendered on the server, where it connects nothing.
+// Also created during server rendering, where it opens no connection.
 const client = createClient({
   url: process.env.NEXT_PUBLIC_ROOMCAST_URL!,
   async token(signal) {
