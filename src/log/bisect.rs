@@ -1,7 +1,8 @@
-//! Bisection over rows that can fail to be read.
+//! Bisection over rows whose reads can fail.
 
-/// The first of `from..to` for which `holds` is true, where it stays true once
-/// it is; `to` if there is none.
+/// Returns the first number of `from..to` for which `holds` is true, or `to` if
+/// there is none. Once `holds` is true, it must stay true for all larger
+/// numbers.
 pub fn first_where<E>(
     from: u64,
     to: u64,

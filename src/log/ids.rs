@@ -1,14 +1,17 @@
-//! The index of the ids of retained events, by which an event counts once.
+//! The index of the ids of retained events. With it, a publish that repeats an
+//! id appends nothing.
 //!
-//! The index is a trie of hashes with 16 children a node. It has no table and
-//! no rows: its nodes are stored in the rows of the appends, and never change.
-//! An append with ids writes into its own row new copies of the nodes from the
-//! root down to these ids. The copies refer to all other nodes, in older rows.
-//! An append without ids refers to the root alone.
+//! The index is a trie of hashes with 16 children per node. It has no table and
+//! no rows of its own: its nodes are stored in the rows of the appends, and
+//! never change. An append with ids writes new copies of the nodes on the path
+//! from the root to these ids into its own row. The copies refer to all other
+//! nodes, in older rows. An append without ids stores only a reference to the
+//! root.
 //!
-//! A lookup reads one small piece of a row for each level. Nothing is removed:
-//! a node is at least as new as every node and id below it. So a reference to
-//! an append that is no longer retained refers to nothing that is.
+//! A lookup reads one small piece of a row per level. No node is ever removed.
+//! A node is at least as new as every node and id below it. So if the append of
+//! a node is no longer retained, the ids below the node are not retained
+//! either. A reference to such a node is ignored.
 
 mod node;
 mod unindexed;
@@ -23,7 +26,8 @@ pub use node::{Hash, Place, Pointer};
 use node::{Header, Node};
 pub use unindexed::{Unindexed, stored_hashes};
 
-/// Reads pieces of the index, each as long as this or to the end of its row.
+/// Reads pieces of the index. Each piece has the given length, or ends where
+/// its row ends.
 pub type Read<'a> = &'a dyn Fn(&[Pointer], usize) -> Result<Vec<Vec<u8>>, StoreError>;
 
 #[derive(Default)]
@@ -31,18 +35,19 @@ pub struct Ids {
     root: Option<Pointer>,
     /// Appends before this one were written without an index.
     complete_from: u64,
-    /// The ids of these appends, as far as they were read.
+    /// The ids of those appends that were read from their events so far.
     pub unindexed: Option<Unindexed>,
-    /// Encoded nodes. The oldest are evicted: the newest are nearest to the root.
+    /// Encoded nodes by [`Pointer::key`]. The oldest are evicted first, since
+    /// the newest are nearest to the root.
     cache: BTreeMap<u64, Box<Encoded>>,
     cached_bytes: usize,
 }
 
-/// A node as it is stored. Boxed like other entries of maps: such maps share
-/// their code.
+/// A node as it is stored. It is boxed like the values of other maps, so that
+/// the compiler can share the code of these maps.
 struct Encoded(Vec<u8>);
 
-/// An append's index, to be stored with it.
+/// The index of an append, to be stored with it.
 pub struct Written {
     pub bytes: Vec<u8>,
     header: Header,
@@ -50,7 +55,7 @@ pub struct Written {
 }
 
 impl Ids {
-    /// Finds the index of a log by its newest append.
+    /// Opens the index of a log from its newest append.
     pub fn open(head: Option<Append>, read: Read) -> Result<Self, StoreError> {
         let Some(Append { number, first, .. }) = head else { return Ok(Self::default()) };
         let begin = Pointer { append: number, offset: 0 };
@@ -64,14 +69,15 @@ impl Ids {
         })
     }
 
-    /// The number of the append from which on the index has all ids.
+    /// Returns the number of the first append from which on the index has all
+    /// ids.
     pub fn complete_from(&self) -> u64 {
         self.complete_from
     }
 
-    /// Finds the newest event of each id, among the appends from `lowest` on.
+    /// Finds the newest event of each id among the appends from `lowest` on.
     /// The search goes level by level for all ids together, so that one read
-    /// brings all nodes of a level. The hashes must be sorted.
+    /// fetches all nodes of a level. The hashes must be sorted.
     pub fn find(
         &mut self,
         hashes: impl Iterator<Item = Hash>,
@@ -100,9 +106,10 @@ impl Ids {
         }
     }
 
-    /// Builds the index of the next append, with the append's ids. `lowest` is
-    /// the oldest append that is retained after it. With `catches_up`, the index
-    /// also gets ids of older appends that were written without one.
+    /// Builds the index of the next append from the append's ids. `lowest` is
+    /// the oldest append that is retained after it. With `catches_up`, the
+    /// index also gets the ids of older appends that were written without an
+    /// index.
     pub fn write(
         &mut self,
         (number, first): (u64, Seq),
@@ -131,7 +138,7 @@ impl Ids {
         Ok(written)
     }
 
-    /// Continues from an index that was stored.
+    /// Makes an index that was stored the current one, and caches its nodes.
     pub fn commit(&mut self, written: Written) {
         let Written { header, nodes, .. } = written;
         self.root = header.root;
@@ -164,7 +171,7 @@ impl Ids {
             return Ok(());
         }
         for (pointer, bytes) in missing.iter().zip(read(&missing, Node::MOST_BYTES)?) {
-            // The piece may go on behind the node.
+            // The piece may extend beyond the node.
             let node = Node::decode(&bytes, pointer.append)?;
             self.cache(*pointer, node.encode(pointer.append));
         }
@@ -176,8 +183,9 @@ impl Ids {
         self.cache.insert(pointer.key(), Box::new(Encoded(bytes)));
     }
 
-    /// Evicts nodes beyond the bound. The cache may grow within one publish,
-    /// which needs the nodes of its lookups again when it is stored.
+    /// Evicts nodes until the cache is within its limit. The cache may exceed
+    /// the limit during a publish, because storing the ids needs the nodes of
+    /// the lookup again.
     pub fn shrink(&mut self) {
         while self.cached_bytes > limits::IDS_CACHED_BYTES
             && let Some((_, node)) = self.cache.pop_first()
@@ -187,7 +195,7 @@ impl Ids {
     }
 }
 
-/// Adds ids to the index, by copies of the nodes on the way to them.
+/// Adds ids to the index by copying the nodes on the path to them.
 struct Adding<'a> {
     number: u64,
     lowest: u64,
@@ -209,7 +217,7 @@ impl Adding<'_> {
         let old = old.filter(|pointer| pointer.append >= self.lowest);
         let mut node = old.map_or_else(|| Ok(Node::default()), |old| index.node(old, self.read))?;
         node.prune(self.lowest);
-        // The newest event of an id counts.
+        // The newest event of an id wins.
         ids.sort_unstable_by_key(|(hash, place)| (*hash, std::cmp::Reverse(*place)));
         ids.dedup_by_key(|(hash, _)| *hash);
         for group in ids.chunk_by(|(a, _), (b, _)| a.digit(depth) == b.digit(depth)) {
@@ -262,7 +270,7 @@ mod tests {
     use super::*;
     use crate::protocol::Epoch;
 
-    /// The rows of a ring, with what was read of them.
+    /// The rows of a ring, and the pieces that were read from them.
     #[derive(Default)]
     struct Ring {
         rows: BTreeMap<u64, Vec<u8>>,
@@ -283,7 +291,8 @@ mod tests {
             pieces.iter().map(piece).collect()
         }
 
-        /// Stores an append with these ids, and forgets those before `lowest`.
+        /// Stores an append with these ids, and removes the appends before
+        /// `lowest`.
         fn append(&mut self, index: &mut Ids, number: u64, lowest: u64, ids: &[u64]) {
             let place = |at| Place { append: number, index: at };
             let ids = (0_u16..).zip(ids).map(|(at, id)| (hash(*id), place(at))).collect();
@@ -330,7 +339,7 @@ mod tests {
         let mut newest: BTreeMap<Hash, Place> = BTreeMap::new();
         for number in 0..600_u64 {
             let lowest = number.saturating_sub(99);
-            // Bursts and single ones, some of them again and again.
+            // Large and small appends; some ids occur again and again.
             let count = if number % 50 == 0 { 300 } else { number % 3 };
             let ids: Vec<u64> = (0..count).map(|at| (number * 7 + at * 13) % 5_000).collect();
             ring.append(&mut index, number, lowest, &ids);
@@ -359,11 +368,11 @@ mod tests {
         }
         let bytes: usize = index.cache.values().map(|node| cost(&node.0)).sum();
         assert_eq!(index.cached_bytes, bytes);
-        assert!(bytes > limits::IDS_CACHED_BYTES - 1_000, "it is made use of");
+        assert!(bytes > limits::IDS_CACHED_BYTES - 1_000, "the cache is nearly full");
         ring.reads.take();
         let found = ring.find(&mut index, 0, &(59_000..60_000).collect::<Vec<_>>());
         assert_eq!((found.len(), ring.reads.take().len()), (1_000, 0));
-        // The nodes of the oldest may be read, all at once.
+        // One lookup may read the nodes of the oldest append, all at once.
         ring.find(&mut index, 0, &(0..1_000).collect::<Vec<_>>());
         index.shrink();
         assert!(index.cached_bytes <= limits::IDS_CACHED_BYTES);

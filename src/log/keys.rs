@@ -1,4 +1,4 @@
-//! The keys of the state, and its limit.
+//! The keys of the state, and the limit of the state.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use crate::protocol::{NewEvent, Seq};
 use crate::settings::Settings;
 use crate::store::KeyChange;
 
-/// Every key with the bytes of its latest event. It is bounded by the state's
-/// own limit.
+/// Every key with the bytes of its latest event. The limit of the state bounds
+/// its size.
 #[derive(Default)]
 pub struct StateKeys {
     bytes_of: BTreeMap<String, u64>,
@@ -25,8 +25,9 @@ impl StateKeys {
         self.bytes
     }
 
-    /// Refuses changes that would make the state grow over its limit. One that
-    /// is over it already (the setting was lowered) may still shrink.
+    /// Rejects changes that would make the state grow beyond its limit. If the
+    /// state exceeds it already (because the setting was lowered), changes that
+    /// don't make it larger are accepted.
     pub fn check(&self, changes: &[KeyChange], settings: &Settings) -> Result<(), Refusal> {
         let (mut keys, mut bytes) = (self.bytes_of.len() as u64, self.bytes);
         for change in changes {
@@ -44,8 +45,8 @@ impl StateKeys {
         let too_large = bytes > settings.state_bytes && bytes > self.bytes;
         if too_many || too_large {
             return Err(Refusal::too_large(format!(
-                "the state would have {keys} keys and {bytes} bytes; it may have {} and {}; \
-                 publish `data: null` for a key to remove it",
+                "the state would have {keys} keys and {bytes} bytes; it may have at most {} keys \
+                 and {} bytes: to remove a key, publish `data: null` for it",
                 settings.state_keys, settings.state_bytes
             )));
         }
@@ -65,8 +66,9 @@ impl StateKeys {
         }
     }
 
-    /// What numbered events do to the state: the last of each key counts, and
-    /// a key that is not there needs no removal.
+    /// Returns the changes that numbered events make to the state. The last
+    /// event of each key counts. The removal of a key that is not in the state
+    /// is no change.
     pub fn changes<'e>(
         &self,
         events: &'e [(Seq, &NewEvent)],

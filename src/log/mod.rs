@@ -1,12 +1,12 @@
-//! The room's log: which events there are, which of them can still be read,
-//! and what the state is. It owns order, retention and "an id counts once";
-//! it refuses to know who is connected.
+//! The room's log: which events exist, which of them are retained, and the
+//! state. It implements order, retention and deduplication by id. It knows
+//! nothing of sessions.
 //!
-//! The log is a ring of appends. Appends are numbered 0, 1, 2 …, an append's
-//! slot is its number modulo the capacity, and seq and time grow with the
-//! number: so the retained appends are a sorted array, and everything about a
-//! position is found by bisection. A wake reads a handful of rows, however
-//! many are retained.
+//! The log is a ring of appends. Appends are numbered 0, 1, 2 …; the slot of an
+//! append is its number modulo the capacity. Seq and time grow with the number,
+//! so the retained appends are a sorted array, and every position is found by
+//! bisection. Therefore loading a log reads few rows: 13 if 1,000 appends are
+//! retained, 22 if 100,000 are.
 
 mod bisect;
 mod ids;
@@ -29,8 +29,8 @@ use recent::Recent;
 use ring::{Rows, newest, oldest_in_ring};
 pub use text::{Budget, EventRange};
 
-/// A row holds an append, and a row is at most 2 MB
-/// (<https://developers.cloudflare.com/durable-objects/platform/limits/>).
+/// The most bytes of one append. An append is one row, and a row is at most
+/// 2 MB (<https://developers.cloudflare.com/durable-objects/platform/limits/>).
 const APPEND_BYTES: usize = 1_990_000;
 
 pub struct Log<S> {
@@ -39,15 +39,15 @@ pub struct Log<S> {
     settings: Settings,
     head: Option<Append>,
     recent: Recent,
-    /// Of the append that was asked for last: its number, and where each of its
-    /// events ends.
+    /// A cache of [`Log::end_offset_at`]: the number of the append that was last
+    /// looked up, and the end offset of each of its events.
     event_end_offsets: Option<(u64, Vec<u64>)>,
     ids: Ids,
-    /// Read from the state when the first event with a key comes.
+    /// Loaded from the store when the first event with a key is published.
     keys: Option<StateKeys>,
 }
 
-/// Why an append did not happen. Nothing changed.
+/// Why an append failed. Nothing was changed.
 #[derive(Debug)]
 pub enum AppendError {
     Refused(Refusal),
@@ -60,28 +60,29 @@ impl From<StoreError> for AppendError {
     }
 }
 
-/// What a publish came to.
+/// The result of a publish.
 #[derive(Debug)]
 pub struct Appended {
-    /// A seq for each event, in order; a repeat has that of the first.
+    /// The seq of each event, in order. A repeat has the seq of the first event
+    /// with its id.
     pub seqs: Vec<Seq>,
-    /// What is new, to be broadcast; `None` where all were repeats.
+    /// The new events, to be broadcast; `None` if all events were repeats.
     pub fresh: Option<EventRange>,
 }
 
-/// What a reader gets who was at a position.
+/// The events after a position.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// The next events, or none for a reader at the head.
+    /// The next events; empty if the position is the head.
     Events(EventRange),
-    /// The position can't be resumed from.
+    /// The position can't be resumed.
     Lost,
 }
 
 impl<S: Store> Log<S> {
-    /// Opens what is stored, or begins a log whose epoch is made of `random`.
-    /// `true` says that the room's row was written: it is new, or its settings
-    /// changed.
+    /// Opens the stored log, or creates one whose epoch is derived from
+    /// `random`. The `bool` is true if the row about the room was written,
+    /// because the room is new or its settings changed.
     pub fn open(
         mut store: S,
         settings: Settings,
@@ -121,22 +122,23 @@ impl<S: Store> Log<S> {
         self.meta.epoch
     }
 
-    /// The newest event's seq.
+    /// Returns the seq of the newest event.
     pub fn head(&self) -> Seq {
         self.head.map_or(Seq::ZERO, |head| head.last)
     }
 
-    /// Bytes of all events up to the head, retained or not.
+    /// Returns the bytes of all events up to the head, retained or not.
     pub fn end_offset(&self) -> u64 {
         self.head.map_or(0, |head| head.end_offset)
     }
 
-    /// When something last became durable here.
+    /// Returns the time of the newest append or, if there is none, of the
+    /// room's creation.
     pub fn last_write(&self) -> Millis {
         self.head.map_or(self.meta.at, |head| head.at)
     }
 
-    /// The oldest seq that can be read; `head` + 1 if there is none.
+    /// Returns the oldest retained seq; `head` + 1 if there is none.
     pub fn oldest(&self, now: Millis) -> Result<Seq, StoreError> {
         Ok(match self.oldest_append(now)? {
             Some(append) => append.first,
@@ -144,7 +146,7 @@ impl<S: Store> Log<S> {
         })
     }
 
-    /// Bytes of the events that can be read, and of the state.
+    /// Returns the bytes of the retained events and of the state.
     pub fn bytes(&mut self, now: Millis) -> Result<u64, StoreError> {
         let events = match (self.head, self.oldest_append(now)?) {
             (Some(head), Some(oldest)) => head.end_offset.saturating_sub(oldest.start_offset),
@@ -153,13 +155,14 @@ impl<S: Store> Log<S> {
         Ok(events.saturating_add(self.keys()?.bytes()))
     }
 
-    /// Rows written since the log was opened, as the platform bills them.
+    /// Returns how many rows were written since the log was opened, as the
+    /// platform bills them.
     pub fn rows_written(&self) -> u64 {
         self.store.rows_written()
     }
 
-    /// Gives the events their seqs and makes them durable, all or none. An
-    /// event whose id is retained is a repeat: it is not appended again.
+    /// Assigns seqs to the events and stores them, all or none. An event whose
+    /// id is retained is a repeat, and is not appended again.
     pub fn append(
         &mut self,
         events: &[NewEvent],
@@ -169,7 +172,9 @@ impl<S: Store> Log<S> {
         let Numbered { seqs, fresh, ids } = self.number(events, from, now)?;
         let Some((last, _)) = fresh.last() else { return Ok(Appended { seqs, fresh: None }) };
 
-        // `at` never goes back, so that retention by age can bisect.
+        // `at` never decreases, so that retention by age can bisect. For
+        // example, if the clock goes back by 5 s, the next append has the time
+        // of the one before it.
         let at = now.max(self.last_write());
         let texts: Vec<String> =
             fresh.iter().map(|(seq, event)| event.text(*seq, at, from)).collect();
@@ -181,7 +186,7 @@ impl<S: Store> Log<S> {
         let bytes = range.events.len().saturating_add(index.bytes.len());
         if bytes > APPEND_BYTES {
             return Err(AppendError::Refused(Refusal::too_large(format!(
-                "the events are {bytes} bytes as stored; one publish may be {APPEND_BYTES}: publish them in two",
+                "the events are {bytes} bytes as stored; one publish may store at most {APPEND_BYTES} bytes: split it into two",
             ))));
         }
         let changes = if fresh.iter().any(|(_, event)| event.key.is_some()) {
@@ -198,7 +203,7 @@ impl<S: Store> Log<S> {
         let row = Row { append: &append, events: &range.events, index: &index.bytes };
         self.store.append(self.slot(append.number), row, &changes, &emptied)?;
 
-        // Durable: from here on nothing may fail.
+        // The events are durable now: nothing may fail from here on.
         self.head = Some(append);
         self.recent.push(append, &range.events);
         if let Some(keys) = &mut self.keys {

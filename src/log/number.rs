@@ -1,5 +1,5 @@
-//! Numbering a publish: which of its events are new, and which repeat one that
-//! is retained.
+//! Numbering of a publish: which of its events are new, and which repeat a
+//! retained event.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::protocol::{NewEvent, Seq, User};
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
-/// The events of a publish, numbered.
+/// The events of a publish with their seqs.
 pub struct Numbered<'e, 'a> {
-    /// A seq for each event: the next one, or that of the event it repeats.
+    /// The seq of each event: the next one, or that of the event it repeats.
     pub seqs: Vec<Seq>,
-    /// The events that are new.
+    /// The new events.
     pub fresh: Vec<(Seq, &'e NewEvent<'a>)>,
-    /// Their ids, each with how many of the new events come before it.
+    /// The ids of the new events, each with its index among the new events.
     pub ids: Vec<(Hash, u16)>,
 }
 
-/// The ids of a publish, with the seq of the event that has each.
+/// The ids of a publish, each with the seq of the event that has it.
 type Ids = BTreeMap<Hash, Option<Seq>>;
 
 impl<S: Store> Log<S> {
@@ -45,7 +45,7 @@ impl<S: Store> Log<S> {
                 numbered.seqs.push(*seq);
                 continue;
             }
-            last = last.next().ok_or_else(|| StoreError("the room has used up its seqs".into()))?;
+            last = last.next().ok_or_else(|| StoreError("the room has no seqs left".into()))?;
             numbered.seqs.push(last);
             numbered.fresh.push((last, event));
             numbered.ids.extend(hash.map(|hash| (hash, index)));
@@ -62,20 +62,22 @@ impl<S: Store> Log<S> {
         if ids.is_empty() {
             return Ok(());
         }
-        // Not after the lookup: the write below needs the same nodes again.
+        // Evict before the lookup, not after it: `write_index` needs the nodes
+        // of this lookup again.
         self.ids.shrink();
         let lowest = self.lowest();
         let rows = Rows { store: &self.store, capacity: self.meta.capacity };
         let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
         let mut places = self.ids.find(ids.keys().copied(), lowest, &read)?;
         if self.ids.complete_from() > lowest {
-            // The oldest first: the newest event of an id counts.
+            // The oldest come first, so that the newest event of an id wins.
             let mut older = self.unindexed_places(ids, lowest)?;
             older.append(&mut places);
             places = older;
         }
         let oldest_at = now.minus(self.settings.retained_ms);
-        // Mostly one append for all: what is published again is so as a whole.
+        // The last append that was read. A publish is usually repeated as a
+        // whole, so one append usually has all its ids.
         let mut read: Option<Append> = None;
         for (Place { append, index }, hash) in places {
             let append = match read.filter(|read| read.number == append) {
@@ -89,8 +91,8 @@ impl<S: Store> Log<S> {
         Ok(())
     }
 
-    /// Looks for ids in the appends that have no index. This reads them all,
-    /// unless their ids are few enough to be remembered.
+    /// Looks for ids in the appends that have no index. This reads all these
+    /// appends, unless their ids are few enough to be cached.
     fn unindexed_places(
         &mut self,
         ids: &Ids,
@@ -132,7 +134,7 @@ impl<S: Store> Log<S> {
         Ok(newest)
     }
 
-    /// The index to be stored with an append, which brings these ids.
+    /// Builds the index to be stored with an append that has these ids.
     pub(super) fn write_index(
         &mut self,
         append: &Append,
@@ -141,7 +143,7 @@ impl<S: Store> Log<S> {
         let number = append.number;
         let lowest = append.floor.max(super::oldest_in_ring(number, self.meta.capacity));
         // If the events are too large to leave space for the ids of older
-        // appends, a later append indexes these.
+        // appends, a later append stores these ids.
         let events = append.end_offset.saturating_sub(append.start_offset);
         let catches_up = !ids.is_empty() && events < APPEND_BYTES as u64 / 2;
         let place = |(hash, index)| (hash, Place { append: number, index });

@@ -1,5 +1,5 @@
-//! Reading the log: from a position, from so many events back, and how much
-//! there is.
+//! Reading the log: from a position, from a number of events before the head,
+//! and its size.
 
 use std::rc::Rc;
 
@@ -11,14 +11,15 @@ use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
 impl<S: Store> Log<S> {
-    /// The seq behind which a reader begins; `None` where it can't be resumed
-    /// from.
+    /// Returns the seq after which a reader begins; `None` if the position
+    /// can't be resumed.
     pub fn find(&self, begin: Begin, now: Millis) -> Result<Option<Seq>, StoreError> {
         let held = |seq| Ok::<_, StoreError>(self.next_to(seq, now)?.map(|_| seq));
         match begin {
             Begin::Head => Ok(Some(self.head())),
             Begin::Last(count) => match held(self.head().minus(count))? {
-                // As many as are retained.
+                // Fewer than `count` events are retained, so begin with the
+                // oldest.
                 None => Ok(Some(self.oldest(now)?.minus(1))),
                 found => Ok(found),
             },
@@ -27,8 +28,8 @@ impl<S: Store> Log<S> {
         }
     }
 
-    /// The events after a seq of this log, as many as the budget takes and one
-    /// at the least.
+    /// Returns the events after a seq of this log, as many as fit the budget
+    /// but at least one.
     pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
         let Some(mut number) = self.next_to(after, now)? else { return Ok(Replay::Lost) };
         let mut range = EventRange::at(after, 0);
@@ -45,7 +46,8 @@ impl<S: Store> Log<S> {
         Ok(Replay::Events(range))
     }
 
-    /// Some of the appends from `number` on, out of memory if they are there.
+    /// Returns some of the appends from `number` on, from memory if they are
+    /// there.
     fn read_some(
         &mut self,
         number: u64,
@@ -61,8 +63,8 @@ impl<S: Store> Log<S> {
         Ok(stored)
     }
 
-    /// The number of the append that a reader at a seq is to get next; `None`
-    /// where it can't be resumed from.
+    /// Returns the number of the append with the next event for a reader at a
+    /// seq; `None` if the position can't be resumed.
     fn next_to(&self, after: Seq, now: Millis) -> Result<Option<u64>, StoreError> {
         let Some(head) = self.head.filter(|head| after < head.last) else {
             let next = self.head.map_or(0, |head| head.number.saturating_add(1));
@@ -75,8 +77,8 @@ impl<S: Store> Log<S> {
         Ok(is_retained.then_some(number))
     }
 
-    /// Bytes of all events up to a seq; up to the oldest there is, where that
-    /// comes behind it.
+    /// Returns the bytes of all events up to a seq. If the seq is before the
+    /// oldest stored append, returns the bytes before that append.
     pub fn end_offset_at(&mut self, seq: Seq) -> Result<u64, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
         let append = self.at(self.with(seq, head.number)?)?;
@@ -91,8 +93,8 @@ impl<S: Store> Log<S> {
         end_offset.ok_or_else(|| StoreError::damaged(append.number))
     }
 
-    /// Where each event of an append ends. Readers ask for one event after
-    /// another, so the append that was read last is remembered.
+    /// Returns the end offset of each event of an append. Readers usually
+    /// advance event by event, so the append that was read last is cached.
     fn event_end_offsets(&mut self, append: &Append) -> Result<&[u64], StoreError> {
         if self.event_end_offsets.as_ref().is_none_or(|(number, _)| *number != append.number) {
             let mut end_offset = Vec::new();
@@ -109,19 +111,21 @@ impl<S: Store> Log<S> {
         Ok(self.event_end_offsets.as_ref().map_or(&[], |(_, end_offset)| end_offset))
     }
 
-    /// The append that holds a seq, or the oldest there is.
+    /// Returns the number of the append that contains a seq, or of the oldest
+    /// one if the seq is before it.
     pub(super) fn with(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
         let recent = self.recent.oldest().filter(|oldest| oldest.first <= seq);
         let from = recent.map_or(0, |oldest| oldest.number).max(self.lowest());
         first_where(from, newest, |number| Ok(self.at(number)?.last >= seq))
     }
 
-    /// The latest event of every key, joined by commas; empty if there is none.
+    /// Returns the latest event of every key, joined by commas; empty if there
+    /// is none.
     pub fn state(&self) -> Result<String, StoreError> {
         self.store.state()
     }
 
-    /// Leaves nothing behind. The log is of no use after it.
+    /// Deletes everything that is stored. The log must not be used afterwards.
     pub fn erase(&mut self) -> Result<(), StoreError> {
         self.store.erase()
     }

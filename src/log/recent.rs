@@ -1,5 +1,5 @@
-//! The newest appends in memory, as they are stored: what most who resume ask
-//! for.
+//! The newest appends in memory, as they are stored. Most clients that resume
+//! are only a few events behind, so these appends answer them without a read.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::limits;
 use crate::store::Append;
 
-/// A run of appends up to the newest, within a bound.
+/// A run of appends up to the newest, of at most [`limits::RECENT_BYTES`].
 #[derive(Default)]
 pub struct Recent {
     appends: VecDeque<(Append, Rc<str>)>,
@@ -23,8 +23,8 @@ impl Recent {
         self.appends.get(self.index(number)?).map(|(append, _)| append)
     }
 
-    /// The appends from `number` on, as [`crate::store::Store::read`] has them;
-    /// none where that one is not here.
+    /// Returns the appends from `number` on, like
+    /// [`crate::store::Store::read`]; empty if `number` is not in memory.
     pub fn read(&self, number: u64, bytes: usize) -> Vec<(Append, Rc<str>)> {
         let Some(index) = self.index(number) else { return Vec::new() };
         let mut taken = 0_usize;
@@ -36,7 +36,7 @@ impl Recent {
         self.appends.iter().skip(index).take_while(fits).cloned().collect()
     }
 
-    /// Takes what was just written. Older ones give way to it.
+    /// Adds an append that was just written, and evicts the oldest ones.
     pub fn push(&mut self, append: Append, events: &str) {
         self.bytes = self.bytes.saturating_add(cost(events));
         self.appends.push_back((append, events.into()));
@@ -47,8 +47,9 @@ impl Recent {
         }
     }
 
-    /// Takes of what was read as much as joins what is here; where nothing is,
-    /// the newest append.
+    /// Adds those of the appends read that directly precede the cached ones; if
+    /// nothing is cached, those that end with the newest append. Stops at the
+    /// limit.
     pub fn cache(&mut self, read: &[(Append, Rc<str>)], newest: u64) {
         for (append, events) in read.iter().rev() {
             let next = self.oldest().map_or(Some(newest), |oldest| oldest.number.checked_sub(1));

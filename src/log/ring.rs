@@ -1,5 +1,5 @@
-//! The ring of appends: where each is, which is the newest, and how far back
-//! they are whole.
+//! The ring of appends: the slot of an append, the newest append, and the
+//! oldest one that is complete.
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use super::text::EventRange;
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
-/// The rows of a ring, apart from all else that the log holds.
+/// The rows of a ring, without the rest of the log.
 pub(super) struct Rows<'a, S> {
     pub store: &'a S,
     pub capacity: u64,
@@ -22,7 +22,7 @@ impl<S: Store> Rows<'_, S> {
         number.checked_rem(self.capacity).unwrap_or_default()
     }
 
-    /// Pieces of the index of ids.
+    /// Reads pieces of the index of ids.
     pub fn index(&self, pieces: &[Pointer], bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let place = |piece: &Pointer| (self.slot(piece.append), piece.offset);
         let stored = self.store.index_in(&pieces.iter().map(place).collect::<Vec<_>>(), bytes)?;
@@ -41,8 +41,8 @@ impl<S: Store> Log<S> {
         number.checked_rem(self.meta.capacity).unwrap_or_default()
     }
 
-    /// The slots of `number` and those behind it, up to `last` or to where the
-    /// ring begins anew.
+    /// Returns the slots from that of `number` on, up to `last` or to the end
+    /// of the ring, where the slots start again from 0.
     pub(super) fn slots_from(&self, number: u64, last: u64) -> RangeInclusive<u64> {
         let slot = self.slot(number);
         let end = slot.saturating_add(last.saturating_sub(number));
@@ -57,8 +57,8 @@ impl<S: Store> Log<S> {
         append.filter(|append| append.number == number).ok_or_else(|| StoreError::damaged(number))
     }
 
-    /// The appends from `number` on with their events, one at the least, each
-    /// as it was written.
+    /// Reads the appends from `number` on with their events, at least one. An
+    /// append that differs from what was written is an error.
     pub(super) fn stored(
         &self,
         number: u64,
@@ -76,7 +76,7 @@ impl<S: Store> Log<S> {
         Ok(appends.into_iter().map(|(append, events)| (append, events.into())).collect())
     }
 
-    /// The oldest append that is whole, whatever its age.
+    /// Returns the oldest append that is complete, whatever its age.
     pub(super) fn lowest(&self) -> u64 {
         self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.meta.capacity)))
     }
@@ -96,7 +96,7 @@ impl<S: Store> Log<S> {
         self.at(number).map(Some)
     }
 
-    /// The append that comes next, with its running totals.
+    /// Builds the next append, with its running totals.
     pub(super) fn next_append(&self, range: &EventRange, at: Millis) -> Result<Append, StoreError> {
         let number = self.head.map_or(0, |head| head.number.saturating_add(1));
         let EventRange { start_offset, end_offset, last, .. } = *range;
@@ -128,9 +128,11 @@ impl<S: Store> Log<S> {
         Ok(next)
     }
 
-    /// The slots whose events an append pushes out of retention by bytes. To
-    /// give their space back costs a row more; it happens only where appends
-    /// are larger, on average, than the bytes for each slot.
+    /// Returns the slots whose events retention by bytes drops because of this
+    /// append. Emptying a slot writes one more row. It happens only if appends
+    /// are larger on average than `retained_bytes / retained_appends`. For
+    /// example, with 32 MiB and 1,000 appends these are appends of more than
+    /// 33 KB.
     pub(super) fn emptied_by(&self, next: &Append) -> Vec<u64> {
         let Some(head) = self.head else { return Vec::new() };
         let from = head.floor.max(oldest_in_ring(next.number, self.meta.capacity));
@@ -142,8 +144,8 @@ pub(super) fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
     newest.saturating_add(1).saturating_sub(capacity)
 }
 
-/// The newest append of a ring. Numbers grow by one from slot 0 up to it, and
-/// behind it stand older ones, or none.
+/// Returns the newest append of a ring. The numbers grow by one from slot 0 up
+/// to the newest append. The slots after it contain older appends, or none.
 pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>, StoreError> {
     let Some(first) = store.append_in(0)? else {
         return if store.append_in(1)?.is_none() { Ok(None) } else { Err(StoreError::damaged(0)) };
@@ -152,8 +154,9 @@ pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>
         let follows = first.number.saturating_add(slot);
         Ok(store.append_in(slot)?.is_none_or(|append| append.number != follows))
     })?;
-    // A row that is missing or damaged in the middle of the ring would pass
-    // for its end, and seqs would be given twice: so look behind it.
+    // A missing or damaged row in the middle of the ring looks like the end of
+    // the log. Its seqs would be assigned again. So check the next two slots:
+    // they must contain the oldest appends, or none.
     for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
         let older = first.number.saturating_add(slot).checked_sub(capacity);
         if store.append_in(slot)?.map(|append| append.number) != older {

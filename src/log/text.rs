@@ -1,5 +1,5 @@
-//! Stored events as text: taking as many of them as fit, and cutting them
-//! where one ends and the next begins.
+//! Stored events as text: collecting as many as fit, and splitting the text
+//! between events.
 
 use serde_json::value::RawValue;
 
@@ -7,7 +7,8 @@ use crate::limits;
 use crate::protocol::Seq;
 use crate::store::Append;
 
-/// How much a slice may take: it stops before it would pass either.
+/// The most that one [`EventRange`] may collect: it never exceeds either number,
+/// unless its first event does alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     pub events: u64,
@@ -32,23 +33,24 @@ pub enum Extended {
 /// A run of events as they are stored and sent: JSON, joined by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRange {
-    /// The seq before the first of them.
+    /// The seq before the first event.
     pub prev: Seq,
-    /// The seq of the last of them; `prev` if there are none.
+    /// The seq of the last event; `prev` if there are none.
     pub last: Seq,
-    /// Bytes of the log before them, and with them.
+    /// Byte offsets in the log before the first event and after the last.
     pub start_offset: u64,
     pub end_offset: u64,
     pub events: String,
 }
 
 impl EventRange {
-    /// None yet, behind so many bytes.
+    /// Creates an empty run that begins after `seq`, at the offset `end_offset`.
     pub fn at(seq: Seq, end_offset: u64) -> Self {
         Self { prev: seq, last: seq, start_offset: end_offset, end_offset, events: String::new() }
     }
 
-    /// As the log counts them: without the commas between appends.
+    /// Returns the bytes of the events as the log counts them: without the
+    /// commas between appends.
     pub fn bytes(&self) -> u64 {
         self.end_offset.saturating_sub(self.start_offset)
     }
@@ -57,8 +59,8 @@ impl EventRange {
         self.prev == self.last
     }
 
-    /// Cuts it into slices that each fit a frame; it is of one append where it
-    /// does not fit one itself.
+    /// Splits the events into parts that each fit a frame. If they don't fit
+    /// one frame, they must be of one append.
     pub fn frames(self) -> Vec<Self> {
         if self.is_empty() {
             return Vec::new();
@@ -84,9 +86,9 @@ impl EventRange {
         frames
     }
 
-    /// Takes what is new to it of an append. `Some(false)` says that the budget
-    /// ended before the append did, `None` that the append does not follow or
-    /// can't be read.
+    /// Adds those events of an append that are not in it yet. `Some(false)`
+    /// means that the budget ended before the append did. `None` means that the
+    /// append does not follow, or can't be read.
     pub fn extend(&mut self, append: &Append, events: &str, budget: Budget) -> Extended {
         let next = self.last.plus(1);
         if append.first > next || append.last < next || events.is_empty() {
@@ -108,7 +110,8 @@ impl EventRange {
         if self.last == append.last { Extended::Whole } else { Extended::Damaged }
     }
 
-    /// Takes what follows it, if both fit a frame together.
+    /// Adds the events that follow, if both fit one frame together. Returns
+    /// whether it did.
     pub fn append(&mut self, next: &Self) -> bool {
         self.push(next.last, next.start_offset, &next.events, Budget::FRAME)
     }
@@ -138,12 +141,14 @@ impl EventRange {
     }
 }
 
-/// Where the next event of an append starts: there is a comma in between.
+/// Returns the start offset of the next event of an append: a comma separates
+/// two events.
 fn next_offset(start_offset: u64, event: &str) -> u64 {
     start_offset.saturating_add(event.len() as u64).saturating_add(1)
 }
 
-/// The events of a stored text, one by one; `None` where it can't be read on.
+/// Iterates over the events of a stored text. An item is `None` where the text
+/// can't be parsed any further.
 pub fn split_events(events: &str) -> impl Iterator<Item = Option<&str>> {
     let mut rest = Some(events);
     std::iter::from_fn(move || {
@@ -197,7 +202,7 @@ mod tests {
         assert_eq!(runs(&full), [(0, 2)]);
         assert_eq!(runs(&over), [(0, 1), (1, 2)]);
         assert_eq!(runs(&[full.to_vec(), full.to_vec()].concat()), [(0, 2), (2, 4)]);
-        assert_eq!(runs(&[text(5 * half), text(9)]), [(0, 1), (1, 2)], "a larger one is alone");
+        assert_eq!(runs(&[text(5 * half), text(9)]), [(0, 1), (1, 2)], "sent in its own frame");
     }
 
     #[test]

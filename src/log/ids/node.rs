@@ -1,28 +1,32 @@
-//! The parts of the index of ids, and how they are encoded in a row.
+//! The nodes of the index of ids, and their encoding in a row.
 //!
-//! A reference is stored as a distance back from the append that holds it. So
-//! it stays valid when a change of the ring's size renumbers the appends.
+//! A reference is stored as a distance back from the append that contains it.
+//! So it stays valid when a change of the ring's size renumbers the appends.
+//! For example, append 12 refers to append 10 as "2 back"; after 5 older
+//! appends are dropped, append 7 refers to append 5.
 
 use sha2::{Digest, Sha256};
 
 use crate::protocol::{Epoch, EventId, Seq, User};
 use crate::store::StoreError;
 
-/// The hash of an id of one user in one epoch: 12 bytes of SHA-256. Equal hashes
-/// are taken for equal ids. By chance that is wrong for one of 10^15 rooms with
-/// 10 million ids each, and to aim at an id takes 2^96 attempts.
+/// The hash of an id of one user in one epoch: 12 bytes of SHA-256. Equal
+/// hashes count as equal ids. The probability that this is wrong by chance in a
+/// room of 10 million ids is 10^-15. Finding an id that collides with a given
+/// one takes 2^96 attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hash([u8; 12]);
 
-/// The event in an append that has an id: the append's number, and how many
-/// events of the append come before it.
+/// The event that has an id: the number of its append, and its index in the
+/// append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub append: u64,
     pub index: u16,
 }
 
-/// The place of a node: the append in whose index it is, and a byte offset.
+/// The location of a node: the append whose index contains it, and a byte
+/// offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pointer {
     pub append: u64,
@@ -44,8 +48,9 @@ pub struct Node(pub [Child; 16]);
 /// The first bytes of each append's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The first seq of the append that the index belongs to. An earlier version
-    /// overwrites a row without its index, and leaves a stale one there.
+    /// The first seq of the append that the index belongs to. It detects a
+    /// stale index: an earlier version that overwrites a row leaves the old
+    /// index in place.
     pub first: Seq,
     /// The number of the oldest append whose ids are in the index.
     pub complete_from: u64,
@@ -53,7 +58,7 @@ pub struct Header {
 }
 
 impl Hash {
-    /// The levels of the trie: a hash has so many groups of four bits.
+    /// The levels of the trie: a hash has 24 groups of four bits.
     pub const DIGITS: usize = 24;
 
     pub fn new(epoch: Epoch, from: &User, id: &EventId) -> Self {
@@ -63,14 +68,15 @@ impl Hash {
     pub fn of(epoch: Epoch, from: &str, id: &str) -> Self {
         let mut sha = Sha256::new();
         sha.update(epoch.to_string());
-        // Its length first: "ab" and "c" are not "a" and "bc".
+        // The length comes first, so that "ab" and "c" hash differently from
+        // "a" and "bc".
         sha.update((from.len() as u64).to_le_bytes());
         sha.update(from);
         sha.update(id);
         Self(sha.finalize().first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns the child of a node at this depth that leads to the hash.
+    /// Returns which child of a node at this depth leads to the hash.
     pub fn digit(self, depth: usize) -> usize {
         let byte = self.0.get(depth / 2).copied().unwrap_or_default();
         usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
@@ -78,7 +84,7 @@ impl Hash {
 }
 
 impl Node {
-    /// Four bytes that say of which kind each child is, and the children.
+    /// Four bytes for the kinds of the children, then the children.
     pub const MOST_BYTES: usize = 4 + 16 * 17;
 
     pub fn child(&self, digit: usize) -> Child {
@@ -123,7 +129,7 @@ impl Node {
         bytes
     }
 
-    /// Reads a node at the beginning of these bytes.
+    /// Decodes the node at the beginning of these bytes.
     pub fn decode(mut bytes: &[u8], at: u64) -> Result<Self, StoreError> {
         Self::read(&mut bytes, at).ok_or_else(|| StoreError::damaged(at))
     }
@@ -151,8 +157,8 @@ impl Node {
 }
 
 impl Pointer {
-    /// Returns both in one number, in the same order. An offset is below 2^24,
-    /// and no two appends of a ring differ by 2^40.
+    /// Returns append and offset as one number that sorts like the pair. An
+    /// offset is below 2^24, and no two appends of a ring differ by 2^40.
     pub fn key(self) -> u64 {
         self.append.wrapping_mul(1 << 24).wrapping_add(self.offset)
     }
@@ -163,7 +169,8 @@ impl Pointer {
         [a, b, c, d, e, f]
     }
 
-    /// `Some(None)` is a reference to an append that a smaller ring did not keep.
+    /// `Some(None)` is a reference to an append that was dropped when the ring
+    /// was made smaller.
     fn read(bytes: &mut &[u8], at: u64) -> Option<Option<Self>> {
         let (back, offset) = (number(read_array(bytes)?), number(read_array(bytes)?));
         Some(at.checked_sub(back).map(|append| Self { append, offset }))
@@ -176,12 +183,13 @@ impl Header {
     pub fn encode(&self, at: u64) -> Vec<u8> {
         let mut bytes = self.first.get().to_le_bytes().to_vec();
         bytes.extend(three(at.saturating_sub(self.complete_from)));
-        // The header is at offset 0, so no node is.
+        // Offset 0 means that there is no root. No node has this offset, since
+        // the header is there.
         bytes.extend(self.root.unwrap_or(Pointer { append: at, offset: 0 }).encode(at));
         bytes
     }
 
-    /// `None` where there is no header.
+    /// Returns `None` if there is no header.
     pub fn decode(mut bytes: &[u8], at: u64) -> Option<Self> {
         let first = Seq::new(u64::from_le_bytes(read_array(&mut bytes)?))?;
         let complete_from = at.saturating_sub(number(read_array(&mut bytes)?));
@@ -190,8 +198,8 @@ impl Header {
     }
 }
 
-/// A distance within a ring, or an offset within a row, in three bytes: both
-/// are far below 2^24.
+/// Encodes a distance within a ring, or an offset within a row, in three bytes.
+/// Both are far below 2^24.
 fn three(number: u64) -> [u8; 3] {
     let [a, b, c, ..] = number.min((1 << 24) - 1).to_le_bytes();
     [a, b, c]
@@ -225,7 +233,7 @@ mod tests {
         let bytes = node.encode(1_000_000);
         assert_eq!(Node::decode(&bytes, 1_000_000), Ok(node));
         for end in 0..bytes.len() {
-            assert!(Node::decode(&bytes[..end], 1_000_000).is_err(), "{end} bytes of it");
+            assert!(Node::decode(&bytes[..end], 1_000_000).is_err(), "{end} bytes");
         }
         let full = Node([Child::Leaf(hash, place(1)); 16]);
         assert_eq!(full.encode(1).len(), Node::MOST_BYTES);

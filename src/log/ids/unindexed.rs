@@ -1,5 +1,5 @@
-//! Ids of appends that were written by a version without an index. They are
-//! read from the events themselves, until the index has them or they expire.
+//! The ids of appends that were written by a version without an index. They are
+//! read from the events until the index has them or the appends expire.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,11 +11,11 @@ use super::{Hash, Place};
 use crate::limits;
 use crate::protocol::Epoch;
 
-/// The newest of these ids, as many as are remembered at a time.
+/// The newest of these ids, at most [`limits::UNINDEXED_IDS`].
 pub struct Unindexed {
-    /// The oldest append whose ids are here.
+    /// The oldest append whose ids are all here.
     pub from: u64,
-    /// In the order of the appends.
+    /// Sorted by append.
     pub ids: VecDeque<(Hash, Place)>,
 }
 
@@ -24,7 +24,7 @@ impl Unindexed {
         Self { from: append, ids: VecDeque::new() }
     }
 
-    /// Adds the id that comes next.
+    /// Adds the next id, and drops the oldest one beyond the limit.
     pub fn push(&mut self, hash: Hash, place: Place) {
         self.ids.push_back((hash, place));
         if self.ids.len() > limits::UNINDEXED_IDS
@@ -35,7 +35,8 @@ impl Unindexed {
     }
 }
 
-/// The hashes of the ids of a stored append; `None` if it can't be read.
+/// Returns the hashes of the ids of a stored append; `None` if it can't be
+/// parsed.
 pub fn stored_hashes(epoch: Epoch, append: u64, events: &str) -> Option<Vec<(Hash, Place)>> {
     #[derive(Deserialize)]
     struct Identified<'a> {
