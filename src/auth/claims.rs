@@ -1,4 +1,4 @@
-//! What a token says, once its signature has been verified.
+//! The claims of a token, read after its signature has been verified.
 
 use std::fmt;
 
@@ -15,27 +15,27 @@ use crate::limits;
 use crate::protocol::{Grant, RoomName, User};
 use crate::time::Millis;
 
-/// Whom a token speaks for, until when, and what it allows where.
+/// The user of a token, its expiry, and the rights that it grants per room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user: User,
-    /// The token's `exp`, without leeway: at most the end of the year 262142,
-    /// which JavaScript still counts exactly in milliseconds.
+    /// The token's `exp`, without leeway. It is at most the end of the year
+    /// 262142, which in milliseconds is still an exact number in JavaScript.
     pub expires_at: Millis,
     rooms: Rooms,
 }
 
-/// What the configuration asks of a token besides its signature.
+/// Requirements of the configuration on the claims.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// `JWT_ISSUER`: what `iss` must be.
+    /// `JWT_ISSUER`: the required value of `iss`.
     pub issuer: Option<String>,
-    /// `JWT_AUDIENCE`: what `aud` must be or list.
+    /// `JWT_AUDIENCE`: `aud` must be this value or a list that contains it.
     pub audience: Option<String>,
 }
 
-/// The claims as they were written: each is read on its own, so that an error
-/// can say which of them is wrong. Others are nobody's business here.
+/// The claims as they are written in the token. Each is parsed separately, so
+/// that the error can name the claim that is wrong. Other claims are ignored.
 #[derive(serde::Deserialize)]
 struct Written<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -55,9 +55,9 @@ struct Written<'a> {
 }
 
 impl Claims {
-    /// Reads a token's payload. What time can mend comes last, so that
-    /// `token_expired` is said only of a token that is otherwise good: then,
-    /// and only then, a new one of the same kind would do.
+    /// Reads a token's payload. The dates are checked last, so that
+    /// `token_expired` means that everything else in the token is valid. Only
+    /// then does a new token with the same claims help.
     pub(super) fn read(payload: &[u8], policy: &Policy, now: Millis) -> Result<Self, TokenError> {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
@@ -72,8 +72,8 @@ impl Claims {
         Ok(Self { user, expires_at, rooms: rooms.unwrap_or_default() })
     }
 
-    /// What the token allows in this room: the rights of all its patterns that
-    /// match, and nothing where none does.
+    /// Returns the rights that the token grants in a room: those of all
+    /// patterns that match it, or none.
     pub fn grant(&self, room: &RoomName) -> Grant {
         self.rooms.grant(room)
     }
@@ -95,16 +95,17 @@ fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError
     Ok(())
 }
 
-/// Compares the dates with `now`. The library does that; it does not read them,
-/// since it would cut them to whole seconds and not name the wrong one.
+/// Compares the dates with `now`, using the library. The library does not parse
+/// them: it would truncate them to whole seconds, and its error would not name
+/// the claim that is wrong.
 fn check_time(
     expires_at: DateTime<Utc>,
     not_before: Option<DateTime<Utc>>,
     now: Millis,
 ) -> Result<(), TokenError> {
     const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
-    // The library accepts a token at `exp` + leeway itself, which RFC 7519,
-    // 4.1.4 does not allow.
+    // The library accepts a token exactly at `exp` + leeway. RFC 7519, 4.1.4
+    // does not allow that, so the leeway is 1 ms shorter.
     const EXPIRY_LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
     let now = date(now.get().cast_signed()).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let times = |leeway| TimeOptions::new(leeway, || now);
@@ -133,9 +134,9 @@ fn required<'a, T: Deserialize<'a>>(
     claim.and_then(|json| serde_json::from_str(json.get()).ok()).ok_or(wrong)
 }
 
-/// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, where a
-/// fraction is allowed. It counts to the millisecond, and ends where the date
-/// type does, with the year 262142.
+/// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, with an
+/// optional fraction. It is precise to the millisecond. The largest value is
+/// the end of the year 262142, the last one of the date type.
 struct NumericDate(DateTime<Utc>);
 
 fn date(ms: i64) -> Option<DateTime<Utc>> {
@@ -159,7 +160,7 @@ impl<'de> Deserialize<'de> for NumericDate {
 
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "`as` saturates, and so is refused"
+                reason = "`as` saturates, so the result is rejected"
             )]
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
                 let ms = (seconds >= 0.0).then_some((seconds * 1_000.0) as i64);
@@ -170,7 +171,7 @@ impl<'de> Deserialize<'de> for NumericDate {
     }
 }
 
-/// `aud`: one name, or a list of them (RFC 7519, section 4.1.3).
+/// `aud`: one name, or a list of names (RFC 7519, section 4.1.3).
 struct Audience(Vec<String>);
 
 impl<'de> Deserialize<'de> for Audience {

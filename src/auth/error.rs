@@ -1,38 +1,39 @@
-//! Why a token was refused.
+//! Reasons for which a token is rejected.
 
 use super::key::{Algorithm, Kid};
 use crate::code::{Code, Refusal};
 use crate::limits;
 
-/// Every way for a token to be refused.
+/// Every reason for which a token is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// There is none, in any place. Said by the edge; [`verify`](super::verify)
-    /// always has one.
+    /// The request has no token in any place. The edge reports this error;
+    /// [`verify`](super::verify) is only called with a token.
     Missing,
     TooLong,
-    /// Not three parts of base64url.
+    /// The token is not three parts of base64url.
     Malformed,
-    /// The header is no JSON object with an `alg`, its `kid` is no [`Kid`], or
-    /// a member that RFC 7515 defines is not of the type it must be.
+    /// The header is not a JSON object with an `alg`, or its `kid` is not a
+    /// valid [`Kid`]. Or a member that RFC 7515 defines has the wrong type.
     Header,
     /// The header's `cty` says that the claims are not JSON.
     ContentType,
-    /// The header has `crit`: it asks for extensions, and we know none.
+    /// The header has `crit`, which requires extensions. None are supported.
     Critical,
-    /// The token names no key, and there is no `JWT_SECRET`.
+    /// The token names no key, and `JWT_SECRET` is not configured.
     NoKid,
-    /// No key has this `kid`. Where keys are fetched, the set may have changed
-    /// since: ask [`Refetch`](super::Refetch), and verify once more.
+    /// No key has this `kid`. If keys are fetched, the key set may have changed
+    /// since the last fetch: check [`Refetch`](super::Refetch), fetch, and
+    /// verify again.
     UnknownKey {
         kid: Kid,
     },
-    /// The header names another algorithm than the key's.
+    /// The header's `alg` is not the algorithm of the key.
     Algorithm {
         expected: Algorithm,
     },
     Signature,
-    /// The payload is no JSON object, or has one of our claims twice.
+    /// The payload is not a JSON object, or has one of our claims twice.
     NoClaims,
     Subject,
     Expiry,
@@ -46,8 +47,9 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// What the client hears. Never anything out of the token: it ends up in
-    /// logs. Short enough for the reason of a Close frame (123 bytes).
+    /// Returns the error for the client. The message never contains a part of
+    /// the token, since clients log it. It fits the reason of a Close frame
+    /// (123 bytes).
     pub fn refusal(&self) -> Refusal {
         Refusal::new(self.code(), self.message())
     }
@@ -81,37 +83,37 @@ impl TokenError {
         let fixed = match self {
             Self::Missing => "there is no token; send one as `Authorization: Bearer <jwt>`",
             Self::TooLong => {
-                return format!("the token is too long; at most {} bytes", limits::TOKEN_BYTES);
+                return format!("a token may be at most {} bytes", limits::TOKEN_BYTES);
             }
-            Self::Malformed => "the token is no JWT: three parts of base64url, without padding",
+            Self::Malformed => "the token must be a JWT: three parts of base64url, unpadded",
             Self::Header => {
-                "the token's header must be JSON: a string `alg`, a `kid` of 1 to 256 characters \
-                 or none"
+                "the token's header must be a JSON object: `alg` a string, `kid` absent or 1 to 256 \
+                 characters"
             }
             Self::ContentType => "the token's `cty` must be `json` or absent: its claims are JSON",
             Self::Critical => {
-                "the token's header must not have `crit`: no extensions are known here"
+                "the token's header must not have `crit`: extensions are not supported"
             }
             Self::NoKid => "the token's header must name its key with `kid`",
-            Self::UnknownKey { .. } => "no key here has the token's `kid`",
+            Self::UnknownKey { .. } => "no configured key has the token's `kid`",
             Self::Algorithm { expected } => {
-                return format!("the token's `alg` must be its key's: {}", expected.as_str());
+                return format!("the token's `alg` must match its key: {}", expected.as_str());
             }
-            Self::Signature => "the token's signature is not its key's",
-            Self::NoClaims => "the token's claims must be a JSON object, with none of them twice",
+            Self::Signature => "the token's signature does not match its key",
+            Self::NoClaims => "the token's claims must be a JSON object without duplicates",
             Self::Subject => {
                 return format!(
                     "the token must have a `sub`: a string of 1 to {} characters",
                     limits::USER
                 );
             }
-            Self::Expiry => "the token must have an `exp`: seconds since 1970, to the year 262142",
-            Self::NotBefore => "the token's `nbf` must be seconds since 1970, to the year 262142",
-            Self::IssuedAt => "the token's `iat` must be seconds since 1970, to the year 262142",
-            Self::Issuer => "the token's `iss` must be the issuer that is trusted here",
-            Self::Audience => "the token's `aud` must be, or list, the audience of this service",
+            Self::Expiry => "the token must have `exp`: seconds since 1970, up to year 262142",
+            Self::NotBefore => "the token's `nbf` must be seconds since 1970, up to year 262142",
+            Self::IssuedAt => "the token's `iat` must be seconds since 1970, up to year 262142",
+            Self::Issuer => "the token's `iss` must be the issuer that this service trusts",
+            Self::Audience => "the token's `aud` must be or contain the audience of this service",
             Self::Rooms => {
-                r#"the token's `rooms` must be like {"<pattern>":["subscribe"]}, none twice"#
+                r#"the token's `rooms` must be like {"<pattern>":["subscribe"]}, each pattern once"#
             }
             Self::NotYetValid => "the token is not valid yet: its `nbf` is in the future",
             Self::Expired => "the token has expired; get a new one",

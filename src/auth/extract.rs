@@ -1,21 +1,23 @@
-//! Where a request carries its token.
+//! Extraction of the token from a request.
 //!
-//! Four places, and the first that is present counts, even if what it holds is
-//! no token: a bad token never falls back to another. The fifth, a first frame,
-//! is not a request's; it is what is left for a WebSocket that shows none.
+//! A request can carry a token in four places. The first place that is present
+//! counts, even if its value is not a token: the next places are not tried
+//! after a bad token. The fifth place is not part of the request: a WebSocket
+//! without a token in its request sends one in its first frame.
 
 use super::origins::Origins;
 
-/// What a request shows of itself. Headers are the values as they came, where
-/// several of a name are one, joined by commas (`Headers.get` of the platform).
+/// The parts of a request that can carry or support a token. The headers are
+/// unparsed values. Several headers of one name are one value, joined by
+/// commas, as `Headers.get` of the platform returns them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenSources<'a> {
     /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `Sec-WebSocket-Protocol`.
     pub subprotocols: Option<&'a str>,
-    /// The query's first `token`, percent-decoded, as the edge has read the
-    /// rest of the query too.
+    /// The first `token` of the query, percent-decoded. The edge decodes it
+    /// together with the rest of the query.
     pub query_token: Option<&'a str>,
     /// `Cookie`.
     pub cookie: Option<&'a str>,
@@ -25,7 +27,7 @@ pub struct TokenSources<'a> {
     pub fetch_site: Option<&'a str>,
 }
 
-/// The token of a request, unverified; `None` if no place has one.
+/// Returns the token of a request, unverified; `None` if no place has one.
 pub fn token<'a>(sources: &TokenSources<'a>, origins: &Origins) -> Option<&'a str> {
     sources
         .authorization
@@ -36,14 +38,15 @@ pub fn token<'a>(sources: &TokenSources<'a>, origins: &Origins) -> Option<&'a st
 }
 
 impl TokenSources<'_> {
-    /// Whether the requesting page may use the user's cookie, which a browser
-    /// attaches for any page.
+    /// Returns whether the requesting page may use the user's cookie, which a
+    /// browser sends with the requests of any page.
     ///
-    /// A browser sends `Origin` with every WebSocket and every request but a
-    /// GET to the page's own origin. With that it sends `Sec-Fetch-Site:
-    /// same-origin`, and pages can't set this header. `same-site` does not
-    /// count: a subdomain may be somebody else's. Other clients can forge both
-    /// headers, but they need the cookie, and could send its token directly.
+    /// A browser sends `Origin` with every WebSocket and with every request
+    /// except a GET to the page's own origin. With such a GET it sends
+    /// `Sec-Fetch-Site: same-origin`, and pages can't set this header.
+    /// `same-site` does not count: a subdomain may belong to someone else.
+    /// Other clients can forge both headers. But they need the cookie for that,
+    /// and could send the token in it directly.
     fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
             Some(origin) => origins.allows_credentials(origin),
@@ -52,21 +55,23 @@ impl TokenSources<'_> {
     }
 }
 
-/// The credentials of the scheme `Bearer`, in any case (RFC 9110, 11.1).
-/// Another scheme counts as absent: it is for somebody before us.
+/// Returns the credentials of the scheme `Bearer`, in any case (RFC 9110,
+/// 11.1). Another scheme counts as absent: it is meant for a proxy in front of
+/// this service.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The subprotocol `bearer.<jwt>`: browsers can set no header on a WebSocket,
-/// but they can offer subprotocols, which stay out of URLs and logs.
+/// Returns the token in the subprotocol `bearer.<jwt>`. Browsers can set no
+/// header on a WebSocket, but they can offer subprotocols, which do not appear
+/// in URLs and logs.
 fn subprotocol(offered: &str) -> Option<&str> {
     offered.split(',').find_map(|name| name.trim().strip_prefix("bearer."))
 }
 
-/// The cookie `roomcast_token` (RFC 6265, 4.2.1), the first of that name; a
-/// value may be in quotes.
+/// Returns the value of the first cookie `roomcast_token` (RFC 6265, 4.2.1).
+/// The value may be in quotes.
 fn cookie(cookies: &str) -> Option<&str> {
     let value = cookies
         .split(';')

@@ -2,13 +2,14 @@
 
 use super::origins::host_and_port;
 
-/// An address from which keys may be fetched: `https:`, since anybody who can
-/// change keys in transit can sign tokens, or `http:` on this machine.
+/// An address from which keys may be fetched. It must be `https:`, since anyone
+/// who can change keys in transit can sign tokens, or `http:` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeysUrl(String);
 
 impl KeysUrl {
-    /// The error says what is wrong with the address, for the operator.
+    /// Parses the address. The error says what is wrong with it, for the
+    /// operator.
     pub fn parse(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             Err(format!("JWKS_URL must be like `https://issuer.example/jwks.json`: {why}"))
@@ -29,8 +30,8 @@ impl KeysUrl {
             "https" => Ok(Self(url.to_owned())),
             "http" if is_loopback(host) => Ok(Self(url.to_owned())),
             "http" => wrong(
-                "`http:` is allowed for localhost, 127.0.0.1 and [::1] only, since keys that are \
-                 changed in transit would let anybody in",
+                "`http:` is allowed for localhost, 127.0.0.1 and [::1] only, since anyone who can \
+                 change the keys in transit can sign tokens",
             ),
             _ => wrong("its scheme must be `https:`"),
         }

@@ -1,11 +1,12 @@
-//! Reading JSON that somebody else wrote, without ambiguity.
+//! Strict parsing of JSON from untrusted sources.
 //!
-//! Derived readers refuse a member that is there twice, but they also take a
-//! list for an object and `null` for absent; here both are what they are.
+//! Derived deserializers reject a duplicate member, but they also accept a list
+//! in place of an object and `null` in place of an absent member. The functions
+//! here reject both.
 
 use serde::de::{Deserialize, Deserializer};
 
-/// The JSON object in `bytes`, as UTF-8; `None` if it is anything else.
+/// Parses a JSON object in UTF-8; returns `None` for anything else.
 pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let text = std::str::from_utf8(bytes).ok()?;
     if !text.trim_ascii_start().starts_with('{') {
@@ -14,8 +15,9 @@ pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// For `#[serde(default, deserialize_with = "present")]`: `None` only where
-/// the member is not there; a `null` is of the wrong type.
+/// A deserializer for `#[serde(default, deserialize_with = "present")]`. The
+/// result is `None` only if the member is absent. A `null` is a value of the
+/// wrong type.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {

@@ -1,11 +1,12 @@
-//! One JSON Web Key (RFC 7517) to a key that can verify.
+//! Conversion of a JSON Web Key (RFC 7517) into a key that can verify.
 
 use serde::Deserialize;
 
 use super::json::{self, present};
 use super::key::{Algorithm, Key, KeyRejection, Kid, base64url};
 
-/// The members that say what a key is. A private key's own are not read.
+/// The members that define a public key or a secret. The members of a private
+/// key are not read.
 #[derive(Deserialize)]
 struct Jwk {
     #[serde(default, deserialize_with = "present")]
@@ -31,7 +32,7 @@ struct Jwk {
     k: Option<String>,
 }
 
-/// Reads one member of a set's `keys`.
+/// Parses one member of the `keys` of a set.
 pub fn read(json: &str) -> Result<(Kid, Key), KeyRejection> {
     let jwk: Jwk = json::object(json.as_bytes()).ok_or(KeyRejection::Malformed)?;
     let kid = jwk.kid.as_deref().and_then(Kid::parse).ok_or(KeyRejection::NoKid)?;
@@ -57,7 +58,8 @@ impl Jwk {
         }
     }
 
-    /// The kind of a key decides; its `alg`, if there is one, must agree.
+    /// Returns the algorithm, which follows from the kind of the key. If the
+    /// key has an `alg`, it must be the same.
     fn algorithm(&self) -> Option<Algorithm> {
         let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
             ("oct", None) => Algorithm::Hs256,

@@ -1,9 +1,10 @@
-//! The four algorithms: a key, and whether it signed some bytes.
+//! The four algorithms: keys, and the verification of signatures.
 //!
-//! Only public keys, and only verifying, but for HMAC, where the two are one.
-//! HS256, ES256 and EdDSA are `jwt-compact`'s. For RS256 the `rsa` crate is
-//! called as the library would call it: the library's feature for it needs a
-//! second `getrandom`, for signing.
+//! The keys are public and can only verify. The exception is HMAC, whose secret
+//! can also sign. HS256, ES256 and EdDSA are those of `jwt-compact`. For RS256
+//! this module calls the `rsa` crate in the same way as the library does. The
+//! library's own feature is not used, since it needs a second version of
+//! `getrandom`, for signing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,8 +36,8 @@ impl Algorithm {
     }
 }
 
-/// A key that can verify. What it is decides the algorithm: there is no way to
-/// ask a key for another one's.
+/// A key that can verify. Its variant determines the algorithm: a key can't be
+/// used with another algorithm.
 pub enum Key {
     Hs256(Hs256Key),
     Rs256(RsaPublicKey),
@@ -45,9 +46,10 @@ pub enum Key {
 }
 
 impl Key {
-    /// RFC 7518, 3.2: a key of the size of the hash, or larger, is a must.
+    /// RFC 7518, 3.2: a key must have at least the size of the hash.
     pub const SECRET_BYTES_MIN: usize = 32;
-    /// RFC 7518, 3.3 for the least; the most is what `rsa` takes.
+    /// RFC 7518, 3.3 requires at least 2,048 bits. The maximum is that of
+    /// `rsa`.
     pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=RsaPublicKey::MAX_SIZE;
 
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyRejection> {
@@ -57,7 +59,7 @@ impl Key {
         Ok(Self::Hs256(Hs256Key::new(secret)))
     }
 
-    /// From the modulus and the public exponent, both big-endian.
+    /// Creates a key from the modulus and the public exponent, both big-endian.
     pub fn rs256(n: &[u8], e: &[u8]) -> Result<Self, KeyRejection> {
         let n = BigUint::from_bytes_be(n);
         if !Self::RSA_BITS.contains(&n.bits()) {
@@ -68,15 +70,16 @@ impl Key {
             .map_err(|_| KeyRejection::Malformed)
     }
 
-    /// From the coordinates of a point, refused if it is not on the curve.
+    /// Creates a key from the coordinates of a point, which must be on the
+    /// curve.
     pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, KeyRejection> {
         let (curve, x, y) = ("P-256".into(), Cow::Borrowed(x), Cow::Borrowed(y));
         let jwk = JsonWebKey::EllipticCurve { curve, x, y, secret: None };
         (&jwk).try_into().map(Self::Es256).map_err(|_| KeyRejection::Malformed)
     }
 
-    /// From a compressed point, refused if its order is small: such a key
-    /// takes one signature for many messages.
+    /// Creates a key from a compressed point. A point of small order is
+    /// rejected: with such a key, one signature is valid for many messages.
     pub fn ed_dsa(x: &[u8]) -> Result<Self, KeyRejection> {
         let jwk = JsonWebKey::KeyPair { curve: "Ed25519".into(), x: x.into(), secret: None };
         let key =
@@ -94,8 +97,8 @@ impl Key {
         }
     }
 
-    /// Whether this key made this signature of this message. An HMAC is
-    /// compared in constant time; the others have no secret to leak.
+    /// Returns whether this key made this signature of this message. An HMAC is
+    /// compared in constant time. The other algorithms have no secret to leak.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Hs256(key) => verifies(&Hs256, key, message, signature),
@@ -109,9 +112,9 @@ impl Key {
     }
 }
 
-/// Verifies as the library's `Validator` does, which is not used: it reads the
-/// claims before it verifies the signature. The length is checked first, since
-/// the library panics on a signature of another one.
+/// Verifies in the same way as the library's `Validator`. That one is not used,
+/// since it reads the claims before it verifies the signature. The length is
+/// checked first, since the library panics on a signature of another length.
 fn verifies<A: Verifier>(
     algorithm: &A,
     key: &A::VerifyingKey,
@@ -123,22 +126,22 @@ fn verifies<A: Verifier>(
             .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
 }
 
-/// Says what it is, never what is in it.
+/// Prints the algorithm, never the key.
 impl fmt::Debug for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.algorithm().as_str())
     }
 }
 
-/// The bytes of a base64url text (RFC 7515, section 2): no padding, no spaces,
-/// and no bits left over, so that there is one way to write each.
+/// Decodes base64url (RFC 7515, section 2): without padding, spaces and surplus
+/// bits, so that each value has exactly one encoding.
 pub fn base64url(text: &str) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(text).ok()
 }
 
-/// The examples that the standards print, as they print them.
-/// A key's name: 1 to 256 characters, none of them a control character. It is
-/// only ever compared, so a path or a query in it is as good as any other name.
+/// The examples of the RFCs, as printed there.
+/// The name of a key: 1 to 256 characters without control characters. Names are
+/// only compared, so a name may contain a path or a query.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kid(String);
 
@@ -155,19 +158,19 @@ impl Kid {
     }
 }
 
-/// Why a key of a set can't be used here.
+/// Why a key of a set can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRejection {
     NoKid,
-    /// Another key before it in the set has its `kid`.
+    /// An earlier key of the set has the same `kid`.
     SameKid,
-    /// `use` or `key_ops` keep it from verifying signatures.
+    /// `use` or `key_ops` does not allow the key to verify signatures.
     Purpose,
-    /// A `kty`, `crv` or `alg` that is not one of ours, or not together.
+    /// The `kty`, `crv` or `alg` is not supported, or they don't fit together.
     Kind,
     RsaSize,
     ShortSecret,
-    /// A member is missing, there twice, or of the wrong form.
+    /// A member is missing, duplicated or malformed.
     Malformed,
 }
 
@@ -175,15 +178,15 @@ impl fmt::Display for KeyRejection {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NoKid => "it needs a `kid` of 1 to 256 characters, without control characters",
-            Self::SameKid => "an earlier key of the set has its `kid`",
-            Self::Purpose => "its `use` or `key_ops` say that it is not for verifying",
+            Self::SameKid => "an earlier key of the set has the same `kid`",
+            Self::Purpose => "its `use` or `key_ops` does not allow it to verify signatures",
             Self::Kind => {
-                "it is not one of RSA for RS256, EC on P-256 for ES256, OKP on Ed25519 for EdDSA, \
-                 oct for HS256"
+                "it must be RSA for RS256, EC on P-256 for ES256, OKP on Ed25519 for EdDSA, or oct \
+                 for HS256"
             }
             Self::RsaSize => "its RSA modulus must have 2,048 to 4,096 bits",
             Self::ShortSecret => "its secret must have at least 32 bytes",
-            Self::Malformed => "a member of it is missing, there twice, or of the wrong form",
+            Self::Malformed => "one of its members is missing, duplicated or malformed",
         })
     }
 }
@@ -195,7 +198,8 @@ mod tests {
     /// RFC 7515, appendix A: the payload of A.1 to A.3.
     const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-    /// The key made this signature, and no other nor of anything else.
+    /// Checks that the key verifies this signature, but neither a changed
+    /// signature nor another message.
     fn signed(key: Key, header: &str, payload: &str, signature: &str) {
         let message = format!("{header}.{payload}");
         let mut signature = base64url(signature).unwrap();

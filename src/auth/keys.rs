@@ -1,4 +1,4 @@
-//! The configured keys, and which of them a token is held to.
+//! The configured keys, and the lookup of the key that verifies a token.
 
 use std::fmt;
 
@@ -11,11 +11,12 @@ use super::jwk;
 use super::key::{Key, KeyRejection, Kid};
 
 /// The keys that may have signed a token: one secret for tokens without a
-/// `kid`, and a set for those with one. Never the one for the other, so a token
-/// can't choose to be held to a weaker key.
+/// `kid`, and a set for tokens with one. Neither is used in place of the other,
+/// so a token can't choose to be verified with a weaker key.
 ///
-/// A set may hold keys that are of no use here, as public ones do: they are
-/// passed over, and [`skipped`](Self::passed_over) says why.
+/// A set may contain keys that can't be used here; the published sets of
+/// issuers often do. Such keys are skipped, and
+/// [`skipped`](Self::skipped) returns why.
 #[derive(Debug, Default)]
 pub struct Keys {
     secret: Option<Key>,
@@ -24,10 +25,11 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// A set longer than this is refused unread; real ones have a few KiB.
+    /// The most bytes of a set; a larger one is rejected before it is parsed.
+    /// Real sets have a few KiB.
     pub const SET_BYTES_MAX: usize = 256 * 1_024;
 
-    /// From the texts of `JWT_SECRET` and of a JSON Web Key Set.
+    /// Parses `JWT_SECRET` and a JSON Web Key Set.
     pub fn new(secret: Option<&str>, set: Option<&str>) -> Result<Self, KeyError> {
         let secret = secret
             .map(|secret| Key::hs256(secret.as_bytes()).map_err(|_| KeyError::ShortSecret))
@@ -39,8 +41,8 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Takes the keys of this set in place of those of the last, which stay if
-    /// it has none to offer.
+    /// Replaces the keys of the previous set. If the new set has no usable key,
+    /// the previous keys stay in use.
     pub fn replace_set(&mut self, set: &str) -> Result<(), KeyError> {
         let (set, skipped) = read_set(set)?;
         self.set = set;
@@ -48,12 +50,12 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether no token at all could be verified.
+    /// Returns whether no token at all can be verified.
     pub fn is_empty(&self) -> bool {
         self.secret.is_none() && self.set.is_empty()
     }
 
-    /// The keys of the set that were of no use, for the operator's log.
+    /// Returns the keys of the set that were skipped, for the operator's log.
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }
@@ -95,8 +97,8 @@ fn read_set(text: &str) -> Result<(Set, Vec<SkippedKey>), KeyError> {
     Ok((set, skipped))
 }
 
-/// The first key of a `kid` keeps it: which key verifies a token must not
-/// depend on what the token says.
+/// Adds a key. If two keys have the same `kid`, the first one is used: the
+/// token must have no influence on which key verifies it.
 fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     if set.iter().any(|(named, _)| *named == kid) {
         return Err(KeyRejection::SameKid);
@@ -105,21 +107,22 @@ fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     Ok(())
 }
 
-/// A key of a set that can't be used here.
+/// A key of a set that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkippedKey {
-    /// Which key of the set, from 1.
+    /// The position of the key in the set, from 1.
     pub position: usize,
     pub why: KeyRejection,
 }
 
 impl fmt::Display for SkippedKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "key {} of the set is passed over: {}", self.position, self.why)
+        write!(out, "key {} of the set is skipped: {}", self.position, self.why)
     }
 }
 
-/// What is wrong with the configured or fetched keys; never what is in them.
+/// The error of the configured or fetched keys. The messages never contain a
+/// part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
     ShortSecret,
@@ -142,7 +145,7 @@ impl fmt::Display for KeyError {
             }
             Self::NoUsableKey { first: None } => write!(out, "the JSON Web Key Set has no keys"),
             Self::NoUsableKey { first: Some(why) } => {
-                write!(out, "the JSON Web Key Set has no key that can be used; {why}")
+                write!(out, "the JSON Web Key Set has no usable key; {why}")
             }
         }
     }

@@ -1,25 +1,26 @@
-//! From a token to what it allows (docs/protocol.md, section 4).
+//! From a token to the rights that it grants (docs/protocol.md, section 4).
 //!
-//! Owns: where a request carries its token, the keys that may sign one, what a
-//! token must say, and which rights it gives in a room. Refuses to know: the
-//! clock (`now` comes in), the network (who fetches `JWKS_URL` asks
-//! [`Refetch`] first), HTTP, and what a right lets anyone do.
+//! This module finds the token of a request, finds the key that verifies it,
+//! checks the claims, and computes the rights in a room. It has no clock (`now`
+//! is a parameter) and no network: the edge fetches `JWKS_URL`, and [`Refetch`]
+//! decides when it may. It knows nothing of HTTP, nor of what a right permits.
 //!
-//! A token's way through here:
+//! The steps for a token:
 //!
-//! 1. [`extract`]: a request shows a token in one of several places; the first
-//!    that is present counts.
-//! 2. [`verify`] refuses it unread if it is too long. `jwt-compact` splits and
-//!    decodes it. **The header's `kid` picks a key, and the key decides the
-//!    algorithm**; no other member of the header is used.
-//! 3. `key`: the key verifies the bytes as they were sent. Only then are
-//!    the claims read at all.
-//! 4. [`Claims`]: who, until when, and [`Claims::grant`] for each room.
+//! 1. [`extract`]: a request may carry a token in several places. The first place
+//!    that has one counts.
+//! 2. [`verify`] rejects a token that is too long before parsing it.
+//!    `jwt-compact` splits and decodes it. **The header's `kid` selects a key,
+//!    and the key determines the algorithm.** No other member of the header is
+//!    used.
+//! 3. `key`: the key verifies the signed bytes as they were sent. The
+//!    claims are not read before that.
+//! 4. [`Claims`]: the user, the expiry, and [`Claims::grant`] for each room.
 //!
-//! The format, the algorithms and the check of the times are `jwt-compact`'s.
-//! The rules above are ours: they are stricter than a general library's, and
-//! each refusal names the rule. ARCHITECTURE.md, "Tokens", has what it gives
-//! and what it costs.
+//! `jwt-compact` implements the format, the algorithms and the comparison of
+//! times. The rules above are our own. They are stricter than those of a
+//! general library, and each error names the rule. ARCHITECTURE.md, "Tokens",
+//! lists what the library provides and what it costs.
 
 mod claims;
 mod error;

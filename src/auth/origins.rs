@@ -1,8 +1,9 @@
-//! `ALLOWED_ORIGINS`: which pages may use this service from a browser.
+//! `ALLOWED_ORIGINS`: the origins whose pages may use this service from a
+//! browser.
 
 use std::borrow::Cow;
 
-/// Origins as the configuration lists them.
+/// The configured origins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     any: bool,
@@ -10,9 +11,9 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// From a list with commas, of origins as browsers write them
-    /// (`https://app.example`), or `*`. An entry that no browser ever sends is
-    /// an error for the operator: it would look like a rule and be none.
+    /// Parses a list, separated by commas, of `*` or origins as browsers write
+    /// them (`https://app.example`). An entry that no browser ever sends is an
+    /// error, since the operator would believe in a rule that has no effect.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut origins = Self::default();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -28,38 +29,39 @@ impl Origins {
         Ok(origins)
     }
 
-    /// Whether a page of this origin may read answers (CORS).
+    /// Returns whether a page of this origin may read answers (CORS).
     pub fn allows(&self, origin: &str) -> bool {
         self.any || self.listed.iter().any(|listed| listed == origin)
     }
 
-    /// Whether this origin is trusted by name, as a cookie needs: a browser
-    /// sends that along whoever asks, so `*` would let any page act as the
-    /// user. `null` names nobody: every sandboxed page has it.
+    /// Returns whether the origin is listed by name. The cookie requires that:
+    /// a browser sends a cookie with the requests of any page, so `*` would let
+    /// any page act as the user. `null` does not count, since every sandboxed
+    /// page has this origin.
     pub fn allows_credentials(&self, origin: &str) -> bool {
         origin != "null" && self.listed.iter().any(|listed| listed == origin)
     }
 }
 
-/// Rejects an entry that a browser would write differently, and says how.
+/// Rejects an entry that a browser would write differently. The error says how.
 fn check(entry: &str) -> Result<(), String> {
     let never = |right: &str| format!("ALLOWED_ORIGINS: `{entry}` can never match; {right}");
     if entry.contains('*') {
-        return Err(never("there are no patterns: list each origin in full, or `*` for all"));
+        return Err(never("patterns are not supported: list each origin in full, or `*` for all"));
     }
     if !entry.contains("://") {
-        return Err(never("a browser sends the scheme too: put `https://` or `http://` in front"));
+        return Err(never("a browser sends the scheme too: add `https://` or `http://`"));
     }
     match as_sent(entry) {
         Some(origin) if origin == entry => Ok(()),
         Some(origin) => Err(never(&format!("a browser sends `{origin}`"))),
-        None => Err(never("an origin is like `https://app.example`, with commas between several")),
+        None => Err(never("an origin is like `https://app.example`; separate several by commas")),
     }
 }
 
-/// The origin of this URL as a browser writes it in `Origin`; `None` if no page
-/// can have it. A scheme other than `http` and `https` is an app's own
-/// (`capacitor://localhost`): its host is not changed.
+/// Returns the origin of a URL as a browser writes it in `Origin`; `None` if no
+/// page can have it. The host of a scheme other than `http` and `https` is not
+/// changed: such a scheme belongs to an app (`capacitor://localhost`).
 fn as_sent(entry: &str) -> Option<String> {
     let (scheme, rest) = entry.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -67,7 +69,7 @@ fn as_sent(entry: &str) -> Option<String> {
     let (host, default_port) = match scheme.as_str() {
         "http" => (Cow::from(host.to_ascii_lowercase()), Some(80)),
         "https" => (host.to_ascii_lowercase().into(), Some(443)),
-        // Pages are loaded over `http:` and `https:`.
+        // Pages are loaded over `http:` and `https:` only.
         "ws" | "wss" => return None,
         _ => (host.into(), None),
     };
@@ -79,13 +81,14 @@ fn as_sent(entry: &str) -> Option<String> {
     Some(port.map_or(format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}")))
 }
 
-/// The host and the port of a URL, from the text behind its `://`; `None` if
-/// the host is missing or not ASCII, or the port is not a number.
+/// Returns the host and the port of a URL from the text after its `://`.
+/// Returns `None` if the host is missing or not ASCII, or the port is not a
+/// number.
 pub(super) fn host_and_port(rest: &str) -> Option<(&str, Option<u16>)> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = match host.rsplit_once(':') {
-        // The colons of an IPv6 address are within brackets.
+        // The colons of an IPv6 address are inside of brackets.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
         _ => (host, None),
     };

@@ -1,40 +1,44 @@
-//! When the keys of `JWKS_URL` may be fetched. The edge fetches; this counts.
+//! Limits on how often the keys of `JWKS_URL` are fetched. The edge fetches
+//! them.
 
 use crate::time::Millis;
 
-/// After a fetch, an unknown `kid` is believed for this long: strangers make
-/// up as many as they like, and each must not cost the issuer a request.
+/// After a fetch, a token with an unknown `kid` causes no further fetch for
+/// this long. Anyone can invent any number of `kid`s, and each would cost the
+/// issuer a request.
 const AFTER_FETCH_MS: u64 = 60_000;
-/// Without any keys nobody gets in, so a failed first fetch is tried again
-/// sooner.
+/// Without keys no token of the issuer can be verified, so a failed first fetch
+/// is retried sooner.
 const AFTER_FAILURE_MS: u64 = 1_000;
-/// Keys older than this are fetched again even if every `kid` is known: a key
-/// that its issuer has withdrawn must not live as long as the isolate.
+/// Keys older than this are fetched again even if every `kid` is known.
+/// Otherwise a key that its issuer has withdrawn would be valid as long as the
+/// isolate lives.
 const KEYS_OLD_MS: u64 = 600_000;
 
-/// What is known of the fetches of one `JWKS_URL`. Keys that were fetched stay
-/// in use until newer ones come, also where a fetch fails.
+/// The state of the fetches of one `JWKS_URL`. Fetched keys stay in use until
+/// newer ones arrive, even if a fetch fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Refetch {
     /// When the keys in use were fetched.
     fetched_at: Option<Millis>,
-    /// When the last fetch began or failed.
+    /// When the last fetch began, succeeded or failed.
     waits_from: Option<Millis>,
-    /// When the fetch began that has not ended.
+    /// When the fetch began that is in progress.
     under_way_from: Option<Millis>,
 }
 
 impl Refetch {
-    /// A fetch that has not ended by then never will.
+    /// A fetch that has not ended after this time counts as lost.
     pub const LASTS_MS: u64 = 5_000;
 
-    /// Whether there have ever been keys. While there have not, a token can't
-    /// be told from a bad one, and to refuse it would be the server's error.
+    /// Returns whether keys were ever fetched. Before that, a good token can't
+    /// be distinguished from a bad one, so rejecting it would be an error of
+    /// the server.
     pub fn has_keys(&self) -> bool {
         self.fetched_at.is_some()
     }
 
-    /// Whether a token with an unknown `kid` may cause a fetch now.
+    /// Returns whether a token with an unknown `kid` may cause a fetch now.
     pub fn may_fetch(&self, now: Millis) -> bool {
         let pause = match self.fetched_at {
             Some(_) => AFTER_FETCH_MS,
@@ -43,45 +47,48 @@ impl Refetch {
         self.waits_from.is_none_or(|from| is_past(from, pause, now))
     }
 
-    /// Whether the keys should be fetched before the next token is looked at.
+    /// Returns whether the keys should be fetched before the next token is
+    /// verified.
     pub fn should_fetch(&self, now: Millis) -> bool {
         self.fetched_at.is_none_or(|at| is_past(at, KEYS_OLD_MS, now)) && self.may_fetch(now)
     }
 
-    /// Whether a fetch has begun that may still bring keys.
+    /// Returns whether a fetch is in progress that may still return keys.
     pub fn is_under_way(&self, now: Millis) -> bool {
         self.under_way_from.is_some_and(|from| !is_past(from, Self::LASTS_MS, now))
     }
 
-    /// Whether a token with an unknown `kid` may be known after a fetch, be it
-    /// one that another request has begun.
+    /// Returns whether a fetch may make an unknown `kid` known. It may be a
+    /// fetch that another request has begun.
     pub fn is_worth_waiting(&self, now: Millis) -> bool {
         self.is_under_way(now) || self.may_fetch(now)
     }
 
-    /// A fetch begins. It counts from here, so that of many requests at once
-    /// only one fetches.
+    /// Records that a fetch begins. The pause counts from here, so that only
+    /// one of many simultaneous requests fetches.
     pub fn begins(&mut self, now: Millis) {
         self.waits_from = Some(now);
         self.under_way_from = Some(now);
     }
 
-    /// A fetch has brought keys.
+    /// Records that a fetch returned keys.
     pub fn succeeded(&mut self, now: Millis) {
         self.fetched_at = Some(now);
         self.waits_from = Some(now);
         self.under_way_from = None;
     }
 
-    /// A fetch has brought none that can be used.
+    /// Records that a fetch returned no usable keys.
     pub fn failed(&mut self, now: Millis) {
         self.waits_from = Some(now);
         self.under_way_from = None;
     }
 }
 
-/// Whether the time is up. Requests of one isolate may differ a little in what
-/// time it is; a clock that went back by more must not make it wait for longer.
+/// Returns whether the pause is over. The clocks of requests in one isolate may
+/// differ slightly, so `now` may be before `from`. If the clock went back by
+/// more than the pause, the pause is over too. For example, after a jump back
+/// by 1 hour a pause of 1 s must not last 1 hour.
 fn is_past(from: Millis, pause_ms: u64, now: Millis) -> bool {
     now.since(from).max(from.since(now)) >= pause_ms
 }

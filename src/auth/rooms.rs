@@ -1,4 +1,4 @@
-//! The `rooms` claim: which rights in which rooms.
+//! The `rooms` claim: the rights per room pattern.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::{Grant, Pattern, RoomName};
 
-/// Patterns and what each of them grants. The default grants nothing.
+/// Patterns, and the grant of each. The default grants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rooms(Vec<(Pattern, Grant)>);
 
 impl Rooms {
-    /// The rights of all patterns that match, together.
+    /// Returns the rights of all patterns that match, together.
     pub fn grant(&self, room: &RoomName) -> Grant {
         self.0
             .iter()
@@ -34,10 +34,11 @@ impl<'de> Deserialize<'de> for Rooms {
                 let mut rooms: Vec<(Pattern, Grant)> = Vec::new();
                 while let Some((text, grant)) = members.next_entry::<String, Grant>()? {
                     let Some(pattern) = Pattern::parse(&text) else { continue };
-                    // Readers of JSON disagree on which of two wins: nobody
-                    // may get more than the issuer's reader saw.
+                    // JSON parsers disagree on which of two equal members wins.
+                    // Reject them, so that no token grants more here than the
+                    // issuer's parser read.
                     if rooms.iter().any(|(there, _)| *there == pattern) {
-                        return Err(A::Error::custom("a pattern is there twice"));
+                        return Err(A::Error::custom("a pattern is listed twice"));
                     }
                     rooms.push((pattern, grant));
                 }

@@ -1,4 +1,4 @@
-//! From a token's text to its claims.
+//! Verification of a token and reading of its claims.
 
 use jwt_compact::{ParseError, UntrustedToken};
 use serde::Deserialize;
@@ -12,8 +12,8 @@ use super::keys::Keys;
 use crate::limits;
 use crate::time::Millis;
 
-/// The claims of a token that one of `keys` has signed and that `policy` lets
-/// in at `now`.
+/// Returns the claims of a token that one of `keys` has signed and that
+/// `policy` accepts at `now`.
 pub fn verify(
     token: &str,
     keys: &Keys,
@@ -48,9 +48,10 @@ impl From<ParseError> for TokenError {
     }
 }
 
-/// The name of the key, from the header. The library has parsed it already, but
-/// reads a `kid` of `null` as absent and ignores `crit`. `jku`, `x5u` and the
-/// like are not used: a token does not bring its own key (RFC 8725, 3.10).
+/// Returns the `kid` of the header. The library has parsed it already, but it
+/// reads a `kid` of `null` as absent and ignores `crit`. `jku`, `x5u` and
+/// similar members are not used: a token can't bring its own key (RFC 8725,
+/// 3.10).
 fn kid(header: &[u8]) -> Result<Option<Kid>, TokenError> {
     #[derive(Deserialize)]
     struct Written {
@@ -60,8 +61,8 @@ fn kid(header: &[u8]) -> Result<Option<Kid>, TokenError> {
         crit: Option<IgnoredAny>,
     }
     let Written { kid, crit } = json::object(header).ok_or(TokenError::Header)?;
-    // RFC 7515, 4.1.11: to be refused if any of it is not understood, and a
-    // list of nothing is not allowed either.
+    // RFC 7515, 4.1.11: a token with a `crit` that is not understood must be
+    // rejected. An empty list is not allowed either.
     if crit.is_some() {
         return Err(TokenError::Critical);
     }
