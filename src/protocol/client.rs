@@ -1,4 +1,5 @@
-//! Frames to the room: a text becomes one of a closed set, or is refused.
+//! Frames to the room. A text is decoded into one of a closed set of frames, or
+//! rejected.
 
 use std::borrow::Cow;
 
@@ -18,15 +19,15 @@ pub enum ClientFrame<'a> {
     Publish(NewEvent<'a>),
     Signal(NewSignal<'a>),
     Seen(Seq),
-    /// Its presence data, as it was written.
+    /// The presence data, byte for byte as the client wrote it.
     Enter(&'a RawValue),
     Leave,
     Members,
     Ping,
 }
 
-/// What a text came to. The `ref` stands beside the verdict, since the sender
-/// of a refused frame waits by it too.
+/// The result of decoding a text. The `ref` is outside of `frame`, since the
+/// error for a rejected frame needs it too.
 #[derive(Debug)]
 pub struct Decoded<'a> {
     pub reference: Option<Ref>,

@@ -1,6 +1,6 @@
-//! Frames of a connection for many rooms: those to it, as far as it has to
-//! look into them, and those that it writes itself. All others are a room's,
-//! and pass through untouched.
+//! Frames of a connection for many rooms: frames to it, decoded as far as the
+//! connection needs, and frames that it writes itself. All other frames belong
+//! to a room and are forwarded unchanged.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::time::Millis;
 #[derive(Debug)]
 pub enum ConnectionFrame {
     Ping,
-    /// The connection's own, whatever room it may name.
+    /// For the connection as a whole; a `room` in the frame is ignored.
     Auth {
         token: String,
     },
@@ -26,25 +26,25 @@ pub enum ConnectionFrame {
     },
 }
 
-/// What is asked for in a room.
+/// The request of a frame to a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoomCommand {
     Subscribe(Start),
     Unsubscribe,
-    /// The room knows.
+    /// Any other frame. The room decodes it.
     Other,
 }
 
-/// Which room and which `ref` an error is about.
+/// The room and the `ref` that an error refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// As it was sent, also if it is no valid name: the client looks for the
-    /// room that it asked for.
+    /// The name as the client sent it, even if it is not valid, so that the
+    /// client can match the error to its request.
     pub room: Option<String>,
     pub reference: Option<Ref>,
 }
 
-/// Every field that some frame to a connection has, as it was written.
+/// All fields of all frames to a connection, as the client wrote them.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow, rename = "type")]
@@ -72,7 +72,7 @@ impl ConnectionFrame {
         let room = fields.room();
         let about = About {
             room: fields.room_as_sent(),
-            // A bad one is the room's to refuse.
+            // The room rejects a `ref` that is not valid.
             reference: read(fields.reference, "").ok().flatten(),
         };
         let in_room = |command| room.map(|room| Self::Room { room, command });
@@ -89,7 +89,7 @@ impl ConnectionFrame {
 
 impl Fields<'_> {
     fn room(&self) -> Result<RoomName, Refusal> {
-        let must = "`room` must be a string, the name of the room that is meant";
+        let must = "`room` must be a string: the name of a room";
         let name: String = required(self.room, must)?;
         RoomName::parse(&name)
     }
@@ -100,11 +100,11 @@ impl Fields<'_> {
     }
 
     fn token(&self) -> Result<String, Refusal> {
-        required(self.token, "`token` must be a string, a JWT")
+        required(self.token, "`token` must be a string: a JWT")
     }
 
     fn start(&self) -> Result<Start, Refusal> {
-        let since: Option<String> = read(self.since, "`since` must be a string, a position")?;
+        let since: Option<String> = read(self.since, "`since` must be a string: a position")?;
         let last: Option<Seq> = read(self.last, "`last` must be a whole number")?;
         let state: Option<bool> = read(self.state, "`state` must be true or false")?;
         let begin = match (since, last) {
@@ -121,7 +121,8 @@ fn required<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>, must: &str) -> R
     read(json, must)?.ok_or_else(|| Refusal::bad_request(must))
 }
 
-/// `must` says what the field must be.
+/// Parses a field. `must` is the message of the error: it says what the field
+/// must be.
 fn read<'a, T: Deserialize<'a>>(
     json: Option<&'a RawValue>,
     must: &str,

@@ -1,4 +1,5 @@
-//! What is published, and how it reads once the room has numbered it.
+//! Events: as their publisher wrote them, and as JSON with the seq that the
+//! room assigned.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,8 +10,9 @@ use crate::code::Refusal;
 use crate::limits;
 use crate::time::Millis;
 
-/// An event as its publisher wrote it. `data` is kept as text, so that it is
-/// delivered byte for byte, digits of numbers included.
+/// An event as its publisher wrote it. `data` is the original text, so that it
+/// is delivered byte for byte. For example, the number `1.0` is not turned into
+/// `1`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewEvent<'a> {
     pub name: EventName,
@@ -21,13 +23,12 @@ pub struct NewEvent<'a> {
 }
 
 impl<'a> NewEvent<'a> {
-    /// Reads an event from a JSON object; fields it does not know are passed
-    /// over.
+    /// Parses an event from a JSON object. Unknown fields are ignored.
     pub fn parse(json: &'a str) -> Result<Self, Refusal> {
         let event: Self = object(json)?;
         if event.data.get().len() > limits::DATA_BYTES {
             return Err(Refusal::too_large(format!(
-                "`data` is {} bytes; an event's data may be {}",
+                "`data` is {} bytes; an event's data may be at most {} bytes",
                 event.data.get().len(),
                 limits::DATA_BYTES
             )));
@@ -36,12 +37,13 @@ impl<'a> NewEvent<'a> {
         Ok(event)
     }
 
-    /// An event with a key and `data: null` takes its key out of the state.
+    /// Returns whether the event removes its key from the state. An event with
+    /// a key and `data: null` does.
     pub fn removes_its_key(&self) -> bool {
         self.data.get() == "null"
     }
 
-    /// The event's final JSON: the bytes that are stored and sent.
+    /// Returns the event's final JSON: the bytes that are stored and sent.
     pub fn text(&self, seq: Seq, at: Millis, from: &User) -> String {
         let (name, data, at, from) =
             (string(self.name.as_str()), self.data.get(), at.get(), string(from.as_str()));
@@ -54,7 +56,7 @@ impl<'a> NewEvent<'a> {
     }
 }
 
-/// The body of a publish over HTTP: one event, or `{"events":[…]}`.
+/// Parses the body of a publish over HTTP: one event, or `{"events":[…]}`.
 pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {
     match batch(body)? {
         Some(events) => each(&events, NewEvent::parse),
@@ -62,8 +64,8 @@ pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {
     }
 }
 
-/// The body of a publish to several rooms: `{"events":[{"room":…, …}]}`, as
-/// each event's room and text in the order they came.
+/// Parses the body of a publish to several rooms, `{"events":[{"room":…, …}]}`.
+/// Returns the room and the text of each event, in the order of the body.
 pub fn parse_publish_to_rooms(body: &str) -> Result<Vec<(RoomName, &str)>, Refusal> {
     #[derive(Deserialize)]
     struct Addressed {
@@ -81,7 +83,7 @@ pub fn parse_publish_to_rooms(body: &str) -> Result<Vec<(RoomName, &str)>, Refus
     rooms.dedup();
     if rooms.len() > limits::ROOMS_IN_A_PUBLISH {
         return Err(Refusal::bad_request(format!(
-            "{} rooms in one publish; {} may be",
+            "{} rooms in one publish; at most {} are allowed",
             rooms.len(),
             limits::ROOMS_IN_A_PUBLISH
         )));
@@ -101,7 +103,7 @@ fn batch(body: &str) -> Result<Option<Vec<&str>>, Refusal> {
         .map_err(|_| Refusal::bad_request("`events` must be an array of events"))?;
     if events.is_empty() || events.len() > limits::EVENTS_IN_A_PUBLISH {
         return Err(Refusal::bad_request(format!(
-            "`events` has {}; a publish is of 1 to {} events",
+            "`events` has {} events; a publish must have 1 to {}",
             events.len(),
             limits::EVENTS_IN_A_PUBLISH
         )));

@@ -1,4 +1,4 @@
-//! What a session may do in one room.
+//! The rights of a session in one room.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::code::{Code, Refusal};
 
-/// One thing that a token can allow in a room.
+/// One right that a token can grant in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
     Subscribe,
@@ -17,7 +17,7 @@ pub enum Right {
 }
 
 impl Right {
-    /// In the order in which a grant lists them.
+    /// All rights, in the order in which a grant lists them.
     pub const ALL: [Self; 4] = [Self::Subscribe, Self::Publish, Self::Presence, Self::Admin];
 
     pub const fn as_str(self) -> &'static str {
@@ -29,7 +29,7 @@ impl Right {
         }
     }
 
-    /// The right of that name; names are exact.
+    /// Returns the right with exactly this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|right| right.as_str() == name)
     }
@@ -65,7 +65,7 @@ impl Grant {
         Self(self.0 | other.0)
     }
 
-    /// Refuses who holds none of the rights that would do.
+    /// Rejects a grant that has none of the `needed` rights.
     pub fn check(self, needed: &[Right]) -> Result<(), Refusal> {
         if needed.iter().any(|right| self.contains(*right)) {
             return Ok(());
@@ -98,8 +98,8 @@ impl Serialize for Grant {
     }
 }
 
-/// From a list of names. One that we don't know is passed over, so that a
-/// token for a newer Roomcast still gives here what is known here.
+/// Parses a list of names. Unknown names are ignored, so that a token for a
+/// later version still grants the rights that this version knows.
 impl<'de> Deserialize<'de> for Grant {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Names;

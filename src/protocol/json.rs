@@ -1,21 +1,21 @@
-//! The two things every part of the protocol does with JSON.
+//! Reading and writing of JSON, shared by all of the protocol.
 
 use serde::{Deserialize, Serialize};
 
 use crate::code::Refusal;
 use crate::limits;
 
-/// Reads a JSON object. The check before is needed: to serde an array of the
-/// right length would do as well.
+/// Parses a JSON object. The first character is checked because serde also
+/// accepts an array with as many items as the struct has fields.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal> {
     if !json.trim_start().starts_with('{') {
-        return Err(Refusal::bad_request("not a JSON object, as in {\"name\":\"…\",\"data\":…}"));
+        return Err(Refusal::bad_request("not a JSON object such as {\"name\":\"…\",\"data\":…}"));
     }
     serde_json::from_str(json).map_err(|wrong| Refusal::bad_request(in_short(&wrong)))
 }
 
 /// Rejects JSON whose arrays and objects nest deeper than other parsers can
-/// read. `field` is where it stands.
+/// read. `field` is the name of the field in the error.
 pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     let (mut levels, mut most) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);
@@ -39,23 +39,24 @@ pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// serde quotes a text that it did not expect, whole. One that is long is told
-/// by its place: nobody is sent back a mebibyte of their own.
+/// Shortens the message of a serde error. It quotes the whole text that serde
+/// did not expect, which could be 1 MiB from the client. A long message is
+/// replaced by the column of the error.
 fn in_short(wrong: &serde_json::Error) -> String {
     let message = wrong.to_string();
     if message.len() <= 300 {
         return message;
     }
-    format!("a field is of another type than it must be, at column {}", wrong.column())
+    format!("a field has the wrong type, at column {}", wrong.column())
 }
 
-/// A text as a JSON string, quotes included.
+/// Returns a text as a JSON string, quotes included.
 pub(super) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What we write ourselves, as JSON. It has no maps but structs, and no
-/// numbers but integers, so there is nothing in it that could fail.
+/// Serializes a frame or body of our own. These contain no maps except structs
+/// and no numbers except integers, so serialization can't fail.
 pub(super) fn text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! The wire: names, positions, events, and the frames of both directions.
-//! It knows the shape of things and their limits, not what they do to a room.
+//! The wire format: names, positions, events, and the frames of both
+//! directions. This module defines the syntax of frames and their limits, not
+//! their effect on a room.
 
 mod client;
 mod connection;

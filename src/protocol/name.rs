@@ -1,5 +1,5 @@
-//! Room names and the short texts of the protocol. Each is a type that can't
-//! be made wrongly, and whose deserializer says which field was wrong.
+//! Room names and the short texts of the protocol. Each is a type whose values
+//! are always valid, and whose deserializer names the field that is wrong.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::code::Refusal;
 use crate::limits;
 
-/// A room's name: 1 to 164 of `A-Z a-z 0-9 _ - = @ , . ; :`, in segments
-/// between `:`, none of them empty.
+/// A room's name: 1 to 164 characters of `A-Z a-z 0-9 _ - = @ , . ; :`, in
+/// non-empty segments separated by `:`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RoomName(String);
@@ -20,7 +20,7 @@ impl RoomName {
         let wrong = |why: &str| {
             Refusal::bad_request(format!(
                 "the room name {why}; a room name is 1 to {} characters of A-Z a-z 0-9 _ - = @ , . ; : \
-                 in segments between ':', none of them empty",
+                 in non-empty segments separated by ':'",
                 limits::ROOM_NAME
             ))
         };
@@ -37,7 +37,7 @@ impl RoomName {
             return Err(wrong("has an empty segment"));
         }
         if matches!(name, "." | "..") {
-            return Err(wrong("would be lost on its way in a URL"));
+            return Err(wrong("would be removed from a URL path"));
         }
         Ok(Self(name.to_owned()))
     }
@@ -57,7 +57,7 @@ impl fmt::Display for RoomName {
     }
 }
 
-/// Declares a text of 1 to a number of characters (Unicode code points).
+/// Declares a type for a text of 1 to `$max` characters (Unicode code points).
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident, $field:literal, $max:expr) => {
         $(#[$doc])*
@@ -103,22 +103,24 @@ macro_rules! bounded_text {
 }
 
 bounded_text!(
-    /// What happened: an event's or a signal's `name`.
+    /// The `name` of an event or a signal, which says what happened.
     EventName, "name", limits::NAME
 );
 bounded_text!(
-    /// What an event replaces in the state.
+    /// The key of an event. In the state, the event replaces the previous event
+    /// of its key.
     Key, "key", limits::KEY
 );
 bounded_text!(
-    /// The publisher's own name for an event, by which it counts once.
+    /// The publisher's id of an event. While the event is retained, publishing
+    /// its id again appends nothing.
     EventId, "id", limits::ID
 );
 bounded_text!(
-    /// What a client calls its publish, to know the `ack` by.
+    /// The client's id of a frame, which the `ack` or the `error` repeats.
     Ref, "ref", limits::REF
 );
 bounded_text!(
-    /// Who a token speaks for: its `sub`.
+    /// The user that a token was issued for: its `sub`.
     User, "sub", limits::USER
 );

@@ -1,13 +1,15 @@
-//! Patterns over room names, as tokens and settings use them.
+//! Patterns over room names, as used by tokens and settings.
 
 use super::RoomName;
 
-/// `*`, a prefix that ends in `:*`, or one room's name. Ordered from the least
-/// to the most specific.
+/// `*`, a prefix that ends in `:*`, or the name of one room. Patterns are
+/// ordered from the least specific to the most specific.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
     Every,
-    /// With its last `:`, so that it matches only what has one segment more.
+    /// The prefix includes its last `:`, so that it matches only names with at
+    /// least one more segment. For example, `a:` matches `a:b`, but neither `a`
+    /// nor `ab`.
     Under {
         length: usize,
         prefix: String,
@@ -16,7 +18,8 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// `None` for anything else, such as a `*` in the middle.
+    /// Returns `None` for any other text, for example one with a `*` in the
+    /// middle.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self::Every);
@@ -35,7 +38,7 @@ impl Pattern {
     pub fn matches(&self, room: &RoomName) -> bool {
         match self {
             Self::Every => true,
-            // A room's name never ends in `:`, so there is a segment behind it.
+            // A room's name never ends in `:`, so a segment follows the prefix.
             Self::Under { prefix, .. } => room.as_str().starts_with(prefix),
             Self::Exactly(name) => name == room,
         }

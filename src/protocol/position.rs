@@ -1,4 +1,4 @@
-//! Where a reader stands in a room: `epoch:seq`.
+//! A position in a room's log: `epoch:seq`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::code::Refusal;
 use crate::limits;
 
-/// An event's number in its room: 1, 2, 3 … without holes. 0 stands before
-/// the first.
+/// The number of an event in its room: 1, 2, 3 … without gaps. 0 is the
+/// position before the first event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Seq(u64);
@@ -18,7 +18,8 @@ pub struct Seq(u64);
 impl Seq {
     pub const ZERO: Self = Self(0);
 
-    /// `None` beyond 2^53 − 1, where JavaScript's numbers lose exactness.
+    /// Returns `None` beyond 2^53 − 1, where JavaScript's numbers are no longer
+    /// exact.
     pub const fn new(seq: u64) -> Option<Self> {
         if seq <= limits::SAFE_INTEGER { Some(Self(seq)) } else { None }
     }
@@ -27,17 +28,17 @@ impl Seq {
         self.0
     }
 
-    /// The seq of the next event; `None` after the largest there is.
+    /// Returns the seq of the next event; `None` after the largest seq.
     pub const fn next(self) -> Option<Self> {
         Self::new(self.0.saturating_add(1))
     }
 
-    /// The seq `count` later; it stands still at the largest there is.
+    /// Returns the seq `count` later, at most the largest seq.
     pub fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count).min(limits::SAFE_INTEGER))
     }
 
-    /// The seq `count` earlier, at the least 0.
+    /// Returns the seq `count` earlier, at least 0.
     pub const fn minus(self, count: u64) -> Self {
         Self(self.0.saturating_sub(count))
     }
@@ -56,8 +57,9 @@ impl fmt::Display for Seq {
     }
 }
 
-/// One life of a room's log. Two logs of one room differ in it, so that a
-/// position in an erased log is never taken for one in its successor.
+/// The identifier of one log of a room. The log that begins after an erase has
+/// another epoch, so that a position in the erased log is not valid in the new
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch([u8; Self::LENGTH]);
 
@@ -65,7 +67,8 @@ impl Epoch {
     const LENGTH: usize = 8;
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-    /// An epoch from a random number (62^8 of them, near 2^48).
+    /// Creates an epoch from a random number. There are 62^8 epochs, about
+    /// 2^48.
     pub fn from_random(mut random: u64) -> Self {
         Self(std::array::from_fn(|_| {
             let letter = usize::try_from(random % 62).unwrap_or_default();
@@ -92,8 +95,8 @@ impl Serialize for Epoch {
     }
 }
 
-/// The event a reader has read up to. A seq alone would not do: after an
-/// erase it would point into another log.
+/// The last event that a reader has. A seq alone would be ambiguous: after an
+/// erase, the same seq is an event of another log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     pub epoch: Epoch,
@@ -113,7 +116,7 @@ impl FromStr for Position {
             })
         });
         parsed.ok_or_else(|| {
-            Refusal::bad_request("`since` must be a position, `epoch:seq`, as it came from the room: for example h7Qk2pXa:41")
+            Refusal::bad_request("`since` must be a position that the room sent, `epoch:seq`: for example h7Qk2pXa:41")
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Presence on the wire: what a session says as it enters, and members and
-//! their changes as the others read them.
+//! Presence on the wire: the data that a session enters with, and the members
+//! and their changes as other sessions receive them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,8 +10,8 @@ use crate::code::Refusal;
 use crate::limits;
 use crate::time::Millis;
 
-/// The presence data of an `enter` frame, as it was written; `null` where it
-/// has none.
+/// Parses the presence data of an `enter` frame, and returns it as it was
+/// written; `null` if the frame has none.
 pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
     #[derive(Deserialize)]
     struct Enter<'a> {
@@ -23,14 +23,14 @@ pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
     let (bytes, most) = (data.get().len(), limits::PRESENCE_BYTES);
     if bytes > most {
         return Err(Refusal::too_large(format!(
-            "`data` is {bytes} bytes; presence's may be {most}"
+            "`data` is {bytes} bytes; presence data may be at most {most} bytes"
         )));
     }
     check_levels("data", data.get())?;
     Ok(data)
 }
 
-/// A user who entered, with an entry for each session that did.
+/// A user who entered, with an entry for each of their sessions that entered.
 #[derive(Debug, Serialize)]
 pub struct Member<'a> {
     pub user: &'a User,
@@ -41,11 +41,11 @@ pub struct Member<'a> {
 pub struct Entry<'a> {
     pub session: String,
     pub data: &'a RawValue,
-    /// When it entered.
+    /// When the session entered.
     pub since: Millis,
 }
 
-/// An entry by itself, as it stands in a change.
+/// An entry together with its user, as in a change.
 #[derive(Debug, Serialize)]
 pub struct UserEntry<'a> {
     pub user: &'a User,
@@ -53,7 +53,7 @@ pub struct UserEntry<'a> {
     pub entry: Entry<'a>,
 }
 
-/// What a change comes to: an entry is in at most one of the lists.
+/// The net effect of changes: an entry is in at most one of the lists.
 #[derive(Debug, Default, Serialize)]
 pub struct Change<'a> {
     pub entered: Vec<UserEntry<'a>>,
@@ -67,7 +67,8 @@ impl Change<'_> {
     }
 }
 
-/// The answer of `GET /rooms/{room}/members`: all of them, whatever their bytes.
+/// The answer to `GET /rooms/{room}/members`: all members, without a limit on
+/// the bytes.
 #[derive(Serialize)]
 pub struct Members<'a> {
     pub room: &'a RoomName,
@@ -80,9 +81,9 @@ impl Members<'_> {
     }
 }
 
-/// The list of members as frames. Each has at most
-/// [`limits::MEMBERS_PAGE_BYTES`] of them, or one larger member; all but the
-/// last say that there is more.
+/// Returns the list of members as frames. A frame has members of at most
+/// [`limits::MEMBERS_PAGE_BYTES`] together, or one larger member. All frames
+/// except the last have `"more":true`.
 pub fn members_pages(room: &RoomName, members: &[Member]) -> Vec<String> {
     let mut pages = Vec::new();
     let mut page = String::new();

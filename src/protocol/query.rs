@@ -1,4 +1,4 @@
-//! What the query of a request for events says: where to begin.
+//! The query parameters of requests for events.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -8,15 +8,15 @@ use super::json::check_levels;
 use crate::code::{Code, Refusal};
 use crate::limits;
 
-/// Where a reader begins.
+/// The position where a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Begin {
-    /// With what comes next.
+    /// At the head: with the next event.
     Head,
-    /// After a position it was at: `since`.
+    /// `since`: after a position.
     Since(Position),
-    /// So many events back: `last`.
+    /// `last`: this number of events before the head.
     Last(u64),
 }
 
@@ -24,9 +24,10 @@ pub enum Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub begin: Begin,
-    /// Whether it wants the state frame.
+    /// Whether the room sends the `state` frame.
     pub state: bool,
-    /// Whether it tells what it has seen, from the first frame on.
+    /// Whether flow control is on from the first frame: the client then sends
+    /// `seen` frames.
     pub flow: bool,
 }
 
@@ -34,20 +35,21 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamQuery {
     pub start: Start,
-    /// It enters the room with this presence data, as JSON.
+    /// The presence data, as JSON, to enter the room with.
     pub enter: Option<String>,
 }
 
-/// Which page of events is asked for.
+/// Which page of events a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     pub begin: Begin,
     pub limit: u64,
-    /// The room itself never waits.
+    /// How long to wait for events. The worker waits, not the room.
     pub wait: Option<Wait>,
 }
 
-/// How long the worker holds the answer while nothing came after a position.
+/// How long the worker delays the answer while there is no event after a
+/// position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     pub since: Position,
@@ -63,7 +65,7 @@ impl Start {
         })
     }
 
-    /// The query of a socket that begins like this.
+    /// Returns the query of a socket that begins like this.
     pub fn query(&self) -> String {
         let begin = match self.begin {
             Begin::Head => String::new(),
@@ -75,11 +77,11 @@ impl Start {
 }
 
 impl StreamQuery {
-    /// A reader that comes back repeats the query it first came with, and says
-    /// in `Last-Event-ID` how far it has got since. Polyfills of `EventSource`
-    /// say it in the query, as `lastEventId`: a header of their own would cost
-    /// a preflight. The header wins over that, and an empty one of either is
-    /// none.
+    /// Parses the query of a stream. An `EventSource` that reconnects repeats
+    /// its first query, and sends the position that it has reached in
+    /// `Last-Event-ID`. Polyfills send that position as `lastEventId` in the
+    /// query, since a header of their own would cost a preflight request. The
+    /// header wins over the query. An empty value counts as absent in both.
     pub fn parse(query: &str, last_event_id: Option<&str>) -> Result<Self, Refusal> {
         let mut start = Start::parse(query)?;
         let in_query = value(query, "lastEventId")?;
@@ -98,7 +100,7 @@ fn check_presence(json: &str) -> Result<(), Refusal> {
         let most = limits::PRESENCE_BYTES;
         return Err(Refusal::new(
             Code::TooLarge,
-            format!("`enter` is {} bytes; a session's presence data may be {most}", json.len()),
+            format!("`enter` is {} bytes; presence data may be at most {most} bytes", json.len()),
         ));
     }
     serde_json::from_str::<&RawValue>(json)
@@ -107,7 +109,8 @@ fn check_presence(json: &str) -> Result<(), Refusal> {
 }
 
 impl PageQuery {
-    /// With neither `since` nor `last` it is the newest `limit` events.
+    /// Parses the query of a page. Without `since` and `last`, the page is the
+    /// newest `limit` events.
     pub fn parse(query: &str) -> Result<Self, Refusal> {
         let limit = match number(query, "limit")? {
             None => limits::PAGE_EVENTS_DEFAULT,
@@ -133,7 +136,7 @@ impl Wait {
         let Some(seconds) = number(query, "wait")? else { return Ok(None) };
         let Begin::Since(since) = begin else {
             return Err(Refusal::bad_request(
-                "`wait` needs `since`: after what to wait for events",
+                "`wait` needs `since`: the position after which to wait for events",
             ));
         };
         let ms = seconds.saturating_mul(1_000);
@@ -156,7 +159,7 @@ impl Begin {
     }
 
     pub(super) fn both() -> Refusal {
-        Refusal::bad_request("`since` and `last` exclude each other: give one of them")
+        Refusal::bad_request("`since` and `last` can't be combined: send only one of them")
     }
 }
 
@@ -180,14 +183,14 @@ fn number(query: &str, name: &str) -> Result<Option<u64>, Refusal> {
     }
 }
 
-/// The value of a parameter; twice the same one would leave it open which is
-/// meant. Parameters that nobody asks for are passed over.
+/// Returns the value of a parameter. A repeated parameter is rejected, since it
+/// would be ambiguous. Unknown parameters are ignored.
 fn value(query: &str, name: &str) -> Result<Option<String>, Refusal> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value.into_owned());
     match values.next() {
         None => Ok(value),
-        Some(_) => Err(Refusal::bad_request(format!("`{name}` is given twice"))),
+        Some(_) => Err(Refusal::bad_request(format!("`{name}` is given twice; give it once"))),
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
             "the header wins"
         );
         assert_eq!(begin("lastEventId=41", Some(newest)), since(newest));
-        // An empty one counts as absent, in both places.
+        // An empty value counts as absent in both places.
         assert_eq!(begin("lastEventId=&last=10", None), Ok(Begin::Last(10)));
         assert_eq!(begin("lastEventId=h7Qk2pXa:41", Some("")), since(first));
         assert_eq!(begin("lastEventId=", Some("")), Ok(Begin::Head));

@@ -1,4 +1,4 @@
-//! A frame from a room, as far as a bridge has to look into it.
+//! Frames from a room, decoded as far as a bridge needs them.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::code::{Code, Refusal};
 
 #[derive(Debug)]
 pub enum RoomFrame<'a> {
-    /// `at` is the head.
+    /// `at` is the head of the log.
     Welcome {
         at: Position,
     },
@@ -20,7 +20,7 @@ pub enum RoomFrame<'a> {
     State {
         at: Position,
     },
-    /// The events are as they were sent, in the order of their seqs.
+    /// The events as the room sent them, in the order of their seqs.
     Events {
         epoch: Epoch,
         prev: Seq,
@@ -34,7 +34,7 @@ pub enum RoomFrame<'a> {
 }
 
 impl<'a> RoomFrame<'a> {
-    /// `None` where it is nothing that a room says.
+    /// Returns `None` if the text is not a frame of a room.
     pub fn read(frame: &'a str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Fields<'a> {

@@ -1,7 +1,7 @@
 //! Frames from the room, and the bodies of its HTTP answers, as text.
 //!
-//! `events` and `state` put stored text into an envelope as it is: nothing is
-//! parsed or serialized again between the log and the wire.
+//! `events` and `state` wrap stored text unchanged: nothing is parsed or
+//! serialized again between the log and the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +10,13 @@ use super::{Epoch, Grant, Ref, RoomName, Seq, UserEntry};
 use crate::code::{Code, Refusal};
 use crate::time::Millis;
 
-/// The exact text that is answered without waking the room, and its answer.
+/// The exact text that the runtime answers without waking the room, and its
+/// answer.
 pub const PING: &str = r#"{"type":"ping"}"#;
 pub const PONG: &str = r#"{"type":"pong"}"#;
 
-/// A frame that the room writes anew. Those that carry stored events are made
-/// by [`events`] and [`state`].
+/// A frame that the room serializes. The frames with stored events are made by
+/// [`events`] and [`state`].
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ServerFrame<'a> {
@@ -72,35 +73,35 @@ impl ServerFrame<'_> {
     }
 }
 
-/// Live events and replay alike; `events` is their stored text, `prev` the seq
-/// before the first of them.
+/// Returns an `events` frame, for live events and for a replay. `events` is
+/// their stored text, `prev` the seq before the first of them.
 pub fn events(room: &RoomName, epoch: Epoch, prev: Seq, events: &str) -> String {
     format!(
         r#"{{"type":"events","room":"{room}","epoch":"{epoch}","prev":{prev},"events":[{events}]}}"#
     )
 }
 
-/// The latest event of every key, true at `seq`.
+/// Returns a `state` frame: the latest event of every key, as of `seq`.
 pub fn state(room: &RoomName, epoch: Epoch, seq: Seq, events: &str) -> String {
     format!(
         r#"{{"type":"state","room":"{room}","epoch":"{epoch}","seq":{seq},"events":[{events}]}}"#
     )
 }
 
-/// The answer of `GET /rooms/{room}/state`.
+/// Returns the body of `GET /rooms/{room}/state`.
 pub fn state_body(room: &RoomName, epoch: Epoch, seq: Seq, events: &str) -> String {
     format!(r#"{{"room":"{room}","epoch":"{epoch}","seq":{seq},"events":[{events}]}}"#)
 }
 
-/// The answer of `GET /rooms/{room}/events`.
+/// Returns the body of `GET /rooms/{room}/events`.
 pub fn page_body(room: &RoomName, epoch: Epoch, prev: Seq, events: &str, head: Seq) -> String {
     format!(
         r#"{{"room":"{room}","epoch":"{epoch}","prev":{prev},"events":[{events}],"head":{head}}}"#
     )
 }
 
-/// The answer of a publish to one room, and that room's part in the answer of
-/// a publish to several.
+/// The body that answers a publish to one room. In the answer to a publish to
+/// several rooms, it is the part of one room.
 #[derive(Serialize)]
 pub struct Published<'a> {
     pub room: &'a RoomName,
@@ -108,7 +109,7 @@ pub struct Published<'a> {
     pub seqs: &'a [Seq],
 }
 
-/// The answer of `GET /rooms/{room}`: the room in figures.
+/// The answer to `GET /rooms/{room}`: the room stats.
 #[derive(Serialize)]
 pub struct RoomStats<'a> {
     pub room: &'a RoomName,
@@ -118,9 +119,11 @@ pub struct RoomStats<'a> {
     pub sessions: usize,
     pub members: usize,
     pub bytes: u64,
-    /// When the room's object was last built in memory: it slept before.
+    /// When the room's object was last loaded into memory. Before that it
+    /// hibernated, or did not exist.
     pub awake_since: Millis,
-    /// Rows written since then, as the platform bills them, but for alarms.
+    /// Rows written since `awake_since` as the platform bills them, without
+    /// those of alarms.
     pub rows_written: u64,
 }
 
@@ -136,7 +139,7 @@ impl RoomStats<'_> {
     }
 }
 
-/// What the body of a refused request says; `None` if it is no such body.
+/// Parses the body of a rejected request; `None` if it has another form.
 pub fn read_error(body: &str) -> Option<Refusal> {
     #[derive(Deserialize)]
     struct Body<'a> {
@@ -154,7 +157,7 @@ pub fn read_error(body: &str) -> Option<Refusal> {
     Some(Refusal { code: Code::named(code)?, message, retry_after_ms })
 }
 
-/// The body of a refused HTTP request.
+/// Returns the body of a rejected HTTP request.
 pub fn error_body(refusal: &Refusal) -> String {
     #[derive(Serialize)]
     struct Body<'a> {

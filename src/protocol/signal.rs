@@ -1,4 +1,5 @@
-//! A message to who is here now: it has no seq and is never stored.
+//! Signals: messages to the sessions that are in the room now. A signal has no
+//! seq and is never stored.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,14 +24,14 @@ impl<'a> NewSignal<'a> {
         if bytes > limits::SIGNAL_BYTES {
             let most = limits::SIGNAL_BYTES;
             return Err(Refusal::too_large(format!(
-                "`data` is {bytes} bytes; a signal's may be {most}"
+                "`data` is {bytes} bytes; a signal's data may be at most {most} bytes"
             )));
         }
         check_levels("data", signal.data.get())?;
         Ok(signal)
     }
 
-    /// The frame that the others receive.
+    /// Returns the frame that the other sessions receive.
     pub fn text(&self, room: &RoomName, from: &User) -> String {
         let (name, data, from) =
             (string(self.name.as_str()), self.data.get(), string(from.as_str()));
