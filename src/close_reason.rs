@@ -1,20 +1,20 @@
-//! How a socket ended, as the side that heard of it knows.
+//! How a socket ended, as known to the side that was notified.
 
 use crate::code::{Code, Refusal};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// With a Close frame.
+    /// The peer sent a Close frame.
     Closed { code: u16, reason: String },
-    /// With a Close frame that has no code.
+    /// The peer sent a Close frame without a code.
     NoCode,
-    /// Without a Close frame.
+    /// The socket was lost without a Close frame.
     Lost,
 }
 
 impl CloseReason {
-    /// From what the runtime reports. 1005 and 1006 stand for what is not
-    /// there (RFC 6455, section 7.4.1).
+    /// Converts the code that the runtime reports. 1005 stands for a Close
+    /// frame without a code, 1006 for no Close frame (RFC 6455, section 7.4.1).
     pub fn of(code: u16, reason: String) -> Self {
         match code {
             1005 => Self::NoCode,
@@ -23,13 +23,13 @@ impl CloseReason {
         }
     }
 
-    /// As a refusal ends a socket.
+    /// Returns how a socket ends that is closed with a refusal.
     pub fn refused(refusal: &Refusal) -> Self {
         let code = refusal.code.close_code().unwrap_or(1011);
         Self::Closed { code, reason: refusal.message.clone() }
     }
 
-    /// What the side that closed meant.
+    /// Returns the code of the protocol that the close code stands for, if any.
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Closed { code, .. } => Code::of_close(*code),
@@ -37,12 +37,13 @@ impl CloseReason {
         }
     }
 
-    /// What a reader is told of a room that ended its part. One that was lost
-    /// comes back, as after a restart.
+    /// Returns the close code and reason that a reader receives when a room
+    /// ends its subscription. If the room was lost, it is 1012, so that the
+    /// reader reconnects as after a restart.
     pub fn code_and_reason(self) -> (u16, String) {
         match self {
             Self::Closed { code, reason } => (code, reason),
-            Self::NoCode | Self::Lost => (1012, "the room was lost; connect again".to_owned()),
+            Self::NoCode | Self::Lost => (1012, "the room disconnected; connect again".to_owned()),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Every way to be refused: what it is called on the wire, its HTTP status
-//! and its WebSocket close code (docs/limits.md).
+//! All error codes: their names on the wire, HTTP statuses and WebSocket close
+//! codes (docs/limits.md).
 
-/// A code of the contract. The cause behind it goes to the log; this goes to
-/// the client.
+/// An error code of the protocol. The client receives the code; the cause of
+/// the error is only logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     BadRequest,
@@ -61,8 +61,8 @@ impl Code {
         }
     }
 
-    /// The status of an HTTP answer that says this; `None` where it is only
-    /// ever said by closing a socket.
+    /// Returns the HTTP status of an answer with this code; `None` if the code
+    /// only ever closes a socket.
     pub const fn http_status(self) -> Option<u16> {
         match self {
             Self::BadRequest => Some(400),
@@ -79,8 +79,8 @@ impl Code {
         }
     }
 
-    /// The code of the Close frame that says this; `None` where the client
-    /// receives a frame instead (`gap`).
+    /// Returns the close code that stands for this code; `None` if the client
+    /// receives a `gap` frame instead.
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::BadRequest => Some(4400),
@@ -100,8 +100,8 @@ impl Code {
         }
     }
 
-    /// What a Close frame with this code said; of codes that share it, the
-    /// first.
+    /// Returns the code that a close code stands for. If several codes have the
+    /// same close code, returns the first.
     pub fn of_close(close_code: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.close_code() == Some(close_code))
     }
@@ -111,14 +111,14 @@ impl Code {
     }
 }
 
-/// A refusal: its code, and a sentence that says what was wrong and what
-/// would be right. The sentence never carries a token, a secret or another
-/// room's data.
+/// An error for the client: its code, and a sentence that says what was wrong
+/// and what would be right. The sentence never contains a token, a secret or
+/// another room's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
     pub message: String,
-    /// For `rate_limited`: after how long a retry would be taken.
+    /// For `rate_limited`: the milliseconds after which a retry is accepted.
     pub retry_after_ms: Option<u64>,
 }
 

@@ -1,5 +1,5 @@
-//! Flow control: how much is on its way to a session that it has not told us
-//! it has seen.
+//! Flow control: the events that are in flight to a session, which are those
+//! sent but not yet reported as seen.
 
 use std::collections::VecDeque;
 
@@ -8,25 +8,26 @@ use serde::{Deserialize, Serialize};
 use crate::log::EventRange;
 use crate::protocol::Seq;
 
-/// The account of one session, in bytes of the log: positions in it, so that
-/// nothing has to be read to know after a sleep how much is on its way.
+/// The flow control account of one session, in byte offsets of the log. So
+/// after hibernation, the bytes in flight are known without reading the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// Bytes of events that may be on their way.
+    /// Bytes of events that may be in flight.
     window: u64,
     seen: Seq,
-    /// How far the log was seen. A frame counts as seen with its first event:
-    /// clients say now and then what they have seen, and may never say it of
-    /// the rest.
+    /// The offset up to which the session has seen the log. A frame counts as
+    /// seen once its first event is seen: a client reports seqs only
+    /// occasionally, and may never report the rest. For example, if events 1 to
+    /// 10 are one frame, `seen` of 1 counts for all 10.
     seen_to: u64,
     sent_to: u64,
-    /// What was sent since the room woke.
+    /// The frames that were sent since the room was loaded.
     #[serde(skip)]
     marks: VecDeque<Mark>,
 }
 
-/// Events that were sent together, or close to one another: a session costs a
-/// few marks, however small its frames are.
+/// Frames that were sent one after another, merged up to an eighth of the
+/// window. So a session has few marks, however small its frames are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     prev: Seq,
@@ -35,37 +36,44 @@ struct Mark {
 }
 
 impl Flow {
-    /// For a session that has seen up to a seq. It is at `sent_to`, or begins
-    /// before it.
+    /// Creates the account of a session that has seen events up to `seen`. If
+    /// the session begins before the offset `sent_to`, the first [`Flow::send`]
+    /// moves the account back.
     pub fn new(window: u64, seen: Seq, sent_to: u64) -> Self {
         Self { window, seen, seen_to: sent_to, sent_to, marks: VecDeque::new() }
     }
 
-    /// After a sleep, for a session that was sent up to there.
+    /// Continues after hibernation, for a session that was sent the log up to
+    /// this offset.
     pub fn restore(&mut self, sent_to: u64) {
         self.sent_to = sent_to;
     }
 
-    /// What comes before `to` and was not sent never will be.
+    /// Moves the account to the offset `to`, for a `gap`: events before it that
+    /// were not sent are never sent. The number of bytes in flight stays the
+    /// same.
     pub fn skip(&mut self, to: u64) {
         self.seen_to = to.saturating_sub(self.unseen());
         self.sent_to = to;
         self.marks.clear();
     }
 
-    /// How many bytes may still be sent.
+    /// Returns how many bytes may still be sent.
     pub fn left(&self) -> u64 {
         self.window.saturating_sub(self.unseen())
     }
 
-    /// Whether a frame may be sent: it fits, or nothing more would be heard of
-    /// the session until it is.
+    /// Returns whether a frame may be sent. It may if it fits. It also may if
+    /// so few bytes are in flight that the client need not send another `seen`,
+    /// since the session would wait forever otherwise. For example, with a
+    /// window of 256 KiB of which 64 KiB are in flight, a frame of 256 KiB may
+    /// be sent.
     pub fn accepts(&self, bytes: u64) -> bool {
         bytes <= self.left() || !self.expects_seen()
     }
 
-    /// Whether so much is on its way that the session will say when it has seen
-    /// more (docs/protocol.md, "Flow control").
+    /// Returns whether more than a quarter of the window is in flight, so that
+    /// the client must send another `seen` (docs/protocol.md, "Flow control").
     pub fn expects_seen(&self) -> bool {
         self.unseen() > self.part(4)
     }
@@ -86,9 +94,10 @@ impl Flow {
         }
     }
 
-    /// The session has seen everything up to `seq`, and never takes that back.
-    /// `false` says that it was sent before the room slept: [`Flow::acknowledge_to`] then
-    /// says how far it is.
+    /// Records that the session has seen everything up to `seq`; a smaller
+    /// `seq` than before changes nothing. Returns `false` if the event was sent
+    /// before the room hibernated. Then [`Flow::acknowledge_to`] must be called with the
+    /// event's offset.
     pub fn acknowledge(&mut self, seq: Seq) -> bool {
         if seq <= self.seen {
             return true;
@@ -103,12 +112,13 @@ impl Flow {
         is_known
     }
 
-    /// It has seen the log up to there, or what it was sent of that.
+    /// Records that the session has seen the log up to this offset, or up to
+    /// the last frame sent if that is before it.
     pub fn acknowledge_to(&mut self, end_offset: u64) {
         self.seen_to = self.seen_to.max(end_offset.min(self.sent_to));
     }
 
-    /// How many bytes are on their way.
+    /// Returns how many bytes are in flight.
     pub fn unseen(&self) -> u64 {
         self.sent_to.saturating_sub(self.seen_to)
     }
@@ -122,8 +132,8 @@ impl Flow {
 mod tests {
     use super::*;
 
-    /// A session of which flow control asks that no more than so much is on its
-    /// way, and what has come to it.
+    /// A session with flow control, and the number of events that were sent to
+    /// it.
     struct Reader {
         flow: Flow,
         sent: u64,
@@ -134,7 +144,8 @@ mod tests {
             Self { flow: Flow::new(window, Seq::ZERO, 0), sent: 0 }
         }
 
-        /// Whether the next event was sent to it.
+        /// Sends the next event if flow control allows it, and returns whether
+        /// it did.
         fn is_sent(&mut self, bytes: u64) -> bool {
             let is_sent = self.flow.accepts(bytes);
             if is_sent {
@@ -215,7 +226,7 @@ mod tests {
         reader.flow = serde_json::from_str(&kept).unwrap();
         reader.flow.restore(80);
         assert_eq!(reader.flow.left(), 20);
-        assert!(!reader.flow.acknowledge(seq(1)), "nobody remembers what came in which frame");
+        assert!(!reader.flow.acknowledge(seq(1)), "the marks are lost in hibernation");
         reader.flow.acknowledge_to(10);
         assert_eq!(reader.flow.left(), 30);
     }

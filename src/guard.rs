@@ -91,14 +91,16 @@ impl FrameGuard {
         };
         let Rate { per_second, .. } = rates.frames;
         let message = format!(
-            "a socket may send {per_second} frames and {} bytes a second",
+            "a socket may send at most {per_second} frames and {} bytes a second",
             rates.bytes.per_second
         );
         match counts.refused.try_acquire(bytes, rates.refused(), now) {
             Ok(()) => Admission::OverRate(Refusal::rate_limited(message, retry_after_ms)),
             Err(_) => Admission::Close(Refusal::new(
                 Code::RateLimited,
-                format!("{message}; this one went on beyond that: slow down, and connect again"),
+                format!(
+                    "{message}; this socket stayed beyond the limit: send less, and connect again"
+                ),
             )),
         }
     }
@@ -125,7 +127,8 @@ impl FrameGuard {
     /// `rate_limited`.
     pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
         self.counts(rates, now).tokens.try_acquire(TOKENS, now).map_err(|retry_after_ms| {
-            let message = format!("a socket may send {} tokens a second", TOKENS.per_second);
+            let message =
+                format!("a socket may send at most {} tokens a second", TOKENS.per_second);
             Refusal::rate_limited(message, retry_after_ms)
         })?;
         self.queued = Some(QueuedFrames::default());
@@ -152,7 +155,7 @@ impl FrameGuard {
         if self.bad_requests < limits::BAD_REQUESTS_IN_A_ROW {
             return Ok(());
         }
-        Err(Refusal::bad_request(format!("{} refused frames in a row", self.bad_requests)))
+        Err(Refusal::bad_request(format!("{} frames in a row were refused", self.bad_requests)))
     }
 
     fn counts(&mut self, rates: FrameRates, now: Millis) -> &mut Counts {
@@ -178,7 +181,10 @@ pub fn no_token_yet() -> Refusal {
 
 /// Closes a socket whose first frame did not arrive in time.
 pub fn no_token_in_time() -> Refusal {
-    Refusal::new(Code::Unauthorized, "no `auth` frame came in time")
+    Refusal::new(
+        Code::Unauthorized,
+        "the first frame, an `auth` with a token, did not arrive in time",
+    )
 }
 
 /// Closes a socket without a token, to make room for newer ones.
@@ -196,18 +202,18 @@ pub fn token_expired() -> Refusal {
 pub fn another_user() -> Refusal {
     Refusal::new(
         Code::Unauthorized,
-        "the new token is for another `sub`; open another socket for another user",
+        "the new token has another `sub`; open a new socket for another user",
     )
 }
 
 /// Refuses a binary frame.
 pub fn not_text() -> Refusal {
-    Refusal::bad_request("a frame is one JSON object, sent as text")
+    Refusal::bad_request("a frame must be one JSON object, sent as text")
 }
 
 /// Closes a socket that sent no frame and no ping for two ping periods.
 pub fn ping_timeout() -> Refusal {
-    Refusal::new(Code::PingTimeout, "no frame and no ping came for two ping periods")
+    Refusal::new(Code::PingTimeout, "no frame and no ping arrived for two ping periods")
 }
 
 /// A bucket for frames, and one for bytes.

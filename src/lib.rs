@@ -1,29 +1,33 @@
-//! Roomcast: realtime rooms as Durable Objects. This is the map.
+//! Roomcast: realtime rooms as Durable Objects. This page is an overview of the
+//! code.
 //!
-//! The core is everything but `edge`: rules without I/O, without a clock,
-//! without chance. `edge` is the shell around it, on Cloudflare alone. Why it
-//! is so: ARCHITECTURE.md; what it is to the outside: docs/protocol.md.
+//! The core is everything except `edge`. It consists of rules, without I/O, a
+//! clock or random numbers. `edge` is the shell around it, and the only part
+//! that depends on Cloudflare. ARCHITECTURE.md explains this design;
+//! docs/protocol.md is the contract with clients.
 //!
-//! # The life of a frame
+//! # The path of a frame
 //!
-//! An event that alice publishes over her socket, from the upgrade to bob:
+//! An event that alice publishes over her socket, from her upgrade until bob
+//! receives it:
 //!
-//! | | happens | in |
+//! | | step | in |
 //! | --- | --- | --- |
-//! | 1 | **The upgrade comes in.** What is it for? | `edge::worker`, [`route`] |
-//! | 2 | **It is authenticated:** token, claims, grant in this room. Who is refused wakes no room. | [`auth::extract`], [`auth::verify`] |
-//! | 3 | It goes on to the room's object, with alice's identity in a header of the worker's own. | `edge::request` |
-//! | 4 | The socket is accepted and joins; the session sleeps in its attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
-//! | 5 | **The frame comes in,** is counted, decoded, and held to the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
-//! | 6 | **It gets its seq, and is stored:** one row of a ring. | [`log::Log::append`], [`store::Store`], `edge::sql_store` |
-//! | 7 | **It is broadcast,** and alice has her ack: effects that are made only now. | [`room`]`::broadcast` |
-//! | 8 | The effects are performed: one JavaScript string for every socket. | `edge::room_object`, `edge::sockets` |
+//! | 1 | **The upgrade arrives** and is mapped to a route. | `edge::worker`, [`route`] |
+//! | 2 | **It is authenticated:** token, claims, grant in this room. A rejected request wakes no room. | [`auth::extract`], [`auth::verify`] |
+//! | 3 | The worker forwards it to the room's object, with alice's identity in a header that only the worker can set. | `edge::request` |
+//! | 4 | The socket is accepted and joins. The session is saved in the socket's attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
+//! | 5 | **The frame arrives,** is counted, decoded, and checked against the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
+//! | 6 | **The event gets its seq, and is stored:** one row of a ring. | [`log::Log::append`], [`store::Store`], `edge::sql_store` |
+//! | 7 | **It is broadcast,** and alice receives her ack. The effects for both are created only after the write. | [`room`]`::broadcast` |
+//! | 8 | The effects are performed, with one JavaScript string for all sockets. | `edge::room_object`, `edge::sockets` |
 //!
-//! Before 3, a socket without a token waits in the worker ([`pending`]).
+//! A socket without a token waits in the worker before step 3 ([`pending`]).
 //!
-//! A publish over HTTP comes the same way, by way of [`room`]`::requests` at 5.
-//! Whoever is behind (a resume, a slow reader) gets from the log what bob gets
-//! live: the same bytes, since what is stored is what is sent.
+//! A publish over HTTP takes the same path, except that step 5 is in
+//! [`room`]`::requests`. A session may be behind, after a resume or because it
+//! reads slowly. Then it receives the events from the log. They are the same
+//! bytes that bob receives live, since events are stored as they are sent.
 
 pub mod auth;
 pub mod close_reason;

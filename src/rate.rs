@@ -1,14 +1,15 @@
-//! A token bucket on integers. It starts full, and so it is full again after
-//! a sleep: a room that had ten idle seconds would have refilled it anyway.
+//! A token bucket on integers. It starts full. After hibernation it is full
+//! again, because a room hibernates only after ten idle seconds, which would
+//! have refilled it anyway.
 //!
-//! A request's cost may be known only when the request is done. So a bucket can
-//! go into debt. It gives while it has one unit left, and pays the debt off
-//! before it gives again. For example, a bucket of 100 that is charged 1,000
-//! gives the next unit when it has earned 901.
+//! The cost of a request may be known only when the request is done. So a
+//! bucket can have a debt: it grants a request while it has one unit left. It
+//! must earn the debt back before it grants another. For example, a bucket of
+//! 100 that is charged 1,000 grants the next unit when it has earned 901.
 
 use crate::time::Millis;
 
-/// So many a second, and so many at once.
+/// Units per second, and units at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     pub per_second: u64,
@@ -17,8 +18,8 @@ pub struct Rate {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
-    /// In thousandths: a rate a second is as many thousandths a millisecond.
-    /// Below 0 it is in debt.
+    /// In thousandths of a unit: a rate of n units per second adds n
+    /// thousandths per millisecond. A negative level is a debt.
     level: i64,
     at: Millis,
 }
@@ -30,14 +31,16 @@ impl Bucket {
         Self { level: thousandths(rate.burst), at: now }
     }
 
-    /// Takes one, or says after how many milliseconds there will be one.
+    /// Takes one unit. If there is none, returns the milliseconds until there
+    /// is one.
     pub fn try_acquire(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.check(rate, now)?;
         self.charge(1);
         Ok(())
     }
 
-    /// Whether there is one, or after how many milliseconds there will be.
+    /// Checks for one unit. If there is none, returns the milliseconds until
+    /// there is one.
     pub fn check(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
         match thousandths(1).saturating_sub(self.level) {
@@ -46,12 +49,12 @@ impl Bucket {
         }
     }
 
-    /// Charges units, without a limit to the debt.
+    /// Charges units. The debt is not limited.
     pub fn charge(&mut self, units: u64) {
         self.level = self.level.saturating_sub(thousandths(units));
     }
 
-    /// Gives one back.
+    /// Returns one unit to the bucket.
     pub fn put_back(&mut self, rate: Rate) {
         self.level = self.level.saturating_add(thousandths(1)).min(thousandths(rate.burst));
     }
@@ -117,7 +120,7 @@ mod tests {
         let mut bucket = Bucket::full(RATE, Millis::new(0));
         assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Ok(()));
         bucket.charge(1_000);
-        // 901 units of debt and the one that is asked for, at 50 a second.
+        // 901 units of debt and the unit to take, at 50 per second.
         assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Err(18_040));
         assert!(!bucket.is_full(RATE, Millis::new(18_000)));
         assert_eq!(bucket.try_acquire(RATE, Millis::new(18_039)), Err(1));

@@ -1,5 +1,6 @@
-//! Which request is for what. Paths are exact: where a damaged path could be
-//! taken for a shorter, more dangerous one, it is `not_found`.
+//! Maps requests to routes. Paths are exact, since a damaged path could
+//! otherwise match a shorter and more dangerous one. For example,
+//! `DELETE /rooms/a/` is `not_found` and does not erase the room `a`.
 
 use crate::code::{Code, Refusal};
 use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, User};
@@ -7,7 +8,7 @@ use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, Use
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Health,
-    /// `POST /events`: each of its rooms asks for the right to publish.
+    /// `POST /events`: requires the right to publish in each of its rooms.
     PublishToRooms,
     /// `GET /events` as a WebSocket: one connection for many rooms.
     Connection,
@@ -22,7 +23,7 @@ pub enum Route {
     },
 }
 
-/// As what a request wants its answer, going by its headers.
+/// The kind of response that a request's headers ask for.
 #[derive(Clone, Copy, Debug)]
 pub enum ResponseKind<'a> {
     Body,
@@ -30,15 +31,15 @@ pub enum ResponseKind<'a> {
     Stream { last_event_id: Option<&'a str> },
 }
 
-/// What is asked of one room.
+/// A call to one room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// A live socket.
+    /// Opens a socket.
     Connect(Start),
     Request(Request),
 }
 
-/// What a room answers once.
+/// A request that the room answers once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Publish,
@@ -48,12 +49,13 @@ pub enum Request {
     Members,
     Stats,
     Erase,
-    /// All of a user's sessions.
+    /// Closes all sessions of a user.
     Kick(User),
 }
 
 impl Route {
-    /// `path` is raw, as it stands in the URL; so is `query`, without its `?`.
+    /// Parses a request. `path` is the raw path of the URL, `query` its raw
+    /// query without the `?`.
     pub fn parse(
         method: &str,
         path: &str,
@@ -67,7 +69,8 @@ impl Route {
         let here = match segments.as_slice() {
             ["healthz"] => Place::Health,
             ["events"] => Place::Events,
-            // An empty segment is a trailing or a doubled slash, no room's name.
+            // An empty segment is a trailing or doubled slash, not the name of
+            // a room.
             [_, "", ..] => return Err(not_found()),
             ["rooms", _] => Place::Room,
             ["rooms", _, "events"] => Place::RoomEvents,
@@ -83,19 +86,19 @@ impl Route {
         let call = |call| room.clone().map(|room| Self::Room { room, call }).ok_or_else(not_found);
         let request = |request| call(Call::Request(request));
         let not_allowed = || {
-            let message = format!("this path takes {}", here.methods());
+            let message = format!("this path supports {}", here.methods());
             Refusal::new(Code::MethodNotAllowed, message)
         };
         if let ResponseKind::Socket = kind {
             return match here {
                 Place::Events => Ok(Self::Connection),
                 Place::RoomEvents => call(Call::Connect(Start::parse(query)?)),
-                // An upgrade is a GET.
+                // An upgrade is a GET request, and signals have no GET.
                 Place::RoomSignals => Err(not_allowed()),
                 Place::Health | Place::Room | Place::RoomState | Place::RoomMembers => {
                     Err(Refusal::new(
                         Code::NotFound,
-                        "no WebSocket here; they are at /events and /rooms/{room}/events",
+                        "there is no WebSocket at this path; connect to /events or /rooms/{room}/events",
                     ))
                 }
             };
@@ -122,7 +125,7 @@ impl Route {
     }
 }
 
-/// A path, whatever the method.
+/// A path, without the method.
 #[derive(Clone, Copy)]
 enum Place {
     Health,
@@ -146,7 +149,7 @@ impl Place {
 }
 
 impl Call {
-    /// Refuses who holds none of the rights that would do.
+    /// Rejects a grant that has none of the rights that the call requires.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
         match self {
             Self::Connect(_) => grant.check(&[Right::Subscribe]),
@@ -156,7 +159,7 @@ impl Call {
 }
 
 impl Request {
-    /// The same.
+    /// Rejects a grant that has none of the rights that the request requires.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
         grant.check(match self {
             Self::Page(_) | Self::State => &[Right::Subscribe],
@@ -172,14 +175,14 @@ fn required_user(query: &str) -> Result<User, Refusal> {
     let mut users = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "user");
     match (users.next(), users.next()) {
         (Some((_, user)), None) => User::parse(&user),
-        _ => Err(Refusal::bad_request("`user` must be given once: whose sessions to close")),
+        _ => Err(Refusal::bad_request("`user` must be given once: the user to disconnect")),
     }
 }
 
 fn room_name(segment: &str) -> Result<RoomName, Refusal> {
     let name = percent_encoding::percent_decode_str(segment)
         .decode_utf8()
-        .map_err(|_| Refusal::bad_request("the room name is not percent-encoded UTF-8"))?;
+        .map_err(|_| Refusal::bad_request("the room name must be percent-encoded UTF-8"))?;
     RoomName::parse(&name)
 }
 
@@ -260,7 +263,7 @@ mod tests {
                     Err(refusal) => {
                         assert!(!methods.contains(method), "{method} {path}");
                         assert_eq!(refusal.code, Code::MethodNotAllowed);
-                        assert_eq!(refusal.message, format!("this path takes {methods}"));
+                        assert_eq!(refusal.message, format!("this path supports {methods}"));
                     }
                 }
             }

@@ -1,5 +1,5 @@
-//! What an operator may set for the rooms of a pattern (docs/limits.md),
-//! and the defaults where nothing is set.
+//! The settings that an operator can make per room pattern (docs/limits.md),
+//! and their defaults.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,36 @@ use serde::Deserialize;
 use crate::limits;
 use crate::protocol::{Pattern, RoomName};
 
-/// One room's settings. Times are in milliseconds.
+/// The settings of one room. Times are in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Events can be resumed from while they are within the newest appends …
+    /// An event is retained while it is within this number of newest appends, …
     pub retained_appends: u64,
-    /// … no older than this …
+    /// … not older than this, …
     pub retained_ms: u64,
-    /// … and within this many bytes from the newest.
+    /// … and within this many bytes of newest events.
     pub retained_bytes: u64,
     pub state_keys: u64,
     pub state_bytes: u64,
-    /// Sessions at a time.
+    /// Sessions in the room.
     pub sockets: usize,
-    /// Of them, those of one user.
+    /// Sessions of one user in the room.
     pub sessions_per_user: usize,
-    /// Users who entered.
+    /// Users who have entered.
     pub members: usize,
     pub frames_per_second: u64,
     pub frames_burst: u64,
-    /// What the publishes of one `sub` may cost, in units.
+    /// Units that the publishes of one `sub` may cost per second.
     pub publishes_per_second: u64,
-    /// What the reads of one `sub` over HTTP may cost, in units.
+    /// Units that the HTTP reads of one `sub` may cost per second.
     pub reads_per_second: u64,
-    /// What is published within this after a frame goes out as one.
+    /// Events that are published within this time after a frame are sent as one
+    /// frame.
     pub frame_window_ms: u64,
     /// Whether flow control is on for every session.
     pub flow_required: bool,
-    /// What may be on its way to a session of its own socket that has it.
+    /// Bytes of events that may be in flight to a session with flow control on
+    /// a socket of its own.
     pub flow_window_bytes: u64,
 }
 
@@ -61,11 +63,12 @@ impl Default for Settings {
     }
 }
 
-/// The text of `ROOM_SETTINGS`: settings by room pattern. Where several
-/// patterns match a room, the more specific one wins, setting by setting.
+/// The parsed `ROOM_SETTINGS`: settings by room pattern. If several patterns
+/// match a room, the most specific one that has a setting determines it, for
+/// each setting separately.
 #[derive(Debug, Default)]
 pub struct RoomSettings(
-    /// The more specific last.
+    /// Sorted by pattern, the most specific last.
     Vec<(Pattern, Overrides)>,
 );
 
@@ -79,8 +82,8 @@ struct Overrides {
     state_bytes: Option<u64>,
     sockets: Option<usize>,
     sessions_per_user: Option<usize>,
-    /// Has no effect since sockets without a token wait in the worker. Read,
-    /// so that a configuration that has it stays valid.
+    /// Has no effect any more, since sockets without a token wait in the
+    /// worker. It is still parsed, so that older configurations stay valid.
     #[serde(rename = "pending_sockets")]
     _pending_sockets: Option<serde::de::IgnoredAny>,
     members: Option<usize>,
@@ -94,7 +97,7 @@ struct Overrides {
 }
 
 impl RoomSettings {
-    /// The error is one line for the operator.
+    /// Parses `ROOM_SETTINGS`. The error is one line for the operator.
     pub fn parse(json: &str) -> Result<Self, String> {
         let by_text: BTreeMap<String, Overrides> = serde_json::from_str(json).map_err(|wrong| {
             format!(r#"ROOM_SETTINGS must be JSON such as {{"shipments:*":{{"retained_appends":5000}}}}: {wrong}"#)
@@ -144,7 +147,7 @@ impl Overrides {
                 && !range.contains(&value)
             {
                 return Err(format!(
-                    "{name} is {value}; it may be {} to {}",
+                    "{name} is {value}; it must be {} to {}",
                     range.start(),
                     range.end()
                 ));

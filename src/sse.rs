@@ -1,7 +1,7 @@
 //! A room's frames as Server-Sent Events (docs/protocol.md, section 7).
 //!
-//! It knows what a reader is to be written and when it has been heard of, not
-//! how anything is written. The format is that of the HTML standard, 9.2.6.
+//! This module decides which text a reader receives and when a `seen` frame is
+//! due, but performs no I/O. The format is defined by the HTML standard, 9.2.6.
 
 use std::fmt::Write;
 
@@ -12,24 +12,26 @@ use crate::limits;
 use crate::protocol::{Begin, Position, RoomFrame, Seq};
 use crate::time::Millis;
 
-/// A line that means nothing, so that a proxy does not take the stream for
-/// dead, and a reader that is gone is noticed.
+/// A comment line, which readers ignore. It prevents proxies from closing an
+/// idle stream, and writing it detects a reader that is gone.
 pub const COMMENT: &str = ":\n\n";
 
-/// Sent behind what a stream begins with. The room answers frames in their
-/// order, so its `pong` says that nothing more belongs to the beginning.
-/// Written like this, it is the room that answers, not the runtime.
+/// A frame that the worker sends last when a stream starts. The room answers
+/// frames in order, so its `pong` follows all frames that belong to the start.
+/// The space makes the room answer it: the runtime only answers the exact text
+/// of [`crate::protocol::PING`].
 pub const BARRIER: &str = r#"{"type": "ping"}"#;
 
-/// What the room sends before its answer to [`BARRIER`]. Only together it
-/// tells where the stream starts.
+/// The frames that the room sends before its answer to [`BARRIER`]. The
+/// position where the stream starts is known only when all of them have
+/// arrived.
 pub struct StreamStart {
     begin: Begin,
-    /// Where the stream starts if neither a `gap` nor a `state` says it.
+    /// The position where the stream starts, unless a `gap` or `state` sets it.
     start: Option<Position>,
-    /// How many of those there are.
+    /// The number of `gap` and `state` frames.
     resets: usize,
-    /// All of it, the `welcome` first.
+    /// All frames, beginning with `welcome`.
     frames: Vec<String>,
 }
 
@@ -38,8 +40,8 @@ impl StreamStart {
         Self { begin, start: None, resets: 0, frames: Vec::new() }
     }
 
-    /// Whether that was the last of it. An error stands in the way of the
-    /// stream: something that the reader's request asked for can't be had.
+    /// Adds a frame. Returns whether it was the last frame of the start. An
+    /// `error` frame fails the request: the room rejected a part of it.
     pub fn push(&mut self, frame: String) -> Result<bool, Refusal> {
         match (RoomFrame::read(&frame), self.begin) {
             (Some(RoomFrame::Pong), _) => return Ok(true),
@@ -63,18 +65,20 @@ impl StreamStart {
     }
 }
 
-/// One reader of a stream.
+/// The state of the stream of one reader.
 pub struct Stream {
-    /// Whether it entered the room, which hears of it by pings.
+    /// Whether the reader entered the room. If so, the room must receive pings,
+    /// or it closes the session.
     entered: bool,
     comment_at: Millis,
-    /// The newest event that was written, as long as nobody knows that the
-    /// reader took it.
+    /// The newest event that was written, until it is known that the reader has
+    /// read it.
     written: Option<Seq>,
     unreported: Unreported,
 }
 
-/// What the reader took and the room has not been told.
+/// The events that the reader has read and that were not yet reported to the
+/// room.
 #[derive(Default)]
 struct Unreported {
     seq: Option<Seq>,
@@ -82,15 +86,17 @@ struct Unreported {
     report_at: Option<Millis>,
 }
 
-/// What waits for the reader although flow control does not hold it back, in
-/// characters: signals, and changes of the members.
+/// Characters of the frames that wait for the reader without being limited by
+/// flow control: signals, and changes of the members.
 #[derive(Default)]
 pub struct UnpacedBuffer(u32);
 
 impl UnpacedBuffer {
-    /// `false` where it is too much: a reader that stands still is let go then,
-    /// comes back, and goes on where it was. What has no place by itself, such
-    /// as a change of thousands of members, still comes to who reads on.
+    /// Adds a frame. Returns `false` if the buffer is full already. Then the
+    /// stream is closed, and a reader that still exists reconnects and resumes.
+    /// The size of the new frame itself does not count. So a reader that keeps
+    /// up still receives a frame that exceeds the limit alone, such as a change
+    /// of thousands of members.
     pub fn push(&mut self, characters: u32) -> bool {
         let fits = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
         if fits {
@@ -104,17 +110,18 @@ impl UnpacedBuffer {
     }
 }
 
-/// What is to be done of itself.
+/// An action that is due.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Tell the room in this frame what the reader has taken.
+    /// Send this `seen` frame to the room.
     Seen(String),
-    /// Write a [`COMMENT`], and ping the room if the reader entered it.
+    /// Write a [`COMMENT`], and send a ping to the room if the reader entered
+    /// it.
     Comment { ping: bool },
 }
 
 impl Stream {
-    /// The stream, and the text that it begins with.
+    /// Creates a stream, and returns it with its first text.
     pub fn begin(stream_start: &StreamStart, entered: bool, now: Millis) -> (Self, String) {
         let comment_at = now.plus(limits::COMMENT_MS);
         let mut stream =
@@ -129,16 +136,17 @@ impl Stream {
         (stream, text)
     }
 
-    /// What is written for a frame; empty where it is nothing to the reader.
+    /// Returns the text for a frame; empty if the reader does not receive such
+    /// frames.
     pub fn frame(&mut self, frame: &str) -> String {
         let mut text = String::new();
         self.write(&mut text, frame, false);
         text
     }
 
-    /// A `gap` has a position only where it is known that no `state` follows.
-    /// A reader that was cut off between the two goes on from before the gap,
-    /// and so hears of both again.
+    /// Writes a frame. A `gap` has an `id` only if no `state` follows it. If
+    /// the connection breaks between the two, the reader resumes from before
+    /// the `gap` and receives both again.
     fn write(&mut self, text: &mut String, frame: &str, gap_is_alone: bool) {
         match RoomFrame::read(frame) {
             Some(RoomFrame::Events { epoch, prev, events }) => {
@@ -169,11 +177,12 @@ impl Stream {
         }
     }
 
-    /// The reader took what was written.
+    /// Records that the reader has read the text that was written.
     pub fn record_read(&mut self, now: Millis) {
         let Some(seq) = self.written.take() else { return };
         self.unreported.seq = Some(seq);
-        // A frame to the room for each event would cost as much as the event.
+        // A `seen` frame for each event would cost as much as the event. So
+        // events are reported together.
         let later = match self.unreported.bytes < limits::SEEN_AT_ONCE_BYTES {
             true => now.plus(limits::SEEN_AFTER_MS),
             false => now,
@@ -194,13 +203,13 @@ impl Stream {
         None
     }
 
-    /// When something will be due.
+    /// Returns when the next action is due.
     pub fn next_due(&self) -> Millis {
         self.unreported.report_at.map_or(self.comment_at, |at| at.min(self.comment_at))
     }
 }
 
-/// The last block of a stream that the room ends.
+/// Returns the last block of a stream that the room ends.
 pub fn closed(code: u16, reason: &str) -> String {
     #[derive(Serialize)]
     struct Closed<'a> {
@@ -213,10 +222,11 @@ pub fn closed(code: u16, reason: &str) -> String {
     text
 }
 
-/// JSON has line breaks between its tokens only, and there they may be of any
-/// kind; a carriage return would end a line of the stream too.
+/// Writes a block. JSON contains line breaks only between tokens, where it does
+/// not matter which ones they are. The data is split at `\r` too, since that
+/// also ends a line of the stream.
 fn block(text: &mut String, id: Option<Position>, event: Option<&str>, data: Option<&str>) {
-    // To a String, writing never fails.
+    // Writing to a String never fails.
     let _ = event.map_or(Ok(()), |event| writeln!(text, "event: {event}"));
     let _ = id.map_or(Ok(()), |id| writeln!(text, "id: {id}"));
     for line in data.into_iter().flat_map(|data| data.split(['\r', '\n'])) {

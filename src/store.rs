@@ -1,9 +1,10 @@
-//! The storage under a room, as the log needs it: one row about the room, a
-//! ring of slots with an append in each, and a row for every key of the state.
+//! The storage interface that the log requires. It stores one row about the
+//! room, a ring of slots with one append each, and one row per key of the
+//! state.
 //!
-//! It is synchronous, as Durable Object SQLite is. The edge implements it on
-//! SQL, the tests in memory with faults on demand. It knows nothing of order,
-//! retention or limits: [`crate::log`] does.
+//! It is synchronous, like the SQLite of a Durable Object. The edge implements
+//! it with SQL, the tests in memory with injected faults. It does not implement
+//! order, retention or limits: [`crate::log`] does.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,14 +12,15 @@ use std::ops::RangeInclusive;
 use crate::protocol::{Epoch, Seq};
 use crate::time::Millis;
 
-/// The storage said no. What it said is for the operator's log, not the wire.
+/// The storage failed. The message is for the operator's log, never for the
+/// client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
 impl StoreError {
     /// The error for an append whose row is missing, or not as it was written.
     pub fn damaged(append: u64) -> Self {
-        Self(format!("append {append} is not as it was written"))
+        Self(format!("append {append} in the log is damaged"))
     }
 }
 
@@ -28,38 +30,38 @@ impl fmt::Display for StoreError {
     }
 }
 
-/// The one row about the room. It is written when the room is first met and
-/// when its settings change, never for a publish.
+/// The one row about the room. It is written when the room is created and when
+/// its settings change, never for a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogMeta {
     pub epoch: Epoch,
     pub at: Millis,
-    /// Slots in the ring.
+    /// The number of slots in the ring.
     pub capacity: u64,
-    /// The age at which an idle room is erased; the alarm is set by it.
+    /// The age at which an idle room is erased. The alarm depends on it.
     pub retained_ms: u64,
 }
 
-/// One append: a run of events that became durable together. The running
-/// totals ride along in it, so that the newest append alone tells where the
-/// log stands, and no counter has to be written beside it.
+/// One append: a run of events that became durable together. It contains
+/// running totals, so that the newest append alone describes the end of the
+/// log, and no counter row has to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Append {
-    /// 0, 1, 2 …; its slot is this modulo the ring's capacity.
+    /// 0, 1, 2 …; the slot is the number modulo the ring's capacity.
     pub number: u64,
     pub first: Seq,
     pub last: Seq,
     pub at: Millis,
-    /// Bytes of all events before this append, and with it.
+    /// Byte offsets in the log of the start and the end of this append.
     pub start_offset: u64,
     pub end_offset: u64,
-    /// The oldest append that retention by bytes left whole, and where it
-    /// starts.
+    /// The oldest append that retention by bytes left complete, and its start
+    /// offset.
     pub floor: u64,
     pub floor_offset: u64,
 }
 
-/// An append as it is written: its events, and its part of the index of ids.
+/// An append to be written: its events, and its part of the index of ids.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub append: &'a Append,
@@ -67,7 +69,7 @@ pub struct Row<'a> {
     pub index: &'a [u8],
 }
 
-/// What an append does to one key of the state.
+/// The change that an append makes to one key of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange<'a> {
     Set { key: &'a str, seq: Seq, event: &'a str },
@@ -83,40 +85,43 @@ impl KeyChange<'_> {
 }
 
 pub trait Store {
-    /// The row about the room; `None` where nothing is stored yet.
+    /// Returns the row about the room; `None` if nothing is stored yet.
     fn meta(&self) -> Result<Option<LogMeta>, StoreError>;
 
-    /// Makes the tables and the row about the room.
+    /// Creates the tables and the row about the room.
     fn create(&mut self, meta: &LogMeta) -> Result<(), StoreError>;
 
-    /// Rewrites the row about the room. Where its capacity differs, the
-    /// appends from `keep_from` on move to a ring of that capacity, numbered
-    /// anew from 0 (their `floor` too, at the least 0). All or nothing.
+    /// Rewrites the row about the room. If its capacity differs, moves the
+    /// appends from `keep_from` on to a ring of that capacity, and renumbers
+    /// them from 0. Reduces their `floor` by the same amount, to at least 0.
+    /// All or nothing.
     fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError>;
 
-    /// The append in a slot, without its events.
+    /// Returns the append in a slot, without its events.
     fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError>;
 
-    /// The appends in consecutive slots with their events, in the order of the
-    /// slots: one at the least, and no further one once they have `bytes`.
+    /// Returns the appends in consecutive slots with their events, in the order
+    /// of the slots. Returns at least one, and stops once they have `bytes`
+    /// bytes together.
     fn read(
         &self,
         slots: RangeInclusive<u64>,
         bytes: usize,
     ) -> Result<Vec<(Append, String)>, StoreError>;
 
-    /// Reads pieces of the index of ids, each in a slot and from a byte on: the
-    /// number of the append there, and at most so many bytes. They are none
-    /// where a version wrote the append that knows no index, and the answer
-    /// ends early, or has another number, where a slot holds no append.
+    /// Reads pieces of the index of ids. A piece is given by its slot and its
+    /// byte offset. Returns the number of the append in each slot, and at most
+    /// `bytes` bytes of its index. An append that was written by a version
+    /// without an index has no bytes. A slot without an append has no item in
+    /// the result, so the result is shorter or the following numbers differ.
     fn index_in(
         &self,
         pieces: &[(u64, u64)],
         bytes: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
 
-    /// Writes one append into its slot, changes the state, and empties the
-    /// events and the index of `emptied` slots. All or nothing.
+    /// Writes one append into its slot, changes the state, and clears the
+    /// events and the index of the `emptied` slots. All or nothing.
     fn append(
         &mut self,
         slot: u64,
@@ -125,15 +130,16 @@ pub trait Store {
         emptied: &[u64],
     ) -> Result<(), StoreError>;
 
-    /// The latest event of every key, by seq, as JSON joined by commas.
+    /// Returns the latest event of every key, sorted by seq, as JSON joined by
+    /// commas.
     fn state(&self) -> Result<String, StoreError>;
 
-    /// Every key with the bytes of its latest event.
+    /// Returns every key with the bytes of its latest event.
     fn state_sizes(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// Leaves nothing behind, as if the room had never been.
+    /// Deletes everything, as if the room had never existed.
     fn erase(&mut self) -> Result<(), StoreError>;
 
-    /// Rows written so far, as the platform bills them.
+    /// Returns how many rows were written so far, as the platform bills them.
     fn rows_written(&self) -> u64;
 }

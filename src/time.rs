@@ -1,5 +1,6 @@
-//! Points in time and arithmetic on them. There is no clock here: the edge
-//! reads it once for each input and hands it in, so the tests can own it.
+//! Points in time, and arithmetic on them. This module has no clock: the edge
+//! reads the clock once per input and passes the time in, so that tests can
+//! control it.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Millis(u64);
 
 impl Millis {
-    /// The end of time.
+    /// The largest time.
     pub const MAX: Self = Self(u64::MAX);
 
     pub const fn new(ms: u64) -> Self {
@@ -20,17 +21,17 @@ impl Millis {
         self.0
     }
 
-    /// The point `ms` later; the end of time where that can't be counted.
+    /// Returns the time `ms` later, at most [`Millis::MAX`].
     pub const fn plus(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
-    /// The point `ms` earlier; the Unix epoch where that would be before it.
+    /// Returns the time `ms` earlier, at least the Unix epoch.
     pub const fn minus(self, ms: u64) -> Self {
         Self(self.0.saturating_sub(ms))
     }
 
-    /// The milliseconds from `earlier` to here; 0 where the clock went back.
+    /// Returns the milliseconds since `earlier`; 0 if the clock went back.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

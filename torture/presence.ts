@@ -10,7 +10,7 @@ import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { inTurns } from "./in-turns.ts";
 import type { Outcome, Part, Stage } from "./part.ts";
-import { Attendance, type Entry, SILENT_MS, key } from "./presence/attendance.ts";
+import { Attendance, type Entry, PING_TIMEOUT_MS, key } from "./presence/attendance.ts";
 import { Visitor } from "./presence/visitor.ts";
 
 const ROOM = "crowd";
@@ -61,7 +61,7 @@ class Crowd {
       await this.#dies();
       await this.#allCome();
     }
-    await this.#calmsDown(stage.size(SILENT_MS, 0) + 20_000);
+    await this.#calmsDown(stage.size(PING_TIMEOUT_MS, 0) + 20_000);
     const { lists, halfOpen, ...thrown } = this.#counts;
     return {
       thrown: { ...thrown, "of the sockets stood still": halfOpen },
@@ -109,7 +109,7 @@ class Crowd {
     const entry = { user, data: null };
     this.#attendance.enters(entry);
     this.#still.push(await standsStill(this.#url, tokenOf(user, ["subscribe", "presence"])));
-    this.#attendance.goes(entry, SILENT_MS);
+    this.#attendance.goes(entry, PING_TIMEOUT_MS);
   }
 
   /** Random steps, some at once, while the room falls asleep between any two. */

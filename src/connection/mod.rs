@@ -160,7 +160,7 @@ impl Connection {
             ConnectionInput::Ended { room, close_reason } => self.ended(&room, close_reason, now),
             ConnectionInput::Exhausted => self.end_with(&Refusal::new(
                 Code::Restarting,
-                "this connection has been used up; connect again",
+                "this connection may open no more rooms; connect again",
             )),
             ConnectionInput::Tick { unread } => self.tick(unread, now),
         }
@@ -313,7 +313,7 @@ impl Connection {
         }
         self.changes.try_acquire(CHANGES, now).map_err(|retry_after_ms| {
             let message = format!(
-                "a connection may subscribe, unsubscribe and authorize {} times a second",
+                "a connection may subscribe, unsubscribe and authorize at most {} times a second",
                 CHANGES.per_second
             );
             Refusal::rate_limited(message, retry_after_ms)

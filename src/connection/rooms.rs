@@ -85,7 +85,7 @@ impl Connection {
         if self.subscriptions.len() >= limits::ROOMS_ON_A_CONNECTION {
             let most = limits::ROOMS_ON_A_CONNECTION;
             return Err(Refusal::bad_request(format!(
-                "a connection may be in {most} rooms; `unsubscribe` from one first"
+                "a connection may be in at most {most} rooms; `unsubscribe` from one first"
             )));
         }
         let identity = Identity::of(claims, &room);

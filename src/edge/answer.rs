@@ -41,7 +41,7 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
 /// client receives only that the error is not its own.
 pub fn platform_error(cause: Error) -> Refusal {
     console_error!("{cause}");
-    Refusal::new(Code::Internal, "the service could not do this; try again")
+    Refusal::new(Code::Internal, "an internal error occurred; try again")
 }
 
 /// Answers a refused upgrade. A browser can't read the status of a failed

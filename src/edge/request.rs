@@ -173,7 +173,8 @@ fn decode(encoded: &str) -> Result<Identity> {
 
 /// Reads the body of a request as text. Fails beyond the size limit.
 pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
-    let too_large = || Refusal::too_large(format!("a body may be {} bytes", limits::BODY_BYTES));
+    let too_large =
+        || Refusal::too_large(format!("a body may be at most {} bytes", limits::BODY_BYTES));
     let platform_error = |_| Refusal::bad_request("the body could not be read to its end");
     let length = request.headers().get("content-length").ok().flatten();
     let bytes = match length.and_then(|length| length.parse::<usize>().ok()) {

@@ -63,7 +63,7 @@ impl DurableObject for RoomObject {
         let Ok(Route::Room { room, call }) = head.route() else {
             return answer::refused(&Refusal::new(
                 Code::NotFound,
-                "a room's object serves that room alone",
+                "a room's object serves only that room",
             ));
         };
         let by = head.identity()?.ok_or("a request reached a room without an identity")?;
@@ -164,7 +164,7 @@ impl Object {
     ) -> std::result::Result<(), Refusal> {
         platform::accept(&self.state, &socket).map_err(|cause| {
             console_error!("room {}: {cause:?}", loaded.name);
-            Refusal::new(Code::RoomFull, "the room can't hold another socket")
+            Refusal::new(Code::RoomFull, "the room can't accept another socket")
         })?;
         loaded.sockets.insert(session, socket);
         Ok(())
@@ -335,7 +335,7 @@ impl Object {
                 // A close, an alarm or a timer that followed the erase.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
-                    console_error!("a room can't wake: {cause}");
+                    console_error!("a room can't be loaded: {cause}");
                     Err(room_unavailable())
                 }
             },

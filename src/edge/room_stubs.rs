@@ -31,7 +31,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 fn unreachable(cause: Error) -> Refusal {
     // The platform has no other way to identify this error.
     if cause.to_string().contains("Too many subrequests") {
-        return Refusal::new(Code::Restarting, "this connection has been used up");
+        return Refusal::new(Code::Restarting, "this connection may open no more rooms");
     }
     platform_error(cause)
 }

@@ -376,5 +376,5 @@ fn store_error(cause: impl Debug) -> StoreError {
 }
 
 fn unreadable(what: &str) -> StoreError {
-    StoreError(format!("{what} is not as it was written"))
+    StoreError(format!("{what} is damaged"))
 }

@@ -65,7 +65,7 @@ pub async fn health(config: &Config) -> Result<(), Refusal> {
 }
 
 fn no_keys() -> Refusal {
-    Refusal::new(Code::Internal, "the keys of the issuer can't be had now; try again")
+    Refusal::new(Code::Internal, "the keys of the issuer are unavailable; try again")
 }
 
 /// Tries the configured keys first, so that a token with one of their ids

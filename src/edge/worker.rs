@@ -31,7 +31,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<RawRespon
                 &head,
                 &Refusal::new(
                     Code::Internal,
-                    "the service is not set up rightly; its log says why",
+                    "the service is misconfigured; its log has the reason",
                 ),
             );
         }

@@ -10,8 +10,8 @@
 //! can't disagree: [`Presence::change`] returns the change to be sent, and
 //! [`Presence::commit_changes`] applies it.
 //!
-//! Nothing of this is stored: [`carried`] describes how it survives
-//! hibernation. [`liveness`] finds sessions whose sockets are dead.
+//! Nothing of this is stored: `carried` describes how it survives
+//! hibernation. `liveness` finds sessions whose sockets are dead.
 
 mod carried;
 mod liveness;
@@ -142,7 +142,7 @@ impl Presence {
         if bytes > limits::MEMBERS_BYTES {
             let most = limits::MEMBERS_BYTES;
             return Err(Refusal::too_large(format!(
-                "the members of the room come to {most} bytes, which is as many as may be"
+                "the members of a room may be at most {most} bytes in total"
             )));
         }
         let entries = self.members.entry(user.clone()).or_default();

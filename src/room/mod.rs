@@ -353,7 +353,7 @@ impl<S: Store> Room<S> {
     /// receives only that the error is not its own.
     fn storage_failed(&mut self, cause: &StoreError) -> Refusal {
         self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
-        Refusal::new(Code::Internal, "the room could not do this; try again")
+        Refusal::new(Code::Internal, "an internal error occurred in the room; try again")
     }
 
     fn frame_rates(&self) -> FrameRates {
@@ -368,7 +368,7 @@ fn check_limit(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
     }
     Err(Refusal::new(
         Code::RoomFull,
-        format!("{count} {what}, which is as many as may be; try again later"),
+        format!("{count} {what}, which is the limit; try again later"),
     ))
 }
 

@@ -168,7 +168,7 @@ impl<S: Store> Room<S> {
         let sent = joined.behind.unwrap_or(live);
         if seq > sent {
             return Err(Refusal::bad_request(format!(
-                "`seq` is {seq}, and {sent} is the last that was sent"
+                "`seq` is {seq}, but the last event sent has seq {sent}"
             )));
         }
         // Bytes that were sent before flow control was on are not counted.

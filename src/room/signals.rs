@@ -98,7 +98,10 @@ impl Signals {
         if names.len() < most {
             return Ok(true);
         }
-        let message = format!("a session may send signals of {most} names at a time");
+        let message = format!(
+            "a session may send signals of at most {most} names within {} ms",
+            limits::FLUSH_MS
+        );
         Err(Refusal::rate_limited(message, limits::FLUSH_MS))
     }
 

@@ -294,7 +294,7 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
     await room.counts(0, COMMENTED_WITHIN_MS);
   });
 
-  // Limits: BEGINNING_MS.
+  // Limits: STREAM_START_TIMEOUT_MS.
   test("loses one that vanished before it was answered, too", async (t) => {
     const room = await Room.of(t);
     await goneBeforeAnswered(room);

@@ -17,7 +17,7 @@ interface Known extends Entry {
 }
 
 /** Two ping periods, and 15 s after that: then nobody is listed who is not heard of. */
-export const SILENT_MS = 65_000;
+export const PING_TIMEOUT_MS = 65_000;
 
 /** What a loaded machine may take to do what is done at once: less than the grace of who drops. */
 const SLACK_MS = 9_000;

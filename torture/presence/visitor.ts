@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { dial } from "../../tests/edge/client.ts";
-import { type Attendance, type Entry, SILENT_MS } from "./attendance.ts";
+import { type Attendance, type Entry, PING_TIMEOUT_MS } from "./attendance.ts";
 
 export class Visitor {
   readonly user: string;
@@ -65,7 +65,7 @@ export class Visitor {
 
   /** Goes without a word: it may be back in time, and the runtime may never tell of it. */
   drop(): void {
-    this.#goes(SILENT_MS);
+    this.#goes(PING_TIMEOUT_MS);
     this.#socket.terminate();
   }
 

@@ -21,11 +21,11 @@ use crate::code::{Code, Refusal};
 /// answered.
 fn refusal(close_reason: CloseReason) -> Refusal {
     let CloseReason::Closed { code, reason } = close_reason else {
-        return Refusal::new(Code::Internal, "the room was lost on the way; try again");
+        return Refusal::new(Code::Internal, "the room disconnected; try again");
     };
     match Code::of_close(code) {
         Some(Code::Kicked) => Refusal::new(Code::Forbidden, reason),
         Some(code) if code.http_status().is_some() => Refusal::new(code, reason),
-        Some(_) | None => Refusal::new(Code::Internal, "the room went away; try again"),
+        Some(_) | None => Refusal::new(Code::Internal, "the room disconnected; try again"),
     }
 }

@@ -113,7 +113,7 @@ impl Object {
         let object = Rc::clone(self);
         spawn_local(async move {
             let at = platform::alarm(&object.state.storage()).await.unwrap_or_else(|cause| {
-                console_error!("an alarm can't be read: {cause:?}");
+                console_error!("the alarm can't be read: {cause:?}");
                 None
             });
             object.handle_event(Input::AlarmTime { at });

@@ -170,7 +170,7 @@ fn the_operator_is_told_what_is_wrong_with_the_keys() {
         (KeyError::LongSet, "longer than 262144 bytes"),
         (KeyError::NotASet, r#"like {"keys":[…]}"#),
         (KeyError::NoUsableKey { first: None }, "has no keys"),
-        (KeyError::NoUsableKey { first: Some(first) }, "key 2 of the set is passed over"),
+        (KeyError::NoUsableKey { first: Some(first) }, "key 2 of the set is skipped"),
     ] {
         assert!(wrong.to_string().contains(told), "{wrong}");
     }
