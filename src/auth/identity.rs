@@ -7,9 +7,8 @@ use crate::code::Refusal;
 use crate::protocol::{Grant, Right, RoomName, User};
 use crate::time::Millis;
 
-/// Who somebody is, and what the newest token that was accepted for them
-/// allows in this room. The worker hands it to the room; nothing a client
-/// sends is ever read as one.
+/// A user, and what their newest accepted token allows in one room. The worker
+/// sends it to the room. It is never read from anything that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub user: User,
@@ -19,12 +18,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What a token's claims come to in one room.
+    /// The identity that a token's claims give in one room.
     pub fn of(claims: &Claims, room: &RoomName) -> Self {
         Self { user: claims.user.clone(), grant: claims.grant(room), expires_at: claims.expires_at }
     }
 
-    /// Refuses who lacks a right.
+    /// Checks for a right. Fails with `forbidden`.
     pub fn check(&self, right: Right) -> Result<(), Refusal> {
         self.grant.check(&[right])
     }

@@ -93,9 +93,9 @@ fn needs_first_fetch(config: &Config) -> bool {
     config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
 }
 
-/// Fetches the keys. Of several callers, one fetches and the others wait: a
-/// promise is the only object that requests may share. If the request that
-/// fetches is cancelled, its fetch is lost, so the wait has a timeout.
+/// Fetches the keys. One caller fetches and the others wait: a promise is the
+/// only object that requests may share. If the request that fetches is
+/// cancelled, its fetch is lost, so the wait has a timeout.
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
     let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
