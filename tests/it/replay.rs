@@ -60,7 +60,7 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
     );
 }
 
-/// Limits: REVIVED_AFTER_MS.
+/// Limits: REPLAY_RESTART_MS.
 #[test]
 fn a_replay_whose_turn_was_lost_goes_on_by_alarm() {
     let mut world = World::new();
