@@ -5,8 +5,8 @@ mod it {
     pub mod client;
     pub mod fuzz;
     pub mod memory_store;
+    pub mod sim;
     pub mod tokens;
-    pub mod world;
 }
 
-pub use it::{client, fuzz, memory_store, tokens, world};
+pub use it::{client, fuzz, memory_store, sim, tokens};

@@ -5,83 +5,83 @@ use roomcast::auth::Identity;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
+use crate::sim::SimRuntime;
 use crate::tokens;
-use crate::world::World;
 
 /// Rows and alarms written since the last call.
-fn bill(world: &mut World) -> (u64, u64) {
-    (world.store.bill(), std::mem::take(&mut world.alarms_set))
+fn bill(sim: &mut SimRuntime) -> (u64, u64) {
+    (sim.store.bill(), std::mem::take(&mut sim.alarms_set))
 }
 
 #[test]
 fn a_publish_is_one_row_and_one_more_for_a_key() {
     for asleep in [false, true] {
-        let mut world = World::new();
-        world.drowsy = asleep;
-        world.joins("alice");
-        bill(&mut world);
+        let mut sim = SimRuntime::new();
+        sim.drowsy = asleep;
+        sim.joins("alice");
+        bill(&mut sim);
         for events in [1, 10, 1_000] {
             let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
-            world.posts("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
-            assert_eq!(bill(&mut world), (1, 0), "asleep: {asleep}");
+            sim.posts("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+            assert_eq!(bill(&mut sim), (1, 0), "asleep: {asleep}");
         }
-        world.says("alice", 1);
-        assert_eq!(bill(&mut world), (1, 0));
-        world.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
-        assert_eq!(bill(&mut world), (1, 0), "an id is in the event's own row");
-        world.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
-        assert_eq!(bill(&mut world), (0, 0), "a repeat costs nothing");
+        sim.says("alice", 1);
+        assert_eq!(bill(&mut sim), (1, 0));
+        sim.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
+        assert_eq!(bill(&mut sim), (1, 0), "an id is in the event's own row");
+        sim.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
+        assert_eq!(bill(&mut sim), (0, 0), "a repeat costs nothing");
 
-        world.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-        assert_eq!(bill(&mut world), (2, 0));
+        sim.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+        assert_eq!(bill(&mut sim), (2, 0));
         let two_of_a_key =
             r#"{"events":[{"name":"n","data":2,"key":"k"},{"name":"n","data":3,"key":"k"}]}"#;
-        world.posts("bob", two_of_a_key).unwrap();
-        assert_eq!(bill(&mut world), (2, 0), "a key is written once");
-        world.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
-        assert_eq!(bill(&mut world), (2, 0));
-        world.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
-        assert_eq!(bill(&mut world), (1, 0), "it was removed before");
+        sim.posts("bob", two_of_a_key).unwrap();
+        assert_eq!(bill(&mut sim), (2, 0), "a key is written once");
+        sim.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
+        assert_eq!(bill(&mut sim), (2, 0));
+        sim.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
+        assert_eq!(bill(&mut sim), (1, 0), "it was removed before");
     }
 }
 
 #[test]
 fn what_was_written_is_told() {
-    let mut world = World::new();
-    world.publishes("bob", 1).unwrap();
-    world.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-    assert_eq!(world.reads("")["rows_written"], world.store.bill());
-    assert_eq!(world.reads("")["rows_written"], 4, "the room's own row, and three more");
+    let mut sim = SimRuntime::new();
+    sim.publishes("bob", 1).unwrap();
+    sim.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    assert_eq!(sim.reads("")["rows_written"], sim.store.bill());
+    assert_eq!(sim.reads("")["rows_written"], 4, "the room's own row, and three more");
 }
 
 #[test]
 fn a_ring_that_wraps_costs_no_more() {
-    let mut world = World::with(Settings { retained_appends: 3, ..Settings::default() });
-    world.publishes("bob", 0).unwrap();
-    bill(&mut world);
+    let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
+    sim.publishes("bob", 0).unwrap();
+    bill(&mut sim);
     for data in 1..=10 {
-        world.publishes("bob", data).unwrap();
-        assert_eq!(bill(&mut world), (1, 0));
+        sim.publishes("bob", data).unwrap();
+        assert_eq!(bill(&mut sim), (1, 0));
     }
 }
 
 #[test]
 fn reading_joining_and_leaving_write_nothing() {
-    let mut world = World::new();
-    let alice = world.identity("alice");
-    world.connects("alice", "", alice);
-    world.publishes("bob", 1).unwrap();
-    let epoch = world.epoch();
-    bill(&mut world);
+    let mut sim = SimRuntime::new();
+    let alice = sim.identity("alice");
+    sim.connects("alice", "", alice);
+    sim.publishes("bob", 1).unwrap();
+    let epoch = sim.epoch();
+    bill(&mut sim);
     for asleep in [false, true] {
-        world.drowsy = asleep;
-        world.reads("/events");
-        world.reads("/state");
-        world.joins_with("bob", &format!("since={epoch}:0"));
-        world.sends("bob", r#"{"type": "ping"}"#);
-        world.sends("bob", "nonsense");
-        world.drops("bob");
-        assert_eq!(bill(&mut world), (0, 0), "its token ends no earlier than alice's");
+        sim.drowsy = asleep;
+        sim.reads("/events");
+        sim.reads("/state");
+        sim.joins_with("bob", &format!("since={epoch}:0"));
+        sim.sends("bob", r#"{"type": "ping"}"#);
+        sim.sends("bob", "nonsense");
+        sim.drops("bob");
+        assert_eq!(bill(&mut sim), (0, 0), "its token ends no earlier than alice's");
     }
 }
 
@@ -92,41 +92,41 @@ fn a_wake_reads_a_few_rows_and_none_for_a_session() {
     let retained_appends = 100_000;
     let settings =
         Settings { retained_appends, publishes_per_second: 1_000_000, ..Settings::default() };
-    let mut world = World::with(settings);
+    let mut sim = SimRuntime::with(settings);
     for session in 0..500 {
-        world.joins_with(&format!("{session}"), "flow=1");
+        sim.joins_with(&format!("{session}"), "flow=1");
     }
     for data in 0..2_000 {
-        world.publishes("bob", data).unwrap();
+        sim.publishes("bob", data).unwrap();
     }
-    world.sleeps();
-    world.store.reads_made();
-    world.pings("7");
-    world.sends("7", r#"{"type": "ping"}"#);
-    let reads = world.store.reads_made();
+    sim.sleeps();
+    sim.store.reads_made();
+    sim.pings("7");
+    sim.sends("7", r#"{"type": "ping"}"#);
+    let reads = sim.store.reads_made();
     assert!(reads <= 2 + 2 * u64::from(retained_appends.ilog2()), "{reads} reads");
-    world.publishes("bob", 1).unwrap();
-    assert_eq!(world.store.reads_made(), 0, "and to go on, it reads nothing");
+    sim.publishes("bob", 1).unwrap();
+    assert_eq!(sim.store.reads_made(), 0, "and to go on, it reads nothing");
 }
 
 #[test]
 fn a_setting_that_stays_is_not_written_again() {
-    let mut world = World::new();
-    world.publishes("bob", 1).unwrap();
-    bill(&mut world);
-    world.sleeps();
-    world.settings.retained_bytes = 1_000;
-    world.settings.sockets = 1;
-    world.publishes("bob", 2).unwrap();
-    assert_eq!(bill(&mut world), (1, 0), "what is not stored is not written");
-    world.sleeps();
-    world.settings.retained_ms = 1_000_000;
-    world.publishes("bob", 3).unwrap();
-    let (_, alarms) = bill(&mut world);
+    let mut sim = SimRuntime::new();
+    sim.publishes("bob", 1).unwrap();
+    bill(&mut sim);
+    sim.sleeps();
+    sim.settings.retained_bytes = 1_000;
+    sim.settings.sockets = 1;
+    sim.publishes("bob", 2).unwrap();
+    assert_eq!(bill(&mut sim), (1, 0), "what is not stored is not written");
+    sim.sleeps();
+    sim.settings.retained_ms = 1_000_000;
+    sim.publishes("bob", 3).unwrap();
+    let (_, alarms) = bill(&mut sim);
     assert_eq!(alarms, 1, "it is to be erased at another time");
-    world.sleeps();
-    world.publishes("bob", 4).unwrap();
-    assert_eq!(bill(&mut world), (1, 0));
+    sim.sleeps();
+    sim.publishes("bob", 4).unwrap();
+    assert_eq!(bill(&mut sim), (1, 0));
 }
 
 const SECOND: u64 = 1_000;
@@ -138,41 +138,41 @@ const HOUR: u64 = 60 * MINUTE;
 /// time have passed, and after 10 s at the earliest.
 fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
-    let mut world = World::new();
-    world.drowsy = true;
-    let (start, renewed_after) = (world.now, (tokens_last * 9 / 10).max(10 * SECOND));
+    let mut sim = SimRuntime::new();
+    sim.drowsy = true;
+    let (start, renewed_after) = (sim.now, (tokens_last * 9 / 10).max(10 * SECOND));
     // When each renews its token next: spread evenly, as its pings are.
     let mut renewals: Vec<Millis> = Vec::new();
     for socket in 0..SOCKETS {
         let (who, renewal) =
             (socket.to_string(), start.plus(renewed_after * (socket + 1) / SOCKETS));
         let expires_at = renewal.plus(tokens_last - renewed_after);
-        let identity = Identity { expires_at, ..world.identity_with(&who, rights) };
-        world.connects(&who, "", identity);
+        let identity = Identity { expires_at, ..sim.identity_with(&who, rights) };
+        sim.connects(&who, "", identity);
         if rights.contains(&"presence") {
-            world.sends(&who, r#"{"type":"enter","data":0}"#);
+            sim.sends(&who, r#"{"type":"enter","data":0}"#);
         }
         renewals.push(renewal);
     }
-    world.calms();
-    bill(&mut world);
+    sim.calms();
+    bill(&mut sim);
     for now in (0..HOUR / SECOND).map(|second| start.plus(second * SECOND)) {
-        world.passes(now.since(world.now));
+        sim.passes(now.since(sim.now));
         for socket in 0..SOCKETS {
             let (who, renewal) =
                 (socket.to_string(), &mut renewals[usize::try_from(socket).unwrap()]);
             if *renewal <= now {
                 *renewal = renewal.plus(renewed_after);
                 let token = tokens::token(&who, rights, now.plus(tokens_last));
-                world.sends(&who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+                sim.sends(&who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
             }
             if now.since(start) / SECOND % 25 == socket {
-                world.pings(&who);
+                sim.pings(&who);
             }
         }
     }
-    let (rows, alarms) = bill(&mut world);
-    assert_eq!((rows, world.open_sockets()), (0, 20));
+    let (rows, alarms) = bill(&mut sim);
+    assert_eq!((rows, sim.open_sockets()), (0, 20));
     alarms
 }
 

@@ -6,18 +6,18 @@ use roomcast::settings::Settings;
 
 use crate::client::Event;
 use crate::memory_store::Tables;
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// Six appends of two events on a ring of four: numbers 4, 5, 2, 3.
-fn a_wrapped_ring() -> World {
-    let mut world = World::with(Settings { retained_appends: 4, ..Settings::default() });
+fn a_wrapped_ring() -> SimRuntime {
+    let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
         let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
         let body = format!(r#"{{"events":[{event},{{"name":"n","data":0,"key":"k"}}]}}"#);
-        world.posts("bob", &body).unwrap();
+        sim.posts("bob", &body).unwrap();
     }
-    world.sleeps();
-    world
+    sim.sleeps();
+    sim
 }
 
 type Damage = fn(&mut Tables, u64);
@@ -44,91 +44,91 @@ fn damages() -> [(&'static str, Damage); 5] {
 #[test]
 fn a_damaged_append_is_an_error_or_not_in_the_way() {
     let undamaged = {
-        let mut world = a_wrapped_ring();
-        let epoch = world.epoch();
-        world.joins_with("carol", &format!("since={epoch}:4"));
-        world.client("carol").events.clone()
+        let mut sim = a_wrapped_ring();
+        let epoch = sim.epoch();
+        sim.joins_with("carol", &format!("since={epoch}:4"));
+        sim.client("carol").events.clone()
     };
     for slot in 0..4 {
         for (what, damage) in damages() {
             for drowsy in [false, true] {
-                let mut world = a_wrapped_ring();
-                world.drowsy = drowsy;
+                let mut sim = a_wrapped_ring();
+                sim.drowsy = drowsy;
                 // Half of the time the room is awake, and knows its head.
                 if !drowsy {
-                    world.head();
+                    sim.head();
                 }
-                world.store.damage(|tables| damage(tables, slot));
-                is_not_deceived(&mut world, &undamaged, &format!("slot {slot}: {what}"));
+                sim.store.damage(|tables| damage(tables, slot));
+                is_not_deceived(&mut sim, &undamaged, &format!("slot {slot}: {what}"));
             }
         }
     }
 }
 
-fn is_not_deceived(world: &mut World, undamaged: &[Event], what: &str) {
-    let epoch = world.store.tables().meta.unwrap().epoch;
+fn is_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
+    let epoch = sim.store.tables().meta.unwrap().epoch;
     for seq in 4..=12 {
-        world.joins_with("dave", &format!("since={epoch}:{seq}"));
-        let dave = world.client("dave");
+        sim.joins_with("dave", &format!("since={epoch}:{seq}"));
+        let dave = sim.client("dave");
         let whole = &undamaged[usize::try_from(seq - 4).unwrap()..];
         let is_told = dave.gaps > 0 || dave.closed.is_some();
         assert!(is_told || dave.events == whole, "{what}, since {seq}: {:?}", dave.events);
         assert!(dave.gaps > 0 || whole.starts_with(&dave.events), "{what}, since {seq}");
-        world.http("dave", &format!("GET /rooms/r/events?since={epoch}:{seq}"), "");
+        sim.http("dave", &format!("GET /rooms/r/events?since={epoch}:{seq}"), "");
     }
-    if let Ok(seqs) = world.posts("bob", r#"{"name":"n","data":1,"id":"new"}"#) {
+    if let Ok(seqs) = sim.posts("bob", r#"{"name":"n","data":1,"id":"new"}"#) {
         assert_eq!(seqs, [13], "{what}: a seq is given once");
     }
-    if let Ok(seqs) = world.posts("bob", r#"{"name":"n","data":1,"id":"i5"}"#) {
+    if let Ok(seqs) = sim.posts("bob", r#"{"name":"n","data":1,"id":"i5"}"#) {
         assert_eq!(seqs, [9], "{what}: an id counts once");
     }
 }
 
 #[test]
 fn a_room_that_does_not_wake_can_be_erased() {
-    let mut world = a_wrapped_ring();
-    world.joins("dave");
-    world.sleeps();
-    world.store.damage(|tables| drop(tables.slots.remove(&0)));
-    assert_eq!(world.http("admin", "GET /rooms/r", "").0, 500);
-    assert_eq!(world.publishes("bob", 1), Err(Code::Internal));
-    assert_eq!(world.http("admin", "DELETE /rooms/r", "").0, 204);
-    assert_eq!(world.client("dave").closed, Some(Code::Erased));
-    assert!(world.store.is_empty());
-    assert_eq!(world.publishes("bob", 1), Ok(1));
+    let mut sim = a_wrapped_ring();
+    sim.joins("dave");
+    sim.sleeps();
+    sim.store.damage(|tables| drop(tables.slots.remove(&0)));
+    assert_eq!(sim.http("admin", "GET /rooms/r", "").0, 500);
+    assert_eq!(sim.publishes("bob", 1), Err(Code::Internal));
+    assert_eq!(sim.http("admin", "DELETE /rooms/r", "").0, 204);
+    assert_eq!(sim.client("dave").closed, Some(Code::Erased));
+    assert!(sim.store.is_empty());
+    assert_eq!(sim.publishes("bob", 1), Ok(1));
 }
 
 #[test]
 fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
     for reads in 0..40 {
-        let mut world = a_wrapped_ring();
-        let epoch = world.store.tables().meta.unwrap().epoch;
-        let before = world.store.tables();
-        world.store.fail_reading_after(reads);
-        world.joins_with("dave", &format!("since={epoch}:4"));
-        let answer = world.posts("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#);
-        let state = world.http("admin", "GET /rooms/r/state", "");
-        world.store.heal();
+        let mut sim = a_wrapped_ring();
+        let epoch = sim.store.tables().meta.unwrap().epoch;
+        let before = sim.store.tables();
+        sim.store.fail_reading_after(reads);
+        sim.joins_with("dave", &format!("since={epoch}:4"));
+        let answer = sim.posts("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#);
+        let state = sim.http("admin", "GET /rooms/r/state", "");
+        sim.store.heal();
 
-        let dave = world.client("dave");
+        let dave = sim.client("dave");
         assert_eq!(dave.gaps, 0, "after {reads} reads");
         assert!(dave.closed.is_some() || dave.seqs().into_iter().eq(5..=12));
         assert!(answer.is_err() || answer == Ok(vec![5]));
         assert!(state.0 == 500 || state.1.contains(r#""key":"k""#));
-        assert!(world.store.tables() == before, "reading writes nothing");
-        assert_eq!(world.posts("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#), Ok(vec![5]));
+        assert!(sim.store.tables() == before, "reading writes nothing");
+        assert_eq!(sim.posts("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#), Ok(vec![5]));
     }
 }
 
 #[test]
 fn settings_that_can_not_be_written_leave_everything_as_it_was() {
-    let mut world = a_wrapped_ring();
-    let before = world.store.tables();
-    world.settings.retained_appends = 2;
-    world.store.fail_writing();
-    assert_eq!(world.http("admin", "GET /rooms/r", "").0, 500);
-    assert!(world.store.tables() == before);
-    world.store.heal();
-    assert_eq!(world.reads("")["oldest"], 9);
-    assert_eq!(world.head(), 12);
+    let mut sim = a_wrapped_ring();
+    let before = sim.store.tables();
+    sim.settings.retained_appends = 2;
+    sim.store.fail_writing();
+    assert_eq!(sim.http("admin", "GET /rooms/r", "").0, 500);
+    assert!(sim.store.tables() == before);
+    sim.store.heal();
+    assert_eq!(sim.reads("")["oldest"], 9);
+    assert_eq!(sim.head(), 12);
 }

@@ -7,7 +7,7 @@ use roomcast::settings::Settings;
 
 use crate::dice::Dice;
 use crate::random::tell;
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// Carol reads when she likes, and says so when a quarter of her window has
 /// come since she last did: never earlier, and never by a timer.
@@ -20,29 +20,29 @@ struct Reader {
 }
 
 impl Reader {
-    fn bytes(world: &mut World, events: std::ops::Range<usize>) -> usize {
-        world.client("carol").events[events].iter().map(|event| event.text.len()).sum()
+    fn bytes(sim: &mut SimRuntime, events: std::ops::Range<usize>) -> usize {
+        sim.client("carol").events[events].iter().map(|event| event.text.len()).sum()
     }
 
-    fn reads_one(&mut self, world: &mut World) -> bool {
-        if self.read == world.client("carol").events.len() {
+    fn reads_one(&mut self, sim: &mut SimRuntime) -> bool {
+        if self.read == sim.client("carol").events.len() {
             return false;
         }
         self.read += 1;
-        if Self::bytes(world, self.said..self.read) >= self.window / 4 {
+        if Self::bytes(sim, self.said..self.read) >= self.window / 4 {
             self.said = self.read;
-            let seq = world.client("carol").events[self.read - 1].seq;
-            world.sends("carol", &format!(r#"{{"type":"seen","seq":{seq}}}"#));
-            world.settles();
+            let seq = sim.client("carol").events[self.read - 1].seq;
+            sim.sends("carol", &format!(r#"{{"type":"seen","seq":{seq}}}"#));
+            sim.settles();
         }
         true
     }
 
     /// A frame beyond the window or a quarter of it, and one that she has begun.
-    fn is_within_bounds(&self, world: &mut World) {
-        let sent = world.client("carol").events.len();
+    fn is_within_bounds(&self, sim: &mut SimRuntime) {
+        let sent = sim.client("carol").events.len();
         let (on_its_way, frame) =
-            (Self::bytes(world, self.said..sent), limits::FRAME_EVENTS_BYTES + 200);
+            (Self::bytes(sim, self.said..sent), limits::FRAME_EVENTS_BYTES + 200);
         let bound = self.window.max(self.window / 4 + frame) + frame;
         assert!(on_its_way <= bound, "{on_its_way} bytes of {bound}");
     }
@@ -52,11 +52,11 @@ impl Reader {
 fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
     tell(150, 40, |seed, steps| {
         let mut dice = Dice::new(seed);
-        let mut world = World::new();
-        world.gathers = true;
-        let identity = world.identity("carol");
+        let mut sim = SimRuntime::new();
+        sim.gathers = true;
+        let identity = sim.identity("carol");
         let window = *dice.pick(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
-        world.is_bridged("carol", "", identity, window);
+        sim.is_bridged("carol", "", identity, window);
         let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, said: 0 };
         for _ in 0..steps {
             match dice.roll(8) {
@@ -65,25 +65,25 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
                     let count = *dice.pick(&[1, 1, 2, 3]);
                     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
                     let events = vec![event; count].join(",");
-                    world.posts("writer", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+                    sim.posts("writer", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
                 }
                 4 | 5 => {
                     for _ in 0..=dice.roll(6) {
-                        carol.reads_one(&mut world);
+                        carol.reads_one(&mut sim);
                     }
                 }
-                6 => world.settles(),
-                _ => world.sleeps(),
+                6 => sim.settles(),
+                _ => sim.sleeps(),
             }
-            carol.is_within_bounds(&mut world);
+            carol.is_within_bounds(&mut sim);
         }
-        while carol.reads_one(&mut world) {
-            carol.is_within_bounds(&mut world);
+        while carol.reads_one(&mut sim) {
+            carol.is_within_bounds(&mut sim);
         }
-        world.settles();
-        while carol.reads_one(&mut world) {}
-        let head = world.head();
-        assert_eq!(world.client("carol").seq, Some(head), "ROOMCAST_SEED={seed}");
+        sim.settles();
+        while carol.reads_one(&mut sim) {}
+        let head = sim.head();
+        assert_eq!(sim.client("carol").seq, Some(head), "ROOMCAST_SEED={seed}");
         steps
     });
 }
@@ -95,17 +95,17 @@ fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
     let half = usize::try_from(limits::SEEN_UNCOUNTED_BYTES / 2).unwrap();
     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(half));
     for (events_for_each, is_counted) in [(1, true), (2, false)] {
-        let mut world = World::with(settings);
-        world.joins_with("alice", "flow=1");
+        let mut sim = SimRuntime::with(settings);
+        sim.joins_with("alice", "flow=1");
         for _ in 0..10 {
             for _ in 0..events_for_each {
-                world.posts("writer", &event).unwrap();
+                sim.posts("writer", &event).unwrap();
             }
-            world.has_seen_all("alice");
+            sim.has_seen_all("alice");
         }
-        world.client("alice").takes();
-        world.says("alice", 1);
-        let answer = &world.client("alice").takes_types()[0];
+        sim.client("alice").takes();
+        sim.says("alice", 1);
+        let answer = &sim.client("alice").takes_types()[0];
         assert_eq!(answer == "error", is_counted, "{answer}");
     }
 }
@@ -114,46 +114,46 @@ fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
 fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
     for asleep in [false, true] {
         let settings = Settings { retained_appends: 3, ..Settings::default() };
-        let mut world = World::with(settings);
-        world.drowsy = asleep;
-        world.joins_with("carol", "flow=1");
+        let mut sim = SimRuntime::with(settings);
+        sim.drowsy = asleep;
+        sim.joins_with("carol", "flow=1");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
         for _ in 0..40 {
-            world.posts("writer", &large).unwrap();
-            world.settles();
+            sim.posts("writer", &large).unwrap();
+            sim.settles();
         }
-        assert_eq!(world.client("carol").gaps, 0, "asleep: {asleep}");
+        assert_eq!(sim.client("carol").gaps, 0, "asleep: {asleep}");
         // What was lost is not on its way: all of the window is hers again.
         for _ in 0..3 {
-            world.has_seen_all("carol");
-            world.settles();
-            assert_eq!(world.client("carol").gaps, 1);
+            sim.has_seen_all("carol");
+            sim.settles();
+            assert_eq!(sim.client("carol").gaps, 1);
             for _ in 0..4 {
-                world.posts("writer", &large).unwrap();
+                sim.posts("writer", &large).unwrap();
             }
-            let head = world.head();
-            assert_eq!(world.client("carol").seq, Some(head), "asleep: {asleep}");
+            let head = sim.head();
+            assert_eq!(sim.client("carol").seq, Some(head), "asleep: {asleep}");
         }
     }
 }
 
 #[test]
 fn what_was_seen_of_an_append_counts_for_itself_after_a_sleep() {
-    let mut world = World::new();
-    let identity = world.identity("carol");
-    world.is_bridged("carol", "", identity, 500_000);
+    let mut sim = SimRuntime::new();
+    let identity = sim.identity("carol");
+    sim.is_bridged("carol", "", identity, 500_000);
     let event = |bytes: usize| format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
     let eight = vec![event(50_000); 8].join(",");
-    world.posts("writer", &format!(r#"{{"events":[{eight}]}}"#)).unwrap();
-    world.sleeps();
-    world.sends("carol", r#"{"type":"seen","seq":1}"#);
-    world.posts("writer", &event(200_000)).unwrap();
-    world.settles();
-    assert_eq!(world.client("carol").seq, Some(8), "350,000 bytes are on their way");
-    world.sleeps();
-    world.sends("carol", r#"{"type":"seen","seq":4}"#);
-    world.settles();
-    assert_eq!(world.client("carol").seq, Some(9), "200,000 bytes were");
+    sim.posts("writer", &format!(r#"{{"events":[{eight}]}}"#)).unwrap();
+    sim.sleeps();
+    sim.sends("carol", r#"{"type":"seen","seq":1}"#);
+    sim.posts("writer", &event(200_000)).unwrap();
+    sim.settles();
+    assert_eq!(sim.client("carol").seq, Some(8), "350,000 bytes are on their way");
+    sim.sleeps();
+    sim.sends("carol", r#"{"type":"seen","seq":4}"#);
+    sim.settles();
+    assert_eq!(sim.client("carol").seq, Some(9), "200,000 bytes were");
 }
 
 #[test]
@@ -161,17 +161,17 @@ fn a_room_may_require_it_and_set_the_window() {
     let settings =
         Settings { flow_required: true, flow_window_bytes: 300_000, ..Settings::default() };
     for asleep in [false, true] {
-        let mut world = World::with(settings);
-        world.drowsy = asleep;
-        world.joins("carol");
+        let mut sim = SimRuntime::with(settings);
+        sim.drowsy = asleep;
+        sim.joins("carol");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
         for _ in 0..10 {
-            world.posts("writer", &large).unwrap();
-            world.settles();
+            sim.posts("writer", &large).unwrap();
+            sim.settles();
         }
-        assert_eq!(world.client("carol").seq, Some(3), "she never said what she has seen");
-        world.has_seen_all("carol");
-        world.settles();
-        assert_eq!(world.client("carol").seq, Some(6));
+        assert_eq!(sim.client("carol").seq, Some(3), "she never said what she has seen");
+        sim.has_seen_all("carol");
+        sim.settles();
+        assert_eq!(sim.client("carol").seq, Some(6));
     }
 }

@@ -20,8 +20,8 @@ use roomcast::time::Millis;
 use serde_json::value::RawValue;
 
 use crate::memory_store::{MemoryStore, Tables};
+use crate::sim::SimRuntime;
 use crate::tokens;
-use crate::world::World;
 
 /// So many cases, unless `PROPTEST_CASES` asks for another number.
 fn cases(cases: u32) -> Config {
@@ -134,15 +134,15 @@ fn frame() -> impl Strategy<Value = String> {
 /// What a refused frame must leave as it was: all that is stored, and all that
 /// the sessions keep, but for the count of refused frames, and how far they
 /// were sent.
-fn everything(world: &World) -> (Tables, Vec<String>, Option<Millis>) {
+fn everything(sim: &SimRuntime) -> (Tables, Vec<String>, Option<Millis>) {
     let uncounted = |kept: &str| {
         let mut kept: serde_json::Value = serde_json::from_str(kept).unwrap();
         kept["bad_requests"] = 0.into();
         kept["seat"]["taken"]["flow"]["sent_to"] = 0.into();
         kept.to_string()
     };
-    let kept = ["alice", "bob"].iter().filter_map(|who| world.attachment(who)).map(uncounted);
-    (world.store.tables(), kept.collect(), world.alarm)
+    let kept = ["alice", "bob"].iter().filter_map(|who| sim.attachment(who)).map(uncounted);
+    (sim.store.tables(), kept.collect(), sim.alarm)
 }
 
 proptest! {
@@ -150,44 +150,44 @@ proptest! {
 
     #[test]
     fn a_refused_frame_changes_nothing(frames in prop::collection::vec(frame(), 1..12)) {
-        let mut world = World::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
-        world.joins("alice");
-        world.joins("bob");
-        world.publishes("bob", 1).unwrap();
-        world.posts("bob", r#"{"name":"n","data":2,"id":"i1","key":"k1"}"#).unwrap();
+        let mut sim = SimRuntime::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
+        sim.joins("alice");
+        sim.joins("bob");
+        sim.publishes("bob", 1).unwrap();
+        sim.posts("bob", r#"{"name":"n","data":2,"id":"i1","key":"k1"}"#).unwrap();
         for frame in frames {
-            world.client("bob").frames.clear();
-            world.client("alice").frames.clear();
-            let before = everything(&world);
-            world.sends("alice", &frame);
-            let refused = world.client("alice").frames.iter().any(|f| f.contains(r#""error""#));
+            sim.client("bob").frames.clear();
+            sim.client("alice").frames.clear();
+            let before = everything(&sim);
+            sim.sends("alice", &frame);
+            let refused = sim.client("alice").frames.iter().any(|f| f.contains(r#""error""#));
             if refused {
-                prop_assert_eq!(world.client("alice").frames.len(), 1);
-                prop_assert!(world.client("bob").frames.is_empty());
-                prop_assert!(everything(&world) == before, "{:.300}", frame);
+                prop_assert_eq!(sim.client("alice").frames.len(), 1);
+                prop_assert!(sim.client("bob").frames.is_empty());
+                prop_assert!(everything(&sim) == before, "{:.300}", frame);
                 // An answer is short, whatever it answers.
-                prop_assert!(world.client("alice").frames[0].len() < 2_000);
+                prop_assert!(sim.client("alice").frames[0].len() < 2_000);
             }
-            if let Some(code) = world.client("alice").closed {
+            if let Some(code) = sim.client("alice").closed {
                 prop_assert!(matches!(code, Code::Unauthorized | Code::TooLarge), "{:?}", code);
-                prop_assert!(world.store.tables() == before.0);
-                world.joins("alice");
+                prop_assert!(sim.store.tables() == before.0);
+                sim.joins("alice");
             }
         }
-        prop_assert_eq!(world.publishes("bob", 3), Ok(world.store.head()));
+        prop_assert_eq!(sim.publishes("bob", 3), Ok(sim.store.head()));
     }
 
     #[test]
     fn what_is_published_comes_out_byte_for_byte(data in value()) {
-        let mut world = World::new();
-        world.joins("alice");
+        let mut sim = SimRuntime::new();
+        sim.joins("alice");
         let frame = format!(r#"{{"type":"publish","name":"n","data": {data} ,"ref":"1"}}"#);
-        world.sends("alice", &frame);
-        if world.head() == 1 {
-            prop_assert_eq!(world.client("alice").data(), [data.as_str()]);
-            let epoch = world.epoch();
-            world.joins_with("bob", &format!("since={epoch}:0"));
-            prop_assert_eq!(world.client("bob").data(), [data.as_str()]);
+        sim.sends("alice", &frame);
+        if sim.head() == 1 {
+            prop_assert_eq!(sim.client("alice").data(), [data.as_str()]);
+            let epoch = sim.epoch();
+            sim.joins_with("bob", &format!("since={epoch}:0"));
+            prop_assert_eq!(sim.client("bob").data(), [data.as_str()]);
         } else {
             let is_json = serde_json::from_str::<&RawValue>(&data).is_ok();
             let may_be_deep = data.matches(['[', '{']).count() > limits::DATA_LEVELS;
@@ -321,7 +321,7 @@ proptest! {
     ) {
         let name = RoomName::parse("r").unwrap();
         let store = MemoryStore::default();
-        let admin = World::new().identity("admin");
+        let admin = SimRuntime::new().identity("admin");
         let wake = |now| Room::load(name.clone(), settings, store.clone(), now, 7).unwrap();
         let mut room = wake(Millis::new(0));
         for (anything, session, now) in inputs {
@@ -342,7 +342,7 @@ proptest! {
                 Anything::Verified { user, good } => Input::Verified {
                     session,
                     verdict: match good {
-                        true => Ok(World::new().identity(user)),
+                        true => Ok(SimRuntime::new().identity(user)),
                         false => tokens::verify("", &name, now),
                     },
                 },
@@ -380,8 +380,8 @@ proptest! {
 #[test]
 fn what_nests_without_end_is_refused_or_not_looked_at() {
     let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);
-    let mut world = World::new();
-    world.joins("alice");
+    let mut sim = SimRuntime::new();
+    sim.joins("alice");
     for deep in [deep("[", "]"), "[".repeat(60_000), r#"{"a":"#.repeat(60_000)] {
         for field in ["x", "ref", "name", "id", "key", "data", "type", "room", "token", "seq"] {
             for kind in ["publish", "signal", "enter", "auth", "seen", "members"] {

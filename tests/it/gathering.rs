@@ -5,30 +5,30 @@ use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::settings::Settings;
 
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 const WINDOW_MS: u64 = limits::FRAME_WINDOW_MS;
 
 /// Alice and bob follow; the first event has gone out, and the second waits.
-fn a_window() -> World {
+fn a_window() -> SimRuntime {
     a_window_with(Settings::default())
 }
 
-fn a_window_with(settings: Settings) -> World {
-    let mut world = World::with(settings);
-    world.gathers = true;
-    world.joins("alice");
-    world.joins("bob");
-    world.publishes("writer", 1).unwrap();
-    world.publishes("writer", 2).unwrap();
-    assert_eq!(world.client("bob").data(), ["1"]);
-    world
+fn a_window_with(settings: Settings) -> SimRuntime {
+    let mut sim = SimRuntime::with(settings);
+    sim.gathers = true;
+    sim.joins("alice");
+    sim.joins("bob");
+    sim.publishes("writer", 1).unwrap();
+    sim.publishes("writer", 2).unwrap();
+    assert_eq!(sim.client("bob").data(), ["1"]);
+    sim
 }
 
 /// The seqs of every frame of events that somebody has heard since the last
 /// call.
-fn frames(world: &mut World, who: &str) -> Vec<Vec<u64>> {
-    let frames = world.client(who).takes().into_iter();
+fn frames(sim: &mut SimRuntime, who: &str) -> Vec<Vec<u64>> {
+    let frames = sim.client(who).takes().into_iter();
     let events = frames.filter(|frame| frame["type"] == "events");
     let seqs = |frame: serde_json::Value| {
         let events = frame["events"].as_array().unwrap().clone();
@@ -39,72 +39,72 @@ fn frames(world: &mut World, who: &str) -> Vec<Vec<u64>> {
 
 #[test]
 fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one() {
-    let mut world = World::new();
-    world.gathers = true;
-    world.joins("bob");
-    world.publishes("writer", 1).unwrap();
-    assert_eq!(frames(&mut world, "bob"), [[1]]);
-    assert_eq!(world.broadcast, None, "nothing waits, and no timer keeps the room awake");
+    let mut sim = SimRuntime::new();
+    sim.gathers = true;
+    sim.joins("bob");
+    sim.publishes("writer", 1).unwrap();
+    assert_eq!(frames(&mut sim, "bob"), [[1]]);
+    assert_eq!(sim.broadcast, None, "nothing waits, and no timer keeps the room awake");
 
     for data in 2..=5 {
-        world.publishes("writer", data).unwrap();
-        world.passes(2);
+        sim.publishes("writer", data).unwrap();
+        sim.passes(2);
     }
-    assert!(frames(&mut world, "bob").is_empty());
-    world.passes(2);
-    assert_eq!(frames(&mut world, "bob"), [[2, 3, 4, 5]], "10 ms after the first");
+    assert!(frames(&mut sim, "bob").is_empty());
+    sim.passes(2);
+    assert_eq!(frames(&mut sim, "bob"), [[2, 3, 4, 5]], "10 ms after the first");
 
-    world.publishes("writer", 6).unwrap();
-    assert!(frames(&mut world, "bob").is_empty(), "that frame began another window");
-    world.passes(WINDOW_MS);
-    assert_eq!(frames(&mut world, "bob"), [[6]]);
+    sim.publishes("writer", 6).unwrap();
+    assert!(frames(&mut sim, "bob").is_empty(), "that frame began another window");
+    sim.passes(WINDOW_MS);
+    assert_eq!(frames(&mut sim, "bob"), [[6]]);
 
-    world.passes(WINDOW_MS);
-    world.publishes("writer", 7).unwrap();
-    assert_eq!(frames(&mut world, "bob"), [[7]], "that was a pause");
+    sim.passes(WINDOW_MS);
+    sim.publishes("writer", 7).unwrap();
+    assert_eq!(frames(&mut sim, "bob"), [[7]], "that was a pause");
 }
 
 /// Limits: SENDS_PER_MS.
 #[test]
 fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
-    let mut world = World::new();
-    world.gathers = true;
+    let mut sim = SimRuntime::new();
+    sim.gathers = true;
     let more_ms = 3;
     let sockets = more_ms * limits::SENDS_PER_MS;
     for i in 0..sockets {
-        world.joins(&format!("reader-{i}"));
+        sim.joins(&format!("reader-{i}"));
     }
-    world.publishes("writer", 1).unwrap();
-    world.passes(WINDOW_MS);
-    world.publishes("writer", 2).unwrap();
-    assert_eq!(frames(&mut world, "reader-0"), [[1]]);
-    world.passes(more_ms - 1);
-    assert!(frames(&mut world, "reader-0").is_empty());
-    world.passes(1);
-    assert_eq!(frames(&mut world, "reader-0"), [[2]]);
+    sim.publishes("writer", 1).unwrap();
+    sim.passes(WINDOW_MS);
+    sim.publishes("writer", 2).unwrap();
+    assert_eq!(frames(&mut sim, "reader-0"), [[1]]);
+    sim.passes(more_ms - 1);
+    assert!(frames(&mut sim, "reader-0").is_empty());
+    sim.passes(1);
+    assert_eq!(frames(&mut sim, "reader-0"), [[2]]);
 }
 
 #[test]
 fn an_ack_does_not_wait() {
-    let mut world = a_window();
-    world.client("alice").takes();
-    world.says("alice", 3);
-    assert_eq!(world.client("alice").takes_types(), ["ack"]);
-    world.settles();
-    assert_eq!(world.client("alice").takes_types(), ["events"]);
+    let mut sim = a_window();
+    sim.client("alice").takes();
+    sim.says("alice", 3);
+    assert_eq!(sim.client("alice").takes_types(), ["ack"]);
+    sim.settles();
+    assert_eq!(sim.client("alice").takes_types(), ["events"]);
 }
 
 #[test]
 fn a_thousand_publishes_come_in_a_few_bounded_frames() {
-    let mut world = World::with(Settings { publishes_per_second: 1_000, ..Settings::default() });
-    world.gathers = true;
-    world.joins("bob");
+    let mut sim = SimRuntime::with(Settings { publishes_per_second: 1_000, ..Settings::default() });
+    sim.gathers = true;
+    sim.joins("bob");
     let large = format!("\"{}\"", "x".repeat(1_000));
     for _ in 0..1_000 {
-        world.publishes("writer", &large).unwrap();
+        sim.publishes("writer", &large).unwrap();
     }
-    world.settles();
-    let bob = world.client("bob");
+    sim.settles();
+    let bob = sim.client("bob");
     assert!(bob.seqs().into_iter().eq(1..=1_000));
     let (bytes, sent) = (limits::FRAME_EVENTS_BYTES, bob.takes());
     let events: Vec<_> = sent.iter().filter(|frame| frame["type"] == "events").collect();
@@ -114,53 +114,53 @@ fn a_thousand_publishes_come_in_a_few_bounded_frames() {
 
 #[test]
 fn with_a_window_of_0_each_publish_goes_out_by_itself() {
-    let mut world = World::with(Settings { frame_window_ms: 0, ..Settings::default() });
-    world.gathers = true;
-    world.joins("bob");
+    let mut sim = SimRuntime::with(Settings { frame_window_ms: 0, ..Settings::default() });
+    sim.gathers = true;
+    sim.joins("bob");
     for data in 1..=3 {
-        world.publishes("writer", data).unwrap();
+        sim.publishes("writer", data).unwrap();
     }
-    assert_eq!(frames(&mut world, "bob"), [[1], [2], [3]]);
+    assert_eq!(frames(&mut sim, "bob"), [[1], [2], [3]]);
 }
 
 #[test]
 fn a_clock_that_is_set_does_not_hold_anything_back() {
     for hours in [-2_i64, 1] {
-        let mut world = a_window();
-        world.jumps(hours * 3_600_000);
-        world.publishes("writer", 3).unwrap();
-        world.settles();
-        assert_eq!(world.client("bob").data(), ["1", "2", "3"]);
-        world.publishes("writer", 4).unwrap();
-        world.passes(WINDOW_MS);
-        assert_eq!(world.client("bob").data(), ["1", "2", "3", "4"]);
+        let mut sim = a_window();
+        sim.jumps(hours * 3_600_000);
+        sim.publishes("writer", 3).unwrap();
+        sim.settles();
+        assert_eq!(sim.client("bob").data(), ["1", "2", "3"]);
+        sim.publishes("writer", 4).unwrap();
+        sim.passes(WINDOW_MS);
+        assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4"]);
     }
 }
 
 #[test]
 fn nobody_is_waited_for() {
-    let mut world = World::new();
-    world.gathers = true;
+    let mut sim = SimRuntime::new();
+    sim.gathers = true;
     for data in 1..=3 {
-        world.publishes("writer", data).unwrap();
+        sim.publishes("writer", data).unwrap();
     }
-    assert_eq!(world.broadcast, None, "there is nobody to gather for");
+    assert_eq!(sim.broadcast, None, "there is nobody to gather for");
 
-    let mut world = a_window();
-    world.drops("alice");
-    world.drops("bob");
-    world.settles();
-    world.joins("carol");
-    world.passes(WINDOW_MS);
-    world.publishes("writer", 3).unwrap();
-    assert_eq!(world.client("carol").data(), ["3"]);
+    let mut sim = a_window();
+    sim.drops("alice");
+    sim.drops("bob");
+    sim.settles();
+    sim.joins("carol");
+    sim.passes(WINDOW_MS);
+    sim.publishes("writer", 3).unwrap();
+    assert_eq!(sim.client("carol").data(), ["3"]);
 }
 
 /// Wherever it begins, and whatever waits: nothing comes twice, and nothing is
 /// left out. (The client of these tests sees to it.)
 #[test]
 fn who_joins_within_a_window_goes_on_from_where_it_said() {
-    let epoch = World::new().epoch();
+    let epoch = SimRuntime::new().epoch();
     for (query, hears) in [
         (String::new(), vec!["3"]),
         ("flow=1".to_owned(), vec!["3"]),
@@ -170,93 +170,93 @@ fn who_joins_within_a_window_goes_on_from_where_it_said() {
         (format!("since={epoch}:2"), vec!["3"]),
         (format!("since={epoch}:3"), vec!["3"]),
     ] {
-        let mut world = a_window();
-        world.joins_with("carol", &query);
-        assert_eq!(world.client("bob").data(), ["1", "2"], "{query}");
-        world.publishes("writer", 3).unwrap();
-        world.settles();
-        assert_eq!(world.client("carol").data(), hears, "{query}");
-        assert_eq!(world.client("bob").data(), ["1", "2", "3"], "{query}");
+        let mut sim = a_window();
+        sim.joins_with("carol", &query);
+        assert_eq!(sim.client("bob").data(), ["1", "2"], "{query}");
+        sim.publishes("writer", 3).unwrap();
+        sim.settles();
+        assert_eq!(sim.client("carol").data(), hears, "{query}");
+        assert_eq!(sim.client("bob").data(), ["1", "2", "3"], "{query}");
     }
 }
 
 #[test]
 fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
-    let mut world = a_window();
-    world.posts("writer", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-    world.joins("carol");
-    world.posts("writer", r#"{"name":"n","data":2,"key":"k"}"#).unwrap();
-    world.settles();
-    assert_eq!(world.client("carol").state["k"].data(), "2");
-    assert_eq!(world.client("carol").seqs(), [4]);
+    let mut sim = a_window();
+    sim.posts("writer", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    sim.joins("carol");
+    sim.posts("writer", r#"{"name":"n","data":2,"key":"k"}"#).unwrap();
+    sim.settles();
+    assert_eq!(sim.client("carol").state["k"].data(), "2");
+    assert_eq!(sim.client("carol").seqs(), [4]);
 }
 
 #[test]
 fn what_waits_was_not_sent_and_can_not_have_been_seen() {
-    let mut world = a_window();
-    world.sends("bob", r#"{"type":"seen","seq":2}"#);
-    assert_eq!(world.client("bob").takes().pop().unwrap()["code"], "bad_request");
-    world.settles();
-    world.has_seen_all("bob");
-    assert!(world.client("bob").takes_types().iter().all(|r#type| r#type != "error"));
+    let mut sim = a_window();
+    sim.sends("bob", r#"{"type":"seen","seq":2}"#);
+    assert_eq!(sim.client("bob").takes().pop().unwrap()["code"], "bad_request");
+    sim.settles();
+    sim.has_seen_all("bob");
+    assert!(sim.client("bob").takes_types().iter().all(|r#type| r#type != "error"));
 }
 
 #[test]
 fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
-    let mut world = a_window();
-    world.publishes("writer", 3).unwrap();
-    let identity = world.identity("carol");
-    world.is_bridged("carol", "last=3", identity, 200);
-    assert_eq!(world.client("carol").data(), ["1", "2"], "there is room for two");
-    world.publishes("writer", 4).unwrap();
-    world.has_seen_all("carol");
-    assert_eq!(world.client("carol").data(), ["1", "2", "3"], "she is not sent what waits");
-    world.settles();
-    assert_eq!(world.client("carol").data(), ["1", "2", "3", "4"]);
+    let mut sim = a_window();
+    sim.publishes("writer", 3).unwrap();
+    let identity = sim.identity("carol");
+    sim.is_bridged("carol", "last=3", identity, 200);
+    assert_eq!(sim.client("carol").data(), ["1", "2"], "there is room for two");
+    sim.publishes("writer", 4).unwrap();
+    sim.has_seen_all("carol");
+    assert_eq!(sim.client("carol").data(), ["1", "2", "3"], "she is not sent what waits");
+    sim.settles();
+    assert_eq!(sim.client("carol").data(), ["1", "2", "3", "4"]);
 }
 
 #[test]
 fn a_slow_reader_whom_the_ring_overtakes_within_a_window_goes_on_behind_its_gap() {
-    let mut world = a_window_with(Settings { retained_appends: 2, ..Settings::default() });
-    let identity = world.identity("carol");
-    world.is_bridged("carol", "last=2", identity, 1);
+    let mut sim = a_window_with(Settings { retained_appends: 2, ..Settings::default() });
+    let identity = sim.identity("carol");
+    sim.is_bridged("carol", "last=2", identity, 1);
     for data in 3..=6 {
-        world.publishes("writer", data).unwrap();
+        sim.publishes("writer", data).unwrap();
     }
-    world.has_seen_all("carol");
-    assert_eq!((world.client("carol").gaps, world.client("carol").seq), (1, Some(6)));
-    world.publishes("writer", 7).unwrap();
-    world.settles();
-    assert_eq!(world.client("carol").data(), ["7"]);
-    assert_eq!(world.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
+    sim.has_seen_all("carol");
+    assert_eq!((sim.client("carol").gaps, sim.client("carol").seq), (1, Some(6)));
+    sim.publishes("writer", 7).unwrap();
+    sim.settles();
+    assert_eq!(sim.client("carol").data(), ["7"]);
+    assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
 }
 
 /// What was published before may be why.
 #[test]
 fn who_is_closed_hears_first_what_was_published_before() {
-    let mut world = a_window();
-    world.http("admin", "DELETE /rooms/r/members?user=bob", "");
-    assert_eq!(world.client("bob").closed, Some(Code::Kicked));
-    assert_eq!(world.client("bob").data(), ["1", "2"]);
-    assert_eq!(world.client("alice").data(), ["1", "2"]);
+    let mut sim = a_window();
+    sim.http("admin", "DELETE /rooms/r/members?user=bob", "");
+    assert_eq!(sim.client("bob").closed, Some(Code::Kicked));
+    assert_eq!(sim.client("bob").data(), ["1", "2"]);
+    assert_eq!(sim.client("alice").data(), ["1", "2"]);
 
-    let mut world = a_window();
-    world.http("admin", "DELETE /rooms/r", "");
-    assert_eq!(world.client("bob").closed, Some(Code::Erased));
-    assert_eq!(world.client("bob").data(), ["1", "2"]);
-    assert_eq!(world.broadcast, None, "and nothing of it comes into the next room");
+    let mut sim = a_window();
+    sim.http("admin", "DELETE /rooms/r", "");
+    assert_eq!(sim.client("bob").closed, Some(Code::Erased));
+    assert_eq!(sim.client("bob").data(), ["1", "2"]);
+    assert_eq!(sim.broadcast, None, "and nothing of it comes into the next room");
 
-    let mut world = a_window();
-    let token = world.token("bob", &["publish"]);
-    world.sends("bob", &serde_json::json!({ "type": "auth", "token": token }).to_string());
-    assert_eq!(world.client("bob").closed, Some(Code::Forbidden));
-    assert_eq!(world.client("bob").data(), ["1", "2"]);
+    let mut sim = a_window();
+    let token = sim.token("bob", &["publish"]);
+    sim.sends("bob", &serde_json::json!({ "type": "auth", "token": token }).to_string());
+    assert_eq!(sim.client("bob").closed, Some(Code::Forbidden));
+    assert_eq!(sim.client("bob").data(), ["1", "2"]);
 }
 
 #[test]
 fn what_waits_as_the_process_dies_comes_with_the_resume() {
-    let mut world = a_window();
-    world.crashes();
-    world.resumes("bob");
-    assert_eq!(world.client("bob").data(), ["1", "2"]);
+    let mut sim = a_window();
+    sim.crashes();
+    sim.resumes("bob");
+    assert_eq!(sim.client("bob").data(), ["1", "2"]);
 }

@@ -6,8 +6,8 @@ use roomcast::protocol::Right;
 use roomcast::route::{ResponseKind, Route};
 use serde_json::json;
 
+use crate::sim::SimRuntime;
 use crate::tokens;
-use crate::world::World;
 
 const RIGHTS: [&str; 4] = ["subscribe", "publish", "presence", "admin"];
 
@@ -22,40 +22,40 @@ fn grants() -> impl Iterator<Item = Vec<&'static str>> {
 #[test]
 fn a_grant_never_widens() {
     for rights in grants() {
-        let mut world = World::new();
-        let identity = world.identity_with("alice", &rights);
-        world.connects("alice", "", identity);
+        let mut sim = SimRuntime::new();
+        let identity = sim.identity_with("alice", &rights);
+        sim.connects("alice", "", identity);
         let may_subscribe = rights.contains(&"subscribe");
-        assert_eq!(world.client("alice").closed.is_none(), may_subscribe, "{rights:?}");
+        assert_eq!(sim.client("alice").closed.is_none(), may_subscribe, "{rights:?}");
         if !may_subscribe {
-            assert_eq!(world.client("alice").closed, Some(Code::Forbidden));
+            assert_eq!(sim.client("alice").closed, Some(Code::Forbidden));
             continue;
         }
         for asleep in [false, true] {
-            world.drowsy = asleep;
-            tries_everything(&mut world, &rights);
+            sim.drowsy = asleep;
+            tries_everything(&mut sim, &rights);
         }
         for newer in grants().filter(|newer| newer.contains(&"subscribe")) {
-            brings(&mut world, "alice", &newer);
-            tries_everything(&mut world, &newer);
+            brings(&mut sim, "alice", &newer);
+            tries_everything(&mut sim, &newer);
         }
     }
 }
 
 /// Whatever a frame claims, it gets no further than the newest token.
-fn tries_everything(world: &mut World, newest: &[&str]) {
+fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
     let may_publish = newest.contains(&"publish");
     let claims = json!({
         "type": "publish", "name": "n", "data": 1, "ref": "1", "from": "admin", "sub": "admin",
         "grant": RIGHTS, "rooms": { "*": RIGHTS }, "identity": { "user": "admin", "grant": RIGHTS },
     });
     let signal = json!({ "type": "signal", "name": "n", "data": 1, "grant": RIGHTS });
-    let head = world.head();
-    world.client("alice").takes();
-    world.sends("alice", &claims.to_string());
-    assert_eq!(world.head() > head, may_publish);
-    world.sends("alice", &signal.to_string());
-    for frame in world.client("alice").takes() {
+    let head = sim.head();
+    sim.client("alice").takes();
+    sim.sends("alice", &claims.to_string());
+    assert_eq!(sim.head() > head, may_publish);
+    sim.sends("alice", &signal.to_string());
+    for frame in sim.client("alice").takes() {
         match frame["type"].as_str().unwrap() {
             "events" => assert_eq!(frame["events"][0]["from"], "alice", "she is who she is"),
             "ack" => assert!(may_publish),
@@ -66,22 +66,22 @@ fn tries_everything(world: &mut World, newest: &[&str]) {
 
     // The worker renews the inner sockets of its bridges with a binary frame:
     // on hers, it is one more frame that is not understood.
-    let everything = Identity { ..world.identity("admin") };
-    let everything = Identity { user: world.identity("alice").user, ..everything };
-    world.sends_bytes("alice", &serde_json::to_vec(&everything).unwrap());
-    world.sends("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
-    let codes = world.client("alice").takes();
+    let everything = Identity { ..sim.identity("admin") };
+    let everything = Identity { user: sim.identity("alice").user, ..everything };
+    sim.sends_bytes("alice", &serde_json::to_vec(&everything).unwrap());
+    sim.sends("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
+    let codes = sim.client("alice").takes();
     assert!(codes.iter().all(|frame| frame["code"] == "bad_request"), "{codes:?}");
-    let kept = world.attachment("alice").unwrap();
+    let kept = sim.attachment("alice").unwrap();
     assert!(kept.contains(&format!(r#""grant":{}"#, json!(newest))), "{newest:?}: {kept}");
     // So that the refused ones are never twenty in a row.
-    world.sends("alice", r#"{"type": "ping"}"#);
-    world.client("alice").takes();
+    sim.sends("alice", r#"{"type": "ping"}"#);
+    sim.client("alice").takes();
 }
 
-fn brings(world: &mut World, who: &str, rights: &[&str]) {
-    let token = world.token(who, rights);
-    world.sends(who, &json!({ "type": "auth", "token": token }).to_string());
+fn brings(sim: &mut SimRuntime, who: &str, rights: &[&str]) {
+    let token = sim.token(who, rights);
+    sim.sends(who, &json!({ "type": "auth", "token": token }).to_string());
 }
 
 #[test]
@@ -98,12 +98,12 @@ fn a_request_needs_the_right_that_the_contract_names() {
             ("DELETE", "/rooms/r/members?user=bob", "", has("admin")),
             ("DELETE", "/rooms/r", "", has("admin")),
         ] {
-            let mut world = World::new();
-            world.publishes("bob", 1).unwrap();
-            let by = world.identity_with("alice", &rights);
-            let (status, answer) = world.http_by(by, &format!("{method} {path}"), body);
+            let mut sim = SimRuntime::new();
+            sim.publishes("bob", 1).unwrap();
+            let by = sim.identity_with("alice", &rights);
+            let (status, answer) = sim.http_by(by, &format!("{method} {path}"), body);
             assert_eq!(status != 403, allowed, "{method} {path} with {rights:?}: {answer}");
-            assert!(allowed || world.head() == 1, "a refused request changes nothing");
+            assert!(allowed || sim.head() == 1, "a refused request changes nothing");
         }
     }
 }
@@ -114,15 +114,15 @@ fn an_upgrade_needs_the_right_to_subscribe() {
     let upgrade = Route::parse("GET", "/rooms/r/events", "", ResponseKind::Socket);
     let Ok(Route::Room { call, .. }) = upgrade else { panic!("{upgrade:?}") };
     for rights in grants() {
-        let Identity { grant, .. } = World::new().identity_with("alice", &rights);
+        let Identity { grant, .. } = SimRuntime::new().identity_with("alice", &rights);
         assert_eq!(call.check(grant).is_ok(), rights.contains(&"subscribe"), "{rights:?}");
     }
 }
 
 #[test]
 fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
-    let mut world = World::new();
-    let at = world.now.plus(3_600_000);
+    let mut sim = SimRuntime::new();
+    let at = sim.now.plus(3_600_000);
     let for_room = |room: &str| {
         let exp = at.get() / 1_000;
         tokens::sign(&json!({ "sub": "alice", "exp": exp, "rooms": { room: RIGHTS } }))
@@ -130,7 +130,7 @@ fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
     for (token, closed) in [
         (tokens::token("bob", &RIGHTS, at), Some(Code::Unauthorized)),
         (tokens::token("alice", &["publish", "admin"], at), Some(Code::Forbidden)),
-        (tokens::token("alice", &RIGHTS, world.now.minus(31_000)), Some(Code::TokenExpired)),
+        (tokens::token("alice", &RIGHTS, sim.now.minus(31_000)), Some(Code::TokenExpired)),
         (for_room("other"), Some(Code::Forbidden)),
         (for_room("r:*"), Some(Code::Forbidden)),
         (for_room("r"), None),
@@ -138,42 +138,42 @@ fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
         ("nonsense".to_owned(), Some(Code::Unauthorized)),
         (String::new(), Some(Code::Unauthorized)),
     ] {
-        let user = world.identity_with("alice", &["subscribe"]);
-        world.connects("alice", "", user);
-        world.sends("alice", &json!({ "type": "auth", "token": token }).to_string());
-        assert_eq!(world.client("alice").closed, closed, "{token}");
+        let user = sim.identity_with("alice", &["subscribe"]);
+        sim.connects("alice", "", user);
+        sim.sends("alice", &json!({ "type": "auth", "token": token }).to_string());
+        assert_eq!(sim.client("alice").closed, closed, "{token}");
     }
 }
 
 #[test]
 fn frames_behind_a_token_wait_for_its_verdict() {
-    let mut world = World::new();
-    world.joins("alice");
-    world.joins("carol");
-    world.slow_verdicts = true;
-    brings(&mut world, "alice", &["subscribe"]);
-    world.says("alice", 1);
-    brings(&mut world, "alice", &["subscribe", "publish"]);
-    world.says("alice", 2);
-    world.publishes("bob", 3).unwrap();
-    assert_eq!(world.client("carol").data(), ["3"], "nobody else waits");
-    world.sleeps();
+    let mut sim = SimRuntime::new();
+    sim.joins("alice");
+    sim.joins("carol");
+    sim.slow_verdicts = true;
+    brings(&mut sim, "alice", &["subscribe"]);
+    sim.says("alice", 1);
+    brings(&mut sim, "alice", &["subscribe", "publish"]);
+    sim.says("alice", 2);
+    sim.publishes("bob", 3).unwrap();
+    assert_eq!(sim.client("carol").data(), ["3"], "nobody else waits");
+    sim.sleeps();
 
-    world.verdicts_come();
-    let alice = world.client("alice").takes_types();
+    sim.verdicts_come();
+    let alice = sim.client("alice").takes_types();
     assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "ack", "events"]);
-    assert_eq!(world.client("carol").data(), ["3", "2"]);
+    assert_eq!(sim.client("carol").data(), ["3", "2"]);
 
     // A bad one ends the session, and what came behind it is not done.
-    world.sends("alice", r#"{"type":"auth","token":"nonsense"}"#);
-    world.says("alice", 4);
-    world.verdicts_come();
-    assert_eq!(world.client("alice").closed, Some(Code::Unauthorized));
-    assert_eq!(world.head(), 2);
+    sim.sends("alice", r#"{"type":"auth","token":"nonsense"}"#);
+    sim.says("alice", 4);
+    sim.verdicts_come();
+    assert_eq!(sim.client("alice").closed, Some(Code::Unauthorized));
+    assert_eq!(sim.head(), 2);
 
     // One that comes when nobody is there any more is nobody's.
-    brings(&mut world, "carol", &["subscribe"]);
-    world.drops("carol");
-    world.verdicts_come();
-    assert!(!world.identity("carol").grant.contains(Right::Publish));
+    brings(&mut sim, "carol", &["subscribe"]);
+    sim.drops("carol");
+    sim.verdicts_come();
+    assert!(!sim.identity("carol").grant.contains(Right::Publish));
 }

@@ -5,7 +5,7 @@
 use roomcast::limits;
 use roomcast::settings::Settings;
 
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 fn settings(retained_appends: u64) -> Settings {
     let rates = 1_000_000;
@@ -22,13 +22,13 @@ fn batch(ids: std::ops::Range<u64>) -> String {
 }
 
 /// Publishes the ids, the first of which is 1, one by one.
-fn publishes_ids(world: &mut World, last: u64) {
-    (1..=last).for_each(|id| assert_eq!(world.posts("bob", &event(id)), Ok(vec![id])));
+fn publishes_ids(sim: &mut SimRuntime, last: u64) {
+    (1..=last).for_each(|id| assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id])));
 }
 
 /// What an earlier version leaves of an append: all but its index.
-fn loses_indexes(world: &World) {
-    world.store.damage(|tables| {
+fn loses_indexes(sim: &SimRuntime) {
+    sim.store.damage(|tables| {
         tables.slots.values_mut().for_each(|(_, _, index)| index.clear());
     });
 }
@@ -36,54 +36,54 @@ fn loses_indexes(world: &World) {
 #[test]
 fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
     for appends in [100, 1_000, 20_000] {
-        let mut world = World::with(settings(appends));
-        publishes_ids(&mut world, appends);
-        world.sleeps();
-        world.head();
-        world.store.reads_made();
-        assert_eq!(world.posts("bob", &event(appends + 1)), Ok(vec![appends + 1]));
-        let new = world.store.reads_made();
+        let mut sim = SimRuntime::with(settings(appends));
+        publishes_ids(&mut sim, appends);
+        sim.sleeps();
+        sim.head();
+        sim.store.reads_made();
+        assert_eq!(sim.posts("bob", &event(appends + 1)), Ok(vec![appends + 1]));
+        let new = sim.store.reads_made();
         assert!(new <= 6, "{new} reads for an id that is new, of {appends}");
-        assert_eq!(world.posts("bob", &event(appends / 2)), Ok(vec![appends / 2]));
-        let repeat = world.store.reads_made();
+        assert_eq!(sim.posts("bob", &event(appends / 2)), Ok(vec![appends / 2]));
+        let repeat = sim.store.reads_made();
         assert!(repeat <= 6, "{repeat} reads for a repeat, of {appends}");
-        assert_eq!(world.store.largest_read(), 0, "events are not read");
+        assert_eq!(sim.store.largest_read(), 0, "events are not read");
     }
 }
 
 #[test]
 fn a_thousand_repeats_of_one_publish_read_its_row_once() {
-    let mut world = World::with(settings(100));
+    let mut sim = SimRuntime::with(settings(100));
     let thousand = batch(1..1_001);
-    world.posts("bob", &thousand).unwrap();
-    (1_001..=1_020).for_each(|seq| assert_eq!(world.publishes("bob", 1), Ok(seq)));
-    world.sleeps();
-    world.head();
-    world.store.reads_made();
-    assert_eq!(world.posts("bob", &thousand), Ok((1..=1_000).collect()));
+    sim.posts("bob", &thousand).unwrap();
+    (1_001..=1_020).for_each(|seq| assert_eq!(sim.publishes("bob", 1), Ok(seq)));
+    sim.sleeps();
+    sim.head();
+    sim.store.reads_made();
+    assert_eq!(sim.posts("bob", &thousand), Ok((1..=1_000).collect()));
     // The nodes of a trie of 1,000, and the append without its events.
-    let reads = world.store.reads_made();
+    let reads = sim.store.reads_made();
     assert!(reads < 400, "{reads} reads");
-    world.posts("bob", &thousand).unwrap();
-    assert!(world.store.reads_made() <= 1, "the nodes stay in memory");
+    sim.posts("bob", &thousand).unwrap();
+    assert!(sim.store.reads_made() <= 1, "the nodes stay in memory");
 }
 
 #[test]
 fn an_id_counts_for_one_user() {
-    let mut world = World::new();
+    let mut sim = SimRuntime::new();
     let event = |data: u64| format!(r#"{{"name":"n","data":{data},"id":"i"}}"#);
-    assert_eq!(world.posts("bob", &event(1)), Ok(vec![1]));
-    assert_eq!(world.posts("alice", &event(2)), Ok(vec![2]), "it is another event");
-    world.sleeps();
-    assert_eq!(world.posts("bob", &event(3)), Ok(vec![1]));
-    assert_eq!(world.posts("alice", &event(4)), Ok(vec![2]));
+    assert_eq!(sim.posts("bob", &event(1)), Ok(vec![1]));
+    assert_eq!(sim.posts("alice", &event(2)), Ok(vec![2]), "it is another event");
+    sim.sleeps();
+    assert_eq!(sim.posts("bob", &event(3)), Ok(vec![1]));
+    assert_eq!(sim.posts("alice", &event(4)), Ok(vec![2]));
 }
 
 #[test]
 fn the_index_stays_small_while_the_ring_goes_round() {
-    let mut world = World::with(settings(100));
-    publishes_ids(&mut world, 2_000);
-    let tables = world.store.tables();
+    let mut sim = SimRuntime::with(settings(100));
+    publishes_ids(&mut sim, 2_000);
+    let tables = sim.store.tables();
     let bytes: usize = tables.slots.values().map(|(_, _, index)| index.len()).sum();
     assert!(bytes / 100 < 400, "{} bytes a publish", bytes / 100);
 }
@@ -91,9 +91,9 @@ fn the_index_stays_small_while_the_ring_goes_round() {
 #[test]
 fn the_index_gives_its_space_back_with_the_events() {
     let settings = Settings { retained_bytes: 2_000, ..settings(1_000) };
-    let mut world = World::with(settings);
-    publishes_ids(&mut world, 100);
-    let tables = world.store.tables();
+    let mut sim = SimRuntime::with(settings);
+    publishes_ids(&mut sim, 100);
+    let tables = sim.store.tables();
     for (_, events, index) in tables.slots.values() {
         assert_eq!(events.is_empty(), index.is_empty());
     }
@@ -103,51 +103,51 @@ fn the_index_gives_its_space_back_with_the_events() {
 #[test]
 fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
     for is_drowsy in [false, true] {
-        let mut world = World::with(settings(50));
-        publishes_ids(&mut world, 60);
-        loses_indexes(&world);
-        world.sleeps();
-        world.drowsy = is_drowsy;
-        assert_eq!(world.posts("bob", &event(20)), Ok(vec![20]));
-        assert_eq!(world.posts("bob", &event(10)), Ok(vec![61]), "it is retained no more");
-        assert_eq!(world.posts("bob", &event(61)), Ok(vec![62]));
-        assert_eq!(world.posts("bob", &event(20)), Ok(vec![20]));
-        world.sleeps();
-        world.store.reads_made();
+        let mut sim = SimRuntime::with(settings(50));
+        publishes_ids(&mut sim, 60);
+        loses_indexes(&sim);
+        sim.sleeps();
+        sim.drowsy = is_drowsy;
+        assert_eq!(sim.posts("bob", &event(20)), Ok(vec![20]));
+        assert_eq!(sim.posts("bob", &event(10)), Ok(vec![61]), "it is retained no more");
+        assert_eq!(sim.posts("bob", &event(61)), Ok(vec![62]));
+        assert_eq!(sim.posts("bob", &event(20)), Ok(vec![20]));
+        sim.sleeps();
+        sim.store.reads_made();
         for id in 13..=60 {
-            assert_eq!(world.posts("bob", &event(id)), Ok(vec![id]));
+            assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id]));
         }
-        let read = world.store.largest_read();
-        assert!(world.posts("bob", &event(62)) == Ok(vec![63]) && read > 0);
-        assert_eq!(world.posts("bob", &event(13)), Ok(vec![64]), "its append gave way to the last");
+        let read = sim.store.largest_read();
+        assert!(sim.posts("bob", &event(62)) == Ok(vec![63]) && read > 0);
+        assert_eq!(sim.posts("bob", &event(13)), Ok(vec![64]), "its append gave way to the last");
     }
 }
 
 /// Limits: UNINDEXED_IDS.
 #[test]
 fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
-    let mut world = World::with(settings(100));
+    let mut sim = SimRuntime::with(settings(100));
     let last = limits::UNINDEXED_IDS as u64 + 2_000;
     for from in (1..last).step_by(1_000) {
-        world.posts("bob", &batch(from..from + 1_000)).unwrap();
+        sim.posts("bob", &batch(from..from + 1_000)).unwrap();
     }
-    loses_indexes(&world);
-    world.sleeps();
-    world.head();
-    let reads_for = |world: &mut World, id: u64, seq: u64| {
-        world.store.reads_made();
-        assert_eq!(world.posts("bob", &event(id)), Ok(vec![seq]), "id {id}");
-        world.store.reads_made()
+    loses_indexes(&sim);
+    sim.sleeps();
+    sim.head();
+    let reads_for = |sim: &mut SimRuntime, id: u64, seq: u64| {
+        sim.store.reads_made();
+        assert_eq!(sim.posts("bob", &event(id)), Ok(vec![seq]), "id {id}");
+        sim.store.reads_made()
     };
     // The oldest are read anew each time, before the index has them.
-    let scan = reads_for(&mut world, 1, 1);
-    assert_eq!(reads_for(&mut world, last, last), scan);
-    reads_for(&mut world, 100_000, last + 1);
-    reads_for(&mut world, 100_001, last + 2);
-    world.sleeps();
-    world.head();
+    let scan = reads_for(&mut sim, 1, 1);
+    assert_eq!(reads_for(&mut sim, last, last), scan);
+    reads_for(&mut sim, 100_000, last + 1);
+    reads_for(&mut sim, 100_001, last + 2);
+    sim.sleeps();
+    sim.head();
     for (id, seq) in [(1, 1), (2_000, 2_000), (2_001, 2_001), (last, last), (100_000, last + 1)] {
-        let reads = reads_for(&mut world, id, seq);
+        let reads = reads_for(&mut sim, id, seq);
         assert!(reads <= 7, "{reads} reads for id {id}");
     }
 }
@@ -156,37 +156,37 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
 /// the one before it in the row.
 #[test]
 fn an_index_that_belongs_to_another_append_is_not_taken_for_its_own() {
-    let mut world = World::with(settings(10));
-    publishes_ids(&mut world, 12);
-    let index = |world: &World, slot: u64| world.store.tables().slots[&slot].2.clone();
-    let stale = [index(&world, 2), index(&world, 3)];
+    let mut sim = SimRuntime::with(settings(10));
+    publishes_ids(&mut sim, 12);
+    let index = |sim: &SimRuntime, slot: u64| sim.store.tables().slots[&slot].2.clone();
+    let stale = [index(&sim, 2), index(&sim, 3)];
     for id in 13..=14 {
-        world.posts("bob", &event(id)).unwrap();
+        sim.posts("bob", &event(id)).unwrap();
     }
-    world.store.damage(|tables| {
+    sim.store.damage(|tables| {
         for (slot, stale) in [2, 3].into_iter().zip(stale) {
             tables.slots.get_mut(&slot).unwrap().2 = stale;
         }
     });
-    world.sleeps();
+    sim.sleeps();
     for id in 5..=14 {
-        assert_eq!(world.posts("bob", &event(id)), Ok(vec![id]));
+        assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id]));
     }
     for id in 15..=40 {
-        assert_eq!(world.posts("bob", &event(id)), Ok(vec![id]));
-        assert_eq!(world.posts("bob", &event(id - 9)), Ok(vec![id - 9]));
-        world.sleeps();
+        assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id]));
+        assert_eq!(sim.posts("bob", &event(id - 9)), Ok(vec![id - 9]));
+        sim.sleeps();
     }
 }
 
 #[test]
 fn a_damaged_index_is_an_error_and_harms_nothing_else() {
-    let mut world = World::with(settings(10));
-    publishes_ids(&mut world, 10);
-    world.store.damage(|tables| tables.slots.get_mut(&9).unwrap().2.truncate(20));
-    world.sleeps();
-    assert!(world.posts("bob", &event(5)).is_err());
-    assert!(world.posts("bob", &event(11)).is_err());
-    assert_eq!(world.publishes("bob", 1), Ok(11));
-    assert_eq!(world.head(), 11);
+    let mut sim = SimRuntime::with(settings(10));
+    publishes_ids(&mut sim, 10);
+    sim.store.damage(|tables| tables.slots.get_mut(&9).unwrap().2.truncate(20));
+    sim.sleeps();
+    assert!(sim.posts("bob", &event(5)).is_err());
+    assert!(sim.posts("bob", &event(11)).is_err());
+    assert_eq!(sim.publishes("bob", 1), Ok(11));
+    assert_eq!(sim.head(), 11);
 }

@@ -3,61 +3,59 @@
 
 use roomcast::code::Code;
 
-use crate::world::{Death, World};
+use crate::sim::{Death, SimRuntime};
 
 #[test]
 fn acknowledged_is_durable() {
-    let mut world = World::new();
-    world.joins("alice");
-    world.says("alice", 1);
-    assert_eq!(world.client("alice").takes_types(), ["welcome", "events", "ack"]);
-    world.crashes();
-    assert_eq!(world.publishes("bob", 2), Ok(2));
-    world.crashes();
+    let mut sim = SimRuntime::new();
+    sim.joins("alice");
+    sim.says("alice", 1);
+    assert_eq!(sim.client("alice").takes_types(), ["welcome", "events", "ack"]);
+    sim.crashes();
+    assert_eq!(sim.publishes("bob", 2), Ok(2));
+    sim.crashes();
     let batch = r#"{"events":[{"name":"n","data":3},{"name":"n","data":4,"key":"k"}]}"#;
-    assert_eq!(world.posts("bob", batch), Ok(vec![3, 4]));
-    world.crashes();
+    assert_eq!(sim.posts("bob", batch), Ok(vec![3, 4]));
+    sim.crashes();
 
-    world.resumes("alice");
-    assert_eq!(world.client("alice").data(), ["1", "2", "3", "4"]);
-    assert_eq!(world.reads("/state")["events"][0]["seq"], 4);
+    sim.resumes("alice");
+    assert_eq!(sim.client("alice").data(), ["1", "2", "3", "4"]);
+    assert_eq!(sim.reads("/state")["events"][0]["seq"], 4);
 }
 
 #[test]
 fn stored_before_seen() {
     // That every frame speaks of stored events only is checked by the world.
-    let mut world = World::new();
-    world.joins("alice");
-    world.dies = Some(Death::BeforeCommit);
-    assert_eq!(world.publishes("bob", "\"lost\""), Err(Code::Restarting));
-    assert!(world.client("alice").data().is_empty(), "nobody saw what was lost");
+    let mut sim = SimRuntime::new();
+    sim.joins("alice");
+    sim.dies = Some(Death::BeforeCommit);
+    assert_eq!(sim.publishes("bob", "\"lost\""), Err(Code::Restarting));
+    assert!(sim.client("alice").data().is_empty(), "nobody saw what was lost");
 
-    world.resumes("alice");
-    assert_eq!(world.publishes("bob", 1), Ok(1), "and it was never there");
-    world.dies = Some(Death::AfterCommit);
-    assert_eq!(world.publishes("bob", 2), Err(Code::Restarting));
-    world.resumes("alice");
-    assert_eq!(world.client("alice").data(), ["1", "2"], "stored is stored, answered or not");
+    sim.resumes("alice");
+    assert_eq!(sim.publishes("bob", 1), Ok(1), "and it was never there");
+    sim.dies = Some(Death::AfterCommit);
+    assert_eq!(sim.publishes("bob", 2), Err(Code::Restarting));
+    sim.resumes("alice");
+    assert_eq!(sim.client("alice").data(), ["1", "2"], "stored is stored, answered or not");
 }
 
 #[test]
 fn one_order() {
-    let mut world = World::new();
+    let mut sim = SimRuntime::new();
     let everybody = ["alice", "bob", "carol"];
-    everybody.into_iter().for_each(|who| world.joins(who));
+    everybody.into_iter().for_each(|who| sim.joins(who));
     for round in 0..10 {
-        world.says("alice", format!("\"a{round}\""));
-        world
-            .posts("writer", r#"{"events":[{"name":"n","data":1},{"name":"n","data":2}]}"#)
-            .unwrap();
-        world.says("bob", format!("\"b{round}\""));
+        sim.says("alice", format!("\"a{round}\""));
+        sim.posts("writer", r#"{"events":[{"name":"n","data":1},{"name":"n","data":2}]}"#).unwrap();
+        sim.says("bob", format!("\"b{round}\""));
         let late = everybody[round % 3];
-        world.drops(late);
-        world.publishes("writer", 3).unwrap();
-        world.resumes(late);
+        sim.drops(late);
+        sim.publishes("writer", 3).unwrap();
+        sim.resumes(late);
     }
-    let alice = world.client("alice").events.clone();
-    assert!(world.client("alice").seqs().into_iter().eq(1..=50));
-    assert_eq!(world.client("bob").events, alice);
-    assert_eq!(world.client("carol").events, alice);
+    let alice = sim.client("alice").events.clone();
+    assert!(sim.client("alice").seqs().into_iter().eq(1..=50));
+    assert_eq!(sim.client("bob").events, alice);
+    assert_eq!(sim.client("carol").events, alice);
 }

@@ -6,29 +6,29 @@ use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::settings::Settings;
 use serde_json::json;
 
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// So many units a second, and at once.
 const RATE: u64 = 100;
 
-fn world() -> World {
+fn sim() -> SimRuntime {
     let settings =
         Settings { publishes_per_second: RATE, reads_per_second: RATE, ..Settings::default() };
-    World::with(settings)
+    SimRuntime::with(settings)
 }
 
 /// What a request has cost a user whose rate was full, by how long the next
 /// has to wait; and it says so rightly.
-fn cost(world: &mut World, request: &Request, body: &str) -> u64 {
-    world.passes(60_000);
-    let asks = |world: &mut World, request: &Request, body: &str| {
-        let by = world.identity("admin");
-        match world.requests(by, request.clone(), body) {
+fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
+    sim.passes(60_000);
+    let asks = |sim: &mut SimRuntime, request: &Request, body: &str| {
+        let by = sim.identity("admin");
+        match sim.requests(by, request.clone(), body) {
             Answer::Refused(refusal) => Err(refusal),
             answer => Ok(answer),
         }
     };
-    asks(world, request, body).unwrap();
+    asks(sim, request, body).unwrap();
     let small = match request {
         Request::Publish | Request::Signal => r#"{"name":"n","data":1}"#,
         _ => "",
@@ -39,7 +39,7 @@ fn cost(world: &mut World, request: &Request, body: &str) -> u64 {
     };
     let mut spent = 0;
     let refusal = loop {
-        match asks(world, &next, small) {
+        match asks(sim, &next, small) {
             Ok(_) => spent += 1,
             Err(refusal) => break refusal,
         }
@@ -48,10 +48,10 @@ fn cost(world: &mut World, request: &Request, body: &str) -> u64 {
     assert_eq!(refusal.code.as_str(), "rate_limited");
     assert!(refusal.message.contains("100 units a second"), "{}", refusal.message);
     assert!(refusal.message.contains(&format!("{wait} ms")), "{}", refusal.message);
-    world.passes(wait - 1);
-    assert!(asks(world, &next, small).is_err(), "not earlier than it said");
-    world.passes(1);
-    assert!(asks(world, &next, small).is_ok(), "it waited as long as it was told to");
+    sim.passes(wait - 1);
+    assert!(asks(sim, &next, small).is_err(), "not earlier than it said");
+    sim.passes(1);
+    assert!(asks(sim, &next, small).is_ok(), "it waited as long as it was told to");
     // In debt by as much as the wait is longer than that for one unit.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
 }
@@ -68,7 +68,7 @@ fn published(events: u64, rest: &serde_json::Value) -> String {
 /// Limits: EVENTS_IN_A_UNIT, IDS_IN_A_UNIT.
 #[test]
 fn a_publish_costs_what_it_writes() {
-    let mut world = world();
+    let mut sim = sim();
     let unit = limits::BYTES_IN_A_UNIT;
     let of_bytes = |bytes: usize| {
         let around = r#"{"name":"n","data":""}"#.len();
@@ -88,30 +88,30 @@ fn a_publish_costs_what_it_writes() {
         (published(49, &json!({ "id": "i" })), 1),
         (published(50, &json!({ "id": "i" })), 2),
     ] {
-        assert_eq!(cost(&mut world, &Request::Publish, &body), units, "{body:.60}");
+        assert_eq!(cost(&mut sim, &Request::Publish, &body), units, "{body:.60}");
     }
-    assert_eq!(cost(&mut world, &Request::Signal, r#"{"name":"n","data":1}"#), 1);
+    assert_eq!(cost(&mut sim, &Request::Signal, r#"{"name":"n","data":1}"#), 1);
 }
 
 #[test]
 fn a_body_that_is_refused_costs_its_bytes() {
-    let mut world = world();
+    let mut sim = sim();
     let nonsense = "x".repeat(limits::BODY_BYTES);
     for _ in 0..6 {
-        world.posts("bob", &nonsense).unwrap_err();
+        sim.posts("bob", &nonsense).unwrap_err();
     }
-    assert_eq!(world.publishes("bob", 1), Err(roomcast::code::Code::RateLimited));
-    assert_eq!(world.publishes("alice", 1), Ok(1), "another user has a rate of their own");
+    assert_eq!(sim.publishes("bob", 1), Err(roomcast::code::Code::RateLimited));
+    assert_eq!(sim.publishes("alice", 1), Ok(1), "another user has a rate of their own");
 }
 
 /// Limits: BYTES_IN_A_UNIT.
 #[test]
 fn a_read_costs_what_is_sent() {
-    let mut world = world();
+    let mut sim = sim();
     let large = "x".repeat(limits::BYTES_IN_A_UNIT);
     for key in 0..3 {
         let body = json!({ "name": "n", "data": large, "key": format!("{key}") }).to_string();
-        world.posts("bob", &body).unwrap();
+        sim.posts("bob", &body).unwrap();
     }
     for (path, units) in [
         ("/rooms/r", 1),
@@ -127,6 +127,6 @@ fn a_read_costs_what_is_sent() {
         else {
             panic!("{path} is a request");
         };
-        assert_eq!(cost(&mut world, &request, ""), units, "{path}?{query}");
+        assert_eq!(cost(&mut sim, &request, ""), units, "{path}?{query}");
     }
 }

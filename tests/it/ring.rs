@@ -3,22 +3,22 @@
 
 use roomcast::settings::Settings;
 
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 fn retaining(retained_appends: u64) -> Settings {
     Settings { retained_appends, ..Settings::default() }
 }
 
 /// Everything that can still be resumed from, oldest first.
-fn retained(world: &mut World) -> Vec<u64> {
-    let stats = world.reads("");
+fn retained(sim: &mut SimRuntime) -> Vec<u64> {
+    let stats = sim.reads("");
     let (epoch, oldest) = (stats["epoch"].as_str().unwrap(), stats["oldest"].as_u64().unwrap());
     let query = format!("since={epoch}:{}", oldest - 1);
-    world.joins_with("walker", &query);
-    world.settles();
-    world.drops("walker");
-    assert_eq!(world.client("walker").gaps, 0, "{query}");
-    world.client("walker").seqs()
+    sim.joins_with("walker", &query);
+    sim.settles();
+    sim.drops("walker");
+    assert_eq!(sim.client("walker").gaps, 0, "{query}");
+    sim.client("walker").seqs()
 }
 
 /// The newest so many of 1 up to `head`.
@@ -30,11 +30,11 @@ fn newest(count: u64, head: u64) -> Vec<u64> {
 fn a_ring_of_any_size_retains_the_newest() {
     for capacity in [1, 2, 3, 7] {
         for drowsy in [false, true] {
-            let mut world = World::with(retaining(capacity));
-            world.drowsy = drowsy;
+            let mut sim = SimRuntime::with(retaining(capacity));
+            sim.drowsy = drowsy;
             for data in 1..=20 {
-                world.publishes("bob", data).unwrap();
-                assert_eq!(retained(&mut world), newest(capacity, data), "capacity {capacity}");
+                sim.publishes("bob", data).unwrap();
+                assert_eq!(retained(&mut sim), newest(capacity, data), "capacity {capacity}");
             }
         }
     }
@@ -42,54 +42,54 @@ fn a_ring_of_any_size_retains_the_newest() {
 
 #[test]
 fn appends_count_however_many_events_they_have() {
-    let mut world = World::with(retaining(2));
+    let mut sim = SimRuntime::with(retaining(2));
     let three = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2},{"name":"n","data":3}]}"#;
-    world.posts("bob", three).unwrap();
-    world.posts("bob", three).unwrap();
-    assert_eq!(retained(&mut world), [1, 2, 3, 4, 5, 6]);
-    world.publishes("bob", 7).unwrap();
-    assert_eq!(retained(&mut world), [4, 5, 6, 7], "an append goes as it came, whole");
+    sim.posts("bob", three).unwrap();
+    sim.posts("bob", three).unwrap();
+    assert_eq!(retained(&mut sim), [1, 2, 3, 4, 5, 6]);
+    sim.publishes("bob", 7).unwrap();
+    assert_eq!(retained(&mut sim), [4, 5, 6, 7], "an append goes as it came, whole");
 }
 
 #[test]
 fn another_size_keeps_what_is_there() {
     for (from, to) in [(5, 9), (5, 3), (5, 1), (1, 4), (7, 6), (3, 3)] {
-        let mut world = World::with(retaining(from));
+        let mut sim = SimRuntime::with(retaining(from));
         for data in 1..=12 {
-            world.posts("bob", &format!(r#"{{"name":"n","data":{data},"id":"i{data}"}}"#)).unwrap();
+            sim.posts("bob", &format!(r#"{{"name":"n","data":{data},"id":"i{data}"}}"#)).unwrap();
         }
-        let epoch = world.epoch();
-        world.settings = retaining(to);
-        world.sleeps();
+        let epoch = sim.epoch();
+        sim.settings = retaining(to);
+        sim.sleeps();
 
         let kept = newest(from.min(to), 12);
-        assert_eq!(retained(&mut world), kept, "from {from} to {to}");
-        assert_eq!((world.epoch(), world.head()), (epoch, 12));
+        assert_eq!(retained(&mut sim), kept, "from {from} to {to}");
+        assert_eq!((sim.epoch(), sim.head()), (epoch, 12));
         let oldest = kept[0];
         let again = |seq: u64| format!(r#"{{"name":"n","data":{seq},"id":"i{seq}"}}"#);
-        assert_eq!(world.posts("bob", &again(oldest)), Ok(vec![oldest]), "its id still counts");
-        assert_eq!(world.posts("bob", &again(oldest - 1)), Ok(vec![13]), "and this one no more");
+        assert_eq!(sim.posts("bob", &again(oldest)), Ok(vec![oldest]), "its id still counts");
+        assert_eq!(sim.posts("bob", &again(oldest - 1)), Ok(vec![13]), "and this one no more");
 
         // It goes on as a ring of its new size, awake and asleep.
         for data in 14..=40 {
-            world.publishes("bob", data).unwrap();
-            world.sleeps();
+            sim.publishes("bob", data).unwrap();
+            sim.sleeps();
         }
-        assert_eq!(retained(&mut world), newest(to, 40), "from {from} to {to}");
+        assert_eq!(retained(&mut sim), newest(to, 40), "from {from} to {to}");
     }
 }
 
 #[test]
 fn a_size_that_changes_again_and_again_brings_nothing_back() {
-    let mut world = World::with(retaining(8));
+    let mut sim = SimRuntime::with(retaining(8));
     let mut oldest_was = 0;
     for (round, capacity) in [8, 2, 8, 3, 1, 20, 4, 20].into_iter().enumerate() {
-        world.settings = retaining(capacity);
-        world.sleeps();
+        sim.settings = retaining(capacity);
+        sim.sleeps();
         for data in 0..=round {
-            world.publishes("bob", data).unwrap();
+            sim.publishes("bob", data).unwrap();
         }
-        let retained = retained(&mut world);
+        let retained = retained(&mut sim);
         assert!(retained.len() as u64 <= capacity);
         assert!(retained[0] >= oldest_was);
         oldest_was = retained[0];
@@ -99,52 +99,52 @@ fn a_size_that_changes_again_and_again_brings_nothing_back() {
 #[test]
 fn bytes_push_out_the_oldest_and_give_their_space_back() {
     let settings = Settings { retained_bytes: 2_000, ..Settings::default() };
-    let mut world = World::with(settings);
+    let mut sim = SimRuntime::with(settings);
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(600));
     for _ in 0..3 {
-        world.posts("bob", &large).unwrap();
+        sim.posts("bob", &large).unwrap();
     }
-    assert_eq!(retained(&mut world), [1, 2, 3]);
-    world.store.bill();
-    world.posts("bob", &large).unwrap();
-    assert_eq!(retained(&mut world), [2, 3, 4]);
-    assert_eq!(world.store.bill(), 2, "a row for the append, and one for the slot it emptied");
-    world.publishes("bob", 5).unwrap();
-    assert_eq!(world.store.bill(), 1 + 1);
-    assert_eq!(retained(&mut world), [3, 4, 5]);
+    assert_eq!(retained(&mut sim), [1, 2, 3]);
+    sim.store.bill();
+    sim.posts("bob", &large).unwrap();
+    assert_eq!(retained(&mut sim), [2, 3, 4]);
+    assert_eq!(sim.store.bill(), 2, "a row for the append, and one for the slot it emptied");
+    sim.publishes("bob", 5).unwrap();
+    assert_eq!(sim.store.bill(), 1 + 1);
+    assert_eq!(retained(&mut sim), [3, 4, 5]);
 
-    let stored = |world: &World| -> usize {
-        world.store.tables().slots.values().map(|(_, events, _)| events.len()).sum()
+    let stored = |sim: &SimRuntime| -> usize {
+        sim.store.tables().slots.values().map(|(_, events, _)| events.len()).sum()
     };
-    assert!(stored(&world) <= 2_000, "nothing is stored that is not retained");
-    assert_eq!(world.reads("")["bytes"], stored(&world));
+    assert!(stored(&sim) <= 2_000, "nothing is stored that is not retained");
+    assert_eq!(sim.reads("")["bytes"], stored(&sim));
 
     // One that is larger than everything retained is retained alone.
     let larger = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(5_000));
-    world.posts("bob", &larger).unwrap();
-    assert_eq!(retained(&mut world), [6]);
-    world.sleeps();
-    assert_eq!(retained(&mut world), [6]);
-    world.publishes("bob", 7).unwrap();
-    assert_eq!(retained(&mut world), [7]);
+    sim.posts("bob", &larger).unwrap();
+    assert_eq!(retained(&mut sim), [6]);
+    sim.sleeps();
+    assert_eq!(retained(&mut sim), [6]);
+    sim.publishes("bob", 7).unwrap();
+    assert_eq!(retained(&mut sim), [7]);
 }
 
 #[test]
 fn bytes_and_appends_push_out_together() {
     for drowsy in [false, true] {
         let settings = Settings { retained_bytes: 1_000, ..retaining(5) };
-        let mut world = World::with(settings);
-        world.drowsy = drowsy;
+        let mut sim = SimRuntime::with(settings);
+        sim.drowsy = drowsy;
         // Small ones fill the ring, large ones the bytes, in turn.
         for append in 0..60_usize {
             let data = "x".repeat(if append / 8 % 2 == 0 { 1 } else { 300 });
-            world.posts("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();
-            let retained = retained(&mut world);
+            sim.posts("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();
+            let retained = retained(&mut sim);
             assert!(!retained.is_empty() && retained.len() <= 5);
-            let bytes = world.reads("")["bytes"].as_u64().unwrap();
+            let bytes = sim.reads("")["bytes"].as_u64().unwrap();
             assert!(bytes <= 1_000, "{bytes} bytes");
             let stored: usize =
-                world.store.tables().slots.values().map(|(_, events, _)| events.len()).sum();
+                sim.store.tables().slots.values().map(|(_, events, _)| events.len()).sum();
             assert!(stored <= 1_000 + 5 * 80, "{stored} bytes are stored");
         }
     }
@@ -153,26 +153,26 @@ fn bytes_and_appends_push_out_together() {
 #[test]
 fn age_takes_what_is_too_old_and_leaves_the_rest() {
     let settings = Settings { retained_ms: 10_000, ..Settings::default() };
-    let mut world = World::with(settings);
-    world.joins("alice");
+    let mut sim = SimRuntime::with(settings);
+    sim.joins("alice");
     for data in 1..=5 {
-        world.publishes("bob", data).unwrap();
-        world.passes(4_000);
+        sim.publishes("bob", data).unwrap();
+        sim.passes(4_000);
     }
     // At 0, 4, 8, 12 and 16 s; it is 20 s.
-    assert_eq!(retained(&mut world), [4, 5]);
+    assert_eq!(retained(&mut sim), [4, 5]);
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
-    world.posts("bob", once).unwrap();
-    world.passes(10_000);
-    assert_eq!(world.posts("bob", once), Ok(vec![6]), "on the very day it is still retained");
-    world.passes(1);
-    assert!(retained(&mut world).is_empty());
-    let stats = world.reads("");
+    sim.posts("bob", once).unwrap();
+    sim.passes(10_000);
+    assert_eq!(sim.posts("bob", once), Ok(vec![6]), "on the very day it is still retained");
+    sim.passes(1);
+    assert!(retained(&mut sim).is_empty());
+    let stats = sim.reads("");
     assert_eq!(
         (&stats["head"], &stats["oldest"], &stats["bytes"]),
         (&6.into(), &7.into(), &0.into())
     );
-    world.sleeps();
-    assert_eq!(world.posts("bob", once), Ok(vec![7]), "its first is gone");
-    assert_eq!(world.client("alice").data().len(), 7, "who stayed misses nothing");
+    sim.sleeps();
+    assert_eq!(sim.posts("bob", once), Ok(vec![7]), "its first is gone");
+    assert_eq!(sim.client("alice").data().len(), 7, "who stayed misses nothing");
 }

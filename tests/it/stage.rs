@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::pattern::{Bound, fill, fill_text, meet};
 use crate::scenarios::Scenario;
+use crate::sim::SimRuntime;
 use crate::tokens;
-use crate::world::World;
 use connection::Bridge;
 use pending::Pending;
 
@@ -34,7 +34,7 @@ pub const DETAILS: [&str; 17] = [
 const CAST: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
 
 pub struct Stage {
-    worlds: BTreeMap<String, World>,
+    sims: BTreeMap<String, SimRuntime>,
     /// What is wrong with the configuration, if it is.
     settings: Result<RoomSettings, Refusal>,
     /// The world's clock where no world is yet.
@@ -66,7 +66,7 @@ impl Stage {
                 .map_err(|cause| Refusal::new(Code::Internal, cause)),
         };
         let mut stage = Self {
-            worlds: BTreeMap::new(),
+            sims: BTreeMap::new(),
             settings,
             elapsed_ms: 0,
             drowsy,
@@ -86,19 +86,19 @@ impl Stage {
     }
 
     fn now(&self) -> Millis {
-        World::new().now.plus(self.elapsed_ms)
+        SimRuntime::new().now.plus(self.elapsed_ms)
     }
 
     /// The world of a room.
-    fn world(&mut self, room: &str) -> &mut World {
+    fn sim(&mut self, room: &str) -> &mut SimRuntime {
         let (settings, drowsy, elapsed_ms) = (&self.settings, self.drowsy, self.elapsed_ms);
-        self.worlds.entry(room.to_owned()).or_insert_with(|| {
+        self.sims.entry(room.to_owned()).or_insert_with(|| {
             let name = RoomName::parse(room).unwrap();
-            let mut world = World::with(settings.as_ref().unwrap().of(&name)).named(&name);
-            world.now = world.now.plus(elapsed_ms);
-            world.drowsy = drowsy;
-            world.gathers = true;
-            world
+            let mut sim = SimRuntime::with(settings.as_ref().unwrap().of(&name)).named(&name);
+            sim.now = sim.now.plus(elapsed_ms);
+            sim.drowsy = drowsy;
+            sim.gathers = true;
+            sim
         })
     }
 
@@ -113,14 +113,14 @@ impl Stage {
             match (actor.as_str(), verb) {
                 ("time", "passes") => self.time_passes(step["ms"].as_u64().unwrap()),
                 ("the room", "sleeps") => {
-                    self.world(step["room"].as_str().unwrap_or("r")).sleeps();
+                    self.sim(step["room"].as_str().unwrap_or("r")).sleeps();
                 }
-                ("the room", "is lost") => self.world(step["room"].as_str().unwrap()).crashes(),
+                ("the room", "is lost") => self.sim(step["room"].as_str().unwrap()).crashes(),
                 ("the room", "crashes") => self.crash(),
                 (_, verb) if verb.contains(" /") => self.requests(actor, verb, step),
                 (actor, verb) => self.does(actor, verb, step),
             }
-            self.worlds.values_mut().for_each(World::takes_its_turns);
+            self.sims.values_mut().for_each(SimRuntime::takes_its_turns);
             self.bridges_hear();
         }
     }
@@ -132,7 +132,7 @@ impl Stage {
 
     fn time_passes(&mut self, ms: u64) {
         self.elapsed_ms += ms;
-        self.worlds.values_mut().for_each(|world| world.passes(ms));
+        self.sims.values_mut().for_each(|sim| sim.passes(ms));
         self.bridges_hear();
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
             self.gives(&actor, ConnectionInput::Tick { unread: 0 });
@@ -141,7 +141,7 @@ impl Stage {
     }
 
     fn crash(&mut self) {
-        self.worlds.values_mut().for_each(World::crashes);
+        self.sims.values_mut().for_each(SimRuntime::crashes);
         self.people.clear();
         self.bridges.clear();
         self.pending.clear();
@@ -217,15 +217,15 @@ impl Stage {
     ) -> Result<(), Refusal> {
         let route = self.comes_to(&format!("/rooms/{room}/events"), query)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
-        let world = self.world(room);
-        world.clients.insert(actor.to_owned(), Client::beginning(query));
+        let sim = self.sim(room);
+        sim.clients.insert(actor.to_owned(), Client::beginning(query));
         let Some(token) = token else {
             self.waits_for_a_token(actor, name, query);
             return Ok(());
         };
-        let identity = tokens::verify(&token, &name, world.now)?;
+        let identity = tokens::verify(&token, &name, sim.now)?;
         call.check(identity.grant)?;
-        world.connects(actor, query, identity);
+        sim.connects(actor, query, identity);
         Ok(())
     }
 
@@ -245,8 +245,8 @@ impl Stage {
         let Person { room, .. } = self.people.remove(actor).unwrap();
         self.pending.remove(actor);
         match (room, code) {
-            (Some(room), None) => self.world(&room).drops(actor),
-            (Some(room), Some(code)) => self.world(&room).closes(actor, code),
+            (Some(room), None) => self.sim(&room).drops(actor),
+            (Some(room), Some(code)) => self.sim(&room).closes(actor, code),
             (None, code) => {
                 let close_reason = CloseReason::of(code.unwrap_or(1_006), String::new());
                 self.gives(actor, ConnectionInput::Gone(close_reason));
@@ -260,7 +260,7 @@ impl Stage {
         let Person { room, refused, .. } = self.people.remove(actor).unwrap();
         let code = match (refused, room) {
             (Some(refused), _) => refused.close_code(),
-            (None, Some(room)) => self.world(&room).client(actor).closed.unwrap().close_code(),
+            (None, Some(room)) => self.sim(&room).client(actor).closed.unwrap().close_code(),
             (None, None) => self.bridges.remove(actor).unwrap().closed,
         };
         assert_eq!(code.map(u64::from), step["code"].as_u64());
@@ -277,10 +277,10 @@ impl Stage {
                 if self.pending.contains_key(actor) {
                     return self.pending_gives(actor, PendingInput::Binary);
                 }
-                let world = self.world(&room);
+                let sim = self.sim(&room);
                 // She may not have heard yet that she was closed.
-                if world.session(actor).is_some() {
-                    world.sends_bytes(actor, binary.as_bytes());
+                if sim.session(actor).is_some() {
+                    sim.sends_bytes(actor, binary.as_bytes());
                 }
             }
             (None, Some(_)) => self.gives(actor, ConnectionInput::Binary),
@@ -295,16 +295,16 @@ impl Stage {
         if self.pending.contains_key(actor) {
             return self.pending_gives(actor, PendingInput::Text(text));
         }
-        let world = self.world(&room);
-        if world.session(actor).is_some() {
-            world.sends(actor, text);
+        let sim = self.sim(&room);
+        if sim.session(actor).is_some() {
+            sim.sends(actor, text);
         }
     }
 
     /// What has come to somebody and was not taken yet.
     fn frames(&mut self, actor: &str) -> &mut Vec<String> {
         match self.people[actor].room.clone() {
-            Some(room) => &mut self.world(&room).client(actor).frames,
+            Some(room) => &mut self.sim(&room).client(actor).frames,
             None => &mut self.bridges.get_mut(actor).unwrap().frames,
         }
     }
@@ -314,7 +314,7 @@ impl Stage {
     fn next_frame(&mut self, actor: &str) -> (String, Value) {
         // What comes may have to wait for the end of a window.
         if self.frames(actor).is_empty() {
-            self.worlds.values_mut().for_each(World::calms);
+            self.sims.values_mut().for_each(SimRuntime::calms);
             self.bridges_hear();
         }
         let frames = self.frames(actor);
@@ -363,7 +363,7 @@ impl Stage {
         self.has_heard_nothing(actor);
         match self.people[actor].room.clone() {
             // The runtime answers, and the room sleeps on.
-            Some(room) if !self.pending.contains_key(actor) => self.world(&room).pings(actor),
+            Some(room) if !self.pending.contains_key(actor) => self.sim(&room).pings(actor),
             _ => self.is_answered(actor, PING),
         }
     }
@@ -381,7 +381,7 @@ impl Stage {
     fn has_heard_nothing(&mut self, actor: &str) {
         let ahead = &self.people[actor].ahead;
         assert!(ahead.is_empty(), "{actor} has heard more: {ahead:?}");
-        self.worlds.values_mut().for_each(World::settles);
+        self.sims.values_mut().for_each(SimRuntime::settles);
         self.bridges_hear();
         if self.people[actor].refused.is_none() {
             let frames = self.frames(actor);
@@ -429,19 +429,19 @@ impl Stage {
         if body.len() > limits::BODY_BYTES {
             return Err(Refusal::too_large("the body"));
         }
-        let world = self.world(room.as_str());
+        let sim = self.sim(room.as_str());
         let token = token.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
-        let by = tokens::verify(&token, &room, world.now)?;
+        let by = tokens::verify(&token, &room, sim.now)?;
         if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
             // The worker waits over a socket, for which there has to be a place.
             let waiting = "somebody who waits";
-            world.is_bridged(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
-            world.closes(waiting, 1_000);
-            if let Some(code) = world.client(waiting).closed {
+            sim.is_bridged(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
+            sim.closes(waiting, 1_000);
+            if let Some(code) = sim.client(waiting).closed {
                 return Err(Refusal::new(code, "there is no place"));
             }
         }
-        match world.requests(by, request, body) {
+        match sim.requests(by, request, body) {
             Answer::Ok { body } => Ok((200, body)),
             Answer::Created { body } => Ok((201, body)),
             Answer::Accepted => Ok((202, String::new())),
@@ -465,7 +465,7 @@ fn mint(name: &str, token: &Value) -> String {
         Value::Null => json!({ "*": token["can"] }),
         rooms => rooms.clone(),
     };
-    let begins = i64::try_from(World::new().now.get() / 1_000).unwrap();
+    let begins = i64::try_from(SimRuntime::new().now.get() / 1_000).unwrap();
     let ends = begins + token["expires_in_s"].as_i64().unwrap_or(3_600);
     let user = token["sub"].as_str().unwrap_or(name);
     tokens::sign(&json!({ "sub": user, "exp": ends, "rooms": rooms }))

@@ -3,16 +3,16 @@
 use roomcast::code::Code;
 use roomcast::settings::Settings;
 
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// Publishes an event for a key.
-fn sets(world: &mut World, key: &str, data: &str) -> Result<Vec<u64>, Code> {
-    world.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
+fn sets(sim: &mut SimRuntime, key: &str, data: &str) -> Result<Vec<u64>, Code> {
+    sim.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
 }
 
 /// Every key and its data, in the order of their seqs.
-fn state(world: &mut World) -> Vec<(String, String)> {
-    let state = world.reads("/state");
+fn state(sim: &mut SimRuntime) -> Vec<(String, String)> {
+    let state = sim.reads("/state");
     let events = state["events"].as_array().unwrap();
     events.iter().map(|e| (e["key"].as_str().unwrap().to_owned(), e["data"].to_string())).collect()
 }
@@ -24,103 +24,103 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 #[test]
 fn a_key_is_set_replaced_and_removed() {
     for drowsy in [false, true] {
-        let mut world = World::new();
-        world.drowsy = drowsy;
-        sets(&mut world, "a", "1").unwrap();
-        sets(&mut world, "b", "2").unwrap();
-        assert_eq!(state(&mut world), pairs(&[("a", "1"), ("b", "2")]));
-        sets(&mut world, "a", "3").unwrap();
-        assert_eq!(state(&mut world), pairs(&[("b", "2"), ("a", "3")]), "the latest comes last");
-        world.publishes("bob", 4).unwrap();
-        sets(&mut world, "b", "null").unwrap();
-        sets(&mut world, "never", "null").unwrap();
-        assert_eq!(state(&mut world), pairs(&[("a", "3")]));
-        world.joins("alice");
-        assert_eq!(world.client("alice").takes_types(), ["welcome", "state"]);
-        sets(&mut world, "a", "null").unwrap();
-        assert!(world.client("alice").state.is_empty());
-        assert_eq!(world.client("alice").data(), ["null"], "it is delivered like any other");
-        world.joins("alice");
-        assert_eq!(world.client("alice").takes_types(), ["welcome"], "there is no state to send");
+        let mut sim = SimRuntime::new();
+        sim.drowsy = drowsy;
+        sets(&mut sim, "a", "1").unwrap();
+        sets(&mut sim, "b", "2").unwrap();
+        assert_eq!(state(&mut sim), pairs(&[("a", "1"), ("b", "2")]));
+        sets(&mut sim, "a", "3").unwrap();
+        assert_eq!(state(&mut sim), pairs(&[("b", "2"), ("a", "3")]), "the latest comes last");
+        sim.publishes("bob", 4).unwrap();
+        sets(&mut sim, "b", "null").unwrap();
+        sets(&mut sim, "never", "null").unwrap();
+        assert_eq!(state(&mut sim), pairs(&[("a", "3")]));
+        sim.joins("alice");
+        assert_eq!(sim.client("alice").takes_types(), ["welcome", "state"]);
+        sets(&mut sim, "a", "null").unwrap();
+        assert!(sim.client("alice").state.is_empty());
+        assert_eq!(sim.client("alice").data(), ["null"], "it is delivered like any other");
+        sim.joins("alice");
+        assert_eq!(sim.client("alice").takes_types(), ["welcome"], "there is no state to send");
     }
 }
 
 #[test]
 fn in_a_batch_the_last_of_a_key_counts() {
-    let mut world = World::new();
+    let mut sim = SimRuntime::new();
     let event = |key: &str, data: &str| format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#);
     let batch = [("a", "1"), ("b", "1"), ("a", "null"), ("b", "null"), ("b", "2"), ("c", "null")];
     let events: Vec<String> = batch.iter().map(|(key, data)| event(key, data)).collect();
-    world.posts("bob", &format!(r#"{{"events":[{}]}}"#, events.join(","))).unwrap();
-    assert_eq!(state(&mut world), pairs(&[("b", "2")]));
+    sim.posts("bob", &format!(r#"{{"events":[{}]}}"#, events.join(","))).unwrap();
+    assert_eq!(state(&mut sim), pairs(&[("b", "2")]));
 }
 
 #[test]
 fn the_state_outlives_its_events_and_ends_with_the_room() {
     let settings = Settings { retained_appends: 1, retained_ms: 10_000, ..Settings::default() };
-    let mut world = World::with(settings);
-    world.joins("alice");
-    sets(&mut world, "a", "1").unwrap();
-    world.publishes("bob", 2).unwrap();
-    world.passes(60_000);
-    world.crashes();
-    assert_eq!(state(&mut world), pairs(&[("a", "1")]));
-    world.passes(60_000);
-    assert!(state(&mut world).is_empty(), "the room was erased, idle and empty");
+    let mut sim = SimRuntime::with(settings);
+    sim.joins("alice");
+    sets(&mut sim, "a", "1").unwrap();
+    sim.publishes("bob", 2).unwrap();
+    sim.passes(60_000);
+    sim.crashes();
+    assert_eq!(state(&mut sim), pairs(&[("a", "1")]));
+    sim.passes(60_000);
+    assert!(state(&mut sim).is_empty(), "the room was erased, idle and empty");
 }
 
 #[test]
 fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
     for drowsy in [false, true] {
         let settings = Settings { state_keys: 2, state_bytes: 300, ..Settings::default() };
-        let mut world = World::with(settings);
-        world.drowsy = drowsy;
-        sets(&mut world, "a", "1").unwrap();
-        sets(&mut world, "b", "1").unwrap();
-        assert_eq!(sets(&mut world, "c", "1"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut world, "a", "2"), Ok(vec![3]), "a refused one used no seq");
+        let mut sim = SimRuntime::with(settings);
+        sim.drowsy = drowsy;
+        sets(&mut sim, "a", "1").unwrap();
+        sets(&mut sim, "b", "1").unwrap();
+        assert_eq!(sets(&mut sim, "c", "1"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut sim, "a", "2"), Ok(vec![3]), "a refused one used no seq");
         let swap =
             r#"{"events":[{"name":"n","data":1,"key":"c"},{"name":"n","data":null,"key":"b"}]}"#;
-        assert_eq!(world.posts("bob", swap), Ok(vec![4, 5]), "what counts is how it ends");
-        assert_eq!(state(&mut world), pairs(&[("a", "2"), ("c", "1")]));
+        assert_eq!(sim.posts("bob", swap), Ok(vec![4, 5]), "what counts is how it ends");
+        assert_eq!(state(&mut sim), pairs(&[("a", "2"), ("c", "1")]));
         let large = format!("\"{}\"", "x".repeat(250));
-        assert_eq!(sets(&mut world, "a", &large), Err(Code::TooLarge));
-        assert_eq!(world.publishes("bob", &large), Ok(6), "without a key it is no state");
+        assert_eq!(sets(&mut sim, "a", &large), Err(Code::TooLarge));
+        assert_eq!(sim.publishes("bob", &large), Ok(6), "without a key it is no state");
 
         // Where the limit is lowered, what is over it may still shrink.
-        world.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
-        world.sleeps();
-        assert_eq!(sets(&mut world, "d", "1"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut world, "a", "3"), Ok(vec![7]));
-        assert_eq!(sets(&mut world, "a", "33"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut world, "a", "null"), Ok(vec![8]));
-        assert_eq!(sets(&mut world, "a", "3"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut world, "c", "null"), Ok(vec![9]));
-        assert!(state(&mut world).is_empty());
+        sim.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
+        sim.sleeps();
+        assert_eq!(sets(&mut sim, "d", "1"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut sim, "a", "3"), Ok(vec![7]));
+        assert_eq!(sets(&mut sim, "a", "33"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut sim, "a", "null"), Ok(vec![8]));
+        assert_eq!(sets(&mut sim, "a", "3"), Err(Code::TooLarge));
+        assert_eq!(sets(&mut sim, "c", "null"), Ok(vec![9]));
+        assert!(state(&mut sim).is_empty());
     }
 }
 
 #[test]
 fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
-    let mut world = World::new();
-    world.publishes("bob", "1").unwrap();
-    let before = world.reads("")["bytes"].as_u64().unwrap();
-    sets(&mut world, "a", "1").unwrap();
-    let (_, event) = &world.store.tables().state["a"];
+    let mut sim = SimRuntime::new();
+    sim.publishes("bob", "1").unwrap();
+    let before = sim.reads("")["bytes"].as_u64().unwrap();
+    sets(&mut sim, "a", "1").unwrap();
+    let (_, event) = &sim.store.tables().state["a"];
     let bytes = event.len() as u64;
-    assert_eq!(world.reads("")["bytes"], before + 2 * bytes, "in the log, and in the state");
+    assert_eq!(sim.reads("")["bytes"], before + 2 * bytes, "in the log, and in the state");
     for (limit, expected) in [(bytes, Ok(vec![1])), (bytes - 1, Err(Code::TooLarge))] {
         let settings = Settings { state_bytes: limit, ..Settings::default() };
-        assert_eq!(sets(&mut World::with(settings), "a", "1"), expected);
+        assert_eq!(sets(&mut SimRuntime::with(settings), "a", "1"), expected);
     }
 }
 
 #[test]
 fn a_repeat_leaves_the_state_alone() {
-    let mut world = World::new();
+    let mut sim = SimRuntime::new();
     let once = r#"{"name":"n","data":1,"key":"k","id":"i"}"#;
-    world.posts("bob", once).unwrap();
-    sets(&mut world, "k", "2").unwrap();
-    world.posts("bob", once).unwrap();
-    assert_eq!(state(&mut world), pairs(&[("k", "2")]));
+    sim.posts("bob", once).unwrap();
+    sets(&mut sim, "k", "2").unwrap();
+    sim.posts("bob", once).unwrap();
+    assert_eq!(state(&mut sim), pairs(&[("k", "2")]));
 }

@@ -9,92 +9,92 @@ use roomcast::session::SessionId;
 use roomcast::settings::Settings;
 
 use crate::memory_store::MemoryStore;
-use crate::world::World;
+use crate::sim::SimRuntime;
 
-fn a_room_of(appends: u64) -> World {
+fn a_room_of(appends: u64) -> SimRuntime {
     let settings = Settings {
         retained_appends: 100_000,
         publishes_per_second: 1_000_000,
         ..Settings::default()
     };
-    let mut world = World::with(settings);
+    let mut sim = SimRuntime::with(settings);
     for data in 1..=appends {
-        world.publishes("writer", data).unwrap();
+        sim.publishes("writer", data).unwrap();
     }
-    world
+    sim
 }
 
 #[test]
 fn who_resumes_within_what_is_in_memory_needs_no_read() {
-    let mut world = a_room_of(3_000);
-    let epoch = world.epoch();
-    world.store.reads_made();
+    let mut sim = a_room_of(3_000);
+    let epoch = sim.epoch();
+    sim.store.reads_made();
     for seq in [2_999, 2_900, 3_000, 2_000] {
-        world.joins_with("carol", &format!("since={epoch}:{seq}"));
-        assert_eq!(world.client("carol").seqs().len() as u64, 3_000 - seq);
-        assert_eq!(world.store.reads_made(), 0, "since {seq}");
+        sim.joins_with("carol", &format!("since={epoch}:{seq}"));
+        assert_eq!(sim.client("carol").seqs().len() as u64, 3_000 - seq);
+        assert_eq!(sim.store.reads_made(), 0, "since {seq}");
     }
-    world.joins_with("carol", "last=50");
-    assert_eq!(world.store.reads_made(), 0);
-    world.joins_with("carol", &format!("since={epoch}:5"));
-    assert_eq!(world.client("carol").seqs().len(), 2_995, "and the rest is read");
-    assert!(world.store.reads_made() > 0);
+    sim.joins_with("carol", "last=50");
+    assert_eq!(sim.store.reads_made(), 0);
+    sim.joins_with("carol", &format!("since={epoch}:5"));
+    assert_eq!(sim.client("carol").seqs().len(), 2_995, "and the rest is read");
+    assert!(sim.store.reads_made() > 0);
 }
 
 #[test]
 fn after_a_wake_the_first_who_resumes_reads_for_all() {
-    let mut world = a_room_of(3_000);
-    let epoch = world.epoch();
-    world.sleeps();
-    world.store.reads_made();
-    world.joins_with("alice", &format!("since={epoch}:2900"));
-    assert!(world.store.reads_made() > 0);
+    let mut sim = a_room_of(3_000);
+    let epoch = sim.epoch();
+    sim.sleeps();
+    sim.store.reads_made();
+    sim.joins_with("alice", &format!("since={epoch}:2900"));
+    assert!(sim.store.reads_made() > 0);
     for (who, seq) in [("bob", 2_900), ("carol", 2_950), ("dave", 2_999)] {
-        world.joins_with(who, &format!("since={epoch}:{seq}"));
-        assert_eq!(world.client(who).seqs().len() as u64, 3_000 - seq);
-        assert_eq!(world.store.reads_made(), 0, "{who}");
+        sim.joins_with(who, &format!("since={epoch}:{seq}"));
+        assert_eq!(sim.client(who).seqs().len() as u64, 3_000 - seq);
+        assert_eq!(sim.store.reads_made(), 0, "{who}");
     }
-    world.publishes("writer", 1).unwrap();
-    world.joins_with("erin", &format!("since={epoch}:2999"));
-    assert_eq!((world.client("erin").seqs(), world.store.reads_made()), (vec![3_000, 3_001], 0));
+    sim.publishes("writer", 1).unwrap();
+    sim.joins_with("erin", &format!("since={epoch}:2999"));
+    assert_eq!((sim.client("erin").seqs(), sim.store.reads_made()), (vec![3_000, 3_001], 0));
 }
 
 #[test]
 fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
-    let mut world = World::new();
+    let mut sim = SimRuntime::new();
     for data in 1..=2 {
-        world.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#)).unwrap();
-        world.joins("alice");
-        world.store.reads_made();
-        world.joins("carol");
-        assert_eq!(world.store.reads_made(), 0);
-        assert_eq!(world.client("carol").state["k"].seq, data);
+        sim.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#)).unwrap();
+        sim.joins("alice");
+        sim.store.reads_made();
+        sim.joins("carol");
+        assert_eq!(sim.store.reads_made(), 0);
+        assert_eq!(sim.client("carol").state["k"].seq, data);
     }
 }
 
 #[test]
 fn a_broadcast_and_a_seen_read_nothing() {
-    let mut world = a_room_of(3_000);
-    world.joins_with("carol", "flow=1");
-    world.publishes("writer", 1).unwrap();
-    world.has_seen_all("carol");
-    world.sleeps();
-    world.reads("");
-    world.store.reads_made();
-    world.publishes("writer", 2).unwrap();
-    world.has_seen_all("carol");
-    assert_eq!(world.store.reads_made(), 0);
+    let mut sim = a_room_of(3_000);
+    sim.joins_with("carol", "flow=1");
+    sim.publishes("writer", 1).unwrap();
+    sim.has_seen_all("carol");
+    sim.sleeps();
+    sim.reads("");
+    sim.store.reads_made();
+    sim.publishes("writer", 2).unwrap();
+    sim.has_seen_all("carol");
+    assert_eq!(sim.store.reads_made(), 0);
 }
 
 #[test]
 fn a_thousand_who_resume_from_one_position_are_sent_one_text() {
-    let world = World::new();
+    let sim = SimRuntime::new();
     let (name, store) = (RoomName::parse("r").unwrap(), MemoryStore::default());
-    let identity = world.identity("alice");
-    let mut room = Room::load(name, world.settings, store, world.now, 1).unwrap();
+    let identity = sim.identity("alice");
+    let mut room = Room::load(name, sim.settings, store, sim.now, 1).unwrap();
     let body = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2}]}"#;
     let request = roomcast::route::Request::Publish;
-    room.handle(Input::Request { by: identity.clone(), request, body }, world.now);
+    room.handle(Input::Request { by: identity.clone(), request, body }, sim.now);
 
     let mut texts: Vec<Rc<str>> = Vec::new();
     for session in 1..=1_000 {
@@ -104,7 +104,7 @@ fn a_thousand_who_resume_from_one_position_are_sent_one_text() {
             start: Start::parse("last=1&flow=1").unwrap(),
             bridge_window_bytes: None,
         };
-        for effect in room.handle(join, world.now) {
+        for effect in room.handle(join, sim.now) {
             if let Effect::Send { text, .. } = effect
                 && text.contains(r#""type":"events""#)
             {

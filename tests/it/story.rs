@@ -10,7 +10,7 @@ use roomcast::time::Millis;
 use crate::dice::Dice;
 use crate::model::Model;
 use crate::random::{NO_RATE, any_settings};
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 const PEOPLE: [&str; 4] = ["ann", "ben", "cat", "dan"];
 const SECOND: u64 = 1_000;
@@ -22,7 +22,7 @@ mod reading;
 mod trouble;
 
 pub struct Story {
-    pub world: World,
+    pub sim: SimRuntime,
     seed: u64,
     dice: Dice,
     model: Model,
@@ -49,11 +49,11 @@ impl Story {
     pub fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let settings = any_settings(&mut dice);
-        let mut world = World::with(settings);
-        world.gathers = true;
+        let mut sim = SimRuntime::with(settings);
+        sim.gathers = true;
         let person = |name| Person { name, identity: None, knows_state: false, has_flow: false };
         Self {
-            world,
+            sim,
             seed,
             dice,
             model: Model::new(settings),
@@ -70,8 +70,8 @@ impl Story {
     pub fn compared(seed: u64, drowsy: bool) -> Self {
         let mut story = Self::begin(seed);
         story.is_compared = true;
-        story.world.drowsy = drowsy;
-        story.world.settings = without_what_sleep_forgets(story.world.settings);
+        story.sim.drowsy = drowsy;
+        story.sim.settings = without_what_sleep_forgets(story.sim.settings);
         story
     }
 
@@ -87,7 +87,7 @@ impl Story {
     pub fn goes_on(&mut self) {
         self.step();
         if self.dice.one_in(2) {
-            self.world.settles();
+            self.sim.settles();
         }
         self.everybody_is_right();
     }
@@ -95,24 +95,24 @@ impl Story {
     /// One step, and everything that everybody heard of it.
     pub fn goes_on_and_settles(&mut self) -> Vec<String> {
         self.step();
-        self.world.settles();
+        self.sim.settles();
         self.everybody_is_right();
         let mut heard = std::mem::take(&mut self.answers);
         for name in PEOPLE {
-            let frames = self.world.client(name).frames.drain(..);
+            let frames = self.sim.client(name).frames.drain(..);
             heard.extend(frames.map(|frame| format!("{name}: {frame}")));
         }
         heard
     }
 
     pub fn ends(&mut self) {
-        PEOPLE.iter().for_each(|name| self.world.client(name).reads_on());
-        self.world.settles();
+        PEOPLE.iter().for_each(|name| self.sim.client(name).reads_on());
+        self.sim.settles();
         self.everybody_is_right();
         for (who, name) in PEOPLE.into_iter().enumerate() {
             while self.people[who].has_flow && self.sees(who) {}
             if self.people[who].identity.is_some() {
-                let (seq, head) = (self.world.client(name).seq, self.model.head());
+                let (seq, head) = (self.sim.client(name).seq, self.model.head());
                 assert!(seq.is_none_or(|seq| seq == head), "{name} is at {seq:?} of {head}");
             }
         }
@@ -133,7 +133,7 @@ impl Story {
             27 => self.fail_reading(),
             28 => self.let_time_pass(),
             29 => self.set_the_clock(),
-            30 => self.happens("the alarm rings".to_owned(), World::rings),
+            30 => self.happens("the alarm rings".to_owned(), SimRuntime::rings),
             31..=32 => self.bring_a_token(),
             33..=34 => self.send_nonsense(),
             35..=36 => self.read(),
@@ -146,26 +146,26 @@ impl Story {
             45..=46 => self.let_time_pass(),
             _ => self.fail_waking(),
         }
-        if !self.world.store.is_empty() {
-            self.model.is_met(self.world.now);
+        if !self.sim.store.is_empty() {
+            self.model.is_met(self.sim.now);
         }
     }
 }
 
 impl Story {
     fn says(&mut self, step: String) {
-        self.steps.push(format!("{} {step}", self.world.now.get()));
+        self.steps.push(format!("{} {step}", self.sim.now.get()));
     }
 
     /// Those who were closed are those whose time is up.
     pub(super) fn due_sessions_have_ended(&mut self) {
         for person in &mut self.people {
             let Some(identity) = &person.identity else { continue };
-            if self.world.session(person.name).is_none() {
+            if self.sim.session(person.name).is_none() {
                 // Or they went on sending beyond a rate.
-                if self.world.client(person.name).closed != Some(Code::RateLimited) {
-                    assert!(deadline(identity) <= self.world.now, "{} was closed", person.name);
-                    assert_eq!(self.world.client(person.name).closed, Some(Code::TokenExpired));
+                if self.sim.client(person.name).closed != Some(Code::RateLimited) {
+                    assert!(deadline(identity) <= self.sim.now, "{} was closed", person.name);
+                    assert_eq!(self.sim.client(person.name).closed, Some(Code::TokenExpired));
                 }
                 person.identity = None;
             }
@@ -176,8 +176,8 @@ impl Story {
     fn everybody_is_erased(&mut self) {
         for person in &mut self.people {
             let Some(identity) = person.identity.take() else { continue };
-            let closed = self.world.client(person.name).closed;
-            let is_over = deadline(&identity) <= self.world.now;
+            let closed = self.sim.client(person.name).closed;
+            let is_over = deadline(&identity) <= self.sim.now;
             assert!(
                 closed == Some(Code::Erased)
                     || closed == Some(Code::RateLimited)
@@ -194,7 +194,7 @@ impl Story {
         self.due_sessions_have_ended();
         let (head, state) = (self.model.head(), self.model.state());
         for person in self.people.iter().filter(|person| person.identity.is_some()) {
-            let client = self.world.client(person.name);
+            let client = self.sim.client(person.name);
             let Some(seq) = client.seq else { continue };
             let began = seq - client.events.len() as u64;
             let mut expected = self.model.after(began);

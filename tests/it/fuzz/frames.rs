@@ -8,7 +8,7 @@ use roomcast::settings::Settings;
 
 use super::parted;
 use crate::client::Client;
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 pub fn play(script: &str) {
     let rate = 1_000_000;
@@ -19,20 +19,20 @@ pub fn play(script: &str) {
         publishes_per_second: rate,
         ..Settings::default()
     };
-    let mut stage = Stage { world: World::with(settings), is_bridged: false };
-    stage.world.posts("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
-    stage.world.joins("bob");
+    let mut stage = Stage { sim: SimRuntime::with(settings), is_bridged: false };
+    stage.sim.posts("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
+    stage.sim.joins("bob");
     stage.connects("");
     for line in script.lines() {
         stage.goes_on(line);
     }
-    stage.world.calms();
-    let head = stage.world.head();
-    assert_eq!(stage.world.publishes("bob", 1), Ok(head + 1));
+    stage.sim.calms();
+    let head = stage.sim.head();
+    assert_eq!(stage.sim.publishes("bob", 1), Ok(head + 1));
 }
 
 struct Stage {
-    world: World,
+    sim: SimRuntime,
     /// Whether alice's socket is the worker's, where a binary frame is its own
     /// and not hers.
     is_bridged: bool,
@@ -41,32 +41,32 @@ struct Stage {
 impl Stage {
     fn goes_on(&mut self, line: &str) {
         let (letter, rest) = parted(line);
-        let is_open = self.world.session("alice").is_some();
+        let is_open = self.sim.session("alice").is_some();
         match letter {
-            's' if is_open => self.world.sends("alice", rest),
-            'b' if is_open && !self.is_bridged => self.world.sends_bytes("alice", rest.as_bytes()),
+            's' if is_open => self.sim.sends("alice", rest),
+            'b' if is_open && !self.is_bridged => self.sim.sends_bytes("alice", rest.as_bytes()),
             'a' if is_open => {
                 let rights: Vec<&str> = rest.split(',').collect();
-                let token = self.world.token("alice", &rights);
-                self.world.sends("alice", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+                let token = self.sim.token("alice", &rights);
+                self.sim.sends("alice", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
             }
             'c' => self.connects(rest),
             'w' => self.follows(rest),
-            'r' if self.world.client("alice").seq.is_some() => self.world.resumes("alice"),
-            'x' => self.world.closes("alice", rest.parse().unwrap_or(1_000)),
-            'd' => self.world.drops("alice"),
-            'p' => drop(self.world.posts("bob", rest)),
+            'r' if self.sim.client("alice").seq.is_some() => self.sim.resumes("alice"),
+            'x' => self.sim.closes("alice", rest.parse().unwrap_or(1_000)),
+            'd' => self.sim.drops("alice"),
+            'p' => drop(self.sim.posts("bob", rest)),
             'h' => drop(self.asks(rest, "")),
             'q' => drop(self.asks("POST /rooms/r/signals", rest)),
             'e' => drop(self.asks("DELETE /rooms/r", "")),
-            't' => self.world.passes(rest.parse().unwrap_or(50).min(4_000_000)),
-            'z' => self.world.sleeps(),
-            'k' => self.world.crashes(),
-            'f' => self.world.calms(),
-            _ => self.world.settles(),
+            't' => self.sim.passes(rest.parse().unwrap_or(50).min(4_000_000)),
+            'z' => self.sim.sleeps(),
+            'k' => self.sim.crashes(),
+            'f' => self.sim.calms(),
+            _ => self.sim.settles(),
         }
-        self.world.client("alice").frames.clear();
-        self.world.client("bob").frames.clear();
+        self.sim.client("alice").frames.clear();
+        self.sim.client("bob").frames.clear();
     }
 
     /// With a query that her own client understands too.
@@ -74,18 +74,18 @@ impl Stage {
         if let Some(query) = understood(query) {
             self.is_bridged = false;
             let rights = ["subscribe", "publish", "presence"];
-            let identity = self.world.identity_with("alice", &rights);
-            self.world.clients.insert("alice".into(), Client::beginning(query));
-            self.world.connects("alice", query, identity);
+            let identity = self.sim.identity_with("alice", &rights);
+            self.sim.clients.insert("alice".into(), Client::beginning(query));
+            self.sim.connects("alice", query, identity);
         }
     }
 
     fn follows(&mut self, query: &str) {
         if let Some(query) = understood(query) {
             self.is_bridged = true;
-            let identity = self.world.identity("alice");
-            self.world.clients.insert("alice".into(), Client::beginning(query));
-            self.world.is_bridged("alice", query, identity, 1_000);
+            let identity = self.sim.identity("alice");
+            self.sim.clients.insert("alice".into(), Client::beginning(query));
+            self.sim.is_bridged("alice", query, identity, 1_000);
         }
     }
 
@@ -94,8 +94,8 @@ impl Stage {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let route = Route::parse(method, path, query, ResponseKind::Body)?;
         if let Route::Room { call: Call::Request(request), .. } = route {
-            let admin = self.world.identity("admin");
-            self.world.requests(admin, request, body);
+            let admin = self.sim.identity("admin");
+            self.sim.requests(admin, request, body);
         }
         Ok(())
     }

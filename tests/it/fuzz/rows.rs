@@ -13,22 +13,22 @@ use roomcast::time::Millis;
 
 use super::parted;
 use crate::memory_store::{MemoryStore, Tables};
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// Six appends of two events on a ring of four: numbers 4, 5, 2, 3.
 pub fn play(script: &str) {
-    let mut world = World::with(Settings { retained_appends: 4, ..Settings::default() });
+    let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
         let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
         let body = format!(r#"{{"events":[{event},{{"name":"n","data":0,"key":"k"}}]}}"#);
-        world.posts("bob", &body).unwrap();
+        sim.posts("bob", &body).unwrap();
     }
     let mut sessions: Vec<(SessionId, Session)> = Vec::new();
     for line in script.lines() {
         let (letter, rest) = parted(line);
         match letter {
             'a' => sessions.extend(Session::decode(rest)),
-            _ => world.store.damage(|tables| {
+            _ => sim.store.damage(|tables| {
                 damage(tables, letter, rest);
             }),
         }
@@ -36,11 +36,11 @@ pub fn play(script: &str) {
     sessions.sort_by_key(|(id, _)| *id);
     sessions.dedup_by_key(|(id, _)| *id);
     let mut damaged = Damaged {
-        epoch: world.store.tables().meta.unwrap().epoch.to_string(),
-        admin: world.identity("admin"),
-        now: world.now,
-        settings: world.settings,
-        store: world.store,
+        epoch: sim.store.tables().meta.unwrap().epoch.to_string(),
+        admin: sim.identity("admin"),
+        now: sim.now,
+        settings: sim.settings,
+        store: sim.store,
         room: None,
     };
     damaged.is_used(sessions);

@@ -7,7 +7,7 @@ use roomcast::sse::{BARRIER, Stream, StreamStart};
 
 use super::parted;
 use crate::client::Client;
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// The query, and then what is published: three lines before the stream begins
 /// and the rest behind it. A carriage return does not end a line here, so it
@@ -16,28 +16,28 @@ pub fn play(script: &str) {
     let rate = 1_000_000;
     let settings =
         Settings { retained_appends: 4, publishes_per_second: rate, ..Settings::default() };
-    let mut world = World::with(settings);
+    let mut sim = SimRuntime::with(settings);
     let mut lines = script.split('\n');
     let start = lines.next().and_then(|query| Start::parse(query).ok());
-    lines.by_ref().take(3).for_each(|line| publishes(&mut world, line));
-    let mut reader = Reader::begins(&mut world, start.unwrap_or(Start::parse("").unwrap()));
-    reader.is_right(&mut world);
+    lines.by_ref().take(3).for_each(|line| publishes(&mut sim, line));
+    let mut reader = Reader::begins(&mut sim, start.unwrap_or(Start::parse("").unwrap()));
+    reader.is_right(&mut sim);
     for line in lines {
-        publishes(&mut world, line);
-        reader.reads_on(&mut world);
-        reader.is_right(&mut world);
+        publishes(&mut sim, line);
+        reader.reads_on(&mut sim);
+        reader.is_right(&mut sim);
     }
 }
 
-fn publishes(world: &mut World, line: &str) {
+fn publishes(sim: &mut SimRuntime, line: &str) {
     let (letter, data) = parted(line);
     let body = format!(r#"{{"name":"n","data":{data}}}"#);
     match letter {
-        'q' => drop(world.http("bob", "POST /rooms/r/signals", &body)),
-        'k' => drop(world.posts("bob", &format!(r#"{{"name":"n","key":"k","data":{data}}}"#))),
-        _ => drop(world.posts("bob", &body)),
+        'q' => drop(sim.http("bob", "POST /rooms/r/signals", &body)),
+        'k' => drop(sim.posts("bob", &format!(r#"{{"name":"n","key":"k","data":{data}}}"#))),
+        _ => drop(sim.posts("bob", &body)),
     }
-    world.calms();
+    sim.calms();
 }
 
 struct Reader {
@@ -48,31 +48,31 @@ struct Reader {
 }
 
 impl Reader {
-    fn begins(world: &mut World, start: Start) -> Self {
-        let (query, identity) = (start.query(), world.identity("rea"));
-        world.clients.insert("rea".into(), Client::beginning(&query));
-        world.is_bridged("rea", &query, identity, 1 << 20);
-        world.settles();
-        world.sends("rea", BARRIER);
+    fn begins(sim: &mut SimRuntime, start: Start) -> Self {
+        let (query, identity) = (start.query(), sim.identity("rea"));
+        sim.clients.insert("rea".into(), Client::beginning(&query));
+        sim.is_bridged("rea", &query, identity, 1 << 20);
+        sim.settles();
+        sim.sends("rea", BARRIER);
         let mut stream_start = StreamStart::new(start.begin);
-        let frames = std::mem::take(&mut world.client("rea").frames);
+        let frames = std::mem::take(&mut sim.client("rea").frames);
         let ends: Vec<bool> =
             frames.into_iter().map(|frame| stream_start.push(frame).unwrap()).collect();
         assert_eq!(ends.iter().position(|is_last| *is_last), Some(ends.len() - 1));
-        let (stream, text) = Stream::begin(&stream_start, false, world.now);
+        let (stream, text) = Stream::begin(&stream_start, false, sim.now);
         let mut reader = Self { stream, last_event_id: String::new(), events: Vec::new() };
         reader.reads(&text);
         assert!(!reader.last_event_id.is_empty(), "it says where it starts: {text:.300}");
         reader
     }
 
-    fn reads_on(&mut self, world: &mut World) {
-        for frame in std::mem::take(&mut world.client("rea").frames) {
+    fn reads_on(&mut self, sim: &mut SimRuntime) {
+        for frame in std::mem::take(&mut sim.client("rea").frames) {
             let text = self.stream.frame(&frame);
             self.reads(&text);
         }
-        if world.client("rea").seq.is_some() {
-            world.has_seen_all("rea");
+        if sim.client("rea").seq.is_some() {
+            sim.has_seen_all("rea");
         }
     }
 
@@ -107,9 +107,9 @@ impl Reader {
         assert!(data.starts_with(&format!(r#"{{"type":"{kind}","#)), "{kind}: {data:.300}");
     }
 
-    fn is_right(&self, world: &mut World) {
-        let epoch = world.epoch();
-        let applied = world
+    fn is_right(&self, sim: &mut SimRuntime) {
+        let epoch = sim.epoch();
+        let applied = sim
             .client("rea")
             .events
             .iter()

@@ -12,7 +12,7 @@ use super::model::Model;
 use super::person::{Connection, Person, listed};
 use crate::dice::Dice;
 use crate::random::tell;
-use crate::world::World;
+use crate::sim::SimRuntime;
 
 /// Three users: one has three devices, one two.
 const PEOPLE: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
@@ -21,7 +21,7 @@ const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 
 struct Story {
-    world: World,
+    sim: SimRuntime,
     model: Model,
     seed: u64,
     dice: Dice,
@@ -50,13 +50,13 @@ fn members_are_those_of_the_model() {
 impl Story {
     fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let mut world = World::new();
-        world.drowsy = dice.one_in(3);
-        world.most_unsent = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
+        let mut sim = SimRuntime::new();
+        sim.drowsy = dice.one_in(3);
+        sim.most_unsent = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
         let person = |name| Person::new(name);
         let people = PEOPLE.map(person).into();
         let (half_open, ended) = (Vec::new(), Vec::new());
-        Self { world, model: Model::default(), seed, dice, people, half_open, ended, steps: vec![] }
+        Self { sim, model: Model::default(), seed, dice, people, half_open, ended, steps: vec![] }
     }
 
     fn step(&mut self) {
@@ -92,25 +92,25 @@ impl Story {
         self.passes_by(limits::REPLAY_RESTART_MS);
         self.calms();
         self.everybody_is_right();
-        assert_eq!(self.model.told, self.model.list(self.world.now));
+        assert_eq!(self.model.told, self.model.list(self.sim.now));
     }
 
     fn says(&mut self, what: impl std::fmt::Display) {
-        self.steps.push(format!("{} {what}", self.world.now.get()));
+        self.steps.push(format!("{} {what}", self.sim.now.get()));
     }
 
     /// Before the room is given anything.
     fn wakes(&mut self) {
-        if self.world.drowsy {
+        if self.sim.drowsy {
             self.falls_asleep();
         }
-        self.model.wakes(self.world.now);
+        self.model.wakes(self.sim.now);
         self.due_sessions_end();
     }
 
     /// Whatever the room is given: those whose time is up are gone before it.
     fn due_sessions_end(&mut self) {
-        let now = self.world.now;
+        let now = self.sim.now;
         let connected = self
             .people
             .iter_mut()
@@ -122,11 +122,11 @@ impl Story {
     }
 
     fn falls_asleep(&mut self) {
-        if !self.world.is_all_sent() {
+        if !self.sim.is_all_sent() {
             return;
         }
-        self.model.sleeps(self.world.open_sockets() > 0);
-        self.world.sleeps();
+        self.model.sleeps(self.sim.open_sockets() > 0);
+        self.sim.sleeps();
     }
 }
 
@@ -137,14 +137,14 @@ impl Story {
         self.drops(who);
         let rights = *self.dice.pick(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
         let lasts = *self.dice.pick(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
-        let expires_at = self.world.now.plus(lasts);
-        let identity = Identity { expires_at, ..self.world.identity_with(user(name), rights) };
+        let expires_at = self.sim.now.plus(lasts);
+        let identity = Identity { expires_at, ..self.sim.identity_with(user(name), rights) };
         self.says(format!("{name} connects with {rights:?} for {lasts} ms"));
         self.wakes();
-        self.world.connects(name, "", identity.clone());
-        let session = self.world.session(name).unwrap();
+        self.sim.connects(name, "", identity.clone());
+        let session = self.sim.session(name).unwrap();
         self.people[who].connection =
-            Some(Connection { session, identity, heard: self.world.now, stands_still: false });
+            Some(Connection { session, identity, heard: self.sim.now, stands_still: false });
     }
 
     /// Sends a frame: its session, if that has the right to what it asks. A
@@ -153,8 +153,8 @@ impl Story {
         self.people[who].connection.as_ref()?;
         self.says(format!("{} sends {frame:.80}", PEOPLE[who]));
         self.wakes();
-        self.world.sends(PEOPLE[who], frame);
-        let now = self.world.now;
+        self.sim.sends(PEOPLE[who], frame);
+        let now = self.sim.now;
         assert!(self.takes_closed().is_empty());
         let connection = self.people[who].connection.as_mut()?;
         connection.heard = now;
@@ -169,13 +169,13 @@ impl Story {
             _ => self.dice.roll(4).to_string(),
         };
         if let Some(session) = self.sends(who, &format!(r#"{{"type":"enter","data":{data}}}"#)) {
-            self.model.enters(user(PEOPLE[who]), &session, &data, self.world.now);
+            self.model.enters(user(PEOPLE[who]), &session, &data, self.sim.now);
         }
     }
 
     fn leaves(&mut self, who: usize) {
         if let Some(session) = self.sends(who, r#"{"type":"leave"}"#) {
-            self.model.leaves(&session, self.world.now);
+            self.model.leaves(&session, self.sim.now);
         }
         if self.dice.one_in(2) {
             self.enters(who);
@@ -185,10 +185,10 @@ impl Story {
     fn asks(&mut self, who: usize) {
         let Some(session) = self.sends(who, r#"{"type":"members"}"#) else { return };
         if self.model.has_entered(&session) {
-            self.model.asks(&session, self.world.now);
+            self.model.asks(&session, self.sim.now);
         } else if !self.people[who].connection.as_ref().unwrap().stands_still {
-            let frame = self.world.client(PEOPLE[who]).frames.pop().unwrap();
-            assert_eq!(listed(&frame), self.model.list(self.world.now));
+            let frame = self.sim.client(PEOPLE[who]).frames.pop().unwrap();
+            assert_eq!(listed(&frame), self.model.list(self.sim.now));
         }
     }
 
@@ -198,16 +198,16 @@ impl Story {
             return;
         }
         self.says(format!("{} pings, and the room sleeps on", PEOPLE[who]));
-        self.world.pings(PEOPLE[who]);
-        self.people[who].connection.as_mut().unwrap().heard = self.world.now;
+        self.sim.pings(PEOPLE[who]);
+        self.people[who].connection.as_mut().unwrap().heard = self.sim.now;
     }
 
     fn drops(&mut self, who: usize) {
         let Some(connection) = self.people[who].connection.take() else { return };
         self.says(format!("{} drops", PEOPLE[who]));
         self.wakes();
-        self.world.drops(PEOPLE[who]);
-        self.model.lose(&[connection.session.to_string()], false, self.world.now);
+        self.sim.drops(PEOPLE[who]);
+        self.model.lose(&[connection.session.to_string()], false, self.sim.now);
     }
 
     fn closes(&mut self, who: usize) {
@@ -215,16 +215,16 @@ impl Story {
         let code = *self.dice.pick(&[1_000, 1_005, 1_001, 1_006, 4_000]);
         self.says(format!("{} closes with {code}", PEOPLE[who]));
         self.wakes();
-        self.world.closes(PEOPLE[who], code);
-        let is_over = connection.is_over(self.world.now);
+        self.sim.closes(PEOPLE[who], code);
+        let is_over = connection.is_over(self.sim.now);
         let at_once = matches!(code, 1_000 | 1_005) && !is_over;
-        self.model.lose(&[connection.session.to_string()], at_once, self.world.now);
+        self.model.lose(&[connection.session.to_string()], at_once, self.sim.now);
     }
 
     fn vanishes(&mut self, who: usize) {
         let Some(connection) = self.people[who].connection.take() else { return };
         self.says(format!("{} vanishes", PEOPLE[who]));
-        self.world.vanishes(PEOPLE[who]);
+        self.sim.vanishes(PEOPLE[who]);
         self.half_open.push(connection);
     }
 
@@ -232,25 +232,25 @@ impl Story {
         let Some(connection) = &mut self.people[who].connection else { return };
         connection.stands_still = true;
         self.says(format!("{} stands still", PEOPLE[who]));
-        self.world.stands_still(PEOPLE[who]);
+        self.sim.stands_still(PEOPLE[who]);
     }
 
     fn reads_on(&mut self, who: usize) {
         let Some(connection) = &mut self.people[who].connection else { return };
         connection.stands_still = false;
         self.says(format!("{} reads on", PEOPLE[who]));
-        self.world.reads_on(PEOPLE[who]);
+        self.sim.reads_on(PEOPLE[who]);
     }
 
     fn renews(&mut self, who: usize) {
         let rights = *self.dice.pick(&[&["subscribe"][..], &ENTERS]);
-        let token = self.world.token(user(PEOPLE[who]), rights);
-        let identity = self.world.identity_with(user(PEOPLE[who]), rights);
+        let token = self.sim.token(user(PEOPLE[who]), rights);
+        let identity = self.sim.identity_with(user(PEOPLE[who]), rights);
         self.sends(who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
         let Some(connection) = &mut self.people[who].connection else { return };
         connection.identity = identity;
         if !rights.contains(&"presence") {
-            self.model.leaves(&connection.session.to_string(), self.world.now);
+            self.model.leaves(&connection.session.to_string(), self.sim.now);
         }
     }
 
@@ -259,15 +259,15 @@ impl Story {
         self.says(format!("an admin kicks {user}"));
         self.wakes();
         let kick = format!("DELETE /rooms/r/members?user={user}");
-        assert_eq!(self.world.http("admin", &kick, "").0, 204);
+        assert_eq!(self.sim.http("admin", &kick, "").0, 204);
         self.takes_closed();
-        self.model.is_kicked(user, self.world.now);
+        self.model.is_kicked(user, self.sim.now);
     }
 
     fn erases(&mut self) {
         self.says("an admin erases the room");
         self.wakes();
-        assert_eq!(self.world.http("admin", "DELETE /rooms/r", "").0, 204);
+        assert_eq!(self.sim.http("admin", "DELETE /rooms/r", "").0, 204);
         self.everybody_is_gone();
     }
 }
@@ -281,12 +281,12 @@ impl Story {
 
     fn crashes(&mut self) {
         self.says("the process is killed");
-        self.world.crashes();
+        self.sim.crashes();
         self.everybody_is_gone();
     }
 
     fn everybody_is_gone(&mut self) {
-        assert_eq!(self.world.open_sockets(), 0);
+        assert_eq!(self.sim.open_sockets(), 0);
         self.model.crashes();
         self.half_open.clear();
         self.people.iter_mut().for_each(|person| person.connection = None);
@@ -299,28 +299,28 @@ impl Story {
 
     fn passes_by(&mut self, ms: u64) {
         self.says(format!("{ms} ms pass"));
-        let end = self.world.now.plus(ms);
-        while let Some(at) = self.world.next_event().filter(|at| *at <= end) {
-            self.world.now = self.world.now.max(at);
-            match self.world.flush {
+        let end = self.sim.now.plus(ms);
+        while let Some(at) = self.sim.next_event().filter(|at| *at <= end) {
+            self.sim.now = self.sim.now.max(at);
+            match self.sim.flush {
                 Some(ends) if ends <= at => self.window_ends(),
                 _ => self.rings(),
             }
         }
-        self.world.now = end;
+        self.sim.now = end;
         self.nobody_is_silent_for_long();
     }
 
     fn window_ends(&mut self) {
         self.says("the window ends");
         self.due_sessions_end();
-        self.world.flushes();
-        self.model.window_ends(self.world.now);
+        self.sim.flushes();
+        self.model.window_ends(self.sim.now);
         self.leaves_out();
     }
 
     fn calms(&mut self) {
-        while self.world.flush.is_some() {
+        while self.sim.flush.is_some() {
             self.window_ends();
         }
     }
@@ -328,7 +328,7 @@ impl Story {
     fn is_late(&mut self) {
         let ms = *self.dice.pick(&[100, 12_000, 70_000]);
         self.says(format!("{ms} ms pass, and the alarm is late"));
-        self.world.jumps(ms);
+        self.sim.jumps(ms);
     }
 
     /// For a while nothing can wake the room. Whoever goes then goes unseen: if
@@ -338,39 +338,39 @@ impl Story {
         (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
         self.says("the room can't wake");
         self.falls_asleep();
-        self.world.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
+        self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
         for _ in 0..self.dice.roll(4) {
             let ms = *self.dice.pick(&[SECOND, 9 * SECOND, 70 * SECOND]);
             self.says(format!("{ms} ms pass in vain"));
-            self.world.passes(ms);
+            self.sim.passes(ms);
             let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
             let Some(connection) = self.people[who].connection.take() else { continue };
             let was_a_member = self.model.has_entered(&connection.session.to_string());
             match self.dice.one_in(2) {
-                true => self.world.drops(PEOPLE[who]),
-                false => self.world.sends(PEOPLE[who], r#"{"type":"members"}"#),
+                true => self.sim.drops(PEOPLE[who]),
+                false => self.sim.sends(PEOPLE[who], r#"{"type":"members"}"#),
             }
             self.says(format!("{} is gone unseen", PEOPLE[who]));
-            assert!(!self.world.is_open(connection.session));
-            if self.world.open_sockets() == 0 {
+            assert!(!self.sim.is_open(connection.session));
+            if self.sim.open_sockets() == 0 {
                 self.everybody_is_gone();
             }
-            assert!(!was_a_member || self.world.open_sockets() == 0);
+            assert!(!was_a_member || self.sim.open_sockets() == 0);
         }
-        self.world.misconfigured = None;
+        self.sim.misconfigured = None;
         self.says("it can again");
         self.rings();
     }
 
     /// On time or not.
     fn rings(&mut self) {
-        if self.world.store.is_empty() {
+        if self.sim.store.is_empty() {
             return;
         }
         self.says("the alarm rings");
         self.wakes();
-        self.world.rings();
-        let now = self.world.now;
+        self.sim.rings();
+        let now = self.sim.now;
         let silent = self.takes_closed();
         self.model.alarm_rings(now);
         for Connection { session, heard, .. } in &silent {
@@ -382,25 +382,25 @@ impl Story {
 
     /// The runtime left out who did not read.
     fn leaves_out(&mut self) {
-        for session in std::mem::take(&mut self.world.left_out) {
+        for session in std::mem::take(&mut self.sim.left_out) {
             self.model.is_left_out(&session.to_string());
         }
     }
 
     /// Connections that the room has closed.
     fn takes_closed(&mut self) -> Vec<Connection> {
-        let world = &self.world;
+        let sim = &self.sim;
         let connected = self.people.iter_mut().filter_map(|person| {
-            person.connection.take_if(|connection| !world.is_open(connection.session))
+            person.connection.take_if(|connection| !sim.is_open(connection.session))
         });
-        let half_open = self.half_open.extract_if(.., |c| !world.is_open(c.session));
+        let half_open = self.half_open.extract_if(.., |c| !sim.is_open(c.session));
         connected.chain(half_open).collect()
     }
 
     /// As long as the alarm is on time.
     fn nobody_is_silent_for_long(&mut self) {
         const AT_MOST: u64 = limits::PING_TIMEOUT_MS + 5 * SECOND;
-        let now = self.world.now;
+        let now = self.sim.now;
         let connected = self.people.iter().filter_map(|person| person.connection.as_ref());
         for Connection { session, heard, .. } in connected.chain(&self.half_open) {
             if self.model.has_entered(&session.to_string()) {
@@ -414,11 +414,11 @@ impl Story {
 impl Story {
     fn everybody_is_right(&mut self) {
         for Connection { session, .. } in self.ended.drain(..) {
-            assert!(!self.world.is_open(session), "{session} is there beyond its end");
+            assert!(!self.sim.is_open(session), "{session} is there beyond its end");
         }
         self.leaves_out();
         for person in &mut self.people {
-            let frames = std::mem::take(&mut self.world.client(person.name).frames);
+            let frames = std::mem::take(&mut self.sim.client(person.name).frames);
             let Some(connection) = &person.connection else { continue };
             let (session, is_reading) = (connection.session.to_string(), !connection.stands_still);
             for frame in frames {
@@ -436,13 +436,13 @@ impl Story {
     fn http_is_right(&mut self) {
         self.says("somebody asks over HTTP");
         self.wakes();
-        let list = self.model.list(self.world.now);
-        let (status, members) = self.world.http("admin", "GET /rooms/r/members", "");
+        let list = self.model.list(self.sim.now);
+        let (status, members) = self.sim.http("admin", "GET /rooms/r/members", "");
         assert_eq!((status, listed(&members)), (200, list));
         self.wakes();
-        let list = self.model.list(self.world.now);
+        let list = self.model.list(self.sim.now);
         let users: BTreeSet<&String> = list.keys().map(|(user, _)| user).collect();
-        assert_eq!(self.world.reads("")["members"], users.len());
+        assert_eq!(self.sim.reads("")["members"], users.len());
     }
 }
 
@@ -458,7 +458,7 @@ fn sessions(connections: &[Connection]) -> Vec<String> {
 impl Drop for Story {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("ROOMCAST_SEED={}, drowsy: {}", self.seed, self.world.drowsy);
+            eprintln!("ROOMCAST_SEED={}, drowsy: {}", self.seed, self.sim.drowsy);
             self.steps.iter().for_each(|step| eprintln!("  {step}"));
         }
     }

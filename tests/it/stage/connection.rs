@@ -56,9 +56,9 @@ impl Stage {
     pub(super) fn bridges_hear(&mut self) {
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
             for room in self.bridge(&actor).rooms.clone() {
-                let (world, line) = (self.world(room.as_str()), line(&actor));
-                let is_open = world.session(&line).is_some();
-                let client = world.client(&line);
+                let (sim, line) = (self.sim(room.as_str()), line(&actor));
+                let is_open = sim.session(&line).is_some();
+                let client = sim.client(&line);
                 let (frames, closed) = (std::mem::take(&mut client.frames), client.closed);
                 for frame in frames.into_iter().filter(|frame| frame != PONG) {
                     self.passes(&actor, &room, frame);
@@ -98,30 +98,30 @@ impl Stage {
                     inputs.push_back(ConnectionInput::Verified(tokens::claims(&token, self.now())));
                 }
                 ConnectionEffect::Open { room, identity, start } => {
-                    let (query, world) = (start.query(), self.world(room.as_str()));
-                    world.clients.insert(line.clone(), Client::beginning(&query));
-                    world.is_bridged(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
+                    let (query, sim) = (start.query(), self.sim(room.as_str()));
+                    sim.clients.insert(line.clone(), Client::beginning(&query));
+                    sim.is_bridged(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
                     self.bridge(actor).rooms.insert(room.clone());
                     inputs.push_back(ConnectionInput::Opened { room });
                 }
                 ConnectionEffect::Pass { room, text } => {
-                    self.world(room.as_str()).sends(&line, &text)
+                    self.sim(room.as_str()).sends(&line, &text)
                 }
                 ConnectionEffect::PingRooms => {
                     for room in self.bridge(actor).rooms.clone() {
-                        self.world(room.as_str()).pings(&line);
+                        self.sim(room.as_str()).pings(&line);
                     }
                 }
                 ConnectionEffect::Renew { room, identity } => {
                     let identity = BridgeFrame::identity(&identity);
-                    self.world(room.as_str()).sends_bytes(&line, &identity);
+                    self.sim(room.as_str()).sends_bytes(&line, &identity);
                 }
                 ConnectionEffect::Pause { room, paused } => {
-                    self.world(room.as_str()).sends_bytes(&line, &BridgeFrame::pause(paused));
+                    self.sim(room.as_str()).sends_bytes(&line, &BridgeFrame::pause(paused));
                 }
                 ConnectionEffect::Leave { room } => {
                     self.bridges_hear();
-                    self.world(room.as_str()).closes(&line, 1_000);
+                    self.sim(room.as_str()).closes(&line, 1_000);
                     self.bridge(actor).rooms.remove(&room);
                     let close_reason = CloseReason::Closed { code: 1_000, reason: String::new() };
                     inputs.push_back(ConnectionInput::Ended { room, close_reason });
@@ -141,7 +141,7 @@ impl Stage {
         let bridge = self.bridge(actor);
         bridge.closed = code;
         for room in std::mem::take(&mut bridge.rooms) {
-            self.world(room.as_str()).closes(&line(actor), code.unwrap_or(1_005));
+            self.sim(room.as_str()).closes(&line(actor), code.unwrap_or(1_005));
         }
     }
 }

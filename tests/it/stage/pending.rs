@@ -36,7 +36,7 @@ impl Stage {
         for effect in pending.rules.handle(input, now) {
             match effect {
                 PendingEffect::Send(text) => {
-                    self.world(&room).client(actor).frames.push(text.to_owned());
+                    self.sim(&room).client(actor).frames.push(text.to_owned());
                 }
                 PendingEffect::Verify { token } => {
                     let verdict = tokens::claims(&token, now);
@@ -44,15 +44,15 @@ impl Stage {
                 }
                 PendingEffect::Open(identity) => {
                     let query = self.pending[actor].query.clone();
-                    self.world(&room).connects(actor, &query, identity);
+                    self.sim(&room).connects(actor, &query, identity);
                     self.pending_gives(actor, PendingInput::Opened);
                     self.pending.remove(actor);
                 }
-                PendingEffect::Pass(text) => self.world(&room).sends(actor, &text),
+                PendingEffect::Pass(text) => self.sim(&room).sends(actor, &text),
                 PendingEffect::End(close_reason) => {
                     self.pending.remove(actor);
                     let CloseReason::Closed { code, .. } = close_reason else { continue };
-                    self.world(&room).client(actor).closed = Code::of_close(code);
+                    self.sim(&room).client(actor).closed = Code::of_close(code);
                 }
             }
         }

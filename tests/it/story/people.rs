@@ -16,7 +16,7 @@ impl Story {
     pub(super) fn somebody_present(&mut self) -> Option<usize> {
         let who = self.somebody();
         self.people[who].identity.as_ref()?;
-        self.world.client(PEOPLE[who]).reads_on();
+        self.sim.client(PEOPLE[who]).reads_on();
         Some(who)
     }
 
@@ -25,15 +25,15 @@ impl Story {
     pub(super) fn stand_still(&mut self) {
         let Some(who) = self.somebody_present() else { return };
         self.says(format!("{} stands still", PEOPLE[who]));
-        self.world.client(PEOPLE[who]).stands_still();
+        self.sim.client(PEOPLE[who]).stands_still();
     }
 
     pub(super) fn any_identity(&mut self, user: &str) -> Identity {
         let publishes: [&[&str]; 2] = [&["subscribe"], &["subscribe", "publish"]];
         let rights = *self.dice.pick(&publishes);
-        let identity = self.world.identity_with(user, rights);
+        let identity = self.sim.identity_with(user, rights);
         let ms = *self.dice.pick(&[10 * SECOND, HOUR, 100 * HOUR]);
-        Identity { expires_at: self.world.now.plus(ms), ..identity }
+        Identity { expires_at: self.sim.now.plus(ms), ..identity }
     }
 
     pub(super) fn any_query(&mut self) -> String {
@@ -45,8 +45,8 @@ impl Story {
             3 => format!("since=AAAAAAAA:{}", dice.roll(20)),
             _ => {
                 let seq = dice.roll(self.model.head() + 3);
-                let epoch = self.world.epoch();
-                self.model.is_met(self.world.now);
+                let epoch = self.sim.epoch();
+                self.model.is_met(self.sim.now);
                 format!("since={epoch}:{seq}")
             }
         }
@@ -62,7 +62,7 @@ impl Story {
     }
 
     pub(super) fn begins(&mut self, who: usize, query: &str) {
-        self.world.clients.insert(PEOPLE[who].into(), Client::beginning(query));
+        self.sim.clients.insert(PEOPLE[who].into(), Client::beginning(query));
         self.people[who].knows_state = false;
     }
 
@@ -71,18 +71,18 @@ impl Story {
     /// the byte: so never where sleep is to be invisible to the frame.
     fn connects(&mut self, who: usize, query: &str, identity: Identity) {
         let way = if self.is_compared { 7 } else { self.dice.roll(8) };
-        self.people[who].has_flow = way < 4 || self.world.settings.flow_required;
+        self.people[who].has_flow = way < 4 || self.sim.settings.flow_required;
         match way {
             0..=1 => {
                 let window = *self.dice.pick(&[1, 300, 2_000]);
-                self.world.is_bridged(PEOPLE[who], query, identity, window);
+                self.sim.is_bridged(PEOPLE[who], query, identity, window);
             }
             2..=3 => {
                 let query = format!("{query}&flow=1");
                 let query = query.trim_start_matches('&');
-                self.world.connects(PEOPLE[who], query, identity);
+                self.sim.connects(PEOPLE[who], query, identity);
             }
-            _ => self.world.connects(PEOPLE[who], query, identity),
+            _ => self.sim.connects(PEOPLE[who], query, identity),
         }
     }
 
@@ -99,23 +99,23 @@ impl Story {
     pub(super) fn sees(&mut self, who: usize) -> bool {
         self.due_sessions_have_ended();
         let name = PEOPLE[who];
-        let seq = self.world.client(name).seq;
+        let seq = self.sim.client(name).seq;
         if self.people[who].identity.is_none() || seq.is_none() {
             return false;
         }
-        self.world.has_seen_all(name);
-        self.world.settles();
-        if let Some(closed) = self.world.client(name).closed {
-            let is_over = deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now;
+        self.sim.has_seen_all(name);
+        self.sim.settles();
+        if let Some(closed) = self.sim.client(name).closed {
+            let is_over = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
             assert!(is_over || closed == Code::RateLimited, "{closed:?}");
             self.people[who].identity = None;
         }
-        self.world.client(name).seq > seq
+        self.sim.client(name).seq > seq
     }
 
     pub(super) fn resume(&mut self) {
         let who = self.somebody();
-        let client = self.world.client(PEOPLE[who]);
+        let client = self.sim.client(PEOPLE[who]);
         if client.epoch.is_none() || client.seq.is_none() {
             return;
         }
@@ -128,9 +128,9 @@ impl Story {
 
     /// Holds what came of a join against the model.
     pub(super) fn is_in(&mut self, who: usize, identity: Identity, query: &str) {
-        self.model.is_met(self.world.now);
-        let (now, epoch) = (self.world.now, self.world.epoch());
-        let client = self.world.clients.get_mut(PEOPLE[who]).unwrap();
+        self.model.is_met(self.sim.now);
+        let (now, epoch) = (self.sim.now, self.sim.epoch());
+        let client = self.sim.clients.get_mut(PEOPLE[who]).unwrap();
         let frames: Vec<Frame> = client.frames.iter().map(|text| Frame::read(text)).collect();
         let has = |kind| frames.iter().any(|frame| frame.r#type == kind);
         assert_eq!(frames[0].r#type, "welcome");
@@ -154,10 +154,10 @@ impl Story {
         self.people[who].identity = None;
         if self.dice.one_in(2) {
             self.says(format!("{} drops", PEOPLE[who]));
-            self.world.drops(PEOPLE[who]);
+            self.sim.drops(PEOPLE[who]);
         } else {
             self.says(format!("{} vanishes", PEOPLE[who]));
-            self.world.vanishes(PEOPLE[who]);
+            self.sim.vanishes(PEOPLE[who]);
         }
     }
 
@@ -167,19 +167,19 @@ impl Story {
         let Some(who) = self.somebody_present() else { return };
         let (token, verdict) = self.any_token(PEOPLE[who]);
         self.says(format!("{} brings a token: {verdict:?}", PEOPLE[who]));
-        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now;
-        self.world.slow_verdicts = true;
-        self.world.sends(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
+        self.sim.slow_verdicts = true;
+        self.sim.sends(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
         if late {
             self.people[who].identity = None;
-            assert_eq!(self.world.client(PEOPLE[who]).closed, Some(Code::TokenExpired));
+            assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(Code::TokenExpired));
         } else if !self.is_limited(who) {
             let behind = self.draft();
             self.sends_publish(who, &behind);
             // It is counted as it comes, not as the verdict does.
             let is_limited = self.is_limited(who);
             self.publish_over_http();
-            self.world.verdicts_come();
+            self.sim.verdicts_come();
             match verdict {
                 Ok(identity) => {
                     self.people[who].identity = Some(identity);
@@ -189,24 +189,24 @@ impl Story {
                 }
                 Err(code) => {
                     self.people[who].identity = None;
-                    assert_eq!(self.world.client(PEOPLE[who]).closed, Some(code));
+                    assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(code));
                 }
             }
         }
-        self.world.slow_verdicts = false;
+        self.sim.slow_verdicts = false;
     }
 
     pub(super) fn any_token(&mut self, user: &str) -> (String, Result<Identity, Code>) {
-        let later = |story: &Self| story.world.now.plus(HOUR);
+        let later = |story: &Self| story.sim.now.plus(HOUR);
         let good = |story: &Self, rights| {
-            let identity = story.world.identity_with(user, rights);
-            (story.world.token(user, rights), Ok(identity))
+            let identity = story.sim.identity_with(user, rights);
+            (story.sim.token(user, rights), Ok(identity))
         };
         match self.dice.roll(8) {
-            0 => (self.world.token("mallory", &["subscribe"]), Err(Code::Unauthorized)),
-            1 => (self.world.token(user, &["publish", "admin"]), Err(Code::Forbidden)),
+            0 => (self.sim.token("mallory", &["subscribe"]), Err(Code::Unauthorized)),
+            1 => (self.sim.token(user, &["publish", "admin"]), Err(Code::Forbidden)),
             2 => {
-                let past = self.world.now.minus(limits::LEEWAY_MS + SECOND);
+                let past = self.sim.now.minus(limits::LEEWAY_MS + SECOND);
                 (crate::tokens::token(user, &["subscribe"], past), Err(Code::TokenExpired))
             }
             3 => ("nonsense".to_owned(), Err(Code::Unauthorized)),
@@ -222,10 +222,10 @@ impl Story {
     pub(super) fn send_nonsense(&mut self) {
         let Some(who) = self.somebody_present() else { return };
         self.says(format!("{} sends nonsense", PEOPLE[who]));
-        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.world.now;
+        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
         let nonsense = ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"publish","name":""}"#];
         let nonsense = *self.dice.pick(&nonsense);
-        self.world.sends(PEOPLE[who], nonsense);
+        self.sim.sends(PEOPLE[who], nonsense);
         if late {
             self.people[who].identity = None;
         }
@@ -236,7 +236,7 @@ impl Story {
         self.is_answered(who, expected);
         // So that twenty of them never come in a row.
         if !late {
-            self.world.sends(PEOPLE[who], r#"{"type": "ping"}"#);
+            self.sim.sends(PEOPLE[who], r#"{"type": "ping"}"#);
         }
     }
 }

@@ -40,8 +40,8 @@ impl Story {
         let events: Vec<String> =
             drafts.iter().map(|draft| format!("{{{}}}", draft.fields())).collect();
         let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
-        let by = self.world.identity_with(from, rights);
-        let answer = self.world.requests(by, Request::Publish, &body);
+        let by = self.sim.identity_with(from, rights);
+        let answer = self.sim.requests(by, Request::Publish, &body);
         self.answers.push(format!("{answer:?}"));
         match answer {
             Answer::Ok { body } | Answer::Created { body } => {
@@ -54,8 +54,8 @@ impl Story {
     }
 
     pub(super) fn expected(&mut self, drafts: &[Draft], from: &str) -> Result<Vec<u64>, Code> {
-        self.model.is_met(self.world.now);
-        self.model.publish(drafts, from, self.world.now)
+        self.model.is_met(self.sim.now);
+        self.model.publish(drafts, from, self.sim.now)
     }
 
     pub(super) fn publish_over_http(&mut self) {
@@ -84,7 +84,7 @@ impl Story {
         if answer == Err(Code::RateLimited) {
             assert!(self.has_rates());
             // Which begins the log all the same.
-            self.model.is_met(self.world.now);
+            self.model.is_met(self.sim.now);
         } else {
             assert_eq!(answer, self.expected(drafts, "eve"));
         }
@@ -98,14 +98,14 @@ impl Story {
     }
 
     fn has_rates(&self) -> bool {
-        self.world.settings.publishes_per_second < NO_RATE.2
+        self.sim.settings.publishes_per_second < NO_RATE.2
     }
 
     /// Whether the last frame that somebody sent was one too many. Its session
     /// stays unless there were many more, and nobody hears of the frame.
     pub(super) fn is_limited(&mut self, who: usize) -> bool {
         let has_rates = self.has_rates();
-        let client = self.world.client(PEOPLE[who]);
+        let client = self.sim.client(PEOPLE[who]);
         if client.closed == Some(Code::RateLimited) {
             assert!(has_rates, "there is no rate");
             self.people[who].identity = None;
@@ -125,7 +125,7 @@ impl Story {
         if !self.has_rates() {
             return;
         }
-        let most = self.world.settings.publishes_per_second;
+        let most = self.sim.settings.publishes_per_second;
         self.says(format!("somebody publishes more than {most} times"));
         let is_over = (0..=most).any(|_| {
             let draft = [self.draft()];
@@ -135,7 +135,7 @@ impl Story {
         });
         assert!(is_over, "{} publishes at once", most + 1);
         // A publish may cost more than was left, and what follows waits for it.
-        self.happens("half a minute passes".to_owned(), |world| world.passes(30 * SECOND));
+        self.happens("half a minute passes".to_owned(), |sim| sim.passes(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);
         assert_ne!(answer, Err(Code::RateLimited));
@@ -145,16 +145,16 @@ impl Story {
     /// Everybody hears of it who is there and reads, and nobody else.
     pub(super) fn signal(&mut self) {
         self.says("somebody signals".to_owned());
-        self.world.settles();
+        self.sim.settles();
         let signal = r#"{"name":"s","data":1}"#;
-        match self.world.http("writer", "POST /rooms/r/signals", signal).0 {
+        match self.sim.http("writer", "POST /rooms/r/signals", signal).0 {
             202 => {}
             429 if self.has_rates() => return,
             status => panic!("{status}"),
         }
         self.due_sessions_have_ended();
         for person in self.people.iter().filter(|person| !person.has_flow) {
-            let client = self.world.client(person.name);
+            let client = self.sim.client(person.name);
             if person.identity.is_some() && client.is_reading() {
                 let last = client.frames.last().map(|frame| Frame::read(frame).r#type);
                 assert_eq!(last.as_deref(), Some("signal"), "{}", person.name);
@@ -164,7 +164,7 @@ impl Story {
 
     pub(super) fn sends_publish(&mut self, who: usize, draft: &Draft) {
         let frame = format!(r#"{{"type":"publish","ref":"r",{}}}"#, draft.fields());
-        self.world.sends(PEOPLE[who], &frame);
+        self.sim.sends(PEOPLE[who], &frame);
     }
 
     /// `None` where the session ends over it.
@@ -175,7 +175,7 @@ impl Story {
     ) -> Option<Result<u64, Code>> {
         let person = &mut self.people[who];
         let identity = person.identity.clone()?;
-        if deadline(&identity) <= self.world.now {
+        if deadline(&identity) <= self.sim.now {
             person.identity = None;
             return None;
         }
@@ -187,7 +187,7 @@ impl Story {
     }
 
     pub(super) fn is_answered(&mut self, who: usize, expected: Option<Result<u64, Code>>) {
-        let client = self.world.client(PEOPLE[who]);
+        let client = self.sim.client(PEOPLE[who]);
         let answer = client.answer();
         match expected {
             None => assert_eq!(client.closed, Some(Code::TokenExpired)),

@@ -10,11 +10,11 @@ impl Story {
         let (since, last, limit) =
             (self.dice.roll(self.model.head() + 3), self.dice.roll(30), 1 + self.dice.roll(20));
         self.says(format!("somebody reads since {since}, the last {last}, {limit} a page"));
-        let epoch = self.world.epoch();
-        self.model.is_met(self.world.now);
-        let (now, head) = (self.world.now, self.model.head());
+        let epoch = self.sim.epoch();
+        self.model.is_met(self.sim.now);
+        let (now, head) = (self.sim.now, self.model.head());
 
-        let stats = self.world.reads("");
+        let stats = self.sim.reads("");
         assert_eq!(
             (stats["head"].as_u64(), stats["oldest"].as_u64()),
             (Some(head), Some(self.model.oldest(now)))
@@ -29,7 +29,7 @@ impl Story {
         self.is_page(&page, begin, limit);
         assert!(self.page(&format!("since=AAAAAAAA:{since}")).is_none());
 
-        let (_, state) = self.world.http("admin", "GET /rooms/r/state", "");
+        let (_, state) = self.sim.http("admin", "GET /rooms/r/state", "");
         let mut events: Vec<Event> = self.model.state().into_values().collect();
         events.sort_by_key(|event| event.seq);
         let events: Vec<&str> = events.iter().map(|event| event.text.as_str()).collect();
@@ -37,7 +37,7 @@ impl Story {
     }
 
     pub(super) fn page(&mut self, query: &str) -> Option<String> {
-        let (status, page) = self.world.http("admin", &format!("GET /rooms/r/events?{query}"), "");
+        let (status, page) = self.sim.http("admin", &format!("GET /rooms/r/events?{query}"), "");
         assert!(status == 200 || status == 410, "{query}: {status}");
         (status == 200).then_some(page)
     }

@@ -3,7 +3,7 @@
 use roomcast::code::Code;
 
 use super::{HOUR, PEOPLE, SECOND, Story};
-use crate::world::{Death, World};
+use crate::sim::{Death, SimRuntime};
 
 impl Story {
     pub(super) fn everybody_is_gone(&mut self) {
@@ -14,12 +14,12 @@ impl Story {
 
     pub(super) fn sleep(&mut self) {
         self.says("the room sleeps".to_owned());
-        self.world.sleeps();
+        self.sim.sleeps();
     }
 
     pub(super) fn crash(&mut self) {
         self.says("the process is killed".to_owned());
-        self.world.crashes();
+        self.sim.crashes();
         self.everybody_is_gone();
     }
 
@@ -27,7 +27,7 @@ impl Story {
         let death = *self.dice.pick(&[Death::BeforeCommit, Death::AfterCommit]);
         let drafts = self.drafts();
         self.says(format!("the process dies, {death:?}, over {drafts:.200?}"));
-        self.world.dies = Some(death);
+        self.sim.dies = Some(death);
         // Somebody who can't have come to the end of a rate.
         assert_eq!(self.post(&drafts, "zoe", &["publish"]), Err(Code::Restarting));
         match death {
@@ -40,14 +40,14 @@ impl Story {
     pub(super) fn fail_writing(&mut self) {
         let drafts = self.drafts();
         self.says(format!("the storage does not write {drafts:.200?}"));
-        self.world.store.fail_writing();
+        self.sim.store.fail_writing();
         let answer = self.post(&drafts, "eve", &["publish"]);
-        self.world.store.heal();
+        self.sim.store.heal();
         // What needs no writing is answered as ever.
         let mut trial = self.model.clone();
         let expected = match self.model.born {
             None => Err(Code::Internal),
-            Some(_) => match trial.publish(&drafts, "eve", self.world.now) {
+            Some(_) => match trial.publish(&drafts, "eve", self.sim.now) {
                 Ok(_) if trial.head() > self.model.head() => Err(Code::Internal),
                 needs_no_writing => needs_no_writing,
             },
@@ -65,9 +65,9 @@ impl Story {
             return;
         }
         self.says(format!("the storage fails after {reads} reads, over {drafts:.200?}"));
-        self.world.store.fail_reading_after(reads);
+        self.sim.store.fail_reading_after(reads);
         let answer = self.post(&drafts, "eve", &["publish"]);
-        self.world.store.heal();
+        self.sim.store.heal();
         if answer != Err(Code::Internal) {
             self.is_expected(&drafts, answer);
         }
@@ -79,13 +79,13 @@ impl Story {
         let ms = *self.dice.pick(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
         let late_ms = *self.dice.pick(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
         let late_ms = if self.is_compared { 0 } else { late_ms };
-        self.world.alarm_delay_ms = late_ms;
-        self.happens(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |world| {
-            world.passes(ms);
+        self.sim.alarm_delay_ms = late_ms;
+        self.happens(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
+            sim.passes(ms);
             // An idle room is erased soon after its time, and how soon depends
             // on alarms that were set for others. Now, it is.
-            if world.alarm.is_some() && late_ms == 0 {
-                world.rings();
+            if sim.alarm.is_some() && late_ms == 0 {
+                sim.rings();
             }
         });
     }
@@ -94,20 +94,20 @@ impl Story {
     /// nothing can be read. Whatever it is given then fails, and says so where
     /// anybody waits; nobody hears anything, and nothing is lost by it.
     pub(super) fn fail_waking(&mut self) {
-        self.world.settles();
-        self.world.sleeps();
+        self.sim.settles();
+        self.sim.sleeps();
         match self.dice.one_in(2) {
-            true => self.world.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
-            false => self.world.store.fail_reading_after(0),
+            true => self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
+            false => self.sim.store.fail_reading_after(0),
         }
         self.says("the room can't wake".to_owned());
-        let wakes = self.world.wakes;
+        let wakes = self.sim.wakes;
         for _ in 0..=self.dice.roll(6) {
             self.fail_an_input();
         }
-        assert_eq!(self.world.wakes, wakes, "it did wake");
-        self.world.misconfigured = None;
-        self.world.store.heal();
+        assert_eq!(self.sim.wakes, wakes, "it did wake");
+        self.sim.misconfigured = None;
+        self.sim.store.heal();
         self.says("it can again".to_owned());
     }
 
@@ -117,11 +117,11 @@ impl Story {
                 let drafts = self.drafts();
                 assert_eq!(self.post(&drafts, "eve", &["publish"]), Err(Code::Internal));
             }
-            1 => assert_eq!(self.world.http("admin", "GET /rooms/r/state", "").0, 500),
+            1 => assert_eq!(self.sim.http("admin", "GET /rooms/r/state", "").0, 500),
             2 => {
                 let who = self.somebody();
                 let identity = self.any_identity(PEOPLE[who]);
-                self.world.connects(PEOPLE[who], "", identity);
+                self.sim.connects(PEOPLE[who], "", identity);
                 self.is_closed_unheard(who);
             }
             3 => {
@@ -134,7 +134,7 @@ impl Story {
             5 => {
                 let ms = *self.dice.pick(&[SECOND, 60 * SECOND, HOUR, 30 * HOUR]);
                 self.says(format!("{ms} ms pass in vain"));
-                self.world.passes(ms);
+                self.sim.passes(ms);
             }
             _ => self.erase(),
         }
@@ -142,26 +142,26 @@ impl Story {
 
     fn is_closed_unheard(&mut self, who: usize) {
         self.says(format!("{} is closed", PEOPLE[who]));
-        assert_eq!(self.world.client(PEOPLE[who]).closed, Some(Code::Internal));
+        assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(Code::Internal));
         self.people[who].identity = None;
     }
 
     pub(super) fn set_the_clock(&mut self) {
         let hours = *self.dice.pick(&[-30_i64, -1, 0, 1, 30]);
         self.says(format!("the clock is set by {hours} hours"));
-        self.world.jumps(hours * i64::try_from(HOUR).unwrap());
+        self.sim.jumps(hours * i64::try_from(HOUR).unwrap());
     }
 
     /// The alarm may ring: sessions may end, and the room may be erased.
-    pub(super) fn happens(&mut self, what: String, happening: impl FnOnce(&mut World)) {
+    pub(super) fn happens(&mut self, what: String, happening: impl FnOnce(&mut SimRuntime)) {
         self.says(what);
-        let erased = self.world.erased;
-        happening(&mut self.world);
+        let erased = self.sim.erased;
+        happening(&mut self.sim);
         self.due_sessions_have_ended();
-        if self.world.erased > erased {
+        if self.sim.erased > erased {
             let idle_until = self.model.last_write().plus(self.model.settings.retained_ms);
-            assert!(idle_until <= self.world.now, "what was erased could be resumed from");
-            assert_eq!(self.world.open_sockets(), 0, "somebody was in it");
+            assert!(idle_until <= self.sim.now, "what was erased could be resumed from");
+            assert_eq!(self.sim.open_sockets(), 0, "somebody was in it");
             self.model.is_erased();
         }
     }
@@ -169,11 +169,11 @@ impl Story {
     pub(super) fn set_the_room(&mut self) {
         let settings = self.any_settings();
         self.says(format!("the room is set to {settings:?}"));
-        self.world.settings = settings;
-        self.world.settles();
-        self.world.sleeps();
-        self.world.head();
-        self.model.is_met(self.world.now);
+        self.sim.settings = settings;
+        self.sim.settles();
+        self.sim.sleeps();
+        self.sim.head();
+        self.model.is_met(self.sim.now);
         self.model.has(settings);
     }
 
@@ -182,7 +182,7 @@ impl Story {
             return;
         }
         self.says("an admin erases the room".to_owned());
-        let (status, _) = self.world.http("admin", "DELETE /rooms/r", "");
+        let (status, _) = self.sim.http("admin", "DELETE /rooms/r", "");
         assert_eq!(status, 204);
         self.everybody_is_erased();
         self.model.is_erased();

@@ -24,7 +24,7 @@ use crate::tokens;
 
 mod runtime;
 
-pub struct World {
+pub struct SimRuntime {
     pub now: Millis,
     pub store: MemoryStore,
     pub settings: Settings,
@@ -114,7 +114,7 @@ impl Socket {
     }
 }
 
-impl World {
+impl SimRuntime {
     pub fn new() -> Self {
         Self::with(Settings::default())
     }
@@ -182,7 +182,7 @@ impl World {
 }
 
 /// What clients do.
-impl World {
+impl SimRuntime {
     /// Joins at the head.
     pub fn joins(&mut self, who: &str) {
         self.joins_with(who, "");

@@ -10,12 +10,12 @@ use roomcast::session::{Session, SessionId};
 use roomcast::store::Store;
 use roomcast::time::Millis;
 
-use super::{Death, Socket, World};
+use super::{Death, SimRuntime, Socket};
 use crate::client::{Client, Frame};
 use crate::memory_store::{MemoryStore, Tables};
 use crate::tokens;
 
-impl World {
+impl SimRuntime {
     /// The room falls asleep: storage, sockets and their attachments stay. A
     /// token that is being verified keeps it awake, as any open fetch does, and
     /// so does the end of a window, as any timer does. (Of other timers more is
@@ -388,7 +388,7 @@ impl World {
 }
 
 /// What always holds.
-impl World {
+impl SimRuntime {
     /// Nothing is said of an event before it is stored.
     fn is_durable(&self, text: &str) {
         let frame = Frame::read(text);
