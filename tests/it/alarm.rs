@@ -24,16 +24,16 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
         let (short, long) = (for_the_next(&sim, HOUR, "alice"), for_the_next(&sim, DAY, "bob"));
-        sim.connects("alice", "", short);
-        sim.connects("bob", "", long);
-        sim.passes(HOUR + 29_999);
+        sim.connect("alice", "", short);
+        sim.connect("bob", "", long);
+        sim.advance(HOUR + 29_999);
         assert_eq!(sim.client("alice").closed, None, "there is a leeway of 30 s");
-        sim.passes(1);
+        sim.advance(1);
         assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
         assert_eq!(sim.client("bob").closed, None);
-        sim.passes(DAY);
+        sim.advance(DAY);
         assert_eq!(sim.client("bob").closed, Some(Code::TokenExpired));
-        assert_eq!(sim.reads("")["sessions"], 0);
+        assert_eq!(sim.http_get("")["sessions"], 0);
     }
 }
 
@@ -41,11 +41,11 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
 fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
     let mut sim = SimRuntime::new();
     let short = for_the_next(&sim, HOUR, "alice");
-    sim.connects("alice", "", short);
-    sim.sleeps();
-    sim.jumps(i64::try_from(2 * HOUR).unwrap());
-    sim.joins("bob");
-    sim.passes(0);
+    sim.connect("alice", "", short);
+    sim.hibernate();
+    sim.shift_clock(i64::try_from(2 * HOUR).unwrap());
+    sim.join("bob");
+    sim.advance(0);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
     assert_eq!(sim.client("bob").closed, None);
 }
@@ -54,12 +54,12 @@ fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
 fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
     let mut sim = SimRuntime::new();
     let short = for_the_next(&sim, HOUR, "alice");
-    sim.connects("alice", "", short);
-    sim.sleeps();
-    sim.jumps(i64::try_from(HOUR + 30_000).unwrap());
+    sim.connect("alice", "", short);
+    sim.hibernate();
+    sim.shift_clock(i64::try_from(HOUR + 30_000).unwrap());
     sim.alarm = None;
-    sim.joins("bob");
-    sim.passes(0);
+    sim.join("bob");
+    sim.advance(0);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
     assert_eq!(sim.client("bob").closed, None);
 }
@@ -74,25 +74,25 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
     for breaks in breaks {
         let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
         let short = for_the_next(&sim, HOUR, "alice");
-        sim.connects("alice", "", short);
-        sim.sleeps();
+        sim.connect("alice", "", short);
+        sim.hibernate();
         breaks(&mut sim);
-        sim.passes(HOUR + 10 * MINUTE);
+        sim.advance(HOUR + 10 * MINUTE);
         let tries = sim.reports.len();
         assert!((10..=11).contains(&tries), "{tries} tries in the ten minutes after her end");
         assert_eq!(sim.client("alice").closed, None);
 
         sim.misconfigured = None;
         sim.store.heal();
-        sim.passes(MINUTE);
+        sim.advance(MINUTE);
         assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
-        sim.sleeps();
-        sim.passes(DAY - 1);
+        sim.hibernate();
+        sim.advance(DAY - 1);
         breaks(&mut sim);
-        sim.passes(HOUR);
+        sim.advance(HOUR);
         sim.misconfigured = None;
         sim.store.heal();
-        sim.passes(MINUTE);
+        sim.advance(MINUTE);
         assert!(sim.store.is_empty(), "and the room is erased after all");
     }
 }
@@ -100,27 +100,27 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
 #[test]
 fn lost_alarm_is_set_again_by_any_input_that_wakes_the_room() {
     let wakes: [fn(&mut SimRuntime); 4] = [
-        |sim| assert_eq!(sim.reads("/state")["events"].as_array().unwrap().len(), 0),
+        |sim| assert_eq!(sim.http_get("/state")["events"].as_array().unwrap().len(), 0),
         |sim| {
             let long = for_the_next(sim, DAY, "bob");
-            sim.connects("bob", "", long);
+            sim.connect("bob", "", long);
         },
-        |sim| sim.sends("alice", r#"{"type": "ping"}"#),
-        |sim| assert_eq!(sim.reads("")["head"], 0),
+        |sim| sim.send("alice", r#"{"type": "ping"}"#),
+        |sim| assert_eq!(sim.http_get("")["head"], 0),
     ];
     for wakes in wakes {
         let mut sim = SimRuntime::new();
         let short = for_the_next(&sim, HOUR, "alice");
-        sim.connects("alice", "", short);
+        sim.connect("alice", "", short);
         let set = sim.alarms_set;
-        sim.sleeps();
+        sim.hibernate();
         wakes(&mut sim);
         assert_eq!(sim.alarms_set, set, "a wake costs no row where one is set");
-        sim.sleeps();
+        sim.hibernate();
         sim.alarm = None;
         wakes(&mut sim);
         assert_eq!(sim.alarms_set, set + 1);
-        sim.passes(5 * DAY);
+        sim.advance(5 * DAY);
         assert!(sim.store.is_empty());
     }
 }
@@ -128,17 +128,17 @@ fn lost_alarm_is_set_again_by_any_input_that_wakes_the_room() {
 #[test]
 fn late_alarm_leaves_nothing_to_an_expired_session() {
     let acts: [fn(&mut SimRuntime); 6] = [
-        |sim| assert_eq!(sim.publishes("writer", 1), Ok(1)),
+        |sim| assert_eq!(sim.http_publish("writer", 1), Ok(1)),
         |sim| {
             assert_eq!(
                 sim.http("writer", "POST /rooms/r/signals", r#"{"name":"s","data":1}"#).0,
                 202
             )
         },
-        |sim| sim.says("bob", 1),
-        |sim| sim.sends("bob", r#"{"type":"enter","data":1}"#),
-        |sim| sim.joins("carol"),
-        |sim| sim.drops("bob"),
+        |sim| sim.send_publish("bob", 1),
+        |sim| sim.send("bob", r#"{"type":"enter","data":1}"#),
+        |sim| sim.join("carol"),
+        |sim| sim.drop_socket("bob"),
     ];
     for act in acts {
         for asleep in [false, true] {
@@ -148,15 +148,15 @@ fn late_alarm_leaves_nothing_to_an_expired_session() {
             for (who, ms) in [("alice", HOUR), ("bob", DAY)] {
                 let identity = sim.identity_with(who, &rights);
                 let expires_at = sim.now.plus(ms);
-                sim.connects(who, "", Identity { expires_at, ..identity });
-                sim.sends(who, r#"{"type":"enter","data":0}"#);
+                sim.connect(who, "", Identity { expires_at, ..identity });
+                sim.send(who, r#"{"type":"enter","data":0}"#);
             }
-            sim.calms();
-            sim.jumps(i64::try_from(HOUR + 59 * MINUTE).unwrap());
+            sim.run_until_idle();
+            sim.shift_clock(i64::try_from(HOUR + 59 * MINUTE).unwrap());
             let heard = sim.client("alice").frames.len();
             act(&mut sim);
             assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
-            sim.calms();
+            sim.run_until_idle();
             assert_eq!(sim.client("alice").frames.len(), heard);
         }
     }
@@ -168,16 +168,16 @@ fn window_that_ends_behind_a_session_sends_it_nothing() {
     let mut sim = SimRuntime::new();
     sim.gathers = true;
     let short = for_the_next(&sim, HOUR, "alice");
-    sim.connects("alice", "", short);
-    sim.joins("bob");
-    sim.sends("bob", r#"{"type":"signal","name":"s","data":1}"#);
-    sim.sends("bob", r#"{"type":"signal","name":"s","data":2}"#);
-    sim.publishes("writer", 1).unwrap();
-    sim.publishes("writer", 2).unwrap();
+    sim.connect("alice", "", short);
+    sim.join("bob");
+    sim.send("bob", r#"{"type":"signal","name":"s","data":1}"#);
+    sim.send("bob", r#"{"type":"signal","name":"s","data":2}"#);
+    sim.http_publish("writer", 1).unwrap();
+    sim.http_publish("writer", 2).unwrap();
     assert!(sim.broadcast.is_some() && sim.flush.is_some());
     let heard = sim.client("alice").frames.len();
-    sim.jumps(i64::try_from(HOUR + 30_000).unwrap());
-    sim.calms();
+    sim.shift_clock(i64::try_from(HOUR + 30_000).unwrap());
+    sim.run_until_idle();
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
     assert_eq!(sim.client("alice").frames.len(), heard);
     assert_eq!(sim.client("bob").closed, Some(Code::TokenExpired));
@@ -189,9 +189,9 @@ fn expired_sessions_take_no_place_from_who_comes() {
         let mut sim = SimRuntime::with(Settings { sockets: 1, ..Settings::default() });
         sim.drowsy = asleep;
         let short = for_the_next(&sim, HOUR, "alice");
-        sim.connects("alice", "", short);
-        sim.jumps(i64::try_from(2 * HOUR).unwrap());
-        sim.joins("bob");
+        sim.connect("alice", "", short);
+        sim.shift_clock(i64::try_from(2 * HOUR).unwrap());
+        sim.join("bob");
         assert_eq!(sim.client("bob").closed, None);
     }
 }
@@ -200,15 +200,15 @@ fn expired_sessions_take_no_place_from_who_comes() {
 fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = for_the_next(&sim, 10 * DAY, "alice");
-    sim.connects("alice", "", long);
+    sim.connect("alice", "", long);
     // The room is idle past its retention, but for alice: it is looked after
     // again in an hour, by the clock as it was.
-    sim.passes(2 * HOUR);
-    sim.jumps(-i64::try_from(HOUR).unwrap());
-    sim.sleeps();
+    sim.advance(2 * HOUR);
+    sim.shift_clock(-i64::try_from(HOUR).unwrap());
+    sim.hibernate();
     let short = for_the_next(&sim, 90 * MINUTE, "bob");
-    sim.connects("bob", "", short);
-    sim.passes(91 * MINUTE);
+    sim.connect("bob", "", short);
+    sim.advance(91 * MINUTE);
     assert_eq!(sim.client("bob").closed, Some(Code::TokenExpired));
 }
 
@@ -216,9 +216,9 @@ fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
 fn nothing_is_taken_from_a_session_whose_end_has_passed() {
     let mut sim = SimRuntime::new();
     let short = for_the_next(&sim, HOUR, "alice");
-    sim.connects("alice", "", short);
-    sim.jumps(i64::try_from(2 * HOUR).unwrap());
-    sim.says("alice", 1);
+    sim.connect("alice", "", short);
+    sim.shift_clock(i64::try_from(2 * HOUR).unwrap());
+    sim.send_publish("alice", 1);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
     assert_eq!(sim.head(), 0);
 }
@@ -226,18 +226,18 @@ fn nothing_is_taken_from_a_session_whose_end_has_passed() {
 #[test]
 fn an_alarm_may_ring_early_and_twice() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
+    sim.join("alice");
     let due = sim.alarm;
     for _ in 0..3 {
-        sim.rings();
+        sim.fire_alarm();
         assert_eq!(sim.alarm, due, "it is set again to the same time");
-        sim.sleeps();
+        sim.hibernate();
     }
-    sim.passes(DAY);
+    sim.advance(DAY);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
     let due = sim.alarm;
-    sim.rings();
-    sim.rings();
+    sim.fire_alarm();
+    sim.fire_alarm();
     assert_eq!(sim.alarm, due);
     assert_eq!(sim.head(), 0);
 }
@@ -245,19 +245,19 @@ fn an_alarm_may_ring_early_and_twice() {
 #[test]
 fn a_renewed_token_moves_the_end_both_ways() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
+    sim.join("alice");
     let auth = |sim: &SimRuntime, ms| {
         let token = crate::tokens::token("alice", &["subscribe"], sim.now.plus(ms));
         format!(r#"{{"type":"auth","token":"{token}"}}"#)
     };
     let longer = auth(&sim, DAY);
-    sim.sends("alice", &longer);
-    sim.passes(2 * HOUR);
+    sim.send("alice", &longer);
+    sim.advance(2 * HOUR);
     assert_eq!(sim.client("alice").closed, None);
     let shorter = auth(&sim, MINUTE);
-    sim.sends("alice", &shorter);
-    sim.sleeps();
-    sim.passes(MINUTE + 30_000);
+    sim.send("alice", &shorter);
+    sim.hibernate();
+    sim.advance(MINUTE + 30_000);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
 }
 
@@ -266,8 +266,8 @@ fn a_renewed_token_moves_the_end_both_ways() {
 fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
     let mut sim = SimRuntime::new();
     let forever = Identity { expires_at: Millis::new((1 << 53) - 1), ..sim.identity("alice") };
-    sim.connects("alice", "", forever);
-    sim.passes(3 * 365 * DAY);
+    sim.connect("alice", "", forever);
+    sim.advance(3 * 365 * DAY);
     assert_eq!(sim.client("alice").closed, None);
     assert!(sim.alarm.unwrap() < sim.now.plus(366 * DAY));
 }
@@ -275,22 +275,22 @@ fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
 #[test]
 fn an_idle_room_is_erased_and_begins_anew_in_another_epoch() {
     let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
-    sim.posts("bob", r#"{"name":"n","data":1,"key":"k","id":"i"}"#).unwrap();
+    sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k","id":"i"}"#).unwrap();
     let epoch = sim.epoch();
-    sim.passes(HOUR);
-    sim.publishes("bob", 2).unwrap();
-    sim.sleeps();
+    sim.advance(HOUR);
+    sim.http_publish("bob", 2).unwrap();
+    sim.hibernate();
 
-    sim.passes(DAY - 1);
+    sim.advance(DAY - 1);
     assert_eq!(sim.epoch(), epoch, "something can still be resumed from");
-    sim.passes(DAY);
+    sim.advance(DAY);
     assert!(sim.store.is_empty(), "nothing is left, and nothing is billed any more");
     assert_eq!(sim.alarm, None);
 
-    sim.joins_with("alice", &format!("since={epoch}:2"));
+    sim.join_with("alice", &format!("since={epoch}:2"));
     assert_eq!(sim.client("alice").gaps, 1);
     assert_ne!(sim.epoch(), epoch);
-    assert_eq!(sim.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![1]));
+    assert_eq!(sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![1]));
     assert_eq!(sim.client("alice").data(), ["1"]);
 }
 
@@ -298,31 +298,31 @@ fn an_idle_room_is_erased_and_begins_anew_in_another_epoch() {
 fn a_room_is_not_erased_while_somebody_is_in_it() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = for_the_next(&sim, 10 * DAY, "alice");
-    sim.connects("alice", "", long);
+    sim.connect("alice", "", long);
     let epoch = sim.epoch();
-    sim.publishes("bob", 1).unwrap();
-    sim.passes(DAY);
+    sim.http_publish("bob", 1).unwrap();
+    sim.advance(DAY);
     assert_eq!(sim.client("alice").closed, None);
-    assert_eq!(sim.publishes("bob", 2), Ok(2));
+    assert_eq!(sim.http_publish("bob", 2), Ok(2));
     assert_eq!(sim.client("alice").data(), ["1", "2"]);
     assert_eq!(sim.epoch(), epoch);
 
-    sim.drops("alice");
-    sim.passes(3 * HOUR);
+    sim.drop_socket("alice");
+    sim.advance(3 * HOUR);
     assert!(sim.store.is_empty());
 }
 
 #[test]
 fn a_room_that_can_not_be_erased_goes_on_and_is_erased_later() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
-    sim.publishes("bob", 1).unwrap();
+    sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
     sim.store.fail_writing();
-    sim.passes(HOUR);
+    sim.advance(HOUR);
     assert_eq!(sim.epoch(), epoch);
     assert_eq!(sim.reports, ["room r: storage: it can't be written"]);
     sim.store.heal();
-    sim.passes(MINUTE);
+    sim.advance(MINUTE);
     assert!(sim.store.is_empty());
 }
 
@@ -333,10 +333,10 @@ fn erasing_leaves_nothing_behind_not_even_in_a_room_that_never_was() {
     assert!(sim.store.is_empty());
     assert_eq!(sim.alarm, None);
 
-    sim.joins("alice");
-    sim.publishes("bob", 1).unwrap();
+    sim.join("alice");
+    sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
-    sim.sleeps();
+    sim.hibernate();
     assert_eq!(sim.http("admin", "DELETE /rooms/r", "").0, 204);
     assert_eq!(sim.client("alice").closed, Some(Code::Erased));
     assert!(sim.store.is_empty());
@@ -347,12 +347,12 @@ fn erasing_leaves_nothing_behind_not_even_in_a_room_that_never_was() {
 #[test]
 fn what_can_not_be_erased_stays_whole() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
-    sim.publishes("bob", 1).unwrap();
+    sim.join("alice");
+    sim.http_publish("bob", 1).unwrap();
     sim.store.fail_writing();
     assert_eq!(sim.http("admin", "DELETE /rooms/r", "").0, 500);
     sim.store.heal();
-    assert_eq!(sim.publishes("bob", 2), Ok(2));
+    assert_eq!(sim.http_publish("bob", 2), Ok(2));
     assert_eq!(sim.client("alice").data(), ["1", "2"]);
 }
 
@@ -360,17 +360,17 @@ fn what_can_not_be_erased_stays_whole() {
 fn the_clock_may_be_set_back_and_forth() {
     let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
     let long = for_the_next(&sim, 10 * DAY, "alice");
-    sim.connects("alice", "", long);
-    sim.publishes("bob", 1).unwrap();
+    sim.connect("alice", "", long);
+    sim.http_publish("bob", 1).unwrap();
     for hours in [-5, 3, -40, 50, -8] {
-        sim.jumps(hours * i64::try_from(HOUR).unwrap());
-        sim.sleeps();
-        sim.publishes("bob", 2).unwrap();
+        sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
+        sim.hibernate();
+        sim.http_publish("bob", 2).unwrap();
     }
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4, 5, 6]);
     // It is set right, and in a while all of this is over.
-    sim.jumps(i64::try_from(40 * DAY).unwrap());
-    sim.passes(3 * DAY);
+    sim.shift_clock(i64::try_from(40 * DAY).unwrap());
+    sim.advance(3 * DAY);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
     assert!(sim.store.is_empty());
 }
@@ -380,9 +380,9 @@ fn a_room_that_was_made_for_a_socket_that_it_refused_is_erased_in_time() {
     let settings = Settings { retained_ms: HOUR, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     let identity = sim.identity_with("writer", &["publish"]);
-    sim.connects("writer", "", identity);
+    sim.connect("writer", "", identity);
     assert_eq!(sim.client("writer").closed, Some(Code::Forbidden));
     assert_eq!(sim.alarm, Some(sim.now.plus(HOUR)));
-    sim.passes(HOUR);
+    sim.advance(HOUR);
     assert!(sim.store.is_empty());
 }

@@ -18,29 +18,29 @@ fn a_publish_is_one_row_and_one_more_for_a_key() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
-        sim.joins("alice");
+        sim.join("alice");
         bill(&mut sim);
         for events in [1, 10, 1_000] {
             let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
-            sim.posts("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+            sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
             assert_eq!(bill(&mut sim), (1, 0), "asleep: {asleep}");
         }
-        sim.says("alice", 1);
+        sim.send_publish("alice", 1);
         assert_eq!(bill(&mut sim), (1, 0));
-        sim.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
+        sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
         assert_eq!(bill(&mut sim), (1, 0), "an id is in the event's own row");
-        sim.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
+        sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
         assert_eq!(bill(&mut sim), (0, 0), "a repeat costs nothing");
 
-        sim.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+        sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
         assert_eq!(bill(&mut sim), (2, 0));
         let two_of_a_key =
             r#"{"events":[{"name":"n","data":2,"key":"k"},{"name":"n","data":3,"key":"k"}]}"#;
-        sim.posts("bob", two_of_a_key).unwrap();
+        sim.http_publish_body("bob", two_of_a_key).unwrap();
         assert_eq!(bill(&mut sim), (2, 0), "a key is written once");
-        sim.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
+        sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
         assert_eq!(bill(&mut sim), (2, 0));
-        sim.posts("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
+        sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
         assert_eq!(bill(&mut sim), (1, 0), "it was removed before");
     }
 }
@@ -48,19 +48,19 @@ fn a_publish_is_one_row_and_one_more_for_a_key() {
 #[test]
 fn what_was_written_is_told() {
     let mut sim = SimRuntime::new();
-    sim.publishes("bob", 1).unwrap();
-    sim.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-    assert_eq!(sim.reads("")["rows_written"], sim.store.bill());
-    assert_eq!(sim.reads("")["rows_written"], 4, "the room's own row, and three more");
+    sim.http_publish("bob", 1).unwrap();
+    sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    assert_eq!(sim.http_get("")["rows_written"], sim.store.bill());
+    assert_eq!(sim.http_get("")["rows_written"], 4, "the room's own row, and three more");
 }
 
 #[test]
 fn a_ring_that_wraps_costs_no_more() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
-    sim.publishes("bob", 0).unwrap();
+    sim.http_publish("bob", 0).unwrap();
     bill(&mut sim);
     for data in 1..=10 {
-        sim.publishes("bob", data).unwrap();
+        sim.http_publish("bob", data).unwrap();
         assert_eq!(bill(&mut sim), (1, 0));
     }
 }
@@ -69,18 +69,18 @@ fn a_ring_that_wraps_costs_no_more() {
 fn reading_joining_and_leaving_write_nothing() {
     let mut sim = SimRuntime::new();
     let alice = sim.identity("alice");
-    sim.connects("alice", "", alice);
-    sim.publishes("bob", 1).unwrap();
+    sim.connect("alice", "", alice);
+    sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
     bill(&mut sim);
     for asleep in [false, true] {
         sim.drowsy = asleep;
-        sim.reads("/events");
-        sim.reads("/state");
-        sim.joins_with("bob", &format!("since={epoch}:0"));
-        sim.sends("bob", r#"{"type": "ping"}"#);
-        sim.sends("bob", "nonsense");
-        sim.drops("bob");
+        sim.http_get("/events");
+        sim.http_get("/state");
+        sim.join_with("bob", &format!("since={epoch}:0"));
+        sim.send("bob", r#"{"type": "ping"}"#);
+        sim.send("bob", "nonsense");
+        sim.drop_socket("bob");
         assert_eq!(bill(&mut sim), (0, 0), "its token ends no earlier than alice's");
     }
 }
@@ -94,38 +94,38 @@ fn a_wake_reads_a_few_rows_and_none_for_a_session() {
         Settings { retained_appends, publishes_per_second: 1_000_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     for session in 0..500 {
-        sim.joins_with(&format!("{session}"), "flow=1");
+        sim.join_with(&format!("{session}"), "flow=1");
     }
     for data in 0..2_000 {
-        sim.publishes("bob", data).unwrap();
+        sim.http_publish("bob", data).unwrap();
     }
-    sim.sleeps();
+    sim.hibernate();
     sim.store.reads_made();
-    sim.pings("7");
-    sim.sends("7", r#"{"type": "ping"}"#);
+    sim.ping("7");
+    sim.send("7", r#"{"type": "ping"}"#);
     let reads = sim.store.reads_made();
     assert!(reads <= 2 + 2 * u64::from(retained_appends.ilog2()), "{reads} reads");
-    sim.publishes("bob", 1).unwrap();
+    sim.http_publish("bob", 1).unwrap();
     assert_eq!(sim.store.reads_made(), 0, "and to go on, it reads nothing");
 }
 
 #[test]
 fn a_setting_that_stays_is_not_written_again() {
     let mut sim = SimRuntime::new();
-    sim.publishes("bob", 1).unwrap();
+    sim.http_publish("bob", 1).unwrap();
     bill(&mut sim);
-    sim.sleeps();
+    sim.hibernate();
     sim.settings.retained_bytes = 1_000;
     sim.settings.sockets = 1;
-    sim.publishes("bob", 2).unwrap();
+    sim.http_publish("bob", 2).unwrap();
     assert_eq!(bill(&mut sim), (1, 0), "what is not stored is not written");
-    sim.sleeps();
+    sim.hibernate();
     sim.settings.retained_ms = 1_000_000;
-    sim.publishes("bob", 3).unwrap();
+    sim.http_publish("bob", 3).unwrap();
     let (_, alarms) = bill(&mut sim);
     assert_eq!(alarms, 1, "it is to be erased at another time");
-    sim.sleeps();
-    sim.publishes("bob", 4).unwrap();
+    sim.hibernate();
+    sim.http_publish("bob", 4).unwrap();
     assert_eq!(bill(&mut sim), (1, 0));
 }
 
@@ -148,26 +148,26 @@ fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
             (socket.to_string(), start.plus(renewed_after * (socket + 1) / SOCKETS));
         let expires_at = renewal.plus(tokens_last - renewed_after);
         let identity = Identity { expires_at, ..sim.identity_with(&who, rights) };
-        sim.connects(&who, "", identity);
+        sim.connect(&who, "", identity);
         if rights.contains(&"presence") {
-            sim.sends(&who, r#"{"type":"enter","data":0}"#);
+            sim.send(&who, r#"{"type":"enter","data":0}"#);
         }
         renewals.push(renewal);
     }
-    sim.calms();
+    sim.run_until_idle();
     bill(&mut sim);
     for now in (0..HOUR / SECOND).map(|second| start.plus(second * SECOND)) {
-        sim.passes(now.since(sim.now));
+        sim.advance(now.since(sim.now));
         for socket in 0..SOCKETS {
             let (who, renewal) =
                 (socket.to_string(), &mut renewals[usize::try_from(socket).unwrap()]);
             if *renewal <= now {
                 *renewal = renewal.plus(renewed_after);
                 let token = tokens::token(&who, rights, now.plus(tokens_last));
-                sim.sends(&who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+                sim.send(&who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
             }
             if now.since(start) / SECOND % 25 == socket {
-                sim.pings(&who);
+                sim.ping(&who);
             }
         }
     }

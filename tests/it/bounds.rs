@@ -30,12 +30,12 @@ fn sessions() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::with(Settings { sockets: 2, ..Settings::default() });
         sim.drowsy = asleep;
-        sim.joins("alice");
-        sim.joins("bob");
-        sim.joins("carol");
+        sim.join("alice");
+        sim.join("bob");
+        sim.join("carol");
         assert_eq!(sim.client("carol").closed, Some(Code::RoomFull));
-        sim.drops("bob");
-        sim.joins("carol");
+        sim.drop_socket("bob");
+        sim.join("carol");
         assert_eq!(sim.client("carol").closed, None);
     }
 }
@@ -46,15 +46,15 @@ fn sessions_of_a_user() {
         sim.drowsy = asleep;
         let joins = |sim: &mut SimRuntime, who: &str| {
             let alice = sim.identity("alice");
-            sim.connects(who, "", alice);
+            sim.connect(who, "", alice);
             sim.client(who).closed
         };
         assert_eq!(joins(&mut sim, "one tab"), None);
         assert_eq!(joins(&mut sim, "another tab"), None);
         assert_eq!(joins(&mut sim, "a third"), Some(Code::RoomFull));
-        sim.joins("bob");
+        sim.join("bob");
         assert_eq!(sim.client("bob").closed, None, "another user has places of their own");
-        sim.drops("one tab");
+        sim.drop_socket("one tab");
         assert_eq!(joins(&mut sim, "a third"), None);
     }
 }
@@ -65,19 +65,19 @@ fn members() {
         sim.drowsy = asleep;
         let enters = |sim: &mut SimRuntime, who: &str| {
             let identity = sim.identity_with(who, &["subscribe", "presence"]);
-            sim.connects(who, "", identity);
-            sim.sends(who, r#"{"type":"enter"}"#);
-            sim.calms();
+            sim.connect(who, "", identity);
+            sim.send(who, r#"{"type":"enter"}"#);
+            sim.run_until_idle();
             sim.client(who).takes().pop().unwrap()
         };
         assert_eq!(enters(&mut sim, "alice")["type"], "members");
         assert_eq!(enters(&mut sim, "bob")["type"], "members");
         assert_eq!(enters(&mut sim, "carol")["code"], "room_full");
         assert_eq!(enters(&mut sim, "bob")["type"], "members", "a second tab is no second user");
-        sim.sends("alice", r#"{"type":"leave"}"#);
-        sim.calms();
+        sim.send("alice", r#"{"type":"leave"}"#);
+        sim.run_until_idle();
         assert_eq!(enters(&mut sim, "carol")["type"], "members");
-        assert_eq!(sim.reads("")["members"], 2);
+        assert_eq!(sim.http_get("")["members"], 2);
     }
 }
 
@@ -85,10 +85,10 @@ fn members() {
 fn alice_waits() -> SimRuntime {
     let frames_burst = 2 * limits::HELD_FRAMES as u64;
     let mut sim = SimRuntime::with(Settings { frames_burst, ..Settings::default() });
-    sim.joins("alice");
+    sim.join("alice");
     sim.slow_verdicts = true;
     let token = sim.token("alice", &["subscribe", "publish"]);
-    sim.sends("alice", &json!({ "type": "auth", "token": token }).to_string());
+    sim.send("alice", &json!({ "type": "auth", "token": token }).to_string());
     sim.client("alice").takes();
     sim
 }
@@ -96,13 +96,13 @@ fn alice_waits() -> SimRuntime {
 fn frames_behind_a_token() {
     let mut sim = alice_waits();
     for _ in 0..limits::HELD_FRAMES {
-        sim.says("alice", 1);
+        sim.send_publish("alice", 1);
     }
     assert!(sim.client("alice").takes().is_empty());
-    sim.says("alice", 2);
+    sim.send_publish("alice", 2);
     let error = &sim.client("alice").takes()[0];
     assert_eq!((&error["code"], &error["ref"]), (&"rate_limited".into(), &"1".into()));
-    sim.verdicts_come();
+    sim.deliver_verdicts();
     assert_eq!(sim.head(), limits::HELD_FRAMES as u64);
 }
 
@@ -110,13 +110,13 @@ fn bytes_behind_a_token() {
     let mut sim = alice_waits();
     let large = format!("\"{}\"", "x".repeat(250_000));
     for _ in 0..limits::HELD_BYTES / 250_100 {
-        sim.says("alice", &large);
+        sim.send_publish("alice", &large);
     }
     assert!(sim.client("alice").takes().is_empty());
-    sim.says("alice", &large);
+    sim.send_publish("alice", &large);
     assert_eq!(sim.client("alice").takes()[0]["code"], "rate_limited");
-    sim.says("alice", 1);
-    sim.verdicts_come();
+    sim.send_publish("alice", 1);
+    sim.deliver_verdicts();
     assert_eq!(sim.client("alice").data().last(), Some(&"1"), "a small one had its place");
 }
 
@@ -126,11 +126,11 @@ fn users_who_publish() {
     for user in 0..limits::PUBLISHERS_COUNTED {
         let by = sim.identity_with("writer", &["publish"]);
         let user = roomcast::protocol::User::parse(&format!("{user}")).unwrap();
-        sim.requests(roomcast::auth::Identity { user, ..by }, Request::Publish, event);
+        sim.request(roomcast::auth::Identity { user, ..by }, Request::Publish, event);
     }
-    assert_eq!(sim.publishes("bob", 1), Err(Code::RateLimited));
-    sim.passes(1_000);
-    assert!(sim.publishes("bob", 1).is_ok(), "who has not published for a while is forgotten");
+    assert_eq!(sim.http_publish("bob", 1), Err(Code::RateLimited));
+    sim.advance(1_000);
+    assert!(sim.http_publish("bob", 1).is_ok(), "who has not published for a while is forgotten");
 }
 
 /// They wait for a window. One more is told to come again.
@@ -139,7 +139,7 @@ fn signals() {
     for (bytes, most) in [(10, limits::SIGNALS_HELD), (16_000, limits::SIGNALS_HELD_BYTES / 16_100)]
     {
         let mut sim = SimRuntime::with(rates);
-        sim.joins("alice");
+        sim.join("alice");
         let signal = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
         let posts = |sim: &mut SimRuntime| sim.http("writer", "POST /rooms/r/signals", &signal).0;
         let sent_at_once = (0..).take_while(|_| {
@@ -149,7 +149,7 @@ fn signals() {
         assert!(sent_at_once.count() > 0);
         let held = 1 + (0..).take_while(|_| posts(&mut sim) == 202).count();
         assert!((most - 1..=most + 1).contains(&held), "{held} signals of {bytes} bytes wait");
-        sim.flushes();
+        sim.fire_flush();
         assert_eq!(posts(&mut sim), 202, "and there is room when some of them were sent");
     }
 }
@@ -164,13 +164,13 @@ fn answers_to_who_does_not_read() {
         let says = |sim: &mut SimRuntime| {
             let reference = "x".repeat(limits::REF);
             let publish = json!({ "type": "publish", "name": "n", "data": 1, "ref": reference });
-            sim.sends("alice", &publish.to_string());
+            sim.send("alice", &publish.to_string());
         };
-        sim.joins("alice");
+        sim.join("alice");
         (0..20_000).for_each(|_| says(&mut sim));
         assert_eq!(sim.client("alice").closed, None, "she reads, however many they are");
-        sim.joins_with("alice", "flow=1");
-        sim.stands_still("alice");
+        sim.join_with("alice", "flow=1");
+        sim.stop_reading("alice");
         let mut most = 0;
         for _ in 0..60_000 {
             if sim.client("alice").closed.is_some() {
@@ -189,15 +189,15 @@ fn frames_of_a_replay() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(200_000));
     for _ in 0..30 {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     let epoch = sim.epoch();
     for who in ["alice", "carol", "dave"] {
-        sim.joins_with(who, &format!("since={epoch}:0"));
+        sim.join_with(who, &format!("since={epoch}:0"));
         assert!(sim.client(who).takes().len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE);
     }
     while sim.turn {
-        sim.takes_a_turn();
+        sim.continue_replay();
         let heard: usize =
             ["alice", "carol", "dave"].map(|who| sim.client(who).takes().len()).iter().sum();
         assert!(heard <= limits::REPLAY_FRAMES_AT_ONCE, "{heard} frames in one turn");
@@ -209,12 +209,12 @@ fn bytes_on_their_way_to_a_slow_reader() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
-        sim.joins_with("carol", "flow=1");
+        sim.join_with("carol", "flow=1");
         let window = usize::try_from(limits::FLOW_WINDOW_BYTES).unwrap();
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
         for _ in 0..40 {
-            sim.posts("bob", &large).unwrap();
-            sim.settles();
+            sim.http_publish_body("bob", &large).unwrap();
+            sim.deliver_pending();
         }
         let on_its_way = |sim: &mut SimRuntime| -> usize {
             sim.client("carol").frames.iter().map(String::len).sum()
@@ -224,8 +224,8 @@ fn bytes_on_their_way_to_a_slow_reader() {
         while sim.client("carol").seq != Some(40) {
             sim.client("carol").takes();
             let seq = sim.client("carol").seq.unwrap();
-            sim.has_seen_all("carol");
-            sim.settles();
+            sim.send_seen("carol");
+            sim.deliver_pending();
             assert!(on_its_way(&mut sim) <= window + 1_000);
             assert!(sim.client("carol").seq > Some(seq), "asleep: {asleep}, at {seq}");
         }
@@ -237,17 +237,17 @@ fn bytes_on_their_way_that_the_log_has_forgotten() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
         sim.drowsy = asleep;
-        sim.joins_with("carol", "flow=1");
+        sim.join_with("carol", "flow=1");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
         for _ in 0..40 {
-            sim.posts("bob", &large).unwrap();
-            sim.settles();
+            sim.http_publish_body("bob", &large).unwrap();
+            sim.deliver_pending();
         }
         let on_their_way: usize = sim.client("carol").frames.iter().map(String::len).sum();
         let window = usize::try_from(limits::FLOW_WINDOW_BYTES).unwrap();
         assert!(on_their_way <= window + 1_000, "asleep: {asleep}, {on_their_way}");
-        sim.has_seen_all("carol");
-        sim.settles();
+        sim.send_seen("carol");
+        sim.deliver_pending();
         assert_eq!(sim.client("carol").gaps, 1, "and then she is told");
         assert_eq!(sim.client("carol").seq, Some(40));
     }
@@ -257,14 +257,14 @@ fn refused_frames_in_a_row() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
-        sim.joins("alice");
+        sim.join("alice");
         for _ in 0..limits::BAD_REQUESTS_IN_A_ROW - 1 {
-            sim.sends("alice", "nonsense");
+            sim.send("alice", "nonsense");
         }
-        sim.says("alice", 1);
+        sim.send_publish("alice", 1);
         for _ in 0..limits::BAD_REQUESTS_IN_A_ROW {
             assert_eq!(sim.client("alice").closed, None, "a good one begins the count anew");
-            sim.sends("alice", "nonsense");
+            sim.send("alice", "nonsense");
         }
         assert_eq!(sim.client("alice").closed, Some(Code::BadRequest));
     }
@@ -273,26 +273,26 @@ fn refused_frames_in_a_row() {
 fn frames_of_a_session() {
     let settings = Settings { frames_per_second: 10, frames_burst: 5, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
-    sim.joins("alice");
-    sim.joins("bob");
+    sim.join("alice");
+    sim.join("bob");
     for _ in 0..8 {
-        sim.says("alice", 1);
+        sim.send_publish("alice", 1);
     }
     let mut frames = sim.client("alice").takes();
     frames.retain(|frame| frame["type"] == "error");
     assert_eq!(frames.len(), 3);
     let wait = frames[0]["retry_after_ms"].as_u64().unwrap();
     assert_eq!((frames[0]["code"].as_str(), wait), (Some("rate_limited"), 100));
-    sim.has_seen_all("alice");
+    sim.send_seen("alice");
     assert!(sim.client("alice").takes().is_empty(), "beyond the rate it counts all the same");
-    sim.passes(wait);
-    sim.says("alice", 2);
-    sim.says("bob", 3);
+    sim.advance(wait);
+    sim.send_publish("alice", 2);
+    sim.send_publish("bob", 3);
     assert_eq!(sim.head(), 7);
 
-    sim.sends("bob", &" ".repeat(limits::BODY_BYTES));
+    sim.send("bob", &" ".repeat(limits::BODY_BYTES));
     assert_eq!(sim.client("bob").takes().pop().unwrap()["code"], "bad_request");
-    sim.sends("bob", &" ".repeat(limits::BODY_BYTES + 1));
+    sim.send("bob", &" ".repeat(limits::BODY_BYTES + 1));
     assert_eq!(sim.client("bob").closed, Some(Code::TooLarge));
 }
 
@@ -304,16 +304,19 @@ fn a_publish_has_a_bound_and_so_has_what_it_is_stored_in() {
         format!(r#"{{"events":[{events}]}}"#)
     };
     assert_eq!(
-        sim.posts("bob", &batch(limits::EVENTS_IN_A_PUBLISH + 1, "1")),
+        sim.http_publish_body("bob", &batch(limits::EVENTS_IN_A_PUBLISH + 1, "1")),
         Err(Code::BadRequest)
     );
-    assert_eq!(sim.posts("bob", &batch(0, "1")), Err(Code::BadRequest));
-    assert_eq!(sim.posts("bob", &batch(limits::EVENTS_IN_A_PUBLISH, "1")).unwrap().len(), 1_000);
+    assert_eq!(sim.http_publish_body("bob", &batch(0, "1")), Err(Code::BadRequest));
+    assert_eq!(
+        sim.http_publish_body("bob", &batch(limits::EVENTS_IN_A_PUBLISH, "1")).unwrap().len(),
+        1_000
+    );
     let large = format!("\"{}\"", "x".repeat(limits::DATA_BYTES - 2));
-    assert!(sim.posts("bob", &batch(1, &large)).is_ok());
+    assert!(sim.http_publish_body("bob", &batch(1, &large)).is_ok());
     let larger = format!("\"{}\"", "x".repeat(limits::DATA_BYTES - 1));
-    assert_eq!(sim.posts("bob", &batch(1, &larger)), Err(Code::TooLarge));
+    assert_eq!(sim.http_publish_body("bob", &batch(1, &larger)), Err(Code::TooLarge));
     // A row holds 2 MB.
-    assert_eq!(sim.posts("bob", &batch(8, &large)), Err(Code::TooLarge));
-    assert!(sim.posts("bob", &batch(7, &large)).is_ok());
+    assert_eq!(sim.http_publish_body("bob", &batch(8, &large)), Err(Code::TooLarge));
+    assert!(sim.http_publish_body("bob", &batch(7, &large)).is_ok());
 }

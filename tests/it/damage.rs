@@ -14,9 +14,9 @@ fn a_wrapped_ring() -> SimRuntime {
     for append in 1..=6 {
         let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
         let body = format!(r#"{{"events":[{event},{{"name":"n","data":0,"key":"k"}}]}}"#);
-        sim.posts("bob", &body).unwrap();
+        sim.http_publish_body("bob", &body).unwrap();
     }
-    sim.sleeps();
+    sim.hibernate();
     sim
 }
 
@@ -46,7 +46,7 @@ fn a_damaged_append_is_an_error_or_not_in_the_way() {
     let undamaged = {
         let mut sim = a_wrapped_ring();
         let epoch = sim.epoch();
-        sim.joins_with("carol", &format!("since={epoch}:4"));
+        sim.join_with("carol", &format!("since={epoch}:4"));
         sim.client("carol").events.clone()
     };
     for slot in 0..4 {
@@ -68,7 +68,7 @@ fn a_damaged_append_is_an_error_or_not_in_the_way() {
 fn is_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
     let epoch = sim.store.tables().meta.unwrap().epoch;
     for seq in 4..=12 {
-        sim.joins_with("dave", &format!("since={epoch}:{seq}"));
+        sim.join_with("dave", &format!("since={epoch}:{seq}"));
         let dave = sim.client("dave");
         let whole = &undamaged[usize::try_from(seq - 4).unwrap()..];
         let is_told = dave.gaps > 0 || dave.closed.is_some();
@@ -76,10 +76,10 @@ fn is_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
         assert!(dave.gaps > 0 || whole.starts_with(&dave.events), "{what}, since {seq}");
         sim.http("dave", &format!("GET /rooms/r/events?since={epoch}:{seq}"), "");
     }
-    if let Ok(seqs) = sim.posts("bob", r#"{"name":"n","data":1,"id":"new"}"#) {
+    if let Ok(seqs) = sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"new"}"#) {
         assert_eq!(seqs, [13], "{what}: a seq is given once");
     }
-    if let Ok(seqs) = sim.posts("bob", r#"{"name":"n","data":1,"id":"i5"}"#) {
+    if let Ok(seqs) = sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i5"}"#) {
         assert_eq!(seqs, [9], "{what}: an id counts once");
     }
 }
@@ -87,15 +87,15 @@ fn is_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
 #[test]
 fn a_room_that_does_not_wake_can_be_erased() {
     let mut sim = a_wrapped_ring();
-    sim.joins("dave");
-    sim.sleeps();
+    sim.join("dave");
+    sim.hibernate();
     sim.store.damage(|tables| drop(tables.slots.remove(&0)));
     assert_eq!(sim.http("admin", "GET /rooms/r", "").0, 500);
-    assert_eq!(sim.publishes("bob", 1), Err(Code::Internal));
+    assert_eq!(sim.http_publish("bob", 1), Err(Code::Internal));
     assert_eq!(sim.http("admin", "DELETE /rooms/r", "").0, 204);
     assert_eq!(sim.client("dave").closed, Some(Code::Erased));
     assert!(sim.store.is_empty());
-    assert_eq!(sim.publishes("bob", 1), Ok(1));
+    assert_eq!(sim.http_publish("bob", 1), Ok(1));
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
         let epoch = sim.store.tables().meta.unwrap().epoch;
         let before = sim.store.tables();
         sim.store.fail_reading_after(reads);
-        sim.joins_with("dave", &format!("since={epoch}:4"));
-        let answer = sim.posts("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#);
+        sim.join_with("dave", &format!("since={epoch}:4"));
+        let answer = sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#);
         let state = sim.http("admin", "GET /rooms/r/state", "");
         sim.store.heal();
 
@@ -116,7 +116,10 @@ fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
         assert!(answer.is_err() || answer == Ok(vec![5]));
         assert!(state.0 == 500 || state.1.contains(r#""key":"k""#));
         assert!(sim.store.tables() == before, "reading writes nothing");
-        assert_eq!(sim.posts("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#), Ok(vec![5]));
+        assert_eq!(
+            sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#),
+            Ok(vec![5])
+        );
     }
 }
 
@@ -129,6 +132,6 @@ fn settings_that_can_not_be_written_leave_everything_as_it_was() {
     assert_eq!(sim.http("admin", "GET /rooms/r", "").0, 500);
     assert!(sim.store.tables() == before);
     sim.store.heal();
-    assert_eq!(sim.reads("")["oldest"], 9);
+    assert_eq!(sim.http_get("")["oldest"], 9);
     assert_eq!(sim.head(), 12);
 }

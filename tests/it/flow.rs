@@ -32,8 +32,8 @@ impl Reader {
         if Self::bytes(sim, self.said..self.read) >= self.window / 4 {
             self.said = self.read;
             let seq = sim.client("carol").events[self.read - 1].seq;
-            sim.sends("carol", &format!(r#"{{"type":"seen","seq":{seq}}}"#));
-            sim.settles();
+            sim.send("carol", &format!(r#"{{"type":"seen","seq":{seq}}}"#));
+            sim.deliver_pending();
         }
         true
     }
@@ -56,7 +56,7 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
         sim.gathers = true;
         let identity = sim.identity("carol");
         let window = *dice.pick(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
-        sim.is_bridged("carol", "", identity, window);
+        sim.connect_bridge("carol", "", identity, window);
         let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, said: 0 };
         for _ in 0..steps {
             match dice.roll(8) {
@@ -65,22 +65,23 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
                     let count = *dice.pick(&[1, 1, 2, 3]);
                     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
                     let events = vec![event; count].join(",");
-                    sim.posts("writer", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+                    sim.http_publish_body("writer", &format!(r#"{{"events":[{events}]}}"#))
+                        .unwrap();
                 }
                 4 | 5 => {
                     for _ in 0..=dice.roll(6) {
                         carol.reads_one(&mut sim);
                     }
                 }
-                6 => sim.settles(),
-                _ => sim.sleeps(),
+                6 => sim.deliver_pending(),
+                _ => sim.hibernate(),
             }
             carol.is_within_bounds(&mut sim);
         }
         while carol.reads_one(&mut sim) {
             carol.is_within_bounds(&mut sim);
         }
-        sim.settles();
+        sim.deliver_pending();
         while carol.reads_one(&mut sim) {}
         let head = sim.head();
         assert_eq!(sim.client("carol").seq, Some(head), "ROOMCAST_SEED={seed}");
@@ -96,15 +97,15 @@ fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(half));
     for (events_for_each, is_counted) in [(1, true), (2, false)] {
         let mut sim = SimRuntime::with(settings);
-        sim.joins_with("alice", "flow=1");
+        sim.join_with("alice", "flow=1");
         for _ in 0..10 {
             for _ in 0..events_for_each {
-                sim.posts("writer", &event).unwrap();
+                sim.http_publish_body("writer", &event).unwrap();
             }
-            sim.has_seen_all("alice");
+            sim.send_seen("alice");
         }
         sim.client("alice").takes();
-        sim.says("alice", 1);
+        sim.send_publish("alice", 1);
         let answer = &sim.client("alice").takes_types()[0];
         assert_eq!(answer == "error", is_counted, "{answer}");
     }
@@ -116,20 +117,20 @@ fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
         let settings = Settings { retained_appends: 3, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
         sim.drowsy = asleep;
-        sim.joins_with("carol", "flow=1");
+        sim.join_with("carol", "flow=1");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
         for _ in 0..40 {
-            sim.posts("writer", &large).unwrap();
-            sim.settles();
+            sim.http_publish_body("writer", &large).unwrap();
+            sim.deliver_pending();
         }
         assert_eq!(sim.client("carol").gaps, 0, "asleep: {asleep}");
         // What was lost is not on its way: all of the window is hers again.
         for _ in 0..3 {
-            sim.has_seen_all("carol");
-            sim.settles();
+            sim.send_seen("carol");
+            sim.deliver_pending();
             assert_eq!(sim.client("carol").gaps, 1);
             for _ in 0..4 {
-                sim.posts("writer", &large).unwrap();
+                sim.http_publish_body("writer", &large).unwrap();
             }
             let head = sim.head();
             assert_eq!(sim.client("carol").seq, Some(head), "asleep: {asleep}");
@@ -141,18 +142,18 @@ fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
 fn what_was_seen_of_an_append_counts_for_itself_after_a_sleep() {
     let mut sim = SimRuntime::new();
     let identity = sim.identity("carol");
-    sim.is_bridged("carol", "", identity, 500_000);
+    sim.connect_bridge("carol", "", identity, 500_000);
     let event = |bytes: usize| format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
     let eight = vec![event(50_000); 8].join(",");
-    sim.posts("writer", &format!(r#"{{"events":[{eight}]}}"#)).unwrap();
-    sim.sleeps();
-    sim.sends("carol", r#"{"type":"seen","seq":1}"#);
-    sim.posts("writer", &event(200_000)).unwrap();
-    sim.settles();
+    sim.http_publish_body("writer", &format!(r#"{{"events":[{eight}]}}"#)).unwrap();
+    sim.hibernate();
+    sim.send("carol", r#"{"type":"seen","seq":1}"#);
+    sim.http_publish_body("writer", &event(200_000)).unwrap();
+    sim.deliver_pending();
     assert_eq!(sim.client("carol").seq, Some(8), "350,000 bytes are on their way");
-    sim.sleeps();
-    sim.sends("carol", r#"{"type":"seen","seq":4}"#);
-    sim.settles();
+    sim.hibernate();
+    sim.send("carol", r#"{"type":"seen","seq":4}"#);
+    sim.deliver_pending();
     assert_eq!(sim.client("carol").seq, Some(9), "200,000 bytes were");
 }
 
@@ -163,15 +164,15 @@ fn a_room_may_require_it_and_set_the_window() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::with(settings);
         sim.drowsy = asleep;
-        sim.joins("carol");
+        sim.join("carol");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
         for _ in 0..10 {
-            sim.posts("writer", &large).unwrap();
-            sim.settles();
+            sim.http_publish_body("writer", &large).unwrap();
+            sim.deliver_pending();
         }
         assert_eq!(sim.client("carol").seq, Some(3), "she never said what she has seen");
-        sim.has_seen_all("carol");
-        sim.settles();
+        sim.send_seen("carol");
+        sim.deliver_pending();
         assert_eq!(sim.client("carol").seq, Some(6));
     }
 }

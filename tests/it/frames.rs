@@ -151,15 +151,15 @@ proptest! {
     #[test]
     fn a_refused_frame_changes_nothing(frames in prop::collection::vec(frame(), 1..12)) {
         let mut sim = SimRuntime::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
-        sim.joins("alice");
-        sim.joins("bob");
-        sim.publishes("bob", 1).unwrap();
-        sim.posts("bob", r#"{"name":"n","data":2,"id":"i1","key":"k1"}"#).unwrap();
+        sim.join("alice");
+        sim.join("bob");
+        sim.http_publish("bob", 1).unwrap();
+        sim.http_publish_body("bob", r#"{"name":"n","data":2,"id":"i1","key":"k1"}"#).unwrap();
         for frame in frames {
             sim.client("bob").frames.clear();
             sim.client("alice").frames.clear();
             let before = everything(&sim);
-            sim.sends("alice", &frame);
+            sim.send("alice", &frame);
             let refused = sim.client("alice").frames.iter().any(|f| f.contains(r#""error""#));
             if refused {
                 prop_assert_eq!(sim.client("alice").frames.len(), 1);
@@ -171,22 +171,22 @@ proptest! {
             if let Some(code) = sim.client("alice").closed {
                 prop_assert!(matches!(code, Code::Unauthorized | Code::TooLarge), "{:?}", code);
                 prop_assert!(sim.store.tables() == before.0);
-                sim.joins("alice");
+                sim.join("alice");
             }
         }
-        prop_assert_eq!(sim.publishes("bob", 3), Ok(sim.store.head()));
+        prop_assert_eq!(sim.http_publish("bob", 3), Ok(sim.store.head()));
     }
 
     #[test]
     fn what_is_published_comes_out_byte_for_byte(data in value()) {
         let mut sim = SimRuntime::new();
-        sim.joins("alice");
+        sim.join("alice");
         let frame = format!(r#"{{"type":"publish","name":"n","data": {data} ,"ref":"1"}}"#);
-        sim.sends("alice", &frame);
+        sim.send("alice", &frame);
         if sim.head() == 1 {
             prop_assert_eq!(sim.client("alice").data(), [data.as_str()]);
             let epoch = sim.epoch();
-            sim.joins_with("bob", &format!("since={epoch}:0"));
+            sim.join_with("bob", &format!("since={epoch}:0"));
             prop_assert_eq!(sim.client("bob").data(), [data.as_str()]);
         } else {
             let is_json = serde_json::from_str::<&RawValue>(&data).is_ok();
@@ -381,7 +381,7 @@ proptest! {
 fn what_nests_without_end_is_refused_or_not_looked_at() {
     let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
+    sim.join("alice");
     for deep in [deep("[", "]"), "[".repeat(60_000), r#"{"a":"#.repeat(60_000)] {
         for field in ["x", "ref", "name", "id", "key", "data", "type", "room", "token", "seq"] {
             for kind in ["publish", "signal", "enter", "auth", "seen", "members"] {

@@ -17,10 +17,10 @@ fn a_window() -> SimRuntime {
 fn a_window_with(settings: Settings) -> SimRuntime {
     let mut sim = SimRuntime::with(settings);
     sim.gathers = true;
-    sim.joins("alice");
-    sim.joins("bob");
-    sim.publishes("writer", 1).unwrap();
-    sim.publishes("writer", 2).unwrap();
+    sim.join("alice");
+    sim.join("bob");
+    sim.http_publish("writer", 1).unwrap();
+    sim.http_publish("writer", 2).unwrap();
     assert_eq!(sim.client("bob").data(), ["1"]);
     sim
 }
@@ -41,26 +41,26 @@ fn frames(sim: &mut SimRuntime, who: &str) -> Vec<Vec<u64>> {
 fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one() {
     let mut sim = SimRuntime::new();
     sim.gathers = true;
-    sim.joins("bob");
-    sim.publishes("writer", 1).unwrap();
+    sim.join("bob");
+    sim.http_publish("writer", 1).unwrap();
     assert_eq!(frames(&mut sim, "bob"), [[1]]);
     assert_eq!(sim.broadcast, None, "nothing waits, and no timer keeps the room awake");
 
     for data in 2..=5 {
-        sim.publishes("writer", data).unwrap();
-        sim.passes(2);
+        sim.http_publish("writer", data).unwrap();
+        sim.advance(2);
     }
     assert!(frames(&mut sim, "bob").is_empty());
-    sim.passes(2);
+    sim.advance(2);
     assert_eq!(frames(&mut sim, "bob"), [[2, 3, 4, 5]], "10 ms after the first");
 
-    sim.publishes("writer", 6).unwrap();
+    sim.http_publish("writer", 6).unwrap();
     assert!(frames(&mut sim, "bob").is_empty(), "that frame began another window");
-    sim.passes(WINDOW_MS);
+    sim.advance(WINDOW_MS);
     assert_eq!(frames(&mut sim, "bob"), [[6]]);
 
-    sim.passes(WINDOW_MS);
-    sim.publishes("writer", 7).unwrap();
+    sim.advance(WINDOW_MS);
+    sim.http_publish("writer", 7).unwrap();
     assert_eq!(frames(&mut sim, "bob"), [[7]], "that was a pause");
 }
 
@@ -72,15 +72,15 @@ fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
     let more_ms = 3;
     let sockets = more_ms * limits::SENDS_PER_MS;
     for i in 0..sockets {
-        sim.joins(&format!("reader-{i}"));
+        sim.join(&format!("reader-{i}"));
     }
-    sim.publishes("writer", 1).unwrap();
-    sim.passes(WINDOW_MS);
-    sim.publishes("writer", 2).unwrap();
+    sim.http_publish("writer", 1).unwrap();
+    sim.advance(WINDOW_MS);
+    sim.http_publish("writer", 2).unwrap();
     assert_eq!(frames(&mut sim, "reader-0"), [[1]]);
-    sim.passes(more_ms - 1);
+    sim.advance(more_ms - 1);
     assert!(frames(&mut sim, "reader-0").is_empty());
-    sim.passes(1);
+    sim.advance(1);
     assert_eq!(frames(&mut sim, "reader-0"), [[2]]);
 }
 
@@ -88,9 +88,9 @@ fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
 fn an_ack_does_not_wait() {
     let mut sim = a_window();
     sim.client("alice").takes();
-    sim.says("alice", 3);
+    sim.send_publish("alice", 3);
     assert_eq!(sim.client("alice").takes_types(), ["ack"]);
-    sim.settles();
+    sim.deliver_pending();
     assert_eq!(sim.client("alice").takes_types(), ["events"]);
 }
 
@@ -98,12 +98,12 @@ fn an_ack_does_not_wait() {
 fn a_thousand_publishes_come_in_a_few_bounded_frames() {
     let mut sim = SimRuntime::with(Settings { publishes_per_second: 1_000, ..Settings::default() });
     sim.gathers = true;
-    sim.joins("bob");
+    sim.join("bob");
     let large = format!("\"{}\"", "x".repeat(1_000));
     for _ in 0..1_000 {
-        sim.publishes("writer", &large).unwrap();
+        sim.http_publish("writer", &large).unwrap();
     }
-    sim.settles();
+    sim.deliver_pending();
     let bob = sim.client("bob");
     assert!(bob.seqs().into_iter().eq(1..=1_000));
     let (bytes, sent) = (limits::FRAME_EVENTS_BYTES, bob.takes());
@@ -116,9 +116,9 @@ fn a_thousand_publishes_come_in_a_few_bounded_frames() {
 fn with_a_window_of_0_each_publish_goes_out_by_itself() {
     let mut sim = SimRuntime::with(Settings { frame_window_ms: 0, ..Settings::default() });
     sim.gathers = true;
-    sim.joins("bob");
+    sim.join("bob");
     for data in 1..=3 {
-        sim.publishes("writer", data).unwrap();
+        sim.http_publish("writer", data).unwrap();
     }
     assert_eq!(frames(&mut sim, "bob"), [[1], [2], [3]]);
 }
@@ -127,12 +127,12 @@ fn with_a_window_of_0_each_publish_goes_out_by_itself() {
 fn a_clock_that_is_set_does_not_hold_anything_back() {
     for hours in [-2_i64, 1] {
         let mut sim = a_window();
-        sim.jumps(hours * 3_600_000);
-        sim.publishes("writer", 3).unwrap();
-        sim.settles();
+        sim.shift_clock(hours * 3_600_000);
+        sim.http_publish("writer", 3).unwrap();
+        sim.deliver_pending();
         assert_eq!(sim.client("bob").data(), ["1", "2", "3"]);
-        sim.publishes("writer", 4).unwrap();
-        sim.passes(WINDOW_MS);
+        sim.http_publish("writer", 4).unwrap();
+        sim.advance(WINDOW_MS);
         assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4"]);
     }
 }
@@ -142,17 +142,17 @@ fn nobody_is_waited_for() {
     let mut sim = SimRuntime::new();
     sim.gathers = true;
     for data in 1..=3 {
-        sim.publishes("writer", data).unwrap();
+        sim.http_publish("writer", data).unwrap();
     }
     assert_eq!(sim.broadcast, None, "there is nobody to gather for");
 
     let mut sim = a_window();
-    sim.drops("alice");
-    sim.drops("bob");
-    sim.settles();
-    sim.joins("carol");
-    sim.passes(WINDOW_MS);
-    sim.publishes("writer", 3).unwrap();
+    sim.drop_socket("alice");
+    sim.drop_socket("bob");
+    sim.deliver_pending();
+    sim.join("carol");
+    sim.advance(WINDOW_MS);
+    sim.http_publish("writer", 3).unwrap();
     assert_eq!(sim.client("carol").data(), ["3"]);
 }
 
@@ -171,10 +171,10 @@ fn who_joins_within_a_window_goes_on_from_where_it_said() {
         (format!("since={epoch}:3"), vec!["3"]),
     ] {
         let mut sim = a_window();
-        sim.joins_with("carol", &query);
+        sim.join_with("carol", &query);
         assert_eq!(sim.client("bob").data(), ["1", "2"], "{query}");
-        sim.publishes("writer", 3).unwrap();
-        sim.settles();
+        sim.http_publish("writer", 3).unwrap();
+        sim.deliver_pending();
         assert_eq!(sim.client("carol").data(), hears, "{query}");
         assert_eq!(sim.client("bob").data(), ["1", "2", "3"], "{query}");
     }
@@ -183,10 +183,10 @@ fn who_joins_within_a_window_goes_on_from_where_it_said() {
 #[test]
 fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
     let mut sim = a_window();
-    sim.posts("writer", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-    sim.joins("carol");
-    sim.posts("writer", r#"{"name":"n","data":2,"key":"k"}"#).unwrap();
-    sim.settles();
+    sim.http_publish_body("writer", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    sim.join("carol");
+    sim.http_publish_body("writer", r#"{"name":"n","data":2,"key":"k"}"#).unwrap();
+    sim.deliver_pending();
     assert_eq!(sim.client("carol").state["k"].data(), "2");
     assert_eq!(sim.client("carol").seqs(), [4]);
 }
@@ -194,24 +194,24 @@ fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
 #[test]
 fn what_waits_was_not_sent_and_can_not_have_been_seen() {
     let mut sim = a_window();
-    sim.sends("bob", r#"{"type":"seen","seq":2}"#);
+    sim.send("bob", r#"{"type":"seen","seq":2}"#);
     assert_eq!(sim.client("bob").takes().pop().unwrap()["code"], "bad_request");
-    sim.settles();
-    sim.has_seen_all("bob");
+    sim.deliver_pending();
+    sim.send_seen("bob");
     assert!(sim.client("bob").takes_types().iter().all(|r#type| r#type != "error"));
 }
 
 #[test]
 fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
     let mut sim = a_window();
-    sim.publishes("writer", 3).unwrap();
+    sim.http_publish("writer", 3).unwrap();
     let identity = sim.identity("carol");
-    sim.is_bridged("carol", "last=3", identity, 200);
+    sim.connect_bridge("carol", "last=3", identity, 200);
     assert_eq!(sim.client("carol").data(), ["1", "2"], "there is room for two");
-    sim.publishes("writer", 4).unwrap();
-    sim.has_seen_all("carol");
+    sim.http_publish("writer", 4).unwrap();
+    sim.send_seen("carol");
     assert_eq!(sim.client("carol").data(), ["1", "2", "3"], "she is not sent what waits");
-    sim.settles();
+    sim.deliver_pending();
     assert_eq!(sim.client("carol").data(), ["1", "2", "3", "4"]);
 }
 
@@ -219,14 +219,14 @@ fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
 fn a_slow_reader_whom_the_ring_overtakes_within_a_window_goes_on_behind_its_gap() {
     let mut sim = a_window_with(Settings { retained_appends: 2, ..Settings::default() });
     let identity = sim.identity("carol");
-    sim.is_bridged("carol", "last=2", identity, 1);
+    sim.connect_bridge("carol", "last=2", identity, 1);
     for data in 3..=6 {
-        sim.publishes("writer", data).unwrap();
+        sim.http_publish("writer", data).unwrap();
     }
-    sim.has_seen_all("carol");
+    sim.send_seen("carol");
     assert_eq!((sim.client("carol").gaps, sim.client("carol").seq), (1, Some(6)));
-    sim.publishes("writer", 7).unwrap();
-    sim.settles();
+    sim.http_publish("writer", 7).unwrap();
+    sim.deliver_pending();
     assert_eq!(sim.client("carol").data(), ["7"]);
     assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
 }
@@ -248,7 +248,7 @@ fn who_is_closed_hears_first_what_was_published_before() {
 
     let mut sim = a_window();
     let token = sim.token("bob", &["publish"]);
-    sim.sends("bob", &serde_json::json!({ "type": "auth", "token": token }).to_string());
+    sim.send("bob", &serde_json::json!({ "type": "auth", "token": token }).to_string());
     assert_eq!(sim.client("bob").closed, Some(Code::Forbidden));
     assert_eq!(sim.client("bob").data(), ["1", "2"]);
 }
@@ -256,7 +256,7 @@ fn who_is_closed_hears_first_what_was_published_before() {
 #[test]
 fn what_waits_as_the_process_dies_comes_with_the_resume() {
     let mut sim = a_window();
-    sim.crashes();
-    sim.resumes("bob");
+    sim.crash();
+    sim.resume("bob");
     assert_eq!(sim.client("bob").data(), ["1", "2"]);
 }

@@ -24,7 +24,7 @@ fn a_grant_never_widens() {
     for rights in grants() {
         let mut sim = SimRuntime::new();
         let identity = sim.identity_with("alice", &rights);
-        sim.connects("alice", "", identity);
+        sim.connect("alice", "", identity);
         let may_subscribe = rights.contains(&"subscribe");
         assert_eq!(sim.client("alice").closed.is_none(), may_subscribe, "{rights:?}");
         if !may_subscribe {
@@ -52,9 +52,9 @@ fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
     let signal = json!({ "type": "signal", "name": "n", "data": 1, "grant": RIGHTS });
     let head = sim.head();
     sim.client("alice").takes();
-    sim.sends("alice", &claims.to_string());
+    sim.send("alice", &claims.to_string());
     assert_eq!(sim.head() > head, may_publish);
-    sim.sends("alice", &signal.to_string());
+    sim.send("alice", &signal.to_string());
     for frame in sim.client("alice").takes() {
         match frame["type"].as_str().unwrap() {
             "events" => assert_eq!(frame["events"][0]["from"], "alice", "she is who she is"),
@@ -68,20 +68,20 @@ fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
     // on hers, it is one more frame that is not understood.
     let everything = Identity { ..sim.identity("admin") };
     let everything = Identity { user: sim.identity("alice").user, ..everything };
-    sim.sends_bytes("alice", &serde_json::to_vec(&everything).unwrap());
-    sim.sends("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
+    sim.send_bytes("alice", &serde_json::to_vec(&everything).unwrap());
+    sim.send("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
     let codes = sim.client("alice").takes();
     assert!(codes.iter().all(|frame| frame["code"] == "bad_request"), "{codes:?}");
     let kept = sim.attachment("alice").unwrap();
     assert!(kept.contains(&format!(r#""grant":{}"#, json!(newest))), "{newest:?}: {kept}");
     // So that the refused ones are never twenty in a row.
-    sim.sends("alice", r#"{"type": "ping"}"#);
+    sim.send("alice", r#"{"type": "ping"}"#);
     sim.client("alice").takes();
 }
 
 fn brings(sim: &mut SimRuntime, who: &str, rights: &[&str]) {
     let token = sim.token(who, rights);
-    sim.sends(who, &json!({ "type": "auth", "token": token }).to_string());
+    sim.send(who, &json!({ "type": "auth", "token": token }).to_string());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_request_needs_the_right_that_the_contract_names() {
             ("DELETE", "/rooms/r", "", has("admin")),
         ] {
             let mut sim = SimRuntime::new();
-            sim.publishes("bob", 1).unwrap();
+            sim.http_publish("bob", 1).unwrap();
             let by = sim.identity_with("alice", &rights);
             let (status, answer) = sim.http_by(by, &format!("{method} {path}"), body);
             assert_eq!(status != 403, allowed, "{method} {path} with {rights:?}: {answer}");
@@ -139,8 +139,8 @@ fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
         (String::new(), Some(Code::Unauthorized)),
     ] {
         let user = sim.identity_with("alice", &["subscribe"]);
-        sim.connects("alice", "", user);
-        sim.sends("alice", &json!({ "type": "auth", "token": token }).to_string());
+        sim.connect("alice", "", user);
+        sim.send("alice", &json!({ "type": "auth", "token": token }).to_string());
         assert_eq!(sim.client("alice").closed, closed, "{token}");
     }
 }
@@ -148,32 +148,32 @@ fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
 #[test]
 fn frames_behind_a_token_wait_for_its_verdict() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
-    sim.joins("carol");
+    sim.join("alice");
+    sim.join("carol");
     sim.slow_verdicts = true;
     brings(&mut sim, "alice", &["subscribe"]);
-    sim.says("alice", 1);
+    sim.send_publish("alice", 1);
     brings(&mut sim, "alice", &["subscribe", "publish"]);
-    sim.says("alice", 2);
-    sim.publishes("bob", 3).unwrap();
+    sim.send_publish("alice", 2);
+    sim.http_publish("bob", 3).unwrap();
     assert_eq!(sim.client("carol").data(), ["3"], "nobody else waits");
-    sim.sleeps();
+    sim.hibernate();
 
-    sim.verdicts_come();
+    sim.deliver_verdicts();
     let alice = sim.client("alice").takes_types();
     assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "ack", "events"]);
     assert_eq!(sim.client("carol").data(), ["3", "2"]);
 
     // A bad one ends the session, and what came behind it is not done.
-    sim.sends("alice", r#"{"type":"auth","token":"nonsense"}"#);
-    sim.says("alice", 4);
-    sim.verdicts_come();
+    sim.send("alice", r#"{"type":"auth","token":"nonsense"}"#);
+    sim.send_publish("alice", 4);
+    sim.deliver_verdicts();
     assert_eq!(sim.client("alice").closed, Some(Code::Unauthorized));
     assert_eq!(sim.head(), 2);
 
     // One that comes when nobody is there any more is nobody's.
     brings(&mut sim, "carol", &["subscribe"]);
-    sim.drops("carol");
-    sim.verdicts_come();
+    sim.drop_socket("carol");
+    sim.deliver_verdicts();
     assert!(!sim.identity("carol").grant.contains(Right::Publish));
 }

@@ -23,7 +23,7 @@ fn batch(ids: std::ops::Range<u64>) -> String {
 
 /// Publishes the ids, the first of which is 1, one by one.
 fn publishes_ids(sim: &mut SimRuntime, last: u64) {
-    (1..=last).for_each(|id| assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id])));
+    (1..=last).for_each(|id| assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id])));
 }
 
 /// What an earlier version leaves of an append: all but its index.
@@ -38,13 +38,13 @@ fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
     for appends in [100, 1_000, 20_000] {
         let mut sim = SimRuntime::with(settings(appends));
         publishes_ids(&mut sim, appends);
-        sim.sleeps();
+        sim.hibernate();
         sim.head();
         sim.store.reads_made();
-        assert_eq!(sim.posts("bob", &event(appends + 1)), Ok(vec![appends + 1]));
+        assert_eq!(sim.http_publish_body("bob", &event(appends + 1)), Ok(vec![appends + 1]));
         let new = sim.store.reads_made();
         assert!(new <= 6, "{new} reads for an id that is new, of {appends}");
-        assert_eq!(sim.posts("bob", &event(appends / 2)), Ok(vec![appends / 2]));
+        assert_eq!(sim.http_publish_body("bob", &event(appends / 2)), Ok(vec![appends / 2]));
         let repeat = sim.store.reads_made();
         assert!(repeat <= 6, "{repeat} reads for a repeat, of {appends}");
         assert_eq!(sim.store.largest_read(), 0, "events are not read");
@@ -55,16 +55,16 @@ fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
 fn a_thousand_repeats_of_one_publish_read_its_row_once() {
     let mut sim = SimRuntime::with(settings(100));
     let thousand = batch(1..1_001);
-    sim.posts("bob", &thousand).unwrap();
-    (1_001..=1_020).for_each(|seq| assert_eq!(sim.publishes("bob", 1), Ok(seq)));
-    sim.sleeps();
+    sim.http_publish_body("bob", &thousand).unwrap();
+    (1_001..=1_020).for_each(|seq| assert_eq!(sim.http_publish("bob", 1), Ok(seq)));
+    sim.hibernate();
     sim.head();
     sim.store.reads_made();
-    assert_eq!(sim.posts("bob", &thousand), Ok((1..=1_000).collect()));
+    assert_eq!(sim.http_publish_body("bob", &thousand), Ok((1..=1_000).collect()));
     // The nodes of a trie of 1,000, and the append without its events.
     let reads = sim.store.reads_made();
     assert!(reads < 400, "{reads} reads");
-    sim.posts("bob", &thousand).unwrap();
+    sim.http_publish_body("bob", &thousand).unwrap();
     assert!(sim.store.reads_made() <= 1, "the nodes stay in memory");
 }
 
@@ -72,11 +72,11 @@ fn a_thousand_repeats_of_one_publish_read_its_row_once() {
 fn an_id_counts_for_one_user() {
     let mut sim = SimRuntime::new();
     let event = |data: u64| format!(r#"{{"name":"n","data":{data},"id":"i"}}"#);
-    assert_eq!(sim.posts("bob", &event(1)), Ok(vec![1]));
-    assert_eq!(sim.posts("alice", &event(2)), Ok(vec![2]), "it is another event");
-    sim.sleeps();
-    assert_eq!(sim.posts("bob", &event(3)), Ok(vec![1]));
-    assert_eq!(sim.posts("alice", &event(4)), Ok(vec![2]));
+    assert_eq!(sim.http_publish_body("bob", &event(1)), Ok(vec![1]));
+    assert_eq!(sim.http_publish_body("alice", &event(2)), Ok(vec![2]), "it is another event");
+    sim.hibernate();
+    assert_eq!(sim.http_publish_body("bob", &event(3)), Ok(vec![1]));
+    assert_eq!(sim.http_publish_body("alice", &event(4)), Ok(vec![2]));
 }
 
 #[test]
@@ -106,20 +106,28 @@ fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
         let mut sim = SimRuntime::with(settings(50));
         publishes_ids(&mut sim, 60);
         loses_indexes(&sim);
-        sim.sleeps();
+        sim.hibernate();
         sim.drowsy = is_drowsy;
-        assert_eq!(sim.posts("bob", &event(20)), Ok(vec![20]));
-        assert_eq!(sim.posts("bob", &event(10)), Ok(vec![61]), "it is retained no more");
-        assert_eq!(sim.posts("bob", &event(61)), Ok(vec![62]));
-        assert_eq!(sim.posts("bob", &event(20)), Ok(vec![20]));
-        sim.sleeps();
+        assert_eq!(sim.http_publish_body("bob", &event(20)), Ok(vec![20]));
+        assert_eq!(
+            sim.http_publish_body("bob", &event(10)),
+            Ok(vec![61]),
+            "it is retained no more"
+        );
+        assert_eq!(sim.http_publish_body("bob", &event(61)), Ok(vec![62]));
+        assert_eq!(sim.http_publish_body("bob", &event(20)), Ok(vec![20]));
+        sim.hibernate();
         sim.store.reads_made();
         for id in 13..=60 {
-            assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id]));
+            assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id]));
         }
         let read = sim.store.largest_read();
-        assert!(sim.posts("bob", &event(62)) == Ok(vec![63]) && read > 0);
-        assert_eq!(sim.posts("bob", &event(13)), Ok(vec![64]), "its append gave way to the last");
+        assert!(sim.http_publish_body("bob", &event(62)) == Ok(vec![63]) && read > 0);
+        assert_eq!(
+            sim.http_publish_body("bob", &event(13)),
+            Ok(vec![64]),
+            "its append gave way to the last"
+        );
     }
 }
 
@@ -129,14 +137,14 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
     let mut sim = SimRuntime::with(settings(100));
     let last = limits::UNINDEXED_IDS as u64 + 2_000;
     for from in (1..last).step_by(1_000) {
-        sim.posts("bob", &batch(from..from + 1_000)).unwrap();
+        sim.http_publish_body("bob", &batch(from..from + 1_000)).unwrap();
     }
     loses_indexes(&sim);
-    sim.sleeps();
+    sim.hibernate();
     sim.head();
     let reads_for = |sim: &mut SimRuntime, id: u64, seq: u64| {
         sim.store.reads_made();
-        assert_eq!(sim.posts("bob", &event(id)), Ok(vec![seq]), "id {id}");
+        assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![seq]), "id {id}");
         sim.store.reads_made()
     };
     // The oldest are read anew each time, before the index has them.
@@ -144,7 +152,7 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
     assert_eq!(reads_for(&mut sim, last, last), scan);
     reads_for(&mut sim, 100_000, last + 1);
     reads_for(&mut sim, 100_001, last + 2);
-    sim.sleeps();
+    sim.hibernate();
     sim.head();
     for (id, seq) in [(1, 1), (2_000, 2_000), (2_001, 2_001), (last, last), (100_000, last + 1)] {
         let reads = reads_for(&mut sim, id, seq);
@@ -161,21 +169,21 @@ fn an_index_that_belongs_to_another_append_is_not_taken_for_its_own() {
     let index = |sim: &SimRuntime, slot: u64| sim.store.tables().slots[&slot].2.clone();
     let stale = [index(&sim, 2), index(&sim, 3)];
     for id in 13..=14 {
-        sim.posts("bob", &event(id)).unwrap();
+        sim.http_publish_body("bob", &event(id)).unwrap();
     }
     sim.store.damage(|tables| {
         for (slot, stale) in [2, 3].into_iter().zip(stale) {
             tables.slots.get_mut(&slot).unwrap().2 = stale;
         }
     });
-    sim.sleeps();
+    sim.hibernate();
     for id in 5..=14 {
-        assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id]));
+        assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id]));
     }
     for id in 15..=40 {
-        assert_eq!(sim.posts("bob", &event(id)), Ok(vec![id]));
-        assert_eq!(sim.posts("bob", &event(id - 9)), Ok(vec![id - 9]));
-        sim.sleeps();
+        assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id]));
+        assert_eq!(sim.http_publish_body("bob", &event(id - 9)), Ok(vec![id - 9]));
+        sim.hibernate();
     }
 }
 
@@ -184,9 +192,9 @@ fn a_damaged_index_is_an_error_and_harms_nothing_else() {
     let mut sim = SimRuntime::with(settings(10));
     publishes_ids(&mut sim, 10);
     sim.store.damage(|tables| tables.slots.get_mut(&9).unwrap().2.truncate(20));
-    sim.sleeps();
-    assert!(sim.posts("bob", &event(5)).is_err());
-    assert!(sim.posts("bob", &event(11)).is_err());
-    assert_eq!(sim.publishes("bob", 1), Ok(11));
+    sim.hibernate();
+    assert!(sim.http_publish_body("bob", &event(5)).is_err());
+    assert!(sim.http_publish_body("bob", &event(11)).is_err());
+    assert_eq!(sim.http_publish("bob", 1), Ok(11));
     assert_eq!(sim.head(), 11);
 }

@@ -11,20 +11,20 @@ use crate::sim::{Death, SimRuntime};
 #[test]
 fn append_before_broadcast() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
-    sim.joins("bob");
-    sim.says("alice", 1);
+    sim.join("alice");
+    sim.join("bob");
+    sim.send_publish("alice", 1);
     assert_eq!(sim.client("alice").takes_types(), ["welcome", "events", "ack"]);
     assert_eq!(sim.client("bob").takes_types(), ["welcome", "events"]);
 
     // The storage refuses: nobody hears of the event but its sender, of its end.
     sim.store.fail_writing();
-    sim.sends("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
+    sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
     let error = &sim.client("alice").takes()[0];
     assert_eq!((&error["type"], &error["code"]), (&"error".into(), &"internal".into()));
     assert_eq!(error["ref"], "2");
     let batch = r#"{"events":[{"name":"n","data":3,"id":"i"},{"name":"n","data":4}]}"#;
-    assert_eq!(sim.posts("writer", batch), Err(Code::Internal));
+    assert_eq!(sim.http_publish_body("writer", batch), Err(Code::Internal));
     assert!(sim.client("alice").takes().is_empty());
     assert!(sim.client("bob").takes().is_empty());
     assert_eq!(sim.reports.len(), 2, "the operator hears the cause: {:?}", sim.reports);
@@ -32,38 +32,38 @@ fn append_before_broadcast() {
 
     // Nothing is left of it: no seq used up, no id taken, no key set.
     sim.store.heal();
-    assert_eq!(sim.posts("writer", batch), Ok(vec![2, 3]));
+    assert_eq!(sim.http_publish_body("writer", batch), Ok(vec![2, 3]));
     assert_eq!(sim.client("bob").data(), ["1", "3", "4"]);
-    assert_eq!(sim.reads("/state")["events"].as_array().unwrap().len(), 0);
+    assert_eq!(sim.http_get("/state")["events"].as_array().unwrap().len(), 0);
 }
 
 #[test]
 fn seq_has_no_holes() {
     let mut sim = SimRuntime::new();
-    sim.joins("carol");
+    sim.join("carol");
     let epoch = sim.client("carol").epoch.clone().unwrap();
     let three = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2,"id":"i"},{"name":"n","data":3}]}"#;
-    assert_eq!(sim.posts("bob", three), Ok(vec![1, 2, 3]));
+    assert_eq!(sim.http_publish_body("bob", three), Ok(vec![1, 2, 3]));
 
     // None of what is refused, repeated, lost or slept over uses up a seq.
-    assert_eq!(sim.posts("bob", r#"{"name":"","data":1}"#), Err(Code::BadRequest));
-    assert_eq!(sim.posts("reader", r#"{"name":"n","data":1}"#), Err(Code::Forbidden));
-    assert_eq!(sim.posts("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![2]));
+    assert_eq!(sim.http_publish_body("bob", r#"{"name":"","data":1}"#), Err(Code::BadRequest));
+    assert_eq!(sim.http_publish_body("reader", r#"{"name":"n","data":1}"#), Err(Code::Forbidden));
+    assert_eq!(sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![2]));
     sim.store.fail_writing();
-    assert_eq!(sim.publishes("bob", 4), Err(Code::Internal));
+    assert_eq!(sim.http_publish("bob", 4), Err(Code::Internal));
     sim.store.heal();
-    sim.sleeps();
-    assert_eq!(sim.publishes("bob", 4), Ok(4));
+    sim.hibernate();
+    assert_eq!(sim.http_publish("bob", 4), Ok(4));
     sim.dies = Some(Death::BeforeCommit);
-    assert_eq!(sim.publishes("bob", 5), Err(Code::Restarting));
-    sim.resumes("carol");
+    assert_eq!(sim.http_publish("bob", 5), Err(Code::Restarting));
+    sim.resume("carol");
     let mixed = r#"{"events":[{"name":"n","data":2,"id":"i"},{"name":"n","data":5},{"name":"n","data":6}]}"#;
-    assert_eq!(sim.posts("bob", mixed), Ok(vec![2, 5, 6]));
+    assert_eq!(sim.http_publish_body("bob", mixed), Ok(vec![2, 5, 6]));
 
     assert_eq!(sim.client("carol").seqs(), [1, 2, 3, 4, 5, 6]);
-    sim.joins_with("dave", &format!("since={epoch}:0"));
+    sim.join_with("dave", &format!("since={epoch}:0"));
     assert_eq!(sim.client("dave").seqs(), [1, 2, 3, 4, 5, 6]);
-    let page = sim.reads(&format!("/events?since={epoch}:0"));
+    let page = sim.http_get(&format!("/events?since={epoch}:0"));
     let seqs = page["events"].as_array().unwrap().iter().map(|event| event["seq"].as_u64());
     assert!(seqs.eq((1..=6).map(Some)));
 }
@@ -71,41 +71,41 @@ fn seq_has_no_holes() {
 #[test]
 fn resuming_equals_staying() {
     let mut sim = SimRuntime::new();
-    sim.joins("carol");
+    sim.join("carol");
     // Appends of 1 to 7 events; some larger than a frame may be, together or
     // each of them alone.
     for append in 1..=24_usize {
         let data = "x".repeat(if append % 5 == 0 { 150_000 } else { append });
         let event = format!(r#"{{"name":"n","data":"{data}"}}"#);
         let events = vec![event; append % 7 + 1].join(",");
-        sim.posts("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+        sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
     }
     let (stayed, head) = (sim.client("carol").events.clone(), sim.head());
     let epoch = sim.epoch();
 
     for seq in 0..=head {
-        sim.joins_with("dave", &format!("since={epoch}:{seq}"));
-        sim.settles();
+        sim.join_with("dave", &format!("since={epoch}:{seq}"));
+        sim.deliver_pending();
         let expected = &stayed[usize::try_from(seq).unwrap()..];
         assert_eq!(sim.client("dave").events, expected, "since {seq}");
     }
 
     // Carol drops, resumes, is caught up over several turns while bob goes on,
     // the room falls asleep in the midst of it, and she misses nothing.
-    sim.joins_with("dave", &format!("since={epoch}:{head}"));
-    sim.drops("carol");
+    sim.join_with("dave", &format!("since={epoch}:{head}"));
+    sim.drop_socket("carol");
     for _ in 0..12 {
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "y".repeat(250_000));
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
-    sim.resumes("carol");
+    sim.resume("carol");
     assert!(sim.turn, "one go is not enough");
-    sim.publishes("bob", 1).unwrap();
-    sim.takes_a_turn();
-    sim.sleeps();
-    sim.publishes("bob", 2).unwrap();
-    sim.settles();
-    sim.publishes("bob", 3).unwrap();
+    sim.http_publish("bob", 1).unwrap();
+    sim.continue_replay();
+    sim.hibernate();
+    sim.http_publish("bob", 2).unwrap();
+    sim.deliver_pending();
+    sim.http_publish("bob", 3).unwrap();
     let dave = sim.client("dave").events.clone();
     assert_eq!(sim.client("carol").events[stayed.len()..], dave);
     assert_eq!(sim.client("carol").data().last(), Some(&"3"));
@@ -119,12 +119,12 @@ fn loss_is_never_silent() {
     let by_bytes = Settings { retained_bytes: 250, ..Settings::default() };
     for settings in [by_appends, by_age, by_bytes] {
         let mut sim = SimRuntime::with(settings);
-        sim.joins("carol");
+        sim.join("carol");
         let (epoch, mut oldest_was) = (sim.epoch(), 1);
         for data in 1..=8 {
-            sim.passes(hour);
-            sim.publishes("bob", data).unwrap();
-            let oldest = sim.reads("")["oldest"].as_u64().unwrap();
+            sim.advance(hour);
+            sim.http_publish("bob", data).unwrap();
+            let oldest = sim.http_get("")["oldest"].as_u64().unwrap();
             assert!(oldest >= oldest_was, "what is lost stays lost");
             oldest_was = oldest;
             for seq in 0..=data + 2 {
@@ -139,7 +139,7 @@ fn loss_is_never_silent() {
 /// Over a socket and over HTTP alike.
 fn is_whole_or_told(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u64, head: u64) {
     let can_be_resumed = seq <= head && seq + 1 >= oldest;
-    sim.joins_with("dave", &format!("since={epoch}:{seq}"));
+    sim.join_with("dave", &format!("since={epoch}:{seq}"));
     let dave = sim.client("dave");
     assert_eq!(dave.gaps == 1, !can_be_resumed, "since {seq}, oldest {oldest}, head {head}");
     let welcome = Frame::read(&dave.frames[0]);
@@ -156,22 +156,22 @@ fn what_is_lost_during_a_replay_is_told() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 12, ..Settings::default() });
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..12 {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
-    sim.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
     let epoch = sim.epoch();
-    sim.joins_with("alice", &format!("since={epoch}:1"));
+    sim.join_with("alice", &format!("since={epoch}:1"));
     assert_eq!(sim.client("alice").seqs(), [2, 3, 4, 5]);
 
     // The ring comes round before alice has had her next turn.
     for data in 1..=12 {
-        sim.publishes("bob", data).unwrap();
+        sim.http_publish("bob", data).unwrap();
     }
-    sim.settles();
+    sim.deliver_pending();
     let alice = sim.client("alice");
     assert_eq!(alice.gaps, 1);
     assert_eq!(alice.state["k"].data(), "1", "the state makes up for it");
-    sim.publishes("bob", 13).unwrap();
+    sim.http_publish("bob", 13).unwrap();
     assert_eq!(sim.client("alice").data(), ["13"], "and from there on she misses nothing");
 }
 
@@ -180,41 +180,41 @@ fn an_id_counts_once() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
     let over_a_socket = r#"{"type":"publish","name":"n","data":1,"id":"i","ref":"r"}"#;
-    sim.joins("alice");
+    sim.join("alice");
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 201);
 
     // However it comes again, it is the first one.
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 200);
-    sim.sends("alice", over_a_socket);
+    sim.send("alice", over_a_socket);
     let ack = sim.client("alice").takes().pop().unwrap();
     assert_eq!((&ack["type"], &ack["seq"]), (&"ack".into(), &1.into()));
-    sim.sleeps();
-    assert_eq!(sim.posts("alice", once), Ok(vec![1]));
-    sim.crashes();
-    assert_eq!(sim.posts("alice", once), Ok(vec![1]));
+    sim.hibernate();
+    assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));
+    sim.crash();
+    assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));
 
     // In a batch, and twice in one.
     let batch = format!(
         r#"{{"events":[{once},{{"name":"n","data":2,"id":"j"}},{{"name":"n","data":3,"id":"j"}}]}}"#
     );
-    assert_eq!(sim.posts("alice", &batch), Ok(vec![1, 2, 2]));
+    assert_eq!(sim.http_publish_body("alice", &batch), Ok(vec![1, 2, 2]));
 
     // She does not know whether it was stored, and asks again.
     let fresh = r#"{"name":"n","data":4,"id":"k"}"#;
     sim.dies = Some(Death::AfterCommit);
-    assert_eq!(sim.posts("alice", fresh), Err(Code::Restarting));
-    assert_eq!(sim.posts("alice", fresh), Ok(vec![3]));
+    assert_eq!(sim.http_publish_body("alice", fresh), Err(Code::Restarting));
+    assert_eq!(sim.http_publish_body("alice", fresh), Ok(vec![3]));
     let fresh = r#"{"name":"n","data":5,"id":"l"}"#;
     sim.dies = Some(Death::BeforeCommit);
-    assert_eq!(sim.posts("alice", fresh), Err(Code::Restarting));
-    assert_eq!(sim.posts("alice", fresh), Ok(vec![4]));
+    assert_eq!(sim.http_publish_body("alice", fresh), Err(Code::Restarting));
+    assert_eq!(sim.http_publish_body("alice", fresh), Ok(vec![4]));
     assert_eq!(sim.head(), 4);
 
     // The first is no longer retained: the next one is an event of its own,
     // and the one that repeats from then on.
-    sim.publishes("alice", 6).unwrap();
-    assert_eq!(sim.posts("alice", once), Ok(vec![6]));
-    assert_eq!(sim.posts("alice", once), Ok(vec![6]));
-    sim.sleeps();
-    assert_eq!(sim.posts("alice", once), Ok(vec![6]));
+    sim.http_publish("alice", 6).unwrap();
+    assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));
+    assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));
+    sim.hibernate();
+    assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));
 }

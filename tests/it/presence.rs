@@ -20,12 +20,12 @@ const HOUR: u64 = 60 * MINUTE;
 fn joins(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
     let expires_at = sim.now.plus(24 * HOUR);
-    sim.connects(who, "", Identity { expires_at, ..identity });
+    sim.connect(who, "", Identity { expires_at, ..identity });
     sim.client(who).takes();
 }
 
 fn enters(sim: &mut SimRuntime, who: &str, data: &str) {
-    sim.sends(who, &format!(r#"{{"type":"enter","data":{data}}}"#));
+    sim.send(who, &format!(r#"{{"type":"enter","data":{data}}}"#));
 }
 
 fn are_in(sim: &mut SimRuntime, people: &[&str]) {
@@ -33,7 +33,7 @@ fn are_in(sim: &mut SimRuntime, people: &[&str]) {
         joins(sim, who);
         enters(sim, who, "null");
     }
-    sim.calms();
+    sim.run_until_idle();
     people.iter().for_each(|who| drop(sim.client(who).takes()));
 }
 
@@ -43,7 +43,7 @@ fn a_thousand_that_enter_together_are_told_in_a_frame() {
     let people: Vec<String> = (0..1_000).map(|i| format!("u{i}")).collect();
     people.iter().for_each(|who| joins(&mut sim, who));
     people.iter().for_each(|who| enters(&mut sim, who, "1"));
-    sim.calms();
+    sim.run_until_idle();
     let first = sim.client("u0").takes();
     assert_eq!(first.len(), 2);
     assert_eq!(first[0]["members"].as_array().unwrap().len(), 1);
@@ -64,9 +64,9 @@ fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
     assert_eq!(sim.client("ann").takes_types(), ["members:changed"]);
     enters(&mut sim, "ben", "2");
     enters(&mut sim, "cat", "1");
-    sim.drops("ben");
+    sim.drop_socket("ben");
     assert!(sim.client("ann").takes().is_empty());
-    sim.passes(limits::FLUSH_MS);
+    sim.advance(limits::FLUSH_MS);
     let change = &sim.client("ann").takes()[0];
     assert_eq!(change["updated"].as_array().unwrap().len(), 2);
 }
@@ -77,9 +77,9 @@ fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
     are_in(&mut sim, &["ann", "ben"]);
     enters(&mut sim, "ben", "1");
     enters(&mut sim, "ben", "2");
-    sim.sleeps();
+    sim.hibernate();
     sim.client("ann").takes();
-    sim.passes(limits::REPLAY_RESTART_MS);
+    sim.advance(limits::REPLAY_RESTART_MS);
     assert_eq!(sim.client("ann").takes()[0]["updated"][0]["data"], 2);
 }
 
@@ -93,16 +93,16 @@ fn who_is_kicked_is_not_waited_for() {
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
         are_in(&mut sim, &["ann", "ben", "cat"]);
-        sim.drops("ben");
-        sim.drops("cat");
+        sim.drop_socket("ben");
+        sim.drop_socket("cat");
         kick(&mut sim, "ben");
-        assert_eq!(sim.reads("")["members"], 2, "asleep: {asleep}");
+        assert_eq!(sim.http_get("")["members"], 2, "asleep: {asleep}");
         let changes = sim.client("ann").takes();
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0]["left"].as_array().unwrap().len(), 1);
         assert_eq!(changes[0]["left"][0]["user"], "ben");
 
-        sim.calms();
+        sim.run_until_idle();
         kick(&mut sim, "ben");
         assert_eq!(sim.flush, None, "he was gone already");
     }
@@ -115,20 +115,20 @@ fn presence_writes_no_row_and_few_alarms() {
     sim.store.bill();
     let alarms = sim.alarms_set;
     enters(&mut sim, "ann", "0");
-    sim.calms();
+    sim.run_until_idle();
     assert_eq!(sim.alarms_set - alarms, 1);
     for asleep in [false, true] {
         sim.drowsy = asleep;
         joins(&mut sim, "ben");
         enters(&mut sim, "ben", "1");
-        sim.calms();
-        sim.sends("ben", r#"{"type":"leave"}"#);
-        sim.calms();
+        sim.run_until_idle();
+        sim.send("ben", r#"{"type":"leave"}"#);
+        sim.run_until_idle();
     }
     assert_eq!(sim.alarms_set - alarms, 1, "told at once, so nothing can be lost");
     for _ in 0..120 {
-        sim.passes(25_000);
-        ["ann", "ben"].iter().for_each(|who| sim.pings(who));
+        sim.advance(25_000);
+        ["ann", "ben"].iter().for_each(|who| sim.ping(who));
     }
     let looks = sim.alarms_set - alarms;
     assert!(looks <= 125, "{looks} alarms in 50 minutes");
@@ -143,8 +143,8 @@ fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
     let woken = |sim: &mut SimRuntime, ms: u64| {
         let before = sim.wakes;
         for _ in 0..ms / 25_000 {
-            sim.passes(25_000);
-            sim.pings("ann");
+            sim.advance(25_000);
+            sim.ping("ann");
         }
         sim.wakes - before
     };
@@ -152,8 +152,8 @@ fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
     enters(&mut sim, "ann", "0");
     let looks = woken(&mut sim, HOUR);
     assert!((40..=150).contains(&looks), "{looks} looks in an hour");
-    sim.sends("ann", r#"{"type":"leave"}"#);
-    sim.calms();
+    sim.send("ann", r#"{"type":"leave"}"#);
+    sim.run_until_idle();
     assert!(woken(&mut sim, 5 * HOUR) <= 1, "once, by the alarm that was set");
 }
 
@@ -163,14 +163,14 @@ fn frames_are_heard_as_pings_are_also_over_a_sleep() {
     sim.drowsy = true;
     are_in(&mut sim, &["ann", "ben", "cat"]);
     for _ in 0..40 {
-        sim.passes(20_000);
-        sim.pings("ann");
-        sim.sends("ben", r#"{"type":"members"}"#);
+        sim.advance(20_000);
+        sim.ping("ann");
+        sim.send("ben", r#"{"type":"members"}"#);
     }
     assert_eq!(sim.client("cat").closed, Some(Code::PingTimeout));
     assert_eq!(sim.client("ann").closed, None);
     assert_eq!(sim.client("ben").closed, None);
-    assert_eq!(sim.reads("")["members"], 2);
+    assert_eq!(sim.http_get("")["members"], 2);
 }
 
 #[test]
@@ -181,15 +181,15 @@ fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
     // The runtime says of ben that he pinged tomorrow, and of ann that she
     // never did.
     sim.now = start.plus(24 * HOUR);
-    sim.pings("ben");
+    sim.ping("ben");
     sim.now = start;
     for _ in 0..8 {
-        sim.passes(20_000);
-        sim.sends("ann", r#"{"type":"members"}"#);
+        sim.advance(20_000);
+        sim.send("ann", r#"{"type":"members"}"#);
     }
     assert_eq!(sim.client("ann").closed, None);
     assert_eq!(sim.client("ben").closed, Some(Code::PingTimeout));
-    assert_eq!(sim.reads("")["members"], 1);
+    assert_eq!(sim.http_get("")["members"], 1);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn what_a_socket_carries_stays_below_half_of_what_it_may() {
         enters(&mut sim, who, &large);
     }
     for who in &crowd[..39] {
-        sim.drops(who);
+        sim.drop_socket(who);
         let attachment = sim.attachment(&crowd[39]).unwrap();
         assert!(attachment.len() < 16_384 / 2 - 100, "{} bytes", attachment.len());
     }
@@ -219,21 +219,21 @@ fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
         enters(&mut sim, who, &large);
     }
     are_in(&mut sim, &["ann"]);
-    crowd.iter().for_each(|who| sim.drops(who));
-    sim.calms();
-    assert_eq!(sim.reads("")["members"], 61);
+    crowd.iter().for_each(|who| sim.drop_socket(who));
+    sim.run_until_idle();
+    assert_eq!(sim.http_get("")["members"], 61);
     assert!(sim.client("ann").takes().is_empty(), "as long as the room is awake");
 
-    sim.sleeps();
-    sim.passes(limits::REPLAY_RESTART_MS);
-    sim.calms();
+    sim.hibernate();
+    sim.advance(limits::REPLAY_RESTART_MS);
+    sim.run_until_idle();
     let list = &sim.client("ann").takes()[0];
     let left = list["members"].as_array().unwrap().len();
     assert!((2..10).contains(&left), "the list anew, of those that were carried: {left}");
-    sim.passes(limits::GRACE_MS);
+    sim.advance(limits::GRACE_MS);
     let change = &sim.client("ann").takes()[0];
     assert_eq!(change["left"].as_array().unwrap().len(), left - 1);
-    assert_eq!(sim.reads("")["members"], 1);
+    assert_eq!(sim.http_get("")["members"], 1);
 }
 
 /// The types of frames about members that somebody was sent since the last
@@ -255,13 +255,13 @@ fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
         enters(&mut sim, who, &large);
     }
     while sim.flush.is_some() {
-        sim.flushes();
+        sim.fire_flush();
     }
     sim.client("u0").takes();
     joins(&mut sim, "zoe");
     enters(&mut sim, "zoe", "null");
     enters(&mut sim, "u0", "1");
-    sim.calms();
+    sim.run_until_idle();
     let pages = &sim.client("zoe").frames;
     let sizes: Vec<usize> = pages.iter().map(String::len).collect();
     assert!(sizes.iter().all(|size| *size < limits::MEMBERS_PAGE_BYTES + 100), "{sizes:?}");
@@ -274,7 +274,7 @@ fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
         more.iter().enumerate().map(|(i, kind)| ((*kind).to_owned(), i < 2)).collect::<Vec<_>>()
     );
     // Over HTTP it is one body.
-    assert_eq!(sim.reads("/members")["members"].as_array().unwrap().len(), 301);
+    assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 301);
 }
 
 #[test]
@@ -283,11 +283,11 @@ fn a_member_that_is_larger_than_a_page_has_one_for_itself() {
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
     for i in 0..200 {
         let identity = sim.identity_with("tabs", &["subscribe", "presence"]);
-        sim.connects(&format!("tab-{i}"), "", identity);
+        sim.connect(&format!("tab-{i}"), "", identity);
         enters(&mut sim, &format!("tab-{i}"), &large);
     }
     are_in(&mut sim, &["ann"]);
-    sim.sends("ann", r#"{"type":"members"}"#);
+    sim.send("ann", r#"{"type":"members"}"#);
     let frames = sim.client("ann").takes();
     let users = |frame: &Value| frame["members"].as_array().unwrap().len();
     assert_eq!(frames.iter().map(users).collect::<Vec<_>>(), [1, 1]);
@@ -310,7 +310,7 @@ fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
     let mut most = 0;
     while sim.flush.is_some() {
         let sent = sim.sent_bytes;
-        sim.flushes();
+        sim.fire_flush();
         most = most.max(sim.sent_bytes - sent);
     }
     let sent = sim.sent_bytes - before;
@@ -332,25 +332,25 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
         are_in(&mut sim, &["ann", "ben", "cat"]);
-        sim.stands_still("cat");
+        sim.stop_reading("cat");
         let large = |i: u32| format!("\"{}{}\"", "x".repeat(limits::PRESENCE_BYTES - 3), i % 10);
         for i in 0..700 {
             enters(&mut sim, "ann", &large(i));
-            sim.passes(limits::FLUSH_MS);
-            ["ann", "ben", "cat"].iter().for_each(|who| sim.pings(who));
+            sim.advance(limits::FLUSH_MS);
+            ["ann", "ben", "cat"].iter().for_each(|who| sim.ping(who));
         }
         let waits = sim.unsent_bytes("cat");
         assert!((limits::UNSENT_BYTES..limits::UNSENT_BYTES + 5_000).contains(&waits), "{waits}");
         assert_eq!(about_members(&mut sim, "ben").len(), 700, "the others are told all");
 
-        sim.reads_on("cat");
+        sim.resume_reading("cat");
         about_members(&mut sim, "cat");
         enters(&mut sim, "ben", "2");
         let expected = [("members".to_owned(), false)];
-        sim.passes(limits::REPLAY_RESTART_MS);
+        sim.advance(limits::REPLAY_RESTART_MS);
         assert_eq!(about_members(&mut sim, "cat"), expected, "asleep: {asleep}");
         enters(&mut sim, "ben", "3");
-        sim.calms();
+        sim.run_until_idle();
         assert_eq!(about_members(&mut sim, "cat").len(), 1, "and changes from then on");
     }
 }
@@ -359,16 +359,16 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
 fn who_does_not_read_and_does_not_ping_is_silent() {
     let mut sim = SimRuntime::new();
     are_in(&mut sim, &["ann", "ben"]);
-    sim.stands_still("ben");
+    sim.stop_reading("ben");
     let alarms = sim.alarms_set;
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 9));
     for i in 0..700 {
         enters(&mut sim, "ann", &format!("[{i},{large}]"));
-        sim.passes(limits::FLUSH_MS);
+        sim.advance(limits::FLUSH_MS);
     }
     for _ in 0..10 {
-        sim.passes(10_000);
-        sim.pings("ann");
+        sim.advance(10_000);
+        sim.ping("ann");
     }
     assert_eq!(sim.client("ben").closed, Some(Code::PingTimeout));
     let alarms = sim.alarms_set - alarms;

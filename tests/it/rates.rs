@@ -20,10 +20,10 @@ fn sim() -> SimRuntime {
 /// What a request has cost a user whose rate was full, by how long the next
 /// has to wait; and it says so rightly.
 fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
-    sim.passes(60_000);
+    sim.advance(60_000);
     let asks = |sim: &mut SimRuntime, request: &Request, body: &str| {
         let by = sim.identity("admin");
-        match sim.requests(by, request.clone(), body) {
+        match sim.request(by, request.clone(), body) {
             Answer::Refused(refusal) => Err(refusal),
             answer => Ok(answer),
         }
@@ -48,9 +48,9 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     assert_eq!(refusal.code.as_str(), "rate_limited");
     assert!(refusal.message.contains("100 units a second"), "{}", refusal.message);
     assert!(refusal.message.contains(&format!("{wait} ms")), "{}", refusal.message);
-    sim.passes(wait - 1);
+    sim.advance(wait - 1);
     assert!(asks(sim, &next, small).is_err(), "not earlier than it said");
-    sim.passes(1);
+    sim.advance(1);
     assert!(asks(sim, &next, small).is_ok(), "it waited as long as it was told to");
     // In debt by as much as the wait is longer than that for one unit.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
@@ -98,10 +98,10 @@ fn a_body_that_is_refused_costs_its_bytes() {
     let mut sim = sim();
     let nonsense = "x".repeat(limits::BODY_BYTES);
     for _ in 0..6 {
-        sim.posts("bob", &nonsense).unwrap_err();
+        sim.http_publish_body("bob", &nonsense).unwrap_err();
     }
-    assert_eq!(sim.publishes("bob", 1), Err(roomcast::code::Code::RateLimited));
-    assert_eq!(sim.publishes("alice", 1), Ok(1), "another user has a rate of their own");
+    assert_eq!(sim.http_publish("bob", 1), Err(roomcast::code::Code::RateLimited));
+    assert_eq!(sim.http_publish("alice", 1), Ok(1), "another user has a rate of their own");
 }
 
 /// Limits: BYTES_IN_A_UNIT.
@@ -111,7 +111,7 @@ fn a_read_costs_what_is_sent() {
     let large = "x".repeat(limits::BYTES_IN_A_UNIT);
     for key in 0..3 {
         let body = json!({ "name": "n", "data": large, "key": format!("{key}") }).to_string();
-        sim.posts("bob", &body).unwrap();
+        sim.http_publish_body("bob", &body).unwrap();
     }
     for (path, units) in [
         ("/rooms/r", 1),

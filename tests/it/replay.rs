@@ -18,7 +18,7 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
     });
     let bob = sim.identity("bob");
     let publish = |sim: &mut SimRuntime, body: &str| {
-        let answer = sim.requests(bob.clone(), Request::Publish, body);
+        let answer = sim.request(bob.clone(), Request::Publish, body);
         assert!(matches!(answer, Answer::Created { .. }), "{answer:?}");
     };
     // Half of them one by one, half of them five hundred at a time.
@@ -32,7 +32,7 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
     }
     let epoch = sim.epoch();
 
-    sim.joins_with("alice", &format!("since={epoch}:0"));
+    sim.join_with("alice", &format!("since={epoch}:0"));
     let (mut turns, mut live) = (0, 100_000);
     while sim.turn {
         let frames = std::mem::take(&mut sim.client("alice").frames);
@@ -42,10 +42,10 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
         live += 1;
         publish(&mut sim, &format!(r#"{{"name":"n","data":{live}}}"#));
         if turns % 5 == 4 {
-            sim.sleeps();
+            sim.hibernate();
             sim.head();
         }
-        sim.takes_a_turn();
+        sim.continue_replay();
         turns += 1;
     }
     assert!(turns > 5, "{turns} turns");
@@ -64,21 +64,21 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
 #[test]
 fn a_replay_whose_turn_was_lost_goes_on_by_alarm() {
     let mut sim = SimRuntime::new();
-    sim.joins("carol");
+    sim.join("carol");
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..12 {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     let epoch = sim.epoch();
-    sim.joins_with("alice", &format!("since={epoch}:0"));
-    sim.sleeps();
+    sim.join_with("alice", &format!("since={epoch}:0"));
+    sim.hibernate();
     assert!(sim.client("alice").seq < Some(12));
     for _ in 0..3 {
-        sim.passes(limits::REPLAY_RESTART_MS);
-        sim.sleeps();
+        sim.advance(limits::REPLAY_RESTART_MS);
+        sim.hibernate();
     }
-    sim.passes(limits::REPLAY_RESTART_MS);
-    sim.settles();
+    sim.advance(limits::REPLAY_RESTART_MS);
+    sim.deliver_pending();
     assert_eq!(sim.client("alice").seq, Some(12));
     let stayed = sim.client("carol").events.clone();
     assert_eq!(sim.client("alice").events, stayed);
@@ -89,13 +89,13 @@ fn who_leaves_in_the_middle_of_a_replay_is_sent_no_more() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..12 {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     let epoch = sim.epoch();
-    sim.joins_with("alice", &format!("since={epoch}:0"));
-    sim.joins_with("carol", &format!("since={epoch}:6"));
-    sim.drops("alice");
-    sim.settles();
+    sim.join_with("alice", &format!("since={epoch}:0"));
+    sim.join_with("carol", &format!("since={epoch}:6"));
+    sim.drop_socket("alice");
+    sim.deliver_pending();
     assert_eq!(sim.client("alice").seq, Some(4));
     assert_eq!(sim.client("carol").seq, Some(12));
 }
@@ -106,17 +106,17 @@ fn who_can_be_sent_no_more_takes_no_turn() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     let epoch = sim.epoch();
-    sim.joins_with("alice", &format!("since={epoch}:0"));
+    sim.join_with("alice", &format!("since={epoch}:0"));
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4]);
     assert!(!sim.turn, "she has all there is");
 
-    let window = sim.reads("")["bytes"].as_u64().unwrap();
-    sim.posts("bob", &large).unwrap();
+    let window = sim.http_get("")["bytes"].as_u64().unwrap();
+    sim.http_publish_body("bob", &large).unwrap();
     let identity = sim.identity("carol");
-    sim.is_bridged("carol", &format!("since={epoch}:0"), identity, window);
+    sim.connect_bridge("carol", &format!("since={epoch}:0"), identity, window);
     assert_eq!(sim.client("carol").seqs(), [1, 2, 3, 4]);
     assert!(!sim.turn, "her window is full");
 }
@@ -126,13 +126,13 @@ fn who_says_what_it_has_seen_gets_no_turn_before_the_others() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..2 * limits::REPLAY_FRAMES_AT_ONCE {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     let (epoch, identity) = (sim.epoch(), sim.identity("carol"));
-    sim.is_bridged("carol", &format!("since={epoch}:0"), identity, 10_000_000);
-    sim.has_seen_all("carol");
+    sim.connect_bridge("carol", &format!("since={epoch}:0"), identity, 10_000_000);
+    sim.send_seen("carol");
     assert_eq!(sim.client("carol").seq, Some(4));
-    sim.takes_a_turn();
+    sim.continue_replay();
     assert_eq!(sim.client("carol").seq, Some(8));
 }
 
@@ -140,18 +140,18 @@ fn who_says_what_it_has_seen_gets_no_turn_before_the_others() {
 fn the_last_so_many() {
     let settings = Settings { retained_appends: 3, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
-    sim.joins_with("early", "last=5");
+    sim.join_with("early", "last=5");
     for _ in 0..4 {
         let two = r#"{"events":[{"name":"n","data":1,"key":"k"},{"name":"n","data":2}]}"#;
-        sim.posts("bob", two).unwrap();
+        sim.http_publish_body("bob", two).unwrap();
     }
     assert_eq!(sim.client("early").seqs(), [1, 2, 3, 4, 5, 6, 7, 8]);
     for (last, after) in [(0, 8), (1, 7), (3, 5), (6, 2), (7, 2), (u64::MAX >> 11, 2)] {
-        sim.joins_with("alice", &format!("last={last}"));
+        sim.join_with("alice", &format!("last={last}"));
         assert!(sim.client("alice").seqs().into_iter().eq(after + 1..=8), "last={last}");
         assert!(sim.client("alice").state.len() <= 1);
         assert!(!sim.client("alice").takes_types().contains(&"state".to_owned()));
-        let page = sim.reads(&format!("/events?last={last}"));
+        let page = sim.http_get(&format!("/events?last={last}"));
         let listed: Vec<u64> = seqs_of(&page);
         assert_eq!(listed, sim.client("alice").seqs());
     }
@@ -167,13 +167,13 @@ fn pages_of_any_limit_give_the_same_list() {
     let mut sim = SimRuntime::new();
     for events in [1, 5, 2, 7, 1, 1, 4] {
         let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
-        sim.posts("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+        sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
     }
     let epoch = sim.epoch();
     for limit in 1..=22 {
         let (mut seqs, mut seq) = (Vec::new(), 0);
         while seq < 21 {
-            let page = sim.reads(&format!("/events?since={epoch}:{seq}&limit={limit}"));
+            let page = sim.http_get(&format!("/events?since={epoch}:{seq}&limit={limit}"));
             assert_eq!((&page["prev"], &page["head"]), (&seq.into(), &21.into()));
             let listed = seqs_of(&page);
             assert_eq!(listed.len() as u64, limit.min(21 - seq), "limit cuts inside an append");
@@ -182,9 +182,9 @@ fn pages_of_any_limit_give_the_same_list() {
         }
         assert!(seqs.into_iter().eq(1..=21), "limit {limit}");
     }
-    let newest = sim.reads("/events?limit=4");
+    let newest = sim.http_get("/events?limit=4");
     assert_eq!((seqs_of(&newest), &newest["prev"]), (vec![18, 19, 20, 21], &17.into()));
-    let oldest_of_the_last = sim.reads("/events?last=6&limit=2");
+    let oldest_of_the_last = sim.http_get("/events?last=6&limit=2");
     assert_eq!(seqs_of(&oldest_of_the_last), [16, 17]);
 }
 
@@ -194,7 +194,7 @@ fn a_page_ends_early_rather_than_pass_a_mebibyte() {
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(200_000));
     let four = vec![large; 4].join(",");
     for _ in 0..3 {
-        sim.posts("bob", &format!(r#"{{"events":[{four}]}}"#)).unwrap();
+        sim.http_publish_body("bob", &format!(r#"{{"events":[{four}]}}"#)).unwrap();
     }
     let epoch = sim.epoch();
     let (mut seqs, mut seq) = (Vec::new(), 0);

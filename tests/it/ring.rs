@@ -11,12 +11,12 @@ fn retaining(retained_appends: u64) -> Settings {
 
 /// Everything that can still be resumed from, oldest first.
 fn retained(sim: &mut SimRuntime) -> Vec<u64> {
-    let stats = sim.reads("");
+    let stats = sim.http_get("");
     let (epoch, oldest) = (stats["epoch"].as_str().unwrap(), stats["oldest"].as_u64().unwrap());
     let query = format!("since={epoch}:{}", oldest - 1);
-    sim.joins_with("walker", &query);
-    sim.settles();
-    sim.drops("walker");
+    sim.join_with("walker", &query);
+    sim.deliver_pending();
+    sim.drop_socket("walker");
     assert_eq!(sim.client("walker").gaps, 0, "{query}");
     sim.client("walker").seqs()
 }
@@ -33,7 +33,7 @@ fn a_ring_of_any_size_retains_the_newest() {
             let mut sim = SimRuntime::with(retaining(capacity));
             sim.drowsy = drowsy;
             for data in 1..=20 {
-                sim.publishes("bob", data).unwrap();
+                sim.http_publish("bob", data).unwrap();
                 assert_eq!(retained(&mut sim), newest(capacity, data), "capacity {capacity}");
             }
         }
@@ -44,10 +44,10 @@ fn a_ring_of_any_size_retains_the_newest() {
 fn appends_count_however_many_events_they_have() {
     let mut sim = SimRuntime::with(retaining(2));
     let three = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2},{"name":"n","data":3}]}"#;
-    sim.posts("bob", three).unwrap();
-    sim.posts("bob", three).unwrap();
+    sim.http_publish_body("bob", three).unwrap();
+    sim.http_publish_body("bob", three).unwrap();
     assert_eq!(retained(&mut sim), [1, 2, 3, 4, 5, 6]);
-    sim.publishes("bob", 7).unwrap();
+    sim.http_publish("bob", 7).unwrap();
     assert_eq!(retained(&mut sim), [4, 5, 6, 7], "an append goes as it came, whole");
 }
 
@@ -56,24 +56,36 @@ fn another_size_keeps_what_is_there() {
     for (from, to) in [(5, 9), (5, 3), (5, 1), (1, 4), (7, 6), (3, 3)] {
         let mut sim = SimRuntime::with(retaining(from));
         for data in 1..=12 {
-            sim.posts("bob", &format!(r#"{{"name":"n","data":{data},"id":"i{data}"}}"#)).unwrap();
+            sim.http_publish_body(
+                "bob",
+                &format!(r#"{{"name":"n","data":{data},"id":"i{data}"}}"#),
+            )
+            .unwrap();
         }
         let epoch = sim.epoch();
         sim.settings = retaining(to);
-        sim.sleeps();
+        sim.hibernate();
 
         let kept = newest(from.min(to), 12);
         assert_eq!(retained(&mut sim), kept, "from {from} to {to}");
         assert_eq!((sim.epoch(), sim.head()), (epoch, 12));
         let oldest = kept[0];
         let again = |seq: u64| format!(r#"{{"name":"n","data":{seq},"id":"i{seq}"}}"#);
-        assert_eq!(sim.posts("bob", &again(oldest)), Ok(vec![oldest]), "its id still counts");
-        assert_eq!(sim.posts("bob", &again(oldest - 1)), Ok(vec![13]), "and this one no more");
+        assert_eq!(
+            sim.http_publish_body("bob", &again(oldest)),
+            Ok(vec![oldest]),
+            "its id still counts"
+        );
+        assert_eq!(
+            sim.http_publish_body("bob", &again(oldest - 1)),
+            Ok(vec![13]),
+            "and this one no more"
+        );
 
         // It goes on as a ring of its new size, awake and asleep.
         for data in 14..=40 {
-            sim.publishes("bob", data).unwrap();
-            sim.sleeps();
+            sim.http_publish("bob", data).unwrap();
+            sim.hibernate();
         }
         assert_eq!(retained(&mut sim), newest(to, 40), "from {from} to {to}");
     }
@@ -85,9 +97,9 @@ fn a_size_that_changes_again_and_again_brings_nothing_back() {
     let mut oldest_was = 0;
     for (round, capacity) in [8, 2, 8, 3, 1, 20, 4, 20].into_iter().enumerate() {
         sim.settings = retaining(capacity);
-        sim.sleeps();
+        sim.hibernate();
         for data in 0..=round {
-            sim.publishes("bob", data).unwrap();
+            sim.http_publish("bob", data).unwrap();
         }
         let retained = retained(&mut sim);
         assert!(retained.len() as u64 <= capacity);
@@ -102,14 +114,14 @@ fn bytes_push_out_the_oldest_and_give_their_space_back() {
     let mut sim = SimRuntime::with(settings);
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(600));
     for _ in 0..3 {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     assert_eq!(retained(&mut sim), [1, 2, 3]);
     sim.store.bill();
-    sim.posts("bob", &large).unwrap();
+    sim.http_publish_body("bob", &large).unwrap();
     assert_eq!(retained(&mut sim), [2, 3, 4]);
     assert_eq!(sim.store.bill(), 2, "a row for the append, and one for the slot it emptied");
-    sim.publishes("bob", 5).unwrap();
+    sim.http_publish("bob", 5).unwrap();
     assert_eq!(sim.store.bill(), 1 + 1);
     assert_eq!(retained(&mut sim), [3, 4, 5]);
 
@@ -117,15 +129,15 @@ fn bytes_push_out_the_oldest_and_give_their_space_back() {
         sim.store.tables().slots.values().map(|(_, events, _)| events.len()).sum()
     };
     assert!(stored(&sim) <= 2_000, "nothing is stored that is not retained");
-    assert_eq!(sim.reads("")["bytes"], stored(&sim));
+    assert_eq!(sim.http_get("")["bytes"], stored(&sim));
 
     // One that is larger than everything retained is retained alone.
     let larger = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(5_000));
-    sim.posts("bob", &larger).unwrap();
+    sim.http_publish_body("bob", &larger).unwrap();
     assert_eq!(retained(&mut sim), [6]);
-    sim.sleeps();
+    sim.hibernate();
     assert_eq!(retained(&mut sim), [6]);
-    sim.publishes("bob", 7).unwrap();
+    sim.http_publish("bob", 7).unwrap();
     assert_eq!(retained(&mut sim), [7]);
 }
 
@@ -138,10 +150,10 @@ fn bytes_and_appends_push_out_together() {
         // Small ones fill the ring, large ones the bytes, in turn.
         for append in 0..60_usize {
             let data = "x".repeat(if append / 8 % 2 == 0 { 1 } else { 300 });
-            sim.posts("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();
+            sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();
             let retained = retained(&mut sim);
             assert!(!retained.is_empty() && retained.len() <= 5);
-            let bytes = sim.reads("")["bytes"].as_u64().unwrap();
+            let bytes = sim.http_get("")["bytes"].as_u64().unwrap();
             assert!(bytes <= 1_000, "{bytes} bytes");
             let stored: usize =
                 sim.store.tables().slots.values().map(|(_, events, _)| events.len()).sum();
@@ -154,25 +166,29 @@ fn bytes_and_appends_push_out_together() {
 fn age_takes_what_is_too_old_and_leaves_the_rest() {
     let settings = Settings { retained_ms: 10_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
-    sim.joins("alice");
+    sim.join("alice");
     for data in 1..=5 {
-        sim.publishes("bob", data).unwrap();
-        sim.passes(4_000);
+        sim.http_publish("bob", data).unwrap();
+        sim.advance(4_000);
     }
     // At 0, 4, 8, 12 and 16 s; it is 20 s.
     assert_eq!(retained(&mut sim), [4, 5]);
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
-    sim.posts("bob", once).unwrap();
-    sim.passes(10_000);
-    assert_eq!(sim.posts("bob", once), Ok(vec![6]), "on the very day it is still retained");
-    sim.passes(1);
+    sim.http_publish_body("bob", once).unwrap();
+    sim.advance(10_000);
+    assert_eq!(
+        sim.http_publish_body("bob", once),
+        Ok(vec![6]),
+        "on the very day it is still retained"
+    );
+    sim.advance(1);
     assert!(retained(&mut sim).is_empty());
-    let stats = sim.reads("");
+    let stats = sim.http_get("");
     assert_eq!(
         (&stats["head"], &stats["oldest"], &stats["bytes"]),
         (&6.into(), &7.into(), &0.into())
     );
-    sim.sleeps();
-    assert_eq!(sim.posts("bob", once), Ok(vec![7]), "its first is gone");
+    sim.hibernate();
+    assert_eq!(sim.http_publish_body("bob", once), Ok(vec![7]), "its first is gone");
     assert_eq!(sim.client("alice").data().len(), 7, "who stayed misses nothing");
 }

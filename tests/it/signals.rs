@@ -6,7 +6,7 @@ use roomcast::settings::Settings;
 use crate::sim::SimRuntime;
 
 fn signals(sim: &mut SimRuntime, who: &str, data: u64) {
-    sim.sends(who, &format!(r#"{{"type":"signal","name":"cursor","data":{data}}}"#));
+    sim.send(who, &format!(r#"{{"type":"signal","name":"cursor","data":{data}}}"#));
 }
 
 /// The `data` of the signals that somebody heard since the last call.
@@ -19,15 +19,15 @@ fn heard(sim: &mut SimRuntime, who: &str) -> Vec<u64> {
 #[test]
 fn a_flood_of_signals_comes_as_its_first_and_the_newest_of_each_window() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
-    sim.joins("bob");
+    sim.join("alice");
+    sim.join("bob");
     (1..=10).for_each(|data| signals(&mut sim, "alice", data));
     assert_eq!(heard(&mut sim, "bob"), [1]);
-    sim.flushes();
+    sim.fire_flush();
     assert_eq!(heard(&mut sim, "bob"), [10]);
     signals(&mut sim, "alice", 11);
     assert!(heard(&mut sim, "bob").is_empty(), "the next window is open");
-    sim.calms();
+    sim.run_until_idle();
     assert_eq!(heard(&mut sim, "bob"), [11]);
     assert!(heard(&mut sim, "alice").is_empty(), "she does not hear herself");
 }
@@ -35,8 +35,8 @@ fn a_flood_of_signals_comes_as_its_first_and_the_newest_of_each_window() {
 #[test]
 fn a_signal_is_stored_nowhere() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
-    sim.joins("bob");
+    sim.join("alice");
+    sim.join("bob");
     let before = sim.store.tables();
     signals(&mut sim, "alice", 1);
     let posted = sim.http("writer", "POST /rooms/r/signals", r#"{"name":"n","data":2}"#);
@@ -51,14 +51,14 @@ fn a_signal_comes_to_who_is_live_and_to_nobody_else() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..6 {
-        sim.posts("writer", &large).unwrap();
+        sim.http_publish_body("writer", &large).unwrap();
     }
     let epoch = sim.epoch();
-    sim.joins("alice");
-    sim.joins_with("bob", &format!("since={epoch}:0"));
+    sim.join("alice");
+    sim.join_with("bob", &format!("since={epoch}:0"));
     signals(&mut sim, "alice", 1);
     assert!(heard(&mut sim, "bob").is_empty(), "he is behind");
-    sim.calms();
+    sim.run_until_idle();
     signals(&mut sim, "alice", 2);
     assert_eq!(heard(&mut sim, "bob"), [2]);
 }
@@ -66,18 +66,18 @@ fn a_signal_comes_to_who_is_live_and_to_nobody_else() {
 /// One of many.
 fn publisher(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "publish"]);
-    sim.connects(who, "", identity);
+    sim.connect(who, "", identity);
 }
 
 /// Limits: SIGNAL_NAMES.
 #[test]
 fn a_session_sends_signals_of_sixteen_names_at_a_time() {
     let mut sim = SimRuntime::new();
-    sim.joins("alice");
-    sim.joins("bob");
+    sim.join("alice");
+    sim.join("bob");
     sim.client("alice").takes();
     let sends = |sim: &mut SimRuntime, name: usize| {
-        sim.sends("alice", &format!(r#"{{"type":"signal","name":"n{name}","data":1}}"#));
+        sim.send("alice", &format!(r#"{{"type":"signal","name":"n{name}","data":1}}"#));
     };
     (0..limits::SIGNAL_NAMES).for_each(|name| sends(&mut sim, name));
     sends(&mut sim, 0);
@@ -87,7 +87,7 @@ fn a_session_sends_signals_of_sixteen_names_at_a_time() {
     let error = &sim.client("alice").takes()[0];
     assert_eq!(error["code"], "rate_limited");
     assert_eq!(error["retry_after_ms"], limits::FLUSH_MS);
-    sim.passes(limits::FLUSH_MS);
+    sim.advance(limits::FLUSH_MS);
     sends(&mut sim, limits::SIGNAL_NAMES);
     assert_eq!(heard(&mut sim, "bob").len(), 2, "what waited, and the new name");
 }
@@ -99,7 +99,7 @@ fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
     let mut sim = SimRuntime::new();
     let people: Vec<String> = (0..SOCKETS).map(|i| format!("u{i}")).collect();
     people.iter().for_each(|who| publisher(&mut sim, who));
-    sim.joins("bob");
+    sim.join("bob");
     sim.client("bob").takes();
     for (data, who) in people.iter().enumerate() {
         signals(&mut sim, who, data as u64);
@@ -112,7 +112,7 @@ fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
     let mut all: Vec<u64> = (0..frames).collect();
     while let Some(ends) = sim.flush {
         let began = sim.now;
-        sim.passes(ends.since(began));
+        sim.advance(ends.since(began));
         let came = heard(&mut sim, "bob");
         assert!(came.len() as u64 <= frames, "{} frames in a window", came.len());
         // The copies of the window before were counted when it was scheduled.
@@ -136,7 +136,7 @@ fn a_signal_that_waits_its_turn_is_the_newest_of_its_name() {
         (1..=9).for_each(|who| signals(&mut sim, &format!("u{who}"), 10 * data + who));
     }
     assert_eq!(heard(&mut sim, "u0"), [11, 12], "as many as a window sends");
-    sim.calms();
+    sim.run_until_idle();
     assert_eq!(heard(&mut sim, "u0"), [33, 34, 35, 36, 37, 38, 39, 31, 32]);
 }
 
@@ -145,7 +145,7 @@ fn a_signal_that_waits_its_turn_is_the_newest_of_its_name() {
 fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
     let mut sim = SimRuntime::with(rates);
-    sim.joins("bob");
+    sim.join("bob");
     sim.client("bob").takes();
     let signal = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(16_000));
     for _ in 0..60 {
@@ -153,7 +153,7 @@ fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
     }
     let mut frames = vec![sim.client("bob").takes().len()];
     while sim.flush.is_some() {
-        sim.flushes();
+        sim.fire_flush();
         frames.push(sim.client("bob").takes().len());
     }
     assert_eq!(frames.iter().sum::<usize>(), 60);
@@ -167,12 +167,12 @@ fn who_does_not_read_is_sent_no_signals_and_the_others_are() {
     for asleep in [false, true] {
         let mut sim = SimRuntime::new();
         sim.drowsy = asleep;
-        ["alice", "bob", "carol"].iter().for_each(|who| sim.joins(who));
-        sim.stands_still("carol");
+        ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
+        sim.stop_reading("carol");
         for data in 0..200 {
             let large = format!(r#""{data:016000}""#);
-            sim.sends("alice", &format!(r#"{{"type":"signal","name":"n","data":{large}}}"#));
-            sim.passes(limits::FLUSH_MS);
+            sim.send("alice", &format!(r#"{{"type":"signal","name":"n","data":{large}}}"#));
+            sim.advance(limits::FLUSH_MS);
         }
         let signals = |sim: &mut SimRuntime, who: &str| {
             sim.client(who).takes().iter().filter(|frame| frame["type"] == "signal").count()
@@ -180,9 +180,9 @@ fn who_does_not_read_is_sent_no_signals_and_the_others_are() {
         assert_eq!(signals(&mut sim, "bob"), 200);
         let waits = sim.unsent_bytes("carol");
         assert!((limits::UNSENT_BYTES..limits::UNSENT_BYTES + 17_000).contains(&waits), "{waits}");
-        sim.reads_on("carol");
+        sim.resume_reading("carol");
         signals(&mut sim, "carol");
-        sim.sends("alice", r#"{"type":"signal","name":"n","data":1}"#);
+        sim.send("alice", r#"{"type":"signal","name":"n","data":1}"#);
         assert_eq!(signals(&mut sim, "carol"), 1, "she reads again");
     }
 }

@@ -184,42 +184,42 @@ impl SimRuntime {
 /// What clients do.
 impl SimRuntime {
     /// Joins at the head.
-    pub fn joins(&mut self, who: &str) {
-        self.joins_with(who, "");
+    pub fn join(&mut self, who: &str) {
+        self.join_with(who, "");
     }
 
     /// Joins with the query of an upgrade, and nothing in hand.
-    pub fn joins_with(&mut self, who: &str, query: &str) {
+    pub fn join_with(&mut self, who: &str, query: &str) {
         let identity = self.identity(who);
         self.clients.insert(who.to_owned(), Client::beginning(query));
-        self.connects(who, query, identity);
+        self.connect(who, query, identity);
     }
 
     /// Joins where it stands, with what it has.
-    pub fn resumes(&mut self, who: &str) {
+    pub fn resume(&mut self, who: &str) {
         let (identity, position) = (self.identity(who), self.client(who).position());
-        self.connects(who, &format!("since={position}"), identity);
+        self.connect(who, &format!("since={position}"), identity);
     }
 
     /// Opens a socket. The one it had before is dropped.
-    pub fn connects(&mut self, who: &str, query: &str, identity: Identity) {
-        self.opens(who, query, identity, None);
+    pub fn connect(&mut self, who: &str, query: &str, identity: Identity) {
+        self.open_socket(who, query, identity, None);
     }
 
     /// Follows the room over a socket of the worker's, with so many bytes of
     /// events on their way at a time.
-    pub fn is_bridged(&mut self, who: &str, query: &str, identity: Identity, window: u64) {
-        self.opens(who, query, identity, Some(window));
+    pub fn connect_bridge(&mut self, who: &str, query: &str, identity: Identity, window: u64) {
+        self.open_socket(who, query, identity, Some(window));
     }
 
-    fn opens(
+    fn open_socket(
         &mut self,
         who: &str,
         query: &str,
         identity: Identity,
         bridge_window_bytes: Option<u64>,
     ) {
-        self.drops(who);
+        self.drop_socket(who);
         self.sessions_ever += 1;
         let session = SessionId(self.sessions_ever);
         let socket = Socket {
@@ -235,64 +235,64 @@ impl SimRuntime {
         self.sockets.insert(session, socket);
         self.client(who).connects();
         let start = Start::parse(query).unwrap();
-        self.give(Input::Join { session, identity, start, bridge_window_bytes });
+        self.handle(Input::Join { session, identity, start, bridge_window_bytes });
     }
 
     /// Tells the room that it has seen all that it was sent.
-    pub fn has_seen_all(&mut self, who: &str) {
+    pub fn send_seen(&mut self, who: &str) {
         let seq = self.client(who).seq.expect("it knows its seq");
-        self.sends(who, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
+        self.send(who, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
     }
 
-    pub fn sends(&mut self, who: &str, text: &str) {
+    pub fn send(&mut self, who: &str, text: &str) {
         let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
-        self.give(Input::Text { session, text });
+        self.handle(Input::Text { session, text });
     }
 
-    pub fn sends_bytes(&mut self, who: &str, bytes: &[u8]) {
+    pub fn send_bytes(&mut self, who: &str, bytes: &[u8]) {
         let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
-        self.give(Input::Binary { session, bytes });
+        self.handle(Input::Binary { session, bytes });
     }
 
     /// Publishes an event over its socket, for an ack.
-    pub fn says(&mut self, who: &str, data: impl std::fmt::Display) {
-        self.sends(who, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
+    pub fn send_publish(&mut self, who: &str, data: impl std::fmt::Display) {
+        self.send(who, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
     }
 
     /// Its socket is lost, without a Close.
-    pub fn drops(&mut self, who: &str) {
-        self.is_gone(who, None);
+    pub fn drop_socket(&mut self, who: &str) {
+        self.disconnect(who, None);
     }
 
     /// It closes its socket.
-    pub fn closes(&mut self, who: &str, code: u16) {
-        self.is_gone(who, Some(code));
+    pub fn close(&mut self, who: &str, code: u16) {
+        self.disconnect(who, Some(code));
     }
 
-    fn is_gone(&mut self, who: &str, code: Option<u16>) {
+    fn disconnect(&mut self, who: &str, code: Option<u16>) {
         if let Some(session) = self.session(who) {
             // A room that is woken by it still finds what it carried.
             self.sockets.get_mut(&session).unwrap().closing = true;
             self.client(who).goes();
-            self.give(Input::Gone { session, code });
+            self.handle(Input::Gone { session, code });
             self.sockets.remove(&session);
         }
     }
 
     /// It pings, exactly so: the runtime answers, and the room sleeps on.
-    pub fn pings(&mut self, who: &str) {
+    pub fn ping(&mut self, who: &str) {
         let (session, now) = (self.session(who).unwrap(), self.now);
         self.sockets.get_mut(&session).unwrap().pinged = Some(now);
     }
 
     /// It reads no more of what it is sent.
-    pub fn stands_still(&mut self, who: &str) {
+    pub fn stop_reading(&mut self, who: &str) {
         let session = self.session(who).unwrap();
         self.sockets.get_mut(&session).unwrap().stands_still = true;
     }
 
     /// It reads what waits for it, and goes on reading.
-    pub fn reads_on(&mut self, who: &str) {
+    pub fn resume_reading(&mut self, who: &str) {
         let Some(session) = self.session(who) else { return };
         let socket = self.sockets.get_mut(&session).unwrap();
         socket.stands_still = false;
@@ -306,7 +306,7 @@ impl SimRuntime {
     }
 
     /// It is gone, and nobody notices: what is sent to it from here on is lost.
-    pub fn vanishes(&mut self, who: &str) {
+    pub fn make_half_open(&mut self, who: &str) {
         let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
         let socket = self.sockets.get_mut(&session).unwrap();
         (socket.vanished, socket.stands_still) = (true, false);
@@ -324,7 +324,7 @@ impl SimRuntime {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         match Route::parse(method, path, query, ResponseKind::Body).unwrap() {
             Route::Room { call: Call::Request(request), .. } => {
-                match self.requests(by, request, body) {
+                match self.request(by, request, body) {
                     Answer::Ok { body } => (200, body),
                     Answer::Created { body } => (201, body),
                     Answer::Accepted => (202, String::new()),
@@ -338,14 +338,14 @@ impl SimRuntime {
         }
     }
 
-    pub fn requests(&mut self, by: Identity, request: Request, body: &str) -> Answer {
+    pub fn request(&mut self, by: Identity, request: Request, body: &str) -> Answer {
         let unanswered = || Answer::Refused(Refusal::new(Code::Restarting, "it died over it"));
-        self.give(Input::Request { by, request, body }).unwrap_or_else(unanswered)
+        self.handle(Input::Request { by, request, body }).unwrap_or_else(unanswered)
     }
 
     /// The answer to a `GET` of something of the room, such as `/state`. Each
     /// is another admin's: a test looks as often as it likes, at any rate.
-    pub fn reads(&mut self, what: &str) -> Value {
+    pub fn http_get(&mut self, what: &str) -> Value {
         self.looked += 1;
         let rights = ["subscribe", "presence", "admin"];
         let by = self.identity_with(&format!("admin {}", self.looked), &rights);
@@ -356,23 +356,23 @@ impl SimRuntime {
 
     /// The newest seq, as the room tells it.
     pub fn head(&mut self) -> u64 {
-        self.reads("")["head"].as_u64().unwrap()
+        self.http_get("")["head"].as_u64().unwrap()
     }
 
     pub fn epoch(&mut self) -> String {
-        self.reads("")["epoch"].as_str().unwrap().to_owned()
+        self.http_get("")["epoch"].as_str().unwrap().to_owned()
     }
 
     /// Publishes one event over HTTP: its seq, or the code it was refused with.
-    pub fn publishes(&mut self, who: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
-        let seqs = self.posts(who, &format!(r#"{{"name":"said","data":{data}}}"#))?;
+    pub fn http_publish(&mut self, who: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
+        let seqs = self.http_publish_body(who, &format!(r#"{{"name":"said","data":{data}}}"#))?;
         Ok(seqs[0])
     }
 
     /// Publishes a body over HTTP: its seqs, or the code it was refused with.
-    pub fn posts(&mut self, who: &str, body: &str) -> Result<Vec<u64>, Code> {
+    pub fn http_publish_body(&mut self, who: &str, body: &str) -> Result<Vec<u64>, Code> {
         let by = self.identity(who);
-        match self.requests(by, Request::Publish, body) {
+        match self.request(by, Request::Publish, body) {
             Answer::Ok { body } | Answer::Created { body } => Ok(seqs(&body)),
             Answer::Accepted | Answer::NoContent => panic!("a publish has an answer"),
             Answer::Refused(refusal) => Err(refusal.code),

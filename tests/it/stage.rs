@@ -113,14 +113,14 @@ impl Stage {
             match (actor.as_str(), verb) {
                 ("time", "passes") => self.time_passes(step["ms"].as_u64().unwrap()),
                 ("the room", "sleeps") => {
-                    self.sim(step["room"].as_str().unwrap_or("r")).sleeps();
+                    self.sim(step["room"].as_str().unwrap_or("r")).hibernate();
                 }
-                ("the room", "is lost") => self.sim(step["room"].as_str().unwrap()).crashes(),
+                ("the room", "is lost") => self.sim(step["room"].as_str().unwrap()).crash(),
                 ("the room", "crashes") => self.crash(),
                 (_, verb) if verb.contains(" /") => self.requests(actor, verb, step),
                 (actor, verb) => self.does(actor, verb, step),
             }
-            self.sims.values_mut().for_each(SimRuntime::takes_its_turns);
+            self.sims.values_mut().for_each(SimRuntime::finish_replays);
             self.bridges_hear();
         }
     }
@@ -132,7 +132,7 @@ impl Stage {
 
     fn time_passes(&mut self, ms: u64) {
         self.elapsed_ms += ms;
-        self.sims.values_mut().for_each(|sim| sim.passes(ms));
+        self.sims.values_mut().for_each(|sim| sim.advance(ms));
         self.bridges_hear();
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
             self.gives(&actor, ConnectionInput::Tick { unread: 0 });
@@ -141,7 +141,7 @@ impl Stage {
     }
 
     fn crash(&mut self) {
-        self.sims.values_mut().for_each(SimRuntime::crashes);
+        self.sims.values_mut().for_each(SimRuntime::crash);
         self.people.clear();
         self.bridges.clear();
         self.pending.clear();
@@ -225,7 +225,7 @@ impl Stage {
         };
         let identity = tokens::verify(&token, &name, sim.now)?;
         call.check(identity.grant)?;
-        sim.connects(actor, query, identity);
+        sim.connect(actor, query, identity);
         Ok(())
     }
 
@@ -245,8 +245,8 @@ impl Stage {
         let Person { room, .. } = self.people.remove(actor).unwrap();
         self.pending.remove(actor);
         match (room, code) {
-            (Some(room), None) => self.sim(&room).drops(actor),
-            (Some(room), Some(code)) => self.sim(&room).closes(actor, code),
+            (Some(room), None) => self.sim(&room).drop_socket(actor),
+            (Some(room), Some(code)) => self.sim(&room).close(actor, code),
             (None, code) => {
                 let close_reason = CloseReason::of(code.unwrap_or(1_006), String::new());
                 self.gives(actor, ConnectionInput::Gone(close_reason));
@@ -280,7 +280,7 @@ impl Stage {
                 let sim = self.sim(&room);
                 // She may not have heard yet that she was closed.
                 if sim.session(actor).is_some() {
-                    sim.sends_bytes(actor, binary.as_bytes());
+                    sim.send_bytes(actor, binary.as_bytes());
                 }
             }
             (None, Some(_)) => self.gives(actor, ConnectionInput::Binary),
@@ -297,7 +297,7 @@ impl Stage {
         }
         let sim = self.sim(&room);
         if sim.session(actor).is_some() {
-            sim.sends(actor, text);
+            sim.send(actor, text);
         }
     }
 
@@ -314,7 +314,7 @@ impl Stage {
     fn next_frame(&mut self, actor: &str) -> (String, Value) {
         // What comes may have to wait for the end of a window.
         if self.frames(actor).is_empty() {
-            self.sims.values_mut().for_each(SimRuntime::calms);
+            self.sims.values_mut().for_each(SimRuntime::run_until_idle);
             self.bridges_hear();
         }
         let frames = self.frames(actor);
@@ -363,7 +363,7 @@ impl Stage {
         self.has_heard_nothing(actor);
         match self.people[actor].room.clone() {
             // The runtime answers, and the room sleeps on.
-            Some(room) if !self.pending.contains_key(actor) => self.sim(&room).pings(actor),
+            Some(room) if !self.pending.contains_key(actor) => self.sim(&room).ping(actor),
             _ => self.is_answered(actor, PING),
         }
     }
@@ -381,7 +381,7 @@ impl Stage {
     fn has_heard_nothing(&mut self, actor: &str) {
         let ahead = &self.people[actor].ahead;
         assert!(ahead.is_empty(), "{actor} has heard more: {ahead:?}");
-        self.sims.values_mut().for_each(SimRuntime::settles);
+        self.sims.values_mut().for_each(SimRuntime::deliver_pending);
         self.bridges_hear();
         if self.people[actor].refused.is_none() {
             let frames = self.frames(actor);
@@ -435,13 +435,13 @@ impl Stage {
         if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
             // The worker waits over a socket, for which there has to be a place.
             let waiting = "somebody who waits";
-            sim.is_bridged(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
-            sim.closes(waiting, 1_000);
+            sim.connect_bridge(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
+            sim.close(waiting, 1_000);
             if let Some(code) = sim.client(waiting).closed {
                 return Err(Refusal::new(code, "there is no place"));
             }
         }
-        match sim.requests(by, request, body) {
+        match sim.request(by, request, body) {
             Answer::Ok { body } => Ok((200, body)),
             Answer::Created { body } => Ok((201, body)),
             Answer::Accepted => Ok((202, String::new())),

@@ -7,12 +7,12 @@ use crate::sim::SimRuntime;
 
 /// Publishes an event for a key.
 fn sets(sim: &mut SimRuntime, key: &str, data: &str) -> Result<Vec<u64>, Code> {
-    sim.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
+    sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
 }
 
 /// Every key and its data, in the order of their seqs.
 fn state(sim: &mut SimRuntime) -> Vec<(String, String)> {
-    let state = sim.reads("/state");
+    let state = sim.http_get("/state");
     let events = state["events"].as_array().unwrap();
     events.iter().map(|e| (e["key"].as_str().unwrap().to_owned(), e["data"].to_string())).collect()
 }
@@ -31,16 +31,16 @@ fn a_key_is_set_replaced_and_removed() {
         assert_eq!(state(&mut sim), pairs(&[("a", "1"), ("b", "2")]));
         sets(&mut sim, "a", "3").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("b", "2"), ("a", "3")]), "the latest comes last");
-        sim.publishes("bob", 4).unwrap();
+        sim.http_publish("bob", 4).unwrap();
         sets(&mut sim, "b", "null").unwrap();
         sets(&mut sim, "never", "null").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("a", "3")]));
-        sim.joins("alice");
+        sim.join("alice");
         assert_eq!(sim.client("alice").takes_types(), ["welcome", "state"]);
         sets(&mut sim, "a", "null").unwrap();
         assert!(sim.client("alice").state.is_empty());
         assert_eq!(sim.client("alice").data(), ["null"], "it is delivered like any other");
-        sim.joins("alice");
+        sim.join("alice");
         assert_eq!(sim.client("alice").takes_types(), ["welcome"], "there is no state to send");
     }
 }
@@ -51,7 +51,7 @@ fn in_a_batch_the_last_of_a_key_counts() {
     let event = |key: &str, data: &str| format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#);
     let batch = [("a", "1"), ("b", "1"), ("a", "null"), ("b", "null"), ("b", "2"), ("c", "null")];
     let events: Vec<String> = batch.iter().map(|(key, data)| event(key, data)).collect();
-    sim.posts("bob", &format!(r#"{{"events":[{}]}}"#, events.join(","))).unwrap();
+    sim.http_publish_body("bob", &format!(r#"{{"events":[{}]}}"#, events.join(","))).unwrap();
     assert_eq!(state(&mut sim), pairs(&[("b", "2")]));
 }
 
@@ -59,13 +59,13 @@ fn in_a_batch_the_last_of_a_key_counts() {
 fn the_state_outlives_its_events_and_ends_with_the_room() {
     let settings = Settings { retained_appends: 1, retained_ms: 10_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
-    sim.joins("alice");
+    sim.join("alice");
     sets(&mut sim, "a", "1").unwrap();
-    sim.publishes("bob", 2).unwrap();
-    sim.passes(60_000);
-    sim.crashes();
+    sim.http_publish("bob", 2).unwrap();
+    sim.advance(60_000);
+    sim.crash();
     assert_eq!(state(&mut sim), pairs(&[("a", "1")]));
-    sim.passes(60_000);
+    sim.advance(60_000);
     assert!(state(&mut sim).is_empty(), "the room was erased, idle and empty");
 }
 
@@ -81,15 +81,19 @@ fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
         assert_eq!(sets(&mut sim, "a", "2"), Ok(vec![3]), "a refused one used no seq");
         let swap =
             r#"{"events":[{"name":"n","data":1,"key":"c"},{"name":"n","data":null,"key":"b"}]}"#;
-        assert_eq!(sim.posts("bob", swap), Ok(vec![4, 5]), "what counts is how it ends");
+        assert_eq!(
+            sim.http_publish_body("bob", swap),
+            Ok(vec![4, 5]),
+            "what counts is how it ends"
+        );
         assert_eq!(state(&mut sim), pairs(&[("a", "2"), ("c", "1")]));
         let large = format!("\"{}\"", "x".repeat(250));
         assert_eq!(sets(&mut sim, "a", &large), Err(Code::TooLarge));
-        assert_eq!(sim.publishes("bob", &large), Ok(6), "without a key it is no state");
+        assert_eq!(sim.http_publish("bob", &large), Ok(6), "without a key it is no state");
 
         // Where the limit is lowered, what is over it may still shrink.
         sim.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
-        sim.sleeps();
+        sim.hibernate();
         assert_eq!(sets(&mut sim, "d", "1"), Err(Code::TooLarge));
         assert_eq!(sets(&mut sim, "a", "3"), Ok(vec![7]));
         assert_eq!(sets(&mut sim, "a", "33"), Err(Code::TooLarge));
@@ -103,12 +107,12 @@ fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
 #[test]
 fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
     let mut sim = SimRuntime::new();
-    sim.publishes("bob", "1").unwrap();
-    let before = sim.reads("")["bytes"].as_u64().unwrap();
+    sim.http_publish("bob", "1").unwrap();
+    let before = sim.http_get("")["bytes"].as_u64().unwrap();
     sets(&mut sim, "a", "1").unwrap();
     let (_, event) = &sim.store.tables().state["a"];
     let bytes = event.len() as u64;
-    assert_eq!(sim.reads("")["bytes"], before + 2 * bytes, "in the log, and in the state");
+    assert_eq!(sim.http_get("")["bytes"], before + 2 * bytes, "in the log, and in the state");
     for (limit, expected) in [(bytes, Ok(vec![1])), (bytes - 1, Err(Code::TooLarge))] {
         let settings = Settings { state_bytes: limit, ..Settings::default() };
         assert_eq!(sets(&mut SimRuntime::with(settings), "a", "1"), expected);
@@ -119,8 +123,8 @@ fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
 fn a_repeat_leaves_the_state_alone() {
     let mut sim = SimRuntime::new();
     let once = r#"{"name":"n","data":1,"key":"k","id":"i"}"#;
-    sim.posts("bob", once).unwrap();
+    sim.http_publish_body("bob", once).unwrap();
     sets(&mut sim, "k", "2").unwrap();
-    sim.posts("bob", once).unwrap();
+    sim.http_publish_body("bob", once).unwrap();
     assert_eq!(state(&mut sim), pairs(&[("k", "2")]));
 }

@@ -19,7 +19,7 @@ fn a_room_of(appends: u64) -> SimRuntime {
     };
     let mut sim = SimRuntime::with(settings);
     for data in 1..=appends {
-        sim.publishes("writer", data).unwrap();
+        sim.http_publish("writer", data).unwrap();
     }
     sim
 }
@@ -30,13 +30,13 @@ fn who_resumes_within_what_is_in_memory_needs_no_read() {
     let epoch = sim.epoch();
     sim.store.reads_made();
     for seq in [2_999, 2_900, 3_000, 2_000] {
-        sim.joins_with("carol", &format!("since={epoch}:{seq}"));
+        sim.join_with("carol", &format!("since={epoch}:{seq}"));
         assert_eq!(sim.client("carol").seqs().len() as u64, 3_000 - seq);
         assert_eq!(sim.store.reads_made(), 0, "since {seq}");
     }
-    sim.joins_with("carol", "last=50");
+    sim.join_with("carol", "last=50");
     assert_eq!(sim.store.reads_made(), 0);
-    sim.joins_with("carol", &format!("since={epoch}:5"));
+    sim.join_with("carol", &format!("since={epoch}:5"));
     assert_eq!(sim.client("carol").seqs().len(), 2_995, "and the rest is read");
     assert!(sim.store.reads_made() > 0);
 }
@@ -45,17 +45,17 @@ fn who_resumes_within_what_is_in_memory_needs_no_read() {
 fn after_a_wake_the_first_who_resumes_reads_for_all() {
     let mut sim = a_room_of(3_000);
     let epoch = sim.epoch();
-    sim.sleeps();
+    sim.hibernate();
     sim.store.reads_made();
-    sim.joins_with("alice", &format!("since={epoch}:2900"));
+    sim.join_with("alice", &format!("since={epoch}:2900"));
     assert!(sim.store.reads_made() > 0);
     for (who, seq) in [("bob", 2_900), ("carol", 2_950), ("dave", 2_999)] {
-        sim.joins_with(who, &format!("since={epoch}:{seq}"));
+        sim.join_with(who, &format!("since={epoch}:{seq}"));
         assert_eq!(sim.client(who).seqs().len() as u64, 3_000 - seq);
         assert_eq!(sim.store.reads_made(), 0, "{who}");
     }
-    sim.publishes("writer", 1).unwrap();
-    sim.joins_with("erin", &format!("since={epoch}:2999"));
+    sim.http_publish("writer", 1).unwrap();
+    sim.join_with("erin", &format!("since={epoch}:2999"));
     assert_eq!((sim.client("erin").seqs(), sim.store.reads_made()), (vec![3_000, 3_001], 0));
 }
 
@@ -63,10 +63,11 @@ fn after_a_wake_the_first_who_resumes_reads_for_all() {
 fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
     let mut sim = SimRuntime::new();
     for data in 1..=2 {
-        sim.posts("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#)).unwrap();
-        sim.joins("alice");
+        sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#))
+            .unwrap();
+        sim.join("alice");
         sim.store.reads_made();
-        sim.joins("carol");
+        sim.join("carol");
         assert_eq!(sim.store.reads_made(), 0);
         assert_eq!(sim.client("carol").state["k"].seq, data);
     }
@@ -75,14 +76,14 @@ fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
 #[test]
 fn a_broadcast_and_a_seen_read_nothing() {
     let mut sim = a_room_of(3_000);
-    sim.joins_with("carol", "flow=1");
-    sim.publishes("writer", 1).unwrap();
-    sim.has_seen_all("carol");
-    sim.sleeps();
-    sim.reads("");
+    sim.join_with("carol", "flow=1");
+    sim.http_publish("writer", 1).unwrap();
+    sim.send_seen("carol");
+    sim.hibernate();
+    sim.http_get("");
     sim.store.reads_made();
-    sim.publishes("writer", 2).unwrap();
-    sim.has_seen_all("carol");
+    sim.http_publish("writer", 2).unwrap();
+    sim.send_seen("carol");
     assert_eq!(sim.store.reads_made(), 0);
 }
 

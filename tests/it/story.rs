@@ -87,7 +87,7 @@ impl Story {
     pub fn goes_on(&mut self) {
         self.step();
         if self.dice.one_in(2) {
-            self.sim.settles();
+            self.sim.deliver_pending();
         }
         self.everybody_is_right();
     }
@@ -95,7 +95,7 @@ impl Story {
     /// One step, and everything that everybody heard of it.
     pub fn goes_on_and_settles(&mut self) -> Vec<String> {
         self.step();
-        self.sim.settles();
+        self.sim.deliver_pending();
         self.everybody_is_right();
         let mut heard = std::mem::take(&mut self.answers);
         for name in PEOPLE {
@@ -107,7 +107,7 @@ impl Story {
 
     pub fn ends(&mut self) {
         PEOPLE.iter().for_each(|name| self.sim.client(name).reads_on());
-        self.sim.settles();
+        self.sim.deliver_pending();
         self.everybody_is_right();
         for (who, name) in PEOPLE.into_iter().enumerate() {
             while self.people[who].has_flow && self.sees(who) {}
@@ -133,7 +133,7 @@ impl Story {
             27 => self.fail_reading(),
             28 => self.let_time_pass(),
             29 => self.set_the_clock(),
-            30 => self.happens("the alarm rings".to_owned(), SimRuntime::rings),
+            30 => self.happens("the alarm rings".to_owned(), SimRuntime::fire_alarm),
             31..=32 => self.bring_a_token(),
             33..=34 => self.send_nonsense(),
             35..=36 => self.read(),

@@ -10,17 +10,17 @@ use crate::sim::SimRuntime;
 /// Three who slept, and something to read.
 fn asleep() -> SimRuntime {
     let mut sim = SimRuntime::new();
-    ["alice", "bob", "carol"].iter().for_each(|who| sim.joins(who));
-    sim.posts("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-    sim.sleeps();
+    ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
+    sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
+    sim.hibernate();
     sim.sessions_taken_up = 0;
     sim
 }
 
 /// Reads all that a session is not needed for.
 fn reads(sim: &mut SimRuntime) {
-    assert_eq!(sim.reads("/state")["events"][0]["data"], 1);
-    assert_eq!(sim.reads("/events?last=5")["events"][0]["seq"], 1);
+    assert_eq!(sim.http_get("/state")["events"][0]["data"], 1);
+    assert_eq!(sim.http_get("/events?last=5")["events"][0]["seq"], 1);
 }
 
 #[test]
@@ -34,19 +34,19 @@ fn who_only_reads_wakes_no_session() {
 #[test]
 fn what_comes_behind_a_read_finds_every_session() {
     let acts: [fn(&mut SimRuntime); 6] = [
-        |sim| assert!(sim.publishes("bob", 2).is_ok()),
-        |sim| sim.says("alice", 2),
-        |sim| sim.joins("dave"),
-        |sim| sim.drops("bob"),
-        |sim| sim.rings(),
-        |sim| assert_eq!(sim.reads("")["sessions"], 3),
+        |sim| assert!(sim.http_publish("bob", 2).is_ok()),
+        |sim| sim.send_publish("alice", 2),
+        |sim| sim.join("dave"),
+        |sim| sim.drop_socket("bob"),
+        |sim| sim.fire_alarm(),
+        |sim| assert_eq!(sim.http_get("")["sessions"], 3),
     ];
     for act in acts {
         let mut sim = asleep();
         reads(&mut sim);
         act(&mut sim);
         assert_eq!(sim.sessions_taken_up, 3);
-        sim.publishes("bob", 3).unwrap();
+        sim.http_publish("bob", 3).unwrap();
         assert_eq!(sim.client("carol").data().last(), Some(&"3"));
         assert_eq!(sim.sessions_taken_up, 3, "once");
     }
@@ -57,26 +57,26 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
     let mut sim = SimRuntime::new();
     for who in ["ann", "ben"] {
         let identity = sim.identity_with(who, &["subscribe", "presence"]);
-        sim.connects(who, "", identity);
-        sim.sends(who, r#"{"type":"enter","data":0}"#);
-        sim.calms();
+        sim.connect(who, "", identity);
+        sim.send(who, r#"{"type":"enter","data":0}"#);
+        sim.run_until_idle();
     }
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..6 {
-        sim.posts("bob", &large).unwrap();
+        sim.http_publish_body("bob", &large).unwrap();
     }
     let epoch = sim.epoch();
-    sim.joins_with("carol", &format!("since={epoch}:0"));
-    sim.drops("ben");
-    sim.sleeps();
+    sim.join_with("carol", &format!("since={epoch}:0"));
+    sim.drop_socket("ben");
+    sim.hibernate();
     sim.client("ann").takes();
-    sim.reads("/state");
+    sim.http_get("/state");
     assert!(!sim.turn && sim.flush.is_none(), "nothing is begun for a reader");
-    sim.passes(limits::REPLAY_RESTART_MS.max(limits::GRACE_MS));
-    sim.calms();
+    sim.advance(limits::REPLAY_RESTART_MS.max(limits::GRACE_MS));
+    sim.run_until_idle();
     assert_eq!(sim.client("carol").seq, Some(6), "a replay that slept goes on");
     assert_eq!(sim.client("ann").takes_types(), ["members:changed"], "a grace ends");
-    sim.passes(3_600_000 + limits::LEEWAY_MS);
+    sim.advance(3_600_000 + limits::LEEWAY_MS);
     assert_eq!(sim.open_sockets(), 0, "and so does every session");
 }
 
@@ -87,26 +87,26 @@ fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
     let mut sim = SimRuntime::new();
     let comes = |sim: &mut SimRuntime, who: &str| {
         let identity = sim.identity_with(who, &["subscribe", "publish", "presence"]);
-        sim.connects(who, "", identity);
+        sim.connect(who, "", identity);
     };
     ["ann", "ben", "cat", "dan"].iter().for_each(|who| comes(&mut sim, who));
-    sim.sends("ann", r#"{"type":"enter","data":0}"#);
-    sim.sends("ben", r#"{"type":"enter","data":0}"#);
-    sim.calms();
-    sim.sleeps();
+    sim.send("ann", r#"{"type":"enter","data":0}"#);
+    sim.send("ben", r#"{"type":"enter","data":0}"#);
+    sim.run_until_idle();
+    sim.hibernate();
     sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
-    sim.says("cat", 1);
+    sim.send_publish("cat", 1);
     assert_eq!(sim.client("cat").closed, Some(Code::Internal));
-    sim.drops("dan");
+    sim.drop_socket("dan");
     assert_eq!(sim.client("ben").closed, None, "dan was no member");
-    sim.drops("ann");
+    sim.drop_socket("ann");
     assert_eq!(sim.client("ben").closed, Some(Code::Restarting));
 
     sim.misconfigured = None;
-    assert_eq!(sim.reads("/members")["members"].as_array().unwrap().len(), 0);
+    assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 0);
     comes(&mut sim, "ben");
-    sim.sends("ben", r#"{"type":"enter","data":0}"#);
-    assert_eq!(sim.reads("/members")["members"].as_array().unwrap().len(), 1);
+    sim.send("ben", r#"{"type":"enter","data":0}"#);
+    assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 1);
 }
 
 /// The alarm is set for every session, so its setting needs them all.
@@ -114,9 +114,9 @@ fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
 fn the_first_read_under_new_settings_sets_the_alarm_for_all() {
     let mut sim = asleep();
     sim.settings = Settings { retained_ms: 1_000, ..sim.settings };
-    sim.passes(60_000);
-    sim.reads("/state");
+    sim.advance(60_000);
+    sim.http_get("/state");
     assert_eq!(sim.sessions_taken_up, 3);
-    sim.passes(3_600_000 + limits::LEEWAY_MS);
+    sim.advance(3_600_000 + limits::LEEWAY_MS);
     assert_eq!(sim.open_sockets(), 0);
 }

@@ -20,15 +20,15 @@ pub fn play(script: &str) {
         ..Settings::default()
     };
     let mut stage = Stage { sim: SimRuntime::with(settings), is_bridged: false };
-    stage.sim.posts("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
-    stage.sim.joins("bob");
+    stage.sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
+    stage.sim.join("bob");
     stage.connects("");
     for line in script.lines() {
         stage.goes_on(line);
     }
-    stage.sim.calms();
+    stage.sim.run_until_idle();
     let head = stage.sim.head();
-    assert_eq!(stage.sim.publishes("bob", 1), Ok(head + 1));
+    assert_eq!(stage.sim.http_publish("bob", 1), Ok(head + 1));
 }
 
 struct Stage {
@@ -43,27 +43,27 @@ impl Stage {
         let (letter, rest) = parted(line);
         let is_open = self.sim.session("alice").is_some();
         match letter {
-            's' if is_open => self.sim.sends("alice", rest),
-            'b' if is_open && !self.is_bridged => self.sim.sends_bytes("alice", rest.as_bytes()),
+            's' if is_open => self.sim.send("alice", rest),
+            'b' if is_open && !self.is_bridged => self.sim.send_bytes("alice", rest.as_bytes()),
             'a' if is_open => {
                 let rights: Vec<&str> = rest.split(',').collect();
                 let token = self.sim.token("alice", &rights);
-                self.sim.sends("alice", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+                self.sim.send("alice", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
             }
             'c' => self.connects(rest),
             'w' => self.follows(rest),
-            'r' if self.sim.client("alice").seq.is_some() => self.sim.resumes("alice"),
-            'x' => self.sim.closes("alice", rest.parse().unwrap_or(1_000)),
-            'd' => self.sim.drops("alice"),
-            'p' => drop(self.sim.posts("bob", rest)),
+            'r' if self.sim.client("alice").seq.is_some() => self.sim.resume("alice"),
+            'x' => self.sim.close("alice", rest.parse().unwrap_or(1_000)),
+            'd' => self.sim.drop_socket("alice"),
+            'p' => drop(self.sim.http_publish_body("bob", rest)),
             'h' => drop(self.asks(rest, "")),
             'q' => drop(self.asks("POST /rooms/r/signals", rest)),
             'e' => drop(self.asks("DELETE /rooms/r", "")),
-            't' => self.sim.passes(rest.parse().unwrap_or(50).min(4_000_000)),
-            'z' => self.sim.sleeps(),
-            'k' => self.sim.crashes(),
-            'f' => self.sim.calms(),
-            _ => self.sim.settles(),
+            't' => self.sim.advance(rest.parse().unwrap_or(50).min(4_000_000)),
+            'z' => self.sim.hibernate(),
+            'k' => self.sim.crash(),
+            'f' => self.sim.run_until_idle(),
+            _ => self.sim.deliver_pending(),
         }
         self.sim.client("alice").frames.clear();
         self.sim.client("bob").frames.clear();
@@ -76,7 +76,7 @@ impl Stage {
             let rights = ["subscribe", "publish", "presence"];
             let identity = self.sim.identity_with("alice", &rights);
             self.sim.clients.insert("alice".into(), Client::beginning(query));
-            self.sim.connects("alice", query, identity);
+            self.sim.connect("alice", query, identity);
         }
     }
 
@@ -85,7 +85,7 @@ impl Stage {
             self.is_bridged = true;
             let identity = self.sim.identity("alice");
             self.sim.clients.insert("alice".into(), Client::beginning(query));
-            self.sim.is_bridged("alice", query, identity, 1_000);
+            self.sim.connect_bridge("alice", query, identity, 1_000);
         }
     }
 
@@ -95,7 +95,7 @@ impl Stage {
         let route = Route::parse(method, path, query, ResponseKind::Body)?;
         if let Route::Room { call: Call::Request(request), .. } = route {
             let admin = self.sim.identity("admin");
-            self.sim.requests(admin, request, body);
+            self.sim.request(admin, request, body);
         }
         Ok(())
     }

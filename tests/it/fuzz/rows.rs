@@ -21,7 +21,7 @@ pub fn play(script: &str) {
     for append in 1..=6 {
         let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
         let body = format!(r#"{{"events":[{event},{{"name":"n","data":0,"key":"k"}}]}}"#);
-        sim.posts("bob", &body).unwrap();
+        sim.http_publish_body("bob", &body).unwrap();
     }
     let mut sessions: Vec<(SessionId, Session)> = Vec::new();
     for line in script.lines() {

@@ -34,10 +34,12 @@ fn publishes(sim: &mut SimRuntime, line: &str) {
     let body = format!(r#"{{"name":"n","data":{data}}}"#);
     match letter {
         'q' => drop(sim.http("bob", "POST /rooms/r/signals", &body)),
-        'k' => drop(sim.posts("bob", &format!(r#"{{"name":"n","key":"k","data":{data}}}"#))),
-        _ => drop(sim.posts("bob", &body)),
+        'k' => drop(
+            sim.http_publish_body("bob", &format!(r#"{{"name":"n","key":"k","data":{data}}}"#)),
+        ),
+        _ => drop(sim.http_publish_body("bob", &body)),
     }
-    sim.calms();
+    sim.run_until_idle();
 }
 
 struct Reader {
@@ -51,9 +53,9 @@ impl Reader {
     fn begins(sim: &mut SimRuntime, start: Start) -> Self {
         let (query, identity) = (start.query(), sim.identity("rea"));
         sim.clients.insert("rea".into(), Client::beginning(&query));
-        sim.is_bridged("rea", &query, identity, 1 << 20);
-        sim.settles();
-        sim.sends("rea", BARRIER);
+        sim.connect_bridge("rea", &query, identity, 1 << 20);
+        sim.deliver_pending();
+        sim.send("rea", BARRIER);
         let mut stream_start = StreamStart::new(start.begin);
         let frames = std::mem::take(&mut sim.client("rea").frames);
         let ends: Vec<bool> =
@@ -72,7 +74,7 @@ impl Reader {
             self.reads(&text);
         }
         if sim.client("rea").seq.is_some() {
-            sim.has_seen_all("rea");
+            sim.send_seen("rea");
         }
     }
 

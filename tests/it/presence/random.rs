@@ -126,7 +126,7 @@ impl Story {
             return;
         }
         self.model.sleeps(self.sim.open_sockets() > 0);
-        self.sim.sleeps();
+        self.sim.hibernate();
     }
 }
 
@@ -141,7 +141,7 @@ impl Story {
         let identity = Identity { expires_at, ..self.sim.identity_with(user(name), rights) };
         self.says(format!("{name} connects with {rights:?} for {lasts} ms"));
         self.wakes();
-        self.sim.connects(name, "", identity.clone());
+        self.sim.connect(name, "", identity.clone());
         let session = self.sim.session(name).unwrap();
         self.people[who].connection =
             Some(Connection { session, identity, heard: self.sim.now, stands_still: false });
@@ -153,7 +153,7 @@ impl Story {
         self.people[who].connection.as_ref()?;
         self.says(format!("{} sends {frame:.80}", PEOPLE[who]));
         self.wakes();
-        self.sim.sends(PEOPLE[who], frame);
+        self.sim.send(PEOPLE[who], frame);
         let now = self.sim.now;
         assert!(self.takes_closed().is_empty());
         let connection = self.people[who].connection.as_mut()?;
@@ -198,7 +198,7 @@ impl Story {
             return;
         }
         self.says(format!("{} pings, and the room sleeps on", PEOPLE[who]));
-        self.sim.pings(PEOPLE[who]);
+        self.sim.ping(PEOPLE[who]);
         self.people[who].connection.as_mut().unwrap().heard = self.sim.now;
     }
 
@@ -206,7 +206,7 @@ impl Story {
         let Some(connection) = self.people[who].connection.take() else { return };
         self.says(format!("{} drops", PEOPLE[who]));
         self.wakes();
-        self.sim.drops(PEOPLE[who]);
+        self.sim.drop_socket(PEOPLE[who]);
         self.model.lose(&[connection.session.to_string()], false, self.sim.now);
     }
 
@@ -215,7 +215,7 @@ impl Story {
         let code = *self.dice.pick(&[1_000, 1_005, 1_001, 1_006, 4_000]);
         self.says(format!("{} closes with {code}", PEOPLE[who]));
         self.wakes();
-        self.sim.closes(PEOPLE[who], code);
+        self.sim.close(PEOPLE[who], code);
         let is_over = connection.is_over(self.sim.now);
         let at_once = matches!(code, 1_000 | 1_005) && !is_over;
         self.model.lose(&[connection.session.to_string()], at_once, self.sim.now);
@@ -224,7 +224,7 @@ impl Story {
     fn vanishes(&mut self, who: usize) {
         let Some(connection) = self.people[who].connection.take() else { return };
         self.says(format!("{} vanishes", PEOPLE[who]));
-        self.sim.vanishes(PEOPLE[who]);
+        self.sim.make_half_open(PEOPLE[who]);
         self.half_open.push(connection);
     }
 
@@ -232,14 +232,14 @@ impl Story {
         let Some(connection) = &mut self.people[who].connection else { return };
         connection.stands_still = true;
         self.says(format!("{} stands still", PEOPLE[who]));
-        self.sim.stands_still(PEOPLE[who]);
+        self.sim.stop_reading(PEOPLE[who]);
     }
 
     fn reads_on(&mut self, who: usize) {
         let Some(connection) = &mut self.people[who].connection else { return };
         connection.stands_still = false;
         self.says(format!("{} reads on", PEOPLE[who]));
-        self.sim.reads_on(PEOPLE[who]);
+        self.sim.resume_reading(PEOPLE[who]);
     }
 
     fn renews(&mut self, who: usize) {
@@ -281,7 +281,7 @@ impl Story {
 
     fn crashes(&mut self) {
         self.says("the process is killed");
-        self.sim.crashes();
+        self.sim.crash();
         self.everybody_is_gone();
     }
 
@@ -300,7 +300,7 @@ impl Story {
     fn passes_by(&mut self, ms: u64) {
         self.says(format!("{ms} ms pass"));
         let end = self.sim.now.plus(ms);
-        while let Some(at) = self.sim.next_event().filter(|at| *at <= end) {
+        while let Some(at) = self.sim.next_timer().filter(|at| *at <= end) {
             self.sim.now = self.sim.now.max(at);
             match self.sim.flush {
                 Some(ends) if ends <= at => self.window_ends(),
@@ -314,7 +314,7 @@ impl Story {
     fn window_ends(&mut self) {
         self.says("the window ends");
         self.due_sessions_end();
-        self.sim.flushes();
+        self.sim.fire_flush();
         self.model.window_ends(self.sim.now);
         self.leaves_out();
     }
@@ -328,7 +328,7 @@ impl Story {
     fn is_late(&mut self) {
         let ms = *self.dice.pick(&[100, 12_000, 70_000]);
         self.says(format!("{ms} ms pass, and the alarm is late"));
-        self.sim.jumps(ms);
+        self.sim.shift_clock(ms);
     }
 
     /// For a while nothing can wake the room. Whoever goes then goes unseen: if
@@ -342,13 +342,13 @@ impl Story {
         for _ in 0..self.dice.roll(4) {
             let ms = *self.dice.pick(&[SECOND, 9 * SECOND, 70 * SECOND]);
             self.says(format!("{ms} ms pass in vain"));
-            self.sim.passes(ms);
+            self.sim.advance(ms);
             let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
             let Some(connection) = self.people[who].connection.take() else { continue };
             let was_a_member = self.model.has_entered(&connection.session.to_string());
             match self.dice.one_in(2) {
-                true => self.sim.drops(PEOPLE[who]),
-                false => self.sim.sends(PEOPLE[who], r#"{"type":"members"}"#),
+                true => self.sim.drop_socket(PEOPLE[who]),
+                false => self.sim.send(PEOPLE[who], r#"{"type":"members"}"#),
             }
             self.says(format!("{} is gone unseen", PEOPLE[who]));
             assert!(!self.sim.is_open(connection.session));
@@ -369,7 +369,7 @@ impl Story {
         }
         self.says("the alarm rings");
         self.wakes();
-        self.sim.rings();
+        self.sim.fire_alarm();
         let now = self.sim.now;
         let silent = self.takes_closed();
         self.model.alarm_rings(now);
@@ -442,7 +442,7 @@ impl Story {
         self.wakes();
         let list = self.model.list(self.sim.now);
         let users: BTreeSet<&String> = list.keys().map(|(user, _)| user).collect();
-        assert_eq!(self.sim.reads("")["members"], users.len());
+        assert_eq!(self.sim.http_get("")["members"], users.len());
     }
 }
 

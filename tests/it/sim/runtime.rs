@@ -21,7 +21,7 @@ impl SimRuntime {
     /// so does the end of a window, as any timer does. (Of other timers more is
     /// asked: what was to happen at their end happens though they are lost.)
     /// What waits to be written to a socket keeps it awake as well.
-    pub fn sleeps(&mut self) {
+    pub fn hibernate(&mut self) {
         let is_all_sent = self.is_all_sent();
         if self.verdicts.is_empty() && self.broadcast.is_none() && is_all_sent {
             self.room = None;
@@ -37,7 +37,7 @@ impl SimRuntime {
 
     /// The process is killed: what was stored stays, and every socket is gone
     /// without a word.
-    pub fn crashes(&mut self) {
+    pub fn crash(&mut self) {
         self.room = None;
         self.turn = false;
         self.broadcast = None;
@@ -48,27 +48,27 @@ impl SimRuntime {
     }
 
     /// Time passes: windows end, and the alarm rings when it is due.
-    pub fn passes(&mut self, ms: u64) {
+    pub fn advance(&mut self, ms: u64) {
         let end = self.now.plus(ms);
-        while let Some(at) = self.next_event().filter(|at| *at <= end) {
+        while let Some(at) = self.next_timer().filter(|at| *at <= end) {
             self.now = self.now.max(at);
             match (self.broadcast, self.flush) {
-                (Some(ends), _) if ends <= at => self.broadcasts(),
-                (_, Some(ends)) if ends <= at => self.flushes(),
-                _ => self.rings(),
+                (Some(ends), _) if ends <= at => self.fire_broadcast(),
+                (_, Some(ends)) if ends <= at => self.fire_flush(),
+                _ => self.fire_alarm(),
             }
         }
         self.now = end;
     }
 
     /// When something happens of itself.
-    pub fn next_event(&self) -> Option<Millis> {
+    pub fn next_timer(&self) -> Option<Millis> {
         let rings = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
         rings.into_iter().chain(self.broadcast).chain(self.flush).min()
     }
 
     /// The clock is set, and the alarm does not notice: it is late.
-    pub fn jumps(&mut self, ms: i64) {
+    pub fn shift_clock(&mut self, ms: i64) {
         self.now = match ms >= 0 {
             true => self.now.plus(ms.unsigned_abs()),
             false => self.now.minus(ms.unsigned_abs()),
@@ -76,91 +76,91 @@ impl SimRuntime {
     }
 
     /// The alarm rings, on time or not.
-    pub fn rings(&mut self) {
+    pub fn fire_alarm(&mut self) {
         let (at, times) = self.rung;
         self.rung = (self.now, if at == self.now { times + 1 } else { 1 });
         assert!(self.rung.1 < 10, "it rings without end");
         self.alarm = None;
-        self.give(Input::Alarm);
+        self.handle(Input::Alarm);
     }
 
     /// Gives every turn that is asked for.
-    pub fn takes_its_turns(&mut self) {
+    pub fn finish_replays(&mut self) {
         while self.turn {
-            self.takes_a_turn();
+            self.continue_replay();
         }
     }
 
     /// And what is gathered goes out, until all is quiet.
-    pub fn settles(&mut self) {
-        self.takes_its_turns();
+    pub fn deliver_pending(&mut self) {
+        self.finish_replays();
         if self.broadcast.is_some() {
-            self.broadcasts();
+            self.fire_broadcast();
         }
     }
 
     /// And ends every window, which opens no other where nothing happens.
-    pub fn calms(&mut self) {
-        self.settles();
+    pub fn run_until_idle(&mut self) {
+        self.deliver_pending();
         let mut windows = 0;
         while self.flush.is_some() {
             windows += 1;
             assert!(windows < 10, "windows open without end");
-            self.flushes();
+            self.fire_flush();
         }
     }
 
     /// What is gathered goes out.
-    pub fn broadcasts(&mut self) {
+    pub fn fire_broadcast(&mut self) {
         self.broadcast = None;
-        self.give(Input::Broadcast);
+        self.handle(Input::Broadcast);
     }
 
     /// The window ends that was asked for.
-    pub fn flushes(&mut self) {
+    pub fn fire_flush(&mut self) {
         self.flush = None;
-        self.give(Input::Flush);
+        self.handle(Input::Flush);
     }
 
-    pub fn takes_a_turn(&mut self) {
+    pub fn continue_replay(&mut self) {
         self.turn = false;
-        self.give(Input::ContinueReplay);
+        self.handle(Input::ContinueReplay);
     }
 
     /// The verdicts on all tokens that are being verified come.
-    pub fn verdicts_come(&mut self) {
+    pub fn deliver_verdicts(&mut self) {
         while let Some((session, token)) = self.verdicts.pop_front() {
             let verdict = tokens::verify(&token, &self.name, self.now);
-            self.give(Input::Verified { session, verdict });
+            self.handle(Input::Verified { session, verdict });
         }
     }
 
     /// Gives the room an input, and performs what comes of it.
-    pub fn give(&mut self, input: Input) -> Option<Answer> {
+    pub fn handle(&mut self, input: Input) -> Option<Answer> {
         // What keeps the room awake until it comes: a timer, a fetch.
         let comes_awake = matches!(
             input,
             Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
         );
         if self.drowsy && !comes_awake {
-            self.sleeps();
+            self.hibernate();
         }
-        self.give_to_the_awake(input)
+        self.handle_loaded(input)
     }
 
-    fn give_to_the_awake(&mut self, input: Input) -> Option<Answer> {
+    fn handle_loaded(&mut self, input: Input) -> Option<Answer> {
         let now = self.now;
         self.stored = self.store.head();
         let before = self.dies.map(|_| (self.store.tables(), self.alarm));
-        let Some(room) = self.wake(&input) else {
-            let answer = self.fails(&input);
-            self.has_an_alarm();
+        let Some(room) = self.load(&input) else {
+            let answer = self.fail_to_load(&input);
+            self.check_alarm();
             return answer;
         };
         let needs_sessions = room.needs_sessions(&input);
         let effects = room.handle(input, now);
         if let (Some(death), Some(before)) = (self.dies.take(), before) {
-            self.dies_over(death, before, effects);
+            self.crash_during_input(death, before, effects);
             return None;
         }
         // To erase the storage is to erase the alarm.
@@ -172,31 +172,31 @@ impl SimRuntime {
             self.perform(effect, &mut answer);
         }
         while let Some((from, if_unread)) = self.withheld.pop_front() {
-            self.give_to_the_awake(Input::Withheld { from, if_unread });
+            self.handle_loaded(Input::Withheld { from, if_unread });
         }
         if let Some(of) = self.pings_of.take() {
             let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
             let at = of.into_iter().filter_map(pinged).collect();
-            return self.give_to_the_awake(Input::Pings { at });
+            return self.handle_loaded(Input::Pings { at });
         }
         if needs_sessions {
-            self.nobody_is_overdue();
+            self.check_no_expired_session();
         }
         if std::mem::take(&mut self.asks_for_alarm) {
-            self.give_to_the_awake(Input::AlarmTime { at: self.alarm });
+            self.handle_loaded(Input::AlarmTime { at: self.alarm });
         }
-        self.obeys();
+        self.check_invariants();
         if !self.slow_verdicts {
-            self.verdicts_come();
+            self.deliver_verdicts();
         }
         if !self.gathers && self.broadcast.is_some() {
-            self.broadcasts();
+            self.fire_broadcast();
         }
         answer
     }
 
     /// An alarm is stored with the rows that were written beside it.
-    fn dies_over(
+    fn crash_during_input(
         &mut self,
         death: Death,
         (tables, alarm): (Tables, Option<Millis>),
@@ -215,30 +215,30 @@ impl SimRuntime {
                 }
             }
         }
-        self.crashes();
+        self.crash();
     }
 
     /// A room that can't be built answers nobody but says so. It can be erased.
     /// This is what `edge/room_object.rs` does, so it holds no rule of its own.
-    fn fails(&mut self, input: &Input) -> Option<Answer> {
+    fn fail_to_load(&mut self, input: &Input) -> Option<Answer> {
         let refusal = Refusal::new(Code::Internal, "the room did not wake");
         if matches!(input, Input::Request { request: Request::Erase, .. })
             && self.store.erase().is_ok()
         {
-            return Some(self.is_erased_unread());
+            return Some(self.erase_unloaded());
         }
         match input {
             Input::Join { session, .. }
             | Input::Text { session, .. }
             | Input::Binary { session, .. } => {
-                self.is_gone_unseen(*session);
+                self.disconnect_unloaded(*session);
                 if self.sockets.contains_key(session) {
                     self.perform(Effect::Close { session: *session, refusal }, &mut None);
                 }
                 None
             }
             Input::Gone { session, .. } => {
-                self.is_gone_unseen(*session);
+                self.disconnect_unloaded(*session);
                 None
             }
             Input::Request { .. } => Some(Answer::Refused(refusal)),
@@ -251,23 +251,23 @@ impl SimRuntime {
         }
     }
 
-    fn is_erased_unread(&mut self) -> Answer {
+    fn erase_unloaded(&mut self) -> Answer {
         self.alarm = None;
         self.erased += 1;
-        self.closes_unread(&Refusal::new(Code::Erased, "the room was erased"));
+        self.close_all(&Refusal::new(Code::Erased, "the room was erased"));
         Answer::NoContent
     }
 
     /// A socket goes, or its frame is lost and it is closed, and the room does
     /// not know.
-    fn is_gone_unseen(&mut self, session: SessionId) {
+    fn disconnect_unloaded(&mut self, session: SessionId) {
         let attachment = self.sockets.get(&session).and_then(|socket| socket.attachment.as_deref());
         if attachment.is_some_and(Session::has_members) {
-            self.closes_unread(&Refusal::new(Code::Restarting, "a member was lost"));
+            self.close_all(&Refusal::new(Code::Restarting, "a member was lost"));
         }
     }
 
-    fn closes_unread(&mut self, refusal: &Refusal) {
+    fn close_all(&mut self, refusal: &Refusal) {
         let open = self.sockets.iter().filter(|(_, socket)| !socket.closing);
         for session in open.map(|(session, _)| *session).collect::<Vec<_>>() {
             self.perform(Effect::Close { session, refusal: refusal.clone() }, &mut None);
@@ -275,7 +275,7 @@ impl SimRuntime {
     }
 
     /// The room, built anew if it slept, with all that it needs for an input.
-    fn wake(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
+    fn load(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
         if self.room.is_none() {
             let (name, store) = (self.name.clone(), self.store.clone());
             // A new room draws its epoch; one that is stored has no use for it.
@@ -307,7 +307,7 @@ impl SimRuntime {
     }
 
     /// Sends to those that read, as the edge does.
-    fn offers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
+    fn send_to_readers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
             to.into_iter().partition(|id| unsent(id) < self.most_unsent);
@@ -323,7 +323,7 @@ impl SimRuntime {
     fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {
         match effect {
             Effect::Send { to, text } => {
-                self.is_durable(&text);
+                self.check_durable(&text);
                 for session in to {
                     let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
                     let socket = socket.expect("a send is to an open socket");
@@ -338,7 +338,7 @@ impl SimRuntime {
                     }
                 }
             }
-            Effect::Offer { to, texts, if_unread } => self.offers(to, texts, if_unread),
+            Effect::Offer { to, texts, if_unread } => self.send_to_readers(to, texts, if_unread),
             Effect::SaveAttachment { session, attachment } => {
                 let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
                 let socket = socket.expect("it keeps an open socket");
@@ -390,7 +390,7 @@ impl SimRuntime {
 /// What always holds.
 impl SimRuntime {
     /// Nothing is said of an event before it is stored.
-    fn is_durable(&self, text: &str) {
+    fn check_durable(&self, text: &str) {
         let frame = Frame::read(text);
         let spoken = match frame.r#type.as_str() {
             "events" => frame.events().last().map(|event| event.seq),
@@ -401,7 +401,7 @@ impl SimRuntime {
     }
 
     /// Late as the alarm may be.
-    fn nobody_is_overdue(&self) {
+    fn check_no_expired_session(&self) {
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let is_over = socket.deadline().is_some_and(|end| end <= self.now);
             assert!(!is_over, "{} is there beyond its end", socket.client);
@@ -409,12 +409,12 @@ impl SimRuntime {
     }
 
     /// While anything is stored, whether or not the room can wake.
-    fn has_an_alarm(&self) {
+    fn check_alarm(&self) {
         assert_eq!(!self.store.is_empty(), self.alarm.is_some(), "an alarm, and something stored");
     }
 
-    fn obeys(&self) {
-        self.has_an_alarm();
+    fn check_invariants(&self) {
+        self.check_alarm();
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let Some(attachment) = &socket.attachment else { continue };
             // The platform takes 16,384 bytes of it.

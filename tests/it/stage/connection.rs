@@ -100,28 +100,26 @@ impl Stage {
                 ConnectionEffect::Open { room, identity, start } => {
                     let (query, sim) = (start.query(), self.sim(room.as_str()));
                     sim.clients.insert(line.clone(), Client::beginning(&query));
-                    sim.is_bridged(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
+                    sim.connect_bridge(&line, &query, identity, limits::BRIDGE_WINDOW_BYTES);
                     self.bridge(actor).rooms.insert(room.clone());
                     inputs.push_back(ConnectionInput::Opened { room });
                 }
-                ConnectionEffect::Pass { room, text } => {
-                    self.sim(room.as_str()).sends(&line, &text)
-                }
+                ConnectionEffect::Pass { room, text } => self.sim(room.as_str()).send(&line, &text),
                 ConnectionEffect::PingRooms => {
                     for room in self.bridge(actor).rooms.clone() {
-                        self.sim(room.as_str()).pings(&line);
+                        self.sim(room.as_str()).ping(&line);
                     }
                 }
                 ConnectionEffect::Renew { room, identity } => {
                     let identity = BridgeFrame::identity(&identity);
-                    self.sim(room.as_str()).sends_bytes(&line, &identity);
+                    self.sim(room.as_str()).send_bytes(&line, &identity);
                 }
                 ConnectionEffect::Pause { room, paused } => {
-                    self.sim(room.as_str()).sends_bytes(&line, &BridgeFrame::pause(paused));
+                    self.sim(room.as_str()).send_bytes(&line, &BridgeFrame::pause(paused));
                 }
                 ConnectionEffect::Leave { room } => {
                     self.bridges_hear();
-                    self.sim(room.as_str()).closes(&line, 1_000);
+                    self.sim(room.as_str()).close(&line, 1_000);
                     self.bridge(actor).rooms.remove(&room);
                     let close_reason = CloseReason::Closed { code: 1_000, reason: String::new() };
                     inputs.push_back(ConnectionInput::Ended { room, close_reason });
@@ -141,7 +139,7 @@ impl Stage {
         let bridge = self.bridge(actor);
         bridge.closed = code;
         for room in std::mem::take(&mut bridge.rooms) {
-            self.sim(room.as_str()).closes(&line(actor), code.unwrap_or(1_005));
+            self.sim(room.as_str()).close(&line(actor), code.unwrap_or(1_005));
         }
     }
 }

@@ -44,11 +44,11 @@ impl Stage {
                 }
                 PendingEffect::Open(identity) => {
                     let query = self.pending[actor].query.clone();
-                    self.sim(&room).connects(actor, &query, identity);
+                    self.sim(&room).connect(actor, &query, identity);
                     self.pending_gives(actor, PendingInput::Opened);
                     self.pending.remove(actor);
                 }
-                PendingEffect::Pass(text) => self.sim(&room).sends(actor, &text),
+                PendingEffect::Pass(text) => self.sim(&room).send(actor, &text),
                 PendingEffect::End(close_reason) => {
                     self.pending.remove(actor);
                     let CloseReason::Closed { code, .. } = close_reason else { continue };

@@ -75,14 +75,14 @@ impl Story {
         match way {
             0..=1 => {
                 let window = *self.dice.pick(&[1, 300, 2_000]);
-                self.sim.is_bridged(PEOPLE[who], query, identity, window);
+                self.sim.connect_bridge(PEOPLE[who], query, identity, window);
             }
             2..=3 => {
                 let query = format!("{query}&flow=1");
                 let query = query.trim_start_matches('&');
-                self.sim.connects(PEOPLE[who], query, identity);
+                self.sim.connect(PEOPLE[who], query, identity);
             }
-            _ => self.sim.connects(PEOPLE[who], query, identity),
+            _ => self.sim.connect(PEOPLE[who], query, identity),
         }
     }
 
@@ -103,8 +103,8 @@ impl Story {
         if self.people[who].identity.is_none() || seq.is_none() {
             return false;
         }
-        self.sim.has_seen_all(name);
-        self.sim.settles();
+        self.sim.send_seen(name);
+        self.sim.deliver_pending();
         if let Some(closed) = self.sim.client(name).closed {
             let is_over = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
             assert!(is_over || closed == Code::RateLimited, "{closed:?}");
@@ -154,10 +154,10 @@ impl Story {
         self.people[who].identity = None;
         if self.dice.one_in(2) {
             self.says(format!("{} drops", PEOPLE[who]));
-            self.sim.drops(PEOPLE[who]);
+            self.sim.drop_socket(PEOPLE[who]);
         } else {
             self.says(format!("{} vanishes", PEOPLE[who]));
-            self.sim.vanishes(PEOPLE[who]);
+            self.sim.make_half_open(PEOPLE[who]);
         }
     }
 
@@ -169,7 +169,7 @@ impl Story {
         self.says(format!("{} brings a token: {verdict:?}", PEOPLE[who]));
         let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
         self.sim.slow_verdicts = true;
-        self.sim.sends(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        self.sim.send(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
         if late {
             self.people[who].identity = None;
             assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(Code::TokenExpired));
@@ -179,7 +179,7 @@ impl Story {
             // It is counted as it comes, not as the verdict does.
             let is_limited = self.is_limited(who);
             self.publish_over_http();
-            self.sim.verdicts_come();
+            self.sim.deliver_verdicts();
             match verdict {
                 Ok(identity) => {
                     self.people[who].identity = Some(identity);
@@ -225,7 +225,7 @@ impl Story {
         let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
         let nonsense = ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"publish","name":""}"#];
         let nonsense = *self.dice.pick(&nonsense);
-        self.sim.sends(PEOPLE[who], nonsense);
+        self.sim.send(PEOPLE[who], nonsense);
         if late {
             self.people[who].identity = None;
         }
@@ -236,7 +236,7 @@ impl Story {
         self.is_answered(who, expected);
         // So that twenty of them never come in a row.
         if !late {
-            self.sim.sends(PEOPLE[who], r#"{"type": "ping"}"#);
+            self.sim.send(PEOPLE[who], r#"{"type": "ping"}"#);
         }
     }
 }

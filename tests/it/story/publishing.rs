@@ -41,7 +41,7 @@ impl Story {
             drafts.iter().map(|draft| format!("{{{}}}", draft.fields())).collect();
         let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
         let by = self.sim.identity_with(from, rights);
-        let answer = self.sim.requests(by, Request::Publish, &body);
+        let answer = self.sim.request(by, Request::Publish, &body);
         self.answers.push(format!("{answer:?}"));
         match answer {
             Answer::Ok { body } | Answer::Created { body } => {
@@ -135,7 +135,7 @@ impl Story {
         });
         assert!(is_over, "{} publishes at once", most + 1);
         // A publish may cost more than was left, and what follows waits for it.
-        self.happens("half a minute passes".to_owned(), |sim| sim.passes(30 * SECOND));
+        self.happens("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);
         assert_ne!(answer, Err(Code::RateLimited));
@@ -145,7 +145,7 @@ impl Story {
     /// Everybody hears of it who is there and reads, and nobody else.
     pub(super) fn signal(&mut self) {
         self.says("somebody signals".to_owned());
-        self.sim.settles();
+        self.sim.deliver_pending();
         let signal = r#"{"name":"s","data":1}"#;
         match self.sim.http("writer", "POST /rooms/r/signals", signal).0 {
             202 => {}
@@ -164,7 +164,7 @@ impl Story {
 
     pub(super) fn sends_publish(&mut self, who: usize, draft: &Draft) {
         let frame = format!(r#"{{"type":"publish","ref":"r",{}}}"#, draft.fields());
-        self.sim.sends(PEOPLE[who], &frame);
+        self.sim.send(PEOPLE[who], &frame);
     }
 
     /// `None` where the session ends over it.

@@ -14,7 +14,7 @@ impl Story {
         self.model.is_met(self.sim.now);
         let (now, head) = (self.sim.now, self.model.head());
 
-        let stats = self.sim.reads("");
+        let stats = self.sim.http_get("");
         assert_eq!(
             (stats["head"].as_u64(), stats["oldest"].as_u64()),
             (Some(head), Some(self.model.oldest(now)))

@@ -14,12 +14,12 @@ impl Story {
 
     pub(super) fn sleep(&mut self) {
         self.says("the room sleeps".to_owned());
-        self.sim.sleeps();
+        self.sim.hibernate();
     }
 
     pub(super) fn crash(&mut self) {
         self.says("the process is killed".to_owned());
-        self.sim.crashes();
+        self.sim.crash();
         self.everybody_is_gone();
     }
 
@@ -81,11 +81,11 @@ impl Story {
         let late_ms = if self.is_compared { 0 } else { late_ms };
         self.sim.alarm_delay_ms = late_ms;
         self.happens(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
-            sim.passes(ms);
+            sim.advance(ms);
             // An idle room is erased soon after its time, and how soon depends
             // on alarms that were set for others. Now, it is.
             if sim.alarm.is_some() && late_ms == 0 {
-                sim.rings();
+                sim.fire_alarm();
             }
         });
     }
@@ -94,8 +94,8 @@ impl Story {
     /// nothing can be read. Whatever it is given then fails, and says so where
     /// anybody waits; nobody hears anything, and nothing is lost by it.
     pub(super) fn fail_waking(&mut self) {
-        self.sim.settles();
-        self.sim.sleeps();
+        self.sim.deliver_pending();
+        self.sim.hibernate();
         match self.dice.one_in(2) {
             true => self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
             false => self.sim.store.fail_reading_after(0),
@@ -121,7 +121,7 @@ impl Story {
             2 => {
                 let who = self.somebody();
                 let identity = self.any_identity(PEOPLE[who]);
-                self.sim.connects(PEOPLE[who], "", identity);
+                self.sim.connect(PEOPLE[who], "", identity);
                 self.is_closed_unheard(who);
             }
             3 => {
@@ -134,7 +134,7 @@ impl Story {
             5 => {
                 let ms = *self.dice.pick(&[SECOND, 60 * SECOND, HOUR, 30 * HOUR]);
                 self.says(format!("{ms} ms pass in vain"));
-                self.sim.passes(ms);
+                self.sim.advance(ms);
             }
             _ => self.erase(),
         }
@@ -149,7 +149,7 @@ impl Story {
     pub(super) fn set_the_clock(&mut self) {
         let hours = *self.dice.pick(&[-30_i64, -1, 0, 1, 30]);
         self.says(format!("the clock is set by {hours} hours"));
-        self.sim.jumps(hours * i64::try_from(HOUR).unwrap());
+        self.sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
     }
 
     /// The alarm may ring: sessions may end, and the room may be erased.
@@ -170,8 +170,8 @@ impl Story {
         let settings = self.any_settings();
         self.says(format!("the room is set to {settings:?}"));
         self.sim.settings = settings;
-        self.sim.settles();
-        self.sim.sleeps();
+        self.sim.deliver_pending();
+        self.sim.hibernate();
         self.sim.head();
         self.model.is_met(self.sim.now);
         self.model.has(settings);
