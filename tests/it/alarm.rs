@@ -78,7 +78,7 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
         sim.hibernate();
         breaks(&mut sim);
         sim.advance(HOUR + 10 * MINUTE);
-        let tries = sim.reports.len();
+        let tries = sim.logged_errors.len();
         assert!((10..=11).contains(&tries), "{tries} tries in the ten minutes after her end");
         assert_eq!(sim.client("alice").closed, None);
 
@@ -166,7 +166,7 @@ fn late_alarm_leaves_nothing_to_an_expired_session() {
 #[test]
 fn window_that_ends_behind_a_session_sends_it_nothing() {
     let mut sim = SimRuntime::new();
-    sim.gathers = true;
+    sim.batches_events = true;
     let short = for_the_next(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
     sim.join("bob");
@@ -174,7 +174,7 @@ fn window_that_ends_behind_a_session_sends_it_nothing() {
     sim.send("bob", r#"{"type":"signal","name":"s","data":2}"#);
     sim.http_publish("writer", 1).unwrap();
     sim.http_publish("writer", 2).unwrap();
-    assert!(sim.broadcast.is_some() && sim.flush.is_some());
+    assert!(sim.broadcast_at.is_some() && sim.flush_at.is_some());
     let heard = sim.client("alice").frames.len();
     sim.shift_clock(i64::try_from(HOUR + 30_000).unwrap());
     sim.run_until_idle();
@@ -320,7 +320,7 @@ fn a_room_that_can_not_be_erased_goes_on_and_is_erased_later() {
     sim.store.fail_writing();
     sim.advance(HOUR);
     assert_eq!(sim.epoch(), epoch);
-    assert_eq!(sim.reports, ["room r: storage: it can't be written"]);
+    assert_eq!(sim.logged_errors, ["room r: storage: it can't be written"]);
     sim.store.heal();
     sim.advance(MINUTE);
     assert!(sim.store.is_empty());

@@ -196,7 +196,7 @@ fn frames_of_a_replay() {
         sim.join_with(who, &format!("since={epoch}:0"));
         assert!(sim.client(who).takes().len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE);
     }
-    while sim.turn {
+    while sim.replay_scheduled {
         sim.continue_replay();
         let heard: usize =
             ["alice", "carol", "dave"].map(|who| sim.client(who).takes().len()).iter().sum();

@@ -53,7 +53,7 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
     tell(150, 40, |seed, steps| {
         let mut dice = Dice::new(seed);
         let mut sim = SimRuntime::new();
-        sim.gathers = true;
+        sim.batches_events = true;
         let identity = sim.identity("carol");
         let window = *dice.pick(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
         sim.connect_bridge("carol", "", identity, window);

@@ -16,7 +16,7 @@ fn a_window() -> SimRuntime {
 
 fn a_window_with(settings: Settings) -> SimRuntime {
     let mut sim = SimRuntime::with(settings);
-    sim.gathers = true;
+    sim.batches_events = true;
     sim.join("alice");
     sim.join("bob");
     sim.http_publish("writer", 1).unwrap();
@@ -40,11 +40,11 @@ fn frames(sim: &mut SimRuntime, who: &str) -> Vec<Vec<u64>> {
 #[test]
 fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one() {
     let mut sim = SimRuntime::new();
-    sim.gathers = true;
+    sim.batches_events = true;
     sim.join("bob");
     sim.http_publish("writer", 1).unwrap();
     assert_eq!(frames(&mut sim, "bob"), [[1]]);
-    assert_eq!(sim.broadcast, None, "nothing waits, and no timer keeps the room awake");
+    assert_eq!(sim.broadcast_at, None, "nothing waits, and no timer keeps the room awake");
 
     for data in 2..=5 {
         sim.http_publish("writer", data).unwrap();
@@ -68,7 +68,7 @@ fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one()
 #[test]
 fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
     let mut sim = SimRuntime::new();
-    sim.gathers = true;
+    sim.batches_events = true;
     let more_ms = 3;
     let sockets = more_ms * limits::SENDS_PER_MS;
     for i in 0..sockets {
@@ -97,7 +97,7 @@ fn an_ack_does_not_wait() {
 #[test]
 fn a_thousand_publishes_come_in_a_few_bounded_frames() {
     let mut sim = SimRuntime::with(Settings { publishes_per_second: 1_000, ..Settings::default() });
-    sim.gathers = true;
+    sim.batches_events = true;
     sim.join("bob");
     let large = format!("\"{}\"", "x".repeat(1_000));
     for _ in 0..1_000 {
@@ -115,7 +115,7 @@ fn a_thousand_publishes_come_in_a_few_bounded_frames() {
 #[test]
 fn with_a_window_of_0_each_publish_goes_out_by_itself() {
     let mut sim = SimRuntime::with(Settings { frame_window_ms: 0, ..Settings::default() });
-    sim.gathers = true;
+    sim.batches_events = true;
     sim.join("bob");
     for data in 1..=3 {
         sim.http_publish("writer", data).unwrap();
@@ -140,11 +140,11 @@ fn a_clock_that_is_set_does_not_hold_anything_back() {
 #[test]
 fn nobody_is_waited_for() {
     let mut sim = SimRuntime::new();
-    sim.gathers = true;
+    sim.batches_events = true;
     for data in 1..=3 {
         sim.http_publish("writer", data).unwrap();
     }
-    assert_eq!(sim.broadcast, None, "there is nobody to gather for");
+    assert_eq!(sim.broadcast_at, None, "there is nobody to gather for");
 
     let mut sim = a_window();
     sim.drop_socket("alice");
@@ -244,7 +244,7 @@ fn who_is_closed_hears_first_what_was_published_before() {
     sim.http("admin", "DELETE /rooms/r", "");
     assert_eq!(sim.client("bob").closed, Some(Code::Erased));
     assert_eq!(sim.client("bob").data(), ["1", "2"]);
-    assert_eq!(sim.broadcast, None, "and nothing of it comes into the next room");
+    assert_eq!(sim.broadcast_at, None, "and nothing of it comes into the next room");
 
     let mut sim = a_window();
     let token = sim.token("bob", &["publish"]);

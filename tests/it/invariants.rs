@@ -6,7 +6,7 @@ use roomcast::code::Code;
 use roomcast::settings::Settings;
 
 use crate::client::Frame;
-use crate::sim::{Death, SimRuntime};
+use crate::sim::{CrashPoint, SimRuntime};
 
 #[test]
 fn append_before_broadcast() {
@@ -27,7 +27,7 @@ fn append_before_broadcast() {
     assert_eq!(sim.http_publish_body("writer", batch), Err(Code::Internal));
     assert!(sim.client("alice").takes().is_empty());
     assert!(sim.client("bob").takes().is_empty());
-    assert_eq!(sim.reports.len(), 2, "the operator hears the cause: {:?}", sim.reports);
+    assert_eq!(sim.logged_errors.len(), 2, "the operator hears the cause: {:?}", sim.logged_errors);
     assert_eq!(sim.head(), 1);
 
     // Nothing is left of it: no seq used up, no id taken, no key set.
@@ -54,7 +54,7 @@ fn seq_has_no_holes() {
     sim.store.heal();
     sim.hibernate();
     assert_eq!(sim.http_publish("bob", 4), Ok(4));
-    sim.dies = Some(Death::BeforeCommit);
+    sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);
     assert_eq!(sim.http_publish("bob", 5), Err(Code::Restarting));
     sim.resume("carol");
     let mixed = r#"{"events":[{"name":"n","data":2,"id":"i"},{"name":"n","data":5},{"name":"n","data":6}]}"#;
@@ -99,7 +99,7 @@ fn resuming_equals_staying() {
         sim.http_publish_body("bob", &large).unwrap();
     }
     sim.resume("carol");
-    assert!(sim.turn, "one go is not enough");
+    assert!(sim.replay_scheduled, "one go is not enough");
     sim.http_publish("bob", 1).unwrap();
     sim.continue_replay();
     sim.hibernate();
@@ -201,11 +201,11 @@ fn an_id_counts_once() {
 
     // She does not know whether it was stored, and asks again.
     let fresh = r#"{"name":"n","data":4,"id":"k"}"#;
-    sim.dies = Some(Death::AfterCommit);
+    sim.crash_at_next_input = Some(CrashPoint::AfterCommit);
     assert_eq!(sim.http_publish_body("alice", fresh), Err(Code::Restarting));
     assert_eq!(sim.http_publish_body("alice", fresh), Ok(vec![3]));
     let fresh = r#"{"name":"n","data":5,"id":"l"}"#;
-    sim.dies = Some(Death::BeforeCommit);
+    sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);
     assert_eq!(sim.http_publish_body("alice", fresh), Err(Code::Restarting));
     assert_eq!(sim.http_publish_body("alice", fresh), Ok(vec![4]));
     assert_eq!(sim.head(), 4);

@@ -104,7 +104,7 @@ fn who_is_kicked_is_not_waited_for() {
 
         sim.run_until_idle();
         kick(&mut sim, "ben");
-        assert_eq!(sim.flush, None, "he was gone already");
+        assert_eq!(sim.flush_at, None, "he was gone already");
     }
 }
 
@@ -141,12 +141,12 @@ fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
     sim.drowsy = true;
     joins(&mut sim, "ann");
     let woken = |sim: &mut SimRuntime, ms: u64| {
-        let before = sim.wakes;
+        let before = sim.loads;
         for _ in 0..ms / 25_000 {
             sim.advance(25_000);
             sim.ping("ann");
         }
-        sim.wakes - before
+        sim.loads - before
     };
     assert_eq!(woken(&mut sim, 5 * HOUR), 0);
     enters(&mut sim, "ann", "0");
@@ -254,7 +254,7 @@ fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
         joins(&mut sim, who);
         enters(&mut sim, who, &large);
     }
-    while sim.flush.is_some() {
+    while sim.flush_at.is_some() {
         sim.fire_flush();
     }
     sim.client("u0").takes();
@@ -308,7 +308,7 @@ fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
     let before = sim.sent_bytes;
     people.iter().for_each(|who| enters(&mut sim, who, "1"));
     let mut most = 0;
-    while sim.flush.is_some() {
+    while sim.flush_at.is_some() {
         let sent = sim.sent_bytes;
         sim.fire_flush();
         most = most.max(sim.sent_bytes - sent);

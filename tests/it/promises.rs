@@ -3,7 +3,7 @@
 
 use roomcast::code::Code;
 
-use crate::sim::{Death, SimRuntime};
+use crate::sim::{CrashPoint, SimRuntime};
 
 #[test]
 fn acknowledged_is_durable() {
@@ -28,13 +28,13 @@ fn stored_before_seen() {
     // That every frame speaks of stored events only is checked by the world.
     let mut sim = SimRuntime::new();
     sim.join("alice");
-    sim.dies = Some(Death::BeforeCommit);
+    sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);
     assert_eq!(sim.http_publish("bob", "\"lost\""), Err(Code::Restarting));
     assert!(sim.client("alice").data().is_empty(), "nobody saw what was lost");
 
     sim.resume("alice");
     assert_eq!(sim.http_publish("bob", 1), Ok(1), "and it was never there");
-    sim.dies = Some(Death::AfterCommit);
+    sim.crash_at_next_input = Some(CrashPoint::AfterCommit);
     assert_eq!(sim.http_publish("bob", 2), Err(Code::Restarting));
     sim.resume("alice");
     assert_eq!(sim.client("alice").data(), ["1", "2"], "stored is stored, answered or not");

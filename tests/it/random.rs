@@ -45,7 +45,7 @@ fn sleep_is_invisible() {
         let [awake, asleep] = [false, true].map(|drowsy| {
             let mut story = Story::compared(seed, drowsy);
             let heard: Vec<String> = (0..steps).flat_map(|_| story.goes_on_and_settles()).collect();
-            (heard, story.sim.store.tables(), story.sim.wakes)
+            (heard, story.sim.store.tables(), story.sim.loads)
         });
         let differing = awake.0.iter().zip(&asleep.0).find(|(awake, asleep)| awake != asleep);
         assert_eq!(differing, None, "ROOMCAST_SEED={seed}");

@@ -34,7 +34,7 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
 
     sim.join_with("alice", &format!("since={epoch}:0"));
     let (mut turns, mut live) = (0, 100_000);
-    while sim.turn {
+    while sim.replay_scheduled {
         let frames = std::mem::take(&mut sim.client("alice").frames);
         assert!(frames.len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE, "a few frames at a time");
         assert!(frames.iter().all(|frame| frame.len() <= limits::FRAME_EVENTS_BYTES + 200));
@@ -111,14 +111,14 @@ fn who_can_be_sent_no_more_takes_no_turn() {
     let epoch = sim.epoch();
     sim.join_with("alice", &format!("since={epoch}:0"));
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4]);
-    assert!(!sim.turn, "she has all there is");
+    assert!(!sim.replay_scheduled, "she has all there is");
 
     let window = sim.http_get("")["bytes"].as_u64().unwrap();
     sim.http_publish_body("bob", &large).unwrap();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", &format!("since={epoch}:0"), identity, window);
     assert_eq!(sim.client("carol").seqs(), [1, 2, 3, 4]);
-    assert!(!sim.turn, "her window is full");
+    assert!(!sim.replay_scheduled, "her window is full");
 }
 
 #[test]

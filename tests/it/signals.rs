@@ -110,7 +110,7 @@ fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
 
     let mut windows = 0;
     let mut all: Vec<u64> = (0..frames).collect();
-    while let Some(ends) = sim.flush {
+    while let Some(ends) = sim.flush_at {
         let began = sim.now;
         sim.advance(ends.since(began));
         let came = heard(&mut sim, "bob");
@@ -152,7 +152,7 @@ fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
         assert_eq!(sim.http("writer", "POST /rooms/r/signals", &signal).0, 202);
     }
     let mut frames = vec![sim.client("bob").takes().len()];
-    while sim.flush.is_some() {
+    while sim.flush_at.is_some() {
         sim.fire_flush();
         frames.push(sim.client("bob").takes().len());
     }

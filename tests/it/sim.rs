@@ -37,58 +37,58 @@ pub struct SimRuntime {
     /// Whether verdicts on tokens wait until the test asks for them.
     pub slow_verdicts: bool,
     /// What the room told its operator.
-    pub reports: Vec<String>,
+    pub logged_errors: Vec<String>,
     pub alarm: Option<Millis>,
     /// How late it rings as time passes.
     pub alarm_delay_ms: u64,
     /// How often an alarm was set: each costs a billed row.
     pub alarms_set: u64,
     /// When it rang last, and how often at that instant.
-    rung: (Millis, u32),
-    pub wakes: u64,
+    last_alarm: (Millis, u32),
+    pub loads: u64,
     /// How many sessions were taken up in all wakes.
-    pub sessions_taken_up: usize,
+    pub restored_sessions: usize,
     /// How often the room was erased.
-    pub erased: u64,
+    pub erasures: u64,
     name: RoomName,
     /// The newest seq that was stored before the input at hand, which may
     /// erase it.
-    stored: u64,
+    head_before_input: u64,
     room: Option<Room<MemoryStore>>,
     /// The open sockets, as the runtime knows them.
     sockets: BTreeMap<SessionId, Socket>,
     sessions_ever: u64,
     /// How often a test looked at the room.
-    looked: u64,
-    pub turn: bool,
+    gets: u64,
+    pub replay_scheduled: bool,
     /// Whether what is published within a window waits until it ends. It ends
     /// at once otherwise.
-    pub gathers: bool,
+    pub batches_events: bool,
     /// When it ends, if something waits.
-    pub broadcast: Option<Millis>,
+    pub broadcast_at: Option<Millis>,
     /// Sessions that were left out, as the room has yet to be told.
     withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
     /// Those that were left out since a test last looked.
-    pub left_out: BTreeSet<SessionId>,
+    pub skipped_sessions: BTreeSet<SessionId>,
     /// With how much that waits a socket counts as one that does not read.
-    pub most_unsent: usize,
+    pub max_unsent_bytes: usize,
     /// Bytes that were sent to all sockets.
     pub sent_bytes: usize,
     /// Sessions whose pings the room asks for.
-    pings_of: Option<Vec<SessionId>>,
+    queried_pings: Option<Vec<SessionId>>,
     /// Whether the room asks when its alarm rings.
-    asks_for_alarm: bool,
+    alarm_queried: bool,
     /// When the window ends, if one is open.
-    pub flush: Option<Millis>,
+    pub flush_at: Option<Millis>,
     verdicts: VecDeque<(SessionId, String)>,
     /// How the process ends with the next input, if it does.
-    pub dies: Option<Death>,
+    pub crash_at_next_input: Option<CrashPoint>,
 }
 
 /// When the process is killed in the middle of an input: before what the room
 /// wrote is durable, or after it, but before anybody has heard of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
+pub enum CrashPoint {
     BeforeCommit,
     AfterCommit,
 }
@@ -98,13 +98,13 @@ struct Socket {
     query: String,
     attachment: Option<String>,
     /// Nobody is at the other end, and the runtime has not noticed.
-    vanished: bool,
+    half_open: bool,
     /// Its peer has closed it.
     closing: bool,
     /// When the runtime last answered a ping of it.
-    pinged: Option<Millis>,
+    pinged_at: Option<Millis>,
     /// Nobody reads at the other end: what is sent waits.
-    stands_still: bool,
+    reads_paused: bool,
     unsent: Vec<String>,
 }
 
@@ -128,32 +128,32 @@ impl SimRuntime {
             drowsy: false,
             misconfigured: None,
             slow_verdicts: false,
-            reports: Vec::new(),
+            logged_errors: Vec::new(),
             alarm: None,
             alarm_delay_ms: 0,
             alarms_set: 0,
-            rung: (Millis::new(0), 0),
-            wakes: 0,
-            sessions_taken_up: 0,
-            erased: 0,
+            last_alarm: (Millis::new(0), 0),
+            loads: 0,
+            restored_sessions: 0,
+            erasures: 0,
             name: RoomName::parse("r").unwrap(),
-            stored: 0,
+            head_before_input: 0,
             room: None,
             sockets: BTreeMap::new(),
             sessions_ever: 0,
-            looked: 0,
-            turn: false,
-            gathers: false,
-            broadcast: None,
-            flush: None,
+            gets: 0,
+            replay_scheduled: false,
+            batches_events: false,
+            broadcast_at: None,
+            flush_at: None,
             withheld: VecDeque::new(),
-            left_out: BTreeSet::new(),
-            most_unsent: limits::UNSENT_BYTES,
+            skipped_sessions: BTreeSet::new(),
+            max_unsent_bytes: limits::UNSENT_BYTES,
             sent_bytes: 0,
-            pings_of: None,
-            asks_for_alarm: false,
+            queried_pings: None,
+            alarm_queried: false,
             verdicts: VecDeque::new(),
-            dies: None,
+            crash_at_next_input: None,
         }
     }
 
@@ -226,10 +226,10 @@ impl SimRuntime {
             client: who.into(),
             query: query.into(),
             attachment: None,
-            vanished: false,
+            half_open: false,
             closing: false,
-            pinged: None,
-            stands_still: false,
+            pinged_at: None,
+            reads_paused: false,
             unsent: Vec::new(),
         };
         self.sockets.insert(session, socket);
@@ -282,20 +282,20 @@ impl SimRuntime {
     /// It pings, exactly so: the runtime answers, and the room sleeps on.
     pub fn ping(&mut self, who: &str) {
         let (session, now) = (self.session(who).unwrap(), self.now);
-        self.sockets.get_mut(&session).unwrap().pinged = Some(now);
+        self.sockets.get_mut(&session).unwrap().pinged_at = Some(now);
     }
 
     /// It reads no more of what it is sent.
     pub fn stop_reading(&mut self, who: &str) {
         let session = self.session(who).unwrap();
-        self.sockets.get_mut(&session).unwrap().stands_still = true;
+        self.sockets.get_mut(&session).unwrap().reads_paused = true;
     }
 
     /// It reads what waits for it, and goes on reading.
     pub fn resume_reading(&mut self, who: &str) {
         let Some(session) = self.session(who) else { return };
         let socket = self.sockets.get_mut(&session).unwrap();
-        socket.stands_still = false;
+        socket.reads_paused = false;
         let (unsent, query) = (std::mem::take(&mut socket.unsent), socket.query.clone());
         unsent.iter().for_each(|text| self.client(who).is_sent(text, &query));
     }
@@ -309,7 +309,7 @@ impl SimRuntime {
     pub fn make_half_open(&mut self, who: &str) {
         let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
         let socket = self.sockets.get_mut(&session).unwrap();
-        (socket.vanished, socket.stands_still) = (true, false);
+        (socket.half_open, socket.reads_paused) = (true, false);
         socket.unsent.clear();
     }
 
@@ -346,9 +346,9 @@ impl SimRuntime {
     /// The answer to a `GET` of something of the room, such as `/state`. Each
     /// is another admin's: a test looks as often as it likes, at any rate.
     pub fn http_get(&mut self, what: &str) -> Value {
-        self.looked += 1;
+        self.gets += 1;
         let rights = ["subscribe", "presence", "admin"];
-        let by = self.identity_with(&format!("admin {}", self.looked), &rights);
+        let by = self.identity_with(&format!("admin {}", self.gets), &rights);
         let (status, body) = self.http_by(by, &format!("GET /rooms/r{what}"), "");
         assert_eq!(status, 200, "{what}: {body}");
         serde_json::from_str(&body).unwrap()
@@ -382,7 +382,7 @@ impl SimRuntime {
     /// The session of somebody's open socket.
     pub fn session(&self, who: &str) -> Option<SessionId> {
         let mut sockets =
-            self.sockets.iter().filter(|(_, socket)| !socket.vanished && !socket.closing);
+            self.sockets.iter().filter(|(_, socket)| !socket.half_open && !socket.closing);
         sockets.find(|(_, socket)| socket.client == who).map(|(session, _)| *session)
     }
 

@@ -97,7 +97,7 @@ impl Stage {
             let mut sim = SimRuntime::with(settings.as_ref().unwrap().of(&name)).named(&name);
             sim.now = sim.now.plus(elapsed_ms);
             sim.drowsy = drowsy;
-            sim.gathers = true;
+            sim.batches_events = true;
             sim
         })
     }

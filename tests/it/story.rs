@@ -50,7 +50,7 @@ impl Story {
         let mut dice = Dice::new(seed);
         let settings = any_settings(&mut dice);
         let mut sim = SimRuntime::with(settings);
-        sim.gathers = true;
+        sim.batches_events = true;
         let person = |name| Person { name, identity: None, knows_state: false, has_flow: false };
         Self {
             sim,

@@ -13,7 +13,7 @@ fn asleep() -> SimRuntime {
     ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
     sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
     sim.hibernate();
-    sim.sessions_taken_up = 0;
+    sim.restored_sessions = 0;
     sim
 }
 
@@ -26,9 +26,9 @@ fn reads(sim: &mut SimRuntime) {
 #[test]
 fn who_only_reads_wakes_no_session() {
     let mut sim = asleep();
-    let wakes = sim.wakes;
+    let wakes = sim.loads;
     reads(&mut sim);
-    assert_eq!((sim.wakes - wakes, sim.sessions_taken_up), (1, 0));
+    assert_eq!((sim.loads - wakes, sim.restored_sessions), (1, 0));
 }
 
 #[test]
@@ -45,10 +45,10 @@ fn what_comes_behind_a_read_finds_every_session() {
         let mut sim = asleep();
         reads(&mut sim);
         act(&mut sim);
-        assert_eq!(sim.sessions_taken_up, 3);
+        assert_eq!(sim.restored_sessions, 3);
         sim.http_publish("bob", 3).unwrap();
         assert_eq!(sim.client("carol").data().last(), Some(&"3"));
-        assert_eq!(sim.sessions_taken_up, 3, "once");
+        assert_eq!(sim.restored_sessions, 3, "once");
     }
 }
 
@@ -71,7 +71,7 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
     sim.hibernate();
     sim.client("ann").takes();
     sim.http_get("/state");
-    assert!(!sim.turn && sim.flush.is_none(), "nothing is begun for a reader");
+    assert!(!sim.replay_scheduled && sim.flush_at.is_none(), "nothing is begun for a reader");
     sim.advance(limits::REPLAY_RESTART_MS.max(limits::GRACE_MS));
     sim.run_until_idle();
     assert_eq!(sim.client("carol").seq, Some(6), "a replay that slept goes on");
@@ -116,7 +116,7 @@ fn the_first_read_under_new_settings_sets_the_alarm_for_all() {
     sim.settings = Settings { retained_ms: 1_000, ..sim.settings };
     sim.advance(60_000);
     sim.http_get("/state");
-    assert_eq!(sim.sessions_taken_up, 3);
+    assert_eq!(sim.restored_sessions, 3);
     sim.advance(3_600_000 + limits::LEEWAY_MS);
     assert_eq!(sim.open_sockets(), 0);
 }

@@ -52,7 +52,7 @@ impl Story {
         let mut dice = Dice::new(seed);
         let mut sim = SimRuntime::new();
         sim.drowsy = dice.one_in(3);
-        sim.most_unsent = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
+        sim.max_unsent_bytes = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
         let person = |name| Person::new(name);
         let people = PEOPLE.map(person).into();
         let (half_open, ended) = (Vec::new(), Vec::new());
@@ -302,7 +302,7 @@ impl Story {
         let end = self.sim.now.plus(ms);
         while let Some(at) = self.sim.next_timer().filter(|at| *at <= end) {
             self.sim.now = self.sim.now.max(at);
-            match self.sim.flush {
+            match self.sim.flush_at {
                 Some(ends) if ends <= at => self.window_ends(),
                 _ => self.rings(),
             }
@@ -320,7 +320,7 @@ impl Story {
     }
 
     fn calms(&mut self) {
-        while self.sim.flush.is_some() {
+        while self.sim.flush_at.is_some() {
             self.window_ends();
         }
     }
@@ -382,7 +382,7 @@ impl Story {
 
     /// The runtime left out who did not read.
     fn leaves_out(&mut self) {
-        for session in std::mem::take(&mut self.sim.left_out) {
+        for session in std::mem::take(&mut self.sim.skipped_sessions) {
             self.model.is_left_out(&session.to_string());
         }
     }

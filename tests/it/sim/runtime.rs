@@ -10,7 +10,7 @@ use roomcast::session::{Session, SessionId};
 use roomcast::store::Store;
 use roomcast::time::Millis;
 
-use super::{Death, SimRuntime, Socket};
+use super::{CrashPoint, SimRuntime, Socket};
 use crate::client::{Client, Frame};
 use crate::memory_store::{MemoryStore, Tables};
 use crate::tokens;
@@ -23,10 +23,10 @@ impl SimRuntime {
     /// What waits to be written to a socket keeps it awake as well.
     pub fn hibernate(&mut self) {
         let is_all_sent = self.is_all_sent();
-        if self.verdicts.is_empty() && self.broadcast.is_none() && is_all_sent {
+        if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
             self.room = None;
-            self.turn = false;
-            self.flush = None;
+            self.replay_scheduled = false;
+            self.flush_at = None;
         }
     }
 
@@ -39,9 +39,9 @@ impl SimRuntime {
     /// without a word.
     pub fn crash(&mut self) {
         self.room = None;
-        self.turn = false;
-        self.broadcast = None;
-        self.flush = None;
+        self.replay_scheduled = false;
+        self.broadcast_at = None;
+        self.flush_at = None;
         self.sockets.clear();
         self.clients.values_mut().for_each(Client::goes);
         self.verdicts.clear();
@@ -52,7 +52,7 @@ impl SimRuntime {
         let end = self.now.plus(ms);
         while let Some(at) = self.next_timer().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            match (self.broadcast, self.flush) {
+            match (self.broadcast_at, self.flush_at) {
                 (Some(ends), _) if ends <= at => self.fire_broadcast(),
                 (_, Some(ends)) if ends <= at => self.fire_flush(),
                 _ => self.fire_alarm(),
@@ -64,7 +64,7 @@ impl SimRuntime {
     /// When something happens of itself.
     pub fn next_timer(&self) -> Option<Millis> {
         let rings = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
-        rings.into_iter().chain(self.broadcast).chain(self.flush).min()
+        rings.into_iter().chain(self.broadcast_at).chain(self.flush_at).min()
     }
 
     /// The clock is set, and the alarm does not notice: it is late.
@@ -77,16 +77,16 @@ impl SimRuntime {
 
     /// The alarm rings, on time or not.
     pub fn fire_alarm(&mut self) {
-        let (at, times) = self.rung;
-        self.rung = (self.now, if at == self.now { times + 1 } else { 1 });
-        assert!(self.rung.1 < 10, "it rings without end");
+        let (at, times) = self.last_alarm;
+        self.last_alarm = (self.now, if at == self.now { times + 1 } else { 1 });
+        assert!(self.last_alarm.1 < 10, "it rings without end");
         self.alarm = None;
         self.handle(Input::Alarm);
     }
 
     /// Gives every turn that is asked for.
     pub fn finish_replays(&mut self) {
-        while self.turn {
+        while self.replay_scheduled {
             self.continue_replay();
         }
     }
@@ -94,7 +94,7 @@ impl SimRuntime {
     /// And what is gathered goes out, until all is quiet.
     pub fn deliver_pending(&mut self) {
         self.finish_replays();
-        if self.broadcast.is_some() {
+        if self.broadcast_at.is_some() {
             self.fire_broadcast();
         }
     }
@@ -103,7 +103,7 @@ impl SimRuntime {
     pub fn run_until_idle(&mut self) {
         self.deliver_pending();
         let mut windows = 0;
-        while self.flush.is_some() {
+        while self.flush_at.is_some() {
             windows += 1;
             assert!(windows < 10, "windows open without end");
             self.fire_flush();
@@ -112,18 +112,18 @@ impl SimRuntime {
 
     /// What is gathered goes out.
     pub fn fire_broadcast(&mut self) {
-        self.broadcast = None;
+        self.broadcast_at = None;
         self.handle(Input::Broadcast);
     }
 
     /// The window ends that was asked for.
     pub fn fire_flush(&mut self) {
-        self.flush = None;
+        self.flush_at = None;
         self.handle(Input::Flush);
     }
 
     pub fn continue_replay(&mut self) {
-        self.turn = false;
+        self.replay_scheduled = false;
         self.handle(Input::ContinueReplay);
     }
 
@@ -150,8 +150,8 @@ impl SimRuntime {
 
     fn handle_loaded(&mut self, input: Input) -> Option<Answer> {
         let now = self.now;
-        self.stored = self.store.head();
-        let before = self.dies.map(|_| (self.store.tables(), self.alarm));
+        self.head_before_input = self.store.head();
+        let before = self.crash_at_next_input.map(|_| (self.store.tables(), self.alarm));
         let Some(room) = self.load(&input) else {
             let answer = self.fail_to_load(&input);
             self.check_alarm();
@@ -159,8 +159,8 @@ impl SimRuntime {
         };
         let needs_sessions = room.needs_sessions(&input);
         let effects = room.handle(input, now);
-        if let (Some(death), Some(before)) = (self.dies.take(), before) {
-            self.crash_during_input(death, before, effects);
+        if let (Some(crash_point), Some(before)) = (self.crash_at_next_input.take(), before) {
+            self.crash_during_input(crash_point, before, effects);
             return None;
         }
         // To erase the storage is to erase the alarm.
@@ -174,22 +174,22 @@ impl SimRuntime {
         while let Some((from, if_unread)) = self.withheld.pop_front() {
             self.handle_loaded(Input::Withheld { from, if_unread });
         }
-        if let Some(of) = self.pings_of.take() {
-            let pinged = |id| Some((id, self.sockets.get(&id)?.pinged?));
+        if let Some(of) = self.queried_pings.take() {
+            let pinged = |id| Some((id, self.sockets.get(&id)?.pinged_at?));
             let at = of.into_iter().filter_map(pinged).collect();
             return self.handle_loaded(Input::Pings { at });
         }
         if needs_sessions {
             self.check_no_expired_session();
         }
-        if std::mem::take(&mut self.asks_for_alarm) {
+        if std::mem::take(&mut self.alarm_queried) {
             self.handle_loaded(Input::AlarmTime { at: self.alarm });
         }
         self.check_invariants();
         if !self.slow_verdicts {
             self.deliver_verdicts();
         }
-        if !self.gathers && self.broadcast.is_some() {
+        if !self.batches_events && self.broadcast_at.is_some() {
             self.fire_broadcast();
         }
         answer
@@ -198,16 +198,16 @@ impl SimRuntime {
     /// An alarm is stored with the rows that were written beside it.
     fn crash_during_input(
         &mut self,
-        death: Death,
+        crash_point: CrashPoint,
         (tables, alarm): (Tables, Option<Millis>),
         effects: Vec<Effect>,
     ) {
-        match death {
-            Death::BeforeCommit => {
+        match crash_point {
+            CrashPoint::BeforeCommit => {
                 self.store.restore(tables);
                 self.alarm = alarm;
             }
-            Death::AfterCommit => {
+            CrashPoint::AfterCommit => {
                 for effect in effects {
                     if let Effect::SetAlarm { at } = effect {
                         self.alarm = Some(at);
@@ -253,7 +253,7 @@ impl SimRuntime {
 
     fn erase_unloaded(&mut self) -> Answer {
         self.alarm = None;
-        self.erased += 1;
+        self.erasures += 1;
         self.close_all(&Refusal::new(Code::Erased, "the room was erased"));
         Answer::NoContent
     }
@@ -279,7 +279,7 @@ impl SimRuntime {
         if self.room.is_none() {
             let (name, store) = (self.name.clone(), self.store.clone());
             // A new room draws its epoch; one that is stored has no use for it.
-            let drawn = if self.store.is_empty() { self.erased } else { u64::MAX };
+            let drawn = if self.store.is_empty() { self.erasures } else { u64::MAX };
             let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let room = match &self.misconfigured {
                 Some(cause) => Err(cause.clone()),
@@ -288,17 +288,17 @@ impl SimRuntime {
             };
             match room {
                 Ok(room) => {
-                    self.wakes += 1;
+                    self.loads += 1;
                     self.room = Some(room);
                 }
-                Err(cause) => self.reports.push(cause),
+                Err(cause) => self.logged_errors.push(cause),
             }
         }
         let room = self.room.as_mut()?;
         if !room.sessions_restored() && room.needs_sessions(input) {
             let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
             let sessions: Vec<_> = self.sockets.values().rev().filter_map(kept).collect();
-            self.sessions_taken_up += sessions.len();
+            self.restored_sessions += sessions.len();
             for effect in room.restore_sessions(sessions, self.now) {
                 self.perform(effect, &mut None);
             }
@@ -310,12 +310,12 @@ impl SimRuntime {
     fn send_to_readers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
-            to.into_iter().partition(|id| unsent(id) < self.most_unsent);
+            to.into_iter().partition(|id| unsent(id) < self.max_unsent_bytes);
         for text in texts {
             self.perform(Effect::Send { to: reading.clone(), text }, &mut None);
         }
         if !from.is_empty() {
-            self.left_out.extend(&from);
+            self.skipped_sessions.extend(&from);
             self.withheld.push_back((from, if_unread));
         }
     }
@@ -330,9 +330,9 @@ impl SimRuntime {
                     let is_over = socket.deadline().is_some_and(|end| end <= self.now);
                     assert!(!is_over, "{}'s time is up, and it hears {text:.200}", socket.client);
                     self.sent_bytes += text.len();
-                    if socket.stands_still {
+                    if socket.reads_paused {
                         socket.unsent.push(text.to_string());
-                    } else if !socket.vanished {
+                    } else if !socket.half_open {
                         let client = self.clients.get_mut(&socket.client).unwrap();
                         client.is_sent(&text, &socket.query);
                     }
@@ -347,7 +347,7 @@ impl SimRuntime {
             Effect::Close { session, refusal } => {
                 let socket = self.sockets.remove(&session).expect("it closes an open socket");
                 assert!(refusal.code.close_code().is_some(), "{refusal:?} can't close");
-                if !socket.vanished {
+                if !socket.half_open {
                     self.client(&socket.client).is_closed(refusal.code);
                 }
             }
@@ -359,30 +359,30 @@ impl SimRuntime {
                 self.alarm = Some(at);
                 self.alarms_set += 1;
             }
-            Effect::QueryAlarm => self.asks_for_alarm = true,
+            Effect::QueryAlarm => self.alarm_queried = true,
             Effect::ScheduleBroadcast { after_ms } => {
-                assert!(self.broadcast.is_none(), "one window is open at a time");
-                self.broadcast = Some(self.now.plus(after_ms));
+                assert!(self.broadcast_at.is_none(), "one window is open at a time");
+                self.broadcast_at = Some(self.now.plus(after_ms));
             }
             Effect::ScheduleFlush { after_ms } => {
-                assert!(self.flush.is_none(), "one window is open at a time");
-                self.flush = Some(self.now.plus(after_ms));
+                assert!(self.flush_at.is_none(), "one window is open at a time");
+                self.flush_at = Some(self.now.plus(after_ms));
             }
             Effect::QueryPings { of } => {
-                assert!(self.pings_of.replace(of).is_none(), "it asks once");
+                assert!(self.queried_pings.replace(of).is_none(), "it asks once");
             }
             Effect::ContinueReplay => {
-                assert!(!self.turn, "one turn is asked for at a time");
-                self.turn = true;
+                assert!(!self.replay_scheduled, "one turn is asked for at a time");
+                self.replay_scheduled = true;
             }
             Effect::Unload => {
                 self.room = None;
-                self.turn = false;
-                self.broadcast = None;
-                self.flush = None;
-                self.erased += 1;
+                self.replay_scheduled = false;
+                self.broadcast_at = None;
+                self.flush_at = None;
+                self.erasures += 1;
             }
-            Effect::LogError { cause } => self.reports.push(cause),
+            Effect::LogError { cause } => self.logged_errors.push(cause),
         }
     }
 }
@@ -396,7 +396,7 @@ impl SimRuntime {
             "events" => frame.events().last().map(|event| event.seq),
             _ => frame.seq,
         };
-        let stored = self.stored.max(self.store.head());
+        let stored = self.head_before_input.max(self.store.head());
         assert!(spoken <= Some(stored), "it is not stored: {text:.200}");
     }
 

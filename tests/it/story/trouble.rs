@@ -3,7 +3,7 @@
 use roomcast::code::Code;
 
 use super::{HOUR, PEOPLE, SECOND, Story};
-use crate::sim::{Death, SimRuntime};
+use crate::sim::{CrashPoint, SimRuntime};
 
 impl Story {
     pub(super) fn everybody_is_gone(&mut self) {
@@ -24,15 +24,15 @@ impl Story {
     }
 
     pub(super) fn die_over_a_publish(&mut self) {
-        let death = *self.dice.pick(&[Death::BeforeCommit, Death::AfterCommit]);
+        let crash_point = *self.dice.pick(&[CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
         let drafts = self.drafts();
-        self.says(format!("the process dies, {death:?}, over {drafts:.200?}"));
-        self.sim.dies = Some(death);
+        self.says(format!("the process dies, {crash_point:?}, over {drafts:.200?}"));
+        self.sim.crash_at_next_input = Some(crash_point);
         // Somebody who can't have come to the end of a rate.
         assert_eq!(self.post(&drafts, "zoe", &["publish"]), Err(Code::Restarting));
-        match death {
-            Death::AfterCommit => drop(self.expected(&drafts, "zoe")),
-            Death::BeforeCommit => {}
+        match crash_point {
+            CrashPoint::AfterCommit => drop(self.expected(&drafts, "zoe")),
+            CrashPoint::BeforeCommit => {}
         }
         self.everybody_is_gone();
     }
@@ -101,11 +101,11 @@ impl Story {
             false => self.sim.store.fail_reading_after(0),
         }
         self.says("the room can't wake".to_owned());
-        let wakes = self.sim.wakes;
+        let wakes = self.sim.loads;
         for _ in 0..=self.dice.roll(6) {
             self.fail_an_input();
         }
-        assert_eq!(self.sim.wakes, wakes, "it did wake");
+        assert_eq!(self.sim.loads, wakes, "it did wake");
         self.sim.misconfigured = None;
         self.sim.store.heal();
         self.says("it can again".to_owned());
@@ -155,10 +155,10 @@ impl Story {
     /// The alarm may ring: sessions may end, and the room may be erased.
     pub(super) fn happens(&mut self, what: String, happening: impl FnOnce(&mut SimRuntime)) {
         self.says(what);
-        let erased = self.sim.erased;
+        let erased = self.sim.erasures;
         happening(&mut self.sim);
         self.due_sessions_have_ended();
-        if self.sim.erased > erased {
+        if self.sim.erasures > erased {
             let idle_until = self.model.last_write().plus(self.model.settings.retained_ms);
             assert!(idle_until <= self.sim.now, "what was erased could be resumed from");
             assert_eq!(self.sim.open_sockets(), 0, "somebody was in it");
