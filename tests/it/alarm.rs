@@ -20,9 +20,9 @@ fn for_the_next(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
 
 #[test]
 fn a_session_ends_with_its_token_awake_or_asleep() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         let (short, long) = (for_the_next(&sim, HOUR, "alice"), for_the_next(&sim, DAY, "bob"));
         sim.connect("alice", "", short);
         sim.connect("bob", "", long);
@@ -141,9 +141,9 @@ fn late_alarm_leaves_nothing_to_an_expired_session() {
         |sim| sim.drop_socket("bob"),
     ];
     for act in acts {
-        for asleep in [false, true] {
+        for hibernate in [false, true] {
             let mut sim = SimRuntime::new();
-            sim.drowsy = asleep;
+            sim.hibernate_between_inputs = hibernate;
             let rights = ["subscribe", "publish", "presence"];
             for (who, ms) in [("alice", HOUR), ("bob", DAY)] {
                 let identity = sim.identity_with(who, &rights);
@@ -185,9 +185,9 @@ fn window_that_ends_behind_a_session_sends_it_nothing() {
 
 #[test]
 fn expired_sessions_take_no_place_from_who_comes() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sockets: 1, ..Settings::default() });
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         let short = for_the_next(&sim, HOUR, "alice");
         sim.connect("alice", "", short);
         sim.shift_clock(i64::try_from(2 * HOUR).unwrap());

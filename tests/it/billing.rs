@@ -15,15 +15,15 @@ fn bill(sim: &mut SimRuntime) -> (u64, u64) {
 
 #[test]
 fn a_publish_is_one_row_and_one_more_for_a_key() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join("alice");
         bill(&mut sim);
         for events in [1, 10, 1_000] {
             let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
             sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
-            assert_eq!(bill(&mut sim), (1, 0), "asleep: {asleep}");
+            assert_eq!(bill(&mut sim), (1, 0), "hibernate: {hibernate}");
         }
         sim.send_publish("alice", 1);
         assert_eq!(bill(&mut sim), (1, 0));
@@ -73,8 +73,8 @@ fn reading_joining_and_leaving_write_nothing() {
     sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
     bill(&mut sim);
-    for asleep in [false, true] {
-        sim.drowsy = asleep;
+    for hibernate in [false, true] {
+        sim.hibernate_between_inputs = hibernate;
         sim.http_get("/events");
         sim.http_get("/state");
         sim.join_with("bob", &format!("since={epoch}:0"));
@@ -139,7 +139,7 @@ const HOUR: u64 = 60 * MINUTE;
 fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
     let mut sim = SimRuntime::new();
-    sim.drowsy = true;
+    sim.hibernate_between_inputs = true;
     let (start, renewed_after) = (sim.now, (tokens_last * 9 / 10).max(10 * SECOND));
     // When each renews its token next: spread evenly, as its pings are.
     let mut renewals: Vec<Millis> = Vec::new();

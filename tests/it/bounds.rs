@@ -27,9 +27,9 @@ fn every_queue_has_a_bound() {
 }
 
 fn sessions() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sockets: 2, ..Settings::default() });
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join("alice");
         sim.join("bob");
         sim.join("carol");
@@ -41,9 +41,9 @@ fn sessions() {
 }
 
 fn sessions_of_a_user() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sessions_per_user: 2, ..Settings::default() });
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         let joins = |sim: &mut SimRuntime, who: &str| {
             let alice = sim.identity("alice");
             sim.connect(who, "", alice);
@@ -60,9 +60,9 @@ fn sessions_of_a_user() {
 }
 
 fn members() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { members: 2, ..Settings::default() });
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         let enters = |sim: &mut SimRuntime, who: &str| {
             let identity = sim.identity_with(who, &["subscribe", "presence"]);
             sim.connect(who, "", identity);
@@ -158,9 +158,9 @@ fn signals() {
 fn answers_to_who_does_not_read() {
     let rates =
         Settings { frames_per_second: 1_000_000, frames_burst: 1_000_000, ..Settings::default() };
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(rates);
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         let says = |sim: &mut SimRuntime| {
             let reference = "x".repeat(limits::REF);
             let publish = json!({ "type": "publish", "name": "n", "data": 1, "ref": reference });
@@ -206,9 +206,9 @@ fn frames_of_a_replay() {
 }
 
 fn bytes_on_their_way_to_a_slow_reader() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join_with("carol", "flow=1");
         let window = usize::try_from(limits::FLOW_WINDOW_BYTES).unwrap();
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
@@ -219,7 +219,7 @@ fn bytes_on_their_way_to_a_slow_reader() {
         let on_its_way = |sim: &mut SimRuntime| -> usize {
             sim.client("carol").frames.iter().map(String::len).sum()
         };
-        assert!(on_its_way(&mut sim) <= window + 1_000, "asleep: {asleep}");
+        assert!(on_its_way(&mut sim) <= window + 1_000, "hibernate: {hibernate}");
         // She reads on, and all of it comes, a window at a time.
         while sim.client("carol").seq != Some(40) {
             sim.client("carol").takes();
@@ -227,16 +227,16 @@ fn bytes_on_their_way_to_a_slow_reader() {
             sim.send_seen("carol");
             sim.deliver_pending();
             assert!(on_its_way(&mut sim) <= window + 1_000);
-            assert!(sim.client("carol").seq > Some(seq), "asleep: {asleep}, at {seq}");
+            assert!(sim.client("carol").seq > Some(seq), "hibernate: {hibernate}, at {seq}");
         }
         assert_eq!(sim.client("carol").gaps, 0);
     }
 }
 
 fn bytes_on_their_way_that_the_log_has_forgotten() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join_with("carol", "flow=1");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
         for _ in 0..40 {
@@ -245,7 +245,7 @@ fn bytes_on_their_way_that_the_log_has_forgotten() {
         }
         let on_their_way: usize = sim.client("carol").frames.iter().map(String::len).sum();
         let window = usize::try_from(limits::FLOW_WINDOW_BYTES).unwrap();
-        assert!(on_their_way <= window + 1_000, "asleep: {asleep}, {on_their_way}");
+        assert!(on_their_way <= window + 1_000, "hibernate: {hibernate}, {on_their_way}");
         sim.send_seen("carol");
         sim.deliver_pending();
         assert_eq!(sim.client("carol").gaps, 1, "and then she is told");
@@ -254,9 +254,9 @@ fn bytes_on_their_way_that_the_log_has_forgotten() {
 }
 
 fn refused_frames_in_a_row() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join("alice");
         for _ in 0..limits::BAD_REQUESTS_IN_A_ROW - 1 {
             sim.send("alice", "nonsense");

@@ -51,11 +51,11 @@ fn a_damaged_append_is_an_error_or_not_in_the_way() {
     };
     for slot in 0..4 {
         for (what, damage) in damages() {
-            for drowsy in [false, true] {
+            for hibernate in [false, true] {
                 let mut sim = a_wrapped_ring();
-                sim.drowsy = drowsy;
+                sim.hibernate_between_inputs = hibernate;
                 // Half of the time the room is awake, and knows its head.
-                if !drowsy {
+                if !hibernate {
                     sim.head();
                 }
                 sim.store.damage(|tables| damage(tables, slot));

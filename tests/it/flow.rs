@@ -113,17 +113,17 @@ fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
 
 #[test]
 fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let settings = Settings { retained_appends: 3, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join_with("carol", "flow=1");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
         for _ in 0..40 {
             sim.http_publish_body("writer", &large).unwrap();
             sim.deliver_pending();
         }
-        assert_eq!(sim.client("carol").gaps, 0, "asleep: {asleep}");
+        assert_eq!(sim.client("carol").gaps, 0, "hibernate: {hibernate}");
         // What was lost is not on its way: all of the window is hers again.
         for _ in 0..3 {
             sim.send_seen("carol");
@@ -133,7 +133,7 @@ fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
                 sim.http_publish_body("writer", &large).unwrap();
             }
             let head = sim.head();
-            assert_eq!(sim.client("carol").seq, Some(head), "asleep: {asleep}");
+            assert_eq!(sim.client("carol").seq, Some(head), "hibernate: {hibernate}");
         }
     }
 }
@@ -161,9 +161,9 @@ fn what_was_seen_of_an_append_counts_for_itself_after_a_sleep() {
 fn a_room_may_require_it_and_set_the_window() {
     let settings =
         Settings { flow_required: true, flow_window_bytes: 300_000, ..Settings::default() };
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(settings);
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         sim.join("carol");
         let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(90_000));
         for _ in 0..10 {

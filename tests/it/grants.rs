@@ -31,8 +31,8 @@ fn a_grant_never_widens() {
             assert_eq!(sim.client("alice").closed, Some(Code::Forbidden));
             continue;
         }
-        for asleep in [false, true] {
-            sim.drowsy = asleep;
+        for hibernate in [false, true] {
+            sim.hibernate_between_inputs = hibernate;
             tries_everything(&mut sim, &rights);
         }
         for newer in grants().filter(|newer| newer.contains(&"subscribe")) {

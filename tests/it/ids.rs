@@ -102,12 +102,12 @@ fn the_index_gives_its_space_back_with_the_events() {
 
 #[test]
 fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
-    for is_drowsy in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::with(settings(50));
         publishes_ids(&mut sim, 60);
         loses_indexes(&sim);
         sim.hibernate();
-        sim.drowsy = is_drowsy;
+        sim.hibernate_between_inputs = hibernate;
         assert_eq!(sim.http_publish_body("bob", &event(20)), Ok(vec![20]));
         assert_eq!(
             sim.http_publish_body("bob", &event(10)),

@@ -89,14 +89,14 @@ fn who_is_kicked_is_not_waited_for() {
         let path = format!("DELETE /rooms/r/members?user={user}");
         assert_eq!(sim.http("admin", &path, "").0, 204);
     };
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         are_in(&mut sim, &["ann", "ben", "cat"]);
         sim.drop_socket("ben");
         sim.drop_socket("cat");
         kick(&mut sim, "ben");
-        assert_eq!(sim.http_get("")["members"], 2, "asleep: {asleep}");
+        assert_eq!(sim.http_get("")["members"], 2, "hibernate: {hibernate}");
         let changes = sim.client("ann").takes();
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0]["left"].as_array().unwrap().len(), 1);
@@ -117,8 +117,8 @@ fn presence_writes_no_row_and_few_alarms() {
     enters(&mut sim, "ann", "0");
     sim.run_until_idle();
     assert_eq!(sim.alarms_set - alarms, 1);
-    for asleep in [false, true] {
-        sim.drowsy = asleep;
+    for hibernate in [false, true] {
+        sim.hibernate_between_inputs = hibernate;
         joins(&mut sim, "ben");
         enters(&mut sim, "ben", "1");
         sim.run_until_idle();
@@ -138,7 +138,7 @@ fn presence_writes_no_row_and_few_alarms() {
 #[test]
 fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
     let mut sim = SimRuntime::new();
-    sim.drowsy = true;
+    sim.hibernate_between_inputs = true;
     joins(&mut sim, "ann");
     let woken = |sim: &mut SimRuntime, ms: u64| {
         let before = sim.loads;
@@ -160,7 +160,7 @@ fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
 #[test]
 fn frames_are_heard_as_pings_are_also_over_a_sleep() {
     let mut sim = SimRuntime::new();
-    sim.drowsy = true;
+    sim.hibernate_between_inputs = true;
     are_in(&mut sim, &["ann", "ben", "cat"]);
     for _ in 0..40 {
         sim.advance(20_000);
@@ -328,9 +328,9 @@ fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
 
 #[test]
 fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         are_in(&mut sim, &["ann", "ben", "cat"]);
         sim.stop_reading("cat");
         let large = |i: u32| format!("\"{}{}\"", "x".repeat(limits::PRESENCE_BYTES - 3), i % 10);
@@ -348,7 +348,7 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
         enters(&mut sim, "ben", "2");
         let expected = [("members".to_owned(), false)];
         sim.advance(limits::REPLAY_RESTART_MS);
-        assert_eq!(about_members(&mut sim, "cat"), expected, "asleep: {asleep}");
+        assert_eq!(about_members(&mut sim, "cat"), expected, "hibernate: {hibernate}");
         enters(&mut sim, "ben", "3");
         sim.run_until_idle();
         assert_eq!(about_members(&mut sim, "cat").len(), 1, "and changes from then on");

@@ -42,8 +42,8 @@ fn random_stories_go_as_the_model_says() {
 #[test]
 fn sleep_is_invisible() {
     tell(120, 100, |seed, steps| {
-        let [awake, asleep] = [false, true].map(|drowsy| {
-            let mut story = Story::compared(seed, drowsy);
+        let [awake, asleep] = [false, true].map(|hibernate| {
+            let mut story = Story::compared(seed, hibernate);
             let heard: Vec<String> = (0..steps).flat_map(|_| story.goes_on_and_settles()).collect();
             (heard, story.sim.store.tables(), story.sim.loads)
         });

@@ -29,9 +29,9 @@ fn newest(count: u64, head: u64) -> Vec<u64> {
 #[test]
 fn a_ring_of_any_size_retains_the_newest() {
     for capacity in [1, 2, 3, 7] {
-        for drowsy in [false, true] {
+        for hibernate in [false, true] {
             let mut sim = SimRuntime::with(retaining(capacity));
-            sim.drowsy = drowsy;
+            sim.hibernate_between_inputs = hibernate;
             for data in 1..=20 {
                 sim.http_publish("bob", data).unwrap();
                 assert_eq!(retained(&mut sim), newest(capacity, data), "capacity {capacity}");
@@ -143,10 +143,10 @@ fn bytes_push_out_the_oldest_and_give_their_space_back() {
 
 #[test]
 fn bytes_and_appends_push_out_together() {
-    for drowsy in [false, true] {
+    for hibernate in [false, true] {
         let settings = Settings { retained_bytes: 1_000, ..retaining(5) };
         let mut sim = SimRuntime::with(settings);
-        sim.drowsy = drowsy;
+        sim.hibernate_between_inputs = hibernate;
         // Small ones fill the ring, large ones the bytes, in turn.
         for append in 0..60_usize {
             let data = "x".repeat(if append / 8 % 2 == 0 { 1 } else { 300 });

@@ -46,10 +46,13 @@ impl Scenario {
     }
 
     /// Says where it did not go as written, if it did not.
-    fn play(&self, drowsy: bool) -> Option<String> {
-        let mut stage = Stage::set(self, drowsy);
+    fn play(&self, hibernate_between_inputs: bool) -> Option<String> {
+        let mut stage = Stage::set(self, hibernate_between_inputs);
         let went_wrong = |step: &dyn fmt::Debug| {
-            Some(format!("{:?}, drowsy: {drowsy}: {step:.300?}", self.name))
+            Some(format!(
+                "{:?}, hibernate_between_inputs: {hibernate_between_inputs}: {step:.300?}",
+                self.name
+            ))
         };
         for step in &self.steps {
             if catch_unwind(AssertUnwindSafe(|| stage.perform(step))).is_err() {

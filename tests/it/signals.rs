@@ -164,9 +164,9 @@ fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
 /// Limits: UNSENT_BYTES.
 #[test]
 fn who_does_not_read_is_sent_no_signals_and_the_others_are() {
-    for asleep in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = asleep;
+        sim.hibernate_between_inputs = hibernate;
         ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
         sim.stop_reading("carol");
         for data in 0..200 {

@@ -30,7 +30,7 @@ pub struct SimRuntime {
     pub settings: Settings,
     pub clients: BTreeMap<String, Client>,
     /// Whether the room sleeps before every input.
-    pub drowsy: bool,
+    pub hibernate_between_inputs: bool,
     /// What is wrong with its configuration, if anything is: the room can't
     /// wake, whatever it is to be woken for.
     pub misconfigured: Option<String>,
@@ -125,7 +125,7 @@ impl SimRuntime {
             store: MemoryStore::default(),
             settings,
             clients: BTreeMap::new(),
-            drowsy: false,
+            hibernate_between_inputs: false,
             misconfigured: None,
             slow_verdicts: false,
             logged_errors: Vec::new(),

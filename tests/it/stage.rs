@@ -39,7 +39,7 @@ pub struct Stage {
     settings: Result<RoomSettings, Refusal>,
     /// The world's clock where no world is yet.
     elapsed_ms: u64,
-    drowsy: bool,
+    hibernate_between_inputs: bool,
     bound: Bound,
     /// Who is connected, or was last.
     people: BTreeMap<String, Person>,
@@ -59,7 +59,7 @@ struct Person {
 }
 
 impl Stage {
-    pub fn set(scenario: &Scenario, drowsy: bool) -> Self {
+    pub fn set(scenario: &Scenario, hibernate_between_inputs: bool) -> Self {
         let settings = match &scenario.settings {
             Value::Null => Ok(RoomSettings::default()),
             settings => RoomSettings::parse(&settings.to_string())
@@ -69,7 +69,7 @@ impl Stage {
             sims: BTreeMap::new(),
             settings,
             elapsed_ms: 0,
-            drowsy,
+            hibernate_between_inputs,
             bound: Bound::new(),
             people: BTreeMap::new(),
             bridges: BTreeMap::new(),
@@ -91,12 +91,13 @@ impl Stage {
 
     /// The world of a room.
     fn sim(&mut self, room: &str) -> &mut SimRuntime {
-        let (settings, drowsy, elapsed_ms) = (&self.settings, self.drowsy, self.elapsed_ms);
+        let (settings, hibernate_between_inputs, elapsed_ms) =
+            (&self.settings, self.hibernate_between_inputs, self.elapsed_ms);
         self.sims.entry(room.to_owned()).or_insert_with(|| {
             let name = RoomName::parse(room).unwrap();
             let mut sim = SimRuntime::with(settings.as_ref().unwrap().of(&name)).named(&name);
             sim.now = sim.now.plus(elapsed_ms);
-            sim.drowsy = drowsy;
+            sim.hibernate_between_inputs = hibernate_between_inputs;
             sim.batches_events = true;
             sim
         })

@@ -23,9 +23,9 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_key_is_set_replaced_and_removed() {
-    for drowsy in [false, true] {
+    for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
-        sim.drowsy = drowsy;
+        sim.hibernate_between_inputs = hibernate;
         sets(&mut sim, "a", "1").unwrap();
         sets(&mut sim, "b", "2").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("a", "1"), ("b", "2")]));
@@ -71,10 +71,10 @@ fn the_state_outlives_its_events_and_ends_with_the_room() {
 
 #[test]
 fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
-    for drowsy in [false, true] {
+    for hibernate in [false, true] {
         let settings = Settings { state_keys: 2, state_bytes: 300, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
-        sim.drowsy = drowsy;
+        sim.hibernate_between_inputs = hibernate;
         sets(&mut sim, "a", "1").unwrap();
         sets(&mut sim, "b", "1").unwrap();
         assert_eq!(sets(&mut sim, "c", "1"), Err(Code::TooLarge));

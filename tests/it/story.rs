@@ -67,10 +67,10 @@ impl Story {
     /// One that is told twice. There are no windows in it: by the time that a
     /// room has slept, any has ended. Nor is there what a sleep forgets: how
     /// much of a rate is used up, and to the byte, how much is on its way.
-    pub fn compared(seed: u64, drowsy: bool) -> Self {
+    pub fn compared(seed: u64, hibernate_between_inputs: bool) -> Self {
         let mut story = Self::begin(seed);
         story.is_compared = true;
-        story.sim.drowsy = drowsy;
+        story.sim.hibernate_between_inputs = hibernate_between_inputs;
         story.sim.settings = without_what_sleep_forgets(story.sim.settings);
         story
     }

@@ -8,7 +8,7 @@ use roomcast::settings::Settings;
 use crate::sim::SimRuntime;
 
 /// Three who slept, and something to read.
-fn asleep() -> SimRuntime {
+fn hibernating_room() -> SimRuntime {
     let mut sim = SimRuntime::new();
     ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
     sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
@@ -25,7 +25,7 @@ fn reads(sim: &mut SimRuntime) {
 
 #[test]
 fn who_only_reads_wakes_no_session() {
-    let mut sim = asleep();
+    let mut sim = hibernating_room();
     let wakes = sim.loads;
     reads(&mut sim);
     assert_eq!((sim.loads - wakes, sim.restored_sessions), (1, 0));
@@ -42,7 +42,7 @@ fn what_comes_behind_a_read_finds_every_session() {
         |sim| assert_eq!(sim.http_get("")["sessions"], 3),
     ];
     for act in acts {
-        let mut sim = asleep();
+        let mut sim = hibernating_room();
         reads(&mut sim);
         act(&mut sim);
         assert_eq!(sim.restored_sessions, 3);
@@ -112,7 +112,7 @@ fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
 /// The alarm is set for every session, so its setting needs them all.
 #[test]
 fn the_first_read_under_new_settings_sets_the_alarm_for_all() {
-    let mut sim = asleep();
+    let mut sim = hibernating_room();
     sim.settings = Settings { retained_ms: 1_000, ..sim.settings };
     sim.advance(60_000);
     sim.http_get("/state");

@@ -51,7 +51,7 @@ impl Story {
     fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let mut sim = SimRuntime::new();
-        sim.drowsy = dice.one_in(3);
+        sim.hibernate_between_inputs = dice.one_in(3);
         sim.max_unsent_bytes = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
         let person = |name| Person::new(name);
         let people = PEOPLE.map(person).into();
@@ -101,7 +101,7 @@ impl Story {
 
     /// Before the room is given anything.
     fn wakes(&mut self) {
-        if self.sim.drowsy {
+        if self.sim.hibernate_between_inputs {
             self.falls_asleep();
         }
         self.model.wakes(self.sim.now);
@@ -458,7 +458,10 @@ fn sessions(connections: &[Connection]) -> Vec<String> {
 impl Drop for Story {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("ROOMCAST_SEED={}, drowsy: {}", self.seed, self.sim.drowsy);
+            eprintln!(
+                "ROOMCAST_SEED={}, hibernate: {}",
+                self.seed, self.sim.hibernate_between_inputs
+            );
             self.steps.iter().for_each(|step| eprintln!("  {step}"));
         }
     }

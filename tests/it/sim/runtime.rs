@@ -142,7 +142,7 @@ impl SimRuntime {
             input,
             Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
         );
-        if self.drowsy && !comes_awake {
+        if self.hibernate_between_inputs && !comes_awake {
             self.hibernate();
         }
         self.handle_loaded(input)
