@@ -168,7 +168,7 @@ fn acted(step: &Value) -> (&str, &str) {
 }
 
 fn is_actor(key: &str) -> bool {
-    !crate::stage::DETAILS.contains(&key)
+    !crate::scenario_runner::DETAILS.contains(&key)
 }
 
 fn collect_names(value: &Value, names: &mut BTreeSet<String>) {

@@ -43,7 +43,7 @@ pub fn fill_text(text: &str, bound: &Bound) -> String {
     let mut parts = text.split('$');
     let mut filled = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let end = part.find(|c: char| !is_of_a_name(c)).unwrap_or(part.len());
+        let end = part.find(|c: char| !is_name_char(c)).unwrap_or(part.len());
         let (name, rest) = part.split_at(end);
         match bound.get(name) {
             Some(Value::String(value)) => filled.push_str(value),
@@ -55,7 +55,7 @@ pub fn fill_text(text: &str, bound: &Bound) -> String {
     filled
 }
 
-fn is_of_a_name(c: char) -> bool {
+fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
@@ -63,13 +63,13 @@ fn is_of_a_name(c: char) -> bool {
 fn variable(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
     let is_name =
-        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_of_a_name);
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_name_char);
     is_name.then_some(name)
 }
 
 /// Says where `actual` is not as the pattern asks; binds variables that it
 /// meets first.
-pub fn meet(pattern: &Value, actual: &Value, bound: &mut Bound) -> Result<(), String> {
+pub fn match_pattern(pattern: &Value, actual: &Value, bound: &mut Bound) -> Result<(), String> {
     let expected = fill(pattern, bound);
     if let Some(name) = expected.as_str().and_then(variable) {
         // `$any` is met by everything, and stays free.
@@ -83,9 +83,9 @@ pub fn meet(pattern: &Value, actual: &Value, bound: &mut Bound) -> Result<(), St
             expected
                 .iter()
                 .zip(actual)
-                .try_for_each(|(expected, actual)| meet(expected, actual, bound))
+                .try_for_each(|(expected, actual)| match_pattern(expected, actual, bound))
         }
-        (Value::Object(expected), Value::Object(actual)) => meet_object(expected, actual, bound),
+        (Value::Object(expected), Value::Object(actual)) => match_object(expected, actual, bound),
         // To JSON, 1.0 and 1 are one number.
         (Value::Number(expected), Value::Number(actual))
             if expected.as_f64() == actual.as_f64() =>
@@ -97,24 +97,24 @@ pub fn meet(pattern: &Value, actual: &Value, bound: &mut Bound) -> Result<(), St
     }
 }
 
-fn meet_object(
+fn match_object(
     expected: &Map<String, Value>,
     actual: &Map<String, Value>,
     bound: &mut Bound,
 ) -> Result<(), String> {
     for (key, expected) in expected.iter().filter(|(key, _)| *key != "...") {
         let actual = actual.get(key).ok_or_else(|| format!("{key} is missing from {actual:?}"))?;
-        meet(expected, actual, bound).map_err(|wrong| format!("{key}: {wrong}"))?;
+        match_pattern(expected, actual, bound).map_err(|wrong| format!("{key}: {wrong}"))?;
     }
     let expects = |key: &str| expected.contains_key(key) || expected.contains_key("...");
     let mut others = actual.iter().filter(|(key, _)| !expects(key));
-    match others.find(|(key, value)| !goes_without_saying(key, value)) {
+    match others.find(|(key, value)| !is_implied(key, value)) {
         None => Ok(()),
         Some((key, _)) => Err(format!("{key} is not expected in {actual:?}")),
     }
 }
 
-fn goes_without_saying(key: &str, value: &Value) -> bool {
+fn is_implied(key: &str, value: &Value) -> bool {
     key == "at" && value.is_u64()
         || key == "message" && value.as_str().is_some_and(|m| !m.is_empty())
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::scenario_runner::ScenarioRunner;
 
 #[derive(Deserialize)]
 struct File {
@@ -40,27 +40,27 @@ pub struct Scenario {
 
 impl Scenario {
     /// A request to several rooms is the worker's to take apart.
-    fn is_for_the_worker(&self) -> bool {
+    fn needs_worker(&self) -> bool {
         let mut verbs = self.steps.iter().flat_map(|step| step.as_object().unwrap().values());
         verbs.any(|verb| verb == "POST /events")
     }
 
     /// Says where it did not go as written, if it did not.
-    fn play(&self, hibernate_between_inputs: bool) -> Option<String> {
-        let mut stage = Stage::set(self, hibernate_between_inputs);
-        let went_wrong = |step: &dyn fmt::Debug| {
+    fn run(&self, hibernate_between_inputs: bool) -> Option<String> {
+        let mut runner = ScenarioRunner::new(self, hibernate_between_inputs);
+        let failed = |step: &dyn fmt::Debug| {
             Some(format!(
                 "{:?}, hibernate_between_inputs: {hibernate_between_inputs}: {step:.300?}",
                 self.name
             ))
         };
         for step in &self.steps {
-            if catch_unwind(AssertUnwindSafe(|| stage.perform(step))).is_err() {
-                return went_wrong(step);
+            if catch_unwind(AssertUnwindSafe(|| runner.run_step(step))).is_err() {
+                return failed(step);
             }
         }
-        let ended = catch_unwind(AssertUnwindSafe(|| stage.nobody_hears_more()));
-        if ended.is_err() { went_wrong(&"the end") } else { None }
+        let ended = catch_unwind(AssertUnwindSafe(|| runner.check_no_more_frames()));
+        if ended.is_err() { failed(&"the end") } else { None }
     }
 }
 
@@ -80,12 +80,12 @@ pub fn scenarios() -> impl Iterator<Item = Scenario> {
 
 #[test]
 fn the_scenarios_go_as_they_are_written() {
-    let mut went_wrong = Vec::new();
-    for scenario in scenarios().filter(|scenario| !scenario.is_for_the_worker()) {
-        went_wrong.extend(scenario.play(false));
+    let mut failed = Vec::new();
+    for scenario in scenarios().filter(|scenario| !scenario.needs_worker()) {
+        failed.extend(scenario.run(false));
         if scenario.awake.is_none() {
-            went_wrong.extend(scenario.play(true));
+            failed.extend(scenario.run(true));
         }
     }
-    assert!(went_wrong.is_empty(), "{}", went_wrong.join("\n"));
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

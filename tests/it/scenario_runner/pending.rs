@@ -6,7 +6,7 @@ use roomcast::code::Code;
 use roomcast::pending::{PendingEffect, PendingInput, PendingSocket};
 use roomcast::protocol::RoomName;
 
-use super::Stage;
+use super::ScenarioRunner;
 use crate::tokens;
 
 pub struct Pending {
@@ -15,21 +15,21 @@ pub struct Pending {
     query: String,
 }
 
-impl Stage {
-    pub(super) fn waits_for_a_token(&mut self, actor: &str, room: RoomName, query: &str) {
+impl ScenarioRunner {
+    pub(super) fn start_pending(&mut self, actor: &str, room: RoomName, query: &str) {
         let rules = PendingSocket::new(room.clone(), self.now());
         let pending = Pending { rules, room, query: query.to_owned() };
         self.pending.insert(actor.to_owned(), pending);
     }
 
-    pub(super) fn pending_time_passes(&mut self) {
+    pub(super) fn tick_pending(&mut self) {
         for actor in self.pending.keys().cloned().collect::<Vec<_>>() {
-            self.pending_gives(&actor, PendingInput::Tick);
+            self.handle_pending(&actor, PendingInput::Tick);
         }
     }
 
     /// Gives the rules an input, and performs what comes of it.
-    pub(super) fn pending_gives(&mut self, actor: &str, input: PendingInput) {
+    pub(super) fn handle_pending(&mut self, actor: &str, input: PendingInput) {
         let now = self.now();
         let Some(pending) = self.pending.get_mut(actor) else { return };
         let room = pending.room.as_str().to_owned();
@@ -40,12 +40,12 @@ impl Stage {
                 }
                 PendingEffect::Verify { token } => {
                     let verdict = tokens::claims(&token, now);
-                    self.pending_gives(actor, PendingInput::Verified(verdict));
+                    self.handle_pending(actor, PendingInput::Verified(verdict));
                 }
                 PendingEffect::Open(identity) => {
                     let query = self.pending[actor].query.clone();
                     self.sim(&room).connect(actor, &query, identity);
-                    self.pending_gives(actor, PendingInput::Opened);
+                    self.handle_pending(actor, PendingInput::Opened);
                     self.pending.remove(actor);
                 }
                 PendingEffect::Pass(text) => self.sim(&room).send(actor, &text),

@@ -16,7 +16,7 @@ use roomcast::time::Millis;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::pattern::{Bound, fill, fill_text, meet};
+use crate::pattern::{Bound, fill, fill_text, match_pattern};
 use crate::scenarios::Scenario;
 use crate::sim::SimRuntime;
 use crate::tokens;
@@ -31,9 +31,9 @@ pub const DETAILS: [&str; 17] = [
     "to", "as", "query", "welcome", "frame", "events", "text", "binary", "body", "status",
     "answer", "headers", "contains", "code", "ms", "times", "room",
 ];
-const CAST: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
+const DEFAULT_ACTORS: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
 
-pub struct Stage {
+pub struct ScenarioRunner {
     sims: BTreeMap<String, SimRuntime>,
     /// What is wrong with the configuration, if it is.
     settings: Result<RoomSettings, Refusal>,
@@ -42,14 +42,14 @@ pub struct Stage {
     hibernate_between_inputs: bool,
     bound: Bound,
     /// Who is connected, or was last.
-    people: BTreeMap<String, Person>,
+    actors: BTreeMap<String, Actor>,
     /// Whose connection is for many rooms.
     bridges: BTreeMap<String, Bridge>,
     /// Whose socket the worker holds until its token is good.
     pending: BTreeMap<String, Pending>,
 }
 
-struct Person {
+struct Actor {
     /// `None` where it is a connection for many rooms.
     room: Option<String>,
     /// How it was turned away, if it was, before it came to the room.
@@ -58,31 +58,31 @@ struct Person {
     ahead: VecDeque<Value>,
 }
 
-impl Stage {
-    pub fn set(scenario: &Scenario, hibernate_between_inputs: bool) -> Self {
+impl ScenarioRunner {
+    pub fn new(scenario: &Scenario, hibernate_between_inputs: bool) -> Self {
         let settings = match &scenario.settings {
             Value::Null => Ok(RoomSettings::default()),
             settings => RoomSettings::parse(&settings.to_string())
                 .map_err(|cause| Refusal::new(Code::Internal, cause)),
         };
-        let mut stage = Self {
+        let mut runner = Self {
             sims: BTreeMap::new(),
             settings,
             elapsed_ms: 0,
             hibernate_between_inputs,
             bound: Bound::new(),
-            people: BTreeMap::new(),
+            actors: BTreeMap::new(),
             bridges: BTreeMap::new(),
             pending: BTreeMap::new(),
         };
-        for name in CAST {
+        for name in DEFAULT_ACTORS {
             let claims = json!({ "can": tokens::rights_of(name) });
-            stage.bound.insert(name.into(), Value::from(mint(name, &claims)));
+            runner.bound.insert(name.into(), Value::from(mint(name, &claims)));
         }
         for (name, token) in &scenario.tokens {
-            stage.bound.insert(name.clone(), Value::from(mint(name, token)));
+            runner.bound.insert(name.clone(), Value::from(mint(name, token)));
         }
-        stage
+        runner
     }
 
     fn now(&self) -> Millis {
@@ -103,7 +103,7 @@ impl Stage {
         })
     }
 
-    pub fn perform(&mut self, step: &Value) {
+    pub fn run_step(&mut self, step: &Value) {
         let step = step.as_object().unwrap();
         let actors = step.iter().filter(|(key, _)| !DETAILS.contains(&key.as_str()));
         let [(actor, verb)] = actors.collect::<Vec<_>>()[..] else { panic!("one actor") };
@@ -112,74 +112,74 @@ impl Stage {
         for i in 1..=step["times"].as_u64().unwrap_or(1) {
             self.bound.insert("i".into(), json!(i));
             match (actor.as_str(), verb) {
-                ("time", "passes") => self.time_passes(step["ms"].as_u64().unwrap()),
+                ("time", "passes") => self.advance(step["ms"].as_u64().unwrap()),
                 ("the room", "sleeps") => {
                     self.sim(step["room"].as_str().unwrap_or("r")).hibernate();
                 }
                 ("the room", "is lost") => self.sim(step["room"].as_str().unwrap()).crash(),
                 ("the room", "crashes") => self.crash(),
-                (_, verb) if verb.contains(" /") => self.requests(actor, verb, step),
-                (actor, verb) => self.does(actor, verb, step),
+                (_, verb) if verb.contains(" /") => self.run_request(actor, verb, step),
+                (actor, verb) => self.run_action(actor, verb, step),
             }
             self.sims.values_mut().for_each(SimRuntime::finish_replays);
-            self.bridges_hear();
+            self.forward_to_bridges();
         }
     }
 
-    pub fn nobody_hears_more(&mut self) {
-        let everybody: Vec<String> = self.people.keys().cloned().collect();
-        everybody.iter().for_each(|actor| self.has_heard_nothing(actor));
+    pub fn check_no_more_frames(&mut self) {
+        let actors: Vec<String> = self.actors.keys().cloned().collect();
+        actors.iter().for_each(|actor| self.check_no_frames(actor));
     }
 
-    fn time_passes(&mut self, ms: u64) {
+    fn advance(&mut self, ms: u64) {
         self.elapsed_ms += ms;
         self.sims.values_mut().for_each(|sim| sim.advance(ms));
-        self.bridges_hear();
+        self.forward_to_bridges();
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
-            self.gives(&actor, ConnectionInput::Tick { unread: 0 });
+            self.handle_on_bridge(&actor, ConnectionInput::Tick { unread: 0 });
         }
-        self.pending_time_passes();
+        self.tick_pending();
     }
 
     fn crash(&mut self) {
         self.sims.values_mut().for_each(SimRuntime::crash);
-        self.people.clear();
+        self.actors.clear();
         self.bridges.clear();
         self.pending.clear();
     }
 
-    fn does(&mut self, actor: &str, verb: &str, step: &Value) {
+    fn run_action(&mut self, actor: &str, verb: &str, step: &Value) {
         match verb {
-            "connects" => self.connects(actor, step),
+            "connects" => self.connect(actor, step),
             "joins" => {
-                self.connects(actor, step);
+                self.connect(actor, step);
                 let mut frame = json!({ "type": "welcome", "...": "$any" });
                 if let Some(welcome) = step["welcome"].as_object() {
                     frame.as_object_mut().unwrap().extend(welcome.clone());
                 }
-                self.receives(actor, &json!({ "frame": frame }));
+                self.expect_frames(actor, &json!({ "frame": frame }));
             }
             "is refused" => {
-                self.connects(actor, step);
-                self.is_closed(actor, step);
+                self.connect(actor, step);
+                self.expect_closed(actor, step);
             }
-            "is closed" => self.is_closed(actor, step),
-            "drops" => self.goes(actor, None),
+            "is closed" => self.expect_closed(actor, step),
+            "drops" => self.disconnect(actor, None),
             "leaves" => {
                 let code = step["code"].as_u64().unwrap_or(1_000);
-                self.goes(actor, Some(u16::try_from(code).unwrap()));
+                self.disconnect(actor, Some(u16::try_from(code).unwrap()));
             }
-            "sends" => self.sends(actor, step),
-            "receives" => self.receives(actor, step),
-            "pings" => self.pings(actor),
-            "hears nothing" => self.hears_nothing(actor),
+            "sends" => self.send(actor, step),
+            "receives" => self.expect_frames(actor, step),
+            "pings" => self.ping(actor),
+            "hears nothing" => self.expect_no_frames(actor),
             verb => panic!("nobody {verb}"),
         }
     }
 }
 
 /// Connecting.
-impl Stage {
+impl ScenarioRunner {
     fn token(&self, actor: &str, step: &Value) -> Option<String> {
         let named = match &step["as"] {
             Value::String(name) => name,
@@ -189,9 +189,9 @@ impl Stage {
         Some(self.bound[named].as_str().unwrap().to_owned())
     }
 
-    fn connects(&mut self, actor: &str, step: &Value) {
-        if self.people.contains_key(actor) {
-            self.goes(actor, None);
+    fn connect(&mut self, actor: &str, step: &Value) {
+        if self.actors.contains_key(actor) {
+            self.disconnect(actor, None);
         }
         let room = match step.get("to") {
             Some(Value::Null) => None,
@@ -199,29 +199,29 @@ impl Stage {
         };
         let query = fill_text(step["query"].as_str().unwrap_or_default(), &self.bound);
         let token = self.token(actor, step);
-        let came = match room.as_deref() {
-            Some(path) if path.starts_with('/') => self.comes_to(path, &query).map(drop),
-            Some(room) => self.comes_to_the_room(actor, room, &query, token),
-            None => self.comes_to_the_bridge(actor, token),
+        let connected = match room.as_deref() {
+            Some(path) if path.starts_with('/') => self.route(path, &query).map(drop),
+            Some(room) => self.connect_to_room(actor, room, &query, token),
+            None => self.open_connection(actor, token),
         };
-        let refused = came.err().map(|refusal| refusal.code);
-        self.people.insert(actor.to_owned(), Person { room, refused, ahead: VecDeque::new() });
+        let refused = connected.err().map(|refusal| refusal.code);
+        self.actors.insert(actor.to_owned(), Actor { room, refused, ahead: VecDeque::new() });
     }
 
     /// As far as the worker lets it.
-    fn comes_to_the_room(
+    fn connect_to_room(
         &mut self,
         actor: &str,
         room: &str,
         query: &str,
         token: Option<String>,
     ) -> Result<(), Refusal> {
-        let route = self.comes_to(&format!("/rooms/{room}/events"), query)?;
+        let route = self.route(&format!("/rooms/{room}/events"), query)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
         let sim = self.sim(room);
         sim.clients.insert(actor.to_owned(), Client::beginning(query));
         let Some(token) = token else {
-            self.waits_for_a_token(actor, name, query);
+            self.start_pending(actor, name, query);
             return Ok(());
         };
         let identity = tokens::verify(&token, &name, sim.now)?;
@@ -231,34 +231,34 @@ impl Stage {
     }
 
     /// As far as the first line of its request says.
-    fn comes_to(&self, path: &str, query: &str) -> Result<Route, Refusal> {
-        self.is_set_up()?;
+    fn route(&self, path: &str, query: &str) -> Result<Route, Refusal> {
+        self.check_settings()?;
         Route::parse("GET", path, query, ResponseKind::Socket)
     }
 
     /// Every request asks for the configuration first.
-    fn is_set_up(&self) -> Result<(), Refusal> {
+    fn check_settings(&self) -> Result<(), Refusal> {
         self.settings.as_ref().map(drop).map_err(Clone::clone)
     }
 
     /// Without a code, it drops.
-    fn goes(&mut self, actor: &str, code: Option<u16>) {
-        let Person { room, .. } = self.people.remove(actor).unwrap();
+    fn disconnect(&mut self, actor: &str, code: Option<u16>) {
+        let Actor { room, .. } = self.actors.remove(actor).unwrap();
         self.pending.remove(actor);
         match (room, code) {
             (Some(room), None) => self.sim(&room).drop_socket(actor),
             (Some(room), Some(code)) => self.sim(&room).close(actor, code),
             (None, code) => {
                 let close_reason = CloseReason::of(code.unwrap_or(1_006), String::new());
-                self.gives(actor, ConnectionInput::Gone(close_reason));
+                self.handle_on_bridge(actor, ConnectionInput::Gone(close_reason));
                 self.bridges.remove(actor);
             }
         }
     }
 
-    fn is_closed(&mut self, actor: &str, step: &Value) {
-        self.has_heard_nothing(actor);
-        let Person { room, refused, .. } = self.people.remove(actor).unwrap();
+    fn expect_closed(&mut self, actor: &str, step: &Value) {
+        self.check_no_frames(actor);
+        let Actor { room, refused, .. } = self.actors.remove(actor).unwrap();
         let code = match (refused, room) {
             (Some(refused), _) => refused.close_code(),
             (None, Some(room)) => self.sim(&room).client(actor).closed.unwrap().close_code(),
@@ -269,14 +269,14 @@ impl Stage {
 }
 
 /// Frames.
-impl Stage {
-    fn sends(&mut self, actor: &str, step: &Value) {
+impl ScenarioRunner {
+    fn send(&mut self, actor: &str, step: &Value) {
         let frame = fill(&step["frame"], &self.bound).to_string();
         let text = step["text"].as_str().map_or(frame, str::to_owned);
-        match (self.people[actor].room.clone(), step["binary"].as_str()) {
+        match (self.actors[actor].room.clone(), step["binary"].as_str()) {
             (Some(room), Some(binary)) => {
                 if self.pending.contains_key(actor) {
-                    return self.pending_gives(actor, PendingInput::Binary);
+                    return self.handle_pending(actor, PendingInput::Binary);
                 }
                 let sim = self.sim(&room);
                 // She may not have heard yet that she was closed.
@@ -284,17 +284,17 @@ impl Stage {
                     sim.send_bytes(actor, binary.as_bytes());
                 }
             }
-            (None, Some(_)) => self.gives(actor, ConnectionInput::Binary),
-            (_, None) => self.sends_text(actor, &text),
+            (None, Some(_)) => self.handle_on_bridge(actor, ConnectionInput::Binary),
+            (_, None) => self.send_text(actor, &text),
         }
     }
 
-    fn sends_text(&mut self, actor: &str, text: &str) {
-        let Some(room) = self.people[actor].room.clone() else {
-            return self.gives(actor, ConnectionInput::Text(text));
+    fn send_text(&mut self, actor: &str, text: &str) {
+        let Some(room) = self.actors[actor].room.clone() else {
+            return self.handle_on_bridge(actor, ConnectionInput::Text(text));
         };
         if self.pending.contains_key(actor) {
-            return self.pending_gives(actor, PendingInput::Text(text));
+            return self.handle_pending(actor, PendingInput::Text(text));
         }
         let sim = self.sim(&room);
         if sim.session(actor).is_some() {
@@ -304,7 +304,7 @@ impl Stage {
 
     /// What has come to somebody and was not taken yet.
     fn frames(&mut self, actor: &str) -> &mut Vec<String> {
-        match self.people[actor].room.clone() {
+        match self.actors[actor].room.clone() {
             Some(room) => &mut self.sim(&room).client(actor).frames,
             None => &mut self.bridges.get_mut(actor).unwrap().frames,
         }
@@ -316,13 +316,13 @@ impl Stage {
         // What comes may have to wait for the end of a window.
         if self.frames(actor).is_empty() {
             self.sims.values_mut().for_each(SimRuntime::run_until_idle);
-            self.bridges_hear();
+            self.forward_to_bridges();
         }
         let frames = self.frames(actor);
         assert!(!frames.is_empty(), "{actor} hears nothing");
         let text = frames.remove(0);
         let mut frame = read(&text);
-        if let Some(room) = &self.people[actor].room {
+        if let Some(room) = &self.actors[actor].room {
             let named = frame.as_object_mut().unwrap().remove("room");
             assert_eq!(named, Some(Value::from(room.as_str())));
         }
@@ -335,65 +335,65 @@ impl Stage {
         (text, frame)
     }
 
-    fn receives(&mut self, actor: &str, step: &Value) {
+    fn expect_frames(&mut self, actor: &str, step: &Value) {
         let expected = fill(&step["events"], &self.bound);
         let expected = expected.as_array().cloned().unwrap_or_default();
-        let mut awaited = step.get("frame");
+        let mut awaited_frame = step.get("frame");
         let mut text = String::new();
-        while awaited.is_some() || self.people[actor].ahead.len() < expected.len() {
-            let (heard, mut frame) = self.next_frame(actor);
-            text.push_str(&heard);
+        while awaited_frame.is_some() || self.actors[actor].ahead.len() < expected.len() {
+            let (received, mut frame) = self.next_frame(actor);
+            text.push_str(&received);
             if frame["type"] == "events" && !expected.is_empty() {
                 let events = frame["events"].as_array_mut().unwrap().drain(..);
-                self.people.get_mut(actor).unwrap().ahead.extend(events);
+                self.actors.get_mut(actor).unwrap().ahead.extend(events);
             } else {
                 let pattern =
-                    awaited.take().unwrap_or_else(|| panic!("not expected: {heard:.300}"));
-                meet(pattern, &frame, &mut self.bound).unwrap();
+                    awaited_frame.take().unwrap_or_else(|| panic!("not expected: {received:.300}"));
+                match_pattern(pattern, &frame, &mut self.bound).unwrap();
             }
         }
-        let heard: Vec<Value> =
-            self.people.get_mut(actor).unwrap().ahead.drain(..expected.len()).collect();
-        meet(&expected.into(), &heard.into(), &mut self.bound).unwrap();
+        let received: Vec<Value> =
+            self.actors.get_mut(actor).unwrap().ahead.drain(..expected.len()).collect();
+        match_pattern(&expected.into(), &received.into(), &mut self.bound).unwrap();
         if let Some(contains) = step["contains"].as_str() {
             assert!(text.contains(contains), "{text:.300} has no {contains}");
         }
     }
 
-    fn pings(&mut self, actor: &str) {
-        self.has_heard_nothing(actor);
-        match self.people[actor].room.clone() {
+    fn ping(&mut self, actor: &str) {
+        self.check_no_frames(actor);
+        match self.actors[actor].room.clone() {
             // The runtime answers, and the room sleeps on.
             Some(room) if !self.pending.contains_key(actor) => self.sim(&room).ping(actor),
-            _ => self.is_answered(actor, PING),
+            _ => self.expect_pong(actor, PING),
         }
     }
 
-    fn hears_nothing(&mut self, actor: &str) {
-        self.has_heard_nothing(actor);
-        self.is_answered(actor, r#"{"type": "ping"}"#);
+    fn expect_no_frames(&mut self, actor: &str) {
+        self.check_no_frames(actor);
+        self.expect_pong(actor, r#"{"type": "ping"}"#);
     }
 
-    fn is_answered(&mut self, actor: &str, ping: &str) {
-        self.sends_text(actor, ping);
+    fn expect_pong(&mut self, actor: &str, ping: &str) {
+        self.send_text(actor, ping);
         assert_eq!(std::mem::take(self.frames(actor)), [PONG]);
     }
 
-    fn has_heard_nothing(&mut self, actor: &str) {
-        let ahead = &self.people[actor].ahead;
-        assert!(ahead.is_empty(), "{actor} has heard more: {ahead:?}");
+    fn check_no_frames(&mut self, actor: &str) {
+        let ahead = &self.actors[actor].ahead;
+        assert!(ahead.is_empty(), "{actor} has received more: {ahead:?}");
         self.sims.values_mut().for_each(SimRuntime::deliver_pending);
-        self.bridges_hear();
-        if self.people[actor].refused.is_none() {
+        self.forward_to_bridges();
+        if self.actors[actor].refused.is_none() {
             let frames = self.frames(actor);
-            assert!(frames.is_empty(), "{actor} has heard {frames:.300?}");
+            assert!(frames.is_empty(), "{actor} has received {frames:.300?}");
         }
     }
 }
 
 /// Requests.
-impl Stage {
-    fn requests(&mut self, actor: &str, verb: &str, step: &Value) {
+impl ScenarioRunner {
+    fn run_request(&mut self, actor: &str, verb: &str, step: &Value) {
         let request = fill_text(verb, &self.bound);
         let body = match (&step["text"], &step["body"]) {
             (Value::String(text), _) => text.clone(),
@@ -406,7 +406,7 @@ impl Stage {
             .unwrap_or_else(|refusal| (refusal.code.http_status().unwrap(), error_body(&refusal)));
         assert_eq!(Some(u64::from(status)), step["status"].as_u64(), "{answer:.300}");
         if let Some(pattern) = step.get("answer") {
-            meet(pattern, &read(&answer), &mut self.bound).unwrap();
+            match_pattern(pattern, &read(&answer), &mut self.bound).unwrap();
         }
         if let Some(contains) = step["contains"].as_str() {
             assert!(answer.contains(contains), "{answer:.300} has no {contains}");
@@ -421,7 +421,7 @@ impl Stage {
     ) -> Result<(u16, String), Refusal> {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        self.is_set_up()?;
+        self.check_settings()?;
         let (room, request) = match Route::parse(method, path, query, ResponseKind::Body)? {
             Route::Health => return Ok((200, "ok".to_owned())),
             Route::Room { room, call: Call::Request(request) } => (room, request),
