@@ -5,9 +5,9 @@
 use roomcast::limits;
 use roomcast::settings::Settings;
 
-use crate::dice::Dice;
 use crate::random::tell;
 use crate::sim::SimRuntime;
+use crate::test_rng::TestRng;
 
 /// Carol reads when she likes, and says so when a quarter of her window has
 /// come since she last did: never earlier, and never by a timer.
@@ -51,25 +51,25 @@ impl Reader {
 #[test]
 fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
     tell(150, 40, |seed, steps| {
-        let mut dice = Dice::new(seed);
+        let mut rng = TestRng::new(seed);
         let mut sim = SimRuntime::new();
         sim.batches_events = true;
         let identity = sim.identity("carol");
-        let window = *dice.pick(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
+        let window = *rng.choose(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
         sim.connect_bridge("carol", "", identity, window);
         let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, said: 0 };
         for _ in 0..steps {
-            match dice.roll(8) {
+            match rng.below(8) {
                 0..=3 => {
-                    let bytes = *dice.pick(&[10, 5_000, 60_000, 100_000, 200_000, 261_000]);
-                    let count = *dice.pick(&[1, 1, 2, 3]);
+                    let bytes = *rng.choose(&[10, 5_000, 60_000, 100_000, 200_000, 261_000]);
+                    let count = *rng.choose(&[1, 1, 2, 3]);
                     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
                     let events = vec![event; count].join(",");
                     sim.http_publish_body("writer", &format!(r#"{{"events":[{events}]}}"#))
                         .unwrap();
                 }
                 4 | 5 => {
-                    for _ in 0..=dice.roll(6) {
+                    for _ in 0..=rng.below(6) {
                         carol.reads_one(&mut sim);
                     }
                 }

@@ -10,8 +10,8 @@ use roomcast::protocol::{PONG, RoomName};
 use roomcast::time::Millis;
 use serde_json::json;
 
-use crate::dice::Dice;
 use crate::random::tell;
+use crate::test_rng::TestRng;
 use crate::tokens;
 
 const START: Millis = Millis::new(1_795_000_000_000);
@@ -206,32 +206,32 @@ fn sockets_that_have_waited_longest_make_way() {
 #[test]
 fn a_stranger_never_reaches_a_room() {
     tell(400, 30, |seed, steps| {
-        let mut dice = Dice::new(seed);
+        let mut rng = TestRng::new(seed);
         let mut desk = Desk::new();
         let (mut verifying, mut good, mut opened, mut over) = (false, false, false, false);
         for _ in 0..steps {
             let token = auth();
-            let input = match dice.roll(12) {
+            let input = match rng.below(12) {
                 0..=2 => PendingInput::Text(&token),
                 3 => PendingInput::Text(PING),
-                4 => PendingInput::Text(dice.pick::<&str>(&[
+                4 => PendingInput::Text(rng.choose::<&str>(&[
                     "",
                     "{}",
                     "\u{0}",
                     r#"{"type":"seen"}"#,
                 ])),
                 5 => PendingInput::Binary,
-                6 => PendingInput::Verified(Ok(claims(&[*dice.pick(&["subscribe", "publish"])]))),
+                6 => PendingInput::Verified(Ok(claims(&[*rng.choose(&["subscribe", "publish"])]))),
                 7 => PendingInput::Verified(Err(Refusal::new(Code::Unauthorized, "bad"))),
                 8 => PendingInput::Opened,
                 9 => PendingInput::Ended(CloseReason::Lost),
                 10 => PendingInput::Tick,
-                _ if dice.one_in(2) => PendingInput::TooManyWaiting,
+                _ if rng.one_in(2) => PendingInput::TooManyWaiting,
                 _ => PendingInput::TooLarge,
             };
             let is_good = matches!(&input, PendingInput::Verified(Ok(claims))
                 if claims.grant(&room()).contains(roomcast::protocol::Right::Subscribe));
-            desk.now = desk.now.plus(dice.roll(3_000));
+            desk.now = desk.now.plus(rng.below(3_000));
             for effect in desk.takes(input) {
                 assert!(!over, "ROOMCAST_SEED={seed}: {effect:?} after the end");
                 match effect {

@@ -56,22 +56,22 @@ fn sleep_is_invisible() {
 }
 
 /// What a story's room is set to. In half of them the rates are out of the way.
-pub fn any_settings(dice: &mut crate::dice::Dice) -> Settings {
+pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     let hour = 3_600_000;
-    let (frames, burst, publishes) = *dice.pick(&[NO_RATE, NO_RATE, (2, 3, 20), (1, 40, 4)]);
+    let (frames, burst, publishes) = *rng.choose(&[NO_RATE, NO_RATE, (2, 3, 20), (1, 40, 4)]);
     Settings {
-        retained_appends: *dice.pick(&[1, 2, 5, 12, 40]),
-        retained_ms: *dice.pick(&[hour, 24 * hour, 72 * hour]),
-        retained_bytes: *dice.pick(&[150, 2_000, 600_000, 32 << 20]),
-        state_keys: *dice.pick(&[1, 3, 1_000]),
-        state_bytes: *dice.pick(&[400, 4 << 20]),
+        retained_appends: *rng.choose(&[1, 2, 5, 12, 40]),
+        retained_ms: *rng.choose(&[hour, 24 * hour, 72 * hour]),
+        retained_bytes: *rng.choose(&[150, 2_000, 600_000, 32 << 20]),
+        state_keys: *rng.choose(&[1, 3, 1_000]),
+        state_bytes: *rng.choose(&[400, 4 << 20]),
         frames_per_second: frames,
         frames_burst: burst,
         publishes_per_second: publishes,
         reads_per_second: 1_000_000,
-        frame_window_ms: *dice.pick(&[0, 10]),
-        flow_required: dice.one_in(6),
-        flow_window_bytes: *dice.pick(&[300, 2_000, 1 << 20]),
+        frame_window_ms: *rng.choose(&[0, 10]),
+        flow_required: rng.one_in(6),
+        flow_window_bytes: *rng.choose(&[300, 2_000, 1 << 20]),
         ..Settings::default()
     }
 }

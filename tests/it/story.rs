@@ -7,10 +7,10 @@ use roomcast::limits;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
-use crate::dice::Dice;
 use crate::model::Model;
 use crate::random::{NO_RATE, any_settings};
 use crate::sim::SimRuntime;
+use crate::test_rng::TestRng;
 
 const PEOPLE: [&str; 4] = ["ann", "ben", "cat", "dan"];
 const SECOND: u64 = 1_000;
@@ -24,7 +24,7 @@ mod trouble;
 pub struct Story {
     pub sim: SimRuntime,
     seed: u64,
-    dice: Dice,
+    rng: TestRng,
     model: Model,
     people: Vec<Person>,
     /// What happened so far, for when it goes wrong.
@@ -47,15 +47,15 @@ struct Person {
 
 impl Story {
     pub fn begin(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        let settings = any_settings(&mut dice);
+        let mut rng = TestRng::new(seed);
+        let settings = any_settings(&mut rng);
         let mut sim = SimRuntime::with(settings);
         sim.batches_events = true;
         let person = |name| Person { name, identity: None, knows_state: false, has_flow: false };
         Self {
             sim,
             seed,
-            dice,
+            rng,
             model: Model::new(settings),
             people: PEOPLE.map(person).into(),
             steps: Vec::new(),
@@ -76,7 +76,7 @@ impl Story {
     }
 
     fn any_settings(&mut self) -> Settings {
-        let settings = any_settings(&mut self.dice);
+        let settings = any_settings(&mut self.rng);
         match self.is_compared {
             true => without_what_sleep_forgets(settings),
             false => settings,
@@ -86,7 +86,7 @@ impl Story {
     /// One step. Replays that are not through go on when they get to it.
     pub fn goes_on(&mut self) {
         self.step();
-        if self.dice.one_in(2) {
+        if self.rng.one_in(2) {
             self.sim.deliver_pending();
         }
         self.everybody_is_right();
@@ -120,7 +120,7 @@ impl Story {
     }
 
     fn step(&mut self) {
-        match self.dice.roll(48) {
+        match self.rng.below(48) {
             0..=9 => self.publish_over_http(),
             10..=14 => self.publish_over_a_socket(),
             15..=18 => self.join(),

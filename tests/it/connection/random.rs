@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::dice::Dice;
 use crate::random::tell;
+use crate::test_rng::TestRng;
 
 /// How far the edge is with the socket to a room.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ struct Sent {
 /// The edge, the rooms and the client, as far as order goes.
 struct Run {
     seed: u64,
-    dice: Dice,
+    rng: TestRng,
     desk: Desk,
     lines: BTreeMap<String, Line>,
     verdicts: usize,
@@ -47,7 +47,7 @@ impl Run {
         let (connection, _) = Connection::begin(Some(claims("alice", &rooms)), START);
         Self {
             seed,
-            dice: Dice::new(seed),
+            rng: TestRng::new(seed),
             desk: Desk { connection, now: START },
             lines: BTreeMap::new(),
             verdicts: 0,
@@ -61,9 +61,9 @@ impl Run {
 
     fn goes_on(&mut self) {
         self.step += 1;
-        self.desk.passes(self.dice.roll(40));
-        let name = *self.dice.pick(&ROOMS);
-        let effects = match self.dice.roll(12) {
+        self.desk.passes(self.rng.below(40));
+        let name = *self.rng.choose(&ROOMS);
+        let effects = match self.rng.below(12) {
             0..=3 => {
                 let reference = self.sent.len();
                 self.sent.push(Sent { room: name.into(), at: self.step, is_settled: false });
@@ -72,7 +72,7 @@ impl Run {
             4..=5 => self.desk.subscribes(name),
             6 => self.desk.sends(&json!({ "type": "unsubscribe", "room": name })),
             7 => self.desk.takes(ConnectionInput::Text(r#"{"type":"ping"}"#)),
-            8 if self.dice.one_in(4) => self.desk.sends(&json!({ "type": "auth", "token": "t" })),
+            8 if self.rng.one_in(4) => self.desk.sends(&json!({ "type": "auth", "token": "t" })),
             8 => self.desk.takes(ConnectionInput::Tick { unread: 0 }),
             9 => self.verdict(),
             _ => self.line_goes_on(name),
@@ -91,14 +91,14 @@ impl Run {
 
     fn line_goes_on(&mut self, name: &str) -> Vec<ConnectionEffect> {
         match self.lines.get(name) {
-            Some(Line::Opening) if !self.dice.one_in(4) => {
+            Some(Line::Opening) if !self.rng.one_in(4) => {
                 self.lines.insert(name.into(), Line::Open);
                 self.desk.opens(name)
             }
             Some(_) => {
                 self.lines.remove(name);
                 let close_reason =
-                    if self.dice.one_in(2) { CloseReason::Lost } else { closed(4010, "kicked") };
+                    if self.rng.one_in(2) { CloseReason::Lost } else { closed(4010, "kicked") };
                 self.desk.ends(name, close_reason)
             }
             None => Vec::new(),

@@ -10,9 +10,9 @@ use roomcast::protocol::Right;
 
 use super::model::Model;
 use super::person::{Connection, Person, listed};
-use crate::dice::Dice;
 use crate::random::tell;
 use crate::sim::SimRuntime;
+use crate::test_rng::TestRng;
 
 /// Three users: one has three devices, one two.
 const PEOPLE: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
@@ -24,7 +24,7 @@ struct Story {
     sim: SimRuntime,
     model: Model,
     seed: u64,
-    dice: Dice,
+    rng: TestRng,
     people: Vec<Person>,
     /// Sockets at whose other end nobody is any more.
     half_open: Vec<Connection>,
@@ -49,19 +49,19 @@ fn members_are_those_of_the_model() {
 
 impl Story {
     fn begin(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = TestRng::new(seed);
         let mut sim = SimRuntime::new();
-        sim.hibernate_between_inputs = dice.one_in(3);
-        sim.max_unsent_bytes = *dice.pick(&[1, 300, limits::UNSENT_BYTES]);
+        sim.hibernate_between_inputs = rng.one_in(3);
+        sim.max_unsent_bytes = *rng.choose(&[1, 300, limits::UNSENT_BYTES]);
         let person = |name| Person::new(name);
         let people = PEOPLE.map(person).into();
         let (half_open, ended) = (Vec::new(), Vec::new());
-        Self { sim, model: Model::default(), seed, dice, people, half_open, ended, steps: vec![] }
+        Self { sim, model: Model::default(), seed, rng, people, half_open, ended, steps: vec![] }
     }
 
     fn step(&mut self) {
-        let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
-        match self.dice.roll(36) {
+        let who = usize::try_from(self.rng.below(PEOPLE.len() as u64)).unwrap();
+        match self.rng.below(36) {
             0..=2 => self.connects(who),
             3..=9 => self.enters(who),
             10 => self.leaves(who),
@@ -71,13 +71,13 @@ impl Story {
             16 => self.closes(who),
             17 => self.vanishes(who),
             18 => self.renews(who),
-            19 if self.dice.one_in(3) => self.kicks(who),
+            19 if self.rng.one_in(3) => self.kicks(who),
             20..=22 => self.sleeps(),
-            23 if self.dice.one_in(4) => self.crashes(),
+            23 if self.rng.one_in(4) => self.crashes(),
             24..=27 => self.passes(),
-            28 if self.dice.one_in(2) => self.is_late(),
+            28 if self.rng.one_in(2) => self.is_late(),
             29 => self.rings(),
-            30 if self.dice.one_in(10) => self.erases(),
+            30 if self.rng.one_in(10) => self.erases(),
             31 => self.stands_still(who),
             32 => self.fails_to_wake(),
             33..=34 => self.reads_on(who),
@@ -135,8 +135,8 @@ impl Story {
     fn connects(&mut self, who: usize) {
         let name = PEOPLE[who];
         self.drops(who);
-        let rights = *self.dice.pick(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
-        let lasts = *self.dice.pick(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
+        let rights = *self.rng.choose(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
+        let lasts = *self.rng.choose(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
         let expires_at = self.sim.now.plus(lasts);
         let identity = Identity { expires_at, ..self.sim.identity_with(user(name), rights) };
         self.says(format!("{name} connects with {rights:?} for {lasts} ms"));
@@ -163,10 +163,10 @@ impl Story {
     }
 
     fn enters(&mut self, who: usize) {
-        let data = match self.dice.roll(5) {
+        let data = match self.rng.below(5) {
             0 => "null".to_owned(),
-            1 => format!(r#"{{ "x":{}.50, "s":"é\ud800" }}"#, self.dice.roll(9)),
-            _ => self.dice.roll(4).to_string(),
+            1 => format!(r#"{{ "x":{}.50, "s":"é\ud800" }}"#, self.rng.below(9)),
+            _ => self.rng.below(4).to_string(),
         };
         if let Some(session) = self.sends(who, &format!(r#"{{"type":"enter","data":{data}}}"#)) {
             self.model.enters(user(PEOPLE[who]), &session, &data, self.sim.now);
@@ -177,7 +177,7 @@ impl Story {
         if let Some(session) = self.sends(who, r#"{"type":"leave"}"#) {
             self.model.leaves(&session, self.sim.now);
         }
-        if self.dice.one_in(2) {
+        if self.rng.one_in(2) {
             self.enters(who);
         }
     }
@@ -193,7 +193,7 @@ impl Story {
     }
 
     fn pings(&mut self, who: usize) {
-        if self.people[who].connection.is_none() || self.dice.one_in(2) {
+        if self.people[who].connection.is_none() || self.rng.one_in(2) {
             self.sends(who, r#"{"type": "ping"}"#);
             return;
         }
@@ -212,7 +212,7 @@ impl Story {
 
     fn closes(&mut self, who: usize) {
         let Some(connection) = self.people[who].connection.take() else { return };
-        let code = *self.dice.pick(&[1_000, 1_005, 1_001, 1_006, 4_000]);
+        let code = *self.rng.choose(&[1_000, 1_005, 1_001, 1_006, 4_000]);
         self.says(format!("{} closes with {code}", PEOPLE[who]));
         self.wakes();
         self.sim.close(PEOPLE[who], code);
@@ -243,7 +243,7 @@ impl Story {
     }
 
     fn renews(&mut self, who: usize) {
-        let rights = *self.dice.pick(&[&["subscribe"][..], &ENTERS]);
+        let rights = *self.rng.choose(&[&["subscribe"][..], &ENTERS]);
         let token = self.sim.token(user(PEOPLE[who]), rights);
         let identity = self.sim.identity_with(user(PEOPLE[who]), rights);
         self.sends(who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
@@ -293,7 +293,7 @@ impl Story {
     }
 
     fn passes(&mut self) {
-        let ms = *self.dice.pick(&[1, 20, 49, 50, SECOND, 3 * SECOND, 9 * SECOND, 20 * SECOND]);
+        let ms = *self.rng.choose(&[1, 20, 49, 50, SECOND, 3 * SECOND, 9 * SECOND, 20 * SECOND]);
         self.passes_by(ms);
     }
 
@@ -326,7 +326,7 @@ impl Story {
     }
 
     fn is_late(&mut self) {
-        let ms = *self.dice.pick(&[100, 12_000, 70_000]);
+        let ms = *self.rng.choose(&[100, 12_000, 70_000]);
         self.says(format!("{ms} ms pass, and the alarm is late"));
         self.sim.shift_clock(ms);
     }
@@ -339,14 +339,14 @@ impl Story {
         self.says("the room can't wake");
         self.falls_asleep();
         self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
-        for _ in 0..self.dice.roll(4) {
-            let ms = *self.dice.pick(&[SECOND, 9 * SECOND, 70 * SECOND]);
+        for _ in 0..self.rng.below(4) {
+            let ms = *self.rng.choose(&[SECOND, 9 * SECOND, 70 * SECOND]);
             self.says(format!("{ms} ms pass in vain"));
             self.sim.advance(ms);
-            let who = usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap();
+            let who = usize::try_from(self.rng.below(PEOPLE.len() as u64)).unwrap();
             let Some(connection) = self.people[who].connection.take() else { continue };
             let was_a_member = self.model.has_entered(&connection.session.to_string());
-            match self.dice.one_in(2) {
+            match self.rng.one_in(2) {
                 true => self.sim.drop_socket(PEOPLE[who]),
                 false => self.sim.send(PEOPLE[who], r#"{"type":"members"}"#),
             }
@@ -428,7 +428,7 @@ impl Story {
                 assert_eq!(person.list, self.model.told, "{}", person.name);
             }
         }
-        if self.dice.one_in(4) {
+        if self.rng.one_in(4) {
             self.http_is_right();
         }
     }

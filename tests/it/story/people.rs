@@ -9,7 +9,7 @@ use crate::client::{Client, Frame};
 
 impl Story {
     pub(super) fn somebody(&mut self) -> usize {
-        usize::try_from(self.dice.roll(PEOPLE.len() as u64)).unwrap()
+        usize::try_from(self.rng.below(PEOPLE.len() as u64)).unwrap()
     }
 
     /// Whoever does something reads on before, if it stood still.
@@ -30,21 +30,21 @@ impl Story {
 
     pub(super) fn any_identity(&mut self, user: &str) -> Identity {
         let publishes: [&[&str]; 2] = [&["subscribe"], &["subscribe", "publish"]];
-        let rights = *self.dice.pick(&publishes);
+        let rights = *self.rng.choose(&publishes);
         let identity = self.sim.identity_with(user, rights);
-        let ms = *self.dice.pick(&[10 * SECOND, HOUR, 100 * HOUR]);
+        let ms = *self.rng.choose(&[10 * SECOND, HOUR, 100 * HOUR]);
         Identity { expires_at: self.sim.now.plus(ms), ..identity }
     }
 
     pub(super) fn any_query(&mut self) -> String {
-        let dice = &mut self.dice;
-        match dice.roll(6) {
+        let rng = &mut self.rng;
+        match rng.below(6) {
             0 => String::new(),
             1 => "state=0".to_owned(),
-            2 => format!("last={}", dice.roll(20)),
-            3 => format!("since=AAAAAAAA:{}", dice.roll(20)),
+            2 => format!("last={}", rng.below(20)),
+            3 => format!("since=AAAAAAAA:{}", rng.below(20)),
             _ => {
-                let seq = dice.roll(self.model.head() + 3);
+                let seq = rng.below(self.model.head() + 3);
                 let epoch = self.sim.epoch();
                 self.model.is_met(self.sim.now);
                 format!("since={epoch}:{seq}")
@@ -70,11 +70,11 @@ impl Story {
     /// with little room. How little is on its way after a sleep is not known to
     /// the byte: so never where sleep is to be invisible to the frame.
     fn connects(&mut self, who: usize, query: &str, identity: Identity) {
-        let way = if self.is_compared { 7 } else { self.dice.roll(8) };
+        let way = if self.is_compared { 7 } else { self.rng.below(8) };
         self.people[who].has_flow = way < 4 || self.sim.settings.flow_required;
         match way {
             0..=1 => {
-                let window = *self.dice.pick(&[1, 300, 2_000]);
+                let window = *self.rng.choose(&[1, 300, 2_000]);
                 self.sim.connect_bridge(PEOPLE[who], query, identity, window);
             }
             2..=3 => {
@@ -152,7 +152,7 @@ impl Story {
     pub(super) fn leave(&mut self) {
         let Some(who) = self.somebody_present() else { return };
         self.people[who].identity = None;
-        if self.dice.one_in(2) {
+        if self.rng.one_in(2) {
             self.says(format!("{} drops", PEOPLE[who]));
             self.sim.drop_socket(PEOPLE[who]);
         } else {
@@ -202,7 +202,7 @@ impl Story {
             let identity = story.sim.identity_with(user, rights);
             (story.sim.token(user, rights), Ok(identity))
         };
-        match self.dice.roll(8) {
+        match self.rng.below(8) {
             0 => (self.sim.token("mallory", &["subscribe"]), Err(Code::Unauthorized)),
             1 => (self.sim.token(user, &["publish", "admin"]), Err(Code::Forbidden)),
             2 => {
@@ -224,7 +224,7 @@ impl Story {
         self.says(format!("{} sends nonsense", PEOPLE[who]));
         let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
         let nonsense = ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"publish","name":""}"#];
-        let nonsense = *self.dice.pick(&nonsense);
+        let nonsense = *self.rng.choose(&nonsense);
         self.sim.send(PEOPLE[who], nonsense);
         if late {
             self.people[who].identity = None;

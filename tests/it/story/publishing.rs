@@ -13,21 +13,21 @@ use crate::random::NO_RATE;
 
 impl Story {
     pub(super) fn draft(&mut self) -> Draft {
-        let dice = &mut self.dice;
-        let data = match dice.roll(12) {
+        let rng = &mut self.rng;
+        let data = match rng.below(12) {
             0 => "null".to_owned(),
             1 => r#"{ "a":[1.0, 1e400],	"b":"\ud800\/"}"#.to_owned(),
-            2 => format!("\"{}\"", "é".repeat(usize::try_from(dice.roll(300)).unwrap())),
-            3 if dice.one_in(6) => format!("\"{}\"", "x".repeat(180_000)),
-            _ => dice.roll(1_000).to_string(),
+            2 => format!("\"{}\"", "é".repeat(usize::try_from(rng.below(300)).unwrap())),
+            3 if rng.one_in(6) => format!("\"{}\"", "x".repeat(180_000)),
+            _ => rng.below(1_000).to_string(),
         };
-        let id = dice.one_in(3).then(|| format!("i{}", dice.roll(12)));
-        let key = dice.one_in(3).then(|| format!("k{}", dice.roll(5)));
+        let id = rng.one_in(3).then(|| format!("i{}", rng.below(12)));
+        let key = rng.one_in(3).then(|| format!("k{}", rng.below(5)));
         Draft { data, id, key }
     }
 
     pub(super) fn drafts(&mut self) -> Vec<Draft> {
-        let count = if self.dice.one_in(20) { 30 } else { 1 + self.dice.roll(4) };
+        let count = if self.rng.one_in(20) { 30 } else { 1 + self.rng.below(4) };
         (0..count).map(|_| self.draft()).collect()
     }
 
@@ -61,7 +61,7 @@ impl Story {
     pub(super) fn publish_over_http(&mut self) {
         let drafts = self.drafts();
         self.says(format!("somebody publishes {drafts:.200?}"));
-        if self.dice.one_in(10) {
+        if self.rng.one_in(10) {
             let refused = self.post(&drafts, "eve", &["subscribe", "admin"]);
             assert_eq!(refused, Err(Code::Forbidden));
         } else {

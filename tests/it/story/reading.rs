@@ -8,7 +8,7 @@ use crate::client::Event;
 impl Story {
     pub(super) fn read(&mut self) {
         let (since, last, limit) =
-            (self.dice.roll(self.model.head() + 3), self.dice.roll(30), 1 + self.dice.roll(20));
+            (self.rng.below(self.model.head() + 3), self.rng.below(30), 1 + self.rng.below(20));
         self.says(format!("somebody reads since {since}, the last {last}, {limit} a page"));
         let epoch = self.sim.epoch();
         self.model.is_met(self.sim.now);

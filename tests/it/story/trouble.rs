@@ -24,7 +24,7 @@ impl Story {
     }
 
     pub(super) fn die_over_a_publish(&mut self) {
-        let crash_point = *self.dice.pick(&[CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
+        let crash_point = *self.rng.choose(&[CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
         let drafts = self.drafts();
         self.says(format!("the process dies, {crash_point:?}, over {drafts:.200?}"));
         self.sim.crash_at_next_input = Some(crash_point);
@@ -59,7 +59,7 @@ impl Story {
     }
 
     pub(super) fn fail_reading(&mut self) {
-        let (drafts, reads) = (self.drafts(), self.dice.roll(12));
+        let (drafts, reads) = (self.drafts(), self.rng.below(12));
         // A room that just woke reads more: there, and only there, it shows.
         if self.is_compared {
             return;
@@ -76,8 +76,8 @@ impl Story {
     /// The alarm is on time, or late. How late matters only to when an idle
     /// room is erased; so it is never where two stories are compared.
     pub(super) fn let_time_pass(&mut self) {
-        let ms = *self.dice.pick(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
-        let late_ms = *self.dice.pick(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
+        let ms = *self.rng.choose(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
+        let late_ms = *self.rng.choose(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
         let late_ms = if self.is_compared { 0 } else { late_ms };
         self.sim.alarm_delay_ms = late_ms;
         self.happens(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
@@ -96,13 +96,13 @@ impl Story {
     pub(super) fn fail_waking(&mut self) {
         self.sim.deliver_pending();
         self.sim.hibernate();
-        match self.dice.one_in(2) {
+        match self.rng.one_in(2) {
             true => self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
             false => self.sim.store.fail_reading_after(0),
         }
         self.says("the room can't wake".to_owned());
         let wakes = self.sim.loads;
-        for _ in 0..=self.dice.roll(6) {
+        for _ in 0..=self.rng.below(6) {
             self.fail_an_input();
         }
         assert_eq!(self.sim.loads, wakes, "it did wake");
@@ -112,7 +112,7 @@ impl Story {
     }
 
     fn fail_an_input(&mut self) {
-        match self.dice.roll(7) {
+        match self.rng.below(7) {
             0 => {
                 let drafts = self.drafts();
                 assert_eq!(self.post(&drafts, "eve", &["publish"]), Err(Code::Internal));
@@ -132,7 +132,7 @@ impl Story {
             }
             4 => self.leave(),
             5 => {
-                let ms = *self.dice.pick(&[SECOND, 60 * SECOND, HOUR, 30 * HOUR]);
+                let ms = *self.rng.choose(&[SECOND, 60 * SECOND, HOUR, 30 * HOUR]);
                 self.says(format!("{ms} ms pass in vain"));
                 self.sim.advance(ms);
             }
@@ -147,7 +147,7 @@ impl Story {
     }
 
     pub(super) fn set_the_clock(&mut self) {
-        let hours = *self.dice.pick(&[-30_i64, -1, 0, 1, 30]);
+        let hours = *self.rng.choose(&[-30_i64, -1, 0, 1, 30]);
         self.says(format!("the clock is set by {hours} hours"));
         self.sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
     }
@@ -178,7 +178,7 @@ impl Story {
     }
 
     pub(super) fn erase(&mut self) {
-        if !self.dice.one_in(4) {
+        if !self.rng.one_in(4) {
             return;
         }
         self.says("an admin erases the room".to_owned());

@@ -1,8 +1,8 @@
 //! Random numbers that a seed repeats (SplitMix64, Steele et al. 2014).
 
-pub struct Dice(u64);
+pub struct TestRng(u64);
 
-impl Dice {
+impl TestRng {
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -16,16 +16,16 @@ impl Dice {
     }
 
     /// One of 0 up to `sides` − 1.
-    pub fn roll(&mut self, sides: u64) -> u64 {
-        self.next() % sides
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
     }
 
     pub fn one_in(&mut self, times: u64) -> bool {
-        self.roll(times) == 0
+        self.below(times) == 0
     }
 
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        let sides = u64::try_from(from.len()).unwrap();
-        &from[usize::try_from(self.roll(sides)).unwrap()]
+    pub fn choose<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        let bound = u64::try_from(from.len()).unwrap();
+        &from[usize::try_from(self.below(bound)).unwrap()]
     }
 }
