@@ -5,7 +5,7 @@
 use roomcast::limits;
 use roomcast::settings::Settings;
 
-use crate::random::tell;
+use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
@@ -50,7 +50,7 @@ impl Reader {
 
 #[test]
 fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
-    tell(150, 40, |seed, steps| {
+    run_random(150, 40, |seed, steps| {
         let mut rng = TestRng::new(seed);
         let mut sim = SimRuntime::new();
         sim.batches_events = true;

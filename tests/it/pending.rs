@@ -10,7 +10,7 @@ use roomcast::protocol::{PONG, RoomName};
 use roomcast::time::Millis;
 use serde_json::json;
 
-use crate::random::tell;
+use crate::random::run_random;
 use crate::test_rng::TestRng;
 use crate::tokens;
 
@@ -205,7 +205,7 @@ fn sockets_that_have_waited_longest_make_way() {
 /// good token; the client hears nothing but pongs before; and it ends once.
 #[test]
 fn a_stranger_never_reaches_a_room() {
-    tell(400, 30, |seed, steps| {
+    run_random(400, 30, |seed, steps| {
         let mut rng = TestRng::new(seed);
         let mut desk = Desk::new();
         let (mut verifying, mut good, mut opened, mut over) = (false, false, false, false);

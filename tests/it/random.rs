@@ -10,29 +10,29 @@ use std::env;
 
 use roomcast::settings::Settings;
 
-use crate::story::Story;
+use crate::random_run::RandomRun;
 
-fn set(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|value| value.parse().expect(variable))
+fn variable(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|value| value.parse().expect(name))
 }
 
 /// Tells so many stories of so many steps, or as many as the environment asks
 /// for. A story is told by its seed, and says how many steps it took.
-pub fn tell(stories: u64, steps: u64, story: impl Fn(u64, u64) -> u64) {
-    let seed = set("ROOMCAST_SEED");
-    let stories = set("ROOMCAST_STORIES").unwrap_or(if seed.is_some() { 1 } else { stories });
-    let steps = set("ROOMCAST_STEPS").unwrap_or(steps);
-    let seeds = seed.unwrap_or(0)..seed.unwrap_or(0) + stories;
-    let taken: u64 = seeds.clone().map(|seed| story(seed, steps)).sum();
-    println!("{taken} steps, of the stories with the seeds {seeds:?}");
+pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
+    let seed = variable("ROOMCAST_SEED");
+    let cases = variable("ROOMCAST_STORIES").unwrap_or(if seed.is_some() { 1 } else { cases });
+    let steps = variable("ROOMCAST_STEPS").unwrap_or(steps);
+    let seeds = seed.unwrap_or(0)..seed.unwrap_or(0) + cases;
+    let taken: u64 = seeds.clone().map(|seed| run(seed, steps)).sum();
+    println!("{taken} steps, of the cases with the seeds {seeds:?}");
 }
 
 #[test]
 fn random_stories_go_as_the_model_says() {
-    tell(300, 120, |seed, steps| {
-        let mut story = Story::begin(seed);
-        (0..steps).for_each(|_| story.goes_on());
-        story.ends();
+    run_random(300, 120, |seed, steps| {
+        let mut run = RandomRun::new(seed);
+        (0..steps).for_each(|_| run.step_and_check());
+        run.finish();
         steps
     });
 }
@@ -41,11 +41,11 @@ fn random_stories_go_as_the_model_says() {
 /// before every input. Nobody can tell which is which.
 #[test]
 fn sleep_is_invisible() {
-    tell(120, 100, |seed, steps| {
+    run_random(120, 100, |seed, steps| {
         let [awake, asleep] = [false, true].map(|hibernate| {
-            let mut story = Story::compared(seed, hibernate);
-            let heard: Vec<String> = (0..steps).flat_map(|_| story.goes_on_and_settles()).collect();
-            (heard, story.sim.store.tables(), story.sim.loads)
+            let mut run = RandomRun::new_compared(seed, hibernate);
+            let heard: Vec<String> = (0..steps).flat_map(|_| run.step_and_collect()).collect();
+            (heard, run.sim.store.tables(), run.sim.loads)
         });
         let differing = awake.0.iter().zip(&asleep.0).find(|(awake, asleep)| awake != asleep);
         assert_eq!(differing, None, "ROOMCAST_SEED={seed}");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::random::tell;
+use crate::random::run_random;
 use crate::test_rng::TestRng;
 
 /// How far the edge is with the socket to a room.
@@ -195,7 +195,7 @@ impl std::fmt::Display for Run {
 
 #[test]
 fn every_frame_comes_to_something_once_and_in_order() {
-    tell(2_000, 200, |seed, steps| {
+    run_random(2_000, 200, |seed, steps| {
         let mut run = Run::begin(seed);
         while !run.is_over && run.step < steps {
             run.goes_on();

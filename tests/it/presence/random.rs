@@ -10,7 +10,7 @@ use roomcast::protocol::Right;
 
 use super::model::Model;
 use super::person::{Connection, Person, listed};
-use crate::random::tell;
+use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
@@ -20,7 +20,7 @@ const ENTERS: [&str; 2] = ["subscribe", "presence"];
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 
-struct Story {
+struct RandomRun {
     sim: SimRuntime,
     model: Model,
     seed: u64,
@@ -36,19 +36,19 @@ struct Story {
 /// A hundred thousand steps.
 #[test]
 fn members_are_those_of_the_model() {
-    tell(500, 200, |seed, steps| {
-        let mut story = Story::begin(seed);
+    run_random(500, 200, |seed, steps| {
+        let mut run = RandomRun::new(seed);
         for _ in 0..steps {
-            story.step();
-            story.everybody_is_right();
+            run.step();
+            run.everybody_is_right();
         }
-        story.ends();
+        run.finish();
         steps
     });
 }
 
-impl Story {
-    fn begin(seed: u64) -> Self {
+impl RandomRun {
+    fn new(seed: u64) -> Self {
         let mut rng = TestRng::new(seed);
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = rng.one_in(3);
@@ -87,7 +87,7 @@ impl Story {
 
     /// Everything has come to rest: the room tells nobody anything more, and
     /// everybody has been told what is so.
-    fn ends(&mut self) {
+    fn finish(&mut self) {
         (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
         self.passes_by(limits::REPLAY_RESTART_MS);
         self.calms();
@@ -131,7 +131,7 @@ impl Story {
 }
 
 /// What people do.
-impl Story {
+impl RandomRun {
     fn connects(&mut self, who: usize) {
         let name = PEOPLE[who];
         self.drops(who);
@@ -273,7 +273,7 @@ impl Story {
 }
 
 /// What the runtime and time do.
-impl Story {
+impl RandomRun {
     fn sleeps(&mut self) {
         self.says("the room sleeps");
         self.falls_asleep();
@@ -411,7 +411,7 @@ impl Story {
 }
 
 /// What everybody makes of it.
-impl Story {
+impl RandomRun {
     fn everybody_is_right(&mut self) {
         for Connection { session, .. } in self.ended.drain(..) {
             assert!(!self.sim.is_open(session), "{session} is there beyond its end");
@@ -455,7 +455,7 @@ fn sessions(connections: &[Connection]) -> Vec<String> {
 }
 
 /// How it came to that.
-impl Drop for Story {
+impl Drop for RandomRun {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(

@@ -2,14 +2,14 @@
 
 use roomcast::limits;
 
-use super::Story;
+use super::RandomRun;
 use crate::client::Event;
 
-impl Story {
+impl RandomRun {
     pub(super) fn read(&mut self) {
         let (since, last, limit) =
             (self.rng.below(self.model.head() + 3), self.rng.below(30), 1 + self.rng.below(20));
-        self.says(format!("somebody reads since {since}, the last {last}, {limit} a page"));
+        self.log_step(format!("somebody reads since {since}, the last {last}, {limit} a page"));
         let epoch = self.sim.epoch();
         self.model.is_met(self.sim.now);
         let (now, head) = (self.sim.now, self.model.head());
@@ -22,11 +22,11 @@ impl Story {
         let page = self.page(&format!("since={epoch}:{since}&limit={limit}"));
         assert_eq!(page.is_some(), self.model.can_resume(since, now));
         if let Some(page) = page {
-            self.is_page(&page, since, limit);
+            self.check_page(&page, since, limit);
         }
         let page = self.page(&format!("last={last}&limit={limit}")).unwrap();
         let begin = head.saturating_sub(last).max(self.model.oldest(now) - 1);
-        self.is_page(&page, begin, limit);
+        self.check_page(&page, begin, limit);
         assert!(self.page(&format!("since=AAAAAAAA:{since}")).is_none());
 
         let (_, state) = self.sim.http("admin", "GET /rooms/r/state", "");
@@ -44,7 +44,7 @@ impl Story {
 
     /// A page has the events after a seq, as many as its limit and its size
     /// allow, and one at the least.
-    pub(super) fn is_page(&self, page: &str, after: u64, limit: u64) {
+    pub(super) fn check_page(&self, page: &str, after: u64, limit: u64) {
         let events = self.model.after(after);
         let (mut fit, mut bytes) = (Vec::new(), 0);
         for event in events.iter().take(usize::try_from(limit).unwrap()) {

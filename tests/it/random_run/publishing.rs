@@ -6,12 +6,12 @@ use roomcast::room::Answer;
 use roomcast::route::Request;
 use serde_json::Value;
 
-use super::{PEOPLE, SECOND, Story, deadline};
+use super::{CLIENTS, RandomRun, SECOND, deadline};
 use crate::client::Frame;
 use crate::model::Draft;
 use crate::random::NO_RATE;
 
-impl Story {
+impl RandomRun {
     pub(super) fn draft(&mut self) -> Draft {
         let rng = &mut self.rng;
         let data = match rng.below(12) {
@@ -60,29 +60,29 @@ impl Story {
 
     pub(super) fn publish_over_http(&mut self) {
         let drafts = self.drafts();
-        self.says(format!("somebody publishes {drafts:.200?}"));
+        self.log_step(format!("somebody publishes {drafts:.200?}"));
         if self.rng.one_in(10) {
             let refused = self.post(&drafts, "eve", &["subscribe", "admin"]);
             assert_eq!(refused, Err(Code::Forbidden));
         } else {
             let answer = self.post(&drafts, "eve", &["publish"]);
-            self.is_expected(&drafts, answer);
+            self.check_http_answer(&drafts, answer);
         }
     }
 
-    pub(super) fn publish_over_a_socket(&mut self) {
-        let Some(who) = self.somebody_present() else { return };
+    pub(super) fn publish_over_socket(&mut self) {
+        let Some(who) = self.random_connected_client() else { return };
         let draft = self.draft();
-        self.says(format!("{} publishes {draft:.200?}", PEOPLE[who]));
-        self.sends_publish(who, &draft);
-        self.is_published(who, &draft);
+        self.log_step(format!("{} publishes {draft:.200?}", CLIENTS[who]));
+        self.send_publish(who, &draft);
+        self.check_publish(who, &draft);
     }
 
     /// What eve was answered is what the model says, or that she is too quick:
     /// then nothing came of it.
-    pub(super) fn is_expected(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
+    pub(super) fn check_http_answer(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
         if answer == Err(Code::RateLimited) {
-            assert!(self.has_rates());
+            assert!(self.has_rate_limits());
             // Which begins the log all the same.
             self.model.is_met(self.sim.now);
         } else {
@@ -90,25 +90,25 @@ impl Story {
         }
     }
 
-    pub(super) fn is_published(&mut self, who: usize, draft: &Draft) {
-        if !self.is_limited(who) {
-            let expected = self.expect_of_frame(who, draft);
-            self.is_answered(who, expected);
+    pub(super) fn check_publish(&mut self, who: usize, draft: &Draft) {
+        if !self.is_rate_limited(who) {
+            let expected = self.expected_answer(who, draft);
+            self.check_answer(who, expected);
         }
     }
 
-    fn has_rates(&self) -> bool {
+    fn has_rate_limits(&self) -> bool {
         self.sim.settings.publishes_per_second < NO_RATE.2
     }
 
     /// Whether the last frame that somebody sent was one too many. Its session
     /// stays unless there were many more, and nobody hears of the frame.
-    pub(super) fn is_limited(&mut self, who: usize) -> bool {
-        let has_rates = self.has_rates();
-        let client = self.sim.client(PEOPLE[who]);
+    pub(super) fn is_rate_limited(&mut self, who: usize) -> bool {
+        let has_rates = self.has_rate_limits();
+        let client = self.sim.client(CLIENTS[who]);
         if client.closed == Some(Code::RateLimited) {
             assert!(has_rates, "there is no rate");
-            self.people[who].identity = None;
+            self.subscribers[who].identity = None;
             return true;
         }
         let is_limited = client.closed.is_none()
@@ -121,73 +121,73 @@ impl Story {
     }
 
     /// Publishes until it is too much, and waits as long as it is told to.
-    pub(super) fn exceed_the_rate(&mut self) {
-        if !self.has_rates() {
+    pub(super) fn exceed_rate_limit(&mut self) {
+        if !self.has_rate_limits() {
             return;
         }
         let most = self.sim.settings.publishes_per_second;
-        self.says(format!("somebody publishes more than {most} times"));
+        self.log_step(format!("somebody publishes more than {most} times"));
         let is_over = (0..=most).any(|_| {
             let draft = [self.draft()];
             let answer = self.post(&draft, "eve", &["publish"]);
-            self.is_expected(&draft, answer.clone());
+            self.check_http_answer(&draft, answer.clone());
             answer == Err(Code::RateLimited)
         });
         assert!(is_over, "{} publishes at once", most + 1);
         // A publish may cost more than was left, and what follows waits for it.
-        self.happens("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
+        self.run_timed("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);
         assert_ne!(answer, Err(Code::RateLimited));
-        self.is_expected(&draft, answer);
+        self.check_http_answer(&draft, answer);
     }
 
     /// Everybody hears of it who is there and reads, and nobody else.
     pub(super) fn signal(&mut self) {
-        self.says("somebody signals".to_owned());
+        self.log_step("somebody signals".to_owned());
         self.sim.deliver_pending();
         let signal = r#"{"name":"s","data":1}"#;
         match self.sim.http("writer", "POST /rooms/r/signals", signal).0 {
             202 => {}
-            429 if self.has_rates() => return,
+            429 if self.has_rate_limits() => return,
             status => panic!("{status}"),
         }
-        self.due_sessions_have_ended();
-        for person in self.people.iter().filter(|person| !person.has_flow) {
-            let client = self.sim.client(person.name);
-            if person.identity.is_some() && client.is_reading() {
+        self.check_expired_sessions();
+        for subscriber in self.subscribers.iter().filter(|subscriber| !subscriber.has_flow) {
+            let client = self.sim.client(subscriber.name);
+            if subscriber.identity.is_some() && client.is_reading() {
                 let last = client.frames.last().map(|frame| Frame::read(frame).r#type);
-                assert_eq!(last.as_deref(), Some("signal"), "{}", person.name);
+                assert_eq!(last.as_deref(), Some("signal"), "{}", subscriber.name);
             }
         }
     }
 
-    pub(super) fn sends_publish(&mut self, who: usize, draft: &Draft) {
+    pub(super) fn send_publish(&mut self, who: usize, draft: &Draft) {
         let frame = format!(r#"{{"type":"publish","ref":"r",{}}}"#, draft.fields());
-        self.sim.send(PEOPLE[who], &frame);
+        self.sim.send(CLIENTS[who], &frame);
     }
 
     /// `None` where the session ends over it.
-    pub(super) fn expect_of_frame(
+    pub(super) fn expected_answer(
         &mut self,
         who: usize,
         draft: &Draft,
     ) -> Option<Result<u64, Code>> {
-        let person = &mut self.people[who];
-        let identity = person.identity.clone()?;
+        let subscriber = &mut self.subscribers[who];
+        let identity = subscriber.identity.clone()?;
         if deadline(&identity) <= self.sim.now {
-            person.identity = None;
+            subscriber.identity = None;
             return None;
         }
         if !identity.grant.contains(Right::Publish) {
             return Some(Err(Code::Forbidden));
         }
-        let name = person.name;
+        let name = subscriber.name;
         Some(self.expected(std::slice::from_ref(draft), name).map(|seqs| seqs[0]))
     }
 
-    pub(super) fn is_answered(&mut self, who: usize, expected: Option<Result<u64, Code>>) {
-        let client = self.sim.client(PEOPLE[who]);
+    pub(super) fn check_answer(&mut self, who: usize, expected: Option<Result<u64, Code>>) {
+        let client = self.sim.client(CLIENTS[who]);
         let answer = client.answer();
         match expected {
             None => assert_eq!(client.closed, Some(Code::TokenExpired)),

@@ -2,31 +2,31 @@
 
 use roomcast::code::Code;
 
-use super::{HOUR, PEOPLE, SECOND, Story};
+use super::{CLIENTS, HOUR, RandomRun, SECOND};
 use crate::sim::{CrashPoint, SimRuntime};
 
-impl Story {
-    pub(super) fn everybody_is_gone(&mut self) {
-        for person in &mut self.people {
-            person.identity = None;
+impl RandomRun {
+    pub(super) fn forget_all_sessions(&mut self) {
+        for subscriber in &mut self.subscribers {
+            subscriber.identity = None;
         }
     }
 
-    pub(super) fn sleep(&mut self) {
-        self.says("the room sleeps".to_owned());
+    pub(super) fn hibernate(&mut self) {
+        self.log_step("the room sleeps".to_owned());
         self.sim.hibernate();
     }
 
     pub(super) fn crash(&mut self) {
-        self.says("the process is killed".to_owned());
+        self.log_step("the process is killed".to_owned());
         self.sim.crash();
-        self.everybody_is_gone();
+        self.forget_all_sessions();
     }
 
-    pub(super) fn die_over_a_publish(&mut self) {
+    pub(super) fn crash_during_publish(&mut self) {
         let crash_point = *self.rng.choose(&[CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
         let drafts = self.drafts();
-        self.says(format!("the process dies, {crash_point:?}, over {drafts:.200?}"));
+        self.log_step(format!("the process dies, {crash_point:?}, over {drafts:.200?}"));
         self.sim.crash_at_next_input = Some(crash_point);
         // Somebody who can't have come to the end of a rate.
         assert_eq!(self.post(&drafts, "zoe", &["publish"]), Err(Code::Restarting));
@@ -34,12 +34,12 @@ impl Story {
             CrashPoint::AfterCommit => drop(self.expected(&drafts, "zoe")),
             CrashPoint::BeforeCommit => {}
         }
-        self.everybody_is_gone();
+        self.forget_all_sessions();
     }
 
-    pub(super) fn fail_writing(&mut self) {
+    pub(super) fn fail_writes(&mut self) {
         let drafts = self.drafts();
-        self.says(format!("the storage does not write {drafts:.200?}"));
+        self.log_step(format!("the storage does not write {drafts:.200?}"));
         self.sim.store.fail_writing();
         let answer = self.post(&drafts, "eve", &["publish"]);
         self.sim.store.heal();
@@ -53,34 +53,34 @@ impl Story {
             },
         };
         match answer {
-            Err(Code::RateLimited) => self.is_expected(&drafts, answer),
+            Err(Code::RateLimited) => self.check_http_answer(&drafts, answer),
             answer => assert_eq!(answer, expected),
         }
     }
 
-    pub(super) fn fail_reading(&mut self) {
+    pub(super) fn fail_reads(&mut self) {
         let (drafts, reads) = (self.drafts(), self.rng.below(12));
         // A room that just woke reads more: there, and only there, it shows.
         if self.is_compared {
             return;
         }
-        self.says(format!("the storage fails after {reads} reads, over {drafts:.200?}"));
+        self.log_step(format!("the storage fails after {reads} reads, over {drafts:.200?}"));
         self.sim.store.fail_reading_after(reads);
         let answer = self.post(&drafts, "eve", &["publish"]);
         self.sim.store.heal();
         if answer != Err(Code::Internal) {
-            self.is_expected(&drafts, answer);
+            self.check_http_answer(&drafts, answer);
         }
     }
 
     /// The alarm is on time, or late. How late matters only to when an idle
     /// room is erased; so it is never where two stories are compared.
-    pub(super) fn let_time_pass(&mut self) {
+    pub(super) fn advance(&mut self) {
         let ms = *self.rng.choose(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
         let late_ms = *self.rng.choose(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
         let late_ms = if self.is_compared { 0 } else { late_ms };
         self.sim.alarm_delay_ms = late_ms;
-        self.happens(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
+        self.run_timed(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
             sim.advance(ms);
             // An idle room is erased soon after its time, and how soon depends
             // on alarms that were set for others. Now, it is.
@@ -93,14 +93,14 @@ impl Story {
     /// For a while nothing can wake the room: the configuration is wrong, or
     /// nothing can be read. Whatever it is given then fails, and says so where
     /// anybody waits; nobody hears anything, and nothing is lost by it.
-    pub(super) fn fail_waking(&mut self) {
+    pub(super) fn fail_loads(&mut self) {
         self.sim.deliver_pending();
         self.sim.hibernate();
         match self.rng.one_in(2) {
             true => self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
             false => self.sim.store.fail_reading_after(0),
         }
-        self.says("the room can't wake".to_owned());
+        self.log_step("the room can't wake".to_owned());
         let wakes = self.sim.loads;
         for _ in 0..=self.rng.below(6) {
             self.fail_an_input();
@@ -108,7 +108,7 @@ impl Story {
         assert_eq!(self.sim.loads, wakes, "it did wake");
         self.sim.misconfigured = None;
         self.sim.store.heal();
-        self.says("it can again".to_owned());
+        self.log_step("it can again".to_owned());
     }
 
     fn fail_an_input(&mut self) {
@@ -119,45 +119,45 @@ impl Story {
             }
             1 => assert_eq!(self.sim.http("admin", "GET /rooms/r/state", "").0, 500),
             2 => {
-                let who = self.somebody();
-                let identity = self.any_identity(PEOPLE[who]);
-                self.sim.connect(PEOPLE[who], "", identity);
-                self.is_closed_unheard(who);
+                let who = self.random_client();
+                let identity = self.any_identity(CLIENTS[who]);
+                self.sim.connect(CLIENTS[who], "", identity);
+                self.check_closed_internal(who);
             }
             3 => {
-                let Some(who) = self.somebody_present() else { return };
+                let Some(who) = self.random_connected_client() else { return };
                 let draft = self.draft();
-                self.sends_publish(who, &draft);
-                self.is_closed_unheard(who);
+                self.send_publish(who, &draft);
+                self.check_closed_internal(who);
             }
             4 => self.leave(),
             5 => {
                 let ms = *self.rng.choose(&[SECOND, 60 * SECOND, HOUR, 30 * HOUR]);
-                self.says(format!("{ms} ms pass in vain"));
+                self.log_step(format!("{ms} ms pass in vain"));
                 self.sim.advance(ms);
             }
             _ => self.erase(),
         }
     }
 
-    fn is_closed_unheard(&mut self, who: usize) {
-        self.says(format!("{} is closed", PEOPLE[who]));
-        assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(Code::Internal));
-        self.people[who].identity = None;
+    fn check_closed_internal(&mut self, who: usize) {
+        self.log_step(format!("{} is closed", CLIENTS[who]));
+        assert_eq!(self.sim.client(CLIENTS[who]).closed, Some(Code::Internal));
+        self.subscribers[who].identity = None;
     }
 
-    pub(super) fn set_the_clock(&mut self) {
+    pub(super) fn shift_clock(&mut self) {
         let hours = *self.rng.choose(&[-30_i64, -1, 0, 1, 30]);
-        self.says(format!("the clock is set by {hours} hours"));
+        self.log_step(format!("the clock is set by {hours} hours"));
         self.sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
     }
 
     /// The alarm may ring: sessions may end, and the room may be erased.
-    pub(super) fn happens(&mut self, what: String, happening: impl FnOnce(&mut SimRuntime)) {
-        self.says(what);
+    pub(super) fn run_timed(&mut self, what: String, happening: impl FnOnce(&mut SimRuntime)) {
+        self.log_step(what);
         let erased = self.sim.erasures;
         happening(&mut self.sim);
-        self.due_sessions_have_ended();
+        self.check_expired_sessions();
         if self.sim.erasures > erased {
             let idle_until = self.model.last_write().plus(self.model.settings.retained_ms);
             assert!(idle_until <= self.sim.now, "what was erased could be resumed from");
@@ -166,9 +166,9 @@ impl Story {
         }
     }
 
-    pub(super) fn set_the_room(&mut self) {
+    pub(super) fn change_settings(&mut self) {
         let settings = self.any_settings();
-        self.says(format!("the room is set to {settings:?}"));
+        self.log_step(format!("the room is set to {settings:?}"));
         self.sim.settings = settings;
         self.sim.deliver_pending();
         self.sim.hibernate();
@@ -181,10 +181,10 @@ impl Story {
         if !self.rng.one_in(4) {
             return;
         }
-        self.says("an admin erases the room".to_owned());
+        self.log_step("an admin erases the room".to_owned());
         let (status, _) = self.sim.http("admin", "DELETE /rooms/r", "");
         assert_eq!(status, 204);
-        self.everybody_is_erased();
+        self.check_all_erased();
         self.model.is_erased();
     }
 }

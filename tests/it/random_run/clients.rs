@@ -4,28 +4,28 @@ use roomcast::auth::Identity;
 use roomcast::code::Code;
 use roomcast::limits;
 
-use super::{HOUR, PEOPLE, SECOND, Story, deadline};
+use super::{CLIENTS, HOUR, RandomRun, SECOND, deadline};
 use crate::client::{Client, Frame};
 
-impl Story {
-    pub(super) fn somebody(&mut self) -> usize {
-        usize::try_from(self.rng.below(PEOPLE.len() as u64)).unwrap()
+impl RandomRun {
+    pub(super) fn random_client(&mut self) -> usize {
+        usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap()
     }
 
     /// Whoever does something reads on before, if it stood still.
-    pub(super) fn somebody_present(&mut self) -> Option<usize> {
-        let who = self.somebody();
-        self.people[who].identity.as_ref()?;
-        self.sim.client(PEOPLE[who]).reads_on();
+    pub(super) fn random_connected_client(&mut self) -> Option<usize> {
+        let who = self.random_client();
+        self.subscribers[who].identity.as_ref()?;
+        self.sim.client(CLIENTS[who]).reads_on();
         Some(who)
     }
 
     /// What is sent to somebody waits from here on: without flow control, all
     /// of it.
-    pub(super) fn stand_still(&mut self) {
-        let Some(who) = self.somebody_present() else { return };
-        self.says(format!("{} stands still", PEOPLE[who]));
-        self.sim.client(PEOPLE[who]).stands_still();
+    pub(super) fn pause_client(&mut self) {
+        let Some(who) = self.random_connected_client() else { return };
+        self.log_step(format!("{} stands still", CLIENTS[who]));
+        self.sim.client(CLIENTS[who]).stands_still();
     }
 
     pub(super) fn any_identity(&mut self, user: &str) -> Identity {
@@ -53,84 +53,87 @@ impl Story {
     }
 
     pub(super) fn join(&mut self) {
-        let (who, query) = (self.somebody(), self.any_query());
-        let identity = self.any_identity(PEOPLE[who]);
-        self.says(format!("{} joins with {query:?}", PEOPLE[who]));
-        self.begins(who, &query);
-        self.connects(who, &query, identity.clone());
-        self.is_in(who, identity, &query);
+        let (who, query) = (self.random_client(), self.any_query());
+        let identity = self.any_identity(CLIENTS[who]);
+        self.log_step(format!("{} joins with {query:?}", CLIENTS[who]));
+        self.start_client(who, &query);
+        self.connect(who, &query, identity.clone());
+        self.check_join(who, identity, &query);
     }
 
-    pub(super) fn begins(&mut self, who: usize, query: &str) {
-        self.sim.clients.insert(PEOPLE[who].into(), Client::beginning(query));
-        self.people[who].knows_state = false;
+    pub(super) fn start_client(&mut self, who: usize, query: &str) {
+        self.sim.clients.insert(CLIENTS[who].into(), Client::beginning(query));
+        self.subscribers[who].knows_state = false;
     }
 
     /// Over a socket of its own, with flow control or without, or over a bridge
     /// with little room. How little is on its way after a sleep is not known to
     /// the byte: so never where sleep is to be invisible to the frame.
-    fn connects(&mut self, who: usize, query: &str, identity: Identity) {
+    fn connect(&mut self, who: usize, query: &str, identity: Identity) {
         let way = if self.is_compared { 7 } else { self.rng.below(8) };
-        self.people[who].has_flow = way < 4 || self.sim.settings.flow_required;
+        self.subscribers[who].has_flow = way < 4 || self.sim.settings.flow_required;
         match way {
             0..=1 => {
                 let window = *self.rng.choose(&[1, 300, 2_000]);
-                self.sim.connect_bridge(PEOPLE[who], query, identity, window);
+                self.sim.connect_bridge(CLIENTS[who], query, identity, window);
             }
             2..=3 => {
                 let query = format!("{query}&flow=1");
                 let query = query.trim_start_matches('&');
-                self.sim.connect(PEOPLE[who], query, identity);
+                self.sim.connect(CLIENTS[who], query, identity);
             }
-            _ => self.sim.connect(PEOPLE[who], query, identity),
+            _ => self.sim.connect(CLIENTS[who], query, identity),
         }
     }
 
     /// Somebody with flow control says what it has seen.
-    pub(super) fn see(&mut self) {
-        let Some(who) = self.somebody_present().filter(|who| self.people[*who].has_flow) else {
+    pub(super) fn send_seen(&mut self) {
+        let Some(who) =
+            self.random_connected_client().filter(|who| self.subscribers[*who].has_flow)
+        else {
             return;
         };
-        self.says(format!("{} has seen all it was sent", PEOPLE[who]));
-        self.sees(who);
+        self.log_step(format!("{} has seen all it was sent", CLIENTS[who]));
+        self.send_seen_of(who);
     }
 
     /// Whether more came of it.
-    pub(super) fn sees(&mut self, who: usize) -> bool {
-        self.due_sessions_have_ended();
-        let name = PEOPLE[who];
+    pub(super) fn send_seen_of(&mut self, who: usize) -> bool {
+        self.check_expired_sessions();
+        let name = CLIENTS[who];
         let seq = self.sim.client(name).seq;
-        if self.people[who].identity.is_none() || seq.is_none() {
+        if self.subscribers[who].identity.is_none() || seq.is_none() {
             return false;
         }
         self.sim.send_seen(name);
         self.sim.deliver_pending();
         if let Some(closed) = self.sim.client(name).closed {
-            let is_over = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
+            let is_over =
+                deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
             assert!(is_over || closed == Code::RateLimited, "{closed:?}");
-            self.people[who].identity = None;
+            self.subscribers[who].identity = None;
         }
         self.sim.client(name).seq > seq
     }
 
     pub(super) fn resume(&mut self) {
-        let who = self.somebody();
-        let client = self.sim.client(PEOPLE[who]);
+        let who = self.random_client();
+        let client = self.sim.client(CLIENTS[who]);
         if client.epoch.is_none() || client.seq.is_none() {
             return;
         }
         let query = format!("since={}", client.position());
-        let identity = self.any_identity(PEOPLE[who]);
-        self.says(format!("{} resumes with {query:?}", PEOPLE[who]));
-        self.connects(who, &query, identity.clone());
-        self.is_in(who, identity, &query);
+        let identity = self.any_identity(CLIENTS[who]);
+        self.log_step(format!("{} resumes with {query:?}", CLIENTS[who]));
+        self.connect(who, &query, identity.clone());
+        self.check_join(who, identity, &query);
     }
 
     /// Holds what came of a join against the model.
-    pub(super) fn is_in(&mut self, who: usize, identity: Identity, query: &str) {
+    pub(super) fn check_join(&mut self, who: usize, identity: Identity, query: &str) {
         self.model.is_met(self.sim.now);
         let (now, epoch) = (self.sim.now, self.sim.epoch());
-        let client = self.sim.clients.get_mut(PEOPLE[who]).unwrap();
+        let client = self.sim.clients.get_mut(CLIENTS[who]).unwrap();
         let frames: Vec<Frame> = client.frames.iter().map(|text| Frame::read(text)).collect();
         let has = |kind| frames.iter().any(|frame| frame.r#type == kind);
         assert_eq!(frames[0].r#type, "welcome");
@@ -144,52 +147,52 @@ impl Story {
         let fresh = lost || query.is_empty();
         let state = fresh && !self.model.state().is_empty();
         assert_eq!(has("state"), state, "{query}");
-        self.people[who].identity = Some(identity);
+        self.subscribers[who].identity = Some(identity);
         let resumed = position.is_some() && !lost;
-        self.people[who].knows_state = fresh || (resumed && self.people[who].knows_state);
+        self.subscribers[who].knows_state = fresh || (resumed && self.subscribers[who].knows_state);
     }
 
     pub(super) fn leave(&mut self) {
-        let Some(who) = self.somebody_present() else { return };
-        self.people[who].identity = None;
+        let Some(who) = self.random_connected_client() else { return };
+        self.subscribers[who].identity = None;
         if self.rng.one_in(2) {
-            self.says(format!("{} drops", PEOPLE[who]));
-            self.sim.drop_socket(PEOPLE[who]);
+            self.log_step(format!("{} drops", CLIENTS[who]));
+            self.sim.drop_socket(CLIENTS[who]);
         } else {
-            self.says(format!("{} vanishes", PEOPLE[who]));
-            self.sim.make_half_open(PEOPLE[who]);
+            self.log_step(format!("{} vanishes", CLIENTS[who]));
+            self.sim.make_half_open(CLIENTS[who]);
         }
     }
 
     /// In-band: good, for another user, without the right to subscribe, too
     /// late, or no token at all. Frames behind it wait for the verdict.
-    pub(super) fn bring_a_token(&mut self) {
-        let Some(who) = self.somebody_present() else { return };
-        let (token, verdict) = self.any_token(PEOPLE[who]);
-        self.says(format!("{} brings a token: {verdict:?}", PEOPLE[who]));
-        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
+    pub(super) fn send_token(&mut self) {
+        let Some(who) = self.random_connected_client() else { return };
+        let (token, verdict) = self.any_token(CLIENTS[who]);
+        self.log_step(format!("{} brings a token: {verdict:?}", CLIENTS[who]));
+        let late = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
         self.sim.slow_verdicts = true;
-        self.sim.send(PEOPLE[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        self.sim.send(CLIENTS[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
         if late {
-            self.people[who].identity = None;
-            assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(Code::TokenExpired));
-        } else if !self.is_limited(who) {
+            self.subscribers[who].identity = None;
+            assert_eq!(self.sim.client(CLIENTS[who]).closed, Some(Code::TokenExpired));
+        } else if !self.is_rate_limited(who) {
             let behind = self.draft();
-            self.sends_publish(who, &behind);
+            self.send_publish(who, &behind);
             // It is counted as it comes, not as the verdict does.
-            let is_limited = self.is_limited(who);
+            let is_limited = self.is_rate_limited(who);
             self.publish_over_http();
             self.sim.deliver_verdicts();
             match verdict {
                 Ok(identity) => {
-                    self.people[who].identity = Some(identity);
+                    self.subscribers[who].identity = Some(identity);
                     if !is_limited {
-                        self.is_published(who, &behind);
+                        self.check_publish(who, &behind);
                     }
                 }
                 Err(code) => {
-                    self.people[who].identity = None;
-                    assert_eq!(self.sim.client(PEOPLE[who]).closed, Some(code));
+                    self.subscribers[who].identity = None;
+                    assert_eq!(self.sim.client(CLIENTS[who]).closed, Some(code));
                 }
             }
         }
@@ -197,10 +200,10 @@ impl Story {
     }
 
     pub(super) fn any_token(&mut self, user: &str) -> (String, Result<Identity, Code>) {
-        let later = |story: &Self| story.sim.now.plus(HOUR);
-        let good = |story: &Self, rights| {
-            let identity = story.sim.identity_with(user, rights);
-            (story.sim.token(user, rights), Ok(identity))
+        let later = |run: &Self| run.sim.now.plus(HOUR);
+        let good = |run: &Self, rights| {
+            let identity = run.sim.identity_with(user, rights);
+            (run.sim.token(user, rights), Ok(identity))
         };
         match self.rng.below(8) {
             0 => (self.sim.token("mallory", &["subscribe"]), Err(Code::Unauthorized)),
@@ -219,24 +222,24 @@ impl Story {
         }
     }
 
-    pub(super) fn send_nonsense(&mut self) {
-        let Some(who) = self.somebody_present() else { return };
-        self.says(format!("{} sends nonsense", PEOPLE[who]));
-        let late = deadline(self.people[who].identity.as_ref().unwrap()) <= self.sim.now;
+    pub(super) fn send_invalid_frame(&mut self) {
+        let Some(who) = self.random_connected_client() else { return };
+        self.log_step(format!("{} sends nonsense", CLIENTS[who]));
+        let late = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
         let nonsense = ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"publish","name":""}"#];
         let nonsense = *self.rng.choose(&nonsense);
-        self.sim.send(PEOPLE[who], nonsense);
+        self.sim.send(CLIENTS[who], nonsense);
         if late {
-            self.people[who].identity = None;
+            self.subscribers[who].identity = None;
         }
-        if self.is_limited(who) {
+        if self.is_rate_limited(who) {
             return;
         }
         let expected = if late { None } else { Some(Err(Code::BadRequest)) };
-        self.is_answered(who, expected);
+        self.check_answer(who, expected);
         // So that twenty of them never come in a row.
         if !late {
-            self.sim.send(PEOPLE[who], r#"{"type": "ping"}"#);
+            self.sim.send(CLIENTS[who], r#"{"type": "ping"}"#);
         }
     }
 }
