@@ -68,7 +68,7 @@ fn members() {
             sim.connect(who, "", identity);
             sim.send(who, r#"{"type":"enter"}"#);
             sim.run_until_idle();
-            sim.client(who).takes().pop().unwrap()
+            sim.client(who).drain_frames().pop().unwrap()
         };
         assert_eq!(enters(&mut sim, "alice")["type"], "members");
         assert_eq!(enters(&mut sim, "bob")["type"], "members");
@@ -89,7 +89,7 @@ fn alice_waits() -> SimRuntime {
     sim.slow_verdicts = true;
     let token = sim.token("alice", &["subscribe", "publish"]);
     sim.send("alice", &json!({ "type": "auth", "token": token }).to_string());
-    sim.client("alice").takes();
+    sim.client("alice").drain_frames();
     sim
 }
 
@@ -98,9 +98,9 @@ fn frames_behind_a_token() {
     for _ in 0..limits::HELD_FRAMES {
         sim.send_publish("alice", 1);
     }
-    assert!(sim.client("alice").takes().is_empty());
+    assert!(sim.client("alice").drain_frames().is_empty());
     sim.send_publish("alice", 2);
-    let error = &sim.client("alice").takes()[0];
+    let error = &sim.client("alice").drain_frames()[0];
     assert_eq!((&error["code"], &error["ref"]), (&"rate_limited".into(), &"1".into()));
     sim.deliver_verdicts();
     assert_eq!(sim.head(), limits::HELD_FRAMES as u64);
@@ -112,9 +112,9 @@ fn bytes_behind_a_token() {
     for _ in 0..limits::HELD_BYTES / 250_100 {
         sim.send_publish("alice", &large);
     }
-    assert!(sim.client("alice").takes().is_empty());
+    assert!(sim.client("alice").drain_frames().is_empty());
     sim.send_publish("alice", &large);
-    assert_eq!(sim.client("alice").takes()[0]["code"], "rate_limited");
+    assert_eq!(sim.client("alice").drain_frames()[0]["code"], "rate_limited");
     sim.send_publish("alice", 1);
     sim.deliver_verdicts();
     assert_eq!(sim.client("alice").data().last(), Some(&"1"), "a small one had its place");
@@ -144,7 +144,7 @@ fn signals() {
         let posts = |sim: &mut SimRuntime| sim.http("writer", "POST /rooms/r/signals", &signal).0;
         let sent_at_once = (0..).take_while(|_| {
             assert_eq!(posts(&mut sim), 202);
-            sim.client("alice").takes().iter().any(|frame| frame["type"] == "signal")
+            sim.client("alice").drain_frames().iter().any(|frame| frame["type"] == "signal")
         });
         assert!(sent_at_once.count() > 0);
         let held = 1 + (0..).take_while(|_| posts(&mut sim) == 202).count();
@@ -194,12 +194,12 @@ fn frames_of_a_replay() {
     let epoch = sim.epoch();
     for who in ["alice", "carol", "dave"] {
         sim.join_with(who, &format!("since={epoch}:0"));
-        assert!(sim.client(who).takes().len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE);
+        assert!(sim.client(who).drain_frames().len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE);
     }
     while sim.replay_scheduled {
         sim.continue_replay();
         let heard: usize =
-            ["alice", "carol", "dave"].map(|who| sim.client(who).takes().len()).iter().sum();
+            ["alice", "carol", "dave"].map(|who| sim.client(who).drain_frames().len()).iter().sum();
         assert!(heard <= limits::REPLAY_FRAMES_AT_ONCE, "{heard} frames in one turn");
     }
     assert_eq!(sim.client("dave").events.len(), 30);
@@ -222,7 +222,7 @@ fn bytes_on_their_way_to_a_slow_reader() {
         assert!(on_its_way(&mut sim) <= window + 1_000, "hibernate: {hibernate}");
         // She reads on, and all of it comes, a window at a time.
         while sim.client("carol").seq != Some(40) {
-            sim.client("carol").takes();
+            sim.client("carol").drain_frames();
             let seq = sim.client("carol").seq.unwrap();
             sim.send_seen("carol");
             sim.deliver_pending();
@@ -278,20 +278,23 @@ fn frames_of_a_session() {
     for _ in 0..8 {
         sim.send_publish("alice", 1);
     }
-    let mut frames = sim.client("alice").takes();
+    let mut frames = sim.client("alice").drain_frames();
     frames.retain(|frame| frame["type"] == "error");
     assert_eq!(frames.len(), 3);
     let wait = frames[0]["retry_after_ms"].as_u64().unwrap();
     assert_eq!((frames[0]["code"].as_str(), wait), (Some("rate_limited"), 100));
     sim.send_seen("alice");
-    assert!(sim.client("alice").takes().is_empty(), "beyond the rate it counts all the same");
+    assert!(
+        sim.client("alice").drain_frames().is_empty(),
+        "beyond the rate it counts all the same"
+    );
     sim.advance(wait);
     sim.send_publish("alice", 2);
     sim.send_publish("bob", 3);
     assert_eq!(sim.head(), 7);
 
     sim.send("bob", &" ".repeat(limits::BODY_BYTES));
-    assert_eq!(sim.client("bob").takes().pop().unwrap()["code"], "bad_request");
+    assert_eq!(sim.client("bob").drain_frames().pop().unwrap()["code"], "bad_request");
     sim.send("bob", &" ".repeat(limits::BODY_BYTES + 1));
     assert_eq!(sim.client("bob").closed, Some(Code::TooLarge));
 }

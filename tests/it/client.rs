@@ -28,9 +28,9 @@ pub struct Client {
     pub frames: Vec<String>,
     /// Whether it stands still: what is sent to it waits, and is lost with its
     /// socket.
-    stands_still: bool,
+    paused: bool,
     /// What waits for it, with the query of the socket.
-    unread: Vec<(String, String)>,
+    unprocessed: Vec<(String, String)>,
 }
 
 /// An event as it stood in the frame, byte for byte.
@@ -67,58 +67,58 @@ impl<'a> Frame<'a> {
 
 impl Client {
     /// A client that begins with this query.
-    pub fn beginning(query: &str) -> Self {
+    pub fn starting_with(query: &str) -> Self {
         let since = query.split('&').find_map(|part| part.strip_prefix("since="));
         let seq = since.and_then(|position| position.split_once(':')?.1.parse().ok());
         Self { seq, ..Self::default() }
     }
 
     /// It opens a socket, to go on where it stands.
-    pub fn connects(&mut self) {
+    pub fn on_connect(&mut self) {
         self.closed = None;
         self.frames.clear();
-        self.goes();
+        self.on_disconnect();
     }
 
     /// Its socket is lost.
-    pub fn goes(&mut self) {
-        self.stands_still = false;
-        self.unread.clear();
+    pub fn on_disconnect(&mut self) {
+        self.paused = false;
+        self.unprocessed.clear();
     }
 
-    pub fn stands_still(&mut self) {
-        self.stands_still = true;
+    pub fn pause_processing(&mut self) {
+        self.paused = true;
     }
 
     /// It goes on, if it stood still.
-    pub fn reads_on(&mut self) {
-        self.stands_still = false;
-        for (text, query) in std::mem::take(&mut self.unread) {
-            self.hears(&text, &query);
+    pub fn resume_processing(&mut self) {
+        self.paused = false;
+        for (text, query) in std::mem::take(&mut self.unprocessed) {
+            self.on_frame(&text, &query);
         }
     }
 
     /// Whether it has read all that was sent to it.
-    pub fn is_reading(&self) -> bool {
-        !self.stands_still
+    pub fn is_processing(&self) -> bool {
+        !self.paused
     }
 
     /// A frame was sent to it.
-    pub fn is_sent(&mut self, text: &str, query: &str) {
-        if self.stands_still {
-            self.unread.push((text.to_owned(), query.to_owned()));
+    pub fn receive(&mut self, text: &str, query: &str) {
+        if self.paused {
+            self.unprocessed.push((text.to_owned(), query.to_owned()));
         } else {
-            self.hears(text, query);
+            self.on_frame(text, query);
         }
     }
 
     /// The room closed its socket: it reads what was sent before, and that.
-    pub fn is_closed(&mut self, code: Code) {
-        self.reads_on();
+    pub fn on_close(&mut self, code: Code) {
+        self.resume_processing();
         self.closed = Some(code);
     }
 
-    fn begins_afresh(&mut self) {
+    fn reset(&mut self) {
         self.events.clear();
         self.state.clear();
     }
@@ -129,13 +129,13 @@ impl Client {
         format!("{}:{}", epoch.expect("it was welcomed"), seq.expect("it knows its seq"))
     }
 
-    fn hears(&mut self, text: &str, query: &str) {
+    fn on_frame(&mut self, text: &str, query: &str) {
         self.frames.push(text.to_owned());
         let frame = Frame::read(text);
         match frame.r#type.as_str() {
-            "welcome" => self.is_welcomed(&frame, query),
+            "welcome" => self.on_welcome(&frame, query),
             "gap" => {
-                self.begins_afresh();
+                self.reset();
                 self.gaps += 1;
                 self.seq = frame.seq;
             }
@@ -143,7 +143,7 @@ impl Client {
                 assert_eq!(frame.seq, self.seq, "a state is true at the seq that is held");
                 self.state = keyed(&frame.events()).collect();
             }
-            "events" => self.applies(&frame, text),
+            "events" => self.on_events(&frame, text),
             _ => {}
         }
         if let (Some(epoch), Some(held)) = (frame.epoch, &self.epoch) {
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    fn is_welcomed(&mut self, frame: &Frame, query: &str) {
+    fn on_welcome(&mut self, frame: &Frame, query: &str) {
         let since = query.contains("since=");
         assert_eq!(frame.recovered.is_some(), since, "`recovered` is there if `since` was given");
         self.epoch.clone_from(&frame.epoch);
@@ -162,7 +162,7 @@ impl Client {
         }
     }
 
-    fn applies(&mut self, frame: &Frame, text: &str) {
+    fn on_events(&mut self, frame: &Frame, text: &str) {
         let seq = *self.seq.get_or_insert(frame.prev.unwrap());
         assert_eq!(frame.prev, Some(seq), "it holds {seq} and hears {text:.200}");
         let events = frame.events();
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// What it was last answered: an ack, or an error.
-    pub fn answer(&self) -> Option<Frame<'_>> {
+    pub fn last_answer(&self) -> Option<Frame<'_>> {
         let mut frames = self.frames.iter().rev().map(|text| Frame::read(text));
         frames.find(|frame| matches!(frame.r#type.as_str(), "ack" | "error" | "authorized"))
     }
@@ -196,14 +196,14 @@ impl Client {
     }
 
     /// The frames it heard since the last call, read.
-    pub fn takes(&mut self) -> Vec<Value> {
+    pub fn drain_frames(&mut self) -> Vec<Value> {
         let read = |text: String| serde_json::from_str(&text).unwrap();
         std::mem::take(&mut self.frames).into_iter().map(read).collect()
     }
 
     /// The types of the frames it heard since the last call.
-    pub fn takes_types(&mut self) -> Vec<String> {
-        self.takes().iter().map(|frame| frame["type"].as_str().unwrap().to_owned()).collect()
+    pub fn drain_frame_types(&mut self) -> Vec<String> {
+        self.drain_frames().iter().map(|frame| frame["type"].as_str().unwrap().to_owned()).collect()
     }
 }
 

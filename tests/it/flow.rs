@@ -104,9 +104,9 @@ fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
             }
             sim.send_seen("alice");
         }
-        sim.client("alice").takes();
+        sim.client("alice").drain_frames();
         sim.send_publish("alice", 1);
-        let answer = &sim.client("alice").takes_types()[0];
+        let answer = &sim.client("alice").drain_frame_types()[0];
         assert_eq!(answer == "error", is_counted, "{answer}");
     }
 }

@@ -28,7 +28,7 @@ fn a_window_with(settings: Settings) -> SimRuntime {
 /// The seqs of every frame of events that somebody has heard since the last
 /// call.
 fn frames(sim: &mut SimRuntime, who: &str) -> Vec<Vec<u64>> {
-    let frames = sim.client(who).takes().into_iter();
+    let frames = sim.client(who).drain_frames().into_iter();
     let events = frames.filter(|frame| frame["type"] == "events");
     let seqs = |frame: serde_json::Value| {
         let events = frame["events"].as_array().unwrap().clone();
@@ -87,11 +87,11 @@ fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
 #[test]
 fn an_ack_does_not_wait() {
     let mut sim = a_window();
-    sim.client("alice").takes();
+    sim.client("alice").drain_frames();
     sim.send_publish("alice", 3);
-    assert_eq!(sim.client("alice").takes_types(), ["ack"]);
+    assert_eq!(sim.client("alice").drain_frame_types(), ["ack"]);
     sim.deliver_pending();
-    assert_eq!(sim.client("alice").takes_types(), ["events"]);
+    assert_eq!(sim.client("alice").drain_frame_types(), ["events"]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_thousand_publishes_come_in_a_few_bounded_frames() {
     sim.deliver_pending();
     let bob = sim.client("bob");
     assert!(bob.seqs().into_iter().eq(1..=1_000));
-    let (bytes, sent) = (limits::FRAME_EVENTS_BYTES, bob.takes());
+    let (bytes, sent) = (limits::FRAME_EVENTS_BYTES, bob.drain_frames());
     let events: Vec<_> = sent.iter().filter(|frame| frame["type"] == "events").collect();
     assert!(events.iter().all(|frame| frame.to_string().len() <= bytes + 200));
     assert!(events.len() <= 2 + 1_100_000 / bytes + 1, "{} frames", events.len());
@@ -195,10 +195,10 @@ fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
 fn what_waits_was_not_sent_and_can_not_have_been_seen() {
     let mut sim = a_window();
     sim.send("bob", r#"{"type":"seen","seq":2}"#);
-    assert_eq!(sim.client("bob").takes().pop().unwrap()["code"], "bad_request");
+    assert_eq!(sim.client("bob").drain_frames().pop().unwrap()["code"], "bad_request");
     sim.deliver_pending();
     sim.send_seen("bob");
-    assert!(sim.client("bob").takes_types().iter().all(|r#type| r#type != "error"));
+    assert!(sim.client("bob").drain_frame_types().iter().all(|r#type| r#type != "error"));
 }
 
 #[test]

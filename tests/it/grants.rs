@@ -51,11 +51,11 @@ fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
     });
     let signal = json!({ "type": "signal", "name": "n", "data": 1, "grant": RIGHTS });
     let head = sim.head();
-    sim.client("alice").takes();
+    sim.client("alice").drain_frames();
     sim.send("alice", &claims.to_string());
     assert_eq!(sim.head() > head, may_publish);
     sim.send("alice", &signal.to_string());
-    for frame in sim.client("alice").takes() {
+    for frame in sim.client("alice").drain_frames() {
         match frame["type"].as_str().unwrap() {
             "events" => assert_eq!(frame["events"][0]["from"], "alice", "she is who she is"),
             "ack" => assert!(may_publish),
@@ -70,13 +70,13 @@ fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
     let everything = Identity { user: sim.identity("alice").user, ..everything };
     sim.send_bytes("alice", &serde_json::to_vec(&everything).unwrap());
     sim.send("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
-    let codes = sim.client("alice").takes();
+    let codes = sim.client("alice").drain_frames();
     assert!(codes.iter().all(|frame| frame["code"] == "bad_request"), "{codes:?}");
     let kept = sim.attachment("alice").unwrap();
     assert!(kept.contains(&format!(r#""grant":{}"#, json!(newest))), "{newest:?}: {kept}");
     // So that the refused ones are never twenty in a row.
     sim.send("alice", r#"{"type": "ping"}"#);
-    sim.client("alice").takes();
+    sim.client("alice").drain_frames();
 }
 
 fn brings(sim: &mut SimRuntime, who: &str, rights: &[&str]) {
@@ -160,7 +160,7 @@ fn frames_behind_a_token_wait_for_its_verdict() {
     sim.hibernate();
 
     sim.deliver_verdicts();
-    let alice = sim.client("alice").takes_types();
+    let alice = sim.client("alice").drain_frame_types();
     assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "ack", "events"]);
     assert_eq!(sim.client("carol").data(), ["3", "2"]);
 

@@ -14,19 +14,19 @@ fn append_before_broadcast() {
     sim.join("alice");
     sim.join("bob");
     sim.send_publish("alice", 1);
-    assert_eq!(sim.client("alice").takes_types(), ["welcome", "events", "ack"]);
-    assert_eq!(sim.client("bob").takes_types(), ["welcome", "events"]);
+    assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "events", "ack"]);
+    assert_eq!(sim.client("bob").drain_frame_types(), ["welcome", "events"]);
 
     // The storage refuses: nobody hears of the event but its sender, of its end.
     sim.store.fail_writing();
     sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
-    let error = &sim.client("alice").takes()[0];
+    let error = &sim.client("alice").drain_frames()[0];
     assert_eq!((&error["type"], &error["code"]), (&"error".into(), &"internal".into()));
     assert_eq!(error["ref"], "2");
     let batch = r#"{"events":[{"name":"n","data":3,"id":"i"},{"name":"n","data":4}]}"#;
     assert_eq!(sim.http_publish_body("writer", batch), Err(Code::Internal));
-    assert!(sim.client("alice").takes().is_empty());
-    assert!(sim.client("bob").takes().is_empty());
+    assert!(sim.client("alice").drain_frames().is_empty());
+    assert!(sim.client("bob").drain_frames().is_empty());
     assert_eq!(sim.logged_errors.len(), 2, "the operator hears the cause: {:?}", sim.logged_errors);
     assert_eq!(sim.head(), 1);
 
@@ -186,7 +186,7 @@ fn an_id_counts_once() {
     // However it comes again, it is the first one.
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 200);
     sim.send("alice", over_a_socket);
-    let ack = sim.client("alice").takes().pop().unwrap();
+    let ack = sim.client("alice").drain_frames().pop().unwrap();
     assert_eq!((&ack["type"], &ack["seq"]), (&"ack".into(), &1.into()));
     sim.hibernate();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));

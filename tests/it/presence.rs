@@ -21,7 +21,7 @@ fn joins(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
     let expires_at = sim.now.plus(24 * HOUR);
     sim.connect(who, "", Identity { expires_at, ..identity });
-    sim.client(who).takes();
+    sim.client(who).drain_frames();
 }
 
 fn enters(sim: &mut SimRuntime, who: &str, data: &str) {
@@ -34,7 +34,7 @@ fn are_in(sim: &mut SimRuntime, people: &[&str]) {
         enters(sim, who, "null");
     }
     sim.run_until_idle();
-    people.iter().for_each(|who| drop(sim.client(who).takes()));
+    people.iter().for_each(|who| drop(sim.client(who).drain_frames()));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_thousand_that_enter_together_are_told_in_a_frame() {
     people.iter().for_each(|who| joins(&mut sim, who));
     people.iter().for_each(|who| enters(&mut sim, who, "1"));
     sim.run_until_idle();
-    let first = sim.client("u0").takes();
+    let first = sim.client("u0").drain_frames();
     assert_eq!(first.len(), 2);
     assert_eq!(first[0]["members"].as_array().unwrap().len(), 1);
     assert_eq!(first[1]["entered"].as_array().unwrap().len(), 999);
@@ -61,13 +61,13 @@ fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
     let mut sim = SimRuntime::new();
     are_in(&mut sim, &["ann", "ben", "cat"]);
     enters(&mut sim, "ben", "1");
-    assert_eq!(sim.client("ann").takes_types(), ["members:changed"]);
+    assert_eq!(sim.client("ann").drain_frame_types(), ["members:changed"]);
     enters(&mut sim, "ben", "2");
     enters(&mut sim, "cat", "1");
     sim.drop_socket("ben");
-    assert!(sim.client("ann").takes().is_empty());
+    assert!(sim.client("ann").drain_frames().is_empty());
     sim.advance(limits::FLUSH_MS);
-    let change = &sim.client("ann").takes()[0];
+    let change = &sim.client("ann").drain_frames()[0];
     assert_eq!(change["updated"].as_array().unwrap().len(), 2);
 }
 
@@ -78,9 +78,9 @@ fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
     enters(&mut sim, "ben", "1");
     enters(&mut sim, "ben", "2");
     sim.hibernate();
-    sim.client("ann").takes();
+    sim.client("ann").drain_frames();
     sim.advance(limits::REPLAY_RESTART_MS);
-    assert_eq!(sim.client("ann").takes()[0]["updated"][0]["data"], 2);
+    assert_eq!(sim.client("ann").drain_frames()[0]["updated"][0]["data"], 2);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn who_is_kicked_is_not_waited_for() {
         sim.drop_socket("cat");
         kick(&mut sim, "ben");
         assert_eq!(sim.http_get("")["members"], 2, "hibernate: {hibernate}");
-        let changes = sim.client("ann").takes();
+        let changes = sim.client("ann").drain_frames();
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0]["left"].as_array().unwrap().len(), 1);
         assert_eq!(changes[0]["left"][0]["user"], "ben");
@@ -222,16 +222,16 @@ fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
     crowd.iter().for_each(|who| sim.drop_socket(who));
     sim.run_until_idle();
     assert_eq!(sim.http_get("")["members"], 61);
-    assert!(sim.client("ann").takes().is_empty(), "as long as the room is awake");
+    assert!(sim.client("ann").drain_frames().is_empty(), "as long as the room is awake");
 
     sim.hibernate();
     sim.advance(limits::REPLAY_RESTART_MS);
     sim.run_until_idle();
-    let list = &sim.client("ann").takes()[0];
+    let list = &sim.client("ann").drain_frames()[0];
     let left = list["members"].as_array().unwrap().len();
     assert!((2..10).contains(&left), "the list anew, of those that were carried: {left}");
     sim.advance(limits::GRACE_MS);
-    let change = &sim.client("ann").takes()[0];
+    let change = &sim.client("ann").drain_frames()[0];
     assert_eq!(change["left"].as_array().unwrap().len(), left - 1);
     assert_eq!(sim.http_get("")["members"], 1);
 }
@@ -239,7 +239,7 @@ fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
 /// The types of frames about members that somebody was sent since the last
 /// call, and whether each says that more come.
 fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
-    let frames = sim.client(who).takes().into_iter();
+    let frames = sim.client(who).drain_frames().into_iter();
     let kind = |frame: Value| (frame["type"].as_str().unwrap().to_owned(), frame["more"] == true);
     frames.map(kind).filter(|(kind, _)| kind.starts_with("members")).collect()
 }
@@ -257,7 +257,7 @@ fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
     while sim.flush_at.is_some() {
         sim.fire_flush();
     }
-    sim.client("u0").takes();
+    sim.client("u0").drain_frames();
     joins(&mut sim, "zoe");
     enters(&mut sim, "zoe", "null");
     enters(&mut sim, "u0", "1");
@@ -288,7 +288,7 @@ fn a_member_that_is_larger_than_a_page_has_one_for_itself() {
     }
     are_in(&mut sim, &["ann"]);
     sim.send("ann", r#"{"type":"members"}"#);
-    let frames = sim.client("ann").takes();
+    let frames = sim.client("ann").drain_frames();
     let users = |frame: &Value| frame["members"].as_array().unwrap().len();
     assert_eq!(frames.iter().map(users).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(frames[0]["more"], true);

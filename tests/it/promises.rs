@@ -10,7 +10,7 @@ fn acknowledged_is_durable() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.send_publish("alice", 1);
-    assert_eq!(sim.client("alice").takes_types(), ["welcome", "events", "ack"]);
+    assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "events", "ack"]);
     sim.crash();
     assert_eq!(sim.http_publish("bob", 2), Ok(2));
     sim.crash();

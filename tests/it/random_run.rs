@@ -107,7 +107,7 @@ impl RandomRun {
     }
 
     pub fn finish(&mut self) {
-        CLIENTS.iter().for_each(|name| self.sim.client(name).reads_on());
+        CLIENTS.iter().for_each(|name| self.sim.client(name).resume_processing());
         self.sim.deliver_pending();
         self.check_clients();
         for (who, name) in CLIENTS.into_iter().enumerate() {

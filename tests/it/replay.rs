@@ -150,7 +150,7 @@ fn the_last_so_many() {
         sim.join_with("alice", &format!("last={last}"));
         assert!(sim.client("alice").seqs().into_iter().eq(after + 1..=8), "last={last}");
         assert!(sim.client("alice").state.len() <= 1);
-        assert!(!sim.client("alice").takes_types().contains(&"state".to_owned()));
+        assert!(!sim.client("alice").drain_frame_types().contains(&"state".to_owned()));
         let page = sim.http_get(&format!("/events?last={last}"));
         let listed: Vec<u64> = seqs_of(&page);
         assert_eq!(listed, sim.client("alice").seqs());

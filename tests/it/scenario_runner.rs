@@ -219,7 +219,7 @@ impl ScenarioRunner {
         let route = self.route(&format!("/rooms/{room}/events"), query)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
         let sim = self.sim(room);
-        sim.clients.insert(actor.to_owned(), Client::beginning(query));
+        sim.clients.insert(actor.to_owned(), Client::starting_with(query));
         let Some(token) = token else {
             self.start_pending(actor, name, query);
             return Ok(());

@@ -11,7 +11,7 @@ fn signals(sim: &mut SimRuntime, who: &str, data: u64) {
 
 /// The `data` of the signals that somebody heard since the last call.
 fn heard(sim: &mut SimRuntime, who: &str) -> Vec<u64> {
-    let frames = sim.client(who).takes().into_iter();
+    let frames = sim.client(who).drain_frames().into_iter();
     let signals = frames.filter(|frame| frame["type"] == "signal");
     signals.map(|frame| frame["data"].as_u64().unwrap()).collect()
 }
@@ -75,16 +75,16 @@ fn a_session_sends_signals_of_sixteen_names_at_a_time() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("bob");
-    sim.client("alice").takes();
+    sim.client("alice").drain_frames();
     let sends = |sim: &mut SimRuntime, name: usize| {
         sim.send("alice", &format!(r#"{{"type":"signal","name":"n{name}","data":1}}"#));
     };
     (0..limits::SIGNAL_NAMES).for_each(|name| sends(&mut sim, name));
     sends(&mut sim, 0);
     assert_eq!(heard(&mut sim, "bob").len(), limits::SIGNAL_NAMES);
-    assert!(sim.client("alice").takes().is_empty());
+    assert!(sim.client("alice").drain_frames().is_empty());
     sends(&mut sim, limits::SIGNAL_NAMES);
-    let error = &sim.client("alice").takes()[0];
+    let error = &sim.client("alice").drain_frames()[0];
     assert_eq!(error["code"], "rate_limited");
     assert_eq!(error["retry_after_ms"], limits::FLUSH_MS);
     sim.advance(limits::FLUSH_MS);
@@ -100,7 +100,7 @@ fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
     let people: Vec<String> = (0..SOCKETS).map(|i| format!("u{i}")).collect();
     people.iter().for_each(|who| publisher(&mut sim, who));
     sim.join("bob");
-    sim.client("bob").takes();
+    sim.client("bob").drain_frames();
     for (data, who) in people.iter().enumerate() {
         signals(&mut sim, who, data as u64);
     }
@@ -131,7 +131,7 @@ fn a_signal_that_waits_its_turn_is_the_newest_of_its_name() {
     let mut sim = SimRuntime::new();
     let people: Vec<String> = (0..=limits::WINDOW_COPIES / 2).map(|i| format!("u{i}")).collect();
     people.iter().for_each(|who| publisher(&mut sim, who));
-    sim.client("u0").takes();
+    sim.client("u0").drain_frames();
     for data in 1..=3 {
         (1..=9).for_each(|who| signals(&mut sim, &format!("u{who}"), 10 * data + who));
     }
@@ -146,15 +146,15 @@ fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
     let mut sim = SimRuntime::with(rates);
     sim.join("bob");
-    sim.client("bob").takes();
+    sim.client("bob").drain_frames();
     let signal = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(16_000));
     for _ in 0..60 {
         assert_eq!(sim.http("writer", "POST /rooms/r/signals", &signal).0, 202);
     }
-    let mut frames = vec![sim.client("bob").takes().len()];
+    let mut frames = vec![sim.client("bob").drain_frames().len()];
     while sim.flush_at.is_some() {
         sim.fire_flush();
-        frames.push(sim.client("bob").takes().len());
+        frames.push(sim.client("bob").drain_frames().len());
     }
     assert_eq!(frames.iter().sum::<usize>(), 60);
     let most = limits::WINDOW_BYTES.div_ceil(16_000);
@@ -175,7 +175,7 @@ fn who_does_not_read_is_sent_no_signals_and_the_others_are() {
             sim.advance(limits::FLUSH_MS);
         }
         let signals = |sim: &mut SimRuntime, who: &str| {
-            sim.client(who).takes().iter().filter(|frame| frame["type"] == "signal").count()
+            sim.client(who).drain_frames().iter().filter(|frame| frame["type"] == "signal").count()
         };
         assert_eq!(signals(&mut sim, "bob"), 200);
         let waits = sim.unsent_bytes("carol");

@@ -191,7 +191,7 @@ impl SimRuntime {
     /// Joins with the query of an upgrade, and nothing in hand.
     pub fn join_with(&mut self, who: &str, query: &str) {
         let identity = self.identity(who);
-        self.clients.insert(who.to_owned(), Client::beginning(query));
+        self.clients.insert(who.to_owned(), Client::starting_with(query));
         self.connect(who, query, identity);
     }
 
@@ -233,7 +233,7 @@ impl SimRuntime {
             unsent: Vec::new(),
         };
         self.sockets.insert(session, socket);
-        self.client(who).connects();
+        self.client(who).on_connect();
         let start = Start::parse(query).unwrap();
         self.handle(Input::Join { session, identity, start, bridge_window_bytes });
     }
@@ -273,7 +273,7 @@ impl SimRuntime {
         if let Some(session) = self.session(who) {
             // A room that is woken by it still finds what it carried.
             self.sockets.get_mut(&session).unwrap().closing = true;
-            self.client(who).goes();
+            self.client(who).on_disconnect();
             self.handle(Input::Gone { session, code });
             self.sockets.remove(&session);
         }
@@ -297,7 +297,7 @@ impl SimRuntime {
         let socket = self.sockets.get_mut(&session).unwrap();
         socket.reads_paused = false;
         let (unsent, query) = (std::mem::take(&mut socket.unsent), socket.query.clone());
-        unsent.iter().for_each(|text| self.client(who).is_sent(text, &query));
+        unsent.iter().for_each(|text| self.client(who).receive(text, &query));
     }
 
     /// Bytes that wait to be read by somebody who stands still.

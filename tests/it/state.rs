@@ -36,12 +36,16 @@ fn a_key_is_set_replaced_and_removed() {
         sets(&mut sim, "never", "null").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("a", "3")]));
         sim.join("alice");
-        assert_eq!(sim.client("alice").takes_types(), ["welcome", "state"]);
+        assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "state"]);
         sets(&mut sim, "a", "null").unwrap();
         assert!(sim.client("alice").state.is_empty());
         assert_eq!(sim.client("alice").data(), ["null"], "it is delivered like any other");
         sim.join("alice");
-        assert_eq!(sim.client("alice").takes_types(), ["welcome"], "there is no state to send");
+        assert_eq!(
+            sim.client("alice").drain_frame_types(),
+            ["welcome"],
+            "there is no state to send"
+        );
     }
 }
 

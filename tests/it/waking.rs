@@ -69,13 +69,13 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
     sim.join_with("carol", &format!("since={epoch}:0"));
     sim.drop_socket("ben");
     sim.hibernate();
-    sim.client("ann").takes();
+    sim.client("ann").drain_frames();
     sim.http_get("/state");
     assert!(!sim.replay_scheduled && sim.flush_at.is_none(), "nothing is begun for a reader");
     sim.advance(limits::REPLAY_RESTART_MS.max(limits::GRACE_MS));
     sim.run_until_idle();
     assert_eq!(sim.client("carol").seq, Some(6), "a replay that slept goes on");
-    assert_eq!(sim.client("ann").takes_types(), ["members:changed"], "a grace ends");
+    assert_eq!(sim.client("ann").drain_frame_types(), ["members:changed"], "a grace ends");
     sim.advance(3_600_000 + limits::LEEWAY_MS);
     assert_eq!(sim.open_sockets(), 0, "and so does every session");
 }

@@ -75,7 +75,7 @@ impl Stage {
             self.is_bridged = false;
             let rights = ["subscribe", "publish", "presence"];
             let identity = self.sim.identity_with("alice", &rights);
-            self.sim.clients.insert("alice".into(), Client::beginning(query));
+            self.sim.clients.insert("alice".into(), Client::starting_with(query));
             self.sim.connect("alice", query, identity);
         }
     }
@@ -84,7 +84,7 @@ impl Stage {
         if let Some(query) = understood(query) {
             self.is_bridged = true;
             let identity = self.sim.identity("alice");
-            self.sim.clients.insert("alice".into(), Client::beginning(query));
+            self.sim.clients.insert("alice".into(), Client::starting_with(query));
             self.sim.connect_bridge("alice", query, identity, 1_000);
         }
     }

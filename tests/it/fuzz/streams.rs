@@ -52,7 +52,7 @@ struct Reader {
 impl Reader {
     fn begins(sim: &mut SimRuntime, start: Start) -> Self {
         let (query, identity) = (start.query(), sim.identity("rea"));
-        sim.clients.insert("rea".into(), Client::beginning(&query));
+        sim.clients.insert("rea".into(), Client::starting_with(&query));
         sim.connect_bridge("rea", &query, identity, 1 << 20);
         sim.deliver_pending();
         sim.send("rea", BARRIER);

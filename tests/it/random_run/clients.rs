@@ -16,7 +16,7 @@ impl RandomRun {
     pub(super) fn random_connected_client(&mut self) -> Option<usize> {
         let who = self.random_client();
         self.subscribers[who].identity.as_ref()?;
-        self.sim.client(CLIENTS[who]).reads_on();
+        self.sim.client(CLIENTS[who]).resume_processing();
         Some(who)
     }
 
@@ -25,7 +25,7 @@ impl RandomRun {
     pub(super) fn pause_client(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         self.log_step(format!("{} stands still", CLIENTS[who]));
-        self.sim.client(CLIENTS[who]).stands_still();
+        self.sim.client(CLIENTS[who]).pause_processing();
     }
 
     pub(super) fn any_identity(&mut self, user: &str) -> Identity {
@@ -62,7 +62,7 @@ impl RandomRun {
     }
 
     pub(super) fn start_client(&mut self, who: usize, query: &str) {
-        self.sim.clients.insert(CLIENTS[who].into(), Client::beginning(query));
+        self.sim.clients.insert(CLIENTS[who].into(), Client::starting_with(query));
         self.subscribers[who].knows_state = false;
     }
 

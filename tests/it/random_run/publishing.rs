@@ -113,7 +113,7 @@ impl RandomRun {
         }
         let is_limited = client.closed.is_none()
             && client
-                .answer()
+                .last_answer()
                 .and_then(|answer| answer.code)
                 .is_some_and(|code| code == "rate_limited");
         assert!(!is_limited || has_rates, "there is no rate");
@@ -155,7 +155,7 @@ impl RandomRun {
         self.check_expired_sessions();
         for subscriber in self.subscribers.iter().filter(|subscriber| !subscriber.has_flow) {
             let client = self.sim.client(subscriber.name);
-            if subscriber.identity.is_some() && client.is_reading() {
+            if subscriber.identity.is_some() && client.is_processing() {
                 let last = client.frames.last().map(|frame| Frame::read(frame).r#type);
                 assert_eq!(last.as_deref(), Some("signal"), "{}", subscriber.name);
             }
@@ -188,7 +188,7 @@ impl RandomRun {
 
     pub(super) fn check_answer(&mut self, who: usize, expected: Option<Result<u64, Code>>) {
         let client = self.sim.client(CLIENTS[who]);
-        let answer = client.answer();
+        let answer = client.last_answer();
         match expected {
             None => assert_eq!(client.closed, Some(Code::TokenExpired)),
             Some(Ok(seq)) => assert_eq!(answer.unwrap().seq, Some(seq)),

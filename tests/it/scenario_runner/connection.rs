@@ -99,7 +99,7 @@ impl ScenarioRunner {
                 }
                 ConnectionEffect::Open { room, identity, start } => {
                     let (query, sim) = (start.query(), self.sim(room.as_str()));
-                    sim.clients.insert(socket.clone(), Client::beginning(&query));
+                    sim.clients.insert(socket.clone(), Client::starting_with(&query));
                     sim.connect_bridge(&socket, &query, identity, limits::BRIDGE_WINDOW_BYTES);
                     self.bridge(actor).rooms.insert(room.clone());
                     inputs.push_back(ConnectionInput::Opened { room });

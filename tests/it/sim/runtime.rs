@@ -43,7 +43,7 @@ impl SimRuntime {
         self.broadcast_at = None;
         self.flush_at = None;
         self.sockets.clear();
-        self.clients.values_mut().for_each(Client::goes);
+        self.clients.values_mut().for_each(Client::on_disconnect);
         self.verdicts.clear();
     }
 
@@ -334,7 +334,7 @@ impl SimRuntime {
                         socket.unsent.push(text.to_string());
                     } else if !socket.half_open {
                         let client = self.clients.get_mut(&socket.client).unwrap();
-                        client.is_sent(&text, &socket.query);
+                        client.receive(&text, &socket.query);
                     }
                 }
             }
@@ -348,7 +348,7 @@ impl SimRuntime {
                 let socket = self.sockets.remove(&session).expect("it closes an open socket");
                 assert!(refusal.code.close_code().is_some(), "{refusal:?} can't close");
                 if !socket.half_open {
-                    self.client(&socket.client).is_closed(refusal.code);
+                    self.client(&socket.client).on_close(refusal.code);
                 }
             }
             Effect::Verify { session, token } => self.verdicts.push_back((session, token)),
