@@ -2,7 +2,7 @@
 //! of rooms that open, answer late and end.
 
 mod errors;
-mod life;
+mod lifecycle;
 mod order;
 mod random;
 mod reading;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::tokens;
 
 /// A connection and the time, as one line of a test needs them.
-struct Desk {
+struct Harness {
     connection: Connection,
     now: Millis,
 }
@@ -55,11 +55,11 @@ fn publish(name: &str, reference: usize) -> Value {
     json!({ "type": "publish", "room": name, "ref": reference.to_string(), "name": "n", "data": 1 })
 }
 
-impl Desk {
-    fn known() -> Self {
+impl Harness {
+    fn authenticated() -> Self {
         let (connection, effects) = Connection::begin(Some(alice()), START);
         assert_eq!(
-            heard(&effects),
+            sent_frames(&effects),
             [
                 json!({ "type": "connected", "user": "alice", "expires_at": expires_at(), "ping_ms": 25_000 })
             ]
@@ -67,38 +67,38 @@ impl Desk {
         Self { connection, now: START }
     }
 
-    fn stranger() -> Self {
+    fn unauthenticated() -> Self {
         let (connection, effects) = Connection::begin(None, START);
         assert_eq!(effects, []);
         Self { connection, now: START }
     }
 
-    fn takes(&mut self, input: ConnectionInput) -> Vec<ConnectionEffect> {
+    fn handle(&mut self, input: ConnectionInput) -> Vec<ConnectionEffect> {
         self.connection.handle(input, self.now)
     }
 
-    fn sends(&mut self, frame: &Value) -> Vec<ConnectionEffect> {
-        self.takes(ConnectionInput::Text(&frame.to_string()))
+    fn send(&mut self, frame: &Value) -> Vec<ConnectionEffect> {
+        self.handle(ConnectionInput::Text(&frame.to_string()))
     }
 
-    fn subscribes(&mut self, name: &str) -> Vec<ConnectionEffect> {
-        self.sends(&json!({ "type": "subscribe", "room": name }))
+    fn subscribe(&mut self, name: &str) -> Vec<ConnectionEffect> {
+        self.send(&json!({ "type": "subscribe", "room": name }))
     }
 
-    fn opens(&mut self, name: &str) -> Vec<ConnectionEffect> {
-        self.takes(ConnectionInput::Opened { room: room(name) })
+    fn room_opened(&mut self, name: &str) -> Vec<ConnectionEffect> {
+        self.handle(ConnectionInput::Opened { room: room(name) })
     }
 
-    fn ends(&mut self, name: &str, close_reason: CloseReason) -> Vec<ConnectionEffect> {
-        self.takes(ConnectionInput::Ended { room: room(name), close_reason })
+    fn room_ended(&mut self, name: &str, close_reason: CloseReason) -> Vec<ConnectionEffect> {
+        self.handle(ConnectionInput::Ended { room: room(name), close_reason })
     }
 
-    fn is_in(&mut self, name: &str) {
-        assert!(matches!(&self.subscribes(name)[..], [ConnectionEffect::Open { .. }]));
-        assert_eq!(self.opens(name), []);
+    fn join(&mut self, name: &str) {
+        assert!(matches!(&self.subscribe(name)[..], [ConnectionEffect::Open { .. }]));
+        assert_eq!(self.room_opened(name), []);
     }
 
-    fn passes(&mut self, ms: u64) {
+    fn advance(&mut self, ms: u64) {
         self.now = self.now.plus(ms);
     }
 }
@@ -108,7 +108,7 @@ fn expires_at() -> u64 {
 }
 
 /// The frames to the client, which is all there is.
-fn heard(effects: &[ConnectionEffect]) -> Vec<Value> {
+fn sent_frames(effects: &[ConnectionEffect]) -> Vec<Value> {
     let frames = effects.iter().map(|effect| match effect {
         ConnectionEffect::Send(text) => serde_json::from_str(text).unwrap(),
         other => panic!("{other:?}"),
@@ -117,15 +117,15 @@ fn heard(effects: &[ConnectionEffect]) -> Vec<Value> {
 }
 
 /// The one `error` that the client hears, without its sentence.
-fn error(effects: &[ConnectionEffect]) -> Value {
-    let [frame] = &mut heard(effects)[..] else { panic!("{effects:?}") };
+fn sent_error(effects: &[ConnectionEffect]) -> Value {
+    let [frame] = &mut sent_frames(effects)[..] else { panic!("{effects:?}") };
     assert_eq!(frame["type"], "error");
     let message = frame.as_object_mut().unwrap().remove("message");
     assert!(message.unwrap().as_str().unwrap().len() > 10);
     frame.take()
 }
 
-fn over(effects: &[ConnectionEffect]) -> u16 {
+fn close_code(effects: &[ConnectionEffect]) -> u16 {
     match effects.last() {
         Some(ConnectionEffect::End(CloseReason::Closed { code, .. })) => *code,
         other => panic!("{other:?}"),

@@ -17,7 +17,7 @@ use crate::tokens;
 const START: Millis = Millis::new(1_795_000_000_000);
 const PING: &str = r#"{"type":"ping"}"#;
 
-struct Desk {
+struct Harness {
     socket: PendingSocket,
     now: Millis,
 }
@@ -47,31 +47,31 @@ fn publish(data: usize) -> String {
     json!({ "type": "publish", "name": "n", "data": data }).to_string()
 }
 
-impl Desk {
+impl Harness {
     fn new() -> Self {
         Self { socket: PendingSocket::new(room(), START), now: START }
     }
 
-    fn with_a_good_token() -> Self {
-        let mut desk = Self::new();
-        assert_eq!(desk.sends(&auth()), [verify()]);
+    fn with_valid_token() -> Self {
+        let mut harness = Self::new();
+        assert_eq!(harness.send(&auth()), [verify()]);
         assert_eq!(
-            desk.takes(PendingInput::Verified(Ok(claims(&["subscribe"])))),
+            harness.handle(PendingInput::Verified(Ok(claims(&["subscribe"])))),
             [PendingEffect::Open(alice())]
         );
-        desk
+        harness
     }
 
-    fn takes(&mut self, input: PendingInput) -> Vec<PendingEffect> {
+    fn handle(&mut self, input: PendingInput) -> Vec<PendingEffect> {
         self.socket.handle(input, self.now)
     }
 
-    fn sends(&mut self, text: &str) -> Vec<PendingEffect> {
-        self.takes(PendingInput::Text(text))
+    fn send(&mut self, text: &str) -> Vec<PendingEffect> {
+        self.handle(PendingInput::Text(text))
     }
 }
 
-fn closed(effects: &[PendingEffect]) -> u16 {
+fn close_code(effects: &[PendingEffect]) -> u16 {
     match effects {
         [PendingEffect::End(CloseReason::Closed { code, .. })] => *code,
         other => panic!("{other:?}"),
@@ -80,33 +80,33 @@ fn closed(effects: &[PendingEffect]) -> u16 {
 
 #[test]
 fn the_room_is_opened_when_the_token_is_good_and_not_before() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.sends(PING), [PendingEffect::Send(PONG)]);
-    assert_eq!(desk.sends(r#"{"type": "ping"}"#), [PendingEffect::Send(PONG)]);
-    assert_eq!(desk.sends(&auth()), [verify()]);
-    assert_eq!(desk.sends(&publish(1)), [], "it waits for the verdict");
+    let mut harness = Harness::new();
+    assert_eq!(harness.send(PING), [PendingEffect::Send(PONG)]);
+    assert_eq!(harness.send(r#"{"type": "ping"}"#), [PendingEffect::Send(PONG)]);
+    assert_eq!(harness.send(&auth()), [verify()]);
+    assert_eq!(harness.send(&publish(1)), [], "it waits for the verdict");
     assert_eq!(
-        desk.takes(PendingInput::Verified(Ok(claims(&["subscribe"])))),
+        harness.handle(PendingInput::Verified(Ok(claims(&["subscribe"])))),
         [PendingEffect::Open(alice())]
     );
-    assert_eq!(desk.sends(&publish(2)), [], "it waits for the room");
-    assert_eq!(desk.socket.deadline(), None, "a token that came in time is in time");
+    assert_eq!(harness.send(&publish(2)), [], "it waits for the room");
+    assert_eq!(harness.socket.deadline(), None, "a token that came in time is in time");
     assert_eq!(
-        desk.takes(PendingInput::Opened),
+        harness.handle(PendingInput::Opened),
         [PendingEffect::Pass(publish(1)), PendingEffect::Pass(publish(2))]
     );
-    assert!(desk.socket.is_open());
+    assert!(harness.socket.is_open());
 }
 
 #[test]
 fn a_token_that_is_bad_or_grants_nothing_here_opens_no_room() {
     let bad = Refusal::new(Code::TokenExpired, "it has expired");
     for (verdict, code) in [(Err(bad), 4001), (Ok(claims(&["publish", "admin"])), 4003)] {
-        let mut desk = Desk::new();
-        desk.sends(&auth());
-        desk.sends(&publish(1));
-        assert_eq!(closed(&desk.takes(PendingInput::Verified(verdict))), code);
-        assert_eq!(desk.sends(&auth()), [], "it is over");
+        let mut harness = Harness::new();
+        harness.send(&auth());
+        harness.send(&publish(1));
+        assert_eq!(close_code(&harness.handle(PendingInput::Verified(verdict))), code);
+        assert_eq!(harness.send(&auth()), [], "it is over");
     }
 }
 
@@ -114,32 +114,32 @@ fn a_token_that_is_bad_or_grants_nothing_here_opens_no_room() {
 fn any_first_frame_but_a_token_closes_the_socket() {
     for text in ["", "[]", "{}", &publish(1), r#"{"type":"auth"}"#, r#"{"type":"auth","token":7}"#]
     {
-        assert_eq!(closed(&Desk::new().sends(text)), 4001, "{text}");
+        assert_eq!(close_code(&Harness::new().send(text)), 4001, "{text}");
     }
-    assert_eq!(closed(&Desk::new().takes(PendingInput::Binary)), 4001);
-    assert_eq!(closed(&Desk::new().takes(PendingInput::TooLarge)), 1009);
+    assert_eq!(close_code(&Harness::new().handle(PendingInput::Binary)), 4001);
+    assert_eq!(close_code(&Harness::new().handle(PendingInput::TooLarge)), 1009);
     let large = " ".repeat(limits::BODY_BYTES + 1);
-    assert_eq!(closed(&Desk::new().sends(&large)), 1009);
+    assert_eq!(close_code(&Harness::new().send(&large)), 1009);
 }
 
 /// Limits: FIRST_FRAME_MS.
 #[test]
 fn a_token_that_does_not_come_in_time_closes_the_socket() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.socket.deadline(), Some(START.plus(limits::FIRST_FRAME_MS)));
-    desk.now = START.plus(limits::FIRST_FRAME_MS - 1);
-    assert_eq!(desk.takes(PendingInput::Tick), []);
-    desk.now = desk.now.plus(1);
-    assert_eq!(closed(&desk.takes(PendingInput::Tick)), 4001);
-    assert_eq!(desk.socket.deadline(), None);
+    let mut harness = Harness::new();
+    assert_eq!(harness.socket.deadline(), Some(START.plus(limits::FIRST_FRAME_MS)));
+    harness.now = START.plus(limits::FIRST_FRAME_MS - 1);
+    assert_eq!(harness.handle(PendingInput::Tick), []);
+    harness.now = harness.now.plus(1);
+    assert_eq!(close_code(&harness.handle(PendingInput::Tick)), 4001);
+    assert_eq!(harness.socket.deadline(), None);
 }
 
 #[test]
 fn a_flood_before_the_token_closes_the_socket() {
-    let mut desk = Desk::new();
-    let codes = (0..1_000).find_map(|_| match &desk.sends(PING)[..] {
+    let mut harness = Harness::new();
+    let codes = (0..1_000).find_map(|_| match &harness.send(PING)[..] {
         [PendingEffect::Send(_)] => None,
-        effects => Some(closed(effects)),
+        effects => Some(close_code(effects)),
     });
     assert_eq!(codes, Some(4429));
 }
@@ -147,17 +147,17 @@ fn a_flood_before_the_token_closes_the_socket() {
 /// Limits: HELD_FRAMES.
 #[test]
 fn what_waits_for_the_verdict_and_the_room_has_a_bound() {
-    let mut desk = Desk::new();
-    desk.sends(&auth());
+    let mut harness = Harness::new();
+    harness.send(&auth());
     for data in 1..limits::HELD_FRAMES / 2 {
-        assert_eq!(desk.sends(&publish(data)), []);
+        assert_eq!(harness.send(&publish(data)), []);
     }
-    desk.takes(PendingInput::Verified(Ok(claims(&["subscribe"]))));
-    desk.now = desk.now.plus(60_000);
+    harness.handle(PendingInput::Verified(Ok(claims(&["subscribe"]))));
+    harness.now = harness.now.plus(60_000);
     for data in 0..=limits::HELD_FRAMES / 2 {
-        assert_eq!(desk.sends(&publish(data)), []);
+        assert_eq!(harness.send(&publish(data)), []);
     }
-    assert_eq!(closed(&desk.sends(&publish(1))), 4429);
+    assert_eq!(close_code(&harness.send(&publish(1))), 4429);
 }
 
 #[test]
@@ -169,14 +169,14 @@ fn both_sockets_end_alike() {
         (CloseReason::Lost, ended(1001, "")),
     ] {
         assert_eq!(
-            Desk::with_a_good_token().takes(PendingInput::Gone(close_reason)),
+            Harness::with_valid_token().handle(PendingInput::Gone(close_reason)),
             [PendingEffect::End(like)]
         );
     }
     for (close_reason, code) in [(ended(4010, "kicked"), 4010), (CloseReason::Lost, 1012)] {
-        let mut desk = Desk::with_a_good_token();
-        desk.takes(PendingInput::Opened);
-        assert_eq!(closed(&desk.takes(PendingInput::Ended(close_reason))), code);
+        let mut harness = Harness::with_valid_token();
+        harness.handle(PendingInput::Opened);
+        assert_eq!(close_code(&harness.handle(PendingInput::Ended(close_reason))), code);
     }
 }
 
@@ -193,9 +193,9 @@ fn sockets_that_have_waited_longest_make_way() {
     sockets.leave(client);
     sockets.enter();
     assert!(sockets.is_waiting(strangers[1]), "a place that was left is free");
-    assert_eq!(closed(&Desk::new().takes(PendingInput::TooManyWaiting)), 1013);
+    assert_eq!(close_code(&Harness::new().handle(PendingInput::TooManyWaiting)), 1013);
     assert_eq!(
-        Desk::with_a_good_token().takes(PendingInput::TooManyWaiting),
+        Harness::with_valid_token().handle(PendingInput::TooManyWaiting),
         [],
         "it does not wait any more"
     );
@@ -207,7 +207,7 @@ fn sockets_that_have_waited_longest_make_way() {
 fn a_stranger_never_reaches_a_room() {
     run_random(400, 30, |seed, steps| {
         let mut rng = TestRng::new(seed);
-        let mut desk = Desk::new();
+        let mut harness = Harness::new();
         let (mut verifying, mut good, mut opened, mut over) = (false, false, false, false);
         for _ in 0..steps {
             let token = auth();
@@ -231,8 +231,8 @@ fn a_stranger_never_reaches_a_room() {
             };
             let is_good = matches!(&input, PendingInput::Verified(Ok(claims))
                 if claims.grant(&room()).contains(roomcast::protocol::Right::Subscribe));
-            desk.now = desk.now.plus(rng.below(3_000));
-            for effect in desk.takes(input) {
+            harness.now = harness.now.plus(rng.below(3_000));
+            for effect in harness.handle(input) {
                 assert!(!over, "ROOMCAST_SEED={seed}: {effect:?} after the end");
                 match effect {
                     PendingEffect::Send(text) => assert_eq!((text, good), (PONG, false)),
@@ -248,7 +248,7 @@ fn a_stranger_never_reaches_a_room() {
                     PendingEffect::End(_) => over = true,
                 }
             }
-            opened |= desk.socket.is_open();
+            opened |= harness.socket.is_open();
             assert!(!opened || good, "ROOMCAST_SEED={seed}");
         }
         steps

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn an_error_says_which_room_and_which_ref() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
+    let mut harness = Harness::authenticated();
+    harness.join("r");
     let bad = |more: Value| {
         let mut error = json!({ "type": "error", "code": "bad_request" });
         error.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -34,125 +34,125 @@ fn an_error_says_which_room_and_which_ref() {
             json!({ "room": "s" }),
         ),
     ] {
-        assert_eq!(error(&desk.takes(ConnectionInput::Text(text))), bad(more), "{text}");
-        desk.sends(&publish("r", 1));
+        assert_eq!(sent_error(&harness.handle(ConnectionInput::Text(text))), bad(more), "{text}");
+        harness.send(&publish("r", 1));
     }
-    assert_eq!(error(&desk.takes(ConnectionInput::Binary)), bad(json!({})));
+    assert_eq!(sent_error(&harness.handle(ConnectionInput::Binary)), bad(json!({})));
 }
 
 /// Limits: ECHOED_ROOM.
 #[test]
 fn error_names_an_invalid_room_as_it_was_sent() {
-    let mut desk = Desk::known();
+    let mut harness = Harness::authenticated();
     let longest = "é".repeat(limits::ECHOED_ROOM);
     for name in ["my room", "", "a/b", "..", "\u{0}\"", &longest] {
         let frame = json!({ "type": "subscribe", "room": name, "ref": "subscribe" });
-        let error = error(&desk.sends(&frame));
+        let error = sent_error(&harness.send(&frame));
         let about = (&error["code"], &error["room"], &error["ref"]);
         assert_eq!(about, (&json!("bad_request"), &json!(name), &json!("subscribe")));
     }
     let too_long = json!({ "type": "subscribe", "room": format!("{longest}é") });
-    assert_eq!(error(&desk.sends(&too_long)).get("room"), None);
+    assert_eq!(sent_error(&harness.send(&too_long)).get("room"), None);
     let lone_surrogate = ConnectionInput::Text(r#"{"type":"subscribe","room":"\ud800"}"#);
-    assert_eq!(error(&desk.takes(lone_surrogate)).get("room"), None);
+    assert_eq!(sent_error(&harness.handle(lone_surrogate)).get("room"), None);
 }
 
 /// Limits: ROOMS_ON_A_CONNECTION.
 #[test]
 fn a_hundred_rooms_and_no_more() {
-    let mut desk = Desk::known();
+    let mut harness = Harness::authenticated();
     for number in 0..limits::ROOMS_ON_A_CONNECTION {
-        assert_eq!(desk.subscribes(&format!("r{number}")).len(), 1);
+        assert_eq!(harness.subscribe(&format!("r{number}")).len(), 1);
     }
-    desk.passes(1_000);
-    assert_eq!(error(&desk.subscribes("s"))["code"], "bad_request");
-    desk.ends("r7", CloseReason::Lost);
-    assert!(matches!(&desk.subscribes("s")[..], [ConnectionEffect::Open { .. }]));
+    harness.advance(1_000);
+    assert_eq!(sent_error(&harness.subscribe("s"))["code"], "bad_request");
+    harness.room_ended("r7", CloseReason::Lost);
+    assert!(matches!(&harness.subscribe("s")[..], [ConnectionEffect::Open { .. }]));
 }
 
 #[test]
 fn twenty_in_a_row_end_it() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
+    let mut harness = Harness::authenticated();
+    harness.join("r");
     for _ in 0..2 {
         for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
-            assert_eq!(desk.sends(&publish("s", 1)).len(), 1);
+            assert_eq!(harness.send(&publish("s", 1)).len(), 1);
         }
-        desk.sends(&publish("r", 1));
+        harness.send(&publish("r", 1));
     }
     for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
-        desk.takes(ConnectionInput::Binary);
+        harness.handle(ConnectionInput::Binary);
     }
-    let effects = desk.takes(ConnectionInput::Binary);
-    assert_eq!((effects.len(), over(&effects)), (2, 4400));
+    let effects = harness.handle(ConnectionInput::Binary);
+    assert_eq!((effects.len(), close_code(&effects)), (2, 4400));
 }
 
 #[test]
 fn what_was_sent_before_a_room_was_known_to_have_ended_is_not_counted() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
-    desk.ends("r", closed(4010, "kicked"));
+    let mut harness = Harness::authenticated();
+    harness.join("r");
+    harness.room_ended("r", closed(4010, "kicked"));
     for reference in 0..100 {
-        assert_eq!(error(&desk.sends(&publish("r", reference)))["code"], "bad_request");
+        assert_eq!(sent_error(&harness.send(&publish("r", reference)))["code"], "bad_request");
     }
     // It knows of a room that it left itself.
-    desk.is_in("r");
-    desk.sends(&json!({ "type": "unsubscribe", "room": "r" }));
-    desk.ends("r", closed(1000, ""));
+    harness.join("r");
+    harness.send(&json!({ "type": "unsubscribe", "room": "r" }));
+    harness.room_ended("r", closed(1000, ""));
     for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
-        desk.sends(&publish("r", 1));
+        harness.send(&publish("r", 1));
     }
-    assert_eq!(over(&desk.sends(&publish("r", 1))), 4400);
+    assert_eq!(close_code(&harness.send(&publish("r", 1))), 4400);
 }
 
 /// Limits: CHANGES_PER_SECOND, CHANGES_BURST.
 #[test]
 fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
-    let mut desk = Desk::known();
+    let mut harness = Harness::authenticated();
     for number in 0..limits::CHANGES_BURST / 2 {
         let name = format!("r{number}");
-        desk.is_in(&name);
-        desk.sends(&json!({ "type": "unsubscribe", "room": name }));
-        desk.ends(&name, closed(1000, ""));
+        harness.join(&name);
+        harness.send(&json!({ "type": "unsubscribe", "room": name }));
+        harness.room_ended(&name, closed(1000, ""));
     }
-    let limited = error(&desk.subscribes("r"));
+    let limited = sent_error(&harness.subscribe("r"));
     assert_eq!(
         limited,
         json!({ "type": "error", "room": "r", "code": "rate_limited", "retry_after_ms": 20 })
     );
     assert_eq!(
-        error(&desk.sends(&json!({ "type": "auth", "token": "t" })))["code"],
+        sent_error(&harness.send(&json!({ "type": "auth", "token": "t" })))["code"],
         "rate_limited"
     );
-    desk.passes(20);
-    desk.is_in("r");
+    harness.advance(20);
+    harness.join("r");
     for reference in 0..1_000 {
-        assert_eq!(desk.sends(&publish("r", reference)).len(), 1);
+        assert_eq!(harness.send(&publish("r", reference)).len(), 1);
     }
 }
 
 /// Limits: CONNECTION_FRAMES_PER_SECOND, CONNECTION_FRAMES_BURST.
 #[test]
 fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
+    let mut harness = Harness::authenticated();
+    harness.join("r");
     let before = 1;
     for reference in before..usize::try_from(limits::CONNECTION_FRAMES_BURST).unwrap() {
         let frame = publish("r", reference);
-        assert_eq!(desk.sends(&frame), [pass("r", &frame)]);
+        assert_eq!(harness.send(&frame), [pass("r", &frame)]);
     }
-    let limited = error(&desk.sends(&publish("r", 7)));
+    let limited = sent_error(&harness.send(&publish("r", 7)));
     assert_eq!(
         limited,
         json!({ "type": "error", "room": "r", "ref": "7", "code": "rate_limited", "retry_after_ms": 1 })
     );
-    desk.passes(1);
-    assert_eq!(desk.sends(&publish("r", 8)), [pass("r", &publish("r", 8))]);
+    harness.advance(1);
+    assert_eq!(harness.send(&publish("r", 8)), [pass("r", &publish("r", 8))]);
     let most = limits::CONNECTION_FRAMES_BURST * limits::REFUSED_BURST_FACTOR;
     for _ in 1..most {
-        desk.takes(ConnectionInput::Text(r#"{"type":"ping"}"#));
+        harness.handle(ConnectionInput::Text(r#"{"type":"ping"}"#));
     }
-    let ended = (0..3).find_map(|_| match desk.sends(&publish("r", 9)).last() {
+    let ended = (0..3).find_map(|_| match harness.send(&publish("r", 9)).last() {
         Some(ConnectionEffect::End(CloseReason::Closed { code, .. })) => Some(*code),
         _ => None,
     });
@@ -162,27 +162,27 @@ fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
 #[test]
 fn of_a_hundred_rooms_is_known_that_they_ended() {
     let (connection, _) = Connection::begin(Some(claims("alice", &json!({}))), START);
-    let mut desk = Desk { connection, now: START };
+    let mut harness = Harness { connection, now: START };
     for number in 0..=limits::ROOMS_ON_A_CONNECTION {
-        assert_eq!(heard(&desk.subscribes(&format!("r{number}")))[0]["code"], 4003);
-        desk.passes(1_000);
+        assert_eq!(sent_frames(&harness.subscribe(&format!("r{number}")))[0]["code"], 4003);
+        harness.advance(1_000);
     }
     for reference in 0..100 {
-        assert_eq!(error(&desk.sends(&publish("r99", reference)))["code"], "bad_request");
+        assert_eq!(sent_error(&harness.send(&publish("r99", reference)))["code"], "bad_request");
     }
     for _ in 1..limits::BAD_REQUESTS_IN_A_ROW {
-        desk.sends(&publish("r100", 1));
+        harness.send(&publish("r100", 1));
     }
-    assert_eq!(over(&desk.sends(&publish("r100", 1))), 4400);
+    assert_eq!(close_code(&harness.send(&publish("r100", 1))), 4400);
 }
 
 #[test]
 fn a_frame_over_its_limit_ends_it() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
+    let mut harness = Harness::authenticated();
+    harness.join("r");
     let text = format!(
         r#"{{"type":"of a later version","room":"r","data":"{}"}}"#,
         "x".repeat(limits::MIB)
     );
-    assert_eq!(over(&desk.takes(ConnectionInput::Text(&text))), 1009);
+    assert_eq!(close_code(&harness.handle(ConnectionInput::Text(&text))), 1009);
 }

@@ -10,9 +10,9 @@ fn pause(name: &str, paused: bool) -> ConnectionEffect {
     ConnectionEffect::Pause { room: room(name), paused }
 }
 
-impl Desk {
+impl Harness {
     /// A room's frame comes while so much is unread.
-    fn passes_on(&mut self, name: &str, kind: Kind, unread: u64) -> (bool, Vec<ConnectionEffect>) {
+    fn forward(&mut self, name: &str, kind: Kind, unread: u64) -> (bool, Vec<ConnectionEffect>) {
         self.connection.pass(&room(name), kind, unread, self.now)
     }
 }
@@ -20,49 +20,56 @@ impl Desk {
 /// Limits: CONNECTION_WINDOW_BYTES, UNREAD_CHECK_MS.
 #[test]
 fn rooms_are_paused_while_the_client_has_a_window_unread() {
-    let mut desk = Desk::known();
-    desk.is_in("a");
-    desk.is_in("b");
-    assert_eq!(desk.passes_on("a", Kind::Other, WINDOW), (true, vec![]));
+    let mut harness = Harness::authenticated();
+    harness.join("a");
+    harness.join("b");
+    assert_eq!(harness.forward("a", Kind::Other, WINDOW), (true, vec![]));
     let paused = vec![pause("a", true), pause("b", true)];
-    assert_eq!(desk.passes_on("b", Kind::Other, WINDOW + 1), (true, paused));
-    assert_eq!(desk.passes_on("a", Kind::Other, 9 * WINDOW), (true, vec![]), "it is on its way");
-    desk.subscribes("c");
-    assert_eq!(desk.opens("c"), [pause("c", true)], "a room that opens meanwhile is paused, too");
+    assert_eq!(harness.forward("b", Kind::Other, WINDOW + 1), (true, paused));
+    assert_eq!(harness.forward("a", Kind::Other, 9 * WINDOW), (true, vec![]), "it is on its way");
+    harness.subscribe("c");
+    assert_eq!(
+        harness.room_opened("c"),
+        [pause("c", true)],
+        "a room that opens meanwhile is paused, too"
+    );
 
-    let again = desk.now.plus(limits::UNREAD_CHECK_MS);
-    assert_eq!(desk.connection.deadline(), Some(again));
-    desk.now = again;
-    assert_eq!(desk.takes(ConnectionInput::Tick { unread: WINDOW / 2 + 1 }), []);
-    assert_eq!(desk.connection.deadline(), Some(again.plus(limits::UNREAD_CHECK_MS)));
-    desk.passes(limits::UNREAD_CHECK_MS);
+    let again = harness.now.plus(limits::UNREAD_CHECK_MS);
+    assert_eq!(harness.connection.deadline(), Some(again));
+    harness.now = again;
+    assert_eq!(harness.handle(ConnectionInput::Tick { unread: WINDOW / 2 + 1 }), []);
+    assert_eq!(harness.connection.deadline(), Some(again.plus(limits::UNREAD_CHECK_MS)));
+    harness.advance(limits::UNREAD_CHECK_MS);
     let resumed = [pause("a", false), pause("b", false), pause("c", false)];
-    assert_eq!(desk.takes(ConnectionInput::Tick { unread: WINDOW / 2 }), resumed);
-    assert!(desk.connection.deadline() > Some(desk.now.plus(1_000)), "it need not look again");
+    assert_eq!(harness.handle(ConnectionInput::Tick { unread: WINDOW / 2 }), resumed);
+    assert!(
+        harness.connection.deadline() > Some(harness.now.plus(1_000)),
+        "it need not look again"
+    );
 }
 
 #[test]
 fn a_client_that_stands_still_is_sent_no_signals_and_the_list_when_it_reads() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
+    let mut harness = Harness::authenticated();
+    harness.join("r");
     for kind in [Kind::Signal, Kind::MembersChanged] {
-        assert!(desk.passes_on("r", kind, WINDOW).0);
-        assert!(!desk.passes_on("r", kind, WINDOW + 1).0);
+        assert!(harness.forward("r", kind, WINDOW).0);
+        assert!(!harness.forward("r", kind, WINDOW + 1).0);
     }
-    desk.passes(limits::UNREAD_CHECK_MS);
+    harness.advance(limits::UNREAD_CHECK_MS);
     let list = pass("r", &json!({ "type": "members" }));
-    assert_eq!(desk.takes(ConnectionInput::Tick { unread: 0 }), [pause("r", false), list]);
-    assert_eq!(desk.passes_on("r", Kind::MembersChanged, 0), (true, vec![]));
+    assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), [pause("r", false), list]);
+    assert_eq!(harness.forward("r", Kind::MembersChanged, 0), (true, vec![]));
 }
 
 #[test]
 fn answers_to_a_client_that_stands_still_end_its_connection_and_events_do_not() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
-    desk.passes_on("r", Kind::Other, 100 * WINDOW);
-    assert_eq!(desk.passes_on("r", Kind::Answer, 2 * WINDOW), (true, vec![]));
-    let (passes, effects) = desk.passes_on("r", Kind::Answer, 2 * WINDOW + 1);
-    assert_eq!((passes, over(&effects)), (false, 1012));
+    let mut harness = Harness::authenticated();
+    harness.join("r");
+    harness.forward("r", Kind::Other, 100 * WINDOW);
+    assert_eq!(harness.forward("r", Kind::Answer, 2 * WINDOW), (true, vec![]));
+    let (passes, effects) = harness.forward("r", Kind::Answer, 2 * WINDOW + 1);
+    assert_eq!((passes, close_code(&effects)), (false, 1012));
 }
 
 #[test]

@@ -6,10 +6,11 @@ use super::*;
 fn a_room_is_opened_with_what_the_token_allows_there() {
     let rooms = json!({ "a:*": ["subscribe"], "a:b": ["publish", "presence"] });
     let (connection, _) = Connection::begin(Some(claims("alice", &rooms)), START);
-    let mut desk = Desk { connection, now: START };
+    let mut harness = Harness { connection, now: START };
     let frame =
         json!({ "type": "subscribe", "room": "a:b", "since": "h7Qk2pXa:41", "state": false });
-    let [ConnectionEffect::Open { room: opened, identity, start }] = &desk.sends(&frame)[..] else {
+    let [ConnectionEffect::Open { room: opened, identity, start }] = &harness.send(&frame)[..]
+    else {
         panic!()
     };
     assert_eq!(opened.as_str(), "a:b");
@@ -30,7 +31,7 @@ fn begin_and_state_are_as_the_frame_says() {
     ] {
         let mut frame = json!({ "type": "subscribe", "room": "r" });
         frame.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        match &Desk::known().sends(&frame)[..] {
+        match &Harness::authenticated().send(&frame)[..] {
             [ConnectionEffect::Open { start, .. }] => {
                 assert_eq!((start.begin, start.state), (begin, state))
             }
@@ -43,22 +44,22 @@ fn begin_and_state_are_as_the_frame_says() {
 fn a_room_that_is_not_granted_is_closed_without_being_opened() {
     let granted = claims("alice", &json!({ "a": ["subscribe"], "b": ["publish"] }));
     let (connection, _) = Connection::begin(Some(granted), START);
-    let mut desk = Desk { connection, now: START };
+    let mut harness = Harness { connection, now: START };
     for name in ["b", "c"] {
-        let [frame] = &heard(&desk.subscribes(name))[..] else { panic!() };
+        let [frame] = &sent_frames(&harness.subscribe(name))[..] else { panic!() };
         assert_eq!(
             (&frame["type"], &frame["room"], &frame["code"]),
             (&json!("closed"), &json!(name), &json!(4003))
         );
         assert!(frame["reason"].as_str().unwrap().contains("subscribe"));
     }
-    desk.is_in("a");
+    harness.join("a");
 }
 
 #[test]
 fn frames_for_a_room_pass_through_untouched() {
-    let mut desk = Desk::known();
-    desk.is_in("r");
+    let mut harness = Harness::authenticated();
+    harness.join("r");
     for text in [
         r#"{"type":"publish","room":"r","name":"n","data":{ "n":1.0 }}"#,
         r#"{ "room" : "r", "type" : "of a later version" }"#,
@@ -66,32 +67,32 @@ fn frames_for_a_room_pass_through_untouched() {
         r#"{"type":"publish","room":"r","ref":7}"#,
     ] {
         let passed = ConnectionEffect::Pass { room: room("r"), text: text.to_owned() };
-        assert_eq!(desk.takes(ConnectionInput::Text(text)), [passed], "{text}");
+        assert_eq!(harness.handle(ConnectionInput::Text(text)), [passed], "{text}");
     }
 }
 
 #[test]
 fn rooms_go_their_own_ways() {
-    let mut desk = Desk::known();
-    desk.is_in("a");
-    desk.is_in("b");
-    desk.subscribes("c");
-    assert_eq!(desk.sends(&publish("c", 1)), []);
-    assert_eq!(desk.sends(&publish("a", 2)), [pass("a", &publish("a", 2))]);
+    let mut harness = Harness::authenticated();
+    harness.join("a");
+    harness.join("b");
+    harness.subscribe("c");
+    assert_eq!(harness.send(&publish("c", 1)), []);
+    assert_eq!(harness.send(&publish("a", 2)), [pass("a", &publish("a", 2))]);
     assert_eq!(
-        heard(&desk.ends("a", closed(4010, "kicked"))),
+        sent_frames(&harness.room_ended("a", closed(4010, "kicked"))),
         [json!({ "type": "closed", "room": "a", "code": 4010, "reason": "kicked" })]
     );
-    assert_eq!(desk.sends(&publish("b", 3)), [pass("b", &publish("b", 3))]);
-    assert_eq!(desk.opens("c"), [pass("c", &publish("c", 1))]);
-    desk.is_in("a");
+    assert_eq!(harness.send(&publish("b", 3)), [pass("b", &publish("b", 3))]);
+    assert_eq!(harness.room_opened("c"), [pass("c", &publish("c", 1))]);
+    harness.join("a");
 }
 
 #[test]
 fn a_room_that_was_lost_without_a_code_is_1012() {
-    let mut desk = Desk::known();
+    let mut harness = Harness::authenticated();
     for close_reason in [CloseReason::Lost, CloseReason::NoCode] {
-        desk.is_in("r");
-        assert_eq!(heard(&desk.ends("r", close_reason))[0]["code"], 1012);
+        harness.join("r");
+        assert_eq!(sent_frames(&harness.room_ended("r", close_reason))[0]["code"], 1012);
     }
 }

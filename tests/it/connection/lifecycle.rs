@@ -1,0 +1,90 @@
+//! Pings, silence, and the end.
+
+use super::*;
+
+const PING: &str = r#"{"type":"ping"}"#;
+
+/// Limits: PINGS_PASSED_EVERY_MS.
+#[test]
+fn pings_are_passed_on_as_they_are_heard_and_not_more_often_than_is_of_use() {
+    let mut harness = Harness::authenticated();
+    assert_eq!(sent_frames(&harness.handle(ConnectionInput::Text(PING))).len(), 1);
+    harness.join("a");
+    for text in [PING, r#"{ "type": "ping" }"#, r#"{"type":"ping","room":"a"}"#] {
+        harness.advance(limits::PINGS_PASSED_EVERY_MS);
+        let effects = harness.handle(ConnectionInput::Text(text));
+        assert_eq!(
+            effects,
+            [ConnectionEffect::Send(r#"{"type":"pong"}"#.into()), ConnectionEffect::PingRooms],
+            "{text}"
+        );
+        assert_eq!(sent_frames(&harness.handle(ConnectionInput::Text(text))).len(), 1);
+    }
+}
+
+#[test]
+fn one_that_is_silent_for_two_ping_periods_is_ended() {
+    let mut harness = Harness::authenticated();
+    harness.join("r");
+    for _ in 0..5 {
+        harness.advance(2 * limits::PING_MS - 1);
+        assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), []);
+        harness.handle(ConnectionInput::Text(PING));
+    }
+    // What the rooms say is no sign of it.
+    harness.subscribe("s");
+    harness.advance(limits::PING_MS);
+    harness.room_opened("s");
+    harness.advance(limits::PING_MS);
+    assert_eq!(harness.connection.deadline(), Some(harness.now));
+    assert_eq!(close_code(&harness.handle(ConnectionInput::Tick { unread: 0 })), 4408);
+}
+
+#[test]
+fn its_sessions_end_as_it_does() {
+    for (close_reason, like) in [
+        (closed(1000, "done"), closed(1000, "done")),
+        (closed(4999, ""), closed(4999, "")),
+        (CloseReason::NoCode, CloseReason::NoCode),
+        (CloseReason::Lost, closed(1001, "")),
+    ] {
+        let mut harness = Harness::authenticated();
+        harness.join("r");
+        harness.subscribe("s");
+        assert_eq!(
+            harness.handle(ConnectionInput::Gone(close_reason)),
+            [ConnectionEffect::End(like)]
+        );
+    }
+}
+
+#[test]
+fn one_that_may_open_nothing_more_comes_again() {
+    let mut harness = Harness::authenticated();
+    harness.join("r");
+    harness.subscribe("s");
+    assert_eq!(close_code(&harness.handle(ConnectionInput::Exhausted)), 1012);
+}
+
+#[test]
+fn once_it_is_over_nothing_happens() {
+    let mut harness = Harness::authenticated();
+    harness.join("r");
+    harness.subscribe("s");
+    harness.handle(ConnectionInput::Gone(CloseReason::Lost));
+    harness.advance(1_000_000_000);
+    for input in [
+        ConnectionInput::Text(PING),
+        ConnectionInput::Text("{}"),
+        ConnectionInput::Binary,
+        ConnectionInput::Gone(CloseReason::Lost),
+        ConnectionInput::Verified(Ok(alice())),
+        ConnectionInput::Opened { room: room("s") },
+        ConnectionInput::Ended { room: room("r"), close_reason: CloseReason::Lost },
+        ConnectionInput::Exhausted,
+        ConnectionInput::Tick { unread: 0 },
+    ] {
+        let named = format!("{input:?}");
+        assert_eq!(harness.handle(input), [], "{named}");
+    }
+}
