@@ -1,8 +1,8 @@
 //! Presence: who is told of whom, and when; what becomes of sessions that drop
 //! or fall silent; and that sleep is invisible in all of it.
 
+mod client;
 mod model;
-mod person;
 mod random;
 
 use roomcast::auth::Identity;
@@ -17,21 +17,21 @@ const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
 /// Somebody who may enter, for a day.
-fn joins(sim: &mut SimRuntime, who: &str) {
+fn join(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
     let expires_at = sim.now.plus(24 * HOUR);
     sim.connect(who, "", Identity { expires_at, ..identity });
     sim.client(who).drain_frames();
 }
 
-fn enters(sim: &mut SimRuntime, who: &str, data: &str) {
+fn enter(sim: &mut SimRuntime, who: &str, data: &str) {
     sim.send(who, &format!(r#"{{"type":"enter","data":{data}}}"#));
 }
 
-fn are_in(sim: &mut SimRuntime, people: &[&str]) {
+fn enter_all(sim: &mut SimRuntime, people: &[&str]) {
     for who in people {
-        joins(sim, who);
-        enters(sim, who, "null");
+        join(sim, who);
+        enter(sim, who, "null");
     }
     sim.run_until_idle();
     people.iter().for_each(|who| drop(sim.client(who).drain_frames()));
@@ -41,8 +41,8 @@ fn are_in(sim: &mut SimRuntime, people: &[&str]) {
 fn a_thousand_that_enter_together_are_told_in_a_frame() {
     let mut sim = SimRuntime::new();
     let people: Vec<String> = (0..1_000).map(|i| format!("u{i}")).collect();
-    people.iter().for_each(|who| joins(&mut sim, who));
-    people.iter().for_each(|who| enters(&mut sim, who, "1"));
+    people.iter().for_each(|who| join(&mut sim, who));
+    people.iter().for_each(|who| enter(&mut sim, who, "1"));
     sim.run_until_idle();
     let first = sim.client("u0").drain_frames();
     assert_eq!(first.len(), 2);
@@ -59,11 +59,11 @@ fn a_thousand_that_enter_together_are_told_in_a_frame() {
 #[test]
 fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
     let mut sim = SimRuntime::new();
-    are_in(&mut sim, &["ann", "ben", "cat"]);
-    enters(&mut sim, "ben", "1");
+    enter_all(&mut sim, &["ann", "ben", "cat"]);
+    enter(&mut sim, "ben", "1");
     assert_eq!(sim.client("ann").drain_frame_types(), ["members:changed"]);
-    enters(&mut sim, "ben", "2");
-    enters(&mut sim, "cat", "1");
+    enter(&mut sim, "ben", "2");
+    enter(&mut sim, "cat", "1");
     sim.drop_socket("ben");
     assert!(sim.client("ann").drain_frames().is_empty());
     sim.advance(limits::FLUSH_MS);
@@ -74,9 +74,9 @@ fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
 #[test]
 fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
     let mut sim = SimRuntime::new();
-    are_in(&mut sim, &["ann", "ben"]);
-    enters(&mut sim, "ben", "1");
-    enters(&mut sim, "ben", "2");
+    enter_all(&mut sim, &["ann", "ben"]);
+    enter(&mut sim, "ben", "1");
+    enter(&mut sim, "ben", "2");
     sim.hibernate();
     sim.client("ann").drain_frames();
     sim.advance(limits::REPLAY_RESTART_MS);
@@ -92,7 +92,7 @@ fn who_is_kicked_is_not_waited_for() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
-        are_in(&mut sim, &["ann", "ben", "cat"]);
+        enter_all(&mut sim, &["ann", "ben", "cat"]);
         sim.drop_socket("ben");
         sim.drop_socket("cat");
         kick(&mut sim, "ben");
@@ -111,16 +111,16 @@ fn who_is_kicked_is_not_waited_for() {
 #[test]
 fn presence_writes_no_row_and_few_alarms() {
     let mut sim = SimRuntime::new();
-    joins(&mut sim, "ann");
+    join(&mut sim, "ann");
     sim.store.bill();
     let alarms = sim.alarms_set;
-    enters(&mut sim, "ann", "0");
+    enter(&mut sim, "ann", "0");
     sim.run_until_idle();
     assert_eq!(sim.alarms_set - alarms, 1);
     for hibernate in [false, true] {
         sim.hibernate_between_inputs = hibernate;
-        joins(&mut sim, "ben");
-        enters(&mut sim, "ben", "1");
+        join(&mut sim, "ben");
+        enter(&mut sim, "ben", "1");
         sim.run_until_idle();
         sim.send("ben", r#"{"type":"leave"}"#);
         sim.run_until_idle();
@@ -139,8 +139,8 @@ fn presence_writes_no_row_and_few_alarms() {
 fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
-    joins(&mut sim, "ann");
-    let woken = |sim: &mut SimRuntime, ms: u64| {
+    join(&mut sim, "ann");
+    let count_loads = |sim: &mut SimRuntime, ms: u64| {
         let before = sim.loads;
         for _ in 0..ms / 25_000 {
             sim.advance(25_000);
@@ -148,20 +148,20 @@ fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
         }
         sim.loads - before
     };
-    assert_eq!(woken(&mut sim, 5 * HOUR), 0);
-    enters(&mut sim, "ann", "0");
-    let looks = woken(&mut sim, HOUR);
+    assert_eq!(count_loads(&mut sim, 5 * HOUR), 0);
+    enter(&mut sim, "ann", "0");
+    let looks = count_loads(&mut sim, HOUR);
     assert!((40..=150).contains(&looks), "{looks} looks in an hour");
     sim.send("ann", r#"{"type":"leave"}"#);
     sim.run_until_idle();
-    assert!(woken(&mut sim, 5 * HOUR) <= 1, "once, by the alarm that was set");
+    assert!(count_loads(&mut sim, 5 * HOUR) <= 1, "once, by the alarm that was set");
 }
 
 #[test]
 fn frames_are_heard_as_pings_are_also_over_a_sleep() {
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
-    are_in(&mut sim, &["ann", "ben", "cat"]);
+    enter_all(&mut sim, &["ann", "ben", "cat"]);
     for _ in 0..40 {
         sim.advance(20_000);
         sim.ping("ann");
@@ -176,7 +176,7 @@ fn frames_are_heard_as_pings_are_also_over_a_sleep() {
 #[test]
 fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
     let mut sim = SimRuntime::new();
-    are_in(&mut sim, &["ann", "ben"]);
+    enter_all(&mut sim, &["ann", "ben"]);
     let start = sim.now;
     // The runtime says of ben that he pinged tomorrow, and of ann that she
     // never did.
@@ -199,8 +199,8 @@ fn what_a_socket_carries_stays_below_half_of_what_it_may() {
     let crowd: Vec<String> = (0..40).map(named).collect();
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
     for who in &crowd {
-        joins(&mut sim, who);
-        enters(&mut sim, who, &large);
+        join(&mut sim, who);
+        enter(&mut sim, who, &large);
     }
     for who in &crowd[..39] {
         sim.drop_socket(who);
@@ -215,10 +215,10 @@ fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
     let crowd: Vec<String> = (0..60).map(|i| format!("u{i}")).collect();
     let large = format!("\"{}\"", "x".repeat(2_000));
     for who in &crowd {
-        joins(&mut sim, who);
-        enters(&mut sim, who, &large);
+        join(&mut sim, who);
+        enter(&mut sim, who, &large);
     }
-    are_in(&mut sim, &["ann"]);
+    enter_all(&mut sim, &["ann"]);
     crowd.iter().for_each(|who| sim.drop_socket(who));
     sim.run_until_idle();
     assert_eq!(sim.http_get("")["members"], 61);
@@ -251,16 +251,16 @@ fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
     let people: Vec<String> = (0..300).map(|i| format!("u{i}")).collect();
     for who in &people {
-        joins(&mut sim, who);
-        enters(&mut sim, who, &large);
+        join(&mut sim, who);
+        enter(&mut sim, who, &large);
     }
     while sim.flush_at.is_some() {
         sim.fire_flush();
     }
     sim.client("u0").drain_frames();
-    joins(&mut sim, "zoe");
-    enters(&mut sim, "zoe", "null");
-    enters(&mut sim, "u0", "1");
+    join(&mut sim, "zoe");
+    enter(&mut sim, "zoe", "null");
+    enter(&mut sim, "u0", "1");
     sim.run_until_idle();
     let pages = &sim.client("zoe").frames;
     let sizes: Vec<usize> = pages.iter().map(String::len).collect();
@@ -284,9 +284,9 @@ fn a_member_that_is_larger_than_a_page_has_one_for_itself() {
     for i in 0..200 {
         let identity = sim.identity_with("tabs", &["subscribe", "presence"]);
         sim.connect(&format!("tab-{i}"), "", identity);
-        enters(&mut sim, &format!("tab-{i}"), &large);
+        enter(&mut sim, &format!("tab-{i}"), &large);
     }
-    are_in(&mut sim, &["ann"]);
+    enter_all(&mut sim, &["ann"]);
     sim.send("ann", r#"{"type":"members"}"#);
     let frames = sim.client("ann").drain_frames();
     let users = |frame: &Value| frame["members"].as_array().unwrap().len();
@@ -304,9 +304,9 @@ fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
     const PEOPLE: usize = 1_200;
     let mut sim = SimRuntime::with(Settings { members: PEOPLE, ..Settings::default() });
     let people: Vec<String> = (0..PEOPLE).map(|i| format!("u{i:04}")).collect();
-    people.iter().for_each(|who| joins(&mut sim, who));
+    people.iter().for_each(|who| join(&mut sim, who));
     let before = sim.sent_bytes;
-    people.iter().for_each(|who| enters(&mut sim, who, "1"));
+    people.iter().for_each(|who| enter(&mut sim, who, "1"));
     let mut most = 0;
     while sim.flush_at.is_some() {
         let sent = sim.sent_bytes;
@@ -331,11 +331,11 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
-        are_in(&mut sim, &["ann", "ben", "cat"]);
+        enter_all(&mut sim, &["ann", "ben", "cat"]);
         sim.stop_reading("cat");
         let large = |i: u32| format!("\"{}{}\"", "x".repeat(limits::PRESENCE_BYTES - 3), i % 10);
         for i in 0..700 {
-            enters(&mut sim, "ann", &large(i));
+            enter(&mut sim, "ann", &large(i));
             sim.advance(limits::FLUSH_MS);
             ["ann", "ben", "cat"].iter().for_each(|who| sim.ping(who));
         }
@@ -345,11 +345,11 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
 
         sim.resume_reading("cat");
         about_members(&mut sim, "cat");
-        enters(&mut sim, "ben", "2");
+        enter(&mut sim, "ben", "2");
         let expected = [("members".to_owned(), false)];
         sim.advance(limits::REPLAY_RESTART_MS);
         assert_eq!(about_members(&mut sim, "cat"), expected, "hibernate: {hibernate}");
-        enters(&mut sim, "ben", "3");
+        enter(&mut sim, "ben", "3");
         sim.run_until_idle();
         assert_eq!(about_members(&mut sim, "cat").len(), 1, "and changes from then on");
     }
@@ -358,12 +358,12 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
 #[test]
 fn who_does_not_read_and_does_not_ping_is_silent() {
     let mut sim = SimRuntime::new();
-    are_in(&mut sim, &["ann", "ben"]);
+    enter_all(&mut sim, &["ann", "ben"]);
     sim.stop_reading("ben");
     let alarms = sim.alarms_set;
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 9));
     for i in 0..700 {
-        enters(&mut sim, "ann", &format!("[{i},{large}]"));
+        enter(&mut sim, "ann", &format!("[{i},{large}]"));
         sim.advance(limits::FLUSH_MS);
     }
     for _ in 0..10 {

@@ -14,13 +14,13 @@ pub type List = BTreeMap<(String, String), (String, u64)>;
 pub struct Model {
     entries: Vec<Entry>,
     /// The list that was last told.
-    pub told: List,
+    pub sent_list: List,
     /// Whether a window is open, at whose end what is pending is told.
     window: bool,
     pending: bool,
-    asleep: bool,
+    hibernated: bool,
     /// Sessions that did not read, until the alarm looks again.
-    unread: BTreeSet<String>,
+    skipped: BTreeSet<String>,
 }
 
 struct Entry {
@@ -28,59 +28,59 @@ struct Entry {
     session: String,
     data: String,
     since: Millis,
-    place: Place,
+    state: EntryState,
     is_fresh: bool,
     is_updated: bool,
-    is_owed_the_list: bool,
+    awaits_list: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
-    Here,
+enum EntryState {
+    Connected,
     Grace(Millis),
-    Over,
+    Left,
 }
 
 impl Model {
     /// What comes next wakes the room.
-    pub fn sleeps(&mut self, somebody_is_connected: bool) {
-        self.asleep = true;
+    pub fn hibernate(&mut self, has_sockets: bool) {
+        self.hibernated = true;
         self.window = false;
         self.pending = false;
-        self.unread.clear();
+        self.skipped.clear();
         // Nobody carries the rest, and there is nobody to tell.
-        if !somebody_is_connected {
+        if !has_sockets {
             self.entries.clear();
-            self.told.clear();
+            self.sent_list.clear();
         }
     }
 
-    pub fn wakes(&mut self, now: Millis) {
-        if std::mem::take(&mut self.asleep) && self.is_unsettled(now) {
+    pub fn load(&mut self, now: Millis) {
+        if std::mem::take(&mut self.hibernated) && self.has_unsent_changes(now) {
             self.window = true;
             self.pending = true;
         }
     }
 
-    pub fn crashes(&mut self) {
-        *self = Self { asleep: true, ..Self::default() };
+    pub fn crash(&mut self) {
+        *self = Self { hibernated: true, ..Self::default() };
     }
 
-    pub fn enters(&mut self, user: &str, session: &str, data: &str, now: Millis) {
+    pub fn enter(&mut self, user: &str, session: &str, data: &str, now: Millis) {
         let fresh = Entry {
             user: user.into(),
             session: session.into(),
             data: data.into(),
             since: now,
-            place: Place::Here,
+            state: EntryState::Connected,
             is_fresh: true,
             is_updated: false,
-            is_owed_the_list: true,
+            awaits_list: true,
         };
         let found = self.entries.iter_mut().find(|entry| entry.session == session);
         match found {
             None => self.entries.push(fresh),
-            Some(entry) if entry.place == Place::Over => {
+            Some(entry) if entry.state == EntryState::Left => {
                 let is_fresh = entry.is_fresh;
                 *entry = Entry { is_fresh, is_updated: !is_fresh, ..fresh };
             }
@@ -90,120 +90,125 @@ impl Model {
                 entry.is_updated = true;
             }
         }
-        self.changes(now);
+        self.change(now);
     }
 
-    pub fn leaves(&mut self, session: &str, now: Millis) {
-        if let Some(entry) = self.here(session) {
-            entry.place = Place::Over;
-            self.changes(now);
+    pub fn leave(&mut self, session: &str, now: Millis) {
+        if let Some(entry) = self.connected_entry(session) {
+            entry.state = EntryState::Left;
+            self.change(now);
         }
     }
 
-    pub fn asks(&mut self, session: &str, now: Millis) {
-        if let Some(entry) = self.here(session) {
-            entry.is_owed_the_list = true;
-            self.changes(now);
+    pub fn request_list(&mut self, session: &str, now: Millis) {
+        if let Some(entry) = self.connected_entry(session) {
+            entry.awaits_list = true;
+            self.change(now);
         }
     }
 
     /// These sessions lost their sockets.
-    pub fn lose(&mut self, lost: &[String], at_once: bool, now: Millis) {
+    pub fn disconnect(&mut self, lost: &[String], immediately: bool, now: Millis) {
         let mut left = false;
         for session in lost {
-            let Some(entry) = self.here(session) else { continue };
-            entry.place = match at_once {
-                true => Place::Over,
-                false => Place::Grace(now.plus(limits::GRACE_MS)),
+            let Some(entry) = self.connected_entry(session) else { continue };
+            entry.state = match immediately {
+                true => EntryState::Left,
+                false => EntryState::Grace(now.plus(limits::GRACE_MS)),
             };
-            left |= at_once;
+            left |= immediately;
         }
         if left {
-            self.changes(now);
+            self.change(now);
         }
     }
 
     /// A user is to be gone.
-    pub fn is_kicked(&mut self, user: &str, now: Millis) {
+    pub fn kick(&mut self, user: &str, now: Millis) {
         let mut left = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.user == user) {
-            left |= entry.place != Place::Over;
-            entry.place = Place::Over;
+            left |= entry.state != EntryState::Left;
+            entry.state = EntryState::Left;
         }
         if left {
-            self.changes(now);
+            self.change(now);
         }
     }
 
-    fn here(&mut self, session: &str) -> Option<&mut Entry> {
-        let is_it = |entry: &&mut Entry| entry.session == session && entry.place == Place::Here;
+    fn connected_entry(&mut self, session: &str) -> Option<&mut Entry> {
+        let is_it =
+            |entry: &&mut Entry| entry.session == session && entry.state == EntryState::Connected;
         self.entries.iter_mut().find(is_it)
     }
 
-    fn changes(&mut self, now: Millis) {
+    fn change(&mut self, now: Millis) {
         if self.window {
             self.pending = true;
         } else {
-            self.tells(now);
+            self.send_changes(now);
         }
     }
 
-    pub fn window_ends(&mut self, now: Millis) {
+    pub fn end_window(&mut self, now: Millis) {
         self.window = false;
         if std::mem::take(&mut self.pending) {
-            self.tells(now);
+            self.send_changes(now);
         }
     }
 
     /// A session was left out of what was told.
-    pub fn is_left_out(&mut self, session: &str) {
-        self.unread.insert(session.into());
-        if let Some(entry) = self.here(session) {
-            entry.is_owed_the_list = true;
+    pub fn skip(&mut self, session: &str) {
+        self.skipped.insert(session.into());
+        if let Some(entry) = self.connected_entry(session) {
+            entry.awaits_list = true;
         }
     }
 
-    pub fn alarm_rings(&mut self, now: Millis) {
-        self.unread.clear();
-        if self.is_unsettled(now) {
-            self.tells(now);
+    pub fn fire_alarm(&mut self, now: Millis) {
+        self.skipped.clear();
+        if self.has_unsent_changes(now) {
+            self.send_changes(now);
         }
     }
 
-    fn tells(&mut self, now: Millis) {
-        self.told = self.list(now);
-        let told = self.told.clone();
+    fn send_changes(&mut self, now: Millis) {
+        self.sent_list = self.list(now);
+        let sent_list = self.sent_list.clone();
         self.entries
-            .retain(|entry| told.contains_key(&(entry.user.clone(), entry.session.clone())));
+            .retain(|entry| sent_list.contains_key(&(entry.user.clone(), entry.session.clone())));
         for entry in &mut self.entries {
             (entry.is_fresh, entry.is_updated) = (false, false);
-            entry.is_owed_the_list &= self.unread.contains(&entry.session);
+            entry.awaits_list &= self.skipped.contains(&entry.session);
         }
         self.window = true;
         self.pending = false;
     }
 
-    fn is_unsettled(&self, now: Millis) -> bool {
+    fn has_unsent_changes(&self, now: Millis) -> bool {
         let list = self.list(now);
-        let is_owed = |entry: &Entry| entry.is_owed_the_list && entry.place == Place::Here;
-        let waits = |entry: &Entry| is_owed(entry) || entry.is_updated;
-        list != self.told || list.len() != self.entries.len() || self.entries.iter().any(waits)
+        let needs_list = |entry: &Entry| entry.awaits_list && entry.state == EntryState::Connected;
+        let is_unsent = |entry: &Entry| needs_list(entry) || entry.is_updated;
+        list != self.sent_list
+            || list.len() != self.entries.len()
+            || self.entries.iter().any(is_unsent)
     }
 
     /// The members as they are, told or not.
     pub fn list(&self, now: Millis) -> List {
-        let is_over = |entry: &Entry| match entry.place {
-            Place::Here => false,
-            Place::Grace(until) => until <= now,
-            Place::Over => true,
+        let has_left = |entry: &Entry| match entry.state {
+            EntryState::Connected => false,
+            EntryState::Grace(until) => until <= now,
+            EntryState::Left => true,
         };
-        let comes_back = |user: &str| {
-            self.entries.iter().any(|entry| entry.user == user && entry.is_fresh && !is_over(entry))
+        let has_returned = |user: &str| {
+            self.entries
+                .iter()
+                .any(|entry| entry.user == user && entry.is_fresh && !has_left(entry))
         };
         let stays = |entry: &&Entry| {
-            let was_lost = entry.place != Place::Here && !entry.is_fresh;
-            let is_replaced = was_lost && comes_back(&entry.user);
-            !is_over(entry) && !is_replaced
+            let was_lost = entry.state != EntryState::Connected && !entry.is_fresh;
+            let is_replaced = was_lost && has_returned(&entry.user);
+            !has_left(entry) && !is_replaced
         };
         let shown = |entry: &Entry| {
             let key = (entry.user.clone(), entry.session.clone());
@@ -213,11 +218,11 @@ impl Model {
     }
 
     pub fn has_entered(&mut self, session: &str) -> bool {
-        self.here(session).is_some()
+        self.connected_entry(session).is_some()
     }
 
     /// Whether it has the list, and hears what changes.
-    pub fn listens(&mut self, session: &str) -> bool {
-        self.here(session).is_some_and(|entry| !entry.is_owed_the_list)
+    pub fn has_list(&mut self, session: &str) -> bool {
+        self.connected_entry(session).is_some_and(|entry| !entry.awaits_list)
     }
 }

@@ -8,14 +8,14 @@ use roomcast::auth::Identity;
 use roomcast::limits;
 use roomcast::protocol::Right;
 
+use super::client::{Connection, PresenceClient, listed};
 use super::model::Model;
-use super::person::{Connection, Person, listed};
 use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
 /// Three users: one has three devices, one two.
-const PEOPLE: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
+const CLIENTS: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
 const ENTERS: [&str; 2] = ["subscribe", "presence"];
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
@@ -25,7 +25,7 @@ struct RandomRun {
     model: Model,
     seed: u64,
     rng: TestRng,
-    people: Vec<Person>,
+    clients: Vec<PresenceClient>,
     /// Sockets at whose other end nobody is any more.
     half_open: Vec<Connection>,
     /// Connections whose time was up as the room was given something.
@@ -40,7 +40,7 @@ fn members_are_those_of_the_model() {
         let mut run = RandomRun::new(seed);
         for _ in 0..steps {
             run.step();
-            run.everybody_is_right();
+            run.check_clients();
         }
         run.finish();
         steps
@@ -53,358 +53,360 @@ impl RandomRun {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = rng.one_in(3);
         sim.max_unsent_bytes = *rng.choose(&[1, 300, limits::UNSENT_BYTES]);
-        let person = |name| Person::new(name);
-        let people = PEOPLE.map(person).into();
+        let client = |name| PresenceClient::new(name);
+        let clients = CLIENTS.map(client).into();
         let (half_open, ended) = (Vec::new(), Vec::new());
-        Self { sim, model: Model::default(), seed, rng, people, half_open, ended, steps: vec![] }
+        Self { sim, model: Model::default(), seed, rng, clients, half_open, ended, steps: vec![] }
     }
 
     fn step(&mut self) {
-        let who = usize::try_from(self.rng.below(PEOPLE.len() as u64)).unwrap();
+        let who = usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap();
         match self.rng.below(36) {
-            0..=2 => self.connects(who),
-            3..=9 => self.enters(who),
-            10 => self.leaves(who),
-            11 => self.asks(who),
-            12..=13 => self.pings(who),
-            14..=15 => self.drops(who),
-            16 => self.closes(who),
-            17 => self.vanishes(who),
-            18 => self.renews(who),
-            19 if self.rng.one_in(3) => self.kicks(who),
-            20..=22 => self.sleeps(),
-            23 if self.rng.one_in(4) => self.crashes(),
-            24..=27 => self.passes(),
-            28 if self.rng.one_in(2) => self.is_late(),
-            29 => self.rings(),
-            30 if self.rng.one_in(10) => self.erases(),
-            31 => self.stands_still(who),
-            32 => self.fails_to_wake(),
-            33..=34 => self.reads_on(who),
-            _ => self.calms(),
+            0..=2 => self.connect(who),
+            3..=9 => self.enter(who),
+            10 => self.leave(who),
+            11 => self.request_list(who),
+            12..=13 => self.ping(who),
+            14..=15 => self.drop_socket(who),
+            16 => self.close(who),
+            17 => self.make_half_open(who),
+            18 => self.renew_token(who),
+            19 if self.rng.one_in(3) => self.kick(who),
+            20..=22 => self.hibernate(),
+            23 if self.rng.one_in(4) => self.crash(),
+            24..=27 => self.advance(),
+            28 if self.rng.one_in(2) => self.delay_alarm(),
+            29 => self.fire_alarm(),
+            30 if self.rng.one_in(10) => self.erase(),
+            31 => self.stop_reading(who),
+            32 => self.fail_to_load(),
+            33..=34 => self.resume_reading(who),
+            _ => self.end_all_windows(),
         }
     }
 
     /// Everything has come to rest: the room tells nobody anything more, and
     /// everybody has been told what is so.
     fn finish(&mut self) {
-        (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
-        self.passes_by(limits::REPLAY_RESTART_MS);
-        self.calms();
-        self.everybody_is_right();
-        assert_eq!(self.model.told, self.model.list(self.sim.now));
+        (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
+        self.advance_by(limits::REPLAY_RESTART_MS);
+        self.end_all_windows();
+        self.check_clients();
+        assert_eq!(self.model.sent_list, self.model.list(self.sim.now));
     }
 
-    fn says(&mut self, what: impl std::fmt::Display) {
+    fn log_step(&mut self, what: impl std::fmt::Display) {
         self.steps.push(format!("{} {what}", self.sim.now.get()));
     }
 
     /// Before the room is given anything.
-    fn wakes(&mut self) {
+    fn prepare_input(&mut self) {
         if self.sim.hibernate_between_inputs {
-            self.falls_asleep();
+            self.hibernate_room();
         }
-        self.model.wakes(self.sim.now);
-        self.due_sessions_end();
+        self.model.load(self.sim.now);
+        self.expire_sessions();
     }
 
     /// Whatever the room is given: those whose time is up are gone before it.
-    fn due_sessions_end(&mut self) {
+    fn expire_sessions(&mut self) {
         let now = self.sim.now;
-        let connected = self
-            .people
-            .iter_mut()
-            .filter_map(|person| person.connection.take_if(|connection| connection.is_over(now)));
-        let half_open = self.half_open.extract_if(.., |connection| connection.is_over(now));
+        let connected = self.clients.iter_mut().filter_map(|client| {
+            client.connection.take_if(|connection| connection.is_expired(now))
+        });
+        let half_open = self.half_open.extract_if(.., |connection| connection.is_expired(now));
         let over: Vec<Connection> = connected.chain(half_open).collect();
-        self.model.lose(&sessions(&over), false, now);
+        self.model.disconnect(&sessions(&over), false, now);
         self.ended.extend(over);
     }
 
-    fn falls_asleep(&mut self) {
+    fn hibernate_room(&mut self) {
         if !self.sim.is_all_sent() {
             return;
         }
-        self.model.sleeps(self.sim.open_sockets() > 0);
+        self.model.hibernate(self.sim.open_sockets() > 0);
         self.sim.hibernate();
     }
 }
 
 /// What people do.
 impl RandomRun {
-    fn connects(&mut self, who: usize) {
-        let name = PEOPLE[who];
-        self.drops(who);
+    fn connect(&mut self, who: usize) {
+        let name = CLIENTS[who];
+        self.drop_socket(who);
         let rights = *self.rng.choose(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
         let lasts = *self.rng.choose(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
         let expires_at = self.sim.now.plus(lasts);
         let identity = Identity { expires_at, ..self.sim.identity_with(user(name), rights) };
-        self.says(format!("{name} connects with {rights:?} for {lasts} ms"));
-        self.wakes();
+        self.log_step(format!("{name} connects with {rights:?} for {lasts} ms"));
+        self.prepare_input();
         self.sim.connect(name, "", identity.clone());
         let session = self.sim.session(name).unwrap();
-        self.people[who].connection =
-            Some(Connection { session, identity, heard: self.sim.now, stands_still: false });
+        self.clients[who].connection =
+            Some(Connection { session, identity, active_at: self.sim.now, not_reading: false });
     }
 
     /// Sends a frame: its session, if that has the right to what it asks. A
     /// session whose time is up is closed over it.
-    fn sends(&mut self, who: usize, frame: &str) -> Option<String> {
-        self.people[who].connection.as_ref()?;
-        self.says(format!("{} sends {frame:.80}", PEOPLE[who]));
-        self.wakes();
-        self.sim.send(PEOPLE[who], frame);
+    fn send(&mut self, who: usize, frame: &str) -> Option<String> {
+        self.clients[who].connection.as_ref()?;
+        self.log_step(format!("{} sends {frame:.80}", CLIENTS[who]));
+        self.prepare_input();
+        self.sim.send(CLIENTS[who], frame);
         let now = self.sim.now;
-        assert!(self.takes_closed().is_empty());
-        let connection = self.people[who].connection.as_mut()?;
-        connection.heard = now;
+        assert!(self.drain_closed().is_empty());
+        let connection = self.clients[who].connection.as_mut()?;
+        connection.active_at = now;
         let may = connection.identity.grant.contains(Right::Presence);
         may.then(|| connection.session.to_string())
     }
 
-    fn enters(&mut self, who: usize) {
+    fn enter(&mut self, who: usize) {
         let data = match self.rng.below(5) {
             0 => "null".to_owned(),
             1 => format!(r#"{{ "x":{}.50, "s":"é\ud800" }}"#, self.rng.below(9)),
             _ => self.rng.below(4).to_string(),
         };
-        if let Some(session) = self.sends(who, &format!(r#"{{"type":"enter","data":{data}}}"#)) {
-            self.model.enters(user(PEOPLE[who]), &session, &data, self.sim.now);
+        if let Some(session) = self.send(who, &format!(r#"{{"type":"enter","data":{data}}}"#)) {
+            self.model.enter(user(CLIENTS[who]), &session, &data, self.sim.now);
         }
     }
 
-    fn leaves(&mut self, who: usize) {
-        if let Some(session) = self.sends(who, r#"{"type":"leave"}"#) {
-            self.model.leaves(&session, self.sim.now);
+    fn leave(&mut self, who: usize) {
+        if let Some(session) = self.send(who, r#"{"type":"leave"}"#) {
+            self.model.leave(&session, self.sim.now);
         }
         if self.rng.one_in(2) {
-            self.enters(who);
+            self.enter(who);
         }
     }
 
-    fn asks(&mut self, who: usize) {
-        let Some(session) = self.sends(who, r#"{"type":"members"}"#) else { return };
+    fn request_list(&mut self, who: usize) {
+        let Some(session) = self.send(who, r#"{"type":"members"}"#) else { return };
         if self.model.has_entered(&session) {
-            self.model.asks(&session, self.sim.now);
-        } else if !self.people[who].connection.as_ref().unwrap().stands_still {
-            let frame = self.sim.client(PEOPLE[who]).frames.pop().unwrap();
+            self.model.request_list(&session, self.sim.now);
+        } else if !self.clients[who].connection.as_ref().unwrap().not_reading {
+            let frame = self.sim.client(CLIENTS[who]).frames.pop().unwrap();
             assert_eq!(listed(&frame), self.model.list(self.sim.now));
         }
     }
 
-    fn pings(&mut self, who: usize) {
-        if self.people[who].connection.is_none() || self.rng.one_in(2) {
-            self.sends(who, r#"{"type": "ping"}"#);
+    fn ping(&mut self, who: usize) {
+        if self.clients[who].connection.is_none() || self.rng.one_in(2) {
+            self.send(who, r#"{"type": "ping"}"#);
             return;
         }
-        self.says(format!("{} pings, and the room sleeps on", PEOPLE[who]));
-        self.sim.ping(PEOPLE[who]);
-        self.people[who].connection.as_mut().unwrap().heard = self.sim.now;
+        self.log_step(format!("{} pings, and the room sleeps on", CLIENTS[who]));
+        self.sim.ping(CLIENTS[who]);
+        self.clients[who].connection.as_mut().unwrap().active_at = self.sim.now;
     }
 
-    fn drops(&mut self, who: usize) {
-        let Some(connection) = self.people[who].connection.take() else { return };
-        self.says(format!("{} drops", PEOPLE[who]));
-        self.wakes();
-        self.sim.drop_socket(PEOPLE[who]);
-        self.model.lose(&[connection.session.to_string()], false, self.sim.now);
+    fn drop_socket(&mut self, who: usize) {
+        let Some(connection) = self.clients[who].connection.take() else { return };
+        self.log_step(format!("{} drops", CLIENTS[who]));
+        self.prepare_input();
+        self.sim.drop_socket(CLIENTS[who]);
+        self.model.disconnect(&[connection.session.to_string()], false, self.sim.now);
     }
 
-    fn closes(&mut self, who: usize) {
-        let Some(connection) = self.people[who].connection.take() else { return };
+    fn close(&mut self, who: usize) {
+        let Some(connection) = self.clients[who].connection.take() else { return };
         let code = *self.rng.choose(&[1_000, 1_005, 1_001, 1_006, 4_000]);
-        self.says(format!("{} closes with {code}", PEOPLE[who]));
-        self.wakes();
-        self.sim.close(PEOPLE[who], code);
-        let is_over = connection.is_over(self.sim.now);
-        let at_once = matches!(code, 1_000 | 1_005) && !is_over;
-        self.model.lose(&[connection.session.to_string()], at_once, self.sim.now);
+        self.log_step(format!("{} closes with {code}", CLIENTS[who]));
+        self.prepare_input();
+        self.sim.close(CLIENTS[who], code);
+        let is_expired = connection.is_expired(self.sim.now);
+        let at_once = matches!(code, 1_000 | 1_005) && !is_expired;
+        self.model.disconnect(&[connection.session.to_string()], at_once, self.sim.now);
     }
 
-    fn vanishes(&mut self, who: usize) {
-        let Some(connection) = self.people[who].connection.take() else { return };
-        self.says(format!("{} vanishes", PEOPLE[who]));
-        self.sim.make_half_open(PEOPLE[who]);
+    fn make_half_open(&mut self, who: usize) {
+        let Some(connection) = self.clients[who].connection.take() else { return };
+        self.log_step(format!("{} vanishes", CLIENTS[who]));
+        self.sim.make_half_open(CLIENTS[who]);
         self.half_open.push(connection);
     }
 
-    fn stands_still(&mut self, who: usize) {
-        let Some(connection) = &mut self.people[who].connection else { return };
-        connection.stands_still = true;
-        self.says(format!("{} stands still", PEOPLE[who]));
-        self.sim.stop_reading(PEOPLE[who]);
+    fn stop_reading(&mut self, who: usize) {
+        let Some(connection) = &mut self.clients[who].connection else { return };
+        connection.not_reading = true;
+        self.log_step(format!("{} stands still", CLIENTS[who]));
+        self.sim.stop_reading(CLIENTS[who]);
     }
 
-    fn reads_on(&mut self, who: usize) {
-        let Some(connection) = &mut self.people[who].connection else { return };
-        connection.stands_still = false;
-        self.says(format!("{} reads on", PEOPLE[who]));
-        self.sim.resume_reading(PEOPLE[who]);
+    fn resume_reading(&mut self, who: usize) {
+        let Some(connection) = &mut self.clients[who].connection else { return };
+        connection.not_reading = false;
+        self.log_step(format!("{} reads on", CLIENTS[who]));
+        self.sim.resume_reading(CLIENTS[who]);
     }
 
-    fn renews(&mut self, who: usize) {
+    fn renew_token(&mut self, who: usize) {
         let rights = *self.rng.choose(&[&["subscribe"][..], &ENTERS]);
-        let token = self.sim.token(user(PEOPLE[who]), rights);
-        let identity = self.sim.identity_with(user(PEOPLE[who]), rights);
-        self.sends(who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
-        let Some(connection) = &mut self.people[who].connection else { return };
+        let token = self.sim.token(user(CLIENTS[who]), rights);
+        let identity = self.sim.identity_with(user(CLIENTS[who]), rights);
+        self.send(who, &format!(r#"{{"type":"auth","token":"{token}"}}"#));
+        let Some(connection) = &mut self.clients[who].connection else { return };
         connection.identity = identity;
         if !rights.contains(&"presence") {
-            self.model.leaves(&connection.session.to_string(), self.sim.now);
+            self.model.leave(&connection.session.to_string(), self.sim.now);
         }
     }
 
-    fn kicks(&mut self, who: usize) {
-        let user = user(PEOPLE[who]);
-        self.says(format!("an admin kicks {user}"));
-        self.wakes();
+    fn kick(&mut self, who: usize) {
+        let user = user(CLIENTS[who]);
+        self.log_step(format!("an admin kicks {user}"));
+        self.prepare_input();
         let kick = format!("DELETE /rooms/r/members?user={user}");
         assert_eq!(self.sim.http("admin", &kick, "").0, 204);
-        self.takes_closed();
-        self.model.is_kicked(user, self.sim.now);
+        self.drain_closed();
+        self.model.kick(user, self.sim.now);
     }
 
-    fn erases(&mut self) {
-        self.says("an admin erases the room");
-        self.wakes();
+    fn erase(&mut self) {
+        self.log_step("an admin erases the room");
+        self.prepare_input();
         assert_eq!(self.sim.http("admin", "DELETE /rooms/r", "").0, 204);
-        self.everybody_is_gone();
+        self.forget_all_connections();
     }
 }
 
 /// What the runtime and time do.
 impl RandomRun {
-    fn sleeps(&mut self) {
-        self.says("the room sleeps");
-        self.falls_asleep();
+    fn hibernate(&mut self) {
+        self.log_step("the room sleeps");
+        self.hibernate_room();
     }
 
-    fn crashes(&mut self) {
-        self.says("the process is killed");
+    fn crash(&mut self) {
+        self.log_step("the process is killed");
         self.sim.crash();
-        self.everybody_is_gone();
+        self.forget_all_connections();
     }
 
-    fn everybody_is_gone(&mut self) {
+    fn forget_all_connections(&mut self) {
         assert_eq!(self.sim.open_sockets(), 0);
-        self.model.crashes();
+        self.model.crash();
         self.half_open.clear();
-        self.people.iter_mut().for_each(|person| person.connection = None);
+        self.clients.iter_mut().for_each(|client| client.connection = None);
     }
 
-    fn passes(&mut self) {
+    fn advance(&mut self) {
         let ms = *self.rng.choose(&[1, 20, 49, 50, SECOND, 3 * SECOND, 9 * SECOND, 20 * SECOND]);
-        self.passes_by(ms);
+        self.advance_by(ms);
     }
 
-    fn passes_by(&mut self, ms: u64) {
-        self.says(format!("{ms} ms pass"));
+    fn advance_by(&mut self, ms: u64) {
+        self.log_step(format!("{ms} ms pass"));
         let end = self.sim.now.plus(ms);
         while let Some(at) = self.sim.next_timer().filter(|at| *at <= end) {
             self.sim.now = self.sim.now.max(at);
             match self.sim.flush_at {
-                Some(ends) if ends <= at => self.window_ends(),
-                _ => self.rings(),
+                Some(ends) if ends <= at => self.end_window(),
+                _ => self.fire_alarm(),
             }
         }
         self.sim.now = end;
-        self.nobody_is_silent_for_long();
+        self.check_liveness();
     }
 
-    fn window_ends(&mut self) {
-        self.says("the window ends");
-        self.due_sessions_end();
+    fn end_window(&mut self) {
+        self.log_step("the window ends");
+        self.expire_sessions();
         self.sim.fire_flush();
-        self.model.window_ends(self.sim.now);
-        self.leaves_out();
+        self.model.end_window(self.sim.now);
+        self.record_skipped();
     }
 
-    fn calms(&mut self) {
+    fn end_all_windows(&mut self) {
         while self.sim.flush_at.is_some() {
-            self.window_ends();
+            self.end_window();
         }
     }
 
-    fn is_late(&mut self) {
+    fn delay_alarm(&mut self) {
         let ms = *self.rng.choose(&[100, 12_000, 70_000]);
-        self.says(format!("{ms} ms pass, and the alarm is late"));
+        self.log_step(format!("{ms} ms pass, and the alarm is late"));
         self.sim.shift_clock(ms);
     }
 
     /// For a while nothing can wake the room. Whoever goes then goes unseen: if
     /// its socket carried a member, everybody is closed.
-    fn fails_to_wake(&mut self) {
+    fn fail_to_load(&mut self) {
         // What waits for a reader would keep it awake.
-        (0..PEOPLE.len()).for_each(|who| self.reads_on(who));
-        self.says("the room can't wake");
-        self.falls_asleep();
+        (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
+        self.log_step("the room can't wake");
+        self.hibernate_room();
         self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
         for _ in 0..self.rng.below(4) {
             let ms = *self.rng.choose(&[SECOND, 9 * SECOND, 70 * SECOND]);
-            self.says(format!("{ms} ms pass in vain"));
+            self.log_step(format!("{ms} ms pass in vain"));
             self.sim.advance(ms);
-            let who = usize::try_from(self.rng.below(PEOPLE.len() as u64)).unwrap();
-            let Some(connection) = self.people[who].connection.take() else { continue };
+            let who = usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap();
+            let Some(connection) = self.clients[who].connection.take() else { continue };
             let was_a_member = self.model.has_entered(&connection.session.to_string());
             match self.rng.one_in(2) {
-                true => self.sim.drop_socket(PEOPLE[who]),
-                false => self.sim.send(PEOPLE[who], r#"{"type":"members"}"#),
+                true => self.sim.drop_socket(CLIENTS[who]),
+                false => self.sim.send(CLIENTS[who], r#"{"type":"members"}"#),
             }
-            self.says(format!("{} is gone unseen", PEOPLE[who]));
+            self.log_step(format!("{} is gone unseen", CLIENTS[who]));
             assert!(!self.sim.is_open(connection.session));
             if self.sim.open_sockets() == 0 {
-                self.everybody_is_gone();
+                self.forget_all_connections();
             }
             assert!(!was_a_member || self.sim.open_sockets() == 0);
         }
         self.sim.misconfigured = None;
-        self.says("it can again");
-        self.rings();
+        self.log_step("it can again");
+        self.fire_alarm();
     }
 
     /// On time or not.
-    fn rings(&mut self) {
+    fn fire_alarm(&mut self) {
         if self.sim.store.is_empty() {
             return;
         }
-        self.says("the alarm rings");
-        self.wakes();
+        self.log_step("the alarm rings");
+        self.prepare_input();
         self.sim.fire_alarm();
         let now = self.sim.now;
-        let silent = self.takes_closed();
-        self.model.alarm_rings(now);
-        for Connection { session, heard, .. } in &silent {
-            assert!(now.since(*heard) >= limits::PING_TIMEOUT_MS, "{session} was heard of");
+        let silent = self.drain_closed();
+        self.model.fire_alarm(now);
+        for Connection { session, active_at, .. } in &silent {
+            assert!(now.since(*active_at) >= limits::PING_TIMEOUT_MS, "{session} was heard of");
         }
-        self.model.lose(&sessions(&silent), false, now);
-        self.leaves_out();
+        self.model.disconnect(&sessions(&silent), false, now);
+        self.record_skipped();
     }
 
     /// The runtime left out who did not read.
-    fn leaves_out(&mut self) {
+    fn record_skipped(&mut self) {
         for session in std::mem::take(&mut self.sim.skipped_sessions) {
-            self.model.is_left_out(&session.to_string());
+            self.model.skip(&session.to_string());
         }
     }
 
     /// Connections that the room has closed.
-    fn takes_closed(&mut self) -> Vec<Connection> {
+    fn drain_closed(&mut self) -> Vec<Connection> {
         let sim = &self.sim;
-        let connected = self.people.iter_mut().filter_map(|person| {
-            person.connection.take_if(|connection| !sim.is_open(connection.session))
+        let connected = self.clients.iter_mut().filter_map(|client| {
+            client.connection.take_if(|connection| !sim.is_open(connection.session))
         });
         let half_open = self.half_open.extract_if(.., |c| !sim.is_open(c.session));
         connected.chain(half_open).collect()
     }
 
     /// As long as the alarm is on time.
-    fn nobody_is_silent_for_long(&mut self) {
+    fn check_liveness(&mut self) {
         const AT_MOST: u64 = limits::PING_TIMEOUT_MS + 5 * SECOND;
         let now = self.sim.now;
-        let connected = self.people.iter().filter_map(|person| person.connection.as_ref());
-        for Connection { session, heard, .. } in connected.chain(&self.half_open) {
+        let connected = self.clients.iter().filter_map(|client| client.connection.as_ref());
+        for Connection { session, active_at, .. } in connected.chain(&self.half_open) {
             if self.model.has_entered(&session.to_string()) {
-                assert!(now.since(*heard) < AT_MOST, "{session} has not been heard of for long");
+                assert!(
+                    now.since(*active_at) < AT_MOST,
+                    "{session} has not been heard of for long"
+                );
             }
         }
     }
@@ -412,34 +414,34 @@ impl RandomRun {
 
 /// What everybody makes of it.
 impl RandomRun {
-    fn everybody_is_right(&mut self) {
+    fn check_clients(&mut self) {
         for Connection { session, .. } in self.ended.drain(..) {
             assert!(!self.sim.is_open(session), "{session} is there beyond its end");
         }
-        self.leaves_out();
-        for person in &mut self.people {
-            let frames = std::mem::take(&mut self.sim.client(person.name).frames);
-            let Some(connection) = &person.connection else { continue };
-            let (session, is_reading) = (connection.session.to_string(), !connection.stands_still);
+        self.record_skipped();
+        for client in &mut self.clients {
+            let frames = std::mem::take(&mut self.sim.client(client.name).frames);
+            let Some(connection) = &client.connection else { continue };
+            let (session, is_reading) = (connection.session.to_string(), !connection.not_reading);
             for frame in frames {
-                person.hears(&frame, &session);
+                client.on_frame(&frame, &session);
             }
-            if self.model.listens(&session) && is_reading {
-                assert_eq!(person.list, self.model.told, "{}", person.name);
+            if self.model.has_list(&session) && is_reading {
+                assert_eq!(client.list, self.model.sent_list, "{}", client.name);
             }
         }
         if self.rng.one_in(4) {
-            self.http_is_right();
+            self.check_http();
         }
     }
 
-    fn http_is_right(&mut self) {
-        self.says("somebody asks over HTTP");
-        self.wakes();
+    fn check_http(&mut self) {
+        self.log_step("somebody asks over HTTP");
+        self.prepare_input();
         let list = self.model.list(self.sim.now);
         let (status, members) = self.sim.http("admin", "GET /rooms/r/members", "");
         assert_eq!((status, listed(&members)), (200, list));
-        self.wakes();
+        self.prepare_input();
         let list = self.model.list(self.sim.now);
         let users: BTreeSet<&String> = list.keys().map(|(user, _)| user).collect();
         assert_eq!(self.sim.http_get("")["members"], users.len());

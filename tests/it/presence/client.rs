@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::model::List;
 use crate::client::Frame;
 
-pub struct Person {
+pub struct PresenceClient {
     pub name: &'static str,
     pub connection: Option<Connection>,
     /// What it makes of the frames it hears.
@@ -25,25 +25,25 @@ pub struct Connection {
     pub session: SessionId,
     pub identity: Identity,
     /// When it last sent a frame or a ping.
-    pub heard: Millis,
-    pub stands_still: bool,
+    pub active_at: Millis,
+    pub not_reading: bool,
 }
 
 impl Connection {
     /// Whether its token has ended.
-    pub fn is_over(&self, now: Millis) -> bool {
+    pub fn is_expired(&self, now: Millis) -> bool {
         self.identity.expires_at.plus(limits::LEEWAY_MS) <= now
     }
 }
 
-impl Person {
+impl PresenceClient {
     pub fn new(name: &'static str) -> Self {
         Self { name, connection: None, list: List::new(), has_more: false }
     }
 
     /// Folds a frame into the list, strictly: what it could not have been told
     /// is the room's fault.
-    pub fn hears(&mut self, text: &str, session: &str) {
+    pub fn on_frame(&mut self, text: &str, session: &str) {
         let kind = Frame::read(text).r#type;
         assert!(!self.has_more || kind == "members", "a page is to follow: {text}");
         match kind.as_str() {
