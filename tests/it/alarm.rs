@@ -69,7 +69,7 @@ fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
 fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
     let breaks: [fn(&mut SimRuntime); 2] = [
         |sim| sim.misconfigured = Some("ROOM_SETTINGS: no JSON".into()),
-        |sim| sim.store.fail_reading_after(0),
+        |sim| sim.store.fail_reads_after(0),
     ];
     for breaks in breaks {
         let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
@@ -83,7 +83,7 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
         assert_eq!(sim.client("alice").closed, None);
 
         sim.misconfigured = None;
-        sim.store.heal();
+        sim.store.clear_faults();
         sim.advance(MINUTE);
         assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
         sim.hibernate();
@@ -91,7 +91,7 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
         breaks(&mut sim);
         sim.advance(HOUR);
         sim.misconfigured = None;
-        sim.store.heal();
+        sim.store.clear_faults();
         sim.advance(MINUTE);
         assert!(sim.store.is_empty(), "and the room is erased after all");
     }
@@ -317,11 +317,11 @@ fn a_room_that_can_not_be_erased_goes_on_and_is_erased_later() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
-    sim.store.fail_writing();
+    sim.store.fail_writes();
     sim.advance(HOUR);
     assert_eq!(sim.epoch(), epoch);
     assert_eq!(sim.logged_errors, ["room r: storage: it can't be written"]);
-    sim.store.heal();
+    sim.store.clear_faults();
     sim.advance(MINUTE);
     assert!(sim.store.is_empty());
 }
@@ -349,9 +349,9 @@ fn what_can_not_be_erased_stays_whole() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.http_publish("bob", 1).unwrap();
-    sim.store.fail_writing();
+    sim.store.fail_writes();
     assert_eq!(sim.http("admin", "DELETE /rooms/r", "").0, 500);
-    sim.store.heal();
+    sim.store.clear_faults();
     assert_eq!(sim.http_publish("bob", 2), Ok(2));
     assert_eq!(sim.client("alice").data(), ["1", "2"]);
 }

@@ -10,7 +10,7 @@ use crate::tokens;
 
 /// Rows and alarms written since the last call.
 fn bill(sim: &mut SimRuntime) -> (u64, u64) {
-    (sim.store.bill(), std::mem::take(&mut sim.alarms_set))
+    (sim.store.drain_rows_written(), std::mem::take(&mut sim.alarms_set))
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn what_was_written_is_told() {
     let mut sim = SimRuntime::new();
     sim.http_publish("bob", 1).unwrap();
     sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-    assert_eq!(sim.http_get("")["rows_written"], sim.store.bill());
+    assert_eq!(sim.http_get("")["rows_written"], sim.store.drain_rows_written());
     assert_eq!(sim.http_get("")["rows_written"], 4, "the room's own row, and three more");
 }
 
@@ -100,13 +100,13 @@ fn a_wake_reads_a_few_rows_and_none_for_a_session() {
         sim.http_publish("bob", data).unwrap();
     }
     sim.hibernate();
-    sim.store.reads_made();
+    sim.store.drain_reads();
     sim.ping("7");
     sim.send("7", r#"{"type": "ping"}"#);
-    let reads = sim.store.reads_made();
+    let reads = sim.store.drain_reads();
     assert!(reads <= 2 + 2 * u64::from(retained_appends.ilog2()), "{reads} reads");
     sim.http_publish("bob", 1).unwrap();
-    assert_eq!(sim.store.reads_made(), 0, "and to go on, it reads nothing");
+    assert_eq!(sim.store.drain_reads(), 0, "and to go on, it reads nothing");
 }
 
 #[test]

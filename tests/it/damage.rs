@@ -104,11 +104,11 @@ fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
         let mut sim = a_wrapped_ring();
         let epoch = sim.store.tables().meta.unwrap().epoch;
         let before = sim.store.tables();
-        sim.store.fail_reading_after(reads);
+        sim.store.fail_reads_after(reads);
         sim.join_with("dave", &format!("since={epoch}:4"));
         let answer = sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i3","key":"k"}"#);
         let state = sim.http("admin", "GET /rooms/r/state", "");
-        sim.store.heal();
+        sim.store.clear_faults();
 
         let dave = sim.client("dave");
         assert_eq!(dave.gaps, 0, "after {reads} reads");
@@ -128,10 +128,10 @@ fn settings_that_can_not_be_written_leave_everything_as_it_was() {
     let mut sim = a_wrapped_ring();
     let before = sim.store.tables();
     sim.settings.retained_appends = 2;
-    sim.store.fail_writing();
+    sim.store.fail_writes();
     assert_eq!(sim.http("admin", "GET /rooms/r", "").0, 500);
     assert!(sim.store.tables() == before);
-    sim.store.heal();
+    sim.store.clear_faults();
     assert_eq!(sim.http_get("")["oldest"], 9);
     assert_eq!(sim.head(), 12);
 }

@@ -40,12 +40,12 @@ fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
         publishes_ids(&mut sim, appends);
         sim.hibernate();
         sim.head();
-        sim.store.reads_made();
+        sim.store.drain_reads();
         assert_eq!(sim.http_publish_body("bob", &event(appends + 1)), Ok(vec![appends + 1]));
-        let new = sim.store.reads_made();
+        let new = sim.store.drain_reads();
         assert!(new <= 6, "{new} reads for an id that is new, of {appends}");
         assert_eq!(sim.http_publish_body("bob", &event(appends / 2)), Ok(vec![appends / 2]));
-        let repeat = sim.store.reads_made();
+        let repeat = sim.store.drain_reads();
         assert!(repeat <= 6, "{repeat} reads for a repeat, of {appends}");
         assert_eq!(sim.store.largest_read(), 0, "events are not read");
     }
@@ -59,13 +59,13 @@ fn a_thousand_repeats_of_one_publish_read_its_row_once() {
     (1_001..=1_020).for_each(|seq| assert_eq!(sim.http_publish("bob", 1), Ok(seq)));
     sim.hibernate();
     sim.head();
-    sim.store.reads_made();
+    sim.store.drain_reads();
     assert_eq!(sim.http_publish_body("bob", &thousand), Ok((1..=1_000).collect()));
     // The nodes of a trie of 1,000, and the append without its events.
-    let reads = sim.store.reads_made();
+    let reads = sim.store.drain_reads();
     assert!(reads < 400, "{reads} reads");
     sim.http_publish_body("bob", &thousand).unwrap();
-    assert!(sim.store.reads_made() <= 1, "the nodes stay in memory");
+    assert!(sim.store.drain_reads() <= 1, "the nodes stay in memory");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
         assert_eq!(sim.http_publish_body("bob", &event(61)), Ok(vec![62]));
         assert_eq!(sim.http_publish_body("bob", &event(20)), Ok(vec![20]));
         sim.hibernate();
-        sim.store.reads_made();
+        sim.store.drain_reads();
         for id in 13..=60 {
             assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id]));
         }
@@ -143,9 +143,9 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
     sim.hibernate();
     sim.head();
     let reads_for = |sim: &mut SimRuntime, id: u64, seq: u64| {
-        sim.store.reads_made();
+        sim.store.drain_reads();
         assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![seq]), "id {id}");
-        sim.store.reads_made()
+        sim.store.drain_reads()
     };
     // The oldest are read anew each time, before the index has them.
     let scan = reads_for(&mut sim, 1, 1);

@@ -18,7 +18,7 @@ fn append_before_broadcast() {
     assert_eq!(sim.client("bob").drain_frame_types(), ["welcome", "events"]);
 
     // The storage refuses: nobody hears of the event but its sender, of its end.
-    sim.store.fail_writing();
+    sim.store.fail_writes();
     sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
     let error = &sim.client("alice").drain_frames()[0];
     assert_eq!((&error["type"], &error["code"]), (&"error".into(), &"internal".into()));
@@ -31,7 +31,7 @@ fn append_before_broadcast() {
     assert_eq!(sim.head(), 1);
 
     // Nothing is left of it: no seq used up, no id taken, no key set.
-    sim.store.heal();
+    sim.store.clear_faults();
     assert_eq!(sim.http_publish_body("writer", batch), Ok(vec![2, 3]));
     assert_eq!(sim.client("bob").data(), ["1", "3", "4"]);
     assert_eq!(sim.http_get("/state")["events"].as_array().unwrap().len(), 0);
@@ -49,9 +49,9 @@ fn seq_has_no_holes() {
     assert_eq!(sim.http_publish_body("bob", r#"{"name":"","data":1}"#), Err(Code::BadRequest));
     assert_eq!(sim.http_publish_body("reader", r#"{"name":"n","data":1}"#), Err(Code::Forbidden));
     assert_eq!(sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![2]));
-    sim.store.fail_writing();
+    sim.store.fail_writes();
     assert_eq!(sim.http_publish("bob", 4), Err(Code::Internal));
-    sim.store.heal();
+    sim.store.clear_faults();
     sim.hibernate();
     assert_eq!(sim.http_publish("bob", 4), Ok(4));
     sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);

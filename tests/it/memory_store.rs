@@ -19,10 +19,10 @@ struct Disk {
     tables: RefCell<Tables>,
     head: Cell<u64>,
     rows_written: Cell<u64>,
-    rows_seen: Cell<u64>,
+    rows_drained: Cell<u64>,
     reads: Cell<u64>,
     largest_read: Cell<usize>,
-    fails_writing: Cell<bool>,
+    writes_fail: Cell<bool>,
     /// After so many reads, every further one fails.
     reads_left: Cell<Option<u64>>,
 }
@@ -65,24 +65,24 @@ impl MemoryStore {
     }
 
     /// From here on every write fails, and changes nothing.
-    pub fn fail_writing(&self) {
-        self.0.fails_writing.set(true);
+    pub fn fail_writes(&self) {
+        self.0.writes_fail.set(true);
     }
 
     /// From here on `reads` reads succeed, and those after them fail.
-    pub fn fail_reading_after(&self, reads: u64) {
+    pub fn fail_reads_after(&self, reads: u64) {
         self.0.reads_left.set(Some(reads));
     }
 
-    pub fn heal(&self) {
-        self.0.fails_writing.set(false);
+    pub fn clear_faults(&self) {
+        self.0.writes_fail.set(false);
         self.0.reads_left.set(None);
     }
 
     /// Rows written since the last call of this, as they would be billed.
-    pub fn bill(&self) -> u64 {
+    pub fn drain_rows_written(&self) -> u64 {
         let written = self.0.rows_written.get();
-        written - self.0.rows_seen.replace(written)
+        written - self.0.rows_drained.replace(written)
     }
 
     /// The most bytes of events that one read has brought into memory.
@@ -91,11 +91,11 @@ impl MemoryStore {
     }
 
     /// How often something was read since the last call of this.
-    pub fn reads_made(&self) -> u64 {
+    pub fn drain_reads(&self) -> u64 {
         self.0.reads.take()
     }
 
-    fn reads(&self) -> Result<std::cell::Ref<'_, Tables>, StoreError> {
+    fn tables_for_read(&self) -> Result<std::cell::Ref<'_, Tables>, StoreError> {
         self.0.reads.set(self.0.reads.get() + 1);
         match self.0.reads_left.get() {
             Some(0) => return Err(StoreError("it can't be read".into())),
@@ -104,8 +104,8 @@ impl MemoryStore {
         Ok(self.0.tables.borrow())
     }
 
-    fn writes(&self, rows: usize) -> Result<std::cell::RefMut<'_, Tables>, StoreError> {
-        if self.0.fails_writing.get() {
+    fn tables_for_write(&self, rows: usize) -> Result<std::cell::RefMut<'_, Tables>, StoreError> {
+        if self.0.writes_fail.get() {
             return Err(StoreError("it can't be written".into()));
         }
         self.0.rows_written.set(self.0.rows_written.get() + rows as u64);
@@ -115,11 +115,11 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn meta(&self) -> Result<Option<LogMeta>, StoreError> {
-        Ok(self.reads()?.meta)
+        Ok(self.tables_for_read()?.meta)
     }
 
     fn create(&mut self, meta: &LogMeta) -> Result<(), StoreError> {
-        self.writes(1)?.meta = Some(*meta);
+        self.tables_for_write(1)?.meta = Some(*meta);
         Ok(())
     }
 
@@ -135,14 +135,14 @@ impl Store for MemoryStore {
                 (append.number, (append, events, index))
             })
             .collect();
-        let mut tables = self.writes(1 + kept.len())?;
+        let mut tables = self.tables_for_write(1 + kept.len())?;
         tables.meta = Some(*meta);
         tables.slots = kept;
         Ok(())
     }
 
     fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError> {
-        Ok(self.reads()?.slots.get(&slot).map(|(append, ..)| *append))
+        Ok(self.tables_for_read()?.slots.get(&slot).map(|(append, ..)| *append))
     }
 
     /// A slot that holds nothing is passed over, as a row that is not there is
@@ -152,16 +152,16 @@ impl Store for MemoryStore {
         slots: RangeInclusive<u64>,
         bytes: usize,
     ) -> Result<Vec<(Append, String)>, StoreError> {
-        let mut taken = 0;
+        let mut read_bytes = 0;
         let mut appends = Vec::new();
-        for (_, (append, events, _)) in self.reads()?.slots.range(slots) {
-            taken += events.len();
+        for (_, (append, events, _)) in self.tables_for_read()?.slots.range(slots) {
+            read_bytes += events.len();
             appends.push((*append, events.clone()));
-            if taken >= bytes {
+            if read_bytes >= bytes {
                 break;
             }
         }
-        self.0.largest_read.set(self.0.largest_read.get().max(taken));
+        self.0.largest_read.set(self.0.largest_read.get().max(read_bytes));
         Ok(appends)
     }
 
@@ -172,7 +172,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let mut read = Vec::new();
         for (slot, from) in pieces {
-            let tables = self.reads()?;
+            let tables = self.tables_for_read()?;
             let Some((append, _, index)) = tables.slots.get(slot) else { continue };
             let index = index.iter().skip(usize::try_from(*from).unwrap()).take(bytes);
             read.push((append.number, index.copied().collect()));
@@ -187,7 +187,7 @@ impl Store for MemoryStore {
         changes: &[KeyChange],
         emptied: &[u64],
     ) -> Result<(), StoreError> {
-        let mut tables = self.writes(1 + changes.len() + emptied.len())?;
+        let mut tables = self.tables_for_write(1 + changes.len() + emptied.len())?;
         self.0.head.set(append.last.get());
         tables.slots.insert(slot, (*append, events.to_owned(), index.to_owned()));
         for change in changes {
@@ -210,7 +210,8 @@ impl Store for MemoryStore {
     }
 
     fn state(&self) -> Result<String, StoreError> {
-        let mut by_seq: Vec<(Seq, String)> = self.reads()?.state.values().cloned().collect();
+        let mut by_seq: Vec<(Seq, String)> =
+            self.tables_for_read()?.state.values().cloned().collect();
         by_seq.sort();
         let events: Vec<String> = by_seq.into_iter().map(|(_, event)| event).collect();
         Ok(events.join(","))
@@ -219,11 +220,11 @@ impl Store for MemoryStore {
     fn state_sizes(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let sizes =
             |(key, (_, event)): (&String, &(Seq, String))| (key.clone(), event.len() as u64);
-        Ok(self.reads()?.state.iter().map(sizes).collect())
+        Ok(self.tables_for_read()?.state.iter().map(sizes).collect())
     }
 
     fn erase(&mut self) -> Result<(), StoreError> {
-        *self.writes(0)? = Tables::default();
+        *self.tables_for_write(0)? = Tables::default();
         self.0.head.set(0);
         Ok(())
     }

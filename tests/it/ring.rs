@@ -117,12 +117,16 @@ fn bytes_push_out_the_oldest_and_give_their_space_back() {
         sim.http_publish_body("bob", &large).unwrap();
     }
     assert_eq!(retained(&mut sim), [1, 2, 3]);
-    sim.store.bill();
+    sim.store.drain_rows_written();
     sim.http_publish_body("bob", &large).unwrap();
     assert_eq!(retained(&mut sim), [2, 3, 4]);
-    assert_eq!(sim.store.bill(), 2, "a row for the append, and one for the slot it emptied");
+    assert_eq!(
+        sim.store.drain_rows_written(),
+        2,
+        "a row for the append, and one for the slot it emptied"
+    );
     sim.http_publish("bob", 5).unwrap();
-    assert_eq!(sim.store.bill(), 1 + 1);
+    assert_eq!(sim.store.drain_rows_written(), 1 + 1);
     assert_eq!(retained(&mut sim), [3, 4, 5]);
 
     let stored = |sim: &SimRuntime| -> usize {

@@ -28,17 +28,17 @@ fn a_room_of(appends: u64) -> SimRuntime {
 fn who_resumes_within_what_is_in_memory_needs_no_read() {
     let mut sim = a_room_of(3_000);
     let epoch = sim.epoch();
-    sim.store.reads_made();
+    sim.store.drain_reads();
     for seq in [2_999, 2_900, 3_000, 2_000] {
         sim.join_with("carol", &format!("since={epoch}:{seq}"));
         assert_eq!(sim.client("carol").seqs().len() as u64, 3_000 - seq);
-        assert_eq!(sim.store.reads_made(), 0, "since {seq}");
+        assert_eq!(sim.store.drain_reads(), 0, "since {seq}");
     }
     sim.join_with("carol", "last=50");
-    assert_eq!(sim.store.reads_made(), 0);
+    assert_eq!(sim.store.drain_reads(), 0);
     sim.join_with("carol", &format!("since={epoch}:5"));
     assert_eq!(sim.client("carol").seqs().len(), 2_995, "and the rest is read");
-    assert!(sim.store.reads_made() > 0);
+    assert!(sim.store.drain_reads() > 0);
 }
 
 #[test]
@@ -46,17 +46,17 @@ fn after_a_wake_the_first_who_resumes_reads_for_all() {
     let mut sim = a_room_of(3_000);
     let epoch = sim.epoch();
     sim.hibernate();
-    sim.store.reads_made();
+    sim.store.drain_reads();
     sim.join_with("alice", &format!("since={epoch}:2900"));
-    assert!(sim.store.reads_made() > 0);
+    assert!(sim.store.drain_reads() > 0);
     for (who, seq) in [("bob", 2_900), ("carol", 2_950), ("dave", 2_999)] {
         sim.join_with(who, &format!("since={epoch}:{seq}"));
         assert_eq!(sim.client(who).seqs().len() as u64, 3_000 - seq);
-        assert_eq!(sim.store.reads_made(), 0, "{who}");
+        assert_eq!(sim.store.drain_reads(), 0, "{who}");
     }
     sim.http_publish("writer", 1).unwrap();
     sim.join_with("erin", &format!("since={epoch}:2999"));
-    assert_eq!((sim.client("erin").seqs(), sim.store.reads_made()), (vec![3_000, 3_001], 0));
+    assert_eq!((sim.client("erin").seqs(), sim.store.drain_reads()), (vec![3_000, 3_001], 0));
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
         sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#))
             .unwrap();
         sim.join("alice");
-        sim.store.reads_made();
+        sim.store.drain_reads();
         sim.join("carol");
-        assert_eq!(sim.store.reads_made(), 0);
+        assert_eq!(sim.store.drain_reads(), 0);
         assert_eq!(sim.client("carol").state["k"].seq, data);
     }
 }
@@ -81,10 +81,10 @@ fn a_broadcast_and_a_seen_read_nothing() {
     sim.send_seen("carol");
     sim.hibernate();
     sim.http_get("");
-    sim.store.reads_made();
+    sim.store.drain_reads();
     sim.http_publish("writer", 2).unwrap();
     sim.send_seen("carol");
-    assert_eq!(sim.store.reads_made(), 0);
+    assert_eq!(sim.store.drain_reads(), 0);
 }
 
 #[test]

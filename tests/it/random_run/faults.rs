@@ -40,9 +40,9 @@ impl RandomRun {
     pub(super) fn fail_writes(&mut self) {
         let drafts = self.drafts();
         self.log_step(format!("the storage does not write {drafts:.200?}"));
-        self.sim.store.fail_writing();
+        self.sim.store.fail_writes();
         let answer = self.post(&drafts, "eve", &["publish"]);
-        self.sim.store.heal();
+        self.sim.store.clear_faults();
         // What needs no writing is answered as ever.
         let mut trial = self.model.clone();
         let expected = match self.model.born {
@@ -65,9 +65,9 @@ impl RandomRun {
             return;
         }
         self.log_step(format!("the storage fails after {reads} reads, over {drafts:.200?}"));
-        self.sim.store.fail_reading_after(reads);
+        self.sim.store.fail_reads_after(reads);
         let answer = self.post(&drafts, "eve", &["publish"]);
-        self.sim.store.heal();
+        self.sim.store.clear_faults();
         if answer != Err(Code::Internal) {
             self.check_http_answer(&drafts, answer);
         }
@@ -98,7 +98,7 @@ impl RandomRun {
         self.sim.hibernate();
         match self.rng.one_in(2) {
             true => self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
-            false => self.sim.store.fail_reading_after(0),
+            false => self.sim.store.fail_reads_after(0),
         }
         self.log_step("the room can't wake".to_owned());
         let wakes = self.sim.loads;
@@ -107,7 +107,7 @@ impl RandomRun {
         }
         assert_eq!(self.sim.loads, wakes, "it did wake");
         self.sim.misconfigured = None;
-        self.sim.store.heal();
+        self.sim.store.clear_faults();
         self.log_step("it can again".to_owned());
     }
 
