@@ -15,10 +15,10 @@ use crate::client::Event;
 pub struct Model {
     pub settings: Settings,
     /// When the log began; `None` where nothing is stored.
-    pub born: Option<Millis>,
+    pub created_at: Option<Millis>,
     appends: Vec<Appended>,
     /// The first of the appends that was not pushed out, by number or bytes.
-    kept: usize,
+    first_retained: usize,
 }
 
 #[derive(Clone)]
@@ -81,21 +81,21 @@ impl Appended {
 
 impl Model {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, born: None, appends: Vec::new(), kept: 0 }
+        Self { settings, created_at: None, appends: Vec::new(), first_retained: 0 }
     }
 
     /// The room is met: if it is new, its log begins.
-    pub fn is_met(&mut self, now: Millis) {
-        self.born.get_or_insert(now);
+    pub fn ensure_log(&mut self, now: Millis) {
+        self.created_at.get_or_insert(now);
     }
 
-    pub fn is_erased(&mut self) {
+    pub fn erase(&mut self) {
         *self = Self::new(self.settings);
     }
 
-    pub fn has(&mut self, settings: Settings) {
+    pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
-        self.push_out_by_number();
+        self.evict_by_count();
     }
 
     pub fn head(&self) -> u64 {
@@ -103,7 +103,7 @@ impl Model {
     }
 
     pub fn last_write(&self) -> Millis {
-        self.appends.last().map_or_else(|| self.born.unwrap(), |append| append.at)
+        self.appends.last().map_or_else(|| self.created_at.unwrap(), |append| append.at)
     }
 
     fn all(&self) -> impl Iterator<Item = &Stored> {
@@ -112,8 +112,10 @@ impl Model {
 
     fn retained(&self, now: Millis) -> impl Iterator<Item = &Stored> {
         let oldest_at = now.minus(self.settings.retained_ms);
-        let kept = self.appends.iter().skip(self.kept);
-        kept.filter(move |append| append.at >= oldest_at).flat_map(|append| &append.events)
+        let first_retained = self.appends.iter().skip(self.first_retained);
+        first_retained
+            .filter(move |append| append.at >= oldest_at)
+            .flat_map(|append| &append.events)
     }
 
     pub fn oldest(&self, now: Millis) -> u64 {
@@ -171,16 +173,16 @@ impl Model {
 
         let before = self.state();
         self.appends.push(Appended { at, events: fresh });
-        if self.outgrows(&before) {
+        if self.exceeds_state_limit(&before) {
             self.appends.pop();
             return Err(Code::TooLarge);
         }
-        self.push_out_by_number();
-        self.push_out_by_bytes();
+        self.evict_by_count();
+        self.evict_by_bytes();
         Ok(seqs)
     }
 
-    fn outgrows(&self, before: &BTreeMap<String, Event>) -> bool {
+    fn exceeds_state_limit(&self, before: &BTreeMap<String, Event>) -> bool {
         let bytes = |state: &BTreeMap<String, Event>| -> u64 {
             state.values().map(|event| event.text.len() as u64).sum()
         };
@@ -190,18 +192,22 @@ impl Model {
             || bytes > self.settings.state_bytes && bytes > bytes_before
     }
 
-    fn push_out_by_number(&mut self) {
+    fn evict_by_count(&mut self) {
         let capacity = usize::try_from(self.settings.retained_appends).unwrap();
-        self.kept = self.kept.max(self.appends.len().saturating_sub(capacity));
+        self.first_retained = self.first_retained.max(self.appends.len().saturating_sub(capacity));
     }
 
     /// The newest append stays, however large it is.
-    fn push_out_by_bytes(&mut self) {
-        let bytes_from = |kept| -> u64 { self.appends[kept..].iter().map(Appended::bytes).sum() };
-        let mut kept = self.kept;
-        while bytes_from(kept) > self.settings.retained_bytes && kept + 1 < self.appends.len() {
-            kept += 1;
+    fn evict_by_bytes(&mut self) {
+        let bytes_from = |first_retained| -> u64 {
+            self.appends[first_retained..].iter().map(Appended::bytes).sum()
+        };
+        let mut first_retained = self.first_retained;
+        while bytes_from(first_retained) > self.settings.retained_bytes
+            && first_retained + 1 < self.appends.len()
+        {
+            first_retained += 1;
         }
-        self.kept = kept;
+        self.first_retained = first_retained;
     }
 }

@@ -148,7 +148,7 @@ impl RandomRun {
             _ => self.fail_loads(),
         }
         if !self.sim.store.is_empty() {
-            self.model.is_met(self.sim.now);
+            self.model.ensure_log(self.sim.now);
         }
     }
 }

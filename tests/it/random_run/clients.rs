@@ -46,7 +46,7 @@ impl RandomRun {
             _ => {
                 let seq = rng.below(self.model.head() + 3);
                 let epoch = self.sim.epoch();
-                self.model.is_met(self.sim.now);
+                self.model.ensure_log(self.sim.now);
                 format!("since={epoch}:{seq}")
             }
         }
@@ -131,7 +131,7 @@ impl RandomRun {
 
     /// Holds what came of a join against the model.
     pub(super) fn check_join(&mut self, who: usize, identity: Identity, query: &str) {
-        self.model.is_met(self.sim.now);
+        self.model.ensure_log(self.sim.now);
         let (now, epoch) = (self.sim.now, self.sim.epoch());
         let client = self.sim.clients.get_mut(CLIENTS[who]).unwrap();
         let frames: Vec<Frame> = client.frames.iter().map(|text| Frame::read(text)).collect();

@@ -45,7 +45,7 @@ impl RandomRun {
         self.sim.store.clear_faults();
         // What needs no writing is answered as ever.
         let mut trial = self.model.clone();
-        let expected = match self.model.born {
+        let expected = match self.model.created_at {
             None => Err(Code::Internal),
             Some(_) => match trial.publish(&drafts, "eve", self.sim.now) {
                 Ok(_) if trial.head() > self.model.head() => Err(Code::Internal),
@@ -162,7 +162,7 @@ impl RandomRun {
             let idle_until = self.model.last_write().plus(self.model.settings.retained_ms);
             assert!(idle_until <= self.sim.now, "what was erased could be resumed from");
             assert_eq!(self.sim.open_sockets(), 0, "somebody was in it");
-            self.model.is_erased();
+            self.model.erase();
         }
     }
 
@@ -173,8 +173,8 @@ impl RandomRun {
         self.sim.deliver_pending();
         self.sim.hibernate();
         self.sim.head();
-        self.model.is_met(self.sim.now);
-        self.model.has(settings);
+        self.model.ensure_log(self.sim.now);
+        self.model.set_settings(settings);
     }
 
     pub(super) fn erase(&mut self) {
@@ -185,6 +185,6 @@ impl RandomRun {
         let (status, _) = self.sim.http("admin", "DELETE /rooms/r", "");
         assert_eq!(status, 204);
         self.check_all_erased();
-        self.model.is_erased();
+        self.model.erase();
     }
 }

@@ -54,7 +54,7 @@ impl RandomRun {
     }
 
     pub(super) fn expected(&mut self, drafts: &[Draft], from: &str) -> Result<Vec<u64>, Code> {
-        self.model.is_met(self.sim.now);
+        self.model.ensure_log(self.sim.now);
         self.model.publish(drafts, from, self.sim.now)
     }
 
@@ -84,7 +84,7 @@ impl RandomRun {
         if answer == Err(Code::RateLimited) {
             assert!(self.has_rate_limits());
             // Which begins the log all the same.
-            self.model.is_met(self.sim.now);
+            self.model.ensure_log(self.sim.now);
         } else {
             assert_eq!(answer, self.expected(drafts, "eve"));
         }

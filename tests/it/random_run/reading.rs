@@ -11,7 +11,7 @@ impl RandomRun {
             (self.rng.below(self.model.head() + 3), self.rng.below(30), 1 + self.rng.below(20));
         self.log_step(format!("somebody reads since {since}, the last {last}, {limit} a page"));
         let epoch = self.sim.epoch();
-        self.model.is_met(self.sim.now);
+        self.model.ensure_log(self.sim.now);
         let (now, head) = (self.sim.now, self.model.head());
 
         let stats = self.sim.http_get("");
