@@ -14,7 +14,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Somebody whose token ends so long from now.
-fn for_the_next(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
+fn identity_for(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
     Identity { expires_at: sim.now.plus(ms), ..sim.identity(user) }
 }
 
@@ -23,7 +23,7 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
-        let (short, long) = (for_the_next(&sim, HOUR, "alice"), for_the_next(&sim, DAY, "bob"));
+        let (short, long) = (identity_for(&sim, HOUR, "alice"), identity_for(&sim, DAY, "bob"));
         sim.connect("alice", "", short);
         sim.connect("bob", "", long);
         sim.advance(HOUR + 29_999);
@@ -40,7 +40,7 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
 #[test]
 fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
     let mut sim = SimRuntime::new();
-    let short = for_the_next(&sim, HOUR, "alice");
+    let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
     sim.hibernate();
     sim.shift_clock(i64::try_from(2 * HOUR).unwrap());
@@ -53,7 +53,7 @@ fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
 #[test]
 fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
     let mut sim = SimRuntime::new();
-    let short = for_the_next(&sim, HOUR, "alice");
+    let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
     sim.hibernate();
     sim.shift_clock(i64::try_from(HOUR + 30_000).unwrap());
@@ -67,16 +67,16 @@ fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
 /// Limits: ALARM_RETRY_MS.
 #[test]
 fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
-    let breaks: [fn(&mut SimRuntime); 2] = [
+    let break_room: [fn(&mut SimRuntime); 2] = [
         |sim| sim.misconfigured = Some("ROOM_SETTINGS: no JSON".into()),
         |sim| sim.store.fail_reads_after(0),
     ];
-    for breaks in breaks {
+    for break_room in break_room {
         let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
-        let short = for_the_next(&sim, HOUR, "alice");
+        let short = identity_for(&sim, HOUR, "alice");
         sim.connect("alice", "", short);
         sim.hibernate();
-        breaks(&mut sim);
+        break_room(&mut sim);
         sim.advance(HOUR + 10 * MINUTE);
         let tries = sim.logged_errors.len();
         assert!((10..=11).contains(&tries), "{tries} tries in the ten minutes after her end");
@@ -88,7 +88,7 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
         assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
         sim.hibernate();
         sim.advance(DAY - 1);
-        breaks(&mut sim);
+        break_room(&mut sim);
         sim.advance(HOUR);
         sim.misconfigured = None;
         sim.store.clear_faults();
@@ -99,26 +99,26 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
 
 #[test]
 fn lost_alarm_is_set_again_by_any_input_that_wakes_the_room() {
-    let wakes: [fn(&mut SimRuntime); 4] = [
+    let load: [fn(&mut SimRuntime); 4] = [
         |sim| assert_eq!(sim.http_get("/state")["events"].as_array().unwrap().len(), 0),
         |sim| {
-            let long = for_the_next(sim, DAY, "bob");
+            let long = identity_for(sim, DAY, "bob");
             sim.connect("bob", "", long);
         },
         |sim| sim.send("alice", r#"{"type": "ping"}"#),
         |sim| assert_eq!(sim.http_get("")["head"], 0),
     ];
-    for wakes in wakes {
+    for load in load {
         let mut sim = SimRuntime::new();
-        let short = for_the_next(&sim, HOUR, "alice");
+        let short = identity_for(&sim, HOUR, "alice");
         sim.connect("alice", "", short);
         let set = sim.alarms_set;
         sim.hibernate();
-        wakes(&mut sim);
+        load(&mut sim);
         assert_eq!(sim.alarms_set, set, "a wake costs no row where one is set");
         sim.hibernate();
         sim.alarm = None;
-        wakes(&mut sim);
+        load(&mut sim);
         assert_eq!(sim.alarms_set, set + 1);
         sim.advance(5 * DAY);
         assert!(sim.store.is_empty());
@@ -167,7 +167,7 @@ fn late_alarm_leaves_nothing_to_an_expired_session() {
 fn window_that_ends_behind_a_session_sends_it_nothing() {
     let mut sim = SimRuntime::new();
     sim.batches_events = true;
-    let short = for_the_next(&sim, HOUR, "alice");
+    let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
     sim.join("bob");
     sim.send("bob", r#"{"type":"signal","name":"s","data":1}"#);
@@ -188,7 +188,7 @@ fn expired_sessions_take_no_place_from_who_comes() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sockets: 1, ..Settings::default() });
         sim.hibernate_between_inputs = hibernate;
-        let short = for_the_next(&sim, HOUR, "alice");
+        let short = identity_for(&sim, HOUR, "alice");
         sim.connect("alice", "", short);
         sim.shift_clock(i64::try_from(2 * HOUR).unwrap());
         sim.join("bob");
@@ -199,14 +199,14 @@ fn expired_sessions_take_no_place_from_who_comes() {
 #[test]
 fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
-    let long = for_the_next(&sim, 10 * DAY, "alice");
+    let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
     // The room is idle past its retention, but for alice: it is looked after
     // again in an hour, by the clock as it was.
     sim.advance(2 * HOUR);
     sim.shift_clock(-i64::try_from(HOUR).unwrap());
     sim.hibernate();
-    let short = for_the_next(&sim, 90 * MINUTE, "bob");
+    let short = identity_for(&sim, 90 * MINUTE, "bob");
     sim.connect("bob", "", short);
     sim.advance(91 * MINUTE);
     assert_eq!(sim.client("bob").closed, Some(Code::TokenExpired));
@@ -215,7 +215,7 @@ fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
 #[test]
 fn nothing_is_taken_from_a_session_whose_end_has_passed() {
     let mut sim = SimRuntime::new();
-    let short = for_the_next(&sim, HOUR, "alice");
+    let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
     sim.shift_clock(i64::try_from(2 * HOUR).unwrap());
     sim.send_publish("alice", 1);
@@ -297,7 +297,7 @@ fn an_idle_room_is_erased_and_begins_anew_in_another_epoch() {
 #[test]
 fn a_room_is_not_erased_while_somebody_is_in_it() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
-    let long = for_the_next(&sim, 10 * DAY, "alice");
+    let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
     let epoch = sim.epoch();
     sim.http_publish("bob", 1).unwrap();
@@ -359,7 +359,7 @@ fn what_can_not_be_erased_stays_whole() {
 #[test]
 fn the_clock_may_be_set_back_and_forth() {
     let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
-    let long = for_the_next(&sim, 10 * DAY, "alice");
+    let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
     sim.http_publish("bob", 1).unwrap();
     for hours in [-5, 3, -40, 50, -8] {

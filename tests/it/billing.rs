@@ -9,7 +9,7 @@ use crate::sim::SimRuntime;
 use crate::tokens;
 
 /// Rows and alarms written since the last call.
-fn bill(sim: &mut SimRuntime) -> (u64, u64) {
+fn drain_bill(sim: &mut SimRuntime) -> (u64, u64) {
     (sim.store.drain_rows_written(), std::mem::take(&mut sim.alarms_set))
 }
 
@@ -19,29 +19,29 @@ fn a_publish_is_one_row_and_one_more_for_a_key() {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
         sim.join("alice");
-        bill(&mut sim);
+        drain_bill(&mut sim);
         for events in [1, 10, 1_000] {
             let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
             sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
-            assert_eq!(bill(&mut sim), (1, 0), "hibernate: {hibernate}");
+            assert_eq!(drain_bill(&mut sim), (1, 0), "hibernate: {hibernate}");
         }
         sim.send_publish("alice", 1);
-        assert_eq!(bill(&mut sim), (1, 0));
+        assert_eq!(drain_bill(&mut sim), (1, 0));
         sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
-        assert_eq!(bill(&mut sim), (1, 0), "an id is in the event's own row");
+        assert_eq!(drain_bill(&mut sim), (1, 0), "an id is in the event's own row");
         sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
-        assert_eq!(bill(&mut sim), (0, 0), "a repeat costs nothing");
+        assert_eq!(drain_bill(&mut sim), (0, 0), "a repeat costs nothing");
 
         sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
-        assert_eq!(bill(&mut sim), (2, 0));
+        assert_eq!(drain_bill(&mut sim), (2, 0));
         let two_of_a_key =
             r#"{"events":[{"name":"n","data":2,"key":"k"},{"name":"n","data":3,"key":"k"}]}"#;
         sim.http_publish_body("bob", two_of_a_key).unwrap();
-        assert_eq!(bill(&mut sim), (2, 0), "a key is written once");
+        assert_eq!(drain_bill(&mut sim), (2, 0), "a key is written once");
         sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
-        assert_eq!(bill(&mut sim), (2, 0));
+        assert_eq!(drain_bill(&mut sim), (2, 0));
         sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
-        assert_eq!(bill(&mut sim), (1, 0), "it was removed before");
+        assert_eq!(drain_bill(&mut sim), (1, 0), "it was removed before");
     }
 }
 
@@ -58,10 +58,10 @@ fn what_was_written_is_told() {
 fn a_ring_that_wraps_costs_no_more() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
     sim.http_publish("bob", 0).unwrap();
-    bill(&mut sim);
+    drain_bill(&mut sim);
     for data in 1..=10 {
         sim.http_publish("bob", data).unwrap();
-        assert_eq!(bill(&mut sim), (1, 0));
+        assert_eq!(drain_bill(&mut sim), (1, 0));
     }
 }
 
@@ -72,7 +72,7 @@ fn reading_joining_and_leaving_write_nothing() {
     sim.connect("alice", "", alice);
     sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
-    bill(&mut sim);
+    drain_bill(&mut sim);
     for hibernate in [false, true] {
         sim.hibernate_between_inputs = hibernate;
         sim.http_get("/events");
@@ -81,7 +81,7 @@ fn reading_joining_and_leaving_write_nothing() {
         sim.send("bob", r#"{"type": "ping"}"#);
         sim.send("bob", "nonsense");
         sim.drop_socket("bob");
-        assert_eq!(bill(&mut sim), (0, 0), "its token ends no earlier than alice's");
+        assert_eq!(drain_bill(&mut sim), (0, 0), "its token ends no earlier than alice's");
     }
 }
 
@@ -113,20 +113,20 @@ fn a_wake_reads_a_few_rows_and_none_for_a_session() {
 fn a_setting_that_stays_is_not_written_again() {
     let mut sim = SimRuntime::new();
     sim.http_publish("bob", 1).unwrap();
-    bill(&mut sim);
+    drain_bill(&mut sim);
     sim.hibernate();
     sim.settings.retained_bytes = 1_000;
     sim.settings.sockets = 1;
     sim.http_publish("bob", 2).unwrap();
-    assert_eq!(bill(&mut sim), (1, 0), "what is not stored is not written");
+    assert_eq!(drain_bill(&mut sim), (1, 0), "what is not stored is not written");
     sim.hibernate();
     sim.settings.retained_ms = 1_000_000;
     sim.http_publish("bob", 3).unwrap();
-    let (_, alarms) = bill(&mut sim);
+    let (_, alarms) = drain_bill(&mut sim);
     assert_eq!(alarms, 1, "it is to be erased at another time");
     sim.hibernate();
     sim.http_publish("bob", 4).unwrap();
-    assert_eq!(bill(&mut sim), (1, 0));
+    assert_eq!(drain_bill(&mut sim), (1, 0));
 }
 
 const SECOND: u64 = 1_000;
@@ -136,7 +136,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// The alarms of an hour in which nothing happens, in a room of twenty sockets
 /// whose tokens last so long. The package renews one when nine tenths of its
 /// time have passed, and after 10 s at the earliest.
-fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
+fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
@@ -155,7 +155,7 @@ fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
         renewals.push(renewal);
     }
     sim.run_until_idle();
-    bill(&mut sim);
+    drain_bill(&mut sim);
     for now in (0..HOUR / SECOND).map(|second| start.plus(second * SECOND)) {
         sim.advance(now.since(sim.now));
         for socket in 0..SOCKETS {
@@ -171,7 +171,7 @@ fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
             }
         }
     }
-    let (rows, alarms) = bill(&mut sim);
+    let (rows, alarms) = drain_bill(&mut sim);
     assert_eq!((rows, sim.open_sockets()), (0, 20));
     alarms
 }
@@ -181,8 +181,8 @@ fn alarms_of_an_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
 fn idle_room_sets_alarms_only_where_tokens_are_renewed_or_members_are_in() {
     let of_tokens = [(10 * SECOND, 119), (MINUTE, 95), (5 * MINUTE, 53), (HOUR, 7), (24 * HOUR, 0)];
     for (tokens_last, alarms) in of_tokens {
-        let set = alarms_of_an_idle_hour(tokens_last, &["subscribe"]);
+        let set = alarms_in_idle_hour(tokens_last, &["subscribe"]);
         assert_eq!(set, alarms, "tokens of {} s", tokens_last / SECOND);
     }
-    assert_eq!(alarms_of_an_idle_hour(24 * HOUR, &["subscribe", "presence"]), 142);
+    assert_eq!(alarms_in_idle_hour(24 * HOUR, &["subscribe", "presence"]), 142);
 }

@@ -12,18 +12,18 @@ use crate::sim::SimRuntime;
 #[test]
 fn every_queue_has_a_bound() {
     sessions();
-    sessions_of_a_user();
+    sessions_of_user();
     members();
-    frames_behind_a_token();
-    bytes_behind_a_token();
-    users_who_publish();
+    frames_behind_token();
+    bytes_behind_token();
+    counted_publishers();
     signals();
-    answers_to_who_does_not_read();
-    frames_of_a_replay();
-    bytes_on_their_way_to_a_slow_reader();
-    bytes_on_their_way_that_the_log_has_forgotten();
-    refused_frames_in_a_row();
-    frames_of_a_session();
+    answers_to_client_that_does_not_read();
+    frames_of_replay();
+    bytes_in_flight_to_slow_reader();
+    bytes_in_flight_that_log_no_longer_retains();
+    consecutive_refused_frames();
+    frames_of_session();
 }
 
 fn sessions() {
@@ -40,22 +40,22 @@ fn sessions() {
     }
 }
 
-fn sessions_of_a_user() {
+fn sessions_of_user() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sessions_per_user: 2, ..Settings::default() });
         sim.hibernate_between_inputs = hibernate;
-        let joins = |sim: &mut SimRuntime, who: &str| {
+        let join = |sim: &mut SimRuntime, who: &str| {
             let alice = sim.identity("alice");
             sim.connect(who, "", alice);
             sim.client(who).closed
         };
-        assert_eq!(joins(&mut sim, "one tab"), None);
-        assert_eq!(joins(&mut sim, "another tab"), None);
-        assert_eq!(joins(&mut sim, "a third"), Some(Code::RoomFull));
+        assert_eq!(join(&mut sim, "one tab"), None);
+        assert_eq!(join(&mut sim, "another tab"), None);
+        assert_eq!(join(&mut sim, "a third"), Some(Code::RoomFull));
         sim.join("bob");
         assert_eq!(sim.client("bob").closed, None, "another user has places of their own");
         sim.drop_socket("one tab");
-        assert_eq!(joins(&mut sim, "a third"), None);
+        assert_eq!(join(&mut sim, "a third"), None);
     }
 }
 
@@ -63,26 +63,26 @@ fn members() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { members: 2, ..Settings::default() });
         sim.hibernate_between_inputs = hibernate;
-        let enters = |sim: &mut SimRuntime, who: &str| {
+        let enter = |sim: &mut SimRuntime, who: &str| {
             let identity = sim.identity_with(who, &["subscribe", "presence"]);
             sim.connect(who, "", identity);
             sim.send(who, r#"{"type":"enter"}"#);
             sim.run_until_idle();
             sim.client(who).drain_frames().pop().unwrap()
         };
-        assert_eq!(enters(&mut sim, "alice")["type"], "members");
-        assert_eq!(enters(&mut sim, "bob")["type"], "members");
-        assert_eq!(enters(&mut sim, "carol")["code"], "room_full");
-        assert_eq!(enters(&mut sim, "bob")["type"], "members", "a second tab is no second user");
+        assert_eq!(enter(&mut sim, "alice")["type"], "members");
+        assert_eq!(enter(&mut sim, "bob")["type"], "members");
+        assert_eq!(enter(&mut sim, "carol")["code"], "room_full");
+        assert_eq!(enter(&mut sim, "bob")["type"], "members", "a second tab is no second user");
         sim.send("alice", r#"{"type":"leave"}"#);
         sim.run_until_idle();
-        assert_eq!(enters(&mut sim, "carol")["type"], "members");
+        assert_eq!(enter(&mut sim, "carol")["type"], "members");
         assert_eq!(sim.http_get("")["members"], 2);
     }
 }
 
 /// Alice, whose token is being verified.
-fn alice_waits() -> SimRuntime {
+fn alice_awaiting_verdict() -> SimRuntime {
     let frames_burst = 2 * limits::HELD_FRAMES as u64;
     let mut sim = SimRuntime::with(Settings { frames_burst, ..Settings::default() });
     sim.join("alice");
@@ -93,8 +93,8 @@ fn alice_waits() -> SimRuntime {
     sim
 }
 
-fn frames_behind_a_token() {
-    let mut sim = alice_waits();
+fn frames_behind_token() {
+    let mut sim = alice_awaiting_verdict();
     for _ in 0..limits::HELD_FRAMES {
         sim.send_publish("alice", 1);
     }
@@ -106,8 +106,8 @@ fn frames_behind_a_token() {
     assert_eq!(sim.head(), limits::HELD_FRAMES as u64);
 }
 
-fn bytes_behind_a_token() {
-    let mut sim = alice_waits();
+fn bytes_behind_token() {
+    let mut sim = alice_awaiting_verdict();
     let large = format!("\"{}\"", "x".repeat(250_000));
     for _ in 0..limits::HELD_BYTES / 250_100 {
         sim.send_publish("alice", &large);
@@ -120,7 +120,7 @@ fn bytes_behind_a_token() {
     assert_eq!(sim.client("alice").data().last(), Some(&"1"), "a small one had its place");
 }
 
-fn users_who_publish() {
+fn counted_publishers() {
     let mut sim = SimRuntime::new();
     let event = r#"{"name":"n","data":1}"#;
     for user in 0..limits::PUBLISHERS_COUNTED {
@@ -141,33 +141,33 @@ fn signals() {
         let mut sim = SimRuntime::with(rates);
         sim.join("alice");
         let signal = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
-        let posts = |sim: &mut SimRuntime| sim.http("writer", "POST /rooms/r/signals", &signal).0;
+        let post = |sim: &mut SimRuntime| sim.http("writer", "POST /rooms/r/signals", &signal).0;
         let sent_at_once = (0..).take_while(|_| {
-            assert_eq!(posts(&mut sim), 202);
+            assert_eq!(post(&mut sim), 202);
             sim.client("alice").drain_frames().iter().any(|frame| frame["type"] == "signal")
         });
         assert!(sent_at_once.count() > 0);
-        let held = 1 + (0..).take_while(|_| posts(&mut sim) == 202).count();
+        let held = 1 + (0..).take_while(|_| post(&mut sim) == 202).count();
         assert!((most - 1..=most + 1).contains(&held), "{held} signals of {bytes} bytes wait");
         sim.fire_flush();
-        assert_eq!(posts(&mut sim), 202, "and there is room when some of them were sent");
+        assert_eq!(post(&mut sim), 202, "and there is room when some of them were sent");
     }
 }
 
 /// Acks and errors.
-fn answers_to_who_does_not_read() {
+fn answers_to_client_that_does_not_read() {
     let rates =
         Settings { frames_per_second: 1_000_000, frames_burst: 1_000_000, ..Settings::default() };
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(rates);
         sim.hibernate_between_inputs = hibernate;
-        let says = |sim: &mut SimRuntime| {
+        let publish = |sim: &mut SimRuntime| {
             let reference = "x".repeat(limits::REF);
-            let publish = json!({ "type": "publish", "name": "n", "data": 1, "ref": reference });
-            sim.send("alice", &publish.to_string());
+            let frame = json!({ "type": "publish", "name": "n", "data": 1, "ref": reference });
+            sim.send("alice", &frame.to_string());
         };
         sim.join("alice");
-        (0..20_000).for_each(|_| says(&mut sim));
+        (0..20_000).for_each(|_| publish(&mut sim));
         assert_eq!(sim.client("alice").closed, None, "she reads, however many they are");
         sim.join_with("alice", "flow=1");
         sim.stop_reading("alice");
@@ -177,7 +177,7 @@ fn answers_to_who_does_not_read() {
                 break;
             }
             most = sim.unsent_bytes("alice");
-            says(&mut sim);
+            publish(&mut sim);
         }
         assert!(most >= limits::UNSENT_BYTES);
         assert!(most <= 2 * limits::UNSENT_BYTES + limits::MIB, "{most} bytes, a window of events");
@@ -185,7 +185,7 @@ fn answers_to_who_does_not_read() {
     }
 }
 
-fn frames_of_a_replay() {
+fn frames_of_replay() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(200_000));
     for _ in 0..30 {
@@ -198,14 +198,14 @@ fn frames_of_a_replay() {
     }
     while sim.replay_scheduled {
         sim.continue_replay();
-        let heard: usize =
+        let received: usize =
             ["alice", "carol", "dave"].map(|who| sim.client(who).drain_frames().len()).iter().sum();
-        assert!(heard <= limits::REPLAY_FRAMES_AT_ONCE, "{heard} frames in one turn");
+        assert!(received <= limits::REPLAY_FRAMES_AT_ONCE, "{received} frames in one turn");
     }
     assert_eq!(sim.client("dave").events.len(), 30);
 }
 
-fn bytes_on_their_way_to_a_slow_reader() {
+fn bytes_in_flight_to_slow_reader() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -216,24 +216,24 @@ fn bytes_on_their_way_to_a_slow_reader() {
             sim.http_publish_body("bob", &large).unwrap();
             sim.deliver_pending();
         }
-        let on_its_way = |sim: &mut SimRuntime| -> usize {
+        let in_flight = |sim: &mut SimRuntime| -> usize {
             sim.client("carol").frames.iter().map(String::len).sum()
         };
-        assert!(on_its_way(&mut sim) <= window + 1_000, "hibernate: {hibernate}");
+        assert!(in_flight(&mut sim) <= window + 1_000, "hibernate: {hibernate}");
         // She reads on, and all of it comes, a window at a time.
         while sim.client("carol").seq != Some(40) {
             sim.client("carol").drain_frames();
             let seq = sim.client("carol").seq.unwrap();
             sim.send_seen("carol");
             sim.deliver_pending();
-            assert!(on_its_way(&mut sim) <= window + 1_000);
+            assert!(in_flight(&mut sim) <= window + 1_000);
             assert!(sim.client("carol").seq > Some(seq), "hibernate: {hibernate}, at {seq}");
         }
         assert_eq!(sim.client("carol").gaps, 0);
     }
 }
 
-fn bytes_on_their_way_that_the_log_has_forgotten() {
+fn bytes_in_flight_that_log_no_longer_retains() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
         sim.hibernate_between_inputs = hibernate;
@@ -243,9 +243,9 @@ fn bytes_on_their_way_that_the_log_has_forgotten() {
             sim.http_publish_body("bob", &large).unwrap();
             sim.deliver_pending();
         }
-        let on_their_way: usize = sim.client("carol").frames.iter().map(String::len).sum();
+        let in_flight: usize = sim.client("carol").frames.iter().map(String::len).sum();
         let window = usize::try_from(limits::FLOW_WINDOW_BYTES).unwrap();
-        assert!(on_their_way <= window + 1_000, "hibernate: {hibernate}, {on_their_way}");
+        assert!(in_flight <= window + 1_000, "hibernate: {hibernate}, {in_flight}");
         sim.send_seen("carol");
         sim.deliver_pending();
         assert_eq!(sim.client("carol").gaps, 1, "and then she is told");
@@ -253,7 +253,7 @@ fn bytes_on_their_way_that_the_log_has_forgotten() {
     }
 }
 
-fn refused_frames_in_a_row() {
+fn consecutive_refused_frames() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -270,7 +270,7 @@ fn refused_frames_in_a_row() {
     }
 }
 
-fn frames_of_a_session() {
+fn frames_of_session() {
     let settings = Settings { frames_per_second: 10, frames_burst: 5, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     sim.join("alice");

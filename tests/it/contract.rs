@@ -18,19 +18,19 @@ type Frames = BTreeMap<Frame, BTreeSet<String>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Frame {
-    of: Of,
-    way: Way,
+    scope: Scope,
+    direction: Direction,
     kind: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Of {
+enum Scope {
     Room,
     Connection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
+enum Direction {
     From,
     To,
 }
@@ -50,10 +50,10 @@ fn every_frame_is_played_with_all_its_fields() {
 #[test]
 fn every_frame_that_is_played_is_documented() {
     let documented = documented();
-    let from = played().into_keys().filter(|frame| frame.way == Way::From);
+    let from = played().into_keys().filter(|frame| frame.direction == Direction::From);
     for frame in from {
         // A connection's other frames are those of its rooms.
-        let of_a_room = Frame { of: Of::Room, ..frame.clone() };
+        let of_a_room = Frame { scope: Scope::Room, ..frame.clone() };
         let is_there = documented.contains_key(&frame) || documented.contains_key(&of_a_room);
         assert!(is_there, "{PAGE} does not know {frame:?}");
     }
@@ -62,13 +62,13 @@ fn every_frame_that_is_played_is_documented() {
 fn documented() -> Frames {
     let mut frames = Frames::new();
     let tables = [
-        (["frame", "when"], Of::Room, Way::From),
-        (["frame", "grant"], Of::Room, Way::To),
-        (["frame to it", "what comes"], Of::Connection, Way::To),
+        (["frame", "when"], Scope::Room, Direction::From),
+        (["frame", "grant"], Scope::Room, Direction::To),
+        (["frame to it", "what comes"], Scope::Connection, Direction::To),
     ];
-    for (columns, of, way) in tables {
+    for (columns, scope, direction) in tables {
         let rows = rows_under(PAGE, &columns);
-        collect(&mut frames, of, way, rows.iter().map(|row| row[0].as_str()));
+        collect(&mut frames, scope, direction, rows.iter().map(|row| row[0].as_str()));
     }
     // What comes over a connection is told in passing.
     let page = read(PAGE);
@@ -81,16 +81,21 @@ fn documented() -> Frames {
     });
     let answers = rows_under(PAGE, &["frame to it", "what comes"]);
     let told: Vec<String> = told.chain(answers.into_iter().map(|row| row[1].clone())).collect();
-    collect(&mut frames, Of::Connection, Way::From, told.iter().map(String::as_str));
+    collect(&mut frames, Scope::Connection, Direction::From, told.iter().map(String::as_str));
     assert!(frames.len() > 20, "{frames:?}");
     frames
 }
 
-fn collect<'a>(frames: &mut Frames, of: Of, way: Way, texts: impl Iterator<Item = &'a str>) {
+fn collect<'a>(
+    frames: &mut Frames,
+    scope: Scope,
+    direction: Direction,
+    texts: impl Iterator<Item = &'a str>,
+) {
     for span in texts.flat_map(code) {
         let Some(fields) = span.strip_prefix(r#"{"type":""#) else { continue };
         let (kind, fields) = fields.split_once('"').unwrap();
-        let frame = Frame { of, way, kind: kind.to_owned() };
+        let frame = Frame { scope, direction, kind: kind.to_owned() };
         frames.entry(frame).or_default().extend(names(fields));
     }
 }
@@ -113,24 +118,25 @@ fn names(fields: &str) -> BTreeSet<String> {
 fn played() -> Frames {
     let mut played = Frames::new();
     for scenario in scenarios().filter(|scenario| scenario.only.is_none()) {
-        play(&scenario, &mut played);
+        collect_scenario(&scenario, &mut played);
     }
     played
 }
 
-fn play(scenario: &Scenario, played: &mut Frames) {
+fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
     let mut connections = BTreeSet::new();
     for step in &scenario.steps {
-        let (actor, verb) = acted(step);
+        let (actor, verb) = action(step);
         if ["connects", "joins", "is refused"].contains(&verb) {
             match step.get("to") {
                 Some(Value::Null) => connections.insert(actor),
                 _ => connections.remove(actor),
             };
         }
-        let of = if connections.contains(actor) { Of::Connection } else { Of::Room };
-        let mut saw = |way, kind: &str, frame: &Value| {
-            let fields = played.entry(Frame { of, way, kind: kind.to_owned() }).or_default();
+        let scope = if connections.contains(actor) { Scope::Connection } else { Scope::Room };
+        let mut record = |direction, kind: &str, frame: &Value| {
+            let fields =
+                played.entry(Frame { scope, direction, kind: kind.to_owned() }).or_default();
             collect_names(frame, fields);
             // A room's own socket speaks of no other.
             fields.insert("room".to_owned());
@@ -139,21 +145,21 @@ fn play(scenario: &Scenario, played: &mut Frames) {
             "sends" => {
                 let text = step["text"].as_str().and_then(|text| serde_json::from_str(text).ok());
                 let frame = text.unwrap_or_else(|| step["frame"].clone());
-                saw(Way::To, frame["type"].as_str().unwrap_or_default(), &frame);
+                record(Direction::To, frame["type"].as_str().unwrap_or_default(), &frame);
             }
             "receives" => {
                 let frame = &step["frame"];
-                saw(Way::From, frame["type"].as_str().unwrap_or("events"), frame);
+                record(Direction::From, frame["type"].as_str().unwrap_or("events"), frame);
                 if step.get("events").is_some() {
                     // The client has seen to what is around them.
                     let around = serde_json::json!({ "epoch": 0, "prev": 0, "events": 0 });
-                    saw(Way::From, "events", &around);
+                    record(Direction::From, "events", &around);
                 }
             }
-            "joins" => saw(Way::From, "welcome", &step["welcome"]),
+            "joins" => record(Direction::From, "welcome", &step["welcome"]),
             "pings" | "hears nothing" => {
-                saw(Way::To, "ping", &Value::Null);
-                saw(Way::From, "pong", &Value::Null);
+                record(Direction::To, "ping", &Value::Null);
+                record(Direction::From, "pong", &Value::Null);
             }
             _ => {}
         }
@@ -162,7 +168,7 @@ fn play(scenario: &Scenario, played: &mut Frames) {
     played.retain(|frame, _| !frame.kind.is_empty());
 }
 
-fn acted(step: &Value) -> (&str, &str) {
+fn action(step: &Value) -> (&str, &str) {
     let (actor, verb) = step.as_object().unwrap().iter().find(|(key, _)| is_actor(key)).unwrap();
     (actor, verb.as_str().unwrap())
 }
@@ -193,7 +199,7 @@ fn every_code_is_answered_and_ends_a_socket_in_a_scenario() {
                 answered.insert((code, status.clone()));
             }
             let frame = &step["frame"];
-            match (acted(step).1, frame["type"].as_str()) {
+            match (action(step).1, frame["type"].as_str()) {
                 ("is closed" | "is refused", _) => closed.insert(step["code"].to_string()),
                 (_, Some("closed")) => closed.insert(frame["code"].to_string()),
                 (_, Some("error")) => framed.insert(frame["code"].as_str().unwrap().to_owned()),
@@ -231,18 +237,18 @@ fn error_codes(answer: &Value) -> Vec<String> {
 
 #[test]
 fn every_limit_is_gone_to_and_one_beyond() {
-    let mut gone_to = BTreeSet::new();
-    scenarios().for_each(|scenario| gone_to.extend(scenario.limits));
+    let mut tested = BTreeSet::new();
+    scenarios().for_each(|scenario| tested.extend(scenario.limits));
     let sources = [("tests/it", "rs"), ("src", "rs"), ("tests/edge", "ts")];
     sources.iter().for_each(|(directory, extension)| {
-        gone_to.extend(limits_of_tests(&texts(directory, extension)));
+        tested.extend(limits_of_tests(&texts(directory, extension)));
     });
 
     let limits = rows_under("docs/limits.md", &["what", "limit", "constant"]);
     let settings = rows_under("docs/limits.md", &["setting", "what", "default", "range"]);
     let named = limits.iter().map(|row| &row[2]).chain(settings.iter().map(|row| &row[0]));
     let named: BTreeSet<String> = named.map(|cell| code(cell)[0].clone()).collect();
-    assert_eq!(gone_to, named, "who goes to a limit on the left, docs/limits.md on the right");
+    assert_eq!(tested, named, "who goes to a limit on the left, docs/limits.md on the right");
 }
 
 fn limits_of_tests(source: &str) -> BTreeSet<String> {

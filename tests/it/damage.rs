@@ -9,7 +9,7 @@ use crate::memory_store::Tables;
 use crate::sim::SimRuntime;
 
 /// Six appends of two events on a ring of four: numbers 4, 5, 2, 3.
-fn a_wrapped_ring() -> SimRuntime {
+fn wrapped_ring() -> SimRuntime {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
         let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
@@ -44,7 +44,7 @@ fn damages() -> [(&'static str, Damage); 5] {
 #[test]
 fn a_damaged_append_is_an_error_or_not_in_the_way() {
     let undamaged = {
-        let mut sim = a_wrapped_ring();
+        let mut sim = wrapped_ring();
         let epoch = sim.epoch();
         sim.join_with("carol", &format!("since={epoch}:4"));
         sim.client("carol").events.clone()
@@ -52,20 +52,20 @@ fn a_damaged_append_is_an_error_or_not_in_the_way() {
     for slot in 0..4 {
         for (what, damage) in damages() {
             for hibernate in [false, true] {
-                let mut sim = a_wrapped_ring();
+                let mut sim = wrapped_ring();
                 sim.hibernate_between_inputs = hibernate;
                 // Half of the time the room is awake, and knows its head.
                 if !hibernate {
                     sim.head();
                 }
                 sim.store.damage(|tables| damage(tables, slot));
-                is_not_deceived(&mut sim, &undamaged, &format!("slot {slot}: {what}"));
+                check_not_deceived(&mut sim, &undamaged, &format!("slot {slot}: {what}"));
             }
         }
     }
 }
 
-fn is_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
+fn check_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
     let epoch = sim.store.tables().meta.unwrap().epoch;
     for seq in 4..=12 {
         sim.join_with("dave", &format!("since={epoch}:{seq}"));
@@ -86,7 +86,7 @@ fn is_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
 
 #[test]
 fn a_room_that_does_not_wake_can_be_erased() {
-    let mut sim = a_wrapped_ring();
+    let mut sim = wrapped_ring();
     sim.join("dave");
     sim.hibernate();
     sim.store.damage(|tables| drop(tables.slots.remove(&0)));
@@ -101,7 +101,7 @@ fn a_room_that_does_not_wake_can_be_erased() {
 #[test]
 fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
     for reads in 0..40 {
-        let mut sim = a_wrapped_ring();
+        let mut sim = wrapped_ring();
         let epoch = sim.store.tables().meta.unwrap().epoch;
         let before = sim.store.tables();
         sim.store.fail_reads_after(reads);
@@ -125,7 +125,7 @@ fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
 
 #[test]
 fn settings_that_can_not_be_written_leave_everything_as_it_was() {
-    let mut sim = a_wrapped_ring();
+    let mut sim = wrapped_ring();
     let before = sim.store.tables();
     sim.settings.retained_appends = 2;
     sim.store.fail_writes();

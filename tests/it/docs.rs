@@ -50,18 +50,18 @@ fn settings_are_those_of_the_code() {
     let parses = |name: &str, value: &str| {
         RoomSettings::parse(&format!(r#"{{"*":{{"{name}":{value}}}}}"#)).is_ok()
     };
-    let takes = |name: &str, value: u64| parses(name, &value.to_string());
+    let accepts = |name: &str, value: u64| parses(name, &value.to_string());
     for row in rows {
         let name = &code(&row[0])[0];
         if row[3] == "`false` or `true`" {
-            assert!(parses(name, "false") && parses(name, "true") && !takes(name, 1));
+            assert!(parses(name, "false") && parses(name, "true") && !accepts(name, 1));
             continue;
         }
         let (least, most) = row[3].split_once(" to ").expect(name);
         let (least, most) = (amount(least), amount(most));
-        assert!(takes(name, least) && takes(name, most), "{name}: {least} to {most}");
-        assert!(!takes(name, most + 1), "{name}: {most} is the most");
-        assert!(least == 0 || !takes(name, least - 1), "{name}: {least} is the least");
+        assert!(accepts(name, least) && accepts(name, most), "{name}: {least} to {most}");
+        assert!(!accepts(name, most + 1), "{name}: {most} is the most");
+        assert!(least == 0 || !accepts(name, least - 1), "{name}: {least} is the least");
     }
 }
 
@@ -101,7 +101,7 @@ fn links_and_paths_lead_somewhere() {
         let markdown = read(page);
         for target in markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if !target.contains("://") {
-                leads_somewhere(page, target);
+                check_link(page, target);
             }
         }
         let roots = [
@@ -115,7 +115,7 @@ fn links_and_paths_lead_somewhere() {
     }
 }
 
-fn leads_somewhere(page: &str, target: &str) {
+fn check_link(page: &str, target: &str) {
     let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
     let path = match file {
         "" => root().join(page),

@@ -16,7 +16,7 @@ struct Reader {
     /// How many of the events that came to her she has read, and had when she
     /// last said so.
     read: usize,
-    said: usize,
+    reported: usize,
 }
 
 impl Reader {
@@ -24,13 +24,13 @@ impl Reader {
         sim.client("carol").events[events].iter().map(|event| event.text.len()).sum()
     }
 
-    fn reads_one(&mut self, sim: &mut SimRuntime) -> bool {
+    fn read_one(&mut self, sim: &mut SimRuntime) -> bool {
         if self.read == sim.client("carol").events.len() {
             return false;
         }
         self.read += 1;
-        if Self::bytes(sim, self.said..self.read) >= self.window / 4 {
-            self.said = self.read;
+        if Self::bytes(sim, self.reported..self.read) >= self.window / 4 {
+            self.reported = self.read;
             let seq = sim.client("carol").events[self.read - 1].seq;
             sim.send("carol", &format!(r#"{{"type":"seen","seq":{seq}}}"#));
             sim.deliver_pending();
@@ -39,12 +39,12 @@ impl Reader {
     }
 
     /// A frame beyond the window or a quarter of it, and one that she has begun.
-    fn is_within_bounds(&self, sim: &mut SimRuntime) {
+    fn check_bounds(&self, sim: &mut SimRuntime) {
         let sent = sim.client("carol").events.len();
-        let (on_its_way, frame) =
-            (Self::bytes(sim, self.said..sent), limits::FRAME_EVENTS_BYTES + 200);
+        let (in_flight, frame) =
+            (Self::bytes(sim, self.reported..sent), limits::FRAME_EVENTS_BYTES + 200);
         let bound = self.window.max(self.window / 4 + frame) + frame;
-        assert!(on_its_way <= bound, "{on_its_way} bytes of {bound}");
+        assert!(in_flight <= bound, "{in_flight} bytes of {bound}");
     }
 }
 
@@ -57,7 +57,7 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
         let identity = sim.identity("carol");
         let window = *rng.choose(&[limits::BRIDGE_WINDOW_BYTES, limits::FLOW_WINDOW_BYTES]);
         sim.connect_bridge("carol", "", identity, window);
-        let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, said: 0 };
+        let mut carol = Reader { window: usize::try_from(window).unwrap(), read: 0, reported: 0 };
         for _ in 0..steps {
             match rng.below(8) {
                 0..=3 => {
@@ -70,19 +70,19 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
                 }
                 4 | 5 => {
                     for _ in 0..=rng.below(6) {
-                        carol.reads_one(&mut sim);
+                        carol.read_one(&mut sim);
                     }
                 }
                 6 => sim.deliver_pending(),
                 _ => sim.hibernate(),
             }
-            carol.is_within_bounds(&mut sim);
+            carol.check_bounds(&mut sim);
         }
-        while carol.reads_one(&mut sim) {
-            carol.is_within_bounds(&mut sim);
+        while carol.read_one(&mut sim) {
+            carol.check_bounds(&mut sim);
         }
         sim.deliver_pending();
-        while carol.reads_one(&mut sim) {}
+        while carol.read_one(&mut sim) {}
         let head = sim.head();
         assert_eq!(sim.client("carol").seq, Some(head), "ROOMCAST_SEED={seed}");
         steps
@@ -170,7 +170,7 @@ fn a_room_may_require_it_and_set_the_window() {
             sim.http_publish_body("writer", &large).unwrap();
             sim.deliver_pending();
         }
-        assert_eq!(sim.client("carol").seq, Some(3), "she never said what she has seen");
+        assert_eq!(sim.client("carol").seq, Some(3), "she never reported what she has seen");
         sim.send_seen("carol");
         sim.deliver_pending();
         assert_eq!(sim.client("carol").seq, Some(6));

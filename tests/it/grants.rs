@@ -33,17 +33,17 @@ fn a_grant_never_widens() {
         }
         for hibernate in [false, true] {
             sim.hibernate_between_inputs = hibernate;
-            tries_everything(&mut sim, &rights);
+            try_everything(&mut sim, &rights);
         }
         for newer in grants().filter(|newer| newer.contains(&"subscribe")) {
-            brings(&mut sim, "alice", &newer);
-            tries_everything(&mut sim, &newer);
+            send_token(&mut sim, "alice", &newer);
+            try_everything(&mut sim, &newer);
         }
     }
 }
 
 /// Whatever a frame claims, it gets no further than the newest token.
-fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
+fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
     let may_publish = newest.contains(&"publish");
     let claims = json!({
         "type": "publish", "name": "n", "data": 1, "ref": "1", "from": "admin", "sub": "admin",
@@ -79,7 +79,7 @@ fn tries_everything(sim: &mut SimRuntime, newest: &[&str]) {
     sim.client("alice").drain_frames();
 }
 
-fn brings(sim: &mut SimRuntime, who: &str, rights: &[&str]) {
+fn send_token(sim: &mut SimRuntime, who: &str, rights: &[&str]) {
     let token = sim.token(who, rights);
     sim.send(who, &json!({ "type": "auth", "token": token }).to_string());
 }
@@ -151,9 +151,9 @@ fn frames_behind_a_token_wait_for_its_verdict() {
     sim.join("alice");
     sim.join("carol");
     sim.slow_verdicts = true;
-    brings(&mut sim, "alice", &["subscribe"]);
+    send_token(&mut sim, "alice", &["subscribe"]);
     sim.send_publish("alice", 1);
-    brings(&mut sim, "alice", &["subscribe", "publish"]);
+    send_token(&mut sim, "alice", &["subscribe", "publish"]);
     sim.send_publish("alice", 2);
     sim.http_publish("bob", 3).unwrap();
     assert_eq!(sim.client("carol").data(), ["3"], "nobody else waits");
@@ -172,7 +172,7 @@ fn frames_behind_a_token_wait_for_its_verdict() {
     assert_eq!(sim.head(), 2);
 
     // One that comes when nobody is there any more is nobody's.
-    brings(&mut sim, "carol", &["subscribe"]);
+    send_token(&mut sim, "carol", &["subscribe"]);
     sim.drop_socket("carol");
     sim.deliver_verdicts();
     assert!(!sim.identity("carol").grant.contains(Right::Publish));

@@ -22,12 +22,12 @@ fn batch(ids: std::ops::Range<u64>) -> String {
 }
 
 /// Publishes the ids, the first of which is 1, one by one.
-fn publishes_ids(sim: &mut SimRuntime, last: u64) {
+fn publish_ids(sim: &mut SimRuntime, last: u64) {
     (1..=last).for_each(|id| assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id])));
 }
 
 /// What an earlier version leaves of an append: all but its index.
-fn loses_indexes(sim: &SimRuntime) {
+fn drop_indexes(sim: &SimRuntime) {
     sim.store.damage(|tables| {
         tables.slots.values_mut().for_each(|(_, _, index)| index.clear());
     });
@@ -37,7 +37,7 @@ fn loses_indexes(sim: &SimRuntime) {
 fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
     for appends in [100, 1_000, 20_000] {
         let mut sim = SimRuntime::with(settings(appends));
-        publishes_ids(&mut sim, appends);
+        publish_ids(&mut sim, appends);
         sim.hibernate();
         sim.head();
         sim.store.drain_reads();
@@ -82,7 +82,7 @@ fn an_id_counts_for_one_user() {
 #[test]
 fn the_index_stays_small_while_the_ring_goes_round() {
     let mut sim = SimRuntime::with(settings(100));
-    publishes_ids(&mut sim, 2_000);
+    publish_ids(&mut sim, 2_000);
     let tables = sim.store.tables();
     let bytes: usize = tables.slots.values().map(|(_, _, index)| index.len()).sum();
     assert!(bytes / 100 < 400, "{} bytes a publish", bytes / 100);
@@ -92,7 +92,7 @@ fn the_index_stays_small_while_the_ring_goes_round() {
 fn the_index_gives_its_space_back_with_the_events() {
     let settings = Settings { retained_bytes: 2_000, ..settings(1_000) };
     let mut sim = SimRuntime::with(settings);
-    publishes_ids(&mut sim, 100);
+    publish_ids(&mut sim, 100);
     let tables = sim.store.tables();
     for (_, events, index) in tables.slots.values() {
         assert_eq!(events.is_empty(), index.is_empty());
@@ -104,8 +104,8 @@ fn the_index_gives_its_space_back_with_the_events() {
 fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(settings(50));
-        publishes_ids(&mut sim, 60);
-        loses_indexes(&sim);
+        publish_ids(&mut sim, 60);
+        drop_indexes(&sim);
         sim.hibernate();
         sim.hibernate_between_inputs = hibernate;
         assert_eq!(sim.http_publish_body("bob", &event(20)), Ok(vec![20]));
@@ -139,7 +139,7 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
     for from in (1..last).step_by(1_000) {
         sim.http_publish_body("bob", &batch(from..from + 1_000)).unwrap();
     }
-    loses_indexes(&sim);
+    drop_indexes(&sim);
     sim.hibernate();
     sim.head();
     let reads_for = |sim: &mut SimRuntime, id: u64, seq: u64| {
@@ -165,7 +165,7 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
 #[test]
 fn an_index_that_belongs_to_another_append_is_not_taken_for_its_own() {
     let mut sim = SimRuntime::with(settings(10));
-    publishes_ids(&mut sim, 12);
+    publish_ids(&mut sim, 12);
     let index = |sim: &SimRuntime, slot: u64| sim.store.tables().slots[&slot].2.clone();
     let stale = [index(&sim, 2), index(&sim, 3)];
     for id in 13..=14 {
@@ -190,7 +190,7 @@ fn an_index_that_belongs_to_another_append_is_not_taken_for_its_own() {
 #[test]
 fn a_damaged_index_is_an_error_and_harms_nothing_else() {
     let mut sim = SimRuntime::with(settings(10));
-    publishes_ids(&mut sim, 10);
+    publish_ids(&mut sim, 10);
     sim.store.damage(|tables| tables.slots.get_mut(&9).unwrap().2.truncate(20));
     sim.hibernate();
     assert!(sim.http_publish_body("bob", &event(5)).is_err());

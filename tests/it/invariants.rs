@@ -120,24 +120,24 @@ fn loss_is_never_silent() {
     for settings in [by_appends, by_age, by_bytes] {
         let mut sim = SimRuntime::with(settings);
         sim.join("carol");
-        let (epoch, mut oldest_was) = (sim.epoch(), 1);
+        let (epoch, mut previous_oldest) = (sim.epoch(), 1);
         for data in 1..=8 {
             sim.advance(hour);
             sim.http_publish("bob", data).unwrap();
             let oldest = sim.http_get("")["oldest"].as_u64().unwrap();
-            assert!(oldest >= oldest_was, "what is lost stays lost");
-            oldest_was = oldest;
+            assert!(oldest >= previous_oldest, "what is lost stays lost");
+            previous_oldest = oldest;
             for seq in 0..=data + 2 {
-                is_whole_or_told(&mut sim, &epoch, seq, oldest, data);
+                check_complete_or_gap(&mut sim, &epoch, seq, oldest, data);
             }
-            is_whole_or_told(&mut sim, "AAAAAAAA", data, u64::MAX, data);
+            check_complete_or_gap(&mut sim, "AAAAAAAA", data, u64::MAX, data);
         }
-        assert!(oldest_was > 1, "{settings:?} lost nothing");
+        assert!(previous_oldest > 1, "{settings:?} lost nothing");
     }
 }
 
 /// Over a socket and over HTTP alike.
-fn is_whole_or_told(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u64, head: u64) {
+fn check_complete_or_gap(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u64, head: u64) {
     let can_be_resumed = seq <= head && seq + 1 >= oldest;
     sim.join_with("dave", &format!("since={epoch}:{seq}"));
     let dave = sim.client("dave");

@@ -14,6 +14,7 @@
 
 mod alarm;
 mod auth;
+mod batching;
 mod billing;
 mod bounds;
 mod client;
@@ -24,10 +25,11 @@ mod docs;
 mod flow;
 mod frames;
 mod fuzz;
-mod gathering;
 mod grants;
 mod ids;
 mod invariants;
+mod loading;
+mod mass_resume;
 mod memory_store;
 mod model;
 mod pattern;
@@ -45,7 +47,5 @@ mod signals;
 mod sim;
 mod sse;
 mod state;
-mod storm;
 mod test_rng;
 mod tokens;
-mod waking;

@@ -21,14 +21,14 @@ fn sim() -> SimRuntime {
 /// has to wait; and it says so rightly.
 fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     sim.advance(60_000);
-    let asks = |sim: &mut SimRuntime, request: &Request, body: &str| {
+    let send = |sim: &mut SimRuntime, request: &Request, body: &str| {
         let by = sim.identity("admin");
         match sim.request(by, request.clone(), body) {
             Answer::Refused(refusal) => Err(refusal),
             answer => Ok(answer),
         }
     };
-    asks(sim, request, body).unwrap();
+    send(sim, request, body).unwrap();
     let small = match request {
         Request::Publish | Request::Signal => r#"{"name":"n","data":1}"#,
         _ => "",
@@ -39,7 +39,7 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     };
     let mut spent = 0;
     let refusal = loop {
-        match asks(sim, &next, small) {
+        match send(sim, &next, small) {
             Ok(_) => spent += 1,
             Err(refusal) => break refusal,
         }
@@ -49,9 +49,9 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     assert!(refusal.message.contains("100 units a second"), "{}", refusal.message);
     assert!(refusal.message.contains(&format!("{wait} ms")), "{}", refusal.message);
     sim.advance(wait - 1);
-    assert!(asks(sim, &next, small).is_err(), "not earlier than it said");
+    assert!(send(sim, &next, small).is_err(), "not earlier than it said");
     sim.advance(1);
-    assert!(asks(sim, &next, small).is_ok(), "it waited as long as it was told to");
+    assert!(send(sim, &next, small).is_ok(), "it waited as long as it was told to");
     // In debt by as much as the wait is longer than that for one unit.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
 }

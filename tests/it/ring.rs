@@ -94,7 +94,7 @@ fn another_size_keeps_what_is_there() {
 #[test]
 fn a_size_that_changes_again_and_again_brings_nothing_back() {
     let mut sim = SimRuntime::with(retaining(8));
-    let mut oldest_was = 0;
+    let mut previous_oldest = 0;
     for (round, capacity) in [8, 2, 8, 3, 1, 20, 4, 20].into_iter().enumerate() {
         sim.settings = retaining(capacity);
         sim.hibernate();
@@ -103,8 +103,8 @@ fn a_size_that_changes_again_and_again_brings_nothing_back() {
         }
         let retained = retained(&mut sim);
         assert!(retained.len() as u64 <= capacity);
-        assert!(retained[0] >= oldest_was);
-        oldest_was = retained[0];
+        assert!(retained[0] >= previous_oldest);
+        previous_oldest = retained[0];
     }
 }
 

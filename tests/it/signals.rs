@@ -5,12 +5,12 @@ use roomcast::settings::Settings;
 
 use crate::sim::SimRuntime;
 
-fn signals(sim: &mut SimRuntime, who: &str, data: u64) {
+fn send_signal(sim: &mut SimRuntime, who: &str, data: u64) {
     sim.send(who, &format!(r#"{{"type":"signal","name":"cursor","data":{data}}}"#));
 }
 
 /// The `data` of the signals that somebody heard since the last call.
-fn heard(sim: &mut SimRuntime, who: &str) -> Vec<u64> {
+fn drain_signals(sim: &mut SimRuntime, who: &str) -> Vec<u64> {
     let frames = sim.client(who).drain_frames().into_iter();
     let signals = frames.filter(|frame| frame["type"] == "signal");
     signals.map(|frame| frame["data"].as_u64().unwrap()).collect()
@@ -21,15 +21,15 @@ fn a_flood_of_signals_comes_as_its_first_and_the_newest_of_each_window() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("bob");
-    (1..=10).for_each(|data| signals(&mut sim, "alice", data));
-    assert_eq!(heard(&mut sim, "bob"), [1]);
+    (1..=10).for_each(|data| send_signal(&mut sim, "alice", data));
+    assert_eq!(drain_signals(&mut sim, "bob"), [1]);
     sim.fire_flush();
-    assert_eq!(heard(&mut sim, "bob"), [10]);
-    signals(&mut sim, "alice", 11);
-    assert!(heard(&mut sim, "bob").is_empty(), "the next window is open");
+    assert_eq!(drain_signals(&mut sim, "bob"), [10]);
+    send_signal(&mut sim, "alice", 11);
+    assert!(drain_signals(&mut sim, "bob").is_empty(), "the next window is open");
     sim.run_until_idle();
-    assert_eq!(heard(&mut sim, "bob"), [11]);
-    assert!(heard(&mut sim, "alice").is_empty(), "she does not hear herself");
+    assert_eq!(drain_signals(&mut sim, "bob"), [11]);
+    assert!(drain_signals(&mut sim, "alice").is_empty(), "she does not hear herself");
 }
 
 #[test]
@@ -38,11 +38,11 @@ fn a_signal_is_stored_nowhere() {
     sim.join("alice");
     sim.join("bob");
     let before = sim.store.tables();
-    signals(&mut sim, "alice", 1);
+    send_signal(&mut sim, "alice", 1);
     let posted = sim.http("writer", "POST /rooms/r/signals", r#"{"name":"n","data":2}"#);
     assert_eq!(posted.0, 202);
-    assert_eq!(heard(&mut sim, "bob"), [1, 2]);
-    assert_eq!(heard(&mut sim, "alice"), [2], "over HTTP there is no session that sent it");
+    assert_eq!(drain_signals(&mut sim, "bob"), [1, 2]);
+    assert_eq!(drain_signals(&mut sim, "alice"), [2], "over HTTP there is no session that sent it");
     assert!(sim.store.tables() == before);
 }
 
@@ -56,15 +56,15 @@ fn a_signal_comes_to_who_is_live_and_to_nobody_else() {
     let epoch = sim.epoch();
     sim.join("alice");
     sim.join_with("bob", &format!("since={epoch}:0"));
-    signals(&mut sim, "alice", 1);
-    assert!(heard(&mut sim, "bob").is_empty(), "he is behind");
+    send_signal(&mut sim, "alice", 1);
+    assert!(drain_signals(&mut sim, "bob").is_empty(), "he is behind");
     sim.run_until_idle();
-    signals(&mut sim, "alice", 2);
-    assert_eq!(heard(&mut sim, "bob"), [2]);
+    send_signal(&mut sim, "alice", 2);
+    assert_eq!(drain_signals(&mut sim, "bob"), [2]);
 }
 
 /// One of many.
-fn publisher(sim: &mut SimRuntime, who: &str) {
+fn connect_publisher(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "publish"]);
     sim.connect(who, "", identity);
 }
@@ -76,20 +76,20 @@ fn a_session_sends_signals_of_sixteen_names_at_a_time() {
     sim.join("alice");
     sim.join("bob");
     sim.client("alice").drain_frames();
-    let sends = |sim: &mut SimRuntime, name: usize| {
+    let send = |sim: &mut SimRuntime, name: usize| {
         sim.send("alice", &format!(r#"{{"type":"signal","name":"n{name}","data":1}}"#));
     };
-    (0..limits::SIGNAL_NAMES).for_each(|name| sends(&mut sim, name));
-    sends(&mut sim, 0);
-    assert_eq!(heard(&mut sim, "bob").len(), limits::SIGNAL_NAMES);
+    (0..limits::SIGNAL_NAMES).for_each(|name| send(&mut sim, name));
+    send(&mut sim, 0);
+    assert_eq!(drain_signals(&mut sim, "bob").len(), limits::SIGNAL_NAMES);
     assert!(sim.client("alice").drain_frames().is_empty());
-    sends(&mut sim, limits::SIGNAL_NAMES);
+    send(&mut sim, limits::SIGNAL_NAMES);
     let error = &sim.client("alice").drain_frames()[0];
     assert_eq!(error["code"], "rate_limited");
     assert_eq!(error["retry_after_ms"], limits::FLUSH_MS);
     sim.advance(limits::FLUSH_MS);
-    sends(&mut sim, limits::SIGNAL_NAMES);
-    assert_eq!(heard(&mut sim, "bob").len(), 2, "what waited, and the new name");
+    send(&mut sim, limits::SIGNAL_NAMES);
+    assert_eq!(drain_signals(&mut sim, "bob").len(), 2, "what waited, and the new name");
 }
 
 /// Limits: WINDOW_COPIES, SENDS_PER_MS.
@@ -97,30 +97,30 @@ fn a_session_sends_signals_of_sixteen_names_at_a_time() {
 fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
     const SOCKETS: u64 = 300;
     let mut sim = SimRuntime::new();
-    let people: Vec<String> = (0..SOCKETS).map(|i| format!("u{i}")).collect();
-    people.iter().for_each(|who| publisher(&mut sim, who));
+    let users: Vec<String> = (0..SOCKETS).map(|i| format!("u{i}")).collect();
+    users.iter().for_each(|who| connect_publisher(&mut sim, who));
     sim.join("bob");
     sim.client("bob").drain_frames();
-    for (data, who) in people.iter().enumerate() {
-        signals(&mut sim, who, data as u64);
+    for (data, who) in users.iter().enumerate() {
+        send_signal(&mut sim, who, data as u64);
     }
     let receivers = SOCKETS;
     let frames = limits::WINDOW_COPIES.div_ceil(receivers);
-    assert_eq!(heard(&mut sim, "bob").len() as u64, frames, "at once");
+    assert_eq!(drain_signals(&mut sim, "bob").len() as u64, frames, "at once");
 
     let mut windows = 0;
     let mut all: Vec<u64> = (0..frames).collect();
     while let Some(ends) = sim.flush_at {
         let began = sim.now;
         sim.advance(ends.since(began));
-        let came = heard(&mut sim, "bob");
-        assert!(came.len() as u64 <= frames, "{} frames in a window", came.len());
+        let received = drain_signals(&mut sim, "bob");
+        assert!(received.len() as u64 <= frames, "{} frames in a window", received.len());
         // The copies of the window before were counted when it was scheduled.
-        if windows > 0 && !came.is_empty() {
+        if windows > 0 && !received.is_empty() {
             let sending_ms = frames * receivers / limits::SENDS_PER_MS;
             assert_eq!(ends.since(began), limits::FLUSH_MS + sending_ms);
         }
-        all.extend(came);
+        all.extend(received);
         windows += 1;
     }
     assert_eq!(all, (0..SOCKETS).collect::<Vec<_>>(), "each once, in their order");
@@ -129,15 +129,15 @@ fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
 #[test]
 fn a_signal_that_waits_its_turn_is_the_newest_of_its_name() {
     let mut sim = SimRuntime::new();
-    let people: Vec<String> = (0..=limits::WINDOW_COPIES / 2).map(|i| format!("u{i}")).collect();
-    people.iter().for_each(|who| publisher(&mut sim, who));
+    let users: Vec<String> = (0..=limits::WINDOW_COPIES / 2).map(|i| format!("u{i}")).collect();
+    users.iter().for_each(|who| connect_publisher(&mut sim, who));
     sim.client("u0").drain_frames();
     for data in 1..=3 {
-        (1..=9).for_each(|who| signals(&mut sim, &format!("u{who}"), 10 * data + who));
+        (1..=9).for_each(|who| send_signal(&mut sim, &format!("u{who}"), 10 * data + who));
     }
-    assert_eq!(heard(&mut sim, "u0"), [11, 12], "as many as a window sends");
+    assert_eq!(drain_signals(&mut sim, "u0"), [11, 12], "as many as a window send");
     sim.run_until_idle();
-    assert_eq!(heard(&mut sim, "u0"), [33, 34, 35, 36, 37, 38, 39, 31, 32]);
+    assert_eq!(drain_signals(&mut sim, "u0"), [33, 34, 35, 36, 37, 38, 39, 31, 32]);
 }
 
 /// Limits: WINDOW_BYTES.
@@ -174,15 +174,15 @@ fn who_does_not_read_is_sent_no_signals_and_the_others_are() {
             sim.send("alice", &format!(r#"{{"type":"signal","name":"n","data":{large}}}"#));
             sim.advance(limits::FLUSH_MS);
         }
-        let signals = |sim: &mut SimRuntime, who: &str| {
+        let count_signals = |sim: &mut SimRuntime, who: &str| {
             sim.client(who).drain_frames().iter().filter(|frame| frame["type"] == "signal").count()
         };
-        assert_eq!(signals(&mut sim, "bob"), 200);
+        assert_eq!(count_signals(&mut sim, "bob"), 200);
         let waits = sim.unsent_bytes("carol");
         assert!((limits::UNSENT_BYTES..limits::UNSENT_BYTES + 17_000).contains(&waits), "{waits}");
         sim.resume_reading("carol");
-        signals(&mut sim, "carol");
+        count_signals(&mut sim, "carol");
         sim.send("alice", r#"{"type":"signal","name":"n","data":1}"#);
-        assert_eq!(signals(&mut sim, "carol"), 1, "she reads again");
+        assert_eq!(count_signals(&mut sim, "carol"), 1, "she reads again");
     }
 }

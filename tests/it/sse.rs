@@ -37,7 +37,7 @@ fn event(seq: u64) -> String {
 }
 
 /// The text of a stream that begins with these frames.
-fn begins(begin: Begin, frames: &[&str]) -> String {
+fn stream_text(begin: Begin, frames: &[&str]) -> String {
     streaming(begin, frames).1
 }
 
@@ -52,19 +52,19 @@ fn streaming(begin: Begin, frames: &[&str]) -> (Stream, String) {
 
 #[test]
 fn what_comes_first_says_where_the_stream_starts() {
-    let fresh = begins(Begin::Head, &[WELCOME]);
+    let fresh = stream_text(Begin::Head, &[WELCOME]);
     assert_eq!(fresh, "id: h7Qk2pXa:57\n\n");
-    let resumed = begins(since(41), &[WELCOME]);
+    let resumed = stream_text(since(41), &[WELCOME]);
     assert_eq!(resumed, "id: h7Qk2pXa:41\n\n");
-    let with_state = begins(Begin::Head, &[WELCOME, STATE]);
+    let with_state = stream_text(Begin::Head, &[WELCOME, STATE]);
     assert_eq!(with_state, format!("event: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n"));
 }
 
 #[test]
 fn of_gap_and_state_only_the_last_carries_the_id() {
-    let alone = begins(since(3), &[WELCOME, GAP]);
+    let alone = stream_text(since(3), &[WELCOME, GAP]);
     assert_eq!(alone, format!("event: gap\nid: h7Qk2pXa:57\ndata: {GAP}\n\n"));
-    let both = begins(since(3), &[WELCOME, GAP, STATE]);
+    let both = stream_text(since(3), &[WELCOME, GAP, STATE]);
     assert_eq!(
         both,
         format!("event: gap\ndata: {GAP}\n\nevent: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n")
@@ -76,14 +76,14 @@ fn with_last_the_stream_starts_before_the_first_event() {
     let (one, two) = (event(56), event(57));
     let frame = events(55, &[&one, &two]);
     assert_eq!(
-        begins(Begin::Last(2), &[WELCOME, &frame]),
+        stream_text(Begin::Last(2), &[WELCOME, &frame]),
         format!(
             "id: h7Qk2pXa:55\n\nid: h7Qk2pXa:56\ndata: {one}\n\nid: h7Qk2pXa:57\ndata: {two}\n\n"
         )
     );
-    assert_eq!(begins(Begin::Last(2), &[WELCOME]), "id: h7Qk2pXa:57\n\n");
+    assert_eq!(stream_text(Begin::Last(2), &[WELCOME]), "id: h7Qk2pXa:57\n\n");
     assert_eq!(
-        begins(Begin::Last(2), &[WELCOME, SIGNAL, &frame]).lines().next(),
+        stream_text(Begin::Last(2), &[WELCOME, SIGNAL, &frame]).lines().next(),
         Some("id: h7Qk2pXa:57"),
         "nothing was replayed, and what came after a signal is live"
     );

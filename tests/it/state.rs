@@ -6,7 +6,7 @@ use roomcast::settings::Settings;
 use crate::sim::SimRuntime;
 
 /// Publishes an event for a key.
-fn sets(sim: &mut SimRuntime, key: &str, data: &str) -> Result<Vec<u64>, Code> {
+fn set_key(sim: &mut SimRuntime, key: &str, data: &str) -> Result<Vec<u64>, Code> {
     sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
 }
 
@@ -26,18 +26,18 @@ fn a_key_is_set_replaced_and_removed() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
-        sets(&mut sim, "a", "1").unwrap();
-        sets(&mut sim, "b", "2").unwrap();
+        set_key(&mut sim, "a", "1").unwrap();
+        set_key(&mut sim, "b", "2").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("a", "1"), ("b", "2")]));
-        sets(&mut sim, "a", "3").unwrap();
+        set_key(&mut sim, "a", "3").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("b", "2"), ("a", "3")]), "the latest comes last");
         sim.http_publish("bob", 4).unwrap();
-        sets(&mut sim, "b", "null").unwrap();
-        sets(&mut sim, "never", "null").unwrap();
+        set_key(&mut sim, "b", "null").unwrap();
+        set_key(&mut sim, "never", "null").unwrap();
         assert_eq!(state(&mut sim), pairs(&[("a", "3")]));
         sim.join("alice");
         assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "state"]);
-        sets(&mut sim, "a", "null").unwrap();
+        set_key(&mut sim, "a", "null").unwrap();
         assert!(sim.client("alice").state.is_empty());
         assert_eq!(sim.client("alice").data(), ["null"], "it is delivered like any other");
         sim.join("alice");
@@ -64,7 +64,7 @@ fn the_state_outlives_its_events_and_ends_with_the_room() {
     let settings = Settings { retained_appends: 1, retained_ms: 10_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     sim.join("alice");
-    sets(&mut sim, "a", "1").unwrap();
+    set_key(&mut sim, "a", "1").unwrap();
     sim.http_publish("bob", 2).unwrap();
     sim.advance(60_000);
     sim.crash();
@@ -79,10 +79,10 @@ fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
         let settings = Settings { state_keys: 2, state_bytes: 300, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
         sim.hibernate_between_inputs = hibernate;
-        sets(&mut sim, "a", "1").unwrap();
-        sets(&mut sim, "b", "1").unwrap();
-        assert_eq!(sets(&mut sim, "c", "1"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut sim, "a", "2"), Ok(vec![3]), "a refused one used no seq");
+        set_key(&mut sim, "a", "1").unwrap();
+        set_key(&mut sim, "b", "1").unwrap();
+        assert_eq!(set_key(&mut sim, "c", "1"), Err(Code::TooLarge));
+        assert_eq!(set_key(&mut sim, "a", "2"), Ok(vec![3]), "a refused one used no seq");
         let swap =
             r#"{"events":[{"name":"n","data":1,"key":"c"},{"name":"n","data":null,"key":"b"}]}"#;
         assert_eq!(
@@ -92,18 +92,18 @@ fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
         );
         assert_eq!(state(&mut sim), pairs(&[("a", "2"), ("c", "1")]));
         let large = format!("\"{}\"", "x".repeat(250));
-        assert_eq!(sets(&mut sim, "a", &large), Err(Code::TooLarge));
+        assert_eq!(set_key(&mut sim, "a", &large), Err(Code::TooLarge));
         assert_eq!(sim.http_publish("bob", &large), Ok(6), "without a key it is no state");
 
         // Where the limit is lowered, what is over it may still shrink.
         sim.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
         sim.hibernate();
-        assert_eq!(sets(&mut sim, "d", "1"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut sim, "a", "3"), Ok(vec![7]));
-        assert_eq!(sets(&mut sim, "a", "33"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut sim, "a", "null"), Ok(vec![8]));
-        assert_eq!(sets(&mut sim, "a", "3"), Err(Code::TooLarge));
-        assert_eq!(sets(&mut sim, "c", "null"), Ok(vec![9]));
+        assert_eq!(set_key(&mut sim, "d", "1"), Err(Code::TooLarge));
+        assert_eq!(set_key(&mut sim, "a", "3"), Ok(vec![7]));
+        assert_eq!(set_key(&mut sim, "a", "33"), Err(Code::TooLarge));
+        assert_eq!(set_key(&mut sim, "a", "null"), Ok(vec![8]));
+        assert_eq!(set_key(&mut sim, "a", "3"), Err(Code::TooLarge));
+        assert_eq!(set_key(&mut sim, "c", "null"), Ok(vec![9]));
         assert!(state(&mut sim).is_empty());
     }
 }
@@ -113,13 +113,13 @@ fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
     let mut sim = SimRuntime::new();
     sim.http_publish("bob", "1").unwrap();
     let before = sim.http_get("")["bytes"].as_u64().unwrap();
-    sets(&mut sim, "a", "1").unwrap();
+    set_key(&mut sim, "a", "1").unwrap();
     let (_, event) = &sim.store.tables().state["a"];
     let bytes = event.len() as u64;
     assert_eq!(sim.http_get("")["bytes"], before + 2 * bytes, "in the log, and in the state");
     for (limit, expected) in [(bytes, Ok(vec![1])), (bytes - 1, Err(Code::TooLarge))] {
         let settings = Settings { state_bytes: limit, ..Settings::default() };
-        assert_eq!(sets(&mut SimRuntime::with(settings), "a", "1"), expected);
+        assert_eq!(set_key(&mut SimRuntime::with(settings), "a", "1"), expected);
     }
 }
 
@@ -128,7 +128,7 @@ fn a_repeat_leaves_the_state_alone() {
     let mut sim = SimRuntime::new();
     let once = r#"{"name":"n","data":1,"key":"k","id":"i"}"#;
     sim.http_publish_body("bob", once).unwrap();
-    sets(&mut sim, "k", "2").unwrap();
+    set_key(&mut sim, "k", "2").unwrap();
     sim.http_publish_body("bob", once).unwrap();
     assert_eq!(state(&mut sim), pairs(&[("k", "2")]));
 }

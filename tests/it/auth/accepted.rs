@@ -6,7 +6,7 @@ use roomcast::protocol::Grant;
 use roomcast::time::Millis;
 use serde_json::{Value, json};
 
-use super::forge::{
+use super::fixtures::{
     AUDIENCE, EC, ED, NOW, NOW_S, OCT, RSA, SHARED, Signer, check, check_at, claiming, good_claims,
     token, with, without,
 };
@@ -80,7 +80,7 @@ fn the_edges_of_what_a_claim_may_be() {
 
 #[test]
 fn without_a_policy_issuer_and_audience_are_nobodys_business() {
-    let keys = super::forge::keys();
+    let keys = super::fixtures::keys();
     let verdict = |claims: Value| verify(&claiming(&claims), &keys, &Policy::default(), NOW);
     assert!(verdict(with("iss", json!(7))).is_ok());
     assert!(verdict(with("aud", json!("billing"))).is_ok());

@@ -5,7 +5,7 @@ use roomcast::auth::{Algorithm, Kid, TokenError};
 use roomcast::code::Code;
 use serde_json::{Value, json};
 
-use super::forge::{
+use super::fixtures::{
     AUDIENCE, EC, ED, ISSUER, NOW_S, OCT, RSA, SECRET, SHARED, Signer, check, claiming, decode,
     encode, good_claims, hmac, token, with, without,
 };
@@ -14,7 +14,7 @@ type Row = (&'static str, String, TokenError);
 
 /// Runs a table: each token is refused for that reason, and the refusal is fit
 /// for the wire.
-fn all_refused(table: Vec<Row>) {
+fn check_all_rejected(table: Vec<Row>) {
     for (name, token, error) in table {
         assert_eq!(check(&token), Err(error.clone()), "{name}");
 
@@ -70,7 +70,7 @@ fn attacks_on_the_shape() {
     loose.push(char::from_u32(u32::from(last) + 1).unwrap());
     let long = claiming(&with("sub", json!("a".repeat(8_192))));
 
-    all_refused(vec![
+    check_all_rejected(vec![
         ("nothing", String::new(), Malformed),
         ("dots", "..".into(), TokenError::Header),
         ("one part", "eyJhbGciOiJIUzI1NiJ9".into(), Malformed),
@@ -95,7 +95,7 @@ fn attacks_on_the_header() {
     let header = |header: &str| signed(header, &SHARED);
     let with_kid = |kid: Value| header(&json!({ "alg": "HS256", "kid": kid }).to_string());
 
-    all_refused(vec![
+    check_all_rejected(vec![
         ("no JSON", header("HS256"), Header),
         ("a list", header(r#"["HS256"]"#), Header),
         ("something behind it", header(r#"{"alg":"HS256"}{}"#), Header),
@@ -147,7 +147,7 @@ fn attacks_on_the_algorithm() {
     let modulus = decode(jwk["n"].as_str().unwrap());
     let point = decode(ED.jwk("ed")["x"].as_str().unwrap());
 
-    all_refused(vec![
+    check_all_rejected(vec![
         ("none", unsigned(r#"{"alg":"none"}"#), wrong(Hs256)),
         ("nOnE", unsigned(r#"{"alg":"nOnE"}"#), wrong(Hs256)),
         ("none, for a key", unsigned(r#"{"alg":"none","kid":"rsa"}"#), wrong(Rs256)),
@@ -190,7 +190,7 @@ fn attacks_on_the_signature() {
         mac
     };
 
-    all_refused(vec![
+    check_all_rejected(vec![
         ("none at all", resigned(""), Signature),
         ("claims changed after signing", parts.join("."), Signature),
         ("one bit", resigned(&encode(flipped)), Signature),
@@ -231,7 +231,7 @@ fn attacks_on_the_choice_of_the_key() {
     };
     const PATH: &str = "../../../../dev/null";
     const QUERY: &str = "x' UNION SELECT 'secret' --";
-    all_refused(vec![
+    check_all_rejected(vec![
         ("unknown", kid("RS256", "new", &RSA), unknown("new")),
         ("unknown, by the shared secret", kid("HS256", "new", &SHARED), unknown("new")),
         ("a path", kid("HS256", PATH, &Signer::Hs256(b"")), unknown(PATH)),
@@ -258,7 +258,7 @@ fn attacks_on_who_and_where_from() {
         let claims = good_claims().to_string();
         payload(&format!("{},{member}}}", claims.strip_suffix('}').unwrap()))
     };
-    all_refused(vec![
+    check_all_rejected(vec![
         ("no claims", payload(""), NoClaims),
         ("claims in a list", payload(r#"["alice",9999999999]"#), NoClaims),
         ("something behind them", payload(&format!("{} 1", good_claims())), NoClaims),
@@ -295,7 +295,7 @@ fn attacks_on_time() {
     let mut of_another = long_ago.clone();
     of_another["iss"] = json!("https://evil.example");
 
-    all_refused(vec![
+    check_all_rejected(vec![
         ("no exp", claiming(&without("exp")), Expiry),
         ("exp: null", exp(Value::Null), Expiry),
         ("exp a string", exp(json!("9999999999")), Expiry),
@@ -335,7 +335,7 @@ fn attacks_on_the_rights() {
         .to_string()
         .replace(r#"{"shipments:*":["subscribe"]}"#, r#"{"a":["admin"],"a":[]}"#);
     let twice = token(r#"{"alg":"HS256"}"#, twice, &SHARED);
-    all_refused(
+    check_all_rejected(
         [
             ("rooms: null", rooms(Value::Null)),
             ("rooms a string", rooms(json!("*"))),
@@ -355,7 +355,7 @@ fn attacks_on_the_rights() {
 
 #[test]
 fn a_secret_is_never_said() {
-    let keys = super::forge::keys();
+    let keys = super::fixtures::keys();
     let shown = format!("{keys:?}");
     assert!(!shown.contains(SECRET) && !shown.contains("another secret"), "{shown}");
     assert!(shown.contains("RS256"), "{shown}");

@@ -3,7 +3,7 @@
 use roomcast::auth::{KeyError, KeyRejection, Keys, KeysUrl, SkippedKey, TokenError, verify};
 use serde_json::{Value, json};
 
-use super::forge::{
+use super::fixtures::{
     EC, ED, NOW, OCT, RFC7515_A2_P, RSA, SHARED, Signer, encode, good_claims, policy, token,
 };
 

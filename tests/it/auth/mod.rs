@@ -2,9 +2,9 @@
 
 mod accepted;
 mod attacks;
-mod forge;
+mod fixtures;
 mod keys;
-mod places;
 mod properties;
 mod refetch;
 mod rooms;
+mod token_sources;

@@ -9,7 +9,7 @@ use roomcast::auth::{Keys, Origins};
 use roomcast::protocol::{Grant, Right};
 use serde_json::json;
 
-use super::forge::{SHARED, check, token};
+use super::fixtures::{SHARED, check, token};
 use super::rooms::granted;
 
 /// Names of few letters, so that patterns and rooms often meet.
@@ -27,7 +27,7 @@ fn rights() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 /// The contract's rule on whole segments, written as slowly as it reads.
-fn matches_slowly(pattern: &str, room: &str) -> bool {
+fn matches_naive(pattern: &str, room: &str) -> bool {
     let pattern: Vec<&str> = pattern.split(':').collect();
     let room: Vec<&str> = room.split(':').collect();
     match pattern.split_last() {
@@ -37,10 +37,10 @@ fn matches_slowly(pattern: &str, room: &str) -> bool {
     }
 }
 
-fn granted_slowly(rooms: &BTreeMap<String, Vec<&str>>, room: &str) -> Grant {
+fn granted_naive(rooms: &BTreeMap<String, Vec<&str>>, room: &str) -> Grant {
     rooms
         .iter()
-        .filter(|(pattern, _)| matches_slowly(pattern, room))
+        .filter(|(pattern, _)| matches_naive(pattern, room))
         .flat_map(|(_, rights)| rights.iter().filter_map(|name| Right::named(name)))
         .collect()
 }
@@ -51,7 +51,7 @@ proptest! {
         rooms in btree_map(pattern(), rights(), 0..6),
         room in room(),
     ) {
-        prop_assert_eq!(granted(json!(rooms), &room), granted_slowly(&rooms, &room));
+        prop_assert_eq!(granted(json!(rooms), &room), granted_naive(&rooms, &room));
     }
 
     #[test]
@@ -76,7 +76,7 @@ proptest! {
 
     #[test]
     fn no_change_to_a_good_token_is_let_in(at in any::<prop::sample::Index>(), to in any::<char>()) {
-        let good = super::forge::claiming(&super::forge::good_claims());
+        let good = super::fixtures::claiming(&super::fixtures::good_claims());
         let mut changed: Vec<char> = good.chars().collect();
         let at = at.index(changed.len());
         prop_assume!(changed[at] != to);

@@ -2,7 +2,7 @@
 
 use roomcast::auth::Refetch;
 
-use super::forge::NOW;
+use super::fixtures::NOW;
 
 #[test]
 fn an_unknown_kid_costs_the_issuer_a_request_a_minute_at_most() {

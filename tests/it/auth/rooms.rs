@@ -3,7 +3,7 @@
 use roomcast::protocol::{Grant, Right, RoomName};
 use serde_json::{Value, json};
 
-use super::forge::{check, claiming, with};
+use super::fixtures::{check, claiming, with};
 
 /// What a token with these `rooms` allows in that room.
 pub fn granted(rooms: Value, room: &str) -> Grant {

@@ -11,7 +11,7 @@ use roomcast::settings::Settings;
 use crate::memory_store::MemoryStore;
 use crate::sim::SimRuntime;
 
-fn a_room_of(appends: u64) -> SimRuntime {
+fn room_with(appends: u64) -> SimRuntime {
     let settings = Settings {
         retained_appends: 100_000,
         publishes_per_second: 1_000_000,
@@ -26,7 +26,7 @@ fn a_room_of(appends: u64) -> SimRuntime {
 
 #[test]
 fn who_resumes_within_what_is_in_memory_needs_no_read() {
-    let mut sim = a_room_of(3_000);
+    let mut sim = room_with(3_000);
     let epoch = sim.epoch();
     sim.store.drain_reads();
     for seq in [2_999, 2_900, 3_000, 2_000] {
@@ -43,7 +43,7 @@ fn who_resumes_within_what_is_in_memory_needs_no_read() {
 
 #[test]
 fn after_a_wake_the_first_who_resumes_reads_for_all() {
-    let mut sim = a_room_of(3_000);
+    let mut sim = room_with(3_000);
     let epoch = sim.epoch();
     sim.hibernate();
     sim.store.drain_reads();
@@ -75,7 +75,7 @@ fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
 
 #[test]
 fn a_broadcast_and_a_seen_read_nothing() {
-    let mut sim = a_room_of(3_000);
+    let mut sim = room_with(3_000);
     sim.join_with("carol", "flow=1");
     sim.http_publish("writer", 1).unwrap();
     sim.send_seen("carol");

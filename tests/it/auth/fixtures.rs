@@ -131,18 +131,18 @@ pub fn without(claim: &str) -> Value {
 
 /// A key set with one key of each kind and several that are of no use.
 pub fn key_set() -> Value {
-    let mut of_no_use = [
+    let mut unusable = [
         RSA.jwk("enc"),
         RSA.jwk("weak-rsa"),
         EC.jwk("p384"),
         ED.jwk("x25519"),
         Signer::Hs256(b"short").jwk("weak-oct"),
     ];
-    of_no_use[0]["use"] = json!("enc");
-    of_no_use[1]["n"] = json!(RFC7515_A2_P);
-    of_no_use[2]["crv"] = json!("P-384");
-    of_no_use[3]["crv"] = json!("X25519");
-    let [enc, weak_rsa, p384, x25519, weak_oct] = of_no_use;
+    unusable[0]["use"] = json!("enc");
+    unusable[1]["n"] = json!(RFC7515_A2_P);
+    unusable[2]["crv"] = json!("P-384");
+    unusable[3]["crv"] = json!("X25519");
+    let [enc, weak_rsa, p384, x25519, weak_oct] = unusable;
     json!({ "keys": [
         enc, weak_rsa, p384, x25519, weak_oct,
         RSA.jwk("rsa"), EC.jwk("ec"), ED.jwk("ed"), OCT.jwk("oct"),

@@ -10,11 +10,11 @@ use crate::sim::SimRuntime;
 const WINDOW_MS: u64 = limits::FRAME_WINDOW_MS;
 
 /// Alice and bob follow; the first event has gone out, and the second waits.
-fn a_window() -> SimRuntime {
-    a_window_with(Settings::default())
+fn open_window() -> SimRuntime {
+    open_window_with(Settings::default())
 }
 
-fn a_window_with(settings: Settings) -> SimRuntime {
+fn open_window_with(settings: Settings) -> SimRuntime {
     let mut sim = SimRuntime::with(settings);
     sim.batches_events = true;
     sim.join("alice");
@@ -86,7 +86,7 @@ fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
 
 #[test]
 fn an_ack_does_not_wait() {
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.client("alice").drain_frames();
     sim.send_publish("alice", 3);
     assert_eq!(sim.client("alice").drain_frame_types(), ["ack"]);
@@ -126,7 +126,7 @@ fn with_a_window_of_0_each_publish_goes_out_by_itself() {
 #[test]
 fn a_clock_that_is_set_does_not_hold_anything_back() {
     for hours in [-2_i64, 1] {
-        let mut sim = a_window();
+        let mut sim = open_window();
         sim.shift_clock(hours * 3_600_000);
         sim.http_publish("writer", 3).unwrap();
         sim.deliver_pending();
@@ -146,7 +146,7 @@ fn nobody_is_waited_for() {
     }
     assert_eq!(sim.broadcast_at, None, "there is nobody to gather for");
 
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.drop_socket("alice");
     sim.drop_socket("bob");
     sim.deliver_pending();
@@ -161,7 +161,7 @@ fn nobody_is_waited_for() {
 #[test]
 fn who_joins_within_a_window_goes_on_from_where_it_said() {
     let epoch = SimRuntime::new().epoch();
-    for (query, hears) in [
+    for (query, expected) in [
         (String::new(), vec!["3"]),
         ("flow=1".to_owned(), vec!["3"]),
         ("last=2".to_owned(), vec!["1", "2", "3"]),
@@ -170,19 +170,19 @@ fn who_joins_within_a_window_goes_on_from_where_it_said() {
         (format!("since={epoch}:2"), vec!["3"]),
         (format!("since={epoch}:3"), vec!["3"]),
     ] {
-        let mut sim = a_window();
+        let mut sim = open_window();
         sim.join_with("carol", &query);
         assert_eq!(sim.client("bob").data(), ["1", "2"], "{query}");
         sim.http_publish("writer", 3).unwrap();
         sim.deliver_pending();
-        assert_eq!(sim.client("carol").data(), hears, "{query}");
+        assert_eq!(sim.client("carol").data(), expected, "{query}");
         assert_eq!(sim.client("bob").data(), ["1", "2", "3"], "{query}");
     }
 }
 
 #[test]
 fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.http_publish_body("writer", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
     sim.join("carol");
     sim.http_publish_body("writer", r#"{"name":"n","data":2,"key":"k"}"#).unwrap();
@@ -193,7 +193,7 @@ fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
 
 #[test]
 fn what_waits_was_not_sent_and_can_not_have_been_seen() {
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.send("bob", r#"{"type":"seen","seq":2}"#);
     assert_eq!(sim.client("bob").drain_frames().pop().unwrap()["code"], "bad_request");
     sim.deliver_pending();
@@ -203,7 +203,7 @@ fn what_waits_was_not_sent_and_can_not_have_been_seen() {
 
 #[test]
 fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.http_publish("writer", 3).unwrap();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "last=3", identity, 200);
@@ -217,7 +217,7 @@ fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
 
 #[test]
 fn a_slow_reader_whom_the_ring_overtakes_within_a_window_goes_on_behind_its_gap() {
-    let mut sim = a_window_with(Settings { retained_appends: 2, ..Settings::default() });
+    let mut sim = open_window_with(Settings { retained_appends: 2, ..Settings::default() });
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "last=2", identity, 1);
     for data in 3..=6 {
@@ -234,19 +234,19 @@ fn a_slow_reader_whom_the_ring_overtakes_within_a_window_goes_on_behind_its_gap(
 /// What was published before may be why.
 #[test]
 fn who_is_closed_hears_first_what_was_published_before() {
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.http("admin", "DELETE /rooms/r/members?user=bob", "");
     assert_eq!(sim.client("bob").closed, Some(Code::Kicked));
     assert_eq!(sim.client("bob").data(), ["1", "2"]);
     assert_eq!(sim.client("alice").data(), ["1", "2"]);
 
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.http("admin", "DELETE /rooms/r", "");
     assert_eq!(sim.client("bob").closed, Some(Code::Erased));
     assert_eq!(sim.client("bob").data(), ["1", "2"]);
     assert_eq!(sim.broadcast_at, None, "and nothing of it comes into the next room");
 
-    let mut sim = a_window();
+    let mut sim = open_window();
     let token = sim.token("bob", &["publish"]);
     sim.send("bob", &serde_json::json!({ "type": "auth", "token": token }).to_string());
     assert_eq!(sim.client("bob").closed, Some(Code::Forbidden));
@@ -255,7 +255,7 @@ fn who_is_closed_hears_first_what_was_published_before() {
 
 #[test]
 fn what_waits_as_the_process_dies_comes_with_the_resume() {
-    let mut sim = a_window();
+    let mut sim = open_window();
     sim.crash();
     sim.resume("bob");
     assert_eq!(sim.client("bob").data(), ["1", "2"]);

@@ -18,7 +18,7 @@ fn hibernating_room() -> SimRuntime {
 }
 
 /// Reads all that a session is not needed for.
-fn reads(sim: &mut SimRuntime) {
+fn read_without_sessions(sim: &mut SimRuntime) {
     assert_eq!(sim.http_get("/state")["events"][0]["data"], 1);
     assert_eq!(sim.http_get("/events?last=5")["events"][0]["seq"], 1);
 }
@@ -27,7 +27,7 @@ fn reads(sim: &mut SimRuntime) {
 fn who_only_reads_wakes_no_session() {
     let mut sim = hibernating_room();
     let wakes = sim.loads;
-    reads(&mut sim);
+    read_without_sessions(&mut sim);
     assert_eq!((sim.loads - wakes, sim.restored_sessions), (1, 0));
 }
 
@@ -43,7 +43,7 @@ fn what_comes_behind_a_read_finds_every_session() {
     ];
     for act in acts {
         let mut sim = hibernating_room();
-        reads(&mut sim);
+        read_without_sessions(&mut sim);
         act(&mut sim);
         assert_eq!(sim.restored_sessions, 3);
         sim.http_publish("bob", 3).unwrap();
@@ -85,11 +85,11 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
 #[test]
 fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
     let mut sim = SimRuntime::new();
-    let comes = |sim: &mut SimRuntime, who: &str| {
+    let connect = |sim: &mut SimRuntime, who: &str| {
         let identity = sim.identity_with(who, &["subscribe", "publish", "presence"]);
         sim.connect(who, "", identity);
     };
-    ["ann", "ben", "cat", "dan"].iter().for_each(|who| comes(&mut sim, who));
+    ["ann", "ben", "cat", "dan"].iter().for_each(|who| connect(&mut sim, who));
     sim.send("ann", r#"{"type":"enter","data":0}"#);
     sim.send("ben", r#"{"type":"enter","data":0}"#);
     sim.run_until_idle();
@@ -104,7 +104,7 @@ fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
 
     sim.misconfigured = None;
     assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 0);
-    comes(&mut sim, "ben");
+    connect(&mut sim, "ben");
     sim.send("ben", r#"{"type":"enter","data":0}"#);
     assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 1);
 }
