@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo worlds fuzz mutants torture supply size screenshots build setup rust edge client demo bench-test
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client demo bench-test
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -54,20 +54,20 @@ token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*
 feed: setup ## Publish a real week of earthquakes into quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
 
-# Four tests tell the stories, one of them twice each. Some connections end
-# before the 300 steps are over.
+# Four tests run the cases, and one of them runs each case twice. Some
+# connections end before their 300 steps are over.
 SEED ?= 0
-STORIES ?= 7000
+CASES ?= 7000
 
-worlds: setup ## Tell random stories of ten million steps: make worlds SEED=1000000 STORIES=7000
-	ROOMCAST_SEED=$(SEED) ROOMCAST_STORIES=$(STORIES) ROOMCAST_STEPS=300 \
-	    nice cargo test --locked --profile worlds --test it random:: -- --show-output
+simulate: setup ## Run ten million random steps in the simulator: make simulate SEED=1000000 CASES=7000
+	ROOMCAST_SEED=$(SEED) ROOMCAST_CASES=$(CASES) ROOMCAST_STEPS=300 \
+	    nice cargo test --locked --profile simulate --test it random:: -- --show-output
 
 fuzz: .tools/bin/cargo-fuzz ## Fuzz frames, tokens, URLs and stored rows: make fuzz ARGS='--for 60 --target rows'
 	@node tools/fuzz.ts $(ARGS)
 
 mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make mutants ARGS="--file 'src/log/**'"
-	PROPTEST_CASES=64 ROOMCAST_STORIES=40 nice -n 19 cargo mutants --output target $(ARGS)
+	PROPTEST_CASES=64 ROOMCAST_CASES=40 nice -n 19 cargo mutants --output target $(ARGS)
 
 supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check what the project is made of, and list it in target/sbom/
 	@node tools/supply.ts

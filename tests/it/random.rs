@@ -20,7 +20,7 @@ fn variable(name: &str) -> Option<u64> {
 /// for. A story is told by its seed, and says how many steps it took.
 pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
     let seed = variable("ROOMCAST_SEED");
-    let cases = variable("ROOMCAST_STORIES").unwrap_or(if seed.is_some() { 1 } else { cases });
+    let cases = variable("ROOMCAST_CASES").unwrap_or(if seed.is_some() { 1 } else { cases });
     let steps = variable("ROOMCAST_STEPS").unwrap_or(steps);
     let seeds = seed.unwrap_or(0)..seed.unwrap_or(0) + cases;
     let taken: u64 = seeds.clone().map(|seed| run(seed, steps)).sum();
