@@ -19,7 +19,7 @@ fn identity_for(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
 }
 
 #[test]
-fn a_session_ends_with_its_token_awake_or_asleep() {
+fn session_ends_with_its_token_active_or_hibernating() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -38,7 +38,7 @@ fn a_session_ends_with_its_token_awake_or_asleep() {
 }
 
 #[test]
-fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
+fn join_before_late_alarm_does_not_postpone_it() {
     let mut sim = SimRuntime::new();
     let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
@@ -51,7 +51,7 @@ fn an_alarm_that_is_late_is_not_put_off_by_who_comes_before_it() {
 }
 
 #[test]
-fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
+fn join_after_lost_alarm_closes_expired_session() {
     let mut sim = SimRuntime::new();
     let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
@@ -66,7 +66,7 @@ fn an_alarm_that_was_lost_is_set_again_by_whoever_comes_when_it_is_due() {
 
 /// Limits: ALARM_RETRY_MS.
 #[test]
-fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
+fn alarm_that_fires_while_room_cannot_load_is_retried() {
     let break_room: [fn(&mut SimRuntime); 2] = [
         |sim| sim.misconfigured = Some("ROOM_SETTINGS: no JSON".into()),
         |sim| sim.store.fail_reads_after(0),
@@ -98,7 +98,7 @@ fn alarm_that_rings_while_the_room_can_not_wake_is_retried() {
 }
 
 #[test]
-fn lost_alarm_is_set_again_by_any_input_that_wakes_the_room() {
+fn any_input_that_loads_room_sets_lost_alarm_again() {
     let load: [fn(&mut SimRuntime); 4] = [
         |sim| assert_eq!(sim.http_get("/state")["events"].as_array().unwrap().len(), 0),
         |sim| {
@@ -126,7 +126,7 @@ fn lost_alarm_is_set_again_by_any_input_that_wakes_the_room() {
 }
 
 #[test]
-fn late_alarm_leaves_nothing_to_an_expired_session() {
+fn expired_session_is_sent_nothing_while_alarm_is_late() {
     let acts: [fn(&mut SimRuntime); 6] = [
         |sim| assert_eq!(sim.http_publish("writer", 1), Ok(1)),
         |sim| {
@@ -164,7 +164,7 @@ fn late_alarm_leaves_nothing_to_an_expired_session() {
 
 /// What is gathered or held when a session ends goes to the others alone.
 #[test]
-fn window_that_ends_behind_a_session_sends_it_nothing() {
+fn batch_that_ends_after_session_expired_is_not_sent_to_it() {
     let mut sim = SimRuntime::new();
     sim.batches_events = true;
     let short = identity_for(&sim, HOUR, "alice");
@@ -184,7 +184,7 @@ fn window_that_ends_behind_a_session_sends_it_nothing() {
 }
 
 #[test]
-fn expired_sessions_take_no_place_from_who_comes() {
+fn expired_session_frees_its_place_for_new_session() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sockets: 1, ..Settings::default() });
         sim.hibernate_between_inputs = hibernate;
@@ -197,7 +197,7 @@ fn expired_sessions_take_no_place_from_who_comes() {
 }
 
 #[test]
-fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
+fn clock_set_back_does_not_delay_session_end() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
@@ -213,7 +213,7 @@ fn an_alarm_that_a_clock_set_back_made_late_is_not_relied_on() {
 }
 
 #[test]
-fn nothing_is_taken_from_a_session_whose_end_has_passed() {
+fn publish_of_expired_session_is_rejected() {
     let mut sim = SimRuntime::new();
     let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
@@ -224,7 +224,7 @@ fn nothing_is_taken_from_a_session_whose_end_has_passed() {
 }
 
 #[test]
-fn an_alarm_may_ring_early_and_twice() {
+fn early_or_repeated_alarm_changes_nothing() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     let due = sim.alarm;
@@ -243,7 +243,7 @@ fn an_alarm_may_ring_early_and_twice() {
 }
 
 #[test]
-fn a_renewed_token_moves_the_end_both_ways() {
+fn renewed_token_moves_session_end_earlier_or_later() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     let auth = |sim: &SimRuntime, ms| {
@@ -263,7 +263,7 @@ fn a_renewed_token_moves_the_end_both_ways() {
 
 /// Limits: ALARM_AHEAD_MS.
 #[test]
-fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
+fn token_without_practical_end_sets_alarm_within_a_year() {
     let mut sim = SimRuntime::new();
     let forever = Identity { expires_at: Millis::new((1 << 53) - 1), ..sim.identity("alice") };
     sim.connect("alice", "", forever);
@@ -273,7 +273,7 @@ fn an_end_beyond_all_dates_is_no_alarm_beyond_all_dates() {
 }
 
 #[test]
-fn an_idle_room_is_erased_and_begins_anew_in_another_epoch() {
+fn idle_room_is_erased_and_restarts_in_new_epoch() {
     let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
     sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k","id":"i"}"#).unwrap();
     let epoch = sim.epoch();
@@ -295,7 +295,7 @@ fn an_idle_room_is_erased_and_begins_anew_in_another_epoch() {
 }
 
 #[test]
-fn a_room_is_not_erased_while_somebody_is_in_it() {
+fn room_with_open_session_is_not_erased() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
@@ -313,7 +313,7 @@ fn a_room_is_not_erased_while_somebody_is_in_it() {
 }
 
 #[test]
-fn a_room_that_can_not_be_erased_goes_on_and_is_erased_later() {
+fn failed_erase_is_retried_and_room_stays_usable() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     sim.http_publish("bob", 1).unwrap();
     let epoch = sim.epoch();
@@ -327,7 +327,7 @@ fn a_room_that_can_not_be_erased_goes_on_and_is_erased_later() {
 }
 
 #[test]
-fn erasing_leaves_nothing_behind_not_even_in_a_room_that_never_was() {
+fn erase_leaves_no_rows_and_no_alarm() {
     let mut sim = SimRuntime::new();
     assert_eq!(sim.http("admin", "DELETE /rooms/r", "").0, 204);
     assert!(sim.store.is_empty());
@@ -345,7 +345,7 @@ fn erasing_leaves_nothing_behind_not_even_in_a_room_that_never_was() {
 }
 
 #[test]
-fn what_can_not_be_erased_stays_whole() {
+fn failed_erase_request_changes_nothing() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.http_publish("bob", 1).unwrap();
@@ -357,7 +357,7 @@ fn what_can_not_be_erased_stays_whole() {
 }
 
 #[test]
-fn the_clock_may_be_set_back_and_forth() {
+fn clock_set_back_and_forth_loses_no_event() {
     let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
@@ -376,7 +376,7 @@ fn the_clock_may_be_set_back_and_forth() {
 }
 
 #[test]
-fn a_room_that_was_made_for_a_socket_that_it_refused_is_erased_in_time() {
+fn room_created_by_rejected_socket_is_erased_when_idle() {
     let settings = Settings { retained_ms: HOUR, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     let identity = sim.identity_with("writer", &["publish"]);

@@ -38,7 +38,7 @@ fn frames(sim: &mut SimRuntime, who: &str) -> Vec<Vec<u64>> {
 }
 
 #[test]
-fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one() {
+fn first_event_is_sent_at_once_and_later_ones_in_one_frame() {
     let mut sim = SimRuntime::new();
     sim.batches_events = true;
     sim.join("bob");
@@ -66,7 +66,7 @@ fn the_first_after_a_pause_is_sent_at_once_and_what_follows_in_a_window_as_one()
 
 /// Limits: SENDS_PER_MS.
 #[test]
-fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
+fn large_room_has_longer_batch_window() {
     let mut sim = SimRuntime::new();
     sim.batches_events = true;
     let more_ms = 3;
@@ -85,7 +85,7 @@ fn in_a_large_room_a_window_is_longer_by_what_sending_takes() {
 }
 
 #[test]
-fn an_ack_does_not_wait() {
+fn ack_is_sent_before_the_batch() {
     let mut sim = open_window();
     sim.client("alice").drain_frames();
     sim.send_publish("alice", 3);
@@ -95,7 +95,7 @@ fn an_ack_does_not_wait() {
 }
 
 #[test]
-fn a_thousand_publishes_come_in_a_few_bounded_frames() {
+fn thousand_publishes_are_sent_in_few_bounded_frames() {
     let mut sim = SimRuntime::with(Settings { publishes_per_second: 1_000, ..Settings::default() });
     sim.batches_events = true;
     sim.join("bob");
@@ -113,7 +113,7 @@ fn a_thousand_publishes_come_in_a_few_bounded_frames() {
 }
 
 #[test]
-fn with_a_window_of_0_each_publish_goes_out_by_itself() {
+fn window_of_zero_sends_each_publish_alone() {
     let mut sim = SimRuntime::with(Settings { frame_window_ms: 0, ..Settings::default() });
     sim.batches_events = true;
     sim.join("bob");
@@ -124,7 +124,7 @@ fn with_a_window_of_0_each_publish_goes_out_by_itself() {
 }
 
 #[test]
-fn a_clock_that_is_set_does_not_hold_anything_back() {
+fn clock_change_does_not_delay_batch() {
     for hours in [-2_i64, 1] {
         let mut sim = open_window();
         sim.shift_clock(hours * 3_600_000);
@@ -138,7 +138,7 @@ fn a_clock_that_is_set_does_not_hold_anything_back() {
 }
 
 #[test]
-fn nobody_is_waited_for() {
+fn room_without_sessions_batches_nothing() {
     let mut sim = SimRuntime::new();
     sim.batches_events = true;
     for data in 1..=3 {
@@ -159,7 +159,7 @@ fn nobody_is_waited_for() {
 /// Wherever it begins, and whatever waits: nothing comes twice, and nothing is
 /// left out. (The client of these tests sees to it.)
 #[test]
-fn who_joins_within_a_window_goes_on_from_where_it_said() {
+fn join_within_window_starts_at_its_position() {
     let epoch = SimRuntime::new().epoch();
     for (query, expected) in [
         (String::new(), vec!["3"]),
@@ -181,7 +181,7 @@ fn who_joins_within_a_window_goes_on_from_where_it_said() {
 }
 
 #[test]
-fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
+fn state_sent_within_window_matches_its_seq() {
     let mut sim = open_window();
     sim.http_publish_body("writer", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
     sim.join("carol");
@@ -192,7 +192,7 @@ fn the_state_of_who_joins_within_a_window_is_true_at_its_seq() {
 }
 
 #[test]
-fn what_waits_was_not_sent_and_can_not_have_been_seen() {
+fn seen_of_batched_event_is_rejected() {
     let mut sim = open_window();
     sim.send("bob", r#"{"type":"seen","seq":2}"#);
     assert_eq!(sim.client("bob").drain_frames().pop().unwrap()["code"], "bad_request");
@@ -202,7 +202,7 @@ fn what_waits_was_not_sent_and_can_not_have_been_seen() {
 }
 
 #[test]
-fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
+fn slow_reader_gets_batched_event_only_with_the_batch() {
     let mut sim = open_window();
     sim.http_publish("writer", 3).unwrap();
     let identity = sim.identity("carol");
@@ -216,7 +216,7 @@ fn a_slow_reader_catches_up_to_what_was_sent_and_hears_the_rest_with_all() {
 }
 
 #[test]
-fn a_slow_reader_whom_the_ring_overtakes_within_a_window_goes_on_behind_its_gap() {
+fn slow_reader_overtaken_within_window_continues_after_gap() {
     let mut sim = open_window_with(Settings { retained_appends: 2, ..Settings::default() });
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "last=2", identity, 1);
@@ -233,7 +233,7 @@ fn a_slow_reader_whom_the_ring_overtakes_within_a_window_goes_on_behind_its_gap(
 
 /// What was published before may be why.
 #[test]
-fn who_is_closed_hears_first_what_was_published_before() {
+fn closed_session_gets_batched_events_first() {
     let mut sim = open_window();
     sim.http("admin", "DELETE /rooms/r/members?user=bob", "");
     assert_eq!(sim.client("bob").closed, Some(Code::Kicked));
@@ -254,7 +254,7 @@ fn who_is_closed_hears_first_what_was_published_before() {
 }
 
 #[test]
-fn what_waits_as_the_process_dies_comes_with_the_resume() {
+fn batch_lost_in_crash_is_delivered_on_resume() {
     let mut sim = open_window();
     sim.crash();
     sim.resume("bob");

@@ -14,7 +14,7 @@ fn drain_bill(sim: &mut SimRuntime) -> (u64, u64) {
 }
 
 #[test]
-fn a_publish_is_one_row_and_one_more_for_a_key() {
+fn publish_writes_one_row_and_one_more_for_a_key() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -46,7 +46,7 @@ fn a_publish_is_one_row_and_one_more_for_a_key() {
 }
 
 #[test]
-fn what_was_written_is_told() {
+fn room_stats_count_rows_written() {
     let mut sim = SimRuntime::new();
     sim.http_publish("bob", 1).unwrap();
     sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
@@ -55,7 +55,7 @@ fn what_was_written_is_told() {
 }
 
 #[test]
-fn a_ring_that_wraps_costs_no_more() {
+fn wrapped_ring_writes_one_row_per_publish() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 3, ..Settings::default() });
     sim.http_publish("bob", 0).unwrap();
     drain_bill(&mut sim);
@@ -66,7 +66,7 @@ fn a_ring_that_wraps_costs_no_more() {
 }
 
 #[test]
-fn reading_joining_and_leaving_write_nothing() {
+fn reading_joining_and_leaving_write_no_row() {
     let mut sim = SimRuntime::new();
     let alice = sim.identity("alice");
     sim.connect("alice", "", alice);
@@ -88,7 +88,7 @@ fn reading_joining_and_leaving_write_nothing() {
 /// Reads are cheap, and a wake makes few: however much is retained, whoever is
 /// there, and however far they are.
 #[test]
-fn a_wake_reads_a_few_rows_and_none_for_a_session() {
+fn load_reads_few_rows_and_none_per_session() {
     let retained_appends = 100_000;
     let settings =
         Settings { retained_appends, publishes_per_second: 1_000_000, ..Settings::default() };
@@ -110,7 +110,7 @@ fn a_wake_reads_a_few_rows_and_none_for_a_session() {
 }
 
 #[test]
-fn a_setting_that_stays_is_not_written_again() {
+fn unchanged_setting_is_not_written_again() {
     let mut sim = SimRuntime::new();
     sim.http_publish("bob", 1).unwrap();
     drain_bill(&mut sim);
@@ -178,7 +178,7 @@ fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
 
 /// The figures are those of docs/operating.md.
 #[test]
-fn idle_room_sets_alarms_only_where_tokens_are_renewed_or_members_are_in() {
+fn idle_room_sets_alarms_only_for_token_renewals_and_members() {
     let of_tokens = [(10 * SECOND, 119), (MINUTE, 95), (5 * MINUTE, 53), (HOUR, 7), (24 * HOUR, 0)];
     for (tokens_last, alarms) in of_tokens {
         let set = alarms_in_idle_hour(tokens_last, &["subscribe"]);

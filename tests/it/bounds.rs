@@ -10,7 +10,7 @@ use crate::sim::SimRuntime;
 
 /// Limits: sessions_per_user, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, SIGNALS_HELD_BYTES, UNSENT_BYTES, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
 #[test]
-fn every_queue_has_a_bound() {
+fn every_queue_rejects_input_beyond_its_limit() {
     sessions();
     sessions_of_user();
     members();
@@ -300,7 +300,7 @@ fn frames_of_session() {
 }
 
 #[test]
-fn a_publish_has_a_bound_and_so_has_what_it_is_stored_in() {
+fn publish_beyond_event_or_size_limit_is_rejected() {
     let mut sim = SimRuntime::new();
     let batch = |events: usize, data: &str| {
         let events = vec![format!(r#"{{"name":"n","data":{data}}}"#); events].join(",");

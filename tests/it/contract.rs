@@ -38,7 +38,7 @@ enum Direction {
 const PAGE: &str = "docs/protocol.md";
 
 #[test]
-fn every_frame_is_played_with_all_its_fields() {
+fn documented_frames_and_fields_appear_in_scenarios() {
     let played = played();
     for (frame, fields) in documented() {
         let seen = played.get(&frame).unwrap_or_else(|| panic!("{frame:?} is in no scenario"));
@@ -48,7 +48,7 @@ fn every_frame_is_played_with_all_its_fields() {
 }
 
 #[test]
-fn every_frame_that_is_played_is_documented() {
+fn frames_in_scenarios_are_documented() {
     let documented = documented();
     let from = played().into_keys().filter(|frame| frame.direction == Direction::From);
     for frame in from {
@@ -189,7 +189,7 @@ fn collect_names(value: &Value, names: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_code_is_answered_and_ends_a_socket_in_a_scenario() {
+fn documented_codes_appear_in_scenarios() {
     let (mut answered, mut closed, mut framed) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for scenario in scenarios() {
@@ -236,7 +236,7 @@ fn error_codes(answer: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_limit_is_gone_to_and_one_beyond() {
+fn documented_limits_are_tested_at_and_beyond_them() {
     let mut tested = BTreeSet::new();
     scenarios().for_each(|scenario| tested.extend(scenario.limits));
     let sources = [("tests/it", "rs"), ("src", "rs"), ("tests/edge", "ts")];

@@ -42,7 +42,7 @@ fn damages() -> [(&'static str, Damage); 5] {
 }
 
 #[test]
-fn a_damaged_append_is_an_error_or_not_in_the_way() {
+fn damaged_append_gives_error_or_gap_but_no_wrong_event() {
     let undamaged = {
         let mut sim = wrapped_ring();
         let epoch = sim.epoch();
@@ -85,7 +85,7 @@ fn check_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
 }
 
 #[test]
-fn a_room_that_does_not_wake_can_be_erased() {
+fn room_that_cannot_load_can_be_erased() {
     let mut sim = wrapped_ring();
     sim.join("dave");
     sim.hibernate();
@@ -99,7 +99,7 @@ fn a_room_that_does_not_wake_can_be_erased() {
 }
 
 #[test]
-fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
+fn failed_read_is_never_treated_as_empty_storage() {
     for reads in 0..40 {
         let mut sim = wrapped_ring();
         let epoch = sim.store.tables().meta.unwrap().epoch;
@@ -124,7 +124,7 @@ fn a_storage_that_fails_at_any_read_is_never_taken_for_an_empty_one() {
 }
 
 #[test]
-fn settings_that_can_not_be_written_leave_everything_as_it_was() {
+fn failed_write_of_settings_changes_nothing() {
     let mut sim = wrapped_ring();
     let before = sim.store.tables();
     sim.settings.retained_appends = 2;

@@ -26,7 +26,7 @@ const PAGES: [&str; 14] = [
 ];
 
 #[test]
-fn limits_are_those_of_the_code() {
+fn documented_limits_match_the_code() {
     let constants = constants(&read("src/limits.rs"));
     let settings = read("src/settings.rs");
     let rows = rows_under("docs/limits.md", &["what", "limit", "constant"]);
@@ -41,7 +41,7 @@ fn limits_are_those_of_the_code() {
 }
 
 #[test]
-fn settings_are_those_of_the_code() {
+fn documented_settings_match_the_code() {
     let rows = rows_under("docs/limits.md", &["setting", "what", "default", "range"]);
     let documented: Vec<(String, u64)> =
         rows.iter().map(|row| (code(&row[0])[0].clone(), amount(&row[2]))).collect();
@@ -66,7 +66,7 @@ fn settings_are_those_of_the_code() {
 }
 
 #[test]
-fn codes_are_those_of_the_code() {
+fn documented_codes_match_the_code() {
     let documented = rows_under("docs/limits.md", &["code", "HTTP", "close", "what a client does"])
         .into_iter()
         .map(|row| (code(&row[0])[0].clone(), row[1].parse().ok(), row[2].parse().ok()));
@@ -75,7 +75,7 @@ fn codes_are_those_of_the_code() {
 }
 
 #[test]
-fn tests_that_are_named_exist() {
+fn tests_named_in_architecture_exist() {
     let native = texts("tests/it", "rs") + &texts("src", "rs");
     let on_workerd = texts("tests/edge", "ts") + &texts("tests/scenarios", "json");
     for what in ["invariant", "promise"] {
@@ -96,7 +96,7 @@ fn tests_that_are_named_exist() {
 }
 
 #[test]
-fn links_and_paths_lead_somewhere() {
+fn links_and_paths_in_docs_exist() {
     for page in PAGES {
         let markdown = read(page);
         for target in markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

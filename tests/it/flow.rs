@@ -49,7 +49,7 @@ impl Reader {
 }
 
 #[test]
-fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
+fn reader_that_acks_each_quarter_window_receives_everything() {
     run_random(150, 40, |seed, steps| {
         let mut rng = TestRng::new(seed);
         let mut sim = SimRuntime::new();
@@ -91,7 +91,7 @@ fn who_says_it_once_a_quarter_has_come_never_waits_for_ever() {
 
 /// Limits: SEEN_UNCOUNTED_BYTES.
 #[test]
-fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
+fn seen_of_enough_bytes_is_not_counted_as_frame() {
     let settings = Settings { frames_per_second: 1, frames_burst: 2, ..Settings::default() };
     let half = usize::try_from(limits::SEEN_UNCOUNTED_BYTES / 2).unwrap();
     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(half));
@@ -112,7 +112,7 @@ fn a_seen_that_tells_of_enough_is_not_counted_as_a_frame() {
 }
 
 #[test]
-fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
+fn stopped_reader_gets_one_gap_for_lost_events() {
     for hibernate in [false, true] {
         let settings = Settings { retained_appends: 3, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
@@ -139,7 +139,7 @@ fn a_reader_that_stands_still_is_told_once_of_what_the_log_lost() {
 }
 
 #[test]
-fn what_was_seen_of_an_append_counts_for_itself_after_a_sleep() {
+fn part_of_append_seen_counts_after_hibernation() {
     let mut sim = SimRuntime::new();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "", identity, 500_000);
@@ -158,7 +158,7 @@ fn what_was_seen_of_an_append_counts_for_itself_after_a_sleep() {
 }
 
 #[test]
-fn a_room_may_require_it_and_set_the_window() {
+fn room_setting_requires_flow_control_and_sets_window() {
     let settings =
         Settings { flow_required: true, flow_window_bytes: 300_000, ..Settings::default() };
     for hibernate in [false, true] {

@@ -149,7 +149,7 @@ proptest! {
     #![proptest_config(cases(2_000))]
 
     #[test]
-    fn a_refused_frame_changes_nothing(frames in prop::collection::vec(frame(), 1..12)) {
+    fn rejected_frame_changes_nothing(frames in prop::collection::vec(frame(), 1..12)) {
         let mut sim = SimRuntime::with(Settings { frames_burst: 1_000_000, ..Settings::default() });
         sim.join("alice");
         sim.join("bob");
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_published_comes_out_byte_for_byte(data in value()) {
+    fn published_data_is_delivered_byte_for_byte(data in value()) {
         let mut sim = SimRuntime::new();
         sim.join("alice");
         let frame = format!(r#"{{"type":"publish","name":"n","data": {data} ,"ref":"1"}}"#);
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_read_panics(text in frame(), path in "[/a-z0-9%.:*-]{0,40}", query in "\\PC{0,60}") {
+    fn parsers_do_not_panic_on_arbitrary_text(text in frame(), path in "[/a-z0-9%.:*-]{0,40}", query in "\\PC{0,60}") {
         let _ = ClientFrame::decode(&text);
         let _ = parse_publish(&text);
         let _ = parse_publish(&format!(r#"{{"events":[{text}]}}"#));
@@ -219,7 +219,7 @@ proptest! {
 
 /// Limits: ROOMS_IN_A_PUBLISH.
 #[test]
-fn a_publish_to_rooms_is_read_whole_or_not_at_all() {
+fn publish_to_rooms_is_parsed_whole_or_rejected() {
     let event = |room: usize| format!(r#"{{"name":"n","data": 1.0,"room":"r{room}"}}"#);
     let body = |events: &[String]| format!(r#"{{"events":[{}]}}"#, events.join(","));
     let most: Vec<String> = (0..limits::ROOMS_IN_A_PUBLISH).map(event).collect();
@@ -315,7 +315,7 @@ proptest! {
     #![proptest_config(cases(2_000))]
 
     #[test]
-    fn no_input_panics(
+    fn arbitrary_inputs_do_not_panic(
         settings in any_settings(),
         inputs in prop::collection::vec((anything(), 0..4_u64, any::<u64>()), 1..25),
     ) {
@@ -378,7 +378,7 @@ proptest! {
 
 /// Any parser of ours that went down by recursion would overflow the stack.
 #[test]
-fn what_nests_without_end_is_refused_or_not_looked_at() {
+fn deeply_nested_json_is_rejected_or_ignored() {
     let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);
     let mut sim = SimRuntime::new();
     sim.join("alice");

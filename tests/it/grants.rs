@@ -20,7 +20,7 @@ fn grants() -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 #[test]
-fn a_grant_never_widens() {
+fn frame_fields_never_widen_the_grant() {
     for rights in grants() {
         let mut sim = SimRuntime::new();
         let identity = sim.identity_with("alice", &rights);
@@ -85,7 +85,7 @@ fn send_token(sim: &mut SimRuntime, who: &str, rights: &[&str]) {
 }
 
 #[test]
-fn a_request_needs_the_right_that_the_contract_names() {
+fn request_without_its_right_is_rejected() {
     for rights in grants() {
         let has = |right: &str| rights.contains(&right);
         for (method, path, body, allowed) in [
@@ -110,7 +110,7 @@ fn a_request_needs_the_right_that_the_contract_names() {
 
 /// The worker asks for it before it wakes the room.
 #[test]
-fn an_upgrade_needs_the_right_to_subscribe() {
+fn upgrade_without_subscribe_right_is_rejected() {
     let upgrade = Route::parse("GET", "/rooms/r/events", "", ResponseKind::Socket);
     let Ok(Route::Room { call, .. }) = upgrade else { panic!("{upgrade:?}") };
     for rights in grants() {
@@ -120,7 +120,7 @@ fn an_upgrade_needs_the_right_to_subscribe() {
 }
 
 #[test]
-fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
+fn auth_with_other_user_or_room_closes_session() {
     let mut sim = SimRuntime::new();
     let at = sim.now.plus(3_600_000);
     let for_room = |room: &str| {
@@ -146,7 +146,7 @@ fn a_token_in_band_is_for_the_same_user_and_for_this_room() {
 }
 
 #[test]
-fn frames_behind_a_token_wait_for_its_verdict() {
+fn frames_after_token_wait_for_its_verdict() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("carol");

@@ -1,6 +1,6 @@
 //! The index of ids: what it reads, what it holds, and what becomes of rooms
 //! that were written without one. That an id counts once, whatever happens, is
-//! `an_id_counts_once` and the random stories.
+//! `repeated_id_returns_first_seq` and the random stories.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -34,7 +34,7 @@ fn drop_indexes(sim: &SimRuntime) {
 }
 
 #[test]
-fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
+fn first_publish_with_id_after_load_reads_few_rows_and_no_events() {
     for appends in [100, 1_000, 20_000] {
         let mut sim = SimRuntime::with(settings(appends));
         publish_ids(&mut sim, appends);
@@ -52,7 +52,7 @@ fn a_publish_with_an_id_after_a_wake_reads_a_few_rows_and_no_events() {
 }
 
 #[test]
-fn a_thousand_repeats_of_one_publish_read_its_row_once() {
+fn repeated_batch_of_thousand_ids_reads_each_node_once() {
     let mut sim = SimRuntime::with(settings(100));
     let thousand = batch(1..1_001);
     sim.http_publish_body("bob", &thousand).unwrap();
@@ -69,7 +69,7 @@ fn a_thousand_repeats_of_one_publish_read_its_row_once() {
 }
 
 #[test]
-fn an_id_counts_for_one_user() {
+fn same_id_of_two_users_is_two_events() {
     let mut sim = SimRuntime::new();
     let event = |data: u64| format!(r#"{{"name":"n","data":{data},"id":"i"}}"#);
     assert_eq!(sim.http_publish_body("bob", &event(1)), Ok(vec![1]));
@@ -80,7 +80,7 @@ fn an_id_counts_for_one_user() {
 }
 
 #[test]
-fn the_index_stays_small_while_the_ring_goes_round() {
+fn index_stays_small_while_ring_wraps() {
     let mut sim = SimRuntime::with(settings(100));
     publish_ids(&mut sim, 2_000);
     let tables = sim.store.tables();
@@ -89,7 +89,7 @@ fn the_index_stays_small_while_the_ring_goes_round() {
 }
 
 #[test]
-fn the_index_gives_its_space_back_with_the_events() {
+fn index_is_emptied_with_its_events() {
     let settings = Settings { retained_bytes: 2_000, ..settings(1_000) };
     let mut sim = SimRuntime::with(settings);
     publish_ids(&mut sim, 100);
@@ -101,7 +101,7 @@ fn the_index_gives_its_space_back_with_the_events() {
 }
 
 #[test]
-fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
+fn ids_without_index_are_found_and_indexed_by_next_publish() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(settings(50));
         publish_ids(&mut sim, 60);
@@ -133,7 +133,7 @@ fn ids_of_a_room_without_an_index_count_and_the_next_publish_indexes_them() {
 
 /// Limits: UNINDEXED_IDS.
 #[test]
-fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
+fn unindexed_ids_beyond_memory_limit_are_read_until_indexed() {
     let mut sim = SimRuntime::with(settings(100));
     let last = limits::UNINDEXED_IDS as u64 + 2_000;
     for from in (1..last).step_by(1_000) {
@@ -163,7 +163,7 @@ fn more_ids_than_are_remembered_are_read_until_all_are_indexed() {
 /// A version without an index writes over an append, and leaves the index of
 /// the one before it in the row.
 #[test]
-fn an_index_that_belongs_to_another_append_is_not_taken_for_its_own() {
+fn stale_index_of_overwritten_append_is_ignored() {
     let mut sim = SimRuntime::with(settings(10));
     publish_ids(&mut sim, 12);
     let index = |sim: &SimRuntime, slot: u64| sim.store.tables().slots[&slot].2.clone();
@@ -188,7 +188,7 @@ fn an_index_that_belongs_to_another_append_is_not_taken_for_its_own() {
 }
 
 #[test]
-fn a_damaged_index_is_an_error_and_harms_nothing_else() {
+fn damaged_index_fails_publishes_with_ids_only() {
     let mut sim = SimRuntime::with(settings(10));
     publish_ids(&mut sim, 10);
     sim.store.damage(|tables| tables.slots.get_mut(&9).unwrap().2.truncate(20));

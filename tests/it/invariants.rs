@@ -1,6 +1,6 @@
 //! The named invariants (ARCHITECTURE.md), each in one test of its name.
-//! `a_grant_never_widens`, `no_input_panics`, `every_queue_has_a_bound` and
-//! `sleep_is_invisible` have files of their own.
+//! `frame_fields_never_widen_the_grant`, `arbitrary_inputs_do_not_panic`, `every_queue_rejects_input_beyond_its_limit` and
+//! `hibernation_between_inputs_is_invisible` have files of their own.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;
@@ -9,7 +9,7 @@ use crate::client::Frame;
 use crate::sim::{CrashPoint, SimRuntime};
 
 #[test]
-fn append_before_broadcast() {
+fn event_is_stored_before_it_is_sent_or_rejected() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("bob");
@@ -38,7 +38,7 @@ fn append_before_broadcast() {
 }
 
 #[test]
-fn seq_has_no_holes() {
+fn rejected_and_repeated_publishes_use_no_seq() {
     let mut sim = SimRuntime::new();
     sim.join("carol");
     let epoch = sim.client("carol").epoch.clone().unwrap();
@@ -69,7 +69,7 @@ fn seq_has_no_holes() {
 }
 
 #[test]
-fn resuming_equals_staying() {
+fn resumed_session_gets_same_events_as_one_that_stayed() {
     let mut sim = SimRuntime::new();
     sim.join("carol");
     // Appends of 1 to 7 events; some larger than a frame may be, together or
@@ -112,7 +112,7 @@ fn resuming_equals_staying() {
 }
 
 #[test]
-fn loss_is_never_silent() {
+fn resume_from_lost_position_gets_gap() {
     let hour = 3_600_000;
     let by_appends = Settings { retained_appends: 3, ..Settings::default() };
     let by_age = Settings { retained_ms: 5 * hour, ..Settings::default() };
@@ -152,7 +152,7 @@ fn check_complete_or_gap(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u6
 }
 
 #[test]
-fn what_is_lost_during_a_replay_is_told() {
+fn slow_replay_gets_gap_after_log_wraps() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 12, ..Settings::default() });
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..12 {
@@ -176,7 +176,7 @@ fn what_is_lost_during_a_replay_is_told() {
 }
 
 #[test]
-fn an_id_counts_once() {
+fn repeated_id_returns_first_seq() {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
     let over_a_socket = r#"{"type":"publish","name":"n","data":1,"id":"i","ref":"r"}"#;

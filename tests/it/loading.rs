@@ -1,5 +1,5 @@
 //! Waking: what comes in a room's sleep costs no more than it needs. That a
-//! room which was woken goes on as if it had never slept is `sleep_is_invisible`.
+//! room which was woken goes on as if it had never slept is `hibernation_between_inputs_is_invisible`.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -24,7 +24,7 @@ fn read_without_sessions(sim: &mut SimRuntime) {
 }
 
 #[test]
-fn who_only_reads_wakes_no_session() {
+fn read_of_hibernating_room_restores_no_session() {
     let mut sim = hibernating_room();
     let wakes = sim.loads;
     read_without_sessions(&mut sim);
@@ -32,7 +32,7 @@ fn who_only_reads_wakes_no_session() {
 }
 
 #[test]
-fn what_comes_behind_a_read_finds_every_session() {
+fn input_after_read_restores_every_session() {
     let acts: [fn(&mut SimRuntime); 6] = [
         |sim| assert!(sim.http_publish("bob", 2).is_ok()),
         |sim| sim.send_publish("alice", 2),
@@ -53,7 +53,7 @@ fn what_comes_behind_a_read_finds_every_session() {
 }
 
 #[test]
-fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
+fn read_of_hibernating_room_delays_no_pending_work() {
     let mut sim = SimRuntime::new();
     for who in ["ann", "ben"] {
         let identity = sim.identity_with(who, &["subscribe", "presence"]);
@@ -83,7 +83,7 @@ fn a_read_in_its_sleep_keeps_nothing_from_a_room() {
 /// Nothing is lost in silence: who sent something is closed, and so is everybody
 /// who would keep a member that is gone.
 #[test]
-fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
+fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
     let mut sim = SimRuntime::new();
     let connect = |sim: &mut SimRuntime, who: &str| {
         let identity = sim.identity_with(who, &["subscribe", "publish", "presence"]);
@@ -111,7 +111,7 @@ fn frame_or_member_that_is_lost_on_a_room_that_can_not_wake_closes_sockets() {
 
 /// The alarm is set for every session, so its setting needs them all.
 #[test]
-fn the_first_read_under_new_settings_sets_the_alarm_for_all() {
+fn first_read_after_settings_change_sets_alarm_for_all_sessions() {
     let mut sim = hibernating_room();
     sim.settings = Settings { retained_ms: 1_000, ..sim.settings };
     sim.advance(60_000);

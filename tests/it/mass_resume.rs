@@ -25,7 +25,7 @@ fn room_with(appends: u64) -> SimRuntime {
 }
 
 #[test]
-fn who_resumes_within_what_is_in_memory_needs_no_read() {
+fn resume_within_memory_reads_no_row() {
     let mut sim = room_with(3_000);
     let epoch = sim.epoch();
     sim.store.drain_reads();
@@ -42,7 +42,7 @@ fn who_resumes_within_what_is_in_memory_needs_no_read() {
 }
 
 #[test]
-fn after_a_wake_the_first_who_resumes_reads_for_all() {
+fn first_resume_after_load_reads_for_later_ones() {
     let mut sim = room_with(3_000);
     let epoch = sim.epoch();
     sim.hibernate();
@@ -60,7 +60,7 @@ fn after_a_wake_the_first_who_resumes_reads_for_all() {
 }
 
 #[test]
-fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
+fn first_join_at_a_head_reads_state_for_later_ones() {
     let mut sim = SimRuntime::new();
     for data in 1..=2 {
         sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#))
@@ -74,7 +74,7 @@ fn the_first_who_joins_at_a_head_reads_the_state_for_all() {
 }
 
 #[test]
-fn a_broadcast_and_a_seen_read_nothing() {
+fn broadcast_and_seen_read_no_row() {
     let mut sim = room_with(3_000);
     sim.join_with("carol", "flow=1");
     sim.http_publish("writer", 1).unwrap();
@@ -88,7 +88,7 @@ fn a_broadcast_and_a_seen_read_nothing() {
 }
 
 #[test]
-fn a_thousand_who_resume_from_one_position_are_sent_one_text() {
+fn resumes_from_one_position_share_one_text() {
     let sim = SimRuntime::new();
     let (name, store) = (RoomName::parse("r").unwrap(), MemoryStore::default());
     let identity = sim.identity("alice");

@@ -79,7 +79,7 @@ fn close_code(effects: &[PendingEffect]) -> u16 {
 }
 
 #[test]
-fn the_room_is_opened_when_the_token_is_good_and_not_before() {
+fn room_is_opened_only_after_valid_token() {
     let mut harness = Harness::new();
     assert_eq!(harness.send(PING), [PendingEffect::Send(PONG)]);
     assert_eq!(harness.send(r#"{"type": "ping"}"#), [PendingEffect::Send(PONG)]);
@@ -99,7 +99,7 @@ fn the_room_is_opened_when_the_token_is_good_and_not_before() {
 }
 
 #[test]
-fn a_token_that_is_bad_or_grants_nothing_here_opens_no_room() {
+fn invalid_or_ungranted_token_opens_no_room() {
     let bad = Refusal::new(Code::TokenExpired, "it has expired");
     for (verdict, code) in [(Err(bad), 4001), (Ok(claims(&["publish", "admin"])), 4003)] {
         let mut harness = Harness::new();
@@ -111,7 +111,7 @@ fn a_token_that_is_bad_or_grants_nothing_here_opens_no_room() {
 }
 
 #[test]
-fn any_first_frame_but_a_token_closes_the_socket() {
+fn first_frame_without_token_closes_socket() {
     for text in ["", "[]", "{}", &publish(1), r#"{"type":"auth"}"#, r#"{"type":"auth","token":7}"#]
     {
         assert_eq!(close_code(&Harness::new().send(text)), 4001, "{text}");
@@ -124,7 +124,7 @@ fn any_first_frame_but_a_token_closes_the_socket() {
 
 /// Limits: FIRST_FRAME_MS.
 #[test]
-fn a_token_that_does_not_come_in_time_closes_the_socket() {
+fn missing_token_closes_socket_after_timeout() {
     let mut harness = Harness::new();
     assert_eq!(harness.socket.deadline(), Some(START.plus(limits::FIRST_FRAME_MS)));
     harness.now = START.plus(limits::FIRST_FRAME_MS - 1);
@@ -135,7 +135,7 @@ fn a_token_that_does_not_come_in_time_closes_the_socket() {
 }
 
 #[test]
-fn a_flood_before_the_token_closes_the_socket() {
+fn flood_of_pings_before_token_closes_socket() {
     let mut harness = Harness::new();
     let codes = (0..1_000).find_map(|_| match &harness.send(PING)[..] {
         [PendingEffect::Send(_)] => None,
@@ -146,7 +146,7 @@ fn a_flood_before_the_token_closes_the_socket() {
 
 /// Limits: HELD_FRAMES.
 #[test]
-fn what_waits_for_the_verdict_and_the_room_has_a_bound() {
+fn frames_waiting_for_verdict_and_room_are_bounded() {
     let mut harness = Harness::new();
     harness.send(&auth());
     for data in 1..limits::HELD_FRAMES / 2 {
@@ -161,7 +161,7 @@ fn what_waits_for_the_verdict_and_the_room_has_a_bound() {
 }
 
 #[test]
-fn both_sockets_end_alike() {
+fn both_sockets_close_with_the_same_code() {
     let ended = |code, reason: &str| CloseReason::Closed { code, reason: reason.to_owned() };
     for (close_reason, like) in [
         (ended(1000, "done"), ended(1000, "done")),
@@ -182,7 +182,7 @@ fn both_sockets_end_alike() {
 
 /// Limits: WAITING_SOCKETS.
 #[test]
-fn sockets_that_have_waited_longest_make_way() {
+fn oldest_waiting_socket_is_closed_at_the_limit() {
     let mut sockets = WaitingSockets::default();
     let strangers: Vec<_> = (0..limits::WAITING_SOCKETS).map(|_| sockets.enter()).collect();
     assert!(strangers.iter().all(|ticket| sockets.is_waiting(*ticket)));
@@ -204,7 +204,7 @@ fn sockets_that_have_waited_longest_make_way() {
 /// Whatever comes in whatever order: a room is opened at most once, behind a
 /// good token; the client hears nothing but pongs before; and it ends once.
 #[test]
-fn a_stranger_never_reaches_a_room() {
+fn arbitrary_inputs_open_room_only_after_valid_token() {
     run_random(400, 30, |seed, steps| {
         let mut rng = TestRng::new(seed);
         let mut harness = Harness::new();

@@ -38,7 +38,7 @@ fn enter_all(sim: &mut SimRuntime, people: &[&str]) {
 }
 
 #[test]
-fn a_thousand_that_enter_together_are_told_in_a_frame() {
+fn thousand_enters_at_once_are_sent_in_one_frame() {
     let mut sim = SimRuntime::new();
     let people: Vec<String> = (0..1_000).map(|i| format!("u{i}")).collect();
     people.iter().for_each(|who| join(&mut sim, who));
@@ -57,7 +57,7 @@ fn a_thousand_that_enter_together_are_told_in_a_frame() {
 
 /// Limits: FLUSH_MS.
 #[test]
-fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
+fn first_change_is_sent_at_once_and_later_ones_at_window_end() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben", "cat"]);
     enter(&mut sim, "ben", "1");
@@ -72,7 +72,7 @@ fn a_change_comes_at_once_and_those_after_it_at_the_end_of_a_window() {
 }
 
 #[test]
-fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
+fn changes_held_when_room_hibernates_are_sent_by_alarm() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     enter(&mut sim, "ben", "1");
@@ -84,7 +84,7 @@ fn what_a_window_held_is_told_soon_where_the_window_was_lost() {
 }
 
 #[test]
-fn who_is_kicked_is_not_waited_for() {
+fn kicked_user_in_grace_leaves_at_once() {
     let kick = |sim: &mut SimRuntime, user: &str| {
         let path = format!("DELETE /rooms/r/members?user={user}");
         assert_eq!(sim.http("admin", &path, "").0, 204);
@@ -109,7 +109,7 @@ fn who_is_kicked_is_not_waited_for() {
 }
 
 #[test]
-fn presence_writes_no_row_and_few_alarms() {
+fn presence_writes_no_row_and_sets_few_alarms() {
     let mut sim = SimRuntime::new();
     join(&mut sim, "ann");
     sim.store.drain_rows_written();
@@ -136,7 +136,7 @@ fn presence_writes_no_row_and_few_alarms() {
 }
 
 #[test]
-fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
+fn idle_room_is_loaded_for_liveness_only_while_it_has_members() {
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
     join(&mut sim, "ann");
@@ -158,7 +158,7 @@ fn an_idle_room_is_woken_to_look_only_while_somebody_has_entered() {
 }
 
 #[test]
-fn frames_are_heard_as_pings_are_also_over_a_sleep() {
+fn frames_count_as_pings_across_hibernation() {
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
     enter_all(&mut sim, &["ann", "ben", "cat"]);
@@ -174,7 +174,7 @@ fn frames_are_heard_as_pings_are_also_over_a_sleep() {
 }
 
 #[test]
-fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
+fn ping_with_wrong_time_neither_keeps_nor_closes_member() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     let start = sim.now;
@@ -193,7 +193,7 @@ fn a_ping_that_is_dated_wrong_keeps_no_ghost_and_closes_nobody_who_speaks() {
 }
 
 #[test]
-fn what_a_socket_carries_stays_below_half_of_what_it_may() {
+fn attachment_with_carried_members_stays_below_half_its_limit() {
     let mut sim = SimRuntime::new();
     let named = |i: u32| format!("{}{i:02}", "\u{1}".repeat(limits::USER - 2));
     let crowd: Vec<String> = (0..40).map(named).collect();
@@ -210,7 +210,7 @@ fn what_a_socket_carries_stays_below_half_of_what_it_may() {
 }
 
 #[test]
-fn where_more_are_in_grace_than_sockets_can_carry_nobody_stays_a_ghost() {
+fn members_in_grace_beyond_carry_limit_leave_after_hibernation() {
     let mut sim = SimRuntime::new();
     let crowd: Vec<String> = (0..60).map(|i| format!("u{i}")).collect();
     let large = format!("\"{}\"", "x".repeat(2_000));
@@ -246,7 +246,7 @@ fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
 
 /// Limits: MEMBERS_PAGE_BYTES.
 #[test]
-fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
+fn large_list_is_sent_in_pages_before_changes() {
     let mut sim = SimRuntime::new();
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
     let people: Vec<String> = (0..300).map(|i| format!("u{i}")).collect();
@@ -278,7 +278,7 @@ fn a_large_list_comes_in_pages_and_changes_behind_the_last() {
 }
 
 #[test]
-fn a_member_that_is_larger_than_a_page_has_one_for_itself() {
+fn member_larger_than_page_gets_its_own_page() {
     let mut sim = SimRuntime::new();
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
     for i in 0..200 {
@@ -300,7 +300,7 @@ fn a_member_that_is_larger_than_a_page_has_one_for_itself() {
 /// no window makes it less. But it is sent bit by bit, and in few frames.
 /// Limits: COPY_BYTES.
 #[test]
-fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
+fn twelve_hundred_enters_at_once_are_each_sent_once() {
     const PEOPLE: usize = 1_200;
     let mut sim = SimRuntime::with(Settings { members: PEOPLE, ..Settings::default() });
     let people: Vec<String> = (0..PEOPLE).map(|i| format!("u{i:04}")).collect();
@@ -327,7 +327,7 @@ fn twelve_hundred_that_enter_at_once_are_each_told_of_each_once() {
 }
 
 #[test]
-fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() {
+fn member_that_does_not_read_gets_list_when_it_reads_again() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -356,7 +356,7 @@ fn who_does_not_read_is_told_no_changes_and_gets_the_list_when_it_reads_again() 
 }
 
 #[test]
-fn who_does_not_read_and_does_not_ping_is_silent() {
+fn member_that_neither_reads_nor_pings_is_closed() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     sim.stop_reading("ben");

@@ -6,7 +6,7 @@ use roomcast::code::Code;
 use crate::sim::{CrashPoint, SimRuntime};
 
 #[test]
-fn acknowledged_is_durable() {
+fn acknowledged_event_survives_crash() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.send_publish("alice", 1);
@@ -24,7 +24,7 @@ fn acknowledged_is_durable() {
 }
 
 #[test]
-fn stored_before_seen() {
+fn event_lost_before_commit_was_never_sent() {
     // That every frame speaks of stored events only is checked by the world.
     let mut sim = SimRuntime::new();
     sim.join("alice");
@@ -41,7 +41,7 @@ fn stored_before_seen() {
 }
 
 #[test]
-fn one_order() {
+fn all_clients_see_events_in_one_order() {
     let mut sim = SimRuntime::new();
     let everybody = ["alice", "bob", "carol"];
     everybody.into_iter().for_each(|who| sim.join(who));

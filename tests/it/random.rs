@@ -28,7 +28,7 @@ pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
 }
 
 #[test]
-fn random_stories_go_as_the_model_says() {
+fn random_run_matches_the_model() {
     run_random(300, 120, |seed, steps| {
         let mut run = RandomRun::new(seed);
         (0..steps).for_each(|_| run.step_and_check());
@@ -40,7 +40,7 @@ fn random_stories_go_as_the_model_says() {
 /// The same story twice: once the room is awake throughout, and once it sleeps
 /// before every input. Nobody can tell which is which.
 #[test]
-fn sleep_is_invisible() {
+fn hibernation_between_inputs_is_invisible() {
     run_random(120, 100, |seed, steps| {
         let [awake, asleep] = [false, true].map(|hibernate| {
             let mut run = RandomRun::new_compared(seed, hibernate);

@@ -67,7 +67,7 @@ fn published(events: u64, rest: &serde_json::Value) -> String {
 
 /// Limits: EVENTS_IN_A_UNIT, IDS_IN_A_UNIT.
 #[test]
-fn a_publish_costs_what_it_writes() {
+fn publish_costs_units_for_what_it_writes() {
     let mut sim = sim();
     let unit = limits::BYTES_IN_A_UNIT;
     let of_bytes = |bytes: usize| {
@@ -94,7 +94,7 @@ fn a_publish_costs_what_it_writes() {
 }
 
 #[test]
-fn a_body_that_is_refused_costs_its_bytes() {
+fn rejected_body_costs_units_for_its_bytes() {
     let mut sim = sim();
     let nonsense = "x".repeat(limits::BODY_BYTES);
     for _ in 0..6 {
@@ -106,7 +106,7 @@ fn a_body_that_is_refused_costs_its_bytes() {
 
 /// Limits: BYTES_IN_A_UNIT.
 #[test]
-fn a_read_costs_what_is_sent() {
+fn read_costs_units_for_bytes_sent() {
     let mut sim = sim();
     let large = "x".repeat(limits::BYTES_IN_A_UNIT);
     for key in 0..3 {

@@ -10,7 +10,7 @@ use crate::sim::SimRuntime;
 
 /// Limits: FRAME_EVENTS_BYTES.
 #[test]
-fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
+fn replay_of_hundred_thousand_events_is_bounded_and_in_order() {
     let mut sim = SimRuntime::with(Settings {
         retained_appends: 100_000,
         publishes_per_second: 1_000_000,
@@ -62,7 +62,7 @@ fn a_hundred_thousand_events_come_in_bounded_frames_and_in_order() {
 
 /// Limits: REPLAY_RESTART_MS.
 #[test]
-fn a_replay_whose_turn_was_lost_goes_on_by_alarm() {
+fn replay_interrupted_by_hibernation_continues_by_alarm() {
     let mut sim = SimRuntime::new();
     sim.join("carol");
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
@@ -85,7 +85,7 @@ fn a_replay_whose_turn_was_lost_goes_on_by_alarm() {
 }
 
 #[test]
-fn who_leaves_in_the_middle_of_a_replay_is_sent_no_more() {
+fn session_that_leaves_during_replay_is_sent_no_more() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..12 {
@@ -102,7 +102,7 @@ fn who_leaves_in_the_middle_of_a_replay_is_sent_no_more() {
 
 /// A turn keeps the room awake, and the alarm behind it is billed.
 #[test]
-fn who_can_be_sent_no_more_takes_no_turn() {
+fn replay_that_can_send_no_more_is_not_scheduled() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
@@ -122,7 +122,7 @@ fn who_can_be_sent_no_more_takes_no_turn() {
 }
 
 #[test]
-fn who_says_what_it_has_seen_gets_no_turn_before_the_others() {
+fn seen_during_replay_gives_no_earlier_turn() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..2 * limits::REPLAY_FRAMES_AT_ONCE {
@@ -137,7 +137,7 @@ fn who_says_what_it_has_seen_gets_no_turn_before_the_others() {
 }
 
 #[test]
-fn the_last_so_many() {
+fn last_replays_at_most_the_retained_events() {
     let settings = Settings { retained_appends: 3, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     sim.join_with("early", "last=5");
@@ -163,7 +163,7 @@ fn seqs_of(page: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn pages_of_any_limit_give_the_same_list() {
+fn pages_of_any_limit_join_to_the_same_list() {
     let mut sim = SimRuntime::new();
     for events in [1, 5, 2, 7, 1, 1, 4] {
         let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
@@ -189,7 +189,7 @@ fn pages_of_any_limit_give_the_same_list() {
 }
 
 #[test]
-fn a_page_ends_early_rather_than_pass_a_mebibyte() {
+fn page_ends_before_it_exceeds_a_mebibyte() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(200_000));
     let four = vec![large; 4].join(",");

@@ -27,7 +27,7 @@ fn newest(count: u64, head: u64) -> Vec<u64> {
 }
 
 #[test]
-fn a_ring_of_any_size_retains_the_newest() {
+fn ring_of_any_size_retains_newest_appends() {
     for capacity in [1, 2, 3, 7] {
         for hibernate in [false, true] {
             let mut sim = SimRuntime::with(retaining(capacity));
@@ -41,7 +41,7 @@ fn a_ring_of_any_size_retains_the_newest() {
 }
 
 #[test]
-fn appends_count_however_many_events_they_have() {
+fn retention_counts_appends_not_events() {
     let mut sim = SimRuntime::with(retaining(2));
     let three = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2},{"name":"n","data":3}]}"#;
     sim.http_publish_body("bob", three).unwrap();
@@ -52,7 +52,7 @@ fn appends_count_however_many_events_they_have() {
 }
 
 #[test]
-fn another_size_keeps_what_is_there() {
+fn resized_ring_retains_existing_events() {
     for (from, to) in [(5, 9), (5, 3), (5, 1), (1, 4), (7, 6), (3, 3)] {
         let mut sim = SimRuntime::with(retaining(from));
         for data in 1..=12 {
@@ -92,7 +92,7 @@ fn another_size_keeps_what_is_there() {
 }
 
 #[test]
-fn a_size_that_changes_again_and_again_brings_nothing_back() {
+fn repeatedly_resized_ring_restores_no_lost_event() {
     let mut sim = SimRuntime::with(retaining(8));
     let mut previous_oldest = 0;
     for (round, capacity) in [8, 2, 8, 3, 1, 20, 4, 20].into_iter().enumerate() {
@@ -109,7 +109,7 @@ fn a_size_that_changes_again_and_again_brings_nothing_back() {
 }
 
 #[test]
-fn bytes_push_out_the_oldest_and_give_their_space_back() {
+fn byte_limit_evicts_oldest_and_frees_space() {
     let settings = Settings { retained_bytes: 2_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(600));
@@ -146,7 +146,7 @@ fn bytes_push_out_the_oldest_and_give_their_space_back() {
 }
 
 #[test]
-fn bytes_and_appends_push_out_together() {
+fn byte_and_append_limits_apply_together() {
     for hibernate in [false, true] {
         let settings = Settings { retained_bytes: 1_000, ..retaining(5) };
         let mut sim = SimRuntime::with(settings);
@@ -167,7 +167,7 @@ fn bytes_and_appends_push_out_together() {
 }
 
 #[test]
-fn age_takes_what_is_too_old_and_leaves_the_rest() {
+fn age_limit_drops_only_older_events() {
     let settings = Settings { retained_ms: 10_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     sim.join("alice");

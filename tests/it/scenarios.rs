@@ -79,7 +79,7 @@ pub fn scenarios() -> impl Iterator<Item = Scenario> {
 }
 
 #[test]
-fn the_scenarios_go_as_they_are_written() {
+fn scenarios_pass_active_and_hibernating() {
     let mut failed = Vec::new();
     for scenario in scenarios().filter(|scenario| !scenario.needs_worker()) {
         failed.extend(scenario.run(false));

@@ -17,7 +17,7 @@ fn drain_signals(sim: &mut SimRuntime, who: &str) -> Vec<u64> {
 }
 
 #[test]
-fn a_flood_of_signals_comes_as_its_first_and_the_newest_of_each_window() {
+fn flood_of_signals_sends_first_and_newest_of_each_window() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("bob");
@@ -33,7 +33,7 @@ fn a_flood_of_signals_comes_as_its_first_and_the_newest_of_each_window() {
 }
 
 #[test]
-fn a_signal_is_stored_nowhere() {
+fn signal_is_not_stored() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("bob");
@@ -47,7 +47,7 @@ fn a_signal_is_stored_nowhere() {
 }
 
 #[test]
-fn a_signal_comes_to_who_is_live_and_to_nobody_else() {
+fn signal_is_sent_to_live_sessions_only() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..6 {
@@ -71,7 +71,7 @@ fn connect_publisher(sim: &mut SimRuntime, who: &str) {
 
 /// Limits: SIGNAL_NAMES.
 #[test]
-fn a_session_sends_signals_of_sixteen_names_at_a_time() {
+fn signals_beyond_sixteen_names_in_a_window_are_rejected() {
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.join("bob");
@@ -94,7 +94,7 @@ fn a_session_sends_signals_of_sixteen_names_at_a_time() {
 
 /// Limits: WINDOW_COPIES, SENDS_PER_MS.
 #[test]
-fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
+fn large_room_sends_signals_round_robin_in_longer_windows() {
     const SOCKETS: u64 = 300;
     let mut sim = SimRuntime::new();
     let users: Vec<String> = (0..SOCKETS).map(|i| format!("u{i}")).collect();
@@ -127,7 +127,7 @@ fn in_a_large_room_the_senders_take_turns_and_windows_are_longer() {
 }
 
 #[test]
-fn a_signal_that_waits_its_turn_is_the_newest_of_its_name() {
+fn waiting_signal_is_replaced_by_newest_of_its_name() {
     let mut sim = SimRuntime::new();
     let users: Vec<String> = (0..=limits::WINDOW_COPIES / 2).map(|i| format!("u{i}")).collect();
     users.iter().for_each(|who| connect_publisher(&mut sim, who));
@@ -142,7 +142,7 @@ fn a_signal_that_waits_its_turn_is_the_newest_of_its_name() {
 
 /// Limits: WINDOW_BYTES.
 #[test]
-fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
+fn signal_bytes_to_session_are_limited_per_window() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
     let mut sim = SimRuntime::with(rates);
     sim.join("bob");
@@ -163,7 +163,7 @@ fn a_session_is_sent_so_many_bytes_of_signals_in_a_window() {
 
 /// Limits: UNSENT_BYTES.
 #[test]
-fn who_does_not_read_is_sent_no_signals_and_the_others_are() {
+fn session_that_does_not_read_is_sent_no_signals() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;

@@ -51,7 +51,7 @@ fn streaming(begin: Begin, frames: &[&str]) -> (Stream, String) {
 }
 
 #[test]
-fn what_comes_first_says_where_the_stream_starts() {
+fn first_block_carries_start_position() {
     let fresh = stream_text(Begin::Head, &[WELCOME]);
     assert_eq!(fresh, "id: h7Qk2pXa:57\n\n");
     let resumed = stream_text(since(41), &[WELCOME]);
@@ -61,7 +61,7 @@ fn what_comes_first_says_where_the_stream_starts() {
 }
 
 #[test]
-fn of_gap_and_state_only_the_last_carries_the_id() {
+fn only_last_block_of_gap_and_state_carries_id() {
     let alone = stream_text(since(3), &[WELCOME, GAP]);
     assert_eq!(alone, format!("event: gap\nid: h7Qk2pXa:57\ndata: {GAP}\n\n"));
     let both = stream_text(since(3), &[WELCOME, GAP, STATE]);
@@ -72,7 +72,7 @@ fn of_gap_and_state_only_the_last_carries_the_id() {
 }
 
 #[test]
-fn with_last_the_stream_starts_before_the_first_event() {
+fn stream_with_last_starts_before_first_event() {
     let (one, two) = (event(56), event(57));
     let frame = events(55, &[&one, &two]);
     assert_eq!(
@@ -90,7 +90,7 @@ fn with_last_the_stream_starts_before_the_first_event() {
 }
 
 #[test]
-fn an_event_spans_the_lines_that_it_was_written_on() {
+fn event_with_line_breaks_spans_data_lines() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     let written = "{\"seq\":58,\"name\":\"n\",\"data\":{\n  \"a\":\r1,\r\n\"b\":2},\"at\":5,\"from\":\"bob\"}";
     assert_eq!(
@@ -105,7 +105,7 @@ fn an_event_spans_the_lines_that_it_was_written_on() {
 }
 
 #[test]
-fn every_frame_for_the_reader_comes_and_no_other() {
+fn only_frames_for_readers_are_written() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     for kind in ["signal", "members", "members:changed"] {
         let frame = format!(r#"{{"type":"{kind}","room":"r"}}"#);
@@ -125,14 +125,14 @@ fn every_frame_for_the_reader_comes_and_no_other() {
 }
 
 #[test]
-fn a_gap_on_the_way_leaves_the_position_to_what_follows() {
+fn gap_within_stream_has_no_id_before_state() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     assert_eq!(stream.frame(GAP), format!("event: gap\ndata: {GAP}\n\n"));
     assert_eq!(stream.frame(STATE), format!("event: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n"));
 }
 
 #[test]
-fn what_the_room_refuses_at_the_beginning_is_no_stream() {
+fn error_at_start_yields_refusal() {
     let mut stream_start = StreamStart::new(Begin::Head);
     assert_eq!(stream_start.push(WELCOME.to_owned()), Ok(false));
     let error = r#"{"type":"error","room":"r","code":"too_large","message":"it \"is\""}"#;
@@ -141,14 +141,14 @@ fn what_the_room_refuses_at_the_beginning_is_no_stream() {
 }
 
 #[test]
-fn the_barrier_is_answered_by_the_room_and_not_by_the_runtime() {
+fn barrier_is_a_ping_that_only_the_room_answers() {
     assert_ne!(BARRIER, roomcast::protocol::PING);
     let frame = roomcast::protocol::ClientFrame::decode(BARRIER).frame;
     assert!(matches!(frame, Ok(roomcast::protocol::ClientFrame::Ping)));
 }
 
 #[test]
-fn the_end_is_a_block_of_its_own() {
+fn end_of_stream_is_a_closed_block() {
     assert_eq!(
         closed(4010, "an \"admin\""),
         "event: closed\ndata: {\"code\":4010,\"reason\":\"an \\\"admin\\\"\"}\n\n"
@@ -157,7 +157,7 @@ fn the_end_is_a_block_of_its_own() {
 
 /// Limits: COMMENT_MS.
 #[test]
-fn a_comment_comes_every_25_seconds_however_much_else_does() {
+fn comment_is_written_every_25_seconds() {
     assert_eq!(COMMENT.chars().next(), Some(':'));
     let mut stream_start = StreamStart::new(Begin::Head);
     stream_start.push(WELCOME.to_owned()).unwrap();
@@ -184,7 +184,7 @@ fn a_comment_comes_every_25_seconds_however_much_else_does() {
 
 /// Limits: SEEN_AFTER_MS.
 #[test]
-fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
+fn seen_reports_what_reader_consumed_not_what_was_written() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     let second = start().plus(limits::SEEN_AFTER_MS);
     stream.frame(&events(57, &[&event(58), &event(59)]));
@@ -205,7 +205,7 @@ fn the_room_is_told_what_the_reader_has_taken_and_not_what_was_written() {
 
 /// Limits: SEEN_AT_ONCE_BYTES.
 #[test]
-fn much_that_was_taken_is_told_at_once() {
+fn seen_is_sent_at_once_above_byte_limit() {
     let frame = |data: &str| {
         events(57, &[&format!(r#"{{"seq":58,"name":"n","data":"{data}","at":5,"from":"bob"}}"#)])
     };
@@ -223,7 +223,7 @@ fn much_that_was_taken_is_told_at_once() {
 
 /// Limits: UNREAD_CHARACTERS.
 #[test]
-fn who_stands_still_is_let_go_and_who_reads_on_takes_a_frame_of_any_size() {
+fn stopped_reader_is_dropped_and_active_one_gets_any_frame() {
     let most = limits::UNREAD_CHARACTERS;
     let mut waiting = UnpacedBuffer::default();
     assert!(waiting.push(most - 1) && waiting.push(3 * most));
@@ -238,7 +238,7 @@ fn who_stands_still_is_let_go_and_who_reads_on_takes_a_frame_of_any_size() {
 }
 
 #[test]
-fn events_of_the_beginning_are_taken_too() {
+fn events_of_stream_start_are_reported_as_seen() {
     let (one, frame_of) = (event(42), |one: &str| events(41, &[one]));
     let (mut stream, _) = streaming(since(41), &[WELCOME, &frame_of(&one)]);
     stream.record_read(start());

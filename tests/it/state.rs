@@ -22,7 +22,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_key_is_set_replaced_and_removed() {
+fn key_is_set_replaced_and_removed() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -50,7 +50,7 @@ fn a_key_is_set_replaced_and_removed() {
 }
 
 #[test]
-fn in_a_batch_the_last_of_a_key_counts() {
+fn last_event_of_a_key_in_batch_wins() {
     let mut sim = SimRuntime::new();
     let event = |key: &str, data: &str| format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#);
     let batch = [("a", "1"), ("b", "1"), ("a", "null"), ("b", "null"), ("b", "2"), ("c", "null")];
@@ -60,7 +60,7 @@ fn in_a_batch_the_last_of_a_key_counts() {
 }
 
 #[test]
-fn the_state_outlives_its_events_and_ends_with_the_room() {
+fn state_outlives_its_events_until_room_is_erased() {
     let settings = Settings { retained_appends: 1, retained_ms: 10_000, ..Settings::default() };
     let mut sim = SimRuntime::with(settings);
     sim.join("alice");
@@ -74,7 +74,7 @@ fn the_state_outlives_its_events_and_ends_with_the_room() {
 }
 
 #[test]
-fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
+fn state_at_its_limit_may_change_or_shrink_but_not_grow() {
     for hibernate in [false, true] {
         let settings = Settings { state_keys: 2, state_bytes: 300, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
@@ -109,7 +109,7 @@ fn a_state_at_its_limit_may_change_and_shrink_and_not_grow() {
 }
 
 #[test]
-fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
+fn state_of_exactly_its_limit_is_accepted_and_counted() {
     let mut sim = SimRuntime::new();
     sim.http_publish("bob", "1").unwrap();
     let before = sim.http_get("")["bytes"].as_u64().unwrap();
@@ -124,7 +124,7 @@ fn the_state_may_be_as_large_as_its_limit_and_its_bytes_are_told() {
 }
 
 #[test]
-fn a_repeat_leaves_the_state_alone() {
+fn repeated_id_does_not_change_state() {
     let mut sim = SimRuntime::new();
     let once = r#"{"name":"n","data":1,"key":"k","id":"i"}"#;
     sim.http_publish_body("bob", once).unwrap();

@@ -12,7 +12,7 @@ use super::fixtures::{
 };
 
 #[test]
-fn all_four_algorithms_and_the_shared_secret() {
+fn token_of_each_algorithm_is_accepted() {
     let table: [(&str, &Signer); 5] = [
         (r#"{"alg":"HS256","typ":"JWT"}"#, &SHARED),
         (r#"{"alg":"HS256","kid":"oct"}"#, &OCT),
@@ -30,7 +30,7 @@ fn all_four_algorithms_and_the_shared_secret() {
 
 /// Limits: LEEWAY_MS.
 #[test]
-fn leeway_is_thirty_seconds_to_the_millisecond() {
+fn exp_and_nbf_have_leeway_of_exactly_thirty_seconds() {
     let exp = claiming(&with("exp", json!(NOW_S)));
     let nbf = claiming(&with("nbf", json!(NOW_S)));
     let after = |ms| NOW.plus(ms);
@@ -43,7 +43,7 @@ fn leeway_is_thirty_seconds_to_the_millisecond() {
 }
 
 #[test]
-fn a_fraction_of_a_second_counts_to_the_millisecond() {
+fn fractional_exp_counts_to_the_millisecond() {
     let token = claiming(&with("exp", json!(1_795_297_884.25)));
     assert_eq!(check(&token).unwrap().expires_at, NOW.plus(250));
     assert!(check_at(&token, NOW.plus(30_249)).is_ok());
@@ -52,7 +52,7 @@ fn a_fraction_of_a_second_counts_to_the_millisecond() {
 
 /// Limits: USER.
 #[test]
-fn the_edges_of_what_a_claim_may_be() {
+fn claims_at_their_limits_are_accepted() {
     // The end of the year 262142.
     let last_second = 8_210_266_876_799_u64;
     let expires_at = |exp: Value| check(&claiming(&with("exp", exp))).unwrap().expires_at;
@@ -79,7 +79,7 @@ fn the_edges_of_what_a_claim_may_be() {
 }
 
 #[test]
-fn without_a_policy_issuer_and_audience_are_nobodys_business() {
+fn without_policy_any_iss_and_aud_are_accepted() {
     let keys = super::fixtures::keys();
     let verdict = |claims: Value| verify(&claiming(&claims), &keys, &Policy::default(), NOW);
     assert!(verdict(with("iss", json!(7))).is_ok());
@@ -89,7 +89,7 @@ fn without_a_policy_issuer_and_audience_are_nobodys_business() {
 
 /// Limits: TOKEN_BYTES.
 #[test]
-fn a_token_of_8_kib_is_read() {
+fn token_of_8_kib_is_accepted_and_longer_is_rejected() {
     let padded = |length: usize| {
         let token = |pad: usize| claiming(&with("pad", json!("x".repeat(pad))));
         (5_000..7_000).map(token).find(|token| token.len() == length)
@@ -99,14 +99,14 @@ fn a_token_of_8_kib_is_read() {
 }
 
 #[test]
-fn a_token_without_rooms_is_good_for_none() {
+fn token_without_rooms_grants_nothing() {
     let claims: Claims = check(&claiming(&without("rooms"))).unwrap();
     let room = roomcast::protocol::RoomName::parse("shipments:1").unwrap();
     assert_eq!(claims.grant(&room), Grant::NONE);
 }
 
 #[test]
-fn a_header_may_say_more_than_it_must() {
+fn extra_header_members_are_ignored() {
     let more = [
         json!({ "typ": "at+jwt", "cty": "json" }),
         json!({ "cty": "JSON", "x5t": "lDpwLQbzRZmu4fjajvn3KWAx1pk" }),

@@ -55,12 +55,12 @@ fn unknown(kid: &str) -> TokenError {
 }
 
 #[test]
-fn the_good_token_is_good() {
+fn unmodified_token_is_accepted() {
     assert!(check(&good()).is_ok());
 }
 
 #[test]
-fn attacks_on_the_shape() {
+fn token_with_malformed_shape_is_rejected() {
     use TokenError::{Malformed, TooLong};
     let good = good();
     let signature = good.rsplit_once('.').unwrap().1;
@@ -90,7 +90,7 @@ fn attacks_on_the_shape() {
 }
 
 #[test]
-fn attacks_on_the_header() {
+fn token_with_invalid_header_is_rejected() {
     use TokenError::{ContentType, Critical, Header};
     let header = |header: &str| signed(header, &SHARED);
     let with_kid = |kid: Value| header(&json!({ "alg": "HS256", "kid": kid }).to_string());
@@ -132,7 +132,7 @@ fn attacks_on_the_header() {
 }
 
 #[test]
-fn attacks_on_the_algorithm() {
+fn token_with_wrong_algorithm_is_rejected() {
     let wrong = |expected| TokenError::Algorithm { expected };
     use Algorithm::{EdDsa, Es256, Hs256, Rs256};
     let unsigned = |header: &str| with_signature(header, b"");
@@ -170,7 +170,7 @@ fn attacks_on_the_algorithm() {
 }
 
 #[test]
-fn attacks_on_the_signature() {
+fn token_with_wrong_signature_is_rejected() {
     use TokenError::Signature;
     const RS: &str = r#"{"alg":"RS256","kid":"rsa"}"#;
     const ES: &str = r#"{"alg":"ES256","kid":"ec"}"#;
@@ -225,7 +225,7 @@ fn attacks_on_the_signature() {
 }
 
 #[test]
-fn attacks_on_the_choice_of_the_key() {
+fn token_with_unusable_key_id_is_rejected() {
     let kid = |alg: &str, kid: &str, signer: &Signer| {
         signed(json!({ "alg": alg, "kid": kid }).to_string(), signer)
     };
@@ -251,7 +251,7 @@ fn attacks_on_the_choice_of_the_key() {
 }
 
 #[test]
-fn attacks_on_who_and_where_from() {
+fn token_with_invalid_sub_iss_or_aud_is_rejected() {
     use TokenError::{Audience, Issuer, NoClaims, Subject};
     let payload = |text: &str| token(r#"{"alg":"HS256"}"#, text, &SHARED);
     let twice = |member: &str| {
@@ -285,7 +285,7 @@ fn attacks_on_who_and_where_from() {
 }
 
 #[test]
-fn attacks_on_time() {
+fn token_with_invalid_or_past_times_is_rejected() {
     use TokenError::{Expired, Expiry, IssuedAt, Issuer, NotBefore, NotYetValid, Signature};
     let exp = |value: Value| claiming(&with("exp", value));
     let raw = |exp: &str| {
@@ -329,7 +329,7 @@ fn attacks_on_time() {
 }
 
 #[test]
-fn attacks_on_the_rights() {
+fn token_with_invalid_rooms_is_rejected() {
     let rooms = |value: Value| claiming(&with("rooms", value));
     let twice = good_claims()
         .to_string()
@@ -354,7 +354,7 @@ fn attacks_on_the_rights() {
 }
 
 #[test]
-fn a_secret_is_never_said() {
+fn debug_output_of_keys_contains_no_secret() {
     let keys = super::fixtures::keys();
     let shown = format!("{keys:?}");
     assert!(!shown.contains(SECRET) && !shown.contains("another secret"), "{shown}");

@@ -18,7 +18,7 @@ fn with(mut jwk: Value, member: &str, value: Value) -> Value {
 }
 
 #[test]
-fn a_key_that_is_of_no_use_is_passed_over_and_said_so() {
+fn unusable_key_is_skipped_and_reported() {
     use KeyRejection::{Kind, Malformed, NoKid, Purpose, RsaSize, SameKid, ShortSecret};
     let rsa = || RSA.jwk("k");
     let ec = || EC.jwk("k");
@@ -70,7 +70,7 @@ fn a_key_that_is_of_no_use_is_passed_over_and_said_so() {
 }
 
 #[test]
-fn a_key_may_say_more_than_it_must() {
+fn extra_key_members_are_ignored() {
     let usable = [
         with(RSA.jwk("k"), "alg", json!("RS256")),
         with(EC.jwk("k"), "use", json!("sig")),
@@ -85,7 +85,7 @@ fn a_key_may_say_more_than_it_must() {
 }
 
 #[test]
-fn the_first_key_of_a_kid_keeps_it() {
+fn first_key_with_a_kid_wins() {
     let keys = Keys::new(None, Some(&set(&[ED.jwk("k"), OCT.jwk("k")]))).unwrap();
     let verdict = |alg: &str, signer: &Signer| {
         let header = json!({ "alg": alg, "kid": "k" }).to_string();
@@ -96,7 +96,7 @@ fn the_first_key_of_a_kid_keeps_it() {
 }
 
 #[test]
-fn what_is_wrong_with_a_configuration_is_said_in_a_line() {
+fn configuration_error_is_one_line_without_the_secret() {
     let no_use = |why| KeyError::NoUsableKey { first: Some(SkippedKey { position: 1, why }) };
     let table = [
         (Some("a secret of thirty-one bytes, no"), None, None),
@@ -120,7 +120,7 @@ fn what_is_wrong_with_a_configuration_is_said_in_a_line() {
 }
 
 #[test]
-fn a_bad_set_leaves_the_last_one_in_place() {
+fn invalid_key_set_does_not_replace_the_last_one() {
     let mut keys = Keys::default();
     assert!(keys.is_empty());
     keys.replace_set(&set(&[EC.jwk("ec")])).unwrap();
@@ -137,7 +137,7 @@ fn a_bad_set_leaves_the_last_one_in_place() {
 }
 
 #[test]
-fn a_token_without_a_kid_is_for_the_secret_alone() {
+fn token_without_kid_is_verified_with_the_shared_secret_only() {
     let by_secret = token(r#"{"alg":"HS256"}"#, good_claims().to_string(), &SHARED);
     let keys = Keys::new(None, Some(&set(&[SHARED.jwk("k")]))).unwrap();
     assert_eq!(verify(&by_secret, &keys, &policy(), NOW), Err(TokenError::NoKid));
@@ -145,7 +145,7 @@ fn a_token_without_a_kid_is_for_the_secret_alone() {
 }
 
 #[test]
-fn keys_are_those_of_the_secret_and_of_the_set() {
+fn keys_come_from_the_secret_and_the_set() {
     let set = set(&[EC.jwk("k")]);
     let secret = Some("a secret of thirty-two bytes, ok");
     assert!(Keys::default().is_empty());
@@ -154,7 +154,7 @@ fn keys_are_those_of_the_secret_and_of_the_set() {
 }
 
 #[test]
-fn a_set_has_an_end() {
+fn key_set_beyond_its_limit_is_rejected() {
     let set = set(&[EC.jwk("k")]);
     let padded = |bytes: usize| format!("{set}{}", " ".repeat(bytes - set.len()));
     assert!(Keys::new(None, Some(&padded(256 * 1_024))).is_ok());
@@ -163,7 +163,7 @@ fn a_set_has_an_end() {
 }
 
 #[test]
-fn the_operator_is_told_what_is_wrong_with_the_keys() {
+fn key_errors_name_their_cause() {
     let first = SkippedKey { position: 2, why: KeyRejection::NoKid };
     for (wrong, told) in [
         (KeyError::ShortSecret, "JWT_SECRET must have at least 32 bytes"),
@@ -179,7 +179,7 @@ fn the_operator_is_told_what_is_wrong_with_the_keys() {
 }
 
 #[test]
-fn keys_are_fetched_over_https_or_from_this_machine() {
+fn keys_url_must_be_https_or_localhost() {
     for url in [
         "https://issuer.example/.well-known/jwks.json",
         "HTTPS://issuer.example:8443?keys#all",

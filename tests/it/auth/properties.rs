@@ -47,7 +47,7 @@ fn granted_naive(rooms: &BTreeMap<String, Vec<&str>>, room: &str) -> Grant {
 
 proptest! {
     #[test]
-    fn a_token_gives_exactly_the_rights_in_its_rooms(
+    fn token_grants_exactly_the_rights_in_its_rooms(
         rooms in btree_map(pattern(), rights(), 0..6),
         room in room(),
     ) {
@@ -55,13 +55,13 @@ proptest! {
     }
 
     #[test]
-    fn no_token_panics(text in any::<String>(), dotted in "[A-Za-z0-9_-]{0,40}(\\.[A-Za-z0-9_-]{0,40}){2}") {
+    fn arbitrary_token_is_rejected_without_panic(text in any::<String>(), dotted in "[A-Za-z0-9_-]{0,40}(\\.[A-Za-z0-9_-]{0,40}){2}") {
         prop_assert!(check(&text).is_err());
         prop_assert!(check(&dotted).is_err());
     }
 
     #[test]
-    fn no_header_and_no_claims_panic(
+    fn arbitrary_header_and_claims_do_not_panic(
         header in vec(any::<u8>(), 0..200),
         claims in vec(any::<u8>(), 0..200),
         number in any::<f64>(),
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn no_change_to_a_good_token_is_let_in(at in any::<prop::sample::Index>(), to in any::<char>()) {
+    fn any_change_to_a_valid_token_is_rejected(at in any::<prop::sample::Index>(), to in any::<char>()) {
         let good = super::fixtures::claiming(&super::fixtures::good_claims());
         let mut changed: Vec<char> = good.chars().collect();
         let at = at.index(changed.len());
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn no_key_set_panics(text in any::<String>(), member in "[a-zA-Z0-9_-]{0,60}") {
+    fn arbitrary_key_set_does_not_panic(text in any::<String>(), member in "[a-zA-Z0-9_-]{0,60}") {
         let _ = Keys::new(Some(&text), Some(&text));
         for (kty, crv) in [("oct", None), ("RSA", None), ("EC", Some("P-256")), ("OKP", Some("Ed25519"))] {
             let mut key = json!({ "kid": "k", "kty": kty });
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn no_place_makes_a_token_up(headers in any::<[String; 5]>(), origins in any::<String>()) {
+    fn token_is_always_part_of_a_header(headers in any::<[String; 5]>(), origins in any::<String>()) {
         let [authorization, subprotocols, cookie, origin, fetch_site] = &headers;
         let origins = Origins::parse(&origins).unwrap_or_default();
         let shown = TokenSources {

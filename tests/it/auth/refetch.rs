@@ -5,7 +5,7 @@ use roomcast::auth::Refetch;
 use super::fixtures::NOW;
 
 #[test]
-fn an_unknown_kid_costs_the_issuer_a_request_a_minute_at_most() {
+fn unknown_kids_cause_at_most_one_fetch_a_minute() {
     let mut refetch = Refetch::default();
     refetch.begins(NOW);
     refetch.succeeded(NOW);
@@ -23,7 +23,7 @@ fn an_unknown_kid_costs_the_issuer_a_request_a_minute_at_most() {
 }
 
 #[test]
-fn of_those_that_come_before_there_are_keys_one_fetches_and_all_wait() {
+fn before_first_keys_one_request_fetches_and_all_wait() {
     let mut refetch = Refetch::default();
     assert!(refetch.should_fetch(NOW) && refetch.may_fetch(NOW) && !refetch.has_keys());
     assert!(refetch.is_worth_waiting(NOW) && !refetch.is_under_way(NOW));
@@ -37,7 +37,7 @@ fn of_those_that_come_before_there_are_keys_one_fetches_and_all_wait() {
 }
 
 #[test]
-fn a_request_whose_clock_is_a_little_behind_takes_the_keys_that_another_fetched() {
+fn request_with_clock_behind_uses_keys_already_fetched() {
     let mut refetch = Refetch::default();
     refetch.begins(NOW);
     refetch.succeeded(NOW.plus(400));
@@ -45,7 +45,7 @@ fn a_request_whose_clock_is_a_little_behind_takes_the_keys_that_another_fetched(
 }
 
 #[test]
-fn a_fetch_that_is_lost_is_not_awaited_for_ever() {
+fn lost_fetch_is_retried_after_five_seconds() {
     let mut refetch = Refetch::default();
     refetch.begins(NOW);
     assert!(refetch.is_under_way(NOW.plus(4_999)));
@@ -57,7 +57,7 @@ fn a_fetch_that_is_lost_is_not_awaited_for_ever() {
 }
 
 #[test]
-fn an_unknown_kid_waits_for_the_fetch_that_another_began() {
+fn unknown_kid_waits_for_fetch_in_progress() {
     let mut refetch = Refetch::default();
     refetch.succeeded(NOW);
     let later = NOW.plus(60_000);
@@ -67,7 +67,7 @@ fn an_unknown_kid_waits_for_the_fetch_that_another_began() {
 }
 
 #[test]
-fn an_issuer_that_is_down_at_first_is_asked_every_second() {
+fn without_keys_failed_fetch_is_retried_every_second() {
     let mut refetch = Refetch::default();
     refetch.begins(NOW);
     refetch.failed(NOW);
@@ -76,7 +76,7 @@ fn an_issuer_that_is_down_at_first_is_asked_every_second() {
 }
 
 #[test]
-fn an_issuer_that_goes_down_later_is_asked_every_minute() {
+fn with_keys_failed_fetch_is_retried_every_minute() {
     let mut refetch = Refetch::default();
     refetch.succeeded(NOW);
     let later = NOW.plus(3_600_000);
@@ -88,7 +88,7 @@ fn an_issuer_that_goes_down_later_is_asked_every_minute() {
 }
 
 #[test]
-fn a_key_that_was_withdrawn_is_forgotten_in_ten_minutes() {
+fn keys_are_fetched_again_after_ten_minutes() {
     let mut refetch = Refetch::default();
     refetch.succeeded(NOW);
     assert!(!refetch.should_fetch(NOW.plus(599_999)));
@@ -98,7 +98,7 @@ fn a_key_that_was_withdrawn_is_forgotten_in_ten_minutes() {
 }
 
 #[test]
-fn a_clock_that_goes_back_does_not_stop_it() {
+fn clock_set_back_does_not_block_fetch() {
     let mut refetch = Refetch::default();
     refetch.succeeded(NOW.plus(3_600_000));
     assert!(refetch.may_fetch(NOW));

@@ -12,7 +12,7 @@ pub fn granted(rooms: Value, room: &str) -> Grant {
 }
 
 #[test]
-fn a_pattern_matches_whole_segments() {
+fn pattern_matches_whole_segments_only() {
     let table: [(&str, &[&str], &[&str]); 15] = [
         ("shipments", &["shipments"], &["shipments:1", "Shipments", "shipments2", "shipment"]),
         ("shipments:1", &["shipments:1"], &["shipments", "shipments:1:a", "shipments:12"]),
@@ -53,7 +53,7 @@ fn a_pattern_matches_whole_segments() {
 }
 
 #[test]
-fn rights_of_all_matching_patterns_add_up() {
+fn rights_of_matching_patterns_are_united() {
     let rooms = json!({
         "*": ["subscribe"], "a:*": ["subscribe", "publish"], "a:b": ["presence"], "a:c": ["admin"],
     });
@@ -65,13 +65,13 @@ fn rights_of_all_matching_patterns_add_up() {
 }
 
 #[test]
-fn unknown_rights_are_passed_over_and_names_are_exact() {
+fn unknown_right_is_ignored_and_case_matters() {
     let rooms = json!({ "a": ["history", "Admin", "ADMIN", "admin ", "", "publish", "publish"] });
     assert_eq!(granted(rooms, "a"), Grant::NONE.with(Right::Publish));
 }
 
 #[test]
-fn no_right_implies_another() {
+fn right_implies_no_other_right() {
     for right in Right::ALL {
         let grant = granted(json!({ "a": [right.as_str()] }), "a");
         assert!(grant.iter().eq([right]), "{grant:?}");
@@ -79,7 +79,7 @@ fn no_right_implies_another() {
 }
 
 #[test]
-fn a_grant_is_written_in_one_order_and_read_back() {
+fn grant_is_written_in_fixed_order_and_parsed_back() {
     let grant: Grant = serde_json::from_str(r#"["admin","presence","subscribe"]"#).unwrap();
     let written = serde_json::to_string(&grant).unwrap();
     assert_eq!(written, r#"["subscribe","presence","admin"]"#);

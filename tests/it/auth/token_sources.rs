@@ -15,7 +15,7 @@ fn origins(list: &str) -> Origins {
 }
 
 #[test]
-fn the_first_place_that_is_present_counts() {
+fn first_source_that_is_present_is_used() {
     let mut shown = TokenSources {
         authorization: Some("Bearer header"),
         subprotocols: Some("roomcast.v1, bearer.subprotocol"),
@@ -35,7 +35,7 @@ fn the_first_place_that_is_present_counts() {
 }
 
 #[test]
-fn a_bad_token_never_falls_back_to_another_place() {
+fn malformed_token_does_not_fall_back_to_next_source() {
     let rest =
         TokenSources { query_token: Some("query"), cookie: COOKIE, ..TokenSources::default() };
     assert_eq!(from_app(TokenSources { authorization: Some("Bearer"), ..rest }), Some(""));
@@ -48,7 +48,7 @@ fn a_bad_token_never_falls_back_to_another_place() {
 }
 
 #[test]
-fn the_authorization_header() {
+fn authorization_header_yields_bearer_token() {
     let table = [
         ("Bearer a.b.c", Some("a.b.c")),
         ("bearer a.b.c", Some("a.b.c")),
@@ -66,7 +66,7 @@ fn the_authorization_header() {
 }
 
 #[test]
-fn the_subprotocols() {
+fn subprotocol_list_yields_first_bearer_token() {
     let table = [
         ("roomcast.v1, bearer.a.b.c", Some("a.b.c")),
         ("bearer.a.b.c,roomcast.v1", Some("a.b.c")),
@@ -84,7 +84,7 @@ fn the_subprotocols() {
 }
 
 #[test]
-fn the_cookie() {
+fn cookie_header_yields_first_roomcast_token() {
     let table = [
         ("roomcast_token=a.b.c", Some("a.b.c")),
         ("a=1; roomcast_token=a.b.c; b=2", Some("a.b.c")),
@@ -108,7 +108,7 @@ fn the_cookie() {
 }
 
 #[test]
-fn a_cookie_counts_only_from_an_origin_that_is_named() {
+fn cookie_is_accepted_only_from_listed_origin() {
     let table = [
         (Some(APP), APP, true),
         (Some(APP), "https://other.example , https://app.example", true),
@@ -135,7 +135,7 @@ fn a_cookie_counts_only_from_an_origin_that_is_named() {
 
 /// What a browser sends with a GET of the page's own origin: no `Origin`.
 #[test]
-fn without_an_origin_a_cookie_counts_for_a_page_of_the_services_own() {
+fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
     let table = [
         (None, Some("same-origin"), "", true),
         (None, Some("same-origin"), "*", true),
@@ -163,7 +163,7 @@ fn without_an_origin_a_cookie_counts_for_a_page_of_the_services_own() {
 }
 
 #[test]
-fn origins_for_cors() {
+fn cors_allows_listed_origins_or_any() {
     assert!(origins("*").allows("https://anything.example"));
     assert!(origins(APP).allows(APP));
     assert!(!origins(APP).allows("https://evil.example"));
@@ -172,7 +172,7 @@ fn origins_for_cors() {
 }
 
 #[test]
-fn an_origin_that_a_browser_sends_is_taken_as_it_is() {
+fn origin_as_browsers_send_it_is_listed() {
     for origin in [
         "https://app.example",
         "http://localhost:5173",
@@ -193,7 +193,7 @@ fn an_origin_that_a_browser_sends_is_taken_as_it_is() {
 }
 
 #[test]
-fn an_origin_that_can_never_match_is_an_error_that_says_what_would() {
+fn origin_that_can_never_match_is_an_error_with_a_hint() {
     for (entry, right) in [
         ("https://app.example/", "a browser sends `https://app.example`"),
         ("https://app.example/path?query#hash", "a browser sends `https://app.example`"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_error_says_which_room_and_which_ref() {
+fn error_names_room_and_ref_of_its_frame() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     let bad = |more: Value| {
@@ -59,7 +59,7 @@ fn error_names_an_invalid_room_as_it_was_sent() {
 
 /// Limits: ROOMS_ON_A_CONNECTION.
 #[test]
-fn a_hundred_rooms_and_no_more() {
+fn subscribe_beyond_room_limit_is_rejected() {
     let mut harness = Harness::authenticated();
     for number in 0..limits::ROOMS_ON_A_CONNECTION {
         assert_eq!(harness.subscribe(&format!("r{number}")).len(), 1);
@@ -71,7 +71,7 @@ fn a_hundred_rooms_and_no_more() {
 }
 
 #[test]
-fn twenty_in_a_row_end_it() {
+fn twenty_consecutive_bad_requests_close_connection() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     for _ in 0..2 {
@@ -88,7 +88,7 @@ fn twenty_in_a_row_end_it() {
 }
 
 #[test]
-fn what_was_sent_before_a_room_was_known_to_have_ended_is_not_counted() {
+fn frames_to_room_closed_by_server_do_not_count_as_bad_requests() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     harness.room_ended("r", closed(4010, "kicked"));
@@ -107,7 +107,7 @@ fn what_was_sent_before_a_room_was_known_to_have_ended_is_not_counted() {
 
 /// Limits: CHANGES_PER_SECOND, CHANGES_BURST.
 #[test]
-fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
+fn subscribe_unsubscribe_and_auth_share_a_rate_limit() {
     let mut harness = Harness::authenticated();
     for number in 0..limits::CHANGES_BURST / 2 {
         let name = format!("r{number}");
@@ -133,7 +133,7 @@ fn subscribe_unsubscribe_and_auth_have_a_rate_and_other_frames_their_rooms() {
 
 /// Limits: CONNECTION_FRAMES_PER_SECOND, CONNECTION_FRAMES_BURST.
 #[test]
-fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
+fn frames_beyond_connection_rate_are_rejected_then_close_it() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     let before = 1;
@@ -160,7 +160,7 @@ fn frames_have_a_rate_over_all_rooms_and_one_that_goes_on_is_ended() {
 }
 
 #[test]
-fn of_a_hundred_rooms_is_known_that_they_ended() {
+fn ended_rooms_are_remembered_up_to_a_hundred() {
     let (connection, _) = Connection::begin(Some(claims("alice", &json!({}))), START);
     let mut harness = Harness { connection, now: START };
     for number in 0..=limits::ROOMS_ON_A_CONNECTION {
@@ -177,7 +177,7 @@ fn of_a_hundred_rooms_is_known_that_they_ended() {
 }
 
 #[test]
-fn a_frame_over_its_limit_ends_it() {
+fn oversized_frame_closes_connection() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     let text = format!(

@@ -6,7 +6,7 @@ const PING: &str = r#"{"type":"ping"}"#;
 
 /// Limits: PINGS_PASSED_EVERY_MS.
 #[test]
-fn pings_are_passed_on_as_they_are_heard_and_not_more_often_than_is_of_use() {
+fn pings_are_forwarded_to_rooms_at_most_once_an_interval() {
     let mut harness = Harness::authenticated();
     assert_eq!(sent_frames(&harness.handle(ConnectionInput::Text(PING))).len(), 1);
     harness.join("a");
@@ -23,7 +23,7 @@ fn pings_are_passed_on_as_they_are_heard_and_not_more_often_than_is_of_use() {
 }
 
 #[test]
-fn one_that_is_silent_for_two_ping_periods_is_ended() {
+fn connection_silent_for_two_ping_periods_is_closed() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     for _ in 0..5 {
@@ -41,7 +41,7 @@ fn one_that_is_silent_for_two_ping_periods_is_ended() {
 }
 
 #[test]
-fn its_sessions_end_as_it_does() {
+fn room_sockets_close_with_the_connections_code() {
     for (close_reason, like) in [
         (closed(1000, "done"), closed(1000, "done")),
         (closed(4999, ""), closed(4999, "")),
@@ -59,7 +59,7 @@ fn its_sessions_end_as_it_does() {
 }
 
 #[test]
-fn one_that_may_open_nothing_more_comes_again() {
+fn exhausted_connection_is_closed_for_reconnect() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     harness.subscribe("s");
@@ -67,7 +67,7 @@ fn one_that_may_open_nothing_more_comes_again() {
 }
 
 #[test]
-fn once_it_is_over_nothing_happens() {
+fn ended_connection_ignores_every_input() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     harness.subscribe("s");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn frames_wait_for_a_room_that_has_not_answered() {
+fn frames_wait_until_room_opens() {
     let mut harness = Harness::authenticated();
     harness.subscribe("r");
     for reference in 1..=5 {
@@ -15,7 +15,7 @@ fn frames_wait_for_a_room_that_has_not_answered() {
 }
 
 #[test]
-fn a_room_is_left_behind_the_frames_before_and_entered_again_behind_its_end() {
+fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
     let mut harness = Harness::authenticated();
     let unsubscribe = json!({ "type": "unsubscribe", "room": "r" });
     harness.subscribe("r");
@@ -43,7 +43,7 @@ fn a_room_is_left_behind_the_frames_before_and_entered_again_behind_its_end() {
 }
 
 #[test]
-fn a_room_that_is_refused_settles_what_waits_for_it() {
+fn rejected_room_discards_waiting_frames_and_is_opened_again() {
     let mut harness = Harness::authenticated();
     harness.subscribe("r");
     for reference in 1..=50 {
@@ -65,7 +65,7 @@ fn a_room_that_is_refused_settles_what_waits_for_it() {
 
 /// Limits: WAITING_FRAMES.
 #[test]
-fn every_queue_has_a_bound() {
+fn frames_beyond_waiting_limit_are_rejected() {
     let mut harness = Harness::authenticated();
     harness.subscribe("r");
     for reference in 1..=limits::WAITING_FRAMES {
@@ -81,7 +81,7 @@ fn every_queue_has_a_bound() {
 
 /// Limits: WAITING_BYTES.
 #[test]
-fn the_bound_in_bytes_is_for_all_rooms_and_what_was_taken_leaves_it() {
+fn waiting_bytes_are_limited_over_all_rooms_and_freed_when_sent() {
     let mut harness = Harness::authenticated();
     let large = |name: &str| json!({ "type": "publish", "room": name, "name": "n", "data": "x".repeat(limits::WAITING_BYTES * 2 / 5) });
     for _ in 0..3 {
@@ -104,7 +104,7 @@ fn the_bound_in_bytes_is_for_all_rooms_and_what_was_taken_leaves_it() {
 }
 
 #[test]
-fn a_frame_as_large_as_one_may_be_can_wait() {
+fn largest_frame_can_wait_for_room() {
     let mut harness = Harness::authenticated();
     harness.subscribe("r");
     let around = publish("r", 1).to_string().len();

@@ -196,7 +196,7 @@ impl std::fmt::Display for Run {
 }
 
 #[test]
-fn every_frame_comes_to_something_once_and_in_order() {
+fn random_run_resolves_each_frame_once_and_in_order() {
     run_random(2_000, 200, |seed, steps| {
         let mut run = Run::new(seed);
         while !run.has_ended && run.step < steps {

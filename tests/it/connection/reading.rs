@@ -19,7 +19,7 @@ impl Harness {
 
 /// Limits: CONNECTION_WINDOW_BYTES, UNREAD_CHECK_MS.
 #[test]
-fn rooms_are_paused_while_the_client_has_a_window_unread() {
+fn rooms_are_paused_while_client_has_window_unread() {
     let mut harness = Harness::authenticated();
     harness.join("a");
     harness.join("b");
@@ -49,7 +49,7 @@ fn rooms_are_paused_while_the_client_has_a_window_unread() {
 }
 
 #[test]
-fn a_client_that_stands_still_is_sent_no_signals_and_the_list_when_it_reads() {
+fn client_that_does_not_read_gets_no_signals_and_later_the_list() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     for kind in [Kind::Signal, Kind::MembersChanged] {
@@ -63,7 +63,7 @@ fn a_client_that_stands_still_is_sent_no_signals_and_the_list_when_it_reads() {
 }
 
 #[test]
-fn answers_to_a_client_that_stands_still_end_its_connection_and_events_do_not() {
+fn unread_answers_close_connection_and_unread_events_do_not() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     harness.forward("r", Kind::Other, 100 * WINDOW);
@@ -73,7 +73,7 @@ fn answers_to_a_client_that_stands_still_end_its_connection_and_events_do_not() 
 }
 
 #[test]
-fn the_kind_of_a_frame_is_read_off_its_beginning() {
+fn frame_kind_is_read_from_its_first_bytes() {
     for (frame, kind) in [
         (r#"{"type":"events","room":"r","epoch":"AAAAAAAA","prev":41"#, Kind::Other),
         (r#"{"type":"signal","room":"r","name":"n""#, Kind::Signal),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_room_is_opened_with_what_the_token_allows_there() {
+fn room_is_opened_with_its_grant_from_the_token() {
     let rooms = json!({ "a:*": ["subscribe"], "a:b": ["publish", "presence"] });
     let (connection, _) = Connection::begin(Some(claims("alice", &rooms)), START);
     let mut harness = Harness { connection, now: START };
@@ -22,7 +22,7 @@ fn a_room_is_opened_with_what_the_token_allows_there() {
 }
 
 #[test]
-fn begin_and_state_are_as_the_frame_says() {
+fn subscribe_sets_start_and_state() {
     for (more, begin, state) in [
         (json!({}), Begin::Head, true),
         (json!({ "last": 7 }), Begin::Last(7), true),
@@ -41,7 +41,7 @@ fn begin_and_state_are_as_the_frame_says() {
 }
 
 #[test]
-fn a_room_that_is_not_granted_is_closed_without_being_opened() {
+fn room_without_grant_is_closed_and_never_opened() {
     let granted = claims("alice", &json!({ "a": ["subscribe"], "b": ["publish"] }));
     let (connection, _) = Connection::begin(Some(granted), START);
     let mut harness = Harness { connection, now: START };
@@ -57,7 +57,7 @@ fn a_room_that_is_not_granted_is_closed_without_being_opened() {
 }
 
 #[test]
-fn frames_for_a_room_pass_through_untouched() {
+fn frames_for_room_are_forwarded_unchanged() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     for text in [
@@ -72,7 +72,7 @@ fn frames_for_a_room_pass_through_untouched() {
 }
 
 #[test]
-fn rooms_go_their_own_ways() {
+fn rooms_open_and_close_independently() {
     let mut harness = Harness::authenticated();
     harness.join("a");
     harness.join("b");
@@ -89,7 +89,7 @@ fn rooms_go_their_own_ways() {
 }
 
 #[test]
-fn a_room_that_was_lost_without_a_code_is_1012() {
+fn room_socket_lost_without_code_is_closed_with_1012() {
     let mut harness = Harness::authenticated();
     for close_reason in [CloseReason::Lost, CloseReason::NoCode] {
         harness.join("r");

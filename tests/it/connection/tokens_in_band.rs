@@ -11,7 +11,7 @@ fn verify() -> ConnectionEffect {
 }
 
 #[test]
-fn the_first_frame_may_bring_the_token() {
+fn first_frame_with_valid_token_authenticates_connection() {
     let mut harness = Harness::unauthenticated();
     assert_eq!(harness.connection.deadline(), Some(START.plus(limits::FIRST_FRAME_MS)));
     assert_eq!(
@@ -26,7 +26,7 @@ fn the_first_frame_may_bring_the_token() {
 }
 
 #[test]
-fn a_stranger_hears_nothing_else() {
+fn unauthenticated_connection_is_closed_on_other_frames_or_timeout() {
     let frames = [r#"{"type":"subscribe","room":"r"}"#, "{}", "what?", r#"{"type":"auth"}"#];
     for text in frames {
         let effects = Harness::unauthenticated().handle(ConnectionInput::Text(text));
@@ -41,7 +41,7 @@ fn a_stranger_hears_nothing_else() {
 }
 
 #[test]
-fn each_room_is_told_of_a_new_token() {
+fn new_token_is_sent_to_each_room() {
     let mut harness = Harness::authenticated();
     harness.join("a");
     harness.subscribe("b");
@@ -72,7 +72,7 @@ fn each_room_is_told_of_a_new_token() {
 }
 
 #[test]
-fn a_bad_token_or_another_user_ends_it() {
+fn invalid_token_or_other_user_closes_connection() {
     let bad = Refusal::new(Code::Unauthorized, "bad");
     for verdict in [Err(bad), Ok(claims("bob", &json!({ "*": ["subscribe"] })))] {
         let mut harness = Harness::authenticated();
@@ -86,7 +86,7 @@ fn a_bad_token_or_another_user_ends_it() {
 }
 
 #[test]
-fn what_waits_for_a_verdict_has_a_bound_and_may_be_another_token() {
+fn frames_waiting_for_verdict_are_bounded_and_may_include_token() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     harness.send(&auth());
@@ -113,7 +113,7 @@ fn what_waits_for_a_verdict_has_a_bound_and_may_be_another_token() {
 }
 
 #[test]
-fn it_ends_with_its_token_and_its_rooms_are_not_told_apart() {
+fn connection_closes_when_its_token_expires() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     let end = expires_at() + limits::LEEWAY_MS;
@@ -134,7 +134,7 @@ fn it_ends_with_its_token_and_its_rooms_are_not_told_apart() {
 }
 
 #[test]
-fn a_room_that_did_not_hear_of_the_new_token_in_time_is_closed_alone() {
+fn room_that_expires_before_renewal_is_closed_alone() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     assert_eq!(sent_frames(&harness.room_ended("r", closed(4001, "expired")))[0]["code"], 4001);

@@ -35,7 +35,7 @@ struct RandomRun {
 
 /// A hundred thousand steps.
 #[test]
-fn members_are_those_of_the_model() {
+fn random_run_members_match_the_model() {
     run_random(500, 200, |seed, steps| {
         let mut run = RandomRun::new(seed);
         for _ in 0..steps {
