@@ -1,8 +1,10 @@
-//! A client as the contract asks for one (docs/protocol.md, section 5,
-//! "Applying events"): it holds a position, applies what follows it, and
-//! remembers what its handler saw. It is strict where a real one is lenient:
-//! here nothing is lost on the way, so a frame that it can't apply, or that
-//! comes twice, is the room's fault.
+//! A client that follows the contract (docs/protocol.md, section 5, "Applying
+//! events"): it has a position, applies the events that follow it, and records
+//! what its handler saw.
+//!
+//! It is strict where a real client is lenient. No frame is lost on the way
+//! here, so a frame that it can't apply, or that arrives twice, is a fault of
+//! the room.
 
 use std::collections::BTreeMap;
 
@@ -14,34 +16,34 @@ use serde_json::value::RawValue;
 #[derive(Debug, Default)]
 pub struct Client {
     pub epoch: Option<String>,
-    /// The seq it holds; unknown after `last` until the first frame tells.
+    /// Seq of its position. Unknown after `last` until the first frame arrives.
     pub seq: Option<u64>,
-    /// What its handler saw since it last had to begin afresh.
+    /// Events that its handler saw since it last had to start again.
     pub events: Vec<Event>,
-    /// What it makes of the state frame and of every event with a key.
+    /// State built from the state frame and from every event with a key.
     pub state: BTreeMap<String, Event>,
-    /// How often it was told of a gap.
+    /// Number of `gap` frames received.
     pub gaps: u32,
-    /// How its socket was closed by the room, if it was.
+    /// Code with which the room closed its socket, if it did.
     pub closed: Option<Code>,
-    /// What it heard and no test has taken yet.
+    /// Received frames that no test has read yet.
     pub frames: Vec<String>,
-    /// Whether it stands still: what is sent to it waits, and is lost with its
-    /// socket.
+    /// Whether it has stopped processing frames. They then wait in
+    /// `unprocessed`, and are lost with the socket.
     paused: bool,
-    /// What waits for it, with the query of the socket.
+    /// Frames that wait, each with the query of the socket.
     unprocessed: Vec<(String, String)>,
 }
 
-/// An event as it stood in the frame, byte for byte.
+/// An event with its exact text in the frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub seq: u64,
     pub text: String,
 }
 
-/// What is read of a frame. Its events stay text: they may hold numbers that
-/// no other reader has a place for.
+/// The fields of a frame that tests read. Its events stay text, since they may
+/// contain numbers that other parsers can't represent.
 #[derive(Deserialize)]
 pub struct Frame<'a> {
     pub r#type: String,
@@ -66,21 +68,21 @@ impl<'a> Frame<'a> {
 }
 
 impl Client {
-    /// A client that begins with this query.
+    /// Returns a client that starts with this query.
     pub fn starting_with(query: &str) -> Self {
         let since = query.split('&').find_map(|part| part.strip_prefix("since="));
         let seq = since.and_then(|position| position.split_once(':')?.1.parse().ok());
         Self { seq, ..Self::default() }
     }
 
-    /// It opens a socket, to go on where it stands.
+    /// Prepares for a new socket at the current position.
     pub fn on_connect(&mut self) {
         self.closed = None;
         self.frames.clear();
         self.on_disconnect();
     }
 
-    /// Its socket is lost.
+    /// Handles the loss of the socket.
     pub fn on_disconnect(&mut self) {
         self.paused = false;
         self.unprocessed.clear();
@@ -90,7 +92,7 @@ impl Client {
         self.paused = true;
     }
 
-    /// It goes on, if it stood still.
+    /// Processes all waiting frames, and continues to process.
     pub fn resume_processing(&mut self) {
         self.paused = false;
         for (text, query) in std::mem::take(&mut self.unprocessed) {
@@ -98,12 +100,12 @@ impl Client {
         }
     }
 
-    /// Whether it has read all that was sent to it.
+    /// Whether it has processed every frame it received.
     pub fn is_processing(&self) -> bool {
         !self.paused
     }
 
-    /// A frame was sent to it.
+    /// Receives a frame.
     pub fn receive(&mut self, text: &str, query: &str) {
         if self.paused {
             self.unprocessed.push((text.to_owned(), query.to_owned()));
@@ -112,7 +114,8 @@ impl Client {
         }
     }
 
-    /// The room closed its socket: it reads what was sent before, and that.
+    /// Handles a close by the room: processes the earlier frames, then the
+    /// close.
     pub fn on_close(&mut self, code: Code) {
         self.resume_processing();
         self.closed = Some(code);
@@ -123,10 +126,14 @@ impl Client {
         self.state.clear();
     }
 
-    /// Where it would resume from.
+    /// Returns the position it would resume from.
     pub fn position(&self) -> String {
         let (epoch, seq) = (self.epoch.as_deref(), self.seq);
-        format!("{}:{}", epoch.expect("it was welcomed"), seq.expect("it knows its seq"))
+        format!(
+            "{}:{}",
+            epoch.expect("the client was welcomed"),
+            seq.expect("the client has a seq")
+        )
     }
 
     fn on_frame(&mut self, text: &str, query: &str) {
@@ -140,7 +147,7 @@ impl Client {
                 self.seq = frame.seq;
             }
             "state" => {
-                assert_eq!(frame.seq, self.seq, "a state is true at the seq that is held");
+                assert_eq!(frame.seq, self.seq, "a state belongs to the client's seq");
                 self.state = keyed(&frame.events()).collect();
             }
             "events" => self.on_events(&frame, text),
@@ -153,7 +160,11 @@ impl Client {
 
     fn on_welcome(&mut self, frame: &Frame, query: &str) {
         let since = query.contains("since=");
-        assert_eq!(frame.recovered.is_some(), since, "`recovered` is there if `since` was given");
+        assert_eq!(
+            frame.recovered.is_some(),
+            since,
+            "`recovered` is set exactly if `since` was given"
+        );
         self.epoch.clone_from(&frame.epoch);
         if query.contains("last=") {
             self.seq = None;
@@ -164,11 +175,11 @@ impl Client {
 
     fn on_events(&mut self, frame: &Frame, text: &str) {
         let seq = *self.seq.get_or_insert(frame.prev.unwrap());
-        assert_eq!(frame.prev, Some(seq), "it holds {seq} and hears {text:.200}");
+        assert_eq!(frame.prev, Some(seq), "the client is at {seq} and receives {text:.200}");
         let events = frame.events();
-        assert!(!events.is_empty(), "a frame of no events: {text}");
+        assert!(!events.is_empty(), "an `events` frame without events: {text}");
         for (event, expected) in events.iter().zip(seq + 1..) {
-            assert_eq!(event.seq, expected, "seq has no holes");
+            assert_eq!(event.seq, expected, "seqs are consecutive");
         }
         self.seq = events.last().map(|event| event.seq);
         for (key, event) in keyed(&events) {
@@ -180,13 +191,13 @@ impl Client {
         self.events.extend(events);
     }
 
-    /// What it was last answered: an ack, or an error.
+    /// The last `ack`, `error` or `authorized` frame.
     pub fn last_answer(&self) -> Option<Frame<'_>> {
         let mut frames = self.frames.iter().rev().map(|text| Frame::read(text));
         frames.find(|frame| matches!(frame.r#type.as_str(), "ack" | "error" | "authorized"))
     }
 
-    /// The `data` of every event its handler saw.
+    /// The `data` of every event that its handler saw.
     pub fn data(&self) -> Vec<&str> {
         self.events.iter().map(Event::data).collect()
     }
@@ -195,19 +206,19 @@ impl Client {
         self.events.iter().map(|event| event.seq).collect()
     }
 
-    /// The frames it heard since the last call, read.
+    /// Returns the frames received since the last call, parsed.
     pub fn drain_frames(&mut self) -> Vec<Value> {
         let read = |text: String| serde_json::from_str(&text).unwrap();
         std::mem::take(&mut self.frames).into_iter().map(read).collect()
     }
 
-    /// The types of the frames it heard since the last call.
+    /// Returns the types of the frames received since the last call.
     pub fn drain_frame_types(&mut self) -> Vec<String> {
         self.drain_frames().iter().map(|frame| frame["type"].as_str().unwrap().to_owned()).collect()
     }
 }
 
-/// The events that have a key, with it.
+/// Yields the events that have a key, each with its key.
 fn keyed(events: &[Event]) -> impl Iterator<Item = (String, Event)> {
     events.iter().filter_map(|event| Some((event.key()?, event.clone())))
 }

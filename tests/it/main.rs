@@ -1,9 +1,10 @@
-//! A simulator of rooms and clients in virtual time, and the tests on it.
+//! A simulator of rooms and clients in virtual time, and the tests that run on
+//! it.
 //!
-//! `world` is what the runtime is to a room, over `memory_store`; `client` is
-//! what the contract asks of a client. The tests tell stories in them.
+//! `sim` does for a room what the runtime does, over `memory_store`. `client`
+//! follows the client's part of the contract.
 
-// A test may panic: it is how it fails.
+// Tests fail by panicking.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

@@ -1,6 +1,6 @@
-//! The storage of the tests: the three tables in memory, on a handle that
-//! outlives the room, with faults on demand and the bill that SQLite would
-//! write. As on SQLite, an operation is done whole or not at all.
+//! The tests' storage: the three tables in memory, behind a handle that
+//! outlives the room. It fails on demand, and counts rows as SQLite bills them.
+//! As in SQLite, an operation happens whole or not at all.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use roomcast::protocol::Seq;
 use roomcast::store::{Append, KeyChange, LogMeta, Row, Store, StoreError};
 
-/// A handle on one room's storage. Rooms come and go; what is behind it stays.
+/// A handle on one room's storage, which stays when the room is dropped.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Rc<Disk>);
 
@@ -23,11 +23,11 @@ struct Disk {
     reads: Cell<u64>,
     largest_read: Cell<usize>,
     writes_fail: Cell<bool>,
-    /// After so many reads, every further one fails.
+    /// Remaining reads before every further one fails.
     reads_left: Cell<Option<u64>>,
 }
 
-/// What is stored.
+/// The stored rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
     pub meta: Option<LogMeta>,
@@ -36,21 +36,21 @@ pub struct Tables {
     pub state: BTreeMap<String, (Seq, String)>,
 }
 
-/// Faults and what there is to see from outside of a room.
+/// Faults and inspection, for tests.
 impl MemoryStore {
     pub fn tables(&self) -> Tables {
         self.0.tables.borrow().clone()
     }
 
-    /// Back to what was stored before: what a crash leaves of writes that
-    /// were not yet durable.
+    /// Restores an earlier state, as a crash does with writes that are not
+    /// durable.
     pub fn restore(&self, tables: Tables) {
         let head = tables.slots.values().map(|(append, ..)| append.last.get()).max();
         self.0.head.set(head.unwrap_or_default());
         *self.0.tables.borrow_mut() = tables;
     }
 
-    /// Lets a test change what is stored behind the room's back.
+    /// Changes the stored rows without the room noticing.
     pub fn damage(&self, how: impl FnOnce(&mut Tables)) {
         how(&mut self.0.tables.borrow_mut());
     }
@@ -59,17 +59,17 @@ impl MemoryStore {
         *self.0.tables.borrow() == Tables::default()
     }
 
-    /// The newest seq that was stored.
+    /// The newest stored seq.
     pub fn head(&self) -> u64 {
         self.0.head.get()
     }
 
-    /// From here on every write fails, and changes nothing.
+    /// Makes every further write fail and change nothing.
     pub fn fail_writes(&self) {
         self.0.writes_fail.set(true);
     }
 
-    /// From here on `reads` reads succeed, and those after them fail.
+    /// Makes reads fail after `reads` more have succeeded.
     pub fn fail_reads_after(&self, reads: u64) {
         self.0.reads_left.set(Some(reads));
     }
@@ -79,18 +79,18 @@ impl MemoryStore {
         self.0.reads_left.set(None);
     }
 
-    /// Rows written since the last call of this, as they would be billed.
+    /// Returns the rows written since the last call, as billed.
     pub fn drain_rows_written(&self) -> u64 {
         let written = self.0.rows_written.get();
         written - self.0.rows_drained.replace(written)
     }
 
-    /// The most bytes of events that one read has brought into memory.
+    /// The most bytes of events that one read returned.
     pub fn largest_read(&self) -> usize {
         self.0.largest_read.get()
     }
 
-    /// How often something was read since the last call of this.
+    /// Returns the number of reads since the last call.
     pub fn drain_reads(&self) -> u64 {
         self.0.reads.take()
     }
@@ -145,8 +145,7 @@ impl Store for MemoryStore {
         Ok(self.tables_for_read()?.slots.get(&slot).map(|(append, ..)| *append))
     }
 
-    /// A slot that holds nothing is passed over, as a row that is not there is
-    /// by SQL.
+    /// Skips empty slots, as SQL skips rows that don't exist.
     fn read(
         &self,
         slots: RangeInclusive<u64>,

@@ -1,6 +1,6 @@
-//! The naive model of a room's log: it keeps every event in a list and looks
-//! everything up from its beginning. It is what the log is compared with, so
-//! it shares no idea with it: no ring, no slots, no running totals.
+//! A naive model of a room's log, against which the log is compared. It keeps
+//! every event in a list and searches from the start. It shares no mechanism
+//! with the log: no ring, no slots, no running totals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,10 +14,10 @@ use crate::client::Event;
 #[derive(Clone)]
 pub struct Model {
     pub settings: Settings,
-    /// When the log began; `None` where nothing is stored.
+    /// When the log was created; `None` while nothing is stored.
     pub created_at: Option<Millis>,
     appends: Vec<Appended>,
-    /// The first of the appends that was not pushed out, by number or bytes.
+    /// Index of the first append that was not evicted by count or bytes.
     first_retained: usize,
 }
 
@@ -27,7 +27,7 @@ struct Appended {
     events: Vec<Stored>,
 }
 
-/// An event as it is published.
+/// An event before it is published.
 #[derive(Clone)]
 pub struct Draft {
     pub data: String,
@@ -35,7 +35,7 @@ pub struct Draft {
     pub key: Option<String>,
 }
 
-/// An event that was published, and by whom.
+/// A published event, and its publisher.
 #[derive(Clone)]
 struct Stored {
     draft: Draft,
@@ -64,7 +64,7 @@ impl Draft {
     }
 }
 
-/// Short, for the steps of a story that failed.
+/// Short, for the list of steps of a failed run.
 impl fmt::Debug for Draft {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:.20}{}", self.data, self.id_and_key())
@@ -84,7 +84,7 @@ impl Model {
         Self { settings, created_at: None, appends: Vec::new(), first_retained: 0 }
     }
 
-    /// The room is met: if it is new, its log begins.
+    /// Creates the log if the room is new.
     pub fn ensure_log(&mut self, now: Millis) {
         self.created_at.get_or_insert(now);
     }
@@ -132,7 +132,7 @@ impl Model {
         after.map(|stored| stored.event.clone()).collect()
     }
 
-    /// The latest event of every key, removed ones left out.
+    /// The latest event of every key, without removed keys.
     pub fn state(&self) -> BTreeMap<String, Event> {
         let mut state = BTreeMap::new();
         for Stored { draft, event, .. } in self.all() {
@@ -145,18 +145,19 @@ impl Model {
         state
     }
 
-    /// What a publish comes to: a seq for each event.
+    /// Publishes events, and returns a seq for each.
     pub fn publish(&mut self, drafts: &[Draft], from: &str, now: Millis) -> Result<Vec<u64>, Code> {
         let at = now.max(self.last_write());
         let mut fresh: Vec<Stored> = Vec::new();
         let mut seqs = Vec::new();
         for draft in drafts {
-            // An id is its user's own: what another published by it is another event.
+            // Ids are per user: the same id of another user is another event.
             let same_id = |other: &&Stored| {
                 draft.id.is_some() && other.draft.id == draft.id && other.from == from
             };
-            // Where the clock was set back, two of an id may be retained: what
-            // was too old is young again. Then it is the later one.
+            // After the clock was set back, two events with one id may be
+            // retained: the first had expired and is young enough again. Then
+            // the later one counts.
             let first = fresh.iter().find(same_id).or(self.retained(now).filter(same_id).last());
             if let Some(Stored { event, .. }) = first {
                 seqs.push(event.seq);

@@ -1,5 +1,5 @@
-//! The patterns of the scenarios (tests/scenarios/README.md): filled in before
-//! they are sent, matched with what was received.
+//! The patterns of the scenarios (tests/scenarios/README.md). Variables are
+//! filled in before a value is sent, and bound when one is received.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 /// Variables by name.
 pub type Bound = BTreeMap<String, Value>;
 
-/// The value with its variables and generators written out. A variable that is
-/// not bound stays as it is.
+/// Returns the value with its variables and generators expanded. An unbound
+/// variable stays as it is.
 pub fn fill(value: &Value, bound: &Bound) -> Value {
     match value {
         Value::String(text) => match variable(text) {
@@ -38,7 +38,7 @@ fn fill_object(fields: &Map<String, Value>, bound: &Bound) -> Value {
     fields.iter().map(|(key, value)| (key.clone(), fill(value, bound))).collect()
 }
 
-/// The text with its variables replaced.
+/// Returns the text with its variables replaced.
 pub fn fill_text(text: &str, bound: &Bound) -> String {
     let mut parts = text.split('$');
     let mut filled = parts.next().unwrap_or_default().to_owned();
@@ -59,7 +59,7 @@ fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The name in `$name`, where there is nothing else.
+/// Returns the name in `$name`, if the text has nothing else.
 fn variable(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
     let is_name =
@@ -67,12 +67,12 @@ fn variable(text: &str) -> Option<&str> {
     is_name.then_some(name)
 }
 
-/// Says where `actual` is not as the pattern asks; binds variables that it
-/// meets first.
+/// Compares a value with a pattern, and binds unbound variables. The error
+/// names the first difference.
 pub fn match_pattern(pattern: &Value, actual: &Value, bound: &mut Bound) -> Result<(), String> {
     let expected = fill(pattern, bound);
     if let Some(name) = expected.as_str().and_then(variable) {
-        // `$any` is met by everything, and stays free.
+        // `$any` matches everything, and is never bound.
         if name != "any" {
             bound.insert(name.to_owned(), actual.clone());
         }
@@ -86,7 +86,7 @@ pub fn match_pattern(pattern: &Value, actual: &Value, bound: &mut Bound) -> Resu
                 .try_for_each(|(expected, actual)| match_pattern(expected, actual, bound))
         }
         (Value::Object(expected), Value::Object(actual)) => match_object(expected, actual, bound),
-        // To JSON, 1.0 and 1 are one number.
+        // In JSON, 1.0 and 1 are the same number.
         (Value::Number(expected), Value::Number(actual))
             if expected.as_f64() == actual.as_f64() =>
         {

@@ -1,9 +1,9 @@
-//! Random stories: everything that can happen to a room, in any order, against
-//! the naive model. A story follows from its seed alone.
+//! Random runs: everything that can happen to a room, in any order, compared
+//! with the naive model. The seed determines the run.
 //!
 //! ```sh
-//! ROOMCAST_SEED=42 cargo test --test it random   # one story again
-//! make worlds SEED=1000000                       # ten million steps, from that seed on
+//! ROOMCAST_SEED=42 cargo test --test it random   # repeat one run
+//! make simulate SEED=1000000                     # ten million steps, from that seed on
 //! ```
 
 use std::env;
@@ -16,15 +16,15 @@ fn variable(name: &str) -> Option<u64> {
     env::var(name).ok().map(|value| value.parse().expect(name))
 }
 
-/// Tells so many stories of so many steps, or as many as the environment asks
-/// for. A story is told by its seed, and says how many steps it took.
+/// Runs this many cases of this many steps, or as many as the environment sets.
+/// `run` gets a seed and the number of steps, and returns the steps it made.
 pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
     let seed = variable("ROOMCAST_SEED");
     let cases = variable("ROOMCAST_CASES").unwrap_or(if seed.is_some() { 1 } else { cases });
     let steps = variable("ROOMCAST_STEPS").unwrap_or(steps);
     let seeds = seed.unwrap_or(0)..seed.unwrap_or(0) + cases;
-    let taken: u64 = seeds.clone().map(|seed| run(seed, steps)).sum();
-    println!("{taken} steps, of the cases with the seeds {seeds:?}");
+    let total: u64 = seeds.clone().map(|seed| run(seed, steps)).sum();
+    println!("{total} steps, with the seeds {seeds:?}");
 }
 
 #[test]
@@ -37,25 +37,31 @@ fn random_run_matches_the_model() {
     });
 }
 
-/// The same story twice: once the room is awake throughout, and once it sleeps
-/// before every input. Nobody can tell which is which.
+/// Runs each case twice: the room stays active, or hibernates before every
+/// input. All frames and rows must be the same.
 #[test]
 fn hibernation_between_inputs_is_invisible() {
     run_random(120, 100, |seed, steps| {
-        let [awake, asleep] = [false, true].map(|hibernate| {
+        let [active, hibernated] = [false, true].map(|hibernate| {
             let mut run = RandomRun::new_compared(seed, hibernate);
-            let heard: Vec<String> = (0..steps).flat_map(|_| run.step_and_collect()).collect();
-            (heard, run.sim.store.tables(), run.sim.loads)
+            let received: Vec<String> = (0..steps).flat_map(|_| run.step_and_collect()).collect();
+            (received, run.sim.store.tables(), run.sim.loads)
         });
-        let differing = awake.0.iter().zip(&asleep.0).find(|(awake, asleep)| awake != asleep);
+        let differing =
+            active.0.iter().zip(&hibernated.0).find(|(active, hibernated)| active != hibernated);
         assert_eq!(differing, None, "ROOMCAST_SEED={seed}");
-        assert_eq!((awake.0.len(), awake.1), (asleep.0.len(), asleep.1), "ROOMCAST_SEED={seed}");
-        assert!(asleep.2 > 2 * awake.2, "it did sleep");
+        assert_eq!(
+            (active.0.len(), active.1),
+            (hibernated.0.len(), hibernated.1),
+            "ROOMCAST_SEED={seed}"
+        );
+        assert!(hibernated.2 > 2 * active.2, "the room did hibernate");
         2 * steps
     });
 }
 
-/// What a story's room is set to. In half of them the rates are out of the way.
+/// Draws a room's settings. In half of the cases rate limits are out of the
+/// way.
 pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     let hour = 3_600_000;
     let (frames, burst, publishes) = *rng.choose(&[NO_RATE, NO_RATE, (2, 3, 20), (1, 40, 4)]);
@@ -76,5 +82,5 @@ pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     }
 }
 
-/// Frames a second, at once, and publishes a second.
+/// Frames per second, burst of frames, and publishes per second.
 pub const NO_RATE: (u64, u64, u64) = (1_000_000, 1_000_000, 1_000_000);

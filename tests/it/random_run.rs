@@ -1,5 +1,5 @@
-//! One random story: what happens is diced, done in the world and in the
-//! model, and compared.
+//! One random run: each step is drawn at random, executed in the simulator and
+//! in the model, and compared.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -27,21 +27,20 @@ pub struct RandomRun {
     rng: TestRng,
     model: Model,
     subscribers: Vec<Subscriber>,
-    /// What happened so far, for when it goes wrong.
+    /// The steps so far, printed when the run fails.
     steps: Vec<String>,
     answers: Vec<String>,
-    /// Whether it is told twice, once with sleep and once without.
+    /// Whether the run is made twice, with hibernation and without.
     is_compared: bool,
 }
 
 struct Subscriber {
     name: &'static str,
-    /// Who the newest token that was accepted says it is; `None` where it is
-    /// not in the room.
+    /// Identity from the newest accepted token; `None` while not in the room.
     identity: Option<Identity>,
-    /// Whether the state frame came to it when it began.
+    /// Whether it received the state when it started.
     knows_state: bool,
-    /// Whether it is sent no more than it has room for.
+    /// Whether it is under flow control.
     has_flow: bool,
 }
 
@@ -65,9 +64,10 @@ impl RandomRun {
         }
     }
 
-    /// One that is told twice. There are no windows in it: by the time that a
-    /// room has slept, any has ended. Nor is there what a sleep forgets: how
-    /// much of a rate is used up, and to the byte, how much is on its way.
+    /// Returns a run that is made twice. It has no batch windows, since any
+    /// window has ended before a room hibernates. It also avoids two things
+    /// that hibernation forgets: the used part of a rate limit, and the exact
+    /// number of bytes in flight.
     pub fn new_compared(seed: u64, hibernate_between_inputs: bool) -> Self {
         let mut run = Self::new(seed);
         run.is_compared = true;
@@ -84,7 +84,7 @@ impl RandomRun {
         }
     }
 
-    /// One step. Replays that are not through go on when they get to it.
+    /// Makes one step. Unfinished replays continue in half of the steps.
     pub fn step_and_check(&mut self) {
         self.step();
         if self.rng.one_in(2) {
@@ -93,17 +93,17 @@ impl RandomRun {
         self.check_clients();
     }
 
-    /// One step, and everything that everybody heard of it.
+    /// Makes one step, and returns every frame that it caused.
     pub fn step_and_collect(&mut self) -> Vec<String> {
         self.step();
         self.sim.deliver_pending();
         self.check_clients();
-        let mut heard = std::mem::take(&mut self.answers);
+        let mut received = std::mem::take(&mut self.answers);
         for name in CLIENTS {
             let frames = self.sim.client(name).frames.drain(..);
-            heard.extend(frames.map(|frame| format!("{name}: {frame}")));
+            received.extend(frames.map(|frame| format!("{name}: {frame}")));
         }
-        heard
+        received
     }
 
     pub fn finish(&mut self) {
@@ -134,7 +134,7 @@ impl RandomRun {
             27 => self.fail_reads(),
             28 => self.advance(),
             29 => self.shift_clock(),
-            30 => self.run_timed("the alarm rings".to_owned(), SimRuntime::fire_alarm),
+            30 => self.run_timed("the alarm fires".to_owned(), SimRuntime::fire_alarm),
             31..=32 => self.send_token(),
             33..=34 => self.send_invalid_frame(),
             35..=36 => self.read(),
@@ -158,12 +158,12 @@ impl RandomRun {
         self.steps.push(format!("{} {step}", self.sim.now.get()));
     }
 
-    /// Those who were closed are those whose time is up.
+    /// Checks that every closed session had expired.
     pub(super) fn check_expired_sessions(&mut self) {
         for subscriber in &mut self.subscribers {
             let Some(identity) = &subscriber.identity else { continue };
             if self.sim.session(subscriber.name).is_none() {
-                // Or they went on sending beyond a rate.
+                // A rate limit closes sessions as well.
                 if self.sim.client(subscriber.name).closed != Some(Code::RateLimited) {
                     assert!(deadline(identity) <= self.sim.now, "{} was closed", subscriber.name);
                     assert_eq!(self.sim.client(subscriber.name).closed, Some(Code::TokenExpired));
@@ -173,24 +173,25 @@ impl RandomRun {
         }
     }
 
-    /// Everybody was closed: whose time was up for that, where the room knew.
+    /// Checks that every session was closed. An expired one may have been
+    /// closed for that.
     fn check_all_erased(&mut self) {
         for subscriber in &mut self.subscribers {
             let Some(identity) = subscriber.identity.take() else { continue };
             let closed = self.sim.client(subscriber.name).closed;
-            let is_over = deadline(&identity) <= self.sim.now;
+            let is_expired = deadline(&identity) <= self.sim.now;
             assert!(
                 closed == Some(Code::Erased)
                     || closed == Some(Code::RateLimited)
-                    || is_over && closed == Some(Code::TokenExpired),
+                    || is_expired && closed == Some(Code::TokenExpired),
                 "{}: {closed:?}",
                 subscriber.name
             );
         }
     }
 
-    /// Everybody has seen what the model has, from where they began to where
-    /// they are; and who is up to date knows the state.
+    /// Checks that every client saw the model's events from its start to its
+    /// position, and that a client at the head has the model's state.
     fn check_clients(&mut self) {
         self.check_expired_sessions();
         let (head, state) = (self.model.head(), self.model.state());
@@ -201,7 +202,11 @@ impl RandomRun {
             let began = seq - client.events.len() as u64;
             let mut expected = self.model.after(began);
             expected.truncate(client.events.len());
-            assert!(client.events == expected, "{} has seen something else", subscriber.name);
+            assert!(
+                client.events == expected,
+                "{} has seen other events than the model",
+                subscriber.name
+            );
             if seq == head && subscriber.knows_state {
                 assert_eq!(client.state, state, "{}'s state", subscriber.name);
             }
@@ -219,7 +224,7 @@ fn deadline(identity: &Identity) -> Millis {
     identity.expires_at.plus(limits::LEEWAY_MS)
 }
 
-/// How it came to that.
+/// Prints the steps of a failed run.
 impl Drop for RandomRun {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -1,5 +1,5 @@
-//! Where a scenario is played: its people, their tokens, and a world for each
-//! of its rooms, all at the same time of day.
+//! Runs a scenario: its actors, their tokens, and a simulator for each of its
+//! rooms, all with the same clock.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,7 +26,7 @@ use pending::Pending;
 mod connection;
 mod pending;
 
-/// The keys of a step that say how, not who.
+/// The keys of a step that don't name its actor.
 pub const DETAILS: [&str; 17] = [
     "to", "as", "query", "welcome", "frame", "events", "text", "binary", "body", "status",
     "answer", "headers", "contains", "code", "ms", "times", "room",
@@ -35,26 +35,26 @@ const DEFAULT_ACTORS: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
 
 pub struct ScenarioRunner {
     sims: BTreeMap<String, SimRuntime>,
-    /// What is wrong with the configuration, if it is.
+    /// The settings, or the error in the configuration.
     settings: Result<RoomSettings, Refusal>,
-    /// The world's clock where no world is yet.
+    /// Elapsed time, for rooms that have no simulator yet.
     elapsed_ms: u64,
     hibernate_between_inputs: bool,
     bound: Bound,
-    /// Who is connected, or was last.
+    /// Actors that are or were connected.
     actors: BTreeMap<String, Actor>,
-    /// Whose connection is for many rooms.
+    /// Actors with a connection for many rooms.
     bridges: BTreeMap<String, Bridge>,
-    /// Whose socket the worker holds until its token is good.
+    /// Actors whose socket waits in the worker for a valid token.
     pending: BTreeMap<String, Pending>,
 }
 
 struct Actor {
-    /// `None` where it is a connection for many rooms.
+    /// `None` for a connection for many rooms.
     room: Option<String>,
-    /// How it was turned away, if it was, before it came to the room.
+    /// The worker's refusal, if the actor never reached the room.
     refused: Option<Code>,
-    /// Events that a frame brought beyond those that were expected of it.
+    /// Received events that no step has expected yet.
     ahead: VecDeque<Value>,
 }
 
@@ -89,7 +89,7 @@ impl ScenarioRunner {
         SimRuntime::new().now.plus(self.elapsed_ms)
     }
 
-    /// The world of a room.
+    /// Returns the simulator of a room.
     fn sim(&mut self, room: &str) -> &mut SimRuntime {
         let (settings, hibernate_between_inputs, elapsed_ms) =
             (&self.settings, self.hibernate_between_inputs, self.elapsed_ms);
@@ -106,7 +106,9 @@ impl ScenarioRunner {
     pub fn run_step(&mut self, step: &Value) {
         let step = step.as_object().unwrap();
         let actors = step.iter().filter(|(key, _)| !DETAILS.contains(&key.as_str()));
-        let [(actor, verb)] = actors.collect::<Vec<_>>()[..] else { panic!("one actor") };
+        let [(actor, verb)] = actors.collect::<Vec<_>>()[..] else {
+            panic!("a step has one actor")
+        };
         let step = &Value::from(step.clone());
         let verb = verb.as_str().unwrap();
         for i in 1..=step["times"].as_u64().unwrap_or(1) {
@@ -173,7 +175,7 @@ impl ScenarioRunner {
             "receives" => self.expect_frames(actor, step),
             "pings" => self.ping(actor),
             "hears nothing" => self.expect_no_frames(actor),
-            verb => panic!("nobody {verb}"),
+            verb => panic!("unknown verb {verb:?}"),
         }
     }
 }
@@ -208,7 +210,7 @@ impl ScenarioRunner {
         self.actors.insert(actor.to_owned(), Actor { room, refused, ahead: VecDeque::new() });
     }
 
-    /// As far as the worker lets it.
+    /// Does what the worker does before the room receives anything.
     fn connect_to_room(
         &mut self,
         actor: &str,
@@ -230,18 +232,18 @@ impl ScenarioRunner {
         Ok(())
     }
 
-    /// As far as the first line of its request says.
+    /// Parses the request's path and query.
     fn route(&self, path: &str, query: &str) -> Result<Route, Refusal> {
         self.check_settings()?;
         Route::parse("GET", path, query, ResponseKind::Socket)
     }
 
-    /// Every request asks for the configuration first.
+    /// The worker reads the configuration before every request.
     fn check_settings(&self) -> Result<(), Refusal> {
         self.settings.as_ref().map(drop).map_err(Clone::clone)
     }
 
-    /// Without a code, it drops.
+    /// Without a code, the socket is dropped.
     fn disconnect(&mut self, actor: &str, code: Option<u16>) {
         let Actor { room, .. } = self.actors.remove(actor).unwrap();
         self.pending.remove(actor);
@@ -279,7 +281,8 @@ impl ScenarioRunner {
                     return self.handle_pending(actor, PendingInput::Binary);
                 }
                 let sim = self.sim(&room);
-                // She may not have heard yet that she was closed.
+                // The room may have closed the socket without the actor knowing
+                // yet.
                 if sim.session(actor).is_some() {
                     sim.send_bytes(actor, binary.as_bytes());
                 }
@@ -302,7 +305,7 @@ impl ScenarioRunner {
         }
     }
 
-    /// What has come to somebody and was not taken yet.
+    /// Frames that an actor received and no step has read yet.
     fn frames(&mut self, actor: &str) -> &mut Vec<String> {
         match self.actors[actor].room.clone() {
             Some(room) => &mut self.sim(&room).client(actor).frames,
@@ -310,16 +313,16 @@ impl ScenarioRunner {
         }
     }
 
-    /// The next frame. That its epoch, `prev` and seqs are right, the client
-    /// has seen to; its room, if it is the session's, goes without saying.
+    /// Returns the next frame. The client has already checked its epoch, `prev`
+    /// and seqs. The session's own room is checked and removed here.
     fn next_frame(&mut self, actor: &str) -> (String, Value) {
-        // What comes may have to wait for the end of a window.
+        // The frame may wait for the end of a window.
         if self.frames(actor).is_empty() {
             self.sims.values_mut().for_each(SimRuntime::run_until_idle);
             self.forward_to_bridges();
         }
         let frames = self.frames(actor);
-        assert!(!frames.is_empty(), "{actor} hears nothing");
+        assert!(!frames.is_empty(), "{actor} receives no frame");
         let text = frames.remove(0);
         let mut frame = read(&text);
         if let Some(room) = &self.actors[actor].room {
@@ -363,7 +366,7 @@ impl ScenarioRunner {
     fn ping(&mut self, actor: &str) {
         self.check_no_frames(actor);
         match self.actors[actor].room.clone() {
-            // The runtime answers, and the room sleeps on.
+            // The runtime answers, so the room keeps hibernating.
             Some(room) if !self.pending.contains_key(actor) => self.sim(&room).ping(actor),
             _ => self.expect_pong(actor, PING),
         }
@@ -381,12 +384,12 @@ impl ScenarioRunner {
 
     fn check_no_frames(&mut self, actor: &str) {
         let ahead = &self.actors[actor].ahead;
-        assert!(ahead.is_empty(), "{actor} has received more: {ahead:?}");
+        assert!(ahead.is_empty(), "{actor} received more than expected: {ahead:?}");
         self.sims.values_mut().for_each(SimRuntime::deliver_pending);
         self.forward_to_bridges();
         if self.actors[actor].refused.is_none() {
             let frames = self.frames(actor);
-            assert!(frames.is_empty(), "{actor} has received {frames:.300?}");
+            assert!(frames.is_empty(), "{actor} received {frames:.300?}");
         }
     }
 }
@@ -425,7 +428,7 @@ impl ScenarioRunner {
         let (room, request) = match Route::parse(method, path, query, ResponseKind::Body)? {
             Route::Health => return Ok((200, "ok".to_owned())),
             Route::Room { room, call: Call::Request(request) } => (room, request),
-            route => panic!("{route:?} is the worker's"),
+            route => panic!("{route:?} is handled by the worker"),
         };
         if body.len() > limits::BODY_BYTES {
             return Err(Refusal::too_large("the body"));
@@ -434,12 +437,13 @@ impl ScenarioRunner {
         let token = token.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
         let by = tokens::verify(&token, &room, sim.now)?;
         if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
-            // The worker waits over a socket, for which there has to be a place.
-            let waiting = "somebody who waits";
+            // The worker waits over a socket, which needs a free place in the
+            // room.
+            let waiting = "long poll";
             sim.connect_bridge(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
             sim.close(waiting, 1_000);
             if let Some(code) = sim.client(waiting).closed {
-                return Err(Refusal::new(code, "there is no place"));
+                return Err(Refusal::new(code, "the room is full"));
             }
         }
         match sim.request(by, request, body) {
@@ -452,15 +456,15 @@ impl ScenarioRunner {
     }
 }
 
-/// JSON for a pattern. There are numbers that no reader here has a place for;
-/// nothing but `$any` can ask for them.
+/// Parses JSON for a pattern. It replaces a number that no parser here can
+/// represent; only `$any` matches that number.
 fn read(text: &str) -> Value {
     serde_json::from_str(text)
         .or_else(|_| serde_json::from_str(&text.replace("1e400", "1e300")))
         .unwrap_or_else(|wrong| panic!("{wrong}: {text:.300}"))
 }
 
-/// Counted from the beginning of the scenario.
+/// Signs a token whose end counts from the start of the scenario.
 fn mint(name: &str, token: &Value) -> String {
     let rooms = match &token["rooms"] {
         Value::Null => json!({ "*": token["can"] }),

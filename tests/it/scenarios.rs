@@ -1,9 +1,10 @@
-//! The scenarios of tests/scenarios, played in the simulator: once as they
-//! stand, and once with sleep before every input.
+//! Runs the scenarios of tests/scenarios in the simulator: once as written, and
+//! once with hibernation before every input.
 //!
-//! What the worker does before a room hears of anything is played by its parts
-//! that are not I/O: the route, the token, the grant. What only the worker does
-//! (several rooms in one request) is played on the real runtime alone.
+//! The worker's steps before a room gets an input are represented by their
+//! parts without I/O: the route, the token, the grant. Steps that only the
+//! worker performs (several rooms in one request) run on the real runtime
+//! alone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,24 +29,24 @@ pub struct Scenario {
     pub tokens: BTreeMap<String, Value>,
     #[serde(default)]
     pub settings: Value,
-    /// Why no sleep may be forced on it.
+    /// Why it can't run with forced hibernation.
     awake: Option<String>,
-    /// Where it is played, if not in both worlds.
+    /// Its only environment, if not both the simulator and workerd.
     pub only: Option<String>,
-    /// Those of docs/limits.md that it goes to, and one beyond.
+    /// Limits of docs/limits.md that it tests, at the limit and one beyond.
     #[serde(default)]
     pub limits: Vec<String>,
     pub steps: Vec<Value>,
 }
 
 impl Scenario {
-    /// A request to several rooms is the worker's to take apart.
+    /// Whether the worker has to split a request to several rooms.
     fn needs_worker(&self) -> bool {
         let mut verbs = self.steps.iter().flat_map(|step| step.as_object().unwrap().values());
         verbs.any(|verb| verb == "POST /events")
     }
 
-    /// Says where it did not go as written, if it did not.
+    /// Runs the scenario. Returns the step that failed, if any.
     fn run(&self, hibernate_between_inputs: bool) -> Option<String> {
         let mut runner = ScenarioRunner::new(self, hibernate_between_inputs);
         let failed = |step: &dyn fmt::Debug| {

@@ -1,9 +1,8 @@
-//! The world around a room: what the runtime does for it, and what it does to
-//! it. Storage, sockets with their attachments, one alarm, turns, tokens that
-//! are verified now or later, and a clock that can go both ways.
+//! A simulated runtime around one room: storage, sockets with their
+//! attachments, one alarm, replays in several turns, token verdicts that arrive
+//! now or later, and a clock that can move both ways.
 //!
-//! While the tests tell their stories, the world watches: `World::obeys` is
-//! checked after every input.
+//! `SimRuntime::check_invariants` runs after every input of every test.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,64 +28,63 @@ pub struct SimRuntime {
     pub store: MemoryStore,
     pub settings: Settings,
     pub clients: BTreeMap<String, Client>,
-    /// Whether the room sleeps before every input.
+    /// Whether the room hibernates before every input.
     pub hibernate_between_inputs: bool,
-    /// What is wrong with its configuration, if anything is: the room can't
-    /// wake, whatever it is to be woken for.
+    /// The error in the room's configuration, if any. Such a room can't be
+    /// loaded, whatever the input.
     pub misconfigured: Option<String>,
-    /// Whether verdicts on tokens wait until the test asks for them.
+    /// Whether verdicts on tokens wait until the test delivers them.
     pub slow_verdicts: bool,
-    /// What the room told its operator.
+    /// Errors that the room logged for its operator.
     pub logged_errors: Vec<String>,
     pub alarm: Option<Millis>,
-    /// How late it rings as time passes.
+    /// Delay of the alarm while time advances.
     pub alarm_delay_ms: u64,
-    /// How often an alarm was set: each costs a billed row.
+    /// How many times an alarm was set. Each costs a billed row.
     pub alarms_set: u64,
-    /// When it rang last, and how often at that instant.
+    /// Time of the last alarm, and how many alarms fired at that time.
     last_alarm: (Millis, u32),
     pub loads: u64,
-    /// How many sessions were taken up in all wakes.
+    /// Number of sessions restored in all loads.
     pub restored_sessions: usize,
-    /// How often the room was erased.
+    /// How many times the room was erased.
     pub erasures: u64,
     name: RoomName,
-    /// The newest seq that was stored before the input at hand, which may
-    /// erase it.
+    /// The newest stored seq before the current input, which may erase it.
     head_before_input: u64,
     room: Option<Room<MemoryStore>>,
     /// The open sockets, as the runtime knows them.
     sockets: BTreeMap<SessionId, Socket>,
     sessions_ever: u64,
-    /// How often a test looked at the room.
+    /// Number of calls of `http_get`.
     gets: u64,
     pub replay_scheduled: bool,
-    /// Whether what is published within a window waits until it ends. It ends
-    /// at once otherwise.
+    /// Whether events published within a window wait until it ends. Otherwise
+    /// the window ends at once.
     pub batches_events: bool,
-    /// When it ends, if something waits.
+    /// End of the batch window, if events wait.
     pub broadcast_at: Option<Millis>,
-    /// Sessions that were left out, as the room has yet to be told.
+    /// Sessions that a send skipped, not yet reported to the room.
     withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
-    /// Those that were left out since a test last looked.
+    /// Sessions skipped since a test last read this.
     pub skipped_sessions: BTreeSet<SessionId>,
-    /// With how much that waits a socket counts as one that does not read.
+    /// Unsent bytes at which a socket counts as one that does not read.
     pub max_unsent_bytes: usize,
-    /// Bytes that were sent to all sockets.
+    /// Bytes sent to all sockets.
     pub sent_bytes: usize,
-    /// Sessions whose pings the room asks for.
+    /// Sessions whose last pings the room queries.
     queried_pings: Option<Vec<SessionId>>,
-    /// Whether the room asks when its alarm rings.
+    /// Whether the room queries the time of its alarm.
     alarm_queried: bool,
-    /// When the window ends, if one is open.
+    /// End of the flush window, if one is open.
     pub flush_at: Option<Millis>,
     verdicts: VecDeque<(SessionId, String)>,
-    /// How the process ends with the next input, if it does.
+    /// How the process dies during the next input, if it does.
     pub crash_at_next_input: Option<CrashPoint>,
 }
 
-/// When the process is killed in the middle of an input: before what the room
-/// wrote is durable, or after it, but before anybody has heard of it.
+/// Point within an input at which the process is killed: before the room's
+/// writes are durable, or after that, but before any effect is performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashPoint {
     BeforeCommit,
@@ -97,13 +95,13 @@ struct Socket {
     client: String,
     query: String,
     attachment: Option<String>,
-    /// Nobody is at the other end, and the runtime has not noticed.
+    /// Whether the peer is gone and the runtime has not noticed.
     half_open: bool,
-    /// Its peer has closed it.
+    /// Whether its peer has closed it.
     closing: bool,
-    /// When the runtime last answered a ping of it.
+    /// When the runtime last answered one of its pings.
     pinged_at: Option<Millis>,
-    /// Nobody reads at the other end: what is sent waits.
+    /// Whether the peer has stopped reading. Sent frames then wait in `unsent`.
     reads_paused: bool,
     unsent: Vec<String>,
 }
@@ -166,7 +164,7 @@ impl SimRuntime {
         self.clients.entry(name.to_owned()).or_default()
     }
 
-    /// Who somebody is for the next hour.
+    /// Returns the identity of a user for the next hour.
     pub fn identity(&self, user: &str) -> Identity {
         self.identity_with(user, tokens::rights_of(user))
     }
@@ -175,39 +173,39 @@ impl SimRuntime {
         tokens::verify(&self.token(user, rights), &self.name, self.now).unwrap()
     }
 
-    /// A token for the next hour.
+    /// Returns a token for the next hour.
     pub fn token(&self, user: &str, rights: &[&str]) -> String {
         tokens::token(user, rights, self.now.plus(3_600_000))
     }
 }
 
-/// What clients do.
+/// Actions of clients.
 impl SimRuntime {
     /// Joins at the head.
     pub fn join(&mut self, who: &str) {
         self.join_with(who, "");
     }
 
-    /// Joins with the query of an upgrade, and nothing in hand.
+    /// Joins as a new client, with the query of an upgrade.
     pub fn join_with(&mut self, who: &str, query: &str) {
         let identity = self.identity(who);
         self.clients.insert(who.to_owned(), Client::starting_with(query));
         self.connect(who, query, identity);
     }
 
-    /// Joins where it stands, with what it has.
+    /// Joins at the client's position, with the events and state that it has.
     pub fn resume(&mut self, who: &str) {
         let (identity, position) = (self.identity(who), self.client(who).position());
         self.connect(who, &format!("since={position}"), identity);
     }
 
-    /// Opens a socket. The one it had before is dropped.
+    /// Opens a socket, and drops the client's previous one.
     pub fn connect(&mut self, who: &str, query: &str, identity: Identity) {
         self.open_socket(who, query, identity, None);
     }
 
-    /// Follows the room over a socket of the worker's, with so many bytes of
-    /// events on their way at a time.
+    /// Follows the room over a bridge's socket, with a window of this many
+    /// bytes of events in flight.
     pub fn connect_bridge(&mut self, who: &str, query: &str, identity: Identity, window: u64) {
         self.open_socket(who, query, identity, Some(window));
     }
@@ -238,9 +236,9 @@ impl SimRuntime {
         self.handle(Input::Join { session, identity, start, bridge_window_bytes });
     }
 
-    /// Tells the room that it has seen all that it was sent.
+    /// Sends a `seen` for everything that the client was sent.
     pub fn send_seen(&mut self, who: &str) {
-        let seq = self.client(who).seq.expect("it knows its seq");
+        let seq = self.client(who).seq.expect("the client has a seq");
         self.send(who, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
     }
 
@@ -254,24 +252,24 @@ impl SimRuntime {
         self.handle(Input::Binary { session, bytes });
     }
 
-    /// Publishes an event over its socket, for an ack.
+    /// Publishes an event over its socket, with a `ref` for an ack.
     pub fn send_publish(&mut self, who: &str, data: impl std::fmt::Display) {
         self.send(who, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
     }
 
-    /// Its socket is lost, without a Close.
+    /// Loses the socket without a Close.
     pub fn drop_socket(&mut self, who: &str) {
         self.disconnect(who, None);
     }
 
-    /// It closes its socket.
+    /// Closes the socket.
     pub fn close(&mut self, who: &str, code: u16) {
         self.disconnect(who, Some(code));
     }
 
     fn disconnect(&mut self, who: &str, code: Option<u16>) {
         if let Some(session) = self.session(who) {
-            // A room that is woken by it still finds what it carried.
+            // If this input loads the room, the attachment can still be read.
             self.sockets.get_mut(&session).unwrap().closing = true;
             self.client(who).on_disconnect();
             self.handle(Input::Gone { session, code });
@@ -279,19 +277,20 @@ impl SimRuntime {
         }
     }
 
-    /// It pings, exactly so: the runtime answers, and the room sleeps on.
+    /// Sends a ping in the exact text that the runtime answers, so the room
+    /// keeps hibernating.
     pub fn ping(&mut self, who: &str) {
         let (session, now) = (self.session(who).unwrap(), self.now);
         self.sockets.get_mut(&session).unwrap().pinged_at = Some(now);
     }
 
-    /// It reads no more of what it is sent.
+    /// Stops reading from the socket.
     pub fn stop_reading(&mut self, who: &str) {
         let session = self.session(who).unwrap();
         self.sockets.get_mut(&session).unwrap().reads_paused = true;
     }
 
-    /// It reads what waits for it, and goes on reading.
+    /// Reads all unsent frames, and continues to read.
     pub fn resume_reading(&mut self, who: &str) {
         let Some(session) = self.session(who) else { return };
         let socket = self.sockets.get_mut(&session).unwrap();
@@ -300,12 +299,13 @@ impl SimRuntime {
         unsent.iter().for_each(|text| self.client(who).receive(text, &query));
     }
 
-    /// Bytes that wait to be read by somebody who stands still.
+    /// Bytes that wait for a client that has stopped reading.
     pub fn unsent_bytes(&self, who: &str) -> usize {
         self.sockets[&self.session(who).unwrap()].unsent_bytes()
     }
 
-    /// It is gone, and nobody notices: what is sent to it from here on is lost.
+    /// Loses the peer without the runtime noticing: frames sent from now on are
+    /// lost.
     pub fn make_half_open(&mut self, who: &str) {
         let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
         let socket = self.sockets.get_mut(&session).unwrap();
@@ -313,7 +313,8 @@ impl SimRuntime {
         socket.unsent.clear();
     }
 
-    /// The status and the body of an HTTP request such as `GET /rooms/r/state`.
+    /// Returns the status and the body of an HTTP request such as `GET
+    /// /rooms/r/state`.
     pub fn http(&mut self, who: &str, request: &str, body: &str) -> (u16, String) {
         let by = self.identity(who);
         self.http_by(by, request, body)
@@ -334,17 +335,19 @@ impl SimRuntime {
                     }
                 }
             }
-            route => panic!("{request} is no request to a room: {route:?}"),
+            route => panic!("{request} is not a request to a room: {route:?}"),
         }
     }
 
     pub fn request(&mut self, by: Identity, request: Request, body: &str) -> Answer {
-        let unanswered = || Answer::Refused(Refusal::new(Code::Restarting, "it died over it"));
+        let unanswered = || {
+            Answer::Refused(Refusal::new(Code::Restarting, "the process died during the request"))
+        };
         self.handle(Input::Request { by, request, body }).unwrap_or_else(unanswered)
     }
 
-    /// The answer to a `GET` of something of the room, such as `/state`. Each
-    /// is another admin's: a test looks as often as it likes, at any rate.
+    /// Returns the answer to a `GET` of a path of the room, such as `/state`.
+    /// Each call uses another admin, so rate limits never apply to it.
     pub fn http_get(&mut self, what: &str) -> Value {
         self.gets += 1;
         let rights = ["subscribe", "presence", "admin"];
@@ -354,7 +357,7 @@ impl SimRuntime {
         serde_json::from_str(&body).unwrap()
     }
 
-    /// The newest seq, as the room tells it.
+    /// Returns the newest seq that the room reports.
     pub fn head(&mut self) -> u64 {
         self.http_get("")["head"].as_u64().unwrap()
     }
@@ -363,46 +366,49 @@ impl SimRuntime {
         self.http_get("")["epoch"].as_str().unwrap().to_owned()
     }
 
-    /// Publishes one event over HTTP: its seq, or the code it was refused with.
+    /// Publishes one event over HTTP. Returns its seq, or the code of the
+    /// refusal.
     pub fn http_publish(&mut self, who: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
         let seqs = self.http_publish_body(who, &format!(r#"{{"name":"said","data":{data}}}"#))?;
         Ok(seqs[0])
     }
 
-    /// Publishes a body over HTTP: its seqs, or the code it was refused with.
+    /// Publishes a body over HTTP. Returns its seqs, or the code of the
+    /// refusal.
     pub fn http_publish_body(&mut self, who: &str, body: &str) -> Result<Vec<u64>, Code> {
         let by = self.identity(who);
         match self.request(by, Request::Publish, body) {
             Answer::Ok { body } | Answer::Created { body } => Ok(seqs(&body)),
-            Answer::Accepted | Answer::NoContent => panic!("a publish has an answer"),
+            Answer::Accepted | Answer::NoContent => panic!("a publish is answered with a body"),
             Answer::Refused(refusal) => Err(refusal.code),
         }
     }
 
-    /// The session of somebody's open socket.
+    /// Returns the session of the client's open socket.
     pub fn session(&self, who: &str) -> Option<SessionId> {
         let mut sockets =
             self.sockets.iter().filter(|(_, socket)| !socket.half_open && !socket.closing);
         sockets.find(|(_, socket)| socket.client == who).map(|(session, _)| *session)
     }
 
-    /// Whether the runtime takes a session's socket for open.
+    /// Whether the runtime considers a session's socket open.
     pub fn is_open(&self, session: SessionId) -> bool {
         self.sockets.contains_key(&session)
     }
 
-    /// Sockets that the runtime takes for open.
+    /// Number of sockets that the runtime considers open.
     pub fn open_sockets(&self) -> usize {
         self.sockets.len()
     }
 
-    /// What the socket of a session carries through sleep.
+    /// Returns the attachment of the client's socket, which survives
+    /// hibernation.
     pub fn attachment(&self, who: &str) -> Option<&str> {
         self.sockets.get(&self.session(who)?)?.attachment.as_deref()
     }
 }
 
-/// The `seqs` of a publish's answer.
+/// The `seqs` in the answer to a publish.
 fn seqs(body: &str) -> Vec<u64> {
     #[derive(serde::Deserialize)]
     struct Published {

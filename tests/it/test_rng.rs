@@ -1,4 +1,4 @@
-//! Random numbers that a seed repeats (SplitMix64, Steele et al. 2014).
+//! Reproducible random numbers from a seed (SplitMix64, Steele et al. 2014).
 
 pub struct TestRng(u64);
 
@@ -15,7 +15,7 @@ impl TestRng {
         z ^ (z >> 31)
     }
 
-    /// One of 0 up to `sides` − 1.
+    /// Returns a number from 0 to `bound` − 1.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }

@@ -1,5 +1,5 @@
-//! Real tokens for the tests: signed with HS256, and verified by the code that
-//! verifies them in the worker.
+//! Real tokens for the tests: signed with HS256, and verified by the worker's
+//! code.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, Mac};
@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 const SECRET: &str = "a secret of the tests, of 32 bytes and more";
 
-/// What everybody may do in every room, by name; anyone else may read.
+/// Rights of a user in every room, by name. Unlisted users may subscribe.
 pub fn rights_of(name: &str) -> &'static [&'static str] {
     match name {
         "alice" | "bob" => &["subscribe", "publish"],
@@ -22,7 +22,8 @@ pub fn rights_of(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// A token that lets `user` do the same in every room until `expires_at`.
+/// Returns a token that grants `user` the same rights in every room until
+/// `expires_at`.
 pub fn token(user: &str, rights: &[&str], expires_at: Millis) -> String {
     sign(&json!({ "sub": user, "exp": expires_at.get() / 1_000, "rooms": { "*": rights } }))
 }
@@ -31,7 +32,7 @@ pub fn sign(claims: &Value) -> String {
     signed(r#"{"alg":"HS256"}"#, &claims.to_string())
 }
 
-/// Signed as it should be, whatever it says.
+/// Signs any header and claims correctly.
 pub fn signed(header: &str, claims: &str) -> String {
     let part = |json: &str| Base64UrlUnpadded::encode_string(json.as_bytes());
     let signed = format!("{}.{}", part(header), part(claims));
@@ -40,7 +41,8 @@ pub fn signed(header: &str, claims: &str) -> String {
     format!("{signed}.{}", Base64UrlUnpadded::encode_string(&mac.finalize().into_bytes()))
 }
 
-/// Whom a token speaks for in a room, as the worker finds it.
+/// Returns the identity that a token gives in a room, as the worker computes
+/// it.
 pub fn verify(token: &str, room: &RoomName, now: Millis) -> Result<Identity, Refusal> {
     claims(token, now).map(|claims| Identity::of(&claims, room))
 }

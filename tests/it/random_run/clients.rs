@@ -1,4 +1,4 @@
-//! Coming and going, and the tokens that people bring.
+//! Joining, leaving, and tokens sent over a socket.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -12,7 +12,8 @@ impl RandomRun {
         usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap()
     }
 
-    /// Whoever does something reads on before, if it stood still.
+    /// Returns a connected client, which first processes all frames it
+    /// received.
     pub(super) fn random_connected_client(&mut self) -> Option<usize> {
         let who = self.random_client();
         self.subscribers[who].identity.as_ref()?;
@@ -20,11 +21,10 @@ impl RandomRun {
         Some(who)
     }
 
-    /// What is sent to somebody waits from here on: without flow control, all
-    /// of it.
+    /// Pauses a client: without flow control, every frame sent to it waits.
     pub(super) fn pause_client(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
-        self.log_step(format!("{} stands still", CLIENTS[who]));
+        self.log_step(format!("{} stops processing", CLIENTS[who]));
         self.sim.client(CLIENTS[who]).pause_processing();
     }
 
@@ -66,13 +66,13 @@ impl RandomRun {
         self.subscribers[who].knows_state = false;
     }
 
-    /// Over a socket of its own, with flow control or without, or over a bridge
-    /// with little room. How little is on its way after a sleep is not known to
-    /// the byte: so never where sleep is to be invisible to the frame.
+    /// Connects over the client's own socket, with or without flow control, or
+    /// over a bridge with a small window. Compared runs use no flow control:
+    /// after hibernation, the exact number of bytes in flight is unknown.
     fn connect(&mut self, who: usize, query: &str, identity: Identity) {
-        let way = if self.is_compared { 7 } else { self.rng.below(8) };
-        self.subscribers[who].has_flow = way < 4 || self.sim.settings.flow_required;
-        match way {
+        let kind = if self.is_compared { 7 } else { self.rng.below(8) };
+        self.subscribers[who].has_flow = kind < 4 || self.sim.settings.flow_required;
+        match kind {
             0..=1 => {
                 let window = *self.rng.choose(&[1, 300, 2_000]);
                 self.sim.connect_bridge(CLIENTS[who], query, identity, window);
@@ -86,7 +86,7 @@ impl RandomRun {
         }
     }
 
-    /// Somebody with flow control says what it has seen.
+    /// Sends a `seen` from a client under flow control.
     pub(super) fn send_seen(&mut self) {
         let Some(who) =
             self.random_connected_client().filter(|who| self.subscribers[*who].has_flow)
@@ -97,7 +97,7 @@ impl RandomRun {
         self.send_seen_of(who);
     }
 
-    /// Whether more came of it.
+    /// Returns whether the client received more events for its `seen`.
     pub(super) fn send_seen_of(&mut self, who: usize) -> bool {
         self.check_expired_sessions();
         let name = CLIENTS[who];
@@ -108,9 +108,9 @@ impl RandomRun {
         self.sim.send_seen(name);
         self.sim.deliver_pending();
         if let Some(closed) = self.sim.client(name).closed {
-            let is_over =
+            let is_expired =
                 deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
-            assert!(is_over || closed == Code::RateLimited, "{closed:?}");
+            assert!(is_expired || closed == Code::RateLimited, "{closed:?}");
             self.subscribers[who].identity = None;
         }
         self.sim.client(name).seq > seq
@@ -129,7 +129,7 @@ impl RandomRun {
         self.check_join(who, identity, &query);
     }
 
-    /// Holds what came of a join against the model.
+    /// Compares the result of a join with the model.
     pub(super) fn check_join(&mut self, who: usize, identity: Identity, query: &str) {
         self.model.ensure_log(self.sim.now);
         let (now, epoch) = (self.sim.now, self.sim.epoch());
@@ -159,27 +159,27 @@ impl RandomRun {
             self.log_step(format!("{} drops", CLIENTS[who]));
             self.sim.drop_socket(CLIENTS[who]);
         } else {
-            self.log_step(format!("{} vanishes", CLIENTS[who]));
+            self.log_step(format!("{} becomes half open", CLIENTS[who]));
             self.sim.make_half_open(CLIENTS[who]);
         }
     }
 
-    /// In-band: good, for another user, without the right to subscribe, too
-    /// late, or no token at all. Frames behind it wait for the verdict.
+    /// Sends a token in a frame: valid, of another user, without the right to
+    /// subscribe, expired, or malformed. Later frames wait for the verdict.
     pub(super) fn send_token(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         let (token, verdict) = self.any_token(CLIENTS[who]);
-        self.log_step(format!("{} brings a token: {verdict:?}", CLIENTS[who]));
-        let late = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
+        self.log_step(format!("{} sends a token: {verdict:?}", CLIENTS[who]));
+        let is_expired = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
         self.sim.slow_verdicts = true;
         self.sim.send(CLIENTS[who], &format!(r#"{{"type":"auth","token":"{token}"}}"#));
-        if late {
+        if is_expired {
             self.subscribers[who].identity = None;
             assert_eq!(self.sim.client(CLIENTS[who]).closed, Some(Code::TokenExpired));
         } else if !self.is_rate_limited(who) {
-            let behind = self.draft();
-            self.send_publish(who, &behind);
-            // It is counted as it comes, not as the verdict does.
+            let later_draft = self.draft();
+            self.send_publish(who, &later_draft);
+            // The frame counts when it arrives, not when the verdict does.
             let is_limited = self.is_rate_limited(who);
             self.publish_over_http();
             self.sim.deliver_verdicts();
@@ -187,7 +187,7 @@ impl RandomRun {
                 Ok(identity) => {
                     self.subscribers[who].identity = Some(identity);
                     if !is_limited {
-                        self.check_publish(who, &behind);
+                        self.check_publish(who, &later_draft);
                     }
                 }
                 Err(code) => {
@@ -201,7 +201,7 @@ impl RandomRun {
 
     pub(super) fn any_token(&mut self, user: &str) -> (String, Result<Identity, Code>) {
         let later = |run: &Self| run.sim.now.plus(HOUR);
-        let good = |run: &Self, rights| {
+        let valid = |run: &Self, rights| {
             let identity = run.sim.identity_with(user, rights);
             (run.sim.token(user, rights), Ok(identity))
         };
@@ -212,33 +212,33 @@ impl RandomRun {
                 let past = self.sim.now.minus(limits::LEEWAY_MS + SECOND);
                 (crate::tokens::token(user, &["subscribe"], past), Err(Code::TokenExpired))
             }
-            3 => ("nonsense".to_owned(), Err(Code::Unauthorized)),
+            3 => ("invalid".to_owned(), Err(Code::Unauthorized)),
             4 => (
                 format!("{}x", crate::tokens::token(user, &["subscribe"], later(self))),
                 Err(Code::Unauthorized),
             ),
-            5 => good(self, &["subscribe"]),
-            _ => good(self, &["subscribe", "publish", "presence"]),
+            5 => valid(self, &["subscribe"]),
+            _ => valid(self, &["subscribe", "publish", "presence"]),
         }
     }
 
     pub(super) fn send_invalid_frame(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
-        self.log_step(format!("{} sends nonsense", CLIENTS[who]));
-        let late = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
-        let nonsense = ["", "{", "[]", r#"{"type":"shout"}"#, r#"{"type":"publish","name":""}"#];
-        let nonsense = *self.rng.choose(&nonsense);
-        self.sim.send(CLIENTS[who], nonsense);
-        if late {
+        self.log_step(format!("{} sends an invalid frame", CLIENTS[who]));
+        let is_expired = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
+        let frames = ["", "{", "[]", r#"{"type":"unknown"}"#, r#"{"type":"publish","name":""}"#];
+        let frame = *self.rng.choose(&frames);
+        self.sim.send(CLIENTS[who], frame);
+        if is_expired {
             self.subscribers[who].identity = None;
         }
         if self.is_rate_limited(who) {
             return;
         }
-        let expected = if late { None } else { Some(Err(Code::BadRequest)) };
+        let expected = if is_expired { None } else { Some(Err(Code::BadRequest)) };
         self.check_answer(who, expected);
-        // So that twenty of them never come in a row.
-        if !late {
+        // A valid frame in between avoids twenty consecutive bad requests.
+        if !is_expired {
             self.sim.send(CLIENTS[who], r#"{"type": "ping"}"#);
         }
     }

@@ -1,4 +1,4 @@
-//! What goes wrong, and what time does.
+//! Faults, and the passing of time.
 
 use roomcast::code::Code;
 
@@ -13,7 +13,7 @@ impl RandomRun {
     }
 
     pub(super) fn hibernate(&mut self) {
-        self.log_step("the room sleeps".to_owned());
+        self.log_step("the room hibernates".to_owned());
         self.sim.hibernate();
     }
 
@@ -26,9 +26,9 @@ impl RandomRun {
     pub(super) fn crash_during_publish(&mut self) {
         let crash_point = *self.rng.choose(&[CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
         let drafts = self.drafts();
-        self.log_step(format!("the process dies, {crash_point:?}, over {drafts:.200?}"));
+        self.log_step(format!("the process dies, {crash_point:?}, during {drafts:.200?}"));
         self.sim.crash_at_next_input = Some(crash_point);
-        // Somebody who can't have come to the end of a rate.
+        // No rate limit applies to this user yet.
         assert_eq!(self.post(&drafts, "zoe", &["publish"]), Err(Code::Restarting));
         match crash_point {
             CrashPoint::AfterCommit => drop(self.expected(&drafts, "zoe")),
@@ -39,11 +39,11 @@ impl RandomRun {
 
     pub(super) fn fail_writes(&mut self) {
         let drafts = self.drafts();
-        self.log_step(format!("the storage does not write {drafts:.200?}"));
+        self.log_step(format!("the storage fails to write {drafts:.200?}"));
         self.sim.store.fail_writes();
         let answer = self.post(&drafts, "eve", &["publish"]);
         self.sim.store.clear_faults();
-        // What needs no writing is answered as ever.
+        // Publishes that need no write are answered as usual.
         let mut trial = self.model.clone();
         let expected = match self.model.created_at {
             None => Err(Code::Internal),
@@ -60,11 +60,11 @@ impl RandomRun {
 
     pub(super) fn fail_reads(&mut self) {
         let (drafts, reads) = (self.drafts(), self.rng.below(12));
-        // A room that just woke reads more: there, and only there, it shows.
+        // A room that was just loaded reads more, so the two runs would differ.
         if self.is_compared {
             return;
         }
-        self.log_step(format!("the storage fails after {reads} reads, over {drafts:.200?}"));
+        self.log_step(format!("the storage fails after {reads} reads, during {drafts:.200?}"));
         self.sim.store.fail_reads_after(reads);
         let answer = self.post(&drafts, "eve", &["publish"]);
         self.sim.store.clear_faults();
@@ -73,8 +73,8 @@ impl RandomRun {
         }
     }
 
-    /// The alarm is on time, or late. How late matters only to when an idle
-    /// room is erased; so it is never where two stories are compared.
+    /// Advances the clock, with the alarm on time or late. A late alarm only
+    /// affects when an idle room is erased, so compared runs have none.
     pub(super) fn advance(&mut self) {
         let ms = *self.rng.choose(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
         let late_ms = *self.rng.choose(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
@@ -82,17 +82,17 @@ impl RandomRun {
         self.sim.alarm_delay_ms = late_ms;
         self.run_timed(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
             sim.advance(ms);
-            // An idle room is erased soon after its time, and how soon depends
-            // on alarms that were set for others. Now, it is.
+            // An idle room is erased soon after its retention ends. How soon
+            // depends on alarms set for other reasons, so the alarm fires here.
             if sim.alarm.is_some() && late_ms == 0 {
                 sim.fire_alarm();
             }
         });
     }
 
-    /// For a while nothing can wake the room: the configuration is wrong, or
-    /// nothing can be read. Whatever it is given then fails, and says so where
-    /// anybody waits; nobody hears anything, and nothing is lost by it.
+    /// Makes the room impossible to load for a while: the configuration is
+    /// wrong, or reads fail. Each input then fails, with an error if a client
+    /// waits for an answer. No client receives anything, and nothing is lost.
     pub(super) fn fail_loads(&mut self) {
         self.sim.deliver_pending();
         self.sim.hibernate();
@@ -100,18 +100,18 @@ impl RandomRun {
             true => self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".to_owned()),
             false => self.sim.store.fail_reads_after(0),
         }
-        self.log_step("the room can't wake".to_owned());
-        let wakes = self.sim.loads;
+        self.log_step("the room can't be loaded".to_owned());
+        let loads = self.sim.loads;
         for _ in 0..=self.rng.below(6) {
-            self.fail_an_input();
+            self.send_failing_input();
         }
-        assert_eq!(self.sim.loads, wakes, "it did wake");
+        assert_eq!(self.sim.loads, loads, "the room was loaded");
         self.sim.misconfigured = None;
         self.sim.store.clear_faults();
-        self.log_step("it can again".to_owned());
+        self.log_step("the room can be loaded again".to_owned());
     }
 
-    fn fail_an_input(&mut self) {
+    fn send_failing_input(&mut self) {
         match self.rng.below(7) {
             0 => {
                 let drafts = self.drafts();
@@ -133,7 +133,7 @@ impl RandomRun {
             4 => self.leave(),
             5 => {
                 let ms = *self.rng.choose(&[SECOND, 60 * SECOND, HOUR, 30 * HOUR]);
-                self.log_step(format!("{ms} ms pass in vain"));
+                self.log_step(format!("{ms} ms pass while the room can't be loaded"));
                 self.sim.advance(ms);
             }
             _ => self.erase(),
@@ -148,27 +148,28 @@ impl RandomRun {
 
     pub(super) fn shift_clock(&mut self) {
         let hours = *self.rng.choose(&[-30_i64, -1, 0, 1, 30]);
-        self.log_step(format!("the clock is set by {hours} hours"));
+        self.log_step(format!("the clock is moved by {hours} hours"));
         self.sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
     }
 
-    /// The alarm may ring: sessions may end, and the room may be erased.
-    pub(super) fn run_timed(&mut self, what: String, happening: impl FnOnce(&mut SimRuntime)) {
-        self.log_step(what);
+    /// Runs a step in which the alarm may fire: sessions may end, and the room
+    /// may be erased.
+    pub(super) fn run_timed(&mut self, description: String, action: impl FnOnce(&mut SimRuntime)) {
+        self.log_step(description);
         let erased = self.sim.erasures;
-        happening(&mut self.sim);
+        action(&mut self.sim);
         self.check_expired_sessions();
         if self.sim.erasures > erased {
             let idle_until = self.model.last_write().plus(self.model.settings.retained_ms);
-            assert!(idle_until <= self.sim.now, "what was erased could be resumed from");
-            assert_eq!(self.sim.open_sockets(), 0, "somebody was in it");
+            assert!(idle_until <= self.sim.now, "the erased events were still retained");
+            assert_eq!(self.sim.open_sockets(), 0, "the room had no session");
             self.model.erase();
         }
     }
 
     pub(super) fn change_settings(&mut self) {
         let settings = self.any_settings();
-        self.log_step(format!("the room is set to {settings:?}"));
+        self.log_step(format!("the room gets the settings {settings:?}"));
         self.sim.settings = settings;
         self.sim.deliver_pending();
         self.sim.hibernate();

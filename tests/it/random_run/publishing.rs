@@ -48,7 +48,7 @@ impl RandomRun {
                 let seqs: Value = serde_json::from_str(&body).unwrap();
                 Ok(serde_json::from_value(seqs["seqs"].clone()).unwrap())
             }
-            Answer::Accepted | Answer::NoContent => panic!("a publish has an answer"),
+            Answer::Accepted | Answer::NoContent => panic!("a publish is answered with a body"),
             Answer::Refused(refusal) => Err(refusal.code),
         }
     }
@@ -60,7 +60,7 @@ impl RandomRun {
 
     pub(super) fn publish_over_http(&mut self) {
         let drafts = self.drafts();
-        self.log_step(format!("somebody publishes {drafts:.200?}"));
+        self.log_step(format!("eve publishes {drafts:.200?}"));
         if self.rng.one_in(10) {
             let refused = self.post(&drafts, "eve", &["subscribe", "admin"]);
             assert_eq!(refused, Err(Code::Forbidden));
@@ -78,12 +78,12 @@ impl RandomRun {
         self.check_publish(who, &draft);
     }
 
-    /// What eve was answered is what the model says, or that she is too quick:
-    /// then nothing came of it.
+    /// Checks that eve's answer is the model's, or that her rate limit was
+    /// exceeded, which stores no event.
     pub(super) fn check_http_answer(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
         if answer == Err(Code::RateLimited) {
             assert!(self.has_rate_limits());
-            // Which begins the log all the same.
+            // The rejected publish creates the log all the same.
             self.model.ensure_log(self.sim.now);
         } else {
             assert_eq!(answer, self.expected(drafts, "eve"));
@@ -101,13 +101,14 @@ impl RandomRun {
         self.sim.settings.publishes_per_second < NO_RATE.2
     }
 
-    /// Whether the last frame that somebody sent was one too many. Its session
-    /// stays unless there were many more, and nobody hears of the frame.
+    /// Returns whether the client's last frame exceeded its rate limit. No
+    /// other client receives such a frame, and only many of them close the
+    /// session.
     pub(super) fn is_rate_limited(&mut self, who: usize) -> bool {
         let has_rates = self.has_rate_limits();
         let client = self.sim.client(CLIENTS[who]);
         if client.closed == Some(Code::RateLimited) {
-            assert!(has_rates, "there is no rate");
+            assert!(has_rates, "the room has a rate limit");
             self.subscribers[who].identity = None;
             return true;
         }
@@ -116,25 +117,26 @@ impl RandomRun {
                 .last_answer()
                 .and_then(|answer| answer.code)
                 .is_some_and(|code| code == "rate_limited");
-        assert!(!is_limited || has_rates, "there is no rate");
+        assert!(!is_limited || has_rates, "the room has a rate limit");
         is_limited
     }
 
-    /// Publishes until it is too much, and waits as long as it is told to.
+    /// Publishes until the rate limit is exceeded, and continues after 30 s.
     pub(super) fn exceed_rate_limit(&mut self) {
         if !self.has_rate_limits() {
             return;
         }
         let most = self.sim.settings.publishes_per_second;
-        self.log_step(format!("somebody publishes more than {most} times"));
-        let is_over = (0..=most).any(|_| {
+        self.log_step(format!("eve publishes more than {most} times"));
+        let was_limited = (0..=most).any(|_| {
             let draft = [self.draft()];
             let answer = self.post(&draft, "eve", &["publish"]);
             self.check_http_answer(&draft, answer.clone());
             answer == Err(Code::RateLimited)
         });
-        assert!(is_over, "{} publishes at once", most + 1);
-        // A publish may cost more than was left, and what follows waits for it.
+        assert!(was_limited, "{} publishes at once were all accepted", most + 1);
+        // A publish may cost more units than were left, and the next ones pay
+        // for it.
         self.run_timed("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);
@@ -142,9 +144,10 @@ impl RandomRun {
         self.check_http_answer(&draft, answer);
     }
 
-    /// Everybody hears of it who is there and reads, and nobody else.
+    /// Checks that a signal reaches every connected client that reads, and no
+    /// other.
     pub(super) fn signal(&mut self) {
-        self.log_step("somebody signals".to_owned());
+        self.log_step("a signal is sent".to_owned());
         self.sim.deliver_pending();
         let signal = r#"{"name":"s","data":1}"#;
         match self.sim.http("writer", "POST /rooms/r/signals", signal).0 {
@@ -167,7 +170,8 @@ impl RandomRun {
         self.sim.send(CLIENTS[who], &frame);
     }
 
-    /// `None` where the session ends over it.
+    /// The answer that the model expects, or `None` if the frame ends the
+    /// session.
     pub(super) fn expected_answer(
         &mut self,
         who: usize,

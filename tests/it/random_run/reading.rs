@@ -1,4 +1,4 @@
-//! Looking at the room: its figures, its pages, its state.
+//! Reading the room over HTTP: its stats, pages and state.
 
 use roomcast::limits;
 
@@ -9,7 +9,7 @@ impl RandomRun {
     pub(super) fn read(&mut self) {
         let (since, last, limit) =
             (self.rng.below(self.model.head() + 3), self.rng.below(30), 1 + self.rng.below(20));
-        self.log_step(format!("somebody reads since {since}, the last {last}, {limit} a page"));
+        self.log_step(format!("an admin reads since {since}, the last {last}, {limit} a page"));
         let epoch = self.sim.epoch();
         self.model.ensure_log(self.sim.now);
         let (now, head) = (self.sim.now, self.model.head());
@@ -42,8 +42,8 @@ impl RandomRun {
         (status == 200).then_some(page)
     }
 
-    /// A page has the events after a seq, as many as its limit and its size
-    /// allow, and one at the least.
+    /// Checks a page: it has the events after a seq, as many as its limit and
+    /// its size allow, and at least one.
     pub(super) fn check_page(&self, page: &str, after: u64, limit: u64) {
         let events = self.model.after(after);
         let (mut fit, mut bytes) = (Vec::new(), 0);

@@ -1,5 +1,5 @@
-//! A connection for many rooms, as the worker serves it: the rules, and a
-//! socket of its own to each room.
+//! A connection for many rooms, as the worker serves it: the connection's
+//! rules, and one socket to each room.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,21 +16,21 @@ use crate::tokens;
 
 pub struct Bridge {
     rules: Connection,
-    /// To which a socket is open.
+    /// Rooms with an open socket.
     rooms: BTreeSet<RoomName>,
-    /// What the client heard and no step has taken yet.
+    /// Frames that the client received and no step has read yet.
     pub frames: Vec<String>,
-    /// How the connection ended, if it did.
+    /// Code with which the connection ended, if it did.
     pub closed: Option<u16>,
 }
 
-/// The client of the world that has the socket.
+/// Name of the simulator's client that has the room's socket.
 fn room_socket(actor: &str) -> String {
     format!("{actor}'s socket")
 }
 
 impl ScenarioRunner {
-    /// As far as the worker lets it.
+    /// Does what the worker does before the connection receives anything.
     pub(super) fn open_connection(
         &mut self,
         actor: &str,
@@ -45,14 +45,14 @@ impl ScenarioRunner {
         Ok(())
     }
 
-    /// Gives the rules an input, and performs what comes of it.
+    /// Gives the connection an input, and performs the effects.
     pub(super) fn handle_on_bridge(&mut self, actor: &str, input: ConnectionInput) {
         let now = self.now();
         let effects = self.bridge(actor).rules.handle(input, now);
         self.perform(actor, effects);
     }
 
-    /// What the rooms have said, and how they have ended.
+    /// Forwards the rooms' frames and closes to the connections.
     pub(super) fn forward_to_bridges(&mut self) {
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
             for room in self.bridge(&actor).rooms.clone() {
@@ -74,11 +74,11 @@ impl ScenarioRunner {
         }
     }
 
-    /// A room's frame comes to the client, if it has not too much unread.
+    /// Forwards a room's frame to the client, unless too much is unread.
     fn forward_frame(&mut self, actor: &str, room: &RoomName, frame: String) {
         let now = self.now();
         let bridge = self.bridge(actor);
-        // A scenario's people read everything at once.
+        // Actors in scenarios read everything at once.
         let (passes, effects) = bridge.rules.pass(room, Kind::read(&frame), 0, now);
         assert!(passes && effects.is_empty());
         bridge.frames.push(frame);

@@ -1,4 +1,5 @@
-//! What the runtime does for a room and to it, and what always holds.
+//! The runtime's side: hibernation, timers, alarms and effects, and the
+//! invariants that hold after every input.
 
 use std::rc::Rc;
 
@@ -16,11 +17,12 @@ use crate::memory_store::{MemoryStore, Tables};
 use crate::tokens;
 
 impl SimRuntime {
-    /// The room falls asleep: storage, sockets and their attachments stay. A
-    /// token that is being verified keeps it awake, as any open fetch does, and
-    /// so does the end of a window, as any timer does. (Of other timers more is
-    /// asked: what was to happen at their end happens though they are lost.)
-    /// What waits to be written to a socket keeps it awake as well.
+    /// Hibernates the room. Storage, sockets and their attachments stay.
+    ///
+    /// Three things keep the room active: a token that is being verified (an
+    /// open fetch), the end of a batch window (a timer), and unsent frames of a
+    /// socket. Other timers don't: the room must do their work even when they
+    /// are lost.
     pub fn hibernate(&mut self) {
         let is_all_sent = self.is_all_sent();
         if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
@@ -30,13 +32,13 @@ impl SimRuntime {
         }
     }
 
-    /// Whether nothing waits to be written to a socket.
+    /// Whether no socket has unsent frames.
     pub fn is_all_sent(&self) -> bool {
         self.sockets.values().all(|socket| socket.unsent.is_empty())
     }
 
-    /// The process is killed: what was stored stays, and every socket is gone
-    /// without a word.
+    /// Kills the process. Stored rows stay, and every socket is lost without a
+    /// Close.
     pub fn crash(&mut self) {
         self.room = None;
         self.replay_scheduled = false;
@@ -47,7 +49,7 @@ impl SimRuntime {
         self.verdicts.clear();
     }
 
-    /// Time passes: windows end, and the alarm rings when it is due.
+    /// Advances the clock: windows end, and the alarm fires when it is due.
     pub fn advance(&mut self, ms: u64) {
         let end = self.now.plus(ms);
         while let Some(at) = self.next_timer().filter(|at| *at <= end) {
@@ -61,13 +63,13 @@ impl SimRuntime {
         self.now = end;
     }
 
-    /// When something happens of itself.
+    /// Returns the time of the next timer or alarm.
     pub fn next_timer(&self) -> Option<Millis> {
         let rings = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
         rings.into_iter().chain(self.broadcast_at).chain(self.flush_at).min()
     }
 
-    /// The clock is set, and the alarm does not notice: it is late.
+    /// Moves the clock without firing the alarm, which is then late.
     pub fn shift_clock(&mut self, ms: i64) {
         self.now = match ms >= 0 {
             true => self.now.plus(ms.unsigned_abs()),
@@ -75,23 +77,23 @@ impl SimRuntime {
         };
     }
 
-    /// The alarm rings, on time or not.
+    /// Fires the alarm, whether or not it is due.
     pub fn fire_alarm(&mut self) {
         let (at, times) = self.last_alarm;
         self.last_alarm = (self.now, if at == self.now { times + 1 } else { 1 });
-        assert!(self.last_alarm.1 < 10, "it rings without end");
+        assert!(self.last_alarm.1 < 10, "the alarm fires endlessly");
         self.alarm = None;
         self.handle(Input::Alarm);
     }
 
-    /// Gives every turn that is asked for.
+    /// Continues replays until none is scheduled.
     pub fn finish_replays(&mut self) {
         while self.replay_scheduled {
             self.continue_replay();
         }
     }
 
-    /// And what is gathered goes out, until all is quiet.
+    /// Finishes all replays, and sends the batched events.
     pub fn deliver_pending(&mut self) {
         self.finish_replays();
         if self.broadcast_at.is_some() {
@@ -99,24 +101,25 @@ impl SimRuntime {
         }
     }
 
-    /// And ends every window, which opens no other where nothing happens.
+    /// Delivers everything that is pending, and ends every flush window. A
+    /// window in which nothing happens opens no other.
     pub fn run_until_idle(&mut self) {
         self.deliver_pending();
         let mut windows = 0;
         while self.flush_at.is_some() {
             windows += 1;
-            assert!(windows < 10, "windows open without end");
+            assert!(windows < 10, "flush windows open endlessly");
             self.fire_flush();
         }
     }
 
-    /// What is gathered goes out.
+    /// Ends the batch window.
     pub fn fire_broadcast(&mut self) {
         self.broadcast_at = None;
         self.handle(Input::Broadcast);
     }
 
-    /// The window ends that was asked for.
+    /// Ends the flush window.
     pub fn fire_flush(&mut self) {
         self.flush_at = None;
         self.handle(Input::Flush);
@@ -127,7 +130,7 @@ impl SimRuntime {
         self.handle(Input::ContinueReplay);
     }
 
-    /// The verdicts on all tokens that are being verified come.
+    /// Delivers the verdicts on all tokens that are being verified.
     pub fn deliver_verdicts(&mut self) {
         while let Some((session, token)) = self.verdicts.pop_front() {
             let verdict = tokens::verify(&token, &self.name, self.now);
@@ -135,14 +138,14 @@ impl SimRuntime {
         }
     }
 
-    /// Gives the room an input, and performs what comes of it.
+    /// Gives the room an input, and performs the effects.
     pub fn handle(&mut self, input: Input) -> Option<Answer> {
-        // What keeps the room awake until it comes: a timer, a fetch.
-        let comes_awake = matches!(
+        // A pending timer or fetch keeps the room active until these inputs.
+        let keeps_active = matches!(
             input,
             Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
         );
-        if self.hibernate_between_inputs && !comes_awake {
+        if self.hibernate_between_inputs && !keeps_active {
             self.hibernate();
         }
         self.handle_loaded(input)
@@ -163,7 +166,7 @@ impl SimRuntime {
             self.crash_during_input(crash_point, before, effects);
             return None;
         }
-        // To erase the storage is to erase the alarm.
+        // Erasing the storage also erases the alarm.
         if self.store.is_empty() {
             self.alarm = None;
         }
@@ -195,7 +198,7 @@ impl SimRuntime {
         answer
     }
 
-    /// An alarm is stored with the rows that were written beside it.
+    /// The alarm is stored in the same commit as the rows written with it.
     fn crash_during_input(
         &mut self,
         crash_point: CrashPoint,
@@ -218,10 +221,11 @@ impl SimRuntime {
         self.crash();
     }
 
-    /// A room that can't be built answers nobody but says so. It can be erased.
-    /// This is what `edge/room_object.rs` does, so it holds no rule of its own.
+    /// Answers for a room that can't be loaded: each input fails, but the room
+    /// can be erased. This follows `edge/room_object.rs`, and adds no rule of
+    /// its own.
     fn fail_to_load(&mut self, input: &Input) -> Option<Answer> {
-        let refusal = Refusal::new(Code::Internal, "the room did not wake");
+        let refusal = Refusal::new(Code::Internal, "the room could not be loaded");
         if matches!(input, Input::Request { request: Request::Erase, .. })
             && self.store.erase().is_ok()
         {
@@ -258,8 +262,8 @@ impl SimRuntime {
         Answer::NoContent
     }
 
-    /// A socket goes, or its frame is lost and it is closed, and the room does
-    /// not know.
+    /// Handles a socket that closed, or whose frame is lost, while the room
+    /// can't be loaded and does not know.
     fn disconnect_unloaded(&mut self, session: SessionId) {
         let attachment = self.sockets.get(&session).and_then(|socket| socket.attachment.as_deref());
         if attachment.is_some_and(Session::has_members) {
@@ -274,11 +278,12 @@ impl SimRuntime {
         }
     }
 
-    /// The room, built anew if it slept, with all that it needs for an input.
+    /// Returns the room, loaded if necessary, with its sessions restored if the
+    /// input needs them.
     fn load(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
         if self.room.is_none() {
             let (name, store) = (self.name.clone(), self.store.clone());
-            // A new room draws its epoch; one that is stored has no use for it.
+            // A new room draws its epoch. A stored one does not use the number.
             let drawn = if self.store.is_empty() { self.erasures } else { u64::MAX };
             let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let room = match &self.misconfigured {
@@ -306,7 +311,7 @@ impl SimRuntime {
         self.room.as_mut()
     }
 
-    /// Sends to those that read, as the edge does.
+    /// Sends to sockets that read, as the edge does.
     fn send_to_readers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
@@ -326,9 +331,13 @@ impl SimRuntime {
                 self.check_durable(&text);
                 for session in to {
                     let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
-                    let socket = socket.expect("a send is to an open socket");
+                    let socket = socket.expect("the socket of a send is open");
                     let is_over = socket.deadline().is_some_and(|end| end <= self.now);
-                    assert!(!is_over, "{}'s time is up, and it hears {text:.200}", socket.client);
+                    assert!(
+                        !is_over,
+                        "{}'s session has expired and is sent {text:.200}",
+                        socket.client
+                    );
                     self.sent_bytes += text.len();
                     if socket.reads_paused {
                         socket.unsent.push(text.to_string());
@@ -341,12 +350,12 @@ impl SimRuntime {
             Effect::Offer { to, texts, if_unread } => self.send_to_readers(to, texts, if_unread),
             Effect::SaveAttachment { session, attachment } => {
                 let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
-                let socket = socket.expect("it keeps an open socket");
+                let socket = socket.expect("the socket of a saved attachment is open");
                 socket.attachment = Some(attachment);
             }
             Effect::Close { session, refusal } => {
-                let socket = self.sockets.remove(&session).expect("it closes an open socket");
-                assert!(refusal.code.close_code().is_some(), "{refusal:?} can't close");
+                let socket = self.sockets.remove(&session).expect("the socket to close is open");
+                assert!(refusal.code.close_code().is_some(), "{refusal:?} has no close code");
                 if !socket.half_open {
                     self.client(&socket.client).on_close(refusal.code);
                 }
@@ -361,18 +370,21 @@ impl SimRuntime {
             }
             Effect::QueryAlarm => self.alarm_queried = true,
             Effect::ScheduleBroadcast { after_ms } => {
-                assert!(self.broadcast_at.is_none(), "one window is open at a time");
+                assert!(self.broadcast_at.is_none(), "one batch window is open at a time");
                 self.broadcast_at = Some(self.now.plus(after_ms));
             }
             Effect::ScheduleFlush { after_ms } => {
-                assert!(self.flush_at.is_none(), "one window is open at a time");
+                assert!(self.flush_at.is_none(), "one flush window is open at a time");
                 self.flush_at = Some(self.now.plus(after_ms));
             }
             Effect::QueryPings { of } => {
-                assert!(self.queried_pings.replace(of).is_none(), "it asks once");
+                assert!(
+                    self.queried_pings.replace(of).is_none(),
+                    "pings are queried once per input"
+                );
             }
             Effect::ContinueReplay => {
-                assert!(!self.replay_scheduled, "one turn is asked for at a time");
+                assert!(!self.replay_scheduled, "one turn is scheduled at a time");
                 self.replay_scheduled = true;
             }
             Effect::Unload => {
@@ -387,9 +399,9 @@ impl SimRuntime {
     }
 }
 
-/// What always holds.
+/// Invariants.
 impl SimRuntime {
-    /// Nothing is said of an event before it is stored.
+    /// Checks that no frame mentions an event before it is stored.
     fn check_durable(&self, text: &str) {
         let frame = Frame::read(text);
         let spoken = match frame.r#type.as_str() {
@@ -397,29 +409,35 @@ impl SimRuntime {
             _ => frame.seq,
         };
         let stored = self.head_before_input.max(self.store.head());
-        assert!(spoken <= Some(stored), "it is not stored: {text:.200}");
+        assert!(spoken <= Some(stored), "the event is not stored: {text:.200}");
     }
 
-    /// Late as the alarm may be.
+    /// Checks that no session is open after its end, however late the alarm is.
     fn check_no_expired_session(&self) {
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let is_over = socket.deadline().is_some_and(|end| end <= self.now);
-            assert!(!is_over, "{} is there beyond its end", socket.client);
+            assert!(!is_over, "{} is open after its end", socket.client);
         }
     }
 
-    /// While anything is stored, whether or not the room can wake.
+    /// Checks that an alarm is set exactly while something is stored, whether
+    /// or not the room can be loaded.
     fn check_alarm(&self) {
-        assert_eq!(!self.store.is_empty(), self.alarm.is_some(), "an alarm, and something stored");
+        assert_eq!(
+            !self.store.is_empty(),
+            self.alarm.is_some(),
+            "something is stored, and an alarm is set"
+        );
     }
 
     fn check_invariants(&self) {
         self.check_alarm();
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let Some(attachment) = &socket.attachment else { continue };
-            // The platform takes 16,384 bytes of it.
+            // The platform's limit is 16,384 bytes.
             assert!(attachment.len() < 8_192, "{} bytes of attachment", attachment.len());
-            let (end, alarm) = (socket.deadline().expect("what it kept can be read"), self.alarm);
+            let (end, alarm) =
+                (socket.deadline().expect("the attachment can be decoded"), self.alarm);
             assert!(alarm <= Some(end), "{alarm:?} misses {}'s end, {end:?}", socket.client);
         }
     }
