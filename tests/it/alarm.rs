@@ -1,6 +1,8 @@
-//! The one alarm: expiry, first frames that never come, rooms that nobody
-//! needs any more. That an alarm is set while anything is stored, and never
-//! later than a session's end, is checked by the world after every input.
+//! The object's alarm: token expiry, first frames that never arrive, and rooms
+//! that nobody uses any more.
+//!
+//! After every input the simulator checks that an alarm is set while anything
+//! is stored, and that it is never later than a session's end.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -13,7 +15,7 @@ const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Somebody whose token ends so long from now.
+/// Identity of a user whose token ends after `ms`.
 fn identity_for(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
     Identity { expires_at: sim.now.plus(ms), ..sim.identity(user) }
 }
@@ -79,7 +81,10 @@ fn alarm_that_fires_while_room_cannot_load_is_retried() {
         break_room(&mut sim);
         sim.advance(HOUR + 10 * MINUTE);
         let tries = sim.logged_errors.len();
-        assert!((10..=11).contains(&tries), "{tries} tries in the ten minutes after her end");
+        assert!(
+            (10..=11).contains(&tries),
+            "{tries} tries in the ten minutes after the session's end"
+        );
         assert_eq!(sim.client("alice").closed, None);
 
         sim.misconfigured = None;
@@ -93,7 +98,7 @@ fn alarm_that_fires_while_room_cannot_load_is_retried() {
         sim.misconfigured = None;
         sim.store.clear_faults();
         sim.advance(MINUTE);
-        assert!(sim.store.is_empty(), "and the room is erased after all");
+        assert!(sim.store.is_empty(), "the room is erased in the end");
     }
 }
 
@@ -115,7 +120,7 @@ fn any_input_that_loads_room_sets_lost_alarm_again() {
         let set = sim.alarms_set;
         sim.hibernate();
         load(&mut sim);
-        assert_eq!(sim.alarms_set, set, "a wake costs no row where one is set");
+        assert_eq!(sim.alarms_set, set, "loading costs no row while an alarm is set");
         sim.hibernate();
         sim.alarm = None;
         load(&mut sim);
@@ -153,16 +158,16 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
             }
             sim.run_until_idle();
             sim.shift_clock(i64::try_from(HOUR + 59 * MINUTE).unwrap());
-            let heard = sim.client("alice").frames.len();
+            let received = sim.client("alice").frames.len();
             act(&mut sim);
             assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
             sim.run_until_idle();
-            assert_eq!(sim.client("alice").frames.len(), heard);
+            assert_eq!(sim.client("alice").frames.len(), received);
         }
     }
 }
 
-/// What is gathered or held when a session ends goes to the others alone.
+/// Batched events and held signals are sent to the remaining sessions only.
 #[test]
 fn batch_that_ends_after_session_expired_is_not_sent_to_it() {
     let mut sim = SimRuntime::new();
@@ -175,11 +180,11 @@ fn batch_that_ends_after_session_expired_is_not_sent_to_it() {
     sim.http_publish("writer", 1).unwrap();
     sim.http_publish("writer", 2).unwrap();
     assert!(sim.broadcast_at.is_some() && sim.flush_at.is_some());
-    let heard = sim.client("alice").frames.len();
+    let received = sim.client("alice").frames.len();
     sim.shift_clock(i64::try_from(HOUR + 30_000).unwrap());
     sim.run_until_idle();
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
-    assert_eq!(sim.client("alice").frames.len(), heard);
+    assert_eq!(sim.client("alice").frames.len(), received);
     assert_eq!(sim.client("bob").closed, Some(Code::TokenExpired));
 }
 
@@ -201,8 +206,8 @@ fn clock_set_back_does_not_delay_session_end() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
-    // The room is idle past its retention, but for alice: it is looked after
-    // again in an hour, by the clock as it was.
+    // The room is idle beyond its retention, but alice is in it. Its next check
+    // is in an hour, by the old clock.
     sim.advance(2 * HOUR);
     sim.shift_clock(-i64::try_from(HOUR).unwrap());
     sim.hibernate();
@@ -282,9 +287,9 @@ fn idle_room_is_erased_and_restarts_in_new_epoch() {
     sim.hibernate();
 
     sim.advance(DAY - 1);
-    assert_eq!(sim.epoch(), epoch, "something can still be resumed from");
+    assert_eq!(sim.epoch(), epoch, "an event is still retained");
     sim.advance(DAY);
-    assert!(sim.store.is_empty(), "nothing is left, and nothing is billed any more");
+    assert!(sim.store.is_empty(), "no row is left to be billed");
     assert_eq!(sim.alarm, None);
 
     sim.join_with("alice", &format!("since={epoch}:2"));
@@ -368,7 +373,7 @@ fn clock_set_back_and_forth_loses_no_event() {
         sim.http_publish("bob", 2).unwrap();
     }
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4, 5, 6]);
-    // It is set right, and in a while all of this is over.
+    // The clock is right again, and everything expires.
     sim.shift_clock(i64::try_from(40 * DAY).unwrap());
     sim.advance(3 * DAY);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));

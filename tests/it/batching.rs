@@ -1,5 +1,5 @@
-//! Events that are published close behind one another go out as one frame:
-//! what that changes, and what it must not.
+//! Events that are published shortly after one another are sent in one frame.
+//! These tests check what changes by that, and what must not.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -9,7 +9,8 @@ use crate::sim::SimRuntime;
 
 const WINDOW_MS: u64 = limits::FRAME_WINDOW_MS;
 
-/// Alice and bob follow; the first event has gone out, and the second waits.
+/// Alice and bob follow the room. The first event was sent, and the second
+/// waits.
 fn open_window() -> SimRuntime {
     open_window_with(Settings::default())
 }
@@ -25,8 +26,8 @@ fn open_window_with(settings: Settings) -> SimRuntime {
     sim
 }
 
-/// The seqs of every frame of events that somebody has heard since the last
-/// call.
+/// Returns the seqs of every `events` frame that a client received since the
+/// last call.
 fn frames(sim: &mut SimRuntime, who: &str) -> Vec<Vec<u64>> {
     let frames = sim.client(who).drain_frames().into_iter();
     let events = frames.filter(|frame| frame["type"] == "events");
@@ -44,7 +45,7 @@ fn first_event_is_sent_at_once_and_later_ones_in_one_frame() {
     sim.join("bob");
     sim.http_publish("writer", 1).unwrap();
     assert_eq!(frames(&mut sim, "bob"), [[1]]);
-    assert_eq!(sim.broadcast_at, None, "nothing waits, and no timer keeps the room awake");
+    assert_eq!(sim.broadcast_at, None, "nothing waits, and no timer keeps the room active");
 
     for data in 2..=5 {
         sim.http_publish("writer", data).unwrap();
@@ -55,13 +56,13 @@ fn first_event_is_sent_at_once_and_later_ones_in_one_frame() {
     assert_eq!(frames(&mut sim, "bob"), [[2, 3, 4, 5]], "10 ms after the first");
 
     sim.http_publish("writer", 6).unwrap();
-    assert!(frames(&mut sim, "bob").is_empty(), "that frame began another window");
+    assert!(frames(&mut sim, "bob").is_empty(), "the last frame started another window");
     sim.advance(WINDOW_MS);
     assert_eq!(frames(&mut sim, "bob"), [[6]]);
 
     sim.advance(WINDOW_MS);
     sim.http_publish("writer", 7).unwrap();
-    assert_eq!(frames(&mut sim, "bob"), [[7]], "that was a pause");
+    assert_eq!(frames(&mut sim, "bob"), [[7]], "the window has ended");
 }
 
 /// Limits: SENDS_PER_MS.
@@ -144,7 +145,7 @@ fn room_without_sessions_batches_nothing() {
     for data in 1..=3 {
         sim.http_publish("writer", data).unwrap();
     }
-    assert_eq!(sim.broadcast_at, None, "there is nobody to gather for");
+    assert_eq!(sim.broadcast_at, None, "there is no session to batch for");
 
     let mut sim = open_window();
     sim.drop_socket("alice");
@@ -156,8 +157,8 @@ fn room_without_sessions_batches_nothing() {
     assert_eq!(sim.client("carol").data(), ["3"]);
 }
 
-/// Wherever it begins, and whatever waits: nothing comes twice, and nothing is
-/// left out. (The client of these tests sees to it.)
+/// No event is sent twice or left out, wherever a session starts and whatever
+/// waits. The test client checks that.
 #[test]
 fn join_within_window_starts_at_its_position() {
     let epoch = SimRuntime::new().epoch();
@@ -207,10 +208,10 @@ fn slow_reader_gets_batched_event_only_with_the_batch() {
     sim.http_publish("writer", 3).unwrap();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "last=3", identity, 200);
-    assert_eq!(sim.client("carol").data(), ["1", "2"], "there is room for two");
+    assert_eq!(sim.client("carol").data(), ["1", "2"], "the window has room for two");
     sim.http_publish("writer", 4).unwrap();
     sim.send_seen("carol");
-    assert_eq!(sim.client("carol").data(), ["1", "2", "3"], "she is not sent what waits");
+    assert_eq!(sim.client("carol").data(), ["1", "2", "3"], "the batched event is not sent to her");
     sim.deliver_pending();
     assert_eq!(sim.client("carol").data(), ["1", "2", "3", "4"]);
 }
@@ -231,7 +232,7 @@ fn slow_reader_overtaken_within_window_continues_after_gap() {
     assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
 }
 
-/// What was published before may be why.
+/// An event published before a close may explain it.
 #[test]
 fn closed_session_gets_batched_events_first() {
     let mut sim = open_window();
@@ -244,7 +245,7 @@ fn closed_session_gets_batched_events_first() {
     sim.http("admin", "DELETE /rooms/r", "");
     assert_eq!(sim.client("bob").closed, Some(Code::Erased));
     assert_eq!(sim.client("bob").data(), ["1", "2"]);
-    assert_eq!(sim.broadcast_at, None, "and nothing of it comes into the next room");
+    assert_eq!(sim.broadcast_at, None, "the next room starts without a batch");
 
     let mut sim = open_window();
     let token = sim.token("bob", &["publish"]);

@@ -1,5 +1,5 @@
-//! What a room costs: rows written are the dear ones, so each test counts
-//! them, alarms included, as the platform bills them.
+//! Costs of a room. Written rows are the most expensive part, so each test
+//! counts them as the platform bills them, including alarms.
 
 use roomcast::auth::Identity;
 use roomcast::settings::Settings;
@@ -8,7 +8,7 @@ use roomcast::time::Millis;
 use crate::sim::SimRuntime;
 use crate::tokens;
 
-/// Rows and alarms written since the last call.
+/// Returns the rows and alarms written since the last call.
 fn drain_bill(sim: &mut SimRuntime) -> (u64, u64) {
     (sim.store.drain_rows_written(), std::mem::take(&mut sim.alarms_set))
 }
@@ -28,7 +28,7 @@ fn publish_writes_one_row_and_one_more_for_a_key() {
         sim.send_publish("alice", 1);
         assert_eq!(drain_bill(&mut sim), (1, 0));
         sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
-        assert_eq!(drain_bill(&mut sim), (1, 0), "an id is in the event's own row");
+        assert_eq!(drain_bill(&mut sim), (1, 0), "an id is stored in its event's row");
         sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#).unwrap();
         assert_eq!(drain_bill(&mut sim), (0, 0), "a repeat costs nothing");
 
@@ -37,11 +37,11 @@ fn publish_writes_one_row_and_one_more_for_a_key() {
         let two_of_a_key =
             r#"{"events":[{"name":"n","data":2,"key":"k"},{"name":"n","data":3,"key":"k"}]}"#;
         sim.http_publish_body("bob", two_of_a_key).unwrap();
-        assert_eq!(drain_bill(&mut sim), (2, 0), "a key is written once");
+        assert_eq!(drain_bill(&mut sim), (2, 0), "a key is written once per publish");
         sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
         assert_eq!(drain_bill(&mut sim), (2, 0));
         sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
-        assert_eq!(drain_bill(&mut sim), (1, 0), "it was removed before");
+        assert_eq!(drain_bill(&mut sim), (1, 0), "the key was removed before");
     }
 }
 
@@ -79,14 +79,14 @@ fn reading_joining_and_leaving_write_no_row() {
         sim.http_get("/state");
         sim.join_with("bob", &format!("since={epoch}:0"));
         sim.send("bob", r#"{"type": "ping"}"#);
-        sim.send("bob", "nonsense");
+        sim.send("bob", "invalid");
         sim.drop_socket("bob");
         assert_eq!(drain_bill(&mut sim), (0, 0), "its token ends no earlier than alice's");
     }
 }
 
-/// Reads are cheap, and a wake makes few: however much is retained, whoever is
-/// there, and however far they are.
+/// Reads are cheap, and a load makes few, regardless of the number of retained
+/// events, of sessions, and of their positions.
 #[test]
 fn load_reads_few_rows_and_none_per_session() {
     let retained_appends = 100_000;
@@ -106,7 +106,7 @@ fn load_reads_few_rows_and_none_per_session() {
     let reads = sim.store.drain_reads();
     assert!(reads <= 2 + 2 * u64::from(retained_appends.ilog2()), "{reads} reads");
     sim.http_publish("bob", 1).unwrap();
-    assert_eq!(sim.store.drain_reads(), 0, "and to go on, it reads nothing");
+    assert_eq!(sim.store.drain_reads(), 0, "a publish after the load reads nothing");
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn unchanged_setting_is_not_written_again() {
     sim.settings.retained_bytes = 1_000;
     sim.settings.sockets = 1;
     sim.http_publish("bob", 2).unwrap();
-    assert_eq!(drain_bill(&mut sim), (1, 0), "what is not stored is not written");
+    assert_eq!(drain_bill(&mut sim), (1, 0), "settings that aren't stored are not written");
     sim.hibernate();
     sim.settings.retained_ms = 1_000_000;
     sim.http_publish("bob", 3).unwrap();
     let (_, alarms) = drain_bill(&mut sim);
-    assert_eq!(alarms, 1, "it is to be erased at another time");
+    assert_eq!(alarms, 1, "the time of erasure has changed");
     sim.hibernate();
     sim.http_publish("bob", 4).unwrap();
     assert_eq!(drain_bill(&mut sim), (1, 0));
@@ -133,15 +133,16 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// The alarms of an hour in which nothing happens, in a room of twenty sockets
-/// whose tokens last so long. The package renews one when nine tenths of its
-/// time have passed, and after 10 s at the earliest.
+/// Returns the alarms set in an idle hour, in a room of twenty sockets whose
+/// tokens last this long. The package renews a token after nine tenths of its
+/// time, and after 10 s at the earliest.
 fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
     let (start, renewed_after) = (sim.now, (tokens_last * 9 / 10).max(10 * SECOND));
-    // When each renews its token next: spread evenly, as its pings are.
+    // When each client renews its token next. Renewals are spread evenly, like
+    // pings.
     let mut renewals: Vec<Millis> = Vec::new();
     for socket in 0..SOCKETS {
         let (who, renewal) =
@@ -176,7 +177,7 @@ fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     alarms
 }
 
-/// The figures are those of docs/operating.md.
+/// The numbers are those of docs/operating.md.
 #[test]
 fn idle_room_sets_alarms_only_for_token_renewals_and_members() {
     let of_tokens = [(10 * SECOND, 119), (MINUTE, 95), (5 * MINUTE, 53), (HOUR, 7), (24 * HOUR, 0)];

@@ -1,4 +1,4 @@
-//! Everything that could grow has an end, and says so when it gets there.
+//! Everything that can grow has a limit, and reports when it is reached.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -53,7 +53,7 @@ fn sessions_of_user() {
         assert_eq!(join(&mut sim, "another tab"), None);
         assert_eq!(join(&mut sim, "a third"), Some(Code::RoomFull));
         sim.join("bob");
-        assert_eq!(sim.client("bob").closed, None, "another user has places of their own");
+        assert_eq!(sim.client("bob").closed, None, "each user has their own limit");
         sim.drop_socket("one tab");
         assert_eq!(join(&mut sim, "a third"), None);
     }
@@ -73,7 +73,7 @@ fn members() {
         assert_eq!(enter(&mut sim, "alice")["type"], "members");
         assert_eq!(enter(&mut sim, "bob")["type"], "members");
         assert_eq!(enter(&mut sim, "carol")["code"], "room_full");
-        assert_eq!(enter(&mut sim, "bob")["type"], "members", "a second tab is no second user");
+        assert_eq!(enter(&mut sim, "bob")["type"], "members", "a second tab is the same user");
         sim.send("alice", r#"{"type":"leave"}"#);
         sim.run_until_idle();
         assert_eq!(enter(&mut sim, "carol")["type"], "members");
@@ -81,7 +81,7 @@ fn members() {
     }
 }
 
-/// Alice, whose token is being verified.
+/// A room in which alice's token is being verified.
 fn alice_awaiting_verdict() -> SimRuntime {
     let frames_burst = 2 * limits::HELD_FRAMES as u64;
     let mut sim = SimRuntime::with(Settings { frames_burst, ..Settings::default() });
@@ -117,7 +117,7 @@ fn bytes_behind_token() {
     assert_eq!(sim.client("alice").drain_frames()[0]["code"], "rate_limited");
     sim.send_publish("alice", 1);
     sim.deliver_verdicts();
-    assert_eq!(sim.client("alice").data().last(), Some(&"1"), "a small one had its place");
+    assert_eq!(sim.client("alice").data().last(), Some(&"1"), "a small frame still fits");
 }
 
 fn counted_publishers() {
@@ -130,10 +130,11 @@ fn counted_publishers() {
     }
     assert_eq!(sim.http_publish("bob", 1), Err(Code::RateLimited));
     sim.advance(1_000);
-    assert!(sim.http_publish("bob", 1).is_ok(), "who has not published for a while is forgotten");
+    assert!(sim.http_publish("bob", 1).is_ok(), "idle publishers are forgotten");
 }
 
-/// They wait for a window. One more is told to come again.
+/// Signals wait for a window. One beyond the limit is rejected with a time to
+/// retry.
 fn signals() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
     for (bytes, most) in [(10, limits::SIGNALS_HELD), (16_000, limits::SIGNALS_HELD_BYTES / 16_100)]
@@ -148,9 +149,9 @@ fn signals() {
         });
         assert!(sent_at_once.count() > 0);
         let held = 1 + (0..).take_while(|_| post(&mut sim) == 202).count();
-        assert!((most - 1..=most + 1).contains(&held), "{held} signals of {bytes} bytes wait");
+        assert!((most - 1..=most + 1).contains(&held), "{held} signals of {bytes} bytes are held");
         sim.fire_flush();
-        assert_eq!(post(&mut sim), 202, "and there is room when some of them were sent");
+        assert_eq!(post(&mut sim), 202, "sent signals free their places");
     }
 }
 
@@ -168,7 +169,11 @@ fn answers_to_client_that_does_not_read() {
         };
         sim.join("alice");
         (0..20_000).for_each(|_| publish(&mut sim));
-        assert_eq!(sim.client("alice").closed, None, "she reads, however many they are");
+        assert_eq!(
+            sim.client("alice").closed,
+            None,
+            "a client that reads may get any number of answers"
+        );
         sim.join_with("alice", "flow=1");
         sim.stop_reading("alice");
         let mut most = 0;
@@ -220,7 +225,7 @@ fn bytes_in_flight_to_slow_reader() {
             sim.client("carol").frames.iter().map(String::len).sum()
         };
         assert!(in_flight(&mut sim) <= window + 1_000, "hibernate: {hibernate}");
-        // She reads on, and all of it comes, a window at a time.
+        // She continues to read, and receives everything, one window at a time.
         while sim.client("carol").seq != Some(40) {
             sim.client("carol").drain_frames();
             let seq = sim.client("carol").seq.unwrap();
@@ -248,7 +253,7 @@ fn bytes_in_flight_that_log_no_longer_retains() {
         assert!(in_flight <= window + 1_000, "hibernate: {hibernate}, {in_flight}");
         sim.send_seen("carol");
         sim.deliver_pending();
-        assert_eq!(sim.client("carol").gaps, 1, "and then she is told");
+        assert_eq!(sim.client("carol").gaps, 1, "she receives a gap");
         assert_eq!(sim.client("carol").seq, Some(40));
     }
 }
@@ -259,12 +264,12 @@ fn consecutive_refused_frames() {
         sim.hibernate_between_inputs = hibernate;
         sim.join("alice");
         for _ in 0..limits::BAD_REQUESTS_IN_A_ROW - 1 {
-            sim.send("alice", "nonsense");
+            sim.send("alice", "invalid");
         }
         sim.send_publish("alice", 1);
         for _ in 0..limits::BAD_REQUESTS_IN_A_ROW {
-            assert_eq!(sim.client("alice").closed, None, "a good one begins the count anew");
-            sim.send("alice", "nonsense");
+            assert_eq!(sim.client("alice").closed, None, "a valid frame resets the count");
+            sim.send("alice", "invalid");
         }
         assert_eq!(sim.client("alice").closed, Some(Code::BadRequest));
     }
@@ -284,10 +289,7 @@ fn frames_of_session() {
     let wait = frames[0]["retry_after_ms"].as_u64().unwrap();
     assert_eq!((frames[0]["code"].as_str(), wait), (Some("rate_limited"), 100));
     sim.send_seen("alice");
-    assert!(
-        sim.client("alice").drain_frames().is_empty(),
-        "beyond the rate it counts all the same"
-    );
+    assert!(sim.client("alice").drain_frames().is_empty(), "a `seen` beyond the rate still counts");
     sim.advance(wait);
     sim.send_publish("alice", 2);
     sim.send_publish("bob", 3);

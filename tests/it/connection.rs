@@ -1,5 +1,5 @@
-//! Section 6: one connection, many rooms. What its rules make of frames, and
-//! of rooms that open, answer late and end.
+//! Section 6: one connection for many rooms. These tests check how its rules
+//! handle frames, and rooms that open, answer late and close.
 
 mod errors;
 mod lifecycle;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::tokens;
 
-/// A connection and the time, as one line of a test needs them.
+/// A connection and the current time.
 struct Harness {
     connection: Connection,
     now: Millis,
@@ -32,7 +32,7 @@ fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
 }
 
-/// Whom a token of an hour speaks for.
+/// Claims of a token that lasts an hour.
 fn claims(user: &str, rooms: &Value) -> Claims {
     let exp = START.get() / 1_000 + 3_600;
     let token = tokens::sign(&json!({ "sub": user, "exp": exp, "rooms": rooms }));
@@ -107,7 +107,7 @@ fn expires_at() -> u64 {
     START.get() / 1_000 * 1_000 + 3_600_000
 }
 
-/// The frames to the client, which is all there is.
+/// Parses the frames to the client, which must be the only effects.
 fn sent_frames(effects: &[ConnectionEffect]) -> Vec<Value> {
     let frames = effects.iter().map(|effect| match effect {
         ConnectionEffect::Send(text) => serde_json::from_str(text).unwrap(),
@@ -116,7 +116,7 @@ fn sent_frames(effects: &[ConnectionEffect]) -> Vec<Value> {
     frames.collect()
 }
 
-/// The one `error` that the client hears, without its sentence.
+/// Returns the only `error` frame, without its message.
 fn sent_error(effects: &[ConnectionEffect]) -> Value {
     let [frame] = &mut sent_frames(effects)[..] else { panic!("{effects:?}") };
     assert_eq!(frame["type"], "error");

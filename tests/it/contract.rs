@@ -1,9 +1,9 @@
-//! The contract, held to the scenarios: every frame of docs/protocol.md with
-//! all its fields, and every code of docs/limits.md, is played by one; and every
-//! limit names who goes to it and one beyond.
+//! Compares the contract with the scenarios. Every frame of docs/protocol.md,
+//! with all its fields, and every code of docs/limits.md must appear in a
+//! scenario. Every limit must have a test at the limit and one beyond.
 //!
-//! A scenario has its `limits` in a list. A test has a line `Limits: A, B.` in
-//! the comment above it.
+//! A scenario lists its `limits`. A test has a line `Limits: A, B.` in the
+//! comment above it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::docs::{code, read, rows_under, texts};
 use crate::scenarios::{Scenario, scenarios};
 
-/// The fields of each frame, of a room's own socket or of a connection, from the
-/// service or to it.
+/// The fields of each frame, on a room's own socket or on a connection, sent by
+/// the service or by the client.
 type Frames = BTreeMap<Frame, BTreeSet<String>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,9 +41,9 @@ const PAGE: &str = "docs/protocol.md";
 fn documented_frames_and_fields_appear_in_scenarios() {
     let played = played();
     for (frame, fields) in documented() {
-        let seen = played.get(&frame).unwrap_or_else(|| panic!("{frame:?} is in no scenario"));
+        let seen = played.get(&frame).unwrap_or_else(|| panic!("no scenario has {frame:?}"));
         let missing: Vec<_> = fields.difference(seen).collect();
-        assert!(missing.is_empty(), "{frame:?}: {missing:?} are in no scenario");
+        assert!(missing.is_empty(), "{frame:?}: no scenario has {missing:?}");
     }
 }
 
@@ -55,7 +55,7 @@ fn frames_in_scenarios_are_documented() {
         // A connection's other frames are those of its rooms.
         let of_a_room = Frame { scope: Scope::Room, ..frame.clone() };
         let is_there = documented.contains_key(&frame) || documented.contains_key(&of_a_room);
-        assert!(is_there, "{PAGE} does not know {frame:?}");
+        assert!(is_there, "{PAGE} does not document {frame:?}");
     }
 }
 
@@ -70,18 +70,18 @@ fn documented() -> Frames {
         let rows = rows_under(PAGE, &columns);
         collect(&mut frames, scope, direction, rows.iter().map(|row| row[0].as_str()));
     }
-    // What comes over a connection is told in passing.
+    // The page mentions the frames to a connection's client in running text.
     let page = read(PAGE);
     let (_, section) = page.split_once("\n## 6.").unwrap();
     let (section, _) = section.split_once("\n## 7.").unwrap();
     let not_to_it = |line: &&str| !line.starts_with("| `{");
-    let told = section.lines().filter(not_to_it).map(|line| match line.starts_with('{') {
+    let spans = section.lines().filter(not_to_it).map(|line| match line.starts_with('{') {
         true => format!("`{line}`"),
         false => line.to_owned(),
     });
     let answers = rows_under(PAGE, &["frame to it", "what comes"]);
-    let told: Vec<String> = told.chain(answers.into_iter().map(|row| row[1].clone())).collect();
-    collect(&mut frames, Scope::Connection, Direction::From, told.iter().map(String::as_str));
+    let spans: Vec<String> = spans.chain(answers.into_iter().map(|row| row[1].clone())).collect();
+    collect(&mut frames, Scope::Connection, Direction::From, spans.iter().map(String::as_str));
     assert!(frames.len() > 20, "{frames:?}");
     frames
 }
@@ -100,7 +100,7 @@ fn collect<'a>(
     }
 }
 
-/// The names in what is nearly JSON: texts that are no values.
+/// The names in almost-JSON: strings that are no values.
 fn names(fields: &str) -> BTreeSet<String> {
     let mut parts = fields.split('"');
     let mut names = BTreeSet::new();
@@ -109,12 +109,13 @@ fn names(fields: &str) -> BTreeSet<String> {
             names.insert(text.to_owned());
         }
     }
-    // It goes without saying in every `error`.
+    // Every `error` has it, so the tables leave it out.
     names.remove("message");
     names
 }
 
-/// What is sent and received in scenarios that are played in both worlds.
+/// Frames sent and received in scenarios that run both in the simulator and on
+/// workerd.
 fn played() -> Frames {
     let mut played = Frames::new();
     for scenario in scenarios().filter(|scenario| scenario.only.is_none()) {
@@ -138,7 +139,8 @@ fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
             let fields =
                 played.entry(Frame { scope, direction, kind: kind.to_owned() }).or_default();
             collect_names(frame, fields);
-            // A room's own socket speaks of no other.
+            // A room's own socket belongs to one room, so scenarios leave it
+            // out.
             fields.insert("room".to_owned());
         };
         match verb {
@@ -151,7 +153,7 @@ fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
                 let frame = &step["frame"];
                 record(Direction::From, frame["type"].as_str().unwrap_or("events"), frame);
                 if step.get("events").is_some() {
-                    // The client has seen to what is around them.
+                    // The test client checks these fields.
                     let around = serde_json::json!({ "epoch": 0, "prev": 0, "events": 0 });
                     record(Direction::From, "events", &around);
                 }
@@ -164,7 +166,7 @@ fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
             _ => {}
         }
     }
-    // Of a kind that nobody knows, to be refused.
+    // Removes frames without a type, which are sent to be rejected.
     played.retain(|frame, _| !frame.kind.is_empty());
 }
 
@@ -213,12 +215,14 @@ fn documented_codes_appear_in_scenarios() {
         if status != "none" {
             assert!(
                 answered.contains(&(name.clone(), status)),
-                "{name} is no answer in a scenario"
+                "no scenario has {name} as an answer"
             );
         }
         match close.as_str() {
-            "none" => assert!(framed.contains(&name), "{name} is in no `error` of a scenario"),
-            close => assert!(closed.contains(close), "{name}: no socket is closed with {close}"),
+            "none" => assert!(framed.contains(&name), "no scenario has {name} in an `error`"),
+            close => {
+                assert!(closed.contains(close), "{name}: no scenario closes a socket with {close}")
+            }
         }
     }
 }
@@ -248,7 +252,7 @@ fn documented_limits_are_tested_at_and_beyond_them() {
     let settings = rows_under("docs/limits.md", &["setting", "what", "default", "range"]);
     let named = limits.iter().map(|row| &row[2]).chain(settings.iter().map(|row| &row[0]));
     let named: BTreeSet<String> = named.map(|cell| code(cell)[0].clone()).collect();
-    assert_eq!(tested, named, "who goes to a limit on the left, docs/limits.md on the right");
+    assert_eq!(tested, named, "tested limits on the left, docs/limits.md on the right");
 }
 
 fn limits_of_tests(source: &str) -> BTreeSet<String> {
@@ -258,7 +262,10 @@ fn limits_of_tests(source: &str) -> BTreeSet<String> {
         let comment = line.trim_start().trim_start_matches('/').trim_start();
         let Some(list) = comment.strip_prefix("Limits: ") else { continue };
         let below = lines.next().unwrap_or_default().trim_start();
-        assert!(below == "#[test]" || below.starts_with("test("), "{line}, and then no test");
+        assert!(
+            below == "#[test]" || below.starts_with("test("),
+            "{line} is not followed by a test"
+        );
         limits.extend(list.trim_end_matches('.').split(", ").map(str::to_owned));
     }
     limits

@@ -1,5 +1,5 @@
-//! Rows that are not as they were written. The room may refuse; it may not
-//! panic, go round in circles, number an event anew, or pass over one.
+//! Damaged rows. The room may reject a request. It must not panic, loop
+//! forever, use a seq twice, or skip an event.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;
@@ -8,7 +8,7 @@ use crate::client::Event;
 use crate::memory_store::Tables;
 use crate::sim::SimRuntime;
 
-/// Six appends of two events on a ring of four: numbers 4, 5, 2, 3.
+/// Six appends of two events in a ring of four: numbers 4, 5, 2, 3.
 fn wrapped_ring() -> SimRuntime {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
@@ -22,7 +22,7 @@ fn wrapped_ring() -> SimRuntime {
 
 type Damage = fn(&mut Tables, u64);
 
-/// What can be wrong with the append in a slot.
+/// Kinds of damage to the append in a slot.
 fn damages() -> [(&'static str, Damage); 5] {
     [
         ("it is missing", |tables, slot| drop(tables.slots.remove(&slot))),
@@ -54,7 +54,7 @@ fn damaged_append_gives_error_or_gap_but_no_wrong_event() {
             for hibernate in [false, true] {
                 let mut sim = wrapped_ring();
                 sim.hibernate_between_inputs = hibernate;
-                // Half of the time the room is awake, and knows its head.
+                // In half of the cases the room is active and knows its head.
                 if !hibernate {
                     sim.head();
                 }
@@ -71,13 +71,13 @@ fn check_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
         sim.join_with("dave", &format!("since={epoch}:{seq}"));
         let dave = sim.client("dave");
         let whole = &undamaged[usize::try_from(seq - 4).unwrap()..];
-        let is_told = dave.gaps > 0 || dave.closed.is_some();
-        assert!(is_told || dave.events == whole, "{what}, since {seq}: {:?}", dave.events);
+        let is_reported = dave.gaps > 0 || dave.closed.is_some();
+        assert!(is_reported || dave.events == whole, "{what}, since {seq}: {:?}", dave.events);
         assert!(dave.gaps > 0 || whole.starts_with(&dave.events), "{what}, since {seq}");
         sim.http("dave", &format!("GET /rooms/r/events?since={epoch}:{seq}"), "");
     }
     if let Ok(seqs) = sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"new"}"#) {
-        assert_eq!(seqs, [13], "{what}: a seq is given once");
+        assert_eq!(seqs, [13], "{what}: a seq is used once");
     }
     if let Ok(seqs) = sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i5"}"#) {
         assert_eq!(seqs, [9], "{what}: an id counts once");

@@ -1,5 +1,5 @@
-//! The docs, held to the code: the numbers they give, and the tests, files and
-//! pages they name.
+//! Compares the docs with the code: their numbers, and the tests, files and
+//! pages that they name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,8 +60,8 @@ fn documented_settings_match_the_code() {
         let (least, most) = row[3].split_once(" to ").expect(name);
         let (least, most) = (amount(least), amount(most));
         assert!(accepts(name, least) && accepts(name, most), "{name}: {least} to {most}");
-        assert!(!accepts(name, most + 1), "{name}: {most} is the most");
-        assert!(least == 0 || !accepts(name, least - 1), "{name}: {least} is the least");
+        assert!(!accepts(name, most + 1), "{name}: {most} is the maximum");
+        assert!(least == 0 || !accepts(name, least - 1), "{name}: {least} is the minimum");
     }
 }
 
@@ -84,7 +84,7 @@ fn tests_named_in_architecture_exist() {
             let (before, _) = native.split_once(&format!("fn {name}(")).unwrap_or_else(|| {
                 panic!("{}: there is no native test {name}", row[0]);
             });
-            assert!(before.trim_end().ends_with("#[test]"), "{name} is no test");
+            assert!(before.trim_end().ends_with("#[test]"), "{name} is not a test");
             for title in code(&row[2]) {
                 let is_named = [format!("\"{title}\""), format!("`{title}$")]
                     .iter()
@@ -129,14 +129,14 @@ fn check_link(page: &str, target: &str) {
     }
 }
 
-/// A heading's anchor, as GitHub makes it.
+/// Returns a heading's anchor, as GitHub makes it.
 fn slug(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
     let text: String = heading.trim_start_matches('#').trim().chars().filter(kept).collect();
     text.to_lowercase().replace(' ', "-")
 }
 
-/// The rows of every table of a page that has these columns.
+/// Returns the rows of every table of a page that has these columns.
 pub fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut inside = false;
@@ -157,13 +157,13 @@ pub fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
     rows
 }
 
-/// What stands between backticks within a line.
+/// Returns the text between backticks in each line.
 pub fn code(markdown: &str) -> Vec<String> {
     let spans = markdown.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     spans.map(str::to_owned).collect()
 }
 
-/// A number as the docs write it, in ms or bytes where it has a unit.
+/// Parses a number as the docs write it, in ms or bytes if it has a unit.
 fn amount(text: &str) -> u64 {
     match text {
         "2^53 − 1" => return (1 << 53) - 1,
@@ -179,12 +179,13 @@ fn amount(text: &str) -> u64 {
         "s" => 1_000,
         "h" => 3_600_000,
         "d" => 24 * 3_600_000,
-        _ => panic!("{text:?} has no unit that is known here"),
+        _ => panic!("{text:?} has an unknown unit"),
     };
     digits.replace(',', "").parse::<u64>().expect(text) * factor
 }
 
-/// The values of a file of constants, each a product of numbers and others.
+/// Returns the values of a file of constants, each a product of numbers and
+/// other constants.
 fn constants(source: &str) -> BTreeMap<String, u64> {
     let written: BTreeMap<&str, &str> = source
         .lines()
@@ -210,7 +211,7 @@ fn product(value: &str, written: &BTreeMap<&str, &str>) -> u64 {
         .product()
 }
 
-/// The fields of a struct of numbers, from its `Debug` text.
+/// Returns the fields of a struct of numbers, from its `Debug` text.
 fn fields(debug: &str) -> Vec<(String, u64)> {
     let (_, fields) = debug.split_once(" { ").expect(debug);
     let fields = fields.trim_end_matches(" }").split(", ");
@@ -231,7 +232,7 @@ fn text(path: PathBuf) -> String {
     fs::read_to_string(&path).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()))
 }
 
-/// The text of all files of a kind in a directory and those below it.
+/// Returns the text of all files with an extension in a directory, recursively.
 pub fn texts(directory: impl AsRef<Path>, extension: &str) -> String {
     let entries = fs::read_dir(root().join(directory)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());

@@ -1,6 +1,6 @@
-//! Flow control, as the contract asks it of both sides: whoever says what was
-//! seen once a quarter of the window has come gets everything, and whoever says
-//! nothing is sent no more than a bound.
+//! Flow control, as the contract requires of both sides. A client that sends
+//! `seen` after each quarter of the window gets every event. A client that
+//! never sends `seen` is sent a bounded number of bytes.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -9,12 +9,12 @@ use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
-/// Carol reads when she likes, and says so when a quarter of her window has
-/// come since she last did: never earlier, and never by a timer.
+/// Carol reads at any time, and sends `seen` when a quarter of her window has
+/// arrived since the last one: never earlier, and never by a timer.
 struct Reader {
     window: usize,
-    /// How many of the events that came to her she has read, and had when she
-    /// last said so.
+    /// How many received events she has read, and how many she had read at her
+    /// last `seen`.
     read: usize,
     reported: usize,
 }
@@ -38,7 +38,8 @@ impl Reader {
         true
     }
 
-    /// A frame beyond the window or a quarter of it, and one that she has begun.
+    /// In flight is at most the window, or a quarter of it plus a frame if that
+    /// is more, and one more frame that she has begun to read.
     fn check_bounds(&self, sim: &mut SimRuntime) {
         let sent = sim.client("carol").events.len();
         let (in_flight, frame) =
@@ -124,7 +125,7 @@ fn stopped_reader_gets_one_gap_for_lost_events() {
             sim.deliver_pending();
         }
         assert_eq!(sim.client("carol").gaps, 0, "hibernate: {hibernate}");
-        // What was lost is not on its way: all of the window is hers again.
+        // Lost events are not in flight, so the whole window is free again.
         for _ in 0..3 {
             sim.send_seen("carol");
             sim.deliver_pending();
@@ -150,11 +151,11 @@ fn part_of_append_seen_counts_after_hibernation() {
     sim.send("carol", r#"{"type":"seen","seq":1}"#);
     sim.http_publish_body("writer", &event(200_000)).unwrap();
     sim.deliver_pending();
-    assert_eq!(sim.client("carol").seq, Some(8), "350,000 bytes are on their way");
+    assert_eq!(sim.client("carol").seq, Some(8), "350,000 bytes are in flight");
     sim.hibernate();
     sim.send("carol", r#"{"type":"seen","seq":4}"#);
     sim.deliver_pending();
-    assert_eq!(sim.client("carol").seq, Some(9), "200,000 bytes were");
+    assert_eq!(sim.client("carol").seq, Some(9), "200,000 bytes were in flight");
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn room_setting_requires_flow_control_and_sets_window() {
             sim.http_publish_body("writer", &large).unwrap();
             sim.deliver_pending();
         }
-        assert_eq!(sim.client("carol").seq, Some(3), "she never reported what she has seen");
+        assert_eq!(sim.client("carol").seq, Some(3), "she has sent no `seen` yet");
         sim.send_seen("carol");
         sim.deliver_pending();
         assert_eq!(sim.client("carol").seq, Some(6));

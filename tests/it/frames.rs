@@ -1,5 +1,5 @@
-//! Whatever comes over the wire: frames made of the right words in the wrong
-//! way, good ones with a few characters changed, and plain noise.
+//! Arbitrary input on the wire: frames of valid words in a wrong order, valid
+//! frames with a few changed characters, and random text.
 //!
 //! ```sh
 //! PROPTEST_CASES=10000000 cargo test --release --test it frames   # for a long time
@@ -23,14 +23,14 @@ use crate::memory_store::{MemoryStore, Tables};
 use crate::sim::SimRuntime;
 use crate::tokens;
 
-/// So many cases, unless `PROPTEST_CASES` asks for another number.
+/// Runs this many cases, unless `PROPTEST_CASES` sets another number.
 fn cases(cases: u32) -> Config {
     let chosen = std::env::var("PROPTEST_CASES").is_ok();
     let config = Config { failure_persistence: None, ..Config::default() };
     if chosen { config } else { Config { cases, ..config } }
 }
 
-/// A piece of JSON, or what looks like one.
+/// A piece of JSON, or text that resembles it.
 fn value() -> impl Strategy<Value = String> {
     let plain = prop::sample::select(vec![
         "null",
@@ -78,8 +78,8 @@ fn field() -> impl Strategy<Value = String> {
     (prop::sample::select(names), value()).prop_map(|(name, value)| format!(r#""{name}":{value}"#))
 }
 
-fn good() -> impl Strategy<Value = String> {
-    let good = vec![
+fn valid_frame() -> impl Strategy<Value = String> {
+    let frames = vec![
         r#"{"type":"ping"}"#,
         r#"{"type":"publish","name":"n","data":1}"#,
         r#"{"type":"publish","name":"n","data":{"a":[1,2]},"id":"i1","key":"k1","ref":"r"}"#,
@@ -92,13 +92,13 @@ fn good() -> impl Strategy<Value = String> {
         r#"{"type":"members"}"#,
         r#"{"type":"auth","token":"a.b.c"}"#,
     ];
-    prop::sample::select(good).prop_map(str::to_owned)
+    prop::sample::select(frames).prop_map(str::to_owned)
 }
 
-/// A good frame with some of its characters lost, doubled or replaced.
+/// A valid frame with some characters removed, doubled or replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let change = (any::<prop::sample::Index>(), 0..4_u8, any::<char>());
-    (good(), prop::collection::vec(change, 1..5)).prop_map(|(frame, changes)| {
+    (valid_frame(), prop::collection::vec(change, 1..5)).prop_map(|(frame, changes)| {
         let mut chars: Vec<char> = frame.chars().collect();
         for (at, how, with) in changes {
             if chars.is_empty() {
@@ -117,7 +117,7 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 fn frame() -> impl Strategy<Value = String> {
-    let kinds = ["publish", "signal", "seen", "enter", "members", "auth", "ping", "shout"];
+    let kinds = ["publish", "signal", "seen", "enter", "members", "auth", "ping", "unknown"];
     let kind = prop::sample::select(kinds.to_vec());
     let fields = || prop::collection::vec(field(), 0..6);
     prop_oneof![
@@ -125,16 +125,15 @@ fn frame() -> impl Strategy<Value = String> {
             .prop_map(|(kind, fields)| format!(r#"{{"type":"{kind}",{}}}"#, fields.join(","))),
         1 => fields().prop_map(|fields| format!("{{{}}}", fields.join(","))),
         4 => mutated(),
-        1 => good(),
+        1 => valid_frame(),
         1 => value(),
         1 => any::<String>(),
     ]
 }
 
-/// What a refused frame must leave as it was: all that is stored, and all that
-/// the sessions keep, but for the count of refused frames, and how far they
-/// were sent.
-fn everything(sim: &SimRuntime) -> (Tables, Vec<String>, Option<Millis>) {
+/// Everything that a rejected frame must not change: all stored rows, and the
+/// sessions, except the count of rejected frames and how far they were sent.
+fn snapshot(sim: &SimRuntime) -> (Tables, Vec<String>, Option<Millis>) {
     let uncounted = |kept: &str| {
         let mut kept: serde_json::Value = serde_json::from_str(kept).unwrap();
         kept["bad_requests"] = 0.into();
@@ -158,14 +157,14 @@ proptest! {
         for frame in frames {
             sim.client("bob").frames.clear();
             sim.client("alice").frames.clear();
-            let before = everything(&sim);
+            let before = snapshot(&sim);
             sim.send("alice", &frame);
             let refused = sim.client("alice").frames.iter().any(|f| f.contains(r#""error""#));
             if refused {
                 prop_assert_eq!(sim.client("alice").frames.len(), 1);
                 prop_assert!(sim.client("bob").frames.is_empty());
-                prop_assert!(everything(&sim) == before, "{:.300}", frame);
-                // An answer is short, whatever it answers.
+                prop_assert!(snapshot(&sim) == before, "{:.300}", frame);
+                // An answer is short, whatever the frame.
                 prop_assert!(sim.client("alice").frames[0].len() < 2_000);
             }
             if let Some(code) = sim.client("alice").closed {
@@ -227,7 +226,7 @@ fn publish_to_rooms_is_parsed_whole_or_rejected() {
     let read = parse_publish_to_rooms(&twice).unwrap();
     let rooms: Vec<&str> = read.iter().map(|(room, _)| room.as_str()).collect();
     assert_eq!((rooms.len(), rooms[0], rooms[41]), (2 * most.len(), "r0", "r1"));
-    assert_eq!(read[1].1, most[1], "as it was written");
+    assert_eq!(read[1].1, most[1], "the event's text is unchanged");
 
     let one_more: Vec<String> = (0..=limits::ROOMS_IN_A_PUBLISH).map(event).collect();
     let refused = parse_publish_to_rooms(&body(&one_more)).unwrap_err();
@@ -237,13 +236,13 @@ fn publish_to_rooms_is_parsed_whole_or_rejected() {
     assert!(refused.message.starts_with("events[1]: "), "{refused:?}");
 }
 
-/// One input, sense or not, to a room at a time that may be any.
+/// An arbitrary input, at an arbitrary time.
 #[derive(Clone, Debug)]
 enum Anything {
     Join { query: String, expires_at: u64, window: Option<u64> },
     Text(String),
     Binary(Vec<u8>),
-    Verified { user: &'static str, good: bool },
+    Verified { user: &'static str, valid: bool },
     Gone(Option<u16>),
     Pinged(u64),
     Withheld(IfUnread),
@@ -253,7 +252,7 @@ enum Anything {
     Turn,
     Flush,
     Alarm,
-    Sleep,
+    Hibernate,
 }
 
 fn anything() -> impl Strategy<Value = Anything> {
@@ -276,22 +275,22 @@ fn anything() -> impl Strategy<Value = Anything> {
     prop_oneof![
         join.prop_map(|(query, expires_at, window)| Anything::Join { query, expires_at, window }),
         frame().prop_map(Anything::Text),
-        good().prop_map(Anything::Text),
+        valid_frame().prop_map(Anything::Text),
         any::<Vec<u8>>().prop_map(Anything::Binary),
         (prop::sample::select(vec!["alice", "bob"]), any::<bool>())
-            .prop_map(|(user, good)| Anything::Verified { user, good }),
+            .prop_map(|(user, valid)| Anything::Verified { user, valid }),
         any::<Option<u16>>().prop_map(Anything::Gone),
         any::<u64>().prop_map(Anything::Pinged),
         prop::sample::select(vec![IfUnread::Drop, IfUnread::Relist, IfUnread::Close])
             .prop_map(Anything::Withheld),
         frame().prop_map(Anything::Publish),
-        good().prop_map(Anything::Publish),
+        valid_frame().prop_map(Anything::Publish),
         frame().prop_map(Anything::Signal),
         request.prop_map(Anything::Read),
         Just(Anything::Turn),
         Just(Anything::Flush),
         Just(Anything::Alarm),
-        Just(Anything::Sleep),
+        Just(Anything::Hibernate),
     ]
 }
 
@@ -322,8 +321,8 @@ proptest! {
         let name = RoomName::parse("r").unwrap();
         let store = MemoryStore::default();
         let admin = SimRuntime::new().identity("admin");
-        let wake = |now| Room::load(name.clone(), settings, store.clone(), now, 7).unwrap();
-        let mut room = wake(Millis::new(0));
+        let load = |now| Room::load(name.clone(), settings, store.clone(), now, 7).unwrap();
+        let mut room = load(Millis::new(0));
         for (anything, session, now) in inputs {
             let (now, session) = (Millis::new(now), SessionId(session));
             let by = || admin.clone();
@@ -339,9 +338,9 @@ proptest! {
                 },
                 Anything::Text(text) => Input::Text { session, text },
                 Anything::Binary(bytes) => Input::Binary { session, bytes },
-                Anything::Verified { user, good } => Input::Verified {
+                Anything::Verified { user, valid } => Input::Verified {
                     session,
-                    verdict: match good {
+                    verdict: match valid {
                         true => Ok(SimRuntime::new().identity(user)),
                         false => tokens::verify("", &name, now),
                     },
@@ -363,20 +362,20 @@ proptest! {
                 Anything::Turn => Input::ContinueReplay,
                 Anything::Flush => Input::Flush,
                 Anything::Alarm => Input::Alarm,
-                Anything::Sleep => {
-                    room = wake(now);
+                Anything::Hibernate => {
+                    room = load(now);
                     continue;
                 }
             };
             let effects = room.handle(input, now);
             if effects.contains(&Effect::Unload) {
-                room = wake(now);
+                room = load(now);
             }
         }
     }
 }
 
-/// Any parser of ours that went down by recursion would overflow the stack.
+/// A recursive parser of ours would overflow the stack.
 #[test]
 fn deeply_nested_json_is_rejected_or_ignored() {
     let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);

@@ -1,4 +1,4 @@
-//! What a token allows is asked for each time, of the newest one.
+//! Every frame and request is checked against the grant of the newest token.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -11,7 +11,7 @@ use crate::tokens;
 
 const RIGHTS: [&str; 4] = ["subscribe", "publish", "presence", "admin"];
 
-/// Every set of rights there is.
+/// Every possible set of rights.
 fn grants() -> impl Iterator<Item = Vec<&'static str>> {
     (0..16_usize).map(|set| {
         let chosen = RIGHTS.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
@@ -42,7 +42,7 @@ fn frame_fields_never_widen_the_grant() {
     }
 }
 
-/// Whatever a frame claims, it gets no further than the newest token.
+/// Sends frames that claim more rights than the newest token gives.
 fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
     let may_publish = newest.contains(&"publish");
     let claims = json!({
@@ -57,15 +57,17 @@ fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
     sim.send("alice", &signal.to_string());
     for frame in sim.client("alice").drain_frames() {
         match frame["type"].as_str().unwrap() {
-            "events" => assert_eq!(frame["events"][0]["from"], "alice", "she is who she is"),
+            "events" => {
+                assert_eq!(frame["events"][0]["from"], "alice", "`from` is the token's user")
+            }
             "ack" => assert!(may_publish),
             "error" => assert!(!may_publish && frame["code"] == "forbidden", "{frame}"),
-            kind => panic!("{kind} answers no publish"),
+            kind => panic!("unexpected {kind}"),
         }
     }
 
-    // The worker renews the inner sockets of its bridges with a binary frame:
-    // on hers, it is one more frame that is not understood.
+    // The worker renews the sockets of its bridges with a binary frame. On a
+    // client's own socket, such a frame is invalid.
     let everything = Identity { ..sim.identity("admin") };
     let everything = Identity { user: sim.identity("alice").user, ..everything };
     sim.send_bytes("alice", &serde_json::to_vec(&everything).unwrap());
@@ -74,7 +76,7 @@ fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
     assert!(codes.iter().all(|frame| frame["code"] == "bad_request"), "{codes:?}");
     let kept = sim.attachment("alice").unwrap();
     assert!(kept.contains(&format!(r#""grant":{}"#, json!(newest))), "{newest:?}: {kept}");
-    // So that the refused ones are never twenty in a row.
+    // A valid frame in between avoids twenty consecutive rejected ones.
     sim.send("alice", r#"{"type": "ping"}"#);
     sim.client("alice").drain_frames();
 }
@@ -103,12 +105,12 @@ fn request_without_its_right_is_rejected() {
             let by = sim.identity_with("alice", &rights);
             let (status, answer) = sim.http_by(by, &format!("{method} {path}"), body);
             assert_eq!(status != 403, allowed, "{method} {path} with {rights:?}: {answer}");
-            assert!(allowed || sim.head() == 1, "a refused request changes nothing");
+            assert!(allowed || sim.head() == 1, "a rejected request changes nothing");
         }
     }
 }
 
-/// The worker asks for it before it wakes the room.
+/// The worker checks this before it sends anything to the room.
 #[test]
 fn upgrade_without_subscribe_right_is_rejected() {
     let upgrade = Route::parse("GET", "/rooms/r/events", "", ResponseKind::Socket);
@@ -135,7 +137,7 @@ fn auth_with_other_user_or_room_closes_session() {
         (for_room("r:*"), Some(Code::Forbidden)),
         (for_room("r"), None),
         (for_room("*"), None),
-        ("nonsense".to_owned(), Some(Code::Unauthorized)),
+        ("invalid".to_owned(), Some(Code::Unauthorized)),
         (String::new(), Some(Code::Unauthorized)),
     ] {
         let user = sim.identity_with("alice", &["subscribe"]);
@@ -156,7 +158,7 @@ fn frames_after_token_wait_for_its_verdict() {
     send_token(&mut sim, "alice", &["subscribe", "publish"]);
     sim.send_publish("alice", 2);
     sim.http_publish("bob", 3).unwrap();
-    assert_eq!(sim.client("carol").data(), ["3"], "nobody else waits");
+    assert_eq!(sim.client("carol").data(), ["3"], "other clients don't wait");
     sim.hibernate();
 
     sim.deliver_verdicts();
@@ -164,14 +166,14 @@ fn frames_after_token_wait_for_its_verdict() {
     assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "ack", "events"]);
     assert_eq!(sim.client("carol").data(), ["3", "2"]);
 
-    // A bad one ends the session, and what came behind it is not done.
-    sim.send("alice", r#"{"type":"auth","token":"nonsense"}"#);
+    // An invalid token ends the session, and discards the frames after it.
+    sim.send("alice", r#"{"type":"auth","token":"invalid"}"#);
     sim.send_publish("alice", 4);
     sim.deliver_verdicts();
     assert_eq!(sim.client("alice").closed, Some(Code::Unauthorized));
     assert_eq!(sim.head(), 2);
 
-    // One that comes when nobody is there any more is nobody's.
+    // A verdict for a session that is gone is ignored.
     send_token(&mut sim, "carol", &["subscribe"]);
     sim.drop_socket("carol");
     sim.deliver_verdicts();

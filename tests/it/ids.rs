@@ -1,6 +1,6 @@
-//! The index of ids: what it reads, what it holds, and what becomes of rooms
-//! that were written without one. That an id counts once, whatever happens, is
-//! `repeated_id_returns_first_seq` and the random stories.
+//! The index of ids: its reads, its size, and rooms that were written without
+//! one. `repeated_id_returns_first_seq` and the random runs test that an id
+//! counts once.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -16,17 +16,17 @@ fn event(id: u64) -> String {
     format!(r#"{{"name":"n","data":{id},"id":"i{id}"}}"#)
 }
 
-/// So many events with ids, in one publish.
+/// A publish of events with these ids.
 fn batch(ids: std::ops::Range<u64>) -> String {
     format!(r#"{{"events":[{}]}}"#, ids.map(event).collect::<Vec<_>>().join(","))
 }
 
-/// Publishes the ids, the first of which is 1, one by one.
+/// Publishes the ids from 1 to `last`, one by one.
 fn publish_ids(sim: &mut SimRuntime, last: u64) {
     (1..=last).for_each(|id| assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id])));
 }
 
-/// What an earlier version leaves of an append: all but its index.
+/// Removes all indexes, which leaves the rows of an earlier version.
 fn drop_indexes(sim: &SimRuntime) {
     sim.store.damage(|tables| {
         tables.slots.values_mut().for_each(|(_, _, index)| index.clear());
@@ -43,10 +43,10 @@ fn first_publish_with_id_after_load_reads_few_rows_and_no_events() {
         sim.store.drain_reads();
         assert_eq!(sim.http_publish_body("bob", &event(appends + 1)), Ok(vec![appends + 1]));
         let new = sim.store.drain_reads();
-        assert!(new <= 6, "{new} reads for an id that is new, of {appends}");
+        assert!(new <= 6, "{new} reads for a new id, with {appends} appends");
         assert_eq!(sim.http_publish_body("bob", &event(appends / 2)), Ok(vec![appends / 2]));
         let repeat = sim.store.drain_reads();
-        assert!(repeat <= 6, "{repeat} reads for a repeat, of {appends}");
+        assert!(repeat <= 6, "{repeat} reads for a repeated id, with {appends} appends");
         assert_eq!(sim.store.largest_read(), 0, "events are not read");
     }
 }
@@ -112,7 +112,7 @@ fn ids_without_index_are_found_and_indexed_by_next_publish() {
         assert_eq!(
             sim.http_publish_body("bob", &event(10)),
             Ok(vec![61]),
-            "it is retained no more"
+            "its event is no longer retained"
         );
         assert_eq!(sim.http_publish_body("bob", &event(61)), Ok(vec![62]));
         assert_eq!(sim.http_publish_body("bob", &event(20)), Ok(vec![20]));
@@ -126,7 +126,7 @@ fn ids_without_index_are_found_and_indexed_by_next_publish() {
         assert_eq!(
             sim.http_publish_body("bob", &event(13)),
             Ok(vec![64]),
-            "its append gave way to the last"
+            "the last publish evicted its append"
         );
     }
 }
@@ -147,7 +147,7 @@ fn unindexed_ids_beyond_memory_limit_are_read_until_indexed() {
         assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![seq]), "id {id}");
         sim.store.drain_reads()
     };
-    // The oldest are read anew each time, before the index has them.
+    // The oldest ids are read each time until the index has them.
     let scan = reads_for(&mut sim, 1, 1);
     assert_eq!(reads_for(&mut sim, last, last), scan);
     reads_for(&mut sim, 100_000, last + 1);
@@ -160,8 +160,8 @@ fn unindexed_ids_beyond_memory_limit_are_read_until_indexed() {
     }
 }
 
-/// A version without an index writes over an append, and leaves the index of
-/// the one before it in the row.
+/// A version without an index overwrites an append, and leaves the index of the
+/// previous append in the row.
 #[test]
 fn stale_index_of_overwritten_append_is_ignored() {
     let mut sim = SimRuntime::with(settings(10));

@@ -1,6 +1,7 @@
-//! The named invariants (ARCHITECTURE.md), each in one test of its name.
-//! `frame_fields_never_widen_the_grant`, `arbitrary_inputs_do_not_panic`, `every_queue_rejects_input_beyond_its_limit` and
-//! `hibernation_between_inputs_is_invisible` have files of their own.
+//! The named invariants of ARCHITECTURE.md.
+//! `frame_fields_never_widen_the_grant`, `arbitrary_inputs_do_not_panic`,
+//! `every_queue_rejects_input_beyond_its_limit` and
+//! `hibernation_between_inputs_is_invisible` are in other files.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;
@@ -17,7 +18,7 @@ fn event_is_stored_before_it_is_sent_or_rejected() {
     assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "events", "ack"]);
     assert_eq!(sim.client("bob").drain_frame_types(), ["welcome", "events"]);
 
-    // The storage refuses: nobody hears of the event but its sender, of its end.
+    // The write fails: only the publisher receives anything, an error.
     sim.store.fail_writes();
     sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
     let error = &sim.client("alice").drain_frames()[0];
@@ -27,10 +28,10 @@ fn event_is_stored_before_it_is_sent_or_rejected() {
     assert_eq!(sim.http_publish_body("writer", batch), Err(Code::Internal));
     assert!(sim.client("alice").drain_frames().is_empty());
     assert!(sim.client("bob").drain_frames().is_empty());
-    assert_eq!(sim.logged_errors.len(), 2, "the operator hears the cause: {:?}", sim.logged_errors);
+    assert_eq!(sim.logged_errors.len(), 2, "the cause is logged: {:?}", sim.logged_errors);
     assert_eq!(sim.head(), 1);
 
-    // Nothing is left of it: no seq used up, no id taken, no key set.
+    // The failed publish used no seq and stored no id or key.
     sim.store.clear_faults();
     assert_eq!(sim.http_publish_body("writer", batch), Ok(vec![2, 3]));
     assert_eq!(sim.client("bob").data(), ["1", "3", "4"]);
@@ -45,7 +46,8 @@ fn rejected_and_repeated_publishes_use_no_seq() {
     let three = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2,"id":"i"},{"name":"n","data":3}]}"#;
     assert_eq!(sim.http_publish_body("bob", three), Ok(vec![1, 2, 3]));
 
-    // None of what is refused, repeated, lost or slept over uses up a seq.
+    // Rejected, repeated and lost publishes use no seq, and neither does
+    // hibernation.
     assert_eq!(sim.http_publish_body("bob", r#"{"name":"","data":1}"#), Err(Code::BadRequest));
     assert_eq!(sim.http_publish_body("reader", r#"{"name":"n","data":1}"#), Err(Code::Forbidden));
     assert_eq!(sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![2]));
@@ -72,8 +74,8 @@ fn rejected_and_repeated_publishes_use_no_seq() {
 fn resumed_session_gets_same_events_as_one_that_stayed() {
     let mut sim = SimRuntime::new();
     sim.join("carol");
-    // Appends of 1 to 7 events; some larger than a frame may be, together or
-    // each of them alone.
+    // Appends of 1 to 7 events. Some are larger than a frame, together or each
+    // alone.
     for append in 1..=24_usize {
         let data = "x".repeat(if append % 5 == 0 { 150_000 } else { append });
         let event = format!(r#"{{"name":"n","data":"{data}"}}"#);
@@ -90,8 +92,8 @@ fn resumed_session_gets_same_events_as_one_that_stayed() {
         assert_eq!(sim.client("dave").events, expected, "since {seq}");
     }
 
-    // Carol drops, resumes, is caught up over several turns while bob goes on,
-    // the room falls asleep in the midst of it, and she misses nothing.
+    // Carol drops and resumes. Her replay takes several turns, while bob
+    // publishes and the room hibernates in between. She misses nothing.
     sim.join_with("dave", &format!("since={epoch}:{head}"));
     sim.drop_socket("carol");
     for _ in 0..12 {
@@ -99,7 +101,7 @@ fn resumed_session_gets_same_events_as_one_that_stayed() {
         sim.http_publish_body("bob", &large).unwrap();
     }
     sim.resume("carol");
-    assert!(sim.replay_scheduled, "one go is not enough");
+    assert!(sim.replay_scheduled, "the replay takes more than one turn");
     sim.http_publish("bob", 1).unwrap();
     sim.continue_replay();
     sim.hibernate();
@@ -125,7 +127,7 @@ fn resume_from_lost_position_gets_gap() {
             sim.advance(hour);
             sim.http_publish("bob", data).unwrap();
             let oldest = sim.http_get("")["oldest"].as_u64().unwrap();
-            assert!(oldest >= previous_oldest, "what is lost stays lost");
+            assert!(oldest >= previous_oldest, "lost events stay lost");
             previous_oldest = oldest;
             for seq in 0..=data + 2 {
                 check_complete_or_gap(&mut sim, &epoch, seq, oldest, data);
@@ -136,14 +138,14 @@ fn resume_from_lost_position_gets_gap() {
     }
 }
 
-/// Over a socket and over HTTP alike.
+/// Checks a resume over a socket, and a page over HTTP.
 fn check_complete_or_gap(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u64, head: u64) {
     let can_be_resumed = seq <= head && seq + 1 >= oldest;
     sim.join_with("dave", &format!("since={epoch}:{seq}"));
     let dave = sim.client("dave");
     assert_eq!(dave.gaps == 1, !can_be_resumed, "since {seq}, oldest {oldest}, head {head}");
     let welcome = Frame::read(&dave.frames[0]);
-    assert_eq!(welcome.recovered, Some(can_be_resumed), "it is told at once");
+    assert_eq!(welcome.recovered, Some(can_be_resumed), "the welcome reports the loss");
     let missed: Vec<u64> = if can_be_resumed { (seq + 1..=head).collect() } else { vec![] };
     assert_eq!(dave.seqs(), missed, "since {seq}");
 
@@ -163,16 +165,16 @@ fn slow_replay_gets_gap_after_log_wraps() {
     sim.join_with("alice", &format!("since={epoch}:1"));
     assert_eq!(sim.client("alice").seqs(), [2, 3, 4, 5]);
 
-    // The ring comes round before alice has had her next turn.
+    // The ring wraps before the replay's next turn.
     for data in 1..=12 {
         sim.http_publish("bob", data).unwrap();
     }
     sim.deliver_pending();
     let alice = sim.client("alice");
     assert_eq!(alice.gaps, 1);
-    assert_eq!(alice.state["k"].data(), "1", "the state makes up for it");
+    assert_eq!(alice.state["k"].data(), "1", "the state replaces the lost events");
     sim.http_publish("bob", 13).unwrap();
-    assert_eq!(sim.client("alice").data(), ["13"], "and from there on she misses nothing");
+    assert_eq!(sim.client("alice").data(), ["13"], "no event is missing after the gap");
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn repeated_id_returns_first_seq() {
     sim.join("alice");
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 201);
 
-    // However it comes again, it is the first one.
+    // Each repeat returns the first seq.
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 200);
     sim.send("alice", over_a_socket);
     let ack = sim.client("alice").drain_frames().pop().unwrap();
@@ -193,13 +195,13 @@ fn repeated_id_returns_first_seq() {
     sim.crash();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));
 
-    // In a batch, and twice in one.
+    // In a batch, and twice within one.
     let batch = format!(
         r#"{{"events":[{once},{{"name":"n","data":2,"id":"j"}},{{"name":"n","data":3,"id":"j"}}]}}"#
     );
     assert_eq!(sim.http_publish_body("alice", &batch), Ok(vec![1, 2, 2]));
 
-    // She does not know whether it was stored, and asks again.
+    // She can't know whether the event was stored, and publishes it again.
     let fresh = r#"{"name":"n","data":4,"id":"k"}"#;
     sim.crash_at_next_input = Some(CrashPoint::AfterCommit);
     assert_eq!(sim.http_publish_body("alice", fresh), Err(Code::Restarting));
@@ -210,8 +212,8 @@ fn repeated_id_returns_first_seq() {
     assert_eq!(sim.http_publish_body("alice", fresh), Ok(vec![4]));
     assert_eq!(sim.head(), 4);
 
-    // The first is no longer retained: the next one is an event of its own,
-    // and the one that repeats from then on.
+    // The first event is no longer retained. The next publish is a new event,
+    // and further repeats return its seq.
     sim.http_publish("alice", 6).unwrap();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));

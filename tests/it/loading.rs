@@ -1,5 +1,6 @@
-//! Waking: what comes in a room's sleep costs no more than it needs. That a
-//! room which was woken goes on as if it had never slept is `hibernation_between_inputs_is_invisible`.
+//! Loading a hibernating room costs no more than its input needs.
+//! `hibernation_between_inputs_is_invisible` tests that a loaded room continues
+//! as if it had never hibernated.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -7,7 +8,7 @@ use roomcast::settings::Settings;
 
 use crate::sim::SimRuntime;
 
-/// Three who slept, and something to read.
+/// A hibernating room with three sessions, an event and a key.
 fn hibernating_room() -> SimRuntime {
     let mut sim = SimRuntime::new();
     ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
@@ -17,7 +18,7 @@ fn hibernating_room() -> SimRuntime {
     sim
 }
 
-/// Reads all that a session is not needed for.
+/// Makes all reads that need no session.
 fn read_without_sessions(sim: &mut SimRuntime) {
     assert_eq!(sim.http_get("/state")["events"][0]["data"], 1);
     assert_eq!(sim.http_get("/events?last=5")["events"][0]["seq"], 1);
@@ -26,9 +27,9 @@ fn read_without_sessions(sim: &mut SimRuntime) {
 #[test]
 fn read_of_hibernating_room_restores_no_session() {
     let mut sim = hibernating_room();
-    let wakes = sim.loads;
+    let loads = sim.loads;
     read_without_sessions(&mut sim);
-    assert_eq!((sim.loads - wakes, sim.restored_sessions), (1, 0));
+    assert_eq!((sim.loads - loads, sim.restored_sessions), (1, 0));
 }
 
 #[test]
@@ -71,17 +72,20 @@ fn read_of_hibernating_room_delays_no_pending_work() {
     sim.hibernate();
     sim.client("ann").drain_frames();
     sim.http_get("/state");
-    assert!(!sim.replay_scheduled && sim.flush_at.is_none(), "nothing is begun for a reader");
+    assert!(
+        !sim.replay_scheduled && sim.flush_at.is_none(),
+        "a read starts no replay and no window"
+    );
     sim.advance(limits::REPLAY_RESTART_MS.max(limits::GRACE_MS));
     sim.run_until_idle();
-    assert_eq!(sim.client("carol").seq, Some(6), "a replay that slept goes on");
-    assert_eq!(sim.client("ann").drain_frame_types(), ["members:changed"], "a grace ends");
+    assert_eq!(sim.client("carol").seq, Some(6), "the interrupted replay continues");
+    assert_eq!(sim.client("ann").drain_frame_types(), ["members:changed"], "the grace period ends");
     sim.advance(3_600_000 + limits::LEEWAY_MS);
-    assert_eq!(sim.open_sockets(), 0, "and so does every session");
+    assert_eq!(sim.open_sockets(), 0, "every session ends");
 }
 
-/// Nothing is lost in silence: who sent something is closed, and so is everybody
-/// who would keep a member that is gone.
+/// No frame is lost silently: its sender is closed, and so is every client that
+/// would keep a lost member in its list.
 #[test]
 fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
     let mut sim = SimRuntime::new();
@@ -98,7 +102,7 @@ fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
     sim.send_publish("cat", 1);
     assert_eq!(sim.client("cat").closed, Some(Code::Internal));
     sim.drop_socket("dan");
-    assert_eq!(sim.client("ben").closed, None, "dan was no member");
+    assert_eq!(sim.client("ben").closed, None, "dan was not a member");
     sim.drop_socket("ann");
     assert_eq!(sim.client("ben").closed, Some(Code::Restarting));
 
@@ -109,7 +113,7 @@ fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
     assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 1);
 }
 
-/// The alarm is set for every session, so its setting needs them all.
+/// The alarm covers every session, so setting it needs them all.
 #[test]
 fn first_read_after_settings_change_sets_alarm_for_all_sessions() {
     let mut sim = hibernating_room();

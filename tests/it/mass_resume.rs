@@ -1,5 +1,4 @@
-//! Many who come back at once: what it costs the room, in reads of the storage
-//! and in texts that are made.
+//! Many clients resume at once: the cost in storage reads and in created texts.
 
 use std::rc::Rc;
 
@@ -37,7 +36,7 @@ fn resume_within_memory_reads_no_row() {
     sim.join_with("carol", "last=50");
     assert_eq!(sim.store.drain_reads(), 0);
     sim.join_with("carol", &format!("since={epoch}:5"));
-    assert_eq!(sim.client("carol").seqs().len(), 2_995, "and the rest is read");
+    assert_eq!(sim.client("carol").seqs().len(), 2_995, "older events are read from storage");
     assert!(sim.store.drain_reads() > 0);
 }
 

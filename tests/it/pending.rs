@@ -1,5 +1,5 @@
-//! Section 4: a socket that shows no token with its upgrade. What it may do
-//! before its token is good, how it ends, and how many may wait.
+//! Section 4: a socket without a token in its upgrade. These tests check what
+//! it may do before its token is valid, how it ends, and how many may wait.
 
 use roomcast::auth::{Claims, Identity};
 use roomcast::close_reason::CloseReason;
@@ -90,7 +90,7 @@ fn room_is_opened_only_after_valid_token() {
         [PendingEffect::Open(alice())]
     );
     assert_eq!(harness.send(&publish(2)), [], "it waits for the room");
-    assert_eq!(harness.socket.deadline(), None, "a token that came in time is in time");
+    assert_eq!(harness.socket.deadline(), None, "a token that arrived in time has no deadline");
     assert_eq!(
         harness.handle(PendingInput::Opened),
         [PendingEffect::Pass(publish(1)), PendingEffect::Pass(publish(2))]
@@ -106,7 +106,7 @@ fn invalid_or_ungranted_token_opens_no_room() {
         harness.send(&auth());
         harness.send(&publish(1));
         assert_eq!(close_code(&harness.handle(PendingInput::Verified(verdict))), code);
-        assert_eq!(harness.send(&auth()), [], "it is over");
+        assert_eq!(harness.send(&auth()), [], "the socket has ended");
     }
 }
 
@@ -184,31 +184,32 @@ fn both_sockets_close_with_the_same_code() {
 #[test]
 fn oldest_waiting_socket_is_closed_at_the_limit() {
     let mut sockets = WaitingSockets::default();
-    let strangers: Vec<_> = (0..limits::WAITING_SOCKETS).map(|_| sockets.enter()).collect();
-    assert!(strangers.iter().all(|ticket| sockets.is_waiting(*ticket)));
+    let waiting: Vec<_> = (0..limits::WAITING_SOCKETS).map(|_| sockets.enter()).collect();
+    assert!(waiting.iter().all(|ticket| sockets.is_waiting(*ticket)));
     let client = sockets.enter();
     assert!(sockets.is_waiting(client), "the newest may always wait");
-    assert!(!sockets.is_waiting(strangers[0]));
-    assert!(sockets.is_waiting(strangers[1]));
+    assert!(!sockets.is_waiting(waiting[0]));
+    assert!(sockets.is_waiting(waiting[1]));
     sockets.leave(client);
     sockets.enter();
-    assert!(sockets.is_waiting(strangers[1]), "a place that was left is free");
+    assert!(sockets.is_waiting(waiting[1]), "a socket that leaves frees its place");
     assert_eq!(close_code(&Harness::new().handle(PendingInput::TooManyWaiting)), 1013);
     assert_eq!(
         Harness::with_valid_token().handle(PendingInput::TooManyWaiting),
         [],
-        "it does not wait any more"
+        "the socket no longer waits"
     );
 }
 
-/// Whatever comes in whatever order: a room is opened at most once, behind a
-/// good token; the client hears nothing but pongs before; and it ends once.
+/// With any inputs in any order, the room is opened at most once, after a valid
+/// token. Before that, the client receives only pongs. The socket ends once.
 #[test]
 fn arbitrary_inputs_open_room_only_after_valid_token() {
     run_random(400, 30, |seed, steps| {
         let mut rng = TestRng::new(seed);
         let mut harness = Harness::new();
-        let (mut verifying, mut good, mut opened, mut over) = (false, false, false, false);
+        let (mut verifying, mut authorized, mut opened, mut has_ended) =
+            (false, false, false, false);
         for _ in 0..steps {
             let token = auth();
             let input = match rng.below(12) {
@@ -229,27 +230,27 @@ fn arbitrary_inputs_open_room_only_after_valid_token() {
                 _ if rng.one_in(2) => PendingInput::TooManyWaiting,
                 _ => PendingInput::TooLarge,
             };
-            let is_good = matches!(&input, PendingInput::Verified(Ok(claims))
+            let is_valid = matches!(&input, PendingInput::Verified(Ok(claims))
                 if claims.grant(&room()).contains(roomcast::protocol::Right::Subscribe));
             harness.now = harness.now.plus(rng.below(3_000));
             for effect in harness.handle(input) {
-                assert!(!over, "ROOMCAST_SEED={seed}: {effect:?} after the end");
+                assert!(!has_ended, "ROOMCAST_SEED={seed}: {effect:?} after the end");
                 match effect {
-                    PendingEffect::Send(text) => assert_eq!((text, good), (PONG, false)),
+                    PendingEffect::Send(text) => assert_eq!((text, authorized), (PONG, false)),
                     PendingEffect::Verify { .. } => {
                         assert!(!std::mem::replace(&mut verifying, true));
                     }
                     PendingEffect::Open(identity) => {
-                        assert!(verifying && is_good && !good, "ROOMCAST_SEED={seed}");
+                        assert!(verifying && is_valid && !authorized, "ROOMCAST_SEED={seed}");
                         assert_eq!(identity, alice());
-                        good = true;
+                        authorized = true;
                     }
-                    PendingEffect::Pass(_) => assert!(good, "ROOMCAST_SEED={seed}"),
-                    PendingEffect::End(_) => over = true,
+                    PendingEffect::Pass(_) => assert!(authorized, "ROOMCAST_SEED={seed}"),
+                    PendingEffect::End(_) => has_ended = true,
                 }
             }
             opened |= harness.socket.is_open();
-            assert!(!opened || good, "ROOMCAST_SEED={seed}");
+            assert!(!opened || authorized, "ROOMCAST_SEED={seed}");
         }
         steps
     });

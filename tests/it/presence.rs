@@ -1,5 +1,5 @@
-//! Presence: who is told of whom, and when; what becomes of sessions that drop
-//! or fall silent; and that sleep is invisible in all of it.
+//! Presence: which changes are sent to which members, and when; sessions that
+//! disconnect or stop pinging; and hibernation, which changes none of it.
 
 mod client;
 mod model;
@@ -16,7 +16,7 @@ use crate::sim::SimRuntime;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Somebody who may enter, for a day.
+/// Joins with the right to enter, for a day.
 fn join(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
     let expires_at = sim.now.plus(24 * HOUR);
@@ -28,29 +28,29 @@ fn enter(sim: &mut SimRuntime, who: &str, data: &str) {
     sim.send(who, &format!(r#"{{"type":"enter","data":{data}}}"#));
 }
 
-fn enter_all(sim: &mut SimRuntime, people: &[&str]) {
-    for who in people {
+fn enter_all(sim: &mut SimRuntime, users: &[&str]) {
+    for who in users {
         join(sim, who);
         enter(sim, who, "null");
     }
     sim.run_until_idle();
-    people.iter().for_each(|who| drop(sim.client(who).drain_frames()));
+    users.iter().for_each(|who| drop(sim.client(who).drain_frames()));
 }
 
 #[test]
 fn thousand_enters_at_once_are_sent_in_one_frame() {
     let mut sim = SimRuntime::new();
-    let people: Vec<String> = (0..1_000).map(|i| format!("u{i}")).collect();
-    people.iter().for_each(|who| join(&mut sim, who));
-    people.iter().for_each(|who| enter(&mut sim, who, "1"));
+    let users: Vec<String> = (0..1_000).map(|i| format!("u{i}")).collect();
+    users.iter().for_each(|who| join(&mut sim, who));
+    users.iter().for_each(|who| enter(&mut sim, who, "1"));
     sim.run_until_idle();
     let first = sim.client("u0").drain_frames();
     assert_eq!(first.len(), 2);
     assert_eq!(first[0]["members"].as_array().unwrap().len(), 1);
     assert_eq!(first[1]["entered"].as_array().unwrap().len(), 999);
-    for who in &people[1..] {
+    for who in &users[1..] {
         let frames = &sim.client(who).frames;
-        assert_eq!(frames.len(), 1, "the list, and no change of what is in it");
+        assert_eq!(frames.len(), 1, "the list, and no change for its entries");
         assert_eq!(frames[0].matches("session\"").count(), 1_000);
     }
 }
@@ -104,7 +104,7 @@ fn kicked_user_in_grace_leaves_at_once() {
 
         sim.run_until_idle();
         kick(&mut sim, "ben");
-        assert_eq!(sim.flush_at, None, "he was gone already");
+        assert_eq!(sim.flush_at, None, "he had left already");
     }
 }
 
@@ -125,7 +125,7 @@ fn presence_writes_no_row_and_sets_few_alarms() {
         sim.send("ben", r#"{"type":"leave"}"#);
         sim.run_until_idle();
     }
-    assert_eq!(sim.alarms_set - alarms, 1, "told at once, so nothing can be lost");
+    assert_eq!(sim.alarms_set - alarms, 1, "sent at once, so nothing can be lost");
     for _ in 0..120 {
         sim.advance(25_000);
         ["ann", "ben"].iter().for_each(|who| sim.ping(who));
@@ -151,7 +151,7 @@ fn idle_room_is_loaded_for_liveness_only_while_it_has_members() {
     assert_eq!(count_loads(&mut sim, 5 * HOUR), 0);
     enter(&mut sim, "ann", "0");
     let looks = count_loads(&mut sim, HOUR);
-    assert!((40..=150).contains(&looks), "{looks} looks in an hour");
+    assert!((40..=150).contains(&looks), "{looks} loads in an hour");
     sim.send("ann", r#"{"type":"leave"}"#);
     sim.run_until_idle();
     assert!(count_loads(&mut sim, 5 * HOUR) <= 1, "once, by the alarm that was set");
@@ -178,8 +178,7 @@ fn ping_with_wrong_time_neither_keeps_nor_closes_member() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     let start = sim.now;
-    // The runtime says of ben that he pinged tomorrow, and of ann that she
-    // never did.
+    // The runtime dates ben's ping to tomorrow, and reports none for ann.
     sim.now = start.plus(24 * HOUR);
     sim.ping("ben");
     sim.now = start;
@@ -196,15 +195,15 @@ fn ping_with_wrong_time_neither_keeps_nor_closes_member() {
 fn attachment_with_carried_members_stays_below_half_its_limit() {
     let mut sim = SimRuntime::new();
     let named = |i: u32| format!("{}{i:02}", "\u{1}".repeat(limits::USER - 2));
-    let crowd: Vec<String> = (0..40).map(named).collect();
+    let users: Vec<String> = (0..40).map(named).collect();
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
-    for who in &crowd {
+    for who in &users {
         join(&mut sim, who);
         enter(&mut sim, who, &large);
     }
-    for who in &crowd[..39] {
+    for who in &users[..39] {
         sim.drop_socket(who);
-        let attachment = sim.attachment(&crowd[39]).unwrap();
+        let attachment = sim.attachment(&users[39]).unwrap();
         assert!(attachment.len() < 16_384 / 2 - 100, "{} bytes", attachment.len());
     }
 }
@@ -212,32 +211,32 @@ fn attachment_with_carried_members_stays_below_half_its_limit() {
 #[test]
 fn members_in_grace_beyond_carry_limit_leave_after_hibernation() {
     let mut sim = SimRuntime::new();
-    let crowd: Vec<String> = (0..60).map(|i| format!("u{i}")).collect();
+    let users: Vec<String> = (0..60).map(|i| format!("u{i}")).collect();
     let large = format!("\"{}\"", "x".repeat(2_000));
-    for who in &crowd {
+    for who in &users {
         join(&mut sim, who);
         enter(&mut sim, who, &large);
     }
     enter_all(&mut sim, &["ann"]);
-    crowd.iter().for_each(|who| sim.drop_socket(who));
+    users.iter().for_each(|who| sim.drop_socket(who));
     sim.run_until_idle();
     assert_eq!(sim.http_get("")["members"], 61);
-    assert!(sim.client("ann").drain_frames().is_empty(), "as long as the room is awake");
+    assert!(sim.client("ann").drain_frames().is_empty(), "an active room keeps them all");
 
     sim.hibernate();
     sim.advance(limits::REPLAY_RESTART_MS);
     sim.run_until_idle();
     let list = &sim.client("ann").drain_frames()[0];
     let left = list["members"].as_array().unwrap().len();
-    assert!((2..10).contains(&left), "the list anew, of those that were carried: {left}");
+    assert!((2..10).contains(&left), "a new list of the carried members: {left}");
     sim.advance(limits::GRACE_MS);
     let change = &sim.client("ann").drain_frames()[0];
     assert_eq!(change["left"].as_array().unwrap().len(), left - 1);
     assert_eq!(sim.http_get("")["members"], 1);
 }
 
-/// The types of frames about members that somebody was sent since the last
-/// call, and whether each says that more come.
+/// Returns the types of the frames about members since the last call, and
+/// whether each announces another page.
 fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
     let frames = sim.client(who).drain_frames().into_iter();
     let kind = |frame: Value| (frame["type"].as_str().unwrap().to_owned(), frame["more"] == true);
@@ -249,8 +248,8 @@ fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
 fn large_list_is_sent_in_pages_before_changes() {
     let mut sim = SimRuntime::new();
     let large = format!("\"{}\"", "x".repeat(limits::PRESENCE_BYTES - 2));
-    let people: Vec<String> = (0..300).map(|i| format!("u{i}")).collect();
-    for who in &people {
+    let users: Vec<String> = (0..300).map(|i| format!("u{i}")).collect();
+    for who in &users {
         join(&mut sim, who);
         enter(&mut sim, who, &large);
     }
@@ -267,13 +266,13 @@ fn large_list_is_sent_in_pages_before_changes() {
     assert!(sizes.iter().all(|size| *size < limits::MEMBERS_PAGE_BYTES + 100), "{sizes:?}");
     assert!(sizes[..2].iter().all(|size| *size > limits::MEMBERS_PAGE_BYTES - 3_000), "{sizes:?}");
     let members: usize = pages.iter().map(|page| page.matches("session\"").count()).sum();
-    assert_eq!(members, 302, "all of them, and one of the change");
+    assert_eq!(members, 302, "all members, and one of the change");
     let more = ["members", "members", "members", "members:changed"];
     assert_eq!(
         about_members(&mut sim, "zoe"),
         more.iter().enumerate().map(|(i, kind)| ((*kind).to_owned(), i < 2)).collect::<Vec<_>>()
     );
-    // Over HTTP it is one body.
+    // Over HTTP, the list is one body.
     assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 301);
 }
 
@@ -296,17 +295,17 @@ fn member_larger_than_page_gets_its_own_page() {
     assert_eq!(frames[1]["more"], Value::Null);
 }
 
-/// Each is told of each other once, whoever comes first: that is a square, and
-/// no window makes it less. But it is sent bit by bit, and in few frames.
+/// Each member is sent each other one once, in any order. That is quadratic,
+/// and no window reduces it. But it is sent in parts, and in few frames.
 /// Limits: COPY_BYTES.
 #[test]
 fn twelve_hundred_enters_at_once_are_each_sent_once() {
-    const PEOPLE: usize = 1_200;
-    let mut sim = SimRuntime::with(Settings { members: PEOPLE, ..Settings::default() });
-    let people: Vec<String> = (0..PEOPLE).map(|i| format!("u{i:04}")).collect();
-    people.iter().for_each(|who| join(&mut sim, who));
+    const USERS: usize = 1_200;
+    let mut sim = SimRuntime::with(Settings { members: USERS, ..Settings::default() });
+    let users: Vec<String> = (0..USERS).map(|i| format!("u{i:04}")).collect();
+    users.iter().for_each(|who| join(&mut sim, who));
     let before = sim.sent_bytes;
-    people.iter().for_each(|who| enter(&mut sim, who, "1"));
+    users.iter().for_each(|who| enter(&mut sim, who, "1"));
     let mut most = 0;
     while sim.flush_at.is_some() {
         let sent = sim.sent_bytes;
@@ -316,13 +315,13 @@ fn twelve_hundred_enters_at_once_are_each_sent_once() {
     let sent = sim.sent_bytes - before;
     let entry = r#"{"user":"u0000","sessions":[{"session":"0000000000000001","data":1,"since":1795297884686}]},"#;
     println!("{sent} bytes, {most} of them in one window");
-    assert!(sent <= PEOPLE * PEOPLE * entry.len() + 100 * PEOPLE, "{sent}");
+    assert!(sent <= USERS * USERS * entry.len() + 100 * USERS, "{sent}");
     let copies = usize::try_from(limits::WINDOW_COPIES).unwrap();
     assert!(most <= copies * limits::COPY_BYTES, "{most} bytes in a window");
-    for who in &people[1..] {
+    for who in &users[1..] {
         let frames = &sim.client(who).frames;
         assert_eq!(frames.len(), 1, "{who}");
-        assert_eq!(frames[0].matches("session\"").count(), PEOPLE);
+        assert_eq!(frames[0].matches("session\"").count(), USERS);
     }
 }
 
@@ -341,7 +340,7 @@ fn member_that_does_not_read_gets_list_when_it_reads_again() {
         }
         let waits = sim.unsent_bytes("cat");
         assert!((limits::UNSENT_BYTES..limits::UNSENT_BYTES + 5_000).contains(&waits), "{waits}");
-        assert_eq!(about_members(&mut sim, "ben").len(), 700, "the others are told all");
+        assert_eq!(about_members(&mut sim, "ben").len(), 700, "other members get every change");
 
         sim.resume_reading("cat");
         about_members(&mut sim, "cat");
@@ -351,7 +350,7 @@ fn member_that_does_not_read_gets_list_when_it_reads_again() {
         assert_eq!(about_members(&mut sim, "cat"), expected, "hibernate: {hibernate}");
         enter(&mut sim, "ben", "3");
         sim.run_until_idle();
-        assert_eq!(about_members(&mut sim, "cat").len(), 1, "and changes from then on");
+        assert_eq!(about_members(&mut sim, "cat").len(), 1, "changes follow the list");
     }
 }
 
@@ -372,5 +371,5 @@ fn member_that_neither_reads_nor_pings_is_closed() {
     }
     assert_eq!(sim.client("ben").closed, Some(Code::PingTimeout));
     let alarms = sim.alarms_set - alarms;
-    assert!(alarms < 30, "{alarms} alarms to look whether he reads");
+    assert!(alarms < 30, "{alarms} alarms to check whether he reads");
 }

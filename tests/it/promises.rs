@@ -1,5 +1,5 @@
 //! The promises of the contract (docs/protocol.md, section 2) that are not
-//! named invariants as well.
+//! named invariants.
 
 use roomcast::code::Code;
 
@@ -25,26 +25,26 @@ fn acknowledged_event_survives_crash() {
 
 #[test]
 fn event_lost_before_commit_was_never_sent() {
-    // That every frame speaks of stored events only is checked by the world.
+    // The simulator checks that every frame mentions stored events only.
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);
     assert_eq!(sim.http_publish("bob", "\"lost\""), Err(Code::Restarting));
-    assert!(sim.client("alice").data().is_empty(), "nobody saw what was lost");
+    assert!(sim.client("alice").data().is_empty(), "the lost event was sent to no client");
 
     sim.resume("alice");
-    assert_eq!(sim.http_publish("bob", 1), Ok(1), "and it was never there");
+    assert_eq!(sim.http_publish("bob", 1), Ok(1), "the lost event used no seq");
     sim.crash_at_next_input = Some(CrashPoint::AfterCommit);
     assert_eq!(sim.http_publish("bob", 2), Err(Code::Restarting));
     sim.resume("alice");
-    assert_eq!(sim.client("alice").data(), ["1", "2"], "stored is stored, answered or not");
+    assert_eq!(sim.client("alice").data(), ["1", "2"], "a stored event stays, answered or not");
 }
 
 #[test]
 fn all_clients_see_events_in_one_order() {
     let mut sim = SimRuntime::new();
-    let everybody = ["alice", "bob", "carol"];
-    everybody.into_iter().for_each(|who| sim.join(who));
+    let clients = ["alice", "bob", "carol"];
+    clients.into_iter().for_each(|who| sim.join(who));
     for round in 0..10 {
         sim.send_publish("alice", format!("\"a{round}\""));
         sim.http_publish_body(
@@ -53,10 +53,10 @@ fn all_clients_see_events_in_one_order() {
         )
         .unwrap();
         sim.send_publish("bob", format!("\"b{round}\""));
-        let late = everybody[round % 3];
-        sim.drop_socket(late);
+        let resumed = clients[round % 3];
+        sim.drop_socket(resumed);
         sim.http_publish("writer", 3).unwrap();
-        sim.resume(late);
+        sim.resume(resumed);
     }
     let alice = sim.client("alice").events.clone();
     assert!(sim.client("alice").seqs().into_iter().eq(1..=50));

@@ -1,4 +1,5 @@
-//! What publishes and reads of a user over HTTP cost, in units of their rates.
+//! Costs of a user's publishes and reads over HTTP, in units of their rate
+//! limits.
 
 use roomcast::limits;
 use roomcast::room::Answer;
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use crate::sim::SimRuntime;
 
-/// So many units a second, and at once.
+/// Units per second, and burst.
 const RATE: u64 = 100;
 
 fn sim() -> SimRuntime {
@@ -17,8 +18,9 @@ fn sim() -> SimRuntime {
     SimRuntime::with(settings)
 }
 
-/// What a request has cost a user whose rate was full, by how long the next
-/// has to wait; and it says so rightly.
+/// Returns the cost of a request. The user's rate limit is full before it, and
+/// the wait for the next request tells the cost. Also checks that the announced
+/// wait is right.
 fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     sim.advance(60_000);
     let send = |sim: &mut SimRuntime, request: &Request, body: &str| {
@@ -49,10 +51,11 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     assert!(refusal.message.contains("100 units a second"), "{}", refusal.message);
     assert!(refusal.message.contains(&format!("{wait} ms")), "{}", refusal.message);
     sim.advance(wait - 1);
-    assert!(send(sim, &next, small).is_err(), "not earlier than it said");
+    assert!(send(sim, &next, small).is_err(), "not earlier than announced");
     sim.advance(1);
-    assert!(send(sim, &next, small).is_ok(), "it waited as long as it was told to");
-    // In debt by as much as the wait is longer than that for one unit.
+    assert!(send(sim, &next, small).is_ok(), "the announced wait is enough");
+    // The user is in debt by the part of the wait that exceeds the wait for one
+    // unit.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
 }
 
@@ -96,12 +99,12 @@ fn publish_costs_units_for_what_it_writes() {
 #[test]
 fn rejected_body_costs_units_for_its_bytes() {
     let mut sim = sim();
-    let nonsense = "x".repeat(limits::BODY_BYTES);
+    let invalid = "x".repeat(limits::BODY_BYTES);
     for _ in 0..6 {
-        sim.http_publish_body("bob", &nonsense).unwrap_err();
+        sim.http_publish_body("bob", &invalid).unwrap_err();
     }
     assert_eq!(sim.http_publish("bob", 1), Err(roomcast::code::Code::RateLimited));
-    assert_eq!(sim.http_publish("alice", 1), Ok(1), "another user has a rate of their own");
+    assert_eq!(sim.http_publish("alice", 1), Ok(1), "each user has their own rate limit");
 }
 
 /// Limits: BYTES_IN_A_UNIT.

@@ -1,4 +1,4 @@
-//! Reading the log: replays of any length, the last so many, page by page.
+//! Reading the log: replays of any length, the last events, and pages.
 
 use roomcast::limits;
 use roomcast::room::Answer;
@@ -21,7 +21,7 @@ fn replay_of_hundred_thousand_events_is_bounded_and_in_order() {
         let answer = sim.request(bob.clone(), Request::Publish, body);
         assert!(matches!(answer, Answer::Created { .. }), "{answer:?}");
     };
-    // Half of them one by one, half of them five hundred at a time.
+    // Half of the events one by one, half in batches of five hundred.
     for seq in 1..=50_000 {
         publish(&mut sim, &format!(r#"{{"name":"n","data":{seq}}}"#));
     }
@@ -38,7 +38,7 @@ fn replay_of_hundred_thousand_events_is_bounded_and_in_order() {
         let frames = std::mem::take(&mut sim.client("alice").frames);
         assert!(frames.len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE, "a few frames at a time");
         assert!(frames.iter().all(|frame| frame.len() <= limits::FRAME_EVENTS_BYTES + 200));
-        // Bob goes on meanwhile; now and then the room is evicted.
+        // Bob continues to publish. Now and then the room hibernates.
         live += 1;
         publish(&mut sim, &format!(r#"{{"name":"n","data":{live}}}"#));
         if turns % 5 == 4 {
@@ -100,7 +100,7 @@ fn session_that_leaves_during_replay_is_sent_no_more() {
     assert_eq!(sim.client("carol").seq, Some(12));
 }
 
-/// A turn keeps the room awake, and the alarm behind it is billed.
+/// A scheduled turn keeps the room active, and its alarm is billed.
 #[test]
 fn replay_that_can_send_no_more_is_not_scheduled() {
     let mut sim = SimRuntime::new();
@@ -111,7 +111,7 @@ fn replay_that_can_send_no_more_is_not_scheduled() {
     let epoch = sim.epoch();
     sim.join_with("alice", &format!("since={epoch}:0"));
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4]);
-    assert!(!sim.replay_scheduled, "she has all there is");
+    assert!(!sim.replay_scheduled, "she has every event");
 
     let window = sim.http_get("")["bytes"].as_u64().unwrap();
     sim.http_publish_body("bob", &large).unwrap();
@@ -176,7 +176,11 @@ fn pages_of_any_limit_join_to_the_same_list() {
             let page = sim.http_get(&format!("/events?since={epoch}:{seq}&limit={limit}"));
             assert_eq!((&page["prev"], &page["head"]), (&seq.into(), &21.into()));
             let listed = seqs_of(&page);
-            assert_eq!(listed.len() as u64, limit.min(21 - seq), "limit cuts inside an append");
+            assert_eq!(
+                listed.len() as u64,
+                limit.min(21 - seq),
+                "a limit can end a page within an append"
+            );
             seq = *listed.last().unwrap();
             seqs.extend(listed);
         }

@@ -1,5 +1,5 @@
-//! The log as a ring: it wraps, it is made larger and smaller, and what is
-//! retained stays what it was.
+//! The log as a ring: it wraps and is resized, and retained events don't
+//! change.
 
 use roomcast::settings::Settings;
 
@@ -9,7 +9,7 @@ fn retaining(retained_appends: u64) -> Settings {
     Settings { retained_appends, ..Settings::default() }
 }
 
-/// Everything that can still be resumed from, oldest first.
+/// Returns the seqs that can still be resumed from, oldest first.
 fn retained(sim: &mut SimRuntime) -> Vec<u64> {
     let stats = sim.http_get("");
     let (epoch, oldest) = (stats["epoch"].as_str().unwrap(), stats["oldest"].as_u64().unwrap());
@@ -21,7 +21,7 @@ fn retained(sim: &mut SimRuntime) -> Vec<u64> {
     sim.client("walker").seqs()
 }
 
-/// The newest so many of 1 up to `head`.
+/// The newest `count` seqs of 1 up to `head`.
 fn newest(count: u64, head: u64) -> Vec<u64> {
     (1 + head.saturating_sub(count)..=head).collect()
 }
@@ -48,7 +48,7 @@ fn retention_counts_appends_not_events() {
     sim.http_publish_body("bob", three).unwrap();
     assert_eq!(retained(&mut sim), [1, 2, 3, 4, 5, 6]);
     sim.http_publish("bob", 7).unwrap();
-    assert_eq!(retained(&mut sim), [4, 5, 6, 7], "an append goes as it came, whole");
+    assert_eq!(retained(&mut sim), [4, 5, 6, 7], "an append is evicted as a whole");
 }
 
 #[test]
@@ -74,15 +74,15 @@ fn resized_ring_retains_existing_events() {
         assert_eq!(
             sim.http_publish_body("bob", &again(oldest)),
             Ok(vec![oldest]),
-            "its id still counts"
+            "a retained id still counts"
         );
         assert_eq!(
             sim.http_publish_body("bob", &again(oldest - 1)),
             Ok(vec![13]),
-            "and this one no more"
+            "an evicted id no longer counts"
         );
 
-        // It goes on as a ring of its new size, awake and asleep.
+        // The ring continues with its new size, active and hibernating.
         for data in 14..=40 {
             sim.http_publish("bob", data).unwrap();
             sim.hibernate();
@@ -123,7 +123,7 @@ fn byte_limit_evicts_oldest_and_frees_space() {
     assert_eq!(
         sim.store.drain_rows_written(),
         2,
-        "a row for the append, and one for the slot it emptied"
+        "one row for the append, and one for the emptied slot"
     );
     sim.http_publish("bob", 5).unwrap();
     assert_eq!(sim.store.drain_rows_written(), 1 + 1);
@@ -132,10 +132,10 @@ fn byte_limit_evicts_oldest_and_frees_space() {
     let stored = |sim: &SimRuntime| -> usize {
         sim.store.tables().slots.values().map(|(_, events, _)| events.len()).sum()
     };
-    assert!(stored(&sim) <= 2_000, "nothing is stored that is not retained");
+    assert!(stored(&sim) <= 2_000, "only retained events are stored");
     assert_eq!(sim.http_get("")["bytes"], stored(&sim));
 
-    // One that is larger than everything retained is retained alone.
+    // An append larger than the byte limit is retained alone.
     let larger = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(5_000));
     sim.http_publish_body("bob", &larger).unwrap();
     assert_eq!(retained(&mut sim), [6]);
@@ -151,7 +151,7 @@ fn byte_and_append_limits_apply_together() {
         let settings = Settings { retained_bytes: 1_000, ..retaining(5) };
         let mut sim = SimRuntime::with(settings);
         sim.hibernate_between_inputs = hibernate;
-        // Small ones fill the ring, large ones the bytes, in turn.
+        // Small appends fill the ring, large ones the bytes, in turn.
         for append in 0..60_usize {
             let data = "x".repeat(if append / 8 % 2 == 0 { 1 } else { 300 });
             sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();
@@ -175,7 +175,7 @@ fn age_limit_drops_only_older_events() {
         sim.http_publish("bob", data).unwrap();
         sim.advance(4_000);
     }
-    // At 0, 4, 8, 12 and 16 s; it is 20 s.
+    // Published at 0, 4, 8, 12 and 16 s. It is 20 s now.
     assert_eq!(retained(&mut sim), [4, 5]);
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
     sim.http_publish_body("bob", once).unwrap();
@@ -183,7 +183,7 @@ fn age_limit_drops_only_older_events() {
     assert_eq!(
         sim.http_publish_body("bob", once),
         Ok(vec![6]),
-        "on the very day it is still retained"
+        "an event of exactly the age limit is retained"
     );
     sim.advance(1);
     assert!(retained(&mut sim).is_empty());
@@ -193,6 +193,10 @@ fn age_limit_drops_only_older_events() {
         (&6.into(), &7.into(), &0.into())
     );
     sim.hibernate();
-    assert_eq!(sim.http_publish_body("bob", once), Ok(vec![7]), "its first is gone");
-    assert_eq!(sim.client("alice").data().len(), 7, "who stayed misses nothing");
+    assert_eq!(
+        sim.http_publish_body("bob", once),
+        Ok(vec![7]),
+        "the first event is no longer retained"
+    );
+    assert_eq!(sim.client("alice").data().len(), 7, "a session that stayed misses nothing");
 }

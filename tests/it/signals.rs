@@ -1,4 +1,4 @@
-//! Signals: to who is here, never stored, and no more often than is of use.
+//! Signals: sent to live sessions, never stored, and limited in number.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -9,7 +9,8 @@ fn send_signal(sim: &mut SimRuntime, who: &str, data: u64) {
     sim.send(who, &format!(r#"{{"type":"signal","name":"cursor","data":{data}}}"#));
 }
 
-/// The `data` of the signals that somebody heard since the last call.
+/// Returns the `data` of the signals that a client received since the last
+/// call.
 fn drain_signals(sim: &mut SimRuntime, who: &str) -> Vec<u64> {
     let frames = sim.client(who).drain_frames().into_iter();
     let signals = frames.filter(|frame| frame["type"] == "signal");
@@ -29,7 +30,7 @@ fn flood_of_signals_sends_first_and_newest_of_each_window() {
     assert!(drain_signals(&mut sim, "bob").is_empty(), "the next window is open");
     sim.run_until_idle();
     assert_eq!(drain_signals(&mut sim, "bob"), [11]);
-    assert!(drain_signals(&mut sim, "alice").is_empty(), "she does not hear herself");
+    assert!(drain_signals(&mut sim, "alice").is_empty(), "the sender gets no copy");
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn signal_is_sent_to_live_sessions_only() {
     assert_eq!(drain_signals(&mut sim, "bob"), [2]);
 }
 
-/// One of many.
+/// Connects a client that may publish.
 fn connect_publisher(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "publish"]);
     sim.connect(who, "", identity);
@@ -89,7 +90,7 @@ fn signals_beyond_sixteen_names_in_a_window_are_rejected() {
     assert_eq!(error["retry_after_ms"], limits::FLUSH_MS);
     sim.advance(limits::FLUSH_MS);
     send(&mut sim, limits::SIGNAL_NAMES);
-    assert_eq!(drain_signals(&mut sim, "bob").len(), 2, "what waited, and the new name");
+    assert_eq!(drain_signals(&mut sim, "bob").len(), 2, "the waiting signal, and the new name");
 }
 
 /// Limits: WINDOW_COPIES, SENDS_PER_MS.
@@ -106,7 +107,7 @@ fn large_room_sends_signals_round_robin_in_longer_windows() {
     }
     let receivers = SOCKETS;
     let frames = limits::WINDOW_COPIES.div_ceil(receivers);
-    assert_eq!(drain_signals(&mut sim, "bob").len() as u64, frames, "at once");
+    assert_eq!(drain_signals(&mut sim, "bob").len() as u64, frames, "signals sent at once");
 
     let mut windows = 0;
     let mut all: Vec<u64> = (0..frames).collect();
@@ -115,7 +116,8 @@ fn large_room_sends_signals_round_robin_in_longer_windows() {
         sim.advance(ends.since(began));
         let received = drain_signals(&mut sim, "bob");
         assert!(received.len() as u64 <= frames, "{} frames in a window", received.len());
-        // The copies of the window before were counted when it was scheduled.
+        // The copies of the previous window were counted when this one was
+        // scheduled.
         if windows > 0 && !received.is_empty() {
             let sending_ms = frames * receivers / limits::SENDS_PER_MS;
             assert_eq!(ends.since(began), limits::FLUSH_MS + sending_ms);
@@ -135,7 +137,7 @@ fn waiting_signal_is_replaced_by_newest_of_its_name() {
     for data in 1..=3 {
         (1..=9).for_each(|who| send_signal(&mut sim, &format!("u{who}"), 10 * data + who));
     }
-    assert_eq!(drain_signals(&mut sim, "u0"), [11, 12], "as many as a window send");
+    assert_eq!(drain_signals(&mut sim, "u0"), [11, 12], "as many as a window sends");
     sim.run_until_idle();
     assert_eq!(drain_signals(&mut sim, "u0"), [33, 34, 35, 36, 37, 38, 39, 31, 32]);
 }

@@ -1,5 +1,5 @@
-//! Section 7: what a reader of Server-Sent Events is written for what a room
-//! says.
+//! Section 7: what a reader of Server-Sent Events is sent for each frame of the
+//! room.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -36,7 +36,7 @@ fn event(seq: u64) -> String {
     format!(r#"{{"seq":{seq},"name":"n","data":{seq},"at":5,"from":"bob"}}"#)
 }
 
-/// The text of a stream that begins with these frames.
+/// Returns the text of a stream that starts with these frames.
 fn stream_text(begin: Begin, frames: &[&str]) -> String {
     streaming(begin, frames).1
 }
@@ -85,7 +85,7 @@ fn stream_with_last_starts_before_first_event() {
     assert_eq!(
         stream_text(Begin::Last(2), &[WELCOME, SIGNAL, &frame]).lines().next(),
         Some("id: h7Qk2pXa:57"),
-        "nothing was replayed, and what came after a signal is live"
+        "nothing was replayed, and events after a signal are live"
     );
 }
 
@@ -118,7 +118,7 @@ fn only_frames_for_readers_are_written() {
         r#"{"type":"error","room":"r","code":"bad_request","message":"no"}"#,
         r#"{"type":"ack","room":"r","ref":"1","seq":1}"#,
         r#"{"type":"of a later version","room":"r"}"#,
-        "what no room says",
+        "not a frame of any room",
     ] {
         assert_eq!(stream.frame(frame), "", "{frame}");
     }
@@ -188,10 +188,10 @@ fn seen_reports_what_reader_consumed_not_what_was_written() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     let second = start().plus(limits::SEEN_AFTER_MS);
     stream.frame(&events(57, &[&event(58), &event(59)]));
-    assert_eq!(stream.due(second), None, "it may be in a buffer still");
+    assert_eq!(stream.due(second), None, "the frame may still be in a buffer");
     stream.record_read(start());
     stream.frame(&events(59, &[&event(60)]));
-    assert_eq!(stream.due(start()), None, "one frame may tell of many events");
+    assert_eq!(stream.due(start()), None, "one `seen` may report many events");
     assert_eq!(stream.next_due(), second);
     assert_eq!(stream.due(second), Some(Due::Seen(r#"{"type":"seen","seq":59}"#.to_owned())));
     assert_eq!(stream.due(second), None);
@@ -200,7 +200,7 @@ fn seen_reports_what_reader_consumed_not_what_was_written() {
     let third = second.plus(limits::SEEN_AFTER_MS);
     assert_eq!(stream.due(third), Some(Due::Seen(r#"{"type":"seen","seq":60}"#.to_owned())));
     stream.record_read(third);
-    assert_eq!(stream.due(third.plus(limits::SEEN_AFTER_MS)), None, "once is enough");
+    assert_eq!(stream.due(third.plus(limits::SEEN_AFTER_MS)), None, "a seq is reported once");
 }
 
 /// Limits: SEEN_AT_ONCE_BYTES.
@@ -228,13 +228,13 @@ fn stopped_reader_is_dropped_and_active_one_gets_any_frame() {
     let mut waiting = UnpacedBuffer::default();
     assert!(waiting.push(most - 1) && waiting.push(3 * most));
     assert!(!waiting.push(1));
-    assert!(waiting.push(0), "flow control holds it back");
+    assert!(waiting.push(0), "flow control limits these frames already");
     waiting.release(most - 1);
     assert!(!waiting.push(1));
     waiting.release(3 * most);
     assert!(waiting.push(3 * most));
     waiting.release(2 * most);
-    assert!(!waiting.push(1), "as much as the bound waits");
+    assert!(!waiting.push(1), "as much as the limit waits");
 }
 
 #[test]

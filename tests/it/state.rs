@@ -10,7 +10,7 @@ fn set_key(sim: &mut SimRuntime, key: &str, data: &str) -> Result<Vec<u64>, Code
     sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
 }
 
-/// Every key and its data, in the order of their seqs.
+/// Returns every key and its data, in the order of their seqs.
 fn state(sim: &mut SimRuntime) -> Vec<(String, String)> {
     let state = sim.http_get("/state");
     let events = state["events"].as_array().unwrap();
@@ -39,7 +39,7 @@ fn key_is_set_replaced_and_removed() {
         assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "state"]);
         set_key(&mut sim, "a", "null").unwrap();
         assert!(sim.client("alice").state.is_empty());
-        assert_eq!(sim.client("alice").data(), ["null"], "it is delivered like any other");
+        assert_eq!(sim.client("alice").data(), ["null"], "the removal is delivered like any event");
         sim.join("alice");
         assert_eq!(
             sim.client("alice").drain_frame_types(),
@@ -70,7 +70,7 @@ fn state_outlives_its_events_until_room_is_erased() {
     sim.crash();
     assert_eq!(state(&mut sim), pairs(&[("a", "1")]));
     sim.advance(60_000);
-    assert!(state(&mut sim).is_empty(), "the room was erased, idle and empty");
+    assert!(state(&mut sim).is_empty(), "the idle, empty room was erased");
 }
 
 #[test]
@@ -82,20 +82,24 @@ fn state_at_its_limit_may_change_or_shrink_but_not_grow() {
         set_key(&mut sim, "a", "1").unwrap();
         set_key(&mut sim, "b", "1").unwrap();
         assert_eq!(set_key(&mut sim, "c", "1"), Err(Code::TooLarge));
-        assert_eq!(set_key(&mut sim, "a", "2"), Ok(vec![3]), "a refused one used no seq");
+        assert_eq!(set_key(&mut sim, "a", "2"), Ok(vec![3]), "a rejected publish used no seq");
         let swap =
             r#"{"events":[{"name":"n","data":1,"key":"c"},{"name":"n","data":null,"key":"b"}]}"#;
         assert_eq!(
             sim.http_publish_body("bob", swap),
             Ok(vec![4, 5]),
-            "what counts is how it ends"
+            "the state after the batch counts"
         );
         assert_eq!(state(&mut sim), pairs(&[("a", "2"), ("c", "1")]));
         let large = format!("\"{}\"", "x".repeat(250));
         assert_eq!(set_key(&mut sim, "a", &large), Err(Code::TooLarge));
-        assert_eq!(sim.http_publish("bob", &large), Ok(6), "without a key it is no state");
+        assert_eq!(
+            sim.http_publish("bob", &large),
+            Ok(6),
+            "an event without a key is not in the state"
+        );
 
-        // Where the limit is lowered, what is over it may still shrink.
+        // When the limit is lowered, a larger state may still shrink.
         sim.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
         sim.hibernate();
         assert_eq!(set_key(&mut sim, "d", "1"), Err(Code::TooLarge));

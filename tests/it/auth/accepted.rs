@@ -1,5 +1,5 @@
-//! What is let in: all four algorithms, the published examples, and the edges
-//! of time and size.
+//! Tokens that are accepted: all four algorithms, the published examples, and
+//! the limits of time and size.
 
 use roomcast::auth::{Claims, Policy, TokenError, verify};
 use roomcast::protocol::Grant;
@@ -7,8 +7,8 @@ use roomcast::time::Millis;
 use serde_json::{Value, json};
 
 use super::fixtures::{
-    AUDIENCE, EC, ED, NOW, NOW_S, OCT, RSA, SHARED, Signer, check, check_at, claiming, good_claims,
-    token, with, without,
+    AUDIENCE, EC, ED, NOW, NOW_S, OCT, RSA, SHARED, Signer, check, check_at, claiming, token,
+    valid_claims, with, without,
 };
 
 #[test]
@@ -21,7 +21,7 @@ fn token_of_each_algorithm_is_accepted() {
         (r#"{"alg":"EdDSA","kid":"ed"}"#, &ED),
     ];
     for (header, signer) in table {
-        let claims = check(&token(header, good_claims().to_string(), signer));
+        let claims = check(&token(header, valid_claims().to_string(), signer));
         let claims = claims.unwrap_or_else(|error| panic!("{header}: {error:?}"));
         assert_eq!(claims.user.as_str(), "alice");
         assert_eq!(claims.expires_at, Millis::new((NOW_S + 60) * 1_000));
@@ -58,7 +58,7 @@ fn claims_at_their_limits_are_accepted() {
     let expires_at = |exp: Value| check(&claiming(&with("exp", exp))).unwrap().expires_at;
     assert_eq!(expires_at(json!(last_second)), Millis::new(last_second * 1_000));
     assert_eq!(expires_at(json!(8_210_266_876_799.5)), Millis::new(last_second * 1_000 + 500));
-    assert!(last_second * 1_000 < 1 << 53, "JavaScript counts it exactly");
+    assert!(last_second * 1_000 < 1 << 53, "JavaScript represents it exactly");
 
     let accepted: [(&str, Value); 10] = [
         ("sub", json!("a")),
@@ -115,7 +115,7 @@ fn extra_header_members_are_ignored() {
     ];
     for mut header in more {
         header["alg"] = json!("HS256");
-        let verdict = check(&token(header.to_string(), good_claims().to_string(), &SHARED));
+        let verdict = check(&token(header.to_string(), valid_claims().to_string(), &SHARED));
         assert!(verdict.is_ok(), "{header}: {verdict:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Every known way to be let in wrongly, as a table: what is tried, and why
-//! it is refused.
+//! All known attacks on token verification, as tables of the attempt and the
+//! error that rejects it.
 
 use roomcast::auth::{Algorithm, Kid, TokenError};
 use roomcast::code::Code;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::fixtures::{
     AUDIENCE, EC, ED, ISSUER, NOW_S, OCT, RSA, SECRET, SHARED, Signer, check, claiming, decode,
-    encode, good_claims, hmac, token, with, without,
+    encode, hmac, token, valid_claims, with, without,
 };
 
 type Row = (&'static str, String, TokenError);
 
-/// Runs a table: each token is refused for that reason, and the refusal is fit
-/// for the wire.
+/// Checks a table: each token is rejected with its error, and the refusal fits
+/// on the wire.
 fn check_all_rejected(table: Vec<Row>) {
     for (name, token, error) in table {
         assert_eq!(check(&token), Err(error.clone()), "{name}");
@@ -25,7 +25,7 @@ fn check_all_rejected(table: Vec<Row>) {
         };
         assert_eq!(refusal.code, code, "{name}");
         assert!(refusal.message.contains("token"), "{name}: {}", refusal.message);
-        // The reason of a Close frame has no room for more.
+        // The reason in a Close frame is limited to 123 bytes.
         assert!(refusal.message.len() <= 123, "{name}: {}", refusal.message);
         let parts = token.split('.').filter(|part| part.len() > 8);
         assert!(parts.into_iter().all(|part| !refusal.message.contains(part)), "{name}");
@@ -33,21 +33,21 @@ fn check_all_rejected(table: Vec<Row>) {
 }
 
 fn signed(header: impl AsRef<[u8]>, signer: &Signer) -> String {
-    token(header, good_claims().to_string(), signer)
+    token(header, valid_claims().to_string(), signer)
 }
 
-fn good() -> String {
-    claiming(&good_claims())
+fn valid_token() -> String {
+    claiming(&valid_claims())
 }
 
-/// The good token with its signature replaced.
+/// The valid token with its signature replaced.
 fn resigned(signature: &str) -> String {
-    format!("{}.{signature}", good().rsplit_once('.').unwrap().0)
+    format!("{}.{signature}", valid_token().rsplit_once('.').unwrap().0)
 }
 
-/// A token for that key with any signature at all.
+/// A token with this header and an arbitrary signature.
 fn with_signature(header: &str, signature: &[u8]) -> String {
-    format!("{}.{}.{}", encode(header), encode(good_claims().to_string()), encode(signature))
+    format!("{}.{}.{}", encode(header), encode(valid_claims().to_string()), encode(signature))
 }
 
 fn unknown(kid: &str) -> TokenError {
@@ -56,35 +56,35 @@ fn unknown(kid: &str) -> TokenError {
 
 #[test]
 fn unmodified_token_is_accepted() {
-    assert!(check(&good()).is_ok());
+    assert!(check(&valid_token()).is_ok());
 }
 
 #[test]
 fn token_with_malformed_shape_is_rejected() {
     use TokenError::{Malformed, TooLong};
-    let good = good();
-    let signature = good.rsplit_once('.').unwrap().1;
+    let valid = valid_token();
+    let signature = valid.rsplit_once('.').unwrap().1;
     // The same 32 bytes, with a bit set that base64 leaves unused.
-    let mut loose = signature.to_owned();
-    let last = loose.pop().unwrap();
-    loose.push(char::from_u32(u32::from(last) + 1).unwrap());
+    let mut alternative = signature.to_owned();
+    let last = alternative.pop().unwrap();
+    alternative.push(char::from_u32(u32::from(last) + 1).unwrap());
     let long = claiming(&with("sub", json!("a".repeat(8_192))));
 
     check_all_rejected(vec![
         ("nothing", String::new(), Malformed),
         ("dots", "..".into(), TokenError::Header),
         ("one part", "eyJhbGciOiJIUzI1NiJ9".into(), Malformed),
-        ("two parts", good.rsplit_once('.').unwrap().0.into(), Malformed),
-        ("four parts", format!("{good}.{signature}"), Malformed),
-        ("five parts, as of an encrypted token", format!("{good}.a.b"), Malformed),
-        ("padding", format!("{good}="), Malformed),
+        ("two parts", valid.rsplit_once('.').unwrap().0.into(), Malformed),
+        ("four parts", format!("{valid}.{signature}"), Malformed),
+        ("five parts, like an encrypted token", format!("{valid}.a.b"), Malformed),
+        ("padding", format!("{valid}="), Malformed),
         ("the other base64", resigned("+/+/"), Malformed),
-        ("a space in front", format!(" {good}"), Malformed),
-        ("a line break behind", format!("{good}\n"), Malformed),
-        ("a NUL", good.replace('.', ".\0"), Malformed),
-        ("a character outside ASCII", good.replace('.', "．"), Malformed),
-        ("a second way to write the signature", resigned(&loose), Malformed),
-        ("`Bearer` left in front", format!("Bearer {good}"), Malformed),
+        ("a leading space", format!(" {valid}"), Malformed),
+        ("a trailing line break", format!("{valid}\n"), Malformed),
+        ("a NUL", valid.replace('.', ".\0"), Malformed),
+        ("a character outside ASCII", valid.replace('.', "．"), Malformed),
+        ("a second way to write the signature", resigned(&alternative), Malformed),
+        ("a leading `Bearer`", format!("Bearer {valid}"), Malformed),
         ("too long, though signed", long, TooLong),
     ]);
 }
@@ -98,10 +98,10 @@ fn token_with_invalid_header_is_rejected() {
     check_all_rejected(vec![
         ("no JSON", header("HS256"), Header),
         ("a list", header(r#"["HS256"]"#), Header),
-        ("something behind it", header(r#"{"alg":"HS256"}{}"#), Header),
+        ("trailing text", header(r#"{"alg":"HS256"}{}"#), Header),
         ("a byte order mark", header("\u{feff}{\"alg\":\"HS256\"}"), Header),
         ("no UTF-8", signed(b"{\"alg\":\"HS256\",\"a\":\"\xff\"}", &SHARED), Header),
-        ("deeper than a stack", header(&"{\"alg\":".repeat(500)), Header),
+        ("nested deeper than a stack", header(&"{\"alg\":".repeat(500)), Header),
         ("no alg", header("{}"), Header),
         ("alg: null", header(r#"{"alg":null}"#), Header),
         ("alg a number", header(r#"{"alg":256}"#), Header),
@@ -137,10 +137,10 @@ fn token_with_wrong_algorithm_is_rejected() {
     use Algorithm::{EdDsa, Es256, Hs256, Rs256};
     let unsigned = |header: &str| with_signature(header, b"");
     let alg = |alg: &str| signed(json!({ "alg": alg }).to_string(), &SHARED);
-    // The classic: HMAC with what everybody knows of a public key.
+    // The well-known attack: HMAC with a public key as the secret.
     let by_public = |kid: &str, public: &[u8]| {
         let header = json!({ "alg": "HS256", "kid": kid }).to_string();
-        let signed = format!("{}.{}", encode(header), encode(good_claims().to_string()));
+        let signed = format!("{}.{}", encode(header), encode(valid_claims().to_string()));
         format!("{signed}.{}", encode(hmac(public, signed.as_bytes())))
     };
     let jwk = RSA.jwk("rsa");
@@ -151,7 +151,7 @@ fn token_with_wrong_algorithm_is_rejected() {
         ("none", unsigned(r#"{"alg":"none"}"#), wrong(Hs256)),
         ("nOnE", unsigned(r#"{"alg":"nOnE"}"#), wrong(Hs256)),
         ("none, for a key", unsigned(r#"{"alg":"none","kid":"rsa"}"#), wrong(Rs256)),
-        ("none, yet signed", alg("none"), wrong(Hs256)),
+        ("none, but signed", alg("none"), wrong(Hs256)),
         ("no name", alg(""), wrong(Hs256)),
         ("in lower case", alg("hs256"), wrong(Hs256)),
         ("with a space", alg("HS256 "), wrong(Hs256)),
@@ -179,10 +179,10 @@ fn token_with_wrong_signature_is_rejected() {
     let rs_signature = decode(signed(RS, &RSA).rsplit_once('.').unwrap().1);
     let es_signature = decode(signed(ES, &EC).rsplit_once('.').unwrap().1);
     let der = p256::ecdsa::Signature::from_slice(&es_signature).unwrap().to_der();
-    let mac = decode(good().rsplit_once('.').unwrap().1);
+    let mac = decode(valid_token().rsplit_once('.').unwrap().1);
     let embedded = json!({ "alg": "HS256", "jwk": OCT.jwk("x"), "jku": "https://evil.example" });
     let widened = with("rooms", json!({ "*": ["admin"] })).to_string();
-    let mut parts: Vec<String> = good().split('.').map(str::to_owned).collect();
+    let mut parts: Vec<String> = valid_token().split('.').map(str::to_owned).collect();
     parts[1] = encode(widened);
     let flipped = {
         let mut mac = mac.clone();
@@ -195,7 +195,7 @@ fn token_with_wrong_signature_is_rejected() {
         ("claims changed after signing", parts.join("."), Signature),
         ("one bit", resigned(&encode(flipped)), Signature),
         ("half of it", resigned(&encode(&mac[..16])), Signature),
-        ("more than all of it", resigned(&encode([mac.clone(), mac].concat())), Signature),
+        ("twice the signature", resigned(&encode([mac.clone(), mac].concat())), Signature),
         ("an empty secret", signed(r#"{"alg":"HS256"}"#, &Signer::Hs256(b"")), Signature),
         ("the set's secret without its kid", signed(r#"{"alg":"HS256"}"#, &OCT), Signature),
         (
@@ -203,19 +203,15 @@ fn token_with_wrong_signature_is_rejected() {
             signed(r#"{"alg":"HS256","kid":"oct"}"#, &SHARED),
             Signature,
         ),
-        ("a key of the token's own", signed(embedded.to_string(), &OCT), Signature),
+        ("a key inside the token", signed(embedded.to_string(), &OCT), Signature),
         ("RSA: nothing", with_signature(RS, b""), Signature),
         ("RSA: zero", with_signature(RS, &[0; 256]), Signature),
         ("RSA: one", with_signature(RS, &[&[0; 255][..], &[1]].concat()), Signature),
         ("RSA: more than the modulus", with_signature(RS, &[0xff; 256]), Signature),
-        (
-            "RSA: a zero in front",
-            with_signature(RS, &[&[0], &rs_signature[..]].concat()),
-            Signature,
-        ),
+        ("RSA: a leading zero", with_signature(RS, &[&[0], &rs_signature[..]].concat()), Signature),
         ("RSA: of another token", with_signature(RS, &RSA.sign(b"another")), Signature),
         ("EC: nothing", with_signature(ES, b""), Signature),
-        ("EC: zeros, which once passed", with_signature(ES, &[0; 64]), Signature),
+        ("EC: zeros, which were accepted once", with_signature(ES, &[0; 64]), Signature),
         ("EC: as DER", with_signature(ES, der.as_bytes()), Signature),
         ("EC: another key of the curve", signed(ES, &Signer::Es256(other_ec)), Signature),
         ("Ed25519: nothing", with_signature(ED_DSA, b""), Signature),
@@ -255,13 +251,13 @@ fn token_with_invalid_sub_iss_or_aud_is_rejected() {
     use TokenError::{Audience, Issuer, NoClaims, Subject};
     let payload = |text: &str| token(r#"{"alg":"HS256"}"#, text, &SHARED);
     let twice = |member: &str| {
-        let claims = good_claims().to_string();
+        let claims = valid_claims().to_string();
         payload(&format!("{},{member}}}", claims.strip_suffix('}').unwrap()))
     };
     check_all_rejected(vec![
         ("no claims", payload(""), NoClaims),
         ("claims in a list", payload(r#"["alice",9999999999]"#), NoClaims),
-        ("something behind them", payload(&format!("{} 1", good_claims())), NoClaims),
+        ("trailing text", payload(&format!("{} 1", valid_claims())), NoClaims),
         ("sub twice", twice(r#""sub":"bob""#), NoClaims),
         ("exp twice", twice(r#""exp":9999999999"#), NoClaims),
         ("rooms twice", twice(r#""rooms":{"*":["admin"]}"#), NoClaims),
@@ -273,7 +269,7 @@ fn token_with_invalid_sub_iss_or_aud_is_rejected() {
         ("sub half a character", payload(r#"{"sub":"\ud800","exp":9999999999}"#), Subject),
         ("no iss", claiming(&without("iss")), Issuer),
         ("another iss", claiming(&with("iss", json!("https://evil.example"))), Issuer),
-        ("iss with a slash more", claiming(&with("iss", json!(format!("{ISSUER}/")))), Issuer),
+        ("iss with a trailing slash", claiming(&with("iss", json!(format!("{ISSUER}/")))), Issuer),
         ("iss in a list", claiming(&with("iss", json!([ISSUER]))), Issuer),
         ("no aud", claiming(&without("aud")), Audience),
         ("another aud", claiming(&with("aud", json!("billing"))), Audience),
@@ -300,9 +296,9 @@ fn token_with_invalid_or_past_times_is_rejected() {
         ("exp: null", exp(Value::Null), Expiry),
         ("exp a string", exp(json!("9999999999")), Expiry),
         ("exp negative", exp(json!(-1)), Expiry),
-        ("exp hardly negative", exp(json!(-0.5)), Expiry),
+        ("exp slightly negative", exp(json!(-0.5)), Expiry),
         ("exp in the year 262143", exp(json!(8_210_266_876_800_u64)), Expiry),
-        ("exp there, as a float", exp(json!(8_210_266_876_800.0)), Expiry),
+        ("exp in that year, as a float", exp(json!(8_210_266_876_800.0)), Expiry),
         ("exp 2^53", exp(json!(1u64 << 53)), Expiry),
         ("exp 2^63", exp(json!(1u64 << 63)), Expiry),
         ("exp 2^64", raw("18446744073709551616"), Expiry),
@@ -318,7 +314,7 @@ fn token_with_invalid_or_past_times_is_rejected() {
         ("iat in the year 262143", claiming(&with("iat", json!(8_210_266_876_800_u64))), IssuedAt),
         ("iat negative", claiming(&with("iat", json!(-1))), IssuedAt),
         ("iat a date", claiming(&with("iat", json!("2026-11-21"))), IssuedAt),
-        // A new token would not help these: they are not told to get one.
+        // A new token would not help here, so the error is not "expired".
         ("expired, and of another issuer", claiming(&of_another), Issuer),
         (
             "expired, and forged",
@@ -331,7 +327,7 @@ fn token_with_invalid_or_past_times_is_rejected() {
 #[test]
 fn token_with_invalid_rooms_is_rejected() {
     let rooms = |value: Value| claiming(&with("rooms", value));
-    let twice = good_claims()
+    let twice = valid_claims()
         .to_string()
         .replace(r#"{"shipments:*":["subscribe"]}"#, r#"{"a":["admin"],"a":[]}"#);
     let twice = token(r#"{"alg":"HS256"}"#, twice, &SHARED);
@@ -345,7 +341,7 @@ fn token_with_invalid_rooms_is_rejected() {
             ("rights as an object", rooms(json!({ "*": { "admin": true } }))),
             ("rights: null", rooms(json!({ "*": null }))),
             ("a right that is a number", rooms(json!({ "*": ["subscribe", 8] }))),
-            ("a bad shape under a pattern that is none", rooms(json!({ "a*b": "admin" }))),
+            ("a wrong type under an invalid pattern", rooms(json!({ "a*b": "admin" }))),
             ("a pattern twice", twice),
         ]
         .map(|(name, token)| (name, token, TokenError::Rooms))

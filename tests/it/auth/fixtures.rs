@@ -1,5 +1,5 @@
-//! A forge of tokens, good and bad. Its keys are the published ones of the
-//! RFCs, so no secret is in the repository and every run signs the same.
+//! Valid and invalid tokens for the tests. The keys are published in RFCs, so
+//! the repository has no secret and every run signs the same.
 
 use std::sync::LazyLock;
 
@@ -72,7 +72,7 @@ impl Signer {
         }
     }
 
-    /// The public half as a JSON Web Key (for HMAC, the only half).
+    /// Returns the public key as a JSON Web Key (for HMAC, the secret).
     pub fn jwk(&self, kid: &str) -> Value {
         match self {
             Self::Hs256(secret) => json!({ "kid": kid, "kty": "oct", "k": encode(secret) }),
@@ -96,40 +96,41 @@ pub fn hmac(secret: &[u8], message: &[u8]) -> Vec<u8> {
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }
 
-/// A token of exactly this header and payload.
+/// Returns a token of exactly this header and payload.
 pub fn token(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, signer: &Signer) -> String {
     let signed = format!("{}.{}", encode(header), encode(payload));
     let signature = encode(signer.sign(signed.as_bytes()));
     format!("{signed}.{signature}")
 }
 
-/// A token of these claims by the shared secret: only the claims are in doubt.
+/// Returns a token of these claims, signed with the shared secret, for tests of
+/// claims only.
 pub fn claiming(claims: &Value) -> String {
     token(r#"{"alg":"HS256"}"#, claims.to_string(), &SHARED)
 }
 
-/// Claims with which a token is let in.
-pub fn good_claims() -> Value {
+/// Claims of a valid token.
+pub fn valid_claims() -> Value {
     json!({
         "sub": "alice", "exp": NOW_S + 60, "iss": ISSUER, "aud": AUDIENCE,
         "rooms": { "shipments:*": ["subscribe"] },
     })
 }
 
-/// The good claims, with one of them changed.
+/// The valid claims with one changed.
 pub fn with(claim: &str, value: Value) -> Value {
-    let mut claims = good_claims();
+    let mut claims = valid_claims();
     claims[claim] = value;
     claims
 }
 
 pub fn without(claim: &str) -> Value {
-    let mut claims = good_claims();
+    let mut claims = valid_claims();
     claims.as_object_mut().unwrap().remove(claim).unwrap();
     claims
 }
 
-/// A key set with one key of each kind and several that are of no use.
+/// A key set with one key of each kind and several unusable ones.
 pub fn key_set() -> Value {
     let mut unusable = [
         RSA.jwk("enc"),

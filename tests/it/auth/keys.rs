@@ -1,17 +1,17 @@
-//! Keys as they are configured, and what is wrong with those that are not.
+//! Configured keys, and the errors of invalid ones.
 
 use roomcast::auth::{KeyError, KeyRejection, Keys, KeysUrl, SkippedKey, TokenError, verify};
 use serde_json::{Value, json};
 
 use super::fixtures::{
-    EC, ED, NOW, OCT, RFC7515_A2_P, RSA, SHARED, Signer, encode, good_claims, policy, token,
+    EC, ED, NOW, OCT, RFC7515_A2_P, RSA, SHARED, Signer, encode, policy, token, valid_claims,
 };
 
 fn set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// A key with one of its members changed.
+/// The key with one member changed.
 fn with(mut jwk: Value, member: &str, value: Value) -> Value {
     jwk[member] = value;
     jwk
@@ -27,26 +27,22 @@ fn unusable_key_is_skipped_and_reported() {
     let coordinate = encode([0; 32]);
 
     let table: Vec<(&str, Value, KeyRejection)> = vec![
-        ("another with the same kid", RSA.jwk("good"), SameKid),
+        ("another with the same kid", RSA.jwk("valid"), SameKid),
         ("no kid", with(ec(), "kid", json!("")), NoKid),
         ("a kid with a tab", with(ec(), "kid", json!("a\tb")), NoKid),
         ("a kid that is a number", with(ec(), "kid", json!(1)), Malformed),
         ("for encryption", with(rsa(), "use", json!("enc")), Purpose),
         ("for signing only", with(ec(), "key_ops", json!(["sign"])), Purpose),
         ("for nothing", with(ec(), "key_ops", json!([])), Purpose),
-        (
-            "a kind to come",
-            json!({ "kid": "k", "kty": "AKP", "alg": "ML-DSA-44", "pub": "" }),
-            Kind,
-        ),
+        ("a future kind", json!({ "kid": "k", "kty": "AKP", "alg": "ML-DSA-44", "pub": "" }), Kind),
         ("P-384", with(ec(), "crv", json!("P-384")), Kind),
         ("secp256k1", with(ec(), "crv", json!("secp256k1")), Kind),
         ("X25519", with(ed(), "crv", json!("X25519")), Kind),
         ("Ed25519 as EC", with(ed(), "kty", json!("EC")), Kind),
         ("RSA for another hash", with(rsa(), "alg", json!("RS512")), Kind),
         ("RSA for encryption, by its alg", with(rsa(), "alg", json!("RSA-OAEP")), Kind),
-        ("RSA that says HMAC", with(rsa(), "alg", json!("HS256")), Kind),
-        ("a secret that says RSA", with(oct(), "alg", json!("RS256")), Kind),
+        ("an RSA key with an HMAC alg", with(rsa(), "alg", json!("HS256")), Kind),
+        ("a secret with an RSA alg", with(oct(), "alg", json!("RS256")), Kind),
         ("alg none", with(oct(), "alg", json!("none")), Kind),
         ("RSA of 1,024 bits", with(rsa(), "n", json!(RFC7515_A2_P)), RsaSize),
         ("RSA of 8,192 bits", with(rsa(), "n", json!(encode([255; 1_024]))), RsaSize),
@@ -64,7 +60,7 @@ fn unusable_key_is_skipped_and_reported() {
         ("a list", json!(["oct"]), Malformed),
     ];
     for (name, jwk, why) in table {
-        let keys = Keys::new(None, Some(&set(&[EC.jwk("good"), jwk]))).unwrap();
+        let keys = Keys::new(None, Some(&set(&[EC.jwk("valid"), jwk]))).unwrap();
         assert_eq!(keys.skipped(), [SkippedKey { position: 2, why }], "{name}");
     }
 }
@@ -89,7 +85,7 @@ fn first_key_with_a_kid_wins() {
     let keys = Keys::new(None, Some(&set(&[ED.jwk("k"), OCT.jwk("k")]))).unwrap();
     let verdict = |alg: &str, signer: &Signer| {
         let header = json!({ "alg": alg, "kid": "k" }).to_string();
-        verify(&token(header, good_claims().to_string(), signer), &keys, &policy(), NOW)
+        verify(&token(header, valid_claims().to_string(), signer), &keys, &policy(), NOW)
     };
     assert!(verdict("EdDSA", &ED).is_ok());
     assert!(matches!(verdict("HS256", &OCT), Err(TokenError::Algorithm { .. })));
@@ -127,7 +123,7 @@ fn invalid_key_set_does_not_replace_the_last_one() {
     assert_eq!(keys.replace_set("<html>503</html>"), Err(KeyError::NotASet));
     assert_eq!(keys.replace_set(&set(&[])), Err(KeyError::NoUsableKey { first: None }));
 
-    let by_ec = token(r#"{"alg":"ES256","kid":"ec"}"#, good_claims().to_string(), &EC);
+    let by_ec = token(r#"{"alg":"ES256","kid":"ec"}"#, valid_claims().to_string(), &EC);
     assert!(verify(&by_ec, &keys, &policy(), NOW).is_ok());
     keys.replace_set(&set(&[ED.jwk("ed")])).unwrap();
     assert!(matches!(
@@ -138,7 +134,7 @@ fn invalid_key_set_does_not_replace_the_last_one() {
 
 #[test]
 fn token_without_kid_is_verified_with_the_shared_secret_only() {
-    let by_secret = token(r#"{"alg":"HS256"}"#, good_claims().to_string(), &SHARED);
+    let by_secret = token(r#"{"alg":"HS256"}"#, valid_claims().to_string(), &SHARED);
     let keys = Keys::new(None, Some(&set(&[SHARED.jwk("k")]))).unwrap();
     assert_eq!(verify(&by_secret, &keys, &policy(), NOW), Err(TokenError::NoKid));
     assert_eq!(verify(&by_secret, &Keys::default(), &policy(), NOW), Err(TokenError::NoKid));
@@ -165,14 +161,14 @@ fn key_set_beyond_its_limit_is_rejected() {
 #[test]
 fn key_errors_name_their_cause() {
     let first = SkippedKey { position: 2, why: KeyRejection::NoKid };
-    for (wrong, told) in [
+    for (wrong, message) in [
         (KeyError::ShortSecret, "JWT_SECRET must have at least 32 bytes"),
         (KeyError::LongSet, "longer than 262144 bytes"),
         (KeyError::NotASet, r#"like {"keys":[…]}"#),
         (KeyError::NoUsableKey { first: None }, "has no keys"),
         (KeyError::NoUsableKey { first: Some(first) }, "key 2 of the set is skipped"),
     ] {
-        assert!(wrong.to_string().contains(told), "{wrong}");
+        assert!(wrong.to_string().contains(message), "{wrong}");
     }
     assert!(first.to_string().ends_with(&KeyRejection::NoKid.to_string()), "{first}");
     assert!(!KeyRejection::NoKid.to_string().is_empty());

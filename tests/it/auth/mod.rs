@@ -1,4 +1,4 @@
-//! Tokens: what is let in, what is not, and what it may do then.
+//! Tokens: which are accepted, which are rejected, and which rights they give.
 
 mod accepted;
 mod attacks;

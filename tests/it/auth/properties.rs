@@ -1,4 +1,4 @@
-//! What holds whatever anybody sends.
+//! Properties that hold for arbitrary input.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::fixtures::{SHARED, check, token};
 use super::rooms::granted;
 
-/// Names of few letters, so that patterns and rooms often meet.
+/// Room names of few letters, so that patterns often match.
 fn room() -> impl Strategy<Value = String> {
     "[ab]{1,2}(:[ab]{1,2}){0,3}"
 }
@@ -26,7 +26,7 @@ fn rights() -> impl Strategy<Value = Vec<&'static str>> {
     vec(proptest::sample::select(NAMES), 0..4)
 }
 
-/// The contract's rule on whole segments, written as slowly as it reads.
+/// The contract's rule on whole segments, in its simplest form.
 fn matches_naive(pattern: &str, room: &str) -> bool {
     let pattern: Vec<&str> = pattern.split(':').collect();
     let room: Vec<&str> = room.split(':').collect();
@@ -66,18 +66,18 @@ proptest! {
         claims in vec(any::<u8>(), 0..200),
         number in any::<f64>(),
     ) {
-        let under_no_header = check(&token(&header, &claims, &SHARED));
-        let under_a_good_one = check(&token(r#"{"alg":"HS256"}"#, &claims, &SHARED));
-        prop_assert!(under_no_header.is_err() && under_a_good_one.is_err());
-        // Any number as every time: let in or not, without a panic.
+        let with_any_header = check(&token(&header, &claims, &SHARED));
+        let with_valid_header = check(&token(r#"{"alg":"HS256"}"#, &claims, &SHARED));
+        prop_assert!(with_any_header.is_err() && with_valid_header.is_err());
+        // Arbitrary numbers as times: accepted or rejected, but no panic.
         let times = json!({ "sub": "a", "exp": number, "nbf": number, "iat": number });
         let _ = check(&token(r#"{"alg":"HS256"}"#, times.to_string(), &SHARED));
     }
 
     #[test]
     fn any_change_to_a_valid_token_is_rejected(at in any::<prop::sample::Index>(), to in any::<char>()) {
-        let good = super::fixtures::claiming(&super::fixtures::good_claims());
-        let mut changed: Vec<char> = good.chars().collect();
+        let valid = super::fixtures::claiming(&super::fixtures::valid_claims());
+        let mut changed: Vec<char> = valid.chars().collect();
         let at = at.index(changed.len());
         prop_assume!(changed[at] != to);
         changed[at] = to;

@@ -1,4 +1,4 @@
-//! When the keys of an issuer may be fetched, as stories.
+//! When an issuer's keys may be fetched.
 
 use roomcast::auth::Refetch;
 
@@ -9,7 +9,7 @@ fn unknown_kids_cause_at_most_one_fetch_a_minute() {
     let mut refetch = Refetch::default();
     refetch.begins(NOW);
     refetch.succeeded(NOW);
-    // Strangers try one kid a second for an hour.
+    // Unauthenticated clients try one kid a second for an hour.
     let mut fetches = 0;
     for second in 1..=3_600 {
         let now = NOW.plus(second * 1_000);
@@ -28,7 +28,7 @@ fn before_first_keys_one_request_fetches_and_all_wait() {
     assert!(refetch.should_fetch(NOW) && refetch.may_fetch(NOW) && !refetch.has_keys());
     assert!(refetch.is_worth_waiting(NOW) && !refetch.is_under_way(NOW));
     refetch.begins(NOW);
-    assert!(!refetch.may_fetch(NOW), "a second request, while the first still fetches");
+    assert!(!refetch.may_fetch(NOW), "a second request during the first fetch");
     assert!(refetch.is_worth_waiting(NOW) && refetch.is_under_way(NOW));
     let now = NOW.plus(100);
     refetch.succeeded(now);
@@ -63,7 +63,7 @@ fn unknown_kid_waits_for_fetch_in_progress() {
     let later = NOW.plus(60_000);
     refetch.begins(later);
     assert!(!refetch.may_fetch(later) && refetch.is_worth_waiting(later));
-    assert!(!refetch.should_fetch(later), "a known one does not");
+    assert!(!refetch.should_fetch(later), "a known kid does not wait");
 }
 
 #[test]

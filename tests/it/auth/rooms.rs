@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{check, claiming, with};
 
-/// What a token with these `rooms` allows in that room.
+/// The grant of a token with these `rooms` in a room.
 pub fn granted(rooms: Value, room: &str) -> Grant {
     let claims = check(&claiming(&with("rooms", rooms))).unwrap();
     claims.grant(&RoomName::parse(room).unwrap())
@@ -23,7 +23,7 @@ fn pattern_matches_whole_segments_only() {
         ),
         ("a:b:*", &["a:b:c", "a:b:c:d"], &["a:b", "a:bc", "a", "a:c:b"]),
         ("*", &["a", "a:b", "shipments:1"], &[]),
-        // Forms that the contract does not know match nothing.
+        // Forms that the contract does not define match nothing.
         ("", &[], &["a"]),
         (":*", &[], &["a", "a:b"]),
         ("**", &[], &["a", "a:b"]),

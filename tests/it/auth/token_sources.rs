@@ -1,4 +1,4 @@
-//! Where a token is looked for, and what comes first.
+//! The sources of a token in a request, and their order.
 
 use roomcast::auth::Origins;
 use roomcast::auth::extract::{self, TokenSources};
@@ -133,7 +133,7 @@ fn cookie_is_accepted_only_from_listed_origin() {
     }
 }
 
-/// What a browser sends with a GET of the page's own origin: no `Origin`.
+/// A browser sends no `Origin` with a GET to the page's own origin.
 #[test]
 fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
     let table = [
@@ -142,13 +142,14 @@ fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
         (None, Some("same-origin"), APP, true),
         (None, Some("same-site"), APP, false),
         (None, Some("cross-site"), APP, false),
-        // Typed into the address bar: no page asks.
+        // Typed into the address bar: no page sends the request.
         (None, Some("none"), APP, false),
         (None, Some("same-origin, same-origin"), APP, false),
         (None, Some("Same-Origin"), APP, false),
         (None, Some(""), APP, false),
         (None, None, APP, false),
-        // Where there is an Origin, it alone decides: of a WebSocket, above all.
+        // If an `Origin` is present, it alone decides, above all for a
+        // WebSocket.
         (Some("https://evil.example"), Some("same-origin"), APP, false),
         (Some("https://evil.example"), Some("same-origin"), "*", false),
         (Some("null"), Some("same-origin"), "null", false),

@@ -1,4 +1,4 @@
-//! What is refused, and how much of it.
+//! Rejected frames, and the limits on them.
 
 use super::*;
 
@@ -95,7 +95,7 @@ fn frames_to_room_closed_by_server_do_not_count_as_bad_requests() {
     for reference in 0..100 {
         assert_eq!(sent_error(&harness.send(&publish("r", reference)))["code"], "bad_request");
     }
-    // It knows of a room that it left itself.
+    // The client knows about rooms that it unsubscribed from.
     harness.join("r");
     harness.send(&json!({ "type": "unsubscribe", "room": "r" }));
     harness.room_ended("r", closed(1000, ""));

@@ -1,4 +1,4 @@
-//! Pings, silence, and the end.
+//! Pings, silent clients, and the end of a connection.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn connection_silent_for_two_ping_periods_is_closed() {
         assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), []);
         harness.handle(ConnectionInput::Text(PING));
     }
-    // What the rooms say is no sign of it.
+    // Frames of the rooms are no sign of life of the client.
     harness.subscribe("s");
     harness.advance(limits::PING_MS);
     harness.room_opened("s");

@@ -1,4 +1,4 @@
-//! What waits for what.
+//! Which frames wait, and in which order they continue.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
     harness.send(&unsubscribe);
     let leave = || ConnectionEffect::Leave { room: room("r") };
     assert_eq!(harness.room_opened("r"), [pass("r", &publish("r", 1)), leave()]);
-    assert_eq!(harness.send(&publish("r", 3)), [], "it waits behind them");
+    assert_eq!(harness.send(&publish("r", 3)), [], "it waits for the earlier frames");
     let effects = harness.room_ended("r", closed(1000, ""));
     assert_eq!(
         sent_frames(&effects[..1]),
@@ -35,7 +35,11 @@ fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
     assert!(matches!(&effects[1..], [ConnectionEffect::Open { .. }]));
     assert_eq!(harness.room_opened("r"), [pass("r", &publish("r", 2)), leave()]);
     let effects = harness.room_ended("r", CloseReason::Lost);
-    assert_eq!(sent_frames(&effects[..1])[0]["code"], 1000, "it was left, however it went");
+    assert_eq!(
+        sent_frames(&effects[..1])[0]["code"],
+        1000,
+        "a room that the client left is closed with 1000"
+    );
     assert_eq!(
         sent_error(&effects[1..]),
         json!({ "type": "error", "room": "r", "ref": "3", "code": "bad_request" })
@@ -58,7 +62,7 @@ fn rejected_room_discards_waiting_frames_and_is_opened_again() {
     );
     assert!(
         matches!(&effects[1..], [ConnectionEffect::Open { .. }]),
-        "and nothing about the fifty"
+        "the fifty frames get no answer"
     );
     assert_eq!(harness.room_opened("r"), [pass("r", &publish("r", 51))]);
 }

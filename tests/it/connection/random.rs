@@ -1,5 +1,5 @@
 //! Everything that can happen to a connection, in any order, and what must be
-//! true of it then. A run follows from its seed.
+//! true then. The seed determines the run.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::random::run_random;
 use crate::test_rng::TestRng;
 
-/// How far the edge is with the socket to a room.
+/// State of the edge's socket to a room.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum RoomSocket {
     Opening,
@@ -22,18 +22,18 @@ struct Sent {
     is_resolved: bool,
 }
 
-/// The edge, the rooms and the client, as far as order goes.
+/// The edge, the rooms and the client, reduced to the order of frames.
 struct Run {
     seed: u64,
     rng: TestRng,
     harness: Harness,
     sockets: BTreeMap<String, RoomSocket>,
     verdicts: usize,
-    /// Publishes by `ref`, which counts up.
+    /// Publishes, indexed by their `ref`.
     sent: Vec<Sent>,
-    /// The newest `ref` that was passed on to each room.
+    /// The newest `ref` that was forwarded to each room.
     forwarded: BTreeMap<String, usize>,
-    /// When each room was last told as closed.
+    /// Step of the last `closed` frame of each room.
     closed_at: BTreeMap<String, u64>,
     step: u64,
     has_ended: bool,
@@ -146,7 +146,7 @@ impl Run {
         match frame["type"].as_str().unwrap() {
             "closed" => {
                 let name = frame["room"].as_str().unwrap();
-                assert_eq!(self.sockets.get(name), None, "what is closed is over: {self}");
+                assert_eq!(self.sockets.get(name), None, "a closed room has no socket: {self}");
                 self.closed_at.insert(name.into(), self.step);
             }
             "error" => {
@@ -165,8 +165,8 @@ impl Run {
         assert!(!std::mem::replace(&mut sent.is_resolved, true), "{reference} twice: {run}");
     }
 
-    /// Everybody answers: then every frame has come to something, and whoever
-    /// got no answer has heard of the end of its room since.
+    /// Lets every verdict and room answer. Then each frame must have been
+    /// forwarded or rejected, or its room was closed after it was sent.
     fn finish(&mut self) {
         while self.verdicts > 0 || self.sockets.values().any(|socket| *socket != RoomSocket::Open) {
             let effects = self.verdict();

@@ -11,7 +11,7 @@ fn pause(name: &str, paused: bool) -> ConnectionEffect {
 }
 
 impl Harness {
-    /// A room's frame comes while so much is unread.
+    /// Forwards a room's frame while the client has `unread` bytes.
     fn forward(&mut self, name: &str, kind: Kind, unread: u64) -> (bool, Vec<ConnectionEffect>) {
         self.connection.pass(&room(name), kind, unread, self.now)
     }
@@ -26,12 +26,16 @@ fn rooms_are_paused_while_client_has_window_unread() {
     assert_eq!(harness.forward("a", Kind::Other, WINDOW), (true, vec![]));
     let paused = vec![pause("a", true), pause("b", true)];
     assert_eq!(harness.forward("b", Kind::Other, WINDOW + 1), (true, paused));
-    assert_eq!(harness.forward("a", Kind::Other, 9 * WINDOW), (true, vec![]), "it is on its way");
+    assert_eq!(
+        harness.forward("a", Kind::Other, 9 * WINDOW),
+        (true, vec![]),
+        "the pause was sent already"
+    );
     harness.subscribe("c");
     assert_eq!(
         harness.room_opened("c"),
         [pause("c", true)],
-        "a room that opens meanwhile is paused, too"
+        "a room that opens meanwhile is paused as well"
     );
 
     let again = harness.now.plus(limits::UNREAD_CHECK_MS);
@@ -44,7 +48,7 @@ fn rooms_are_paused_while_client_has_window_unread() {
     assert_eq!(harness.handle(ConnectionInput::Tick { unread: WINDOW / 2 }), resumed);
     assert!(
         harness.connection.deadline() > Some(harness.now.plus(1_000)),
-        "it need not look again"
+        "no further check is scheduled"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Being let into rooms, and out.
+//! Subscribing to rooms and leaving them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Tokens: the first, and those after it.
+//! Tokens in frames: the first, and later ones.
 
 use super::*;
 
@@ -65,7 +65,7 @@ fn new_token_is_sent_to_each_room() {
         [json!({ "type": "authorized", "expires_at": expires_at() })]
     );
     assert_eq!(effects[1..], [renew("a"), pass("a", &publish("a", 1))]);
-    // Once it is open, and before anything that the older token allowed.
+    // After the room opens, but before frames that the older token allowed.
     assert_eq!(harness.room_opened("b"), [renew("b"), pass("b", &publish("b", 2))]);
     assert_eq!(sent_frames(&harness.room_ended("b", closed(4003, "no longer")))[0]["code"], 4003);
     assert_eq!(close_code(&harness.handle(ConnectionInput::Gone(closed(3000, "bye")))), 3000);
@@ -126,7 +126,7 @@ fn connection_closes_when_its_token_expires() {
     assert_eq!(
         close_code(&early.room_ended("r", closed(4001, "expired"))),
         4001,
-        "a room was quicker"
+        "the room expired first"
     );
     harness.now = Millis::new(end);
     assert_eq!(close_code(&harness.send(&publish("r", 1))), 4001, "the timer is late");

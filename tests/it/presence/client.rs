@@ -1,4 +1,4 @@
-//! Somebody who enters, and makes a list of the members of what it hears.
+//! A client that enters, and builds a list of members from its frames.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,9 @@ use crate::client::Frame;
 pub struct PresenceClient {
     pub name: &'static str,
     pub connection: Option<Connection>,
-    /// What it makes of the frames it hears.
+    /// The list built from received frames.
     pub list: List,
-    /// Whether a page of the list is to follow.
+    /// Whether another page of the list must follow.
     has_more: bool,
 }
 
@@ -30,7 +30,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Whether its token has ended.
+    /// Whether its token has expired.
     pub fn is_expired(&self, now: Millis) -> bool {
         self.identity.expires_at.plus(limits::LEEWAY_MS) <= now
     }
@@ -41,11 +41,11 @@ impl PresenceClient {
         Self { name, connection: None, list: List::new(), has_more: false }
     }
 
-    /// Folds a frame into the list, strictly: what it could not have been told
-    /// is the room's fault.
+    /// Applies a frame to the list, strictly: a frame that doesn't fit is a
+    /// fault of the room.
     pub fn on_frame(&mut self, text: &str, session: &str) {
         let kind = Frame::read(text).r#type;
-        assert!(!self.has_more || kind == "members", "a page is to follow: {text}");
+        assert!(!self.has_more || kind == "members", "another page must follow: {text}");
         match kind.as_str() {
             "welcome" => self.list.clear(),
             "members" => {
@@ -62,7 +62,7 @@ impl PresenceClient {
                 let count = sessions.clone().count();
                 assert!(count > 0 && count == sessions.collect::<BTreeSet<_>>().len(), "{text}");
                 for ((user, entered), entry) in entered {
-                    assert_ne!(entered, session, "it hears of its own entering");
+                    assert_ne!(entered, session, "a session is not sent its own entry");
                     assert_eq!(self.list.insert((user, entered), entry), None, "{text}");
                 }
                 for (key, entry) in updated {
@@ -98,7 +98,7 @@ struct Session<'a> {
     since: u64,
 }
 
-/// The list of a `members` frame, or of the answer over HTTP.
+/// Parses the list of a `members` frame, or of the answer over HTTP.
 pub fn listed(text: &str) -> List {
     let Listed { members } = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
     let mut list = List::new();
@@ -112,7 +112,7 @@ pub fn listed(text: &str) -> List {
     list
 }
 
-/// The entries of one of the lists of a change.
+/// Returns the entries of one list of a `members:changed` frame.
 fn entries(text: &str, list: &str) -> Vec<((String, String), (String, u64))> {
     #[derive(Deserialize)]
     struct Entry<'a> {

@@ -1,25 +1,25 @@
-//! The naive model of presence: entries in a list, searched from its beginning
-//! whenever anything is asked. It knows what everybody has been told, so what
-//! a client makes of its frames can be held to it after every step.
+//! A naive model of presence: a list of entries, searched from the start. It
+//! knows which list members were last sent, so each client's list can be
+//! compared after every step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use roomcast::limits;
 use roomcast::time::Millis;
 
-/// By user and session: presence data, and when it entered.
+/// By user and session: presence data, and the time of entering.
 pub type List = BTreeMap<(String, String), (String, u64)>;
 
 #[derive(Default)]
 pub struct Model {
     entries: Vec<Entry>,
-    /// The list that was last told.
+    /// The list that members were last sent.
     pub sent_list: List,
-    /// Whether a window is open, at whose end what is pending is told.
+    /// Whether a window is open. Pending changes are sent at its end.
     window: bool,
     pending: bool,
     hibernated: bool,
-    /// Sessions that did not read, until the alarm looks again.
+    /// Sessions that did not read, until the alarm checks them again.
     skipped: BTreeSet<String>,
 }
 
@@ -42,13 +42,13 @@ enum EntryState {
 }
 
 impl Model {
-    /// What comes next wakes the room.
+    /// Hibernates. The next input loads the room.
     pub fn hibernate(&mut self, has_sockets: bool) {
         self.hibernated = true;
         self.window = false;
         self.pending = false;
         self.skipped.clear();
-        // Nobody carries the rest, and there is nobody to tell.
+        // Without sockets, no attachment carries the entries.
         if !has_sockets {
             self.entries.clear();
             self.sent_list.clear();
@@ -107,7 +107,7 @@ impl Model {
         }
     }
 
-    /// These sessions lost their sockets.
+    /// Handles the loss of these sessions' sockets.
     pub fn disconnect(&mut self, lost: &[String], immediately: bool, now: Millis) {
         let mut left = false;
         for session in lost {
@@ -123,7 +123,7 @@ impl Model {
         }
     }
 
-    /// A user is to be gone.
+    /// Removes a user.
     pub fn kick(&mut self, user: &str, now: Millis) {
         let mut left = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.user == user) {
@@ -156,7 +156,7 @@ impl Model {
         }
     }
 
-    /// A session was left out of what was told.
+    /// Records that a send skipped a session.
     pub fn skip(&mut self, session: &str) {
         self.skipped.insert(session.into());
         if let Some(entry) = self.connected_entry(session) {
@@ -193,7 +193,7 @@ impl Model {
             || self.entries.iter().any(is_unsent)
     }
 
-    /// The members as they are, told or not.
+    /// The current members, including changes that were not sent yet.
     pub fn list(&self, now: Millis) -> List {
         let has_left = |entry: &Entry| match entry.state {
             EntryState::Connected => false,
@@ -221,7 +221,7 @@ impl Model {
         self.connected_entry(session).is_some()
     }
 
-    /// Whether it has the list, and hears what changes.
+    /// Whether the session has the list and receives changes.
     pub fn has_list(&mut self, session: &str) -> bool {
         self.connected_entry(session).is_some_and(|entry| !entry.awaits_list)
     }

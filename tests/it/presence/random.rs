@@ -1,6 +1,6 @@
-//! Random stories of people who come and go, against the naive model. After
-//! every step, everybody who entered has folded exactly the list that the model
-//! last told, and HTTP answers with the list as it is.
+//! Random runs of clients that enter and leave, compared with the naive model.
+//! After every step, each member's list equals the list that the model last
+//! sent, and HTTP answers with the current list.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
-/// Three users: one has three devices, one two.
+/// Three users: one has three devices, another has two.
 const CLIENTS: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
 const ENTERS: [&str; 2] = ["subscribe", "presence"];
 const SECOND: u64 = 1_000;
@@ -26,14 +26,14 @@ struct RandomRun {
     seed: u64,
     rng: TestRng,
     clients: Vec<PresenceClient>,
-    /// Sockets at whose other end nobody is any more.
+    /// Sockets whose peer is gone.
     half_open: Vec<Connection>,
-    /// Connections whose time was up as the room was given something.
+    /// Connections that had expired when the room got its input.
     ended: Vec<Connection>,
     steps: Vec<String>,
 }
 
-/// A hundred thousand steps.
+/// Makes a hundred thousand steps.
 #[test]
 fn random_run_members_match_the_model() {
     run_random(500, 200, |seed, steps| {
@@ -85,8 +85,7 @@ impl RandomRun {
         }
     }
 
-    /// Everything has come to rest: the room tells nobody anything more, and
-    /// everybody has been told what is so.
+    /// Ends all pending work. Then every member has the current list.
     fn finish(&mut self) {
         (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
         self.advance_by(limits::REPLAY_RESTART_MS);
@@ -99,7 +98,7 @@ impl RandomRun {
         self.steps.push(format!("{} {what}", self.sim.now.get()));
     }
 
-    /// Before the room is given anything.
+    /// Prepares for an input of the room.
     fn prepare_input(&mut self) {
         if self.sim.hibernate_between_inputs {
             self.hibernate_room();
@@ -108,7 +107,7 @@ impl RandomRun {
         self.expire_sessions();
     }
 
-    /// Whatever the room is given: those whose time is up are gone before it.
+    /// Ends expired sessions. The room does that before any input.
     fn expire_sessions(&mut self) {
         let now = self.sim.now;
         let connected = self.clients.iter_mut().filter_map(|client| {
@@ -129,7 +128,7 @@ impl RandomRun {
     }
 }
 
-/// What people do.
+/// Actions of clients.
 impl RandomRun {
     fn connect(&mut self, who: usize) {
         let name = CLIENTS[who];
@@ -146,8 +145,8 @@ impl RandomRun {
             Some(Connection { session, identity, active_at: self.sim.now, not_reading: false });
     }
 
-    /// Sends a frame: its session, if that has the right to what it asks. A
-    /// session whose time is up is closed over it.
+    /// Sends a frame. Returns the session if it has the right to presence. An
+    /// expired session is closed instead.
     fn send(&mut self, who: usize, frame: &str) -> Option<String> {
         self.clients[who].connection.as_ref()?;
         self.log_step(format!("{} sends {frame:.80}", CLIENTS[who]));
@@ -196,7 +195,7 @@ impl RandomRun {
             self.send(who, r#"{"type": "ping"}"#);
             return;
         }
-        self.log_step(format!("{} pings, and the room sleeps on", CLIENTS[who]));
+        self.log_step(format!("{} pings, and the room keeps hibernating", CLIENTS[who]));
         self.sim.ping(CLIENTS[who]);
         self.clients[who].connection.as_mut().unwrap().active_at = self.sim.now;
     }
@@ -222,7 +221,7 @@ impl RandomRun {
 
     fn make_half_open(&mut self, who: usize) {
         let Some(connection) = self.clients[who].connection.take() else { return };
-        self.log_step(format!("{} vanishes", CLIENTS[who]));
+        self.log_step(format!("{} becomes half open", CLIENTS[who]));
         self.sim.make_half_open(CLIENTS[who]);
         self.half_open.push(connection);
     }
@@ -230,14 +229,14 @@ impl RandomRun {
     fn stop_reading(&mut self, who: usize) {
         let Some(connection) = &mut self.clients[who].connection else { return };
         connection.not_reading = true;
-        self.log_step(format!("{} stands still", CLIENTS[who]));
+        self.log_step(format!("{} stops reading", CLIENTS[who]));
         self.sim.stop_reading(CLIENTS[who]);
     }
 
     fn resume_reading(&mut self, who: usize) {
         let Some(connection) = &mut self.clients[who].connection else { return };
         connection.not_reading = false;
-        self.log_step(format!("{} reads on", CLIENTS[who]));
+        self.log_step(format!("{} resumes reading", CLIENTS[who]));
         self.sim.resume_reading(CLIENTS[who]);
     }
 
@@ -271,10 +270,10 @@ impl RandomRun {
     }
 }
 
-/// What the runtime and time do.
+/// Actions of the runtime, and time.
 impl RandomRun {
     fn hibernate(&mut self) {
-        self.log_step("the room sleeps");
+        self.log_step("the room hibernates");
         self.hibernate_room();
     }
 
@@ -330,17 +329,18 @@ impl RandomRun {
         self.sim.shift_clock(ms);
     }
 
-    /// For a while nothing can wake the room. Whoever goes then goes unseen: if
-    /// its socket carried a member, everybody is closed.
+    /// Makes the room impossible to load for a while. The room doesn't notice
+    /// sockets that close then. If one carried a member, all sockets are
+    /// closed.
     fn fail_to_load(&mut self) {
-        // What waits for a reader would keep it awake.
+        // Unsent frames would keep the room active.
         (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
-        self.log_step("the room can't wake");
+        self.log_step("the room can't be loaded");
         self.hibernate_room();
         self.sim.misconfigured = Some("ROOM_SETTINGS: it is no JSON".into());
         for _ in 0..self.rng.below(4) {
             let ms = *self.rng.choose(&[SECOND, 9 * SECOND, 70 * SECOND]);
-            self.log_step(format!("{ms} ms pass in vain"));
+            self.log_step(format!("{ms} ms pass while the room can't be loaded"));
             self.sim.advance(ms);
             let who = usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap();
             let Some(connection) = self.clients[who].connection.take() else { continue };
@@ -349,7 +349,7 @@ impl RandomRun {
                 true => self.sim.drop_socket(CLIENTS[who]),
                 false => self.sim.send(CLIENTS[who], r#"{"type":"members"}"#),
             }
-            self.log_step(format!("{} is gone unseen", CLIENTS[who]));
+            self.log_step(format!("{} is gone without the room noticing", CLIENTS[who]));
             assert!(!self.sim.is_open(connection.session));
             if self.sim.open_sockets() == 0 {
                 self.forget_all_connections();
@@ -357,36 +357,36 @@ impl RandomRun {
             assert!(!was_a_member || self.sim.open_sockets() == 0);
         }
         self.sim.misconfigured = None;
-        self.log_step("it can again");
+        self.log_step("the room can be loaded again");
         self.fire_alarm();
     }
 
-    /// On time or not.
+    /// Fires the alarm, whether or not it is due.
     fn fire_alarm(&mut self) {
         if self.sim.store.is_empty() {
             return;
         }
-        self.log_step("the alarm rings");
+        self.log_step("the alarm fires");
         self.prepare_input();
         self.sim.fire_alarm();
         let now = self.sim.now;
         let silent = self.drain_closed();
         self.model.fire_alarm(now);
         for Connection { session, active_at, .. } in &silent {
-            assert!(now.since(*active_at) >= limits::PING_TIMEOUT_MS, "{session} was heard of");
+            assert!(now.since(*active_at) >= limits::PING_TIMEOUT_MS, "{session} was active");
         }
         self.model.disconnect(&sessions(&silent), false, now);
         self.record_skipped();
     }
 
-    /// The runtime left out who did not read.
+    /// Records sessions that the runtime skipped because they did not read.
     fn record_skipped(&mut self) {
         for session in std::mem::take(&mut self.sim.skipped_sessions) {
             self.model.skip(&session.to_string());
         }
     }
 
-    /// Connections that the room has closed.
+    /// Returns the connections that the room has closed.
     fn drain_closed(&mut self) -> Vec<Connection> {
         let sim = &self.sim;
         let connected = self.clients.iter_mut().filter_map(|client| {
@@ -396,27 +396,25 @@ impl RandomRun {
         connected.chain(half_open).collect()
     }
 
-    /// As long as the alarm is on time.
+    /// Checks that silent members are closed in time, while the alarm is on
+    /// time.
     fn check_liveness(&mut self) {
         const AT_MOST: u64 = limits::PING_TIMEOUT_MS + 5 * SECOND;
         let now = self.sim.now;
         let connected = self.clients.iter().filter_map(|client| client.connection.as_ref());
         for Connection { session, active_at, .. } in connected.chain(&self.half_open) {
             if self.model.has_entered(&session.to_string()) {
-                assert!(
-                    now.since(*active_at) < AT_MOST,
-                    "{session} has not been heard of for long"
-                );
+                assert!(now.since(*active_at) < AT_MOST, "{session} has been silent for too long");
             }
         }
     }
 }
 
-/// What everybody makes of it.
+/// Checks.
 impl RandomRun {
     fn check_clients(&mut self) {
         for Connection { session, .. } in self.ended.drain(..) {
-            assert!(!self.sim.is_open(session), "{session} is there beyond its end");
+            assert!(!self.sim.is_open(session), "{session} is open after its end");
         }
         self.record_skipped();
         for client in &mut self.clients {
@@ -436,7 +434,7 @@ impl RandomRun {
     }
 
     fn check_http(&mut self) {
-        self.log_step("somebody asks over HTTP");
+        self.log_step("an admin reads over HTTP");
         self.prepare_input();
         let list = self.model.list(self.sim.now);
         let (status, members) = self.sim.http("admin", "GET /rooms/r/members", "");
@@ -456,7 +454,7 @@ fn sessions(connections: &[Connection]) -> Vec<String> {
     connections.iter().map(|connection| connection.session.to_string()).collect()
 }
 
-/// How it came to that.
+/// Prints the steps of a failed run.
 impl Drop for RandomRun {
     fn drop(&mut self) {
         if std::thread::panicking() {
