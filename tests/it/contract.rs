@@ -100,7 +100,7 @@ fn collect<'a>(
     }
 }
 
-/// The names in almost-JSON: strings that are no values.
+/// Returns the names in text that is nearly JSON: strings that are no values.
 fn names(fields: &str) -> BTreeSet<String> {
     let mut parts = fields.split('"');
     let mut names = BTreeSet::new();

@@ -38,8 +38,8 @@ impl Reader {
         true
     }
 
-    /// In flight is at most the window, or a quarter of it plus a frame if that
-    /// is more, and one more frame that she has begun to read.
+    /// Checks the bytes in flight: at most the window, or a quarter of it plus a
+    /// frame if that is more, and one more frame that she has begun to read.
     fn check_bounds(&self, sim: &mut SimRuntime) {
         let sent = sim.client("carol").events.len();
         let (in_flight, frame) =

@@ -1,5 +1,5 @@
-//! Arbitrary input on the wire: frames of valid words in a wrong order, valid
-//! frames with a few changed characters, and random text.
+//! Arbitrary input on the wire: frames of valid words with a wrong structure,
+//! valid frames with a few changed characters, and random text.
 //!
 //! ```sh
 //! PROPTEST_CASES=10000000 cargo test --release --test it frames   # for a long time

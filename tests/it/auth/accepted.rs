@@ -7,8 +7,8 @@ use roomcast::time::Millis;
 use serde_json::{Value, json};
 
 use super::fixtures::{
-    AUDIENCE, EC, ED, NOW, NOW_S, OCT, RSA, SHARED, Signer, check, check_at, claiming, token,
-    valid_claims, with, without,
+    AUDIENCE, EC, ED, NOW, NOW_S, OCT, RSA, SHARED, Signer, check, check_at, token,
+    token_with_claims, valid_claims, with, without,
 };
 
 #[test]
@@ -31,8 +31,8 @@ fn token_of_each_algorithm_is_accepted() {
 /// Limits: LEEWAY_MS.
 #[test]
 fn exp_and_nbf_have_leeway_of_exactly_thirty_seconds() {
-    let exp = claiming(&with("exp", json!(NOW_S)));
-    let nbf = claiming(&with("nbf", json!(NOW_S)));
+    let exp = token_with_claims(&with("exp", json!(NOW_S)));
+    let nbf = token_with_claims(&with("nbf", json!(NOW_S)));
     let after = |ms| NOW.plus(ms);
     let before = |ms| NOW.minus(ms);
 
@@ -44,7 +44,7 @@ fn exp_and_nbf_have_leeway_of_exactly_thirty_seconds() {
 
 #[test]
 fn fractional_exp_counts_to_the_millisecond() {
-    let token = claiming(&with("exp", json!(1_795_297_884.25)));
+    let token = token_with_claims(&with("exp", json!(1_795_297_884.25)));
     assert_eq!(check(&token).unwrap().expires_at, NOW.plus(250));
     assert!(check_at(&token, NOW.plus(30_249)).is_ok());
     assert_eq!(check_at(&token, NOW.plus(30_250)), Err(TokenError::Expired));
@@ -55,7 +55,7 @@ fn fractional_exp_counts_to_the_millisecond() {
 fn claims_at_their_limits_are_accepted() {
     // The end of the year 262142.
     let last_second = 8_210_266_876_799_u64;
-    let expires_at = |exp: Value| check(&claiming(&with("exp", exp))).unwrap().expires_at;
+    let expires_at = |exp: Value| check(&token_with_claims(&with("exp", exp))).unwrap().expires_at;
     assert_eq!(expires_at(json!(last_second)), Millis::new(last_second * 1_000));
     assert_eq!(expires_at(json!(8_210_266_876_799.5)), Millis::new(last_second * 1_000 + 500));
     assert!(last_second * 1_000 < 1 << 53, "JavaScript represents it exactly");
@@ -73,7 +73,7 @@ fn claims_at_their_limits_are_accepted() {
         ("custom", json!({ "nested": [null, { "sub": "bob" }] })),
     ];
     for (claim, value) in accepted {
-        let verdict = check(&claiming(&with(claim, value.clone())));
+        let verdict = check(&token_with_claims(&with(claim, value.clone())));
         assert!(verdict.is_ok(), "{claim}: {value}: {verdict:?}");
     }
 }
@@ -81,7 +81,8 @@ fn claims_at_their_limits_are_accepted() {
 #[test]
 fn without_policy_any_iss_and_aud_are_accepted() {
     let keys = super::fixtures::keys();
-    let verdict = |claims: Value| verify(&claiming(&claims), &keys, &Policy::default(), NOW);
+    let verdict =
+        |claims: Value| verify(&token_with_claims(&claims), &keys, &Policy::default(), NOW);
     assert!(verdict(with("iss", json!(7))).is_ok());
     assert!(verdict(with("aud", json!("billing"))).is_ok());
     assert!(verdict(without("aud")).is_ok());
@@ -91,7 +92,7 @@ fn without_policy_any_iss_and_aud_are_accepted() {
 #[test]
 fn token_of_8_kib_is_accepted_and_longer_is_rejected() {
     let padded = |length: usize| {
-        let token = |pad: usize| claiming(&with("pad", json!("x".repeat(pad))));
+        let token = |pad: usize| token_with_claims(&with("pad", json!("x".repeat(pad))));
         (5_000..7_000).map(token).find(|token| token.len() == length)
     };
     assert!(check(&padded(8_192).unwrap()).is_ok());
@@ -100,7 +101,7 @@ fn token_of_8_kib_is_accepted_and_longer_is_rejected() {
 
 #[test]
 fn token_without_rooms_grants_nothing() {
-    let claims: Claims = check(&claiming(&without("rooms"))).unwrap();
+    let claims: Claims = check(&token_with_claims(&without("rooms"))).unwrap();
     let room = roomcast::protocol::RoomName::parse("shipments:1").unwrap();
     assert_eq!(claims.grant(&room), Grant::NONE);
 }

@@ -6,8 +6,8 @@ use roomcast::code::Code;
 use serde_json::{Value, json};
 
 use super::fixtures::{
-    AUDIENCE, EC, ED, ISSUER, NOW_S, OCT, RSA, SECRET, SHARED, Signer, check, claiming, decode,
-    encode, hmac, token, valid_claims, with, without,
+    AUDIENCE, EC, ED, ISSUER, NOW_S, OCT, RSA, SECRET, SHARED, Signer, check, decode, encode, hmac,
+    token, token_with_claims, valid_claims, with, without,
 };
 
 type Row = (&'static str, String, TokenError);
@@ -37,7 +37,7 @@ fn signed(header: impl AsRef<[u8]>, signer: &Signer) -> String {
 }
 
 fn valid_token() -> String {
-    claiming(&valid_claims())
+    token_with_claims(&valid_claims())
 }
 
 /// The valid token with its signature replaced.
@@ -68,7 +68,7 @@ fn token_with_malformed_shape_is_rejected() {
     let mut alternative = signature.to_owned();
     let last = alternative.pop().unwrap();
     alternative.push(char::from_u32(u32::from(last) + 1).unwrap());
-    let long = claiming(&with("sub", json!("a".repeat(8_192))));
+    let long = token_with_claims(&with("sub", json!("a".repeat(8_192))));
 
     check_all_rejected(vec![
         ("nothing", String::new(), Malformed),
@@ -261,29 +261,33 @@ fn token_with_invalid_sub_iss_or_aud_is_rejected() {
         ("sub twice", twice(r#""sub":"bob""#), NoClaims),
         ("exp twice", twice(r#""exp":9999999999"#), NoClaims),
         ("rooms twice", twice(r#""rooms":{"*":["admin"]}"#), NoClaims),
-        ("no sub", claiming(&without("sub")), Subject),
-        ("sub: null", claiming(&with("sub", Value::Null)), Subject),
-        ("sub a number", claiming(&with("sub", json!(1))), Subject),
-        ("sub empty", claiming(&with("sub", json!(""))), Subject),
-        ("sub too long", claiming(&with("sub", json!("é".repeat(129)))), Subject),
+        ("no sub", token_with_claims(&without("sub")), Subject),
+        ("sub: null", token_with_claims(&with("sub", Value::Null)), Subject),
+        ("sub a number", token_with_claims(&with("sub", json!(1))), Subject),
+        ("sub empty", token_with_claims(&with("sub", json!(""))), Subject),
+        ("sub too long", token_with_claims(&with("sub", json!("é".repeat(129)))), Subject),
         ("sub half a character", payload(r#"{"sub":"\ud800","exp":9999999999}"#), Subject),
-        ("no iss", claiming(&without("iss")), Issuer),
-        ("another iss", claiming(&with("iss", json!("https://evil.example"))), Issuer),
-        ("iss with a trailing slash", claiming(&with("iss", json!(format!("{ISSUER}/")))), Issuer),
-        ("iss in a list", claiming(&with("iss", json!([ISSUER]))), Issuer),
-        ("no aud", claiming(&without("aud")), Audience),
-        ("another aud", claiming(&with("aud", json!("billing"))), Audience),
-        ("others' aud", claiming(&with("aud", json!(["billing", "roomcast2"]))), Audience),
-        ("aud an empty list", claiming(&with("aud", json!([]))), Audience),
-        ("aud with a number", claiming(&with("aud", json!([AUDIENCE, 1]))), Audience),
-        ("aud an object", claiming(&with("aud", json!({ "roomcast": true }))), Audience),
+        ("no iss", token_with_claims(&without("iss")), Issuer),
+        ("another iss", token_with_claims(&with("iss", json!("https://evil.example"))), Issuer),
+        (
+            "iss with a trailing slash",
+            token_with_claims(&with("iss", json!(format!("{ISSUER}/")))),
+            Issuer,
+        ),
+        ("iss in a list", token_with_claims(&with("iss", json!([ISSUER]))), Issuer),
+        ("no aud", token_with_claims(&without("aud")), Audience),
+        ("another aud", token_with_claims(&with("aud", json!("billing"))), Audience),
+        ("others' aud", token_with_claims(&with("aud", json!(["billing", "roomcast2"]))), Audience),
+        ("aud an empty list", token_with_claims(&with("aud", json!([]))), Audience),
+        ("aud with a number", token_with_claims(&with("aud", json!([AUDIENCE, 1]))), Audience),
+        ("aud an object", token_with_claims(&with("aud", json!({ "roomcast": true }))), Audience),
     ]);
 }
 
 #[test]
 fn token_with_invalid_or_past_times_is_rejected() {
     use TokenError::{Expired, Expiry, IssuedAt, Issuer, NotBefore, NotYetValid, Signature};
-    let exp = |value: Value| claiming(&with("exp", value));
+    let exp = |value: Value| token_with_claims(&with("exp", value));
     let raw = |exp: &str| {
         token(r#"{"alg":"HS256"}"#, format!(r#"{{"sub":"alice","exp":{exp}}}"#), &SHARED)
     };
@@ -292,7 +296,7 @@ fn token_with_invalid_or_past_times_is_rejected() {
     of_another["iss"] = json!("https://evil.example");
 
     check_all_rejected(vec![
-        ("no exp", claiming(&without("exp")), Expiry),
+        ("no exp", token_with_claims(&without("exp")), Expiry),
         ("exp: null", exp(Value::Null), Expiry),
         ("exp a string", exp(json!("9999999999")), Expiry),
         ("exp negative", exp(json!(-1)), Expiry),
@@ -304,18 +308,30 @@ fn token_with_invalid_or_past_times_is_rejected() {
         ("exp 2^64", raw("18446744073709551616"), Expiry),
         ("exp beyond a float", raw("1e400"), Expiry),
         ("exp no number", raw("NaN"), TokenError::NoClaims),
-        ("exp long ago", claiming(&long_ago), Expired),
+        ("exp long ago", token_with_claims(&long_ago), Expired),
         ("exp 0", exp(json!(0)), Expired),
-        ("exp in milliseconds, as nbf", claiming(&with("nbf", json!(NOW_S * 1_000))), NotYetValid),
-        ("nbf: null", claiming(&with("nbf", Value::Null)), NotBefore),
-        ("nbf a string", claiming(&with("nbf", json!("0"))), NotBefore),
-        ("nbf negative", claiming(&with("nbf", json!(-1))), NotBefore),
-        ("nbf in the year 262143", claiming(&with("nbf", json!(8_210_266_876_800_u64))), NotBefore),
-        ("iat in the year 262143", claiming(&with("iat", json!(8_210_266_876_800_u64))), IssuedAt),
-        ("iat negative", claiming(&with("iat", json!(-1))), IssuedAt),
-        ("iat a date", claiming(&with("iat", json!("2026-11-21"))), IssuedAt),
+        (
+            "exp in milliseconds, as nbf",
+            token_with_claims(&with("nbf", json!(NOW_S * 1_000))),
+            NotYetValid,
+        ),
+        ("nbf: null", token_with_claims(&with("nbf", Value::Null)), NotBefore),
+        ("nbf a string", token_with_claims(&with("nbf", json!("0"))), NotBefore),
+        ("nbf negative", token_with_claims(&with("nbf", json!(-1))), NotBefore),
+        (
+            "nbf in the year 262143",
+            token_with_claims(&with("nbf", json!(8_210_266_876_800_u64))),
+            NotBefore,
+        ),
+        (
+            "iat in the year 262143",
+            token_with_claims(&with("iat", json!(8_210_266_876_800_u64))),
+            IssuedAt,
+        ),
+        ("iat negative", token_with_claims(&with("iat", json!(-1))), IssuedAt),
+        ("iat a date", token_with_claims(&with("iat", json!("2026-11-21"))), IssuedAt),
         // A new token would not help here, so the error is not "expired".
-        ("expired, and of another issuer", claiming(&of_another), Issuer),
+        ("expired, and of another issuer", token_with_claims(&of_another), Issuer),
         (
             "expired, and forged",
             token(r#"{"alg":"HS256"}"#, long_ago.to_string(), &Signer::Hs256(b"")),
@@ -326,7 +342,7 @@ fn token_with_invalid_or_past_times_is_rejected() {
 
 #[test]
 fn token_with_invalid_rooms_is_rejected() {
-    let rooms = |value: Value| claiming(&with("rooms", value));
+    let rooms = |value: Value| token_with_claims(&with("rooms", value));
     let twice = valid_claims()
         .to_string()
         .replace(r#"{"shipments:*":["subscribe"]}"#, r#"{"a":["admin"],"a":[]}"#);

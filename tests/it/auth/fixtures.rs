@@ -105,7 +105,7 @@ pub fn token(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, signer: &Signe
 
 /// Returns a token of these claims, signed with the shared secret, for tests of
 /// claims only.
-pub fn claiming(claims: &Value) -> String {
+pub fn token_with_claims(claims: &Value) -> String {
     token(r#"{"alg":"HS256"}"#, claims.to_string(), &SHARED)
 }
 

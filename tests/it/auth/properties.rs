@@ -76,7 +76,7 @@ proptest! {
 
     #[test]
     fn any_change_to_a_valid_token_is_rejected(at in any::<prop::sample::Index>(), to in any::<char>()) {
-        let valid = super::fixtures::claiming(&super::fixtures::valid_claims());
+        let valid = super::fixtures::token_with_claims(&super::fixtures::valid_claims());
         let mut changed: Vec<char> = valid.chars().collect();
         let at = at.index(changed.len());
         prop_assume!(changed[at] != to);

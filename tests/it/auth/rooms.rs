@@ -3,11 +3,11 @@
 use roomcast::protocol::{Grant, Right, RoomName};
 use serde_json::{Value, json};
 
-use super::fixtures::{check, claiming, with};
+use super::fixtures::{check, token_with_claims, with};
 
 /// The grant of a token with these `rooms` in a room.
 pub fn granted(rooms: Value, room: &str) -> Grant {
-    let claims = check(&claiming(&with("rooms", rooms))).unwrap();
+    let claims = check(&token_with_claims(&with("rooms", rooms))).unwrap();
     claims.grant(&RoomName::parse(room).unwrap())
 }
 
