@@ -18,9 +18,9 @@ fn sim() -> SimRuntime {
     SimRuntime::with(settings)
 }
 
-/// Returns the cost of a request. The user's rate limit is full before it, and
-/// the wait for the next request tells the cost. Also checks that the announced
-/// wait is right.
+/// Returns the cost of a request, computed from the wait for the next one. The
+/// user's rate limit is full before it. Also checks that the announced wait is
+/// right.
 fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     sim.advance(60_000);
     let send = |sim: &mut SimRuntime, request: &Request, body: &str| {
