@@ -39,8 +39,8 @@ const PAGE: &str = "docs/protocol.md";
 
 #[test]
 fn documented_frames_and_fields_appear_in_scenarios() {
-    let played = played();
-    for (frame, fields) in documented() {
+    let played = frames_in_scenarios();
+    for (frame, fields) in documented_frames() {
         let seen = played.get(&frame).unwrap_or_else(|| panic!("no scenario has {frame:?}"));
         let missing: Vec<_> = fields.difference(seen).collect();
         assert!(missing.is_empty(), "{frame:?}: no scenario has {missing:?}");
@@ -49,8 +49,8 @@ fn documented_frames_and_fields_appear_in_scenarios() {
 
 #[test]
 fn frames_in_scenarios_are_documented() {
-    let documented = documented();
-    let from = played().into_keys().filter(|frame| frame.direction == Direction::From);
+    let documented = documented_frames();
+    let from = frames_in_scenarios().into_keys().filter(|frame| frame.direction == Direction::From);
     for frame in from {
         // A connection's other frames are those of its rooms.
         let of_a_room = Frame { scope: Scope::Room, ..frame.clone() };
@@ -59,7 +59,7 @@ fn frames_in_scenarios_are_documented() {
     }
 }
 
-fn documented() -> Frames {
+fn documented_frames() -> Frames {
     let mut frames = Frames::new();
     let tables = [
         (["frame", "when"], Scope::Room, Direction::From),
@@ -116,7 +116,7 @@ fn names(fields: &str) -> BTreeSet<String> {
 
 /// Frames sent and received in scenarios that run both in the simulator and on
 /// workerd.
-fn played() -> Frames {
+fn frames_in_scenarios() -> Frames {
     let mut played = Frames::new();
     for scenario in scenarios().filter(|scenario| scenario.only.is_none()) {
         collect_scenario(&scenario, &mut played);

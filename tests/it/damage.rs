@@ -59,13 +59,13 @@ fn damaged_append_gives_error_or_gap_but_no_wrong_event() {
                     sim.head();
                 }
                 sim.store.damage(|tables| damage(tables, slot));
-                check_not_deceived(&mut sim, &undamaged, &format!("slot {slot}: {what}"));
+                check_no_wrong_event(&mut sim, &undamaged, &format!("slot {slot}: {what}"));
             }
         }
     }
 }
 
-fn check_not_deceived(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
+fn check_no_wrong_event(sim: &mut SimRuntime, undamaged: &[Event], what: &str) {
     let epoch = sim.store.tables().meta.unwrap().epoch;
     for seq in 4..=12 {
         sim.join_with("dave", &format!("since={epoch}:{seq}"));

@@ -238,7 +238,7 @@ fn publish_to_rooms_is_parsed_whole_or_rejected() {
 
 /// An arbitrary input, at an arbitrary time.
 #[derive(Clone, Debug)]
-enum Anything {
+enum AnyInput {
     Join { query: String, expires_at: u64, window: Option<u64> },
     Text(String),
     Binary(Vec<u8>),
@@ -255,7 +255,7 @@ enum Anything {
     Hibernate,
 }
 
-fn anything() -> impl Strategy<Value = Anything> {
+fn any_input() -> impl Strategy<Value = AnyInput> {
     let query = prop_oneof![
         Just(String::new()),
         (0..u64::MAX >> 11).prop_map(|last| format!("last={last}")),
@@ -273,24 +273,24 @@ fn anything() -> impl Strategy<Value = Anything> {
         Just(Request::Kick(User::parse("alice").unwrap())),
     ];
     prop_oneof![
-        join.prop_map(|(query, expires_at, window)| Anything::Join { query, expires_at, window }),
-        frame().prop_map(Anything::Text),
-        valid_frame().prop_map(Anything::Text),
-        any::<Vec<u8>>().prop_map(Anything::Binary),
+        join.prop_map(|(query, expires_at, window)| AnyInput::Join { query, expires_at, window }),
+        frame().prop_map(AnyInput::Text),
+        valid_frame().prop_map(AnyInput::Text),
+        any::<Vec<u8>>().prop_map(AnyInput::Binary),
         (prop::sample::select(vec!["alice", "bob"]), any::<bool>())
-            .prop_map(|(user, valid)| Anything::Verified { user, valid }),
-        any::<Option<u16>>().prop_map(Anything::Gone),
-        any::<u64>().prop_map(Anything::Pinged),
+            .prop_map(|(user, valid)| AnyInput::Verified { user, valid }),
+        any::<Option<u16>>().prop_map(AnyInput::Gone),
+        any::<u64>().prop_map(AnyInput::Pinged),
         prop::sample::select(vec![IfUnread::Drop, IfUnread::Relist, IfUnread::Close])
-            .prop_map(Anything::Withheld),
-        frame().prop_map(Anything::Publish),
-        valid_frame().prop_map(Anything::Publish),
-        frame().prop_map(Anything::Signal),
-        request.prop_map(Anything::Read),
-        Just(Anything::Turn),
-        Just(Anything::Flush),
-        Just(Anything::Alarm),
-        Just(Anything::Hibernate),
+            .prop_map(AnyInput::Withheld),
+        frame().prop_map(AnyInput::Publish),
+        valid_frame().prop_map(AnyInput::Publish),
+        frame().prop_map(AnyInput::Signal),
+        request.prop_map(AnyInput::Read),
+        Just(AnyInput::Turn),
+        Just(AnyInput::Flush),
+        Just(AnyInput::Alarm),
+        Just(AnyInput::Hibernate),
     ]
 }
 
@@ -316,18 +316,18 @@ proptest! {
     #[test]
     fn arbitrary_inputs_do_not_panic(
         settings in any_settings(),
-        inputs in prop::collection::vec((anything(), 0..4_u64, any::<u64>()), 1..25),
+        inputs in prop::collection::vec((any_input(), 0..4_u64, any::<u64>()), 1..25),
     ) {
         let name = RoomName::parse("r").unwrap();
         let store = MemoryStore::default();
         let admin = SimRuntime::new().identity("admin");
         let load = |now| Room::load(name.clone(), settings, store.clone(), now, 7).unwrap();
         let mut room = load(Millis::new(0));
-        for (anything, session, now) in inputs {
+        for (any_input, session, now) in inputs {
             let (now, session) = (Millis::new(now), SessionId(session));
             let by = || admin.clone();
-            let input = match &anything {
-                Anything::Join { query, expires_at, window } => Input::Join {
+            let input = match &any_input {
+                AnyInput::Join { query, expires_at, window } => Input::Join {
                     session,
                     identity: roomcast::auth::Identity {
                         expires_at: Millis::new(*expires_at),
@@ -336,33 +336,33 @@ proptest! {
                     start: Start::parse(query).unwrap(),
                     bridge_window_bytes: *window,
                 },
-                Anything::Text(text) => Input::Text { session, text },
-                Anything::Binary(bytes) => Input::Binary { session, bytes },
-                Anything::Verified { user, valid } => Input::Verified {
+                AnyInput::Text(text) => Input::Text { session, text },
+                AnyInput::Binary(bytes) => Input::Binary { session, bytes },
+                AnyInput::Verified { user, valid } => Input::Verified {
                     session,
                     verdict: match valid {
                         true => Ok(SimRuntime::new().identity(user)),
                         false => tokens::verify("", &name, now),
                     },
                 },
-                Anything::Gone(code) => Input::Gone { session, code: *code },
-                Anything::Pinged(at) => Input::Pings { at: vec![(session, Millis::new(*at))] },
-                Anything::Withheld(if_unread) => {
+                AnyInput::Gone(code) => Input::Gone { session, code: *code },
+                AnyInput::Pinged(at) => Input::Pings { at: vec![(session, Millis::new(*at))] },
+                AnyInput::Withheld(if_unread) => {
                     Input::Withheld { from: vec![session], if_unread: *if_unread }
                 }
-                Anything::Publish(body) => {
+                AnyInput::Publish(body) => {
                     Input::Request { by: by(), request: Request::Publish, body }
                 }
-                Anything::Signal(body) => {
+                AnyInput::Signal(body) => {
                     Input::Request { by: by(), request: Request::Signal, body }
                 }
-                Anything::Read(request) => {
+                AnyInput::Read(request) => {
                     Input::Request { by: by(), request: request.clone(), body: "" }
                 }
-                Anything::Turn => Input::ContinueReplay,
-                Anything::Flush => Input::Flush,
-                Anything::Alarm => Input::Alarm,
-                Anything::Hibernate => {
+                AnyInput::Turn => Input::ContinueReplay,
+                AnyInput::Flush => Input::Flush,
+                AnyInput::Alarm => Input::Alarm,
+                AnyInput::Hibernate => {
                     room = load(now);
                     continue;
                 }

@@ -182,46 +182,46 @@ impl SimRuntime {
 /// Actions of clients.
 impl SimRuntime {
     /// Joins at the head.
-    pub fn join(&mut self, who: &str) {
-        self.join_with(who, "");
+    pub fn join(&mut self, name: &str) {
+        self.join_with(name, "");
     }
 
     /// Joins as a new client, with the query of an upgrade.
-    pub fn join_with(&mut self, who: &str, query: &str) {
-        let identity = self.identity(who);
-        self.clients.insert(who.to_owned(), Client::starting_with(query));
-        self.connect(who, query, identity);
+    pub fn join_with(&mut self, name: &str, query: &str) {
+        let identity = self.identity(name);
+        self.clients.insert(name.to_owned(), Client::starting_with(query));
+        self.connect(name, query, identity);
     }
 
     /// Joins at the client's position, with the events and state that it has.
-    pub fn resume(&mut self, who: &str) {
-        let (identity, position) = (self.identity(who), self.client(who).position());
-        self.connect(who, &format!("since={position}"), identity);
+    pub fn resume(&mut self, name: &str) {
+        let (identity, position) = (self.identity(name), self.client(name).position());
+        self.connect(name, &format!("since={position}"), identity);
     }
 
     /// Opens a socket, and drops the client's previous one.
-    pub fn connect(&mut self, who: &str, query: &str, identity: Identity) {
-        self.open_socket(who, query, identity, None);
+    pub fn connect(&mut self, name: &str, query: &str, identity: Identity) {
+        self.open_socket(name, query, identity, None);
     }
 
     /// Follows the room over a bridge's socket, with a window of this many
     /// bytes of events in flight.
-    pub fn connect_bridge(&mut self, who: &str, query: &str, identity: Identity, window: u64) {
-        self.open_socket(who, query, identity, Some(window));
+    pub fn connect_bridge(&mut self, name: &str, query: &str, identity: Identity, window: u64) {
+        self.open_socket(name, query, identity, Some(window));
     }
 
     fn open_socket(
         &mut self,
-        who: &str,
+        name: &str,
         query: &str,
         identity: Identity,
         bridge_window_bytes: Option<u64>,
     ) {
-        self.drop_socket(who);
+        self.drop_socket(name);
         self.sessions_ever += 1;
         let session = SessionId(self.sessions_ever);
         let socket = Socket {
-            client: who.into(),
+            client: name.into(),
             query: query.into(),
             attachment: None,
             half_open: false,
@@ -231,47 +231,47 @@ impl SimRuntime {
             unsent: Vec::new(),
         };
         self.sockets.insert(session, socket);
-        self.client(who).on_connect();
+        self.client(name).on_connect();
         let start = Start::parse(query).unwrap();
         self.handle(Input::Join { session, identity, start, bridge_window_bytes });
     }
 
     /// Sends a `seen` for everything that the client was sent.
-    pub fn send_seen(&mut self, who: &str) {
-        let seq = self.client(who).seq.expect("the client has a seq");
-        self.send(who, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
+    pub fn send_seen(&mut self, name: &str) {
+        let seq = self.client(name).seq.expect("the client has a seq");
+        self.send(name, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
     }
 
-    pub fn send(&mut self, who: &str, text: &str) {
-        let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
+    pub fn send(&mut self, name: &str, text: &str) {
+        let session = self.session(name).unwrap_or_else(|| panic!("{name} is not connected"));
         self.handle(Input::Text { session, text });
     }
 
-    pub fn send_bytes(&mut self, who: &str, bytes: &[u8]) {
-        let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
+    pub fn send_bytes(&mut self, name: &str, bytes: &[u8]) {
+        let session = self.session(name).unwrap_or_else(|| panic!("{name} is not connected"));
         self.handle(Input::Binary { session, bytes });
     }
 
     /// Publishes an event over its socket, with a `ref` for an ack.
-    pub fn send_publish(&mut self, who: &str, data: impl std::fmt::Display) {
-        self.send(who, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
+    pub fn send_publish(&mut self, name: &str, data: impl std::fmt::Display) {
+        self.send(name, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
     }
 
     /// Loses the socket without a Close.
-    pub fn drop_socket(&mut self, who: &str) {
-        self.disconnect(who, None);
+    pub fn drop_socket(&mut self, name: &str) {
+        self.disconnect(name, None);
     }
 
     /// Closes the socket.
-    pub fn close(&mut self, who: &str, code: u16) {
-        self.disconnect(who, Some(code));
+    pub fn close(&mut self, name: &str, code: u16) {
+        self.disconnect(name, Some(code));
     }
 
-    fn disconnect(&mut self, who: &str, code: Option<u16>) {
-        if let Some(session) = self.session(who) {
+    fn disconnect(&mut self, name: &str, code: Option<u16>) {
+        if let Some(session) = self.session(name) {
             // If this input loads the room, the attachment can still be read.
             self.sockets.get_mut(&session).unwrap().closing = true;
-            self.client(who).on_disconnect();
+            self.client(name).on_disconnect();
             self.handle(Input::Gone { session, code });
             self.sockets.remove(&session);
         }
@@ -279,35 +279,35 @@ impl SimRuntime {
 
     /// Sends a ping in the exact text that the runtime answers, so the room
     /// keeps hibernating.
-    pub fn ping(&mut self, who: &str) {
-        let (session, now) = (self.session(who).unwrap(), self.now);
+    pub fn ping(&mut self, name: &str) {
+        let (session, now) = (self.session(name).unwrap(), self.now);
         self.sockets.get_mut(&session).unwrap().pinged_at = Some(now);
     }
 
     /// Stops reading from the socket.
-    pub fn stop_reading(&mut self, who: &str) {
-        let session = self.session(who).unwrap();
+    pub fn stop_reading(&mut self, name: &str) {
+        let session = self.session(name).unwrap();
         self.sockets.get_mut(&session).unwrap().reads_paused = true;
     }
 
     /// Reads all unsent frames, and continues to read.
-    pub fn resume_reading(&mut self, who: &str) {
-        let Some(session) = self.session(who) else { return };
+    pub fn resume_reading(&mut self, name: &str) {
+        let Some(session) = self.session(name) else { return };
         let socket = self.sockets.get_mut(&session).unwrap();
         socket.reads_paused = false;
         let (unsent, query) = (std::mem::take(&mut socket.unsent), socket.query.clone());
-        unsent.iter().for_each(|text| self.client(who).receive(text, &query));
+        unsent.iter().for_each(|text| self.client(name).receive(text, &query));
     }
 
     /// Bytes that wait for a client that has stopped reading.
-    pub fn unsent_bytes(&self, who: &str) -> usize {
-        self.sockets[&self.session(who).unwrap()].unsent_bytes()
+    pub fn unsent_bytes(&self, name: &str) -> usize {
+        self.sockets[&self.session(name).unwrap()].unsent_bytes()
     }
 
     /// Loses the peer without the runtime noticing: frames sent from now on are
     /// lost.
-    pub fn make_half_open(&mut self, who: &str) {
-        let session = self.session(who).unwrap_or_else(|| panic!("{who} is not connected"));
+    pub fn make_half_open(&mut self, name: &str) {
+        let session = self.session(name).unwrap_or_else(|| panic!("{name} is not connected"));
         let socket = self.sockets.get_mut(&session).unwrap();
         (socket.half_open, socket.reads_paused) = (true, false);
         socket.unsent.clear();
@@ -315,8 +315,8 @@ impl SimRuntime {
 
     /// Returns the status and the body of an HTTP request such as `GET
     /// /rooms/r/state`.
-    pub fn http(&mut self, who: &str, request: &str, body: &str) -> (u16, String) {
-        let by = self.identity(who);
+    pub fn http(&mut self, name: &str, request: &str, body: &str) -> (u16, String) {
+        let by = self.identity(name);
         self.http_by(by, request, body)
     }
 
@@ -368,15 +368,15 @@ impl SimRuntime {
 
     /// Publishes one event over HTTP. Returns its seq, or the code of the
     /// refusal.
-    pub fn http_publish(&mut self, who: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
-        let seqs = self.http_publish_body(who, &format!(r#"{{"name":"said","data":{data}}}"#))?;
+    pub fn http_publish(&mut self, name: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
+        let seqs = self.http_publish_body(name, &format!(r#"{{"name":"said","data":{data}}}"#))?;
         Ok(seqs[0])
     }
 
     /// Publishes a body over HTTP. Returns its seqs, or the code of the
     /// refusal.
-    pub fn http_publish_body(&mut self, who: &str, body: &str) -> Result<Vec<u64>, Code> {
-        let by = self.identity(who);
+    pub fn http_publish_body(&mut self, name: &str, body: &str) -> Result<Vec<u64>, Code> {
+        let by = self.identity(name);
         match self.request(by, Request::Publish, body) {
             Answer::Ok { body } | Answer::Created { body } => Ok(seqs(&body)),
             Answer::Accepted | Answer::NoContent => panic!("a publish is answered with a body"),
@@ -385,10 +385,10 @@ impl SimRuntime {
     }
 
     /// Returns the session of the client's open socket.
-    pub fn session(&self, who: &str) -> Option<SessionId> {
+    pub fn session(&self, name: &str) -> Option<SessionId> {
         let mut sockets =
             self.sockets.iter().filter(|(_, socket)| !socket.half_open && !socket.closing);
-        sockets.find(|(_, socket)| socket.client == who).map(|(session, _)| *session)
+        sockets.find(|(_, socket)| socket.client == name).map(|(session, _)| *session)
     }
 
     /// Whether the runtime considers a session's socket open.
@@ -403,8 +403,8 @@ impl SimRuntime {
 
     /// Returns the attachment of the client's socket, which survives
     /// hibernation.
-    pub fn attachment(&self, who: &str) -> Option<&str> {
-        self.sockets.get(&self.session(who)?)?.attachment.as_deref()
+    pub fn attachment(&self, name: &str) -> Option<&str> {
+        self.sockets.get(&self.session(name)?)?.attachment.as_deref()
     }
 }
 
