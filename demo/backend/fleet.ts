@@ -1,7 +1,7 @@
 /** Shipments on their way. It knows no clock and no network, and the same seed flies the same flights. */
 import type { NewEvent } from "roomcast/server";
 import {
-  LINES,
+  ROWS,
   REPORT_SECONDS,
   type Shipment,
   type ShipmentEvents,
@@ -36,7 +36,7 @@ export class Fleet {
   constructor(routes: readonly Route[], seed: number) {
     this.#routes = routes;
     this.#random = random(seed);
-    for (let line = 0; line < LINES; line++) this.#flights.push(this.#book(line));
+    for (let row = 0; row < ROWS; row++) this.#flights.push(this.#book(row));
     // Some are well on their way by now, and some have landed.
     for (let minute = 0; minute < 180; minute++) this.pass();
   }
@@ -67,7 +67,7 @@ export class Fleet {
     if (flown === flight.heldAt) {
       return this.#tell("shipment:delayed", "delayed", { ...moved, minutesToWait: 25 });
     }
-    if ((this.#minute + shipment.line) % REPORT_SECONDS === 0) {
+    if ((this.#minute + shipment.row) % REPORT_SECONDS === 0) {
       return this.#tell("shipment:moved", "in flight", moved);
     }
     this.#set(moved);
@@ -76,7 +76,7 @@ export class Fleet {
 
   /** What follows when the wait is over. */
   #goOn(flight: Flight): NewEvent[] {
-    const { id, line, status } = flight.shipment;
+    const { id, row, status } = flight.shipment;
     switch (status) {
       case "loading":
         return this.#tell("shipment:departed", "in flight", flight);
@@ -84,7 +84,7 @@ export class Fleet {
       case "in flight":
         return this.#tell("shipment:moved", "in flight", flight);
       case "delivered": {
-        const next = this.#book(line);
+        const next = this.#book(row);
         this.#set(next);
         return [cleared(id), eventOf("shipment:booked", next.shipment)];
       }
@@ -104,10 +104,10 @@ export class Fleet {
   }
 
   #set(flight: Flight): void {
-    this.#flights[flight.shipment.line] = flight;
+    this.#flights[flight.shipment.row] = flight;
   }
 
-  #book(line: number): Flight {
+  #book(row: number): Flight {
     const { from, to, km } = this.#random.of(this.#routes);
     const minutes = Math.round(km / KM_A_MINUTE);
     const minutesToWait = this.#random.from(10, 40);
@@ -115,7 +115,7 @@ export class Fleet {
     return {
       shipment: {
         id: `S-${1001 + this.#booked++}`,
-        line,
+        row,
         cargo: this.#random.of(CARGO),
         from,
         to,

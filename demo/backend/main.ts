@@ -11,7 +11,7 @@ import { SignJWT } from "jose";
 import { createBackend, type NewEvent } from "roomcast/server";
 import { CHAT_ROOM } from "../shared/chat.ts";
 import { userRoom } from "../shared/notifications.ts";
-import { ROOM, type Shipment } from "../shared/shipments.ts";
+import { SHIPMENTS_ROOM, type Shipment } from "../shared/shipments.ts";
 import { Bell } from "./bell.ts";
 import { cleared, eventOf, Fleet } from "./fleet.ts";
 import { readRoutes } from "./routes.ts";
@@ -41,11 +41,11 @@ const bell = new Bell(roomcast);
 
 /** The shipments of an earlier run give way to today's, all in one batch: no one sees it half done. */
 async function takeOver(): Promise<void> {
-  const { events } = await roomcast.state(ROOM);
+  const { events } = await roomcast.state(SHIPMENTS_ROOM);
   const today = fleet.shipments.map((shipment) => eventOf("shipment:booked", shipment));
   const keys = new Set(today.map(({ key }) => key));
   const earlier = events.flatMap(({ key }) => (key && !keys.has(key) ? [cleared(key)] : []));
-  await roomcast.publishBatch(ROOM, [...earlier, ...today]);
+  await roomcast.publishBatch(SHIPMENTS_ROOM, [...earlier, ...today]);
 }
 
 /** A second for a minute. */
@@ -54,7 +54,7 @@ async function fly(): Promise<never> {
     await sleep(1_000);
     const events: NewEvent[] = fleet.pass();
     if (events.length === 0) continue;
-    await roomcast.publishBatch(ROOM, events);
+    await roomcast.publishBatch(SHIPMENTS_ROOM, events);
     const delays = events.filter(({ name }) => name === "shipment:delayed");
     await bell.ring(delays.map(({ data }) => data as Shipment));
   }
@@ -64,7 +64,7 @@ const visitors = visitorsServer({
   tokenFor(visitor) {
     bell.remember(visitor);
     return tokenFor(visitor, {
-      [ROOM]: ["subscribe"],
+      [SHIPMENTS_ROOM]: ["subscribe"],
       [CHAT_ROOM]: ["subscribe", "publish", "presence"],
       [userRoom(visitor)]: ["subscribe"],
     });

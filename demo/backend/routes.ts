@@ -42,7 +42,7 @@ function busiest(flights: readonly Record<string, string>[]): Airport[] {
   for (const airport of readAirports().sort((a, b) => trafficOf(b) - trafficOf(a))) {
     if (hubs.length === HUBS) break;
     const stands = hubs.every((hub) => distanceKm(hub, airport) >= APART_KM);
-    if (stands && onTheMap([...airport.at])) hubs.push(airport);
+    if (stands && onTheMap([...airport.location])) hubs.push(airport);
   }
   return hubs;
 }
@@ -51,10 +51,10 @@ const readAirports = (): Airport[] =>
   read("airports.csv").map(({ iata, city, longitude, latitude }) => ({
     iata: iata!,
     city: city!,
-    at: [Number(longitude), Number(latitude)],
+    location: [Number(longitude), Number(latitude)],
   }));
 
 const distanceKm = (a: Airport, b: Airport): number =>
-  geoDistance([...a.at], [...b.at]) * EARTH_RADIUS_KM;
+  geoDistance([...a.location], [...b.location]) * EARTH_RADIUS_KM;
 
 const read = (file: string): Record<string, string>[] => csvParse(dataset(file));

@@ -1,9 +1,9 @@
 /** What the backend publishes and the board shows: all that the two have to agree on. */
 
-export const ROOM = "shipments:all";
+export const SHIPMENTS_ROOM = "shipments:all";
 
 /** A shipment has one line of the board to itself, and leaves it to another in the end. */
-export const LINES = 24;
+export const ROWS = 24;
 
 /** A shipment in flight reports this often. */
 export const REPORT_SECONDS = 6;
@@ -11,7 +11,7 @@ export const REPORT_SECONDS = 6;
 export interface Airport {
   readonly iata: string;
   readonly city: string;
-  readonly at: readonly [longitude: number, latitude: number];
+  readonly location: readonly [longitude: number, latitude: number];
 }
 
 export type Status = "loading" | "in flight" | "delayed" | "delivered";
@@ -19,7 +19,7 @@ export type Status = "loading" | "in flight" | "delayed" | "delivered";
 export interface Shipment {
   readonly id: string;
   /** From 0 on. */
-  readonly line: number;
+  readonly row: number;
   readonly cargo: string;
   readonly from: Airport;
   readonly to: Airport;

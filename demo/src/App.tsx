@@ -1,6 +1,6 @@
 import type { Client } from "roomcast";
 import { RoomcastProvider, useRoom, useRoomState } from "roomcast/react";
-import { ROOM, type ShipmentEvents } from "../shared/shipments.ts";
+import { SHIPMENTS_ROOM, type ShipmentEvents } from "../shared/shipments.ts";
 import { Bell } from "./bell/Bell.tsx";
 import { emptyBoard, place } from "./board.ts";
 import { Chat } from "./chat/Chat.tsx";
@@ -20,7 +20,7 @@ export function App({ client }: { client: Client }) {
 }
 
 function CargoBoard({ client }: { client: Client }) {
-  const room = useRoom<ShipmentEvents>(ROOM);
+  const room = useRoom<ShipmentEvents>(SHIPMENTS_ROOM);
   const board = useRoomState(room, place, emptyBoard);
 
   return (

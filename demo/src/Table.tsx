@@ -27,8 +27,8 @@ export function Table({ board }: { board: Board }) {
           </tr>
         </thead>
         <tbody>
-          {board.map((shipment, line) =>
-            shipment ? <Row key={shipment.id} shipment={shipment} /> : <EmptyRow key={line} />,
+          {board.map((shipment, row) =>
+            shipment ? <Row key={shipment.id} shipment={shipment} /> : <EmptyRow key={row} />,
           )}
         </tbody>
       </table>

@@ -1,6 +1,6 @@
 /** The room as the board shows it. */
 import type { EventOf, Position, Room } from "roomcast";
-import { LINES, type Shipment, type ShipmentEvents } from "../shared/shipments.ts";
+import { ROWS, type Shipment, type ShipmentEvents } from "../shared/shipments.ts";
 
 export type Shipments = Room<ShipmentEvents>;
 export type ShipmentEvent = EventOf<ShipmentEvents>;
@@ -8,10 +8,10 @@ export type ShipmentEvent = EventOf<ShipmentEvents>;
 /** What stands on each line. */
 export type Board = readonly (Shipment | undefined)[];
 
-export const emptyBoard: Board = Array.from({ length: LINES }, () => undefined);
+export const emptyBoard: Board = Array.from({ length: ROWS }, () => undefined);
 
 export function place(board: Board, { key, data }: ShipmentEvent): Board {
-  if (data !== null) return board.with(data.line, data);
+  if (data !== null) return board.with(data.row, data);
   return board.map((shipment) => (shipment?.id === key ? undefined : shipment));
 }
 

@@ -12,7 +12,7 @@ export const projection = geoAlbersUsa()
 
 export type Point = readonly [x: number, y: number];
 
-export function pointOf({ iata, at: [longitude, latitude] }: Airport): Point {
+export function pointOf({ iata, location: [longitude, latitude] }: Airport): Point {
   const point = projection([longitude, latitude]);
   if (point === null) throw new Error(`${iata} is not on the map`);
   return [round(point[0]), round(point[1])];

@@ -8,7 +8,7 @@ import { Fleet } from "../backend/fleet.ts";
 import { readRoutes } from "../backend/routes.ts";
 import { visitorsServer } from "../backend/visitors.ts";
 import { hueOf, initialsOf, nameOf } from "../shared/names.ts";
-import { LINES, type Shipment } from "../shared/shipments.ts";
+import { ROWS, type Shipment } from "../shared/shipments.ts";
 import { emptyBoard, place, type ShipmentEvent } from "../src/board.ts";
 import { pathOf } from "../src/projection.ts";
 
@@ -58,7 +58,7 @@ describe("the fleet", () => {
         before.set(key!, shipment);
       }
     }
-    assert.ok(delivered.size > LINES);
+    assert.ok(delivered.size > ROWS);
   });
 });
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { Snapshot } from "roomcast/server";
 import { build } from "vite";
-import { LINES, type Shipment } from "../shared/shipments.ts";
+import { ROWS, type Shipment } from "../shared/shipments.ts";
 import { assertSame, assertWhole, type Board, type View } from "./board.ts";
 import { needsBrowser, Stage } from "./stage.ts";
 
@@ -21,13 +21,13 @@ describe("the board", needsBrowser, () => {
     const board = await stage.open();
     const first = await board.comesTo(1);
     assert.ok(first.event >= 40);
-    assert.equal(first.shipments.filter(isShipment).length, LINES);
+    assert.equal(first.shipments.filter(isShipment).length, ROWS);
 
     const { shipments, events } = await atOneEvent(board);
-    assert.equal(events.length, LINES);
+    assert.equal(events.length, ROWS);
     for (const { data } of events) {
-      const { id, line } = data as Shipment;
-      assert.match(shipments[line]!, new RegExp(`^${id}`));
+      const { id, row } = data as Shipment;
+      assert.match(shipments[row]!, new RegExp(`^${id}`));
     }
     assert.deepEqual(board.errors, []);
   });
@@ -65,10 +65,10 @@ describe("the board", needsBrowser, () => {
     const { event } = await board.comesTo(1);
     await stage.stopBackend();
     await stage.startBackend();
-    await board.comesTo(event + LINES);
+    await board.comesTo(event + ROWS);
 
     const { shipments } = await board.comesTo((await stage.state()).seq);
-    assert.equal(shipments.filter(isShipment).length, LINES);
+    assert.equal(shipments.filter(isShipment).length, ROWS);
     assertWhole(await board.view());
   });
 

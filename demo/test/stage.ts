@@ -24,7 +24,7 @@ import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
 import { browserPath } from "../../tools/browser.ts";
 import { CHAT_ROOM } from "../shared/chat.ts";
 import { userRoom, type Delay } from "../shared/notifications.ts";
-import { ROOM } from "../shared/shipments.ts";
+import { SHIPMENTS_ROOM } from "../shared/shipments.ts";
 import { seqOf } from "../src/board.ts";
 import { Board } from "./board.ts";
 import { Inbox } from "./inbox.ts";
@@ -124,13 +124,13 @@ export class Stage {
 
   /** What the room holds. */
   state(): Promise<Snapshot> {
-    return this.#roomcast.state(ROOM);
+    return this.#roomcast.state(SHIPMENTS_ROOM);
   }
 
   /** Follows the room until it has come to that event. */
   async comesTo(seq: number): Promise<void> {
     const client = createClient({ url: this.runtime.url, token: () => tokenFor("test") });
-    const room = client.room(ROOM);
+    const room = client.room(SHIPMENTS_ROOM);
     await new Promise<void>((resolve) => {
       const check = (): void => {
         if (room.position !== undefined && seqOf(room.position) >= seq) resolve();
@@ -146,7 +146,7 @@ export class Stage {
   }
 
   async #sessions(): Promise<number> {
-    return (await this.#get(ROOM)).sessions;
+    return (await this.#get(SHIPMENTS_ROOM)).sessions;
   }
 
   /** Who has entered the people's room, and how often. */
