@@ -17,10 +17,10 @@ interface Flight {
   /** How long it stands still yet: while loading, on hold, or unloaded. */
   readonly minutesToWait: number;
   /** Where it is put on hold, if it is, in minutes flown. */
-  readonly heldAt: number | undefined;
+  readonly delayedAt: number | undefined;
 }
 
-const KM_A_MINUTE = 14;
+const KM_PER_MINUTE = 14;
 const CARGO = [
   "Vaccines", "Orchids", "Microchips", "Salmon", "Violins", "Blood plasma", "Race engine", "Mail",
   "Solar cells", "Oysters", "Stage lights", "Cherries", "Insulin", "Newspapers", "Telescope", "Bees",
@@ -30,7 +30,7 @@ export class Fleet {
   readonly #routes: readonly Route[];
   readonly #random: Random;
   readonly #flights: Flight[] = [];
-  #booked = 0;
+  #bookedCount = 0;
   #minute = 0;
 
   constructor(routes: readonly Route[], seed: number) {
@@ -38,7 +38,7 @@ export class Fleet {
     this.#random = random(seed);
     for (let row = 0; row < ROWS; row++) this.#flights.push(this.#book(row));
     // Some are well on their way by now, and some have landed.
-    for (let minute = 0; minute < 180; minute++) this.pass();
+    for (let minute = 0; minute < 180; minute++) this.tick();
   }
 
   get shipments(): Shipment[] {
@@ -46,7 +46,7 @@ export class Fleet {
   }
 
   /** Lets a minute pass, and tells what happened in it. */
-  pass(): NewEvent[] {
+  tick(): NewEvent[] {
     this.#minute++;
     return [...this.#flights].flatMap((flight) => this.#move(flight));
   }
@@ -57,41 +57,41 @@ export class Fleet {
       this.#set({ ...flight, minutesToWait: flight.minutesToWait - 1 });
       return [];
     }
-    if (flight.minutesToWait === 1) return this.#goOn({ ...flight, minutesToWait: 0 });
+    if (flight.minutesToWait === 1) return this.#endWait({ ...flight, minutesToWait: 0 });
 
-    const flown = flight.minutesFlown + 1;
-    const moved = { ...flight, minutesFlown: flown };
-    if (flown >= flight.minutes) {
-      return this.#tell("shipment:delivered", "delivered", { ...moved, minutesToWait: 15 });
+    const minutesFlown = flight.minutesFlown + 1;
+    const moved = { ...flight, minutesFlown };
+    if (minutesFlown >= flight.minutes) {
+      return this.#update("shipment:delivered", "delivered", { ...moved, minutesToWait: 15 });
     }
-    if (flown === flight.heldAt) {
-      return this.#tell("shipment:delayed", "delayed", { ...moved, minutesToWait: 25 });
+    if (minutesFlown === flight.delayedAt) {
+      return this.#update("shipment:delayed", "delayed", { ...moved, minutesToWait: 25 });
     }
     if ((this.#minute + shipment.row) % REPORT_SECONDS === 0) {
-      return this.#tell("shipment:moved", "in flight", moved);
+      return this.#update("shipment:moved", "in flight", moved);
     }
     this.#set(moved);
     return [];
   }
 
   /** What follows when the wait is over. */
-  #goOn(flight: Flight): NewEvent[] {
+  #endWait(flight: Flight): NewEvent[] {
     const { id, row, status } = flight.shipment;
     switch (status) {
       case "loading":
-        return this.#tell("shipment:departed", "in flight", flight);
+        return this.#update("shipment:departed", "in flight", flight);
       case "delayed":
       case "in flight":
-        return this.#tell("shipment:moved", "in flight", flight);
+        return this.#update("shipment:moved", "in flight", flight);
       case "delivered": {
         const next = this.#book(row);
         this.#set(next);
-        return [cleared(id), eventOf("shipment:booked", next.shipment)];
+        return [clearedEvent(id), eventOf("shipment:booked", next.shipment)];
       }
     }
   }
 
-  #tell(name: keyof ShipmentEvents, status: Status, flight: Flight): NewEvent[] {
+  #update(name: keyof ShipmentEvents, status: Status, flight: Flight): NewEvent[] {
     const { minutes, minutesFlown, minutesToWait } = flight;
     const shipment = {
       ...flight.shipment,
@@ -108,15 +108,15 @@ export class Fleet {
   }
 
   #book(row: number): Flight {
-    const { from, to, km } = this.#random.of(this.#routes);
-    const minutes = Math.round(km / KM_A_MINUTE);
-    const minutesToWait = this.#random.from(10, 40);
-    const held = this.#random.from(1, 3) === 1;
+    const { from, to, km } = this.#random.pick(this.#routes);
+    const minutes = Math.round(km / KM_PER_MINUTE);
+    const minutesToWait = this.#random.integer(10, 40);
+    const isDelayed = this.#random.integer(1, 3) === 1;
     return {
       shipment: {
-        id: `S-${1001 + this.#booked++}`,
+        id: `S-${1001 + this.#bookedCount++}`,
         row,
-        cargo: this.#random.of(CARGO),
+        cargo: this.#random.pick(CARGO),
         from,
         to,
         status: "loading",
@@ -126,12 +126,12 @@ export class Fleet {
       minutes,
       minutesFlown: 0,
       minutesToWait,
-      heldAt: held ? this.#random.from(Math.round(minutes / 2), minutes - 5) : undefined,
+      delayedAt: isDelayed ? this.#random.integer(Math.round(minutes / 2), minutes - 5) : undefined,
     };
   }
 }
 
-export const cleared = (id: string): NewEvent => ({
+export const clearedEvent = (id: string): NewEvent => ({
   name: "shipment:cleared",
   key: id,
   data: null,

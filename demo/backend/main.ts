@@ -13,7 +13,7 @@ import { CHAT_ROOM } from "../shared/chat.ts";
 import { userRoom } from "../shared/notifications.ts";
 import { SHIPMENTS_ROOM, type Shipment } from "../shared/shipments.ts";
 import { Bell } from "./bell.ts";
-import { cleared, eventOf, Fleet } from "./fleet.ts";
+import { clearedEvent, eventOf, Fleet } from "./fleet.ts";
 import { readRoutes } from "./routes.ts";
 import { visitorsServer } from "./visitors.ts";
 
@@ -39,20 +39,20 @@ const roomcast = createBackend({
 const fleet = new Fleet(readRoutes(), 2026);
 const bell = new Bell(roomcast);
 
-/** The shipments of an earlier run give way to today's, all in one batch: no one sees it half done. */
-async function takeOver(): Promise<void> {
+/** The shipments of an earlier run give way to the current ones, in one batch. */
+async function replaceShipments(): Promise<void> {
   const { events } = await roomcast.state(SHIPMENTS_ROOM);
-  const today = fleet.shipments.map((shipment) => eventOf("shipment:booked", shipment));
-  const keys = new Set(today.map(({ key }) => key));
-  const earlier = events.flatMap(({ key }) => (key && !keys.has(key) ? [cleared(key)] : []));
-  await roomcast.publishBatch(SHIPMENTS_ROOM, [...earlier, ...today]);
+  const current = fleet.shipments.map((shipment) => eventOf("shipment:booked", shipment));
+  const keys = new Set(current.map(({ key }) => key));
+  const stale = events.flatMap(({ key }) => (key && !keys.has(key) ? [clearedEvent(key)] : []));
+  await roomcast.publishBatch(SHIPMENTS_ROOM, [...stale, ...current]);
 }
 
 /** A second for a minute. */
-async function fly(): Promise<never> {
+async function runFleet(): Promise<never> {
   for (;;) {
     await sleep(1_000);
-    const events: NewEvent[] = fleet.pass();
+    const events: NewEvent[] = fleet.tick();
     if (events.length === 0) continue;
     await roomcast.publishBatch(SHIPMENTS_ROOM, events);
     const delays = events.filter(({ name }) => name === "shipment:delayed");
@@ -74,5 +74,5 @@ const visitors = visitorsServer({
 });
 
 visitors.listen(Number(PORT), "localhost");
-await takeOver();
-await fly();
+await replaceShipments();
+await runFleet();

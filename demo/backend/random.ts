@@ -1,9 +1,9 @@
 /** Numbers that look random and are the same for the same seed (mulberry32). */
 
 export interface Random {
-  /** A whole number from `least` to `most`, both included. */
-  from(least: number, most: number): number;
-  of<Item>(items: readonly Item[]): Item;
+  /** A whole number from `min` to `max`, both included. */
+  integer(min: number, max: number): number;
+  pick<Item>(items: readonly Item[]): Item;
 }
 
 export function random(seed: number): Random {
@@ -14,7 +14,6 @@ export function random(seed: number): Random {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
-  const from = (least: number, most: number): number =>
-    least + Math.floor(next() * (most - least + 1));
-  return { from, of: (items) => items[from(0, items.length - 1)]! };
+  const integer = (min: number, max: number): number => min + Math.floor(next() * (max - min + 1));
+  return { integer, pick: (items) => items[integer(0, items.length - 1)]! };
 }

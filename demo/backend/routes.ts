@@ -11,44 +11,44 @@ export interface Route {
 }
 
 const EARTH_RADIUS_KM = 6_371;
-const HUBS = 24;
+const HUB_COUNT = 24;
 /** Nearer than this, two airports would be one spot on the map. */
-const APART_KM = 320;
+const MIN_DISTANCE_KM = 320;
 /** A shorter flight is over before anyone has seen it. */
-const SHORTEST_KM = 600;
+const MIN_ROUTE_KM = 600;
 
 /** The routes that are flown between the busiest airports. */
 export function readRoutes(): Route[] {
-  const flights = read("flights-airport.csv");
-  const hubs = new Map(busiest(flights).map((airport) => [airport.iata, airport]));
+  const flights = readCsv("flights-airport.csv");
+  const hubs = new Map(busiestAirports(flights).map((airport) => [airport.iata, airport]));
   return flights.flatMap(({ origin, destination }) => {
     const from = hubs.get(origin!);
     const to = hubs.get(destination!);
     if (!from || !to) return [];
     const km = distanceKm(from, to);
-    return km < SHORTEST_KM ? [] : [{ from, to, km }];
+    return km < MIN_ROUTE_KM ? [] : [{ from, to, km }];
   });
 }
 
-function busiest(flights: readonly Record<string, string>[]): Airport[] {
+function busiestAirports(flights: readonly Record<string, string>[]): Airport[] {
   const traffic = new Map<string, number>();
   for (const { origin, count } of flights) {
     traffic.set(origin!, (traffic.get(origin!) ?? 0) + Number(count));
   }
   const trafficOf = ({ iata }: Airport): number => traffic.get(iata) ?? 0;
-  const onTheMap = geoAlbersUsa();
+  const project = geoAlbersUsa();
 
   const hubs: Airport[] = [];
   for (const airport of readAirports().sort((a, b) => trafficOf(b) - trafficOf(a))) {
-    if (hubs.length === HUBS) break;
-    const stands = hubs.every((hub) => distanceKm(hub, airport) >= APART_KM);
-    if (stands && onTheMap([...airport.location])) hubs.push(airport);
+    if (hubs.length === HUB_COUNT) break;
+    const isApart = hubs.every((hub) => distanceKm(hub, airport) >= MIN_DISTANCE_KM);
+    if (isApart && project([...airport.location])) hubs.push(airport);
   }
   return hubs;
 }
 
 const readAirports = (): Airport[] =>
-  read("airports.csv").map(({ iata, city, longitude, latitude }) => ({
+  readCsv("airports.csv").map(({ iata, city, longitude, latitude }) => ({
     iata: iata!,
     city: city!,
     location: [Number(longitude), Number(latitude)],
@@ -57,4 +57,4 @@ const readAirports = (): Airport[] =>
 const distanceKm = (a: Airport, b: Airport): number =>
   geoDistance([...a.location], [...b.location]) * EARTH_RADIUS_KM;
 
-const read = (file: string): Record<string, string>[] => csvParse(dataset(file));
+const readCsv = (file: string): Record<string, string>[] => csvParse(dataset(file));

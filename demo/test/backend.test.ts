@@ -24,7 +24,7 @@ describe("the fleet", () => {
   it("flies the same flights for the same seed", () => {
     const [one, other] = [new Fleet(routes, 1), new Fleet(routes, 1)];
     for (let minute = 0; minute < HOURS_MINUTES; minute++) {
-      assert.deepEqual(one.pass(), other.pass());
+      assert.deepEqual(one.tick(), other.tick());
     }
     assert.notDeepEqual(new Fleet(routes, 2).shipments, new Fleet(routes, 1).shipments);
   });
@@ -34,7 +34,7 @@ describe("the fleet", () => {
     let board: readonly (Shipment | undefined)[] = fleet.shipments;
     let events = 0;
     for (let minute = 0; minute < HOURS_MINUTES; minute++) {
-      for (const event of fleet.pass()) {
+      for (const event of fleet.tick()) {
         board = place(board, event as ShipmentEvent);
         events++;
       }
@@ -49,7 +49,7 @@ describe("the fleet", () => {
     const before = new Map<string, Shipment>();
     const delivered = new Set<string>();
     for (let minute = 0; minute < HOURS_MINUTES; minute++) {
-      for (const { key, data } of fleet.pass()) {
+      for (const { key, data } of fleet.tick()) {
         const shipment = data as Shipment | null;
         if (shipment === null) continue;
         assert.ok(shipment.progress >= (before.get(key!)?.progress ?? 0));
