@@ -12,8 +12,8 @@ import { createBackend, type NewEvent } from "roomcast/server";
 import { CHAT_ROOM } from "../shared/chat.ts";
 import { userRoom } from "../shared/notifications.ts";
 import { SHIPMENTS_ROOM, type Shipment } from "../shared/shipments.ts";
-import { Bell } from "./bell.ts";
 import { clearedEvent, eventOf, Fleet } from "./fleet.ts";
+import { Notifier } from "./notifier.ts";
 import { readRoutes } from "./routes.ts";
 import { visitorsServer } from "./visitors.ts";
 
@@ -37,7 +37,7 @@ const roomcast = createBackend({
   timeoutMs: 600_000, // the worker may be compiling
 });
 const fleet = new Fleet(readRoutes(), 2026);
-const bell = new Bell(roomcast);
+const notifier = new Notifier(roomcast);
 
 /** The shipments of an earlier run give way to the current ones, in one batch. */
 async function replaceShipments(): Promise<void> {
@@ -56,21 +56,21 @@ async function runFleet(): Promise<never> {
     if (events.length === 0) continue;
     await roomcast.publishBatch(SHIPMENTS_ROOM, events);
     const delays = events.filter(({ name }) => name === "shipment:delayed");
-    await bell.ring(delays.map(({ data }) => data as Shipment));
+    await notifier.notifyAll(delays.map(({ data }) => data as Shipment));
   }
 }
 
 const visitors = visitorsServer({
   tokenFor(visitor) {
-    bell.remember(visitor);
+    notifier.addVisitor(visitor);
     return tokenFor(visitor, {
       [SHIPMENTS_ROOM]: ["subscribe"],
       [CHAT_ROOM]: ["subscribe", "publish", "presence"],
       [userRoom(visitor)]: ["subscribe"],
     });
   },
-  welcome: (visitor) => bell.tell(visitor, fleet.shipments),
-  markRead: (visitor, shipments) => bell.markRead(visitor, shipments),
+  welcome: (visitor) => notifier.notify(visitor, fleet.shipments),
+  markRead: (visitor, shipments) => notifier.markRead(visitor, shipments),
 });
 
 visitors.listen(Number(PORT), "localhost");

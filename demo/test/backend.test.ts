@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { describe, it } from "node:test";
 import type { AddressInfo } from "node:net";
 import type { Backend, NewEvent } from "roomcast/server";
-import { Bell } from "../backend/bell.ts";
 import { Fleet } from "../backend/fleet.ts";
+import { Notifier } from "../backend/notifier.ts";
 import { readRoutes } from "../backend/routes.ts";
 import { visitorsServer } from "../backend/visitors.ts";
 import { hueOf, initialsOf, nameOf } from "../shared/names.ts";
@@ -140,12 +140,12 @@ describe("the visitors' desk", () => {
   });
 });
 
-describe("the bell", () => {
+describe("the notifier", () => {
   const [shipment] = new Fleet(routes, 1).shipments;
   const held: Shipment = { ...shipment!, status: "delayed" };
 
   /** What it publishes, where; one room takes no more. */
-  function newBell(full?: string): [Bell, string[]] {
+  function newNotifier(full?: string): [Notifier, string[]] {
     const published: string[] = [];
     const roomcast = {
       async publishBatch(room: string, events: readonly NewEvent[]) {
@@ -154,32 +154,32 @@ describe("the bell", () => {
         return [];
       },
     } as Partial<Backend> as Backend;
-    return [new Bell(roomcast), published];
+    return [new Notifier(roomcast), published];
   }
 
   it("tells everybody of what is held, and of nothing else", async () => {
-    const [bell, published] = newBell();
-    bell.remember("ada");
-    bell.remember("bruno");
-    await bell.ring([held, { ...held, id: "S-2", status: "in flight" }]);
+    const [notifier, published] = newNotifier();
+    notifier.addVisitor("ada");
+    notifier.addVisitor("bruno");
+    await notifier.notifyAll([held, { ...held, id: "S-2", status: "in flight" }]);
     assert.deepEqual(published, [`user:ada delayed ${held.id}`, `user:bruno delayed ${held.id}`]);
   });
 
   it("goes on for the others where one can't be told", async (test) => {
     const complaint = test.mock.method(console, "error", () => {});
-    const [bell, published] = newBell("user:ada");
-    bell.remember("ada");
-    bell.remember("bruno");
-    await bell.ring([held]);
-    await bell.ring([held]);
+    const [notifier, published] = newNotifier("user:ada");
+    notifier.addVisitor("ada");
+    notifier.addVisitor("bruno");
+    await notifier.notifyAll([held]);
+    await notifier.notifyAll([held]);
     assert.equal(published.length, 2);
     assert.equal(complaint.mock.callCount(), 1);
   });
 
   it("remembers the last hundred", async () => {
-    const [bell, published] = newBell();
-    for (let n = 0; n <= 100; n++) bell.remember(`visitor-${n}`);
-    await bell.ring([held]);
+    const [notifier, published] = newNotifier();
+    for (let n = 0; n <= 100; n++) notifier.addVisitor(`visitor-${n}`);
+    await notifier.notifyAll([held]);
     assert.equal(published.length, 100);
     assert.ok(!published.some((line) => line.startsWith("user:visitor-0 ")));
   });

@@ -4,9 +4,9 @@ import { userRoom, type Delay } from "../shared/notifications.ts";
 import type { Shipment } from "../shared/shipments.ts";
 
 /** An app of your own has its users in a database. */
-const REMEMBERED = 100;
+const MAX_VISITORS = 100;
 
-export class Bell {
+export class Notifier {
   readonly #roomcast: Backend;
   /** Whoever came last is last. */
   readonly #visitors = new Set<string>();
@@ -16,25 +16,25 @@ export class Bell {
   }
 
   /** Whoever is here is told from now on. */
-  remember(visitor: string): void {
+  addVisitor(visitor: string): void {
     this.#visitors.delete(visitor);
     this.#visitors.add(visitor);
-    const [first] = this.#visitors;
-    if (this.#visitors.size > REMEMBERED) this.#visitors.delete(first!);
+    const [oldest] = this.#visitors;
+    if (this.#visitors.size > MAX_VISITORS) this.#visitors.delete(oldest!);
   }
 
-  async ring(shipments: readonly Shipment[]): Promise<void> {
-    const told = [...this.#visitors].map((visitor) =>
-      this.tell(visitor, shipments).catch((error: unknown) => {
+  async notifyAll(shipments: readonly Shipment[]): Promise<void> {
+    const notified = [...this.#visitors].map((visitor) =>
+      this.notify(visitor, shipments).catch((error: unknown) => {
         // Who reads nothing for long enough has a state that takes no more. The others go on.
         console.error(`${visitor} is told no more:`, error);
         this.#visitors.delete(visitor);
       }),
     );
-    await Promise.all(told);
+    await Promise.all(notified);
   }
 
-  async tell(visitor: string, shipments: readonly Shipment[]): Promise<void> {
+  async notify(visitor: string, shipments: readonly Shipment[]): Promise<void> {
     const delays = shipments.filter(({ status }) => status === "delayed").map(delayOf);
     const events = delays.map((data) => ({ name: "delayed", key: data.shipment, data }));
     if (events.length > 0) await this.#roomcast.publishBatch(userRoom(visitor), events);
