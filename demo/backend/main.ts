@@ -69,7 +69,7 @@ const visitors = visitorsServer({
       [userRoom(visitor)]: ["subscribe"],
     });
   },
-  welcome: (visitor) => notifier.notify(visitor, fleet.shipments),
+  onFirstVisit: (visitor) => notifier.notify(visitor, fleet.shipments),
   markRead: (visitor, shipments) => notifier.markRead(visitor, shipments),
 });
 

@@ -3,10 +3,10 @@ import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 /** What is done for a visitor, once it is clear who that is. */
-export interface Desk {
+export interface VisitorHandlers {
   tokenFor(visitor: string): Promise<string>;
   /** It is their first time here. */
-  welcome(visitor: string): Promise<void>;
+  onFirstVisit(visitor: string): Promise<void>;
   markRead(visitor: string, shipments: readonly string[]): Promise<void>;
 }
 
@@ -20,18 +20,18 @@ const FAMILY = [
 ]; // prettier-ignore
 
 /** Serves `GET /api/token` and `POST /api/read?shipment=…`. With `guest`, a browser is somebody else. */
-export const visitorsServer = (desk: Desk): Server =>
+export const visitorsServer = (handlers: VisitorHandlers): Server =>
   createServer((request, response) => {
-    allowPage(request, response);
+    allowOrigin(request, response);
     response.setHeader("cache-control", "no-store");
-    answer(desk, request, response).catch((error: unknown) => {
+    handleRequest(handlers, request, response).catch((error: unknown) => {
       console.error(error);
       response.destroy();
     });
   });
 
-async function answer(
-  desk: Desk,
+async function handleRequest(
+  handlers: VisitorHandlers,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -42,14 +42,14 @@ async function answer(
   switch (`${request.method} ${pathname}`) {
     case "GET /api/token": {
       // A renewed token has to be the same visitor's.
-      const visit = session ?? randomUUID();
-      response.setHeader("set-cookie", `${cookie}=${visit}; HttpOnly; SameSite=Lax; Path=/`);
-      response.end(await desk.tokenFor(visitorOf(visit)));
-      if (!session) await desk.welcome(visitorOf(visit));
+      const id = session ?? randomUUID();
+      response.setHeader("set-cookie", `${cookie}=${id}; HttpOnly; SameSite=Lax; Path=/`);
+      response.end(await handlers.tokenFor(visitorOf(id)));
+      if (!session) await handlers.onFirstVisit(visitorOf(id));
       return;
     }
     case "POST /api/read": {
-      if (session) await desk.markRead(visitorOf(session), searchParams.getAll("shipment"));
+      if (session) await handlers.markRead(visitorOf(session), searchParams.getAll("shipment"));
       response.writeHead(session ? 204 : 401).end();
       return;
     }
@@ -70,7 +70,7 @@ function visitorOf(session: string): string {
 }
 
 /** CORS: the page is this host's too, from the worker's port. */
-function allowPage({ headers }: IncomingMessage, response: ServerResponse): void {
+function allowOrigin({ headers }: IncomingMessage, response: ServerResponse): void {
   const { origin, host } = headers;
   if (!origin || !host || hostnameOf(origin) !== hostnameOf(`http://${host}`)) return;
   response.setHeader("access-control-allow-origin", origin);

@@ -13,7 +13,7 @@ import { emptyBoard, place, type ShipmentEvent } from "../src/board.ts";
 import { pathOf } from "../src/projection.ts";
 
 const routes = readRoutes();
-const HOURS_MINUTES = 12 * 60;
+const MINUTES = 12 * 60;
 
 describe("the fleet", () => {
   it("flies real routes that are all on the map", () => {
@@ -23,7 +23,7 @@ describe("the fleet", () => {
 
   it("flies the same flights for the same seed", () => {
     const [one, other] = [new Fleet(routes, 1), new Fleet(routes, 1)];
-    for (let minute = 0; minute < HOURS_MINUTES; minute++) {
+    for (let minute = 0; minute < MINUTES; minute++) {
       assert.deepEqual(one.tick(), other.tick());
     }
     assert.notDeepEqual(new Fleet(routes, 2).shipments, new Fleet(routes, 1).shipments);
@@ -33,7 +33,7 @@ describe("the fleet", () => {
     const fleet = new Fleet(routes, 1);
     let board: readonly (Shipment | undefined)[] = fleet.shipments;
     let events = 0;
-    for (let minute = 0; minute < HOURS_MINUTES; minute++) {
+    for (let minute = 0; minute < MINUTES; minute++) {
       for (const event of fleet.tick()) {
         board = place(board, event as ShipmentEvent);
         events++;
@@ -41,14 +41,14 @@ describe("the fleet", () => {
       assert.deepEqual(board, fleet.shipments);
     }
     assert.equal(board.length, emptyBoard.length);
-    assert.ok(events / HOURS_MINUTES > 2 && events / HOURS_MINUTES < 6, "a few events a second");
+    assert.ok(events / MINUTES > 2 && events / MINUTES < 6, "a few events a second");
   });
 
   it("takes each shipment from loading to delivered, and never back", () => {
     const fleet = new Fleet(routes, 1);
     const before = new Map<string, Shipment>();
     const delivered = new Set<string>();
-    for (let minute = 0; minute < HOURS_MINUTES; minute++) {
+    for (let minute = 0; minute < MINUTES; minute++) {
       for (const { key, data } of fleet.tick()) {
         const shipment = data as Shipment | null;
         if (shipment === null) continue;
@@ -62,13 +62,13 @@ describe("the fleet", () => {
   });
 });
 
-describe("the visitors' desk", () => {
-  async function ask(path: string, init: RequestInit = {}) {
-    const done: string[] = [];
+describe("the visitors' server", () => {
+  async function request(path: string, init: RequestInit = {}) {
+    const calls: string[] = [];
     const server = visitorsServer({
       tokenFor: async (visitor) => `token of ${visitor}`,
-      welcome: async (visitor) => void done.push(`${visitor} is welcome`),
-      markRead: async (visitor, shipments) => void done.push(`${visitor} read ${shipments}`),
+      onFirstVisit: async (visitor) => void calls.push(`${visitor} is new`),
+      markRead: async (visitor, shipments) => void calls.push(`${visitor} read ${shipments}`),
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
@@ -80,7 +80,7 @@ describe("the visitors' desk", () => {
         headers: response.headers,
         cookie,
         text: await response.text(),
-        done,
+        calls,
       };
     } finally {
       server.close();
@@ -88,44 +88,44 @@ describe("the visitors' desk", () => {
   }
 
   it("knows a visitor again, so that a renewed token is the same visitor's", async () => {
-    const { text, headers, cookie, done } = await ask("/api/token");
+    const { text, headers, cookie, calls } = await request("/api/token");
     assert.match(text, /^token of [a-z]+-[a-z]+-[0-9a-f]{4}$/);
     assert.match(headers.get("set-cookie")!, /HttpOnly; SameSite=Lax/);
-    assert.deepEqual(done, [text.replace("token of ", "") + " is welcome"]);
+    assert.deepEqual(calls, [text.replace("token of ", "") + " is new"]);
 
-    const again = await ask("/api/token", { headers: { cookie } });
+    const again = await request("/api/token", { headers: { cookie } });
     assert.equal(again.text, text);
-    assert.deepEqual(again.done, []);
+    assert.deepEqual(again.calls, []);
   });
 
   it("has a guest beside the visitor, in one browser", async () => {
-    const visitor = await ask("/api/token");
-    const guest = await ask("/api/token?guest", { headers: { cookie: visitor.cookie } });
+    const visitor = await request("/api/token");
+    const guest = await request("/api/token?guest", { headers: { cookie: visitor.cookie } });
     assert.notEqual(guest.text, visitor.text);
 
     const cookie = `${visitor.cookie}; ${guest.cookie}`;
-    assert.equal((await ask("/api/token", { headers: { cookie } })).text, visitor.text);
-    assert.equal((await ask("/api/token?guest", { headers: { cookie } })).text, guest.text);
+    assert.equal((await request("/api/token", { headers: { cookie } })).text, visitor.text);
+    assert.equal((await request("/api/token?guest", { headers: { cookie } })).text, guest.text);
   });
 
   it("does not let a name stand for its cookie", async () => {
-    const { text, cookie } = await ask("/api/token");
+    const { text, cookie } = await request("/api/token");
     const name = text.replace("token of ", "");
     assert.ok(!cookie.includes(name));
-    const forged = await ask("/api/token", { headers: { cookie: `visitor=${name}` } });
+    const forged = await request("/api/token", { headers: { cookie: `visitor=${name}` } });
     assert.notEqual(forged.text, text);
   });
 
   it("marks as read for whom it knows, and for nobody else", async () => {
-    const { text, cookie } = await ask("/api/token");
+    const { text, cookie } = await request("/api/token");
     const path = "/api/read?shipment=S-1&shipment=S-2";
-    const known = await ask(path, { method: "POST", headers: { cookie } });
+    const known = await request(path, { method: "POST", headers: { cookie } });
     assert.equal(known.status, 204);
-    assert.deepEqual(known.done, [`${text.replace("token of ", "")} read S-1,S-2`]);
+    assert.deepEqual(known.calls, [`${text.replace("token of ", "")} read S-1,S-2`]);
 
-    const unknown = await ask(path, { method: "POST" });
+    const unknown = await request(path, { method: "POST" });
     assert.equal(unknown.status, 401);
-    assert.deepEqual(unknown.done, []);
+    assert.deepEqual(unknown.calls, []);
   });
 
   it("lets pages of its own host read the answer, and no others", async () => {
@@ -134,7 +134,7 @@ describe("the visitors' desk", () => {
       ["https://elsewhere.example", null],
       ["null", null],
     ] as const) {
-      const { headers } = await ask("/api/token", { headers: { origin } });
+      const { headers } = await request("/api/token", { headers: { origin } });
       assert.equal(headers.get("access-control-allow-origin"), allowed);
     }
   });
@@ -142,7 +142,7 @@ describe("the visitors' desk", () => {
 
 describe("the notifier", () => {
   const [shipment] = new Fleet(routes, 1).shipments;
-  const held: Shipment = { ...shipment!, status: "delayed" };
+  const delayed: Shipment = { ...shipment!, status: "delayed" };
 
   /** What it publishes, where; one room takes no more. */
   function newNotifier(full?: string): [Notifier, string[]] {
@@ -157,29 +157,32 @@ describe("the notifier", () => {
     return [new Notifier(roomcast), published];
   }
 
-  it("tells everybody of what is held, and of nothing else", async () => {
+  it("tells everybody of what is delayed, and of nothing else", async () => {
     const [notifier, published] = newNotifier();
     notifier.addVisitor("ada");
     notifier.addVisitor("bruno");
-    await notifier.notifyAll([held, { ...held, id: "S-2", status: "in flight" }]);
-    assert.deepEqual(published, [`user:ada delayed ${held.id}`, `user:bruno delayed ${held.id}`]);
+    await notifier.notifyAll([delayed, { ...delayed, id: "S-2", status: "in flight" }]);
+    assert.deepEqual(published, [
+      `user:ada delayed ${delayed.id}`,
+      `user:bruno delayed ${delayed.id}`,
+    ]);
   });
 
   it("goes on for the others where one can't be told", async (test) => {
-    const complaint = test.mock.method(console, "error", () => {});
+    const logged = test.mock.method(console, "error", () => {});
     const [notifier, published] = newNotifier("user:ada");
     notifier.addVisitor("ada");
     notifier.addVisitor("bruno");
-    await notifier.notifyAll([held]);
-    await notifier.notifyAll([held]);
+    await notifier.notifyAll([delayed]);
+    await notifier.notifyAll([delayed]);
     assert.equal(published.length, 2);
-    assert.equal(complaint.mock.callCount(), 1);
+    assert.equal(logged.mock.callCount(), 1);
   });
 
   it("remembers the last hundred", async () => {
     const [notifier, published] = newNotifier();
     for (let n = 0; n <= 100; n++) notifier.addVisitor(`visitor-${n}`);
-    await notifier.notifyAll([held]);
+    await notifier.notifyAll([delayed]);
     assert.equal(published.length, 100);
     assert.ok(!published.some((line) => line.startsWith("user:visitor-0 ")));
   });
