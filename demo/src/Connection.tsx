@@ -2,7 +2,7 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import type { Client, ConnectionStatus } from "roomcast";
 import { useStatus } from "roomcast/react";
 import { seqOf, type Shipments } from "./board.ts";
-import { pull, putBack } from "./plug.ts";
+import { goOffline, goOnline } from "./network.ts";
 
 /** How this window is connected, and the switch that cuts it off. */
 export function Connection({ room, client }: { room: Shipments; client: Client }) {
@@ -20,8 +20,8 @@ export function Connection({ room, client }: { room: Shipments; client: Client }
         <span role="status">{label(connection)}</span>
         {/* For the eye alone: a screen reader would read out every change. */}
         <span aria-hidden="true">
-          {status === "connected" && <Head room={room} />}
-          {status === "reconnecting" && <NextTry at={retryAt} />}
+          {status === "connected" && <CurrentEvent room={room} />}
+          {status === "reconnecting" && <RetryCountdown at={retryAt} />}
         </span>
       </p>
       {status === "unauthorized" ? (
@@ -51,7 +51,7 @@ function label({ status, reason }: ConnectionStatus): string {
 }
 
 /** The event that this window has come to. */
-function Head({ room }: { room: Shipments }) {
+function CurrentEvent({ room }: { room: Shipments }) {
   const position = useSyncExternalStore(
     room.subscribe,
     () => room.position,
@@ -60,7 +60,7 @@ function Head({ room }: { room: Shipments }) {
   return position && `event ${seqOf(position)}`;
 }
 
-function NextTry({ at }: { at: number | undefined }) {
+function RetryCountdown({ at }: { at: number | undefined }) {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
     const timer = setInterval(() => setNow(Date.now()), 250);
@@ -75,8 +75,8 @@ function OfflineSwitch({ client }: { client: Client }) {
 
   function toggle(): void {
     setOffline(!offline);
-    if (!offline) return pull();
-    putBack();
+    if (!offline) return goOffline();
+    goOnline();
     client.reconnect();
   }
   return (

@@ -1,6 +1,6 @@
 import { createClient } from "roomcast";
 import { token } from "./backend.ts";
-import { pluggedFetch, PluggedWebSocket } from "./plug.ts";
+import { switchableFetch, SwitchableWebSocket } from "./network.ts";
 import { signIn } from "./user.ts";
 
 export const client = createClient({
@@ -10,6 +10,6 @@ export const client = createClient({
     if (newest !== null) signIn(newest);
     return newest;
   },
-  WebSocket: PluggedWebSocket,
-  fetch: pluggedFetch,
+  WebSocket: SwitchableWebSocket,
+  fetch: switchableFetch,
 });

@@ -2,12 +2,12 @@
  * The plug of the network, to be pulled by "Go offline". Roomcast isn't told: its connection goes,
  * and none that it tries holds, as in a tunnel.
  */
-let cut = new AbortController();
+let offline = new AbortController();
 
-export class PluggedWebSocket extends WebSocket {
+export class SwitchableWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     super(url, protocols);
-    const { signal } = cut;
+    const { signal } = offline;
     const close = (): void => this.close();
     if (signal.aborted) close();
     signal.addEventListener("abort", close);
@@ -15,15 +15,15 @@ export class PluggedWebSocket extends WebSocket {
   }
 }
 
-export const pluggedFetch: typeof fetch = (input, init) => {
-  const signals = init?.signal ? [cut.signal, init.signal] : [cut.signal];
+export const switchableFetch: typeof fetch = (input, init) => {
+  const signals = init?.signal ? [offline.signal, init.signal] : [offline.signal];
   return fetch(input, { ...init, signal: AbortSignal.any(signals) });
 };
 
-export function pull(): void {
-  cut.abort();
+export function goOffline(): void {
+  offline.abort();
 }
 
-export function putBack(): void {
-  cut = new AbortController();
+export function goOnline(): void {
+  offline = new AbortController();
 }
