@@ -1,15 +1,15 @@
 import type { ReactNode } from "react";
 import { useEvents } from "roomcast/react";
 import type { ShipmentEvent, Shipments } from "./board.ts";
-import { useAbsences, type Absence } from "./useAbsences.ts";
+import { useOutages, type Outage } from "./useOutages.ts";
 
-const LAST = 40;
+const EVENT_COUNT = 40;
 
 /** The room's newest events, and where between them this window was cut off. */
 export function Feed({ room }: { room: Shipments }) {
-  const events = useEvents(room, { last: LAST });
-  const absences = useAbsences(room);
-  const latest = absences.at(-1);
+  const events = useEvents(room, { last: EVENT_COUNT });
+  const outages = useOutages(room);
+  const latest = outages.at(-1);
 
   return (
     <section className="panel feed" aria-labelledby="events">
@@ -18,7 +18,7 @@ export function Feed({ room }: { room: Shipments }) {
         {latest && textOf(latest)}
       </p>
       <ol className="rows" tabIndex={0} aria-labelledby="events">
-        {rowsOf(events, absences).map(({ key, kind, content }, row) => (
+        {rowsOf(events, outages).map(({ key, kind, content }, row) => (
           <li key={key} data-kind={kind} style={{ "--row": row }}>
             {content}
           </li>
@@ -30,31 +30,31 @@ export function Feed({ room }: { room: Shipments }) {
 
 interface Row {
   readonly key: string;
-  readonly kind: "live" | "caught up" | "absence" | "return";
+  readonly kind: "live" | "replayed" | "outage" | "resumed";
   readonly content: ReactNode;
 }
 
 /** The newest first. */
-function rowsOf(events: readonly ShipmentEvent[], absences: readonly Absence[]): Row[] {
+function rowsOf(events: readonly ShipmentEvent[], outages: readonly Outage[]): Row[] {
   const rows: Row[] = [];
   for (const event of events) {
     const { seq } = event;
-    const missed = absences.some(({ after, upTo = after }) => seq > after && seq <= upTo);
-    rows.push({ key: `${seq}`, kind: missed ? "caught up" : "live", content: eventRow(event) });
-    for (const absence of absences) {
-      const { after, upTo } = absence;
+    const missed = outages.some(({ after, upTo = after }) => seq > after && seq <= upTo);
+    rows.push({ key: `${seq}`, kind: missed ? "replayed" : "live", content: eventRow(event) });
+    for (const outage of outages) {
+      const { after, upTo } = outage;
       if (after === seq) {
-        rows.push({ key: `after ${seq}`, kind: "absence", content: textOf({ after }) });
+        rows.push({ key: `after ${seq}`, kind: "outage", content: textOf({ after }) });
       }
       if (upTo === seq) {
-        rows.push({ key: `${after} to ${seq}`, kind: "return", content: textOf(absence) });
+        rows.push({ key: `${after} to ${seq}`, kind: "resumed", content: textOf(outage) });
       }
     }
   }
   return rows.reverse();
 }
 
-function textOf({ after, upTo, lost }: Absence): string {
+function textOf({ after, upTo, lost }: Outage): string {
   if (upTo === undefined) return "Cut off here. The room goes on.";
   const missed = upTo - after;
   if (lost) return `Away for too long: ${missed} events are gone, the board is up to date.`;
@@ -65,11 +65,11 @@ const eventRow = (event: ShipmentEvent): ReactNode => (
   <>
     <span className="seq">#{event.seq}</span>
     <span className="id">{event.key}</span>
-    <span>{newsOf(event)}</span>
+    <span>{descriptionOf(event)}</span>
   </>
 );
 
-function newsOf(event: ShipmentEvent): string {
+function descriptionOf(event: ShipmentEvent): string {
   if (event.data === null) return "off the board";
   const { from, to, progress } = event.data;
   switch (event.name) {

@@ -1,13 +1,13 @@
 /**
- * The plug of the network, to be pulled by "Go offline". Roomcast isn't told: its connection goes,
+ * The plug of the network, to be pulled by "Go controller". Roomcast isn't told: its connection goes,
  * and none that it tries holds, as in a tunnel.
  */
-let offline = new AbortController();
+let controller = new AbortController();
 
 export class SwitchableWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     super(url, protocols);
-    const { signal } = offline;
+    const { signal } = controller;
     const close = (): void => this.close();
     if (signal.aborted) close();
     signal.addEventListener("abort", close);
@@ -16,14 +16,14 @@ export class SwitchableWebSocket extends WebSocket {
 }
 
 export const switchableFetch: typeof fetch = (input, init) => {
-  const signals = init?.signal ? [offline.signal, init.signal] : [offline.signal];
+  const signals = init?.signal ? [controller.signal, init.signal] : [controller.signal];
   return fetch(input, { ...init, signal: AbortSignal.any(signals) });
 };
 
 export function goOffline(): void {
-  offline.abort();
+  controller.abort();
 }
 
 export function goOnline(): void {
-  offline = new AbortController();
+  controller = new AbortController();
 }

@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { seqOf, type Shipments } from "./board.ts";
 
 /** A time without connection. */
-export interface Absence {
+export interface Outage {
   /** The last event before it. */
   readonly after: number;
   /** The last event that it missed. Not there while it lasts. */
@@ -12,30 +12,30 @@ export interface Absence {
 }
 
 /** When this window was cut off, and what it caught up with, the newest last. */
-export function useAbsences(room: Shipments): readonly Absence[] {
-  const [absences, setAbsences] = useState<readonly Absence[]>([]);
+export function useOutages(room: Shipments): readonly Outage[] {
+  const [outages, setOutages] = useState<readonly Outage[]>([]);
 
   useEffect(() => {
     function begin(): void {
       if (room.status !== "reconnecting" || !room.position) return;
       const after = seqOf(room.position);
-      setAbsences((all) => (all.some(isLasting) ? all : [...all, { after }]));
+      setOutages((all) => (all.some(isOngoing) ? all : [...all, { after }]));
     }
     const end = (upTo: number, lost: boolean): void =>
-      setAbsences((all) => all.map((one) => (isLasting(one) ? { ...one, upTo, lost } : one)));
+      setOutages((all) => all.map((one) => (isOngoing(one) ? { ...one, upTo, lost } : one)));
 
-    const stopWatching = room.subscribe(begin);
-    const stopListening = room.listen({
+    const unsubscribe = room.subscribe(begin);
+    const removeListeners = room.listen({
       recovered: ({ to }) => end(seqOf(to), false),
       gap: ({ seq }) => end(seq, true),
     });
     return () => {
-      stopWatching();
-      stopListening();
+      unsubscribe();
+      removeListeners();
     };
   }, [room]);
 
-  return absences;
+  return outages;
 }
 
-const isLasting = ({ upTo }: Absence): boolean => upTo === undefined;
+const isOngoing = ({ upTo }: Outage): boolean => upTo === undefined;
