@@ -1,6 +1,6 @@
 import type { Airport, Shipment } from "../shared/shipments.ts";
 import type { Board } from "./board.ts";
-import { Cursors, usePointing } from "./people/Cursors.tsx";
+import { Cursors, usePointerSignal } from "./people/Cursors.tsx";
 import { HEIGHT, pathOf, pointOf, WIDTH } from "./projection.ts";
 
 export function RouteMap({ board }: { board: Board }) {
@@ -11,7 +11,7 @@ export function RouteMap({ board }: { board: Board }) {
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       role="img"
       aria-label="Map of the United States with the shipments on their routes. The table has them all."
-      {...usePointing()}
+      {...usePointerSignal()}
     >
       <use className="land" href="/usa.svg#land" />
       <use className="borders" href="/usa.svg#borders" />

@@ -3,11 +3,11 @@ import { decodeJwt } from "jose";
 import { useSyncExternalStore } from "react";
 
 let user: string | undefined;
-const watchers = new Set<() => void>();
+const listeners = new Set<() => void>();
 
 export function signIn(token: string): void {
   user = decodeJwt(token).sub;
-  for (const watch of watchers) watch();
+  for (const listener of listeners) listener();
 }
 
 export const useUser = (): string | undefined =>
@@ -17,7 +17,7 @@ export const useUser = (): string | undefined =>
     () => undefined,
   );
 
-function subscribe(watch: () => void): () => void {
-  watchers.add(watch);
-  return () => watchers.delete(watch);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }

@@ -1,6 +1,6 @@
 import type { Client } from "roomcast";
 import { RoomcastProvider, useOnlineCount } from "roomcast/react";
-import { useChatRoom } from "../chat/room.ts";
+import { useChatRoom } from "../chatRoom.ts";
 import { Header } from "../Header.tsx";
 import { useSearch } from "../useSearch.ts";
 import { useUser } from "../user.ts";

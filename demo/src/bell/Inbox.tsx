@@ -8,13 +8,13 @@ import { textOf, titleOf } from "./words.ts";
 const NEAR_PX = 200;
 
 /** What the user was told of. */
-export function Inbox({ all, failed, mark, goBack }: Notifications) {
+export function Inbox({ all, failed, mark, loadEarlier }: Notifications) {
   const [unreadOnly, setUnreadOnly] = useState(false);
   const unread = all.filter(({ isUnread }) => isUnread);
   const shown = unreadOnly ? unread : all;
 
-  function scrolled({ currentTarget: list }: UIEvent): void {
-    if (list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) goBack();
+  function onScroll({ currentTarget: list }: UIEvent): void {
+    if (list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) loadEarlier();
   }
   return (
     <section className="panel inbox" aria-labelledby="unread">
@@ -33,7 +33,7 @@ export function Inbox({ all, failed, mark, goBack }: Notifications) {
           Mark all as read
         </button>
       </div>
-      <ol className="rows" tabIndex={0} aria-label="Notifications" onScroll={scrolled}>
+      <ol className="rows" tabIndex={0} aria-label="Notifications" onScroll={onScroll}>
         {shown.map((notification, row) => (
           <Row key={notification.event.seq} notification={notification} row={row} mark={mark} />
         ))}

@@ -14,7 +14,7 @@ export interface Notifications {
   /** Whether the last ones to be marked could not be. */
   readonly failed: boolean;
   mark(notifications: readonly Notification[]): Promise<void>;
-  goBack(): void;
+  loadEarlier(): void;
 }
 
 /** Before it is known whose they are. */
@@ -22,28 +22,28 @@ export const noNotifications: Notifications = {
   all: [],
   failed: false,
   mark: async () => {},
-  goBack() {},
+  loadEarlier() {},
 };
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 
 /** All that the user was told of, from the room's history, and what is unread of it, from its state. */
 export function useNotifications(room: UserRoom): Notifications {
   const unread = useUnread(room);
-  const { events, goBack } = useHistory(room, PAGE);
+  const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
   /** Shown as read before the room says so. */
   const [marked, setMarked] = useState<readonly DelayEvent[]>([]);
   const [failed, setFailed] = useState(false);
 
   async function mark(notifications: readonly Notification[]): Promise<void> {
-    const those = notifications.map(({ event }) => event);
+    const marking = notifications.map(({ event }) => event);
     setFailed(false);
-    setMarked((all) => [...all, ...those]);
+    setMarked((all) => [...all, ...marking]);
     try {
-      await markRead(those.map(({ key }) => key!));
+      await markRead(marking.map(({ key }) => key!));
     } catch {
       setFailed(true);
-      setMarked((all) => all.filter((event) => !those.includes(event)));
+      setMarked((all) => all.filter((event) => !marking.includes(event)));
     }
   }
 
@@ -57,7 +57,7 @@ export function useNotifications(room: UserRoom): Notifications {
     .sort((a, b) => b.seq - a.seq)
     .map((event) => ({ event, isUnread: isUnread(event) }));
 
-  return { all, failed, mark, goBack };
+  return { all, failed, mark, loadEarlier };
 }
 
 const isDelay = (event: UserEvent): event is DelayEvent => event.name === "delayed";

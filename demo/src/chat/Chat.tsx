@@ -1,8 +1,8 @@
 import { useState, type FormEvent } from "react";
 import { nameOf } from "../../shared/names.ts";
+import { useChatRoom } from "../chatRoom.ts";
 import { useUser } from "../user.ts";
 import { DraftMessage, Message } from "./Message.tsx";
-import { useChatRoom } from "./room.ts";
 import { useAnchor } from "./useAnchor.ts";
 import { useChat } from "./useChat.ts";
 import { useTyping } from "./useTyping.ts";
@@ -12,22 +12,28 @@ const MAX_LENGTH = 1_000;
 /** What people say beside the map. */
 export function Chat() {
   const room = useChatRoom();
-  const { events, drafts, goBack, send, retry, discard } = useChat(room);
-  const { typing, tell } = useTyping(room);
+  const { events, drafts, loadEarlier, send, retry, discard } = useChat(room);
+  const { typing, setTyping } = useTyping(room);
   const user = useUser();
   const others = typing.filter((one) => one !== user);
-  const lastIsOwn = events.at(-1)?.from === user;
+  const isLastOwn = events.at(-1)?.from === user;
 
   return (
     <section className="panel chat" aria-labelledby="chat">
       <h2 id="chat">Chat</h2>
-      <div className="said" role="log" tabIndex={0} aria-labelledby="chat" {...useAnchor(goBack)}>
+      <div
+        className="messages"
+        role="log"
+        tabIndex={0}
+        aria-labelledby="chat"
+        {...useAnchor(loadEarlier)}
+      >
         <ol>
           {events.map((event, n) => (
             <Message
               key={event.id ?? event.seq}
               event={event}
-              before={events[n - 1]}
+              previous={events[n - 1]}
               own={event.from === user}
             />
           ))}
@@ -35,7 +41,7 @@ export function Chat() {
             <DraftMessage
               key={draft.id}
               draft={draft}
-              author={n === 0 && !lastIsOwn ? user : undefined}
+              author={n === 0 && !isLastOwn ? user : undefined}
               retry={retry}
               discard={discard}
             />
@@ -43,7 +49,7 @@ export function Chat() {
         </ol>
       </div>
       <p className="typing">{typingText(others)}</p>
-      <Composer send={send} tell={tell} />
+      <Composer send={send} setTyping={setTyping} />
     </section>
   );
 }
@@ -57,10 +63,10 @@ function typingText(users: readonly string[]): string {
 
 interface ComposerProps {
   send(text: string): void;
-  tell(typing: boolean): void;
+  setTyping(typing: boolean): void;
 }
 
-function Composer({ send, tell }: ComposerProps) {
+function Composer({ send, setTyping }: ComposerProps) {
   const [text, setText] = useState("");
 
   function submit(event: FormEvent): void {
@@ -68,7 +74,7 @@ function Composer({ send, tell }: ComposerProps) {
     if (text.trim() === "") return;
     send(text.trim());
     setText("");
-    tell(false);
+    setTyping(false);
   }
   return (
     <form className="composer" onSubmit={submit}>
@@ -81,7 +87,7 @@ function Composer({ send, tell }: ComposerProps) {
         value={text}
         onChange={({ target }) => {
           setText(target.value);
-          tell(target.value !== "");
+          setTyping(target.value !== "");
         }}
       />
       <button>Send</button>

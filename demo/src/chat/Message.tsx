@@ -1,25 +1,25 @@
 import { memo, type ReactNode } from "react";
 import type { Code } from "roomcast";
 import { hueOf, nameOf } from "../../shared/names.ts";
+import type { ChatEvent } from "../chatRoom.ts";
 import { timeOf } from "../time.ts";
-import type { ChatEvent } from "./room.ts";
 import type { Draft } from "./useChat.ts";
 
 /** What one person says within this time stands below one name. */
-const TOGETHER_MS = 300_000;
+const GROUP_MS = 300_000;
 
 interface MessageProps {
   readonly event: ChatEvent;
-  readonly before: ChatEvent | undefined;
+  readonly previous: ChatEvent | undefined;
   readonly own: boolean;
 }
 
-export const Message = memo(function Message({ event, before, own }: MessageProps) {
+export const Message = memo(function Message({ event, previous, own }: MessageProps) {
   const { from, at, data } = event;
-  const goesOn = before?.from === from && at - before.at < TOGETHER_MS;
+  const isContinuation = previous?.from === from && at - previous.at < GROUP_MS;
   return (
     <li>
-      {!goesOn && (
+      {!isContinuation && (
         <Author user={from} own={own}>
           <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>
         </Author>
@@ -38,16 +38,16 @@ interface DraftProps {
 }
 
 export function DraftMessage({ draft, author, retry, discard }: DraftProps) {
-  const { text, refusal } = draft;
+  const { text, error } = draft;
   return (
-    <li data-draft={refusal ? "refused" : "pending"}>
+    <li data-draft={error ? "failed" : "pending"}>
       {author !== undefined && <Author user={author} own />}
       <p>
-        {text} {!refusal && <span className="hidden">(sending)</span>}
+        {text} {!error && <span className="hidden">(sending)</span>}
       </p>
-      {refusal && (
-        <p className="refusal" role="alert">
-          Not sent: {reasonOf(refusal)}.
+      {error && (
+        <p className="error" role="alert">
+          Not sent: {reasonOf(error)}.
           <button className="quiet" onClick={() => retry(draft)}>
             Retry
           </button>
@@ -72,8 +72,8 @@ const Author = ({ user, own, children }: AuthorProps) => (
   </p>
 );
 
-function reasonOf(refusal: Code): string {
-  switch (refusal) {
+function reasonOf(error: Code): string {
+  switch (error) {
     case "forbidden":
     case "unauthorized":
       return "not allowed";

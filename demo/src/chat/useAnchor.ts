@@ -21,11 +21,11 @@ interface View {
  * Keeps a list that scrolls where its reader is: at its end, or else at what is being read, whatever
  * comes or goes above it and below. Browsers do that too, but not each, and none at the very top.
  */
-export function useAnchor(reachedTop: () => void): Anchored {
+export function useAnchor(onReachTop: () => void): Anchored {
   const ref = useRef<HTMLDivElement>(null);
   const view = useRef<View>({ range: 0, end: 0 });
 
-  function look(list: HTMLDivElement): void {
+  function measure(list: HTMLDivElement): void {
     const range = list.scrollHeight - list.clientHeight;
     const { top } = list.getBoundingClientRect();
     const items = [...list.querySelectorAll("li")];
@@ -40,15 +40,15 @@ export function useAnchor(reachedTop: () => void): Anchored {
     const { range, item, end } = view.current;
     if (range - list.scrollTop < NEAR_PX) list.scrollTop = list.scrollHeight;
     else if (item?.isConnected) list.scrollTop += endOf(item, list) - end;
-    look(list);
+    measure(list);
   });
 
   return {
     ref,
     onScroll() {
       const list = ref.current!;
-      look(list);
-      if (list.scrollTop < NEAR_PX) reachedTop();
+      measure(list);
+      if (list.scrollTop < NEAR_PX) onReachTop();
     },
   };
 }

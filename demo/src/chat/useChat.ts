@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
 import type { Code, RoomcastError } from "roomcast";
 import { usePublish } from "roomcast/react";
+import { isMessage, type ChatEvent, type ChatRoom } from "../chatRoom.ts";
 import { useHistory, type History } from "../useHistory.ts";
-import { isMessage, type ChatEvent, type ChatRoom } from "./room.ts";
 
 /** A message of one's own that has not come from the room yet. */
 export interface Draft {
@@ -12,7 +12,7 @@ export interface Draft {
   /** It is stored, as this event. */
   readonly seq?: number;
   /** It was not sent. */
-  readonly refusal?: Code;
+  readonly error?: Code;
 }
 
 export interface Chat extends History<ChatEvent> {
@@ -24,11 +24,11 @@ export interface Chat extends History<ChatEvent> {
   discard(draft: Draft): void;
 }
 
-const PAGE = 50;
+const PAGE_SIZE = 50;
 
 export function useChat(room: ChatRoom): Chat {
   const publish = usePublish(room);
-  const { events, goBack } = useHistory(room, PAGE);
+  const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
   const [drafts, setDrafts] = useState<readonly Draft[]>([]);
 
   // Its event may come before its ack or after it: a draft stays until that, or a later one, is shown.
@@ -36,22 +36,22 @@ export function useChat(room: ChatRoom): Chat {
     !events.some((event) => event.id === id || event.seq >= seq);
   useEffect(() => setDrafts((all) => all.filter(isPending)), [events]);
 
-  function settle(id: string, outcome: Partial<Draft>): void {
-    setDrafts((all) => all.map((draft) => (draft.id === id ? { ...draft, ...outcome } : draft)));
+  function updateDraft(id: string, changes: Partial<Draft>): void {
+    setDrafts((all) => all.map((draft) => (draft.id === id ? { ...draft, ...changes } : draft)));
   }
   function send(text: string, draft?: Draft): void {
     const sent = publish("message", { text }, draft && { id: draft.id });
     const { id } = sent;
     setDrafts((all) => [...all.filter((other) => other !== draft), { id, text }]);
     sent.then(
-      (seq) => settle(id, { seq }),
-      ({ code }: RoomcastError) => settle(id, { refusal: code }),
+      (seq) => updateDraft(id, { seq }),
+      ({ code }: RoomcastError) => updateDraft(id, { error: code }),
     );
   }
 
   return {
     events: events.filter(isMessage),
-    goBack,
+    loadEarlier,
     drafts: drafts.filter(isPending),
     send: (text) => send(text),
     retry: (draft) => send(draft.text, draft),

@@ -1,16 +1,16 @@
 import { useLayoutEffect, useRef, useState, type PointerEvent } from "react";
 import { useMembers, useSignal } from "roomcast/react";
 import { hueOf, nameOf } from "../../shared/names.ts";
-import { useChatRoom } from "../chat/room.ts";
+import { useChatRoom } from "../chatRoom.ts";
 import { WIDTH, type Point } from "../projection.ts";
-import { useRecent } from "./useRecent.ts";
+import { useRecentSignals } from "../useRecentSignals.ts";
 
-const SHOWN_MS = 5_000;
+const CURSOR_TTL_MS = 5_000;
 /** Beside the name. */
 const PADDING = 8;
 
 /** Tells the others where this visitor points. The package sends no more than they can see. */
-export function usePointing() {
+export function usePointerSignal() {
   const room = useChatRoom();
   const point = useSignal(room, "cursor");
   const move = (event: PointerEvent<SVGSVGElement>): void => point(pointAt(event));
@@ -35,7 +35,7 @@ function pointAt({ currentTarget: map, clientX, clientY }: PointerEvent<SVGSVGEl
 export function Cursors() {
   const room = useChatRoom();
   const members = useMembers(room) ?? [];
-  const cursors = useRecent(room, "cursor", SHOWN_MS, pointOf);
+  const cursors = useRecentSignals(room, "cursor", CURSOR_TTL_MS, pointOf);
 
   return [...cursors].map(([user, { data, fading }]) => (
     <Cursor

@@ -1,6 +1,6 @@
 import { usePresence } from "roomcast/react";
 import { nameOf } from "../../shared/names.ts";
-import { useChatRoom } from "../chat/room.ts";
+import { useChatRoom } from "../chatRoom.ts";
 import { useUser } from "../user.ts";
 import { Avatar } from "./Avatar.tsx";
 

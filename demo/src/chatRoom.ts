@@ -1,6 +1,6 @@
 import type { EventOf, Room } from "roomcast";
 import { useRoom } from "roomcast/react";
-import { CHAT_ROOM, type ChatEvents, type ChatSignals } from "../../shared/chat.ts";
+import { CHAT_ROOM, type ChatEvents, type ChatSignals } from "../shared/chat.ts";
 
 export type ChatRoom = Room<ChatEvents, ChatSignals>;
 export type ChatEvent = EventOf<ChatEvents>;
