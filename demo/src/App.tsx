@@ -2,7 +2,7 @@ import type { Client } from "roomcast";
 import { RoomcastProvider, useRoom, useRoomState } from "roomcast/react";
 import { SHIPMENTS_ROOM, type ShipmentEvents } from "../shared/shipments.ts";
 import { Bell } from "./bell/Bell.tsx";
-import { emptyBoard, place } from "./board.ts";
+import { emptyBoard, applyEvent } from "./board.ts";
 import { Chat } from "./chat/Chat.tsx";
 import { Connection } from "./Connection.tsx";
 import { Feed } from "./Feed.tsx";
@@ -21,7 +21,7 @@ export function App({ client }: { client: Client }) {
 
 function CargoBoard({ client }: { client: Client }) {
   const room = useRoom<ShipmentEvents>(SHIPMENTS_ROOM);
-  const board = useRoomState(room, place, emptyBoard);
+  const board = useRoomState(room, applyEvent, emptyBoard);
 
   return (
     <>

@@ -1,11 +1,11 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import type { Client, ConnectionStatus } from "roomcast";
 import { useStatus } from "roomcast/react";
-import { seqOf, type Shipments } from "./board.ts";
+import { seqOf, type ShipmentsRoom } from "./board.ts";
 import { goOffline, goOnline } from "./network.ts";
 
 /** How this window is connected, and the switch that cuts it off. */
-export function Connection({ room, client }: { room: Shipments; client: Client }) {
+export function Connection({ room, client }: { room: ShipmentsRoom; client: Client }) {
   const connection = useStatus(room);
   const { status, retryAt } = connection;
   const transport = useSyncExternalStore(
@@ -51,7 +51,7 @@ function label({ status, reason }: ConnectionStatus): string {
 }
 
 /** The event that this window has come to. */
-function CurrentEvent({ room }: { room: Shipments }) {
+function CurrentEvent({ room }: { room: ShipmentsRoom }) {
   const position = useSyncExternalStore(
     room.subscribe,
     () => room.position,

@@ -1,12 +1,12 @@
 import type { ReactNode } from "react";
 import { useEvents } from "roomcast/react";
-import type { ShipmentEvent, Shipments } from "./board.ts";
+import type { ShipmentEvent, ShipmentsRoom } from "./board.ts";
 import { useOutages, type Outage } from "./useOutages.ts";
 
 const EVENT_COUNT = 40;
 
 /** The room's newest events, and where between them this window was cut off. */
-export function Feed({ room }: { room: Shipments }) {
+export function Feed({ room }: { room: ShipmentsRoom }) {
   const events = useEvents(room, { last: EVENT_COUNT });
   const outages = useOutages(room);
   const latest = outages.at(-1);

@@ -6,7 +6,7 @@ import { duration } from "./time.ts";
 const COLUMNS = [
   ["id", "Shipment"],
   ["cargo", "Cargo"],
-  ["way", "Route"],
+  ["route", "Route"],
   ["status", "Status"],
   ["eta", "Arrives in"],
   ["progress", "Progress"],
@@ -46,7 +46,7 @@ const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
         {id}
       </th>
       <td className="cargo">{cargo}</td>
-      <td className="way">
+      <td className="route">
         {from.iata}{" "}
         <span className="arrow" role="img" aria-label="to">
           →

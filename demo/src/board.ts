@@ -2,7 +2,7 @@
 import type { EventOf, Position, Room } from "roomcast";
 import { ROWS, type Shipment, type ShipmentEvents } from "../shared/shipments.ts";
 
-export type Shipments = Room<ShipmentEvents>;
+export type ShipmentsRoom = Room<ShipmentEvents>;
 export type ShipmentEvent = EventOf<ShipmentEvents>;
 
 /** What stands on each line. */
@@ -10,7 +10,7 @@ export type Board = readonly (Shipment | undefined)[];
 
 export const emptyBoard: Board = Array.from({ length: ROWS }, () => undefined);
 
-export function place(board: Board, { key, data }: ShipmentEvent): Board {
+export function applyEvent(board: Board, { key, data }: ShipmentEvent): Board {
   if (data !== null) return board.with(data.row, data);
   return board.map((shipment) => (shipment?.id === key ? undefined : shipment));
 }

@@ -1,12 +1,12 @@
 import { renderToString } from "react-dom/server";
 import { createClient } from "roomcast";
 import { App } from "./App.tsx";
-import { BellPage } from "./bell/BellPage.tsx";
+import { NotificationsPage } from "./bell/NotificationsPage.tsx";
 
 const client = createClient({ url: "http://localhost" });
 
 /** Each page before anything is connected. */
 export const pages: Record<string, () => string> = {
   "/index.html": () => renderToString(<App client={client} />),
-  "/bell.html": () => renderToString(<BellPage client={client} />),
+  "/bell.html": () => renderToString(<NotificationsPage client={client} />),
 };

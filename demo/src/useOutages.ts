@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { seqOf, type Shipments } from "./board.ts";
+import { seqOf, type ShipmentsRoom } from "./board.ts";
 
 /** A time without connection. */
 export interface Outage {
@@ -12,7 +12,7 @@ export interface Outage {
 }
 
 /** When this window was cut off, and what it caught up with, the newest last. */
-export function useOutages(room: Shipments): readonly Outage[] {
+export function useOutages(room: ShipmentsRoom): readonly Outage[] {
   const [outages, setOutages] = useState<readonly Outage[]>([]);
 
   useEffect(() => {

@@ -9,7 +9,7 @@ import { readRoutes } from "../backend/routes.ts";
 import { visitorsServer } from "../backend/visitors.ts";
 import { hueOf, initialsOf, nameOf } from "../shared/names.ts";
 import { ROWS, type Shipment } from "../shared/shipments.ts";
-import { emptyBoard, place, type ShipmentEvent } from "../src/board.ts";
+import { emptyBoard, applyEvent, type ShipmentEvent } from "../src/board.ts";
 import { pathOf } from "../src/projection.ts";
 
 const routes = readRoutes();
@@ -35,7 +35,7 @@ describe("the fleet", () => {
     let events = 0;
     for (let minute = 0; minute < MINUTES; minute++) {
       for (const event of fleet.tick()) {
-        board = place(board, event as ShipmentEvent);
+        board = applyEvent(board, event as ShipmentEvent);
         events++;
       }
       assert.deepEqual(board, fleet.shipments);

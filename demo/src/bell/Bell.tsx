@@ -1,17 +1,17 @@
 import { useSearch } from "../useSearch.ts";
 import { useUser } from "../user.ts";
 import { useUnread, useUserRoom } from "./room.ts";
-import { useAlerts } from "./useAlerts.ts";
+import { useBrowserNotifications } from "./useBrowserNotifications.ts";
 
 /** Leads to the notifications, and says how many are unread. */
 export function Bell() {
   const user = useUser();
-  return user === undefined ? <BellLink unread={0} /> : <UsersBell user={user} />;
+  return user === undefined ? <BellLink unread={0} /> : <UserBell user={user} />;
 }
 
-function UsersBell({ user }: { user: string }) {
+function UserBell({ user }: { user: string }) {
   const room = useUserRoom(user);
-  useAlerts(room);
+  useBrowserNotifications(room);
   return <BellLink unread={useUnread(room).size} />;
 }
 

@@ -1,8 +1,8 @@
 import { useState, type UIEvent } from "react";
 import { timeOf } from "../time.ts";
-import { AlertSwitch } from "./AlertSwitch.tsx";
+import { BrowserNotificationSetting } from "./BrowserNotificationSetting.tsx";
 import type { Notification, Notifications } from "./useNotifications.ts";
-import { textOf, titleOf } from "./words.ts";
+import { textOf, titleOf } from "./text.ts";
 
 /** So near to its end, the list is read further back. */
 const NEAR_PX = 200;
@@ -39,7 +39,7 @@ export function Inbox({ all, failed, mark, loadEarlier }: Notifications) {
         ))}
       </ol>
       <div className="toolbar">
-        <AlertSwitch />
+        <BrowserNotificationSetting />
         <p role="status">{failed && "Not marked as read: no answer."}</p>
       </div>
     </section>

@@ -1,4 +1,4 @@
 import { hydrate } from "../hydrate.tsx";
-import { BellPage } from "./BellPage.tsx";
+import { NotificationsPage } from "./NotificationsPage.tsx";
 
-hydrate(BellPage);
+hydrate(NotificationsPage);

@@ -18,7 +18,7 @@ export interface Notifications {
 }
 
 /** Before it is known whose they are. */
-export const noNotifications: Notifications = {
+export const emptyNotifications: Notifications = {
   all: [],
   failed: false,
   mark: async () => {},

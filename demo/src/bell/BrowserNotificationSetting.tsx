@@ -1,13 +1,14 @@
 import { useEffect, useState } from "react";
 
 /** Whether the browser may show notifications, and the button that asks for it. */
-export function AlertSwitch() {
+export function BrowserNotificationSetting() {
   // Not known where the page is rendered first, nor by a browser that has none.
   const [permission, setPermission] = useState<NotificationPermission>();
   useEffect(() => setPermission(globalThis.Notification?.permission), []);
 
   // Asked at a click, never before: a page that asks unasked is refused, and for good.
-  const ask = async (): Promise<void> => setPermission(await Notification.requestPermission());
+  const requestPermission = async (): Promise<void> =>
+    setPermission(await Notification.requestPermission());
 
   switch (permission) {
     case undefined:
@@ -18,7 +19,7 @@ export function AlertSwitch() {
       return <p>Your browser was told not to show them.</p>;
     case "default":
       return (
-        <button className="quiet" onClick={() => void ask()}>
+        <button className="quiet" onClick={() => void requestPermission()}>
           Show them while I look elsewhere
         </button>
       );

@@ -1,13 +1,16 @@
 import { useEvent } from "roomcast/react";
 import type { UserRoom } from "./room.ts";
-import { textOf, titleOf } from "./words.ts";
+import { textOf, titleOf } from "./text.ts";
 
 /** Has the browser show what comes while nobody looks at this window. */
-export function useAlerts(room: UserRoom): void {
+export function useBrowserNotifications(room: UserRoom): void {
   useEvent(room, "delayed", (delay) => {
     if (globalThis.Notification?.permission !== "granted" || !document.hidden) return;
     // There is one of each tag, however many windows show it.
-    const alert = new Notification(titleOf(delay), { body: textOf(delay), tag: delay.shipment });
-    alert.onclick = () => window.focus();
+    const notification = new Notification(titleOf(delay), {
+      body: textOf(delay),
+      tag: delay.shipment,
+    });
+    notification.onclick = () => window.focus();
   });
 }

@@ -6,10 +6,10 @@ import { useSearch } from "../useSearch.ts";
 import { useUser } from "../user.ts";
 import { Inbox } from "./Inbox.tsx";
 import { useUserRoom } from "./room.ts";
-import { useAlerts } from "./useAlerts.ts";
-import { noNotifications, useNotifications } from "./useNotifications.ts";
+import { useBrowserNotifications } from "./useBrowserNotifications.ts";
+import { emptyNotifications, useNotifications } from "./useNotifications.ts";
 
-export const BellPage = ({ client }: { client: Client }) => (
+export const NotificationsPage = ({ client }: { client: Client }) => (
   <RoomcastProvider client={client}>
     <Page />
   </RoomcastProvider>
@@ -31,14 +31,14 @@ function Page() {
         </a>
       </Header>
       <main>
-        {user === undefined ? <Inbox {...noNotifications} /> : <UsersInbox user={user} />}
+        {user === undefined ? <Inbox {...emptyNotifications} /> : <UserInbox user={user} />}
       </main>
     </div>
   );
 }
 
-function UsersInbox({ user }: { user: string }) {
+function UserInbox({ user }: { user: string }) {
   const room = useUserRoom(user);
-  useAlerts(room);
+  useBrowserNotifications(room);
   return <Inbox {...useNotifications(room)} />;
 }
