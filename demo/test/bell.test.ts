@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
-import type { Board } from "./board.ts";
-import { isOwn, type Inbox } from "./inbox.ts";
-import { needsBrowser, Stage } from "./stage.ts";
+import type { BoardPage } from "./boardPage.ts";
+import { DemoEnvironment, needsBrowser } from "./environment.ts";
+import { isTestShipment, type InboxPage } from "./inboxPage.ts";
 
 describe("the bell", needsBrowser, () => {
-  let stage: Stage;
-  before(async () => void (stage = await Stage.set()));
-  afterEach(() => stage?.closeWindows());
-  after(() => stage?.strike());
+  let demo: DemoEnvironment;
+  before(async () => void (demo = await DemoEnvironment.start()));
+  afterEach(() => demo?.closeWindows());
+  after(() => demo?.stop());
 
   it("is rung by the backend when a shipment is held, and leads to the page of all that was", async () => {
-    const { page, errors } = await stage.open();
+    const { page, errors } = await demo.open();
     const bell = page.getByRole("link", { name: /^Notifications, [1-9]\d* unread$/ });
     await bell.waitFor();
     await bell.click();
@@ -26,84 +26,84 @@ describe("the bell", needsBrowser, () => {
   });
 
   it("tells every window of a user what comes and what was read, and nobody else", async () => {
-    const one = await stage.openInbox();
-    const user = await stage.visitorOf(one);
-    const other = await stage.openInbox({ beside: one });
-    const board = await stage.open({ beside: one });
-    const stranger = await stage.openInbox();
-    assert.notEqual(await stage.visitorOf(stranger), user);
+    const one = await demo.openInbox();
+    const user = await demo.visitorOf(one);
+    const other = await demo.openInbox({ sameBrowserAs: one });
+    const board = await demo.open({ sameBrowserAs: one });
+    const stranger = await demo.openInbox();
+    assert.notEqual(await demo.visitorOf(stranger), user);
 
-    await stage.ring(user, "X-1", "X-2", "X-3");
-    for (const inbox of [one, other]) await inbox.hasUnread("X-3", "X-2", "X-1");
-    await agree(board, one);
+    await demo.notify(user, "X-1", "X-2", "X-3");
+    for (const inbox of [one, other]) await inbox.waitForUnread("X-3", "X-2", "X-1");
+    await waitForSameCount(board, one);
 
     await one.markRead("X-2");
-    for (const inbox of [one, other]) await inbox.hasUnread("X-3", "X-1");
-    await agree(board, one);
+    for (const inbox of [one, other]) await inbox.waitForUnread("X-3", "X-1");
+    await waitForSameCount(board, one);
 
     await other.button("Mark all as read").click();
-    for (const inbox of [one, other]) await inbox.hasUnread();
-    await agree(board, one);
+    for (const inbox of [one, other]) await inbox.waitForUnread();
+    await waitForSameCount(board, one);
     await one.notification("X-2").waitFor();
     assert.equal(await stranger.notification("X-").count(), 0);
     for (const { errors } of [one, other, board, stranger]) assert.deepEqual(errors, []);
   });
 
   it("knows in a new window what was read, and what was not", async () => {
-    const one = await stage.openInbox();
-    const user = await stage.visitorOf(one);
-    await stage.ring(user, "X-1", "X-2");
+    const one = await demo.openInbox();
+    const user = await demo.visitorOf(one);
+    await demo.notify(user, "X-1", "X-2");
     // It is shown as read before the backend has heard of it.
     const marked = one.page.waitForResponse("**/api/read**");
     await one.markRead("X-1");
     await marked;
     await one.page.close();
-    await stage.ring(user, "X-3");
+    await demo.notify(user, "X-3");
 
-    const later = await stage.openInbox({ beside: one });
-    await later.hasUnread("X-3", "X-2");
+    const later = await demo.openInbox({ sameBrowserAs: one });
+    await later.waitForUnread("X-3", "X-2");
     await later.notification("X-1").waitFor();
     await later.button("Unread only").click();
     await later.notification("X-1").waitFor({ state: "detached" });
-    await later.hasUnread("X-3", "X-2");
+    await later.waitForUnread("X-3", "X-2");
   });
 
   it("keeps as unread what could not be marked", async () => {
-    const inbox = await stage.openInbox();
-    await stage.ring(await stage.visitorOf(inbox), "X-1");
+    const inbox = await demo.openInbox();
+    await demo.notify(await demo.visitorOf(inbox), "X-1");
     await inbox.page.route("**/api/read**", (route) => route.abort());
     await inbox.markRead("X-1");
     await inbox.page.getByText("Not marked as read").waitFor();
-    await inbox.hasUnread("X-1");
+    await inbox.waitForUnread("X-1");
 
     await inbox.page.unroute("**/api/read**");
     await inbox.markRead("X-1");
-    await inbox.hasUnread();
+    await inbox.waitForUnread();
     await inbox.page.getByText("Not marked as read").waitFor({ state: "detached" });
   });
 
   it("asks for the browser's notifications at a click alone, and has them when nobody looks", async () => {
-    const inbox = await stage.openInbox({ prepare: recordNotifications });
-    const user = await stage.visitorOf(inbox);
-    await stage.ring(user, "X-1");
-    await inbox.hasUnread("X-1");
-    assert.deepEqual(await recorded(inbox), { asked: 0, shown: [] });
+    const inbox = await demo.openInbox({ prepare: recordNotifications });
+    const user = await demo.visitorOf(inbox);
+    await demo.notify(user, "X-1");
+    await inbox.waitForUnread("X-1");
+    assert.deepEqual(await recorded(inbox), { requests: 0, shown: [] });
 
     await inbox.button("Show them while I look elsewhere").click();
     await inbox.page.getByText("Your browser shows them").waitFor();
-    await stage.ring(user, "X-2");
-    await inbox.hasUnread("X-2", "X-1");
-    assert.deepEqual(await recorded(inbox), { asked: 1, shown: [] });
+    await demo.notify(user, "X-2");
+    await inbox.waitForUnread("X-2", "X-1");
+    assert.deepEqual(await recorded(inbox), { requests: 1, shown: [] });
 
     await inbox.page.evaluate(() => Object.defineProperty(document, "hidden", { value: true }));
-    await stage.ring(user, "X-3");
-    await inbox.hasUnread("X-3", "X-2", "X-1");
-    assert.deepEqual(await recorded(inbox), { asked: 1, shown: ["X-3 is delayed"] });
+    await demo.notify(user, "X-3");
+    await inbox.waitForUnread("X-3", "X-2", "X-1");
+    assert.deepEqual(await recorded(inbox), { requests: 1, shown: ["X-3 is delayed"] });
   });
 });
 
 /** Resolves when the board's bell says what the page of the notifications says. */
-async function agree(board: Board, inbox: Inbox): Promise<void> {
+async function waitForSameCount(board: BoardPage, inbox: InboxPage): Promise<void> {
   for (;;) {
     const heading = await inbox.page.getByRole("heading", { level: 2 }).textContent();
     const bell = board.page.getByRole("link", { name: `Notifications, ${heading}`, exact: true });
@@ -113,18 +113,18 @@ async function agree(board: Board, inbox: Inbox): Promise<void> {
 }
 
 interface Recorded {
-  readonly asked: number;
+  readonly requests: number;
   readonly shown: readonly string[];
 }
 
 /** A browser without a screen has no notifications: this one notes what it is told to show. */
 async function recordNotifications(page: Page): Promise<void> {
   await page.addInitScript(() => {
-    const recorded = { asked: 0, shown: [] as string[] };
+    const recorded = { requests: 0, shown: [] as string[] };
     class Notification {
       static permission = "default";
       static async requestPermission(): Promise<string> {
-        recorded.asked++;
+        recorded.requests++;
         return (Notification.permission = "granted");
       }
       constructor(title: string) {
@@ -136,7 +136,7 @@ async function recordNotifications(page: Page): Promise<void> {
 }
 
 /** Of what is shown, the test's own. */
-async function recorded({ page }: Inbox): Promise<Recorded> {
-  const { asked, shown } = await page.evaluate<Recorded>("recorded");
-  return { asked, shown: shown.filter(isOwn) };
+async function recorded({ page }: InboxPage): Promise<Recorded> {
+  const { requests, shown } = await page.evaluate<Recorded>("recorded");
+  return { requests, shown: shown.filter(isTestShipment) };
 }

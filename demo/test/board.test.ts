@@ -7,20 +7,20 @@ import { after, afterEach, before, describe, it } from "node:test";
 import type { Snapshot } from "roomcast/server";
 import { build } from "vite";
 import { ROWS, type Shipment } from "../shared/shipments.ts";
-import { assertSame, assertWhole, type Board, type View } from "./board.ts";
-import { needsBrowser, Stage } from "./stage.ts";
+import { assertConsecutive, assertSameView, type BoardPage, type View } from "./boardPage.ts";
+import { DemoEnvironment, needsBrowser } from "./environment.ts";
 
 describe("the board", needsBrowser, () => {
-  let stage: Stage;
-  before(async () => void (stage = await Stage.set()));
-  afterEach(() => stage?.closeWindows());
-  after(() => stage?.strike());
+  let demo: DemoEnvironment;
+  before(async () => void (demo = await DemoEnvironment.start()));
+  afterEach(() => demo?.closeWindows());
+  after(() => demo?.stop());
 
   it("shows a newcomer every shipment at once", async () => {
-    await stage.comesTo(40);
-    const board = await stage.open();
-    const first = await board.comesTo(1);
-    assert.ok(first.event >= 40);
+    await demo.waitForEvent(40);
+    const board = await demo.open();
+    const first = await board.waitForEvent(1);
+    assert.ok(first.seq >= 40);
     assert.equal(first.shipments.filter(isShipment).length, ROWS);
 
     const { shipments, events } = await atOneEvent(board);
@@ -33,11 +33,11 @@ describe("the board", needsBrowser, () => {
   });
 
   it("is the same in two windows", async () => {
-    const [one, other] = await Promise.all([stage.open(), stage.open()]);
-    for (let event = 1, moments = 0; moments < 5; moments++) {
-      const view = await assertSame(one, other, event);
-      assertWhole(view);
-      event = view.event + 1;
+    const [one, other] = await Promise.all([demo.open(), demo.open()]);
+    for (let seq = 1, moments = 0; moments < 5; moments++) {
+      const view = await assertSameView(one, other, seq);
+      assertConsecutive(view);
+      seq = view.seq + 1;
     }
   });
 
@@ -48,12 +48,12 @@ describe("the board", needsBrowser, () => {
       process.env.NODE_ENV = "development";
       const root = fileURLToPath(new URL("..", import.meta.url));
       await build({ root, mode: "development", logLevel: "error", build: { outDir: dist } });
-      const board = await stage.open({ dist });
-      const { event } = await board.comesTo(1);
-      await board.comesTo(event + 1);
+      const board = await demo.open({ dist });
+      const { seq } = await board.waitForEvent(1);
+      await board.waitForEvent(seq + 1);
 
       assert.equal(board.sockets, 1);
-      await stage.sessionsAre(1);
+      await demo.waitForSessionCount(1);
       assert.deepEqual(board.errors, []);
     } finally {
       await rm(dist, { recursive: true });
@@ -61,23 +61,23 @@ describe("the board", needsBrowser, () => {
   });
 
   it("follows the fleet through a restart of the backend", async () => {
-    const board = await stage.open();
-    const { event } = await board.comesTo(1);
-    await stage.stopBackend();
-    await stage.startBackend();
-    await board.comesTo(event + ROWS);
+    const board = await demo.open();
+    const { seq } = await board.waitForEvent(1);
+    await demo.stopBackend();
+    await demo.startBackend();
+    await board.waitForEvent(seq + ROWS);
 
-    const { shipments } = await board.comesTo((await stage.state()).seq);
+    const { shipments } = await board.waitForEvent((await demo.state()).seq);
     assert.equal(shipments.filter(isShipment).length, ROWS);
-    assertWhole(await board.view());
+    assertConsecutive(await board.view());
   });
 
   /** What the board shows, and what the room holds, at the same event. */
-  async function atOneEvent(board: Board): Promise<View & Snapshot> {
+  async function atOneEvent(board: BoardPage): Promise<View & Snapshot> {
     for (;;) {
-      const state = await stage.state();
-      const view = await board.comesTo(state.seq);
-      if (view.event === state.seq) return { ...view, ...state };
+      const state = await demo.state();
+      const view = await board.waitForEvent(state.seq);
+      if (view.seq === state.seq) return { ...view, ...state };
     }
   }
 });

@@ -1,38 +1,45 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { CHAT_ROOM } from "../shared/chat.ts";
-import type { Board } from "./board.ts";
-import { ada, bruno, meet, needsBrowser, Stage, tokenFor } from "./stage.ts";
-import { ownClock } from "./window.ts";
+import type { BoardPage } from "./boardPage.ts";
+import {
+  ada,
+  bruno,
+  DemoEnvironment,
+  needsBrowser,
+  tokenFor,
+  waitForEachOther,
+} from "./environment.ts";
+import { fakeClock } from "./pageObject.ts";
 
 describe("the chat", needsBrowser, () => {
-  let stage: Stage;
-  before(async () => void (stage = await Stage.set()));
-  afterEach(() => stage?.closeWindows());
-  after(() => stage?.strike());
+  let demo: DemoEnvironment;
+  before(async () => void (demo = await DemoEnvironment.start()));
+  afterEach(() => demo?.closeWindows());
+  after(() => demo?.stop());
 
   it("is the same for everybody, and for who comes later", async () => {
-    const one = await stage.open(ada);
-    const other = await stage.open(bruno);
-    await one.say("Where is S-1013?");
+    const one = await demo.open(ada);
+    const other = await demo.open(bruno);
+    await one.sendMessage("Where is S-1013?");
     await other.message("Where is S-1013?").getByText("Ada Moreno").waitFor();
-    await other.say("Held in Denver.");
+    await other.sendMessage("Held in Denver.");
     await one.message("Held in Denver.").getByText("Bruno Berg").waitFor();
     await one.message("Where is S-1013?").getByText("You").waitFor();
 
-    const newcomer = await stage.open();
+    const newcomer = await demo.open();
     await newcomer.message("Held in Denver.").waitFor();
-    const said = ["Where is S-1013?", "Held in Denver."];
+    const expected = ["Where is S-1013?", "Held in Denver."];
     for (const board of [one, other, newcomer]) {
-      assert.deepEqual((await board.texts()).slice(-2), said);
+      assert.deepEqual((await board.messageTexts()).slice(-2), expected);
       assert.deepEqual(board.errors, []);
     }
   });
 
   it("shows who is typing, until they have sent it, deleted it, or stopped", async () => {
-    const one = await stage.open({ ...ada, ...ownClock });
-    const other = await stage.open(bruno);
-    await meet(one, other);
+    const one = await demo.open({ ...ada, ...fakeClock });
+    const other = await demo.open(bruno);
+    await waitForEachOther(one, other);
     await one.stopClock();
     const isTyping = one.page.getByText("Bruno Berg is typing …");
 
@@ -54,12 +61,12 @@ describe("the chat", needsBrowser, () => {
   });
 
   it("shows a message at once, and once when it is sent", async () => {
-    const one = await stage.open(ada);
-    const other = await stage.open(bruno);
-    await one.comesTo(1);
+    const one = await demo.open(ada);
+    const other = await demo.open(bruno);
+    await one.waitForEvent(1);
     await one.offlineSwitch.click();
-    await one.is("Offline");
-    await one.say("From the tunnel");
+    await one.waitForStatus("Offline");
+    await one.sendMessage("From the tunnel");
     await one.page.locator("[data-draft=pending]", { hasText: "From the tunnel" }).waitFor();
 
     await one.offlineSwitch.click();
@@ -71,20 +78,20 @@ describe("the chat", needsBrowser, () => {
 
   it("takes back what is refused: it can be sent again, or thrown away", async () => {
     let can: ("subscribe" | "publish" | "presence")[] = ["subscribe", "presence"];
-    const one = await stage.open({ token: () => tokenFor("ada-moreno-0001", 3600, can) });
-    const other = await stage.open(bruno);
-    await one.comesTo(1);
-    await one.say("Let me in");
+    const one = await demo.open({ token: () => tokenFor("ada-moreno-0001", 3600, can) });
+    const other = await demo.open(bruno);
+    await one.waitForEvent(1);
+    await one.sendMessage("Let me in");
     await one.message("Let me in").getByText("Not sent: not allowed.").waitFor();
-    await one.say("Never mind");
+    await one.sendMessage("Never mind");
     await one.message("Never mind").getByRole("button", { name: "Discard" }).click();
     await one.message("Never mind").waitFor({ state: "detached" });
 
     can = [...can, "publish"];
     await one.offlineSwitch.click();
-    await one.is("Offline");
+    await one.waitForStatus("Offline");
     await one.offlineSwitch.click();
-    await one.is("Live");
+    await one.waitForStatus("Live");
     await one.message("Let me in").getByRole("button", { name: "Retry" }).click();
     await other.message("Let me in").waitFor();
     await one.message("Let me in").and(one.page.locator("li:not([data-draft])")).waitFor();
@@ -92,36 +99,36 @@ describe("the chat", needsBrowser, () => {
   });
 
   it("goes back in its history without a jump, and follows what is new at its end alone", async () => {
-    await say(180);
-    const board = await stage.open(ada);
+    await publishMessages(180);
+    const board = await demo.open(ada);
     await board.message("message 180").waitFor();
-    assert.equal(await board.fromTheEnd(), 0);
-    assert.equal((await board.texts())[0], "message 131");
+    assert.equal(await board.distanceFromEnd(), 0);
+    assert.equal((await board.messageTexts())[0], "message 131");
 
-    await readsBack(board, "message 131", "message 81");
-    await readsBack(board, "message 81", "message 1");
+    await assertLoadsEarlier(board, "message 131", "message 81");
+    await assertLoadsEarlier(board, "message 81", "message 1");
     const y = await board.scrollTo("message 81");
-    await say(1, "while you read");
+    await publishMessages(1, "while you read");
     await board.message("while you read").waitFor({ state: "attached" });
     assert.equal(await board.yOf("message 81"), y);
 
     await board.scrollTo("while you read");
-    await say(1, "at the end");
+    await publishMessages(1, "at the end");
     await board.message("at the end").waitFor();
-    assert.equal(await board.fromTheEnd(), 0);
+    assert.equal(await board.distanceFromEnd(), 0);
   });
 
   it("stays where it was scrolled to, also before the browser tells of it", async () => {
-    await say(60);
-    const board = await stage.open({
+    await publishMessages(60);
+    const board = await demo.open({
       token: () => tokenFor("ada-moreno-0001", 3600, ["subscribe"]),
     });
     await board.message("message 60").waitFor();
-    await board.say("Let me in");
+    await board.sendMessage("Let me in");
     const discard = board.message("Let me in").getByRole("button", { name: "Discard" });
     await discard.waitFor();
 
-    const list = await board.said.elementHandle();
+    const list = await board.chatLog.elementHandle();
     const moved = await discard.evaluate(async (button, list) => {
       list!.scrollTop -= 100;
       const { scrollTop } = list!;
@@ -133,18 +140,18 @@ describe("the chat", needsBrowser, () => {
   });
 
   it("hears of a gap, and shows what there is", async () => {
-    await stage.runtime.deploy({ settings: { "chat:*": { retained_appends: 5 } } });
-    const board = await stage.open(ada);
-    await board.is("Live");
+    await demo.runtime.deploy({ settings: { "chat:*": { retained_appends: 5 } } });
+    const board = await demo.open(ada);
+    await board.waitForStatus("Live");
     await board.offlineSwitch.click();
-    await board.is("Offline");
-    await board.say("sent into the gap");
-    await say(10);
+    await board.waitForStatus("Offline");
+    await board.sendMessage("sent into the gap");
+    await publishMessages(10);
     await board.offlineSwitch.click();
 
     await board.message("message 10").waitFor();
     await board.page.locator("li:not([data-draft])", { hasText: "sent into the gap" }).waitFor();
-    const texts = await board.texts();
+    const texts = await board.messageTexts();
     // What is there was read before it was sent, or after that.
     if (texts.length > 5) assert.equal(texts.shift(), "message 6");
     assert.deepEqual(texts, [
@@ -157,34 +164,34 @@ describe("the chat", needsBrowser, () => {
   });
 
   it("is not put out by what is no message", async () => {
-    const board = await stage.open(ada);
-    await board.comesTo(1);
-    await stage.publish(CHAT_ROOM, [
+    const board = await demo.open(ada);
+    await board.waitForEvent(1);
+    await demo.publish(CHAT_ROOM, [
       { name: "message", data: null },
       { name: "message", data: { text: { not: "text" } } },
       { name: "shout", data: { text: "not a message" } },
     ]);
-    await say(1, "and on it goes");
+    await publishMessages(1, "and on it goes");
     await board.message("and on it goes").waitFor();
     assert.equal(await board.message("not a message").count(), 0);
     assert.deepEqual(board.errors, []);
   });
 
   /** Says as many things, numbered if there are several. */
-  async function say(count: number, text = "message"): Promise<void> {
+  async function publishMessages(count: number, text = "message"): Promise<void> {
     const numbered = (n: number): string => (count === 1 ? text : `${text} ${n + 1}`);
     const events = Array.from({ length: count }, (_, n) => ({
       name: "message",
       data: { text: numbered(n) },
     }));
     // Each is an append of its own: only those are forgotten one by one.
-    for (const event of events) await stage.publish(CHAT_ROOM, [event]);
+    for (const event of events) await demo.publish(CHAT_ROOM, [event]);
   }
 
   /** Scrolls up to the first message that is loaded, which stays where it is when others come. */
-  async function readsBack(board: Board, first: string, next: string): Promise<void> {
+  async function assertLoadsEarlier(board: BoardPage, first: string, next: string): Promise<void> {
     const y = await board.scrollTo(first);
-    await board.said.getByText(next, { exact: true }).waitFor({ state: "attached" });
+    await board.chatLog.getByText(next, { exact: true }).waitFor({ state: "attached" });
     assert.equal(await board.yOf(first), y);
   }
 });

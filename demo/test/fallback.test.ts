@@ -1,87 +1,87 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { Middlebox } from "../../client/test/real/middlebox.ts";
-import type { Transport } from "../../client/src/line.ts";
-import { assertSame, assertWhole, type Board } from "./board.ts";
-import { needsBrowser, Stage } from "./stage.ts";
+import type { Transport } from "roomcast";
+import { assertConsecutive, assertSameView, type BoardPage } from "./boardPage.ts";
+import { DemoEnvironment, needsBrowser } from "./environment.ts";
 
 /** Events that come while a window is watched. */
-const MEANWHILE = 20;
+const EVENT_COUNT = 20;
 
 describe("a window behind a proxy", needsBrowser, () => {
-  let stage: Stage;
-  let box: Middlebox;
-  let by: URL;
-  before(async () => void (stage = await Stage.set()));
+  let demo: DemoEnvironment;
+  let middlebox: Middlebox;
+  let baseUrl: URL;
+  before(async () => void (demo = await DemoEnvironment.start()));
   beforeEach(async () => {
-    box = new Middlebox(() => new URL(stage.runtime.url));
-    by = await box.start();
+    middlebox = new Middlebox(() => new URL(demo.runtime.url));
+    baseUrl = await middlebox.start();
   });
   afterEach(async () => {
-    await stage.closeWindows();
-    await box.stop();
+    await demo.closeWindows();
+    await middlebox.stop();
   });
-  after(() => stage?.strike());
+  after(() => demo?.stop());
 
   it("that lets no WebSocket through is live by a stream, and by WebSocket when it may", async () => {
-    box.upgrades = 426;
-    const board = await stage.open({ by });
-    await isLive(board, "sse");
-    await survivesACut(board);
-    box.upgrades = "pass";
-    await goesOver(board, "websocket");
-    await isLive(board, "websocket");
+    middlebox.upgrades = 426;
+    const board = await demo.open({ baseUrl });
+    await assertConnectedBy(board, "sse");
+    await assertResumesAfterCut(board);
+    middlebox.upgrades = "pass";
+    await waitForTransport(board, "websocket");
+    await assertConnectedBy(board, "websocket");
   });
 
   it("that lets no stream through either is live by long-polling, and better when it may", async () => {
-    box.upgrades = 400;
-    box.buffering = true;
-    const board = await stage.open({ by });
-    await isLive(board, "long-polling");
-    await survivesACut(board);
-    box.buffering = false;
-    await goesOver(board, "sse");
-    await isLive(board, "sse");
-    box.upgrades = "pass";
-    await goesOver(board, "websocket");
-    await isLive(board, "websocket");
+    middlebox.upgrades = 400;
+    middlebox.buffering = true;
+    const board = await demo.open({ baseUrl });
+    await assertConnectedBy(board, "long-polling");
+    await assertResumesAfterCut(board);
+    middlebox.buffering = false;
+    await waitForTransport(board, "sse");
+    await assertConnectedBy(board, "sse");
+    middlebox.upgrades = "pass";
+    await waitForTransport(board, "websocket");
+    await assertConnectedBy(board, "websocket");
   });
 
   it("and offline by the switch", async () => {
-    box.upgrades = "hang up";
-    const board = await stage.open({ by });
-    await isLive(board, "sse");
+    middlebox.upgrades = "hang up";
+    const board = await demo.open({ baseUrl });
+    await assertConnectedBy(board, "sse");
     await board.offlineSwitch.click();
-    await board.is("Offline");
+    await board.waitForStatus("Offline");
     const seq = await board.lastSeq();
-    await stage.comesTo(seq + MEANWHILE);
+    await demo.waitForEvent(seq + EVENT_COUNT);
     assert.equal(await board.lastSeq(), seq, "nothing came while it was offline");
     await board.offlineSwitch.click();
-    await isLive(board, "sse");
+    await assertConnectedBy(board, "sse");
   });
 
   /** It goes on, by that transport, and shows what a window past the proxy shows. */
-  async function isLive(board: Board, transport: Transport): Promise<void> {
+  async function assertConnectedBy(board: BoardPage, transport: Transport): Promise<void> {
     await board.page.locator(`.badge[title=${transport}]`).waitFor();
-    await board.is("Live");
-    assertWhole(await board.comesTo((await board.lastSeq()) + MEANWHILE));
-    const past = await stage.open();
-    await assertSame(board, past);
-    await past.page.close();
+    await board.waitForStatus("Live");
+    assertConsecutive(await board.waitForEvent((await board.lastSeq()) + EVENT_COUNT));
+    const direct = await demo.open();
+    await assertSameView(board, direct);
+    await direct.page.close();
   }
 
-  async function survivesACut(board: Board): Promise<void> {
+  async function assertResumesAfterCut(board: BoardPage): Promise<void> {
     const seq = await board.lastSeq();
-    box.cut();
-    assertWhole(await board.comesTo(seq + MEANWHILE));
+    middlebox.cut();
+    assertConsecutive(await board.waitForEvent(seq + EVENT_COUNT));
   }
 });
 
 /** Tells the page that the network has changed, until it has: nobody is to wait for five minutes. */
-async function goesOver({ page }: Board, transport: Transport): Promise<void> {
-  const isSo = (transport: Transport): boolean => {
+async function waitForTransport({ page }: BoardPage, transport: Transport): Promise<void> {
+  const isUsed = (transport: Transport): boolean => {
     dispatchEvent(new Event("online"));
     return document.querySelector<HTMLElement>(".badge")!.title === transport;
   };
-  await page.waitForFunction(isSo, transport, { polling: 1_000 });
+  await page.waitForFunction(isUsed, transport, { polling: 1_000 });
 }

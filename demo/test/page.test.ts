@@ -3,118 +3,118 @@ import { createRequire } from "node:module";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
-import type { Board } from "./board.ts";
-import type { Inbox } from "./inbox.ts";
+import type { BoardPage } from "./boardPage.ts";
+import { ada, bruno, DemoEnvironment, needsBrowser, waitForEachOther } from "./environment.ts";
+import type { InboxPage } from "./inboxPage.ts";
+import type { PageObject } from "./pageObject.ts";
 import { desktop, phone } from "./screens.ts";
-import { ada, bruno, meet, needsBrowser, Stage } from "./stage.ts";
-import type { Window } from "./window.ts";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 describe("the page", needsBrowser, () => {
-  let stage: Stage;
-  before(async () => void (stage = await Stage.set()));
-  afterEach(() => stage?.closeWindows());
-  after(() => stage?.strike());
+  let demo: DemoEnvironment;
+  before(async () => void (demo = await DemoEnvironment.start()));
+  afterEach(() => demo?.closeWindows());
+  after(() => demo?.stop());
 
   for (const [screen, options] of Object.entries({ desktop, phone })) {
     for (const colorScheme of ["light", "dark"] as const) {
       it(`can be used by everyone, on a ${screen}, ${colorScheme}`, async () => {
-        const board = await stage.open({ ...ada, ...options, colorScheme });
-        const other = await stage.open(bruno);
-        const { event } = await board.comesTo(1);
-        await talk(board, other);
+        const board = await demo.open({ ...ada, ...options, colorScheme });
+        const other = await demo.open(bruno);
+        const { seq } = await board.waitForEvent(1);
+        await simulateActivity(board, other);
         await assertAccessible(board);
 
         await board.offlineSwitch.click();
-        await board.is("Offline");
-        await board.say("From the tunnel");
-        await stage.comesTo(event + 20);
+        await board.waitForStatus("Offline");
+        await board.sendMessage("From the tunnel");
+        await demo.waitForEvent(seq + 20);
         await assertAccessible(board);
 
         await board.offlineSwitch.click();
-        await board.hears("none missing");
+        await board.waitForAnnouncement("none missing");
         await assertAccessible(board);
       });
 
       it(`has notifications for everyone, on a ${screen}, ${colorScheme}`, async () => {
-        const inbox = await stage.openInbox({ ...options, colorScheme });
+        const inbox = await demo.openInbox({ ...options, colorScheme });
         await assertAccessible(inbox);
-        await ring(inbox, "X-1", "X-2");
+        await notify(inbox, "X-1", "X-2");
         await inbox.markRead("X-1");
-        await inbox.hasUnread("X-2");
+        await inbox.waitForUnread("X-2");
         await assertAccessible(inbox);
       });
     }
 
     it(`never shifts, on a ${screen}`, async () => {
-      const board = await stage.open({ ...ada, ...options, prepare: countShifts });
-      const other = await stage.open(bruno);
-      const { event } = await board.comesTo(1);
-      await talk(board, other);
-      for (let n = 1; n <= 20; n++) await other.say(`${screen} ${n}`);
+      const board = await demo.open({ ...ada, ...options, prepare: recordLayoutShifts });
+      const other = await demo.open(bruno);
+      const first = await board.waitForEvent(1);
+      await simulateActivity(board, other);
+      for (let n = 1; n <= 20; n++) await other.sendMessage(`${screen} ${n}`);
       await board.message(`${screen} 20`).waitFor();
       await board.scrollTo(`${screen} 1`);
       // In one frame with a scroll, what comes and what goes for it would pass for a shift.
-      await board.paints();
-      await other.say(`while you read on a ${screen}`);
+      await board.waitForPaint();
+      await other.sendMessage(`while you read on a ${screen}`);
       await board.message(`while you read on a ${screen}`).waitFor({ state: "attached" });
-      await board.comesTo(event + 20);
+      await board.waitForEvent(first.seq + 20);
 
       await board.offlineSwitch.click();
-      await board.is("Offline");
+      await board.waitForStatus("Offline");
       const seq = await board.lastSeq();
-      await stage.comesTo(seq + 10);
+      await demo.waitForEvent(seq + 10);
       await board.offlineSwitch.click();
-      await board.comesTo(seq + 20);
-      await assertUnshifted(board);
+      await board.waitForEvent(seq + 20);
+      await assertNoLayoutShift(board);
     });
 
     it(`never shifts as notifications come, on a ${screen}`, async () => {
-      const inbox = await stage.openInbox({ ...options, prepare: countShifts });
-      await ring(inbox, "X-1", "X-2");
+      const inbox = await demo.openInbox({ ...options, prepare: recordLayoutShifts });
+      await notify(inbox, "X-1", "X-2");
       await inbox.markRead("X-1");
-      await ring(inbox, "X-3");
-      await inbox.hasUnread("X-3", "X-2");
+      await notify(inbox, "X-3");
+      await inbox.waitForUnread("X-3", "X-2");
       await inbox.button("Unread only").click();
       await inbox.button("Mark all as read").click();
-      await inbox.hasUnread();
-      await assertUnshifted(inbox);
+      await inbox.waitForUnread();
+      await assertNoLayoutShift(inbox);
     });
   }
 
   it("fits a narrow phone", async () => {
     const narrow = { viewport: { width: 375, height: 667 } };
-    const board = await stage.open({ ...ada, ...phone, ...narrow });
-    await board.comesTo(1);
-    const inbox = await stage.openInbox({ ...phone, ...narrow });
-    await ring(inbox, "X-1");
-    await inbox.hasUnread("X-1");
+    const board = await demo.open({ ...ada, ...phone, ...narrow });
+    await board.waitForEvent(1);
+    const inbox = await demo.openInbox({ ...phone, ...narrow });
+    await notify(inbox, "X-1");
+    await inbox.waitForUnread("X-1");
     for (const { page } of [board, inbox]) {
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375);
     }
   });
 
   it("is there before any script has run", async () => {
-    const { page } = await stage.open({ javaScriptEnabled: false });
+    const { page } = await demo.open({ javaScriptEnabled: false });
     await page.getByRole("heading", { name: "Live cargo board" }).waitFor();
     await page.getByText("Connecting").waitFor();
     await page.getByRole("table", { name: "Shipments" }).waitFor();
     await page.getByRole("textbox", { name: "Message" }).waitFor();
-    const inbox = await stage.openInbox({ javaScriptEnabled: false });
+    const inbox = await demo.openInbox({ javaScriptEnabled: false });
     await inbox.page.getByRole("heading", { name: "Notifications" }).waitFor();
   });
 
   it("can be used by keyboard", async () => {
-    const board = await stage.open(ada);
-    await board.comesTo(1);
+    const board = await demo.open(ada);
+    await board.waitForEvent(1);
     const { keyboard } = board.page;
     await keyboard.press("Tab"); // to the bell
     await keyboard.press("Tab");
     await keyboard.press("Space");
-    await board.is("Offline");
+    await board.waitForStatus("Offline");
     await keyboard.press("Space");
-    await board.is("Live");
+    await board.waitForStatus("Live");
 
     await keyboard.press("Tab"); // to the events
     await keyboard.press("Tab"); // to what was said
@@ -125,34 +125,34 @@ describe("the page", needsBrowser, () => {
   });
 
   it("stands still for who wants that", async () => {
-    const board = await stage.open({ ...ada, reducedMotion: "reduce" });
-    const other = await stage.open(bruno);
-    await board.comesTo(1);
-    await talk(board, other);
+    const board = await demo.open({ ...ada, reducedMotion: "reduce" });
+    const other = await demo.open(bruno);
+    await board.waitForEvent(1);
+    await simulateActivity(board, other);
     const moving = await board.page.evaluate(() => document.getAnimations().length);
     assert.equal(moving, 0);
   });
 
   /** The other points, speaks, and is about to speak again. */
-  async function talk(board: Board, other: Board): Promise<void> {
-    await meet(board, other);
+  async function simulateActivity(board: BoardPage, other: BoardPage): Promise<void> {
+    await waitForEachOther(board, other);
     await other.pointAt(300, 200);
-    await board.seesCursor("Bruno Berg", 300, 200);
-    await other.say("Where is S-1013?");
+    await board.waitForCursor("Bruno Berg", 300, 200);
+    await other.sendMessage("Where is S-1013?");
     await board.message("Where is S-1013?").last().waitFor();
     await other.composer.fill("And");
     await board.page.getByText("Bruno Berg is typing").waitFor();
   }
 
-  async function ring(inbox: Inbox, ...shipments: string[]): Promise<void> {
-    await stage.ring(await stage.visitorOf(inbox), ...shipments);
+  async function notify(inbox: InboxPage, ...shipments: string[]): Promise<void> {
+    await demo.notify(await demo.visitorOf(inbox), ...shipments);
   }
 });
 
 /** What the page's own observer of layout shifts has seen; those by which it answers a click included. */
 declare const shifts: [value: number, ...html: unknown[]][];
 
-async function countShifts(page: Page): Promise<void> {
+async function recordLayoutShifts(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const shifts: unknown[] = [];
     Object.assign(globalThis, { shifts });
@@ -168,12 +168,12 @@ async function countShifts(page: Page): Promise<void> {
 }
 
 /** One line of text that moves by a pixel or two, as rounding may have it. */
-const ROUNDING = 0.0001;
+const MAX_ROUNDING_SHIFT = 0.0001;
 
-async function assertUnshifted({ page }: Window): Promise<void> {
+async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
   const seen = await page.evaluate(() => shifts);
   assert.deepEqual(
-    seen.filter(([value]) => value > ROUNDING),
+    seen.filter(([value]) => value > MAX_ROUNDING_SHIFT),
     [],
   );
   // The observer works: here is one.
@@ -181,7 +181,7 @@ async function assertUnshifted({ page }: Window): Promise<void> {
   await page.waitForFunction((before) => shifts.length > before, seen.length);
 }
 
-async function assertAccessible({ page }: Window): Promise<void> {
+async function assertAccessible({ page }: PageObject): Promise<void> {
   await page.addScriptTag({ path: AXE });
   // Of a row that is fading, a moment between two colors says nothing.
   const content =

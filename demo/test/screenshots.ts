@@ -3,10 +3,10 @@
 // Takes the pictures in docs/images/: the board after a window was offline for some seconds, two
 // windows of people at work, and the notifications; on a desktop and a phone, light and dark.
 import { fileURLToPath } from "node:url";
-import type { Board } from "./board.ts";
+import type { BoardPage } from "./boardPage.ts";
+import { ada, bruno, DemoEnvironment, type OpenOptions, tokenFor } from "./environment.ts";
+import type { PageObject } from "./pageObject.ts";
 import { desktop, phone } from "./screens.ts";
-import { ada, bruno, Stage, tokenFor, type Visit } from "./stage.ts";
-import type { Window } from "./window.ts";
 
 const directory = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const screens = Object.entries({ desktop, phone }).flatMap(([name, screen]) => [
@@ -14,35 +14,35 @@ const screens = Object.entries({ desktop, phone }).flatMap(([name, screen]) => [
   { name: `${name}-dark`, ...screen, colorScheme: "dark" as const },
 ]);
 
-const stage = await Stage.set();
+const demo = await DemoEnvironment.start();
 try {
   // Whoever was here from the beginning has been told the most.
-  const early = await stage.openInbox();
-  await stage.visitorOf(early);
+  const early = await demo.openInbox();
+  await demo.visitorOf(early);
   const cookies = await early.page.context().cookies();
 
-  await stage.comesTo(200);
-  await takeTogether("together");
-  await stage.closeWindows();
+  await demo.waitForEvent(200);
+  await screenshotTogether("together");
+  await demo.closeWindows();
 
   for (const { name, ...screen } of screens) {
-    const board = await stage.open(screen);
-    const { event } = await board.comesTo(1);
+    const board = await demo.open(screen);
+    const { seq } = await board.waitForEvent(1);
     await board.offlineSwitch.click();
-    await stage.comesTo(event + 4);
+    await demo.waitForEvent(seq + 4);
     await board.offlineSwitch.click();
-    await board.hears("caught up");
-    await board.comesTo((await board.lastSeq()) + 1);
+    await board.waitForAnnouncement("caught up");
+    await board.waitForEvent((await board.lastSeq()) + 1);
     // Otherwise the switch would still be drawn as pointed at.
     await board.page.mouse.move(0, 0);
-    await take(`board-${name}`, board);
-    await stage.closeWindows();
+    await screenshot(`board-${name}`, board);
+    await demo.closeWindows();
   }
 
-  await stage.comesTo(420);
+  await demo.waitForEvent(420);
   for (const { name, ...screen } of screens) {
-    await stage.open(ada);
-    const inbox = await stage.openInbox({
+    await demo.open(ada);
+    const inbox = await demo.openInbox({
       ...screen,
       async prepare(page) {
         await page.context().addCookies(cookies);
@@ -53,29 +53,29 @@ try {
     const read = inbox.page.locator("[data-unread=true]:nth-child(n + 4) button");
     await inbox.page.locator("[data-unread]").nth(4).waitFor();
     while ((await read.count()) > 0) await read.first().click();
-    await take(`bell-${name}`, inbox);
-    await stage.closeWindows();
+    await screenshot(`bell-${name}`, inbox);
+    await demo.closeWindows();
   }
 } finally {
-  await stage.strike();
+  await demo.stop();
 }
 
-async function take(name: string, { page }: Window): Promise<void> {
+async function screenshot(name: string, { page }: PageObject): Promise<void> {
   const path = `${directory}${name}.png`;
   await page.screenshot({ path, animations: "disabled" });
   console.log(path);
 }
 
 /** Two windows side by side, each with the other's pointer on its map. */
-async function takeTogether(name: string): Promise<void> {
+async function screenshotTogether(name: string): Promise<void> {
   const size = { width: 1080, height: 780 };
-  const open = (visit: Visit): Promise<Board> => stage.open({ ...visit, viewport: size });
+  const open = (visit: OpenOptions): Promise<BoardPage> => demo.open({ ...visit, viewport: size });
   const one = await open({ ...ada, colorScheme: "light" });
   const other = await open({ ...bruno, colorScheme: "dark" });
   const third = await open({ token: () => tokenFor("hana-ito-0007") });
-  await one.shows("Ada Moreno", "Bruno Berg", "Hana Ito");
+  await one.waitForUsers("Ada Moreno", "Bruno Berg", "Hana Ito");
 
-  const lines: [Board, string][] = [
+  const lines: [BoardPage, string][] = [
     [other, "Houston asks about its telescope."],
     [one, "S-1035, a third of the way there."],
     [one, "An hour and a half to go."],
@@ -83,16 +83,16 @@ async function takeTogether(name: string): Promise<void> {
     [other, "I'll tell them."],
   ];
   for (const [board, text] of lines) {
-    await board.say(text);
+    await board.sendMessage(text);
     for (const each of [one, other, third]) await each.message(text).waitFor();
   }
   await third.composer.pressSequentially("Thank you");
   await third.pointAt(290, 368);
   await one.pointAt(430, 190);
   await other.pointAt(590, 280);
-  for (const board of [one, other]) await board.seesCursor("Hana Ito", 290, 368);
-  await one.seesCursor("Bruno Berg", 590, 280);
-  await other.seesCursor("Ada Moreno", 430, 190);
+  for (const board of [one, other]) await board.waitForCursor("Hana Ito", 290, 368);
+  await one.waitForCursor("Bruno Berg", 590, 280);
+  await other.waitForCursor("Ada Moreno", 430, 190);
 
   const pictures = await Promise.all(
     [one, other].map(({ page }) => page.screenshot({ animations: "disabled" })),
@@ -108,5 +108,5 @@ async function takeTogether(name: string): Promise<void> {
       img { width: 756px; border-radius: 12px; box-shadow: 0 12px 32px #0004 }
     </style>
     ${windows.join("")}`);
-  await take(name, third);
+  await screenshot(name, third);
 }

@@ -1,18 +1,18 @@
 /** The board in one browser window, as its visitor has it. */
 import assert from "node:assert/strict";
 import type { Locator } from "playwright-core";
-import { Window } from "./window.ts";
+import { PageObject } from "./pageObject.ts";
 
 /** What a window shows at one moment. */
 export interface View {
   /** The event that it has come to. */
-  readonly event: number;
+  readonly seq: number;
   readonly shipments: readonly string[];
   /** The seqs of the feed, the newest first. */
   readonly feed: readonly number[];
 }
 
-export class Board extends Window {
+export class BoardPage extends PageObject {
   get badge(): Locator {
     return this.page.locator(".badge");
   }
@@ -22,15 +22,15 @@ export class Board extends Window {
   }
 
   /** Resolves when the badge says so. */
-  async is(status: string): Promise<void> {
+  async waitForStatus(status: string): Promise<void> {
     await this.page.locator(".badge [role=status]", { hasText: status }).waitFor();
   }
 
   /** Resolves when the window is live and has come to that event, on the badge and in the feed. */
-  async comesTo(event: number): Promise<View> {
+  async waitForEvent(seq: number): Promise<View> {
     for (;;) {
       const view = await this.view();
-      if (view.event >= event && view.feed[0] === view.event) return view;
+      if (view.seq >= seq && view.feed[0] === view.seq) return view;
       await this.page.evaluate(() => new Promise(requestAnimationFrame));
     }
   }
@@ -41,7 +41,7 @@ export class Board extends Window {
       const texts = (selector: string): string[] =>
         [...document.querySelectorAll(selector)].map((element) => element.textContent!);
       return {
-        event: Number(texts(".badge [aria-hidden]")[0]!.replace("event ", "")),
+        seq: Number(texts(".badge [aria-hidden]")[0]!.replace("event ", "")),
         shipments: texts("tbody tr"),
         feed: texts(".feed .seq").map((seq) => Number(seq.slice(1))),
       };
@@ -55,7 +55,7 @@ export class Board extends Window {
   }
 
   /** Resolves when the window says that these are looking, in this order. */
-  async shows(...names: string[]): Promise<void> {
+  async waitForUsers(...names: string[]): Promise<void> {
     await this.page.waitForFunction((names) => {
       const shown = [...document.querySelectorAll(".presence .avatar")];
       return shown.map((avatar) => avatar.ariaLabel).join() === names;
@@ -68,7 +68,7 @@ export class Board extends Window {
   }
 
   /** Resolves when somebody is seen to point there, in the map's own units, give or take one. */
-  async seesCursor(name: string, x: number, y: number): Promise<void> {
+  async waitForCursor(name: string, x: number, y: number): Promise<void> {
     await this.page.waitForFunction(
       ([name, x, y]) =>
         [...document.querySelectorAll<SVGGElement>(".cursor[data-fading=false]")].some(
@@ -82,7 +82,7 @@ export class Board extends Window {
   }
 
   /** Resolves when there is one cursor, and it goes. */
-  async seesFading(): Promise<void> {
+  async waitForFadingCursor(): Promise<void> {
     await this.page.locator(".cursor[data-fading=true]").waitFor({ state: "attached" });
   }
 
@@ -99,7 +99,7 @@ export class Board extends Window {
   }
 
   /** The chat, as it scrolls. */
-  get said(): Locator {
+  get chatLog(): Locator {
     return this.page.getByRole("log");
   }
 
@@ -108,41 +108,41 @@ export class Board extends Window {
   }
 
   message(text: string): Locator {
-    return this.said.getByRole("listitem").filter({ hasText: text });
+    return this.chatLog.getByRole("listitem").filter({ hasText: text });
   }
 
   /** All messages that are loaded, without their authors. */
-  async texts(): Promise<string[]> {
-    return this.said.locator("li > p:not(.author)").allTextContents();
+  async messageTexts(): Promise<string[]> {
+    return this.chatLog.locator("li > p:not(.author)").allTextContents();
   }
 
   /** Scrolls the chat to that message, and says where it is then: before anything can come of it. */
   scrollTo(text: string): Promise<number> {
-    return this.said.getByText(text, { exact: true }).evaluate((message) => {
+    return this.chatLog.getByText(text, { exact: true }).evaluate((message) => {
       message.scrollIntoView({ block: "end" });
       return Math.round(message.getBoundingClientRect().y);
     });
   }
 
   async yOf(text: string): Promise<number> {
-    const message = this.said.getByText(text, { exact: true });
+    const message = this.chatLog.getByText(text, { exact: true });
     return message.evaluate((message) => Math.round(message.getBoundingClientRect().y));
   }
 
   /** How far the chat is from its end, in pixels. */
-  fromTheEnd(): Promise<number> {
-    return this.said.evaluate((list) =>
+  distanceFromEnd(): Promise<number> {
+    return this.chatLog.evaluate((list) =>
       Math.round(list.scrollHeight - list.clientHeight - list.scrollTop),
     );
   }
 
-  async say(text: string): Promise<void> {
+  async sendMessage(text: string): Promise<void> {
     await this.composer.fill(text);
     await this.composer.press("Enter");
   }
 
   /** The message that the feed reads out. */
-  async hears(message: string | RegExp): Promise<string> {
+  async waitForAnnouncement(message: string | RegExp): Promise<string> {
     const announcement = this.page.locator(".feed [role=status]", { hasText: message });
     await announcement.waitFor({ state: "attached" });
     return (await announcement.textContent())!;
@@ -150,7 +150,7 @@ export class Board extends Window {
 }
 
 /** The feed has no hole, nothing twice, and nothing out of order. */
-export function assertWhole({ feed }: View): void {
+export function assertConsecutive({ feed }: View): void {
   assert.ok(feed.length > 0);
   assert.deepEqual(
     feed,
@@ -159,11 +159,11 @@ export function assertWhole({ feed }: View): void {
 }
 
 /** They show the same at the same event. */
-export async function assertSame(one: Board, other: Board, from = 1): Promise<View> {
-  for (let event = from; ;) {
-    const [here, there] = await Promise.all([one.comesTo(event), other.comesTo(event)]);
-    event = Math.max(here.event, there.event);
-    if (here.event !== there.event) continue; // one of them was asked a moment too early
+export async function assertSameView(one: BoardPage, other: BoardPage, from = 1): Promise<View> {
+  for (let seq = from; ;) {
+    const [here, there] = await Promise.all([one.waitForEvent(seq), other.waitForEvent(seq)]);
+    seq = Math.max(here.seq, there.seq);
+    if (here.seq !== there.seq) continue; // one of them was asked a moment too early
     assert.deepEqual(here.shipments, there.shipments);
     return here;
   }

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 
 /** A browser window. */
-export class Window {
+export class PageObject {
   readonly page: Page;
   /** Complaints of the page: there should be none. */
   readonly errors: string[] = [];
@@ -18,17 +18,17 @@ export class Window {
   }
 
   /** Resolves when what was done to it has been painted: that is over when the next frame begins. */
-  async paints(): Promise<void> {
+  async waitForPaint(): Promise<void> {
     for (let frames = 0; frames < 2; frames++) {
       await this.page.evaluate(() => new Promise(requestAnimationFrame));
     }
   }
 
-  /** Stops its clock, so that nothing goes for being old. It has to be opened with `ownClock`. */
+  /** Stops its clock, so that nothing goes for being old. It has to be opened with `fakeClock`. */
   async stopClock(): Promise<void> {
     // A moment that has not passed when the page hears of it, however busy the machine.
     await this.page.clock.pauseAt(Date.now() + 5_000);
   }
 }
 
-export const ownClock = { prepare: (page: Page): Promise<void> => page.clock.install() };
+export const fakeClock = { prepare: (page: Page): Promise<void> => page.clock.install() };

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   chromium,
@@ -26,34 +26,39 @@ import { CHAT_ROOM } from "../shared/chat.ts";
 import { userRoom, type Delay } from "../shared/notifications.ts";
 import { SHIPMENTS_ROOM } from "../shared/shipments.ts";
 import { seqOf } from "../src/board.ts";
-import { Board } from "./board.ts";
-import { Inbox } from "./inbox.ts";
-import type { Window } from "./window.ts";
+import { BoardPage } from "./boardPage.ts";
+import { InboxPage } from "./inboxPage.ts";
+import type { PageObject } from "./pageObject.ts";
 
 /** For `describe`: without a browser its tests fail, each by its name, unless that is meant. */
 export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BROWSER=1" };
 
 const BACKEND = fileURLToPath(new URL("../backend/main.ts", import.meta.url));
-const BUILT = fileURLToPath(new URL("../dist", import.meta.url));
+const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 /** Long enough for a loaded machine. A test that is right never waits for it. */
-const PATIENCE_MS = 120_000;
-/** Chromium calls nobody but the stage. */
-const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-component-update", "--disable-sync"];
+const TIMEOUT_MS = 120_000;
+/** Chromium calls nobody but the demo. */
+const CHROMIUM_ARGS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
-export interface Visit extends BrowserContextOptions {
+export interface OpenOptions extends BrowserContextOptions {
   /** Answers `GET /api/token` in the backend's place: with a token, or `null` for 401. */
   token?: () => string | null;
   /** Where the built page is. */
   dist?: string;
   /** By what address the page and the server are reached, if not past the network. */
-  by?: URL;
+  baseUrl?: URL;
   /** A window of the same browser: then this one has the same visitor, token and page. */
-  beside?: Window;
+  sameBrowserAs?: PageObject;
   /** Called before the page is loaded. */
   prepare?: (page: Page) => Promise<void>;
 }
 
-export class Stage {
+export class DemoEnvironment {
   readonly runtime: Runtime;
   readonly network: Proxy;
   readonly url: string;
@@ -79,18 +84,22 @@ export class Stage {
     process.once("exit", () => this.#backend?.kill());
   }
 
-  static async set(): Promise<Stage> {
+  static async start(): Promise<DemoEnvironment> {
     const executablePath = await browserPath();
-    const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE_MS });
+    const browser = await chromium.launch({
+      executablePath,
+      args: CHROMIUM_ARGS,
+      timeout: TIMEOUT_MS,
+    });
     const runtime = await Runtime.start();
     const network = new Proxy(() => new URL(runtime.url));
     const { origin } = await network.start();
-    const stage = new Stage(runtime, network, origin, browser, await freePort());
-    await stage.startBackend();
-    return stage;
+    const demo = new DemoEnvironment(runtime, network, origin, browser, await freePort());
+    await demo.startBackend();
+    return demo;
   }
 
-  async strike(): Promise<void> {
+  async stop(): Promise<void> {
     await this.#browser.close();
     await this.stopBackend();
     await this.network.stop();
@@ -103,7 +112,7 @@ export class Stage {
 
   /** Resolves when its shipments are on the board. */
   async startBackend(): Promise<void> {
-    const before = (await this.state()).seq;
+    const { seq } = await this.state();
     this.#backend = spawn(process.execPath, [BACKEND], {
       stdio: "inherit",
       env: {
@@ -113,7 +122,7 @@ export class Stage {
         JWT_SECRET: SECRET,
       },
     });
-    await this.comesTo(before + 1);
+    await this.waitForEvent(seq + 1);
   }
 
   async stopBackend(): Promise<void> {
@@ -128,7 +137,7 @@ export class Stage {
   }
 
   /** Follows the room until it has come to that event. */
-  async comesTo(seq: number): Promise<void> {
+  async waitForEvent(seq: number): Promise<void> {
     const client = createClient({ url: this.runtime.url, token: () => tokenFor("test") });
     const room = client.room(SHIPMENTS_ROOM);
     await new Promise<void>((resolve) => {
@@ -141,11 +150,11 @@ export class Stage {
   }
 
   /** Resolves when the server counts so many sockets in the room. It hears of a close after the page. */
-  async sessionsAre(count: number): Promise<void> {
-    while ((await this.#sessions()) !== count) await setTimeout(20);
+  async waitForSessionCount(count: number): Promise<void> {
+    while ((await this.#sessionCount()) !== count) await sleep(20);
   }
 
-  async #sessions(): Promise<number> {
+  async #sessionCount(): Promise<number> {
     return (await this.#get(SHIPMENTS_ROOM)).sessions;
   }
 
@@ -163,19 +172,19 @@ export class Stage {
   }
 
   /** Opens the board in a window. */
-  async open(visit?: Visit): Promise<Board> {
-    return this.#open("/", Board, visit);
+  async open(options?: OpenOptions): Promise<BoardPage> {
+    return this.#open("/", BoardPage, options);
   }
 
   /** Opens the page of the notifications in a window. */
-  async openInbox(visit?: Visit): Promise<Inbox> {
-    return this.#open("/bell.html", Inbox, visit);
+  async openInbox(options?: OpenOptions): Promise<InboxPage> {
+    return this.#open("/bell.html", InboxPage, options);
   }
 
   /** Who the window's visitor is. */
-  async visitorOf({ page }: Window): Promise<string> {
+  async visitorOf({ page }: PageObject): Promise<string> {
     // Asked before the page has, the backend would meet somebody new.
-    while ((await page.context().cookies()).length === 0) await setTimeout(20);
+    while ((await page.context().cookies()).length === 0) await sleep(20);
     const response = await page.request.get(`http://127.0.0.1:${this.#backendPort}/api/token`);
     return decodeJwt(await response.text()).sub!;
   }
@@ -186,7 +195,7 @@ export class Stage {
   }
 
   /** Tells a visitor of delays, as the backend does. */
-  async ring(user: string, ...shipments: string[]): Promise<void> {
+  async notify(user: string, ...shipments: string[]): Promise<void> {
     const delayOf = (shipment: string): Delay => ({
       shipment,
       cargo: "Salmon",
@@ -200,27 +209,28 @@ export class Stage {
     );
   }
 
-  async #open<Of extends Window>(
+  async #open<Window extends PageObject>(
     path: string,
-    Of: new (page: Page) => Of,
-    { beside, prepare, by = new URL(this.url), ...visit }: Visit = {},
-  ): Promise<Of> {
-    const context = beside?.page.context() ?? (await this.#newVisitor(by.origin, visit));
-    const window = new Of(await context.newPage());
+    Constructor: new (page: Page) => Window,
+    { sameBrowserAs, prepare, baseUrl = new URL(this.url), ...options }: OpenOptions = {},
+  ): Promise<Window> {
+    const context =
+      sameBrowserAs?.page.context() ?? (await this.#newBrowserContext(baseUrl.origin, options));
+    const window = new Constructor(await context.newPage());
     await prepare?.(window.page);
-    await window.page.goto(by.origin + path);
+    await window.page.goto(baseUrl.origin + path);
     return window;
   }
 
   /** A browser that knows nothing of the others. */
-  async #newVisitor(
+  async #newBrowserContext(
     origin: string,
-    { token, dist = BUILT, ...options }: Omit<Visit, "by">,
+    { token, dist = DIST, ...options }: Omit<OpenOptions, "baseUrl">,
   ): Promise<BrowserContext> {
     // The page is handed to the browser, and doesn't come from this machine for all that it knows.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
-    context.setDefaultTimeout(PATIENCE_MS);
+    context.setDefaultTimeout(TIMEOUT_MS);
     await context.route(`${origin}/**`, (route, request) => {
       const { pathname } = new URL(request.url());
       const path = `${dist}${pathname === "/" ? "/index.html" : pathname}`;
@@ -258,14 +268,14 @@ async function freePort(): Promise<number> {
 }
 
 /** Two visitors who can be told apart. */
-export const ada: Visit = { token: () => tokenFor("ada-moreno-0001") };
-export const bruno: Visit = { token: () => tokenFor("bruno-berg-0002") };
+export const ada: OpenOptions = { token: () => tokenFor("ada-moreno-0001") };
+export const bruno: OpenOptions = { token: () => tokenFor("bruno-berg-0002") };
 
 /**
  * Resolves when Ada and Bruno hear each other. Each has to say so: in the list of one, the other may
  * be who has just closed a window, and what another window signals too early is lost.
  */
-export async function meet(adas: Board, brunos: Board): Promise<void> {
-  await adas.shows("Ada Moreno", "Bruno Berg");
-  await brunos.shows("Bruno Berg", "Ada Moreno");
+export async function waitForEachOther(adas: BoardPage, brunos: BoardPage): Promise<void> {
+  await adas.waitForUsers("Ada Moreno", "Bruno Berg");
+  await brunos.waitForUsers("Bruno Berg", "Ada Moreno");
 }

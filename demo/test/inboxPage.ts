@@ -1,12 +1,12 @@
 /** The page of the notifications in one browser window. */
 import type { Locator } from "playwright-core";
-import { Window } from "./window.ts";
+import { PageObject } from "./pageObject.ts";
 
 /** The fleet rings when it likes: a test's own shipments are told by their name. */
-const OWN = "X-";
-export const isOwn = (title: string): boolean => title.startsWith(OWN);
+const TEST_PREFIX = "X-";
+export const isTestShipment = (title: string): boolean => title.startsWith(TEST_PREFIX);
 
-export class Inbox extends Window {
+export class InboxPage extends PageObject {
   notification(shipment: string): Locator {
     return this.page.getByRole("listitem").filter({ hasText: shipment });
   }
@@ -21,14 +21,14 @@ export class Inbox extends Window {
   }
 
   /** Resolves when these of the test's own are unread, the newest first. */
-  async hasUnread(...shipments: string[]): Promise<void> {
+  async waitForUnread(...shipments: string[]): Promise<void> {
     await this.page.waitForFunction(
       ([own, shipments]) => {
         const titles = [...document.querySelectorAll("[data-unread=true] h3")];
         const unread = titles.map(({ textContent }) => textContent!.split(" ")[0]!);
         return unread.filter((shipment) => shipment.startsWith(own)).join() === shipments;
       },
-      [OWN, shipments.join()] as const,
+      [TEST_PREFIX, shipments.join()] as const,
     );
   }
 }
