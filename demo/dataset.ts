@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
 
-/** The text of a file of vega-datasets, whose exports name only its index. */
+/** Reads a file of vega-datasets. The package exports only its index, so the path is resolved here. */
 export const dataset = (file: string): string =>
   readFileSync(new URL(`../data/${file}`, import.meta.resolve("vega-datasets")), "utf8");

@@ -1,8 +1,8 @@
 /**
  * node map.ts
  *
- * Draws the map once, when the board is built: from the Census Bureau's shapes, of which a page
- * would load ten times as much as it shows, to the paths that are shown.
+ * Draws the map at build time from the Census Bureau's shapes. A page that draws it in the browser
+ * would load ten times as much data as it shows.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { geoPath } from "d3-geo";

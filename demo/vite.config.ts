@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig, runnerImport, type Plugin } from "vite";
 
-/** Puts each page as it is before the first event into its file: no blank first paint. */
+/** Renders each page without data into its HTML file, so that the first paint is not blank. */
 const prerender: Plugin = {
   name: "prerender",
   apply: "build",

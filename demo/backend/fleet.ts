@@ -1,4 +1,4 @@
-/** Shipments on their way. It knows no clock and no network, and the same seed flies the same flights. */
+/** Simulates the shipments. It uses no clock and no network: equal seeds give equal flights. */
 import type { NewEvent } from "roomcast/server";
 import {
   ROWS,
@@ -14,9 +14,9 @@ interface Flight {
   readonly shipment: Shipment;
   readonly minutes: number;
   readonly minutesFlown: number;
-  /** How long it stands still yet: while loading, on hold, or unloaded. */
+  /** Minutes until the next step while the shipment is loading, delayed or delivered. */
   readonly minutesToWait: number;
-  /** Where it is put on hold, if it is, in minutes flown. */
+  /** Value of `minutesFlown` at which the shipment is delayed. `undefined` without a delay. */
   readonly delayedAt: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export class Fleet {
     this.#routes = routes;
     this.#random = random(seed);
     for (let row = 0; row < ROWS; row++) this.#flights.push(this.#book(row));
-    // Some are well on their way by now, and some have landed.
+    // Starts with shipments in all stages: loading, in flight and delivered.
     for (let minute = 0; minute < 180; minute++) this.tick();
   }
 
@@ -45,7 +45,7 @@ export class Fleet {
     return this.#flights.map(({ shipment }) => shipment);
   }
 
-  /** Lets a minute pass, and tells what happened in it. */
+  /** Advances by one minute and returns the events of that minute. */
   tick(): NewEvent[] {
     this.#minute++;
     return [...this.#flights].flatMap((flight) => this.#move(flight));
@@ -74,7 +74,7 @@ export class Fleet {
     return [];
   }
 
-  /** What follows when the wait is over. */
+  /** Starts the next stage of a flight after its wait. */
   #endWait(flight: Flight): NewEvent[] {
     const { id, row, status } = flight.shipment;
     switch (status) {

@@ -1,8 +1,8 @@
 /**
  * node backend/main.ts
  *
- * Flies a fleet of shipments, publishes what happens into the room, tells visitors of delays, and
- * gives them their tokens. `ROOMCAST_URL` says where the worker answers, `PORT` where this does.
+ * Simulates a fleet of shipments, publishes its events, notifies visitors of delays, and issues
+ * their tokens. `ROOMCAST_URL` is the URL of the worker, `PORT` the port of this server.
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,7 @@ import { readRoutes } from "./routes.ts";
 import { visitorsServer } from "./visitors.ts";
 
 const devVars = fileURLToPath(new URL("../../.dev.vars", import.meta.url));
-if (existsSync(devVars)) process.loadEnvFile(devVars); // the environment's own values win
+if (existsSync(devVars)) process.loadEnvFile(devVars); // variables that are already set have priority
 const { ROOMCAST_URL = "http://localhost:8787", PORT = "8788", JWT_SECRET = "" } = process.env;
 
 type Rooms = Record<string, ("subscribe" | "publish" | "presence")[]>;
@@ -34,12 +34,15 @@ const roomcast = createBackend({
   url: ROOMCAST_URL,
   token: () =>
     tokenFor("fleet", { "shipments:*": ["subscribe", "publish"], "user:*": ["publish"] }),
-  timeoutMs: 600_000, // the worker may be compiling
+  timeoutMs: 600_000, // the worker may still be compiling
 });
 const fleet = new Fleet(readRoutes(), 2026);
 const notifier = new Notifier(roomcast);
 
-/** The shipments of an earlier run give way to the current ones, in one batch. */
+/**
+ * Replaces the shipments of an earlier run with the current ones. One batch makes this atomic: no
+ * subscriber receives a part of it.
+ */
 async function replaceShipments(): Promise<void> {
   const { events } = await roomcast.state(SHIPMENTS_ROOM);
   const current = fleet.shipments.map((shipment) => eventOf("shipment:booked", shipment));
@@ -48,7 +51,7 @@ async function replaceShipments(): Promise<void> {
   await roomcast.publishBatch(SHIPMENTS_ROOM, [...stale, ...current]);
 }
 
-/** A second for a minute. */
+/** Advances the fleet by one minute every second, and publishes its events. */
 async function runFleet(): Promise<never> {
   for (;;) {
     await sleep(1_000);

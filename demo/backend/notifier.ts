@@ -1,21 +1,21 @@
-/** Tells each visitor of delays, in the visitor's own room. */
+/** Publishes delays into the private room of each visitor. */
 import type { Backend } from "roomcast/server";
 import { userRoom, type Delay } from "../shared/notifications.ts";
 import type { Shipment } from "../shared/shipments.ts";
 
-/** An app of your own has its users in a database. */
+/** Limit of visitors in memory. A real app stores its users in a database. */
 const MAX_VISITORS = 100;
 
 export class Notifier {
   readonly #roomcast: Backend;
-  /** Whoever came last is last. */
+  /** Ordered by the last request. The oldest visitor is first. */
   readonly #visitors = new Set<string>();
 
   constructor(roomcast: Backend) {
     this.#roomcast = roomcast;
   }
 
-  /** Whoever is here is told from now on. */
+  /** Adds a visitor or moves them to the end. Above the limit, the oldest visitor is removed. */
   addVisitor(visitor: string): void {
     this.#visitors.delete(visitor);
     this.#visitors.add(visitor);
@@ -23,17 +23,20 @@ export class Notifier {
     if (this.#visitors.size > MAX_VISITORS) this.#visitors.delete(oldest!);
   }
 
+  /** Notifies all visitors of delayed shipments. */
   async notifyAll(shipments: readonly Shipment[]): Promise<void> {
     const notified = [...this.#visitors].map((visitor) =>
       this.notify(visitor, shipments).catch((error: unknown) => {
-        // Who reads nothing for long enough has a state that takes no more. The others go on.
-        console.error(`${visitor} is told no more:`, error);
+        // The state of a visitor who never reads notifications reaches its limit, and the room
+        // rejects more events. The other visitors are still notified.
+        console.error(`notifications for ${visitor} stopped:`, error);
         this.#visitors.delete(visitor);
       }),
     );
     await Promise.all(notified);
   }
 
+  /** Notifies one visitor of the delayed shipments among these. */
   async notify(visitor: string, shipments: readonly Shipment[]): Promise<void> {
     const delays = shipments.filter(({ status }) => status === "delayed").map(delayOf);
     const events = delays.map((data) => ({ name: "delayed", key: data.shipment, data }));
@@ -41,9 +44,9 @@ export class Notifier {
   }
 
   /**
-   * A visitor's browser could publish this itself, were it granted to. But that something was read
-   * has to outlive the room: an app would store it here, and send no e-mail about it. And where
-   * only the backend may publish, what stands in the room is so.
+   * Publishes that a visitor has read these notifications. With a `publish` grant, the browser could
+   * do this itself. But a real app stores the read status here, so that it outlives the room and no
+   * e-mail is sent. If only the backend may publish, all events in the room can be trusted.
    */
   async markRead(visitor: string, shipments: readonly string[]): Promise<void> {
     const events = shipments.map((key) => ({ name: "read", key, data: null }));

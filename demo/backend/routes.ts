@@ -1,4 +1,4 @@
-/** Real airports, and who flies between them, from vega-datasets. */
+/** Real airports and the routes between them, from vega-datasets. */
 import { csvParse } from "d3-dsv";
 import { geoAlbersUsa, geoDistance } from "d3-geo";
 import { dataset } from "../dataset.ts";
@@ -12,12 +12,12 @@ export interface Route {
 
 const EARTH_RADIUS_KM = 6_371;
 const HUB_COUNT = 24;
-/** Nearer than this, two airports would be one spot on the map. */
+/** Minimum distance of two airports. Closer airports would overlap on the map. */
 const MIN_DISTANCE_KM = 320;
-/** A shorter flight is over before anyone has seen it. */
+/** Minimum length of a route. A shorter flight would end too soon to be seen. */
 const MIN_ROUTE_KM = 600;
 
-/** The routes that are flown between the busiest airports. */
+/** Returns the routes between the busiest airports. */
 export function readRoutes(): Route[] {
   const flights = readCsv("flights-airport.csv");
   const hubs = new Map(busiestAirports(flights).map((airport) => [airport.iata, airport]));

@@ -1,11 +1,11 @@
-/** The board's visitors. An app of your own would ask here who is signed in. */
+/** Identifies the board's visitors by a cookie. A real app would check its login session here. */
 import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
-/** What is done for a visitor, once it is clear who that is. */
+/** Called after the visitor has been identified. */
 export interface VisitorHandlers {
   tokenFor(visitor: string): Promise<string>;
-  /** It is their first time here. */
+  /** Called after the first token of a visitor. */
   onFirstVisit(visitor: string): Promise<void>;
   markRead(visitor: string, shipments: readonly string[]): Promise<void>;
 }
@@ -19,7 +19,10 @@ const FAMILY = [
   "Moreno", "Novak", "Okafor", "Petit", "Quist", "Rossi", "Silva", "Tanaka", "Ueda", "Varga", "Weber", "Zhou",
 ]; // prettier-ignore
 
-/** Serves `GET /api/token` and `POST /api/read?shipment=…`. With `guest`, a browser is somebody else. */
+/**
+ * Serves `GET /api/token` and `POST /api/read?shipment=…`. The parameter `guest` selects a second
+ * cookie, so that one browser can be two visitors.
+ */
 export const visitorsServer = (handlers: VisitorHandlers): Server =>
   createServer((request, response) => {
     allowOrigin(request, response);
@@ -41,7 +44,7 @@ async function handleRequest(
 
   switch (`${request.method} ${pathname}`) {
     case "GET /api/token": {
-      // A renewed token has to be the same visitor's.
+      // The cookie is sent again, so that a renewed token is for the same visitor.
       const id = session ?? randomUUID();
       response.setHeader("set-cookie", `${cookie}=${id}; HttpOnly; SameSite=Lax; Path=/`);
       response.end(await handlers.tokenFor(visitorOf(id)));
@@ -61,7 +64,7 @@ async function handleRequest(
 const sessionOf = ({ headers }: IncomingMessage, cookie: string): string | undefined =>
   new RegExp(`\\b${cookie}=([0-9a-f-]{36})(?:;|$)`).exec(headers.cookie ?? "")?.[1];
 
-/** Everyone at the board sees a visitor's name, and it tells nothing of the cookie behind it. */
+/** Derives a visitor's public id. The hash ensures that the id does not reveal the cookie. */
 function visitorOf(session: string): string {
   const hash = createHash("sha256").update(session).digest();
   const given = GIVEN[hash[0]! % GIVEN.length]!;
@@ -69,7 +72,7 @@ function visitorOf(session: string): string {
   return `${given}-${family}-${hash.toString("hex", 2, 4)}`.toLowerCase();
 }
 
-/** CORS: the page is this host's too, from the worker's port. */
+/** CORS: allows pages of the same host, because the worker serves the page on another port. */
 function allowOrigin({ headers }: IncomingMessage, response: ServerResponse): void {
   const { origin, host } = headers;
   if (!origin || !host || hostnameOf(origin) !== hostnameOf(`http://${host}`)) return;

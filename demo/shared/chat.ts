@@ -1,6 +1,6 @@
 /**
- * The room of the people at the board: who is looking, where they point, what they say. It is not
- * the shipments' room: there only the fleet may publish, and here everybody may.
+ * The chat room: presence, pointers and messages of the board's visitors. It is separate from the
+ * shipments room because every visitor may publish here. Only the fleet may publish shipments.
  */
 
 export const CHAT_ROOM = "chat:cargo";
@@ -10,8 +10,8 @@ export interface ChatEvents {
 }
 
 export interface ChatSignals {
-  /** A place on the map, in the map's own units; `null` when the pointer has left it. */
+  /** Pointer position in map units. `null` when the pointer leaves the map. */
   cursor: readonly [x: number, y: number] | null;
-  /** Whether they are still at it. */
+  /** Whether the user is typing. */
   typing: boolean;
 }

@@ -1,4 +1,4 @@
-/** How a visitor is called: `ada-moreno-3f2a` is Ada Moreno. */
+/** Display names, initials and colors of visitors. The id `ada-moreno-3f2a` is Ada Moreno. */
 
 export const nameOf = (user: string): string =>
   wordsOf(user)
@@ -7,7 +7,7 @@ export const nameOf = (user: string): string =>
 
 export const initialsOf = (user: string): string => wordsOf(user).map(initialOf).join("");
 
-/** In degrees, the same in every window. Names that are alike get hues that are not (FNV-1a). */
+/** Returns a hue in degrees, the same in every window. The FNV-1a hash separates similar ids. */
 export function hueOf(user: string): number {
   let hash = 0x811c9dc5;
   for (const character of user) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);

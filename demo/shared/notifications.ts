@@ -1,4 +1,4 @@
-/** What a visitor is told of, in a room of their own. */
+/** Notifications of one visitor. Each visitor has a private room for them. */
 
 export const userRoom = (user: string): string => `user:${user}`;
 
@@ -11,8 +11,9 @@ export interface Delay {
 }
 
 /**
- * Both have the shipment's id as their key, and to have read of it takes it off: so the room's
- * state is what is unread, and its history is all there was.
+ * Both events have the shipment's id as their key. `read` has `null` as its data, which removes the
+ * key from the room's state. The state therefore contains the unread notifications, and the history
+ * contains all of them.
  */
 export interface NotificationEvents {
   delayed: Delay;

@@ -1,11 +1,11 @@
-/** What the backend publishes and the board shows: all that the two have to agree on. */
+/** Events and types that the backend and the board share. */
 
 export const SHIPMENTS_ROOM = "shipments:all";
 
-/** A shipment has one line of the board to itself, and leaves it to another in the end. */
+/** Number of rows of the board. Each shipment has its own row until it is cleared. */
 export const ROWS = 24;
 
-/** A shipment in flight reports this often. */
+/** Seconds between two reports of a shipment in flight. */
 export const REPORT_SECONDS = 6;
 
 export interface Airport {
@@ -18,20 +18,20 @@ export type Status = "loading" | "in flight" | "delayed" | "delivered";
 
 export interface Shipment {
   readonly id: string;
-  /** From 0 on. */
+  /** Row of the board, starting at 0. */
   readonly row: number;
   readonly cargo: string;
   readonly from: Airport;
   readonly to: Airport;
   readonly status: Status;
-  /** From 0 to 1. */
+  /** Fraction of the route that is done, from 0 to 1. */
   readonly progress: number;
   readonly minutesLeft: number;
 }
 
 /**
- * Each event has the shipment's id as its key and the whole shipment as its data, so the room's
- * state is the board: who comes late sees all of it at once. `null` takes a shipment off.
+ * Each event has the shipment's id as its key and the whole shipment as its data. The room's state
+ * is therefore the board, and a new subscriber receives all of it at once. `null` removes a shipment.
  */
 export interface ShipmentEvents {
   "shipment:booked": Shipment;
