@@ -18,7 +18,7 @@ import { readRoutes } from "./routes.ts";
 import { visitorsServer } from "./visitors.ts";
 
 const devVars = fileURLToPath(new URL("../../.dev.vars", import.meta.url));
-if (existsSync(devVars)) process.loadEnvFile(devVars); // variables that are already set have priority
+if (existsSync(devVars)) process.loadEnvFile(devVars); // the environment has priority
 const { ROOMCAST_URL = "http://localhost:8787", PORT = "8788", JWT_SECRET = "" } = process.env;
 
 type Rooms = Record<string, ("subscribe" | "publish" | "presence")[]>;

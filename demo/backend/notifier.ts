@@ -44,9 +44,9 @@ export class Notifier {
   }
 
   /**
-   * Publishes that a visitor has read these notifications. With a `publish` grant, the browser could
-   * do this itself. But a real app stores the read status here, so that it outlives the room and no
-   * e-mail is sent. If only the backend may publish, all events in the room can be trusted.
+   * Publishes that a visitor has read these notifications. With a `publish` grant, the browser
+   * could do this itself. But a real app stores the read status here, so that it outlives the room
+   * and no e-mail is sent. If only the backend may publish, all events in the room can be trusted.
    */
   async markRead(visitor: string, shipments: readonly string[]): Promise<void> {
     const events = shipments.map((key) => ({ name: "read", key, data: null }));

@@ -31,7 +31,8 @@ export interface Shipment {
 
 /**
  * Each event has the shipment's id as its key and the whole shipment as its data. The room's state
- * is therefore the board, and a new subscriber receives all of it at once. `null` removes a shipment.
+ * is therefore the board, and a new subscriber receives all of it at once. `null` removes a
+ * shipment.
  */
 export interface ShipmentEvents {
   "shipment:booked": Shipment;

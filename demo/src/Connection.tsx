@@ -4,7 +4,7 @@ import { useStatus } from "roomcast/react";
 import { seqOf, type ShipmentsRoom } from "./board.ts";
 import { goOffline, goOnline } from "./network.ts";
 
-/** How this window is connected, and the switch that cuts it off. */
+/** Shows the connection status and the switch that disconnects this window. */
 export function Connection({ room, client }: { room: ShipmentsRoom; client: Client }) {
   const connection = useStatus(room);
   const { status, retryAt } = connection;
@@ -18,7 +18,7 @@ export function Connection({ room, client }: { room: ShipmentsRoom; client: Clie
     <div className="connection">
       <p className="badge" data-status={status} title={transport}>
         <span role="status">{label(connection)}</span>
-        {/* For the eye alone: a screen reader would read out every change. */}
+        {/* Hidden from screen readers, which would announce every change. */}
         <span aria-hidden="true">
           {status === "connected" && <CurrentEvent room={room} />}
           {status === "reconnecting" && <RetryCountdown at={retryAt} />}
@@ -50,7 +50,7 @@ function label({ status, reason }: ConnectionStatus): string {
   }
 }
 
-/** The event that this window has come to. */
+/** Shows the seq of the last event that this window received. */
 function CurrentEvent({ room }: { room: ShipmentsRoom }) {
   const position = useSyncExternalStore(
     room.subscribe,

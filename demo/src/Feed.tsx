@@ -5,7 +5,7 @@ import { useOutages, type Outage } from "./useOutages.ts";
 
 const EVENT_COUNT = 40;
 
-/** The room's newest events, and where between them this window was cut off. */
+/** Shows the room's newest events, and the outages of this window between them. */
 export function Feed({ room }: { room: ShipmentsRoom }) {
   const events = useEvents(room, { last: EVENT_COUNT });
   const outages = useOutages(room);
@@ -34,7 +34,7 @@ interface Row {
   readonly content: ReactNode;
 }
 
-/** The newest first. */
+/** Returns the rows, newest first. */
 function rowsOf(events: readonly ShipmentEvent[], outages: readonly Outage[]): Row[] {
   const rows: Row[] = [];
   for (const event of events) {

@@ -29,7 +29,7 @@ export function RouteMap({ board }: { board: Board }) {
   );
 }
 
-/** The whole way, and over it the part that is done. */
+/** Draws the whole route, and the completed part on top of it. */
 function Route({ shipment: { from, to, status, progress } }: { shipment: Shipment }) {
   const path = pathOf(from, to);
   return (

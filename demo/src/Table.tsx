@@ -36,7 +36,7 @@ export function Table({ board }: { board: Board }) {
   );
 }
 
-/** Drawn again for its own shipment's events alone. */
+/** Rendered again only for events of its own shipment. */
 const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
   const { id, cargo, from, to, status, minutesLeft } = shipment;
   const percent = Math.floor(shipment.progress * 100);
@@ -70,7 +70,7 @@ const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
   );
 });
 
-/** As large as a row, so that nothing moves when the shipments come. */
+/** Has the size of a row, so that the layout does not shift when shipments arrive. */
 const EmptyRow = () => (
   <tr>
     {COLUMNS.map(([name]) => (

@@ -1,10 +1,10 @@
-/** The app's own backend: who this visitor is, and what they have read. */
+/** Requests to the app's own backend: the visitor's token, and notifications marked as read. */
 
-/** `null` where nobody is signed in. */
+/** Requests a token. Returns `null` if the visitor is signed out. */
 export async function token(signal: AbortSignal): Promise<string | null> {
   const response = await fetch(urlOf("/api/token"), { credentials: "include", signal });
   if (response.status === 401) return null;
-  if (!response.ok) throw new Error(`no token: ${response.status}`);
+  if (!response.ok) throw new Error(`token request failed: HTTP ${response.status}`);
   return response.text();
 }
 
@@ -12,13 +12,13 @@ export async function markRead(shipments: readonly string[]): Promise<void> {
   const url = urlOf("/api/read");
   for (const shipment of shipments) url.searchParams.append("shipment", shipment);
   const response = await fetch(url, { method: "POST", credentials: "include" });
-  if (!response.ok) throw new Error(`not marked as read: ${response.status}`);
+  if (!response.ok) throw new Error(`marking as read failed: HTTP ${response.status}`);
 }
 
 function urlOf(path: string): URL {
-  // The window's own `?guest` goes along: it makes its visitor another one.
+  // Passes on the `?guest` of this window, which selects a second visitor.
   const url = new URL(path + location.search, location.href);
-  // `make dev` has the backend one port above the worker, which serves this page.
+  // `make dev` starts the backend one port above the worker, which serves this page.
   url.port = String(Number(location.port) + 1);
   return url;
 }

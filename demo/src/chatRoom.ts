@@ -7,6 +7,6 @@ export type ChatEvent = EventOf<ChatEvents>;
 
 export const useChatRoom = (): ChatRoom => useRoom<ChatEvents, ChatSignals>(CHAT_ROOM);
 
-/** Everybody may publish there, and so anything may be in it. */
+/** Checks the data of an event, because every visitor may publish and the data may be anything. */
 export const isMessage = ({ name, data }: ChatEvent): boolean =>
   name === "message" && typeof (data as { text?: unknown } | null)?.text === "string";

@@ -4,7 +4,7 @@ import type { Client } from "roomcast";
 import { client } from "./client.ts";
 import "./style/index.css";
 
-/** Brings a page to life that was rendered when it was built. */
+/** Hydrates a page that was rendered at build time. */
 export function hydrate(Page: FunctionComponent<{ client: Client }>): void {
   hydrateRoot(
     document.getElementById("root")!,

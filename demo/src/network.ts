@@ -1,7 +1,9 @@
 /**
- * The plug of the network, to be pulled by "Go controller". Roomcast isn't told: its connection goes,
- * and none that it tries holds, as in a tunnel.
+ * Simulates a lost network for "Go offline". The Roomcast client is not notified: its connection
+ * closes, and each new one closes too, as in a tunnel.
  */
+
+/** Aborted while the window is offline. */
 let controller = new AbortController();
 
 export class SwitchableWebSocket extends WebSocket {

@@ -5,7 +5,7 @@ import { NotificationsPage } from "./bell/NotificationsPage.tsx";
 
 const client = createClient({ url: "http://localhost" });
 
-/** Each page before anything is connected. */
+/** Renders each page without a connection, by path. */
 export const pages: Record<string, () => string> = {
   "/index.html": () => renderToString(<App client={client} />),
   "/bell.html": () => renderToString(<NotificationsPage client={client} />),

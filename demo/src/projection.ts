@@ -1,11 +1,11 @@
-/** Where a place is on the map. */
+/** Positions on the map. */
 import { geoAlbersUsa } from "d3-geo";
 import type { Airport } from "../shared/shipments.ts";
 
 export const WIDTH = 975;
 export const HEIGHT = 610;
 
-/** The United States on one sheet, with Alaska and Hawaii moved near. */
+/** Projects the United States, with Alaska and Hawaii moved next to the mainland. */
 export const projection = geoAlbersUsa()
   .scale(1300)
   .translate([WIDTH / 2, HEIGHT / 2]);
@@ -18,7 +18,7 @@ export function pointOf({ iata, location: [longitude, latitude] }: Airport): Poi
   return [round(point[0]), round(point[1])];
 }
 
-/** The way as an SVG path, bent to the left: there and back are two lines. */
+/** Returns a route as an SVG path. It curves to the left, so that the way back is a second line. */
 export function pathOf(from: Airport, to: Airport): string {
   const [x1, y1] = pointOf(from);
   const [x2, y2] = pointOf(to);

@@ -1,4 +1,4 @@
-/** Times and durations, as they are read. */
+/** Formats times and durations. */
 
 export const timeOf = (at: number): string =>
   new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });

@@ -5,11 +5,11 @@ import { useEvents } from "roomcast/react";
 export interface History<Event> {
   /** Oldest first. */
   readonly events: readonly Event[];
-  /** Reads further back, if there may be more. What is shown stays until it is there. */
+  /** Loads earlier events, if there may be any. The current events stay visible while loading. */
   loadEarlier(): void;
 }
 
-/** A room's newest events, and as many of the earlier ones as are asked for. */
+/** Returns a room's newest events. `loadEarlier` adds earlier ones. */
 export function useHistory<EventMap extends object>(
   room: Room<EventMap>,
   pageSize: number,
@@ -20,7 +20,8 @@ export function useHistory<EventMap extends object>(
   return {
     events,
     loadEarlier() {
-      // Reading begins with the newest each time: twice as far, the whole is read no more than twice.
+      // Each load starts again at the newest event. Doubling the number bounds the total of events
+      // read to twice the size of the history.
       if (events.length === last) setLast(last * 2);
     },
   };

@@ -1,17 +1,17 @@
 import { useEffect, useState } from "react";
 import { seqOf, type ShipmentsRoom } from "./board.ts";
 
-/** A time without connection. */
+/** A period without a connection. */
 export interface Outage {
-  /** The last event before it. */
+  /** Seq of the last event before the outage. */
   readonly after: number;
-  /** The last event that it missed. Not there while it lasts. */
+  /** Seq of the last missed event. `undefined` while the outage lasts. */
   readonly upTo?: number;
-  /** The room no longer stored what was missed. */
+  /** Whether the room no longer stored the missed events. */
   readonly lost?: boolean;
 }
 
-/** When this window was cut off, and what it caught up with, the newest last. */
+/** Returns the outages of this window and the events that each one missed, newest last. */
 export function useOutages(room: ShipmentsRoom): readonly Outage[] {
   const [outages, setOutages] = useState<readonly Outage[]>([]);
 

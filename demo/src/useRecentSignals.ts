@@ -3,11 +3,12 @@ import { useSignal } from "roomcast/react";
 import type { ChatSignals } from "../shared/chat.ts";
 import type { ChatRoom } from "./chatRoom.ts";
 
-/** What a user has signalled last. */
+/** Last signal of a user. */
 export interface RecentSignal<Data> {
   readonly data: Data;
+  /** When the signal expires. */
   readonly until: number;
-  /** It is over, and has a moment to go. */
+  /** Whether the signal has expired. It is removed after `FADE_MS`. */
   readonly fading: boolean;
 }
 
@@ -15,9 +16,9 @@ const FADE_MS = 1_000;
 const SWEEP_INTERVAL_MS = 250;
 
 /**
- * What each user has signalled by that name lately. It holds for a while only, since that it is
- * over may never be parsed. Others may send anything: `parse` knows what it is, and answers
- * `undefined` for what ends it.
+ * Returns the last signal of this name from each user. A signal expires after `ttlMs`, because the
+ * one that ends it may be lost. Users may send any data: `parse` validates it, and returns
+ * `undefined` for a signal that ends the previous one.
  */
 export function useRecentSignals<Data>(
   room: ChatRoom,

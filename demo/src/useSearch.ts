@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** The `?guest` of the address, for links to stay with this window's visitor. */
+/** Returns the URL's query, so that links keep the `?guest` of this window. */
 export const useSearch = (): string =>
   useSyncExternalStore(
     () => () => {},

@@ -1,4 +1,4 @@
-/** Who this window's visitor is: the `sub` of their token. Not known before there is one. */
+/** This window's visitor: the `sub` of the token. `undefined` until the first token arrives. */
 import { decodeJwt } from "jose";
 import { useSyncExternalStore } from "react";
 

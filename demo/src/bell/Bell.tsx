@@ -3,7 +3,7 @@ import { useUser } from "../user.ts";
 import { useUnread, useUserRoom } from "./room.ts";
 import { useBrowserNotifications } from "./useBrowserNotifications.ts";
 
-/** Leads to the notifications, and says how many are unread. */
+/** Links to the notifications and shows the number of unread ones. */
 export function Bell() {
   const user = useUser();
   return user === undefined ? <BellLink unread={0} /> : <UserBell user={user} />;

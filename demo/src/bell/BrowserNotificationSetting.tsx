@@ -1,12 +1,12 @@
 import { useEffect, useState } from "react";
 
-/** Whether the browser may show notifications, and the button that asks for it. */
+/** Shows whether browser notifications are enabled, or a button that enables them. */
 export function BrowserNotificationSetting() {
-  // Not known where the page is rendered first, nor by a browser that has none.
+  // `undefined` while prerendering, and in a browser without notifications.
   const [permission, setPermission] = useState<NotificationPermission>();
   useEffect(() => setPermission(globalThis.Notification?.permission), []);
 
-  // Asked at a click, never before: a page that asks unasked is refused, and for good.
+  // Called only on a click: browsers may block a page forever that requests it without one.
   const requestPermission = async (): Promise<void> =>
     setPermission(await Notification.requestPermission());
 

@@ -4,10 +4,10 @@ import { BrowserNotificationSetting } from "./BrowserNotificationSetting.tsx";
 import type { Notification, Notifications } from "./useNotifications.ts";
 import { textOf, titleOf } from "./text.ts";
 
-/** So near to its end, the list is read further back. */
+/** Distance to the end of the list at which earlier notifications are loaded. */
 const NEAR_PX = 200;
 
-/** What the user was told of. */
+/** Lists the user's notifications. */
 export function Inbox({ all, failed, mark, loadEarlier }: Notifications) {
   const [unreadOnly, setUnreadOnly] = useState(false);
   const unread = all.filter(({ isUnread }) => isUnread);

@@ -16,7 +16,7 @@ export const NotificationsPage = ({ client }: { client: Client }) => (
 );
 
 function Page() {
-  // Not known before a room has asked for a token. Here the first to do so is the board's.
+  // `undefined` until a room has requested a token. On this page, the chat room is the first.
   const user = useUser();
   const online = useOnlineCount(useChatRoom());
   return (

@@ -6,14 +6,14 @@ export type UserRoom = Room<NotificationEvents>;
 export type UserEvent = EventOf<NotificationEvents>;
 export type DelayEvent = Extract<UserEvent, { name: "delayed" }>;
 
-/** By shipment. */
+/** Unread notifications by shipment id. */
 export type Unread = ReadonlyMap<string, DelayEvent>;
 
 const nothing: Unread = new Map();
 
 export const useUserRoom = (user: string): UserRoom => useRoom<NotificationEvents>(userRoom(user));
 
-/** What the user has read nowhere yet. */
+/** Returns the notifications that the user has not read in any window. */
 export const useUnread = (room: UserRoom): Unread => useRoomState(room, reduce, nothing);
 
 function reduce(unread: Unread, event: UserEvent): Unread {

@@ -1,4 +1,4 @@
-/** What a notification says. */
+/** Texts of a notification. */
 import type { Delay } from "../../shared/notifications.ts";
 import { duration } from "../time.ts";
 

@@ -2,11 +2,11 @@ import { useEvent } from "roomcast/react";
 import type { UserRoom } from "./room.ts";
 import { textOf, titleOf } from "./text.ts";
 
-/** Has the browser show what comes while nobody looks at this window. */
+/** Shows new notifications in the browser while this window is hidden. */
 export function useBrowserNotifications(room: UserRoom): void {
   useEvent(room, "delayed", (delay) => {
     if (globalThis.Notification?.permission !== "granted" || !document.hidden) return;
-    // There is one of each tag, however many windows show it.
+    // Notifications with the same tag replace each other, so several windows show only one.
     const notification = new Notification(titleOf(delay), {
       body: textOf(delay),
       tag: delay.shipment,

@@ -9,15 +9,16 @@ export interface Notification {
 }
 
 export interface Notifications {
-  /** The newest first. */
+  /** Newest first. */
   readonly all: readonly Notification[];
-  /** Whether the last ones to be marked could not be. */
+  /** Whether the last attempt to mark notifications as read failed. */
   readonly failed: boolean;
+  /** Marks notifications as read in all windows. */
   mark(notifications: readonly Notification[]): Promise<void>;
   loadEarlier(): void;
 }
 
-/** Before it is known whose they are. */
+/** Shown until the user is known. */
 export const emptyNotifications: Notifications = {
   all: [],
   failed: false,
@@ -27,11 +28,14 @@ export const emptyNotifications: Notifications = {
 
 const PAGE_SIZE = 100;
 
-/** All that the user was told of, from the room's history, and what is unread of it, from its state. */
+/**
+ * Returns all notifications of the user. They come from the room's history, and their unread status
+ * from the room's state.
+ */
 export function useNotifications(room: UserRoom): Notifications {
   const unread = useUnread(room);
   const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
-  /** Shown as read before the room says so. */
+  /** Optimistic update: shown as read before the room's event arrives. */
   const [marked, setMarked] = useState<readonly DelayEvent[]>([]);
   const [failed, setFailed] = useState(false);
 
@@ -49,7 +53,7 @@ export function useNotifications(room: UserRoom): Notifications {
 
   const isUnread = (event: DelayEvent): boolean =>
     unread.get(event.key!)?.seq === event.seq && !marked.some(({ seq }) => seq === event.seq);
-  // What is unread may be older than the part of the history that was read.
+  // An unread notification may be older than the loaded part of the history.
   const bySeq = new Map(
     [...unread.values(), ...events.filter(isDelay)].map((event) => [event.seq, event]),
   );

@@ -9,7 +9,7 @@ import { useTyping } from "./useTyping.ts";
 
 const MAX_LENGTH = 1_000;
 
-/** What people say beside the map. */
+/** Shows the chat of the board's visitors. */
 export function Chat() {
   const room = useChatRoom();
   const { events, drafts, loadEarlier, send, retry, discard } = useChat(room);

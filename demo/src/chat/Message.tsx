@@ -5,7 +5,7 @@ import type { ChatEvent } from "../chatRoom.ts";
 import { timeOf } from "../time.ts";
 import type { Draft } from "./useChat.ts";
 
-/** What one person says within this time stands below one name. */
+/** Consecutive messages of one user within this time share one heading. */
 const GROUP_MS = 300_000;
 
 interface MessageProps {
@@ -31,7 +31,7 @@ export const Message = memo(function Message({ event, previous, own }: MessagePr
 
 interface DraftProps {
   readonly draft: Draft;
-  /** Whose it is, where it does not stand below their name already. */
+  /** User to show above the draft. `undefined` if the message above shows the same user. */
   readonly author: string | undefined;
   retry(draft: Draft): void;
   discard(draft: Draft): void;

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef, type RefObject } from "react";
 
-/** Nearer to an end than this is at the end. */
+/** Largest distance to an end of the list that counts as at the end. */
 const NEAR_PX = 40;
 
 export interface Anchored {
@@ -8,18 +8,19 @@ export interface Anchored {
   onScroll(): void;
 }
 
-/** The list as it was last seen. */
+/** Scroll position at the last measurement. */
 interface View {
-  /** How far it could be scrolled. */
+  /** Largest possible `scrollTop`. */
   readonly range: number;
-  /** The first item in sight, and where in the list it ended. */
+  /** First visible item, and the offset of its end in the list. */
   readonly item?: Element | undefined;
   readonly end: number;
 }
 
 /**
- * Keeps a list that scrolls where its reader is: at its end, or else at what is being read, whatever
- * comes or goes above it and below. Browsers do that too, but not each, and none at the very top.
+ * Preserves the scroll position of a list when items are added or removed above or below. The list
+ * stays at its end, or else at the first visible item. Not all browsers support scroll anchoring,
+ * and none does it at the top of the list.
  */
 export function useAnchor(onReachTop: () => void): Anchored {
   const ref = useRef<HTMLDivElement>(null);
@@ -33,8 +34,8 @@ export function useAnchor(onReachTop: () => void): Anchored {
     view.current = { range, item, end: item ? endOf(item, list) : 0 };
   }
 
-  // A browser tells of scrolling a frame later. Where the reader is, the list says itself: to be
-  // made up for is only what has moved in it.
+  // The scroll event arrives one frame late. So this reads the current `scrollTop`, and corrects it
+  // only by the distance that the first visible item has moved within the list.
   useLayoutEffect(() => {
     const list = ref.current!;
     const { range, item, end } = view.current;
@@ -53,7 +54,10 @@ export function useAnchor(onReachTop: () => void): Anchored {
   };
 }
 
-/** Where it ends: the name above a message goes when one of the same person comes before it. */
+/**
+ * Offset of the item's end in the list. The start is not stable: the name above a message disappears
+ * when an earlier message of the same user is loaded.
+ */
 function endOf(item: Element, list: Element): number {
   return item.getBoundingClientRect().bottom - list.getBoundingClientRect().top + list.scrollTop;
 }

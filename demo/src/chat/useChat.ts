@@ -4,22 +4,22 @@ import { usePublish } from "roomcast/react";
 import { isMessage, type ChatEvent, type ChatRoom } from "../chatRoom.ts";
 import { useHistory, type History } from "../useHistory.ts";
 
-/** A message of one's own that has not come from the room yet. */
+/** A message of this visitor that the room has not broadcast yet. */
 export interface Draft {
-  /** Of the event that it becomes: what is sent twice counts once. */
+  /** Id of the event. The room stores a message only once, even if it is sent twice. */
   readonly id: string;
   readonly text: string;
-  /** It is stored, as this event. */
+  /** Seq of the stored event, once acknowledged. */
   readonly seq?: number;
-  /** It was not sent. */
+  /** Why the message was not sent. */
   readonly error?: Code;
 }
 
 export interface Chat extends History<ChatEvent> {
-  /** They stand below the events. */
+  /** Shown below the events. */
   readonly drafts: readonly Draft[];
   send(text: string): void;
-  /** Sends it again, as the newest. */
+  /** Sends the draft again, as the newest. */
   retry(draft: Draft): void;
   discard(draft: Draft): void;
 }
@@ -31,7 +31,8 @@ export function useChat(room: ChatRoom): Chat {
   const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
   const [drafts, setDrafts] = useState<readonly Draft[]>([]);
 
-  // Its event may come before its ack or after it: a draft stays until that, or a later one, is shown.
+  // The event may arrive before or after its ack. A draft stays until its own event or a later one
+  // is shown.
   const isPending = ({ id, seq = Infinity }: Draft): boolean =>
     !events.some((event) => event.id === id || event.seq >= seq);
   useEffect(() => setDrafts((all) => all.filter(isPending)), [events]);

@@ -3,11 +3,12 @@ import { useSignal } from "roomcast/react";
 import type { ChatRoom } from "../chatRoom.ts";
 import { useRecentSignals } from "../useRecentSignals.ts";
 
-/** Said again this often while somebody types, and believed for longer. */
+/** Interval of the signal while a user types. */
 const RESEND_INTERVAL_MS = 2_000;
+/** Time after the last signal for which a user is shown as typing. Longer than the interval. */
 const TYPING_TTL_MS = 4_000;
 
-/** Who is typing, and how to tell them that this visitor is. */
+/** Returns the users who are typing, and a function that sends this visitor's own status. */
 export function useTyping(room: ChatRoom) {
   const sendTyping = useSignal(room, "typing");
   const sentAt = useRef(0);

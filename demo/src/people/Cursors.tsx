@@ -6,10 +6,10 @@ import { WIDTH, type Point } from "../projection.ts";
 import { useRecentSignals } from "../useRecentSignals.ts";
 
 const CURSOR_TTL_MS = 5_000;
-/** Beside the name. */
+/** Space on each side of the name, in map units. */
 const PADDING = 8;
 
-/** Tells the others where this visitor points. The package sends no more than they can see. */
+/** Sends this visitor's pointer position. The package limits the rate to what users can see. */
 export function usePointerSignal() {
   const room = useChatRoom();
   const point = useSignal(room, "cursor");
@@ -19,19 +19,19 @@ export function usePointerSignal() {
     onPointerDown: move,
     onPointerMove: move,
     onPointerLeave({ pointerType }: PointerEvent): void {
-      // A finger that was lifted still points there.
+      // A lifted finger still points at the last position.
       if (pointerType !== "touch") point(null);
     },
   };
 }
 
-/** In the map's units, so that it is the same place in every window, whatever its size. */
+/** Returns the position in map units, which are independent of the window's size. */
 function pointAt({ currentTarget: map, clientX, clientY }: PointerEvent<SVGSVGElement>): Point {
   const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(map.getScreenCTM()!.inverse());
   return [Math.round(x), Math.round(y)];
 }
 
-/** Where the others point. */
+/** Shows the pointers of the other users. */
 export function Cursors() {
   const room = useChatRoom();
   const members = useMembers(room) ?? [];

@@ -6,12 +6,12 @@ import { Avatar } from "./Avatar.tsx";
 
 const SHOWN = 5;
 
-/** Who is looking at the board. However many windows somebody has, they are one. */
+/** Shows the users who are online. A user with several windows is shown once. */
 export function Presence() {
   const room = useChatRoom();
   const members = usePresence(room) ?? [];
   const user = useUser();
-  // Oneself first, so that the others come and go beside it.
+  // This visitor is first, so that their own avatar does not move when others enter or leave.
   const users = members.map((member) => member.user).sort((a, b) => +(b === user) - +(a === user));
 
   const shown = users.slice(0, SHOWN);
