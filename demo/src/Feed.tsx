@@ -14,7 +14,7 @@ export function Feed({ room }: { room: ShipmentsRoom }) {
   return (
     <section className="panel feed" aria-labelledby="events">
       <h2 id="events">Events</h2>
-      <p className="hidden" role="status">
+      <p className="visually-hidden" role="status">
         {latest && textOf(latest)}
       </p>
       <ol className="rows" tabIndex={0} aria-labelledby="events">

@@ -19,7 +19,7 @@ export function RouteMap({ board }: { board: Board }) {
         <Route key={shipment.id} shipment={shipment} />
       ))}
       {airportsOf(shipments).map((airport) => (
-        <Stop key={airport.iata} airport={airport} />
+        <AirportMarker key={airport.iata} airport={airport} />
       ))}
       {shipments.map((shipment) => (
         <Plane key={shipment.id} shipment={shipment} />
@@ -52,10 +52,10 @@ function Plane({ shipment: { from, to, status, progress } }: { shipment: Shipmen
   );
 }
 
-function Stop({ airport }: { airport: Airport }) {
+function AirportMarker({ airport }: { airport: Airport }) {
   const [x, y] = pointOf(airport);
   return (
-    <g className="stop" transform={`translate(${x},${y})`}>
+    <g className="airport" transform={`translate(${x},${y})`}>
       <circle r="3" />
       <text y="-8">{airport.iata}</text>
     </g>

@@ -19,7 +19,7 @@ export function BrowserNotificationSetting() {
       return <p>Your browser was told not to show them.</p>;
     case "default":
       return (
-        <button className="quiet" onClick={() => void requestPermission()}>
+        <button className="secondary" onClick={() => void requestPermission()}>
           Show them while I look elsewhere
         </button>
       );

@@ -23,13 +23,17 @@ export function Inbox({ all, failed, mark, loadEarlier }: Notifications) {
           <span role="status">{unread.length} unread</span>
         </h2>
         <button
-          className="quiet"
+          className="secondary"
           aria-pressed={unreadOnly}
           onClick={() => setUnreadOnly(!unreadOnly)}
         >
           Unread only
         </button>
-        <button className="quiet" disabled={unread.length === 0} onClick={() => void mark(unread)}>
+        <button
+          className="secondary"
+          disabled={unread.length === 0}
+          onClick={() => void mark(unread)}
+        >
           Mark all as read
         </button>
       </div>
@@ -58,13 +62,13 @@ function Row({ notification, row, mark }: RowProps) {
   return (
     <li data-unread={isUnread} style={{ "--row": row }}>
       <h3>
-        {titleOf(data)} {isUnread && <span className="hidden">(unread)</span>}
+        {titleOf(data)} {isUnread && <span className="visually-hidden">(unread)</span>}
       </h3>
       <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>
       <p>{textOf(data)}</p>
       {isUnread && (
         <button
-          className="quiet"
+          className="secondary"
           aria-label={`Mark as read: ${data.shipment}`}
           onClick={() => void mark([notification])}
         >

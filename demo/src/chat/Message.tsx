@@ -43,15 +43,15 @@ export function DraftMessage({ draft, author, retry, discard }: DraftProps) {
     <li data-draft={error ? "failed" : "pending"}>
       {author !== undefined && <Author user={author} own />}
       <p>
-        {text} {!error && <span className="hidden">(sending)</span>}
+        {text} {!error && <span className="visually-hidden">(sending)</span>}
       </p>
       {error && (
         <p className="error" role="alert">
           Not sent: {reasonOf(error)}.
-          <button className="quiet" onClick={() => retry(draft)}>
+          <button className="secondary" onClick={() => retry(draft)}>
             Retry
           </button>
-          <button className="quiet" onClick={() => discard(draft)}>
+          <button className="secondary" onClick={() => discard(draft)}>
             Discard
           </button>
         </p>

@@ -4,7 +4,7 @@ import { useChatRoom } from "../chatRoom.ts";
 import { useUser } from "../user.ts";
 import { Avatar } from "./Avatar.tsx";
 
-const SHOWN = 5;
+const MAX_AVATARS = 5;
 
 /** Shows the users who are online. A user with several windows is shown once. */
 export function Presence() {
@@ -14,9 +14,9 @@ export function Presence() {
   // This visitor is first, so that their own avatar does not move when others enter or leave.
   const users = members.map((member) => member.user).sort((a, b) => +(b === user) - +(a === user));
 
-  const shown = users.slice(0, SHOWN);
-  const more = users.length - shown.length;
-  const places = shown.length + Math.sign(more);
+  const shown = users.slice(0, MAX_AVATARS);
+  const hiddenCount = users.length - shown.length;
+  const slots = shown.length + Math.sign(hiddenCount);
 
   return (
     <div className="presence">
@@ -25,12 +25,12 @@ export function Presence() {
           <li
             key={one}
             title={one === user ? `${nameOf(one)} (you)` : nameOf(one)}
-            style={{ "--place": places - 1 - n }}
+            style={{ "--offset": slots - 1 - n }}
           >
             <Avatar user={one} />
           </li>
         ))}
-        {more > 0 && <li className="more">+{more}</li>}
+        {hiddenCount > 0 && <li className="more">+{hiddenCount}</li>}
       </ul>
       <p>{users.length > 0 && `${users.length} looking`}</p>
     </div>
