@@ -27,7 +27,7 @@ function CargoBoard({ client }: { client: Client }) {
     <>
       <Header
         title="Live cargo board"
-        text="Every window sees the same events in the same order. Cut this one off, wait, and let it back in: it catches up, and misses nothing."
+        text="Every window shows the same events in the same order. Go offline for a few seconds, then reconnect: missed events are replayed."
       >
         <Presence />
         <Bell />
@@ -42,14 +42,16 @@ function CargoBoard({ client }: { client: Client }) {
         <Table board={board} />
       </main>
       <footer>
-        Real airports and routes, invented cargo. A second here is a minute in the air.{" "}
+        The airports and routes are real, the cargo is invented. One second on this page is one
+        minute of flight.{" "}
         <a href="/" target="_blank" rel="noreferrer">
           Open a second window
-        </a>
-        , or{" "}
+        </a>{" "}
+        or{" "}
         <a href="/?guest" target="_blank" rel="noreferrer">
-          one as somebody else
+          open a window as another user
         </a>
+        .
       </footer>
     </>
   );

@@ -38,13 +38,13 @@ function label({ status, reason }: ConnectionStatus): string {
     case "connecting":
       return "Connecting";
     case "connected":
-      return "Live";
+      return "Connected";
     case "reconnecting":
       return reason === "offline" ? "Offline" : "Reconnecting";
     case "unauthorized":
       return "Signed out";
     case "forbidden":
-      return "No access";
+      return "Access denied";
     case "closed":
       return "Closed";
   }
@@ -66,8 +66,8 @@ function RetryCountdown({ at }: { at: number | undefined }) {
     const timer = setInterval(() => setNow(Date.now()), 250);
     return () => clearInterval(timer);
   }, []);
-  if (at === undefined) return "trying now";
-  return `next try in ${Math.max(1, Math.ceil((at - now) / 1_000))} s`;
+  if (at === undefined) return "retrying now";
+  return `retry in ${Math.max(1, Math.ceil((at - now) / 1_000))} s`;
 }
 
 function OfflineSwitch({ client }: { client: Client }) {

@@ -55,10 +55,11 @@ function rowsOf(events: readonly ShipmentEvent[], outages: readonly Outage[]): R
 }
 
 function textOf({ after, upTo, lost }: Outage): string {
-  if (upTo === undefined) return "Cut off here. The room goes on.";
+  if (upTo === undefined) return `Connection lost after event ${after}`;
   const missed = upTo - after;
-  if (lost) return `Away for too long: ${missed} events are gone, the board is up to date.`;
-  return `${missed} ${missed === 1 ? "event" : "events"} caught up, none missing`;
+  const events = missed === 1 ? "1 event" : `${missed} events`;
+  if (lost) return `${events} lost, board up to date`;
+  return `${events} replayed, none lost`;
 }
 
 const eventRow = (event: ShipmentEvent): ReactNode => (
@@ -70,18 +71,18 @@ const eventRow = (event: ShipmentEvent): ReactNode => (
 );
 
 function descriptionOf(event: ShipmentEvent): string {
-  if (event.data === null) return "off the board";
+  if (event.data === null) return "removed";
   const { from, to, progress } = event.data;
   switch (event.name) {
     case "shipment:booked":
       return `booked, ${from.iata} to ${to.iata}`;
     case "shipment:departed":
-      return `left ${from.iata} for ${to.iata}`;
+      return `departed, ${from.iata} to ${to.iata}`;
     case "shipment:moved":
-      return `${Math.floor(progress * 100)} % of the way to ${to.iata}`;
+      return `${Math.floor(progress * 100)}% of the way to ${to.iata}`;
     case "shipment:delayed":
-      return `held on the way to ${to.iata}`;
+      return `delayed, ${from.iata} to ${to.iata}`;
     case "shipment:delivered":
-      return `delivered in ${to.iata}`;
+      return `delivered, ${from.iata} to ${to.iata}`;
   }
 }

@@ -10,7 +10,7 @@ export function RouteMap({ board }: { board: Board }) {
       className="map panel"
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       role="img"
-      aria-label="Map of the United States with the shipments on their routes. The table has them all."
+      aria-label="Map of the United States with the route of each shipment. The table lists the same shipments."
       {...usePointerSignal()}
     >
       <use className="land" href="/usa.svg#land" />

@@ -64,7 +64,7 @@ const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
       <td className="eta">{minutesLeft === 0 ? "–" : duration(minutesLeft)}</td>
       <td className="progress">
         <span className="bar" data-status={status} style={{ "--done": `${percent}%` }} />
-        {`${percent} %`}
+        {`${percent}%`}
       </td>
     </tr>
   );

@@ -37,7 +37,7 @@ describe("a visitor's token", needsBrowser, () => {
       token: () => (++requests === 1 ? expiringToken() : tokenFor("alice")),
     });
     const { seq } = await board.waitForEvent(1);
-    await board.waitForAnnouncement("none missing");
+    await board.waitForAnnouncement("none lost");
     const view = await board.waitForEvent(seq + 10);
 
     assertConsecutive(view);
@@ -55,7 +55,7 @@ describe("a visitor's token", needsBrowser, () => {
 
     token = () => tokenFor("alice");
     await board.page.getByRole("button", { name: "Sign in again" }).click();
-    await board.waitForStatus("Live");
+    await board.waitForStatus("Connected");
     assertConsecutive(await board.waitForEvent(seq + 10));
   });
 });

@@ -73,13 +73,13 @@ describe("the bell", needsBrowser, () => {
     await demo.notify(await demo.visitorOf(inbox), "X-1");
     await inbox.page.route("**/api/read**", (route) => route.abort());
     await inbox.markRead("X-1");
-    await inbox.page.getByText("Not marked as read").waitFor();
+    await inbox.page.getByText("Could not mark as read").waitFor();
     await inbox.waitForUnread("X-1");
 
     await inbox.page.unroute("**/api/read**");
     await inbox.markRead("X-1");
     await inbox.waitForUnread();
-    await inbox.page.getByText("Not marked as read").waitFor({ state: "detached" });
+    await inbox.page.getByText("Could not mark as read").waitFor({ state: "detached" });
   });
 
   it("asks for the browser's notifications at a click alone, and has them when nobody looks", async () => {
@@ -89,8 +89,8 @@ describe("the bell", needsBrowser, () => {
     await inbox.waitForUnread("X-1");
     assert.deepEqual(await recorded(inbox), { requests: 0, shown: [] });
 
-    await inbox.button("Show them while I look elsewhere").click();
-    await inbox.page.getByText("Your browser shows them").waitFor();
+    await inbox.button("Enable browser notifications").click();
+    await inbox.page.getByText("Browser notifications are on").waitFor();
     await demo.notify(user, "X-2");
     await inbox.waitForUnread("X-2", "X-1");
     assert.deepEqual(await recorded(inbox), { requests: 1, shown: [] });

@@ -23,13 +23,13 @@ describe("the chat", needsBrowser, () => {
     const other = await demo.open(bruno);
     await one.sendMessage("Where is S-1013?");
     await other.message("Where is S-1013?").getByText("Ada Moreno").waitFor();
-    await other.sendMessage("Held in Denver.");
-    await one.message("Held in Denver.").getByText("Bruno Berg").waitFor();
+    await other.sendMessage("Delayed in Denver.");
+    await one.message("Delayed in Denver.").getByText("Bruno Berg").waitFor();
     await one.message("Where is S-1013?").getByText("You").waitFor();
 
     const newcomer = await demo.open();
-    await newcomer.message("Held in Denver.").waitFor();
-    const expected = ["Where is S-1013?", "Held in Denver."];
+    await newcomer.message("Delayed in Denver.").waitFor();
+    const expected = ["Where is S-1013?", "Delayed in Denver."];
     for (const board of [one, other, newcomer]) {
       assert.deepEqual((await board.messageTexts()).slice(-2), expected);
       assert.deepEqual(board.errors, []);
@@ -41,7 +41,7 @@ describe("the chat", needsBrowser, () => {
     const other = await demo.open(bruno);
     await waitForEachOther(one, other);
     await one.stopClock();
-    const isTyping = one.page.getByText("Bruno Berg is typing …");
+    const isTyping = one.page.getByText("Bruno Berg is typing…");
 
     await other.composer.pressSequentially("Sn");
     await isTyping.waitFor();
@@ -57,7 +57,7 @@ describe("the chat", needsBrowser, () => {
     await isTyping.waitFor();
     await one.page.clock.runFor(5_000);
     await isTyping.waitFor({ state: "detached" });
-    assert.equal(await other.page.getByText("typing …").count(), 0, "nobody is told of themselves");
+    assert.equal(await other.page.getByText("typing…").count(), 0, "nobody is told of themselves");
   });
 
   it("shows a message at once, and once when it is sent", async () => {
@@ -66,14 +66,14 @@ describe("the chat", needsBrowser, () => {
     await one.waitForEvent(1);
     await one.offlineSwitch.click();
     await one.waitForStatus("Offline");
-    await one.sendMessage("From the tunnel");
-    await one.page.locator("[data-draft=pending]", { hasText: "From the tunnel" }).waitFor();
+    await one.sendMessage("Sent while offline");
+    await one.page.locator("[data-draft=pending]", { hasText: "Sent while offline" }).waitFor();
 
     await one.offlineSwitch.click();
-    await other.message("From the tunnel").waitFor();
-    await one.message("From the tunnel").and(one.page.locator("li:not([data-draft])")).waitFor();
+    await other.message("Sent while offline").waitFor();
+    await one.message("Sent while offline").and(one.page.locator("li:not([data-draft])")).waitFor();
     for (const board of [one, other])
-      assert.equal(await board.message("From the tunnel").count(), 1);
+      assert.equal(await board.message("Sent while offline").count(), 1);
   });
 
   it("takes back what is refused: it can be sent again, or thrown away", async () => {
@@ -81,21 +81,21 @@ describe("the chat", needsBrowser, () => {
     const one = await demo.open({ token: () => tokenFor("ada-moreno-0001", 3600, can) });
     const other = await demo.open(bruno);
     await one.waitForEvent(1);
-    await one.sendMessage("Let me in");
-    await one.message("Let me in").getByText("Not sent: not allowed.").waitFor();
-    await one.sendMessage("Never mind");
-    await one.message("Never mind").getByRole("button", { name: "Discard" }).click();
-    await one.message("Never mind").waitFor({ state: "detached" });
+    await one.sendMessage("Not allowed yet");
+    await one.message("Not allowed yet").getByText("Not sent: not allowed.").waitFor();
+    await one.sendMessage("Discard me");
+    await one.message("Discard me").getByRole("button", { name: "Discard" }).click();
+    await one.message("Discard me").waitFor({ state: "detached" });
 
     can = [...can, "publish"];
     await one.offlineSwitch.click();
     await one.waitForStatus("Offline");
     await one.offlineSwitch.click();
-    await one.waitForStatus("Live");
-    await one.message("Let me in").getByRole("button", { name: "Retry" }).click();
-    await other.message("Let me in").waitFor();
-    await one.message("Let me in").and(one.page.locator("li:not([data-draft])")).waitFor();
-    assert.equal(await other.message("Never mind").count(), 0);
+    await one.waitForStatus("Connected");
+    await one.message("Not allowed yet").getByRole("button", { name: "Retry" }).click();
+    await other.message("Not allowed yet").waitFor();
+    await one.message("Not allowed yet").and(one.page.locator("li:not([data-draft])")).waitFor();
+    assert.equal(await other.message("Discard me").count(), 0);
   });
 
   it("goes back in its history without a jump, and follows what is new at its end alone", async () => {
@@ -124,8 +124,8 @@ describe("the chat", needsBrowser, () => {
       token: () => tokenFor("ada-moreno-0001", 3600, ["subscribe"]),
     });
     await board.message("message 60").waitFor();
-    await board.sendMessage("Let me in");
-    const discard = board.message("Let me in").getByRole("button", { name: "Discard" });
+    await board.sendMessage("Not allowed yet");
+    const discard = board.message("Not allowed yet").getByRole("button", { name: "Discard" });
     await discard.waitFor();
 
     const list = await board.chatLog.elementHandle();
@@ -142,7 +142,7 @@ describe("the chat", needsBrowser, () => {
   it("hears of a gap, and shows what there is", async () => {
     await demo.runtime.deploy({ settings: { "chat:*": { retained_appends: 5 } } });
     const board = await demo.open(ada);
-    await board.waitForStatus("Live");
+    await board.waitForStatus("Connected");
     await board.offlineSwitch.click();
     await board.waitForStatus("Offline");
     await board.sendMessage("sent into the gap");
@@ -171,8 +171,8 @@ describe("the chat", needsBrowser, () => {
       { name: "message", data: { text: { not: "text" } } },
       { name: "shout", data: { text: "not a message" } },
     ]);
-    await publishMessages(1, "and on it goes");
-    await board.message("and on it goes").waitFor();
+    await publishMessages(1, "a valid message");
+    await board.message("a valid message").waitFor();
     assert.equal(await board.message("not a message").count(), 0);
     assert.deepEqual(board.errors, []);
   });

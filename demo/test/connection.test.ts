@@ -17,7 +17,7 @@ describe("a window that loses its connection", needsBrowser, () => {
     await board.waitForEvent(1);
     await board.offlineSwitch.click();
     await board.waitForStatus("Offline");
-    await board.page.getByText(/next try in \d+ s/).waitFor();
+    await board.page.getByText(/retry in \d+ s/).waitFor();
     await demo.waitForSessionCount(0);
 
     const seq = await board.lastSeq();
@@ -61,7 +61,7 @@ describe("a window that loses its connection", needsBrowser, () => {
 
     const seq = await board.lastSeq();
     await demo.waitForEvent(seq + MISSED_EVENTS);
-    await board.waitForStatus("Live");
+    await board.waitForStatus("Connected");
     await board.page.clock.fastForward("08:00:00");
     await assertResumed(board, seq);
   });
@@ -83,10 +83,10 @@ describe("a window that loses its connection", needsBrowser, () => {
 
   /** It has caught up with all that came after `seq`, and shows what a newcomer sees. */
   async function assertResumed(board: BoardPage, seq: number, min = MISSED_EVENTS): Promise<void> {
-    const message = await board.waitForAnnouncement("caught up");
-    const replayed = Number(/^(\d+) events? caught up, none missing$/.exec(message)?.[1]);
+    const message = await board.waitForAnnouncement("replayed");
+    const replayed = Number(/^(\d+) events? replayed, none lost$/.exec(message)?.[1]);
     assert.ok(replayed >= min, message);
-    await board.waitForStatus("Live");
+    await board.waitForStatus("Connected");
     assertConsecutive(await board.waitForEvent(seq + replayed));
 
     const newcomer = await demo.open();

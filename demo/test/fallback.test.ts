@@ -63,7 +63,7 @@ describe("a window behind a proxy", needsBrowser, () => {
   /** It goes on, by that transport, and shows what a window past the proxy shows. */
   async function assertConnectedBy(board: BoardPage, transport: Transport): Promise<void> {
     await board.page.locator(`.badge[title=${transport}]`).waitFor();
-    await board.waitForStatus("Live");
+    await board.waitForStatus("Connected");
     assertConsecutive(await board.waitForEvent((await board.lastSeq()) + EVENT_COUNT));
     const direct = await demo.open();
     await assertSameView(board, direct);

@@ -28,12 +28,12 @@ describe("the page", needsBrowser, () => {
 
         await board.offlineSwitch.click();
         await board.waitForStatus("Offline");
-        await board.sendMessage("From the tunnel");
+        await board.sendMessage("Sent while offline");
         await demo.waitForEvent(seq + 20);
         await assertAccessible(board);
 
         await board.offlineSwitch.click();
-        await board.waitForAnnouncement("none missing");
+        await board.waitForAnnouncement("none lost");
         await assertAccessible(board);
       });
 
@@ -114,7 +114,7 @@ describe("the page", needsBrowser, () => {
     await keyboard.press("Space");
     await board.waitForStatus("Offline");
     await keyboard.press("Space");
-    await board.waitForStatus("Live");
+    await board.waitForStatus("Connected");
 
     await keyboard.press("Tab"); // to the events
     await keyboard.press("Tab"); // to what was said
@@ -177,7 +177,7 @@ async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
     [],
   );
   // The observer works: here is one.
-  await page.evaluate(() => document.body.prepend("Move over!"));
+  await page.evaluate(() => document.body.prepend("This text shifts the page."));
   await page.waitForFunction((before) => shifts.length > before, seen.length);
 }
 

@@ -31,7 +31,7 @@ try {
     await board.offlineSwitch.click();
     await demo.waitForEvent(seq + 4);
     await board.offlineSwitch.click();
-    await board.waitForAnnouncement("caught up");
+    await board.waitForAnnouncement("replayed");
     await board.waitForEvent((await board.lastSeq()) + 1);
     // Otherwise the switch would still be drawn as pointed at.
     await board.page.mouse.move(0, 0);
@@ -76,17 +76,17 @@ async function screenshotTogether(name: string): Promise<void> {
   await one.waitForUsers("Ada Moreno", "Bruno Berg", "Hana Ito");
 
   const lines: [BoardPage, string][] = [
-    [other, "Houston asks about its telescope."],
-    [one, "S-1035, a third of the way there."],
-    [one, "An hour and a half to go."],
-    [third, "It left Las Vegas late."],
-    [other, "I'll tell them."],
+    [other, "When will the telescope arrive in Houston?"],
+    [one, "S-1035 is a third of the way there."],
+    [one, "It arrives in an hour and a half."],
+    [third, "It departed late from Las Vegas."],
+    [other, "Thanks, I will tell the customer."],
   ];
   for (const [board, text] of lines) {
     await board.sendMessage(text);
     for (const each of [one, other, third]) await each.message(text).waitFor();
   }
-  await third.composer.pressSequentially("Thank you");
+  await third.composer.pressSequentially("Great");
   await third.pointAt(290, 368);
   await one.pointAt(430, 190);
   await other.pointAt(590, 280);

@@ -14,13 +14,13 @@ export function BrowserNotificationSetting() {
     case undefined:
       return null;
     case "granted":
-      return <p>Your browser shows them while you look elsewhere.</p>;
+      return <p>Browser notifications are on while this tab is hidden.</p>;
     case "denied":
-      return <p>Your browser was told not to show them.</p>;
+      return <p>Browser notifications are blocked.</p>;
     case "default":
       return (
         <button className="secondary" onClick={() => void requestPermission()}>
-          Show them while I look elsewhere
+          Enable browser notifications
         </button>
       );
   }

@@ -44,7 +44,7 @@ export function Inbox({ all, failed, mark, loadEarlier }: Notifications) {
       </ol>
       <div className="toolbar">
         <BrowserNotificationSetting />
-        <p role="status">{failed && "Not marked as read: no answer."}</p>
+        <p role="status">{failed && "Could not mark as read. Try again."}</p>
       </div>
     </section>
   );

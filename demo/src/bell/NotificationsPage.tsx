@@ -23,11 +23,11 @@ function Page() {
     <div className="narrow">
       <Header
         title="Notifications"
-        text="You are told of each delay, in a room that is yours alone. What you read in one window is read in all of them."
+        text="Your private room receives a notification for each delayed shipment. Marking it as read updates all your windows."
       >
         <a className="button" href={`/${useSearch()}`}>
           Live cargo board
-          <small>{online ?? "–"} looking</small>
+          <small>{online ?? "–"} online</small>
         </a>
       </Header>
       <main>

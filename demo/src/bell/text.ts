@@ -5,4 +5,4 @@ import { duration } from "../time.ts";
 export const titleOf = ({ shipment }: Delay): string => `${shipment} is delayed`;
 
 export const textOf = ({ cargo, from, to, minutesLeft }: Delay): string =>
-  `${cargo} from ${from} to ${to}, there in ${duration(minutesLeft)}`;
+  `${cargo} from ${from} to ${to}, arrives in ${duration(minutesLeft)}`;

@@ -57,8 +57,8 @@ export function Chat() {
 function typingText(users: readonly string[]): string {
   const [one, other] = users.map(nameOf);
   if (one === undefined) return "";
-  if (other === undefined) return `${one} is typing …`;
-  return users.length === 2 ? `${one} and ${other} are typing …` : "Several people are typing …";
+  if (other === undefined) return `${one} is typing…`;
+  return users.length === 2 ? `${one} and ${other} are typing…` : "Several people are typing…";
 }
 
 interface ComposerProps {
@@ -80,7 +80,7 @@ function Composer({ send, setTyping }: ComposerProps) {
     <form className="composer" onSubmit={submit}>
       <input
         aria-label="Message"
-        placeholder="Message everybody here"
+        placeholder="Message everyone"
         autoComplete="off"
         enterKeyHint="send"
         maxLength={MAX_LENGTH}

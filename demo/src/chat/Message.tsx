@@ -78,10 +78,10 @@ function reasonOf(error: Code): string {
     case "unauthorized":
       return "not allowed";
     case "timeout":
-      return "no answer";
+      return "timed out";
     case "too_large":
       return "too long";
     default:
-      return "refused";
+      return "rejected";
   }
 }

@@ -20,7 +20,7 @@ export function Presence() {
 
   return (
     <div className="presence">
-      <ul aria-label="Looking at the board">
+      <ul aria-label="Users online">
         {shown.map((one, n) => (
           <li
             key={one}
@@ -32,7 +32,7 @@ export function Presence() {
         ))}
         {hiddenCount > 0 && <li className="more">+{hiddenCount}</li>}
       </ul>
-      <p>{users.length > 0 && `${users.length} looking`}</p>
+      <p>{users.length > 0 && `${users.length} online`}</p>
     </div>
   );
 }
