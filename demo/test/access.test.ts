@@ -3,16 +3,16 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { assertConsecutive } from "./boardPage.ts";
 import { DemoEnvironment, needsBrowser, tokenFor } from "./environment.ts";
 
-/** The server lets a token pass for 30 s more, so this one dies within 8. */
+/** Expired 22 s ago. The server accepts a token until 30 s after its `exp`: for 8 s from now. */
 const expiringToken = (): string => tokenFor("alice", -22);
 
-describe("a visitor's token", needsBrowser, () => {
+describe("token renewal", needsBrowser, () => {
   let demo: DemoEnvironment;
   before(async () => void (demo = await DemoEnvironment.start()));
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("is renewed over the open socket before it expires", async () => {
+  it("renews the token over the open socket before it expires", async () => {
     let requests = 0;
     let renewed = (): void => {};
     const renewal = new Promise<void>((resolve) => (renewed = resolve));
@@ -31,7 +31,7 @@ describe("a visitor's token", needsBrowser, () => {
     assert.deepEqual(board.errors, []);
   });
 
-  it("is replaced when it has expired, and nothing is missed", async () => {
+  it("reconnects with a new token after the old one has expired, and misses no event", async () => {
     let requests = 0;
     const board = await demo.open({
       token: () => (++requests === 1 ? expiringToken() : tokenFor("alice")),
@@ -45,7 +45,7 @@ describe("a visitor's token", needsBrowser, () => {
     assert.equal(requests, 2);
   });
 
-  it("is refused to who has signed out, until they sign in again", async () => {
+  it("shows that the visitor is signed out, and reconnects after they sign in again", async () => {
     let token: () => string | null = expiringToken;
     const board = await demo.open({ token: () => token() });
     await board.waitForEvent(1);

@@ -16,12 +16,12 @@ const routes = readRoutes();
 const MINUTES = 12 * 60;
 
 describe("the fleet", () => {
-  it("flies real routes that are all on the map", () => {
+  it("uses real routes that are all on the map", () => {
     assert.ok(routes.length > 400);
     for (const { from, to } of routes) assert.match(pathOf(from, to), /^M[\d.,]+Q[-\d.,]+$/);
   });
 
-  it("flies the same flights for the same seed", () => {
+  it("produces the same events for the same seed", () => {
     const [one, other] = [new Fleet(routes, 1), new Fleet(routes, 1)];
     for (let minute = 0; minute < MINUTES; minute++) {
       assert.deepEqual(one.tick(), other.tick());
@@ -29,7 +29,7 @@ describe("the fleet", () => {
     assert.notDeepEqual(new Fleet(routes, 2).shipments, new Fleet(routes, 1).shipments);
   });
 
-  it("tells of all that it does: who applies its events has its shipments", () => {
+  it("publishes every change: its events applied to a board give the fleet's shipments", () => {
     const fleet = new Fleet(routes, 1);
     let board: readonly (Shipment | undefined)[] = fleet.shipments;
     let events = 0;
@@ -41,10 +41,10 @@ describe("the fleet", () => {
       assert.deepEqual(board, fleet.shipments);
     }
     assert.equal(board.length, emptyBoard.length);
-    assert.ok(events / MINUTES > 2 && events / MINUTES < 6, "a few events a second");
+    assert.ok(events / MINUTES > 2 && events / MINUTES < 6, "2 to 6 events per second");
   });
 
-  it("takes each shipment from loading to delivered, and never back", () => {
+  it("moves each shipment from loading to delivered, and never back", () => {
     const fleet = new Fleet(routes, 1);
     const before = new Map<string, Shipment>();
     const delivered = new Set<string>();
@@ -87,7 +87,7 @@ describe("the visitors' server", () => {
     }
   }
 
-  it("knows a visitor again, so that a renewed token is the same visitor's", async () => {
+  it("identifies a visitor by a cookie, so that a renewed token is for the same visitor", async () => {
     const { text, headers, cookie, calls } = await request("/api/token");
     assert.match(text, /^token of [a-z]+-[a-z]+-[0-9a-f]{4}$/);
     assert.match(headers.get("set-cookie")!, /HttpOnly; SameSite=Lax/);
@@ -98,7 +98,7 @@ describe("the visitors' server", () => {
     assert.deepEqual(again.calls, []);
   });
 
-  it("has a guest beside the visitor, in one browser", async () => {
+  it("distinguishes a guest from the visitor in the same browser", async () => {
     const visitor = await request("/api/token");
     const guest = await request("/api/token?guest", { headers: { cookie: visitor.cookie } });
     assert.notEqual(guest.text, visitor.text);
@@ -108,7 +108,7 @@ describe("the visitors' server", () => {
     assert.equal((await request("/api/token?guest", { headers: { cookie } })).text, guest.text);
   });
 
-  it("does not let a name stand for its cookie", async () => {
+  it("ignores a cookie that contains a visitor's name", async () => {
     const { text, cookie } = await request("/api/token");
     const name = text.replace("token of ", "");
     assert.ok(!cookie.includes(name));
@@ -116,7 +116,7 @@ describe("the visitors' server", () => {
     assert.notEqual(forged.text, text);
   });
 
-  it("marks as read for whom it knows, and for nobody else", async () => {
+  it("marks notifications as read for a known visitor, and returns 401 to an unknown one", async () => {
     const { text, cookie } = await request("/api/token");
     const path = "/api/read?shipment=S-1&shipment=S-2";
     const known = await request(path, { method: "POST", headers: { cookie } });
@@ -128,7 +128,7 @@ describe("the visitors' server", () => {
     assert.deepEqual(unknown.calls, []);
   });
 
-  it("lets pages of its own host read the answer, and no others", async () => {
+  it("allows cross-origin requests only from pages of its own host", async () => {
     for (const [origin, allowed] of [
       ["http://127.0.0.1:8787", "http://127.0.0.1:8787"],
       ["https://elsewhere.example", null],
@@ -144,7 +144,7 @@ describe("the notifier", () => {
   const [shipment] = new Fleet(routes, 1).shipments;
   const delayed: Shipment = { ...shipment!, status: "delayed" };
 
-  /** What it publishes, where; one room takes no more. */
+  /** Returns a notifier and a list of its published events. The room `full` rejects events. */
   function newNotifier(full?: string): [Notifier, string[]] {
     const published: string[] = [];
     const roomcast = {
@@ -157,7 +157,7 @@ describe("the notifier", () => {
     return [new Notifier(roomcast), published];
   }
 
-  it("tells everybody of what is delayed, and of nothing else", async () => {
+  it("notifies every visitor of delayed shipments only", async () => {
     const [notifier, published] = newNotifier();
     notifier.addVisitor("ada");
     notifier.addVisitor("bruno");
@@ -168,7 +168,7 @@ describe("the notifier", () => {
     ]);
   });
 
-  it("goes on for the others where one can't be told", async (test) => {
+  it("stops notifying a visitor whose room rejects an event, and continues for the others", async (test) => {
     const logged = test.mock.method(console, "error", () => {});
     const [notifier, published] = newNotifier("user:ada");
     notifier.addVisitor("ada");
@@ -179,7 +179,7 @@ describe("the notifier", () => {
     assert.equal(logged.mock.callCount(), 1);
   });
 
-  it("remembers the last hundred", async () => {
+  it("notifies only the last 100 visitors", async () => {
     const [notifier, published] = newNotifier();
     for (let n = 0; n <= 100; n++) notifier.addVisitor(`visitor-${n}`);
     await notifier.notifyAll([delayed]);
@@ -189,7 +189,7 @@ describe("the notifier", () => {
 });
 
 describe("a visitor's name", () => {
-  it("is read from their id, and they have a hue", () => {
+  it("is derived from the id, as are the initials and the hue", () => {
     assert.equal(nameOf("ada-moreno-3f2a"), "Ada Moreno");
     assert.equal(initialsOf("ada-moreno-3f2a"), "AM");
     assert.equal(nameOf("alice"), "Alice");

@@ -5,13 +5,13 @@ import type { BoardPage } from "./boardPage.ts";
 import { DemoEnvironment, needsBrowser } from "./environment.ts";
 import { isTestShipment, type InboxPage } from "./inboxPage.ts";
 
-describe("the bell", needsBrowser, () => {
+describe("notifications", needsBrowser, () => {
   let demo: DemoEnvironment;
   before(async () => void (demo = await DemoEnvironment.start()));
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("is rung by the backend when a shipment is held, and leads to the page of all that was", async () => {
+  it("are counted on the bell after a delay, and the bell links to their page", async () => {
     const { page, errors } = await demo.open();
     const bell = page.getByRole("link", { name: /^Notifications, [1-9]\d* unread$/ });
     await bell.waitFor();
@@ -25,7 +25,7 @@ describe("the bell", needsBrowser, () => {
     assert.deepEqual(errors, []);
   });
 
-  it("tells every window of a user what comes and what was read, and nobody else", async () => {
+  it("appear and are marked as read in every window of their user, but not of another user", async () => {
     const one = await demo.openInbox();
     const user = await demo.visitorOf(one);
     const other = await demo.openInbox({ sameBrowserAs: one });
@@ -49,11 +49,11 @@ describe("the bell", needsBrowser, () => {
     for (const { errors } of [one, other, board, stranger]) assert.deepEqual(errors, []);
   });
 
-  it("knows in a new window what was read, and what was not", async () => {
+  it("are shown as read or unread in a new window", async () => {
     const one = await demo.openInbox();
     const user = await demo.visitorOf(one);
     await demo.notify(user, "X-1", "X-2");
-    // It is shown as read before the backend has heard of it.
+    // The page shows it as read before the backend receives the request.
     const marked = one.page.waitForResponse("**/api/read**");
     await one.markRead("X-1");
     await marked;
@@ -68,7 +68,7 @@ describe("the bell", needsBrowser, () => {
     await later.waitForUnread("X-3", "X-2");
   });
 
-  it("keeps as unread what could not be marked", async () => {
+  it("stay unread if the request to mark them as read fails", async () => {
     const inbox = await demo.openInbox();
     await demo.notify(await demo.visitorOf(inbox), "X-1");
     await inbox.page.route("**/api/read**", (route) => route.abort());
@@ -82,7 +82,7 @@ describe("the bell", needsBrowser, () => {
     await inbox.page.getByText("Could not mark as read").waitFor({ state: "detached" });
   });
 
-  it("asks for the browser's notifications at a click alone, and has them when nobody looks", async () => {
+  it("are shown by the browser only after a click on the button, and only in a hidden tab", async () => {
     const inbox = await demo.openInbox({ prepare: recordNotifications });
     const user = await demo.visitorOf(inbox);
     await demo.notify(user, "X-1");
@@ -102,7 +102,7 @@ describe("the bell", needsBrowser, () => {
   });
 });
 
-/** Resolves when the board's bell says what the page of the notifications says. */
+/** Resolves when the bell on the board shows the same count as the notifications page. */
 async function waitForSameCount(board: BoardPage, inbox: InboxPage): Promise<void> {
   for (;;) {
     const heading = await inbox.page.getByRole("heading", { level: 2 }).textContent();
@@ -117,7 +117,7 @@ interface Recorded {
   readonly shown: readonly string[];
 }
 
-/** A browser without a screen has no notifications: this one notes what it is told to show. */
+/** Replaces `Notification`, which a headless browser does not have, and records its use. */
 async function recordNotifications(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const recorded = { requests: 0, shown: [] as string[] };
@@ -135,7 +135,7 @@ async function recordNotifications(page: Page): Promise<void> {
   });
 }
 
-/** Of what is shown, the test's own. */
+/** Returns the recorded notifications of the test's own shipments. */
 async function recorded({ page }: InboxPage): Promise<Recorded> {
   const { requests, shown } = await page.evaluate<Recorded>("recorded");
   return { requests, shown: shown.filter(isTestShipment) };

@@ -16,7 +16,7 @@ describe("the board", needsBrowser, () => {
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("shows a newcomer every shipment at once", async () => {
+  it("shows all shipments at once in a new window", async () => {
     await demo.waitForEvent(40);
     const board = await demo.open();
     const first = await board.waitForEvent(1);
@@ -32,7 +32,7 @@ describe("the board", needsBrowser, () => {
     assert.deepEqual(board.errors, []);
   });
 
-  it("is the same in two windows", async () => {
+  it("shows the same view at the same event in two windows", async () => {
     const [one, other] = await Promise.all([demo.open(), demo.open()]);
     for (let seq = 1, moments = 0; moments < 5; moments++) {
       const view = await assertSameView(one, other, seq);
@@ -41,10 +41,10 @@ describe("the board", needsBrowser, () => {
     }
   });
 
-  it("has one socket, also under StrictMode", async () => {
+  it("opens only one socket under StrictMode", async () => {
     const dist = await mkdtemp(join(tmpdir(), "roomcast-demo-"));
     try {
-      // Only React's development build mounts everything twice.
+      // Only React's development build mounts components twice.
       process.env.NODE_ENV = "development";
       const root = fileURLToPath(new URL("..", import.meta.url));
       await build({ root, mode: "development", logLevel: "error", build: { outDir: dist } });
@@ -60,7 +60,7 @@ describe("the board", needsBrowser, () => {
     }
   });
 
-  it("follows the fleet through a restart of the backend", async () => {
+  it("shows all shipments after a restart of the backend, without a gap", async () => {
     const board = await demo.open();
     const { seq } = await board.waitForEvent(1);
     await demo.stopBackend();
@@ -72,7 +72,7 @@ describe("the board", needsBrowser, () => {
     assertConsecutive(await board.view());
   });
 
-  /** What the board shows, and what the room holds, at the same event. */
+  /** Returns the view of the board and the state of the room at the same event. */
   async function atOneEvent(board: BoardPage): Promise<View & Snapshot> {
     for (;;) {
       const state = await demo.state();

@@ -1,14 +1,14 @@
-/** The board in one browser window, as its visitor has it. */
+/** The board in one browser window. */
 import assert from "node:assert/strict";
 import type { Locator } from "playwright-core";
 import { PageObject } from "./pageObject.ts";
 
-/** What a window shows at one moment. */
+/** Contents of a window at one moment. */
 export interface View {
-  /** The event that it has come to. */
+  /** Seq of the last received event. */
   readonly seq: number;
   readonly shipments: readonly string[];
-  /** The seqs of the feed, the newest first. */
+  /** Seqs in the feed, newest first. */
   readonly feed: readonly number[];
 }
 
@@ -21,12 +21,12 @@ export class BoardPage extends PageObject {
     return this.page.getByRole("switch", { name: "Go offline" });
   }
 
-  /** Resolves when the badge says so. */
+  /** Resolves when the badge shows this status. */
   async waitForStatus(status: string): Promise<void> {
     await this.page.locator(".badge [role=status]", { hasText: status }).waitFor();
   }
 
-  /** Resolves when the window is live and has come to that event, on the badge and in the feed. */
+  /** Resolves when the window is connected and shows this event on the badge and in the feed. */
   async waitForEvent(seq: number): Promise<View> {
     for (;;) {
       const view = await this.view();
@@ -35,7 +35,7 @@ export class BoardPage extends PageObject {
     }
   }
 
-  /** All of one moment. */
+  /** Returns the contents, all read at the same moment. */
   view(): Promise<View> {
     return this.page.evaluate(() => {
       const texts = (selector: string): string[] =>
@@ -48,13 +48,13 @@ export class BoardPage extends PageObject {
     });
   }
 
-  /** The newest event of the feed, also while the window is offline. */
+  /** Returns the seq of the newest event in the feed, even if the window is offline. */
   async lastSeq(): Promise<number> {
     await this.page.locator(".feed .seq").first().waitFor();
     return (await this.view()).feed[0]!;
   }
 
-  /** Resolves when the window says that these are looking, in this order. */
+  /** Resolves when the window shows these users as online, in this order. */
   async waitForUsers(...names: string[]): Promise<void> {
     await this.page.waitForFunction((names) => {
       const shown = [...document.querySelectorAll(".presence .avatar")];
@@ -62,12 +62,12 @@ export class BoardPage extends PageObject {
     }, names.join());
   }
 
-  /** Where the others point. */
+  /** Pointers of the other users. */
   get cursors(): Locator {
     return this.page.locator(".cursor");
   }
 
-  /** Resolves when somebody is seen to point there, in the map's own units, give or take one. */
+  /** Resolves when this user's pointer is at this position, in map units with a tolerance of 1. */
   async waitForCursor(name: string, x: number, y: number): Promise<void> {
     await this.page.waitForFunction(
       ([name, x, y]) =>
@@ -81,12 +81,12 @@ export class BoardPage extends PageObject {
     );
   }
 
-  /** Resolves when there is one cursor, and it goes. */
+  /** Resolves when the only pointer is fading. */
   async waitForFadingCursor(): Promise<void> {
     await this.page.locator(".cursor[data-fading=true]").waitFor({ state: "attached" });
   }
 
-  /** Points at a place on the map, given in its own units. */
+  /** Moves the pointer to a position on the map, in map units. */
   async pointAt(x: number, y: number): Promise<void> {
     const at = await this.page.locator(".map").evaluate(
       (map: SVGSVGElement, place) => {
@@ -98,7 +98,7 @@ export class BoardPage extends PageObject {
     await this.page.mouse.move(at.x, at.y);
   }
 
-  /** The chat, as it scrolls. */
+  /** The scrollable list of messages. */
   get chatLog(): Locator {
     return this.page.getByRole("log");
   }
@@ -111,12 +111,12 @@ export class BoardPage extends PageObject {
     return this.chatLog.getByRole("listitem").filter({ hasText: text });
   }
 
-  /** All messages that are loaded, without their authors. */
+  /** Returns the texts of all loaded messages, without authors. */
   async messageTexts(): Promise<string[]> {
     return this.chatLog.locator("li > p:not(.author)").allTextContents();
   }
 
-  /** Scrolls the chat to that message, and says where it is then: before anything can come of it. */
+  /** Scrolls to a message and returns its position, before the page can react to the scroll. */
   scrollTo(text: string): Promise<number> {
     return this.chatLog.getByText(text, { exact: true }).evaluate((message) => {
       message.scrollIntoView({ block: "end" });
@@ -129,7 +129,7 @@ export class BoardPage extends PageObject {
     return message.evaluate((message) => Math.round(message.getBoundingClientRect().y));
   }
 
-  /** How far the chat is from its end, in pixels. */
+  /** Returns the distance of the chat's scroll position from its end, in pixels. */
   distanceFromEnd(): Promise<number> {
     return this.chatLog.evaluate((list) =>
       Math.round(list.scrollHeight - list.clientHeight - list.scrollTop),
@@ -141,7 +141,7 @@ export class BoardPage extends PageObject {
     await this.composer.press("Enter");
   }
 
-  /** The message that the feed reads out. */
+  /** Resolves with the feed's announcement for screen readers when it contains this text. */
   async waitForAnnouncement(message: string | RegExp): Promise<string> {
     const announcement = this.page.locator(".feed [role=status]", { hasText: message });
     await announcement.waitFor({ state: "attached" });
@@ -149,7 +149,7 @@ export class BoardPage extends PageObject {
   }
 }
 
-/** The feed has no hole, nothing twice, and nothing out of order. */
+/** Asserts that the feed has no gap and no duplicate, and is in order. */
 export function assertConsecutive({ feed }: View): void {
   assert.ok(feed.length > 0);
   assert.deepEqual(
@@ -158,12 +158,12 @@ export function assertConsecutive({ feed }: View): void {
   );
 }
 
-/** They show the same at the same event. */
+/** Asserts that both windows show the same shipments at the same event. */
 export async function assertSameView(one: BoardPage, other: BoardPage, from = 1): Promise<View> {
   for (let seq = from; ;) {
     const [here, there] = await Promise.all([one.waitForEvent(seq), other.waitForEvent(seq)]);
     seq = Math.max(here.seq, there.seq);
-    if (here.seq !== there.seq) continue; // one of them was asked a moment too early
+    if (here.seq !== there.seq) continue; // one window was read too early
     assert.deepEqual(here.shipments, there.shipments);
     return here;
   }

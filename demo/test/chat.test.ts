@@ -18,7 +18,7 @@ describe("the chat", needsBrowser, () => {
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("is the same for everybody, and for who comes later", async () => {
+  it("shows the same messages to all users, including one who joins later", async () => {
     const one = await demo.open(ada);
     const other = await demo.open(bruno);
     await one.sendMessage("Where is S-1013?");
@@ -36,7 +36,7 @@ describe("the chat", needsBrowser, () => {
     }
   });
 
-  it("shows who is typing, until they have sent it, deleted it, or stopped", async () => {
+  it("shows that a user is typing until they send the text, delete it, or stop", async () => {
     const one = await demo.open({ ...ada, ...fakeClock });
     const other = await demo.open(bruno);
     await waitForEachOther(one, other);
@@ -57,10 +57,14 @@ describe("the chat", needsBrowser, () => {
     await isTyping.waitFor();
     await one.page.clock.runFor(5_000);
     await isTyping.waitFor({ state: "detached" });
-    assert.equal(await other.page.getByText("typing…").count(), 0, "nobody is told of themselves");
+    assert.equal(
+      await other.page.getByText("typing…").count(),
+      0,
+      "users do not see their own typing status",
+    );
   });
 
-  it("shows a message at once, and once when it is sent", async () => {
+  it("shows an offline message as pending at once, and only once after it is sent", async () => {
     const one = await demo.open(ada);
     const other = await demo.open(bruno);
     await one.waitForEvent(1);
@@ -76,7 +80,7 @@ describe("the chat", needsBrowser, () => {
       assert.equal(await board.message("Sent while offline").count(), 1);
   });
 
-  it("takes back what is refused: it can be sent again, or thrown away", async () => {
+  it("shows why a message was rejected, and lets the user retry or discard it", async () => {
     let can: ("subscribe" | "publish" | "presence")[] = ["subscribe", "presence"];
     const one = await demo.open({ token: () => tokenFor("ada-moreno-0001", 3600, can) });
     const other = await demo.open(bruno);
@@ -98,7 +102,7 @@ describe("the chat", needsBrowser, () => {
     assert.equal(await other.message("Discard me").count(), 0);
   });
 
-  it("goes back in its history without a jump, and follows what is new at its end alone", async () => {
+  it("keeps its scroll position when messages are added, and follows new ones only at its end", async () => {
     await publishMessages(180);
     const board = await demo.open(ada);
     await board.message("message 180").waitFor();
@@ -118,7 +122,7 @@ describe("the chat", needsBrowser, () => {
     assert.equal(await board.distanceFromEnd(), 0);
   });
 
-  it("stays where it was scrolled to, also before the browser tells of it", async () => {
+  it("keeps its scroll position if it changes before the scroll event arrives", async () => {
     await publishMessages(60);
     const board = await demo.open({
       token: () => tokenFor("ada-moreno-0001", 3600, ["subscribe"]),
@@ -139,7 +143,7 @@ describe("the chat", needsBrowser, () => {
     assert.deepEqual(moved, { isGone: true, by: 0 });
   });
 
-  it("hears of a gap, and shows what there is", async () => {
+  it("shows the stored messages after a gap", async () => {
     await demo.runtime.deploy({ settings: { "chat:*": { retained_appends: 5 } } });
     const board = await demo.open(ada);
     await board.waitForStatus("Connected");
@@ -152,7 +156,8 @@ describe("the chat", needsBrowser, () => {
     await board.message("message 10").waitFor();
     await board.page.locator("li:not([data-draft])", { hasText: "sent into the gap" }).waitFor();
     const texts = await board.messageTexts();
-    // What is there was read before it was sent, or after that.
+    // The room retains 5 appends. Message 6 is among them if the history was read before the draft
+    // was stored.
     if (texts.length > 5) assert.equal(texts.shift(), "message 6");
     assert.deepEqual(texts, [
       "message 7",
@@ -163,7 +168,7 @@ describe("the chat", needsBrowser, () => {
     ]);
   });
 
-  it("is not put out by what is no message", async () => {
+  it("ignores events that are not valid messages", async () => {
     const board = await demo.open(ada);
     await board.waitForEvent(1);
     await demo.publish(CHAT_ROOM, [
@@ -177,18 +182,18 @@ describe("the chat", needsBrowser, () => {
     assert.deepEqual(board.errors, []);
   });
 
-  /** Says as many things, numbered if there are several. */
+  /** Publishes this many messages, numbered if there are several. */
   async function publishMessages(count: number, text = "message"): Promise<void> {
     const numbered = (n: number): string => (count === 1 ? text : `${text} ${n + 1}`);
     const events = Array.from({ length: count }, (_, n) => ({
       name: "message",
       data: { text: numbered(n) },
     }));
-    // Each is an append of its own: only those are forgotten one by one.
+    // Each message is a separate append, because the room evicts whole appends.
     for (const event of events) await demo.publish(CHAT_ROOM, [event]);
   }
 
-  /** Scrolls up to the first message that is loaded, which stays where it is when others come. */
+  /** Scrolls to the first loaded message, and asserts that it does not move as others load. */
   async function assertLoadsEarlier(board: BoardPage, first: string, next: string): Promise<void> {
     const y = await board.scrollTo(first);
     await board.chatLog.getByText(next, { exact: true }).waitFor({ state: "attached" });

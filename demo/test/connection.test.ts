@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { assertConsecutive, assertSameView, type BoardPage } from "./boardPage.ts";
 import { DemoEnvironment, needsBrowser } from "./environment.ts";
 
-/** Events that come while a window is away. */
+/** Number of events published while a window is disconnected. */
 const MISSED_EVENTS = 20;
 
 describe("a window that loses its connection", needsBrowser, () => {
@@ -12,7 +12,7 @@ describe("a window that loses its connection", needsBrowser, () => {
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("goes offline by the switch, and comes back with nothing missing", async () => {
+  it("goes offline with the switch, and receives all missed events afterwards", async () => {
     const board = await demo.open();
     await board.waitForEvent(1);
     await board.offlineSwitch.click();
@@ -22,13 +22,13 @@ describe("a window that loses its connection", needsBrowser, () => {
 
     const seq = await board.lastSeq();
     await demo.waitForEvent(seq + MISSED_EVENTS);
-    assert.equal(await board.lastSeq(), seq, "nothing came while it was offline");
+    assert.equal(await board.lastSeq(), seq, "no event arrives while offline");
 
     await board.offlineSwitch.click();
     await assertResumed(board, seq);
   });
 
-  it("comes back as soon as the network does", async () => {
+  it("resumes when the network is back", async () => {
     const board = await demo.open();
     await board.waitForEvent(1);
     await board.page.context().setOffline(true);
@@ -41,7 +41,7 @@ describe("a window that loses its connection", needsBrowser, () => {
     await assertResumed(board, seq);
   });
 
-  it("comes back when the server does", async () => {
+  it("resumes when the server has restarted", async () => {
     const board = await demo.open();
     await board.waitForEvent(1);
     await demo.runtime.kill();
@@ -49,14 +49,14 @@ describe("a window that loses its connection", needsBrowser, () => {
 
     const seq = await board.lastSeq();
     await demo.runtime.restart();
-    // Nothing can be published without it, so there may be nothing to catch up with.
+    // Nothing is published while the server is down, so there may be no missed events.
     await assertResumed(board, seq, 0);
   });
 
-  it("wakes with a laptop whose timers stood still and whose connection is dead", async () => {
+  it("resumes when a laptop wakes up with stopped timers and a dead connection", async () => {
     const board = await demo.open({ prepare: (page) => page.clock.install() });
     await board.waitForEvent(1);
-    // Neither side is told.
+    // Neither side detects that the connection is dead.
     for (const link of demo.network.links) link.freeze();
 
     const seq = await board.lastSeq();
@@ -66,7 +66,7 @@ describe("a window that loses its connection", needsBrowser, () => {
     await assertResumed(board, seq);
   });
 
-  it("catches up when its tab comes to the front", async () => {
+  it("resumes when its frozen tab becomes visible", async () => {
     const board = await demo.open();
     await board.waitForEvent(1);
     const tab = await board.page.context().newCDPSession(board.page);
@@ -76,12 +76,12 @@ describe("a window that loses its connection", needsBrowser, () => {
     const { seq } = await demo.state();
     await demo.waitForEvent(seq + MISSED_EVENTS);
     await tab.send("Page.setWebLifecycleState", { state: "active" });
-    // Playwright has every page think that it is in front, so nobody else says that now it is.
+    // In Playwright every page is always visible, so the browser does not send this event.
     await board.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
     await assertResumed(board, await board.lastSeq());
   });
 
-  /** It has caught up with all that came after `seq`, and shows what a newcomer sees. */
+  /** Asserts that the window received all events after `seq`, and equals a new window. */
   async function assertResumed(board: BoardPage, seq: number, min = MISSED_EVENTS): Promise<void> {
     const message = await board.waitForAnnouncement("replayed");
     const replayed = Number(/^(\d+) events? replayed, none lost$/.exec(message)?.[1]);

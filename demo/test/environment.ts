@@ -1,6 +1,6 @@
 /**
- * The whole demo for a test: the worker on workerd, the backend's process, and browsers that reach
- * the two through a network which the test can break.
+ * Runs the whole demo for a test: the worker on workerd, the backend as a process, and browsers.
+ * The browsers connect through a proxy, with which a test can break the network.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -30,14 +30,14 @@ import { BoardPage } from "./boardPage.ts";
 import { InboxPage } from "./inboxPage.ts";
 import type { PageObject } from "./pageObject.ts";
 
-/** For `describe`: without a browser its tests fail, each by its name, unless that is meant. */
+/** Options for `describe`. Without a browser each test fails, unless `SKIP_BROWSER=1` skips it. */
 export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BROWSER=1" };
 
 const BACKEND = fileURLToPath(new URL("../backend/main.ts", import.meta.url));
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
-/** Long enough for a loaded machine. A test that is right never waits for it. */
+/** Long enough for a busy machine. A test that passes does not wait for it. */
 const TIMEOUT_MS = 120_000;
-/** Chromium calls nobody but the demo. */
+/** Disables Chromium's requests to other servers. */
 const CHROMIUM_ARGS = [
   "--disable-gpu",
   "--disable-quic",
@@ -46,15 +46,15 @@ const CHROMIUM_ARGS = [
 ];
 
 export interface OpenOptions extends BrowserContextOptions {
-  /** Answers `GET /api/token` in the backend's place: with a token, or `null` for 401. */
+  /** Replaces the backend's `GET /api/token`. Returns a token, or `null` for 401. */
   token?: () => string | null;
-  /** Where the built page is. */
+  /** Directory of the built pages. */
   dist?: string;
-  /** By what address the page and the server are reached, if not past the network. */
+  /** URL of the pages and the worker. Default: the proxy `network`. */
   baseUrl?: URL;
-  /** A window of the same browser: then this one has the same visitor, token and page. */
+  /** Opens the window in the browser of this one, with the same visitor, token and pages. */
   sameBrowserAs?: PageObject;
-  /** Called before the page is loaded. */
+  /** Called before the page loads. */
   prepare?: (page: Page) => Promise<void>;
 }
 
@@ -80,7 +80,7 @@ export class DemoEnvironment {
     this.#browser = browser;
     this.#backendPort = backendPort;
     this.#roomcast = createBackend({ url: runtime.url, token: tokenFor("test") });
-    // A test run that dies must not leave the fleet flying.
+    // Ends the backend's process even if the test run crashes.
     process.once("exit", () => this.#backend?.kill());
   }
 
@@ -110,7 +110,7 @@ export class DemoEnvironment {
     await Promise.all(this.#browser.contexts().map((context) => context.close()));
   }
 
-  /** Resolves when its shipments are on the board. */
+  /** Starts the backend, and resolves when it has published its first event. */
   async startBackend(): Promise<void> {
     const { seq } = await this.state();
     this.#backend = spawn(process.execPath, [BACKEND], {
@@ -131,12 +131,12 @@ export class DemoEnvironment {
     if (running?.kill()) await once(running, "exit");
   }
 
-  /** What the room holds. */
+  /** Returns the state of the shipments room. */
   state(): Promise<Snapshot> {
     return this.#roomcast.state(SHIPMENTS_ROOM);
   }
 
-  /** Follows the room until it has come to that event. */
+  /** Resolves when the shipments room has this event. */
   async waitForEvent(seq: number): Promise<void> {
     const client = createClient({ url: this.runtime.url, token: () => tokenFor("test") });
     const room = client.room(SHIPMENTS_ROOM);
@@ -149,7 +149,10 @@ export class DemoEnvironment {
     client.close();
   }
 
-  /** Resolves when the server counts so many sockets in the room. It hears of a close after the page. */
+  /**
+   * Resolves when the server has this many sessions in the shipments room. The server detects a
+   * closed socket later than the page.
+   */
   async waitForSessionCount(count: number): Promise<void> {
     while ((await this.#sessionCount()) !== count) await sleep(20);
   }
@@ -158,7 +161,7 @@ export class DemoEnvironment {
     return (await this.#get(SHIPMENTS_ROOM)).sessions;
   }
 
-  /** Who has entered the people's room, and how often. */
+  /** Returns the number of sessions of each member of the chat room. */
   async members(): Promise<Record<string, number>> {
     const { members } = await this.#get(`${CHAT_ROOM}/members`);
     return Object.fromEntries(members.map(({ user, sessions }: any) => [user, sessions.length]));
@@ -176,25 +179,25 @@ export class DemoEnvironment {
     return this.#open("/", BoardPage, options);
   }
 
-  /** Opens the page of the notifications in a window. */
+  /** Opens the notifications page in a window. */
   async openInbox(options?: OpenOptions): Promise<InboxPage> {
     return this.#open("/bell.html", InboxPage, options);
   }
 
-  /** Who the window's visitor is. */
+  /** Returns the id of the window's visitor. */
   async visitorOf({ page }: PageObject): Promise<string> {
-    // Asked before the page has, the backend would meet somebody new.
+    // A request before the page's own would have no cookie, and create another visitor.
     while ((await page.context().cookies()).length === 0) await sleep(20);
     const response = await page.request.get(`http://127.0.0.1:${this.#backendPort}/api/token`);
     return decodeJwt(await response.text()).sub!;
   }
 
-  /** Publishes as the app's backend does. */
+  /** Publishes events as the backend does. */
   async publish(room: string, events: readonly NewEvent[]): Promise<void> {
     await this.#roomcast.publishBatch(room, events);
   }
 
-  /** Tells a visitor of delays, as the backend does. */
+  /** Publishes delays to a visitor as the backend does. */
   async notify(user: string, ...shipments: string[]): Promise<void> {
     const delayOf = (shipment: string): Delay => ({
       shipment,
@@ -222,12 +225,13 @@ export class DemoEnvironment {
     return window;
   }
 
-  /** A browser that knows nothing of the others. */
+  /** Creates a browser context with its own cookies. */
   async #newBrowserContext(
     origin: string,
     { token, dist = DIST, ...options }: Omit<OpenOptions, "baseUrl">,
   ): Promise<BrowserContext> {
-    // The page is handed to the browser, and doesn't come from this machine for all that it knows.
+    // Playwright serves the page, so Chromium does not count it as a local page and would block its
+    // requests to this machine.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
     context.setDefaultTimeout(TIMEOUT_MS);
@@ -267,13 +271,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Two visitors who can be told apart. */
+/** Options for two visitors with different names. */
 export const ada: OpenOptions = { token: () => tokenFor("ada-moreno-0001") };
 export const bruno: OpenOptions = { token: () => tokenFor("bruno-berg-0002") };
 
 /**
- * Resolves when Ada and Bruno hear each other. Each has to say so: in the list of one, the other may
- * be who has just closed a window, and what another window signals too early is lost.
+ * Resolves when Ada and Bruno receive each other's signals. Both windows must show both users: one
+ * window may still list a user whose earlier window has just closed, and earlier signals are lost.
  */
 export async function waitForEachOther(adas: BoardPage, brunos: BoardPage): Promise<void> {
   await adas.waitForUsers("Ada Moreno", "Bruno Berg");

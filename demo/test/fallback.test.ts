@@ -5,7 +5,7 @@ import type { Transport } from "roomcast";
 import { assertConsecutive, assertSameView, type BoardPage } from "./boardPage.ts";
 import { DemoEnvironment, needsBrowser } from "./environment.ts";
 
-/** Events that come while a window is watched. */
+/** Number of events to wait for in each check. */
 const EVENT_COUNT = 20;
 
 describe("a window behind a proxy", needsBrowser, () => {
@@ -23,7 +23,7 @@ describe("a window behind a proxy", needsBrowser, () => {
   });
   after(() => demo?.stop());
 
-  it("that lets no WebSocket through is live by a stream, and by WebSocket when it may", async () => {
+  it("uses SSE while WebSockets are blocked, and WebSocket when they are allowed again", async () => {
     middlebox.upgrades = 426;
     const board = await demo.open({ baseUrl });
     await assertConnectedBy(board, "sse");
@@ -33,7 +33,7 @@ describe("a window behind a proxy", needsBrowser, () => {
     await assertConnectedBy(board, "websocket");
   });
 
-  it("that lets no stream through either is live by long-polling, and better when it may", async () => {
+  it("uses long polling while streams are blocked too, and a better transport when it is allowed", async () => {
     middlebox.upgrades = 400;
     middlebox.buffering = true;
     const board = await demo.open({ baseUrl });
@@ -47,7 +47,7 @@ describe("a window behind a proxy", needsBrowser, () => {
     await assertConnectedBy(board, "websocket");
   });
 
-  it("and offline by the switch", async () => {
+  it("goes offline with the switch, and resumes over SSE", async () => {
     middlebox.upgrades = "hang up";
     const board = await demo.open({ baseUrl });
     await assertConnectedBy(board, "sse");
@@ -55,12 +55,12 @@ describe("a window behind a proxy", needsBrowser, () => {
     await board.waitForStatus("Offline");
     const seq = await board.lastSeq();
     await demo.waitForEvent(seq + EVENT_COUNT);
-    assert.equal(await board.lastSeq(), seq, "nothing came while it was offline");
+    assert.equal(await board.lastSeq(), seq, "no event arrives while offline");
     await board.offlineSwitch.click();
     await assertConnectedBy(board, "sse");
   });
 
-  /** It goes on, by that transport, and shows what a window past the proxy shows. */
+  /** Asserts that events arrive over this transport, and that a window without proxy is equal. */
   async function assertConnectedBy(board: BoardPage, transport: Transport): Promise<void> {
     await board.page.locator(`.badge[title=${transport}]`).waitFor();
     await board.waitForStatus("Connected");
@@ -77,7 +77,10 @@ describe("a window behind a proxy", needsBrowser, () => {
   }
 });
 
-/** Tells the page that the network has changed, until it has: nobody is to wait for five minutes. */
+/**
+ * Dispatches `online` events until the page uses this transport. Without them, the page would try a
+ * better transport only after five minutes.
+ */
 async function waitForTransport({ page }: BoardPage, transport: Transport): Promise<void> {
   const isUsed = (transport: Transport): boolean => {
     dispatchEvent(new Event("online"));

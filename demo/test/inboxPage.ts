@@ -1,8 +1,8 @@
-/** The page of the notifications in one browser window. */
+/** The notifications page in one browser window. */
 import type { Locator } from "playwright-core";
 import { PageObject } from "./pageObject.ts";
 
-/** The fleet rings when it likes: a test's own shipments are told by their name. */
+/** Marks a test's own shipments. The backend may report delays of others at any time. */
 const TEST_PREFIX = "X-";
 export const isTestShipment = (title: string): boolean => title.startsWith(TEST_PREFIX);
 
@@ -15,12 +15,12 @@ export class InboxPage extends PageObject {
     return this.page.getByRole("button", { name, exact: true });
   }
 
-  /** By key, since a row may move away from below the pointer when another comes. */
+  /** Uses the keyboard, because a new row could move the button away from the pointer. */
   async markRead(shipment: string): Promise<void> {
     await this.button(`Mark as read: ${shipment}`).press("Enter");
   }
 
-  /** Resolves when these of the test's own are unread, the newest first. */
+  /** Resolves when the test's own unread shipments are these, newest first. */
   async waitForUnread(...shipments: string[]): Promise<void> {
     await this.page.waitForFunction(
       ([own, shipments]) => {

@@ -19,7 +19,7 @@ describe("the page", needsBrowser, () => {
 
   for (const [screen, options] of Object.entries({ desktop, phone })) {
     for (const colorScheme of ["light", "dark"] as const) {
-      it(`can be used by everyone, on a ${screen}, ${colorScheme}`, async () => {
+      it(`has no accessibility violations on a ${screen} in ${colorScheme} mode`, async () => {
         const board = await demo.open({ ...ada, ...options, colorScheme });
         const other = await demo.open(bruno);
         const { seq } = await board.waitForEvent(1);
@@ -37,7 +37,7 @@ describe("the page", needsBrowser, () => {
         await assertAccessible(board);
       });
 
-      it(`has notifications for everyone, on a ${screen}, ${colorScheme}`, async () => {
+      it(`has accessible notifications on a ${screen} in ${colorScheme} mode`, async () => {
         const inbox = await demo.openInbox({ ...options, colorScheme });
         await assertAccessible(inbox);
         await notify(inbox, "X-1", "X-2");
@@ -47,7 +47,7 @@ describe("the page", needsBrowser, () => {
       });
     }
 
-    it(`never shifts, on a ${screen}`, async () => {
+    it(`has no layout shifts on a ${screen}`, async () => {
       const board = await demo.open({ ...ada, ...options, prepare: recordLayoutShifts });
       const other = await demo.open(bruno);
       const first = await board.waitForEvent(1);
@@ -55,7 +55,7 @@ describe("the page", needsBrowser, () => {
       for (let n = 1; n <= 20; n++) await other.sendMessage(`${screen} ${n}`);
       await board.message(`${screen} 20`).waitFor();
       await board.scrollTo(`${screen} 1`);
-      // In one frame with a scroll, what comes and what goes for it would pass for a shift.
+      // Messages added or removed in the same frame as a scroll would count as a layout shift.
       await board.waitForPaint();
       await other.sendMessage(`while you read on a ${screen}`);
       await board.message(`while you read on a ${screen}`).waitFor({ state: "attached" });
@@ -70,7 +70,7 @@ describe("the page", needsBrowser, () => {
       await assertNoLayoutShift(board);
     });
 
-    it(`never shifts as notifications come, on a ${screen}`, async () => {
+    it(`has no layout shifts when notifications arrive on a ${screen}`, async () => {
       const inbox = await demo.openInbox({ ...options, prepare: recordLayoutShifts });
       await notify(inbox, "X-1", "X-2");
       await inbox.markRead("X-1");
@@ -83,7 +83,7 @@ describe("the page", needsBrowser, () => {
     });
   }
 
-  it("fits a narrow phone", async () => {
+  it("fits a phone that is 375 pixels wide", async () => {
     const narrow = { viewport: { width: 375, height: 667 } };
     const board = await demo.open({ ...ada, ...phone, ...narrow });
     await board.waitForEvent(1);
@@ -95,7 +95,7 @@ describe("the page", needsBrowser, () => {
     }
   });
 
-  it("is there before any script has run", async () => {
+  it("is visible without JavaScript", async () => {
     const { page } = await demo.open({ javaScriptEnabled: false });
     await page.getByRole("heading", { name: "Live cargo board" }).waitFor();
     await page.getByText("Connecting").waitFor();
@@ -105,7 +105,7 @@ describe("the page", needsBrowser, () => {
     await inbox.page.getByRole("heading", { name: "Notifications" }).waitFor();
   });
 
-  it("can be used by keyboard", async () => {
+  it("can be used with the keyboard alone", async () => {
     const board = await demo.open(ada);
     await board.waitForEvent(1);
     const { keyboard } = board.page;
@@ -117,14 +117,14 @@ describe("the page", needsBrowser, () => {
     await board.waitForStatus("Connected");
 
     await keyboard.press("Tab"); // to the events
-    await keyboard.press("Tab"); // to what was said
+    await keyboard.press("Tab"); // to the chat messages
     await keyboard.press("Tab");
     await keyboard.type("Without a mouse");
     await keyboard.press("Enter");
     await board.message("Without a mouse").waitFor();
   });
 
-  it("stands still for who wants that", async () => {
+  it("has no animations if the user prefers reduced motion", async () => {
     const board = await demo.open({ ...ada, reducedMotion: "reduce" });
     const other = await demo.open(bruno);
     await board.waitForEvent(1);
@@ -133,7 +133,7 @@ describe("the page", needsBrowser, () => {
     assert.equal(moving, 0);
   });
 
-  /** The other points, speaks, and is about to speak again. */
+  /** Lets the other user point, send a message, and start to type the next one. */
   async function simulateActivity(board: BoardPage, other: BoardPage): Promise<void> {
     await waitForEachOther(board, other);
     await other.pointAt(300, 200);
@@ -149,7 +149,7 @@ describe("the page", needsBrowser, () => {
   }
 });
 
-/** What the page's own observer of layout shifts has seen; those by which it answers a click included. */
+/** Layout shifts recorded in the page, including those right after user input. */
 declare const shifts: [value: number, ...html: unknown[]][];
 
 async function recordLayoutShifts(page: Page): Promise<void> {
@@ -167,7 +167,7 @@ async function recordLayoutShifts(page: Page): Promise<void> {
   });
 }
 
-/** One line of text that moves by a pixel or two, as rounding may have it. */
+/** Score of one line of text that moves by one or two pixels, which rounding can cause. */
 const MAX_ROUNDING_SHIFT = 0.0001;
 
 async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
@@ -176,14 +176,14 @@ async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
     seen.filter(([value]) => value > MAX_ROUNDING_SHIFT),
     [],
   );
-  // The observer works: here is one.
+  // A real shift proves that the observer works.
   await page.evaluate(() => document.body.prepend("This text shifts the page."));
   await page.waitForFunction((before) => shifts.length > before, seen.length);
 }
 
 async function assertAccessible({ page }: PageObject): Promise<void> {
   await page.addScriptTag({ path: AXE });
-  // Of a row that is fading, a moment between two colors says nothing.
+  // Contrast in the middle of a transition is meaningless, so all transitions end at once.
   const content =
     "*, ::before, ::after { animation: none !important; transition: none !important }";
   await page.addStyleTag({ content });

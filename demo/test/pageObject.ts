@@ -1,11 +1,11 @@
 import type { Page } from "playwright-core";
 
-/** A browser window. */
+/** A page of the demo in a browser window. */
 export class PageObject {
   readonly page: Page;
-  /** Complaints of the page: there should be none. */
+  /** Exceptions and console errors of the page. */
   readonly errors: string[] = [];
-  /** How many sockets it has opened. */
+  /** Number of WebSockets that the page has opened. */
   sockets = 0;
 
   constructor(page: Page) {
@@ -17,16 +17,16 @@ export class PageObject {
     });
   }
 
-  /** Resolves when what was done to it has been painted: that is over when the next frame begins. */
+  /** Resolves when all previous changes are painted, which is at the start of the next frame. */
   async waitForPaint(): Promise<void> {
     for (let frames = 0; frames < 2; frames++) {
       await this.page.evaluate(() => new Promise(requestAnimationFrame));
     }
   }
 
-  /** Stops its clock, so that nothing goes for being old. It has to be opened with `fakeClock`. */
+  /** Stops the page's clock, so that nothing expires. The page must be opened with `fakeClock`. */
   async stopClock(): Promise<void> {
-    // A moment that has not passed when the page hears of it, however busy the machine.
+    // The time must still be in the future when the page receives it, even on a slow machine.
     await this.page.clock.pauseAt(Date.now() + 5_000);
   }
 }

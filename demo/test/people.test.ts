@@ -4,13 +4,13 @@ import { ada, bruno, DemoEnvironment, needsBrowser, waitForEachOther } from "./e
 import { fakeClock } from "./pageObject.ts";
 import { phone } from "./screens.ts";
 
-describe("the people at the board", needsBrowser, () => {
+describe("presence and pointers", needsBrowser, () => {
   let demo: DemoEnvironment;
   before(async () => void (demo = await DemoEnvironment.start()));
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("see who is looking: a window more is nobody new, and who has left is gone", async () => {
+  it("show each user once for all their windows, and remove a user who goes offline", async () => {
     const one = await demo.open(ada);
     const other = await demo.open(bruno);
     await waitForEachOther(one, other);
@@ -28,7 +28,7 @@ describe("the people at the board", needsBrowser, () => {
     assert.deepEqual([...one.errors, ...other.errors], []);
   });
 
-  it("see where the others point, at the same place of the map on any screen", async () => {
+  it("show another user's pointer at the same position of the map on any screen", async () => {
     const one = await demo.open({ ...ada, ...phone });
     const other = await demo.open(bruno);
     await waitForEachOther(one, other);
@@ -36,10 +36,10 @@ describe("the people at the board", needsBrowser, () => {
       await other.pointAt(x, 410);
       await one.waitForCursor("Bruno Berg", x, 410);
     }
-    assert.equal(await other.cursors.count(), 0, "and not where they point themselves");
+    assert.equal(await other.cursors.count(), 0, "users do not see their own pointer");
   });
 
-  it("see no cursor that has left the map, rests, or whose owner has gone", async () => {
+  it("hide a pointer that left the map, stopped moving, or whose user went offline", async () => {
     const one = await demo.open({ ...ada, ...fakeClock });
     const other = await demo.open(bruno);
     await waitForEachOther(one, other);

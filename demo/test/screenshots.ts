@@ -1,7 +1,7 @@
 // node test/screenshots.ts
 //
-// Takes the pictures in docs/images/: the board after a window was offline for some seconds, two
-// windows of people at work, and the notifications; on a desktop and a phone, light and dark.
+// Takes the screenshots in docs/images/: the board after a short outage and the notifications, each
+// on a desktop and a phone, light and dark, and two windows of the board side by side.
 import { fileURLToPath } from "node:url";
 import type { BoardPage } from "./boardPage.ts";
 import { ada, bruno, DemoEnvironment, type OpenOptions, tokenFor } from "./environment.ts";
@@ -16,7 +16,7 @@ const screens = Object.entries({ desktop, phone }).flatMap(([name, screen]) => [
 
 const demo = await DemoEnvironment.start();
 try {
-  // Whoever was here from the beginning has been told the most.
+  // A visitor from the start receives the most notifications.
   const early = await demo.openInbox();
   await demo.visitorOf(early);
   const cookies = await early.page.context().cookies();
@@ -33,7 +33,7 @@ try {
     await board.offlineSwitch.click();
     await board.waitForAnnouncement("replayed");
     await board.waitForEvent((await board.lastSeq()) + 1);
-    // Otherwise the switch would still be drawn as pointed at.
+    // Otherwise the screenshot would show the switch in its hover state.
     await board.page.mouse.move(0, 0);
     await screenshot(`board-${name}`, board);
     await demo.closeWindows();
@@ -46,7 +46,7 @@ try {
       ...screen,
       async prepare(page) {
         await page.context().addCookies(cookies);
-        // A browser without a screen refuses notifications by itself.
+        // A headless browser always denies notifications.
         await page.addInitScript("Notification = { permission: 'default' }");
       },
     });
@@ -66,7 +66,7 @@ async function screenshot(name: string, { page }: PageObject): Promise<void> {
   console.log(path);
 }
 
-/** Two windows side by side, each with the other's pointer on its map. */
+/** Takes two windows side by side, each with the other's pointer on its map. */
 async function screenshotTogether(name: string): Promise<void> {
   const size = { width: 1080, height: 780 };
   const open = (visit: OpenOptions): Promise<BoardPage> => demo.open({ ...visit, viewport: size });
