@@ -7,7 +7,7 @@ export const nameOf = (user: string): string =>
 
 export const initialsOf = (user: string): string => wordsOf(user).map(initialOf).join("");
 
-/** Returns a hue in degrees, the same in every window. The FNV-1a hash separates similar ids. */
+/** Returns a hue in degrees, the same in every window. Similar ids get different hues (FNV-1a). */
 export function hueOf(user: string): number {
   let hash = 0x811c9dc5;
   for (const character of user) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);

@@ -89,8 +89,8 @@ export class BoardPage extends PageObject {
   /** Moves the pointer to a position on the map, in map units. */
   async pointAt(x: number, y: number): Promise<void> {
     const at = await this.page.locator(".map").evaluate(
-      (map: SVGSVGElement, place) => {
-        const { x, y } = new DOMPoint(...place).matrixTransform(map.getScreenCTM()!);
+      (map: SVGSVGElement, point) => {
+        const { x, y } = new DOMPoint(...point).matrixTransform(map.getScreenCTM()!);
         return { x, y };
       },
       [x, y] as const,

@@ -77,8 +77,8 @@ async function screenshotTogether(name: string): Promise<void> {
 
   const lines: [BoardPage, string][] = [
     [other, "When will the telescope arrive in Houston?"],
-    [one, "S-1035 is a third of the way there."],
-    [one, "It arrives in an hour and a half."],
+    [one, "S-1035 is in flight to Houston."],
+    [one, "The table shows the arrival time."],
     [third, "It departed late from Las Vegas."],
     [other, "Thanks, I will tell the customer."],
   ];
