@@ -27,9 +27,10 @@ try {
 
   for (const { name, ...screen } of screens) {
     const board = await demo.open(screen);
-    const { seq } = await board.waitForEvent(1);
+    await board.waitForEvent(1);
     await board.offlineSwitch.click();
-    await demo.waitForEvent(seq + 4);
+    await board.waitForStatus("Offline");
+    await demo.waitForEvent((await board.lastSeq()) + 4);
     await board.offlineSwitch.click();
     await board.waitForAnnouncement("replayed");
     await board.waitForEvent((await board.lastSeq()) + 1);
