@@ -1,4 +1,4 @@
-//! How a socket ended, as known to the side that was notified.
+//! How a socket ended, as the other side of the connection knows it.
 
 use crate::code::{Code, Refusal};
 
@@ -13,8 +13,9 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Converts the code that the runtime reports. 1005 stands for a Close
-    /// frame without a code, 1006 for no Close frame (RFC 6455, section 7.4.1).
+    /// Converts the close code that the runtime reports. 1005 stands for a
+    /// Close frame without a code, 1006 for no Close frame (RFC 6455, section
+    /// 7.4.1).
     pub fn of(code: u16, reason: String) -> Self {
         match code {
             1005 => Self::NoCode,
@@ -23,7 +24,8 @@ impl CloseReason {
         }
     }
 
-    /// Returns how a socket ends that is closed with a refusal.
+    /// Returns the reason of a socket that is closed with a refusal. A refusal
+    /// without a close code closes with 1011.
     pub fn refused(refusal: &Refusal) -> Self {
         let code = refusal.code.close_code().unwrap_or(1011);
         Self::Closed { code, reason: refusal.message.clone() }
@@ -38,8 +40,8 @@ impl CloseReason {
     }
 
     /// Returns the close code and reason that a reader receives when a room
-    /// ends its subscription. If the room was lost, it is 1012, so that the
-    /// reader reconnects as after a restart.
+    /// ends its subscription. If the room sent no close code, it was lost. Then
+    /// the code is 1012, so that the reader reconnects as after a restart.
     pub fn code_and_reason(self) -> (u16, String) {
         match self {
             Self::Closed { code, reason } => (code, reason),

@@ -41,6 +41,7 @@ impl Code {
         Self::Restarting,
     ];
 
+    /// Returns the name of the code on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
@@ -106,6 +107,7 @@ impl Code {
         Self::ALL.into_iter().find(|code| code.close_code() == Some(close_code))
     }
 
+    /// Returns the code with this name on the wire.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == name)
     }

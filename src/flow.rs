@@ -1,4 +1,4 @@
-//! Flow control: the events that are in flight to a session, which are those
+//! Flow control: the events in flight to a session, which are those that were
 //! sent but not yet reported as seen.
 
 use std::collections::VecDeque;
@@ -8,17 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::log::EventRange;
 use crate::protocol::Seq;
 
-/// The flow control account of one session, in byte offsets of the log. So
-/// after hibernation, the bytes in flight are known without reading the log.
+/// The flow control account of one session, in byte offsets of the log. Because
+/// of the offsets, the bytes in flight are known after hibernation without
+/// reading the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// Bytes of events that may be in flight.
     window: u64,
     seen: Seq,
     /// The offset up to which the session has seen the log. A frame counts as
-    /// seen once its first event is seen: a client reports seqs only
-    /// occasionally, and may never report the rest. For example, if events 1 to
-    /// 10 are one frame, `seen` of 1 counts for all 10.
+    /// seen once its first event is seen. The reason is that a client reports
+    /// seqs only occasionally, and may never report the rest. For example, if
+    /// events 1 to 10 are one frame, `seen` of 1 counts for all 10.
     seen_to: u64,
     sent_to: u64,
     /// The frames that were sent since the room was loaded.
@@ -63,11 +64,11 @@ impl Flow {
         self.window.saturating_sub(self.unseen())
     }
 
-    /// Returns whether a frame may be sent. It may if it fits. It also may if
-    /// so few bytes are in flight that the client need not send another `seen`,
-    /// since the session would wait forever otherwise. For example, with a
-    /// window of 256 KiB of which 64 KiB are in flight, a frame of 256 KiB may
-    /// be sent.
+    /// Returns whether a frame of this size may be sent. It may if it fits into
+    /// the window. It also may if at most a quarter of the window is in flight.
+    /// Then the client need not send another `seen`, so the session would wait
+    /// forever. For example, with a window of 256 KiB of which 64 KiB are in
+    /// flight, a frame of 256 KiB may be sent.
     pub fn accepts(&self, bytes: u64) -> bool {
         bytes <= self.left() || !self.expects_seen()
     }
@@ -78,6 +79,7 @@ impl Flow {
         self.unseen() > self.part(4)
     }
 
+    /// Records that a frame was sent.
     pub fn send(&mut self, frame: &EventRange) {
         self.seen_to = self.seen_to.min(frame.start_offset);
         self.sent_to = frame.end_offset;
@@ -94,10 +96,11 @@ impl Flow {
         }
     }
 
-    /// Records that the session has seen everything up to `seq`; a smaller
-    /// `seq` than before changes nothing. Returns `false` if the event was sent
-    /// before the room hibernated. Then [`Flow::acknowledge_to`] must be called with the
-    /// event's offset.
+    /// Records that the session has seen everything up to `seq`. A `seq` that
+    /// is not larger than before changes nothing. Returns `false` if no mark
+    /// covers the event, for example because it was sent before the room
+    /// hibernated. Then [`Flow::acknowledge_to`] must be called with the
+    /// event's end offset.
     pub fn acknowledge(&mut self, seq: Seq) -> bool {
         if seq <= self.seen {
             return true;
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_filled_and_seen_empty_again() {
+    fn window_is_full_after_sends_and_empty_after_acknowledgment() {
         let mut reader = Reader::new(800);
         (1..=8).for_each(|_| assert!(reader.is_sent(100)));
         assert!(!reader.is_sent(1));
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn one_frame_is_taken_beyond_the_window_while_a_quarter_or_less_is_on_its_way() {
+    fn one_frame_of_any_size_is_accepted_while_at_most_a_quarter_is_in_flight() {
         let mut reader = Reader::new(100);
         assert!(reader.is_sent(25));
         assert!(reader.is_sent(5_000));
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_which_anything_was_seen_counts_as_seen() {
+    fn frame_counts_as_seen_once_its_first_event_is_seen() {
         let mut reader = Reader::new(100);
         let mut frame = EventRange::at(Seq::ZERO, 0);
         (frame.last, frame.end_offset) = (seq(10), 90);
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_small_events_cost_a_few_marks_and_a_mark_is_a_small_part() {
+    fn million_small_events_need_at_most_nine_marks() {
         let mut reader = Reader::new(1_000_000);
         (1..=1_000_000).for_each(|_| assert!(reader.is_sent(1)));
         assert!(reader.flow.marks.len() <= 9);
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_once_stays_seen() {
+    fn smaller_seq_does_not_undo_an_acknowledgment() {
         let mut reader = Reader::new(10);
         assert!(reader.is_sent(10));
         assert!(reader.flow.acknowledge(seq(1)));
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_sleep_as_much_is_on_its_way_as_before() {
+    fn bytes_in_flight_are_the_same_after_hibernation() {
         let mut reader = Reader::new(100);
         assert!(reader.is_sent(10));
         let kept = serde_json::to_string(&reader.flow).unwrap();

@@ -1,11 +1,11 @@
-//! The rules for a client's frame before it is decoded: size, rate, and the
-//! verdict on a token that was sent before it.
+//! The rules for a client's frame before it is decoded: the size, the rate, and
+//! the result of verifying an earlier token (its verdict).
 //!
 //! Every client socket has one [`FrameGuard`]: a socket of one room, a
 //! connection for many rooms, and a socket without a token. A frame is counted
 //! before it is decoded. A frame beyond the rate is refused with an error that
-//! names its `ref`. A socket that continues to exceed the rate is closed, which
-//! also limits the cost of refusing.
+//! names its `ref`. A socket that continues to exceed the rate is closed, so
+//! that the cost of refusing frames is limited, too.
 
 use std::collections::VecDeque;
 
@@ -22,15 +22,16 @@ pub struct FrameRates {
 }
 
 impl FrameRates {
-    /// Frames at this rate, and bytes at the rate of every socket.
+    /// Creates rates with this rate of frames. The rate of bytes is the same
+    /// for every socket.
     pub const fn of(frames: Rate) -> Self {
         let bytes =
             Rate { per_second: limits::FRAME_BYTES_PER_SECOND, burst: limits::FRAME_BYTES_BURST };
         Self { frames, bytes }
     }
 
-    /// The rate at which frames are refused before the socket is closed: the
-    /// allowed rate with a larger burst.
+    /// Returns the rate of refused frames beyond which the socket is closed:
+    /// the allowed rate with a larger burst.
     fn refused(self) -> Self {
         let larger = |Rate { per_second, burst }| Rate {
             per_second,
@@ -53,11 +54,12 @@ pub enum Admission {
 
 #[derive(Debug, Default)]
 pub struct FrameGuard {
-    /// Allocated by the first frame: a session that sends none uses no memory.
+    /// The counters, allocated by the first frame. A session that sends no
+    /// frame uses no memory for them.
     counts: Option<Box<Counts>>,
     /// Frames that follow an `auth` frame whose token is being verified.
     queued: Option<QueuedFrames>,
-    /// Refused frames since the last accepted one.
+    /// Consecutive frames that were refused with `bad_request`.
     bad_requests: u32,
 }
 
@@ -71,7 +73,8 @@ struct Counts {
 const TOKENS: Rate = Rate { per_second: limits::TOKENS_PER_SECOND, burst: limits::TOKENS_BURST };
 
 impl FrameGuard {
-    /// Restores a guard with this number of refused frames in a row.
+    /// Restores a guard after hibernation with this number of consecutive bad
+    /// requests.
     pub fn restore(bad_requests: u32) -> Self {
         Self { bad_requests, ..Self::default() }
     }
@@ -80,7 +83,7 @@ impl FrameGuard {
         self.bad_requests
     }
 
-    /// Counts a frame of this size, and decides whether it is decoded.
+    /// Counts a frame of this size in bytes, and decides whether it is decoded.
     pub fn admit(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Admission {
         if bytes > limits::BODY_BYTES {
             return Admission::Close(frame_too_large());
@@ -105,7 +108,8 @@ impl FrameGuard {
         }
     }
 
-    /// Returns the charge of a frame that saves the room work.
+    /// Gives back the unit that a frame was charged. It is for a `seen` frame,
+    /// which saves the room work.
     pub fn refund(&mut self, rates: FrameRates) {
         if let Some(counts) = &mut self.counts {
             counts.allowed.frames.put_back(rates.frames);
@@ -113,8 +117,8 @@ impl FrameGuard {
     }
 
     /// Queues a frame while a token is being verified. Returns `None`, and
-    /// queues nothing, if no verification is running. Fails if the queue is
-    /// full.
+    /// queues nothing, if no token is being verified. Fails with `rate_limited`
+    /// if the queue is full.
     pub fn queue_if_verifying(&mut self, text: &str) -> Option<Result<(), Refusal>> {
         let queued = self.queued.as_mut()?;
         let too_many =
@@ -122,9 +126,9 @@ impl FrameGuard {
         Some(queued.push(text).then_some(()).ok_or_else(too_many))
     }
 
-    /// Starts queuing frames until the verdict on a token. Verification can use
-    /// milliseconds of CPU, so it has its own rate; beyond it this fails with
-    /// `rate_limited`.
+    /// Starts to queue frames until the verdict on a token. Verification can
+    /// use milliseconds of CPU, so tokens have their own rate. Beyond that
+    /// rate, this fails with `rate_limited`.
     pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
         self.counts(rates, now).tokens.try_acquire(TOKENS, now).map_err(|retry_after_ms| {
             let message =
@@ -140,13 +144,14 @@ impl FrameGuard {
         self.queued.take().unwrap_or_default().frames
     }
 
-    /// Counts an accepted frame.
+    /// Records an accepted frame, which ends a run of bad requests.
     pub fn accept(&mut self) {
         self.bad_requests = 0;
     }
 
-    /// Counts a refused frame. If it returns a refusal, the socket must be
-    /// closed.
+    /// Records a refused frame. Fails with `bad_request` when
+    /// [`limits::BAD_REQUESTS_IN_A_ROW`] frames in a row were bad requests.
+    /// Then the socket must be closed.
     pub fn refuse(&mut self, code: Code) -> Result<(), Refusal> {
         self.bad_requests = match code {
             Code::BadRequest => self.bad_requests.saturating_add(1),
@@ -169,17 +174,17 @@ impl FrameGuard {
     }
 }
 
-/// Closes a socket for a frame over the size limit.
+/// Refusal that closes a socket which sent a frame over the size limit.
 pub fn frame_too_large() -> Refusal {
     Refusal::too_large(format!("a frame may be at most {} bytes", limits::BODY_BYTES))
 }
 
-/// Closes a socket whose first frame has no token.
+/// Refusal that closes a socket whose first frame has no token.
 pub fn no_token_yet() -> Refusal {
     Refusal::new(Code::Unauthorized, "the first frame must be an `auth` with a token")
 }
 
-/// Closes a socket whose first frame did not arrive in time.
+/// Refusal that closes a socket whose first frame did not arrive in time.
 pub fn no_token_in_time() -> Refusal {
     Refusal::new(
         Code::Unauthorized,
@@ -187,18 +192,18 @@ pub fn no_token_in_time() -> Refusal {
     )
 }
 
-/// Closes a socket without a token, to make room for newer ones.
+/// Refusal that closes a socket without a token, to make room for newer ones.
 pub fn too_many_wait() -> Refusal {
     let message = "too many sockets wait for their token; send it with the upgrade, or at once";
     Refusal::new(Code::RoomFull, message)
 }
 
-/// Closes a socket whose token has expired.
+/// Refusal that closes a socket whose token has expired.
 pub fn token_expired() -> Refusal {
     Refusal::new(Code::TokenExpired, "the token has expired; connect with a new one")
 }
 
-/// Closes a socket whose new token belongs to another user.
+/// Refusal that closes a socket whose new token belongs to another user.
 pub fn another_user() -> Refusal {
     Refusal::new(
         Code::Unauthorized,
@@ -206,12 +211,13 @@ pub fn another_user() -> Refusal {
     )
 }
 
-/// Refuses a binary frame.
+/// Refusal of a binary frame.
 pub fn not_text() -> Refusal {
     Refusal::bad_request("a frame must be one JSON object, sent as text")
 }
 
-/// Closes a socket that sent no frame and no ping for two ping periods.
+/// Refusal that closes a socket which sent no frame and no ping for two ping
+/// periods.
 pub fn ping_timeout() -> Refusal {
     Refusal::new(Code::PingTimeout, "no frame and no ping arrived for two ping periods")
 }
@@ -228,9 +234,9 @@ impl Meter {
         Self { frames: Bucket::full(rates.frames, now), bytes: Bucket::full(rates.bytes, now) }
     }
 
-    /// Removes one frame and its bytes. Fails with the milliseconds until a
-    /// frame may be sent. The bytes may exceed what is left; the next frame
-    /// then waits longer.
+    /// Removes one frame and its bytes from the buckets. Fails with the
+    /// milliseconds until a frame may be sent. The bytes may exceed those that
+    /// are left; the next frame then waits longer.
     fn try_acquire(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
         self.bytes.check(rates.bytes, now)?;
         self.frames.try_acquire(rates.frames, now)?;
@@ -239,7 +245,8 @@ impl Meter {
     }
 }
 
-/// Frames that wait for a verdict, in order, with a limit.
+/// Frames that wait for a verdict, in order. Their number and bytes are
+/// limited.
 #[derive(Debug, Default)]
 struct QueuedFrames {
     frames: VecDeque<String>,
@@ -247,7 +254,7 @@ struct QueuedFrames {
 }
 
 impl QueuedFrames {
-    /// Returns `false` if the limit is reached.
+    /// Adds a frame. Returns `false`, and adds nothing, if a limit is reached.
     fn push(&mut self, frame: &str) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
         let fits = self.frames.len() < limits::HELD_FRAMES && bytes <= limits::HELD_BYTES;
@@ -288,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn socket_at_twice_the_rate_stays_open_with_every_second_frame_refused() {
+    fn socket_at_twice_the_rate_stays_open_and_has_half_its_frames_refused() {
         let mut guard = FrameGuard::default();
         let mut admitted = 0;
         for frame in 0..10_000 {
@@ -303,7 +310,7 @@ mod tests {
 
     /// Limits: FRAME_BYTES_PER_SECOND, FRAME_BYTES_BURST.
     #[test]
-    fn bytes_have_a_rate() {
+    fn frame_beyond_the_byte_rate_is_refused() {
         let mut guard = FrameGuard::default();
         let at_once = limits::FRAME_BYTES_BURST / limits::BODY_BYTES as u64;
         for _ in 0..at_once {
@@ -321,7 +328,7 @@ mod tests {
 
     /// Limits: BODY_BYTES.
     #[test]
-    fn frame_over_the_limit_closes_the_socket_uncounted() {
+    fn frame_over_the_size_limit_closes_the_socket_and_is_not_counted() {
         let mut guard = FrameGuard::default();
         let Admission::Close(refusal) = guard.admit(limits::BODY_BYTES + 1, RATES, START) else {
             panic!()
@@ -332,7 +339,7 @@ mod tests {
 
     /// Limits: TOKENS_PER_SECOND, TOKENS_BURST.
     #[test]
-    fn tokens_have_a_rate() {
+    fn token_beyond_the_token_rate_is_refused() {
         let mut guard = FrameGuard::default();
         for _ in 0..limits::TOKENS_BURST {
             assert_eq!(guard.await_verdict(RATES, START), Ok(()));

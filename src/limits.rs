@@ -12,45 +12,48 @@ pub const ID: usize = 128;
 pub const REF: usize = 128;
 pub const USER: usize = 128;
 
-/// An event's `data`, as the publisher wrote it.
+/// Bytes of an event's `data`, as the publisher wrote it.
 pub const DATA_BYTES: usize = 256 * KIB;
-/// A frame to the room, or an HTTP body.
+/// Bytes of a frame to the room, or of an HTTP body.
 pub const BODY_BYTES: usize = MIB;
-/// Levels of nested arrays and objects in `data`. Other JSON parsers have a
-/// limit or crash, but all parsers in common use support this many levels.
+/// Levels of nested arrays and objects in `data`. Many JSON parsers have a
+/// limit, or crash at some depth. All parsers in common use support this many
+/// levels.
 pub const DATA_LEVELS: usize = 64;
 pub const EVENTS_IN_A_PUBLISH: usize = 1_000;
 pub const ROOMS_IN_A_PUBLISH: usize = 40;
-/// A longer token is rejected before it is parsed.
+/// Bytes of a token. A longer token is rejected before it is parsed.
 pub const TOKEN_BYTES: usize = 8 * KIB;
 
-/// The events in one frame, together. A larger event is sent in a frame of its
-/// own.
+/// Bytes of the events in one frame, together. A larger event is sent in a
+/// frame of its own.
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
 /// The minimum number of sessions to which a room can send a frame within 1 ms.
-/// Windows are longer by the time that sending takes. For example, the window
-/// of a frame to 600 sessions is 20 ms longer.
+/// The windows in which a room combines events (`frame_window_ms`) or signals
+/// (`FLUSH_MS`) are longer by the time that sending takes. For example, after a
+/// frame to 600 sessions, the window is 20 ms longer.
 pub const SENDS_PER_MS: u64 = 30;
-/// A signal's `data`.
+/// Bytes of a signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
-/// Within this time, signals of one name from one session are reduced to the
-/// newest, and changes of the members are combined into one.
+/// Length of a flush window. Within it, signals of one name from one session
+/// are reduced to the newest, and changes of the members are combined into one.
 pub const FLUSH_MS: u64 = 50;
-/// Different names of signals that one session may send within that time.
+/// Different names of signals that one session may send within a flush window.
 pub const SIGNAL_NAMES: usize = 16;
-/// Copies of signals and of members that a room sends within a window. A text
-/// counts as one copy per receiver, and as one more for each full `COPY_BYTES`
-/// of its length. Sending this many copies takes about as long as the window.
+/// Copies of signals and of members that a room sends within a flush window. A
+/// text counts as one copy per receiver, and as one more for each full
+/// `COPY_BYTES` of its length. Sending this many copies takes about as long as
+/// the window.
 pub const WINDOW_COPIES: u64 = FLUSH_MS * SENDS_PER_MS;
 pub const COPY_BYTES: usize = 16 * KIB;
-/// Bytes of signals that one session is sent within a window.
+/// Bytes of signals that one session is sent within a flush window.
 pub const WINDOW_BYTES: usize = 256 * KIB;
-/// Signals that wait in a room for a later window.
+/// Signals that wait in a room for a later flush window.
 pub const SIGNALS_HELD: usize = 10_000;
 pub const SIGNALS_HELD_BYTES: usize = 4 * MIB;
-/// If this much is waiting to be written to a session's socket, the session
-/// does not read. Then the room sends it no signals and no changes of the
-/// members. It still sends answers, but closes the session after this many
+/// Bytes that may wait to be written to a session's socket. A session with more
+/// does not read. The room sends it no signals and no changes of the members.
+/// The room still sends it answers, but closes the session after this many
 /// bytes of them.
 pub const UNSENT_BYTES: usize = MIB;
 /// Rooms on one connection.
@@ -63,41 +66,44 @@ pub const WAITING_BYTES: usize = MIB;
 /// How often a connection may subscribe, unsubscribe and send a token.
 pub const CHANGES_PER_SECOND: u64 = 50;
 pub const CHANGES_BURST: u64 = 100;
-/// A connection forwards a ping to its rooms at most once in this time, since
-/// it is one frame to each of them.
+/// The minimum time between two pings that a connection forwards to its rooms,
+/// since a ping is one frame to each room.
 pub const PINGS_PASSED_EVERY_MS: u64 = 1_000;
 /// The flow control window of a bridge. It is smaller than that of a session's
 /// own socket, since one isolate of the worker serves many bridges.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
-/// If the client of a connection for many rooms has more than this unread, its
-/// rooms are paused and signals are dropped …
+/// Bytes that the client of a connection for many rooms may leave unread.
+/// Beyond this, its rooms are paused and signals are dropped …
 pub const CONNECTION_WINDOW_BYTES: u64 = MIB as u64;
-/// … and the connection checks this often whether the client has read on.
+/// … and the interval at which the connection checks whether the client has
+/// read on.
 pub const UNREAD_CHECK_MS: u64 = 250;
-/// When the reader of a stream has read this much, the worker reports it to the
-/// room at once …
+/// Bytes that the reader of a stream must have read before the worker reports
+/// them to the room at once …
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
-/// … and otherwise after this time.
+/// … and the time after which the worker reports fewer bytes.
 pub const SEEN_AFTER_MS: u64 = 1_000;
 /// Characters of frames without flow control (signals and changes of the
-/// members) that may wait for the reader of a stream. If another one arrives,
-/// the stream is closed.
+/// members) that may wait for the reader of a stream. If a frame arrives when
+/// this limit is reached, the stream is closed.
 pub const UNREAD_CHARACTERS: u32 = 1_000_000;
-/// Presence data of a session.
+/// Bytes of the presence data of a session.
 pub const PRESENCE_BYTES: usize = 2 * KIB;
-/// All members of a room, together.
+/// Bytes of all members of a room, together.
 pub const MEMBERS_BYTES: usize = 16 * MIB;
-/// The members in one frame of their list, together. A larger member is sent in
-/// a frame of its own.
+/// Bytes of the members in one frame of their list, together. A larger member
+/// is sent in a frame of its own.
 pub const MEMBERS_PAGE_BYTES: usize = 256 * KIB;
-/// A member whose session disconnected is removed after this time.
+/// Grace period of a member whose session disconnected. The member is removed
+/// after this time.
 pub const GRACE_MS: u64 = 10_000;
-/// A session that entered is closed if it sends no frame and no ping for two
-/// ping periods.
+/// Time without a frame or a ping after which a session that entered is closed:
+/// two ping periods.
 pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
 /// The precision of the ping timeout. A frame counts for up to this long after
-/// it arrived, so that the session's attachment is rewritten at most once in
-/// this time. The room checks for such sessions at most once in this time, too.
+/// it arrived. So the session's attachment is rewritten at most once in this
+/// time. The room checks for sessions that timed out at most once in this time,
+/// too.
 pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
 /// Bytes of members without a socket of their own that one socket's attachment
 /// carries. The whole attachment stays below 8 KiB, half of the platform's
@@ -106,20 +112,21 @@ pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
 pub const CARRIED_BYTES: usize = 4 * KIB;
 /// The time between two comments of a stream of Server-Sent Events.
 pub const COMMENT_MS: u64 = 25_000;
-/// How long a room may take to send the start of a stream, and the reader to
+/// The time a room may take to send the start of a stream, and the reader to
 /// begin reading it.
 pub const STREAM_START_TIMEOUT_MS: u64 = 10_000;
-/// How long the worker may delay the answer with a page: `wait`.
+/// The longest time that the worker delays the answer with a page (`wait`).
 pub const WAIT_MS: u64 = 30_000;
-/// A page ends before it exceeds this, but has at least one event.
+/// Bytes of the events in a page. A page ends before it exceeds this, but has
+/// at least one event.
 pub const PAGE_BYTES: usize = MIB;
 pub const PAGE_EVENTS: u64 = 1_000;
 pub const PAGE_EVENTS_DEFAULT: u64 = 100;
 
-/// How long a socket may take to send a token in its first frame.
+/// The time a socket may take to send a token in its first frame.
 pub const FIRST_FRAME_MS: u64 = 10_000;
-/// A token is accepted until this long after `exp`, and from this long before
-/// `nbf`.
+/// Leeway for clocks that differ: a token is accepted until this long after
+/// `exp`, and from this long before `nbf`.
 pub const LEEWAY_MS: u64 = 30_000;
 /// The interval of a client's pings.
 pub const PING_MS: u64 = 25_000;
@@ -130,27 +137,27 @@ pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 pub const FRAME_BYTES_PER_SECOND: u64 = MIB as u64;
 /// … and at once.
 pub const FRAME_BYTES_BURST: u64 = 8 * MIB as u64;
-/// A socket that exceeds its rates is closed after this many bursts of rejected
-/// frames. For example, with a burst of 100 frames, it is closed after 1,000
-/// rejected frames at once.
+/// The number of bursts of rejected frames after which a socket that exceeds
+/// its rates is closed. For example, with a burst of 100 frames, the socket is
+/// closed after 1,000 rejected frames at once.
 pub const REFUSED_BURST_FACTOR: u64 = 10;
 /// Tokens that a socket may send in `auth` frames per second, since verifying
 /// one can take milliseconds of CPU …
 pub const TOKENS_PER_SECOND: u64 = 1;
 /// … and at once.
 pub const TOKENS_BURST: u64 = 10;
-/// A `seen` that reports at least this many bytes is not counted as a frame,
-/// since the protocol requires it, about every 64 KiB.
+/// The bytes that a `seen` must report so that it is not counted as a frame.
+/// The protocol requires such a `seen` about every 64 KiB.
 pub const SEEN_UNCOUNTED_BYTES: u64 = 32 * KIB as u64;
 /// Frames that a connection may send to all of its rooms per second …
 pub const CONNECTION_FRAMES_PER_SECOND: u64 = 1_000;
 /// … and at once.
 pub const CONNECTION_FRAMES_BURST: u64 = 2_000;
-/// Sockets without a token in one isolate of the worker. If more connect, those
-/// that have waited longest are closed.
+/// Sockets without a token in one isolate of the worker. If more connect, the
+/// sockets that have waited longest are closed.
 pub const WAITING_SOCKETS: usize = 1_000;
-/// How often a socket without a token checks whether it was closed for a newer
-/// one.
+/// The interval at which a socket without a token checks whether it was closed
+/// for a newer one.
 pub const WAITING_CHECK_MS: u64 = 1_000;
 
 /// Frames that may wait behind an `auth` frame for the result of its
@@ -166,32 +173,33 @@ pub const IDS_CACHED_BYTES: usize = MIB;
 /// the index with one append.
 pub const UNINDEXED_IDS: usize = 20_000;
 /// Frames of a replay that a session is sent at once. A longer replay continues
-/// later, so that the room does other work in between.
+/// later, so that the room can do other work in between.
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
-/// If the object is lost while a replay or a change of the members is in
-/// progress, the alarm continues it after this time.
+/// The time after which the alarm continues a replay or a change of the
+/// members, if the object is lost while one is in progress.
 pub const REPLAY_RESTART_MS: u64 = 5_000;
 /// Users whose publishes a room counts at a time, and users whose reads it
 /// counts.
 pub const PUBLISHERS_COUNTED: usize = 10_000;
-/// A publish and a read each cost one unit of their user's rate. A publish
-/// costs one more unit for each event with a key, since that is one more row.
-/// It costs one more for each `EVENTS_IN_A_UNIT` events. And it costs one more
-/// for each `IDS_IN_A_UNIT` events with an id, since each id is looked up.
+/// Events of a publish that cost one unit. A publish and a read each cost one
+/// unit of their user's rate. A publish costs one more unit for each event with
+/// a key, since that is one more row. It costs one more for each
+/// `EVENTS_IN_A_UNIT` events. It also costs one more for each `IDS_IN_A_UNIT`
+/// events with an id, since each id is looked up.
 pub const EVENTS_IN_A_UNIT: usize = 100;
 pub const IDS_IN_A_UNIT: usize = 50;
-/// A publish costs one more unit for this many bytes of its body, a read for
-/// this many bytes of its answer.
+/// Bytes that cost one more unit: of a publish's body, or of a read's answer.
 pub const BYTES_IN_A_UNIT: usize = 64 * KIB;
-/// An alarm is set at most this far ahead: a token's `exp` may be later than
-/// the last date of JavaScript.
+/// The longest time ahead to which an alarm is set: a token's `exp` may be
+/// later than the last date of JavaScript.
 pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
 
-/// If a room can't be loaded or erased when the alarm fires, the alarm is set
-/// again, this much later.
+/// The time after which the alarm fires again if a room can't be loaded or
+/// erased.
 pub const ALARM_RETRY_MS: u64 = 60_000;
 
-/// Defaults of the room settings.
+/// Defaults of the room settings ([`crate::settings::Settings`] has their
+/// meaning).
 pub const RETAINED_APPENDS: u64 = 1_000;
 pub const RETAINED_MS: u64 = 72 * HOUR_MS;
 pub const RETAINED_BYTES: u64 = 32 * MIB as u64;
@@ -206,8 +214,9 @@ pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;
 pub const READS_PER_SECOND: u64 = 100;
 pub const FRAME_WINDOW_MS: u64 = 10;
-/// The bytes of events that may be in flight to a session with flow control. A
-/// quarter of this and one frame are allowed if they are more.
+/// Bytes of events that may be in flight to a session with flow control. While
+/// at most a quarter of this is in flight, one more frame of any size may be
+/// sent.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// The largest or smallest values of the room settings. The platform's limits
 /// are 10 GB per room and 32,768 sockets, some of which may still be closing.

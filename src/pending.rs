@@ -1,15 +1,17 @@
 //! A socket for one room whose upgrade had no token (docs/protocol.md, section
 //! 4).
 //!
-//! The worker accepts it, and connects to the room's object only after its
-//! token was verified. So a client without a token can't create a room, load
-//! it, or use one of its places.
+//! The worker accepts the socket, and connects to the room's object only after
+//! the socket's token was verified. So a client without a token can't create a
+//! room, load it, or use one of its places for sockets.
 //!
-//! It performs no I/O and reads no clock: a [`PendingInput`] and the time go
-//! in, [`PendingEffect`]s come out. Once the socket to the room is open, frames
-//! are forwarded in both directions, and only the room's rules apply.
+//! This module performs no I/O and reads no clock. It receives a
+//! [`PendingInput`] and the time, and returns [`PendingEffect`]s. Once the
+//! socket to the room is open, frames are forwarded in both directions, and
+//! only the room's rules apply.
 //!
-//! [`WaitingSockets`] limits the number of such sockets in an isolate.
+//! [`WaitingSockets`] limits the number of sockets without a token in an
+//! isolate.
 
 use std::collections::BTreeSet;
 
@@ -73,15 +75,16 @@ enum State {
     AwaitingToken {
         until: Millis,
     },
-    /// Until the room is open, further frames wait in the guard.
+    /// The token is being verified. Until the room is open, further frames wait
+    /// in the guard.
     Verifying,
     Opening,
-    /// The edge forwards frames without calling this module.
+    /// The room is open. The edge forwards frames without calling this module.
     Open,
     Closed,
 }
 
-/// The rate of frames before the room is open. Then the room's own rate
+/// The rate of frames before the room is open. After that, the room's own rate
 /// applies.
 const RATES: FrameRates =
     FrameRates::of(Rate { per_second: limits::FRAMES_PER_SECOND, burst: limits::FRAMES_BURST });
@@ -101,7 +104,7 @@ impl PendingSocket {
             (PendingInput::Text(text), _) => self.text(text, now),
             (PendingInput::Binary, _) => self.close(&no_token_yet()),
             (PendingInput::TooLarge, _) => self.close(&frame_too_large()),
-            // The page is gone and sent no Close frame.
+            // The client disappeared without a Close frame.
             (PendingInput::Gone(CloseReason::Lost), _) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() })
             }
@@ -131,23 +134,23 @@ impl PendingSocket {
         }
     }
 
-    /// Whether its token has not arrived yet.
+    /// Returns whether the socket's token has not arrived yet.
     pub fn awaits_token(&self) -> bool {
         matches!(self.state, State::AwaitingToken { .. })
     }
 
-    /// Whether frames are forwarded.
+    /// Returns whether the room is open, so that frames are forwarded.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }
 
-    /// Whether the socket is closed.
+    /// Returns whether the socket is closed.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
 
-    /// Returns when [`PendingInput::Tick`] must be sent; `None` if its token
-    /// has arrived.
+    /// Returns when the edge must send [`PendingInput::Tick`]; `None` if the
+    /// token has arrived.
     pub fn deadline(&self) -> Option<Millis> {
         match self.state {
             State::AwaitingToken { until } => Some(until),
@@ -206,9 +209,9 @@ impl PendingSocket {
 }
 
 /// The sockets of one isolate that wait for their token. Beyond the limit, the
-/// one that has waited longest is closed. A client that sends its token in the
-/// first frame waits for one round trip only, so idle sockets can't keep it
-/// out.
+/// socket that has waited longest is closed. A client that sends its token in
+/// the first frame waits for one round trip only. So idle sockets can't keep
+/// such a client out.
 #[derive(Default)]
 pub struct WaitingSockets {
     next: u64,
@@ -220,6 +223,8 @@ pub struct WaitingSockets {
 pub struct Ticket(u64);
 
 impl WaitingSockets {
+    /// Adds a socket. If there are too many, removes the one that has waited
+    /// longest.
     pub fn enter(&mut self) -> Ticket {
         let ticket = self.next;
         self.next = ticket.saturating_add(1);

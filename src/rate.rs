@@ -1,15 +1,16 @@
-//! A token bucket on integers. It starts full. After hibernation it is full
-//! again, because a room hibernates only after ten idle seconds, which would
-//! have refilled it anyway.
+//! A token bucket with integer arithmetic. It starts full, and it is full again
+//! after hibernation. That is correct because a room hibernates only after ten
+//! idle seconds, which would have refilled the bucket anyway.
 //!
 //! The cost of a request may be known only when the request is done. So a
 //! bucket can have a debt: it grants a request while it has one unit left. It
-//! must earn the debt back before it grants another. For example, a bucket of
-//! 100 that is charged 1,000 grants the next unit when it has earned 901.
+//! must earn the debt back before it grants another request. For example, a
+//! bucket of 100 that is charged 1,000 grants the next unit when it has earned
+//! 901.
 
 use crate::time::Millis;
 
-/// Units per second, and units at once.
+/// A rate limit: units per second, and units at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     pub per_second: u64,
@@ -27,20 +28,21 @@ pub struct Bucket {
 const ONE: u64 = 1_000;
 
 impl Bucket {
+    /// Creates a full bucket.
     pub fn full(rate: Rate, now: Millis) -> Self {
         Self { level: thousandths(rate.burst), at: now }
     }
 
-    /// Takes one unit. If there is none, returns the milliseconds until there
-    /// is one.
+    /// Removes one unit. If there is none, fails with the milliseconds until
+    /// there is one.
     pub fn try_acquire(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.check(rate, now)?;
         self.charge(1);
         Ok(())
     }
 
-    /// Checks for one unit. If there is none, returns the milliseconds until
-    /// there is one.
+    /// Checks that there is one unit. If there is none, fails with the
+    /// milliseconds until there is one.
     pub fn check(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
         match thousandths(1).saturating_sub(self.level) {
@@ -54,11 +56,12 @@ impl Bucket {
         self.level = self.level.saturating_sub(thousandths(units));
     }
 
-    /// Returns one unit to the bucket.
+    /// Adds one unit back to the bucket, up to the burst.
     pub fn put_back(&mut self, rate: Rate) {
         self.level = self.level.saturating_add(thousandths(1)).min(thousandths(rate.burst));
     }
 
+    /// Returns whether the bucket has its whole burst.
     pub fn is_full(&mut self, rate: Rate, now: Millis) -> bool {
         self.refill(rate, now);
         self.level >= thousandths(rate.burst)
@@ -83,7 +86,7 @@ mod tests {
     const RATE: Rate = Rate { per_second: 50, burst: 100 };
 
     #[test]
-    fn a_burst_then_the_rate() {
+    fn full_bucket_grants_a_burst_and_then_the_rate() {
         let mut bucket = Bucket::full(RATE, Millis::new(0));
         for _ in 0..100 {
             assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Ok(()));
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_as_long_as_it_said_is_enough_and_never_more_than_a_burst() {
+    fn acquire_succeeds_after_the_returned_wait() {
         for per_second in [1, 3, 7, 999, 5_000] {
             let rate = Rate { per_second, burst: 2 };
             let mut bucket = Bucket::full(rate, Millis::new(5));
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn debt_is_earned_before_the_next_unit_is_given() {
+    fn bucket_in_debt_grants_no_unit_until_the_debt_is_earned() {
         let mut bucket = Bucket::full(RATE, Millis::new(0));
         assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Ok(()));
         bucket.charge(1_000);
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_gives_nothing() {
+    fn clock_that_goes_back_adds_no_units() {
         let mut bucket = Bucket::full(Rate { per_second: 1, burst: 1 }, Millis::new(9_000));
         assert_eq!(bucket.try_acquire(RATE_ONE, Millis::new(9_000)), Ok(()));
         assert_eq!(bucket.try_acquire(RATE_ONE, Millis::new(1_000)), Err(1_000));

@@ -1,6 +1,6 @@
-//! Maps requests to routes. Paths are exact, since a damaged path could
-//! otherwise match a shorter and more dangerous one. For example,
-//! `DELETE /rooms/a/` is `not_found` and does not erase the room `a`.
+//! Maps requests to routes. Paths must match exactly, since a damaged path
+//! could otherwise match a shorter and more dangerous one. For example, `DELETE
+//! /rooms/a/` is `not_found`, and does not erase the room `a`.
 
 use crate::code::{Code, Refusal};
 use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, User};
@@ -8,7 +8,8 @@ use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, Use
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Health,
-    /// `POST /events`: requires the right to publish in each of its rooms.
+    /// `POST /events`: publishes to many rooms. It requires the right to
+    /// publish in each of them.
     PublishToRooms,
     /// `GET /events` as a WebSocket: one connection for many rooms.
     Connection,
@@ -23,7 +24,8 @@ pub enum Route {
     },
 }
 
-/// The kind of response that a request's headers ask for.
+/// The kind of response that a request's headers request: a body, a WebSocket,
+/// or a stream of Server-Sent Events.
 #[derive(Clone, Copy, Debug)]
 pub enum ResponseKind<'a> {
     Body,
@@ -39,7 +41,7 @@ pub enum Call {
     Request(Request),
 }
 
-/// A request that the room answers once.
+/// A request that the room answers once, with a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Publish,
@@ -55,7 +57,8 @@ pub enum Request {
 
 impl Route {
     /// Parses a request. `path` is the raw path of the URL, `query` its raw
-    /// query without the `?`.
+    /// query without the `?`. Fails with `not_found`, `method_not_allowed`, or,
+    /// for an invalid room name or query, `bad_request`.
     pub fn parse(
         method: &str,
         path: &str,
@@ -149,7 +152,8 @@ impl Place {
 }
 
 impl Call {
-    /// Rejects a grant that has none of the rights that the call requires.
+    /// Fails with `forbidden` if the grant has none of the rights that allow
+    /// the call.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
         match self {
             Self::Connect(_) => grant.check(&[Right::Subscribe]),
@@ -159,7 +163,8 @@ impl Call {
 }
 
 impl Request {
-    /// Rejects a grant that has none of the rights that the request requires.
+    /// Fails with `forbidden` if the grant has none of the rights that allow
+    /// the request.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
         grant.check(match self {
             Self::Page(_) | Self::State => &[Right::Subscribe],
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_exact() {
+    fn path_that_is_not_exact_is_not_found() {
         for path in [
             "",
             "/",
@@ -220,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_name_is_decoded_once_and_then_checked() {
+    fn room_name_is_decoded_once_and_then_validated() {
         let named = |path| match Route::parse("GET", path, "", ResponseKind::Body) {
             Ok(Route::Room { room, .. }) => room.as_str().to_owned(),
             other => panic!("{path}: {other:?}"),
@@ -247,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_path_says_which_methods_it_takes() {
+    fn wrong_method_on_a_known_path_names_the_supported_methods() {
         for (path, methods) in [
             ("/healthz", "GET"),
             ("/events", "POST"),

@@ -1,6 +1,6 @@
-//! One open socket in one room: its user and rights, and the seq it was sent up
-//! to. The parts that must survive hibernation are encoded into the socket's
-//! attachment.
+//! One open socket in one room: its user and rights, and the last seq that was
+//! sent to it. The parts that must survive hibernation are encoded into the
+//! socket's attachment.
 
 use std::fmt;
 
@@ -31,7 +31,8 @@ impl fmt::Display for SessionId {
 pub enum BridgeFrame {
     /// The identity of the newest token.
     Identity(Identity),
-    /// Whether the room must send no events, because the reader is behind.
+    /// Whether the room must send no events, because the reader has not read
+    /// the earlier ones.
     Pause { paused: bool },
 }
 
@@ -50,17 +51,17 @@ impl BridgeFrame {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
     pub identity: Identity,
-    /// Whether the session wants the `state` frame.
+    /// Whether the session requested the `state` frame.
     pub state: bool,
-    /// The last seq it was sent, while it is being replayed. A session with
-    /// `None` is live: it is sent new events.
+    /// The last seq that was sent to the session, while it is being replayed.
+    /// `None` means that the session is live: it is sent new events.
     pub behind: Option<Seq>,
-    /// The account of unseen bytes, if flow control is on.
+    /// The account of bytes in flight, if flow control is on.
     pub flow: Option<Flow>,
     /// Whether a bridge opened the socket. Only such a socket may send a
     /// [`BridgeFrame`].
     pub bridged: bool,
-    /// Whether its reader paused it.
+    /// Whether the bridge paused the session, because its reader is behind.
     #[serde(default)]
     pub paused: bool,
 }
@@ -69,10 +70,11 @@ pub struct Joined {
 pub struct Session {
     pub joined: Joined,
     pub guard: FrameGuard,
-    /// Bytes of answers since the last check that the session reads them.
+    /// Bytes of answers that were sent since the last check that the session
+    /// reads them.
     answered: usize,
-    /// Presence that the socket's attachment held. [`crate::presence`] takes it
-    /// when the sessions are restored.
+    /// Presence data from the socket's attachment. [`crate::presence`] removes
+    /// it from here when the sessions are restored.
     pub carried: Option<Box<RawValue>>,
 }
 
@@ -92,20 +94,21 @@ impl Session {
         is_time
     }
 
-    /// Returns when its token expires, with the leeway.
+    /// Returns when the room closes the session: when its token expires, plus
+    /// the leeway.
     pub fn deadline(&self) -> Millis {
         self.joined.identity.expires_at.plus(limits::LEEWAY_MS)
     }
 
-    /// Whether it is sent new events as they are published.
+    /// Returns whether the session is sent new events as they are published.
     pub fn is_live(&self) -> bool {
         self.joined.behind.is_none()
     }
 }
 
 impl Joined {
-    /// Whether a replay may send it more now. If not, its next `seen` continues
-    /// the replay.
+    /// Returns whether a replay may send the session more now. If not, its next
+    /// `seen` continues the replay.
     pub fn can_receive(&self) -> bool {
         !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(1))
     }
@@ -124,7 +127,7 @@ struct Attachment<S> {
 }
 
 /// The session in an attachment. Version 0.0 had another variant, for sockets
-/// without a token; those connect again.
+/// without a token. Such sockets are closed and connect again.
 #[derive(Serialize, Deserialize)]
 enum StoredJoined<S> {
     #[serde(rename = "taken")]
@@ -132,6 +135,7 @@ enum StoredJoined<S> {
 }
 
 impl Session {
+    /// Encodes the session into the text of its socket's attachment.
     pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
         let joined = StoredJoined::Joined(&self.joined);
         let attachment =
@@ -140,15 +144,16 @@ impl Session {
         serde_json::to_string(&attachment).unwrap_or_default()
     }
 
-    /// Returns `None` for an attachment of an incompatible version.
+    /// Decodes a socket's attachment. Returns `None` if an incompatible version
+    /// wrote it.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
         let Attachment { id, joined: StoredJoined::Joined(joined), bad_requests, carried } =
             serde_json::from_str(attachment).ok()?;
         Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(joined) }))
     }
 
-    /// Whether the attachment carries members: the session's own, or those of
-    /// disconnected sessions.
+    /// Returns whether the attachment carries members: the session's own, or
+    /// those of disconnected sessions.
     pub fn has_members(attachment: &str) -> bool {
         Self::decode(attachment).is_some_and(|(_, session)| session.carried.is_some())
     }

@@ -17,22 +17,26 @@ pub struct Settings {
     pub retained_ms: u64,
     /// … and within this many bytes of newest events.
     pub retained_bytes: u64,
+    /// Keys in the state.
     pub state_keys: u64,
+    /// Bytes of the latest events of all keys.
     pub state_bytes: u64,
     /// Sessions in the room.
     pub sockets: usize,
     /// Sessions of one user in the room.
     pub sessions_per_user: usize,
-    /// Users who have entered.
+    /// Users who may be members at the same time.
     pub members: usize,
+    /// Frames that a session may send per second …
     pub frames_per_second: u64,
+    /// … and at once.
     pub frames_burst: u64,
     /// Units that the publishes of one `sub` may cost per second.
     pub publishes_per_second: u64,
     /// Units that the HTTP reads of one `sub` may cost per second.
     pub reads_per_second: u64,
-    /// Events that are published within this time after a frame are sent as one
-    /// frame.
+    /// Events that are published within this time after a frame are sent
+    /// together, as the next frame.
     pub frame_window_ms: u64,
     /// Whether flow control is on for every session.
     pub flow_required: bool,
@@ -63,9 +67,9 @@ impl Default for Settings {
     }
 }
 
-/// The parsed `ROOM_SETTINGS`: settings by room pattern. If several patterns
-/// match a room, the most specific one that has a setting determines it, for
-/// each setting separately.
+/// The parsed `ROOM_SETTINGS`: settings by room pattern. Several patterns may
+/// match a room. Then each setting has the value from the most specific pattern
+/// that sets it.
 #[derive(Debug, Default)]
 pub struct RoomSettings(
     /// Sorted by pattern, the most specific last.
@@ -82,7 +86,7 @@ struct Overrides {
     state_bytes: Option<u64>,
     sockets: Option<usize>,
     sessions_per_user: Option<usize>,
-    /// Has no effect any more, since sockets without a token wait in the
+    /// No longer has an effect, since sockets without a token wait in the
     /// worker. It is still parsed, so that older configurations stay valid.
     #[serde(rename = "pending_sockets")]
     _pending_sockets: Option<serde::de::IgnoredAny>,
@@ -97,7 +101,8 @@ struct Overrides {
 }
 
 impl RoomSettings {
-    /// Parses `ROOM_SETTINGS`. The error is one line for the operator.
+    /// Parses `ROOM_SETTINGS`. Fails if the JSON, a pattern, the name of a
+    /// setting or its value is invalid. The error is one line for the operator.
     pub fn parse(json: &str) -> Result<Self, String> {
         let by_text: BTreeMap<String, Overrides> = serde_json::from_str(json).map_err(|wrong| {
             format!(r#"ROOM_SETTINGS must be JSON such as {{"shipments:*":{{"retained_appends":5000}}}}: {wrong}"#)
@@ -113,6 +118,7 @@ impl RoomSettings {
         Ok(Self(by_pattern))
     }
 
+    /// Returns the settings of a room.
     pub fn of(&self, room: &RoomName) -> Settings {
         let matching = self.0.iter().filter(|(pattern, _)| pattern.matches(room));
         matching.fold(Settings::default(), |settings, (_, overrides)| overrides.over(settings))
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_specific_pattern_wins_setting_by_setting() {
+    fn each_setting_comes_from_the_most_specific_pattern_that_sets_it() {
         let json = r#"{"a:b":{"sockets":3},"a:*":{"sockets":2,"state_keys":7},"*":{"sockets":1,"retained_appends":9}}"#;
         let defaults = Settings::default();
         assert_eq!(
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named() {
+    fn invalid_setting_is_named_in_the_error() {
         for (json, named) in [
             ("", "ROOM_SETTINGS"),
             (r#"{"a*":{}}"#, "a*"),

@@ -1,7 +1,8 @@
 //! A room's frames as Server-Sent Events (docs/protocol.md, section 7).
 //!
-//! This module decides which text a reader receives and when a `seen` frame is
-//! due, but performs no I/O. The format is defined by the HTML standard, 9.2.6.
+//! This module decides which text the reader of a stream receives, and when a
+//! `seen` frame is due. It performs no I/O. The HTML standard, section 9.2.6,
+//! defines the format.
 
 use std::fmt::Write;
 
@@ -16,18 +17,19 @@ use crate::time::Millis;
 /// idle stream, and writing it detects a reader that is gone.
 pub const COMMENT: &str = ":\n\n";
 
-/// A frame that the worker sends last when a stream starts. The room answers
+/// The last frame that the worker sends when a stream starts. The room answers
 /// frames in order, so its `pong` follows all frames that belong to the start.
-/// The space makes the room answer it: the runtime only answers the exact text
-/// of [`crate::protocol::PING`].
+/// The space in the text makes the room answer the frame. The runtime itself
+/// only answers the exact text of [`crate::protocol::PING`].
 pub const BARRIER: &str = r#"{"type": "ping"}"#;
 
 /// The frames that the room sends before its answer to [`BARRIER`]. The
 /// position where the stream starts is known only when all of them have
-/// arrived.
+/// arrived: a `gap` or a `state` changes it.
 pub struct StreamStart {
     begin: Begin,
-    /// The position where the stream starts, unless a `gap` or `state` sets it.
+    /// The position where the stream starts. A `gap` or `state` frame replaces
+    /// it.
     start: Option<Position>,
     /// The number of `gap` and `state` frames.
     resets: usize,
@@ -40,8 +42,9 @@ impl StreamStart {
         Self { begin, start: None, resets: 0, frames: Vec::new() }
     }
 
-    /// Adds a frame. Returns whether it was the last frame of the start. An
-    /// `error` frame fails the request: the room rejected a part of it.
+    /// Adds a frame. Returns whether it was the last frame of the start. Fails
+    /// if it is an `error` frame, since the room rejected a part of the
+    /// request.
     pub fn push(&mut self, frame: String) -> Result<bool, Refusal> {
         match (RoomFrame::read(&frame), self.begin) {
             (Some(RoomFrame::Pong), _) => return Ok(true),
@@ -71,31 +74,32 @@ pub struct Stream {
     /// or it closes the session.
     entered: bool,
     comment_at: Millis,
-    /// The newest event that was written, until it is known that the reader has
-    /// read it.
+    /// The newest event that was written and that the reader has not yet read,
+    /// as far as is known.
     written: Option<Seq>,
     unreported: Unreported,
 }
 
-/// The events that the reader has read and that were not yet reported to the
-/// room.
+/// The events that were not yet reported to the room in a `seen` frame.
 #[derive(Default)]
 struct Unreported {
+    /// The newest event that the reader has read.
     seq: Option<Seq>,
+    /// Bytes of the frames that were written since the last report.
     bytes: usize,
     report_at: Option<Millis>,
 }
 
-/// Characters of the frames that wait for the reader without being limited by
-/// flow control: signals, and changes of the members.
+/// Number of characters of the frames that wait for the reader and that flow
+/// control does not limit: signals, and changes of the members.
 #[derive(Default)]
 pub struct UnpacedBuffer(u32);
 
 impl UnpacedBuffer {
     /// Adds a frame. Returns `false` if the buffer is full already. Then the
-    /// stream is closed, and a reader that still exists reconnects and resumes.
+    /// stream is closed. A reader that is still there reconnects and resumes.
     /// The size of the new frame itself does not count. So a reader that keeps
-    /// up still receives a frame that exceeds the limit alone, such as a change
+    /// up receives even a frame that alone exceeds the limit, such as a change
     /// of thousands of members.
     pub fn push(&mut self, characters: u32) -> bool {
         let fits = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
@@ -105,6 +109,7 @@ impl UnpacedBuffer {
         fits
     }
 
+    /// Removes a frame of this size, which the reader has read.
     pub fn release(&mut self, characters: u32) {
         self.0 = self.0.saturating_sub(characters);
     }
@@ -136,8 +141,8 @@ impl Stream {
         (stream, text)
     }
 
-    /// Returns the text for a frame; empty if the reader does not receive such
-    /// frames.
+    /// Returns the text of the stream for a frame; empty if the frame is not
+    /// for readers of a stream.
     pub fn frame(&mut self, frame: &str) -> String {
         let mut text = String::new();
         self.write(&mut text, frame, false);
@@ -145,8 +150,8 @@ impl Stream {
     }
 
     /// Writes a frame. A `gap` has an `id` only if no `state` follows it. If
-    /// the connection breaks between the two, the reader resumes from before
-    /// the `gap` and receives both again.
+    /// the connection breaks between a `gap` and its `state`, the reader
+    /// resumes from before the `gap`, and receives both again.
     fn write(&mut self, text: &mut String, frame: &str, gap_is_alone: bool) {
         match RoomFrame::read(frame) {
             Some(RoomFrame::Events { epoch, prev, events }) => {
@@ -181,8 +186,8 @@ impl Stream {
     pub fn record_read(&mut self, now: Millis) {
         let Some(seq) = self.written.take() else { return };
         self.unreported.seq = Some(seq);
-        // A `seen` frame for each event would cost as much as the event. So
-        // events are reported together.
+        // Events are reported together, since a `seen` frame for each event
+        // would cost as much as the event.
         let later = match self.unreported.bytes < limits::SEEN_AT_ONCE_BYTES {
             true => now.plus(limits::SEEN_AFTER_MS),
             false => now,
@@ -191,6 +196,7 @@ impl Stream {
             Some(self.unreported.report_at.map_or(later, |at| at.min(later)));
     }
 
+    /// Returns an action that is due at this time, if any.
     pub fn due(&mut self, now: Millis) -> Option<Due> {
         if self.unreported.report_at.is_some_and(|at| at <= now) {
             let taken = std::mem::take(&mut self.unreported);
@@ -203,13 +209,15 @@ impl Stream {
         None
     }
 
-    /// Returns when the next action is due.
+    /// Returns when the next action is due. The edge then calls
+    /// [`Stream::due`].
     pub fn next_due(&self) -> Millis {
         self.unreported.report_at.map_or(self.comment_at, |at| at.min(self.comment_at))
     }
 }
 
-/// Returns the last block of a stream that the room ends.
+/// Returns the last block of a stream that the room ends: an event `closed`
+/// with the close code and the reason.
 pub fn closed(code: u16, reason: &str) -> String {
     #[derive(Serialize)]
     struct Closed<'a> {
@@ -222,9 +230,10 @@ pub fn closed(code: u16, reason: &str) -> String {
     text
 }
 
-/// Writes a block. JSON contains line breaks only between tokens, where it does
-/// not matter which ones they are. The data is split at `\r` too, since that
-/// also ends a line of the stream.
+/// Writes a block, which is one event of the stream. The data is split at `\n`,
+/// and also at `\r`, which ends a line of the stream, too. The split does not
+/// change the data: JSON contains line breaks only between tokens, where any
+/// line break is allowed.
 fn block(text: &mut String, id: Option<Position>, event: Option<&str>, data: Option<&str>) {
     // Writing to a String never fails.
     let _ = event.map_or(Ok(()), |event| writeln!(text, "event: {event}"));

@@ -12,13 +12,13 @@ use std::ops::RangeInclusive;
 use crate::protocol::{Epoch, Seq};
 use crate::time::Millis;
 
-/// The storage failed. The message is for the operator's log, never for the
-/// client.
+/// A failure of the storage. The message is for the operator's log, never for
+/// the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
 impl StoreError {
-    /// The error for an append whose row is missing, or not as it was written.
+    /// Returns the error for an append whose row is missing or damaged.
     pub fn damaged(append: u64) -> Self {
         Self(format!("append {append} in the log is damaged"))
     }
@@ -55,8 +55,8 @@ pub struct Append {
     /// Byte offsets in the log of the start and the end of this append.
     pub start_offset: u64,
     pub end_offset: u64,
-    /// The oldest append that retention by bytes left complete, and its start
-    /// offset.
+    /// The oldest append that is still complete after retention by bytes, and
+    /// its start offset.
     pub floor: u64,
     pub floor_offset: u64,
 }
@@ -84,6 +84,8 @@ impl KeyChange<'_> {
     }
 }
 
+/// The storage of one room. Every method fails if the storage fails. A
+/// `create`, `resize` or `append` that fails has changed nothing.
 pub trait Store {
     /// Returns the row about the room; `None` if nothing is stored yet.
     fn meta(&self) -> Result<Option<LogMeta>, StoreError>;
@@ -93,7 +95,7 @@ pub trait Store {
 
     /// Rewrites the row about the room. If its capacity differs, moves the
     /// appends from `keep_from` on to a ring of that capacity, and renumbers
-    /// them from 0. Reduces their `floor` by the same amount, to at least 0.
+    /// them from 0. Reduces their `floor` by the same number, to at least 0.
     /// All or nothing.
     fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError>;
 
@@ -113,7 +115,7 @@ pub trait Store {
     /// byte offset. Returns the number of the append in each slot, and at most
     /// `bytes` bytes of its index. An append that was written by a version
     /// without an index has no bytes. A slot without an append has no item in
-    /// the result, so the result is shorter or the following numbers differ.
+    /// the result. So the result is shorter, or the following numbers differ.
     fn index_in(
         &self,
         pieces: &[(u64, u64)],
