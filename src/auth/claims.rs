@@ -15,17 +15,18 @@ use crate::limits;
 use crate::protocol::{Grant, RoomName, User};
 use crate::time::Millis;
 
-/// The user of a token, its expiry, and the rights that it grants per room.
+/// The user of a token, its expiry, and the rights that it grants in rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user: User,
-    /// The token's `exp`, without leeway. It is at most the end of the year
-    /// 262142, which in milliseconds is still an exact number in JavaScript.
+    /// The token's `exp`, without the leeway. It is at most the end of the year
+    /// 262142. In milliseconds, that is still an exact number in JavaScript.
     pub expires_at: Millis,
     rooms: Rooms,
 }
 
-/// Requirements of the configuration on the claims.
+/// The requirements of the configuration on the claims. A requirement that is
+/// `None` is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// `JWT_ISSUER`: the required value of `iss`.
@@ -34,8 +35,9 @@ pub struct Policy {
     pub audience: Option<String>,
 }
 
-/// The claims as they are written in the token. Each is parsed separately, so
-/// that the error can name the claim that is wrong. Other claims are ignored.
+/// The claims as they are written in the token. Each claim is parsed
+/// separately, so that the error can name the one that is wrong. Other claims
+/// are ignored.
 #[derive(serde::Deserialize)]
 struct Written<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -57,7 +59,7 @@ struct Written<'a> {
 impl Claims {
     /// Reads a token's payload. The dates are checked last, so that
     /// `token_expired` means that everything else in the token is valid. Only
-    /// then does a new token with the same claims help.
+    /// then is a new token with the same claims accepted.
     pub(super) fn read(payload: &[u8], policy: &Policy, now: Millis) -> Result<Self, TokenError> {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
@@ -72,8 +74,8 @@ impl Claims {
         Ok(Self { user, expires_at, rooms: rooms.unwrap_or_default() })
     }
 
-    /// Returns the rights that the token grants in a room: those of all
-    /// patterns that match it, or none.
+    /// Returns the rights that the token grants in a room: the rights of all
+    /// patterns that match the room. If none matches, there are no rights.
     pub fn grant(&self, room: &RoomName) -> Grant {
         self.rooms.grant(room)
     }
@@ -95,9 +97,9 @@ fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError
     Ok(())
 }
 
-/// Compares the dates with `now`, using the library. The library does not parse
-/// them: it would truncate them to whole seconds, and its error would not name
-/// the claim that is wrong.
+/// Compares the dates with `now`, using the library. The dates are not parsed
+/// by the library. It would truncate them to whole seconds, and its error would
+/// not name the claim that is wrong.
 fn check_time(
     expires_at: DateTime<Utc>,
     not_before: Option<DateTime<Utc>>,
@@ -135,8 +137,8 @@ fn required<'a, T: Deserialize<'a>>(
 }
 
 /// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, with an
-/// optional fraction. It is precise to the millisecond. The largest value is
-/// the end of the year 262142, the last one of the date type.
+/// optional fraction. It is precise to the millisecond. The largest value is in
+/// the year 262142, the last year of the date type.
 struct NumericDate(DateTime<Utc>);
 
 fn date(ms: i64) -> Option<DateTime<Utc>> {

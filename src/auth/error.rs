@@ -1,4 +1,4 @@
-//! Reasons for which a token is rejected.
+//! Reasons for which a token is rejected, and their messages.
 
 use super::key::{Algorithm, Kid};
 use crate::code::{Code, Refusal};
@@ -7,14 +7,15 @@ use crate::limits;
 /// Every reason for which a token is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// The request has no token in any place. The edge reports this error;
-    /// [`verify`](super::verify) is only called with a token.
+    /// The request has no token in any of the places. The edge reports this
+    /// error; [`verify`](super::verify) is only called with a token.
     Missing,
     TooLong,
     /// The token is not three parts of base64url.
     Malformed,
     /// The header is not a JSON object with an `alg`, or its `kid` is not a
-    /// valid [`Kid`]. Or a member that RFC 7515 defines has the wrong type.
+    /// valid [`Kid`]. Another cause is a member that RFC 7515 defines, if it
+    /// has the wrong type.
     Header,
     /// The header's `cty` says that the claims are not JSON.
     ContentType,
@@ -23,8 +24,8 @@ pub enum TokenError {
     /// The token names no key, and `JWT_SECRET` is not configured.
     NoKid,
     /// No key has this `kid`. If keys are fetched, the key set may have changed
-    /// since the last fetch: check [`Refetch`](super::Refetch), fetch, and
-    /// verify again.
+    /// since the last fetch. In that case, check [`Refetch`](super::Refetch),
+    /// fetch the keys, and verify again.
     UnknownKey {
         kid: Kid,
     },
@@ -33,7 +34,8 @@ pub enum TokenError {
         expected: Algorithm,
     },
     Signature,
-    /// The payload is not a JSON object, or has one of our claims twice.
+    /// The payload is not a JSON object, or has a claim twice that this service
+    /// reads.
     NoClaims,
     Subject,
     Expiry,
@@ -48,8 +50,8 @@ pub enum TokenError {
 
 impl TokenError {
     /// Returns the error for the client. The message never contains a part of
-    /// the token, since clients log it. It fits the reason of a Close frame
-    /// (123 bytes).
+    /// the token, since messages are written to logs. The message is short
+    /// enough for the reason of a Close frame (123 bytes).
     pub fn refusal(&self) -> Refusal {
         Refusal::new(self.code(), self.message())
     }

@@ -1,15 +1,15 @@
 //! Extraction of the token from a request.
 //!
 //! A request can carry a token in four places. The first place that is present
-//! counts, even if its value is not a token: the next places are not tried
-//! after a bad token. The fifth place is not part of the request: a WebSocket
-//! without a token in its request sends one in its first frame.
+//! counts, even if its value is not a token. So a bad token is an error: the
+//! next places are not tried. There is a fifth place outside the request: the
+//! first frame of a WebSocket whose request had no token.
 
 use super::origins::Origins;
 
-/// The parts of a request that can carry or support a token. The headers are
-/// unparsed values. Several headers of one name are one value, joined by
-/// commas, as `Headers.get` of the platform returns them.
+/// The parts of a request that determine its token. The headers are unparsed
+/// values. Several headers of one name are one value, joined by commas, as
+/// `Headers.get` of the platform returns them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenSources<'a> {
     /// `Authorization`.
@@ -27,7 +27,8 @@ pub struct TokenSources<'a> {
     pub fetch_site: Option<&'a str>,
 }
 
-/// Returns the token of a request, unverified; `None` if no place has one.
+/// Returns the token of a request, not yet verified; `None` if no place has
+/// one.
 pub fn token<'a>(sources: &TokenSources<'a>, origins: &Origins) -> Option<&'a str> {
     sources
         .authorization
@@ -41,12 +42,12 @@ impl TokenSources<'_> {
     /// Returns whether the requesting page may use the user's cookie, which a
     /// browser sends with the requests of any page.
     ///
-    /// A browser sends `Origin` with every WebSocket and with every request
+    /// A browser sends `Origin` with every WebSocket, and with every request
     /// except a GET to the page's own origin. With such a GET it sends
     /// `Sec-Fetch-Site: same-origin`, and pages can't set this header.
     /// `same-site` does not count: a subdomain may belong to someone else.
-    /// Other clients can forge both headers. But they need the cookie for that,
-    /// and could send the token in it directly.
+    /// Other clients can forge both headers. But they also need the cookie, and
+    /// with it they could send its token directly.
     fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
             Some(origin) => origins.allows_credentials(origin),
@@ -55,9 +56,9 @@ impl TokenSources<'_> {
     }
 }
 
-/// Returns the credentials of the scheme `Bearer`, in any case (RFC 9110,
-/// 11.1). Another scheme counts as absent: it is meant for a proxy in front of
-/// this service.
+/// Returns the credentials of the scheme `Bearer`, whose name may be in upper
+/// or lower case (RFC 9110, 11.1). Another scheme counts as absent: it is meant
+/// for a proxy in front of this service.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

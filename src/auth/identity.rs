@@ -18,12 +18,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity that a token's claims give in one room.
+    /// Returns the identity that a token's claims give in one room.
     pub fn of(claims: &Claims, room: &RoomName) -> Self {
         Self { user: claims.user.clone(), grant: claims.grant(room), expires_at: claims.expires_at }
     }
 
-    /// Checks for a right. Fails with `forbidden`.
+    /// Fails with `forbidden` if the grant does not include the right.
     pub fn check(&self, right: Right) -> Result<(), Refusal> {
         self.grant.check(&[right])
     }

@@ -2,13 +2,14 @@
 
 use super::origins::host_and_port;
 
-/// An address from which keys may be fetched. It must be `https:`, since anyone
-/// who can change keys in transit can sign tokens, or `http:` on this machine.
+/// An address from which keys may be fetched. The scheme must be `https:`,
+/// since anyone who can change keys in transit can sign tokens. `http:` is
+/// allowed only for this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeysUrl(String);
 
 impl KeysUrl {
-    /// Parses the address. The error says what is wrong with it, for the
+    /// Parses the address. If it is invalid, the error says why, for the
     /// operator.
     pub fn parse(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| {

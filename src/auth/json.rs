@@ -1,8 +1,8 @@
 //! Strict parsing of JSON from untrusted sources.
 //!
-//! Derived deserializers reject a duplicate member, but they also accept a list
-//! in place of an object and `null` in place of an absent member. The functions
-//! here reject both.
+//! Derived deserializers reject a duplicate member. But they accept a list in
+//! place of an object, and `null` in place of an absent member. The functions
+//! in this module reject both.
 
 use serde::de::{Deserialize, Deserializer};
 

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::json::{self, present};
 use super::key::{Algorithm, Key, KeyRejection, Kid, base64url};
 
-/// The members that define a public key or a secret. The members of a private
-/// key are not read.
+/// The members of a JSON Web Key that define a public key or a secret. The
+/// members of a private key are not read.
 #[derive(Deserialize)]
 struct Jwk {
     #[serde(default, deserialize_with = "present")]
@@ -32,7 +32,7 @@ struct Jwk {
     k: Option<String>,
 }
 
-/// Parses one member of the `keys` of a set.
+/// Parses one key of a set, which is an item of its `keys`.
 pub fn read(json: &str) -> Result<(Kid, Key), KeyRejection> {
     let jwk: Jwk = json::object(json.as_bytes()).ok_or(KeyRejection::Malformed)?;
     let kid = jwk.kid.as_deref().and_then(Kid::parse).ok_or(KeyRejection::NoKid)?;

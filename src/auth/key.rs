@@ -1,7 +1,8 @@
-//! The four algorithms: keys, and the verification of signatures.
+//! The keys of the four signature algorithms, and the verification of
+//! signatures.
 //!
 //! The keys are public and can only verify. The exception is HMAC, whose secret
-//! can also sign. HS256, ES256 and EdDSA are those of `jwt-compact`. For RS256
+//! can also sign. `jwt-compact` implements HS256, ES256 and EdDSA. For RS256,
 //! this module calls the `rsa` crate in the same way as the library does. The
 //! library's own feature is not used, since it needs a second version of
 //! `getrandom`, for signing.
@@ -36,8 +37,8 @@ impl Algorithm {
     }
 }
 
-/// A key that can verify. Its variant determines the algorithm: a key can't be
-/// used with another algorithm.
+/// A key that can verify signatures. Its variant determines the algorithm, so a
+/// key can't be used with another algorithm.
 pub enum Key {
     Hs256(Hs256Key),
     Rs256(RsaPublicKey),
@@ -46,12 +47,15 @@ pub enum Key {
 }
 
 impl Key {
-    /// RFC 7518, 3.2: a key must have at least the size of the hash.
+    /// The minimum length of an HMAC secret: the size of the hash (RFC 7518,
+    /// 3.2).
     pub const SECRET_BYTES_MIN: usize = 32;
-    /// RFC 7518, 3.3 requires at least 2,048 bits. The maximum is that of
-    /// `rsa`.
+    /// The allowed sizes of an RSA modulus. RFC 7518, 3.3 requires at least
+    /// 2,048 bits. The maximum is that of the `rsa` crate.
     pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=RsaPublicKey::MAX_SIZE;
 
+    /// Creates a key from a secret. Fails if the secret is shorter than
+    /// [`Self::SECRET_BYTES_MIN`].
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyRejection> {
         if secret.len() < Self::SECRET_BYTES_MIN {
             return Err(KeyRejection::ShortSecret);
@@ -60,6 +64,7 @@ impl Key {
     }
 
     /// Creates a key from the modulus and the public exponent, both big-endian.
+    /// Fails if the modulus has another size than [`Self::RSA_BITS`] allows.
     pub fn rs256(n: &[u8], e: &[u8]) -> Result<Self, KeyRejection> {
         let n = BigUint::from_bytes_be(n);
         if !Self::RSA_BITS.contains(&n.bits()) {
@@ -70,16 +75,16 @@ impl Key {
             .map_err(|_| KeyRejection::Malformed)
     }
 
-    /// Creates a key from the coordinates of a point, which must be on the
-    /// curve.
+    /// Creates a key from the coordinates of a point. Fails if the point is not
+    /// on the curve.
     pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, KeyRejection> {
         let (curve, x, y) = ("P-256".into(), Cow::Borrowed(x), Cow::Borrowed(y));
         let jwk = JsonWebKey::EllipticCurve { curve, x, y, secret: None };
         (&jwk).try_into().map(Self::Es256).map_err(|_| KeyRejection::Malformed)
     }
 
-    /// Creates a key from a compressed point. A point of small order is
-    /// rejected: with such a key, one signature is valid for many messages.
+    /// Creates a key from a compressed point. Fails for a point of small order:
+    /// with such a key, one signature is valid for many messages.
     pub fn ed_dsa(x: &[u8]) -> Result<Self, KeyRejection> {
         let jwk = JsonWebKey::KeyPair { curve: "Ed25519".into(), x: x.into(), secret: None };
         let key =
@@ -112,9 +117,10 @@ impl Key {
     }
 }
 
-/// Verifies in the same way as the library's `Validator`. That one is not used,
-/// since it reads the claims before it verifies the signature. The length is
-/// checked first, since the library panics on a signature of another length.
+/// Verifies a signature in the same way as the library's `Validator`. The
+/// `Validator` is not used, since it reads the claims before it verifies the
+/// signature. The length is checked first, since the library panics on a
+/// signature of another length.
 fn verifies<A: Verifier>(
     algorithm: &A,
     key: &A::VerifyingKey,
@@ -126,22 +132,21 @@ fn verifies<A: Verifier>(
             .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
 }
 
-/// Prints the algorithm, never the key.
+/// Prints the algorithm, but never the key.
 impl fmt::Debug for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.algorithm().as_str())
     }
 }
 
-/// Decodes base64url (RFC 7515, section 2): without padding, spaces and surplus
-/// bits, so that each value has exactly one encoding.
+/// Decodes base64url (RFC 7515, section 2). Padding, spaces and surplus bits
+/// are not allowed, so each value has exactly one encoding.
 pub fn base64url(text: &str) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(text).ok()
 }
 
-/// The examples of the RFCs, as printed there.
-/// The name of a key: 1 to 256 characters without control characters. Names are
-/// only compared, so a name may contain a path or a query.
+/// The id of a key (`kid`): 1 to 256 characters without control characters. Ids
+/// are only compared, so an id may contain a path or a query.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kid(String);
 
@@ -158,7 +163,7 @@ impl Kid {
     }
 }
 
-/// Why a key of a set can't be used.
+/// A reason why a key of a set can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRejection {
     NoKid,
@@ -191,6 +196,7 @@ impl fmt::Display for KeyRejection {
     }
 }
 
+/// The examples of the RFCs, as printed there.
 #[cfg(test)]
 mod tests {
     use super::*;

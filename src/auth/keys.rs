@@ -10,13 +10,13 @@ use super::json;
 use super::jwk;
 use super::key::{Key, KeyRejection, Kid};
 
-/// The keys that may have signed a token: one secret for tokens without a
-/// `kid`, and a set for tokens with one. Neither is used in place of the other,
-/// so a token can't choose to be verified with a weaker key.
+/// The keys that verify tokens: one secret for tokens without a `kid`, and a
+/// set for tokens with one. Neither is used in place of the other, so a token
+/// can't select a weaker key.
 ///
-/// A set may contain keys that can't be used here; the published sets of
-/// issuers often do. Such keys are skipped, and
-/// [`skipped`](Self::skipped) returns why.
+/// A set may contain keys that can't be used here; the sets that issuers
+/// publish often do. Such keys are skipped, and [`skipped`](Self::skipped)
+/// returns the reasons.
 #[derive(Debug, Default)]
 pub struct Keys {
     secret: Option<Key>,
@@ -25,11 +25,13 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The most bytes of a set; a larger one is rejected before it is parsed.
-    /// Real sets have a few KiB.
+    /// The maximum bytes of a set. A larger set is rejected before it is
+    /// parsed. Real sets have a few KiB.
     pub const SET_BYTES_MAX: usize = 256 * 1_024;
 
-    /// Parses `JWT_SECRET` and a JSON Web Key Set.
+    /// Creates the keys from `JWT_SECRET` and the text of a JSON Web Key Set.
+    /// Fails if the secret is too short, or if the set is invalid or has no
+    /// usable key.
     pub fn new(secret: Option<&str>, set: Option<&str>) -> Result<Self, KeyError> {
         let secret = secret
             .map(|secret| Key::hs256(secret.as_bytes()).map_err(|_| KeyError::ShortSecret))
@@ -41,8 +43,8 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Replaces the keys of the previous set. If the new set has no usable key,
-    /// the previous keys stay in use.
+    /// Replaces the keys of the previous set. Fails if the new set is invalid
+    /// or has no usable key. Then the previous keys stay in use.
     pub fn replace_set(&mut self, set: &str) -> Result<(), KeyError> {
         let (set, skipped) = read_set(set)?;
         self.set = set;
@@ -50,7 +52,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Returns whether no token at all can be verified.
+    /// Returns whether there are no keys, so that no token can be verified.
     pub fn is_empty(&self) -> bool {
         self.secret.is_none() && self.set.is_empty()
     }
@@ -97,8 +99,8 @@ fn read_set(text: &str) -> Result<(Set, Vec<SkippedKey>), KeyError> {
     Ok((set, skipped))
 }
 
-/// Adds a key. If two keys have the same `kid`, the first one is used: the
-/// token must have no influence on which key verifies it.
+/// Adds a key. If two keys have the same `kid`, the first one is used: a token
+/// must not influence which key verifies it.
 fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     if set.iter().any(|(named, _)| *named == kid) {
         return Err(KeyRejection::SameKid);
@@ -121,7 +123,7 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// The error of the configured or fetched keys. The messages never contain a
+/// An error in the configured or fetched keys. The messages never contain a
 /// part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {

@@ -12,8 +12,8 @@ pub struct Origins {
 
 impl Origins {
     /// Parses a list, separated by commas, of `*` or origins as browsers write
-    /// them (`https://app.example`). An entry that no browser ever sends is an
-    /// error, since the operator would believe in a rule that has no effect.
+    /// them (`https://app.example`). Fails for an entry that no browser ever
+    /// sends, since the operator would rely on a rule that has no effect.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut origins = Self::default();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -34,16 +34,17 @@ impl Origins {
         self.any || self.listed.iter().any(|listed| listed == origin)
     }
 
-    /// Returns whether the origin is listed by name. The cookie requires that:
-    /// a browser sends a cookie with the requests of any page, so `*` would let
-    /// any page act as the user. `null` does not count, since every sandboxed
-    /// page has this origin.
+    /// Returns whether the origin is listed by name. A token in a cookie
+    /// requires that, because a browser sends a cookie with the requests of any
+    /// page. So `*` would let any page act as the user. `null` does not count,
+    /// since every sandboxed page has this origin.
     pub fn allows_credentials(&self, origin: &str) -> bool {
         origin != "null" && self.listed.iter().any(|listed| listed == origin)
     }
 }
 
-/// Rejects an entry that a browser would write differently. The error says how.
+/// Fails for an entry that a browser would write differently. The error
+/// contains the right form.
 fn check(entry: &str) -> Result<(), String> {
     let never = |right: &str| format!("ALLOWED_ORIGINS: `{entry}` can never match; {right}");
     if entry.contains('*') {
@@ -60,8 +61,8 @@ fn check(entry: &str) -> Result<(), String> {
 }
 
 /// Returns the origin of a URL as a browser writes it in `Origin`; `None` if no
-/// page can have it. The host of a scheme other than `http` and `https` is not
-/// changed: such a scheme belongs to an app (`capacitor://localhost`).
+/// page can have it. For a scheme other than `http` and `https`, the host is
+/// not changed: such a scheme belongs to an app (`capacitor://localhost`).
 fn as_sent(entry: &str) -> Option<String> {
     let (scheme, rest) = entry.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();

@@ -1,16 +1,15 @@
-//! Limits on how often the keys of `JWKS_URL` are fetched. The edge fetches
-//! them.
+//! Rules for when the keys of `JWKS_URL` may be fetched. The edge fetches them.
 
 use crate::time::Millis;
 
-/// After a fetch, a token with an unknown `kid` causes no further fetch for
-/// this long. Anyone can invent any number of `kid`s, and each would cost the
-/// issuer a request.
+/// The pause after a fetch. In this time, a token with an unknown `kid` causes
+/// no further fetch. Anyone can invent any number of `kid`s, and each would
+/// cost the issuer a request.
 const AFTER_FETCH_MS: u64 = 60_000;
-/// Without keys no token of the issuer can be verified, so a failed first fetch
-/// is retried sooner.
+/// The pause after a failed first fetch. It is shorter, since without keys no
+/// token of the issuer can be verified.
 const AFTER_FAILURE_MS: u64 = 1_000;
-/// Keys older than this are fetched again even if every `kid` is known.
+/// The age at which keys are fetched again even if every `kid` is known.
 /// Otherwise a key that its issuer has withdrawn would be valid as long as the
 /// isolate lives.
 const KEYS_OLD_MS: u64 = 600_000;
@@ -21,19 +20,20 @@ const KEYS_OLD_MS: u64 = 600_000;
 pub struct Refetch {
     /// When the keys in use were fetched.
     fetched_at: Option<Millis>,
-    /// When the last fetch began, succeeded or failed.
+    /// When the last fetch began or ended. The pause counts from this time.
     waits_from: Option<Millis>,
-    /// When the fetch began that is in progress.
+    /// When the fetch that is in progress began.
     under_way_from: Option<Millis>,
 }
 
 impl Refetch {
-    /// A fetch that has not ended after this time counts as lost.
+    /// The longest duration of a fetch. A fetch that has not ended after this
+    /// time counts as lost.
     pub const LASTS_MS: u64 = 5_000;
 
-    /// Returns whether keys were ever fetched. Before that, a good token can't
-    /// be distinguished from a bad one, so rejecting it would be an error of
-    /// the server.
+    /// Returns whether keys were ever fetched. Before that, a valid token can't
+    /// be distinguished from an invalid one. So rejecting a token would be an
+    /// error of the server.
     pub fn has_keys(&self) -> bool {
         self.fetched_at.is_some()
     }
@@ -58,14 +58,15 @@ impl Refetch {
         self.under_way_from.is_some_and(|from| !is_past(from, Self::LASTS_MS, now))
     }
 
-    /// Returns whether a fetch may make an unknown `kid` known. It may be a
-    /// fetch that another request has begun.
+    /// Returns whether a token with an unknown `kid` should wait for a fetch,
+    /// since its key may be among the new ones. The fetch may be one that
+    /// another request has started.
     pub fn is_worth_waiting(&self, now: Millis) -> bool {
         self.is_under_way(now) || self.may_fetch(now)
     }
 
-    /// Records that a fetch begins. The pause counts from here, so that only
-    /// one of many simultaneous requests fetches.
+    /// Records that a fetch starts. The pause counts from here, so that only
+    /// one of many simultaneous requests fetches the keys.
     pub fn begins(&mut self, now: Millis) {
         self.waits_from = Some(now);
         self.under_way_from = Some(now);
@@ -86,9 +87,9 @@ impl Refetch {
 }
 
 /// Returns whether the pause is over. The clocks of requests in one isolate may
-/// differ slightly, so `now` may be before `from`. If the clock went back by
-/// more than the pause, the pause is over too. For example, after a jump back
-/// by 1 hour a pause of 1 s must not last 1 hour.
+/// differ slightly, so `now` may be before `from`. If the clock went back by at
+/// least the pause, the pause is over, too. For example, after a jump back by 1
+/// hour, a pause of 1 s must not last 1 hour.
 fn is_past(from: Millis, pause_ms: u64, now: Millis) -> bool {
     now.since(from).max(from.since(now)) >= pause_ms
 }

@@ -6,7 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::{Grant, Pattern, RoomName};
 
-/// Patterns, and the grant of each. The default grants nothing.
+/// The patterns of the claim, and the grant of each. The default grants
+/// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rooms(Vec<(Pattern, Grant)>);
 
@@ -34,9 +35,9 @@ impl<'de> Deserialize<'de> for Rooms {
                 let mut rooms: Vec<(Pattern, Grant)> = Vec::new();
                 while let Some((text, grant)) = members.next_entry::<String, Grant>()? {
                     let Some(pattern) = Pattern::parse(&text) else { continue };
-                    // JSON parsers disagree on which of two equal members wins.
-                    // Reject them, so that no token grants more here than the
-                    // issuer's parser read.
+                    // JSON parsers disagree on which of two equal members
+                    // counts. Reject them, so that no token grants more here
+                    // than the issuer's parser would read.
                     if rooms.iter().any(|(there, _)| *there == pattern) {
                         return Err(A::Error::custom("a pattern is listed twice"));
                     }

@@ -1,4 +1,4 @@
-//! Verification of a token and reading of its claims.
+//! Verification of a token, and the reading of its claims.
 
 use jwt_compact::{ParseError, UntrustedToken};
 use serde::Deserialize;
@@ -13,7 +13,8 @@ use crate::limits;
 use crate::time::Millis;
 
 /// Returns the claims of a token that one of `keys` has signed and that
-/// `policy` accepts at `now`.
+/// `policy` accepts at `now`. Otherwise returns the first rule that the token
+/// breaks.
 pub fn verify(
     token: &str,
     keys: &Keys,
@@ -48,10 +49,10 @@ impl From<ParseError> for TokenError {
     }
 }
 
-/// Returns the `kid` of the header. The library has parsed it already, but it
-/// reads a `kid` of `null` as absent and ignores `crit`. `jku`, `x5u` and
-/// similar members are not used: a token can't bring its own key (RFC 8725,
-/// 3.10).
+/// Returns the `kid` of the header. The library has parsed the header already,
+/// but it reads a `kid` of `null` as absent, and ignores `crit`. `jku`, `x5u`
+/// and similar members are not used: a token must not bring its own key (RFC
+/// 8725, 3.10).
 fn kid(header: &[u8]) -> Result<Option<Kid>, TokenError> {
     #[derive(Deserialize)]
     struct Written {
