@@ -1,5 +1,5 @@
-//! Frames to the room. A text is decoded into one of a closed set of frames, or
-//! rejected.
+//! Frames that clients send to the room. A text is decoded into one of a fixed
+//! set of frames, or rejected.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ pub enum ClientFrame<'a> {
 }
 
 /// The result of decoding a text. The `ref` is outside of `frame`, since the
-/// error for a rejected frame needs it too.
+/// error for a rejected frame needs it, too.
 #[derive(Debug)]
 pub struct Decoded<'a> {
     pub reference: Option<Ref>,
@@ -35,6 +35,8 @@ pub struct Decoded<'a> {
 }
 
 impl<'a> ClientFrame<'a> {
+    /// Decodes a text. `frame` is a `bad_request` for invalid JSON, an unknown
+    /// `type` or an invalid field, and `too_large` for `data` over its limit.
     pub fn decode(text: &'a str) -> Decoded<'a> {
         #[derive(Deserialize)]
         struct Head<'a> {
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_wrong_is_named() {
+    fn invalid_frame_is_refused_with_the_cause() {
         for (text, named) in [
             ("", "not a JSON object"),
             ("[]", "not a JSON object"),
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_count_code_points() {
+    fn length_limits_count_code_points() {
         let named = |name: String| {
             ClientFrame::decode(&format!(r#"{{"type":"publish","name":"{name}","data":0}}"#))
                 .frame
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_kept_as_it_was_written() {
+    fn data_is_unchanged_after_decoding() {
         for data in [
             "1.0",
             "1e400",
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_frame_still_tells_its_ref() {
+    fn refused_frame_still_has_its_ref() {
         let decoded = ClientFrame::decode(r#"{"type":"publish","ref":"7","name":""}"#);
         assert!(decoded.frame.is_err());
         assert_eq!(decoded.reference, Some(Ref::parse("7").unwrap()));

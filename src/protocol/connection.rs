@@ -1,6 +1,6 @@
-//! Frames of a connection for many rooms: frames to it, decoded as far as the
-//! connection needs, and frames that it writes itself. All other frames belong
-//! to a room and are forwarded unchanged.
+//! Frames of a connection for many rooms: the frames to it, decoded as far as
+//! the connection needs, and the frames that it writes itself. All other frames
+//! belong to a room and are forwarded unchanged.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::time::Millis;
 #[derive(Debug)]
 pub enum ConnectionFrame {
     Ping,
-    /// For the connection as a whole; a `room` in the frame is ignored.
+    /// A token for the connection as a whole. A `room` in the frame is ignored.
     Auth {
         token: String,
     },
@@ -26,7 +26,7 @@ pub enum ConnectionFrame {
     },
 }
 
-/// The request of a frame to a room.
+/// The command of a frame to a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoomCommand {
     Subscribe(Start),
@@ -35,16 +35,17 @@ pub enum RoomCommand {
     Other,
 }
 
-/// The room and the `ref` that an error refers to.
+/// The room and the `ref` of the frame that an error is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// The name as the client sent it, even if it is not valid, so that the
-    /// client can match the error to its request.
+    /// The room's name as the client sent it, even if it is not valid, so that
+    /// the client can match the error to its request. `None` if it is longer
+    /// than [`limits::ECHOED_ROOM`].
     pub room: Option<String>,
     pub reference: Option<Ref>,
 }
 
-/// All fields of all frames to a connection, as the client wrote them.
+/// All fields that a frame to a connection can have, as the client wrote them.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow, rename = "type")]
@@ -64,6 +65,8 @@ struct Fields<'a> {
 }
 
 impl ConnectionFrame {
+    /// Decodes a frame. The [`About`] of a frame that is not valid has the
+    /// fields that are valid.
     pub fn decode(frame: &str) -> (About, Result<Self, Refusal>) {
         let fields: Fields = match object(frame) {
             Ok(fields) => fields,
@@ -121,8 +124,8 @@ fn required<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>, must: &str) -> R
     read(json, must)?.ok_or_else(|| Refusal::bad_request(must))
 }
 
-/// Parses a field. `must` is the message of the error: it says what the field
-/// must be.
+/// Parses a field, if it is present. `must` is the message of the error, which
+/// says what the field must be.
 fn read<'a, T: Deserialize<'a>>(
     json: Option<&'a RawValue>,
     must: &str,

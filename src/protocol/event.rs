@@ -1,5 +1,5 @@
-//! Events: as their publisher wrote them, and as JSON with the seq that the
-//! room assigned.
+//! Events: as a publisher wrote them, and as JSON with the seq that the room
+//! assigned.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use crate::limits;
 use crate::time::Millis;
 
 /// An event as its publisher wrote it. `data` is the original text, so that it
-/// is delivered byte for byte. For example, the number `1.0` is not turned into
+/// is delivered byte for byte. For example, the number `1.0` is not changed to
 /// `1`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewEvent<'a> {
@@ -23,7 +23,9 @@ pub struct NewEvent<'a> {
 }
 
 impl<'a> NewEvent<'a> {
-    /// Parses an event from a JSON object. Unknown fields are ignored.
+    /// Parses an event from a JSON object. Unknown fields are ignored. Fails
+    /// with `bad_request`, or with `too_large` if `data` is over
+    /// [`limits::DATA_BYTES`].
     pub fn parse(json: &'a str) -> Result<Self, Refusal> {
         let event: Self = object(json)?;
         if event.data.get().len() > limits::DATA_BYTES {
@@ -37,8 +39,8 @@ impl<'a> NewEvent<'a> {
         Ok(event)
     }
 
-    /// Returns whether the event removes its key from the state. An event with
-    /// a key and `data: null` does.
+    /// Returns whether `data` is `null`. If such an event has a key, it removes
+    /// the key from the state.
     pub fn removes_its_key(&self) -> bool {
         self.data.get() == "null"
     }
@@ -56,7 +58,8 @@ impl<'a> NewEvent<'a> {
     }
 }
 
-/// Parses the body of a publish over HTTP: one event, or `{"events":[…]}`.
+/// Parses the body of a publish over HTTP: one event, or `{"events":[…]}` with
+/// 1 to [`limits::EVENTS_IN_A_PUBLISH`] events.
 pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {
     match batch(body)? {
         Some(events) => each(&events, NewEvent::parse),
@@ -65,7 +68,8 @@ pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {
 }
 
 /// Parses the body of a publish to several rooms, `{"events":[{"room":…, …}]}`.
-/// Returns the room and the text of each event, in the order of the body.
+/// Returns the room and the text of each event, in the order of the body. Fails
+/// if there are more than [`limits::ROOMS_IN_A_PUBLISH`] rooms.
 pub fn parse_publish_to_rooms(body: &str) -> Result<Vec<(RoomName, &str)>, Refusal> {
     #[derive(Deserialize)]
     struct Addressed {

@@ -65,7 +65,7 @@ impl Grant {
         Self(self.0 | other.0)
     }
 
-    /// Rejects a grant that has none of the `needed` rights.
+    /// Fails with `forbidden` if the grant has none of the `needed` rights.
     pub fn check(self, needed: &[Right]) -> Result<(), Refusal> {
         if needed.iter().any(|right| self.contains(*right)) {
             return Ok(());
@@ -98,8 +98,8 @@ impl Serialize for Grant {
     }
 }
 
-/// Parses a list of names. Unknown names are ignored, so that a token for a
-/// later version still grants the rights that this version knows.
+/// Parses a list of names of rights. Unknown names are ignored, so that a token
+/// for a later version still grants the rights that this version knows.
 impl<'de> Deserialize<'de> for Grant {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Names;

@@ -1,4 +1,4 @@
-//! Reading and writing of JSON, shared by all of the protocol.
+//! Parsing and serialization of JSON, shared by all of the protocol.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,8 @@ use crate::code::Refusal;
 use crate::limits;
 
 /// Parses a JSON object. The first character is checked because serde also
-/// accepts an array with as many items as the struct has fields.
+/// accepts an array with as many items as the struct has fields. Fails with
+/// `bad_request`.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal> {
     if !json.trim_start().starts_with('{') {
         return Err(Refusal::bad_request("not a JSON object such as {\"name\":\"…\",\"data\":…}"));
@@ -14,8 +15,9 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal
     serde_json::from_str(json).map_err(|wrong| Refusal::bad_request(in_short(&wrong)))
 }
 
-/// Rejects JSON whose arrays and objects nest deeper than other parsers can
-/// read. `field` is the name of the field in the error.
+/// Fails with `bad_request` if arrays and objects are nested deeper than
+/// [`limits::DATA_LEVELS`], since other parsers can't read such JSON. `field`
+/// is the name of the field in the error.
 pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     let (mut levels, mut most) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);
@@ -39,9 +41,9 @@ pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Shortens the message of a serde error. It quotes the whole text that serde
-/// did not expect, which could be 1 MiB from the client. A long message is
-/// replaced by the column of the error.
+/// Returns the message of a serde error, shortened. A message of serde can
+/// quote the whole text that was not expected, which could be 1 MiB from the
+/// client. So a long message is replaced by the column of the error.
 fn in_short(wrong: &serde_json::Error) -> String {
     let message = wrong.to_string();
     if message.len() <= 300 {
@@ -55,8 +57,8 @@ pub(super) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Serializes a frame or body of our own. These contain no maps except structs
-/// and no numbers except integers, so serialization can't fail.
+/// Serializes a frame or body that the server writes. It has no maps except
+/// structs, and no numbers except integers, so serialization can't fail.
 pub(super) fn text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -74,7 +76,7 @@ mod tests {
 
     /// Limits: DATA_LEVELS.
     #[test]
-    fn data_nests_as_deep_as_it_may_and_no_deeper() {
+    fn data_beyond_the_level_limit_is_refused() {
         for (json, is_good) in [
             (nested(limits::DATA_LEVELS), true),
             (nested(limits::DATA_LEVELS + 1), false),

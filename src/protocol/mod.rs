@@ -1,5 +1,5 @@
 //! The wire format: names, positions, events, and the frames of both
-//! directions. This module defines the syntax of frames and their limits, not
+//! directions. This module defines the syntax and the limits of frames, not
 //! their effect on a room.
 
 mod client;

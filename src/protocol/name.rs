@@ -1,5 +1,6 @@
-//! Room names and the short texts of the protocol. Each is a type whose values
-//! are always valid, and whose deserializer names the field that is wrong.
+//! Room names and the other short texts of the protocol. Each has its own type,
+//! whose values are always valid. An error of its deserializer names the
+//! invalid field.
 
 use std::fmt;
 
@@ -16,6 +17,8 @@ use crate::limits;
 pub struct RoomName(String);
 
 impl RoomName {
+    /// Parses a room's name. Fails with `bad_request`, also for `.` and `..`,
+    /// which clients remove from the path of a URL.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
         let wrong = |why: &str| {
             Refusal::bad_request(format!(
@@ -112,12 +115,13 @@ bounded_text!(
     Key, "key", limits::KEY
 );
 bounded_text!(
-    /// The publisher's id of an event. While the event is retained, publishing
-    /// its id again appends nothing.
+    /// The publisher's id of an event. While the event is retained, another
+    /// publish of its id appends nothing.
     EventId, "id", limits::ID
 );
 bounded_text!(
-    /// The client's id of a frame, which the `ack` or the `error` repeats.
+    /// The client's id of a frame. The `ack` or the `error` that answers the
+    /// frame repeats it.
     Ref, "ref", limits::REF
 );
 bounded_text!(

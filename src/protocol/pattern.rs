@@ -1,4 +1,4 @@
-//! Patterns over room names, as used by tokens and settings.
+//! Patterns of room names, which tokens and settings use.
 
 use super::RoomName;
 
@@ -7,9 +7,9 @@ use super::RoomName;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
     Every,
-    /// The prefix includes its last `:`, so that it matches only names with at
-    /// least one more segment. For example, `a:` matches `a:b`, but neither `a`
-    /// nor `ab`.
+    /// A prefix that includes its last `:`, so that it matches only names with
+    /// at least one more segment. For example, `a:` matches `a:b`, but neither
+    /// `a` nor `ab`.
     Under {
         length: usize,
         prefix: String,
@@ -18,8 +18,8 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// Returns `None` for any other text, for example one with a `*` in the
-    /// middle.
+    /// Parses a pattern. Returns `None` for any other text, for example one
+    /// with a `*` in the middle.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self::Every);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_matches_what_it_names_and_nothing_beside_it() {
+    fn pattern_matches_only_the_rooms_that_it_names() {
         for (pattern, room, matches) in [
             ("*", "shipments", true),
             ("shipments", "shipments", true),
@@ -72,14 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_matches_nothing() {
+    fn invalid_pattern_is_not_parsed() {
         for text in ["", "**", "*:a", "a*", "a:*:b", ":*", "a::*", "a b", "shipments:**", "*a"] {
             assert_eq!(Pattern::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn patterns_are_ordered_by_what_they_leave_open() {
+    fn patterns_sort_from_least_to_most_specific() {
         let mut patterns: Vec<_> =
             ["a", "a:*", "*", "a:b:*"].map(|text| Pattern::parse(text).unwrap()).into();
         patterns.sort();

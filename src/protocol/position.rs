@@ -1,4 +1,4 @@
-//! A position in a room's log: `epoch:seq`.
+//! Positions in a room's log, written as `epoch:seq`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,8 +18,8 @@ pub struct Seq(u64);
 impl Seq {
     pub const ZERO: Self = Self(0);
 
-    /// Returns `None` beyond 2^53 − 1, where JavaScript's numbers are no longer
-    /// exact.
+    /// Creates a seq; `None` beyond 2^53 − 1, where JavaScript's numbers are no
+    /// longer exact.
     pub const fn new(seq: u64) -> Option<Self> {
         if seq <= limits::SAFE_INTEGER { Some(Self(seq)) } else { None }
     }
@@ -57,9 +57,9 @@ impl fmt::Display for Seq {
     }
 }
 
-/// The identifier of one log of a room. The log that begins after an erase has
-/// another epoch, so that a position in the erased log is not valid in the new
-/// one.
+/// The identifier of one log of a room: 8 letters and digits. The log that
+/// begins after an erase has another epoch, so that a position in the erased
+/// log is not valid in the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch([u8; Self::LENGTH]);
 
@@ -95,8 +95,9 @@ impl Serialize for Epoch {
     }
 }
 
-/// The last event that a reader has. A seq alone would be ambiguous: after an
-/// erase, the same seq is an event of another log.
+/// A position in a room's log, which identifies the last event that a reader
+/// has. A seq alone would be ambiguous: after an erase, the same seq is an
+/// event of another log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     pub epoch: Epoch,
@@ -145,14 +146,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_is_read_as_it_is_written() {
+    fn parsed_position_prints_as_the_same_text() {
         for text in ["h7Qk2pXa:41", "00000000:0", "zzzzzzzz:9007199254740991"] {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn a_damaged_position_is_refused() {
+    fn damaged_position_is_refused() {
         let damaged = [
             "",
             ":",
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_random_number_makes_an_epoch() {
+    fn epoch_from_any_random_number_is_valid() {
         for random in [0, 1, 61, 62, u64::MAX] {
             let epoch = Epoch::from_random(random);
             assert_eq!(Epoch::parse(&epoch.to_string()), Some(epoch));

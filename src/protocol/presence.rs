@@ -1,4 +1,4 @@
-//! Presence on the wire: the data that a session enters with, and the members
+//! Presence on the wire: the data with which a session enters, and the members
 //! and their changes as other sessions receive them.
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,9 @@ use crate::code::Refusal;
 use crate::limits;
 use crate::time::Millis;
 
-/// Parses the presence data of an `enter` frame, and returns it as it was
-/// written; `null` if the frame has none.
+/// Parses the presence data of an `enter` frame, and returns its text
+/// unchanged; `null` if the frame has none. Fails with `bad_request`, or with
+/// `too_large` if the data is over [`limits::PRESENCE_BYTES`].
 pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
     #[derive(Deserialize)]
     struct Enter<'a> {
@@ -30,7 +31,8 @@ pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
     Ok(data)
 }
 
-/// A user who entered, with an entry for each of their sessions that entered.
+/// A user who entered the room, with an entry for each session of the user that
+/// entered.
 #[derive(Debug, Serialize)]
 pub struct Member<'a> {
     pub user: &'a User,
@@ -53,7 +55,7 @@ pub struct UserEntry<'a> {
     pub entry: Entry<'a>,
 }
 
-/// The net effect of changes: an entry is in at most one of the lists.
+/// The net effect of several changes. An entry is in at most one of the lists.
 #[derive(Debug, Default, Serialize)]
 pub struct Change<'a> {
     pub entered: Vec<UserEntry<'a>>,
@@ -67,8 +69,8 @@ impl Change<'_> {
     }
 }
 
-/// The answer to `GET /rooms/{room}/members`: all members, without a limit on
-/// the bytes.
+/// The answer to `GET /rooms/{room}/members`: all members in one body of any
+/// size.
 #[derive(Serialize)]
 pub struct Members<'a> {
     pub room: &'a RoomName,

@@ -12,9 +12,9 @@ use crate::limits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Begin {
-    /// At the head: with the next event.
+    /// At the head: the reader's first event is the next one.
     Head,
-    /// `since`: after a position.
+    /// `since`: after this position.
     Since(Position),
     /// `last`: this number of events before the head.
     Last(u64),
@@ -26,7 +26,7 @@ pub struct Start {
     pub begin: Begin,
     /// Whether the room sends the `state` frame.
     pub state: bool,
-    /// Whether flow control is on from the first frame: the client then sends
+    /// Whether flow control is on from the first frame. If so, the client sends
     /// `seen` frames.
     pub flow: bool,
 }
@@ -35,16 +35,19 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamQuery {
     pub start: Start,
-    /// The presence data, as JSON, to enter the room with.
+    /// The presence data (JSON) with which the reader enters the room. If
+    /// `None`, the reader does not enter.
     pub enter: Option<String>,
 }
 
-/// Which page of events a request is for.
+/// The page of events that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     pub begin: Begin,
+    /// The maximum number of events, 1 to [`limits::PAGE_EVENTS`].
     pub limit: u64,
-    /// How long to wait for events. The worker waits, not the room.
+    /// How long to wait for events, if there are none yet. The worker waits,
+    /// not the room.
     pub wait: Option<Wait>,
 }
 
@@ -65,7 +68,8 @@ impl Start {
         })
     }
 
-    /// Returns the query of a socket that begins like this.
+    /// Returns the query of a socket that begins like this. [`Start::parse`]
+    /// parses it.
     pub fn query(&self) -> String {
         let begin = match self.begin {
             Begin::Head => String::new(),
@@ -78,10 +82,11 @@ impl Start {
 
 impl StreamQuery {
     /// Parses the query of a stream. An `EventSource` that reconnects repeats
-    /// its first query, and sends the position that it has reached in
+    /// its first query. It sends the position that it has reached in the header
     /// `Last-Event-ID`. Polyfills send that position as `lastEventId` in the
-    /// query, since a header of their own would cost a preflight request. The
-    /// header wins over the query. An empty value counts as absent in both.
+    /// query, since an additional header would cost a preflight request. The
+    /// header takes precedence over the query. An empty value counts as absent
+    /// in both.
     pub fn parse(query: &str, last_event_id: Option<&str>) -> Result<Self, Refusal> {
         let mut start = Start::parse(query)?;
         let in_query = value(query, "lastEventId")?;
@@ -109,7 +114,7 @@ fn check_presence(json: &str) -> Result<(), Refusal> {
 }
 
 impl PageQuery {
-    /// Parses the query of a page. Without `since` and `last`, the page is the
+    /// Parses the query of a page. Without `since` and `last`, the page has the
     /// newest `limit` events.
     pub fn parse(query: &str) -> Result<Self, Refusal> {
         let limit = match number(query, "limit")? {
@@ -199,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_a_socket_begins() {
+    fn socket_query_is_parsed_into_its_start() {
         let position = "h7Qk2pXa:41".parse().unwrap();
         for (query, begin, state, flow) in [
             ("", Begin::Head, true, false),
@@ -214,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_workers_own_socket_begins_where_its_reader_does() {
+    fn query_of_a_start_parses_to_the_same_start() {
         for query in ["", "state=0", "since=h7Qk2pXa:41", "last=3&state=0", "flow=1"] {
             let start = Start::parse(query).unwrap();
             assert_eq!(Start::parse(&start.query()), Ok(start), "{query}");
@@ -222,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_comes_back_goes_on_where_it_was() {
+    fn last_event_id_replaces_since_and_last() {
         let begin = |query, last_event_id| {
             StreamQuery::parse(query, last_event_id).map(|query| query.start.begin)
         };
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn last_event_id_in_the_query_counts_as_the_header_does() {
+    fn last_event_id_in_the_query_is_used_without_the_header() {
         let begin = |query, header| {
             StreamQuery::parse(query, header).map(|query| query.start.begin).map_err(|it| it.code)
         };
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn presence_data_is_json_within_its_limit() {
+    fn presence_data_that_is_too_large_or_not_json_is_refused() {
         let enter = |json: &str| {
             let json: String = form_urlencoded::byte_serialize(json.as_bytes()).collect();
             StreamQuery::parse(&format!("enter={json}"), None)
@@ -278,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_leaves_a_doubt_is_refused() {
+    fn invalid_or_ambiguous_query_is_refused() {
         for query in [
             "since=",
             "since=41",
@@ -305,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_the_newest_events_unless_told_otherwise() {
+    fn page_without_since_has_the_newest_events() {
         for (query, begin, limit) in [
             ("", Begin::Last(100), 100),
             ("limit=7", Begin::Last(7), 7),
@@ -321,7 +326,7 @@ mod tests {
 
     /// Limits: WAIT_MS.
     #[test]
-    fn a_page_is_waited_for_as_long_as_may_be() {
+    fn wait_beyond_the_limit_is_refused() {
         let wait = |seconds: u64| {
             let query = PageQuery::parse(&format!("since=h7Qk2pXa:41&wait={seconds}"));
             query.map(|query| query.wait.map(|wait| wait.ms)).map_err(|refusal| refusal.message)

@@ -10,7 +10,7 @@ use crate::code::{Code, Refusal};
 
 #[derive(Debug)]
 pub enum RoomFrame<'a> {
-    /// `at` is the head of the log.
+    /// A `welcome`; `at` is the head of the log.
     Welcome {
         at: Position,
     },
@@ -34,7 +34,7 @@ pub enum RoomFrame<'a> {
 }
 
 impl<'a> RoomFrame<'a> {
-    /// Returns `None` if the text is not a frame of a room.
+    /// Decodes a text; `None` if it is not a frame of a room.
     pub fn read(frame: &'a str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Fields<'a> {

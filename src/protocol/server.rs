@@ -10,13 +10,13 @@ use super::{Epoch, Grant, Ref, RoomName, Seq, UserEntry};
 use crate::code::{Code, Refusal};
 use crate::time::Millis;
 
-/// The exact text that the runtime answers without waking the room, and its
+/// The exact text that the runtime answers without loading the room, and the
 /// answer.
 pub const PING: &str = r#"{"type":"ping"}"#;
 pub const PONG: &str = r#"{"type":"pong"}"#;
 
-/// A frame that the room serializes. The frames with stored events are made by
-/// [`events`] and [`state`].
+/// A frame that the room serializes. The functions [`events`] and [`state`]
+/// create the frames with stored events.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ServerFrame<'a> {
@@ -73,8 +73,8 @@ impl ServerFrame<'_> {
     }
 }
 
-/// Returns an `events` frame, for live events and for a replay. `events` is
-/// their stored text, `prev` the seq before the first of them.
+/// Returns an `events` frame, for live events and for a replay. `events` is the
+/// stored text of the events, and `prev` is the seq before the first one.
 pub fn events(room: &RoomName, epoch: Epoch, prev: Seq, events: &str) -> String {
     format!(
         r#"{{"type":"events","room":"{room}","epoch":"{epoch}","prev":{prev},"events":[{events}]}}"#
@@ -100,8 +100,8 @@ pub fn page_body(room: &RoomName, epoch: Epoch, prev: Seq, events: &str, head: S
     )
 }
 
-/// The body that answers a publish to one room. In the answer to a publish to
-/// several rooms, it is the part of one room.
+/// The body of the answer to a publish to one room. In the answer to a publish
+/// to several rooms, it is the part of one room.
 #[derive(Serialize)]
 pub struct Published<'a> {
     pub room: &'a RoomName,
@@ -119,11 +119,11 @@ pub struct RoomStats<'a> {
     pub sessions: usize,
     pub members: usize,
     pub bytes: u64,
-    /// When the room's object was last loaded into memory. Before that it
-    /// hibernated, or did not exist.
+    /// When the room's object was last loaded into memory. Before that, the
+    /// room hibernated or did not exist.
     pub awake_since: Millis,
-    /// Rows written since `awake_since` as the platform bills them, without
-    /// those of alarms.
+    /// Rows that were written since `awake_since`, as the platform bills them,
+    /// without the rows of alarms.
     pub rows_written: u64,
 }
 
@@ -139,7 +139,8 @@ impl RoomStats<'_> {
     }
 }
 
-/// Parses the body of a rejected request; `None` if it has another form.
+/// Parses the body of the answer to a rejected request; `None` if it has
+/// another form.
 pub fn read_error(body: &str) -> Option<Refusal> {
     #[derive(Deserialize)]
     struct Body<'a> {
@@ -157,7 +158,7 @@ pub fn read_error(body: &str) -> Option<Refusal> {
     Some(Refusal { code: Code::named(code)?, message, retry_after_ms })
 }
 
-/// Returns the body of a rejected HTTP request.
+/// Returns the body of the answer to a rejected HTTP request.
 pub fn error_body(refusal: &Refusal) -> String {
     #[derive(Serialize)]
     struct Body<'a> {

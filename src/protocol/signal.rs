@@ -18,6 +18,8 @@ pub struct NewSignal<'a> {
 }
 
 impl<'a> NewSignal<'a> {
+    /// Parses a signal from a JSON object. Fails with `bad_request`, or with
+    /// `too_large` if `data` is over [`limits::SIGNAL_BYTES`].
     pub fn parse(json: &'a str) -> Result<Self, Refusal> {
         let signal: Self = object(json)?;
         let bytes = signal.data.get().len();
