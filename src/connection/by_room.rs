@@ -2,8 +2,8 @@
 
 use crate::protocol::RoomName;
 
-/// A map in a sorted vector of at most 100 entries. Each kind of `BTreeMap`
-/// would add 10 kB of code, which every isolate loads.
+/// A map in a sorted vector of at most 100 entries. A `BTreeMap` would add 10
+/// kB of code for each type of value, which every isolate loads.
 pub struct ByRoom<T>(Vec<(RoomName, T)>);
 
 impl<T> Default for ByRoom<T> {
@@ -31,7 +31,7 @@ impl<T> ByRoom<T> {
         self.0.get_mut(index).map(|(_, value)| value)
     }
 
-    /// Inserts a value. It replaces the room's old value.
+    /// Inserts a value, which replaces the room's old value.
     pub fn insert(&mut self, room: RoomName, value: T) {
         self.remove(&room);
         let index = self.find(&room).unwrap_or_else(|index| index);

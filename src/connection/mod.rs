@@ -1,14 +1,14 @@
 //! One client's connection to many rooms (docs/protocol.md, section 6): its
 //! subscriptions, and the order in which its frames are handled.
 //!
-//! Like the room, it performs no I/O and reads no clock. A [`ConnectionInput`]
-//! and the time go in, [`ConnectionEffect`]s come out. The edge must perform
-//! them in their order before the next input. Frames from the rooms are not
-//! handled here: the edge forwards them to the client unchanged.
+//! Like the room, this module performs no I/O and reads no clock. It receives a
+//! [`ConnectionInput`] and the time, and returns [`ConnectionEffect`]s. The
+//! edge must perform them in their order before the next input. Frames from the
+//! rooms are not handled here: the edge forwards them to the client unchanged.
 //!
-//! One rule orders everything: **a frame is handled after the earlier frames
-//! for the same room, and after the verdict on an earlier token.** Until then
-//! it waits in a queue with a limit.
+//! One rule determines the order: **a frame is handled only after the earlier
+//! frames for the same room, and after the verdict on an earlier token.** Until
+//! then, the frame waits in a queue with a limit.
 
 mod by_room;
 mod reader;
@@ -69,11 +69,11 @@ pub enum ConnectionEffect {
     Open { room: RoomName, identity: Identity, start: Start },
     /// Forward a text to a room.
     Pass { room: RoomName, text: String },
-    /// Send a ping to each room, and drop the pongs.
+    /// Forward a ping to each room, and drop the pongs.
     PingRooms,
-    /// Pause or resume the events of a room.
+    /// Pause or resume the events from a room.
     Pause { room: RoomName, paused: bool },
-    /// Send a room the rights of the newest token.
+    /// Send the rights of the newest token to a room.
     Renew { room: RoomName, identity: Identity },
     /// Close the socket to a room with code 1000. Frames that the room sends
     /// before it closes are still forwarded to the client.
@@ -88,12 +88,13 @@ pub struct Connection {
     subscriptions: ByRoom<Subscription>,
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
-    /// Rooms that ended their subscription. The client may not have known that
-    /// when it sent a frame to one of them, so such a frame is not counted as a
-    /// bad request.
+    /// Rooms that ended their subscription. The client may not have known about
+    /// the end when it sent a frame to such a room. So the frame is not counted
+    /// as a bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// While the rooms are paused: when to check whether the client has read.
+    /// When to check whether the client has read on; `None` if the rooms are
+    /// not paused.
     next_check_at: Option<Millis>,
     changes: Bucket,
     active_at: Millis,
@@ -101,9 +102,9 @@ pub struct Connection {
     effects: Vec<ConnectionEffect>,
 }
 
-/// The state of the client.
+/// The client's authentication.
 enum Client {
-    /// Its token must arrive in its first frame.
+    /// The client has no token yet. It must send one in its first frame.
     Unauthenticated {
         until: Millis,
     },
@@ -119,7 +120,7 @@ const RATES: FrameRates = FrameRates::of(Rate {
 const CHANGES: Rate = Rate { per_second: limits::CHANGES_PER_SECOND, burst: limits::CHANGES_BURST };
 
 impl Connection {
-    /// Starts a connection. `claims` is `None` if its upgrade had no token.
+    /// Starts a connection. `claims` is `None` if the upgrade had no token.
     pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<ConnectionEffect>) {
         let mut connection = Self {
             client: Client::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
@@ -150,7 +151,8 @@ impl Connection {
             }
             ConnectionInput::TooLarge => self.end_with(&frame_too_large()),
             ConnectionInput::TooManyWaiting => self.close_if_waiting(),
-            // The rooms treat this like a page that was left.
+            // The client disappeared without a Close frame. The rooms treat
+            // that like a page that was left (1001).
             ConnectionInput::Gone(CloseReason::Lost) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() });
             }
@@ -167,8 +169,8 @@ impl Connection {
         std::mem::take(&mut self.effects)
     }
 
-    /// Returns when [`ConnectionInput::Tick`] must be sent; `None` once the
-    /// connection is over.
+    /// Returns when the edge must send [`ConnectionInput::Tick`]; `None` once
+    /// the connection is over.
     pub fn deadline(&self) -> Option<Millis> {
         let end = self.ends_at()?;
         Some(self.next_check_at.map_or(end, |at| at.min(end)))
@@ -208,7 +210,7 @@ impl Connection {
         }
     }
 
-    /// Whether its token has not arrived yet.
+    /// Returns whether the client's token has not arrived yet.
     pub fn awaits_token(&self) -> bool {
         matches!(self.client, Client::Unauthenticated { .. })
     }
@@ -237,7 +239,8 @@ impl Connection {
     fn text(&mut self, text: &str, now: Millis) {
         match self.client {
             Client::Closed => return,
-            // The timer may fire late; an expired token is rejected in time.
+            // The timer may fire late, but an expired token must be rejected on
+            // time.
             _ if self.client.has_ended(now) => return self.expire(),
             Client::Unauthenticated { .. } | Client::Authenticated(_) => self.active_at = now,
         }
@@ -277,8 +280,8 @@ impl Connection {
         }
     }
 
-    /// Refuses a frame beyond a rate. It is decoded for its `room` and `ref`
-    /// only.
+    /// Refuses a frame beyond a rate. The frame is decoded for its `room` and
+    /// `ref` only.
     fn over_rate(&mut self, text: &str, refusal: &Refusal) {
         let (about, _) = ConnectionFrame::decode(text);
         self.refuse(&about, refusal);
@@ -294,8 +297,8 @@ impl Connection {
     }
 
     /// Answers a ping, and forwards it to the rooms. The worker must not ping
-    /// the rooms by itself: they would then keep a session whose client is
-    /// gone.
+    /// the rooms on its own: a session would then stay in its rooms after its
+    /// client is gone.
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;

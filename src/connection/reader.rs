@@ -1,13 +1,14 @@
-//! Limits what waits for a client that doesn't read its frames.
+//! Limits the frames that wait for a client that doesn't read its frames.
 //!
 //! Each room limits its own unseen events, but 100 rooms would allow 100
 //! windows. So a connection has one window of unread bytes for all rooms. If
-//! more is unread, the rooms are paused until half of it has been read. The
-//! rooms don't pace other frames. Beyond one window, signals are dropped, and
-//! so are changes of members, which the whole list replaces later. An answer
-//! can't be dropped, so beyond two windows the connection is closed.
+//! more is unread, the rooms are paused until at most half of the window is
+//! unread. Pausing does not limit other frames. Beyond one window, signals are
+//! dropped. Changes of members are dropped, too, since the whole list replaces
+//! them later. An answer can't be dropped, so beyond two windows the connection
+//! is closed.
 //!
-//! The runtime counts the unread bytes of the client's socket.
+//! The runtime counts the bytes that are unread on the client's socket.
 
 use super::{Connection, ConnectionEffect};
 use crate::code::{Code, Refusal};
@@ -22,13 +23,14 @@ pub enum Kind {
     Signal,
     /// A change of the members: the whole list can replace it.
     MembersChanged,
-    /// An `ack` or an `error`: it can't be dropped, and no room paces it.
+    /// An `ack` or an `error`: it can't be dropped, and pausing the room does
+    /// not limit it.
     Answer,
     Other,
 }
 
 impl Kind {
-    /// Returns the kind of a frame from its first characters.
+    /// Returns the kind of a frame, given its first [`Kind::HEAD`] characters.
     pub fn read(head: &str) -> Self {
         match head.strip_prefix(r#"{"type":""#) {
             Some(kind) if kind.starts_with("signal\"") => Self::Signal,
@@ -38,13 +40,14 @@ impl Kind {
         }
     }
 
-    /// Number of characters that [`Kind::read`] needs.
+    /// Number of characters of a frame that [`Kind::read`] needs.
     pub const HEAD: u32 = 32;
 }
 
 impl Connection {
-    /// Decides whether a room's frame is forwarded to the client. `unread` is
-    /// the number of unsent bytes on the client's socket.
+    /// Decides whether a room's frame is forwarded to the client, and returns
+    /// the decision with the effects. `unread` is the number of unsent bytes on
+    /// the client's socket.
     pub fn pass(
         &mut self,
         room: &RoomName,
@@ -74,13 +77,13 @@ impl Connection {
         (passes, std::mem::take(&mut self.effects))
     }
 
-    /// Whether the rooms are paused.
+    /// Returns whether the rooms are paused.
     pub(super) fn is_paused(&self) -> bool {
         self.next_check_at.is_some()
     }
 
-    /// Pauses the rooms, or resumes them when the client has read half of the
-    /// window.
+    /// Pauses the rooms if more than a window is unread. Resumes them when at
+    /// most half of it is unread.
     pub(super) fn pace(&mut self, unread: u64, now: Millis) {
         let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
         let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;

@@ -1,5 +1,5 @@
-//! The subscriptions of a connection: subscribing, unsubscribing, and frames
-//! for a room.
+//! The subscriptions of a connection: subscribing, unsubscribing, and handling
+//! frames for a room.
 
 use std::collections::VecDeque;
 
@@ -15,31 +15,32 @@ use crate::time::Millis;
 /// The subscription to a room. It ends when the socket to the room closes.
 pub(super) struct Subscription {
     state: SubscriptionState,
-    /// The client's frames that can't be handled yet. There are none while the
-    /// subscription is open.
+    /// The client's frames that can't be handled yet. The queue is empty while
+    /// the subscription is open.
     waiting: VecDeque<String>,
-    /// Whether a change of members was dropped. The client must then be sent
+    /// Whether a change of members was dropped. If so, the client must be sent
     /// the whole list when it reads again.
     misses_members: bool,
 }
 
 enum SubscriptionState {
-    /// The socket to the room is being opened. If a newer token arrives
-    /// meanwhile, it is `outdated`: the room is sent the new rights once it is
-    /// open.
+    /// The socket to the room is being opened. `outdated` is set if a newer
+    /// token arrives meanwhile. Then the room is sent the new rights once the
+    /// socket is open.
     Opening {
         outdated: bool,
     },
     Open,
     /// The client unsubscribed. It may subscribe again after the room has sent
-    /// its last frames and closed.
+    /// its last frames and closed the socket.
     Leaving,
 }
 
 impl Connection {
     /// Handles a frame for a room, or queues it.
     ///
-    /// Fails if the client is not in the room, if it already is, or if the
+    /// Fails with `bad_request` if the client is not in the room, subscribes to
+    /// it again, or is in too many rooms. Fails with `rate_limited` if the
     /// queue is full.
     pub(super) fn handle_room_frame(
         &mut self,
@@ -90,7 +91,7 @@ impl Connection {
         }
         let identity = Identity::of(claims, &room);
         match identity.check(Right::Subscribe) {
-            // No request is sent to the room.
+            // The room is not contacted.
             Err(refusal) => self.close(room, CloseReason::refused(&refusal)),
             Ok(()) => {
                 self.ended.retain(|ended| *ended != room);
@@ -136,7 +137,7 @@ impl Connection {
         Some(text)
     }
 
-    /// Handles a frame whose rate was checked when it arrived.
+    /// Handles a frame that was counted for the rates when it arrived.
     fn handle_waiting(&mut self, text: &str, now: Millis) {
         let (about, frame) = ConnectionFrame::decode(text);
         let result = frame.and_then(|frame| self.perform(frame, text, now));
@@ -168,7 +169,7 @@ impl Connection {
             }
             SubscriptionState::Opening { .. } | SubscriptionState::Open => {
                 self.close(room.clone(), close_reason);
-                // `closed` already answers the frames before another
+                // The `closed` frame already answers the frames before another
                 // `subscribe`.
                 let from = waiting.iter().skip_while(|text| !is_subscribe(text));
                 from.for_each(|text| self.handle_waiting(text, now));
@@ -176,7 +177,7 @@ impl Connection {
         }
     }
 
-    /// Sends the client that the room ended its subscription.
+    /// Notifies the client that the room ended its subscription.
     fn close(&mut self, room: RoomName, close_reason: CloseReason) {
         let (code, reason) = close_reason.code_and_reason();
         self.send(ConnectionNotice::closed(&room, code, &reason));
@@ -211,8 +212,8 @@ impl Connection {
         }
     }
 
-    /// Sends the rooms the rights of a new token. Each room decides about its
-    /// session.
+    /// Sends the rights of a new token to the rooms. Each room decides what
+    /// happens to its session.
     pub(super) fn renew_rooms(&mut self, claims: &Claims) {
         for (room, subscription) in self.subscriptions.iter_mut() {
             match &mut subscription.state {
