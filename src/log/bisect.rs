@@ -1,8 +1,8 @@
-//! Bisection over rows whose reads can fail.
+//! Bisection over numbers, where each check can fail because it reads a row.
 
 /// Returns the first number of `from..to` for which `holds` is true, or `to` if
 /// there is none. Once `holds` is true, it must stay true for all larger
-/// numbers.
+/// numbers. Fails if a call of `holds` fails.
 pub fn first_where<E>(
     from: u64,
     to: u64,
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_finds_the_first_wherever_it_is() {
+    fn first_match_is_found_at_any_position() {
         for first in 3..=9 {
             assert_eq!(first_where(3, 9, |n| Ok::<_, ()>(n >= first)), Ok(first));
         }

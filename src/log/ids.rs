@@ -2,16 +2,16 @@
 //! id appends nothing.
 //!
 //! The index is a trie of hashes with 16 children per node. It has no table and
-//! no rows of its own: its nodes are stored in the rows of the appends, and
-//! never change. An append with ids writes new copies of the nodes on the path
-//! from the root to these ids into its own row. The copies refer to all other
-//! nodes, in older rows. An append without ids stores only a reference to the
-//! root.
+//! no rows of its own: its nodes are stored in the rows of the appends. A
+//! stored node never changes. An append with ids writes new copies of the nodes
+//! on the path from the root to these ids into its own row. The copies refer to
+//! all other nodes, in older rows. An append without ids stores only a
+//! reference to the root.
 //!
 //! A lookup reads one small piece of a row per level. No node is ever removed.
 //! A node is at least as new as every node and id below it. So if the append of
-//! a node is no longer retained, the ids below the node are not retained
-//! either. A reference to such a node is ignored.
+//! a node is no longer retained, no id below the node is retained either. A
+//! reference to such a node is ignored.
 
 mod node;
 mod unindexed;
@@ -26,25 +26,27 @@ pub use node::{Hash, Place, Pointer};
 use node::{Header, Node};
 pub use unindexed::{Unindexed, stored_hashes};
 
-/// Reads pieces of the index. Each piece has the given length, or ends where
-/// its row ends.
+/// A function that reads pieces of the index. Each piece has the given number
+/// of bytes, or ends where its row ends.
 pub type Read<'a> = &'a dyn Fn(&[Pointer], usize) -> Result<Vec<Vec<u8>>, StoreError>;
 
 #[derive(Default)]
 pub struct Ids {
     root: Option<Pointer>,
-    /// Appends before this one were written without an index.
+    /// Number of the first append from which on all ids are in the index. Older
+    /// appends were written without an index.
     complete_from: u64,
-    /// The ids of those appends that were read from their events so far.
+    /// The ids of the appends without an index, as far as they were read from
+    /// the events.
     pub unindexed: Option<Unindexed>,
-    /// Encoded nodes by [`Pointer::key`]. The oldest are evicted first, since
-    /// the newest are nearest to the root.
+    /// Encoded nodes by [`Pointer::key`]. The oldest nodes are evicted first,
+    /// since the newest ones are nearest to the root.
     cache: BTreeMap<u64, Box<Encoded>>,
     cached_bytes: usize,
 }
 
 /// A node as it is stored. It is boxed like the values of other maps, so that
-/// the compiler can share the code of these maps.
+/// these maps can share their compiled code.
 struct Encoded(Vec<u8>);
 
 /// The index of an append, to be stored with it.
@@ -107,9 +109,9 @@ impl Ids {
     }
 
     /// Builds the index of the next append from the append's ids. `lowest` is
-    /// the oldest append that is retained after it. With `catches_up`, the
-    /// index also gets the ids of older appends that were written without an
-    /// index.
+    /// the oldest append that is retained after it. If `catches_up` is true,
+    /// the index also gets the ids of older appends that were written without
+    /// an index.
     pub fn write(
         &mut self,
         (number, first): (u64, Seq),
@@ -138,7 +140,8 @@ impl Ids {
         Ok(written)
     }
 
-    /// Makes an index that was stored the current one, and caches its nodes.
+    /// Makes `written` the current index, after it was stored, and caches its
+    /// nodes.
     pub fn commit(&mut self, written: Written) {
         let Written { header, nodes, .. } = written;
         self.root = header.root;
@@ -217,7 +220,7 @@ impl Adding<'_> {
         let old = old.filter(|pointer| pointer.append >= self.lowest);
         let mut node = old.map_or_else(|| Ok(Node::default()), |old| index.node(old, self.read))?;
         node.prune(self.lowest);
-        // The newest event of an id wins.
+        // If an id occurs twice, its newest event counts.
         ids.sort_unstable_by_key(|(hash, place)| (*hash, std::cmp::Reverse(*place)));
         ids.dedup_by_key(|(hash, _)| *hash);
         for group in ids.chunk_by(|(a, _), (b, _)| a.digit(depth) == b.digit(depth)) {
@@ -334,12 +337,12 @@ mod tests {
     }
 
     #[test]
-    fn every_retained_id_is_found_and_no_other() {
+    fn only_retained_ids_are_found() {
         let (mut ring, mut index) = (Ring::default(), Ids::default());
         let mut newest: BTreeMap<Hash, Place> = BTreeMap::new();
         for number in 0..600_u64 {
             let lowest = number.saturating_sub(99);
-            // Large and small appends; some ids occur again and again.
+            // Large and small appends. Some ids occur several times.
             let count = if number % 50 == 0 { 300 } else { number % 3 };
             let ids: Vec<u64> = (0..count).map(|at| (number * 7 + at * 13) % 5_000).collect();
             ring.append(&mut index, number, lowest, &ids);
@@ -359,7 +362,7 @@ mod tests {
 
     /// Limits: IDS_CACHED_BYTES.
     #[test]
-    fn memory_has_a_bound_and_the_newest_nodes_are_in_it() {
+    fn cache_stays_within_its_limit_and_contains_the_newest_nodes() {
         let (mut ring, mut index) = (Ring::default(), Ids::default());
         for number in 0..60 {
             let ids: Vec<u64> = (number * 1_000..number * 1_000 + 1_000).collect();
@@ -379,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_refer_to_each_other_in_a_circle_are_an_error() {
+    fn nodes_in_a_circle_are_an_error() {
         let circle = Pointer { append: 0, offset: Header::BYTES as u64 };
         let mut ring = Ring::default();
         let node = Node([Child::Node(circle); 16]).encode(0);

@@ -7,8 +7,8 @@ use crate::protocol::{NewEvent, Seq};
 use crate::settings::Settings;
 use crate::store::KeyChange;
 
-/// Every key with the bytes of its latest event. The limit of the state bounds
-/// its size.
+/// Every key with the bytes of its latest event. The limit of the state also
+/// limits the size of this map.
 #[derive(Default)]
 pub struct StateKeys {
     bytes_of: BTreeMap<String, u64>,
@@ -21,13 +21,14 @@ impl StateKeys {
         Self { bytes_of: sizes.into_iter().collect(), bytes }
     }
 
+    /// Returns the bytes of the latest events of all keys.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Rejects changes that would make the state grow beyond its limit. If the
-    /// state exceeds it already (because the setting was lowered), changes that
-    /// don't make it larger are accepted.
+    /// Fails with `too_large` if the changes would make the state grow beyond
+    /// its limit. The state may exceed the limit already, because the setting
+    /// was lowered. Then changes that don't make it larger are accepted.
     pub fn check(&self, changes: &[KeyChange], settings: &Settings) -> Result<(), Refusal> {
         let (mut keys, mut bytes) = (self.bytes_of.len() as u64, self.bytes);
         for change in changes {
@@ -53,6 +54,7 @@ impl StateKeys {
         Ok(())
     }
 
+    /// Records changes that were stored.
     pub fn apply(&mut self, changes: &[KeyChange]) {
         for change in changes {
             let old = match change {

@@ -1,12 +1,12 @@
-//! The room's log: which events exist, which of them are retained, and the
-//! state. It implements order, retention and deduplication by id. It knows
-//! nothing of sessions.
+//! The room's log: its events, which of them are retained, and the state. This
+//! module implements order, retention and deduplication by id. It does not
+//! depend on sessions.
 //!
 //! The log is a ring of appends. Appends are numbered 0, 1, 2 …; the slot of an
-//! append is its number modulo the capacity. Seq and time grow with the number,
-//! so the retained appends are a sorted array, and every position is found by
+//! append is its number modulo the capacity. Seq and time grow with the number.
+//! So the retained appends are a sorted array, and every position is found by
 //! bisection. Therefore loading a log reads few rows: 13 if 1,000 appends are
-//! retained, 22 if 100,000 are.
+//! retained, and 22 if 100,000 are.
 
 mod bisect;
 mod ids;
@@ -29,7 +29,7 @@ use recent::Recent;
 use ring::{Rows, newest, oldest_in_ring};
 pub use text::{Budget, EventRange};
 
-/// The most bytes of one append. An append is one row, and a row is at most
+/// The maximum bytes of one append. An append is one row, and a row is at most
 /// 2 MB (<https://developers.cloudflare.com/durable-objects/platform/limits/>).
 const APPEND_BYTES: usize = 1_990_000;
 
@@ -47,7 +47,7 @@ pub struct Log<S> {
     keys: Option<StateKeys>,
 }
 
-/// Why an append failed. Nothing was changed.
+/// The reason why an append failed. The log has not changed.
 #[derive(Debug)]
 pub enum AppendError {
     Refused(Refusal),
@@ -63,26 +63,26 @@ impl From<StoreError> for AppendError {
 /// The result of a publish.
 #[derive(Debug)]
 pub struct Appended {
-    /// The seq of each event, in order. A repeat has the seq of the first event
-    /// with its id.
+    /// The seq of each event, in order. A repeat of an id has the seq of the
+    /// first event with this id.
     pub seqs: Vec<Seq>,
     /// The new events, to be broadcast; `None` if all events were repeats.
     pub fresh: Option<EventRange>,
 }
 
-/// The events after a position.
+/// The result of reading the events after a position.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// The next events; empty if the position is the head.
+    /// The next events. The range is empty if the position is the head.
     Events(EventRange),
     /// The position can't be resumed.
     Lost,
 }
 
 impl<S: Store> Log<S> {
-    /// Opens the stored log, or creates one whose epoch is derived from
-    /// `random`. The `bool` is true if the row about the room was written,
-    /// because the room is new or its settings changed.
+    /// Opens the stored log, or creates one whose epoch is computed from
+    /// `random`. The returned `bool` is true if the row about the room was
+    /// written, because the room is new or its settings changed.
     pub fn open(
         mut store: S,
         settings: Settings,
@@ -127,7 +127,8 @@ impl<S: Store> Log<S> {
         self.head.map_or(Seq::ZERO, |head| head.last)
     }
 
-    /// Returns the bytes of all events up to the head, retained or not.
+    /// Returns the bytes of all events up to the head, including those that are
+    /// no longer retained.
     pub fn end_offset(&self) -> u64 {
         self.head.map_or(0, |head| head.end_offset)
     }
@@ -162,7 +163,9 @@ impl<S: Store> Log<S> {
     }
 
     /// Assigns seqs to the events and stores them, all or none. An event whose
-    /// id is retained is a repeat, and is not appended again.
+    /// id is retained is a repeat, and is not appended again. Fails if the
+    /// append exceeds the size of a row, if the state exceeds its limit, or if
+    /// the storage fails.
     pub fn append(
         &mut self,
         events: &[NewEvent],
@@ -203,7 +206,7 @@ impl<S: Store> Log<S> {
         let row = Row { append: &append, events: &range.events, index: &index.bytes };
         self.store.append(self.slot(append.number), row, &changes, &emptied)?;
 
-        // The events are durable now: nothing may fail from here on.
+        // The events are durable now, so nothing may fail from here on.
         self.head = Some(append);
         self.recent.push(append, &range.events);
         if let Some(keys) = &mut self.keys {

@@ -13,7 +13,8 @@ use crate::time::Millis;
 
 /// The events of a publish with their seqs.
 pub struct Numbered<'e, 'a> {
-    /// The seq of each event: the next one, or that of the event it repeats.
+    /// The seq of each event: the next seq, or the seq of the event that it
+    /// repeats.
     pub seqs: Vec<Seq>,
     /// The new events.
     pub fresh: Vec<(Seq, &'e NewEvent<'a>)>,
@@ -25,6 +26,8 @@ pub struct Numbered<'e, 'a> {
 type Ids = BTreeMap<Hash, Option<Seq>>;
 
 impl<S: Store> Log<S> {
+    /// Assigns a seq to each event. Fails if the storage fails, or if the room
+    /// has no seqs left.
     pub(super) fn number<'e, 'a>(
         &mut self,
         events: &'e [NewEvent<'a>],
@@ -70,13 +73,14 @@ impl<S: Store> Log<S> {
         let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
         let mut places = self.ids.find(ids.keys().copied(), lowest, &read)?;
         if self.ids.complete_from() > lowest {
-            // The oldest come first, so that the newest event of an id wins.
+            // The oldest places come first, so that the newest event of an id
+            // counts.
             let mut older = self.unindexed_places(ids, lowest)?;
             older.append(&mut places);
             places = older;
         }
         let oldest_at = now.minus(self.settings.retained_ms);
-        // The last append that was read. A publish is usually repeated as a
+        // The append that was read last. A publish is usually repeated as a
         // whole, so one append usually has all its ids.
         let mut read: Option<Append> = None;
         for (Place { append, index }, hash) in places {
@@ -91,7 +95,7 @@ impl<S: Store> Log<S> {
         Ok(())
     }
 
-    /// Looks for ids in the appends that have no index. This reads all these
+    /// Looks for ids in the appends that have no index. It reads all these
     /// appends, unless their ids are few enough to be cached.
     fn unindexed_places(
         &mut self,
@@ -134,7 +138,7 @@ impl<S: Store> Log<S> {
         Ok(newest)
     }
 
-    /// Builds the index to be stored with an append that has these ids.
+    /// Builds the index that is stored with an append that has these ids.
     pub(super) fn write_index(
         &mut self,
         append: &Append,

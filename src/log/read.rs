@@ -1,5 +1,5 @@
-//! Reading the log: from a position, from a number of events before the head,
-//! and its size.
+//! Reading the log from a position or from a number of events before the head,
+//! and the offsets of events.
 
 use std::rc::Rc;
 
@@ -28,8 +28,8 @@ impl<S: Store> Log<S> {
         }
     }
 
-    /// Returns the events after a seq of this log, as many as fit the budget
-    /// but at least one.
+    /// Returns the events after a seq of this log, as many as the budget
+    /// allows, but at least one if there is one.
     pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
         let Some(mut number) = self.next_to(after, now)? else { return Ok(Replay::Lost) };
         let mut range = EventRange::at(after, 0);
@@ -46,8 +46,8 @@ impl<S: Store> Log<S> {
         Ok(Replay::Events(range))
     }
 
-    /// Returns some of the appends from `number` on, from memory if they are
-    /// there.
+    /// Returns at least one of the appends from `number` on, from memory if
+    /// they are cached.
     fn read_some(
         &mut self,
         number: u64,
@@ -63,8 +63,8 @@ impl<S: Store> Log<S> {
         Ok(stored)
     }
 
-    /// Returns the number of the append with the next event for a reader at a
-    /// seq; `None` if the position can't be resumed.
+    /// Returns the number of the append that contains the event after a seq.
+    /// Returns `None` if the position can't be resumed.
     fn next_to(&self, after: Seq, now: Millis) -> Result<Option<u64>, StoreError> {
         let Some(head) = self.head.filter(|head| after < head.last) else {
             let next = self.head.map_or(0, |head| head.number.saturating_add(1));
@@ -94,7 +94,7 @@ impl<S: Store> Log<S> {
     }
 
     /// Returns the end offset of each event of an append. Readers usually
-    /// advance event by event, so the append that was read last is cached.
+    /// advance event by event, so the offsets of the last append are cached.
     fn event_end_offsets(&mut self, append: &Append) -> Result<&[u64], StoreError> {
         if self.event_end_offsets.as_ref().is_none_or(|(number, _)| *number != append.number) {
             let mut end_offset = Vec::new();
@@ -111,8 +111,8 @@ impl<S: Store> Log<S> {
         Ok(self.event_end_offsets.as_ref().map_or(&[], |(_, end_offset)| end_offset))
     }
 
-    /// Returns the number of the append that contains a seq, or of the oldest
-    /// one if the seq is before it.
+    /// Returns the number of the append that contains a seq. If the seq is
+    /// before the oldest complete append, returns the number of that append.
     pub(super) fn with(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
         let recent = self.recent.oldest().filter(|oldest| oldest.first <= seq);
         let from = recent.map_or(0, |oldest| oldest.number).max(self.lowest());

@@ -1,5 +1,6 @@
-//! The newest appends in memory, as they are stored. Most clients that resume
-//! are only a few events behind, so these appends answer them without a read.
+//! A cache of the newest appends in memory, as they are stored. Most clients
+//! that resume are only a few events behind, so their replay needs no read of
+//! the storage.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -7,7 +8,7 @@ use std::rc::Rc;
 use crate::limits;
 use crate::store::Append;
 
-/// A run of appends up to the newest, of at most [`limits::RECENT_BYTES`].
+/// Consecutive appends up to the newest, of at most [`limits::RECENT_BYTES`].
 #[derive(Default)]
 pub struct Recent {
     appends: VecDeque<(Append, Rc<str>)>,
@@ -23,8 +24,9 @@ impl Recent {
         self.appends.get(self.index(number)?).map(|(append, _)| append)
     }
 
-    /// Returns the appends from `number` on, like
-    /// [`crate::store::Store::read`]; empty if `number` is not in memory.
+    /// Returns appends from `number` on: at least one, and no further one once
+    /// they have `bytes` bytes together, as [`crate::store::Store::read`] does.
+    /// Returns none if `number` is not cached.
     pub fn read(&self, number: u64, bytes: usize) -> Vec<(Append, Rc<str>)> {
         let Some(index) = self.index(number) else { return Vec::new() };
         let mut taken = 0_usize;
@@ -36,7 +38,8 @@ impl Recent {
         self.appends.iter().skip(index).take_while(fits).cloned().collect()
     }
 
-    /// Adds an append that was just written, and evicts the oldest ones.
+    /// Adds an append that was just written, and evicts the oldest appends
+    /// beyond the limit.
     pub fn push(&mut self, append: Append, events: &str) {
         self.bytes = self.bytes.saturating_add(cost(events));
         self.appends.push_back((append, events.into()));
@@ -47,9 +50,9 @@ impl Recent {
         }
     }
 
-    /// Adds those of the appends read that directly precede the cached ones; if
-    /// nothing is cached, those that end with the newest append. Stops at the
-    /// limit.
+    /// Caches appends that were read, from the newest to the oldest, up to the
+    /// limit. An append is cached only if it directly precedes the cached ones.
+    /// If nothing is cached, it must be the newest append.
     pub fn cache(&mut self, read: &[(Append, Rc<str>)], newest: u64) {
         for (append, events) in read.iter().rev() {
             let next = self.oldest().map_or(Some(newest), |oldest| oldest.number.checked_sub(1));
@@ -93,7 +96,7 @@ mod tests {
 
     /// Limits: RECENT_BYTES.
     #[test]
-    fn older_ones_give_way_at_the_bound() {
+    fn oldest_append_is_evicted_at_the_limit() {
         let half = "x".repeat(limits::RECENT_BYTES / 2 - cost(""));
         let mut recent = Recent::default();
         recent.push(append(0), &half);
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_ends_where_the_bytes_do() {
+    fn read_stops_at_the_byte_limit() {
         let mut recent = Recent::default();
         (0..3).for_each(|number| recent.push(append(number), "abc"));
         for (bytes, appends) in [(0, 1), (3, 1), (4, 2), (6, 2), (7, 3), (100, 3)] {

@@ -11,7 +11,7 @@ use super::text::EventRange;
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
-/// The rows of a ring, without the rest of the log.
+/// The rows of a ring, for reading without the rest of the log.
 pub(super) struct Rows<'a, S> {
     pub store: &'a S,
     pub capacity: u64,
@@ -22,7 +22,8 @@ impl<S: Store> Rows<'_, S> {
         number.checked_rem(self.capacity).unwrap_or_default()
     }
 
-    /// Reads pieces of the index of ids.
+    /// Reads pieces of the index of ids, at most `bytes` bytes each. Fails if
+    /// the row of one is missing or contains another append.
     pub fn index(&self, pieces: &[Pointer], bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let place = |piece: &Pointer| (self.slot(piece.append), piece.offset);
         let stored = self.store.index_in(&pieces.iter().map(place).collect::<Vec<_>>(), bytes)?;
@@ -41,14 +42,16 @@ impl<S: Store> Log<S> {
         number.checked_rem(self.meta.capacity).unwrap_or_default()
     }
 
-    /// Returns the slots from that of `number` on, up to `last` or to the end
-    /// of the ring, where the slots start again from 0.
+    /// Returns the slots of the appends from `number` to `last`. The range ends
+    /// at the end of the ring, after which the slots start again from 0.
     pub(super) fn slots_from(&self, number: u64, last: u64) -> RangeInclusive<u64> {
         let slot = self.slot(number);
         let end = slot.saturating_add(last.saturating_sub(number));
         slot..=end.min(self.meta.capacity.saturating_sub(1))
     }
 
+    /// Returns the append with this number. Fails if its row is missing or
+    /// contains another append.
     pub(super) fn at(&self, number: u64) -> Result<Append, StoreError> {
         if let Some(append) = self.recent.get(number) {
             return Ok(*append);
@@ -57,8 +60,8 @@ impl<S: Store> Log<S> {
         append.filter(|append| append.number == number).ok_or_else(|| StoreError::damaged(number))
     }
 
-    /// Reads the appends from `number` on with their events, at least one. An
-    /// append that differs from what was written is an error.
+    /// Reads the appends from `number` on with their events, at least one.
+    /// Fails if an append is missing or damaged.
     pub(super) fn stored(
         &self,
         number: u64,
@@ -81,6 +84,8 @@ impl<S: Store> Log<S> {
         self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.meta.capacity)))
     }
 
+    /// Returns the oldest retained append: complete, and not older than
+    /// `retained_ms`.
     pub(super) fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
         let Some(head) = self.head else { return Ok(None) };
         let oldest_at = now.minus(self.settings.retained_ms);
@@ -128,11 +133,11 @@ impl<S: Store> Log<S> {
         Ok(next)
     }
 
-    /// Returns the slots whose events retention by bytes drops because of this
-    /// append. Emptying a slot writes one more row. It happens only if appends
-    /// are larger on average than `retained_bytes / retained_appends`. For
-    /// example, with 32 MiB and 1,000 appends these are appends of more than
-    /// 33 KB.
+    /// Returns the slots whose events are dropped by retention by bytes because
+    /// of this append. Clearing a slot writes one more row. It happens only if
+    /// appends are larger on average than `retained_bytes / retained_appends`.
+    /// For example, with 32 MiB and 1,000 appends, that means appends of more
+    /// than 33 KB.
     pub(super) fn emptied_by(&self, next: &Append) -> Vec<u64> {
         let Some(head) = self.head else { return Vec::new() };
         let from = head.floor.max(oldest_in_ring(next.number, self.meta.capacity));
@@ -140,6 +145,7 @@ impl<S: Store> Log<S> {
     }
 }
 
+/// Returns the number of the oldest append that a ring still contains.
 pub(super) fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
     newest.saturating_add(1).saturating_sub(capacity)
 }
@@ -155,8 +161,8 @@ pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>
         Ok(store.append_in(slot)?.is_none_or(|append| append.number != follows))
     })?;
     // A missing or damaged row in the middle of the ring looks like the end of
-    // the log. Its seqs would be assigned again. So check the next two slots:
-    // they must contain the oldest appends, or none.
+    // the log. Then the seqs of the later appends would be assigned again. So
+    // check the next two slots: they must contain the oldest appends, or none.
     for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
         let older = first.number.saturating_add(slot).checked_sub(capacity);
         if store.append_in(slot)?.map(|append| append.number) != older {

@@ -1,5 +1,5 @@
-//! Stored events as text: collecting as many as fit, and splitting the text
-//! between events.
+//! Stored events as text: collecting as many as a limit allows, and splitting
+//! the text into events.
 
 use serde_json::value::RawValue;
 
@@ -7,8 +7,8 @@ use crate::limits;
 use crate::protocol::Seq;
 use crate::store::Append;
 
-/// The most that one [`EventRange`] may collect: it never exceeds either number,
-/// unless its first event does alone.
+/// The limits of one [`EventRange`]. A range exceeds a limit only if its first
+/// event alone exceeds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     pub events: u64,
@@ -16,6 +16,7 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// The limits of a frame.
     pub const FRAME: Self = Self { events: u64::MAX, bytes: limits::FRAME_EVENTS_BYTES };
 }
 
@@ -30,21 +31,23 @@ pub enum Extended {
     Damaged,
 }
 
-/// A run of events as they are stored and sent: JSON, joined by commas.
+/// A range of consecutive events as they are stored and sent: JSON, joined by
+/// commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRange {
     /// The seq before the first event.
     pub prev: Seq,
     /// The seq of the last event; `prev` if there are none.
     pub last: Seq,
-    /// Byte offsets in the log before the first event and after the last.
+    /// Byte offsets in the log: before the first event, and after the last one.
     pub start_offset: u64,
     pub end_offset: u64,
     pub events: String,
 }
 
 impl EventRange {
-    /// Creates an empty run that begins after `seq`, at the offset `end_offset`.
+    /// Creates an empty range that begins after `seq`, at the byte offset
+    /// `end_offset`.
     pub fn at(seq: Seq, end_offset: u64) -> Self {
         Self { prev: seq, last: seq, start_offset: end_offset, end_offset, events: String::new() }
     }
@@ -59,8 +62,8 @@ impl EventRange {
         self.prev == self.last
     }
 
-    /// Splits the events into parts that each fit a frame. If they don't fit
-    /// one frame, they must be of one append.
+    /// Splits the events into ranges that each fit one frame. Events that don't
+    /// fit one frame must be of one append.
     pub fn frames(self) -> Vec<Self> {
         if self.is_empty() {
             return Vec::new();
@@ -86,9 +89,8 @@ impl EventRange {
         frames
     }
 
-    /// Adds those events of an append that are not in it yet. `Some(false)`
-    /// means that the budget ended before the append did. `None` means that the
-    /// append does not follow, or can't be read.
+    /// Adds the events of an append that follow the range, until the budget is
+    /// used up. The range may already contain the first events of the append.
     pub fn extend(&mut self, append: &Append, events: &str, budget: Budget) -> Extended {
         let next = self.last.plus(1);
         if append.first > next || append.last < next || events.is_empty() {
@@ -110,8 +112,8 @@ impl EventRange {
         if self.last == append.last { Extended::Whole } else { Extended::Damaged }
     }
 
-    /// Adds the events that follow, if both fit one frame together. Returns
-    /// whether it did.
+    /// Adds the next range, if both together fit one frame. Returns whether
+    /// they do.
     pub fn append(&mut self, next: &Self) -> bool {
         self.push(next.last, next.start_offset, &next.events, Budget::FRAME)
     }
@@ -141,14 +143,14 @@ impl EventRange {
     }
 }
 
-/// Returns the start offset of the next event of an append: a comma separates
-/// two events.
+/// Returns the start offset of the next event of an append. A comma separates
+/// the two events.
 fn next_offset(start_offset: u64, event: &str) -> u64 {
     start_offset.saturating_add(event.len() as u64).saturating_add(1)
 }
 
-/// Iterates over the events of a stored text. An item is `None` where the text
-/// can't be parsed any further.
+/// Returns an iterator over the events of a stored text. An item is `None` if
+/// the rest of the text can't be parsed.
 pub fn split_events(events: &str) -> impl Iterator<Item = Option<&str>> {
     let mut rest = Some(events);
     std::iter::from_fn(move || {
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_full_to_the_byte_and_not_beyond() {
+    fn events_are_split_into_frames_at_the_byte_limit() {
         let half = Budget::FRAME.bytes / 2;
         let (full, over) = ([text(half), text(half - 1)], [text(half), text(half)]);
         let runs = |events: &[String]| -> Vec<(u64, u64)> {
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_that_does_not_follow_is_not_taken() {
+    fn append_that_does_not_follow_is_damaged() {
         for (held, append, events, taken) in [
             (1, append(2, 3), "2,3", Extended::Whole),
             (2, append(2, 3), "2,3", Extended::Whole),

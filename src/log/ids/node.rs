@@ -1,9 +1,9 @@
 //! The nodes of the index of ids, and their encoding in a row.
 //!
 //! A reference is stored as a distance back from the append that contains it.
-//! So it stays valid when a change of the ring's size renumbers the appends.
-//! For example, append 12 refers to append 10 as "2 back"; after 5 older
-//! appends are dropped, append 7 refers to append 5.
+//! So the reference stays valid when a change of the ring's size renumbers the
+//! appends. For example, append 12 refers to append 10 as "2 back". After the 5
+//! oldest appends are dropped, append 7 refers to append 5.
 
 use sha2::{Digest, Sha256};
 
@@ -11,9 +11,9 @@ use crate::protocol::{Epoch, EventId, Seq, User};
 use crate::store::StoreError;
 
 /// The hash of an id of one user in one epoch: 12 bytes of SHA-256. Equal
-/// hashes count as equal ids. The probability that this is wrong by chance in a
-/// room of 10 million ids is 10^-15. Finding an id that collides with a given
-/// one takes 2^96 attempts.
+/// hashes count as equal ids. In a room of 10 million ids, the probability that
+/// two of them have the same hash by chance is 10^-15. Finding an id that
+/// collides with a given one takes 2^96 attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hash([u8; 12]);
 
@@ -25,8 +25,8 @@ pub struct Place {
     pub index: u16,
 }
 
-/// The location of a node: the append whose index contains it, and a byte
-/// offset.
+/// The location of a node: the append whose index contains the node, and a byte
+/// offset in this index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pointer {
     pub append: u64,
@@ -41,16 +41,17 @@ pub enum Child {
     Leaf(Hash, Place),
 }
 
-/// A node has a child for each value of the next four bits of a hash.
+/// A node of the trie. It has a child for each value of the next four bits of a
+/// hash.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Node(pub [Child; 16]);
 
-/// The first bytes of each append's index.
+/// The first bytes of the index of each append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The first seq of the append that the index belongs to. It detects a
     /// stale index: an earlier version that overwrites a row leaves the old
-    /// index in place.
+    /// index there.
     pub first: Seq,
     /// The number of the oldest append whose ids are in the index.
     pub complete_from: u64,
@@ -58,7 +59,7 @@ pub struct Header {
 }
 
 impl Hash {
-    /// The levels of the trie: a hash has 24 groups of four bits.
+    /// The number of levels of the trie: a hash has 24 groups of four bits.
     pub const DIGITS: usize = 24;
 
     pub fn new(epoch: Epoch, from: &User, id: &EventId) -> Self {
@@ -68,7 +69,7 @@ impl Hash {
     pub fn of(epoch: Epoch, from: &str, id: &str) -> Self {
         let mut sha = Sha256::new();
         sha.update(epoch.to_string());
-        // The length comes first, so that "ab" and "c" hash differently from
+        // The length comes first, so that "ab" and "c" have another hash than
         // "a" and "bc".
         sha.update((from.len() as u64).to_le_bytes());
         sha.update(from);
@@ -84,7 +85,8 @@ impl Hash {
 }
 
 impl Node {
-    /// Four bytes for the kinds of the children, then the children.
+    /// The maximum bytes of an encoded node: four bytes for the kinds of the
+    /// children, and 17 bytes per child.
     pub const MOST_BYTES: usize = 4 + 16 * 17;
 
     pub fn child(&self, digit: usize) -> Child {
@@ -157,8 +159,9 @@ impl Node {
 }
 
 impl Pointer {
-    /// Returns append and offset as one number that sorts like the pair. An
-    /// offset is below 2^24, and no two appends of a ring differ by 2^40.
+    /// Returns the append and the offset as one number that sorts like the
+    /// pair. This is exact because an offset is below 2^24, and no two appends
+    /// of a ring differ by 2^40.
     pub fn key(self) -> u64 {
         self.append.wrapping_mul(1 << 24).wrapping_add(self.offset)
     }
@@ -169,8 +172,8 @@ impl Pointer {
         [a, b, c, d, e, f]
     }
 
-    /// `Some(None)` is a reference to an append that was dropped when the ring
-    /// was made smaller.
+    /// Decodes a pointer. `Some(None)` is a reference to an append that was
+    /// dropped when the ring was made smaller.
     fn read(bytes: &mut &[u8], at: u64) -> Option<Option<Self>> {
         let (back, offset) = (number(read_array(bytes)?), number(read_array(bytes)?));
         Some(at.checked_sub(back).map(|append| Self { append, offset }))
@@ -184,12 +187,12 @@ impl Header {
         let mut bytes = self.first.get().to_le_bytes().to_vec();
         bytes.extend(three(at.saturating_sub(self.complete_from)));
         // Offset 0 means that there is no root. No node has this offset, since
-        // the header is there.
+        // the header is stored there.
         bytes.extend(self.root.unwrap_or(Pointer { append: at, offset: 0 }).encode(at));
         bytes
     }
 
-    /// Returns `None` if there is no header.
+    /// Decodes the header of the append `at`; `None` if there is no header.
     pub fn decode(mut bytes: &[u8], at: u64) -> Option<Self> {
         let first = Seq::new(u64::from_le_bytes(read_array(&mut bytes)?))?;
         let complete_from = at.saturating_sub(number(read_array(&mut bytes)?));
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_reads_as_it_was_written() {
+    fn decoded_node_equals_the_encoded_node() {
         let hash = Hash::of(Epoch::from_random(1), "ann", "i");
         let mut node = Node::default();
         node.0[0] = Child::Leaf(hash, place(7));
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_is_numbered_anew_leaves_behind_what_it_does_not_keep() {
+    fn reference_to_a_dropped_append_is_none_after_renumbering() {
         let hash = Hash::of(Epoch::from_random(1), "ann", "i");
         let mut node = Node::default();
         node.0[1] = Child::Leaf(hash, place(10));
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_of_one_user_one_id_and_one_epoch() {
+    fn hash_differs_for_another_user_id_or_epoch() {
         let epoch = Epoch::from_random(1);
         let hash = Hash::of(epoch, "ann", "id");
         assert_eq!(hash, Hash::of(epoch, "ann", "id"));

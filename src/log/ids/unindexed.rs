@@ -1,5 +1,5 @@
 //! The ids of appends that were written by a version without an index. They are
-//! read from the events until the index has them or the appends expire.
+//! read from the events until they are in the index or their appends expire.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,9 +11,9 @@ use super::{Hash, Place};
 use crate::limits;
 use crate::protocol::Epoch;
 
-/// The newest of these ids, at most [`limits::UNINDEXED_IDS`].
+/// The newest of the ids without an index, at most [`limits::UNINDEXED_IDS`].
 pub struct Unindexed {
-    /// The oldest append whose ids are all here.
+    /// Number of the oldest append whose ids are all here.
     pub from: u64,
     /// Sorted by append.
     pub ids: VecDeque<(Hash, Place)>,
