@@ -9,14 +9,14 @@
 //!
 //! A token is processed in these steps:
 //!
-//! 1. [`extract`]: a request may carry a token in several places. The first place
-//!    that has one counts.
+//! 1. [`extract`]: a request may carry a token in several places. The first
+//!    place that is present counts.
 //! 2. [`verify`] rejects a token that is too long before parsing it.
 //!    `jwt-compact` splits and decodes it. **The header's `kid` selects a key,
 //!    and the key determines the algorithm.** No other member of the header
 //!    influences this choice; an `alg` that differs from it is an error.
-//! 3. `key`: the key verifies the signed bytes as they were sent. The claims are
-//!    not read before that.
+//! 3. `key`: the key verifies the signed bytes as they were sent. The claims
+//!    are not read before that.
 //! 4. [`Claims`]: the user, the expiry, and [`Claims::grant`] for each room.
 //!
 //! `jwt-compact` implements the format, the algorithms and the comparison of
