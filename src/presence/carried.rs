@@ -1,13 +1,15 @@
-//! How presence survives hibernation.
+//! The storage of presence in the attachments of sockets, so that it survives
+//! hibernation.
 //!
 //! An entry is stored in the attachment of its session's socket. If the session
-//! has no socket, another session's socket stores it: its **carrier**. So every
-//! entry survives as long as one socket is open.
+//! has lost its socket, the socket of another session stores the entry. That
+//! session is the entry's **carrier**. So every entry survives as long as one
+//! socket is open.
 //!
 //! An attachment has a size limit, and many sessions may lose their sockets at
 //! once. A carrier that can't store all its entries sets `truncated`. When the
-//! room is loaded, every member is then sent the whole list, so no client keeps
-//! members that have left.
+//! room is loaded again, every session that entered is then sent the whole
+//! list. So no client has members that no longer exist.
 
 use std::collections::BTreeSet;
 
@@ -24,13 +26,15 @@ use crate::session::SessionId;
 struct Carried<Own, Other> {
     own: Option<Own>,
     others: Vec<Other>,
-    /// Whether there are other entries that did not fit.
+    /// Whether there are further entries that did not fit.
     #[serde(rename = "short")]
     truncated: bool,
 }
 
 impl Presence {
-    /// Returns the presence for the attachment of a session's socket.
+    /// Returns the presence data for the attachment of a session's socket;
+    /// `None` if there is none. Entries of other sessions are at most
+    /// [`limits::CARRIED_BYTES`] together.
     pub fn carried_by(&self, user: &User, id: SessionId) -> Option<Box<RawValue>> {
         let own = self.entry(user, id);
         let (mut others, mut bytes, mut truncated) = (Vec::new(), 0_usize, false);
@@ -79,6 +83,7 @@ impl Presence {
         presence
     }
 
+    /// Makes every session that entered await the list again.
     fn resend_lists(&mut self) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut() {
@@ -88,8 +93,9 @@ impl Presence {
         }
     }
 
-    /// Assigns a carrier to every entry whose socket was lost. If no session is
-    /// left to carry them, they stay in memory only.
+    /// Assigns a carrier to every entry that has lost its socket. `carrier`
+    /// returns the carrier for a session, or `None` if no session is left. In
+    /// that case the entries stay in memory only.
     pub fn assign_carriers(&mut self, carrier: impl Fn(SessionId) -> Option<SessionId>) {
         while let Some((user, id)) = self.unassigned.pop() {
             let Some(carrier) = carrier(id) else {
@@ -105,8 +111,8 @@ impl Presence {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Marks the carriers of changed entries, and removes entries that are
-    /// gone.
+    /// Marks the carriers of changed entries as dirty, and removes carried
+    /// entries that no longer exist.
     pub(super) fn update_carried(&mut self, changed: &BTreeSet<SessionId>) {
         let members = &self.members;
         let is_left = |(user, id): &Key| members.get(user).is_some_and(|e| e.contains_key(id));

@@ -1,5 +1,5 @@
-//! Finds members whose socket is open although its peer is gone. No platform
-//! event reports that.
+//! Detection of members whose socket is open although its peer is gone. The
+//! platform has no event for that.
 
 use super::{Entry, Here, Presence};
 use crate::limits;
@@ -8,13 +8,14 @@ use crate::session::SessionId;
 use crate::time::Millis;
 
 impl Presence {
-    /// Records that a session sent a frame. Each record counts until 2.5
-    /// seconds later, so that not every frame rewrites the attachment.
+    /// Records that a session sent a frame. Each record counts for 2.5 seconds
+    /// ([`limits::LIVENESS_RESOLUTION_MS`]), so that not every frame rewrites
+    /// the attachment.
     pub fn touch(&mut self, user: &User, id: SessionId, now: Millis) {
         self.record_activity(user, id, now, now.plus(limits::LIVENESS_RESOLUTION_MS));
     }
 
-    /// Records that the runtime answered a ping of the session.
+    /// Records that the runtime answered a ping of the session at this time.
     pub fn record_ping(&mut self, user: &User, id: SessionId, at: Millis) {
         self.record_activity(user, id, at, at);
     }
@@ -27,8 +28,8 @@ impl Presence {
         }
     }
 
-    /// Returns the sessions that have timed out. The others are recorded as
-    /// alive until one step from now, so that the room needs no check before
+    /// Returns the sessions that have timed out. The others time out 2.5
+    /// seconds from now at the earliest, so that the room needs no check before
     /// then.
     pub fn timed_out(&mut self, now: Millis) -> Vec<SessionId> {
         let active_at_least =

@@ -1,16 +1,16 @@
 //! The members of a room: an entry for each session that entered, by user, and
 //! the changes that are not sent yet.
 //!
-//! This module knows entries and their states. It does not know frames, rights,
-//! or when a change is sent: `room::presence` does.
+//! This module implements the entries and their states. It does not depend on
+//! frames or rights. `room::presence` decides when a change is sent.
 //!
 //! An entry is over when its session leaves. When its session loses the socket,
-//! it is **in grace**: it stays for 10 seconds, or until its user enters again.
-//! Both are removed by the change that reports them, so changes and members
-//! can't disagree: [`Presence::change`] returns the change to be sent, and
-//! [`Presence::commit_changes`] applies it.
+//! the entry is **in grace**: it stays for 10 seconds, or until its user enters
+//! again. In both cases, the change that reports the end also removes the
+//! entry. So changes and members can't disagree: [`Presence::change`] returns
+//! the change to be sent, and [`Presence::commit_changes`] applies it.
 //!
-//! Nothing of this is stored: `carried` describes how it survives
+//! Presence is not stored in the log. `carried` describes how it survives
 //! hibernation. `liveness` finds sessions whose sockets are dead.
 
 mod carried;
@@ -32,12 +32,13 @@ use crate::time::Millis;
 #[derive(Default)]
 pub struct Presence {
     members: BTreeMap<User, Entries>,
-    /// Size of the list of members, including entries that are being removed.
+    /// Approximate bytes of the list of members, including entries that the
+    /// next change removes.
     bytes: usize,
-    /// Entries of sessions that have no socket, by the session whose socket
-    /// carries them.
+    /// Entries of sessions that have no socket, by the session that is their
+    /// carrier.
     carried: BTreeMap<SessionId, Vec<Key>>,
-    /// Entries without a socket that have no carrier yet.
+    /// Entries of sessions that have no socket, and that have no carrier yet.
     unassigned: Vec<Key>,
     /// Sessions whose attachment must be saved again.
     dirty: BTreeSet<SessionId>,
@@ -50,7 +51,7 @@ type Key = (User, SessionId);
 struct Entry {
     data: Box<RawValue>,
     since: Millis,
-    /// The change to be sent, unless the entry is being removed.
+    /// The change that is not sent yet, apart from the removal of the entry.
     #[serde(rename = "news")]
     pending_change: Option<PendingChange>,
     state: State,
@@ -66,36 +67,39 @@ enum PendingChange {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// Its session is connected.
+    /// The session is connected.
     Here(Here),
-    /// Its session lost its socket.
+    /// The session lost its socket.
     Grace { until: Millis },
-    /// Its session has left.
+    /// The session has left, or its grace period was ended.
     Over,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Here {
-    /// Time of the last sign of life. It may be up to one step in the future.
+    /// The time from which the ping timeout is measured: that of the last frame
+    /// or ping. It may be up to [`limits::LIVENESS_RESOLUTION_MS`] later than
+    /// that.
     #[serde(rename = "heard")]
     active_until: Millis,
-    /// Whether it has the list of members, so that it can be sent changes.
+    /// Whether the session has the list of members, so that it can be sent
+    /// changes.
     #[serde(rename = "listed")]
     has_list: bool,
 }
 
-/// How the members of a disconnected session leave.
+/// How the entry of a disconnected session is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveMode {
     Immediate,
-    /// The session may reconnect soon.
+    /// After [`limits::GRACE_MS`], since the session may reconnect soon.
     AfterGrace,
 }
 
 impl LeaveMode {
-    /// From the code of the peer's Close frame: 1000 and 1005 (no code) mean
-    /// that the client is done. A page that is left sends 1001, but also one
-    /// that is reloaded.
+    /// Returns the mode for the code of the peer's Close frame. 1000 and 1005
+    /// (no code) mean that the client is done. A page that is left sends 1001,
+    /// but a page that is reloaded sends 1001, too.
     pub fn by_close_code(code: Option<u16>) -> Self {
         match code {
             Some(1000 | 1005) => Self::Immediate,
@@ -103,7 +107,7 @@ impl LeaveMode {
         }
     }
 
-    /// From the refusal with which the room closes the session.
+    /// Returns the mode for the refusal with which the room closes the session.
     pub fn by_refusal(code: Code) -> Self {
         match code {
             Code::Kicked | Code::Erased => Self::Immediate,
@@ -126,7 +130,7 @@ impl LeaveMode {
 
 /// Entering and leaving.
 impl Presence {
-    /// Adds a session, or updates the data of one that entered already. Returns
+    /// Adds an entry for a session, or updates the data of its entry. Returns
     /// whether there is a change to send.
     ///
     /// Fails with `too_large` beyond [`limits::MEMBERS_BYTES`].
@@ -159,7 +163,7 @@ impl Presence {
                 entry.data = data.to_owned();
                 entry.pending_change = entry.pending_change.or(Some(PendingChange::Updated));
             }
-            // It left and entered again before a change was sent.
+            // The session left and entered again before a change was sent.
             Some((false, entry)) => *entry = fresh(entry.change_on_return()),
             None => drop(entries.insert(id, fresh(PendingChange::Entered))),
         }
@@ -168,8 +172,8 @@ impl Presence {
         Ok(true)
     }
 
-    /// Removes a session that keeps its socket. Returns whether there is a
-    /// change to send.
+    /// Marks the entry of a session that leaves, but stays connected. Returns
+    /// whether there is a change to send.
     pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
         let Some(entry) = self.entry_here(user, id) else { return false };
         entry.state = State::Over;
@@ -177,8 +181,8 @@ impl Presence {
         true
     }
 
-    /// Handles the loss of a session's socket, and of the entries it carried.
-    /// Returns whether the session's own entry changed.
+    /// Handles the loss of a session's socket, and of the other entries in its
+    /// attachment. Returns whether the session's own entry changed.
     pub fn disconnect(&mut self, user: &User, id: SessionId, mode: LeaveMode, now: Millis) -> bool {
         self.unassigned.extend(self.carried.remove(&id).unwrap_or_default());
         if self.entry(user, id).is_some() {
@@ -205,8 +209,8 @@ impl Presence {
         !ended.is_empty()
     }
 
-    /// Requests the list of members for a session, which is sent with the next
-    /// change. Returns `false` if the session has not entered.
+    /// Requests the list of members for a session. The list is sent with the
+    /// next change. Returns `false` if the session has not entered.
     pub fn request_list(&mut self, user: &User, id: SessionId) -> bool {
         let Some(here) = self.entry_here(user, id).and_then(Entry::here_mut) else { return false };
         here.has_list = false;
@@ -225,6 +229,7 @@ impl Presence {
 
 /// Members and changes.
 impl Presence {
+    /// Returns the members, without the entries that the next change removes.
     pub fn members(&self, now: Millis) -> Vec<Member<'_>> {
         let members = self.members.iter().map(|(user, entries)| {
             let remaining = remaining(entries, now);
@@ -233,21 +238,25 @@ impl Presence {
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
 
-    /// Whether a user has an entry, including one that is being removed.
+    /// Returns whether a user has an entry, including one that the next change
+    /// removes.
     pub fn has(&self, user: &User) -> bool {
         self.members.contains_key(user)
     }
 
-    /// Number of users with an entry.
+    /// Returns the number of users with an entry, including entries that the
+    /// next change removes.
     pub fn users(&self) -> usize {
         self.members.len()
     }
 
+    /// Returns the number of members.
     pub fn count(&self, now: Millis) -> usize {
         self.members.values().filter(|entries| remaining(entries, now).next().is_some()).count()
     }
 
-    /// Returns the change that [`Presence::commit_changes`] applies.
+    /// Returns the change to be sent, which [`Presence::commit_changes`] then
+    /// applies.
     pub fn change(&self, now: Millis) -> Change<'_> {
         let mut change = Change::default();
         for (user, entries) in &self.members {
@@ -265,7 +274,7 @@ impl Presence {
         change
     }
 
-    /// Returns the sessions that are sent changes: those that entered and have
+    /// Returns the sessions that are sent changes. They have entered and have
     /// the list.
     pub fn listeners(&self) -> Vec<SessionId> {
         self.here().filter(|(_, here)| here.has_list).map(|(id, _)| id).collect()
@@ -276,7 +285,7 @@ impl Presence {
         self.here().filter(|(_, here)| !here.has_list).map(|(id, _)| id).collect()
     }
 
-    /// Records whether sessions have the list.
+    /// Records for these sessions whether they have the list.
     pub fn set_has_list(&mut self, ids: &BTreeSet<SessionId>, has_list: bool) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut()
@@ -288,7 +297,8 @@ impl Presence {
         }
     }
 
-    /// Whether there is a change to send, or an entry to remove.
+    /// Returns whether there is a change or a list to send, or an entry to
+    /// remove.
     pub fn has_pending_changes(&self, now: Millis) -> bool {
         self.members.values().any(|entries| {
             let returns = returns(entries, now);
@@ -361,8 +371,8 @@ impl Entry {
         }
     }
 
-    /// Whether the next change removes the entry. An entry in grace is also
-    /// removed if its user `returns` in that change.
+    /// Returns whether the next change removes the entry. An entry in grace is
+    /// also removed if `returns` is true: its user enters with that change.
     fn is_leaving(&self, returns: bool, now: Millis) -> bool {
         match self.state {
             State::Here(_) => false,
@@ -373,7 +383,7 @@ impl Entry {
         }
     }
 
-    /// The change to send if its session enters again.
+    /// Returns the change to send if the session enters again.
     fn change_on_return(&self) -> PendingChange {
         match self.pending_change {
             Some(PendingChange::Entered) => PendingChange::Entered,
@@ -381,7 +391,8 @@ impl Entry {
         }
     }
 
-    /// Whether its change, or the list for its session, is not sent yet.
+    /// Returns whether the entry's change, or the list for its session, is not
+    /// sent yet.
     fn is_pending(&self) -> bool {
         self.pending_change.is_some() || self.here().is_some_and(|here| !here.has_list)
     }
@@ -391,7 +402,7 @@ impl Entry {
     }
 }
 
-/// Whether the user has entered since the last change was sent.
+/// Returns whether the user has entered since the last change was sent.
 fn returns(entries: &Entries, now: Millis) -> bool {
     let mut fresh =
         entries.values().filter(|entry| entry.pending_change == Some(PendingChange::Entered));
@@ -404,7 +415,7 @@ fn remaining(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId
     entries.iter().filter(move |(_, entry)| !entry.is_leaving(returns, now))
 }
 
-/// Approximate size of an entry in the list.
+/// Returns the approximate bytes of an entry in the list.
 fn entry_bytes(user: &User, data: &RawValue) -> usize {
     const AROUND: usize = 100;
     AROUND.saturating_add(user.as_str().len()).saturating_add(data.get().len())

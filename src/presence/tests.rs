@@ -1,6 +1,6 @@
 use super::*;
 
-/// Presence, and the sockets of the room.
+/// Presence and the open sockets of a room.
 struct Sockets {
     presence: Presence,
     open: BTreeMap<SessionId, User>,
@@ -58,7 +58,7 @@ impl Sockets {
         serde_json::to_string(&self.presence.members(self.now)).unwrap()
     }
 
-    /// Returns presence as it is restored after hibernation.
+    /// Returns the presence that is restored after hibernation.
     fn hibernated(&mut self) -> Presence {
         for id in self.presence.drain_dirty() {
             self.attachments.remove(&id);
@@ -112,8 +112,8 @@ fn change_is_the_net_effect() {
     assert_eq!(room.commit(), "+a1 b2 c3 d4 ~ -");
     assert_eq!(room.change(), "+ ~ -");
 
-    // Updated twice; updated and left; left and entered again; entered and
-    // left.
+    // Session 1 updates twice. Session 2 updates and leaves. Session 3 leaves
+    // and enters again. Session 5 enters and leaves.
     room.enters(1, "1");
     room.enters(1, "2");
     room.enters(2, "1");
@@ -249,7 +249,7 @@ fn truncated_carrier_sends_everyone_the_list_again() {
     let members = restored.members(room.now);
     assert_eq!(members[0].sessions.len(), 1, "ann has one of forty left");
     drop(members);
-    // Afterwards, the other entries have left no trace.
+    // After that, there is no trace of the other entries.
     room.presence = restored;
     room.commit();
     assert_eq!(room.hibernated().awaiting_list(), []);
