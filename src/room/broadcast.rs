@@ -1,8 +1,9 @@
-//! Broadcasts new events to the live sessions, several in one frame.
+//! Broadcasting of new events to the live sessions, several in one frame.
 //!
-//! An event costs little; sending a frame to every session is the cost. So the
-//! first event after a pause is sent at once and starts a batch. Events of the
-//! next 10 ms are collected and sent as one frame when the batch ends.
+//! Sending a frame to every session costs the most, not the event itself. So
+//! the first event after a pause is sent at once, and starts a batch. Events of
+//! the next 10 ms (`frame_window_ms`) are collected, and sent as one frame when
+//! the batch ends.
 
 use super::{Effect, Room};
 use crate::limits;
@@ -14,10 +15,10 @@ use crate::time::Millis;
 
 /// Collects published events until they are sent to the live sessions.
 pub(super) struct Broadcaster {
-    /// Events that are not sent yet: at most one frame, or one append.
+    /// Events that are not sent yet: at most one frame, or one larger append.
     pending: EventRange,
     batch_started_at: Millis,
-    /// Whether [`super::Input::Broadcast`] will come.
+    /// Whether an [`super::Input::Broadcast`] is scheduled.
     batch_scheduled: bool,
 }
 
@@ -29,7 +30,8 @@ enum Flush {
 }
 
 impl Broadcaster {
-    /// A broadcaster that has sent everything up to a seq and its byte offset.
+    /// Creates a broadcaster that has sent all events up to a seq and its byte
+    /// offset.
     pub(super) fn new(head: Seq, offset: u64) -> Self {
         Self {
             pending: EventRange::at(head, offset),
@@ -38,19 +40,20 @@ impl Broadcaster {
         }
     }
 
-    /// The last seq that the live sessions were sent. It is below the head
-    /// while events are pending.
+    /// Returns the last seq that was sent to the live sessions. It is below the
+    /// head while events are pending.
     pub(super) fn sent_seq(&self) -> Seq {
         self.pending.prev
     }
 
-    /// Byte offset in the log of the end of that event.
+    /// Returns the byte offset in the log of the end of the event with that
+    /// seq.
     pub(super) fn sent_offset(&self) -> u64 {
         self.pending.start_offset
     }
 
-    /// Adds events. Returns `false`, and adds none, if they don't fit into one
-    /// frame with those that are pending.
+    /// Adds events. Returns `false`, and adds none, if the events and the
+    /// pending ones don't fit into one frame.
     fn add(&mut self, range: &EventRange) -> bool {
         self.pending.append(range)
     }
@@ -71,7 +74,7 @@ impl Broadcaster {
         }
     }
 
-    /// Ends the batch. If events are pending, starts the next one.
+    /// Ends the batch. If events are pending, starts the next batch.
     fn end_batch(&mut self, now: Millis) {
         self.batch_scheduled = false;
         if !self.pending.is_empty() {
@@ -79,7 +82,8 @@ impl Broadcaster {
         }
     }
 
-    /// Removes and returns the pending events, each range at most a frame.
+    /// Removes and returns the pending events, in ranges of at most one frame
+    /// each.
     fn drain(&mut self) -> Vec<EventRange> {
         let sent = EventRange::at(self.pending.last, self.pending.end_offset);
         std::mem::replace(&mut self.pending, sent).frames()
@@ -101,9 +105,10 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Length of a batch, in milliseconds: the setting, plus the time it takes
-    /// to send a frame to every session. Without the second part, the batches
-    /// of a large room would end before another event could be published.
+    /// Returns the length of a batch in milliseconds: the setting, plus the
+    /// time that sending a frame to every session takes. Without that time, the
+    /// batches of a large room would end before another event could be
+    /// published.
     fn batch_ms(&self) -> u64 {
         match self.settings.frame_window_ms {
             0 => 0,
@@ -117,8 +122,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Sends the pending events before the batch ends. Every change that moves
-    /// a session to the head or disconnects it calls this first: the session
-    /// then has received every event up to the head.
+    /// a session to the head or disconnects it calls this method first. So the
+    /// session has then received every event up to the head.
     pub(super) fn flush_broadcast(&mut self) {
         for frame in self.broadcaster.drain() {
             let to = self.receivers(&frame);
@@ -131,8 +136,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Returns the sessions that receive a live frame. A session that is
-    /// paused, or whose flow control window is full, falls behind from here
-    /// on, and is replayed the frame later.
+    /// paused, or whose flow control window is full, is behind from this frame
+    /// on. It is replayed the frame later.
     fn receivers(&mut self, frame: &EventRange) -> Vec<SessionId> {
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();

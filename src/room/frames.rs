@@ -1,4 +1,4 @@
-//! Frames from a session: counts, decodes, authorizes and performs them.
+//! Frames from a session. They are counted, decoded, authorized and performed.
 
 use super::{Effect, Room};
 use crate::code::Refusal;
@@ -31,9 +31,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Refuses a frame beyond the rate. It is decoded for its `ref` only. A
-    /// `seen` is performed nevertheless: a reader whose `seen` was dropped
-    /// could wait for ever.
+    /// Refuses a frame beyond the rate. The frame is decoded for its `ref`
+    /// only. But a `seen` is performed, since a session whose `seen` was
+    /// dropped could wait forever.
     fn over_rate(&mut self, id: SessionId, text: &str, refusal: Refusal, now: Millis) {
         let Decoded { reference, frame } = ClientFrame::decode(text);
         let done = match frame {
@@ -88,7 +88,7 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let from = self.with_right(id, Right::Publish)?;
-        // The frame itself was counted already. A key costs one more row.
+        // The frame itself was already counted. A key costs one more row.
         if event.key.is_some() {
             self.charge_publish(&from, 1, now)?;
         }
@@ -100,18 +100,19 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Returns the user of a session that has a right.
+    /// Returns the user of a session. Fails with `forbidden` if the session
+    /// does not have the right.
     pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
         let identity = self.joined(id).map(|joined| &joined.identity);
-        // An admitted frame always belongs to a session; this is for the type.
+        // This can't fail: an admitted frame always belongs to a session.
         let identity = identity.ok_or_else(|| Refusal::bad_request("the session has ended"))?;
         identity.check(right)?;
         Ok(identity.user.clone())
     }
 
-    /// Handles a binary frame. On a bridge's socket, the worker sends a
-    /// [`BridgeFrame`] in this form. A client can't: a bridge forwards only
-    /// text.
+    /// Handles a binary frame. The worker sends a [`BridgeFrame`] in this form
+    /// on a bridge's socket. A client can't send one, since a bridge forwards
+    /// only text.
     pub(super) fn handle_binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -130,7 +131,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Sends the session an error about its frame.
+    /// Sends an error about a frame to its session, and closes the session
+    /// after too many bad requests in a row.
     fn refuse_frame(&mut self, id: SessionId, reference: Option<&Ref>, refusal: Refusal) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let before = session.guard.bad_requests();

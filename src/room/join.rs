@@ -1,4 +1,4 @@
-//! Joins and disconnects sessions, and renews their tokens.
+//! Joining and removal of sessions, and renewal of their tokens.
 
 use super::{Effect, Room, check_limit};
 use crate::auth::Identity;
@@ -13,7 +13,8 @@ use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
 impl<S: Store> Room<S> {
-    /// Joins a session. `bridge_window_bytes` is `None` for a client's socket.
+    /// Adds a session to the room, or closes it. `bridge_window_bytes` is the
+    /// flow control window of a bridge's socket; `None` for a client's socket.
     pub(super) fn join(
         &mut self,
         id: SessionId,
@@ -34,7 +35,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Checks that the room has a place for one more session of this user.
+    /// Fails with `room_full` if the room has no place for one more session of
+    /// this user, and with `forbidden` without the right to subscribe.
     fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
         check_limit(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
@@ -113,8 +115,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Replaces the session's rights by those of its newest token. They may be
-    /// more or fewer.
+    /// Replaces the session's rights by those of its newest token, which may be
+    /// more or fewer. Closes the session if the token belongs to another user,
+    /// or does not grant `subscribe`.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if new.user != session.joined.identity.user {

@@ -1,9 +1,9 @@
-//! A room: applies inputs to the log and its sessions, and returns effects.
+//! A room. It applies inputs to the log and its sessions, and returns effects.
 //!
-//! It performs no I/O and reads no clock. An [`Input`] and the time go in, a
-//! list of [`Effect`]s comes out. The edge must perform the effects in their
-//! order before the next input. One rule orders everything: **an event is
-//! durable before any effect mentions it.**
+//! This module performs no I/O and reads no clock. It receives an [`Input`] and
+//! the time, and returns a list of [`Effect`]s. The edge must perform the
+//! effects in their order before the next input. One rule determines the order:
+//! **an event is durable before any effect mentions it.**
 
 mod broadcast;
 mod frames;
@@ -42,9 +42,9 @@ use window::Window;
 /// An input of a room.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A socket requests to join. The edge accepts it unless the effects close
-    /// it. `bridge_window_bytes` is the flow control window of a bridge's
-    /// socket; `None` for a client's socket.
+    /// A socket was opened for a new session. The edge accepts it unless the
+    /// effects close it. `bridge_window_bytes` is the flow control window of a
+    /// bridge's socket; `None` for a client's socket.
     Join { session: SessionId, identity: Identity, start: Start, bridge_window_bytes: Option<u64> },
     /// The session sent a text frame.
     Text { session: SessionId, text: &'a str },
@@ -57,7 +57,8 @@ pub enum Input<'a> {
     Gone { session: SessionId, code: Option<u16> },
     /// An HTTP request. The worker has checked the right for it.
     Request { by: Identity, request: Request, body: &'a str },
-    /// Requested by [`Effect::ContinueReplay`].
+    /// The inputs that were waiting at an [`Effect::ContinueReplay`] are
+    /// handled.
     ContinueReplay,
     /// The batch of an [`Effect::ScheduleBroadcast`] ended.
     Broadcast,
@@ -84,14 +85,15 @@ pub enum Effect {
         text: Rc<str>,
     },
     /// Send the texts to each of these sessions whose socket has less than
-    /// [`crate::limits::UNSENT_BYTES`] unsent. Report the others in
+    /// [`crate::limits::UNSENT_BYTES`] unsent. Return the other sessions as
     /// [`Input::Withheld`].
     Offer {
         to: Vec<SessionId>,
         texts: Vec<Rc<str>>,
         if_unread: IfUnread,
     },
-    /// Replace the attachment of the session's socket. It survives hibernation.
+    /// Replace the attachment of the session's socket. The attachment survives
+    /// hibernation.
     SaveAttachment {
         session: SessionId,
         attachment: String,
@@ -107,30 +109,32 @@ pub enum Effect {
     },
     /// Answer the HTTP request that was the input.
     Answer(Answer),
-    /// Set the object's alarm to this time. It replaces any other.
+    /// Set the object's alarm to this time. The object has only one alarm, so
+    /// this replaces an earlier one.
     SetAlarm {
         at: Millis,
     },
-    /// Read the time of the alarm, and return it as [`Input::AlarmTime`]. A
+    /// Read the time of the alarm, and return it as [`Input::AlarmTime`]. The
     /// read costs no billed row.
     QueryAlarm,
-    /// Return with [`Input::ContinueReplay`] after the inputs that are already
+    /// Send [`Input::ContinueReplay`] after the inputs that are already
     /// waiting.
     ContinueReplay,
-    /// Return with [`Input::Broadcast`] after this time.
+    /// Send [`Input::Broadcast`] after this time.
     ScheduleBroadcast {
         after_ms: u64,
     },
-    /// Return with [`Input::Flush`] after this time.
+    /// Send [`Input::Flush`] after this time.
     ScheduleFlush {
         after_ms: u64,
     },
     /// Read when the runtime last answered a ping of each of these sessions,
-    /// and return it as [`Input::Pings`]. Pings don't wake the room.
+    /// and return the times as [`Input::Pings`]. A ping does not load the room,
+    /// so the room does not know these times.
     QueryPings {
         of: Vec<SessionId>,
     },
-    /// The room is erased: drop it, and load a new one for the next input.
+    /// Drop the room, which was erased. Load a new one for the next input.
     Unload,
     /// Write a line to the operator's log.
     LogError {
@@ -152,17 +156,17 @@ pub struct Room<S> {
     name: RoomName,
     settings: Settings,
     log: Log<S>,
-    /// Boxed, so that the compiler generates one map for all values of one
-    /// shape.
+    /// The sessions. Each is boxed, so that the compiler generates one map for
+    /// all maps with values of the same shape.
     sessions: BTreeMap<SessionId, Box<Session>>,
-    /// Whether the sessions of the open sockets are restored. They are restored
-    /// by the first input that needs them.
+    /// Whether the sessions of the open sockets are restored. The first input
+    /// that needs them restores them.
     sessions_restored: bool,
     /// Number of sessions of each user.
     sessions_by_user: BTreeMap<User, usize>,
     broadcaster: Broadcaster,
     replayer: Replayer,
-    /// The window in which signals and members are sent.
+    /// The flush window, which limits the sending of signals and members.
     window: Window,
     signals: Signals,
     presence: Presence,
@@ -176,14 +180,16 @@ pub struct Room<S> {
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,
-    /// No session expires before this time. The earliest may expire later.
+    /// A time before which no session expires. The earliest session may expire
+    /// later.
     next_expiry: Millis,
     loaded_since: Millis,
     effects: Vec<Effect>,
 }
 
 impl<S: Store> Room<S> {
-    /// Loads the room from its store. `random` becomes the epoch of a new room.
+    /// Loads the room from its store. The epoch of a new room is computed from
+    /// `random`.
     ///
     /// Fails if the store fails, or if a row is damaged.
     pub fn load(
@@ -212,7 +218,9 @@ impl<S: Store> Room<S> {
             disconnected: Vec::new(),
             publishers: UserBuckets::default(),
             readers: UserBuckets::default(),
-            // The transaction that wrote the room's row also set the alarm.
+            // If the row about the room was written just now, this input must
+            // also set the alarm. Otherwise an alarm is set already, at an
+            // unknown time.
             alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
             next_expiry: Millis::MAX,
             loaded_since: now,
@@ -220,10 +228,10 @@ impl<S: Store> Room<S> {
         })
     }
 
-    /// Whether an input needs the sessions, which the edge must then restore
-    /// before it. An input that only reads the log needs none, so it costs the
-    /// same however many sessions there are. But if an alarm must be set, the
-    /// deadline of every session is needed.
+    /// Returns whether an input needs the sessions. If so, the edge must
+    /// restore them before it. An input that only reads the log does not need
+    /// them, so it costs the same however many sessions there are. But if the
+    /// alarm must be set, the deadline of every session is needed.
     pub fn needs_sessions(&self, input: &Input) -> bool {
         match input {
             Input::AlarmTime { at } => at.is_none(),
@@ -234,7 +242,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Whether the sessions are restored.
+    /// Returns whether the sessions are restored.
     pub fn sessions_restored(&self) -> bool {
         self.sessions_restored
     }
@@ -292,8 +300,7 @@ impl<S: Store> Room<S> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Appends events, then broadcasts them. No event is created in any other
-    /// way.
+    /// Appends events, and then broadcasts them. Events are created only here.
     fn publish(
         &mut self,
         events: &[NewEvent],
@@ -340,8 +347,8 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Close { session, refusal });
     }
 
-    /// Unloads the room after its log was erased. Erasing deleted the alarm
-    /// too, so no effect may set one.
+    /// Unloads the room after its log was erased. Erasing also deleted the
+    /// alarm, so no effect may set one.
     fn unload(&mut self) {
         self.disconnected.clear();
         self.alarm = AlarmState::NotSet;
@@ -350,7 +357,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Reports a storage error. The operator's log gets the cause. The client
-    /// receives only that the error is not its own.
+    /// only receives `internal`, which says that the client did not cause the
+    /// error.
     fn storage_failed(&mut self, cause: &StoreError) -> Refusal {
         self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
         Refusal::new(Code::Internal, "an internal error occurred in the room; try again")

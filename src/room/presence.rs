@@ -1,10 +1,11 @@
 //! Sends members and their changes to the sessions that entered, and removes
 //! members whose sessions are gone.
 //!
-//! A change is sent at once and opens a window. Changes within an open window
-//! are sent as one when it ends. A session that enters receives the list of
-//! members in place of the change. So no session receives the same entry twice,
-//! and 1,000 sessions that enter together receive one text.
+//! A change is sent at once, and opens a flush window. Changes within an open
+//! window are sent as one change when it ends. A session that enters receives
+//! the list of members in place of the change. So no session receives the same
+//! entry twice. And if 1,000 sessions enter together, all of them are sent the
+//! same text.
 //!
 //! A session that doesn't read its frames is sent no changes. It is sent the
 //! whole list when it reads again.
@@ -61,7 +62,8 @@ impl<S: Store> Room<S> {
         if self.presence.request_list(&user, id) {
             self.notify_members(now);
         } else {
-            // This session receives no changes, so the list needs no window.
+            // This session receives no changes, so the list need not agree with
+            // any, and is sent outside of the window.
             for page in self.members_pages(now) {
                 self.send(id, page);
             }
@@ -72,7 +74,7 @@ impl<S: Store> Room<S> {
 
 /// Sending changes and lists.
 impl<S: Store> Room<S> {
-    /// Sends a change of the members: at once or, if a window is open, at its
+    /// Sends a change of the members at once or, if a window is open, at its
     /// end.
     fn notify_members(&mut self, now: Millis) {
         if self.window.is_open() {
@@ -98,8 +100,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Sends the list of members to the sessions that await it: to as many as
-    /// the window has room for, at least to one. The others are sent no
-    /// changes, so their later list is complete.
+    /// the window allows, but to at least one. The other sessions are sent no
+    /// changes, so the list that they are sent later is complete.
     fn list_members(&mut self, now: Millis) {
         let mut awaiting_list = self.presence.awaiting_list();
         awaiting_list.retain(|id| !self.unread.contains(id));
@@ -128,15 +130,15 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Offer { to, texts, if_unread: IfUnread::Relist });
     }
 
-    /// Sends the members at the end of the window. The alarm repeats it if the
-    /// window is lost.
+    /// Schedules a change of the members for the end of the window. If the
+    /// object is lost before that, the alarm sends the change.
     fn schedule_members(&mut self, now: Millis) {
         self.members_changed = true;
         self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
 
-    /// Marks sessions that don't read as awaiting the list. The alarm retries,
-    /// as long as they ping.
+    /// Marks sessions that don't read as awaiting the list. The alarm retries
+    /// to send it, as long as these sessions ping.
     pub(super) fn await_list(&mut self, unread: Vec<SessionId>, now: Millis) {
         self.unread.extend(unread);
         self.presence.set_has_list(&self.unread, false);
@@ -149,8 +151,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Checks the members when the alarm fires: a grace period may have ended,
-    /// a window may have been lost, or a session may read again.
+    /// Sends changes and lists when the alarm fires. Then a grace period may
+    /// have ended, a window may have been lost, or a session may read again.
     pub(super) fn check_members(&mut self, now: Millis) {
         self.unread.clear();
         if self.presence.has_pending_changes(now) {
@@ -161,15 +163,15 @@ impl<S: Store> Room<S> {
 
 /// Disconnects and hibernation.
 impl<S: Store> Room<S> {
-    /// Applies the disconnects of this input to the members. A member leaves at
-    /// once, or after its grace period.
+    /// Applies the disconnects of this input to the members. A member is
+    /// removed at once, or after its grace period.
     pub(super) fn process_disconnects(&mut self, now: Millis) {
         if self.disconnect_members(now) {
             self.notify_members(now);
         }
     }
 
-    /// Ends the grace periods of a user, who is being kicked.
+    /// Ends the grace periods of a user who is being kicked.
     pub(super) fn end_grace(&mut self, user: &User, now: Millis) {
         let was_awaited = self.presence.end_grace(user);
         if self.disconnect_members(now) || was_awaited {
@@ -177,7 +179,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Returns whether a member left at once.
+    /// Disconnects the members whose sessions this input disconnected. Returns
+    /// whether a member left at once.
     fn disconnect_members(&mut self, now: Millis) -> bool {
         let mut left = false;
         for (user, id, mode) in std::mem::take(&mut self.disconnected) {
@@ -222,9 +225,10 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Queries the pings of all members if one may have timed out. Returns
-    /// whether it did. Pings don't wake the room. Querying all of them at once
-    /// makes the next query as late as possible.
+    /// Queries the pings of all members if one of them may have timed out.
+    /// Returns whether there is a query. A ping does not load the room, so the
+    /// room must query. Querying all members at once makes the next query as
+    /// late as possible.
     pub(super) fn query_pings(&mut self, now: Millis) -> bool {
         let is_query_due = self.presence.next_ping_timeout().is_some_and(|at| at <= now);
         if is_query_due {
@@ -234,8 +238,9 @@ impl<S: Store> Room<S> {
     }
 
     pub(super) fn handle_pings(&mut self, at: Vec<(SessionId, Millis)>, now: Millis) {
-        // Such times were wrong in production once. A time far in the future
-        // means nothing; one slightly ahead comes from another clock.
+        // The runtime returned wrong times in production once. A time far in
+        // the future is ignored. A time slightly in the future comes from
+        // another clock, and counts.
         let is_credible = |at: &Millis| *at <= now.plus(limits::LIVENESS_RESOLUTION_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
             if let Some(session) = self.sessions.get(&id) {
@@ -255,8 +260,9 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Returns the next session in the order of ids, starting over at the end. Ids
-/// are random, so entries are distributed evenly over their carriers.
+/// Returns the next session in the order of ids. After the largest id, it is
+/// the smallest one. Ids are random, so entries are distributed evenly over
+/// their carriers.
 fn next_session(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
     let mut after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
     after.next().or_else(|| sessions.range(..of).next()).map(|(id, _)| *id)

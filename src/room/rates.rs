@@ -13,8 +13,9 @@ use crate::time::Millis;
 pub struct UserBuckets(BTreeMap<User, Bucket>);
 
 impl UserBuckets {
-    /// Removes one unit from the user's bucket, or refuses with the time until
-    /// there is one. `what` is the verb in the error, such as "publish".
+    /// Removes one unit from the user's bucket. Fails with `rate_limited` and
+    /// the time until there is one. `what` is the verb in the error, such as
+    /// "publish".
     pub fn try_acquire(
         &mut self,
         user: &User,
@@ -24,7 +25,7 @@ impl UserBuckets {
     ) -> Result<(), Refusal> {
         let rate = Rate { per_second, burst: per_second };
         if self.0.len() >= limits::PUBLISHERS_COUNTED {
-            // A full bucket is equal to none.
+            // A full bucket has the same effect as no bucket.
             self.0.retain(|_, bucket| !bucket.is_full(rate, now));
         }
         if self.0.len() >= limits::PUBLISHERS_COUNTED && !self.0.contains_key(user) {
@@ -41,7 +42,7 @@ impl UserBuckets {
         })
     }
 
-    /// Charges a user for further units of a request that was just admitted.
+    /// Charges a user for more units of a request that was just admitted.
     pub fn charge(&mut self, user: &User, units: u64) {
         if let Some(bucket) = self.0.get_mut(user) {
             bucket.charge(units);

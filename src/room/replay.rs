@@ -1,8 +1,9 @@
-//! Replays the log to sessions that are behind, and sends them the state.
+//! Replay of the log to sessions that are behind, and sending of the state.
 //!
-//! A session that is behind receives no live events until it was sent all
-//! events before them. This keeps the order, and a replay of any length, or a
-//! reader that stopped reading, holds only a few frames in memory.
+//! A session that is behind receives no live events until all earlier events
+//! were sent to it. This keeps the order of events. It also limits memory: a
+//! replay of any length, or to a client that stopped reading, needs only a few
+//! frames.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -17,20 +18,19 @@ use crate::session::SessionId;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// The sessions that are being replayed, and the frames that many of them are
-/// sent.
+/// The sessions that are being replayed, and caches of frames that many of them
+/// need.
 #[derive(Default)]
 pub(super) struct Replayer {
-    /// The sessions that can receive more, in the order in which they are
-    /// served.
+    /// The sessions that can receive more. They are served in this order.
     queue: VecDeque<SessionId>,
-    /// Whether [`super::Input::ContinueReplay`] will come.
+    /// Whether an [`super::Input::ContinueReplay`] is scheduled.
     is_scheduled: bool,
-    /// The last frame. Sessions that reconnect together resume from the same
-    /// position, so the next session often needs it too.
+    /// The last replay frame. Sessions that reconnect together resume from the
+    /// same position, so the next session often needs the same frame.
     last_frame: Option<Rc<ReplayFrame>>,
-    /// The last `state` frame, and the head at which it is true. It is empty
-    /// for an empty state.
+    /// The last `state` frame, and its head. The text is empty if the state is
+    /// empty.
     state_frame: Option<(Seq, Rc<str>)>,
 }
 
@@ -42,7 +42,7 @@ struct ReplayFrame {
 }
 
 impl Replayer {
-    /// Whether no session is waiting for its turn.
+    /// Returns whether no session is in the queue.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
@@ -51,19 +51,19 @@ impl Replayer {
         self.queue.retain(|queued| *queued != id);
     }
 
-    /// Whether [`Effect::ContinueReplay`] must be requested.
+    /// Returns whether an [`Effect::ContinueReplay`] must be requested now.
     fn schedule(&mut self) -> bool {
         !self.queue.is_empty() && !std::mem::replace(&mut self.is_scheduled, true)
     }
 
-    /// Starts a turn. Returns the session that is served in it.
+    /// Removes and returns the next session of the queue.
     fn start_turn(&mut self) -> Option<SessionId> {
         self.is_scheduled = false;
         self.queue.pop_front()
     }
 
-    /// Returns the next frame for a session that was sent everything up to
-    /// `after`; `None` if the log no longer has the events behind it.
+    /// Returns the next frame for a session to which everything up to `after`
+    /// was sent. Returns `None` if the log no longer has the events after it.
     fn frame<S: Store>(
         &mut self,
         log: &mut Log<S>,
@@ -99,17 +99,17 @@ impl Replayer {
 }
 
 impl<S: Store> Room<S> {
-    /// Sends a session up to four frames of the events it has not received. It
-    /// is sent the rest in its next turn or, with flow control, after its next
-    /// `seen`.
+    /// Sends up to four frames ([`limits::REPLAY_FRAMES_AT_ONCE`]) of the
+    /// events that a session has not received. The rest follows when the queue
+    /// serves the session again or, with flow control, after its next `seen`.
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
             let Some(joined) = self.joined(id) else { return Ok(()) };
             let Some(after) = joined.behind.filter(|_| !joined.paused) else { return Ok(()) };
             let left = joined.flow.as_ref().map_or(u64::MAX, Flow::left);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-            // Pending events are not replayed: the session receives them with
-            // the live sessions.
+            // Pending events are not replayed. The session receives them
+            // together with the live sessions.
             let live = self.broadcaster.sent_seq();
             let events = live.get().saturating_sub(after.get());
             let budget = Budget { events, bytes };
@@ -118,8 +118,8 @@ impl<S: Store> Room<S> {
             match frame {
                 Some(frame) => {
                     if let Some(flow) = &mut joined.flow {
-                        // One event is read even if it is larger than the rest
-                        // of the window.
+                        // At least one event is read, even if it is larger than
+                        // the rest of the window.
                         if !flow.accepts(frame.range.bytes()) {
                             return Ok(());
                         }
@@ -128,8 +128,9 @@ impl<S: Store> Room<S> {
                     joined.behind = (frame.range.last < live).then_some(frame.range.last);
                     self.deliver(id, Rc::clone(&frame.text));
                 }
-                // The log wrapped during the replay. A reader that stopped
-                // reading receives one `gap`, when it reads again.
+                // The log has dropped the next events during the replay. A
+                // client that has stopped reading receives one `gap`, when it
+                // reads again.
                 None if joined.flow.as_ref().is_some_and(Flow::expects_seen) => return Ok(()),
                 None => self.send_gap(id, now)?,
             }
@@ -157,10 +158,11 @@ impl<S: Store> Room<S> {
     }
 
     /// Records that a session has received every event up to `seq`. The first
-    /// `seen` turns on flow control. Returns the bytes of events that are newly
+    /// `seen` enables flow control. Returns the bytes of events that are newly
     /// seen.
     ///
-    /// Fails if `seq` was not sent yet, or if the store fails.
+    /// Fails with `bad_request` if `seq` was not sent yet, and with `internal`
+    /// if the storage fails.
     pub(super) fn seen(&mut self, id: SessionId, seq: Seq, now: Millis) -> Result<u64, Refusal> {
         let live = self.broadcaster.sent_seq();
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(0) };
@@ -213,8 +215,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Restores flow control and the queue after hibernation. A live session
-    /// had been sent every event.
+    /// Restores flow control and the queue after hibernation. A session that is
+    /// live was sent every event before.
     pub(super) fn restore_replays(&mut self) {
         for (id, session) in &mut self.sessions {
             let joined = &mut session.joined;
@@ -247,12 +249,13 @@ impl<S: Store> Room<S> {
         self.send_state(id)
     }
 
-    /// Sends a text that flow control counts. No other limit is needed.
+    /// Sends a text of a replay. Flow control limits when a replay continues,
+    /// so no other limit is needed.
     fn deliver(&mut self, to: SessionId, text: Rc<str>) {
         self.effects.push(Effect::Send { to: vec![to], text });
     }
 
-    /// Sends the state, if the session wants it and it is not empty.
+    /// Sends the state, if the session requested it and the state is not empty.
     pub(super) fn send_state(&mut self, id: SessionId) -> Result<(), StoreError> {
         if self.joined(id).is_some_and(|joined| joined.state) {
             let state = self.replayer.state(&self.log, &self.name)?;

@@ -13,7 +13,7 @@ use crate::session::{Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// Why a request failed: by the client's fault, or by a storage error.
+/// The cause of a failed request: the client, or the storage.
 enum Failure {
     Refused(Refusal),
     Store(StoreError),
@@ -61,8 +61,8 @@ impl<S: Store> Room<S> {
     }
 
     fn publish_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
-        // Charged before the body is parsed, because parsing costs the room
-        // time.
+        // The user is charged before the body is parsed, since parsing costs
+        // the room time.
         let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
         self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
@@ -90,9 +90,9 @@ impl<S: Store> Room<S> {
         Answer::NoContent
     }
 
-    /// Charges a user for a publish, in units of `publishes_per_second`. The
-    /// publish is refused if less than one unit is left. A publish may cost
-    /// more than is left; the next one then waits longer.
+    /// Charges a user for a publish, in units of `publishes_per_second`. Fails
+    /// with `rate_limited` if less than one unit is left. A publish may cost
+    /// more units than are left; the next one then waits longer.
     pub(super) fn charge_publish(
         &mut self,
         user: &User,
@@ -105,7 +105,8 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Charges a user for a read before it is done, and for its bytes after it.
+    /// Charges a user one unit for a read before it, and for the bytes of its
+    /// answer after it.
     fn read(
         &mut self,
         by: &User,
@@ -138,7 +139,7 @@ impl<S: Store> Room<S> {
         let (epoch, oldest, head) = (self.log.epoch(), self.log.oldest(now)?, self.log.head());
         let message = format!(
             "`since` can't be resumed from: the room has epoch {epoch} and retains seq {oldest} to {head}; \
-             take the state, or fetch anew"
+             fetch the state, or fetch events without `since`"
         );
         Ok(Refusal::new(Code::PositionLost, message))
     }
@@ -191,7 +192,7 @@ fn units_of(events: &[NewEvent]) -> u64 {
         .fold(0, |sum, (count, in_a_unit)| sum.saturating_add(units(count, in_a_unit)))
 }
 
-/// Returns the number of whole units.
+/// Returns how many whole units `count` is.
 fn units(count: usize, in_a_unit: usize) -> u64 {
     count.checked_div(in_a_unit).unwrap_or_default() as u64
 }

@@ -1,12 +1,13 @@
-//! Sends signals to the sessions that are connected now. They are not stored.
+//! Sending of signals to the sessions that are connected now. Signals are not
+//! stored.
 //!
-//! The first signal of a name is sent at once. Later signals that a session
-//! sends under the same name wait for the end of the window, and only the
-//! newest of them is sent. So a client that floods the room with its cursor
-//! costs each other session at most 20 frames a second.
+//! The first signal of a name is sent at once. Later signals that the same
+//! session sends under this name wait for the end of the flush window. Only the
+//! newest of them is sent then. So a client that floods the room with its
+//! cursor costs each other session at most 20 frames per second.
 //!
-//! In a large room one window can't send all waiting signals. The rest waits
-//! for the next window, and senders take turns.
+//! In a large room, one window can't send all waiting signals. The rest waits
+//! for the next window, and the senders take turns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -22,9 +23,9 @@ use crate::store::Store;
 #[derive(Default)]
 pub(super) struct Signals {
     /// The names under which each session has sent a signal in this window,
-    /// with the newest one that waits.
+    /// each with the newest signal that waits.
     by_session: BTreeMap<SessionId, BTreeMap<EventName, Option<String>>>,
-    /// In the order in which they will be sent.
+    /// The waiting signals, in the order in which they will be sent.
     queue: VecDeque<Waiting>,
     bytes: usize,
 }
@@ -37,7 +38,8 @@ enum Waiting {
 }
 
 impl<S: Store> Room<S> {
-    /// Sends or queues a signal. `sender` is `None` for a signal over HTTP.
+    /// Sends or queues a signal to all live sessions except `sender`, which is
+    /// `None` for a signal over HTTP.
     ///
     /// Fails with `rate_limited` if too many signals, bytes or names wait.
     pub(super) fn signal(
@@ -61,7 +63,8 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Sends waiting signals at the end of a window: at least one.
+    /// Sends waiting signals at the end of a window: as many as the next window
+    /// allows, but at least one.
     pub(super) fn flush_signals(&mut self) {
         self.signals.forget_sent();
         while let Some((sender, text)) = self.signals.next() {
@@ -88,7 +91,9 @@ impl<S: Store> Room<S> {
 }
 
 impl Signals {
-    /// Whether a session has sent no signal under this name in this window.
+    /// Returns whether a session has sent no signal under this name in this
+    /// window. Fails with `rate_limited` if it has sent signals under too many
+    /// other names.
     fn is_first(&self, id: SessionId, name: &EventName) -> Result<bool, Refusal> {
         let Some(names) = self.by_session.get(&id) else { return Ok(true) };
         if names.contains_key(name) {
@@ -111,7 +116,8 @@ impl Signals {
         }
     }
 
-    /// Queues a signal. It replaces a waiting one of the same session and name.
+    /// Queues a signal. It replaces a waiting signal of the same session and
+    /// name. Fails with `rate_limited` if too many signals or bytes wait.
     fn queue(
         &mut self,
         sender: Option<SessionId>,
@@ -139,7 +145,7 @@ impl Signals {
         Ok(())
     }
 
-    /// Removes and returns the next signal, with the session that sent it.
+    /// Removes and returns the next signal, and the session that sent it.
     fn next(&mut self) -> Option<(Option<SessionId>, String)> {
         let (sender, text) = match self.queue.pop_front()? {
             Waiting::Newest(id, name) => {
@@ -151,7 +157,8 @@ impl Signals {
         Some((sender, text))
     }
 
-    /// Forgets the names that were sent in the window that ended.
+    /// Removes the names without a waiting signal, since their window has
+    /// ended.
     fn forget_sent(&mut self) {
         self.by_session.retain(|_, names| {
             names.retain(|_, waiting| waiting.is_some());

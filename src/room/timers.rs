@@ -1,18 +1,20 @@
 //! Deadlines, and the object's one alarm.
 //!
-//! Deadlines are computed from the sessions and the log, not stored. So they
-//! can't contradict them.
+//! Deadlines are computed from the sessions and the log, and are not stored. So
+//! they always agree with the sessions and the log.
 //!
-//! An alarm costs one billed row. It is set only if a deadline is earlier than
-//! the time it is set to. If it fires and nothing is due, it is set again. As
-//! long as anything is stored, an alarm is set.
+//! Setting the alarm costs one billed row. So the alarm is set only if a
+//! deadline is earlier than the time to which it is already set. If it fires
+//! and nothing is due, it is set again. While anything is stored, an alarm is
+//! set.
 //!
-//! Only the runtime stores the time of the alarm. After hibernation the room
-//! queries it once, after the first input. Until the answer arrives, it sets no
-//! alarm. Then it sets one if a deadline is earlier, or if the alarm was lost.
+//! Only the runtime stores the time of the alarm. After hibernation, the room
+//! queries this time once, after the first input. Until the answer arrives, it
+//! sets no alarm. Then it sets one if a deadline is earlier, or if no alarm is
+//! set.
 //!
-//! An alarm may fire an hour late, so it is not what ends a session. Every
-//! input that needs the sessions first ends those that have expired.
+//! An alarm may fire an hour late. So sessions don't rely on it: every input
+//! that needs the sessions first closes those that have expired.
 
 use super::{Effect, Room};
 use crate::guard::token_expired;
@@ -22,10 +24,10 @@ use crate::session::SessionId;
 use crate::store::Store;
 use crate::time::Millis;
 
-/// The room's knowledge of its alarm.
+/// The state of the alarm, as far as the room knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AlarmState {
-    /// The room was just loaded and has not queried it.
+    /// The room was just loaded, and has not queried the alarm.
     Unknown,
     /// [`Effect::QueryAlarm`] was requested, and its result is not here yet.
     Queried,
@@ -34,11 +36,12 @@ pub(super) enum AlarmState {
 }
 
 impl<S: Store> Room<S> {
-    /// Makes sure that the alarm fires at `due` or earlier. The new time
-    /// replaces the old one, so it is the earliest of all deadlines.
+    /// Makes sure that the alarm fires at `due` or earlier. A new time replaces
+    /// the old one, so the alarm is set to the earliest of all deadlines.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
         match self.alarm {
-            // The result of the query arms the alarm for every deadline.
+            // When the result of the query arrives, the alarm is set for every
+            // deadline.
             AlarmState::Unknown | AlarmState::Queried => return,
             AlarmState::SetTo(at) if at <= due => return,
             AlarmState::SetTo(_) | AlarmState::NotSet => {}
@@ -48,8 +51,8 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::SetAlarm { at });
     }
 
-    /// Queries the alarm after the first input of a loaded room. That input may
-    /// have set one.
+    /// Queries the alarm after the first input of a loaded room, since that
+    /// input may have set one.
     pub(super) fn query_alarm(&mut self) {
         if self.alarm == AlarmState::Unknown {
             self.alarm = AlarmState::Queried;
@@ -57,8 +60,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Handles the result of [`Effect::QueryAlarm`]. An alarm that was set
-    /// since then is newer than the result.
+    /// Handles the result of [`Effect::QueryAlarm`]. The result is ignored if
+    /// an alarm was set since the query.
     pub(super) fn handle_alarm_time(&mut self, at: Option<Millis>, now: Millis) {
         if self.alarm == AlarmState::Queried {
             self.alarm = at.map_or(AlarmState::NotSet, AlarmState::SetTo);
@@ -83,8 +86,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Closes expired sessions before an input is handled, so that none of its
-    /// effects reach them. All sessions are scanned only if the earliest known
+    /// Closes expired sessions before an input is handled, so that they receive
+    /// none of its effects. The sessions are scanned only if the earliest known
     /// deadline has passed.
     pub(super) fn close_expired_sessions(&mut self, now: Millis) {
         if self.next_expiry > now {
@@ -99,8 +102,8 @@ impl<S: Store> Room<S> {
         self.process_disconnects(now);
     }
 
-    /// Closes a session whose token expired. Pending events are sent without
-    /// it: it receives them when it resumes.
+    /// Closes a session whose token expired. The session does not receive
+    /// pending events; it receives them when it resumes.
     fn expire(&mut self, id: SessionId) {
         let refusal = token_expired();
         self.remove(id, LeaveMode::by_refusal(refusal.code));
@@ -114,7 +117,7 @@ impl<S: Store> Room<S> {
             !self.replayer.is_idle() || self.members_changed || !self.unread.is_empty();
         let revived = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
         let idle = match self.idle_until() {
-            // Sessions are still here: check again after the same time.
+            // Sessions are still connected. Check again after `retained_ms`.
             until if until <= now => now.plus(self.settings.retained_ms),
             until => until,
         };

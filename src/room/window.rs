@@ -1,10 +1,10 @@
-//! The window that limits the cost of signals and members.
+//! The flush window, which limits the cost of signals and members.
 //!
-//! The cost is the sending of frames: in a room of n sessions, n senders make
-//! n² copies. So the window counts copies. When it has sent 1,500, the rest
-//! waits for the next window. A window lasts 50 ms, plus the time that sending
-//! its copies takes. So signals and members use at most about half of the
-//! room's time, and events are sent in between.
+//! Sending frames costs the most: in a room of n sessions, n senders make n²
+//! copies. So the window counts copies. After 1,500 copies, the rest waits for
+//! the next window. A window lasts 50 ms, plus the time that sending its copies
+//! takes. So signals and members use at most about half of the room's time, and
+//! events are sent in between.
 //!
 //! Flow control does not count signals and members. They are offered to a
 //! session only while it reads its frames.
@@ -20,12 +20,12 @@ use crate::time::Millis;
 /// only events, so nothing else limits what waits for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfUnread {
-    /// It misses the text: an old signal is useless.
+    /// The session does not get the text: an old signal is useless.
     Drop,
-    /// It is sent the whole list of members when it reads again.
+    /// The session is sent the whole list of members when it reads again.
     Relist,
-    /// It is closed. Its client resumes, and publishes again what was not
-    /// acknowledged.
+    /// The session is closed. Its client resumes, and publishes again the
+    /// events that were not acknowledged.
     Close,
 }
 
@@ -59,7 +59,7 @@ impl<S: Store> Room<S> {
 #[derive(Default)]
 pub(super) struct Window {
     is_open: bool,
-    /// Whether [`super::Input::Flush`] will come.
+    /// Whether an [`super::Input::Flush`] is scheduled.
     is_scheduled: bool,
     copies: u64,
     /// Bytes of signals that each receiver was sent.
@@ -71,18 +71,19 @@ impl Window {
         self.is_open
     }
 
-    /// Opens the window: something waits for its end.
+    /// Opens the window, since something waits for its end.
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }
 
-    /// Whether another text may be sent in this window. The last text may
-    /// exceed the limit, so that every window sends at least one.
+    /// Returns whether another text may be sent in this window. The last text
+    /// may exceed the limit, so that every window sends at least one.
     pub(super) fn has_room(&self) -> bool {
         self.copies < limits::WINDOW_COPIES && self.bytes < limits::WINDOW_BYTES
     }
 
-    /// Returns the number of sessions that a text of this size may be sent to.
+    /// Returns the number of sessions to which a text of this size may still be
+    /// sent in this window.
     pub(super) fn room_for(&self, bytes: usize) -> usize {
         let left = limits::WINDOW_COPIES.saturating_sub(self.copies);
         let count = left.checked_div(copies(bytes)).unwrap_or_default();
@@ -103,7 +104,7 @@ impl Window {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Returns after how many milliseconds the window ends, if its end must be
+    /// Returns the milliseconds after which the window ends, if its end must be
     /// scheduled now.
     pub(super) fn schedule(&mut self) -> Option<u64> {
         let is_due = self.is_open && !self.is_scheduled;
