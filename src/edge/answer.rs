@@ -1,4 +1,4 @@
-//! HTTP responses, CORS headers, and sockets that are closed at once.
+//! HTTP responses, CORS headers, and the closing of sockets that are refused.
 
 use worker::web_sys::Response as RawResponse;
 use worker::{Error, Headers, Response, Result, WebSocket, WebSocketPair, console_error};
@@ -8,8 +8,8 @@ use crate::code::{Code, Refusal};
 use crate::protocol::error_body;
 use crate::room::Answer;
 
-/// The subprotocol of the wire contract. A client that offers subprotocols
-/// fails if none is selected.
+/// The subprotocol of the wire protocol. If a client offers subprotocols, the
+/// WebSocket fails unless one is selected.
 pub const SUBPROTOCOL: &str = "roomcast.v1";
 
 pub fn answer(answer: Answer) -> Result<Response> {
@@ -37,15 +37,17 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
     Ok(response)
 }
 
-/// Reports an error of the platform. The operator's log gets the cause, the
-/// client receives only that the error is not its own.
+/// Reports an error of the platform, and returns the error for the client. The
+/// operator's log gets the cause. The client only receives `internal`, which
+/// says that the client did not cause the error.
 pub fn platform_error(cause: Error) -> Refusal {
     console_error!("{cause}");
     Refusal::new(Code::Internal, "an internal error occurred; try again")
 }
 
-/// Answers a refused upgrade. A browser can't read the status of a failed
-/// upgrade, so the socket is accepted and then closed with the refusal's code.
+/// Returns the response to a refused upgrade. A browser can't read the status
+/// of a failed upgrade. So the socket is accepted, and then closed with the
+/// refusal's code.
 pub fn refused_upgrade(refusal: &Refusal, subprotocols: Option<&str>) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     server.accept()?;
@@ -65,16 +67,17 @@ pub fn upgraded(client: WebSocket, subprotocols: Option<&str>) -> Result<Respons
 /// Closes a socket with the refusal's code and message.
 pub fn close(socket: &WebSocket, refusal: &Refusal) {
     let code = refusal.code.close_code().or(Code::Internal.close_code());
-    // It fails on a socket that is closed already, which needs no close.
+    // This fails if the socket is closed already. Then it needs no close.
     let _ = socket.close(code, Some(reason(&refusal.message)));
 }
 
-/// Cuts a message to the 123 bytes that a Close frame can hold (RFC 6455, 5.5).
+/// Cuts a message to 123 bytes, the maximum of a Close frame (RFC 6455, 5.5).
 pub fn reason(message: &str) -> &str {
     message.get(..message.floor_char_boundary(123)).unwrap_or_default()
 }
 
-/// Adds the headers that let pages of the allowed origins read a response.
+/// Adds the headers that allow pages of the configured origins to read a
+/// response.
 pub fn with_cors(
     response: RawResponse,
     origins: &Origins,
@@ -82,7 +85,7 @@ pub fn with_cors(
 ) -> Result<RawResponse> {
     let Some(origin) = origin.filter(|origin| origins.allows(origin)) else { return Ok(response) };
     let response = Response::from(response);
-    // The headers of a room's response are immutable, so they are copied.
+    // The headers of a room's response are immutable, so they are copied first.
     let headers: Headers = response.headers().entries().collect();
     headers.set("access-control-allow-origin", origin)?;
     headers.append("vary", "origin")?;
@@ -93,7 +96,7 @@ pub fn with_cors(
     Ok(response.with_headers(headers).into())
 }
 
-/// Answers a CORS preflight request.
+/// Returns the response to a CORS preflight request.
 pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<RawResponse> {
     let response = Response::empty()?.with_status(204);
     let headers = response.headers();

@@ -1,4 +1,4 @@
-//! The operator's configuration, read once in each isolate.
+//! The operator's configuration, which is read once in each isolate.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -22,7 +22,8 @@ thread_local! {
 }
 
 /// Returns the configuration. Variables and secrets don't change within an
-/// isolate: changing one is a deploy. An error is for the operator's log.
+/// isolate, since changing one is a deploy. The error of an invalid
+/// configuration is for the operator's log.
 pub fn config(env: &Env) -> Result<Rc<Config>, String> {
     CONFIG.with(|config| config.get_or_init(|| Config::read(env).map(Rc::new)).clone())
 }

@@ -1,9 +1,10 @@
-//! Frames and publishes that wait to be handled together.
+//! A queue of frames and publishes that are handled together.
 //!
-//! Writes within one turn of the runtime share a commit, and the commit is most
-//! of the cost of a publish. But a socket's next frame arrives only after the
-//! writes of the last one are durable. So a frame is not handled on arrival: it
-//! is queued here, and everything that has arrived is handled in the next turn.
+//! Writes within one turn of the runtime's event loop share a commit, and the
+//! commit is most of the cost of a publish. But a socket's next frame arrives
+//! only after the writes of its last frame are durable. So a frame is not
+//! handled on arrival. It is queued here, and everything that has arrived is
+//! handled in the next turn.
 
 use std::cell::{Cell, RefCell};
 
@@ -29,7 +30,7 @@ pub enum QueuedInput {
     },
 }
 
-/// The queue, in order of arrival.
+/// The queue, in the order of arrival.
 #[derive(Default)]
 pub struct Inbox {
     inputs: RefCell<Vec<QueuedInput>>,
@@ -38,11 +39,11 @@ pub struct Inbox {
 
 /// When the queue must be handled.
 pub enum Flush {
-    /// In the next turn, which must be scheduled.
+    /// In the next turn, which must now be scheduled.
     Schedule,
     /// In the turn that is scheduled already.
     Scheduled,
-    /// Now: it is enough for a commit, and uses memory.
+    /// At once, since the queue is large enough for a commit and uses memory.
     Now,
 }
 

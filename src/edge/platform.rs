@@ -1,5 +1,5 @@
-//! Functions of the runtime that the `worker` crate lacks, or binds in a way
-//! that does not fit. Each says why.
+//! Functions of the runtime that the `worker` crate does not have, or has in a
+//! form that can't be used here. Each comment says why.
 
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -15,11 +15,13 @@ use crate::time::Millis;
 extern "C" {
     type RawSocket;
 
-    /// Takes a JavaScript string, so that all sockets share one.
+    /// Sends a text. The parameter is a JavaScript string, so that all sockets
+    /// share one string.
     #[wasm_bindgen(method, catch)]
     fn send(this: &RawSocket, text: &JsValue) -> Result<(), JsValue>;
 
-    /// Without serde: an attachment is one string.
+    /// Stores an attachment. It does not use serde, since an attachment is one
+    /// string.
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     fn serialize_attachment(this: &RawSocket, text: &str) -> Result<(), JsValue>;
 
@@ -34,7 +36,8 @@ extern "C" {
 
     type RawState;
 
-    /// The crate's version panics if the runtime refuses the socket.
+    /// Accepts a hibernatable socket. The crate's version panics if the runtime
+    /// refuses the socket.
     #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
     fn accept_web_socket(this: &RawState, socket: &RawSocket) -> Result<(), JsValue>;
 
@@ -51,14 +54,15 @@ extern "C" {
 
     type RawRoom;
 
-    /// The crate's version copies every request and response field by field.
+    /// Sends a request to a room. The crate's version copies every request and
+    /// response field by field.
     #[wasm_bindgen(method, catch)]
     fn fetch(this: &RawRoom, request: &RawRequest) -> Result<Promise, JsValue>;
 
     type RawStorage;
 
-    /// The crate's version is `async`: it would start after the turn that
-    /// called it.
+    /// Sets the alarm. The crate's version is `async`, so it would start after
+    /// the turn that called it.
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     fn set_alarm(this: &RawStorage, at: f64) -> Result<Promise, JsValue>;
 
@@ -68,7 +72,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     fn delete_all(this: &RawStorage) -> Result<Promise, JsValue>;
 
-    /// Rolls back the writes of `body` if it throws.
+    /// Runs `body`, and rolls back its writes if it throws.
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(
         this: &RawStorage,
@@ -119,38 +123,41 @@ pub fn pinged(state: &State, socket: &WebSocket) -> Option<Millis> {
     Some(Millis::new(integer(at.get_time())))
 }
 
-/// Bytes that are not written to the network yet, including those sent in this
-/// turn. The object does not hibernate while there are any.
+/// Returns the bytes that are not yet written to the network, including those
+/// that were sent in this turn. The object does not hibernate while there are
+/// any.
 pub fn buffered_bytes(socket: &WebSocket) -> u64 {
     raw(socket).buffered_amount().map_or(0, integer)
 }
 
-/// Whether a socket is open. `get_websockets` may list sockets that are
+/// Returns whether a socket is open. `get_websockets` may list sockets that are
 /// closing.
 pub fn is_open(socket: &WebSocket) -> bool {
     const OPEN: u16 = 1;
     raw(socket).ready_state() == OPEN
 }
 
-/// Starts at once. If it fails later, the runtime resets the object and
-/// withholds its answers, as for any failed write. So nothing awaits it.
+/// Sets the alarm, starting at once. If this fails later, the runtime resets
+/// the object and withholds its answers, as for any failed write. So the result
+/// is not awaited.
 pub fn set_alarm(storage: &Storage, at: Millis) -> Result<(), JsValue> {
     raw_storage(storage).set_alarm(number(at.get())).map(drop)
 }
 
-/// Returns when the alarm fires; `None` if none is set, or while it fires.
+/// Returns when the alarm fires; `None` if no alarm is set, or while the alarm
+/// is firing.
 pub async fn alarm(storage: &Storage) -> Result<Option<Millis>, JsValue> {
     let at = JsFuture::from(raw_storage(storage).get_alarm()?).await?;
     Ok(at.as_f64().map(|at| Millis::new(integer(at))))
 }
 
-/// Deletes everything including the alarm. It starts at once, like
-/// [`set_alarm`].
+/// Deletes everything that is stored, including the alarm. Like [`set_alarm`],
+/// it starts at once and is not awaited.
 pub fn delete_all(storage: &Storage) -> Result<(), JsValue> {
     raw_storage(storage).delete_all().map(drop)
 }
 
-/// Commits all writes of `body`, or none.
+/// Commits all writes of `body`, or none if it fails.
 pub fn transaction<E: Into<JsValue>>(
     storage: &Storage,
     mut body: impl FnMut() -> Result<(), E>,
@@ -163,15 +170,16 @@ pub fn now() -> Millis {
     Millis::new(integer(Date::now()))
 }
 
-/// Calls a function later. It may be called early if the time is weeks away. It
-/// throws outside of a request, where nothing waits for it.
+/// Calls a function after this time, or earlier if the time is weeks away.
+/// Outside of a request, this has no effect: the runtime throws, and nothing
+/// waits for the call.
 pub fn set_timeout(after_ms: u64, act: impl FnOnce() + 'static) {
     let after_ms = number(after_ms.min(i32::MAX.unsigned_abs().into()));
     let _ = set_raw_timeout(&Closure::once_into_js(act), after_ms);
 }
 
-/// Converts to a JavaScript number. All our numbers are below 2^53, where this
-/// is exact.
+/// Converts to a JavaScript number. All numbers of this service are below 2^53,
+/// so the conversion is exact.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
 pub const fn number(integer: u64) -> f64 {
     integer as f64
@@ -184,21 +192,22 @@ pub const fn integer(number: f64) -> u64 {
     number as u64
 }
 
-/// Returns a random number below 2^53, which JavaScript holds exactly.
+/// Returns a random number below 2^53, which is exact in JavaScript.
 pub fn random() -> Result<u64, JsValue> {
     let mut bytes = [0; 8];
     get_random_values(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes) & limits::SAFE_INTEGER)
 }
 
-/// Sends a request to the object of a room.
+/// Sends a request to the object of a room. The promise resolves to the
+/// response.
 pub fn fetch_room(env: &Env, room: &str, request: &RawRequest) -> Result<Promise, JsValue> {
     let rooms = js_sys::Reflect::get(env, &JsValue::from_str("ROOMS"))?;
     rooms.unchecked_ref::<RawRooms>().get_by_name(room)?.fetch(request)
 }
 
-/// Returns a variable or secret as text; a table in `wrangler.toml` as JSON.
-/// `None` if it is not set, or empty.
+/// Returns a variable or secret as text, or a table in `wrangler.toml` as JSON.
+/// Returns `None` if it is not set, or empty.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     let text = match value.as_string() {

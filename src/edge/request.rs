@@ -1,4 +1,4 @@
-//! The parts of a request that the router reads, and the request that the
+//! The parts of a request that the router reads, and the requests that the
 //! worker sends to a room.
 
 use futures_util::StreamExt;
@@ -13,24 +13,26 @@ use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::route::{ResponseKind, Route};
 
-/// The header that carries the identity from the worker to the room. The worker
-/// creates the room's request with its own headers, so a client can't forge it.
+/// The header with the identity that the worker sends to the room. The worker
+/// creates the room's request with headers of its own, so a client can't forge
+/// this one.
 const IDENTITY: &str = "roomcast-identity";
 
-/// The first line and the headers of a request.
+/// The method, the URL and the headers of a request.
 pub struct RequestHead {
     method: String,
     path: String,
     query: String,
     headers: Headers,
-    /// Cached, because it is read several times and reading a header is slow.
+    /// Whether this is a WebSocket upgrade. It is cached, because it is read
+    /// several times and reading a header is slow.
     is_upgrade: bool,
 }
 
 impl RequestHead {
     pub fn of(request: &Request) -> Self {
-        // Not `Request::url`: it parses the URL once more, which takes 13 kB of
-        // code.
+        // `Request::url` is not used: it parses the URL again, which takes 13
+        // kB of code.
         let url = request.inner().url();
         let query = url.split_once('?').map(|(_, query)| query);
         let (method, headers) = (request.method().to_string(), request.headers().clone());
@@ -86,8 +88,8 @@ impl RequestHead {
         parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// Creates the request for the room: with the same path and query, and only
-    /// the headers that are set here.
+    /// Creates the request for the room, with the same path and query. It has
+    /// only the headers that are set here.
     pub fn to_room(&self, identity: &Identity, body: Option<&str>) -> Result<RawRequest> {
         let headers = Headers::new();
         if self.is_upgrade {
@@ -109,7 +111,8 @@ impl RequestHead {
         self.header(BRIDGE)?.parse().ok()
     }
 
-    /// Returns the identity that the worker set.
+    /// Returns the identity that the worker set; `None` if the header is
+    /// missing. Fails if it can't be decoded.
     pub fn identity(&self) -> Result<Option<Identity>> {
         self.header(IDENTITY).map(|encoded| decode(&encoded)).transpose()
     }
@@ -121,9 +124,9 @@ pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Resu
     room_request("POST", &target, Headers::new(), identity, Some(body))
 }
 
-/// Creates the request that opens a socket from the worker to a room. A
-/// bridge's socket has a flow control window. A pending socket that forwards
-/// the client's own frames has none.
+/// Creates the request that opens a socket from the worker to a room. `window`
+/// is the flow control window of a bridge's socket. It is `None` for a pending
+/// socket, which forwards the client's own frames.
 pub fn connect_request(
     room: &RoomName,
     identity: &Identity,
@@ -147,7 +150,8 @@ fn room_request(
     body: Option<&str>,
 ) -> Result<RawRequest> {
     headers.set(IDENTITY, &encode(identity)?)?;
-    // The crate's type includes all of Cloudflare's image options.
+    // The crate's type is not used, since it includes all of Cloudflare's image
+    // options.
     let init = RequestInit::new();
     init.set_method(method);
     init.set_headers(headers.0.as_ref());
@@ -155,13 +159,13 @@ fn room_request(
     Ok(RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?)
 }
 
-/// The header that marks a bridge's socket. Its value is the window of its flow
-/// control, in bytes.
+/// The header of the request for a bridge's socket. Its value is the flow
+/// control window in bytes.
 pub const BRIDGE: &str = "roomcast-bridge";
 
 pub const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
-// A header can hold only Latin-1, but a user id can hold any character.
+// A header can contain only Latin-1, but a user id can contain any character.
 fn encode(identity: &Identity) -> Result<String> {
     Ok(encode_uri_component(&serde_json::to_string(identity)?).into())
 }
@@ -171,7 +175,9 @@ fn decode(encoded: &str) -> Result<Identity> {
     Ok(serde_json::from_str(&json)?)
 }
 
-/// Reads the body of a request as text. Fails beyond the size limit.
+/// Reads the body of a request as text. Fails with `too_large` beyond
+/// [`limits::BODY_BYTES`], and with `bad_request` if it is not UTF-8 or can't
+/// be read to its end.
 pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
     let too_large =
         || Refusal::too_large(format!("a body may be at most {} bytes", limits::BODY_BYTES));
@@ -179,8 +185,8 @@ pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> 
     let length = request.headers().get("content-length").ok().flatten();
     let bytes = match length.and_then(|length| length.parse::<usize>().ok()) {
         Some(length) if length > limits::BODY_BYTES => return Err(too_large()),
-        // Reading it whole saves some 60 µs compared with a stream of one
-        // chunk.
+        // Reading the body at once saves about 60 µs compared with a stream of
+        // one chunk.
         Some(_) => request.bytes().await.map_err(platform_error)?,
         None => {
             // A request without a body has no stream.
@@ -192,8 +198,8 @@ pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> 
     String::from_utf8(bytes).map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))
 }
 
-/// Reads a stream to its end. Returns `None`, and stops reading, beyond
-/// `bytes_max` bytes.
+/// Reads a stream to its end. If it has more than `bytes_max` bytes, stops
+/// reading and returns `None`.
 pub async fn read(mut stream: ByteStream, bytes_max: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {

@@ -2,7 +2,7 @@
 //! room, and the room's effects are performed before the callback returns.
 //!
 //! There is no `await` between an input and the last of its effects. So no
-//! other callback runs in between, and no borrow is held across one.
+//! other callback runs in between, and no borrow spans an `await`.
 
 mod effects;
 
@@ -40,7 +40,7 @@ struct Object {
     inbox: Inbox,
 }
 
-/// The room and its sockets, in memory while the object is active.
+/// The room and its sockets, which are in memory while the object is active.
 struct LoadedRoom {
     config: Rc<Config>,
     name: RoomName,
@@ -50,7 +50,7 @@ struct LoadedRoom {
 
 impl DurableObject for RoomObject {
     fn new(state: State, env: Env) -> Self {
-        // The runtime answers pings without waking the object.
+        // The runtime answers pings without loading the object.
         match WebSocketRequestResponsePair::new(PING, PONG) {
             Ok(pair) => state.set_websocket_auto_response(&pair),
             Err(cause) => console_error!("pings will wake the room: {cause:?}"),
@@ -76,9 +76,9 @@ impl DurableObject for RoomObject {
         }
     }
 
-    /// Runs the room's alarm. If it fails, the room sets the alarm again: the
-    /// runtime retries only six times, within two minutes. It does so only if
-    /// setting it fails here too.
+    /// Handles the alarm. If that fails, sets the alarm again, since the
+    /// runtime retries only six times, within two minutes. Returns an error, so
+    /// that the runtime retries, only if the alarm can't be set here either.
     async fn alarm(&self) -> Result<Response> {
         let rung = self.0.handle_input(None, Input::Alarm);
         if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
@@ -106,10 +106,10 @@ impl DurableObject for RoomObject {
     ) -> Result<()> {
         let code = u16::try_from(code).ok();
         self.0.handle_close(&socket, code);
-        // The object must answer the peer's Close itself. 1005 and 1006 mean
-        // that it had no code.
+        // The object must answer the peer's Close frame itself. 1005 and 1006
+        // mean that the frame had no code, or that there was none.
         let code = code.filter(|code| !matches!(code, 1005 | 1006));
-        // It fails if the room closed the socket first.
+        // This fails if the room closed the socket first.
         let _ = socket.close(code, Some(""));
         Ok(())
     }
@@ -121,9 +121,10 @@ impl DurableObject for RoomObject {
 }
 
 impl Object {
-    /// Joins a socket, and accepts it unless the room refuses it. An accepted
-    /// socket keeps the object active until its peer answers the Close, which a
-    /// malicious client may never do.
+    /// Adds a session for a new socket, and accepts the socket unless the room
+    /// refuses it. A refused socket is not accepted, since an accepted socket
+    /// keeps the object active until its peer answers the Close. A malicious
+    /// client may never do that.
     fn connect(
         self: &Rc<Self>,
         room: &RoomName,
@@ -145,8 +146,8 @@ impl Object {
                 Some(refusal) => Err(refusal),
                 None => self.accept(loaded, session, server),
             };
-            // If the socket was not accepted, the session is removed: it has no
-            // socket.
+            // If the socket was not accepted, these effects also remove the
+            // session, since it has no socket.
             self.perform_all(loaded, effects);
             accepted
         });
@@ -206,7 +207,7 @@ impl Object {
                 QueuedInput::Frame { socket, message } => self.handle_frame(&socket, &message),
                 QueuedInput::Publish { room, by, body, answer } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
-                    // It fails if the request was cancelled.
+                    // This fails if the request was cancelled.
                     let _ = answer.send(self.handle_input(Some(&room), input));
                 }
             }
@@ -217,7 +218,7 @@ impl Object {
         let session = match self.with_sessions(None, |loaded| Ok(loaded.sockets.session(socket))) {
             Ok(Some(session)) => session,
             Ok(None) => return,
-            // The frame is lost, so its sender is disconnected and resumes.
+            // The frame is lost, so the socket is closed. The client resumes.
             Err(refusal) => return answer::close(socket, &refusal),
         };
         self.handle_event(match message {
@@ -226,7 +227,7 @@ impl Object {
         });
     }
 
-    /// Handles the end of a socket, after the frames that it sent before.
+    /// Handles the close of a socket, after the frames that it sent before.
     fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.flush_inbox();
         let removed = self.with_sessions(None, |loaded| {
@@ -241,9 +242,10 @@ impl Object {
         }
     }
 
-    /// Handles the end of a socket of a room that can't be loaded. If its
-    /// session was a member, nothing could report that it left. So all sessions
-    /// are closed; when they reconnect, they receive the list of members.
+    /// Handles the close of a socket of a room that can't be loaded. If its
+    /// session was a member, nothing could report that the member left. So all
+    /// sessions are closed. When they reconnect, they receive the list of
+    /// members.
     fn handle_close_unloaded(&self, socket: &WebSocket) {
         let attachment = platform::attachment(socket);
         if attachment.is_some_and(|attachment| Session::has_members(&attachment)) {
@@ -260,7 +262,8 @@ impl Object {
         let _ = self.handle_input(None, input);
     }
 
-    /// Handles an input and performs its effects.
+    /// Handles an input and performs its effects. `name` is the room's name if
+    /// the callback was given one.
     fn handle_input(
         self: &Rc<Self>,
         name: Option<&RoomName>,
@@ -282,7 +285,7 @@ impl Object {
     }
 
     /// Erases a room that can't be loaded, for example because a row is
-    /// damaged.
+    /// damaged. Nothing else can repair such a room.
     fn erase_unloaded(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
         SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
             console_error!("room {name}: {cause}");
@@ -298,7 +301,8 @@ impl Object {
         sessions.iter().for_each(|(session, _)| sockets.close(*session, refusal));
     }
 
-    /// Calls a function with the room, its sessions and its sockets.
+    /// Calls a function with the room, after its sessions and sockets are
+    /// restored.
     fn with_sessions<T>(
         self: &Rc<Self>,
         name: Option<&RoomName>,
@@ -310,7 +314,8 @@ impl Object {
         })
     }
 
-    /// Restores the sessions of the open sockets, if that has not been done.
+    /// Restores the sessions of the open sockets, unless they are restored
+    /// already.
     fn restore_sessions(self: &Rc<Self>, loaded: &mut LoadedRoom) {
         if !loaded.room.sessions_restored() {
             let (sockets, sessions) = Sockets::restore(&self.state);
@@ -321,7 +326,7 @@ impl Object {
     }
 
     /// Calls a function with the room, and loads it first if necessary. Only a
-    /// request brings the room's name; other callbacks use the stored one.
+    /// request contains the room's name; other callbacks use the stored name.
     fn with_room<T>(
         &self,
         name: Option<&RoomName>,
@@ -332,7 +337,8 @@ impl Object {
             Some(loaded) => act(loaded),
             None => match self.load(name.cloned()) {
                 Ok(Some(loaded)) => act(slot.insert(loaded)),
-                // A close, an alarm or a timer that followed the erase.
+                // This is a close, an alarm or a timer after the room was
+                // erased.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't be loaded: {cause}");
@@ -342,7 +348,7 @@ impl Object {
         }
     }
 
-    /// Returns `None` if there is no name, given or stored.
+    /// Loads the room. Returns `None` if no name is given and none is stored.
     fn load(&self, name: Option<RoomName>) -> std::result::Result<Option<LoadedRoom>, String> {
         let stored = || SqlStore::stored_name(&self.state).map_err(|cause| cause.to_string());
         let Some(name) = name.map_or_else(stored, |name| Ok(Some(name)))? else { return Ok(None) };
@@ -356,7 +362,8 @@ impl Object {
     }
 }
 
-/// Returns the refusal with which the room closes a session that is joining.
+/// Returns the refusal with which the room closes a session that is joining, if
+/// it does.
 fn refusal_in(effects: &[Effect], joining: SessionId) -> Option<Refusal> {
     effects.iter().find_map(|effect| match effect {
         Effect::Close { session, refusal } if *session == joining => Some(refusal.clone()),

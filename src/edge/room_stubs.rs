@@ -25,24 +25,25 @@ pub struct RoomStubs {
     context: Rc<Context>,
 }
 
-/// A room's object that hangs must not block a reader for longer.
+/// The time that a room may take to open a socket. An object that hangs must
+/// not block a reader for longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn unreachable(cause: Error) -> Refusal {
-    // The platform has no other way to identify this error.
+    // The platform identifies this error only by its message.
     if cause.to_string().contains("Too many subrequests") {
         return Refusal::new(Code::Restarting, "this connection may open no more rooms");
     }
     platform_error(cause)
 }
 
-/// Whether a room accepted a socket. The worker, not the room, closes one that
-/// it refused.
+/// Returns whether a room accepted a socket. If the room refused it, the worker
+/// closes the client's socket.
 pub fn is_upgraded(answer: &RawResponse) -> bool {
     answer.status() == 101
 }
 
-/// Reads the refusal from the response of a room that did not upgrade.
+/// Returns the refusal in the response of a room that did not upgrade.
 pub async fn refusal_of(answer: RawResponse) -> Refusal {
     match Response::from(answer).text().await {
         Ok(body) => {
@@ -57,19 +58,19 @@ impl RoomStubs {
         Self { env, context: Rc::new(context) }
     }
 
-    /// Sends a request to a room. The response is the runtime's own object, to
-    /// be forwarded unchanged.
+    /// Sends a request to a room. The response is the runtime's own object, so
+    /// that it can be forwarded unchanged.
     pub async fn fetch(&self, room: &RoomName, request: &RawRequest) -> Result<RawResponse> {
         let answer = platform::fetch_room(&self.env, room.as_str(), request)?;
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
-    /// Opens a socket from the worker to a room. `window` is its flow control
-    /// window in bytes; `None` turns flow control off.
+    /// Opens a socket from the worker to a room. `window` is the flow control
+    /// window of a bridge's socket in bytes; `None` for other sockets.
     ///
-    /// Fails with the room's refusal. It must be called where the invocation
-    /// waits for its end: if the invocation ended first, the room would keep
-    /// the session of a socket that nothing reads (observed).
+    /// Fails with the room's refusal. Call this only where the invocation waits
+    /// for the result. If the invocation ended first, the room would keep the
+    /// session of a socket that nothing reads. That was observed.
     pub async fn connect(
         &self,
         room: &RoomName,
@@ -93,7 +94,7 @@ impl RoomStubs {
         match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), late)) => {
-                // Dropping the socket closes it.
+                // When the socket opens late, it is dropped, which closes it.
                 self.wait_until(async move { drop(late.await) });
                 Err(Refusal::new(Code::Internal, "the room did not answer in time; try again"))
             }
@@ -106,7 +107,8 @@ impl RoomStubs {
         self.context.wait_until(task);
     }
 
-    /// Runs a task to its end even if its client is gone. Returns its result.
+    /// Runs a task to its end, even if its client is gone, and returns the
+    /// task's result.
     pub async fn run_to_completion(
         &self,
         task: impl Future<Output = std::result::Result<RawResponse, Refusal>> + 'static,

@@ -1,4 +1,4 @@
-//! The open sockets of a room, and the session of each.
+//! The open sockets of a room, and the session of each socket.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,17 +16,18 @@ use crate::time::Millis;
 #[derive(Default)]
 pub struct Sockets {
     by_session: BTreeMap<SessionId, WebSocket>,
-    /// The reverse index: the runtime identifies a socket by its object.
+    /// The reverse index, from a socket to its session. The runtime identifies
+    /// a socket by its JavaScript object.
     sessions: Map,
-    /// The last text that the room caches, and its JavaScript string. Sessions
-    /// that reconnect together are sent the same replay frame.
+    /// The last text that was sent and that the room caches, and its JavaScript
+    /// string. Sessions that reconnect together are sent the same replay frame.
     last_text: Option<(Rc<str>, JsValue)>,
 }
 
 impl Sockets {
-    /// Restores the open sockets and their sessions after hibernation. They
-    /// include a socket whose peer has just closed it, which loaded the room:
-    /// its session has not been removed yet.
+    /// Restores the open sockets and their sessions after hibernation. A socket
+    /// whose peer has just closed it is included. Its close loaded the room,
+    /// and its session has not been removed yet.
     pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
         let mut sockets = Self::default();
         let mut sessions = Vec::new();
@@ -60,8 +61,8 @@ impl Sockets {
             .map(|id| SessionId(platform::integer(id)))
     }
 
-    /// Removes a socket. Texts that are sent to it later are dropped. The
-    /// runtime may list it for a while, so its attachment is emptied.
+    /// Removes a socket. Later texts to its session are dropped. The runtime
+    /// may still list the socket for a while, so its attachment is cleared.
     pub fn remove(&mut self, id: SessionId) -> Option<WebSocket> {
         let socket = self.by_session.remove(&id)?;
         let _ = platform::attach(&socket, "");
@@ -75,7 +76,7 @@ impl Sockets {
             self.last_text.as_ref().filter(|(last_text, _)| Rc::ptr_eq(last_text, &text));
         let string =
             last_text.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
-        // Only a text that the room caches is shared at this point.
+        // If the text has another owner, the room caches it.
         if Rc::strong_count(&text) > 1 {
             self.last_text = Some((text, string.clone()));
         }
@@ -85,7 +86,8 @@ impl Sockets {
         to.iter().filter(is_dead).copied().collect()
     }
 
-    /// Splits sessions into those that read their frames and those that don't.
+    /// Splits sessions into those that read their frames and those that don't:
+    /// their sockets have [`limits::UNSENT_BYTES`] or more unsent.
     pub fn split_readers(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
         of.into_iter().partition(|id| {
             let socket = self.by_session.get(id);
@@ -94,7 +96,8 @@ impl Sockets {
         })
     }
 
-    /// Returns when the runtime last answered a ping of each session.
+    /// Returns when the runtime last answered a ping of each session. Sessions
+    /// without a ping are left out.
     pub fn pinged(&self, state: &State, of: &[SessionId]) -> Vec<(SessionId, Millis)> {
         let at = |id: &SessionId| Some((*id, platform::pinged(state, self.by_session.get(id)?)?));
         of.iter().filter_map(at).collect()

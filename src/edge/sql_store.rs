@@ -1,8 +1,8 @@
 //! The store on the object's SQLite.
 //!
 //! `exec` is synchronous. Writes without an `await` between them are committed
-//! together, and the runtime holds back everything the object sends until they
-//! are durable. So writing before sending is enough.
+//! together. The runtime withholds everything that the object sends until the
+//! writes are durable. So it is enough to write before sending.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -15,13 +15,14 @@ use crate::protocol::{Epoch, RoomName, Seq};
 use crate::store::{self, Append, KeyChange, LogMeta, Store, StoreError};
 use crate::time::Millis;
 
-/// Version of the tables. A later version must migrate this one in
+/// The version of the tables. A later version must migrate from this one in
 /// [`Store::meta`].
 const SCHEMA: u64 = 1;
 
-/// An append costs one billed row: `slot` is the row's key, and there is no
-/// other index. `state` needs no index for the same reason. `ids` comes before
-/// `events`, so that SQLite can read it without reading the events.
+/// The statement that creates the tables. An append costs one billed row:
+/// `slot` is the row's key, and there is no other index. The key of `state` is
+/// its only index for the same reason. `ids` comes before `events`, so that
+/// SQLite can read it without reading the events.
 const CREATE: &str = "
     CREATE TABLE room (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -51,8 +52,8 @@ const CREATE: &str = "
         event TEXT NOT NULL
     ) WITHOUT ROWID;";
 
-/// Rooms of version 1 started without this column. Older code does not touch
-/// its content.
+/// The statement that adds the column `ids`, which the first rooms of version 1
+/// don't have. Older code does not change the column's content.
 const ADD_IDS: &str = "ALTER TABLE log ADD COLUMN ids BLOB";
 
 const APPEND: &str = "
@@ -63,7 +64,8 @@ const APPEND: &str = "
         starts = excluded.starts, ends = excluded.ends, floor = excluded.floor,
         floor_starts = excluded.floor_starts, ids = excluded.ids, events = excluded.events";
 
-/// The pieces are passed as JSON, so one statement reads any number of them.
+/// The statement that reads pieces of the index. The pieces are passed as JSON,
+/// so one statement reads any number of them.
 const INDEX: &str = "
     SELECT log.number, substr(log.ids, (piece.value ->> 1) + 1, ?)
     FROM json_each(?) AS piece JOIN log ON log.slot = piece.value ->> 0
@@ -92,8 +94,8 @@ impl SqlStore {
         Self { storage, sql, name, rows_written: Cell::new(0) }
     }
 
-    /// Returns the stored name of the object's room. An alarm and a frame
-    /// arrive without it.
+    /// Returns the stored name of the object's room; `None` if nothing is
+    /// stored. An alarm and a frame arrive without the name.
     pub fn stored_name(state: &State) -> Result<Option<RoomName>, StoreError> {
         let sql = state.storage().sql();
         if tables(&sql)? == Tables::None {
@@ -169,8 +171,8 @@ impl Store for SqlStore {
                 return Ok(());
             }
             // Numbers start at 0 again, so that the ring has no hole before its
-            // newest append. They are written to a temporary table, so that no
-            // slot is overwritten before it is read.
+            // newest append. The rows are first copied to another table, so
+            // that no slot is overwritten before it is read.
             self.run(
                 "CREATE TABLE kept AS SELECT * FROM log WHERE number >= ?",
                 vec![integer(keep_from)],
@@ -322,7 +324,7 @@ fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> Resul
 #[derive(PartialEq, Eq)]
 enum Tables {
     None,
-    /// Created by a version without an index of ids.
+    /// The tables of a version without an index of ids.
     WithoutIds,
     All,
 }
@@ -352,7 +354,8 @@ fn append_of(row: &Row) -> Option<Append> {
     })
 }
 
-/// All our numbers are below 2^53, up to which JavaScript is exact.
+/// Converts to a value of SQLite. All numbers of the store are below 2^53, so
+/// they are exact in JavaScript.
 fn integer(number: u64) -> SqlStorageValue {
     SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

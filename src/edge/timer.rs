@@ -3,7 +3,7 @@
 //! The garbage collector drops the objects of a cancelled request, outside of
 //! any request or within another one. If a timer is cleared at that point, the
 //! runtime throws, or clears a timer of the other request. So timers are never
-//! cleared, unlike `worker::Delay`: a timer that is no longer needed fires
+//! cleared, unlike in `worker::Delay`. A timer that is no longer needed fires
 //! without an effect.
 
 use std::future::pending;
@@ -15,7 +15,7 @@ use futures_channel::oneshot;
 use super::platform::{now, set_timeout};
 use crate::time::Millis;
 
-/// A timer that does nothing once it is dropped.
+/// A timer that has no effect once it is dropped.
 pub struct Timer {
     at: Millis,
     _wanted: Rc<()>,
@@ -46,7 +46,7 @@ pub async fn sleep(time: Duration) {
         // The receiver may be dropped already.
         let _ = fire.send(());
     });
-    // The timer was dropped with its request: never wake up.
+    // The timer was dropped with its request. Then the sleep never ends.
     if fired.await.is_err() {
         pending().await
     }

@@ -1,5 +1,5 @@
-//! Verifies tokens with the configured keys and with those of `JWKS_URL`, which
-//! are fetched when they are needed.
+//! Verification of tokens with the configured keys and with the keys of
+//! `JWKS_URL`, which are fetched when they are needed.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -19,7 +19,8 @@ use super::timer::sleep;
 use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
-/// An issuer that does not answer must not block a socket for longer.
+/// The time that an issuer may take to answer. An issuer that does not answer
+/// must not block a socket for longer.
 const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::LASTS_MS);
 
 #[derive(Default)]
@@ -44,7 +45,7 @@ pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claim
     }
 }
 
-/// Verifies a token; fetches keys if it needs them.
+/// Verifies a token. Fetches keys first if the token needs them.
 pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     loop {
         match claims_without_fetch(config, token) {
@@ -54,9 +55,9 @@ pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     }
 }
 
-/// Checks that tokens of the issuer can be verified. Keys that were fetched
-/// once are enough, however old they are: an outage of the issuer is not an
-/// outage of the rooms. If there are none yet, they are fetched.
+/// Checks that tokens of the issuer can be verified. If no keys were ever
+/// fetched, fetches them. Keys that were fetched once are enough, however old
+/// they are, since an outage of the issuer must not be an outage of the rooms.
 pub async fn health(config: &Config) -> Result<(), Refusal> {
     if needs_first_fetch(config) && is_worth_waiting(config) {
         fetch_keys(config).await;
@@ -68,8 +69,8 @@ fn no_keys() -> Refusal {
     Refusal::new(Code::Internal, "the keys of the issuer are unavailable; try again")
 }
 
-/// Tries the configured keys first, so that a token with one of their ids
-/// causes no fetch.
+/// Verifies a token with the configured keys first, so that a token with one of
+/// their ids causes no fetch.
 fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
     match verify(token, &config.keys, &config.policy, now()) {
         Err(TokenError::UnknownKey { kid }) if config.jwks_url.is_some() => {
@@ -93,9 +94,9 @@ fn needs_first_fetch(config: &Config) -> bool {
     config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
 }
 
-/// Fetches the keys. One caller fetches and the others wait: a promise is the
-/// only object that requests may share. If the request that fetches is
-/// cancelled, its fetch is lost, so the wait has a timeout.
+/// Fetches the keys. One caller fetches them, and the others wait for its
+/// promise, the only object that requests may share. If the request that
+/// fetches is cancelled, its fetch is lost, so the wait has a timeout.
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
     let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
@@ -106,7 +107,8 @@ async fn fetch_keys(config: &Config) {
         }
     });
     let ended = Box::pin(async move {
-        // Later calls fail at once if the fetch was lost.
+        // If the fetch was lost, the promise is rejected at once for every
+        // caller. Then only the timeout ends the wait.
         if JsFuture::from(ended).await.is_err() {
             pending().await
         }
@@ -141,8 +143,8 @@ async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
 
 async fn fetch(url: &KeysUrl) -> Result<String, String> {
     let init = RequestInit::new();
-    // The operator decides which server is trusted. A redirect would let that
-    // server decide.
+    // The operator decides which server is trusted. If redirects were followed,
+    // that server would decide.
     init.set_redirect(RequestRedirect::Manual);
     let request = Request::new_with_str_and_init(url.as_str(), &init)
         .map_err(|wrong| format!("it is not a valid URL: {wrong:?}"))?;

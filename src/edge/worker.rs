@@ -1,5 +1,5 @@
-//! The worker: matches the route, verifies the token, and forwards the request
-//! to the room. A request that is refused here does not load a room.
+//! The worker. It matches the route, verifies the token, and forwards the
+//! request to the room. A request that is refused here does not load a room.
 
 use std::rc::Rc;
 
@@ -102,7 +102,7 @@ impl Handler<'_> {
     ) -> std::result::Result<RawResponse, Refusal> {
         let identity = match (self.claims().await?, &call) {
             (Some(claims), _) => Identity::of(&claims, room),
-            // Its token must arrive in the first frame.
+            // The token must arrive in the first frame.
             (None, Call::Connect(start)) => {
                 return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
@@ -152,8 +152,8 @@ impl Handler<'_> {
         }
     }
 
-    /// Publishes to several rooms. Each room's events are published all or
-    /// none, and one room's error does not affect the others.
+    /// Publishes to several rooms. The events of one room are published all or
+    /// none, and an error in one room does not affect the others.
     async fn publish_to_rooms(
         &self,
         claims: &Claims,
@@ -179,7 +179,8 @@ impl Handler<'_> {
             .map_err(platform_error)
     }
 
-    /// Returns `{"room","epoch","seqs"}` or `{"room","error":{…}}`.
+    /// Publishes to one room. Returns `{"room","epoch","seqs"}` or
+    /// `{"room","error":{…}}`.
     async fn publish_to_room(&self, room: &RoomName, identity: Identity, body: String) -> String {
         #[derive(Deserialize)]
         struct Refused<'a> {

@@ -1,4 +1,4 @@
-//! A socket that the worker holds: a client's, or one to a room.
+//! A socket in the worker: a client's socket, or a socket to a room.
 
 use std::rc::Rc;
 
@@ -12,8 +12,8 @@ use super::{answer, platform};
 use crate::close_reason::CloseReason;
 use crate::limits;
 
-/// A socket that closes when it is dropped, like that of a page that was left.
-/// So a room keeps no session that nothing reads.
+/// A socket that is closed with 1001 when it is dropped, like the socket of a
+/// page that was left. So a room has no session that nothing reads.
 pub struct WorkerSocket {
     socket: WebSocket,
     message: Closure<dyn Fn(MessageEvent)>,
@@ -23,18 +23,18 @@ pub struct WorkerSocket {
 
 /// An event of a socket.
 pub enum SocketEvent {
-    /// A string or a Blob. It stays a JavaScript value, because most frames are
-    /// forwarded unchanged.
+    /// A text frame (a string) or a binary frame (a Blob). It stays a
+    /// JavaScript value, because most frames are forwarded unchanged.
     Frame(JsValue),
     Ended(CloseReason),
 }
 
-/// Whether a client's frame exceeds the size limit. It is checked before the
-/// frame is copied: a frame can have 32 MiB, and a few of those fill an
-/// isolate.
+/// Returns whether a client's frame exceeds [`limits::BODY_BYTES`]. This is
+/// checked before the frame is copied. A frame can have 32 MiB, and a few such
+/// frames fill an isolate.
 pub fn is_too_large(frame: &JsValue) -> bool {
     let length = match frame.dyn_ref::<JsString>() {
-        // In UTF-16 units: a text has at least as many bytes.
+        // The length is in UTF-16 units. A text has at least as many bytes.
         Some(text) => Some(f64::from(text.length())),
         // Binary frames arrive as a Blob.
         None => Reflect::get(frame, &"size".into()).ok().and_then(|size| size.as_f64()),
@@ -43,8 +43,9 @@ pub fn is_too_large(frame: &JsValue) -> bool {
 }
 
 impl WorkerSocket {
-    /// Accepts a socket. `on_event` is called for each frame and for the end,
-    /// and never after the socket is dropped, which `on_event` may do itself.
+    /// Accepts a socket. `on_event` is called for each frame and for the end.
+    /// It is never called after the socket is dropped, and may drop the socket
+    /// itself.
     pub fn accept(socket: WebSocket, on_event: Rc<dyn Fn(SocketEvent)>) -> Result<Self> {
         let [on_message, on_close, on_error] =
             [Rc::clone(&on_event), Rc::clone(&on_event), on_event];
@@ -65,8 +66,8 @@ impl WorkerSocket {
         Ok(socket)
     }
 
-    /// Sends a text. If the socket is closed, the text is dropped: the close is
-    /// an event of its own.
+    /// Sends a text. If the socket is closed, the text is dropped, since the
+    /// close is reported as an event.
     pub fn send(&self, text: &JsValue) {
         let _ = platform::send(&self.socket, text);
     }
@@ -75,15 +76,15 @@ impl WorkerSocket {
         let _ = self.socket.send_with_bytes(bytes);
     }
 
-    /// Bytes that were sent and that the peer has not read.
+    /// Returns the bytes that were sent and that the peer has not read.
     pub fn unread(&self) -> u64 {
         platform::buffered_bytes(&self.socket)
     }
 
     /// Starts the close handshake. Frames that the peer sends before its own
-    /// Close are still received.
+    /// Close frame are still received.
     pub fn close(&self, close_reason: &CloseReason) {
-        // It fails if the peer closed first.
+        // This fails if the peer closed first.
         let _ = match close_reason {
             CloseReason::Closed { code, reason } => {
                 self.socket.close(Some(*code), Some(answer::reason(reason)))

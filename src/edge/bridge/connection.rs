@@ -1,5 +1,5 @@
-//! One client socket for many rooms. The rules are in [`crate::connection`].
-//! This module holds the sockets, and forwards the rooms' frames unchanged.
+//! One client socket for many rooms. [`crate::connection`] has the rules. This
+//! module owns the sockets, and forwards the rooms' frames unchanged.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -26,14 +26,15 @@ use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::BridgeFrame;
 
-/// Lives as long as the client's socket, whose listener owns it.
+/// The sockets of one connection. The listener of the client's socket owns it,
+/// so it lives as long as that socket.
 struct Bridge {
     config: Rc<Config>,
     rooms: RoomStubs,
     rules: RefCell<Connection>,
     client: RefCell<Option<WorkerSocket>>,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
-    /// Its entry among the sockets that wait for a token.
+    /// The connection's entry among the sockets that wait for a token.
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,
     close_reason: OnceCell<CloseReason>,
@@ -94,7 +95,8 @@ impl Bridge {
         }
     }
 
-    /// Forwards a room's frame unchanged. Only its first characters are read.
+    /// Forwards a room's frame unchanged, or drops it. Only its first
+    /// characters are read.
     fn forward(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
         let head: String = frame.unchecked_ref::<JsString>().substring(0, Kind::HEAD).into();
         let (kind, unread) = (Kind::read(&head), self.unread());
@@ -107,7 +109,7 @@ impl Bridge {
         }
     }
 
-    /// Bytes that the client has not read.
+    /// Returns the bytes that the client has not read.
     fn unread(&self) -> u64 {
         self.client.borrow().as_ref().map_or(0, WorkerSocket::unread)
     }
@@ -209,7 +211,7 @@ impl Bridge {
         let _ = self.close_reason.set(close_reason);
     }
 
-    /// Sets the timer for the next deadline. A timer that fires too early is
+    /// Sets the timer for the next deadline. If a timer fires too early, it is
     /// set again.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
@@ -229,7 +231,8 @@ impl Bridge {
     }
 }
 
-/// The room's socket holds only a weak reference, because the bridge owns it.
+/// Returns the listener of a room's socket. It has only a weak reference,
+/// because the bridge owns the socket.
 fn on_room_event(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(SocketEvent) {
     move |event| {
         if let Some(bridge) = bridge.upgrade() {

@@ -1,6 +1,6 @@
-//! Bridges: the worker opens sockets to rooms and forwards their frames to
-//! clients that have no socket of one room. The room treats a bridge like any
-//! session, and can hibernate while it is open.
+//! Bridges. For streams, long polling, and connections for many rooms, the
+//! worker opens a socket to the room and forwards its frames to the client. The
+//! room treats a bridge like any session, and can hibernate while it is open.
 
 mod connection;
 mod pending;
@@ -17,8 +17,8 @@ pub use wait::long_poll;
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 
-/// The refusal for a request whose room closed the socket before it was
-/// answered.
+/// Returns the refusal for a request if its room closed the socket before the
+/// request was answered.
 fn refusal(close_reason: CloseReason) -> Refusal {
     let CloseReason::Closed { code, reason } = close_reason else {
         return Refusal::new(Code::Internal, "the room disconnected; try again");

@@ -1,5 +1,5 @@
-//! A socket for one room without a token. The rules are in [`crate::pending`].
-//! This module holds the sockets. Once the socket to the room is open, it
+//! A socket for one room without a token. [`crate::pending`] has the rules.
+//! This module owns the sockets. Once the socket to the room is open, it
 //! forwards frames in both directions unchanged.
 
 use std::cell::RefCell;
@@ -23,7 +23,8 @@ use crate::close_reason::CloseReason;
 use crate::pending::{PendingEffect, PendingInput, PendingSocket};
 use crate::protocol::{RoomName, Start};
 
-/// Lives as long as the client's socket, whose listener owns it.
+/// The client's socket and the socket to the room. The listener of the client's
+/// socket owns it, so it lives as long as that socket.
 struct Pending {
     config: Rc<Config>,
     rooms: RoomStubs,
@@ -153,8 +154,9 @@ impl Pending {
         room_sockets.iter().flatten().for_each(|socket| socket.close(close_reason));
     }
 
-    /// Sets the timer while the token has not arrived: for its deadline, and
-    /// before that to check whether too many sockets wait.
+    /// Sets the timer while the token has not arrived. It fires at the
+    /// deadline, and regularly before that, to check whether too many sockets
+    /// wait.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
             self.waiting.leave();
@@ -168,7 +170,8 @@ impl Pending {
     }
 }
 
-/// The room's socket holds only a weak reference, because `Pending` owns it.
+/// Handles an event of the room's socket. Its listener has only a weak
+/// reference, because `Pending` owns the socket.
 fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
     if let Some(pending) = pending.upgrade() {
         pending.on_room_event(event);

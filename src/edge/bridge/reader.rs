@@ -1,4 +1,4 @@
-//! A socket to a room whose frames are read at the reader's pace.
+//! A socket to a room, for a reader that reads the frames at its own pace.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -49,8 +49,8 @@ impl Reader {
         self.socket.send(&JsValue::from_str(text));
     }
 
-    /// Returns the next frame or the end; `None` if there is neither until
-    /// then.
+    /// Returns the next frame or the end; `None` if there is neither until this
+    /// time.
     pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
@@ -61,8 +61,8 @@ impl Reader {
                 return Poll::Ready(None);
             }
             inbox.waker = Some(context.waker().clone());
-            // A timer for each frame would add a fifth to the cost of the
-            // frame.
+            // The timer is reused, since a timer for each frame would add a
+            // fifth to the cost of the frame.
             if inbox.timer.as_ref().is_none_or(|timer| until < timer.at()) {
                 let firing = Rc::downgrade(&self.inbox);
                 inbox.timer = Some(Timer::set(until, move || fire(&firing)));
@@ -73,11 +73,11 @@ impl Reader {
     }
 }
 
-/// Frames that were received and not read yet.
+/// Frames that were received, but not read yet.
 #[derive(Default)]
 struct Inbox {
-    /// Each frame with its length in characters if flow control does not pace
-    /// it, otherwise with 0.
+    /// Each frame, with its length in characters if flow control does not limit
+    /// it, and otherwise with 0.
     frames: VecDeque<(JsString, u32)>,
     unpaced: UnpacedBuffer,
     close_reason: Option<CloseReason>,

@@ -1,10 +1,11 @@
-//! A room's events as Server-Sent Events. The rules are in [`crate::sse`].
+//! A room's events as Server-Sent Events. [`crate::sse`] has the rules.
 //!
 //! The response body is pulled: the next frame is read from the room only after
-//! the reader has read the last chunk. A reader that disconnects drops the
-//! body, and with it the socket to the room. If it disconnects before it reads
-//! the first chunk, the garbage collector drops the body. The socket can't be
-//! closed at that point, so a timer of the request drops it earlier.
+//! the reader has read the last chunk. When a reader disconnects, the body is
+//! dropped, and with it the socket to the room. If the reader disconnects
+//! before it reads the first chunk, the garbage collector drops the body. The
+//! socket can't be closed at that point, so a timer of the request drops the
+//! body earlier.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,8 +25,9 @@ use crate::limits;
 use crate::protocol::{Begin, PING, Right, RoomName, StreamQuery};
 use crate::sse::{self, Due, Stream, StreamStart};
 
-/// Responds after the room has sent everything the stream starts with, so a
-/// refusal of the room still gets its HTTP status.
+/// Opens a stream. The response starts after the room has sent all frames that
+/// belong to the start of the stream. So a refusal of the room still gets its
+/// HTTP status.
 pub async fn stream(
     rooms: RoomStubs,
     room: RoomName,
@@ -97,8 +99,8 @@ struct SseBody {
 }
 
 impl SseBody {
-    /// Returns the next chunk. A call means that the reader has read the last
-    /// one.
+    /// Returns the next chunk. The runtime calls this when the reader has read
+    /// the last chunk.
     async fn next(&mut self) -> Option<String> {
         if self.is_over || self.first.is_some() {
             return self.first.take();

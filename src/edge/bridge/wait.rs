@@ -11,11 +11,12 @@ use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
 
-/// One event ends the wait, so the room need not send more.
+/// The flow control window, in bytes. One event ends the wait, so the room need
+/// not send more.
 const WINDOW: u64 = 1;
 
 /// Requests the page when there is an event after a position, or when the time
-/// is over. The page contains the events.
+/// is over. The page contains the event.
 pub async fn long_poll(
     rooms: RoomStubs,
     room: RoomName,
@@ -49,7 +50,7 @@ async fn wait_for_event(
                 )
                 | None => {}
             },
-            // The page reports that the position is lost.
+            // The answer to the page request reports that the position is lost.
             Some(ReaderEvent::Ended(close_reason)) if close_reason.code() == Some(Code::Erased) => {
                 return Ok(());
             }

@@ -11,9 +11,9 @@ thread_local! {
     static SOCKETS: RefCell<WaitingSockets> = RefCell::default();
 }
 
-/// A socket's entry among those that wait. It is removed when the token
-/// arrives, or when this is dropped. A request can't use the socket of another
-/// request, so each checks by itself whether it must close.
+/// A socket's entry among those that wait. The entry is removed when the token
+/// arrives, or when this value is dropped. A request can't use the socket of
+/// another request. So each socket regularly checks whether it must close.
 pub struct Waiting(Cell<Option<Ticket>>);
 
 impl Waiting {
@@ -21,7 +21,7 @@ impl Waiting {
         Self(Cell::new(Some(SOCKETS.with_borrow_mut(WaitingSockets::enter))))
     }
 
-    /// For a socket whose upgrade had a token.
+    /// Creates no entry, for a socket whose upgrade had a token.
     pub fn none() -> Self {
         Self(Cell::new(None))
     }
@@ -36,8 +36,8 @@ impl Waiting {
         self.0.get().is_some_and(|ticket| SOCKETS.with_borrow(|s| !s.is_waiting(ticket)))
     }
 
-    /// Returns when to check next: at the deadline, and regularly while it
-    /// waits.
+    /// Returns when to check next: at the deadline, or earlier while the socket
+    /// waits for its token.
     pub fn next_check(&self, deadline: Millis) -> Millis {
         let look = self.0.get().map(|_| now().plus(limits::WAITING_CHECK_MS));
         look.map_or(deadline, |look| look.min(deadline))

@@ -1,4 +1,4 @@
-//! Performs the room's effects: sends, closes, alarms, timers and verdicts.
+//! Execution of the room's effects: sends, closes, alarms, timers and verdicts.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::room::{Answer, Effect, Input};
 use crate::session::SessionId;
 
 impl Object {
-    /// Performs effects in their order, and handles the inputs they cause.
+    /// Performs effects in their order, and handles the inputs that they cause.
     pub(super) fn perform_all(
         self: &Rc<Self>,
         loaded: &mut LoadedRoom,
@@ -107,8 +107,8 @@ impl Object {
         });
     }
 
-    /// If the alarm can't be read, the room sets one. That costs a row, and is
-    /// safe.
+    /// Reads the time of the alarm, and passes it to the room. If the time
+    /// can't be read, the room sets the alarm, which costs a row but is safe.
     fn query_alarm(self: &Rc<Self>) {
         let object = Rc::clone(self);
         spawn_local(async move {
@@ -134,7 +134,7 @@ pub(super) struct Performed {
     pub(super) unload: bool,
 }
 
-/// Sends a text. A session whose socket is dead is disconnected.
+/// Sends a text. A session whose socket turns out to be dead is disconnected.
 fn send(loaded: &mut LoadedRoom, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
     for session in loaded.sockets.send(to, text) {
         loaded.sockets.remove(session);
