@@ -20,7 +20,7 @@ use crate::time::Millis;
 pub struct Claims {
     pub user: User,
     /// The token's `exp`, without the leeway. It is at most the end of the year
-    /// 262142. In milliseconds, that is still an exact number in JavaScript.
+    /// 262142, which is still an exact number of milliseconds in JavaScript.
     pub expires_at: Millis,
     rooms: Rooms,
 }

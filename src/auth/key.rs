@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_7515_a_1_hs256() {
+    fn rfc_7515_a_1_hs256_signature_is_valid() {
         let secret = base64url(
             "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
         );
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_7515_a_2_rs256() {
+    fn rfc_7515_a_2_rs256_signature_is_valid() {
         let [p, q] = [
             "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5PJdTJNPY8cQn7ouZ2KKDcmnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc",
             "uQPEfgmVtjL0Uyyx88GZFF1fOunH3-7cepKmtH4pxhtCoHqpWmT8YAmZxaewHgHAjLYsp1ZSe7zFYHj7C6ul7TjeLQeZD_YwD66t62wDmpe_HlB-TnBA-njbglfIsRLtXlnDzQkv5dTltRJ11BKBBypeeF6689rjcJIDEz9RWdc",
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_7515_a_3_es256() {
+    fn rfc_7515_a_3_es256_signature_is_valid() {
         let x = base64url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU").unwrap();
         let y = base64url("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0").unwrap();
         let key = Key::es256(&x, &y).unwrap();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_8037_a_4_ed_dsa() {
+    fn rfc_8037_a_4_ed_dsa_signature_is_valid() {
         let x = base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
         let key = Key::ed_dsa(&x).unwrap();
         let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";

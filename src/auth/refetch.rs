@@ -18,11 +18,12 @@ const KEYS_OLD_MS: u64 = 600_000;
 /// newer ones arrive, even if a fetch fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Refetch {
-    /// When the keys in use were fetched.
+    /// Time at which the keys in use were fetched.
     fetched_at: Option<Millis>,
-    /// When the last fetch began or ended. The pause counts from this time.
+    /// Time at which the last fetch began or ended. The pause counts from this
+    /// time.
     waits_from: Option<Millis>,
-    /// When the fetch that is in progress began.
+    /// Time at which the fetch that is in progress began.
     under_way_from: Option<Millis>,
 }
 
