@@ -93,8 +93,8 @@ pub struct Connection {
     /// as a bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// When to check whether the client has read on; `None` if the rooms are
-    /// not paused.
+    /// Time of the next check whether the client has read on; `None` if the
+    /// rooms are not paused.
     next_check_at: Option<Millis>,
     changes: Bucket,
     active_at: Millis,

@@ -16,7 +16,8 @@ use crate::limits;
 use crate::protocol::RoomName;
 use crate::time::Millis;
 
-/// How a room's frame is treated if the client doesn't read.
+/// The kind of a room's frame, which determines its treatment if the client
+/// doesn't read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A signal: it may be dropped.
