@@ -37,7 +37,7 @@ pub struct Inbox {
     bytes: Cell<usize>,
 }
 
-/// When the queue must be handled.
+/// The time at which the queue must be handled.
 pub enum Flush {
     /// In the next turn, which must now be scheduled.
     Schedule,

@@ -122,6 +122,6 @@ impl RoomStubs {
         let waiting = JsFuture::from(done.clone());
         self.wait_until(async move { drop(waiting.await) });
         JsFuture::from(done).await.map_err(|cause| platform_error(cause.into()))?;
-        answer.take().unwrap_or_else(|| Err(platform_error("a task was given up".into())))
+        answer.take().unwrap_or_else(|| Err(platform_error("a task ended without a result".into())))
     }
 }
