@@ -88,11 +88,12 @@ struct Here {
     has_list: bool,
 }
 
-/// How the entry of a disconnected session is removed.
+/// The way in which the entry of a disconnected session is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveMode {
     Immediate,
-    /// After [`limits::GRACE_MS`], since the session may reconnect soon.
+    /// The entry is removed after [`limits::GRACE_MS`], since the session may
+    /// reconnect soon.
     AfterGrace,
 }
 
