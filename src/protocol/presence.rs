@@ -43,7 +43,7 @@ pub struct Member<'a> {
 pub struct Entry<'a> {
     pub session: String,
     pub data: &'a RawValue,
-    /// When the session entered.
+    /// Time at which the session entered.
     pub since: Millis,
 }
 

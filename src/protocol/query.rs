@@ -20,7 +20,7 @@ pub enum Begin {
     Last(u64),
 }
 
-/// How a socket begins in a room.
+/// The start of a socket in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub begin: Begin,
@@ -31,7 +31,7 @@ pub struct Start {
     pub flow: bool,
 }
 
-/// How a stream of Server-Sent Events begins.
+/// The start of a stream of Server-Sent Events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamQuery {
     pub start: Start,
@@ -46,12 +46,12 @@ pub struct PageQuery {
     pub begin: Begin,
     /// The maximum number of events, 1 to [`limits::PAGE_EVENTS`].
     pub limit: u64,
-    /// How long to wait for events, if there are none yet. The worker waits,
-    /// not the room.
+    /// The wait for events, if there are none yet. The worker waits, not the
+    /// room.
     pub wait: Option<Wait>,
 }
 
-/// How long the worker delays the answer while there is no event after a
+/// The delay of the answer by the worker, while there is no event after a
 /// position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {

@@ -119,8 +119,8 @@ pub struct RoomStats<'a> {
     pub sessions: usize,
     pub members: usize,
     pub bytes: u64,
-    /// When the room's object was last loaded into memory. Before that, the
-    /// room hibernated or did not exist.
+    /// Time at which the room's object was last loaded into memory. Before
+    /// that, the room hibernated or did not exist.
     pub awake_since: Millis,
     /// Rows that were written since `awake_since`, as the platform bills them,
     /// without the rows of alarms.
