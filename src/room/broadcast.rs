@@ -22,7 +22,7 @@ pub(super) struct Broadcaster {
     batch_scheduled: bool,
 }
 
-/// When pending events are sent.
+/// The time at which pending events are sent.
 enum Flush {
     Now,
     After { ms: u64 },

@@ -29,7 +29,7 @@ use crate::time::Millis;
 pub(super) enum AlarmState {
     /// The room was just loaded, and has not queried the alarm.
     Unknown,
-    /// [`Effect::QueryAlarm`] was requested, and its result is not here yet.
+    /// [`Effect::QueryAlarm`] was requested, and its result has not arrived.
     Queried,
     NotSet,
     SetTo(Millis),
