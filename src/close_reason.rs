@@ -1,4 +1,5 @@
-//! How a socket ended, as the other side of the connection knows it.
+//! The reason why a socket closed, as the other side of the connection observes
+//! it.
 
 use crate::code::{Code, Refusal};
 

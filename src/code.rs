@@ -120,7 +120,7 @@ impl Code {
 pub struct Refusal {
     pub code: Code,
     pub message: String,
-    /// For `rate_limited`: the milliseconds after which a retry is accepted.
+    /// The milliseconds after which a retry is accepted, for `rate_limited`.
     pub retry_after_ms: Option<u64>,
 }
 

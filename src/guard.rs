@@ -14,7 +14,7 @@ use crate::limits;
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
 
-/// How many frames and bytes a socket may send.
+/// The rates of frames and of bytes that a socket may send.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameRates {
     pub frames: Rate,

@@ -63,8 +63,10 @@ pub const ROOMS_ON_A_CONNECTION: usize = 100;
 pub const WAITING_FRAMES: usize = 100;
 /// … and the bytes of these frames, for all rooms together.
 pub const WAITING_BYTES: usize = MIB;
-/// How often a connection may subscribe, unsubscribe and send a token.
+/// Number of times per second that a connection may subscribe, unsubscribe or
+/// send a token …
 pub const CHANGES_PER_SECOND: u64 = 50;
+/// … and at once.
 pub const CHANGES_BURST: u64 = 100;
 /// The minimum time between two pings that a connection forwards to its rooms,
 /// since a ping is one frame to each room.

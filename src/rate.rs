@@ -19,7 +19,7 @@ pub struct Rate {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
-    /// In thousandths of a unit: a rate of n units per second adds n
+    /// The number of units, in thousandths. A rate of n units per second adds n
     /// thousandths per millisecond. A negative level is a debt.
     level: i64,
     at: Millis,

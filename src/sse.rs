@@ -74,8 +74,8 @@ pub struct Stream {
     /// or it closes the session.
     entered: bool,
     comment_at: Millis,
-    /// The newest event that was written and that the reader has not yet read,
-    /// as far as is known.
+    /// The newest event that was written, until the worker knows that the
+    /// reader has read it.
     written: Option<Seq>,
     unreported: Unreported,
 }
