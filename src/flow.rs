@@ -66,9 +66,9 @@ impl Flow {
 
     /// Returns whether a frame of this size may be sent. It may if it fits into
     /// the window. It also may if at most a quarter of the window is in flight.
-    /// Then the client need not send another `seen`, so the session would wait
-    /// forever. For example, with a window of 256 KiB of which 64 KiB are in
-    /// flight, a frame of 256 KiB may be sent.
+    /// In that case the client need not send another `seen`, so waiting for one
+    /// could block the session forever. For example, with a window of 256 KiB
+    /// of which 64 KiB are in flight, a frame of 256 KiB may be sent.
     pub fn accepts(&self, bytes: u64) -> bool {
         bytes <= self.left() || !self.expects_seen()
     }

@@ -102,10 +102,10 @@ pub const GRACE_MS: u64 = 10_000;
 /// Time without a frame or a ping after which a session that entered is closed:
 /// two ping periods.
 pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
-/// The precision of the ping timeout. A frame counts for up to this long after
-/// it arrived. So the session's attachment is rewritten at most once in this
-/// time. The room checks for sessions that timed out at most once in this time,
-/// too.
+/// The precision of the ping timeout. A frame counts as if it had arrived up to
+/// this much later. So the session's attachment is rewritten at most once in
+/// this time. The room checks for sessions that timed out at most once in this
+/// time, too.
 pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
 /// Bytes of members without a socket of their own that one socket's attachment
 /// carries. The whole attachment stays below 8 KiB, half of the platform's

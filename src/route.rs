@@ -1,6 +1,6 @@
 //! Maps requests to routes. Paths must match exactly, since a damaged path
-//! could otherwise match a shorter and more dangerous one. For example, `DELETE
-//! /rooms/a/` is `not_found`, and does not erase the room `a`.
+//! could otherwise match a shorter and more dangerous one. For example, a
+//! `DELETE` of `/rooms/a/` is `not_found`, and does not erase the room `a`.
 
 use crate::code::{Code, Refusal};
 use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, User};
@@ -41,7 +41,7 @@ pub enum Call {
     Request(Request),
 }
 
-/// A request that the room answers once, with a body.
+/// A request that the room answers once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Publish,

@@ -14,7 +14,7 @@ use crate::limits;
 use crate::protocol::Seq;
 use crate::time::Millis;
 
-/// Id of a session, a random number that the edge draws.
+/// Id of a session: a random number below 2^53, which the edge generates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub u64);

@@ -13,8 +13,8 @@ use crate::limits;
 use crate::time::Millis;
 
 /// Returns the claims of a token that one of `keys` has signed and that
-/// `policy` accepts at `now`. Otherwise returns the first rule that the token
-/// breaks.
+/// `policy` accepts at `now`. Otherwise fails with the first rule that the
+/// token breaks.
 pub fn verify(
     token: &str,
     keys: &Keys,

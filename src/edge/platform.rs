@@ -1,5 +1,5 @@
 //! Functions of the runtime that the `worker` crate does not have, or has in a
-//! form that can't be used here. Each comment says why.
+//! form that can't be used here. The comments give the reasons.
 
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};

@@ -84,8 +84,8 @@ impl<S: Store> Log<S> {
         self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.meta.capacity)))
     }
 
-    /// Returns the oldest retained append: complete, and not older than
-    /// `retained_ms`.
+    /// Returns the oldest retained append, if there is one. It is complete, and
+    /// not older than `retained_ms`.
     pub(super) fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
         let Some(head) = self.head else { return Ok(None) };
         let oldest_at = now.minus(self.settings.retained_ms);

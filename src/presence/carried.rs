@@ -9,7 +9,7 @@
 //! An attachment has a size limit, and many sessions may lose their sockets at
 //! once. A carrier that can't store all its entries sets `truncated`. When the
 //! room is loaded again, every session that entered is then sent the whole
-//! list. So no client has members that no longer exist.
+//! list. So no client has a list with members that no longer exist.
 
 use std::collections::BTreeSet;
 

@@ -16,8 +16,8 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal
 }
 
 /// Fails with `bad_request` if arrays and objects are nested deeper than
-/// [`limits::DATA_LEVELS`], since other parsers can't read such JSON. `field`
-/// is the name of the field in the error.
+/// [`limits::DATA_LEVELS`], since some JSON parsers can't read such JSON.
+/// `field` is the name of the field in the error.
 pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     let (mut levels, mut most) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);

@@ -1,9 +1,9 @@
 //! Broadcasting of new events to the live sessions, several in one frame.
 //!
-//! Sending a frame to every session costs the most, not the event itself. So
-//! the first event after a pause is sent at once, and starts a batch. Events of
-//! the next 10 ms (`frame_window_ms`) are collected, and sent as one frame when
-//! the batch ends.
+//! Most of the cost is sending a frame to every session, not the event itself.
+//! So the first event after a pause is sent at once, and starts a batch. Events
+//! of the next 10 ms (`frame_window_ms`) are collected, and sent as one frame
+//! when the batch ends.
 
 use super::{Effect, Room};
 use crate::limits;

@@ -57,8 +57,8 @@ pub enum Input<'a> {
     Gone { session: SessionId, code: Option<u16> },
     /// An HTTP request. The worker has checked the right for it.
     Request { by: Identity, request: Request, body: &'a str },
-    /// The inputs that were waiting at an [`Effect::ContinueReplay`] are
-    /// handled.
+    /// All inputs that were waiting at an [`Effect::ContinueReplay`] are
+    /// handled. The replay continues.
     ContinueReplay,
     /// The batch of an [`Effect::ScheduleBroadcast`] ended.
     Broadcast,
@@ -156,8 +156,8 @@ pub struct Room<S> {
     name: RoomName,
     settings: Settings,
     log: Log<S>,
-    /// The sessions. Each is boxed, so that the compiler generates one map for
-    /// all maps with values of the same shape.
+    /// The sessions. They are boxed, so that maps with values of the same shape
+    /// can share their compiled code.
     sessions: BTreeMap<SessionId, Box<Session>>,
     /// Whether the sessions of the open sockets are restored. The first input
     /// that needs them restores them.

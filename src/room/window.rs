@@ -1,10 +1,10 @@
 //! The flush window, which limits the cost of signals and members.
 //!
-//! Sending frames costs the most: in a room of n sessions, n senders make n²
-//! copies. So the window counts copies. After 1,500 copies, the rest waits for
-//! the next window. A window lasts 50 ms, plus the time that sending its copies
-//! takes. So signals and members use at most about half of the room's time, and
-//! events are sent in between.
+//! Most of the cost is sending frames: in a room of n sessions, n senders make
+//! n² copies. So the window counts copies. After 1,500 copies, the rest waits
+//! for the next window. A window lasts 50 ms, plus the time that sending its
+//! copies takes. So signals and members use at most about half of the room's
+//! time, and events are sent in between.
 //!
 //! Flow control does not count signals and members. They are offered to a
 //! session only while it reads its frames.
