@@ -70,16 +70,16 @@ impl Route {
         let segments: Vec<&str> =
             path.strip_prefix('/').ok_or_else(not_found)?.split('/').collect();
         let here = match segments.as_slice() {
-            ["healthz"] => Place::Health,
-            ["events"] => Place::Events,
+            ["healthz"] => PathKind::Health,
+            ["events"] => PathKind::Events,
             // An empty segment is a trailing or doubled slash, not the name of
             // a room.
             [_, "", ..] => return Err(not_found()),
-            ["rooms", _] => Place::Room,
-            ["rooms", _, "events"] => Place::RoomEvents,
-            ["rooms", _, "state"] => Place::RoomState,
-            ["rooms", _, "signals"] => Place::RoomSignals,
-            ["rooms", _, "members"] => Place::RoomMembers,
+            ["rooms", _] => PathKind::Room,
+            ["rooms", _, "events"] => PathKind::RoomEvents,
+            ["rooms", _, "state"] => PathKind::RoomState,
+            ["rooms", _, "signals"] => PathKind::RoomSignals,
+            ["rooms", _, "members"] => PathKind::RoomMembers,
             _ => return Err(not_found()),
         };
         let room = match segments.get(1) {
@@ -94,11 +94,11 @@ impl Route {
         };
         if let ResponseKind::Socket = kind {
             return match here {
-                Place::Events => Ok(Self::Connection),
-                Place::RoomEvents => call(Call::Connect(Start::parse(query)?)),
+                PathKind::Events => Ok(Self::Connection),
+                PathKind::RoomEvents => call(Call::Connect(Start::parse(query)?)),
                 // An upgrade is a GET request, and signals have no GET.
-                Place::RoomSignals => Err(not_allowed()),
-                Place::Health | Place::Room | Place::RoomState | Place::RoomMembers => {
+                PathKind::RoomSignals => Err(not_allowed()),
+                PathKind::Health | PathKind::Room | PathKind::RoomState | PathKind::RoomMembers => {
                     Err(Refusal::new(
                         Code::NotFound,
                         "there is no WebSocket at this path; connect to /events or /rooms/{room}/events",
@@ -106,23 +106,23 @@ impl Route {
                 }
             };
         }
-        if let (ResponseKind::Stream { last_event_id }, Place::RoomEvents, "GET") =
+        if let (ResponseKind::Stream { last_event_id }, PathKind::RoomEvents, "GET") =
             (kind, here, method)
         {
             let query = StreamQuery::parse(query, last_event_id)?;
             return room.map(|room| Self::Stream { room, query }).ok_or_else(not_found);
         }
         match (here, method) {
-            (Place::Health, "GET") => Ok(Self::Health),
-            (Place::Events, "POST") => Ok(Self::PublishToRooms),
-            (Place::Room, "GET") => request(Request::Stats),
-            (Place::Room, "DELETE") => request(Request::Erase),
-            (Place::RoomEvents, "GET") => request(Request::Page(PageQuery::parse(query)?)),
-            (Place::RoomEvents, "POST") => request(Request::Publish),
-            (Place::RoomState, "GET") => request(Request::State),
-            (Place::RoomSignals, "POST") => request(Request::Signal),
-            (Place::RoomMembers, "GET") => request(Request::Members),
-            (Place::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
+            (PathKind::Health, "GET") => Ok(Self::Health),
+            (PathKind::Events, "POST") => Ok(Self::PublishToRooms),
+            (PathKind::Room, "GET") => request(Request::Stats),
+            (PathKind::Room, "DELETE") => request(Request::Erase),
+            (PathKind::RoomEvents, "GET") => request(Request::Page(PageQuery::parse(query)?)),
+            (PathKind::RoomEvents, "POST") => request(Request::Publish),
+            (PathKind::RoomState, "GET") => request(Request::State),
+            (PathKind::RoomSignals, "POST") => request(Request::Signal),
+            (PathKind::RoomMembers, "GET") => request(Request::Members),
+            (PathKind::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
             _ => Err(not_allowed()),
         }
     }
@@ -130,7 +130,7 @@ impl Route {
 
 /// A path, without the method.
 #[derive(Clone, Copy)]
-enum Place {
+enum PathKind {
     Health,
     Events,
     Room,
@@ -140,7 +140,7 @@ enum Place {
     RoomMembers,
 }
 
-impl Place {
+impl PathKind {
     const fn methods(self) -> &'static str {
         match self {
             Self::Health | Self::RoomState => "GET",

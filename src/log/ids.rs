@@ -22,7 +22,7 @@ use crate::limits;
 use crate::protocol::Seq;
 use crate::store::{Append, StoreError};
 use node::Child;
-pub use node::{Hash, Place, Pointer};
+pub use node::{EventLocation, Hash, Pointer};
 use node::{Header, Node};
 pub use unindexed::{Unindexed, stored_hashes};
 
@@ -85,7 +85,7 @@ impl Ids {
         hashes: impl Iterator<Item = Hash>,
         lowest: u64,
         read: Read,
-    ) -> Result<Vec<(Place, Hash)>, StoreError> {
+    ) -> Result<Vec<(EventLocation, Hash)>, StoreError> {
         let mut found = Vec::new();
         let Some(root) = self.root else { return Ok(found) };
         let mut below: Vec<(Hash, Pointer)> = hashes.map(|hash| (hash, root)).collect();
@@ -115,7 +115,7 @@ impl Ids {
     pub fn write(
         &mut self,
         (number, first): (u64, Seq),
-        mut ids: Vec<(Hash, Place)>,
+        mut ids: Vec<(Hash, EventLocation)>,
         lowest: u64,
         catches_up: bool,
         read: Read,
@@ -212,7 +212,7 @@ impl Adding<'_> {
         index: &mut Ids,
         old: Option<Pointer>,
         depth: usize,
-        mut ids: Vec<(Hash, Place)>,
+        mut ids: Vec<(Hash, EventLocation)>,
     ) -> Result<Pointer, StoreError> {
         if depth >= Hash::DIGITS {
             return Err(StoreError::damaged(self.number));
@@ -242,7 +242,7 @@ impl Adding<'_> {
         index: &mut Ids,
         child: Child,
         depth: usize,
-        mut ids: Vec<(Hash, Place)>,
+        mut ids: Vec<(Hash, EventLocation)>,
     ) -> Result<Child, StoreError> {
         let old = match child {
             Child::Node(pointer) => Some(pointer),
@@ -297,7 +297,7 @@ mod tests {
         /// Stores an append with these ids, and removes the appends before
         /// `lowest`.
         fn append(&mut self, index: &mut Ids, number: u64, lowest: u64, ids: &[u64]) {
-            let place = |at| Place { append: number, index: at };
+            let place = |at| EventLocation { append: number, index: at };
             let ids = (0_u16..).zip(ids).map(|(at, id)| (hash(*id), place(at))).collect();
             let first = Seq::new(number).unwrap().plus(1);
             let read = |pieces: &[Pointer], bytes| self.read(pieces, bytes);
@@ -307,7 +307,7 @@ mod tests {
             index.commit(written);
         }
 
-        fn find(&self, index: &mut Ids, lowest: u64, ids: &[u64]) -> BTreeMap<Hash, Place> {
+        fn find(&self, index: &mut Ids, lowest: u64, ids: &[u64]) -> BTreeMap<Hash, EventLocation> {
             let mut hashes: Vec<Hash> = ids.iter().map(|id| hash(*id)).collect();
             hashes.sort_unstable();
             let read = |pieces: &[Pointer], bytes| self.read(pieces, bytes);
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn only_retained_ids_are_found() {
         let (mut ring, mut index) = (Ring::default(), Ids::default());
-        let mut newest: BTreeMap<Hash, Place> = BTreeMap::new();
+        let mut newest: BTreeMap<Hash, EventLocation> = BTreeMap::new();
         for number in 0..600_u64 {
             let lowest = number.saturating_sub(99);
             // Large and small appends. Some ids occur several times.
@@ -347,7 +347,7 @@ mod tests {
             let ids: Vec<u64> = (0..count).map(|at| (number * 7 + at * 13) % 5_000).collect();
             ring.append(&mut index, number, lowest, &ids);
             for (at, id) in (0_u16..).zip(&ids) {
-                let place = Place { append: number, index: at };
+                let place = EventLocation { append: number, index: at };
                 let known = newest.entry(hash(*id)).or_insert(place);
                 *known = place.max(*known);
             }
@@ -391,7 +391,7 @@ mod tests {
         let mut index = open(&ring, 0);
         let read = |pieces: &[Pointer], bytes| ring.read(pieces, bytes);
         assert!(index.find([hash(1)].into_iter(), 0, &read).is_err());
-        let place = Place { append: 1, index: 0 };
+        let place = EventLocation { append: 1, index: 0 };
         let ids = vec![(hash(1), place)];
         assert!(index.write((1, Seq::new(2).unwrap()), ids, 0, true, &read).is_err());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::{Hash, Place, Pointer, Unindexed, Written, stored_hashes};
+use super::ids::{EventLocation, Hash, Pointer, Unindexed, Written, stored_hashes};
 use super::ring::Rows;
 use super::{APPEND_BYTES, Log};
 use crate::limits;
@@ -83,7 +83,7 @@ impl<S: Store> Log<S> {
         // The append that was read last. A publish is usually repeated as a
         // whole, so one append usually has all its ids.
         let mut read: Option<Append> = None;
-        for (Place { append, index }, hash) in places {
+        for (EventLocation { append, index }, hash) in places {
             let append = match read.filter(|read| read.number == append) {
                 Some(append) => append,
                 None => *read.insert(self.at(append)?),
@@ -101,9 +101,9 @@ impl<S: Store> Log<S> {
         &mut self,
         ids: &Ids,
         lowest: u64,
-    ) -> Result<Vec<(Place, Hash)>, StoreError> {
+    ) -> Result<Vec<(EventLocation, Hash)>, StoreError> {
         let mut places = Vec::new();
-        let mut found = |hash: Hash, place: Place| {
+        let mut found = |hash: Hash, place: EventLocation| {
             if ids.contains_key(&hash) && place.append >= lowest {
                 places.push((place, hash));
             }
@@ -120,7 +120,7 @@ impl<S: Store> Log<S> {
     fn read_unindexed(
         &self,
         lowest: u64,
-        mut found: impl FnMut(Hash, Place),
+        mut found: impl FnMut(Hash, EventLocation),
     ) -> Result<Unindexed, StoreError> {
         let mut newest = Unindexed::from(lowest);
         let (mut number, end) = (lowest, self.ids.complete_from());
@@ -150,8 +150,8 @@ impl<S: Store> Log<S> {
         // appends, a later append stores these ids.
         let events = append.end_offset.saturating_sub(append.start_offset);
         let catches_up = !ids.is_empty() && events < APPEND_BYTES as u64 / 2;
-        let place = |(hash, index)| (hash, Place { append: number, index });
-        let ids: Vec<(Hash, Place)> = ids.into_iter().map(place).collect();
+        let place = |(hash, index)| (hash, EventLocation { append: number, index });
+        let ids: Vec<(Hash, EventLocation)> = ids.into_iter().map(place).collect();
         let rows = Rows { store: &self.store, capacity: self.meta.capacity };
         let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
         self.ids.write((number, append.first), ids, lowest, catches_up, &read)

@@ -20,7 +20,7 @@ pub struct Hash([u8; 12]);
 /// The event that has an id: the number of its append, and its index in the
 /// append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct EventLocation {
     pub append: u64,
     pub index: u16,
 }
@@ -38,7 +38,7 @@ pub enum Child {
     #[default]
     None,
     Node(Pointer),
-    Leaf(Hash, Place),
+    Leaf(Hash, EventLocation),
 }
 
 /// A node of the trie. It has a child for each value of the next four bits of a
@@ -96,8 +96,8 @@ impl Node {
     /// Removes the children that belong to appends before `lowest`.
     pub fn prune(&mut self, lowest: u64) {
         for child in &mut self.0 {
-            if let Child::Node(Pointer { append, .. }) | Child::Leaf(_, Place { append, .. }) =
-                child
+            if let Child::Node(Pointer { append, .. })
+            | Child::Leaf(_, EventLocation { append, .. }) = child
                 && *append < lowest
             {
                 *child = Child::None;
@@ -120,7 +120,7 @@ impl Node {
             match child {
                 Child::None => {}
                 Child::Node(pointer) => bytes.extend(pointer.encode(at)),
-                Child::Leaf(Hash(hash), Place { append, index }) => {
+                Child::Leaf(Hash(hash), EventLocation { append, index }) => {
                     bytes.extend(hash);
                     bytes.extend(three(at.saturating_sub(append)));
                     bytes.extend(index.to_le_bytes());
@@ -147,7 +147,7 @@ impl Node {
                     let (hash, back) = (Hash(read_array(bytes)?), number(read_array(bytes)?));
                     let index = u16::from_le_bytes(read_array(bytes)?);
                     if let Some(append) = at.checked_sub(back) {
-                        *child = Child::Leaf(hash, Place { append, index });
+                        *child = Child::Leaf(hash, EventLocation { append, index });
                     }
                 }
                 _ => return None,
@@ -222,8 +222,8 @@ fn read_array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    fn place(append: u64) -> Place {
-        Place { append, index: 999 }
+    fn place(append: u64) -> EventLocation {
+        EventLocation { append, index: 999 }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 
 use super::super::text;
-use super::{Hash, Place};
+use super::{EventLocation, Hash};
 use crate::limits;
 use crate::protocol::Epoch;
 
@@ -16,7 +16,7 @@ pub struct Unindexed {
     /// Number of the oldest append whose ids are all here.
     pub from: u64,
     /// Sorted by append.
-    pub ids: VecDeque<(Hash, Place)>,
+    pub ids: VecDeque<(Hash, EventLocation)>,
 }
 
 impl Unindexed {
@@ -25,7 +25,7 @@ impl Unindexed {
     }
 
     /// Adds the next id, and drops the oldest one beyond the limit.
-    pub fn push(&mut self, hash: Hash, place: Place) {
+    pub fn push(&mut self, hash: Hash, place: EventLocation) {
         self.ids.push_back((hash, place));
         if self.ids.len() > limits::UNINDEXED_IDS
             && let Some((_, oldest)) = self.ids.pop_front()
@@ -37,7 +37,11 @@ impl Unindexed {
 
 /// Returns the hashes of the ids of a stored append; `None` if it can't be
 /// parsed.
-pub fn stored_hashes(epoch: Epoch, append: u64, events: &str) -> Option<Vec<(Hash, Place)>> {
+pub fn stored_hashes(
+    epoch: Epoch,
+    append: u64,
+    events: &str,
+) -> Option<Vec<(Hash, EventLocation)>> {
     #[derive(Deserialize)]
     struct Identified<'a> {
         #[serde(borrow)]
@@ -49,7 +53,7 @@ pub fn stored_hashes(epoch: Epoch, append: u64, events: &str) -> Option<Vec<(Has
     for (index, event) in (0_u16..).zip(text::split_events(events)) {
         let Identified { from, id } = serde_json::from_str(event?).ok()?;
         if let Some(id) = id {
-            hashes.push((Hash::of(epoch, &from, &id), Place { append, index }));
+            hashes.push((Hash::of(epoch, &from, &id), EventLocation { append, index }));
         }
     }
     Some(hashes)
