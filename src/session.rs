@@ -72,7 +72,7 @@ pub struct Session {
     pub guard: FrameGuard,
     /// Bytes of answers that were sent since the last check that the session
     /// reads them.
-    answered: usize,
+    unchecked_answer_bytes: usize,
     /// Presence data from the socket's attachment. [`crate::presence`] removes
     /// it from here when the sessions are restored.
     pub carried: Option<Box<RawValue>>,
@@ -80,16 +80,16 @@ pub struct Session {
 
 impl Session {
     pub fn new(joined: Joined) -> Self {
-        Self { joined, guard: FrameGuard::default(), answered: 0, carried: None }
+        Self { joined, guard: FrameGuard::default(), unchecked_answer_bytes: 0, carried: None }
     }
 
     /// Counts an answer. Returns whether it is time to check that the session
     /// reads its answers.
-    pub fn counts_answer(&mut self, bytes: usize) -> bool {
-        self.answered = self.answered.saturating_add(bytes);
-        let is_time = self.answered >= limits::UNSENT_BYTES;
+    pub fn count_answer(&mut self, bytes: usize) -> bool {
+        self.unchecked_answer_bytes = self.unchecked_answer_bytes.saturating_add(bytes);
+        let is_time = self.unchecked_answer_bytes >= limits::UNSENT_BYTES;
         if is_time {
-            self.answered = 0;
+            self.unchecked_answer_bytes = 0;
         }
         is_time
     }

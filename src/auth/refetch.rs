@@ -22,15 +22,15 @@ pub struct Refetch {
     fetched_at: Option<Millis>,
     /// Time at which the last fetch began or ended. The pause counts from this
     /// time.
-    waits_from: Option<Millis>,
+    pause_started_at: Option<Millis>,
     /// Time at which the fetch that is in progress began.
-    under_way_from: Option<Millis>,
+    fetch_started_at: Option<Millis>,
 }
 
 impl Refetch {
     /// The longest duration of a fetch. A fetch that has not ended after this
     /// time counts as lost.
-    pub const LASTS_MS: u64 = 5_000;
+    pub const FETCH_TIMEOUT_MS: u64 = 5_000;
 
     /// Returns whether keys were ever fetched. Before that, a valid token can't
     /// be distinguished from an invalid one. So rejecting a token would be an
@@ -45,7 +45,7 @@ impl Refetch {
             Some(_) => AFTER_FETCH_MS,
             None => AFTER_FAILURE_MS,
         };
-        self.waits_from.is_none_or(|from| is_past(from, pause, now))
+        self.pause_started_at.is_none_or(|from| is_past(from, pause, now))
     }
 
     /// Returns whether the keys should be fetched before the next token is
@@ -55,35 +55,35 @@ impl Refetch {
     }
 
     /// Returns whether a fetch is in progress that may still return keys.
-    pub fn is_under_way(&self, now: Millis) -> bool {
-        self.under_way_from.is_some_and(|from| !is_past(from, Self::LASTS_MS, now))
+    pub fn is_fetching(&self, now: Millis) -> bool {
+        self.fetch_started_at.is_some_and(|from| !is_past(from, Self::FETCH_TIMEOUT_MS, now))
     }
 
     /// Returns whether a token with an unknown `kid` should wait for a fetch,
     /// since its key may be among the new ones. The fetch may be one that
     /// another request has started.
-    pub fn is_worth_waiting(&self, now: Millis) -> bool {
-        self.is_under_way(now) || self.may_fetch(now)
+    pub fn should_wait(&self, now: Millis) -> bool {
+        self.is_fetching(now) || self.may_fetch(now)
     }
 
     /// Records that a fetch starts. The pause counts from here, so that only
     /// one of many simultaneous requests fetches the keys.
-    pub fn begins(&mut self, now: Millis) {
-        self.waits_from = Some(now);
-        self.under_way_from = Some(now);
+    pub fn start(&mut self, now: Millis) {
+        self.pause_started_at = Some(now);
+        self.fetch_started_at = Some(now);
     }
 
     /// Records that a fetch returned keys.
     pub fn succeeded(&mut self, now: Millis) {
         self.fetched_at = Some(now);
-        self.waits_from = Some(now);
-        self.under_way_from = None;
+        self.pause_started_at = Some(now);
+        self.fetch_started_at = None;
     }
 
     /// Records that a fetch returned no usable keys.
     pub fn failed(&mut self, now: Millis) {
-        self.waits_from = Some(now);
-        self.under_way_from = None;
+        self.pause_started_at = Some(now);
+        self.fetch_started_at = None;
     }
 }
 

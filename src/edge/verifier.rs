@@ -21,7 +21,7 @@ use crate::code::{Code, Refusal};
 
 /// The time that an issuer may take to answer. An issuer that does not answer
 /// must not block a socket for longer.
-const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::LASTS_MS);
+const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::FETCH_TIMEOUT_MS);
 
 #[derive(Default)]
 struct Fetched {
@@ -86,8 +86,7 @@ fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
 }
 
 fn is_worth_waiting(config: &Config) -> bool {
-    config.jwks_url.is_some()
-        && FETCHED.with_borrow(|fetched| fetched.refetch.is_worth_waiting(now()))
+    config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| fetched.refetch.should_wait(now()))
 }
 
 fn needs_first_fetch(config: &Config) -> bool {
@@ -100,9 +99,9 @@ fn needs_first_fetch(config: &Config) -> bool {
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
     let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
-        Some(ended) if fetched.refetch.is_under_way(now()) => ended.clone(),
+        Some(ended) if fetched.refetch.is_fetching(now()) => ended.clone(),
         _ => {
-            fetched.refetch.begins(now());
+            fetched.refetch.start(now());
             fetched.ended.insert(future_to_promise(replace_keys(url.clone()))).clone()
         }
     });

@@ -136,7 +136,7 @@ impl<S: Store> Room<S> {
     fn refuse_frame(&mut self, id: SessionId, reference: Option<&Ref>, refusal: Refusal) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let before = session.guard.bad_requests();
-        let goes_on = session.guard.refuse(refusal.code);
+        let counted = session.guard.refuse(refusal.code);
         let is_counted = session.guard.bad_requests() != before;
         let error = ServerFrame::Error {
             room: &self.name,
@@ -146,7 +146,7 @@ impl<S: Store> Room<S> {
             retry_after_ms: refusal.retry_after_ms,
         };
         self.send(id, error.text());
-        match goes_on {
+        match counted {
             Ok(()) if is_counted => self.save_attachment(id),
             Ok(()) => {}
             Err(refusal) => self.close(id, refusal),

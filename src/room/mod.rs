@@ -199,7 +199,7 @@ impl<S: Store> Room<S> {
         now: Millis,
         random: u64,
     ) -> Result<Self, StoreError> {
-        let (log, is_new) = Log::open(store, settings, now, random)?;
+        let (log, meta_written) = Log::open(store, settings, now, random)?;
         let broadcaster = Broadcaster::new(log.head(), log.end_offset());
         Ok(Self {
             name,
@@ -221,7 +221,7 @@ impl<S: Store> Room<S> {
             // If the row about the room was written just now, this input must
             // also set the alarm. Otherwise an alarm is set already, at an
             // unknown time.
-            alarm: if is_new { AlarmState::NotSet } else { AlarmState::Unknown },
+            alarm: if meta_written { AlarmState::NotSet } else { AlarmState::Unknown },
             next_expiry: Millis::MAX,
             loaded_since: now,
             effects: Vec::new(),
@@ -284,7 +284,7 @@ impl<S: Store> Room<S> {
             }
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
             Input::Gone { session, code } => self.remove(session, LeaveMode::by_close_code(code)),
-            Input::Request { by, request, body } => self.answer(&by, request, body, now),
+            Input::Request { by, request, body } => self.handle_request(&by, request, body, now),
             Input::ContinueReplay => self.continue_replay(now),
             Input::Broadcast => self.end_batch(now),
             Input::Flush => self.end_window(now),
@@ -306,7 +306,7 @@ impl<S: Store> Room<S> {
         events: &[NewEvent],
         from: &User,
         now: Millis,
-    ) -> Result<Published, Refusal> {
+    ) -> Result<PublishResult, Refusal> {
         let appended = self.log.append(events, from, now).map_err(|error| match error {
             AppendError::Refused(refusal) => refusal,
             AppendError::Store(cause) => self.storage_failed(&cause),
@@ -315,7 +315,7 @@ impl<S: Store> Room<S> {
         if let Some(range) = appended.fresh {
             self.broadcast(&range, now);
         }
-        Ok(Published { seqs: appended.seqs, is_repeat })
+        Ok(PublishResult { seqs: appended.seqs, is_repeat })
     }
 
     fn joined(&self, id: SessionId) -> Option<&Joined> {
@@ -331,9 +331,9 @@ impl<S: Store> Room<S> {
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
         let text = text.into();
         let session = self.sessions.get_mut(&to);
-        let is_unsure = session.is_some_and(|session| session.counts_answer(text.len()));
+        let must_check = session.is_some_and(|session| session.count_answer(text.len()));
         let to = vec![to];
-        self.effects.push(match is_unsure {
+        self.effects.push(match must_check {
             true => Effect::Offer { to, texts: vec![text], if_unread: IfUnread::Close },
             false => Effect::Send { to, text },
         });
@@ -381,7 +381,7 @@ fn check_limit(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
 }
 
 /// The result of a publish: a seq for each event, and whether all were repeats.
-struct Published {
+struct PublishResult {
     seqs: Vec<Seq>,
     is_repeat: bool,
 }

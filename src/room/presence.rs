@@ -173,8 +173,8 @@ impl<S: Store> Room<S> {
 
     /// Ends the grace periods of a user who is being kicked.
     pub(super) fn end_grace(&mut self, user: &User, now: Millis) {
-        let was_awaited = self.presence.end_grace(user);
-        if self.disconnect_members(now) || was_awaited {
+        let had_grace = self.presence.end_grace(user);
+        if self.disconnect_members(now) || had_grace {
             self.notify_members(now);
         }
     }

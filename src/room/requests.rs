@@ -1,6 +1,6 @@
 //! HTTP requests to one room.
 
-use super::{Answer, Effect, Published, Room};
+use super::{Answer, Effect, PublishResult, Room};
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
@@ -32,15 +32,22 @@ impl From<StoreError> for Failure {
 }
 
 impl<S: Store> Room<S> {
-    pub(super) fn answer(&mut self, by: &Identity, request: Request, body: &str, now: Millis) {
-        let answer = self.grant(by, request, body, now).unwrap_or_else(|failure| match failure {
-            Failure::Refused(refusal) => Answer::Refused(refusal),
-            Failure::Store(cause) => Answer::Refused(self.storage_failed(&cause)),
-        });
+    pub(super) fn handle_request(
+        &mut self,
+        by: &Identity,
+        request: Request,
+        body: &str,
+        now: Millis,
+    ) {
+        let answer =
+            self.answer_request(by, request, body, now).unwrap_or_else(|failure| match failure {
+                Failure::Refused(refusal) => Answer::Refused(refusal),
+                Failure::Store(cause) => Answer::Refused(self.storage_failed(&cause)),
+            });
         self.effects.push(Effect::Answer(answer));
     }
 
-    fn grant(
+    fn answer_request(
         &mut self,
         by: &Identity,
         request: Request,
@@ -67,7 +74,7 @@ impl<S: Store> Room<S> {
         self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
         self.publishers.charge(from, units_of(&events));
-        let Published { seqs, is_repeat } = self.publish(&events, from, now)?;
+        let PublishResult { seqs, is_repeat } = self.publish(&events, from, now)?;
         let body =
             protocol::Published { room: &self.name, epoch: self.log.epoch(), seqs: &seqs }.text();
         Ok(if is_repeat { Answer::Ok { body } } else { Answer::Created { body } })

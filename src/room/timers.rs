@@ -115,13 +115,13 @@ impl<S: Store> Room<S> {
         let sessions = self.sessions.values().map(|session| session.deadline());
         let is_interrupted =
             !self.replayer.is_idle() || self.members_changed || !self.unread.is_empty();
-        let revived = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
+        let restart_at = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
         let idle = match self.idle_until() {
             // Sessions are still connected. Check again after `retained_ms`.
             until if until <= now => now.plus(self.settings.retained_ms),
             until => until,
         };
-        sessions.chain(revived).chain(self.presence_due()).fold(idle, Millis::min)
+        sessions.chain(restart_at).chain(self.presence_due()).fold(idle, Millis::min)
     }
 
     /// Returns when the last event of the log is no longer retained.
