@@ -24,13 +24,13 @@ pub struct Flow {
     sent_to: u64,
     /// The frames that were sent since the room was loaded.
     #[serde(skip)]
-    marks: VecDeque<Mark>,
+    sent_ranges: VecDeque<SentRange>,
 }
 
 /// Frames that were sent one after another, merged up to an eighth of the
 /// window. So a session has few marks, however small its frames are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+struct SentRange {
     prev: Seq,
     start_offset: u64,
     end_offset: u64,
@@ -41,7 +41,7 @@ impl Flow {
     /// the session begins before the offset `sent_to`, the first [`Flow::send`]
     /// moves the account back.
     pub fn new(window: u64, seen: Seq, sent_to: u64) -> Self {
-        Self { window, seen, seen_to: sent_to, sent_to, marks: VecDeque::new() }
+        Self { window, seen, seen_to: sent_to, sent_to, sent_ranges: VecDeque::new() }
     }
 
     /// Continues after hibernation, for a session that was sent the log up to
@@ -54,14 +54,14 @@ impl Flow {
     /// were not sent are never sent. The number of bytes in flight stays the
     /// same.
     pub fn skip(&mut self, to: u64) {
-        self.seen_to = to.saturating_sub(self.unseen());
+        self.seen_to = to.saturating_sub(self.in_flight());
         self.sent_to = to;
-        self.marks.clear();
+        self.sent_ranges.clear();
     }
 
     /// Returns how many bytes may still be sent.
-    pub fn left(&self) -> u64 {
-        self.window.saturating_sub(self.unseen())
+    pub fn available(&self) -> u64 {
+        self.window.saturating_sub(self.in_flight())
     }
 
     /// Returns whether a frame of this size may be sent. It may if it fits into
@@ -70,25 +70,27 @@ impl Flow {
     /// could block the session forever. For example, with a window of 256 KiB
     /// of which 64 KiB are in flight, a frame of 256 KiB may be sent.
     pub fn accepts(&self, bytes: u64) -> bool {
-        bytes <= self.left() || !self.expects_seen()
+        bytes <= self.available() || !self.expects_seen()
     }
 
     /// Returns whether more than a quarter of the window is in flight, so that
     /// the client must send another `seen` (docs/protocol.md, "Flow control").
     pub fn expects_seen(&self) -> bool {
-        self.unseen() > self.part(4)
+        self.in_flight() > self.fraction(4)
     }
 
     /// Records that a frame was sent.
     pub fn send(&mut self, frame: &EventRange) {
         self.seen_to = self.seen_to.min(frame.start_offset);
         self.sent_to = frame.end_offset;
-        let merged = self.part(8);
-        match self.marks.back_mut() {
-            Some(mark) if frame.end_offset.saturating_sub(mark.start_offset) <= merged => {
-                mark.end_offset = frame.end_offset;
+        let merged = self.fraction(8);
+        match self.sent_ranges.back_mut() {
+            Some(sent_range)
+                if frame.end_offset.saturating_sub(sent_range.start_offset) <= merged =>
+            {
+                sent_range.end_offset = frame.end_offset;
             }
-            _ => self.marks.push_back(Mark {
+            _ => self.sent_ranges.push_back(SentRange {
                 prev: frame.prev,
                 start_offset: frame.start_offset,
                 end_offset: frame.end_offset,
@@ -107,9 +109,11 @@ impl Flow {
         }
         self.seen = seq;
         let mut is_known = false;
-        while let Some(mark) = self.marks.front().filter(|mark| mark.prev < seq) {
-            self.seen_to = mark.end_offset;
-            self.marks.pop_front();
+        while let Some(sent_range) =
+            self.sent_ranges.front().filter(|sent_range| sent_range.prev < seq)
+        {
+            self.seen_to = sent_range.end_offset;
+            self.sent_ranges.pop_front();
             is_known = true;
         }
         is_known
@@ -122,11 +126,11 @@ impl Flow {
     }
 
     /// Returns how many bytes are in flight.
-    pub fn unseen(&self) -> u64 {
+    pub fn in_flight(&self) -> u64 {
         self.sent_to.saturating_sub(self.seen_to)
     }
 
-    fn part(&self, of: u64) -> u64 {
+    fn fraction(&self, of: u64) -> u64 {
         self.window.checked_div(of).unwrap_or_default()
     }
 }
@@ -171,9 +175,9 @@ mod tests {
         (1..=8).for_each(|_| assert!(reader.is_sent(100)));
         assert!(!reader.is_sent(1));
         assert!(reader.flow.acknowledge(seq(3)));
-        assert_eq!(reader.flow.left(), 300);
+        assert_eq!(reader.flow.available(), 300);
         assert!(reader.flow.acknowledge(seq(8)));
-        assert_eq!(reader.flow.left(), 800);
+        assert_eq!(reader.flow.available(), 800);
     }
 
     #[test]
@@ -203,12 +207,12 @@ mod tests {
     fn million_small_events_need_at_most_nine_marks() {
         let mut reader = Reader::new(1_000_000);
         (1..=1_000_000).for_each(|_| assert!(reader.is_sent(1)));
-        assert!(reader.flow.marks.len() <= 9);
+        assert!(reader.flow.sent_ranges.len() <= 9);
         reader.flow.acknowledge(seq(600_000));
-        assert!(reader.flow.unseen() <= 400_000);
-        assert!(reader.flow.unseen() > 400_000 - 125_000);
+        assert!(reader.flow.in_flight() <= 400_000);
+        assert!(reader.flow.in_flight() > 400_000 - 125_000);
         reader.flow.acknowledge(seq(1_000_000));
-        assert_eq!(reader.flow.unseen(), 0);
+        assert_eq!(reader.flow.in_flight(), 0);
     }
 
     #[test]
@@ -217,7 +221,7 @@ mod tests {
         assert!(reader.is_sent(10));
         assert!(reader.flow.acknowledge(seq(1)));
         assert!(reader.flow.acknowledge(Seq::ZERO));
-        assert_eq!(reader.flow.left(), 10);
+        assert_eq!(reader.flow.available(), 10);
     }
 
     #[test]
@@ -228,9 +232,9 @@ mod tests {
         assert!(reader.is_sent(70));
         reader.flow = serde_json::from_str(&kept).unwrap();
         reader.flow.restore(80);
-        assert_eq!(reader.flow.left(), 20);
-        assert!(!reader.flow.acknowledge(seq(1)), "the marks are lost in hibernation");
+        assert_eq!(reader.flow.available(), 20);
+        assert!(!reader.flow.acknowledge(seq(1)), "the sent_ranges are lost in hibernation");
         reader.flow.acknowledge_to(10);
-        assert_eq!(reader.flow.left(), 30);
+        assert_eq!(reader.flow.available(), 30);
     }
 }

@@ -112,7 +112,7 @@ impl FrameGuard {
     /// which saves the room work.
     pub fn refund(&mut self, rates: FrameRates) {
         if let Some(counts) = &mut self.counts {
-            counts.allowed.frames.put_back(rates.frames);
+            counts.allowed.frames.refund(rates.frames);
         }
     }
 

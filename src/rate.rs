@@ -57,7 +57,7 @@ impl Bucket {
     }
 
     /// Adds one unit back to the bucket, up to the burst.
-    pub fn put_back(&mut self, rate: Rate) {
+    pub fn refund(&mut self, rate: Rate) {
         self.level = self.level.saturating_add(thousandths(1)).min(thousandths(rate.burst));
     }
 

@@ -202,9 +202,9 @@ impl<S: Store> Log<S> {
             Vec::new()
         };
 
-        let emptied = self.emptied_by(&append);
+        let cleared_slots = self.slots_to_clear(&append);
         let row = Row { append: &append, events: &range.events, index: &index.bytes };
-        self.store.append(self.slot(append.number), row, &changes, &emptied)?;
+        self.store.append(self.slot(append.number), row, &changes, &cleared_slots)?;
 
         // The events are durable now, so nothing may fail from here on.
         self.head = Some(append);

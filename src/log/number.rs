@@ -86,7 +86,7 @@ impl<S: Store> Log<S> {
         for (EventLocation { append, index }, hash) in places {
             let append = match read.filter(|read| read.number == append) {
                 Some(append) => append,
-                None => *read.insert(self.at(append)?),
+                None => *read.insert(self.append_at(append)?),
             };
             if append.at >= oldest_at {
                 ids.insert(hash, Some(append.first.plus(u64::from(index))));

@@ -14,29 +14,29 @@ impl<S: Store> Log<S> {
     /// Returns the seq after which a reader begins; `None` if the position
     /// can't be resumed.
     pub fn find(&self, begin: Begin, now: Millis) -> Result<Option<Seq>, StoreError> {
-        let held = |seq| Ok::<_, StoreError>(self.next_to(seq, now)?.map(|_| seq));
+        let if_retained = |seq| Ok::<_, StoreError>(self.append_after(seq, now)?.map(|_| seq));
         match begin {
             Begin::Head => Ok(Some(self.head())),
-            Begin::Last(count) => match held(self.head().minus(count))? {
+            Begin::Last(count) => match if_retained(self.head().minus(count))? {
                 // Fewer than `count` events are retained, so begin with the
                 // oldest.
                 None => Ok(Some(self.oldest(now)?.minus(1))),
                 found => Ok(found),
             },
             Begin::Since(Position { epoch, .. }) if epoch != self.epoch() => Ok(None),
-            Begin::Since(Position { seq, .. }) => held(seq),
+            Begin::Since(Position { seq, .. }) => if_retained(seq),
         }
     }
 
     /// Returns the events after a seq of this log, as many as the budget
     /// allows, but at least one if there is one.
     pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
-        let Some(mut number) = self.next_to(after, now)? else { return Ok(Replay::Lost) };
+        let Some(mut number) = self.append_after(after, now)? else { return Ok(Replay::Lost) };
         let mut range = EventRange::at(after, 0);
         while let Some(head) = self.head.filter(|head| number <= head.number) {
             for (append, events) in self.read_some(number, head.number, budget.bytes)? {
                 match range.extend(&append, &events, budget) {
-                    Extended::Whole => {}
+                    Extended::Complete => {}
                     Extended::Full => return Ok(Replay::Events(range)),
                     Extended::Damaged => return Err(StoreError::damaged(number)),
                 }
@@ -65,13 +65,13 @@ impl<S: Store> Log<S> {
 
     /// Returns the number of the append that contains the event after a seq.
     /// Returns `None` if the position can't be resumed.
-    fn next_to(&self, after: Seq, now: Millis) -> Result<Option<u64>, StoreError> {
+    fn append_after(&self, after: Seq, now: Millis) -> Result<Option<u64>, StoreError> {
         let Some(head) = self.head.filter(|head| after < head.last) else {
             let next = self.head.map_or(0, |head| head.number.saturating_add(1));
             return Ok((after == self.head()).then_some(next));
         };
-        let number = self.with(after.plus(1), head.number)?;
-        let append = self.at(number)?;
+        let number = self.append_containing(after.plus(1), head.number)?;
+        let append = self.append_at(number)?;
         let is_retained =
             append.first <= after.plus(1) && append.at >= now.minus(self.settings.retained_ms);
         Ok(is_retained.then_some(number))
@@ -81,7 +81,7 @@ impl<S: Store> Log<S> {
     /// oldest stored append, returns the bytes before that append.
     pub fn end_offset_at(&mut self, seq: Seq) -> Result<u64, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
-        let append = self.at(self.with(seq, head.number)?)?;
+        let append = self.append_at(self.append_containing(seq, head.number)?)?;
         if seq < append.first {
             return Ok(append.start_offset);
         }
@@ -113,10 +113,10 @@ impl<S: Store> Log<S> {
 
     /// Returns the number of the append that contains a seq. If the seq is
     /// before the oldest complete append, returns the number of that append.
-    pub(super) fn with(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
+    pub(super) fn append_containing(&self, seq: Seq, newest: u64) -> Result<u64, StoreError> {
         let recent = self.recent.oldest().filter(|oldest| oldest.first <= seq);
         let from = recent.map_or(0, |oldest| oldest.number).max(self.lowest());
-        first_where(from, newest, |number| Ok(self.at(number)?.last >= seq))
+        first_where(from, newest, |number| Ok(self.append_at(number)?.last >= seq))
     }
 
     /// Returns the latest event of every key, joined by commas; empty if there

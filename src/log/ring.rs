@@ -52,7 +52,7 @@ impl<S: Store> Log<S> {
 
     /// Returns the append with this number. Fails if its row is missing or
     /// contains another append.
-    pub(super) fn at(&self, number: u64) -> Result<Append, StoreError> {
+    pub(super) fn append_at(&self, number: u64) -> Result<Append, StoreError> {
         if let Some(append) = self.recent.get(number) {
             return Ok(*append);
         }
@@ -92,13 +92,14 @@ impl<S: Store> Log<S> {
         if head.at < oldest_at {
             return Ok(None);
         }
-        let lowest = self.at(self.lowest())?;
+        let lowest = self.append_at(self.lowest())?;
         if lowest.at >= oldest_at {
             return Ok(Some(lowest));
         }
-        let number =
-            first_where(lowest.number, head.number, |number| Ok(self.at(number)?.at >= oldest_at))?;
-        self.at(number).map(Some)
+        let number = first_where(lowest.number, head.number, |number| {
+            Ok(self.append_at(number)?.at >= oldest_at)
+        })?;
+        self.append_at(number).map(Some)
     }
 
     /// Builds the next append, with its running totals.
@@ -126,9 +127,10 @@ impl<S: Store> Log<S> {
             return Ok(next);
         }
         let lowest = head.floor.max(oldest_in_ring(number, self.meta.capacity));
-        let floor = first_where(lowest, number, |number| Ok(fits(self.at(number)?.start_offset)))?;
+        let floor =
+            first_where(lowest, number, |number| Ok(fits(self.append_at(number)?.start_offset)))?;
         if floor < number {
-            (next.floor, next.floor_offset) = (floor, self.at(floor)?.start_offset);
+            (next.floor, next.floor_offset) = (floor, self.append_at(floor)?.start_offset);
         }
         Ok(next)
     }
@@ -138,7 +140,7 @@ impl<S: Store> Log<S> {
     /// appends are larger on average than `retained_bytes / retained_appends`.
     /// For example, with 32 MiB and 1,000 appends, that means appends of more
     /// than 33 KB.
-    pub(super) fn emptied_by(&self, next: &Append) -> Vec<u64> {
+    pub(super) fn slots_to_clear(&self, next: &Append) -> Vec<u64> {
         let Some(head) = self.head else { return Vec::new() };
         let from = head.floor.max(oldest_in_ring(next.number, self.meta.capacity));
         (from..next.floor).map(|number| self.slot(number)).collect()

@@ -24,7 +24,7 @@ impl Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
     /// The range now ends where the append ends.
-    Whole,
+    Complete,
     /// The budget ended before the append did.
     Full,
     /// The append does not follow the range, or its text can't be read.
@@ -98,7 +98,7 @@ impl EventRange {
         }
         if append.first == next && self.fits(append.last, events, budget) {
             self.join(append.last, append.start_offset, events);
-            return Extended::Whole;
+            return Extended::Complete;
         }
         let (mut seq, mut start_offset) = (append.first, append.start_offset);
         for event in split_events(events) {
@@ -109,7 +109,7 @@ impl EventRange {
             seq = seq.plus(1);
             start_offset = next_offset(start_offset, event);
         }
-        if self.last == append.last { Extended::Whole } else { Extended::Damaged }
+        if self.last == append.last { Extended::Complete } else { Extended::Damaged }
     }
 
     /// Adds the next range, if both together fit one frame. Returns whether
@@ -210,12 +210,12 @@ mod tests {
     #[test]
     fn append_that_does_not_follow_is_damaged() {
         for (held, append, events, taken) in [
-            (1, append(2, 3), "2,3", Extended::Whole),
-            (2, append(2, 3), "2,3", Extended::Whole),
+            (1, append(2, 3), "2,3", Extended::Complete),
+            (2, append(2, 3), "2,3", Extended::Complete),
             (1, append(3, 4), "3,4", Extended::Damaged),
             (3, append(2, 3), "2,3", Extended::Damaged),
             (1, append(2, 3), "", Extended::Damaged),
-            (1, append(2, 3), "2", Extended::Whole),
+            (1, append(2, 3), "2", Extended::Complete),
             (2, append(2, 3), "2", Extended::Damaged),
             (2, append(2, 3), "2,", Extended::Damaged),
         ] {

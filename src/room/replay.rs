@@ -106,7 +106,7 @@ impl<S: Store> Room<S> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
             let Some(joined) = self.joined(id) else { return Ok(()) };
             let Some(after) = joined.behind.filter(|_| !joined.paused) else { return Ok(()) };
-            let left = joined.flow.as_ref().map_or(u64::MAX, Flow::left);
+            let left = joined.flow.as_ref().map_or(u64::MAX, Flow::available);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
             // Pending events are not replayed. The session receives them
             // together with the live sessions.
@@ -177,14 +177,14 @@ impl<S: Store> Room<S> {
         let begin =
             || Flow::new(self.settings.flow_window_bytes, seq, self.broadcaster.sent_offset());
         let flow = joined.flow.get_or_insert_with(begin);
-        let unseen = flow.unseen();
+        let unseen = flow.in_flight();
         if !flow.acknowledge(seq) {
             match self.log.end_offset_at(seq) {
                 Ok(offset) => flow.acknowledge_to(offset),
                 Err(cause) => return Err(self.storage_failed(&cause)),
             }
         }
-        let newly_seen = unseen.saturating_sub(flow.unseen());
+        let newly_seen = unseen.saturating_sub(flow.in_flight());
         let was_stalled = joined.behind.is_some() && !self.replayer.queue.contains(&id);
         if was_stalled {
             self.catch_up_or_close(id, now);
