@@ -35,7 +35,7 @@ impl CloseReason {
     /// Returns the code of the protocol that the close code stands for, if any.
     pub fn code(&self) -> Option<Code> {
         match self {
-            Self::Closed { code, .. } => Code::of_close(*code),
+            Self::Closed { code, .. } => Code::from_close_code(*code),
             Self::NoCode | Self::Lost => None,
         }
     }

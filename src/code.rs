@@ -103,12 +103,12 @@ impl Code {
 
     /// Returns the code that a close code stands for. If several codes have the
     /// same close code, returns the first.
-    pub fn of_close(close_code: u16) -> Option<Self> {
+    pub fn from_close_code(close_code: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.close_code() == Some(close_code))
     }
 
     /// Returns the code with this name on the wire.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == name)
     }
 }

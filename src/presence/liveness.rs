@@ -1,7 +1,7 @@
 //! Detection of members whose socket is open although its peer is gone. The
 //! platform has no event for that.
 
-use super::{Entry, Here, Presence};
+use super::{Connected, Entry, Presence};
 use crate::limits;
 use crate::protocol::User;
 use crate::session::SessionId;
@@ -53,7 +53,7 @@ impl Presence {
     }
 }
 
-impl Here {
+impl Connected {
     fn ping_timeout_at(self) -> Millis {
         self.active_until.plus(limits::PING_TIMEOUT_MS)
     }

@@ -68,15 +68,17 @@ enum PendingChange {
 #[serde(rename_all = "lowercase")]
 enum State {
     /// The session is connected.
-    Here(Here),
+    #[serde(rename = "here")]
+    Connected(Connected),
     /// The session lost its socket.
     Grace { until: Millis },
     /// The session has left, or its grace period was ended.
-    Over,
+    #[serde(rename = "over")]
+    Left,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct Here {
+struct Connected {
     /// The time from which the ping timeout is measured: that of the last frame
     /// or ping. It may be up to [`limits::LIVENESS_RESOLUTION_MS`] later than
     /// that.
@@ -156,7 +158,7 @@ impl Presence {
             data: data.to_owned(),
             since: now,
             pending_change: Some(change),
-            state: State::Here(Here { active_until: now, has_list: false }),
+            state: State::Connected(Connected { active_until: now, has_list: false }),
         };
         match was {
             Some((true, entry)) if entry.data.get() == data.get() => return Ok(false),
@@ -177,7 +179,7 @@ impl Presence {
     /// whether there is a change to send.
     pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
         let Some(entry) = self.entry_here(user, id) else { return false };
-        entry.state = State::Over;
+        entry.state = State::Left;
         self.dirty.insert(id);
         true
     }
@@ -191,7 +193,7 @@ impl Presence {
         }
         let Some(entry) = self.entry_here(user, id) else { return false };
         entry.state = match mode {
-            LeaveMode::Immediate => State::Over,
+            LeaveMode::Immediate => State::Left,
             LeaveMode::AfterGrace => State::Grace { until: now.plus(limits::GRACE_MS) },
         };
         true
@@ -202,7 +204,7 @@ impl Presence {
         let mut ended = BTreeSet::new();
         for (id, entry) in self.members.get_mut(user).into_iter().flatten() {
             if let State::Grace { .. } = entry.state {
-                entry.state = State::Over;
+                entry.state = State::Left;
                 ended.insert(*id);
             }
         }
@@ -261,7 +263,7 @@ impl Presence {
     pub fn change(&self, now: Millis) -> Change<'_> {
         let mut change = Change::default();
         for (user, entries) in &self.members {
-            let returns = returns(entries, now);
+            let returns = user_returns(entries, now);
             for (id, entry) in entries {
                 let list = match (entry.is_leaving(returns, now), entry.pending_change) {
                     (true, Some(PendingChange::Entered)) | (false, None) => continue,
@@ -302,7 +304,7 @@ impl Presence {
     /// remove.
     pub fn has_pending_changes(&self, now: Millis) -> bool {
         self.members.values().any(|entries| {
-            let returns = returns(entries, now);
+            let returns = user_returns(entries, now);
             entries.values().any(|entry| entry.is_leaving(returns, now) || entry.is_pending())
         })
     }
@@ -311,7 +313,7 @@ impl Presence {
     pub fn commit_changes(&mut self, now: Millis) {
         let mut changed = BTreeSet::new();
         for entries in self.members.values_mut() {
-            let returns = returns(entries, now);
+            let returns = user_returns(entries, now);
             entries.retain(|id, entry| {
                 let is_leaving = entry.is_leaving(returns, now);
                 if is_leaving || entry.pending_change.is_some() {
@@ -338,7 +340,7 @@ impl Presence {
     pub fn next_end(&self) -> Option<Millis> {
         let ends = self.entries().filter_map(|(_, entry)| match entry.state {
             State::Grace { until } => Some(until),
-            State::Here(_) | State::Over => None,
+            State::Connected(_) | State::Left => None,
         });
         ends.min()
     }
@@ -348,7 +350,7 @@ impl Presence {
         self.here().map(|(id, _)| id).collect()
     }
 
-    fn here(&self) -> impl Iterator<Item = (SessionId, Here)> {
+    fn here(&self) -> impl Iterator<Item = (SessionId, Connected)> {
         self.entries().filter_map(|(id, entry)| Some((*id, entry.here()?)))
     }
 
@@ -358,17 +360,17 @@ impl Presence {
 }
 
 impl Entry {
-    fn here(&self) -> Option<Here> {
+    fn here(&self) -> Option<Connected> {
         match self.state {
-            State::Here(here) => Some(here),
-            State::Grace { .. } | State::Over => None,
+            State::Connected(here) => Some(here),
+            State::Grace { .. } | State::Left => None,
         }
     }
 
-    fn here_mut(&mut self) -> Option<&mut Here> {
+    fn here_mut(&mut self) -> Option<&mut Connected> {
         match &mut self.state {
-            State::Here(here) => Some(here),
-            State::Grace { .. } | State::Over => None,
+            State::Connected(here) => Some(here),
+            State::Grace { .. } | State::Left => None,
         }
     }
 
@@ -376,11 +378,11 @@ impl Entry {
     /// also removed if `returns` is true: its user enters with that change.
     fn is_leaving(&self, returns: bool, now: Millis) -> bool {
         match self.state {
-            State::Here(_) => false,
+            State::Connected(_) => false,
             State::Grace { until } => {
                 until <= now || (returns && self.pending_change != Some(PendingChange::Entered))
             }
-            State::Over => true,
+            State::Left => true,
         }
     }
 
@@ -404,7 +406,7 @@ impl Entry {
 }
 
 /// Returns whether the user has entered since the last change was sent.
-fn returns(entries: &Entries, now: Millis) -> bool {
+fn user_returns(entries: &Entries, now: Millis) -> bool {
     let mut fresh =
         entries.values().filter(|entry| entry.pending_change == Some(PendingChange::Entered));
     fresh.any(|entry| !entry.is_leaving(false, now))
@@ -412,12 +414,12 @@ fn returns(entries: &Entries, now: Millis) -> bool {
 
 /// Returns a user's entries without those that the next change removes.
 fn remaining(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId, &Entry)> {
-    let returns = returns(entries, now);
+    let returns = user_returns(entries, now);
     entries.iter().filter(move |(_, entry)| !entry.is_leaving(returns, now))
 }
 
 /// Returns the approximate bytes of an entry in the list.
 fn entry_bytes(user: &User, data: &RawValue) -> usize {
-    const AROUND: usize = 100;
-    AROUND.saturating_add(user.as_str().len()).saturating_add(data.get().len())
+    const ENTRY_OVERHEAD_BYTES: usize = 100;
+    ENTRY_OVERHEAD_BYTES.saturating_add(user.as_str().len()).saturating_add(data.get().len())
 }

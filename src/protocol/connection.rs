@@ -114,7 +114,7 @@ impl Fields<'_> {
             (None, None) => Begin::Head,
             (Some(since), None) => Begin::Since(since.parse()?),
             (None, Some(count)) => Begin::Last(count.get()),
-            (Some(_), Some(_)) => return Err(Begin::both()),
+            (Some(_), Some(_)) => return Err(Begin::both_given()),
         };
         Ok(Start { begin, state: state.unwrap_or(true), flow: true })
     }

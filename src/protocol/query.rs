@@ -159,11 +159,11 @@ impl Begin {
             (None, None) => Ok(Self::Head),
             (Some(since), None) => Ok(Self::Since(since.parse()?)),
             (None, Some(last)) => Ok(Self::Last(last)),
-            (Some(_), Some(_)) => Err(Self::both()),
+            (Some(_), Some(_)) => Err(Self::both_given()),
         }
     }
 
-    pub(super) fn both() -> Refusal {
+    pub(super) fn both_given() -> Refusal {
         Refusal::bad_request("`since` and `last` can't be combined: send only one of them")
     }
 }

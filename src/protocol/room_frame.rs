@@ -65,7 +65,7 @@ impl<'a> RoomFrame<'a> {
                 events: fields.events?.into_iter().map(RawValue::get).collect(),
             },
             "error" => {
-                let code = fields.code.and_then(Code::named)?;
+                let code = fields.code.and_then(Code::from_name)?;
                 Self::Error(Refusal::new(code, fields.message?))
             }
             kind => Self::Other { kind },

@@ -155,7 +155,7 @@ pub fn read_error(body: &str) -> Option<Refusal> {
     }
     let Body { error: Error { code, message, retry_after_ms } } =
         serde_json::from_str(body).ok()?;
-    Some(Refusal { code: Code::named(code)?, message, retry_after_ms })
+    Some(Refusal { code: Code::from_name(code)?, message, retry_after_ms })
 }
 
 /// Returns the body of the answer to a rejected HTTP request.

@@ -23,7 +23,7 @@ fn refusal(close_reason: CloseReason) -> Refusal {
     let CloseReason::Closed { code, reason } = close_reason else {
         return Refusal::new(Code::Internal, "the room disconnected; try again");
     };
-    match Code::of_close(code) {
+    match Code::from_close_code(code) {
         Some(Code::Kicked) => Refusal::new(Code::Forbidden, reason),
         Some(code) if code.http_status().is_some() => Refusal::new(code, reason),
         Some(_) | None => Refusal::new(Code::Internal, "the room disconnected; try again"),

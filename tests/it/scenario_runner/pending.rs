@@ -52,7 +52,7 @@ impl ScenarioRunner {
                 PendingEffect::End(close_reason) => {
                     self.pending.remove(actor);
                     let CloseReason::Closed { code, .. } = close_reason else { continue };
-                    self.sim(&room).client(actor).closed = Code::of_close(code);
+                    self.sim(&room).client(actor).closed = Code::from_close_code(code);
                 }
             }
         }
