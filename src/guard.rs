@@ -257,7 +257,7 @@ impl QueuedFrames {
     /// Adds a frame. Returns `false`, and adds nothing, if a limit is reached.
     fn push(&mut self, frame: &str) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
-        let fits = self.frames.len() < limits::HELD_FRAMES && bytes <= limits::HELD_BYTES;
+        let fits = self.frames.len() < limits::QUEUED_FRAMES && bytes <= limits::QUEUED_BYTES;
         if fits {
             self.bytes = bytes;
             self.frames.push_back(frame.to_owned());

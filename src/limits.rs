@@ -49,8 +49,8 @@ pub const COPY_BYTES: usize = 16 * KIB;
 /// Bytes of signals that one session is sent within a flush window.
 pub const WINDOW_BYTES: usize = 256 * KIB;
 /// Signals that wait in a room for a later flush window.
-pub const SIGNALS_HELD: usize = 10_000;
-pub const SIGNALS_HELD_BYTES: usize = 4 * MIB;
+pub const SIGNALS_QUEUED: usize = 10_000;
+pub const SIGNALS_QUEUED_BYTES: usize = 4 * MIB;
 /// Bytes that may wait to be written to a session's socket. A session with more
 /// does not read. The room sends it no signals and no changes of the members.
 /// The room still sends it answers, but closes the session after this many
@@ -70,7 +70,7 @@ pub const CHANGES_PER_SECOND: u64 = 50;
 pub const CHANGES_BURST: u64 = 100;
 /// The minimum time between two pings that a connection forwards to its rooms,
 /// since a ping is one frame to each room.
-pub const PINGS_PASSED_EVERY_MS: u64 = 1_000;
+pub const PINGS_FORWARDED_EVERY_MS: u64 = 1_000;
 /// The flow control window of a bridge. It is smaller than that of a session's
 /// own socket, since one isolate of the worker serves many bridges.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
@@ -164,8 +164,8 @@ pub const WAITING_CHECK_MS: u64 = 1_000;
 
 /// Frames that may wait behind an `auth` frame for the result of its
 /// verification, and their bytes.
-pub const HELD_FRAMES: usize = 100;
-pub const HELD_BYTES: usize = MIB;
+pub const QUEUED_FRAMES: usize = 100;
+pub const QUEUED_BYTES: usize = MIB;
 /// Bytes of the newest events that a room caches in memory for clients that
 /// resume.
 pub const RECENT_BYTES: usize = 256 * KIB;
@@ -182,7 +182,7 @@ pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
 pub const REPLAY_RESTART_MS: u64 = 5_000;
 /// Users whose publishes a room counts at a time, and users whose reads it
 /// counts.
-pub const PUBLISHERS_COUNTED: usize = 10_000;
+pub const USERS_COUNTED: usize = 10_000;
 /// Events of a publish that cost one unit. A publish and a read each cost one
 /// unit of their user's rate. A publish costs one more unit for each event with
 /// a key, since that is one more row. It costs one more for each

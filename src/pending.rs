@@ -60,7 +60,7 @@ pub enum PendingEffect {
     /// Open a socket to the room for this identity.
     Open(Identity),
     /// Forward a text to the room.
-    Pass(String),
+    Forward(String),
     /// Close the client's socket and the socket to the room.
     End(CloseReason),
 }
@@ -112,7 +112,7 @@ impl PendingSocket {
             (PendingInput::Verified(verdict), State::Verifying) => self.verified(verdict),
             (PendingInput::Opened, State::Opening) => {
                 self.state = State::Open;
-                self.guard.release().into_iter().map(PendingEffect::Pass).collect()
+                self.guard.release().into_iter().map(PendingEffect::Forward).collect()
             }
             (PendingInput::Ended(close_reason), _) => {
                 let (code, reason) = close_reason.code_and_reason();

@@ -28,7 +28,7 @@ use crate::protocol::{
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
 pub use by_room::ByRoom;
-pub use reader::Kind;
+pub use reader::RoomFrameKind;
 use rooms::Subscription;
 
 /// An input of a connection.
@@ -68,7 +68,7 @@ pub enum ConnectionEffect {
     /// Open a socket to a room.
     Open { room: RoomName, identity: Identity, start: Start },
     /// Forward a text to a room.
-    Pass { room: RoomName, text: String },
+    Forward { room: RoomName, text: String },
     /// Forward a ping to each room, and drop the pongs.
     PingRooms,
     /// Pause or resume the events from a room.
@@ -84,7 +84,7 @@ pub enum ConnectionEffect {
 }
 
 pub struct Connection {
-    client: Client,
+    client: ClientState,
     subscriptions: ByRoom<Subscription>,
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
@@ -98,12 +98,12 @@ pub struct Connection {
     next_check_at: Option<Millis>,
     changes: Bucket,
     active_at: Millis,
-    pings_passed_at: Option<Millis>,
+    pings_forwarded_at: Option<Millis>,
     effects: Vec<ConnectionEffect>,
 }
 
 /// The client's authentication.
-enum Client {
+enum ClientState {
     /// The client has no token yet. It must send one in its first frame.
     Unauthenticated {
         until: Millis,
@@ -123,7 +123,7 @@ impl Connection {
     /// Starts a connection. `claims` is `None` if the upgrade had no token.
     pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<ConnectionEffect>) {
         let mut connection = Self {
-            client: Client::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
+            client: ClientState::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
             subscriptions: ByRoom::default(),
             waiting_bytes: 0,
             ended: Vec::new(),
@@ -131,7 +131,7 @@ impl Connection {
             next_check_at: None,
             changes: Bucket::full(CHANGES, now),
             active_at: now,
-            pings_passed_at: None,
+            pings_forwarded_at: None,
             effects: Vec::new(),
         };
         if let Some(claims) = claims {
@@ -180,9 +180,11 @@ impl Connection {
     fn ends_at(&self) -> Option<Millis> {
         let ping_timeout_at = self.active_at.plus(limits::PING_TIMEOUT_MS);
         match self.client {
-            Client::Unauthenticated { .. } => self.client.ends_at(),
-            Client::Authenticated(_) => self.client.ends_at().map(|end| end.min(ping_timeout_at)),
-            Client::Closed => None,
+            ClientState::Unauthenticated { .. } => self.client.ends_at(),
+            ClientState::Authenticated(_) => {
+                self.client.ends_at().map(|end| end.min(ping_timeout_at))
+            }
+            ClientState::Closed => None,
         }
     }
 
@@ -199,8 +201,8 @@ impl Connection {
 
     fn expire(&mut self) {
         self.end_with(&match self.client {
-            Client::Unauthenticated { .. } => no_token_in_time(),
-            Client::Authenticated(_) | Client::Closed => token_expired(),
+            ClientState::Unauthenticated { .. } => no_token_in_time(),
+            ClientState::Authenticated(_) | ClientState::Closed => token_expired(),
         });
     }
 
@@ -212,7 +214,7 @@ impl Connection {
 
     /// Returns whether the client's token has not arrived yet.
     pub fn awaits_token(&self) -> bool {
-        matches!(self.client, Client::Unauthenticated { .. })
+        matches!(self.client, ClientState::Unauthenticated { .. })
     }
 
     fn end_with(&mut self, refusal: &Refusal) {
@@ -220,10 +222,10 @@ impl Connection {
     }
 
     fn end(&mut self, close_reason: CloseReason) {
-        if let Client::Closed = self.client {
+        if let ClientState::Closed = self.client {
             return;
         }
-        self.client = Client::Closed;
+        self.client = ClientState::Closed;
         self.subscriptions = ByRoom::default();
         self.guard.release();
         self.effects.push(ConnectionEffect::End(close_reason));
@@ -238,11 +240,13 @@ impl Connection {
 impl Connection {
     fn text(&mut self, text: &str, now: Millis) {
         match self.client {
-            Client::Closed => return,
+            ClientState::Closed => return,
             // The timer may fire late, but an expired token must be rejected on
             // time.
             _ if self.client.has_ended(now) => return self.expire(),
-            Client::Unauthenticated { .. } | Client::Authenticated(_) => self.active_at = now,
+            ClientState::Unauthenticated { .. } | ClientState::Authenticated(_) => {
+                self.active_at = now
+            }
         }
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted if text == PING => self.ping(now),
@@ -253,7 +257,7 @@ impl Connection {
     }
 
     fn admitted(&mut self, text: &str, now: Millis) {
-        if let Client::Closed = self.client {
+        if let ClientState::Closed = self.client {
             return;
         }
         match self.guard.queue_if_verifying(text) {
@@ -264,19 +268,19 @@ impl Connection {
         let (about, frame) = ConnectionFrame::decode(text);
         match (&self.client, frame) {
             (_, Ok(ConnectionFrame::Ping)) => self.ping(now),
-            (Client::Unauthenticated { .. }, Ok(ConnectionFrame::Auth { token })) => {
+            (ClientState::Unauthenticated { .. }, Ok(ConnectionFrame::Auth { token })) => {
                 let result = self.verify(token, now);
                 self.respond(&about, result);
             }
-            (Client::Unauthenticated { .. }, _) => self.end_with(&no_token_yet()),
-            (Client::Authenticated(_), frame) => {
+            (ClientState::Unauthenticated { .. }, _) => self.end_with(&no_token_yet()),
+            (ClientState::Authenticated(_), frame) => {
                 let result = frame.and_then(|frame| {
                     self.check_rate(&frame, now)?;
                     self.perform(frame, text, now)
                 });
                 self.respond(&about, result);
             }
-            (Client::Closed, _) => {}
+            (ClientState::Closed, _) => {}
         }
     }
 
@@ -301,9 +305,9 @@ impl Connection {
     /// client is gone.
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
-        let is_due = |at: Millis| now.since(at) >= limits::PINGS_PASSED_EVERY_MS;
-        if self.pings_passed_at.is_none_or(is_due) && !self.subscriptions.is_empty() {
-            self.pings_passed_at = Some(now);
+        let is_due = |at: Millis| now.since(at) >= limits::PINGS_FORWARDED_EVERY_MS;
+        if self.pings_forwarded_at.is_none_or(is_due) && !self.subscriptions.is_empty() {
+            self.pings_forwarded_at = Some(now);
             self.effects.push(ConnectionEffect::PingRooms);
         }
     }
@@ -341,9 +345,9 @@ impl Connection {
     /// Sends the client an error about its frame.
     fn refuse(&mut self, about: &About, refusal: &Refusal) {
         match self.client {
-            Client::Unauthenticated { .. } => return self.end_with(&no_token_yet()),
-            Client::Authenticated(_) => {}
-            Client::Closed => return,
+            ClientState::Unauthenticated { .. } => return self.end_with(&no_token_yet()),
+            ClientState::Authenticated(_) => {}
+            ClientState::Closed => return,
         }
         self.send(ConnectionNotice::error(about, refusal));
         let is_late = self.ended.iter().any(|ended| about.room.as_deref() == Some(ended.as_str()));
@@ -367,13 +371,13 @@ impl Connection {
     fn verified(&mut self, verdict: Result<Claims, Refusal>, now: Millis) {
         let queued = self.guard.release();
         match (verdict, &self.client) {
-            (_, Client::Closed) => return,
+            (_, ClientState::Closed) => return,
             (Err(refusal), _) => return self.end_with(&refusal),
-            (Ok(claims), Client::Unauthenticated { .. }) => self.welcome(claims),
-            (Ok(claims), Client::Authenticated(before)) if claims.user == before.user => {
+            (Ok(claims), ClientState::Unauthenticated { .. }) => self.welcome(claims),
+            (Ok(claims), ClientState::Authenticated(before)) if claims.user == before.user => {
                 self.renew(claims);
             }
-            (Ok(_), Client::Authenticated(_)) => {
+            (Ok(_), ClientState::Authenticated(_)) => {
                 return self.end_with(&another_user());
             }
         }
@@ -384,17 +388,17 @@ impl Connection {
 
     fn welcome(&mut self, claims: Claims) {
         self.send(ConnectionNotice::connected(&claims.user, claims.expires_at));
-        self.client = Client::Authenticated(claims);
+        self.client = ClientState::Authenticated(claims);
     }
 
     fn renew(&mut self, claims: Claims) {
         self.send(ConnectionNotice::authorized(claims.expires_at));
         self.renew_rooms(&claims);
-        self.client = Client::Authenticated(claims);
+        self.client = ClientState::Authenticated(claims);
     }
 }
 
-impl Client {
+impl ClientState {
     fn ends_at(&self) -> Option<Millis> {
         match self {
             Self::Unauthenticated { until } => Some(*until),

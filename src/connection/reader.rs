@@ -19,7 +19,7 @@ use crate::time::Millis;
 /// The kind of a room's frame, which determines its treatment if the client
 /// doesn't read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RoomFrameKind {
     /// A signal: it may be dropped.
     Signal,
     /// A change of the members: the whole list can replace it.
@@ -30,8 +30,8 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
-    /// Returns the kind of a frame, given its first [`Kind::HEAD`] characters.
+impl RoomFrameKind {
+    /// Returns the kind of a frame, given its first [`RoomFrameKind::HEAD`] characters.
     pub fn read(head: &str) -> Self {
         match head.strip_prefix(r#"{"type":""#) {
             Some(kind) if kind.starts_with("signal\"") => Self::Signal,
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// Number of characters of a frame that [`Kind::read`] needs.
+    /// Number of characters of a frame that [`RoomFrameKind::read`] needs.
     pub const HEAD: u32 = 32;
 }
 
@@ -49,30 +49,30 @@ impl Connection {
     /// Decides whether a room's frame is forwarded to the client, and returns
     /// the decision with the effects. `unread` is the number of unsent bytes on
     /// the client's socket.
-    pub fn pass(
+    pub fn should_forward(
         &mut self,
         room: &RoomName,
-        kind: Kind,
+        kind: RoomFrameKind,
         unread: u64,
         now: Millis,
     ) -> (bool, Vec<ConnectionEffect>) {
         let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
         let passes = match kind {
-            Kind::Signal => !is_full,
-            Kind::MembersChanged => {
+            RoomFrameKind::Signal => !is_full,
+            RoomFrameKind::MembersChanged => {
                 if is_full {
                     self.miss_members(room);
                 }
                 !is_full
             }
-            Kind::Answer if unread > 2 * limits::CONNECTION_WINDOW_BYTES => {
+            RoomFrameKind::Answer if unread > 2 * limits::CONNECTION_WINDOW_BYTES => {
                 self.end_with(&Refusal::new(
                     Code::Restarting,
                     "the client does not read what it is sent; connect again",
                 ));
                 false
             }
-            Kind::Answer | Kind::Other => true,
+            RoomFrameKind::Answer | RoomFrameKind::Other => true,
         };
         self.pace(unread, now);
         (passes, std::mem::take(&mut self.effects))

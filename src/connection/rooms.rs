@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Client, Connection, ConnectionEffect, too_many_waiting};
+use super::{ClientState, Connection, ConnectionEffect, too_many_waiting};
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
@@ -75,14 +75,14 @@ impl Connection {
                 self.effects.push(ConnectionEffect::Leave { room });
             }
             (SubscriptionState::Open, RoomCommand::Other) => {
-                self.effects.push(ConnectionEffect::Pass { room, text: text.to_owned() });
+                self.effects.push(ConnectionEffect::Forward { room, text: text.to_owned() });
             }
         }
         Ok(())
     }
 
     fn subscribe(&mut self, room: RoomName, start: Start) -> Result<(), Refusal> {
-        let Client::Authenticated(claims) = &self.client else { return Err(no_token_yet()) };
+        let ClientState::Authenticated(claims) = &self.client else { return Err(no_token_yet()) };
         if self.subscriptions.len() >= limits::ROOMS_ON_A_CONNECTION {
             let most = limits::ROOMS_ON_A_CONNECTION;
             return Err(Refusal::bad_request(format!(
@@ -109,7 +109,7 @@ impl Connection {
 
     pub(super) fn opened(&mut self, room: &RoomName, now: Millis) {
         let is_paused = self.is_paused();
-        let (Some(subscription), Client::Authenticated(claims)) =
+        let (Some(subscription), ClientState::Authenticated(claims)) =
             (self.subscriptions.get_mut(room), &self.client)
         else {
             return;
@@ -154,7 +154,7 @@ impl Connection {
         // The room may notice first that the token has expired.
         let has_expired = |claims: &Claims| claims.expires_at <= now;
         if close_reason.code() == Some(Code::Unauthorized)
-            && matches!(&self.client, Client::Authenticated(claims) if has_expired(claims))
+            && matches!(&self.client, ClientState::Authenticated(claims) if has_expired(claims))
         {
             return self.expire();
         }
@@ -207,7 +207,7 @@ impl Connection {
                 && std::mem::take(&mut subscription.misses_members)
             {
                 let text = r#"{"type":"members"}"#.to_owned();
-                self.effects.push(ConnectionEffect::Pass { room: room.clone(), text });
+                self.effects.push(ConnectionEffect::Forward { room: room.clone(), text });
             }
         }
     }

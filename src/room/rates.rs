@@ -24,11 +24,11 @@ impl UserBuckets {
         now: Millis,
     ) -> Result<(), Refusal> {
         let rate = Rate { per_second, burst: per_second };
-        if self.0.len() >= limits::PUBLISHERS_COUNTED {
+        if self.0.len() >= limits::USERS_COUNTED {
             // A full bucket has the same effect as no bucket.
             self.0.retain(|_, bucket| !bucket.is_full(rate, now));
         }
-        if self.0.len() >= limits::PUBLISHERS_COUNTED && !self.0.contains_key(user) {
+        if self.0.len() >= limits::USERS_COUNTED && !self.0.contains_key(user) {
             let message = format!("too many users {what} in this room at once");
             return Err(Refusal::rate_limited(message, 1_000));
         }

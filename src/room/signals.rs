@@ -128,8 +128,8 @@ impl Signals {
         let before = names.and_then(|names| names.get_mut(name)).and_then(Option::as_mut);
         let bytes_before = before.as_ref().map_or(0, |text| text.len());
         let bytes = self.bytes.saturating_sub(bytes_before).saturating_add(text.len());
-        let is_full = before.is_none() && self.queue.len() >= limits::SIGNALS_HELD;
-        if is_full || bytes > limits::SIGNALS_HELD_BYTES {
+        let is_full = before.is_none() && self.queue.len() >= limits::SIGNALS_QUEUED;
+        if is_full || bytes > limits::SIGNALS_QUEUED_BYTES {
             let message = "too many signals wait in this room";
             return Err(Refusal::rate_limited(message, limits::FLUSH_MS));
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::sim::SimRuntime;
 
-/// Limits: sessions_per_user, members, HELD_FRAMES, HELD_BYTES, PUBLISHERS_COUNTED, SIGNALS_HELD, SIGNALS_HELD_BYTES, UNSENT_BYTES, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
+/// Limits: sessions_per_user, members, QUEUED_FRAMES, QUEUED_BYTES, USERS_COUNTED, SIGNALS_QUEUED, SIGNALS_QUEUED_BYTES, UNSENT_BYTES, REPLAY_FRAMES_AT_ONCE, flow_window_bytes.
 #[test]
 fn every_queue_rejects_input_beyond_its_limit() {
     sessions();
@@ -83,7 +83,7 @@ fn members() {
 
 /// A room in which alice's token is being verified.
 fn alice_awaiting_verdict() -> SimRuntime {
-    let frames_burst = 2 * limits::HELD_FRAMES as u64;
+    let frames_burst = 2 * limits::QUEUED_FRAMES as u64;
     let mut sim = SimRuntime::with(Settings { frames_burst, ..Settings::default() });
     sim.join("alice");
     sim.slow_verdicts = true;
@@ -95,7 +95,7 @@ fn alice_awaiting_verdict() -> SimRuntime {
 
 fn frames_behind_token() {
     let mut sim = alice_awaiting_verdict();
-    for _ in 0..limits::HELD_FRAMES {
+    for _ in 0..limits::QUEUED_FRAMES {
         sim.send_publish("alice", 1);
     }
     assert!(sim.client("alice").drain_frames().is_empty());
@@ -103,13 +103,13 @@ fn frames_behind_token() {
     let error = &sim.client("alice").drain_frames()[0];
     assert_eq!((&error["code"], &error["ref"]), (&"rate_limited".into(), &"1".into()));
     sim.deliver_verdicts();
-    assert_eq!(sim.head(), limits::HELD_FRAMES as u64);
+    assert_eq!(sim.head(), limits::QUEUED_FRAMES as u64);
 }
 
 fn bytes_behind_token() {
     let mut sim = alice_awaiting_verdict();
     let large = format!("\"{}\"", "x".repeat(250_000));
-    for _ in 0..limits::HELD_BYTES / 250_100 {
+    for _ in 0..limits::QUEUED_BYTES / 250_100 {
         sim.send_publish("alice", &large);
     }
     assert!(sim.client("alice").drain_frames().is_empty());
@@ -123,7 +123,7 @@ fn bytes_behind_token() {
 fn counted_publishers() {
     let mut sim = SimRuntime::new();
     let event = r#"{"name":"n","data":1}"#;
-    for user in 0..limits::PUBLISHERS_COUNTED {
+    for user in 0..limits::USERS_COUNTED {
         let by = sim.identity_with("writer", &["publish"]);
         let user = roomcast::protocol::User::parse(&format!("{user}")).unwrap();
         sim.request(roomcast::auth::Identity { user, ..by }, Request::Publish, event);
@@ -137,7 +137,8 @@ fn counted_publishers() {
 /// retry.
 fn signals() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
-    for (bytes, most) in [(10, limits::SIGNALS_HELD), (16_000, limits::SIGNALS_HELD_BYTES / 16_100)]
+    for (bytes, most) in
+        [(10, limits::SIGNALS_QUEUED), (16_000, limits::SIGNALS_QUEUED_BYTES / 16_100)]
     {
         let mut sim = SimRuntime::with(rates);
         sim.join("alice");

@@ -48,7 +48,7 @@ fn closed(code: u16, reason: &str) -> CloseReason {
 }
 
 fn pass(name: &str, frame: &Value) -> ConnectionEffect {
-    ConnectionEffect::Pass { room: room(name), text: frame.to_string() }
+    ConnectionEffect::Forward { room: room(name), text: frame.to_string() }
 }
 
 fn publish(name: &str, reference: usize) -> Value {

@@ -93,7 +93,7 @@ fn room_is_opened_only_after_valid_token() {
     assert_eq!(harness.socket.deadline(), None, "a token that arrived in time has no deadline");
     assert_eq!(
         harness.handle(PendingInput::Opened),
-        [PendingEffect::Pass(publish(1)), PendingEffect::Pass(publish(2))]
+        [PendingEffect::Forward(publish(1)), PendingEffect::Forward(publish(2))]
     );
     assert!(harness.socket.is_open());
 }
@@ -144,17 +144,17 @@ fn flood_of_pings_before_token_closes_socket() {
     assert_eq!(codes, Some(4429));
 }
 
-/// Limits: HELD_FRAMES.
+/// Limits: QUEUED_FRAMES.
 #[test]
 fn frames_waiting_for_verdict_and_room_are_bounded() {
     let mut harness = Harness::new();
     harness.send(&auth());
-    for data in 1..limits::HELD_FRAMES / 2 {
+    for data in 1..limits::QUEUED_FRAMES / 2 {
         assert_eq!(harness.send(&publish(data)), []);
     }
     harness.handle(PendingInput::Verified(Ok(claims(&["subscribe"]))));
     harness.now = harness.now.plus(60_000);
-    for data in 0..=limits::HELD_FRAMES / 2 {
+    for data in 0..=limits::QUEUED_FRAMES / 2 {
         assert_eq!(harness.send(&publish(data)), []);
     }
     assert_eq!(close_code(&harness.send(&publish(1))), 4429);
@@ -245,7 +245,7 @@ fn arbitrary_inputs_open_room_only_after_valid_token() {
                         assert_eq!(identity, alice());
                         authorized = true;
                     }
-                    PendingEffect::Pass(_) => assert!(authorized, "ROOMCAST_SEED={seed}"),
+                    PendingEffect::Forward(_) => assert!(authorized, "ROOMCAST_SEED={seed}"),
                     PendingEffect::End(_) => has_ended = true,
                 }
             }

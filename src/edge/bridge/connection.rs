@@ -21,7 +21,7 @@ use super::waiting::Waiting;
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, Kind};
+use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::BridgeFrame;
@@ -98,9 +98,10 @@ impl Bridge {
     /// Forwards a room's frame unchanged, or drops it. Only its first
     /// characters are read.
     fn forward(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
-        let head: String = frame.unchecked_ref::<JsString>().substring(0, Kind::HEAD).into();
-        let (kind, unread) = (Kind::read(&head), self.unread());
-        let (passes, effects) = self.rules.borrow_mut().pass(room, kind, unread, now());
+        let head: String =
+            frame.unchecked_ref::<JsString>().substring(0, RoomFrameKind::HEAD).into();
+        let (kind, unread) = (RoomFrameKind::read(&head), self.unread());
+        let (passes, effects) = self.rules.borrow_mut().should_forward(room, kind, unread, now());
         if passes {
             self.send(frame);
         }
@@ -128,7 +129,7 @@ impl Bridge {
                 ConnectionEffect::Open { room, identity, start } => {
                     self.open(room, identity, start)
                 }
-                ConnectionEffect::Pass { room, text } => {
+                ConnectionEffect::Forward { room, text } => {
                     self.with_room_socket(&room, |socket| socket.send(&JsValue::from_str(&text)));
                 }
                 ConnectionEffect::PingRooms => {

@@ -99,7 +99,7 @@ impl Pending {
                 PendingEffect::Send(text) => self.send(&JsValue::from_str(text)),
                 PendingEffect::Verify { token } => self.verify(token),
                 PendingEffect::Open(identity) => self.open(identity),
-                PendingEffect::Pass(text) => self.forward(&JsValue::from_str(&text)),
+                PendingEffect::Forward(text) => self.forward(&JsValue::from_str(&text)),
                 PendingEffect::End(close_reason) => self.end(&close_reason),
             }
         }

@@ -4,14 +4,14 @@ use super::*;
 
 const PING: &str = r#"{"type":"ping"}"#;
 
-/// Limits: PINGS_PASSED_EVERY_MS.
+/// Limits: PINGS_FORWARDED_EVERY_MS.
 #[test]
 fn pings_are_forwarded_to_rooms_at_most_once_an_interval() {
     let mut harness = Harness::authenticated();
     assert_eq!(sent_frames(&harness.handle(ConnectionInput::Text(PING))).len(), 1);
     harness.join("a");
     for text in [PING, r#"{ "type": "ping" }"#, r#"{"type":"ping","room":"a"}"#] {
-        harness.advance(limits::PINGS_PASSED_EVERY_MS);
+        harness.advance(limits::PINGS_FORWARDED_EVERY_MS);
         let effects = harness.handle(ConnectionInput::Text(text));
         assert_eq!(
             effects,

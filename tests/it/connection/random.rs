@@ -113,7 +113,7 @@ impl Run {
                     let before = self.sockets.insert(room.to_string(), RoomSocket::Opening);
                     assert_eq!(before, None, "one socket for a room at a time: {self}");
                 }
-                ConnectionEffect::Pass { room, text } => self.on_forwarded(room.as_str(), &text),
+                ConnectionEffect::Forward { room, text } => self.on_forwarded(room.as_str(), &text),
                 ConnectionEffect::Leave { room } => {
                     let before = self.sockets.insert(room.to_string(), RoomSocket::Leaving);
                     assert_eq!(before, Some(RoomSocket::Open), "{self}");

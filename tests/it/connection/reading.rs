@@ -1,6 +1,6 @@
 //! A client that reads slowly, or not at all.
 
-use roomcast::connection::Kind;
+use roomcast::connection::RoomFrameKind;
 
 use super::*;
 
@@ -12,8 +12,13 @@ fn pause(name: &str, paused: bool) -> ConnectionEffect {
 
 impl Harness {
     /// Forwards a room's frame while the client has `unread` bytes.
-    fn forward(&mut self, name: &str, kind: Kind, unread: u64) -> (bool, Vec<ConnectionEffect>) {
-        self.connection.pass(&room(name), kind, unread, self.now)
+    fn forward(
+        &mut self,
+        name: &str,
+        kind: RoomFrameKind,
+        unread: u64,
+    ) -> (bool, Vec<ConnectionEffect>) {
+        self.connection.should_forward(&room(name), kind, unread, self.now)
     }
 }
 
@@ -23,11 +28,11 @@ fn rooms_are_paused_while_client_has_window_unread() {
     let mut harness = Harness::authenticated();
     harness.join("a");
     harness.join("b");
-    assert_eq!(harness.forward("a", Kind::Other, WINDOW), (true, vec![]));
+    assert_eq!(harness.forward("a", RoomFrameKind::Other, WINDOW), (true, vec![]));
     let paused = vec![pause("a", true), pause("b", true)];
-    assert_eq!(harness.forward("b", Kind::Other, WINDOW + 1), (true, paused));
+    assert_eq!(harness.forward("b", RoomFrameKind::Other, WINDOW + 1), (true, paused));
     assert_eq!(
-        harness.forward("a", Kind::Other, 9 * WINDOW),
+        harness.forward("a", RoomFrameKind::Other, 9 * WINDOW),
         (true, vec![]),
         "the pause was sent already"
     );
@@ -56,38 +61,38 @@ fn rooms_are_paused_while_client_has_window_unread() {
 fn client_that_does_not_read_gets_no_signals_and_later_the_list() {
     let mut harness = Harness::authenticated();
     harness.join("r");
-    for kind in [Kind::Signal, Kind::MembersChanged] {
+    for kind in [RoomFrameKind::Signal, RoomFrameKind::MembersChanged] {
         assert!(harness.forward("r", kind, WINDOW).0);
         assert!(!harness.forward("r", kind, WINDOW + 1).0);
     }
     harness.advance(limits::UNREAD_CHECK_MS);
     let list = pass("r", &json!({ "type": "members" }));
     assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), [pause("r", false), list]);
-    assert_eq!(harness.forward("r", Kind::MembersChanged, 0), (true, vec![]));
+    assert_eq!(harness.forward("r", RoomFrameKind::MembersChanged, 0), (true, vec![]));
 }
 
 #[test]
 fn unread_answers_close_connection_and_unread_events_do_not() {
     let mut harness = Harness::authenticated();
     harness.join("r");
-    harness.forward("r", Kind::Other, 100 * WINDOW);
-    assert_eq!(harness.forward("r", Kind::Answer, 2 * WINDOW), (true, vec![]));
-    let (passes, effects) = harness.forward("r", Kind::Answer, 2 * WINDOW + 1);
+    harness.forward("r", RoomFrameKind::Other, 100 * WINDOW);
+    assert_eq!(harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW), (true, vec![]));
+    let (passes, effects) = harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW + 1);
     assert_eq!((passes, close_code(&effects)), (false, 1012));
 }
 
 #[test]
 fn frame_kind_is_read_from_its_first_bytes() {
     for (frame, kind) in [
-        (r#"{"type":"events","room":"r","epoch":"AAAAAAAA","prev":41"#, Kind::Other),
-        (r#"{"type":"signal","room":"r","name":"n""#, Kind::Signal),
-        (r#"{"type":"members:changed","room":"r""#, Kind::MembersChanged),
-        (r#"{"type":"members","room":"r""#, Kind::Other),
-        (r#"{"type":"ack","room":"r","ref":"7"}"#, Kind::Answer),
-        (r#"{"type":"error","room":"r""#, Kind::Answer),
-        ("", Kind::Other),
+        (r#"{"type":"events","room":"r","epoch":"AAAAAAAA","prev":41"#, RoomFrameKind::Other),
+        (r#"{"type":"signal","room":"r","name":"n""#, RoomFrameKind::Signal),
+        (r#"{"type":"members:changed","room":"r""#, RoomFrameKind::MembersChanged),
+        (r#"{"type":"members","room":"r""#, RoomFrameKind::Other),
+        (r#"{"type":"ack","room":"r","ref":"7"}"#, RoomFrameKind::Answer),
+        (r#"{"type":"error","room":"r""#, RoomFrameKind::Answer),
+        ("", RoomFrameKind::Other),
     ] {
-        let head: String = frame.chars().take(Kind::HEAD as usize).collect();
-        assert_eq!(Kind::read(&head), kind, "{frame}");
+        let head: String = frame.chars().take(RoomFrameKind::HEAD as usize).collect();
+        assert_eq!(RoomFrameKind::read(&head), kind, "{frame}");
     }
 }

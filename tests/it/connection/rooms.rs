@@ -66,7 +66,7 @@ fn frames_for_room_are_forwarded_unchanged() {
         r#"{"type":"seen","room":"\u0072","seq":3}"#,
         r#"{"type":"publish","room":"r","ref":7}"#,
     ] {
-        let passed = ConnectionEffect::Pass { room: room("r"), text: text.to_owned() };
+        let passed = ConnectionEffect::Forward { room: room("r"), text: text.to_owned() };
         assert_eq!(harness.handle(ConnectionInput::Text(text)), [passed], "{text}");
     }
 }

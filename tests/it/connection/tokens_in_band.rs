@@ -92,7 +92,7 @@ fn frames_waiting_for_verdict_are_bounded_and_may_include_token() {
     harness.send(&auth());
     harness.send(&publish("r", 1));
     harness.send(&auth());
-    for reference in 2..limits::HELD_FRAMES {
+    for reference in 2..limits::QUEUED_FRAMES {
         assert_eq!(harness.send(&publish("r", reference)), []);
     }
     assert_eq!(sent_error(&harness.send(&publish("r", 999)))["code"], "rate_limited");
@@ -102,13 +102,13 @@ fn frames_waiting_for_verdict_are_bounded_and_may_include_token() {
         [
             ConnectionEffect::Send(_),
             ConnectionEffect::Renew { .. },
-            ConnectionEffect::Pass { .. },
+            ConnectionEffect::Forward { .. },
             ConnectionEffect::Verify { .. }
         ]
     ));
     assert_eq!(
         harness.handle(ConnectionInput::Verified(Ok(alice()))).len(),
-        2 + limits::HELD_FRAMES - 2
+        2 + limits::QUEUED_FRAMES - 2
     );
 }
 

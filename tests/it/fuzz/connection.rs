@@ -112,7 +112,7 @@ impl Desk {
                     assert_ne!(identity.grant, Grant::NONE, "{room} is not granted");
                     assert_eq!(self.lines.insert(room, false), None, "a room has one socket");
                 }
-                ConnectionEffect::Pass { room, .. }
+                ConnectionEffect::Forward { room, .. }
                 | ConnectionEffect::Renew { room, .. }
                 | ConnectionEffect::Pause { room, .. }
                 | ConnectionEffect::Leave { room } => {

@@ -93,7 +93,7 @@ impl Desk {
                     assert!(is_good && self.opens == 1, "a room is opened for a good token, once");
                     assert!(identity.grant.contains(Right::Subscribe));
                 }
-                PendingEffect::Pass(_) => {
+                PendingEffect::Forward(_) => {
                     assert_eq!(self.opens, 1, "it reaches a room that is open")
                 }
                 PendingEffect::End(_) => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use roomcast::close_reason::CloseReason;
 use roomcast::code::Refusal;
-use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput, Kind};
+use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
 use roomcast::limits;
 use roomcast::protocol::{PONG, RoomName};
 use roomcast::session::BridgeFrame;
@@ -79,7 +79,8 @@ impl ScenarioRunner {
         let now = self.now();
         let bridge = self.bridge(actor);
         // Actors in scenarios read everything at once.
-        let (passes, effects) = bridge.rules.pass(room, Kind::read(&frame), 0, now);
+        let (passes, effects) =
+            bridge.rules.should_forward(room, RoomFrameKind::read(&frame), 0, now);
         assert!(passes && effects.is_empty());
         bridge.frames.push(frame);
     }
@@ -104,7 +105,7 @@ impl ScenarioRunner {
                     self.bridge(actor).rooms.insert(room.clone());
                     inputs.push_back(ConnectionInput::Opened { room });
                 }
-                ConnectionEffect::Pass { room, text } => {
+                ConnectionEffect::Forward { room, text } => {
                     self.sim(room.as_str()).send(&socket, &text)
                 }
                 ConnectionEffect::PingRooms => {

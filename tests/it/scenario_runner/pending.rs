@@ -48,7 +48,7 @@ impl ScenarioRunner {
                     self.handle_pending(actor, PendingInput::Opened);
                     self.pending.remove(actor);
                 }
-                PendingEffect::Pass(text) => self.sim(&room).send(actor, &text),
+                PendingEffect::Forward(text) => self.sim(&room).send(actor, &text),
                 PendingEffect::End(close_reason) => {
                     self.pending.remove(actor);
                     let CloseReason::Closed { code, .. } = close_reason else { continue };
