@@ -1,7 +1,7 @@
 /** A backend that publishes over HTTP: one connection, one request at a time, as cheap as it can be. */
 import { type Socket, connect } from "node:net";
 import { request } from "../../tests/edge/wire.ts";
-import type { Post } from "./dialect.ts";
+import type { Post } from "../peers/dialect.ts";
 
 const END_OF_HEAD = "\r\n\r\n";
 const END_OF_CHUNKS = "0\r\n\r\n";

@@ -1,5 +1,6 @@
 /** Many sockets of one thread, which follow rooms of one server. */
-import { type Client, type Target, dialects } from "./dialect.ts";
+import type { Client, Target } from "../peers/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { type Listener, Socket } from "./socket.ts";
 import { Tally, now } from "./tally.ts";
 

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Got } from "./crowd.ts";
-import type { Client, Target } from "./dialect.ts";
+import type { Client, Target } from "../peers/dialect.ts";
 import type { Answer, Asked, Verb } from "./thread.ts";
 
 /** What it took this process, while something was measured. */

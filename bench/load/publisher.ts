@@ -1,5 +1,6 @@
 /** Who publishes over a socket while others follow; it is in the room, and hears the events too. */
-import { type Target, dialects } from "./dialect.ts";
+import type { Target } from "../peers/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { Socket } from "./socket.ts";
 import { data } from "./tally.ts";
 

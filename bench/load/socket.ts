@@ -5,7 +5,7 @@
  */
 import { type Socket as TcpSocket, connect } from "node:net";
 import { CLOSE, PING, PONG, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
-import type { Client, Conversation, Dialect } from "./dialect.ts";
+import type { Client, Conversation, Dialect } from "../peers/dialect.ts";
 
 const shared = Buffer.allocUnsafeSlow(1 << 20);
 const SEEN_BYTES = 1 << 18;

@@ -1,7 +1,7 @@
 /** A server on Node, in a process of its own, which says on which port it listens. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import type { Target } from "../load/dialect.ts";
+import type { Target } from "./dialect.ts";
 import type { Server } from "./peer.ts";
 
 export async function node(dialect: Target["dialect"], file: URL): Promise<Server> {

@@ -1,5 +1,5 @@
 /** What the benchmark needs to know of a server that it compares. */
-import type { Target } from "../load/dialect.ts";
+import type { Target } from "./dialect.ts";
 
 export interface Peer {
   name: string;

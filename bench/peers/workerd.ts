@@ -1,6 +1,6 @@
 /** A worker on workerd, as the tests run Roomcast: without a proxy before it. */
 import { createRequire } from "node:module";
-import type { Target } from "../load/dialect.ts";
+import type { Target } from "./dialect.ts";
 import { type Options, Runtime } from "../../tests/edge/runtime.ts";
 import type { Server } from "./peer.ts";
 

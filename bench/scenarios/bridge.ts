@@ -5,7 +5,8 @@
 import { setTimeout as passes } from "node:timers/promises";
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { Backend } from "../load/backend.ts";
-import { type Target, dialects } from "../load/dialect.ts";
+import type { Target } from "../peers/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import type { Effort, Load } from "../load/load.ts";
 import { Reader } from "../load/reader.ts";
 import { data } from "../load/tally.ts";

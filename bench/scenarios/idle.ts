@@ -1,6 +1,6 @@
 /** Nothing happens: what goes over the wire, and how often a room is woken for it. */
 import { setTimeout as passes } from "node:timers/promises";
-import { HEARTBEAT_MS } from "../load/dialect.ts";
+import { HEARTBEAT_MS } from "../peers/dialect.ts";
 import { cpuMs } from "../process.ts";
 import { ROOM, type Scale, type Scenario, clients, settled, withServer } from "./scenario.ts";
 

@@ -1,7 +1,7 @@
 /** What a room takes by its size: events, signals, and members who enter. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import type { Load } from "../load/load.ts";
 import type { Publisher } from "../load/publisher.ts";
 import { Reader } from "../load/reader.ts";

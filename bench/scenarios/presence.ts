@@ -1,6 +1,6 @@
 /** Some come and go while many stay, and all of those who stay hear of it. */
 import { setTimeout as passes } from "node:timers/promises";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { Load } from "../load/load.ts";
 import { ROOM, type Scale, type Scenario, cost, loadOf, settled, withServer } from "./scenario.ts";
 

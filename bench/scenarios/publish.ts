@@ -1,6 +1,6 @@
 /** Backends publish over HTTP as fast as they are answered. Nobody listens. */
 import { Backend } from "../load/backend.ts";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import type { Load } from "../load/load.ts";
 import { data } from "../load/tally.ts";
 import type { Server } from "../peers/peer.ts";

@@ -1,6 +1,6 @@
 /** Rows that are billed for a million events, from those that were written for a few thousand. */
 import { Backend } from "../load/backend.ts";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { data } from "../load/tally.ts";
 import {
   EVENT_BYTES,

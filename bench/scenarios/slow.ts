@@ -1,6 +1,7 @@
 /** A tenth of the readers stands still: what that costs in memory, and the others in time. */
 import { Backend } from "../load/backend.ts";
-import { type Target, dialects } from "../load/dialect.ts";
+import type { Target } from "../peers/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import type { Effort, Load } from "../load/load.ts";
 import { data, now } from "../load/tally.ts";
 import type { Peer } from "../peers/peer.ts";

@@ -1,6 +1,6 @@
 /** From the start of the process to the first event that it took. */
 import { Backend } from "../load/backend.ts";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { data, now } from "../load/tally.ts";
 import { cpuMs, residentBytes } from "../process.ts";
 import { EVENT_BYTES, ROOM, type Scenario, withServer } from "./scenario.ts";

@@ -1,6 +1,6 @@
 /** Everybody was away, and comes back at once, each behind: how long until the last is whole. */
 import { Backend } from "../load/backend.ts";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { data, now } from "../load/tally.ts";
 import {
   EVENT_BYTES,

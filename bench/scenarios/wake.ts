@@ -3,7 +3,7 @@
  * to deliver an event to everybody. What the latter takes an awake room is taken off.
  */
 import { Backend } from "../load/backend.ts";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { data, now } from "../load/tally.ts";
 import { cpuMs, mostSockets } from "../process.ts";
 import { median } from "./statistics.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type Server, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
-import { dialects } from "../load/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 import { Socket } from "../load/socket.ts";
 import { Tally, data } from "../load/tally.ts";
 

@@ -1,4 +1,4 @@
-import type { Dialect } from "../../load/dialect.ts";
+import type { Dialect } from "../dialect.ts";
 
 const path = (room: string) => `/parties/rooms/${room}`;
 

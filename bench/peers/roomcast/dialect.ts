@@ -1,6 +1,6 @@
 import { type Claims, claims, sign } from "../../../tests/edge/jwt.ts";
 import { SECRET } from "../../../tests/edge/runtime.ts";
-import type { Dialect } from "../../load/dialect.ts";
+import type { Dialect } from "../dialect.ts";
 
 const tokens = new Map<string, string>();
 

@@ -1,4 +1,4 @@
-import type { Dialect } from "../../load/dialect.ts";
+import type { Dialect } from "../dialect.ts";
 
 // https://socket.io/docs/v4/socket-io-protocol/ and /engine-io-protocol/, as text.
 const OPEN = "0";

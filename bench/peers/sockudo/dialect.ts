@@ -1,5 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import type { Dialect } from "../../load/dialect.ts";
+import type { Dialect } from "../dialect.ts";
 
 // https://pusher.com/docs/channels/library_auth_reference/ and, for what Sockudo adds to it as
 // protocol 2, https://sockudo.io/docs

@@ -2,20 +2,13 @@
  * How to speak to a peer: as little of its protocol as a client needs that counts events. Each
  * event holds `#` and nine digits, its number, so that nobody has to parse a frame to count it.
  */
-import { partyserver } from "../peers/partyserver/dialect.ts";
-import { plain } from "../peers/plain/dialect.ts";
-import { roomcast } from "../peers/roomcast/dialect.ts";
-import { socketio } from "../peers/socketio/dialect.ts";
-import { sockudo } from "../peers/sockudo/dialect.ts";
-import { ws } from "../peers/ws/dialect.ts";
-
-export const dialects = { roomcast, plain, partyserver, ws, socketio, sockudo };
+export type DialectName = "roomcast" | "plain" | "partyserver" | "ws" | "socketio" | "sockudo";
 
 export const HEARTBEAT_MS = 25_000;
 
 /** Where a peer serves, as it can be given to a thread. */
 export interface Target {
-  dialect: keyof typeof dialects;
+  dialect: DialectName;
   port: number;
 }
 

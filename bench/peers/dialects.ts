@@ -1,0 +1,17 @@
+/** The dialect of each peer. Threads of the load generator look theirs up here by name. */
+import type { Dialect, DialectName } from "./dialect.ts";
+import { partyserver } from "./partyserver/dialect.ts";
+import { plain } from "./plain/dialect.ts";
+import { roomcast } from "./roomcast/dialect.ts";
+import { socketio } from "./socketio/dialect.ts";
+import { sockudo } from "./sockudo/dialect.ts";
+import { ws } from "./ws/dialect.ts";
+
+export const dialects: Readonly<Record<DialectName, Dialect>> = {
+  roomcast,
+  plain,
+  partyserver,
+  ws,
+  socketio,
+  sockudo,
+};
