@@ -1,26 +1,37 @@
 /** A backend that publishes over HTTP: one connection, one request at a time, as cheap as it can be. */
 import { type Socket, connect } from "node:net";
 import { request } from "../../tests/edge/wire.ts";
-import type { Post } from "../peers/dialect.ts";
+import type { Post, Target } from "../peers/dialect.ts";
+import { dialects } from "../peers/dialects.ts";
 
 const END_OF_HEAD = "\r\n\r\n";
 const END_OF_CHUNKS = "0\r\n\r\n";
 
 export class Backend {
-  readonly #port: number;
+  readonly #target: Target;
   #tcp: Socket | undefined;
   #heard = "";
   #awaited = Promise.withResolvers<string>();
 
-  constructor(port: number) {
-    this.#port = port;
+  constructor(target: Target) {
+    this.#target = target;
   }
 
-  /** Resolves with the body of the answer, when all of it has come. */
-  post(post: Post): Promise<string> {
+  /** Builds the request that publishes these events, so that it can be sent many times. */
+  request(room: string, events: string[]): Post {
+    return dialects[this.#target.dialect].post(room, events);
+  }
+
+  /** Publishes events in one request. Resolves with the body of the response. */
+  publish(room: string, events: string[]): Promise<string> {
+    return this.send(this.request(room, events));
+  }
+
+  /** Sends a request. Resolves with the body of the response, when all of it has arrived. */
+  send(post: Post): Promise<string> {
     this.#awaited = Promise.withResolvers();
     this.#tcp ??= this.#connect();
-    this.#tcp.write(request(this.#port, { method: "POST", ...post }));
+    this.#tcp.write(request(this.#target.port, { method: "POST", ...post }));
     return this.#awaited.promise;
   }
 
@@ -30,7 +41,7 @@ export class Backend {
   }
 
   #connect(): Socket {
-    const tcp = connect({ port: this.#port, host: "127.0.0.1", noDelay: true });
+    const tcp = connect({ port: this.#target.port, host: "127.0.0.1", noDelay: true });
     tcp.setEncoding("latin1");
     tcp.on("data", (text: string) => this.#take(text));
     tcp.on("error", (error) => this.#awaited.reject(error));

@@ -8,6 +8,10 @@ export function data(number: number, bytes: number): string {
   return `${head}${"x".repeat(Math.max(0, bytes - head.length - 2))}"}`;
 }
 
+/** The data of `count` events, numbered from `first`. */
+export const batch = (first: number, count: number, bytes: number): string[] =>
+  Array.from({ length: count }, (_, i) => data(first + i, bytes));
+
 /** The events of a frame: they are numbered on from `first`, which has been looked at. */
 export interface Run {
   first: number;

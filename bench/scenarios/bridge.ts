@@ -5,11 +5,9 @@
 import { setTimeout as passes } from "node:timers/promises";
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { Backend } from "../load/backend.ts";
-import type { Target } from "../peers/dialect.ts";
-import { dialects } from "../peers/dialects.ts";
 import type { Effort, Load } from "../load/load.ts";
 import { Reader } from "../load/reader.ts";
-import { data } from "../load/tally.ts";
+import { batch } from "../load/tally.ts";
 import type { Peer } from "../peers/peer.ts";
 import { token } from "../peers/roomcast/dialect.ts";
 import {
@@ -102,8 +100,8 @@ const measured = (peer: Peer, load: Load, way: Way, size: Size): Promise<Spent> 
   withServer(peer, async (server) => {
     const { target } = server;
     const rooms = Array.from({ length: size.rooms }, (_, i) => `room-${i}`);
-    const backend = new Backend(target.port);
-    await publish(backend, target, rooms, 1);
+    const backend = new Backend(target);
+    await publish(backend, rooms, 1);
     const all: Reader[] = [];
     for (let reader = 0; reader < size.readers; reader++) {
       all.push(...(await way(target.port, rooms)));
@@ -111,7 +109,7 @@ const measured = (peer: Peer, load: Load, way: Way, size: Size): Promise<Spent> 
     await settled(server);
     const expected = all.length === 0 ? 0 : size.rooms * size.readers * size.events;
     const [, spent] = await cost(server, load, async () => {
-      await publish(backend, target, rooms, size.events);
+      await publish(backend, rooms, size.events);
       while (all.reduce((sum, { events }) => sum + events, 0) < expected) await passes(10);
     });
     backend.end();
@@ -120,15 +118,10 @@ const measured = (peer: Peer, load: Load, way: Way, size: Size): Promise<Spent> 
   });
 
 /** So many events into each of the rooms, each room's next one when all have had one. */
-async function publish(
-  backend: Backend,
-  { dialect }: Target,
-  rooms: string[],
-  events: number,
-): Promise<void> {
+async function publish(backend: Backend, rooms: string[], events: number): Promise<void> {
   for (let n = 0; n < events; n++) {
     for (const room of rooms) {
-      await backend.post(dialects[dialect].post(room, [data(n, EVENT_BYTES)]));
+      await backend.publish(room, batch(n, 1, EVENT_BYTES));
     }
   }
 }

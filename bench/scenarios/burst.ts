@@ -1,8 +1,6 @@
 /** Many events at once: how many are delivered a second. */
 import { setTimeout as passes } from "node:timers/promises";
-import { now } from "../load/tally.ts";
 import {
-  EVENT_BYTES,
   type Scale,
   type Scenario,
   assertWhole,
@@ -26,17 +24,14 @@ export const burst: Scenario = {
     withServer(peer, async (server) => {
       const { sockets, events, bursts } = SIZES[scale];
       await load.open(server.target, clients(sockets));
-      return withPublisher(server, async (publisher) => {
-        publisher.publish(1, events, EVENT_BYTES);
-        await load.until(events);
+      return withPublisher(server, load, async (publisher) => {
+        await publisher.burst(events);
         await load.from(events);
         let took_ms = 0;
         const [, spent] = await cost(server, load, async () => {
-          for (let n = events; n < events * (bursts + 1); n += events) {
+          for (let i = 0; i < bursts; i++) {
             await passes(50); // Each burst comes after a pause.
-            const began = now();
-            publisher.publish(n + 1, n + events, EVENT_BYTES);
-            took_ms += (await load.until(n + events)) - began;
+            took_ms += await publisher.burst(events);
           }
         });
         await assertWhole(load, sockets * events * bursts);

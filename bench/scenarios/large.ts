@@ -1,16 +1,13 @@
 /** What a room takes by its size: events, signals, and members who enter. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { dialects } from "../peers/dialects.ts";
 import type { Load } from "../load/load.ts";
-import type { Publisher } from "../load/publisher.ts";
 import { Reader } from "../load/reader.ts";
-import { now } from "../load/tally.ts";
 import type { Peer, Server } from "../peers/peer.ts";
 import { roomcast } from "../peers/roomcast/dialect.ts";
 import {
-  EVENT_BYTES,
   type Figures,
+  type Pace,
   ROOM,
   type Scale,
   type Scenario,
@@ -22,11 +19,8 @@ import {
 } from "./scenario.ts";
 import { median } from "./statistics.ts";
 
-interface Size {
+interface Size extends Pace {
   sockets: number;
-  /** Events one at a time, and between them. */
-  events: number;
-  every_ms: number;
   /** Events that are published at once, and how often. */
   burst: number;
   bursts: number;
@@ -71,18 +65,17 @@ const measured = (size: Size, peer: Peer, load: Load): Promise<Figures> =>
     const { sockets, events, burst, bursts } = size;
     const users = Array.from({ length: sockets }, (_, i) => ({ room: ROOM, user: `user-${i}` }));
     await load.open(server.target, users);
-    return withPublisher(server, async (publisher) => {
-      const room = new Room(load, publisher);
-      await room.burst(WARM);
+    return withPublisher(server, load, async (publisher) => {
+      await publisher.burst(WARM);
 
       const [took_ms, ofBursts] = await cost(server, load, async () => {
         let took_ms = 0;
-        for (let i = 0; i < bursts; i++) took_ms += await room.burst(burst);
+        for (let i = 0; i < bursts; i++) took_ms += await publisher.burst(burst);
         return took_ms;
       });
-      const [calm, ofCalm] = await cost(server, load, () => room.paced(size));
+      const [calm, ofCalm] = await cost(server, load, () => publisher.paced(size));
       const sender = await signalling(server);
-      const [whileSignalling, ofSignals] = await cost(server, load, () => room.paced(size));
+      const [whileSignalling, ofSignals] = await cost(server, load, () => publisher.paced(size));
       const signals = sender.stop();
 
       const figures = sockets <= MEMBERS ? await entered(server, load, sockets) : {};
@@ -114,42 +107,6 @@ async function entered(server: Server, load: Load, sockets: number): Promise<Fig
     enter_cpu_ms: spent.server_ms / sockets,
     enter_kb: ((await load.wire()) - before) / sockets / 1000,
   };
-}
-
-/** A room whose events are numbered on. */
-class Room {
-  #head = 0;
-  readonly #load: Load;
-  readonly #publisher: Publisher;
-
-  constructor(load: Load, publisher: Publisher) {
-    this.#load = load;
-    this.#publisher = publisher;
-  }
-
-  /** Publishes so many at once. Answers the ms until everybody has them. */
-  async burst(events: number): Promise<number> {
-    const began = now();
-    this.#publisher.publish(this.#head + 1, this.#head + events, EVENT_BYTES);
-    this.#head += events;
-    return (await this.#load.until(this.#head)) - began;
-  }
-
-  /** Publishes one at a time. Answers the ms until everybody has it, for each. */
-  async paced({ events, every_ms }: Size): Promise<number[]> {
-    await this.#load.from(this.#head);
-    const publishedAt: number[] = [];
-    for (let i = 0; i < events; i++) {
-      publishedAt.push(now());
-      this.#publisher.publish(this.#head + 1 + i, this.#head + 1 + i, EVENT_BYTES);
-      await sleep(every_ms);
-    }
-    const first = this.#head + 1;
-    this.#head += events;
-    await this.#load.until(this.#head);
-    const { doneAt } = await this.#load.got();
-    return publishedAt.map((at, i) => doneAt.get(first + i)! - at);
-  }
 }
 
 /** One more client in the room signals as often as a client may by default, until it is stopped. */

@@ -1,12 +1,10 @@
 /** Events one at a time: how long until the last socket has each, and what a delivery costs. */
-import { setTimeout as passes } from "node:timers/promises";
 import type { Load } from "../load/load.ts";
-import { now } from "../load/tally.ts";
 import type { Peer } from "../peers/peer.ts";
 import { residentBytes } from "../process.ts";
 import {
-  EVENT_BYTES,
   type Figures,
+  type Pace,
   type Scale,
   type Scenario,
   assertWhole,
@@ -18,13 +16,11 @@ import {
 } from "./scenario.ts";
 import { quantile } from "./statistics.ts";
 
-interface Pace {
+interface Size extends Pace {
   sockets: number;
-  events: number;
-  every_ms: number;
 }
 
-const PACES: Record<Scale, readonly Pace[]> = {
+const SIZES: Record<Scale, readonly Size[]> = {
   full: [
     { sockets: 100, events: 80, every_ms: 25 },
     { sockets: 1000, events: 50, every_ms: 60 },
@@ -42,42 +38,30 @@ export const paced: Scenario = {
   needs: [],
   async run(peer, load, scale) {
     const figures = [];
-    for (const pace of PACES[scale]) figures.push(await at(pace, peer, load));
+    for (const size of SIZES[scale]) figures.push(await at(size, peer, load));
     return figures;
   },
 };
 
-const at = ({ sockets, events, every_ms }: Pace, peer: Peer, load: Load): Promise<Figures> =>
+const at = ({ sockets, ...pace }: Size, peer: Peer, load: Load): Promise<Figures> =>
   withServer(peer, async (server) => {
     // Once through, so that nobody is measured while their code is being compiled.
     const first = Math.min(FIRST, sockets);
     await load.open(server.target, clients(first));
-    return withPublisher(server, async (publisher) => {
-      publisher.publish(1, WARM, EVENT_BYTES);
-      await load.until(WARM);
+    return withPublisher(server, load, async (publisher) => {
+      await publisher.burst(WARM);
       const empty = await residentBytes(server.pid);
       await load.open(server.target, clients(sockets - first));
       const memory = (await residentBytes(server.pid)) - empty;
-      await load.from(WARM);
 
-      const publishedAt: number[] = [];
-      const [, spent] = await cost(server, load, async () => {
-        for (let n = WARM + 1; n <= WARM + events; n++) {
-          publishedAt.push(now());
-          publisher.publish(n, n, EVENT_BYTES);
-          await passes(every_ms);
-        }
-        await load.until(WARM + events);
-      });
-      await assertWhole(load, sockets * events);
-      const { doneAt } = await load.got();
-      const latencies = publishedAt.map((at, i) => doneAt.get(WARM + 1 + i)! - at);
-      const deliveries = (sockets + 1) * events;
+      const [latencies, spent] = await cost(server, load, () => publisher.paced(pace));
+      await assertWhole(load, sockets * pace.events);
+      const deliveries = (sockets + 1) * pace.events;
       await load.drop();
       return {
         at: `${sockets} sockets`,
         sockets,
-        events,
+        events: pace.events,
         p50_ms: quantile(latencies, 0.5),
         p95_ms: quantile(latencies, 0.95),
         p99_ms: quantile(latencies, 0.99),

@@ -1,8 +1,7 @@
 /** Backends publish over HTTP as fast as they are answered. Nobody listens. */
-import { Backend } from "../load/backend.ts";
-import { dialects } from "../peers/dialects.ts";
+import type { Backend } from "../load/backend.ts";
 import type { Load } from "../load/load.ts";
-import { data } from "../load/tally.ts";
+import { batch } from "../load/tally.ts";
 import type { Server } from "../peers/peer.ts";
 import {
   EVENT_BYTES,
@@ -12,6 +11,7 @@ import {
   type Scenario,
   cost,
   loadOf,
+  withBackend,
   withServer,
 } from "./scenario.ts";
 
@@ -24,10 +24,10 @@ export const publish: Scenario = {
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
       const figures: Figures[] = [];
-      for (const batch of [1, 100]) {
+      for (const size of [1, 100]) {
         for (const publishers of [1, 32]) {
-          await inTurns(server, publishers, batch, WARM_MS[scale]);
-          figures.push(await measured(server, load, publishers, batch, LASTS_MS[scale]));
+          await inTurns(server, publishers, size, WARM_MS[scale]);
+          figures.push(await measured(server, load, publishers, size, LASTS_MS[scale]));
         }
       }
       return figures;
@@ -38,20 +38,20 @@ async function measured(
   server: Server,
   load: Load,
   publishers: number,
-  batch: number,
+  size: number,
   lasts_ms: number,
 ): Promise<Figures> {
   const began = performance.now();
   const [publishes, spent] = await cost(server, load, () =>
-    inTurns(server, publishers, batch, lasts_ms),
+    inTurns(server, publishers, size, lasts_ms),
   );
   const took_s = (performance.now() - began) / 1000;
   return {
-    at: `${publishers} ${publishers === 1 ? "publisher" : "publishers"}, ${batch === 1 ? "single" : `batches of ${batch}`}`,
+    at: `${publishers} ${publishers === 1 ? "publisher" : "publishers"}, ${size === 1 ? "single" : `batches of ${size}`}`,
     publishers,
-    batch,
+    batch: size,
     publishes_per_s: publishes / took_s,
-    events_per_s: (publishes * batch) / took_s,
+    events_per_s: (publishes * size) / took_s,
     server_us_per_publish: (spent.server_ms * 1000) / publishes,
     ...loadOf(spent),
   };
@@ -59,20 +59,19 @@ async function measured(
 
 /** Each publisher has one request under way. Answers how many were acknowledged. */
 async function inTurns(
-  { target }: Server,
+  server: Server,
   publishers: number,
-  batch: number,
+  size: number,
   lasts_ms: number,
 ): Promise<number> {
-  const events = Array.from({ length: batch }, (_, i) => data(i, EVENT_BYTES));
-  const post = dialects[target.dialect].post(ROOM, events);
+  const events = batch(0, size, EVENT_BYTES);
   const until = performance.now() + lasts_ms;
-  const each = Array.from({ length: publishers }, async () => {
-    const backend = new Backend(target.port);
+  const publish = async (backend: Backend): Promise<number> => {
+    const request = backend.request(ROOM, events);
     let published = 0;
-    for (; performance.now() < until; published++) await backend.post(post);
-    backend.end();
+    for (; performance.now() < until; published++) await backend.send(request);
     return published;
-  });
+  };
+  const each = Array.from({ length: publishers }, () => withBackend(server, publish));
   return (await Promise.all(each)).reduce((all, published) => all + published, 0);
 }

@@ -1,13 +1,12 @@
 /** Rows that are billed for a million events, from those that were written for a few thousand. */
-import { Backend } from "../load/backend.ts";
-import { dialects } from "../peers/dialects.ts";
-import { data } from "../load/tally.ts";
+import { batch } from "../load/tally.ts";
 import {
   EVENT_BYTES,
   type Figures,
   ROOM,
   type Scale,
   type Scenario,
+  withBackend,
   withServer,
 } from "./scenario.ts";
 
@@ -19,28 +18,26 @@ export const rows: Scenario = {
   needs: ["rows"],
   runs: 1,
   run: (peer, _, scale) =>
-    withServer(peer, async (server) => {
-      const { target } = server;
-      const { post } = dialects[target.dialect];
-      const backend = new Backend(target.port);
-      // A room's first touch costs rows of its own, once.
-      await backend.post(post(ROOM, [data(0, EVENT_BYTES)]));
-      const figures: Figures[] = [];
-      for (const batch of [1, 100]) {
-        const before = await server.rows!(ROOM);
-        const events = Array.from({ length: batch }, (_, i) => data(i, EVENT_BYTES));
-        for (let sent = 0; sent < EVENTS[scale]; sent += batch) {
-          await backend.post(post(ROOM, events));
+    withServer(peer, (server) =>
+      withBackend(server, async (backend) => {
+        // A room's first touch costs rows of its own, once.
+        await backend.publish(ROOM, batch(0, 1, EVENT_BYTES));
+        const figures: Figures[] = [];
+        for (const size of [1, 100]) {
+          const before = await server.rows!(ROOM);
+          const events = batch(0, size, EVENT_BYTES);
+          for (let sent = 0; sent < EVENTS[scale]; sent += size) {
+            await backend.publish(ROOM, events);
+          }
+          const written = (await server.rows!(ROOM)) - before;
+          figures.push({
+            at: size === 1 ? "single" : `batches of ${size}`,
+            events: EVENTS[scale],
+            rows: written,
+            rows_per_million_events: (written / EVENTS[scale]) * 1e6,
+          });
         }
-        const written = (await server.rows!(ROOM)) - before;
-        figures.push({
-          at: batch === 1 ? "single" : `batches of ${batch}`,
-          events: EVENTS[scale],
-          rows: written,
-          rows_per_million_events: (written / EVENTS[scale]) * 1e6,
-        });
-      }
-      backend.end();
-      return figures;
-    }),
+        return figures;
+      }),
+    ),
 };

@@ -1,7 +1,9 @@
 /** What a scenario is: something that is done to one peer, and comes to some figures. */
 import { setTimeout as passes } from "node:timers/promises";
+import { Backend } from "../load/backend.ts";
 import type { Effort, Load } from "../load/load.ts";
 import { type Publisher, publisher } from "../load/publisher.ts";
+import { now } from "../load/tally.ts";
 import type { Ability, Peer, Server } from "../peers/peer.ts";
 import { cpuMs } from "../process.ts";
 
@@ -46,16 +48,72 @@ export async function stop(peer: Peer): Promise<void> {
   await server?.stop();
 }
 
-/** A publisher in the room, who leaves when it is done. */
+/** Runs `act` with a publisher that has joined the room, and disconnects it after that. */
 export async function withPublisher<T>(
   server: Server,
-  act: (publisher: Publisher) => Promise<T>,
+  load: Load,
+  act: (publisher: RoomPublisher) => Promise<T>,
 ): Promise<T> {
-  const one = await publisher(server.target, ROOM);
+  const socket = await publisher(server.target, ROOM);
   try {
-    return await act(one);
+    return await act(new RoomPublisher(load, socket));
   } finally {
-    one.end();
+    socket.end();
+  }
+}
+
+/** Publishes events with ascending numbers, and waits until all sockets have received them. */
+export class RoomPublisher {
+  #head = 0;
+  readonly #load: Load;
+  readonly #socket: Publisher;
+
+  constructor(load: Load, socket: Publisher) {
+    this.#load = load;
+    this.#socket = socket;
+  }
+
+  /** Publishes events at once. Returns the ms until all sockets have received them. */
+  async burst(events: number): Promise<number> {
+    const began = now();
+    this.#socket.publish(this.#head + 1, this.#head + events, EVENT_BYTES);
+    this.#head += events;
+    return (await this.#load.until(this.#head)) - began;
+  }
+
+  /** Publishes events one at a time. Returns, for each, the ms until all sockets have received it. */
+  async paced({ events, every_ms }: Pace): Promise<number[]> {
+    await this.#load.from(this.#head);
+    const first = this.#head + 1;
+    const publishedAt: number[] = [];
+    for (let i = 0; i < events; i++) {
+      this.#head += 1;
+      publishedAt.push(now());
+      this.#socket.publish(this.#head, this.#head, EVENT_BYTES);
+      await passes(every_ms);
+    }
+    await this.#load.until(this.#head);
+    const { doneAt } = await this.#load.got();
+    return publishedAt.map((at, i) => doneAt.get(first + i)! - at);
+  }
+}
+
+/** How many events are published, and the pause after each. */
+export interface Pace {
+  events: number;
+  every_ms: number;
+}
+
+/** Runs `act` with a backend that publishes over HTTP, and closes its connection after that. */
+export async function withBackend<T>(
+  server: Server,
+  act: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  const backend = new Backend(server.target);
+  try {
+    return await act(backend);
+  } finally {
+    backend.end();
   }
 }
 

@@ -1,10 +1,7 @@
 /** A tenth of the readers stands still: what that costs in memory, and the others in time. */
-import { Backend } from "../load/backend.ts";
-import type { Target } from "../peers/dialect.ts";
-import { dialects } from "../peers/dialects.ts";
 import type { Effort, Load } from "../load/load.ts";
-import { data, now } from "../load/tally.ts";
-import type { Peer } from "../peers/peer.ts";
+import { batch, now } from "../load/tally.ts";
+import type { Peer, Server } from "../peers/peer.ts";
 import { residentBytes } from "../process.ts";
 import {
   ROOM,
@@ -13,6 +10,7 @@ import {
   assertWhole,
   clients,
   loadOf,
+  withBackend,
   withServer,
 } from "./scenario.ts";
 import { quantile } from "./statistics.ts";
@@ -66,7 +64,8 @@ interface Seen extends Effort {
 }
 
 const measured = (peer: Peer, load: Load, { readers, still, events }: Size): Promise<Seen> =>
-  withServer(peer, async ({ target, pid }) => {
+  withServer(peer, async (server) => {
+    const { target, pid } = server;
     await load.open(
       target,
       clients(readers).map((client) => ({ ...client, flow: true })),
@@ -79,7 +78,7 @@ const measured = (peer: Peer, load: Load, { readers, still, events }: Size): Pro
       most = Math.max(most, await residentBytes(pid));
     }, LOOK_EVERY_MS);
     try {
-      const [{ publishedAt, took_ms }, effort] = await load.effort(() => all(target, load, events));
+      const [{ publishedAt, took_ms }, effort] = await load.effort(() => all(server, load, events));
       await assertWhole(load, (readers - still) * events);
       const { doneAt } = await load.got();
       const latencies = publishedAt.map((at, i) => doneAt.get((i + 1) * BATCH)! - at);
@@ -90,20 +89,17 @@ const measured = (peer: Peer, load: Load, { readers, still, events }: Size): Pro
     }
   });
 
-async function all(
-  target: Target,
+const all = (
+  server: Server,
   load: Load,
   events: number,
-): Promise<{ publishedAt: number[]; took_ms: number }> {
-  const backend = new Backend(target.port);
-  const publishedAt: number[] = [];
-  const began = now();
-  for (let n = 1; n <= events; n += BATCH) {
-    publishedAt.push(now());
-    const batch = Array.from({ length: BATCH }, (_, i) => data(n + i, BYTES));
-    await backend.post(dialects[target.dialect].post(ROOM, batch));
-  }
-  const took_ms = (await load.until(events)) - began;
-  backend.end();
-  return { publishedAt, took_ms };
-}
+): Promise<{ publishedAt: number[]; took_ms: number }> =>
+  withBackend(server, async (backend) => {
+    const publishedAt: number[] = [];
+    const began = now();
+    for (let n = 1; n <= events; n += BATCH) {
+      publishedAt.push(now());
+      await backend.publish(ROOM, batch(n, BATCH, BYTES));
+    }
+    return { publishedAt, took_ms: (await load.until(events)) - began };
+  });

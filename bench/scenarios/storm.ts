@@ -1,6 +1,4 @@
 /** Everybody was away, and comes back at once, each behind: how long until the last is whole. */
-import { Backend } from "../load/backend.ts";
-import { dialects } from "../peers/dialects.ts";
 import { data, now } from "../load/tally.ts";
 import {
   EVENT_BYTES,
@@ -12,6 +10,7 @@ import {
   cost,
   loadOf,
   settled,
+  withBackend,
   withPublisher,
   withServer,
 } from "./scenario.ts";
@@ -32,17 +31,14 @@ export const storm: Scenario = {
       const { sockets, behind } = SIZES[scale];
       const { target } = server;
       await load.open(target, clients(sockets));
-      await withPublisher(server, async (publisher) => {
-        publisher.publish(1, BEFORE, EVENT_BYTES);
-        await load.until(BEFORE);
-      });
+      await withPublisher(server, load, (publisher) => publisher.burst(BEFORE));
       const away = await load.drop();
       await settled(server);
-      const backend = new Backend(target.port);
-      for (let n = BEFORE + 1; n <= BEFORE + behind; n++) {
-        await backend.post(dialects[target.dialect].post(ROOM, [data(n, EVENT_BYTES)]));
-      }
-      backend.end();
+      await withBackend(server, async (backend) => {
+        for (let n = BEFORE + 1; n <= BEFORE + behind; n++) {
+          await backend.publish(ROOM, [data(n, EVENT_BYTES)]);
+        }
+      });
       await settled(server);
 
       const began = now();

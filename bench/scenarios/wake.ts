@@ -3,8 +3,7 @@
  * to deliver an event to everybody. What the latter takes an awake room is taken off.
  */
 import { Backend } from "../load/backend.ts";
-import { dialects } from "../peers/dialects.ts";
-import { data, now } from "../load/tally.ts";
+import { batch, now } from "../load/tally.ts";
 import { cpuMs, mostSockets } from "../process.ts";
 import { median } from "./statistics.ts";
 import {
@@ -32,13 +31,12 @@ export const wake: Scenario = {
       const { appends, wakes } = SIZES[scale];
       const sockets = Math.min(SIZES[scale].sockets, await mostSockets());
       const { target, pid } = server;
-      const { post } = dialects[target.dialect];
-      const backend = new Backend(target.port);
+      const backend = new Backend(target);
       let head = 0;
       const publish = async (events: number): Promise<void> => {
-        const all = Array.from({ length: events }, (_, i) => data(head + 1 + i, EVENT_BYTES));
+        const all = batch(head + 1, events, EVENT_BYTES);
         head += events;
-        await backend.post(post(ROOM, all));
+        await backend.publish(ROOM, all);
       };
       for (let append = 0; append < appends; append++) await publish(BATCH);
       await load.open(target, clients(sockets));
