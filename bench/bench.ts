@@ -1,44 +1,42 @@
-/** Runs scenarios with peers, interleaved, so that whatever the machine does meets all of them. */
-import { Load } from "./load/load.ts";
+/** Runs scenarios with all peers in turn, so that other load on the machine affects all of them. */
+import { LoadGenerator } from "./load/generator.ts";
 import type { Peer } from "./peers/peer.ts";
 import { type Failed, type Measured, type Results, machine } from "./results.ts";
 import { type Scale, type Scenario, stop } from "./scenarios/scenario.ts";
 
-/** Nothing takes nearly as long. Whatever does hangs. */
-const PATIENCE_MS = 180_000;
+/** Much longer than any measurement takes. One that takes longer has hung. */
+const TIMEOUT_MS = 180_000;
 
 export interface Plan {
   peers: readonly Peer[];
   scenarios: readonly Scenario[];
   runs: number;
   scale: Scale;
-  /** Is told what is going on. */
-  tell(line: string): void;
+  /** Prints a line about the progress. */
+  log(line: string): void;
 }
 
-export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Promise<Results> {
+export async function bench({ peers, scenarios, runs, scale, log }: Plan): Promise<Results> {
   const date = new Date().toISOString();
   const measured: Measured[] = [];
   const failed: Failed[] = [];
   for (let run = 1; run <= runs; run++) {
     for (const scenario of scenarios) {
       if (run > (scenario.runs ?? runs)) continue;
-      const able = peers.filter(({ can }) => scenario.needs.every((need) => can.has(need)));
-      // Each run begins with another one.
-      for (const peer of rotated(able, run - 1)) {
+      const capable = peers.filter(({ can }) => scenario.needs.every((need) => can.has(need)));
+      // Each run begins with a different peer.
+      for (const peer of rotated(capable, run - 1)) {
         const began = performance.now();
         const what = { run, scenario: scenario.name, peer: peer.name };
         try {
-          const all = await once(scenario, peer, scale);
+          const all = await runOnce(scenario, peer, scale);
           measured.push(...all.map((figures) => ({ ...what, figures })));
         } catch (error) {
           failed.push({ ...what, why: (error as Error).message });
-          tell(`${scenario.name} with ${peer.title}: ${(error as Error).stack}`);
+          log(`${scenario.name} with ${peer.title}: ${(error as Error).stack}`);
         }
         const took_s = ((performance.now() - began) / 1000).toFixed(1);
-        tell(
-          `run ${run}/${runs}  ${scenario.name.padEnd(10)} ${peer.title.padEnd(22)} ${took_s} s`,
-        );
+        log(`run ${run}/${runs}  ${scenario.name.padEnd(10)} ${peer.title.padEnd(22)} ${took_s} s`);
       }
     }
   }
@@ -48,12 +46,12 @@ export async function bench({ peers, scenarios, runs, scale, tell }: Plan): Prom
   return { date, scale, runs, machine: machine(), peers: described, measured, failed };
 }
 
-async function once(scenario: Scenario, peer: Peer, scale: Scale) {
-  const load = new Load();
+async function runOnce(scenario: Scenario, peer: Peer, scale: Scale) {
+  const load = new LoadGenerator();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => late.reject(new Error(`not done within ${PATIENCE_MS / 1000} s`)),
-    PATIENCE_MS,
+    () => late.reject(new Error(`not done within ${TIMEOUT_MS / 1000} s`)),
+    TIMEOUT_MS,
   );
   try {
     return await Promise.race([scenario.run(peer, load, scale), late.promise]);

@@ -1,19 +1,22 @@
-// node bench/main.ts [--runs <runs>] [--only <scenario,…>] [--peers <peer,…>] [--quick] [--out <directory>]
+// node bench/main.ts [--runs <runs>] [--only <scenario,…>] [--peers <peer,…>] [--quick]
+//                    [--out <directory>] [--from <results.json>]
 //
-// Compares Roomcast with its peers. All of it goes to bench/results.json and
-// to the report in docs; a part of it goes below .tools/bench, so that it
-// never takes the place of all.
+// Compares Roomcast with its peers. A whole benchmark writes docs/benchmark.md and its pictures,
+// and the figures of every run to target/bench/results.json. A part of it writes all of this below
+// target/bench/part, so that it never replaces the report of a whole one. `--from` measures nothing:
+// it writes the report from the figures of an earlier benchmark.
 import { spawnSync } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bench } from "./bench.ts";
 import { peers } from "./peers/index.ts";
 import { report } from "./report/report.ts";
+import type { Results } from "./results.ts";
 import { scenarios } from "./scenarios/index.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const RESULTS = "bench/results.json";
+const WORK = join(ROOT, "target/bench");
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -23,28 +26,43 @@ async function main(): Promise<void> {
       peers: { type: "string" },
       quick: { type: "boolean", default: false },
       out: { type: "string" },
+      from: { type: "string" },
     },
   });
-  const isAll = !values.quick && values.only === undefined && values.peers === undefined;
-  const out = resolve(values.out ?? (isAll ? ROOT : join(ROOT, ".tools/bench")));
-  const results = await bench({
-    peers: chosen(values.peers, peers, "peer"),
-    scenarios: chosen(values.only, scenarios, "scenario"),
-    runs: number(values.runs),
-    scale: values.quick ? "quick" : "full",
-    tell: (line) => console.log(line),
-  });
-  if (isAll) results.worker = { gzipped_kb: gzippedKb() };
-  const files = report(results).set(RESULTS, `${JSON.stringify(results, undefined, 1)}\n`);
-  for (const [path, text] of files) {
-    await mkdir(dirname(join(out, path)), { recursive: true });
-    await writeFile(join(out, path), text);
-  }
+  const isWhole = !values.quick && values.only === undefined && values.peers === undefined;
+  const out = resolve(values.out ?? (isWhole ? ROOT : join(WORK, "part")));
+  const results = values.from === undefined ? await measured() : await earlier(values.from);
+  const files = report(results);
+  for (const [path, text] of files) await write(join(out, path), text);
   if (results.failed.length > 0) process.exitCode = 1;
   console.log(`the report is ${join(out, "docs/benchmark.md")}`);
+
+  async function measured(): Promise<Results> {
+    const results = await bench({
+      peers: chosen(values.peers, peers, "peer"),
+      scenarios: chosen(values.only, scenarios, "scenario"),
+      runs: number(values.runs),
+      scale: values.quick ? "quick" : "full",
+      log: (line) => console.log(line),
+    });
+    if (isWhole) results.worker = { gzipped_kb: gzippedKb() };
+    const path = join(out === ROOT ? WORK : out, "results.json");
+    await write(path, `${JSON.stringify(results, undefined, 1)}\n`);
+    console.log(`the figures of every run are in ${path}`);
+    return results;
+  }
 }
 
-/** What `make size` prints last. */
+async function earlier(path: string): Promise<Results> {
+  return JSON.parse(await readFile(path, "utf8"));
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+/** Runs `make size`'s tool, and returns the total size that it prints. */
 function gzippedKb(): number {
   const { stdout } = spawnSync("node", ["tools/size.ts"], { cwd: ROOT, encoding: "utf8" });
   const together = /^together +[\d.]+ kB +([\d.]+) kB$/m.exec(stdout)?.[1];
@@ -54,7 +72,8 @@ function gzippedKb(): number {
 
 function number(text: string): number {
   const value = Number(text);
-  if (!(Number.isInteger(value) && value >= 1)) throw new Error(`--runs ${text}: takes 1 or more`);
+  if (!(Number.isInteger(value) && value >= 1))
+    throw new Error(`--runs ${text}: it must be 1 or more`);
   return value;
 }
 
@@ -68,12 +87,14 @@ function chosen<T extends { name: string }>(
     : names.split(",").map((name) => {
         const found = all.find((one) => one.name === name);
         if (!found)
-          throw new Error(`no ${kind} ${name}: there is ${all.map(({ name }) => name).join(", ")}`);
+          throw new Error(
+            `there is no ${kind} ${name}: use ${all.map(({ name }) => name).join(", ")}`,
+          );
         return found;
       });
 }
 
 main().catch((error: unknown) => {
   console.error(error);
-  process.exit(1); // Whatever still runs ends with it.
+  process.exit(1); // This ends servers and threads that are still running.
 });

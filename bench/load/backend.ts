@@ -1,4 +1,4 @@
-/** A backend that publishes over HTTP: one connection, one request at a time, as cheap as it can be. */
+/** A backend that publishes over HTTP: one connection, one request at a time, with little CPU. */
 import { type Socket, connect } from "node:net";
 import { request } from "../../tests/edge/wire.ts";
 import type { Post, Target } from "../peers/dialect.ts";
@@ -10,8 +10,8 @@ const END_OF_CHUNKS = "0\r\n\r\n";
 export class Backend {
   readonly #target: Target;
   #tcp: Socket | undefined;
-  #heard = "";
-  #awaited = Promise.withResolvers<string>();
+  #received = "";
+  #response = Promise.withResolvers<string>();
 
   constructor(target: Target) {
     this.#target = target;
@@ -27,15 +27,15 @@ export class Backend {
     return this.send(this.request(room, events));
   }
 
-  /** Sends a request. Resolves with the body of the response, when all of it has arrived. */
+  /** Sends a request. Resolves with the body of the response when all of it has arrived. */
   send(post: Post): Promise<string> {
-    this.#awaited = Promise.withResolvers();
+    this.#response = Promise.withResolvers();
     this.#tcp ??= this.#connect();
     this.#tcp.write(request(this.#target.port, { method: "POST", ...post }));
-    return this.#awaited.promise;
+    return this.#response.promise;
   }
 
-  end(): void {
+  close(): void {
     this.#tcp?.destroy();
     this.#tcp = undefined;
   }
@@ -43,26 +43,26 @@ export class Backend {
   #connect(): Socket {
     const tcp = connect({ port: this.#target.port, host: "127.0.0.1", noDelay: true });
     tcp.setEncoding("latin1");
-    tcp.on("data", (text: string) => this.#take(text));
-    tcp.on("error", (error) => this.#awaited.reject(error));
+    tcp.on("data", (text: string) => this.#onData(text));
+    tcp.on("error", (error) => this.#response.reject(error));
     tcp.on("close", () => {
-      if (tcp === this.#tcp) this.#awaited.reject(new Error("the server hung up"));
+      if (tcp === this.#tcp) this.#response.reject(new Error("the server closed the connection"));
     });
     return tcp;
   }
 
-  #take(text: string): void {
-    this.#heard += text;
-    const end = this.#heard.indexOf(END_OF_HEAD);
+  #onData(text: string): void {
+    this.#received += text;
+    const end = this.#received.indexOf(END_OF_HEAD);
     if (end < 0) return;
-    const head = this.#heard.slice(0, end);
-    const body = this.#heard.slice(end + END_OF_HEAD.length);
+    const head = this.#received.slice(0, end);
+    const body = this.#received.slice(end + END_OF_HEAD.length);
     const length = /^content-length: (\d+)$/im.exec(head)?.[1];
     if (length === undefined ? !body.endsWith(END_OF_CHUNKS) : body.length < Number(length)) return;
-    this.#heard = "";
-    // Sockudo takes one request on a connection.
-    if (/^connection: close$/im.test(head)) this.end();
-    if (/^HTTP\/1.1 20[0-9]/.test(head)) this.#awaited.resolve(body);
-    else this.#awaited.reject(new Error(`${head}\n\n${body}`.slice(0, 500)));
+    this.#received = "";
+    // Sockudo closes the connection after each request.
+    if (/^connection: close$/im.test(head)) this.close();
+    if (/^HTTP\/1.1 20[0-9]/.test(head)) this.#response.resolve(body);
+    else this.#response.reject(new Error(`${head}\n\n${body}`.slice(0, 500)));
   }
 }

@@ -1,36 +1,36 @@
-/** Who publishes over a socket while others follow; it is in the room, and hears the events too. */
+/** A client that publishes over a socket. It has joined the room, so it receives the events too. */
 import type { Target } from "../peers/dialect.ts";
 import { dialects } from "../peers/dialects.ts";
+import { eventData } from "./events.ts";
 import { Socket } from "./socket.ts";
-import { data } from "./tally.ts";
 
 export interface Publisher {
-  /** At once, each for itself. */
+  /** Writes the events numbered `from` to `to` at once, each in a frame of its own. */
   publish(from: number, to: number, bytes: number): void;
-  end(): void;
+  close(): void;
 }
 
-export async function publisher(target: Target, room: string): Promise<Publisher> {
+export async function openPublisher(target: Target, room: string): Promise<Publisher> {
   const dialect = dialects[target.dialect];
-  const entered = Promise.withResolvers<void>();
+  const joined = Promise.withResolvers<void>();
   const socket = new Socket(
     target.port,
     dialect,
     { room, user: "publisher" },
     {
-      frame(socket, buffer, start, end) {
+      onFrame(socket, buffer, start, end) {
         const text = buffer.toString("utf8", start, end);
-        if (!text.includes("#")) socket.hear(text);
+        if (!text.includes("#")) socket.handleControlFrame(text);
       },
-      entered: () => entered.resolve(),
-      lost: (_, why) => entered.reject(new Error(`the publisher was lost: ${why}`)),
+      onJoined: () => joined.resolve(),
+      onLost: (_, why) => joined.reject(new Error(`the publisher was lost: ${why}`)),
     },
   );
-  await entered.promise;
+  await joined.promise;
   return {
     publish(from, to, bytes) {
-      for (let n = from; n <= to; n++) socket.send(dialect.publish(room, data(n, bytes)));
+      for (let n = from; n <= to; n++) socket.send(dialect.publish(room, eventData(n, bytes)));
     },
-    end: () => socket.drop(),
+    close: () => socket.terminate(),
   };
 }

@@ -1,4 +1,4 @@
-/** Counts the events that come over a connection, whatever they come in: each has one mark. */
+/** Counts the events that arrive on a connection, in any format: each event has one `#`. */
 import { type Socket, connect } from "node:net";
 
 const MARK = "#".charCodeAt(0);
@@ -7,19 +7,19 @@ export class Reader {
   events = 0;
   readonly #tcp: Socket;
   #awaited: { text: string; times: number; done: () => void } | undefined;
-  /** The end of what came, in which what is awaited may have begun. */
+  /** The end of the text received so far. It may contain the start of the awaited text. */
   #tail = "";
 
-  /** Sends a request and whatever is to follow it. */
+  /** Connects and sends a request. */
   constructor(port: number, request: string | Uint8Array) {
     this.#tcp = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#tcp.on("error", () => {}); // Whoever waits for events is told by a time limit.
+    this.#tcp.on("error", () => {}); // Events stop, and the benchmark's time limit reports it.
     this.#tcp.write(request);
-    this.#tcp.on("data", (chunk) => this.#take(chunk));
+    this.#tcp.on("data", (chunk) => this.#onData(chunk));
   }
 
-  /** Resolves when this text has come so many times. */
-  async heard(text: string, times: number): Promise<void> {
+  /** Resolves when this text has been received `times` times. */
+  async waitFor(text: string, times: number): Promise<void> {
     const { promise, resolve: done } = Promise.withResolvers<void>();
     this.#awaited = { text, times, done };
     await promise;
@@ -29,17 +29,17 @@ export class Reader {
     this.#tcp.write(frame);
   }
 
-  drop(): void {
+  close(): void {
     this.#tcp.destroy();
   }
 
-  #take(chunk: Buffer): void {
+  #onData(chunk: Buffer): void {
     for (let at = -1; (at = chunk.indexOf(MARK, at + 1)) >= 0;) this.events += 1;
     const awaited = this.#awaited;
     if (!awaited) return;
-    const heard = this.#tail + chunk.toString("latin1");
-    awaited.times -= heard.split(awaited.text).length - 1;
-    this.#tail = heard.slice(1 - awaited.text.length);
+    const received = this.#tail + chunk.toString("latin1");
+    awaited.times -= received.split(awaited.text).length - 1;
+    this.#tail = received.slice(1 - awaited.text.length);
     if (awaited.times <= 0) awaited.done();
   }
 }

@@ -1,30 +1,30 @@
-/** One thread of the load program: a crowd that does what the main thread says. */
+/** One thread of the load generator: a socket pool that the main thread controls by messages. */
 import { parentPort } from "node:worker_threads";
-import { Crowd } from "./crowd.ts";
-import type { Listener } from "./socket.ts";
+import { SocketPool } from "./pool.ts";
+import type { SocketListener } from "./socket.ts";
 
-/** What can be asked of a thread. */
-export class Asked extends Crowd {
+/** The methods that the main thread can call. */
+export class Commands extends SocketPool {
   cpu(): NodeJS.CpuUsage {
     return process.threadCpuUsage();
   }
 }
 
-export type Verb = Exclude<keyof Asked, keyof Listener>;
-export interface Order<V extends Verb = Verb> {
+export type Method = Exclude<keyof Commands, keyof SocketListener>;
+export interface Call<M extends Method = Method> {
   id: number;
-  verb: V;
-  given: Parameters<Asked[V]>;
+  method: M;
+  args: Parameters<Commands[M]>;
 }
-export type Answer = { id: number; value: unknown } | { id: number; error: string };
+export type Reply = { id: number; value: unknown } | { id: number; error: string };
 
 if (parentPort) {
   const port = parentPort;
-  const asked = new Asked();
-  port.on("message", async ({ id, verb, given }: Order) => {
+  const commands = new Commands();
+  port.on("message", async ({ id, method, args }: Call) => {
     try {
-      const act = asked[verb] as (...given: unknown[]) => unknown;
-      port.postMessage({ id, value: await act.apply(asked, given) });
+      const act = commands[method] as (...args: unknown[]) => unknown;
+      port.postMessage({ id, value: await act.apply(commands, args) });
     } catch (error) {
       port.postMessage({ id, error: (error as Error).stack });
     }

@@ -1,45 +1,46 @@
 /**
- * How to speak to a peer: as little of its protocol as a client needs that counts events. Each
- * event holds `#` and nine digits, its number, so that nobody has to parse a frame to count it.
+ * The part of a peer's protocol that a client needs to count events. The data of each event contains
+ * `#` and its number in nine digits, so that events can be counted without parsing a frame.
  */
 export type DialectName = "roomcast" | "plain" | "partyserver" | "ws" | "socketio" | "sockudo";
 
 export const HEARTBEAT_MS = 25_000;
 
-/** Where a peer serves, as it can be given to a thread. */
+/** Address and dialect of a running peer, in a form that can be sent to a thread. */
 export interface Target {
   dialect: DialectName;
   port: number;
 }
 
 export interface Dialect {
-  /** The request that opens a socket. */
-  upgrade(as: Client): Upgrade;
-  /** What a frame without an event calls for. */
-  hear(text: string, socket: Conversation, as: Client): void;
-  /** Whether a socket is in the room as soon as it is open, without a word of the peer. */
-  readonly silent?: boolean;
-  /** The frame by which a socket publishes; `data` is JSON. */
+  /** Returns the request that opens a socket. */
+  upgrade(client: Client): Upgrade;
+  /** Handles a frame without events. */
+  onControlFrame(text: string, socket: DialectSocket, client: Client): void;
+  /** Whether a socket has joined the room as soon as it is open, without a frame of the peer. */
+  readonly joinsOnOpen?: boolean;
+  /** Returns the frame that publishes an event over a socket; `data` is JSON. */
   publish(room: string, data: string): string;
-  /** The request by which a backend publishes some events at once. */
+  /** Returns the request of a backend that publishes several events. */
   post(room: string, data: string[]): Post;
-  /** Where the client is, by the last frame of events that it got. */
+  /** Returns the client's position after a frame of events. */
   position?(frame: string, session: string): string;
-  /** What a client sends once in `HEARTBEAT_MS` where nothing happens. */
+  /** Frame that an idle client sends every `HEARTBEAT_MS`. */
   readonly heartbeat?: string;
-  /** The frame by which a client says that it has taken everything to this event. */
+  /** Returns the flow control frame that acknowledges all events up to this number. */
   seen?(number: number): string;
-  /** The frame by which it says that it is there, and the one by which it says that it goes. */
+  /** Frames that enter and leave the room's member list. */
   readonly presence?: { enter: string; leave: string };
 }
 
 export interface Client {
   room: string;
   user: string;
-  /** Where it was before, as `position` said, and the number of the last event that it had. */
+  /** Position before a reconnect, as `position` returned it. */
   since?: string | undefined;
-  had?: number | undefined;
-  /** Whether it says what it has taken, where the dialect has a word for that. */
+  /** Number of the last event received before a reconnect. */
+  lastReceived?: number | undefined;
+  /** Whether the client uses flow control, if the dialect has it. */
   flow?: boolean | undefined;
 }
 
@@ -54,10 +55,10 @@ export interface Post {
   body: string;
 }
 
-export interface Conversation {
-  /** Whatever the dialect wants to remember of this socket. */
+export interface DialectSocket {
+  /** State of the dialect for this socket. */
   session: string;
   send(text: string): void;
-  /** The socket is in the room, and hears what is published from now on. */
-  entered(): void;
+  /** Called by the dialect when the socket has joined the room, and receives its events. */
+  joined(): void;
 }

@@ -1,4 +1,4 @@
-/** A server on Node, in a process of its own, which says on which port it listens. */
+/** Starts a server on Node in a separate process, which sends the port that it listens on. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import type { Target } from "./dialect.ts";

@@ -1,35 +1,40 @@
-/** What the benchmark needs to know of a server that it compares. */
+/** A server that the benchmark compares. */
 import type { Target } from "./dialect.ts";
 
 export interface Peer {
   name: string;
   title: string;
   version: string;
-  /** What it is and how it is set up, for the report. */
+  /** Description of the server and its configuration, for the report. */
   setup: string;
-  /** What Roomcast promises and this one doesn't, for the report. */
+  /** Features of Roomcast that this server does not have, for the report. */
   lacks: readonly string[];
-  /** What a scenario may ask for. */
-  can: ReadonlySet<Ability>;
+  /** Capabilities that a scenario may need. */
+  can: ReadonlySet<Capability>;
   start(): Promise<Server>;
 }
 
 /**
- * `recover`: a client that was away gets what it missed. `presence`: clients hear who is there.
- * `sleep`: it can be put to sleep with its sockets open. `rows`: it says how many rows it wrote. `flow`:
- * it holds no more for a reader than that one said it takes. `bridge`: many rooms on one connection,
- * and Server-Sent Events.
+ * - `recover`: a client that reconnects receives the events that it missed.
+ * - `presence`: clients are notified of members that enter and leave.
+ * - `hibernate`: a room can be evicted from memory while its sockets stay open.
+ * - `rows`: the server reports how many rows it has written.
+ * - `flow`: the server buffers at most a window of events for each reader.
+ * - `bridge`: the server has connections for many rooms, and streams of Server-Sent Events.
  */
-export type Ability = "recover" | "presence" | "sleep" | "rows" | "flow" | "bridge";
+export type Capability = "recover" | "presence" | "hibernate" | "rows" | "flow" | "bridge";
 
 export interface Server {
   readonly pid: number;
   readonly target: Target;
   stop(): Promise<void>;
-  /** Takes the room out of memory; its sockets stay. Answers whether it was there, and wakes nobody. */
-  sleep?(room: string): Promise<boolean>;
-  /** Reads a few bytes of what the room has stored. */
+  /**
+   * Evicts the room from memory; its sockets stay open. Returns whether it was in memory. Does not
+   * load a room that was not.
+   */
+  evict?(room: string): Promise<boolean>;
+  /** Reads a few bytes of the room's stored data. */
   read?(room: string): Promise<unknown>;
-  /** Rows written to the storage for the room since it woke. */
+  /** Returns the rows written to the storage since the room was loaded. */
   rows?(room: string): Promise<number>;
 }

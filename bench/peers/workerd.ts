@@ -1,4 +1,4 @@
-/** A worker on workerd, as the tests run Roomcast: without a proxy before it. */
+/** Starts a worker on workerd, without a proxy in front of it, as the tests start Roomcast. */
 import { createRequire } from "node:module";
 import type { Target } from "./dialect.ts";
 import { type Options, Runtime } from "../../tests/edge/runtime.ts";
@@ -14,6 +14,6 @@ export async function workerd(dialect: Target["dialect"], options: Options): Pro
     pid: runtime.pid,
     target: { dialect, port: Number(new URL(runtime.url).port) },
     stop: () => runtime.stop(),
-    sleep: (room) => runtime.evict(room),
+    evict: (room) => runtime.evict(room),
   };
 }

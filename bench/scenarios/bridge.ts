@@ -1,22 +1,24 @@
 /**
- * What a frame costs that comes through the worker (many rooms on one connection, a stream of
- * events) against one on a room's own socket. What publishing alone costs is taken off.
+ * Measures the cost of a frame that the worker's bridge forwards (over a connection for many rooms,
+ * or over a stream of events), compared with a frame on a room's own socket. The cost of publishing
+ * alone is subtracted.
  */
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { Backend } from "../load/backend.ts";
-import type { Effort, Load } from "../load/load.ts";
+import type { LoadGenerator } from "../load/generator.ts";
 import { Reader } from "../load/reader.ts";
-import { batch } from "../load/tally.ts";
+import { eventBatch } from "../load/events.ts";
 import type { Peer } from "../peers/peer.ts";
 import { token } from "../peers/roomcast/dialect.ts";
 import {
+  type Cost,
   EVENT_BYTES,
   type Scale,
   type Scenario,
-  cost,
-  loadOf,
-  settled,
+  measureCost,
+  loadFigures,
+  untilIdle,
   withServer,
 } from "./scenario.ts";
 
@@ -32,71 +34,73 @@ const SIZES: Record<Scale, Size> = {
   smoke: { rooms: 3, readers: 2, events: 2 },
 };
 
-/** How a reader follows all the rooms; resolves when it does. */
-type Way = (port: number, rooms: string[]) => Promise<Reader[]>;
+/** Subscribes a reader to all rooms. Resolves when it has joined them. */
+type Subscribe = (port: number, rooms: string[]) => Promise<Reader[]>;
 
 const authorization = `Bearer ${token("reader")}`;
 const path = (room: string): string => `/rooms/${room}/events`;
 
-const ownSockets: Way = (port, rooms) =>
+const ownSockets: Subscribe = (port, rooms) =>
   Promise.all(
     rooms.map(async (room) => {
       const headers = { ...UPGRADE, authorization };
       const reader = new Reader(port, request(port, { path: path(room), headers }));
-      await reader.heard('"welcome"', 1);
+      await reader.waitFor('"welcome"', 1);
       return reader;
     }),
   );
 
-const oneConnection: Way = async (port, rooms) => {
+const oneConnection: Subscribe = async (port, rooms) => {
   const headers = { ...UPGRADE, authorization };
   const reader = new Reader(port, request(port, { path: "/events", headers }));
-  await reader.heard('"connected"', 1);
-  const welcome = reader.heard('"welcome"', rooms.length);
+  await reader.waitFor('"connected"', 1);
+  const welcome = reader.waitFor('"welcome"', rooms.length);
   for (const room of rooms) reader.send(frame(TEXT, JSON.stringify({ type: "subscribe", room })));
   await welcome;
   return [reader];
 };
 
-const streams: Way = (port, rooms) =>
+const streams: Subscribe = (port, rooms) =>
   Promise.all(
     rooms.map(async (room) => {
       const headers = { accept: "text/event-stream", authorization };
       const reader = new Reader(port, request(port, { path: path(room), headers }));
-      await reader.heard("id: ", 1);
+      await reader.waitFor("id: ", 1);
       return reader;
     }),
   );
 
-const nobody: Way = async () => [];
+const noReaders: Subscribe = async () => [];
 
 export const bridge: Scenario = {
   name: "bridge",
   needs: ["bridge"],
   async run(peer, load, scale) {
     const size = SIZES[scale];
-    const publishing = await measured(peer, load, nobody, size);
+    const publishing = await measured(peer, load, noReaders, size);
     const own = await measured(peer, load, ownSockets, size);
     const connection = await measured(peer, load, oneConnection, size);
     const stream = await measured(peer, load, streams, size);
     const frames = size.rooms * size.readers * size.events;
-    const each_us = (one: Spent): number =>
-      ((one.server_ms - publishing.server_ms) * 1000) / frames;
+    const each_us = (one: Cost): number => ((one.server_ms - publishing.server_ms) * 1000) / frames;
     return [
       {
         ...size,
         own_us_per_frame: each_us(own),
         connection_us_per_frame: each_us(connection),
         stream_us_per_frame: each_us(stream),
-        ...loadOf(stream),
+        ...loadFigures(stream),
       },
     ];
   },
 };
 
-type Spent = Effort & { server_ms: number };
-
-const measured = (peer: Peer, load: Load, way: Way, size: Size): Promise<Spent> =>
+const measured = (
+  peer: Peer,
+  load: LoadGenerator,
+  subscribe: Subscribe,
+  size: Size,
+): Promise<Cost> =>
   withServer(peer, async (server) => {
     const { target } = server;
     const rooms = Array.from({ length: size.rooms }, (_, i) => `room-${i}`);
@@ -104,24 +108,24 @@ const measured = (peer: Peer, load: Load, way: Way, size: Size): Promise<Spent> 
     await publish(backend, rooms, 1);
     const all: Reader[] = [];
     for (let reader = 0; reader < size.readers; reader++) {
-      all.push(...(await way(target.port, rooms)));
+      all.push(...(await subscribe(target.port, rooms)));
     }
-    await settled(server);
+    await untilIdle(server);
     const expected = all.length === 0 ? 0 : size.rooms * size.readers * size.events;
-    const [, spent] = await cost(server, load, async () => {
+    const [, spent] = await measureCost(server, load, async () => {
       await publish(backend, rooms, size.events);
-      while (all.reduce((sum, { events }) => sum + events, 0) < expected) await passes(10);
+      while (all.reduce((sum, { events }) => sum + events, 0) < expected) await sleep(10);
     });
-    backend.end();
-    for (const reader of all) reader.drop();
+    backend.close();
+    for (const reader of all) reader.close();
     return spent;
   });
 
-/** So many events into each of the rooms, each room's next one when all have had one. */
+/** Publishes `events` events to each room, round by round: one to each room, then the next. */
 async function publish(backend: Backend, rooms: string[], events: number): Promise<void> {
   for (let n = 0; n < events; n++) {
     for (const room of rooms) {
-      await backend.publish(room, batch(n, 1, EVENT_BYTES));
+      await backend.publish(room, eventBatch(n, 1, EVENT_BYTES));
     }
   }
 }

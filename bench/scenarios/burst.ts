@@ -1,12 +1,12 @@
-/** Many events at once: how many are delivered a second. */
-import { setTimeout as passes } from "node:timers/promises";
+/** Publishes many events at once, and measures how many are delivered per second. */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Scale,
   type Scenario,
-  assertWhole,
+  assertComplete,
   clients,
-  cost,
-  loadOf,
+  measureCost,
+  loadFigures,
   withPublisher,
   withServer,
 } from "./scenario.ts";
@@ -26,17 +26,17 @@ export const burst: Scenario = {
       await load.open(server.target, clients(sockets));
       return withPublisher(server, load, async (publisher) => {
         await publisher.burst(events);
-        await load.from(events);
+        await load.resetCounts(events);
         let took_ms = 0;
-        const [, spent] = await cost(server, load, async () => {
+        const [, spent] = await measureCost(server, load, async () => {
           for (let i = 0; i < bursts; i++) {
-            await passes(50); // Each burst comes after a pause.
+            await sleep(50); // Pauses before each burst.
             took_ms += await publisher.burst(events);
           }
         });
-        await assertWhole(load, sockets * events * bursts);
-        const { frames } = await load.got();
-        await load.drop();
+        await assertComplete(load, sockets * events * bursts);
+        const { frames } = await load.counts();
+        await load.disconnect();
         const deliveries = (sockets + 1) * events * bursts;
         return [
           {
@@ -46,7 +46,7 @@ export const burst: Scenario = {
             deliveries_per_s: (sockets * events * bursts * 1000) / took_ms,
             server_us_per_delivery: (spent.server_ms * 1000) / deliveries,
             events_per_frame: (sockets * events * bursts) / frames,
-            ...loadOf(spent),
+            ...loadFigures(spent),
           },
         ];
       });

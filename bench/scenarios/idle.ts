@@ -1,15 +1,15 @@
-/** Nothing happens: what goes over the wire, and how often a room is woken for it. */
-import { setTimeout as passes } from "node:timers/promises";
+/** Measures an idle room: the bytes on the wire, and how often heartbeats wake it. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { HEARTBEAT_MS } from "../peers/dialect.ts";
 import { cpuMs } from "../process.ts";
-import { ROOM, type Scale, type Scenario, clients, settled, withServer } from "./scenario.ts";
+import { ROOM, type Scale, type Scenario, clients, untilIdle, withServer } from "./scenario.ts";
 
 const SIZES: Record<Scale, { sockets: number; heartbeats: number; every_ms: number }> = {
   full: { sockets: 1000, heartbeats: 2, every_ms: HEARTBEAT_MS },
   quick: { sockets: 1000, heartbeats: 1, every_ms: HEARTBEAT_MS },
   smoke: { sockets: 10, heartbeats: 1, every_ms: 500 },
 };
-const LOOK_EVERY_MS = 1000;
+const CHECK_EVERY_MS = 1000;
 const HOUR_MS = 3_600_000;
 
 export const idle: Scenario = {
@@ -20,23 +20,23 @@ export const idle: Scenario = {
     withServer(peer, async (server) => {
       const { sockets, heartbeats, every_ms } = SIZES[scale];
       await load.open(server.target, clients(sockets));
-      await settled(server);
-      await server.sleep?.(ROOM);
+      await untilIdle(server);
+      await server.evict?.(ROOM);
       let isOver = false;
       const wakes = countWakes();
-      const before = { wire: await load.wire(), cpu: await cpuMs(server.pid) };
+      const before = { wire: await load.wireBytes(), cpu: await cpuMs(server.pid) };
       const began = performance.now();
       for (let beat = 0; beat < heartbeats; beat++) {
-        await passes(every_ms / 2);
-        await load.beat();
-        await passes(every_ms / 2);
+        await sleep(every_ms / 2);
+        await load.sendHeartbeats();
+        await sleep(every_ms / 2);
       }
       const observed_ms = performance.now() - began;
       const cpu = (await cpuMs(server.pid)) - before.cpu;
-      const wire = (await load.wire()) - before.wire;
+      const wire = (await load.wireBytes()) - before.wire;
       isOver = true;
       const anHour = HOUR_MS / observed_ms;
-      await load.drop();
+      await load.disconnect();
       return [
         {
           sockets,
@@ -47,14 +47,14 @@ export const idle: Scenario = {
         },
       ];
 
-      /** Puts the room back to sleep whenever it is found awake, and counts that. */
+      /** Evicts the room whenever it is in memory, and counts how often it was. */
       async function countWakes(): Promise<number | undefined> {
-        if (!server.sleep) return undefined;
+        if (!server.evict) return undefined;
         let wakes = 0;
         for (;;) {
-          await passes(Math.min(LOOK_EVERY_MS, every_ms / 4));
+          await sleep(Math.min(CHECK_EVERY_MS, every_ms / 4));
           if (isOver) return wakes;
-          if (await server.sleep(ROOM)) wakes += 1;
+          if (await server.evict(ROOM)) wakes += 1;
         }
       }
     }),

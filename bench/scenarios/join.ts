@@ -1,17 +1,17 @@
-/** Everybody comes at once: how long until the last is in the room. */
-import { now } from "../load/tally.ts";
+/** Connects all clients at the same time, and measures when the last has joined the room. */
+import { now } from "../load/events.ts";
 import {
   type Scale,
   type Scenario,
   clients,
-  cost,
-  loadOf,
-  settled,
+  measureCost,
+  loadFigures,
+  untilIdle,
   withServer,
 } from "./scenario.ts";
 
 const SIZES: Record<Scale, number> = { full: 2000, quick: 2000, smoke: 10 };
-const WARM = 200;
+const WARM_UP = 200;
 
 export const join: Scenario = {
   name: "join",
@@ -19,20 +19,20 @@ export const join: Scenario = {
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
       const sockets = SIZES[scale];
-      await load.open(server.target, clients(Math.min(WARM, sockets)));
-      await load.drop();
-      await settled(server);
+      await load.open(server.target, clients(Math.min(WARM_UP, sockets)));
+      await load.disconnect();
+      await untilIdle(server);
       const began = now();
-      const [joined, spent] = await cost(server, load, () =>
+      const [joined, spent] = await measureCost(server, load, () =>
         load.open(server.target, clients(sockets), sockets),
       );
-      await load.drop();
+      await load.disconnect();
       return [
         {
           sockets,
           joined_ms: joined - began,
           server_us_per_client: (spent.server_ms * 1000) / sockets,
-          ...loadOf(spent),
+          ...loadFigures(spent),
         },
       ];
     }),

@@ -1,7 +1,7 @@
-/** What a room takes by its size: events, signals, and members who enter. */
+/** Measures the cost of events, signals and entries of members, by the size of the room. */
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { dialects } from "../peers/dialects.ts";
-import type { Load } from "../load/load.ts";
+import type { LoadGenerator } from "../load/generator.ts";
 import { Reader } from "../load/reader.ts";
 import type { Peer, Server } from "../peers/peer.ts";
 import { roomcast } from "../peers/roomcast/dialect.ts";
@@ -11,9 +11,9 @@ import {
   ROOM,
   type Scale,
   type Scenario,
-  cost,
-  loadOf,
-  settled,
+  measureCost,
+  loadFigures,
+  untilIdle,
   withPublisher,
   withServer,
 } from "./scenario.ts";
@@ -21,7 +21,7 @@ import { median } from "./statistics.ts";
 
 interface Size extends Pace {
   sockets: number;
-  /** Events that are published at once, and how often. */
+  /** Number of events that are published at once, and of such bursts. */
   burst: number;
   bursts: number;
 }
@@ -40,14 +40,14 @@ const SIZES: Record<Scale, readonly Size[]> = {
   smoke: [{ sockets: 10, events: 5, every_ms: 10, burst: 5, bursts: 2 }],
 };
 
-/** A client may send so many frames a second by default. */
+/** The default rate limit for a client is 50 frames a second. */
 const SIGNAL_EVERY_MS = 20;
-/** Names of one sender's signals. Of one name, one goes out in 50 ms. */
+/** Number of signal names. The room sends at most one signal of each name every 50 ms. */
 const SIGNAL_NAMES = 10;
-/** Users who may enter a room by default. */
+/** Default limit of members in a room. */
 const MEMBERS = 1_000;
-/** Events before anything is measured, so that the code is compiled by then. */
-const WARM = 20;
+/** Number of events before the measurement, so that the JIT has compiled the code. */
+const WARM_UP = 20;
 
 export const large: Scenario = {
   name: "large",
@@ -60,26 +60,28 @@ export const large: Scenario = {
   },
 };
 
-const measured = (size: Size, peer: Peer, load: Load): Promise<Figures> =>
+const measured = (size: Size, peer: Peer, load: LoadGenerator): Promise<Figures> =>
   withServer(peer, async (server) => {
     const { sockets, events, burst, bursts } = size;
     const users = Array.from({ length: sockets }, (_, i) => ({ room: ROOM, user: `user-${i}` }));
     await load.open(server.target, users);
     return withPublisher(server, load, async (publisher) => {
-      await publisher.burst(WARM);
+      await publisher.burst(WARM_UP);
 
-      const [took_ms, ofBursts] = await cost(server, load, async () => {
+      const [took_ms, ofBursts] = await measureCost(server, load, async () => {
         let took_ms = 0;
         for (let i = 0; i < bursts; i++) took_ms += await publisher.burst(burst);
         return took_ms;
       });
-      const [calm, ofCalm] = await cost(server, load, () => publisher.paced(size));
+      const [calm, ofCalm] = await measureCost(server, load, () => publisher.paced(size));
       const sender = await signalling(server);
-      const [whileSignalling, ofSignals] = await cost(server, load, () => publisher.paced(size));
+      const [whileSignalling, ofSignals] = await measureCost(server, load, () =>
+        publisher.paced(size),
+      );
       const signals = sender.stop();
 
       const figures = sockets <= MEMBERS ? await entered(server, load, sockets) : {};
-      await load.drop();
+      await load.disconnect();
       return {
         at: `${sockets} sockets`,
         sockets,
@@ -90,30 +92,30 @@ const measured = (size: Size, peer: Peer, load: Load): Promise<Figures> =>
         signal_cpu_ms: Math.max(0, ofSignals.server_ms - ofCalm.server_ms) / signals,
         event_p50_while_signalling_ms: median(whileSignalling),
         ...figures,
-        ...loadOf(ofBursts),
+        ...loadFigures(ofBursts),
       };
     });
   });
 
-/** All enter at once, and each is sent who else did. */
-async function entered(server: Server, load: Load, sockets: number): Promise<Figures> {
-  const before = await load.wire();
+/** Lets all clients enter at once, so that each is sent all others. */
+async function entered(server: Server, load: LoadGenerator, sockets: number): Promise<Figures> {
+  const before = await load.wireBytes();
   const { enter } = dialects[server.target.dialect].presence!;
-  const [, spent] = await cost(server, load, async () => {
-    await load.say(enter);
-    await settled(server);
+  const [, spent] = await measureCost(server, load, async () => {
+    await load.send(enter);
+    await untilIdle(server);
   });
   return {
     enter_cpu_ms: spent.server_ms / sockets,
-    enter_kb: ((await load.wire()) - before) / sockets / 1000,
+    enter_kb: ((await load.wireBytes()) - before) / sockets / 1000,
   };
 }
 
-/** One more client in the room signals as often as a client may by default, until it is stopped. */
+/** Joins the room with another client, which sends signals at the default rate limit until `stop`. */
 async function signalling({ target: { port } }: Server): Promise<{ stop(): number }> {
   const { path, headers } = roomcast.upgrade({ room: ROOM, user: "sender" });
   const reader = new Reader(port, request(port, { path, headers: { ...UPGRADE, ...headers } }));
-  await reader.heard('"welcome"', 1);
+  await reader.waitFor('"welcome"', 1);
   let sent = 0;
   const signal = (): void => {
     const name = `cursor-${sent % SIGNAL_NAMES}`;
@@ -123,10 +125,10 @@ async function signalling({ target: { port } }: Server): Promise<{ stop(): numbe
   signal();
   const timer = setInterval(signal, SIGNAL_EVERY_MS);
   return {
-    /** Answers how many it sent. */
+    /** Returns the number of signals sent. */
     stop() {
       clearInterval(timer);
-      reader.drop();
+      reader.close();
       return sent;
     },
   };

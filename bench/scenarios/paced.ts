@@ -1,5 +1,5 @@
-/** Events one at a time: how long until the last socket has each, and what a delivery costs. */
-import type { Load } from "../load/load.ts";
+/** Publishes events one at a time, and measures when the last socket has each, and the CPU. */
+import type { LoadGenerator } from "../load/generator.ts";
 import type { Peer } from "../peers/peer.ts";
 import { residentBytes } from "../process.ts";
 import {
@@ -7,10 +7,10 @@ import {
   type Pace,
   type Scale,
   type Scenario,
-  assertWhole,
+  assertComplete,
   clients,
-  cost,
-  loadOf,
+  measureCost,
+  loadFigures,
   withPublisher,
   withServer,
 } from "./scenario.ts";
@@ -29,9 +29,10 @@ const SIZES: Record<Scale, readonly Size[]> = {
   quick: [{ sockets: 1000, events: 40, every_ms: 50 }],
   smoke: [{ sockets: 10, events: 5, every_ms: 10 }],
 };
-/** Sockets that come before memory is looked at, and events that they hear before anything is. */
+/** Number of sockets that connect before memory is measured. */
 const FIRST = 100;
-const WARM = 50;
+/** Number of events before the measurement. */
+const WARM_UP = 50;
 
 export const paced: Scenario = {
   name: "paced",
@@ -43,21 +44,21 @@ export const paced: Scenario = {
   },
 };
 
-const at = ({ sockets, ...pace }: Size, peer: Peer, load: Load): Promise<Figures> =>
+const at = ({ sockets, ...pace }: Size, peer: Peer, load: LoadGenerator): Promise<Figures> =>
   withServer(peer, async (server) => {
-    // Once through, so that nobody is measured while their code is being compiled.
+    // Warms up, so that the JIT has compiled the code before the measurement.
     const first = Math.min(FIRST, sockets);
     await load.open(server.target, clients(first));
     return withPublisher(server, load, async (publisher) => {
-      await publisher.burst(WARM);
+      await publisher.burst(WARM_UP);
       const empty = await residentBytes(server.pid);
       await load.open(server.target, clients(sockets - first));
       const memory = (await residentBytes(server.pid)) - empty;
 
-      const [latencies, spent] = await cost(server, load, () => publisher.paced(pace));
-      await assertWhole(load, sockets * pace.events);
+      const [latencies, spent] = await measureCost(server, load, () => publisher.paced(pace));
+      await assertComplete(load, sockets * pace.events);
       const deliveries = (sockets + 1) * pace.events;
-      await load.drop();
+      await load.disconnect();
       return {
         at: `${sockets} sockets`,
         sockets,
@@ -67,7 +68,7 @@ const at = ({ sockets, ...pace }: Size, peer: Peer, load: Load): Promise<Figures
         p99_ms: quantile(latencies, 0.99),
         server_us_per_delivery: (spent.server_ms * 1000) / deliveries,
         ...(sockets > first && { memory_bytes_per_socket: memory / (sockets - first) }),
-        ...loadOf(spent),
+        ...loadFigures(spent),
       };
     });
   });

@@ -1,7 +1,7 @@
-/** Backends publish over HTTP as fast as they are answered. Nobody listens. */
+/** Publishes over HTTP: each backend sends its next request when the last is answered. */
 import type { Backend } from "../load/backend.ts";
-import type { Load } from "../load/load.ts";
-import { batch } from "../load/tally.ts";
+import type { LoadGenerator } from "../load/generator.ts";
+import { eventBatch } from "../load/events.ts";
 import type { Server } from "../peers/peer.ts";
 import {
   EVENT_BYTES,
@@ -9,14 +9,14 @@ import {
   ROOM,
   type Scale,
   type Scenario,
-  cost,
-  loadOf,
+  measureCost,
+  loadFigures,
   withBackend,
   withServer,
 } from "./scenario.ts";
 
-const LASTS_MS: Record<Scale, number> = { full: 1000, quick: 1000, smoke: 100 };
-const WARM_MS: Record<Scale, number> = { full: 300, quick: 300, smoke: 20 };
+const DURATION_MS: Record<Scale, number> = { full: 1000, quick: 1000, smoke: 100 };
+const WARM_UP_MS: Record<Scale, number> = { full: 300, quick: 300, smoke: 20 };
 
 export const publish: Scenario = {
   name: "publish",
@@ -26,8 +26,8 @@ export const publish: Scenario = {
       const figures: Figures[] = [];
       for (const size of [1, 100]) {
         for (const publishers of [1, 32]) {
-          await inTurns(server, publishers, size, WARM_MS[scale]);
-          figures.push(await measured(server, load, publishers, size, LASTS_MS[scale]));
+          await publishFor(WARM_UP_MS[scale], server, publishers, size);
+          figures.push(await measured(server, load, publishers, size, DURATION_MS[scale]));
         }
       }
       return figures;
@@ -36,14 +36,14 @@ export const publish: Scenario = {
 
 async function measured(
   server: Server,
-  load: Load,
+  load: LoadGenerator,
   publishers: number,
   size: number,
-  lasts_ms: number,
+  duration_ms: number,
 ): Promise<Figures> {
   const began = performance.now();
-  const [publishes, spent] = await cost(server, load, () =>
-    inTurns(server, publishers, size, lasts_ms),
+  const [publishes, spent] = await measureCost(server, load, () =>
+    publishFor(duration_ms, server, publishers, size),
   );
   const took_s = (performance.now() - began) / 1000;
   return {
@@ -53,19 +53,19 @@ async function measured(
     publishes_per_s: publishes / took_s,
     events_per_s: (publishes * size) / took_s,
     server_us_per_publish: (spent.server_ms * 1000) / publishes,
-    ...loadOf(spent),
+    ...loadFigures(spent),
   };
 }
 
-/** Each publisher has one request under way. Answers how many were acknowledged. */
-async function inTurns(
+/** Publishes with one pending request per publisher. Returns the number of answered requests. */
+async function publishFor(
+  duration_ms: number,
   server: Server,
   publishers: number,
   size: number,
-  lasts_ms: number,
 ): Promise<number> {
-  const events = batch(0, size, EVENT_BYTES);
-  const until = performance.now() + lasts_ms;
+  const events = eventBatch(0, size, EVENT_BYTES);
+  const until = performance.now() + duration_ms;
   const publish = async (backend: Backend): Promise<number> => {
     const request = backend.request(ROOM, events);
     let published = 0;

@@ -1,37 +1,37 @@
-/** What a scenario is: something that is done to one peer, and comes to some figures. */
-import { setTimeout as passes } from "node:timers/promises";
+/** A scenario: a load that is put on one peer, and the figures that are measured. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Backend } from "../load/backend.ts";
-import type { Effort, Load } from "../load/load.ts";
-import { type Publisher, publisher } from "../load/publisher.ts";
-import { now } from "../load/tally.ts";
-import type { Ability, Peer, Server } from "../peers/peer.ts";
+import type { LoadUsage, LoadGenerator } from "../load/generator.ts";
+import { type Publisher, openPublisher } from "../load/publisher.ts";
+import { now } from "../load/events.ts";
+import type { Capability, Peer, Server } from "../peers/peer.ts";
 import { cpuMs } from "../process.ts";
 
 export interface Scenario {
   name: string;
-  /** What a peer must be able to, to take part. */
-  needs: readonly Ability[];
-  /** In how many runs at most it takes part; in all where it doesn't say. */
+  /** Capabilities that a peer must have to take part. */
+  needs: readonly Capability[];
+  /** Maximum number of runs. By default it takes part in all. */
   runs?: number;
-  run(peer: Peer, load: Load, scale: Scale): Promise<Figures[]>;
+  run(peer: Peer, load: LoadGenerator, scale: Scale): Promise<Figures[]>;
 }
 
-/** How much of it: all of it, a quick look, or just enough to see that it works. */
+/** Size of a scenario. `quick` gives a first impression, and `smoke` only tests that it works. */
 export type Scale = "full" | "quick" | "smoke";
 
-/** By name, with the unit last; `at` tells several measurements of one scenario apart. */
+/** Figures by name, with the unit last. `at` names the part of a scenario that has several. */
 export interface Figures {
   at?: string;
   [figure: string]: number | string | undefined;
 }
 
 export const ROOM = "arena";
-/** As much data as an event has in most applications. */
+/** Size of an event's data in most applications. */
 export const EVENT_BYTES = 120;
 
 const running = new Map<Peer, Server>();
 
-/** A server of the scenario's own, which ends with it. */
+/** Starts a server for the scenario, and stops it after that. */
 export async function withServer<T>(peer: Peer, act: (server: Server) => Promise<T>): Promise<T> {
   running.set(peer, await peer.start());
   try {
@@ -41,7 +41,7 @@ export async function withServer<T>(peer: Peer, act: (server: Server) => Promise
   }
 }
 
-/** Also where a scenario was given up, which doesn't get to its end. */
+/** Stops the server of a peer, also after a scenario that has timed out. */
 export async function stop(peer: Peer): Promise<void> {
   const server = running.get(peer);
   running.delete(peer);
@@ -51,24 +51,24 @@ export async function stop(peer: Peer): Promise<void> {
 /** Runs `act` with a publisher that has joined the room, and disconnects it after that. */
 export async function withPublisher<T>(
   server: Server,
-  load: Load,
+  load: LoadGenerator,
   act: (publisher: RoomPublisher) => Promise<T>,
 ): Promise<T> {
-  const socket = await publisher(server.target, ROOM);
+  const socket = await openPublisher(server.target, ROOM);
   try {
     return await act(new RoomPublisher(load, socket));
   } finally {
-    socket.end();
+    socket.close();
   }
 }
 
 /** Publishes events with ascending numbers, and waits until all sockets have received them. */
 export class RoomPublisher {
   #head = 0;
-  readonly #load: Load;
+  readonly #load: LoadGenerator;
   readonly #socket: Publisher;
 
-  constructor(load: Load, socket: Publisher) {
+  constructor(load: LoadGenerator, socket: Publisher) {
     this.#load = load;
     this.#socket = socket;
   }
@@ -78,23 +78,23 @@ export class RoomPublisher {
     const began = now();
     this.#socket.publish(this.#head + 1, this.#head + events, EVENT_BYTES);
     this.#head += events;
-    return (await this.#load.until(this.#head)) - began;
+    return (await this.#load.waitFor(this.#head)) - began;
   }
 
   /** Publishes events one at a time. Returns, for each, the ms until all sockets have received it. */
   async paced({ events, every_ms }: Pace): Promise<number[]> {
-    await this.#load.from(this.#head);
+    await this.#load.resetCounts(this.#head);
     const first = this.#head + 1;
     const publishedAt: number[] = [];
     for (let i = 0; i < events; i++) {
       this.#head += 1;
       publishedAt.push(now());
       this.#socket.publish(this.#head, this.#head, EVENT_BYTES);
-      await passes(every_ms);
+      await sleep(every_ms);
     }
-    await this.#load.until(this.#head);
-    const { doneAt } = await this.#load.got();
-    return publishedAt.map((at, i) => doneAt.get(first + i)! - at);
+    await this.#load.waitFor(this.#head);
+    const { deliveredAt } = await this.#load.counts();
+    return publishedAt.map((at, i) => deliveredAt.get(first + i)! - at);
   }
 }
 
@@ -113,49 +113,49 @@ export async function withBackend<T>(
   try {
     return await act(backend);
   } finally {
-    backend.end();
+    backend.close();
   }
 }
 
-/** So many clients of one user, in one room. */
+/** Returns `count` clients of one user, for one room. */
 export const clients = (count: number) =>
   Array.from({ length: count }, () => ({ room: ROOM, user: "reader" }));
 
-export interface Cost extends Effort {
+export interface Cost extends LoadUsage {
   server_ms: number;
 }
 
-/** What it cost the server, and the load program, to do something. */
-export async function cost<T>(
+/** Runs `act`, and measures what it costs the server and the load generator. */
+export async function measureCost<T>(
   server: Server,
-  load: Load,
+  load: LoadGenerator,
   act: () => Promise<T>,
 ): Promise<[T, Cost]> {
   const before = await cpuMs(server.pid);
-  const [value, effort] = await load.effort(act);
-  return [value, { ...effort, server_ms: (await cpuMs(server.pid)) - before }];
+  const [value, usage] = await load.measure(act);
+  return [value, { ...usage, server_ms: (await cpuMs(server.pid)) - before }];
 }
 
-/** Resolves when the server has done what it had to do: it has been quiet for a while. */
-export async function settled({ pid }: Server): Promise<void> {
+/** Resolves when the server is idle: it has used no CPU for 200 ms. */
+export async function untilIdle({ pid }: Server): Promise<void> {
   for (
     let before = -1, now = await cpuMs(pid);
     now !== before;
     before = now, now = await cpuMs(pid)
   ) {
-    await passes(200);
+    await sleep(200);
   }
 }
 
-/** The load program's part of a result. */
-export const loadOf = ({ busiest, cpu_ms }: Effort): Figures => ({
+/** Returns the load generator's cost as figures. */
+export const loadFigures = ({ busiest, cpu_ms }: LoadUsage): Figures => ({
   load_cpu_ms: cpu_ms,
   load_busiest: busiest,
 });
 
-/** Everybody has everything once, and in order; or it is no result. */
-export async function assertWhole(load: Load, expected: number): Promise<void> {
-  const { events, misordered, missing } = await load.got();
+/** Throws unless every socket has received every event once and in order. */
+export async function assertComplete(load: LoadGenerator, expected: number): Promise<void> {
+  const { events, misordered, missing } = await load.counts();
   if (events === expected && misordered === 0 && missing === 0) return;
   throw new Error(
     `${events} of ${expected} events, ${missing} missing, ${misordered} out of order`,

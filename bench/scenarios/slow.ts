@@ -1,15 +1,15 @@
-/** A tenth of the readers stands still: what that costs in memory, and the others in time. */
-import type { Effort, Load } from "../load/load.ts";
-import { batch, now } from "../load/tally.ts";
+/** Stalls a tenth of the readers, and measures the memory and the delay of the other readers. */
+import type { LoadUsage, LoadGenerator } from "../load/generator.ts";
+import { eventBatch, now } from "../load/events.ts";
 import type { Peer, Server } from "../peers/peer.ts";
 import { residentBytes } from "../process.ts";
 import {
   ROOM,
   type Scale,
   type Scenario,
-  assertWhole,
+  assertComplete,
   clients,
-  loadOf,
+  loadFigures,
   withBackend,
   withServer,
 } from "./scenario.ts";
@@ -17,81 +17,87 @@ import { quantile } from "./statistics.ts";
 
 interface Size {
   readers: number;
-  still: number;
+  stalled: number;
   events: number;
 }
 
 const SIZES: Record<Scale, Size> = {
-  full: { readers: 200, still: 20, events: 50_000 },
-  quick: { readers: 200, still: 20, events: 5000 },
-  smoke: { readers: 10, still: 1, events: 200 },
+  full: { readers: 200, stalled: 20, events: 50_000 },
+  quick: { readers: 200, stalled: 20, events: 5000 },
+  smoke: { readers: 10, stalled: 1, events: 200 },
 };
-/** Where each event is a frame, so many deliveries take minutes: fewer to those who read. */
-const OF_OTHERS = { readers: 24, still: 20, events: 20_000 };
+/** For peers that send a frame for each event. With 180 active readers this would take minutes. */
+const WITHOUT_FLOW = { readers: 24, stalled: 20, events: 20_000 };
 const BYTES = 1000;
 const BATCH = 100;
-const LOOK_EVERY_MS = 50;
+const SAMPLE_EVERY_MS = 50;
 
 export const slow: Scenario = {
   name: "slow",
   needs: [],
   runs: 2,
   async run(peer, load, scale) {
-    const size = peer.can.has("flow") || scale === "smoke" ? SIZES[scale] : OF_OTHERS;
-    const without = await measured(peer, load, { ...size, still: 0 });
-    const withSlow = await measured(peer, load, size);
+    const size = peer.can.has("flow") || scale === "smoke" ? SIZES[scale] : WITHOUT_FLOW;
+    const without = await measured(peer, load, { ...size, stalled: 0 });
+    const stalled = await measured(peer, load, size);
     return [
       {
         ...size,
-        memory_bytes_per_still: (withSlow.memory - without.memory) / size.still,
+        memory_bytes_per_stalled: (stalled.memory - without.memory) / size.stalled,
         bytes_published: size.events * BYTES,
-        p95_ms: withSlow.p95_ms,
+        p95_ms: stalled.p95_ms,
         p95_without_ms: without.p95_ms,
-        took_ms: withSlow.took_ms,
+        took_ms: stalled.took_ms,
         took_without_ms: without.took_ms,
-        ...loadOf(withSlow),
+        ...loadFigures(stalled),
       },
     ];
   },
 };
 
-interface Seen extends Effort {
-  /** The most that the server had, beyond what it had before. */
+interface Measured extends LoadUsage {
+  /** Maximum growth of the server's memory, in bytes. */
   memory: number;
-  /** From publish to the last of those who read. */
+  /** Time from the publish until the last active reader has received it. */
   p95_ms: number;
   took_ms: number;
 }
 
-const measured = (peer: Peer, load: Load, { readers, still, events }: Size): Promise<Seen> =>
+const measured = (
+  peer: Peer,
+  load: LoadGenerator,
+  { readers, stalled, events }: Size,
+): Promise<Measured> =>
   withServer(peer, async (server) => {
     const { target, pid } = server;
     await load.open(
       target,
       clients(readers).map((client) => ({ ...client, flow: true })),
     );
-    await load.standStill(still);
-    await load.from(0);
+    await load.pause(stalled);
+    await load.resetCounts(0);
     const before = await residentBytes(pid);
-    let most = before;
-    const look = setInterval(async () => {
-      most = Math.max(most, await residentBytes(pid));
-    }, LOOK_EVERY_MS);
+    let peak = before;
+    const sampling = setInterval(async () => {
+      peak = Math.max(peak, await residentBytes(pid));
+    }, SAMPLE_EVERY_MS);
     try {
-      const [{ publishedAt, took_ms }, effort] = await load.effort(() => all(server, load, events));
-      await assertWhole(load, (readers - still) * events);
-      const { doneAt } = await load.got();
-      const latencies = publishedAt.map((at, i) => doneAt.get((i + 1) * BATCH)! - at);
-      return { ...effort, took_ms, p95_ms: quantile(latencies, 0.95), memory: most - before };
+      const [{ publishedAt, took_ms }, usage] = await load.measure(() =>
+        publishAll(server, load, events),
+      );
+      await assertComplete(load, (readers - stalled) * events);
+      const { deliveredAt } = await load.counts();
+      const latencies = publishedAt.map((at, i) => deliveredAt.get((i + 1) * BATCH)! - at);
+      return { ...usage, took_ms, p95_ms: quantile(latencies, 0.95), memory: peak - before };
     } finally {
-      clearInterval(look);
-      await load.drop();
+      clearInterval(sampling);
+      await load.disconnect();
     }
   });
 
-const all = (
+const publishAll = (
   server: Server,
-  load: Load,
+  load: LoadGenerator,
   events: number,
 ): Promise<{ publishedAt: number[]; took_ms: number }> =>
   withBackend(server, async (backend) => {
@@ -99,7 +105,7 @@ const all = (
     const began = now();
     for (let n = 1; n <= events; n += BATCH) {
       publishedAt.push(now());
-      await backend.publish(ROOM, batch(n, BATCH, BYTES));
+      await backend.publish(ROOM, eventBatch(n, BATCH, BYTES));
     }
-    return { publishedAt, took_ms: (await load.until(events)) - began };
+    return { publishedAt, took_ms: (await load.waitFor(events)) - began };
   });

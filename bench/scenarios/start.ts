@@ -1,5 +1,5 @@
-/** From the start of the process to the first event that it took. */
-import { batch, now } from "../load/tally.ts";
+/** Measures the time from the start of the process until its first event is acknowledged. */
+import { eventBatch, now } from "../load/events.ts";
 import { cpuMs, residentBytes } from "../process.ts";
 import { EVENT_BYTES, ROOM, type Scenario, withBackend, withServer } from "./scenario.ts";
 
@@ -9,7 +9,7 @@ export const start: Scenario = {
   async run(peer) {
     const began = now();
     return withServer(peer, async (server) => {
-      await withBackend(server, (backend) => backend.publish(ROOM, batch(1, 1, EVENT_BYTES)));
+      await withBackend(server, (backend) => backend.publish(ROOM, eventBatch(1, 1, EVENT_BYTES)));
       return [
         {
           started_ms: now() - began,

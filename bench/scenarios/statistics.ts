@@ -1,9 +1,9 @@
-/** The smallest value that so many of all are not above; `share` from 0 to 1. */
+/** Returns the smallest value that at least `share` of the values (0 to 1) do not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = Math.max(0, Math.ceil(sorted.length * share) - 1);
   const value = sorted[at];
-  if (value === undefined) throw new Error("a quantile of nothing");
+  if (value === undefined) throw new Error("there are no values");
   return value;
 }
 

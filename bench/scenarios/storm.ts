@@ -1,15 +1,15 @@
-/** Everybody was away, and comes back at once, each behind: how long until the last is whole. */
-import { data, now } from "../load/tally.ts";
+/** Reconnects all clients at the same time, and measures when the last has caught up. */
+import { eventData, now } from "../load/events.ts";
 import {
   EVENT_BYTES,
   ROOM,
   type Scale,
   type Scenario,
-  assertWhole,
+  assertComplete,
   clients,
-  cost,
-  loadOf,
-  settled,
+  measureCost,
+  loadFigures,
+  untilIdle,
   withBackend,
   withPublisher,
   withServer,
@@ -20,7 +20,7 @@ const SIZES: Record<Scale, { sockets: number; behind: number }> = {
   quick: { sockets: 2000, behind: 100 },
   smoke: { sockets: 10, behind: 10 },
 };
-/** What everybody has before they go. */
+/** Number of events that every client receives before it disconnects. */
 const BEFORE = 5;
 
 export const storm: Scenario = {
@@ -32,29 +32,29 @@ export const storm: Scenario = {
       const { target } = server;
       await load.open(target, clients(sockets));
       await withPublisher(server, load, (publisher) => publisher.burst(BEFORE));
-      const away = await load.drop();
-      await settled(server);
+      const away = await load.disconnect();
+      await untilIdle(server);
       await withBackend(server, async (backend) => {
         for (let n = BEFORE + 1; n <= BEFORE + behind; n++) {
-          await backend.publish(ROOM, [data(n, EVENT_BYTES)]);
+          await backend.publish(ROOM, [eventData(n, EVENT_BYTES)]);
         }
       });
-      await settled(server);
+      await untilIdle(server);
 
       const began = now();
-      const [whole, spent] = await cost(server, load, async () => {
+      const [caughtUp, spent] = await measureCost(server, load, async () => {
         await load.open(target, away, sockets);
-        return load.until(BEFORE + behind);
+        return load.waitFor(BEFORE + behind);
       });
-      await assertWhole(load, sockets * behind);
-      await load.drop();
+      await assertComplete(load, sockets * behind);
+      await load.disconnect();
       return [
         {
           sockets,
           behind,
-          whole_ms: whole - began,
+          caught_up_ms: caughtUp - began,
           server_us_per_client: (spent.server_ms * 1000) / sockets,
-          ...loadOf(spent),
+          ...loadFigures(spent),
         },
       ];
     }),

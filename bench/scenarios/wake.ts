@@ -1,10 +1,11 @@
 /**
- * A room with many sockets and a long log is asked for something in its sleep: for a few bytes, and
- * to deliver an event to everybody. What the latter takes an awake room is taken off.
+ * Evicts a room with many sockets and a long log, and measures the requests that wake it: a read of
+ * a few bytes, and a publish that is delivered to every socket. The publish is also measured while
+ * the room is active, for comparison.
  */
 import { Backend } from "../load/backend.ts";
-import { batch, now } from "../load/tally.ts";
-import { cpuMs, mostSockets } from "../process.ts";
+import { eventBatch, now } from "../load/events.ts";
+import { cpuMs, maxSockets } from "../process.ts";
 import { median } from "./statistics.ts";
 import {
   EVENT_BYTES,
@@ -12,7 +13,7 @@ import {
   type Scale,
   type Scenario,
   clients,
-  loadOf,
+  loadFigures,
   withServer,
 } from "./scenario.ts";
 
@@ -25,46 +26,46 @@ const BATCH = 100;
 
 export const wake: Scenario = {
   name: "wake",
-  needs: ["sleep", "rows"],
+  needs: ["hibernate", "rows"],
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
       const { appends, wakes } = SIZES[scale];
-      const sockets = Math.min(SIZES[scale].sockets, await mostSockets());
+      const sockets = Math.min(SIZES[scale].sockets, await maxSockets());
       const { target, pid } = server;
       const backend = new Backend(target);
       let head = 0;
       const publish = async (events: number): Promise<void> => {
-        const all = batch(head + 1, events, EVENT_BYTES);
+        const all = eventBatch(head + 1, events, EVENT_BYTES);
         head += events;
         await backend.publish(ROOM, all);
       };
       for (let append = 0; append < appends; append++) await publish(BATCH);
       await load.open(target, clients(sockets));
-      await load.from(head);
+      await load.resetCounts(head);
 
-      const timed = async (asleep: boolean, act: () => Promise<unknown>): Promise<Timed> => {
-        if (asleep && !(await server.sleep!(ROOM))) throw new Error("the room was asleep already");
+      const timed = async (evict: boolean, act: () => Promise<unknown>): Promise<Timed> => {
+        if (evict && !(await server.evict!(ROOM))) throw new Error("the room was not in memory");
         const before = { at: now(), cpu: await cpuMs(pid) };
         await act();
         const answered_ms = now() - before.at;
-        await load.until(head);
+        await load.waitFor(head);
         return { answered_ms, cpu_ms: (await cpuMs(pid)) - before.cpu };
       };
       const read = () => server.read!(ROOM);
       const deliver = () => publish(1);
       const reads: Timed[] = [];
       const delivers: Timed[] = [];
-      const awake: Timed[] = [];
-      const [, effort] = await load.effort(async () => {
-        await timed(true, deliver); // Once through.
+      const active: Timed[] = [];
+      const [, usage] = await load.measure(async () => {
+        await timed(true, deliver); // Warms up.
         for (let i = 0; i < wakes; i++) {
-          awake.push(await timed(false, deliver));
+          active.push(await timed(false, deliver));
           reads.push(await timed(true, read));
           delivers.push(await timed(true, deliver));
         }
       });
-      backend.end();
-      await load.drop();
+      backend.close();
+      await load.disconnect();
       return [
         {
           sockets,
@@ -73,18 +74,18 @@ export const wake: Scenario = {
           read_cpu_ms: mean(reads),
           deliver_ms: median(delivers.map(({ answered_ms }) => answered_ms)),
           deliver_cpu_ms: mean(delivers),
-          deliver_awake_ms: median(awake.map(({ answered_ms }) => answered_ms)),
-          deliver_awake_cpu_ms: mean(awake),
-          ...loadOf(effort),
+          deliver_active_ms: median(active.map(({ answered_ms }) => answered_ms)),
+          deliver_active_cpu_ms: mean(active),
+          ...loadFigures(usage),
         },
       ];
     }),
 };
 
 interface Timed {
-  /** Until the request was answered. */
+  /** Time until the request was answered. */
   answered_ms: number;
-  /** Until everybody had what there was. */
+  /** CPU of the server until every socket had received all events. */
   cpu_ms: number;
 }
 

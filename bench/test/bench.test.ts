@@ -1,4 +1,4 @@
-/** All of the benchmark, as small as it gets: that it works, not how fast anything is. */
+/** Runs the whole benchmark at its smallest scale. It tests that it works, not how fast peers are. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bench } from "../bench.ts";
@@ -7,12 +7,12 @@ import { report } from "../report/report.ts";
 import { sections } from "../report/sections.ts";
 import { scenarios } from "../scenarios/index.ts";
 
-/** Of each kind one: what runs on workerd, and what runs on Node. */
+/** Roomcast, another peer on workerd, and a peer on Node. */
 const FEW = ["roomcast", "plain", "ws"];
 
-test("every scenario comes to figures, and the figures to a report", async () => {
+test("every scenario returns figures, and the report shows them", async () => {
   const few = peers.filter(({ name }) => FEW.includes(name));
-  const results = await bench({ peers: few, scenarios, runs: 1, scale: "smoke", tell() {} });
+  const results = await bench({ peers: few, scenarios, runs: 1, scale: "smoke", log() {} });
 
   assert.deepEqual(results.failed, []);
   for (const scenario of scenarios) {

@@ -6,8 +6,8 @@ export const partyserver: Dialect = {
   upgrade: ({ room, since }) => ({
     path: path(room) + (since === undefined ? "" : `?since=${since}`),
   }),
-  hear() {},
-  silent: true,
+  onControlFrame() {},
+  joinsOnOpen: true,
   publish: (_, data) => data,
   post: (room, data) => ({ path: path(room), body: `[${data.join(",")}]` }),
   position: (frame) => JSON.parse(frame).seq,

@@ -9,9 +9,9 @@ export const peer: Peer = {
   name: "partyserver",
   title: "partyserver",
   version: `${version}, workerd ${workerdVersion}`,
-  setup: "the plain object's room, with hibernation",
-  lacks: ["tokens", "ids that count once", "signs of loss"],
-  can: new Set(["recover", "sleep"]),
+  setup: "the same room as the plain object, with hibernation",
+  lacks: ["tokens", "idempotent ids", "gap detection"],
+  can: new Set(["recover", "hibernate"]),
   async start() {
     await build({
       absWorkingDir: import.meta.dirname,

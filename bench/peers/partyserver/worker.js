@@ -1,4 +1,4 @@
-/** The plain object's room on partyserver, with what its documentation has for each part. */
+/** The room of the plain object on partyserver, written as its documentation recommends. */
 import { Server, routePartykitRequest } from "partyserver";
 
 const RETAINED = 1000;

@@ -4,8 +4,8 @@ export const plain: Dialect = {
   upgrade: ({ room, since }) => ({
     path: `/${room}${since === undefined ? "" : `?since=${since}`}`,
   }),
-  hear() {},
-  silent: true,
+  onControlFrame() {},
+  joinsOnOpen: true,
   publish: (_, data) => data,
   post: (room, data) => ({ path: `/${room}`, body: `[${data.join(",")}]` }),
   position: (frame) => JSON.parse(frame).seq,

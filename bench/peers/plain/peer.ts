@@ -5,9 +5,9 @@ export const peer: Peer = {
   name: "plain",
   title: "plain Durable Object",
   version: `workerd ${workerdVersion}`,
-  setup: "60 lines of JavaScript: hibernatable sockets, one SQL upsert an event, a loop of sends",
-  lacks: ["tokens", "ids that count once", "signs of loss"],
-  can: new Set(["recover", "sleep", "rows"]),
+  setup: "60 lines of JavaScript: hibernatable sockets, one SQL upsert per event, a loop of sends",
+  lacks: ["tokens", "idempotent ids", "gap detection"],
+  can: new Set(["recover", "hibernate", "rows"]),
   async start() {
     const server = await workerd("plain", { vars: {}, root: import.meta.dirname });
     const rows = async (room: string): Promise<number> => {

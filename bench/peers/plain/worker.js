@@ -1,6 +1,6 @@
 /**
- * A room as one would write it first, and as cheap as the platform allows: no tokens, no checks, one
- * row for an event in a ring of a thousand, one frame for each socket.
+ * A simple room that is as cheap as the platform allows. It has no tokens and no validation. It
+ * stores each event as a row in a ring of 1,000, and sends it to each socket in a frame.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -19,13 +19,13 @@ export class Room extends DurableObject {
   }
 
   async fetch(request) {
-    if (request.headers.get("upgrade") === "websocket") return this.follow(new URL(request.url));
+    if (request.headers.get("upgrade") === "websocket") return this.subscribe(new URL(request.url));
     if (request.method === "GET") return Response.json({ rows_written: this.rowsWritten });
     for (const data of await request.json()) this.publish(JSON.stringify(data));
     return Response.json({ head: this.head });
   }
 
-  follow(url) {
+  subscribe(url) {
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
     const since = url.searchParams.get("since");

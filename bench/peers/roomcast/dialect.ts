@@ -4,7 +4,7 @@ import type { Dialect } from "../dialect.ts";
 
 const tokens = new Map<string, string>();
 
-/** Signed once for each user: what a token costs is the server's to pay. */
+/** Returns a token of the user. It is signed once, so that only the server has costs for tokens. */
 export function token(user: string): string {
   let token = tokens.get(user);
   if (token === undefined) {
@@ -21,10 +21,10 @@ export const roomcast: Dialect = {
     const query = new URLSearchParams({ ...(since && { since }), ...(flow && { flow: "1" }) });
     return { path: `/rooms/${room}/events?${query}`, headers: authorized(user) };
   },
-  hear(text, socket) {
+  onControlFrame(text, socket) {
     if (text.startsWith('{"type":"welcome"')) {
       socket.session = JSON.parse(text).epoch;
-      socket.entered();
+      socket.joined();
     }
   },
   publish: (_, data) => `{"type":"publish","name":"event","data":${data}}`,

@@ -6,16 +6,16 @@ import { token } from "./dialect.ts";
 const cargo = readFileSync(new URL("../../../Cargo.toml", import.meta.url), "utf8");
 const version = /^version = "(.*)"$/m.exec(cargo)![1]!;
 
-// The load comes from one socket and one backend, which are held to no rate here.
+// The load comes from one socket and one backend, so their rate limits are raised here.
 const RATES = { frames_per_second: 1e6, frames_burst: 1e6, publishes_per_second: 1e6 };
 
 export const peer: Peer = {
   name: "roomcast",
   title: "Roomcast",
   version: `${version}, workerd ${workerdVersion}`,
-  setup: "as built by `make`, default settings but for the rates of clients",
+  setup: "as built by `make`, default settings except the rate limits of clients",
   lacks: [],
-  can: new Set(["recover", "presence", "sleep", "rows", "flow", "bridge"]),
+  can: new Set(["recover", "presence", "hibernate", "rows", "flow", "bridge"]),
   async start() {
     const server = await workerd("roomcast", { settings: { "*": RATES } });
     const get = async (path: string): Promise<any> => {

@@ -1,6 +1,6 @@
 import type { Dialect } from "../dialect.ts";
 
-// https://socket.io/docs/v4/socket-io-protocol/ and /engine-io-protocol/, as text.
+// Text packets of https://socket.io/docs/v4/socket-io-protocol/ and /engine-io-protocol/
 const OPEN = "0";
 const PING = "2";
 const PONG = "3";
@@ -8,15 +8,15 @@ const CONNECT = "40";
 
 export const socketio: Dialect = {
   upgrade: () => ({ path: "/socket.io/?EIO=4&transport=websocket" }),
-  hear(text, socket, { since }) {
+  onControlFrame(text, socket, { since }) {
     if (text === PING) socket.send(PONG);
     else if (text.startsWith(CONNECT)) {
       socket.session = JSON.parse(text.slice(CONNECT.length)).pid;
-      socket.entered();
+      socket.joined();
     } else if (text.startsWith(OPEN)) socket.send(CONNECT + (since ?? ""));
   },
   publish: (_, data) => `42["publish",${data}]`,
   post: (room, data) => ({ path: `/${room}`, body: `[${data.join(",")}]` }),
-  // A packet's offset is its last argument.
+  // The last argument of a packet is its offset.
   position: (frame, pid) => JSON.stringify({ pid, offset: JSON.parse(frame.slice(2)).at(-1) }),
 };

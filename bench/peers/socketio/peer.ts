@@ -8,8 +8,8 @@ export const peer: Peer = {
   name: "socketio",
   title: "Socket.IO",
   version: `${version}, Node ${process.versions.node}`,
-  setup: "in-memory adapter, connection state recovery, WebSocket alone, no compression",
-  lacks: ["storage: what is recovered is in memory", "tokens"],
+  setup: "in-memory adapter, connection state recovery, WebSocket only, no compression",
+  lacks: ["storage (it recovers from memory)", "tokens"],
   can: new Set(["recover"]),
   start: () => node("socketio", new URL("server.js", import.meta.url)),
 };

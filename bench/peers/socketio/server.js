@@ -1,4 +1,4 @@
-/** Socket.IO with connection state recovery, and what its page on performance says without add-ons. */
+/** Socket.IO with connection state recovery, tuned as its performance page says, without add-ons. */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { Server } from "socket.io";
@@ -17,12 +17,13 @@ const io = new Server(server, {
 });
 
 io.on("connection", (socket) => {
-  // Memory: https://socket.io/docs/v4/performance-tuning/
+  // Saves memory: https://socket.io/docs/v4/performance-tuning/
   socket.conn.request = null;
   socket.on("publish", (data) => io.emit("event", data));
 });
 
-// 4,096 may wait to be accepted: the default of 511 would measure the kernel's patience.
+// Up to 4,096 connections may wait to be accepted. With the default of 511, the join storm would
+// measure how the kernel retries.
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () =>
   process.send(server.address().port),
 );

@@ -1,28 +1,28 @@
 import { createHash, createHmac } from "node:crypto";
 import type { Dialect } from "../dialect.ts";
 
-// https://pusher.com/docs/channels/library_auth_reference/ and, for what Sockudo adds to it as
-// protocol 2, https://sockudo.io/docs
+// https://pusher.com/docs/channels/library_auth_reference/ and, for protocol 2 of Sockudo, which
+// extends it, https://sockudo.io/docs
 export const APP = { id: "bench", key: "key", secret: "secret" };
-/** Only there may a client publish. */
+/** Clients may publish only on private channels. */
 const channel = (room: string): string => `private-${room}`;
 const signed = (text: string): string =>
   createHmac("sha256", APP.secret).update(text).digest("hex");
 
 export const sockudo: Dialect = {
   upgrade: () => ({ path: `/app/${APP.key}?protocol=2&client=bench&version=1` }),
-  hear(text, socket, { room, since }) {
+  onControlFrame(text, socket, { room, since }) {
     const { event, data } = JSON.parse(text);
-    const say = (event: string, data: object): void =>
+    const send = (event: string, data: object): void =>
       socket.send(JSON.stringify({ event: `sockudo:${event}`, data }));
     if (event === "sockudo:connection_established") {
       const { socket_id } = JSON.parse(data);
       const auth = `${APP.key}:${signed(`${socket_id}:${channel(room)}`)}`;
-      say("subscribe", { channel: channel(room), auth });
+      send("subscribe", { channel: channel(room), auth });
     } else if (event === "sockudo_internal:subscription_succeeded") {
-      if (since) say("resume", { channel_positions: { [channel(room)]: JSON.parse(since) } });
-      socket.entered();
-    } else if (event === "sockudo:ping") say("pong", {});
+      if (since) send("resume", { channel_positions: { [channel(room)]: JSON.parse(since) } });
+      socket.joined();
+    } else if (event === "sockudo:ping") send("pong", {});
     else if (event === "sockudo:error" || event === "sockudo:resume_failed") throw new Error(text);
   },
   publish: (room, data) =>

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles Sockudo into .tools, which takes some minutes, once. Nothing of it is
-# installed beyond that: what it needs of protobuf is unpacked beside it.
+# Compiles Sockudo into .tools. This takes some minutes, and is done once. Nothing
+# is installed outside: the protobuf packages are only unpacked into target/sockudo.
 set -eu
 cd "$(dirname "$0")/../../.."
 
@@ -9,8 +9,7 @@ grep -qs "^\"sockudo $version " .tools/.crates.toml && exit
 work=$PWD/target/sockudo
 mkdir -p "$work"
 
-# A metrics library of it wants a compiler of protobuf, and the files that come
-# with one.
+# A metrics library that Sockudo depends on needs protoc and its include files.
 if ! command -v protoc >/dev/null 2>&1; then
     command -v apt-get >/dev/null 2>&1 || {
         echo "sockudo: protoc is missing: install protobuf, then run make sockudo again." >&2
@@ -24,7 +23,7 @@ if ! command -v protoc >/dev/null 2>&1; then
     export PROTOC PROTOC_INCLUDE LD_LIBRARY_PATH
 fi
 
-# With the versions that it was published with, and as its own build has it.
+# Uses the dependency versions of its lockfile, and the flags of its own build.
 RUSTFLAGS='--cfg tokio_unstable' cargo install --locked --root .tools --target-dir "$work" \
     "sockudo@$version" --no-default-features --features v2,local
 rm -rf "$work"

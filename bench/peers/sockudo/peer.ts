@@ -5,22 +5,22 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Peer, Server } from "../peer.ts";
 import { APP } from "./dialect.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../../../.tools/bin/sockudo");
 const STARTS_WITHIN_MS = 10_000;
 
-/** It takes minutes to compile, so it takes part where somebody did: `make sockudo`. */
+/** Sockudo takes part only if it was compiled with `make sockudo`, which takes minutes. */
 export const isBuilt = (): boolean => existsSync(PROGRAM);
 
 export const peer: Peer = {
   name: "sockudo",
   title: "Sockudo",
   version: "4.5.2",
-  setup: "native (Rust), on all cores; in memory, protocol 2 with recovery, no rates",
-  lacks: ["storage: what is recovered is in memory", "one order, with more than one publisher"],
+  setup: "native (Rust), on all cores; in memory, protocol 2 with recovery, no rate limits",
+  lacks: ["storage (it recovers from memory)", "one order with several publishers"],
   can: new Set(["recover"]),
   async start() {
     const directory = await mkdtemp(join(tmpdir(), "sockudo-"));
@@ -47,13 +47,13 @@ export const peer: Peer = {
 };
 
 async function listening(child: ChildProcess, port: number): Promise<void> {
-  for (const until = Date.now() + STARTS_WITHIN_MS; Date.now() < until; await passes(10)) {
+  for (const until = Date.now() + STARTS_WITHIN_MS; Date.now() < until; await sleep(10)) {
     if (child.exitCode !== null) throw new Error(`Sockudo ended with ${child.exitCode}`);
     const answer = await fetch(`http://127.0.0.1:${port}/up`).catch(() => undefined);
     await answer?.body?.cancel();
     if (answer) return;
   }
-  throw new Error("Sockudo does not listen");
+  throw new Error("Sockudo does not answer");
 }
 
 async function freePort(): Promise<number> {

@@ -8,7 +8,7 @@ export const peer: Peer = {
   name: "ws",
   title: "ws",
   version: `${version}, Node ${process.versions.node}`,
-  setup: "the broadcast of its README",
+  setup: "the broadcast example of its README",
   lacks: ["storage", "recovery", "rooms", "tokens"],
   can: new Set(),
   start: () => node("ws", new URL("server.js", import.meta.url)),

@@ -1,4 +1,4 @@
-/** Everything to everybody, as the README of ws and most tutorials have it. Nothing is kept. */
+/** Broadcasts every event to every client, as the README of ws does. It stores nothing. */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { WebSocket, WebSocketServer } from "ws";
@@ -21,7 +21,8 @@ function broadcast(event) {
   }
 }
 
-// 4,096 may wait to be accepted: the default of 511 would measure the kernel's patience.
+// Up to 4,096 connections may wait to be accepted. With the default of 511, the join storm would
+// measure how the kernel retries.
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () =>
   process.send(server.address().port),
 );
