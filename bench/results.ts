@@ -1,4 +1,4 @@
-/** What a benchmark came to, as it is kept: every run's figures, as they were measured. */
+/** Results of a benchmark: the figures of every run, as they were measured. */
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 import type { Peer } from "./peers/peer.ts";
 import type { Figures, Scale } from "./scenarios/scenario.ts";
@@ -9,7 +9,7 @@ export interface Results {
   runs: number;
   machine: Machine;
   peers: Pick<Peer, "name" | "title" | "version" | "setup" | "lacks">[];
-  /** What a deploy of Roomcast uploads. */
+  /** Size of the upload when Roomcast is deployed. */
   worker?: { gzipped_kb: number };
   measured: Measured[];
   failed: Failed[];
@@ -40,7 +40,7 @@ export function machine(): Machine {
   };
 }
 
-/** It came to nothing; the others went on. */
+/** A measurement that failed. The benchmark continues with the next one. */
 export interface Failed {
   run: number;
   scenario: string;

@@ -1,10 +1,10 @@
-/** What Roomcast set out to reach, held against what was measured. */
+/** Roomcast's performance aims, and the measurements that show whether they are met. */
 import type { Figure, Spread, Table } from "./table.ts";
 
 export interface Aim {
   what: string;
-  /** The bound, and on which side of it the aim lies. */
   bound: number;
+  /** Whether the bound is a maximum or a minimum. */
   side: "at most" | "at least";
   unit: "×" | "rows";
   measured: Spread;
@@ -13,10 +13,10 @@ export interface Aim {
 export const isMet = ({ bound, side, measured }: Aim): boolean =>
   side === "at most" ? measured.median <= bound : measured.median >= bound;
 
-/** Those that can be told from what was measured. */
+/** Returns the aims for which the results have measurements. */
 export function aims(table: Table): Aim[] {
   const all: (Aim | undefined)[] = [];
-  const against = (
+  const compare = (
     what: string,
     scenario: string,
     at: string | undefined,
@@ -30,10 +30,10 @@ export function aims(table: Table): Aim[] {
   };
   const perDelivery: Figure = ({ server_us_per_delivery }) => server_us_per_delivery!;
   for (const at of table.parts("paced")) {
-    const what = `CPU of a delivery, ${at}`;
-    const of = (other: string, bound: number, name: string): void =>
-      against(
-        `${what}, against ${name}`,
+    const what = `CPU per delivery, ${at}`;
+    const compareWith = (other: string, bound: number, name: string): void =>
+      compare(
+        `${what}, relative to ${name}`,
         "paced",
         at,
         ["roomcast", other],
@@ -41,8 +41,8 @@ export function aims(table: Table): Aim[] {
         "at most",
         bound,
       );
-    of("plain", 1, "the plain object");
-    of("partyserver", 0.8, "partyserver");
+    compareWith("plain", 1, "the plain object");
+    compareWith("partyserver", 0.8, "partyserver");
   }
   const delivered: Figure = ({ deliveries_per_s }) => deliveries_per_s!;
   for (const [other, name, bound] of [
@@ -50,12 +50,12 @@ export function aims(table: Table): Aim[] {
     ["socketio", "Socket.IO", 3],
     ["ws", "ws", 3],
   ] as const) {
-    const what = `burst, events delivered a second, against ${name}`;
-    against(what, "burst", undefined, ["roomcast", other], delivered, "at least", bound);
+    const what = `burst: events delivered per second, relative to ${name}`;
+    compare(what, "burst", undefined, ["roomcast", other], delivered, "at least", bound);
   }
-  const storm = "reconnect storm, quicker than Socket.IO's recovery";
-  const whole: Figure = ({ whole_ms }) => whole_ms!;
-  against(storm, "storm", undefined, ["socketio", "roomcast"], whole, "at least", 5);
+  const storm = "reconnect storm: speedup over Socket.IO's recovery";
+  const caughtUp: Figure = ({ caught_up_ms }) => caught_up_ms!;
+  compare(storm, "storm", undefined, ["socketio", "roomcast"], caughtUp, "at least", 5);
   for (const [at, what, bound] of [
     ["single", "rows for a million single events", 1e6],
     ["batches of 100", "rows for a million events in batches of 100", 1e4],
@@ -64,10 +64,11 @@ export function aims(table: Table): Aim[] {
     const measured = table.spread("rows", at, "roomcast", rows);
     all.push(measured && { what, bound, side: "at most", unit: "rows", measured });
   }
-  const waking = "a wake, against the plain object";
-  const wake = (what: string, figure: Figure): void =>
-    against(`${waking}: ${what}`, "wake", undefined, ["roomcast", "plain"], figure, "at most", 2);
-  wake("to deliver an event to all", ({ deliver_ms }) => deliver_ms!);
-  wake("to answer a read", ({ read_ms }) => read_ms!);
+  const wake = (what: string, figure: Figure): void => {
+    const title = `wake: ${what}, relative to the plain object`;
+    compare(title, "wake", undefined, ["roomcast", "plain"], figure, "at most", 2);
+  };
+  wake("time to deliver an event to all sockets", ({ deliver_ms }) => deliver_ms!);
+  wake("time to answer a read", ({ read_ms }) => read_ms!);
   return all.filter((aim) => aim !== undefined);
 }

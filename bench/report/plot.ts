@@ -1,7 +1,8 @@
 /**
- * Bars against the plain object, as SVG: one panel for each figure, a bar for each peer, from 1× to
- * the median of the runs, and a line from the least to the most of them. The scale is logarithmic:
- * twice and half are as far from 1×. As wide as a phone, in the colours of the page.
+ * Draws bar charts of ratios to the plain object, as SVG. Each figure has a panel, and each peer a
+ * bar in it. A bar goes from 1× to the median of the runs, and a thin line from their minimum to
+ * their maximum. The scale is logarithmic, so 2× and 0.5× have the same distance from 1×. A picture
+ * fits the width of a phone, and follows the colour scheme of the page.
  */
 import type { Spread } from "./table.ts";
 
@@ -71,13 +72,13 @@ function draw({ title, better, bars }: Panel, top: number): string {
   });
   return [
     `<text class="title" x="2" y="${top + 13}">${escaped(title)}</text>`,
-    `<text class="note" x="2" y="${top + 27}">against the plain Durable Object; ${better} is better</text>`,
+    `<text class="note" x="2" y="${top + 27}">relative to the plain Durable Object; ${better} is better</text>`,
     ...ticks,
     ...rows,
   ].join("\n");
 }
 
-/** Three digits at most. */
+/** Formats a ratio with at most three digits where it is below 1,000. */
 export const times = (value: number): string =>
   `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)}×`;
 

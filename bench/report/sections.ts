@@ -1,10 +1,10 @@
-/** What the report says of each scenario, and which figures it shows. */
+/** Text and columns of the report, for each scenario. */
 import type { Figure } from "./table.ts";
 
 export interface Column {
   title: string;
   figure: Figure;
-  /** Whether it is drawn, and on which side of the plain object is better. */
+  /** Set if the column has a picture: whether a lower or a higher figure is better. */
   plot?: "less" | "more";
 }
 
@@ -21,14 +21,14 @@ export const sections: readonly Section[] = [
   {
     scenario: "paced",
     title: "Paced fan-out",
-    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time with pauses between. The time is from there to the last socket that gets the event; the CPU is the server's, for each event on each socket; the memory is what the process grew by as the sockets came (of those beyond the first 100).",
+    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each. The time runs from the send until the last socket has received the event. CPU is the server's, for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100.",
     columns: [
       { title: "p50, ms", figure: ({ p50_ms }) => p50_ms! },
       { title: "p95, ms", figure: ({ p95_ms }) => p95_ms! },
       { title: "p99, ms", figure: ({ p99_ms }) => p99_ms!, plot: "less" },
-      cpu("CPU, µs a delivery", ({ server_us_per_delivery }) => server_us_per_delivery!),
+      cpu("CPU, µs per delivery", ({ server_us_per_delivery }) => server_us_per_delivery!),
       {
-        title: "memory, kB a socket",
+        title: "memory, kB per socket",
         figure: ({ memory_bytes_per_socket }) => memory_bytes_per_socket! / 1000,
       },
     ],
@@ -36,85 +36,92 @@ export const sections: readonly Section[] = [
   {
     scenario: "burst",
     title: "Burst fan-out",
-    text: "500 sockets; the publisher writes 200 events to its socket at once, and waits until everybody has them; six times, each after a pause.",
+    text: "500 sockets. The publisher writes 200 events to its socket at once, and waits until every socket has received them. It does this six times, each after a pause.",
     columns: [
       {
-        title: "events delivered a second",
+        title: "events delivered per second",
         figure: ({ deliveries_per_s }) => deliveries_per_s!,
         plot: "more",
       },
-      cpu("CPU, µs a delivery", ({ server_us_per_delivery }) => server_us_per_delivery!),
-      { title: "events a frame", figure: ({ events_per_frame }) => events_per_frame! },
+      cpu("CPU, µs per delivery", ({ server_us_per_delivery }) => server_us_per_delivery!),
+      { title: "events per frame", figure: ({ events_per_frame }) => events_per_frame! },
     ],
   },
   {
     scenario: "publish",
     title: "Publishing over HTTP",
-    text: "Publishers with a connection each send their next request when the last is answered; nobody follows. Where a peer promises no storage, its answer says only that the event was taken.",
+    text: "Each publisher has its own connection, and sends its next request when the last one is answered. The room has no subscribers. The answer of a peer without storage says only that the server has received the event.",
     columns: [
       {
-        title: "publishes a second",
+        title: "publishes per second",
         figure: ({ publishes_per_s }) => publishes_per_s!,
         plot: "more",
       },
-      { title: "events a second", figure: ({ events_per_s }) => events_per_s! },
-      { title: "CPU, µs a publish", figure: ({ server_us_per_publish }) => server_us_per_publish! },
+      { title: "events per second", figure: ({ events_per_s }) => events_per_s! },
+      {
+        title: "CPU, µs per publish",
+        figure: ({ server_us_per_publish }) => server_us_per_publish!,
+      },
     ],
   },
   {
     scenario: "storm",
     title: "Reconnect storm",
-    text: "2,000 clients were there, went, and come back at once, each 100 events behind: the time until the last of them has all 100. Whoever has no recovery is not in it.",
+    text: "2,000 clients had joined and disconnected. They reconnect at the same time, each 100 events behind. The time runs until the last of them has received all 100. Peers without recovery are left out.",
     columns: [
-      { title: "until all are whole, ms", figure: ({ whole_ms }) => whole_ms!, plot: "less" },
-      cpu("CPU, µs a client", ({ server_us_per_client }) => server_us_per_client!),
+      {
+        title: "until all have caught up, ms",
+        figure: ({ caught_up_ms }) => caught_up_ms!,
+        plot: "less",
+      },
+      cpu("CPU, µs per client", ({ server_us_per_client }) => server_us_per_client!),
     ],
   },
   {
     scenario: "join",
     title: "Join storm",
-    text: "2,000 clients come at once, new to the room: until the last is in it. Roomcast checks a signed token for each.",
+    text: "2,000 new clients connect at the same time. The time runs until the last of them has joined the room. Roomcast verifies a signed token for each.",
     columns: [
-      { title: "until all are in, ms", figure: ({ joined_ms }) => joined_ms!, plot: "less" },
-      cpu("CPU, µs a client", ({ server_us_per_client }) => server_us_per_client!),
+      { title: "until all have joined, ms", figure: ({ joined_ms }) => joined_ms!, plot: "less" },
+      cpu("CPU, µs per client", ({ server_us_per_client }) => server_us_per_client!),
     ],
   },
   {
     scenario: "presence",
     title: "Presence",
-    text: "300 members stay and hear of everybody, 50 come and go ten times. Of the peers as they are set up here, only Roomcast tells who is there.",
+    text: "300 members stay and are notified of every change, while 50 others enter and leave ten times. As the peers are set up here, only Roomcast has presence.",
     columns: [
       {
-        title: "CPU, µs a change and member",
-        figure: ({ server_us_per_change_heard }) => server_us_per_change_heard!,
+        title: "CPU, µs per change and member",
+        figure: ({ server_us_per_notification }) => server_us_per_notification!,
       },
       {
-        title: "bytes a change and member",
-        figure: ({ bytes_per_change_heard }) => bytes_per_change_heard!,
+        title: "bytes per change and member",
+        figure: ({ bytes_per_notification }) => bytes_per_notification!,
       },
     ],
   },
   {
     scenario: "large",
     title: "Large rooms",
-    text: "What a room takes by its size. Events a second are those of bursts of 50, each of which begins when everybody has the last. Then events come one at a time, with pauses between; then the same while one client sends 50 signals a second, as many as a client may by default. At last everybody enters at once: what each entry costs, and what is sent for it to all together (up to 1,000 members, the default limit).",
+    text: "Costs of a room by its size. First, events are published in bursts of 50; each burst begins when every socket has received the last one. Then events are published one at a time, with a pause after each. The same is repeated while one client sends 50 signals a second, the most that a client may send by default. At last, all clients enter at once. The table shows the CPU for each entry, and the kB sent to all members for it. A room may have at most 1,000 members by default.",
     columns: [
-      { title: "events a second, in bursts", figure: ({ events_per_s }) => events_per_s! },
-      { title: "CPU, ms an event alone", figure: ({ event_cpu_ms }) => event_cpu_ms! },
+      { title: "events per second, in bursts", figure: ({ events_per_s }) => events_per_s! },
+      { title: "CPU, ms per single event", figure: ({ event_cpu_ms }) => event_cpu_ms! },
       { title: "its p50, ms", figure: ({ event_p50_ms }) => event_p50_ms! },
       {
-        title: "… while one client signals",
+        title: "… while one client sends signals",
         figure: ({ event_p50_while_signalling_ms }) => event_p50_while_signalling_ms!,
       },
-      { title: "CPU, ms a signal", figure: ({ signal_cpu_ms }) => signal_cpu_ms! },
-      { title: "CPU, ms a member who enters", figure: ({ enter_cpu_ms }) => enter_cpu_ms! },
-      { title: "kB sent for it", figure: ({ enter_kb }) => enter_kb! },
+      { title: "CPU, ms per signal", figure: ({ signal_cpu_ms }) => signal_cpu_ms! },
+      { title: "CPU, ms per entry", figure: ({ enter_cpu_ms }) => enter_cpu_ms! },
+      { title: "kB sent per entry", figure: ({ enter_kb }) => enter_kb! },
     ],
   },
   {
     scenario: "bridge",
     title: "Bridges",
-    text: "20 readers follow 100 rooms each: over a socket for each room, over one connection for all, and over a stream of Server-Sent Events for each. What publishing costs without any reader is taken off.",
+    text: "20 readers subscribe to 100 rooms each, in three ways: over one socket for each room, over one connection for all rooms, and over one stream of Server-Sent Events for each room. The cost of publishing without readers is subtracted.",
     columns: [
       { title: "own socket, µs a frame", figure: ({ own_us_per_frame }) => own_us_per_frame! },
       {
@@ -122,13 +129,13 @@ export const sections: readonly Section[] = [
         figure: ({ connection_us_per_frame }) => connection_us_per_frame!,
       },
       {
-        title: "… against the own socket",
+        title: "… relative to the own socket",
         figure: ({ connection_us_per_frame, own_us_per_frame }) =>
           connection_us_per_frame! / own_us_per_frame!,
       },
       { title: "stream, µs", figure: ({ stream_us_per_frame }) => stream_us_per_frame! },
       {
-        title: "… against the own socket",
+        title: "… relative to the own socket",
         figure: ({ stream_us_per_frame, own_us_per_frame }) =>
           stream_us_per_frame! / own_us_per_frame!,
       },
@@ -137,64 +144,64 @@ export const sections: readonly Section[] = [
   {
     scenario: "wake",
     title: "Waking",
-    text: "A room that has slept, with as many sockets as the machine's limit on open files allows (10,000 at most) and 100,000 events published into it, is asked for a few bytes, and to deliver an event to everybody. The plain object keeps the newest 1,000 of them.",
+    text: "A room hibernates. It has as many sockets as the machine's limit on open files allows (at most 10,000), and 100,000 events were published into it. A request wakes it: a read of a few bytes, or a publish that is delivered to every socket. The plain object retains only the newest 1,000 events.",
     columns: [
       { title: "sockets", figure: ({ sockets }) => sockets! },
       { title: "read, ms", figure: ({ read_ms }) => read_ms! },
       { title: "publish, ms", figure: ({ deliver_ms }) => deliver_ms!, plot: "less" },
-      { title: "the same awake, ms", figure: ({ deliver_awake_ms }) => deliver_awake_ms! },
+      { title: "publish while active, ms", figure: ({ deliver_active_ms }) => deliver_active_ms! },
       { title: "CPU of read, ms", figure: ({ read_cpu_ms }) => read_cpu_ms! },
       { title: "CPU of publish, ms", figure: ({ deliver_cpu_ms }) => deliver_cpu_ms! },
     ],
   },
   {
     scenario: "slow",
-    title: "Readers that stand still",
-    text: "20 readers stand still while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. To the others, each event is a frame, so they have 24 readers and 20,000 events. Memory is the most that the process grew by, against a run in which nobody stands still; and the others' delay is compared with that run's.",
+    title: "Stalled readers",
+    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they have 24 readers and 20,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is compared with that run, too.",
     columns: [
       { title: "published, MB", figure: ({ bytes_published }) => bytes_published! / 1e6 },
       {
-        title: "memory, MB for each that stands still",
-        figure: ({ memory_bytes_per_still }) => memory_bytes_per_still! / 1e6,
+        title: "memory, MB per stalled reader",
+        figure: ({ memory_bytes_per_stalled }) => memory_bytes_per_stalled! / 1e6,
       },
       { title: "delay of the others, p95, ms", figure: ({ p95_ms }) => p95_ms! },
       {
-        title: "… against nobody standing still",
+        title: "… relative to no stalled readers",
         figure: ({ p95_ms, p95_without_ms }) => p95_ms! / p95_without_ms!,
       },
     ],
   },
   {
     scenario: "rows",
-    title: "Rows that are billed",
-    text: "Rows that were written for some thousand events, reckoned up to a million. Cloudflare bills $1.00 for a million rows.",
+    title: "Billed rows",
+    text: "Rows written for a few thousand events, scaled to a million events. Cloudflare bills $1.00 for a million rows.",
     columns: [
       { title: "events", figure: ({ events }) => events! },
       { title: "rows", figure: ({ rows }) => rows! },
       {
-        title: "rows for a million events",
+        title: "rows per million events",
         figure: ({ rows_per_million_events }) => rows_per_million_events!,
       },
     ],
   },
   {
     scenario: "idle",
-    title: "Idling",
-    text: "1,000 sockets in a room in which nothing happens, with the heartbeats that each peer's clients have; reckoned up from the time observed. Wakes are those of a room that was put to sleep before: it was looked at once a second. A process on Node or of its own never sleeps.",
+    title: "Idle rooms",
+    text: "1,000 sockets in a room without events, with the heartbeats that each peer's clients send. The figures are scaled from the time observed. Wakes are counted on a room that was put into hibernation: once a second, the benchmark checks whether it is active. A process on Node or a native one never hibernates.",
     columns: [
       { title: "observed, s", figure: ({ observed_s }) => observed_s! },
       {
-        title: "bytes a socket and hour",
+        title: "bytes per socket and hour",
         figure: ({ bytes_per_socket_and_hour }) => bytes_per_socket_and_hour!,
       },
       { title: "wakes", figure: ({ wakes }) => wakes! },
-      { title: "CPU, s an hour", figure: ({ server_cpu_s_per_hour }) => server_cpu_s_per_hour! },
+      { title: "CPU, s per hour", figure: ({ server_cpu_s_per_hour }) => server_cpu_s_per_hour! },
     ],
   },
   {
     scenario: "start",
-    title: "Starting",
-    text: "From the start of the process to the answer to its first publish. On workerd, what is above the plain object is the worker's own start.",
+    title: "Startup",
+    text: "The time runs from the start of the process to the answer to its first publish. On workerd, the difference from the plain object is the start of the worker itself.",
     columns: [
       { title: "ms", figure: ({ started_ms }) => started_ms! },
       { title: "CPU, ms", figure: ({ server_cpu_ms }) => server_cpu_ms! },

@@ -1,8 +1,8 @@
-/** What was measured, looked up: a figure of a peer in each run, and how peers compare in each. */
+/** Looks up measurements: a figure of a peer in each run, and the ratio of two peers in each run. */
 import type { Measured, Results } from "../results.ts";
 import { median } from "../scenarios/statistics.ts";
 
-/** A figure over all runs. */
+/** Median, minimum and maximum of a figure over all runs. */
 export interface Spread {
   median: number;
   min: number;
@@ -16,13 +16,13 @@ export class Table {
     this.#measured = measured;
   }
 
-  /** The parts of a scenario that were measured apart; one without a name where it has none. */
+  /** Returns the parts of a scenario that were measured separately; `undefined` if it has only one. */
   parts(scenario: string): (string | undefined)[] {
     const of = this.#measured.filter((one) => one.scenario === scenario);
     return [...new Set(of.map(({ figures }) => figures.at))];
   }
 
-  /** By run; empty where the peer took no part. */
+  /** Returns a figure by run. The map is empty if the peer did not take part. */
   values(
     scenario: string,
     at: string | undefined,
@@ -47,7 +47,7 @@ export class Table {
     return spread([...this.values(scenario, at, peer, figure).values()]);
   }
 
-  /** How a peer compares with another: in each run, and only then over all of them. */
+  /** Computes the ratio of two peers within each run, and then its spread over all runs. */
   ratio(
     scenario: string,
     at: string | undefined,
@@ -62,7 +62,7 @@ export class Table {
     return spread(ratios);
   }
 
-  /** How busy the busiest thread of the load program was, in each measurement. */
+  /** Returns the share of a core that the busiest load thread used, for each measurement. */
   busiest(): { scenario: string; peer: string; busiest: number }[] {
     return this.#measured.flatMap(({ scenario, peer, figures }) =>
       typeof figures.load_busiest === "number"
@@ -72,7 +72,7 @@ export class Table {
   }
 }
 
-/** Taken from what was measured at once. */
+/** Computes a figure from the figures of one measurement. */
 export type Figure = (figures: Record<string, number>) => number;
 
 function spread(values: number[]): Spread | undefined {
