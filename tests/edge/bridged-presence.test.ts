@@ -1,7 +1,7 @@
 /** Presence over what the worker bridges: streams, and connections for many rooms. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
 import { stage, subscribe } from "./connection.ts";
 import { type Block, EventStream } from "./event-stream.ts";
@@ -109,7 +109,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
         assert.deepEqual(members[0].sessions[0].data, { in: name });
       }
       for (let i = 0; i < 3; i++) {
-        await passes(20_000);
+        await sleep(20_000);
         for (const name of ["a", "b"]) await runtime.evict(name);
         socket.send({ type: "ping" });
         assert.deepEqual(await socket.next(), { type: "pong" });

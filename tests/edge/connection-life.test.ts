@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Socket } from "./client.ts";
 import { stage, subscribe } from "./connection.ts";
 import { seeded } from "./random.ts";
@@ -61,7 +61,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     socket.send({ type: "subscribe", room: "one too many" });
     assert.equal((await socket.until("error")).code, "bad_request");
     const before = await room("r:7").figures();
-    await passes(14_000); // The runtime gives an idle object ten seconds.
+    await sleep(14_000); // The runtime gives an idle object ten seconds.
     socket.send({ type: "ping" });
     assert.deepEqual(await socket.next(), { type: "pong" }, "the rooms' pongs are kept");
     for (const name of names)

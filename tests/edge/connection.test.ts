@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
 import { stage, subscribe, token } from "./connection.ts";
 import { seconds } from "./jwt.ts";
@@ -279,7 +279,7 @@ describe("a connection's token", { concurrency: true }, () => {
     await runtime.evict("r");
     socket.send({ type: "auth", token });
     await socket.until("authorized", ({ room }) => room === "r");
-    await passes(9_000);
+    await sleep(9_000);
     await room("r").publish({ name: "n", data: 1 });
     assert.equal((await socket.next()).type, "events");
   });

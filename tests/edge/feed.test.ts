@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { publish } from "../../tools/publish.ts";
 import { event, features } from "../../tools/quakes.ts";
 import type { Event } from "./client.ts";
@@ -39,8 +39,8 @@ test("the earthquake feed under fire: nothing is lost, doubled or changed", asyn
   // few publishes: it strikes before, within and after the write of another event.
   const moments = Array.from({ length: KILLS }, () => Math.floor(random() * quakes.length));
   for (const count of moments.sort((a, b) => a - b)) {
-    while (acknowledged.length < count) await passes(1);
-    await passes(random() * 5);
+    while (acknowledged.length < count) await sleep(1);
+    await sleep(random() * 5);
     await runtime.kill();
     await runtime.restart();
   }

@@ -1,5 +1,5 @@
 /** A subscriber that is told to stay: it applies frames by section 5 of the contract, and resumes. */
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Event, type Frame, Socket } from "./client.ts";
 
 /** An event, and the text of the frame that brought it. */
@@ -69,7 +69,7 @@ export class Follower {
       } catch (error) {
         if (this.#ended) return;
         if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-        await passes(5); // The server is down; nothing tells a client when it is back.
+        await sleep(5); // The server is down; nothing tells a client when it is back.
       }
     }
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
 import {
   KEYS,
@@ -60,7 +60,7 @@ describe("JWKS_URL", () => {
     const headers = { authorization: `Bearer ${first}` };
     const going = get(`${url}/rooms/r/events`, { agent: false, headers });
     going.on("error", () => {}); // It is this side's own reset.
-    while (issuer.fetches === 0) await passes(10);
+    while (issuer.fetches === 0) await sleep(10);
     going.socket?.resetAndDestroy();
     const waiting = read(url, "r", first);
     const start = performance.now();
@@ -142,7 +142,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal((await again!.next()).type, "welcome");
 
     issuer.keys = { keys: [jwk(ec.publicKey, "ec")] };
-    for (const end = Date.now() + ROTATED_WITHIN_MS; issuer.fetches === 1; await passes(200)) {
+    for (const end = Date.now() + ROTATED_WITHIN_MS; issuer.fetches === 1; await sleep(200)) {
       assert(Date.now() < end, "the new key is not looked for");
       assert.equal((await read(url, "r", first)).status, 200, "the cached key counts until then");
       await read(url, "r", renewed);
@@ -188,7 +188,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert(written < ENDLESS_BYTES, "it reads on");
     assert.match(await log.text(), /JWKS_URL: .* longer than 262144 bytes; none were fetched yet/);
     issuer.answer = answerWithKeys;
-    while ((await read(url, "r", first)).status === 500) await passes(200);
+    while ((await read(url, "r", first)).status === 500) await sleep(200);
     assert.equal((await read(url, "r", first)).status, 200);
   });
 
@@ -219,7 +219,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     for (let i = 0; i < 10; i++) await health();
     assert(issuer.fetches <= 3, `${issuer.fetches} fetches: one a second at most`);
     issuer.answer = answerWithKeys;
-    while ((await health()) === 500) await passes(100);
+    while ((await health()) === 500) await sleep(100);
     const { fetches } = issuer;
     assert.equal((await read(url, "r", first)).status, 200);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { seconds } from "./jwt.ts";
 import { seeded } from "./random.ts";
 import { Room, tokenOf } from "./room.ts";
@@ -20,7 +20,7 @@ describe("a long poll", { concurrency: true }, () => {
     const since = await room.position();
     const polling = poll(room, `since=${since}&wait=20`);
     await room.counts(1);
-    await passes(500);
+    await sleep(500);
     await room.publish({ name: "n", data: { a: 1 } });
     const { status, body, after_ms } = await polling;
     assert.equal(status, 200);
@@ -119,7 +119,7 @@ describe("a long poll", { concurrency: true }, () => {
     const polling = poll(room, `since=${since}&wait=30`);
     await room.counts(1);
     const before = await room.figures();
-    await passes(14_000); // The runtime gives an idle object ten seconds.
+    await sleep(14_000); // The runtime gives an idle object ten seconds.
     assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
     await room.publish({ name: "n", data: 1 });
     assert.equal((await polling).body.events.length, 1);
@@ -135,7 +135,7 @@ describe("a long poll", { concurrency: true }, () => {
     const publishing = (async () => {
       for (let data = 1; data <= events; data++) {
         await room.publish({ name: "n", data });
-        await passes(random() * 10);
+        await sleep(random() * 10);
         if (random() < 0.05) await room.runtime.evict("r");
       }
     })();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { dial } from "./client.ts";
 import { TEXT, UPGRADE, frame, request } from "./wire.ts";
@@ -67,7 +67,7 @@ export class Member {
   }
 
   async until(holds: (member: this) => boolean, patienceMs = 30_000): Promise<void> {
-    for (const end = Date.now() + patienceMs; !holds(this); await passes(5)) {
+    for (const end = Date.now() + patienceMs; !holds(this); await sleep(5)) {
       if (this.#wrong) throw this.#wrong;
       if (Date.now() > end) throw new Error(`waited ${patienceMs} ms: ${holds}, ${this.shown()}`);
     }

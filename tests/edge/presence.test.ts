@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { claims, sign } from "./jwt.ts";
 import { Member, standsStill } from "./member.ts";
 import { seeded } from "./random.ts";
@@ -18,7 +18,7 @@ describe("presence", { concurrency: true }, () => {
     await ann.until(() => ann.list.size === 2);
     ben.drop();
     const dropped = Date.now();
-    await passes(100);
+    await sleep(100);
     assert.equal((await figures(url)).members, 2);
     assert.equal(await runtime.evict("r"), true);
     await ann.until(() => ann.list.size === 1);
@@ -91,7 +91,7 @@ describe("presence", { concurrency: true }, () => {
     let over = false;
     const slept = (async () => {
       for (let times = 0; !over || times < 20; times++) {
-        await passes(random() * 100);
+        await sleep(random() * 100);
         await runtime.evictIfIdle("r");
       }
     })();

@@ -1,7 +1,7 @@
 /** A room of a runtime, as a backend with every right sees it. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Claims, type Grant, claims, sign } from "./jwt.ts";
 import { type Options, Runtime, SECRET } from "./runtime.ts";
 
@@ -82,7 +82,7 @@ export class Room {
       const { sessions: counted } = await this.figures();
       if (counted === sessions) return;
       assert(Date.now() < until, `${counted} sessions, not ${sessions}`);
-      await passes(50);
+      await sleep(50);
     }
   }
 
@@ -93,7 +93,7 @@ export class Room {
       const listed = await this.members();
       if (listed.join() === users.join()) return;
       assert(Date.now() < until, `${listed} have entered, not ${users}`);
-      await passes(50);
+      await sleep(50);
     }
   }
 

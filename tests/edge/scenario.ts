@@ -1,6 +1,6 @@
 /** Interprets the scenarios of `tests/scenarios` against the real runtime; its README is the specification. */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
 import { type Claims, type Grant, claims, seconds, sign } from "./jwt.ts";
 import { type Bound, type Json, fill, match } from "./pattern.ts";
@@ -123,7 +123,7 @@ class Stage {
     const verb = String(step[actor]);
     for (let i = 1; i <= (step.times ?? 1); i++) {
       this.#bound.set("i", i);
-      if (actor === "time") await passes(step.ms);
+      if (actor === "time") await sleep(step.ms);
       else if (actor === "the room") await this.#roomDoes(verb, step.room ?? "r");
       else if (/^[A-Z]+ \//.test(verb)) await this.#requests(actor, verb, step);
       else await this.#does(actor, verb, step);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
 import { Follower } from "./follower.ts";
 import { claims, seconds, sign } from "./jwt.ts";
@@ -16,7 +16,7 @@ describe("a room that sleeps", { concurrency: true }, () => {
     const alice = await Socket.open(`${url}/events`, { token: alices });
     await alice.until("welcome");
     const before = await figures(url);
-    await passes(13_000); // The runtime gives an idle object ten seconds.
+    await sleep(13_000); // The runtime gives an idle object ten seconds.
     assert.equal(await runtime.evict("r"), false, "it was no longer in memory");
     await publish(url, { name: "n", data: 1 });
     assert.equal((await alice.until("events")).events[0].seq, 1);
@@ -56,7 +56,7 @@ describe("a room that sleeps", { concurrency: true }, () => {
     const sleeps = (async () => {
       let count = 0;
       while (!sleeping.over) {
-        await passes(random() * 10);
+        await sleep(random() * 10);
         if (await runtime.evict("r")) count += 1;
       }
       return count;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get } from "node:http";
 import { describe, test } from "node:test";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { EventStream } from "./event-stream.ts";
 import { seconds } from "./jwt.ts";
 import { seeded } from "./random.ts";
@@ -244,7 +244,7 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
     await room.publish({ name: "n", data: 1 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 1);
     const before = await room.figures();
-    await passes(14_000); // The runtime gives an idle object ten seconds.
+    await sleep(14_000); // The runtime gives an idle object ten seconds.
     assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
     await room.publish({ name: "n", data: 2 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 2);
@@ -279,7 +279,7 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
     for (const stream of streams) stream.drop();
     // They are noticed when they are next written to.
     await room.publish({ name: "n", data: 1 });
-    await passes(200);
+    await sleep(200);
     await room.publish({ name: "n", data: 2 });
     await room.counts(1, COMMENTED_WITHIN_MS);
     assert.equal((await staying?.nextJson()).seq, 1);
@@ -412,7 +412,7 @@ async function isAnswered(room: Room, afterMs: number): Promise<boolean> {
   });
   const [socket] = await once(request, "socket");
   await once(socket, "connect");
-  await passes(afterMs);
+  await sleep(afterMs);
   socket.resetAndDestroy();
   return answered;
 }
