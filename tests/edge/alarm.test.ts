@@ -1,29 +1,29 @@
-/** A room's alarm, on the runtime that keeps it: what becomes of one that fails, or is lost. */
+/** A room's alarm on the real runtime, when it fails or is lost. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "./room.ts";
 
-/** `ALARM_RETRY_MS`, and what a busy machine adds. */
+/** `ALARM_RETRY_MS`, and some time for a busy machine. */
 const RETRIED_WITHIN_MS = 60_000 + 30_000;
 
 describe("an alarm", { concurrency: true }, () => {
-  test("that rings while the configuration is wrong is retried, and the room erased", async (t) => {
+  test("that fires while the configuration is invalid is retried, and the room is erased", async (t) => {
     const settings = { r: { retained_ms: 2_000 } };
     const room = await Room.of(t, { settings });
     await room.publish({ name: "n", data: 1 });
     const { epoch } = await room.figures();
     await room.runtime.deploy({ settings: { r: { sockets: 0 } } });
-    await room.runtime.logs("a room can't wake", 2, 10_000 + RETRIED_WITHIN_MS);
+    await room.runtime.waitForLog("a room can't wake", 2, 10_000 + RETRIED_WITHIN_MS);
     await room.runtime.deploy({ settings });
-    // Nothing wakes it but its alarm.
+    // Only the alarm can load the room.
     for (const end = Date.now() + RETRIED_WITHIN_MS; !(await room.runtime.evict("r"));)
-      await sleep(Date.now() < end ? 200 : assert.fail("it never rings again"));
+      await sleep(Date.now() < end ? 200 : assert.fail("the alarm is not retried"));
     assert.notEqual((await room.figures()).epoch, epoch);
   });
 
-  test("that is lost is set again when something wakes the room", async (t) => {
+  test("that is lost is set again when a request loads the room", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const set = await alarm(room);
@@ -31,7 +31,7 @@ describe("an alarm", { concurrency: true }, () => {
     await room.runtime.restart();
     await room.state();
     await room.figures();
-    assert.equal(await alarm(room), set, "what is set is not set again");
+    assert.equal(await alarm(room), set, "an alarm that is set is not changed");
 
     await alarm(room, "DELETE");
     assert.equal(await alarm(room), undefined);
@@ -43,7 +43,7 @@ describe("an alarm", { concurrency: true }, () => {
   });
 });
 
-/** Kills the process, and looks what the room's alarm is set to, as the runtime stores it. */
+/** Kills the process, and reads or deletes the time of the room's alarm in the runtime's storage. */
 async function alarm({ runtime }: Room, act: "SELECT value" | "DELETE" = "SELECT value") {
   await runtime.kill();
   const [file] = await runtime.databases();

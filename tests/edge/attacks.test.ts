@@ -5,20 +5,20 @@ import { Socket } from "./client.ts";
 import {
   ISSUER,
   VARS,
-  but,
+  goodExcept,
   ec,
   ed,
   encode,
-  good,
+  goodClaims,
   jwk,
-  padded,
+  tokenOfBytes,
   pem,
-  read,
-  rooms,
+  readEvents,
+  withRooms,
   rsa,
   shared,
-  signed,
-  stranger,
+  goodToken,
+  untrusted,
 } from "./issuer.ts";
 import { type Claims, seconds, sign } from "./jwt.ts";
 import { Runtime, SECRET } from "./runtime.ts";
@@ -35,83 +35,95 @@ interface Attack {
   code?: "unauthorized" | "token_expired" | "forbidden";
 }
 
-const [header, payload, signature] = signed.split(".") as [string, string, string];
-const es256 = sign(good, ec.privateKey, { kid: "ec" }, "ES256").split(".");
+const [header, payload, signature] = goodToken.split(".") as [string, string, string];
+const es256 = sign(goodClaims, ec.privateKey, { kid: "ec" }, "ES256").split(".");
 
 const attacks: Record<string, Attack> = {
-  "alg none": { token: `${encode({ alg: "none", typ: "JWT" })}.${encode(good)}.` },
-  "alg nOnE": { token: `${encode({ alg: "nOnE", typ: "JWT" })}.${encode(good)}.` },
+  "alg none": { token: `${encode({ alg: "none", typ: "JWT" })}.${encode(goodClaims)}.` },
+  "alg nOnE": { token: `${encode({ alg: "nOnE", typ: "JWT" })}.${encode(goodClaims)}.` },
   "alg none with the signature of another token": {
-    token: `${encode({ alg: "none" })}.${encode(good)}.${signature}`,
+    token: `${encode({ alg: "none" })}.${encode(goodClaims)}.${signature}`,
   },
-  "alg none with a kid": { token: `${encode({ alg: "none", kid: "rsa" })}.${encode(good)}.` },
-  "no alg": { token: sign(good, SECRET, { alg: undefined }) },
-  "alg in lower case": { token: sign(good, SECRET, { alg: "hs256" }) },
-  "alg of another type": { token: sign(good, SECRET, { alg: ["HS256"] }) },
+  "alg none with a kid": { token: `${encode({ alg: "none", kid: "rsa" })}.${encode(goodClaims)}.` },
+  "no alg": { token: sign(goodClaims, SECRET, { alg: undefined }) },
+  "alg in lower case": { token: sign(goodClaims, SECRET, { alg: "hs256" }) },
+  "alg of another type": { token: sign(goodClaims, SECRET, { alg: ["HS256"] }) },
   "HS256 with the text of the RSA public key": {
-    token: sign(good, pem(rsa.publicKey), { kid: "rsa" }),
+    token: sign(goodClaims, pem(rsa.publicKey), { kid: "rsa" }),
   },
   "HS256 with the text of the RSA public key, trimmed": {
-    token: sign(good, pem(rsa.publicKey).trim(), { kid: "rsa" }),
+    token: sign(goodClaims, pem(rsa.publicKey).trim(), { kid: "rsa" }),
   },
   "HS256 with the modulus of the RSA public key": {
-    token: sign(good, rsa.publicKey.export({ format: "jwk" }).n!, { kid: "rsa" }),
+    token: sign(goodClaims, rsa.publicKey.export({ format: "jwk" }).n!, { kid: "rsa" }),
   },
   "HS256 with the text of the EC public key": {
-    token: sign(good, pem(ec.publicKey), { kid: "ec" }),
+    token: sign(goodClaims, pem(ec.publicKey), { kid: "ec" }),
   },
   "HS256 with the text of the Ed25519 public key": {
-    token: sign(good, ed.publicKey.export({ format: "jwk" }).x!, { kid: "ed" }),
+    token: sign(goodClaims, ed.publicKey.export({ format: "jwk" }).x!, { kid: "ed" }),
   },
-  "HS256 with another secret": { token: sign(good, "a guess that is at least 32 bytes long") },
-  "HS256 with no secret": { token: sign(good, "") },
-  "HS512 with the secret": { token: hs512(good) },
-  "HS256 named HS512": { token: sign(good, SECRET, { alg: "HS512" }) },
-  "HS256 named RS256": { token: sign(good, SECRET, { alg: "RS256" }) },
-  "a kid with the secret of tokens without one": { token: sign(good, SECRET, { kid: "oct" }) },
-  "no kid with the key of a kid": { token: sign(good, shared) },
-  "no kid with an RSA key": { token: sign(good, rsa.privateKey, {}, "RS256") },
-  "another RSA key": { token: sign(good, stranger.rsa.privateKey, { kid: "rsa" }, "RS256") },
-  "another EC key": { token: sign(good, stranger.ec.privateKey, { kid: "ec" }, "ES256") },
-  "another Ed25519 key": { token: sign(good, stranger.ed.privateKey, { kid: "ed" }, "EdDSA") },
+  "HS256 with another secret": {
+    token: sign(goodClaims, "a guess that is at least 32 bytes long"),
+  },
+  "HS256 with no secret": { token: sign(goodClaims, "") },
+  "HS512 with the secret": { token: hs512(goodClaims) },
+  "HS256 named HS512": { token: sign(goodClaims, SECRET, { alg: "HS512" }) },
+  "HS256 named RS256": { token: sign(goodClaims, SECRET, { alg: "RS256" }) },
+  "a kid with the secret of tokens without one": {
+    token: sign(goodClaims, SECRET, { kid: "oct" }),
+  },
+  "no kid with the key of a kid": { token: sign(goodClaims, shared) },
+  "no kid with an RSA key": { token: sign(goodClaims, rsa.privateKey, {}, "RS256") },
+  "another RSA key": { token: sign(goodClaims, untrusted.rsa.privateKey, { kid: "rsa" }, "RS256") },
+  "another EC key": { token: sign(goodClaims, untrusted.ec.privateKey, { kid: "ec" }, "ES256") },
+  "another Ed25519 key": {
+    token: sign(goodClaims, untrusted.ed.privateKey, { kid: "ed" }, "EdDSA"),
+  },
   "a key of the wrong curve": {
-    token: sign(good, stranger.p384.privateKey, { kid: "ec" }, "ES256"),
+    token: sign(goodClaims, untrusted.p384.privateKey, { kid: "ec" }, "ES256"),
   },
-  "RS256 named PS256": { token: sign(good, rsa.privateKey, { kid: "rsa", alg: "PS256" }, "RS256") },
+  "RS256 named PS256": {
+    token: sign(goodClaims, rsa.privateKey, { kid: "rsa", alg: "PS256" }, "RS256"),
+  },
   "an RSA key for the kid of an EC key": {
-    token: sign(good, rsa.privateKey, { kid: "ec" }, "RS256"),
+    token: sign(goodClaims, rsa.privateKey, { kid: "ec" }, "RS256"),
   },
   "an EC key for the kid of an RSA key": {
-    token: sign(good, ec.privateKey, { kid: "rsa" }, "ES256"),
+    token: sign(goodClaims, ec.privateKey, { kid: "rsa" }, "ES256"),
   },
-  "EdDSA for the kid of an EC key": { token: sign(good, ed.privateKey, { kid: "ec" }, "EdDSA") },
-  "an unknown kid": { token: sign(good, rsa.privateKey, { kid: "unknown" }, "RS256") },
-  "a kid in upper case": { token: sign(good, rsa.privateKey, { kid: "RSA" }, "RS256") },
-  "a kid that is a path": { token: sign(good, "", { kid: "../../../dev/null" }) },
-  "a kid that is a query": { token: sign(good, SECRET, { kid: "x' UNION SELECT 'key'--" }) },
-  "a kid of the language": { token: sign(good, SECRET, { kid: "__proto__" }) },
-  "an empty kid": { token: sign(good, SECRET, { kid: "" }) },
-  "a kid of null": { token: sign(good, SECRET, { kid: null }) },
-  "a kid that is a number": { token: sign(good, SECRET, { kid: 0 }) },
-  "a kid that is a list": { token: sign(good, rsa.privateKey, { kid: ["rsa"] }, "RS256") },
-  "a key that the token brings along": {
+  "EdDSA for the kid of an EC key": {
+    token: sign(goodClaims, ed.privateKey, { kid: "ec" }, "EdDSA"),
+  },
+  "an unknown kid": { token: sign(goodClaims, rsa.privateKey, { kid: "unknown" }, "RS256") },
+  "a kid in upper case": { token: sign(goodClaims, rsa.privateKey, { kid: "RSA" }, "RS256") },
+  "a kid that is a path": { token: sign(goodClaims, "", { kid: "../../../dev/null" }) },
+  "a kid that is a query": { token: sign(goodClaims, SECRET, { kid: "x' UNION SELECT 'key'--" }) },
+  "a kid that is a property of every object": {
+    token: sign(goodClaims, SECRET, { kid: "__proto__" }),
+  },
+  "an empty kid": { token: sign(goodClaims, SECRET, { kid: "" }) },
+  "a kid of null": { token: sign(goodClaims, SECRET, { kid: null }) },
+  "a kid that is a number": { token: sign(goodClaims, SECRET, { kid: 0 }) },
+  "a kid that is a list": { token: sign(goodClaims, rsa.privateKey, { kid: ["rsa"] }, "RS256") },
+  "a key in the token's own header": {
     token: sign(
-      good,
-      stranger.rsa.privateKey,
-      { kid: "x", jwk: jwk(stranger.rsa.publicKey, "x") },
+      goodClaims,
+      untrusted.rsa.privateKey,
+      { kid: "x", jwk: jwk(untrusted.rsa.publicKey, "x") },
       "RS256",
     ),
   },
   "an extension that must be understood": {
-    token: sign(good, SECRET, { crit: ["b64"], b64: false }),
+    token: sign(goodClaims, SECRET, { crit: ["b64"], b64: false }),
   },
-  "a signature cut short": { token: signed.slice(0, -4) },
+  "a signature cut short": { token: goodToken.slice(0, -4) },
   "a signature with one bit flipped": {
     token: `${header}.${payload}.${signature[0] === "A" ? "B" : "A"}${signature.slice(1)}`,
   },
   "no signature": { token: `${header}.${payload}.` },
   "the signature of other claims": {
-    token: `${header}.${encode(rooms({ "*": ["admin", "subscribe"] }))}.${signature}`,
+    token: `${header}.${encode(withRooms({ "*": ["admin", "subscribe"] }))}.${signature}`,
   },
   "the signature of another header": {
     token: `${encode({ alg: "HS256" })}.${payload}.${signature}`,
@@ -121,44 +133,44 @@ const attacks: Record<string, Attack> = {
   },
   "an ES256 signature in DER": { token: derSigned(es256) },
   "two parts": { token: `${header}.${payload}` },
-  "four parts": { token: `${signed}.${signature}` },
+  "four parts": { token: `${goodToken}.${signature}` },
   "padded base64": { token: `${header}.${payload}.${signature}=` },
-  "a header that is no JSON": { token: sign(good, SECRET, "HS256") },
-  "a header that is a list": { token: sign(good, SECRET, "[]") },
+  "a header that is no JSON": { token: sign(goodClaims, SECRET, "HS256") },
+  "a header that is a list": { token: sign(goodClaims, SECRET, "[]") },
   "claims that are no JSON": { token: sign("alice", SECRET) },
   "claims that are a list": { token: sign("[]", SECRET) },
-  "a token of more than 8 KiB": { token: padded(8193) },
-  expired: { token: sign(but({ exp: seconds(-40) }), SECRET), code: "token_expired" },
-  "expired long ago": { token: sign(but({ exp: 0 }), SECRET), code: "token_expired" },
-  "no exp": { token: sign(but({ exp: undefined }), SECRET) },
-  "an exp of null": { token: sign(but({ exp: null }), SECRET) },
-  "an exp of another type": { token: sign(but({ exp: String(seconds(3600)) }), SECRET) },
-  "an exp below 0": { token: sign(but({ exp: -1 }), SECRET) },
-  "an exp after the year 262142": { token: sign(but({ exp: 8_210_266_876_800 }), SECRET) },
-  "an exp beyond all numbers": {
-    token: sign(JSON.stringify(good).replace(/"exp":\d+/, '"exp":1e400'), SECRET),
+  "a token of more than 8 KiB": { token: tokenOfBytes(8193) },
+  expired: { token: sign(goodExcept({ exp: seconds(-40) }), SECRET), code: "token_expired" },
+  "expired long ago": { token: sign(goodExcept({ exp: 0 }), SECRET), code: "token_expired" },
+  "no exp": { token: sign(goodExcept({ exp: undefined }), SECRET) },
+  "an exp of null": { token: sign(goodExcept({ exp: null }), SECRET) },
+  "an exp of another type": { token: sign(goodExcept({ exp: String(seconds(3600)) }), SECRET) },
+  "an exp below 0": { token: sign(goodExcept({ exp: -1 }), SECRET) },
+  "an exp after the year 262142": { token: sign(goodExcept({ exp: 8_210_266_876_800 }), SECRET) },
+  "an exp larger than any number": {
+    token: sign(JSON.stringify(goodClaims).replace(/"exp":\d+/, '"exp":1e400'), SECRET),
   },
-  "not yet valid": { token: sign(but({ nbf: seconds(600) }), SECRET) },
-  "an nbf of another type": { token: sign(but({ nbf: "0" }), SECRET) },
-  "an nbf below 0": { token: sign(but({ nbf: -1 }), SECRET) },
-  "no sub": { token: sign(but({ sub: undefined }), SECRET) },
-  "an empty sub": { token: sign(but({ sub: "" }), SECRET) },
-  "a sub of another type": { token: sign(but({ sub: 7 }), SECRET) },
-  "a sub of 129 characters": { token: sign(but({ sub: "a".repeat(129) }), SECRET) },
-  "another issuer": { token: sign(but({ iss: "https://evil.example.com/" }), SECRET) },
-  "an issuer that begins alike": { token: sign(but({ iss: `${ISSUER}evil` }), SECRET) },
-  "no issuer": { token: sign(but({ iss: undefined }), SECRET) },
-  "another audience": { token: sign(but({ aud: "others" }), SECRET) },
-  "audiences without ours": { token: sign(but({ aud: ["others", "roomcasts"] }), SECRET) },
-  "no audience": { token: sign(but({ aud: undefined }), SECRET) },
-  "rooms that are a list": { token: sign(rooms(["*"]), SECRET) },
-  "rooms that are a text": { token: sign(rooms("*"), SECRET) },
-  "a grant that is no list": { token: sign(rooms({ "*": "subscribe" }), SECRET) },
-  "no rooms": { token: sign(but({ rooms: undefined }), SECRET), code: "forbidden" },
-  "rooms of nobody": { token: sign(rooms({}), SECRET), code: "forbidden" },
+  "not yet valid": { token: sign(goodExcept({ nbf: seconds(600) }), SECRET) },
+  "an nbf of another type": { token: sign(goodExcept({ nbf: "0" }), SECRET) },
+  "an nbf below 0": { token: sign(goodExcept({ nbf: -1 }), SECRET) },
+  "no sub": { token: sign(goodExcept({ sub: undefined }), SECRET) },
+  "an empty sub": { token: sign(goodExcept({ sub: "" }), SECRET) },
+  "a sub of another type": { token: sign(goodExcept({ sub: 7 }), SECRET) },
+  "a sub of 129 characters": { token: sign(goodExcept({ sub: "a".repeat(129) }), SECRET) },
+  "another issuer": { token: sign(goodExcept({ iss: "https://evil.example.com/" }), SECRET) },
+  "an issuer with the same prefix": { token: sign(goodExcept({ iss: `${ISSUER}evil` }), SECRET) },
+  "no issuer": { token: sign(goodExcept({ iss: undefined }), SECRET) },
+  "another audience": { token: sign(goodExcept({ aud: "others" }), SECRET) },
+  "audiences without ours": { token: sign(goodExcept({ aud: ["others", "roomcasts"] }), SECRET) },
+  "no audience": { token: sign(goodExcept({ aud: undefined }), SECRET) },
+  "rooms that are a list": { token: sign(withRooms(["*"]), SECRET) },
+  "rooms that are a text": { token: sign(withRooms("*"), SECRET) },
+  "a grant that is no list": { token: sign(withRooms({ "*": "subscribe" }), SECRET) },
+  "no rooms": { token: sign(goodExcept({ rooms: undefined }), SECRET), code: "forbidden" },
+  "empty rooms": { token: sign(withRooms({}), SECRET), code: "forbidden" },
 };
 
-/** Grants that are not quite for the room, each of which a careless pattern would let in. */
+/** Grants whose pattern does not match the room, although a careless matcher would accept it. */
 const widenings: [pattern: string, room: string][] = [
   ["shipments:*", "shipments"],
   ["shipments:*", "shipmentsX"],
@@ -178,38 +190,38 @@ const widenings: [pattern: string, room: string][] = [
   ["shipments ", "shipments"],
 ];
 for (const [pattern, room] of widenings) {
-  const token = sign(rooms({ [pattern]: ["subscribe", "publish", "admin"] }), SECRET);
+  const token = sign(withRooms({ [pattern]: ["subscribe", "publish", "admin"] }), SECRET);
   attacks[`a grant for "${pattern}" in ${room}`] = { token, room, code: "forbidden" };
 }
 for (const grant of ["Subscribe", "subscribe ", "*", "publish", "presence"]) {
-  const token = sign(rooms({ "*": [grant] }), SECRET);
+  const token = sign(withRooms({ "*": [grant] }), SECRET);
   attacks[`a grant of "${grant}"`] = { token, code: "forbidden" };
 }
 
-describe("an attack is refused, and wakes no room", () => {
+describe("an attack is rejected and loads no room", () => {
   for (const [what, { token, room = "target", code = "unauthorized" }] of Object.entries(attacks)) {
     test(what, async () => {
-      const answer = await read(runtime.url, room, token);
+      const answer = await readEvents(runtime.url, room, token);
       assert.equal(answer.status, code === "forbidden" ? 403 : 401);
       assert.equal(((await answer.json()) as { error: { code: string } }).error.code, code);
       const closes = code === "forbidden" ? 4003 : 4001;
-      const socket = await Socket.open(follow(room), { token });
+      const socket = await Socket.open(eventsUrl(room), { token });
       assert.equal(socket.protocol, "roomcast.v1");
       assert.equal((await socket.closed()).code, closes);
-      // And in the first frame of a socket without a token.
-      const late = await Socket.open(follow(room));
+      // The same token in the first frame of a socket is rejected too.
+      const late = await Socket.open(eventsUrl(room));
       late.send({ type: "auth", token });
       assert.equal((await late.closed()).code, closes);
       assert.equal(await runtime.evict(room), false, "the room was never in memory");
     });
   }
 
-  test("the table has at least forty of them", () => {
+  test("the table has at least forty attacks", () => {
     assert(Object.keys(attacks).length >= 40);
   });
 });
 
-function follow(room: string): string {
+function eventsUrl(room: string): string {
   return `${runtime.url}/rooms/${room}/events`;
 }
 
@@ -218,7 +230,7 @@ function hs512(claimed: Claims): string {
   return `${text}.${createHmac("sha512", SECRET).update(text).digest("base64url")}`;
 }
 
-/** The same signature in the encoding of certificates. */
+/** Encodes the same signature in DER, as certificates do. */
 function derSigned([header = "", payload = "", raw = ""]: string[]): string {
   const bytes = Buffer.from(raw, "base64url");
   const integer = (part: Buffer) => {

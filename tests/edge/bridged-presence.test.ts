@@ -1,10 +1,10 @@
-/** Presence over what the worker bridges: streams, and connections for many rooms. */
+/** Presence over bridges: streams of Server-Sent Events, and connections for many rooms. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
-import { stage, subscribe } from "./connection.ts";
-import { type Block, EventStream } from "./event-stream.ts";
+import { setUp, subscribe } from "./connection.ts";
+import { type SseEvent, EventStream } from "./event-stream.ts";
 import { Room, tokenOf } from "./room.ts";
 import { GONE_WITHIN_MS } from "./runtime.ts";
 
@@ -16,7 +16,7 @@ const entering = (data: unknown): string =>
 
 describe("presence over a bridge", { concurrency: true }, () => {
   describe("a stream that enters", { concurrency: true }, () => {
-    test("is a member, hears of the others, and leaves some time after it went", async (t) => {
+    test("is a member, receives changes of others, and leaves some time after it disconnects", async (t) => {
       const room = await Room.of(t);
       const stream = await EventStream.open(`${room.url}/events`, {
         token: alice,
@@ -25,7 +25,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
       const members = await stream.next();
       assert.deepEqual(
         [members?.event, members?.lastEventId],
-        ["members", await stream.positioned()],
+        ["members", await stream.waitForPosition()],
       );
       const [member] = JSON.parse(members?.data ?? "").members;
       assert.equal(member.user, "alice");
@@ -47,7 +47,11 @@ describe("presence over a bridge", { concurrency: true }, () => {
       stream.drop();
       await room.publish({ name: "n", data: 1 });
       await room.publish({ name: "n", data: 2 });
-      assert.deepEqual(await room.members(), ["alice", "bob"], "it may be back in a moment");
+      assert.deepEqual(
+        await room.members(),
+        ["alice", "bob"],
+        "alice may reconnect within the grace period",
+      );
       for (const seq of [1, 2]) assert.equal((await other.nextJson()).seq, seq);
       const left = await other.next();
       assert.equal(left?.event, "members:changed");
@@ -58,41 +62,41 @@ describe("presence over a bridge", { concurrency: true }, () => {
       assert.deepEqual(await room.members(), ["bob"]);
     });
 
-    test("stays for as long as it takes what it is sent", async (t) => {
+    test("stays a member as long as it reads, and leaves when it stalls", async (t) => {
       const room = await Room.of(t);
       const open = (token: string) =>
         EventStream.open(`${room.url}/events`, { token, query: entering(1) });
-      const [taking, standing] = [await open(alice), await open(bob)];
-      t.after(() => [taking, standing].forEach((stream) => stream.drop()));
-      assert.equal((await taking.next())?.event, "members");
-      standing.response.pause();
-      // As much as the system's buffers take, and more.
+      const [reading, stalled] = [await open(alice), await open(bob)];
+      t.after(() => [reading, stalled].forEach((stream) => stream.drop()));
+      assert.equal((await reading.next())?.event, "members");
+      stalled.response.pause();
+      // More than the buffers of the operating system hold.
       const event = { name: "n", data: "x".repeat(60_000) };
       for (let i = 0; i < 20; i++) await room.publish({ events: Array(16).fill(event) });
       assert.deepEqual(await room.members(), ["alice", "bob"]);
-      const hasLeft = ({ event, data }: Block): boolean =>
+      const hasLeft = ({ event, data }: SseEvent): boolean =>
         event === "members:changed" && JSON.parse(data).left.length > 0;
-      while (!hasLeft((await taking.next(GONE_WITHIN_MS))!));
+      while (!hasLeft((await reading.next(GONE_WITHIN_MS))!));
       assert.deepEqual(await room.members(), ["alice"]);
-      await taking.commented(2, 30_000);
+      await reading.waitForComments(2, 30_000);
     });
 
-    test("is refused where it may not, or what it brings can't be", async (t) => {
+    test("is rejected without the right, or with invalid data", async (t) => {
       const room = await Room.of(t);
-      const refused = async (
+      const rejected = async (
         token: string,
         data: unknown,
       ): Promise<[number | undefined, string]> => {
-        const reading = { token, query: entering(data) };
-        const stream = await EventStream.open(`${room.url}/events`, reading);
-        await stream.ended();
-        return [stream.status, stream.raw.error.code];
+        const options = { token, query: entering(data) };
+        const stream = await EventStream.open(`${room.url}/events`, options);
+        await stream.waitForEnd();
+        return [stream.status, stream.errorBody.error.code];
       };
-      assert.deepEqual(await refused(alice, "{nonsense"), [400, "bad_request"]);
-      assert.deepEqual(await refused(alice, "1} {2"), [400, "bad_request"]);
-      assert.deepEqual(await refused(alice, ""), [400, "bad_request"]);
-      assert.deepEqual(await refused(alice, "x".repeat(3_000)), [413, "too_large"]);
-      assert.deepEqual(await refused(tokenOf("eve", ["subscribe"]), 1), [403, "forbidden"]);
+      assert.deepEqual(await rejected(alice, "{nonsense"), [400, "bad_request"]);
+      assert.deepEqual(await rejected(alice, "1} {2"), [400, "bad_request"]);
+      assert.deepEqual(await rejected(alice, ""), [400, "bad_request"]);
+      assert.deepEqual(await rejected(alice, "x".repeat(3_000)), [413, "too_large"]);
+      assert.deepEqual(await rejected(tokenOf("eve", ["subscribe"]), 1), [403, "forbidden"]);
       assert.deepEqual(await room.members(), []);
       await room.counts(0);
     });
@@ -100,7 +104,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
 
   describe("a connection that enters rooms", { concurrency: true }, () => {
     test("is a member of each for as long as it pings", async (t) => {
-      const { room, runtime, connect } = await stage(t);
+      const { room, runtime, connect } = await setUp(t);
       const socket = await connect(alice);
       for (const name of ["a", "b"]) {
         socket.send({ type: "subscribe", room: name });
@@ -123,14 +127,14 @@ describe("presence over a bridge", { concurrency: true }, () => {
     const ends: [string, (socket: Socket) => void, string[]][] = [
       ["closes with 1000", (socket) => socket.close(1000), []],
       ["closes with no code", (socket) => socket.closeWithoutCode(), []],
-      ["closes with 1001, as a page that goes", (socket) => socket.close(1001), ["alice"]],
+      ["closes with 1001, as a page that is left", (socket) => socket.close(1001), ["alice"]],
       ["closes with a code of its own", (socket) => socket.close(4321), ["alice"]],
-      ["is lost", (socket) => socket.drop(), ["alice"]],
+      ["is disconnected", (socket) => socket.drop(), ["alice"]],
       ["unsubscribes", (socket) => socket.send({ type: "unsubscribe", room: "r" }), []],
     ];
     for (const [how, end, members] of ends) {
-      test(`has left ${members.length > 0 ? "after a while" : "at once"} when it ${how}`, async (t) => {
-        const { room, connect } = await stage(t);
+      test(`leaves ${members.length > 0 ? "after the grace period" : "immediately"} when it ${how}`, async (t) => {
+        const { room, connect } = await setUp(t);
         const socket = await connect(alice);
         await subscribe(socket, "r");
         socket.send({ type: "enter", room: "r" });
@@ -139,12 +143,12 @@ describe("presence over a bridge", { concurrency: true }, () => {
         await room("r").counts(0);
         assert.deepEqual(await room("r").members(), members);
         if (members.length === 0) return;
-        await room("r").lists();
+        await room("r").waitForMembers();
       });
     }
 
-    test("was never gone if it is back in time", async (t) => {
-      const { room, connect } = await stage(t);
+    test("stays a member if it reconnects within the grace period", async (t) => {
+      const { room, connect } = await setUp(t);
       const watcher = await connect(bob);
       await subscribe(watcher, "r");
       watcher.send({ type: "enter", room: "r" });

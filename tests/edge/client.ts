@@ -1,6 +1,7 @@
 /**
- * A client at the level of the contract: it knows frames and codes, not what they are for. Not the
- * product's package, so that a mistake in the one can't hide a mistake in the other.
+ * A client at the level of the protocol: it sends and receives frames and close codes, without any
+ * logic. It does not use the client package, so that an error there can't hide an error of the
+ * server.
  */
 import { WebSocket } from "ws";
 
@@ -14,7 +15,7 @@ export interface Event {
   key?: string;
 }
 
-/** Looked into freely: each test knows what it expects. */
+/** A frame whose fields are not typed, because each test checks the fields that it expects. */
 export type Frame = Record<string, any> & { type: string };
 
 export interface Closing {
@@ -29,10 +30,10 @@ export interface Connection {
   headers?: Record<string, string> | undefined;
 }
 
-/** Long enough for a loaded machine. A test that is right never waits for it. */
-const PATIENCE_MS = 30_000;
+/** Long enough for a busy machine. A test that passes never waits this long. */
+const TIMEOUT_MS = 30_000;
 
-/** A WebSocket on its way to `url`: whoever listens from this turn on hears all of it. */
+/** Opens a WebSocket to `url`. A listener that is added in the same turn receives every frame. */
 export function dial(
   url: string,
   { token, query, offers = ["roomcast.v1"], headers = {} }: Connection = {},
@@ -44,40 +45,40 @@ export function dial(
     maxPayload: 0,
     perMessageDeflate: false,
   });
-  socket.on("error", () => {}); // A close follows, and says more.
+  socket.on("error", () => {}); // A close event with more details follows.
   return socket;
 }
 
 export class Socket {
   /** The subprotocol that the server selected. */
   readonly protocol: string;
-  /** The text of the frame that was taken last, for tests that look at bytes. */
+  /** Text of the frame that `next` returned last, for tests that check bytes. */
   text = "";
   readonly #socket: WebSocket;
   readonly #inbox: (string | Closing)[] = [];
-  #wake = (): void => {};
-  #greeted = false;
+  #notify = (): void => {};
+  #hasPong = false;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     this.protocol = socket.protocol;
     socket.on("message", (data, isBinary) => {
-      if (isBinary) throw new Error("the contract knows no binary frame from a room");
+      if (isBinary) throw new Error("a room never sends binary frames");
       const text = String(data);
-      if (!this.#greeted && text === '{"type":"pong"}') this.#greeted = true;
-      else this.#take(text);
+      if (!this.#hasPong && text === '{"type":"pong"}') this.#hasPong = true;
+      else this.#push(text);
     });
-    socket.on("close", (code, reason) => this.#take({ code, reason: String(reason) }));
-    // Until the client has sent something, workerd keeps the TCP connection of a socket that a
-    // hibernating room has closed; one ping lets a close be seen at once.
+    socket.on("close", (code, reason) => this.#push({ code, reason: String(reason) }));
+    // If a hibernating room closes a socket, workerd does not close the TCP connection until the
+    // client has sent a frame. After one ping, a close arrives immediately.
     socket.send('{"type":"ping"}', () => {});
   }
 
-  /** Resolves at the 101, which a refused upgrade gets as well. */
+  /** Resolves when the upgrade is answered with 101. A rejected upgrade is answered with 101 too. */
   static async open(url: string, how?: Connection): Promise<Socket> {
     const socket = dial(url, how);
     const opened = Promise.withResolvers<Socket>();
-    // Made in the same turn as `open`: what comes in the same packet as the 101 is heard.
+    // Created in the same turn as `open`, so that a frame in the same packet as the 101 is received.
     socket.once("open", () => opened.resolve(new Socket(socket)));
     socket.once("error", opened.reject);
     return opened.promise;
@@ -89,16 +90,16 @@ export class Socket {
     );
   }
 
-  /** The next frame, in the order of the wire; a close instead of it is an error. */
-  async next(patience = PATIENCE_MS): Promise<Frame> {
-    const next = await this.#next("a frame", patience);
+  /** Returns the next frame, in the order of arrival. Throws if the socket is closed instead. */
+  async next(timeoutMs = TIMEOUT_MS): Promise<Frame> {
+    const next = await this.#next("a frame", timeoutMs);
     if (typeof next !== "string")
       throw new Error(`closed with ${next.code} ${next.reason} instead of a frame`);
     this.text = next;
     return JSON.parse(next);
   }
 
-  /** The next frame of that type; what comes before it is dropped. */
+  /** Returns the next frame of this type, and discards the frames before it. */
   async until(type: string, matches: (frame: Frame) => boolean = () => true): Promise<Frame> {
     for (;;) {
       const frame = await this.next();
@@ -106,16 +107,17 @@ export class Socket {
     }
   }
 
-  /** The close that must be next; a frame instead of it is an error. */
-  async closed(patience = PATIENCE_MS): Promise<Closing> {
-    const next = await this.#next("a close", patience);
-    if (typeof next === "string") throw new Error(`heard ${next.slice(0, 500)} instead of a close`);
+  /** Waits until the socket is closed. Throws if a frame arrives before that. */
+  async closed(timeoutMs = TIMEOUT_MS): Promise<Closing> {
+    const next = await this.#next("a close", timeoutMs);
+    if (typeof next === "string")
+      throw new Error(`received ${next.slice(0, 500)} instead of a close`);
     return next;
   }
 
-  /** The text of the next frame, or the close. */
-  frameOrClose(patience = PATIENCE_MS): Promise<string | Closing> {
-    return this.#next("a frame or a close", patience);
+  /** Returns the text of the next frame, or the close. */
+  frameOrClose(timeoutMs = TIMEOUT_MS): Promise<string | Closing> {
+    return this.#next("a frame or a close", timeoutMs);
   }
 
   close(code = 1000): void {
@@ -126,27 +128,27 @@ export class Socket {
     this.#socket.close();
   }
 
-  /** Goes without a word, as a phone in a tunnel does. */
+  /** Closes the TCP connection without a Close frame, as a client that loses its network. */
   drop(): void {
     this.#socket.terminate();
   }
 
-  #take(heard: string | Closing): void {
-    this.#inbox.push(heard);
-    this.#wake();
+  #push(received: string | Closing): void {
+    this.#inbox.push(received);
+    this.#notify();
   }
 
-  async #next(awaited: string, patience = PATIENCE_MS): Promise<string | Closing> {
+  async #next(awaited: string, timeoutMs: number): Promise<string | Closing> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => late.reject(new Error(`waited ${patience} ms for ${awaited}`)),
-      patience,
+      () => late.reject(new Error(`waited ${timeoutMs} ms for ${awaited}`)),
+      timeoutMs,
     );
     try {
       while (this.#inbox.length === 0) {
-        const woken = Promise.withResolvers<void>();
-        this.#wake = woken.resolve;
-        await Promise.race([woken.promise, late.promise]);
+        const pushed = Promise.withResolvers<void>();
+        this.#notify = pushed.resolve;
+        await Promise.race([pushed.promise, late.promise]);
       }
     } finally {
       clearTimeout(timer);

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
-import { stage, subscribe, token } from "./connection.ts";
+import { setUp, subscribe, token } from "./connection.ts";
 import { seconds } from "./jwt.ts";
 import { tokenOf } from "./room.ts";
 
 describe("a connection for many rooms", { concurrency: true }, () => {
-  test("begins by saying whose it is, and is in no room", async (t) => {
-    const { runtime } = await stage(t);
+  test("starts with a `connected` frame, without a room", async (t) => {
+    const { runtime } = await setUp(t);
     const socket = await Socket.open(`${runtime.url}/events`, { token });
     assert.equal(socket.protocol, "roomcast.v1");
     const { expires_at, ...connected } = await socket.next();
@@ -18,8 +18,8 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.deepEqual(await socket.next(), { type: "pong" });
   });
 
-  test("takes a token in its first frame, and wakes no room", async (t) => {
-    const { runtime } = await stage(t);
+  test("accepts a token in its first frame, and loads no room without one", async (t) => {
+    const { runtime } = await setUp(t);
     const socket = await Socket.open(`${runtime.url}/events`);
     socket.send({ type: "ping" });
     assert.deepEqual(await socket.next(), { type: "pong" });
@@ -39,22 +39,22 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.equal(await runtime.evict("s"), false);
   });
 
-  test("waits ten seconds for it", async (t) => {
-    const { runtime } = await stage(t);
+  test("without a token is closed after ten seconds", async (t) => {
+    const { runtime } = await setUp(t);
     const since = Date.now();
     const socket = await Socket.open(`${runtime.url}/events`);
     assert.equal((await socket.closed()).code, 4001);
     assert(Date.now() - since > 9_900);
   });
 
-  test("is refused with a code, as every upgrade is", async (t) => {
-    const { runtime } = await stage(t);
+  test("with a bad token is accepted and closed with a code, as every upgrade", async (t) => {
+    const { runtime } = await setUp(t);
     const socket = await Socket.open(`${runtime.url}/events`, { token: "a.b.c" });
     assert.equal((await socket.closed()).code, 4001);
   });
 
-  test("passes a room's frames on byte for byte", async (t) => {
-    const { room, connect } = await stage(t);
+  test("forwards a room's frames byte for byte", async (t) => {
+    const { room, connect } = await setUp(t);
     const socket = await connect();
     await subscribe(socket, "r");
     await room("r").publish('{"name":"n","data":{ "n" : 1.0, "s" : "\\u00e9" },"key":"k"}');
@@ -71,8 +71,8 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     });
   });
 
-  test("begins in a room where it is asked to", async (t) => {
-    const { room, connect } = await stage(t);
+  test("starts in a room at the position that the `subscribe` frame gives", async (t) => {
+    const { room, connect } = await setUp(t);
     const [a, b, c, d] = [room("a"), room("b"), room("c"), room("d")];
     for (const each of [a, b, c, d])
       for (const data of [1, 2, 3]) await each.publish({ name: "n", data, key: "k" });
@@ -96,8 +96,8 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.equal((await socket.next()).type, "pong");
   });
 
-  test("takes a room's frames in order, from its subscribe to behind its unsubscribe", async (t) => {
-    const { connect } = await stage(t);
+  test("handles a room's frames in order, from `subscribe` to `unsubscribe` and again", async (t) => {
+    const { connect } = await setUp(t);
     const socket = await connect();
     for (let round = 0; round < 5; round++) {
       socket.send({ type: "subscribe", room: "r" });
@@ -122,8 +122,8 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     }
   });
 
-  test("tells of a room that ends its part, and goes on in the others", async (t) => {
-    const { room, connect } = await stage(t, { settings: { full: { sockets: 1 } } });
+  test("receives `closed` for a room that ends its subscription, and keeps the others", async (t) => {
+    const { room, connect } = await setUp(t, { settings: { full: { sockets: 1 } } });
     const other = await connect();
     await subscribe(other, "full");
     const socket = await connect(
@@ -152,13 +152,13 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     await isClosed("ends", 4011);
     await room("stays").publish({ name: "n", data: 1 });
     assert.equal((await socket.next()).room, "stays");
-    // A room that ended may be joined again.
+    // The client may subscribe to the room again.
     assert.equal((await subscribe(socket, "ends")).seq, 0);
     await room("full").counts(1);
   });
 
-  test("answers what it can't do with an error about the room", async (t) => {
-    const { connect } = await stage(t);
+  test("answers an invalid frame with an error that names the room", async (t) => {
+    const { connect } = await setUp(t);
     const socket = await connect();
     await subscribe(socket, "r");
     const errors: [object | string | Uint8Array, object][] = [
@@ -173,7 +173,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
       [{ type: "publish", name: "n", data: 1 }, {}],
       ["what?", {}],
       [Buffer.from("{}"), {}],
-      // What the worker would say of an identity, from one who is not the worker.
+      // Imitates the binary frame in which the worker sends an identity to a room.
       [
         Buffer.from(
           JSON.stringify({ user: "alice", grant: ["admin"], expires_at: Date.now() * 2 }),
@@ -187,7 +187,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
       assert.equal(typeof message, "string");
       assert.deepEqual(error, { type: "error", code: "bad_request", ...about });
     }
-    // The room itself finds what is wrong in a frame for it.
+    // The room itself validates the frames that are forwarded to it.
     socket.send({ type: "publish", room: "r", ref: "8", name: "", data: 1 });
     const { room: name, ref, code } = await socket.next();
     assert.deepEqual([name, ref, code], ["r", "8", "bad_request"]);
@@ -196,20 +196,20 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.equal((await socket.closed()).code, 4400);
   });
 
-  test("is held to a rate, but its frames for a room to that room's alone", async (t) => {
-    const { connect } = await stage(t);
+  test("has its own rate limit, which does not count frames that are forwarded to a room", async (t) => {
+    const { connect } = await setUp(t);
     const socket = await connect();
     await subscribe(socket, "r");
     for (let i = 0; i < 150; i++) socket.send({ type: "unsubscribe", room: "nowhere" });
     const codes: string[] = [];
     for (let i = 0; i < 19; i++) codes.push((await socket.next()).code);
     assert.deepEqual(new Set(codes), new Set(["bad_request"]));
-    // Twenty bad ones in a row end it, so they are no way to the rate.
+    // Twenty bad frames in a row close the connection, before it reaches its rate limit.
     assert.equal((await socket.next()).code, "bad_request");
     assert.equal((await socket.closed()).code, 4400);
 
     const other = await connect();
-    // More than the rate lets through while they are sent, be that slowly.
+    // More frames than the rate limit allows, even if they are sent slowly.
     for (let i = 0; i < 300; i++) {
       other.send({ type: "subscribe", room: "r" });
       other.send({ type: "unsubscribe", room: "r" });
@@ -221,8 +221,8 @@ describe("a connection for many rooms", { concurrency: true }, () => {
 });
 
 describe("a connection's token", { concurrency: true }, () => {
-  test("is renewed for all its rooms, and one that is no longer granted is closed", async (t) => {
-    const { room, connect } = await stage(t);
+  test("is renewed for all its rooms, and a room that it no longer grants is closed", async (t) => {
+    const { room, connect } = await setUp(t);
     const socket = await connect();
     for (const name of ["a", "b", "c"]) await subscribe(socket, name);
     const rooms = { a: ["subscribe"], b: ["subscribe", "publish"], d: ["subscribe"] };
@@ -234,15 +234,15 @@ describe("a connection's token", { concurrency: true }, () => {
     assert.deepEqual(Object.keys(own).sort(), ["expires_at", "type"]);
     assert.equal(own.type, "authorized");
     assert(own.expires_at > Date.now() + 7_000_000);
-    const said: Record<string, string[]> = { a: [], b: [], c: [] };
+    const received: Record<string, string[]> = { a: [], b: [], c: [] };
     for (let i = 0; i < 6; i++) {
       const frame = await socket.next();
-      said[frame.room]?.push(frame.type === "error" ? frame.code : frame.type);
+      received[frame.room]?.push(frame.type === "error" ? frame.code : frame.type);
       if (frame.type === "authorized" && frame.room === "a")
         assert.deepEqual(frame.grant, ["subscribe"]);
       if (frame.type === "closed") assert.equal(frame.code, 4003);
     }
-    assert.deepEqual(said, {
+    assert.deepEqual(received, {
       a: ["authorized", "forbidden"],
       b: ["authorized", "events", "ack"],
       c: ["closed"],
@@ -251,8 +251,8 @@ describe("a connection's token", { concurrency: true }, () => {
     await room("c").counts(0);
   });
 
-  test("for another user, or a bad one, ends it", async (t) => {
-    const { room, connect } = await stage(t);
+  test("for another user, or a bad one, closes the connection", async (t) => {
+    const { room, connect } = await setUp(t);
     for (const bad of [tokenOf("bob", ["subscribe"]), "a.b.c"]) {
       const socket = await connect();
       await subscribe(socket, "r");
@@ -262,9 +262,9 @@ describe("a connection's token", { concurrency: true }, () => {
     await room("r").counts(0);
   });
 
-  test("ends it when it expires, and its rooms are not told apart", async (t) => {
-    const { room, connect } = await stage(t);
-    // The leeway of 30 s leaves it eight.
+  test("that expires closes the connection and its sessions in all rooms", async (t) => {
+    const { room, connect } = await setUp(t);
+    // With the leeway of 30 s it expires in eight seconds.
     const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-22) }));
     for (const name of ["a", "b", "c"]) await subscribe(socket, name);
     await room("a").runtime.evict("a");
@@ -272,8 +272,8 @@ describe("a connection's token", { concurrency: true }, () => {
     for (const name of ["a", "b", "c"]) await room(name).counts(0);
   });
 
-  test("may be renewed in time, also for rooms that sleep", async (t) => {
-    const { room, runtime, connect } = await stage(t);
+  test("can be renewed before it expires, also for hibernating rooms", async (t) => {
+    const { room, runtime, connect } = await setUp(t);
     const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-22) }));
     await subscribe(socket, "r");
     await runtime.evict("r");

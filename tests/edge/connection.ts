@@ -1,4 +1,4 @@
-/** Connections for many rooms, as the tests of them begin. */
+/** Set-up of the tests of connections for many rooms. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type Frame, Socket } from "./client.ts";
@@ -7,13 +7,13 @@ import { type Options, Runtime } from "./runtime.ts";
 
 export const token = tokenOf("alice", ["subscribe", "publish"]);
 
-export interface Stage {
+export interface Setup {
   runtime: Runtime;
   room(name: string): Room;
   connect(by?: string): Promise<Socket>;
 }
 
-export async function stage(t: TestContext, options?: Options): Promise<Stage> {
+export async function setUp(t: TestContext, options?: Options): Promise<Setup> {
   const runtime = await Runtime.start(options);
   t.after(() => runtime.stop());
   return {
@@ -27,7 +27,7 @@ export async function stage(t: TestContext, options?: Options): Promise<Stage> {
   };
 }
 
-/** Joins a room, and answers its welcome. */
+/** Subscribes to a room, and returns its `welcome` frame. */
 export async function subscribe(socket: Socket, room: string, more: object = {}): Promise<Frame> {
   socket.send({ type: "subscribe", room, ...more });
   const welcome = await socket.next();

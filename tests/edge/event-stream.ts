@@ -1,57 +1,57 @@
 /**
- * A reader of Server-Sent Events as the HTML standard has it (9.2.6), over a socket of its own: so
- * that a test can read slowly, or go without a word.
+ * A reader of Server-Sent Events that follows the HTML standard (9.2.6). It has a socket of its own,
+ * so that a test can read slowly or disconnect.
  */
 import { type IncomingMessage, get } from "node:http";
 
-export interface Block {
-  /** `message` where the block names no type. */
+export interface SseEvent {
+  /** Type of the event; `message` if it has none. */
   event: string;
   data: string;
-  /** The id that a reader would come back with: this block's, or the last before it. */
+  /** Id with which a reader would reconnect: the id of this event, or the last one before it. */
   lastEventId: string;
 }
 
-export interface Reading {
+export interface StreamOptions {
   token?: string | undefined;
   query?: string | undefined;
   lastEventId?: string | undefined;
   headers?: Record<string, string> | undefined;
 }
 
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 export class EventStream {
   readonly response: IncomingMessage;
-  /** Also set by a block without data, which is no event. */
+  /** Also set by a block without data, which is not an event. */
   lastEventId = "";
-  /** Lines that begin with a colon. */
+  /** Number of lines that begin with a colon. */
   comments = 0;
-  /** Everything that was read. */
+  /** All text that was read. */
   text = "";
   readonly #decoder = new TextDecoder();
-  readonly #blocks: Block[] = [];
+  readonly #events: SseEvent[] = [];
   #line = "";
   #data: string[] = [];
   #event = "";
   #id: string | undefined;
-  #over = false;
-  #wake = (): void => {};
+  #ended = false;
+  #notify = (): void => {};
 
   private constructor(response: IncomingMessage) {
     this.response = response;
     response.on("data", (bytes: Buffer) => this.#read(bytes));
     response.on("error", () => {}); // A close follows.
     response.on("close", () => {
-      this.#over = true;
-      this.#wake();
+      this.#ended = true;
+      this.#notify();
     });
   }
 
-  /** Resolves at the headers, whatever the status. */
+  /** Resolves when the headers of the response arrive, with any status. */
   static async open(
     url: string,
-    { token, query, lastEventId, headers = {} }: Reading = {},
+    { token, query, lastEventId, headers = {} }: StreamOptions = {},
   ): Promise<EventStream> {
     const opened = Promise.withResolvers<EventStream>();
     const request = get(
@@ -75,39 +75,39 @@ export class EventStream {
     return this.response.statusCode;
   }
 
-  /** The next event; `undefined` at the end of the stream. */
-  async next(patience = PATIENCE_MS): Promise<Block | undefined> {
-    await this.#until(() => this.#blocks.length > 0, "an event", patience);
-    return this.#blocks.shift();
+  /** Returns the next event, or `undefined` at the end of the stream. */
+  async next(timeoutMs = TIMEOUT_MS): Promise<SseEvent | undefined> {
+    await this.#until(() => this.#events.length > 0, "an event", timeoutMs);
+    return this.#events.shift();
   }
 
   async nextJson(): Promise<any> {
-    const block = await this.next();
-    if (block === undefined) throw new Error("the stream ended instead of an event");
-    return JSON.parse(block.data);
+    const event = await this.next();
+    if (event === undefined) throw new Error("the stream ended before the next event");
+    return JSON.parse(event.data);
   }
 
-  /** What was answered instead of a stream. */
-  get raw(): any {
+  /** JSON body of a response that is not a stream. */
+  get errorBody(): any {
     return JSON.parse(this.text);
   }
 
-  /** Until the stream has said where it is. */
-  async positioned(): Promise<string> {
-    await this.#until(() => this.lastEventId !== "", "an id", PATIENCE_MS);
+  /** Waits until the stream has sent an id, and returns it. */
+  async waitForPosition(): Promise<string> {
+    await this.#until(() => this.lastEventId !== "", "an id", TIMEOUT_MS);
     return this.lastEventId;
   }
 
-  /** Until the stream ended; what it said is in `text`. */
-  async ended(): Promise<void> {
-    await this.#until(() => false, "the end", PATIENCE_MS);
+  /** Waits until the stream has ended. Its text is in `text`. */
+  async waitForEnd(): Promise<void> {
+    await this.#until(() => false, "the end", TIMEOUT_MS);
   }
 
-  async commented(count: number, patience: number): Promise<void> {
-    await this.#until(() => this.comments >= count, "a comment", patience);
+  async waitForComments(count: number, timeoutMs: number): Promise<void> {
+    await this.#until(() => this.comments >= count, "a comment", timeoutMs);
   }
 
-  /** Goes without a word. */
+  /** Closes the TCP connection. */
   drop(): void {
     this.response.destroy();
   }
@@ -118,7 +118,7 @@ export class EventStream {
     const lines = (this.#line + text).split(/\r\n|\r|\n/);
     this.#line = lines.pop() ?? "";
     for (const line of lines) this.#readLine(line);
-    this.#wake();
+    this.#notify();
   }
 
   #readLine(line: string): void {
@@ -133,31 +133,31 @@ export class EventStream {
     if (field === "data") this.#data.push(value);
     else if (field === "event") this.#event = value;
     else if (field === "id") this.#id = value;
-    else if (this.status === 200) throw new Error(`a line that means nothing: ${line}`);
+    else if (this.status === 200) throw new Error(`a line with an unknown field: ${line}`);
   }
 
   #dispatch(): void {
     if (this.#id !== undefined) this.lastEventId = this.#id;
     if (this.#data.length > 0) {
       const event = this.#event || "message";
-      this.#blocks.push({ event, data: this.#data.join("\n"), lastEventId: this.lastEventId });
+      this.#events.push({ event, data: this.#data.join("\n"), lastEventId: this.lastEventId });
     }
     this.#data = [];
     this.#event = "";
     this.#id = undefined;
   }
 
-  async #until(is: () => boolean, awaited: string, patience: number): Promise<void> {
+  async #until(is: () => boolean, awaited: string, timeoutMs: number): Promise<void> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => late.reject(new Error(`waited ${patience} ms for ${awaited}`)),
-      patience,
+      () => late.reject(new Error(`waited ${timeoutMs} ms for ${awaited}`)),
+      timeoutMs,
     );
     try {
-      while (!is() && !this.#over) {
-        const woken = Promise.withResolvers<void>();
-        this.#wake = woken.resolve;
-        await Promise.race([woken.promise, late.promise]);
+      while (!is() && !this.#ended) {
+        const changed = Promise.withResolvers<void>();
+        this.#notify = changed.resolve;
+        await Promise.race([changed.promise, late.promise]);
       }
     } finally {
       clearTimeout(timer);

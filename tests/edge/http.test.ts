@@ -49,22 +49,11 @@ describe("paths are exact", () => {
     });
   }
 
-  // A name that can't be, and not another room that a tolerant router would make of it.
-  const unnamable = [
-    "a%2Fb",
-    "a%5Cb",
-    "a%00",
-    "%00",
-    "%ZZ",
-    "%C3%A9",
-    "%FF",
-    "a%20b",
-    "a%25",
-    "a+b",
-  ];
+  // Invalid names. A tolerant router would turn some of them into the name of another room.
+  const invalid = ["a%2Fb", "a%5Cb", "a%00", "%00", "%ZZ", "%C3%A9", "%FF", "a%20b", "a%25", "a+b"];
   const segmented = [":", "a:", ":a", "a::b"];
-  for (const room of [...unnamable, ...segmented, "", "r".repeat(165)]) {
-    test(`${room.slice(0, 20) || "nothing"} is no room name`, async () => {
+  for (const room of [...invalid, ...segmented, "", "r".repeat(165)]) {
+    test(`${room.slice(0, 20) || "the empty name"} is not a room name`, async () => {
       for (const [method, rest] of [
         ["GET", ""],
         ["DELETE", ""],
@@ -78,7 +67,7 @@ describe("paths are exact", () => {
     });
   }
 
-  test("a room name may be percent-encoded, and is the same room", async () => {
+  test("a percent-encoded room name is the same room", async () => {
     const published = await send("POST", "/rooms/a%3Ab%2c%41/events", { body: EVENT });
     assert.equal(published.status, 201, published.text);
     const page = await send("GET", "/rooms/a:b,A/events");
@@ -86,7 +75,7 @@ describe("paths are exact", () => {
     assert.equal(page.json.room, "a:b,A");
   });
 
-  test("a room name may be as long as 164 characters, and have all of these", async () => {
+  test("a room name may have 164 characters, and all of these", async () => {
     for (const room of ["r".repeat(164), "A-Za-z0-9_-=@,.;:x", "...", "a."]) {
       const answer = await send("POST", `/rooms/${room}/events`, { body: EVENT });
       assert.equal(answer.status, 201, answer.text);
@@ -113,7 +102,7 @@ describe("another method is method_not_allowed", () => {
 });
 
 describe("a body", () => {
-  test("is JSON whatever its Content-Type says", async () => {
+  test("is parsed as JSON with any Content-Type", async () => {
     const types = [
       "text/plain",
       "application/x-www-form-urlencoded",
@@ -129,23 +118,23 @@ describe("a body", () => {
     }
   });
 
-  test("of more than 1 MiB is too_large, also where its length is not announced", async () => {
+  test("of more than 1 MiB is too_large, also without a Content-Length", async () => {
     const body = EVENT.padEnd(1024 * 1024 + 1);
     assertError(await send("POST", "/rooms/large/events", { body }), 413, "too_large");
     const headers = { "transfer-encoding": "chunked" };
     assertError(await send("POST", "/rooms/large/events", { body, headers }), 413, "too_large");
     assertError(await send("POST", "/events", { body }), 413, "too_large");
     const fits = await send("POST", "/rooms/large/events", { body: EVENT.padEnd(1024 * 1024) });
-    assert.equal(fits.json.seqs[0], 1, "the first that was appended");
+    assert.equal(fits.json.seqs[0], 1, "the rejected bodies appended nothing");
   });
 
-  test("that is no UTF-8 is bad_request", async () => {
+  test("that is not UTF-8 is bad_request", async () => {
     const body = Buffer.from('{"name":"n","data":"\xff"}', "latin1");
     assertError(await send("POST", "/rooms/r/events", { body }), 400, "bad_request");
   });
 });
 
-test("data is delivered byte for byte, whatever JSON it is", async () => {
+test("any JSON data is delivered byte for byte", async () => {
   const values = [
     "1.0",
     "-0",
@@ -176,7 +165,7 @@ test("data is delivered byte for byte, whatever JSON it is", async () => {
 });
 
 describe("an error", () => {
-  test("has a code and a message, and the message neither stack nor token", async () => {
+  test("has a code and a message without a stack or a token", async () => {
     const wrong = [
       await send("GET", "/rooms/r/events", { token: `${token}x` }),
       await send("GET", "/rooms/r/events", { token: null }),
@@ -194,7 +183,7 @@ describe("an error", () => {
     }
   });
 
-  test("reaches a page of an allowed origin", async () => {
+  test("can be read by a page of an allowed origin", async () => {
     const refused = await send("GET", "/rooms/r/events", { token: null, headers: { origin: APP } });
     assert.equal(refused.status, 401);
     assert.equal(refused.headers["access-control-allow-origin"], APP);
@@ -206,11 +195,15 @@ describe("CORS", () => {
     for (const origin of [APP, "https://admin.example.com"]) {
       const { headers } = await send("GET", "/rooms/r/events", { headers: { origin } });
       assert.equal(headers["access-control-allow-origin"], origin);
-      assert.match(headers.vary ?? "", /\borigin\b/i, "a cache must not give it to another origin");
+      assert.match(
+        headers.vary ?? "",
+        /\borigin\b/i,
+        "a cache must not return it to another origin",
+      );
     }
   });
 
-  test("a page of another origin may not", async () => {
+  test("a page of another origin may not read", async () => {
     const others = [
       "https://evil.example.com",
       "http://app.example.com",
@@ -224,7 +217,7 @@ describe("CORS", () => {
     }
   });
 
-  test("it may ask with every method of the contract and a token", async () => {
+  test("a preflight allows every method of the API, and a token", async () => {
     const headers = {
       origin: APP,
       "access-control-request-method": "DELETE",
@@ -239,7 +232,7 @@ describe("CORS", () => {
     assert.match(answer.headers["access-control-allow-headers"] ?? "", /authorization/i);
   });
 
-  test("* is every origin", async (t) => {
+  test("* allows every origin", async (t) => {
     const open = await Runtime.start({ vars: { JWT_SECRET: SECRET, ALLOWED_ORIGINS: "*" } });
     t.after(() => open.stop());
     const answer = await fetch(`${open.url}/healthz`, {
@@ -253,7 +246,7 @@ describe("CORS", () => {
 
 const EVENT = '{"name":"n","data":1}';
 
-interface Sending {
+interface RequestOptions {
   token?: string | null;
   headers?: Record<string, string>;
   body?: string | Buffer;
@@ -266,16 +259,16 @@ interface Answer {
   readonly json: any;
 }
 
-/** As it is written: `fetch` would mend a path before it goes out. */
+/** Sends a request with exactly this path. `fetch` would normalize the path. */
 function send(
   method: string,
   path: string,
-  { token: by = token, headers = {}, body }: Sending = {},
+  { token: by = token, headers = {}, body }: RequestOptions = {},
 ): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const { hostname, port } = new URL(runtime.url);
   const authorization = by === null ? {} : { authorization: `Bearer ${by}` };
-  // Node announces no length for some methods, and the body would be taken for the next request.
+  // Node sends no Content-Length for some methods. The body would be parsed as the next request.
   const length =
     "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body ?? "") };
   const all = { ...authorization, ...length, ...headers };

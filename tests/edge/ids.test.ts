@@ -1,4 +1,4 @@
-/** The index of ids, on the real SQLite: as it is written, and where an earlier version wrote none. */
+/** The index of ids on the real SQLite, also in rooms that an earlier version wrote without it. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
@@ -10,7 +10,7 @@ const batch = (from: number, to: number) => ({
 });
 
 describe("an id counts once", () => {
-  test("across a wake, for single events and for a batch, at one row a publish", async (t) => {
+  test("also after a wake, for single events and for a batch, at one row per publish", async (t) => {
     const room = await filled(t);
     await room.runtime.evict(room.name);
     assert.deepEqual(await room.publish(event(2_001)), [2_001]);
@@ -26,7 +26,7 @@ describe("an id counts once", () => {
     assert.equal((await room.figures()).rows_written, 2);
   });
 
-  test("in a room that a version without the index has written", async (t) => {
+  test("also in a room that a version without the index has written", async (t) => {
     const room = await filled(t);
     await withDatabase(room, (database) => database.exec("ALTER TABLE log DROP COLUMN ids"));
     assert.deepEqual(await room.publish(event(1)), [1]);
@@ -38,20 +38,20 @@ describe("an id counts once", () => {
       const row = database
         .prepare("SELECT length(ids) AS bytes FROM log ORDER BY number DESC")
         .get();
-      assert(Number(row?.bytes) > 2_000 * 17, "the next publish has indexed them all");
+      assert(Number(row?.bytes) > 2_000 * 17, "the next publish has indexed all ids");
     });
   });
 
-  test("when the ring gets another size", async (t) => {
+  test("also after the size of the ring changes, as long as it is retained", async (t) => {
     const room = await filled(t);
     await room.runtime.deploy({ settings: { "*": { retained_appends: 5 } } });
     assert.deepEqual(await room.publish(event(1_999)), [1_999]);
-    assert.deepEqual(await room.publish(event(1_000)), [2_001], "it is retained no more");
+    assert.deepEqual(await room.publish(event(1_000)), [2_001], "the id is no longer retained");
     assert.deepEqual(await room.publish(event(1_000)), [2_001]);
   });
 });
 
-/** A room of 2,000 events, each with an id: the first half by one publish, the other one by ten. */
+/** Creates a room of 2,000 events with ids: the first half in one publish, the second in ten. */
 async function filled(t: TestContext): Promise<Room> {
   const room = await Room.of(t);
   await room.publish(batch(1, 1_001));
@@ -62,7 +62,7 @@ async function filled(t: TestContext): Promise<Room> {
 async function withDatabase(room: Room, act: (database: DatabaseSync) => void): Promise<void> {
   await room.runtime.kill();
   const [file, ...others] = await room.runtime.databases();
-  assert(file !== undefined && others.length === 0, "one room, one file");
+  assert(file !== undefined && others.length === 0, "there is one room, so one file");
   const database = new DatabaseSync(file);
   act(database);
   database.close();

@@ -1,14 +1,14 @@
-/** The keys that the worker under test is told to trust, and the tokens that they sign. */
+/** The keys that the worker under test trusts, and tokens signed with them. */
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { type Claims, claims, sign } from "./jwt.ts";
 import { SECRET } from "./runtime.ts";
-import { isSecret } from "./secrets.ts";
+import { registerSecret } from "./secrets.ts";
 
 export const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 export const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
 export const ed = generateKeyPairSync("ed25519");
-export const shared = isSecret("another shared secret, of more than 32 bytes");
-export const stranger = {
+export const shared = registerSecret("another shared secret, of more than 32 bytes");
+export const untrusted = {
   rsa: generateKeyPairSync("rsa", { modulusLength: 2048 }),
   ec: generateKeyPairSync("ec", { namedCurve: "P-256" }),
   p384: generateKeyPairSync("ec", { namedCurve: "P-384" }),
@@ -26,7 +26,7 @@ export const KEYS = {
     jwk(ed.publicKey, "ed"),
     {
       kty: "oct",
-      k: isSecret(Buffer.from(shared).toString("base64url")),
+      k: registerSecret(Buffer.from(shared).toString("base64url")),
       kid: "oct",
       alg: "HS256",
     },
@@ -43,32 +43,33 @@ export const VARS = {
   ALLOWED_ORIGINS: APP,
 };
 
-/** What a good token of alice says; each attack changes one thing. */
-export const good = { ...claims("alice", ["subscribe"]), iss: ISSUER, aud: AUDIENCE };
-export const but = (changed: Claims): Claims => ({ ...good, ...changed });
-export const rooms = (granted: unknown): Claims => but({ rooms: granted });
+/** Claims of a good token of alice. Each attack changes one of them. */
+export const goodClaims = { ...claims("alice", ["subscribe"]), iss: ISSUER, aud: AUDIENCE };
+export const goodExcept = (changed: Claims): Claims => ({ ...goodClaims, ...changed });
+export const withRooms = (granted: unknown): Claims => goodExcept({ rooms: granted });
 export const pem = (key: KeyObject): string =>
   key.export({ format: "pem", type: "spki" }) as string;
 export const encode = (part: unknown): string =>
   Buffer.from(JSON.stringify(part)).toString("base64url");
 
 /** A good token of alice. */
-export const signed = sign(good, SECRET);
+export const goodToken = sign(goodClaims, SECRET);
 
-/** A good token of just so many bytes. */
-export function padded(bytes: number): string {
-  // Three bytes of claims are four of the token: where it doesn't come out even, so does the header.
+/** Returns a good token of exactly `bytes` bytes. */
+export function tokenOfBytes(bytes: number): string {
+  // Three bytes of claims are four bytes of the token, so that some sizes can't be reached by padding
+  // the claims alone. Then the header is padded too.
   for (let more = 0; more < 4; more++) {
-    const rest = bytes - sign(but({ pad: "" }), SECRET, { pad: "x".repeat(more) }).length;
+    const rest = bytes - sign(goodExcept({ pad: "" }), SECRET, { pad: "x".repeat(more) }).length;
     for (let pad = Math.floor((rest * 3) / 4) - 2; pad <= (rest * 3) / 4 + 2; pad++) {
-      const token = sign(but({ pad: "x".repeat(pad) }), SECRET, { pad: "x".repeat(more) });
+      const token = sign(goodExcept({ pad: "x".repeat(pad) }), SECRET, { pad: "x".repeat(more) });
       if (token.length === bytes) return token;
     }
   }
-  throw new Error(`no token has ${bytes} bytes`);
+  throw new Error(`no token of ${bytes} bytes is possible`);
 }
 
-/** One request that a token of `alice` suffices for. */
-export function read(url: string, room: string, token: string): Promise<Response> {
+/** Sends a request that a token of `alice` allows. */
+export function readEvents(url: string, room: string, token: string): Promise<Response> {
   return fetch(`${url}/rooms/${room}/events`, { headers: { authorization: `Bearer ${token}` } });
 }

@@ -11,60 +11,62 @@ import { Socket } from "./client.ts";
 import {
   KEYS,
   VARS,
-  but,
+  goodExcept,
   ec,
   ed,
-  good,
+  goodClaims,
   jwk,
-  read,
+  readEvents,
   rsa,
   shared,
-  signed,
-  stranger,
+  goodToken,
+  untrusted,
 } from "./issuer.ts";
 import { sign } from "./jwt.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
-const first = sign(good, rsa.privateKey, { kid: "rsa" }, "RS256");
+const first = sign(goodClaims, rsa.privateKey, { kid: "rsa" }, "RS256");
 
 describe("JWKS_URL", () => {
-  const unknown = (kid: string) => sign(good, stranger.ec.privateKey, { kid }, "ES256");
+  const unknown = (kid: string) => sign(goodClaims, untrusted.ec.privateKey, { kid }, "ES256");
 
   test("is fetched once, and then cached", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const { url } = await started(t, issuer.vars);
-    assert.equal((await read(url, "r", first)).status, 200);
-    const another = sign(good, ed.privateKey, { kid: "ed" }, "EdDSA");
+    assert.equal((await readEvents(url, "r", first)).status, 200);
+    const another = sign(goodClaims, ed.privateKey, { kid: "ed" }, "EdDSA");
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => read(url, "r", i % 2 ? first : another)),
+      Array.from({ length: 20 }, (_, i) => readEvents(url, "r", i % 2 ? first : another)),
     );
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
     assert.equal(issuer.fetches, 1);
   });
 
-  test("is fetched once for all who come before it has been fetched", async (t) => {
+  test("is fetched once for all requests that arrive during the first fetch", async (t) => {
     const issuer = await issuerOf(t, KEYS, 500);
     const { url } = await started(t, issuer.vars);
     const alice = await Socket.open(`${url}/rooms/r/events`);
     alice.send({ type: "auth", token: first });
-    const answers = await Promise.all(Array.from({ length: 20 }, () => read(url, "r", first)));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => readEvents(url, "r", first)),
+    );
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
     assert.equal((await alice.next()).type, "welcome");
     assert.equal(issuer.fetches, 1);
     alice.close();
   });
 
-  test("is fetched again if who fetched it has gone, and keeps only those waiting who need it", async (t) => {
+  test("is fetched again if the request that fetched it is canceled, and delays only requests that need it", async (t) => {
     const issuer = await issuerOf(t, KEYS, 500);
     const { url } = await started(t, { ...issuer.vars, JWT_SECRET: SECRET });
     const headers = { authorization: `Bearer ${first}` };
-    const going = get(`${url}/rooms/r/events`, { agent: false, headers });
-    going.on("error", () => {}); // It is this side's own reset.
+    const canceled = get(`${url}/rooms/r/events`, { agent: false, headers });
+    canceled.on("error", () => {}); // The test itself resets the connection.
     while (issuer.fetches === 0) await sleep(10);
-    going.socket?.resetAndDestroy();
-    const waiting = read(url, "r", first);
+    canceled.socket?.resetAndDestroy();
+    const waiting = readEvents(url, "r", first);
     const start = performance.now();
-    for (let i = 0; i < 5; i++) assert.equal((await read(url, "r", signed)).status, 200);
+    for (let i = 0; i < 5; i++) assert.equal((await readEvents(url, "r", goodToken)).status, 200);
     const after = performance.now() - start;
     assert(after < 3_000, `${after} ms`);
     assert.equal((await waiting).status, 200);
@@ -74,22 +76,22 @@ describe("JWKS_URL", () => {
   test("is fetched again for an unknown kid, but at most once a minute", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const { url } = await started(t, issuer.vars);
-    assert.equal((await read(url, "r", first)).status, 200);
+    assert.equal((await readEvents(url, "r", first)).status, 200);
     for (let i = 0; i < 20; i++)
-      assert.equal((await read(url, "r", unknown(`kid-${i}`))).status, 401);
+      assert.equal((await readEvents(url, "r", unknown(`kid-${i}`))).status, 401);
     assert(issuer.fetches <= 2, `fetched ${issuer.fetches} times`);
-    assert.equal((await read(url, "r", first)).status, 200, "the keys that are known still are");
+    assert.equal((await readEvents(url, "r", first)).status, 200, "known keys are still cached");
   });
 
-  test("a token without a kid is not looked up", async (t) => {
+  test("is not fetched for a token without a kid", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const { url } = await started(t, { ...issuer.vars, JWT_SECRET: SECRET });
-    assert.equal((await read(url, "r", signed)).status, 200);
-    assert.equal((await read(url, "r", sign(good, shared))).status, 401);
+    assert.equal((await readEvents(url, "r", goodToken)).status, 200);
+    assert.equal((await readEvents(url, "r", sign(goodClaims, shared))).status, 401);
     assert.equal(issuer.fetches, 0);
   });
 
-  test("verifies the token of a connection, and what comes behind it waits", async (t) => {
+  test("verifies the token of a connection, and later frames wait for it", async (t) => {
     const issuer = await issuerOf(t, KEYS, 500);
     const { url } = await started(t, issuer.vars);
     const alice = await Socket.open(`${url}/events`);
@@ -117,24 +119,24 @@ describe("JWKS_URL", () => {
     alice.close();
   });
 
-  test("while it can't be had, no token with a kid is accepted, and none is refused as bad", async (t) => {
+  test("that can't be fetched fails tokens with a kid with 500, not 401", async (t) => {
     const issuer = await issuerOf(t, "no key set");
     const { url } = await started(t, issuer.vars);
-    for (let i = 0; i < 3; i++) assert.equal((await read(url, "r", first)).status, 500);
+    for (let i = 0; i < 3; i++) assert.equal((await readEvents(url, "r", first)).status, 500);
   });
 });
 
-/** An unknown `kid` is looked for once a minute, and this is what a busy machine adds. */
+/** Keys are fetched at most once a minute for an unknown `kid`. The rest is for a busy machine. */
 const ROTATED_WITHIN_MS = 60_000 + 15_000;
 
-/** Much more than a set may have and the sockets in between can hold. */
+/** Much more than the limit of a key set, and than the socket buffers hold. */
 const ENDLESS_BYTES = 32_000_000;
 
 describe("the keys at JWKS_URL", { concurrency: true }, () => {
-  test("are rotated while sessions and cached keys live", async (t) => {
+  test("can be rotated while sessions are open and keys are cached", async (t) => {
     const issuer = await issuerOf(t, { keys: [jwk(rsa.publicKey, "rsa")] });
     const { url } = await started(t, { ...issuer.vars, JWT_SECRET: SECRET });
-    const renewed = sign(good, ec.privateKey, { kid: "ec" }, "ES256");
+    const renewed = sign(goodClaims, ec.privateKey, { kid: "ec" }, "ES256");
     const [alice, again] = await Promise.all(
       [1, 2].map(() => Socket.open(`${url}/rooms/r/events`, { token: first })),
     );
@@ -143,19 +145,23 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
 
     issuer.keys = { keys: [jwk(ec.publicKey, "ec")] };
     for (const end = Date.now() + ROTATED_WITHIN_MS; issuer.fetches === 1; await sleep(200)) {
-      assert(Date.now() < end, "the new key is not looked for");
-      assert.equal((await read(url, "r", first)).status, 200, "the cached key counts until then");
-      await read(url, "r", renewed);
+      assert(Date.now() < end, "the new key is not fetched");
+      assert.equal(
+        (await readEvents(url, "r", first)).status,
+        200,
+        "the cached key is valid until then",
+      );
+      await readEvents(url, "r", renewed);
     }
-    assert.equal((await read(url, "r", renewed)).status, 200);
-    assert.equal((await read(url, "r", first)).status, 401, "the key was taken out");
+    assert.equal((await readEvents(url, "r", renewed)).status, 200);
+    assert.equal((await readEvents(url, "r", first)).status, 401, "the old key was removed");
     assert.equal(issuer.fetches, 2);
 
-    // Sessions outlive the key of their token, but accept no other token of that key.
+    // A session stays open after the key of its token was removed, but rejects new tokens of it.
     again!.send({ type: "auth", token: first });
     assert.equal((await again!.closed()).code, 4001);
     alice!.send({ type: "auth", token: renewed });
-    const publisher = sign(but({ rooms: { r: ["publish"] } }), SECRET);
+    const publisher = sign(goodExcept({ rooms: { r: ["publish"] } }), SECRET);
     const published = await fetch(`${url}/rooms/r/events`, {
       method: "POST",
       headers: { authorization: `Bearer ${publisher}` },
@@ -183,31 +189,31 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     };
     const log = await logOf(t);
     const { url } = await started(t, issuer.vars, log.file.fd);
-    assert.equal((await read(url, "r", first)).status, 500);
+    assert.equal((await readEvents(url, "r", first)).status, 500);
     await gone.promise;
-    assert(written < ENDLESS_BYTES, "it reads on");
+    assert(written < ENDLESS_BYTES, "the worker reads beyond the limit");
     assert.match(await log.text(), /JWKS_URL: .* longer than 262144 bytes; none were fetched yet/);
     issuer.answer = answerWithKeys;
-    while ((await read(url, "r", first)).status === 500) await sleep(200);
-    assert.equal((await read(url, "r", first)).status, 200);
+    while ((await readEvents(url, "r", first)).status === 500) await sleep(200);
+    assert.equal((await readEvents(url, "r", first)).status, 200);
   });
 
-  test("are not looked for where a redirect leads", async (t) => {
+  test("are not fetched from the target of a redirect", async (t) => {
     const issuer = await issuerOf(t, KEYS);
-    const asked: string[] = [];
+    const requested: string[] = [];
     issuer.answer = (response, { url = "" }) => {
-      asked.push(url);
+      requested.push(url);
       if (url === "/keys.json") response.writeHead(302, { location: "/moved.json" }).end();
       else response.end(JSON.stringify(KEYS));
     };
     const log = await logOf(t);
     const { url } = await started(t, issuer.vars, log.file.fd);
-    assert.equal((await read(url, "r", first)).status, 500);
-    assert.deepEqual(asked, ["/keys.json"]);
+    assert.equal((await readEvents(url, "r", first)).status, 500);
+    assert.deepEqual(requested, ["/keys.json"]);
     assert.match(await log.text(), /JWKS_URL: answered 302: redirects are not followed/);
   });
 
-  test("that can't be read are noticed by /healthz, until there were any", async (t) => {
+  test("that can't be fetched fail /healthz, until they were fetched once", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const answerWith503 = (response: ServerResponse) => response.writeHead(503).end("{}");
     issuer.answer = answerWith503;
@@ -217,20 +223,20 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal(await health(), 500);
     assert.match(await log.text(), /JWKS_URL: answered 503; none were fetched yet/);
     for (let i = 0; i < 10; i++) await health();
-    assert(issuer.fetches <= 3, `${issuer.fetches} fetches: one a second at most`);
+    assert(issuer.fetches <= 3, `${issuer.fetches} fetches: the limit is one a second`);
     issuer.answer = answerWithKeys;
     while ((await health()) === 500) await sleep(100);
     const { fetches } = issuer;
-    assert.equal((await read(url, "r", first)).status, 200);
+    assert.equal((await readEvents(url, "r", first)).status, 200);
 
-    // From then on an issuer that is down is no reason to take the service for broken.
+    // After the first fetch, an issuer that is down does not fail the health check.
     issuer.answer = answerWith503;
     assert.equal(await health(), 200);
-    assert.equal((await read(url, "r", first)).status, 200);
+    assert.equal((await readEvents(url, "r", first)).status, 200);
     assert.equal(issuer.fetches, fetches);
   });
 
-  test("are not fetched from an address that others could answer for", async (t) => {
+  test("are not fetched over http from a remote host, which others could imitate", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const log = await logOf(t);
     const vars = { ...issuer.vars, JWKS_URL: "http://issuer.example/keys.json" };
@@ -250,7 +256,7 @@ async function started(
   return other;
 }
 
-/** Where a runtime writes what an operator reads. */
+/** Opens a file for the log of a runtime. */
 async function logOf(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), "roomcast-log-"));
   t.after(() => rm(directory, { recursive: true }));
@@ -262,14 +268,14 @@ async function logOf(t: TestContext) {
 
 interface Issuer {
   keys: unknown;
-  /** How often it was asked. */
+  /** Number of requests received. */
   fetches: number;
   answer(response: ServerResponse, request: IncomingMessage): void;
-  /** The configuration of a worker that trusts it. */
+  /** Configuration of a worker that trusts this issuer. */
   vars: Record<string, string>;
 }
 
-/** A server of key sets that counts how often it is asked. */
+/** Starts a server that returns a key set and counts its requests. */
 async function issuerOf(t: TestContext, keys: unknown, afterMs = 0): Promise<Issuer> {
   const issuer: Issuer = { keys, fetches: 0, answer: answerWithKeys, vars: {} };
   const server = createServer((request, response) => {

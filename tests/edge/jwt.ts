@@ -1,6 +1,6 @@
-/** Signs anything as a JWT, also what no honest issuer would: the attacks are made here too. */
+/** Signs any header and claims as a JWT, also invalid ones for the tests of attacks. */
 import { createHmac, type KeyObject, sign as signature } from "node:crypto";
-import { isSecret } from "./secrets.ts";
+import { registerSecret } from "./secrets.ts";
 
 export type Claims = Record<string, unknown>;
 export type Grant = "subscribe" | "publish" | "presence" | "admin";
@@ -19,8 +19,8 @@ const signers: Record<Algorithm, (text: Buffer, key: KeyObject | string) => Buff
 };
 
 /**
- * `header` and `claims` go in as they are, or as the text they are. The signature alone is what
- * makes it a secret: whoever reads it has the token.
+ * Signs a token. A `header` or `claims` of type string is used as the JSON text, without checks. The
+ * signature is registered as a secret, because it is the part of a token that nobody can guess.
  */
 export function sign(
   claims: Claims | string,
@@ -30,19 +30,19 @@ export function sign(
 ): string {
   const named = typeof header === "string" ? header : { alg: by, typ: "JWT", ...header };
   const signed = `${encode(named)}.${encode(claims)}`;
-  const signing = isSecret(base64url(signers[by](Buffer.from(signed), key)));
-  return `${signed}.${signing}`;
+  const secret = registerSecret(base64url(signers[by](Buffer.from(signed), key)));
+  return `${signed}.${secret}`;
 }
 
-/** The time that claims are in: whole seconds. */
+/** Returns a time for claims, in whole seconds since 1970. */
 export const seconds = (fromNow: number): number => Math.floor(Date.now() / 1000) + fromNow;
 
 const LEEWAY_S = 30;
 
-/** The `exp` of a token that is taken for so many seconds more. */
+/** Returns the `exp` of a token that the server accepts for this many more seconds. */
 export const endsIn = (fromNow: number): number => seconds(fromNow - LEEWAY_S);
 
-/** The claims of an ordinary token, an hour long. */
+/** Returns the claims of a valid token that expires in an hour. */
 export function claims(sub: string, can: readonly Grant[], room = "*"): Claims {
   return { sub, exp: seconds(3600), rooms: { [room]: can } };
 }

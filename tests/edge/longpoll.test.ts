@@ -31,7 +31,7 @@ describe("a long poll", { concurrency: true }, () => {
     await room.counts(0);
   });
 
-  test("is answered at once, with a whole page, if there is one already", async (t) => {
+  test("is answered immediately with a page if there are events already", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
     await room.publish({ events: Array(30).fill({ name: "n", data: 1 }) });
@@ -41,7 +41,7 @@ describe("a long poll", { concurrency: true }, () => {
     await room.counts(0);
   });
 
-  test("is answered with an empty page when its time is up", async (t) => {
+  test("is answered with an empty page when its wait ends", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const since = await room.position();
@@ -52,14 +52,14 @@ describe("a long poll", { concurrency: true }, () => {
     await room.counts(0);
   });
 
-  test("does not wait where it asks for no seconds", async (t) => {
+  test("with `wait=0` is answered immediately", async (t) => {
     const room = await Room.of(t);
     const { body, after_ms } = await poll(room, `since=${await room.position()}&wait=0`);
     assert(after_ms < 20_000, `${after_ms} ms`);
     assert.deepEqual(body.events, []);
   });
 
-  test("is answered with position_lost at once, or when the room is erased", async (t) => {
+  test("at a lost position, or in a room that is erased, is answered with position_lost", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const { epoch } = await room.figures();
@@ -74,14 +74,14 @@ describe("a long poll", { concurrency: true }, () => {
     assert.equal((await polling).status, 410);
   });
 
-  test("ends with what ends a socket", async (t) => {
+  test("is ended by a kick, an expired token and a full room, as a socket is", async (t) => {
     const room = await Room.of(t, { settings: { full: { sockets: 1 } } });
     const since = await room.position();
     const kicked = poll(room, `since=${since}&wait=30`);
     await room.counts(1);
     await room.kick("alice");
     assert.equal((await kicked).status, 403);
-    // The leeway of 30 s leaves it eight.
+    // With the leeway of 30 s it expires in eight seconds.
     const short = tokenOf("alice", ["subscribe"], { exp: seconds(-22) });
     const expired = await poll(room, `since=${since}&wait=30`, short);
     assert.deepEqual([expired.status, expired.body.error.code], [401, "unauthorized"]);
@@ -90,8 +90,8 @@ describe("a long poll", { concurrency: true }, () => {
     const position = await full.position();
     const polling = poll(full, `since=${position}&wait=10`);
     await full.counts(1);
-    const refused = await poll(full, `since=${position}&wait=10`);
-    assert.deepEqual([refused.status, refused.body.error.code], [503, "room_full"]);
+    const rejected = await poll(full, `since=${position}&wait=10`);
+    assert.deepEqual([rejected.status, rejected.body.error.code], [503, "room_full"]);
     assert.equal((await polling).status, 200);
   });
 
@@ -113,21 +113,21 @@ describe("a long poll", { concurrency: true }, () => {
     await room.counts(0);
   });
 
-  test("lets the room sleep, and hears of the next event", async (t) => {
+  test("lets the room hibernate, and receives the next event", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
     const polling = poll(room, `since=${since}&wait=30`);
     await room.counts(1);
     const before = await room.figures();
-    await sleep(14_000); // The runtime gives an idle object ten seconds.
+    await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
     assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
     await room.publish({ name: "n", data: 1 });
     assert.equal((await polling).body.events.length, 1);
-    assert((await room.figures()).awake_since > before.awake_since, "the object was built anew");
+    assert((await room.figures()).awake_since > before.awake_since, "the object was created again");
     await room.counts(0);
   });
 
-  test("after another misses nothing and doubles nothing", async (t) => {
+  test("after another loses and repeats no event", async (t) => {
     const random = seeded(t);
     const room = await Room.of(t, { settings: NO_WINDOWS });
     const { epoch } = await room.figures();
@@ -142,7 +142,7 @@ describe("a long poll", { concurrency: true }, () => {
     let seq = 0;
     while (seq < events) {
       const { body } = await poll(room, `since=${epoch}:${seq}&wait=10`);
-      assert(body.events.length > 0, "the time was not up");
+      assert(body.events.length > 0, "the poll was answered before its wait ended");
       for (const event of body.events) assert.deepEqual([event.seq, event.data], [++seq, seq]);
     }
     await publishing;

@@ -1,4 +1,7 @@
-/** A client that enters a room, and makes a list of its members of what it hears: strictly. */
+/**
+ * A client that enters a room and builds a list of its members from the frames it receives. It fails
+ * on every frame that does not fit its list.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -14,27 +17,27 @@ interface Entry {
 }
 
 export class Member {
-  /** By session, of everybody who is in. */
+  /** All members, by session. */
   readonly list = new Map<string, Entry>();
-  /** The code that its socket was closed with. */
+  /** Code that the socket was closed with. */
   closed: number | undefined;
   #session: string | undefined;
-  /** Whether more of the list is to come. */
+  /** Whether another page of the list follows. */
   #more = false;
-  /** What it was told and could not have been. */
-  #wrong: unknown;
+  /** Error of the first frame that did not fit the list. */
+  #error: unknown;
   readonly #socket: WebSocket;
 
-  private constructor(socket: WebSocket, folds: boolean) {
+  private constructor(socket: WebSocket, tracks: boolean) {
     this.#socket = socket;
     socket.on("close", (code) => (this.closed = code));
-    if (folds) socket.on("message", (text) => this.#hears(JSON.parse(String(text))));
+    if (tracks) socket.on("message", (text) => this.#onFrame(JSON.parse(String(text))));
   }
 
-  /** One of many may leave it to others to listen. */
-  static async open(url: string, token: string, { folds = true } = {}): Promise<Member> {
+  /** Connects a client. Without `tracks` it ignores all frames, which saves CPU with many clients. */
+  static async open(url: string, token: string, { tracks = true } = {}): Promise<Member> {
     const socket = dial(`${url}/events`, { token });
-    const member = new Member(socket, folds);
+    const member = new Member(socket, tracks);
     await once(socket, "open");
     return member;
   }
@@ -51,65 +54,65 @@ export class Member {
     this.#socket.close(code);
   }
 
-  /** Goes without a word, as a phone in a tunnel does. */
+  /** Closes the TCP connection without a Close frame, as a client that loses its network. */
   drop(): void {
     this.#socket.terminate();
   }
 
-  /** The users of its list, each once, in order. */
+  /** Returns the users in its list, sorted and without duplicates. */
   users(): string[] {
     return [...new Set([...this.list.values()].map(({ user }) => user))].sort();
   }
 
-  /** By user and session, what everybody shows. */
+  /** Returns the user and the data of each session, sorted. */
   shown(): string[] {
     return [...this.list.values()].map((e) => `${e.user} ${JSON.stringify(e.data)}`).sort();
   }
 
-  async until(holds: (member: this) => boolean, patienceMs = 30_000): Promise<void> {
-    for (const end = Date.now() + patienceMs; !holds(this); await sleep(5)) {
-      if (this.#wrong) throw this.#wrong;
-      if (Date.now() > end) throw new Error(`waited ${patienceMs} ms: ${holds}, ${this.shown()}`);
+  async until(holds: (member: this) => boolean, timeoutMs = 30_000): Promise<void> {
+    for (const end = Date.now() + timeoutMs; !holds(this); await sleep(5)) {
+      if (this.#error) throw this.#error;
+      if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms: ${holds}, ${this.shown()}`);
     }
-    if (this.#wrong) throw this.#wrong;
+    if (this.#error) throw this.#error;
   }
 
-  #hears(frame: Record<string, any>): void {
+  #onFrame(frame: Record<string, any>): void {
     try {
       if (frame.type === "welcome") this.#session = frame.session;
-      if (frame.type === "members") this.#listed(frame.members, frame.more === true);
-      if (frame.type === "members:changed") this.#changed(frame);
-    } catch (wrong) {
-      this.#wrong ??= wrong;
+      if (frame.type === "members") this.#applyList(frame.members, frame.more === true);
+      if (frame.type === "members:changed") this.#applyChange(frame);
+    } catch (error) {
+      this.#error ??= error;
     }
   }
 
-  #listed(members: { user: string; sessions: Omit<Entry, "user">[] }[], more: boolean): void {
+  #applyList(members: { user: string; sessions: Omit<Entry, "user">[] }[], more: boolean): void {
     if (!this.#more) this.list.clear();
     this.#more = more;
     for (const { user, sessions } of members)
       for (const { session, data } of sessions) this.list.set(session, { user, session, data });
   }
 
-  #changed({ entered, updated, left }: Record<string, Entry[]>): void {
-    assert(!this.#more, "a change came between the pages of a list");
+  #applyChange({ entered, updated, left }: Record<string, Entry[]>): void {
+    assert(!this.#more, "a change arrived between two pages of a list");
     for (const entry of entered ?? []) {
-      assert.notEqual(entry.session, this.#session, "it heard of its own entering");
-      assert(!this.list.has(entry.session), `${entry.user} entered, and was in`);
+      assert.notEqual(entry.session, this.#session, "it received its own entry");
+      assert(!this.list.has(entry.session), `${entry.user} entered, but was a member already`);
       this.list.set(entry.session, entry);
     }
     for (const entry of updated ?? []) {
-      assert(this.list.has(entry.session), `${entry.user} was updated, and was not in`);
+      assert(this.list.has(entry.session), `${entry.user} was updated, but was not a member`);
       this.list.set(entry.session, entry);
     }
     for (const { session, user } of left ?? [])
-      assert(this.list.delete(session), `${user} left, and was not in`);
+      assert(this.list.delete(session), `${user} left, but was not a member`);
   }
 }
 
 /**
- * Enters a room and stands still, as a machine that was unplugged does: its TCP connection stays
- * open, and nothing that is sent to it is ever read or answered. Answers how to end it after all.
+ * Enters a room and then stalls, as a machine that was unplugged: its TCP connection stays open, but
+ * the client reads and answers nothing. Returns a function that closes the connection.
  */
 export async function standsStill(url: string, token: string): Promise<() => void> {
   const { hostname, port, pathname } = new URL(`${url}/events`);

@@ -1,4 +1,4 @@
-/** Values with gaps in them: filled in before they are sent, matched with what was received. */
+/** JSON values with variables: they are filled in before sending, and matched on receipt. */
 import { deepStrictEqual } from "node:assert/strict";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -6,7 +6,7 @@ export type Bound = Map<string, Json>;
 
 const VARIABLE = /\$([a-z]\w*)/g;
 
-/** The value with its variables and generators written out. An unbound variable stays as it is. */
+/** Replaces the variables and generators in a value. An unbound variable is not changed. */
 export function fill(value: Json, bound: Bound): Json {
   if (typeof value === "string") {
     const whole = /^\$([a-z]\w*)$/.exec(value)?.[1];
@@ -24,7 +24,7 @@ export function fill(value: Json, bound: Bound): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, bound)]));
 }
 
-/** Throws where `actual` is not as the pattern says; binds the variables that it sees first. */
+/** Throws if `actual` does not match the pattern. Binds each unbound variable to its value. */
 export function match(pattern: Json, actual: Json, bound: Bound, where = ""): void {
   const expected = fill(pattern, bound);
   if (expected === "$any") return;
@@ -43,8 +43,7 @@ export function match(pattern: Json, actual: Json, bound: Bound, where = ""): vo
       match(expected[key] as Json, actual[key] as Json, bound, `${where}.${key}`);
     }
     for (const key of Object.keys(actual)) {
-      if (key in expected || "..." in expected || goesWithoutSaying(key, actual[key] as Json))
-        continue;
+      if (key in expected || "..." in expected || isImplied(key, actual[key] as Json)) continue;
       throw new Error(`${where}.${key} is not expected in ${shortened(actual)}`);
     }
   } else {
@@ -56,8 +55,8 @@ export function match(pattern: Json, actual: Json, bound: Bound, where = ""): vo
   }
 }
 
-/** Every event has a time and every error a message: the scenarios need not repeat it. */
-function goesWithoutSaying(key: string, value: Json): boolean {
+/** Whether a scenario may omit a field: every event has a time, and every error a message. */
+function isImplied(key: string, value: Json): boolean {
   return (
     (key === "at" && Number.isSafeInteger(value)) ||
     (key === "message" && typeof value === "string" && value !== "")

@@ -1,15 +1,15 @@
-/** A socket for one room that shows no token: the worker holds it until its token is good. */
+/** Sockets for one room without a token: they wait in the worker until they send a valid one. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Socket } from "./client.ts";
 import { Room, tokenOf } from "./room.ts";
 import { Runtime } from "./runtime.ts";
-import { Wire } from "./raw.ts";
+import { RawSocket } from "./raw-socket.ts";
 
 const token = tokenOf("alice", ["subscribe", "publish", "presence"]);
 const auth = { type: "auth", token };
 
-describe("a stranger", () => {
+describe("a client without a token", () => {
   let runtime: Runtime;
   before(async () => {
     runtime = await Runtime.start();
@@ -17,9 +17,9 @@ describe("a stranger", () => {
   after(() => runtime.stop());
 
   const attempts: Record<string, [what: (object | string | Uint8Array)[], code: number]> = {
-    "sends something else": [[{ type: "publish", name: "n", data: 1 }], 4001],
+    "sends another frame": [[{ type: "publish", name: "n", data: 1 }], 4001],
     "sends bytes": [[new Uint8Array(8)], 4001],
-    "sends no JSON": [["\u0000"], 4001],
+    "sends invalid JSON": [["\u0000"], 4001],
     "sends a bad token": [[{ type: "auth", token: "a.b.c" }], 4001],
     "sends a token that grants nothing here": [
       [{ type: "auth", token: tokenOf("eve", ["publish", "admin"]) }],
@@ -27,19 +27,19 @@ describe("a stranger", () => {
     ],
     "sends a frame of 2 MiB": [["x".repeat(2 * 1024 * 1024)], 1009],
     "sends 30 MiB of bytes": [[new Uint8Array(30 * 1024 * 1024)], 1009],
-    "sends one ping after another": [Array(500).fill('{"type": "ping"}'), 4429],
+    "sends 500 pings at once": [Array(500).fill('{"type": "ping"}'), 4429],
   };
   for (const [what, [frames, code]] of Object.entries(attempts)) {
-    test(`who ${what} makes no room`, async () => {
+    test(`that ${what} is closed with ${code} and creates no room`, async () => {
       const socket = await Socket.open(`${runtime.url}/rooms/stranger/events`);
       for (const frame of frames) socket.send(frame);
-      assert.equal(await endOf(socket), code);
+      assert.equal(await closeCodeOf(socket), code);
       assert.deepEqual(await runtime.databases(), []);
-      assert.equal(await runtime.evict("stranger"), false, "its object was never built");
+      assert.equal(await runtime.evict("stranger"), false, "its object was never created");
     });
   }
 
-  test("sockets without a token keep nobody out, and make no room", async () => {
+  test("sockets without a token block no client and create no room", async () => {
     const url = `${runtime.url}/rooms/crowd/events`;
     const waiting = await Promise.all(Array.from({ length: 300 }, () => Socket.open(url)));
     assert.deepEqual(await runtime.databases(), []);
@@ -50,7 +50,7 @@ describe("a stranger", () => {
   });
 
   // Limits: WAITING_CHECK_MS.
-  test("of a thousand and one that wait, the one that has waited longest makes way", async () => {
+  test("that has waited longest is closed when more than 1,000 wait", async () => {
     const url = `${runtime.url}/rooms/thousand/events`;
     const first = await Socket.open(url);
     const others: Socket[] = [];
@@ -64,22 +64,22 @@ describe("a stranger", () => {
   });
 });
 
-test("what it sends behind its token is done in order, and its query holds", async (t) => {
+test("frames after the token are handled in order, and the query is applied", async (t) => {
   const room = await Room.of(t);
   for (let i = 1; i <= 3; i++) await room.publish({ name: "n", data: i });
   const alice = await Socket.open(`${room.url}/events`, { query: "last=2&flow=1" });
   alice.send(auth);
   for (let i = 4; i <= 5; i++) alice.send({ type: "publish", name: "n", data: i, ref: String(i) });
   assert.equal((await alice.next()).type, "welcome");
-  const heard: unknown[] = [];
+  const received: unknown[] = [];
   const acks: string[] = [];
-  while (heard.length < 4 || acks.length < 2) {
+  while (received.length < 4 || acks.length < 2) {
     const frame = await alice.next();
     if (frame.type === "ack") acks.push(frame.ref);
-    else heard.push(...frame.events.map(({ data }: { data: unknown }) => data));
+    else received.push(...frame.events.map(({ data }: { data: unknown }) => data));
   }
   assert.deepEqual(
-    [heard, acks],
+    [received, acks],
     [
       [2, 3, 4, 5],
       ["4", "5"],
@@ -92,7 +92,7 @@ test("what it sends behind its token is done in order, and its query holds", asy
   assert.equal((await alice.next()).code, "bad_request");
 });
 
-test("the room ends it, and it ends in the room, as any socket", async (t) => {
+test("a close by the client or by the room is forwarded to the other side", async (t) => {
   const room = await Room.of(t);
   const alice = await Socket.open(`${room.url}/events`);
   alice.send(auth);
@@ -103,7 +103,7 @@ test("the room ends it, and it ends in the room, as any socket", async (t) => {
   await room.runtime.evict("r");
   alice.close(1000);
   await alice.closed();
-  await room.lists();
+  await room.waitForMembers();
   const again = await Socket.open(`${room.url}/events`);
   again.send(auth);
   await again.until("welcome");
@@ -112,19 +112,19 @@ test("the room ends it, and it ends in the room, as any socket", async (t) => {
   await room.counts(0);
 });
 
-test("a room that refused a socket can hibernate, whether or not the peer answers", async (t) => {
+test("a room that rejected a socket can hibernate even if the peer never answers the close", async (t) => {
   const room = await Room.of(t, { settings: { r: { sockets: 1 } } });
   const alice = await Socket.open(`${room.url}/events`, { token });
   await alice.until("welcome");
-  const mute = await Wire.upgrade(room.runtime, "/rooms/r/events", token);
-  t.after(() => mute.destroy());
-  assert.equal(await mute.closeCode(), 1013);
+  const silent = await RawSocket.upgrade(room.runtime, "/rooms/r/events", token);
+  t.after(() => silent.destroy());
+  assert.equal(await silent.closeCode(), 1013);
   assert.equal(await room.runtime.evict("r"), true);
   assert.equal((await room.figures()).sessions, 1);
 });
 
-/** The code that ends a socket, whatever comes before. */
-async function endOf(socket: Socket): Promise<number> {
+/** Returns the code that a socket is closed with, and ignores the frames before. */
+async function closeCodeOf(socket: Socket): Promise<number> {
   for (;;) {
     const next = await socket.frameOrClose();
     if (typeof next !== "string") return next.code;

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { TestContext } from "node:test";
 
-/** Numbers from 0 to 1, the same for the same `SEED`, which is printed. */
+/** Returns a generator of random numbers from 0 to 1. Prints its seed, which `SEED` sets. */
 export function seeded(t: TestContext): () => number {
   const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
   t.diagnostic(`SEED=${seed}`);

@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => runtime.stop());
 
-test("a gap of 100,000 events is replayed in bounded frames, and live events keep their order behind it", async () => {
+test("100,000 missed events are replayed in bounded frames, and live events follow in order", async () => {
   const target = { url: runtime.url, room: "deep", token };
   const { epoch } = await publish(target, batch(1, 1_000));
   for (let i = 1_001; i <= GAP; i += 1_000) await publish(target, batch(i, 1_000));
@@ -25,7 +25,7 @@ test("a gap of 100,000 events is replayed in bounded frames, and live events kee
     token,
     query: `since=${epoch}:0`,
   });
-  // Live behind the replay: from the upgrade on, one event after the other.
+  // Live events: published one at a time during the replay.
   const live = (async () => {
     for (let i = GAP + 1; i <= GAP + LIVE; i++) await publish(target, batch(i, 1));
   })();
@@ -42,7 +42,7 @@ test("a gap of 100,000 events is replayed in bounded frames, and live events kee
     for (const event of events) {
       seq += 1;
       assert.equal(event.seq, seq);
-      assert.equal(event.data, seq, "the order of the room is that of the publishes");
+      assert.equal(event.data, seq, "the room has the order of the publishes");
     }
   }
   await live;
@@ -55,7 +55,7 @@ describe("a publish writes one row to the log", () => {
     { what: "of 1,000 events", events: batch(1, 1_000), rows: 1 },
     { what: "of 1 event with an id", events: [text({ id: "a" })], rows: 1 },
     { what: "of 1 event with a key", events: [text({ key: "a" })], rows: 2 },
-    { what: "of 1 event with a key that is there already", events: [text({ key: "b" })], rows: 2 },
+    { what: "of 1 event with an existing key", events: [text({ key: "b" })], rows: 2 },
     {
       what: "of 3 events with 2 keys",
       events: ["c", "d", "c"].map((key) => text({ key })),
@@ -65,7 +65,7 @@ describe("a publish writes one row to the log", () => {
   for (const { what, events, rows } of cases) {
     test(what, async () => {
       const target = { url: runtime.url, room: `rows-${what.replace(/\W+/g, "-")}`, token };
-      // Whatever the first publish of a room costs beside its row is not counted.
+      // The first publish of a room writes other rows too, which are not counted.
       await publish(target, [text({ key: "b" })]);
       const before = await rowsWritten(target.room);
       await publish(target, events);
@@ -73,7 +73,7 @@ describe("a publish writes one row to the log", () => {
     });
   }
 
-  test("also where it takes the place of the oldest", async (t) => {
+  test("that replaces the oldest row of the ring", async (t) => {
     const small = await Runtime.start({ settings: { "*": { retained_appends: 3 } } });
     t.after(() => small.stop());
     const target = { url: small.url, room: "ring", token };
@@ -83,7 +83,7 @@ describe("a publish writes one row to the log", () => {
     assert.equal((await rowsWritten(target.room, small)) - before, 7);
   });
 
-  test("and a repeat writes none", async () => {
+  test("and a repeated publish writes none", async () => {
     const target = { url: runtime.url, room: "repeats", token };
     await publish(target, [text({ id: "a", key: "k" })]);
     const before = await rowsWritten(target.room);
@@ -100,11 +100,11 @@ function text(fields: object): string {
   return JSON.stringify({ name: "n", data: 1, ...fields });
 }
 
-/** What the room's object has written since it was built. */
+/** Returns the rows that the room's object has written since it was created. */
 async function rowsWritten(room: string, { url } = runtime): Promise<number> {
   const headers = { authorization: `Bearer ${token}` };
   const answer = await fetch(`${url}/rooms/${room}`, { headers });
   const { rows_written: rows } = (await answer.json()) as { rows_written: number };
-  assert(Number.isSafeInteger(rows), "the room reports the rows it has written");
+  assert(Number.isSafeInteger(rows), "the room reports the number of rows written");
   return rows;
 }

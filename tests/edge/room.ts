@@ -1,4 +1,4 @@
-/** A room of a runtime, as a backend with every right sees it. */
+/** The HTTP API of a room, for a backend that has every right. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,9 +9,9 @@ export interface Figures {
   epoch: string;
   head: number;
   sessions: number;
-  /** When the object that is in memory was built. */
+  /** Time when the object in memory was created. */
   awake_since: number;
-  /** Since then. */
+  /** Number of rows written since then. */
   rows_written: number;
 }
 
@@ -27,14 +27,14 @@ export class Room {
     this.url = `${runtime.url}/rooms/${name}`;
   }
 
-  /** A room of a runtime of its own, which ends with the test. */
+  /** Starts a runtime, which is stopped after the test, and returns a room of it. */
   static async of(t: TestContext, options?: Options): Promise<Room> {
     const runtime = await Runtime.start(options);
     t.after(() => runtime.stop());
     return new Room(runtime, "r");
   }
 
-  /** The seqs. */
+  /** Publishes an event or a batch, and returns the seqs. */
   async publish(event: object | string): Promise<number[]> {
     const body = typeof event === "string" ? event : JSON.stringify(event);
     return (await this.#request("POST", "/events", body)).seqs;
@@ -64,7 +64,7 @@ export class Room {
     return this.#request("DELETE", "");
   }
 
-  /** The users who entered, by name. */
+  /** Returns the users that have entered, sorted. */
   async members(): Promise<string[]> {
     const { members } = await this.#request("GET", "/members");
     return members.map(({ user }: { user: string }) => user).sort();
@@ -75,9 +75,9 @@ export class Room {
     return `${epoch}:${head}`;
   }
 
-  /** Waits until the room counts so many sessions. */
-  async counts(sessions: number, patience = 30_000): Promise<void> {
-    const until = Date.now() + patience;
+  /** Waits until the room has this many sessions. */
+  async counts(sessions: number, timeoutMs = 30_000): Promise<void> {
+    const until = Date.now() + timeoutMs;
     for (;;) {
       const { sessions: counted } = await this.figures();
       if (counted === sessions) return;
@@ -86,8 +86,8 @@ export class Room {
     }
   }
 
-  /** Waits until just these have entered. */
-  async lists(...users: string[]): Promise<void> {
+  /** Waits until exactly these users have entered. */
+  async waitForMembers(...users: string[]): Promise<void> {
     const until = Date.now() + 30_000;
     for (;;) {
       const listed = await this.members();

@@ -1,6 +1,6 @@
 /**
- * The built worker on workerd, with nothing in between: the process is ours to kill, its storage
- * is a directory that outlives it, and what a test reads on the wire is what the worker wrote.
+ * Runs the built worker on workerd, without a proxy. A test can kill the process, and the storage is
+ * a directory that stays. The bytes that a test reads on the wire are those that the worker wrote.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -11,70 +11,71 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isSecret, tellsNoSecret } from "./secrets.ts";
+import { registerSecret, assertNoSecret } from "./secrets.ts";
 
-/** The program itself: a script that starts it would die in its place. */
+/** Path of the binary itself. A kill of a script that wraps it would not reach workerd. */
 const workerd: string = createRequire(import.meta.url)("workerd").default;
 
-/** Another build of the contract, with a `wrangler.toml` of its own, may be put to the same tests. */
+/** Directory of the `wrangler.toml`. Another implementation of the protocol can run these tests. */
 const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
-/** What a worker says that has trapped, or that will never answer. */
+/** Log lines of a worker that has trapped, or that never answers. */
 const BROKEN = /RuntimeError|Reinitializing Wasm|code had hung/;
 
-export const SECRET = isSecret("a secret of the tests, of more than 32 bytes");
+export const SECRET = registerSecret("a secret of the tests, of more than 32 bytes");
 
 export interface Options {
-  /** The worker's variables and secrets. Without any, `JWT_SECRET` is `SECRET`. */
+  /** The worker's variables and secrets. By default, `JWT_SECRET` is `SECRET`. */
   vars?: Record<string, string> | undefined;
-  /** `ROOM_SETTINGS`: what a room pattern sets other than the contract's limits. */
+  /** `ROOM_SETTINGS`: settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
-  /** The directory of another worker's `wrangler.toml`: the benchmark has some. */
+  /** Directory of another worker's `wrangler.toml`. The benchmark runs some. */
   root?: string | undefined;
 }
 
 /**
- * For rooms that are put to sleep at any moment. None falls asleep within a window by itself: its
- * end is a timer, which keeps the object awake. One that is made to would lose what waits for it.
+ * Settings for tests that evict a room at any moment. A room never hibernates within a batch window
+ * by itself, because the window's timer keeps the object in memory. A room that is evicted within
+ * it would lose the pending frame.
  */
 export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
 
 /**
- * Of some sockets that are reset as soon as they are open the runtime never tells. Who was behind
- * them is found out by silence: two ping periods and 15 s, and what a busy machine adds.
+ * The runtime does not report some sockets that are reset right after they open. The room closes
+ * their sessions by the ping timeout: two ping periods and 15 s. The rest is for a busy machine.
  */
 export const GONE_WITHIN_MS = 65_000 + 25_000;
 
-/** How many sockets one request opens. */
+/** Maximum number of sockets that one request opens. */
 const CROWD = 1_000;
 
-/** Where it runs, if not on this machine's loopback with a directory of its own. */
+/** Storage, network and log of a runtime, if they are not the defaults. */
 export interface Place {
-  /** The directory that it stores in. */
+  /** Directory of the storage. The default is a new directory. */
   storage?: string | undefined;
-  /** A network namespace, and the address that it listens on there. */
+  /** Network namespace, and the address to listen on in it. The default is the loopback address. */
   host?: { namespace: string; address: string } | undefined;
-  /** The open file that its log goes to. */
+  /** Descriptor of an open file for the log. */
   log?: number | undefined;
 }
 
 export class Runtime {
   readonly #directory: string;
   readonly #place: Place;
-  /** Chosen by the first start and asked for again by every restart. */
+  /** The first start chooses the ports, and every restart uses them again. */
   readonly #ports = new Map<string, number>();
-  /** What is held on to, or the crowd would go. */
+  /** References to responses. Without them, the sockets of `crowd` would be closed. */
   readonly #crowds: unknown[] = [];
   #process: ChildProcess | undefined;
-  /** All that it has written, over all its lives. */
+  /** Output of all processes so far. */
   #output = "";
-  /** A test run that dies must not leave a server behind. */
-  readonly #lastResort = (): void => void this.#process?.kill("SIGKILL");
+  /** Kills the server when the test process exits early. */
+  readonly #killOnExit = (): void => void this.#process?.kill("SIGKILL");
 
   private constructor(directory: string, place: Place) {
     this.#directory = directory;
     this.#place = place;
-    process.once("exit", this.#lastResort);
+    process.once("exit", this.#killOnExit);
   }
 
   static async start(options: Options & Place = {}): Promise<Runtime> {
@@ -85,7 +86,7 @@ export class Runtime {
     return runtime;
   }
 
-  /** Starts with these variables and settings on what is stored. */
+  /** Restarts the worker with these variables and settings, on the same storage. */
   async deploy({
     vars = { JWT_SECRET: SECRET },
     settings,
@@ -102,10 +103,10 @@ export class Runtime {
     return `http://${this.#address}:${this.#ports.get("http")}`;
   }
 
-  /** The process that runs now. */
+  /** Id of the running process. */
   get pid(): number {
     const { pid } = this.#process ?? {};
-    if (pid === undefined) throw new Error("workerd does not run");
+    if (pid === undefined) throw new Error("workerd is not running");
     return pid;
   }
 
@@ -117,16 +118,16 @@ export class Runtime {
     return this.#place.storage ?? join(this.#directory, "storage");
   }
 
-  /** Whatever the test was about: nothing broke, and what an operator reads holds no secret. */
+  /** Stops the process. Checks that the worker did not crash, and that it logged no secret. */
   async stop(): Promise<void> {
     await this.kill();
-    process.off("exit", this.#lastResort);
+    process.off("exit", this.#killOnExit);
     await rm(this.#directory, { recursive: true, force: true });
-    tellsNoSecret(this.#output);
+    assertNoSecret(this.#output);
     assert.doesNotMatch(this.#output, BROKEN);
   }
 
-  /** SIGKILL: no handler of the worker runs, no buffer is flushed. */
+  /** Sends SIGKILL, so that no handler of the worker runs and no buffer is flushed. */
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
@@ -135,7 +136,7 @@ export class Runtime {
     if (running.kill("SIGKILL")) await closed;
   }
 
-  /** Starts again on the same storage and the same ports. */
+  /** Starts the process on the same storage and the same ports. */
   async restart(): Promise<void> {
     const addresses = [...this.#ports].map(
       ([socket, port]) => `--socket-addr=${socket}=${this.#address}:${port}`,
@@ -164,21 +165,21 @@ export class Runtime {
     throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
   }
 
-  /** Waits until it has written this to its log so many times. */
-  async logs(text: string, times: number, patience: number): Promise<void> {
+  /** Waits until this text is in the log `times` times. */
+  async waitForLog(text: string, times: number, timeoutMs: number): Promise<void> {
     const count = (): number => this.#output.split(text).length - 1;
-    for (const end = Date.now() + patience; count() < times; await sleep(50))
-      assert(Date.now() < end, `it logs ${text} ${count()} times, not ${times}`);
+    for (const end = Date.now() + timeoutMs; count() < times; await sleep(50))
+      assert(Date.now() < end, `it logged ${text} ${count()} times, not ${times}`);
   }
 
-  /** What each room has stored, as a SQLite file: nobody else's while the process is killed. */
+  /** Returns the SQLite file of each room. They are in use unless the process is killed. */
   async databases(): Promise<string[]> {
     const files = await readdir(this.#storage, { recursive: true });
     const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
     return named.map((file) => join(this.#storage, file));
   }
 
-  /** The memory that the process has, in MB. */
+  /** Returns the resident memory of the process, in MB. */
   async residentMb(): Promise<number> {
     const ps = spawn("ps", ["-o", "rss=", "-p", String(this.pid)]);
     let kib = "";
@@ -187,15 +188,15 @@ export class Runtime {
   }
 
   /**
-   * Takes the room's object out of memory as the runtime does after 10 idle seconds: its sockets
-   * stay open, and what it kept only in its fields is gone. Answers whether it was in memory, and
-   * never wakes a room that was not: so it also tells what a request has woken.
+   * Evicts the room's object from memory, as the runtime does after 10 idle seconds. Its sockets stay
+   * open, and its fields are lost. Returns whether it was in memory. It never loads a room, so it
+   * also shows whether a request has loaded one.
    */
   evict(room: string): Promise<boolean> {
     return this.#evict(room, "hibernate");
   }
 
-  /** As `evict`, at any moment: what is still under way in a room may keep it in memory. */
+  /** Calls `evict`, and returns false if pending work keeps the room in memory. */
   async evictIfIdle(room: string): Promise<boolean> {
     try {
       return await this.evict(room);
@@ -205,8 +206,8 @@ export class Runtime {
     }
   }
 
-  /** Takes the room's object away with its sockets, as the runtime does when it moves one. */
-  async lose(room: string): Promise<void> {
+  /** Evicts the room's object and closes its sockets, as the runtime does when it moves an object. */
+  async evictAndClose(room: string): Promise<void> {
     await this.#evict(room, "close");
   }
 
@@ -222,11 +223,11 @@ export class Runtime {
   }
 
   /**
-   * Opens that many sockets to a room from within the process, where they take none of its file
-   * handles. They come through the worker under test as any others, and stay as long as it runs.
+   * Opens sockets to a room from inside the process, where they need no file descriptors. They pass
+   * through the worker under test as all sockets do, and stay open as long as it runs.
    */
   async crowd(room: string, token: string, sockets: number): Promise<void> {
-    // One answer for all of them would be long in coming, and the connection idle all the while.
+    // One request for all of them would take long, and its idle connection could time out.
     for (let left = sockets; left > 0; left -= CROWD)
       await this.#crowd(room, token, Math.min(left, CROWD));
   }
@@ -243,7 +244,7 @@ export class Runtime {
   }
 }
 
-/** Runs beside the worker under test, in the same process: only there is `workerd:unsafe` at hand. */
+/** A second worker in the same process as the worker under test. It may use `workerd:unsafe`. */
 const CONTROL = `
 import unsafe from "workerd:unsafe";
 const crowd = async (request, worker, room, sockets) => {
@@ -276,7 +277,7 @@ export default {
       await unsafe.evict(ROOMS.getByName(room), { webSockets });
       return new Response("evicted");
     } catch (error) {
-      if (error.message.includes("not currently running")) return new Response("asleep");
+      if (error.message.includes("not currently running")) return new Response("not loaded");
       return new Response(error.message, { status: 500 });
     }
   },
@@ -288,11 +289,11 @@ async function configuration(
   address: string,
   vars: Record<string, string>,
 ): Promise<string> {
-  // What is deployed is what is tested: the names come from the file that a deploy reads.
+  // The names are read from the file that a deploy uses, so that the tests run the same worker.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
   const setting = (pattern: RegExp): string => {
     const value = wrangler.match(pattern)?.[1];
-    if (value === undefined) throw new Error(`wrangler.toml has nothing like ${pattern}`);
+    if (value === undefined) throw new Error(`wrangler.toml does not match ${pattern}`);
     return value;
   };
   const main = join(root, setting(/^main\s*=\s*"([^"]*)"/m));
@@ -320,7 +321,7 @@ const config :Workerd.Config = (
       bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast")), (name = "WORKER", service = "roomcast")],
     )),
     (name = "storage", disk = (path = ${capnp(storage)}, writable = true)),
-    # A key set is fetched from a server of the test's own.
+    # Allows to fetch a key set from a server that the test starts.
     (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [
@@ -331,7 +332,7 @@ const config :Workerd.Config = (
 `;
 }
 
-/** The main module comes first; the others are named as it imports them. */
+/** Lists the modules: the main one first, and the others by the names that it imports. */
 async function modules(main: string): Promise<string[]> {
   const directory = dirname(main);
   const files = await readdir(directory, { recursive: true });
@@ -344,7 +345,7 @@ async function modules(main: string): Promise<string[]> {
   });
 }
 
-/** A text literal of the configuration's language. */
+/** Quotes a text literal for the configuration. */
 function capnp(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n")}"`;
 }

@@ -1,4 +1,4 @@
-/** Interprets the scenarios of `tests/scenarios` against the real runtime; its README is the specification. */
+/** Runs the scenarios of `tests/scenarios` on the real runtime. Their format is in the README there. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
@@ -8,9 +8,9 @@ import { NO_WINDOWS, Runtime, SECRET } from "./runtime.ts";
 
 export interface Scenario {
   name: string;
-  /** Whose time is not ours to pass: "simulator". */
+  /** Set to "simulator" for a scenario that needs a simulated clock. */
   only?: "simulator";
-  /** Why no sleep may be forced on it. */
+  /** Reason why the room must not be evicted between the steps. */
   awake?: string;
   settings?: Record<string, Record<string, number | boolean>>;
   tokens?: Record<string, TokenOf>;
@@ -24,7 +24,7 @@ interface TokenOf {
   expires_in_s?: number;
 }
 
-/** One key of a step, whatever its name, is the actor, and its value what it does. */
+/** A step. Besides the fields below it has one key: the name of an actor, whose value is its action. */
 export interface Step {
   [actor: string]: unknown;
   to?: string | null;
@@ -60,44 +60,48 @@ const CAST: Record<string, TokenOf> = {
 };
 
 const MAX_EVENTS_BYTES = 256 * 1024;
-/** The runtime answers this one by itself, byte for byte; the room has to answer any other. */
+/** The runtime itself answers a ping of exactly these bytes. The room answers all others. */
 const PING = '{"type":"ping"}';
 const PING_THE_ROOM = '{"type": "ping"}';
 
-/** One socket of the story, and what the contract lets it expect next. */
+/** One socket of the scenario, and the position that the protocol lets it expect. */
 interface Session {
   socket: Socket;
-  /** Without one it is a connection for many rooms. */
+  /** `undefined` for a connection for many rooms. */
   room: string | undefined;
   query: string;
-  /** The seq that it holds; unknown until a frame says so. */
+  /** Seq of the last event received; `undefined` until a frame contains it. */
   seq: number | undefined;
   epoch: string | undefined;
-  /** Events that a frame brought beyond those that were expected of it. */
+  /** Events received in a frame beyond those that the step expected. */
   ahead: Json[];
 }
 
-export async function play(scenario: Scenario, { asleep }: { asleep: boolean }): Promise<void> {
-  const all = { ...(asleep ? NO_WINDOWS["*"] : {}), ...scenario.settings?.["*"] };
+/** Runs a scenario. With `hibernate`, all its rooms are evicted before each step. */
+export async function runScenario(
+  scenario: Scenario,
+  { hibernate }: { hibernate: boolean },
+): Promise<void> {
+  const all = { ...(hibernate ? NO_WINDOWS["*"] : {}), ...scenario.settings?.["*"] };
   const runtime = await Runtime.start({ settings: { ...scenario.settings, "*": all } });
-  let now = "the end";
+  let current = "the end";
   try {
-    const stage = new Stage(runtime, scenario);
+    const runner = new ScenarioRunner(runtime, scenario);
     for (const [i, step] of scenario.steps.entries()) {
-      now = `step ${i + 1}, ${JSON.stringify(step).slice(0, 300)}`;
-      if (asleep) await stage.sleep();
-      await stage.perform(step);
+      current = `step ${i + 1}, ${JSON.stringify(step).slice(0, 300)}`;
+      if (hibernate) await runner.evictRooms();
+      await runner.perform(step);
     }
-    now = "the end";
-    await stage.nobodyHearsMore();
+    current = "the end";
+    await runner.assertNothingPending();
   } catch (cause) {
-    throw new Error(`${now}: ${(cause as Error).message}`, { cause });
+    throw new Error(`${current}: ${(cause as Error).message}`, { cause });
   } finally {
     await runtime.stop();
   }
 }
 
-class Stage {
+class ScenarioRunner {
   readonly #runtime: Runtime;
   readonly #bound: Bound = new Map();
   readonly #sessions = new Map<string, Session>();
@@ -109,7 +113,7 @@ class Stage {
       this.#bound.set(name, mint(name, token));
   }
 
-  async sleep(): Promise<void> {
+  async evictRooms(): Promise<void> {
     await Promise.all([...this.#rooms].map((room) => this.#runtime.evict(room)));
   }
 
@@ -124,39 +128,39 @@ class Stage {
     for (let i = 1; i <= (step.times ?? 1); i++) {
       this.#bound.set("i", i);
       if (actor === "time") await sleep(step.ms);
-      else if (actor === "the room") await this.#roomDoes(verb, step.room ?? "r");
-      else if (/^[A-Z]+ \//.test(verb)) await this.#requests(actor, verb, step);
-      else await this.#does(actor, verb, step);
+      else if (actor === "the room") await this.#performRoom(verb, step.room ?? "r");
+      else if (/^[A-Z]+ \//.test(verb)) await this.#request(actor, verb, step);
+      else await this.#performActor(actor, verb, step);
     }
   }
 
-  /** What was sent has been answered, and nothing unforeseen is on its way to anybody. */
-  async nobodyHearsMore(): Promise<void> {
+  /** Checks that all frames were answered, and that no actor receives another frame. */
+  async assertNothingPending(): Promise<void> {
     for (const room of this.#rooms) {
       const answer = await this.#fetch("GET", `/rooms/${room}`, String(this.#bound.get("admin")));
       assert.equal(answer.status, 200);
     }
-    for (const actor of this.#sessions.keys()) await this.#pings(actor, PING);
+    for (const actor of this.#sessions.keys()) await this.#ping(actor, PING);
   }
 
-  async #roomDoes(verb: string, room: string): Promise<void> {
+  async #performRoom(verb: string, room: string): Promise<void> {
     switch (verb) {
       case "sleeps":
         await this.#runtime.evict(room);
         return;
       case "is lost":
-        return this.#runtime.lose(room);
+        return this.#runtime.evictAndClose(room);
       case "crashes":
         await this.#runtime.kill();
         await this.#runtime.restart();
         this.#sessions.clear();
         return;
       default:
-        throw new Error(`no room ${verb}`);
+        throw new Error(`unknown action of the room: ${verb}`);
     }
   }
 
-  async #requests(actor: string, verb: string, step: Step): Promise<void> {
+  async #request(actor: string, verb: string, step: Step): Promise<void> {
     const [method = "", target = ""] = this.#filled(verb).split(" ");
     const room = target.match(/^\/rooms\/([^/?]+)/)?.[1];
     const token = step.as === null ? undefined : String(this.#bound.get(step.as ?? actor));
@@ -189,39 +193,39 @@ class Stage {
     });
   }
 
-  async #does(actor: string, verb: string, step: Step): Promise<void> {
+  async #performActor(actor: string, verb: string, step: Step): Promise<void> {
     switch (verb) {
       case "connects":
-        return this.#connects(actor, step);
+        return this.#connect(actor, step);
       case "joins":
-        await this.#connects(actor, step);
-        return this.#receives(actor, {
+        await this.#connect(actor, step);
+        return this.#receive(actor, {
           ...step,
           frame: { type: "welcome", "...": "$any", ...(step.welcome as object) },
         });
       case "is refused":
-        await this.#connects(actor, step);
-        return this.#isClosed(actor, step);
+        await this.#connect(actor, step);
+        return this.#expectClose(actor, step);
       case "is closed":
-        return this.#isClosed(actor, step);
+        return this.#expectClose(actor, step);
       case "leaves":
-        return this.#goes(actor, (socket) => socket.close(step.code));
+        return this.#disconnect(actor, (socket) => socket.close(step.code));
       case "drops":
-        return this.#goes(actor, (socket) => socket.drop());
+        return this.#disconnect(actor, (socket) => socket.drop());
       case "sends":
-        return this.#sends(actor, step);
+        return this.#send(actor, step);
       case "receives":
-        return this.#receives(actor, step);
+        return this.#receive(actor, step);
       case "pings":
-        return this.#pings(actor, PING);
+        return this.#ping(actor, PING);
       case "hears nothing":
-        return this.#pings(actor, PING_THE_ROOM);
+        return this.#ping(actor, PING_THE_ROOM);
       default:
-        throw new Error(`nobody ${verb}`);
+        throw new Error(`unknown action of a client: ${verb}`);
     }
   }
 
-  async #connects(actor: string, step: Step): Promise<void> {
+  async #connect(actor: string, step: Step): Promise<void> {
     const { to = "r" } = step;
     const [room, path] =
       to === null || to.startsWith("/")
@@ -236,49 +240,49 @@ class Stage {
     this.#sessions.set(actor, { socket, room, query, seq: undefined, epoch: undefined, ahead: [] });
   }
 
-  async #isClosed(actor: string, { code }: Step): Promise<void> {
+  async #expectClose(actor: string, { code }: Step): Promise<void> {
     const closing = await this.#session(actor).socket.closed();
     assert.equal(closing.code, code, `closed with ${closing.code} ${closing.reason}, not ${code}`);
     this.#sessions.delete(actor);
   }
 
-  async #goes(actor: string, go: (socket: Socket) => void): Promise<void> {
+  async #disconnect(actor: string, end: (socket: Socket) => void): Promise<void> {
     const { socket } = this.#session(actor);
-    go(socket);
+    end(socket);
     await socket.closed();
     this.#sessions.delete(actor);
   }
 
-  #sends(actor: string, step: Step): void {
+  #send(actor: string, step: Step): void {
     const { socket } = this.#session(actor);
     if (step.binary !== undefined) socket.send(Buffer.from(step.binary));
     else socket.send(step.text ?? JSON.stringify(fill(step.frame ?? null, this.#bound)));
   }
 
-  async #pings(actor: string, ping: string): Promise<void> {
+  async #ping(actor: string, ping: string): Promise<void> {
     const { socket, ahead } = this.#session(actor);
-    assert.deepEqual(ahead, [], `${actor} has heard more than was expected`);
+    assert.deepEqual(ahead, [], `${actor} has received more events than expected`);
     socket.send(ping);
     assert.deepEqual(await socket.next(), { type: "pong" });
   }
 
   /**
-   * A frame, events, or both in either order. How many frames the events come in is the room's
-   * choice; that no event is lost, doubled or out of order is not.
+   * Receives a frame, events, or both in either order. The room may split the events into any number
+   * of frames, but it must not lose, repeat or reorder them.
    */
-  async #receives(actor: string, { frame, events = [], contains }: Step): Promise<void> {
+  async #receive(actor: string, { frame, events = [], contains }: Step): Promise<void> {
     const session = this.#session(actor);
     const expected = fill(events, this.#bound) as Json[];
     let awaitsFrame = frame !== undefined;
     let text = "";
     while (awaitsFrame || session.ahead.length < expected.length) {
-      const heard = await this.#hears(session);
+      const received = await this.#next(session);
       text += session.socket.text;
-      if (heard.type === "events" && expected.length > 0) {
-        session.ahead.push(...heard.events);
+      if (received.type === "events" && expected.length > 0) {
+        session.ahead.push(...received.events);
       } else {
         assert(awaitsFrame, `not expected: ${session.socket.text.slice(0, 300)}`);
-        match(frame as Json, heard, this.#bound, String(heard.type));
+        match(frame as Json, received, this.#bound, String(received.type));
         awaitsFrame = false;
       }
     }
@@ -288,16 +292,16 @@ class Stage {
   }
 
   /**
-   * The next frame. Over a room's own socket it is held to what is true of every frame of a room,
-   * and has no `room`.
+   * Returns the next frame. On a room's own socket, the rules for every frame of a room are checked,
+   * and `room` is removed from the frame.
    */
-  async #hears(session: Session): Promise<Frame> {
-    const heard = await session.socket.next();
+  async #next(session: Session): Promise<Frame> {
+    const received = await session.socket.next();
     if (session.room === undefined) {
-      if (heard.type === "welcome") this.#rooms.add(heard.room);
-      return heard;
+      if (received.type === "welcome") this.#rooms.add(received.room);
+      return received;
     }
-    const { room, ...frame } = heard;
+    const { room, ...frame } = received;
     assert.equal(room, session.room, `the room of ${session.socket.text.slice(0, 300)}`);
     if (frame.type === "welcome") {
       session.epoch = frame.epoch;
@@ -308,7 +312,7 @@ class Stage {
     if (frame.type === "gap") session.seq = frame.seq;
     if (frame.epoch !== undefined)
       assert.equal(frame.epoch, session.epoch, `the epoch of a ${frame.type}`);
-    if (frame.type === "events") follow(session, frame);
+    if (frame.type === "events") applyEvents(session, frame);
     return frame as Frame;
   }
 
@@ -323,8 +327,11 @@ class Stage {
   }
 }
 
-/** Section 5 of the contract, without its mercy for frames sent twice: the room sends none. */
-function follow(
+/**
+ * Applies events as section 5 of the protocol says. A client must ignore repeated events; here they
+ * are an error, because a room never sends one twice.
+ */
+function applyEvents(
   session: Session,
   { type, epoch, prev, events, ...more }: Record<string, unknown>,
 ): void {
@@ -334,7 +341,7 @@ function follow(
   );
   assert.deepEqual(more, {}, `a frame of ${type} has nothing else`);
   session.seq ??= prev as number;
-  assert.equal(prev, session.seq, "the prev of a frame is the seq that the session holds");
+  assert.equal(prev, session.seq, "the prev of a frame is the seq of the last event received");
   for (const { seq } of events) assert.equal(seq, ++session.seq, "seq has no holes");
   const { text } = session.socket;
   const bytes = Buffer.byteLength(text.slice(text.indexOf("[") + 1, text.lastIndexOf("]")));

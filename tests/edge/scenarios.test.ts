@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { type Scenario, play } from "./scenario.ts";
+import { type Scenario, runScenario } from "./scenario.ts";
 
 const directory = join(import.meta.dirname, "../scenarios");
 
@@ -10,9 +10,10 @@ for (const file of readdirSync(directory).filter((name) => name.endsWith(".json"
   describe(`${file}: ${about}`, { concurrency: 4 }, () => {
     for (const scenario of scenarios as Scenario[]) {
       if (scenario.only === "simulator") continue;
-      test(scenario.name, () => play(scenario, { asleep: false }));
+      test(scenario.name, () => runScenario(scenario, { hibernate: false }));
       if (scenario.awake === undefined) {
-        test(`sleep_is_invisible: ${scenario.name}`, () => play(scenario, { asleep: true }));
+        test(`sleep_is_invisible: ${scenario.name}`, () =>
+          runScenario(scenario, { hibernate: true }));
       }
     }
   });

@@ -1,16 +1,16 @@
-/** What nobody may read in the output of a worker: secrets, and every token that was signed. */
+/** Secrets and signed tokens of the tests, which must not appear in the output of a worker. */
 import assert from "node:assert/strict";
 
 const secrets = new Set<string>();
 
-export function isSecret(text: string): string {
-  assert(text.length >= 32, "a shorter one may be there by chance");
+export function registerSecret(text: string): string {
+  assert(text.length >= 32, "a shorter text may appear by chance");
   secrets.add(text);
   return text;
 }
 
-export function tellsNoSecret(output: string): void {
+export function assertNoSecret(output: string): void {
   for (const secret of secrets) {
-    assert(!output.includes(secret), `the worker's output holds ${secret.slice(0, 8)}…`);
+    assert(!output.includes(secret), `the worker's output contains ${secret.slice(0, 8)}…`);
   }
 }

@@ -7,14 +7,14 @@ import { Runtime, SECRET } from "./runtime.ts";
 
 const token = sign(claims("alice", ["subscribe", "publish"]), SECRET);
 
-test("a change of retention keeps what is there, and a repeat is still a repeat", async (t) => {
+test("a change of retention keeps the newest events, and their ids still count once", async (t) => {
   const sizes = [5, 9, 3, 7];
   const runtime = await Runtime.start({ settings: retained(sizes[0]!) });
   t.after(() => runtime.stop());
   const target = { url: runtime.url, room: "ring", token };
   const { epoch } = await publish(target, [event(1)]);
   let head = 1;
-  // What the smallest ring since an event came has kept.
+  // Number of retained events: the smallest ring since an event was published limits them.
   let kept = 1;
   for (const size of sizes) {
     await runtime.deploy({ settings: retained(size) });
@@ -30,14 +30,14 @@ test("a change of retention keeps what is there, and a repeat is still a repeat"
   }
 });
 
-test("another ring costs three rows for each append that it keeps, and one for each that it forgets", async (t) => {
+test("a change of the ring's size writes three rows for each append that it retains, and one for each that it drops", async (t) => {
   const room = await Room.of(t, { settings: retained(20) });
   for (let i = 0; i < 20; i++) await room.publish(event(i));
-  // The row about the room, and two for a table that comes and goes.
-  const around = 3;
+  // The row about the room, and two rows for creating and dropping a table.
+  const fixed = 3;
   for (const [size, rows] of [
-    [30, around + 3 * 20],
-    [5, around + 3 * 5 + 15],
+    [30, fixed + 3 * 20],
+    [5, fixed + 3 * 5 + 15],
     [5, 0],
   ] as const) {
     await room.runtime.deploy({ settings: retained(size) });
@@ -45,7 +45,7 @@ test("another ring costs three rows for each append that it keeps, and one for e
   }
 });
 
-test("a setting that can't be is an error for the operator, not for one room", async (t) => {
+test("an invalid setting fails the health check, not only one room", async (t) => {
   const runtime = await Runtime.start({ settings: { "*": { sockets: 0 } } });
   t.after(() => runtime.stop());
   const answer = await fetch(`${runtime.url}/healthz`);

@@ -11,11 +11,11 @@ import { NO_WINDOWS } from "./runtime.ts";
 
 const token = tokenOf("alice", ["subscribe"]);
 const APP = "https://app.example.com";
-/** Two comment periods, and what a busy machine adds. */
+/** Two comment periods, and some time for a busy machine. */
 const COMMENTED_WITHIN_MS = 50_000 + 25_000;
 
 describe("a stream of Server-Sent Events", { concurrency: true }, () => {
-  test("is one, and pages of the app may read it", async (t) => {
+  test("has the headers of one, and of CORS for an allowed origin", async (t) => {
     const room = await Room.of(t, {
       vars: { JWT_SECRET: "a secret of the tests, of more than 32 bytes", ALLOWED_ORIGINS: APP },
     });
@@ -26,29 +26,29 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     const answered = stream.response.headers;
     assert.equal(answered["content-type"], "text/event-stream");
     assert.equal(answered["cache-control"], "no-store");
-    assert.equal(answered["x-accel-buffering"], "no", "nginx would keep it back");
+    assert.equal(answered["x-accel-buffering"], "no", "nginx would buffer the stream");
     assert.equal(answered["access-control-allow-origin"], APP);
   });
 
-  test("says where it starts, and resumes from there, before the first event", async (t) => {
+  test("starts with an id, from which it can resume even before the first event", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
-    const start = await stream.positioned();
+    const start = await stream.waitForPosition();
     assert.equal(start, `${(await room.figures()).epoch}:0`);
     assert.equal(stream.text, `id: ${start}\n\n`, "a block without data");
     stream.drop();
 
-    await room.publish({ name: "n", data: "while nobody read" });
+    await room.publish({ name: "n", data: "while disconnected" });
     const resumed = await EventStream.open(`${room.url}/events`, { token, lastEventId: start });
     t.after(() => resumed.drop());
-    assert.equal((await resumed.nextJson()).data, "while nobody read");
+    assert.equal((await resumed.nextJson()).data, "while disconnected");
   });
 
-  test("has an event as its data, with its position as the id and no type", async (t) => {
+  test("sends an event as data without a type, and its position as the id", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
     t.after(() => stream.drop());
-    const start = await stream.positioned();
+    const start = await stream.waitForPosition();
     await room.publish(
       `{"events":[{"name":"a","data":{ "n" : 1.0 }},{"name":"b","data":2,"id":"i","key":"k"}]}`,
     );
@@ -64,18 +64,18 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     assert(stream.text.startsWith(`id: ${start}\n\nid: ${epoch}:1\ndata: {`), stream.text);
   });
 
-  test("keeps the line breaks of an event", async (t) => {
+  test("preserves the line breaks of an event", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
     t.after(() => stream.drop());
-    await stream.positioned();
+    await stream.waitForPosition();
     await room.publish('{"name":"n","data":[\n1,\r\n2,\r3\n]}');
     const block = await stream.next();
     assert(block?.data.includes('"data":[\n1,\n\n2,\n3\n],'), block?.data);
     assert.deepEqual(JSON.parse(block?.data ?? "").data, [1, 2, 3]);
   });
 
-  test("begins with the state, which says where it starts", async (t) => {
+  test("starts with the state, whose id is the position", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1, key: "k" });
     const { epoch } = await room.figures();
@@ -89,11 +89,11 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
 
     const without = await EventStream.open(`${room.url}/events`, { token, query: "state=0" });
     t.after(() => without.drop());
-    await without.positioned();
+    await without.waitForPosition();
     assert.equal(without.text, `id: ${epoch}:1\n\n`);
   });
 
-  test("begins as many events back as `last` says", async (t) => {
+  test("starts with the last events that `last` requests", async (t) => {
     const room = await Room.of(t);
     for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
     const { epoch } = await room.figures();
@@ -104,13 +104,13 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     assert(stream.text.startsWith(`id: ${epoch}:1\n\nid: ${epoch}:2\n`), stream.text);
   });
 
-  test("goes on from Last-Event-ID, whatever its query first asked for", async (t) => {
+  test("resumes from Last-Event-ID, also if its query has another position", async (t) => {
     const room = await Room.of(t);
     for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
     const { epoch } = await room.figures();
     for (const query of [`since=${epoch}:0`, "last=3", ""]) {
-      const reading = { token, query, lastEventId: `${epoch}:2` };
-      const stream = await EventStream.open(`${room.url}/events`, reading);
+      const options = { token, query, lastEventId: `${epoch}:2` };
+      const stream = await EventStream.open(`${room.url}/events`, options);
       assert.equal((await stream.nextJson()).seq, 3, query);
       stream.drop();
     }
@@ -122,7 +122,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     assert.equal((await first.nextJson()).seq, 2);
   });
 
-  test("goes on from lastEventId in its query, as polyfills of EventSource say it", async (t) => {
+  test("resumes from lastEventId in its query, which polyfills of EventSource send", async (t) => {
     const room = await Room.of(t);
     for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
     const { epoch } = await room.figures();
@@ -138,7 +138,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     }
   });
 
-  test("hears of a lost position by gap and state, of which the last has the id", async (t) => {
+  test("receives gap and state after a lost position, and the last of them has the id", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const { epoch } = await room.figures();
@@ -159,11 +159,11 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     assert.deepEqual([second?.event, second?.lastEventId], ["state", `${epoch}:2`]);
   });
 
-  test("passes signals on", async (t) => {
+  test("forwards signals", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
     t.after(() => stream.drop());
-    const start = await stream.positioned();
+    const start = await stream.waitForPosition();
     await room.signal("typing", { in: "chat" });
     const signal = await stream.next();
     assert.deepEqual([signal?.event, signal?.lastEventId], ["signal", start]);
@@ -181,44 +181,44 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     ["is erased", 4011, (room) => room.erase()],
   ];
   for (const [what, code, happens] of ends) {
-    test(`ends with why, when the room ${what}`, async (t) => {
+    test(`ends with \`closed\` and a code when the room ${what}`, async (t) => {
       const room = await Room.of(t);
       const stream = await EventStream.open(`${room.url}/events`, { token });
-      await stream.positioned();
+      await stream.waitForPosition();
       await happens(room);
       const closed = await stream.next();
       assert.equal(closed?.event, "closed");
-      const { code: said, reason, ...more } = JSON.parse(closed.data);
-      assert.equal(said, code);
+      const { code: received, reason, ...more } = JSON.parse(closed.data);
+      assert.equal(received, code);
       assert.equal(typeof reason, "string");
       assert.deepEqual(more, {});
-      assert.equal(await stream.next(), undefined, "it was the last block");
+      assert.equal(await stream.next(), undefined, "it was the last event");
     });
   }
 
-  test("ends with its token", async (t) => {
+  test("ends when its token expires", async (t) => {
     const room = await Room.of(t);
-    // The leeway of 30 s leaves it eight.
+    // With the leeway of 30 s it expires in eight seconds.
     const short = tokenOf("alice", ["subscribe"], { exp: seconds(-22) });
     const stream = await EventStream.open(`${room.url}/events`, { token: short });
-    await stream.positioned();
+    await stream.waitForPosition();
     const closed = await stream.next();
     assert.deepEqual([closed?.event, JSON.parse(closed?.data ?? "").code], ["closed", 4001]);
-    await stream.ended();
+    await stream.waitForEnd();
   });
 
-  test("is refused as any request is, before it begins", async (t) => {
+  test("is rejected with the status and the code of any request", async (t) => {
     const room = await Room.of(t, { settings: { full: { sockets: 1 } } });
-    const status = async (reading: object, name = "r"): Promise<[number | undefined, string]> => {
-      const stream = await EventStream.open(`${room.runtime.url}/rooms/${name}/events`, reading);
-      await stream.ended();
+    const status = async (options: object, name = "r"): Promise<[number | undefined, string]> => {
+      const stream = await EventStream.open(`${room.runtime.url}/rooms/${name}/events`, options);
+      await stream.waitForEnd();
       assert.equal(stream.response.headers["content-type"], "application/json");
-      return [stream.status, stream.raw.error.code];
+      return [stream.status, stream.errorBody.error.code];
     };
-    const stranger = tokenOf("bob", ["publish"]);
+    const withoutRight = tokenOf("bob", ["publish"]);
     assert.deepEqual(await status({}), [401, "unauthorized"]);
     assert.deepEqual(await status({ token: "a.b.c" }), [401, "unauthorized"]);
-    assert.deepEqual(await status({ token: stranger }), [403, "forbidden"]);
+    assert.deepEqual(await status({ token: withoutRight }), [403, "forbidden"]);
     assert.deepEqual(await status({ token, query: "since=1" }), [400, "bad_request"]);
     assert.deepEqual(await status({ token, lastEventId: "1" }), [400, "bad_request"]);
     assert.deepEqual(await status({ token, query: "lastEventId=1" }), [400, "bad_request"]);
@@ -228,56 +228,56 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     ]);
     const reader = await EventStream.open(`${room.runtime.url}/rooms/full/events`, { token });
     t.after(() => reader.drop());
-    await reader.positioned();
+    await reader.waitForPosition();
     assert.deepEqual(await status({ token }, "full"), [503, "room_full"]);
     await new Room(room.runtime, "full").counts(1);
   });
 });
 
-describe("a room with readers of streams alone", { concurrency: true }, () => {
-  test("sleeps by itself between events, and the next one reaches them", async (t) => {
+describe("a room with only stream readers", { concurrency: true }, () => {
+  test("hibernates between events, and the next event reaches all readers", async (t) => {
     const room = await Room.of(t);
     const open = () => EventStream.open(`${room.url}/events`, { token });
     const streams = await Promise.all([open(), open(), open()]);
     t.after(() => streams.forEach((stream) => stream.drop()));
-    await Promise.all(streams.map((stream) => stream.positioned()));
+    await Promise.all(streams.map((stream) => stream.waitForPosition()));
     await room.publish({ name: "n", data: 1 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 1);
     const before = await room.figures();
-    await sleep(14_000); // The runtime gives an idle object ten seconds.
+    await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
     assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
     await room.publish({ name: "n", data: 2 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 2);
     const after = await room.figures();
-    assert(after.awake_since > before.awake_since, "the object was built anew");
+    assert(after.awake_since > before.awake_since, "the object was created again");
     assert.equal(after.sessions, 3);
   });
 
-  test("is not woken by their comments, of which there is one in 25 seconds", async (t) => {
+  test("is not woken by the comments that they receive every 25 seconds", async (t) => {
     const room = await Room.of(t);
     const since = Date.now();
     const stream = await EventStream.open(`${room.url}/events`, { token });
     t.after(() => stream.drop());
-    await stream.positioned();
+    await stream.waitForPosition();
     await room.runtime.evict("r");
-    await stream.commented(1, 49_000);
+    await stream.waitForComments(1, 49_000);
     const after = Date.now() - since;
     assert(after > 24_900, `${after} ms`);
-    assert.equal(await room.runtime.evict("r"), false, "it is asleep still");
+    assert.equal(await room.runtime.evict("r"), false, "it is still hibernating");
   });
 
-  test("loses them all when they vanish, be they a thousand", async (t) => {
+  test("closes the sessions of a thousand disconnected readers", async (t) => {
     const room = await Room.of(t);
     const streams: EventStream[] = [];
     while (streams.length < 1_000) {
       const open = () => EventStream.open(`${room.url}/events`, { token });
       streams.push(...(await Promise.all(Array.from({ length: 100 }, open))));
     }
-    await Promise.all(streams.map((stream) => stream.positioned()));
+    await Promise.all(streams.map((stream) => stream.waitForPosition()));
     await room.counts(1_000);
     const staying = streams.pop();
     for (const stream of streams) stream.drop();
-    // They are noticed when they are next written to.
+    // A disconnected reader is detected at the next write.
     await room.publish({ name: "n", data: 1 });
     await sleep(200);
     await room.publish({ name: "n", data: 2 });
@@ -286,34 +286,34 @@ describe("a room with readers of streams alone", { concurrency: true }, () => {
     staying?.drop();
   });
 
-  test("loses one that vanished within two comment periods, if nothing is published", async (t) => {
+  test("without events closes the session of a disconnected reader in two comment periods", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
-    await stream.positioned();
+    await stream.waitForPosition();
     stream.drop();
     await room.counts(0, COMMENTED_WITHIN_MS);
   });
 
   // Limits: STREAM_START_TIMEOUT_MS.
-  test("loses one that vanished before it was answered, too", async (t) => {
+  test("closes the session of a reader that disconnects before it is answered", async (t) => {
     const room = await Room.of(t);
-    await goneBeforeAnswered(room);
+    await disconnectBeforeAnswer(room);
     await room.counts(0, 20_000);
   });
 });
 
-describe("a reader of a stream", { concurrency: true }, () => {
-  test("gets every event once and in order, however often it is cut off", async (t) => {
+describe("a stream reader", { concurrency: true }, () => {
+  test("receives every event once and in order, however often it is disconnected", async (t) => {
     const random = seeded(t);
     const room = await Room.of(t, { settings: NO_WINDOWS });
     const events = 1_000;
     const read: number[] = [];
     let cuts = 0;
-    // One that was cut off before it was told where it is would begin with what is newest.
+    // A reader that was disconnected before its first id would start at the newest event.
     let lastEventId = await room.position();
     const reading = (async () => {
       while (read.length < events) {
-        const query = "last=0"; // What it first asked for goes on being in the address.
+        const query = "last=0"; // The URL still has the query of the first request.
         const stream = await EventStream.open(`${room.url}/events`, { token, query, lastEventId });
         const cut = setTimeout(() => stream.drop(), random() * 100);
         for (let block = await stream.next(); block; block = await stream.next()) {
@@ -343,17 +343,17 @@ describe("a reader of a stream", { concurrency: true }, () => {
     );
   });
 
-  test("that stands still costs a bounded amount of memory, and catches up", async (t) => {
+  test("that stalls needs bounded memory, and catches up when it reads again", async (t) => {
     const settings = { r: { retained_bytes: 256 * 1024 * 1024 } };
     const room = await Room.of(t, { settings });
     const open = () => EventStream.open(`${room.url}/events`, { token });
     const streams = await Promise.all(Array.from({ length: 20 }, open));
     t.after(() => streams.forEach((stream) => stream.drop()));
-    await Promise.all(streams.map((stream) => stream.positioned()));
+    await Promise.all(streams.map((stream) => stream.waitForPosition()));
     for (const stream of streams) stream.response.pause();
     const event = { name: "n", data: "x".repeat(64_000) };
     for (let i = 0; i < 160; i++) await room.publish({ events: Array(8).fill(event) });
-    // Unbounded it would be 82 MB for each of them.
+    // Without a bound, each reader would need 82 MB.
     const resident = await room.runtime.residentMb();
     assert(resident < 500, `${resident} MB`);
     const [one, ...others] = streams;
@@ -363,11 +363,11 @@ describe("a reader of a stream", { concurrency: true }, () => {
   });
 
   // Limits: UNREAD_CHARACTERS.
-  test("that stands still while signals come in is let go, to come back", async (t) => {
+  test("that stalls while signals arrive is closed with 1012, so that it reconnects", async (t) => {
     const room = await Room.of(t, { settings: { r: { publishes_per_second: 100_000 } } });
     const stream = await EventStream.open(`${room.url}/events`, { token });
     t.after(() => stream.drop());
-    const start = await stream.positioned();
+    const start = await stream.waitForPosition();
     stream.response.pause();
     const data = "x".repeat(16_000);
     for (let i = 0; i < 1_000; i += 20)
@@ -376,35 +376,39 @@ describe("a reader of a stream", { concurrency: true }, () => {
     let signals = 0;
     let block = await stream.next();
     for (; block?.event === "signal"; block = await stream.next()) signals += 1;
-    assert(signals > 50 && signals < 900, `${signals} signals, of which it could have read none`);
+    assert(
+      signals > 50 && signals < 900,
+      `${signals} signals, although it read none while they were sent`,
+    );
     assert.deepEqual([block?.event, JSON.parse(block?.data ?? "").code], ["closed", 1012]);
-    await stream.ended();
+    await stream.waitForEnd();
     assert.equal(stream.lastEventId, start);
     await room.counts(0);
   });
 
-  // It did where the collector dropped what its request had left: src/edge/alarm.rs.
-  test("that goes before it is answered keeps nobody waiting", async (t) => {
+  // If a timer is cleared when the garbage collector drops a canceled request, other requests may wait
+  // forever. Timers are therefore never cleared: src/edge/timer.rs.
+  test("that disconnects before it is answered delays no other request", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
-    await goneBeforeAnswered(room);
-    // So many that the collector comes while they wait.
+    await disconnectBeforeAnswer(room);
+    // With this many requests, the garbage collector runs while they wait.
     const pages = Array.from({ length: 100 }, () => room.page(`since=${since}&wait=1`));
     for (const { events } of await Promise.all(pages)) assert.deepEqual(events, []);
   });
 });
 
-/** Readers that go a little later each, until one was answered first: the last are near to it. */
-async function goneBeforeAnswered(room: Room): Promise<void> {
+/** Opens streams and disconnects each 1 ms later than the last, until one is answered before that. */
+async function disconnectBeforeAnswer(room: Room): Promise<void> {
   let afterMs = 0;
   while (!(await isAnswered(room, afterMs))) afterMs += 1;
 }
 
-/** Whether a stream is answered before its reader resets the connection, so long after it began. */
+/** Opens a stream, and resets its connection after `afterMs`. Returns whether it was answered first. */
 async function isAnswered(room: Room, afterMs: number): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
   const request = get(`${room.url}/events`, { agent: false, headers });
-  request.on("error", () => {}); // It is this side's own reset.
+  request.on("error", () => {}); // The test itself resets the connection.
   let answered = false;
   request.on("response", (response) => {
     response.on("error", () => {});

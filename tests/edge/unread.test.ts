@@ -1,6 +1,7 @@
 /**
- * A reader that stands still, and what flow control does not count: the room asks the runtime what
- * has yet to be written. In the simulator that is known; here it is shown that the runtime knows.
+ * Signals to a stalled reader. Flow control does not count signals, so the room queries how much
+ * the runtime has not written to a socket yet. The simulator assumes this figure; this test shows
+ * that the real runtime reports it.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -16,18 +17,18 @@ import { UPGRADE, request } from "./wire.ts";
 const RATES = { "*": { frames_per_second: 100_000, frames_burst: 100_000 } };
 const NAMES = 16;
 const SIGNAL_BYTES = 16_000;
-/** What the room lets wait, and what the runtime's pipes and the kernel take beside it. */
-const MOST_BYTES = 1e6 + 8e6;
+/** The room's limit, and the size of the buffers of the runtime and the kernel. */
+const MAX_BYTES = 1e6 + 8e6;
 
 const token = (user: string): string => sign(claims(user, ["subscribe", "publish"]), SECRET);
 
-test("signals to a reader that stands still have a bound, and come again when it reads", async (t) => {
+test("signals to a stalled reader are bounded, and resume when it reads again", async (t) => {
   const room = await Room.of(t, { settings: RATES });
   const alice = await Socket.open(`${room.url}/events`, { token: token("alice") });
-  // One socket alone may not send so much at once.
+  // A single socket would exceed its rate limit.
   const dave = await Socket.open(`${room.url}/events`, { token: token("dave") });
   const bob = await Socket.open(`${room.url}/events`, { token: token("bob") });
-  const carol = await standing(room);
+  const carol = await joinAndStall(room);
   t.after(() => carol.destroy());
 
   let sent = 0;
@@ -36,27 +37,31 @@ test("signals to a reader that stands still have a bound, and come again when it
       const data = `${round} ${"x".repeat(SIGNAL_BYTES)}`;
       (round % 2 ? dave : alice).send({ type: "signal", name: `n${name}`, data });
     }
-    // One round a window: as it ends, all of the round has come.
+    // Bob receives the whole round before the next one starts, so each round has its own window.
     for (let name = 0; name < NAMES; name++) {
       const signal = await bob.until("signal");
-      assert.equal(signal.data.split(" ")[0], String(round), "who reads is sent all of them");
+      assert.equal(
+        signal.data.split(" ")[0],
+        String(round),
+        "a reader that reads receives every signal",
+      );
       sent += bob.text.length;
     }
   }
-  await assert.rejects(room.runtime.evict("r"), "what waits to be written keeps the room awake");
+  await assert.rejects(room.runtime.evict("r"), "unwritten frames keep the room in memory");
 
   carol.resume();
   for (let before = -1; before !== carol.bytesRead; await sleep(500)) before = carol.bytesRead;
-  assert(carol.bytesRead < MOST_BYTES, `${carol.bytesRead} bytes of ${sent} waited for her`);
+  assert(carol.bytesRead < MAX_BYTES, `${carol.bytesRead} bytes of ${sent} were buffered`);
   assert.equal(await room.runtime.evict("r"), true);
 
-  const heard = once(carol, "data");
+  const received = once(carol, "data");
   alice.send({ type: "signal", name: "n", data: "she reads again" });
-  assert.match(String(await heard), /she reads again/);
+  assert.match(String(await received), /she reads again/);
 });
 
-/** Joins, and reads nothing more. */
-async function standing(room: Room): Promise<TcpSocket> {
+/** Joins the room, and then stops reading. */
+async function joinAndStall(room: Room): Promise<TcpSocket> {
   const { hostname, port, pathname } = new URL(`${room.url}/events`);
   const socket = connect(Number(port), hostname);
   socket.on("error", () => {});

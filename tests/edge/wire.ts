@@ -1,4 +1,4 @@
-/** Requests and frames as they go over the wire. */
+/** Encodes HTTP requests and WebSocket frames. */
 
 export interface Request {
   method?: "GET" | "POST";
@@ -29,7 +29,7 @@ export const CLOSE = 0x88;
 export const PING = 0x89;
 export const PONG = 0x8a;
 
-/** A client's frame (RFC 6455, section 5.2). Masked with zeros, its payload stays as it is. */
+/** Encodes a client's frame (RFC 6455, section 5.2). Its mask is zero, so the payload is unchanged. */
 export function frame(kind: number, text = ""): Buffer {
   const length = Buffer.byteLength(text);
   const head = length < 126 ? 6 : length < 65_536 ? 8 : 14;

@@ -1,4 +1,4 @@
-/** Events that are published close behind one another, and the frames they come in. */
+/** Batching of events that are published in quick succession into frames. */
 import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
 import { type Frame, Socket } from "./client.ts";
@@ -7,22 +7,22 @@ import { Room, tokenOf } from "./room.ts";
 const EVENTS = 1_000;
 
 describe("a burst of 1,000 publishes", () => {
-  test("comes in a frame for each 10 ms that it takes, in order, and each is acknowledged", async (t) => {
+  test("is sent in a frame for each 10 ms, in order, and each publish is acknowledged", async (t) => {
     const frames = await burst(t, {});
     const took_ms = frames.at(-1)?.events.at(-1).at - frames[0]?.events[0].at;
     t.diagnostic(`${frames.length} frames in ${took_ms} ms`);
-    // A clock of whole milliseconds may make 9 of 10.
+    // Times are whole milliseconds, so a window of 10 ms may appear as 9 ms.
     assert(frames.length <= 2 + took_ms / 9, `${frames.length} frames in ${took_ms} ms`);
     assert(frames.length < EVENTS);
   });
 
-  test("comes in a frame each, where the window is 0", async (t) => {
+  test("is sent in one frame for each event if the window is 0", async (t) => {
     const frames = await burst(t, { frame_window_ms: 0 });
     assert.equal(frames.length, EVENTS);
   });
 });
 
-test("what a socket sent before it closed is published, in its order", async (t) => {
+test("frames that a socket sent before it closed are published in order", async (t) => {
   const room = await Room.of(t);
   const token = tokenOf("alice", ["subscribe", "publish"]);
   const alice = await Socket.open(`${room.url}/events`, { token });
@@ -37,10 +37,10 @@ test("what a socket sent before it closed is published, in its order", async (t)
   }
 });
 
-test("publishes over HTTP that come at once are each answered with their own", async (t) => {
+test("concurrent publishes over HTTP are each answered with their own seq or error", async (t) => {
   const room = await Room.of(t);
   const publishes = Array.from({ length: 50 }, async (_, data) => {
-    // Every tenth is refused, and by itself.
+    // Every tenth has no name, and only that one is rejected.
     if (data % 10 === 9) return assert.rejects(room.publish({ data }), /400 .*name/);
     const [seq] = await room.publish({ name: "n", data });
     return { seq, data };
@@ -53,18 +53,18 @@ test("publishes over HTTP that come at once are each answered with their own", a
   );
 });
 
-/** The frames of events that bob hears while alice publishes. */
+/** Returns the frames of events that bob receives while alice publishes. */
 async function burst(t: TestContext, settings: Record<string, number>): Promise<Frame[]> {
   const rates = { frames_per_second: EVENTS, frames_burst: EVENTS };
   const room = await Room.of(t, { settings: { r: { ...rates, ...settings } } });
-  const follow = async (user: string) => {
+  const join = async (user: string) => {
     const token = tokenOf(user, ["subscribe", "publish"]);
     const socket = await Socket.open(`${room.url}/events`, { token });
     t.after(() => socket.drop());
     await socket.until("welcome");
     return socket;
   };
-  const [alice, bob] = [await follow("alice"), await follow("bob")];
+  const [alice, bob] = [await join("alice"), await join("bob")];
   for (let i = 1; i <= EVENTS; i++)
     alice.send({ type: "publish", name: "n", data: i, ref: String(i) });
 

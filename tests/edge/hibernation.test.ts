@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
-import { Follower } from "./follower.ts";
+import { Subscriber } from "./subscriber.ts";
 import { claims, seconds, sign } from "./jwt.ts";
 import { seeded } from "./random.ts";
 import { NO_WINDOWS, type Options, Runtime, SECRET } from "./runtime.ts";
@@ -10,18 +10,18 @@ import { NO_WINDOWS, type Options, Runtime, SECRET } from "./runtime.ts";
 const alices = sign(claims("alice", ["subscribe", "publish"]), SECRET);
 const bobs = sign(claims("bob", ["publish"]), SECRET);
 
-describe("a room that sleeps", { concurrency: true }, () => {
-  test("leaves the memory by itself, and its sockets stay", async (t) => {
+describe("a room that hibernates", { concurrency: true }, () => {
+  test("is evicted when it is idle, and its sockets stay open", async (t) => {
     const { runtime, url } = await room(t);
     const alice = await Socket.open(`${url}/events`, { token: alices });
     await alice.until("welcome");
     const before = await figures(url);
-    await sleep(13_000); // The runtime gives an idle object ten seconds.
+    await sleep(13_000); // The runtime evicts an object that has been idle for ten seconds.
     assert.equal(await runtime.evict("r"), false, "it was no longer in memory");
     await publish(url, { name: "n", data: 1 });
     assert.equal((await alice.until("events")).events[0].seq, 1);
     const after = await figures(url);
-    assert(after.awake_since > before.awake_since, "the object was built anew");
+    assert(after.awake_since > before.awake_since, "the object was created again");
     assert.equal(after.sessions, 1);
     assert.equal(after.epoch, before.epoch);
   });
@@ -33,12 +33,12 @@ describe("a room that sleeps", { concurrency: true }, () => {
     assert.equal(await runtime.evict("r"), true);
     alice.send({ type: "ping" });
     assert.deepEqual(await alice.next(), { type: "pong" });
-    assert.equal(await runtime.evict("r"), false, "it is asleep still");
+    assert.equal(await runtime.evict("r"), false, "it is still hibernating");
   });
 
-  test("wakes to close a session at the end of its token", async (t) => {
+  test("wakes to close a session when its token expires", async (t) => {
     const { runtime, url } = await room(t);
-    // The leeway of 30 s leaves it eight.
+    // With the leeway of 30 s it expires in eight seconds.
     const short = sign({ ...claims("alice", ["subscribe"]), exp: seconds(-22) }, SECRET);
     const alice = await Socket.open(`${url}/events`, { token: short });
     await alice.until("welcome");
@@ -47,15 +47,15 @@ describe("a room that sleeps", { concurrency: true }, () => {
     assert.equal((await figures(url)).sessions, 0);
   });
 
-  test("at any moment loses nothing, doubles nothing and keeps its order", async (t) => {
+  test("at any moment loses, repeats and reorders no event", async (t) => {
     const random = seeded(t);
     const { runtime, url } = await room(t, { settings: NO_WINDOWS });
-    const alice = await Follower.from(`${url}/events`, alices);
+    const alice = await Subscriber.from(`${url}/events`, alices);
     t.after(() => alice.stop());
-    const sleeping = { over: false };
-    const sleeps = (async () => {
+    let isDone = false;
+    const evictions = (async () => {
       let count = 0;
-      while (!sleeping.over) {
+      while (!isDone) {
         await sleep(random() * 10);
         if (await runtime.evict("r")) count += 1;
       }
@@ -63,11 +63,11 @@ describe("a room that sleeps", { concurrency: true }, () => {
     })();
     const events = 500;
     for (let i = 1; i <= events; i++) await publish(url, { name: "n", data: i, id: `e-${i}` });
-    sleeping.over = true;
-    assert((await sleeps) >= 20);
-    await alice.reached(events);
-    assert.equal(alice.connects, 1, "her socket stayed");
-    assert.equal(alice.twice, 0);
+    isDone = true;
+    assert((await evictions) >= 20);
+    await alice.waitFor(events);
+    assert.equal(alice.connects, 1, "the socket stayed open");
+    assert.equal(alice.duplicates, 0);
     assert.deepEqual(
       alice.received.map(({ seq, data }) => ({ seq, data })),
       Array.from({ length: events }, (_, i) => ({ seq: i + 1, data: i + 1 })),
@@ -91,7 +91,7 @@ async function publish(url: string, event: object): Promise<void> {
 interface Figures {
   epoch: string;
   sessions: number;
-  /** When the object that is in memory was built. */
+  /** Time when the object in memory was created. */
   awake_since: number;
 }
 

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Socket } from "./client.ts";
-import { stage, subscribe } from "./connection.ts";
+import { setUp, subscribe } from "./connection.ts";
 import { seeded } from "./random.ts";
 import { GONE_WITHIN_MS, NO_WINDOWS } from "./runtime.ts";
 
-describe("a connection's life", { concurrency: true }, () => {
-  test("is that of its sessions", async (t) => {
-    const { room, connect } = await stage(t);
+describe("a connection", { concurrency: true }, () => {
+  test("that ends also ends its sessions", async (t) => {
+    const { room, connect } = await setUp(t);
     for (const ends of [(socket: Socket) => socket.close(), (socket: Socket) => socket.drop()]) {
       const socket = await connect();
       for (const name of ["a", "b"]) await subscribe(socket, name);
@@ -18,8 +18,8 @@ describe("a connection's life", { concurrency: true }, () => {
     }
   });
 
-  test("ends when nothing is heard of it for two ping periods", async (t) => {
-    const { room, connect } = await stage(t);
+  test("without a ping is closed after two ping periods", async (t) => {
+    const { room, connect } = await setUp(t);
     const socket = await connect();
     const since = Date.now();
     await subscribe(socket, "r");
@@ -29,8 +29,8 @@ describe("a connection's life", { concurrency: true }, () => {
     await room("r").counts(0);
   });
 
-  test("leaves no session behind when hundreds of them vanish", async (t) => {
-    const { room, connect } = await stage(t);
+  test("leaves no session when hundreds are disconnected at once", async (t) => {
+    const { room, connect } = await setUp(t);
     const names = ["a", "b", "c", "d"];
     const sockets: Socket[] = [];
     while (sockets.length < 250)
@@ -42,7 +42,7 @@ describe("a connection's life", { concurrency: true }, () => {
     );
     for (const name of names) await room(name).counts(250);
     for (const socket of sockets) socket.drop();
-    // These vanish while they are joining.
+    // These are disconnected while they are joining.
     for (let i = 0; i < 25; i++) {
       const socket = await connect();
       for (const name of names) socket.send({ type: "subscribe", room: name });
@@ -53,17 +53,21 @@ describe("a connection's life", { concurrency: true }, () => {
 });
 
 describe("the rooms of a connection", { concurrency: true }, () => {
-  test("sleep, are not woken by its pings, and are heard when they wake", async (t) => {
-    const { room, runtime, connect } = await stage(t);
+  test("hibernate, are not woken by its pings, and deliver events when they wake", async (t) => {
+    const { room, runtime, connect } = await setUp(t);
     const names = Array.from({ length: 100 }, (_, i) => `r:${i}`);
     const socket = await connect();
     for (const name of names) await subscribe(socket, name);
     socket.send({ type: "subscribe", room: "one too many" });
     assert.equal((await socket.until("error")).code, "bad_request");
     const before = await room("r:7").figures();
-    await sleep(14_000); // The runtime gives an idle object ten seconds.
+    await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
     socket.send({ type: "ping" });
-    assert.deepEqual(await socket.next(), { type: "pong" }, "the rooms' pongs are kept");
+    assert.deepEqual(
+      await socket.next(),
+      { type: "pong" },
+      "the bridge does not forward the rooms' pongs",
+    );
     for (const name of names)
       assert.equal(await runtime.evict(name), false, `${name} was in memory`);
     for (const name of names) {
@@ -71,19 +75,22 @@ describe("the rooms of a connection", { concurrency: true }, () => {
       const { room: from, events } = await socket.next();
       assert.deepEqual([from, events[0].data], [name, name]);
     }
-    assert((await room("r:7").figures()).awake_since > before.awake_since, "it was built anew");
+    assert(
+      (await room("r:7").figures()).awake_since > before.awake_since,
+      "the object was created again",
+    );
   });
 
   // Limits: BRIDGE_WINDOW_BYTES.
-  test("send it a window each, and more when it has seen that", async (t) => {
-    const { room, connect } = await stage(t);
+  test("each send at most a window, and more after a `seen`", async (t) => {
+    const { room, connect } = await setUp(t);
     const socket = await connect();
     await subscribe(socket, "a");
     await subscribe(socket, "b");
     const event = { name: "n", data: "x".repeat(10_000) };
     for (let i = 0; i < 100; i++) await room("a").publish(event);
-    await room("b").publish({ name: "n", data: "another room is not held up" });
-    // What a room answers comes behind what it has sent: by then that is all it may send.
+    await room("b").publish({ name: "n", data: "another room is not delayed" });
+    // The answer arrives after all events that the room may send within its window.
     socket.send({ type: "members", room: "a" });
     let [bytes, seq, answers, others] = [0, 0, 0, 0];
     while (answers + others < 2) {
@@ -104,9 +111,9 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     }
   });
 
-  test("tell it every event once and in order, however often it is cut off", async (t) => {
+  test("deliver every event once and in order, however often it is disconnected", async (t) => {
     const random = seeded(t);
-    const { room, runtime, connect } = await stage(t, { settings: NO_WINDOWS });
+    const { room, runtime, connect } = await setUp(t, { settings: NO_WINDOWS });
     const names = Array.from({ length: 20 }, (_, i) => `r${i}`);
     const events = 50;
     const epochs = new Map<string, string>();
@@ -131,7 +138,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
               assert.deepEqual([frame.type, frame.recovered], ["welcome", true]);
               continue;
             }
-            assert.equal(frame.prev, seqs.get(frame.room), "no hole, and nothing twice");
+            assert.equal(frame.prev, seqs.get(frame.room), "no event is lost or repeated");
             for (const { seq, data } of frame.events) assert.equal(seq, data);
             seqs.set(frame.room, frame.events.at(-1).seq);
           }

@@ -1,23 +1,23 @@
-/** A subscriber that is told to stay: it applies frames by section 5 of the contract, and resumes. */
+/** A subscriber that reconnects and resumes, and applies frames as section 5 of the protocol says. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Event, type Frame, Socket } from "./client.ts";
 
-/** An event, and the text of the frame that brought it. */
+/** An event, and the text of the frame that contained it. */
 export interface Received extends Event {
   frame: string;
 }
 
-export class Follower {
+export class Subscriber {
   readonly received: Received[] = [];
-  /** Events that were sent although they had been received before. */
-  twice = 0;
+  /** Number of events that were sent although they had been received before. */
+  duplicates = 0;
   connects = 0;
   readonly #url: string;
   readonly #token: string;
   #socket: Socket | undefined;
   #position: { epoch: string; seq: number } | undefined;
   #awaited: { seq: number; reached: () => void } | undefined;
-  #ended = false;
+  #stopped = false;
   readonly #failed = Promise.withResolvers<never>();
 
   private constructor(url: string, token: string) {
@@ -25,17 +25,17 @@ export class Follower {
     this.#token = token;
   }
 
-  /** Follows the room at `url` from its beginning; resolves when it is welcome. */
-  static async from(url: string, token: string): Promise<Follower> {
-    const follower = new Follower(url, token);
-    await follower.#connect();
-    await follower.#hear();
-    follower.#follow().catch((error) => follower.#failed.reject(error));
-    return follower;
+  /** Subscribes to the room at `url`. Resolves when it has received the `welcome`. */
+  static async from(url: string, token: string): Promise<Subscriber> {
+    const subscriber = new Subscriber(url, token);
+    await subscriber.#connect();
+    await subscriber.#receive();
+    subscriber.#run().catch((error) => subscriber.#failed.reject(error));
+    return subscriber;
   }
 
-  /** Resolves when everything up to `seq` has been received; rejects when something was lost. */
-  async reached(seq: number): Promise<void> {
+  /** Resolves when all events up to `seq` have been received. Rejects when an event was lost. */
+  async waitFor(seq: number): Promise<void> {
     if ((this.#position?.seq ?? 0) >= seq) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#awaited = { seq, reached: resolve };
@@ -43,17 +43,17 @@ export class Follower {
   }
 
   stop(): void {
-    this.#ended = true;
+    this.#stopped = true;
     this.#socket?.drop();
   }
 
-  async #follow(): Promise<void> {
+  async #run(): Promise<void> {
     for (;;) {
       try {
-        for (;;) await this.#hear();
+        for (;;) await this.#receive();
       } catch (error) {
-        if (this.#ended) return;
-        if (error instanceof Lost) throw error;
+        if (this.#stopped) return;
+        if (error instanceof EventLossError) throw error;
       }
       await this.#connect();
     }
@@ -67,14 +67,14 @@ export class Follower {
         this.connects += 1;
         return;
       } catch (error) {
-        if (this.#ended) return;
+        if (this.#stopped) return;
         if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-        await sleep(5); // The server is down; nothing tells a client when it is back.
+        await sleep(5); // The server is down. Retries until it is back.
       }
     }
   }
 
-  async #hear(): Promise<void> {
+  async #receive(): Promise<void> {
     const socket = this.#socket!;
     this.#apply(await socket.next(), socket.text);
   }
@@ -87,19 +87,22 @@ export class Follower {
       case "events":
         return this.#applyEvents(frame.prev, frame.events, text);
       default:
-        throw new Lost(`a ${frame.type} where everything could be resumed: ${text.slice(0, 300)}`);
+        throw new EventLossError(
+          `a ${frame.type} although all events are retained: ${text.slice(0, 300)}`,
+        );
     }
   }
 
   #applyEvents(prev: number, events: Event[], text: string): void {
     const position = this.#position!;
-    if (prev > position.seq) throw new Lost(`prev is ${prev} where ${position.seq} was received`);
+    if (prev > position.seq)
+      throw new EventLossError(`prev is ${prev}, but the last event received is ${position.seq}`);
     const fresh = events.filter(({ seq }) => seq > position.seq);
-    this.twice += events.length - fresh.length;
+    this.duplicates += events.length - fresh.length;
     for (const event of fresh) this.received.push({ ...event, frame: text });
     position.seq = fresh.at(-1)?.seq ?? position.seq;
     if (this.#awaited && position.seq >= this.#awaited.seq) this.#awaited.reached();
   }
 }
 
-class Lost extends Error {}
+class EventLossError extends Error {}

@@ -1,10 +1,10 @@
-/** A WebSocket at the level of TCP, whose peer answers nothing that it is not told to answer. */
+/** A WebSocket client at the level of TCP, which answers no frames by itself. */
 import { once } from "node:events";
 import { type Socket as TcpSocket, connect } from "node:net";
 import type { Runtime } from "./runtime.ts";
 import { CLOSE, UPGRADE, request } from "./wire.ts";
 
-export class Wire {
+export class RawSocket {
   readonly #socket: TcpSocket;
   #bytes = Buffer.alloc(0);
 
@@ -17,24 +17,24 @@ export class Wire {
     socket.on("error", () => {});
   }
 
-  /** Resolves when the request is on its way. */
-  static async upgrade(runtime: Runtime, path: string, token?: string): Promise<Wire> {
+  /** Connects and sends the request for the upgrade. Does not wait for the response. */
+  static async upgrade(runtime: Runtime, path: string, token?: string): Promise<RawSocket> {
     const { port } = new URL(runtime.url);
     const socket = connect(Number(port), "127.0.0.1");
     await once(socket, "connect");
-    const wire = new Wire(socket);
+    const raw = new RawSocket(socket);
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     socket.write(request(Number(port), { path, headers: { ...UPGRADE, ...headers } }));
-    return wire;
+    return raw;
   }
 
-  /** The code of the Close frame, which must be the first frame, and which nobody answers. */
+  /** Waits for the first frame, which must be a Close frame, and returns its code without an answer. */
   async closeCode(): Promise<number> {
     for (;;) {
       const end = this.#bytes.indexOf("\r\n\r\n");
       const frame = end < 0 ? this.#bytes.subarray(0, 0) : this.#bytes.subarray(end + 4);
       if (frame.length >= 4) {
-        if (frame[0] !== CLOSE) throw new Error(`a frame of kind ${frame[0]} came first`);
+        if (frame[0] !== CLOSE) throw new Error(`the first frame is of kind ${frame[0]}`);
         return frame.readUInt16BE(2);
       }
       await once(this.#socket, "more");

@@ -1,21 +1,21 @@
-/** Rows that are not as they were written, on the real SQLite. */
+/** Rows that were changed from outside, on the real SQLite. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
 import { Socket } from "./client.ts";
 import { Room, tokenOf } from "./room.ts";
 
-describe("a damaged row", () => {
-  test("is an error for who reads it, and nothing to anybody else", async (t) => {
-    const room = await damaged(t, "UPDATE log SET events = substr(events, 2) WHERE number = 1");
+describe("a corrupted row", () => {
+  test("fails the requests that read it, and no other request", async (t) => {
+    const room = await corrupted(t, "UPDATE log SET events = substr(events, 2) WHERE number = 1");
     const { epoch } = await room.figures();
     await assert.rejects(room.page(`since=${epoch}:0`), /500 .*"internal"/);
     assert.equal((await room.page(`since=${epoch}:2`)).events.length, 3);
     assert.deepEqual(await room.publish({ name: "n", data: 6 }), [6]);
   });
 
-  test("that leaves no telling which is the newest ends in an erase", async (t) => {
-    const room = await damaged(t, "DELETE FROM log WHERE number = 0");
+  test("that makes the newest seq unknown fails requests until the room is erased", async (t) => {
+    const room = await corrupted(t, "DELETE FROM log WHERE number = 0");
     await assert.rejects(room.figures(), /500 .*"internal"/);
     await assert.rejects(room.publish({ name: "n", data: 6 }), /500 .*"internal"/);
     await room.erase();
@@ -23,8 +23,8 @@ describe("a damaged row", () => {
   });
 });
 
-describe("a room that can't wake", () => {
-  test("closes a socket whose frame is lost, and all that list a member who leaves", async (t) => {
+describe("a room that can't be loaded", () => {
+  test("closes the socket whose frame is lost, and every socket that lists its member", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const sockets: Socket[] = [];
@@ -50,15 +50,15 @@ describe("a room that can't wake", () => {
   });
 });
 
-/** A room of five events, one in each append, and what became of its rows. */
-async function damaged(t: TestContext, how: string): Promise<Room> {
+/** Creates a room of five events, one in each append, and runs a SQL statement on its rows. */
+async function corrupted(t: TestContext, statement: string): Promise<Room> {
   const room = await Room.of(t);
   for (let data = 1; data <= 5; data++) await room.publish({ name: "n", data });
   await room.runtime.kill();
   const [file, ...others] = await room.runtime.databases();
-  assert(file !== undefined && others.length === 0, "one room, one file");
+  assert(file !== undefined && others.length === 0, "there is one room, so one file");
   const database = new DatabaseSync(file);
-  assert.equal(database.prepare(how).run().changes, 1);
+  assert.equal(database.prepare(statement).run().changes, 1);
   database.close();
   await room.runtime.restart();
   return room;
