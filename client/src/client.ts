@@ -2,16 +2,16 @@ import { RoomcastError, type Code } from "./codes.ts";
 import type { AnyEvents } from "./handlers.ts";
 import { readEvents, request, roomUrl, serverUrl, urlOf, type Fetch, type Page } from "./http.ts";
 import type { Backoff, Status } from "./life.ts";
-import type { End, Order } from "./line.ts";
+import type { ClientCommand, EndCommand } from "./transport.ts";
 import { checkRoomName } from "./name.ts";
 import type { Author, OutboxLimits } from "./outbox.ts";
-import { ownSockets } from "./own.ts";
+import { roomConnections } from "./own.ts";
 import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
 import { guard, report as reportError, type Report } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
 import { Route, type WebSocketClass } from "./route.ts";
-import { sharedSockets } from "./shared.ts";
+import { multiplexedConnections } from "./shared.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 /** The same options, each of which may be left out or `undefined`. */
@@ -97,13 +97,13 @@ export function createClient({
   const tokens = new Tokens(token, { identified, report, log });
   const get = authorizedGet(tokens, fetch);
   const route = new Route({ url, WebSocket, fetch, report });
-  const linesOver = sockets === "room" ? ownSockets : sharedSockets;
-  const lines = linesOver(
+  const connectTo = sockets === "room" ? roomConnections : multiplexedConnections;
+  const connections = connectTo(
     { tokens, backoff: { minMs, maxMs }, route, identified, report, log },
     url,
   );
   /** What a room is told that comes later. */
-  let ending: End | undefined;
+  let ending: EndCommand | undefined;
   /** Another object for each user, as far as is known. */
   let author: Author = { name: undefined };
 
@@ -114,7 +114,7 @@ export function createClient({
       outbox: { maxQueued, timeoutMs },
       report,
       author: () => author,
-      connect: lines.connect,
+      connect: connections.connect,
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
@@ -154,8 +154,8 @@ export function createClient({
     tell(ending);
   }
 
-  function tell(order: Order): void {
-    lines.tell(order);
+  function tell(order: ClientCommand): void {
+    connections.tell(order);
     for (const room of rooms.all) room.tell(order);
   }
 

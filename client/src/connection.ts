@@ -18,7 +18,7 @@ import {
   type Life,
   type Status,
 } from "./life.ts";
-import type { LineInput } from "./line.ts";
+import type { TransportInput } from "./transport.ts";
 import type { Connected, Frame, Welcome } from "./protocol.ts";
 
 /** `dueAt` is also the time limit of opening, the next ping, or the time limit of its answer. */
@@ -35,7 +35,7 @@ export interface Connection extends Life {
 }
 
 export type Input =
-  | LineInput
+  | TransportInput
   | { readonly type: "heard"; readonly frame: Frame }
   | { readonly type: "lost"; readonly closeCode: number }
   | { readonly type: "token_failed" | "dial_failed"; readonly error: RoomcastError }

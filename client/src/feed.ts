@@ -1,6 +1,6 @@
 import { Audience } from "./audience.ts";
 import { Flow } from "./flow.ts";
-import type { Line } from "./line.ts";
+import type { RoomTransport } from "./transport.ts";
 import { formatPosition, newEvents, type Place, type SavedPosition } from "./position.ts";
 import {
   bytesOf,
@@ -33,7 +33,7 @@ export interface Listener<Event = RoomEvent> {
 
 export interface FeedOptions {
   readonly room: string;
-  readonly line: Line;
+  readonly transport: RoomTransport;
   readonly saved: SavedPosition;
   readState(): Promise<Snapshot>;
   /** Called after every change of the position or the state. */
@@ -66,9 +66,9 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    const { room, line } = options;
-    this.#flow = new Flow(line.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES, (seq) =>
-      line.send(JSON.stringify({ type: "seen", room, seq })),
+    const { room, transport } = options;
+    this.#flow = new Flow(transport.shared ? SHARED_WINDOW_BYTES : OWN_WINDOW_BYTES, (seq) =>
+      transport.send(JSON.stringify({ type: "seen", room, seq })),
     );
   }
 
@@ -144,8 +144,10 @@ export class Feed {
       case "state":
         return this.#settle(frame);
       case "pong":
-        // On a line for many it is not the room that answers.
-        return this.#options.line.shared || !this.#isFresh ? this.#readState() : this.#settleNone();
+        // On a multiplexed connection, the pong is not the room's.
+        return this.#options.transport.shared || !this.#isFresh
+          ? this.#readState()
+          : this.#settleNone();
     }
   }
 
@@ -163,7 +165,7 @@ export class Feed {
   #apply(frame: Events, bytes: number): void {
     const state = this.#state;
     const events = state && newEvents(state.place, frame);
-    if (!events) return this.#options.line.tell({ type: "missed" });
+    if (!events) return this.#options.transport.tell({ type: "missed" });
     const last = events.at(-1);
     if (!last) return;
     if (this.#isFresh) this.#settleNone();
@@ -210,8 +212,8 @@ export class Feed {
 
   /** If the state is on its way, the pong comes behind it, or nearly so. */
   #awaitState(): void {
-    const { line } = this.#options;
-    if (this.#awaited && line.connection.phase === "open") line.send(PING);
+    const { transport } = this.#options;
+    if (this.#awaited && transport.connection.phase === "open") transport.send(PING);
   }
 
   #readState(): void {

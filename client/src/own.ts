@@ -1,9 +1,9 @@
 import { roomUrl } from "./http.ts";
-import type { Lines } from "./line.ts";
+import type { Connections } from "./transport.ts";
 import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 
 /** A socket for each room. */
-export function ownSockets(options: SocketOptions, url: string | URL): Lines {
+export function roomConnections(options: SocketOptions, url: string | URL): Connections {
   return {
     connect(room) {
       const events = websocketOf(roomUrl(url, room.name, "events"));

@@ -17,7 +17,7 @@ import {
   type Backoff,
   type Life,
 } from "./life.ts";
-import type { LineInput } from "./line.ts";
+import type { TransportInput } from "./transport.ts";
 import type { Frame, Refusal } from "./protocol.ts";
 
 export interface Part extends Life {
@@ -36,7 +36,7 @@ export interface Part extends Life {
 }
 
 export type PartInput =
-  | LineInput
+  | TransportInput
   /** What the connection has become. */
   | { readonly type: "carried"; readonly by: Life }
   /** The wish was sent. */

@@ -15,7 +15,7 @@ import {
 } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
 import { INITIAL, isActive, type ConnectionStatus, type Life, type Status } from "./life.ts";
-import type { Line, Order, RoomFollower, Transport } from "./line.ts";
+import type { ClientCommand, RoomListener, RoomTransport, Transport } from "./transport.ts";
 import {
   Outbox,
   type Author,
@@ -43,7 +43,7 @@ export interface RoomOptions {
   readonly saved: SavedPosition;
   /** Who publishes now. */
   author(): Author;
-  connect(follower: RoomFollower): Line;
+  connect(listener: RoomListener): RoomTransport;
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
   countMembers(): Promise<number>;
@@ -55,8 +55,8 @@ export interface RoomOptions {
 }
 
 /**
- * A room as an app has it. It brings together what is heard of the room, what is sent to it, and
- * the line that carries both while somebody uses it.
+ * The room object of an app. It combines the frames that are received, the frames to send, and the
+ * transport that carries both while the room is in use.
  */
 export class Room<
   EventMap extends object = AnyEvents,
@@ -72,7 +72,7 @@ export class Room<
   /** @internal */
   readonly report: Report;
   readonly #options: RoomOptions;
-  readonly #line: Line;
+  readonly #roomTransport: RoomTransport;
   readonly #feed: Feed;
   readonly #grant: Grant;
   readonly #pace = new Pace();
@@ -105,16 +105,16 @@ export class Room<
     });
     this.#outbox = new Outbox(name, options.outbox);
     this.#signals = new Signals(name, this.#grant);
-    this.#line = options.connect({
+    this.#roomTransport = options.connect({
       name,
       since: () => this.#feed.since(),
-      heard: (frame, text) => this.#hear(frame, text),
-      changed: (after, before) => this.#changed(after, before),
+      onFrame: (frame, text) => this.#hear(frame, text),
+      onStateChange: (after, before) => this.#changed(after, before),
     });
     this.#transport = this.transport;
     this.#feed = new Feed({
       room: name,
-      line: this.#line,
+      transport: this.#roomTransport,
       saved: options.saved,
       readState: options.readState,
       moved: () => this.#notify(),
@@ -132,7 +132,7 @@ export class Room<
 
   /** How the server is reached, or is tried to be. */
   get transport(): Transport {
-    return this.#line.transport;
+    return this.#roomTransport.transport;
   }
 
   /**
@@ -210,8 +210,8 @@ export class Room<
   }
 
   /** @internal */
-  tell(order: Order): void {
-    this.#line.tell(order);
+  tell(order: ClientCommand): void {
+    this.#roomTransport.tell(order);
   }
 
   /** @internal What waits is sent as this user, or not at all. */
@@ -228,14 +228,14 @@ export class Room<
   #use(stop?: () => void): () => void {
     if (this.#users++ === 0) {
       this.#options.used();
-      this.#line.tell({ type: "use" });
+      this.#roomTransport.tell({ type: "use" });
     }
     let released = false;
     return () => {
       if (released) return;
       released = true;
       stop?.();
-      if (--this.#users === 0) this.#line.tell({ type: "leave" });
+      if (--this.#users === 0) this.#roomTransport.tell({ type: "leave" });
     };
   }
 
@@ -309,7 +309,7 @@ export class Room<
   }
 
   #flush(): void {
-    const { phase, reason } = this.#line.connection;
+    const { phase, reason } = this.#roomTransport.connection;
     this.#outbox.expire(now());
     // Who is disconnected comes back: until then a publish waits as it does offline.
     if (phase === "ended" && reason !== "disconnected") this.#outbox.end(reason ?? "closed");
@@ -324,7 +324,7 @@ export class Room<
     for (const sender of senders) {
       for (const text of sender.take(time)) {
         if (!this.#pace.take(time)) break;
-        this.#line.send(text);
+        this.#roomTransport.send(text);
       }
     }
     return Math.max(this.#pace.resumeAt, Math.min(...senders.map(({ dueAt }) => dueAt)));

@@ -1,7 +1,7 @@
 import type { Detour } from "./fallback/index.ts";
 import type { RoomcastError } from "./codes.ts";
 import { isReachable, type Fetch } from "./http.ts";
-import type { Transport } from "./line.ts";
+import type { Transport } from "./transport.ts";
 import { loadFallback } from "./load.ts";
 import type { Report } from "./report.ts";
 

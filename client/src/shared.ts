@@ -3,7 +3,13 @@ import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import { urlOf } from "./http.ts";
 import { inWords, isActive, type Life } from "./life.ts";
-import type { Follower, Line, Lines, RoomFollower, Transport } from "./line.ts";
+import type {
+  Connections,
+  RoomListener,
+  RoomTransport,
+  Transport,
+  TransportListener,
+} from "./transport.ts";
 import { Pace } from "./pace.ts";
 import {
   isGone,
@@ -22,7 +28,7 @@ import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 const MAX_ROOMS = 100;
 
 /** One connection for all rooms; another for each hundred that are followed at a time. */
-export function sharedSockets(options: SocketOptions, url: string | URL): Lines {
+export function multiplexedConnections(options: SocketOptions, url: string | URL): Connections {
   const sockets: SharedSocket[] = [];
 
   /** One that can take that room. */
@@ -47,16 +53,16 @@ export function sharedSockets(options: SocketOptions, url: string | URL): Lines 
 }
 
 /** A room's part of a shared socket: performs what `part.ts` decides. It takes a seat while it needs one. */
-class PartLine implements Line {
+class PartLine implements RoomTransport {
   readonly shared = true;
   readonly #options: SocketOptions;
-  readonly #room: RoomFollower;
+  readonly #room: RoomListener;
   readonly #free: (name: string) => SharedSocket;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   #part: Part;
   #carrier: SharedSocket | undefined;
 
-  constructor(options: SocketOptions, room: RoomFollower, free: (name: string) => SharedSocket) {
+  constructor(options: SocketOptions, room: RoomListener, free: (name: string) => SharedSocket) {
     this.#options = options;
     this.#part = newPart(options.backoff, Math.random() * 2 ** 32);
     this.#room = room;
@@ -97,7 +103,7 @@ class PartLine implements Line {
       this.#options.log(`room ${this.name}: ${inWords(after, now())}`);
     }
     this.#alarm.set(wakeAt(after));
-    this.#room.changed(after, before);
+    this.#room.onStateChange(after, before);
   }
 
   hear(frame: Frame, text: string): void {
@@ -107,7 +113,7 @@ class PartLine implements Line {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
     // What comes before it is let in, or after it has gone, is of a session that has ended.
-    if (this.#part.phase === "open") this.#room.heard(frame, text);
+    if (this.#part.phase === "open") this.#room.onFrame(frame, text);
   }
 
   /** The frame that it wishes to send. */
@@ -122,7 +128,7 @@ class PartLine implements Line {
 }
 
 /** A connection for many rooms: hands on what comes, and sends what they wish for. */
-class SharedSocket implements Follower {
+class SharedSocket implements TransportListener {
   readonly socket: Socket;
   readonly #parts = new Map<string, PartLine>();
   readonly #alarm = new Alarm(() => this.attend());
@@ -154,7 +160,7 @@ class SharedSocket implements Follower {
     }
   }
 
-  heard(frame: Frame, text: string): void {
+  onFrame(frame: Frame, text: string): void {
     // The connection's own, for whoever waits for a sign of life.
     if (frame.type === "pong") return this.#parts.forEach((part) => part.hear(frame, text));
     const part = this.#parts.get(frame.room ?? "");
@@ -166,7 +172,7 @@ class SharedSocket implements Follower {
     if (part?.connection !== before) this.attend();
   }
 
-  changed(after: Life, before: Life): void {
+  onStateChange(after: Life, before: Life): void {
     if (after.phase === before.phase) return;
     if (after.phase === "open") this.#pace = new Pace();
     for (const part of this.#parts.values()) {

@@ -10,7 +10,7 @@ import {
   type Input,
 } from "./connection.ts";
 import { inWords, isActive, type Backoff } from "./life.ts";
-import type { Follower, Transport } from "./line.ts";
+import type { Transport, TransportListener } from "./transport.ts";
 import { PING, SUBPROTOCOL, type Frame } from "./protocol.ts";
 import type { Route } from "./route.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
@@ -35,7 +35,7 @@ export class Socket {
   readonly #options: SocketOptions;
   readonly #label: string;
   readonly #address: () => string;
-  readonly #follower: Follower;
+  readonly #listener: TransportListener;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   readonly #steps = new StepDetector();
   readonly #wake = (): void => {
@@ -56,11 +56,16 @@ export class Socket {
    * The address is asked for at each dial: it may hold the position to resume from. By its label
    * it goes in what `debug` prints.
    */
-  constructor(options: SocketOptions, label: string, address: () => string, follower: Follower) {
+  constructor(
+    options: SocketOptions,
+    label: string,
+    address: () => string,
+    listener: TransportListener,
+  ) {
     this.#options = options;
     this.#label = label;
     this.#address = address;
-    this.#follower = follower;
+    this.#listener = listener;
     this.#transport = options.route.transport;
     this.#connection = newConnection(options.backoff, Math.random() * 2 ** 32);
   }
@@ -92,7 +97,7 @@ export class Socket {
     if (after === before) return;
     this.#alarm.set(wakeAt(after));
     if (after.phase !== before.phase) this.#attend(isActive(after));
-    this.#follower.changed(after, before);
+    this.#listener.onStateChange(after, before);
   }
 
   /** Tells what became of a dial. Of other transports their readers do. */
@@ -166,7 +171,7 @@ export class Socket {
       // It was another user's.
       if (websocket !== this.#websocket) return;
       this.tell({ type: "heard", frame });
-      this.#follower.heard(frame, data);
+      this.#listener.onFrame(frame, data);
     };
     websocket.onclose = ({ code, reason }) => {
       this.#log(`closed: ${[code, reason].join(" ")}`);

@@ -1,5 +1,5 @@
 /** Which transport the next dial uses, by what became of those before, as pure functions. */
-import type { Transport } from "../line.ts";
+import type { Transport } from "../transport.ts";
 
 export interface Choice {
   readonly transport: Transport;

@@ -1,7 +1,7 @@
 import { Alarm } from "../alarm.ts";
 import { now } from "../clock.ts";
 import { isReachable } from "../http.ts";
-import type { Transport } from "../line.ts";
+import type { Transport } from "../transport.ts";
 import type { RouteOptions, Traveller, WebSocketClass } from "../route.ts";
 import { answered, betterThan, DOUBTFUL, failed, found, probing } from "./choice.ts";
 import { LongPoll } from "./poll.ts";

@@ -1,0 +1,57 @@
+import type { Code } from "./codes.ts";
+import type { Life, Status } from "./life.ts";
+import type { Frame, Position } from "./protocol.ts";
+
+export type Transport = "websocket" | "sse" | "long-polling";
+
+/** Carries a room's frames: a socket of its own, or a subscription on a multiplexed connection. */
+export interface RoomTransport {
+  readonly connection: Life;
+  /** How the server is reached, or is tried to be. */
+  readonly transport: Transport;
+  /** Other rooms use it too, so a ping is answered by the connection, not by this room. */
+  readonly shared?: boolean;
+  /** Only while it is open. */
+  send(text: string): void;
+  tell(input: TransportInput): void;
+}
+
+export type TransportInput =
+  /** The first user came, or the last one went. */
+  | { readonly type: "use" | "leave" }
+  /** A frame shows that an earlier one never came. */
+  | { readonly type: "missed" }
+  | ClientCommand;
+
+/** A command of the app to all rooms. */
+export type ClientCommand =
+  /** Begin afresh, at once and with a new token: `connect` only what is not connected. */
+  { readonly type: "restart" | "connect" } | EndCommand;
+
+export interface EndCommand {
+  readonly type: "end";
+  readonly status: Status;
+  readonly reason: Code;
+}
+
+/** Receives the frames and state changes of a transport. */
+export interface TransportListener {
+  /** `text` is the frame as it came. */
+  onFrame(frame: Frame, text: string): void;
+  /** Called after every change of the transport's connection. */
+  onStateChange(after: Life, before: Life): void;
+}
+
+/** A room, as its transport sees it. */
+export interface RoomListener extends TransportListener {
+  readonly name: string;
+  /** Where it goes on from; asked each time that it is joined. */
+  since(): Position | undefined;
+}
+
+/** Creates the transports of a client's rooms. */
+export interface Connections {
+  connect(room: RoomListener): RoomTransport;
+  /** Dispatches a command to the sockets that rooms share. Each room then dispatches it to its own transport. */
+  tell(order: ClientCommand): void;
+}
