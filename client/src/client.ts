@@ -1,7 +1,7 @@
 import { RoomcastError, type Code } from "./codes.ts";
 import type { AnyEvents } from "./handlers.ts";
 import { readEvents, request, roomUrl, serverUrl, urlOf, type Fetch, type Page } from "./http.ts";
-import type { Backoff, Status } from "./life.ts";
+import type { Backoff, Status } from "./lifecycle.ts";
 import type { ClientCommand, EndCommand } from "./transport.ts";
 import { checkRoomName } from "./name.ts";
 import type { Author, OutboxLimits } from "./outbox.ts";

@@ -10,19 +10,19 @@ import {
   isActive,
   isUnused,
   NEVER,
-  newLife,
+  newLifecycle,
   OPEN_MS,
   statusBeforeOpen,
   waiting,
   type Backoff,
-  type Life,
+  type Lifecycle,
   type Status,
-} from "./life.ts";
+} from "./lifecycle.ts";
 import type { TransportInput } from "./transport.ts";
 import type { Connected, Frame, Welcome } from "./protocol.ts";
 
 /** `dueAt` is also the time limit of opening, the next ping, or the time limit of its answer. */
-export interface Connection extends Life {
+export interface Connection extends Lifecycle {
   /** When the token should be replaced, well before it expires. */
   readonly renewAt: number;
   readonly pingMs: number;
@@ -66,7 +66,7 @@ const LEEWAY_MS = 30_000;
 
 export function newConnection(backoff: Backoff, seed: number): Connection {
   return {
-    ...newLife(backoff, seed),
+    ...newLifecycle(backoff, seed),
     renewAt: NEVER,
     pingMs: 0,
     unanswered: false,

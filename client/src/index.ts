@@ -5,7 +5,7 @@ export type { Code, LocalCode, WireCode } from "./codes.ts";
 export type { Listener } from "./feed.ts";
 export type { AnyEvents, EventOf, Handler } from "./handlers.ts";
 export type { Page, Range } from "./http.ts";
-export type { Backoff, ConnectionStatus, Status } from "./life.ts";
+export type { Backoff, ConnectionStatus, Status } from "./lifecycle.ts";
 export type { Transport } from "./transport.ts";
 export type { Publishing, PublishOptions } from "./outbox.ts";
 export type { PositionStore } from "./position.ts";

@@ -110,7 +110,7 @@ export interface Events {
   readonly events: readonly RoomEvent[];
 }
 
-/** On a connection for many rooms: the room's part of it has ended. */
+/** On a multiplexed connection: the room's subscription has ended. */
 export interface Closed {
   readonly type: "closed";
   readonly code: number;

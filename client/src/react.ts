@@ -16,7 +16,7 @@ import {
 import type { Client } from "./client.ts";
 import type { AnyEvents, EventOf, Handler, SignalHandler } from "./handlers.ts";
 import { HistoryStore, newest, type History } from "./history.ts";
-import { INITIAL, type ConnectionStatus } from "./life.ts";
+import { INITIAL, type ConnectionStatus } from "./lifecycle.ts";
 import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import { stay } from "./stay.ts";

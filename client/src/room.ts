@@ -14,7 +14,13 @@ import {
   type SignalOf,
 } from "./handlers.ts";
 import type { Page, Range } from "./http.ts";
-import { INITIAL, isActive, type ConnectionStatus, type Life, type Status } from "./life.ts";
+import {
+  INITIAL,
+  isActive,
+  type ConnectionStatus,
+  type Lifecycle,
+  type Status,
+} from "./lifecycle.ts";
 import type { ClientCommand, RoomListener, RoomTransport, Transport } from "./transport.ts";
 import {
   Outbox,
@@ -239,7 +245,7 @@ export class Room<
     };
   }
 
-  #changed(after: Life, before: Life): void {
+  #changed(after: Lifecycle, before: Lifecycle): void {
     if (before.phase === "open" && after.phase !== "open") {
       this.#outbox.disconnected();
       this.#presence.disconnected();

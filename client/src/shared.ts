@@ -2,7 +2,7 @@ import { Alarm } from "./alarm.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import { urlOf } from "./http.ts";
-import { inWords, isActive, type Life } from "./life.ts";
+import { inWords, isActive, type Lifecycle } from "./lifecycle.ts";
 import type {
   Connections,
   RoomListener,
@@ -13,14 +13,14 @@ import type {
 import { Pace } from "./pace.ts";
 import {
   isGone,
-  newPart,
+  newSubscription,
   step,
   wakeAt,
   wishOf,
-  type Part,
-  type PartInput,
+  type Subscription,
+  type SubscriptionInput,
   type Wish,
-} from "./part.ts";
+} from "./subscription.ts";
 import type { Frame } from "./protocol.ts";
 import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 
@@ -43,7 +43,7 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
 
   return {
     connect(room) {
-      return new PartLine(options, room, free);
+      return new RoomSubscription(options, room, free);
     },
     tell(order) {
       // Before the rooms: none is to ask for anything over a socket that goes.
@@ -52,19 +52,19 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
   };
 }
 
-/** A room's part of a shared socket: performs what `part.ts` decides. It takes a seat while it needs one. */
-class PartLine implements RoomTransport {
+/** A room's subscription on a multiplexed connection: performs the decisions of `subscription.ts`. Uses a socket only while it is active. */
+class RoomSubscription implements RoomTransport {
   readonly shared = true;
   readonly #options: SocketOptions;
   readonly #room: RoomListener;
   readonly #free: (name: string) => SharedSocket;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
-  #part: Part;
+  #subscription: Subscription;
   #carrier: SharedSocket | undefined;
 
   constructor(options: SocketOptions, room: RoomListener, free: (name: string) => SharedSocket) {
     this.#options = options;
-    this.#part = newPart(options.backoff, Math.random() * 2 ** 32);
+    this.#subscription = newSubscription(options.backoff, Math.random() * 2 ** 32);
     this.#room = room;
     this.#free = free;
   }
@@ -73,8 +73,8 @@ class PartLine implements RoomTransport {
     return this.#room.name;
   }
 
-  get connection(): Part {
-    return this.#part;
+  get connection(): Subscription {
+    return this.#subscription;
   }
 
   get transport(): Transport {
@@ -85,20 +85,20 @@ class PartLine implements RoomTransport {
     this.#carrier?.socket.send(text);
   }
 
-  tell(input: PartInput): void {
+  tell(input: SubscriptionInput): void {
     this.step(input);
-    if (!this.#carrier && isActive(this.#part)) {
+    if (!this.#carrier && isActive(this.#subscription)) {
       this.#carrier = this.#free(this.name);
       this.#carrier.add(this);
     }
     this.#carrier?.attend();
   }
 
-  step(input: PartInput): void {
-    const before = this.#part;
+  step(input: SubscriptionInput): void {
+    const before = this.#subscription;
     const after = step(before, input, now());
     if (after === before) return;
-    this.#part = after;
+    this.#subscription = after;
     if (after.phase !== before.phase) {
       this.#options.log(`room ${this.name}: ${inWords(after, now())}`);
     }
@@ -107,13 +107,13 @@ class PartLine implements RoomTransport {
   }
 
   hear(frame: Frame, text: string): void {
-    const before = this.#part;
+    const before = this.#subscription;
     this.step({ type: "heard", frame });
-    if (frame.type === "error" && isActive(before) && !isActive(this.#part)) {
+    if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
     // What comes before it is let in, or after it has gone, is of a session that has ended.
-    if (this.#part.phase === "open") this.#room.onFrame(frame, text);
+    if (this.#subscription.phase === "open") this.#room.onFrame(frame, text);
   }
 
   /** The frame that it wishes to send. */
@@ -130,7 +130,7 @@ class PartLine implements RoomTransport {
 /** A connection for many rooms: hands on what comes, and sends what they wish for. */
 class SharedSocket implements TransportListener {
   readonly socket: Socket;
-  readonly #parts = new Map<string, PartLine>();
+  readonly #subscriptions = new Map<string, RoomSubscription>();
   readonly #alarm = new Alarm(() => this.attend());
   #pace = new Pace();
 
@@ -139,51 +139,52 @@ class SharedSocket implements TransportListener {
   }
 
   hasSpaceFor(name: string): boolean {
-    return this.#parts.size < MAX_ROOMS && !this.#parts.has(name);
+    return this.#subscriptions.size < MAX_ROOMS && !this.#subscriptions.has(name);
   }
 
-  add(part: PartLine): void {
-    this.#parts.set(part.name, part);
+  add(subscription: RoomSubscription): void {
+    this.#subscriptions.set(subscription.name, subscription);
     this.socket.tell({ type: "use" });
-    part.step({ type: "carried", by: this.socket.connection });
+    subscription.step({ type: "carried", by: this.socket.connection });
   }
 
-  /** Sends what the parts wish for, as fast as the server takes it, and forgets those that went. */
+  /** Sends what the subscriptions wish for, as fast as the server takes it, and forgets those that went. */
   attend(): void {
-    for (const part of this.#parts.values()) {
-      if (isGone(part.connection)) this.#remove(part);
-      const wish = wishOf(part.connection);
+    for (const subscription of this.#subscriptions.values()) {
+      if (isGone(subscription.connection)) this.#remove(subscription);
+      const wish = wishOf(subscription.connection);
       if (wish === undefined) continue;
       if (!this.#pace.take(now())) return this.#alarm.set(this.#pace.resumeAt);
-      this.socket.send(part.ask(wish));
-      part.step({ type: "asked" });
+      this.socket.send(subscription.ask(wish));
+      subscription.step({ type: "asked" });
     }
   }
 
   onFrame(frame: Frame, text: string): void {
     // The connection's own, for whoever waits for a sign of life.
-    if (frame.type === "pong") return this.#parts.forEach((part) => part.hear(frame, text));
-    const part = this.#parts.get(frame.room ?? "");
-    const before = part?.connection;
+    if (frame.type === "pong")
+      return this.#subscriptions.forEach((subscription) => subscription.hear(frame, text));
+    const subscription = this.#subscriptions.get(frame.room ?? "");
+    const before = subscription?.connection;
     if (frame.type === "error" && frame.code === "rate_limited" && before?.phase !== "open") {
       this.#pace.refused(now(), frame.retry_after_ms);
     }
-    part?.hear(frame, text);
-    if (part?.connection !== before) this.attend();
+    subscription?.hear(frame, text);
+    if (subscription?.connection !== before) this.attend();
   }
 
-  onStateChange(after: Life, before: Life): void {
+  onStateChange(after: Lifecycle, before: Lifecycle): void {
     if (after.phase === before.phase) return;
     if (after.phase === "open") this.#pace = new Pace();
-    for (const part of this.#parts.values()) {
-      part.step({ type: "carried", by: this.socket.connection });
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.step({ type: "carried", by: this.socket.connection });
     }
     this.attend();
   }
 
-  #remove(part: PartLine): void {
-    this.#parts.delete(part.name);
-    part.leave();
-    if (this.#parts.size === 0) this.socket.tell({ type: "leave" });
+  #remove(subscription: RoomSubscription): void {
+    this.#subscriptions.delete(subscription.name);
+    subscription.leave();
+    if (this.#subscriptions.size === 0) this.socket.tell({ type: "leave" });
   }
 }

@@ -9,7 +9,7 @@ import {
   type Effect,
   type Input,
 } from "./connection.ts";
-import { inWords, isActive, type Backoff } from "./life.ts";
+import { inWords, isActive, type Backoff } from "./lifecycle.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 import { PING, SUBPROTOCOL, type Frame } from "./protocol.ts";
 import type { Route } from "./route.ts";

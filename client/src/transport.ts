@@ -1,12 +1,12 @@
 import type { Code } from "./codes.ts";
-import type { Life, Status } from "./life.ts";
+import type { Lifecycle, Status } from "./lifecycle.ts";
 import type { Frame, Position } from "./protocol.ts";
 
 export type Transport = "websocket" | "sse" | "long-polling";
 
 /** Carries a room's frames: a socket of its own, or a subscription on a multiplexed connection. */
 export interface RoomTransport {
-  readonly connection: Life;
+  readonly connection: Lifecycle;
   /** How the server is reached, or is tried to be. */
   readonly transport: Transport;
   /** Other rooms use it too, so a ping is answered by the connection, not by this room. */
@@ -39,7 +39,7 @@ export interface TransportListener {
   /** `text` is the frame as it came. */
   onFrame(frame: Frame, text: string): void;
   /** Called after every change of the transport's connection. */
-  onStateChange(after: Life, before: Life): void;
+  onStateChange(after: Lifecycle, before: Lifecycle): void;
 }
 
 /** A room, as its transport sees it. */

@@ -9,14 +9,14 @@ import {
   type Input,
 } from "../src/connection.ts";
 import type { Frame } from "../src/protocol.ts";
-import { LifeStory } from "./life.ts";
+import { LifecycleScenario } from "./lifecycle.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const PERIOD = 24_000;
 
 /** A connection in virtual time, which remembers what it wanted done. */
-class Story extends LifeStory<Input> {
+class Scenario extends LifecycleScenario<Input> {
   connection: Connection;
   effects: string[] = [];
   /** By how much the wall clock is ahead, which the server's times are in. */
@@ -27,7 +27,7 @@ class Story extends LifeStory<Input> {
     this.connection = newConnection({ minMs: 1_000, maxMs: 30_000 }, seed);
   }
 
-  protected take(input: Input): void {
+  protected apply(input: Input): void {
     const [connection, effect] = step(this.connection, input, this.now, this.now + this.wallAhead);
     this.connection = connection;
     if (effect) this.effects.push(nameOf(effect));
@@ -70,63 +70,63 @@ const closed = (closeCode: number): Input => ({ type: "lost", closeCode });
 
 describe("opening and leaving", () => {
   it("dials when it is first used", () => {
-    const story = new Story();
-    assert.equal(story.connection.status, "connecting");
-    assert.deepEqual(story.is("use").done, ["dial"]);
-    assert.equal(story.connection.status, "connecting");
+    const scenario = new Scenario();
+    assert.equal(scenario.connection.status, "connecting");
+    assert.deepEqual(scenario.is("use").done, ["dial"]);
+    assert.equal(scenario.connection.status, "connecting");
   });
 
   it("is connected with the welcome, and pings at once", () => {
-    const story = new Story().opened();
-    assert.deepEqual(story.done, ["dial", "ping"]);
-    assert.equal(story.connection.status, "connected");
+    const scenario = new Scenario().opened();
+    assert.deepEqual(scenario.done, ["dial", "ping"]);
+    assert.equal(scenario.connection.status, "connected");
   });
 
   it("is connected for many rooms with `connected`, and what their rooms say is theirs", () => {
-    const story = new Story().is("use");
-    const expiresAt = story.now + 10 * MINUTE;
-    story.is(heard({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
-    assert.equal(story.connection.status, "connected");
-    const { renewAt } = story.connection;
-    story.done;
-    story.wait(1_000);
+    const scenario = new Scenario().is("use");
+    const expiresAt = scenario.now + 10 * MINUTE;
+    scenario.is(heard({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    assert.equal(scenario.connection.status, "connected");
+    const { renewAt } = scenario.connection;
+    scenario.done;
+    scenario.wait(1_000);
     const place = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
     const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
-    story.is(heard({ type: "welcome", room: "a", ...welcome }));
-    assert.deepEqual([story.done, story.connection.renewAt], [[], renewAt]);
+    scenario.is(heard({ type: "welcome", room: "a", ...welcome }));
+    assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
   });
 
   it("tries again when no welcome comes", () => {
-    const story = new Story().is("use").wait(10_000);
-    assert.deepEqual(story.done, ["dial", "hang_up"]);
-    assert.equal(story.connection.reason, "timeout");
-    assert.deepEqual(story.wait(1_000).done, ["dial"]);
+    const scenario = new Scenario().is("use").wait(10_000);
+    assert.deepEqual(scenario.done, ["dial", "hang_up"]);
+    assert.equal(scenario.connection.reason, "timeout");
+    assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 
   it("stays when a user comes back within the grace", () => {
-    const story = new Story().opened();
-    story.done;
-    assert.deepEqual(story.is("leave").wait(2_999).is("use").wait(5_000).done, []);
-    assert.equal(story.connection.phase, "open");
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(5_000).done, []);
+    assert.equal(scenario.connection.phase, "open");
   });
 
   it("hangs up when the grace is over", () => {
-    const story = new Story().opened();
-    story.done;
-    assert.deepEqual(story.is("leave").wait(3_000).done, ["hang_up"]);
-    assert.equal(story.connection.phase, "idle");
-    assert.deepEqual(story.is("use").done, ["dial"]);
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("leave").wait(3_000).done, ["hang_up"]);
+    assert.equal(scenario.connection.phase, "idle");
+    assert.deepEqual(scenario.is("use").done, ["dial"]);
   });
 });
 
 describe("trying again", () => {
   /** How long each of the tries in a row waited. */
   function waits(seed: number, tries: number): number[] {
-    const story = new Story(seed).is("use");
+    const scenario = new Scenario(seed).is("use");
     return Array.from({ length: tries }, () => {
-      story.is(closed(1006));
-      const wait = story.connection.dueAt - story.now;
-      story.wait(wait);
+      scenario.is(closed(1006));
+      const wait = scenario.connection.dueAt - scenario.now;
+      scenario.wait(wait);
       return wait;
     });
   }
@@ -144,69 +144,73 @@ describe("trying again", () => {
   });
 
   it("tells the time of the next try", () => {
-    const story = new Story().opened().is(closed(1006));
-    const { status, reason, dueAt } = story.connection;
+    const scenario = new Scenario().opened().is(closed(1006));
+    const { status, reason, dueAt } = scenario.connection;
     assert.deepEqual([status, reason], ["reconnecting", "offline"]);
-    story.done;
-    assert.deepEqual(story.wait(dueAt - story.now).done, ["dial"]);
+    scenario.done;
+    assert.deepEqual(scenario.wait(dueAt - scenario.now).done, ["dial"]);
   });
 
   it("starts over at the shortest wait after a connection that held", () => {
-    const story = new Story().is("use");
-    const fail = (): Story => story.is(closed(1006)).wait(story.connection.dueAt - story.now);
+    const scenario = new Scenario().is("use");
+    const fail = (): Scenario =>
+      scenario.is(closed(1006)).wait(scenario.connection.dueAt - scenario.now);
     for (let n = 0; n < 6; n++) fail();
-    story.opened().wait(1_000);
+    scenario.opened().wait(1_000);
     fail();
-    assert.equal(story.connection.attempts, 7, "one second proves nothing");
-    story
+    assert.equal(scenario.connection.attempts, 7, "one second proves nothing");
+    scenario
       .opened()
       .wait(PERIOD * 0.75)
       .is(closed(1006));
-    assert.equal(story.connection.attempts, 1);
+    assert.equal(scenario.connection.attempts, 1);
   });
 
   it("tries again when no socket could be made", () => {
-    const story = new Story().is("use", "dial_failed");
-    assert.deepEqual([story.connection.phase, story.connection.reason], ["waiting", "dial_failed"]);
+    const scenario = new Scenario().is("use", "dial_failed");
+    assert.deepEqual(
+      [scenario.connection.phase, scenario.connection.reason],
+      ["waiting", "dial_failed"],
+    );
   });
 
   it("dials at once when the network comes back or the page is shown", () => {
-    const story = new Story().opened().is(closed(1006));
-    story.done;
-    assert.deepEqual(story.is("wake").done, ["dial"]);
+    const scenario = new Scenario().opened().is(closed(1006));
+    scenario.done;
+    assert.deepEqual(scenario.is("wake").done, ["dial"]);
   });
 
   it("is the same for the same inputs", () => assert.deepEqual(waits(42, 8), waits(42, 8)));
 
   for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 1013, 4408, 4999]) {
     it(`tries again after ${code}`, () => {
-      const story = new Story().opened().is(closed(code));
-      assert.equal(story.connection.phase, "waiting");
+      const scenario = new Scenario().opened().is(closed(code));
+      assert.equal(scenario.connection.phase, "waiting");
     });
   }
 
   it("tries again when a frame shows that one was missed", () => {
-    const story = new Story().opened();
-    story.done;
-    assert.deepEqual(story.is("missed").done, ["hang_up"]);
-    assert.deepEqual(story.wait(1_000).done, ["dial"]);
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("missed").done, ["hang_up"]);
+    assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 });
 
 describe("a better transport", () => {
   it("is gone over to without a word, and reconnected to if it fails after all", () => {
-    const story = new Story().opened();
-    story.done;
-    story.is("switch");
-    assert.deepEqual([story.done, story.connection.status], [["dial"], "connected"]);
-    story.is(closed(1006));
-    assert.deepEqual([story.done, story.connection.status], [["hang_up"], "reconnecting"]);
+    const scenario = new Scenario().opened();
+    scenario.done;
+    scenario.is("switch");
+    assert.deepEqual([scenario.done, scenario.connection.status], [["dial"], "connected"]);
+    scenario.is(closed(1006));
+    assert.deepEqual([scenario.done, scenario.connection.status], [["hang_up"], "reconnecting"]);
   });
 
   it("is tried at once by who waits for the next try", () => {
-    const story = new Story().is("use", closed(1006));
-    story.done;
-    assert.deepEqual(story.is("switch").done, ["dial"]);
+    const scenario = new Scenario().is("use", closed(1006));
+    scenario.done;
+    assert.deepEqual(scenario.is("switch").done, ["dial"]);
   });
 });
 
@@ -220,188 +224,194 @@ describe("final codes", () => {
     [4405, "closed", "method_not_allowed"],
   ] as const) {
     it(`ends with ${code}: ${status}, ${reason}`, () => {
-      const story = new Story().opened().is(closed(code));
-      assert.deepEqual([story.connection.status, story.connection.reason], [status, reason]);
-      story.done;
-      const later = story.is("leave").wait(MINUTE).is("use", "wake").wait(MINUTE);
+      const scenario = new Scenario().opened().is(closed(code));
+      assert.deepEqual([scenario.connection.status, scenario.connection.reason], [status, reason]);
+      scenario.done;
+      const later = scenario.is("leave").wait(MINUTE).is("use", "wake").wait(MINUTE);
       assert.deepEqual(later.done, [], "nothing brings it back by itself");
-      assert.equal(story.connection.status, status);
+      assert.equal(scenario.connection.status, status);
     });
   }
 
   it("tries again after 4400 where it carries many rooms: one of them is to blame", () => {
-    const story = new Story().is("use");
-    const connected = { expires_at: story.now + MINUTE, ping_ms: PERIOD };
-    story.is(heard({ type: "connected", ...connected }), closed(4400));
-    assert.deepEqual([story.connection.phase, story.connection.reason], ["waiting", "bad_request"]);
+    const scenario = new Scenario().is("use");
+    const connected = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
+    scenario.is(heard({ type: "connected", ...connected }), closed(4400));
+    assert.deepEqual(
+      [scenario.connection.phase, scenario.connection.reason],
+      ["waiting", "bad_request"],
+    );
   });
 
   it("begins afresh when the app asks for it", () => {
-    const story = new Story().opened().is(closed(4010));
-    story.done;
-    assert.deepEqual(story.is("restart").done, ["dial with a new token"]);
+    const scenario = new Scenario().opened().is(closed(4010));
+    scenario.done;
+    assert.deepEqual(scenario.is("restart").done, ["dial with a new token"]);
   });
 
   it("waits for the next user when it is begun afresh and nobody uses it", () => {
-    for (const story of [
-      new Story().opened().is(closed(4010), "leave").wait(MINUTE),
-      new Story().is({ type: "end", status: "closed", reason: "disconnected" }),
+    for (const scenario of [
+      new Scenario().opened().is(closed(4010), "leave").wait(MINUTE),
+      new Scenario().is({ type: "end", status: "closed", reason: "disconnected" }),
     ]) {
-      story.done;
-      assert.deepEqual(story.is("restart").wait(MINUTE).done, []);
-      assert.deepEqual([story.connection.phase, story.connection.status], ["idle", "connecting"]);
-      assert.deepEqual(story.is("use").done, ["dial with a new token"]);
+      scenario.done;
+      assert.deepEqual(scenario.is("restart").wait(MINUTE).done, []);
+      assert.deepEqual(
+        [scenario.connection.phase, scenario.connection.status],
+        ["idle", "connecting"],
+      );
+      assert.deepEqual(scenario.is("use").done, ["dial with a new token"]);
     }
   });
 });
 
 describe("pings", () => {
   it("pings three times in four periods of silence, each answered", () => {
-    const story = new Story().opened();
-    story.done;
-    story
+    const scenario = new Scenario().opened();
+    scenario.done;
+    scenario
       .wait(PERIOD * 0.75)
       .is(pong)
       .wait(PERIOD * 0.75)
       .is(pong);
-    assert.deepEqual(story.done, ["ping", "ping"]);
+    assert.deepEqual(scenario.done, ["ping", "ping"]);
   });
 
   it("notices a dead socket within one ping period, and dials at once", () => {
     for (let dies = 0; dies < PERIOD; dies += 500) {
-      const story = new Story().opened();
-      story.done;
-      story.wait(Math.min(dies, PERIOD * 0.75 - 1));
-      const dead = story.now;
-      while (!story.done.includes("dial")) story.wait(10);
-      assert.ok(story.now - dead <= PERIOD + 10, `after ${story.now - dead} ms`);
-      assert.equal(story.connection.status, "reconnecting");
+      const scenario = new Scenario().opened();
+      scenario.done;
+      scenario.wait(Math.min(dies, PERIOD * 0.75 - 1));
+      const dead = scenario.now;
+      while (!scenario.done.includes("dial")) scenario.wait(10);
+      assert.ok(scenario.now - dead <= PERIOD + 10, `after ${scenario.now - dead} ms`);
+      assert.equal(scenario.connection.status, "reconnecting");
     }
   });
 
   it("takes any frame for an answer", () => {
-    const story = new Story()
+    const scenario = new Scenario()
       .opened()
       .wait(PERIOD * 0.75)
       .is(pong)
       .wait(PERIOD * 0.25);
-    assert.equal(story.connection.phase, "open");
+    assert.equal(scenario.connection.phase, "open");
   });
 
   it("goes on pinging while it hears events", () => {
-    const story = new Story().opened();
-    story.done;
-    for (let i = 0; i < 30; i++) story.wait(1_000).is(pong);
-    assert.deepEqual(story.done, ["ping"]);
+    const scenario = new Scenario().opened();
+    scenario.done;
+    for (let i = 0; i < 30; i++) scenario.wait(1_000).is(pong);
+    assert.deepEqual(scenario.done, ["ping"]);
   });
 
   it("gives a connection of unknown health two seconds after a sleep", () => {
-    const story = new Story()
+    const scenario = new Scenario()
       .opened(DAY)
       .wait(1_000)
       .sleep(60 * MINUTE);
-    story.done;
-    assert.equal(story.connection.phase, "open");
-    assert.deepEqual(story.wait(2_000).done, ["dial"]);
+    scenario.done;
+    assert.equal(scenario.connection.phase, "open");
+    assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
   });
 
   it("dials at once after a sleep with an unanswered ping", () => {
-    const story = new Story().opened(DAY).wait(PERIOD * 0.75);
-    story.done;
-    assert.deepEqual(story.sleep(60 * MINUTE).done, ["dial"]);
+    const scenario = new Scenario().opened(DAY).wait(PERIOD * 0.75);
+    scenario.done;
+    assert.deepEqual(scenario.sleep(60 * MINUTE).done, ["dial"]);
   });
 
   it("stays connected in a page whose timers ring once a minute", () => {
-    const story = new Story().opened(DAY);
-    for (let n = 0; n < 60; n++) story.sleep(MINUTE).is(pong);
-    assert.equal(story.done.filter((effect) => effect === "dial").length, 1);
+    const scenario = new Scenario().opened(DAY);
+    for (let n = 0; n < 60; n++) scenario.sleep(MINUTE).is(pong);
+    assert.equal(scenario.done.filter((effect) => effect === "dial").length, 1);
   });
 
   it("probes when the page is shown again", () => {
-    const story = new Story().opened();
-    story.done;
-    assert.deepEqual(story.is("wake").done, ["ping"]);
-    assert.deepEqual(story.wait(2_000).done, ["dial"]);
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("wake").done, ["ping"]);
+    assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
   });
 });
 
 describe("tokens", () => {
   it("renews in-band when a tenth of its life is left", () => {
-    const story = new Story().opened(10 * MINUTE);
-    assert.ok(!story.live(9 * MINUTE - 1_000).done.includes("renew"));
-    assert.ok(story.live(1_000).done.includes("renew"));
-    story.is(heard({ type: "authorized", grant: [], expires_at: story.now + 10 * MINUTE }));
-    assert.ok(!story.live(9 * MINUTE - 1_000).done.includes("renew"));
-    assert.ok(story.live(1_000).done.includes("renew"));
+    const scenario = new Scenario().opened(10 * MINUTE);
+    assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
+    assert.ok(scenario.live(1_000).done.includes("renew"));
+    scenario.is(heard({ type: "authorized", grant: [], expires_at: scenario.now + 10 * MINUTE }));
+    assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
+    assert.ok(scenario.live(1_000).done.includes("renew"));
   });
 
   it("asks again later when the callback fails", () => {
-    const story = new Story().opened(MINUTE).live(54_000).is("token_failed");
-    story.done;
-    assert.ok(story.live(10_000).done.includes("renew"));
+    const scenario = new Scenario().opened(MINUTE).live(54_000).is("token_failed");
+    scenario.done;
+    assert.ok(scenario.live(10_000).done.includes("renew"));
   });
 
   it("asks again where nothing was authorized: the frame may have been one too many", () => {
-    const story = new Story().opened(10 * MINUTE).live(9 * MINUTE);
-    assert.equal(story.done.at(-1), "renew");
-    assert.ok(story.live(10_000).done.includes("renew"));
+    const scenario = new Scenario().opened(10 * MINUTE).live(9 * MINUTE);
+    assert.equal(scenario.done.at(-1), "renew");
+    assert.ok(scenario.live(10_000).done.includes("renew"));
   });
 
   it("is not driven to hurry by a clock that is far off", () => {
-    const story = new Story().opened(-5 * MINUTE);
-    assert.ok(!story.live(MINUTE).done.includes("renew"));
+    const scenario = new Scenario().opened(-5 * MINUTE);
+    assert.ok(!scenario.live(MINUTE).done.includes("renew"));
   });
 
   it("tries one new token after 4001", () => {
-    const story = new Story().opened().is(closed(4001));
-    assert.deepEqual(story.done.at(-1), "dial with a new token");
-    assert.equal(story.connection.status, "reconnecting");
-    story.is(closed(4001));
-    assert.equal(story.connection.status, "unauthorized");
-    assert.deepEqual(story.done, ["hang_up"]);
+    const scenario = new Scenario().opened().is(closed(4001));
+    assert.deepEqual(scenario.done.at(-1), "dial with a new token");
+    assert.equal(scenario.connection.status, "reconnecting");
+    scenario.is(closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized");
+    assert.deepEqual(scenario.done, ["hang_up"]);
   });
 
   it("may try one again after each welcome", () => {
-    const story = new Story();
-    for (let n = 0; n < 3; n++) story.opened().is(closed(4001));
-    assert.equal(story.connection.phase, "opening");
+    const scenario = new Scenario();
+    for (let n = 0; n < 3; n++) scenario.opened().is(closed(4001));
+    assert.equal(scenario.connection.phase, "opening");
   });
 
   it("is not out of tries because the network failed in between", () => {
-    const story = new Story().is("use", closed(4001), closed(1006)).wait(1_000);
-    assert.equal(story.connection.phase, "opening");
-    story.is(closed(4001));
-    assert.equal(story.connection.status, "unauthorized");
+    const scenario = new Scenario().is("use", closed(4001), closed(1006)).wait(1_000);
+    assert.equal(scenario.connection.phase, "opening");
+    scenario.is(closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized");
   });
 
   it("asks for a new one where that of the last try may have ended meanwhile", () => {
-    const story = new Story().opened().is(closed(4001), closed(1006));
-    story.done;
+    const scenario = new Scenario().opened().is(closed(4001), closed(1006));
+    scenario.done;
     const dials: string[] = [];
     for (let n = 0; n < 20; n++) {
-      story.wait(story.connection.dueAt - story.now);
-      dials.push(...story.done.filter((effect) => effect.startsWith("dial")));
+      scenario.wait(scenario.connection.dueAt - scenario.now);
+      dials.push(...scenario.done.filter((effect) => effect.startsWith("dial")));
       const isNew = dials.at(-1) === "dial with a new token";
-      if (isNew && story.now > 1_200_000) break;
-      story.is(closed(1006));
+      if (isNew && scenario.now > 1_200_000) break;
+      scenario.is(closed(1006));
     }
     const asked = dials.filter((dial) => dial === "dial with a new token").length;
     assert.ok(asked > 2 && asked < dials.length, `${asked} of ${dials.length}`);
-    story.is(closed(4001));
-    assert.equal(story.connection.status, "unauthorized", "the newest was refused, too");
+    scenario.is(closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized", "the newest was refused, too");
   });
 
   it("is given up where the first room refuses it, as the connection could not", () => {
     const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
-    const connected = (story: Story): Input => {
-      const times = { expires_at: story.now + MINUTE, ping_ms: PERIOD };
+    const connected = (scenario: Scenario): Input => {
+      const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
       return heard({ type: "connected", unverified: true, ...times });
     };
-    const story = new Story().is("use");
-    story.is(connected(story), closed(4001)).is(connected(story), closed(4001));
-    assert.equal(story.connection.status, "unauthorized");
+    const scenario = new Scenario().is("use");
+    scenario.is(connected(scenario), closed(4001)).is(connected(scenario), closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized");
 
-    const other = new Story().is("use");
+    const other = new Scenario().is("use");
     other.is(connected(other), closed(4001)).is(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
     other.is(heard({ type: "welcome", room: "a", ...place, ...times }), closed(4001));
@@ -409,44 +419,46 @@ describe("tokens", () => {
   });
 
   it("is unauthorized at once where the server waits for a token, and there is none", () => {
-    const story = new Story().is("use", pong);
-    assert.equal(story.connection.status, "unauthorized");
-    assert.deepEqual(story.done, ["dial", "hang_up"]);
-    assert.deepEqual(story.is("connect").done, ["dial with a new token"]);
+    const scenario = new Scenario().is("use", pong);
+    assert.equal(scenario.connection.status, "unauthorized");
+    assert.deepEqual(scenario.done, ["dial", "hang_up"]);
+    assert.deepEqual(scenario.is("connect").done, ["dial with a new token"]);
   });
 
   it("takes a new token to reconnect with if the old one is about to expire", () => {
-    const story = new Story().opened(MINUTE).is(closed(1006)).sleep(55_000);
-    assert.equal(story.done.at(-1), "dial with a new token");
+    const scenario = new Scenario().opened(MINUTE).is(closed(1006)).sleep(55_000);
+    assert.equal(scenario.done.at(-1), "dial with a new token");
   });
 
   it("tries again when the callback fails", () => {
-    const story = new Story().is("use", "token_failed");
-    assert.equal(story.connection.reason, "token_failed");
-    story.done;
-    assert.deepEqual(story.wait(1_000).done, ["dial"]);
+    const scenario = new Scenario().is("use", "token_failed");
+    assert.equal(scenario.connection.reason, "token_failed");
+    scenario.done;
+    assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 
   it("is new after `restart`, also of a connection that nobody used then", () => {
-    const story = new Story().is("restart");
-    assert.deepEqual([story.done, story.is("use").done], [[], ["dial with a new token"]]);
+    const scenario = new Scenario().is("restart");
+    assert.deepEqual([scenario.done, scenario.is("use").done], [[], ["dial with a new token"]]);
   });
 
   it("is unauthorized at once when nobody is signed in", () => {
-    const story = new Story().is("use", "signed_out");
-    assert.equal(story.connection.status, "unauthorized");
+    const scenario = new Scenario().is("use", "signed_out");
+    assert.equal(scenario.connection.status, "unauthorized");
   });
 });
 
 describe("the timer", () => {
   it("is asked for exactly when a tick would do something", () => {
-    const story = new Story().opened(MINUTE).is("leave");
-    for (let n = 0; n < 20 && wakeAt(story.connection) < Infinity; n++) {
-      const at = wakeAt(story.connection);
-      assert.deepEqual(step(story.connection, { type: "tick" }, at - 1, 0), [story.connection]);
-      story.now = at;
-      assert.ok(step(story.connection, { type: "tick" }, at, 0)[1]);
-      story.is("tick");
+    const scenario = new Scenario().opened(MINUTE).is("leave");
+    for (let n = 0; n < 20 && wakeAt(scenario.connection) < Infinity; n++) {
+      const at = wakeAt(scenario.connection);
+      assert.deepEqual(step(scenario.connection, { type: "tick" }, at - 1, 0), [
+        scenario.connection,
+      ]);
+      scenario.now = at;
+      assert.ok(step(scenario.connection, { type: "tick" }, at, 0)[1]);
+      scenario.is("tick");
     }
   });
 });

@@ -29,7 +29,7 @@ export interface Ear {
   /** The first answer is there. */
   begun(): void;
   hear(frame: string): void;
-  /** The room's part has ended; nothing comes after it. */
+  /** The room's subscription has ended; nothing comes after it. */
   end(closeCode: number, reason: string): void;
 }
 

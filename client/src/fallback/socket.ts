@@ -3,7 +3,7 @@ import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
 import { frameOf, type Ear, type FromClient } from "./frames.ts";
 import { Http, LOST, UNAUTHORIZED } from "./http.ts";
-import { PING_MS, type Reader, type StartReader, type Source } from "./reader.ts";
+import { PING_MS, type Reader, type Source, type StartReader } from "./reader.ts";
 import { HttpRoom } from "./room.ts";
 
 export interface HttpSocketOptions {
@@ -84,8 +84,8 @@ export class HttpSocket {
   #subscribe(room: string, since: Position | undefined): void {
     const { read, tried } = this.#options;
     let begun = false;
-    // A request may be answered when the room's part has ended, and another has begun.
-    const isOver = (): boolean => this.#rooms.get(room) !== part;
+    // An answer may arrive after the room's subscription has ended and another has started.
+    const isOver = (): boolean => this.#rooms.get(room) !== httpRoom;
     const ear: Ear = {
       begun: () => tried((begun = true)),
       hear: (frame) => isOver() || this.#hear(frame),
@@ -96,8 +96,8 @@ export class HttpSocket {
       },
     };
     const start = (source: Source): Reader => read(source, since);
-    const part = new HttpRoom(this.#http, room, ear, start);
-    this.#rooms.set(room, part);
+    const httpRoom = new HttpRoom(this.#http, room, ear, start);
+    this.#rooms.set(room, httpRoom);
   }
 
   #unsubscribe(room: string): void {

@@ -1,10 +1,10 @@
-/** What the life of a socket and that of a room's part in a shared one have in common. */
+/** The common part of the lifecycles of a socket and of a subscription. */
 import type { Code, RoomcastError } from "./codes.ts";
 
 export type Status =
   "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
 
-/** What an app is told of a life. */
+/** The part of a lifecycle that an app can read. */
 export interface ConnectionStatus {
   readonly status: Status;
   /** Why it is not connected, where that is known. */
@@ -22,7 +22,7 @@ export const INITIAL: ConnectionStatus = {
   error: undefined,
 };
 
-export interface Life {
+export interface Lifecycle {
   readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
   readonly status: Status;
   /** Why it is not connected, where that is known. */
@@ -49,7 +49,7 @@ export const NEVER = Infinity;
 export const OPEN_MS = 10_000;
 export const GRACE_MS = 3_000;
 
-export const newLife = (backoff: Backoff, seed: number): Life => ({
+export const newLifecycle = (backoff: Backoff, seed: number): Lifecycle => ({
   phase: "idle",
   status: "connecting",
   reason: undefined,
@@ -62,24 +62,24 @@ export const newLife = (backoff: Backoff, seed: number): Life => ({
 });
 
 /** Whether somebody has it, or has just left, and it has not ended. */
-export const isActive = ({ phase }: Life): boolean => phase !== "idle" && phase !== "ended";
+export const isActive = ({ phase }: Lifecycle): boolean => phase !== "idle" && phase !== "ended";
 
-export const statusBeforeOpen = ({ status }: Life): Status =>
+export const statusBeforeOpen = ({ status }: Lifecycle): Status =>
   status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
 
 /** Until the next try: exponential backoff with full jitter. */
-export function waiting<Kind extends Life>(
-  life: Kind,
+export function waiting<Kind extends Lifecycle>(
+  lifecycle: Kind,
   reason: Code,
   now: number,
   error?: RoomcastError,
 ): Kind {
-  const { attempts, backoff } = life;
-  const seed = (Math.imul(life.seed, 1664525) + 1013904223) >>> 0;
+  const { attempts, backoff } = lifecycle;
+  const seed = (Math.imul(lifecycle.seed, 1664525) + 1013904223) >>> 0;
   return {
-    ...life,
+    ...lifecycle,
     phase: "waiting",
-    status: statusBeforeOpen(life),
+    status: statusBeforeOpen(lifecycle),
     reason,
     error,
     dueAt: now + (seed / 2 ** 32) * Math.min(backoff.maxMs, backoff.minMs * 2 ** attempts),
@@ -89,13 +89,17 @@ export function waiting<Kind extends Life>(
 }
 
 /** Whether nobody uses it, nor has left it just now. While it is active, a `tick` finds that out. */
-export const isUnused = ({ phase, leaveAt }: Life, now: number): boolean =>
+export const isUnused = ({ phase, leaveAt }: Lifecycle, now: number): boolean =>
   phase === "idle" || (phase === "ended" && now >= leaveAt);
 
-export const ended = <Kind extends Life>(life: Kind, status: Status, reason: Code): Kind => ({
-  ...life,
+export const ended = <Kind extends Lifecycle>(
+  lifecycle: Kind,
+  status: Status,
+  reason: Code,
+): Kind => ({
+  ...lifecycle,
   // Nobody used it, and that is to be known when it begins afresh.
-  leaveAt: life.phase === "idle" ? 0 : life.leaveAt,
+  leaveAt: lifecycle.phase === "idle" ? 0 : lifecycle.leaveAt,
   phase: "ended",
   status,
   reason,
@@ -104,7 +108,7 @@ export const ended = <Kind extends Life>(life: Kind, status: Status, reason: Cod
 });
 
 /** For `debug`. */
-export function inWords({ phase, status, reason, dueAt }: Life, now: number): string {
+export function inWords({ phase, status, reason, dueAt }: Lifecycle, now: number): string {
   const why = reason === undefined ? "" : ` (${reason})`;
   if (phase === "opening") return `connecting${why}`;
   if (phase === "open") return "connected";

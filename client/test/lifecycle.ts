@@ -1,13 +1,13 @@
-/** A life as a pure function, in virtual time. */
-export abstract class LifeStory<Input extends { readonly type: string }> {
+/** Runs a lifecycle, which is a pure function, in virtual time. */
+export abstract class LifecycleScenario<Input extends { readonly type: string }> {
   now = 1_000_000;
 
-  protected abstract take(input: Input): void;
+  protected abstract apply(input: Input): void;
   protected abstract wakeAt(): number;
 
   is(...inputs: (Input | Input["type"])[]): this {
     for (const input of inputs) {
-      this.take(typeof input === "string" ? ({ type: input } as Input) : input);
+      this.apply(typeof input === "string" ? ({ type: input } as Input) : input);
     }
     return this;
   }
