@@ -12,14 +12,14 @@ import type {
 } from "./transport.ts";
 import { Pace } from "./pace.ts";
 import {
-  isGone,
+  canRemove,
   newSubscription,
+  nextRequest,
   step,
   wakeAt,
-  wishOf,
   type Subscription,
   type SubscriptionInput,
-  type Wish,
+  type SubscriptionRequest,
 } from "./subscription.ts";
 import type { Frame } from "./protocol.ts";
 import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
@@ -116,8 +116,8 @@ class RoomSubscription implements RoomTransport {
     if (this.#subscription.phase === "open") this.#room.onFrame(frame, text);
   }
 
-  /** The frame that it wishes to send. */
-  ask(type: Wish): string {
+  /** Returns the frame of a request. */
+  request(type: SubscriptionRequest): string {
     const since = type === "subscribe" ? this.#room.since() : undefined;
     return JSON.stringify({ type, room: this.name, ref: type, since });
   }
@@ -127,7 +127,7 @@ class RoomSubscription implements RoomTransport {
   }
 }
 
-/** A connection for many rooms: hands on what comes, and sends what they wish for. */
+/** A connection for many rooms: hands on what comes, and sends what they request for. */
 class SharedSocket implements TransportListener {
   readonly socket: Socket;
   readonly #subscriptions = new Map<string, RoomSubscription>();
@@ -145,18 +145,18 @@ class SharedSocket implements TransportListener {
   add(subscription: RoomSubscription): void {
     this.#subscriptions.set(subscription.name, subscription);
     this.socket.tell({ type: "use" });
-    subscription.step({ type: "carried", by: this.socket.connection });
+    subscription.step({ type: "connection_changed", connection: this.socket.connection });
   }
 
-  /** Sends what the subscriptions wish for, as fast as the server takes it, and forgets those that went. */
+  /** Sends the subscriptions' requests, as fast as the server accepts them, and removes finished subscriptions. */
   attend(): void {
     for (const subscription of this.#subscriptions.values()) {
-      if (isGone(subscription.connection)) this.#remove(subscription);
-      const wish = wishOf(subscription.connection);
-      if (wish === undefined) continue;
+      if (canRemove(subscription.connection)) this.#remove(subscription);
+      const request = nextRequest(subscription.connection);
+      if (request === undefined) continue;
       if (!this.#pace.take(now())) return this.#alarm.set(this.#pace.resumeAt);
-      this.socket.send(subscription.ask(wish));
-      subscription.step({ type: "asked" });
+      this.socket.send(subscription.request(request));
+      subscription.step({ type: "request_sent" });
     }
   }
 
@@ -177,7 +177,7 @@ class SharedSocket implements TransportListener {
     if (after.phase === before.phase) return;
     if (after.phase === "open") this.#pace = new Pace();
     for (const subscription of this.#subscriptions.values()) {
-      subscription.step({ type: "carried", by: this.socket.connection });
+      subscription.step({ type: "connection_changed", connection: this.socket.connection });
     }
     this.attend();
   }

@@ -22,13 +22,13 @@ import type { Frame, Refusal } from "./protocol.ts";
 
 export interface Subscription extends Lifecycle {
   /** The connection is open. */
-  readonly carried: boolean;
+  readonly transportOpen: boolean;
   /**
    * The state on the server, as far as the client knows. An old session is always unsubscribed
    * before the next `subscribe`, so a `closed` never belongs to another session.
    */
   readonly serverState: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
-  /** When the answer to a wish is overdue. */
+  /** Deadline of the answer to the pending request. */
   readonly answerAt: number;
   /** From when on a subscription that is open has proven itself. */
   readonly provenAt: number;
@@ -37,9 +37,9 @@ export interface Subscription extends Lifecycle {
 export type SubscriptionInput =
   | TransportInput
   /** What the connection has become. */
-  | { readonly type: "carried"; readonly by: Lifecycle }
-  /** The wish was sent. */
-  | { readonly type: "asked" }
+  | { readonly type: "connection_changed"; readonly connection: Lifecycle }
+  /** The request of `nextRequest` was sent. */
+  | { readonly type: "request_sent" }
   | { readonly type: "heard"; readonly frame: Frame }
   | { readonly type: "tick" };
 
@@ -47,30 +47,34 @@ const PROVEN_MS = 20_000;
 
 export const newSubscription = (backoff: Backoff, seed: number): Subscription => ({
   ...newLifecycle(backoff, seed),
-  carried: false,
+  transportOpen: false,
   serverState: "unsubscribed",
   answerAt: NEVER,
   provenAt: NEVER,
 });
 
-/** What is sent, and its `ref`: none of a publish, for those are numbers. */
-export type Wish = "subscribe" | "unsubscribe";
+/** Type of the frame, and also its `ref`. The `ref` of a publish is a number, so they never collide. */
+export type SubscriptionRequest = "subscribe" | "unsubscribe";
 
-/** The wish that is out, and not answered yet. */
-const refOf: Partial<Record<Subscription["serverState"], Wish>> = {
+/** The request that was sent and has no answer yet. */
+const pendingRequest: Partial<Record<Subscription["serverState"], SubscriptionRequest>> = {
   subscribing: "subscribe",
   unsubscribing: "unsubscribe",
 };
 
-/** What it would send next. */
-export function wishOf({ carried, phase, serverState }: Subscription): Wish | undefined {
-  if (!carried || serverState === "unsubscribing") return undefined;
+/** Returns the request to send next. */
+export function nextRequest({
+  transportOpen,
+  phase,
+  serverState,
+}: Subscription): SubscriptionRequest | undefined {
+  if (!transportOpen || serverState === "unsubscribing") return undefined;
   if (serverState === "unsubscribed") return phase === "opening" ? "subscribe" : undefined;
   return phase === (serverState === "subscribing" ? "opening" : "open") ? undefined : "unsubscribe";
 }
 
 /** Whether its connection may forget it. */
-export const isGone = (subscription: Subscription): boolean =>
+export const canRemove = (subscription: Subscription): boolean =>
   !isActive(subscription) && subscription.serverState === "unsubscribed";
 
 /** When it wants a `tick`. */
@@ -78,7 +82,7 @@ export const wakeAt = (subscription: Subscription): number =>
   Math.min(
     isActive(subscription) ? subscription.leaveAt : NEVER,
     subscription.phase === "waiting" ? subscription.dueAt : NEVER,
-    subscription.carried ? subscription.answerAt : NEVER,
+    subscription.transportOpen ? subscription.answerAt : NEVER,
   );
 
 export function step(
@@ -94,9 +98,9 @@ export function step(
       };
     case "leave":
       return { ...subscription, leaveAt: now + GRACE_MS };
-    case "carried":
-      return carried(subscription, input.by);
-    case "asked":
+    case "connection_changed":
+      return onConnectionChange(subscription, input.connection);
+    case "request_sent":
       return {
         ...subscription,
         serverState: subscription.serverState === "unsubscribed" ? "subscribing" : "unsubscribing",
@@ -138,17 +142,17 @@ const opening = (subscription: Subscription): Subscription => ({
   dueAt: NEVER,
 });
 
-function carried(
+function onConnectionChange(
   subscription: Subscription,
   { phase, status, reason, error, dueAt }: Lifecycle,
 ): Subscription {
   if (phase === "open") {
-    if (subscription.carried) return subscription;
+    if (subscription.transportOpen) return subscription;
     const isLate = isActive(subscription) && subscription.phase !== "opening";
-    return { ...(isLate ? opening(subscription) : subscription), carried: true };
+    return { ...(isLate ? opening(subscription) : subscription), transportOpen: true };
   }
   // With the connection went its sessions, and what was asked of it.
-  const dropped = { ...withServerState(subscription, "unsubscribed"), carried: false };
+  const dropped = { ...withServerState(subscription, "unsubscribed"), transportOpen: false };
   if (!isActive(subscription)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
   // A connection that goes over to a better transport says that it is connected all the while.
@@ -207,12 +211,13 @@ function again(subscription: Subscription, reason: Code, now: number): Subscript
 }
 
 /**
- * A refused wish is named by its `ref`. Servers that don't repeat that are believed where their
- * error does no harm: the wish was one too many, or the room was out already.
+ * Handles the refusal of a request, named by its `ref`. If a server omits the `ref`, the refusal
+ * counts only where that is harmless: the request exceeded the rate limit, or the room had already
+ * left.
  */
 function refused(subscription: Subscription, { ref, code }: Refusal): Subscription {
   const { serverState } = subscription;
-  const isAnswer = ref === undefined || ref === refOf[serverState];
+  const isAnswer = ref === undefined || ref === pendingRequest[serverState];
   // It would be refused again each time that it is tried.
   if (ref === "subscribe" && isAnswer && code === "bad_request") {
     return ended(withServerState(subscription, "unsubscribed"), "closed", code);

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { newLifecycle, type Lifecycle } from "../src/lifecycle.ts";
 import {
-  isGone,
+  canRemove,
   newSubscription,
+  nextRequest,
   step,
   wakeAt,
-  wishOf,
   type Subscription,
   type SubscriptionInput,
 } from "../src/subscription.ts";
@@ -15,7 +15,7 @@ import { LifecycleScenario } from "./lifecycle.ts";
 
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
 
-/** A subscription in virtual time. Its wishes are sent at once, unless it is told otherwise, and remembered. */
+/** A subscription in virtual time. Its requests are sent at once, unless `held` is set, and recorded. */
 class Scenario extends LifecycleScenario<SubscriptionInput> {
   subscription: Subscription = newSubscription(BACKOFF, 1);
   held = false;
@@ -24,12 +24,12 @@ class Scenario extends LifecycleScenario<SubscriptionInput> {
   protected apply(input: SubscriptionInput): void {
     this.subscription = step(this.subscription, input, this.now);
     for (
-      let wish = wishOf(this.subscription);
-      wish && !this.held;
-      wish = wishOf(this.subscription)
+      let request = nextRequest(this.subscription);
+      request && !this.held;
+      request = nextRequest(this.subscription)
     ) {
-      this.#sent.push(wish);
-      this.subscription = step(this.subscription, { type: "asked" }, this.now);
+      this.#sent.push(request);
+      this.subscription = step(this.subscription, { type: "request_sent" }, this.now);
     }
   }
 
@@ -38,7 +38,7 @@ class Scenario extends LifecycleScenario<SubscriptionInput> {
   }
 
   opened(): this {
-    return this.is(carried("open"), "use", welcome);
+    return this.is(connectionIs("open"), "use", welcome);
   }
 
   get sent(): string[] {
@@ -51,9 +51,12 @@ class Scenario extends LifecycleScenario<SubscriptionInput> {
   }
 }
 
-const carried = (phase: Lifecycle["phase"], life: Partial<Lifecycle> = {}): SubscriptionInput => ({
-  type: "carried",
-  by: { ...newLifecycle(BACKOFF, 1), phase, ...life },
+const connectionIs = (
+  phase: Lifecycle["phase"],
+  life: Partial<Lifecycle> = {},
+): SubscriptionInput => ({
+  type: "connection_changed",
+  connection: { ...newLifecycle(BACKOFF, 1), phase, ...life },
 });
 const heard = (frame: Frame): SubscriptionInput => ({ type: "heard", frame });
 const welcome = heard({
@@ -71,9 +74,9 @@ const refused = (code: "rate_limited" | "bad_request", ref?: string): Subscripti
 
 describe("coming and going", () => {
   it("subscribes when it is used and its connection is open", () => {
-    const scenario = new Scenario().is("use", carried("opening"));
+    const scenario = new Scenario().is("use", connectionIs("opening"));
     assert.deepEqual([scenario.sent, scenario.seen], [[], ["opening", "connecting", undefined]]);
-    assert.deepEqual(scenario.is(carried("open")).sent, ["subscribe"]);
+    assert.deepEqual(scenario.is(connectionIs("open")).sent, ["subscribe"]);
     assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
   });
 
@@ -87,8 +90,8 @@ describe("coming and going", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
     assert.deepEqual(scenario.is("leave").wait(3_000).sent, ["unsubscribe"]);
-    assert.equal(isGone(scenario.subscription), false);
-    assert.equal(isGone(scenario.is(closed(1000)).subscription), true);
+    assert.equal(canRemove(scenario.subscription), false);
+    assert.equal(canRemove(scenario.is(closed(1000)).subscription), true);
     assert.deepEqual(scenario.wait(60_000).sent, []);
   });
 
@@ -104,26 +107,26 @@ describe("coming and going", () => {
   it("takes a room that ended it meanwhile for one that has let it go", () => {
     const scenario = new Scenario().opened().is("leave").wait(3_000);
     scenario.sent;
-    assert.equal(isGone(scenario.is(closed(4010)).subscription), true);
+    assert.equal(canRemove(scenario.is(closed(4010)).subscription), true);
     // The answer to an `unsubscribe` that crossed it.
     assert.deepEqual(scenario.is("use", refused("bad_request")).sent, ["subscribe"]);
   });
 
   it("says nothing at all when it is left before it could say anything", () => {
-    const scenario = new Scenario().is("use", carried("opening"), "leave").wait(3_000);
-    assert.equal(isGone(scenario.subscription), true);
-    assert.deepEqual(scenario.is(carried("open")).sent, []);
+    const scenario = new Scenario().is("use", connectionIs("opening"), "leave").wait(3_000);
+    assert.equal(canRemove(scenario.subscription), true);
+    assert.deepEqual(scenario.is(connectionIs("open")).sent, []);
   });
 
   it("goes also before the room has answered", () => {
-    const scenario = new Scenario().is("use", carried("open"), "leave").wait(3_000);
+    const scenario = new Scenario().is("use", connectionIs("open"), "leave").wait(3_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
-    assert.equal(isGone(scenario.is(welcome, closed(1000)).subscription), true);
+    assert.equal(canRemove(scenario.is(welcome, closed(1000)).subscription), true);
   });
 });
 
 it("is not open again to who has left, however late its `unsubscribe` may go out", () => {
-  const scenario = new Scenario().is(carried("open"), "use");
+  const scenario = new Scenario().is(connectionIs("open"), "use");
   scenario.held = true;
   scenario.is("leave").wait(3_000).is(welcome);
   assert.deepEqual(scenario.seen, ["idle", "connecting", undefined]);
@@ -161,7 +164,11 @@ describe("a room that ends it", () => {
       const scenario = new Scenario().opened().is(closed(code));
       scenario.sent;
       assert.deepEqual(scenario.seen, ["ended", status, reason]);
-      scenario.is("leave").wait(60_000).is("use", carried("opening"), carried("open")).wait(60_000);
+      scenario
+        .is("leave")
+        .wait(60_000)
+        .is("use", connectionIs("opening"), connectionIs("open"))
+        .wait(60_000);
       assert.deepEqual([scenario.sent, scenario.subscription.status], [[], status]);
       assert.deepEqual(scenario.is("restart").sent, ["subscribe"], "unless the app asks for it");
     });
@@ -185,54 +192,61 @@ describe("a room that ends it", () => {
 
 describe("the connection", () => {
   it("goes, and with it what was asked and what was had", () => {
-    for (const scenario of [new Scenario().opened(), new Scenario().is(carried("open"), "use")]) {
+    for (const scenario of [
+      new Scenario().opened(),
+      new Scenario().is(connectionIs("open"), "use"),
+    ]) {
       scenario.sent;
-      scenario.is(carried("waiting", { reason: "offline", dueAt: scenario.now + 700 }));
+      scenario.is(connectionIs("waiting", { reason: "offline", dueAt: scenario.now + 700 }));
       const { phase, reason, dueAt } = scenario.subscription;
       assert.deepEqual([phase, reason, dueAt], ["waiting", "offline", scenario.now + 700]);
       assert.deepEqual(scenario.wait(60_000).sent, [], "the connection is tried, not the room");
-      assert.deepEqual(scenario.is(carried("opening"), carried("open")).sent, ["subscribe"]);
+      assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
+        "subscribe",
+      ]);
     }
   });
 
   it("goes over to a better transport without a word", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
-    scenario.is(carried("opening", { status: "connected" }));
+    scenario.is(connectionIs("opening", { status: "connected" }));
     assert.deepEqual(scenario.seen, ["opening", "connected", undefined]);
-    scenario.is(carried("open", { status: "connected" }));
+    scenario.is(connectionIs("open", { status: "connected" }));
     assert.deepEqual(
       [scenario.sent, scenario.seen],
       [["subscribe"], ["opening", "connected", undefined]],
     );
     assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
-    scenario.is(carried("opening", { status: "connected" }), carried("waiting"));
+    scenario.is(connectionIs("opening", { status: "connected" }), connectionIs("waiting"));
     assert.deepEqual(scenario.seen, ["waiting", "reconnecting", undefined]);
   });
 
   it("that ends, ends it alike", () => {
     const by = { status: "unauthorized", reason: "token_expired" } as const;
-    const scenario = new Scenario().opened().is(carried("ended", by));
+    const scenario = new Scenario().opened().is(connectionIs("ended", by));
     assert.deepEqual(scenario.seen, ["ended", "unauthorized", "token_expired"]);
   });
 
   it("that comes back brings no room back that had ended", () => {
     const scenario = new Scenario().opened().is(closed(4010));
     scenario.sent;
-    assert.deepEqual(scenario.is(carried("waiting"), carried("open")).sent, []);
+    assert.deepEqual(scenario.is(connectionIs("waiting"), connectionIs("open")).sent, []);
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 
   it("that comes back is soon enough for a room that was to be tried later", () => {
     const scenario = new Scenario().opened().is(closed(1013));
     scenario.sent;
-    assert.deepEqual(scenario.is(carried("opening"), carried("open")).sent, ["subscribe"]);
+    assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
+      "subscribe",
+    ]);
   });
 });
 
 describe("answers", () => {
   it("that are overdue: it leaves, and tries again", () => {
-    const scenario = new Scenario().is(carried("open"), "use");
+    const scenario = new Scenario().is(connectionIs("open"), "use");
     scenario.sent;
     scenario.wait(9_999);
     assert.deepEqual(scenario.sent, []);
@@ -244,13 +258,13 @@ describe("answers", () => {
   });
 
   it("that say it was not in the room: then it may come", () => {
-    const scenario = new Scenario().is(carried("open"), "use").wait(15_000);
+    const scenario = new Scenario().is(connectionIs("open"), "use").wait(15_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
     assert.deepEqual(scenario.is(refused("bad_request")).sent, ["subscribe"]);
   });
 
   it("that come to a `subscribe` and an `unsubscribe` one too many: it is sent again", () => {
-    const scenario = new Scenario().is(carried("open"), "use", refused("rate_limited"));
+    const scenario = new Scenario().is(connectionIs("open"), "use", refused("rate_limited"));
     assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
     scenario.is(welcome, "leave").wait(3_000).is(refused("rate_limited"));
     assert.deepEqual(scenario.sent, ["unsubscribe"], "which is in no hurry");
@@ -258,34 +272,38 @@ describe("answers", () => {
   });
 
   it("that refuse its `subscribe` for good end it, until the app begins afresh", () => {
-    const scenario = new Scenario().is(carried("open"), "use", refused("bad_request", "subscribe"));
+    const scenario = new Scenario().is(
+      connectionIs("open"),
+      "use",
+      refused("bad_request", "subscribe"),
+    );
     assert.deepEqual(scenario.seen, ["ended", "closed", "bad_request"]);
     assert.deepEqual(scenario.sent, ["subscribe"]);
-    scenario.wait(60_000).is(carried("waiting"), carried("open")).wait(60_000);
+    scenario.wait(60_000).is(connectionIs("waiting"), connectionIs("open")).wait(60_000);
     assert.deepEqual(scenario.sent, []);
     assert.deepEqual(scenario.is("restart").sent, ["subscribe"]);
   });
 
-  it("to an earlier wish are not taken for those to the one that is out", () => {
+  it("to an earlier request are not taken for those to the one that is out", () => {
     const scenario = new Scenario().opened().is("leave").wait(3_000).is(closed(4010), "use");
     scenario.sent;
     scenario.is(refused("bad_request", "unsubscribe"), welcome);
     assert.deepEqual([scenario.subscription.phase, scenario.sent], ["open", []]);
   });
 
-  it("that name their wish are taken as those that don't", () => {
+  it("that name their request are taken as those that don't", () => {
     const scenario = new Scenario().is(
-      carried("open"),
+      connectionIs("open"),
       "use",
       refused("rate_limited", "subscribe"),
     );
     assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
     scenario.is(welcome, "leave").wait(3_000).is(refused("bad_request", "unsubscribe"));
-    assert.equal(isGone(scenario.subscription), true);
+    assert.equal(canRemove(scenario.subscription), true);
   });
 
   it("about a publish are none of its business", () => {
-    const scenario = new Scenario().is(carried("open"), "use");
+    const scenario = new Scenario().is(connectionIs("open"), "use");
     const before = scenario.subscription;
     scenario.is(refused("rate_limited", "7"), refused("bad_request", "8"));
     assert.equal(scenario.subscription, before);
@@ -322,7 +340,7 @@ describe("a hole", () => {
 describe("any order of what can happen", () => {
   const inputs: SubscriptionInput[] = [
     ...(["use", "leave", "missed", "restart", "tick"] as const).map((type) => ({ type })),
-    ...(["opening", "open", "waiting"] as const).map((phase) => carried(phase)),
+    ...(["opening", "open", "waiting"] as const).map((phase) => connectionIs(phase)),
     ...[1000, 1012, 4010].map(closed),
     welcome,
     refused("rate_limited"),
@@ -342,7 +360,7 @@ describe("any order of what can happen", () => {
         scenario.is(inputs[below(inputs.length)]!).wait(below(4_000));
       }
       scenario.held = false;
-      scenario.is("use", carried("opening"), "restart", carried("open"));
+      scenario.is("use", connectionIs("opening"), "restart", connectionIs("open"));
       assert.equal(scenario.sent.at(-1), "subscribe");
       assert.equal(scenario.is(welcome).subscription.phase, "open");
       assert.equal(wakeAt(scenario.subscription), Infinity);
