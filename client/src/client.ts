@@ -5,13 +5,12 @@ import type { Backoff, Status } from "./lifecycle.ts";
 import type { ClientCommand, EndCommand } from "./transport.ts";
 import { checkRoomName } from "./name.ts";
 import type { Author, OutboxLimits } from "./outbox.ts";
-import { roomConnections } from "./own.ts";
 import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
 import { guard, report as reportError, type Report } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
 import { Route, type WebSocketClass } from "./route.ts";
-import { multiplexedConnections } from "./shared.ts";
+import { multiplexedConnections, roomConnections } from "./multiplexed.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
 /** The same options, each of which may be left out or `undefined`. */

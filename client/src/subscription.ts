@@ -1,6 +1,6 @@
 /**
  * The lifecycle of a room's subscription on a multiplexed connection, as a pure function: when to
- * subscribe, unsubscribe, retry and give up. It sends nothing itself: `shared.ts` sends its next
+ * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends its next
  * request, and then notifies it.
  */
 import { verdictOf, type Code } from "./codes.ts";

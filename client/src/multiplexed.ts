@@ -1,7 +1,7 @@
 import { Alarm } from "./alarm.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
-import { urlOf } from "./http.ts";
+import { roomUrl, urlOf } from "./http.ts";
 import { inWords, isActive, type Lifecycle } from "./lifecycle.ts";
 import type {
   Connections,
@@ -27,26 +27,41 @@ import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
 /** The contract's limit for one connection. */
 const MAX_ROOMS = 100;
 
-/** One connection for all rooms; another for each hundred that are followed at a time. */
-export function multiplexedConnections(options: SocketOptions, url: string | URL): Connections {
-  const sockets: SharedSocket[] = [];
+/** Opens a socket for each room. */
+export function roomConnections(options: SocketOptions, url: string | URL): Connections {
+  return {
+    connect(room) {
+      const events = websocketOf(roomUrl(url, room.name, "events"));
+      const address = (): string => {
+        const since = room.since();
+        return since === undefined ? `${events}?flow=1` : `${events}?flow=1&since=${since}`;
+      };
+      return new Socket(options, `room ${room.name}`, address, room);
+    },
+    tell() {},
+  };
+}
 
-  /** One that can take that room. */
-  function free(name: string): SharedSocket {
-    let shared = sockets.find((socket) => socket.hasSpaceFor(name));
-    if (!shared) {
-      shared = new SharedSocket(options, websocketOf(urlOf(url, "events")));
-      sockets.push(shared);
+/** Opens one connection for all rooms, and another one for each further hundred in use at the same time. */
+export function multiplexedConnections(options: SocketOptions, url: string | URL): Connections {
+  const sockets: MultiplexedSocket[] = [];
+
+  /** Returns a socket with space for that room. */
+  function socketFor(name: string): MultiplexedSocket {
+    let socket = sockets.find((socket) => socket.hasSpaceFor(name));
+    if (!socket) {
+      socket = new MultiplexedSocket(options, websocketOf(urlOf(url, "events")));
+      sockets.push(socket);
     }
-    return shared;
+    return socket;
   }
 
   return {
     connect(room) {
-      return new RoomSubscription(options, room, free);
+      return new RoomSubscription(options, room, socketFor);
     },
     tell(order) {
-      // Before the rooms: none is to ask for anything over a socket that goes.
+      // Before the rooms, so that none sends a request over a socket that closes.
       for (const { socket } of sockets) socket.tell(order);
     },
   };
@@ -57,16 +72,20 @@ class RoomSubscription implements RoomTransport {
   readonly shared = true;
   readonly #options: SocketOptions;
   readonly #room: RoomListener;
-  readonly #free: (name: string) => SharedSocket;
+  readonly #socketFor: (name: string) => MultiplexedSocket;
   readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
   #subscription: Subscription;
-  #carrier: SharedSocket | undefined;
+  #socket: MultiplexedSocket | undefined;
 
-  constructor(options: SocketOptions, room: RoomListener, free: (name: string) => SharedSocket) {
+  constructor(
+    options: SocketOptions,
+    room: RoomListener,
+    socketFor: (name: string) => MultiplexedSocket,
+  ) {
     this.#options = options;
     this.#subscription = newSubscription(options.backoff, Math.random() * 2 ** 32);
     this.#room = room;
-    this.#free = free;
+    this.#socketFor = socketFor;
   }
 
   get name(): string {
@@ -78,20 +97,20 @@ class RoomSubscription implements RoomTransport {
   }
 
   get transport(): Transport {
-    return (this.#carrier?.socket ?? this.#options.route).transport;
+    return (this.#socket?.socket ?? this.#options.route).transport;
   }
 
   send(text: string): void {
-    this.#carrier?.socket.send(text);
+    this.#socket?.socket.send(text);
   }
 
   tell(input: SubscriptionInput): void {
     this.step(input);
-    if (!this.#carrier && isActive(this.#subscription)) {
-      this.#carrier = this.#free(this.name);
-      this.#carrier.add(this);
+    if (!this.#socket && isActive(this.#subscription)) {
+      this.#socket = this.#socketFor(this.name);
+      this.#socket.add(this);
     }
-    this.#carrier?.attend();
+    this.#socket?.attend();
   }
 
   step(input: SubscriptionInput): void {
@@ -123,12 +142,12 @@ class RoomSubscription implements RoomTransport {
   }
 
   leave(): void {
-    this.#carrier = undefined;
+    this.#socket = undefined;
   }
 }
 
-/** A connection for many rooms: hands on what comes, and sends what they request for. */
-class SharedSocket implements TransportListener {
+/** A connection for many rooms: dispatches received frames to the subscriptions, and sends their requests. */
+class MultiplexedSocket implements TransportListener {
   readonly socket: Socket;
   readonly #subscriptions = new Map<string, RoomSubscription>();
   readonly #alarm = new Alarm(() => this.attend());
