@@ -13,7 +13,7 @@ export class Audience<Listener> {
   }
 
   /** What one throws keeps nothing from the others. Returns what they have yet to do. */
-  tell(call: (listener: Listener) => unknown): Promise<unknown>[] {
+  notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     return [...this.#boxes].flatMap((box) =>
       // An earlier one may have stopped it.
       this.#boxes.has(box) ? guard(() => call(box.listener)) : [],

@@ -119,11 +119,11 @@ export function createClient({
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
       used() {
         rooms.use(room);
-        if (ending) room.tell(ending);
+        if (ending) room.dispatch(ending);
       },
       unused: () => rooms.release(room),
     });
-    if (ending) room.tell(ending);
+    if (ending) room.dispatch(ending);
     return room;
   }
 
@@ -135,7 +135,7 @@ export function createClient({
     else author.name = user;
     for (const room of rooms.all) room.identified(user);
     // Nor is what is connected: nothing of theirs may go out as the last one.
-    if (isChange) tell({ type: "restart" });
+    if (isChange) dispatch({ type: "restart" });
   }
 
   const isClosed = (): boolean => ending?.reason === "closed";
@@ -144,18 +144,18 @@ export function createClient({
     if (isClosed()) return;
     ending = undefined;
     tokens.forget();
-    tell({ type });
+    dispatch({ type });
   }
 
   function end(status: Status, reason: Code): void {
     if (isClosed()) return;
     ending = { type: "end", status, reason };
-    tell(ending);
+    dispatch(ending);
   }
 
-  function tell(order: ClientCommand): void {
-    connections.tell(order);
-    for (const room of rooms.all) room.tell(order);
+  function dispatch(command: ClientCommand): void {
+    connections.dispatch(command);
+    for (const room of rooms.all) room.dispatch(command);
   }
 
   return {

@@ -238,7 +238,7 @@ function tick(connection: Connection, now: number): Step {
   if (now >= connection.leaveAt) {
     return [newConnection(connection.backoff, connection.seed), { type: "hang_up" }];
   }
-  if (now >= connection.dueAt) return attend(connection, now);
+  if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
     // Again soon, unless `authorized` comes: there may be no token, or the frame one too many.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
@@ -246,7 +246,7 @@ function tick(connection: Connection, now: number): Step {
   return [connection];
 }
 
-function attend(connection: Connection, now: number): Step {
+function onDeadline(connection: Connection, now: number): Step {
   const { phase, pingMs, dueAt } = connection;
   if (phase === "opening") return retry(connection, "timeout", now);
   if (phase === "waiting") return dial(connection, now);

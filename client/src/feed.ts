@@ -165,16 +165,16 @@ export class Feed {
   #apply(frame: Events, bytes: number): void {
     const state = this.#state;
     const events = state && newEvents(state.place, frame);
-    if (!events) return this.#options.transport.tell({ type: "missed" });
+    if (!events) return this.#options.transport.dispatch({ type: "missed" });
     const last = events.at(-1);
     if (!last) return;
     if (this.#isFresh) this.#settleNone();
     // Before the handlers run: whatever they do, no event reaches one of them twice.
     state.apply(events);
-    this.#flow.take(
+    this.#flow.track(
       last.seq,
       bytes,
-      this.#tell((listener) => listener.events?.(events)),
+      this.#notify((listener) => listener.events?.(events)),
     );
     this.#settle();
     this.#recover();
@@ -185,7 +185,7 @@ export class Feed {
     this.#missed = undefined;
     this.#isVoid = false;
     this.#isFresh = true;
-    this.#tell((listener) => listener.gap?.({ epoch, oldest, seq }));
+    this.#notify((listener) => listener.gap?.({ epoch, oldest, seq }));
     this.#awaitState();
   }
 
@@ -195,7 +195,7 @@ export class Feed {
     if (!missed || missed.to.seq > this.#state!.place.seq) return;
     this.#missed = undefined;
     const recovered = { from: formatPosition(missed.from), to: formatPosition(missed.to) };
-    this.#tell((listener) => listener.recovered?.(recovered));
+    this.#notify((listener) => listener.recovered?.(recovered));
   }
 
   #wantState(): void {
@@ -237,12 +237,12 @@ export class Feed {
 
   /** Takes this snapshot, or the one that came too early. */
   #settle(snapshot?: Snapshot): void {
-    if (this.#state?.settle(snapshot)) this.#tell((listener) => listener.state?.());
+    if (this.#state?.settle(snapshot)) this.#notify((listener) => listener.state?.());
   }
 
   /** Returns what the listeners have yet to do. */
-  #tell(call: (listener: Listener) => unknown): Promise<unknown>[] {
-    const doing = this.#listeners.tell(call);
+  #notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
+    const doing = this.#listeners.notify(call);
     this.#save();
     this.#options.moved();
     return doing;

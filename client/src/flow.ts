@@ -22,7 +22,7 @@ export class Flow {
   }
 
   /** A frame came, up to this seq. `handling` is what its handlers have yet to do. */
-  take(seq: number, bytes: number, handling: readonly Promise<unknown>[]): void {
+  track(seq: number, bytes: number, handling: readonly Promise<unknown>[]): void {
     const frame: Handled = { seq, bytes, done: handling.length === 0 };
     this.#frames.push(frame);
     if (frame.done) return this.#advance();

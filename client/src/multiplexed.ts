@@ -38,7 +38,7 @@ export function roomConnections(options: SocketOptions, url: string | URL): Conn
       };
       return new Socket(options, `room ${room.name}`, address, room);
     },
-    tell() {},
+    dispatch() {},
   };
 }
 
@@ -60,9 +60,9 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
     connect(room) {
       return new RoomSubscription(options, room, socketFor);
     },
-    tell(order) {
+    dispatch(command) {
       // Before the rooms, so that none sends a request over a socket that closes.
-      for (const { socket } of sockets) socket.tell(order);
+      for (const { socket } of sockets) socket.dispatch(command);
     },
   };
 }
@@ -73,7 +73,7 @@ class RoomSubscription implements RoomTransport {
   readonly #options: SocketOptions;
   readonly #room: RoomListener;
   readonly #socketFor: (name: string) => MultiplexedSocket;
-  readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
+  readonly #alarm = new Alarm(() => this.dispatch({ type: "tick" }));
   #subscription: Subscription;
   #socket: MultiplexedSocket | undefined;
 
@@ -104,13 +104,13 @@ class RoomSubscription implements RoomTransport {
     this.#socket?.socket.send(text);
   }
 
-  tell(input: SubscriptionInput): void {
+  dispatch(input: SubscriptionInput): void {
     this.step(input);
     if (!this.#socket && isActive(this.#subscription)) {
       this.#socket = this.#socketFor(this.name);
       this.#socket.add(this);
     }
-    this.#socket?.attend();
+    this.#socket?.sendRequests();
   }
 
   step(input: SubscriptionInput): void {
@@ -150,7 +150,7 @@ class RoomSubscription implements RoomTransport {
 class MultiplexedSocket implements TransportListener {
   readonly socket: Socket;
   readonly #subscriptions = new Map<string, RoomSubscription>();
-  readonly #alarm = new Alarm(() => this.attend());
+  readonly #alarm = new Alarm(() => this.sendRequests());
   #pace = new Pace();
 
   constructor(options: SocketOptions, address: string) {
@@ -163,17 +163,17 @@ class MultiplexedSocket implements TransportListener {
 
   add(subscription: RoomSubscription): void {
     this.#subscriptions.set(subscription.name, subscription);
-    this.socket.tell({ type: "use" });
+    this.socket.dispatch({ type: "use" });
     subscription.step({ type: "connection_changed", connection: this.socket.connection });
   }
 
   /** Sends the subscriptions' requests, as fast as the server accepts them, and removes finished subscriptions. */
-  attend(): void {
+  sendRequests(): void {
     for (const subscription of this.#subscriptions.values()) {
       if (canRemove(subscription.connection)) this.#remove(subscription);
       const request = nextRequest(subscription.connection);
       if (request === undefined) continue;
-      if (!this.#pace.take(now())) return this.#alarm.set(this.#pace.resumeAt);
+      if (!this.#pace.tryAcquire(now())) return this.#alarm.set(this.#pace.resumeAt);
       this.socket.send(subscription.request(request));
       subscription.step({ type: "request_sent" });
     }
@@ -189,7 +189,7 @@ class MultiplexedSocket implements TransportListener {
       this.#pace.refused(now(), frame.retry_after_ms);
     }
     subscription?.hear(frame, text);
-    if (subscription?.connection !== before) this.attend();
+    if (subscription?.connection !== before) this.sendRequests();
   }
 
   onStateChange(after: Lifecycle, before: Lifecycle): void {
@@ -198,12 +198,12 @@ class MultiplexedSocket implements TransportListener {
     for (const subscription of this.#subscriptions.values()) {
       subscription.step({ type: "connection_changed", connection: this.socket.connection });
     }
-    this.attend();
+    this.sendRequests();
   }
 
   #remove(subscription: RoomSubscription): void {
     this.#subscriptions.delete(subscription.name);
     subscription.leave();
-    if (this.#subscriptions.size === 0) this.socket.tell({ type: "leave" });
+    if (this.#subscriptions.size === 0) this.socket.dispatch({ type: "leave" });
   }
 }

@@ -68,7 +68,7 @@ export class Outbox implements Sender {
     );
   }
 
-  *take(): Generator<string> {
+  *drain(): Generator<string> {
     for (const publish of this.#publishes.values()) {
       if (publish.sent) continue;
       yield publish.text;

@@ -9,7 +9,7 @@ const RETRY_MS = 1_000;
 /** Who has something to send to a room. */
 export interface Sender {
   /** What it would send now. Each counts as sent when the next one is asked for. */
-  take(now: number): Iterable<string>;
+  drain(now: number): Iterable<string>;
   /** When it wants to send more, if the pace allows it: `Infinity` for never. */
   readonly dueAt: number;
 }
@@ -21,7 +21,7 @@ export class Pace {
   #countedAt = 0;
 
   /** Whether one more may be sent now. */
-  take(now: number): boolean {
+  tryAcquire(now: number): boolean {
     const refill = (now - this.#countedAt) * RATE_PER_MS;
     this.#allowance = Math.min(BURST, this.#allowance + refill);
     this.#countedAt = now;

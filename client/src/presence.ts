@@ -162,7 +162,7 @@ export class RoomPresence implements Presence, Sender {
     if (this.#members) this.#show(fold(this.#members, change));
   }
 
-  *take(now: number): Generator<string> {
+  *drain(now: number): Generator<string> {
     if (now < this.dueAt) return;
     yield this.#wanted ?? JSON.stringify({ type: "leave", room: this.#host.name });
     this.#sent = this.#wanted;
@@ -181,7 +181,7 @@ export class RoomPresence implements Presence, Sender {
   }
 
   #notify(): void {
-    this.#watchers.tell((watcher) => watcher());
+    this.#watchers.notify((watcher) => watcher());
   }
 }
 

@@ -216,8 +216,8 @@ export class Room<
   }
 
   /** @internal */
-  tell(order: ClientCommand): void {
-    this.#roomTransport.tell(order);
+  dispatch(command: ClientCommand): void {
+    this.#roomTransport.dispatch(command);
   }
 
   /** @internal What waits is sent as this user, or not at all. */
@@ -234,14 +234,14 @@ export class Room<
   #use(stop?: () => void): () => void {
     if (this.#users++ === 0) {
       this.#options.used();
-      this.#roomTransport.tell({ type: "use" });
+      this.#roomTransport.dispatch({ type: "use" });
     }
     let released = false;
     return () => {
       if (released) return;
       released = true;
       stop?.();
-      if (--this.#users === 0) this.#roomTransport.tell({ type: "leave" });
+      if (--this.#users === 0) this.#roomTransport.dispatch({ type: "leave" });
     };
   }
 
@@ -328,8 +328,8 @@ export class Room<
   #send(time: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {
-      for (const text of sender.take(time)) {
-        if (!this.#pace.take(time)) break;
+      for (const text of sender.drain(time)) {
+        if (!this.#pace.tryAcquire(time)) break;
         this.#roomTransport.send(text);
       }
     }
@@ -337,6 +337,6 @@ export class Room<
   }
 
   #notify(): void {
-    this.#watchers.tell((watcher) => watcher());
+    this.#watchers.notify((watcher) => watcher());
   }
 }

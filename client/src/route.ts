@@ -29,7 +29,7 @@ export interface RouteOptions {
 /** Who goes by a route. */
 export interface Traveller {
   /** Another transport is tried from now on, or one that is better than that which is in use. */
-  tell(input: { readonly type: "wake" | "switch" }): void;
+  dispatch(input: { readonly type: "wake" | "switch" }): void;
 }
 
 /** How a client reaches its server: by WebSocket, or by a detour, which is loaded when one can't be had. */
@@ -57,9 +57,9 @@ export class Route {
     return new Socket(address, protocols) as WebSocket;
   }
 
-  attend(traveller: Traveller, active: boolean): void {
+  setActive(traveller: Traveller, active: boolean): void {
     this.#travellers[active ? "add" : "delete"](traveller);
-    this.#detour?.attend();
+    this.#detour?.scheduleProbe();
   }
 
   /** Whether the dial of a WebSocket was answered, be it by a refusal. */

@@ -28,7 +28,7 @@ export class Signals implements Sender {
     this.#windows.set(name, { text, endsAt: this.#windows.get(name)?.endsAt ?? 0 });
   }
 
-  *take(now: number): Generator<string> {
+  *drain(now: number): Generator<string> {
     for (const [name, { text, endsAt }] of this.#windows) {
       if (endsAt > now) continue;
       const isToGo = text !== undefined && this.#grant.allows("publish");
@@ -55,6 +55,6 @@ export class Signals implements Sender {
   }
 
   heard({ name, data, from }: Signal): void {
-    this.#handlers.tell((handler) => handler({ name, data, from }));
+    this.#handlers.notify((handler) => handler({ name, data, from }));
   }
 }

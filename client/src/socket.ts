@@ -36,14 +36,14 @@ export class Socket {
   readonly #label: string;
   readonly #address: () => string;
   readonly #listener: TransportListener;
-  readonly #alarm = new Alarm(() => this.tell({ type: "tick" }));
+  readonly #alarm = new Alarm(() => this.dispatch({ type: "tick" }));
   readonly #steps = new StepDetector();
   readonly #wake = (): void => {
-    if (globalThis.document?.visibilityState !== "hidden") this.tell({ type: "wake" });
+    if (globalThis.document?.visibilityState !== "hidden") this.dispatch({ type: "wake" });
   };
   /** The browser says that it is offline: an open socket must answer a ping within two seconds. */
   readonly #probe = (): void => {
-    if (this.#connection.phase === "open") this.tell({ type: "wake" });
+    if (this.#connection.phase === "open") this.dispatch({ type: "wake" });
   };
   #connection: Connection;
   #websocket: WebSocket | undefined;
@@ -82,7 +82,7 @@ export class Socket {
     this.#websocket?.send(text);
   }
 
-  tell(input: Input): void {
+  dispatch(input: Input): void {
     if (this.#steps.hasStepped()) this.#step({ type: "clock_stepped" });
     this.#step(input);
   }
@@ -96,7 +96,7 @@ export class Socket {
     if (effect) this.#perform(effect);
     if (after === before) return;
     this.#alarm.set(wakeAt(after));
-    if (after.phase !== before.phase) this.#attend(isActive(after));
+    if (after.phase !== before.phase) this.#setActive(isActive(after));
     this.#listener.onStateChange(after, before);
   }
 
@@ -140,11 +140,12 @@ export class Socket {
     try {
       token = await this.#options.tokens.get(newToken ? this.#token : undefined);
     } catch (error) {
-      if (dial === this.#dials) this.tell({ type: "token_failed", error: error as RoomcastError });
+      if (dial === this.#dials)
+        this.dispatch({ type: "token_failed", error: error as RoomcastError });
       return;
     }
     if (dial !== this.#dials) return;
-    if (token === null) return this.tell({ type: "signed_out" });
+    if (token === null) return this.dispatch({ type: "signed_out" });
     this.#token = token;
     use(token);
   }
@@ -160,7 +161,7 @@ export class Socket {
       const message = `No WebSocket can be opened: ${cause}`;
       const error = new RoomcastError("dial_failed", message, undefined, cause);
       this.#options.report(error);
-      return this.tell({ type: "dial_failed", error });
+      return this.dispatch({ type: "dial_failed", error });
     }
     // Where the cookie is missing, the server says nothing, but answers this.
     if (token === undefined) websocket.onopen = () => websocket.send(PING);
@@ -170,15 +171,15 @@ export class Socket {
       if ("user" in frame && frame.user) this.#options.identified(frame.user);
       // It was another user's.
       if (websocket !== this.#websocket) return;
-      this.tell({ type: "heard", frame });
+      this.dispatch({ type: "heard", frame });
       this.#listener.onFrame(frame, data);
     };
     websocket.onclose = ({ code, reason }) => {
       this.#log(`closed: ${[code, reason].join(" ")}`);
-      this.tell({ type: "lost", closeCode: code });
+      this.dispatch({ type: "lost", closeCode: code });
     };
     // Of a socket that could not be opened, Node 22 says no more than this.
-    websocket.onerror = () => this.tell({ type: "lost", closeCode: 1006 });
+    websocket.onerror = () => this.dispatch({ type: "lost", closeCode: 1006 });
     this.#websocket = websocket;
   }
 
@@ -192,12 +193,12 @@ export class Socket {
     websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
   }
 
-  #attend(active: boolean): void {
+  #setActive(active: boolean): void {
     const change = active ? "addEventListener" : "removeEventListener";
     // Node has neither.
     globalThis[change]?.("online", this.#wake);
     globalThis[change]?.("offline", this.#probe);
     globalThis.document?.[change]("visibilitychange", this.#wake);
-    this.#options.route.attend(this, active);
+    this.#options.route.setActive(this, active);
   }
 }

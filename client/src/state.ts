@@ -27,7 +27,7 @@ export class State {
 
   /** Goes on to the last of these. */
   apply(events: readonly RoomEvent[]): void {
-    for (const event of events) this.#take(event);
+    for (const event of events) this.#set(event);
     const { seq } = events.at(-1) ?? this.#place;
     this.#place = { ...this.#place, seq };
   }
@@ -44,11 +44,11 @@ export class State {
     const newer = [...this.#events.values()].filter((event) => event.seq > snapshot.seq);
     this.#events.clear();
     this.#whole = true;
-    for (const event of [...snapshot.events, ...newer]) this.#take(event);
+    for (const event of [...snapshot.events, ...newer]) this.#set(event);
     return true;
   }
 
-  #take(event: RoomEvent): void {
+  #set(event: RoomEvent): void {
     if (event.key === undefined) return;
     this.#events.delete(event.key);
     // Until it is settled a removal is kept: the snapshot to come may be older.

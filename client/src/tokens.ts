@@ -66,7 +66,7 @@ export class Tokens {
       const isNewest = (): boolean => newest === this.#newest;
       newest.then(
         (token) => {
-          if (isNewest()) this.#take(token);
+          if (isNewest()) this.#accept(token);
         },
         (error: RoomcastError) => {
           if (isNewest()) this.#fail(error);
@@ -76,7 +76,7 @@ export class Tokens {
     return this.#newest;
   }
 
-  #take(token: Token): void {
+  #accept(token: Token): void {
     this.#value = token;
     this.#hasFailed = false;
     const user = token ? claimsOf(token)?.sub : undefined;

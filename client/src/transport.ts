@@ -13,7 +13,7 @@ export interface RoomTransport {
   readonly shared?: boolean;
   /** Only while it is open. */
   send(text: string): void;
-  tell(input: TransportInput): void;
+  dispatch(input: TransportInput): void;
 }
 
 export type TransportInput =
@@ -53,5 +53,5 @@ export interface RoomListener extends TransportListener {
 export interface Connections {
   connect(room: RoomListener): RoomTransport;
   /** Dispatches a command to the sockets that rooms share. Each room then dispatches it to its own transport. */
-  tell(order: ClientCommand): void;
+  dispatch(command: ClientCommand): void;
 }

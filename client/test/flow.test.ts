@@ -26,34 +26,34 @@ function task(): { promise: Promise<void>; done(): Promise<void> } {
 describe("what was seen", () => {
   it("is told once for each quarter of the window", () => {
     const { flow, seen } = flowOf();
-    for (let seq = 1; seq <= 10; seq++) flow.take(seq, 30, []);
+    for (let seq = 1; seq <= 10; seq++) flow.track(seq, 30, []);
     assert.deepEqual(seen, [4, 8]);
   });
 
   it("is what the handlers have done with, in order", async () => {
     const { flow, seen } = flowOf();
     const [first, second] = [task(), task()];
-    flow.take(1, 150, [first.promise]);
-    flow.take(2, 150, [second.promise, Promise.resolve()]);
-    flow.take(3, 50, []);
+    flow.track(1, 150, [first.promise]);
+    flow.track(2, 150, [second.promise, Promise.resolve()]);
+    flow.track(3, 50, []);
     await second.done();
     assert.deepEqual(seen, []);
     await first.done();
     assert.deepEqual(seen, [1, 2]);
-    flow.take(4, 50, []);
+    flow.track(4, 50, []);
     assert.deepEqual(seen, [1, 2, 4]);
   });
 
   it("begins anew with a connection", async () => {
     const { flow, seen } = flowOf();
     const slow = task();
-    flow.take(1, 99, []);
-    flow.take(2, 400, [slow.promise]);
+    flow.track(1, 99, []);
+    flow.track(2, 400, [slow.promise]);
     flow.reset();
-    flow.take(3, 99, []);
+    flow.track(3, 99, []);
     await slow.done();
     assert.deepEqual(seen, []);
-    flow.take(4, 1, []);
+    flow.track(4, 1, []);
     assert.deepEqual(seen, [4]);
   });
 });

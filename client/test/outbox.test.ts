@@ -18,26 +18,26 @@ describe("what is to be sent", () => {
   it("is what was not sent yet, in order", () => {
     const outbox = outboxOf(3);
     assert.equal(outbox.dueAt, 0);
-    for (const text of outbox.take()) if (refsOf([text])[0] === 2) break;
+    for (const text of outbox.drain()) if (refsOf([text])[0] === 2) break;
     assert.equal(outbox.dueAt, 0);
-    assert.deepEqual(refsOf(outbox.take()), [2, 3]);
+    assert.deepEqual(refsOf(outbox.drain()), [2, 3]);
     assert.equal(outbox.dueAt, Infinity);
   });
 
   it("is all again, in order, on the next connection", () => {
     const outbox = outboxOf(5);
-    assert.deepEqual(refsOf(outbox.take()), [1, 2, 3, 4, 5]);
+    assert.deepEqual(refsOf(outbox.drain()), [1, 2, 3, 4, 5]);
     outbox.acknowledged("2", 7);
     outbox.disconnected();
-    assert.deepEqual(refsOf(outbox.take()), [1, 3, 4, 5]);
+    assert.deepEqual(refsOf(outbox.drain()), [1, 3, 4, 5]);
   });
 
   it("is again what was refused in passing", () => {
     const outbox = outboxOf(5);
-    assert.equal(refsOf(outbox.take()).length, 5);
+    assert.equal(refsOf(outbox.drain()).length, 5);
     const error = new RoomcastError("rate_limited", "Too fast.");
     outbox.refused("4", error, true);
     outbox.refused("5", error, false);
-    assert.deepEqual(refsOf(outbox.take()), [4]);
+    assert.deepEqual(refsOf(outbox.drain()), [4]);
   });
 });

@@ -5,7 +5,7 @@ import { Pace } from "../src/pace.ts";
 /** How many may be sent at once. */
 function burst(pace: Pace, now: number): number {
   let count = 0;
-  while (pace.take(now)) count++;
+  while (pace.tryAcquire(now)) count++;
   return count;
 }
 

@@ -24,7 +24,7 @@ export class Blocks {
     lines[0] = this.#line + lines[0];
     this.#line = lines.pop()!;
     for (const line of lines) {
-      if (line !== "") this.#take(line);
+      if (line !== "") this.#parseLine(line);
       else if (Object.keys(this.#fields).length > 0) {
         const { event, id, data } = this.#fields;
         this.#fields = {};
@@ -34,7 +34,7 @@ export class Blocks {
   }
 
   /** A comment is a field without a name. */
-  #take(line: string): void {
+  #parseLine(line: string): void {
     const [, name, value = ""] = /^([^:]*)(?:: ?([^]*))?$/.exec(line)!;
     if (name === "") return;
     const before = this.#fields[name!];

@@ -68,16 +68,16 @@ export class Detour {
     const { transport } = this;
     if (!(await isReachable(this.#options)) || this.transport !== transport) return;
     this.#choice = failed(this.#choice, now());
-    if (this.transport !== transport) this.#tell("wake");
+    if (this.transport !== transport) this.#notifyUsers("wake");
   }
 
   async #lookAround(): Promise<void> {
     this.#choice = probing(this.#choice, now());
-    this.attend();
+    this.scheduleProbe();
     for (const transport of betterThan(this.transport)) {
       if (!(await this.#passes(transport))) continue;
       this.#choice = found(this.#choice, transport);
-      return this.#tell("switch");
+      return this.#notifyUsers("switch");
     }
   }
 
@@ -86,13 +86,13 @@ export class Detour {
     return this.#polled !== undefined && streamPasses(this.#polled);
   }
 
-  #tell(type: "wake" | "switch"): void {
-    this.attend();
-    for (const traveller of [...this.#travellers]) traveller.tell({ type });
+  #notifyUsers(type: "wake" | "switch"): void {
+    this.scheduleProbe();
+    for (const traveller of [...this.#travellers]) traveller.dispatch({ type });
   }
 
   /** Looks for a better way when it is time or the network has changed, as long as somebody travels. */
-  attend(): void {
+  scheduleProbe(): void {
     const { probeAt } = this.#choice;
     const isLooking = this.#travellers.size > 0 && probeAt < Infinity;
     this.#alarm.set(isLooking ? probeAt : Infinity);

@@ -44,7 +44,7 @@ export class LongPoll implements Reader {
       while (!signal.aborted) {
         const page = await this.#page(position, isAtHead);
         if (signal.aborted) return;
-        position = page ? this.#take(page) : await this.#start(position);
+        position = page ? this.#deliver(page) : await this.#start(position);
         isAtHead = !page || parsePosition(position)!.seq >= page.head;
         if (!window.isFull) continue;
         this.#silence.set(Infinity);
@@ -81,7 +81,7 @@ export class LongPoll implements Reader {
     welcome(this.#source, place, recovered);
   }
 
-  #take({ epoch, prev, events, head }: Page): Position {
+  #deliver({ epoch, prev, events, head }: Page): Position {
     const { room, ear, window } = this.#source;
     this.#welcome({ epoch, seq: head }, true);
     const seq = events.at(-1)?.seq ?? prev;

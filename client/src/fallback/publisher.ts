@@ -52,7 +52,7 @@ export class Publisher {
       try {
         const answer = await this.#http.post(url, `{"events":[${events}]}`);
         const { seqs } = await jsonOf<{ seqs: number[] }>(answer);
-        this.#take(batch.length).forEach(({ ref }, n) =>
+        this.#dequeue(batch.length).forEach(({ ref }, n) =>
           this.#ear.hear(frameOf("ack", { room: this.#room, ref, seq: seqs[n] })),
         );
       } catch (error) {
@@ -74,7 +74,7 @@ export class Publisher {
     return batch;
   }
 
-  #take(count: number): Publish[] {
+  #dequeue(count: number): Publish[] {
     this.#alone = Math.max(0, this.#alone - count);
     return this.#publishes.splice(0, count);
   }
@@ -86,8 +86,8 @@ export class Publisher {
       return;
     }
     // The later ones too, or they would be stored before those that are sent again.
-    for (const { ref } of this.#take(isPassing ? this.#publishes.length : 1))
-      this.#tell(error, ref);
+    for (const { ref } of this.#dequeue(isPassing ? this.#publishes.length : 1))
+      this.#emitError(error, ref);
   }
 
   signal({ name, data }: ToRoom & { type: "signal" }): void {
@@ -104,13 +104,13 @@ export class Publisher {
         await this.#http.post(url, body);
       } catch (error) {
         // One that is lost is none: it was worth something then.
-        if ((error as RoomcastError).code !== "offline") this.#tell(error as RoomcastError);
+        if ((error as RoomcastError).code !== "offline") this.#emitError(error as RoomcastError);
       }
     }
     this.#signalling = false;
   }
 
-  #tell(error: RoomcastError, ref?: string): void {
+  #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
     // A socket would have been closed when its token's time was up.
     if (closeCode === UNAUTHORIZED) return this.#ear.end(closeCode, error.message);

@@ -22,7 +22,7 @@ export class HttpRoom {
     this.#reader = read({ http, room, ear, window: this.#window });
   }
 
-  take(frame: ToRoom): void {
+  onFrame(frame: ToRoom): void {
     switch (frame.type) {
       case "publish":
         return this.#publisher.publish(frame);

@@ -48,7 +48,7 @@ export class HttpSocket {
       case "unsubscribe":
         return this.#unsubscribe(frame.room);
       default:
-        return this.#rooms.get(frame.room)?.take(frame);
+        return this.#rooms.get(frame.room)?.onFrame(frame);
     }
   }
 

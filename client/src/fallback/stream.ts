@@ -148,7 +148,7 @@ export class EventStream implements Reader {
       }
       this.#handOn(events);
       events = [];
-      this.#take(block);
+      this.#onEvent(block);
     }
     this.#handOn(events);
   }
@@ -170,7 +170,7 @@ export class EventStream implements Reader {
     ear.hear(`${head},"events":[${all}]}`);
   }
 
-  #take({ event, id, data }: Block): void {
+  #onEvent({ event, id, data }: Block): void {
     if (event === "closed") return this.#close(JSON.parse(data!) as Closed);
     if (data !== undefined) this.#beginning.push(data);
     if (!this.#isWelcome) {

@@ -52,7 +52,7 @@ const options: RouteOptions = {
 class Told implements Traveller {
   readonly inputs: string[] = [];
 
-  tell({ type }: { type: "wake" | "switch" }): void {
+  dispatch({ type }: { type: "wake" | "switch" }): void {
     this.inputs.push(type);
   }
 }
@@ -154,11 +154,11 @@ describe("a better way", () => {
 
   it("is looked for only while somebody travels", async () => {
     travellers.clear();
-    detour.attend();
+    detour.scheduleProbe();
     await advance(60 * MINUTE, 10_000);
     assert.deepEqual(probes, []);
     travellers.add(traveller);
-    detour.attend();
+    detour.scheduleProbe();
     await advance(10);
     assert.equal(probes.length, 1);
   });
@@ -174,7 +174,7 @@ describe("a route", () => {
 
   beforeEach(() => {
     route = new Route(options);
-    route.attend(traveller, true);
+    route.setActive(traveller, true);
   });
 
   it("asks nobody for anything while dials are answered", async () => {

@@ -32,8 +32,8 @@ it("is asked for by another address where it could not be loaded, and reported o
     fetch: async () => new Response("ok"),
     report: ({ code }) => codes.push(code),
   });
-  const tell = mock.fn();
-  route.attend({ tell }, true);
+  const dispatch = mock.fn();
+  route.setActive({ dispatch }, true);
 
   /** A dial fails, and all that follows from it is over. Loading takes real time. */
   async function fails(): Promise<void> {
@@ -55,6 +55,6 @@ it("is asked for by another address where it could not be loaded, and reported o
   isServed = true;
   await fails();
   await fails();
-  assert.deepEqual([route.transport, tell.mock.callCount()], ["sse", 1]);
+  assert.deepEqual([route.transport, dispatch.mock.callCount()], ["sse", 1]);
   assert.equal(asked.length, 4);
 });

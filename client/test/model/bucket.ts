@@ -18,7 +18,7 @@ export class Bucket {
   }
 
   /** After how many ms to try again, if it is one too many. */
-  take(): number | undefined {
+  tryAcquire(): number | undefined {
     const { perSecond, burst } = this.#limit;
     const refill = ((this.#now() - this.#refilledAt) / 1000) * perSecond;
     this.#allowance = Math.min(burst, this.#allowance + refill);

@@ -78,11 +78,11 @@ export class ModelConnection implements Accepted {
 
   #handle(frame: Frame): void {
     if (["subscribe", "unsubscribe", "auth"].includes(frame.type)) {
-      const retryAfterMs = this.#changes.take();
+      const retryAfterMs = this.#changes.tryAcquire();
       if (retryAfterMs !== undefined) return this.#refuse(frame, "rate_limited", retryAfterMs);
     }
     if (frame.type === "auth") this.#renew(this.#server.claimsOf(frame.token));
-    else this.#take(frame);
+    else this.#onFrame(frame);
   }
 
   #renew(claims: Claims | undefined): void {
@@ -92,7 +92,7 @@ export class ModelConnection implements Accepted {
     for (const { joined } of this.#parts.values()) joined?.renew(claims);
   }
 
-  #take(frame: Frame): void {
+  #onFrame(frame: Frame): void {
     const room = frame.room ?? "";
     const part = this.#parts.get(room);
     if (!this.#server.isRoomName(room)) {
@@ -134,7 +134,7 @@ export class ModelConnection implements Accepted {
         since,
         windowBytes: windowBytes.shared,
       });
-      for (const frame of part.waiting.splice(0)) this.#take(frame);
+      for (const frame of part.waiting.splice(0)) this.#onFrame(frame);
     });
   }
 
@@ -143,7 +143,7 @@ export class ModelConnection implements Accepted {
     this.#parts.delete(room);
     this.#peer.send({ type: "closed", room, code });
     const from = stage === "leaving" ? 0 : waiting.findIndex(({ type }) => type === "subscribe");
-    if (from >= 0) for (const frame of waiting.slice(from)) this.#take(frame);
+    if (from >= 0) for (const frame of waiting.slice(from)) this.#onFrame(frame);
   }
 
   #end(code: number): void {

@@ -47,13 +47,13 @@ export class ModelPresence {
     if (!known) this.#forgetLost(user);
     this.#entries.set(id, { user, session: id, data, since });
     if (!known) this.#inside.set(session, false);
-    this.#tell();
+    this.#broadcast();
   }
 
   leave(session: Session): void {
     if (!this.#inside.delete(session)) return;
     this.#entries.delete(session.id);
-    this.#tell();
+    this.#broadcast();
   }
 
   /** Its socket dropped: it may be back in a moment. */
@@ -63,7 +63,7 @@ export class ModelPresence {
     setTimeout(() => {
       if (this.#entries.get(session.id) !== entry) return;
       this.#entries.delete(session.id);
-      this.#tell();
+      this.#broadcast();
     }, GRACE_MS).unref();
   }
 
@@ -83,7 +83,7 @@ export class ModelPresence {
     }
   }
 
-  #tell(): void {
+  #broadcast(): void {
     if (this.#windowOpen) return;
     const change = this.#difference();
     const isChanged = Object.values(change).some((entries) => entries.length > 0);
@@ -99,7 +99,7 @@ export class ModelPresence {
     this.#windowOpen = true;
     setTimeout(() => {
       this.#windowOpen = false;
-      this.#tell();
+      this.#broadcast();
     }, WINDOW_MS);
   }
 

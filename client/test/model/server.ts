@@ -192,7 +192,7 @@ export class Joined implements Accepted {
     const frame = JSON.parse(text) as RoomFrame;
     if (frame.type === "auth") return this.renew(this.#server.claimsOf(frame.token));
     if (frame.type === "seen") return room.seen(session, frame.seq);
-    const retryAfterMs = this.#bucket?.take();
+    const retryAfterMs = this.#bucket?.tryAcquire();
     if (retryAfterMs !== undefined) return this.#refuse(frame.ref, "rate_limited", retryAfterMs);
     const right = rights[frame.type];
     if (right === undefined) return this.#refuse(frame.ref, "bad_request");
