@@ -11,7 +11,7 @@ export function Composer() {
   const room = useRoom<AnyEvents, ChatSignals>("chat:lobby");
   const [typing, setTyping] = useState<ReadonlyMap<string, number>>(new Map());
 
-  const tell = useSignal(room, "typing", (_, { from }) => {
+  const sendTyping = useSignal(room, "typing", (_, { from }) => {
     const until = Date.now() + TYPING_MS;
     setTyping((all) => new Map(all).set(from, until));
   });
@@ -27,7 +27,7 @@ export function Composer() {
 
   return (
     <label>
-      <input onKeyDown={() => tell(null)} />
+      <input onKeyDown={() => sendTyping(null)} />
       {typing.size > 0 && `${[...typing.keys()].join(", ")} …`}
     </label>
   );

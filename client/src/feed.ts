@@ -1,7 +1,7 @@
-import { Audience } from "./audience.ts";
+import { Listeners } from "./listeners.ts";
 import { Flow } from "./flow.ts";
 import type { RoomTransport } from "./transport.ts";
-import { formatPosition, newEvents, type Place, type SavedPosition } from "./position.ts";
+import { formatPosition, newEvents, type LogPosition, type SavedPosition } from "./position.ts";
 import {
   bytesOf,
   PING,
@@ -50,9 +50,9 @@ const VOID: Position = "00000000:0";
 /** A room's log, as its listeners hear it: each event once and in order, gaps, and the state. */
 export class Feed {
   readonly #options: FeedOptions;
-  readonly #listeners = new Audience<Listener>();
+  readonly #listeners = new Listeners<Listener>();
   readonly #flow: Flow;
-  /** The state at the place up to which all was delivered; none before the first `welcome`. */
+  /** The state at the position up to which all was delivered; none before the first `welcome`. */
   #state: State | undefined;
   /** The state that is being read. */
   #reading: State | undefined;
@@ -62,7 +62,7 @@ export class Feed {
   /** What the listeners have built is void, and they have yet to be told. */
   #isVoid = false;
   /** From where to where it is catching up. */
-  #missed: { readonly from: Place; readonly to: Place } | undefined;
+  #missed: { readonly from: LogPosition; readonly to: LogPosition } | undefined;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -73,7 +73,7 @@ export class Feed {
   }
 
   get position(): Position | undefined {
-    return this.#state && formatPosition(this.#state.place);
+    return this.#state && formatPosition(this.#state.position);
   }
 
   /** To ask for it is to want it. */
@@ -154,9 +154,9 @@ export class Feed {
   #welcome({ recovered, epoch, seq }: Welcome): void {
     const head = { epoch, seq };
     this.#isFresh = !recovered;
-    // Not recovered, the place stays until `gap` has come: cut before it, the next try hears of it.
-    const { place } = (this.#state ??= new State(head));
-    if (recovered) this.#missed = { from: this.#missed?.from ?? place, to: head };
+    // Not recovered, the position stays until `gap` has come: cut before it, the next try hears of it.
+    const { position } = (this.#state ??= new State(head));
+    if (recovered) this.#missed = { from: this.#missed?.from ?? position, to: head };
     this.#save();
     this.#recover();
     this.#awaitState();
@@ -164,7 +164,7 @@ export class Feed {
 
   #apply(frame: Events, bytes: number): void {
     const state = this.#state;
-    const events = state && newEvents(state.place, frame);
+    const events = state && newEvents(state.position, frame);
     if (!events) return this.#options.transport.dispatch({ type: "missed" });
     const last = events.at(-1);
     if (!last) return;
@@ -192,7 +192,7 @@ export class Feed {
   /** Tells of what was missed, once it is all there. */
   #recover(): void {
     const missed = this.#missed;
-    if (!missed || missed.to.seq > this.#state!.place.seq) return;
+    if (!missed || missed.to.seq > this.#state!.position.seq) return;
     this.#missed = undefined;
     const recovered = { from: formatPosition(missed.from), to: formatPosition(missed.to) };
     this.#notify((listener) => listener.recovered?.(recovered));
@@ -232,7 +232,7 @@ export class Feed {
   }
 
   #settleNone(): void {
-    if (this.#state) this.#settle({ ...this.#state.place, events: [] });
+    if (this.#state) this.#settle({ ...this.#state.position, events: [] });
   }
 
   /** Takes this snapshot, or the one that came too early. */

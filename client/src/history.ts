@@ -1,4 +1,4 @@
-import { Alarm } from "./alarm.ts";
+import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import type { RoomcastError } from "./codes.ts";
 import type { EventOf } from "./handlers.ts";
@@ -28,7 +28,7 @@ export const newest = <Event>(events: readonly Event[], last: number): readonly 
 export class HistoryStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
   readonly #room: Room<EventMap>;
   readonly #first: History<EventOf<EventMap>>;
-  readonly #alarm = new Alarm(() => this.#restart());
+  readonly #timer = new Timer(() => this.#restart());
   #last: number;
   #history: History<EventOf<EventMap>>;
   #changed = (): void => {};
@@ -83,7 +83,7 @@ export class HistoryStore<EventMap extends object> implements Store<History<Even
     return () => {
       this.#abort.abort();
       this.#isWatched = false;
-      this.#alarm.set(Infinity);
+      this.#timer.set(Infinity);
       for (const stop of stops) stop();
     };
   };
@@ -108,7 +108,7 @@ export class HistoryStore<EventMap extends object> implements Store<History<Even
     this.#abort.abort();
     const { signal } = (this.#abort = new AbortController());
     this.#state = this.#last > 0 ? "reading" : "read";
-    this.#alarm.set(Infinity);
+    this.#timer.set(Infinity);
     if (this.#last === 0) return this.#show({ error: undefined });
     try {
       const { events } = await retry(() => this.#try(signal), READ_MS, signal);
@@ -123,7 +123,7 @@ export class HistoryStore<EventMap extends object> implements Store<History<Even
       if (this.#state !== "reading") return;
       this.#state = "failed";
       this.#stored ??= [];
-      this.#alarm.set(now() + PAUSE_MS);
+      this.#timer.set(now() + PAUSE_MS);
       this.#show({ isLoading: false });
     }
   }

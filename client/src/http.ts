@@ -1,5 +1,5 @@
 import { RoomcastError, type WireCode } from "./codes.ts";
-import type { Place } from "./position.ts";
+import type { LogPosition } from "./position.ts";
 import type { Position, RoomEvent } from "./protocol.ts";
 
 export interface Request {
@@ -106,7 +106,7 @@ export type Range =
   | { readonly last: number; readonly since?: undefined }
   | { readonly since: Position; readonly last?: undefined };
 
-export interface Page<Event = RoomEvent> extends Pick<Place, "epoch"> {
+export interface Page<Event = RoomEvent> extends Pick<LogPosition, "epoch"> {
   /** The seq before the first event. */
   readonly prev: number;
   readonly events: readonly Event[];

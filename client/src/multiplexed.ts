@@ -1,4 +1,4 @@
-import { Alarm } from "./alarm.ts";
+import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import { roomUrl, urlOf } from "./http.ts";
@@ -10,7 +10,7 @@ import type {
   Transport,
   TransportListener,
 } from "./transport.ts";
-import { Pace } from "./pace.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import {
   canRemove,
   newSubscription,
@@ -73,7 +73,7 @@ class RoomSubscription implements RoomTransport {
   readonly #options: SocketOptions;
   readonly #room: RoomListener;
   readonly #socketFor: (name: string) => MultiplexedSocket;
-  readonly #alarm = new Alarm(() => this.dispatch({ type: "tick" }));
+  readonly #timer = new Timer(() => this.dispatch({ type: "tick" }));
   #subscription: Subscription;
   #socket: MultiplexedSocket | undefined;
 
@@ -121,7 +121,7 @@ class RoomSubscription implements RoomTransport {
     if (after.phase !== before.phase) {
       this.#options.log(`room ${this.name}: ${inWords(after, now())}`);
     }
-    this.#alarm.set(wakeAt(after));
+    this.#timer.set(wakeAt(after));
     this.#room.onStateChange(after, before);
   }
 
@@ -150,8 +150,8 @@ class RoomSubscription implements RoomTransport {
 class MultiplexedSocket implements TransportListener {
   readonly socket: Socket;
   readonly #subscriptions = new Map<string, RoomSubscription>();
-  readonly #alarm = new Alarm(() => this.sendRequests());
-  #pace = new Pace();
+  readonly #timer = new Timer(() => this.sendRequests());
+  #limiter = new RateLimiter();
 
   constructor(options: SocketOptions, address: string) {
     this.socket = new Socket(options, "connection", () => address, this);
@@ -173,7 +173,7 @@ class MultiplexedSocket implements TransportListener {
       if (canRemove(subscription.connection)) this.#remove(subscription);
       const request = nextRequest(subscription.connection);
       if (request === undefined) continue;
-      if (!this.#pace.tryAcquire(now())) return this.#alarm.set(this.#pace.resumeAt);
+      if (!this.#limiter.tryAcquire(now())) return this.#timer.set(this.#limiter.resumeAt);
       this.socket.send(subscription.request(request));
       subscription.step({ type: "request_sent" });
     }
@@ -186,7 +186,7 @@ class MultiplexedSocket implements TransportListener {
     const subscription = this.#subscriptions.get(frame.room ?? "");
     const before = subscription?.connection;
     if (frame.type === "error" && frame.code === "rate_limited" && before?.phase !== "open") {
-      this.#pace.refused(now(), frame.retry_after_ms);
+      this.#limiter.refused(now(), frame.retry_after_ms);
     }
     subscription?.hear(frame, text);
     if (subscription?.connection !== before) this.sendRequests();
@@ -194,7 +194,7 @@ class MultiplexedSocket implements TransportListener {
 
   onStateChange(after: Lifecycle, before: Lifecycle): void {
     if (after.phase === before.phase) return;
-    if (after.phase === "open") this.#pace = new Pace();
+    if (after.phase === "open") this.#limiter = new RateLimiter();
     for (const subscription of this.#subscriptions.values()) {
       subscription.step({ type: "connection_changed", connection: this.socket.connection });
     }

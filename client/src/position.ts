@@ -1,15 +1,15 @@
 import type { Events, Position, RoomEvent } from "./protocol.ts";
 
 /** How far a room was followed: everything up to `seq` was delivered, nothing after it. */
-export interface Place {
+export interface LogPosition {
   readonly epoch: string;
   readonly seq: number;
 }
 
-export const formatPosition = ({ epoch, seq }: Place): Position => `${epoch}:${seq}`;
+export const formatPosition = ({ epoch, seq }: LogPosition): Position => `${epoch}:${seq}`;
 
 /** `undefined` for anything else: a position may come from storage that others write to. */
-export function parsePosition(text: string | null | undefined): Place | undefined {
+export function parsePosition(text: string | null | undefined): LogPosition | undefined {
   // 15 digits are below 2^53, and more events than any room will see.
   const [, epoch, seq] = /^([A-Za-z0-9]{8}):(\d{1,15})$/.exec(text ?? "") ?? [];
   return epoch ? { epoch, seq: Number(seq) } : undefined;
@@ -19,9 +19,9 @@ export function parsePosition(text: string | null | undefined): Place | undefine
  * The contract's rule for applying events: what of a frame is new at this place. `undefined` if the
  * frame starts beyond it, so that something in between never came.
  */
-export function newEvents(place: Place, frame: Events): readonly RoomEvent[] | undefined {
-  if (frame.epoch !== place.epoch || frame.prev > place.seq) return undefined;
-  return frame.events.filter((event) => event.seq > place.seq);
+export function newEvents(position: LogPosition, frame: Events): readonly RoomEvent[] | undefined {
+  if (frame.epoch !== position.epoch || frame.prev > position.seq) return undefined;
+  return frame.events.filter((event) => event.seq > position.seq);
 }
 
 /** Where positions are kept across page loads; `sessionStorage` fits. */
@@ -50,7 +50,7 @@ export class SavedPosition {
     this.#name = nameFor(room);
   }
 
-  load(): Place | undefined {
+  load(): LogPosition | undefined {
     return parsePosition(this.#store?.getItem(this.#name));
   }
 

@@ -2,7 +2,7 @@
  * Who is in a room, and this client among them: what it wants to be known of itself, and what it
  * was told. It reads no clock and sends nothing itself.
  */
-import { Audience } from "./audience.ts";
+import { Listeners } from "./listeners.ts";
 import type { RoomcastError } from "./codes.ts";
 import type { Grant } from "./grant.ts";
 import {
@@ -15,7 +15,7 @@ import {
   type MembersChanged,
   type Welcome,
 } from "./protocol.ts";
-import type { Sender } from "./pace.ts";
+import type { Sender } from "./rate-limiter.ts";
 import type { Report } from "./report.ts";
 
 export interface Presence<Data = any> {
@@ -52,7 +52,7 @@ const FULL_MS = 30_000;
 
 export class RoomPresence implements Presence, Sender {
   readonly #host: Host;
-  readonly #watchers = new Audience<() => void>();
+  readonly #watchers = new Listeners<() => void>();
   /** The frame that the session is to have entered with, and the one that it has; none for not at all. */
   #wanted: string | undefined;
   #sent: string | undefined;

@@ -1,5 +1,5 @@
-import { Alarm } from "./alarm.ts";
-import { Audience } from "./audience.ts";
+import { Timer } from "./timer.ts";
+import { Listeners } from "./listeners.ts";
 import { now, wallTimeOf } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import { Feed, type Listener } from "./feed.ts";
@@ -29,7 +29,7 @@ import {
   type Publishing,
   type PublishOptions,
 } from "./outbox.ts";
-import { Pace, type Sender } from "./pace.ts";
+import { RateLimiter, type Sender } from "./rate-limiter.ts";
 import type { SavedPosition } from "./position.ts";
 import { RoomPresence, type Presence } from "./presence.ts";
 import {
@@ -81,12 +81,12 @@ export class Room<
   readonly #roomTransport: RoomTransport;
   readonly #feed: Feed;
   readonly #grant: Grant;
-  readonly #pace = new Pace();
+  readonly #limiter = new RateLimiter();
   readonly #presence: RoomPresence;
   readonly #outbox: Outbox;
   readonly #signals: Signals;
-  readonly #alarm = new Alarm(() => this.#flush());
-  readonly #watchers = new Audience<() => void>();
+  readonly #timer = new Timer(() => this.#flush());
+  readonly #watchers = new Listeners<() => void>();
   #connection = INITIAL;
   /** The `retryAt` of it, by `now`. */
   #retryDueAt: number | undefined;
@@ -306,7 +306,7 @@ export class Room<
   #refused({ ref, code, message, retry_after_ms }: Refusal): void {
     const error = new RoomcastError(code, message, retry_after_ms);
     const isPassing = code === "rate_limited" || code === "internal";
-    if (isPassing) this.#pace.refused(now(), retry_after_ms);
+    if (isPassing) this.#limiter.refused(now(), retry_after_ms);
     if (ref) return this.#outbox.refused(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.refused();
     // Without a `ref` it was to enter that was refused.
@@ -321,7 +321,7 @@ export class Room<
     if (phase === "ended" && reason !== "disconnected") this.#outbox.end(reason ?? "closed");
     if (phase !== "open") this.#signals.drop();
     const sendAt = phase === "open" ? this.#send(now()) : Infinity;
-    this.#alarm.set(Math.min(this.#outbox.giveUpAt, sendAt));
+    this.#timer.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
   /** Sends what the pace allows now. Returns when there is more. */
@@ -329,11 +329,11 @@ export class Room<
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {
       for (const text of sender.drain(time)) {
-        if (!this.#pace.tryAcquire(time)) break;
+        if (!this.#limiter.tryAcquire(time)) break;
         this.#roomTransport.send(text);
       }
     }
-    return Math.max(this.#pace.resumeAt, Math.min(...senders.map(({ dueAt }) => dueAt)));
+    return Math.max(this.#limiter.resumeAt, Math.min(...senders.map(({ dueAt }) => dueAt)));
   }
 
   #notify(): void {

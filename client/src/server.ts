@@ -1,5 +1,5 @@
 /** For backends: publish to rooms and read them, over HTTP. */
-import { Alarm } from "./alarm.ts";
+import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import {
@@ -80,7 +80,7 @@ export function createBackend(options: BackendOptions): Backend {
     const ends = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
     ends.throwIfAborted();
     const giveUpAt = now() + timeoutMs;
-    const alarm = new Alarm(() =>
+    const timer = new Timer(() =>
       limit.abort(new RoomcastError("timeout", `No answer from ${url} within ${timeoutMs} ms.`)),
     );
     const ask: Ask = (to, init) =>
@@ -95,11 +95,11 @@ export function createBackend(options: BackendOptions): Backend {
         giveUpAt - now(),
         ends,
       );
-    alarm.set(giveUpAt);
+    timer.set(giveUpAt);
     try {
       return await Promise.race([work(ask), rejection(ends)]);
     } finally {
-      alarm.set(Infinity);
+      timer.set(Infinity);
     }
   }
 

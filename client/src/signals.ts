@@ -1,7 +1,7 @@
-import { Audience } from "./audience.ts";
+import { Listeners } from "./listeners.ts";
 import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
-import type { Sender } from "./pace.ts";
+import type { Sender } from "./rate-limiter.ts";
 
 /** The newest signal of a name, until it goes out, and when the next may. */
 interface Window {
@@ -13,7 +13,7 @@ interface Window {
 export class Signals implements Sender {
   readonly #room: string;
   readonly #grant: Grant;
-  readonly #handlers = new Audience<(signal: Signal) => unknown>();
+  readonly #handlers = new Listeners<(signal: Signal) => unknown>();
   readonly #windows = new Map<string, Window>();
 
   constructor(room: string, grant: Grant) {

@@ -1,4 +1,4 @@
-import { Alarm } from "./alarm.ts";
+import { Timer } from "./timer.ts";
 import { now, StepDetector } from "./clock.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 import {
@@ -36,7 +36,7 @@ export class Socket {
   readonly #label: string;
   readonly #address: () => string;
   readonly #listener: TransportListener;
-  readonly #alarm = new Alarm(() => this.dispatch({ type: "tick" }));
+  readonly #timer = new Timer(() => this.dispatch({ type: "tick" }));
   readonly #steps = new StepDetector();
   readonly #wake = (): void => {
     if (globalThis.document?.visibilityState !== "hidden") this.dispatch({ type: "wake" });
@@ -95,7 +95,7 @@ export class Socket {
     if (after.phase !== before.phase) this.#log(inWords(after, now()));
     if (effect) this.#perform(effect);
     if (after === before) return;
-    this.#alarm.set(wakeAt(after));
+    this.#timer.set(wakeAt(after));
     if (after.phase !== before.phase) this.#setActive(isActive(after));
     this.#listener.onStateChange(after, before);
   }

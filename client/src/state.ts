@@ -1,23 +1,23 @@
-import type { Place } from "./position.ts";
+import type { LogPosition } from "./position.ts";
 import type { RoomEvent, Snapshot } from "./protocol.ts";
 
 /**
- * A room's state at the place up to which the room was followed, from one first join or gap to the
+ * A room's state at the position up to which the room was followed, from one first join or gap to the
  * next: the latest event of every key, in the order of their seq.
  */
 export class State {
   readonly #events = new Map<string, RoomEvent>();
-  #place: Place;
+  #position: LogPosition;
   #whole = false;
-  /** It is ahead of the place. */
+  /** It is ahead of the position. */
   #early: Snapshot | undefined;
 
-  constructor(place: Place) {
-    this.#place = place;
+  constructor(position: LogPosition) {
+    this.#position = position;
   }
 
-  get place(): Place {
-    return this.#place;
+  get position(): LogPosition {
+    return this.#position;
   }
 
   /** Nothing before it is settled: a part of the state would look like all of it. */
@@ -28,8 +28,8 @@ export class State {
   /** Goes on to the last of these. */
   apply(events: readonly RoomEvent[]): void {
     for (const event of events) this.#set(event);
-    const { seq } = events.at(-1) ?? this.#place;
-    this.#place = { ...this.#place, seq };
+    const { seq } = events.at(-1) ?? this.#position;
+    this.#position = { ...this.#position, seq };
   }
 
   /**
@@ -37,7 +37,7 @@ export class State {
    * ahead is kept until its time has come. Returns whether that has made the state whole.
    */
   settle(snapshot = this.#early): boolean {
-    const { epoch, seq } = this.#place;
+    const { epoch, seq } = this.#position;
     if (this.#whole || snapshot?.epoch !== epoch) return false;
     this.#early = snapshot.seq > seq ? snapshot : undefined;
     if (this.#early) return false;

@@ -1,4 +1,4 @@
-import { Alarm } from "./alarm.ts";
+import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { guard } from "./report.ts";
 import type { Room } from "./room.ts";
@@ -9,7 +9,7 @@ const GRACE_MS = 1_000;
 /** Keeps a room entered for several components, while the token grants `presence`. */
 class RetainedPresence {
   readonly #room: Room;
-  readonly #leaving = new Alarm(() => this.#end());
+  readonly #leaving = new Timer(() => this.#end());
   #users = 0;
   #data: unknown;
   /** Whether the user signed out: what was entered with may hold their name. */

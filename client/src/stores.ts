@@ -1,5 +1,5 @@
 /** Values made from a room, as stores for `useSyncExternalStore`. */
-import { Alarm } from "./alarm.ts";
+import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import type { EventOf } from "./handlers.ts";
 import type { Snapshot } from "./protocol.ts";
@@ -76,7 +76,7 @@ export function countOf(room: Room): Store<number | undefined> {
     subscribe(changed) {
       let connected = false;
       const read = (): void => {
-        alarm.set(connected ? now() + COUNT_MS : Infinity);
+        timer.set(connected ? now() + COUNT_MS : Infinity);
         const isHidden = globalThis.document?.visibilityState === "hidden";
         if (!connected || isHidden || presence.members) return;
         presence.count().then((members) => {
@@ -84,7 +84,7 @@ export function countOf(room: Room): Store<number | undefined> {
           changed();
         }, room.report);
       };
-      const alarm = new Alarm(read);
+      const timer = new Timer(read);
       const follow = (): void => {
         if (connected === (room.status === "connected")) return;
         connected = !connected;
@@ -94,14 +94,14 @@ export function countOf(room: Room): Store<number | undefined> {
         room.subscribe(follow),
         presence.subscribe(() => {
           count = presence.members?.length ?? count;
-          if (!presence.members) alarm.set(now() + LEAVING_MS);
+          if (!presence.members) timer.set(now() + LEAVING_MS);
           changed();
         }),
       ];
       follow();
       globalThis.document?.addEventListener("visibilitychange", read);
       return () => {
-        alarm.set(Infinity);
+        timer.set(Infinity);
         stops.forEach((stop) => stop());
         globalThis.document?.removeEventListener("visibilitychange", read);
       };

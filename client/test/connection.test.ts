@@ -39,8 +39,8 @@ class Scenario extends LifecycleScenario<Input> {
 
   opened(expiresInMs = 60 * MINUTE): this {
     const expiresAt = this.now + this.wallAhead + expiresInMs;
-    const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
-    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
+    const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
     return this.is("use", heard({ type: "welcome", ...welcome }), pong);
   }
 
@@ -90,8 +90,8 @@ describe("opening and leaving", () => {
     const { renewAt } = scenario.connection;
     scenario.done;
     scenario.wait(1_000);
-    const place = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
-    const welcome = { ...place, expires_at: expiresAt, ping_ms: PERIOD };
+    const room = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
+    const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
     scenario.is(heard({ type: "welcome", room: "a", ...welcome }));
     assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
   });
@@ -402,7 +402,7 @@ describe("tokens", () => {
   });
 
   it("is given up where the first room refuses it, as the connection could not", () => {
-    const place = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
     const connected = (scenario: Scenario): Input => {
       const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
       return heard({ type: "connected", unverified: true, ...times });
@@ -414,7 +414,7 @@ describe("tokens", () => {
     const other = new Scenario().is("use");
     other.is(connected(other), closed(4001)).is(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
-    other.is(heard({ type: "welcome", room: "a", ...place, ...times }), closed(4001));
+    other.is(heard({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
     assert.equal(other.connection.phase, "opening", "a welcome shows that it was taken");
   });
 

@@ -33,10 +33,10 @@ it("forgets what a snapshot that is newer does not have", () => {
   assert.deepEqual(keysOf(state), ["y"]);
 });
 
-it("is true at a place, which goes on with the events", () => {
+it("is true at a position, which goes on with the events", () => {
   const state = begun();
   state.apply([event(1, "x"), event(2, undefined)]);
-  assert.deepEqual(state.place, { epoch, seq: 2 });
+  assert.deepEqual(state.position, { epoch, seq: 2 });
 });
 
 it("keeps a snapshot that is ahead until it is there", () => {

@@ -1,4 +1,4 @@
-import { Alarm } from "../alarm.ts";
+import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { isReachable } from "../http.ts";
 import type { Transport } from "../transport.ts";
@@ -16,7 +16,7 @@ export class Detour {
   readonly #options: RouteOptions;
   readonly #travellers: ReadonlySet<Traveller>;
   readonly #look = (): void => void this.#once(this.#lookAround);
-  readonly #alarm = new Alarm(this.#look);
+  readonly #timer = new Timer(this.#look);
   #choice = DOUBTFUL;
   /** What it is at. */
   readonly #doing = new Set<() => Promise<void>>();
@@ -95,7 +95,7 @@ export class Detour {
   scheduleProbe(): void {
     const { probeAt } = this.#choice;
     const isLooking = this.#travellers.size > 0 && probeAt < Infinity;
-    this.#alarm.set(isLooking ? probeAt : Infinity);
+    this.#timer.set(isLooking ? probeAt : Infinity);
     // Node has neither.
     globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.("online", this.#look);
   }

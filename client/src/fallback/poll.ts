@@ -1,8 +1,8 @@
-import { Alarm } from "../alarm.ts";
+import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { RoomcastError } from "../codes.ts";
 import type { Page } from "../http.ts";
-import { formatPosition, parsePosition, type Place } from "../position.ts";
+import { formatPosition, parsePosition, type LogPosition } from "../position.ts";
 import type { Position, Snapshot } from "../protocol.ts";
 import { frameOf } from "./frames.ts";
 import { closeCodeOf, LOST } from "./http.ts";
@@ -17,7 +17,7 @@ const PAGE_EVENTS = 1_000;
 export class LongPoll implements Reader {
   readonly #source: Source;
   readonly #request = new AbortController();
-  readonly #silence = new Alarm(() => this.#end(LOST, "Nothing was heard."));
+  readonly #silence = new Timer(() => this.#end(LOST, "Nothing was heard."));
   #isWelcome = false;
 
   constructor(source: Source, since: Position | undefined) {
@@ -75,10 +75,10 @@ export class LongPoll implements Reader {
     }
   }
 
-  #welcome(place: Place, recovered: boolean | undefined): void {
+  #welcome(position: LogPosition, recovered: boolean | undefined): void {
     if (this.#isWelcome) return;
     this.#isWelcome = true;
-    welcome(this.#source, place, recovered);
+    welcome(this.#source, position, recovered);
   }
 
   #deliver({ epoch, prev, events, head }: Page): Position {

@@ -1,4 +1,4 @@
-import type { Place } from "../position.ts";
+import type { LogPosition } from "../position.ts";
 import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
 import { frameOf, type Ear } from "./frames.ts";
@@ -26,9 +26,13 @@ export type StartReader = (source: Source, since: Position | undefined) => Reade
 /** Pings go no further than this client: a reader finds out by itself that nothing comes any more. */
 export const PING_MS = 25_000;
 
-export function welcome({ http, room, ear }: Source, place: Place, recovered?: boolean): void {
+export function welcome(
+  { http, room, ear }: Source,
+  position: LogPosition,
+  recovered?: boolean,
+): void {
   const { expires_at, grantIn } = grantsOf(http.token);
-  const { epoch, seq } = place;
+  const { epoch, seq } = position;
   const grant = grantIn(room);
   // The server tells nobody but a socket by what name its session goes.
   const session = "";

@@ -1,4 +1,4 @@
-import { Alarm } from "../alarm.ts";
+import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { RoomcastError, type Code } from "../codes.ts";
 import { formatPosition, parsePosition } from "../position.ts";
@@ -18,8 +18,8 @@ const ENTER_MS = 5_000;
 /** Reads a room as Server-Sent Events. */
 export class EventStream implements Reader {
   readonly #source: Source;
-  readonly #silence = new Alarm(() => this.#end(LOST, "Nothing was heard."));
-  readonly #change = new Alarm(() => this.#changePresence());
+  readonly #silence = new Timer(() => this.#end(LOST, "Nothing was heard."));
+  readonly #change = new Timer(() => this.#changePresence());
   #position: Position | undefined;
   /** The head when it began to read on from a position: all before it was missed. */
   #head: number | undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it, mock } from "node:test";
-import { Alarm } from "../src/alarm.ts";
+import { Timer } from "../src/timer.ts";
 import { startClock } from "./model/network.ts";
 
 beforeEach(startClock);
@@ -12,7 +12,7 @@ for (const [when, ms] of [
 ] as const) {
   it(`rings once, and not before its time: ${when}`, () => {
     const ring = mock.fn();
-    new Alarm(ring).set(performance.now() + ms);
+    new Timer(ring).set(performance.now() + ms);
     mock.timers.tick(Math.floor(ms));
     assert.equal(ring.mock.callCount(), 0);
     mock.timers.tick(1);
@@ -22,12 +22,12 @@ for (const [when, ms] of [
 
 it("rings at the newest time that it was set to, or never", () => {
   const ring = mock.fn();
-  const alarm = new Alarm(ring);
-  alarm.set(performance.now() + 10);
-  alarm.set(performance.now() + 20);
+  const timer = new Timer(ring);
+  timer.set(performance.now() + 10);
+  timer.set(performance.now() + 20);
   mock.timers.tick(19);
   assert.equal(ring.mock.callCount(), 0);
-  alarm.set(Infinity);
+  timer.set(Infinity);
   mock.timers.tick(100);
   assert.equal(ring.mock.callCount(), 0);
 });

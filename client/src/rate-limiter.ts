@@ -15,7 +15,7 @@ export interface Sender {
 }
 
 /** How fast frames may be sent. It reads no clock. */
-export class Pace {
+export class RateLimiter {
   /** How many may be sent at `#countedAt`; below zero where the server asked to be left alone. */
   #allowance = BURST;
   #countedAt = 0;

@@ -1,21 +1,21 @@
 import { guard } from "./report.ts";
 
-/** Who wants to be told. The same one may listen twice, and stop while it is being told. */
-export class Audience<Listener> {
-  /** Boxed, so that each time counts. */
+/** A set of listeners. A listener may be added twice, and may be removed while it is notified. */
+export class Listeners<Listener> {
+  /** Boxed, so that a listener that was added twice is called twice. */
   readonly #boxes = new Set<{ readonly listener: Listener }>();
 
-  /** Returns what ends it. */
+  /** Adds a listener and returns a function that removes it. */
   add(listener: Listener): () => void {
     const box = { listener };
     this.#boxes.add(box);
     return () => this.#boxes.delete(box);
   }
 
-  /** What one throws keeps nothing from the others. Returns what they have yet to do. */
+  /** Calls every listener, also after one has thrown. Returns the promises that the listeners have returned. */
   notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     return [...this.#boxes].flatMap((box) =>
-      // An earlier one may have stopped it.
+      // An earlier listener may have removed this one.
       this.#boxes.has(box) ? guard(() => call(box.listener)) : [],
     );
   }
