@@ -9,7 +9,7 @@ import { dropPositions, SavedPosition, type PositionStore } from "./position.ts"
 import { guard, report as reportError, type Report } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
-import { Route, type WebSocketClass } from "./route.ts";
+import { TransportSelector, type WebSocketClass } from "./transport-selector.ts";
 import { multiplexedConnections, roomConnections } from "./multiplexed.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 
@@ -95,10 +95,10 @@ export function createClient({
   };
   const tokens = new Tokens(token, { identified, report, log });
   const get = authorizedGet(tokens, fetch);
-  const route = new Route({ url, WebSocket, fetch, report });
+  const selector = new TransportSelector({ url, WebSocket, fetch, report });
   const connectTo = sockets === "room" ? roomConnections : multiplexedConnections;
   const connections = connectTo(
-    { tokens, backoff: { minMs, maxMs }, route, identified, report, log },
+    { tokens, backoff: { minMs, maxMs }, selector, identified, report, log },
     url,
   );
   /** What a room is told that comes later. */

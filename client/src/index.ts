@@ -21,5 +21,5 @@ export type {
   Snapshot,
 } from "./protocol.ts";
 export type { Room } from "./room.ts";
-export type { WebSocketClass } from "./route.ts";
+export type { WebSocketClass } from "./transport-selector.ts";
 export type { TokenCallback } from "./tokens.ts";

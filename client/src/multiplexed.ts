@@ -97,7 +97,7 @@ class RoomSubscription implements RoomTransport {
   }
 
   get transport(): Transport {
-    return (this.#socket?.socket ?? this.#options.route).transport;
+    return (this.#socket?.socket ?? this.#options.selector).transport;
   }
 
   send(text: string): void {

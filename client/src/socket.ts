@@ -12,7 +12,7 @@ import {
 import { inWords, isActive, type Backoff } from "./lifecycle.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 import { PING, SUBPROTOCOL, type Frame } from "./protocol.ts";
-import type { Route } from "./route.ts";
+import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
 /** Reasons that no answer of the server's leads to. */
@@ -21,7 +21,7 @@ const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout",
 export interface SocketOptions extends TokenOptions {
   readonly tokens: Tokens;
   readonly backoff: Backoff;
-  readonly route: Route;
+  readonly selector: TransportSelector;
 }
 
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
@@ -66,7 +66,7 @@ export class Socket {
     this.#label = label;
     this.#address = address;
     this.#listener = listener;
-    this.#transport = options.route.transport;
+    this.#transport = options.selector.transport;
     this.#connection = newConnection(options.backoff, Math.random() * 2 ** 32);
   }
 
@@ -105,7 +105,7 @@ export class Socket {
     const isOver = after.phase !== before.phase || after.refused !== before.refused;
     if (before.phase !== "opening" || !isOver) return;
     const isUnanswered = after.phase === "waiting" && unanswered.has(after.reason);
-    this.#options.route.tried(!isUnanswered);
+    this.#options.selector.recordDial(!isUnanswered);
   }
 
   #log(message: string): void {
@@ -116,7 +116,7 @@ export class Socket {
     switch (effect.type) {
       case "dial":
         this.#hangUp();
-        this.#transport = this.#options.route.transport;
+        this.#transport = this.#options.selector.transport;
         void this.#withToken(effect.newToken, (token) => this.#open(token));
         break;
       case "hang_up":
@@ -156,7 +156,7 @@ export class Socket {
     let websocket: WebSocket;
     this.#log(`${address} by ${this.#transport}`);
     try {
-      websocket = this.#options.route.dial(this.#transport, address, protocols);
+      websocket = this.#options.selector.dial(this.#transport, address, protocols);
     } catch (cause) {
       const message = `No WebSocket can be opened: ${cause}`;
       const error = new RoomcastError("dial_failed", message, undefined, cause);
@@ -199,6 +199,6 @@ export class Socket {
     globalThis[change]?.("online", this.#wake);
     globalThis[change]?.("offline", this.#probe);
     globalThis.document?.[change]("visibilitychange", this.#wake);
-    this.#options.route.setActive(this, active);
+    this.#options.selector.setActive(this, active);
   }
 }

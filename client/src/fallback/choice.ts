@@ -1,11 +1,11 @@
-/** Which transport the next dial uses, by what became of those before, as pure functions. */
+/** Chooses the transport of the next dial by the results of earlier dials, as pure functions. */
 import type { Transport } from "../transport.ts";
 
-export interface Choice {
+export interface TransportChoice {
   readonly transport: Transport;
-  /** Dials in a row that came to nothing, though the server could be reached. */
+  /** Number of dials in a row that failed although the server could be reached. */
   readonly failures: number;
-  /** When the better ones are tried, and how long it is from then to the next time. */
+  /** When the better transports are probed next, and the interval from then to the probe after it. */
   readonly probeAt: number;
   readonly probeMs: number;
 }
@@ -15,8 +15,8 @@ const MAX_FAILURES = 2;
 const MIN_PROBE_MS = 5 * 60_000;
 const MAX_PROBE_MS = 60 * 60_000;
 
-/** Where it begins: one WebSocket could not be had. */
-export const DOUBTFUL: Choice = {
+/** The initial choice: one WebSocket has already failed. */
+export const INITIAL_CHOICE: TransportChoice = {
   transport: "websocket",
   failures: 1,
   probeAt: Infinity,
@@ -26,24 +26,27 @@ export const DOUBTFUL: Choice = {
 export const betterThan = (transport: Transport): readonly Transport[] =>
   BEST_FIRST.slice(0, BEST_FIRST.indexOf(transport));
 
-export const answered = (choice: Choice): Choice => ({ ...choice, failures: 0 });
+export const withSuccess = (choice: TransportChoice): TransportChoice => ({
+  ...choice,
+  failures: 0,
+});
 
-/** Nothing came of a dial, though the server could be reached: or it is no fault of the transport. */
-export function failed(choice: Choice, now: number): Choice {
+/** A dial failed although the server could be reached. Other failures are not the transport's fault. */
+export function withFailure(choice: TransportChoice, now: number): TransportChoice {
   const failures = choice.failures + 1;
   const next = BEST_FIRST[BEST_FIRST.indexOf(choice.transport) + 1];
   if (failures < MAX_FAILURES || next === undefined) return { ...choice, failures };
   return { ...choice, transport: next, failures: 0, probeAt: now + choice.probeMs };
 }
 
-/** The better ones are tried now. */
-export function probing(choice: Choice, now: number): Choice {
+/** The better transports are probed now. */
+export function withProbe(choice: TransportChoice, now: number): TransportChoice {
   const probeMs = Math.min(choice.probeMs * 2, MAX_PROBE_MS);
   return { ...choice, probeAt: now + probeMs, probeMs };
 }
 
-/** One of them gets through. */
-export const found = (choice: Choice, transport: Transport): Choice => ({
+/** A better transport is available. */
+export const withTransport = (choice: TransportChoice, transport: Transport): TransportChoice => ({
   ...choice,
   transport,
   failures: 0,

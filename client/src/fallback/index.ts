@@ -2,35 +2,42 @@ import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { isReachable } from "../http.ts";
 import type { Transport } from "../transport.ts";
-import type { RouteOptions, Traveller, WebSocketClass } from "../route.ts";
-import { answered, betterThan, DOUBTFUL, failed, found, probing } from "./choice.ts";
+import type { TransportOptions, TransportUser, WebSocketClass } from "../transport-selector.ts";
+import {
+  betterThan,
+  INITIAL_CHOICE,
+  withFailure,
+  withProbe,
+  withSuccess,
+  withTransport,
+} from "./choice.ts";
 import { LongPoll } from "./poll.ts";
-import { socketPasses, streamPasses } from "./probe.ts";
+import { isStreamAvailable, isWebSocketAvailable } from "./probe.ts";
 import type { Source, StartReader } from "./reader.ts";
 import { HttpSocket } from "./socket.ts";
 import { EventStream } from "./stream.ts";
 
-/** The ways to the server where a WebSocket can't be had, and which of them is taken. */
-export class Detour {
+/** The transports for networks that block WebSockets, and the choice among them. */
+export class Fallback {
   readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
-  readonly #options: RouteOptions;
-  readonly #travellers: ReadonlySet<Traveller>;
-  readonly #look = (): void => void this.#once(this.#lookAround);
-  readonly #timer = new Timer(this.#look);
-  #choice = DOUBTFUL;
-  /** What it is at. */
-  readonly #doing = new Set<() => Promise<void>>();
-  /** What a stream is probed with. */
-  #polled: Source | undefined;
+  readonly #options: TransportOptions;
+  readonly #users: ReadonlySet<TransportUser>;
+  readonly #startProbe = (): void => void this.#once(this.#probe);
+  readonly #timer = new Timer(this.#startProbe);
+  #choice = INITIAL_CHOICE;
+  /** The tasks that are running. */
+  readonly #running = new Set<() => Promise<void>>();
+  /** The context of the last long poll, with which a stream is probed. */
+  #lastPolled: Source | undefined;
 
-  constructor(options: RouteOptions, travellers: ReadonlySet<Traveller>) {
+  constructor(options: TransportOptions, users: ReadonlySet<TransportUser>) {
     this.#options = options;
-    this.#travellers = travellers;
+    this.#users = users;
     this.sockets = {
       websocket: options.WebSocket,
       sse: this.#socketsOf("sse", (source, since) => new EventStream(source, since)),
       "long-polling": this.#socketsOf("long-polling", (source, since) => {
-        this.#polled = source;
+        this.#lastPolled = source;
         return new LongPoll(source, since);
       }),
     };
@@ -42,7 +49,11 @@ export class Detour {
 
   #socketsOf(transport: Transport, read: StartReader): WebSocketClass {
     const { fetch } = this.#options;
-    const options = { fetch, read, tried: (answer: boolean) => this.tried(transport, answer) };
+    const options = {
+      fetch,
+      read,
+      recordDial: (answer: boolean) => this.recordDial(transport, answer),
+    };
     return class extends HttpSocket {
       constructor(address: string, protocols: string[]) {
         super(options, address, protocols);
@@ -50,53 +61,56 @@ export class Detour {
     } as unknown as WebSocketClass;
   }
 
-  tried(transport: Transport, isAnswered: boolean): void {
+  recordDial(transport: Transport, isAnswered: boolean): void {
     if (transport !== this.transport) return;
-    if (isAnswered) this.#choice = answered(this.#choice);
+    if (isAnswered) this.#choice = withSuccess(this.#choice);
     else void this.#once(this.#check);
   }
 
-  /** Dials that fail together tell no more than one. */
+  /** Runs the task unless it is running: dials that fail together count as one. */
   async #once(act: () => Promise<void>): Promise<void> {
-    if (this.#doing.has(act)) return;
-    this.#doing.add(act);
+    if (this.#running.has(act)) return;
+    this.#running.add(act);
     await act.call(this);
-    this.#doing.delete(act);
+    this.#running.delete(act);
   }
 
   async #check(): Promise<void> {
     const { transport } = this;
     if (!(await isReachable(this.#options)) || this.transport !== transport) return;
-    this.#choice = failed(this.#choice, now());
+    this.#choice = withFailure(this.#choice, now());
     if (this.transport !== transport) this.#notifyUsers("wake");
   }
 
-  async #lookAround(): Promise<void> {
-    this.#choice = probing(this.#choice, now());
+  async #probe(): Promise<void> {
+    this.#choice = withProbe(this.#choice, now());
     this.scheduleProbe();
     for (const transport of betterThan(this.transport)) {
-      if (!(await this.#passes(transport))) continue;
-      this.#choice = found(this.#choice, transport);
+      if (!(await this.#isAvailable(transport))) continue;
+      this.#choice = withTransport(this.#choice, transport);
       return this.#notifyUsers("switch");
     }
   }
 
-  async #passes(transport: Transport): Promise<boolean> {
-    if (transport === "websocket") return socketPasses(this.#options);
-    return this.#polled !== undefined && streamPasses(this.#polled);
+  async #isAvailable(transport: Transport): Promise<boolean> {
+    if (transport === "websocket") return isWebSocketAvailable(this.#options);
+    return this.#lastPolled !== undefined && isStreamAvailable(this.#lastPolled);
   }
 
   #notifyUsers(type: "wake" | "switch"): void {
     this.scheduleProbe();
-    for (const traveller of [...this.#travellers]) traveller.dispatch({ type });
+    for (const user of [...this.#users]) user.dispatch({ type });
   }
 
-  /** Looks for a better way when it is time or the network has changed, as long as somebody travels. */
+  /** Schedules the probes of better transports: at `probeAt` and when the network changes, while there are users. */
   scheduleProbe(): void {
     const { probeAt } = this.#choice;
-    const isLooking = this.#travellers.size > 0 && probeAt < Infinity;
+    const isLooking = this.#users.size > 0 && probeAt < Infinity;
     this.#timer.set(isLooking ? probeAt : Infinity);
     // Node has neither.
-    globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.("online", this.#look);
+    globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.(
+      "online",
+      this.#startProbe,
+    );
   }
 }

@@ -1,8 +1,8 @@
-/** Whether a transport gets through now, beside the one that is in use. */
+/** Probes whether a transport is available now, beside the one that is in use. */
 import { verdictOf } from "../codes.ts";
 import { urlOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
-import type { RouteOptions } from "../route.ts";
+import type { TransportOptions } from "../transport-selector.ts";
 import { websocketOf } from "../socket.ts";
 import type { Source } from "./reader.ts";
 import { EventStream } from "./stream.ts";
@@ -10,8 +10,11 @@ import { Window } from "./window.ts";
 
 const PROBE_MS = 10_000;
 
-/** A frame gets there and another comes back: a pong, which takes no token. */
-export async function socketPasses({ url, WebSocket: Socket }: RouteOptions): Promise<boolean> {
+/** Sends a ping and waits for the pong, for which the server requires no token. */
+export async function isWebSocketAvailable({
+  url,
+  WebSocket: Socket,
+}: TransportOptions): Promise<boolean> {
   if (!Socket) return false;
   let websocket: WebSocket | undefined;
   let tooLate: ReturnType<typeof setTimeout> | undefined;
@@ -22,20 +25,20 @@ export async function socketPasses({ url, WebSocket: Socket }: RouteOptions): Pr
       tooLate = setTimeout(resolve, PROBE_MS, false);
       probe.onopen = () => probe.send(PING);
       probe.onmessage = () => resolve(true);
-      // With a code of the contract it is the server that closes it.
+      // A close code of the contract comes from the server, so frames get through.
       probe.onclose = ({ code }) => resolve(verdictOf(code)[0] !== "offline");
       probe.onerror = () => resolve(false);
     });
   } catch {
-    return false; // The browser doesn't even try.
+    return false; // The browser refuses to open it.
   } finally {
     clearTimeout(tooLate);
     websocket?.close();
   }
 }
 
-/** The first block of a stream comes. */
-export async function streamPasses(source: Source): Promise<boolean> {
+/** Waits for the first event of a stream. */
+export async function isStreamAvailable(source: Source): Promise<boolean> {
   let stream: EventStream | undefined;
   try {
     return await new Promise<boolean>((resolve) => {

@@ -10,7 +10,7 @@ export interface HttpSocketOptions {
   readonly fetch: Fetch;
   readonly read: StartReader;
   /** Called when a room's reader has its first answer, or was lost without one. */
-  tried(answered: boolean): void;
+  recordDial(answered: boolean): void;
 }
 
 /**
@@ -82,7 +82,7 @@ export class HttpSocket {
   }
 
   #subscribe(room: string, since: Position | undefined): void {
-    const { read, tried } = this.#options;
+    const { read, recordDial: tried } = this.#options;
     let begun = false;
     // An answer may arrive after the room's subscription has ended and another has started.
     const isOver = (): boolean => this.#rooms.get(room) !== httpRoom;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { afterEach, beforeEach, it, mock } from "node:test";
-import { Route } from "../../src/route.ts";
+import { TransportSelector } from "../../src/transport-selector.ts";
 import { settle, startClock } from "../model/network.ts";
 
 /** Each address by which the file was asked for. */
@@ -26,25 +26,25 @@ afterEach(() => mock.reset());
 
 it("is asked for by another address where it could not be loaded, and reported once", async () => {
   const codes: string[] = [];
-  const route = new Route({
+  const selector = new TransportSelector({
     url: "https://rt",
     WebSocket: undefined,
     fetch: async () => new Response("ok"),
     report: ({ code }) => codes.push(code),
   });
   const dispatch = mock.fn();
-  route.setActive({ dispatch }, true);
+  selector.setActive({ dispatch }, true);
 
   /** A dial fails, and all that follows from it is over. Loading takes real time. */
   async function fails(): Promise<void> {
-    route.tried(false);
+    selector.recordDial(false);
     for (let n = 0; n < 50; n++) await settle();
     mock.timers.tick(1_000);
   }
 
   await fails();
   await fails();
-  assert.equal(route.transport, "websocket");
+  assert.equal(selector.transport, "websocket");
   const [first, ...later] = asked;
   assert.match(first!, /index\.ts$/);
   assert.equal(later.length, 2);
@@ -55,6 +55,6 @@ it("is asked for by another address where it could not be loaded, and reported o
   isServed = true;
   await fails();
   await fails();
-  assert.deepEqual([route.transport, dispatch.mock.callCount()], ["sse", 1]);
+  assert.deepEqual([selector.transport, dispatch.mock.callCount()], ["sse", 1]);
   assert.equal(asked.length, 4);
 });

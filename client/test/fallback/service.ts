@@ -109,7 +109,11 @@ export class Story {
       );
     const tried = (answered: boolean): void => void this.tried.push(answered);
     const protocols = ["roomcast.v1", `bearer.${token}`];
-    this.socket = new HttpSocket({ fetch, read, tried }, `wss://rt/${address}`, protocols);
+    this.socket = new HttpSocket(
+      { fetch, read, recordDial: tried },
+      `wss://rt/${address}`,
+      protocols,
+    );
     this.socket.onmessage = ({ data }) => this.frames.push(JSON.parse(data));
     this.socket.onclose = ({ code }) => (this.code = code);
   }

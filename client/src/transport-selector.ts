@@ -1,4 +1,4 @@
-import type { Detour } from "./fallback/index.ts";
+import type { Fallback } from "./fallback/index.ts";
 import type { RoomcastError } from "./codes.ts";
 import { isReachable, type Fetch } from "./http.ts";
 import type { Transport } from "./transport.ts";
@@ -18,7 +18,7 @@ export type WebSocketClass = new (
   close(code?: number): void;
 };
 
-export interface RouteOptions {
+export interface TransportOptions {
   readonly url: string | URL;
   /** `undefined` where the runtime has none: in Node before version 22. */
   readonly WebSocket: WebSocketClass | undefined;
@@ -26,30 +26,30 @@ export interface RouteOptions {
   readonly report: Report;
 }
 
-/** Who goes by a route. */
-export interface Traveller {
-  /** Another transport is tried from now on, or one that is better than that which is in use. */
+/** A user of a transport. */
+export interface TransportUser {
+  /** Notifies the user that another transport is tried from now on, or that a better one is available. */
   dispatch(input: { readonly type: "wake" | "switch" }): void;
 }
 
-/** How a client reaches its server: by WebSocket, or by a detour, which is loaded when one can't be had. */
-export class Route {
-  readonly #options: RouteOptions;
-  readonly #travellers = new Set<Traveller>();
-  #detour: Detour | undefined;
+/** Selects the transport of a client: a WebSocket, or the fallback, which is loaded when no WebSocket can be opened. */
+export class TransportSelector {
+  readonly #options: TransportOptions;
+  readonly #users = new Set<TransportUser>();
+  #fallback: Fallback | undefined;
   #isLoading = false;
   #hasFailed = false;
 
-  constructor(options: RouteOptions) {
+  constructor(options: TransportOptions) {
     this.#options = options;
   }
 
   get transport(): Transport {
-    return this.#detour?.transport ?? "websocket";
+    return this.#fallback?.transport ?? "websocket";
   }
 
   dial(transport: Transport, address: string, protocols: string[]): WebSocket {
-    const Socket = this.#detour?.sockets[transport] ?? this.#options.WebSocket;
+    const Socket = this.#fallback?.sockets[transport] ?? this.#options.WebSocket;
     if (!Socket)
       throw new TypeError(
         "There is no WebSocket here, as Node has from 22 on: give createClient that of `ws`.",
@@ -57,24 +57,24 @@ export class Route {
     return new Socket(address, protocols) as WebSocket;
   }
 
-  setActive(traveller: Traveller, active: boolean): void {
-    this.#travellers[active ? "add" : "delete"](traveller);
-    this.#detour?.scheduleProbe();
+  setActive(user: TransportUser, active: boolean): void {
+    this.#users[active ? "add" : "delete"](user);
+    this.#fallback?.scheduleProbe();
   }
 
-  /** Whether the dial of a WebSocket was answered, be it by a refusal. */
-  tried(answered: boolean): void {
-    if (this.#detour) this.#detour.tried("websocket", answered);
+  /** Records whether the dial of a WebSocket was answered. A refusal is an answer. */
+  recordDial(answered: boolean): void {
+    if (this.#fallback) this.#fallback.recordDial("websocket", answered);
     else if (!answered && !this.#isLoading) void this.#load();
   }
 
-  /** Not before the server can be reached: to be offline takes no detour. */
+  /** Loads the fallback if the server can be reached: an offline client needs none. */
   async #load(): Promise<void> {
     this.#isLoading = true;
     try {
       if (!(await isReachable(this.#options))) return;
-      const { Detour } = await loadFallback();
-      this.#detour = new Detour(this.#options, this.#travellers);
+      const { Fallback } = await loadFallback();
+      this.#fallback = new Fallback(this.#options, this.#users);
     } catch (error) {
       // The next failed dial loads it again, but only the first error is reported.
       if (!this.#hasFailed) this.#options.report(error as RoomcastError);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { Detour } from "../../src/fallback/index.ts";
-import { Route, type RouteOptions, type Traveller } from "../../src/route.ts";
+import { Fallback } from "../../src/fallback/index.ts";
+import {
+  TransportSelector,
+  type TransportOptions,
+  type TransportUser,
+} from "../../src/transport-selector.ts";
 import { advance, settle, startClock } from "../model/network.ts";
 
 const MINUTE = 60_000;
@@ -37,7 +41,7 @@ class ProbedSocket {
   close(): void {}
 }
 
-const options: RouteOptions = {
+const options: TransportOptions = {
   url: "https://rt/base/",
   WebSocket: ProbedSocket as unknown as typeof WebSocket,
   fetch: async (url) => {
@@ -49,7 +53,7 @@ const options: RouteOptions = {
   report: (error) => assert.fail(error),
 };
 
-class Told implements Traveller {
+class RecordingUser implements TransportUser {
   readonly inputs: string[] = [];
 
   dispatch({ type }: { type: "wake" | "switch" }): void {
@@ -57,12 +61,12 @@ class Told implements Traveller {
   }
 }
 
-let traveller: Told;
-let travellers: Set<Traveller>;
-let detour: Detour;
+let user: RecordingUser;
+let users: Set<TransportUser>;
+let fallback: Fallback;
 
 async function fails(transport: "websocket" | "sse" | "long-polling"): Promise<void> {
-  detour.tried(transport, false);
+  fallback.recordDial(transport, false);
   await settle();
 }
 
@@ -72,37 +76,37 @@ beforeEach(() => {
   health = "ok";
   checks = 0;
   probes = [];
-  traveller = new Told();
-  travellers = new Set([traveller]);
-  detour = new Detour(options, travellers);
+  user = new RecordingUser();
+  users = new Set([user]);
+  fallback = new Fallback(options, users);
 });
 afterEach(() => mock.reset());
 
-describe("a detour", () => {
+describe("the fallback", () => {
   it("is taken after another failure of a WebSocket, and the next after two of a stream", async () => {
     await fails("websocket");
-    assert.deepEqual([detour.transport, traveller.inputs], ["sse", ["wake"]]);
+    assert.deepEqual([fallback.transport, user.inputs], ["sse", ["wake"]]);
     await fails("sse");
     await fails("websocket");
-    assert.equal(detour.transport, "sse", "nobody asked for a WebSocket");
+    assert.equal(fallback.transport, "sse", "nobody asked for a WebSocket");
     await fails("sse");
-    assert.deepEqual([detour.transport, traveller.inputs], ["long-polling", ["wake", "wake"]]);
+    assert.deepEqual([fallback.transport, user.inputs], ["long-polling", ["wake", "wake"]]);
   });
 
   it("is not taken because of what fails at once, or is refused", async () => {
-    detour.tried("websocket", true);
-    for (let n = 0; n < 5; n++) detour.tried("websocket", false);
+    fallback.recordDial("websocket", true);
+    for (let n = 0; n < 5; n++) fallback.recordDial("websocket", false);
     await settle();
-    assert.deepEqual([detour.transport, checks], ["websocket", 1]);
-    detour.tried("websocket", true);
+    assert.deepEqual([fallback.transport, checks], ["websocket", 1]);
+    fallback.recordDial("websocket", true);
     await fails("websocket");
-    assert.equal(detour.transport, "websocket");
+    assert.equal(fallback.transport, "websocket");
   });
 
   it("is not taken where the server can't be reached, but a proxy's page", async () => {
     for (health of [undefined, "<h1>Please pay.</h1>"]) {
       for (let n = 0; n < 5; n++) await fails("websocket");
-      assert.equal(detour.transport, "websocket");
+      assert.equal(fallback.transport, "websocket");
     }
   });
 });
@@ -118,11 +122,11 @@ describe("a better way", () => {
     }
     assert.deepEqual(at, [5, 15, 35]);
     assert.deepEqual(probes, Array(3).fill("wss://rt/base/events"));
-    assert.deepEqual(traveller.inputs, ["wake"]);
+    assert.deepEqual(user.inputs, ["wake"]);
 
     outcome = "pong";
     await advance(60 * MINUTE, 10_000);
-    assert.deepEqual([detour.transport, traveller.inputs], ["websocket", ["wake", "switch"]]);
+    assert.deepEqual([fallback.transport, user.inputs], ["websocket", ["wake", "switch"]]);
     await advance(120 * MINUTE, 10_000);
     assert.equal(probes.length, 4);
   });
@@ -140,7 +144,7 @@ describe("a better way", () => {
     it(`is ${transport} where a probe comes to ${what}`, async () => {
       outcome = what;
       await advance(5 * MINUTE + 15_000, 1_000);
-      assert.deepEqual([detour.transport, probes.length], [transport, 1]);
+      assert.deepEqual([fallback.transport, probes.length], [transport, 1]);
     });
   }
 
@@ -149,23 +153,23 @@ describe("a better way", () => {
     await advance(5 * MINUTE, 1_000);
     outcome = "pong";
     await advance(10 * MINUTE, 1_000);
-    assert.deepEqual([detour.transport, probes.length], ["websocket", 2]);
+    assert.deepEqual([fallback.transport, probes.length], ["websocket", 2]);
   });
 
-  it("is looked for only while somebody travels", async () => {
-    travellers.clear();
-    detour.scheduleProbe();
+  it("probes only while there are users", async () => {
+    users.clear();
+    fallback.scheduleProbe();
     await advance(60 * MINUTE, 10_000);
     assert.deepEqual(probes, []);
-    travellers.add(traveller);
-    detour.scheduleProbe();
+    users.add(user);
+    fallback.scheduleProbe();
     await advance(10);
     assert.equal(probes.length, 1);
   });
 });
 
-describe("a route", () => {
-  let route: Route;
+describe("the transport selector", () => {
+  let selector: TransportSelector;
 
   /** Until what is loaded is there, which takes real time. */
   async function loads(): Promise<void> {
@@ -173,39 +177,39 @@ describe("a route", () => {
   }
 
   beforeEach(() => {
-    route = new Route(options);
-    route.setActive(traveller, true);
+    selector = new TransportSelector(options);
+    selector.setActive(user, true);
   });
 
   it("asks nobody for anything while dials are answered", async () => {
-    route.tried(true);
+    selector.recordDial(true);
     await loads();
     assert.equal(checks, 0);
   });
 
-  it("makes a detour where two dials fail though the server can be reached", async () => {
+  it("loads the fallback after two dials fail although the server can be reached", async () => {
     health = undefined;
     for (let n = 0; n < 5; n++) {
-      route.tried(false);
+      selector.recordDial(false);
       await loads();
     }
     health = "ok";
-    route.tried(false);
+    selector.recordDial(false);
     await loads();
-    assert.equal(route.transport, "websocket");
-    route.tried(false);
+    assert.equal(selector.transport, "websocket");
+    selector.recordDial(false);
     await loads();
-    assert.deepEqual([route.transport, traveller.inputs], ["sse", ["wake"]]);
+    assert.deepEqual([selector.transport, user.inputs], ["sse", ["wake"]]);
   });
 
   it("dials by what was chosen when the dial began", async () => {
-    const websocket = route.dial("websocket", "wss://rt/base/events", []);
+    const websocket = selector.dial("websocket", "wss://rt/base/events", []);
     assert.ok(websocket instanceof ProbedSocket);
     for (let n = 0; n < 2; n++) {
-      route.tried(false);
+      selector.recordDial(false);
       await loads();
     }
-    const late = route.dial("websocket", "wss://rt/base/events", []);
+    const late = selector.dial("websocket", "wss://rt/base/events", []);
     assert.ok(late instanceof ProbedSocket);
   });
 });
