@@ -1,8 +1,8 @@
 import type { RoomcastError, WireCode } from "../codes.ts";
 import type { Position } from "../protocol.ts";
 
-/** What the package sends to a room. */
-export type ToRoom =
+/** A frame from the client to a room. */
+export type RoomFrame =
   | {
       readonly type: "publish";
       readonly ref: string;
@@ -16,21 +16,21 @@ export type ToRoom =
   | { readonly type: "leave" | "members" }
   | { readonly type: "seen"; readonly seq: number };
 
-/** What it sends, a connection's own frames included. */
-export type FromClient =
+/** A frame from the client: to a room, or to the connection itself. */
+export type ClientFrame =
   | { readonly type: "ping" }
   | { readonly type: "auth"; readonly token: string }
   | { readonly type: "subscribe"; readonly room: string; readonly since?: Position }
   | { readonly type: "unsubscribe"; readonly room: string }
-  | (ToRoom & { readonly room: string });
+  | (RoomFrame & { readonly room: string });
 
-/** Who hears a room: frames as they would come over a socket. */
-export interface Ear {
-  /** The first answer is there. */
-  begun(): void;
-  hear(frame: string): void;
-  /** The room's subscription has ended; nothing comes after it. */
-  end(closeCode: number, reason: string): void;
+/** Receives a room's frames, as a socket would receive them. */
+export interface FrameSink {
+  /** Called on the first answer. */
+  onOpen(): void;
+  onFrame(frame: string): void;
+  /** Called when the room's subscription has ended. No frame follows. */
+  onClose(closeCode: number, reason: string): void;
 }
 
 export const frameOf = (type: string, fields: object): string =>

@@ -50,7 +50,7 @@ export class Http {
    * The server's answer. A refusal that is not its own is `offline`, so that no page of a proxy's
    * ends a room for good.
    */
-  async ask(url: URL, type: string, init: RequestInit): Promise<Response> {
+  async request(url: URL, type: string, init: RequestInit): Promise<Response> {
     const { token } = this;
     const fetch = this.#fetch;
     const headers = { accept: type, ...(token && { authorization: `Bearer ${token}` }) };
@@ -69,11 +69,11 @@ export class Http {
   }
 
   get<Answer>(url: URL, signal = AbortSignal.timeout(TIME_LIMIT_MS)): Promise<Answer> {
-    return this.ask(url, JSON_TYPE, { signal }).then(jsonOf<Answer>);
+    return this.request(url, JSON_TYPE, { signal }).then(jsonOf<Answer>);
   }
 
   post(url: URL, body: string): Promise<Response> {
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);
-    return this.ask(url, JSON_TYPE, { method: "POST", body, signal });
+    return this.request(url, JSON_TYPE, { method: "POST", body, signal });
   }
 }

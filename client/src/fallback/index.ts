@@ -13,7 +13,7 @@ import {
 } from "./choice.ts";
 import { LongPoll } from "./poll.ts";
 import { isStreamAvailable, isWebSocketAvailable } from "./probe.ts";
-import type { Source, StartReader } from "./reader.ts";
+import type { ReaderContext, StartReader } from "./reader.ts";
 import { HttpSocket } from "./socket.ts";
 import { EventStream } from "./stream.ts";
 
@@ -28,17 +28,17 @@ export class Fallback {
   /** The tasks that are running. */
   readonly #running = new Set<() => Promise<void>>();
   /** The context of the last long poll, with which a stream is probed. */
-  #lastPolled: Source | undefined;
+  #lastPolled: ReaderContext | undefined;
 
   constructor(options: TransportOptions, users: ReadonlySet<TransportUser>) {
     this.#options = options;
     this.#users = users;
     this.sockets = {
       websocket: options.WebSocket,
-      sse: this.#socketsOf("sse", (source, since) => new EventStream(source, since)),
-      "long-polling": this.#socketsOf("long-polling", (source, since) => {
-        this.#lastPolled = source;
-        return new LongPoll(source, since);
+      sse: this.#socketsOf("sse", (context, since) => new EventStream(context, since)),
+      "long-polling": this.#socketsOf("long-polling", (context, since) => {
+        this.#lastPolled = context;
+        return new LongPoll(context, since);
       }),
     };
   }

@@ -6,38 +6,38 @@ import { formatPosition, parsePosition, type LogPosition } from "../position.ts"
 import type { Position, Snapshot } from "../protocol.ts";
 import { frameOf } from "./frames.ts";
 import { closeCodeOf, LOST } from "./http.ts";
-import { welcome, type Reader, type Source } from "./reader.ts";
+import { welcome, type Reader, type ReaderContext } from "./reader.ts";
 
 /** How long the server holds a request that has nothing to answer yet. */
 const WAIT_SECONDS = 25;
-const SILENCE_MS = (WAIT_SECONDS + 15) * 1_000;
+const READ_TIMEOUT_MS = (WAIT_SECONDS + 15) * 1_000;
 const PAGE_EVENTS = 1_000;
 
 /** Reads a room by long-polling. There is no session in the room: nobody enters it, and no signal is heard. */
 export class LongPoll implements Reader {
-  readonly #source: Source;
+  readonly #context: ReaderContext;
   readonly #request = new AbortController();
-  readonly #silence = new Timer(() => this.#end(LOST, "Nothing was heard."));
+  readonly #readTimeout = new Timer(() => this.#end(LOST, "Nothing was heard."));
   #isWelcome = false;
 
-  constructor(source: Source, since: Position | undefined) {
-    this.#source = source;
+  constructor(context: ReaderContext, since: Position | undefined) {
+    this.#context = context;
     void this.#read(since);
   }
 
   stop(): void {
-    this.#silence.set(Infinity);
+    this.#readTimeout.set(Infinity);
     this.#request.abort();
   }
 
   #end(closeCode: number, reason: string): void {
     this.stop();
-    this.#source.ear.end(closeCode, reason);
+    this.#context.sink.onClose(closeCode, reason);
   }
 
   async #read(since: Position | undefined): Promise<void> {
     const { signal } = this.#request;
-    const { window } = this.#source;
+    const { readAhead } = this.#context;
     try {
       let position = since ?? (await this.#start());
       let isAtHead = this.#isWelcome;
@@ -46,9 +46,9 @@ export class LongPoll implements Reader {
         if (signal.aborted) return;
         position = page ? this.#deliver(page) : await this.#start(position);
         isAtHead = !page || parsePosition(position)!.seq >= page.head;
-        if (!window.isFull) continue;
-        this.#silence.set(Infinity);
-        await window.opened();
+        if (!readAhead.isFull) continue;
+        this.#readTimeout.set(Infinity);
+        await readAhead.waitForSpace();
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -58,8 +58,8 @@ export class LongPoll implements Reader {
   }
 
   #get<Answer>(leaf?: string, query?: Record<string, string>): Promise<Answer> {
-    const { http, room } = this.#source;
-    this.#silence.set(now() + SILENCE_MS);
+    const { http, room } = this.#context;
+    this.#readTimeout.set(now() + READ_TIMEOUT_MS);
     return http.get(http.urlOf(room, leaf, query), this.#request.signal);
   }
 
@@ -78,31 +78,31 @@ export class LongPoll implements Reader {
   #welcome(position: LogPosition, recovered: boolean | undefined): void {
     if (this.#isWelcome) return;
     this.#isWelcome = true;
-    welcome(this.#source, position, recovered);
+    welcome(this.#context, position, recovered);
   }
 
   #deliver({ epoch, prev, events, head }: Page): Position {
-    const { room, ear, window } = this.#source;
+    const { room, sink, readAhead } = this.#context;
     this.#welcome({ epoch, seq: head }, true);
     const seq = events.at(-1)?.seq ?? prev;
     if (events.length > 0) {
       const frame = frameOf("events", { room, epoch, prev, events });
-      window.handed(seq, frame.length);
-      ear.hear(frame);
+      readAhead.add(seq, frame.length);
+      sink.onFrame(frame);
     }
     return formatPosition({ epoch, seq });
   }
 
   /** From the state on, and after a gap if it could not go on from there. */
   async #start(lost?: Position): Promise<Position> {
-    const { room, ear } = this.#source;
+    const { room, sink } = this.#context;
     const [{ epoch, seq, events }, figures] = await Promise.all([
       this.#get<Snapshot>("state"),
       lost && this.#get<{ oldest: number }>(),
     ]);
     this.#welcome({ epoch, seq }, figures ? false : undefined);
-    if (figures) ear.hear(frameOf("gap", { room, epoch, oldest: figures.oldest, seq }));
-    if (events.length > 0) ear.hear(frameOf("state", { room, epoch, seq, events }));
+    if (figures) sink.onFrame(frameOf("gap", { room, epoch, oldest: figures.oldest, seq }));
+    if (events.length > 0) sink.onFrame(frameOf("state", { room, epoch, seq, events }));
     return formatPosition({ epoch, seq });
   }
 }

@@ -4,9 +4,9 @@ import { urlOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
 import type { TransportOptions } from "../transport-selector.ts";
 import { websocketOf } from "../socket.ts";
-import type { Source } from "./reader.ts";
+import type { ReaderContext } from "./reader.ts";
 import { EventStream } from "./stream.ts";
-import { Window } from "./window.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 const PROBE_MS = 10_000;
 
@@ -38,12 +38,12 @@ export async function isWebSocketAvailable({
 }
 
 /** Waits for the first event of a stream. */
-export async function isStreamAvailable(source: Source): Promise<boolean> {
+export async function isStreamAvailable(context: ReaderContext): Promise<boolean> {
   let stream: EventStream | undefined;
   try {
     return await new Promise<boolean>((resolve) => {
-      const ear = { begun: () => resolve(true), hear() {}, end: () => resolve(false) };
-      stream = new EventStream({ ...source, ear, window: new Window() }, undefined);
+      const sink = { onOpen: () => resolve(true), onFrame() {}, onClose: () => resolve(false) };
+      stream = new EventStream({ ...context, sink, readAhead: new ReadAhead() }, undefined);
     });
   } finally {
     stream?.stop();

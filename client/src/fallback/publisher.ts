@@ -1,7 +1,7 @@
 import { RoomcastError } from "../codes.ts";
 import { jsonOf } from "../http.ts";
 import { passing } from "../retry.ts";
-import { errorFrame, frameOf, type Ear, type ToRoom } from "./frames.ts";
+import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
 
 /** Of UTF-16; each may take three bytes of a body, which may have 1 MiB. */
@@ -17,7 +17,7 @@ interface Publish {
 export class Publisher {
   readonly #http: Http;
   readonly #room: string;
-  readonly #ear: Ear;
+  readonly #sink: FrameSink;
   /** Those under way are the first of them, until they are answered. */
   #publishes: Publish[] = [];
   #publishing = false;
@@ -26,13 +26,13 @@ export class Publisher {
   readonly #signals = new Map<string, string>();
   #signalling = false;
 
-  constructor(http: Http, room: string, ear: Ear) {
+  constructor(http: Http, room: string, sink: FrameSink) {
     this.#http = http;
     this.#room = room;
-    this.#ear = ear;
+    this.#sink = sink;
   }
 
-  publish({ ref, name, data, id, key }: ToRoom & { type: "publish" }): void {
+  publish({ ref, name, data, id, key }: RoomFrame & { type: "publish" }): void {
     this.#publishes.push({ ref, event: JSON.stringify({ name, data, id, key }) });
     if (!this.#publishing) void this.#publishAll();
   }
@@ -53,7 +53,7 @@ export class Publisher {
         const answer = await this.#http.post(url, `{"events":[${events}]}`);
         const { seqs } = await jsonOf<{ seqs: number[] }>(answer);
         this.#dequeue(batch.length).forEach(({ ref }, n) =>
-          this.#ear.hear(frameOf("ack", { room: this.#room, ref, seq: seqs[n] })),
+          this.#sink.onFrame(frameOf("ack", { room: this.#room, ref, seq: seqs[n] })),
         );
       } catch (error) {
         this.#refuse(batch, error as RoomcastError);
@@ -90,7 +90,7 @@ export class Publisher {
       this.#emitError(error, ref);
   }
 
-  signal({ name, data }: ToRoom & { type: "signal" }): void {
+  signal({ name, data }: RoomFrame & { type: "signal" }): void {
     this.#signals.set(name, JSON.stringify({ name, data }));
     if (!this.#signalling) void this.#signalAll();
   }
@@ -113,7 +113,7 @@ export class Publisher {
   #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
     // A socket would have been closed when its token's time was up.
-    if (closeCode === UNAUTHORIZED) return this.#ear.end(closeCode, error.message);
-    this.#ear.hear(errorFrame(this.#room, error, ref));
+    if (closeCode === UNAUTHORIZED) return this.#sink.onClose(closeCode, error.message);
+    this.#sink.onFrame(errorFrame(this.#room, error, ref));
   }
 }

@@ -1,16 +1,16 @@
 import type { LogPosition } from "../position.ts";
 import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
-import { frameOf, type Ear } from "./frames.ts";
+import { frameOf, type FrameSink } from "./frames.ts";
 import type { Http } from "./http.ts";
-import type { Window } from "./window.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 
-/** A room, as a reader needs it. */
-export interface Source {
+/** The context of a reader: its room, how to reach it, and the receiver of its frames. */
+export interface ReaderContext {
   readonly http: Http;
   readonly room: string;
-  readonly ear: Ear;
-  readonly window: Window;
+  readonly sink: FrameSink;
+  readonly readAhead: ReadAhead;
 }
 
 /** Reads a room until it is stopped, or has ended. */
@@ -21,13 +21,13 @@ export interface Reader {
   stop(): void;
 }
 
-export type StartReader = (source: Source, since: Position | undefined) => Reader;
+export type StartReader = (context: ReaderContext, since: Position | undefined) => Reader;
 
 /** Pings go no further than this client: a reader finds out by itself that nothing comes any more. */
 export const PING_MS = 25_000;
 
 export function welcome(
-  { http, room, ear }: Source,
+  { http, room, sink }: ReaderContext,
   position: LogPosition,
   recovered?: boolean,
 ): void {
@@ -36,7 +36,7 @@ export function welcome(
   const grant = grantIn(room);
   // The server tells nobody but a socket by what name its session goes.
   const session = "";
-  ear.begun();
+  sink.onOpen();
   const rest = { epoch, seq, recovered, grant, expires_at, ping_ms: PING_MS };
-  ear.hear(frameOf("welcome", { room, session, ...rest }));
+  sink.onFrame(frameOf("welcome", { room, session, ...rest }));
 }

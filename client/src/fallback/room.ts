@@ -1,35 +1,35 @@
 import type { RoomcastError } from "../codes.ts";
-import { errorFrame, frameOf, type Ear, type ToRoom } from "./frames.ts";
+import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import type { Http } from "./http.ts";
 import { Publisher } from "./publisher.ts";
-import type { Reader, Source } from "./reader.ts";
-import { Window } from "./window.ts";
+import type { Reader, ReaderContext } from "./reader.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 /** A room over HTTP: takes the frames that a socket would take, and says what it would say. */
 export class HttpRoom {
   readonly #http: Http;
   readonly #room: string;
-  readonly #ear: Ear;
-  readonly #window = new Window();
+  readonly #sink: FrameSink;
+  readonly #readAhead = new ReadAhead();
   readonly #publisher: Publisher;
   readonly #reader: Reader;
 
-  constructor(http: Http, room: string, ear: Ear, read: (source: Source) => Reader) {
+  constructor(http: Http, room: string, sink: FrameSink, read: (context: ReaderContext) => Reader) {
     this.#http = http;
     this.#room = room;
-    this.#ear = ear;
-    this.#publisher = new Publisher(http, room, ear);
-    this.#reader = read({ http, room, ear, window: this.#window });
+    this.#sink = sink;
+    this.#publisher = new Publisher(http, room, sink);
+    this.#reader = read({ http, room, sink, readAhead: this.#readAhead });
   }
 
-  onFrame(frame: ToRoom): void {
+  onFrame(frame: RoomFrame): void {
     switch (frame.type) {
       case "publish":
         return this.#publisher.publish(frame);
       case "signal":
         return this.#publisher.signal(frame);
       case "seen":
-        return this.#window.seen(frame.seq);
+        return this.#readAhead.seen(frame.seq);
       case "enter":
         return this.#reader.enter ? this.#reader.enter(frame.data) : void this.#list();
       case "leave":
@@ -47,9 +47,9 @@ export class HttpRoom {
   async #list(): Promise<void> {
     try {
       const list = await this.#http.get<object>(this.#http.urlOf(this.#room, "members"));
-      this.#ear.hear(frameOf("members", list));
+      this.#sink.onFrame(frameOf("members", list));
     } catch (error) {
-      this.#ear.hear(errorFrame(this.#room, error as RoomcastError));
+      this.#sink.onFrame(errorFrame(this.#room, error as RoomcastError));
     }
   }
 }

@@ -1,9 +1,9 @@
 import type { Fetch } from "../http.ts";
 import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
-import { frameOf, type Ear, type FromClient } from "./frames.ts";
+import { frameOf, type ClientFrame, type FrameSink } from "./frames.ts";
 import { Http, LOST, UNAUTHORIZED } from "./http.ts";
-import { PING_MS, type Reader, type Source, type StartReader } from "./reader.ts";
+import { PING_MS, type Reader, type ReaderContext, type StartReader } from "./reader.ts";
 import { HttpRoom } from "./room.ts";
 
 export interface HttpSocketOptions {
@@ -37,7 +37,7 @@ export class HttpSocket {
   }
 
   send(text: string): void {
-    const frame = JSON.parse(text) as FromClient;
+    const frame = JSON.parse(text) as ClientFrame;
     switch (frame.type) {
       case "ping":
         return this.#answer(frameOf("pong", {}));
@@ -56,13 +56,13 @@ export class HttpSocket {
     for (const room of this.#rooms.values()) room.stop();
   }
 
-  #hear(frame: string): void {
+  #emit(frame: string): void {
     this.onmessage?.({ data: frame });
   }
 
   /** No answer comes before what it answers has been sent. */
   #answer(...frames: string[]): void {
-    queueMicrotask(() => frames.forEach((frame) => this.#hear(frame)));
+    queueMicrotask(() => frames.forEach((frame) => this.#emit(frame)));
   }
 
   /** There is nothing to ask the server yet: the first room shows whether the token is taken. */
@@ -82,21 +82,21 @@ export class HttpSocket {
   }
 
   #subscribe(room: string, since: Position | undefined): void {
-    const { read, recordDial: tried } = this.#options;
-    let begun = false;
+    const { read, recordDial } = this.#options;
+    let isOpen = false;
     // An answer may arrive after the room's subscription has ended and another has started.
     const isOver = (): boolean => this.#rooms.get(room) !== httpRoom;
-    const ear: Ear = {
-      begun: () => tried((begun = true)),
-      hear: (frame) => isOver() || this.#hear(frame),
-      end: (code, reason) => {
+    const sink: FrameSink = {
+      onOpen: () => recordDial((isOpen = true)),
+      onFrame: (frame) => isOver() || this.#emit(frame),
+      onClose: (code, reason) => {
         if (isOver()) return;
-        if (!begun && code === LOST) tried(false);
+        if (!isOpen && code === LOST) recordDial(false);
         this.#end(room, code, reason);
       },
     };
-    const start = (source: Source): Reader => read(source, since);
-    const httpRoom = new HttpRoom(this.#http, room, ear, start);
+    const start = (context: ReaderContext): Reader => read(context, since);
+    const httpRoom = new HttpRoom(this.#http, room, sink, start);
     this.#rooms.set(room, httpRoom);
   }
 
@@ -111,7 +111,7 @@ export class HttpSocket {
     this.#rooms.get(room)?.stop();
     this.#rooms.delete(room);
     if (this.#isForMany && code !== LOST && code !== UNAUTHORIZED) {
-      return this.#hear(frameOf("closed", { room, code, reason }));
+      return this.#emit(frameOf("closed", { room, code, reason }));
     }
     this.close();
     this.onclose?.({ code });

@@ -140,5 +140,5 @@ export class Story {
   }
 }
 
-export const streams: StartReader = (source, since) => new EventStream(source, since);
-export const polls: StartReader = (source, since) => new LongPoll(source, since);
+export const streams: StartReader = (context, since) => new EventStream(context, since);
+export const polls: StartReader = (context, since) => new LongPoll(context, since);

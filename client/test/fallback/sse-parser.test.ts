@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Blocks, type Block } from "../../src/fallback/blocks.ts";
+import { SseParser, type SseEvent } from "../../src/fallback/sse-parser.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** What is read of text that comes in these pieces. */
-function read(...pieces: Uint8Array[]): Block[] {
-  const blocks = new Blocks();
-  return pieces.flatMap((piece) => [...blocks.read(piece)]);
+function read(...pieces: Uint8Array[]): SseEvent[] {
+  const parser = new SseParser();
+  return pieces.flatMap((piece) => [...parser.parse(piece)]);
 }
 
-const block = (fields: Partial<Block>): Block => ({
+const event = (fields: Partial<SseEvent>): SseEvent => ({
   event: undefined,
   id: undefined,
   data: undefined,
@@ -37,13 +37,13 @@ data
 `;
 
 const READ = [
-  block({ id: "h7Qk2pXa:41" }),
-  block({ event: "state", id: "h7Qk2pXa:41", data: '{"type":"state"}' }),
-  block({ id: "h7Qk2pXa:42", data: '{"data":[\n1,\n "Grüße 🌍"\n]}' }),
-  block({ event: "closed", data: "" }),
+  event({ id: "h7Qk2pXa:41" }),
+  event({ event: "state", id: "h7Qk2pXa:41", data: '{"type":"state"}' }),
+  event({ id: "h7Qk2pXa:42", data: '{"data":[\n1,\n "Grüße 🌍"\n]}' }),
+  event({ event: "closed", data: "" }),
 ];
 
-describe("blocks", () => {
+describe("events", () => {
   for (const [name, end] of Object.entries({ LF: "\n", CR: "\r", CRLF: "\r\n" })) {
     it(`are the same wherever the stream is cut (${name})`, () => {
       const stream = bytesOf(STREAM.replaceAll("\n", end));

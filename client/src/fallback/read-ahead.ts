@@ -2,12 +2,12 @@
 const WINDOW = 512 * 1024;
 
 /** What was handed to the handlers and they have yet to take: a reader reads no further ahead. */
-export class Window {
+export class ReadAhead {
   readonly #unseen: { readonly seq: number; readonly size: number }[] = [];
   #size = 0;
-  #open: (() => void) | undefined;
+  #onSpace: (() => void) | undefined;
 
-  handed(seq: number, size: number): void {
+  add(seq: number, size: number): void {
     this.#unseen.push({ seq, size });
     this.#size += size;
   }
@@ -16,14 +16,14 @@ export class Window {
     while (this.#unseen.length > 0 && this.#unseen[0]!.seq <= seq) {
       this.#size -= this.#unseen.shift()!.size;
     }
-    if (!this.isFull) this.#open?.();
+    if (!this.isFull) this.#onSpace?.();
   }
 
   get isFull(): boolean {
     return this.#size > WINDOW;
   }
 
-  opened(): Promise<void> {
-    return new Promise((resolve) => (this.#open = resolve));
+  waitForSpace(): Promise<void> {
+    return new Promise((resolve) => (this.#onSpace = resolve));
   }
 }

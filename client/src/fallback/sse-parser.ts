@@ -1,21 +1,21 @@
-/** A block of a stream of Server-Sent Events (the HTML standard, 9.2.6). */
-export interface Block {
+/** An event of a Server-Sent Events stream (the HTML standard, 9.2.6). */
+export interface SseEvent {
   readonly event: string | undefined;
   readonly id: string | undefined;
-  /** `undefined` for a block without data. */
+  /** `undefined` for an event without data. */
   readonly data: string | undefined;
 }
 
-/** Reads blocks from text that is cut anywhere. */
-export class Blocks {
+/** Parses events from chunks that may be split anywhere. */
+export class SseParser {
   readonly #decoder = new TextDecoder();
-  /** The beginning of a line whose end has yet to come. */
+  /** The start of a line whose end was not received yet. */
   #line = "";
-  /** The last line ended with a carriage return: a line feed next belongs to it. */
+  /** The last line ended with a carriage return: a line feed that follows belongs to it. */
   #afterReturn = false;
   #fields: Record<string, string> = {};
 
-  *read(bytes: Uint8Array): Generator<Block> {
+  *parse(bytes: Uint8Array): Generator<SseEvent> {
     let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") return;
     if (this.#afterReturn && text.startsWith("\n")) text = text.slice(1);
