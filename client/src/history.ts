@@ -25,7 +25,7 @@ export const newest = <Event>(events: readonly Event[], last: number): readonly 
   events.length > last ? events.slice(events.length - last) : events;
 
 /** Reads the newest events of a room over HTTP and follows them live, for one subscriber at a time. */
-export class HistoryStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
+export class EventsStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
   readonly #room: Room<EventMap>;
   readonly #first: History<EventOf<EventMap>>;
   readonly #timer = new Timer(() => this.#restart());
@@ -48,8 +48,8 @@ export class HistoryStore<EventMap extends object> implements Store<History<Even
     this.#history = this.#first;
   }
 
-  readonly get = (): History<EventOf<EventMap>> => this.#history;
-  readonly getFirst = (): History<EventOf<EventMap>> => this.#first;
+  readonly getSnapshot = (): History<EventOf<EventMap>> => this.#history;
+  readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#first;
 
   /** Sets how many events are shown. If they are more than before, reads them. */
   resize(last: number): void {

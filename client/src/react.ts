@@ -15,12 +15,12 @@ import {
 } from "react";
 import type { Client } from "./client.ts";
 import type { AnyEvents, EventOf, Handler, SignalHandler } from "./handlers.ts";
-import { HistoryStore, newest, type History } from "./history.ts";
+import { EventsStore, newest, type History } from "./history.ts";
 import { INITIAL, type ConnectionStatus } from "./lifecycle.ts";
 import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
 import type { Room } from "./room.ts";
-import { stay } from "./stay.ts";
-import { countOf, foldOf, type Reducer, type Store } from "./stores.ts";
+import { retainPresence } from "./retain-presence.ts";
+import { countStore, stateStore, type Reducer, type Store } from "./stores.ts";
 
 export type { History, Reducer };
 
@@ -100,7 +100,7 @@ export function useRoomState<EventMap extends object, Value>(
 ): Value {
   const newest = useNewest(reducer);
   const store = useMemo(
-    () => foldOf(room, (value, event) => newest.current(value, event), initial, snapshot),
+    () => stateStore(room, (value, event) => newest.current(value, event), initial, snapshot),
     // `initial` and `snapshot` are where it starts, as with `useState`: later ones change nothing.
     [room, newest],
   );
@@ -131,7 +131,7 @@ export function useHistory<EventMap extends object>(
   if (!Number.isSafeInteger(last) || last < 0) {
     throw new RangeError(`\`last\` must be a whole number, 0 or more; it is ${last}.`);
   }
-  const store = useMemo(() => new HistoryStore(room, last, initial), [room]);
+  const store = useMemo(() => new EventsStore(room, last, initial), [room]);
   useEffect(() => store.resize(last), [store, last]);
   const history = useStore(store);
   return useMemo(() => ({ ...history, events: newest(history.events, last) }), [history, last]);
@@ -146,7 +146,7 @@ export function usePresence<Data>(
   room: Room<any, any, Data>,
   data?: Data,
 ): readonly Member<Data>[] | undefined {
-  useEffect(() => stay(room, data), [room, data]);
+  useEffect(() => retainPresence(room, data), [room, data]);
   return useMembers(room);
 }
 
@@ -165,7 +165,7 @@ export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Da
  * connected and every 30 s while the page is shown. `undefined` until it is known.
  */
 export function useOnlineCount(room: Room<any>): number | undefined {
-  return useStore(useMemo(() => countOf(room), [room]));
+  return useStore(useMemo(() => countStore(room), [room]));
 }
 
 /** Sends the room's signals of that name, and calls the newest handler with those of the others. */
@@ -183,8 +183,11 @@ export function useSignal<SignalMap extends object, Name extends keyof SignalMap
   return useCallback((data) => room.signal(name, data), [room, name]);
 }
 
-const useStore = <Value>({ subscribe, get, getFirst }: Store<Value>): Value =>
-  useSyncExternalStore(subscribe, get, getFirst);
+const useStore = <Value>({
+  subscribe,
+  getSnapshot: get,
+  getServerSnapshot: getFirst,
+}: Store<Value>): Value => useSyncExternalStore(subscribe, get, getFirst);
 
 /** A function that changes with each render, for callers that outlive the render. */
 function useNewest<Callback>(callback: Callback): { readonly current: Callback } {

@@ -11,16 +11,16 @@ const COUNT_MS = 30_000;
 const LEAVING_MS = 1_000;
 
 export interface Store<Value> {
-  get(): Value;
+  getSnapshot(): Value;
   /** What the server has rendered, and the browser renders first. */
-  getFirst(): Value;
+  getServerSnapshot(): Value;
   subscribe(changed: () => void): () => void;
 }
 
 export type Reducer<Value, Event> = (value: Value, event: Event) => Value;
 
 /** The room's state and the events after it, reduced to one value. */
-export function foldOf<EventMap extends object, Value>(
+export function stateStore<EventMap extends object, Value>(
   room: Room<EventMap>,
   reducer: Reducer<Value, EventOf<EventMap>>,
   initial: Value,
@@ -44,8 +44,8 @@ export function foldOf<EventMap extends object, Value>(
   catchUp();
 
   return {
-    get: () => value,
-    getFirst: () => first,
+    getSnapshot: () => value,
+    getServerSnapshot: () => first,
     subscribe(changed) {
       const stop = room.listen({
         events(events) {
@@ -66,13 +66,13 @@ export function foldOf<EventMap extends object, Value>(
 }
 
 /** How many members a room has: by their list where it is known, otherwise read over HTTP. */
-export function countOf(room: Room): Store<number | undefined> {
+export function countStore(room: Room): Store<number | undefined> {
   const { presence } = room;
   let count: number | undefined;
 
   return {
-    get: () => presence.members?.length ?? count,
-    getFirst: () => undefined,
+    getSnapshot: () => presence.members?.length ?? count,
+    getServerSnapshot: () => undefined,
     subscribe(changed) {
       let connected = false;
       const read = (): void => {

@@ -16,7 +16,7 @@ import {
   useRoomState,
   useStatus,
 } from "../src/react.ts";
-import { foldOf } from "../src/stores.ts";
+import { stateStore } from "../src/stores.ts";
 import { act, createElement as h, hydrate, render, StrictMode } from "./dom.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
@@ -216,7 +216,7 @@ describe("useRoomState", () => {
   it("keeps what was reduced when it is subscribed again and has missed nothing", async () => {
     const room = client.room("room");
     room.on(() => {});
-    const { subscribe, get } = foldOf(room, sum as never, 0, undefined);
+    const { subscribe, getSnapshot: get } = stateStore(room, sum as never, 0, undefined);
     const stop = subscribe(() => {});
     await pass();
     server.room("room").append([{ name: "a", data: 5 }], "backend", 0); // has no key

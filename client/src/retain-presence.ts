@@ -57,7 +57,7 @@ class RetainedPresence {
 const retained = new WeakMap<Room, RetainedPresence>();
 
 /** Enters the room with that data, for one component of several. Returns what ends it. */
-export function stay(room: Room, data: unknown): () => void {
+export function retainPresence(room: Room, data: unknown): () => void {
   if (!retained.has(room)) retained.set(room, new RetainedPresence(room));
   return retained.get(room)!.add(data);
 }
