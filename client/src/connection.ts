@@ -45,13 +45,13 @@ export type Input =
   /** The wall clock was set, or the machine slept. */
   | { readonly type: "clock_stepped" }
   /** There is a better transport. Nothing is lost by going over to it, so no status tells of it. */
-  | { readonly type: "switch" }
+  | { readonly type: "switch_transport" }
   | { readonly type: "tick" };
 
 export type Effect =
   /** Replaces a socket that is still there. */
   | { readonly type: "dial"; readonly newToken: boolean }
-  | { readonly type: "hang_up" | "ping" }
+  | { readonly type: "close" | "ping" }
   /** Get a new token and send it in-band. */
   | { readonly type: "renew" };
 
@@ -96,7 +96,7 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
       return heard(connection, input.frame, now, wallNow);
     case "lost":
       return lost(connection, input.closeCode, now);
-    case "missed":
+    case "gap_detected":
       return retry(connection, "offline", now);
     case "dial_failed":
       return retry(connection, input.type, now, input.error);
@@ -109,7 +109,7 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
     case "clock_stepped":
       // While the machine slept, the token came closer to its end than this clock knows.
       return wake({ ...connection, attempts: 0, renewAt: Math.min(connection.renewAt, now) }, now);
-    case "switch": {
+    case "switch_transport": {
       const [dialled, effect] = dial(connection, now);
       return [{ ...dialled, status: connection.status }, effect];
     }
@@ -220,12 +220,12 @@ function lost(connection: Connection, closeCode: number, now: number): Step {
 
 const retry = (connection: Connection, reason: Code, now: number, error?: RoomcastError): Step => [
   waiting(connection, reason, now, error),
-  { type: "hang_up" },
+  { type: "close" },
 ];
 
 const end = (connection: Connection, status: Status, reason: Code): Step => [
   ended(connection, status, reason),
-  { type: "hang_up" },
+  { type: "close" },
 ];
 
 function wake(connection: Connection, now: number): Step {
@@ -236,7 +236,7 @@ function wake(connection: Connection, now: number): Step {
 
 function tick(connection: Connection, now: number): Step {
   if (now >= connection.leaveAt) {
-    return [newConnection(connection.backoff, connection.seed), { type: "hang_up" }];
+    return [newConnection(connection.backoff, connection.seed), { type: "close" }];
   }
   if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {

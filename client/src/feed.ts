@@ -165,7 +165,7 @@ export class Feed {
   #apply(frame: Events, bytes: number): void {
     const state = this.#state;
     const events = state && newEvents(state.position, frame);
-    if (!events) return this.#options.transport.dispatch({ type: "missed" });
+    if (!events) return this.#options.transport.dispatch({ type: "gap_detected" });
     const last = events.at(-1);
     if (!last) return;
     if (this.#isFresh) this.#settleNone();

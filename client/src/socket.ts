@@ -115,12 +115,12 @@ export class Socket {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "dial":
-        this.#hangUp();
+        this.#close();
         this.#transport = this.#options.selector.transport;
         void this.#withToken(effect.newToken, (token) => this.#open(token));
         break;
-      case "hang_up":
-        this.#hangUp();
+      case "close":
+        this.#close();
         break;
       case "ping":
         this.send(PING);
@@ -184,7 +184,7 @@ export class Socket {
   }
 
   /** Doesn't wait for `onclose`: on a dead network it comes minutes later. */
-  #hangUp(): void {
+  #close(): void {
     this.#dials++;
     const websocket = this.#websocket;
     if (!websocket) return;

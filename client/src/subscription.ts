@@ -108,7 +108,7 @@ export function step(
       };
     case "heard":
       return heard(subscription, input.frame, now);
-    case "missed":
+    case "gap_detected":
       return again(subscription, "offline", now);
     case "connect":
       return subscription.phase === "open" ? subscription : restart(subscription, now);

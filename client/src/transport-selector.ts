@@ -29,7 +29,7 @@ export interface TransportOptions {
 /** A user of a transport. */
 export interface TransportUser {
   /** Notifies the user that another transport is tried from now on, or that a better one is available. */
-  dispatch(input: { readonly type: "wake" | "switch" }): void;
+  dispatch(input: { readonly type: "wake" | "switch_transport" }): void;
 }
 
 /** Selects the transport of a client: a WebSocket, or the fallback, which is loaded when no WebSocket can be opened. */

@@ -20,7 +20,7 @@ export type TransportInput =
   /** The first user came, or the last one went. */
   | { readonly type: "use" | "leave" }
   /** A frame shows that an earlier one never came. */
-  | { readonly type: "missed" }
+  | { readonly type: "gap_detected" }
   | ClientCommand;
 
 /** A command of the app to all rooms. */

@@ -98,7 +98,7 @@ describe("opening and leaving", () => {
 
   it("tries again when no welcome comes", () => {
     const scenario = new Scenario().is("use").wait(10_000);
-    assert.deepEqual(scenario.done, ["dial", "hang_up"]);
+    assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.equal(scenario.connection.reason, "timeout");
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
@@ -113,7 +113,7 @@ describe("opening and leaving", () => {
   it("hangs up when the grace is over", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    assert.deepEqual(scenario.is("leave").wait(3_000).done, ["hang_up"]);
+    assert.deepEqual(scenario.is("leave").wait(3_000).done, ["close"]);
     assert.equal(scenario.connection.phase, "idle");
     assert.deepEqual(scenario.is("use").done, ["dial"]);
   });
@@ -192,7 +192,7 @@ describe("trying again", () => {
   it("tries again when a frame shows that one was missed", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    assert.deepEqual(scenario.is("missed").done, ["hang_up"]);
+    assert.deepEqual(scenario.is("gap_detected").done, ["close"]);
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 });
@@ -201,16 +201,16 @@ describe("a better transport", () => {
   it("is gone over to without a word, and reconnected to if it fails after all", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    scenario.is("switch");
+    scenario.is("switch_transport");
     assert.deepEqual([scenario.done, scenario.connection.status], [["dial"], "connected"]);
     scenario.is(closed(1006));
-    assert.deepEqual([scenario.done, scenario.connection.status], [["hang_up"], "reconnecting"]);
+    assert.deepEqual([scenario.done, scenario.connection.status], [["close"], "reconnecting"]);
   });
 
   it("is tried at once by who waits for the next try", () => {
     const scenario = new Scenario().is("use", closed(1006));
     scenario.done;
-    assert.deepEqual(scenario.is("switch").done, ["dial"]);
+    assert.deepEqual(scenario.is("switch_transport").done, ["dial"]);
   });
 });
 
@@ -368,7 +368,7 @@ describe("tokens", () => {
     assert.equal(scenario.connection.status, "reconnecting");
     scenario.is(closed(4001));
     assert.equal(scenario.connection.status, "unauthorized");
-    assert.deepEqual(scenario.done, ["hang_up"]);
+    assert.deepEqual(scenario.done, ["close"]);
   });
 
   it("may try one again after each welcome", () => {
@@ -421,7 +421,7 @@ describe("tokens", () => {
   it("is unauthorized at once where the server waits for a token, and there is none", () => {
     const scenario = new Scenario().is("use", pong);
     assert.equal(scenario.connection.status, "unauthorized");
-    assert.deepEqual(scenario.done, ["dial", "hang_up"]);
+    assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.deepEqual(scenario.is("connect").done, ["dial with a new token"]);
   });
 

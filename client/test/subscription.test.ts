@@ -314,7 +314,7 @@ describe("a hole", () => {
   it("costs the room its session, not the connection", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
-    assert.deepEqual(scenario.is("missed").sent, ["unsubscribe"]);
+    assert.deepEqual(scenario.is("gap_detected").sent, ["unsubscribe"]);
     assert.equal(scenario.subscription.phase, "waiting");
     assert.deepEqual(scenario.is(closed(1000)).wait(1_000).sent, ["subscribe"]);
     assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
@@ -323,23 +323,23 @@ describe("a hole", () => {
   it("is no trouble of those that a room had long before", () => {
     const scenario = new Scenario().opened();
     for (let n = 0; n < 5; n++) {
-      scenario.is("missed", closed(1000));
+      scenario.is("gap_detected", closed(1000));
       scenario.wait(scenario.subscription.dueAt - scenario.now).is(welcome);
     }
     assert.equal(scenario.subscription.attempts, 5);
-    scenario.wait(20_000).is("missed");
+    scenario.wait(20_000).is("gap_detected");
     assert.equal(scenario.subscription.attempts, 1);
   });
 
   it("that the room was kicked for in between stays final", () => {
-    const scenario = new Scenario().opened().is("missed", closed(4010));
+    const scenario = new Scenario().opened().is("gap_detected", closed(4010));
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 });
 
 describe("any order of what can happen", () => {
   const inputs: SubscriptionInput[] = [
-    ...(["use", "leave", "missed", "restart", "tick"] as const).map((type) => ({ type })),
+    ...(["use", "leave", "gap_detected", "restart", "tick"] as const).map((type) => ({ type })),
     ...(["opening", "open", "waiting"] as const).map((phase) => connectionIs(phase)),
     ...[1000, 1012, 4010].map(closed),
     welcome,

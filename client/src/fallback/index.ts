@@ -88,7 +88,7 @@ export class Fallback {
     for (const transport of betterThan(this.transport)) {
       if (!(await this.#isAvailable(transport))) continue;
       this.#choice = withTransport(this.#choice, transport);
-      return this.#notifyUsers("switch");
+      return this.#notifyUsers("switch_transport");
     }
   }
 
@@ -97,7 +97,7 @@ export class Fallback {
     return this.#lastPolled !== undefined && isStreamAvailable(this.#lastPolled);
   }
 
-  #notifyUsers(type: "wake" | "switch"): void {
+  #notifyUsers(type: "wake" | "switch_transport"): void {
     this.scheduleProbe();
     for (const user of [...this.#users]) user.dispatch({ type });
   }

@@ -56,7 +56,7 @@ const options: TransportOptions = {
 class RecordingUser implements TransportUser {
   readonly inputs: string[] = [];
 
-  dispatch({ type }: { type: "wake" | "switch" }): void {
+  dispatch({ type }: { type: "wake" | "switch_transport" }): void {
     this.inputs.push(type);
   }
 }
@@ -126,7 +126,10 @@ describe("a better way", () => {
 
     outcome = "pong";
     await advance(60 * MINUTE, 10_000);
-    assert.deepEqual([fallback.transport, user.inputs], ["websocket", ["wake", "switch"]]);
+    assert.deepEqual(
+      [fallback.transport, user.inputs],
+      ["websocket", ["wake", "switch_transport"]],
+    );
     await advance(120 * MINUTE, 10_000);
     assert.equal(probes.length, 4);
   });
