@@ -9,7 +9,7 @@ export type WireCode =
   | "position_lost"
   | "too_large"
   | "rate_limited"
-  | "silent"
+  | "ping_timeout"
   | "kicked"
   | "erased"
   | "room_full"
@@ -69,7 +69,7 @@ const verdicts: Partial<Record<number, [Code, Verdict]>> = {
   4400: ["bad_request", "closed"],
   4404: ["not_found", "closed"],
   4405: ["method_not_allowed", "closed"],
-  4408: ["silent", "retry"],
+  4408: ["ping_timeout", "retry"],
   4429: ["rate_limited", "retry"],
 };
 

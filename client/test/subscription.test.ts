@@ -140,7 +140,7 @@ describe("a room that ends it", () => {
     [1011, "internal"],
     [1012, "restarting"],
     [1013, "room_full"],
-    [4408, "silent"],
+    [4408, "ping_timeout"],
     [4999, "offline"],
   ] as const) {
     it(`is tried again after ${code}`, () => {
