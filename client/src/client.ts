@@ -102,7 +102,7 @@ export function createClient({
     url,
   );
   /** What a room is told that comes later. */
-  let ending: EndCommand | undefined;
+  let endCommand: EndCommand | undefined;
   /** Another object for each user, as far as is known. */
   let author: Author = { name: undefined };
 
@@ -117,13 +117,13 @@ export function createClient({
       readEvents: (range) => readEvents((query) => get<Page>(new URL(query, events)), range),
       readState: () => get(roomUrl(url, name, "state")),
       countMembers: async () => (await get<{ members: number }>(roomUrl(url, name))).members,
-      used() {
+      onActive() {
         rooms.use(room);
-        if (ending) room.dispatch(ending);
+        if (endCommand) room.dispatch(endCommand);
       },
-      unused: () => rooms.release(room),
+      onIdle: () => rooms.release(room),
     });
-    if (ending) room.dispatch(ending);
+    if (endCommand) room.dispatch(endCommand);
     return room;
   }
 
@@ -138,19 +138,19 @@ export function createClient({
     if (isChange) dispatch({ type: "restart" });
   }
 
-  const isClosed = (): boolean => ending?.reason === "closed";
+  const isClosed = (): boolean => endCommand?.reason === "closed";
 
   function begin(type: "connect" | "restart"): void {
     if (isClosed()) return;
-    ending = undefined;
+    endCommand = undefined;
     tokens.forget();
     dispatch({ type });
   }
 
   function end(status: Status, reason: Code): void {
     if (isClosed()) return;
-    ending = { type: "end", status, reason };
-    dispatch(ending);
+    endCommand = { type: "end", status, reason };
+    dispatch(endCommand);
   }
 
   function dispatch(command: ClientCommand): void {
@@ -169,7 +169,7 @@ export function createClient({
       begin("restart");
     },
     disconnect() {
-      if (!ending) end("closed", "disconnected");
+      if (!endCommand) end("closed", "disconnected");
     },
     signOut() {
       author = { name: undefined };

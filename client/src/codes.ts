@@ -55,9 +55,9 @@ export class RoomcastError extends Error {
 }
 
 /** What a lost socket leads to: another try, another try with a new token, or a final status. */
-export type Verdict = "retry" | "new_token" | "forbidden" | "closed";
+export type CloseAction = "retry" | "new_token" | "forbidden" | "closed";
 
-const verdicts: Partial<Record<number, [Code, Verdict]>> = {
+const closeActions: Partial<Record<number, [Code, CloseAction]>> = {
   1009: ["too_large", "retry"],
   1011: ["internal", "retry"],
   1012: ["restarting", "retry"],
@@ -74,5 +74,5 @@ const verdicts: Partial<Record<number, [Code, Verdict]>> = {
 };
 
 /** A code that is not in the table is the network's (1006) or news from a later server: try again. */
-export const verdictOf = (closeCode: number): [Code, Verdict] =>
-  verdicts[closeCode] ?? ["offline", "retry"];
+export const closeActionOf = (closeCode: number): [Code, CloseAction] =>
+  closeActions[closeCode] ?? ["offline", "retry"];

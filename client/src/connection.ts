@@ -3,7 +3,7 @@
  * and give up. It knows neither sockets nor clocks nor what the rooms say over it; `socket.ts`
  * performs its effects and wakes it at the time it asks for.
  */
-import { verdictOf, type Code, type RoomcastError } from "./codes.ts";
+import { closeActionOf, type Code, type RoomcastError } from "./codes.ts";
 import {
   ended,
   GRACE_MS,
@@ -36,8 +36,8 @@ export interface Connection extends Lifecycle {
 
 export type Input =
   | TransportInput
-  | { readonly type: "heard"; readonly frame: Frame }
-  | { readonly type: "lost"; readonly closeCode: number }
+  | { readonly type: "frame_received"; readonly frame: Frame }
+  | { readonly type: "socket_closed"; readonly closeCode: number }
   | { readonly type: "token_failed" | "dial_failed"; readonly error: RoomcastError }
   | { readonly type: "signed_out" }
   /** The network came back, or the page was shown again. */
@@ -92,10 +92,10 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
     }
     case "leave":
       return [{ ...connection, leaveAt: now + GRACE_MS }];
-    case "heard":
-      return heard(connection, input.frame, now, wallNow);
-    case "lost":
-      return lost(connection, input.closeCode, now);
+    case "frame_received":
+      return onFrame(connection, input.frame, now, wallNow);
+    case "socket_closed":
+      return onClose(connection, input.closeCode, now);
     case "gap_detected":
       return retry(connection, "offline", now);
     case "dial_failed":
@@ -150,7 +150,7 @@ function dial(connection: Connection, now: number): Step {
   ];
 }
 
-function heard(connection: Connection, frame: Frame, now: number, wallNow: number): Step {
+function onFrame(connection: Connection, frame: Frame, now: number, wallNow: number): Step {
   const { phase } = connection;
   // A later `welcome` is that of a room on a connection for many.
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
@@ -208,8 +208,8 @@ const answered = (connection: Connection, now: number): Connection => ({
   dueAt: now + connection.pingMs * 0.75,
 });
 
-function lost(connection: Connection, closeCode: number, now: number): Step {
-  const [reason, verdict] = verdictOf(closeCode);
+function onClose(connection: Connection, closeCode: number, now: number): Step {
+  const [reason, verdict] = closeActionOf(closeCode);
   // The rooms whose frames were refused have ended, each by itself. The others come back.
   const isOfOneRoom = connection.isForMany && reason === "bad_request";
   if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);

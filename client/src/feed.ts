@@ -37,7 +37,7 @@ export interface FeedOptions {
   readonly saved: SavedPosition;
   readState(): Promise<Snapshot>;
   /** Called after every change of the position or the state. */
-  moved(): void;
+  onChange(): void;
 }
 
 /** What the room keeps on its way to a reader, beyond what that has seen. */
@@ -115,7 +115,7 @@ export class Feed {
   }
 
   /** The next connection counts anew what was seen. */
-  disconnected(): void {
+  onDisconnect(): void {
     this.#flow.reset();
   }
 
@@ -130,17 +130,17 @@ export class Feed {
     this.#isVoid ||= this.#state !== undefined;
     this.#state = this.#missed = undefined;
     this.#options.saved.drop();
-    this.#options.moved();
+    this.#options.onChange();
   }
 
-  hear(frame: Frame, text: string): void {
+  onFrame(frame: Frame, text: string): void {
     switch (frame.type) {
       case "welcome":
-        return this.#welcome(frame);
+        return this.#onWelcome(frame);
       case "events":
         return this.#apply(frame, bytesOf(text));
       case "gap":
-        return this.#lose(frame);
+        return this.#onGap(frame);
       case "state":
         return this.#settle(frame);
       case "pong":
@@ -151,14 +151,14 @@ export class Feed {
     }
   }
 
-  #welcome({ recovered, epoch, seq }: Welcome): void {
+  #onWelcome({ recovered, epoch, seq }: Welcome): void {
     const head = { epoch, seq };
     this.#isFresh = !recovered;
     // Not recovered, the position stays until `gap` has come: cut before it, the next try hears of it.
     const { position } = (this.#state ??= new State(head));
     if (recovered) this.#missed = { from: this.#missed?.from ?? position, to: head };
     this.#save();
-    this.#recover();
+    this.#notifyRecovered();
     this.#awaitState();
   }
 
@@ -177,10 +177,10 @@ export class Feed {
       this.#notify((listener) => listener.events?.(events)),
     );
     this.#settle();
-    this.#recover();
+    this.#notifyRecovered();
   }
 
-  #lose({ epoch, oldest, seq }: Gap): void {
+  #onGap({ epoch, oldest, seq }: Gap): void {
     this.#state = new State({ epoch, seq });
     this.#missed = undefined;
     this.#isVoid = false;
@@ -190,7 +190,7 @@ export class Feed {
   }
 
   /** Tells of what was missed, once it is all there. */
-  #recover(): void {
+  #notifyRecovered(): void {
     const missed = this.#missed;
     if (!missed || missed.to.seq > this.#state!.position.seq) return;
     this.#missed = undefined;
@@ -244,7 +244,7 @@ export class Feed {
   #notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     const doing = this.#listeners.notify(call);
     this.#save();
-    this.#options.moved();
+    this.#options.onChange();
     return doing;
   }
 

@@ -45,17 +45,17 @@ export async function request<Answer>(fetch: Fetch, url: URL, options: Request):
     const ends = signal ? AbortSignal.any([signal, limit]) : limit;
     const response = await fetch(url, { ...init, ...user, signal: ends });
     if (response.ok) return await response.json();
-    refusal = (await refusalOf(response)) ?? strange(response);
+    refusal = (await refusalOf(response)) ?? unexpected(response);
   } catch {
     refusal = limit.aborted
       ? new RoomcastError("timeout", `No answer from ${url.host} within ${timeoutMs} ms.`)
-      : unreadable(url);
+      : unreachable(url);
   }
   throw refusal;
 }
 
 /** A page can't see why a request failed: a missing origin looks like a lost network. */
-const unreadable = ({ host, origin }: URL): RoomcastError => {
+const unreachable = ({ host, origin }: URL): RoomcastError => {
   const page = globalThis.location?.origin ?? origin;
   const hint = page === origin ? "" : ` Do its ALLOWED_ORIGINS list ${page}?`;
   return new RoomcastError("offline", `No answer from ${host}.${hint}`);
@@ -73,7 +73,7 @@ export async function refusalOf(response: Response): Promise<RoomcastError | und
   return code && new RoomcastError(code, message, retryAfterOf(response));
 }
 
-const strange = (response: Response): RoomcastError =>
+const unexpected = (response: Response): RoomcastError =>
   new RoomcastError(
     response.status < 500 ? "bad_request" : "internal",
     `HTTP ${response.status}`,

@@ -108,7 +108,7 @@ export const ended = <Kind extends Lifecycle>(
 });
 
 /** For `debug`. */
-export function inWords({ phase, status, reason, dueAt }: Lifecycle, now: number): string {
+export function describe({ phase, status, reason, dueAt }: Lifecycle, now: number): string {
   const why = reason === undefined ? "" : ` (${reason})`;
   if (phase === "opening") return `connecting${why}`;
   if (phase === "open") return "connected";

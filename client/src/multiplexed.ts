@@ -2,7 +2,7 @@ import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
 import { roomUrl, urlOf } from "./http.ts";
-import { inWords, isActive, type Lifecycle } from "./lifecycle.ts";
+import { describe, isActive, type Lifecycle } from "./lifecycle.ts";
 import type {
   Connections,
   RoomListener,
@@ -119,15 +119,15 @@ class RoomSubscription implements RoomTransport {
     if (after === before) return;
     this.#subscription = after;
     if (after.phase !== before.phase) {
-      this.#options.log(`room ${this.name}: ${inWords(after, now())}`);
+      this.#options.log(`room ${this.name}: ${describe(after, now())}`);
     }
     this.#timer.set(wakeAt(after));
     this.#room.onStateChange(after, before);
   }
 
-  hear(frame: Frame, text: string): void {
+  onFrame(frame: Frame, text: string): void {
     const before = this.#subscription;
-    this.step({ type: "heard", frame });
+    this.step({ type: "frame_received", frame });
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
@@ -182,13 +182,13 @@ class MultiplexedSocket implements TransportListener {
   onFrame(frame: Frame, text: string): void {
     // The connection's own, for whoever waits for a sign of life.
     if (frame.type === "pong")
-      return this.#subscriptions.forEach((subscription) => subscription.hear(frame, text));
+      return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, text));
     const subscription = this.#subscriptions.get(frame.room ?? "");
     const before = subscription?.connection;
     if (frame.type === "error" && frame.code === "rate_limited" && before?.phase !== "open") {
-      this.#limiter.refused(now(), frame.retry_after_ms);
+      this.#limiter.onRefusal(now(), frame.retry_after_ms);
     }
-    subscription?.hear(frame, text);
+    subscription?.onFrame(frame, text);
     if (subscription?.connection !== before) this.sendRequests();
   }
 

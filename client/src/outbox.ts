@@ -86,19 +86,19 @@ export class Outbox implements Sender {
     return oldest?.giveUpAt ?? Infinity;
   }
 
-  acknowledged(ref: string, seq: number): void {
+  onAck(ref: string, seq: number): void {
     this.#remove(ref)?.resolve(seq);
   }
 
   /** It was refused for good, or is to be sent again. */
-  refused(ref: string, error: RoomcastError, isPassing: boolean): void {
+  onRefusal(ref: string, error: RoomcastError, isPassing: boolean): void {
     if (!isPassing) return this.#remove(ref)?.reject(error);
     const publish = this.#publishes.get(ref);
     if (publish) publish.sent = false;
   }
 
   /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */
-  disconnected(): void {
+  onDisconnect(): void {
     for (const publish of this.#publishes.values()) publish.sent = false;
   }
 

@@ -36,7 +36,7 @@ export interface Presence<Data = any> {
 }
 
 /** What presence needs of its room. */
-export interface Host {
+export interface PresenceOptions {
   readonly name: string;
   readonly grant: Grant;
   readonly report: Report;
@@ -51,7 +51,7 @@ export interface Host {
 const FULL_MS = 30_000;
 
 export class RoomPresence implements Presence, Sender {
-  readonly #host: Host;
+  readonly #options: PresenceOptions;
   readonly #watchers = new Listeners<() => void>();
   /** The frame that the session is to have entered with, and the one that it has; none for not at all. */
   #wanted: string | undefined;
@@ -62,14 +62,14 @@ export class RoomPresence implements Presence, Sender {
   #release: (() => void) | undefined;
   /** The open session, and the one by which the list knows this client. */
   #session: string | undefined;
-  #listed: string | undefined;
+  #listedSession: string | undefined;
   #isFull = false;
   /** Pages of a list of which more comes. */
   #pages: readonly Member[] = [];
   #members: readonly Member[] | undefined;
 
-  constructor(host: Host) {
-    this.#host = host;
+  constructor(host: PresenceOptions) {
+    this.#options = host;
   }
 
   get members(): readonly Member[] | undefined {
@@ -79,16 +79,16 @@ export class RoomPresence implements Presence, Sender {
   enter(data: unknown = null): void {
     const json = JSON.stringify(data);
     checkBytes(json, MAX_PRESENCE_BYTES);
-    const wanted = JSON.stringify({ type: "enter", room: this.#host.name, data });
+    const wanted = JSON.stringify({ type: "enter", room: this.#options.name, data });
     if (wanted === this.#wanted) return;
     // Once it has said that it leaves, it is told nothing more.
     if (!this.#release && this.#sent === undefined) this.#members = undefined;
     this.#wanted = wanted;
     // As the others will have it.
     this.#data = JSON.parse(json);
-    this.#release ??= this.#host.use();
+    this.#release ??= this.#options.use();
     if (this.#members) this.#show(this.#members);
-    this.#host.flush();
+    this.#options.flush();
   }
 
   update(data: unknown): void {
@@ -100,48 +100,48 @@ export class RoomPresence implements Presence, Sender {
     if (!release) return;
     this.#release = this.#wanted = undefined;
     this.#notify();
-    this.#host.flush();
+    this.#options.flush();
     release();
   }
 
   count(): Promise<number> {
-    return this.#host.countMembers();
+    return this.#options.countMembers();
   }
 
   readonly subscribe = (watcher: () => void): (() => void) =>
-    this.#host.use(this.#watchers.add(watcher));
+    this.#options.use(this.#watchers.add(watcher));
 
-  welcomed({ session }: Welcome): void {
+  onWelcome({ session }: Welcome): void {
     this.#session = session;
-    this.authorized();
+    this.onGrantChange();
   }
 
   /** Who may not be in any more has left. */
-  authorized(): void {
-    if (this.#host.grant.has("presence")) return;
+  onGrantChange(): void {
+    if (this.#options.grant.has("presence")) return;
     this.#sent = undefined;
     this.#show();
   }
 
   /** The list stays until there is another: so nothing flickers. */
-  disconnected(): void {
+  onDisconnect(): void {
     this.#session = this.#sent = undefined;
     this.#windowEnd = 0;
     this.#pages = [];
   }
 
-  ended(): void {
+  onEnd(): void {
     this.#show();
   }
 
   /** The room refused a frame without saying which. What presence sent may be sent again. */
-  refused(): void {
+  onRateLimited(): void {
     if (this.#windowEnd > 0) this.#sent = "";
   }
 
   /** The room has as many members as it may. That is reported once, and not at each try. */
-  full(error: RoomcastError, now: number): void {
-    if (!this.#isFull) this.#host.report(error);
+  onRoomFull(error: RoomcastError, now: number): void {
+    if (!this.#isFull) this.#options.report(error);
     this.#isFull = true;
     this.#sent = undefined;
     this.#windowEnd = now + FULL_MS;
@@ -149,34 +149,34 @@ export class RoomPresence implements Presence, Sender {
   }
 
   /** A large list comes in pages. It is shown when the last one is there. */
-  listed({ members, more }: Members): void {
+  onMembers({ members, more }: Members): void {
     const all = [...this.#pages, ...members];
     this.#pages = more ? all : [];
     if (more) return;
     this.#isFull = false;
-    this.#listed = this.#session;
+    this.#listedSession = this.#session;
     this.#show(all);
   }
 
-  changed(change: MembersChanged): void {
+  onMembersChanged(change: MembersChanged): void {
     if (this.#members) this.#show(fold(this.#members, change));
   }
 
   *drain(now: number): Generator<string> {
     if (now < this.dueAt) return;
-    yield this.#wanted ?? JSON.stringify({ type: "leave", room: this.#host.name });
+    yield this.#wanted ?? JSON.stringify({ type: "leave", room: this.#options.name });
     this.#sent = this.#wanted;
     this.#windowEnd = now + WINDOW_MS;
   }
 
   get dueAt(): number {
     const isOwed = this.#session !== undefined && this.#sent !== this.#wanted;
-    return isOwed && this.#host.grant.allows("presence") ? this.#windowEnd : Infinity;
+    return isOwed && this.#options.grant.allows("presence") ? this.#windowEnd : Infinity;
   }
 
   #show(members?: readonly Member[]): void {
     if (!members && !this.#members) return;
-    this.#members = members && withData(members, this.#listed, this.#data);
+    this.#members = members && withData(members, this.#listedSession, this.#data);
     this.#notify();
   }
 

@@ -36,7 +36,7 @@ export class RateLimiter {
   }
 
   /** One was too many. */
-  refused(now: number, retryAfterMs = RETRY_MS): void {
+  onRefusal(now: number, retryAfterMs = RETRY_MS): void {
     this.#countedAt = now;
     this.#allowance = 1 - retryAfterMs * RATE_PER_MS;
   }

@@ -183,11 +183,8 @@ export function useSignal<SignalMap extends object, Name extends keyof SignalMap
   return useCallback((data) => room.signal(name, data), [room, name]);
 }
 
-const useStore = <Value>({
-  subscribe,
-  getSnapshot: get,
-  getServerSnapshot: getFirst,
-}: Store<Value>): Value => useSyncExternalStore(subscribe, get, getFirst);
+const useStore = <Value>(store: Store<Value>): Value =>
+  useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
 
 /** A function that changes with each render, for callers that outlive the render. */
 function useNewest<Callback>(callback: Callback): { readonly current: Callback } {

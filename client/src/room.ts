@@ -55,9 +55,9 @@ export interface RoomOptions {
   countMembers(): Promise<number>;
   readonly report: Report;
   /** Called before the room is used for the first time, or again after `unused`. */
-  used(): void;
+  onActive(): void;
   /** Called when it is used no more, and has left. */
-  unused(): void;
+  onIdle(): void;
 }
 
 /**
@@ -114,8 +114,8 @@ export class Room<
     this.#roomTransport = options.connect({
       name,
       since: () => this.#feed.since(),
-      onFrame: (frame, text) => this.#hear(frame, text),
-      onStateChange: (after, before) => this.#changed(after, before),
+      onFrame: (frame, text) => this.#onFrame(frame, text),
+      onStateChange: (after, before) => this.#onStateChange(after, before),
     });
     this.#transport = this.transport;
     this.#feed = new Feed({
@@ -123,7 +123,7 @@ export class Room<
       transport: this.#roomTransport,
       saved: options.saved,
       readState: options.readState,
-      moved: () => this.#notify(),
+      onChange: () => this.#notify(),
     });
   }
 
@@ -233,7 +233,7 @@ export class Room<
 
   #use(stop?: () => void): () => void {
     if (this.#users++ === 0) {
-      this.#options.used();
+      this.#options.onActive();
       this.#roomTransport.dispatch({ type: "use" });
     }
     let released = false;
@@ -245,15 +245,15 @@ export class Room<
     };
   }
 
-  #changed(after: Lifecycle, before: Lifecycle): void {
+  #onStateChange(after: Lifecycle, before: Lifecycle): void {
     if (before.phase === "open" && after.phase !== "open") {
-      this.#outbox.disconnected();
-      this.#presence.disconnected();
-      this.#feed.disconnected();
+      this.#outbox.onDisconnect();
+      this.#presence.onDisconnect();
+      this.#feed.onDisconnect();
     }
-    if (after.phase === "ended") this.#presence.ended();
+    if (after.phase === "ended") this.#presence.onEnd();
     if (after.phase === "idle") this.#feed.forget();
-    if (this.#users === 0 && !isActive(after)) this.#options.unused();
+    if (this.#users === 0 && !isActive(after)) this.#options.onIdle();
     this.#flush();
     const { status, reason, error } = after;
     const dueAt = after.phase === "waiting" ? after.dueAt : undefined;
@@ -270,47 +270,47 @@ export class Room<
     this.#notify();
   }
 
-  #hear(frame: Frame, text: string): void {
+  #onFrame(frame: Frame, text: string): void {
     switch (frame.type) {
       case "signal":
-        return this.#signals.heard(frame);
+        return this.#signals.onFrame(frame);
       case "members":
-        return this.#presence.listed(frame);
+        return this.#presence.onMembers(frame);
       case "members:changed":
-        return this.#presence.changed(frame);
+        return this.#presence.onMembersChanged(frame);
       case "welcome":
-        this.#granted(frame.grant, () => this.#presence.welcomed(frame));
-        this.#feed.hear(frame, text);
+        this.#onGrant(frame.grant, () => this.#presence.onWelcome(frame));
+        this.#feed.onFrame(frame, text);
         return this.#flush();
       case "authorized":
-        this.#granted(frame.grant!, () => this.#presence.authorized());
+        this.#onGrant(frame.grant!, () => this.#presence.onGrantChange());
         return this.#flush();
       case "ack":
-        this.#outbox.acknowledged(frame.ref, frame.seq);
+        this.#outbox.onAck(frame.ref, frame.seq);
         return this.#flush();
       case "error":
-        this.#refused(frame);
+        this.#onRefusal(frame);
         return this.#flush();
       default:
-        this.#feed.hear(frame, text);
+        this.#feed.onFrame(frame, text);
     }
   }
 
   /** Notifies the watchers before anything is sent: they may leave when a right is lost. */
-  #granted(rights: readonly string[], act: () => void): void {
+  #onGrant(rights: readonly string[], act: () => void): void {
     const isNew = this.#grant.set(rights);
     act();
     if (isNew) this.#notify();
   }
 
-  #refused({ ref, code, message, retry_after_ms }: Refusal): void {
+  #onRefusal({ ref, code, message, retry_after_ms }: Refusal): void {
     const error = new RoomcastError(code, message, retry_after_ms);
     const isPassing = code === "rate_limited" || code === "internal";
-    if (isPassing) this.#limiter.refused(now(), retry_after_ms);
-    if (ref) return this.#outbox.refused(ref, error, isPassing);
-    if (code === "rate_limited") return this.#presence.refused();
+    if (isPassing) this.#limiter.onRefusal(now(), retry_after_ms);
+    if (ref) return this.#outbox.onRefusal(ref, error, isPassing);
+    if (code === "rate_limited") return this.#presence.onRateLimited();
     // Without a `ref` it was to enter that was refused.
-    if (code === "room_full") return this.#presence.full(error, now());
+    if (code === "room_full") return this.#presence.onRoomFull(error, now());
     this.report(error);
   }
 

@@ -4,7 +4,7 @@ import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol
 import type { Sender } from "./rate-limiter.ts";
 
 /** The newest signal of a name, until it goes out, and when the next may. */
-interface Window {
+interface PendingSignal {
   readonly text: string | undefined;
   readonly endsAt: number;
 }
@@ -14,7 +14,7 @@ export class Signals implements Sender {
   readonly #room: string;
   readonly #grant: Grant;
   readonly #handlers = new Listeners<(signal: Signal) => unknown>();
-  readonly #windows = new Map<string, Window>();
+  readonly #pending = new Map<string, PendingSignal>();
 
   constructor(room: string, grant: Grant) {
     this.#room = room;
@@ -25,27 +25,27 @@ export class Signals implements Sender {
   add(name: string, data: unknown = null): void {
     checkBytes(JSON.stringify(data), MAX_SIGNAL_BYTES);
     const text = JSON.stringify({ type: "signal", room: this.#room, name, data });
-    this.#windows.set(name, { text, endsAt: this.#windows.get(name)?.endsAt ?? 0 });
+    this.#pending.set(name, { text, endsAt: this.#pending.get(name)?.endsAt ?? 0 });
   }
 
   *drain(now: number): Generator<string> {
-    for (const [name, { text, endsAt }] of this.#windows) {
+    for (const [name, { text, endsAt }] of this.#pending) {
       if (endsAt > now) continue;
       const isToGo = text !== undefined && this.#grant.allows("publish");
       if (isToGo) yield text;
-      this.#windows.delete(name);
+      this.#pending.delete(name);
       // Behind the others, so that each has its turn where only some may be sent.
-      if (isToGo) this.#windows.set(name, { text: undefined, endsAt: now + WINDOW_MS });
+      if (isToGo) this.#pending.set(name, { text: undefined, endsAt: now + WINDOW_MS });
     }
   }
 
   /** Not connected: a signal is only worth something now. */
   drop(): void {
-    this.#windows.clear();
+    this.#pending.clear();
   }
 
   get dueAt(): number {
-    const waiting = [...this.#windows.values()].filter(({ text }) => text !== undefined);
+    const waiting = [...this.#pending.values()].filter(({ text }) => text !== undefined);
     return Math.min(...waiting.map(({ endsAt }) => endsAt));
   }
 
@@ -54,7 +54,7 @@ export class Signals implements Sender {
     return this.#handlers.add(handler);
   }
 
-  heard({ name, data, from }: Signal): void {
+  onFrame({ name, data, from }: Signal): void {
     this.#handlers.notify((handler) => handler({ name, data, from }));
   }
 }

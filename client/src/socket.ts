@@ -9,7 +9,7 @@ import {
   type Effect,
   type Input,
 } from "./connection.ts";
-import { inWords, isActive, type Backoff } from "./lifecycle.ts";
+import { describe, isActive, type Backoff } from "./lifecycle.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 import { PING, SUBPROTOCOL, type Frame } from "./protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
@@ -92,7 +92,7 @@ export class Socket {
     const [after, effect] = step(before, input, now(), Date.now());
     this.#connection = after;
     if (this.#transport === "websocket") this.#report(after, before);
-    if (after.phase !== before.phase) this.#log(inWords(after, now()));
+    if (after.phase !== before.phase) this.#log(describe(after, now()));
     if (effect) this.#perform(effect);
     if (after === before) return;
     this.#timer.set(wakeAt(after));
@@ -171,15 +171,15 @@ export class Socket {
       if ("user" in frame && frame.user) this.#options.identified(frame.user);
       // It was another user's.
       if (websocket !== this.#websocket) return;
-      this.dispatch({ type: "heard", frame });
+      this.dispatch({ type: "frame_received", frame });
       this.#listener.onFrame(frame, data);
     };
     websocket.onclose = ({ code, reason }) => {
       this.#log(`closed: ${[code, reason].join(" ")}`);
-      this.dispatch({ type: "lost", closeCode: code });
+      this.dispatch({ type: "socket_closed", closeCode: code });
     };
     // Of a socket that could not be opened, Node 22 says no more than this.
-    websocket.onerror = () => this.dispatch({ type: "lost", closeCode: 1006 });
+    websocket.onerror = () => this.dispatch({ type: "socket_closed", closeCode: 1006 });
     this.#websocket = websocket;
   }
 

@@ -3,7 +3,7 @@
  * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends its next
  * request, and then notifies it.
  */
-import { verdictOf, type Code } from "./codes.ts";
+import { closeActionOf, type Code } from "./codes.ts";
 import {
   ended,
   GRACE_MS,
@@ -40,7 +40,7 @@ export type SubscriptionInput =
   | { readonly type: "connection_changed"; readonly connection: Lifecycle }
   /** The request of `nextRequest` was sent. */
   | { readonly type: "request_sent" }
-  | { readonly type: "heard"; readonly frame: Frame }
+  | { readonly type: "frame_received"; readonly frame: Frame }
   | { readonly type: "tick" };
 
 const PROVEN_MS = 20_000;
@@ -106,8 +106,8 @@ export function step(
         serverState: subscription.serverState === "unsubscribed" ? "subscribing" : "unsubscribing",
         answerAt: now + OPEN_MS,
       };
-    case "heard":
-      return heard(subscription, input.frame, now);
+    case "frame_received":
+      return onFrame(subscription, input.frame, now);
     case "gap_detected":
       return again(subscription, "offline", now);
     case "connect":
@@ -165,22 +165,22 @@ function onConnectionChange(
   return phase === "waiting" ? { ...reopening, phase, dueAt } : reopening;
 }
 
-function heard(subscription: Subscription, frame: Frame, now: number): Subscription {
+function onFrame(subscription: Subscription, frame: Frame, now: number): Subscription {
   switch (frame.type) {
     case "welcome":
       return subscription.serverState === "unsubscribing"
         ? subscription
-        : welcome(subscription, now);
+        : onWelcome(subscription, now);
     case "closed":
-      return closed(subscription, frame.code, now);
+      return onClosed(subscription, frame.code, now);
     case "error":
-      return refused(subscription, frame);
+      return onRefusal(subscription, frame);
     default:
       return subscription;
   }
 }
 
-function welcome(subscription: Subscription, now: number): Subscription {
+function onWelcome(subscription: Subscription, now: number): Subscription {
   const subscribed = withServerState(subscription, "subscribed");
   if (!isActive(subscription)) return subscribed;
   return {
@@ -194,11 +194,11 @@ function welcome(subscription: Subscription, now: number): Subscription {
   };
 }
 
-function closed(subscription: Subscription, code: number, now: number): Subscription {
+function onClosed(subscription: Subscription, code: number, now: number): Subscription {
   const out = withServerState(subscription, "unsubscribed");
   if (!isActive(subscription) || (subscription.serverState === "unsubscribing" && code === 1000))
     return out;
-  const [reason, verdict] = verdictOf(code);
+  const [reason, verdict] = closeActionOf(code);
   if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
   // The token is the connection's, so that it is refused in one room alone is no news of it.
   return again(out, reason, now);
@@ -215,7 +215,7 @@ function again(subscription: Subscription, reason: Code, now: number): Subscript
  * counts only where that is harmless: the request exceeded the rate limit, or the room had already
  * left.
  */
-function refused(subscription: Subscription, { ref, code }: Refusal): Subscription {
+function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
   const { serverState } = subscription;
   const isAnswer = ref === undefined || ref === pendingRequest[serverState];
   // It would be refused again each time that it is tried.

@@ -62,7 +62,7 @@ export class Tokens {
     // Who was signed out may have signed in since.
     if (!this.#newest || this.#value === null || (spent && spent === this.#value)) {
       this.#value = undefined;
-      const newest = (this.#newest = this.#ask());
+      const newest = (this.#newest = this.#request());
       const isNewest = (): boolean => newest === this.#newest;
       newest.then(
         (token) => {
@@ -93,7 +93,7 @@ export class Tokens {
     this.#hasFailed = true;
   }
 
-  async #ask(): Promise<Token> {
+  async #request(): Promise<Token> {
     const callback = this.#callback;
     if (callback === undefined) return undefined;
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);

@@ -41,7 +41,7 @@ class Scenario extends LifecycleScenario<Input> {
     const expiresAt = this.now + this.wallAhead + expiresInMs;
     const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
     const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
-    return this.is("use", heard({ type: "welcome", ...welcome }), pong);
+    return this.is("use", received({ type: "welcome", ...welcome }), pong);
   }
 
   /** Time passes on a socket that is heard of. */
@@ -64,9 +64,9 @@ class Scenario extends LifecycleScenario<Input> {
 const nameOf = (effect: Effect): string =>
   effect.type === "dial" ? (effect.newToken ? "dial with a new token" : "dial") : effect.type;
 
-const heard = (frame: Frame): Input => ({ type: "heard", frame });
-const pong = heard({ type: "pong" });
-const closed = (closeCode: number): Input => ({ type: "lost", closeCode });
+const received = (frame: Frame): Input => ({ type: "frame_received", frame });
+const pong = received({ type: "pong" });
+const closed = (closeCode: number): Input => ({ type: "socket_closed", closeCode });
 
 describe("opening and leaving", () => {
   it("dials when it is first used", () => {
@@ -85,14 +85,14 @@ describe("opening and leaving", () => {
   it("is connected for many rooms with `connected`, and what their rooms say is theirs", () => {
     const scenario = new Scenario().is("use");
     const expiresAt = scenario.now + 10 * MINUTE;
-    scenario.is(heard({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    scenario.is(received({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
     assert.equal(scenario.connection.status, "connected");
     const { renewAt } = scenario.connection;
     scenario.done;
     scenario.wait(1_000);
     const room = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
     const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
-    scenario.is(heard({ type: "welcome", room: "a", ...welcome }));
+    scenario.is(received({ type: "welcome", room: "a", ...welcome }));
     assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
   });
 
@@ -236,7 +236,7 @@ describe("final codes", () => {
   it("tries again after 4400 where it carries many rooms: one of them is to blame", () => {
     const scenario = new Scenario().is("use");
     const connected = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
-    scenario.is(heard({ type: "connected", ...connected }), closed(4400));
+    scenario.is(received({ type: "connected", ...connected }), closed(4400));
     assert.deepEqual(
       [scenario.connection.phase, scenario.connection.reason],
       ["waiting", "bad_request"],
@@ -340,7 +340,9 @@ describe("tokens", () => {
     const scenario = new Scenario().opened(10 * MINUTE);
     assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(scenario.live(1_000).done.includes("renew"));
-    scenario.is(heard({ type: "authorized", grant: [], expires_at: scenario.now + 10 * MINUTE }));
+    scenario.is(
+      received({ type: "authorized", grant: [], expires_at: scenario.now + 10 * MINUTE }),
+    );
     assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(scenario.live(1_000).done.includes("renew"));
   });
@@ -405,7 +407,7 @@ describe("tokens", () => {
     const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
     const connected = (scenario: Scenario): Input => {
       const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
-      return heard({ type: "connected", unverified: true, ...times });
+      return received({ type: "connected", unverified: true, ...times });
     };
     const scenario = new Scenario().is("use");
     scenario.is(connected(scenario), closed(4001)).is(connected(scenario), closed(4001));
@@ -414,7 +416,7 @@ describe("tokens", () => {
     const other = new Scenario().is("use");
     other.is(connected(other), closed(4001)).is(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
-    other.is(heard({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
+    other.is(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
     assert.equal(other.connection.phase, "opening", "a welcome shows that it was taken");
   });
 

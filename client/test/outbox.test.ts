@@ -27,8 +27,8 @@ describe("what is to be sent", () => {
   it("is all again, in order, on the next connection", () => {
     const outbox = outboxOf(5);
     assert.deepEqual(refsOf(outbox.drain()), [1, 2, 3, 4, 5]);
-    outbox.acknowledged("2", 7);
-    outbox.disconnected();
+    outbox.onAck("2", 7);
+    outbox.onDisconnect();
     assert.deepEqual(refsOf(outbox.drain()), [1, 3, 4, 5]);
   });
 
@@ -36,8 +36,8 @@ describe("what is to be sent", () => {
     const outbox = outboxOf(5);
     assert.equal(refsOf(outbox.drain()).length, 5);
     const error = new RoomcastError("rate_limited", "Too fast.");
-    outbox.refused("4", error, true);
-    outbox.refused("5", error, false);
+    outbox.onRefusal("4", error, true);
+    outbox.onRefusal("5", error, false);
     assert.deepEqual(refsOf(outbox.drain()), [4]);
   });
 });

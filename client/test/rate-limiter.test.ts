@@ -20,7 +20,7 @@ it("is a burst below the room's limit, then less than its rate", () => {
 
 it("is none while the room asks to be left alone", () => {
   const limiter = new RateLimiter();
-  limiter.refused(10_000, 2_000);
+  limiter.onRefusal(10_000, 2_000);
   assert.equal(limiter.resumeAt, 12_000);
   assert.equal(burst(limiter, 11_900), 0);
   assert.equal(burst(limiter, 12_000), 1);

@@ -58,8 +58,8 @@ const connectionIs = (
   type: "connection_changed",
   connection: { ...newLifecycle(BACKOFF, 1), phase, ...life },
 });
-const heard = (frame: Frame): SubscriptionInput => ({ type: "heard", frame });
-const welcome = heard({
+const received = (frame: Frame): SubscriptionInput => ({ type: "frame_received", frame });
+const welcome = received({
   type: "welcome",
   session: "s1",
   grant: [],
@@ -68,9 +68,9 @@ const welcome = heard({
   expires_at: 0,
   ping_ms: 0,
 });
-const closed = (code: number): SubscriptionInput => heard({ type: "closed", code });
+const closed = (code: number): SubscriptionInput => received({ type: "closed", code });
 const refused = (code: "rate_limited" | "bad_request", ref?: string): SubscriptionInput =>
-  heard({ type: "error", code, message: "No.", ...(ref && { ref }) });
+  received({ type: "error", code, message: "No.", ...(ref && { ref }) });
 
 describe("coming and going", () => {
   it("subscribes when it is used and its connection is open", () => {

@@ -1,5 +1,5 @@
 /** Probes whether a transport is available now, beside the one that is in use. */
-import { verdictOf } from "../codes.ts";
+import { closeActionOf } from "../codes.ts";
 import { urlOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
 import type { TransportOptions } from "../transport-selector.ts";
@@ -26,7 +26,7 @@ export async function isWebSocketAvailable({
       probe.onopen = () => probe.send(PING);
       probe.onmessage = () => resolve(true);
       // A close code of the contract comes from the server, so frames get through.
-      probe.onclose = ({ code }) => resolve(verdictOf(code)[0] !== "offline");
+      probe.onclose = ({ code }) => resolve(closeActionOf(code)[0] !== "offline");
       probe.onerror = () => resolve(false);
     });
   } catch {
