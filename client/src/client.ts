@@ -2,14 +2,14 @@ import { RoomcastError, type Code } from "./codes.ts";
 import type { AnyEvents } from "./handlers.ts";
 import { readEvents, request, roomUrl, serverUrl, urlOf, type Fetch, type Page } from "./http.ts";
 import type { Backoff, Status } from "./lifecycle.ts";
-import type { ClientCommand, EndCommand } from "./transport.ts";
+import type { ClientCommand, EndCommand, WebSocketClass } from "./transport.ts";
 import { checkRoomName } from "./name.ts";
 import type { Author, OutboxLimits } from "./outbox.ts";
 import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
 import { guard, report as reportError, type Report } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
-import { TransportSelector, type WebSocketClass } from "./transport-selector.ts";
+import { TransportSelector } from "./transport-selector.ts";
 import { multiplexedConnections, roomConnections } from "./multiplexed.ts";
 import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
 

@@ -1,5 +1,4 @@
 import { RoomcastError, type WireCode } from "./codes.ts";
-import type { LogPosition } from "./position.ts";
 import type { Position, RoomEvent } from "./protocol.ts";
 
 export interface Request {
@@ -30,6 +29,9 @@ export const urlOf = (base: string | URL, path: string): URL =>
 
 export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): URL =>
   urlOf(base, ["rooms", encodeURIComponent(room), ...leaf].join("/"));
+
+/** Returns the WebSocket URL of an HTTP URL. */
+export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
 
 /** The answer's JSON. Throws the error it carries. */
 export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {
@@ -106,7 +108,8 @@ export type Range =
   | { readonly last: number; readonly since?: undefined }
   | { readonly since: Position; readonly last?: undefined };
 
-export interface Page<Event = RoomEvent> extends Pick<LogPosition, "epoch"> {
+export interface Page<Event = RoomEvent> {
+  readonly epoch: string;
   /** The seq before the first event. */
   readonly prev: number;
   readonly events: readonly Event[];

@@ -6,7 +6,7 @@ export type { Listener } from "./feed.ts";
 export type { AnyEvents, EventOf, Handler } from "./handlers.ts";
 export type { Page, Range } from "./http.ts";
 export type { Backoff, ConnectionStatus, Status } from "./lifecycle.ts";
-export type { Transport } from "./transport.ts";
+export type { Transport, WebSocketClass } from "./transport.ts";
 export type { Publishing, PublishOptions } from "./outbox.ts";
 export type { PositionStore } from "./position.ts";
 export type { Presence } from "./presence.ts";
@@ -21,5 +21,4 @@ export type {
   Snapshot,
 } from "./protocol.ts";
 export type { Room } from "./room.ts";
-export type { WebSocketClass } from "./transport-selector.ts";
 export type { TokenCallback } from "./tokens.ts";

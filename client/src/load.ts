@@ -1,9 +1,16 @@
 import { RoomcastError } from "./codes.ts";
+import type { FallbackTransports, TransportOptions, TransportUser } from "./transport.ts";
 
-type Fallback = typeof import("./fallback/index.ts");
+/** The fallback's module. */
+interface FallbackModule {
+  readonly Fallback: new (
+    options: TransportOptions,
+    users: ReadonlySet<TransportUser>,
+  ) => FallbackTransports;
+}
 
 /** Loads the fallback's file from the server of the page. Rejects with a `RoomcastError`. */
-export async function loadFallback(): Promise<Fallback> {
+export async function loadFallback(): Promise<FallbackModule> {
   try {
     return await import("./fallback/index.ts").catch(importAgain);
   } catch (error) {
@@ -20,7 +27,7 @@ export async function loadFallback(): Promise<Fallback> {
  * error. Where the error names none, nothing is tried now, and the next `import` requests the file:
  * in webpack, and in newer Safari.
  */
-function importAgain(error: unknown): Promise<Fallback> {
+function importAgain(error: unknown): Promise<FallbackModule> {
   const [, url] = /imported module: (\S+)/.exec(String(error)) ?? [];
   if (!url) throw error;
   const again = `${url}${url.includes("?") ? "&" : "?"}again=${Math.random()}`;

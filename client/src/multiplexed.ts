@@ -1,7 +1,7 @@
 import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
-import { roomUrl, urlOf } from "./http.ts";
+import { roomUrl, urlOf, websocketOf } from "./http.ts";
 import { describe, isActive, type Lifecycle } from "./lifecycle.ts";
 import type {
   Connections,
@@ -22,7 +22,7 @@ import {
   type SubscriptionRequest,
 } from "./subscription.ts";
 import type { Frame } from "./protocol.ts";
-import { Socket, websocketOf, type SocketOptions } from "./socket.ts";
+import { Socket, type SocketOptions } from "./socket.ts";
 
 /** The contract's limit for one connection. */
 const MAX_ROOMS = 100;

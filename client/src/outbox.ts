@@ -1,6 +1,6 @@
 import { RoomcastError, type Code } from "./codes.ts";
 import { checkBytes, MAX_FRAME_BYTES } from "./protocol.ts";
-import type { Sender } from "./rate-limiter.ts";
+import type { Sender } from "./sender.ts";
 
 export interface PublishOptions {
   /** Publishing the same id again counts once. Drawn at random if there is none. */

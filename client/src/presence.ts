@@ -15,7 +15,7 @@ import {
   type MembersChanged,
   type Welcome,
 } from "./protocol.ts";
-import type { Sender } from "./rate-limiter.ts";
+import type { Sender } from "./sender.ts";
 import type { Report } from "./report.ts";
 
 export interface Presence<Data = any> {

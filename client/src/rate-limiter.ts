@@ -6,14 +6,6 @@ const RATE_PER_MS = 0.045;
 const BURST = 90;
 const RETRY_MS = 1_000;
 
-/** Who has something to send to a room. */
-export interface Sender {
-  /** What it would send now. Each counts as sent when the next one is asked for. */
-  drain(now: number): Iterable<string>;
-  /** When it wants to send more, if the pace allows it: `Infinity` for never. */
-  readonly dueAt: number;
-}
-
 /** How fast frames may be sent. It reads no clock. */
 export class RateLimiter {
   /** How many may be sent at `#countedAt`; below zero where the server asked to be left alone. */

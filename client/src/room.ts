@@ -29,7 +29,8 @@ import {
   type Publishing,
   type PublishOptions,
 } from "./outbox.ts";
-import { RateLimiter, type Sender } from "./rate-limiter.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import type { Sender } from "./sender.ts";
 import type { SavedPosition } from "./position.ts";
 import { RoomPresence, type Presence } from "./presence.ts";
 import {

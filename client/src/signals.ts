@@ -1,7 +1,7 @@
 import { Listeners } from "./listeners.ts";
 import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "./protocol.ts";
-import type { Sender } from "./rate-limiter.ts";
+import type { Sender } from "./sender.ts";
 
 /** The newest signal of a name, until it goes out, and when the next may. */
 interface PendingSignal {

@@ -24,8 +24,6 @@ export interface SocketOptions extends TokenOptions {
   readonly selector: TransportSelector;
 }
 
-export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
-
 /** What a socket is closed with. Who is done leaves the members at once; who comes back stays one. */
 const DONE = 1000;
 const BACK_SOON = 4000;

@@ -1,42 +1,18 @@
-import type { Fallback } from "./fallback/index.ts";
 import type { RoomcastError } from "./codes.ts";
-import { isReachable, type Fetch } from "./http.ts";
-import type { Transport } from "./transport.ts";
+import { isReachable } from "./http.ts";
+import type {
+  FallbackTransports,
+  Transport,
+  TransportOptions,
+  TransportUser,
+} from "./transport.ts";
 import { loadFallback } from "./load.ts";
-import type { Report } from "./report.ts";
-
-/** The part of a WebSocket class that the client uses. The runtime's own fits, and that of the npm package `ws`. */
-export type WebSocketClass = new (
-  url: string,
-  protocols: string[],
-) => {
-  onopen: any;
-  onmessage: any;
-  onclose: any;
-  onerror: any;
-  send(text: string): void;
-  close(code?: number): void;
-};
-
-export interface TransportOptions {
-  readonly url: string | URL;
-  /** `undefined` where the runtime has none: in Node before version 22. */
-  readonly WebSocket: WebSocketClass | undefined;
-  readonly fetch: Fetch;
-  readonly report: Report;
-}
-
-/** A user of a transport. */
-export interface TransportUser {
-  /** Notifies the user that another transport is tried from now on, or that a better one is available. */
-  dispatch(input: { readonly type: "wake" | "switch_transport" }): void;
-}
 
 /** Selects the transport of a client: a WebSocket, or the fallback, which is loaded when no WebSocket can be opened. */
 export class TransportSelector {
   readonly #options: TransportOptions;
   readonly #users = new Set<TransportUser>();
-  #fallback: Fallback | undefined;
+  #fallback: FallbackTransports | undefined;
   #isLoading = false;
   #hasFailed = false;
 

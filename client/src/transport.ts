@@ -1,6 +1,8 @@
 import type { Code } from "./codes.ts";
+import type { Fetch } from "./http.ts";
 import type { Lifecycle, Status } from "./lifecycle.ts";
 import type { Frame, Position } from "./protocol.ts";
+import type { Report } from "./report.ts";
 
 export type Transport = "websocket" | "sse" | "long-polling";
 
@@ -54,4 +56,43 @@ export interface Connections {
   connect(room: RoomListener): RoomTransport;
   /** Dispatches a command to the sockets that rooms share. Each room then dispatches it to its own transport. */
   dispatch(command: ClientCommand): void;
+}
+
+/** The part of a WebSocket class that the client uses. The runtime's own fits, and that of the npm package `ws`. */
+export type WebSocketClass = new (
+  url: string,
+  protocols: string[],
+) => {
+  onopen: any;
+  onmessage: any;
+  onclose: any;
+  onerror: any;
+  send(text: string): void;
+  close(code?: number): void;
+};
+
+export interface TransportOptions {
+  readonly url: string | URL;
+  /** `undefined` where the runtime has none: in Node before version 22. */
+  readonly WebSocket: WebSocketClass | undefined;
+  readonly fetch: Fetch;
+  readonly report: Report;
+}
+
+/** A user of a transport. */
+export interface TransportUser {
+  /** Notifies the user that another transport is tried from now on, or that a better one is available. */
+  dispatch(input: { readonly type: "wake" | "switch_transport" }): void;
+}
+
+/** The fallback as its users see it. The module itself is only loaded on demand. */
+export interface FallbackTransports {
+  /** The transport of the next dial. */
+  readonly transport: Transport;
+  /** The class that opens a connection, by transport. */
+  readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
+  /** Records whether a dial was answered. A refusal is an answer. */
+  recordDial(transport: Transport, answered: boolean): void;
+  /** Schedules the next probe of better transports, if there are users. */
+  scheduleProbe(): void;
 }

@@ -1,8 +1,13 @@
 import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { isReachable } from "../http.ts";
-import type { Transport } from "../transport.ts";
-import type { TransportOptions, TransportUser, WebSocketClass } from "../transport-selector.ts";
+import type {
+  FallbackTransports,
+  Transport,
+  TransportOptions,
+  TransportUser,
+  WebSocketClass,
+} from "../transport.ts";
 import {
   betterThan,
   INITIAL_CHOICE,
@@ -18,7 +23,7 @@ import { HttpSocket } from "./socket.ts";
 import { EventStream } from "./stream.ts";
 
 /** The transports for networks that block WebSockets, and the choice among them. */
-export class Fallback {
+export class Fallback implements FallbackTransports {
   readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
   readonly #options: TransportOptions;
   readonly #users: ReadonlySet<TransportUser>;

@@ -1,9 +1,8 @@
 /** Probes whether a transport is available now, beside the one that is in use. */
 import { closeActionOf } from "../codes.ts";
-import { urlOf } from "../http.ts";
+import { urlOf, websocketOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
-import type { TransportOptions } from "../transport-selector.ts";
-import { websocketOf } from "../socket.ts";
+import type { TransportOptions } from "../transport.ts";
 import type { ReaderContext } from "./reader.ts";
 import { EventStream } from "./stream.ts";
 import { ReadAhead } from "./read-ahead.ts";
