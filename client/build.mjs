@@ -11,7 +11,7 @@ execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit"
 const all = readdirSync(`${here}dist`, { recursive: true });
 for (const name of all.filter((name) => name.endsWith(".d.ts"))) {
   const types = readFileSync(`${here}dist/${name}`, "utf8");
-  writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w]+)\.ts"/g, '$1.js"'));
+  writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w-]+)\.ts"/g, '$1.js"'));
 }
 
 // It also wraps each address that is known only when the code runs, in case that ends in `.ts`.

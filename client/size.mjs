@@ -8,7 +8,7 @@ const HOOKS_BUDGET = 2_000;
 const FALLBACK_BUDGET = 5_000;
 
 /** Loaded where a WebSocket can't be had, and nowhere else. */
-const FALLBACK = "./fallback/index.js";
+const FALLBACK = "../fallback/index.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 

@@ -1,17 +1,17 @@
 import { RoomcastError, type Code } from "./codes.ts";
-import type { AnyEvents } from "./handlers.ts";
+import type { AnyEvents } from "./room/handlers.ts";
 import { readEvents, request, roomUrl, serverUrl, urlOf, type Fetch, type Page } from "./http.ts";
-import type { Backoff, Status } from "./lifecycle.ts";
-import type { ClientCommand, EndCommand, WebSocketClass } from "./transport.ts";
-import { checkRoomName } from "./name.ts";
-import type { Author, OutboxLimits } from "./outbox.ts";
-import { dropPositions, SavedPosition, type PositionStore } from "./position.ts";
+import type { Backoff, Status } from "./connection/lifecycle.ts";
+import type { ClientCommand, EndCommand, WebSocketClass } from "./connection/transport.ts";
+import { checkRoomName } from "./room/name.ts";
+import type { Author, OutboxLimits } from "./room/outbox.ts";
+import { dropPositions, SavedPosition, type PositionStore } from "./room/position.ts";
 import { guard, report as reportError, type Report } from "./report.ts";
-import { Room } from "./room.ts";
-import { Rooms } from "./rooms.ts";
-import { TransportSelector } from "./transport-selector.ts";
-import { multiplexedConnections, roomConnections } from "./multiplexed.ts";
-import { Tokens, type Token, type TokenCallback } from "./tokens.ts";
+import { Room } from "./room/room.ts";
+import { Rooms } from "./room/rooms.ts";
+import { TransportSelector } from "./connection/transport-selector.ts";
+import { multiplexedConnections, roomConnections } from "./connection/multiplexed.ts";
+import { Tokens, type Token, type TokenCallback } from "./connection/tokens.ts";
 
 /** The same options, each of which may be left out or `undefined`. */
 type Optional<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };

@@ -2,14 +2,14 @@ export { createClient } from "./client.ts";
 export type { Client, ClientOptions } from "./client.ts";
 export { RoomcastError } from "./codes.ts";
 export type { Code, LocalCode, WireCode } from "./codes.ts";
-export type { Listener } from "./feed.ts";
-export type { AnyEvents, EventOf, Handler } from "./handlers.ts";
+export type { Listener } from "./room/feed.ts";
+export type { AnyEvents, EventOf, Handler } from "./room/handlers.ts";
 export type { Page, Range } from "./http.ts";
-export type { Backoff, ConnectionStatus, Status } from "./lifecycle.ts";
-export type { Transport, WebSocketClass } from "./transport.ts";
-export type { Publishing, PublishOptions } from "./outbox.ts";
-export type { PositionStore } from "./position.ts";
-export type { Presence } from "./presence.ts";
+export type { Backoff, ConnectionStatus, Status } from "./connection/lifecycle.ts";
+export type { Transport, WebSocketClass } from "./connection/transport.ts";
+export type { Publishing, PublishOptions } from "./room/outbox.ts";
+export type { PositionStore } from "./room/position.ts";
+export type { Presence } from "./room/presence.ts";
 export type {
   Entry,
   Gap,
@@ -20,5 +20,5 @@ export type {
   Signal,
   Snapshot,
 } from "./protocol.ts";
-export type { Room } from "./room.ts";
-export type { TokenCallback } from "./tokens.ts";
+export type { Room } from "./room/room.ts";
+export type { TokenCallback } from "./connection/tokens.ts";

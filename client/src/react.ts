@@ -14,13 +14,13 @@ import {
   type ReactNode,
 } from "react";
 import type { Client } from "./client.ts";
-import type { AnyEvents, EventOf, Handler, SignalHandler } from "./handlers.ts";
-import { EventsStore, newest, type History } from "./history.ts";
-import { INITIAL, type ConnectionStatus } from "./lifecycle.ts";
+import type { AnyEvents, EventOf, Handler, SignalHandler } from "./room/handlers.ts";
+import { EventsStore, newest, type History } from "./react/history.ts";
+import { INITIAL, type ConnectionStatus } from "./connection/lifecycle.ts";
 import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
-import type { Room } from "./room.ts";
-import { retainPresence } from "./retain-presence.ts";
-import { countStore, stateStore, type Reducer, type Store } from "./stores.ts";
+import type { Room } from "./room/room.ts";
+import { retainPresence } from "./react/retain-presence.ts";
+import { countStore, stateStore, type Reducer, type Store } from "./react/stores.ts";
 
 export type { History, Reducer };
 

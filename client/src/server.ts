@@ -11,7 +11,7 @@ import {
   type Page,
   type Range,
 } from "./http.ts";
-import type { PublishOptions } from "./outbox.ts";
+import type { PublishOptions } from "./room/outbox.ts";
 import { newId, type RoomEvent, type Snapshot } from "./protocol.ts";
 import { retry } from "./retry.ts";
 

@@ -160,6 +160,6 @@ describe("the two clocks", () => {
       .filter((name) => name.endsWith(".ts"))
       .filter((name) => /\bDate\b/.test(readFileSync(new URL(name, source), "utf8")));
     // The socket hands on what the wall clock says, for the token's end is in its time.
-    assert.deepEqual(reading.sort(), ["clock.ts", "socket.ts"]);
+    assert.deepEqual(reading.sort(), ["clock.ts", "connection/socket.ts"]);
   });
 });

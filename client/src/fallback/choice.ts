@@ -1,5 +1,5 @@
 /** Chooses the transport of the next dial by the results of earlier dials, as pure functions. */
-import type { Transport } from "../transport.ts";
+import type { Transport } from "../connection/transport.ts";
 
 export interface TransportChoice {
   readonly transport: Transport;

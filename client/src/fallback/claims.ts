@@ -1,4 +1,4 @@
-import { claimsOf } from "../tokens.ts";
+import { claimsOf } from "../connection/tokens.ts";
 
 /** What the server says of a token over a socket; here the client reads it itself, unverified. */
 export interface Grants {

@@ -7,7 +7,7 @@ import type {
   TransportOptions,
   TransportUser,
   WebSocketClass,
-} from "../transport.ts";
+} from "../connection/transport.ts";
 import {
   betterThan,
   INITIAL_CHOICE,

@@ -2,7 +2,7 @@ import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { RoomcastError } from "../codes.ts";
 import type { Page } from "../http.ts";
-import { formatPosition, parsePosition, type LogPosition } from "../position.ts";
+import { formatPosition, parsePosition, type LogPosition } from "../room/position.ts";
 import type { Position, Snapshot } from "../protocol.ts";
 import { frameOf } from "./frames.ts";
 import { closeCodeOf, LOST } from "./http.ts";

@@ -2,7 +2,7 @@
 import { closeActionOf } from "../codes.ts";
 import { urlOf, websocketOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
-import type { TransportOptions } from "../transport.ts";
+import type { TransportOptions } from "../connection/transport.ts";
 import type { ReaderContext } from "./reader.ts";
 import { EventStream } from "./stream.ts";
 import { ReadAhead } from "./read-ahead.ts";

@@ -1,4 +1,4 @@
-import type { LogPosition } from "../position.ts";
+import type { LogPosition } from "../room/position.ts";
 import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
 import { frameOf, type FrameSink } from "./frames.ts";

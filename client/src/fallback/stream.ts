@@ -1,7 +1,7 @@
 import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import { RoomcastError, type Code } from "../codes.ts";
-import { formatPosition, parsePosition } from "../position.ts";
+import { formatPosition, parsePosition } from "../room/position.ts";
 import type { Position } from "../protocol.ts";
 import { SseParser, type SseEvent } from "./sse-parser.ts";
 import { errorFrame } from "./frames.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { Fallback } from "../../src/fallback/index.ts";
-import { TransportSelector } from "../../src/transport-selector.ts";
-import type { TransportOptions, TransportUser } from "../../src/transport.ts";
+import { TransportSelector } from "../../src/connection/transport-selector.ts";
+import type { TransportOptions, TransportUser } from "../../src/connection/transport.ts";
 import { advance, settle, startClock } from "../model/network.ts";
 
 const MINUTE = 60_000;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { afterEach, beforeEach, it, mock } from "node:test";
-import { TransportSelector } from "../../src/transport-selector.ts";
+import { TransportSelector } from "../../src/connection/transport-selector.ts";
 import { settle, startClock } from "../model/network.ts";
 
 /** Each address by which the file was asked for. */

@@ -1,0 +1,243 @@
+/**
+ * The lifecycle of a room's subscription on a multiplexed connection, as a pure function: when to
+ * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends its next
+ * request, and then notifies it.
+ */
+import { closeActionOf, type Code } from "../codes.ts";
+import {
+  ended,
+  GRACE_MS,
+  isActive,
+  isUnused,
+  NEVER,
+  newLifecycle,
+  OPEN_MS,
+  statusBeforeOpen,
+  waiting,
+  type Backoff,
+  type Lifecycle,
+} from "./lifecycle.ts";
+import type { TransportInput } from "./transport.ts";
+import type { Frame, Refusal } from "../protocol.ts";
+
+export interface Subscription extends Lifecycle {
+  /** The connection is open. */
+  readonly transportOpen: boolean;
+  /**
+   * The state on the server, as far as the client knows. An old session is always unsubscribed
+   * before the next `subscribe`, so a `closed` never belongs to another session.
+   */
+  readonly serverState: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
+  /** Deadline of the answer to the pending request. */
+  readonly answerAt: number;
+  /** From when on a subscription that is open has proven itself. */
+  readonly provenAt: number;
+}
+
+export type SubscriptionInput =
+  | TransportInput
+  /** What the connection has become. */
+  | { readonly type: "connection_changed"; readonly connection: Lifecycle }
+  /** The request of `nextRequest` was sent. */
+  | { readonly type: "request_sent" }
+  | { readonly type: "frame_received"; readonly frame: Frame }
+  | { readonly type: "tick" };
+
+const PROVEN_MS = 20_000;
+
+export const newSubscription = (backoff: Backoff, seed: number): Subscription => ({
+  ...newLifecycle(backoff, seed),
+  transportOpen: false,
+  serverState: "unsubscribed",
+  answerAt: NEVER,
+  provenAt: NEVER,
+});
+
+/** Type of the frame, and also its `ref`. The `ref` of a publish is a number, so they never collide. */
+export type SubscriptionRequest = "subscribe" | "unsubscribe";
+
+/** The request that was sent and has no answer yet. */
+const pendingRequest: Partial<Record<Subscription["serverState"], SubscriptionRequest>> = {
+  subscribing: "subscribe",
+  unsubscribing: "unsubscribe",
+};
+
+/** Returns the request to send next. */
+export function nextRequest({
+  transportOpen,
+  phase,
+  serverState,
+}: Subscription): SubscriptionRequest | undefined {
+  if (!transportOpen || serverState === "unsubscribing") return undefined;
+  if (serverState === "unsubscribed") return phase === "opening" ? "subscribe" : undefined;
+  return phase === (serverState === "subscribing" ? "opening" : "open") ? undefined : "unsubscribe";
+}
+
+/** Whether its connection may forget it. */
+export const canRemove = (subscription: Subscription): boolean =>
+  !isActive(subscription) && subscription.serverState === "unsubscribed";
+
+/** When it wants a `tick`. */
+export const wakeAt = (subscription: Subscription): number =>
+  Math.min(
+    isActive(subscription) ? subscription.leaveAt : NEVER,
+    subscription.phase === "waiting" ? subscription.dueAt : NEVER,
+    subscription.transportOpen ? subscription.answerAt : NEVER,
+  );
+
+export function step(
+  subscription: Subscription,
+  input: SubscriptionInput,
+  now: number,
+): Subscription {
+  switch (input.type) {
+    case "use":
+      return {
+        ...(subscription.phase === "idle" ? opening(subscription) : subscription),
+        leaveAt: NEVER,
+      };
+    case "leave":
+      return { ...subscription, leaveAt: now + GRACE_MS };
+    case "connection_changed":
+      return onConnectionChange(subscription, input.connection);
+    case "request_sent":
+      return {
+        ...subscription,
+        serverState: subscription.serverState === "unsubscribed" ? "subscribing" : "unsubscribing",
+        answerAt: now + OPEN_MS,
+      };
+    case "frame_received":
+      return onFrame(subscription, input.frame, now);
+    case "gap_detected":
+      return again(subscription, "offline", now);
+    case "connect":
+      return subscription.phase === "open" ? subscription : restart(subscription, now);
+    case "restart":
+      return restart(subscription, now);
+    case "end":
+      return ended(subscription, input.status, input.reason);
+    case "tick":
+      return tick(subscription, now);
+  }
+}
+
+/** The server has answered, or nothing is asked of it any more. */
+const withServerState = (
+  subscription: Subscription,
+  serverState: Subscription["serverState"],
+): Subscription => ({ ...subscription, serverState, answerAt: NEVER });
+
+const idle = (subscription: Subscription): Subscription => ({
+  ...subscription,
+  ...newLifecycle(subscription.backoff, subscription.seed),
+});
+
+const restart = (subscription: Subscription, now: number): Subscription =>
+  isUnused(subscription, now) ? idle(subscription) : opening({ ...subscription, attempts: 0 });
+
+const opening = (subscription: Subscription): Subscription => ({
+  ...subscription,
+  phase: "opening",
+  status: statusBeforeOpen(subscription),
+  dueAt: NEVER,
+});
+
+function onConnectionChange(
+  subscription: Subscription,
+  { phase, status, reason, error, dueAt }: Lifecycle,
+): Subscription {
+  if (phase === "open") {
+    if (subscription.transportOpen) return subscription;
+    const isLate = isActive(subscription) && subscription.phase !== "opening";
+    return { ...(isLate ? opening(subscription) : subscription), transportOpen: true };
+  }
+  // With the connection went its sessions, and what was asked of it.
+  const dropped = { ...withServerState(subscription, "unsubscribed"), transportOpen: false };
+  if (!isActive(subscription)) return dropped;
+  if (phase === "ended") return ended(dropped, status, reason ?? "closed");
+  // A connection that goes over to a better transport says that it is connected all the while.
+  const reopening = {
+    ...opening(dropped),
+    reason,
+    error,
+    ...(status === "connected" && { status: subscription.status }),
+  };
+  return phase === "waiting" ? { ...reopening, phase, dueAt } : reopening;
+}
+
+function onFrame(subscription: Subscription, frame: Frame, now: number): Subscription {
+  switch (frame.type) {
+    case "welcome":
+      return subscription.serverState === "unsubscribing"
+        ? subscription
+        : onWelcome(subscription, now);
+    case "closed":
+      return onClosed(subscription, frame.code, now);
+    case "error":
+      return onRefusal(subscription, frame);
+    default:
+      return subscription;
+  }
+}
+
+function onWelcome(subscription: Subscription, now: number): Subscription {
+  const subscribed = withServerState(subscription, "subscribed");
+  if (!isActive(subscription)) return subscribed;
+  return {
+    ...subscribed,
+    phase: "open",
+    status: "connected",
+    reason: undefined,
+    error: undefined,
+    dueAt: NEVER,
+    provenAt: now + PROVEN_MS,
+  };
+}
+
+function onClosed(subscription: Subscription, code: number, now: number): Subscription {
+  const out = withServerState(subscription, "unsubscribed");
+  if (!isActive(subscription) || (subscription.serverState === "unsubscribing" && code === 1000))
+    return out;
+  const [reason, verdict] = closeActionOf(code);
+  if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
+  // The token is the connection's, so that it is refused in one room alone is no news of it.
+  return again(out, reason, now);
+}
+
+/** Who has proven itself starts over at the shortest wait. */
+function again(subscription: Subscription, reason: Code, now: number): Subscription {
+  const isProven = subscription.phase === "open" && now >= subscription.provenAt;
+  return waiting(isProven ? { ...subscription, attempts: 0 } : subscription, reason, now);
+}
+
+/**
+ * Handles the refusal of a request, named by its `ref`. If a server omits the `ref`, the refusal
+ * counts only where that is harmless: the request exceeded the rate limit, or the room had already
+ * left.
+ */
+function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
+  const { serverState } = subscription;
+  const isAnswer = ref === undefined || ref === pendingRequest[serverState];
+  // It would be refused again each time that it is tried.
+  if (ref === "subscribe" && isAnswer && code === "bad_request") {
+    return ended(withServerState(subscription, "unsubscribed"), "closed", code);
+  }
+  const isSettled =
+    (serverState === "subscribing" && code === "rate_limited") ||
+    (serverState === "unsubscribing" && code === "bad_request");
+  return isAnswer && isSettled ? withServerState(subscription, "unsubscribed") : subscription;
+}
+
+function tick(subscription: Subscription, now: number): Subscription {
+  if (isActive(subscription) && now >= subscription.leaveAt) {
+    return idle(subscription);
+  }
+  if (now >= subscription.answerAt) {
+    // The server may have it or not: it goes before it comes again.
+    const overdue = withServerState(subscription, "subscribing");
+    return subscription.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
+  }
+  return subscription.phase === "waiting" && now >= subscription.dueAt
+    ? opening(subscription)
+    : subscription;
+}

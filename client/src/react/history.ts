@@ -1,0 +1,157 @@
+import { Timer } from "../timer.ts";
+import { now } from "../clock.ts";
+import type { RoomcastError } from "../codes.ts";
+import type { EventOf } from "../room/handlers.ts";
+import { retry } from "../retry.ts";
+import type { Room } from "../room/room.ts";
+import type { Store } from "./stores.ts";
+
+/** The newest events of a room, and how reading them goes. */
+export interface History<Event> {
+  /** Oldest first. */
+  readonly events: readonly Event[];
+  /** `true` until the events were read. Until then, `events` has fewer of them, or old ones. */
+  readonly isLoading: boolean;
+  /** Why the last request failed, `undefined` after one that succeeds. While `isLoading`, the request is retried. */
+  readonly error: RoomcastError | undefined;
+}
+
+/** How long a failed request is retried, and the pause before that starts again. A reconnect starts it at once. */
+const READ_MS = 60_000;
+const PAUSE_MS = 60_000;
+
+/** Returns the last events of a list: the list itself where it has no more. */
+export const newest = <Event>(events: readonly Event[], last: number): readonly Event[] =>
+  events.length > last ? events.slice(events.length - last) : events;
+
+/** Reads the newest events of a room over HTTP and follows them live, for one subscriber at a time. */
+export class EventsStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
+  readonly #room: Room<EventMap>;
+  readonly #first: History<EventOf<EventMap>>;
+  readonly #timer = new Timer(() => this.#restart());
+  #last: number;
+  #history: History<EventOf<EventMap>>;
+  #changed = (): void => {};
+  #isWatched = false;
+  /** The events read over HTTP; `undefined` after a gap, until they are read again. */
+  #stored: readonly EventOf<EventMap>[] | undefined;
+  /** The events received live since the subscription, or the last gap. */
+  #live: readonly EventOf<EventMap>[] = [];
+  /** Aborts the last read when a newer one starts. */
+  #abort = new AbortController();
+  #state: "wanted" | "reading" | "read" | "failed" = "wanted";
+
+  constructor(room: Room<EventMap>, last: number, initial: readonly EventOf<EventMap>[]) {
+    this.#room = room;
+    this.#last = last;
+    this.#first = { events: newest(initial, last), isLoading: last > 0, error: undefined };
+    this.#history = this.#first;
+  }
+
+  readonly getSnapshot = (): History<EventOf<EventMap>> => this.#history;
+  readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#first;
+
+  /** Sets how many events are shown. If they are more than before, reads them. */
+  resize(last: number): void {
+    const isMore = last > this.#last;
+    this.#last = last;
+    if (isMore && this.#isWatched) this.#restart();
+  }
+
+  readonly subscribe = (changed: () => void): (() => void) => {
+    const room = this.#room;
+    this.#changed = changed;
+    this.#isWatched = true;
+    this.#stored = this.#history.events;
+    this.#live = [];
+    const stops = [
+      room.listen({
+        events: (events) => {
+          this.#live = newest([...this.#live, ...events], this.#last);
+          this.#show();
+        },
+        // The old list is shown until the new one was read, so that nothing flickers.
+        gap: () => {
+          this.#stored = undefined;
+          this.#live = [];
+          this.#restart();
+        },
+      }),
+      room.subscribe(() => this.#follow()),
+    ];
+    this.#restart();
+    return () => {
+      this.#abort.abort();
+      this.#isWatched = false;
+      this.#timer.set(Infinity);
+      for (const stop of stops) stop();
+    };
+  };
+
+  #restart(): void {
+    this.#state = "wanted";
+    this.#follow();
+  }
+
+  #follow(): void {
+    const { status } = this.#room;
+    const isConnected = status === "connected";
+    if (!isConnected && this.#state !== "read") this.#state = "wanted";
+    if (isConnected && this.#state === "wanted") void this.#read();
+    const hasEnded = status === "unauthorized" || status === "forbidden" || status === "closed";
+    const isOpen = this.#state === "wanted" || this.#state === "reading";
+    this.#set({ isLoading: isOpen && !hasEnded });
+  }
+
+  /** Only for a room that is followed: otherwise, events that come in between would be missing. */
+  async #read(): Promise<void> {
+    this.#abort.abort();
+    const { signal } = (this.#abort = new AbortController());
+    this.#state = this.#last > 0 ? "reading" : "read";
+    this.#timer.set(Infinity);
+    if (this.#last === 0) return this.#show({ error: undefined });
+    try {
+      const { events } = await retry(() => this.#try(signal), READ_MS, signal);
+      if (signal.aborted) return;
+      this.#stored = events;
+      this.#state = "read";
+      this.#show({ isLoading: false, error: undefined });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#room.report(error as RoomcastError);
+      // Unless the connection was lost too: then the next one reads again.
+      if (this.#state !== "reading") return;
+      this.#state = "failed";
+      this.#stored ??= [];
+      this.#timer.set(now() + PAUSE_MS);
+      this.#show({ isLoading: false });
+    }
+  }
+
+  async #try(signal: AbortSignal) {
+    try {
+      return await this.#room.history({ last: this.#last });
+    } catch (error) {
+      if (!signal.aborted) this.#set({ error: error as RoomcastError });
+      throw error;
+    }
+  }
+
+  #show(change: Partial<History<EventOf<EventMap>>> = {}): void {
+    const stored = this.#stored;
+    if (!stored) return this.#set(change);
+    const end = stored.at(-1)?.seq ?? 0;
+    const newer = this.#live.filter((event) => event.seq > end);
+    this.#set({ ...change, events: newest([...stored, ...newer], this.#last) });
+  }
+
+  #set(change: Partial<History<EventOf<EventMap>>>): void {
+    const history = { ...this.#history, ...change };
+    const { events, isLoading, error } = this.#history;
+    const isSame =
+      history.events === events && history.isLoading === isLoading && history.error === error;
+    if (isSame) return;
+    this.#history = history;
+    this.#changed();
+  }
+}

@@ -1,0 +1,110 @@
+/** Values made from a room, as stores for `useSyncExternalStore`. */
+import { Timer } from "../timer.ts";
+import { now } from "../clock.ts";
+import type { EventOf } from "../room/handlers.ts";
+import type { Snapshot } from "../protocol.ts";
+import type { Room } from "../room/room.ts";
+
+/** How often the members are counted, where nobody tells of them. */
+const COUNT_MS = 30_000;
+/** How long the room may take to hear that this client leaves. */
+const LEAVING_MS = 1_000;
+
+export interface Store<Value> {
+  getSnapshot(): Value;
+  /** What the server has rendered, and the browser renders first. */
+  getServerSnapshot(): Value;
+  subscribe(changed: () => void): () => void;
+}
+
+export type Reducer<Value, Event> = (value: Value, event: Event) => Value;
+
+/** The room's state and the events after it, reduced to one value. */
+export function stateStore<EventMap extends object, Value>(
+  room: Room<EventMap>,
+  reducer: Reducer<Value, EventOf<EventMap>>,
+  initial: Value,
+  snapshot: Snapshot<EventOf<EventMap>> | undefined,
+): Store<Value> {
+  const reduce = (events: Iterable<EventOf<EventMap>>, from: Value): Value => {
+    let value = from;
+    for (const event of events) value = reducer(value, event);
+    return value;
+  };
+  const first = reduce(snapshot?.events ?? [], initial);
+  let value = first;
+  let seen = { state: undefined as Room<EventMap>["state"], position: room.position };
+
+  const catchUp = (): void => {
+    const { state, position } = room;
+    if (state === undefined || (state === seen.state && position === seen.position)) return;
+    seen = { state, position };
+    value = reduce(state.values(), initial);
+  };
+  catchUp();
+
+  return {
+    getSnapshot: () => value,
+    getServerSnapshot: () => first,
+    subscribe(changed) {
+      const stop = room.listen({
+        events(events) {
+          value = reduce(events, value);
+          seen.position = room.position;
+          changed();
+        },
+        // Not at the gap itself: the state is there a moment later, and nothing flickers.
+        state() {
+          catchUp();
+          changed();
+        },
+      });
+      catchUp();
+      return stop;
+    },
+  };
+}
+
+/** How many members a room has: by their list where it is known, otherwise read over HTTP. */
+export function countStore(room: Room): Store<number | undefined> {
+  const { presence } = room;
+  let count: number | undefined;
+
+  return {
+    getSnapshot: () => presence.members?.length ?? count,
+    getServerSnapshot: () => undefined,
+    subscribe(changed) {
+      let connected = false;
+      const read = (): void => {
+        timer.set(connected ? now() + COUNT_MS : Infinity);
+        const isHidden = globalThis.document?.visibilityState === "hidden";
+        if (!connected || isHidden || presence.members) return;
+        presence.count().then((members) => {
+          count = members;
+          changed();
+        }, room.report);
+      };
+      const timer = new Timer(read);
+      const follow = (): void => {
+        if (connected === (room.status === "connected")) return;
+        connected = !connected;
+        read();
+      };
+      const stops = [
+        room.subscribe(follow),
+        presence.subscribe(() => {
+          count = presence.members?.length ?? count;
+          if (!presence.members) timer.set(now() + LEAVING_MS);
+          changed();
+        }),
+      ];
+      follow();
+      globalThis.document?.addEventListener("visibilitychange", read);
+      return () => {
+        timer.set(Infinity);
+        stops.forEach((stop) => stop());
+        globalThis.document?.removeEventListener("visibilitychange", read);
+      };
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { RoomcastError } from "../codes.ts";
+
+const MAX_CHARACTERS = 164;
+
+/** Throws `bad_request` for what the server would refuse as a room's name (docs/protocol.md, section 1). */
+export function checkRoomName(name: string): void {
+  const wrong = faultIn(name);
+  if (wrong === undefined) return;
+  throw new RoomcastError(
+    "bad_request",
+    `The room name ${JSON.stringify(name)} ${wrong}. A room name has 1 to ${MAX_CHARACTERS} ` +
+      "characters of A-Z a-z 0-9 _ - = @ , . ; in segments between ':', none of them empty.",
+  );
+}
+
+function faultIn(name: string): string | undefined {
+  if (typeof name !== "string") return "is no string";
+  const [character] = /[^\w=@,.;:-]/u.exec(name) ?? [];
+  if (character !== undefined) return `contains ${JSON.stringify(character)}`;
+  if (name.length > MAX_CHARACTERS) return `has ${name.length} characters`;
+  if (/^\.\.?$/.test(name)) return "would be lost in a URL";
+  return /^(:|$)|::|:$/.test(name) ? "has an empty segment" : undefined;
+}

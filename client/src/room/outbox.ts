@@ -1,0 +1,137 @@
+import { RoomcastError, type Code } from "../codes.ts";
+import { checkBytes, MAX_FRAME_BYTES } from "../protocol.ts";
+import type { Sender } from "./sender.ts";
+
+export interface PublishOptions {
+  /** Publishing the same id again counts once. Drawn at random if there is none. */
+  readonly id?: string | undefined;
+  /** The event replaces the one of this key in the room's state. */
+  readonly key?: string | undefined;
+}
+
+/** Resolves with the event's seq once the event is durable. */
+export type Publishing = Promise<number> & {
+  /** The id that the event will carry, known at once: for optimistic updates. */
+  readonly id: string;
+};
+
+export interface Draft {
+  readonly name: string;
+  readonly data: unknown;
+  readonly id: string;
+  readonly key?: string | undefined;
+}
+
+/** Who publishes. The name is not known before a token or the server tells it. */
+export interface Author {
+  name: string | undefined;
+}
+
+interface Publish {
+  readonly author: Author;
+  readonly text: string;
+  readonly giveUpAt: number;
+  sent: boolean;
+  resolve(seq: number): void;
+  reject(error: RoomcastError): void;
+}
+
+export interface OutboxLimits {
+  readonly maxQueued: number;
+  readonly timeoutMs: number;
+}
+
+/** The publishes of a room that have no ack yet, in order. It reads no clock and sends nothing itself. */
+export class Outbox implements Sender {
+  readonly #room: string;
+  readonly #limits: OutboxLimits;
+  readonly #publishes = new Map<string, Publish>();
+  #refs = 0;
+
+  constructor(room: string, limits: OutboxLimits) {
+    this.#room = room;
+    this.#limits = limits;
+  }
+
+  async add(draft: Draft, author: Author, now: number): Promise<number> {
+    const { maxQueued, timeoutMs } = this.#limits;
+    if (this.#publishes.size >= maxQueued) {
+      throw new RoomcastError("queue_full", `${maxQueued} publishes are waiting already.`);
+    }
+    const ref = String(++this.#refs);
+    const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
+    // The room would close the socket, and a publish that is sent again would close the next one.
+    checkBytes(text, MAX_FRAME_BYTES);
+    const giveUpAt = now + timeoutMs;
+    return new Promise((resolve, reject) =>
+      this.#publishes.set(ref, { author, text, giveUpAt, sent: false, resolve, reject }),
+    );
+  }
+
+  *drain(): Generator<string> {
+    for (const publish of this.#publishes.values()) {
+      if (publish.sent) continue;
+      yield publish.text;
+      publish.sent = true;
+    }
+  }
+
+  get dueAt(): number {
+    return [...this.#publishes.values()].every(({ sent }) => sent) ? Infinity : 0;
+  }
+
+  /** When the oldest is given up. */
+  get giveUpAt(): number {
+    const [oldest] = this.#publishes.values();
+    return oldest?.giveUpAt ?? Infinity;
+  }
+
+  onAck(ref: string, seq: number): void {
+    this.#remove(ref)?.resolve(seq);
+  }
+
+  /** It was refused for good, or is to be sent again. */
+  onRefusal(ref: string, error: RoomcastError, isPassing: boolean): void {
+    if (!isPassing) return this.#remove(ref)?.reject(error);
+    const publish = this.#publishes.get(ref);
+    if (publish) publish.sent = false;
+  }
+
+  /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */
+  onDisconnect(): void {
+    for (const publish of this.#publishes.values()) publish.sent = false;
+  }
+
+  /** What another user has made is not published as this one. */
+  rejectOthers(user: string): void {
+    for (const [ref, { author }] of this.#publishes) {
+      author.name ??= user;
+      if (author.name === user) continue;
+      const message = "Another user has signed in since. If it was sent, it may be stored or not.";
+      this.#remove(ref)?.reject(new RoomcastError("user_changed", message));
+    }
+  }
+
+  expire(now: number): void {
+    const message = `No ack in ${this.#limits.timeoutMs} ms: publish again with the same id.`;
+    this.#giveUp(now, "timeout", message);
+  }
+
+  end(code: Code): void {
+    this.#giveUp(Infinity, code, `The room has ended: ${code}.`);
+  }
+
+  /** All whose time is up by then: the oldest are the first. */
+  #giveUp(by: number, code: Code, message: string): void {
+    for (const [ref, { giveUpAt }] of this.#publishes) {
+      if (giveUpAt > by) return;
+      this.#remove(ref)?.reject(new RoomcastError(code, message));
+    }
+  }
+
+  #remove(ref: string): Publish | undefined {
+    const publish = this.#publishes.get(ref);
+    this.#publishes.delete(ref);
+    return publish;
+  }
+}

@@ -1,0 +1,348 @@
+import { Timer } from "../timer.ts";
+import { Listeners } from "../listeners.ts";
+import { now, wallTimeOf } from "../clock.ts";
+import { RoomcastError } from "../codes.ts";
+import { Feed, type Listener } from "./feed.ts";
+import { Grant } from "./grant.ts";
+import {
+  callerOf,
+  type AnyEvents,
+  type ByName,
+  type EventOf,
+  type Handler,
+  type SignalHandler,
+  type SignalOf,
+} from "./handlers.ts";
+import type { Page, Range } from "../http.ts";
+import {
+  INITIAL,
+  isActive,
+  type ConnectionStatus,
+  type Lifecycle,
+  type Status,
+} from "../connection/lifecycle.ts";
+import type {
+  ClientCommand,
+  RoomListener,
+  RoomTransport,
+  Transport,
+} from "../connection/transport.ts";
+import {
+  Outbox,
+  type Author,
+  type OutboxLimits,
+  type Publishing,
+  type PublishOptions,
+} from "./outbox.ts";
+import { RateLimiter } from "../connection/rate-limiter.ts";
+import type { Sender } from "./sender.ts";
+import type { SavedPosition } from "./position.ts";
+import { RoomPresence, type Presence } from "./presence.ts";
+import {
+  newId,
+  type Frame,
+  type Position,
+  type Refusal,
+  type RoomEvent,
+  type Signal,
+  type Snapshot,
+} from "../protocol.ts";
+import type { Report } from "../report.ts";
+import { Signals } from "./signals.ts";
+
+export interface RoomOptions {
+  readonly outbox: OutboxLimits;
+  readonly saved: SavedPosition;
+  /** Who publishes now. */
+  author(): Author;
+  connect(listener: RoomListener): RoomTransport;
+  readEvents(range: Range): Promise<Page>;
+  readState(): Promise<Snapshot>;
+  countMembers(): Promise<number>;
+  readonly report: Report;
+  /** Called before the room is used for the first time, or again after `unused`. */
+  onActive(): void;
+  /** Called when it is used no more, and has left. */
+  onIdle(): void;
+}
+
+/**
+ * The room object of an app. It combines the frames that are received, the frames to send, and the
+ * transport that carries both while the room is in use.
+ */
+export class Room<
+  EventMap extends object = AnyEvents,
+  // Where they are given types, the room still is one whose signals and presence have none.
+  SignalMap extends object = any,
+  Data = any,
+> {
+  readonly name: string;
+  /** Who is in the room. */
+  readonly presence: Presence<Data>;
+  /** Reads stored events over HTTP, up to the newest. */
+  readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
+  /** @internal */
+  readonly report: Report;
+  readonly #options: RoomOptions;
+  readonly #roomTransport: RoomTransport;
+  readonly #feed: Feed;
+  readonly #grant: Grant;
+  readonly #limiter = new RateLimiter();
+  readonly #presence: RoomPresence;
+  readonly #outbox: Outbox;
+  readonly #signals: Signals;
+  readonly #timer = new Timer(() => this.#flush());
+  readonly #watchers = new Listeners<() => void>();
+  #connection = INITIAL;
+  /** The `retryAt` of it, by `now`. */
+  #retryDueAt: number | undefined;
+  /** As the watchers know it. */
+  #transport: Transport;
+  #users = 0;
+
+  /** @internal Use `client.room(name)`. */
+  constructor(name: string, options: RoomOptions) {
+    this.name = name;
+    this.report = options.report;
+    this.#options = options;
+    this.history = options.readEvents as typeof this.history;
+    this.#grant = new Grant(name, this.report);
+    this.#presence = this.presence = new RoomPresence({
+      name,
+      grant: this.#grant,
+      report: this.report,
+      use: (stop) => this.#use(stop),
+      flush: () => this.#flush(),
+      countMembers: options.countMembers,
+    });
+    this.#outbox = new Outbox(name, options.outbox);
+    this.#signals = new Signals(name, this.#grant);
+    this.#roomTransport = options.connect({
+      name,
+      since: () => this.#feed.since(),
+      onFrame: (frame, text) => this.#onFrame(frame, text),
+      onStateChange: (after, before) => this.#onStateChange(after, before),
+    });
+    this.#transport = this.transport;
+    this.#feed = new Feed({
+      room: name,
+      transport: this.#roomTransport,
+      saved: options.saved,
+      readState: options.readState,
+      onChange: () => this.#notify(),
+    });
+  }
+
+  get status(): Status {
+    return this.#connection.status;
+  }
+
+  /** The status with its reason and the time of the next try; another object after each change. */
+  get connection(): ConnectionStatus {
+    return this.#connection;
+  }
+
+  /** How the server is reached, or is tried to be. */
+  get transport(): Transport {
+    return this.#roomTransport.transport;
+  }
+
+  /**
+   * What the token allows here, such as `publish`: another array after each change. `undefined`
+   * until the room has said it.
+   */
+  get grant(): readonly string[] | undefined {
+    return this.#grant.rights;
+  }
+
+  /** Everything up to here was delivered. `undefined` before the first `welcome`. */
+  get position(): Position | undefined {
+    return this.#feed.position;
+  }
+
+  /**
+   * The latest event of every key, oldest first. `undefined` until it is known: where the room does
+   * not send it, it is read for who asks.
+   */
+  get state(): ReadonlyMap<string, EventOf<EventMap>> | undefined {
+    return this.#feed.state as ReadonlyMap<string, EventOf<EventMap>> | undefined;
+  }
+
+  /** Calls the handler with each event of that name, or with each event. Returns what stops it. */
+  on<Name extends keyof EventMap & string>(
+    name: Name,
+    handler: Handler<RoomEvent<Name, EventMap[Name]>>,
+  ): () => void;
+  on(handler: Handler<EventOf<EventMap>>): () => void;
+  on(...args: ByName<Handler<any>>): () => void {
+    return this.#use(this.#feed.on(callerOf(args)));
+  }
+
+  /** Hears the room frame by frame: events, gaps and state in the order they came. */
+  readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) =>
+    this.#use(this.#feed.listen(listener as Listener));
+
+  /** Calls the watcher after every change of `connection`, `transport`, `grant`, `position` or `state`. */
+  readonly subscribe = (watcher: () => void): (() => void) =>
+    this.#use(this.#watchers.add(watcher));
+
+  /** Publishes, or waits until it can. Rejects with a `RoomcastError`. */
+  readonly publish = <Name extends keyof EventMap & string>(
+    name: Name,
+    data: EventMap[Name],
+    { id = newId(), key }: PublishOptions = {},
+  ): Publishing => {
+    const release = this.#use();
+    const sent = this.#outbox.add({ name, data, id, key }, this.#options.author(), now());
+    void sent.then(release, release);
+    this.#flush();
+    return Object.assign(sent, { id });
+  };
+
+  /**
+   * Tells who is here now; nobody, while not connected. Of what is sent of one name within 50 ms
+   * after the first, the newest goes out.
+   */
+  readonly signal = <Name extends keyof SignalMap & string>(
+    name: Name,
+    data: SignalMap[Name],
+  ): void => {
+    this.#signals.add(name, data);
+    this.#flush();
+  };
+
+  /** Calls the handler with each signal of that name, or with each signal. Returns what stops it. */
+  onSignal<Name extends keyof SignalMap & string>(
+    name: Name,
+    handler: SignalHandler<Signal<Name, SignalMap[Name]>>,
+  ): () => void;
+  onSignal(handler: SignalHandler<SignalOf<SignalMap>>): () => void;
+  onSignal(...args: ByName<SignalHandler<any>>): () => void {
+    return this.#use(this.#signals.on(callerOf(args)));
+  }
+
+  /** @internal */
+  dispatch(command: ClientCommand): void {
+    this.#roomTransport.dispatch(command);
+  }
+
+  /** @internal What waits is sent as this user, or not at all. */
+  identified(user: string): void {
+    this.#outbox.rejectOthers(user);
+  }
+
+  /** @internal The user has signed out: nothing of theirs is left for the next one. */
+  reset(): void {
+    this.presence.leave();
+    this.#feed.reset();
+  }
+
+  #use(stop?: () => void): () => void {
+    if (this.#users++ === 0) {
+      this.#options.onActive();
+      this.#roomTransport.dispatch({ type: "use" });
+    }
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      stop?.();
+      if (--this.#users === 0) this.#roomTransport.dispatch({ type: "leave" });
+    };
+  }
+
+  #onStateChange(after: Lifecycle, before: Lifecycle): void {
+    if (before.phase === "open" && after.phase !== "open") {
+      this.#outbox.onDisconnect();
+      this.#presence.onDisconnect();
+      this.#feed.onDisconnect();
+    }
+    if (after.phase === "ended") this.#presence.onEnd();
+    if (after.phase === "idle") this.#feed.forget();
+    if (this.#users === 0 && !isActive(after)) this.#options.onIdle();
+    this.#flush();
+    const { status, reason, error } = after;
+    const dueAt = after.phase === "waiting" ? after.dueAt : undefined;
+    const was = this.#connection;
+    const isSame =
+      status === was.status &&
+      reason === was.reason &&
+      error === was.error &&
+      dueAt === this.#retryDueAt;
+    if (isSame && this.transport === this.#transport) return;
+    this.#transport = this.transport;
+    this.#retryDueAt = dueAt;
+    if (!isSame) this.#connection = { status, reason, retryAt: dueAt && wallTimeOf(dueAt), error };
+    this.#notify();
+  }
+
+  #onFrame(frame: Frame, text: string): void {
+    switch (frame.type) {
+      case "signal":
+        return this.#signals.onFrame(frame);
+      case "members":
+        return this.#presence.onMembers(frame);
+      case "members:changed":
+        return this.#presence.onMembersChanged(frame);
+      case "welcome":
+        this.#onGrant(frame.grant, () => this.#presence.onWelcome(frame));
+        this.#feed.onFrame(frame, text);
+        return this.#flush();
+      case "authorized":
+        this.#onGrant(frame.grant!, () => this.#presence.onGrantChange());
+        return this.#flush();
+      case "ack":
+        this.#outbox.onAck(frame.ref, frame.seq);
+        return this.#flush();
+      case "error":
+        this.#onRefusal(frame);
+        return this.#flush();
+      default:
+        this.#feed.onFrame(frame, text);
+    }
+  }
+
+  /** Notifies the watchers before anything is sent: they may leave when a right is lost. */
+  #onGrant(rights: readonly string[], act: () => void): void {
+    const isNew = this.#grant.set(rights);
+    act();
+    if (isNew) this.#notify();
+  }
+
+  #onRefusal({ ref, code, message, retry_after_ms }: Refusal): void {
+    const error = new RoomcastError(code, message, retry_after_ms);
+    const isPassing = code === "rate_limited" || code === "internal";
+    if (isPassing) this.#limiter.onRefusal(now(), retry_after_ms);
+    if (ref) return this.#outbox.onRefusal(ref, error, isPassing);
+    if (code === "rate_limited") return this.#presence.onRateLimited();
+    // Without a `ref` it was to enter that was refused.
+    if (code === "room_full") return this.#presence.onRoomFull(error, now());
+    this.report(error);
+  }
+
+  #flush(): void {
+    const { phase, reason } = this.#roomTransport.connection;
+    this.#outbox.expire(now());
+    // Who is disconnected comes back: until then a publish waits as it does offline.
+    if (phase === "ended" && reason !== "disconnected") this.#outbox.end(reason ?? "closed");
+    if (phase !== "open") this.#signals.drop();
+    const sendAt = phase === "open" ? this.#send(now()) : Infinity;
+    this.#timer.set(Math.min(this.#outbox.giveUpAt, sendAt));
+  }
+
+  /** Sends what the pace allows now. Returns when there is more. */
+  #send(time: number): number {
+    const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
+    for (const sender of senders) {
+      for (const text of sender.drain(time)) {
+        if (!this.#limiter.tryAcquire(time)) break;
+        this.#roomTransport.send(text);
+      }
+    }
+    return Math.max(this.#limiter.resumeAt, Math.min(...senders.map(({ dueAt }) => dueAt)));
+  }
+
+  #notify(): void {
+    this.#watchers.notify((watcher) => watcher());
+  }
+}

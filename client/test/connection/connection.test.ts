@@ -1,0 +1,466 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  newConnection,
+  step,
+  wakeAt,
+  type Connection,
+  type Effect,
+  type Input,
+} from "../../src/connection/connection.ts";
+import type { Frame } from "../../src/protocol.ts";
+import { LifecycleScenario } from "./lifecycle.ts";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+const PERIOD = 24_000;
+
+/** A connection in virtual time, which remembers what it wanted done. */
+class Scenario extends LifecycleScenario<Input> {
+  connection: Connection;
+  effects: string[] = [];
+  /** By how much the wall clock is ahead, which the server's times are in. */
+  wallAhead = 0;
+
+  constructor(seed = 1) {
+    super();
+    this.connection = newConnection({ minMs: 1_000, maxMs: 30_000 }, seed);
+  }
+
+  protected apply(input: Input): void {
+    const [connection, effect] = step(this.connection, input, this.now, this.now + this.wallAhead);
+    this.connection = connection;
+    if (effect) this.effects.push(nameOf(effect));
+  }
+
+  protected wakeAt(): number {
+    return wakeAt(this.connection);
+  }
+
+  opened(expiresInMs = 60 * MINUTE): this {
+    const expiresAt = this.now + this.wallAhead + expiresInMs;
+    const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
+    return this.is("use", received({ type: "welcome", ...welcome }), pong);
+  }
+
+  /** Time passes on a socket that is heard of. */
+  live(ms: number): this {
+    for (let passed = 0; passed < ms; passed += 1_000) this.wait(1_000).is(pong);
+    return this;
+  }
+
+  /** Time passes while every timer stands still. */
+  sleep(ms: number): this {
+    this.now += ms;
+    return this.is("tick");
+  }
+
+  get done(): string[] {
+    return this.effects.splice(0);
+  }
+}
+
+const nameOf = (effect: Effect): string =>
+  effect.type === "dial" ? (effect.newToken ? "dial with a new token" : "dial") : effect.type;
+
+const received = (frame: Frame): Input => ({ type: "frame_received", frame });
+const pong = received({ type: "pong" });
+const closed = (closeCode: number): Input => ({ type: "socket_closed", closeCode });
+
+describe("opening and leaving", () => {
+  it("dials when it is first used", () => {
+    const scenario = new Scenario();
+    assert.equal(scenario.connection.status, "connecting");
+    assert.deepEqual(scenario.is("use").done, ["dial"]);
+    assert.equal(scenario.connection.status, "connecting");
+  });
+
+  it("is connected with the welcome, and pings at once", () => {
+    const scenario = new Scenario().opened();
+    assert.deepEqual(scenario.done, ["dial", "ping"]);
+    assert.equal(scenario.connection.status, "connected");
+  });
+
+  it("is connected for many rooms with `connected`, and what their rooms say is theirs", () => {
+    const scenario = new Scenario().is("use");
+    const expiresAt = scenario.now + 10 * MINUTE;
+    scenario.is(received({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    assert.equal(scenario.connection.status, "connected");
+    const { renewAt } = scenario.connection;
+    scenario.done;
+    scenario.wait(1_000);
+    const room = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
+    const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
+    scenario.is(received({ type: "welcome", room: "a", ...welcome }));
+    assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
+  });
+
+  it("tries again when no welcome comes", () => {
+    const scenario = new Scenario().is("use").wait(10_000);
+    assert.deepEqual(scenario.done, ["dial", "close"]);
+    assert.equal(scenario.connection.reason, "timeout");
+    assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
+  });
+
+  it("stays when a user comes back within the grace", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(5_000).done, []);
+    assert.equal(scenario.connection.phase, "open");
+  });
+
+  it("hangs up when the grace is over", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("leave").wait(3_000).done, ["close"]);
+    assert.equal(scenario.connection.phase, "idle");
+    assert.deepEqual(scenario.is("use").done, ["dial"]);
+  });
+});
+
+describe("trying again", () => {
+  /** How long each of the tries in a row waited. */
+  function waits(seed: number, tries: number): number[] {
+    const scenario = new Scenario(seed).is("use");
+    return Array.from({ length: tries }, () => {
+      scenario.is(closed(1006));
+      const wait = scenario.connection.dueAt - scenario.now;
+      scenario.wait(wait);
+      return wait;
+    });
+  }
+
+  it("waits at random below a ceiling from 1 s to 30 s", () => {
+    const ceilings = [1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1_000);
+    const highest = ceilings.map(() => 0);
+    for (let seed = 0; seed < 500; seed++) {
+      waits(seed * 7919, ceilings.length).forEach((wait, n) => {
+        assert.ok(wait >= 0 && wait < ceilings[n]!, `try ${n} waited ${wait} ms`);
+        highest[n] = Math.max(highest[n]!, wait);
+      });
+    }
+    highest.forEach((wait, n) => assert.ok(wait > ceilings[n]! * 0.95, "full jitter"));
+  });
+
+  it("tells the time of the next try", () => {
+    const scenario = new Scenario().opened().is(closed(1006));
+    const { status, reason, dueAt } = scenario.connection;
+    assert.deepEqual([status, reason], ["reconnecting", "offline"]);
+    scenario.done;
+    assert.deepEqual(scenario.wait(dueAt - scenario.now).done, ["dial"]);
+  });
+
+  it("starts over at the shortest wait after a connection that held", () => {
+    const scenario = new Scenario().is("use");
+    const fail = (): Scenario =>
+      scenario.is(closed(1006)).wait(scenario.connection.dueAt - scenario.now);
+    for (let n = 0; n < 6; n++) fail();
+    scenario.opened().wait(1_000);
+    fail();
+    assert.equal(scenario.connection.attempts, 7, "one second proves nothing");
+    scenario
+      .opened()
+      .wait(PERIOD * 0.75)
+      .is(closed(1006));
+    assert.equal(scenario.connection.attempts, 1);
+  });
+
+  it("tries again when no socket could be made", () => {
+    const scenario = new Scenario().is("use", "dial_failed");
+    assert.deepEqual(
+      [scenario.connection.phase, scenario.connection.reason],
+      ["waiting", "dial_failed"],
+    );
+  });
+
+  it("dials at once when the network comes back or the page is shown", () => {
+    const scenario = new Scenario().opened().is(closed(1006));
+    scenario.done;
+    assert.deepEqual(scenario.is("wake").done, ["dial"]);
+  });
+
+  it("is the same for the same inputs", () => assert.deepEqual(waits(42, 8), waits(42, 8)));
+
+  for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 1013, 4408, 4999]) {
+    it(`tries again after ${code}`, () => {
+      const scenario = new Scenario().opened().is(closed(code));
+      assert.equal(scenario.connection.phase, "waiting");
+    });
+  }
+
+  it("tries again when a frame shows that one was missed", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("gap_detected").done, ["close"]);
+    assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
+  });
+});
+
+describe("a better transport", () => {
+  it("is gone over to without a word, and reconnected to if it fails after all", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    scenario.is("switch_transport");
+    assert.deepEqual([scenario.done, scenario.connection.status], [["dial"], "connected"]);
+    scenario.is(closed(1006));
+    assert.deepEqual([scenario.done, scenario.connection.status], [["close"], "reconnecting"]);
+  });
+
+  it("is tried at once by who waits for the next try", () => {
+    const scenario = new Scenario().is("use", closed(1006));
+    scenario.done;
+    assert.deepEqual(scenario.is("switch_transport").done, ["dial"]);
+  });
+});
+
+describe("final codes", () => {
+  for (const [code, status, reason] of [
+    [4003, "forbidden", "forbidden"],
+    [4010, "closed", "kicked"],
+    [4011, "closed", "erased"],
+    [4400, "closed", "bad_request"],
+    [4404, "closed", "not_found"],
+    [4405, "closed", "method_not_allowed"],
+  ] as const) {
+    it(`ends with ${code}: ${status}, ${reason}`, () => {
+      const scenario = new Scenario().opened().is(closed(code));
+      assert.deepEqual([scenario.connection.status, scenario.connection.reason], [status, reason]);
+      scenario.done;
+      const later = scenario.is("leave").wait(MINUTE).is("use", "wake").wait(MINUTE);
+      assert.deepEqual(later.done, [], "nothing brings it back by itself");
+      assert.equal(scenario.connection.status, status);
+    });
+  }
+
+  it("tries again after 4400 where it carries many rooms: one of them is to blame", () => {
+    const scenario = new Scenario().is("use");
+    const connected = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
+    scenario.is(received({ type: "connected", ...connected }), closed(4400));
+    assert.deepEqual(
+      [scenario.connection.phase, scenario.connection.reason],
+      ["waiting", "bad_request"],
+    );
+  });
+
+  it("begins afresh when the app asks for it", () => {
+    const scenario = new Scenario().opened().is(closed(4010));
+    scenario.done;
+    assert.deepEqual(scenario.is("restart").done, ["dial with a new token"]);
+  });
+
+  it("waits for the next user when it is begun afresh and nobody uses it", () => {
+    for (const scenario of [
+      new Scenario().opened().is(closed(4010), "leave").wait(MINUTE),
+      new Scenario().is({ type: "end", status: "closed", reason: "disconnected" }),
+    ]) {
+      scenario.done;
+      assert.deepEqual(scenario.is("restart").wait(MINUTE).done, []);
+      assert.deepEqual(
+        [scenario.connection.phase, scenario.connection.status],
+        ["idle", "connecting"],
+      );
+      assert.deepEqual(scenario.is("use").done, ["dial with a new token"]);
+    }
+  });
+});
+
+describe("pings", () => {
+  it("pings three times in four periods of silence, each answered", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    scenario
+      .wait(PERIOD * 0.75)
+      .is(pong)
+      .wait(PERIOD * 0.75)
+      .is(pong);
+    assert.deepEqual(scenario.done, ["ping", "ping"]);
+  });
+
+  it("notices a dead socket within one ping period, and dials at once", () => {
+    for (let dies = 0; dies < PERIOD; dies += 500) {
+      const scenario = new Scenario().opened();
+      scenario.done;
+      scenario.wait(Math.min(dies, PERIOD * 0.75 - 1));
+      const dead = scenario.now;
+      while (!scenario.done.includes("dial")) scenario.wait(10);
+      assert.ok(scenario.now - dead <= PERIOD + 10, `after ${scenario.now - dead} ms`);
+      assert.equal(scenario.connection.status, "reconnecting");
+    }
+  });
+
+  it("takes any frame for an answer", () => {
+    const scenario = new Scenario()
+      .opened()
+      .wait(PERIOD * 0.75)
+      .is(pong)
+      .wait(PERIOD * 0.25);
+    assert.equal(scenario.connection.phase, "open");
+  });
+
+  it("goes on pinging while it hears events", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    for (let i = 0; i < 30; i++) scenario.wait(1_000).is(pong);
+    assert.deepEqual(scenario.done, ["ping"]);
+  });
+
+  it("gives a connection of unknown health two seconds after a sleep", () => {
+    const scenario = new Scenario()
+      .opened(DAY)
+      .wait(1_000)
+      .sleep(60 * MINUTE);
+    scenario.done;
+    assert.equal(scenario.connection.phase, "open");
+    assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
+  });
+
+  it("dials at once after a sleep with an unanswered ping", () => {
+    const scenario = new Scenario().opened(DAY).wait(PERIOD * 0.75);
+    scenario.done;
+    assert.deepEqual(scenario.sleep(60 * MINUTE).done, ["dial"]);
+  });
+
+  it("stays connected in a page whose timers ring once a minute", () => {
+    const scenario = new Scenario().opened(DAY);
+    for (let n = 0; n < 60; n++) scenario.sleep(MINUTE).is(pong);
+    assert.equal(scenario.done.filter((effect) => effect === "dial").length, 1);
+  });
+
+  it("probes when the page is shown again", () => {
+    const scenario = new Scenario().opened();
+    scenario.done;
+    assert.deepEqual(scenario.is("wake").done, ["ping"]);
+    assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
+  });
+});
+
+describe("tokens", () => {
+  it("renews in-band when a tenth of its life is left", () => {
+    const scenario = new Scenario().opened(10 * MINUTE);
+    assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
+    assert.ok(scenario.live(1_000).done.includes("renew"));
+    scenario.is(
+      received({ type: "authorized", grant: [], expires_at: scenario.now + 10 * MINUTE }),
+    );
+    assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
+    assert.ok(scenario.live(1_000).done.includes("renew"));
+  });
+
+  it("asks again later when the callback fails", () => {
+    const scenario = new Scenario().opened(MINUTE).live(54_000).is("token_failed");
+    scenario.done;
+    assert.ok(scenario.live(10_000).done.includes("renew"));
+  });
+
+  it("asks again where nothing was authorized: the frame may have been one too many", () => {
+    const scenario = new Scenario().opened(10 * MINUTE).live(9 * MINUTE);
+    assert.equal(scenario.done.at(-1), "renew");
+    assert.ok(scenario.live(10_000).done.includes("renew"));
+  });
+
+  it("is not driven to hurry by a clock that is far off", () => {
+    const scenario = new Scenario().opened(-5 * MINUTE);
+    assert.ok(!scenario.live(MINUTE).done.includes("renew"));
+  });
+
+  it("tries one new token after 4001", () => {
+    const scenario = new Scenario().opened().is(closed(4001));
+    assert.deepEqual(scenario.done.at(-1), "dial with a new token");
+    assert.equal(scenario.connection.status, "reconnecting");
+    scenario.is(closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized");
+    assert.deepEqual(scenario.done, ["close"]);
+  });
+
+  it("may try one again after each welcome", () => {
+    const scenario = new Scenario();
+    for (let n = 0; n < 3; n++) scenario.opened().is(closed(4001));
+    assert.equal(scenario.connection.phase, "opening");
+  });
+
+  it("is not out of tries because the network failed in between", () => {
+    const scenario = new Scenario().is("use", closed(4001), closed(1006)).wait(1_000);
+    assert.equal(scenario.connection.phase, "opening");
+    scenario.is(closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized");
+  });
+
+  it("asks for a new one where that of the last try may have ended meanwhile", () => {
+    const scenario = new Scenario().opened().is(closed(4001), closed(1006));
+    scenario.done;
+    const dials: string[] = [];
+    for (let n = 0; n < 20; n++) {
+      scenario.wait(scenario.connection.dueAt - scenario.now);
+      dials.push(...scenario.done.filter((effect) => effect.startsWith("dial")));
+      const isNew = dials.at(-1) === "dial with a new token";
+      if (isNew && scenario.now > 1_200_000) break;
+      scenario.is(closed(1006));
+    }
+    const asked = dials.filter((dial) => dial === "dial with a new token").length;
+    assert.ok(asked > 2 && asked < dials.length, `${asked} of ${dials.length}`);
+    scenario.is(closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized", "the newest was refused, too");
+  });
+
+  it("is given up where the first room refuses it, as the connection could not", () => {
+    const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const connected = (scenario: Scenario): Input => {
+      const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
+      return received({ type: "connected", unverified: true, ...times });
+    };
+    const scenario = new Scenario().is("use");
+    scenario.is(connected(scenario), closed(4001)).is(connected(scenario), closed(4001));
+    assert.equal(scenario.connection.status, "unauthorized");
+
+    const other = new Scenario().is("use");
+    other.is(connected(other), closed(4001)).is(connected(other));
+    const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
+    other.is(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
+    assert.equal(other.connection.phase, "opening", "a welcome shows that it was taken");
+  });
+
+  it("is unauthorized at once where the server waits for a token, and there is none", () => {
+    const scenario = new Scenario().is("use", pong);
+    assert.equal(scenario.connection.status, "unauthorized");
+    assert.deepEqual(scenario.done, ["dial", "close"]);
+    assert.deepEqual(scenario.is("connect").done, ["dial with a new token"]);
+  });
+
+  it("takes a new token to reconnect with if the old one is about to expire", () => {
+    const scenario = new Scenario().opened(MINUTE).is(closed(1006)).sleep(55_000);
+    assert.equal(scenario.done.at(-1), "dial with a new token");
+  });
+
+  it("tries again when the callback fails", () => {
+    const scenario = new Scenario().is("use", "token_failed");
+    assert.equal(scenario.connection.reason, "token_failed");
+    scenario.done;
+    assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
+  });
+
+  it("is new after `restart`, also of a connection that nobody used then", () => {
+    const scenario = new Scenario().is("restart");
+    assert.deepEqual([scenario.done, scenario.is("use").done], [[], ["dial with a new token"]]);
+  });
+
+  it("is unauthorized at once when nobody is signed in", () => {
+    const scenario = new Scenario().is("use", "signed_out");
+    assert.equal(scenario.connection.status, "unauthorized");
+  });
+});
+
+describe("the timer", () => {
+  it("is asked for exactly when a tick would do something", () => {
+    const scenario = new Scenario().opened(MINUTE).is("leave");
+    for (let n = 0; n < 20 && wakeAt(scenario.connection) < Infinity; n++) {
+      const at = wakeAt(scenario.connection);
+      assert.deepEqual(step(scenario.connection, { type: "tick" }, at - 1, 0), [
+        scenario.connection,
+      ]);
+      scenario.now = at;
+      assert.ok(step(scenario.connection, { type: "tick" }, at, 0)[1]);
+      scenario.is("tick");
+    }
+  });
+});

@@ -1,0 +1,369 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { newLifecycle, type Lifecycle } from "../../src/connection/lifecycle.ts";
+import {
+  canRemove,
+  newSubscription,
+  nextRequest,
+  step,
+  wakeAt,
+  type Subscription,
+  type SubscriptionInput,
+} from "../../src/connection/subscription.ts";
+import type { Frame } from "../../src/protocol.ts";
+import { LifecycleScenario } from "./lifecycle.ts";
+
+const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
+
+/** A subscription in virtual time. Its requests are sent at once, unless `held` is set, and recorded. */
+class Scenario extends LifecycleScenario<SubscriptionInput> {
+  subscription: Subscription = newSubscription(BACKOFF, 1);
+  held = false;
+  #sent: string[] = [];
+
+  protected apply(input: SubscriptionInput): void {
+    this.subscription = step(this.subscription, input, this.now);
+    for (
+      let request = nextRequest(this.subscription);
+      request && !this.held;
+      request = nextRequest(this.subscription)
+    ) {
+      this.#sent.push(request);
+      this.subscription = step(this.subscription, { type: "request_sent" }, this.now);
+    }
+  }
+
+  protected wakeAt(): number {
+    return wakeAt(this.subscription);
+  }
+
+  opened(): this {
+    return this.is(connectionIs("open"), "use", welcome);
+  }
+
+  get sent(): string[] {
+    return this.#sent.splice(0);
+  }
+
+  get seen(): unknown[] {
+    const { phase, status, reason } = this.subscription;
+    return [phase, status, reason];
+  }
+}
+
+const connectionIs = (
+  phase: Lifecycle["phase"],
+  life: Partial<Lifecycle> = {},
+): SubscriptionInput => ({
+  type: "connection_changed",
+  connection: { ...newLifecycle(BACKOFF, 1), phase, ...life },
+});
+const received = (frame: Frame): SubscriptionInput => ({ type: "frame_received", frame });
+const welcome = received({
+  type: "welcome",
+  session: "s1",
+  grant: [],
+  epoch: "epoch001",
+  seq: 0,
+  expires_at: 0,
+  ping_ms: 0,
+});
+const closed = (code: number): SubscriptionInput => received({ type: "closed", code });
+const refused = (code: "rate_limited" | "bad_request", ref?: string): SubscriptionInput =>
+  received({ type: "error", code, message: "No.", ...(ref && { ref }) });
+
+describe("coming and going", () => {
+  it("subscribes when it is used and its connection is open", () => {
+    const scenario = new Scenario().is("use", connectionIs("opening"));
+    assert.deepEqual([scenario.sent, scenario.seen], [[], ["opening", "connecting", undefined]]);
+    assert.deepEqual(scenario.is(connectionIs("open")).sent, ["subscribe"]);
+    assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
+  });
+
+  it("stays while a user comes back within the grace", () => {
+    const scenario = new Scenario().opened();
+    scenario.sent;
+    assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(60_000).sent, []);
+  });
+
+  it("unsubscribes when the grace is over, and is gone once the room has said so", () => {
+    const scenario = new Scenario().opened();
+    scenario.sent;
+    assert.deepEqual(scenario.is("leave").wait(3_000).sent, ["unsubscribe"]);
+    assert.equal(canRemove(scenario.subscription), false);
+    assert.equal(canRemove(scenario.is(closed(1000)).subscription), true);
+    assert.deepEqual(scenario.wait(60_000).sent, []);
+  });
+
+  it("waits for the room to let it go before it comes again", () => {
+    const scenario = new Scenario().opened().is("leave").wait(3_000);
+    scenario.sent;
+    assert.deepEqual(scenario.is("use").sent, []);
+    assert.deepEqual(scenario.is(welcome).seen, ["opening", "connecting", undefined], "an old one");
+    assert.deepEqual(scenario.is(closed(1000)).sent, ["subscribe"]);
+    assert.equal(scenario.is(welcome).subscription.phase, "open");
+  });
+
+  it("takes a room that ended it meanwhile for one that has let it go", () => {
+    const scenario = new Scenario().opened().is("leave").wait(3_000);
+    scenario.sent;
+    assert.equal(canRemove(scenario.is(closed(4010)).subscription), true);
+    // The answer to an `unsubscribe` that crossed it.
+    assert.deepEqual(scenario.is("use", refused("bad_request")).sent, ["subscribe"]);
+  });
+
+  it("says nothing at all when it is left before it could say anything", () => {
+    const scenario = new Scenario().is("use", connectionIs("opening"), "leave").wait(3_000);
+    assert.equal(canRemove(scenario.subscription), true);
+    assert.deepEqual(scenario.is(connectionIs("open")).sent, []);
+  });
+
+  it("goes also before the room has answered", () => {
+    const scenario = new Scenario().is("use", connectionIs("open"), "leave").wait(3_000);
+    assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
+    assert.equal(canRemove(scenario.is(welcome, closed(1000)).subscription), true);
+  });
+});
+
+it("is not open again to who has left, however late its `unsubscribe` may go out", () => {
+  const scenario = new Scenario().is(connectionIs("open"), "use");
+  scenario.held = true;
+  scenario.is("leave").wait(3_000).is(welcome);
+  assert.deepEqual(scenario.seen, ["idle", "connecting", undefined]);
+  scenario.held = false;
+  scenario.sent;
+  assert.deepEqual(scenario.is("leave").sent, ["unsubscribe"]);
+});
+
+describe("a room that ends it", () => {
+  for (const [code, reason] of [
+    [1011, "internal"],
+    [1012, "restarting"],
+    [1013, "room_full"],
+    [4408, "ping_timeout"],
+    [4999, "offline"],
+  ] as const) {
+    it(`is tried again after ${code}`, () => {
+      const scenario = new Scenario().opened();
+      scenario.sent;
+      assert.deepEqual(scenario.is(closed(code)).seen, ["waiting", "reconnecting", reason]);
+      const { dueAt } = scenario.subscription;
+      assert.deepEqual(scenario.wait(dueAt - scenario.now - 1).sent, []);
+      assert.deepEqual(scenario.wait(1).sent, ["subscribe"]);
+    });
+  }
+
+  for (const [code, status, reason] of [
+    [4003, "forbidden", "forbidden"],
+    [4010, "closed", "kicked"],
+    [4011, "closed", "erased"],
+    [4400, "closed", "bad_request"],
+    [4404, "closed", "not_found"],
+  ] as const) {
+    it(`is final with ${code}: ${status}, ${reason}`, () => {
+      const scenario = new Scenario().opened().is(closed(code));
+      scenario.sent;
+      assert.deepEqual(scenario.seen, ["ended", status, reason]);
+      scenario
+        .is("leave")
+        .wait(60_000)
+        .is("use", connectionIs("opening"), connectionIs("open"))
+        .wait(60_000);
+      assert.deepEqual([scenario.sent, scenario.subscription.status], [[], status]);
+      assert.deepEqual(scenario.is("restart").sent, ["subscribe"], "unless the app asks for it");
+    });
+  }
+
+  it("is tried at longer and longer waits, until it has held", () => {
+    const scenario = new Scenario().opened();
+    const fail = (): void =>
+      void scenario.is(closed(1013)).wait(scenario.subscription.dueAt - scenario.now);
+    for (let n = 0; n < 4; n++) fail();
+    scenario.is(welcome).wait(1_000);
+    fail();
+    assert.equal(scenario.subscription.attempts, 5, "one second proves nothing");
+    scenario.is(welcome).wait(20_000);
+    fail();
+    assert.equal(scenario.subscription.attempts, 1);
+    fail();
+    assert.equal(scenario.is("restart").subscription.attempts, 0, "or the app begins afresh");
+  });
+});
+
+describe("the connection", () => {
+  it("goes, and with it what was asked and what was had", () => {
+    for (const scenario of [
+      new Scenario().opened(),
+      new Scenario().is(connectionIs("open"), "use"),
+    ]) {
+      scenario.sent;
+      scenario.is(connectionIs("waiting", { reason: "offline", dueAt: scenario.now + 700 }));
+      const { phase, reason, dueAt } = scenario.subscription;
+      assert.deepEqual([phase, reason, dueAt], ["waiting", "offline", scenario.now + 700]);
+      assert.deepEqual(scenario.wait(60_000).sent, [], "the connection is tried, not the room");
+      assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
+        "subscribe",
+      ]);
+    }
+  });
+
+  it("goes over to a better transport without a word", () => {
+    const scenario = new Scenario().opened();
+    scenario.sent;
+    scenario.is(connectionIs("opening", { status: "connected" }));
+    assert.deepEqual(scenario.seen, ["opening", "connected", undefined]);
+    scenario.is(connectionIs("open", { status: "connected" }));
+    assert.deepEqual(
+      [scenario.sent, scenario.seen],
+      [["subscribe"], ["opening", "connected", undefined]],
+    );
+    assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
+    scenario.is(connectionIs("opening", { status: "connected" }), connectionIs("waiting"));
+    assert.deepEqual(scenario.seen, ["waiting", "reconnecting", undefined]);
+  });
+
+  it("that ends, ends it alike", () => {
+    const by = { status: "unauthorized", reason: "token_expired" } as const;
+    const scenario = new Scenario().opened().is(connectionIs("ended", by));
+    assert.deepEqual(scenario.seen, ["ended", "unauthorized", "token_expired"]);
+  });
+
+  it("that comes back brings no room back that had ended", () => {
+    const scenario = new Scenario().opened().is(closed(4010));
+    scenario.sent;
+    assert.deepEqual(scenario.is(connectionIs("waiting"), connectionIs("open")).sent, []);
+    assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
+  });
+
+  it("that comes back is soon enough for a room that was to be tried later", () => {
+    const scenario = new Scenario().opened().is(closed(1013));
+    scenario.sent;
+    assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
+      "subscribe",
+    ]);
+  });
+});
+
+describe("answers", () => {
+  it("that are overdue: it leaves, and tries again", () => {
+    const scenario = new Scenario().is(connectionIs("open"), "use");
+    scenario.sent;
+    scenario.wait(9_999);
+    assert.deepEqual(scenario.sent, []);
+    scenario.wait(1);
+    assert.deepEqual(scenario.subscription.reason, "timeout");
+    assert.deepEqual(scenario.sent, ["unsubscribe"]);
+    assert.deepEqual(scenario.wait(5_000).sent, [], "not before it is out");
+    assert.deepEqual(scenario.is(closed(1000)).sent, ["subscribe"]);
+  });
+
+  it("that say it was not in the room: then it may come", () => {
+    const scenario = new Scenario().is(connectionIs("open"), "use").wait(15_000);
+    assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
+    assert.deepEqual(scenario.is(refused("bad_request")).sent, ["subscribe"]);
+  });
+
+  it("that come to a `subscribe` and an `unsubscribe` one too many: it is sent again", () => {
+    const scenario = new Scenario().is(connectionIs("open"), "use", refused("rate_limited"));
+    assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
+    scenario.is(welcome, "leave").wait(3_000).is(refused("rate_limited"));
+    assert.deepEqual(scenario.sent, ["unsubscribe"], "which is in no hurry");
+    assert.deepEqual(scenario.wait(10_000).sent, ["unsubscribe"]);
+  });
+
+  it("that refuse its `subscribe` for good end it, until the app begins afresh", () => {
+    const scenario = new Scenario().is(
+      connectionIs("open"),
+      "use",
+      refused("bad_request", "subscribe"),
+    );
+    assert.deepEqual(scenario.seen, ["ended", "closed", "bad_request"]);
+    assert.deepEqual(scenario.sent, ["subscribe"]);
+    scenario.wait(60_000).is(connectionIs("waiting"), connectionIs("open")).wait(60_000);
+    assert.deepEqual(scenario.sent, []);
+    assert.deepEqual(scenario.is("restart").sent, ["subscribe"]);
+  });
+
+  it("to an earlier request are not taken for those to the one that is out", () => {
+    const scenario = new Scenario().opened().is("leave").wait(3_000).is(closed(4010), "use");
+    scenario.sent;
+    scenario.is(refused("bad_request", "unsubscribe"), welcome);
+    assert.deepEqual([scenario.subscription.phase, scenario.sent], ["open", []]);
+  });
+
+  it("that name their request are taken as those that don't", () => {
+    const scenario = new Scenario().is(
+      connectionIs("open"),
+      "use",
+      refused("rate_limited", "subscribe"),
+    );
+    assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
+    scenario.is(welcome, "leave").wait(3_000).is(refused("bad_request", "unsubscribe"));
+    assert.equal(canRemove(scenario.subscription), true);
+  });
+
+  it("about a publish are none of its business", () => {
+    const scenario = new Scenario().is(connectionIs("open"), "use");
+    const before = scenario.subscription;
+    scenario.is(refused("rate_limited", "7"), refused("bad_request", "8"));
+    assert.equal(scenario.subscription, before);
+  });
+});
+
+describe("a hole", () => {
+  it("costs the room its session, not the connection", () => {
+    const scenario = new Scenario().opened();
+    scenario.sent;
+    assert.deepEqual(scenario.is("gap_detected").sent, ["unsubscribe"]);
+    assert.equal(scenario.subscription.phase, "waiting");
+    assert.deepEqual(scenario.is(closed(1000)).wait(1_000).sent, ["subscribe"]);
+    assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
+  });
+
+  it("is no trouble of those that a room had long before", () => {
+    const scenario = new Scenario().opened();
+    for (let n = 0; n < 5; n++) {
+      scenario.is("gap_detected", closed(1000));
+      scenario.wait(scenario.subscription.dueAt - scenario.now).is(welcome);
+    }
+    assert.equal(scenario.subscription.attempts, 5);
+    scenario.wait(20_000).is("gap_detected");
+    assert.equal(scenario.subscription.attempts, 1);
+  });
+
+  it("that the room was kicked for in between stays final", () => {
+    const scenario = new Scenario().opened().is("gap_detected", closed(4010));
+    assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
+  });
+});
+
+describe("any order of what can happen", () => {
+  const inputs: SubscriptionInput[] = [
+    ...(["use", "leave", "gap_detected", "restart", "tick"] as const).map((type) => ({ type })),
+    ...(["opening", "open", "waiting"] as const).map((phase) => connectionIs(phase)),
+    ...[1000, 1012, 4010].map(closed),
+    welcome,
+    refused("rate_limited"),
+    refused("bad_request"),
+  ];
+
+  it("ends with an open subscription once it is used, and the server answers", () => {
+    let random = 1;
+    const below = (bound: number): number => {
+      random = (Math.imul(random, 48271) >>> 0) % 2147483647;
+      return random % bound;
+    };
+    for (let n = 0; n < 2_000; n++) {
+      const scenario = new Scenario();
+      for (let i = 0; i < 30; i++) {
+        scenario.held = below(3) === 0;
+        scenario.is(inputs[below(inputs.length)]!).wait(below(4_000));
+      }
+      scenario.held = false;
+      scenario.is("use", connectionIs("opening"), "restart", connectionIs("open"));
+      assert.equal(scenario.sent.at(-1), "subscribe");
+      assert.equal(scenario.is(welcome).subscription.phase, "open");
+      assert.equal(wakeAt(scenario.subscription), Infinity);
+    }
+  });
+});

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { it, mock } from "node:test";
+import { advance, randomFrom } from "../model/network.ts";
+import { tokenFor } from "../model/server.ts";
+import { clientOf, describeBoth, HOUR, network, server } from "../story.ts";
+
+describeBoth("tokens", (kind) => {
+  it("are renewed in-band: one socket for hours", async () => {
+    const room = clientOf({ token: () => tokenFor("alice", Date.now() + 60_000) }).room("room");
+    room.on(() => {});
+    for (let n = 0; n < 100; n++) {
+      await advance(30_000, 500);
+      network.wires.forEach((wire) => wire.expire());
+    }
+    assert.equal(network.dialled, 1);
+    assert.equal(room.status, "connected");
+  });
+
+  it("are asked for once, however many rooms need one", async () => {
+    const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000));
+    const client = clientOf({ token });
+    for (let n = 0; n < 20; n++) client.room(`room-${n}`).on(() => {});
+    await advance(1_000);
+    assert.equal(token.mock.callCount(), 1);
+    await advance(60_000);
+    assert.equal(token.mock.callCount(), 2);
+    assert.equal(network.dialled, kind === "shared" ? 1 : 20);
+  });
+
+  it("that are refused are asked for once more, then the user is signed out", async () => {
+    const token = mock.fn(() => "x.e30.x");
+    const client = clientOf({ token });
+    const room = client.room("room");
+    room.on(() => {});
+    await advance(1_000);
+    assert.equal(room.status, "unauthorized");
+    assert.equal(token.mock.callCount(), 2);
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + HOUR));
+    await advance(HOUR, HOUR);
+    assert.equal(room.status, "unauthorized");
+    client.reconnect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+  });
+
+  it("that fail to be got are asked for again", async () => {
+    const token = mock.fn((): string => {
+      throw new Error("no network");
+    });
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(1_000);
+    assert.equal(room.connection.reason, "token_failed");
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + HOUR));
+    await advance(5_000);
+    assert.equal(room.status, "connected");
+  });
+
+  it("that are none fail, and reach no server", async () => {
+    const token = () => "<!doctype html>";
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.connection.reason, "token_failed");
+    assert.equal(network.dialled, 0);
+  });
+
+  it("may be missing: nobody is signed in", async () => {
+    const token = mock.fn((): string | null => null);
+    const client = clientOf({ token });
+    const room = client.room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.status, "unauthorized");
+    assert.equal(network.dialled, 0);
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + 60_000));
+    client.reconnect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+
+    // And out, and in again, with a token spent in between.
+    token.mock.mockImplementation(() => null);
+    await advance(HOUR, 1_000);
+    assert.equal(room.status, "unauthorized");
+    token.mock.mockImplementation(() => tokenFor("alice", Date.now() + HOUR));
+    client.reconnect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+  });
+
+  it("that end while the server can't be reached are replaced, however often it is lost", async () => {
+    const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000));
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(1_000);
+    const random = randomFrom(3);
+    for (let n = 0; n < 30; n++) {
+      network.wires.forEach((wire) => (random() < 0.5 ? wire.cut(4001) : wire.cut()));
+      // Now and then it is back for as long as it takes to refuse a token.
+      for (let down = 0; down < 8; down++) {
+        network.down = random() < 0.7;
+        await advance(20_000, 500);
+        if (!network.down) network.wires.forEach((wire) => wire.cut());
+      }
+      network.down = false;
+      await advance(60_000, 500);
+      assert.equal(room.status, "connected", `after ${n}`);
+    }
+  });
+
+  it("without subscribe are final", async () => {
+    const token = () => tokenFor("alice", Date.now() + HOUR, ["publish"]);
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.equal(room.status, "forbidden");
+  });
+});
+
+describeBoth("a cookie", () => {
+  const cookieClient = () => clientOf({ token: undefined! });
+
+  it("that is missing is told of at once, by no other way than a WebSocket", async () => {
+    const client = cookieClient();
+    const room = client.room("room");
+    const seen: string[] = [];
+    room.subscribe(() => seen.push(room.status));
+    await advance(100);
+    assert.deepEqual([room.status, room.connection.reason], ["unauthorized", "unauthorized"]);
+    await advance(60_000);
+    assert.deepEqual([network.dialled, room.transport, seen], [1, "websocket", ["unauthorized"]]);
+
+    server.cookie = tokenFor("alice", Date.now() + HOUR);
+    client.connect();
+    await advance(100);
+    assert.equal(room.status, "connected");
+    assert.deepEqual(
+      [...network.wires].map(({ user }) => user),
+      ["alice"],
+    );
+  });
+
+  it("is enough to be connected, and one that ends is told of", async () => {
+    server.cookie = tokenFor("alice", Date.now() + 60_000);
+    const room = cookieClient().room("room");
+    room.on(() => {});
+    await advance(30_000, 500);
+    assert.equal(room.status, "connected");
+    server.cookie = undefined;
+    await advance(31_000, 500);
+    network.wires.forEach((wire) => wire.expire());
+    await advance(200);
+    assert.equal(room.status, "unauthorized");
+  });
+});

@@ -1,0 +1,358 @@
+/** The hooks of presence and signals. */
+import { act, createElement as h, hydrate, render, StrictMode } from "../dom.ts";
+import assert from "node:assert/strict";
+import { beforeEach, describe, it, mock } from "node:test";
+import { startTransition, Suspense, use, useState, type ReactNode } from "react";
+import { renderToString } from "react-dom/server";
+import type { Client, Room, RoomcastError, Signal } from "../../src/index.ts";
+import {
+  RoomcastProvider,
+  useGrant,
+  useMembers,
+  useOnlineCount,
+  usePresence,
+  useRoom,
+  useSignal,
+} from "../../src/react.ts";
+import { fetchFrom } from "../model/http.ts";
+import { advance } from "../model/network.ts";
+import { tokenFor } from "../model/server.ts";
+import { clientOf, countListeners, cutAll, HOUR, network, server } from "../story.ts";
+
+let client: Client;
+let bob: Room;
+/** Whoever bob is shown, after each change. */
+let shownToBob: string[];
+
+const usersOf = ({ presence }: Room): string =>
+  presence.members?.map(({ user }) => user).join() ?? "unknown";
+
+beforeEach(async () => {
+  client = clientOf();
+  bob = clientOf({ token: () => tokenFor("bob", Date.now() + HOUR) }).room("room");
+  shownToBob = [];
+  bob.presence.subscribe(() => shownToBob.push(usersOf(bob)));
+  bob.presence.enter("b");
+  await advance(100);
+});
+
+const inPage = (...children: ReactNode[]) => h(RoomcastProvider, { client }, ...children);
+const strict = (...children: ReactNode[]) => h(StrictMode, null, inPage(...children));
+const pass = (ms = 100): Promise<void> => act(() => advance(ms));
+const framesOf = () => mock.method(server.room("room").presence, "enter");
+
+const list = (members: ReturnType<typeof useMembers>): string =>
+  members
+    ?.map(({ user, sessions }) => `${user}=${sessions.map(({ data }) => JSON.stringify(data))}`)
+    .join(" ") ?? "unknown";
+
+function Here({ data }: { data?: unknown }) {
+  return h("p", null, list(usePresence(useRoom("room"), data)));
+}
+
+function Members() {
+  return h("p", null, list(useMembers(useRoom("room"))));
+}
+
+function Count() {
+  return h("b", null, `${useOnlineCount(useRoom("room"))}`);
+}
+
+describe("usePresence", () => {
+  it("enters while it is mounted, once, also under StrictMode", async () => {
+    const enter = framesOf();
+    const page = await render(strict(h(Here, { data: 1 })));
+    assert.equal(page.text, "unknown");
+    await pass();
+    assert.equal(page.text, 'alice=1 bob="b"');
+    await pass(60_000);
+    assert.equal(enter.mock.callCount(), 1);
+    assert.deepEqual(shownToBob, ["bob", "alice,bob"]);
+    await page.render(strict());
+    await pass(2_000);
+    assert.deepEqual(shownToBob.slice(2), ["bob"]);
+  });
+
+  it("stays in through a change of route", async () => {
+    const enter = framesOf();
+    const page = await render(inPage(h(Here, { key: "one" })));
+    await pass();
+    for (const key of ["two", "three"]) {
+      await page.render(inPage(h(Here, { key })));
+      await pass();
+    }
+    await page.render(inPage());
+    await pass(500); // the next page is being loaded
+    await page.render(inPage(h(Here)));
+    await pass(5_000);
+    assert.equal(enter.mock.callCount(), 1);
+    assert.deepEqual(shownToBob, ["bob", "alice,bob"]);
+  });
+
+  it("is in once however many components use it, until the last has gone", async () => {
+    const page = await render(inPage(h(Here, { data: 1 }), h(Here), h(Members)));
+    await pass();
+    assert.equal(page.text, 'alice=1 bob="b"'.repeat(3));
+    await page.render(inPage(h(Here, { data: 1 })));
+    await pass(5_000);
+    assert.equal(page.text, 'alice=1 bob="b"');
+    await page.render(inPage(h(Members)));
+    await pass(5_000);
+    assert.equal(page.text, "unknown");
+    assert.deepEqual(shownToBob, ["bob", "alice,bob", "bob"]);
+  });
+
+  it("updates when the data changes, and not when it is only another object", async () => {
+    const page = await render(strict(h(Here, { data: { at: 0 } })));
+    await pass();
+    const enter = framesOf();
+    for (const at of [0, 0, 0, 7, 7]) {
+      await page.render(strict(h(Here, { data: { at } })));
+      await pass();
+    }
+    assert.equal(page.text, 'alice={"at":7} bob="b"');
+    assert.deepEqual(
+      enter.mock.calls.map(({ arguments: [, data] }) => data),
+      [{ at: 7 }],
+    );
+  });
+
+  it("reports data that is too large, and stays in with what there was", async () => {
+    const page = await render(inPage(h(Here, { data: 1 })));
+    await pass();
+    const codes: unknown[] = [];
+    mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
+    await page.render(inPage(h(Here, { data: "x".repeat(3_000) })));
+    await pass();
+    assert.deepEqual(codes, ["too_large"]);
+    assert.equal(page.text, 'alice=1 bob="b"');
+  });
+
+  it("does without the grant, quietly, and enters with a token that has it", async () => {
+    const logged = mock.method(console, "error", () => {});
+    const grants = ["subscribe"];
+    client = clientOf({ token: () => tokenFor("alice", Date.now() + 100_000, grants) });
+    function Grant() {
+      return h("b", null, ` ${useGrant(useRoom("room"))}`);
+    }
+    const whole = inPage(h(Here, { data: 1 }), h(Grant));
+    const page = await render(whole);
+    assert.equal(page.text, "unknown undefined");
+    await pass();
+    assert.equal(page.text, "unknown subscribe");
+    await act(async () => cutAll());
+    await pass(5_000);
+    assert.equal(client.room("room").status, "connected");
+    grants.push("presence");
+    await pass(100_000);
+    assert.equal(page.text, 'alice=1 bob="b" subscribe,presence');
+    grants.pop();
+    await pass(100_000);
+    assert.equal(page.text, "unknown subscribe");
+    await page.render(inPage());
+    await pass(5_000);
+    assert.equal(logged.mock.callCount(), 0);
+  });
+
+  it("does not enter for a render that is thrown away", async () => {
+    let go!: () => void;
+    const ready = new Promise<void>((resolve) => (go = resolve));
+    let show!: (shown: boolean) => void;
+    function Late() {
+      const members = usePresence(useRoom("room"));
+      use(ready);
+      return h("i", null, list(members));
+    }
+    function Page() {
+      const [shown, setShown] = useState(false);
+      show = setShown;
+      return shown ? h(Late) : h("i", null, "before");
+    }
+    const page = await render(inPage(h(Suspense, null, h(Page))));
+    await act(async () => startTransition(() => show(true)));
+    await pass(1_000);
+    assert.equal(page.text, "before");
+    assert.deepEqual(shownToBob, ["bob"]);
+    go();
+    await pass();
+    await pass();
+    assert.equal(page.text, 'alice=null bob="b"');
+  });
+});
+
+describe("useMembers", () => {
+  it("renders once for a burst of changes, and not for events", async () => {
+    const renders = mock.fn();
+    function Counting() {
+      renders();
+      return h("p", null, `${usePresence(useRoom("room"), 0)?.length}`);
+    }
+    const page = await render(inPage(h(Counting)));
+    await pass();
+    renders.mock.resetCalls();
+    const users = Array.from({ length: 100 }, (_, n) => ({ user: `user-${n}`, session: `x${n}` }));
+    const entered = users.map((each) => ({ ...each, data: null, since: 0 }));
+    for (const { user, peer } of server.room("room").sessions) {
+      if (user !== "alice") continue;
+      peer.send({ type: "members:changed", room: "room", entered, updated: [], left: [] });
+    }
+    server.room("room").append([{ name: "a", data: 1 }], "backend", 0);
+    await pass();
+    assert.equal(page.text, "102");
+    assert.equal(renders.mock.callCount(), 1);
+  });
+
+  it("shows no flicker when the connection is lost", async () => {
+    const shown = new Set<string>();
+    function Shown() {
+      shown.add(list(usePresence(useRoom("room"), 0)));
+      return null;
+    }
+    await render(inPage(h(Shown)));
+    await pass();
+    shown.clear();
+    await act(async () => cutAll());
+    await pass(20_000);
+    assert.deepEqual([...shown], ['alice=0 bob="b"']);
+  });
+});
+
+describe("useOnlineCount", () => {
+  /** How often the room was asked for its figures. */
+  let reads: number;
+
+  beforeEach(() => {
+    reads = 0;
+    const answer = fetchFrom(server);
+    client = clientOf({
+      fetch: (input, init) => {
+        if (String(input).endsWith("/rooms/room")) reads++;
+        return answer(input, init);
+      },
+    });
+  });
+
+  it("reads the count when connected, and every 30 s while the page is shown", async () => {
+    const page = await render(inPage(h(Count)));
+    assert.equal(page.text, "undefined");
+    await pass();
+    assert.equal(page.text, "1");
+    assert.equal(reads, 1);
+    const carol = clientOf({ token: () => tokenFor("carol", Date.now() + HOUR) }).room("room");
+    carol.presence.enter();
+    await pass(30_000);
+    assert.equal(page.text, "2");
+    assert.equal(reads, 2);
+
+    const visibility = mock.getter(document, "visibilityState", () => "hidden" as const);
+    carol.presence.leave();
+    await pass(300_000);
+    assert.equal(reads, 2);
+    visibility.mock.restore();
+    document.dispatchEvent(new window.Event("visibilitychange"));
+    await pass();
+    assert.equal(page.text, "1");
+
+    reads = 0;
+    await act(async () => cutAll());
+    await pass(5_000);
+    assert.equal(reads, 1, "and when it is connected again");
+    await page.render(inPage());
+    await pass(300_000);
+    assert.equal(reads, 1);
+  });
+
+  it("is the length of the list where this client has entered", async () => {
+    const page = await render(inPage(h(Count), h(Here)));
+    await pass();
+    assert.equal(page.text, '2alice=null bob="b"');
+    bob.presence.leave();
+    await pass();
+    assert.equal(page.text, "1alice=null");
+    reads = 0;
+    await pass(100_000);
+    assert.equal(reads, 0);
+    await page.render(inPage(h(Count)));
+    await pass(3_000);
+    assert.equal(page.text, "0");
+  });
+});
+
+describe("useSignal", () => {
+  it("calls the newest handler, never resubscribes, and sends by the same function", async () => {
+    const heard: unknown[] = [];
+    const senders = new Set<(data: unknown) => void>();
+    const onSignal = mock.method(client.room("room"), "onSignal");
+    const signals: Signal[] = [];
+    bob.onSignal((_, signal) => signals.push(signal));
+    function Cursor({ version }: { version: number }) {
+      const send = useSignal(useRoom("room"), "cursor", (data, { from }) =>
+        heard.push([version, data, from]),
+      );
+      senders.add(send);
+      return null;
+    }
+    const page = await render(strict(h(Cursor, { version: 0 })));
+    await pass();
+    const subscribed = onSignal.mock.callCount();
+    for (let version = 1; version <= 20; version++) {
+      await page.render(strict(h(Cursor, { version })));
+    }
+    bob.signal("cursor", 1);
+    bob.signal("other", 2);
+    const [send] = senders;
+    send!(3);
+    await pass();
+    assert.deepEqual(heard, [[20, 1, "bob"]]);
+    assert.deepEqual(signals, [{ name: "cursor", data: 3, from: "alice" }]);
+    assert.equal(senders.size, 1);
+    assert.equal(onSignal.mock.callCount(), subscribed);
+  });
+
+  it("only sends where it has no handler", async () => {
+    const onSignal = mock.method(client.room("room"), "onSignal");
+    function Typing() {
+      useSignal(useRoom("room"), "typing");
+      return null;
+    }
+    await render(inPage(h(Typing)));
+    await pass();
+    assert.equal(onSignal.mock.callCount(), 0);
+    assert.equal(network.dialled, 1, "bob's");
+  });
+});
+
+describe("on the server", () => {
+  const whole = () => inPage(h(Here, { data: 1 }), h(Members), h(Count));
+
+  it("knows no members, and is hydrated without a mismatch", async () => {
+    const html = renderToString(whole());
+    assert.equal(html, "<p>unknown</p><p>unknown</p><b>undefined</b>");
+    await advance(1_000);
+    assert.equal(network.dialled, 1, "bob's");
+    await render(inPage(h(Here, { data: 1 })));
+    await pass();
+    const page = await hydrate(html, whole());
+    assert.equal(page.text, 'alice=1 bob="b"alice=1 bob="b"2');
+  });
+});
+
+it("leaves nothing behind that listens", async () => {
+  const room = client.room("room");
+  const { counted, listening } = countListeners();
+  Object.assign(room, { onSignal: counted(room.onSignal.bind(room) as never) });
+  Object.assign(room, { subscribe: counted(room.subscribe) });
+  Object.assign(room.presence, { subscribe: counted(room.presence.subscribe) });
+  function All() {
+    useSignal(useRoom("room"), "a", () => {});
+    return h("div", null, h(Here), h(Count));
+  }
+  const page = await render(strict(h(All)));
+  await pass();
+  for (let n = 0; n < 100; n++) await page.render(strict(n % 2 === 0 ? null : h(All)));
+  await page.render(strict());
+  await pass(5_000);
+  assert.equal(listening(), 0);
+  assert.equal(network.dialled, 2);
+  assert.equal(server.room("room").sessions.size, 1);
+});

@@ -1,0 +1,620 @@
+import "../dom.ts";
+import assert from "node:assert/strict";
+import { beforeEach, describe, it, mock } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { useEffect, type ReactNode } from "react";
+import { renderToString } from "react-dom/server";
+import {
+  RoomcastError,
+  type Client,
+  type Range,
+  type Room,
+  type RoomEvent,
+} from "../../src/index.ts";
+import {
+  RoomcastProvider,
+  useEvent,
+  useEvents,
+  useHistory,
+  usePublish,
+  useRoom,
+  useRoomState,
+  useStatus,
+} from "../../src/react.ts";
+import { stateStore } from "../../src/react/stores.ts";
+import { act, createElement as h, hydrate, render, StrictMode } from "../dom.ts";
+import { fetchFrom } from "../model/http.ts";
+import { advance } from "../model/network.ts";
+import { clientOf, countListeners, cutAll, network, server } from "../story.ts";
+
+let client: Client;
+
+beforeEach(() => {
+  client = clientOf();
+});
+
+const inPage = (...children: ReactNode[]) => h(RoomcastProvider, { client }, ...children);
+const strict = (...children: ReactNode[]) => h(StrictMode, null, inPage(...children));
+const pass = (ms = 100): Promise<void> => act(() => advance(ms));
+
+const publish = (...data: unknown[]): void => {
+  server.room("room").append(
+    data.map((each) => ({ name: "a", data: each, key: `k${String(each).at(-1)}` })),
+    "backend",
+    Date.now(),
+  );
+};
+
+function Status() {
+  return h("i", null, useStatus(useRoom("room")).status);
+}
+
+const sum = (total: number, event: RoomEvent): number => total + (event.data as number);
+
+function Sum({ initial = 0 }) {
+  return h("b", null, `sum ${useRoomState(useRoom("room"), sum as never, initial)}`);
+}
+
+function Events({ last = 3 }) {
+  const events = useEvents(useRoom("room"), { last });
+  return h("p", null, events.map(({ seq }) => seq).join());
+}
+
+describe("StrictMode", () => {
+  it("has one socket, and loses no handler", async () => {
+    const handler = mock.fn();
+    function Handler() {
+      useEvent(useRoom("room"), "a", handler);
+      return null;
+    }
+    await render(strict(h(Handler), h(Status), h(Sum), h(Events)));
+    await pass();
+    publish(1);
+    await pass();
+    assert.equal(network.dialled, 1);
+    assert.equal(handler.mock.callCount(), 1);
+  });
+
+  it("has one socket for all rooms, while they come and go", async () => {
+    function Room({ name }: { name: string }) {
+      return h("i", null, useStatus(useRoom(name)).status, " ");
+    }
+    const rooms = (...names: string[]) => strict(names.map((name) => h(Room, { key: name, name })));
+    const page = await render(rooms("a", "b", "c"));
+    await pass();
+    await page.render(rooms("b", "d", "e"));
+    await pass(5_000);
+    assert.equal(page.text, "connected connected connected ");
+    assert.equal(network.dialled, 1);
+    assert.deepEqual(
+      [...server.rooms].map(([name, { sessions }]) => [name, sessions.size]),
+      Object.entries({ a: 0, b: 1, c: 0, d: 1, e: 1 }),
+    );
+  });
+
+  it("reduces each event once into what is shown", async () => {
+    publish(1);
+    const page = await render(strict(h(Sum)));
+    await pass();
+    publish(2);
+    publish(3);
+    await pass();
+    assert.equal(page.text, "sum 6");
+  });
+});
+
+describe("useEvent", () => {
+  it("calls the newest handler, and never resubscribes", async () => {
+    const calls: string[] = [];
+    const room = client.room("room");
+    const on = mock.method(room, "on");
+    function Handler({ version }: { version: number }) {
+      useEvent(useRoom("room"), "a", (data) => calls.push(`${version}: ${data}`));
+      return null;
+    }
+    const page = await render(inPage(h(Handler, { version: 0 })));
+    await pass();
+    for (let version = 1; version <= 50; version++) {
+      await page.render(inPage(h(Handler, { version })));
+    }
+    publish("x");
+    await pass();
+    assert.deepEqual(calls, ["50: x"]);
+    assert.equal(on.mock.callCount(), 1);
+  });
+
+  it("follows another room when it is given one", async () => {
+    const heard: unknown[] = [];
+    function Handler({ name }: { name: string }) {
+      useEvent(useRoom(name), (_, event) => heard.push([name, event.name]));
+      return null;
+    }
+    const page = await render(inPage(h(Handler, { name: "room" })));
+    await page.render(inPage(h(Handler, { name: "other" })));
+    await pass();
+    publish("x");
+    server.room("other").append([{ name: "b", data: 1 }], "backend", 0);
+    await pass();
+    assert.deepEqual(heard, [["other", "b"]]);
+  });
+});
+
+describe("useStatus", () => {
+  it("tells of each change", async () => {
+    const page = await render(inPage(h(Status)));
+    assert.equal(page.text, "connecting");
+    await pass();
+    assert.equal(page.text, "connected");
+    await act(async () => cutAll());
+    assert.equal(page.text, "reconnecting");
+    await act(async () => client.close());
+    assert.equal(page.text, "closed");
+  });
+
+  it("does not render for events", async () => {
+    const renders = mock.fn();
+    function Counting() {
+      renders();
+      return h(Status);
+    }
+    await render(inPage(h(Counting)));
+    await pass();
+    renders.mock.resetCalls();
+    publish(1, 2, 3);
+    await pass();
+    assert.equal(renders.mock.callCount(), 0);
+  });
+});
+
+describe("usePublish", () => {
+  it("is the same function at each render, and knows the id at once", async () => {
+    const seen = new Set<unknown>();
+    let id = "";
+    function Button() {
+      const publish = usePublish(useRoom("room"));
+      seen.add(publish);
+      useEffect(() => {
+        id = publish("a", 1).id;
+      }, [publish]);
+      return null;
+    }
+    const page = await render(inPage(h(Button)));
+    await page.render(inPage(h(Button)));
+    await pass();
+    assert.equal(seen.size, 1);
+    assert.equal(server.room("room").events[0]!.id, id);
+  });
+});
+
+describe("useRoomState", () => {
+  it("renders once for a burst of events in one frame", async () => {
+    const renders = mock.fn();
+    function Counting() {
+      renders();
+      const room = useRoom("room");
+      const total = useRoomState(room, sum as never, 0);
+      const events = useEvents(room, { last: 5 });
+      return h("b", null, `${total} of ${events.length}`);
+    }
+    const page = await render(inPage(h(Counting)));
+    await pass();
+    renders.mock.resetCalls();
+    publish(...Array.from({ length: 100 }, (_, n) => n));
+    await pass();
+    assert.equal(page.text, "4950 of 5");
+    assert.equal(renders.mock.callCount(), 1);
+  });
+
+  it("has the room's state when it is mounted late", async () => {
+    publish(5, 6);
+    await render(inPage(h(Status)));
+    await pass();
+    publish(7);
+    await pass();
+    const page = await render(inPage(h(Sum)));
+    assert.equal(page.text, "sum 18");
+    publish(8);
+    await pass();
+    assert.equal(page.text, "sum 26");
+  });
+
+  it("keeps what was reduced when it is subscribed again and has missed nothing", async () => {
+    const room = client.room("room");
+    room.on(() => {});
+    const { subscribe, getSnapshot: get } = stateStore(room, sum as never, 0, undefined);
+    const stop = subscribe(() => {});
+    await pass();
+    server.room("room").append([{ name: "a", data: 5 }], "backend", 0); // has no key
+    await pass();
+    stop();
+    subscribe(() => {});
+    assert.equal(get(), 5);
+  });
+
+  it("begins afresh after a gap, without showing nothing in between", async () => {
+    server.settings.retained = 1;
+    const shown: string[] = [];
+    function Shown() {
+      const total = useRoomState(useRoom("room"), sum as never, 0);
+      shown.push(`${total}`);
+      return null;
+    }
+    publish(1);
+    await render(inPage(h(Shown)));
+    await pass();
+    await act(async () => cutAll());
+    publish(11);
+    publish(12);
+    publish(13);
+    await pass(3_000);
+    assert.deepEqual(shown, ["0", "1", "36"]);
+  });
+
+  it("starts from what the server has read, until the room's own state is known", async () => {
+    publish(1, 2);
+    const snapshot = server.room("room").snapshot as never;
+    publish(3);
+    const shown: number[] = [];
+    function Shown() {
+      shown.push(useRoomState(useRoom("room"), sum as never, 100, snapshot));
+      return null;
+    }
+    await render(inPage(h(Shown)));
+    await pass();
+    assert.deepEqual(shown, [103, 106]);
+  });
+});
+
+describe("useEvents", () => {
+  it("reads the newest events, then follows", async () => {
+    publish(1, 2, 3, 4, 5);
+    const page = await render(strict(h(Events)));
+    await pass();
+    assert.equal(page.text, "3,4,5");
+    publish(6);
+    await pass();
+    assert.equal(page.text, "4,5,6");
+  });
+
+  it("has no hole and no event twice, however late the history comes", async () => {
+    publish(1);
+    const slow = clientOf({
+      fetch: async (...request) => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return fetchFrom(server)(...request);
+      },
+    });
+    const page = await render(h(RoomcastProvider, { client: slow }, h(Events, { last: 10 })));
+    for (let n = 2; n < 12; n++) {
+      await pass();
+      publish(n);
+    }
+    await pass();
+    assert.equal(page.text, "2,3,4,5,6,7,8,9,10,11");
+  });
+
+  it("shows once what comes both ways", async () => {
+    const read = fetchFrom(server);
+    const ahead = clientOf({
+      fetch: async (...request) => {
+        publish(1, 2);
+        return read(...request);
+      },
+    });
+    const page = await render(h(RoomcastProvider, { client: ahead }, h(Events)));
+    await pass();
+    assert.equal(page.text, "1,2");
+  });
+
+  it("reads nothing before the room is connected, or it could miss what comes between", async () => {
+    const read = mock.fn(fetchFrom(server));
+    network.down = true;
+    const offline = clientOf({
+      fetch: read,
+    });
+    await render(h(RoomcastProvider, { client: offline }, h(Events)));
+    await pass(5_000);
+    const urls = read.mock.calls.map(({ arguments: [url] }) => String(url));
+    assert.ok(urls.every((url) => url.endsWith("/healthz")));
+  });
+
+  it("reads again after a gap", async () => {
+    server.settings.retained = 2;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    await act(async () => cutAll());
+    publish(2);
+    publish(3);
+    publish(4);
+    publish(5);
+    await pass(3_000);
+    assert.equal(page.text, "4,5");
+  });
+
+  it("shows the old ones after a gap until the new ones are there, or can't be had", async () => {
+    server.settings.retained = 3;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    const room = client.room("room");
+    const { history } = room;
+    const logged = mock.method(console, "error", () => {});
+    for (const [read, shown] of [
+      [history, ["1", "6,7,8"]],
+      [() => assert.fail(), ["6,7,8", "14,15"]],
+    ] as const) {
+      mock.method(room, "history", async (range: Range) => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return read(range);
+      });
+      await act(async () => cutAll());
+      publish(0, 0, 0, 0, 0);
+      while (room.status !== "connected") await pass(10);
+      const seen = new Set<string>();
+      for (let n = 0; n < 10; n++) {
+        if (n === 2 || n === 4) publish(n);
+        seen.add(page.text);
+        await pass();
+      }
+      assert.deepEqual([...seen], shown);
+    }
+    assert.equal(logged.mock.callCount(), 1);
+  });
+
+  it("shows the old ones for as long as there is no connection either", async () => {
+    server.settings.retained = 1;
+    publish(1);
+    const page = await render(inPage(h(Events)));
+    await pass();
+    const logged = mock.method(console, "error", () => {});
+    mock.method(client.room("room"), "history", async () => {
+      network.down = true;
+      cutAll();
+      throw new RoomcastError("offline", "No answer.");
+    });
+    await act(async () => cutAll());
+    publish(2, 3, 4);
+    await pass(70_000);
+    assert.deepEqual([page.text, logged.mock.callCount()], ["1", 1]);
+    mock.restoreAll();
+    network.down = false;
+    await pass(40_000);
+    assert.equal(page.text, "4");
+  });
+});
+
+describe("useEvents whose `last` changes", () => {
+  it("shows what it has until it has more, and never nothing", async () => {
+    publish(1, 2, 3, 4, 5);
+    const shown: string[] = [];
+    function Shown({ last }: { last: number }) {
+      const events = useEvents(useRoom("room"), { last });
+      shown.push(events.map(({ seq }) => seq).join());
+      return null;
+    }
+    const page = await render(inPage(h(Shown, { last: 2 })));
+    await pass();
+    for (const [last, expected] of [
+      [4, ["4,5", "2,3,4,5"]],
+      [1, ["5"]],
+      [3, ["3,4,5"]],
+    ] as const) {
+      shown.length = 0;
+      await page.render(inPage(h(Shown, { last })));
+      await pass();
+      // The same may be rendered twice: what is shown does not change then.
+      assert.deepEqual([...new Set(shown)], expected);
+    }
+    publish(6);
+    await pass();
+    assert.equal(shown.at(-1), "4,5,6");
+  });
+
+  it("has the newest `last`, however slow an earlier read is", async () => {
+    publish(1, 2, 3, 4, 5);
+    const read = fetchFrom(server);
+    const slow = clientOf({
+      fetch: async (url, init) => {
+        const ms = String(url).includes("last=5") ? 50 : 500;
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return read(url, init);
+      },
+    });
+    const inSlow = (last: number) =>
+      h(RoomcastProvider, { client: slow }, h(Events, { key: "one", last }));
+    const page = await render(inSlow(2));
+    await pass(50);
+    await page.render(inSlow(5));
+    await pass(1_000);
+    assert.equal(page.text, "1,2,3,4,5");
+  });
+
+  it("to 0 is none, and asks for nothing", async () => {
+    const fetch = mock.fn(fetchFrom(server));
+    client = clientOf({ fetch });
+    publish(1, 2);
+    const page = await render(inPage(h(Events, { last: 0 })));
+    await pass();
+    publish(3);
+    await pass();
+    assert.deepEqual([page.text, fetch.mock.callCount()], ["", 0]);
+    await page.render(inPage(h(Events, { last: 2 })));
+    await pass();
+    assert.deepEqual([page.text, fetch.mock.callCount()], ["2,3", 1]);
+    await page.render(inPage(h(Events, { last: 0 })));
+    assert.equal(page.text, "");
+  });
+
+  for (const last of [-1, 1.5, NaN, Infinity]) {
+    it(`to ${last} is an error that says so`, () => {
+      assert.throws(() => renderToString(inPage(h(Events, { last }))), {
+        message: `\`last\` must be a whole number, 0 or more; it is ${last}.`,
+      });
+    });
+  }
+});
+
+describe("useHistory", () => {
+  function History({ last = 3 }) {
+    const { events, isLoading, error } = useHistory(useRoom("room"), { last });
+    return h("p", null, `${events.map(({ seq }) => seq)} ${isLoading} ${error?.code}`);
+  }
+
+  it("is loading until the events are there, also more of them", async () => {
+    publish(1, 2, 3, 4, 5);
+    const read = fetchFrom(server);
+    client = clientOf({
+      fetch: async (...request) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return read(...request);
+      },
+    });
+    const page = await render(strict(h(History)));
+    assert.equal(page.text, " true undefined");
+    await pass();
+    assert.equal(page.text, "3,4,5 false undefined");
+    await page.render(strict(h(History, { last: 4 })));
+    assert.equal(page.text, "3,4,5 true undefined");
+    await pass();
+    assert.equal(page.text, "2,3,4,5 false undefined");
+    await page.render(strict(h(History, { last: 0 })));
+    await pass();
+    assert.equal(page.text, " false undefined");
+  });
+
+  it("says why nothing can be read, and reads again by itself when it can", async () => {
+    const read = fetchFrom(server);
+    let isAllowed = false;
+    // As a browser does where the worker's ALLOWED_ORIGINS don't have the page's.
+    const fetch = mock.fn<typeof globalThis.fetch>(async (...request) => {
+      if (!isAllowed) throw new TypeError("Failed to fetch");
+      return read(...request);
+    });
+    client = clientOf({ fetch });
+    const logged = mock.method(console, "error", () => {});
+    publish(1);
+    const page = await render(inPage(h(History)));
+    await pass();
+    assert.equal(page.text, " true offline");
+    publish(2);
+    await pass(60_000);
+    assert.equal(page.text, "2 false offline");
+    assert.equal(logged.mock.callCount(), 1);
+    const asked = fetch.mock.callCount();
+    assert.ok(asked < 40, `${asked} requests in a minute`);
+    await pass(30_000);
+    assert.equal(fetch.mock.callCount(), asked);
+    isAllowed = true;
+    await pass(35_000);
+    assert.equal(page.text, "1,2 false undefined");
+  });
+
+  it("reads again at once when the connection comes back", async () => {
+    publish(1);
+    const { history } = client.room("room");
+    mock.method(console, "error", () => {});
+    mock.method(client.room("room"), "history", async () => {
+      throw new RoomcastError("internal", "No.");
+    });
+    const page = await render(inPage(h(History)));
+    await pass(61_000);
+    assert.equal(page.text, " false internal");
+    mock.method(client.room("room"), "history", history);
+    await act(async () => cutAll());
+    await pass(3_000);
+    assert.equal(page.text, "1 false undefined");
+  });
+
+  it("is not loading where the room has ended", async () => {
+    const page = await render(inPage(h(History)));
+    await act(async () => client.close());
+    assert.equal(page.text, " false undefined");
+  });
+
+  it("renders once for what comes together", async () => {
+    publish(1, 2, 3);
+    const shown: string[] = [];
+    function Shown() {
+      const { events, isLoading } = useHistory(useRoom("room"), { last: 3 });
+      shown.push(`${events.length} ${isLoading}`);
+      return null;
+    }
+    await render(inPage(h(Shown)));
+    await pass();
+    assert.deepEqual(shown, ["0 true", "3 false"]);
+  });
+});
+
+describe("on the server", () => {
+  function Whole() {
+    const room = useRoom<Record<string, number>>("room");
+    const snapshot = { epoch: "epoch000", seq: 2, events: [event(1), event(2)] };
+    const total = useRoomState(room, sum as never, 0, snapshot);
+    const events = useEvents(room, { last: 5, initial: [event(1), event(2)] });
+    return h("p", null, `${useStatus(room).status} ${total} ${events.length}`);
+  }
+  const event = (seq: number) => ({ seq, name: "a", data: seq, at: 0, from: "b", key: `${seq}` });
+
+  it("renders what the server has read, and connects nothing", async () => {
+    assert.equal(renderToString(inPage(h(Whole))), "<p>connecting 3 2</p>");
+    await advance(1_000);
+    assert.equal(network.dialled, 0);
+  });
+
+  it("is hydrated without a mismatch, also when the room is known already", async () => {
+    const html = renderToString(inPage(h(Whole)));
+    publish(1, 2, 3);
+    await render(inPage(h(Status), h(Sum)));
+    await pass();
+    const page = await hydrate(html, inPage(h(Whole)));
+    await pass();
+    assert.equal(page.text, "connected 6 3");
+  });
+});
+
+describe("mounting and unmounting", () => {
+  it("a thousand times leaves one socket and no listener", async () => {
+    const room: Room = client.room("room");
+    const { counted, listening } = countListeners();
+    Object.assign(room, {
+      on: counted(room.on.bind(room) as never),
+      listen: counted(room.listen),
+      subscribe: counted(room.subscribe),
+    });
+    function Three() {
+      useEvent(useRoom("room"), "a", () => {});
+      return h("p", null, h(Status), h(Sum));
+    }
+    function Toggle({ shown }: { shown: boolean }) {
+      return shown ? h(Three) : null;
+    }
+    const page = await render(strict(h(Toggle, { shown: true })));
+    await pass();
+    const before = heapInUse();
+    for (let n = 0; n < 1_000; n++) {
+      await page.render(strict(h(Toggle, { shown: n % 2 === 1 })));
+      if (n % 50 === 0) await pass(5);
+    }
+    await page.render(strict(h(Toggle, { shown: false })));
+    assert.equal(listening(), 0);
+    assert.equal(network.dialled, 1);
+    const grown = (heapInUse() - before) / 2 ** 20;
+    assert.ok(grown < 2, `${grown} MiB more than at the start`);
+    await pass(4_000);
+    assert.equal(server.room("room").sessions.size, 0);
+  });
+});
+
+function heapInUse(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return process.memoryUsage().heapUsed;
+}
+
+describe("a missing provider", () => {
+  it("is named", () => {
+    assert.throws(() => renderToString(h(Status)), /RoomcastProvider/);
+  });
+});

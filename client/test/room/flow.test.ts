@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Flow } from "../../src/room/flow.ts";
+import { advance, settle } from "../model/network.ts";
+import { clientOf, cutAll, describeBoth, publish, server } from "../story.ts";
+
+/** A flow with a window of 400 bytes, and what it has told. */
+function flowOf(): { flow: Flow; seen: number[] } {
+  const seen: number[] = [];
+  return { flow: new Flow(400, (seq) => seen.push(seq)), seen };
+}
+
+/** Something that a handler has yet to do, until it is told to. */
+function task(): { promise: Promise<void>; done(): Promise<void> } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((resolved) => (resolve = resolved));
+  return {
+    promise,
+    async done() {
+      resolve();
+      await settle();
+    },
+  };
+}
+
+describe("what was seen", () => {
+  it("is told once for each quarter of the window", () => {
+    const { flow, seen } = flowOf();
+    for (let seq = 1; seq <= 10; seq++) flow.track(seq, 30, []);
+    assert.deepEqual(seen, [4, 8]);
+  });
+
+  it("is what the handlers have done with, in order", async () => {
+    const { flow, seen } = flowOf();
+    const [first, second] = [task(), task()];
+    flow.track(1, 150, [first.promise]);
+    flow.track(2, 150, [second.promise, Promise.resolve()]);
+    flow.track(3, 50, []);
+    await second.done();
+    assert.deepEqual(seen, []);
+    await first.done();
+    assert.deepEqual(seen, [1, 2]);
+    flow.track(4, 50, []);
+    assert.deepEqual(seen, [1, 2, 4]);
+  });
+
+  it("begins anew with a connection", async () => {
+    const { flow, seen } = flowOf();
+    const slow = task();
+    flow.track(1, 99, []);
+    flow.track(2, 400, [slow.promise]);
+    flow.reset();
+    flow.track(3, 99, []);
+    await slow.done();
+    assert.deepEqual(seen, []);
+    flow.track(4, 1, []);
+    assert.deepEqual(seen, [4]);
+  });
+});
+
+describeBoth("a room's window", (kind) => {
+  /** Publishes so many events of a kilobyte. */
+  const flood = (events: number): void => {
+    for (let n = 0; n < events; n++) publish("a", "é".repeat(512));
+  };
+
+  it("is never full for handlers that are done at once, however much comes", async () => {
+    const room = clientOf().room("room");
+    let heard = 0;
+    room.on(() => heard++);
+    await advance(100);
+    for (let n = 0; n < 40; n++) {
+      flood(100);
+      await advance(50);
+    }
+    await advance(10_000);
+    assert.equal(heard, 4_000);
+  });
+
+  it("is what a handler gets that does not come to an end, until it does", async () => {
+    const room = clientOf().room("room");
+    const first = task();
+    let heard = 0;
+    room.on(() => (++heard === 1 ? first.promise : undefined));
+    await advance(100);
+    for (let n = 0; n < 40; n++) {
+      flood(100);
+      await advance(50);
+    }
+    await advance(10_000);
+    const windowBytes = server.settings.windowBytes[kind === "shared" ? "shared" : "own"];
+    assert.ok(heard * 1_024 <= windowBytes, `${heard} events`);
+    await first.done();
+    await advance(10_000);
+    assert.equal(heard, 4_000);
+  });
+
+  it("is not narrowed by handlers that fail, or that were at work when the connection went", async () => {
+    const errors: unknown[] = [];
+    globalThis.reportError = (error) => void errors.push(error);
+    const room = clientOf().room("room");
+    let heard = 0;
+    room.on(async () => {
+      if (++heard === 1) await new Promise(() => {});
+      throw new Error("mine");
+    });
+    await advance(100);
+    flood(1);
+    await advance(100);
+    cutAll();
+    await advance(2_000);
+    for (let n = 0; n < 40; n++) {
+      flood(100);
+      await advance(50);
+    }
+    await advance(10_000);
+    assert.equal(heard, 4_001);
+    assert.equal(errors.length, 4_000);
+    delete (globalThis as Partial<typeof globalThis>).reportError;
+  });
+});

@@ -1,0 +1,495 @@
+/** Stories of presence, in virtual time. */
+import assert from "node:assert/strict";
+import { it, mock } from "node:test";
+import { RoomcastError, type Client, type Member, type Room } from "../../src/index.ts";
+import { advance } from "../model/network.ts";
+import { tokenFor } from "../model/server.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, publish, server } from "../story.ts";
+
+const clientAs = (user: string, grants?: string[]): Client =>
+  clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) });
+const roomOf = (user: string, grants?: string[]): Room => clientAs(user, grants).room("room");
+
+/** `alice=1,2 bob=3`: each user with the data of its sessions. */
+const shown = (members: readonly Member[] | undefined): string =>
+  members
+    ?.map(({ user, sessions }) => `${user}=${sessions.map(({ data }) => JSON.stringify(data))}`)
+    .join(" ") ?? "unknown";
+
+const shownTo = (...rooms: Room[]): string[] => rooms.map((room) => shown(room.presence.members));
+
+/** What is shown to a client, from now on. */
+function diary({ presence }: Room): string[] {
+  const entries: string[] = [];
+  presence.subscribe(() => entries.push(shown(presence.members)));
+  return entries;
+}
+
+const entering = () => mock.method(server.room("room").presence, "enter");
+const dataOf = ({ mock }: ReturnType<typeof entering>) =>
+  mock.calls.map(({ arguments: [, data] }) => data);
+
+/** Has the errors that are reported collected. */
+function reported(): unknown[] {
+  const codes: unknown[] = [];
+  mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
+  return codes;
+}
+
+describeBoth("entering", () => {
+  it("shows the members, and tells them", async () => {
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    alice.presence.enter({ at: "desk" });
+    assert.equal(alice.presence.members, undefined, "not known yet");
+    await advance(100);
+    bob.presence.enter();
+    await advance(100);
+    const all = 'alice={"at":"desk"} bob=null';
+    assert.deepEqual(shownTo(alice, bob), [all, all]);
+    const [entry] = alice.presence.members![1]!.sessions;
+    assert.ok(entry!.since > Date.now() - 100);
+  });
+
+  it("keeps the room connected until it leaves", async () => {
+    const room = roomOf("alice");
+    room.presence.enter();
+    await advance(HOUR, 1_000);
+    assert.equal(room.status, "connected");
+    room.presence.leave();
+    await advance(3_500);
+    assert.equal(server.room("room").sessions.size, 0);
+  });
+
+  it("is one member with two entries where a user has two tabs", async () => {
+    const tabs = [roomOf("alice"), roomOf("alice")];
+    tabs.forEach(({ presence }, n) => presence.enter(n));
+    await advance(100);
+    assert.deepEqual(shownTo(...tabs), ["alice=0,1", "alice=0,1"]);
+    tabs[0]!.presence.update(2);
+    await advance(100);
+    assert.deepEqual(shownTo(...tabs), ["alice=2,1", "alice=2,1"]);
+    tabs[0]!.presence.leave();
+    await advance(100);
+    assert.deepEqual(shownTo(...tabs), ["unknown", "alice=1"]);
+  });
+
+  it("is known to nobody who has not", async () => {
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    bob.presence.subscribe(() => {});
+    alice.presence.enter();
+    await advance(100);
+    assert.deepEqual(shownTo(alice, bob), ["alice=null", "unknown"]);
+    assert.equal(await bob.presence.count(), 1);
+  });
+
+  it("is refused where the data is more than the room takes", async () => {
+    const room = roomOf("alice");
+    const tooLarge = { code: "too_large" };
+    assert.throws(() => room.presence.enter("é".repeat(1_100)), tooLarge);
+    room.presence.enter("é".repeat(1_000));
+    await advance(100);
+    assert.throws(() => room.presence.update("x".repeat(2_048)), tooLarge);
+    await advance(100);
+    assert.equal(shown(room.presence.members), `alice="${"é".repeat(1_000)}"`);
+  });
+});
+
+describeBoth("members", () => {
+  it("are another array after each change, and the same while nothing changes", async () => {
+    const [alice, bob, carol] = [roomOf("alice"), roomOf("bob"), roomOf("carol")];
+    for (const { presence } of [alice, bob, carol]) presence.enter();
+    await advance(200);
+    const before = alice.presence.members!;
+    publish("a", 1);
+    await advance(60_000);
+    assert.equal(alice.presence.members, before);
+    carol.presence.update(1);
+    await advance(100);
+    const after = alice.presence.members!;
+    assert.notEqual(after, before);
+    assert.equal(after[0], before[0], "who has not changed is the same object, oneself too");
+    assert.equal(after[1], before[1]);
+    assert.notEqual(after[2], before[2]);
+  });
+
+  it("are in the same order whoever came first", async () => {
+    const rooms = ["carol", "alice", "bob"].map((user) => roomOf(user));
+    for (const { presence } of rooms) {
+      presence.enter();
+      await advance(100);
+    }
+    const all = "alice=null bob=null carol=null";
+    assert.deepEqual(shownTo(...rooms), [all, all, all]);
+  });
+
+  it("are shown when the last page of their list has come", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(1);
+    await advance(100);
+    const [session] = server.room("room").sessions;
+    const entries = diary(room);
+    const send = (user: string, more?: true): void => {
+      const members = [{ user, sessions: [{ session: user, data: 2, since: 0 }] }];
+      session!.peer.send({ type: "members", room: "room", members, ...(more && { more }) });
+    };
+    send("alice", true);
+    send("bob", true);
+    await advance(100);
+    assert.deepEqual(entries, []);
+    send("carol");
+    await advance(100);
+    assert.deepEqual(entries, ["alice=2 bob=2 carol=2"]);
+  });
+
+  it("are not those of a list that was cut off", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(1);
+    await advance(100);
+    const [session] = server.room("room").sessions;
+    const members = [{ user: "zoe", sessions: [{ session: "z", data: 2, since: 0 }] }];
+    session!.peer.send({ type: "members", room: "room", members, more: true });
+    await advance(100);
+    cutAll();
+    await advance(30_000);
+    assert.equal(shown(room.presence.members), "alice=1");
+  });
+
+  it("may come unasked, in place of those before", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(1);
+    await advance(100);
+    const [session] = server.room("room").sessions;
+    const members = [{ user: "bob", sessions: [{ session: "s9", data: 2, since: 0 }] }];
+    session!.peer.send({ type: "members", room: "room", members });
+    await advance(100);
+    assert.equal(shown(room.presence.members), "bob=2");
+  });
+});
+
+describeBoth("updating", () => {
+  it("shows one's own data at once, and never again what was before", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(0);
+    await advance(100);
+    const entries = diary(room);
+    network.delay = () => 300;
+    for (let n = 1; n <= 20; n++) {
+      room.presence.update(n);
+      assert.equal(shown(room.presence.members), `alice=${n}`);
+      await advance(40);
+    }
+    await advance(2_000);
+    const seen = entries.map((entry) => Number(entry.split("=")[1]));
+    assert.deepEqual(
+      seen,
+      seen.toSorted((a, b) => a - b),
+    );
+  });
+
+  it("shows the data as the others have it", async () => {
+    const room = roomOf("alice");
+    room.presence.enter({ at: new Date(0), gone: undefined });
+    await advance(100);
+    assert.deepEqual(room.presence.members![0]!.sessions[0]!.data, {
+      at: "1970-01-01T00:00:00.000Z",
+    });
+  });
+
+  it("sends the first at once, and then the newest of 50 ms", async () => {
+    const room = roomOf("alice");
+    room.presence.enter(-1);
+    await advance(200);
+    const enter = entering();
+    room.presence.update(0);
+    await advance(10);
+    assert.deepEqual(dataOf(enter), [0]);
+    for (let n = 1; n <= 200; n++) {
+      room.presence.update(n);
+      await advance(5);
+    }
+    await advance(100);
+    assert.equal(dataOf(enter).at(-1), 200);
+    const calls = enter.mock.callCount();
+    assert.ok(calls > 15 && calls <= 22, `${calls} in a second`);
+  });
+
+  it("sends nothing where nothing has changed, or who has not entered", async () => {
+    const room = roomOf("alice");
+    room.subscribe(() => {});
+    await advance(100);
+    const enter = entering();
+    room.presence.update(1);
+    await advance(100);
+    assert.deepEqual(dataOf(enter), []);
+    room.presence.enter({ a: 1 });
+    await advance(100);
+    const { members } = room.presence;
+    room.presence.update({ a: 1 });
+    room.presence.enter({ a: 1 });
+    await advance(100);
+    assert.equal(room.presence.members, members);
+    assert.deepEqual(dataOf(enter), [{ a: 1 }]);
+  });
+});
+
+describeBoth("leaving", () => {
+  it("is told at once", async () => {
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    for (const { presence } of [alice, bob]) presence.enter();
+    await advance(200);
+    alice.presence.leave();
+    alice.presence.leave();
+    assert.equal(alice.presence.members, undefined);
+    await advance(30);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=null"]);
+    await advance(60_000);
+    assert.deepEqual(shownTo(alice), ["unknown"]);
+  });
+
+  it("and entering again at once is told to nobody", async () => {
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    bob.presence.enter();
+    await advance(200);
+    alice.presence.enter(1);
+    await advance(40);
+    const entries = diary(bob);
+    alice.presence.leave();
+    alice.presence.enter(1);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=null", "alice=1 bob=null"]);
+    await advance(300);
+    assert.deepEqual(entries, []);
+    bob.presence.update(2);
+    await advance(100);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=2", "alice=1 bob=2"]);
+  });
+
+  const ways: Record<string, (alice: Room) => void> = {
+    "once it is told": ({ presence }) => presence.leave(),
+    "while not connected": ({ presence }) => {
+      cutAll();
+      presence.leave();
+    },
+    "and then cut before it is told": ({ presence }) => {
+      presence.update(2);
+      presence.leave();
+      cutAll();
+    },
+  };
+  for (const [way, leave] of Object.entries(ways)) {
+    it(`${way}, nothing of before is shown when it has entered again`, async () => {
+      const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+      for (const { presence } of [alice, bob]) presence.enter(1);
+      await advance(200);
+      leave(alice);
+      alice.presence.enter(3);
+      assert.deepEqual(shownTo(alice), ["unknown"]);
+      await advance(5_000);
+      assert.deepEqual(shownTo(alice, bob), ["alice=3 bob=1", "alice=3 bob=1"]);
+    });
+  }
+});
+
+describeBoth("a connection that is lost", () => {
+  /** Two who are in, and what bob is shown of it. */
+  async function two() {
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    for (const { presence } of [alice, bob]) presence.enter(1);
+    await advance(200);
+    return { alice, bob, entries: diary(bob), ownEntries: diary(alice) };
+  }
+
+  const wireOf = (user: string) =>
+    [...network.wires].find((wire) => wire.user === user && wire.open)!;
+
+  it("is no leave, and nothing flickers", async () => {
+    const { alice, bob, entries, ownEntries } = await two();
+    wireOf("alice").cut();
+    await advance(30_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(new Set([...entries, ...ownEntries]), new Set(["alice=1 bob=1"]));
+  });
+
+  it("shows who was there until it is noticed", async () => {
+    const { alice, bob, ownEntries } = await two();
+    wireOf("alice").freeze();
+    await advance(40_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(new Set(ownEntries), new Set(["alice=1 bob=1"]));
+  });
+
+  it("is no leave where the client itself gives it up for another", async () => {
+    const client = clientAs("alice");
+    const [alice, bob] = [client.room("room"), roomOf("bob")];
+    for (const { presence } of [alice, bob]) presence.enter(1);
+    await advance(200);
+    const entries = diary(bob);
+    client.reconnect();
+    await advance(1_000);
+    assert.equal(network.dialled, 3);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(new Set(entries), new Set(["alice=1 bob=1"]));
+    client.close();
+    await advance(100);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=1"]);
+  });
+
+  it("enters again with the newest data", async () => {
+    const { alice, bob } = await two();
+    network.down = true;
+    wireOf("alice").cut();
+    alice.presence.update(2);
+    assert.deepEqual(shownTo(alice, bob), ["alice=2 bob=1", "alice=1 bob=1"]);
+    await advance(3_000);
+    network.down = false;
+    await advance(30_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=2 bob=1", "alice=2 bob=1"]);
+  });
+
+  it("leaves after a while where it does not come back", async () => {
+    const { alice, bob } = await two();
+    network.down = true;
+    wireOf("alice").cut();
+    await advance(9_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    await advance(2_000);
+    assert.deepEqual(shownTo(bob), ["bob=1"]);
+    network.down = false;
+    await advance(30_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+  });
+
+  it("enters again when the token has expired", async () => {
+    const { alice, bob } = await two();
+    const entered = entering();
+    await advance(2 * HOUR, 500);
+    assert.equal(entered.mock.callCount(), 0, "renewed in-band");
+    wireOf("alice").cut(4001);
+    await advance(1_000);
+    assert.deepEqual(dataOf(entered), [1]);
+    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+  });
+
+  it("that is final knows nobody, and enters again after a sign-in", async () => {
+    const client = clientAs("alice");
+    const room = client.room("room");
+    room.presence.enter(1);
+    await advance(100);
+    cutAll(4010);
+    assert.deepEqual(shownTo(room), ["unknown"]);
+    client.reconnect();
+    await advance(100);
+    assert.deepEqual(shownTo(room), ["alice=1"]);
+  });
+});
+
+describeBoth("a token without the grant", () => {
+  it("is reported, once, and knows nobody", async () => {
+    const codes = reported();
+    const room = roomOf("alice", ["subscribe"]);
+    room.presence.enter();
+    await advance(100);
+    cutAll();
+    await advance(5_000);
+    room.presence.update(1);
+    await advance(100);
+    assert.deepEqual(codes, ["forbidden"]);
+    assert.equal(room.presence.members, undefined);
+    assert.equal(room.status, "connected");
+  });
+
+  it("leaves when it comes, and enters when one with it does", async () => {
+    const codes = reported();
+    const grants = ["subscribe", "presence"];
+    const token = () => tokenFor("alice", Date.now() + 100_000, grants);
+    const room = clientOf({ token }).room("room");
+    room.presence.enter(1);
+    await advance(1_000);
+    assert.deepEqual(shownTo(room), ["alice=1"]);
+    grants.pop();
+    await advance(100_000);
+    assert.deepEqual(shownTo(room), ["unknown"]);
+    grants.push("presence");
+    await advance(100_000);
+    assert.deepEqual(shownTo(room), ["alice=1"]);
+    assert.deepEqual(codes, ["forbidden"]);
+    assert.equal(network.dialled, 1);
+  });
+});
+
+describeBoth("a room that has as many members as it may", () => {
+  it("says so, once, and is entered when somebody has left", async () => {
+    server.settings.members = 1;
+    const codes = reported();
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    alice.presence.enter();
+    await advance(100);
+    bob.presence.enter(1);
+    await advance(100_000);
+    bob.presence.update(2);
+    await advance(100_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=null", "unknown"]);
+    assert.deepEqual(codes, ["room_full"]);
+    alice.presence.leave();
+    await advance(30_000);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=2"]);
+  });
+
+  it("shows no list of before to who comes back too late", async () => {
+    const codes = reported();
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    alice.presence.enter();
+    await advance(100);
+    network.down = true;
+    cutAll();
+    await advance(15_000);
+    network.down = false;
+    bob.presence.enter();
+    server.settings.members = 1;
+    await advance(40_000);
+    const shownToAlice = diary(alice);
+    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=null"]);
+    assert.deepEqual(codes, ["room_full"]);
+    server.settings.members = 2;
+    await advance(30_000);
+    assert.deepEqual(shownToAlice, ["alice=null bob=null"]);
+  });
+});
+
+describeBoth("a room that asks to be left alone", () => {
+  it("is told again what it refused", async () => {
+    server.rateLimit = { perSecond: 1, burst: 2 };
+    const [alice, bob] = [roomOf("alice"), roomOf("bob")];
+    for (const { presence } of [alice, bob]) {
+      for (let n = 0; n < 20; n++) {
+        presence.enter(n);
+        await advance(60);
+      }
+    }
+    await advance(10_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=19 bob=19", "alice=19 bob=19"]);
+    bob.presence.enter("x");
+    bob.presence.leave();
+    await advance(10_000);
+    assert.deepEqual(shownTo(alice, bob), ["alice=19", "unknown"]);
+  });
+
+  it("is told before publishes that wait", async () => {
+    server.rateLimit = { perSecond: 50, burst: 100 };
+    const codes = reported();
+    const room = roomOf("alice");
+    room.presence.enter(0);
+    const sent = Array.from({ length: 300 }, (_, n) => room.publish("a", n));
+    await advance(1_000);
+    const enter = entering();
+    room.presence.update(1);
+    await advance(100);
+    assert.deepEqual(dataOf(enter), [1]);
+    await advance(10_000);
+    const seqs = await Promise.all(sent);
+    assert.deepEqual(
+      seqs,
+      seqs.map((_, n) => n + 1),
+    );
+    assert.deepEqual(codes, []);
+  });
+});

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { advance } from "../model/network.ts";
+import { tokenFor } from "../model/server.ts";
+import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
+
+describeBoth("publishing", () => {
+  it("resolves with the seq, and knows its id at once", async () => {
+    const room = clientOf().room("room");
+    const sent = room.publish("a", 1, { key: "k" });
+    assert.match(sent.id, /^\d+-\d+-\d+-\d+$/);
+    await advance(100);
+    assert.equal(await sent, 1);
+    const [event] = server.room("room").events;
+    assert.deepEqual([event!.id, event!.key, event!.from], [sent.id, "k", "alice"]);
+  });
+
+  it("connects for it alone, and goes again", async () => {
+    const room = clientOf().room("room");
+    room.publish("a", 1);
+    await advance(5_000);
+    assert.equal(server.room("room").events.length, 1);
+    assert.equal(server.room("room").sessions.size, 0);
+  });
+
+  it("waits while offline, and counts once whatever was lost", async () => {
+    const room = clientOf().room("room");
+    room.on(() => {});
+    await advance(100);
+    const sent = room.publish("a", 1);
+    await advance(7, 1); // the room has it, and the ack is under way
+    assert.equal(server.room("room").events.length, 1);
+    cutAll();
+    network.down = true;
+    const more = [2, 3].map((data) => room.publish("a", data));
+    await advance(20_000);
+    network.down = false;
+    await advance(30_000);
+    assert.deepEqual(await Promise.all([sent, ...more]), [1, 2, 3]);
+    assert.deepEqual(
+      server.room("room").events.map(({ data }) => data),
+      [1, 2, 3],
+    );
+  });
+
+  it("is refused when too many wait", async () => {
+    network.down = true;
+    const room = clientOf({ publish: { maxQueued: 2 } }).room("room");
+    void room.publish("a", 1).catch(() => {});
+    void room.publish("a", 2).catch(() => {});
+    assert.equal(await codeOf(room.publish("a", 3)), "queue_full");
+  });
+
+  it("is refused when it has waited too long", async () => {
+    network.down = true;
+    const room = clientOf({ publish: { timeoutMs: 5_000 } }).room("room");
+    const code = codeOf(room.publish("a", 1));
+    await advance(5_100);
+    assert.equal(await code, "timeout");
+    network.down = false;
+    await advance(30_000);
+    assert.equal(server.room("room").events.length, 0);
+  });
+
+  it("is refused where it would cost the socket", async () => {
+    const room = clientOf().room("room");
+    assert.equal(await codeOf(room.publish("a", "é".repeat(600_000))), "too_large");
+  });
+
+  it("is refused by the room", async () => {
+    const token = () => tokenFor("alice", Date.now() + HOUR, ["subscribe"]);
+    const code = codeOf(clientOf({ token }).room("room").publish("a", 1));
+    await advance(100);
+    assert.equal(await code, "forbidden");
+  });
+
+  it("is refused when the room ends, and after", async () => {
+    const room = clientOf().room("room");
+    room.on(() => {});
+    await advance(100);
+    network.delay = () => 1_000;
+    const code = codeOf(room.publish("a", 1));
+    cutAll(4010);
+    assert.equal(await code, "kicked");
+    assert.equal(await codeOf(room.publish("a", 1)), "kicked");
+  });
+
+  it("heeds the rate limit and keeps the order", async () => {
+    server.rateLimit = { perSecond: 50, burst: 100 };
+    const room = clientOf().room("room");
+    const sent = Array.from({ length: 400 }, (_, n) => room.publish("a", n));
+    await advance(15_000);
+    const seqs = await Promise.all(sent);
+    assert.deepEqual(
+      seqs,
+      Array.from(sent, (_, n) => n + 1),
+    );
+  });
+});

@@ -1,0 +1,251 @@
+/**
+ * The whole client in virtual time against the naive model, over a network that cuts, freezes,
+ * delays, repeats and loses. A failure prints the seed that leads to it again.
+ */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, it, mock } from "node:test";
+import {
+  createClient,
+  type Client,
+  type ClientOptions,
+  type Gap,
+  type Room,
+  type RoomEvent,
+} from "../../src/index.ts";
+import { fetchFrom } from "../model/http.ts";
+import {
+  advance,
+  Network,
+  randomFrom,
+  startClock,
+  stepWallClock,
+  trueTime,
+} from "../model/network.ts";
+import { ModelServer, tokenFor } from "../model/server.ts";
+
+const SEEDS = Number(process.env.SEEDS ?? 60);
+const FIRST_SEED = Number(process.env.SEED ?? 1);
+const STEPS = 150;
+const KINDS = ["shared", "room"] as const;
+/** Rooms that clients come to and leave, beside the one that they stay in. */
+const SIDE_ROOMS = 4;
+
+beforeEach(startClock);
+afterEach(() => mock.reset());
+
+/** What a handler was given since the last gap. */
+interface Heard {
+  events: RoomEvent[];
+  gaps: Gap[];
+}
+
+function listen(room: Room): Heard {
+  const heard: Heard = { events: [], gaps: [] };
+  room.on((_, event) => heard.events.push(event));
+  room.listen({
+    gap(gap) {
+      heard.gaps.push(gap);
+      heard.events = [];
+    },
+  });
+  return heard;
+}
+
+/** A client that comes to side rooms and leaves them. What it hears there has to be whole each time. */
+class Visitor {
+  /** What came that was not the next. */
+  readonly wrong: string[] = [];
+  readonly #client: Client;
+  readonly #visits = new Map<string, () => void>();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  comeOrGo(name: string): void {
+    const leave = this.#visits.get(name);
+    if (leave) {
+      this.#visits.delete(name);
+      return leave();
+    }
+    let last: number | undefined;
+    const stop = this.#client.room(name).listen({
+      events: (events) => {
+        for (const { seq } of events) {
+          if (last !== undefined && seq !== last + 1) this.wrong.push(`${name}: ${last}, ${seq}`);
+          last = seq;
+        }
+      },
+      gap: ({ seq }) => (last = seq),
+    });
+    this.#visits.set(name, stop);
+  }
+
+  leaveAll(): void {
+    for (const leave of this.#visits.values()) leave();
+    this.#visits.clear();
+  }
+}
+
+class World {
+  readonly #sockets: ClientOptions["sockets"];
+  readonly random: () => number;
+  readonly server: ModelServer;
+  readonly network: Network;
+  readonly acknowledged = new Map<string, number>();
+  readonly failures: unknown[] = [];
+  published = 0;
+
+  constructor(seed: number, retained: number, sockets: ClientOptions["sockets"]) {
+    this.#sockets = sockets!;
+    this.random = randomFrom(seed);
+    this.server = new ModelServer(trueTime, { retained, eventsAFrame: 1 + this.below(5) });
+    this.network = new Network(this.server);
+    this.network.delay = () => this.random() ** 3 * 400;
+    this.server.lag = () => this.random() ** 3 * 400;
+    // A frame that is lost alone, or comes twice, is no TCP: it stands for a server that errs.
+    this.network.copies = (frame) => {
+      if ((frame as { type: string }).type !== "events") return 1;
+      const chance = this.random();
+      return chance < 0.02 ? 0 : chance < 0.06 ? 2 : 1;
+    };
+  }
+
+  below(bound: number): number {
+    return Math.floor(this.random() * bound);
+  }
+
+  client(name: string, token = () => tokenFor(name, trueTime() + 120_000)) {
+    const publish = { timeoutMs: 3_600_000 };
+    const { WebSocket } = this.network;
+    const fetch = fetchFrom(this.server);
+    const sockets = this.#sockets!;
+    return createClient({ url: "https://model", token, publish, WebSocket, fetch, sockets });
+  }
+
+  publish(room: Room): void {
+    const id = `id-${++this.published}`;
+    const key = this.random() < 0.3 ? `key-${this.below(5)}` : undefined;
+    const data = this.random() < 0.1 ? null : this.published;
+    room.publish("event", data, key ? { id, key } : { id }).then(
+      (seq) => this.acknowledged.set(id, seq),
+      (error) => this.failures.push(error),
+    );
+  }
+
+  breakSomething(): void {
+    const chance = this.random();
+    const wires = [...this.network.wires];
+    const wire = wires[this.below(wires.length)];
+    if (chance < 0.15) wire?.cut(this.random() < 0.5 ? 1006 : 1012);
+    else if (chance < 0.2) wire?.freeze();
+    else if (chance < 0.22) for (const each of wires) each.cut(1006);
+    else if (chance < 0.24) this.network.down = !this.network.down;
+    else if (chance < 0.28) this.endSession();
+    else if (chance < 0.31) stepWallClock((this.random() - 0.5) * 10 * 3_600_000);
+    for (const each of wires) each.expire();
+  }
+
+  /** A room ends one of its sessions alone. */
+  endSession(): void {
+    const room = this.server.room(this.random() < 0.5 ? "room" : this.sideRoom());
+    const [...sessions] = room.sessions;
+    const session = sessions[this.below(sessions.length)];
+    if (session) room.end(session, [1011, 1012, 1013][this.below(3)]!);
+  }
+
+  sideRoom(): string {
+    return `side-${this.below(SIDE_ROOMS)}`;
+  }
+
+  async heal(): Promise<void> {
+    this.network.down = false;
+    this.network.copies = () => 1;
+    await advance(120_000, 500);
+  }
+}
+
+/** The state as the model's, and as the client's. */
+const stateOf = (events: Iterable<RoomEvent>): [string | undefined, number][] =>
+  Array.from(events, (event) => [event.key, event.seq]);
+
+async function run(
+  seed: number,
+  retained: number,
+  sockets: (typeof KINDS)[number],
+): Promise<World & { heard: Heard[] }> {
+  const world = new World(seed, retained, sockets);
+  mock.method(Math, "random", world.random);
+  const clients = ["alice", "bob", "carol"].map((name) => world.client(name));
+  const visitors = clients.map((client) => new Visitor(client));
+  const rooms = clients.map((client) => client.room("room"));
+  const heard = rooms.map(listen);
+  // The others want the state only when all is over.
+  rooms[0]!.listen({ state() {} });
+  await advance(2_000);
+  for (let n = 0; n < STEPS; n++) {
+    if (world.random() < 0.7) world.publish(rooms[world.below(rooms.length)]!);
+    if (world.random() < 0.3) visitors[world.below(3)]!.comeOrGo(world.sideRoom());
+    const side = world.server.room(world.sideRoom());
+    side.append([{ name: "aside", data: n }], "backend", Date.now());
+    world.breakSomething();
+    await advance(world.below(2_000), 100);
+  }
+  for (const visitor of visitors) visitor.leaveAll();
+  await world.heal();
+  // A frame that was lost as the last one shows only when another comes.
+  world.publish(rooms[0]!);
+  for (const room of rooms) room.listen({ state() {} });
+  await advance(5_000, 100);
+  for (const { wrong } of visitors) assert.deepEqual(wrong, []);
+  const { snapshot, head } = world.server.room("room");
+  assert.equal(world.network.wires.size, rooms.length, "a socket for each client");
+  for (const { name, sessions } of world.server.rooms.values()) {
+    assert.equal(sessions.size, name === "room" ? rooms.length : 0, `sessions in ${name}`);
+  }
+  rooms.forEach((room, n) => {
+    assert.equal(room.status, "connected");
+    assert.equal(room.position, `${snapshot.epoch}:${head}`);
+    assert.deepEqual(stateOf(room.state!.values()), stateOf(snapshot.events));
+    const { events, gaps } = heard[n]!;
+    const start = gaps.at(-1)?.seq ?? (events[0]?.seq ?? head + 1) - 1;
+    const wanted = Array.from({ length: head - start }, (_, i) => start + 1 + i);
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      wanted,
+      "once, in order, without a hole",
+    );
+  });
+  return Object.assign(world, { heard });
+}
+
+for (const [seed, sockets] of cases()) {
+  const again = `sockets: "${sockets}", SEED=${seed} SEEDS=1`;
+
+  it(`each handler sees each event exactly once in order (${again})`, async () => {
+    const { server, heard, acknowledged, failures, published } = await run(seed, Infinity, sockets);
+    const { events } = server.room("room");
+    assert.deepEqual(failures, []);
+    assert.equal(events.length, published, "each publish counts once");
+    for (const event of events) assert.equal(acknowledged.get(event.id!), event.seq);
+    for (const { events: seen, gaps } of heard) {
+      assert.deepEqual(gaps, []);
+      assert.deepEqual(seen, events.slice(-seen.length));
+      assert.equal(seen[0]!.seq, heard[0]!.events[0]!.seq);
+    }
+  });
+
+  it(`or hears of a gap where the log is short (${again})`, async () => {
+    const { server, heard } = await run(seed, 3, sockets);
+    for (const { events: seen } of heard) {
+      const tail = seen.slice(-3);
+      assert.deepEqual(tail, server.room("room").events.slice(-tail.length || Infinity));
+    }
+  });
+}
+
+function* cases(): Generator<[number, (typeof KINDS)[number]]> {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    for (const sockets of KINDS) yield [seed, sockets];
+  }
+}

@@ -1,0 +1,131 @@
+/** Which rooms a client keeps. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Room } from "../../src/index.ts";
+import { Rooms } from "../../src/room/rooms.ts";
+import { advance, settle } from "../model/network.ts";
+import { clientOf, describeBoth, network, server } from "../story.ts";
+
+setFlagsFromString("--expose-gc");
+const gc = runInNewContext("gc") as () => void;
+
+/** How many of them are still held by something. */
+async function aliveOf(rooms: readonly WeakRef<object>[]): Promise<number> {
+  // A `WeakRef` holds what it refers to until the turn is over.
+  await settle();
+  gc();
+  return rooms.filter((room) => room.deref() !== undefined).length;
+}
+
+const NAMES = Array.from({ length: 10_000 }, (_, n) => `room-${n}`);
+
+describe("of 10,000 names", () => {
+  it("a hundred are kept that were asked for once", () => {
+    const rooms = new Rooms((name) => ({ name }));
+    for (const name of NAMES) rooms.get(name);
+    assert.equal(rooms.all.size, 100);
+    const last = rooms.get("room-9999");
+    assert.equal(rooms.get("room-9999"), last);
+  });
+
+  it("none are kept in memory but those, nor by what a room is made of", async () => {
+    const client = clientOf();
+    const made = NAMES.map((name) => new WeakRef(client.room(name)));
+    assert.ok((await aliveOf(made)) <= 110);
+    assert.ok(client);
+  });
+});
+
+describeBoth("rooms that were used once", () => {
+  it("are let go when they have left", async () => {
+    const client = clientOf();
+    const made: WeakRef<Room>[] = [];
+    for (let n = 0; n < 300; n++) {
+      const room = client.room(`room-${n}`);
+      made.push(new WeakRef(room));
+      const stop = room.on(() => {});
+      void room.publish("a", n);
+      await advance(50);
+      stop();
+    }
+    await advance(10_000);
+    assert.equal(network.wires.size, 0);
+    assert.ok((await aliveOf(made)) <= 110);
+    assert.equal([...server.rooms.values()].filter(({ head }) => head === 1).length, 300);
+    assert.ok(client);
+  });
+});
+
+describeBoth("a room", () => {
+  const others = (client: ReturnType<typeof clientOf>): void => {
+    for (const name of NAMES.slice(0, 200)) client.room(name);
+  };
+
+  it("is one object while somebody uses it, and for three seconds after", async () => {
+    const client = clientOf();
+    const room = client.room("room");
+    const stop = room.subscribe(() => {});
+    others(client);
+    assert.equal(client.room("room"), room);
+    stop();
+    others(client);
+    assert.equal(client.room("room"), room);
+    await advance(3_100);
+    others(client);
+    assert.notEqual(client.room("room"), room);
+  });
+
+  it("is found again by its name where it is used after it was forgotten", () => {
+    const client = clientOf();
+    const room = client.room("room");
+    others(client);
+    room.on(() => {});
+    assert.equal(client.room("room"), room);
+  });
+
+  it("works where another of its name does, and hears what the app asks of all", async () => {
+    const client = clientOf();
+    const first = client.room("room");
+    others(client);
+    const second = client.room("room");
+    assert.notEqual(first, second);
+    const heard: unknown[] = [];
+    for (const room of [first, second]) room.on((data) => heard.push(data));
+    await advance(100);
+    const sent = [first.publish("a", 1), second.publish("a", 2)];
+    await advance(100);
+    assert.deepEqual((await Promise.all(sent)).sort(), [1, 2]);
+    assert.deepEqual(heard.sort(), [1, 1, 2, 2]);
+    client.close();
+    assert.deepEqual([first.status, second.status], ["closed", "closed"]);
+  });
+
+  it("is closed with its client, also where it was forgotten and is used later", () => {
+    const client = clientOf();
+    const room = client.room("room");
+    others(client);
+    client.close();
+    room.on(() => {});
+    assert.equal(room.status, "closed");
+    assert.equal(client.room("new").status, "closed");
+  });
+});
+
+describe("those that are used", () => {
+  it("are kept, however many, and the oldest of the others goes first", () => {
+    const rooms = new Rooms((name) => ({ name }));
+    const used = NAMES.slice(0, 500).map((name) => rooms.get(name));
+    // All but the last hundred are forgotten by now, and come back as they are used.
+    used.forEach((room) => rooms.use(room));
+    assert.equal(rooms.all.size, 500);
+    const [first] = used;
+    rooms.release(first!);
+    for (const name of NAMES.slice(1_000, 1_099)) rooms.get(name);
+    assert.equal(rooms.get("room-0"), first);
+    rooms.get("one more");
+    assert.notEqual(rooms.get("room-0"), first);
+    assert.equal(rooms.all.size, 499 + 100);
+  });
+});

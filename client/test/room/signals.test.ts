@@ -1,0 +1,166 @@
+/** Stories of signals, in virtual time. */
+import assert from "node:assert/strict";
+import { it, mock } from "node:test";
+import type { Room, RoomcastError, Signal } from "../../src/index.ts";
+import { advance } from "../model/network.ts";
+import { tokenFor } from "../model/server.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
+
+const roomOf = (user: string, grants?: string[]): Room =>
+  clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) }).room("room");
+
+/** Two who are connected, and what each has heard. */
+async function two() {
+  const rooms = [roomOf("alice"), roomOf("bob")] as const;
+  const heard = rooms.map((room) => {
+    const signals: Signal[] = [];
+    room.onSignal((_, signal) => signals.push(signal));
+    return signals;
+  });
+  await advance(100);
+  return { alice: rooms[0], bob: rooms[1], heardByAlice: heard[0]!, heardByBob: heard[1]! };
+}
+
+const dataOf = (signals: Signal[]) => signals.map(({ data }) => data);
+
+describeBoth("a signal", () => {
+  it("is heard by the others, by name or all", async () => {
+    const { alice, bob, heardByAlice, heardByBob } = await two();
+    const named: unknown[] = [];
+    bob.onSignal("cursor", (data, { from }) => named.push([data, from]));
+    alice.signal("cursor", { x: 1 });
+    alice.signal("typing", undefined);
+    await advance(100);
+    assert.deepEqual(named, [[{ x: 1 }, "alice"]]);
+    assert.deepEqual(heardByBob, [
+      { name: "cursor", data: { x: 1 }, from: "alice" },
+      { name: "typing", data: null, from: "alice" },
+    ]);
+    assert.deepEqual(heardByAlice, []);
+    assert.equal(server.room("room").head, 0);
+  });
+
+  it("is heard by nobody who has stopped, however that came about", async () => {
+    const { alice, bob } = await two();
+    const second = mock.fn();
+    bob.onSignal(() => stop());
+    const stop = bob.onSignal(second);
+    alice.signal("a", 1);
+    await advance(100);
+    assert.equal(second.mock.callCount(), 0);
+  });
+
+  it("is heard by the others where a handler throws", async () => {
+    const { alice, bob } = await two();
+    const logged = mock.method(console, "error", () => {});
+    const second = mock.fn();
+    bob.onSignal(() => {
+      throw new Error("mine");
+    });
+    bob.onSignal(second);
+    alice.signal("a", 1);
+    await advance(100);
+    assert.equal(second.mock.callCount(), 1);
+    assert.equal(logged.mock.callCount(), 1);
+  });
+
+  it("keeps the room connected for who hears it, and not for who sends it", async () => {
+    const room = roomOf("alice");
+    room.signal("a", 1);
+    await advance(5_000);
+    assert.equal(network.dialled, 0);
+    const stop = room.onSignal(() => {});
+    await advance(5_000);
+    assert.equal(server.room("room").sessions.size, 1);
+    stop();
+    await advance(3_500);
+    assert.equal(server.room("room").sessions.size, 0);
+  });
+
+  it("is refused where the data is more than the room takes", async () => {
+    const { alice, heardByBob } = await two();
+    assert.throws(() => alice.signal("a", "é".repeat(8_192)), { code: "too_large" });
+    alice.signal("a", "é".repeat(8_191));
+    await advance(100);
+    assert.equal(heardByBob.length, 1);
+  });
+
+  it("is not sent without the grant, which is reported once", async () => {
+    const codes: unknown[] = [];
+    mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
+    const [alice, bob] = [roomOf("alice", ["subscribe"]), roomOf("bob")];
+    const heard = mock.fn();
+    bob.onSignal(heard);
+    alice.onSignal(() => {});
+    await advance(100);
+    for (let n = 0; n < 10; n++) alice.signal("a", n);
+    await advance(1_000);
+    assert.deepEqual(codes, ["forbidden"]);
+    assert.equal(heard.mock.callCount(), 0);
+  });
+});
+
+describeBoth("many signals", () => {
+  it("are the first at once, and then of each name the newest of 50 ms", async () => {
+    const { alice, heardByBob } = await two();
+    for (let n = 0; n < 200; n++) {
+      alice.signal("x", n);
+      if (n < 100) alice.signal("y", n);
+      await advance(5);
+      if (n === 3) assert.deepEqual(dataOf(heardByBob), [0, 0]);
+    }
+    await advance(100);
+    for (const [name, last] of [
+      ["x", 199],
+      ["y", 99],
+    ] as const) {
+      const data = dataOf(heardByBob.filter((signal) => signal.name === name)) as number[];
+      assert.ok(data.length <= (last + 1) / 9, `${data.length} of ${last + 1}`);
+      assert.equal(data.at(-1), last);
+      assert.deepEqual(
+        data,
+        data.toSorted((a, b) => a - b),
+      );
+    }
+  });
+
+  it("are dropped while not connected", async () => {
+    const { alice, heardByBob } = await two();
+    alice.signal("a", 0);
+    await advance(20);
+    alice.signal("a", 1);
+    network.down = true;
+    cutAll();
+    alice.signal("a", 2);
+    await advance(3_000);
+    network.down = false;
+    await advance(30_000);
+    assert.deepEqual(dataOf(heardByBob), [0]);
+    alice.signal("a", 3);
+    await advance(100);
+    assert.deepEqual(dataOf(heardByBob), [0, 3]);
+  });
+
+  it("stay within the room's limit together, behind publishes", async () => {
+    server.rateLimit = { perSecond: 50, burst: 100 };
+    const { alice, heardByBob } = await two();
+    const logged = mock.method(console, "error", () => {});
+    const sent = Array.from({ length: 150 }, (_, n) => alice.publish("a", n));
+    for (let n = 0; n < 200; n++) {
+      for (const name of ["a", "b", "c", "d"]) alice.signal(name, n);
+      await advance(20);
+    }
+    await advance(3_000);
+    const seqs = await Promise.all(sent);
+    assert.deepEqual(
+      seqs,
+      seqs.map((_, n) => n + 1),
+    );
+    assert.equal(logged.mock.callCount(), 0);
+    for (const name of ["a", "b", "c", "d"]) {
+      const data = dataOf(heardByBob.filter((signal) => signal.name === name));
+      assert.equal(data.at(-1), 199);
+      assert.ok(data.length > 20, `${name}: ${data.length}`);
+    }
+  });
+});

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import type { RoomEvent } from "../../src/index.ts";
+import { State } from "../../src/room/state.ts";
+
+const event = (seq: number, key: string | undefined, data: unknown = seq): RoomEvent =>
+  ({ seq, name: "a", data, at: 0, from: "b", key }) as RoomEvent;
+
+const epoch = "epoch001";
+const begun = (): State => new State({ epoch, seq: 0 });
+const snapshot = (seq: number, ...events: RoomEvent[]) => ({ epoch, seq, events });
+
+const keysOf = (state: State): string[] => [...state.events!.keys()];
+
+it("is nothing before it is whole", () => {
+  const state = begun();
+  state.apply([event(1, "x")]);
+  assert.equal(state.events, undefined);
+});
+
+it("keeps what is newer than the snapshot, removals too", () => {
+  const state = begun();
+  state.apply([event(3, "x"), event(4, "y", null), event(5, "z"), event(6, undefined)]);
+  state.settle(snapshot(3, event(1, "w"), event(2, "y"), event(3, "x")));
+  assert.deepEqual(keysOf(state), ["w", "x", "z"]);
+  assert.equal(state.events!.get("x")!.seq, 3);
+});
+
+it("forgets what a snapshot that is newer does not have", () => {
+  const state = begun();
+  state.apply([event(1, "x"), event(2, "y"), event(3, undefined)]);
+  state.settle(snapshot(3, event(2, "y")));
+  assert.deepEqual(keysOf(state), ["y"]);
+});
+
+it("is true at a position, which goes on with the events", () => {
+  const state = begun();
+  state.apply([event(1, "x"), event(2, undefined)]);
+  assert.deepEqual(state.position, { epoch, seq: 2 });
+});
+
+it("keeps a snapshot that is ahead until it is there", () => {
+  const state = begun();
+  assert.equal(state.settle(), false, "there is none");
+  assert.equal(state.settle(snapshot(2, event(2, "y"))), false);
+  state.apply([event(1, "x")]);
+  assert.equal(state.settle(), false);
+  state.apply([event(2, "y"), event(3, "z")]);
+  assert.equal(state.settle(), true);
+  assert.deepEqual(keysOf(state), ["y", "z"]);
+  assert.equal(state.settle(snapshot(3)), false, "it is whole already");
+});
+
+it("takes no snapshot of another epoch", () => {
+  const state = begun();
+  assert.equal(state.settle({ ...snapshot(0), epoch: "epoch002" }), false);
+  assert.equal(state.events, undefined);
+});
+
+it("is in the order of seq", () => {
+  const state = begun();
+  state.settle(snapshot(0));
+  state.apply([event(1, "x"), event(2, "y"), event(3, "x")]);
+  assert.deepEqual(keysOf(state), ["y", "x"]);
+});
