@@ -1,12 +1,17 @@
 import { RoomcastError, type WireCode } from "./codes.ts";
 import type { Position, RoomEvent } from "./protocol.ts";
 
-export interface Request {
+export interface HttpRequest {
   readonly method?: string;
   readonly token?: string | null | undefined;
   readonly body?: string;
-  readonly timeoutMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cache?: RequestCache;
+  /** Time limit, reading the response included. After it, the error is `timeout`. */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Returns the error for a refusal that a proxy has sent, and not the server. */
+  readonly proxyError?: (response: Response) => RoomcastError;
 }
 
 export type Fetch = typeof globalThis.fetch;
@@ -33,27 +38,36 @@ export const roomUrl = (base: string | URL, room: string, ...leaf: [string?]): U
 /** Returns the WebSocket URL of an HTTP URL. */
 export const websocketOf = (url: URL): string => url.href.replace("http", "ws");
 
-/** The answer's JSON. Throws the error it carries. */
-export async function request<Answer>(fetch: Fetch, url: URL, options: Request): Promise<Answer> {
-  const { token, timeoutMs, signal, ...init } = options;
-  // Node takes no fraction of a millisecond, which a monotonic clock has.
-  const limit = AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
-  // Without a token it is a cookie that speaks for the user.
+/**
+ * Sends a request. Returns the result of `read`, by default the response's JSON. Throws a
+ * `RoomcastError`: the server's refusal, `timeout`, or `offline`.
+ */
+export async function request<Answer>(
+  fetch: Fetch,
+  url: URL,
+  options: HttpRequest,
+  read: (response: Response) => Answer | Promise<Answer> = (response) => response.json(),
+): Promise<Answer> {
+  const { token, timeoutMs, signal, headers = {}, proxyError = statusError, ...init } = options;
+  // Node rejects a fraction of a millisecond, which a monotonic clock has.
+  const limit =
+    timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
+  const ends = signal && limit ? AbortSignal.any([signal, limit]) : (signal ?? limit ?? null);
+  // Without a token, a cookie authenticates the user.
   const user: RequestInit = token
-    ? { headers: { authorization: `Bearer ${token}` } }
-    : { credentials: "include" };
-  let refusal: RoomcastError;
+    ? { headers: { ...headers, authorization: `Bearer ${token}` } }
+    : { headers, credentials: "include" };
+  let error: RoomcastError;
   try {
-    const ends = signal ? AbortSignal.any([signal, limit]) : limit;
     const response = await fetch(url, { ...init, ...user, signal: ends });
-    if (response.ok) return await response.json();
-    refusal = (await refusalOf(response)) ?? unexpected(response);
+    if (response.ok) return await read(response);
+    error = (await refusalOf(response)) ?? proxyError(response);
   } catch {
-    refusal = limit.aborted
+    error = limit?.aborted
       ? new RoomcastError("timeout", `No answer from ${url.host} within ${timeoutMs} ms.`)
       : unreachable(url);
   }
-  throw refusal;
+  throw error;
 }
 
 /** A page can't see why a request failed: a missing origin looks like a lost network. */
@@ -63,19 +77,14 @@ const unreachable = ({ host, origin }: URL): RoomcastError => {
   return new RoomcastError("offline", `No answer from ${host}.${hint}`);
 };
 
-export const jsonOf = <Answer>(response: Response): Promise<Answer> =>
-  response.json().catch(() => {
-    throw new RoomcastError("offline", "The answer broke off.");
-  });
-
 /** The error that the service answers with; `undefined` for a page of a proxy's own. */
-export async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
+async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
   const body = await response.json().catch(() => undefined);
   const { code, message } = (body?.error ?? {}) as { code?: WireCode; message: string };
   return code && new RoomcastError(code, message, retryAfterOf(response));
 }
 
-const unexpected = (response: Response): RoomcastError =>
+const statusError = (response: Response): RoomcastError =>
   new RoomcastError(
     response.status < 500 ? "bad_request" : "internal",
     `HTTP ${response.status}`,

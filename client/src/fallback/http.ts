@@ -1,5 +1,5 @@
 import { RoomcastError, type Code } from "../codes.ts";
-import { jsonOf, refusalOf, roomUrl, type Fetch } from "../http.ts";
+import { request, roomUrl, type Fetch, type HttpRequest } from "../http.ts";
 
 /** What a connection that is lost without a code is closed with. */
 export const LOST = 1006;
@@ -25,7 +25,7 @@ export const closeCodeOf = (code: Code): number => closeCodes[code] ?? LOST;
 const TIME_LIMIT_MS = 15_000;
 const JSON_TYPE = "application/json";
 
-/** Asks the server, with the newest token. Throws a `RoomcastError` and nothing else. */
+/** Sends requests with the newest token. Throws nothing but a `RoomcastError`. */
 export class Http {
   readonly base: string;
   readonly #fetch: Fetch;
@@ -46,34 +46,30 @@ export class Http {
     return url;
   }
 
-  /**
-   * The server's answer. A refusal that is not its own is `offline`, so that no page of a proxy's
-   * ends a room for good.
-   */
-  async request(url: URL, type: string, init: RequestInit): Promise<Response> {
-    const { token } = this;
-    const fetch = this.#fetch;
-    const headers = { accept: type, ...(token && { authorization: `Bearer ${token}` }) };
-    // Without a token it is a cookie that speaks for the user.
-    const credentials = token ? "same-origin" : "include";
-    let response: Response;
-    try {
-      // Unless told not to store it, a browser has a second tab wait for the first one's answer.
-      response = await fetch(url, { cache: "no-store", credentials, ...init, headers });
-    } catch {
-      throw new RoomcastError("offline", `No answer from ${url.host}.`);
-    }
-    if (response.ok) return response;
-    const refusal = await refusalOf(response);
-    throw refusal ?? new RoomcastError("offline", `Something before ${url.host} has refused.`);
-  }
-
+  /** Requests JSON. */
   get<Answer>(url: URL, signal = AbortSignal.timeout(TIME_LIMIT_MS)): Promise<Answer> {
-    return this.request(url, JSON_TYPE, { signal }).then(jsonOf<Answer>);
+    return request(this.#fetch, url, this.#withUser(JSON_TYPE, { signal }));
   }
 
-  post(url: URL, body: string): Promise<Response> {
+  /** Posts JSON. Returns the result of `read`. */
+  post<Answer>(url: URL, body: string, read?: (response: Response) => Answer): Promise<Answer> {
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);
-    return this.request(url, JSON_TYPE, { method: "POST", body, signal });
+    const options = this.#withUser(JSON_TYPE, { method: "POST", body, signal });
+    return request(this.#fetch, url, options, read);
+  }
+
+  /** Requests a stream of Server-Sent Events. */
+  stream(url: URL, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | null> {
+    const options = this.#withUser("text/event-stream", { signal });
+    return request(this.#fetch, url, options, ({ body }) => body);
+  }
+
+  /** A browser would delay a second tab's request until the first one's answer, unless told not to store it. */
+  #withUser(accept: string, options: HttpRequest): HttpRequest {
+    return { cache: "no-store", headers: { accept }, token: this.token, proxyError, ...options };
   }
 }
+
+/** A refusal by a proxy counts as `offline`, so that it never ends a room for good. */
+const proxyError = ({ status }: Response): RoomcastError =>
+  new RoomcastError("offline", `A proxy has answered HTTP ${status}.`);

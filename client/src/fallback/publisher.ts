@@ -1,5 +1,4 @@
 import { RoomcastError } from "../codes.ts";
-import { jsonOf } from "../http.ts";
 import { passing } from "../retry.ts";
 import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
@@ -50,8 +49,8 @@ export class Publisher {
       const batch = this.#batch();
       const events = batch.map(({ event }) => event).join();
       try {
-        const answer = await this.#http.post(url, `{"events":[${events}]}`);
-        const { seqs } = await jsonOf<{ seqs: number[] }>(answer);
+        const body = `{"events":[${events}]}`;
+        const { seqs } = await this.#http.post<{ seqs: number[] }>(url, body);
         this.#dequeue(batch.length).forEach(({ ref }, n) =>
           this.#sink.onFrame(frameOf("ack", { room: this.#room, ref, seq: seqs[n] })),
         );
@@ -101,7 +100,7 @@ export class Publisher {
     for (const [name, body] of this.#signals) {
       this.#signals.delete(name);
       try {
-        await this.#http.post(url, body);
+        await this.#http.post(url, body, () => {});
       } catch (error) {
         // One that is lost is none: it was worth something then.
         if ((error as RoomcastError).code !== "offline") this.#emitError(error as RoomcastError);

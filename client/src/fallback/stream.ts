@@ -118,12 +118,12 @@ export class EventStream implements Reader {
     const { http, room } = this.#context;
     const since = this.#position;
     const url = http.urlOf(room, "events", { since, enter });
-    const answer = http.request(url, "text/event-stream", { signal });
+    const answer = http.stream(url, signal);
     if (!this.#isWelcome && since !== undefined) {
       const figures = http.get<{ head: number }>(http.urlOf(room), signal);
       [, { head: this.#head }] = await Promise.all([answer, figures]);
     }
-    return (await answer).body ?? broken();
+    return (await answer) ?? broken();
   }
 
   async #read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal): Promise<void> {
