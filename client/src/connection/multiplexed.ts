@@ -125,14 +125,14 @@ class RoomSubscription implements RoomTransport {
     this.#room.onStateChange(after, before);
   }
 
-  onFrame(frame: Frame, text: string): void {
+  onFrame(frame: Frame, bytes: number): void {
     const before = this.#subscription;
     this.step({ type: "frame_received", frame });
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
     // What comes before it is let in, or after it has gone, is of a session that has ended.
-    if (this.#subscription.phase === "open") this.#room.onFrame(frame, text);
+    if (this.#subscription.phase === "open") this.#room.onFrame(frame, bytes);
   }
 
   /** Returns the frame of a request. */
@@ -179,16 +179,16 @@ class MultiplexedSocket implements TransportListener {
     }
   }
 
-  onFrame(frame: Frame, text: string): void {
+  onFrame(frame: Frame, bytes: number): void {
     // The connection's own, for whoever waits for a sign of life.
     if (frame.type === "pong")
-      return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, text));
+      return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, bytes));
     const subscription = this.#subscriptions.get(frame.room ?? "");
     const before = subscription?.connection;
     if (frame.type === "error" && frame.code === "rate_limited" && before?.phase !== "open") {
       this.#limiter.onRefusal(now(), frame.retry_after_ms);
     }
-    subscription?.onFrame(frame, text);
+    subscription?.onFrame(frame, bytes);
     if (subscription?.connection !== before) this.sendRequests();
   }
 

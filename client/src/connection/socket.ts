@@ -11,7 +11,7 @@ import {
 } from "./connection.ts";
 import { describe, isActive, type Backoff } from "./lifecycle.ts";
 import type { Transport, TransportListener } from "./transport.ts";
-import { PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
+import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
@@ -170,7 +170,7 @@ export class Socket {
       // It was another user's.
       if (websocket !== this.#websocket) return;
       this.dispatch({ type: "frame_received", frame });
-      this.#listener.onFrame(frame, data);
+      this.#listener.onFrame(frame, bytesOf(data));
     };
     websocket.onclose = ({ code, reason }) => {
       this.#log(`closed: ${[code, reason].join(" ")}`);

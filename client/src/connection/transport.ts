@@ -38,8 +38,8 @@ export interface EndCommand {
 
 /** Receives the frames and state changes of a transport. */
 export interface TransportListener {
-  /** `text` is the frame as it came. */
-  onFrame(frame: Frame, text: string): void;
+  /** Called with each frame and its size in bytes of UTF-8. */
+  onFrame(frame: Frame, bytes: number): void;
   /** Called after every change of the transport's connection. */
   onStateChange(after: Lifecycle, before: Lifecycle): void;
 }

@@ -3,7 +3,6 @@ import { Flow } from "./flow.ts";
 import type { RoomTransport } from "../connection/transport.ts";
 import { formatPosition, newEvents, type LogPosition, type SavedPosition } from "./position.ts";
 import {
-  bytesOf,
   PING,
   type Events,
   type Frame,
@@ -133,12 +132,12 @@ export class Feed {
     this.#options.onChange();
   }
 
-  onFrame(frame: Frame, text: string): void {
+  onFrame(frame: Frame, bytes: number): void {
     switch (frame.type) {
       case "welcome":
         return this.#onWelcome(frame);
       case "events":
-        return this.#apply(frame, bytesOf(text));
+        return this.#apply(frame, bytes);
       case "gap":
         return this.#onGap(frame);
       case "state":

@@ -120,7 +120,7 @@ export class Room<
     this.#roomTransport = options.connect({
       name,
       since: () => this.#feed.since(),
-      onFrame: (frame, text) => this.#onFrame(frame, text),
+      onFrame: (frame, bytes) => this.#onFrame(frame, bytes),
       onStateChange: (after, before) => this.#onStateChange(after, before),
     });
     this.#transport = this.transport;
@@ -276,7 +276,7 @@ export class Room<
     this.#notify();
   }
 
-  #onFrame(frame: Frame, text: string): void {
+  #onFrame(frame: Frame, bytes: number): void {
     switch (frame.type) {
       case "signal":
         return this.#signals.onFrame(frame);
@@ -286,7 +286,7 @@ export class Room<
         return this.#presence.onMembersChanged(frame);
       case "welcome":
         this.#onGrant(frame.grant, () => this.#presence.onWelcome(frame));
-        this.#feed.onFrame(frame, text);
+        this.#feed.onFrame(frame, bytes);
         return this.#flush();
       case "authorized":
         this.#onGrant(frame.grant!, () => this.#presence.onGrantChange());
@@ -298,7 +298,7 @@ export class Room<
         this.#onRefusal(frame);
         return this.#flush();
       default:
-        this.#feed.onFrame(frame, text);
+        this.#feed.onFrame(frame, bytes);
     }
   }
 
