@@ -19,7 +19,7 @@ import {
 import { LongPoll } from "./poll.ts";
 import { isStreamAvailable, isWebSocketAvailable } from "./probe.ts";
 import type { ReaderContext, StartReader } from "./reader.ts";
-import { HttpSocket } from "./socket.ts";
+import { HttpSocket } from "./http-socket.ts";
 import { EventStream } from "./stream.ts";
 
 /** The transports for networks that block WebSockets, and the choice among them. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { LongPoll } from "../../src/fallback/poll.ts";
 import type { StartReader } from "../../src/fallback/reader.ts";
-import { HttpSocket } from "../../src/fallback/socket.ts";
+import { HttpSocket } from "../../src/fallback/http-socket.ts";
 import { EventStream } from "../../src/fallback/stream.ts";
 import { settle } from "../model/network.ts";
 

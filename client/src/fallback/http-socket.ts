@@ -4,7 +4,7 @@ import { grantsOf } from "./claims.ts";
 import { frameOf, type ClientFrame, type FrameSink } from "./frames.ts";
 import { Http, LOST, UNAUTHORIZED } from "./http.ts";
 import { PING_MS, type Reader, type ReaderContext, type StartReader } from "./reader.ts";
-import { HttpRoom } from "./room.ts";
+import { HttpRoom } from "./http-room.ts";
 
 export interface HttpSocketOptions {
   readonly fetch: Fetch;
