@@ -1,7 +1,7 @@
 /**
- * The life of one connection as a pure function: when to dial, ping, renew the token, try again,
- * and give up. It knows neither sockets nor clocks nor what the rooms say over it; `socket.ts`
- * performs its effects and wakes it at the time it asks for.
+ * The lifecycle of one connection as a pure function: when to dial, ping, renew the token, retry
+ * and give up. It uses no socket and no clock, and ignores the rooms' frames. `socket.ts` performs
+ * its effects and sends a `tick` at the time of `wakeAt`.
  */
 import { closeActionOf, type Code, type RoomcastError } from "../codes.ts";
 import {
@@ -21,16 +21,18 @@ import {
 import type { TransportInput } from "./transport.ts";
 import type { Connected, Frame, Welcome } from "../protocol.ts";
 
-/** `dueAt` is also the time limit of opening, the next ping, or the time limit of its answer. */
+/**
+ * `dueAt` is also the deadline of opening, the time of the next ping, or the deadline of its pong.
+ */
 export interface Connection extends Lifecycle {
-  /** When the token should be replaced, well before it expires. */
+  /** When to replace the token, well before it expires. */
   readonly renewAt: number;
   readonly pingMs: number;
-  /** A ping went out, and nothing has been heard since. */
+  /** A ping was sent, and no frame was received since. */
   readonly unanswered: boolean;
-  /** A token was refused, and a new one has been asked for since. */
+  /** A token was rejected, and a new one was requested since. */
   readonly refused: boolean;
-  /** It carries many rooms. */
+  /** It is a multiplexed connection. */
   readonly isForMany: boolean;
 }
 
@@ -40,28 +42,31 @@ export type Input =
   | { readonly type: "socket_closed"; readonly closeCode: number }
   | { readonly type: "token_failed" | "dial_failed"; readonly error: RoomcastError }
   | { readonly type: "signed_out" }
-  /** The network came back, or the page was shown again. */
+  /** The network is back, or the page is visible again. */
   | { readonly type: "wake" }
-  /** The wall clock was set, or the machine slept. */
+  /** The wall clock was set, or the machine was suspended. */
   | { readonly type: "clock_stepped" }
-  /** There is a better transport. Nothing is lost by going over to it, so no status tells of it. */
+  /** A better transport is available. The switch loses nothing, so the status does not change. */
   | { readonly type: "switch_transport" }
   | { readonly type: "tick" };
 
 export type Effect =
-  /** Replaces a socket that is still there. */
+  /** Opens a socket and replaces an existing one. */
   | { readonly type: "dial"; readonly newToken: boolean }
   | { readonly type: "close" | "ping" }
-  /** Get a new token and send it in-band. */
+  /** Requests a new token and sends it in-band. */
   | { readonly type: "renew" };
 
 type Step = readonly [after: Connection, effect?: Effect | undefined];
 
-/** How soon a connection of unknown health must answer. A needless reconnect loses nothing. */
+/** Time limit of a pong when the connection may be dead. A needless reconnect loses nothing. */
 const PROBE_MS = 2_000;
-/** Bounds what a clock that is far off can cost. The server's leeway on expiry is longer. */
+/**
+ * Shortest time between two renewals, also with a wrong clock. The server's leeway on expiry is
+ * longer.
+ */
 const MIN_RENEW_MS = 10_000;
-/** The server's leeway on expiry: a token that is younger than this has not ended. */
+/** The server's leeway on expiry: a newer token than this has not expired. */
 const LEEWAY_MS = 30_000;
 
 export function newConnection(backoff: Backoff, seed: number): Connection {
@@ -75,14 +80,14 @@ export function newConnection(backoff: Backoff, seed: number): Connection {
   };
 }
 
-/** When the connection wants a `tick`. */
+/** Returns the time of the next `tick`. */
 export function wakeAt(connection: Connection): number {
   if (!isActive(connection)) return NEVER;
   const { phase, dueAt, leaveAt, renewAt } = connection;
   return Math.min(dueAt, leaveAt, phase === "open" ? renewAt : NEVER);
 }
 
-/** `wallNow` is the time in ms since 1970, in which the server says when a token expires. */
+/** Applies an input. `wallNow` is in ms since 1970, like the expiry of a token. */
 export function step(connection: Connection, input: Input, now: number, wallNow: number): Step {
   const { phase } = connection;
   switch (input.type) {
@@ -107,7 +112,8 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
     case "wake":
       return wake({ ...connection, attempts: 0 }, now);
     case "clock_stepped":
-      // While the machine slept, the token came closer to its end than this clock knows.
+      // This clock may stand still during a suspend, so the token may expire earlier than `renewAt`
+      // assumes.
       return wake({ ...connection, attempts: 0, renewAt: Math.min(connection.renewAt, now) }, now);
     case "switch_transport": {
       const [dialled, effect] = dial(connection, now);
@@ -124,7 +130,7 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
   }
 }
 
-/** Without users, it waits for the next one. */
+/** Restarts at once, or with the next user if there is none. */
 function restart(connection: Connection, now: number): Step {
   if (!isUnused(connection, now)) {
     return dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
@@ -135,7 +141,8 @@ function restart(connection: Connection, now: number): Step {
 
 function dial(connection: Connection, now: number): Step {
   const newToken = now >= connection.renewAt;
-  // Another refusal is final, so it must not be that of a token which ended while nobody answered.
+  // A second rejection is final, so it must not be caused by a token that expired while the server
+  // was unreachable.
   const nextRenewAt = connection.refused ? now + LEEWAY_MS : NEVER;
   return [
     {
@@ -152,11 +159,12 @@ function dial(connection: Connection, now: number): Step {
 
 function onFrame(connection: Connection, frame: Frame, now: number, wallNow: number): Step {
   const { phase } = connection;
-  // A later `welcome` is that of a room on a connection for many.
+  // A later `welcome` belongs to a room on a multiplexed connection.
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
   }
-  // Whoever is known is welcomed first: the server waits for a token, and there is none but a cookie.
+  // An authenticated client receives `welcome` first. A pong before it means that the server waits
+  // for a token, and this client has none to send: its cookie is missing.
   if (phase === "opening" && frame.type === "pong") {
     return end(connection, "unauthorized", "unauthorized");
   }
@@ -179,20 +187,21 @@ function open(
     reason: undefined,
     error: undefined,
     pingMs: frame.ping_ms,
-    // The first room shows whether the token is taken.
+    // The first room shows whether the server accepts the token.
     refused: connection.refused && frame.type === "connected" && frame.unverified === true,
     isForMany: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
-  // A ping at once, because workerd holds a socket it closes open for seconds
-  // if the client has never sent a frame.
+  // Sends a ping at once: when workerd closes a socket whose client has never sent a frame, the
+  // close is delayed by seconds.
   return ping(opened, now, frame.ping_ms / 4);
 }
 
-/** When a tenth of what the token has to live is left. */
+/** Returns the time when a tenth of the token's remaining lifetime is left. */
 function renewalOf(frame: { expires_at: number }, now: number, wallNow: number): number {
   const remainingMs = frame.expires_at - wallNow;
-  // Expired by this clock but accepted by the server: the clock is wrong, so wait to be told (4001).
+  // Expired by this clock but accepted by the server: this clock is wrong, so wait for a close with
+  // 4001.
   if (remainingMs <= 0) return NEVER;
   return now + Math.max(MIN_RENEW_MS, remainingMs * 0.9);
 }
@@ -201,7 +210,10 @@ function ping(connection: Connection, now: number, answerMs: number): Step {
   return [{ ...connection, unanswered: true, dueAt: now + answerMs }, { type: "ping" }];
 }
 
-/** Three quarters of a period until the next ping and one for its answer: a dead socket is noticed within one period. */
+/**
+ * Waits three quarters of a period until the next ping, and one quarter for its pong. So a dead
+ * socket is detected within one period.
+ */
 const answered = (connection: Connection, now: number): Connection => ({
   ...connection,
   unanswered: false,
@@ -210,7 +222,7 @@ const answered = (connection: Connection, now: number): Connection => ({
 
 function onClose(connection: Connection, closeCode: number, now: number): Step {
   const [reason, verdict] = closeActionOf(closeCode);
-  // The rooms whose frames were refused have ended, each by itself. The others come back.
+  // The rooms whose frames were refused have ended individually. The others reconnect.
   const isOfOneRoom = connection.isForMany && reason === "bad_request";
   if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);
   if (verdict !== "new_token") return end(connection, verdict, reason);
@@ -240,7 +252,8 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    // Again soon, unless `authorized` comes: there may be no token, or the frame one too many.
+    // Retries soon unless `authorized` is received: there may be no token, or the frame exceeded
+    // the rate limit.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
   return [connection];
@@ -251,8 +264,9 @@ function onDeadline(connection: Connection, now: number): Step {
   if (phase === "opening") return retry(connection, "timeout", now);
   if (phase === "waiting") return dial(connection, now);
   if (connection.unanswered) return dial({ ...connection, reason: "offline" }, now);
-  // A timer that is late by more than a period stood still, and the socket may have died meanwhile.
+  // If the timer is late by more than a period, it was suspended, and the socket may have died
+  // meanwhile.
   const answerMs = now - dueAt > pingMs ? PROBE_MS : pingMs / 4;
-  // It has lived for most of a period, which is proof enough to start over at the shortest wait.
+  // The connection has lasted for most of a period, so the backoff restarts at its shortest delay.
   return ping({ ...connection, attempts: 0 }, now, answerMs);
 }

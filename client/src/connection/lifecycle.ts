@@ -4,14 +4,14 @@ import type { Code, RoomcastError } from "../codes.ts";
 export type Status =
   "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
 
-/** The part of a lifecycle that an app can read. */
+/** The state of a connection, as an app can read it. */
 export interface ConnectionStatus {
   readonly status: Status;
-  /** Why it is not connected, where that is known. */
+  /** Why it is not connected, if known. */
   readonly reason: Code | undefined;
-  /** When it is tried again, in ms since 1970. */
+  /** Time of the next attempt, in ms since 1970. */
   readonly retryAt: number | undefined;
-  /** What `token` threw, or the browser, where that is the reason. */
+  /** The error that `token` or the browser has thrown, if that is the reason. */
   readonly error: RoomcastError | undefined;
 }
 
@@ -25,18 +25,18 @@ export const INITIAL: ConnectionStatus = {
 export interface Lifecycle {
   readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
   readonly status: Status;
-  /** Why it is not connected, where that is known. */
+  /** Why it is not connected, if known. */
   readonly reason: Code | undefined;
-  /** What has led to the reason, where it came from within this client. */
+  /** The error behind the reason, if it was raised in this client. */
   readonly error: RoomcastError | undefined;
-  /** When the phase wants attention, by `now`; while waiting, the next try. */
+  /** Deadline of the phase, on the clock of `now`. While waiting, the time of the next attempt. */
   readonly dueAt: number;
-  /** When the grace of one without users is over. */
+  /** End of the grace period without users. */
   readonly leaveAt: number;
-  /** Tries in a row that failed, or led to a connection that was lost soon. */
+  /** Number of attempts in a row that failed, or whose connection was soon lost. */
   readonly attempts: number;
   readonly backoff: Backoff;
-  /** The state of a small random generator, so that the same inputs lead to the same effects. */
+  /** State of a small random generator, so that equal inputs lead to equal effects. */
   readonly seed: number;
 }
 
@@ -61,13 +61,13 @@ export const newLifecycle = (backoff: Backoff, seed: number): Lifecycle => ({
   seed: seed >>> 0,
 });
 
-/** Whether somebody has it, or has just left, and it has not ended. */
+/** Returns whether it has users, or had some within the grace period, and has not ended. */
 export const isActive = ({ phase }: Lifecycle): boolean => phase !== "idle" && phase !== "ended";
 
 export const statusBeforeOpen = ({ status }: Lifecycle): Status =>
   status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
 
-/** Until the next try: exponential backoff with full jitter. */
+/** Waits for the next attempt: exponential backoff with full jitter. */
 export function waiting<Kind extends Lifecycle>(
   lifecycle: Kind,
   reason: Code,
@@ -88,7 +88,10 @@ export function waiting<Kind extends Lifecycle>(
   };
 }
 
-/** Whether nobody uses it, nor has left it just now. While it is active, a `tick` finds that out. */
+/**
+ * Returns whether it has no users, and had none within the grace period. While it is active, a
+ * `tick` detects that.
+ */
 export const isUnused = ({ phase, leaveAt }: Lifecycle, now: number): boolean =>
   phase === "idle" || (phase === "ended" && now >= leaveAt);
 
@@ -98,7 +101,7 @@ export const ended = <Kind extends Lifecycle>(
   reason: Code,
 ): Kind => ({
   ...lifecycle,
-  // Nobody used it, and that is to be known when it begins afresh.
+  // It had no users, and `isUnused` must return that when it restarts.
   leaveAt: lifecycle.phase === "idle" ? 0 : lifecycle.leaveAt,
   phase: "ended",
   status,
@@ -107,7 +110,7 @@ export const ended = <Kind extends Lifecycle>(
   dueAt: NEVER,
 });
 
-/** For `debug`. */
+/** Describes the state for the `debug` log. */
 export function describe({ phase, status, reason, dueAt }: Lifecycle, now: number): string {
   const why = reason === undefined ? "" : ` (${reason})`;
   if (phase === "opening") return `connecting${why}`;

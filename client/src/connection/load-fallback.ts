@@ -1,7 +1,7 @@
 import { RoomcastError } from "../codes.ts";
 import type { FallbackTransports, TransportOptions, TransportUser } from "./transport.ts";
 
-/** The fallback's module. */
+/** Type of the fallback's module. */
 interface FallbackModule {
   readonly Fallback: new (
     options: TransportOptions,
@@ -9,7 +9,7 @@ interface FallbackModule {
   ) => FallbackTransports;
 }
 
-/** Loads the fallback's file from the server of the page. Rejects with a `RoomcastError`. */
+/** Loads the fallback's file from the page's server. Rejects with a `RoomcastError`. */
 export async function loadFallback(): Promise<FallbackModule> {
   try {
     return await import("../fallback/index.ts").catch(importAgain);
@@ -24,8 +24,8 @@ export async function loadFallback(): Promise<FallbackModule> {
 /**
  * Requests the file under another URL. Older browsers cache a failed import by its URL and never
  * request that again (whatwg/html#10327 changed it in 2026). Chrome and Firefox name the URL in the
- * error. Where the error names none, nothing is tried now, and the next `import` requests the file:
- * in webpack, and in newer Safari.
+ * error. If the error names none, it is rethrown, and the next `import` requests the file. This is
+ * the case in webpack and in newer Safari.
  */
 function importAgain(error: unknown): Promise<FallbackModule> {
   const [, url] = /imported module: (\S+)/.exec(String(error)) ?? [];

@@ -24,7 +24,7 @@ import {
 import type { Frame } from "../protocol.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
 
-/** The contract's limit for one connection. */
+/** The protocol's limit of rooms on one connection. */
 const MAX_ROOMS = 100;
 
 /** Opens a socket for each room. */
@@ -42,7 +42,7 @@ export function roomConnections(options: SocketOptions, url: string | URL): Conn
   };
 }
 
-/** Opens one connection for all rooms, and another one for each further hundred in use at the same time. */
+/** Opens one connection for all rooms, and one more for each further hundred rooms in use. */
 export function multiplexedConnections(options: SocketOptions, url: string | URL): Connections {
   const sockets: MultiplexedSocket[] = [];
 
@@ -67,7 +67,10 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
   };
 }
 
-/** A room's subscription on a multiplexed connection: performs the decisions of `subscription.ts`. Uses a socket only while it is active. */
+/**
+ * A room's subscription on a multiplexed connection. Performs the decisions of `subscription.ts`,
+ * and uses a socket only while it is active.
+ */
 class RoomSubscription implements RoomTransport {
   readonly shared = true;
   readonly #options: SocketOptions;
@@ -131,7 +134,7 @@ class RoomSubscription implements RoomTransport {
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
-    // What comes before it is let in, or after it has gone, is of a session that has ended.
+    // A frame before `welcome`, or after the subscription has ended, belongs to an ended session.
     if (this.#subscription.phase === "open") this.#room.onFrame(frame, bytes);
   }
 
@@ -146,7 +149,10 @@ class RoomSubscription implements RoomTransport {
   }
 }
 
-/** A connection for many rooms: dispatches received frames to the subscriptions, and sends their requests. */
+/**
+ * A multiplexed connection. Dispatches received frames to the subscriptions, and sends their
+ * requests.
+ */
 class MultiplexedSocket implements TransportListener {
   readonly socket: Socket;
   readonly #subscriptions = new Map<string, RoomSubscription>();
@@ -167,7 +173,10 @@ class MultiplexedSocket implements TransportListener {
     subscription.step({ type: "connection_changed", connection: this.socket.connection });
   }
 
-  /** Sends the subscriptions' requests, as fast as the server accepts them, and removes finished subscriptions. */
+  /**
+   * Sends the subscriptions' requests, as fast as the server accepts them, and removes finished
+   * subscriptions.
+   */
   sendRequests(): void {
     for (const subscription of this.#subscriptions.values()) {
       if (canRemove(subscription.connection)) this.#remove(subscription);
@@ -180,7 +189,7 @@ class MultiplexedSocket implements TransportListener {
   }
 
   onFrame(frame: Frame, bytes: number): void {
-    // The connection's own, for whoever waits for a sign of life.
+    // A pong belongs to the connection. Every subscription that waits for one receives it.
     if (frame.type === "pong")
       return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, bytes));
     const subscription = this.#subscriptions.get(frame.room ?? "");

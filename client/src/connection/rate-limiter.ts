@@ -1,18 +1,18 @@
 /**
- * Below the server's limits of 50 frames a second in bursts of 100: of frames sent faster it would
- * refuse some and take later ones, out of their order.
+ * Below the server's limits of 50 frames a second in bursts of 100. If frames were sent faster, the
+ * server would refuse some of them and accept later ones, which changes their order.
  */
 const RATE_PER_MS = 0.045;
 const BURST = 90;
 const RETRY_MS = 1_000;
 
-/** How fast frames may be sent. It reads no clock. */
+/** Limits the rate of sent frames. Reads no clock. */
 export class RateLimiter {
-  /** How many may be sent at `#countedAt`; below zero where the server asked to be left alone. */
+  /** Number of frames allowed at `#countedAt`. Negative after a refusal with `retry_after_ms`. */
   #allowance = BURST;
   #countedAt = 0;
 
-  /** Whether one more may be sent now. */
+  /** Returns whether one more frame may be sent now, and counts it. */
   tryAcquire(now: number): boolean {
     const refill = (now - this.#countedAt) * RATE_PER_MS;
     this.#allowance = Math.min(BURST, this.#allowance + refill);
@@ -22,12 +22,12 @@ export class RateLimiter {
     return true;
   }
 
-  /** When one more may be sent that may not yet. */
+  /** When the next frame is allowed, after `tryAcquire` has returned `false`. */
   get resumeAt(): number {
     return this.#countedAt + Math.ceil((1 - this.#allowance) / RATE_PER_MS);
   }
 
-  /** One was too many. */
+  /** Handles a refusal: no frame is allowed before `retryAfterMs`. */
   onRefusal(now: number, retryAfterMs = RETRY_MS): void {
     this.#countedAt = now;
     this.#allowance = 1 - retryAfterMs * RATE_PER_MS;

@@ -15,7 +15,7 @@ import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
-/** Reasons that no answer of the server's leads to. */
+/** Reasons that mean the server has not answered. */
 const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions extends TokenOptions {
@@ -24,11 +24,17 @@ export interface SocketOptions extends TokenOptions {
   readonly selector: TransportSelector;
 }
 
-/** What a socket is closed with. Who is done leaves the members at once; who comes back stays one. */
+/**
+ * Close codes of the client. With `DONE` a member leaves at once. With `BACK_SOON` it stays a
+ * member for the grace period.
+ */
 const DONE = 1000;
 const BACK_SOON = 4000;
 
-/** Performs what `connection.ts` decides: it alone owns a WebSocket, its timer, and the page's signals. */
+/**
+ * Performs the effects of `connection.ts`. Owns the WebSocket, its timer, and the listeners for the
+ * page's events.
+ */
 export class Socket {
   readonly #options: SocketOptions;
   readonly #label: string;
@@ -39,20 +45,22 @@ export class Socket {
   readonly #wake = (): void => {
     if (globalThis.document?.visibilityState !== "hidden") this.dispatch({ type: "wake" });
   };
-  /** The browser says that it is offline: an open socket must answer a ping within two seconds. */
+  /**
+   * The browser reports that it is offline: an open socket must answer a ping within two seconds.
+   */
   readonly #probe = (): void => {
     if (this.#connection.phase === "open") this.dispatch({ type: "wake" });
   };
   #connection: Connection;
   #websocket: WebSocket | undefined;
-  /** Counts the dials and hang-ups, so that a token for an earlier one is known to come too late. */
+  /** Counts dials and closes, so that a token requested for an earlier one is ignored. */
   #dials = 0;
   #token: Token;
   #transport: Transport;
 
   /**
-   * The address is asked for at each dial: it may hold the position to resume from. By its label
-   * it goes in what `debug` prints.
+   * `address` is called at each dial, because the URL may contain the position to resume from.
+   * `label` names the socket in the `debug` log.
    */
   constructor(
     options: SocketOptions,
@@ -98,7 +106,7 @@ export class Socket {
     this.#listener.onStateChange(after, before);
   }
 
-  /** Tells what became of a dial. Of other transports their readers do. */
+  /** Records the result of a WebSocket dial. The readers of other transports record theirs. */
   #report(after: Connection, before: Connection): void {
     const isOver = after.phase !== before.phase || after.refused !== before.refused;
     if (before.phase !== "opening" || !isOver) return;
@@ -131,7 +139,7 @@ export class Socket {
     }
   }
 
-  /** Hands on the token, unless another dial has begun meanwhile. */
+  /** Calls `use` with the token, unless another dial has started meanwhile. */
   async #withToken(newToken: boolean, use: (token: string | undefined) => void): Promise<void> {
     const dial = this.#dials;
     let token: Token;
@@ -161,13 +169,13 @@ export class Socket {
       this.#options.report(error);
       return this.dispatch({ type: "dial_failed", error });
     }
-    // Where the cookie is missing, the server says nothing, but answers this.
+    // If the cookie is missing, the server sends nothing except the answer to this ping.
     if (token === undefined) websocket.onopen = () => websocket.send(PING);
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
-      // Of a cookie's user only the server knows.
+      // With a cookie, only the server knows the user.
       if ("user" in frame && frame.user) this.#options.identified(frame.user);
-      // It was another user's.
+      // The socket was another user's, and is closed now.
       if (websocket !== this.#websocket) return;
       this.dispatch({ type: "frame_received", frame });
       this.#listener.onFrame(frame, bytesOf(data));
@@ -176,12 +184,12 @@ export class Socket {
       this.#log(`closed: ${[code, reason].join(" ")}`);
       this.dispatch({ type: "socket_closed", closeCode: code });
     };
-    // Of a socket that could not be opened, Node 22 says no more than this.
+    // If a socket can't be opened, Node 22 fires only this event.
     websocket.onerror = () => this.dispatch({ type: "socket_closed", closeCode: 1006 });
     this.#websocket = websocket;
   }
 
-  /** Doesn't wait for `onclose`: on a dead network it comes minutes later. */
+  /** Doesn't wait for `onclose`: on a dead network it fires minutes later. */
   #close(): void {
     this.#dials++;
     const websocket = this.#websocket;
@@ -193,7 +201,7 @@ export class Socket {
 
   #setActive(active: boolean): void {
     const change = active ? "addEventListener" : "removeEventListener";
-    // Node has neither.
+    // Node has neither of these.
     globalThis[change]?.("online", this.#wake);
     globalThis[change]?.("offline", this.#probe);
     globalThis.document?.[change]("visibilitychange", this.#wake);

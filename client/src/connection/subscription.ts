@@ -1,7 +1,7 @@
 /**
  * The lifecycle of a room's subscription on a multiplexed connection, as a pure function: when to
- * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends its next
- * request, and then notifies it.
+ * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends the
+ * request of `nextRequest`, and confirms it with `request_sent`.
  */
 import { closeActionOf, type Code } from "../codes.ts";
 import {
@@ -30,13 +30,13 @@ export interface Subscription extends Lifecycle {
   readonly serverState: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
   /** Deadline of the answer to the pending request. */
   readonly answerAt: number;
-  /** From when on a subscription that is open has proven itself. */
+  /** When an open subscription counts as stable. */
   readonly provenAt: number;
 }
 
 export type SubscriptionInput =
   | TransportInput
-  /** What the connection has become. */
+  /** The state of the connection has changed. */
   | { readonly type: "connection_changed"; readonly connection: Lifecycle }
   /** The request of `nextRequest` was sent. */
   | { readonly type: "request_sent" }
@@ -53,10 +53,12 @@ export const newSubscription = (backoff: Backoff, seed: number): Subscription =>
   provenAt: NEVER,
 });
 
-/** Type of the frame, and also its `ref`. The `ref` of a publish is a number, so they never collide. */
+/**
+ * Type of the frame, and also its `ref`. The `ref` of a publish is a number, so they never collide.
+ */
 export type SubscriptionRequest = "subscribe" | "unsubscribe";
 
-/** The request that was sent and has no answer yet. */
+/** The request that was sent and is not answered yet. */
 const pendingRequest: Partial<Record<Subscription["serverState"], SubscriptionRequest>> = {
   subscribing: "subscribe",
   unsubscribing: "unsubscribe",
@@ -73,11 +75,11 @@ export function nextRequest({
   return phase === (serverState === "subscribing" ? "opening" : "open") ? undefined : "unsubscribe";
 }
 
-/** Whether its connection may forget it. */
+/** Returns whether its connection may remove it. */
 export const canRemove = (subscription: Subscription): boolean =>
   !isActive(subscription) && subscription.serverState === "unsubscribed";
 
-/** When it wants a `tick`. */
+/** Returns the time of the next `tick`. */
 export const wakeAt = (subscription: Subscription): number =>
   Math.min(
     isActive(subscription) ? subscription.leaveAt : NEVER,
@@ -121,7 +123,7 @@ export function step(
   }
 }
 
-/** The server has answered, or nothing is asked of it any more. */
+/** Sets the server state, and clears the deadline of the answer. */
 const withServerState = (
   subscription: Subscription,
   serverState: Subscription["serverState"],
@@ -151,11 +153,11 @@ function onConnectionChange(
     const isLate = isActive(subscription) && subscription.phase !== "opening";
     return { ...(isLate ? opening(subscription) : subscription), transportOpen: true };
   }
-  // With the connection went its sessions, and what was asked of it.
+  // The connection's sessions and pending requests are lost with it.
   const dropped = { ...withServerState(subscription, "unsubscribed"), transportOpen: false };
   if (!isActive(subscription)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
-  // A connection that goes over to a better transport says that it is connected all the while.
+  // A connection that switches to a better transport keeps the status `connected`.
   const reopening = {
     ...opening(dropped),
     reason,
@@ -200,11 +202,14 @@ function onClosed(subscription: Subscription, code: number, now: number): Subscr
     return out;
   const [reason, verdict] = closeActionOf(code);
   if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
-  // The token is the connection's, so that it is refused in one room alone is no news of it.
+  // The token belongs to the connection, so a rejection by one room says nothing about it.
   return again(out, reason, now);
 }
 
-/** Who has proven itself starts over at the shortest wait. */
+/**
+ * Waits for the next attempt. After a stable subscription, the backoff restarts at its shortest
+ * delay.
+ */
 function again(subscription: Subscription, reason: Code, now: number): Subscription {
   const isProven = subscription.phase === "open" && now >= subscription.provenAt;
   return waiting(isProven ? { ...subscription, attempts: 0 } : subscription, reason, now);
@@ -218,7 +223,7 @@ function again(subscription: Subscription, reason: Code, now: number): Subscript
 function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
   const { serverState } = subscription;
   const isAnswer = ref === undefined || ref === pendingRequest[serverState];
-  // It would be refused again each time that it is tried.
+  // Every retry would be refused, too.
   if (ref === "subscribe" && isAnswer && code === "bad_request") {
     return ended(withServerState(subscription, "unsubscribed"), "closed", code);
   }
@@ -233,7 +238,7 @@ function tick(subscription: Subscription, now: number): Subscription {
     return idle(subscription);
   }
   if (now >= subscription.answerAt) {
-    // The server may have it or not: it goes before it comes again.
+    // The server may have the session or not, so it is unsubscribed before it subscribes again.
     const overdue = withServerState(subscription, "subscribing");
     return subscription.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }

@@ -2,16 +2,19 @@ import { RoomcastError } from "../codes.ts";
 import type { Report } from "../report.ts";
 
 /**
- * Returns a token, or `null` if the user is signed out. It is asked again whenever a token is
- * about to expire or was refused, so it must not answer from a cache of its own.
+ * Returns a token, or `null` if the user is signed out. It is called whenever a token is about to
+ * expire or was rejected, so it must not return a cached token.
  */
 export type TokenCallback = (signal: AbortSignal) => string | null | Promise<string | null>;
 
-/** What there is to authenticate with: a token, nothing (a cookie may do), or no user at all. */
+/**
+ * A token, `undefined` without a callback (a cookie may authenticate), or `null` if no user is
+ * signed in.
+ */
 export type Token = string | undefined | null;
 
 export interface TokenOptions {
-  /** Told whose token each is, before the token is used. */
+  /** Called with the user of each token, before the token is used. */
   identified(user: string): void;
   readonly report: Report;
   log(message: string): void;
@@ -25,7 +28,10 @@ interface Claims {
   readonly rooms?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What a token claims, unverified, which is the server's to do. `undefined` for what is no token. */
+/**
+ * Returns a token's claims, unverified: only the server verifies tokens. `undefined` if it is no
+ * token.
+ */
 export function claimsOf(token: string): Claims | undefined {
   try {
     const payload = token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
@@ -38,11 +44,11 @@ export function claimsOf(token: string): Claims | undefined {
 
 const JWT = /^[\w.-]+$/;
 
-/** The newest token of a client, in memory only, shared by all that need it. */
+/** A client's newest token, in memory only, shared by all its connections and requests. */
 export class Tokens {
   readonly #callback: TokenCallback | undefined;
   readonly #options: TokenOptions;
-  /** The last one could not be had, and that was reported. */
+  /** The last request for a token has failed, and the error was reported. */
   #hasFailed = false;
   #newest: Promise<Token> | undefined;
   #value: Token;
@@ -52,14 +58,17 @@ export class Tokens {
     this.#options = options;
   }
 
-  /** The next one may be another user's. */
+  /** Drops the token: the next one may be another user's. */
   forget(): void {
     this.#newest = this.#value = undefined;
   }
 
-  /** The newest token, but none that is `spent`: where ten rooms renew theirs, the app is asked once. */
+  /**
+   * Returns the newest token, unless it is `spent`. If ten rooms renew theirs, the callback is
+   * called once.
+   */
   get(spent?: Token): Promise<Token> {
-    // Who was signed out may have signed in since.
+    // A signed-out user may have signed in since.
     if (!this.#newest || this.#value === null || (spent && spent === this.#value)) {
       this.#value = undefined;
       const newest = (this.#newest = this.#request());
@@ -86,7 +95,7 @@ export class Tokens {
     if (user !== undefined) this.#options.identified(user);
   }
 
-  /** It is asked for again and again, and reported the first time. */
+  /** Handles a failed request. Only the first of several failures in a row is reported. */
   #fail(error: RoomcastError): void {
     this.#newest = undefined;
     if (!this.#hasFailed) this.#options.report(error);
@@ -101,10 +110,11 @@ export class Tokens {
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     try {
-      // Also of one that throws at once, the end of its time is nobody's unhandled rejection.
+      // Inside an async function, so that `tooLate` is handled even if the callback throws
+      // synchronously.
       const asked = (async () => callback(signal))();
       const token = await Promise.race([asked, tooLate]);
-      // A page with an error, say.
+      // For example an HTML error page.
       if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
       return token;
     } catch (cause) {

@@ -8,7 +8,10 @@ import type {
 } from "./transport.ts";
 import { loadFallback } from "./load-fallback.ts";
 
-/** Selects the transport of a client: a WebSocket, or the fallback, which is loaded when no WebSocket can be opened. */
+/**
+ * Selects the transport of a client: WebSocket, or the fallback, which is loaded when no WebSocket
+ * can be opened.
+ */
 export class TransportSelector {
   readonly #options: TransportOptions;
   readonly #users = new Set<TransportUser>();
@@ -52,7 +55,7 @@ export class TransportSelector {
       const { Fallback } = await loadFallback();
       this.#fallback = new Fallback(this.#options, this.#users);
     } catch (error) {
-      // The next failed dial loads it again, but only the first error is reported.
+      // The next failed dial retries, but only the first error is reported.
       if (!this.#hasFailed) this.#options.report(error as RoomcastError);
       this.#hasFailed = true;
     } finally {

@@ -9,25 +9,25 @@ export type Transport = "websocket" | "sse" | "long-polling";
 /** Carries a room's frames: a socket of its own, or a subscription on a multiplexed connection. */
 export interface RoomTransport {
   readonly connection: Lifecycle;
-  /** How the server is reached, or is tried to be. */
+  /** The transport in use, or the one that is tried now. */
   readonly transport: Transport;
   /** Other rooms use it too, so a ping is answered by the connection, not by this room. */
   readonly shared?: boolean;
-  /** Only while it is open. */
+  /** Sends a frame. Call it only while the connection is open. */
   send(text: string): void;
   dispatch(input: TransportInput): void;
 }
 
 export type TransportInput =
-  /** The first user came, or the last one went. */
+  /** The first user was added, or the last one removed. */
   | { readonly type: "use" | "leave" }
-  /** A frame shows that an earlier one never came. */
+  /** A frame shows that an earlier one is missing. */
   | { readonly type: "gap_detected" }
   | ClientCommand;
 
 /** A command of the app to all rooms. */
 export type ClientCommand =
-  /** Begin afresh, at once and with a new token: `connect` only what is not connected. */
+  /** Reconnects at once with a new token. `connect` skips open connections. */
   { readonly type: "restart" | "connect" } | EndCommand;
 
 export interface EndCommand {
@@ -44,21 +44,27 @@ export interface TransportListener {
   onStateChange(after: Lifecycle, before: Lifecycle): void;
 }
 
-/** A room, as its transport sees it. */
+/** A room, as its transport uses it. */
 export interface RoomListener extends TransportListener {
   readonly name: string;
-  /** Where it goes on from; asked each time that it is joined. */
+  /** Returns the position to resume from. Called at each join. */
   since(): Position | undefined;
 }
 
 /** Creates the transports of a client's rooms. */
 export interface Connections {
   connect(room: RoomListener): RoomTransport;
-  /** Dispatches a command to the sockets that rooms share. Each room then dispatches it to its own transport. */
+  /**
+   * Dispatches a command to the sockets that rooms share. Each room then dispatches it to its own
+   * transport.
+   */
   dispatch(command: ClientCommand): void;
 }
 
-/** The part of a WebSocket class that the client uses. The runtime's own fits, and that of the npm package `ws`. */
+/**
+ * The part of a WebSocket class that the client uses. The runtime's class fits, and that of the npm
+ * package `ws`.
+ */
 export type WebSocketClass = new (
   url: string,
   protocols: string[],
@@ -73,7 +79,7 @@ export type WebSocketClass = new (
 
 export interface TransportOptions {
   readonly url: string | URL;
-  /** `undefined` where the runtime has none: in Node before version 22. */
+  /** `undefined` if the runtime has none, as in Node before version 22. */
   readonly WebSocket: WebSocketClass | undefined;
   readonly fetch: Fetch;
   readonly report: Report;
@@ -81,11 +87,13 @@ export interface TransportOptions {
 
 /** A user of a transport. */
 export interface TransportUser {
-  /** Notifies the user that another transport is tried from now on, or that a better one is available. */
+  /**
+   * `wake`: another transport is tried from now on. `switch_transport`: a better one is available.
+   */
   dispatch(input: { readonly type: "wake" | "switch_transport" }): void;
 }
 
-/** The fallback as its users see it. The module itself is only loaded on demand. */
+/** The interface of the fallback, whose module is loaded on demand. */
 export interface FallbackTransports {
   /** The transport of the next dial. */
   readonly transport: Transport;
