@@ -18,15 +18,18 @@ import { State } from "./state.ts";
 
 export interface Listener<Event = RoomEvent> {
   /**
-   * The new events of one frame, in order. A promise that it returns holds nothing back here, but
-   * the room sends only so much more before it is settled.
+   * Called with the new events of a frame, in order. A returned promise delays nothing in the
+   * client. But until it is settled, the room sends at most one flow-control window more.
    */
   events?: ((events: readonly Event[]) => unknown) | undefined;
-  /** Some events can't be had any more: throw away what was built from them. `state` follows. */
+  /**
+   * Called when some events can no longer be recovered: drop everything derived from events.
+   * `state` follows.
+   */
   gap?: ((gap: Gap) => void) | undefined;
-  /** `room.state` is whole: after a first join, and after a gap. */
+  /** Called when `room.state` is complete: after a first join, and after a gap. */
   state?: (() => void) | undefined;
-  /** All that was missed while there was no connection has been delivered. */
+  /** Called when all events that were missed without a connection are delivered. */
   recovered?: ((recovered: Recovered) => void) | undefined;
 }
 
@@ -39,28 +42,28 @@ export interface FeedOptions {
   onChange(): void;
 }
 
-/** What the room keeps on its way to a reader, beyond what that has seen. */
+/** Flow-control windows: the number of bytes that the room sends beyond the last `seen`. */
 const OWN_WINDOW_BYTES = 1024 * 1024;
 const SHARED_WINDOW_BYTES = 256 * 1024;
 
-/** Of no log: the room answers it with a gap. */
+/** A position of no log: the room answers it with a gap. */
 const VOID: Position = "00000000:0";
 
-/** A room's log, as its listeners hear it: each event once and in order, gaps, and the state. */
+/** Delivers a room's log to listeners: each event once and in order, gaps, and the state. */
 export class Feed {
   readonly #options: FeedOptions;
   readonly #listeners = new Listeners<Listener>();
   readonly #flow: Flow;
-  /** The state at the position up to which all was delivered; none before the first `welcome`. */
+  /** The state at the last delivered position. `undefined` before the first `welcome`. */
   #state: State | undefined;
-  /** The state that is being read. */
+  /** The state that is being read over HTTP. */
   #reading: State | undefined;
   #isStateWanted = false;
-  /** If there is a state, the room has sent it ahead of all else. */
+  /** The room sends the state before any event, if it has one. */
   #isFresh = false;
-  /** What the listeners have built is void, and they have yet to be told. */
+  /** The listeners' derived data is void, and they were not notified yet. */
   #isVoid = false;
-  /** From where to where it is catching up. */
+  /** The range that is being replayed. */
   #missed: { readonly from: LogPosition; readonly to: LogPosition } | undefined;
 
   constructor(options: FeedOptions) {
@@ -75,25 +78,25 @@ export class Feed {
     return this.#state && formatPosition(this.#state.position);
   }
 
-  /** To ask for it is to want it. */
+  /** Returns the state, and requests it on the first call. */
   get state(): ReadonlyMap<string, RoomEvent> | undefined {
     this.#wantState();
     return this.#state?.events;
   }
 
-  /** Returns what ends it. */
+  /** Adds a listener and returns a function that removes it. */
   listen(listener: Listener): () => void {
     if (listener.state) this.#wantState();
     return this.#listeners.add(listener);
   }
 
-  /** Calls the handler with each event. Returns what stops it. */
+  /** Calls the handler with each event. Returns a function that removes it. */
   on(handler: (event: RoomEvent) => unknown): () => void {
     let stopped = false;
     const stop = this.listen({
       events(events) {
         const doing = events.flatMap((event) =>
-          // The handler may have stopped itself at an earlier event of the frame.
+          // The handler may have removed itself at an earlier event of the frame.
           stopped ? [] : guard(() => handler(event)),
         );
         return doing.length > 0 ? Promise.all(doing) : undefined;
@@ -105,7 +108,7 @@ export class Feed {
     };
   }
 
-  /** Where it goes on from. */
+  /** Returns the position to resume from. */
   since(): Position | undefined {
     if (this.#isVoid) return VOID;
     const saved = this.#state ? undefined : this.#options.saved.load();
@@ -113,18 +116,21 @@ export class Feed {
     return this.position;
   }
 
-  /** The next connection counts anew what was seen. */
+  /** Resets flow control, which starts again with the next connection. */
   onDisconnect(): void {
     this.#flow.reset();
   }
 
-  /** Nobody uses the room any more: who comes later starts afresh. */
+  /**
+   * Forgets the position and the state when the room has no users. The next user starts without
+   * them.
+   */
   forget(): void {
     this.#state = this.#missed = undefined;
     this.#isStateWanted = this.#isVoid = false;
   }
 
-  /** Another user may come, who must not go on from here. */
+  /** Drops the position and the state, which the next user must not resume from. */
   reset(): void {
     this.#isVoid ||= this.#state !== undefined;
     this.#state = this.#missed = undefined;
@@ -143,7 +149,7 @@ export class Feed {
       case "state":
         return this.#settle(frame);
       case "pong":
-        // On a multiplexed connection, the pong is not the room's.
+        // On a multiplexed connection, the pong does not come from the room.
         return this.#options.transport.shared || !this.#isFresh
           ? this.#readState()
           : this.#settleNone();
@@ -153,7 +159,8 @@ export class Feed {
   #onWelcome({ recovered, epoch, seq }: Welcome): void {
     const head = { epoch, seq };
     this.#isFresh = !recovered;
-    // Not recovered, the position stays until `gap` has come: cut before it, the next try hears of it.
+    // If not recovered, the position stays until the `gap`. If the connection is lost before it,
+    // the next attempt receives the `gap`.
     const { position } = (this.#state ??= new State(head));
     if (recovered) this.#missed = { from: this.#missed?.from ?? position, to: head };
     this.#save();
@@ -168,7 +175,7 @@ export class Feed {
     const last = events.at(-1);
     if (!last) return;
     if (this.#isFresh) this.#settleNone();
-    // Before the handlers run: whatever they do, no event reaches one of them twice.
+    // Before the handlers run, so that no event reaches a handler twice, whatever they do.
     state.apply(events);
     this.#flow.track(
       last.seq,
@@ -188,7 +195,7 @@ export class Feed {
     this.#awaitState();
   }
 
-  /** Tells of what was missed, once it is all there. */
+  /** Notifies the listeners once the replay is complete. */
   #notifyRecovered(): void {
     const missed = this.#missed;
     if (!missed || missed.to.seq > this.#state!.position.seq) return;
@@ -203,13 +210,16 @@ export class Feed {
     this.#awaitState();
   }
 
-  /** The state that somebody waits for. */
+  /** The requested state, while it is incomplete. */
   get #awaited(): State | undefined {
     const isMissing = this.#isStateWanted && !this.#state?.events;
     return isMissing ? this.#state : undefined;
   }
 
-  /** If the state is on its way, the pong comes behind it, or nearly so. */
+  /**
+   * Sends a ping to find out whether the room has sent a state: its pong follows the state, or
+   * nearly so.
+   */
   #awaitState(): void {
     const { transport } = this.#options;
     if (this.#awaited && transport.connection.phase === "open") transport.send(PING);
@@ -221,11 +231,11 @@ export class Feed {
     this.#reading = state;
     this.#options.readState().then(
       (snapshot) => {
-        // After a gap it is too old for the state that was begun then.
+        // After a gap, this snapshot is too old for the new state.
         if (state === this.#state) this.#settle(snapshot);
         this.#reading = undefined;
       },
-      // The next pong asks again.
+      // The next pong retries.
       () => (this.#reading = undefined),
     );
   }
@@ -234,12 +244,12 @@ export class Feed {
     if (this.#state) this.#settle({ ...this.#state.position, events: [] });
   }
 
-  /** Takes this snapshot, or the one that came too early. */
+  /** Applies this snapshot, or the one that was received too early. */
   #settle(snapshot?: Snapshot): void {
     if (this.#state?.settle(snapshot)) this.#notify((listener) => listener.state?.());
   }
 
-  /** Returns what the listeners have yet to do. */
+  /** Calls the listeners, then saves the position. Returns the promises that they have returned. */
   #notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     const doing = this.#listeners.notify(call);
     this.#save();

@@ -1,4 +1,4 @@
-/** A frame of events whose handlers have been called. */
+/** A frame of events whose handlers were called. */
 interface Handled {
   readonly seq: number;
   readonly bytes: number;
@@ -6,13 +6,13 @@ interface Handled {
 }
 
 /**
- * Flow control: tells the room what was seen, as the handlers have done with it, once a quarter of
- * the window has come since. Never by a timer: it would wake the room.
+ * Flow control: sends `seen` when the handlers have finished a quarter of the window since the last
+ * one. It never sends by a timer, which would wake the room.
  */
 export class Flow {
   readonly #quarter: number;
   readonly #see: (seq: number) => void;
-  /** From the oldest that its handlers have not done with. */
+  /** The frames from the oldest one whose handlers have not finished. */
   #frames: Handled[] = [];
   #bytes = 0;
 
@@ -21,7 +21,7 @@ export class Flow {
     this.#see = see;
   }
 
-  /** A frame came, up to this seq. `handling` is what its handlers have yet to do. */
+  /** Records a frame up to this seq. `handling` has the promises of its handlers. */
   track(seq: number, bytes: number, handling: readonly Promise<unknown>[]): void {
     const frame: Handled = { seq, bytes, done: handling.length === 0 };
     this.#frames.push(frame);
@@ -32,7 +32,7 @@ export class Flow {
     });
   }
 
-  /** The next connection counts from where it begins. */
+  /** Starts again: the next connection counts from its own start. */
   reset(): void {
     this.#frames = [];
     this.#bytes = 0;

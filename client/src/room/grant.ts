@@ -1,7 +1,10 @@
 import { RoomcastError } from "../codes.ts";
 import type { Report } from "../report.ts";
 
-/** What the token allows in a room. What it does not is reported once, and not at each try. */
+/**
+ * The rights that the token grants in a room. A missing right is reported once, not at each
+ * attempt.
+ */
 export class Grant {
   readonly #room: string;
   readonly #report: Report;
@@ -13,12 +16,12 @@ export class Grant {
     this.#report = report;
   }
 
-  /** The rights that the room's last `welcome` or `authorized` named; `undefined` before the first. */
+  /** The rights in the room's last `welcome` or `authorized`. `undefined` before the first. */
   get rights(): readonly string[] | undefined {
     return this.#rights;
   }
 
-  /** Returns whether the rights are others than before. */
+  /** Sets the rights and returns whether they have changed. */
   set(rights: readonly string[]): boolean {
     if (`${rights}` === `${this.#rights}`) return false;
     this.#rights = rights;
@@ -30,7 +33,7 @@ export class Grant {
     return this.#rights?.includes(right) ?? false;
   }
 
-  /** Whether it has a right that is needed now. */
+  /** Returns whether a right that is needed now is granted. Reports it if not. */
   allows(right: "publish" | "presence"): boolean {
     if (this.has(right)) return true;
     if (!this.#missed.has(right)) {

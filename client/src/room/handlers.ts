@@ -1,28 +1,28 @@
-/** How an app hears what has a name: events and signals. */
+/** Types of the handlers of events and signals, which both have a name. */
 import type { RoomEvent, Signal } from "../protocol.ts";
 
-/** A room whose events were not given types. */
+/** The event map of a room without declared types. */
 export type AnyEvents = Record<string, any>;
 
-/** Any of a room's events; `event.name` tells which, and so the type of `event.data`. */
+/** Any of a room's events. `event.name` determines the type of `event.data`. */
 export type EventOf<EventMap extends object> = {
   [Name in keyof EventMap & string]: RoomEvent<Name, EventMap[Name]>;
 }[keyof EventMap & string];
 
-/** Any of a room's signals; `signal.name` tells which, and so the type of `signal.data`. */
+/** Any of a room's signals. `signal.name` determines the type of `signal.data`. */
 export type SignalOf<SignalMap extends object> = {
   [Name in keyof SignalMap & string]: Signal<Name, SignalMap[Name]>;
 }[keyof SignalMap & string];
 
-/** A promise that it returns says when it has done: see `Listener.events`. */
+/** Handles an event. A returned promise resolves when it has finished: see `Listener.events`. */
 export type Handler<Event extends RoomEvent> = (data: Event["data"], event: Event) => unknown;
 
 export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
 
-/** A handler, for what has that name alone if one is given. */
+/** A handler, with a name to restrict it to events or signals of that name. */
 export type ByName<Handler> = readonly [name: string, handler: Handler] | readonly [Handler];
 
-/** Calls the handler with what it is for. */
+/** Returns a function that calls the handler with the events or signals of its name. */
 export function callerOf<Of extends RoomEvent | Signal>(
   args: ByName<(data: any, of: any) => unknown>,
 ): (of: Of) => unknown {

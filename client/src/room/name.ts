@@ -2,7 +2,7 @@ import { RoomcastError } from "../codes.ts";
 
 const MAX_CHARACTERS = 164;
 
-/** Throws `bad_request` for what the server would refuse as a room's name (docs/protocol.md, section 1). */
+/** Throws `bad_request` for a name that the server would reject (docs/protocol.md, section 1). */
 export function checkRoomName(name: string): void {
   const wrong = faultIn(name);
   if (wrong === undefined) return;

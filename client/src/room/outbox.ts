@@ -3,15 +3,15 @@ import { checkBytes, MAX_FRAME_BYTES } from "../protocol.ts";
 import type { Sender } from "./sender.ts";
 
 export interface PublishOptions {
-  /** Publishing the same id again counts once. Drawn at random if there is none. */
+  /** Publishes with the same id are stored once. Random by default. */
   readonly id?: string | undefined;
-  /** The event replaces the one of this key in the room's state. */
+  /** In the room's state, the event replaces the one with the same key. */
   readonly key?: string | undefined;
 }
 
 /** Resolves with the event's seq once the event is durable. */
 export type Publishing = Promise<number> & {
-  /** The id that the event will carry, known at once: for optimistic updates. */
+  /** The event's id, known at once, for optimistic updates. */
   readonly id: string;
 };
 
@@ -22,7 +22,7 @@ export interface Draft {
   readonly key?: string | undefined;
 }
 
-/** Who publishes. The name is not known before a token or the server tells it. */
+/** The user who publishes. The name is unknown until a token or the server states it. */
 export interface Author {
   name: string | undefined;
 }
@@ -41,7 +41,7 @@ export interface OutboxLimits {
   readonly timeoutMs: number;
 }
 
-/** The publishes of a room that have no ack yet, in order. It reads no clock and sends nothing itself. */
+/** The publishes of a room without an ack, in order. Reads no clock and sends nothing itself. */
 export class Outbox implements Sender {
   readonly #room: string;
   readonly #limits: OutboxLimits;
@@ -60,7 +60,8 @@ export class Outbox implements Sender {
     }
     const ref = String(++this.#refs);
     const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
-    // The room would close the socket, and a publish that is sent again would close the next one.
+    // The room would close the socket with 1009, and after each reconnect again, because the
+    // publish is retried.
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
@@ -80,7 +81,7 @@ export class Outbox implements Sender {
     return [...this.#publishes.values()].every(({ sent }) => sent) ? Infinity : 0;
   }
 
-  /** When the oldest is given up. */
+  /** Deadline of the oldest publish. */
   get giveUpAt(): number {
     const [oldest] = this.#publishes.values();
     return oldest?.giveUpAt ?? Infinity;
@@ -90,19 +91,21 @@ export class Outbox implements Sender {
     this.#remove(ref)?.resolve(seq);
   }
 
-  /** It was refused for good, or is to be sent again. */
+  /** Handles a refusal: rejects the publish, or marks it for a retry if the error is passing. */
   onRefusal(ref: string, error: RoomcastError, isPassing: boolean): void {
     if (!isPassing) return this.#remove(ref)?.reject(error);
     const publish = this.#publishes.get(ref);
     if (publish) publish.sent = false;
   }
 
-  /** What was sent may be stored or not. It is sent again with its id, so that it counts once. */
+  /**
+   * A sent publish may be stored or not. It is sent again with its id, so that it is stored once.
+   */
   onDisconnect(): void {
     for (const publish of this.#publishes.values()) publish.sent = false;
   }
 
-  /** What another user has made is not published as this one. */
+  /** Rejects the publishes of other users, which must not be published as this one's. */
   rejectOthers(user: string): void {
     for (const [ref, { author }] of this.#publishes) {
       author.name ??= user;
@@ -121,7 +124,7 @@ export class Outbox implements Sender {
     this.#giveUp(Infinity, code, `The room has ended: ${code}.`);
   }
 
-  /** All whose time is up by then: the oldest are the first. */
+  /** Rejects all publishes whose deadline has passed. The oldest come first. */
   #giveUp(by: number, code: Code, message: string): void {
     for (const [ref, { giveUpAt }] of this.#publishes) {
       if (giveUpAt > by) return;

@@ -1,6 +1,6 @@
 import type { Events, Position, RoomEvent } from "../protocol.ts";
 
-/** How far a room was followed: everything up to `seq` was delivered, nothing after it. */
+/** A position in a room's log: every event up to `seq` was delivered, and none after it. */
 export interface LogPosition {
   readonly epoch: string;
   readonly seq: number;
@@ -8,23 +8,26 @@ export interface LogPosition {
 
 export const formatPosition = ({ epoch, seq }: LogPosition): Position => `${epoch}:${seq}`;
 
-/** `undefined` for anything else: a position may come from storage that others write to. */
+/**
+ * Parses a position. Returns `undefined` for any other text, because storage may be written by
+ * other code.
+ */
 export function parsePosition(text: string | null | undefined): LogPosition | undefined {
-  // 15 digits are below 2^53, and more events than any room will see.
+  // 15 digits stay below 2^53, and no room will have more events.
   const [, epoch, seq] = /^([A-Za-z0-9]{8}):(\d{1,15})$/.exec(text ?? "") ?? [];
   return epoch ? { epoch, seq: Number(seq) } : undefined;
 }
 
 /**
- * The contract's rule for applying events: what of a frame is new at this place. `undefined` if the
- * frame starts beyond it, so that something in between never came.
+ * Returns the events of a frame that are new at this position, by the protocol's rule. `undefined`
+ * if the frame starts beyond the position, so that an earlier frame is missing.
  */
 export function newEvents(position: LogPosition, frame: Events): readonly RoomEvent[] | undefined {
   if (frame.epoch !== position.epoch || frame.prev > position.seq) return undefined;
   return frame.events.filter((event) => event.seq > position.seq);
 }
 
-/** Where positions are kept across page loads; `sessionStorage` fits. */
+/** Storage for positions across page loads, such as `sessionStorage`. */
 export interface PositionStore {
   getItem(name: string): string | null;
   setItem(name: string, value: string): void;
@@ -33,14 +36,17 @@ export interface PositionStore {
 
 const nameFor = (url: URL): string => `roomcast:${url}`;
 
-/** Drops what an earlier page has saved, too, where the store lists what it has, as `Storage` does. */
+/**
+ * Drops all saved positions, also of earlier pages, if the store can be enumerated, as `Storage`
+ * can.
+ */
 export function dropPositions(store: PositionStore | undefined, rooms: URL): void {
   for (const name of Object.keys(store ?? {})) {
     if (name.startsWith(nameFor(rooms))) store?.removeItem?.(name);
   }
 }
 
-/** A room's position in the store, if there is one. */
+/** A room's position in the store, if the client has a store. */
 export class SavedPosition {
   readonly #store: PositionStore | undefined;
   readonly #name: string;
@@ -54,7 +60,7 @@ export class SavedPosition {
     return parsePosition(this.#store?.getItem(this.#name));
   }
 
-  /** Not every store can remove; no position is as good as none. */
+  /** Drops the position. A store without `removeItem` gets an empty text, which is no position. */
   drop(): void {
     if (this.#store?.removeItem) this.#store.removeItem(this.#name);
     else this.save("");
@@ -64,7 +70,8 @@ export class SavedPosition {
     try {
       this.#store?.setItem(this.#name, position);
     } catch {
-      // A storage that is full or forbidden costs the resume after a reload, nothing now.
+      // With a full or forbidden storage, the page can't resume after a reload. Nothing else is
+      // lost.
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Who is in a room, and this client among them: what it wants to be known of itself, and what it
- * was told. It reads no clock and sends nothing itself.
+ * A room's members, and this client's own entry: the data to send, and the list that was received.
+ * Reads no clock and sends nothing itself.
  */
 import { Listeners } from "../listeners.ts";
 import type { RoomcastError } from "../codes.ts";
@@ -19,52 +19,57 @@ import type { Sender } from "./sender.ts";
 import type { Report } from "../report.ts";
 
 export interface Presence<Data = any> {
-  /** Enters, and stays in with the newest data, across reconnects too, until `leave`. */
+  /**
+   * Enters the room and stays a member with the newest data, also across reconnects, until `leave`.
+   */
   enter(data?: Data): void;
-  /** Replaces the data. Does nothing where this client has not entered. */
+  /** Replaces the data. Does nothing if this client has not entered. */
   update(data: Data): void;
   leave(): void;
   /**
-   * Who is in, by user: another array after each change. `undefined` where it is not known, as it
-   * is only while this client has entered.
+   * The members, by user: a new array after each change. `undefined` while the list is unknown. It
+   * is known only while this client has entered.
    */
   readonly members: readonly Member<Data>[] | undefined;
-  /** How many members there are, over HTTP: also for who has not entered. */
+  /** Reads the number of members over HTTP, also for a client that has not entered. */
   count(): Promise<number>;
-  /** Calls the watcher after every change of `members`. Returns what stops it. */
+  /** Calls the watcher after every change of `members`. Returns a function that removes it. */
   subscribe(watcher: () => void): () => void;
 }
 
-/** What presence needs of its room. */
+/** The room, as presence uses it. */
 export interface PresenceOptions {
   readonly name: string;
   readonly grant: Grant;
   readonly report: Report;
-  /** Keeps the room connected until what it returns is called, which calls `stop`. */
+  /**
+   * Uses the room, which stays connected until the returned function is called. That function calls
+   * `stop`.
+   */
   use(stop?: () => void): () => void;
-  /** There may be something to send. */
+  /** Sends what is due. */
   flush(): void;
   countMembers(): Promise<number>;
 }
 
-/** How often a room that is full is asked whether somebody has left. */
+/** Interval of the attempts to enter a full room. */
 const FULL_MS = 30_000;
 
 export class RoomPresence implements Presence, Sender {
   readonly #options: PresenceOptions;
   readonly #watchers = new Listeners<() => void>();
-  /** The frame that the session is to have entered with, and the one that it has; none for not at all. */
+  /** The `enter` frame to send, and the one that was sent. `undefined` to not be a member. */
   #wanted: string | undefined;
   #sent: string | undefined;
-  /** When the next may be sent; 0 while the session has sent nothing. */
+  /** When the next frame may be sent. 0 while the session has sent none. */
   #windowEnd = 0;
   #data: unknown;
   #release: (() => void) | undefined;
-  /** The open session, and the one by which the list knows this client. */
+  /** The open session, and this client's session in the list. */
   #session: string | undefined;
   #listedSession: string | undefined;
   #isFull = false;
-  /** Pages of a list of which more comes. */
+  /** The pages of an incomplete list. */
   #pages: readonly Member[] = [];
   #members: readonly Member[] | undefined;
 
@@ -81,10 +86,10 @@ export class RoomPresence implements Presence, Sender {
     checkBytes(json, MAX_PRESENCE_BYTES);
     const wanted = JSON.stringify({ type: "enter", room: this.#options.name, data });
     if (wanted === this.#wanted) return;
-    // Once it has said that it leaves, it is told nothing more.
+    // After `leave`, the room sends no changes, so the list is outdated.
     if (!this.#release && this.#sent === undefined) this.#members = undefined;
     this.#wanted = wanted;
-    // As the others will have it.
+    // As the other members will receive it.
     this.#data = JSON.parse(json);
     this.#release ??= this.#options.use();
     if (this.#members) this.#show(this.#members);
@@ -116,14 +121,14 @@ export class RoomPresence implements Presence, Sender {
     this.onGrantChange();
   }
 
-  /** Who may not be in any more has left. */
+  /** Handles a changed grant: a client without the right `presence` is no longer a member. */
   onGrantChange(): void {
     if (this.#options.grant.has("presence")) return;
     this.#sent = undefined;
     this.#show();
   }
 
-  /** The list stays until there is another: so nothing flickers. */
+  /** Handles a lost connection. The list stays until the next one, so that nothing flickers. */
   onDisconnect(): void {
     this.#session = this.#sent = undefined;
     this.#windowEnd = 0;
@@ -134,12 +139,15 @@ export class RoomPresence implements Presence, Sender {
     this.#show();
   }
 
-  /** The room refused a frame without saying which. What presence sent may be sent again. */
+  /**
+   * The room has refused a frame without naming it. It may have been the one of presence, which is
+   * sent again.
+   */
   onRateLimited(): void {
     if (this.#windowEnd > 0) this.#sent = "";
   }
 
-  /** The room has as many members as it may. That is reported once, and not at each try. */
+  /** The room has reached its limit of members. Reports that once, not at each attempt. */
   onRoomFull(error: RoomcastError, now: number): void {
     if (!this.#isFull) this.#options.report(error);
     this.#isFull = true;
@@ -148,7 +156,7 @@ export class RoomPresence implements Presence, Sender {
     this.#show();
   }
 
-  /** A large list comes in pages. It is shown when the last one is there. */
+  /** Receives a list, or a page of a large one. Shows it after the last page. */
   onMembers({ members, more }: Members): void {
     const all = [...this.#pages, ...members];
     this.#pages = more ? all : [];
@@ -185,7 +193,9 @@ export class RoomPresence implements Presence, Sender {
   }
 }
 
-/** What is wanted of a session's data is shown at once: what the room tells of it may be older. */
+/**
+ * Replaces the data of this client's own session by the newest, because the room's may be older.
+ */
 function withData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
   const isOld = (entry: Entry): boolean => entry.session === own && entry.data !== data;
   return members.map((member) =>
@@ -198,7 +208,7 @@ function withData(members: readonly Member[], own: string | undefined, data: unk
   );
 }
 
-/** Members that did not change stay the same objects. */
+/** Applies a change. Unchanged members stay the same objects. */
 function fold(members: readonly Member[], { entered, updated, left }: MembersChanged): Member[] {
   const byUser = new Map(members.map((member) => [member.user, member]));
   const othersOf = (user: string, session: string) =>

@@ -53,31 +53,31 @@ import { Signals } from "./signals.ts";
 export interface RoomOptions {
   readonly outbox: OutboxLimits;
   readonly saved: SavedPosition;
-  /** Who publishes now. */
+  /** Returns the user who publishes now. */
   author(): Author;
   connect(listener: RoomListener): RoomTransport;
   readEvents(range: Range): Promise<Page>;
   readState(): Promise<Snapshot>;
   countMembers(): Promise<number>;
   readonly report: Report;
-  /** Called before the room is used for the first time, or again after `unused`. */
+  /** Called before the room's first use, and before the first use after `onIdle`. */
   onActive(): void;
-  /** Called when it is used no more, and has left. */
+  /** Called when the room has no users and is disconnected. */
   onIdle(): void;
 }
 
 /**
- * The room object of an app. It combines the frames that are received, the frames to send, and the
- * transport that carries both while the room is in use.
+ * A room, as an app uses it. Combines received frames, the frames to send, and the transport that
+ * carries both while the room is in use.
  */
 export class Room<
   EventMap extends object = AnyEvents,
-  // Where they are given types, the room still is one whose signals and presence have none.
+  // With declared types, it is still assignable to a room whose signals and presence have none.
   SignalMap extends object = any,
   Data = any,
 > {
   readonly name: string;
-  /** Who is in the room. */
+  /** The room's members. */
   readonly presence: Presence<Data>;
   /** Reads stored events over HTTP, up to the newest. */
   readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
@@ -94,9 +94,9 @@ export class Room<
   readonly #timer = new Timer(() => this.#flush());
   readonly #watchers = new Listeners<() => void>();
   #connection = INITIAL;
-  /** The `retryAt` of it, by `now`. */
+  /** Its `retryAt`, on the clock of `now`. */
   #retryDueAt: number | undefined;
-  /** As the watchers know it. */
+  /** The transport at the last notification of the watchers. */
   #transport: Transport;
   #users = 0;
 
@@ -137,38 +137,43 @@ export class Room<
     return this.#connection.status;
   }
 
-  /** The status with its reason and the time of the next try; another object after each change. */
+  /**
+   * The status with its reason and the time of the next attempt. A new object after each change.
+   */
   get connection(): ConnectionStatus {
     return this.#connection;
   }
 
-  /** How the server is reached, or is tried to be. */
+  /** The transport in use, or the one that is tried now. */
   get transport(): Transport {
     return this.#roomTransport.transport;
   }
 
   /**
-   * What the token allows here, such as `publish`: another array after each change. `undefined`
-   * until the room has said it.
+   * The rights that the token grants here, such as `publish`. A new array after each change.
+   * `undefined` before the first `welcome`.
    */
   get grant(): readonly string[] | undefined {
     return this.#grant.rights;
   }
 
-  /** Everything up to here was delivered. `undefined` before the first `welcome`. */
+  /** The position up to which every event was delivered. `undefined` before the first `welcome`. */
   get position(): Position | undefined {
     return this.#feed.position;
   }
 
   /**
-   * The latest event of every key, oldest first. `undefined` until it is known: where the room does
-   * not send it, it is read for who asks.
+   * The latest event of every key, oldest first. `undefined` until it is known. If the room does
+   * not send it, the first read of this property requests it over HTTP.
    */
   get state(): ReadonlyMap<string, EventOf<EventMap>> | undefined {
     return this.#feed.state as ReadonlyMap<string, EventOf<EventMap>> | undefined;
   }
 
-  /** Calls the handler with each event of that name, or with each event. Returns what stops it. */
+  /**
+   * Calls the handler with each event of that name, or with every event. Returns a function that
+   * removes the handler.
+   */
   on<Name extends keyof EventMap & string>(
     name: Name,
     handler: Handler<RoomEvent<Name, EventMap[Name]>>,
@@ -178,15 +183,21 @@ export class Room<
     return this.#use(this.#feed.on(callerOf(args)));
   }
 
-  /** Hears the room frame by frame: events, gaps and state in the order they came. */
+  /**
+   * Calls the listener for each frame: events, gaps and state, in the order of their receipt.
+   * Returns a function that removes it.
+   */
   readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) =>
     this.#use(this.#feed.listen(listener as Listener));
 
-  /** Calls the watcher after every change of `connection`, `transport`, `grant`, `position` or `state`. */
+  /**
+   * Calls the watcher after every change of `connection`, `transport`, `grant`, `position` or
+   * `state`. Returns a function that removes it.
+   */
   readonly subscribe = (watcher: () => void): (() => void) =>
     this.#use(this.#watchers.add(watcher));
 
-  /** Publishes, or waits until it can. Rejects with a `RoomcastError`. */
+  /** Publishes now, or as soon as the room is connected. Rejects with a `RoomcastError`. */
   readonly publish = <Name extends keyof EventMap & string>(
     name: Name,
     data: EventMap[Name],
@@ -200,8 +211,8 @@ export class Room<
   };
 
   /**
-   * Tells who is here now; nobody, while not connected. Of what is sent of one name within 50 ms
-   * after the first, the newest goes out.
+   * Sends a signal to the sessions that are connected now, or to none while this client is not
+   * connected. After the first signal of a name, only the newest one within 50 ms is sent.
    */
   readonly signal = <Name extends keyof SignalMap & string>(
     name: Name,
@@ -211,7 +222,10 @@ export class Room<
     this.#flush();
   };
 
-  /** Calls the handler with each signal of that name, or with each signal. Returns what stops it. */
+  /**
+   * Calls the handler with each signal of that name, or with every signal. Returns a function that
+   * removes the handler.
+   */
   onSignal<Name extends keyof SignalMap & string>(
     name: Name,
     handler: SignalHandler<Signal<Name, SignalMap[Name]>>,
@@ -226,12 +240,12 @@ export class Room<
     this.#roomTransport.dispatch(command);
   }
 
-  /** @internal What waits is sent as this user, or not at all. */
+  /** @internal Rejects waiting publishes of other users. */
   identified(user: string): void {
     this.#outbox.rejectOthers(user);
   }
 
-  /** @internal The user has signed out: nothing of theirs is left for the next one. */
+  /** @internal Leaves, and drops the position and the state when the user signs out. */
   reset(): void {
     this.presence.leave();
     this.#feed.reset();
@@ -302,7 +316,10 @@ export class Room<
     }
   }
 
-  /** Notifies the watchers before anything is sent: they may leave when a right is lost. */
+  /**
+   * Sets the rights, and notifies the watchers before any frame is sent: a watcher may leave when a
+   * right is lost.
+   */
   #onGrant(rights: readonly string[], act: () => void): void {
     const isNew = this.#grant.set(rights);
     act();
@@ -315,7 +332,7 @@ export class Room<
     if (isPassing) this.#limiter.onRefusal(now(), retry_after_ms);
     if (ref) return this.#outbox.onRefusal(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.onRateLimited();
-    // Without a `ref` it was to enter that was refused.
+    // Without a `ref`, the refused frame is `enter`.
     if (code === "room_full") return this.#presence.onRoomFull(error, now());
     this.report(error);
   }
@@ -323,14 +340,15 @@ export class Room<
   #flush(): void {
     const { phase, reason } = this.#roomTransport.connection;
     this.#outbox.expire(now());
-    // Who is disconnected comes back: until then a publish waits as it does offline.
+    // After `disconnect` the client may connect again. Until then publishes wait, as they do
+    // offline.
     if (phase === "ended" && reason !== "disconnected") this.#outbox.end(reason ?? "closed");
     if (phase !== "open") this.#signals.drop();
     const sendAt = phase === "open" ? this.#send(now()) : Infinity;
     this.#timer.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
-  /** Sends what the pace allows now. Returns when there is more. */
+  /** Sends the frames that the rate limit allows now. Returns when to send more. */
   #send(time: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {

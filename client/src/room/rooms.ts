@@ -1,11 +1,11 @@
-/** How many rooms that nobody uses are kept: who asks for one of them again gets the same object. */
+/** Number of unused rooms that are cached. `get` returns the same object for a cached room. */
 const UNUSED_ROOMS = 100;
 
 interface Named {
   readonly name: string;
 }
 
-/** The rooms of a client: all that are used, and the last of those that nobody uses. */
+/** The rooms of a client: all used ones, and the most recent unused ones. */
 export class Rooms<Room extends Named> {
   readonly #make: (name: string) => Room;
   readonly #byName = new Map<string, Room>();
@@ -24,7 +24,7 @@ export class Rooms<Room extends Named> {
     return room;
   }
 
-  /** Also one that was forgotten, but not by the app. */
+  /** Marks a room as used, also one that was evicted while the app still had it. */
   use(room: Room): void {
     this.#used.add(room);
     if (!this.#byName.has(room.name)) this.#byName.set(room.name, room);
@@ -39,12 +39,15 @@ export class Rooms<Room extends Named> {
     this.#forgetUnused();
   }
 
-  /** Two of them have one name where a room was used after it was forgotten and made again. */
+  /**
+   * All rooms. Two have the same name if an evicted room was created again, and the old object is
+   * used.
+   */
   get all(): ReadonlySet<Room> {
     return new Set([...this.#byName.values(), ...this.#used]);
   }
 
-  /** The map is in the order in which they were asked for, or were last used. */
+  /** Evicts the oldest unused rooms. The map is in the order of creation or last use. */
   #forgetUnused(): void {
     for (const [name, room] of this.#byName) {
       if (this.#byName.size - this.#used.size <= UNUSED_ROOMS) return;

@@ -3,13 +3,13 @@ import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "../protocol.ts";
 import type { Sender } from "./sender.ts";
 
-/** The newest signal of a name, until it goes out, and when the next may. */
+/** The newest unsent signal of a name, and when the next one may be sent. */
 interface PendingSignal {
   readonly text: string | undefined;
   readonly endsAt: number;
 }
 
-/** The signals of a room, sent and heard. It reads no clock and sends nothing itself. */
+/** The signals of a room, in both directions. Reads no clock and sends nothing itself. */
 export class Signals implements Sender {
   readonly #room: string;
   readonly #grant: Grant;
@@ -21,7 +21,7 @@ export class Signals implements Sender {
     this.#grant = grant;
   }
 
-  /** Takes the place of what waits under that name. Throws where it is more than the room takes. */
+  /** Replaces the waiting signal of that name. Throws if it exceeds the room's limit. */
   add(name: string, data: unknown = null): void {
     checkBytes(JSON.stringify(data), MAX_SIGNAL_BYTES);
     const text = JSON.stringify({ type: "signal", room: this.#room, name, data });
@@ -34,12 +34,13 @@ export class Signals implements Sender {
       const isToGo = text !== undefined && this.#grant.allows("publish");
       if (isToGo) yield text;
       this.#pending.delete(name);
-      // Behind the others, so that each has its turn where only some may be sent.
+      // Moves the name to the end, so that each name has its turn when the rate limit allows only
+      // some.
       if (isToGo) this.#pending.set(name, { text: undefined, endsAt: now + WINDOW_MS });
     }
   }
 
-  /** Not connected: a signal is only worth something now. */
+  /** Drops the waiting signals when the client is not connected: a late signal is of no use. */
   drop(): void {
     this.#pending.clear();
   }
@@ -49,7 +50,7 @@ export class Signals implements Sender {
     return Math.min(...waiting.map(({ endsAt }) => endsAt));
   }
 
-  /** Returns what stops it. */
+  /** Adds a handler and returns a function that removes it. */
   on(handler: (signal: Signal) => unknown): () => void {
     return this.#handlers.add(handler);
   }

@@ -2,14 +2,14 @@ import type { LogPosition } from "./position.ts";
 import type { RoomEvent, Snapshot } from "../protocol.ts";
 
 /**
- * A room's state at the position up to which the room was followed, from one first join or gap to the
- * next: the latest event of every key, in the order of their seq.
+ * A room's state at the last delivered position: the latest event of every key, in the order of
+ * their seqs. Each first join and each gap starts a new one.
  */
 export class State {
   readonly #events = new Map<string, RoomEvent>();
   #position: LogPosition;
   #whole = false;
-  /** It is ahead of the position. */
+  /** A snapshot that is ahead of the position. */
   #early: Snapshot | undefined;
 
   constructor(position: LogPosition) {
@@ -20,12 +20,15 @@ export class State {
     return this.#position;
   }
 
-  /** Nothing before it is settled: a part of the state would look like all of it. */
+  /**
+   * The events by key. `undefined` before a snapshot is applied, because a partial state would look
+   * complete.
+   */
   get events(): ReadonlyMap<string, RoomEvent> | undefined {
     return this.#whole ? this.#events : undefined;
   }
 
-  /** Goes on to the last of these. */
+  /** Applies events and advances the position to the last of them. */
   apply(events: readonly RoomEvent[]): void {
     for (const event of events) this.#set(event);
     const { seq } = events.at(-1) ?? this.#position;
@@ -33,8 +36,8 @@ export class State {
   }
 
   /**
-   * Takes a snapshot for what was up to its seq, and keeps what was applied since. One that is
-   * ahead is kept until its time has come. Returns whether that has made the state whole.
+   * Applies a snapshot up to its seq, and keeps later events. A snapshot that is ahead of the
+   * position is stored until the position reaches it. Returns whether the state is complete now.
    */
   settle(snapshot = this.#early): boolean {
     const { epoch, seq } = this.#position;
@@ -51,7 +54,7 @@ export class State {
   #set(event: RoomEvent): void {
     if (event.key === undefined) return;
     this.#events.delete(event.key);
-    // Until it is settled a removal is kept: the snapshot to come may be older.
+    // Before the snapshot, a removal is kept as well: the snapshot may be older than the removal.
     if (event.data !== null || !this.#whole) this.#events.set(event.key, event);
   }
 }
