@@ -13,60 +13,77 @@ import { TransportSelector } from "./connection/transport-selector.ts";
 import { multiplexedConnections, roomConnections } from "./connection/multiplexed.ts";
 import { Tokens, type Token, type TokenCallback } from "./connection/tokens.ts";
 
-/** The same options, each of which may be left out or `undefined`. */
+/** The same options, all optional, and each may be `undefined`. */
 type Optional<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
 export interface ClientOptions {
-  /** Where the Roomcast worker answers, for example `https://rt.example.com`. */
+  /** URL of the Roomcast worker, for example `https://rt.example.com`. */
   readonly url: string | URL;
-  /** Without it, the server must know the user by the cookie `roomcast_token`. */
+  /**
+   * Returns the user's token. Without it, the cookie `roomcast_token` must authenticate the user.
+   */
   readonly token?: TokenCallback | undefined;
-  /** Saves each room's position, so that a page reload resumes; `sessionStorage` fits. Off by default. */
+  /**
+   * Storage for each room's position, such as `sessionStorage`, so that a reloaded page resumes.
+   * Off by default.
+   */
   readonly resume?: PositionStore | undefined;
-  /** Between tries there is a random wait below a ceiling that doubles from `minMs` to `maxMs`. */
+  /**
+   * Limits of the random delay between attempts. Its ceiling doubles from `minMs` (1,000) to
+   * `maxMs` (30,000).
+   */
   readonly backoff?: Optional<Backoff> | undefined;
-  /** How many publishes of a room may wait for their ack (1,000), and each for how long (60,000 ms). */
+  /**
+   * Limits of a room's publishes without an ack: their number (1,000), and the time limit of each
+   * (60,000 ms).
+   */
   readonly publish?: Optional<OutboxLimits> | undefined;
   /** One connection for all rooms (`"shared"`), or a socket for each (`"room"`). */
   readonly sockets?: "shared" | "room" | undefined;
   /**
-   * Called with what goes wrong and rejects no promise of yours, such as an error of `token`; it
-   * goes to `reportError` otherwise. What your own handlers throw always does.
+   * Called with errors that reject no promise of the app, such as an error of `token`. Without it,
+   * they go to `reportError`, as errors of the app's own handlers always do.
    */
   readonly onError?: ((error: RoomcastError) => void) | undefined;
-  /** Prints what becomes of the connections and rooms, or hands it to a function. */
+  /**
+   * `true` prints state changes of connections and rooms to the console. A function receives each
+   * line.
+   */
   readonly debug?: boolean | ((message: string) => void) | undefined;
-  /** Replaces the global one. Node before version 22 has none: pass that of the npm package `ws`. */
+  /**
+   * Replaces the global `WebSocket`. Node before version 22 has none: pass the one of the npm
+   * package `ws`.
+   */
   readonly WebSocket?: WebSocketClass | undefined;
   readonly fetch?: Fetch | undefined;
 }
 
 export interface Client {
   /**
-   * The same object for the same name. It connects when it is first used. Throws a `RoomcastError`
-   * with the code `bad_request` for what is no room name.
+   * Returns a room, which connects when it is first used. The same name returns the same object.
+   * Throws a `RoomcastError` with the code `bad_request` for an invalid name.
    */
   room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
     name: string,
   ): Room<EventMap, SignalMap, Data>;
   /**
-   * Connects whatever is not connected, at once and with a new token, also what has ended: after
-   * `disconnect`, `signOut`, or a sign-in.
+   * Connects everything that is not connected, at once and with a new token. This includes rooms
+   * that have ended: after `disconnect`, `signOut`, or a sign-in.
    */
   connect(): void;
-  /** The same, and begins afresh what is connected. */
+  /** Does the same, and also replaces open connections. */
   reconnect(): void;
   /**
    * Closes all connections until `connect`. Members leave at once, publishes wait as they do
-   * offline, and each room goes on from its position.
+   * offline, and each room later resumes from its position.
    */
   disconnect(): void;
   /**
-   * Closes all connections until `connect`, and leaves nothing to the next user: members leave at
-   * once, publishes that wait are rejected (`signed_out`), positions and state are dropped.
+   * Closes all connections until `connect`, and drops the user's data: members leave at once,
+   * waiting publishes are rejected (`signed_out`), and positions and state are dropped.
    */
   signOut(): void;
-  /** Ends every room for good: their status is `closed`. */
+  /** Ends every room permanently, with the status `closed`. */
   close(): void;
 }
 
@@ -101,9 +118,9 @@ export function createClient({
     { tokens, backoff: { minMs, maxMs }, selector, identified, report, log },
     url,
   );
-  /** What a room is told that comes later. */
+  /** The command for rooms that are created later. */
   let endCommand: EndCommand | undefined;
-  /** Another object for each user, as far as is known. */
+  /** The current author: a new object for each user, as far as the user is known. */
   let author: Author = { name: undefined };
 
   function newRoom(name: string): Room {
@@ -130,11 +147,11 @@ export function createClient({
   function identified(user: string): void {
     if (author.name === user) return;
     const isChange = author.name !== undefined;
-    // Without a word of the app's, nothing that waits is this user's.
+    // The user has changed without a call of the app, so waiting publishes are not this user's.
     if (isChange) author = { name: user };
     else author.name = user;
     for (const room of rooms.all) room.identified(user);
-    // Nor is what is connected: nothing of theirs may go out as the last one.
+    // Open connections are the last user's, too: nothing of this user may be sent over them.
     if (isChange) dispatch({ type: "restart" });
   }
 
@@ -182,7 +199,10 @@ export function createClient({
   };
 }
 
-/** GET with the newest token, and once more with a new one if that was refused. */
+/**
+ * Returns a function that sends a GET with the newest token, and retries once with a new one if
+ * that was rejected.
+ */
 function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Promise<Answer> {
   return async <Answer>(url: URL) => {
     const token = await tokens.get();

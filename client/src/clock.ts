@@ -1,20 +1,23 @@
 /**
- * Milliseconds on a clock that only goes forward, for deadlines and durations. The wall clock
- * (`Date.now`) is set back and forth by people and by time servers.
+ * Milliseconds of a monotonic clock, for deadlines and durations. The wall clock (`Date.now`) is
+ * set forward and back by people and by time servers.
  */
 export const now = (): number => (globalThis.performance ?? Date).now();
 
-/** The wall-clock time of an instant of `now`, in ms since 1970. */
+/** Returns the wall-clock time of an instant of `now`, in ms since 1970. */
 export const wallTimeOf = (instant: number): number => Date.now() + Math.ceil(instant - now());
 
-/** A smaller change is the two clocks drifting apart, or a time server correcting that. */
+/** A smaller change is a drift between the two clocks, or its correction by a time server. */
 const STEP_MS = 2_000;
 
-/** Notices that the wall clock was set, or that the machine slept while the other clock stood still. */
+/**
+ * Detects that the wall clock was set, or that the machine was suspended while the monotonic clock
+ * stood still.
+ */
 export class StepDetector {
   #ahead = Date.now() - now();
 
-  /** Whether the wall clock has stepped since this was last asked. */
+  /** Returns whether the wall clock has stepped since the last call. */
   hasStepped(): boolean {
     const before = this.#ahead;
     this.#ahead = Date.now() - now();

@@ -1,4 +1,4 @@
-/** Codes of the wire contract, section 9. */
+/** Codes of the protocol (docs/protocol.md, section 9). */
 export type WireCode =
   | "bad_request"
   | "unauthorized"
@@ -16,17 +16,23 @@ export type WireCode =
   | "internal"
   | "restarting";
 
-/** What only a client can know. */
+/** Codes of errors that only a client detects. */
 export type LocalCode =
-  /** The network, or the server behind it, can't be reached. */
+  /** The network or the server can't be reached. */
   | "offline"
-  /** No answer within the time limit. Of a publish, stored or not is unknown. */
+  /** No answer within the time limit. A publish may be stored or not. */
   | "timeout"
-  /** The `token` callback failed, or what it returned is no token: `cause` is what it threw. */
+  /**
+   * The `token` callback has failed, or has returned no token. `cause` is the error that it has
+   * thrown.
+   */
   | "token_failed"
-  /** The browser opens no socket to that `url`: it is no good, or not safe enough for the page. */
+  /**
+   * The browser refuses to open a socket to that `url`: it is invalid, or insecure on a secure
+   * page.
+   */
   | "dial_failed"
-  /** WebSockets are blocked, and the file with the fallback could not be loaded from the page's server. */
+  /** WebSockets are blocked, and the fallback's file could not be loaded from the page's server. */
   | "load_failed"
   /** Too many publishes are waiting for their ack. */
   | "queue_full"
@@ -44,7 +50,7 @@ export type Code = WireCode | LocalCode;
 export class RoomcastError extends Error {
   override readonly name = "RoomcastError";
   readonly code: Code;
-  /** How long the server asks to be left alone. */
+  /** The delay that the server requests before a retry. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: Code, message: string, retryAfterMs?: number, cause?: unknown) {
@@ -54,7 +60,7 @@ export class RoomcastError extends Error {
   }
 }
 
-/** What a lost socket leads to: another try, another try with a new token, or a final status. */
+/** The client's reaction to a close code: a retry, a retry with a new token, or a final status. */
 export type CloseAction = "retry" | "new_token" | "forbidden" | "closed";
 
 const closeActions: Partial<Record<number, [Code, CloseAction]>> = {
@@ -73,6 +79,9 @@ const closeActions: Partial<Record<number, [Code, CloseAction]>> = {
   4429: ["rate_limited", "retry"],
 };
 
-/** A code that is not in the table is the network's (1006) or news from a later server: try again. */
+/**
+ * Returns the reason and the reaction for a close code. A code that is not in the table comes from
+ * the network (1006) or from a later server: retry.
+ */
 export const closeActionOf = (closeCode: number): [Code, CloseAction] =>
   closeActions[closeCode] ?? ["offline", "retry"];

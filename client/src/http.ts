@@ -28,7 +28,7 @@ export function serverUrl(url: unknown): string {
   );
 }
 
-/** `https://host/{path}`, below the path of `base` if it has one. */
+/** Returns `https://host/{path}`, below the path of `base` if it has one. */
 export const urlOf = (base: string | URL, path: string): URL =>
   new URL(`${String(base).replace(/\/$/, "")}/${path}`);
 
@@ -70,14 +70,17 @@ export async function request<Answer>(
   throw error;
 }
 
-/** A page can't see why a request failed: a missing origin looks like a lost network. */
+/**
+ * The error of a failed request. A page can't see the cause: a missing allowed origin looks like a
+ * lost network.
+ */
 const unreachable = ({ host, origin }: URL): RoomcastError => {
   const page = globalThis.location?.origin ?? origin;
   const hint = page === origin ? "" : ` Do its ALLOWED_ORIGINS list ${page}?`;
   return new RoomcastError("offline", `No answer from ${host}.${hint}`);
 };
 
-/** The error that the service answers with; `undefined` for a page of a proxy's own. */
+/** Returns the error in the server's answer. `undefined` for a proxy's own page. */
 async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
   const body = await response.json().catch(() => undefined);
   const { code, message } = (body?.error ?? {}) as { code?: WireCode; message: string };
@@ -101,7 +104,7 @@ interface Server {
   readonly fetch: Fetch;
 }
 
-/** Whether the server answers over HTTP: itself, and not a proxy with a page of its own. */
+/** Returns whether the server answers over HTTP. A proxy's own page does not count. */
 export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
   try {
@@ -112,7 +115,7 @@ export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   }
 }
 
-/** Which part of a room's events: the newest, or those after a position. */
+/** A range of a room's events: the newest, or those after a position. */
 export type Range =
   | { readonly last: number; readonly since?: undefined }
   | { readonly since: Position; readonly last?: undefined };
@@ -122,13 +125,13 @@ export interface Page<Event = RoomEvent> {
   /** The seq before the first event. */
   readonly prev: number;
   readonly events: readonly Event[];
-  /** The newest event's seq when the last part was read. */
+  /** The newest event's seq when the last page was read. */
   readonly head: number;
 }
 
 const PAGE_EVENTS = 1000;
 
-/** Everything of a range up to the head, which takes several pages where there is much of it. */
+/** Reads a range up to the head, page by page. */
 export async function readEvents<Event extends RoomEvent>(
   read: (query: string) => Promise<Page<Event>>,
   range: Range,

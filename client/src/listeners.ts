@@ -12,7 +12,10 @@ export class Listeners<Listener> {
     return () => this.#boxes.delete(box);
   }
 
-  /** Calls every listener, also after one has thrown. Returns the promises that the listeners have returned. */
+  /**
+   * Calls every listener, also after one has thrown. Returns the promises that the listeners have
+   * returned.
+   */
   notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     return [...this.#boxes].flatMap((box) =>
       // An earlier listener may have removed this one.

@@ -1,8 +1,8 @@
 import { RoomcastError, type WireCode } from "./codes.ts";
 
-/** An event as the room delivers it. */
+/** An event, as the room delivers it. */
 export interface RoomEvent<Name extends string = string, Data = unknown> {
-  /** 1, 2, 3 … in its room, without holes. */
+  /** 1, 2, 3 … in its room, without gaps. */
   readonly seq: number;
   readonly name: Name;
   readonly data: Data;
@@ -11,36 +11,41 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
   /** The user who published it. */
   readonly from: string;
   readonly id?: string | undefined;
-  /** In the room's state it replaces the event of the same key; `data: null` removes the key. */
+  /**
+   * In the room's state, the event replaces the one with the same key. `data: null` removes the
+   * key.
+   */
   readonly key?: string | undefined;
 }
 
-/** `epoch:seq`, for example `h7Qk2pXa:41`. */
+/** A position in a room's log: `epoch:seq`, for example `h7Qk2pXa:41`. */
 export type Position = string;
 
-/** The latest event of every key, true at `seq`. */
+/** The latest event of every key, as of `seq`. */
 export interface Snapshot<Event = RoomEvent> {
   readonly epoch: string;
   readonly seq: number;
   readonly events: readonly Event[];
 }
 
-/** Events from a position on could not be had any more: what was built from them is void. */
+/**
+ * Events after a position can no longer be recovered, so everything derived from events is void.
+ */
 export interface Gap {
   readonly epoch: string;
-  /** The oldest seq that the room still holds. */
+  /** The oldest retained seq. */
   readonly oldest: number;
-  /** The head, from which the room is followed now. */
+  /** The head, after which live events follow. */
   readonly seq: number;
 }
 
-/** What was missed has come: the events after `from`, up to `to`. */
+/** The missed events were delivered: those after `from`, up to `to`. */
 export interface Recovered {
   readonly from: Position;
   readonly to: Position;
 }
 
-/** What was sent to the room and not stored: it is of use only now. */
+/** A message that the room sends to the connected sessions and does not store. */
 export interface Signal<Name extends string = string, Data = unknown> {
   readonly name: Name;
   readonly data: Data;
@@ -68,7 +73,7 @@ export interface Members {
   readonly more?: true;
 }
 
-/** The net effect of what happened: a session is in one of the lists at most. */
+/** The net change of the members: a session is in at most one of the lists. */
 export interface MembersChanged {
   readonly entered: readonly UserEntry[];
   readonly updated: readonly UserEntry[];
@@ -79,12 +84,12 @@ interface UserEntry extends Entry {
   readonly user: string;
 }
 
-/** The first frame of a connection for many rooms. */
+/** The first frame of a multiplexed connection. */
 export interface Connected {
   readonly type: "connected";
-  /** Not where the client itself has made it, of an answer over HTTP. */
+  /** Absent if the client has created the frame itself, from an answer over HTTP. */
   readonly user?: string;
-  /** Nothing was asked of the server yet, so the token may still be refused. */
+  /** No request was sent to the server yet, so the token may still be rejected. */
   readonly unverified?: boolean;
   readonly expires_at: number;
   readonly ping_ms: number;
@@ -118,7 +123,7 @@ export interface Closed {
 
 export interface Authorized {
   readonly type: "authorized";
-  /** A connection's own has none: its rooms hear theirs. */
+  /** Absent for a multiplexed connection itself: its rooms receive their own grants. */
   readonly grant?: readonly string[];
   readonly expires_at: number;
 }
@@ -131,7 +136,10 @@ export interface Refusal {
   readonly retry_after_ms?: number;
 }
 
-/** Frames from the server, as far as this client acts on them. All but a connection's own name their room. */
+/**
+ * Frames from the server that this client handles. All name their room, except those of a
+ * multiplexed connection itself.
+ */
 export type Frame = { readonly room?: string } & (
   | Connected
   | Closed
@@ -150,26 +158,26 @@ export type Frame = { readonly room?: string } & (
 
 export const SUBPROTOCOL = "roomcast.v1";
 
-/** Exactly this text is answered without waking the room. */
+/** The runtime answers exactly this text without waking the room. */
 export const PING = '{"type":"ping"}';
 
 export const MAX_FRAME_BYTES = 1024 * 1024;
 export const MAX_SIGNAL_BYTES = 16 * 1024;
 export const MAX_PRESENCE_BYTES = 2 * 1024;
 
-/** Of what changes fast, the room passes on the newest once in this time. */
+/** For fast changes, the room sends only the newest one in each window. */
 export const WINDOW_MS = 50;
 
 export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
-/** Throws where the room would refuse it. */
+/** Throws if the text exceeds the room's limit. */
 export function checkBytes(text: string, most: number): void {
   const bytes = bytesOf(text);
   if (bytes > most) throw new RoomcastError("too_large", `${bytes} bytes; ${most} may be sent.`);
 }
 
 /**
- * Drawn by the publisher, so that a publish that is sent again counts once.
- * Not by `crypto.randomUUID`, which browsers keep from pages that are not on https.
+ * Returns a random id. The publisher creates it, so that a retried publish is stored once. Browsers
+ * offer `crypto.randomUUID` only on https pages.
  */
 export const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -26,13 +26,13 @@ export type { History, Reducer };
 
 const ClientContext = createContext<Client | undefined>(undefined);
 
-/** Gives the hooks below it their client. Create that outside of components, once. */
+/** Provides the client to the hooks below it. Create the client once, outside of components. */
 export const RoomcastProvider: FunctionComponent<{ client: Client; children?: ReactNode }> = ({
   client,
   children,
 }) => createElement(ClientContext.Provider, { value: client }, children);
 
-/** The room of that name. It is connected while a hook below, or a listener, uses it. */
+/** Returns the room of that name. It is connected while a hook below or a listener uses it. */
 export function useRoom<
   EventMap extends object = AnyEvents,
   SignalMap extends object = any,
@@ -43,7 +43,7 @@ export function useRoom<
   return client.room<EventMap, SignalMap, Data>(name);
 }
 
-/** Calls the newest handler with each event of that name, or with each event. */
+/** Calls the newest handler with each event of that name, or with every event. */
 export function useEvent<EventMap extends object, Name extends keyof EventMap & string>(
   room: Room<EventMap>,
   name: Name,
@@ -62,7 +62,7 @@ export function useEvent(room: Room, ...args: [string, Handler<any>] | [Handler<
   }, [room, name, newest]);
 }
 
-/** The status of the room's connection, its reason and the time of the next try. */
+/** Returns the status of the room's connection, its reason and the time of the next attempt. */
 export function useStatus<EventMap extends object>(room: Room<EventMap>): ConnectionStatus {
   return useSyncExternalStore(
     room.subscribe,
@@ -71,7 +71,10 @@ export function useStatus<EventMap extends object>(room: Room<EventMap>): Connec
   );
 }
 
-/** Returns what the token allows in the room, such as `publish` or `presence`; `undefined` before the first connection. */
+/**
+ * Returns the rights that the token grants in the room, such as `publish` or `presence`.
+ * `undefined` before the first connection.
+ */
 export function useGrant(room: Room<any>): readonly string[] | undefined {
   return useSyncExternalStore(
     room.subscribe,
@@ -80,7 +83,7 @@ export function useGrant(room: Room<any>): readonly string[] | undefined {
   );
 }
 
-/** The room's `publish`, the same function at each render. */
+/** Returns the room's `publish`, the same function at each render. */
 export function usePublish<EventMap extends object>(
   room: Room<EventMap>,
 ): Room<EventMap>["publish"] {
@@ -88,9 +91,9 @@ export function usePublish<EventMap extends object>(
 }
 
 /**
- * What the reducer makes of the room's state and of the events that follow, starting from
- * `initial`; begun afresh after a gap. Until the room's state is known, a `snapshot` that the
- * server has read (`backend.state(room)`) stands for it.
+ * Reduces the room's state and the events that follow to one value, starting from `initial`. Starts
+ * again after a gap. Until the room's state is known, `snapshot` stands for it: a state that the
+ * server has read with `backend.state(room)`.
  */
 export function useRoomState<EventMap extends object, Value>(
   room: Room<EventMap>,
@@ -101,13 +104,13 @@ export function useRoomState<EventMap extends object, Value>(
   const newest = useNewest(reducer);
   const store = useMemo(
     () => stateStore(room, (value, event) => newest.current(value, event), initial, snapshot),
-    // `initial` and `snapshot` are where it starts, as with `useState`: later ones change nothing.
+    // `initial` and `snapshot` are initial values, as with `useState`: later ones change nothing.
     [room, newest],
   );
   return useStore(store);
 }
 
-/** The events that a component shows. */
+/** Options for the events that a component shows. */
 export interface HistoryOptions<Event> {
   /** The number of events, at most. With 0 the list is empty, and nothing is read. */
   readonly last: number;
@@ -115,7 +118,7 @@ export interface HistoryOptions<Event> {
   readonly initial?: readonly Event[] | undefined;
 }
 
-/** The room's newest events, oldest first: at most `last`. */
+/** Returns the room's newest events, oldest first, and at most `last` of them. */
 export function useEvents<EventMap extends object>(
   room: Room<EventMap>,
   options: HistoryOptions<EventOf<EventMap>>,
@@ -123,7 +126,9 @@ export function useEvents<EventMap extends object>(
   return useHistory(room, options).events;
 }
 
-/** Returns the events of `useEvents`, whether they are still read, and the error if that fails. */
+/**
+ * Returns the events of `useEvents`, whether they are still loading, and the error if that fails.
+ */
 export function useHistory<EventMap extends object>(
   room: Room<EventMap>,
   { last, initial = [] }: HistoryOptions<EventOf<EventMap>>,
@@ -138,9 +143,9 @@ export function useHistory<EventMap extends object>(
 }
 
 /**
- * Enters the room, with the newest data, while a component is mounted that uses it, and for a
- * moment after. Returns the members, as `useMembers` does: `undefined` if the token does not grant
- * `presence`, which `useGrant` tells.
+ * Enters the room with the newest data while a component that uses it is mounted, and for 1 s
+ * after. Returns the members, as `useMembers` does: `undefined` if the token does not grant
+ * `presence`, as `useGrant` shows.
  */
 export function usePresence<Data>(
   room: Room<any, any, Data>,
@@ -150,7 +155,10 @@ export function usePresence<Data>(
   return useMembers(room);
 }
 
-/** Who is in the room, by user. `undefined` while that is not known: only who has entered is told. */
+/**
+ * Returns the members, by user. `undefined` while they are unknown: only a client that has entered
+ * receives them.
+ */
 export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Data>[] | undefined {
   const { presence } = room;
   return useSyncExternalStore(
@@ -161,14 +169,18 @@ export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Da
 }
 
 /**
- * How many members the room has: live where this client has entered, otherwise read whenever it is
- * connected and every 30 s while the page is shown. `undefined` until it is known.
+ * Returns the number of members. It is live if this client has entered. Otherwise it is read
+ * whenever the room connects, and every 30 s while the page is visible. `undefined` until it is
+ * known.
  */
 export function useOnlineCount(room: Room<any>): number | undefined {
   return useStore(useMemo(() => countStore(room), [room]));
 }
 
-/** Sends the room's signals of that name, and calls the newest handler with those of the others. */
+/**
+ * Returns a function that sends signals of that name, and calls the newest handler with the signals
+ * of other sessions.
+ */
 export function useSignal<SignalMap extends object, Name extends keyof SignalMap & string>(
   room: Room<any, SignalMap>,
   name: Name,
@@ -186,7 +198,7 @@ export function useSignal<SignalMap extends object, Name extends keyof SignalMap
 const useStore = <Value>(store: Store<Value>): Value =>
   useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
 
-/** A function that changes with each render, for callers that outlive the render. */
+/** Returns a reference to the newest callback, for callers that outlive a render. */
 function useNewest<Callback>(callback: Callback): { readonly current: Callback } {
   const newest = useRef(callback);
   useInsertionEffect(() => {

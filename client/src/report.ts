@@ -1,17 +1,17 @@
 import type { RoomcastError } from "./codes.ts";
 
-/** Where errors of a client go that reject no promise: its `onError`. */
+/** Receives a client's errors that reject no promise: its `onError`. */
 export type Report = (error: RoomcastError) => void;
 
-/** Shows an error to the app's developers without stopping what goes on. */
+/** Reports an error to the runtime without throwing it. */
 export function report(error: unknown): void {
-  // Node has no reportError.
+  // Node has no `reportError`.
   (globalThis.reportError ?? console.error)(error);
 }
 
 /**
- * What a handler throws is the app's to see, but keeps nothing from the other handlers. Returns
- * what it has yet to do.
+ * Calls a handler and reports the error that it throws, so that other handlers still run. Returns
+ * the promise that it has returned, if any.
  */
 export function guard(call: () => unknown): Promise<unknown>[] {
   try {
@@ -23,6 +23,6 @@ export function guard(call: () => unknown): Promise<unknown>[] {
   }
 }
 
-/** Also of a promise that is not the runtime's own. */
+/** Also recognizes promises of other libraries. */
 const isThenable = (result: unknown): boolean =>
   typeof (result as PromiseLike<unknown> | undefined)?.then === "function";

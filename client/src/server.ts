@@ -1,4 +1,4 @@
-/** For backends: publish to rooms and read them, over HTTP. */
+/** The API for backends: publishes to rooms and reads them over HTTP. */
 import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
@@ -20,18 +20,25 @@ export type { Page, PublishOptions, Range, RoomEvent, Snapshot };
 
 export interface BackendOptions {
   readonly url: string | URL;
-  /** A token that grants `publish` (and `subscribe`, to read); asked for with each request. */
+  /**
+   * A token that grants `publish`, and `subscribe` to read. A function is called for each request.
+   */
   readonly token: string | (() => string | Promise<string>);
-  /** The time limit of a call in ms, with all its retries and the token (10,000). */
+  /**
+   * Time limit of a call in ms, including all retries and the `token` function. 10,000 by default.
+   */
   readonly timeoutMs?: number | undefined;
   readonly fetch?: Fetch | undefined;
 }
 
-/** What ends a call early. Whether a publish that was ended is stored is then unknown. */
+/** Options that end a call early. A publish that is ended may be stored or not. */
 export interface CallOptions {
-  /** The time limit of this call in ms, in place of the backend's. After it, the call rejects with `timeout`. */
+  /**
+   * Time limit of this call in ms, instead of the backend's. After it, the call rejects with
+   * `timeout`.
+   */
   readonly timeoutMs?: number | undefined;
-  /** Ends the call when it is aborted: it rejects with the signal's reason. */
+  /** Ends the call when it is aborted. The call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,22 +48,30 @@ export interface NewEvent extends PublishOptions {
 }
 
 export interface Backend {
-  /** Resolves with the event's seq once it is durable. Retries by id, so that it counts once. */
+  /**
+   * Publishes an event. Resolves with its seq once it is durable. Retries with the same id, so that
+   * it is stored once.
+   */
   publish(
     room: string,
     name: string,
     data: unknown,
     options?: PublishOptions & CallOptions,
   ): Promise<number>;
-  /** Appends up to 1,000 events to one room, all or none. Resolves with their seqs in order. */
+  /** Appends up to 1,000 events to one room, all or none. Resolves with their seqs, in order. */
   publishBatch(room: string, events: readonly NewEvent[], options?: CallOptions): Promise<number[]>;
-  /** The latest event of every key: what a page that is rendered on the server starts from. */
+  /**
+   * Reads the latest event of every key, for example as the start of a page rendered on the server.
+   */
   state(room: string, options?: CallOptions): Promise<Snapshot>;
-  /** Stored events, up to the newest. */
+  /** Reads stored events, up to the newest. */
   history(room: string, range: Range, options?: CallOptions): Promise<Page>;
 }
 
-/** A try may take half of the time limit, and at most this, so that another follows one that hangs. */
+/**
+ * Time limit of an attempt, which is also limited to half of the call's. So an attempt that hangs
+ * is followed by another one.
+ */
 const MAX_TRY_MS = 10_000;
 
 interface Body {
@@ -71,7 +86,10 @@ export function createBackend(options: BackendOptions): Backend {
   /** Sends one request of a call, and retries it within the call's time limit. */
   type Ask = <Answer>(to: URL, init?: Body) => Promise<Answer>;
 
-  /** Ends the whole call at its time limit: its tries, the pauses between them, and the `token` callback. */
+  /**
+   * Runs a call and ends all of it at the time limit: its attempts, the pauses between them, and
+   * the `token` function.
+   */
   async function call<Answer>(
     { timeoutMs = options.timeoutMs ?? 10_000, signal }: CallOptions,
     work: (ask: Ask) => Promise<Answer>,

@@ -5,7 +5,9 @@ export interface TransportChoice {
   readonly transport: Transport;
   /** Number of dials in a row that failed although the server could be reached. */
   readonly failures: number;
-  /** When the better transports are probed next, and the interval from then to the probe after it. */
+  /**
+   * When the better transports are probed next, and the interval from then to the probe after it.
+   */
   readonly probeAt: number;
   readonly probeMs: number;
 }
@@ -31,7 +33,9 @@ export const withSuccess = (choice: TransportChoice): TransportChoice => ({
   failures: 0,
 });
 
-/** A dial failed although the server could be reached. Other failures are not the transport's fault. */
+/**
+ * A dial failed although the server could be reached. Other failures are not the transport's fault.
+ */
 export function withFailure(choice: TransportChoice, now: number): TransportChoice {
   const failures = choice.failures + 1;
   const next = BEST_FIRST[BEST_FIRST.indexOf(choice.transport) + 1];

@@ -1,12 +1,15 @@
 import { claimsOf } from "../connection/tokens.ts";
 
-/** What the server says of a token over a socket; here the client reads it itself, unverified. */
+/**
+ * The grants in a token. Over a socket the server sends them. Here the client reads them itself,
+ * unverified.
+ */
 export interface Grants {
   readonly expires_at: number;
   grantIn(room: string): string[];
 }
 
-/** Of a cookie, or of what is no token: the server says what it allows when it is tried. */
+/** The grants of a cookie or an unreadable token. The server accepts or rejects each request. */
 const UNKNOWN: Grants = { expires_at: 0, grantIn: () => ["subscribe", "publish", "presence"] };
 
 export function grantsOf(token = ""): Grants {

@@ -36,7 +36,10 @@ export interface FrameSink {
 export const frameOf = (type: string, fields: object): string =>
   JSON.stringify({ type, ...fields });
 
-/** What only a client knows is said in the words of the wire: stored or not is unknown, try again. */
+/**
+ * Creates an error frame. The local code `offline` becomes `internal`: a publish may be stored or
+ * not, and is retried.
+ */
 export function errorFrame(room: string, error: RoomcastError, ref?: string): string {
   const { message, retryAfterMs: retry_after_ms } = error;
   const code: WireCode = error.code === "offline" ? "internal" : (error.code as WireCode);

@@ -5,7 +5,9 @@ import { Publisher } from "./publisher.ts";
 import type { Reader, ReaderContext } from "./reader.ts";
 import { ReadAhead } from "./read-ahead.ts";
 
-/** A room over HTTP: takes the frames that a socket would take, and says what it would say. */
+/**
+ * A room over HTTP. Accepts the client's frames, and emits the frames that a socket would receive.
+ */
 export class HttpRoom {
   readonly #http: Http;
   readonly #room: string;

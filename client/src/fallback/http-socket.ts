@@ -9,13 +9,13 @@ import { HttpRoom } from "./http-room.ts";
 export interface HttpSocketOptions {
   readonly fetch: Fetch;
   readonly read: StartReader;
-  /** Called when a room's reader has its first answer, or was lost without one. */
+  /** Called when a room's reader has received its first answer, or was lost without one. */
   recordDial(answered: boolean): void;
 }
 
 /**
- * What the package needs of a WebSocket, over HTTP: a socket of one room, or a connection for many,
- * as its address says.
+ * Implements the part of a WebSocket that the client uses, over HTTP. Its address determines
+ * whether it is a socket of one room or a multiplexed connection.
  */
 export class HttpSocket {
   onmessage: ((message: { data: string }) => void) | null = null;
@@ -60,18 +60,20 @@ export class HttpSocket {
     this.onmessage?.({ data: frame });
   }
 
-  /** No answer comes before what it answers has been sent. */
+  /** Emits answers asynchronously, so that none arrives before `send` has returned. */
   #answer(...frames: string[]): void {
     queueMicrotask(() => frames.forEach((frame) => this.#emit(frame)));
   }
 
-  /** There is nothing to ask the server yet: the first room shows whether the token is taken. */
+  /**
+   * Emits `connected` without a request: the first room shows whether the server accepts the token.
+   */
   #connect(): void {
     const { expires_at } = grantsOf(this.#http.token);
     this.#answer(frameOf("connected", { expires_at, ping_ms: PING_MS, unverified: true }));
   }
 
-  /** The server has its say when the token is next used. */
+  /** Replaces the token. The server verifies it with the next request. */
   #authorize(token: string): void {
     this.#http.token = token;
     const { expires_at, grantIn } = grantsOf(token);
@@ -106,7 +108,7 @@ export class HttpSocket {
     this.#answer(frameOf("closed", { room, code: 1000, reason: "" }));
   }
 
-  /** What is lost without a code, or for its token, is lost for all. */
+  /** Ends a room. A loss without a code, or for the token, ends all rooms. */
   #end(room: string, code: number, reason: string): void {
     this.#rooms.get(room)?.stop();
     this.#rooms.delete(room);

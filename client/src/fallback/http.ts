@@ -1,7 +1,7 @@
 import { RoomcastError, type Code } from "../codes.ts";
 import { request, roomUrl, type Fetch, type HttpRequest } from "../http.ts";
 
-/** What a connection that is lost without a code is closed with. */
+/** Close code of a connection that is lost without one. */
 export const LOST = 1006;
 
 export const UNAUTHORIZED = 4001;
@@ -19,7 +19,7 @@ const closeCodes: Partial<Record<Code, number>> = {
   internal: 1011,
 };
 
-/** With what a socket would have been closed for the same reason. */
+/** Returns the code with which a socket would have been closed for the same reason. */
 export const closeCodeOf = (code: Code): number => closeCodes[code] ?? LOST;
 
 const TIME_LIMIT_MS = 15_000;
@@ -37,7 +37,7 @@ export class Http {
     this.token = token;
   }
 
-  /** `/rooms/{room}`, or one of its leaves. */
+  /** Returns the URL of `/rooms/{room}`, or of a path below it. */
   urlOf(room: string, leaf?: string, query: Record<string, string | undefined> = {}): URL {
     const url = roomUrl(this.base, room, ...(leaf === undefined ? [] : [leaf]));
     for (const [name, value] of Object.entries(query)) {
@@ -64,7 +64,10 @@ export class Http {
     return request(this.#fetch, url, options, ({ body }) => body);
   }
 
-  /** A browser would delay a second tab's request until the first one's answer, unless told not to store it. */
+  /**
+   * Adds the token and the headers. With `no-store`, a browser does not delay a second tab's
+   * request until the first one is answered.
+   */
   #withUser(accept: string, options: HttpRequest): HttpRequest {
     return { cache: "no-store", headers: { accept }, token: this.token, proxyError, ...options };
   }

@@ -107,12 +107,15 @@ export class Fallback implements FallbackTransports {
     for (const user of [...this.#users]) user.dispatch({ type });
   }
 
-  /** Schedules the probes of better transports: at `probeAt` and when the network changes, while there are users. */
+  /**
+   * Schedules the probes of better transports: at `probeAt` and when the network changes, while
+   * there are users.
+   */
   scheduleProbe(): void {
     const { probeAt } = this.#choice;
     const isLooking = this.#users.size > 0 && probeAt < Infinity;
     this.#timer.set(isLooking ? probeAt : Infinity);
-    // Node has neither.
+    // Node has neither of these.
     globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.(
       "online",
       this.#startProbe,

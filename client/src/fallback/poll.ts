@@ -8,12 +8,15 @@ import { frameOf } from "./frames.ts";
 import { closeCodeOf, LOST } from "./http.ts";
 import { welcome, type Reader, type ReaderContext } from "./reader.ts";
 
-/** How long the server holds a request that has nothing to answer yet. */
+/** How long the server may delay the answer while there is no new event. */
 const WAIT_SECONDS = 25;
 const READ_TIMEOUT_MS = (WAIT_SECONDS + 15) * 1_000;
 const PAGE_EVENTS = 1_000;
 
-/** Reads a room by long-polling. There is no session in the room: nobody enters it, and no signal is heard. */
+/**
+ * Reads a room by long-polling. There is no session in the room, so the client can't enter it, and
+ * receives no signals.
+ */
 export class LongPoll implements Reader {
   readonly #context: ReaderContext;
   readonly #request = new AbortController();
@@ -63,9 +66,10 @@ export class LongPoll implements Reader {
     return http.get(http.urlOf(room, leaf, query), this.#request.signal);
   }
 
-  /** `undefined` if the position is lost. */
+  /** Requests a page. Returns `undefined` if the position is lost. */
   async #page(since: Position, isAtHead: boolean): Promise<Page | undefined> {
-    // Held at once, a first request that finds nothing new would look like one that isn't answered.
+    // The first request does not wait: if there is no new event, it would look like one without an
+    // answer.
     const wait = isAtHead ? { wait: `${WAIT_SECONDS}` } : undefined;
     try {
       return await this.#get("events", { since, limit: `${PAGE_EVENTS}`, ...wait });
@@ -93,7 +97,7 @@ export class LongPoll implements Reader {
     return formatPosition({ epoch, seq });
   }
 
-  /** From the state on, and after a gap if it could not go on from there. */
+  /** Starts from the state. If the position `lost` can't be resumed, emits a gap before it. */
   async #start(lost?: Position): Promise<Position> {
     const { room, sink } = this.#context;
     const [{ epoch, seq, events }, figures] = await Promise.all([

@@ -3,7 +3,7 @@ import { passing } from "../retry.ts";
 import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
 
-/** Of UTF-16; each may take three bytes of a body, which may have 1 MiB. */
+/** Limit of a batch in UTF-16 code units. Each takes at most 3 bytes, and a body may have 1 MiB. */
 const BATCH_CHARACTERS = 256 * 1024;
 const BATCH_EVENTS = 1_000;
 
@@ -12,15 +12,18 @@ interface Publish {
   readonly event: string;
 }
 
-/** What a room is sent by POST: publishes in their order, and of each signal the newest. */
+/** Sends publishes to a room by POST, in order, and the newest signal of each name. */
 export class Publisher {
   readonly #http: Http;
   readonly #room: string;
   readonly #sink: FrameSink;
-  /** Those under way are the first of them, until they are answered. */
+  /** The unanswered publishes. Those of the current request come first. */
   #publishes: Publish[] = [];
   #publishing = false;
-  /** How many go one by one: of a batch that is refused, nothing is appended. */
+  /**
+   * Number of publishes to send one by one, after a batch was refused. A refused batch appends
+   * nothing.
+   */
   #alone = 0;
   readonly #signals = new Map<string, string>();
   #signalling = false;
@@ -41,7 +44,9 @@ export class Publisher {
     this.#signals.clear();
   }
 
-  /** What comes while a request is under way goes together in the next. */
+  /**
+   * Sends all publishes. Those that are added during a request are sent together in the next one.
+   */
   async #publishAll(): Promise<void> {
     this.#publishing = true;
     const url = this.#http.urlOf(this.#room, "events");
@@ -84,7 +89,7 @@ export class Publisher {
       this.#alone = batch.length;
       return;
     }
-    // The later ones too, or they would be stored before those that are sent again.
+    // Refuses the later ones too, or they would be stored before the retried ones.
     for (const { ref } of this.#dequeue(isPassing ? this.#publishes.length : 1))
       this.#emitError(error, ref);
   }
@@ -102,7 +107,7 @@ export class Publisher {
       try {
         await this.#http.post(url, body, () => {});
       } catch (error) {
-        // One that is lost is none: it was worth something then.
+        // A lost signal is dropped: it is of no use later.
         if ((error as RoomcastError).code !== "offline") this.#emitError(error as RoomcastError);
       }
     }
@@ -111,7 +116,7 @@ export class Publisher {
 
   #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
-    // A socket would have been closed when its token's time was up.
+    // A socket would have been closed when its token expired.
     if (closeCode === UNAUTHORIZED) return this.#sink.onClose(closeCode, error.message);
     this.#sink.onFrame(errorFrame(this.#room, error, ref));
   }

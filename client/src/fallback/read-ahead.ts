@@ -1,7 +1,10 @@
-/** In characters. The handlers have always seen all but 256 KiB of what they have done with. */
+/**
+ * Limit in characters. `seen` is at most 256 KiB behind the events that the handlers have finished,
+ * so it always frees space.
+ */
 const WINDOW = 512 * 1024;
 
-/** What was handed to the handlers and they have yet to take: a reader reads no further ahead. */
+/** Counts the events that were emitted and not yet seen. At the limit, a reader stops reading. */
 export class ReadAhead {
   readonly #unseen: { readonly seq: number; readonly size: number }[] = [];
   #size = 0;

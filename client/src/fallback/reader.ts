@@ -15,7 +15,7 @@ export interface ReaderContext {
 
 /** Reads a room until it is stopped, or has ended. */
 export interface Reader {
-  /** Enters the room, or tells the data anew, where it has a session there to enter with. */
+  /** Enters the room, or updates the data. Absent if the reader has no session in the room. */
   enter?(data: unknown): void;
   leave?(): void;
   stop(): void;
@@ -23,7 +23,7 @@ export interface Reader {
 
 export type StartReader = (context: ReaderContext, since: Position | undefined) => Reader;
 
-/** Pings go no further than this client: a reader finds out by itself that nothing comes any more. */
+/** Pings don't leave this client. A reader detects a dead connection itself. */
 export const PING_MS = 25_000;
 
 export function welcome(
@@ -34,7 +34,7 @@ export function welcome(
   const { expires_at, grantIn } = grantsOf(http.token);
   const { epoch, seq } = position;
   const grant = grantIn(room);
-  // The server tells nobody but a socket by what name its session goes.
+  // Only a socket receives its session id from the server.
   const session = "";
   sink.onOpen();
   const rest = { epoch, seq, recovered, grant, expires_at, ping_ms: PING_MS };

@@ -33,7 +33,7 @@ export class SseParser {
     }
   }
 
-  /** A comment is a field without a name. */
+  /** Parses a line. A comment is a field without a name. */
   #parseLine(line: string): void {
     const [, name, value = ""] = /^([^:]*)(?:: ?([^]*))?$/.exec(line)!;
     if (name === "") return;

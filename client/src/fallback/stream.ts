@@ -10,9 +10,12 @@ import { welcome, type Reader, type ReaderContext } from "./reader.ts";
 
 /** Time limit of the first event. A proxy that buffers the response lets none through. */
 const FIRST_EVENT_TIMEOUT_MS = 5_000;
-/** A comment comes every 25 s. */
+/** The server sends a comment every 25 s. */
 const READ_TIMEOUT_MS = 30_000;
-/** Who enters anew leaves a session behind, until the server writes to it and finds nobody there. */
+/**
+ * Shortest time between two changes of the data. Each change leaves the old session behind until
+ * the server writes to it and detects the closed stream.
+ */
 const ENTER_MS = 5_000;
 
 /** Reads a room as Server-Sent Events. */
@@ -21,18 +24,18 @@ export class EventStream implements Reader {
   readonly #readTimeout = new Timer(() => this.#end(LOST, "Nothing was heard."));
   readonly #change = new Timer(() => this.#changePresence());
   #position: Position | undefined;
-  /** The head when it began to read on from a position: all before it was missed. */
+  /** The head at the start of a resume. All events up to it were missed. */
   #head: number | undefined;
   #isWelcome = false;
   /** The frames of the stream's start, until the start is complete. */
   #startFrames: string[] = [];
-  /** The request whose answer is read, and the one that is to take its place. */
+  /** The request whose answer is being read, and the one that will replace it. */
   #reading: AbortController | undefined;
   #opening: AbortController | undefined;
-  /** With what that was asked which is read. */
+  /** The token and the data of the request whose answer is being read. */
   #token: string | undefined;
   #entered: string | undefined;
-  /** With what data, as JSON, it is to be in the room. */
+  /** The data to enter with, as JSON. `undefined` to not be a member. */
   #wanted: string | undefined;
   #changeAllowedAt = 0;
 
@@ -70,7 +73,7 @@ export class EventStream implements Reader {
   #changePresence(): void {
     if (this.#wanted === this.#entered) return;
     this.#changeAllowedAt = now() + ENTER_MS;
-    // Where the reader is full, nothing else notices that no answer comes.
+    // While the read-ahead is full, only this timeout detects a missing answer.
     this.#readTimeout.set(now() + READ_TIMEOUT_MS);
     void this.#open();
   }
@@ -80,7 +83,10 @@ export class EventStream implements Reader {
     void this.#open();
   }
 
-  /** What is read already is read until the new answer is there, so that nobody leaves in between. */
+  /**
+   * Opens a stream. The old one is read until the new answer is received, so that a member does not
+   * leave in between.
+   */
   async #open(): Promise<void> {
     const { http, room, sink } = this.#context;
     const { token } = http;
@@ -96,7 +102,7 @@ export class EventStream implements Reader {
       this.#opening = undefined;
       this.#token = token;
       this.#entered = entered;
-      // Something else may be wanted by now.
+      // The wanted data may have changed meanwhile.
       this.#setWanted(this.#wanted);
       await this.#read(body.getReader(), request.signal);
     } catch (error) {
@@ -141,7 +147,7 @@ export class EventStream implements Reader {
     }
   }
 
-  /** Events that came together are handed on together. */
+  /** Emits events that were received together in one frame. */
   #onEvents(received: Iterable<SseEvent>): void {
     let events: SseEvent[] = [];
     for (const event of received) {
@@ -156,7 +162,10 @@ export class EventStream implements Reader {
     this.#emitEvents(events);
   }
 
-  /** A stream that took the place of another begins with what that one has read meanwhile. */
+  /**
+   * Emits an `events` frame. A stream that has replaced another one starts with events that the old
+   * one has already emitted, which are skipped.
+   */
   #emitEvents(received: readonly SseEvent[]): void {
     const last = parsePosition(received.at(-1)?.id);
     if (last === undefined) return;
@@ -168,7 +177,7 @@ export class EventStream implements Reader {
     const all = events.join();
     this.#position = formatPosition(last);
     readAhead.add(last.seq, all.length);
-    // As the room wrote them: nothing is parsed but by who applies them.
+    // The events stay the room's JSON. Only the receiver of the frame parses them.
     const head = JSON.stringify({ type: "events", room, epoch: last.epoch, prev }).slice(0, -1);
     sink.onFrame(`${head},"events":[${all}]}`);
   }
@@ -181,7 +190,7 @@ export class EventStream implements Reader {
       if (id === undefined) return;
       this.#welcome(id, data === undefined);
     }
-    // Without data it only says from where it was asked to go on.
+    // Without data, the id only repeats the requested position.
     if (data !== undefined || this.#position === undefined) this.#position = id ?? this.#position;
     for (const frame of this.#startFrames.splice(0)) this.#context.sink.onFrame(frame);
   }
@@ -193,7 +202,7 @@ export class EventStream implements Reader {
     welcome(this.#context, { epoch, seq: recovered ? this.#head! : seq }, recovered);
   }
 
-  /** At the end of its token's time it reads on with a newer one. */
+  /** Handles the end of the stream. After the token's expiry, it continues with a newer token. */
   #close({ code, reason }: Closed): void {
     if (code !== UNAUTHORIZED || this.#token === this.#context.http.token) {
       return this.#end(code, reason);
@@ -209,7 +218,7 @@ interface Closed {
   readonly reason: string;
 }
 
-/** With these the server may refuse to let somebody enter who reads on. */
+/** Codes with which the server may refuse `enter` while the old stream continues. */
 const refusesEntering: ReadonlySet<Code> = new Set([
   "bad_request",
   "forbidden",

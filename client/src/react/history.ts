@@ -6,25 +6,33 @@ import { retry } from "../retry.ts";
 import type { Room } from "../room/room.ts";
 import type { Store } from "./stores.ts";
 
-/** The newest events of a room, and how reading them goes. */
+/** The newest events of a room, and the state of reading them. */
 export interface History<Event> {
   /** Oldest first. */
   readonly events: readonly Event[];
   /** `true` until the events were read. Until then, `events` has fewer of them, or old ones. */
   readonly isLoading: boolean;
-  /** Why the last request failed, `undefined` after one that succeeds. While `isLoading`, the request is retried. */
+  /**
+   * Why the last request failed, `undefined` after one that succeeds. While `isLoading`, the
+   * request is retried.
+   */
   readonly error: RoomcastError | undefined;
 }
 
-/** How long a failed request is retried, and the pause before that starts again. A reconnect starts it at once. */
+/**
+ * How long a failed request is retried, and the pause before the retries start again. A reconnect
+ * starts them at once.
+ */
 const READ_MS = 60_000;
 const PAUSE_MS = 60_000;
 
-/** Returns the last events of a list: the list itself where it has no more. */
+/** Returns the last events of a list, or the list itself if it has no more. */
 export const newest = <Event>(events: readonly Event[], last: number): readonly Event[] =>
   events.length > last ? events.slice(events.length - last) : events;
 
-/** Reads the newest events of a room over HTTP and follows them live, for one subscriber at a time. */
+/**
+ * Reads the newest events of a room over HTTP and adds live events, for one subscriber at a time.
+ */
 export class EventsStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
   readonly #room: Room<EventMap>;
   readonly #first: History<EventOf<EventMap>>;
@@ -51,7 +59,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   readonly getSnapshot = (): History<EventOf<EventMap>> => this.#history;
   readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#first;
 
-  /** Sets how many events are shown. If they are more than before, reads them. */
+  /** Sets the number of shown events. Reads them again if it is higher than before. */
   resize(last: number): void {
     const isMore = last > this.#last;
     this.#last = last;
@@ -70,7 +78,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
           this.#live = newest([...this.#live, ...events], this.#last);
           this.#show();
         },
-        // The old list is shown until the new one was read, so that nothing flickers.
+        // The old list is shown until the new one is read, so that nothing flickers.
         gap: () => {
           this.#stored = undefined;
           this.#live = [];
@@ -103,7 +111,9 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
     this.#set({ isLoading: isOpen && !hasEnded });
   }
 
-  /** Only for a room that is followed: otherwise, events that come in between would be missing. */
+  /**
+   * Reads the events. The room must be connected, or events published in between would be missing.
+   */
   async #read(): Promise<void> {
     this.#abort.abort();
     const { signal } = (this.#abort = new AbortController());
@@ -119,7 +129,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
     } catch (error) {
       if (signal.aborted) return;
       this.#room.report(error as RoomcastError);
-      // Unless the connection was lost too: then the next one reads again.
+      // If the connection was lost as well, the next connection reads again.
       if (this.#state !== "reading") return;
       this.#state = "failed";
       this.#stored ??= [];

@@ -3,18 +3,21 @@ import { now } from "../clock.ts";
 import { guard } from "../report.ts";
 import type { Room } from "../room/room.ts";
 
-/** How long a room waits for the next component, when the last one has unmounted: for a change of route. */
+/**
+ * How long a room stays entered after its last component has unmounted: long enough for a change of
+ * route.
+ */
 const GRACE_MS = 1_000;
 
-/** Keeps a room entered for several components, while the token grants `presence`. */
+/** Retains one presence for several components, while the token grants `presence`. */
 class RetainedPresence {
   readonly #room: Room;
   readonly #leaving = new Timer(() => this.#end());
   #users = 0;
   #data: unknown;
-  /** Whether the user signed out: what was entered with may hold their name. */
+  /** Whether the user has signed out. The data may contain their name. */
   #isStale = false;
-  /** The grant by which it last entered or left. */
+  /** The grant with which it last entered or left. */
   #grant: readonly string[] | undefined;
   #stop: (() => void) | undefined;
 
@@ -22,7 +25,10 @@ class RetainedPresence {
     this.#room = room;
   }
 
-  /** Adds a component. The newest data counts; `undefined` changes nothing. Returns what removes it. */
+  /**
+   * Adds a component. The newest data applies, and `undefined` changes nothing. Returns a function
+   * that removes the component.
+   */
   add(data: unknown): () => void {
     this.#leaving.set(Infinity);
     if (this.#users++ === 0 || data !== undefined) {
@@ -37,7 +43,7 @@ class RetainedPresence {
     };
   }
 
-  /** Enters only with the grant: without it, the room would report an error for each component. */
+  /** Enters only with the right: without it, the room would report an error for each component. */
   #follow(): void {
     const { grant, connection } = this.#room;
     this.#isStale ||= connection.reason === "signed_out";
@@ -56,7 +62,10 @@ class RetainedPresence {
 
 const retained = new WeakMap<Room, RetainedPresence>();
 
-/** Enters the room with that data, for one component of several. Returns what ends it. */
+/**
+ * Enters the room with that data for one of several components. Returns a function that removes the
+ * component.
+ */
 export function retainPresence(room: Room, data: unknown): () => void {
   if (!retained.has(room)) retained.set(room, new RetainedPresence(room));
   return retained.get(room)!.add(data);

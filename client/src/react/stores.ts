@@ -1,25 +1,25 @@
-/** Values made from a room, as stores for `useSyncExternalStore`. */
+/** Stores for `useSyncExternalStore`, with values derived from a room. */
 import { Timer } from "../timer.ts";
 import { now } from "../clock.ts";
 import type { EventOf } from "../room/handlers.ts";
 import type { Snapshot } from "../protocol.ts";
 import type { Room } from "../room/room.ts";
 
-/** How often the members are counted, where nobody tells of them. */
+/** Interval of reading the number of members while there is no list. */
 const COUNT_MS = 30_000;
-/** How long the room may take to hear that this client leaves. */
+/** Delay after `leave` before the members are counted, so that the room has processed it. */
 const LEAVING_MS = 1_000;
 
 export interface Store<Value> {
   getSnapshot(): Value;
-  /** What the server has rendered, and the browser renders first. */
+  /** Returns the value that the server has rendered and that the browser renders first. */
   getServerSnapshot(): Value;
   subscribe(changed: () => void): () => void;
 }
 
 export type Reducer<Value, Event> = (value: Value, event: Event) => Value;
 
-/** The room's state and the events after it, reduced to one value. */
+/** Reduces the room's state and the events after it to one value. */
 export function stateStore<EventMap extends object, Value>(
   room: Room<EventMap>,
   reducer: Reducer<Value, EventOf<EventMap>>,
@@ -53,7 +53,7 @@ export function stateStore<EventMap extends object, Value>(
           seen.position = room.position;
           changed();
         },
-        // Not at the gap itself: the state is there a moment later, and nothing flickers.
+        // Not at the gap itself: the state follows shortly, so nothing flickers.
         state() {
           catchUp();
           changed();
@@ -65,7 +65,7 @@ export function stateStore<EventMap extends object, Value>(
   };
 }
 
-/** How many members a room has: by their list where it is known, otherwise read over HTTP. */
+/** The number of members: from their list if it is known, otherwise read over HTTP. */
 export function countStore(room: Room): Store<number | undefined> {
   const { presence } = room;
   let count: number | undefined;
