@@ -208,7 +208,7 @@ function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Prom
     const token = await tokens.get();
     const get = async (token: Token): Promise<Answer> => {
       if (token !== null) return request(fetch, url, { token, timeoutMs: HTTP_TIMEOUT_MS });
-      throw new RoomcastError("unauthorized", "Nobody is signed in: `token` returned null.");
+      throw new RoomcastError("unauthorized", "No user is signed in: `token` returned null.");
     };
     try {
       return await get(token);

@@ -187,10 +187,10 @@ export function useSignal<SignalMap extends object, Name extends keyof SignalMap
   handler?: SignalHandler<Signal<Name, SignalMap[Name]>>,
 ): (data: SignalMap[Name]) => void {
   const newest = useNewest(handler);
-  const hears = handler !== undefined;
+  const hasHandler = handler !== undefined;
   useEffect(
-    () => (hears ? room.onSignal(name, (...heard) => newest.current?.(...heard)) : undefined),
-    [room, name, hears, newest],
+    () => (hasHandler ? room.onSignal(name, (...args) => newest.current?.(...args)) : undefined),
+    [room, name, hasHandler, newest],
   );
   return useCallback((data) => room.signal(name, data), [room, name]);
 }

@@ -33,7 +33,7 @@ export interface Connection extends Lifecycle {
   /** A token was rejected, and a new one was requested since. */
   readonly refused: boolean;
   /** It is a multiplexed connection. */
-  readonly isForMany: boolean;
+  readonly isMultiplexed: boolean;
 }
 
 export type Input =
@@ -76,7 +76,7 @@ export function newConnection(backoff: Backoff, seed: number): Connection {
     pingMs: 0,
     unanswered: false,
     refused: false,
-    isForMany: false,
+    isMultiplexed: false,
   };
 }
 
@@ -189,7 +189,7 @@ function open(
     pingMs: frame.ping_ms,
     // The first room shows whether the server accepts the token.
     refused: connection.refused && frame.type === "connected" && frame.unverified === true,
-    isForMany: frame.type === "connected",
+    isMultiplexed: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
   // Sends a ping at once: when workerd closes a socket whose client has never sent a frame, the
@@ -223,7 +223,7 @@ const answered = (connection: Connection, now: number): Connection => ({
 function onClose(connection: Connection, closeCode: number, now: number): Step {
   const [reason, verdict] = closeActionOf(closeCode);
   // The rooms whose frames were refused have ended individually. The others reconnect.
-  const isOfOneRoom = connection.isForMany && reason === "bad_request";
+  const isOfOneRoom = connection.isMultiplexed && reason === "bad_request";
   if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);
   if (verdict !== "new_token") return end(connection, verdict, reason);
   if (connection.refused) return end(connection, "unauthorized", reason);

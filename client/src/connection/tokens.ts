@@ -90,7 +90,7 @@ export class Tokens {
     this.#hasFailed = false;
     const user = token ? claimsOf(token)?.sub : undefined;
     if (token !== undefined) {
-      this.#options.log(`token: ${token === null ? "nobody is signed in" : `for ${user}`}`);
+      this.#options.log(`token: ${token === null ? "no user is signed in" : `for ${user}`}`);
     }
     if (user !== undefined) this.#options.identified(user);
   }

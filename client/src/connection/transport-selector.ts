@@ -31,7 +31,7 @@ export class TransportSelector {
     const Socket = this.#fallback?.sockets[transport] ?? this.#options.WebSocket;
     if (!Socket)
       throw new TypeError(
-        "There is no WebSocket here, as Node has from 22 on: give createClient that of `ws`.",
+        "No WebSocket: pass the one of `ws` to createClient. Node has one from version 22.",
       );
     return new Socket(address, protocols) as WebSocket;
   }

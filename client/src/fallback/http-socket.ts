@@ -23,7 +23,7 @@ export class HttpSocket {
   readonly #options: HttpSocketOptions;
   readonly #http: Http;
   readonly #rooms = new Map<string, HttpRoom>();
-  readonly #isForMany: boolean;
+  readonly #isMultiplexed: boolean;
 
   constructor(options: HttpSocketOptions, address: string, protocols: readonly string[]) {
     const { origin, pathname, searchParams } = new URL(address.replace("ws", "http"));
@@ -31,7 +31,7 @@ export class HttpSocket {
     const [, token] = protocols;
     this.#options = options;
     this.#http = new Http(`${origin}${base}`, options.fetch, token?.slice("bearer.".length));
-    this.#isForMany = room === undefined;
+    this.#isMultiplexed = room === undefined;
     if (room === undefined) this.#connect();
     else this.#subscribe(decodeURIComponent(room), searchParams.get("since") ?? undefined);
   }
@@ -80,7 +80,7 @@ export class HttpSocket {
     const rooms = [...this.#rooms.keys()].map((room) =>
       frameOf("authorized", { room, grant: grantIn(room), expires_at }),
     );
-    this.#answer(...(this.#isForMany ? [frameOf("authorized", { expires_at })] : []), ...rooms);
+    this.#answer(...(this.#isMultiplexed ? [frameOf("authorized", { expires_at })] : []), ...rooms);
   }
 
   #subscribe(room: string, since: Position | undefined): void {
@@ -112,7 +112,7 @@ export class HttpSocket {
   #end(room: string, code: number, reason: string): void {
     this.#rooms.get(room)?.stop();
     this.#rooms.delete(room);
-    if (this.#isForMany && code !== LOST && code !== UNAUTHORIZED) {
+    if (this.#isMultiplexed && code !== LOST && code !== UNAUTHORIZED) {
       return this.#emit(frameOf("closed", { room, code, reason }));
     }
     this.close();

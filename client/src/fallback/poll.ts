@@ -20,7 +20,7 @@ const PAGE_EVENTS = 1_000;
 export class LongPoll implements Reader {
   readonly #context: ReaderContext;
   readonly #request = new AbortController();
-  readonly #readTimeout = new Timer(() => this.#end(LOST, "Nothing was heard."));
+  readonly #readTimeout = new Timer(() => this.#end(LOST, "Timed out."));
   #isWelcome = false;
 
   constructor(context: ReaderContext, since: Position | undefined) {

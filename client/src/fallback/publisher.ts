@@ -17,14 +17,14 @@ export class Publisher {
   readonly #http: Http;
   readonly #room: string;
   readonly #sink: FrameSink;
-  /** The unanswered publishes. Those of the current request come first. */
+  /** The unanswered publishes. The ones of the current request come first. */
   #publishes: Publish[] = [];
   #publishing = false;
   /**
    * Number of publishes to send one by one, after a batch was refused. A refused batch appends
    * nothing.
    */
-  #alone = 0;
+  #oneByOne = 0;
   readonly #signals = new Map<string, string>();
   #signalling = false;
 
@@ -45,7 +45,8 @@ export class Publisher {
   }
 
   /**
-   * Sends all publishes. Those that are added during a request are sent together in the next one.
+   * Sends all publishes. Publishes that are added during a request are sent together in the next
+   * one.
    */
   async #publishAll(): Promise<void> {
     this.#publishing = true;
@@ -71,7 +72,7 @@ export class Publisher {
     let characters = 0;
     for (const publish of this.#publishes) {
       characters += publish.event.length;
-      const isFull = this.#alone > 0 || characters > BATCH_CHARACTERS;
+      const isFull = this.#oneByOne > 0 || characters > BATCH_CHARACTERS;
       if (batch.length > 0 && (isFull || batch.length === BATCH_EVENTS)) break;
       batch.push(publish);
     }
@@ -79,14 +80,14 @@ export class Publisher {
   }
 
   #dequeue(count: number): Publish[] {
-    this.#alone = Math.max(0, this.#alone - count);
+    this.#oneByOne = Math.max(0, this.#oneByOne - count);
     return this.#publishes.splice(0, count);
   }
 
   #refuse(batch: Publish[], error: RoomcastError): void {
     const isPassing = passing.has(error.code);
     if (!isPassing && batch.length > 1) {
-      this.#alone = batch.length;
+      this.#oneByOne = batch.length;
       return;
     }
     // Refuses the later ones too, or they would be stored before the retried ones.

@@ -2,7 +2,7 @@
  * Limit in characters. `seen` is at most 256 KiB behind the events that the handlers have finished,
  * so it always frees space.
  */
-const WINDOW = 512 * 1024;
+const MAX_CHARACTERS = 512 * 1024;
 
 /** Counts the events that were emitted and not yet seen. At the limit, a reader stops reading. */
 export class ReadAhead {
@@ -23,7 +23,7 @@ export class ReadAhead {
   }
 
   get isFull(): boolean {
-    return this.#size > WINDOW;
+    return this.#size > MAX_CHARACTERS;
   }
 
   waitForSpace(): Promise<void> {

@@ -16,12 +16,12 @@ const READ_TIMEOUT_MS = 30_000;
  * Shortest time between two changes of the data. Each change leaves the old session behind until
  * the server writes to it and detects the closed stream.
  */
-const ENTER_MS = 5_000;
+const CHANGE_INTERVAL_MS = 5_000;
 
 /** Reads a room as Server-Sent Events. */
 export class EventStream implements Reader {
   readonly #context: ReaderContext;
-  readonly #readTimeout = new Timer(() => this.#end(LOST, "Nothing was heard."));
+  readonly #readTimeout = new Timer(() => this.#end(LOST, "Timed out."));
   readonly #change = new Timer(() => this.#changePresence());
   #position: Position | undefined;
   /** The head at the start of a resume. All events up to it were missed. */
@@ -72,7 +72,7 @@ export class EventStream implements Reader {
 
   #changePresence(): void {
     if (this.#wanted === this.#entered) return;
-    this.#changeAllowedAt = now() + ENTER_MS;
+    this.#changeAllowedAt = now() + CHANGE_INTERVAL_MS;
     // While the read-ahead is full, only this timeout detects a missing answer.
     this.#readTimeout.set(now() + READ_TIMEOUT_MS);
     void this.#open();
@@ -227,5 +227,5 @@ const refusesEntering: ReadonlySet<Code> = new Set([
 ]);
 
 function broken(): never {
-  throw new RoomcastError("offline", "The stream broke off.");
+  throw new RoomcastError("offline", "The stream ended early.");
 }

@@ -14,7 +14,7 @@ export function checkRoomName(name: string): void {
 }
 
 function faultIn(name: string): string | undefined {
-  if (typeof name !== "string") return "is no string";
+  if (typeof name !== "string") return "is not a string";
   const [character] = /[^\w=@,.;:-]/u.exec(name) ?? [];
   if (character !== undefined) return `contains ${JSON.stringify(character)}`;
   if (name.length > MAX_CHARACTERS) return `has ${name.length} characters`;

@@ -110,7 +110,8 @@ export class Outbox implements Sender {
     for (const [ref, { author }] of this.#publishes) {
       author.name ??= user;
       if (author.name === user) continue;
-      const message = "Another user has signed in since. If it was sent, it may be stored or not.";
+      const message =
+        "Another user has signed in. If the publish was sent, it may be stored or not.";
       this.#remove(ref)?.reject(new RoomcastError("user_changed", message));
     }
   }

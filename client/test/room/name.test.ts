@@ -19,8 +19,8 @@ const INVALID: [unknown, RegExp][] = [
   [".", /"\." would be lost in a URL/],
   ["..", /would be lost/],
   ["a".repeat(165), /has 165 characters/],
-  [undefined, /undefined is no string/],
-  [42, /42 is no string/],
+  [undefined, /undefined is not a string/],
+  [42, /42 is not a string/],
 ];
 
 for (const name of VALID) {
