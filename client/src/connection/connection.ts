@@ -38,8 +38,8 @@ export interface Connection extends Lifecycle {
 
 export type Input =
   | TransportInput
-  | { readonly type: "frame_received"; readonly frame: Frame }
-  | { readonly type: "socket_closed"; readonly closeCode: number }
+  | { readonly type: "frame"; readonly frame: Frame }
+  | { readonly type: "closed"; readonly closeCode: number }
   | { readonly type: "token_failed" | "dial_failed"; readonly error: RoomcastError }
   | { readonly type: "signed_out" }
   /** The network is back, or the page is visible again. */
@@ -97,9 +97,9 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
     }
     case "leave":
       return [{ ...connection, leaveAt: now + GRACE_MS }];
-    case "frame_received":
+    case "frame":
       return onFrame(connection, input.frame, now, wallNow);
-    case "socket_closed":
+    case "closed":
       return onClose(connection, input.closeCode, now);
     case "gap_detected":
       return retry(connection, "offline", now);

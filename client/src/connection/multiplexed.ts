@@ -130,7 +130,7 @@ class RoomSubscription implements RoomTransport {
 
   onFrame(frame: Frame, bytes: number): void {
     const before = this.#subscription;
-    this.step({ type: "frame_received", frame });
+    this.step({ type: "frame", frame });
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
@@ -170,7 +170,7 @@ class MultiplexedSocket implements TransportListener {
   add(subscription: RoomSubscription): void {
     this.#subscriptions.set(subscription.name, subscription);
     this.socket.dispatch({ type: "use" });
-    subscription.step({ type: "connection_changed", connection: this.socket.connection });
+    subscription.step({ type: "connection", connection: this.socket.connection });
   }
 
   /**
@@ -184,7 +184,7 @@ class MultiplexedSocket implements TransportListener {
       if (request === undefined) continue;
       if (!this.#limiter.tryAcquire(now())) return this.#timer.set(this.#limiter.resumeAt);
       this.socket.send(subscription.request(request));
-      subscription.step({ type: "request_sent" });
+      subscription.step({ type: "sent" });
     }
   }
 
@@ -205,7 +205,7 @@ class MultiplexedSocket implements TransportListener {
     if (after.phase === before.phase) return;
     if (after.phase === "open") this.#limiter = new RateLimiter();
     for (const subscription of this.#subscriptions.values()) {
-      subscription.step({ type: "connection_changed", connection: this.socket.connection });
+      subscription.step({ type: "connection", connection: this.socket.connection });
     }
     this.sendRequests();
   }

@@ -177,15 +177,15 @@ export class Socket {
       if ("user" in frame && frame.user) this.#options.identified(frame.user);
       // The socket was another user's, and is closed now.
       if (websocket !== this.#websocket) return;
-      this.dispatch({ type: "frame_received", frame });
+      this.dispatch({ type: "frame", frame });
       this.#listener.onFrame(frame, bytesOf(data));
     };
     websocket.onclose = ({ code, reason }) => {
       this.#log(`closed: ${[code, reason].join(" ")}`);
-      this.dispatch({ type: "socket_closed", closeCode: code });
+      this.dispatch({ type: "closed", closeCode: code });
     };
     // If a socket can't be opened, Node 22 fires only this event.
-    websocket.onerror = () => this.dispatch({ type: "socket_closed", closeCode: 1006 });
+    websocket.onerror = () => this.dispatch({ type: "closed", closeCode: 1006 });
     this.#websocket = websocket;
   }
 

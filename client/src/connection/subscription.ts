@@ -1,7 +1,7 @@
 /**
  * The lifecycle of a room's subscription on a multiplexed connection, as a pure function: when to
  * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends the
- * request of `nextRequest`, and confirms it with `request_sent`.
+ * request of `nextRequest`, and confirms it with `sent`.
  */
 import { closeActionOf, type Code } from "../codes.ts";
 import {
@@ -37,10 +37,10 @@ export interface Subscription extends Lifecycle {
 export type SubscriptionInput =
   | TransportInput
   /** The state of the connection has changed. */
-  | { readonly type: "connection_changed"; readonly connection: Lifecycle }
+  | { readonly type: "connection"; readonly connection: Lifecycle }
   /** The request of `nextRequest` was sent. */
-  | { readonly type: "request_sent" }
-  | { readonly type: "frame_received"; readonly frame: Frame }
+  | { readonly type: "sent" }
+  | { readonly type: "frame"; readonly frame: Frame }
   | { readonly type: "tick" };
 
 const PROVEN_MS = 20_000;
@@ -100,15 +100,15 @@ export function step(
       };
     case "leave":
       return { ...subscription, leaveAt: now + GRACE_MS };
-    case "connection_changed":
+    case "connection":
       return onConnectionChange(subscription, input.connection);
-    case "request_sent":
+    case "sent":
       return {
         ...subscription,
         serverState: subscription.serverState === "unsubscribed" ? "subscribing" : "unsubscribing",
         answerAt: now + OPEN_MS,
       };
-    case "frame_received":
+    case "frame":
       return onFrame(subscription, input.frame, now);
     case "gap_detected":
       return again(subscription, "offline", now);

@@ -64,9 +64,9 @@ class Scenario extends LifecycleScenario<Input> {
 const nameOf = (effect: Effect): string =>
   effect.type === "dial" ? (effect.newToken ? "dial with a new token" : "dial") : effect.type;
 
-const received = (frame: Frame): Input => ({ type: "frame_received", frame });
+const received = (frame: Frame): Input => ({ type: "frame", frame });
 const pong = received({ type: "pong" });
-const closed = (closeCode: number): Input => ({ type: "socket_closed", closeCode });
+const closed = (closeCode: number): Input => ({ type: "closed", closeCode });
 
 describe("opening and leaving", () => {
   it("dials when it is first used", () => {

@@ -29,7 +29,7 @@ class Scenario extends LifecycleScenario<SubscriptionInput> {
       request = nextRequest(this.subscription)
     ) {
       this.#sent.push(request);
-      this.subscription = step(this.subscription, { type: "request_sent" }, this.now);
+      this.subscription = step(this.subscription, { type: "sent" }, this.now);
     }
   }
 
@@ -55,10 +55,10 @@ const connectionIs = (
   phase: Lifecycle["phase"],
   life: Partial<Lifecycle> = {},
 ): SubscriptionInput => ({
-  type: "connection_changed",
+  type: "connection",
   connection: { ...newLifecycle(BACKOFF, 1), phase, ...life },
 });
-const received = (frame: Frame): SubscriptionInput => ({ type: "frame_received", frame });
+const received = (frame: Frame): SubscriptionInput => ({ type: "frame", frame });
 const welcome = received({
   type: "welcome",
   session: "s1",
