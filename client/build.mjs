@@ -7,21 +7,21 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 rmSync(`${here}dist`, { recursive: true, force: true });
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit" });
 
-// The compiler rewrites the imports of modules, but leaves `.ts` in those of their types.
+// The compiler rewrites imports in modules, but leaves `.ts` in the imports of type files.
 const all = readdirSync(`${here}dist`, { recursive: true });
 for (const name of all.filter((name) => name.endsWith(".d.ts"))) {
   const types = readFileSync(`${here}dist/${name}`, "utf8");
   writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w-]+)\.ts"/g, '$1.js"'));
 }
 
-// It also wraps each address that is known only when the code runs, in case that ends in `.ts`.
+// The compiler also wraps each import path that is computed at run time, in case it ends in `.ts`.
 const wrapped = /__rewriteRelativeImportExtension\(((?:[^()]|\([^()]*\))*)\)/g;
 for (const name of all.filter((name) => name.endsWith(".js"))) {
   const code = readFileSync(`${here}dist/${name}`, "utf8");
   writeFileSync(`${here}dist/${name}`, code.replace(wrapped, "$1"));
 }
 
-// npm packs only what lies in the package's own folder.
+// npm packs only files in the package's own folder.
 for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) {
   copyFileSync(`${here}../${license}`, `${here}${license}`);
 }

@@ -1,4 +1,5 @@
-// What would be published is what is meant to be: the compiled modules, their types, the README, the licences.
+// Checks that exactly these files would be published: the compiled modules, their types, the README
+// and the licences.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";

@@ -1,4 +1,5 @@
-// What the package costs a page, beside its peers: bundled, minified, gzipped. Fails over budget.
+// Prints the package's size in a page and that of its peers: bundled, minified, gzipped. Fails over
+// budget.
 import { buildSync } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -7,7 +8,7 @@ const CLIENT_BUDGET = 11_600;
 const HOOKS_BUDGET = 2_000;
 const FALLBACK_BUDGET = 5_000;
 
-/** Loaded where a WebSocket can't be had, and nowhere else. */
+/** The import of the fallback, which is loaded only if no WebSocket can be opened. */
 const FALLBACK = "../fallback/index.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));

@@ -110,12 +110,12 @@ export function createClient({
     if (onError) guard(() => onError(error));
     else reportError(error);
   };
-  const tokens = new Tokens(token, { identified, report, log });
+  const tokens = new Tokens(token, { onUser, report, log });
   const get = authorizedGet(tokens, fetch);
   const selector = new TransportSelector({ url, WebSocket, fetch, report });
   const connectTo = sockets === "room" ? roomConnections : multiplexedConnections;
   const connections = connectTo(
-    { tokens, backoff: { minMs, maxMs }, selector, identified, report, log },
+    { tokens, backoff: { minMs, maxMs }, selector, onUser, report, log },
     url,
   );
   /** The command for rooms that are created later. */
@@ -144,13 +144,13 @@ export function createClient({
     return room;
   }
 
-  function identified(user: string): void {
+  function onUser(user: string): void {
     if (author.name === user) return;
     const isChange = author.name !== undefined;
     // The user has changed without a call of the app, so waiting publishes are not this user's.
     if (isChange) author = { name: user };
     else author.name = user;
-    for (const room of rooms.all) room.identified(user);
+    for (const room of rooms.all) room.onUser(user);
     // Open connections are the last user's, too: nothing of this user may be sent over them.
     if (isChange) dispatch({ type: "restart" });
   }
@@ -160,7 +160,7 @@ export function createClient({
   function begin(type: "connect" | "restart"): void {
     if (isClosed()) return;
     endCommand = undefined;
-    tokens.forget();
+    tokens.clear();
     dispatch({ type });
   }
 
@@ -190,7 +190,7 @@ export function createClient({
     },
     signOut() {
       author = { name: undefined };
-      tokens.forget();
+      tokens.clear();
       end("unauthorized", "signed_out");
       for (const room of rooms.all) room.reset();
       dropPositions(resume, urlOf(url, "rooms/"));

@@ -171,9 +171,10 @@ export const WINDOW_MS = 50;
 export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
 /** Throws if the text exceeds the room's limit. */
-export function checkBytes(text: string, most: number): void {
+export function checkBytes(text: string, max: number): void {
   const bytes = bytesOf(text);
-  if (bytes > most) throw new RoomcastError("too_large", `${bytes} bytes; ${most} may be sent.`);
+  if (bytes > max)
+    throw new RoomcastError("too_large", `${bytes} bytes exceed the limit of ${max}.`);
 }
 
 /**

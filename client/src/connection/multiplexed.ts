@@ -144,7 +144,7 @@ class RoomSubscription implements RoomTransport {
     return JSON.stringify({ type, room: this.name, ref: type, since });
   }
 
-  leave(): void {
+  detach(): void {
     this.#socket = undefined;
   }
 }
@@ -212,7 +212,7 @@ class MultiplexedSocket implements TransportListener {
 
   #remove(subscription: RoomSubscription): void {
     this.#subscriptions.delete(subscription.name);
-    subscription.leave();
+    subscription.detach();
     if (this.#subscriptions.size === 0) this.socket.dispatch({ type: "leave" });
   }
 }

@@ -174,7 +174,7 @@ export class Socket {
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
       // With a cookie, only the server knows the user.
-      if ("user" in frame && frame.user) this.#options.identified(frame.user);
+      if ("user" in frame && frame.user) this.#options.onUser(frame.user);
       // The socket was another user's, and is closed now.
       if (websocket !== this.#websocket) return;
       this.dispatch({ type: "frame", frame });

@@ -111,7 +111,7 @@ export function step(
     case "frame":
       return onFrame(subscription, input.frame, now);
     case "gap_detected":
-      return again(subscription, "offline", now);
+      return retry(subscription, "offline", now);
     case "connect":
       return subscription.phase === "open" ? subscription : restart(subscription, now);
     case "restart":
@@ -197,20 +197,20 @@ function onWelcome(subscription: Subscription, now: number): Subscription {
 }
 
 function onClosed(subscription: Subscription, code: number, now: number): Subscription {
-  const out = withServerState(subscription, "unsubscribed");
+  const unsubscribed = withServerState(subscription, "unsubscribed");
   if (!isActive(subscription) || (subscription.serverState === "unsubscribing" && code === 1000))
-    return out;
+    return unsubscribed;
   const [reason, verdict] = closeActionOf(code);
-  if (verdict === "forbidden" || verdict === "closed") return ended(out, verdict, reason);
+  if (verdict === "forbidden" || verdict === "closed") return ended(unsubscribed, verdict, reason);
   // The token belongs to the connection, so a rejection by one room says nothing about it.
-  return again(out, reason, now);
+  return retry(unsubscribed, reason, now);
 }
 
 /**
  * Waits for the next attempt. After a stable subscription, the backoff restarts at its shortest
  * delay.
  */
-function again(subscription: Subscription, reason: Code, now: number): Subscription {
+function retry(subscription: Subscription, reason: Code, now: number): Subscription {
   const isProven = subscription.phase === "open" && now >= subscription.provenAt;
   return waiting(isProven ? { ...subscription, attempts: 0 } : subscription, reason, now);
 }

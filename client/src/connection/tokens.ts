@@ -15,7 +15,7 @@ export type Token = string | undefined | null;
 
 export interface TokenOptions {
   /** Called with the user of each token, before the token is used. */
-  identified(user: string): void;
+  onUser(user: string): void;
   readonly report: Report;
   log(message: string): void;
 }
@@ -59,7 +59,7 @@ export class Tokens {
   }
 
   /** Drops the token: the next one may be another user's. */
-  forget(): void {
+  clear(): void {
     this.#newest = this.#value = undefined;
   }
 
@@ -92,7 +92,7 @@ export class Tokens {
     if (token !== undefined) {
       this.#options.log(`token: ${token === null ? "no user is signed in" : `for ${user}`}`);
     }
-    if (user !== undefined) this.#options.identified(user);
+    if (user !== undefined) this.#options.onUser(user);
   }
 
   /** Handles a failed request. Only the first of several failures in a row is reported. */
@@ -106,14 +106,14 @@ export class Tokens {
     const callback = this.#callback;
     if (callback === undefined) return undefined;
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);
-    const tooLate = new Promise<never>((_, reject) =>
+    const timeout = new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     try {
       // Inside an async function, so that `tooLate` is handled even if the callback throws
       // synchronously.
       const asked = (async () => callback(signal))();
-      const token = await Promise.race([asked, tooLate]);
+      const token = await Promise.race([asked, timeout]);
       // For example an HTML error page.
       if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
       return token;

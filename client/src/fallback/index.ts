@@ -73,11 +73,11 @@ export class Fallback implements FallbackTransports {
   }
 
   /** Runs the task unless it is running: dials that fail together count as one. */
-  async #once(act: () => Promise<void>): Promise<void> {
-    if (this.#running.has(act)) return;
-    this.#running.add(act);
-    await act.call(this);
-    this.#running.delete(act);
+  async #once(task: () => Promise<void>): Promise<void> {
+    if (this.#running.has(task)) return;
+    this.#running.add(task);
+    await task.call(this);
+    this.#running.delete(task);
   }
 
   async #check(): Promise<void> {

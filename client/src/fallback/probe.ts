@@ -16,12 +16,12 @@ export async function isWebSocketAvailable({
 }: TransportOptions): Promise<boolean> {
   if (!Socket) return false;
   let websocket: WebSocket | undefined;
-  let tooLate: ReturnType<typeof setTimeout> | undefined;
+  let timeout: ReturnType<typeof setTimeout> | undefined;
   try {
     return await new Promise<boolean>((resolve) => {
       const address = websocketOf(urlOf(url, "events"));
       const probe = (websocket = new Socket(address, [SUBPROTOCOL]) as WebSocket);
-      tooLate = setTimeout(resolve, PROBE_MS, false);
+      timeout = setTimeout(resolve, PROBE_MS, false);
       probe.onopen = () => probe.send(PING);
       probe.onmessage = () => resolve(true);
       // A close code of the contract comes from the server, so frames get through.
@@ -31,7 +31,7 @@ export async function isWebSocketAvailable({
   } catch {
     return false; // The browser refuses to open it.
   } finally {
-    clearTimeout(tooLate);
+    clearTimeout(timeout);
     websocket?.close();
   }
 }

@@ -95,11 +95,11 @@ export class Feed {
     let stopped = false;
     const stop = this.listen({
       events(events) {
-        const doing = events.flatMap((event) =>
+        const promises = events.flatMap((event) =>
           // The handler may have removed itself at an earlier event of the frame.
           stopped ? [] : guard(() => handler(event)),
         );
-        return doing.length > 0 ? Promise.all(doing) : undefined;
+        return promises.length > 0 ? Promise.all(promises) : undefined;
       },
     });
     return () => {
@@ -125,7 +125,7 @@ export class Feed {
    * Forgets the position and the state when the room has no users. The next user starts without
    * them.
    */
-  forget(): void {
+  clear(): void {
     this.#state = this.#missed = undefined;
     this.#isStateWanted = this.#isVoid = false;
   }
@@ -147,12 +147,12 @@ export class Feed {
       case "gap":
         return this.#onGap(frame);
       case "state":
-        return this.#settle(frame);
+        return this.#applySnapshot(frame);
       case "pong":
         // On a multiplexed connection, the pong does not come from the room.
         return this.#options.transport.shared || !this.#isFresh
           ? this.#readState()
-          : this.#settleNone();
+          : this.#applyEmptyState();
     }
   }
 
@@ -174,7 +174,7 @@ export class Feed {
     if (!events) return this.#options.transport.dispatch({ type: "gap_detected" });
     const last = events.at(-1);
     if (!last) return;
-    if (this.#isFresh) this.#settleNone();
+    if (this.#isFresh) this.#applyEmptyState();
     // Before the handlers run, so that no event reaches a handler twice, whatever they do.
     state.apply(events);
     this.#flow.track(
@@ -182,7 +182,7 @@ export class Feed {
       bytes,
       this.#notify((listener) => listener.events?.(events)),
     );
-    this.#settle();
+    this.#applySnapshot();
     this.#notifyRecovered();
   }
 
@@ -232,7 +232,7 @@ export class Feed {
     this.#options.readState().then(
       (snapshot) => {
         // After a gap, this snapshot is too old for the new state.
-        if (state === this.#state) this.#settle(snapshot);
+        if (state === this.#state) this.#applySnapshot(snapshot);
         this.#reading = undefined;
       },
       // The next pong retries.
@@ -240,21 +240,21 @@ export class Feed {
     );
   }
 
-  #settleNone(): void {
-    if (this.#state) this.#settle({ ...this.#state.position, events: [] });
+  #applyEmptyState(): void {
+    if (this.#state) this.#applySnapshot({ ...this.#state.position, events: [] });
   }
 
   /** Applies this snapshot, or the one that was received too early. */
-  #settle(snapshot?: Snapshot): void {
-    if (this.#state?.settle(snapshot)) this.#notify((listener) => listener.state?.());
+  #applySnapshot(snapshot?: Snapshot): void {
+    if (this.#state?.applySnapshot(snapshot)) this.#notify((listener) => listener.state?.());
   }
 
   /** Calls the listeners, then saves the position. Returns the promises that they have returned. */
   #notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
-    const doing = this.#listeners.notify(call);
+    const promises = this.#listeners.notify(call);
     this.#save();
     this.#options.onChange();
-    return doing;
+    return promises;
   }
 
   #save(): void {

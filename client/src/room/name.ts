@@ -4,16 +4,16 @@ const MAX_CHARACTERS = 164;
 
 /** Throws `bad_request` for a name that the server would reject (docs/protocol.md, section 1). */
 export function checkRoomName(name: string): void {
-  const wrong = faultIn(name);
-  if (wrong === undefined) return;
+  const fault = findFault(name);
+  if (fault === undefined) return;
   throw new RoomcastError(
     "bad_request",
-    `The room name ${JSON.stringify(name)} ${wrong}. A room name has 1 to ${MAX_CHARACTERS} ` +
+    `The room name ${JSON.stringify(name)} ${fault}. A room name has 1 to ${MAX_CHARACTERS} ` +
       "characters of A-Z a-z 0-9 _ - = @ , . ; in segments between ':', none of them empty.",
   );
 }
 
-function faultIn(name: string): string | undefined {
+function findFault(name: string): string | undefined {
   if (typeof name !== "string") return "is not a string";
   const [character] = /[^\w=@,.;:-]/u.exec(name) ?? [];
   if (character !== undefined) return `contains ${JSON.stringify(character)}`;

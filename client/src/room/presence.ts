@@ -167,7 +167,7 @@ export class RoomPresence implements Presence, Sender {
   }
 
   onMembersChanged(change: MembersChanged): void {
-    if (this.#members) this.#show(fold(this.#members, change));
+    if (this.#members) this.#show(applyChange(this.#members, change));
   }
 
   *drain(now: number): Generator<string> {
@@ -178,13 +178,13 @@ export class RoomPresence implements Presence, Sender {
   }
 
   get dueAt(): number {
-    const isOwed = this.#session !== undefined && this.#sent !== this.#wanted;
-    return isOwed && this.#options.grant.allows("presence") ? this.#windowEnd : Infinity;
+    const hasChange = this.#session !== undefined && this.#sent !== this.#wanted;
+    return hasChange && this.#options.grant.allows("presence") ? this.#windowEnd : Infinity;
   }
 
   #show(members?: readonly Member[]): void {
     if (!members && !this.#members) return;
-    this.#members = members && withData(members, this.#listedSession, this.#data);
+    this.#members = members && withOwnData(members, this.#listedSession, this.#data);
     this.#notify();
   }
 
@@ -196,7 +196,7 @@ export class RoomPresence implements Presence, Sender {
 /**
  * Replaces the data of this client's own session by the newest, because the room's may be older.
  */
-function withData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
+function withOwnData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
   const isOld = (entry: Entry): boolean => entry.session === own && entry.data !== data;
   return members.map((member) =>
     member.sessions.some(isOld)
@@ -209,7 +209,10 @@ function withData(members: readonly Member[], own: string | undefined, data: unk
 }
 
 /** Applies a change. Unchanged members stay the same objects. */
-function fold(members: readonly Member[], { entered, updated, left }: MembersChanged): Member[] {
+function applyChange(
+  members: readonly Member[],
+  { entered, updated, left }: MembersChanged,
+): Member[] {
   const byUser = new Map(members.map((member) => [member.user, member]));
   const othersOf = (user: string, session: string) =>
     byUser.get(user)?.sessions.filter((entry) => entry.session !== session) ?? [];

@@ -241,7 +241,7 @@ export class Room<
   }
 
   /** @internal Rejects waiting publishes of other users. */
-  identified(user: string): void {
+  onUser(user: string): void {
     this.#outbox.rejectOthers(user);
   }
 
@@ -272,16 +272,16 @@ export class Room<
       this.#feed.onDisconnect();
     }
     if (after.phase === "ended") this.#presence.onEnd();
-    if (after.phase === "idle") this.#feed.forget();
+    if (after.phase === "idle") this.#feed.clear();
     if (this.#users === 0 && !isActive(after)) this.#options.onIdle();
     this.#flush();
     const { status, reason, error } = after;
     const dueAt = after.phase === "waiting" ? after.dueAt : undefined;
-    const was = this.#connection;
+    const previous = this.#connection;
     const isSame =
-      status === was.status &&
-      reason === was.reason &&
-      error === was.error &&
+      status === previous.status &&
+      reason === previous.reason &&
+      error === previous.error &&
       dueAt === this.#retryDueAt;
     if (isSame && this.transport === this.#transport) return;
     this.#transport = this.transport;

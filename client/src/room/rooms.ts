@@ -20,7 +20,7 @@ export class Rooms<Room extends Named> {
     if (known) return known;
     const room = this.#make(name);
     this.#byName.set(name, room);
-    this.#forgetUnused();
+    this.#evictUnused();
     return room;
   }
 
@@ -36,7 +36,7 @@ export class Rooms<Room extends Named> {
       this.#byName.delete(room.name);
       this.#byName.set(room.name, room);
     }
-    this.#forgetUnused();
+    this.#evictUnused();
   }
 
   /**
@@ -48,7 +48,7 @@ export class Rooms<Room extends Named> {
   }
 
   /** Evicts the oldest unused rooms. The map is in the order of creation or last use. */
-  #forgetUnused(): void {
+  #evictUnused(): void {
     for (const [name, room] of this.#byName) {
       if (this.#byName.size - this.#used.size <= UNUSED_ROOMS) return;
       if (!this.#used.has(room)) this.#byName.delete(name);

@@ -31,12 +31,12 @@ export class Signals implements Sender {
   *drain(now: number): Generator<string> {
     for (const [name, { text, endsAt }] of this.#pending) {
       if (endsAt > now) continue;
-      const isToGo = text !== undefined && this.#grant.allows("publish");
-      if (isToGo) yield text;
+      const isDue = text !== undefined && this.#grant.allows("publish");
+      if (isDue) yield text;
       this.#pending.delete(name);
       // Moves the name to the end, so that each name has its turn when the rate limit allows only
       // some.
-      if (isToGo) this.#pending.set(name, { text: undefined, endsAt: now + WINDOW_MS });
+      if (isDue) this.#pending.set(name, { text: undefined, endsAt: now + WINDOW_MS });
     }
   }
 

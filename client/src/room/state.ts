@@ -39,7 +39,7 @@ export class State {
    * Applies a snapshot up to its seq, and keeps later events. A snapshot that is ahead of the
    * position is stored until the position reaches it. Returns whether the state is complete now.
    */
-  settle(snapshot = this.#early): boolean {
+  applySnapshot(snapshot = this.#early): boolean {
     const { epoch, seq } = this.#position;
     if (this.#whole || snapshot?.epoch !== epoch) return false;
     this.#early = snapshot.seq > seq ? snapshot : undefined;

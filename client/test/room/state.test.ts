@@ -21,7 +21,7 @@ it("is nothing before it is whole", () => {
 it("keeps what is newer than the snapshot, removals too", () => {
   const state = begun();
   state.apply([event(3, "x"), event(4, "y", null), event(5, "z"), event(6, undefined)]);
-  state.settle(snapshot(3, event(1, "w"), event(2, "y"), event(3, "x")));
+  state.applySnapshot(snapshot(3, event(1, "w"), event(2, "y"), event(3, "x")));
   assert.deepEqual(keysOf(state), ["w", "x", "z"]);
   assert.equal(state.events!.get("x")!.seq, 3);
 });
@@ -29,7 +29,7 @@ it("keeps what is newer than the snapshot, removals too", () => {
 it("forgets what a snapshot that is newer does not have", () => {
   const state = begun();
   state.apply([event(1, "x"), event(2, "y"), event(3, undefined)]);
-  state.settle(snapshot(3, event(2, "y")));
+  state.applySnapshot(snapshot(3, event(2, "y")));
   assert.deepEqual(keysOf(state), ["y"]);
 });
 
@@ -41,25 +41,25 @@ it("is true at a position, which goes on with the events", () => {
 
 it("keeps a snapshot that is ahead until it is there", () => {
   const state = begun();
-  assert.equal(state.settle(), false, "there is none");
-  assert.equal(state.settle(snapshot(2, event(2, "y"))), false);
+  assert.equal(state.applySnapshot(), false, "there is none");
+  assert.equal(state.applySnapshot(snapshot(2, event(2, "y"))), false);
   state.apply([event(1, "x")]);
-  assert.equal(state.settle(), false);
+  assert.equal(state.applySnapshot(), false);
   state.apply([event(2, "y"), event(3, "z")]);
-  assert.equal(state.settle(), true);
+  assert.equal(state.applySnapshot(), true);
   assert.deepEqual(keysOf(state), ["y", "z"]);
-  assert.equal(state.settle(snapshot(3)), false, "it is whole already");
+  assert.equal(state.applySnapshot(snapshot(3)), false, "it is whole already");
 });
 
 it("takes no snapshot of another epoch", () => {
   const state = begun();
-  assert.equal(state.settle({ ...snapshot(0), epoch: "epoch002" }), false);
+  assert.equal(state.applySnapshot({ ...snapshot(0), epoch: "epoch002" }), false);
   assert.equal(state.events, undefined);
 });
 
 it("is in the order of seq", () => {
   const state = begun();
-  state.settle(snapshot(0));
+  state.applySnapshot(snapshot(0));
   state.apply([event(1, "x"), event(2, "y"), event(3, "x")]);
   assert.deepEqual(keysOf(state), ["y", "x"]);
 });
