@@ -6,7 +6,7 @@ export interface HttpRequest {
   readonly token?: string | null | undefined;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly cache?: RequestCache;
+  readonly cache?: "no-store";
   /** Time limit, reading the response included. After it, the error is `timeout`. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;

@@ -31,7 +31,7 @@ export class TransportSelector {
     const Socket = this.#fallback?.sockets[transport] ?? this.#options.WebSocket;
     if (!Socket)
       throw new TypeError(
-        "No WebSocket: pass the one of `ws` to createClient. Node has one from version 22.",
+        "There is no WebSocket here. Node has one from version 22: pass createClient the one of `ws`.",
       );
     return new Socket(address, protocols) as WebSocket;
   }
