@@ -26,7 +26,7 @@ const violations = [
   ...circles("TypeScript", typescriptImports(typescript)),
   ...circles(
     "client/src",
-    byFolder(clientImports(), (file) => dirname(file)),
+    byFolder(clientImports(), (file) => (dirname(file) === "client/src" ? file : dirname(file))),
   ),
   ...publicTypes(),
   ...methods(),
@@ -84,7 +84,9 @@ function typescriptImports(sources: string[]): Graph {
   const graph: Graph = new Map();
   for (const file of sources) {
     const imports = new Set<string>();
-    for (const [, path] of code(file).matchAll(/^(?:import|export)\b[^;]*?["'](\.[^"']+)["']/gm)) {
+    for (const [, path] of code(file).matchAll(
+      /^(?:import|export)\b(?:[^;=]*?\bfrom)?\s*["'](\.[^"']+)["']/gm,
+    )) {
       const target = join(dirname(file), path!).replace(/\.js$/, "");
       const found = [target, `${target}.ts`, `${target}.tsx`].find(
         (name) => graph.has(name) || sources.includes(name),
@@ -100,7 +102,7 @@ function clientImports(): Graph {
   return typescriptImports(typescript.filter((file) => file.startsWith("client/src/")));
 }
 
-/** The imports between groups of files. A file at the root of its folder is a group of its own. */
+/** The imports between groups of files. */
 function byFolder(graph: Graph, group: (file: string) => string): Graph {
   const groups: Graph = new Map();
   for (const [file, imports] of graph) {
