@@ -45,6 +45,7 @@ check: client/dist/index.js ## Check formatting, lints and types
 	tsc
 	tsc --project client
 	tsc --project demo
+	node --test 'tools/*.test.ts'
 	$(within) 1800 cargo clippy --locked --all-targets -- --deny warnings
 	$(within) 1800 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
 
