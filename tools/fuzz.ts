@@ -1,55 +1,77 @@
-// node tools/fuzz.ts [--for <seconds>] [--target <name>] [--keep]
+// node tools/fuzz.ts [--for <seconds>] [--target <name>] [--update]
 //
-// Runs each fuzz target for so many seconds. What it comes upon is in
-// fuzz/target/corpus, and is begun from the next time; --keep makes the corpus
-// of the repository anew from all that, as few scripts as cover as much.
+// Runs each fuzz target for some seconds. Inputs that reach new code are stored in
+// fuzz/target/corpus, and the next run starts with them too. --update adds them to the corpus of the
+// repository, and reduces it to the smallest set of inputs that covers the same code.
+//
+// fuzz/corpus/<target>.jsonl is the corpus of a target: one input a line, as a JSON string. libFuzzer
+// reads a directory with one file for each input, so they are unpacked to fuzz/target/unpacked.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { isUtf8 } from "node:buffer";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
   options: {
     for: { type: "string", default: "60" },
     target: { type: "string", multiple: true },
-    keep: { type: "boolean", default: false },
+    update: { type: "boolean", default: false },
   },
 });
 
-for (const target of values.target ?? readdirSync("fuzz/corpus").sort()) {
-  const [found, kept] = [`fuzz/target/corpus/${target}`, `fuzz/corpus/${target}`];
+const targets = readdirSync("fuzz/targets").map((file) => file.replace(/\.rs$/, ""));
+for (const target of values.target ?? targets.sort()) {
+  const packed = `fuzz/corpus/${target}.jsonl`;
+  const [found, unpacked] = [`fuzz/target/corpus/${target}`, `fuzz/target/unpacked/${target}`];
+  clear(unpacked);
+  write(unpacked, unpack(packed));
   mkdirSync(found, { recursive: true });
   const bounds = ["-max_len=4096", "-timeout=20", `-max_total_time=${values.for}`];
-  fuzz(target, found, kept, "--", "-dict=fuzz/words.dict", "-print_final_stats=1", ...bounds);
-  if (values.keep) keep(target, found, kept);
+  fuzz(target, found, unpacked, "--", "-dict=fuzz/words.dict", "-print_final_stats=1", ...bounds);
+  if (!values.update) continue;
+  write(unpacked, read(found));
+  const merged = `fuzz/target/merged/${target}`;
+  clear(merged);
+  fuzz(target, merged, unpacked, "--", "-set_cover_merge=1", "-use_counters=0", "-max_len=2048");
+  pack(packed, read(merged));
 }
 
 function fuzz(target: string, ...args: string[]): void {
-  // Without a sanitizer it is six times as quick, and there is nothing for one
-  // to find: `unsafe` is denied.
+  // Without a sanitizer a run is six times as fast. A sanitizer would find nothing, since `unsafe`
+  // is denied.
   const command = ["cargo", "+nightly", "fuzz", "run", "--sanitizer=none", target, ...args];
   const { status } = spawnSync("nice", ["-n", "19", ...command], { stdio: "inherit" });
   if (status !== 0) process.exit(1);
 }
 
-function keep(target: string, found: string, kept: string): void {
-  const all = `fuzz/target/all/${target}`;
-  rmSync(all, { recursive: true, force: true });
-  mkdirSync(all, { recursive: true });
-  for (const directory of [kept, found]) {
-    for (const name of readdirSync(directory)) {
-      const script = readFileSync(`${directory}/${name}`);
-      writeFileSync(`${all}/${name}`, readable(script));
-    }
-  }
-  rmSync(kept, { recursive: true });
-  mkdirSync(kept);
-  fuzz(target, kept, all, "--", "-set_cover_merge=1", "-use_counters=0", "-max_len=2048");
+function unpack(file: string): string[] {
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as string);
 }
 
-/** As far as a target reads it. */
-function readable(script: Buffer): Buffer {
-  let end = script.length;
-  while (!isUtf8(script.subarray(0, end))) end--;
-  return script.subarray(0, end);
+/** Writes each input once, in an order that does not depend on how it was found. */
+function pack(file: string, inputs: string[]): void {
+  const lines = [...new Set(inputs)].sort().map((input) => `${JSON.stringify(input)}\n`);
+  writeFileSync(file, lines.join(""));
+}
+
+function clear(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+}
+
+function read(directory: string): string[] {
+  return readdirSync(directory).map((name) => text(readFileSync(`${directory}/${name}`)));
+}
+
+function write(directory: string, inputs: string[]): void {
+  const first = readdirSync(directory).length;
+  for (const [i, input] of inputs.entries()) writeFileSync(`${directory}/${first + i}`, input);
+}
+
+/** The part of an input that a target reads: everything before the first byte that is not UTF-8. */
+function text(input: Buffer): string {
+  let end = input.length;
+  while (!isUtf8(input.subarray(0, end))) end--;
+  return input.toString("utf8", 0, end);
 }

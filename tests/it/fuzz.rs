@@ -41,15 +41,15 @@ mod tests {
             ("urls", urls::play),
         ];
         for (target, play) in targets {
-            let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-            let mut played = 0;
-            for file in fs::read_dir(&corpus).unwrap() {
-                let path = file.unwrap().path();
-                println!("{}", path.display());
-                play(&String::from_utf8_lossy(&fs::read(path).unwrap()));
-                played += 1;
+            let file = format!("fuzz/corpus/{target}.jsonl");
+            let corpus = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file));
+            let corpus = corpus.unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(!corpus.is_empty(), "{file} is empty");
+            for (i, line) in corpus.lines().enumerate() {
+                // A failed test prints this, so its last line names the script that failed.
+                println!("{file}:{}", i + 1);
+                play(&serde_json::from_str::<String>(line).unwrap());
             }
-            assert!(played > 0, "{} is empty", corpus.display());
         }
     }
 }
