@@ -52,7 +52,7 @@ check: client/dist/index.js ## Check formatting, lints and types
 token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h'
 	@node tools/token.ts $(ARGS)
 
-feed: setup ## Publish a real week of earthquakes into quakes:week of `make dev` (ARGS='--batch 100')
+feed: client/dist/index.js ## Publish a week of real earthquakes to quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
 
 # Four tests run the cases, and one of them runs each case twice. Some

@@ -1,11 +1,13 @@
 // node tools/feed.ts [--url <url>] [--room <room>] [--batch <events in a request>]
 //
-// Publishes a real week of earthquakes, each keyed by its id. Stopped and
-// started again it goes on where it was: what is there already counts once.
+// Publishes a real week of earthquakes. Each event has the earthquake's id as its id and its key.
+// After an interruption the tool can be started again: an event that is stored already counts once.
 import { parseArgs } from "node:util";
+import { createBackend } from "roomcast/server";
 import { issue } from "./jwt.ts";
-import { publish } from "./publish.ts";
-import { event, features } from "./quakes.ts";
+import { earthquakes, event } from "./quakes.ts";
+
+const MAX_BATCH = 1_000;
 
 async function feed(): Promise<void> {
   const { values } = parseArgs({
@@ -17,37 +19,52 @@ async function feed(): Promise<void> {
   });
   const { url, room } = values;
   const batch = Number(values.batch);
-  if (!(Number.isInteger(batch) && batch >= 1 && batch <= 1000)) {
-    throw new Error(`--batch ${values.batch}: takes 1 to 1000, the events in one request`);
+  if (!(Number.isInteger(batch) && batch >= 1 && batch <= MAX_BATCH)) {
+    throw new Error(
+      `--batch ${values.batch}: expected a number of events per request, from 1 to ${MAX_BATCH}`,
+    );
   }
 
-  const target = { url, room, token: issue("usgs", { [room]: ["publish"] }, 3600) };
-  const events = features().map(event);
-  const began = Date.now();
-  let retries = 0;
+  let failures = 0;
   let lastReason = "";
-  const onRetry = (reason: string) => {
-    retries += 1;
-    if (reason !== lastReason) console.error(`\ntrying again: ${reason}`);
+  const failed = (reason: string): void => {
+    failures += 1;
+    if (reason !== lastReason) console.error(`\na request failed: ${reason}`);
     lastReason = reason;
   };
+  const backend = createBackend({
+    url,
+    token: issue("usgs", { [room]: ["publish"] }, 3600),
+    timeoutMs: 60_000,
+    // The backend retries a request that failed. This wrapper reports why.
+    async fetch(...request) {
+      try {
+        const response = await fetch(...request);
+        if (!response.ok) failed(`${response.status} ${response.statusText}`);
+        return response;
+      } catch (error) {
+        failed(String((error as Error).cause ?? error));
+        throw error;
+      }
+    },
+  });
 
+  const events = earthquakes().map(event);
+  const startedAt = Date.now();
   console.log(`${events.length} earthquakes into ${room} at ${url}`);
   const seqs = new Set<number>();
-  let epoch = "";
   for (let from = 0; from < events.length; from += batch) {
-    const answer = await publish(target, events.slice(from, from + batch), { onRetry });
-    epoch = answer.epoch;
-    for (const seq of answer.seqs) seqs.add(seq);
-    progress(seqs.size, events.length);
+    const acknowledged = await backend.publishBatch(room, events.slice(from, from + batch));
+    for (const seq of acknowledged) seqs.add(seq);
+    showProgress(seqs.size, events.length);
   }
-  const took_s = ((Date.now() - began) / 1000).toFixed(1);
+  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
   console.log(
-    `${seqs.size} acknowledged, ${epoch}:${Math.min(...seqs)} to ${epoch}:${Math.max(...seqs)}, in ${took_s} s with ${retries} retries`,
+    `${seqs.size} acknowledged, seqs ${Math.min(...seqs)} to ${Math.max(...seqs)}, in ${seconds} s, failed requests: ${failures}`,
   );
 }
 
-function progress(done: number, all: number): void {
+function showProgress(done: number, all: number): void {
   if (!process.stdout.isTTY) return;
   process.stdout.write(`\r${done} of ${all}${done === all ? "\n" : ""}`);
 }

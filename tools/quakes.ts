@@ -1,13 +1,14 @@
-// A real week of earthquakes as the USGS recorded it: 1,707 GeoJSON features.
+// A real week of earthquakes, recorded by the USGS: 1,707 GeoJSON features.
 import { readFileSync } from "node:fs";
+import type { NewEvent } from "roomcast/server";
 
-export interface Feature {
+export interface Earthquake {
   id: string;
-  /** The feature's JSON as it stands in the file, to the byte. */
+  /** The bytes of the feature in the file. `JSON.stringify` writes the same from its value. */
   text: string;
 }
 
-export function features(): Feature[] {
+export function earthquakes(): Earthquake[] {
   const file = new URL("../node_modules/vega-datasets/data/earthquakes.json", import.meta.url);
   const text = readFileSync(file, "utf8");
   return objects(text, text.indexOf("[", text.indexOf('"features"'))).map((text) => ({
@@ -16,21 +17,21 @@ export function features(): Feature[] {
   }));
 }
 
-/** A feature as the JSON of an event, its text untouched. */
-export function event({ id, text }: Feature): string {
-  return `{"id":${JSON.stringify(id)},"key":${JSON.stringify(id)},"name":"quake","data":${text}}`;
+/** Makes an event of an earthquake, with the earthquake's id as its id and its key. */
+export function event({ id, text }: Earthquake): NewEvent {
+  return { id, key: id, name: "quake", data: JSON.parse(text) };
 }
 
-/** The text of every object in the array that begins at `start`. */
+/** Returns the text of every object in the array that starts at `start`. */
 function objects(json: string, start: number): string[] {
   const found: string[] = [];
-  const token = /"(?:[^"\\]|\\.)*"|[[\]{}]/g; // strings too, since brackets may be in them
+  const token = /"(?:[^"\\]|\\.)*"|[[\]{}]/g; // a string may contain brackets
   token.lastIndex = start;
   let depth = 0;
   let from = start;
   do {
     const match = token.exec(json);
-    if (!match) throw new Error("the array does not end");
+    if (!match) throw new Error("the array has no end");
     if ("[{".includes(match[0]) && ++depth === 2) from = match.index;
     if ("]}".includes(match[0]) && --depth === 1) found.push(json.slice(from, token.lastIndex));
   } while (depth > 0);

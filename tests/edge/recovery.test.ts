@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { publish } from "../../tools/publish.ts";
 import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
+import { Room } from "./room.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
 const token = sign(claims("alice", ["subscribe", "publish"]), SECRET);
@@ -17,9 +17,9 @@ before(async () => {
 after(() => runtime.stop());
 
 test("100,000 missed events are replayed in bounded frames, and live events follow in order", async () => {
-  const target = { url: runtime.url, room: "deep", token };
-  const { epoch } = await publish(target, batch(1, 1_000));
-  for (let i = 1_001; i <= GAP; i += 1_000) await publish(target, batch(i, 1_000));
+  const room = new Room(runtime, "deep");
+  for (let i = 1; i <= GAP; i += 1_000) await publish(room, batch(i, 1_000));
+  const { epoch } = await room.figures();
 
   const alice = await Socket.open(`${runtime.url}/rooms/deep/events`, {
     token,
@@ -27,7 +27,7 @@ test("100,000 missed events are replayed in bounded frames, and live events foll
   });
   // Live events: published one at a time during the replay.
   const live = (async () => {
-    for (let i = GAP + 1; i <= GAP + LIVE; i++) await publish(target, batch(i, 1));
+    for (let i = GAP + 1; i <= GAP + LIVE; i++) await publish(room, batch(i, 1));
   })();
   const welcome = await alice.next();
   assert.equal(welcome.recovered, true);
@@ -64,31 +64,31 @@ describe("a publish writes one row to the log", () => {
   ];
   for (const { what, events, rows } of cases) {
     test(what, async () => {
-      const target = { url: runtime.url, room: `rows-${what.replace(/\W+/g, "-")}`, token };
+      const room = new Room(runtime, `rows-${what.replace(/\W+/g, "-")}`);
       // The first publish of a room writes other rows too, which are not counted.
-      await publish(target, [text({ key: "b" })]);
-      const before = await rowsWritten(target.room);
-      await publish(target, events);
-      assert.equal((await rowsWritten(target.room)) - before, rows);
+      await publish(room, [text({ key: "b" })]);
+      const before = await rowsWritten(room);
+      await publish(room, events);
+      assert.equal((await rowsWritten(room)) - before, rows);
     });
   }
 
   test("that replaces the oldest row of the ring", async (t) => {
     const small = await Runtime.start({ settings: { "*": { retained_appends: 3 } } });
     t.after(() => small.stop());
-    const target = { url: small.url, room: "ring", token };
-    for (let i = 1; i <= 3; i++) await publish(target, batch(i, 1));
-    const before = await rowsWritten(target.room, small);
-    for (let i = 4; i <= 10; i++) await publish(target, batch(i, 1));
-    assert.equal((await rowsWritten(target.room, small)) - before, 7);
+    const room = new Room(small, "ring");
+    for (let i = 1; i <= 3; i++) await publish(room, batch(i, 1));
+    const before = await rowsWritten(room);
+    for (let i = 4; i <= 10; i++) await publish(room, batch(i, 1));
+    assert.equal((await rowsWritten(room)) - before, 7);
   });
 
   test("and a repeated publish writes none", async () => {
-    const target = { url: runtime.url, room: "repeats", token };
-    await publish(target, [text({ id: "a", key: "k" })]);
-    const before = await rowsWritten(target.room);
-    await publish(target, [text({ id: "a", key: "k" })]);
-    assert.equal((await rowsWritten(target.room)) - before, 0);
+    const room = new Room(runtime, "repeats");
+    await publish(room, [text({ id: "a", key: "k" })]);
+    const before = await rowsWritten(room);
+    await publish(room, [text({ id: "a", key: "k" })]);
+    assert.equal((await rowsWritten(room)) - before, 0);
   });
 });
 
@@ -100,11 +100,13 @@ function text(fields: object): string {
   return JSON.stringify({ name: "n", data: 1, ...fields });
 }
 
+async function publish(room: Room, events: string[]): Promise<void> {
+  await room.publish(`{"events":[${events.join(",")}]}`);
+}
+
 /** Returns the rows that the room's object has written since it was created. */
-async function rowsWritten(room: string, { url } = runtime): Promise<number> {
-  const headers = { authorization: `Bearer ${token}` };
-  const answer = await fetch(`${url}/rooms/${room}`, { headers });
-  const { rows_written: rows } = (await answer.json()) as { rows_written: number };
+async function rowsWritten(room: Room): Promise<number> {
+  const { rows_written: rows } = await room.figures();
   assert(Number.isSafeInteger(rows), "the room reports the number of rows written");
   return rows;
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { publish } from "../../tools/publish.ts";
 import { claims, sign } from "./jwt.ts";
 import { Room } from "./room.ts";
 import { Runtime, SECRET } from "./runtime.ts";
@@ -11,8 +10,9 @@ test("a change of retention keeps the newest events, and their ids still count o
   const sizes = [5, 9, 3, 7];
   const runtime = await Runtime.start({ settings: retained(sizes[0]!) });
   t.after(() => runtime.stop());
-  const target = { url: runtime.url, room: "ring", token };
-  const { epoch } = await publish(target, [event(1)]);
+  const room = new Room(runtime, "ring");
+  await room.publish(event(1));
+  const { epoch } = await room.figures();
   let head = 1;
   // Number of retained events: the smallest ring since an event was published limits them.
   let kept = 1;
@@ -20,11 +20,11 @@ test("a change of retention keeps the newest events, and their ids still count o
     await runtime.deploy({ settings: retained(size) });
     kept = Math.min(kept, size);
     assert.deepEqual(await page(runtime), { epoch, head, seqs: newest(head, kept) });
-    assert.deepEqual((await publish(target, [event(head)])).seqs, [head]);
+    assert.deepEqual(await room.publish(event(head)), [head]);
     for (let i = 0; i < 8; i++) {
       head += 1;
       kept = Math.min(kept + 1, size);
-      assert.deepEqual((await publish(target, [event(head)])).seqs, [head]);
+      assert.deepEqual(await room.publish(event(head)), [head]);
     }
     assert.deepEqual(await page(runtime), { epoch, head, seqs: newest(head, kept) });
   }
