@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { Ledger } from "./ledger.ts";
 import type { Outcome, Part, Stage } from "./part.ts";
@@ -81,17 +81,17 @@ class Trouble {
   async #fills(): Promise<void> {
     this.#isFull = true;
     const publishing = [this.#publishes(), this.#publishesOverASocket()];
-    await passes(this.#stage.below(30));
+    await sleep(this.#stage.below(30));
     const ballast = join(this.#storage, "ballast");
     fill(ballast, this.#stage.below(256 * 1024));
     const before = this.#refused;
-    for (const until = Date.now() + 30_000; this.#refused < before + 5; await passes(5))
+    for (const until = Date.now() + 30_000; this.#refused < before + 5; await sleep(5))
       assert(Date.now() < until, "nobody was told that the disk is full");
     if (this.#stage.below(3) === 0) await this.#ledger.erase();
     if (this.#stage.below(3) === 0) {
       await this.#runtime.kill();
       await this.#runtime.restart();
-      await passes(this.#stage.below(100));
+      await sleep(this.#stage.below(100));
     }
     rmSync(ballast);
     this.#isFull = false;
@@ -123,7 +123,7 @@ class Trouble {
     while (this.#isFull) {
       const answer = await this.#ledger.publish([this.#draft()]);
       // Where the process was killed, there is no answer.
-      if (!answer) await passes(5);
+      if (!answer) await sleep(5);
       if (!answer || answer.seqs) continue;
       assert.deepEqual([answer.status, answer.error?.code], [500, "internal"]);
       this.#refused += 1;
@@ -133,7 +133,7 @@ class Trouble {
   async #publishesOverASocket(): Promise<void> {
     while (this.#isFull) {
       this.#stage.pick(this.#readers).publish(this.#draft());
-      await passes(20);
+      await sleep(20);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Strangers that do their worst, while others in the same and in another room go on. */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { Bystanders } from "./attack/bystanders.ts";
 import { crowd } from "./flood/crowd.ts";
@@ -40,7 +40,7 @@ export const flood: Part = {
         worstMs = Math.max(worstMs, during.p99);
       }
     }
-    await passes(1_000);
+    await sleep(1_000);
     const { sessions } = await room.figures();
     assert(sessions >= BYSTANDERS, "a bystander was lost");
     return {

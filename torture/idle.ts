@@ -3,7 +3,7 @@
  * and to be erased by its alarm soon after, however often the process died meanwhile.
  */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Room, tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { post } from "./http.ts";
@@ -66,7 +66,7 @@ export class IdleRooms {
     const until = Date.now() + PATIENCE_MS;
     while ((await this.#status(idle)) !== 410) {
       assert(Date.now() < until, `${idle.room.name} was not erased`);
-      await passes(100);
+      await sleep(100);
     }
     this.erased += 1;
   }

@@ -2,7 +2,7 @@
  * SIGKILL at any moment of publishing, joining, replaying, keyed state, erasing and alarms; after
  * each, what was promised is looked at.
  */
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { IDLE_MS, IdleRooms } from "./idle.ts";
 import { type Draft, Ledger } from "./ledger.ts";
@@ -79,7 +79,7 @@ class Fire {
     if (stage.below(5) === 0) deeds.push(this.#idle.leave());
     const moment = stage.below(30);
     // Now and then just as an alarm is about to ring.
-    await passes(stage.below(10) === 0 ? Math.max(moment, this.#idle.dueMs + moment - 10) : moment);
+    await sleep(stage.below(10) === 0 ? Math.max(moment, this.#idle.dueMs + moment - 10) : moment);
     this.#killed = true;
     await this.#runtime.kill();
     await Promise.all(deeds);
@@ -104,7 +104,7 @@ class Fire {
   async #publishesOverSockets(): Promise<void> {
     while (!this.#killed) {
       this.#stage.pick(this.#readers).publish(this.#draft());
-      await passes(this.#stage.below(4));
+      await sleep(this.#stage.below(4));
     }
   }
 

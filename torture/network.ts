@@ -1,7 +1,7 @@
 /** Clients on one host and the worker on another, and a network between them that is a bad one. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import type { Came, Told } from "./network/guest.ts";
 import { FAIR, HOSTS, type Weather, Wire, makeHosts } from "./network/wire.ts";
@@ -31,9 +31,9 @@ export const network: Part = {
       if (stage.isOver) return;
       wire.weather = weather;
       partitions += weather.cutOff.length > 0 ? 1 : 0;
-      await passes(ms);
+      await sleep(ms);
       wire.weather = FAIR;
-      await passes(ms / 10);
+      await sleep(ms / 10);
     };
     await storm(ROUGH, stage.size(30_000, 2_000));
     // Longer than two ping periods: each side finds the other gone.
@@ -66,9 +66,9 @@ async function diesBehind(runtime: Runtime, wire: Wire): Promise<void> {
   wire.weather = PARTED;
   await runtime.kill();
   await runtime.restart();
-  await passes(500);
+  await sleep(500);
   wire.weather = FAIR;
-  await passes(1_000);
+  await sleep(1_000);
 }
 
 async function arrives(told: Told): Promise<ChildProcess> {

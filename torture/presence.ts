@@ -4,7 +4,7 @@
  * what it was told.
  */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Member, standsStill } from "../tests/edge/member.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
@@ -117,7 +117,7 @@ class Crowd {
     let isOver = false;
     const sleeping = async (): Promise<void> => {
       while (!isOver) {
-        await passes(this.#stage.random() * 200);
+        await sleep(this.#stage.random() * 200);
         this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
         await this.#look();
       }
@@ -144,7 +144,7 @@ class Crowd {
     // It comes back: at once, so that it was never gone, or when it may be gone already.
     if (dice === 5) await visitor.close();
     else visitor.drop();
-    if (dice === 7) await passes(this.#stage.random() * 1_000);
+    if (dice === 7) await sleep(this.#stage.random() * 1_000);
     this.#visitors[i] = await this.#comes(visitor.user);
     await this.#visitors[i].enter();
   }
@@ -164,7 +164,7 @@ class Crowd {
     const end = Date.now() + patienceMs;
     const stay = this.#stage.size(0, this.#still.length);
     while (this.#attendance.going > stay && Date.now() < end) {
-      await passes(500);
+      await sleep(500);
       await this.#look();
     }
     await this.#agrees();
@@ -173,7 +173,7 @@ class Crowd {
   /** Who watches has made the same list of what it heard. */
   async #agrees(): Promise<void> {
     for (const watcher of this.#watchers) {
-      for (const until = Date.now() + 60_000; ; await passes(100)) {
+      for (const until = Date.now() + 60_000; ; await sleep(100)) {
         const listed = (await this.#look()).map(key).sort();
         const told = watcher.shown();
         if (listed.length === told.length && listed.every((one, i) => one === told[i])) break;

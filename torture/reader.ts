@@ -3,7 +3,7 @@
  * goes on where it stood, and begins afresh where the room was erased. It also publishes.
  */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Event, type Frame, Socket } from "../tests/edge/client.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Draft, Ledger } from "./ledger.ts";
@@ -49,7 +49,7 @@ export class Reader {
     const until = Date.now() + 30_000;
     while (!this.#wrong && `${this.#place?.epoch}:${this.#place?.seq}` !== this.#ledger.position) {
       assert(Date.now() < until, `it is at ${this.#place?.epoch}:${this.#place?.seq}`);
-      await passes(2);
+      await sleep(2);
     }
     if (this.#wrong) throw this.#wrong;
     const [heard, states] = [this.#heard.splice(0), this.#states.splice(0)];
@@ -67,7 +67,7 @@ export class Reader {
     while (!this.#ended && !this.#wrong) {
       const socket = await this.#open().catch(() => undefined);
       // The server is down; nothing tells a client when it is back.
-      if (!socket) await passes(5);
+      if (!socket) await sleep(5);
       else await this.#hear(socket);
     }
   }

@@ -3,7 +3,7 @@
  * nothing, and when they go on they catch up exactly, or hear of a gap.
  */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
 import { inTurns } from "./in-turns.ts";
@@ -41,14 +41,14 @@ export const readers: Part = {
         assert.equal(status, 201);
         head += BATCH;
         // Not faster than they read: or what they have yet to read is retained no more.
-        while (reading.some(({ seq }) => seq < head - retained / 2)) await passes(5);
+        while (reading.some(({ seq }) => seq < head - retained / 2)) await sleep(5);
         mostMb = Math.max(mostMb, await runtime.residentMb());
       }
     };
     const areAt = async (seers: Seer[], seq: number): Promise<void> => {
       for (const until = Date.now() + 60_000; !seers.every((each) => each.seq === seq);) {
         assert(Date.now() < until, `they are at ${seers.map(({ seq }) => seq)}, not ${seq}`);
-        await passes(20);
+        await sleep(20);
       }
     };
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
 import { inTurns } from "./in-turns.ts";
@@ -67,7 +67,7 @@ export const soak: Part = {
     const every = async (ms: number, act: () => unknown): Promise<void> => {
       while (!wrong && Date.now() < begun + lastsMs) {
         await act();
-        await passes(ms);
+        await sleep(ms);
       }
     };
     const some = (): Visitor | undefined => [...visitors][stage.below(visitors.size)];

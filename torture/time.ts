@@ -4,7 +4,7 @@
  * tests/it/alarm.rs and the random stories.
  */
 import assert from "node:assert/strict";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "../tests/edge/client.ts";
 import { endsIn } from "../tests/edge/jwt.ts";
 import { Member } from "../tests/edge/member.ts";
@@ -34,10 +34,10 @@ export const time: Part = {
       await stays.until(({ list }) => list.size === 2);
       await idle.leave();
       drops.drop();
-      await passes(stage.random() * 1_000);
+      await sleep(stage.random() * 1_000);
 
       process.kill(runtime.pid, "SIGSTOP");
-      await passes(GRACE_MS + 1_000 + stage.random() * 2_000);
+      await sleep(GRACE_MS + 1_000 + stage.random() * 2_000);
       process.kill(runtime.pid, "SIGCONT");
 
       await guest.until("welcome");

@@ -2,7 +2,7 @@
 // the flooded room and in another. They measure how long an event takes, and miss nothing.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { dial } from "../../tests/edge/client.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 
@@ -44,7 +44,7 @@ for (;;) {
   await once(process, "message");
   const latencies: Latencies = {};
   for (const { name, head, seqs, tookMs } of rooms) {
-    for (const until = Date.now() + PATIENCE_MS; seqs.some((seq) => seq < head); await passes(5))
+    for (const until = Date.now() + PATIENCE_MS; seqs.some((seq) => seq < head); await sleep(5))
       assert(Date.now() < until, `${name}: they are at ${seqs} of ${head}`);
     latencies[name] = summary(tookMs.splice(0));
   }
@@ -76,7 +76,7 @@ async function publishes(room: Room): Promise<void> {
     const { seqs } = (await answer.json()) as { seqs: [number] };
     assert.equal(answer.status, 201);
     room.head = Math.max(room.head, seqs[0]);
-    await passes(EVERY_MS);
+    await sleep(EVERY_MS);
   }
 }
 

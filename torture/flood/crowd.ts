@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
 import { inTurns } from "../in-turns.ts";
@@ -36,7 +36,7 @@ export const crowd: Flood = async ({ runtime, sockets }) => {
   const [code] = await once(await opens(room), "close");
   assert.equal(code, 1013, "one more is refused");
   await room.publish({ name: "n", data: 1 });
-  for (const until = Date.now() + PATIENCE_MS; heard < overTcp; await passes(20))
+  for (const until = Date.now() + PATIENCE_MS; heard < overTcp; await sleep(20))
     assert(Date.now() < until, `${heard} of ${overTcp} heard it`);
   assert.equal(heard, overTcp, "each hears it once");
 

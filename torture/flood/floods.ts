@@ -1,7 +1,7 @@
 /** What strangers do to a server. Each answers how much of it there was. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { claims, sign } from "../../tests/edge/jwt.ts";
 import type { Room } from "../../tests/edge/room.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
@@ -64,7 +64,7 @@ export const violations: Flood = async ({ stage, room }) => {
       await once(tcp, "data");
     }
     tcp.write(Buffer.from(i % 4 === 0 ? bytes(stage) : (frames[i % frames.length] ?? [])));
-    await passes(stage.random() * 20);
+    await sleep(stage.random() * 20);
     tcp.destroy();
   });
   return { "violations of WebSocket and HTTP": times };
@@ -75,7 +75,7 @@ export const opensAndCloses: Flood = async ({ stage, room }) => {
   const times = stage.size(5_000, 100);
   const begun = Date.now();
   await inTurns(times, 50, async (i) => {
-    await passes(Math.max(0, begun + i * 6 - Date.now()));
+    await sleep(Math.max(0, begun + i * 6 - Date.now()));
     const socket = await opens(room);
     const closed = once(socket, "close");
     if (stage.below(2) === 0) socket.close(1000);
@@ -95,7 +95,7 @@ export const slowHandshakes: Flood = async ({ stage, room }) => {
   const text = upgrade(room);
   for (let byte = 0; byte < stage.size(30, 3); byte++) {
     for (const tcp of tcps) tcp.write(text[byte] ?? "");
-    await passes(stage.size(250, 50));
+    await sleep(stage.size(250, 50));
   }
   const closes = async (): Promise<number> => (await once(await opens(room, {}), "close"))[0];
   const codes = await Promise.all(Array.from({ length: 150 }, closes));

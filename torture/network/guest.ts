@@ -2,7 +2,7 @@
 // when to begin and when to end.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { setTimeout as passes } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RoomEvent, createClient } from "roomcast";
 import { createBackend } from "roomcast/server";
 import { tokenOf } from "../../tests/edge/room.ts";
@@ -52,7 +52,7 @@ const sent: Promise<number>[] = [];
 const publishing = rooms.map(async (each, i) => {
   for (let n = 0; !isOver; n++) {
     sent.push(each.publish("client", n, { id: `client-${i}-${n}` }));
-    await passes(told.everyMs * 2 * Math.random());
+    await sleep(told.everyMs * 2 * Math.random());
   }
 });
 const backend = createBackend({
@@ -65,7 +65,7 @@ publishing.push(
     while (!isOver) {
       const batch = Array.from({ length: 5 }, () => ({ name: "backend", data: "x".repeat(1_000) }));
       sent.push(...(await backend.publishBatch(room, batch)).map((seq) => Promise.resolve(seq)));
-      await passes(told.everyMs);
+      await sleep(told.everyMs);
     }
   })(),
 );
@@ -91,7 +91,7 @@ for (const events of heard) {
 process.send?.({ events: seqs.length, wholeAfterMs } satisfies Came, () => process.exit());
 
 async function until(is: () => boolean): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !is(); await passes(20)) {
+  for (const end = Date.now() + PATIENCE_MS; !is(); await sleep(20)) {
     const at = heard.map((events) => events.length);
     assert(Date.now() < end, `${rooms.map(({ status }) => status)} with ${at} events`);
   }
