@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Member, standsStill } from "../tests/edge/member.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
-import { inTurns } from "./in-turns.ts";
+import { runConcurrently } from "./run-concurrently.ts";
 import type { Outcome, Part, Stage } from "./part.ts";
 import { Attendance, type Entry, PING_TIMEOUT_MS, key } from "./presence/attendance.ts";
 import { Visitor } from "./presence/visitor.ts";
@@ -77,13 +77,13 @@ class Crowd {
   /** A tenth of the users have a second tab; a few stand still. */
   async #allCome(): Promise<void> {
     const users = Math.ceil(this.#size * 0.9);
-    await inTurns(this.#size, AT_ONCE, async (i) => {
+    await runConcurrently(this.#size, AT_ONCE, async (i) => {
       const visitor = await this.#comes(`u${i % users}`);
       this.#visitors[i] = visitor;
       await visitor.enter();
     });
-    await inTurns(WATCHERS, 1, async (i) => (this.#watchers[i] = await this.#watches(i)));
-    await inTurns(this.#size / 50, AT_ONCE, (i) => this.#standsStill(`s${i}`));
+    await runConcurrently(WATCHERS, 1, async (i) => (this.#watchers[i] = await this.#watches(i)));
+    await runConcurrently(this.#size / 50, AT_ONCE, (i) => this.#standsStill(`s${i}`));
   }
 
   async #comes(user: string): Promise<Visitor> {
@@ -127,7 +127,9 @@ class Crowd {
     );
     const stepping = async (): Promise<void> => {
       for (let done = 0; done < steps; done += RUN) {
-        await inTurns(Math.min(RUN, steps - done), AT_ONCE, (i) => this.#step(who[done + i] ?? 0));
+        await runConcurrently(Math.min(RUN, steps - done), AT_ONCE, (i) =>
+          this.#step(who[done + i] ?? 0),
+        );
         this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
       }
     };

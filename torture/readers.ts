@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
-import { inTurns } from "./in-turns.ts";
+import { runConcurrently } from "./run-concurrently.ts";
 import type { Part } from "./part.ts";
 import { Seer } from "./readers/seer.ts";
 
@@ -26,7 +26,7 @@ export const readers: Part = {
     const room = new Room(runtime, "busy");
     const all: Seer[] = [];
     stage.after(() => all.forEach((seer) => seer.end()));
-    await inTurns(stage.size(200, 20), 20, async () => all.push(await Seer.open(room.url)));
+    await runConcurrently(stage.size(200, 20), 20, async () => all.push(await Seer.open(room.url)));
     const [still, reading] = [all.slice(0, all.length / 10), all.slice(all.length / 10)];
     for (const seer of still) seer.standStill();
     const emptyMb = await runtime.residentMb();

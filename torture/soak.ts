@@ -7,7 +7,7 @@ import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
-import { inTurns } from "./in-turns.ts";
+import { runConcurrently } from "./run-concurrently.ts";
 import type { Part } from "./part.ts";
 import { type Visitor, type World, visit } from "./soak/visitors.ts";
 
@@ -60,7 +60,7 @@ export const soak: Part = {
         if (!isOver && !EXPECTED.includes(code)) wrong ??= `somebody was closed with ${code}`;
       });
     };
-    await inTurns(size, 50, comes);
+    await runConcurrently(size, 50, comes);
 
     const begun = Date.now();
     const samples: Sample[] = [];
@@ -78,7 +78,7 @@ export const soak: Part = {
       every(50, () => some()?.act()),
       // Each stays for three minutes or so.
       every(180_000 / size, () => some()?.leave()),
-      every(50, () => inTurns(size - visitors.size, 20, comes)),
+      every(50, () => runConcurrently(size - visitors.size, 20, comes)),
       every(100, async () => {
         const { status } = await post(new Room(runtime, world.room()), [
           { name: "n", data: Date.now() },

@@ -2,7 +2,7 @@
 import type { Grant } from "../../tests/edge/jwt.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
-import { inTurns } from "../in-turns.ts";
+import { runConcurrently } from "../run-concurrently.ts";
 import { RawSocket } from "./raw-socket.ts";
 
 export const eventsOf = (room: string, query = ""): string => `/rooms/${room}/events${query}`;
@@ -17,7 +17,7 @@ export async function openAll(
   open: (i: number) => Promise<RawSocket>,
 ): Promise<RawSocket[]> {
   const sockets: RawSocket[] = [];
-  await inTurns(times, 20, async (i) => sockets.push(await open(i)));
+  await runConcurrently(times, 20, async (i) => sockets.push(await open(i)));
   return sockets;
 }
 

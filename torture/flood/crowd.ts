@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
-import { inTurns } from "../in-turns.ts";
+import { runConcurrently } from "../run-concurrently.ts";
 import type { Flood } from "./floods.ts";
 import { opens } from "./stranger.ts";
 
@@ -25,7 +25,7 @@ export const crowd: Flood = async ({ runtime, sockets }) => {
   if (inside > 0) await runtime.crowd(room.name, tokenOf("crowd", ["subscribe"]), inside);
   const crowd: WebSocket[] = [];
   let heard = 0;
-  await inTurns(overTcp, 50, async () => {
+  await runConcurrently(overTcp, 50, async () => {
     const socket = await opens(room);
     socket.on("message", (text: Buffer) => (heard += text.includes('"events"') ? 1 : 0));
     crowd.push(socket);

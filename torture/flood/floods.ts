@@ -6,7 +6,7 @@ import { claims, sign } from "../../tests/edge/jwt.ts";
 import type { Room } from "../../tests/edge/room.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import { post } from "../http.ts";
-import { inTurns } from "../in-turns.ts";
+import { runConcurrently } from "../run-concurrently.ts";
 import type { Stage } from "../part.ts";
 import { opens, raw, upgrade } from "./stranger.ts";
 
@@ -26,7 +26,7 @@ const MiB = 2 ** 20;
 export const nonsense: Flood = async ({ stage, room }) => {
   const texts = ["", "{", "[]", '{"type":"nope"}', '{"type":"publish","name":1}', "\u0000"];
   let frames = 0;
-  await inTurns(stage.size(1_000, 20), 20, async () => {
+  await runConcurrently(stage.size(1_000, 20), 20, async () => {
     const socket = await opens(room);
     const closed = once(socket, "close");
     if (stage.below(4) === 0) {
@@ -57,7 +57,7 @@ export const violations: Flood = async ({ stage, room }) => {
     [0x88, 0x81, 0, 0, 0, 0, 0], // a Close of one byte
   ];
   const times = stage.size(2_000, 28);
-  await inTurns(times, 20, async (i) => {
+  await runConcurrently(times, 20, async (i) => {
     const tcp = await raw(room);
     if (i % 4 !== 0) {
       tcp.write(upgrade(room));
@@ -74,7 +74,7 @@ export const violations: Flood = async ({ stage, room }) => {
 export const opensAndCloses: Flood = async ({ stage, room }) => {
   const times = stage.size(5_000, 100);
   const begun = Date.now();
-  await inTurns(times, 50, async (i) => {
+  await runConcurrently(times, 50, async (i) => {
     await sleep(Math.max(0, begun + i * 6 - Date.now()));
     const socket = await opens(room);
     const closed = once(socket, "close");
@@ -123,7 +123,7 @@ export const tokenStorm: Flood = async ({ stage, room }) => {
     "x".repeat(8_000),
   ];
   const times = stage.size(20_000, 200);
-  await inTurns(times, 20, async (i) => {
+  await runConcurrently(times, 20, async (i) => {
     const token = stage.pick(bad);
     if (i % 4 !== 0) {
       const authorization = `Bearer ${token}`;

@@ -9,7 +9,7 @@ import type { Attack } from "../attack/attack.ts";
 import { authorized, end, eventsOf, join } from "../attack/client.ts";
 import { watchCpu } from "../attack/server.ts";
 import { post } from "../http.ts";
-import { inTurns } from "../in-turns.ts";
+import { runConcurrently } from "../run-concurrently.ts";
 
 /** Batches of 1,000 events with a key each, as fast as they are answered. */
 export const keyedEvents: Attack = async ({ stage, runtime }) => {
@@ -71,7 +71,7 @@ export const floodOfSeen: Attack = async ({ stage, runtime }) => {
 export const firstId: Attack = async ({ stage, runtime }) => {
   const room = new Room(runtime, "ids");
   const batches = stage.size(250, 60);
-  await inTurns(batches, 4, async (batch) => {
+  await runConcurrently(batches, 4, async (batch) => {
     const events = Array.from({ length: 1_000 }, (_, i) => ({
       name: "n",
       id: `id-${batch}-${i}`,

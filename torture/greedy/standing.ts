@@ -6,7 +6,7 @@ import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
 import { RawSocket } from "../attack/raw-socket.ts";
 import { OWN_MB, SESSION_MB, watchMemory } from "../attack/server.ts";
 import { post } from "../http.ts";
-import { inTurns } from "../in-turns.ts";
+import { runConcurrently } from "../run-concurrently.ts";
 
 /** What a connection in 100 rooms may hold for a reader that stands still, doubled. */
 const CONNECTION_MB = 10;
@@ -26,7 +26,7 @@ export const signalsToStandingReaders: Attack = async ({ stage, runtime }) => {
   );
   for (const reader of readers) reader.standStill();
   const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
-    await inTurns(signals, 8, () => signal(room));
+    await runConcurrently(signals, 8, () => signal(room));
     await sleep(AFTER_MS);
   });
   const lost = await lostWithoutAWord(room, readers);
@@ -63,7 +63,7 @@ export const standingConnections: Attack = async ({ stage, runtime }) => {
   const signals = stage.size(20, 6);
   const batch = Array.from({ length: 2 }, () => ({ name: "n", data: "x".repeat(200_000) }));
   const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
-    await inTurns(rooms.length, 4, async (i) => {
+    await runConcurrently(rooms.length, 4, async (i) => {
       const room = rooms[i] as Room;
       // Signals first: a session that is behind in the log is sent none.
       for (let n = 0; n < signals; n++) await signal(room);

@@ -11,7 +11,7 @@ import { ATTACKED, type Attack } from "../attack/attack.ts";
 import { eventsOf } from "../attack/client.ts";
 import { RawSocket } from "../attack/raw-socket.ts";
 import { OWN_MB, watchMemory } from "../attack/server.ts";
-import { inTurns } from "../in-turns.ts";
+import { runConcurrently } from "../run-concurrently.ts";
 
 const MiB = 2 ** 20;
 
@@ -39,7 +39,7 @@ const upgrades: Attack = async ({ stage, runtime }) => {
   const before = (await runtime.databases()).length;
   const held: RawSocket[] = [];
   const { beforeMb, mostMb } = await watchMemory(runtime, () =>
-    inTurns(times, 20, async (i) => {
+    runConcurrently(times, 20, async (i) => {
       const headers = i % 5 === 0 ? { authorization: `Bearer ${badToken}` } : undefined;
       const path = i % 7 === 0 ? "/events" : eventsOf(`stranger:${i}`);
       const socket = await RawSocket.open(runtime.url, path, headers);
@@ -99,7 +99,7 @@ const unansweredCloses: Attack = async ({ stage, runtime }) => {
       return socket;
     },
   ];
-  for (const kind of kinds) await inTurns(each, 20, async () => refused.push(await kind()));
+  for (const kind of kinds) await runConcurrently(each, 20, async () => refused.push(await kind()));
   for (const socket of refused) {
     const code = await socket.closed;
     codes.set(code, (codes.get(code) ?? 0) + 1);
@@ -127,13 +127,13 @@ const unansweredCloses: Attack = async ({ stage, runtime }) => {
 const crowdAtTheDoor: Attack = async ({ stage, runtime }) => {
   const waiting = Array.from({ length: stage.size(3 * WAITING, 300) });
   const sockets: RawSocket[] = [];
-  await inTurns(waiting.length, 50, async () => {
+  await runConcurrently(waiting.length, 50, async () => {
     sockets.push(await RawSocket.open(runtime.url, eventsOf(ATTACKED)));
   });
   const honest = 100;
   const token = tokenOf("honest", ["subscribe"]);
   let entered = 0;
-  await inTurns(honest, 10, async () => {
+  await runConcurrently(honest, 10, async () => {
     // While more strangers come.
     sockets.push(await RawSocket.open(runtime.url, eventsOf(ATTACKED)));
     const socket = dial(`${runtime.url}${eventsOf(ATTACKED)}`);
@@ -173,7 +173,7 @@ const firstFrames: Attack = async ({ stage, runtime }) => {
   ];
   let frames = 0;
   const { beforeMb, mostMb } = await watchMemory(runtime, () =>
-    inTurns(times, 10, async (i) => {
+    runConcurrently(times, 10, async (i) => {
       const socket = await RawSocket.open(runtime.url, eventsOf(`flooded:${i}`));
       const flood = floods[i % floods.length] ?? Buffer.alloc(0);
       frames += i % 4 < 2 ? perSocket : i % 4 === 2 ? Math.ceil(perSocket / 10) : 3;
@@ -203,7 +203,7 @@ const largeFrames: Attack = async ({ stage, runtime }) => {
   const large = frame(TEXT, "x".repeat(bytes));
   const before = (await runtime.databases()).length;
   const { beforeMb, mostMb } = await watchMemory(runtime, () =>
-    inTurns(times, atOnce, async (i) => {
+    runConcurrently(times, atOnce, async (i) => {
       const socket = await RawSocket.open(runtime.url, eventsOf(`large:${i}`));
       socket.write(large);
       assert.equal(await socket.closed, 1009);

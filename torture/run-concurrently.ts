@@ -1,5 +1,5 @@
 /** Does something so many times, a few of them at once. */
-export async function inTurns(
+export async function runConcurrently(
   times: number,
   atOnce: number,
   act: (i: number) => Promise<unknown>,
