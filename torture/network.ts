@@ -6,7 +6,7 @@ import type { Runtime } from "../tests/edge/runtime.ts";
 import type { Came, Told } from "./network/guest.ts";
 import { FAIR, HOSTS, type Weather, Wire, makeHosts } from "./network/wire.ts";
 import type { Part } from "./part.ts";
-import { says } from "./says.ts";
+import { nextMessage } from "./next-message.ts";
 
 const ROUGH: Weather = { lost: 0.05, doubled: 0.02, delayMs: 20, jitterMs: 60, cutOff: [] };
 const PARTED: Weather = { ...FAIR, cutOff: ["server", "clients"] };
@@ -77,11 +77,11 @@ async function arrives(told: Told): Promise<ChildProcess> {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   guest.send(told);
-  await says("the clients' host", guest);
+  await nextMessage("the clients' host", guest);
   return guest;
 }
 
 async function departs(guest: ChildProcess): Promise<Came> {
   guest.send("enough");
-  return (await says("the clients' host", guest)) as Came;
+  return (await nextMessage("the clients' host", guest)) as Came;
 }

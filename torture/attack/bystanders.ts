@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import type { Latencies } from "../flood/bystanders.ts";
 import type { Stage } from "../part.ts";
-import { says } from "../says.ts";
+import { nextMessage } from "../next-message.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../flood/bystanders.ts");
 
@@ -25,7 +25,7 @@ export class Bystanders {
   ): Promise<Bystanders> {
     const process = fork(PROGRAM, [url, String(readers), ...rooms]);
     stage.after(() => process.kill("SIGKILL"));
-    await says("the bystanders", process);
+    await nextMessage("the bystanders", process);
     return new Bystanders(process);
   }
 
@@ -38,6 +38,6 @@ export class Bystanders {
   /** What they measured since the last time. Rejects if a reader missed an event. */
   async measure(): Promise<Latencies> {
     this.#process.send("measure");
-    return (await says("the bystanders", this.#process)) as Latencies;
+    return (await nextMessage("the bystanders", this.#process)) as Latencies;
   }
 }
