@@ -8,7 +8,7 @@ import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 import type { Part } from "./part.ts";
-import { Seer } from "./readers/seer.ts";
+import { AckingReader } from "./readers/acking-reader.ts";
 
 const BATCH = 100;
 /** What docs/operating.md says a reader with flow control costs at most: its window. */
@@ -24,11 +24,13 @@ export const readers: Part = {
     const settings = { "*": { retained_appends: retained / BATCH } };
     const runtime = await stage.start({ settings });
     const room = new Room(runtime, "busy");
-    const all: Seer[] = [];
-    stage.after(() => all.forEach((seer) => seer.end()));
-    await runConcurrently(stage.size(200, 20), 20, async () => all.push(await Seer.open(room.url)));
+    const all: AckingReader[] = [];
+    stage.after(() => all.forEach((reader) => reader.end()));
+    await runConcurrently(stage.size(200, 20), 20, async () =>
+      all.push(await AckingReader.open(room.url)),
+    );
     const [still, reading] = [all.slice(0, all.length / 10), all.slice(all.length / 10)];
-    for (const seer of still) seer.standStill();
+    for (const reader of still) reader.standStill();
     const emptyMb = await runtime.residentMb();
 
     let mostMb = emptyMb;
@@ -45,9 +47,9 @@ export const readers: Part = {
         mostMb = Math.max(mostMb, await runtime.residentMb());
       }
     };
-    const areAt = async (seers: Seer[], seq: number): Promise<void> => {
-      for (const until = Date.now() + 60_000; !seers.every((each) => each.seq === seq);) {
-        assert(Date.now() < until, `they are at ${seers.map(({ seq }) => seq)}, not ${seq}`);
+    const areAt = async (some: AckingReader[], seq: number): Promise<void> => {
+      for (const until = Date.now() + 60_000; !some.every((each) => each.seq === seq);) {
+        assert(Date.now() < until, `they are at ${some.map(({ seq }) => seq)}, not ${seq}`);
         await sleep(20);
       }
     };
@@ -55,13 +57,13 @@ export const readers: Part = {
     // Half of them go on while all that they missed is retained, the others when it is not.
     const soon = still.slice(0, still.length / 2);
     await publishes(retained * 0.75);
-    for (const seer of soon) seer.goOn();
+    for (const reader of soon) reader.goOn();
     await areAt([...reading, ...soon], head);
     const exactly = soon.filter(({ gaps }) => gaps === 0).length;
     assert.equal(exactly, soon.length, "who is back in time catches up exactly");
-    for (const seer of soon) seer.standStill();
+    for (const reader of soon) reader.standStill();
     await publishes(events);
-    for (const seer of still) seer.goOn();
+    for (const reader of still) reader.goOn();
     await areAt(all, head);
 
     for (const { gaps } of reading) assert.equal(gaps, 0, "who reads loses nothing");

@@ -5,7 +5,7 @@ import type { WebSocket } from "ws";
 import { dial } from "../../tests/edge/client.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 
-export class Seer {
+export class AckingReader {
   seq = 0;
   heard = 0;
   gaps = 0;
@@ -17,12 +17,12 @@ export class Seer {
     socket.on("message", (text) => this.#hear(String(text)));
   }
 
-  static async open(url: string): Promise<Seer> {
+  static async open(url: string): Promise<AckingReader> {
     const token = tokenOf("seer", ["subscribe"]);
     const socket = dial(`${url}/events`, { token, query: "flow=1" });
-    const seer = new Seer(socket);
+    const reader = new AckingReader(socket);
     await once(socket, "open");
-    return seer;
+    return reader;
   }
 
   /** Its socket is read no more, and says nothing. */
