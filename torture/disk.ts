@@ -64,8 +64,8 @@ class Trouble {
     }
     const { acknowledged, erased } = this.#ledger.counts;
     return {
-      thrown: { "full disks": fills, "read-only disks": this.#readOnly, erases: erased },
-      came: {
+      injected: { "full disks": fills, "read-only disks": this.#readOnly, erases: erased },
+      observed: {
         "publishes that were told `internal`": this.#refused,
         "events acknowledged and there": acknowledged,
         "subscribers that came back": this.#readers.reduce((sum, each) => sum + each.connects, 0),

@@ -23,20 +23,20 @@ export const flood: Part = {
     const bystanders = await Bystanders.start(stage, runtime, BYSTANDERS, ROOMS);
     const calm = await bystanders.calm(stage.size(5_000, 500));
     const calmMb = await runtime.residentMb();
-    const thrown: Record<string, number> = {};
-    const came: Record<string, number> = {};
+    const injected: Record<string, number> = {};
+    const observed: Record<string, number> = {};
     let worstMs = 0;
     const all = { ...floods, crowd };
     for (const [name, throws] of Object.entries(all)) {
       if (stage.isOver) break;
-      Object.assign(thrown, await throws({ stage, runtime, room, sockets }));
+      Object.assign(injected, await throws({ stage, runtime, room, sockets }));
       const flooded = await bystanders.measure();
       // Its name, as words.
       const flood = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
       for (const each of ROOMS) {
         const [before, during] = [calm[each], flooded[each]];
         assert(before && during);
-        came[`× the p50 in the ${each} room (${flood})`] = during.p50 / before.p50;
+        observed[`× the p50 in the ${each} room (${flood})`] = during.p50 / before.p50;
         worstMs = Math.max(worstMs, during.p99);
       }
     }
@@ -44,9 +44,9 @@ export const flood: Part = {
     const { sessions } = await room.figures();
     assert(sessions >= BYSTANDERS, "a bystander was lost");
     return {
-      thrown,
-      came: {
-        ...came,
+      injected,
+      observed: {
+        ...observed,
         "sockets whose end the runtime never told": sessions - BYSTANDERS,
         "ms the p50 when it was calm": calm.other?.p50 ?? 0,
         "ms the p99 when it was calm": calm.other?.p99 ?? 0,

@@ -55,8 +55,8 @@ class Fire {
     await this.#idle.areErased({ all: true });
     const { acknowledged, unsettled, erased, repeated } = this.#ledger.counts;
     return {
-      thrown: { kills: done, "publishes cut off": unsettled, erases: erased, joins: done - 1 },
-      came: {
+      injected: { kills: done, "publishes cut off": unsettled, erases: erased, joins: done - 1 },
+      observed: {
         "events acknowledged and there": acknowledged,
         "subscribers that came back": this.#readers.reduce((sum, each) => sum + each.connects, 0),
         "ids published again that counted once": repeated,

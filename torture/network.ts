@@ -48,8 +48,8 @@ export const network: Part = {
     const { events, wholeAfterMs } = await departs(guest);
     const { lost, doubled, passed } = wire.counts;
     return {
-      thrown: { "partitions and half-open links": partitions, "kills behind a partition": kills },
-      came: {
+      injected: { "partitions and half-open links": partitions, "kills behind a partition": kills },
+      observed: {
         "packets passed": passed,
         lost,
         doubled,

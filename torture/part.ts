@@ -14,9 +14,9 @@ export interface Part {
 
 /** Numbers by what they count. What may not be has been asserted by then. */
 export interface Outcome {
-  thrown: Record<string, number>;
-  came: Record<string, number>;
-  /** Bounds that were asserted of figures in `came`, by their names. */
+  injected: Record<string, number>;
+  observed: Record<string, number>;
+  /** Bounds that were asserted of figures in `observed`, by their names. */
   atMost?: Record<string, number>;
   /** What could not be had here, and what was done instead. */
   notes?: string[];

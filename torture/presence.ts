@@ -61,11 +61,11 @@ class Crowd {
       await this.#dies();
       await this.#allCome();
     }
-    await this.#calmsDown(stage.size(PING_TIMEOUT_MS, 0) + 20_000);
-    const { lists, halfOpen, ...thrown } = this.#counts;
+    await this.#calmsDown(stage.size(SILENT_MS, 0) + 20_000);
+    const { lists, halfOpen, ...injected } = this.#counts;
     return {
-      thrown: { ...thrown, "of the sockets stood still": halfOpen },
-      came: { "lists that were right": lists, "members in the end": this.#attendance.members },
+      injected: { ...injected, "of the sockets stood still": halfOpen },
+      observed: { "lists that were right": lists, "members in the end": this.#attendance.members },
     };
   }
 

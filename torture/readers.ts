@@ -71,8 +71,8 @@ export const readers: Part = {
     const boundMb = emptyMb + OWN_MB + all.length * WINDOW_MB;
     assert(mostMb < boundMb, `${mostMb} MB`);
     return {
-      thrown: { events: head, readers: reading.length, "that stand still": still.length },
-      came: {
+      injected: { events: head, readers: reading.length, "that stand still": still.length },
+      observed: {
         "events delivered": all.reduce((sum, { heard }) => sum + heard, 0),
         "caught up exactly": exactly,
         "were told of a gap": still.length,

@@ -1,4 +1,6 @@
-/** What came of it, for people: a table, and docs/torture.md. */
+// node torture/report.ts
+//
+// Writes docs/torture.md again from torture/results.json. torture/main.ts adds its results first.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
@@ -15,13 +17,13 @@ interface Recorded extends Result {
   at: string;
 }
 
-/** The name of the part, what was thrown, what came of it. */
+/** The name of the part, what was injected, what came of it. */
 export function cells({ order, outcome, skipped, failed, tookMs }: Result): string[] {
   const took = `${order.part} (${Math.round(tookMs / 1_000)} s, seed ${order.seed})`;
   if (failed !== undefined) return [took, "FAILED", failed];
   if (skipped !== undefined) return [took, "skipped", skipped];
-  const { thrown = {}, came = {}, atMost, notes = [] } = outcome ?? {};
-  return [took, counted(thrown), [counted(came, atMost), ...notes].join(". ")];
+  const { injected = {}, observed = {}, atMost, notes = [] } = outcome ?? {};
+  return [took, counted(injected), [counted(observed, atMost), ...notes].join(". ")];
 }
 
 /** Adds to what was recorded of other parts, and writes the page anew. */
@@ -42,11 +44,11 @@ export function record(results: Result[]): void {
 
 function page(records: Recorded[]): string {
   const rows = records.map((record) => {
-    const [, thrown, came] = cells(record);
+    const [, injected, observed] = cells(record);
     const { part, seed, seconds } = record.order;
     const took = `${Math.round(record.tookMs / 1_000)} s, seed ${seed}`;
     const bound = seconds === undefined ? "" : `, cut short by \`--for ${seconds}\``;
-    return `| ${part} | ${thrown} | ${came} | ${took}${bound} |`;
+    return `| ${part} | ${injected} | ${observed} | ${took}${bound} |`;
   });
   const about = records.map(({ order }) => `- **${order.part}**: ${PARTS[order.part]?.about}.`);
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
@@ -58,7 +60,7 @@ ${about.join("\n")}
 
 What must not be is asserted: a part in which anything acknowledged was lost, doubled or out of order says FAILED here, and so does one in which a figure passed the bound behind it ("at most"). **strangers** and **greedy** measure all the while how long an event takes for bystanders, in the attacked room and in another; their bound is ${SLOWER} times the p50 before, and ${SLOWER_MS} ms for a machine that is busy with the attack.
 
-| part | thrown | came of it | took |
+| part | injected | observed | took |
 | --- | --- | --- | --- |
 ${rows.join("\n")}
 
@@ -87,3 +89,5 @@ function counted(counts: Record<string, number>, atMost: Record<string, number> 
     })
     .join(", ");
 }
+
+if (import.meta.main) record([]);

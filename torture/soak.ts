@@ -114,8 +114,8 @@ export const soak: Part = {
     };
     const isLong = samples.length >= LONG;
     return {
-      thrown: { "s of it": lastsMs / 1_000, ...counts, "sockets at a time": size },
-      came: {
+      injected: { "s of it": lastsMs / 1_000, ...counts, "sockets at a time": size },
+      observed: {
         "MB in the end": last?.mb ?? 0,
         "file handles in the end": last?.handles ?? 0,
         "ms the p50 in the end": last?.p50 ?? 0,

@@ -52,8 +52,8 @@ export const time: Part = {
       assert.deepEqual(await room.publish({ name: "n", data: i }), [1]);
     }
     return {
-      thrown: { "jumps of the clock": jumps },
-      came: {
+      injected: { "jumps of the clock": jumps },
+      observed: {
         "sessions closed as their token had ended": expired,
         "members gone as their grace had": left,
         "idle rooms erased by a late alarm": idle.erased,

@@ -38,13 +38,13 @@ export async function runAttacks(
 ): Promise<Outcome> {
   const bystanders = await Bystanders.start(stage, runtime, READERS, [ATTACKED, OTHER]);
   const calm = await bystanders.calm(stage.size(3_000, 1_000));
-  const all: Attacked = { thrown: {}, came: {}, atMost: {} };
+  const all: Attacked = { injected: {}, observed: {}, atMost: {} };
   let worstMs = 0;
   for (const [name, attack] of Object.entries(attacks)) {
     if (stage.isOver) break;
     const attacked = await attack({ stage, runtime, bystanders });
-    Object.assign(all.thrown, attacked.thrown);
-    Object.assign(all.came, attacked.came);
+    Object.assign(all.injected, attacked.injected);
+    Object.assign(all.observed, attacked.observed);
     Object.assign(all.atMost, attacked.atMost);
     assertBounds(name, attacked);
     for (const [room, { p50 }] of Object.entries(await bystanders.measure())) {
@@ -56,19 +56,19 @@ export async function runAttacks(
   }
   return {
     ...all,
-    came: {
-      ...all.came,
+    observed: {
+      ...all.observed,
       "ms the bystanders' p50 before": Math.max(...Object.values(calm).map(({ p50 }) => p50)),
       "ms their p50 in the worst attack": worstMs,
     },
   };
 }
 
-function assertBounds(name: string, { came, atMost }: Attacked): void {
+function assertBounds(name: string, { observed, atMost }: Attacked): void {
   for (const [what, most] of Object.entries(atMost)) {
-    const figure = came[what];
+    const figure = observed[what];
     assert(figure !== undefined, `${name} does not say ${what}`);
-    const all = JSON.stringify(came);
+    const all = JSON.stringify(observed);
     assert(figure <= most, `${name}: ${figure} ${what}, at most ${most}; of ${all}`);
   }
 }

@@ -34,8 +34,8 @@ export const keyedEvents: Attack = async ({ stage, runtime }) => {
   assert.equal(after.awake_since, before.awake_since);
   const rows = after.rows_written - before.rows_written;
   return {
-    thrown: { "s of batches of 1,000 keyed events by one token": seconds },
-    came: { "rows written a second": rows / seconds, "keyed batches refused": refused },
+    injected: { "s of batches of 1,000 keyed events by one token": seconds },
+    observed: { "rows written a second": rows / seconds, "keyed batches refused": refused },
     // 500 a second, and what may come at once: a second's worth and one batch for each request.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };
@@ -61,8 +61,8 @@ export const floodOfSeen: Attack = async ({ stage, runtime }) => {
   });
   end([socket]);
   return {
-    thrown: { "`seen` of old seqs": times },
-    came: { "ms of CPU for 1,000 `seen`": (ms * 1_000) / times },
+    injected: { "`seen` of old seqs": times },
+    observed: { "ms of CPU for 1,000 `seen`": (ms * 1_000) / times },
     atMost: { "ms of CPU for 1,000 `seen`": 600 },
   };
 };
@@ -89,8 +89,8 @@ export const firstId: Attack = async ({ stage, runtime }) => {
   });
   const moreMb = (await runtime.residentMb()) - beforeMb;
   return {
-    thrown: { "MB retained, of events with an id": batches },
-    came: { "ms of CPU for the first id after a wake": ms, "MB more for the first id": moreMb },
+    injected: { "MB retained, of events with an id": batches },
+    observed: { "ms of CPU for the first id after a wake": ms, "MB more for the first id": moreMb },
     atMost: { "ms of CPU for the first id after a wake": 500, "MB more for the first id": 60 },
   };
 };
@@ -122,8 +122,8 @@ export const reads: Attack = async ({ stage, runtime }) => {
   const seconds = (Date.now() - begun) / 1_000;
   const answered = statuses.get(200) ?? 0;
   return {
-    thrown: { "s of reads of a state of 4 MB by one token": seconds },
-    came: {
+    injected: { "s of reads of a state of 4 MB by one token": seconds },
+    observed: {
       "reads of the state answered a second": answered / seconds,
       "reads of the state refused": statuses.get(429) ?? 0,
       "ms of CPU a second for reads": ms / seconds,
@@ -159,8 +159,8 @@ export const tokensInBand: Attack = async ({ stage, runtime }) => {
   const checked = socket.heard.get("authorized") ?? 0;
   end([socket]);
   return {
-    thrown: { "s of new tokens in-band, 50 a second": seconds },
-    came: { "new tokens checked": checked },
+    injected: { "s of new tokens in-band, 50 a second": seconds },
+    observed: { "new tokens checked": checked },
     atMost: { "new tokens checked": 10 + 2 * (seconds + 2) },
   };
 };

@@ -40,8 +40,8 @@ export const signalsInALargeRoom: Attack = async ({ stage, runtime, bystanders }
   end([...crowd, ...senders]);
   const [before, then] = [calm[ATTACKED]?.p50 ?? 0, during[ATTACKED]?.p50 ?? 0];
   return {
-    thrown: { "signals of four senders in a large room": signals, "sockets in it": sockets },
-    came: {
+    injected: { "signals of four senders in a large room": signals, "sockets in it": sockets },
+    observed: {
       "ms the p50 in a large room": before,
       "ms the p50 while four senders signal": then,
       "copies of signals a second in that room": (heard * sockets) / seconds,
@@ -68,8 +68,8 @@ export const members: Attack = async ({ stage, runtime }) => {
   const entered = (await room.members()).length;
   end(sockets);
   return {
-    thrown: { "users that enter one room": users },
-    came: { "members let in": entered, "MB sent to them as they entered": bytes / 1e6 },
+    injected: { "users that enter one room": users },
+    observed: { "members let in": entered, "MB sent to them as they entered": bytes / 1e6 },
     atMost: { "members let in": 1_000 },
   };
 };
@@ -90,8 +90,8 @@ export const places: Attack = async ({ runtime }) => {
   );
   end([...sockets, other]);
   return {
-    thrown: { "sockets of one user in one room": PLACES },
-    came: { "places taken by one user": sessions, "other users turned away": turnedAway },
+    injected: { "sockets of one user in one room": PLACES },
+    observed: { "places taken by one user": sessions, "other users turned away": turnedAway },
     atMost: { "places taken by one user": 1_000, "other users turned away": 0 },
   };
 };

@@ -50,8 +50,8 @@ export const floodOfFrames: Attack = async ({ stage, runtime }) => {
   const answers = [...reading, ...connections].map(({ heard }) => heard.get("error") ?? 0);
   end([...reading, ...connections, ...still]);
   return {
-    thrown: { "frames beyond the rate": 3 * each * perSocket },
-    came: {
+    injected: { "frames beyond the rate": 3 * each * perSocket },
+    observed: {
       "floods of frames not ended": notEnded,
       "refusals sent to one of them": Math.max(...answers),
       "MB more in floods of frames": mostMb - beforeMb,
@@ -81,8 +81,8 @@ export const floodOfBytes: Attack = async ({ stage, runtime }) => {
   });
   end([socket]);
   return {
-    thrown: { "s of frames of 1 MiB, 50 a second": seconds },
-    came: {
+    injected: { "s of frames of 1 MiB, 50 a second": seconds },
+    observed: {
       "floods of bytes not ended": code === 4429 ? 0 : 1,
       "ms of CPU a MiB of them": ms / frames,
     },

@@ -16,8 +16,8 @@ export const idsOfOthers: Attack = async ({ stage, runtime }) => {
   const alices = page.events.filter(({ from }: { from: string }) => from === "alice");
   missing = times - alices.length;
   return {
-    thrown: { "ids of others, used before them": times },
-    came: {
+    injected: { "ids of others, used before them": times },
+    observed: {
       "events lost to an id that was used before": missing,
       "publishes answered as repeats of another's": taken,
     },
@@ -38,8 +38,8 @@ export const nesting: Attack = async ({ runtime }) => {
     statuses.push(await publish(room, "eve", body));
   }
   return {
-    thrown: { "bodies nested 65 deep and more": 2 },
-    came: {
+    injected: { "bodies nested 65 deep and more": 2 },
+    observed: {
       "bodies nested too deep and stored": statuses.slice(1).filter((status) => status !== 400)
         .length,
       "bodies nested 64 deep and refused": statuses[0] === 201 ? 0 : 1,

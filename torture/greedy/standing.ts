@@ -32,10 +32,10 @@ export const signalsToStandingReaders: Attack = async ({ stage, runtime }) => {
   const lost = await lostWithoutAWord(room, readers);
   end(readers);
   return {
-    thrown: {
+    injected: {
       "MB of signals to 10 readers that stand still": (signals * 10 * SIGNAL.length) / 1e6,
     },
-    came: {
+    observed: {
       "MB more for standing readers of signals": mostMb - beforeMb,
       "standing readers of signals lost without a word": lost,
     },
@@ -73,8 +73,8 @@ export const standingConnections: Attack = async ({ stage, runtime }) => {
   });
   end(connections);
   return {
-    thrown: { "connections for 100 rooms that stand still": connections.length },
-    came: {
+    injected: { "connections for 100 rooms that stand still": connections.length },
+    observed: {
       "MB more for a connection in 100 rooms that stands still":
         (mostMb - beforeMb) / connections.length,
     },
@@ -112,8 +112,8 @@ export const membersForStandingReaders: Attack = async ({ stage, runtime }) => {
   const lost = await lostWithoutAWord(room, readers);
   end([...members, ...readers]);
   return {
-    thrown: { "lists of members asked for by readers that stand still": 6 * (94 + 60 * seconds) },
-    came: {
+    injected: { "lists of members asked for by readers that stand still": 6 * (94 + 60 * seconds) },
+    observed: {
       "MB more for standing readers of lists": mostMb - beforeMb,
       "standing readers of lists lost without a word": lost,
     },

@@ -53,8 +53,8 @@ const upgrades: Attack = async ({ stage, runtime }) => {
   );
   for (const socket of held) socket.end();
   return {
-    thrown: { "upgrades without a good token, each to another room": times },
-    came: {
+    injected: { "upgrades without a good token, each to another room": times },
+    observed: {
       "rooms created by upgrades": (await runtime.databases()).length - before,
       "MB more with their sockets": mostMb - beforeMb,
     },
@@ -117,8 +117,8 @@ const unansweredCloses: Attack = async ({ stage, runtime }) => {
   assert.equal(then[1]?.sessions, FULL_AT, "the friends stayed");
   for (const socket of [...refused, ...friends]) socket.end();
   return {
-    thrown: { "refused sockets that never answer the Close": refused.length },
-    came: { "of two rooms kept awake by unanswered closes": awake.length },
+    injected: { "refused sockets that never answer the Close": refused.length },
+    observed: { "of two rooms kept awake by unanswered closes": awake.length },
     atMost: { "of two rooms kept awake by unanswered closes": 0 },
   };
 };
@@ -148,8 +148,8 @@ const crowdAtTheDoor: Attack = async ({ stage, runtime }) => {
   });
   for (const socket of sockets) socket.end();
   return {
-    thrown: { "sockets that wait at one room": sockets.length },
-    came: {
+    injected: { "sockets that wait at one room": sockets.length },
+    observed: {
       "clients with a token in the first frame let in": entered,
       "such clients turned away": honest - entered,
     },
@@ -184,8 +184,8 @@ const firstFrames: Attack = async ({ stage, runtime }) => {
     }),
   );
   return {
-    thrown: { "frames before any token": frames },
-    came: {
+    injected: { "frames before any token": frames },
+    observed: {
       "rooms created by first frames": (await runtime.databases()).length - before,
       "MB more in a flood of first frames": mostMb - beforeMb,
     },
@@ -212,8 +212,8 @@ const largeFrames: Attack = async ({ stage, runtime }) => {
   );
   const afterMb = await leftMb(runtime, beforeMb + OWN_MB);
   return {
-    thrown: { "first frames of many MiB": times, "MiB each": bytes / MiB },
-    came: {
+    injected: { "first frames of many MiB": times, "MiB each": bytes / MiB },
+    observed: {
       "rooms created by large frames": (await runtime.databases()).length - before,
       "MB more as large frames came": mostMb - beforeMb,
       "MB more after large frames": afterMb - beforeMb,
