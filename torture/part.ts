@@ -22,7 +22,7 @@ export interface Outcome {
   notes?: string[];
 }
 
-export interface Order {
+export interface RunOptions {
   part: string;
   seed: number;
   /** Next to nothing of each: the form for `make test`. */
@@ -35,28 +35,28 @@ const LOG = resolve(import.meta.dirname, "../target/torture.log");
 
 export class Stage {
   readonly random: () => number;
-  readonly #order: Order;
+  readonly #options: RunOptions;
   readonly #begun = Date.now();
   readonly #undo: (() => unknown)[] = [];
 
-  constructor(order: Order) {
-    this.#order = order;
-    this.random = randomFrom(order.seed);
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.random = randomFrom(options.seed);
   }
 
   size<T>(full: T, short: T): T {
-    return this.#order.short ? short : full;
+    return this.#options.short ? short : full;
   }
 
   /** The time that was given for it, in ms; where none was, the one it takes by itself. */
   takes(full: number, short: number): number {
-    const { seconds } = this.#order;
+    const { seconds } = this.#options;
     return seconds === undefined ? this.size(full, short) : seconds * 1_000;
   }
 
   /** Whether the time is up that was given. */
   get isOver(): boolean {
-    const { seconds } = this.#order;
+    const { seconds } = this.#options;
     return seconds !== undefined && Date.now() > this.#begun + seconds * 1_000;
   }
 

@@ -18,8 +18,8 @@ interface Recorded extends Result {
 }
 
 /** The name of the part, what was injected, what came of it. */
-export function cells({ order, outcome, skipped, failed, tookMs }: Result): string[] {
-  const took = `${order.part} (${Math.round(tookMs / 1_000)} s, seed ${order.seed})`;
+export function cells({ options, outcome, skipped, failed, tookMs }: Result): string[] {
+  const took = `${options.part} (${Math.round(tookMs / 1_000)} s, seed ${options.seed})`;
   if (failed !== undefined) return [took, "FAILED", failed];
   if (skipped !== undefined) return [took, "skipped", skipped];
   const { injected = {}, observed = {}, atMost, notes = [] } = outcome ?? {};
@@ -36,7 +36,7 @@ export function record(results: Result[]): void {
   for (const { failed, ...rest } of results) {
     // Where it failed is for whoever runs it.
     const why = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
-    all[rest.order.part] = { ...rest, ...why, on: machine(), at };
+    all[rest.options.part] = { ...rest, ...why, on: machine(), at };
   }
   writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
   writeFileSync(PAGE, page(Object.keys(PARTS).flatMap((part) => all[part] ?? [])));
@@ -45,12 +45,14 @@ export function record(results: Result[]): void {
 function page(records: Recorded[]): string {
   const rows = records.map((record) => {
     const [, injected, observed] = cells(record);
-    const { part, seed, seconds } = record.order;
+    const { part, seed, seconds } = record.options;
     const took = `${Math.round(record.tookMs / 1_000)} s, seed ${seed}`;
     const bound = seconds === undefined ? "" : `, cut short by \`--for ${seconds}\``;
     return `| ${part} | ${injected} | ${observed} | ${took}${bound} |`;
   });
-  const about = records.map(({ order }) => `- **${order.part}**: ${PARTS[order.part]?.about}.`);
+  const about = records.map(
+    ({ options }) => `- **${options.part}**: ${PARTS[options.part]?.about}.`,
+  );
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
   return `# Torture
 

@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Order, Outcome } from "./part.ts";
+import type { RunOptions, Outcome } from "./part.ts";
 import { PARTS } from "./parts.ts";
 
 export interface Result {
-  order: Order;
+  options: RunOptions;
   tookMs: number;
   outcome?: Outcome;
   /** Why it was not run. */
@@ -25,20 +25,20 @@ const UNSHARE = [
   ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]),
 ];
 
-export async function run(order: Order): Promise<Result> {
+export async function run(options: RunOptions): Promise<Result> {
   const begun = Date.now();
   const result = (rest: Partial<Result>): Result => ({
-    order,
+    options,
     tookMs: Date.now() - begun,
     ...rest,
   });
-  const isolated = PARTS[order.part]?.isolated ?? false;
+  const isolated = PARTS[options.part]?.isolated ?? false;
   const refused = isolated ? whyNotIsolated() : undefined;
   if (refused !== undefined) return result({ skipped: refused });
 
   // What it keeps in files goes when it went.
   const directory = mkdtempSync(join(tmpdir(), "torture-"));
-  const child = begin(order, isolated, directory);
+  const child = begin(options, isolated, directory);
   let said: Partial<Result> = { failed: "its process ended without a word" };
   child.on("message", (message) => (said = message as Partial<Result>));
   const end = (): void => {
@@ -54,8 +54,8 @@ export async function run(order: Order): Promise<Result> {
   return result(said);
 }
 
-function begin(order: Order, isolated: boolean, directory: string): ChildProcess {
-  const node = [process.execPath, resolve(import.meta.dirname, "one.ts"), JSON.stringify(order)];
+function begin(options: RunOptions, isolated: boolean, directory: string): ChildProcess {
+  const node = [process.execPath, resolve(import.meta.dirname, "one.ts"), JSON.stringify(options)];
   // A network of its own begins with its loopback down.
   const up = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
   const [command = "", ...args] = isolated ? ["unshare", ...UNSHARE, ...up, ...node] : node;
