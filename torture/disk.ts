@@ -10,13 +10,13 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { Ledger } from "./ledger.ts";
-import type { Outcome, Part, Stage } from "./part.ts";
+import type { Outcome, Suite, Stage } from "./suite.ts";
 import { Reader } from "./reader.ts";
 
 const DISK = "12m";
 const MiB = 2 ** 20;
 
-export const disk: Part = {
+export const disk: Suite = {
   about: "a disk that fills up under load, at any byte, and one that is remounted read-only",
   isolated: true,
   async run(stage) {

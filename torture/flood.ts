@@ -5,14 +5,14 @@ import { Room } from "../tests/edge/room.ts";
 import { Bystanders } from "./attack/bystanders.ts";
 import { crowd } from "./flood/crowd.ts";
 import * as floods from "./flood/floods.ts";
-import type { Part } from "./part.ts";
+import type { Suite } from "./suite.ts";
 
 /** The flooded one, and another. */
 const ROOMS = ["flooded", "other"];
 /** In each. */
 const BYSTANDERS = 10;
 
-export const flood: Part = {
+export const flood: Suite = {
   about:
     "malformed and oversized frames, broken WebSocket and HTTP, 10,000 opens and closes a minute, slow handshakes, clients that never read, bad tokens, and more sockets than a room takes",
   async run(stage) {

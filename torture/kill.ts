@@ -6,12 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { IDLE_MS, IdleRooms } from "./idle.ts";
 import { type Draft, Ledger } from "./ledger.ts";
-import type { Outcome, Part, Stage } from "./part.ts";
+import type { Outcome, Suite, Stage } from "./suite.ts";
 import { Reader } from "./reader.ts";
 
 const KEYS = 12;
 
-export const kill: Part = {
+export const kill: Suite = {
   about: "SIGKILL while rooms are published to, joined, replayed, erased, and ring their alarms",
   async run(stage) {
     const fast = { publishes_per_second: 100_000, frames_per_second: 100_000, frames_burst: 1_000 };

@@ -1,25 +1,25 @@
-// node torture/main.ts [--seed <number>] [--only <part>,…] [--for <seconds>] [--short]
+// node torture/main.ts [--seed <number>] [--only <suite>,…] [--for <seconds>] [--short]
 //
 // Throws at the worker what it has to survive, one kind after the other, and writes down what came
 // of it: torture/results.json, and docs/torture.md from that.
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
-import { PARTS } from "./parts.ts";
+import { SUITES } from "./suites.ts";
 import { cells, record } from "./report.ts";
 import { type Result, run } from "./run.ts";
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: String(randomInt(2 ** 31)) },
-    only: { type: "string", default: Object.keys(PARTS).join(",") },
+    only: { type: "string", default: Object.keys(SUITES).join(",") },
     for: { type: "string" },
     short: { type: "boolean", default: false },
   },
 });
-const parts = values.only.split(",");
-const unknown = parts.filter((part) => !(part in PARTS));
+const suites = values.only.split(",");
+const unknown = suites.filter((suite) => !(suite in SUITES));
 if (unknown.length > 0) {
-  console.error(`--only ${unknown}: takes ${Object.keys(PARTS).join(", ")}`);
+  console.error(`--only ${unknown}: takes ${Object.keys(SUITES).join(", ")}`);
   process.exit(1);
 }
 const seed = Number(values.seed);
@@ -35,8 +35,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 
 console.log(`--seed ${seed}`);
 const results: Result[] = [];
-for (const part of parts) {
-  const result = await run({ part, seed, short: values.short, seconds });
+for (const suite of suites) {
+  const result = await run({ suite, seed, short: values.short, seconds });
   results.push(result);
   console.log(`\n${cells(result).join("\n  ")}`);
 }

@@ -5,13 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import type { Came, Told } from "./network/guest.ts";
 import { FAIR, HOSTS, type Weather, Wire, makeHosts } from "./network/wire.ts";
-import type { Part } from "./part.ts";
+import type { Suite } from "./suite.ts";
 import { nextMessage } from "./next-message.ts";
 
 const ROUGH: Weather = { lost: 0.05, doubled: 0.02, delayMs: 20, jitterMs: 60, cutOff: [] };
 const PARTED: Weather = { ...FAIR, cutOff: ["server", "clients"] };
 
-export const network: Part = {
+export const network: Suite = {
   about:
     "two hosts and the npm package's clients, with packets lost, held back, overtaken and doubled, links that are half open, partitions, and a kill behind one",
   isolated: true,

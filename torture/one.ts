@@ -1,13 +1,13 @@
 // node torture/one.ts <options>
 //
-// One part in a process of its own. What came of it goes to the process that asked.
-import { type RunOptions, Stage } from "./part.ts";
-import { PARTS } from "./parts.ts";
+// One suite in a process of its own. What came of it goes to the process that asked.
+import { type RunOptions, Stage } from "./suite.ts";
+import { SUITES } from "./suites.ts";
 import type { Result } from "./run.ts";
 
 const options = JSON.parse(process.argv[2] ?? "") as RunOptions;
-const part = PARTS[options.part];
-if (!part) throw new Error(`there is no part ${options.part}`);
+const suite = SUITES[options.suite];
+if (!suite) throw new Error(`there is no suite ${options.suite}`);
 
 // What is left behind is ended as the process exits, however it comes to that.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -17,7 +17,7 @@ process.on("disconnect", () => process.exit(1));
 const stage = new Stage(options);
 const said: Partial<Result> = {};
 try {
-  said.outcome = await part.run(stage);
+  said.outcome = await suite.run(stage);
 } catch (error) {
   said.failed = (error as Error).stack ?? String(error);
 }

@@ -9,8 +9,8 @@ import { Member, standsStill } from "../tests/edge/member.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { runConcurrently } from "./run-concurrently.ts";
-import type { Outcome, Part, Stage } from "./part.ts";
-import { Attendance, type Entry, PING_TIMEOUT_MS, key } from "./presence/attendance.ts";
+import type { Outcome, Suite, Stage } from "./suite.ts";
+import { Attendance, type Entry, SILENT_MS, key } from "./presence/attendance.ts";
 import { Visitor } from "./presence/visitor.ts";
 
 const ROOM = "crowd";
@@ -20,7 +20,7 @@ const AT_ONCE = 50;
 /** So many steps, and it sleeps: while any of them is under way, something may keep it awake. */
 const RUN = 100;
 
-export const presence: Part = {
+export const presence: Suite = {
   about:
     "sockets that enter, update, leave, close, drop, come back and stand still in one room, which sleeps and is killed",
   async run(stage) {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
 import { runConcurrently } from "./run-concurrently.ts";
-import type { Part } from "./part.ts";
+import type { Suite } from "./suite.ts";
 import { AckingReader } from "./readers/acking-reader.ts";
 
 const BATCH = 100;
@@ -16,7 +16,7 @@ const WINDOW_MB = 2 ** 20 / 1e6;
 /** What the runtime takes for itself as it begins to work. */
 const OWN_MB = 100;
 
-export const readers: Part = {
+export const readers: Suite = {
   about: "readers that stand still among readers that read, with flow control and 1 kB events",
   async run(stage) {
     const events = stage.size(50_000, 12_000);

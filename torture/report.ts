@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { SLOWER, SLOWER_MS } from "./attack/attack.ts";
-import { PARTS } from "./parts.ts";
+import { SUITES } from "./suites.ts";
 import type { Result } from "./run.ts";
 
 const RESULTS = resolve(import.meta.dirname, "results.json");
@@ -17,16 +17,16 @@ interface Recorded extends Result {
   at: string;
 }
 
-/** The name of the part, what was injected, what came of it. */
+/** The name of the suite, what was injected, what came of it. */
 export function cells({ options, outcome, skipped, failed, tookMs }: Result): string[] {
-  const took = `${options.part} (${Math.round(tookMs / 1_000)} s, seed ${options.seed})`;
+  const took = `${options.suite} (${Math.round(tookMs / 1_000)} s, seed ${options.seed})`;
   if (failed !== undefined) return [took, "FAILED", failed];
   if (skipped !== undefined) return [took, "skipped", skipped];
   const { injected = {}, observed = {}, atMost, notes = [] } = outcome ?? {};
   return [took, counted(injected), [counted(observed, atMost), ...notes].join(". ")];
 }
 
-/** Adds to what was recorded of other parts, and writes the page anew. */
+/** Adds to what was recorded of other suites, and writes the page anew. */
 export function record(results: Result[]): void {
   const earlier: Record<string, Recorded> = existsSync(RESULTS)
     ? JSON.parse(readFileSync(RESULTS, "utf8"))
@@ -36,33 +36,33 @@ export function record(results: Result[]): void {
   for (const { failed, ...rest } of results) {
     // Where it failed is for whoever runs it.
     const why = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
-    all[rest.options.part] = { ...rest, ...why, on: machine(), at };
+    all[rest.options.suite] = { ...rest, ...why, on: machine(), at };
   }
   writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
-  writeFileSync(PAGE, page(Object.keys(PARTS).flatMap((part) => all[part] ?? [])));
+  writeFileSync(PAGE, page(Object.keys(SUITES).flatMap((suite) => all[suite] ?? [])));
 }
 
 function page(records: Recorded[]): string {
   const rows = records.map((record) => {
     const [, injected, observed] = cells(record);
-    const { part, seed, seconds } = record.options;
+    const { suite, seed, seconds } = record.options;
     const took = `${Math.round(record.tookMs / 1_000)} s, seed ${seed}`;
     const bound = seconds === undefined ? "" : `, cut short by \`--for ${seconds}\``;
-    return `| ${part} | ${injected} | ${observed} | ${took}${bound} |`;
+    return `| ${suite} | ${injected} | ${observed} | ${took}${bound} |`;
   });
   const about = records.map(
-    ({ options }) => `- **${options.part}**: ${PARTS[options.part]?.about}.`,
+    ({ options }) => `- **${options.suite}**: ${SUITES[options.suite]?.about}.`,
   );
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
   return `# Torture
 
-What was thrown at the worker on workerd, and what came of it. \`make torture\` wrote this page from \`torture/results.json\`; \`make torture ARGS='--seed 7 --only kill --for 60'\` does a part of it again.
+What was thrown at the worker on workerd, and what came of it. \`make torture\` wrote this page from \`torture/results.json\`; \`make torture ARGS='--seed 7 --only kill --for 60'\` does a suite of it again.
 
 ${about.join("\n")}
 
-What must not be is asserted: a part in which anything acknowledged was lost, doubled or out of order says FAILED here, and so does one in which a figure passed the bound behind it ("at most"). **strangers** and **greedy** measure all the while how long an event takes for bystanders, in the attacked room and in another; their bound is ${SLOWER} times the p50 before, and ${SLOWER_MS} ms for a machine that is busy with the attack.
+What must not be is asserted: a suite in which anything acknowledged was lost, doubled or out of order says FAILED here, and so does one in which a figure passed the bound behind it ("at most"). **strangers** and **greedy** measure all the while how long an event takes for bystanders, in the attacked room and in another; their bound is ${SLOWER} times the p50 before, and ${SLOWER_MS} ms for a machine that is busy with the attack.
 
-| part | injected | observed | took |
+| suite | injected | observed | took |
 | --- | --- | --- | --- |
 ${rows.join("\n")}
 

@@ -1,11 +1,11 @@
-/** Runs a part in a process of its own: where it has to be, in namespaces that end with it. */
+/** Runs a suite in a process of its own: where it has to be, in namespaces that end with it. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { RunOptions, Outcome } from "./part.ts";
-import { PARTS } from "./parts.ts";
+import type { RunOptions, Outcome } from "./suite.ts";
+import { SUITES } from "./suites.ts";
 
 export interface Result {
   options: RunOptions;
@@ -32,7 +32,7 @@ export async function run(options: RunOptions): Promise<Result> {
     tookMs: Date.now() - begun,
     ...rest,
   });
-  const isolated = PARTS[options.part]?.isolated ?? false;
+  const isolated = SUITES[options.suite]?.isolated ?? false;
   const refused = isolated ? whyNotIsolated() : undefined;
   if (refused !== undefined) return result({ skipped: refused });
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
 import { runConcurrently } from "./run-concurrently.ts";
-import type { Part } from "./part.ts";
+import type { Suite } from "./suite.ts";
 import { type Visitor, type World, visit } from "./soak/visitors.ts";
 
 const ROOMS = 50;
@@ -25,7 +25,7 @@ interface Sample {
   p50: number;
 }
 
-export const soak: Part = {
+export const soak: Suite = {
   about:
     "a steady load of everything: sockets, connections for many rooms and streams that come and go, tokens that end, presence, signals, and publishes over HTTP and sockets",
   async run(stage) {

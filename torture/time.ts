@@ -10,11 +10,11 @@ import { endsIn } from "../tests/edge/jwt.ts";
 import { Member } from "../tests/edge/member.ts";
 import { Room, tokenOf } from "../tests/edge/room.ts";
 import { IDLE_MS, IdleRooms } from "./idle.ts";
-import type { Part } from "./part.ts";
+import type { Suite } from "./suite.ts";
 
 const GRACE_MS = 10_000;
 
-export const time: Part = {
+export const time: Suite = {
   about:
     "the process frozen, by SIGSTOP, across the end of a token, of a member's grace and of a room's retention: a clock that jumps ahead, and alarms that come late",
   async run(stage) {

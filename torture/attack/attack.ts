@@ -1,7 +1,7 @@
-/** What one kind of attack is given, what it answers, and how a part runs several of them. */
+/** What one kind of attack is given, what it answers, and how a suite runs several of them. */
 import assert from "node:assert/strict";
 import type { Runtime } from "../../tests/edge/runtime.ts";
-import type { Outcome, Stage } from "../part.ts";
+import type { Outcome, Stage } from "../suite.ts";
 import { Bystanders } from "./bystanders.ts";
 
 /** The room that is attacked, and another. Each has bystanders. */

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import type { Latencies } from "../flood/bystanders.ts";
-import type { Stage } from "../part.ts";
+import type { Stage } from "../suite.ts";
 import { nextMessage } from "../next-message.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../flood/bystanders.ts");
@@ -16,7 +16,7 @@ export class Bystanders {
     this.#process = process;
   }
 
-  /** Starts a publisher and so many readers in each of the rooms. They end with the part. */
+  /** Starts a publisher and so many readers in each of the rooms. They end with the suite. */
   static async start(
     stage: Stage,
     { url }: Runtime,

@@ -82,6 +82,6 @@ async function publishes(room: Room): Promise<void> {
 
 function summary(tookMs: number[]): Latency {
   const sorted = tookMs.sort((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
+  const at = (fraction: number): number => sorted[Math.floor(fraction * (sorted.length - 1))] ?? 0;
   return { p50: at(0.5), p99: at(0.99) };
 }

@@ -7,7 +7,7 @@ import type { Room } from "../../tests/edge/room.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
-import type { Stage } from "../part.ts";
+import type { Stage } from "../suite.ts";
 import { opens, raw, upgrade } from "./stranger.ts";
 
 export interface Target {

@@ -40,7 +40,7 @@ export const floodOfFrames: Attack = async ({ stage, runtime }) => {
     const ended = (): boolean => true;
     const ends = [
       ...reading.map(async (socket) => (await endOf(socket)) === 4429),
-      // Of a connection, the room's part is ended, or all of it.
+      // Of a connection, the room's subscription is ended, or all of it.
       ...connections.map((socket) =>
         Promise.race([socket.until("closed").then(ended, ended), sleep(PATIENCE_MS, false)]),
       ),

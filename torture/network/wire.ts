@@ -46,7 +46,7 @@ const mac = (host: Host): string => `02:00:00:00:00:0${net(host)}`;
 
 /** What happens to a packet on its way. */
 export interface Weather {
-  /** The part of all packets. */
+  /** The fraction of all packets. */
   lost: number;
   doubled: number;
   /** Each is held back for up to `jitterMs` more, and so they overtake each other. */

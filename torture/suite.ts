@@ -1,10 +1,10 @@
-/** What each part of the torture is given, and what it gives back. */
+/** What each suite of the torture is given, and what it gives back. */
 import { mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { randomFrom } from "../tests/edge/random.ts";
 import { type Options, type Place, Runtime } from "../tests/edge/runtime.ts";
 
-export interface Part {
+export interface Suite {
   /** What is thrown at it, in the words of the report. */
   about: string;
   /** Whether it mounts or makes networks, and so runs in namespaces of its own. */
@@ -23,7 +23,7 @@ export interface Outcome {
 }
 
 export interface RunOptions {
-  part: string;
+  suite: string;
   seed: number;
   /** Next to nothing of each: the form for `make test`. */
   short: boolean;
@@ -60,7 +60,7 @@ export class Stage {
     return seconds !== undefined && Date.now() > this.#begun + seconds * 1_000;
   }
 
-  /** The worker on workerd. It ends with the part. */
+  /** The worker on workerd. It ends with the suite. */
   async start(options: Options & Place = {}): Promise<Runtime> {
     mkdirSync(dirname(LOG), { recursive: true });
     const runtime = await Runtime.start({ ...options, log: openSync(LOG, "a") });
