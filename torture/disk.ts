@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { Ledger } from "./ledger.ts";
-import type { Outcome, Suite, Stage } from "./suite.ts";
+import type { Outcome, Suite, SuiteContext } from "./suite.ts";
 import { Reader } from "./reader.ts";
 
 const DISK = "12m";
@@ -19,22 +19,25 @@ const MiB = 2 ** 20;
 export const disk: Suite = {
   about: "a disk that fills up under load, at any byte, and one that is remounted read-only",
   isolated: true,
-  async run(stage) {
+  async run(context) {
     const storage = mkdtempSync(join(tmpdir(), "roomcast-disk-"));
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK}`, "tmpfs", storage]);
-    stage.after(() => {
+    context.after(() => {
       execFileSync("umount", [storage]);
       rmSync(storage, { recursive: true });
     });
-    const runtime = await stage.start({ storage, settings: { "*": { retained_bytes: 2 * MiB } } });
-    const trouble = new Trouble(stage, runtime, storage);
-    stage.after(() => trouble.end());
-    return trouble.comes(stage.size(60, 4));
+    const runtime = await context.start({
+      storage,
+      settings: { "*": { retained_bytes: 2 * MiB } },
+    });
+    const trouble = new Trouble(context, runtime, storage);
+    context.after(() => trouble.end());
+    return trouble.comes(context.size(60, 4));
   },
 };
 
 class Trouble {
-  readonly #stage: Stage;
+  readonly #context: SuiteContext;
   readonly #runtime: Runtime;
   readonly #storage: string;
   readonly #ledger: Ledger;
@@ -43,8 +46,8 @@ class Trouble {
   #refused = 0;
   #readOnly = 0;
 
-  constructor(stage: Stage, runtime: Runtime, storage: string) {
-    this.#stage = stage;
+  constructor(context: SuiteContext, runtime: Runtime, storage: string) {
+    this.#context = context;
     this.#runtime = runtime;
     this.#storage = storage;
     this.#ledger = new Ledger(runtime, "stored");
@@ -54,7 +57,7 @@ class Trouble {
 
   async comes(times: number): Promise<Outcome> {
     let fills = 0;
-    while (fills < times && !this.#stage.isOver) {
+    while (fills < times && !this.#context.isOver) {
       await this.#fills();
       fills += 1;
       await this.#isWhole();
@@ -81,17 +84,17 @@ class Trouble {
   async #fills(): Promise<void> {
     this.#isFull = true;
     const publishing = [this.#publishes(), this.#publishesOverASocket()];
-    await sleep(this.#stage.below(30));
+    await sleep(this.#context.below(30));
     const ballast = join(this.#storage, "ballast");
-    fill(ballast, this.#stage.below(256 * 1024));
+    fill(ballast, this.#context.below(256 * 1024));
     const before = this.#refused;
     for (const until = Date.now() + 30_000; this.#refused < before + 5; await sleep(5))
       assert(Date.now() < until, "nobody was told that the disk is full");
-    if (this.#stage.below(3) === 0) await this.#ledger.erase();
-    if (this.#stage.below(3) === 0) {
+    if (this.#context.below(3) === 0) await this.#ledger.erase();
+    if (this.#context.below(3) === 0) {
       await this.#runtime.kill();
       await this.#runtime.restart();
-      await sleep(this.#stage.below(100));
+      await sleep(this.#context.below(100));
     }
     rmSync(ballast);
     this.#isFull = false;
@@ -132,14 +135,14 @@ class Trouble {
 
   async #publishesOverASocket(): Promise<void> {
     while (this.#isFull) {
-      this.#stage.pick(this.#readers).publish(this.#draft());
+      this.#context.pick(this.#readers).publish(this.#draft());
       await sleep(20);
     }
   }
 
   #draft() {
-    const key = this.#stage.below(2) === 0 ? `k${this.#stage.below(5)}` : undefined;
-    return this.#ledger.draft("x".repeat(this.#stage.below(5_000)), key);
+    const key = this.#context.below(2) === 0 ? `k${this.#context.below(5)}` : undefined;
+    return this.#ledger.draft("x".repeat(this.#context.below(5_000)), key);
   }
 }
 

@@ -15,21 +15,21 @@ const BYSTANDERS = 10;
 export const flood: Suite = {
   about:
     "malformed and oversized frames, broken WebSocket and HTTP, 10,000 opens and closes a minute, slow handshakes, clients that never read, bad tokens, and more sockets than a room takes",
-  async run(stage) {
-    const sockets = stage.size(32_000, 60);
+  async run(context) {
+    const sockets = context.size(32_000, 60);
     const settings = { "*": { sockets, publishes_per_second: 10_000 } };
-    const runtime = await stage.start({ settings });
+    const runtime = await context.start({ settings });
     const room = new Room(runtime, "flooded");
-    const bystanders = await Bystanders.start(stage, runtime, BYSTANDERS, ROOMS);
-    const calm = await bystanders.calm(stage.size(5_000, 500));
+    const bystanders = await Bystanders.start(context, runtime, BYSTANDERS, ROOMS);
+    const calm = await bystanders.calm(context.size(5_000, 500));
     const calmMb = await runtime.residentMb();
     const injected: Record<string, number> = {};
     const observed: Record<string, number> = {};
     let worstMs = 0;
     const all = { ...floods, crowd };
     for (const [name, throws] of Object.entries(all)) {
-      if (stage.isOver) break;
-      Object.assign(injected, await throws({ stage, runtime, room, sockets }));
+      if (context.isOver) break;
+      Object.assign(injected, await throws({ context, runtime, room, sockets }));
       const flooded = await bystanders.measure();
       // Its name, as words.
       const flood = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -14,8 +14,8 @@ export const options = (): Options => ({
 export const greedy: Suite = {
   about:
     "clients with a token that take what they can: readers that stand still while others signal, keyed batches, floods of frames and of `seen`, ids of others, signals and members in a large room, reads, tokens and places",
-  async run(stage) {
-    const runtime = await stage.start(options());
-    return runAttacks(stage, runtime, attacks.all);
+  async run(context) {
+    const runtime = await context.start(options());
+    return runAttacks(context, runtime, attacks.all);
   },
 };

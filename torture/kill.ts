@@ -6,34 +6,34 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { IDLE_MS, IdleRooms } from "./idle.ts";
 import { type Draft, Ledger } from "./ledger.ts";
-import type { Outcome, Suite, Stage } from "./suite.ts";
+import type { Outcome, Suite, SuiteContext } from "./suite.ts";
 import { Reader } from "./reader.ts";
 
 const KEYS = 12;
 
 export const kill: Suite = {
   about: "SIGKILL while rooms are published to, joined, replayed, erased, and ring their alarms",
-  async run(stage) {
+  async run(context) {
     const fast = { publishes_per_second: 100_000, frames_per_second: 100_000, frames_burst: 1_000 };
-    const runtime = await stage.start({
+    const runtime = await context.start({
       settings: { "*": { retained_appends: 100_000, ...fast }, "idle:*": { retained_ms: IDLE_MS } },
     });
-    const fire = new Fire(stage, runtime);
-    stage.after(() => fire.end());
-    return fire.burn(stage.size(1_000, 12));
+    const fire = new Fire(context, runtime);
+    context.after(() => fire.end());
+    return fire.burn(context.size(1_000, 12));
   },
 };
 
 class Fire {
-  readonly #stage: Stage;
+  readonly #context: SuiteContext;
   readonly #runtime: Runtime;
   readonly #ledger: Ledger;
   readonly #readers: Reader[];
   readonly #idle: IdleRooms;
   #killed = false;
 
-  constructor(stage: Stage, runtime: Runtime) {
-    this.#stage = stage;
+  constructor(context: SuiteContext, runtime: Runtime) {
+    this.#context = context;
     this.#runtime = runtime;
     this.#ledger = new Ledger(runtime, "lively");
     const ways = ["room", "room", "connection"] as const;
@@ -48,7 +48,7 @@ class Fire {
       const joiner = done === 0 ? [] : [this.#joins()];
       await this.#round();
       done += 1;
-      isLast = done === kills || this.#stage.isOver;
+      isLast = done === kills || this.#context.isOver;
       await this.#check([...this.#readers, ...joiner], isLast || done % 25 === 0);
       for (const each of joiner) each.end();
     }
@@ -71,15 +71,17 @@ class Fire {
 
   /** Everything at once, and in the midst of it the end. */
   async #round(): Promise<void> {
-    const stage = this.#stage;
+    const context = this.#context;
     this.#killed = false;
     const deeds = Array.from({ length: 3 }, () => this.#publishes());
     deeds.push(this.#publishesOverSockets());
-    if (stage.below(15) === 0) deeds.push(this.#ledger.erase());
-    if (stage.below(5) === 0) deeds.push(this.#idle.leave());
-    const moment = stage.below(30);
+    if (context.below(15) === 0) deeds.push(this.#ledger.erase());
+    if (context.below(5) === 0) deeds.push(this.#idle.leave());
+    const moment = context.below(30);
     // Now and then just as an alarm is about to ring.
-    await sleep(stage.below(10) === 0 ? Math.max(moment, this.#idle.dueMs + moment - 10) : moment);
+    await sleep(
+      context.below(10) === 0 ? Math.max(moment, this.#idle.dueMs + moment - 10) : moment,
+    );
     this.#killed = true;
     await this.#runtime.kill();
     await Promise.all(deeds);
@@ -89,36 +91,39 @@ class Fire {
   async #check(readers: Reader[], whole: boolean): Promise<void> {
     await this.#ledger.check({ whole });
     for (const reader of readers) await reader.agrees();
-    const known = this.#ledger.idAt(this.#stage.random());
+    const known = this.#ledger.idAt(this.#context.random());
     if (known) await this.#ledger.repeat(known);
     await this.#idle.areErased();
   }
 
   async #publishes(): Promise<void> {
     while (!this.#killed) {
-      const events = this.#stage.pick([1, 1, 1, 2, 7]);
+      const events = this.#context.pick([1, 1, 1, 2, 7]);
       await this.#ledger.publish(Array.from({ length: events }, () => this.#draft()));
     }
   }
 
   async #publishesOverSockets(): Promise<void> {
     while (!this.#killed) {
-      this.#stage.pick(this.#readers).publish(this.#draft());
-      await sleep(this.#stage.below(4));
+      this.#context.pick(this.#readers).publish(this.#draft());
+      await sleep(this.#context.below(4));
     }
   }
 
   /** Joins at the head, or somewhere before it. */
   #joins(): Reader {
     const [epoch = ""] = this.#ledger.position.split(":");
-    const seq = this.#stage.below(this.#ledger.head + 1);
-    const over = this.#stage.pick(["room", "connection"] as const);
-    return new Reader(this.#ledger, over, this.#stage.pick([undefined, { epoch, seq }]));
+    const seq = this.#context.below(this.#ledger.head + 1);
+    const over = this.#context.pick(["room", "connection"] as const);
+    return new Reader(this.#ledger, over, this.#context.pick([undefined, { epoch, seq }]));
   }
 
   #draft(): Draft {
-    const stage = this.#stage;
-    const key = stage.below(2) === 0 ? `k${stage.below(KEYS)}` : undefined;
-    return this.#ledger.draft(stage.pick([null, stage.random(), "\u{1F30D} é".repeat(50)]), key);
+    const context = this.#context;
+    const key = context.below(2) === 0 ? `k${context.below(KEYS)}` : undefined;
+    return this.#ledger.draft(
+      context.pick([null, context.random(), "\u{1F30D} é".repeat(50)]),
+      key,
+    );
   }
 }

@@ -15,35 +15,35 @@ export const network: Suite = {
   about:
     "two hosts and the npm package's clients, with packets lost, held back, overtaken and doubled, links that are half open, partitions, and a kill behind one",
   isolated: true,
-  async run(stage) {
+  async run(context) {
     makeHosts();
-    const wire = await Wire.between(stage.random);
-    stage.after(() => wire.close());
+    const wire = await Wire.between(context.random);
+    context.after(() => wire.close());
     const host = { namespace: "server", address: HOSTS.server };
     const settings = { "*": { retained_appends: 100_000 } };
-    const runtime = await stage.start({ host, settings });
-    const clients = stage.size(20, 4);
-    const guest = await arrives({ url: runtime.url, clients, everyMs: stage.size(400, 100) });
-    stage.after(() => guest.kill("SIGKILL"));
+    const runtime = await context.start({ host, settings });
+    const clients = context.size(20, 4);
+    const guest = await arrives({ url: runtime.url, clients, everyMs: context.size(400, 100) });
+    context.after(() => guest.kill("SIGKILL"));
 
     let partitions = 0;
     const storm = async (weather: Weather, ms: number): Promise<void> => {
-      if (stage.isOver) return;
+      if (context.isOver) return;
       wire.weather = weather;
       partitions += weather.cutOff.length > 0 ? 1 : 0;
       await sleep(ms);
       wire.weather = FAIR;
       await sleep(ms / 10);
     };
-    await storm(ROUGH, stage.size(30_000, 2_000));
+    await storm(ROUGH, context.size(30_000, 2_000));
     // Longer than two ping periods: each side finds the other gone.
-    await storm(PARTED, stage.size(55_000, 1_000));
-    await storm({ ...FAIR, cutOff: ["clients"] }, stage.size(35_000, 500));
-    await storm({ ...FAIR, cutOff: ["server"] }, stage.size(35_000, 500));
-    for (let i = 0; i < stage.size(20, 2); i++) await storm(PARTED, stage.random() * 1_500);
-    const kills = stage.size(5, 1);
+    await storm(PARTED, context.size(55_000, 1_000));
+    await storm({ ...FAIR, cutOff: ["clients"] }, context.size(35_000, 500));
+    await storm({ ...FAIR, cutOff: ["server"] }, context.size(35_000, 500));
+    for (let i = 0; i < context.size(20, 2); i++) await storm(PARTED, context.random() * 1_500);
+    const kills = context.size(5, 1);
     for (let i = 0; i < kills; i++) await diesBehind(runtime, wire);
-    await storm(ROUGH, stage.size(10_000, 500));
+    await storm(ROUGH, context.size(10_000, 500));
 
     const { events, wholeAfterMs } = await departs(guest);
     const { lost, doubled, passed } = wire.counts;

@@ -1,7 +1,7 @@
 // node torture/one.ts <options>
 //
 // One suite in a process of its own. What came of it goes to the process that asked.
-import { type RunOptions, Stage } from "./suite.ts";
+import { type RunOptions, SuiteContext } from "./suite.ts";
 import { SUITES } from "./suites.ts";
 import type { Result } from "./run.ts";
 
@@ -14,12 +14,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => process.exit(1));
 process.on("disconnect", () => process.exit(1));
 
-const stage = new Stage(options);
+const context = new SuiteContext(options);
 const said: Partial<Result> = {};
 try {
-  said.outcome = await suite.run(stage);
+  said.outcome = await suite.run(context);
 } catch (error) {
   said.failed = (error as Error).stack ?? String(error);
 }
-await stage.end();
+await context.end();
 process.send?.(said, () => process.exit());

@@ -9,7 +9,7 @@ import { Member, standsStill } from "../tests/edge/member.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { runConcurrently } from "./run-concurrently.ts";
-import type { Outcome, Suite, Stage } from "./suite.ts";
+import type { Outcome, Suite, SuiteContext } from "./suite.ts";
 import { Attendance, type Entry, SILENT_MS, key } from "./presence/attendance.ts";
 import { Visitor } from "./presence/visitor.ts";
 
@@ -23,16 +23,16 @@ const RUN = 100;
 export const presence: Suite = {
   about:
     "sockets that enter, update, leave, close, drop, come back and stand still in one room, which sleeps and is killed",
-  async run(stage) {
+  async run(context) {
     const settings = { "*": { frames_per_second: 1_000, frames_burst: 1_000, members: 10_000 } };
-    const crowd = new Crowd(stage, await stage.start({ settings }));
-    stage.after(() => crowd.end());
+    const crowd = new Crowd(context, await context.start({ settings }));
+    context.after(() => crowd.end());
     return crowd.comesAndGoes();
   },
 };
 
 class Crowd {
-  readonly #stage: Stage;
+  readonly #context: SuiteContext;
   readonly #runtime: Runtime;
   readonly #url: string;
   readonly #size: number;
@@ -42,26 +42,26 @@ class Crowd {
   #still: (() => void)[] = [];
   readonly #counts = { sockets: 0, halfOpen: 0, steps: 0, sleeps: 0, kills: 0, lists: 0 };
 
-  constructor(stage: Stage, runtime: Runtime) {
-    this.#stage = stage;
+  constructor(context: SuiteContext, runtime: Runtime) {
+    this.#context = context;
     this.#runtime = runtime;
     this.#url = `${runtime.url}/rooms/${ROOM}`;
-    this.#size = stage.size(2_000, 60);
+    this.#size = context.size(2_000, 60);
   }
 
   async comesAndGoes(): Promise<Outcome> {
-    const stage = this.#stage;
+    const context = this.#context;
     const pinging = setInterval(() => this.#ping(), PING_EVERY_MS);
-    stage.after(() => clearInterval(pinging));
+    context.after(() => clearInterval(pinging));
     await this.#allCome();
-    for (let phase = 1; phase <= stage.size(12, 2) && !stage.isOver; phase++) {
+    for (let phase = 1; phase <= context.size(12, 2) && !context.isOver; phase++) {
       await this.#change(this.#size / 2);
       await this.#agrees();
       if (phase % 4 !== 1) continue;
       await this.#dies();
       await this.#allCome();
     }
-    await this.#calmsDown(stage.size(SILENT_MS, 0) + 20_000);
+    await this.#calmsDown(context.size(SILENT_MS, 0) + 20_000);
     const { lists, halfOpen, ...injected } = this.#counts;
     return {
       injected: { ...injected, "of the sockets stood still": halfOpen },
@@ -117,13 +117,13 @@ class Crowd {
     let isOver = false;
     const sleeping = async (): Promise<void> => {
       while (!isOver) {
-        await sleep(this.#stage.random() * 200);
+        await sleep(this.#context.random() * 200);
         this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
         await this.#look();
       }
     };
     const who = Array.from({ length: this.#size }, (_, i) => i).sort(
-      () => this.#stage.random() - 0.5,
+      () => this.#context.random() - 0.5,
     );
     const stepping = async (): Promise<void> => {
       for (let done = 0; done < steps; done += RUN) {
@@ -140,13 +140,13 @@ class Crowd {
   async #step(i: number): Promise<void> {
     const visitor = this.#visitors[i];
     assert(visitor);
-    const dice = this.#stage.below(8);
+    const dice = this.#context.below(8);
     if (dice < 3) return visitor.enter();
     if (dice < 5) return visitor.leave();
     // It comes back: at once, so that it was never gone, or when it may be gone already.
     if (dice === 5) await visitor.close();
     else visitor.drop();
-    if (dice === 7) await sleep(this.#stage.random() * 1_000);
+    if (dice === 7) await sleep(this.#context.random() * 1_000);
     this.#visitors[i] = await this.#comes(visitor.user);
     await this.#visitors[i].enter();
   }
@@ -164,7 +164,7 @@ class Crowd {
   /** Until everybody who went has left; then every list is the same. */
   async #calmsDown(patienceMs: number): Promise<void> {
     const end = Date.now() + patienceMs;
-    const stay = this.#stage.size(0, this.#still.length);
+    const stay = this.#context.size(0, this.#still.length);
     while (this.#attendance.going > stay && Date.now() < end) {
       await sleep(500);
       await this.#look();

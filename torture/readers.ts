@@ -18,15 +18,15 @@ const OWN_MB = 100;
 
 export const readers: Suite = {
   about: "readers that stand still among readers that read, with flow control and 1 kB events",
-  async run(stage) {
-    const events = stage.size(50_000, 12_000);
+  async run(context) {
+    const events = context.size(50_000, 12_000);
     const retained = events / 5;
     const settings = { "*": { retained_appends: retained / BATCH } };
-    const runtime = await stage.start({ settings });
+    const runtime = await context.start({ settings });
     const room = new Room(runtime, "busy");
     const all: AckingReader[] = [];
-    stage.after(() => all.forEach((reader) => reader.end()));
-    await runConcurrently(stage.size(200, 20), 20, async () =>
+    context.after(() => all.forEach((reader) => reader.end()));
+    await runConcurrently(context.size(200, 20), 20, async () =>
       all.push(await AckingReader.open(room.url)),
     );
     const [still, reading] = [all.slice(0, all.length / 10), all.slice(all.length / 10)];

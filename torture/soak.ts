@@ -28,18 +28,18 @@ interface Sample {
 export const soak: Suite = {
   about:
     "a steady load of everything: sockets, connections for many rooms and streams that come and go, tokens that end, presence, signals, and publishes over HTTP and sockets",
-  async run(stage) {
-    const runtime = await stage.start();
-    const size = stage.size(3_000, 60);
-    const lastsMs = stage.takes(3_600_000, 4_000);
+  async run(context) {
+    const runtime = await context.start();
+    const size = context.size(3_000, 60);
+    const lastsMs = context.takes(3_600_000, 4_000);
     const visitors = new Set<Visitor>();
     let tookMs: number[] = [];
     let wrong: unknown;
     const counts = { visitors: 0, publishes: 0, heard: 0 };
     const world: World = {
       url: runtime.url,
-      random: stage.random,
-      room: () => `soak:${stage.below(ROOMS)}`,
+      random: context.random,
+      room: () => `soak:${context.below(ROOMS)}`,
       took(ms) {
         counts.heard += 1;
         tookMs.push(ms);
@@ -47,7 +47,7 @@ export const soak: Suite = {
       wrong: (cause) => (wrong ??= cause),
     };
     let isOver = false;
-    stage.after(() => {
+    context.after(() => {
       isOver = true;
       for (const visitor of visitors) visitor.leave();
     });
@@ -70,7 +70,7 @@ export const soak: Suite = {
         await sleep(ms);
       }
     };
-    const some = (): Visitor | undefined => [...visitors][stage.below(visitors.size)];
+    const some = (): Visitor | undefined => [...visitors][context.below(visitors.size)];
     await Promise.all([
       every(PING_EVERY_MS, () => {
         for (const visitor of visitors) visitor.ping();

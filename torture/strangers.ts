@@ -10,8 +10,8 @@ export const OPTIONS = { settings };
 export const strangers: Suite = {
   about:
     "clients without a token: 10,000 upgrades to rooms that never were, sockets that never answer a Close, more waiting sockets than an isolate takes, floods of first frames, and frames of 30 MiB; beside them, clients with a token in the first frame, who all get in",
-  async run(stage) {
-    const runtime = await stage.start(OPTIONS);
-    return runAttacks(stage, runtime, attacks.all);
+  async run(context) {
+    const runtime = await context.start(OPTIONS);
+    return runAttacks(context, runtime, attacks.all);
   },
 };

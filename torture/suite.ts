@@ -9,7 +9,7 @@ export interface Suite {
   about: string;
   /** Whether it mounts or makes networks, and so runs in namespaces of its own. */
   isolated?: true;
-  run(stage: Stage): Promise<Outcome>;
+  run(context: SuiteContext): Promise<Outcome>;
 }
 
 /** Numbers by what they count. What may not be has been asserted by then. */
@@ -33,7 +33,7 @@ export interface RunOptions {
 
 const LOG = resolve(import.meta.dirname, "../target/torture.log");
 
-export class Stage {
+export class SuiteContext {
   readonly random: () => number;
   readonly #options: RunOptions;
   readonly #begun = Date.now();

@@ -17,15 +17,15 @@ const GRACE_MS = 10_000;
 export const time: Suite = {
   about:
     "the process frozen, by SIGSTOP, across the end of a token, of a member's grace and of a room's retention: a clock that jumps ahead, and alarms that come late",
-  async run(stage) {
-    const runtime = await stage.start({ settings: { "idle:*": { retained_ms: IDLE_MS } } });
-    const jumps = stage.size(10, 1);
+  async run(context) {
+    const runtime = await context.start({ settings: { "idle:*": { retained_ms: IDLE_MS } } });
+    const jumps = context.size(10, 1);
     const idle = new IdleRooms(runtime);
     let [expired, left] = [0, 0];
     for (let i = 0; i < jumps; i++) {
       const room = new Room(runtime, `frozen:${i}`);
       const stays = await Member.open(room.url, tokenOf("ann", ["subscribe", "presence"]));
-      stage.after(() => stays.drop());
+      context.after(() => stays.drop());
       stays.enter(1);
       const drops = await Member.open(room.url, tokenOf("ben", ["subscribe", "presence"]));
       drops.enter(2);
@@ -34,10 +34,10 @@ export const time: Suite = {
       await stays.until(({ list }) => list.size === 2);
       await idle.leave();
       drops.drop();
-      await sleep(stage.random() * 1_000);
+      await sleep(context.random() * 1_000);
 
       process.kill(runtime.pid, "SIGSTOP");
-      await sleep(GRACE_MS + 1_000 + stage.random() * 2_000);
+      await sleep(GRACE_MS + 1_000 + context.random() * 2_000);
       process.kill(runtime.pid, "SIGCONT");
 
       await guest.until("welcome");

@@ -1,7 +1,7 @@
 /** What one kind of attack is given, what it answers, and how a suite runs several of them. */
 import assert from "node:assert/strict";
 import type { Runtime } from "../../tests/edge/runtime.ts";
-import type { Outcome, Stage } from "../suite.ts";
+import type { Outcome, SuiteContext } from "../suite.ts";
 import { Bystanders } from "./bystanders.ts";
 
 /** The room that is attacked, and another. Each has bystanders. */
@@ -20,7 +20,7 @@ export const SLOWER_MS = 1_000;
 export const slowest = (p50BeforeMs: number): number => p50BeforeMs * SLOWER + SLOWER_MS;
 
 export interface Target {
-  stage: Stage;
+  context: SuiteContext;
   runtime: Runtime;
   bystanders: Bystanders;
 }
@@ -32,24 +32,24 @@ export type Attack = (target: Target) => Promise<Attacked>;
 
 /** Runs the attacks one after the other, and asserts their bounds and that bystanders were served. */
 export async function runAttacks(
-  stage: Stage,
+  context: SuiteContext,
   runtime: Runtime,
   attacks: Record<string, Attack>,
 ): Promise<Outcome> {
-  const bystanders = await Bystanders.start(stage, runtime, READERS, [ATTACKED, OTHER]);
-  const calm = await bystanders.calm(stage.size(3_000, 1_000));
+  const bystanders = await Bystanders.start(context, runtime, READERS, [ATTACKED, OTHER]);
+  const calm = await bystanders.calm(context.size(3_000, 1_000));
   const all: Attacked = { injected: {}, observed: {}, atMost: {} };
   let worstMs = 0;
   for (const [name, attack] of Object.entries(attacks)) {
-    if (stage.isOver) break;
-    const attacked = await attack({ stage, runtime, bystanders });
+    if (context.isOver) break;
+    const attacked = await attack({ context, runtime, bystanders });
     Object.assign(all.injected, attacked.injected);
     Object.assign(all.observed, attacked.observed);
     Object.assign(all.atMost, attacked.atMost);
     assertBounds(name, attacked);
     for (const [room, { p50 }] of Object.entries(await bystanders.measure())) {
       // In short, among other tests, time says nothing.
-      const bound = stage.size(slowest(calm[room]?.p50 ?? 0), Infinity);
+      const bound = context.size(slowest(calm[room]?.p50 ?? 0), Infinity);
       assert(p50 < bound, `${name}: p50 in the ${room} room ${p50} ms, at most ${bound} ms`);
       worstMs = Math.max(worstMs, p50);
     }

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import type { Latencies } from "../flood/bystanders.ts";
-import type { Stage } from "../suite.ts";
+import type { SuiteContext } from "../suite.ts";
 import { nextMessage } from "../next-message.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../flood/bystanders.ts");
@@ -18,13 +18,13 @@ export class Bystanders {
 
   /** Starts a publisher and so many readers in each of the rooms. They end with the suite. */
   static async start(
-    stage: Stage,
+    context: SuiteContext,
     { url }: Runtime,
     readers: number,
     rooms: string[],
   ): Promise<Bystanders> {
     const process = fork(PROGRAM, [url, String(readers), ...rooms]);
-    stage.after(() => process.kill("SIGKILL"));
+    context.after(() => process.kill("SIGKILL"));
     await nextMessage("the bystanders", process);
     return new Bystanders(process);
   }

@@ -7,11 +7,11 @@ import type { Room } from "../../tests/edge/room.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
-import type { Stage } from "../suite.ts";
+import type { SuiteContext } from "../suite.ts";
 import { opens, raw, upgrade } from "./stranger.ts";
 
 export interface Target {
-  stage: Stage;
+  context: SuiteContext;
   runtime: Runtime;
   room: Room;
   /** How many a room takes. */
@@ -23,21 +23,21 @@ export type Flood = (target: Target) => Promise<Record<string, number>>;
 const MiB = 2 ** 20;
 
 /** Frames that are too large, no JSON, of no type, binary; until each socket is closed for it. */
-export const nonsense: Flood = async ({ stage, room }) => {
+export const nonsense: Flood = async ({ context, room }) => {
   const texts = ["", "{", "[]", '{"type":"nope"}', '{"type":"publish","name":1}', "\u0000"];
   let frames = 0;
-  await runConcurrently(stage.size(1_000, 20), 20, async () => {
+  await runConcurrently(context.size(1_000, 20), 20, async () => {
     const socket = await opens(room);
     const closed = once(socket, "close");
-    if (stage.below(4) === 0) {
+    if (context.below(4) === 0) {
       socket.send("x".repeat(MiB + 1));
       frames += 1;
       assert.equal((await closed)[0], 1009);
       return;
     }
     for (let i = 0; i < 20; i++) {
-      const text = stage.pick(texts);
-      socket.send(stage.below(2) === 0 ? Buffer.from(text) : text);
+      const text = context.pick(texts);
+      socket.send(context.below(2) === 0 ? Buffer.from(text) : text);
       frames += 1;
     }
     assert.equal((await closed)[0], 4400);
@@ -46,7 +46,7 @@ export const nonsense: Flood = async ({ stage, room }) => {
 };
 
 /** What is no WebSocket any more once it was one (RFC 6455, section 5), and what is no HTTP. */
-export const violations: Flood = async ({ stage, room }) => {
+export const violations: Flood = async ({ context, room }) => {
   const frames = [
     [0x81, 0x05, 0x68, 0x65, 0x6c, 0x6c, 0x6f], // not masked
     [0xf1, 0x80, 0, 0, 0, 0], // bits that mean nothing
@@ -56,29 +56,29 @@ export const violations: Flood = async ({ stage, room }) => {
     [0x81, 0x82, 0, 0, 0, 0, 0xff, 0xff], // no UTF-8
     [0x88, 0x81, 0, 0, 0, 0, 0], // a Close of one byte
   ];
-  const times = stage.size(2_000, 28);
+  const times = context.size(2_000, 28);
   await runConcurrently(times, 20, async (i) => {
     const tcp = await raw(room);
     if (i % 4 !== 0) {
       tcp.write(upgrade(room));
       await once(tcp, "data");
     }
-    tcp.write(Buffer.from(i % 4 === 0 ? bytes(stage) : (frames[i % frames.length] ?? [])));
-    await sleep(stage.random() * 20);
+    tcp.write(Buffer.from(i % 4 === 0 ? bytes(context) : (frames[i % frames.length] ?? [])));
+    await sleep(context.random() * 20);
     tcp.destroy();
   });
   return { "violations of WebSocket and HTTP": times };
 };
 
 /** 10,000 a minute: who comes and goes, as every visitor does. */
-export const opensAndCloses: Flood = async ({ stage, room }) => {
-  const times = stage.size(5_000, 100);
+export const opensAndCloses: Flood = async ({ context, room }) => {
+  const times = context.size(5_000, 100);
   const begun = Date.now();
   await runConcurrently(times, 50, async (i) => {
     await sleep(Math.max(0, begun + i * 6 - Date.now()));
     const socket = await opens(room);
     const closed = once(socket, "close");
-    if (stage.below(2) === 0) socket.close(1000);
+    if (context.below(2) === 0) socket.close(1000);
     else socket.terminate();
     await closed;
   });
@@ -89,13 +89,13 @@ export const opensAndCloses: Flood = async ({ stage, room }) => {
 };
 
 /** Handshakes at a byte in a while, and sockets that never say who they are. */
-export const slowHandshakes: Flood = async ({ stage, room }) => {
-  const slow = stage.size(500, 20);
+export const slowHandshakes: Flood = async ({ context, room }) => {
+  const slow = context.size(500, 20);
   const tcps = await Promise.all(Array.from({ length: slow }, () => raw(room)));
   const text = upgrade(room);
-  for (let byte = 0; byte < stage.size(30, 3); byte++) {
+  for (let byte = 0; byte < context.size(30, 3); byte++) {
     for (const tcp of tcps) tcp.write(text[byte] ?? "");
-    await sleep(stage.size(250, 50));
+    await sleep(context.size(250, 50));
   }
   const closes = async (): Promise<number> => (await once(await opens(room, {}), "close"))[0];
   const codes = await Promise.all(Array.from({ length: 150 }, closes));
@@ -105,26 +105,27 @@ export const slowHandshakes: Flood = async ({ stage, room }) => {
 };
 
 /** Subscribers that take nothing of what they are sent, and turn no flow control on. */
-export const neverReads: Flood = async ({ stage, room }) => {
-  const sockets = await Promise.all(Array.from({ length: stage.size(20, 3) }, () => opens(room)));
+export const neverReads: Flood = async ({ context, room }) => {
+  const sockets = await Promise.all(Array.from({ length: context.size(20, 3) }, () => opens(room)));
   for (const socket of sockets) socket.pause();
   const batch = Array.from({ length: 10 }, () => ({ name: "n", data: "x".repeat(10_000) }));
-  for (let i = 0; i < stage.size(100, 10); i++) assert.equal((await post(room, batch)).status, 201);
+  for (let i = 0; i < context.size(100, 10); i++)
+    assert.equal((await post(room, batch)).status, 201);
   for (const socket of sockets) socket.terminate();
   return { "clients that never read": sockets.length };
 };
 
 /** Tokens of strangers, as fast as they can be brought: nobody gets in, and no room is woken. */
-export const tokenStorm: Flood = async ({ stage, room }) => {
+export const tokenStorm: Flood = async ({ context, room }) => {
   const bad = [
     sign(claims("eve", ["admin"]), "a guess that is at least 32 bytes long"),
     sign({ ...claims("eve", ["admin"]), exp: 1 }, "a guess that is at least 32 bytes long"),
     "not.a.token",
     "x".repeat(8_000),
   ];
-  const times = stage.size(20_000, 200);
+  const times = context.size(20_000, 200);
   await runConcurrently(times, 20, async (i) => {
-    const token = stage.pick(bad);
+    const token = context.pick(bad);
     if (i % 4 !== 0) {
       const authorization = `Bearer ${token}`;
       const answer = await fetch(`${room.url}/events`, { headers: { authorization } });
@@ -138,6 +139,6 @@ export const tokenStorm: Flood = async ({ stage, room }) => {
   return { "bad tokens": times };
 };
 
-function bytes(stage: Stage): number[] {
-  return Array.from({ length: stage.below(200) }, () => stage.below(256));
+function bytes(context: SuiteContext): number[] {
+  return Array.from({ length: context.below(200) }, () => context.below(256));
 }

@@ -12,11 +12,11 @@ import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 
 /** Batches of 1,000 events with a key each, as fast as they are answered. */
-export const keyedEvents: Attack = async ({ stage, runtime }) => {
+export const keyedEvents: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "keyed");
   await room.publish({ name: "n", data: 1 });
   const events = Array.from({ length: 1_000 }, (_, i) => ({ name: "n", key: `k${i}`, data: i }));
-  const lastsMs = stage.size(10_000, 3_000);
+  const lastsMs = context.size(10_000, 3_000);
   const before = await room.figures();
   const begun = Date.now();
   let refused = 0;
@@ -42,9 +42,9 @@ export const keyedEvents: Attack = async ({ stage, runtime }) => {
 };
 
 /** `seen` of one seq after the other, in a room that has to look up each in appends of 1 MB. */
-export const floodOfSeen: Attack = async ({ stage, runtime }) => {
+export const floodOfSeen: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "seen");
-  const times = stage.size(4_000, 1_000);
+  const times = context.size(4_000, 1_000);
   const batch = Array.from({ length: 1_000 }, () => ({ name: "n", data: "x".repeat(900) }));
   for (let head = 0; head < times; head += 1_000)
     assert.equal((await post(room, batch)).status, 201);
@@ -68,9 +68,9 @@ export const floodOfSeen: Attack = async ({ stage, runtime }) => {
 };
 
 /** The first publish with an id after a wake, in a room that retains much. */
-export const firstId: Attack = async ({ stage, runtime }) => {
+export const firstId: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "ids");
-  const batches = stage.size(250, 60);
+  const batches = context.size(250, 60);
   await runConcurrently(batches, 4, async (batch) => {
     const events = Array.from({ length: 1_000 }, (_, i) => ({
       name: "n",
@@ -96,7 +96,7 @@ export const firstId: Attack = async ({ stage, runtime }) => {
 };
 
 /** A state of 4 MB, read as fast as it comes. */
-export const reads: Attack = async ({ stage, runtime }) => {
+export const reads: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "state");
   for (let from = 0; from < 1_000; from += 200) {
     const events = Array.from({ length: 200 }, (_, i) => ({
@@ -106,7 +106,7 @@ export const reads: Attack = async ({ stage, runtime }) => {
     }));
     assert.equal((await post(room, events)).status, 201);
   }
-  const lastsMs = stage.size(6_000, 2_000);
+  const lastsMs = context.size(6_000, 2_000);
   const headers = authorized("reader", ["subscribe"]);
   const begun = Date.now();
   const statuses = new Map<number, number>();
@@ -140,13 +140,13 @@ const keyPair = (): NonNullable<typeof keys> =>
 export const signingKey = (): KeyObject => keyPair().publicKey;
 
 /** New tokens in-band, as fast as frames are taken. */
-export const tokensInBand: Attack = async ({ stage, runtime }) => {
+export const tokensInBand: Attack = async ({ context, runtime }) => {
   const token = (n: number): string => {
     const all = { ...claims("reader", ["subscribe"]), n };
     return sign(all, keyPair().privateKey, { kid: "rsa" }, "RS256");
   };
   const socket = await join(runtime, eventsOf("tokens"), { authorization: `Bearer ${token(0)}` });
-  const seconds = stage.size(6, 2);
+  const seconds = context.size(6, 2);
   let isOver = false;
   void socket.closed.then(() => (isOver = true));
   const tokens = Array.from({ length: 5 }, (_, n) => token(n));

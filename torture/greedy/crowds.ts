@@ -11,8 +11,8 @@ const NAMES = 10;
 const COPIES_PER_SECOND = 15_000;
 
 /** A few senders, and a room that has to pass on each of their signals. */
-export const signalsInALargeRoom: Attack = async ({ stage, runtime, bystanders }) => {
-  const sockets = stage.size(800, 200);
+export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders }) => {
+  const sockets = context.size(800, 200);
   const can = authorized("reader", ["subscribe"]);
   const crowd = await openAll(sockets, () => join(runtime, eventsOf(ATTACKED), can));
   // What they are sent is little, and waits in the system: to read it would take a core of its own.
@@ -21,8 +21,8 @@ export const signalsInALargeRoom: Attack = async ({ stage, runtime, bystanders }
     join(runtime, eventsOf(ATTACKED), authorized(`sender${i}`, ["subscribe", "publish"])),
   );
   await bystanders.measure();
-  const calm = await bystanders.calm(stage.size(4_000, 1_500));
-  const seconds = stage.size(8, 3);
+  const calm = await bystanders.calm(context.size(4_000, 1_500));
+  const seconds = context.size(8, 3);
   const until = Date.now() + seconds * 1_000;
   let signals = 0;
   // As many as each may send, whether the last was passed on or not.
@@ -47,16 +47,16 @@ export const signalsInALargeRoom: Attack = async ({ stage, runtime, bystanders }
       "copies of signals a second in that room": (heard * sockets) / seconds,
     },
     atMost: {
-      "ms the p50 while four senders signal": stage.size(slowest(before), Infinity),
+      "ms the p50 while four senders signal": context.size(slowest(before), Infinity),
       "copies of signals a second in that room": 1.5 * COPIES_PER_SECOND,
     },
   };
 };
 
 /** Users that enter, one after the other, and all hear of each. */
-export const members: Attack = async ({ stage, runtime }) => {
+export const members: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "entering");
-  const users = stage.size(1_200, 150);
+  const users = context.size(1_200, 150);
   const sockets = await openAll(users, async (i) => {
     const can = authorized(`user${i}`, ["subscribe", "presence"]);
     const socket = await join(runtime, eventsOf(room.name), can);

@@ -16,8 +16,8 @@ const publish = (data: string): string =>
   JSON.stringify({ type: "publish", room: ATTACKED, name: "n", ref: "x".repeat(128), data });
 
 /** Publishes far beyond the rate, from sockets that read, that stand still, and of many rooms. */
-export const floodOfFrames: Attack = async ({ stage, runtime }) => {
-  const [perSocket, each] = [stage.size(20_000, 5_000), stage.size(4, 2)];
+export const floodOfFrames: Attack = async ({ context, runtime }) => {
+  const [perSocket, each] = [context.size(20_000, 5_000), context.size(4, 2)];
   const can = authorized("flooder", ["subscribe", "publish"]);
   const own = (): Promise<RawSocket> => join(runtime, eventsOf(ATTACKED), can);
   const reading = await openAll(each, own);
@@ -65,8 +65,8 @@ export const floodOfFrames: Attack = async ({ stage, runtime }) => {
 };
 
 /** Frames of 1 MiB, at the rate that is allowed for frames. */
-export const floodOfBytes: Attack = async ({ stage, runtime }) => {
-  const seconds = stage.size(8, 4);
+export const floodOfBytes: Attack = async ({ context, runtime }) => {
+  const seconds = context.size(8, 4);
   const can = authorized("flooder", ["subscribe", "publish"]);
   const socket = await join(runtime, eventsOf(ATTACKED), can);
   const large = frame(TEXT, publish("x".repeat(MiB - 300)));

@@ -3,9 +3,9 @@ import { Room, tokenOf } from "../../tests/edge/room.ts";
 import type { Attack } from "../attack/attack.ts";
 
 /** Ids that others are about to use are used first: the others' events have to be stored. */
-export const idsOfOthers: Attack = async ({ stage, runtime }) => {
+export const idsOfOthers: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "shared");
-  const times = stage.size(200, 20);
+  const times = context.size(200, 20);
   let [taken, missing] = [0, 0];
   for (let i = 0; i < times; i++) {
     await publish(room, "eve", { name: "n", id: `order-${i}`, data: "eve's" });

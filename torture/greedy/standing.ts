@@ -18,9 +18,9 @@ const AFTER_MS = 1_000;
 const SIGNAL = "x".repeat(16_000);
 
 /** Signals of 16 kB to readers that stand still, with flow control and without. */
-export const signalsToStandingReaders: Attack = async ({ stage, runtime }) => {
+export const signalsToStandingReaders: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "standing");
-  const signals = stage.size(3_000, 1_200);
+  const signals = context.size(3_000, 1_200);
   const readers = await openAll(10, (i) =>
     join(runtime, eventsOf(room.name, i % 2 ? "?flow=1" : ""), authorized("reader", ["subscribe"])),
   );
@@ -47,9 +47,9 @@ export const signalsToStandingReaders: Attack = async ({ stage, runtime }) => {
 };
 
 /** The same over connections for 100 rooms each, and a window of events in each room. */
-export const standingConnections: Attack = async ({ stage, runtime }) => {
+export const standingConnections: Attack = async ({ context, runtime }) => {
   const rooms = Array.from({ length: 100 }, (_, i) => new Room(runtime, `standing:${i}`));
-  const connections = await openAll(stage.size(10, 8), async () => {
+  const connections = await openAll(context.size(10, 8), async () => {
     const socket = await RawSocket.open(
       runtime.url,
       "/events",
@@ -60,7 +60,7 @@ export const standingConnections: Attack = async ({ stage, runtime }) => {
     return socket;
   });
   for (const connection of connections) connection.standStill();
-  const signals = stage.size(20, 6);
+  const signals = context.size(20, 6);
   const batch = Array.from({ length: 2 }, () => ({ name: "n", data: "x".repeat(200_000) }));
   const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
     await runConcurrently(rooms.length, 4, async (i) => {
@@ -86,10 +86,10 @@ export const standingConnections: Attack = async ({ stage, runtime }) => {
 };
 
 /** Readers that ask for the members again and again, and take none of the answers. */
-export const membersForStandingReaders: Attack = async ({ stage, runtime }) => {
+export const membersForStandingReaders: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "listed");
   const enter = JSON.stringify({ type: "enter", data: "x".repeat(2_000) });
-  const members = await openAll(stage.size(300, 200), async (i) => {
+  const members = await openAll(context.size(300, 200), async (i) => {
     const can = authorized(`member${i}`, ["subscribe", "presence"]);
     const socket = await join(runtime, eventsOf(room.name), can);
     socket.send(enter);
@@ -99,7 +99,7 @@ export const membersForStandingReaders: Attack = async ({ stage, runtime }) => {
     join(runtime, eventsOf(room.name), authorized("reader", ["subscribe", "presence"])),
   );
   for (const reader of readers) reader.standStill();
-  const seconds = stage.size(5, 2);
+  const seconds = context.size(5, 2);
   const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
     for (let tenth = 0; tenth < seconds * 10; tenth++) {
       // All that the rate lets through, and a little more.

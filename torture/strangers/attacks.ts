@@ -34,8 +34,8 @@ const PATIENCE_MS = 20_000;
 const badToken = sign(claims("eve", ["admin"]), "a guess that is at least 32 bytes long");
 
 /** Upgrades to rooms that never were: without a token, with a bad one, with a bad first frame. */
-const upgrades: Attack = async ({ stage, runtime }) => {
-  const times = stage.size(10_000, 400);
+const upgrades: Attack = async ({ context, runtime }) => {
+  const times = context.size(10_000, 400);
   const before = (await runtime.databases()).length;
   const held: RawSocket[] = [];
   const { beforeMb, mostMb } = await watchMemory(runtime, () =>
@@ -69,7 +69,7 @@ const upgrades: Attack = async ({ stage, runtime }) => {
  * Sockets that are refused and never answer the Close, in a room that exists and in one that is
  * full: both rooms sleep as if nobody had come.
  */
-const unansweredCloses: Attack = async ({ stage, runtime }) => {
+const unansweredCloses: Attack = async ({ context, runtime }) => {
   const quiet = new Room(runtime, "quiet");
   const full = new Room(runtime, FULL);
   for (const room of [quiet, full]) await room.publish({ name: "n", data: 1 });
@@ -81,7 +81,7 @@ const unansweredCloses: Attack = async ({ stage, runtime }) => {
   for (let i = 0; i < FULL_AT; i++) friends.push(await open(FULL, friend));
   for (const each of friends) await each.until("welcome");
 
-  const each = stage.size(100, 10);
+  const each = context.size(100, 10);
   const codes = new Map<number, number>();
   const refused: RawSocket[] = [];
   const kinds: (() => Promise<RawSocket>)[] = [
@@ -124,8 +124,8 @@ const unansweredCloses: Attack = async ({ stage, runtime }) => {
 };
 
 /** More sockets wait at one room than an isolate takes; those who bring a token get in. */
-const crowdAtTheDoor: Attack = async ({ stage, runtime }) => {
-  const waiting = Array.from({ length: stage.size(3 * WAITING, 300) });
+const crowdAtTheDoor: Attack = async ({ context, runtime }) => {
+  const waiting = Array.from({ length: context.size(3 * WAITING, 300) });
   const sockets: RawSocket[] = [];
   await runConcurrently(waiting.length, 50, async () => {
     sockets.push(await RawSocket.open(runtime.url, eventsOf(ATTACKED)));
@@ -158,10 +158,10 @@ const crowdAtTheDoor: Attack = async ({ stage, runtime }) => {
 };
 
 /** Floods before any token: pings, what may not come first, and tokens of 8 KiB. */
-const firstFrames: Attack = async ({ stage, runtime }) => {
+const firstFrames: Attack = async ({ context, runtime }) => {
   const before = (await runtime.databases()).length;
-  const times = stage.size(300, 20);
-  const perSocket = stage.size(2_000, 500);
+  const times = context.size(300, 20);
+  const perSocket = context.size(2_000, 500);
   const publish = frame(TEXT, `{"type":"publish","name":"n","data":"${"x".repeat(1_000)}"}`);
   const auth = frame(TEXT, JSON.stringify({ type: "auth", token: "x".repeat(8_000) }));
   const large = frame(TEXT, JSON.stringify({ type: "auth", token: "x".repeat(MiB - 100) }));
@@ -197,8 +197,8 @@ const firstFrames: Attack = async ({ stage, runtime }) => {
 };
 
 /** First frames of 30 MiB: the socket is closed, and nothing of them is kept. */
-const largeFrames: Attack = async ({ stage, runtime }) => {
-  const [bytes, atOnce] = [stage.size(30, 16) * MiB, 8];
+const largeFrames: Attack = async ({ context, runtime }) => {
+  const [bytes, atOnce] = [context.size(30, 16) * MiB, 8];
   const times = atOnce;
   const large = frame(TEXT, "x".repeat(bytes));
   const before = (await runtime.databases()).length;
