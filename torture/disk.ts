@@ -69,9 +69,9 @@ class Trouble {
     return {
       injected: { "full disks": fills, "read-only disks": this.#readOnly, erases: erased },
       observed: {
-        "publishes that were told `internal`": this.#refused,
-        "events acknowledged and there": acknowledged,
-        "subscribers that came back": this.#readers.reduce((sum, each) => sum + each.connects, 0),
+        "publishes rejected with `internal`": this.#refused,
+        "acknowledged events found in the log": acknowledged,
+        "connections of subscribers": this.#readers.reduce((sum, each) => sum + each.connects, 0),
       },
     };
   }

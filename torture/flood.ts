@@ -47,14 +47,16 @@ export const flood: Suite = {
       injected,
       observed: {
         ...observed,
-        "sockets whose end the runtime never told": sessions - BYSTANDERS,
-        "ms the p50 when it was calm": calm.other?.p50 ?? 0,
-        "ms the p99 when it was calm": calm.other?.p99 ?? 0,
-        "ms the worst p99 of a flood": worstMs,
-        "MB before": calmMb,
-        "MB after": await runtime.residentMb(),
+        "closed sockets that the runtime never reported": sessions - BYSTANDERS,
+        "ms p50 before the floods": calm.other?.p50 ?? 0,
+        "ms p99 before the floods": calm.other?.p99 ?? 0,
+        "ms p99 in the worst flood": worstMs,
+        "MB of memory before": calmMb,
+        "MB of memory after": await runtime.residentMb(),
       },
-      notes: ["All rooms of this process share one thread: what is slow in one is so in the other"],
+      notes: [
+        "All rooms of this process share one thread, so a flood of one room slows down the other",
+      ],
     };
   },
 };

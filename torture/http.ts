@@ -1,4 +1,4 @@
-/** Requests of a room, whatever comes of them. Each rejects where nothing was answered. */
+/** Requests to a room. They reject only if no response arrived. */
 import { type Room, tokenOf } from "../tests/edge/room.ts";
 
 export interface Answer {
@@ -10,18 +10,18 @@ export interface Answer {
 
 const headers = { authorization: `Bearer ${tokenOf("writer", ["publish", "admin"])}` };
 
-/** A machine may have much else to do. */
-const PATIENCE_MS = 60_000;
+/** Long, because the machine may be busy with other work. */
+const TIMEOUT_MS = 60_000;
 
 export async function post({ url }: Room, events: object[]): Promise<Answer> {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   const body = JSON.stringify({ events });
   const answer = await fetch(`${url}/events`, { method: "POST", headers, body, signal });
   return { status: answer.status, ...((await answer.json()) as object) };
 }
 
-/** The status. */
+/** Erases the room, and returns the status of the response. */
 export async function erase({ url }: Room): Promise<number> {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   return (await fetch(url, { method: "DELETE", headers, signal })).status;
 }

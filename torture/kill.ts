@@ -55,11 +55,16 @@ class Fire {
     await this.#idle.areErased({ all: true });
     const { acknowledged, unsettled, erased, repeated } = this.#ledger.counts;
     return {
-      injected: { kills: done, "publishes cut off": unsettled, erases: erased, joins: done - 1 },
+      injected: {
+        kills: done,
+        "publishes without an answer": unsettled,
+        erases: erased,
+        joins: done - 1,
+      },
       observed: {
-        "events acknowledged and there": acknowledged,
-        "subscribers that came back": this.#readers.reduce((sum, each) => sum + each.connects, 0),
-        "ids published again that counted once": repeated,
+        "acknowledged events found in the log": acknowledged,
+        "connections of subscribers": this.#readers.reduce((sum, each) => sum + each.connects, 0),
+        "ids published again and counted once": repeated,
         "idle rooms erased by their alarm": this.#idle.erased,
       },
     };

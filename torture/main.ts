@@ -1,7 +1,7 @@
 // node torture/main.ts [--seed <number>] [--only <suite>,…] [--for <seconds>] [--short]
 //
-// Throws at the worker what it has to survive, one kind after the other, and writes down what came
-// of it: torture/results.json, and docs/torture.md from that.
+// Runs the torture suites one after the other. Writes their results to torture/results.json, and
+// docs/torture.md from these. A short run writes nothing.
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { SUITES } from "./suites.ts";
@@ -19,17 +19,17 @@ const { values } = parseArgs({
 const suites = values.only.split(",");
 const unknown = suites.filter((suite) => !(suite in SUITES));
 if (unknown.length > 0) {
-  console.error(`--only ${unknown}: takes ${Object.keys(SUITES).join(", ")}`);
+  console.error(`--only ${unknown}: expected some of ${Object.keys(SUITES).join(", ")}`);
   process.exit(1);
 }
 const seed = Number(values.seed);
 const seconds = values.for === undefined ? undefined : Number(values.for);
 if (!Number.isSafeInteger(seed) || !(seconds === undefined || seconds > 0)) {
-  console.error("--seed takes a whole number, --for a number of seconds");
+  console.error("--seed must be a whole number, and --for a number of seconds");
   process.exit(1);
 }
 
-// Whoever ends this ends what it has started.
+// Exit handlers end the child processes, so a signal must exit in the normal way.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => process.exit(130));
 
@@ -40,6 +40,5 @@ for (const suite of suites) {
   results.push(result);
   console.log(`\n${cells(result).join("\n  ")}`);
 }
-// What was only tried out in short is nothing to show.
 if (!values.short) record(results);
 if (results.some(({ failed }) => failed !== undefined)) process.exitCode = 1;

@@ -48,14 +48,14 @@ export const network: Suite = {
     const { events, wholeAfterMs } = await departs(guest);
     const { lost, doubled, passed } = wire.counts;
     return {
-      injected: { "partitions and half-open links": partitions, "kills behind a partition": kills },
+      injected: { "partitions and half-open links": partitions, "kills during a partition": kills },
       observed: {
-        "packets passed": passed,
+        "packets delivered": passed,
         lost,
         doubled,
-        "events exactly once and in order at each client": events,
+        "events received exactly once and in order by each client": events,
         clients,
-        "s until the last was whole": wholeAfterMs / 1_000,
+        "s until every client had every event": wholeAfterMs / 1_000,
       },
     };
   },

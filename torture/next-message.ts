@@ -1,11 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
-/** What a process says next. It is an error where it ends instead. */
-export async function nextMessage(who: string, child: ChildProcess): Promise<unknown> {
-  const ended = once(child, "exit").then(([code]) => {
-    throw new Error(`${who} ended with ${code}`);
+/** Resolves with the next message of a child process. Rejects if the process exits first. */
+export async function nextMessage(name: string, child: ChildProcess): Promise<unknown> {
+  const exited = once(child, "exit").then(([code]) => {
+    throw new Error(`${name} exited with ${code}`);
   });
-  const [said] = await Promise.race([once(child, "message"), ended]);
-  return said;
+  const [message] = await Promise.race([once(child, "message"), exited]);
+  return message;
 }

@@ -64,8 +64,8 @@ class Crowd {
     await this.#calmsDown(context.size(SILENT_MS, 0) + 20_000);
     const { lists, halfOpen, ...injected } = this.#counts;
     return {
-      injected: { ...injected, "of the sockets stood still": halfOpen },
-      observed: { "lists that were right": lists, "members in the end": this.#attendance.members },
+      injected: { ...injected, "stalled sockets": halfOpen },
+      observed: { "correct member lists": lists, "members at the end": this.#attendance.members },
     };
   }
 

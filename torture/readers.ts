@@ -71,14 +71,14 @@ export const readers: Suite = {
     const boundMb = emptyMb + OWN_MB + all.length * WINDOW_MB;
     assert(mostMb < boundMb, `${mostMb} MB`);
     return {
-      injected: { events: head, readers: reading.length, "that stand still": still.length },
+      injected: { events: head, readers: reading.length, "stalled readers": still.length },
       observed: {
         "events delivered": all.reduce((sum, { heard }) => sum + heard, 0),
-        "caught up exactly": exactly,
-        "were told of a gap": still.length,
+        "stalled readers that caught up without a gap": exactly,
+        "stalled readers that received a gap": still.length,
         "MB of memory before": emptyMb,
-        "MB at most": mostMb,
-        "MB the bound": boundMb,
+        "MB at the peak": mostMb,
+        "MB allowed": boundMb,
       },
     };
   },

@@ -1,13 +1,13 @@
 // node torture/report.ts
 //
-// Writes docs/torture.md again from torture/results.json. torture/main.ts adds its results first.
+// Writes docs/torture.md again from torture/results.json, without a run.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { SLOWER, SLOWER_MS } from "./attack/attack.ts";
-import { SUITES } from "./suites.ts";
 import type { Result } from "./run.ts";
+import { SUITES } from "./suites.ts";
 
 const RESULTS = resolve(import.meta.dirname, "results.json");
 const PAGE = resolve(import.meta.dirname, "../docs/torture.md");
@@ -17,7 +17,7 @@ interface Recorded extends Result {
   at: string;
 }
 
-/** The name of the suite, what was injected, what came of it. */
+/** Returns the suite and its duration, the injected faults, and the observed figures. */
 export function cells({ options, outcome, skipped, failed, tookMs }: Result): string[] {
   const took = `${options.suite} (${Math.round(tookMs / 1_000)} s, seed ${options.seed})`;
   if (failed !== undefined) return [took, "FAILED", failed];
@@ -26,7 +26,7 @@ export function cells({ options, outcome, skipped, failed, tookMs }: Result): st
   return [took, counted(injected), [counted(observed, atMost), ...notes].join(". ")];
 }
 
-/** Adds to what was recorded of other suites, and writes the page anew. */
+/** Replaces the recorded results of the suites that ran, and writes the page again. */
 export function record(results: Result[]): void {
   const earlier: Record<string, Recorded> = existsSync(RESULTS)
     ? JSON.parse(readFileSync(RESULTS, "utf8"))
@@ -34,9 +34,9 @@ export function record(results: Result[]): void {
   const at = new Date().toISOString().slice(0, 10);
   const all = { ...earlier };
   for (const { failed, ...rest } of results) {
-    // Where it failed is for whoever runs it.
-    const why = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
-    all[rest.options.suite] = { ...rest, ...why, on: machine(), at };
+    // The stack trace has local paths and is printed by the run. The record has its first line.
+    const reason = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
+    all[rest.options.suite] = { ...rest, ...reason, on: machine(), at };
   }
   writeFileSync(RESULTS, `${JSON.stringify(all, null, 2)}\n`);
   writeFileSync(PAGE, page(Object.keys(SUITES).flatMap((suite) => all[suite] ?? [])));
@@ -47,8 +47,8 @@ function page(records: Recorded[]): string {
     const [, injected, observed] = cells(record);
     const { suite, seed, seconds } = record.options;
     const took = `${Math.round(record.tookMs / 1_000)} s, seed ${seed}`;
-    const bound = seconds === undefined ? "" : `, cut short by \`--for ${seconds}\``;
-    return `| ${suite} | ${injected} | ${observed} | ${took}${bound} |`;
+    const limit = seconds === undefined ? "" : `, limited by \`--for ${seconds}\``;
+    return `| ${suite} | ${injected} | ${observed} | ${took}${limit} |`;
   });
   const about = records.map(
     ({ options }) => `- **${options.suite}**: ${SUITES[options.suite]?.about}.`,
@@ -56,19 +56,21 @@ function page(records: Recorded[]): string {
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
   return `# Torture
 
-What was thrown at the worker on workerd, and what came of it. \`make torture\` wrote this page from \`torture/results.json\`; \`make torture ARGS='--seed 7 --only kill --for 60'\` does a suite of it again.
+\`make torture\` runs the worker on workerd and injects faults: kills, full disks, bad networks, floods. It wrote this page from \`torture/results.json\`. \`make torture ARGS='--seed 7 --only kill --for 60'\` repeats one suite with seed 7, for at most 60 seconds.
 
 ${about.join("\n")}
 
-What must not be is asserted: a suite in which anything acknowledged was lost, doubled or out of order says FAILED here, and so does one in which a figure passed the bound behind it ("at most"). **strangers** and **greedy** measure all the while how long an event takes for bystanders, in the attacked room and in another; their bound is ${SLOWER} times the p50 before, and ${SLOWER_MS} ms for a machine that is busy with the attack.
+Every suite asserts its rules. It is FAILED here if an acknowledged event was lost, duplicated or out of order. It is also FAILED if a figure exceeded its bound ("at most").
+
+During each attack, **strangers** and **greedy** also measure how long an event takes to reach bystanders in the attacked room and in another room. The p50 may be at most ${SLOWER} times the p50 before the attack, plus ${SLOWER_MS} ms, because the machine is also busy with the attack itself.
 
 | suite | injected | observed | took |
 | --- | --- | --- | --- |
 ${rows.join("\n")}
 
-Found on the way, and not the worker's:
+The runs also found one defect that is not the worker's:
 
-- workerd logs \`expected !currentlySending; another message send is already in progress\` where a client pinged and reset its connection: its ping is answered on a socket whose last write has failed already. The room is told that the socket is gone (\`webSocketError\`), and no other socket is touched. A plain JavaScript object with an auto-response makes it log the same.
+- workerd logs \`expected !currentlySending; another message send is already in progress\` if a client sends a ping and then resets its connection. workerd then answers the ping on a socket whose last write has already failed. The runtime reports the closed socket to the room (\`webSocketError\`), and no other socket is affected. A plain JavaScript object with an auto-response causes the same log line.
 
 ${machines.map((each) => `Run on ${each}.`).join("\n")}
 `;
@@ -81,13 +83,13 @@ function machine(): string {
   return `${cpus().length} × ${cpu?.model}, ${memory} GB, ${process.platform}, Node ${process.versions.node}, workerd ${workerd}`;
 }
 
-/** Numbers with what they count, and with the bound of those that have one. */
+/** Formats each number with its name, and with its bound if there is one. */
 function counted(counts: Record<string, number>, atMost: Record<string, number> = {}): string {
   const { format } = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
   return Object.entries(counts)
-    .map(([what, count]) => {
-      const most = atMost[what];
-      return `${format(count)} ${what}${most === undefined ? "" : ` (at most ${format(most)})`}`;
+    .map(([name, count]) => {
+      const most = atMost[name];
+      return `${format(count)} ${name}${most === undefined ? "" : ` (at most ${format(most)})`}`;
     })
     .join(", ");
 }

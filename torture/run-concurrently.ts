@@ -1,12 +1,12 @@
-/** Does something so many times, a few of them at once. */
+/** Calls `act` with 0 to `times` - 1, and runs at most `limit` calls at once. */
 export async function runConcurrently(
   times: number,
-  atOnce: number,
+  limit: number,
   act: (i: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
-  const line = async (): Promise<void> => {
+  const work = async (): Promise<void> => {
     while (next < times) await act(next++);
   };
-  await Promise.all(Array.from({ length: atOnce }, line));
+  await Promise.all(Array.from({ length: limit }, work));
 }

@@ -1,24 +1,24 @@
-/** Runs a suite in a process of its own: where it has to be, in namespaces that end with it. */
+/** Runs a suite in a separate process, and in separate namespaces if the suite needs them. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { RunOptions, Outcome } from "./suite.ts";
+import type { Outcome, RunOptions } from "./suite.ts";
 import { SUITES } from "./suites.ts";
 
 export interface Result {
   options: RunOptions;
   tookMs: number;
   outcome?: Outcome;
-  /** Why it was not run. */
+  /** Reason why the suite was not run. */
   skipped?: string;
   failed?: string;
 }
 
 /**
- * Mounts, networks and processes of its own. Once the process is gone, be it by SIGKILL, so is all
- * of that: there is nothing to clean up.
+ * Separate mounts, networks and processes. The kernel removes all of them when the process ends, even
+ * after a SIGKILL, so there is nothing to clean up.
  */
 const UNSHARE = [
   ...["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
@@ -26,23 +26,23 @@ const UNSHARE = [
 ];
 
 export async function run(options: RunOptions): Promise<Result> {
-  const begun = Date.now();
+  const startedAt = Date.now();
   const result = (rest: Partial<Result>): Result => ({
     options,
-    tookMs: Date.now() - begun,
+    tookMs: Date.now() - startedAt,
     ...rest,
   });
   const isolated = SUITES[options.suite]?.isolated ?? false;
-  const refused = isolated ? whyNotIsolated() : undefined;
-  if (refused !== undefined) return result({ skipped: refused });
+  const obstacle = isolated ? reasonAgainstIsolation() : undefined;
+  if (obstacle !== undefined) return result({ skipped: obstacle });
 
-  // What it keeps in files goes when it went.
+  // The suite's temporary files are in here, and are removed with it.
   const directory = mkdtempSync(join(tmpdir(), "torture-"));
-  const child = begin(options, isolated, directory);
-  let said: Partial<Result> = { failed: "its process ended without a word" };
-  child.on("message", (message) => (said = message as Partial<Result>));
+  const child = start(options, isolated, directory);
+  let reported: Partial<Result> = { failed: "its process exited without a result" };
+  child.on("message", (message) => (reported = message as Partial<Result>));
   const end = (): void => {
-    // `unshare` ends for nothing less, and what it has unshared ends with it.
+    // `unshare` ends only on SIGKILL. Its namespaces end with it.
     child.kill(isolated ? "SIGKILL" : "SIGTERM");
     rmSync(directory, { recursive: true, force: true });
   };
@@ -50,24 +50,25 @@ export async function run(options: RunOptions): Promise<Result> {
   const [code] = await once(child, "exit");
   process.off("exit", end);
   end();
-  if (code !== 0 && said.failed === undefined) said = { failed: `its process ended with ${code}` };
-  return result(said);
+  if (code !== 0 && reported.failed === undefined)
+    reported = { failed: `its process exited with ${code}` };
+  return result(reported);
 }
 
-function begin(options: RunOptions, isolated: boolean, directory: string): ChildProcess {
+function start(options: RunOptions, isolated: boolean, directory: string): ChildProcess {
   const node = [process.execPath, resolve(import.meta.dirname, "one.ts"), JSON.stringify(options)];
-  // A network of its own begins with its loopback down.
+  // The loopback interface of a new network namespace is down.
   const up = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
   const [command = "", ...args] = isolated ? ["unshare", ...UNSHARE, ...up, ...node] : node;
   const env = { ...process.env, TMPDIR: directory };
   return spawn(command, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 
-/** What the system says where it refuses namespaces. */
-function whyNotIsolated(): string | undefined {
+/** Returns the system's error if it does not allow new namespaces. */
+function reasonAgainstIsolation(): string | undefined {
   const { error, status, stderr } = spawnSync("unshare", [...UNSHARE, "true"], {
     encoding: "utf8",
   });
-  if (error) return `no namespaces here: ${error.message}`;
-  return status === 0 ? undefined : `no namespaces here: ${stderr.trim()}`;
+  if (error) return `namespaces are not available: ${error.message}`;
+  return status === 0 ? undefined : `namespaces are not available: ${stderr.trim()}`;
 }

@@ -31,7 +31,7 @@ export const soak: Suite = {
   async run(context) {
     const runtime = await context.start();
     const size = context.size(3_000, 60);
-    const lastsMs = context.takes(3_600_000, 4_000);
+    const lastsMs = context.durationMs(3_600_000, 4_000);
     const visitors = new Set<Visitor>();
     let tookMs: number[] = [];
     let wrong: unknown;
@@ -103,22 +103,22 @@ export const soak: Suite = {
     const warm = samples.slice(samples.length / 4);
     const last = warm.at(-1);
     const slopes = {
-      "MB more an hour": slope(warm, ({ mb }) => mb),
+      "MB of growth an hour": slope(warm, ({ mb }) => mb),
       // What fills up, as the rooms' logs do, gets slower; what leaks does not.
-      "MB more an hour in the last quarter": slope(
+      "MB of growth an hour in the last quarter": slope(
         samples.slice(-samples.length / 4),
         ({ mb }) => mb,
       ),
-      "handles more an hour": slope(warm, ({ handles }) => handles),
-      "ms more an hour": slope(warm, ({ p50 }) => p50),
+      "file handles of growth an hour": slope(warm, ({ handles }) => handles),
+      "ms of growth of the p50 an hour": slope(warm, ({ p50 }) => p50),
     };
     const isLong = samples.length >= LONG;
     return {
-      injected: { "s of it": lastsMs / 1_000, ...counts, "sockets at a time": size },
+      injected: { "s of load": lastsMs / 1_000, ...counts, "sockets at once": size },
       observed: {
-        "MB in the end": last?.mb ?? 0,
-        "file handles in the end": last?.handles ?? 0,
-        "ms the p50 in the end": last?.p50 ?? 0,
+        "MB of memory at the end": last?.mb ?? 0,
+        "file handles at the end": last?.handles ?? 0,
+        "ms p50 at the end": last?.p50 ?? 0,
         ...(isLong && slopes),
       },
       notes: isLong ? [] : ["No slopes: it was too short"],

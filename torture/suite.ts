@@ -1,33 +1,33 @@
-/** What each suite of the torture is given, and what it gives back. */
+/** A torture suite, its options, and the context that it runs in. */
 import { mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { randomFrom } from "../tests/edge/random.ts";
 import { type Options, type Place, Runtime } from "../tests/edge/runtime.ts";
 
 export interface Suite {
-  /** What is thrown at it, in the words of the report. */
+  /** The faults that the suite injects, as a phrase for the report. */
   about: string;
-  /** Whether it mounts or makes networks, and so runs in namespaces of its own. */
+  /** Whether the suite mounts file systems or creates networks, and so needs its own namespaces. */
   isolated?: true;
   run(context: SuiteContext): Promise<Outcome>;
 }
 
-/** Numbers by what they count. What may not be has been asserted by then. */
+/** Numbers by the name of what they count. A suite asserts that nothing forbidden happened. */
 export interface Outcome {
   injected: Record<string, number>;
   observed: Record<string, number>;
-  /** Bounds that were asserted of figures in `observed`, by their names. */
+  /** Bounds that the suite asserted, by the name of the figure in `observed`. */
   atMost?: Record<string, number>;
-  /** What could not be had here, and what was done instead. */
+  /** Remarks, for example why a figure is missing on this machine. */
   notes?: string[];
 }
 
 export interface RunOptions {
   suite: string;
   seed: number;
-  /** Next to nothing of each: the form for `make test`. */
+  /** Runs a minimum of each fault, as in `make test`. */
   short: boolean;
-  /** How long it may throw things, if not as long as it takes by itself. */
+  /** Time limit of the suite, in place of its own duration. */
   seconds?: number | undefined;
 }
 
@@ -36,31 +36,32 @@ const LOG = resolve(import.meta.dirname, "../target/torture.log");
 export class SuiteContext {
   readonly random: () => number;
   readonly #options: RunOptions;
-  readonly #begun = Date.now();
-  readonly #undo: (() => unknown)[] = [];
+  readonly #startedAt = Date.now();
+  readonly #cleanups: (() => unknown)[] = [];
 
   constructor(options: RunOptions) {
     this.#options = options;
     this.random = randomFrom(options.seed);
   }
 
+  /** Returns `full`, or `short` in a short run. */
   size<T>(full: T, short: T): T {
     return this.#options.short ? short : full;
   }
 
-  /** The time that was given for it, in ms; where none was, the one it takes by itself. */
-  takes(full: number, short: number): number {
+  /** Returns the time limit of the run in ms. Without one, returns the suite's own duration. */
+  durationMs(full: number, short: number): number {
     const { seconds } = this.#options;
     return seconds === undefined ? this.size(full, short) : seconds * 1_000;
   }
 
-  /** Whether the time is up that was given. */
+  /** Whether the time limit of the run has passed. */
   get isOver(): boolean {
     const { seconds } = this.#options;
-    return seconds !== undefined && Date.now() > this.#begun + seconds * 1_000;
+    return seconds !== undefined && Date.now() > this.#startedAt + seconds * 1_000;
   }
 
-  /** The worker on workerd. It ends with the suite. */
+  /** Starts the worker on workerd, and stops it after the suite. */
   async start(options: Options & Place = {}): Promise<Runtime> {
     mkdirSync(dirname(LOG), { recursive: true });
     const runtime = await Runtime.start({ ...options, log: openSync(LOG, "a") });
@@ -68,20 +69,21 @@ export class SuiteContext {
     return runtime;
   }
 
-  after(undo: () => unknown): void {
-    this.#undo.push(undo);
+  /** Runs `cleanup` after the suite. Cleanups run in the reverse order of their registration. */
+  after(cleanup: () => unknown): void {
+    this.#cleanups.push(cleanup);
   }
 
   async end(): Promise<void> {
-    for (const undo of this.#undo.splice(0).reverse()) await undo();
+    for (const cleanup of this.#cleanups.splice(0).reverse()) await cleanup();
   }
 
-  /** One of them, of which there has to be one. */
+  /** Returns a random item of a list that is not empty. */
   pick<T>(of: readonly T[]): T {
     return of[this.below(of.length)] as T;
   }
 
-  /** A whole number from 0. */
+  /** Returns a random whole number from 0 to `end` - 1. */
   below(end: number): number {
     return Math.floor(this.random() * end);
   }

@@ -1,4 +1,4 @@
-/** All suites, in the order they run. */
+/** All suites, in the order in which they run. */
 import { disk } from "./disk.ts";
 import { flood } from "./flood.ts";
 import { greedy } from "./greedy.ts";

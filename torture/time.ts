@@ -52,10 +52,10 @@ export const time: Suite = {
       assert.deepEqual(await room.publish({ name: "n", data: i }), [1]);
     }
     return {
-      injected: { "jumps of the clock": jumps },
+      injected: { "clock jumps": jumps },
       observed: {
-        "sessions closed as their token had ended": expired,
-        "members gone as their grace had": left,
+        "sessions closed because their token had expired": expired,
+        "members removed because their grace had expired": left,
         "idle rooms erased by a late alarm": idle.erased,
       },
     };

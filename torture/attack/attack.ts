@@ -58,8 +58,8 @@ export async function runAttacks(
     ...all,
     observed: {
       ...all.observed,
-      "ms the bystanders' p50 before": Math.max(...Object.values(calm).map(({ p50 }) => p50)),
-      "ms their p50 in the worst attack": worstMs,
+      "ms p50 of the bystanders before": Math.max(...Object.values(calm).map(({ p50 }) => p50)),
+      "ms p50 of the bystanders during the worst attack": worstMs,
     },
   };
 }

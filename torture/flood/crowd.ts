@@ -43,8 +43,8 @@ export const crowd: Flood = async ({ runtime, sockets }) => {
   for (const socket of crowd) socket.terminate();
   await room.counts(inside, PATIENCE_MS);
   return {
-    "sockets in one room, and one more": sockets,
-    "MB with them": mb,
-    "of them over TCP": overTcp,
+    "sockets in one room, which is its limit": sockets,
+    "MB of memory with these sockets": mb,
+    "of these sockets over TCP": overTcp,
   };
 };

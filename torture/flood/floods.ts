@@ -84,7 +84,7 @@ export const opensAndCloses: Flood = async ({ context, room }) => {
   });
   return {
     "opens and closes": times,
-    "of them a minute": (times * 60_000) / (Date.now() - begun),
+    "opens and closes a minute": (times * 60_000) / (Date.now() - begun),
   };
 };
 
@@ -136,7 +136,7 @@ export const tokenStorm: Flood = async ({ context, room }) => {
       assert.equal((await once(socket, "close"))[0], 4001);
     }
   });
-  return { "bad tokens": times };
+  return { "invalid tokens": times };
 };
 
 function bytes(context: SuiteContext): number[] {

@@ -34,8 +34,8 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   assert.equal(after.awake_since, before.awake_since);
   const rows = after.rows_written - before.rows_written;
   return {
-    injected: { "s of batches of 1,000 keyed events by one token": seconds },
-    observed: { "rows written a second": rows / seconds, "keyed batches refused": refused },
+    injected: { "s of batches of 1,000 keyed events with one token": seconds },
+    observed: { "rows written a second": rows / seconds, "keyed batches rejected": refused },
     // 500 a second, and what may come at once: a second's worth and one batch for each request.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };
@@ -61,9 +61,9 @@ export const floodOfSeen: Attack = async ({ context, runtime }) => {
   });
   end([socket]);
   return {
-    injected: { "`seen` of old seqs": times },
-    observed: { "ms of CPU for 1,000 `seen`": (ms * 1_000) / times },
-    atMost: { "ms of CPU for 1,000 `seen`": 600 },
+    injected: { "`seen` messages with old seqs": times },
+    observed: { "ms of CPU for 1,000 `seen` messages": (ms * 1_000) / times },
+    atMost: { "ms of CPU for 1,000 `seen` messages": 600 },
   };
 };
 
@@ -89,9 +89,12 @@ export const firstId: Attack = async ({ context, runtime }) => {
   });
   const moreMb = (await runtime.residentMb()) - beforeMb;
   return {
-    injected: { "MB retained, of events with an id": batches },
-    observed: { "ms of CPU for the first id after a wake": ms, "MB more for the first id": moreMb },
-    atMost: { "ms of CPU for the first id after a wake": 500, "MB more for the first id": 60 },
+    injected: { "MB of retained events with an id": batches },
+    observed: {
+      "ms of CPU for the first id after hibernation": ms,
+      "MB more for the first id": moreMb,
+    },
+    atMost: { "ms of CPU for the first id after hibernation": 500, "MB more for the first id": 60 },
   };
 };
 
@@ -122,14 +125,14 @@ export const reads: Attack = async ({ context, runtime }) => {
   const seconds = (Date.now() - begun) / 1_000;
   const answered = statuses.get(200) ?? 0;
   return {
-    injected: { "s of reads of a state of 4 MB by one token": seconds },
+    injected: { "s of reads of a 4 MB state with one token": seconds },
     observed: {
-      "reads of the state answered a second": answered / seconds,
-      "reads of the state refused": statuses.get(429) ?? 0,
-      "ms of CPU a second for reads": ms / seconds,
+      "state reads answered a second": answered / seconds,
+      "state reads rejected": statuses.get(429) ?? 0,
+      "ms of CPU a second for state reads": ms / seconds,
     },
     // 100 units a second, of which one such read costs 63; and what may come at once.
-    atMost: { "reads of the state answered a second": 2 * (100 / 63) + 4 / seconds },
+    atMost: { "state reads answered a second": 2 * (100 / 63) + 4 / seconds },
   };
 };
 
@@ -159,8 +162,8 @@ export const tokensInBand: Attack = async ({ context, runtime }) => {
   const checked = socket.heard.get("authorized") ?? 0;
   end([socket]);
   return {
-    injected: { "s of new tokens in-band, 50 a second": seconds },
-    observed: { "new tokens checked": checked },
-    atMost: { "new tokens checked": 10 + 2 * (seconds + 2) },
+    injected: { "s of `auth` messages with a new token, 50 a second": seconds },
+    observed: { "new tokens verified": checked },
+    atMost: { "new tokens verified": 10 + 2 * (seconds + 2) },
   };
 };

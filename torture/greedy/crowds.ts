@@ -40,15 +40,21 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   end([...crowd, ...senders]);
   const [before, then] = [calm[ATTACKED]?.p50 ?? 0, during[ATTACKED]?.p50 ?? 0];
   return {
-    injected: { "signals of four senders in a large room": signals, "sockets in it": sockets },
+    injected: {
+      "signals from four senders in a large room": signals,
+      "sockets in the large room": sockets,
+    },
     observed: {
-      "ms the p50 in a large room": before,
-      "ms the p50 while four senders signal": then,
-      "copies of signals a second in that room": (heard * sockets) / seconds,
+      "ms p50 in the large room": before,
+      "ms p50 in the large room while four senders send signals": then,
+      "signal copies a second in the large room": (heard * sockets) / seconds,
     },
     atMost: {
-      "ms the p50 while four senders signal": context.size(slowest(before), Infinity),
-      "copies of signals a second in that room": 1.5 * COPIES_PER_SECOND,
+      "ms p50 in the large room while four senders send signals": context.size(
+        slowest(before),
+        Infinity,
+      ),
+      "signal copies a second in the large room": 1.5 * COPIES_PER_SECOND,
     },
   };
 };
@@ -69,8 +75,11 @@ export const members: Attack = async ({ context, runtime }) => {
   end(sockets);
   return {
     injected: { "users that enter one room": users },
-    observed: { "members let in": entered, "MB sent to them as they entered": bytes / 1e6 },
-    atMost: { "members let in": 1_000 },
+    observed: {
+      "users that entered": entered,
+      "MB sent to these users as they entered": bytes / 1e6,
+    },
+    atMost: { "users that entered": 1_000 },
   };
 };
 
@@ -91,8 +100,8 @@ export const places: Attack = async ({ runtime }) => {
   end([...sockets, other]);
   return {
     injected: { "sockets of one user in one room": PLACES },
-    observed: { "places taken by one user": sessions, "other users turned away": turnedAway },
-    atMost: { "places taken by one user": 1_000, "other users turned away": 0 },
+    observed: { "sockets of one user that joined": sessions, "other users rejected": turnedAway },
+    atMost: { "sockets of one user that joined": 1_000, "other users rejected": 0 },
   };
 };
 

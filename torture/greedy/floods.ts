@@ -50,16 +50,16 @@ export const floodOfFrames: Attack = async ({ context, runtime }) => {
   const answers = [...reading, ...connections].map(({ heard }) => heard.get("error") ?? 0);
   end([...reading, ...connections, ...still]);
   return {
-    injected: { "frames beyond the rate": 3 * each * perSocket },
+    injected: { "frames beyond the rate limit": 3 * each * perSocket },
     observed: {
-      "floods of frames not ended": notEnded,
-      "refusals sent to one of them": Math.max(...answers),
-      "MB more in floods of frames": mostMb - beforeMb,
+      "floods of frames that were not closed": notEnded,
+      "refusals sent to one flooding socket": Math.max(...answers),
+      "MB more during floods of frames": mostMb - beforeMb,
     },
     atMost: {
-      "floods of frames not ended": 0,
-      "refusals sent to one of them": REFUSALS,
-      "MB more in floods of frames": OWN_MB + 3 * each * SESSION_MB,
+      "floods of frames that were not closed": 0,
+      "refusals sent to one flooding socket": REFUSALS,
+      "MB more during floods of frames": OWN_MB + 3 * each * SESSION_MB,
     },
   };
 };
@@ -81,12 +81,12 @@ export const floodOfBytes: Attack = async ({ context, runtime }) => {
   });
   end([socket]);
   return {
-    injected: { "s of frames of 1 MiB, 50 a second": seconds },
+    injected: { "s of 1 MiB frames, 50 a second": seconds },
     observed: {
-      "floods of bytes not ended": code === 4429 ? 0 : 1,
-      "ms of CPU a MiB of them": ms / frames,
+      "floods of bytes that were not closed": code === 4429 ? 0 : 1,
+      "ms of CPU for each MiB of such a flood": ms / frames,
     },
-    atMost: { "floods of bytes not ended": 0 },
+    atMost: { "floods of bytes that were not closed": 0 },
   };
 };
 

@@ -16,14 +16,14 @@ export const idsOfOthers: Attack = async ({ context, runtime }) => {
   const alices = page.events.filter(({ from }: { from: string }) => from === "alice");
   missing = times - alices.length;
   return {
-    injected: { "ids of others, used before them": times },
+    injected: { "ids that another user publishes first": times },
     observed: {
-      "events lost to an id that was used before": missing,
-      "publishes answered as repeats of another's": taken,
+      "events lost because another user published their id first": missing,
+      "publishes answered as repeats of another user's publish": taken,
     },
     atMost: {
-      "events lost to an id that was used before": 0,
-      "publishes answered as repeats of another's": 0,
+      "events lost because another user published their id first": 0,
+      "publishes answered as repeats of another user's publish": 0,
     },
   };
 };
@@ -38,13 +38,17 @@ export const nesting: Attack = async ({ runtime }) => {
     statuses.push(await publish(room, "eve", body));
   }
   return {
-    injected: { "bodies nested 65 deep and more": 2 },
+    injected: { "bodies nested at least 65 levels deep": 2 },
     observed: {
-      "bodies nested too deep and stored": statuses.slice(1).filter((status) => status !== 400)
-        .length,
-      "bodies nested 64 deep and refused": statuses[0] === 201 ? 0 : 1,
+      "bodies nested too deeply that were stored": statuses
+        .slice(1)
+        .filter((status) => status !== 400).length,
+      "bodies nested 64 levels deep that were rejected": statuses[0] === 201 ? 0 : 1,
     },
-    atMost: { "bodies nested too deep and stored": 0, "bodies nested 64 deep and refused": 0 },
+    atMost: {
+      "bodies nested too deeply that were stored": 0,
+      "bodies nested 64 levels deep that were rejected": 0,
+    },
   };
 };
 

@@ -33,15 +33,15 @@ export const signalsToStandingReaders: Attack = async ({ context, runtime }) => 
   end(readers);
   return {
     injected: {
-      "MB of signals to 10 readers that stand still": (signals * 10 * SIGNAL.length) / 1e6,
+      "MB of signals to 10 stalled readers": (signals * 10 * SIGNAL.length) / 1e6,
     },
     observed: {
-      "MB more for standing readers of signals": mostMb - beforeMb,
-      "standing readers of signals lost without a word": lost,
+      "MB more for stalled readers of signals": mostMb - beforeMb,
+      "stalled readers of signals that got neither an event nor a close": lost,
     },
     atMost: {
-      "MB more for standing readers of signals": OWN_MB + readers.length * SESSION_MB,
-      "standing readers of signals lost without a word": 0,
+      "MB more for stalled readers of signals": OWN_MB + readers.length * SESSION_MB,
+      "stalled readers of signals that got neither an event nor a close": 0,
     },
   };
 };
@@ -73,13 +73,12 @@ export const standingConnections: Attack = async ({ context, runtime }) => {
   });
   end(connections);
   return {
-    injected: { "connections for 100 rooms that stand still": connections.length },
+    injected: { "stalled connections for 100 rooms": connections.length },
     observed: {
-      "MB more for a connection in 100 rooms that stands still":
-        (mostMb - beforeMb) / connections.length,
+      "MB more for a stalled connection for 100 rooms": (mostMb - beforeMb) / connections.length,
     },
     atMost: {
-      "MB more for a connection in 100 rooms that stands still":
+      "MB more for a stalled connection for 100 rooms":
         (OWN_MB + rooms.length * ROOM_MB) / connections.length + CONNECTION_MB,
     },
   };
@@ -112,14 +111,14 @@ export const membersForStandingReaders: Attack = async ({ context, runtime }) =>
   const lost = await lostWithoutAWord(room, readers);
   end([...members, ...readers]);
   return {
-    injected: { "lists of members asked for by readers that stand still": 6 * (94 + 60 * seconds) },
+    injected: { "member lists requested by stalled readers": 6 * (94 + 60 * seconds) },
     observed: {
-      "MB more for standing readers of lists": mostMb - beforeMb,
-      "standing readers of lists lost without a word": lost,
+      "MB more for stalled readers of member lists": mostMb - beforeMb,
+      "stalled readers of member lists that got neither an event nor a close": lost,
     },
     atMost: {
-      "MB more for standing readers of lists": OWN_MB + readers.length * SESSION_MB,
-      "standing readers of lists lost without a word": 0,
+      "MB more for stalled readers of member lists": OWN_MB + readers.length * SESSION_MB,
+      "stalled readers of member lists that got neither an event nor a close": 0,
     },
   };
 };

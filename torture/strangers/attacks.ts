@@ -53,14 +53,14 @@ const upgrades: Attack = async ({ context, runtime }) => {
   );
   for (const socket of held) socket.end();
   return {
-    injected: { "upgrades without a good token, each to another room": times },
+    injected: { "upgrades without a valid token, each to a different room": times },
     observed: {
       "rooms created by upgrades": (await runtime.databases()).length - before,
-      "MB more with their sockets": mostMb - beforeMb,
+      "MB more with the sockets of these upgrades": mostMb - beforeMb,
     },
     atMost: {
       "rooms created by upgrades": 0,
-      "MB more with their sockets": OWN_MB + HELD * SOCKET_MB,
+      "MB more with the sockets of these upgrades": OWN_MB + HELD * SOCKET_MB,
     },
   };
 };
@@ -117,9 +117,9 @@ const unansweredCloses: Attack = async ({ context, runtime }) => {
   assert.equal(then[1]?.sessions, FULL_AT, "the friends stayed");
   for (const socket of [...refused, ...friends]) socket.end();
   return {
-    injected: { "refused sockets that never answer the Close": refused.length },
-    observed: { "of two rooms kept awake by unanswered closes": awake.length },
-    atMost: { "of two rooms kept awake by unanswered closes": 0 },
+    injected: { "rejected sockets that never answer the Close": refused.length },
+    observed: { "of two rooms kept active by unanswered Closes": awake.length },
+    atMost: { "of two rooms kept active by unanswered Closes": 0 },
   };
 };
 
@@ -148,12 +148,12 @@ const crowdAtTheDoor: Attack = async ({ context, runtime }) => {
   });
   for (const socket of sockets) socket.end();
   return {
-    injected: { "sockets that wait at one room": sockets.length },
+    injected: { "sockets without a token that wait in one room": sockets.length },
     observed: {
-      "clients with a token in the first frame let in": entered,
-      "such clients turned away": honest - entered,
+      "clients with a token in the first frame that joined": entered,
+      "such clients that were rejected": honest - entered,
     },
-    atMost: { "such clients turned away": 0 },
+    atMost: { "such clients that were rejected": 0 },
   };
 };
 
@@ -184,14 +184,14 @@ const firstFrames: Attack = async ({ context, runtime }) => {
     }),
   );
   return {
-    injected: { "frames before any token": frames },
+    injected: { "frames before a token": frames },
     observed: {
       "rooms created by first frames": (await runtime.databases()).length - before,
-      "MB more in a flood of first frames": mostMb - beforeMb,
+      "MB more during a flood of first frames": mostMb - beforeMb,
     },
     atMost: {
       "rooms created by first frames": 0,
-      "MB more in a flood of first frames": 1.5 * OWN_MB,
+      "MB more during a flood of first frames": 1.5 * OWN_MB,
     },
   };
 };
@@ -212,17 +212,17 @@ const largeFrames: Attack = async ({ context, runtime }) => {
   );
   const afterMb = await leftMb(runtime, beforeMb + OWN_MB);
   return {
-    injected: { "first frames of many MiB": times, "MiB each": bytes / MiB },
+    injected: { "oversized first frames": times, "MiB in each": bytes / MiB },
     observed: {
-      "rooms created by large frames": (await runtime.databases()).length - before,
-      "MB more as large frames came": mostMb - beforeMb,
-      "MB more after large frames": afterMb - beforeMb,
+      "rooms created by oversized frames": (await runtime.databases()).length - before,
+      "MB more while oversized frames arrived": mostMb - beforeMb,
+      "MB more after oversized frames": afterMb - beforeMb,
     },
     atMost: {
-      "rooms created by large frames": 0,
+      "rooms created by oversized frames": 0,
       // The runtime itself takes in a frame whole before it hands it on.
-      "MB more as large frames came": OWN_MB + (atOnce * bytes) / 1e6,
-      "MB more after large frames": OWN_MB,
+      "MB more while oversized frames arrived": OWN_MB + (atOnce * bytes) / 1e6,
+      "MB more after oversized frames": OWN_MB,
     },
   };
 };
