@@ -1,6 +1,6 @@
 /**
- * A disk that is full, and one that can only be read. What can't be stored is told, what was
- * acknowledged is there, and it goes on when there is room again.
+ * Fills the disk, and remounts it read-only. The worker must reject publishes that it can't store,
+ * must not lose an acknowledged event, and must store events again once there is space.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -10,14 +10,14 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { Ledger } from "./ledger.ts";
+import { Subscriber } from "./subscriber.ts";
 import type { Outcome, Suite, SuiteContext } from "./suite.ts";
-import { Reader } from "./reader.ts";
 
 const DISK = "12m";
 const MiB = 2 ** 20;
 
 export const disk: Suite = {
-  about: "a disk that fills up under load, at any byte, and one that is remounted read-only",
+  about: "a disk that fills up under load, at any byte, and a disk that is remounted read-only",
   isolated: true,
   async run(context) {
     const storage = mkdtempSync(join(tmpdir(), "roomcast-disk-"));
@@ -26,24 +26,22 @@ export const disk: Suite = {
       execFileSync("umount", [storage]);
       rmSync(storage, { recursive: true });
     });
-    const runtime = await context.start({
-      storage,
-      settings: { "*": { retained_bytes: 2 * MiB } },
-    });
-    const trouble = new Trouble(context, runtime, storage);
-    context.after(() => trouble.end());
-    return trouble.comes(context.size(60, 4));
+    const settings = { "*": { retained_bytes: 2 * MiB } };
+    const runtime = await context.start({ storage, settings });
+    const faults = new DiskFaults(context, runtime, storage);
+    context.after(() => faults.end());
+    return faults.run(context.size(60, 4));
   },
 };
 
-class Trouble {
+class DiskFaults {
   readonly #context: SuiteContext;
   readonly #runtime: Runtime;
   readonly #storage: string;
   readonly #ledger: Ledger;
-  readonly #readers: Reader[];
+  readonly #subscribers: Subscriber[];
   #isFull = false;
-  #refused = 0;
+  #rejected = 0;
   #readOnly = 0;
 
   constructor(context: SuiteContext, runtime: Runtime, storage: string) {
@@ -51,45 +49,48 @@ class Trouble {
     this.#runtime = runtime;
     this.#storage = storage;
     this.#ledger = new Ledger(runtime, "stored");
-    const ways = ["room", "connection"] as const;
-    this.#readers = ways.map((over) => new Reader(this.#ledger, over));
+    const transports = ["room", "connection"] as const;
+    this.#subscribers = transports.map((over) => new Subscriber(this.#ledger, over));
   }
 
-  async comes(times: number): Promise<Outcome> {
+  async run(times: number): Promise<Outcome> {
     let fills = 0;
     while (fills < times && !this.#context.isOver) {
-      await this.#fills();
+      await this.#fillDisk();
       fills += 1;
-      await this.#isWhole();
+      await this.#check();
       if (fills % 4 !== 0) continue;
-      await this.#canOnlyBeRead();
-      await this.#isWhole();
+      await this.#remountReadOnly();
+      await this.#check();
     }
     const { acknowledged, erased } = this.#ledger.counts;
     return {
       injected: { "full disks": fills, "read-only disks": this.#readOnly, erases: erased },
       observed: {
-        "publishes rejected with `internal`": this.#refused,
+        "publishes rejected with `internal`": this.#rejected,
         "acknowledged events found in the log": acknowledged,
-        "connections of subscribers": this.#readers.reduce((sum, each) => sum + each.connects, 0),
+        "connections of subscribers": this.#subscribers.reduce(
+          (sum, each) => sum + each.connects,
+          0,
+        ),
       },
     };
   }
 
   end(): void {
-    for (const reader of this.#readers) reader.end();
+    for (const subscriber of this.#subscribers) subscriber.end();
   }
 
-  /** The disk fills up while it is published to, and is emptied again, or the process dies first. */
-  async #fills(): Promise<void> {
+  /** Fills the disk during publishes. Then kills the process in some cases, and frees the disk. */
+  async #fillDisk(): Promise<void> {
     this.#isFull = true;
-    const publishing = [this.#publishes(), this.#publishesOverASocket()];
+    const publishing = [this.#publish(), this.#publishOverSockets()];
     await sleep(this.#context.below(30));
     const ballast = join(this.#storage, "ballast");
     fill(ballast, this.#context.below(256 * 1024));
-    const before = this.#refused;
-    for (const until = Date.now() + 30_000; this.#refused < before + 5; await sleep(5))
-      assert(Date.now() < until, "nobody was told that the disk is full");
+    const before = this.#rejected;
+    for (const until = Date.now() + 30_000; this.#rejected < before + 5; await sleep(5))
+      assert(Date.now() < until, "no publish was rejected while the disk was full");
     if (this.#context.below(3) === 0) await this.#ledger.erase();
     if (this.#context.below(3) === 0) {
       await this.#runtime.kill();
@@ -101,8 +102,8 @@ class Trouble {
     await Promise.all(publishing);
   }
 
-  /** It can't be remounted under a process that writes to it, so it is found like that. */
-  async #canOnlyBeRead(): Promise<void> {
+  /** The system can't remount a disk while a process writes to it, so the process is stopped first. */
+  async #remountReadOnly(): Promise<void> {
     await this.#runtime.kill();
     execFileSync("mount", ["-o", "remount,ro", this.#storage]);
     await this.#runtime.restart();
@@ -117,25 +118,25 @@ class Trouble {
     this.#readOnly += 1;
   }
 
-  async #isWhole(): Promise<void> {
+  async #check(): Promise<void> {
     await this.#ledger.check({ whole: true });
-    for (const reader of this.#readers) await reader.agrees();
+    for (const subscriber of this.#subscribers) await subscriber.check();
   }
 
-  async #publishes(): Promise<void> {
+  async #publish(): Promise<void> {
     while (this.#isFull) {
       const answer = await this.#ledger.publish([this.#draft()]);
-      // Where the process was killed, there is no answer.
+      // Without an answer, the process was killed.
       if (!answer) await sleep(5);
       if (!answer || answer.seqs) continue;
       assert.deepEqual([answer.status, answer.error?.code], [500, "internal"]);
-      this.#refused += 1;
+      this.#rejected += 1;
     }
   }
 
-  async #publishesOverASocket(): Promise<void> {
+  async #publishOverSockets(): Promise<void> {
     while (this.#isFull) {
-      this.#context.pick(this.#readers).publish(this.#draft());
+      this.#context.pick(this.#subscribers).publish(this.#draft());
       await sleep(20);
     }
   }
@@ -146,7 +147,7 @@ class Trouble {
   }
 }
 
-/** A file that leaves so much of its disk, or less: others write there, too. */
+/** Writes a file that leaves at most `left` bytes of its disk. Other processes write there too. */
 function fill(path: string, left: number): void {
   const { bavail, bsize } = statfsSync(dirname(path));
   try {

@@ -1,6 +1,6 @@
 /**
- * What was asked of a room under fire, what it acknowledged, and what it says it holds. The three
- * have to agree, whatever happened in between: the promises of docs/protocol.md, section 2.
+ * Compares three views of a room: the events that were published, the acknowledgements, and the log
+ * that the room returns. They must agree after any fault (docs/protocol.md, section 2).
  */
 import assert from "node:assert/strict";
 import type { Event } from "../tests/edge/client.ts";
@@ -8,9 +8,9 @@ import { Room } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { type Answer, erase, post } from "./http.ts";
 
-const EVENTS_IN_A_PUBLISH = 1_000;
+const MAX_BATCH = 1_000;
 
-/** An event that is to be published. Without data, its key is to be removed. */
+/** An event to publish. `null` as data removes the key. */
 export interface Draft {
   id: string;
   name: string;
@@ -18,25 +18,24 @@ export interface Draft {
   key?: string;
 }
 
-/** What is known of one epoch. */
 class Epoch {
-  /** Read from the room, from the first on. */
+  /** All events that were read from the room so far. */
   readonly log: Event[] = [];
-  /** The seq that was acknowledged, by id. */
+  /** Acknowledged seqs by event id. */
   readonly acknowledged = new Map<string, number>();
-  /** An erase was acknowledged that it was there before. */
+  /** Whether an erase was acknowledged that was requested after this epoch began. */
   ended = false;
 }
 
 export class Ledger {
   readonly room: Room;
   readonly #drafts = new Map<string, Draft>();
-  readonly #unsettled = new Set<string>();
+  readonly #unacknowledged = new Set<string>();
   readonly #epochs = new Map<string, Epoch>();
   #epoch: string | undefined;
-  #erasesAsked = 0;
-  /** Acknowledgements and refusals, and those that never came. */
-  readonly counts = { acknowledged: 0, unsettled: 0, erased: 0, repeated: 0 };
+  #erasesRequested = 0;
+  /** `unacknowledged` counts publishes that got no response, or an error. */
+  readonly counts = { acknowledged: 0, unacknowledged: 0, erased: 0, repeated: 0 };
 
   constructor(runtime: Runtime, name: string) {
     this.room = new Room(runtime, name);
@@ -45,16 +44,16 @@ export class Ledger {
   draft(data: unknown, key?: string): Draft {
     const draft: Draft = { id: `e${this.#drafts.size}`, name: "n", data, ...(key ? { key } : {}) };
     this.#drafts.set(draft.id, draft);
-    this.#unsettled.add(draft.id);
+    this.#unacknowledged.add(draft.id);
     return draft;
   }
 
-  /** Publishes over HTTP. Answers what was answered, or `undefined` where nothing came. */
+  /** Publishes over HTTP. Returns the response, or `undefined` if none arrived. */
   async publish(drafts: Draft[]): Promise<Answer | undefined> {
     const answer = await post(this.room, drafts).catch(() => undefined);
     const { epoch, seqs } = answer ?? {};
     if (epoch === undefined || seqs === undefined) {
-      this.counts.unsettled += 1;
+      this.counts.unacknowledged += 1;
       return answer;
     }
     assert.equal(seqs.length, drafts.length);
@@ -64,17 +63,17 @@ export class Ledger {
 
   acknowledge(id: string, epoch: string, seq: number | undefined): void {
     assert(seq !== undefined);
-    this.#unsettled.delete(id);
+    this.#unacknowledged.delete(id);
     this.counts.acknowledged += 1;
     const { acknowledged } = this.#of(epoch);
     const before = acknowledged.get(id);
-    assert(before === undefined || before === seq, `${id} is ${before}, and now ${seq}`);
+    assert(before === undefined || before === seq, `${id} had the seq ${before}, now ${seq}`);
     acknowledged.set(id, seq);
   }
 
-  /** Where no answer comes, or one that it failed, it may have been erased or not. */
+  /** Erases the room. Without a response, or after a 500, the room may be erased or not. */
   async erase(): Promise<void> {
-    this.#erasesAsked += 1;
+    this.#erasesRequested += 1;
     const before = [...this.#epochs.values()];
     const status = await erase(this.room).catch(() => undefined);
     if (status !== 204) return assert(status === undefined || status === 500, `erasing: ${status}`);
@@ -82,17 +81,17 @@ export class Ledger {
     this.counts.erased += 1;
   }
 
-  /** An id of an event that is in the log. */
-  idAt(fraction: number): Draft | undefined {
+  /** Returns the draft of an event in the log: the first for 0, the last for nearly 1. */
+  draftAt(fraction: number): Draft | undefined {
     const { log } = this.#of(this.#epoch);
     const event = log[Math.floor(fraction * log.length)];
     return event && this.#drafts.get(event.id ?? "");
   }
 
-  /** The room's log has to be what it was, and what was acknowledged since; nothing else. */
+  /** Asserts that the log has its earlier events, all acknowledged ones, and no other. */
   async check({ whole = false } = {}): Promise<void> {
-    await this.#settle();
-    await this.#readOn();
+    await this.#publishAgain();
+    await this.#readNewEvents();
     const { log, acknowledged } = this.#of(this.#epoch);
     for (const [id, seq] of acknowledged)
       assert.equal(log[seq - 1]?.id, id, `event ${seq} was acknowledged`);
@@ -102,7 +101,7 @@ export class Ledger {
     if (whole) assert.deepEqual(await this.#readAfter(0), log, "the log from its start");
   }
 
-  /** An id counts once: a repeat gets the same seq, and nothing is appended. */
+  /** Publishes a stored event again. It must get the same seq, and the log must not grow. */
   async repeat(draft: Draft): Promise<void> {
     const epoch = this.#of(this.#epoch);
     const answer = await post(this.room, [draft]);
@@ -115,16 +114,17 @@ export class Ledger {
     this.counts.repeated += 1;
   }
 
-  /** What somebody heard of one epoch has to be what is in the log. */
-  agrees(epoch: string, first: number, heard: Event[]): void {
+  /** Asserts that a subscriber received the events of the log, from the seq `first`. */
+  checkReceived(epoch: string, first: number, received: Event[]): void {
     const { log } = this.#of(epoch);
-    // Of an epoch that is over nobody can say any more what was in it.
+    // The log of an ended epoch may have had more events than were read from it.
     if (epoch !== this.#epoch) return;
-    assert.deepEqual(heard, log.slice(first - 1, first - 1 + heard.length), "what was heard");
+    const expected = log.slice(first - 1, first - 1 + received.length);
+    assert.deepEqual(received, expected, "received events");
   }
 
-  /** A state frame has to be that of the log at its seq. */
-  agreesOnState(epoch: string, seq: number, events: Event[]): void {
+  /** Asserts that a state frame has the state of the log at its seq. */
+  checkState(epoch: string, seq: number, events: Event[]): void {
     if (epoch !== this.#epoch) return;
     assert.deepEqual(events, stateAfter(this.#of(epoch).log, seq), `the state at ${seq}`);
   }
@@ -143,23 +143,26 @@ export class Ledger {
     return epoch;
   }
 
-  /** What had no answer may be stored or not; sent again, it counts once. */
-  async #settle(): Promise<void> {
-    const drafts = [...this.#unsettled].map((id) => this.#drafts.get(id) as Draft);
-    for (let from = 0; from < drafts.length; from += EVENTS_IN_A_PUBLISH) {
-      const answer = await this.publish(drafts.slice(from, from + EVENTS_IN_A_PUBLISH));
+  /** Publishes unacknowledged events again. Some may be stored already, and must count once. */
+  async #publishAgain(): Promise<void> {
+    const drafts = [...this.#unacknowledged].map((id) => this.#drafts.get(id) as Draft);
+    for (let from = 0; from < drafts.length; from += MAX_BATCH) {
+      const answer = await this.publish(drafts.slice(from, from + MAX_BATCH));
       assert(
         answer?.seqs,
-        `what had no answer, again: ${answer?.status} ${answer?.error?.message}`,
+        `unacknowledged events, again: ${answer?.status} ${answer?.error?.message}`,
       );
     }
   }
 
-  async #readOn(): Promise<void> {
+  async #readNewEvents(): Promise<void> {
     const { epoch: now } = await this.room.figures();
     if (now !== this.#epoch) {
-      assert(this.#epoch === undefined || this.#erasesAsked > 0, "nobody asked for another epoch");
-      this.#erasesAsked = 0;
+      assert(
+        this.#epoch === undefined || this.#erasesRequested > 0,
+        "a new epoch without an erase",
+      );
+      this.#erasesRequested = 0;
       this.#epoch = now;
     }
     const epoch = this.#of(now);
@@ -168,15 +171,19 @@ export class Ledger {
     for (const event of await this.#readAfter(epoch.log.length)) {
       const { id = "", name, data, key } = event;
       const sent = this.#drafts.get(id);
-      assert.deepEqual({ id, name, data, ...(key ? { key } : {}) }, sent, "it was sent like this");
+      assert.deepEqual(
+        { id, name, data, ...(key ? { key } : {}) },
+        sent,
+        "the event as it was sent",
+      );
       assert(!ids.has(id), `${id} is in the log twice`);
       ids.add(id);
       epoch.log.push(event);
-      assert.equal(event.seq, epoch.log.length, "a seq has no hole");
+      assert.equal(event.seq, epoch.log.length, "seqs have no gaps");
     }
   }
 
-  /** Everything after a seq, page by page. */
+  /** Reads all events after a seq, in pages. */
   async #readAfter(seq: number): Promise<Event[]> {
     const events: Event[] = [];
     for (;;) {
@@ -189,7 +196,7 @@ export class Ledger {
   }
 }
 
-/** The latest event of every key, in the order of their seqs. */
+/** Returns the latest event of every key, in the order of their seqs. */
 function stateAfter(log: Event[], seq: number): Event[] {
   const latest = new Map<string, Event>();
   for (const event of log.slice(0, seq)) {

@@ -1,23 +1,23 @@
 /**
- * Readers that stand still among readers that read: what they cost is bounded, the others lose
- * nothing, and when they go on they catch up exactly, or hear of a gap.
+ * Stalls some readers while others read. The memory must stay bounded, and the others must lose no
+ * event. Stalled readers must then catch up without a gap, or receive a `gap` if they are too late.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
+import { AckingReader } from "./readers/acking-reader.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 import type { Suite } from "./suite.ts";
-import { AckingReader } from "./readers/acking-reader.ts";
 
 const BATCH = 100;
-/** What docs/operating.md says a reader with flow control costs at most: its window. */
+/** Memory for a reader with flow control: at most its window (docs/operating.md). */
 const WINDOW_MB = 2 ** 20 / 1e6;
-/** What the runtime takes for itself as it begins to work. */
+/** Memory that the runtime itself allocates when it starts to work. */
 const OWN_MB = 100;
 
 export const readers: Suite = {
-  about: "readers that stand still among readers that read, with flow control and 1 kB events",
+  about: "stalled readers among active readers, with flow control and events of 1 kB",
   async run(context) {
     const events = context.size(50_000, 12_000);
     const retained = events / 5;
@@ -29,56 +29,60 @@ export const readers: Suite = {
     await runConcurrently(context.size(200, 20), 20, async () =>
       all.push(await AckingReader.open(room.url)),
     );
-    const [still, reading] = [all.slice(0, all.length / 10), all.slice(all.length / 10)];
-    for (const reader of still) reader.standStill();
+    const [stalled, active] = [all.slice(0, all.length / 10), all.slice(all.length / 10)];
+    for (const reader of stalled) reader.pause();
     const emptyMb = await runtime.residentMb();
 
-    let mostMb = emptyMb;
+    let peakMb = emptyMb;
     const data = "x".repeat(1_000);
     let head = 0;
-    const publishes = async (upTo: number): Promise<void> => {
+    const publish = async (upTo: number): Promise<void> => {
       while (head < upTo) {
         const batch = Array.from({ length: BATCH }, () => ({ name: "n", data }));
         const { status } = await post(room, batch);
         assert.equal(status, 201);
         head += BATCH;
-        // Not faster than they read: or what they have yet to read is retained no more.
-        while (reading.some(({ seq }) => seq < head - retained / 2)) await sleep(5);
-        mostMb = Math.max(mostMb, await runtime.residentMb());
+        // Waits for the active readers, so that the log still has every event that they need.
+        while (active.some(({ seq }) => seq < head - retained / 2)) await sleep(5);
+        peakMb = Math.max(peakMb, await runtime.residentMb());
       }
     };
-    const areAt = async (some: AckingReader[], seq: number): Promise<void> => {
+    const reached = async (some: AckingReader[], seq: number): Promise<void> => {
       for (const until = Date.now() + 60_000; !some.every((each) => each.seq === seq);) {
-        assert(Date.now() < until, `they are at ${some.map(({ seq }) => seq)}, not ${seq}`);
+        assert(Date.now() < until, `readers are at ${some.map(({ seq }) => seq)}, not ${seq}`);
         await sleep(20);
       }
     };
 
-    // Half of them go on while all that they missed is retained, the others when it is not.
-    const soon = still.slice(0, still.length / 2);
-    await publishes(retained * 0.75);
-    for (const reader of soon) reader.goOn();
-    await areAt([...reading, ...soon], head);
-    const exactly = soon.filter(({ gaps }) => gaps === 0).length;
-    assert.equal(exactly, soon.length, "who is back in time catches up exactly");
-    for (const reader of soon) reader.standStill();
-    await publishes(events);
-    for (const reader of still) reader.goOn();
-    await areAt(all, head);
+    // Half of the stalled readers resume while the log has all that they missed, the others later.
+    const early = stalled.slice(0, stalled.length / 2);
+    await publish(retained * 0.75);
+    for (const reader of early) reader.resume();
+    await reached([...active, ...early], head);
+    const withoutGap = early.filter(({ gaps }) => gaps === 0).length;
+    assert.equal(withoutGap, early.length, "a reader that resumes in time gets no gap");
+    for (const reader of early) reader.pause();
+    await publish(events);
+    for (const reader of stalled) reader.resume();
+    await reached(all, head);
 
-    for (const { gaps } of reading) assert.equal(gaps, 0, "who reads loses nothing");
-    for (const { gaps } of still) assert.equal(gaps, 1, "who was away for too long hears of it");
-    const boundMb = emptyMb + OWN_MB + all.length * WINDOW_MB;
-    assert(mostMb < boundMb, `${mostMb} MB`);
+    for (const { gaps } of active) assert.equal(gaps, 0, "an active reader loses no event");
+    for (const { gaps } of stalled) assert.equal(gaps, 1, "a reader that is too late gets a gap");
+    const allowedMb = emptyMb + OWN_MB + all.length * WINDOW_MB;
+    assert(peakMb < allowedMb, `${peakMb} MB`);
     return {
-      injected: { events: head, readers: reading.length, "stalled readers": still.length },
+      injected: {
+        events: head,
+        "active readers": active.length,
+        "stalled readers": stalled.length,
+      },
       observed: {
-        "events delivered": all.reduce((sum, { heard }) => sum + heard, 0),
-        "stalled readers that caught up without a gap": exactly,
-        "stalled readers that received a gap": still.length,
+        "events delivered": all.reduce((sum, { received }) => sum + received, 0),
+        "stalled readers that caught up without a gap": withoutGap,
+        "stalled readers that received a gap": stalled.length,
         "MB of memory before": emptyMb,
-        "MB at the peak": mostMb,
-        "MB allowed": boundMb,
+        "MB at the peak": peakMb,
+        "MB allowed": allowedMb,
       },
     };
   },

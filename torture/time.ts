@@ -32,7 +32,7 @@ export const time: Suite = {
       const token = tokenOf("guest", ["subscribe"], { exp: endsIn(9) });
       const guest = await Socket.open(`${room.url}/events`, { token });
       await stays.until(({ list }) => list.size === 2);
-      await idle.leave();
+      await idle.create();
       drops.drop();
       await sleep(context.random() * 1_000);
 
@@ -47,7 +47,7 @@ export const time: Suite = {
       await stays.until(({ list }) => list.size === 1, GRACE_MS + 30_000);
       assert.deepEqual(await room.members(), ["ann"]);
       left += 1;
-      await idle.areErased({ all: true });
+      await idle.check({ all: true });
       assert.equal(stays.closed, undefined, "who has time left is not closed");
       assert.deepEqual(await room.publish({ name: "n", data: i }), [1]);
     }

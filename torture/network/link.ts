@@ -1,7 +1,7 @@
 /**
- * Two hosts, and the network between them: this process. What they send each other is Ethernet in
- * UDP (VXLAN, RFC 7348), so that it can be lost, held back, overtaken and doubled here, packet by
- * packet, with nothing but sockets.
+ * Two hosts, and the network link between them. The hosts send each other Ethernet in UDP (VXLAN, RFC
+ * 7348) through this process. So ordinary sockets are enough to lose, delay, reorder and duplicate
+ * single packets.
  */
 import { execFileSync } from "node:child_process";
 import { type Socket, createSocket } from "node:dgram";
@@ -16,9 +16,9 @@ const NAMES: Host[] = ["server", "clients"];
 
 const ip = (...args: string[]): void => void execFileSync("ip", args);
 
-/** In the namespaces of whoever calls it: they go with the process. */
+/** Creates the hosts in the namespaces of this process. They are removed when the process ends. */
 export function makeHosts(): void {
-  // Where names of network namespaces are kept belongs to the whole machine otherwise.
+  // /run has the names of network namespaces. Without this mount it is that of the whole machine.
   execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
   for (const [i, host] of NAMES.entries()) {
     const inside = (...args: string[]): void => ip("-n", host, ...args);
@@ -34,7 +34,7 @@ export function makeHosts(): void {
     inside("link", "add", "road", "address", mac(host), ...road);
     inside("address", "add", `${HOSTS[host]}/24`, "dev", "road");
     inside("link", "set", "road", "mtu", "1400", "gso_max_segs", "1", "up");
-    // A router far away tells nobody that a host is gone.
+    // Fixed addresses: over a real network, no ARP failure shows that a distant host is down.
     inside("neighbour", "add", HOSTS[other], "lladdr", mac(other), "dev", "road");
   }
 }
@@ -44,64 +44,63 @@ const here = (host: Host): string => `10.9.${net(host)}.1`;
 const there = (host: Host): string => `10.9.${net(host)}.2`;
 const mac = (host: Host): string => `02:00:00:00:00:0${net(host)}`;
 
-/** What happens to a packet on its way. */
-export interface Weather {
-  /** The fraction of all packets. */
+export interface Conditions {
+  /** Fraction of the packets that are lost. */
   lost: number;
-  doubled: number;
-  /** Each is held back for up to `jitterMs` more, and so they overtake each other. */
+  duplicated: number;
+  /** A packet is delayed by `delayMs`, and by up to `jitterMs` more, so packets change their order. */
   delayMs: number;
   jitterMs: number;
-  /** Nothing reaches these, and nobody is told. */
+  /** Hosts that receive no packets. The senders get no error. */
   cutOff: Host[];
 }
 
-export const FAIR: Weather = { lost: 0, doubled: 0, delayMs: 0, jitterMs: 0, cutOff: [] };
+export const GOOD: Conditions = { lost: 0, duplicated: 0, delayMs: 0, jitterMs: 0, cutOff: [] };
 
-export class Wire {
-  weather = FAIR;
-  readonly counts = { passed: 0, lost: 0, doubled: 0 };
+export class Link {
+  conditions = GOOD;
+  readonly counts = { delivered: 0, lost: 0, duplicated: 0 };
   readonly #random: () => number;
   readonly #ends: Record<Host, Socket>;
 
   private constructor(random: () => number, ends: Record<Host, Socket>) {
     this.#random = random;
     this.#ends = ends;
-    ends.server.on("message", (packet) => this.#carry(packet, "clients"));
-    ends.clients.on("message", (packet) => this.#carry(packet, "server"));
+    ends.server.on("message", (packet) => this.#forward(packet, "clients"));
+    ends.clients.on("message", (packet) => this.#forward(packet, "server"));
   }
 
-  static async between(random: () => number): Promise<Wire> {
-    return new Wire(random, { server: await end("server"), clients: await end("clients") });
+  static async open(random: () => number): Promise<Link> {
+    return new Link(random, { server: await listen("server"), clients: await listen("clients") });
   }
 
   close(): void {
     for (const socket of Object.values(this.#ends)) socket.close();
   }
 
-  #carry(packet: Buffer, to: Host): void {
-    const { lost, doubled, cutOff } = this.weather;
+  #forward(packet: Buffer, to: Host): void {
+    const { lost, duplicated, cutOff } = this.conditions;
     if (cutOff.includes(to) || this.#random() < lost) {
       this.counts.lost += 1;
       return;
     }
     this.#deliver(packet, to);
-    if (this.#random() >= doubled) return;
-    this.counts.doubled += 1;
+    if (this.#random() >= duplicated) return;
+    this.counts.duplicated += 1;
     this.#deliver(packet, to);
   }
 
   #deliver(packet: Buffer, to: Host): void {
-    const { delayMs, jitterMs } = this.weather;
-    this.counts.passed += 1;
-    sum(packet);
+    const { delayMs, jitterMs } = this.conditions;
+    this.counts.delivered += 1;
+    writeChecksum(packet);
     const send = (): void => this.#ends[to].send(packet, PORT, there(to));
     if (delayMs + jitterMs === 0) send();
     else setTimeout(send, delayMs + this.#random() * jitterMs);
   }
 }
 
-async function end(host: Host): Promise<Socket> {
+async function listen(host: Host): Promise<Socket> {
   const socket = createSocket("udp4");
   socket.bind(PORT, here(host));
   await once(socket, "listening");
@@ -109,11 +108,11 @@ async function end(host: Host): Promise<Socket> {
 }
 
 /**
- * Writes the checksum of TCP (RFC 9293, section 3.1) into a packet. A virtual cable leaves that to
- * hardware, of which there is none.
+ * Writes the TCP checksum (RFC 9293, section 3.1) into a packet. A virtual cable leaves the checksum
+ * to network hardware, and there is none here.
  */
-function sum(packet: Buffer): void {
-  const ip = packet.subarray(8 + 14); // behind VXLAN's header and Ethernet's
+function writeChecksum(packet: Buffer): void {
+  const ip = packet.subarray(8 + 14); // after the headers of VXLAN and Ethernet
   const isTcp = packet.readUInt16BE(8 + 12) === 0x0800 && ip[9] === 6;
   if (!isTcp) return;
   const segment = ip.subarray(((ip[0] ?? 0) & 0x0f) * 4, ip.readUInt16BE(2));
