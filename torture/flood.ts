@@ -1,48 +1,45 @@
-/** Strangers that do their worst, while others in the same and in another room go on. */
+/** Floods one room with malformed and excessive traffic, while bystanders use it and another room. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { Bystanders } from "./attack/bystanders.ts";
-import { crowd } from "./flood/crowd.ts";
-import * as floods from "./flood/floods.ts";
+import { all as floods } from "./flood/floods.ts";
 import type { Suite } from "./suite.ts";
 
-/** The flooded one, and another. */
+/** The flooded room, and another one. */
 const ROOMS = ["flooded", "other"];
-/** In each. */
+/** Bystanders that read, in each room. */
 const BYSTANDERS = 10;
 
 export const flood: Suite = {
   about:
-    "malformed and oversized frames, broken WebSocket and HTTP, 10,000 opens and closes a minute, slow handshakes, clients that never read, bad tokens, and more sockets than a room takes",
+    "malformed and oversized frames, violations of WebSocket and HTTP, 10,000 opens and closes a minute, slow handshakes, clients that never read, invalid tokens, and more sockets than the limit of a room",
   async run(context) {
     const sockets = context.size(32_000, 60);
     const settings = { "*": { sockets, publishes_per_second: 10_000 } };
     const runtime = await context.start({ settings });
     const room = new Room(runtime, "flooded");
     const bystanders = await Bystanders.start(context, runtime, BYSTANDERS, ROOMS);
-    const calm = await bystanders.calm(context.size(5_000, 500));
+    const calm = await bystanders.measureFor(context.size(5_000, 500));
     const calmMb = await runtime.residentMb();
     const injected: Record<string, number> = {};
     const observed: Record<string, number> = {};
     let worstMs = 0;
-    const all = { ...floods, crowd };
-    for (const [name, throws] of Object.entries(all)) {
+    for (const [name, flood] of Object.entries(floods)) {
       if (context.isOver) break;
-      Object.assign(injected, await throws({ context, runtime, room, sockets }));
+      Object.assign(injected, await flood({ context, runtime, room, sockets }));
       const flooded = await bystanders.measure();
-      // Its name, as words.
-      const flood = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+      const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
       for (const each of ROOMS) {
         const [before, during] = [calm[each], flooded[each]];
         assert(before && during);
-        observed[`× the p50 in the ${each} room (${flood})`] = during.p50 / before.p50;
+        observed[`× the p50 before, in the ${each} room (${words})`] = during.p50 / before.p50;
         worstMs = Math.max(worstMs, during.p99);
       }
     }
     await sleep(1_000);
     const { sessions } = await room.figures();
-    assert(sessions >= BYSTANDERS, "a bystander was lost");
+    assert(sessions >= BYSTANDERS, "a bystander was disconnected");
     return {
       injected,
       observed: {

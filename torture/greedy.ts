@@ -1,4 +1,4 @@
-/** Clients with a small grant that take what they can: what each may cost the room and the others. */
+/** Limits the cost that a client with few rights can cause for the room and for other clients. */
 import { jwk } from "../tests/edge/issuer.ts";
 import { type Options, SECRET } from "../tests/edge/runtime.ts";
 import { runAttacks } from "./attack/attack.ts";
@@ -13,7 +13,7 @@ export const options = (): Options => ({
 
 export const greedy: Suite = {
   about:
-    "clients with a token that take what they can: readers that stand still while others signal, keyed batches, floods of frames and of `seen`, ids of others, signals and members in a large room, reads, tokens and places",
+    "clients with a token that use as much as they can: stalled readers while others send signals, keyed batches, floods of frames and of `seen`, event ids of other users, signals and members in a large room, state reads, new tokens, and the sockets of one user",
   async run(context) {
     const runtime = await context.start(options());
     return runAttacks(context, runtime, attacks.all);

@@ -1,4 +1,4 @@
-/** Clients without a token: what they may cost, and that no object comes to be for them. */
+/** Limits the cost of clients without a token. The worker must create no object for them. */
 import { ATTACKED, runAttacks } from "./attack/attack.ts";
 import type { Suite } from "./suite.ts";
 import * as attacks from "./strangers/attacks.ts";
@@ -9,7 +9,7 @@ export const OPTIONS = { settings };
 
 export const strangers: Suite = {
   about:
-    "clients without a token: 10,000 upgrades to rooms that never were, sockets that never answer a Close, more waiting sockets than an isolate takes, floods of first frames, and frames of 30 MiB; beside them, clients with a token in the first frame, who all get in",
+    "clients without a token: 10,000 upgrades to rooms that do not exist, sockets that never answer a Close, more waiting sockets than the limit of an isolate, floods of first frames, and frames of 30 MiB. At the same time, clients that send a token in the first frame must all join",
   async run(context) {
     const runtime = await context.start(OPTIONS);
     return runAttacks(context, runtime, attacks.all);

@@ -1,19 +1,19 @@
-/** What one kind of attack is given, what it answers, and how a suite runs several of them. */
+/** The interface of an attack, and a runner for the attacks of a suite. */
 import assert from "node:assert/strict";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import type { Outcome, SuiteContext } from "../suite.ts";
 import { Bystanders } from "./bystanders.ts";
 
-/** The room that is attacked, and another. Each has bystanders. */
+/** The attacked room, and another one. Both have bystanders. */
 export const ATTACKED = "attacked";
 const OTHER = "other";
-/** In each room. */
+/** Bystanders that read, in each room. */
 const READERS = 10;
 
 /**
- * How much slower an event may get for a bystander: a multiple of the p50 before the attack, and a
- * constant for the time that the machine is busy with the attack itself. Before these attacks were
- * bounded, the p50 rose to seconds.
+ * Bound of a bystander's p50 during an attack: a multiple of the p50 before it, plus a constant
+ * because the attack itself keeps the machine busy. Before the worker limited these attacks, the p50
+ * rose to seconds.
  */
 export const SLOWER = 8;
 export const SLOWER_MS = 1_000;
@@ -25,30 +25,29 @@ export interface Target {
   bystanders: Bystanders;
 }
 
-/** What was done and what came of it, with the bounds of that. */
-type Attacked = Required<Omit<Outcome, "notes">>;
+type AttackOutcome = Required<Omit<Outcome, "notes">>;
 
-export type Attack = (target: Target) => Promise<Attacked>;
+export type Attack = (target: Target) => Promise<AttackOutcome>;
 
-/** Runs the attacks one after the other, and asserts their bounds and that bystanders were served. */
+/** Runs the attacks in order. Asserts the bounds of each one, and the p50 of the bystanders. */
 export async function runAttacks(
   context: SuiteContext,
   runtime: Runtime,
   attacks: Record<string, Attack>,
 ): Promise<Outcome> {
   const bystanders = await Bystanders.start(context, runtime, READERS, [ATTACKED, OTHER]);
-  const calm = await bystanders.calm(context.size(3_000, 1_000));
-  const all: Attacked = { injected: {}, observed: {}, atMost: {} };
+  const calm = await bystanders.measureFor(context.size(3_000, 1_000));
+  const all: AttackOutcome = { injected: {}, observed: {}, atMost: {} };
   let worstMs = 0;
   for (const [name, attack] of Object.entries(attacks)) {
     if (context.isOver) break;
-    const attacked = await attack({ context, runtime, bystanders });
-    Object.assign(all.injected, attacked.injected);
-    Object.assign(all.observed, attacked.observed);
-    Object.assign(all.atMost, attacked.atMost);
-    assertBounds(name, attacked);
+    const outcome = await attack({ context, runtime, bystanders });
+    Object.assign(all.injected, outcome.injected);
+    Object.assign(all.observed, outcome.observed);
+    Object.assign(all.atMost, outcome.atMost);
+    assertBounds(name, outcome);
     for (const [room, { p50 }] of Object.entries(await bystanders.measure())) {
-      // In short, among other tests, time says nothing.
+      // A short run shares the machine with other tests, so its latencies have no bound.
       const bound = context.size(slowest(calm[room]?.p50 ?? 0), Infinity);
       assert(p50 < bound, `${name}: p50 in the ${room} room ${p50} ms, at most ${bound} ms`);
       worstMs = Math.max(worstMs, p50);
@@ -64,11 +63,11 @@ export async function runAttacks(
   };
 }
 
-function assertBounds(name: string, { observed, atMost }: Attacked): void {
-  for (const [what, most] of Object.entries(atMost)) {
-    const figure = observed[what];
-    assert(figure !== undefined, `${name} does not say ${what}`);
+function assertBounds(name: string, { observed, atMost }: AttackOutcome): void {
+  for (const [figure, most] of Object.entries(atMost)) {
+    const value = observed[figure];
+    assert(value !== undefined, `${name} has no figure ${figure}`);
     const all = JSON.stringify(observed);
-    assert(figure <= most, `${name}: ${figure} ${what}, at most ${most}; of ${all}`);
+    assert(value <= most, `${name}: ${value} ${figure}, at most ${most}; all figures: ${all}`);
   }
 }

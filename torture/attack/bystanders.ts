@@ -1,11 +1,11 @@
-/** Readers and publishers that have nothing to do with an attack, in a process of their own. */
+/** Readers and publishers that take no part in an attack, in a separate process. */
 import { type ChildProcess, fork } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 import type { Latencies } from "../flood/bystanders.ts";
-import type { SuiteContext } from "../suite.ts";
 import { nextMessage } from "../next-message.ts";
+import type { SuiteContext } from "../suite.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../flood/bystanders.ts");
 
@@ -16,7 +16,7 @@ export class Bystanders {
     this.#process = process;
   }
 
-  /** Starts a publisher and so many readers in each of the rooms. They end with the suite. */
+  /** Starts one publisher and `readers` readers in each room, and kills them after the suite. */
   static async start(
     context: SuiteContext,
     { url }: Runtime,
@@ -25,19 +25,19 @@ export class Bystanders {
   ): Promise<Bystanders> {
     const process = fork(PROGRAM, [url, String(readers), ...rooms]);
     context.after(() => process.kill("SIGKILL"));
-    await nextMessage("the bystanders", process);
+    await nextMessage("the bystanders' process", process);
     return new Bystanders(process);
   }
 
-  /** What they measure within so many ms. */
-  async calm(ms: number): Promise<Latencies> {
+  /** Resolves with the latencies up to `ms` from now. */
+  async measureFor(ms: number): Promise<Latencies> {
     await sleep(ms);
     return this.measure();
   }
 
-  /** What they measured since the last time. Rejects if a reader missed an event. */
+  /** Resolves with the latencies since the last call. Rejects if a reader missed an event. */
   async measure(): Promise<Latencies> {
     this.#process.send("measure");
-    return (await nextMessage("the bystanders", this.#process)) as Latencies;
+    return (await nextMessage("the bystanders' process", this.#process)) as Latencies;
   }
 }

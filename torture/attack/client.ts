@@ -1,4 +1,4 @@
-/** Sockets of clients with a token, and what attacks do with several of them. */
+/** Helpers for sockets of clients with a token. */
 import type { Grant } from "../../tests/edge/jwt.ts";
 import { tokenOf } from "../../tests/edge/room.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
@@ -11,7 +11,7 @@ export const authorized = (user: string, can: Grant[]): { authorization: string 
   authorization: `Bearer ${tokenOf(user, can)}`,
 });
 
-/** Opens so many sockets, a few at a time. `open` is given the number of each. */
+/** Calls `open` with 0 to `times` - 1, at most 20 calls at once, and returns the sockets. */
 export async function openAll(
   times: number,
   open: (i: number) => Promise<RawSocket>,
@@ -21,7 +21,7 @@ export async function openAll(
   return sockets;
 }
 
-/** A session in a room. Resolves at its `welcome`. */
+/** Opens a socket to a room, and waits for its `welcome`. */
 export async function join(
   { url }: Runtime,
   path: string,

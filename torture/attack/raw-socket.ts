@@ -1,6 +1,6 @@
 /**
- * A WebSocket made by hand. It answers no Close and no ping, writes whatever it is given, and looks
- * at nothing but the first bytes of each frame: so thousands of them cost little.
+ * A minimal WebSocket on a TCP socket. It answers neither a Close nor a ping, and sends any bytes. It
+ * parses only the first bytes of a received frame, so a process can have thousands of them.
  */
 import { type Socket as Tcp, connect } from "node:net";
 import { CLOSE, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
@@ -8,10 +8,10 @@ import { CLOSE, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 const END_OF_HEAD = "\r\n\r\n";
 
 export class RawSocket {
-  /** The code of the Close that came, or 1006 if the connection ended without one. */
+  /** Resolves with the code of the received Close, or with 1006 if there was none. */
   readonly closed: Promise<number>;
-  /** Frames that came, by the `type` that they begin with. */
-  readonly heard = new Map<string, number>();
+  /** Number of received frames by their `type`. */
+  readonly received = new Map<string, number>();
   readonly #tcp: Tcp;
   readonly #end: (code: number) => void;
   #rest: Buffer = Buffer.alloc(0);
@@ -25,7 +25,7 @@ export class RawSocket {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.closed = promise;
     this.#end = resolve;
-    tcp.on("data", (chunk) => this.#take(chunk));
+    tcp.on("data", (chunk) => this.#onData(chunk));
     tcp.on("error", () => {});
     tcp.on("drain", () => {
       this.#drained.resolve();
@@ -38,7 +38,7 @@ export class RawSocket {
     });
   }
 
-  /** Resolves at the 101. `url` is that of the server, `path` that of a room's events, or `/events`. */
+  /** Connects to the server at `url`. Resolves once the server has switched to WebSocket (101). */
   static async open(
     url: string,
     path: string,
@@ -53,8 +53,8 @@ export class RawSocket {
     return socket;
   }
 
-  /** Bytes that came. */
-  get bytes(): number {
+  /** Number of received bytes. */
+  get receivedBytes(): number {
     return this.#tcp.bytesRead;
   }
 
@@ -62,27 +62,27 @@ export class RawSocket {
     this.write(frame(TEXT, text));
   }
 
-  /** Writes frames that were made before. Answers `false` if they wait in this process. */
+  /** Writes encoded frames. Returns `false` if some of them are still buffered in this process. */
   write(frames: Uint8Array): boolean {
     return this.#tcp.write(frames);
   }
 
-  /** Resolves once what waits in this process was written, or once the connection has ended. */
+  /** Resolves once no data is buffered in this process, or once the connection has ended. */
   async drained(): Promise<void> {
     if (this.#tcp.writableNeedDrain) await this.#drained.promise;
   }
 
-  standStill(): void {
+  pause(): void {
     this.#tcp.pause();
   }
 
-  goOn(): void {
+  resume(): void {
     this.#tcp.resume();
   }
 
-  /** Resolves when so many frames of the type have come in all. Rejects at a Close. */
+  /** Resolves once `times` frames of this type were received in total. Rejects at a Close. */
   async until(type: string, times = 1): Promise<void> {
-    if ((this.heard.get(type) ?? 0) >= times) return;
+    if ((this.received.get(type) ?? 0) >= times) return;
     const { promise, resolve: done } = Promise.withResolvers<void>();
     this.#awaited = { type, times, done };
     const closed = this.closed.then((code) => {
@@ -95,25 +95,25 @@ export class RawSocket {
     this.#tcp.destroy();
   }
 
-  #take(chunk: Buffer): void {
+  #onData(chunk: Buffer): void {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     if (!this.#isOpen) {
       const head = bytes.indexOf(END_OF_HEAD);
       if (head < 0) return void (this.#rest = bytes);
       const status = bytes.toString("latin1", 9, 12);
       if (status !== "101") {
-        this.#opened.reject(new Error(`the upgrade was answered with ${status}`));
+        this.#opened.reject(new Error(`the server answered the upgrade with ${status}`));
         return this.end();
       }
       this.#isOpen = true;
       this.#opened.resolve();
       bytes = bytes.subarray(head + END_OF_HEAD.length);
     }
-    this.#rest = this.#frames(bytes);
+    this.#rest = this.#readFrames(bytes);
   }
 
-  /** Takes the whole frames, and answers what is left. */
-  #frames(bytes: Buffer): Buffer {
+  /** Reads all complete frames, and returns the remaining bytes. */
+  #readFrames(bytes: Buffer): Buffer {
     let at = 0;
     while (bytes.length - at >= 2) {
       const short = bytes[at + 1] ?? 0;
@@ -126,18 +126,18 @@ export class RawSocket {
             ? bytes.readUInt16BE(at + 2)
             : Number(bytes.readBigUInt64BE(at + 2));
       if (bytes.length - at < head + length) break;
-      this.#frame(bytes[at] ?? 0, bytes.subarray(at + head, at + head + length));
+      this.#onFrame(bytes[at] ?? 0, bytes.subarray(at + head, at + head + length));
       at += head + length;
     }
     return bytes.subarray(at);
   }
 
-  #frame(kind: number, payload: Buffer): void {
+  #onFrame(kind: number, payload: Buffer): void {
     if (kind === CLOSE) return this.#end(payload.length < 2 ? 1005 : payload.readUInt16BE(0));
     if (kind !== TEXT) return;
     const type = /^\{"type":"([a-z:]+)"/.exec(payload.toString("latin1", 0, 40))?.[1] ?? "";
-    const times = (this.heard.get(type) ?? 0) + 1;
-    this.heard.set(type, times);
+    const times = (this.received.get(type) ?? 0) + 1;
+    this.received.set(type, times);
     const awaited = this.#awaited;
     if (awaited?.type === type && times >= awaited.times) {
       this.#awaited = undefined;

@@ -1,40 +1,40 @@
-/** What the server's process takes while something is done to it. */
+/** Measures the memory and the CPU time of the server's process. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuMs } from "../../bench/process.ts";
 import type { Runtime } from "../../tests/edge/runtime.ts";
 
-/** What the runtime takes for itself as it works, in MB. */
+/** Memory that the runtime itself needs under load, in MB. */
 export const OWN_MB = 120;
-/** What a session may hold for a reader that stands still, in MB: twice that of docs/limits.md. */
+/** Memory that a session may use for a stalled reader, in MB: twice the value in docs/limits.md. */
 export const SESSION_MB = 5;
 
 const EVERY_MS = 100;
 
-/** The memory before, and the most of it meanwhile, in MB. */
+/** Memory before an action, and its peak during the action. */
 export interface Memory {
   beforeMb: number;
-  mostMb: number;
+  peakMb: number;
 }
 
-/** Samples the resident memory until `act` is done, and once more then. */
+/** Samples the resident memory during `act`, and once after it. */
 export async function watchMemory(runtime: Runtime, act: () => Promise<unknown>): Promise<Memory> {
   const beforeMb = await runtime.residentMb();
-  let mostMb = beforeMb;
-  const look = async (): Promise<void> => {
-    mostMb = Math.max(mostMb, await runtime.residentMb());
+  let peakMb = beforeMb;
+  const sample = async (): Promise<void> => {
+    peakMb = Math.max(peakMb, await runtime.residentMb());
   };
   const done = act();
   const ended = done.then(
     () => true,
     () => true,
   );
-  while (!(await Promise.race([ended, sleep(EVERY_MS, false)]))) await look();
+  while (!(await Promise.race([ended, sleep(EVERY_MS, false)]))) await sample();
   await done;
-  await look();
-  return { beforeMb, mostMb };
+  await sample();
+  return { beforeMb, peakMb };
 }
 
-/** The CPU time of the process in ms, its bystanders' included. */
+/** Returns the CPU time of the process during `act`, in ms. This includes the bystanders' requests. */
 export async function watchCpu({ pid }: Runtime, act: () => Promise<unknown>): Promise<number> {
   const before = await cpuMs(pid);
   await act();

@@ -1,5 +1,5 @@
-// Those who have nothing to do with the flood, in a process of their own: readers and a publisher in
-// the flooded room and in another. They measure how long an event takes, and miss nothing.
+// Readers and one publisher in each given room, in a separate process. They measure the latency of
+// events during a flood or an attack, and assert that no event is missing.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,11 +11,11 @@ export interface Latency {
   p99: number;
 }
 
-/** By room. */
+/** Latencies by room. */
 export type Latencies = Record<string, Latency>;
 
 const EVERY_MS = 50;
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 interface Room {
   name: string;
@@ -35,30 +35,30 @@ const rooms: Room[] = names.map((name) => ({
   seqs: Array(Number(readers)).fill(0),
   tookMs: [],
 }));
-for (const room of rooms) for (let i = 0; i < Number(readers); i++) await reads(room, i);
-for (const room of rooms) void publishes(room);
+for (const room of rooms) for (let i = 0; i < Number(readers); i++) await read(room, i);
+for (const room of rooms) void publish(room);
 process.send?.("ready");
 
-/** Each time it is asked: what they have measured since the last time, all of them up to date. */
+// Answers each request with the latencies since the last one, once all readers are up to date.
 for (;;) {
   await once(process, "message");
   const latencies: Latencies = {};
   for (const { name, head, seqs, tookMs } of rooms) {
-    for (const until = Date.now() + PATIENCE_MS; seqs.some((seq) => seq < head); await sleep(5))
-      assert(Date.now() < until, `${name}: they are at ${seqs} of ${head}`);
+    for (const until = Date.now() + TIMEOUT_MS; seqs.some((seq) => seq < head); await sleep(5))
+      assert(Date.now() < until, `${name}: the readers are at ${seqs} of ${head}`);
     latencies[name] = summary(tookMs.splice(0));
   }
   process.send?.(latencies);
 }
 
-async function reads(room: Room, i: number): Promise<void> {
+async function read(room: Room, i: number): Promise<void> {
   const socket = dial(room.url, { token });
   await once(socket, "open");
   socket.on("close", (code) => assert.fail(`a bystander was closed with ${code}`));
   socket.on("message", (text) => {
     const frame = JSON.parse(String(text));
     if (frame.type !== "events") return;
-    assert.equal(frame.prev, room.seqs[i], "no hole, and nothing twice");
+    assert.equal(frame.prev, room.seqs[i], "no gap and no repeat");
     for (const { seq, name, data } of frame.events) {
       room.seqs[i] = seq;
       if (name === "bystander") room.tookMs.push(performance.now() - data);
@@ -68,7 +68,7 @@ async function reads(room: Room, i: number): Promise<void> {
   pinging.unref();
 }
 
-async function publishes(room: Room): Promise<void> {
+async function publish(room: Room): Promise<void> {
   const headers = { authorization: `Bearer ${token}` };
   for (;;) {
     const body = JSON.stringify({ name: "bystander", data: performance.now() });

@@ -1,18 +1,18 @@
-/** What greedy clients do, those first that are measured by the memory of the process. */
+/** All attacks of clients with a token. Those that measure the memory of the process run first. */
 import type { Options } from "../../tests/edge/runtime.ts";
 import type { Attack } from "../attack/attack.ts";
 import * as costs from "./costs.ts";
-import { PLACES, members, places, signalsInALargeRoom } from "./crowds.ts";
+import { ROOM_SOCKETS, members, signalsInALargeRoom, socketsOfOneUser } from "./crowds.ts";
 import * as floods from "./floods.ts";
 import * as rights from "./rights.ts";
-import * as standing from "./standing.ts";
+import * as stalled from "./stalled.ts";
 
 export { signingKey } from "./costs.ts";
 
 const { firstId, floodOfSeen, keyedEvents, reads, tokensInBand } = costs;
 
 export const all: Record<string, Attack> = {
-  ...standing,
+  ...stalled,
   ...floods,
   firstId,
   keyedEvents,
@@ -21,18 +21,18 @@ export const all: Record<string, Attack> = {
   tokensInBand,
   signalsInALargeRoom,
   members,
-  places,
+  socketsOfOneUser,
   ...rights,
 };
 
-/** What prepares an attack is held to no rate. */
-const UNBOUND = { publishes_per_second: 1_000_000 };
+/** No rate limit, for rooms that are filled before an attack. */
+const UNLIMITED = { publishes_per_second: 1_000_000 };
 
 export const SETTINGS: NonNullable<Options["settings"]> = {
-  standing: UNBOUND,
-  "standing:*": UNBOUND,
-  seen: UNBOUND,
-  state: UNBOUND,
-  ids: { ...UNBOUND, retained_appends: 10_000, retained_bytes: 512 * 2 ** 20 },
-  places: { sockets: PLACES },
+  stalled: UNLIMITED,
+  "stalled:*": UNLIMITED,
+  seen: UNLIMITED,
+  state: UNLIMITED,
+  ids: { ...UNLIMITED, retained_appends: 10_000, retained_bytes: 512 * 2 ** 20 },
+  crowded: { sockets: ROOM_SOCKETS },
 };

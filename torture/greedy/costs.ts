@@ -1,4 +1,4 @@
-/** What looks like one request, and costs the room a multiple of it. */
+/** Requests that cost the room more than others. */
 import assert from "node:assert/strict";
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,44 +11,44 @@ import { watchCpu } from "../attack/server.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 
-/** Batches of 1,000 events with a key each, as fast as they are answered. */
+/** Publishes batches of 1,000 events with keys, each as soon as the last is answered. */
 export const keyedEvents: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "keyed");
   await room.publish({ name: "n", data: 1 });
   const events = Array.from({ length: 1_000 }, (_, i) => ({ name: "n", key: `k${i}`, data: i }));
-  const lastsMs = context.size(10_000, 3_000);
+  const durationMs = context.size(10_000, 3_000);
   const before = await room.figures();
-  const begun = Date.now();
-  let refused = 0;
+  const startedAt = Date.now();
+  let rejected = 0;
   const publish = async (): Promise<void> => {
-    while (Date.now() < begun + lastsMs) {
+    while (Date.now() < startedAt + durationMs) {
       const { status } = await post(room, events);
-      if (status === 429) refused += 1;
-      // A client that takes no notice of `retry_after_ms`, but lets others have a turn.
+      if (status === 429) rejected += 1;
+      // Ignores `retry_after_ms`, but yields to other clients.
       if (status === 429) await sleep(5);
     }
   };
   await Promise.all(Array.from({ length: 4 }, publish));
-  const seconds = (Date.now() - begun) / 1_000;
+  const seconds = (Date.now() - startedAt) / 1_000;
   const after = await room.figures();
   assert.equal(after.awake_since, before.awake_since);
   const rows = after.rows_written - before.rows_written;
   return {
     injected: { "s of batches of 1,000 keyed events with one token": seconds },
-    observed: { "rows written a second": rows / seconds, "keyed batches rejected": refused },
-    // 500 a second, and what may come at once: a second's worth and one batch for each request.
+    observed: { "rows written a second": rows / seconds, "keyed batches rejected": rejected },
+    // 500 a second, plus the burst: one second's worth, and one batch for each request.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };
 };
 
-/** `seen` of one seq after the other, in a room that has to look up each in appends of 1 MB. */
+/** Sends `seen` for one seq after the other. The room must look up each in appends of 1 MB. */
 export const floodOfSeen: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "seen");
   const times = context.size(4_000, 1_000);
   const batch = Array.from({ length: 1_000 }, () => ({ name: "n", data: "x".repeat(900) }));
   for (let head = 0; head < times; head += 1_000)
     assert.equal((await post(room, batch)).status, 201);
-  // So that none of it is in memory.
+  // Evicts the earlier events from memory.
   await post(room, [{ name: "n", data: "x".repeat(256_000) }]);
   const socket = await join(runtime, eventsOf("seen"), authorized("reader", ["subscribe"]));
   const frames = Array.from({ length: times }, (_, i) =>
@@ -56,7 +56,7 @@ export const floodOfSeen: Attack = async ({ context, runtime }) => {
   );
   const ms = await watchCpu(runtime, async () => {
     socket.write(Buffer.concat([...frames, frame(TEXT, '{"type": "ping"}')]));
-    // Beyond the rate the ping is refused, and so answered as well.
+    // Beyond the rate limit the answer to the ping is an error.
     await Promise.race([socket.until("pong"), socket.until("error"), socket.closed]);
   });
   end([socket]);
@@ -67,7 +67,7 @@ export const floodOfSeen: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** The first publish with an id after a wake, in a room that retains much. */
+/** Publishes an event with an id as the first one after hibernation, in a room with a large log. */
 export const firstId: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "ids");
   const batches = context.size(250, 60);
@@ -80,12 +80,12 @@ export const firstId: Attack = async ({ context, runtime }) => {
     assert.equal((await post(room, events)).status, 201);
   });
   await runtime.evict(room.name);
-  // It wakes for a read: what that costs is not what is asked here.
+  // Loads the room with a read first, so that the cost of loading is not measured.
   await room.page("last=1");
   const beforeMb = await runtime.residentMb();
   const ms = await watchCpu(runtime, async () => {
     const { status } = await post(room, [{ name: "n", id: "id-0-0", data: 1 }]);
-    assert.equal(status, 200, "the id of the oldest event counts once, also after a wake");
+    assert.equal(status, 200, "the id of the oldest event counts once, also after hibernation");
   });
   const moreMb = (await runtime.residentMb()) - beforeMb;
   return {
@@ -98,7 +98,7 @@ export const firstId: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** A state of 4 MB, read as fast as it comes. */
+/** Reads a state of 4 MB, again and again. */
 export const reads: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "state");
   for (let from = 0; from < 1_000; from += 200) {
@@ -109,12 +109,12 @@ export const reads: Attack = async ({ context, runtime }) => {
     }));
     assert.equal((await post(room, events)).status, 201);
   }
-  const lastsMs = context.size(6_000, 2_000);
+  const durationMs = context.size(6_000, 2_000);
   const headers = authorized("reader", ["subscribe"]);
-  const begun = Date.now();
+  const startedAt = Date.now();
   const statuses = new Map<number, number>();
   const read = async (): Promise<void> => {
-    while (Date.now() < begun + lastsMs) {
+    while (Date.now() < startedAt + durationMs) {
       const answer = await fetch(`${room.url}/state`, { headers });
       await answer.arrayBuffer();
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
@@ -122,7 +122,7 @@ export const reads: Attack = async ({ context, runtime }) => {
     }
   };
   const ms = await watchCpu(runtime, () => Promise.all(Array.from({ length: 10 }, read)));
-  const seconds = (Date.now() - begun) / 1_000;
+  const seconds = (Date.now() - startedAt) / 1_000;
   const answered = statuses.get(200) ?? 0;
   return {
     injected: { "s of reads of a 4 MB state with one token": seconds },
@@ -131,18 +131,18 @@ export const reads: Attack = async ({ context, runtime }) => {
       "state reads rejected": statuses.get(429) ?? 0,
       "ms of CPU a second for state reads": ms / seconds,
     },
-    // 100 units a second, of which one such read costs 63; and what may come at once.
+    // 100 units a second, and one such read costs 63. Plus the burst.
     atMost: { "state reads answered a second": 2 * (100 / 63) + 4 / seconds },
   };
 };
 
 let keys: { publicKey: KeyObject; privateKey: KeyObject } | undefined;
-/** RSA of 4,096 bits: the dearest that a key set may hold. Made once, where it is needed. */
+/** RSA with 4,096 bits is the slowest key that a key set may have. Generated on first use. */
 const keyPair = (): NonNullable<typeof keys> =>
   (keys ??= generateKeyPairSync("rsa", { modulusLength: 4096 }));
 export const signingKey = (): KeyObject => keyPair().publicKey;
 
-/** New tokens in-band, as fast as frames are taken. */
+/** Sends `auth` messages with new tokens, at the rate limit for frames. */
 export const tokensInBand: Attack = async ({ context, runtime }) => {
   const token = (n: number): string => {
     const all = { ...claims("reader", ["subscribe"]), n };
@@ -153,17 +153,17 @@ export const tokensInBand: Attack = async ({ context, runtime }) => {
   let isOver = false;
   void socket.closed.then(() => (isOver = true));
   const tokens = Array.from({ length: 5 }, (_, n) => token(n));
-  const begun = Date.now();
-  for (let i = 0; !isOver && Date.now() < begun + seconds * 1_000; i++) {
+  const startedAt = Date.now();
+  for (let i = 0; !isOver && Date.now() < startedAt + seconds * 1_000; i++) {
     socket.send(JSON.stringify({ type: "auth", token: tokens[i % 5] }));
     await sleep(20);
   }
   await sleep(500);
-  const checked = socket.heard.get("authorized") ?? 0;
+  const verified = socket.received.get("authorized") ?? 0;
   end([socket]);
   return {
     injected: { "s of `auth` messages with a new token, 50 a second": seconds },
-    observed: { "new tokens verified": checked },
+    observed: { "new tokens verified": verified },
     atMost: { "new tokens verified": 10 + 2 * (seconds + 2) },
   };
 };

@@ -1,31 +1,31 @@
-/** What grows with the room: signals, members, and the places of one user. */
+/** Costs that grow with the number of sockets in a room: signals, members, sockets of one user. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../../tests/edge/room.ts";
 import { ATTACKED, type Attack, slowest } from "../attack/attack.ts";
 import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
 import { RawSocket } from "../attack/raw-socket.ts";
 
-/** Names of a sender's signals. Of one name, one goes out in 50 ms. */
+/** Names of a sender's signals. The room sends one signal of each name in 50 ms. */
 const NAMES = 10;
-/** How many copies of signals a room sends a second at most: docs/limits.md. */
+/** Limit of the signal copies that a room sends in a second (docs/limits.md). */
 const COPIES_PER_SECOND = 15_000;
 
-/** A few senders, and a room that has to pass on each of their signals. */
+/** Sends signals from four senders to a room with many sockets. */
 export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders }) => {
   const sockets = context.size(800, 200);
   const can = authorized("reader", ["subscribe"]);
   const crowd = await openAll(sockets, () => join(runtime, eventsOf(ATTACKED), can));
-  // What they are sent is little, and waits in the system: to read it would take a core of its own.
-  for (const each of crowd) each.standStill();
+  // The signals fit into the system's buffers. Reading them would need a CPU core of its own.
+  for (const each of crowd) each.pause();
   const senders = await openAll(4, (i) =>
     join(runtime, eventsOf(ATTACKED), authorized(`sender${i}`, ["subscribe", "publish"])),
   );
   await bystanders.measure();
-  const calm = await bystanders.calm(context.size(4_000, 1_500));
+  const calm = await bystanders.measureFor(context.size(4_000, 1_500));
   const seconds = context.size(8, 3);
   const until = Date.now() + seconds * 1_000;
   let signals = 0;
-  // As many as each may send, whether the last was passed on or not.
+  // Sends at the rate limit, even if the room has not forwarded the last signal yet.
   for (let i = 0; Date.now() < until; i++) {
     for (const sender of senders)
       sender.send(JSON.stringify({ type: "signal", name: `n${i % NAMES}`, data: i }));
@@ -33,10 +33,10 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
     await sleep(18);
   }
   const during = await bystanders.measure();
-  for (const each of crowd) each.goOn();
+  for (const each of crowd) each.resume();
   await Promise.all(crowd.map((each) => each.until("signal")));
   await sleep(1_000);
-  const heard = Math.max(...crowd.map((each) => each.heard.get("signal") ?? 0));
+  const received = Math.max(...crowd.map((each) => each.received.get("signal") ?? 0));
   end([...crowd, ...senders]);
   const [before, then] = [calm[ATTACKED]?.p50 ?? 0, during[ATTACKED]?.p50 ?? 0];
   return {
@@ -47,7 +47,7 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
     observed: {
       "ms p50 in the large room": before,
       "ms p50 in the large room while four senders send signals": then,
-      "signal copies a second in the large room": (heard * sockets) / seconds,
+      "signal copies a second in the large room": (received * sockets) / seconds,
     },
     atMost: {
       "ms p50 in the large room while four senders send signals": context.size(
@@ -59,7 +59,7 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   };
 };
 
-/** Users that enter, one after the other, and all hear of each. */
+/** Users enter one room, one after the other. All of them receive each change. */
 export const members: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "entering");
   const users = context.size(1_200, 150);
@@ -70,7 +70,7 @@ export const members: Attack = async ({ context, runtime }) => {
     return socket;
   });
   await sleep(2_000);
-  const bytes = sockets.reduce((sum, each) => sum + each.bytes, 0);
+  const bytes = sockets.reduce((sum, each) => sum + each.receivedBytes, 0);
   const entered = (await room.members()).length;
   end(sockets);
   return {
@@ -83,27 +83,29 @@ export const members: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** One user who takes every place. */
-export const places: Attack = async ({ runtime }) => {
+/** Opens as many sockets of one user as the room accepts in total. Other users must still join. */
+export const socketsOfOneUser: Attack = async ({ runtime }) => {
   const can = authorized("squatter", ["subscribe"]);
-  const sockets = await openAll(PLACES, () => RawSocket.open(runtime.url, eventsOf("places"), can));
-  const { sessions } = await new Room(runtime, "places").figures();
+  const sockets = await openAll(ROOM_SOCKETS, () =>
+    RawSocket.open(runtime.url, eventsOf("crowded"), can),
+  );
+  const { sessions } = await new Room(runtime, "crowded").figures();
   const other = await RawSocket.open(
     runtime.url,
-    eventsOf("places"),
+    eventsOf("crowded"),
     authorized("other", ["subscribe"]),
   );
-  const turnedAway = await other.until("welcome").then(
+  const rejected = await other.until("welcome").then(
     () => 0,
     () => 1,
   );
   end([...sockets, other]);
   return {
-    injected: { "sockets of one user in one room": PLACES },
-    observed: { "sockets of one user that joined": sessions, "other users rejected": turnedAway },
+    injected: { "sockets of one user in one room": ROOM_SOCKETS },
+    observed: { "sockets of one user that joined": sessions, "other users rejected": rejected },
     atMost: { "sockets of one user that joined": 1_000, "other users rejected": 0 },
   };
 };
 
-/** As many as the room takes, and more than one user may have. */
-export const PLACES = 1_050;
+/** The socket limit of the room. It is above the limit for one user. */
+export const ROOM_SOCKETS = 1_050;

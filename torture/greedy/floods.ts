@@ -1,4 +1,4 @@
-/** More than the rates allow, on sockets that go on all the same. */
+/** Clients that exceed the rate limits and ignore the refusals. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { TEXT, frame } from "../../tests/edge/wire.ts";
 import { ATTACKED, type Attack } from "../attack/attack.ts";
@@ -7,15 +7,15 @@ import { RawSocket } from "../attack/raw-socket.ts";
 import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
 
 const MiB = 2 ** 20;
-/** Ten bursts of a connection for many rooms, and what its rates allow meanwhile. */
+/** Ten bursts of a connection for many rooms, plus the frames that its rate allows meanwhile. */
 const REFUSALS = 25_000;
-/** How long a flood may go on before it counts as not ended. */
-const PATIENCE_MS = 20_000;
+/** Time in which the worker must close a flooding socket. */
+const CLOSE_TIMEOUT_MS = 20_000;
 
 const publish = (data: string): string =>
   JSON.stringify({ type: "publish", room: ATTACKED, name: "n", ref: "x".repeat(128), data });
 
-/** Publishes far beyond the rate, from sockets that read, that stand still, and of many rooms. */
+/** Publishes far beyond the rate limit: from active and stalled sockets, and from connections. */
 export const floodOfFrames: Attack = async ({ context, runtime }) => {
   const [perSocket, each] = [context.size(20_000, 5_000), context.size(4, 2)];
   const can = authorized("flooder", ["subscribe", "publish"]);
@@ -27,34 +27,34 @@ export const floodOfFrames: Attack = async ({ context, runtime }) => {
     await socket.until("welcome");
     return socket;
   });
-  const still = await openAll(each, own);
-  for (const socket of still) socket.standStill();
+  const stalled = await openAll(each, own);
+  for (const socket of stalled) socket.pause();
   const batch = Buffer.concat(Array(100).fill(frame(TEXT, publish("x"))));
-  let notEnded = 0;
-  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
-    const floods = [...reading, ...connections, ...still].map((socket) =>
+  let notClosed = 0;
+  const { beforeMb, peakMb } = await watchMemory(runtime, async () => {
+    const floods = [...reading, ...connections, ...stalled].map((socket) =>
       flood(socket, batch, perSocket / 100),
     );
     await Promise.all(floods);
-    for (const socket of still) socket.goOn();
-    const ended = (): boolean => true;
-    const ends = [
-      ...reading.map(async (socket) => (await endOf(socket)) === 4429),
-      // Of a connection, the room's subscription is ended, or all of it.
+    for (const socket of stalled) socket.resume();
+    const closed = (): boolean => true;
+    const closes = [
+      ...reading.map(async (socket) => (await closeCode(socket)) === 4429),
+      // The worker ends the subscription of the room, or the whole connection.
       ...connections.map((socket) =>
-        Promise.race([socket.until("closed").then(ended, ended), sleep(PATIENCE_MS, false)]),
+        Promise.race([socket.until("closed").then(closed, closed), sleep(CLOSE_TIMEOUT_MS, false)]),
       ),
     ];
-    notEnded = (await Promise.all(ends)).filter((isEnded) => !isEnded).length;
+    notClosed = (await Promise.all(closes)).filter((isClosed) => !isClosed).length;
   });
-  const answers = [...reading, ...connections].map(({ heard }) => heard.get("error") ?? 0);
-  end([...reading, ...connections, ...still]);
+  const answers = [...reading, ...connections].map(({ received }) => received.get("error") ?? 0);
+  end([...reading, ...connections, ...stalled]);
   return {
     injected: { "frames beyond the rate limit": 3 * each * perSocket },
     observed: {
-      "floods of frames that were not closed": notEnded,
+      "floods of frames that were not closed": notClosed,
       "refusals sent to one flooding socket": Math.max(...answers),
-      "MB more during floods of frames": mostMb - beforeMb,
+      "MB more during floods of frames": peakMb - beforeMb,
     },
     atMost: {
       "floods of frames that were not closed": 0,
@@ -64,7 +64,7 @@ export const floodOfFrames: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Frames of 1 MiB, at the rate that is allowed for frames. */
+/** Sends frames of 1 MiB at the rate limit for frames. */
 export const floodOfBytes: Attack = async ({ context, runtime }) => {
   const seconds = context.size(8, 4);
   const can = authorized("flooder", ["subscribe", "publish"]);
@@ -77,7 +77,7 @@ export const floodOfBytes: Attack = async ({ context, runtime }) => {
       if (!socket.write(large)) await socket.drained();
       await sleep(20);
     }
-    code = await endOf(socket);
+    code = await closeCode(socket);
   });
   end([socket]);
   return {
@@ -96,6 +96,6 @@ async function flood(socket: RawSocket, batch: Uint8Array, times: number): Promi
   for (let i = 0; i < times && !isOver; i++) if (!socket.write(batch)) await socket.drained();
 }
 
-/** The code that ended it; 0 if it goes on. */
-const endOf = (socket: RawSocket): Promise<number> =>
-  Promise.race([socket.closed, sleep(PATIENCE_MS, 0)]);
+/** Resolves with the close code, or with 0 if the socket is not closed in time. */
+const closeCode = (socket: RawSocket): Promise<number> =>
+  Promise.race([socket.closed, sleep(CLOSE_TIMEOUT_MS, 0)]);

@@ -1,16 +1,16 @@
-/** What one user does to the events of another. */
+/** Publishes that must not affect other users. */
 import { Room, tokenOf } from "../../tests/edge/room.ts";
 import type { Attack } from "../attack/attack.ts";
 
-/** Ids that others are about to use are used first: the others' events have to be stored. */
+/** Publishes with the ids of another user's events first. The other user's events must be stored. */
 export const idsOfOthers: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "shared");
   const times = context.size(200, 20);
-  let [taken, missing] = [0, 0];
+  let [repeats, missing] = [0, 0];
   for (let i = 0; i < times; i++) {
     await publish(room, "eve", { name: "n", id: `order-${i}`, data: "eve's" });
     const status = await publish(room, "alice", { name: "n", id: `order-${i}`, data: "alice's" });
-    if (status !== 201) taken += 1;
+    if (status !== 201) repeats += 1;
   }
   const page = await room.page("last=1000&limit=1000");
   const alices = page.events.filter(({ from }: { from: string }) => from === "alice");
@@ -19,7 +19,7 @@ export const idsOfOthers: Attack = async ({ context, runtime }) => {
     injected: { "ids that another user publishes first": times },
     observed: {
       "events lost because another user published their id first": missing,
-      "publishes answered as repeats of another user's publish": taken,
+      "publishes answered as repeats of another user's publish": repeats,
     },
     atMost: {
       "events lost because another user published their id first": 0,
@@ -28,7 +28,7 @@ export const idsOfOthers: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** JSON that is nested deeper than many a parser takes. */
+/** Publishes JSON that is nested deeper than many parsers accept. */
 export const nesting: Attack = async ({ runtime }) => {
   const room = new Room(runtime, "nested");
   const deep = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);

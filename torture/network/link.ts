@@ -34,7 +34,7 @@ export function makeHosts(): void {
     inside("link", "add", "road", "address", mac(host), ...road);
     inside("address", "add", `${HOSTS[host]}/24`, "dev", "road");
     inside("link", "set", "road", "mtu", "1400", "gso_max_segs", "1", "up");
-    // Fixed addresses: over a real network, no ARP failure shows that a distant host is down.
+    // Static neighbors, because a distant router sends no error when a host is gone.
     inside("neighbour", "add", HOSTS[other], "lladdr", mac(other), "dev", "road");
   }
 }

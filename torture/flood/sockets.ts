@@ -1,4 +1,4 @@
-/** Sockets to a room that a stranger opens, well and badly. */
+/** Opens WebSockets and bare TCP connections to a room. */
 import { once } from "node:events";
 import { type Socket as Tcp, connect } from "node:net";
 import type { WebSocket } from "ws";
@@ -8,15 +8,15 @@ import { UPGRADE, request } from "../../tests/edge/wire.ts";
 
 const token = tokenOf("stranger", ["subscribe"]);
 
-export async function opens({ url }: Room, how: Connection = { token }): Promise<WebSocket> {
+export async function openSocket({ url }: Room, how: Connection = { token }): Promise<WebSocket> {
   const socket = dial(`${url}/events`, how);
   await once(socket, "open");
-  // Until it has sent something, the runtime does not end a socket that the room has closed.
+  // The runtime ends a socket that the room has closed only after the client has sent something.
   socket.send('{"type":"ping"}', () => {});
   return socket;
 }
 
-export async function raw({ url }: Room): Promise<Tcp> {
+export async function openTcp({ url }: Room): Promise<Tcp> {
   const { hostname, port } = new URL(url);
   const tcp = connect(Number(port), hostname);
   tcp.on("error", () => {});
@@ -24,7 +24,7 @@ export async function raw({ url }: Room): Promise<Tcp> {
   return tcp;
 }
 
-/** What asks for a WebSocket. */
+/** Returns the text of a WebSocket upgrade request to the room. */
 export function upgrade({ url }: Room): string {
   const { port, pathname } = new URL(url);
   const headers = { ...UPGRADE, authorization: `Bearer ${token}` };

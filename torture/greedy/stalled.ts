@@ -1,4 +1,4 @@
-/** Readers that stand still while a room sends them what flow control does not count. */
+/** Stalled readers in a room that sends them frames that flow control does not count. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../../tests/edge/room.ts";
 import type { Attack } from "../attack/attack.ts";
@@ -8,36 +8,36 @@ import { OWN_MB, SESSION_MB, watchMemory } from "../attack/server.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 
-/** What a connection in 100 rooms may hold for a reader that stands still, doubled. */
+/** Memory for a stalled connection for 100 rooms: twice its limit. */
 const CONNECTION_MB = 10;
-/** What each of the rooms keeps for itself of what was published. */
+/** Memory that each room uses for its own recent events. */
 const ROOM_MB = 0.6;
-/** How long the memory is watched after the last was sent. */
+/** Time after the last message in which the memory is still measured. */
 const AFTER_MS = 1_000;
 
 const SIGNAL = "x".repeat(16_000);
 
-/** Signals of 16 kB to readers that stand still, with flow control and without. */
-export const signalsToStandingReaders: Attack = async ({ context, runtime }) => {
-  const room = new Room(runtime, "standing");
+/** Sends signals of 16 kB to stalled readers, with and without flow control. */
+export const signalsToStalledReaders: Attack = async ({ context, runtime }) => {
+  const room = new Room(runtime, "stalled");
   const signals = context.size(3_000, 1_200);
   const readers = await openAll(10, (i) =>
     join(runtime, eventsOf(room.name, i % 2 ? "?flow=1" : ""), authorized("reader", ["subscribe"])),
   );
-  for (const reader of readers) reader.standStill();
-  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+  for (const reader of readers) reader.pause();
+  const { beforeMb, peakMb } = await watchMemory(runtime, async () => {
     await runConcurrently(signals, 8, () => signal(room));
     await sleep(AFTER_MS);
   });
-  const lost = await lostWithoutAWord(room, readers);
+  const unnotified = await countUnnotified(room, readers);
   end(readers);
   return {
     injected: {
       "MB of signals to 10 stalled readers": (signals * 10 * SIGNAL.length) / 1e6,
     },
     observed: {
-      "MB more for stalled readers of signals": mostMb - beforeMb,
-      "stalled readers of signals that got neither an event nor a close": lost,
+      "MB more for stalled readers of signals": peakMb - beforeMb,
+      "stalled readers of signals that got neither an event nor a close": unnotified,
     },
     atMost: {
       "MB more for stalled readers of signals": OWN_MB + readers.length * SESSION_MB,
@@ -46,9 +46,9 @@ export const signalsToStandingReaders: Attack = async ({ context, runtime }) => 
   };
 };
 
-/** The same over connections for 100 rooms each, and a window of events in each room. */
-export const standingConnections: Attack = async ({ context, runtime }) => {
-  const rooms = Array.from({ length: 100 }, (_, i) => new Room(runtime, `standing:${i}`));
+/** Does the same with connections for 100 rooms, and fills the window of events in each room. */
+export const stalledConnections: Attack = async ({ context, runtime }) => {
+  const rooms = Array.from({ length: 100 }, (_, i) => new Room(runtime, `stalled:${i}`));
   const connections = await openAll(context.size(10, 8), async () => {
     const socket = await RawSocket.open(
       runtime.url,
@@ -59,13 +59,13 @@ export const standingConnections: Attack = async ({ context, runtime }) => {
     await socket.until("welcome", rooms.length);
     return socket;
   });
-  for (const connection of connections) connection.standStill();
+  for (const connection of connections) connection.pause();
   const signals = context.size(20, 6);
   const batch = Array.from({ length: 2 }, () => ({ name: "n", data: "x".repeat(200_000) }));
-  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+  const { beforeMb, peakMb } = await watchMemory(runtime, async () => {
     await runConcurrently(rooms.length, 4, async (i) => {
       const room = rooms[i] as Room;
-      // Signals first: a session that is behind in the log is sent none.
+      // Signals first, because a session that is behind in the log receives none.
       for (let n = 0; n < signals; n++) await signal(room);
       await post(room, batch);
     });
@@ -75,7 +75,7 @@ export const standingConnections: Attack = async ({ context, runtime }) => {
   return {
     injected: { "stalled connections for 100 rooms": connections.length },
     observed: {
-      "MB more for a stalled connection for 100 rooms": (mostMb - beforeMb) / connections.length,
+      "MB more for a stalled connection for 100 rooms": (peakMb - beforeMb) / connections.length,
     },
     atMost: {
       "MB more for a stalled connection for 100 rooms":
@@ -84,8 +84,8 @@ export const standingConnections: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Readers that ask for the members again and again, and take none of the answers. */
-export const membersForStandingReaders: Attack = async ({ context, runtime }) => {
+/** Requests the member list again and again from readers that never read the answers. */
+export const memberListsForStalledReaders: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "listed");
   const enter = JSON.stringify({ type: "enter", data: "x".repeat(2_000) });
   const members = await openAll(context.size(300, 200), async (i) => {
@@ -97,24 +97,24 @@ export const membersForStandingReaders: Attack = async ({ context, runtime }) =>
   const readers = await openAll(6, () =>
     join(runtime, eventsOf(room.name), authorized("reader", ["subscribe", "presence"])),
   );
-  for (const reader of readers) reader.standStill();
+  for (const reader of readers) reader.pause();
   const seconds = context.size(5, 2);
-  const { beforeMb, mostMb } = await watchMemory(runtime, async () => {
+  const { beforeMb, peakMb } = await watchMemory(runtime, async () => {
     for (let tenth = 0; tenth < seconds * 10; tenth++) {
-      // All that the rate lets through, and a little more.
+      // Slightly more than the rate limit allows.
       for (const reader of readers)
         for (let i = 0; i < (tenth === 0 ? 100 : 6); i++) reader.send('{"type":"members"}');
       await sleep(100);
     }
     await sleep(AFTER_MS);
   });
-  const lost = await lostWithoutAWord(room, readers);
+  const unnotified = await countUnnotified(room, readers);
   end([...members, ...readers]);
   return {
     injected: { "member lists requested by stalled readers": 6 * (94 + 60 * seconds) },
     observed: {
-      "MB more for stalled readers of member lists": mostMb - beforeMb,
-      "stalled readers of member lists that got neither an event nor a close": lost,
+      "MB more for stalled readers of member lists": peakMb - beforeMb,
+      "stalled readers of member lists that got neither an event nor a close": unnotified,
     },
     atMost: {
       "MB more for stalled readers of member lists": OWN_MB + readers.length * SESSION_MB,
@@ -123,7 +123,7 @@ export const membersForStandingReaders: Attack = async ({ context, runtime }) =>
   };
 };
 
-/** Sends a signal, and again while as many wait in the room as may. */
+/** Sends a signal. Retries while the room's queue of signals is full. */
 async function signal(room: Room): Promise<void> {
   for (;;) {
     try {
@@ -135,16 +135,16 @@ async function signal(room: Room): Promise<void> {
   }
 }
 
-/** Of readers that go on: how many hear neither of the next event nor that they were closed. */
-async function lostWithoutAWord(room: Room, readers: RawSocket[]): Promise<number> {
+/** Counts the readers that receive neither the next event nor a close after they resume. */
+async function countUnnotified(room: Room, readers: RawSocket[]): Promise<number> {
   await room.publish({ name: "n", data: 1 });
-  const went = readers.map(async (reader) => {
-    const heard = reader.until("events").then(
+  const results = readers.map(async (reader) => {
+    const notified = reader.until("events").then(
       () => 0,
       () => 0,
     );
-    reader.goOn();
-    return Promise.race([heard, sleep(10_000, 1)]);
+    reader.resume();
+    return Promise.race([notified, sleep(10_000, 1)]);
   });
-  return (await Promise.all(went)).reduce((sum, lost) => sum + lost, 0);
+  return (await Promise.all(results)).reduce((sum, result) => sum + result, 0);
 }
