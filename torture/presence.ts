@@ -1,33 +1,33 @@
 /**
- * Thousands of real sockets that enter, update, leave, drop and stand still, in a room that falls
- * asleep and dies. All the while the room is asked who is in it, and what it says is held against
- * what it was told.
+ * Thousands of sockets enter, update, leave, drop and stall in one room, while the room hibernates and
+ * is killed. At the same time, the test requests the member list and compares it with the list that
+ * it expects, and with the list that watchers have built from presence messages.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Member, standsStill } from "../tests/edge/member.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
+import { type Entry, ExpectedMembers, PING_TIMEOUT_MS, key } from "./presence/expected-members.ts";
+import { Session } from "./presence/session.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 import type { Outcome, Suite, SuiteContext } from "./suite.ts";
-import { Attendance, type Entry, SILENT_MS, key } from "./presence/attendance.ts";
-import { Visitor } from "./presence/visitor.ts";
 
 const ROOM = "crowd";
 const PING_EVERY_MS = 15_000;
 const WATCHERS = 3;
-const AT_ONCE = 50;
-/** So many steps, and it sleeps: while any of them is under way, something may keep it awake. */
-const RUN = 100;
+const CONCURRENCY = 50;
+/** Steps between two attempts to hibernate the room. During a step, the room may stay active. */
+const STEPS_PER_RUN = 100;
 
 export const presence: Suite = {
   about:
-    "sockets that enter, update, leave, close, drop, come back and stand still in one room, which sleeps and is killed",
+    "sockets that enter, update, leave, close, drop, reconnect and stall in one room, which hibernates and is killed",
   async run(context) {
     const settings = { "*": { frames_per_second: 1_000, frames_burst: 1_000, members: 10_000 } };
     const crowd = new Crowd(context, await context.start({ settings }));
     context.after(() => crowd.end());
-    return crowd.comesAndGoes();
+    return crowd.run();
   },
 };
 
@@ -36,11 +36,11 @@ class Crowd {
   readonly #runtime: Runtime;
   readonly #url: string;
   readonly #size: number;
-  readonly #attendance = new Attendance();
-  #visitors: Visitor[] = [];
+  readonly #expected = new ExpectedMembers();
+  #sessions: Session[] = [];
   #watchers: Member[] = [];
-  #still: (() => void)[] = [];
-  readonly #counts = { sockets: 0, halfOpen: 0, steps: 0, sleeps: 0, kills: 0, lists: 0 };
+  #endStalled: (() => void)[] = [];
+  readonly #counts = { sockets: 0, stalled: 0, steps: 0, hibernations: 0, kills: 0, lists: 0 };
 
   constructor(context: SuiteContext, runtime: Runtime) {
     this.#context = context;
@@ -49,146 +49,150 @@ class Crowd {
     this.#size = context.size(2_000, 60);
   }
 
-  async comesAndGoes(): Promise<Outcome> {
+  async run(): Promise<Outcome> {
     const context = this.#context;
     const pinging = setInterval(() => this.#ping(), PING_EVERY_MS);
     context.after(() => clearInterval(pinging));
-    await this.#allCome();
+    await this.#openAll();
     for (let phase = 1; phase <= context.size(12, 2) && !context.isOver; phase++) {
       await this.#change(this.#size / 2);
-      await this.#agrees();
+      await this.#checkWatchers();
       if (phase % 4 !== 1) continue;
-      await this.#dies();
-      await this.#allCome();
+      await this.#kill();
+      await this.#openAll();
     }
-    await this.#calmsDown(context.size(SILENT_MS, 0) + 20_000);
-    const { lists, halfOpen, ...injected } = this.#counts;
+    await this.#waitForExpiry(context.size(PING_TIMEOUT_MS, 0) + 20_000);
+    const { lists, stalled, ...injected } = this.#counts;
     return {
-      injected: { ...injected, "stalled sockets": halfOpen },
-      observed: { "correct member lists": lists, "members at the end": this.#attendance.members },
+      injected: { ...injected, "stalled sockets": stalled },
+      observed: { "correct member lists": lists, "members at the end": this.#expected.members },
     };
   }
 
   end(): void {
-    for (const one of [...this.#visitors, ...this.#watchers]) one.drop();
-    for (const end of this.#still) end();
+    for (const socket of [...this.#sessions, ...this.#watchers]) socket.drop();
+    for (const end of this.#endStalled) end();
   }
 
-  /** A tenth of the users have a second tab; a few stand still. */
-  async #allCome(): Promise<void> {
+  /** Opens all sockets. One user in nine has a second socket, and one socket in fifty stalls. */
+  async #openAll(): Promise<void> {
     const users = Math.ceil(this.#size * 0.9);
-    await runConcurrently(this.#size, AT_ONCE, async (i) => {
-      const visitor = await this.#comes(`u${i % users}`);
-      this.#visitors[i] = visitor;
-      await visitor.enter();
+    await runConcurrently(this.#size, CONCURRENCY, async (i) => {
+      const session = await this.#open(`u${i % users}`);
+      this.#sessions[i] = session;
+      await session.enter();
     });
-    await runConcurrently(WATCHERS, 1, async (i) => (this.#watchers[i] = await this.#watches(i)));
-    await runConcurrently(this.#size / 50, AT_ONCE, (i) => this.#standsStill(`s${i}`));
+    await runConcurrently(WATCHERS, 1, async (i) => (this.#watchers[i] = await this.#watch(i)));
+    await runConcurrently(this.#size / 50, CONCURRENCY, (i) => this.#openStalled(`s${i}`));
   }
 
-  async #comes(user: string): Promise<Visitor> {
+  async #open(user: string): Promise<Session> {
     this.#counts.sockets += 1;
     const token = tokenOf(user, ["subscribe", "presence"]);
-    return Visitor.open(this.#url, user, token, this.#attendance);
+    return Session.open(this.#url, user, token, this.#expected);
   }
 
-  async #watches(i: number): Promise<Member> {
+  async #watch(i: number): Promise<Member> {
     this.#counts.sockets += 1;
     const entry = { user: `w${i}`, data: this.#counts.sockets };
     const watcher = await Member.open(this.#url, tokenOf(entry.user, ["subscribe", "presence"]));
-    this.#attendance.enters(entry);
+    this.#expected.entering(entry);
     watcher.enter(entry.data);
     await watcher.until(({ list }) => list.size > 0);
-    this.#attendance.entered(entry);
+    this.#expected.entered(entry);
     return watcher;
   }
 
-  async #standsStill(user: string): Promise<void> {
+  async #openStalled(user: string): Promise<void> {
     this.#counts.sockets += 1;
-    this.#counts.halfOpen += 1;
+    this.#counts.stalled += 1;
     const entry = { user, data: null };
-    this.#attendance.enters(entry);
-    this.#still.push(await standsStill(this.#url, tokenOf(user, ["subscribe", "presence"])));
-    this.#attendance.goes(entry, PING_TIMEOUT_MS);
+    this.#expected.entering(entry);
+    const token = tokenOf(user, ["subscribe", "presence"]);
+    this.#endStalled.push(await standsStill(this.#url, token));
+    this.#expected.leaving(entry, PING_TIMEOUT_MS);
   }
 
-  /** Random steps, some at once, while the room falls asleep between any two. */
+  /** Performs random steps, some at once, while the room hibernates at random moments. */
   async #change(steps: number): Promise<void> {
     let isOver = false;
-    const sleeping = async (): Promise<void> => {
+    const hibernate = async (): Promise<void> => {
+      this.#counts.hibernations += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
+    };
+    const hibernateAndCheck = async (): Promise<void> => {
       while (!isOver) {
         await sleep(this.#context.random() * 200);
-        this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
-        await this.#look();
+        await hibernate();
+        await this.#checkList();
       }
     };
-    const who = Array.from({ length: this.#size }, (_, i) => i).sort(
+    const order = Array.from({ length: this.#size }, (_, i) => i).sort(
       () => this.#context.random() - 0.5,
     );
-    const stepping = async (): Promise<void> => {
-      for (let done = 0; done < steps; done += RUN) {
-        await runConcurrently(Math.min(RUN, steps - done), AT_ONCE, (i) =>
-          this.#step(who[done + i] ?? 0),
-        );
-        this.#counts.sleeps += (await this.#runtime.evictIfIdle(ROOM)) ? 1 : 0;
+    const performSteps = async (): Promise<void> => {
+      for (let done = 0; done < steps; done += STEPS_PER_RUN) {
+        const run = Math.min(STEPS_PER_RUN, steps - done);
+        await runConcurrently(run, CONCURRENCY, (i) => this.#step(order[done + i] ?? 0));
+        await hibernate();
       }
     };
-    await Promise.all([stepping().finally(() => (isOver = true)), sleeping()]);
+    await Promise.all([performSteps().finally(() => (isOver = true)), hibernateAndCheck()]);
     this.#counts.steps += steps;
   }
 
   async #step(i: number): Promise<void> {
-    const visitor = this.#visitors[i];
-    assert(visitor);
-    const dice = this.#context.below(8);
-    if (dice < 3) return visitor.enter();
-    if (dice < 5) return visitor.leave();
-    // It comes back: at once, so that it was never gone, or when it may be gone already.
-    if (dice === 5) await visitor.close();
-    else visitor.drop();
-    if (dice === 7) await sleep(this.#context.random() * 1_000);
-    this.#visitors[i] = await this.#comes(visitor.user);
-    await this.#visitors[i].enter();
+    const session = this.#sessions[i];
+    assert(session);
+    const choice = this.#context.below(8);
+    if (choice < 3) return session.enter();
+    if (choice < 5) return session.leave();
+    // The user reconnects: at once, within the grace time, or when it may have ended.
+    if (choice === 5) await session.close();
+    else session.drop();
+    if (choice === 7) await sleep(this.#context.random() * 1_000);
+    this.#sessions[i] = await this.#open(session.user);
+    await this.#sessions[i].enter();
   }
 
-  async #dies(): Promise<void> {
+  async #kill(): Promise<void> {
     await this.#runtime.kill();
-    this.#attendance.allGo();
+    this.#expected.allLeaving();
     this.end();
-    [this.#visitors, this.#watchers, this.#still] = [[], [], []];
+    [this.#sessions, this.#watchers, this.#endStalled] = [[], [], []];
     await this.#runtime.restart();
     this.#counts.kills += 1;
-    await this.#look();
+    await this.#checkList();
   }
 
-  /** Until everybody who went has left; then every list is the same. */
-  async #calmsDown(patienceMs: number): Promise<void> {
-    const end = Date.now() + patienceMs;
-    const stay = this.#context.size(0, this.#still.length);
-    while (this.#attendance.going > stay && Date.now() < end) {
+  /** Waits until all leaving members are gone. After that all lists must be the same. */
+  async #waitForExpiry(timeoutMs: number): Promise<void> {
+    const end = Date.now() + timeoutMs;
+    // A short run does not wait for the ping timeout of the stalled sockets.
+    const remaining = this.#context.size(0, this.#endStalled.length);
+    while (this.#expected.leavingCount > remaining && Date.now() < end) {
       await sleep(500);
-      await this.#look();
+      await this.#checkList();
     }
-    await this.#agrees();
+    await this.#checkWatchers();
   }
 
-  /** Who watches has made the same list of what it heard. */
-  async #agrees(): Promise<void> {
+  /** Waits until each watcher has the same list as the room. */
+  async #checkWatchers(): Promise<void> {
     for (const watcher of this.#watchers) {
       for (const until = Date.now() + 60_000; ; await sleep(100)) {
-        const listed = (await this.#look()).map(key).sort();
-        const told = watcher.shown();
-        if (listed.length === told.length && listed.every((one, i) => one === told[i])) break;
+        const listed = (await this.#checkList()).map(key).sort();
+        const watched = watcher.shown();
+        if (listed.length === watched.length && listed.every((one, i) => one === watched[i])) break;
         assert(
           Date.now() < until,
-          `it was told of ${told.length}, and ${listed.length} are listed`,
+          `a watcher has ${watched.length} members, and the room lists ${listed.length}`,
         );
       }
     }
   }
 
-  async #look(): Promise<Entry[]> {
-    const askedAt = Date.now();
+  async #checkList(): Promise<Entry[]> {
+    const requestedAt = Date.now();
     const headers = { authorization: `Bearer ${tokenOf("looker", ["presence"])}` };
     const answer = await fetch(`${this.#url}/members`, { headers });
     assert.equal(answer.status, 200);
@@ -198,13 +202,13 @@ class Crowd {
     const listed = members.flatMap(({ user, sessions }) =>
       sessions.map(({ data }) => ({ user, data })),
     );
-    this.#attendance.judge(listed, askedAt);
+    this.#expected.check(listed, requestedAt);
     this.#counts.lists += 1;
     return listed;
   }
 
   #ping(): void {
-    for (const visitor of this.#visitors) visitor?.ping();
+    for (const session of this.#sessions) session?.ping();
     for (const watcher of this.#watchers) watcher.send('{"type":"ping"}');
   }
 }

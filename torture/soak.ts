@@ -1,6 +1,6 @@
 /**
- * A long time of everything that people do, at a steady pace. Memory, file handles and latency are
- * sampled; what grows has a slope.
+ * Runs a steady mix of all client activities for a long time. Samples memory, file handles and
+ * latency, and reports how fast each of them grows.
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -8,15 +8,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
 import { post } from "./http.ts";
 import { runConcurrently } from "./run-concurrently.ts";
+import { type Client, type Load, openClient } from "./soak/clients.ts";
 import type { Suite } from "./suite.ts";
-import { type Visitor, type World, visit } from "./soak/visitors.ts";
 
 const ROOMS = 50;
-/** Fewer samples say nothing of a slope. */
-const LONG = 100;
+/** Minimum number of samples from which a slope is computed. */
+const MIN_SAMPLES = 100;
 const PING_EVERY_MS = 20_000;
-/** Their own wish, their token's end, a socket that was cut. */
-const EXPECTED = [1000, 1005, 1006, 4001];
+/** Close codes for a close by the client (1000, 1005), a reset (1006), and an expired token. */
+const EXPECTED_CODES = [1000, 1005, 1006, 4001];
 
 interface Sample {
   hours: number;
@@ -27,84 +27,85 @@ interface Sample {
 
 export const soak: Suite = {
   about:
-    "a steady load of everything: sockets, connections for many rooms and streams that come and go, tokens that end, presence, signals, and publishes over HTTP and sockets",
+    "a steady load of everything: sockets, connections for many rooms and streams that open and close, tokens that expire, presence, signals, and publishes over HTTP and sockets",
   async run(context) {
     const runtime = await context.start();
     const size = context.size(3_000, 60);
-    const lastsMs = context.durationMs(3_600_000, 4_000);
-    const visitors = new Set<Visitor>();
-    let tookMs: number[] = [];
-    let wrong: unknown;
-    const counts = { visitors: 0, publishes: 0, heard: 0 };
-    const world: World = {
+    const durationMs = context.durationMs(3_600_000, 4_000);
+    const clients = new Set<Client>();
+    let latenciesMs: number[] = [];
+    let failure: unknown;
+    const counts = { clients: 0, publishes: 0, received: 0 };
+    const load: Load = {
       url: runtime.url,
       random: context.random,
       room: () => `soak:${context.below(ROOMS)}`,
-      took(ms) {
-        counts.heard += 1;
-        tookMs.push(ms);
+      received(ms) {
+        counts.received += 1;
+        latenciesMs.push(ms);
       },
-      wrong: (cause) => (wrong ??= cause),
+      fail: (cause) => (failure ??= cause),
     };
     let isOver = false;
     context.after(() => {
       isOver = true;
-      for (const visitor of visitors) visitor.leave();
+      for (const client of clients) client.close();
     });
-    const comes = async (): Promise<void> => {
-      const visitor = await visit(world);
-      counts.visitors += 1;
-      visitors.add(visitor);
-      void visitor.gone.then((code) => {
-        visitors.delete(visitor);
-        if (!isOver && !EXPECTED.includes(code)) wrong ??= `somebody was closed with ${code}`;
+    const open = async (): Promise<void> => {
+      const client = await openClient(load);
+      counts.clients += 1;
+      clients.add(client);
+      void client.closed.then((code) => {
+        clients.delete(client);
+        if (!isOver && !EXPECTED_CODES.includes(code))
+          failure ??= `a client was closed with ${code}`;
       });
     };
-    await runConcurrently(size, 50, comes);
+    await runConcurrently(size, 50, open);
 
-    const begun = Date.now();
+    const startedAt = Date.now();
     const samples: Sample[] = [];
     const every = async (ms: number, act: () => unknown): Promise<void> => {
-      while (!wrong && Date.now() < begun + lastsMs) {
+      while (!failure && Date.now() < startedAt + durationMs) {
         await act();
         await sleep(ms);
       }
     };
-    const some = (): Visitor | undefined => [...visitors][context.below(visitors.size)];
+    const pick = (): Client | undefined => [...clients][context.below(clients.size)];
     await Promise.all([
       every(PING_EVERY_MS, () => {
-        for (const visitor of visitors) visitor.ping();
+        for (const client of clients) client.ping();
       }),
-      every(50, () => some()?.act()),
-      // Each stays for three minutes or so.
-      every(180_000 / size, () => some()?.leave()),
-      every(50, () => runConcurrently(size - visitors.size, 20, comes)),
+      every(50, () => pick()?.act()),
+      // A client stays for three minutes on average.
+      every(180_000 / size, () => pick()?.close()),
+      every(50, () => runConcurrently(size - clients.size, 20, open)),
       every(100, async () => {
-        const { status } = await post(new Room(runtime, world.room()), [
+        const { status } = await post(new Room(runtime, load.room()), [
           { name: "n", data: Date.now() },
         ]);
         assert.equal(status, 201);
         counts.publishes += 1;
       }),
-      every(Math.max(500, lastsMs / 500), async () => {
-        const sorted = tookMs.sort((a, b) => a - b);
-        tookMs = [];
+      every(Math.max(500, durationMs / 500), async () => {
+        const sorted = latenciesMs.sort((a, b) => a - b);
+        latenciesMs = [];
         samples.push({
-          hours: (Date.now() - begun) / 3_600_000,
+          hours: (Date.now() - startedAt) / 3_600_000,
           mb: await runtime.residentMb(),
           handles: readdirSync(`/proc/${runtime.pid}/fd`).length,
           p50: sorted[Math.floor(sorted.length / 2)] ?? 0,
         });
       }),
     ]);
-    if (wrong) throw wrong;
+    if (failure) throw failure;
 
-    // What it takes to warm up is no slope.
+    // The first quarter is the warm-up and does not count.
     const warm = samples.slice(samples.length / 4);
     const last = warm.at(-1);
     const slopes = {
       "MB of growth an hour": slope(warm, ({ mb }) => mb),
-      // What fills up, as the rooms' logs do, gets slower; what leaks does not.
+      // Memory that fills up, such as the logs of the rooms, grows slower with time. A leak does not.
       "MB of growth an hour in the last quarter": slope(
         samples.slice(-samples.length / 4),
         ({ mb }) => mb,
@@ -112,23 +113,29 @@ export const soak: Suite = {
       "file handles of growth an hour": slope(warm, ({ handles }) => handles),
       "ms of growth of the p50 an hour": slope(warm, ({ p50 }) => p50),
     };
-    const isLong = samples.length >= LONG;
+    const isLong = samples.length >= MIN_SAMPLES;
     return {
-      injected: { "s of load": lastsMs / 1_000, ...counts, "sockets at once": size },
+      injected: {
+        "s of load": durationMs / 1_000,
+        clients: counts.clients,
+        publishes: counts.publishes,
+        "events received": counts.received,
+        "sockets at once": size,
+      },
       observed: {
         "MB of memory at the end": last?.mb ?? 0,
         "file handles at the end": last?.handles ?? 0,
         "ms p50 at the end": last?.p50 ?? 0,
         ...(isLong && slopes),
       },
-      notes: isLong ? [] : ["No slopes: it was too short"],
+      notes: isLong ? [] : ["The run was too short for slopes"],
     };
   },
 };
 
 /**
- * The median of the slopes between any two of the samples (Theil and Sen): some minutes in which
- * the machine was busy with something else do not tilt it.
+ * Returns the median of the slopes between any two samples (Theil–Sen estimator). A few minutes in
+ * which other work kept the machine busy do not change it.
  */
 function slope(samples: Sample[], of: (sample: Sample) => number): number {
   const slopes = samples

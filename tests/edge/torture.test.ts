@@ -1,8 +1,8 @@
-/** Every suite of `make torture`, with next to nothing of each: that they can run, and find nothing. */
+/** Runs every suite of `make torture` in its short form, so that each one works and finds no fault. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { SUITES } from "../../torture/suites.ts";
 import { run } from "../../torture/run.ts";
+import { SUITES } from "../../torture/suites.ts";
 import { seeded } from "./random.ts";
 
 describe("torture, in short", { concurrency: 3 }, () => {

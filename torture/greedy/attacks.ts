@@ -1,4 +1,4 @@
-/** All attacks of clients with a token. Those that measure the memory of the process run first. */
+/** All attacks of clients with a token. Attacks that measure the memory of the process run first. */
 import type { Options } from "../../tests/edge/runtime.ts";
 import type { Attack } from "../attack/attack.ts";
 import * as costs from "./costs.ts";

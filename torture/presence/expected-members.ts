@@ -1,0 +1,86 @@
+/** Tracks which members a room must list, may list, and must not list. */
+import assert from "node:assert/strict";
+
+export interface Entry {
+  user: string;
+  /** Different in each entry of a user. `null` for a user that enters only once. */
+  data: number | null;
+}
+
+interface Expected extends Entry {
+  /** From here to `until` the room must list it. `Infinity` before the room has confirmed it. */
+  from: number;
+  until: number;
+  /** From here on the room must not list it. */
+  goneBy: number;
+}
+
+/** Two ping periods plus 15 s: after this the room must not list a member that sends nothing. */
+export const PING_TIMEOUT_MS = 65_000;
+
+/** Time that a busy machine may need for an immediate change. Less than the grace after a drop. */
+const SLACK_MS = 9_000;
+
+export class ExpectedMembers {
+  readonly #entries = new Map<string, Expected>();
+
+  /** The entry was sent. Until `entered`, the room may list it or not. */
+  entering(entry: Entry): void {
+    this.#entries.set(key(entry), { ...entry, from: Infinity, until: Infinity, goneBy: Infinity });
+  }
+
+  entered(entry: Entry): void {
+    this.#of(entry).from = Date.now();
+  }
+
+  /** The member starts to leave. The room must remove it within `withinMs`. */
+  leaving(entry: Entry, withinMs = 0): void {
+    const expected = this.#of(entry);
+    expected.until = Math.min(expected.until, Date.now());
+    expected.goneBy = Math.min(expected.goneBy, Date.now() + withinMs + SLACK_MS);
+  }
+
+  allLeaving(): void {
+    for (const entry of this.#entries.values()) this.leaving(entry);
+  }
+
+  /** Checks a list that was requested at `requestedAt` and has arrived now. */
+  check(listed: Entry[], requestedAt: number): void {
+    const keys = new Set(listed.map(key));
+    assert.equal(keys.size, listed.length, "no member is listed twice");
+    for (const one of keys) {
+      const expected = this.#entries.get(one);
+      assert(expected, `${one} never entered`);
+      const late = requestedAt - expected.goneBy;
+      assert(late < 0, `${one} is still listed, ${late} ms too late`);
+    }
+    for (const [one, { from, until }] of this.#entries) {
+      const isMember = from < requestedAt && until > Date.now();
+      assert(!isMember || keys.has(one), `${one} is missing`);
+    }
+    // After its removal an entry must never be listed again.
+    for (const [one, { from, until }] of this.#entries)
+      if (from < until && until < requestedAt && !keys.has(one)) this.#entries.delete(one);
+  }
+
+  /** Number of members that are leaving, and may still be listed. */
+  get leavingCount(): number {
+    return [...this.#entries.values()].filter(({ until }) => until < Infinity).length;
+  }
+
+  /** Number of members that the room must list. */
+  get members(): number {
+    return [...this.#entries.values()].filter(
+      ({ from, until }) => from < until && until === Infinity,
+    ).length;
+  }
+
+  #of(entry: Entry): Expected {
+    const expected = this.#entries.get(key(entry));
+    assert(expected);
+    return expected;
+  }
+}
+
+/** Formats an entry like `Member.shown`. */
+export const key = ({ user, data }: Entry): string => `${user} ${data}`;
