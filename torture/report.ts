@@ -91,7 +91,7 @@ function counted(counts: Record<string, number>, atMost: Record<string, number> 
       const most = atMost[name];
       return `${format(count)} ${name}${most === undefined ? "" : ` (at most ${format(most)})`}`;
     })
-    .join(", ");
+    .join("; ");
 }
 
 if (import.meta.main) record([]);
