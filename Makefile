@@ -97,7 +97,7 @@ demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo
     demo/index.html demo/bell.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
 
-torture: build client/dist/index.js ## Throw at it what it has to survive, 90 minutes (ARGS='--seed 7 --only kill --for 60')
+torture: build client/dist/index.js ## Inject faults into the worker: kills, full disks, floods; 90 minutes (ARGS='--seed 7 --only kill --for 60')
 	@node torture/main.ts $(ARGS)
 
 setup:

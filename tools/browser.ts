@@ -1,7 +1,7 @@
 // node tools/browser.ts
 //
-// Finds a Chromium for the tests, or installs Debian's where it may, and prints
-// where it is.
+// Prints the path of a Chromium for the tests. Installs Debian's package if there
+// is no Chromium and the user is root.
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -12,14 +12,14 @@ const MACOS = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** Throws where there is none, and says what can be done about it. */
+/** Returns the path of a Chromium. Throws if there is none, and names the ways to get one. */
 export async function browserPath(): Promise<string> {
   const chosen = process.env.CHROMIUM_PATH;
-  if (chosen && !existsSync(chosen)) throw new Error(`CHROMIUM_PATH: there is no ${chosen}`);
-  const found = chosen || installed() || (await playwrights()) || (install() && installed());
+  if (chosen && !existsSync(chosen)) throw new Error(`CHROMIUM_PATH: ${chosen} does not exist`);
+  const found = chosen || installed() || (await fromPlaywright()) || (install() && installed());
   if (found) return found;
   throw new Error(
-    "there is no browser: install Chromium or Chrome, or set CHROMIUM_PATH, or leave its tests out with SKIP_BROWSER=1",
+    "no browser was found: install Chromium or Chrome, or set CHROMIUM_PATH, or skip the browser tests with SKIP_BROWSER=1",
   );
 }
 
@@ -29,13 +29,13 @@ function installed(): string | undefined {
   return [...paths, ...MACOS].find(isExecutable);
 }
 
-/** What `playwright install chromium` has brought. */
-async function playwrights(): Promise<string | undefined> {
+/** Returns the browser that `playwright install chromium` has installed, if any. */
+async function fromPlaywright(): Promise<string | undefined> {
   const { chromium } = await import("playwright-core");
   return [chromium.executablePath()].find(isExecutable);
 }
 
-/** Debian's package. Answers whether that went well. */
+/** Installs Debian's package. Returns whether that succeeded. */
 function install(): boolean {
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
   console.error("Installing Debian's chromium for the tests");

@@ -1,7 +1,7 @@
 // node tools/dev.ts <port>
 //
-// Serves the worker on this machine with wrangler, the demo's page at its root,
-// and the demo's backend one port above. Says how to try it.
+// Serves the worker with wrangler on this machine, with the demo's page at its root.
+// Serves the demo's backend on the next port. Prints commands to try it out.
 import { spawn, type ChildProcess } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,9 +10,9 @@ const port = Number(process.argv[2]);
 const url = `http://localhost:${port}`;
 
 for (const needed of [port, port + 1]) {
-  if (await isTaken(needed)) {
+  if (await isInUse(needed)) {
     console.error(
-      `Port ${needed} is taken: stop what listens there, or run: make dev PORT=${port + 10}`,
+      `Port ${needed} is in use: stop the process that listens there, or run: make dev PORT=${port + 10}`,
     );
     process.exit(1);
   }
@@ -20,28 +20,28 @@ for (const needed of [port, port + 1]) {
 
 const children: ChildProcess[] = [];
 let ending = false;
-// A terminal sends ^C to the children too, which then take their leave in order.
+// A terminal sends ^C to the children too, and they shut down by themselves.
 process.on("SIGINT", () => (ending = true));
 process.on("SIGTERM", end);
 
-// The page is an option here and not in wrangler.toml: a deploy is the service alone.
+// The page is an option here and not in wrangler.toml, so that a deploy contains only the service.
 start("wrangler", [
   ...["dev", "--port", String(port), "--assets", "demo/dist"],
-  ...["--log-level", "warn"], // the fleet alone makes a request a second
+  ...["--log-level", "warn"], // the demo's fleet alone sends a request a second
 ]);
 let health: Response | undefined;
-while (!ending && health === undefined) health = await answers();
+while (!ending && health === undefined) health = await requestHealth();
 if (health !== undefined && !health.ok) {
-  console.error(`The worker can't serve: the error above says why. Mend that, and run this again.`);
+  console.error(`The worker can't serve. Fix the error above, and run this command again.`);
   process.exitCode = 1;
   end();
 }
 if (!ending) {
   start("node", ["demo/backend/main.ts"], { ROOMCAST_URL: url, PORT: String(port + 1) });
   console.log(`
-Roomcast serves on ${url}
+Roomcast is running on ${url}
 
-  Open it in two windows: a live cargo board, the same in both.
+  Open it in two windows to see the same live cargo board in both.
   Or try it in another terminal:
 
   TOKEN=$(make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h')
@@ -49,7 +49,7 @@ Roomcast serves on ${url}
 `);
 }
 
-/** Where one ends by itself, all do. */
+/** Starts a process. When it exits by itself, all processes are ended. */
 function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): void {
   const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...env } });
   child.on("exit", (code) => {
@@ -64,11 +64,11 @@ function end(): void {
   for (const child of children) child.kill("SIGTERM");
 }
 
-function answers(): Promise<Response | undefined> {
+function requestHealth(): Promise<Response | undefined> {
   return fetch(`${url}/healthz`).catch(() => sleep(200, undefined));
 }
 
-function isTaken(port: number): Promise<boolean> {
+function isInUse(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(port, "localhost", () => {
       probe.destroy();

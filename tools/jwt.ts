@@ -1,30 +1,30 @@
-// Tokens for this machine's worker: made with the secret of .dev.vars, or with
-// JWT_SECRET where that is set.
+// Creates tokens for the worker on this machine, with the secret in JWT_SECRET. If
+// that is not set, with the one in .dev.vars.
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const GRANTS = ["subscribe", "publish", "presence", "admin"] as const;
 export type Grant = (typeof GRANTS)[number];
-/** What a token allows, by room pattern. */
+/** Rights of a token by room pattern. */
 export type Rooms = Record<string, Grant[]>;
 
 const DEV_VARS = fileURLToPath(new URL("../.dev.vars", import.meta.url));
 
-/** A token for `user` that the worker takes for `seconds` from now. */
+/** Creates a token for `user` that expires in `seconds`. */
 export function issue(user: string, rooms: Rooms, seconds: number): string {
-  if (existsSync(DEV_VARS)) process.loadEnvFile(DEV_VARS); // the environment's own values win
+  if (existsSync(DEV_VARS)) process.loadEnvFile(DEV_VARS); // does not replace variables that are set
   const { JWT_SECRET: secret = "", JWT_ISSUER: iss, JWT_AUDIENCE: aud } = process.env;
   if (Buffer.byteLength(secret) < 32) {
     throw new Error(
-      "JWT_SECRET has to be at least 32 bytes: set it, or remove .dev.vars to get a new one",
+      "JWT_SECRET must be at least 32 bytes long: set it, or remove .dev.vars to get a new one",
     );
   }
   const exp = Math.floor(Date.now() / 1000) + seconds;
   return sign({ sub: user, exp, iss, aud, rooms }, secret);
 }
 
-/** The claims as a JWT, signed with HS256. */
+/** Encodes the claims as a JWT, and signs it with HS256. */
 export function sign(claims: object, secret: string): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;

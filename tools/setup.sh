@@ -1,12 +1,12 @@
 #!/bin/sh
-# Brings a fresh clone to where it can build and serve. Every make command runs
-# it first, so it looks before it does anything, and says nothing for nothing.
+# Installs everything that a fresh clone needs to build and to serve. Every make
+# command runs this first, so it skips finished steps, and prints only what it does.
 set -eu
 cd "$(dirname "$0")/.."
-exec >&2 # what it says is never a command's output: make token prints a token
+exec >&2 # its output must not mix with that of a command, such as the token of make token
 
 worker_build=0.8.7
-# The wasm and the tool that binds it to JavaScript must be of one version.
+# The wasm-bindgen crate and its command-line tool must have the same version.
 wasm_bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 
@@ -32,20 +32,20 @@ fi
 
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
     step "Installing the npm packages, Node 22 among them"
-    # Warnings are of packages that want a newer Node than runs npm: the one
-    # that comes with them is what they will run on.
+    # Hides warnings of packages that need a newer Node than the one that runs npm.
+    # They run on the Node that is installed here.
     npm ci --loglevel=error || fail "The npm packages could not be installed: see above, check the network, then run make again."
-    # Of the packages that bring a Node, one for each platform, npm before 11
-    # installs the right one and doesn't link it.
+    # There is one package with a Node for each platform. npm before version 11
+    # installs the right one, but does not link it.
     (cd node_modules/.bin && for node in ../node-*/bin/node; do ln -sf "$node" node; done)
     touch node_modules/.package-lock.json
 fi
 
 if ! installed worker-build "$worker_build" || ! installed wasm-bindgen-cli "$wasm_bindgen"; then
     step "Compiling worker-build $worker_build and wasm-bindgen-cli $wasm_bindgen into .tools (minutes, once)"
-    # Without --locked: the lock files they were published with may name
-    # versions that a registry mirror doesn't have. They work for a second at
-    # a time, so it is their compilation that has to be fast.
+    # Without --locked, because their lock files may name versions that a registry
+    # mirror does not have. Optimization level 1, because these tools run for only a
+    # second at a time, so a fast compilation matters more.
     CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --root .tools --target-dir target/tools \
         "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" ||
         fail "The build tools did not compile: see above, check the network; on Linux they need a C compiler and OpenSSL's headers (Debian: apt-get install build-essential pkg-config libssl-dev)."

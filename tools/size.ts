@@ -1,14 +1,15 @@
 // node tools/size.ts
 //
-// Weighs what `wrangler deploy` would upload, and so tries that it would.
+// Prints the size of the files that `wrangler deploy` uploads. Fails if wrangler can't build them.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const AIM_KB = 300;
+const TARGET_KB = 300;
 const OUT = ".wrangler/upload";
 
-rmSync(OUT, { recursive: true, force: true }); // a file's name changes with its content
+// File names change with their content, so the files of an earlier run would remain.
+rmSync(OUT, { recursive: true, force: true });
 const wrangler = spawnSync("wrangler", ["deploy", "--dry-run", "--outdir", OUT], {
   encoding: "utf8",
   stdio: ["ignore", "pipe", "inherit"],
@@ -28,10 +29,12 @@ let gzipped = 0;
 for (const name of readdirSync(OUT).filter((name) => /\.(js|wasm)$/.test(name))) {
   const bytes = readFileSync(`${OUT}/${name}`);
   const small = gzipSync(bytes, { level: 9 }).length;
-  // wrangler puts a hash of the content before the name.
+  // wrangler puts a hash of the content in front of the name.
   row(name.replace(/^[0-9a-f]{40}-/, ""), bytes.length, small);
   raw += bytes.length;
   gzipped += small;
 }
-row("together", raw, gzipped);
-console.log(`aim: at most ${AIM_KB} kB gzipped${gzipped > AIM_KB * 1000 ? ": MISSED" : ""}`);
+row("total", raw, gzipped);
+console.log(
+  `target: at most ${TARGET_KB} kB gzipped${gzipped > TARGET_KB * 1000 ? ": MISSED" : ""}`,
+);

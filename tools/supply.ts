@@ -1,9 +1,9 @@
 // node tools/supply.ts
 //
-// What this project is made of: licenses, sources, duplicates and what runs as
-// it is installed or built (deny.toml and the lock file of npm), known
-// vulnerabilities where the databases can be reached, and a bill of materials
-// of the worker and of the package in target/sbom.
+// Checks the dependencies of this project: licenses, sources, duplicates, and
+// scripts that run during installation or build (deny.toml and npm's lock file).
+// Checks for known vulnerabilities if their databases can be reached. Writes bills
+// of materials for the worker and the package to target/sbom.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
@@ -15,21 +15,21 @@ interface Lock {
 
 function run(command: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
-  return { status, stdout, said: stdout + stderr };
+  return { status, stdout, output: stdout + stderr };
 }
 
-function must(what: string, holds: boolean, otherwise: string): void {
-  console.log(`${holds ? "ok" : "NOT OK"}   ${what}`);
-  if (holds) return;
-  console.error(otherwise);
+function report(check: string, passed: boolean, details: string): void {
+  console.log(`${passed ? "ok" : "NOT OK"}   ${check}`);
+  if (passed) return;
+  console.error(details);
   process.exitCode = 1;
 }
 
 const denied = run("cargo", "deny", "--offline", "check", "bans", "licenses", "sources");
-must("crates: licenses, sources, duplicates, build scripts", denied.status === 0, denied.said);
+report("crates: licenses, sources, duplicates, build scripts", denied.status === 0, denied.output);
 
-// Scripts that npm would run as it installs: package.json lists each as one
-// that isn't run, and everything works without.
+// npm must run no install script. package.json lists every package that has one with
+// `false`, and everything works without these scripts.
 const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as Lock;
 const { allowScripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const entries = Object.entries(packages);
@@ -37,30 +37,38 @@ const scripted = entries.filter(([, { hasInstallScript }]) => hasInstallScript);
 const unknown = scripted.filter(
   ([path]) => allowScripts[path.replace(/^.*node_modules\//, "")] !== false,
 );
-must("npm: install scripts", unknown.length === 0, `not refused: ${unknown.map(([path]) => path)}`);
-const placed = entries.filter(([, { resolved, link }]) => resolved !== undefined && !link);
-must("npm: the lock file names no host", placed.length === 0, `${placed.map(([path]) => path)}`);
+report(
+  "npm: install scripts",
+  unknown.length === 0,
+  `not disabled in package.json: ${unknown.map(([path]) => path)}`,
+);
+const withHost = entries.filter(([, { resolved, link }]) => resolved !== undefined && !link);
+report(
+  "npm: the lock file names no host",
+  withHost.length === 0,
+  `${withHost.map(([path]) => path)}`,
+);
 
 const advisories = run("cargo", "deny", "check", "advisories");
-if (/failed to fetch/.test(advisories.said)) {
-  console.log("skipped  crates: advisories (their database can't be fetched from here)");
+if (/failed to fetch/.test(advisories.output)) {
+  console.log("skipped  crates: advisories (their database can't be reached)");
 } else {
-  must("crates: advisories", advisories.status === 0, advisories.said);
+  report("crates: advisories", advisories.status === 0, advisories.output);
 }
 const audit = run("npm", "audit", "--omit=dev", "--json");
 if (!/"auditReportVersion"/.test(audit.stdout)) {
-  console.log("skipped  npm: audit (the registry does not answer it)");
+  console.log("skipped  npm: audit (the registry does not support it)");
 } else {
-  must("npm: audit", audit.status === 0, audit.said);
+  report("npm: audit", audit.status === 0, audit.output);
 }
 
 mkdirSync(OUT, { recursive: true });
 const target = "wasm32-unknown-unknown";
 const named = ["--format=json", `--target=${target}`, "--override-filename=worker.cdx"];
 const worker = run("cargo", "cyclonedx", "--quiet", ...named);
-must("bill of materials: worker", worker.status === 0, worker.said);
+report("bill of materials: worker", worker.status === 0, worker.output);
 renameSync("worker.cdx.json", `${OUT}/worker.cdx.json`);
 const omit = ["--sbom-format=cyclonedx", "--omit=dev", "--workspace=roomcast"];
 const client = run("npm", "sbom", ...omit);
-must("bill of materials: package", client.status === 0, client.said);
+report("bill of materials: package", client.status === 0, client.output);
 writeFileSync(`${OUT}/package.cdx.json`, client.stdout);

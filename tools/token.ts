@@ -1,7 +1,7 @@
 // node tools/token.ts --user <user> --room <pattern> … --can <grant>,… [--for <time>]
 //
-// Prints a token. A --can speaks for the rooms since the one before it, and a
-// single --can for all, wherever it stands.
+// Prints a token. --can applies to the rooms between it and the --can before it. A
+// single --can applies to all rooms, in any position.
 import { parseArgs } from "node:util";
 import { GRANTS, issue, type Grant, type Rooms } from "./jwt.ts";
 
@@ -11,7 +11,8 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 function parseUser(user: string | undefined): string {
   if (user === undefined) throw new Error("--user is missing: --user alice");
-  if (user === "" || [...user].length > 128) throw new Error("--user takes 1 to 128 characters");
+  if (user === "" || [...user].length > 128)
+    throw new Error("--user must have 1 to 128 characters");
   return user;
 }
 
@@ -19,7 +20,7 @@ function parsePattern(pattern: string): string {
   const tooLong = pattern.length > 164;
   if (!PATTERN.test(pattern) || tooLong || pattern === "." || pattern === "..") {
     throw new Error(
-      `--room ${pattern}: takes a room's name (shipments:42), a prefix that ends in :* (shipments:*), or *`,
+      `--room ${pattern}: expected a room name (shipments:42), a prefix that ends in :* (shipments:*), or *`,
     );
   }
   return pattern;
@@ -28,14 +29,16 @@ function parsePattern(pattern: string): string {
 function parseGrants(list: string): Grant[] {
   return list.split(",").map((word) => {
     const grant = GRANTS.find((grant) => grant === word.trim());
-    if (!grant) throw new Error(`--can ${list}: takes ${GRANTS.join(", ")}, with commas between`);
+    if (!grant)
+      throw new Error(`--can ${list}: expected ${GRANTS.join(", ")}, separated by commas`);
     return grant;
   });
 }
 
 function parseSeconds(time: string): number {
   const [, count, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(time) ?? [];
-  if (!count) throw new Error(`--for ${time}: takes a number and s, m, h or d, such as 15m or 7d`);
+  if (!count)
+    throw new Error(`--for ${time}: expected a number and s, m, h or d, such as 15m or 7d`);
   return Number(count) * SECONDS[unit as keyof typeof SECONDS];
 }
 
@@ -45,18 +48,18 @@ function parseRooms(options: { name: string; value?: string | undefined }[]): Ro
   const inOrder =
     cans.length === 1 ? [...options.filter(({ name }) => name !== "can"), ...cans] : options;
 
-  let waiting: string[] = [];
+  let patterns: string[] = [];
   for (const { name, value = "" } of inOrder) {
-    if (name === "room") waiting.push(parsePattern(value));
+    if (name === "room") patterns.push(parsePattern(value));
     if (name !== "can") continue;
-    if (waiting.length === 0) throw new Error(`--can ${value}: there is no --room for it`);
-    for (const pattern of waiting) {
+    if (patterns.length === 0) throw new Error(`--can ${value}: it has no --room`);
+    for (const pattern of patterns) {
       const grants = rooms.get(pattern) ?? new Set();
       rooms.set(pattern, grants.union(new Set(parseGrants(value))));
     }
-    waiting = [];
+    patterns = [];
   }
-  if (waiting.length > 0) throw new Error(`--room ${waiting[0]}: what --can its user do there?`);
+  if (patterns.length > 0) throw new Error(`--room ${patterns[0]}: it has no --can`);
   if (rooms.size === 0) throw new Error('--room is missing: --room "shipments:*"');
   return Object.fromEntries([...rooms].map(([pattern, grants]) => [pattern, [...grants]]));
 }

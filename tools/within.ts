@@ -1,12 +1,12 @@
 // node tools/within.ts <seconds> <command> [argument …]
 //
-// Runs a command, and ends it with all that it started when the time is up:
-// a test that hangs fails with a line that says so.
+// Runs a command with a time limit. At the limit it kills the command and all
+// processes that the command started, and prints why.
 import { spawn } from "node:child_process";
 
 const [seconds, command = "", ...args] = process.argv.slice(2);
 
-// A group of its own, so that the whole of it can be signalled.
+// A separate process group, so that a signal reaches all processes in it.
 const child = spawn(command, args, { stdio: "inherit", detached: true });
 const end = (signal: NodeJS.Signals) => child.pid && process.kill(-child.pid, signal);
 
@@ -14,7 +14,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 
 const timer = setTimeout(
   () => {
-    console.error(`\n${command} ${args.join(" ")}: not done within ${seconds} s`);
+    console.error(`\n${command} ${args.join(" ")}: did not end within ${seconds} s`);
     end("SIGKILL");
   },
   Number(seconds) * 1000,
