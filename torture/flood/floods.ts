@@ -1,25 +1,14 @@
-/** The floods. Each one returns the numbers of what it sent. */
+/** All floods. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { claims, sign } from "../../tests/edge/jwt.ts";
-import type { Room } from "../../tests/edge/room.ts";
-import type { Runtime } from "../../tests/edge/runtime.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 import type { SuiteContext } from "../suite.ts";
+import type { Flood } from "./flood.ts";
 import { fullRoom } from "./full-room.ts";
 import { openSocket, openTcp, upgrade } from "./sockets.ts";
-
-export interface Target {
-  context: SuiteContext;
-  runtime: Runtime;
-  room: Room;
-  /** The socket limit of a room. */
-  sockets: number;
-}
-
-export type Flood = (target: Target) => Promise<Record<string, number>>;
 
 const MiB = 2 ** 20;
 

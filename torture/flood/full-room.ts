@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
 import { runConcurrently } from "../run-concurrently.ts";
-import type { Flood } from "./floods.ts";
+import type { Flood } from "./flood.ts";
 import { openSocket } from "./sockets.ts";
 
 /** File handles of the runtime that are not for sockets. */

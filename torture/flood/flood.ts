@@ -1,0 +1,15 @@
+/** The interface of a flood. */
+import type { Room } from "../../tests/edge/room.ts";
+import type { Runtime } from "../../tests/edge/runtime.ts";
+import type { SuiteContext } from "../suite.ts";
+
+export interface Target {
+  context: SuiteContext;
+  runtime: Runtime;
+  room: Room;
+  /** The socket limit of a room. */
+  sockets: number;
+}
+
+/** Floods a room, and returns the numbers of what it sent. */
+export type Flood = (target: Target) => Promise<Record<string, number>>;
