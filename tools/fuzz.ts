@@ -1,11 +1,11 @@
 // node tools/fuzz.ts [--for <seconds>] [--target <name>] [--update]
 //
-// Runs each fuzz target for some seconds. Inputs that reach new code are stored in
-// fuzz/target/corpus, and the next run starts with them too. --update adds them to the corpus of the
-// repository, and reduces it to the smallest set of inputs that covers the same code.
+// Runs each fuzz target for some seconds. Stores inputs that reach new code in fuzz/target/corpus.
+// The next run starts with them too. --update adds them to the corpus of the repository, and removes
+// the inputs that cover no additional code.
 //
-// fuzz/corpus/<target>.jsonl is the corpus of a target: one input a line, as a JSON string. libFuzzer
-// reads a directory with one file for each input, so they are unpacked to fuzz/target/unpacked.
+// The file fuzz/corpus/<target>.jsonl has one input a line, as a JSON string. libFuzzer reads a
+// directory with one file for each input, so this tool unpacks them to fuzz/target/unpacked.
 import { spawnSync } from "node:child_process";
 import { isUtf8 } from "node:buffer";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
  * Thousands of sockets enter, update, leave, drop and stall in one room, while the room hibernates and
- * is killed. At the same time, the test requests the member list and compares it with the list that
- * it expects, and with the list that watchers have built from presence messages.
+ * is killed. At the same time, the suite requests the member list and compares it with the expected
+ * members. It also compares it with the lists that watchers build from presence frames.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";

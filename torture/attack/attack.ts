@@ -11,9 +11,9 @@ const OTHER = "other";
 const READERS = 10;
 
 /**
- * Bound of a bystander's p50 during an attack: a multiple of the p50 before it, plus a constant
- * because the attack itself keeps the machine busy. Before the worker limited these attacks, the p50
- * rose to seconds.
+ * Bound of a bystander's p50 during an attack: a multiple of the p50 before it, plus a constant. The
+ * constant is there because the attack itself keeps the machine busy. Before the worker limited these
+ * attacks, the p50 rose to seconds.
  */
 export const SLOWER = 8;
 export const SLOWER_MS = 1_000;

@@ -12,7 +12,7 @@ import { openSocket, openTcp, upgrade } from "./sockets.ts";
 
 const MiB = 2 ** 20;
 
-/** Sends frames that are too large, binary, not JSON, or of an unknown type. All sockets get closed. */
+/** Sends frames that are too large, binary, not JSON, or of an unknown type. The worker closes each socket. */
 const malformedFrames: Flood = async ({ context, room }) => {
   const texts = ["", "{", "[]", '{"type":"nope"}', '{"type":"publish","name":1}', "\u0000"];
   let frames = 0;

@@ -21,7 +21,7 @@ export class Session {
       for (const settle of this.#pending.values()) settle();
       this.#closed.resolve();
     });
-    // The socket may receive thousands of presence messages. Only short frames with a `ref` matter.
+    // The socket may receive thousands of presence frames. Only short frames with a `ref` matter.
     socket.on("message", (bytes: Buffer) => {
       if (bytes.length > 400 || !bytes.includes('"ref"')) return;
       const { ref } = JSON.parse(String(bytes)) as { ref: string };
