@@ -1,4 +1,4 @@
-//! The simulator, with what the targets play in it (tests/it/fuzz.rs).
+//! The simulator, and the fuzz targets that run in it (tests/it/fuzz.rs).
 
 #[path = "../tests/it"]
 mod it {

@@ -1,9 +1,10 @@
-//! What `make fuzz` gives to the core. Each target is a script: lines of text,
-//! where the first letter of a line says what happens and the rest with what.
-//! So what was found can be read, and written by hand.
+//! The fuzz targets of `make fuzz`. The input of a target is a script of several
+//! lines. The first letter of a line is the action, and the rest is its argument.
+//! So an input that the fuzzer finds can be read, and a new one can be written by
+//! hand.
 //!
-//! The fuzzer looks for new ones (fuzz/); here every one that is kept in
-//! fuzz/corpus is played again.
+//! The fuzzer (fuzz/) searches for new inputs. The test below replays the inputs in
+//! fuzz/corpus: one file for each target, and one script a line, as a JSON string.
 
 pub mod connection;
 pub mod frames;
@@ -13,8 +14,8 @@ pub mod streams;
 pub mod tokens;
 pub mod urls;
 
-/// The letter of a line, and what is behind it.
-fn parted(line: &str) -> (char, &str) {
+/// Splits a line into its first letter and the rest.
+fn split_letter(line: &str) -> (char, &str) {
     let mut rest = line.chars();
     let letter = rest.next().unwrap_or(' ');
     (letter, rest.as_str())
@@ -30,7 +31,7 @@ mod tests {
     type Target = (&'static str, fn(&str));
 
     #[test]
-    fn what_is_in_the_corpus_goes_well() {
+    fn corpus_replays_without_failure() {
         let targets: [Target; 7] = [
             ("connection", connection::play),
             ("frames", frames::play),

@@ -1,5 +1,5 @@
-//! A connection whose client sends whatever it likes, and whose rooms open and
-//! end whenever they like.
+//! A connection whose client sends arbitrary frames, and whose rooms open and close
+//! at arbitrary times.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use roomcast::protocol::{Grant, RoomName};
 use roomcast::time::Millis;
 use serde_json::{Value, json};
 
-use super::parted;
+use super::split_letter;
 use crate::tokens;
 
 const START: Millis = Millis::new(1_795_000_000_000);
@@ -19,15 +19,15 @@ const START: Millis = Millis::new(1_795_000_000_000);
 pub fn play(script: &str) {
     let claims = (!script.starts_with('a')).then(|| claims("alice", "*"));
     let (connection, effects) = Connection::begin(claims, START);
-    let mut desk = Desk {
+    let mut harness = Harness {
         connection,
         now: START,
-        lines: BTreeMap::new(),
-        awaits_verdict: false,
-        is_over: false,
+        sockets: BTreeMap::new(),
+        is_verifying: false,
+        is_closed: false,
     };
-    desk.perform(effects);
-    script.lines().for_each(|line| desk.goes_on(line));
+    harness.perform(effects);
+    script.lines().for_each(|line| harness.run(line));
 }
 
 fn claims(user: &str, pattern: &str) -> Claims {
@@ -37,41 +37,41 @@ fn claims(user: &str, pattern: &str) -> Claims {
         .unwrap()
 }
 
-struct Desk {
+struct Harness {
     connection: Connection,
     now: Millis,
     /// The sockets to rooms, and whether each is open yet.
-    lines: BTreeMap<RoomName, bool>,
-    awaits_verdict: bool,
-    is_over: bool,
+    sockets: BTreeMap<RoomName, bool>,
+    is_verifying: bool,
+    is_closed: bool,
 }
 
-impl Desk {
-    fn goes_on(&mut self, line: &str) {
-        let (letter, rest) = parted(line);
-        let first = |lines: &BTreeMap<RoomName, bool>, open: bool| {
-            lines.iter().find(|(_, is_open)| **is_open == open).map(|(room, _)| room.clone())
+impl Harness {
+    fn run(&mut self, line: &str) {
+        let (letter, rest) = split_letter(line);
+        let first = |sockets: &BTreeMap<RoomName, bool>, open: bool| {
+            sockets.iter().find(|(_, is_open)| **is_open == open).map(|(room, _)| room.clone())
         };
         match letter {
-            's' => self.takes(ConnectionInput::Text(rest)),
-            'b' => self.takes(ConnectionInput::Binary),
+            's' => self.handle(ConnectionInput::Text(rest)),
+            'b' => self.handle(ConnectionInput::Binary),
             'o' => {
-                if let Some(room) = first(&self.lines, false) {
-                    self.lines.insert(room.clone(), true);
-                    self.takes(ConnectionInput::Opened { room });
+                if let Some(room) = first(&self.sockets, false) {
+                    self.sockets.insert(room.clone(), true);
+                    self.handle(ConnectionInput::Opened { room });
                 }
             }
             'e' | 'f' => {
-                if let Some(room) = first(&self.lines, letter == 'e') {
-                    self.lines.remove(&room);
+                if let Some(room) = first(&self.sockets, letter == 'e') {
+                    self.sockets.remove(&room);
                     let close_reason =
                         CloseReason::of(rest.parse().unwrap_or(1_006), "it ends".into());
-                    self.takes(ConnectionInput::Ended { room, close_reason });
+                    self.handle(ConnectionInput::Ended { room, close_reason });
                 }
             }
-            'v' | 'u' | 'n' if std::mem::take(&mut self.awaits_verdict) => {
+            'v' | 'u' | 'n' if std::mem::take(&mut self.is_verifying) => {
                 let refused = Refusal::new(Code::Unauthorized, "no");
-                self.takes(ConnectionInput::Verified(match letter {
+                self.handle(ConnectionInput::Verified(match letter {
                     'v' => Ok(claims("alice", rest)),
                     'u' => Ok(claims("ursula", rest)),
                     _ => Err(refused),
@@ -79,10 +79,10 @@ impl Desk {
             }
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(4_000_000));
-                self.takes(ConnectionInput::Tick { unread: rest.parse().unwrap_or(0) });
+                self.handle(ConnectionInput::Tick { unread: rest.parse().unwrap_or(0) });
             }
-            'x' => self.takes(ConnectionInput::Exhausted),
-            'g' => self.takes(ConnectionInput::Gone(CloseReason::of(
+            'x' => self.handle(ConnectionInput::Exhausted),
+            'g' => self.handle(ConnectionInput::Gone(CloseReason::of(
                 rest.parse().unwrap_or(1_000),
                 String::new(),
             ))),
@@ -90,8 +90,8 @@ impl Desk {
         }
     }
 
-    fn takes(&mut self, input: ConnectionInput) {
-        if !self.is_over {
+    fn handle(&mut self, input: ConnectionInput) {
+        if !self.is_closed {
             let effects = self.connection.handle(input, self.now);
             self.perform(effects);
         }
@@ -99,28 +99,35 @@ impl Desk {
 
     fn perform(&mut self, effects: Vec<ConnectionEffect>) {
         for effect in effects {
-            assert!(!self.is_over, "{effect:?} after the end");
+            assert!(!self.is_closed, "{effect:?} after the close");
             match effect {
                 ConnectionEffect::Send(text) => {
                     let frame: Value = serde_json::from_str(&text).expect("a frame");
                     assert!(frame["type"].is_string() && text.len() < 4_000, "{text:.300}");
                 }
                 ConnectionEffect::Verify { .. } => {
-                    assert!(!std::mem::replace(&mut self.awaits_verdict, true), "one at a time");
+                    assert!(
+                        !std::mem::replace(&mut self.is_verifying, true),
+                        "one token is verified at a time"
+                    );
                 }
                 ConnectionEffect::Open { room, identity, .. } => {
                     assert_ne!(identity.grant, Grant::NONE, "{room} is not granted");
-                    assert_eq!(self.lines.insert(room, false), None, "a room has one socket");
+                    assert_eq!(self.sockets.insert(room, false), None, "a room has one socket");
                 }
                 ConnectionEffect::Forward { room, .. }
                 | ConnectionEffect::Renew { room, .. }
                 | ConnectionEffect::Pause { room, .. }
                 | ConnectionEffect::Leave { room } => {
-                    assert_eq!(self.lines.get(&room), Some(&true), "{room} is open");
+                    assert_eq!(
+                        self.sockets.get(&room),
+                        Some(&true),
+                        "the socket to {room} is open"
+                    );
                 }
                 ConnectionEffect::PingRooms => {}
                 ConnectionEffect::End(_) => {
-                    self.is_over = true;
+                    self.is_closed = true;
                     assert_eq!(self.connection.deadline(), None);
                 }
             }

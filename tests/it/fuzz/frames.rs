@@ -1,12 +1,13 @@
-//! Alice sends whatever she likes, over sockets that come and go; bob only
-//! publishes. The world watches, and so does what she applies.
+//! Alice sends arbitrary frames over sockets that open and close at arbitrary times,
+//! and bob only publishes. The simulated runtime checks its invariants, and alice's
+//! client checks the frames that it applies.
 
 use roomcast::code::Refusal;
 use roomcast::protocol::Start;
 use roomcast::route::{Call, ResponseKind, Route};
 use roomcast::settings::Settings;
 
-use super::parted;
+use super::split_letter;
 use crate::client::Client;
 use crate::sim::SimRuntime;
 
@@ -19,28 +20,28 @@ pub fn play(script: &str) {
         publishes_per_second: rate,
         ..Settings::default()
     };
-    let mut stage = Stage { sim: SimRuntime::with(settings), is_bridged: false };
-    stage.sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
-    stage.sim.join("bob");
-    stage.connects("");
+    let mut harness = Harness { sim: SimRuntime::with(settings), is_bridged: false };
+    harness.sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"1","key":"k"}"#).unwrap();
+    harness.sim.join("bob");
+    harness.connect("");
     for line in script.lines() {
-        stage.goes_on(line);
+        harness.run(line);
     }
-    stage.sim.run_until_idle();
-    let head = stage.sim.head();
-    assert_eq!(stage.sim.http_publish("bob", 1), Ok(head + 1));
+    harness.sim.run_until_idle();
+    let head = harness.sim.head();
+    assert_eq!(harness.sim.http_publish("bob", 1), Ok(head + 1));
 }
 
-struct Stage {
+struct Harness {
     sim: SimRuntime,
-    /// Whether alice's socket is the worker's, where a binary frame is its own
-    /// and not hers.
+    /// Whether alice's socket is a bridge. There, binary frames are the worker's and
+    /// not hers.
     is_bridged: bool,
 }
 
-impl Stage {
-    fn goes_on(&mut self, line: &str) {
-        let (letter, rest) = parted(line);
+impl Harness {
+    fn run(&mut self, line: &str) {
+        let (letter, rest) = split_letter(line);
         let is_open = self.sim.session("alice").is_some();
         match letter {
             's' if is_open => self.sim.send("alice", rest),
@@ -50,15 +51,15 @@ impl Stage {
                 let token = self.sim.token("alice", &rights);
                 self.sim.send("alice", &format!(r#"{{"type":"auth","token":"{token}"}}"#));
             }
-            'c' => self.connects(rest),
-            'w' => self.follows(rest),
+            'c' => self.connect(rest),
+            'w' => self.connect_bridge(rest),
             'r' if self.sim.client("alice").seq.is_some() => self.sim.resume("alice"),
             'x' => self.sim.close("alice", rest.parse().unwrap_or(1_000)),
             'd' => self.sim.drop_socket("alice"),
             'p' => drop(self.sim.http_publish_body("bob", rest)),
-            'h' => drop(self.asks(rest, "")),
-            'q' => drop(self.asks("POST /rooms/r/signals", rest)),
-            'e' => drop(self.asks("DELETE /rooms/r", "")),
+            'h' => drop(self.request(rest, "")),
+            'q' => drop(self.request("POST /rooms/r/signals", rest)),
+            'e' => drop(self.request("DELETE /rooms/r", "")),
             't' => self.sim.advance(rest.parse().unwrap_or(50).min(4_000_000)),
             'z' => self.sim.hibernate(),
             'k' => self.sim.crash(),
@@ -69,9 +70,9 @@ impl Stage {
         self.sim.client("bob").frames.clear();
     }
 
-    /// With a query that her own client understands too.
-    fn connects(&mut self, query: &str) {
-        if let Some(query) = understood(query) {
+    /// Connects with the query, if the simulated client supports it too.
+    fn connect(&mut self, query: &str) {
+        if let Some(query) = supported(query) {
             self.is_bridged = false;
             let rights = ["subscribe", "publish", "presence"];
             let identity = self.sim.identity_with("alice", &rights);
@@ -80,8 +81,8 @@ impl Stage {
         }
     }
 
-    fn follows(&mut self, query: &str) {
-        if let Some(query) = understood(query) {
+    fn connect_bridge(&mut self, query: &str) {
+        if let Some(query) = supported(query) {
             self.is_bridged = true;
             let identity = self.sim.identity("alice");
             self.sim.clients.insert("alice".into(), Client::starting_with(query));
@@ -89,7 +90,7 @@ impl Stage {
         }
     }
 
-    fn asks(&mut self, request: &str, body: &str) -> Result<(), Refusal> {
+    fn request(&mut self, request: &str, body: &str) -> Result<(), Refusal> {
         let (method, target) = request.split_once(' ').unwrap_or(("GET", request));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let route = Route::parse(method, path, query, ResponseKind::Body)?;
@@ -101,7 +102,8 @@ impl Stage {
     }
 }
 
-fn understood(query: &str) -> Option<&str> {
+/// Returns the query if the simulated client supports it.
+fn supported(query: &str) -> Option<&str> {
     let plain = |part: &str| {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         ["since", "last", "state", "flow"].contains(&name) && !value.contains(['%', '+', '='])

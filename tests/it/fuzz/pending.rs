@@ -1,5 +1,5 @@
-//! A socket without a token, whose client sends whatever it likes, and whose
-//! verdict and room come, if they do, whenever they like.
+//! A socket that opens without a token. Its client sends arbitrary frames, and the
+//! result of the token and the answer of the room arrive at arbitrary times or never.
 
 use roomcast::auth::Claims;
 use roomcast::close_reason::CloseReason;
@@ -9,21 +9,21 @@ use roomcast::protocol::{PONG, Right, RoomName};
 use roomcast::time::Millis;
 use serde_json::json;
 
-use super::parted;
+use super::split_letter;
 use crate::tokens;
 
 const START: Millis = Millis::new(1_795_000_000_000);
 
 pub fn play(script: &str) {
     let room = RoomName::parse("r").unwrap();
-    let mut desk = Desk {
+    let mut harness = Harness {
         socket: PendingSocket::new(room, START),
         now: START,
         verdicts: 0,
         opens: 0,
-        is_over: false,
+        is_closed: false,
     };
-    script.lines().for_each(|line| desk.goes_on(line));
+    script.lines().for_each(|line| harness.run(line));
 }
 
 fn claims(pattern: &str) -> Claims {
@@ -33,71 +33,74 @@ fn claims(pattern: &str) -> Claims {
         .unwrap()
 }
 
-struct Desk {
+struct Harness {
     socket: PendingSocket,
     now: Millis,
     verdicts: usize,
     opens: usize,
-    is_over: bool,
+    is_closed: bool,
 }
 
-impl Desk {
-    fn goes_on(&mut self, line: &str) {
-        let (letter, rest) = parted(line);
+impl Harness {
+    fn run(&mut self, line: &str) {
+        let (letter, rest) = split_letter(line);
         match letter {
-            's' => self.takes(PendingInput::Text(rest), false),
-            'b' => self.takes(PendingInput::Binary, false),
-            'l' => self.takes(PendingInput::TooLarge, false),
+            's' => self.handle(PendingInput::Text(rest), false),
+            'b' => self.handle(PendingInput::Binary, false),
+            'l' => self.handle(PendingInput::TooLarge, false),
             'v' => {
                 let claims = claims(rest);
                 let room = RoomName::parse("r").unwrap();
                 let is_good = claims.grant(&room).contains(Right::Subscribe);
-                self.takes(PendingInput::Verified(Ok(claims)), is_good);
+                self.handle(PendingInput::Verified(Ok(claims)), is_good);
             }
             'n' => {
-                self.takes(
+                self.handle(
                     PendingInput::Verified(Err(Refusal::new(Code::Unauthorized, "no"))),
                     false,
                 );
             }
-            'o' => self.takes(PendingInput::Opened, false),
+            'o' => self.handle(PendingInput::Opened, false),
             'e' => {
                 let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), "it ends".into());
-                self.takes(PendingInput::Ended(close_reason), false);
+                self.handle(PendingInput::Ended(close_reason), false);
             }
             'g' => {
                 let close_reason = CloseReason::of(rest.parse().unwrap_or(1_006), String::new());
-                self.takes(PendingInput::Gone(close_reason), false);
+                self.handle(PendingInput::Gone(close_reason), false);
             }
-            'c' => self.takes(PendingInput::TooManyWaiting, false),
+            'c' => self.handle(PendingInput::TooManyWaiting, false),
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(20_000));
-                self.takes(PendingInput::Tick, false);
+                self.handle(PendingInput::Tick, false);
             }
             _ => {}
         }
     }
 
-    /// `is_good`: a verdict that lets the client into the room.
-    fn takes(&mut self, input: PendingInput, is_good: bool) {
+    /// `is_good` is true for a verified token that grants access to the room.
+    fn handle(&mut self, input: PendingInput, is_good: bool) {
         for effect in self.socket.handle(input, self.now) {
-            assert!(!self.is_over, "{effect:?} after the end");
+            assert!(!self.is_closed, "{effect:?} after the close");
             match effect {
                 PendingEffect::Send(text) => assert_eq!((text, self.opens), (PONG, 0)),
                 PendingEffect::Verify { .. } => {
                     self.verdicts += 1;
-                    assert_eq!(self.verdicts, 1, "one token before the room");
+                    assert_eq!(self.verdicts, 1, "only one token is verified");
                 }
                 PendingEffect::Open(identity) => {
                     self.opens += 1;
-                    assert!(is_good && self.opens == 1, "a room is opened for a good token, once");
+                    assert!(
+                        is_good && self.opens == 1,
+                        "the room is opened once, for a good token"
+                    );
                     assert!(identity.grant.contains(Right::Subscribe));
                 }
                 PendingEffect::Forward(_) => {
-                    assert_eq!(self.opens, 1, "it reaches a room that is open")
+                    assert_eq!(self.opens, 1, "frames are forwarded only to an open room")
                 }
                 PendingEffect::End(_) => {
-                    self.is_over = true;
+                    self.is_closed = true;
                     assert!(self.socket.is_closed() && self.socket.deadline().is_none());
                 }
             }

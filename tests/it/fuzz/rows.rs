@@ -1,6 +1,5 @@
-//! A room whose rows and attachments are damaged in any way. It may refuse, and
-//! say so; it may not panic or go round in circles, and once it is erased it is
-//! as good as new.
+//! A room with damaged rows and attachments. It may reject a request with an error,
+//! but must not panic or loop. After an erase it must work like a new room.
 
 use roomcast::auth::Identity;
 use roomcast::limits;
@@ -11,11 +10,12 @@ use roomcast::session::{Session, SessionId};
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
-use super::parted;
+use super::split_letter;
 use crate::memory_store::{MemoryStore, Tables};
 use crate::sim::SimRuntime;
 
-/// Six appends of two events on a ring of four: numbers 4, 5, 2, 3.
+/// Starts with six appends of two events each, on a ring of four. The slots then
+/// have the appends 4, 5, 2 and 3.
 pub fn play(script: &str) {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
@@ -25,7 +25,7 @@ pub fn play(script: &str) {
     }
     let mut sessions: Vec<(SessionId, Session)> = Vec::new();
     for line in script.lines() {
-        let (letter, rest) = parted(line);
+        let (letter, rest) = split_letter(line);
         match letter {
             'a' => sessions.extend(Session::decode(rest)),
             _ => sim.store.damage(|tables| {
@@ -43,12 +43,12 @@ pub fn play(script: &str) {
         store: sim.store,
         room: None,
     };
-    damaged.is_used(sessions);
-    damaged.is_erased();
+    damaged.use_all(sessions);
+    damaged.erase();
 }
 
-/// A letter for what, a slot, and a value. Numbers are those that SQL gives
-/// back: none is negative or beyond 2^53.
+/// Changes one field. A line has a letter for the field, a slot, and a value.
+/// Numbers are in the range that SQL returns: from 0 to 2^53.
 fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
     let (slot, value) = rest.split_once(' ')?;
     let slot: u64 = slot.parse().ok()?;
@@ -72,14 +72,14 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
                 'e' => append.end_offset = number()?,
                 'o' => append.floor = number()?,
                 'p' => append.floor_offset = number()?,
-                // A byte of the index of ids, or where it ends.
+                // The length of the index of ids, or one of its bytes.
                 'z' => index.truncate(usize::try_from(number()?).ok()?),
                 'v' => {
                     *index.get_mut(usize::try_from(number()? >> 8).ok()?)? =
                         number()?.to_le_bytes()[0]
                 }
                 'x' => value.clone_into(events),
-                // And what its totals say fits.
+                // The events, with an offset that matches their length.
                 'y' => {
                     value.clone_into(events);
                     append.end_offset = append.start_offset + value.len() as u64;
@@ -101,7 +101,7 @@ struct Damaged {
 }
 
 impl Damaged {
-    fn wakes(&mut self, sessions: Vec<(SessionId, Session)>) -> bool {
+    fn load(&mut self, sessions: Vec<(SessionId, Session)>) -> bool {
         let name = RoomName::parse("r").unwrap();
         let store = self.store.clone();
         self.room = Room::load(name, self.settings, store, self.now, 7).ok();
@@ -110,41 +110,41 @@ impl Damaged {
         true
     }
 
-    fn takes(&mut self, input: Input) -> Vec<Effect> {
+    fn handle(&mut self, input: Input) -> Vec<Effect> {
         self.room.as_mut().map_or(Vec::new(), |room| room.handle(input, self.now))
     }
 
-    fn asks(&mut self, request: Request, body: &str) -> Option<Answer> {
+    fn request(&mut self, request: Request, body: &str) -> Option<Answer> {
         let by = self.admin.clone();
-        let effects = self.takes(Input::Request { by, request, body });
+        let effects = self.handle(Input::Request { by, request, body });
         effects.into_iter().find_map(|effect| match effect {
             Effect::Answer(answer) => Some(answer),
             _ => None,
         })
     }
 
-    /// All that a room does with what is stored.
-    fn is_used(&mut self, sessions: Vec<(SessionId, Session)>) {
+    /// Performs every operation that reads or writes stored data.
+    fn use_all(&mut self, sessions: Vec<(SessionId, Session)>) {
         let known: Vec<SessionId> = sessions.iter().map(|(id, _)| *id).collect();
-        if !self.wakes(sessions) {
+        if !self.load(sessions) {
             return;
         }
         for seq in [0, 4, 5, 8, 12, 13] {
             let since = format!("since={}:{seq}", self.epoch);
             let page = Request::Page(PageQuery::parse(&since).unwrap());
-            self.asks(page, "");
+            self.request(page, "");
             let (session, identity) = (SessionId(1_000 + seq), self.admin.clone());
             let start = Start::parse(&since).unwrap();
-            self.takes(Input::Join {
+            self.handle(Input::Join {
                 session,
                 identity,
                 start,
                 bridge_window_bytes: (seq > 4).then_some(20),
             });
-            self.settles();
+            self.finish_replay();
         }
         for request in [Request::State, Request::Stats, Request::Members] {
-            self.asks(request, "");
+            self.request(request, "");
         }
         for session in known {
             for text in [
@@ -152,7 +152,7 @@ impl Damaged {
                 r#"{"type":"enter","data":1}"#,
                 r#"{"type":"publish","name":"n","data":1,"ref":"1"}"#,
             ] {
-                self.takes(Input::Text { session, text });
+                self.handle(Input::Text { session, text });
             }
         }
         for body in [
@@ -160,32 +160,33 @@ impl Damaged {
             r#"{"name":"n","data":null,"key":"k"}"#,
             r#"{"name":"n","data":1,"id":"new"}"#,
         ] {
-            self.asks(Request::Publish, body);
-            self.settles();
+            self.request(Request::Publish, body);
+            self.finish_replay();
         }
-        self.takes(Input::Flush);
+        self.handle(Input::Flush);
         self.now = self.now.plus(3_600_000);
-        self.takes(Input::Alarm);
-        self.settles();
-        self.takes(Input::Gone { session: SessionId(1_000), code: None });
-        self.asks(Request::Kick(User::parse("admin").unwrap()), "");
+        self.handle(Input::Alarm);
+        self.finish_replay();
+        self.handle(Input::Gone { session: SessionId(1_000), code: None });
+        self.request(Request::Kick(User::parse("admin").unwrap()), "");
     }
 
-    fn settles(&mut self) {
+    fn finish_replay(&mut self) {
         let mut turns = 0;
-        while self.takes(Input::ContinueReplay).contains(&Effect::ContinueReplay) {
+        while self.handle(Input::ContinueReplay).contains(&Effect::ContinueReplay) {
             turns += 1;
-            assert!(turns < 1_000, "it goes round in circles");
+            assert!(turns < 1_000, "the replay does not end");
         }
     }
 
-    /// One that does not wake is erased by the object around it.
-    fn is_erased(&mut self) {
-        if self.room.is_some() || self.wakes(Vec::new()) {
-            assert_eq!(self.asks(Request::Erase, ""), Some(Answer::NoContent));
+    /// Erases the room. A room that can't be loaded is erased by its object, so this
+    /// function skips it.
+    fn erase(&mut self) {
+        if self.room.is_some() || self.load(Vec::new()) {
+            assert_eq!(self.request(Request::Erase, ""), Some(Answer::NoContent));
             assert!(self.store.is_empty());
-            assert!(self.wakes(Vec::new()));
-            let answer = self.asks(Request::Publish, r#"{"name":"n","data":1}"#);
+            assert!(self.load(Vec::new()));
+            let answer = self.request(Request::Publish, r#"{"name":"n","data":1}"#);
             assert!(matches!(answer, Some(Answer::Created { .. })), "{answer:?}");
         }
     }

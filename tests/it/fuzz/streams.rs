@@ -1,17 +1,17 @@
-//! A reader of Server-Sent Events: what it reads, as the HTML standard says
-//! that one reads, is what a client of the room's own has applied.
+//! A reader of Server-Sent Events, which parses the stream by the HTML standard. It
+//! must receive the same events as a client with a WebSocket to the room.
 
 use roomcast::protocol::Start;
 use roomcast::settings::Settings;
 use roomcast::sse::{BARRIER, Stream, StreamStart};
 
-use super::parted;
+use super::split_letter;
 use crate::client::Client;
 use crate::sim::SimRuntime;
 
-/// The query, and then what is published: three lines before the stream begins
-/// and the rest behind it. A carriage return does not end a line here, so it
-/// may be in what is published.
+/// The first line is the query, and the others are publishes: three before the
+/// stream starts, and the rest after that. A carriage return does not end a line
+/// here, so a publish may contain one.
 pub fn play(script: &str) {
     let rate = 1_000_000;
     let settings =
@@ -19,18 +19,18 @@ pub fn play(script: &str) {
     let mut sim = SimRuntime::with(settings);
     let mut lines = script.split('\n');
     let start = lines.next().and_then(|query| Start::parse(query).ok());
-    lines.by_ref().take(3).for_each(|line| publishes(&mut sim, line));
-    let mut reader = Reader::begins(&mut sim, start.unwrap_or(Start::parse("").unwrap()));
-    reader.is_right(&mut sim);
+    lines.by_ref().take(3).for_each(|line| publish(&mut sim, line));
+    let mut reader = Reader::start(&mut sim, start.unwrap_or(Start::parse("").unwrap()));
+    reader.check(&mut sim);
     for line in lines {
-        publishes(&mut sim, line);
-        reader.reads_on(&mut sim);
-        reader.is_right(&mut sim);
+        publish(&mut sim, line);
+        reader.read_new(&mut sim);
+        reader.check(&mut sim);
     }
 }
 
-fn publishes(sim: &mut SimRuntime, line: &str) {
-    let (letter, data) = parted(line);
+fn publish(sim: &mut SimRuntime, line: &str) {
+    let (letter, data) = split_letter(line);
     let body = format!(r#"{{"name":"n","data":{data}}}"#);
     match letter {
         'q' => drop(sim.http("bob", "POST /rooms/r/signals", &body)),
@@ -45,12 +45,12 @@ fn publishes(sim: &mut SimRuntime, line: &str) {
 struct Reader {
     stream: Stream,
     last_event_id: String,
-    /// With the position of each, since the last gap.
+    /// Position and text of each event since the last gap.
     events: Vec<(String, String)>,
 }
 
 impl Reader {
-    fn begins(sim: &mut SimRuntime, start: Start) -> Self {
+    fn start(sim: &mut SimRuntime, start: Start) -> Self {
         let (query, identity) = (start.query(), sim.identity("rea"));
         sim.clients.insert("rea".into(), Client::starting_with(&query));
         sim.connect_bridge("rea", &query, identity, 1 << 20);
@@ -63,30 +63,34 @@ impl Reader {
         assert_eq!(ends.iter().position(|is_last| *is_last), Some(ends.len() - 1));
         let (stream, text) = Stream::begin(&stream_start, false, sim.now);
         let mut reader = Self { stream, last_event_id: String::new(), events: Vec::new() };
-        reader.reads(&text);
-        assert!(!reader.last_event_id.is_empty(), "it says where it starts: {text:.300}");
+        reader.parse(&text);
+        assert!(
+            !reader.last_event_id.is_empty(),
+            "the stream starts with its position: {text:.300}"
+        );
         reader
     }
 
-    fn reads_on(&mut self, sim: &mut SimRuntime) {
+    fn read_new(&mut self, sim: &mut SimRuntime) {
         for frame in std::mem::take(&mut sim.client("rea").frames) {
             let text = self.stream.frame(&frame);
-            self.reads(&text);
+            self.parse(&text);
         }
         if sim.client("rea").seq.is_some() {
             sim.send_seen("rea");
         }
     }
 
+    /// Parses a stream by the standard:
     /// <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
-    fn reads(&mut self, text: &str) {
+    fn parse(&mut self, text: &str) {
         let (mut kind, mut data) = (String::new(), String::new());
         for line in text.replace("\r\n", "\n").split(['\r', '\n']) {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "" if line.is_empty() => {
-                    self.is_dispatched(&std::mem::take(&mut kind), std::mem::take(&mut data));
+                    self.dispatch(&std::mem::take(&mut kind), std::mem::take(&mut data));
                 }
                 "event" => kind = value.to_owned(),
                 "data" => data.extend([value, "\n"]),
@@ -96,7 +100,7 @@ impl Reader {
         }
     }
 
-    fn is_dispatched(&mut self, kind: &str, mut data: String) {
+    fn dispatch(&mut self, kind: &str, mut data: String) {
         if data.is_empty() {
             return;
         }
@@ -109,7 +113,7 @@ impl Reader {
         assert!(data.starts_with(&format!(r#"{{"type":"{kind}","#)), "{kind}: {data:.300}");
     }
 
-    fn is_right(&self, sim: &mut SimRuntime) {
+    fn check(&self, sim: &mut SimRuntime) {
         let epoch = sim.epoch();
         let applied = sim
             .client("rea")

@@ -1,5 +1,5 @@
-//! Tokens, key sets, and tokens that are signed as they should be and say what
-//! they like: who gets in has said it in so many words.
+//! Arbitrary tokens, arbitrary key sets, and tokens with a valid signature and
+//! arbitrary claims. The accepted claims must be exactly those in the token.
 
 use roomcast::auth::{Claims, Keys, Policy, verify};
 use roomcast::limits;
@@ -7,7 +7,7 @@ use roomcast::protocol::{Right, RoomName};
 use roomcast::time::Millis;
 use serde_json::Value;
 
-use super::parted;
+use super::split_letter;
 use crate::tokens;
 
 const NOW: Millis = Millis::new(1_795_297_884_000);
@@ -15,18 +15,18 @@ const NOW_S: f64 = 1_795_297_884.0;
 const LEEWAY_S: f64 = 30.0;
 
 pub fn play(script: &str) {
-    let (letter, rest) = parted(script);
+    let (letter, rest) = split_letter(script);
     let (first, second) = rest.split_once('\n').unwrap_or((rest, ""));
     match letter {
-        // A header and claims.
+        // A header and claims, to be signed.
         's' => signed(first, second),
-        // A key set, and a token for it.
+        // A key set, and a token or its header.
         'k' => {
             if let Ok(keys) = Keys::new(None, Some(first)) {
                 let _ = verify(second, &keys, &Policy::default(), NOW);
                 let forged = tokens::signed(second, r#"{"sub":"a","exp":1795300000}"#);
-                let taken = verify(&forged, &keys, &Policy::default(), NOW);
-                assert!(taken.is_err(), "none of the keys signed {forged}");
+                let result = verify(&forged, &keys, &Policy::default(), NOW);
+                assert!(result.is_err(), "none of the keys signed {forged}");
             }
         }
         _ => drop(tokens::claims(script, NOW)),
@@ -34,27 +34,27 @@ pub fn play(script: &str) {
 }
 
 fn signed(header: &str, payload: &str) {
-    let Ok(taken) = tokens::claims(&tokens::signed(header, payload), NOW) else { return };
+    let Ok(accepted) = tokens::claims(&tokens::signed(header, payload), NOW) else { return };
     let read = |json: &str| serde_json::from_str::<Value>(json).ok();
-    // Where nobody looks, there may be a lone surrogate.
+    // Claims that the core does not read may contain a lone surrogate.
     let (Some(header), Some(written)) = (read(header), read(payload)) else { return };
     assert_eq!(header["alg"], "HS256");
     assert!(header.get("kid").is_none() && header.get("crit").is_none(), "{header}");
 
     let user = written["sub"].as_str().expect("a user");
-    assert_eq!(user, taken.user.as_str());
+    assert_eq!(user, accepted.user.as_str());
     assert!((1..=limits::USER).contains(&user.chars().count()));
-    let ends = written["exp"].as_f64().expect("an end");
-    assert!(ends + LEEWAY_S > NOW_S, "{ends}");
-    let begins = written["nbf"].as_f64().unwrap_or(0.0);
-    assert!(begins - LEEWAY_S < NOW_S + 0.001, "{begins}");
+    let exp = written["exp"].as_f64().expect("an expiry");
+    assert!(exp + LEEWAY_S > NOW_S, "{exp}");
+    let nbf = written["nbf"].as_f64().unwrap_or(0.0);
+    assert!(nbf - LEEWAY_S < NOW_S + 0.001, "{nbf}");
     for room in ["r", "r:s", "shipments:42", "shipments"] {
-        grants_what_it_says(&taken, &written, room);
+        grant_matches_claims(&accepted, &written, room);
     }
 }
 
-fn grants_what_it_says(taken: &Claims, written: &Value, room: &str) {
-    let grant = taken.grant(&RoomName::parse(room).unwrap());
+fn grant_matches_claims(accepted: &Claims, written: &Value, room: &str) {
+    let grant = accepted.grant(&RoomName::parse(room).unwrap());
     let matches = |pattern: &str| match pattern.strip_suffix('*') {
         Some("") => true,
         Some(prefix) => {
@@ -64,11 +64,11 @@ fn grants_what_it_says(taken: &Claims, written: &Value, room: &str) {
     };
     let patterns = written["rooms"].as_object();
     for right in Right::ALL {
-        let says = |rights: &Value| {
+        let lists = |rights: &Value| {
             rights.as_array().is_some_and(|rights| rights.iter().any(|name| name == right.as_str()))
         };
         let mut granting = patterns.into_iter().flatten();
-        let is_written = granting.any(|(pattern, rights)| matches(pattern) && says(rights));
+        let is_written = granting.any(|(pattern, rights)| matches(pattern) && lists(rights));
         assert_eq!(grant.contains(right), is_written, "{} in {room}: {written}", right.as_str());
     }
 }

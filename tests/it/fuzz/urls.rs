@@ -1,5 +1,5 @@
-//! Requests as they come: method, path, query, and headers that may hold a
-//! token. What was read says the same when it is written again.
+//! Arbitrary requests: method, path, query, and headers that may contain a token.
+//! A parsed value must be the same after it is formatted and parsed again.
 
 use roomcast::auth::Origins;
 use roomcast::auth::extract::{self, TokenSources};
@@ -8,10 +8,10 @@ use roomcast::protocol::{Pattern, Position, RoomName, Start};
 use roomcast::route::{Call, ResponseKind, Route};
 use roomcast::settings::RoomSettings;
 
-use super::parted;
+use super::split_letter;
 
 pub fn play(script: &str) {
-    let (letter, rest) = parted(script);
+    let (letter, rest) = split_letter(script);
     match letter {
         'o' => settings(rest),
         't' => token(rest),
@@ -19,7 +19,7 @@ pub fn play(script: &str) {
     }
 }
 
-/// A request line, and the position of a reader that comes back.
+/// Parses a request line, and the position at which a stream resumes.
 fn request(text: &str) {
     let (line, last_event_id) = text.split_once('\n').unwrap_or((text, ""));
     let (method, target) = line.split_once(' ').unwrap_or(("GET", line));
@@ -30,14 +30,14 @@ fn request(text: &str) {
     for kind in [ResponseKind::Body, ResponseKind::Socket, stream] {
         match Route::parse(method, path, query, kind) {
             Ok(Route::Room { room, call }) => {
-                is_a_room(&room);
+                check_room(&room);
                 if let Call::Connect(start) = call {
-                    goes_on_as(start);
+                    check_start(start);
                 }
             }
             Ok(Route::Stream { room, query }) => {
-                is_a_room(&room);
-                goes_on_as(query.start);
+                check_room(&room);
+                check_start(query.start);
             }
             Ok(Route::Health | Route::Connection | Route::PublishToRooms) => {}
             Err(refusal) => {
@@ -50,24 +50,24 @@ fn request(text: &str) {
     }
 }
 
-fn is_a_room(room: &RoomName) {
+fn check_room(room: &RoomName) {
     let name = room.as_str();
     assert!((1..=limits::ROOM_NAME).contains(&name.len()), "{name}");
     assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-=@,.;:".contains(&b)), "{name}");
     assert!(![".", ".."].contains(&name) && name.split(':').all(|part| !part.is_empty()), "{name}");
 }
 
-/// What the worker's own socket asks for is what its reader asked for.
-fn goes_on_as(start: Start) {
+/// Asserts that the bridge requests the same start as its client.
+fn check_start(start: Start) {
     assert_eq!(Start::parse(&start.query()).unwrap(), start);
 }
 
-/// `Authorization`, `Sec-WebSocket-Protocol`, the query's, `Cookie`, `Origin`,
-/// `Sec-Fetch-Site`.
+/// Extracts a token. The lines are `Authorization`, `Sec-WebSocket-Protocol`, the
+/// token in the query, `Cookie`, `Origin` and `Sec-Fetch-Site`.
 fn token(text: &str) {
     let mut headers = text.split('\n').map(|header| (!header.is_empty()).then_some(header));
     let mut next = || headers.next().flatten();
-    let shown = TokenSources {
+    let sources = TokenSources {
         authorization: next(),
         subprotocols: next(),
         query_token: next(),
@@ -76,16 +76,16 @@ fn token(text: &str) {
         fetch_site: next(),
     };
     let listed = Origins::parse("https://app.example, null").unwrap();
-    let TokenSources { cookie, origin, fetch_site, .. } = shown;
+    let TokenSources { cookie, origin, fetch_site, .. } = sources;
     let by_cookie = TokenSources { cookie, origin, fetch_site, ..TokenSources::default() };
     let own_page = origin.is_none() && fetch_site == Some("same-origin");
     if extract::token(&by_cookie, &listed).is_some() {
         assert!(own_page || origin == Some("https://app.example"));
     }
     if extract::token(&by_cookie, &Origins::parse("*").unwrap()).is_some() {
-        assert!(own_page, "anybody's page is not trusted");
+        assert!(own_page, "`*` trusts no page of another origin with a cookie");
     }
-    if let Some(token) = extract::token(&shown, &listed) {
+    if let Some(token) = extract::token(&sources, &listed) {
         assert!(text.contains(token));
     }
 }
