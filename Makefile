@@ -38,7 +38,7 @@ dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787,
 
 test: check rust build edge client demo bench-test size ## Run every check and test, the quickest first
 
-check: client/dist/index.js ## Check formatting, lints and types
+check: client/dist/index.js ## Check formatting, lints, types and prose
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	prettier --check .
@@ -46,6 +46,7 @@ check: client/dist/index.js ## Check formatting, lints and types
 	tsc --project client
 	tsc --project demo
 	node --test 'tools/*.test.ts'
+	node tools/prose.ts
 	$(within) 1800 cargo clippy --locked --all-targets -- --deny warnings
 	$(within) 1800 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
 
