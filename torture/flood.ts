@@ -38,7 +38,7 @@ export const flood: Suite = {
       }
     }
     await sleep(1_000);
-    const { sessions } = await room.figures();
+    const { sessions } = await room.stats();
     assert(sessions >= BYSTANDERS, "a bystander was disconnected");
     return {
       injected,

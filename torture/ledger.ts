@@ -110,7 +110,7 @@ export class Ledger {
       [200, this.#epoch, [epoch.log.findIndex(({ id }) => id === draft.id) + 1]],
       `${draft.id} again`,
     );
-    assert.equal((await this.room.figures()).head, epoch.log.length);
+    assert.equal((await this.room.stats()).head, epoch.log.length);
     this.counts.repeated += 1;
   }
 
@@ -156,7 +156,7 @@ export class Ledger {
   }
 
   async #readNewEvents(): Promise<void> {
-    const { epoch: now } = await this.room.figures();
+    const { epoch: now } = await this.room.stats();
     if (now !== this.#epoch) {
       assert(
         this.#epoch === undefined || this.#erasesRequested > 0,

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Member, standsStill } from "../tests/edge/member.ts";
+import { Member, enterAndStall } from "../tests/edge/member.ts";
 import { tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { type Entry, ExpectedMembers, PING_TIMEOUT_MS, key } from "./presence/expected-members.ts";
@@ -109,7 +109,7 @@ class Crowd {
     const entry = { user, data: null };
     this.#expected.entering(entry);
     const token = tokenOf(user, ["subscribe", "presence"]);
-    this.#endStalled.push(await standsStill(this.#url, token));
+    this.#endStalled.push(await enterAndStall(this.#url, token));
     this.#expected.leaving(entry, PING_TIMEOUT_MS);
   }
 

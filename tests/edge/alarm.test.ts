@@ -13,14 +13,14 @@ describe("an alarm", { concurrency: true }, () => {
     const settings = { r: { retained_ms: 2_000 } };
     const room = await Room.of(t, { settings });
     await room.publish({ name: "n", data: 1 });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     await room.runtime.deploy({ settings: { r: { sockets: 0 } } });
     await room.runtime.waitForLog("a room can't be loaded", 2, 10_000 + RETRIED_WITHIN_MS);
     await room.runtime.deploy({ settings });
     // Only the alarm can load the room.
     for (const end = Date.now() + RETRIED_WITHIN_MS; !(await room.runtime.evict("r"));)
       await sleep(Date.now() < end ? 200 : assert.fail("the alarm is not retried"));
-    assert.notEqual((await room.figures()).epoch, epoch);
+    assert.notEqual((await room.stats()).epoch, epoch);
   });
 
   test("that is lost is set again when a request loads the room", async (t) => {
@@ -30,14 +30,14 @@ describe("an alarm", { concurrency: true }, () => {
     assert(set !== undefined);
     await room.runtime.restart();
     await room.state();
-    await room.figures();
+    await room.stats();
     assert.equal(await alarm(room), set, "an alarm that is set is not changed");
 
     await alarm(room, "DELETE");
     assert.equal(await alarm(room), undefined);
     await room.runtime.restart();
     await room.state();
-    await room.figures();
+    await room.stats();
     const again = await alarm(room);
     assert(again !== undefined && again >= set);
   });

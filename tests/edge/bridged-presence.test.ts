@@ -98,7 +98,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
       assert.deepEqual(await rejected(alice, "x".repeat(3_000)), [413, "too_large"]);
       assert.deepEqual(await rejected(tokenOf("eve", ["subscribe"]), 1), [403, "forbidden"]);
       assert.deepEqual(await room.members(), []);
-      await room.counts(0);
+      await room.waitForSessions(0);
     });
   });
 
@@ -140,7 +140,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
         socket.send({ type: "enter", room: "r" });
         await socket.until("members");
         end(socket);
-        await room("r").counts(0);
+        await room("r").waitForSessions(0);
         assert.deepEqual(await room("r").members(), members);
         if (members.length === 0) return;
         await room("r").waitForMembers();
@@ -168,7 +168,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
         );
         assert.deepEqual(await room("r").members(), ["alice", "bob"]);
         socket.drop();
-        await room("r").counts(1);
+        await room("r").waitForSessions(1);
         socket = await connect(alice);
       }
     });

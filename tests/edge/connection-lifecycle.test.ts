@@ -14,7 +14,7 @@ describe("a connection", { concurrency: true }, () => {
       for (const name of ["a", "b"]) await subscribe(socket, name);
       socket.send({ type: "subscribe", room: "c" });
       ends(socket);
-      for (const name of ["a", "b", "c"]) await room(name).counts(0);
+      for (const name of ["a", "b", "c"]) await room(name).waitForSessions(0);
     }
   });
 
@@ -26,7 +26,7 @@ describe("a connection", { concurrency: true }, () => {
     assert.equal((await socket.closed(80_000)).code, 4408);
     const after = Date.now() - since;
     assert(after > 49_900, `${after} ms`);
-    await room("r").counts(0);
+    await room("r").waitForSessions(0);
   });
 
   test("leaves no session when hundreds are disconnected at once", async (t) => {
@@ -40,7 +40,7 @@ describe("a connection", { concurrency: true }, () => {
         for (const name of names) await subscribe(socket, name);
       }),
     );
-    for (const name of names) await room(name).counts(250);
+    for (const name of names) await room(name).waitForSessions(250);
     for (const socket of sockets) socket.drop();
     // These are disconnected while they are joining.
     for (let i = 0; i < 25; i++) {
@@ -48,7 +48,7 @@ describe("a connection", { concurrency: true }, () => {
       for (const name of names) socket.send({ type: "subscribe", room: name });
       socket.drop();
     }
-    for (const name of names) await room(name).counts(0, GONE_WITHIN_MS);
+    for (const name of names) await room(name).waitForSessions(0, GONE_WITHIN_MS);
   });
 });
 
@@ -60,7 +60,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     for (const name of names) await subscribe(socket, name);
     socket.send({ type: "subscribe", room: "one too many" });
     assert.equal((await socket.until("error")).code, "bad_request");
-    const before = await room("r:7").figures();
+    const before = await room("r:7").stats();
     await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
     socket.send({ type: "ping" });
     assert.deepEqual(
@@ -76,7 +76,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
       assert.deepEqual([from, events[0].data], [name, name]);
     }
     assert(
-      (await room("r:7").figures()).awake_since > before.awake_since,
+      (await room("r:7").stats()).awake_since > before.awake_since,
       "the object was created again",
     );
   });
@@ -118,7 +118,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     const events = 50;
     const epochs = new Map<string, string>();
     const seqs = new Map(names.map((name) => [name, 0]));
-    for (const name of names) epochs.set(name, (await room(name).figures()).epoch);
+    for (const name of names) epochs.set(name, (await room(name).stats()).epoch);
     let cuts = 0;
     const isDone = () => [...seqs.values()].every((seq) => seq === events);
     const reading = (async () => {

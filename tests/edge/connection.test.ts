@@ -77,7 +77,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     for (const each of [a, b, c, d])
       for (const data of [1, 2, 3]) await each.publish({ name: "n", data, key: "k" });
     const socket = await connect();
-    const { epoch } = await a.figures();
+    const { epoch } = await a.stats();
     assert.equal((await subscribe(socket, "a", { since: `${epoch}:1` })).recovered, true);
     assert.deepEqual(
       (await socket.next()).events.map(({ seq }: any) => seq),
@@ -154,7 +154,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.equal((await socket.next()).room, "stays");
     // The client may subscribe to the room again.
     assert.equal((await subscribe(socket, "ends")).seq, 0);
-    await room("full").counts(1);
+    await room("full").waitForSessions(1);
   });
 
   test("answers an invalid frame with an error that names the room", async (t) => {
@@ -248,7 +248,7 @@ describe("a connection's token", { concurrency: true }, () => {
       c: ["closed"],
     });
     await subscribe(socket, "d");
-    await room("c").counts(0);
+    await room("c").waitForSessions(0);
   });
 
   test("for another user, or a bad one, closes the connection", async (t) => {
@@ -259,7 +259,7 @@ describe("a connection's token", { concurrency: true }, () => {
       socket.send({ type: "auth", token: bad });
       assert.equal((await socket.closed()).code, 4001);
     }
-    await room("r").counts(0);
+    await room("r").waitForSessions(0);
   });
 
   test("that expires closes the connection and its sessions in all rooms", async (t) => {
@@ -269,7 +269,7 @@ describe("a connection's token", { concurrency: true }, () => {
     for (const name of ["a", "b", "c"]) await subscribe(socket, name);
     await room("a").runtime.evict("a");
     assert.equal((await socket.closed()).code, 4001);
-    for (const name of ["a", "b", "c"]) await room(name).counts(0);
+    for (const name of ["a", "b", "c"]) await room(name).waitForSessions(0);
   });
 
   test("can be renewed before it expires, also for hibernating rooms", async (t) => {

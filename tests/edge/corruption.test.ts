@@ -8,7 +8,7 @@ import { Room, tokenOf } from "./room.ts";
 describe("a corrupted row", () => {
   test("fails the requests that read it, and no other request", async (t) => {
     const room = await corrupted(t, "UPDATE log SET events = substr(events, 2) WHERE number = 1");
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     await assert.rejects(room.page(`since=${epoch}:0`), /500 .*"internal"/);
     assert.equal((await room.page(`since=${epoch}:2`)).events.length, 3);
     assert.deepEqual(await room.publish({ name: "n", data: 6 }), [6]);
@@ -16,7 +16,7 @@ describe("a corrupted row", () => {
 
   test("that makes the newest seq unknown fails requests until the room is erased", async (t) => {
     const room = await corrupted(t, "DELETE FROM log WHERE number = 0");
-    await assert.rejects(room.figures(), /500 .*"internal"/);
+    await assert.rejects(room.stats(), /500 .*"internal"/);
     await assert.rejects(room.publish({ name: "n", data: 6 }), /500 .*"internal"/);
     await room.erase();
     assert.deepEqual(await room.publish({ name: "n", data: 1 }), [1]);

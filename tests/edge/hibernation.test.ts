@@ -15,12 +15,12 @@ describe("a room that hibernates", { concurrency: true }, () => {
     const { runtime, url } = await room(t);
     const alice = await Socket.open(`${url}/events`, { token: alices });
     await alice.until("welcome");
-    const before = await figures(url);
+    const before = await stats(url);
     await sleep(13_000); // The runtime evicts an object that has been idle for ten seconds.
     assert.equal(await runtime.evict("r"), false, "it was no longer in memory");
     await publish(url, { name: "n", data: 1 });
     assert.equal((await alice.until("events")).events[0].seq, 1);
-    const after = await figures(url);
+    const after = await stats(url);
     assert(after.awake_since > before.awake_since, "the object was created again");
     assert.equal(after.sessions, 1);
     assert.equal(after.epoch, before.epoch);
@@ -44,7 +44,7 @@ describe("a room that hibernates", { concurrency: true }, () => {
     await alice.until("welcome");
     assert.equal(await runtime.evict("r"), true);
     assert.equal((await alice.closed()).code, 4001);
-    assert.equal((await figures(url)).sessions, 0);
+    assert.equal((await stats(url)).sessions, 0);
   });
 
   test("at any moment loses, repeats and reorders no event", async (t) => {
@@ -88,15 +88,15 @@ async function publish(url: string, event: object): Promise<void> {
   assert.equal(answer.status, 201, await answer.text());
 }
 
-interface Figures {
+interface RoomStats {
   epoch: string;
   sessions: number;
   /** Time when the object in memory was created. */
   awake_since: number;
 }
 
-async function figures(url: string): Promise<Figures> {
+async function stats(url: string): Promise<RoomStats> {
   const answer = await fetch(url, { headers: { authorization: `Bearer ${alices}` } });
   assert.equal(answer.status, 200);
-  return (await answer.json()) as Figures;
+  return (await answer.json()) as RoomStats;
 }

@@ -23,7 +23,7 @@ describe("an id counts once", () => {
         2_003,
       ],
     );
-    assert.equal((await room.figures()).rows_written, 2);
+    assert.equal((await room.stats()).rows_written, 2);
   });
 
   test("also in a room that a version without the index has written", async (t) => {

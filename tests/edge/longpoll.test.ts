@@ -19,7 +19,7 @@ describe("a long poll", { concurrency: true }, () => {
     const room = await Room.of(t);
     const since = await room.position();
     const polling = poll(room, `since=${since}&wait=20`);
-    await room.counts(1);
+    await room.waitForSessions(1);
     await sleep(500);
     await room.publish({ name: "n", data: { a: 1 } });
     const { status, body, after_ms } = await polling;
@@ -28,7 +28,7 @@ describe("a long poll", { concurrency: true }, () => {
     const { room: name, prev, events, head } = body;
     assert.deepEqual([name, prev, head, events.length], ["r", 0, 1, 1]);
     assert.deepEqual([events[0].seq, events[0].data], [1, { a: 1 }]);
-    await room.counts(0);
+    await room.waitForSessions(0);
   });
 
   test("is answered immediately with a page if there are events already", async (t) => {
@@ -38,7 +38,7 @@ describe("a long poll", { concurrency: true }, () => {
     const { body, after_ms } = await poll(room, `since=${since}&wait=30&limit=20`);
     assert(after_ms < 30_000, `${after_ms} ms`);
     assert.deepEqual([body.events.length, body.head], [20, 30]);
-    await room.counts(0);
+    await room.waitForSessions(0);
   });
 
   test("is answered with an empty page when its wait ends", async (t) => {
@@ -49,7 +49,7 @@ describe("a long poll", { concurrency: true }, () => {
     assert.equal(status, 200);
     assert(after_ms >= 1_990 && after_ms < 20_000, `${after_ms} ms`);
     assert.deepEqual([body.prev, body.events, body.head], [1, [], 1]);
-    await room.counts(0);
+    await room.waitForSessions(0);
   });
 
   test("with `wait=0` is answered immediately", async (t) => {
@@ -62,14 +62,14 @@ describe("a long poll", { concurrency: true }, () => {
   test("at a lost position, or in a room that is erased, is answered with position_lost", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     for (const lost of ["AAAAAAAA:0", `${epoch}:2`]) {
       const { status, body, after_ms } = await poll(room, `since=${lost}&wait=30`);
       assert.deepEqual([status, body.error.code], [410, "position_lost"], lost);
       assert(after_ms < 30_000, `${after_ms} ms`);
     }
     const polling = poll(room, `since=${epoch}:1&wait=30`);
-    await room.counts(1);
+    await room.waitForSessions(1);
     await room.erase();
     assert.equal((await polling).status, 410);
   });
@@ -78,7 +78,7 @@ describe("a long poll", { concurrency: true }, () => {
     const room = await Room.of(t, { settings: { full: { sockets: 1 } } });
     const since = await room.position();
     const kicked = poll(room, `since=${since}&wait=30`);
-    await room.counts(1);
+    await room.waitForSessions(1);
     await room.kick("alice");
     assert.equal((await kicked).status, 403);
     // With the leeway of 30 s it expires in eight seconds.
@@ -89,7 +89,7 @@ describe("a long poll", { concurrency: true }, () => {
     const full = new Room(room.runtime, "full");
     const position = await full.position();
     const polling = poll(full, `since=${position}&wait=10`);
-    await full.counts(1);
+    await full.waitForSessions(1);
     const rejected = await poll(full, `since=${position}&wait=10`);
     assert.deepEqual([rejected.status, rejected.body.error.code], [503, "room_full"]);
     assert.equal((await polling).status, 200);
@@ -110,27 +110,27 @@ describe("a long poll", { concurrency: true }, () => {
     const query = `wait=1&since=${since}`;
     assert.equal((await poll(room, query, tokenOf("bob", ["publish"]))).status, 403);
     assert.equal((await poll(room, query, "a.b.c")).status, 401);
-    await room.counts(0);
+    await room.waitForSessions(0);
   });
 
   test("lets the room hibernate, and receives the next event", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
     const polling = poll(room, `since=${since}&wait=30`);
-    await room.counts(1);
-    const before = await room.figures();
+    await room.waitForSessions(1);
+    const before = await room.stats();
     await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
     assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
     await room.publish({ name: "n", data: 1 });
     assert.equal((await polling).body.events.length, 1);
-    assert((await room.figures()).awake_since > before.awake_since, "the object was created again");
-    await room.counts(0);
+    assert((await room.stats()).awake_since > before.awake_since, "the object was created again");
+    await room.waitForSessions(0);
   });
 
   test("after another loses and repeats no event", async (t) => {
     const random = seeded(t);
     const room = await Room.of(t, { settings: NO_WINDOWS });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     const events = 300;
     const publishing = (async () => {
       for (let data = 1; data <= events; data++) {
@@ -146,7 +146,7 @@ describe("a long poll", { concurrency: true }, () => {
       for (const event of body.events) assert.deepEqual([event.seq, event.data], [++seq, seq]);
     }
     await publishing;
-    await room.counts(0);
+    await room.waitForSessions(0);
   });
 });
 

@@ -114,7 +114,7 @@ export class Member {
  * Enters a room and then stalls, as a machine that was unplugged: its TCP connection stays open, but
  * the client reads and answers nothing. Returns a function that closes the connection.
  */
-export async function standsStill(url: string, token: string): Promise<() => void> {
+export async function enterAndStall(url: string, token: string): Promise<() => void> {
   const { hostname, port, pathname } = new URL(`${url}/events`);
   const socket = connect(Number(port), hostname);
   socket.on("error", () => {});

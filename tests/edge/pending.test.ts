@@ -109,7 +109,7 @@ test("a close by the client or by the room is forwarded to the other side", asyn
   await again.until("welcome");
   await room.kick("alice");
   assert.equal((await again.closed()).code, 4010);
-  await room.counts(0);
+  await room.waitForSessions(0);
 });
 
 test("a room that rejected a socket can hibernate even if the peer never answers the close", async (t) => {
@@ -120,7 +120,7 @@ test("a room that rejected a socket can hibernate even if the peer never answers
   t.after(() => silent.destroy());
   assert.equal(await silent.closeCode(), 1013);
   assert.equal(await room.runtime.evict("r"), true);
-  assert.equal((await room.figures()).sessions, 1);
+  assert.equal((await room.stats()).sessions, 1);
 });
 
 /** Returns the code that a socket is closed with, and ignores the frames before. */

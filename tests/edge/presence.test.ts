@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { claims, sign } from "./jwt.ts";
-import { Member, standsStill } from "./member.ts";
+import { Member, enterAndStall } from "./member.ts";
 import { seeded } from "./random.ts";
 import { GONE_WITHIN_MS, Runtime, SECRET } from "./runtime.ts";
 
@@ -19,12 +19,12 @@ describe("presence", { concurrency: true }, () => {
     ben.drop();
     const dropped = Date.now();
     await sleep(100);
-    assert.equal((await figures(url)).members, 2);
+    assert.equal((await stats(url)).members, 2);
     assert.equal(await runtime.evict("r"), true);
     await ann.until(() => ann.list.size === 1);
     const after = Date.now() - dropped;
     assert(after >= 10_000, `left after ${after} ms`);
-    assert.equal((await figures(url)).members, 1);
+    assert.equal((await stats(url)).members, 1);
   });
 
   test("a member that closes its socket leaves immediately, also if the room hibernates", async (t) => {
@@ -43,10 +43,10 @@ describe("presence", { concurrency: true }, () => {
   test("no member remains after a kill -9", async (t) => {
     const { runtime, url } = await room(t);
     for (const user of ["ann", "ben", "cat"]) await enter(url, user);
-    assert.equal((await figures(url)).members, 3);
+    assert.equal((await stats(url)).members, 3);
     await runtime.kill();
     await runtime.restart();
-    assert.equal((await figures(url)).members, 0);
+    assert.equal((await stats(url)).members, 0);
     assert.deepEqual((await enter(url, "ben")).users(), ["ben"]);
   });
 
@@ -55,7 +55,7 @@ describe("presence", { concurrency: true }, () => {
     const watcher = await Member.open(`${runtime.url}/rooms/idle`, token("ann"));
 
     const ann = await enter(url, "ann");
-    const closeStalled = await standsStill(url, token("ben"));
+    const closeStalled = await enterAndStall(url, token("ben"));
     t.after(closeStalled);
     const since = Date.now();
     const silent = await enter(url, "cat");
@@ -75,7 +75,7 @@ describe("presence", { concurrency: true }, () => {
     await ann.until(() => ann.list.size === 2, since + GONE_WITHIN_MS - Date.now());
     assert.deepEqual(ann.users(), ["ann", "dan"]);
     assert.deepEqual(active.users(), ["ann", "dan"]);
-    assert.equal((await figures(url)).members, 2);
+    assert.equal((await stats(url)).members, 2);
     assert.equal(
       await runtime.evict("idle"),
       false,
@@ -160,7 +160,7 @@ async function agree(members: Member[], shown: Map<number, number>, url: string)
     member.list.size === expected.length && member.shown().every((one, i) => one === expected[i]);
   for (const tracking of members.filter((_, i) => isTracking(i)))
     await tracking.until(isUpToDate, GONE_WITHIN_MS);
-  assert.equal((await figures(url)).members, expected.length);
+  assert.equal((await stats(url)).members, expected.length);
 }
 
 async function room(
@@ -184,7 +184,7 @@ async function enter(url: string, user: string): Promise<Member> {
   return member;
 }
 
-async function figures(url: string): Promise<{ members: number; sessions: number }> {
+async function stats(url: string): Promise<{ members: number; sessions: number }> {
   const answer = await fetch(url, { headers: { authorization: `Bearer ${token("ann")}` } });
   assert.equal(answer.status, 200);
   return (await answer.json()) as { members: number; sessions: number };

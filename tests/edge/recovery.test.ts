@@ -19,7 +19,7 @@ after(() => runtime.stop());
 test("100,000 missed events are replayed in bounded frames, and live events follow in order", async () => {
   const room = new Room(runtime, "deep");
   for (let i = 1; i <= GAP; i += 1_000) await publish(room, batch(i, 1_000));
-  const { epoch } = await room.figures();
+  const { epoch } = await room.stats();
 
   const alice = await Socket.open(`${runtime.url}/rooms/deep/events`, {
     token,
@@ -106,7 +106,7 @@ async function publish(room: Room, events: string[]): Promise<void> {
 
 /** Returns the rows that the room's object has written since it was created. */
 async function rowsWritten(room: Room): Promise<number> {
-  const { rows_written: rows } = await room.figures();
+  const { rows_written: rows } = await room.stats();
   assert(Number.isSafeInteger(rows), "the room reports the number of rows written");
   return rows;
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Claims, type Grant, claims, sign } from "./jwt.ts";
 import { type Options, Runtime, SECRET } from "./runtime.ts";
 
-export interface Figures {
+export interface RoomStats {
   epoch: string;
   head: number;
   sessions: number;
@@ -44,7 +44,7 @@ export class Room {
     await this.#request("POST", "/signals", JSON.stringify({ name, data }));
   }
 
-  figures(): Promise<Figures> {
+  stats(): Promise<RoomStats> {
     return this.#request("GET", "");
   }
 
@@ -71,15 +71,15 @@ export class Room {
   }
 
   async position(): Promise<string> {
-    const { epoch, head } = await this.figures();
+    const { epoch, head } = await this.stats();
     return `${epoch}:${head}`;
   }
 
   /** Waits until the room has this many sessions. */
-  async counts(sessions: number, timeoutMs = 30_000): Promise<void> {
+  async waitForSessions(sessions: number, timeoutMs = 30_000): Promise<void> {
     const until = Date.now() + timeoutMs;
     for (;;) {
-      const { sessions: counted } = await this.figures();
+      const { sessions: counted } = await this.stats();
       if (counted === sessions) return;
       assert(Date.now() < until, `${counted} sessions, not ${sessions}`);
       await sleep(50);

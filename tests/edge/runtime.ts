@@ -47,7 +47,7 @@ export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
 export const GONE_WITHIN_MS = 65_000 + 25_000;
 
 /** Maximum number of sockets that one request opens. */
-const CROWD = 1_000;
+const SOCKETS_PER_REQUEST = 1_000;
 
 /** Storage, network and log of a runtime, if they are not the defaults. */
 export interface Place {
@@ -64,8 +64,8 @@ export class Runtime {
   readonly #place: Place;
   /** The first start chooses the ports, and every restart uses them again. */
   readonly #ports = new Map<string, number>();
-  /** References to responses. Without them, the sockets of `crowd` would be closed. */
-  readonly #crowds: unknown[] = [];
+  /** References to responses. Without them, the sockets of `openSockets` would be closed. */
+  readonly #openResponses: unknown[] = [];
   #process: ChildProcess | undefined;
   /** Output of all processes so far. */
   #output = "";
@@ -226,18 +226,18 @@ export class Runtime {
    * Opens sockets to a room from inside the process, where they need no file descriptors. They pass
    * through the worker under test as all sockets do, and stay open as long as it runs.
    */
-  async crowd(room: string, token: string, sockets: number): Promise<void> {
+  async openSockets(room: string, token: string, sockets: number): Promise<void> {
     // One request for all of them would take long, and its idle connection could time out.
-    for (let left = sockets; left > 0; left -= CROWD)
-      await this.#crowd(room, token, Math.min(left, CROWD));
+    for (let left = sockets; left > 0; left -= SOCKETS_PER_REQUEST)
+      await this.#openBatch(room, token, Math.min(left, SOCKETS_PER_REQUEST));
   }
 
-  async #crowd(room: string, token: string, sockets: number): Promise<void> {
+  async #openBatch(room: string, token: string, sockets: number): Promise<void> {
     const answer = await fetch(`${this.#control(room)}?sockets=${sockets}`, {
       headers: { authorization: `Bearer ${token}` },
     });
     const reader = answer.body?.getReader();
-    this.#crowds.push(reader);
+    this.#openResponses.push(reader);
     const first = await reader?.read();
     const text = new TextDecoder().decode(first?.value);
     if (text !== "opened") throw new Error(`a crowd of ${sockets}: ${answer.status} ${text}`);

@@ -12,7 +12,7 @@ test("a change of retention keeps the newest events, and their ids still count o
   t.after(() => runtime.stop());
   const room = new Room(runtime, "ring");
   await room.publish(event(1));
-  const { epoch } = await room.figures();
+  const { epoch } = await room.stats();
   let head = 1;
   // Number of retained events: the smallest ring since an event was published limits them.
   let kept = 1;
@@ -41,7 +41,7 @@ test("a change of the ring's size writes three rows for each append that it reta
     [5, 0],
   ] as const) {
     await room.runtime.deploy({ settings: retained(size) });
-    assert.equal((await room.figures()).rows_written, rows, `a ring of ${size}`);
+    assert.equal((await room.stats()).rows_written, rows, `a ring of ${size}`);
   }
 });
 

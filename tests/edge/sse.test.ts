@@ -34,7 +34,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
     const start = await stream.waitForPosition();
-    assert.equal(start, `${(await room.figures()).epoch}:0`);
+    assert.equal(start, `${(await room.stats()).epoch}:0`);
     assert.equal(stream.text, `id: ${start}\n\n`, "a block without data");
     stream.drop();
 
@@ -52,7 +52,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     await room.publish(
       `{"events":[{"name":"a","data":{ "n" : 1.0 }},{"name":"b","data":2,"id":"i","key":"k"}]}`,
     );
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     const first = await stream.next();
     assert.equal(first?.event, "message");
     assert.equal(first.lastEventId, `${epoch}:1`);
@@ -78,7 +78,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
   test("starts with the state, whose id is the position", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1, key: "k" });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     const stream = await EventStream.open(`${room.url}/events`, { token });
     const state = await stream.next();
     assert.equal(state?.event, "state");
@@ -96,7 +96,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
   test("starts with the last events that `last` requests", async (t) => {
     const room = await Room.of(t);
     for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     const stream = await EventStream.open(`${room.url}/events`, { token, query: "last=2" });
     t.after(() => stream.drop());
     assert.equal((await stream.nextJson()).seq, 2);
@@ -107,7 +107,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
   test("resumes from Last-Event-ID, also if its query has another position", async (t) => {
     const room = await Room.of(t);
     for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     for (const query of [`since=${epoch}:0`, "last=3", ""]) {
       const options = { token, query, lastEventId: `${epoch}:2` };
       const stream = await EventStream.open(`${room.url}/events`, options);
@@ -125,7 +125,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
   test("resumes from lastEventId in its query, which polyfills of EventSource send", async (t) => {
     const room = await Room.of(t);
     for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     for (const [query, lastEventId, seq] of [
       [`lastEventId=${encodeURIComponent(`${epoch}:2`)}`, undefined, 3],
       [`last=3&lastEventId=${epoch}:1`, "", 2],
@@ -141,7 +141,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
   test("receives gap and state after a lost position, and the last of them has the id", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
-    const { epoch } = await room.figures();
+    const { epoch } = await room.stats();
     const lost = { token, lastEventId: "AAAAAAAA:7" };
     const alone = await EventStream.open(`${room.url}/events`, lost);
     const gap = await alone.next();
@@ -230,7 +230,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     t.after(() => reader.drop());
     await reader.waitForPosition();
     assert.deepEqual(await status({ token }, "full"), [503, "room_full"]);
-    await new Room(room.runtime, "full").counts(1);
+    await new Room(room.runtime, "full").waitForSessions(1);
   });
 });
 
@@ -243,12 +243,12 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     await Promise.all(streams.map((stream) => stream.waitForPosition()));
     await room.publish({ name: "n", data: 1 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 1);
-    const before = await room.figures();
+    const before = await room.stats();
     await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
     assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
     await room.publish({ name: "n", data: 2 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 2);
-    const after = await room.figures();
+    const after = await room.stats();
     assert(after.awake_since > before.awake_since, "the object was created again");
     assert.equal(after.sessions, 3);
   });
@@ -274,14 +274,14 @@ describe("a room with only stream readers", { concurrency: true }, () => {
       streams.push(...(await Promise.all(Array.from({ length: 100 }, open))));
     }
     await Promise.all(streams.map((stream) => stream.waitForPosition()));
-    await room.counts(1_000);
+    await room.waitForSessions(1_000);
     const staying = streams.pop();
     for (const stream of streams) stream.drop();
     // A disconnected reader is detected at the next write.
     await room.publish({ name: "n", data: 1 });
     await sleep(200);
     await room.publish({ name: "n", data: 2 });
-    await room.counts(1, COMMENTED_WITHIN_MS);
+    await room.waitForSessions(1, COMMENTED_WITHIN_MS);
     assert.equal((await staying?.nextJson()).seq, 1);
     staying?.drop();
   });
@@ -291,14 +291,14 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     const stream = await EventStream.open(`${room.url}/events`, { token });
     await stream.waitForPosition();
     stream.drop();
-    await room.counts(0, COMMENTED_WITHIN_MS);
+    await room.waitForSessions(0, COMMENTED_WITHIN_MS);
   });
 
   // Limits: STREAM_START_TIMEOUT_MS.
   test("closes the session of a reader that disconnects before it is answered", async (t) => {
     const room = await Room.of(t);
     await disconnectBeforeAnswer(room);
-    await room.counts(0, 20_000);
+    await room.waitForSessions(0, 20_000);
   });
 });
 
@@ -383,7 +383,7 @@ describe("a stream reader", { concurrency: true }, () => {
     assert.deepEqual([block?.event, JSON.parse(block?.data ?? "").code], ["closed", 1012]);
     await stream.waitForEnd();
     assert.equal(stream.lastEventId, start);
-    await room.counts(0);
+    await room.waitForSessions(0);
   });
 
   // If a timer is cleared when the garbage collector drops a canceled request, other requests may wait

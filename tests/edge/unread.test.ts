@@ -68,7 +68,7 @@ async function joinAndStall(room: Room): Promise<TcpSocket> {
   const headers = { ...UPGRADE, authorization: `Bearer ${token("carol")}` };
   socket.write(request(Number(port), { path: pathname, headers }));
   await once(socket, "data");
-  await room.counts(4);
+  await room.waitForSessions(4);
   socket.pause();
   return socket;
 }

@@ -22,7 +22,7 @@ export const fullRoom: Flood = async ({ runtime, sockets }) => {
   // Opens sockets over TCP as far as there are file handles, and the rest within the runtime.
   const overTcp = Math.min(sockets, Math.floor(handles / HANDLES_EACH));
   const inside = sockets - overTcp;
-  if (inside > 0) await runtime.crowd(room.name, tokenOf("crowd", ["subscribe"]), inside);
+  if (inside > 0) await runtime.openSockets(room.name, tokenOf("crowd", ["subscribe"]), inside);
   const crowd: WebSocket[] = [];
   let received = 0;
   await runConcurrently(overTcp, 50, async () => {
@@ -30,7 +30,7 @@ export const fullRoom: Flood = async ({ runtime, sockets }) => {
     socket.on("message", (text: Buffer) => (received += text.includes('"events"') ? 1 : 0));
     crowd.push(socket);
   });
-  await room.counts(sockets, TIMEOUT_MS);
+  await room.waitForSessions(sockets, TIMEOUT_MS);
   const mb = await runtime.residentMb();
 
   const [code] = await once(await openSocket(room), "close");
@@ -41,7 +41,7 @@ export const fullRoom: Flood = async ({ runtime, sockets }) => {
   assert.equal(received, overTcp, "each socket receives the event once");
 
   for (const socket of crowd) socket.terminate();
-  await room.counts(inside, TIMEOUT_MS);
+  await room.waitForSessions(inside, TIMEOUT_MS);
   return {
     "sockets in one room, which is its limit": sockets,
     "MB of memory with these sockets": mb,

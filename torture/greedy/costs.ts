@@ -17,7 +17,7 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   await room.publish({ name: "n", data: 1 });
   const events = Array.from({ length: 1_000 }, (_, i) => ({ name: "n", key: `k${i}`, data: i }));
   const durationMs = context.size(10_000, 3_000);
-  const before = await room.figures();
+  const before = await room.stats();
   const startedAt = Date.now();
   let rejected = 0;
   const publish = async (): Promise<void> => {
@@ -30,7 +30,7 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   };
   await Promise.all(Array.from({ length: 4 }, publish));
   const seconds = (Date.now() - startedAt) / 1_000;
-  const after = await room.figures();
+  const after = await room.stats();
   assert.equal(after.awake_since, before.awake_since);
   const rows = after.rows_written - before.rows_written;
   return {

@@ -89,7 +89,7 @@ export const socketsOfOneUser: Attack = async ({ runtime }) => {
   const sockets = await openAll(ROOM_SOCKETS, () =>
     RawSocket.open(runtime.url, eventsOf("crowded"), can),
   );
-  const { sessions } = await new Room(runtime, "crowded").figures();
+  const { sessions } = await new Room(runtime, "crowded").stats();
   const other = await RawSocket.open(
     runtime.url,
     eventsOf("crowded"),

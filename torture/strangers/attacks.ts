@@ -111,9 +111,9 @@ const unansweredCloses: Attack = async ({ context, runtime }) => {
     `closed with ${JSON.stringify([...codes])}`,
   );
 
-  const since = await Promise.all([quiet, full].map((room) => room.figures()));
+  const since = await Promise.all([quiet, full].map((room) => room.stats()));
   await sleep(HIBERNATES_AFTER_MS);
-  const then = await Promise.all([quiet, full].map((room) => room.figures()));
+  const then = await Promise.all([quiet, full].map((room) => room.stats()));
   const active = then.filter(({ awake_since }, i) => awake_since === since[i]?.awake_since);
   assert.equal(then[1]?.sessions, FULL_AT, "the subscribers are still connected");
   for (const socket of [...rejected, ...subscribers]) socket.end();
