@@ -208,7 +208,7 @@ function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Prom
     const token = await tokens.get();
     const get = async (token: Token): Promise<Answer> => {
       if (token !== null) return request(fetch, url, { token, timeoutMs: HTTP_TIMEOUT_MS });
-      throw new RoomcastError("unauthorized", "No user is signed in: `token` returned null.");
+      throw new RoomcastError("unauthorized", "No user is signed in.");
     };
     try {
       return await get(token);
@@ -220,5 +220,4 @@ function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Prom
 }
 
 const isRefusal = (error: unknown): boolean =>
-  error instanceof RoomcastError &&
-  (error.code === "unauthorized" || error.code === "token_expired");
+  ["unauthorized", "token_expired"].includes((error as RoomcastError).code);

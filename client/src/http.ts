@@ -1,4 +1,4 @@
-import { RoomcastError, type WireCode } from "./codes.ts";
+import { RoomcastError, type Code } from "./codes.ts";
 import type { Position, RoomEvent } from "./protocol.ts";
 
 export interface HttpRequest {
@@ -7,11 +7,14 @@ export interface HttpRequest {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cache?: "no-store";
-  /** Time limit, reading the response included. After it, the error is `timeout`. */
+  /**
+   * Time limit, reading the response included. After it, the error is `timeout`. A whole number:
+   * Node rejects a fraction of a millisecond.
+   */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Returns the error for a refusal that a proxy has sent, and not the server. */
-  readonly proxyError?: (response: Response) => RoomcastError;
+  /** Code of the error if a proxy has refused the request, and not the server. */
+  readonly proxyCode?: Code;
 }
 
 export type Fetch = typeof globalThis.fetch;
@@ -23,9 +26,7 @@ export type Fetch = typeof globalThis.fetch;
 export function serverUrl(url: unknown): string {
   const [, tls, rest] = /^(?:http|ws)(s?):\/\/([^?#]+)$/i.exec(String(url)) ?? [];
   if (rest) return `http${tls}://${rest}`;
-  throw new TypeError(
-    `\`url\` must be the worker's, such as "https://rt.example.com"; it is ${JSON.stringify(url)}.`,
-  );
+  throw new TypeError(`\`url\` must be like https://rt.example.com, not ${JSON.stringify(url)}.`);
 }
 
 /** Returns `https://host/{path}`, below the path of `base` if it has one. */
@@ -48,23 +49,23 @@ export async function request<Answer>(
   options: HttpRequest,
   read: (response: Response) => Answer | Promise<Answer> = (response) => response.json(),
 ): Promise<Answer> {
-  const { token, timeoutMs, signal, headers = {}, proxyError = statusError, ...init } = options;
-  // Node rejects a fraction of a millisecond, which a monotonic clock has.
-  const limit =
-    timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
-  const ends = signal && limit ? AbortSignal.any([signal, limit]) : (signal ?? limit ?? null);
-  // Without a token, a cookie authenticates the user.
-  const user: RequestInit = token
-    ? { headers: { ...headers, authorization: `Bearer ${token}` } }
-    : { headers, credentials: "include" };
+  const { token, timeoutMs, signal, headers, proxyCode, ...init } = options;
+  const limit = timeoutMs ? AbortSignal.timeout(timeoutMs) : undefined;
+  const ends = signal && limit ? AbortSignal.any([signal, limit]) : (signal ?? limit);
   let error: RoomcastError;
   try {
-    const response = await fetch(url, { ...init, ...user, signal: ends });
+    const response = await fetch(url, {
+      ...init,
+      headers: { ...headers, ...(token && { authorization: `Bearer ${token}` }) },
+      // Without a token, a cookie authenticates the user.
+      credentials: token ? "same-origin" : "include",
+      signal: ends as AbortSignal,
+    });
     if (response.ok) return await read(response);
-    error = (await refusalOf(response)) ?? proxyError(response);
+    error = await refusalOf(response, proxyCode);
   } catch {
     error = limit?.aborted
-      ? new RoomcastError("timeout", `No answer from ${url.host} within ${timeoutMs} ms.`)
+      ? new RoomcastError("timeout", `No answer from ${url.host} in ${timeoutMs} ms.`)
       : unreachable(url);
   }
   throw error;
@@ -80,22 +81,19 @@ const unreachable = ({ host, origin }: URL): RoomcastError => {
   return new RoomcastError("offline", `No answer from ${host}.${hint}`);
 };
 
-/** Returns the error in the server's answer. `undefined` for a proxy's own page. */
-async function refusalOf(response: Response): Promise<RoomcastError | undefined> {
+/** Returns the error in the server's answer. Any other answer is a proxy's own page. */
+async function refusalOf(
+  response: Response,
+  proxyCode: Code = response.status < 500 ? "bad_request" : "internal",
+): Promise<RoomcastError> {
   const body = await response.json().catch(() => undefined);
-  const { code, message } = (body?.error ?? {}) as { code?: WireCode; message: string };
-  return code && new RoomcastError(code, message, retryAfterOf(response));
+  const { code = proxyCode, message = `HTTP ${response.status}` } = (body?.error ?? {}) as {
+    code?: Code;
+    message?: string;
+  };
+  const retryAfterMs = Number(response.headers.get("retry-after")) * 1_000 || undefined;
+  return new RoomcastError(code, message, retryAfterMs);
 }
-
-const statusError = (response: Response): RoomcastError =>
-  new RoomcastError(
-    response.status < 500 ? "bad_request" : "internal",
-    `HTTP ${response.status}`,
-    retryAfterOf(response),
-  );
-
-const retryAfterOf = ({ headers }: Response): number | undefined =>
-  Number(headers.get("retry-after")) * 1_000 || undefined;
 
 const REACH_MS = 10_000;
 

@@ -39,7 +39,7 @@ export function useRoom<
   Data = any,
 >(name: string): Room<EventMap, SignalMap, Data> {
   const client = useContext(ClientContext);
-  if (client === undefined) throw new Error("useRoom needs a RoomcastProvider above it.");
+  if (client === undefined) throw new Error("useRoom needs a RoomcastProvider.");
   return client.room<EventMap, SignalMap, Data>(name);
 }
 

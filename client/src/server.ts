@@ -99,7 +99,7 @@ export function createBackend(options: BackendOptions): Backend {
     ends.throwIfAborted();
     const giveUpAt = now() + timeoutMs;
     const timer = new Timer(() =>
-      limit.abort(new RoomcastError("timeout", `No answer from ${url} within ${timeoutMs} ms.`)),
+      limit.abort(new RoomcastError("timeout", `No answer from ${url} in ${timeoutMs} ms.`)),
     );
     const ask: Ask = (to, init) =>
       retry(
@@ -107,7 +107,7 @@ export function createBackend(options: BackendOptions): Backend {
           request(fetch, to, {
             ...init,
             token: typeof token === "function" ? await token() : token,
-            timeoutMs: Math.min(MAX_TRY_MS, timeoutMs / 2, remainingMs),
+            timeoutMs: Math.ceil(Math.max(1, Math.min(MAX_TRY_MS, timeoutMs / 2, remainingMs))),
             signal: ends,
           }),
         giveUpAt - now(),

@@ -147,12 +147,12 @@ describeBoth("an app", () => {
     const text = lines.join("\n");
     for (const part of [
       /token: for alice/,
-      /: connecting\n/,
+      /: opening\n/,
       /wss:\/\/model\/\S*events\S* by websocket/,
-      /room room: connected/,
+      /room room: open/,
       /: closed: 1006/,
-      /: lost \(offline\), next try in \d+ ms/,
-      /room room: ended, closed \(closed\)/,
+      /: waiting \(offline\), next try in \d+ ms/,
+      /room room: ended \(closed\)/,
     ]) {
       assert.match(text, part);
     }

@@ -293,7 +293,7 @@ describe("an address", () => {
         assert.throws(() => create({ url: url as string, token: async () => "a.b.c" }), {
           name: "TypeError",
           message: new RegExp(
-            `^\`url\` must be .* it is ${JSON.stringify(url)?.replace("?", "\\?")}\\.$`,
+            `^\`url\` must be .* not ${JSON.stringify(url)?.replace("?", "\\?")}\\.$`,
           ),
         });
       }

@@ -111,10 +111,8 @@ export const ended = <Kind extends Lifecycle>(
 });
 
 /** Describes the state for the `debug` log. */
-export function describe({ phase, status, reason, dueAt }: Lifecycle, now: number): string {
+export function describe({ phase, reason, dueAt }: Lifecycle, now: number): string {
   const why = reason === undefined ? "" : ` (${reason})`;
-  if (phase === "opening") return `connecting${why}`;
-  if (phase === "open") return "connected";
-  if (phase === "ended") return `ended, ${status}${why}`;
-  return phase === "idle" ? "left" : `lost${why}, next try in ${Math.ceil(dueAt - now)} ms`;
+  const next = phase === "waiting" ? `, next try in ${Math.ceil(dueAt - now)} ms` : "";
+  return phase + why + next;
 }

@@ -14,10 +14,7 @@ export async function loadFallback(): Promise<FallbackModule> {
   try {
     return await import("../fallback/index.ts").catch(importAgain);
   } catch (error) {
-    throw new RoomcastError(
-      "load_failed",
-      `The fallback for WebSockets could not be loaded. ${error}`,
-    );
+    throw new RoomcastError("load_failed", `The fallback can't be loaded: ${error}`);
   }
 }
 

@@ -27,7 +27,7 @@ export interface Subscription extends Lifecycle {
    * The state on the server, as far as the client knows. An old session is always unsubscribed
    * before the next `subscribe`, so a `closed` never belongs to another session.
    */
-  readonly serverState: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
+  readonly state: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
   /** Deadline of the answer to the pending request. */
   readonly answerAt: number;
   /** When an open subscription counts as stable. */
@@ -48,7 +48,7 @@ const PROVEN_MS = 20_000;
 export const newSubscription = (backoff: Backoff, seed: number): Subscription => ({
   ...newLifecycle(backoff, seed),
   transportOpen: false,
-  serverState: "unsubscribed",
+  state: "unsubscribed",
   answerAt: NEVER,
   provenAt: NEVER,
 });
@@ -59,7 +59,7 @@ export const newSubscription = (backoff: Backoff, seed: number): Subscription =>
 export type SubscriptionRequest = "subscribe" | "unsubscribe";
 
 /** The request that was sent and is not answered yet. */
-const pendingRequest: Partial<Record<Subscription["serverState"], SubscriptionRequest>> = {
+const pendingRequest: Partial<Record<Subscription["state"], SubscriptionRequest>> = {
   subscribing: "subscribe",
   unsubscribing: "unsubscribe",
 };
@@ -68,16 +68,16 @@ const pendingRequest: Partial<Record<Subscription["serverState"], SubscriptionRe
 export function nextRequest({
   transportOpen,
   phase,
-  serverState,
+  state,
 }: Subscription): SubscriptionRequest | undefined {
-  if (!transportOpen || serverState === "unsubscribing") return undefined;
-  if (serverState === "unsubscribed") return phase === "opening" ? "subscribe" : undefined;
-  return phase === (serverState === "subscribing" ? "opening" : "open") ? undefined : "unsubscribe";
+  if (!transportOpen || state === "unsubscribing") return undefined;
+  if (state === "unsubscribed") return phase === "opening" ? "subscribe" : undefined;
+  return phase === (state === "subscribing" ? "opening" : "open") ? undefined : "unsubscribe";
 }
 
 /** Returns whether its connection may remove it. */
 export const canRemove = (subscription: Subscription): boolean =>
-  !isActive(subscription) && subscription.serverState === "unsubscribed";
+  !isActive(subscription) && subscription.state === "unsubscribed";
 
 /** Returns the time of the next `tick`. */
 export const wakeAt = (subscription: Subscription): number =>
@@ -105,7 +105,7 @@ export function step(
     case "sent":
       return {
         ...subscription,
-        serverState: subscription.serverState === "unsubscribed" ? "subscribing" : "unsubscribing",
+        state: subscription.state === "unsubscribed" ? "subscribing" : "unsubscribing",
         answerAt: now + OPEN_MS,
       };
     case "frame":
@@ -126,8 +126,8 @@ export function step(
 /** Sets the server state, and clears the deadline of the answer. */
 const withServerState = (
   subscription: Subscription,
-  serverState: Subscription["serverState"],
-): Subscription => ({ ...subscription, serverState, answerAt: NEVER });
+  state: Subscription["state"],
+): Subscription => ({ ...subscription, state, answerAt: NEVER });
 
 const idle = (subscription: Subscription): Subscription => ({
   ...subscription,
@@ -170,9 +170,7 @@ function onConnectionChange(
 function onFrame(subscription: Subscription, frame: Frame, now: number): Subscription {
   switch (frame.type) {
     case "welcome":
-      return subscription.serverState === "unsubscribing"
-        ? subscription
-        : onWelcome(subscription, now);
+      return subscription.state === "unsubscribing" ? subscription : onWelcome(subscription, now);
     case "closed":
       return onClosed(subscription, frame.code, now);
     case "error":
@@ -198,7 +196,7 @@ function onWelcome(subscription: Subscription, now: number): Subscription {
 
 function onClosed(subscription: Subscription, code: number, now: number): Subscription {
   const unsubscribed = withServerState(subscription, "unsubscribed");
-  if (!isActive(subscription) || (subscription.serverState === "unsubscribing" && code === 1000))
+  if (!isActive(subscription) || (subscription.state === "unsubscribing" && code === 1000))
     return unsubscribed;
   const [reason, verdict] = closeActionOf(code);
   if (verdict === "forbidden" || verdict === "closed") return ended(unsubscribed, verdict, reason);
@@ -221,15 +219,15 @@ function retry(subscription: Subscription, reason: Code, now: number): Subscript
  * left.
  */
 function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
-  const { serverState } = subscription;
-  const isAnswer = ref === undefined || ref === pendingRequest[serverState];
+  const { state } = subscription;
+  const isAnswer = ref === undefined || ref === pendingRequest[state];
   // Every retry would be refused, too.
   if (ref === "subscribe" && isAnswer && code === "bad_request") {
     return ended(withServerState(subscription, "unsubscribed"), "closed", code);
   }
   const isSettled =
-    (serverState === "subscribing" && code === "rate_limited") ||
-    (serverState === "unsubscribing" && code === "bad_request");
+    (state === "subscribing" && code === "rate_limited") ||
+    (state === "unsubscribing" && code === "bad_request");
   return isAnswer && isSettled ? withServerState(subscription, "unsubscribed") : subscription;
 }
 

@@ -30,9 +30,7 @@ export class TransportSelector {
   dial(transport: Transport, address: string, protocols: string[]): WebSocket {
     const Socket = this.#fallback?.sockets[transport] ?? this.#options.WebSocket;
     if (!Socket)
-      throw new TypeError(
-        "There is no WebSocket here. Node has one from version 22: pass createClient the one of `ws`.",
-      );
+      throw new TypeError("Node has no WebSocket before 22: pass createClient that of `ws`.");
     return new Socket(address, protocols) as WebSocket;
   }
 

@@ -1,4 +1,4 @@
-import { RoomcastError, type Code } from "../codes.ts";
+import type { Code } from "../codes.ts";
 import { request, roomUrl, type Fetch, type HttpRequest } from "../http.ts";
 
 /** Close code of a connection that is lost without one. */
@@ -66,13 +66,16 @@ export class Http {
 
   /**
    * Adds the token and the headers. With `no-store`, a browser does not delay a second tab's
-   * request until the first one is answered.
+   * request until the first one is answered. A refusal by a proxy counts as `offline`, so that it
+   * never ends a room for good.
    */
   #withUser(accept: string, options: HttpRequest): HttpRequest {
-    return { cache: "no-store", headers: { accept }, token: this.token, proxyError, ...options };
+    return {
+      cache: "no-store",
+      headers: { accept },
+      token: this.token,
+      proxyCode: "offline",
+      ...options,
+    };
   }
 }
-
-/** A refusal by a proxy counts as `offline`, so that it never ends a room for good. */
-const proxyError = ({ status }: Response): RoomcastError =>
-  new RoomcastError("offline", `A proxy has answered HTTP ${status}.`);

@@ -8,8 +8,8 @@ export function checkRoomName(name: string): void {
   if (fault === undefined) return;
   throw new RoomcastError(
     "bad_request",
-    `The room name ${JSON.stringify(name)} ${fault}. A room name has 1 to ${MAX_CHARACTERS} ` +
-      "characters of A-Z a-z 0-9 _ - = @ , . ; in segments between ':', none of them empty.",
+    `The room name ${JSON.stringify(name)} ${fault}. Use 1 to ${MAX_CHARACTERS} characters of ` +
+      "A-Z a-z 0-9 _ - = @ , . ; in segments between ':'.",
   );
 }
 
@@ -18,6 +18,6 @@ function findFault(name: string): string | undefined {
   const [character] = /[^\w=@,.;:-]/u.exec(name) ?? [];
   if (character !== undefined) return `contains ${JSON.stringify(character)}`;
   if (name.length > MAX_CHARACTERS) return `has ${name.length} characters`;
-  if (/^\.\.?$/.test(name)) return "would be lost in a URL";
+  if (/^\.\.?$/.test(name)) return "would be removed from a URL";
   return /^(:|$)|::|:$/.test(name) ? "has an empty segment" : undefined;
 }

@@ -110,8 +110,7 @@ export class Outbox implements Sender {
     for (const [ref, { author }] of this.#publishes) {
       author.name ??= user;
       if (author.name === user) continue;
-      const message =
-        "Another user has signed in. If the publish was sent, it may be stored or not.";
+      const message = "Another user signed in. The publish may be stored or not.";
       this.#remove(ref)?.reject(new RoomcastError("user_changed", message));
     }
   }
@@ -122,7 +121,7 @@ export class Outbox implements Sender {
   }
 
   end(code: Code): void {
-    this.#giveUp(Infinity, code, `The room has ended: ${code}.`);
+    this.#giveUp(Infinity, code, `The room ended: ${code}.`);
   }
 
   /** Rejects all publishes whose deadline has passed. The oldest come first. */

@@ -157,7 +157,7 @@ describeBoth("history", () => {
       await codeOf(client.room("room").history({ last: 1 }));
       return fetch.mock.calls[0]!.arguments[1]!.credentials;
     };
-    assert.equal(await credentialsOf(clientOf({ fetch })), undefined);
+    assert.equal(await credentialsOf(clientOf({ fetch })), "same-origin");
     const byCookie = createClient({ url: "https://model", WebSocket: network.WebSocket, fetch });
     assert.equal(await credentialsOf(byCookie), "include");
   });
