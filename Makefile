@@ -1,28 +1,28 @@
 # Roomcast's commands: `make` lists them.
 #
-# Each begins with tools/setup.sh, which brings the machine to where it has to
-# be and is silent where it is there already. What is up to date isn't rebuilt.
+# Each command first runs tools/setup.sh, which installs what is missing and
+# prints nothing if nothing is. Files that are up to date are not rebuilt.
 
 PORT ?= 8787
 
-# The tools of this repository, its Node first of all: wrangler and the tests
-# need a newer one than the machine may have.
+# The tools of this repository, including its own Node: wrangler and the tests
+# need a newer version than the machine may have.
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
 
-# worker-build would download these three from code hosts. Package registries
-# have them too, are reachable from more places, and pin their versions.
+# worker-build would download these three from code hosts. Here they come from
+# package registries, which are reachable from more places and pin versions.
 export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
 export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
 export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
-# What rustc and wasm-bindgen emit; of newer features workerd may know less than
-# wasm-opt.
+# The features that rustc and wasm-bindgen emit. wasm-opt may know newer ones that
+# workerd does not support.
 wasm_features := mutable-globals sign-ext nontrapping-float-to-int bulk-memory \
     multivalue reference-types exception-handling
 
-# Make 3.81, which macOS has, looks up commands in its own PATH unless it has
-# to hand them to a shell that isn't its default.
+# Make 3.81 (macOS) runs simple commands without a shell, and then ignores the
+# PATH above. It always uses a shell that is not its default.
 SHELL := bash
 
 within := node tools/within.ts
@@ -38,7 +38,7 @@ dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787,
 
 test: check rust build edge client demo bench-test size ## Run every check and test, the quickest first
 
-check: client/dist/index.js ## Check formatting, lints, types and prose
+check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	prettier --check .
@@ -46,6 +46,7 @@ check: client/dist/index.js ## Check formatting, lints, types and prose
 	tsc --project client
 	tsc --project demo
 	node --test 'tools/*.test.ts'
+	node tools/structure.ts
 	node tools/prose.ts
 	$(within) 1800 cargo clippy --locked --all-targets -- --deny warnings
 	$(within) 1800 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
@@ -71,7 +72,7 @@ fuzz: .tools/bin/cargo-fuzz ## Fuzz frames, tokens, URLs and stored rows: make f
 mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make mutants ARGS="--file 'src/log/**'"
 	PROPTEST_CASES=64 ROOMCAST_CASES=40 nice -n 19 cargo mutants --output target $(ARGS)
 
-supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check what the project is made of, and list it in target/sbom/
+supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check licenses and sources of the dependencies, and list them in target/sbom/
 	@node tools/supply.ts
 
 bench: build ## Compare Roomcast with its peers, in 35 minutes (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
@@ -104,7 +105,7 @@ torture: build client/dist/index.js ## Inject faults into the worker: kills, ful
 setup:
 	@tools/setup.sh
 
-# What only some commands need is compiled when it is first asked for.
+# Tools of a single command are compiled when it first runs.
 .tools/bin/cargo-fuzz: tool := cargo-fuzz@0.13.2
 .tools/bin/cargo-mutants: tool := cargo-mutants@27.1.0
 .tools/bin/cargo-deny: tool := cargo-deny@0.20.2
@@ -126,12 +127,12 @@ client: build
 	npm run --silent size --workspace client
 
 demo: build demo/dist/index.html
-	@# Where there is no browser, the tests that need one say so themselves.
+	@# Without a browser, the tests that need one are skipped with a message.
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 1800 npm test --silent --workspace demo
 
 bench-test: build
 	$(within) 900 node --test --test-reporter=spec 'bench/test/*.test.ts'
 
-screenshots: build demo/dist/index.html ## Take the pictures of the demo in docs/images/
+screenshots: build demo/dist/index.html ## Take the screenshots of the demo for docs/images/
 	node demo/test/screenshots.ts
