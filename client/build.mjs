@@ -7,14 +7,15 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 rmSync(`${here}dist`, { recursive: true, force: true });
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit" });
 
-// The compiler rewrites imports in modules, but leaves `.ts` in the imports of type files.
+// The compiler rewrites `.ts` to `.js` in the imports of modules, but not in those of type files.
 const all = readdirSync(`${here}dist`, { recursive: true });
 for (const name of all.filter((name) => name.endsWith(".d.ts"))) {
   const types = readFileSync(`${here}dist/${name}`, "utf8");
   writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w-]+)\.ts"/g, '$1.js"'));
 }
 
-// The compiler also wraps each import path that is computed at run time, in case it ends in `.ts`.
+// If an import path is computed at run time, the compiler wraps it in a helper, in case it ends in
+// `.ts`.
 const wrapped = /__rewriteRelativeImportExtension\(((?:[^()]|\([^()]*\))*)\)/g;
 for (const name of all.filter((name) => name.endsWith(".js"))) {
   const code = readFileSync(`${here}dist/${name}`, "utf8");

@@ -1,5 +1,5 @@
-// Prints the package's size in a page and that of its peers: bundled, minified, gzipped. Fails over
-// budget.
+// Prints the size that the package and each of its peers adds to a page: bundled, minified,
+// gzipped. Fails if the package is over budget.
 import { buildSync } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";

@@ -13,11 +13,15 @@ import { TransportSelector } from "./connection/transport-selector.ts";
 import { multiplexedConnections, roomConnections } from "./connection/multiplexed.ts";
 import { Tokens, type Token, type TokenCallback } from "./connection/tokens.ts";
 
-/** The same options, all optional, and each may be `undefined`. */
+/** Makes all options optional. Each may also be `undefined`. */
 type Optional<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
+/** Options of `createClient`. Only `url` is required. */
 export interface ClientOptions {
-  /** URL of the Roomcast worker, for example `https://rt.example.com`. */
+  /**
+   * URL of the Roomcast worker, for example `https://rt.example.com`: absolute, with `http(s):` or
+   * `ws(s):`, without query and fragment.
+   */
   readonly url: string | URL;
   /**
    * Returns the user's token. Without it, the cookie `roomcast_token` must authenticate the user.
@@ -29,58 +33,69 @@ export interface ClientOptions {
    */
   readonly resume?: PositionStore | undefined;
   /**
-   * Limits of the random delay between attempts. Its ceiling doubles from `minMs` (1,000) to
-   * `maxMs` (30,000).
+   * Limits of the random delay between attempts, in ms. The delay is below a ceiling that doubles
+   * from `minMs` (1,000 by default) to `maxMs` (30,000 by default).
    */
   readonly backoff?: Optional<Backoff> | undefined;
   /**
-   * Limits of a room's publishes without an ack: their number (1,000), and the time limit of each
-   * (60,000 ms).
+   * Limits of a room's publishes that wait for their ack. `maxQueued` is their number (1,000 by
+   * default), and `timeoutMs` is the time limit of each (60,000 by default).
    */
   readonly publish?: Optional<OutboxLimits> | undefined;
-  /** One connection for all rooms (`"shared"`), or a socket for each (`"room"`). */
+  /**
+   * `"shared"` (the default): one connection for all rooms, and another one for each further 100
+   * rooms. `"room"`: a socket for each room.
+   */
   readonly sockets?: "shared" | "room" | undefined;
   /**
-   * Called with errors that reject no promise of the app, such as an error of `token`. Without it,
-   * they go to `reportError`, as errors of the app's own handlers always do.
+   * Called with each error that rejects no promise of the app, for example if `token` fails.
+   * Without it, these errors go to `reportError` (in Node, to `console.error`). Errors of the app's
+   * own handlers always go there.
    */
   readonly onError?: ((error: RoomcastError) => void) | undefined;
   /**
-   * `true` prints state changes of connections and rooms to the console. A function receives each
-   * line.
+   * `true` prints errors and the state changes of connections and rooms to the console. A function
+   * receives each line instead.
    */
   readonly debug?: boolean | ((message: string) => void) | undefined;
   /**
-   * Replaces the global `WebSocket`. Node before version 22 has none: pass the one of the npm
+   * Replaces the global `WebSocket`. Node has none before version 22: pass the class of the npm
    * package `ws`.
    */
   readonly WebSocket?: WebSocketClass | undefined;
+  /** Replaces the global `fetch`. */
   readonly fetch?: Fetch | undefined;
 }
 
+/** A client of one Roomcast worker, for one user at a time. */
 export interface Client {
   /**
-   * Returns a room, which connects when it is first used. The same name returns the same object.
-   * Throws a `RoomcastError` with the code `bad_request` for an invalid name.
+   * Returns a room, which connects when it is first used. The same name returns the same object
+   * while the room is used or is one of the last 100 unused rooms. Throws a `RoomcastError` with
+   * the code `bad_request` for an invalid name.
    */
   room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
     name: string,
   ): Room<EventMap, SignalMap, Data>;
   /**
-   * Connects everything that is not connected, at once and with a new token. This includes rooms
-   * that have ended: after `disconnect`, `signOut`, or a sign-in.
+   * Connects every room that is not connected, at once and with a new token. This includes rooms
+   * that have ended. Call it after `disconnect`, `signOut` or a sign-in. It has no effect after
+   * `close`.
    */
   connect(): void;
-  /** Does the same, and also replaces open connections. */
+  /**
+   * Does the same as `connect`, and also replaces open connections. Events that are published after
+   * the call belong to the next user.
+   */
   reconnect(): void;
   /**
-   * Closes all connections until `connect`. Members leave at once, publishes wait as they do
-   * offline, and each room later resumes from its position.
+   * Closes all connections until `connect`. Members leave at once. Publishes wait, as they do while
+   * offline. Each room later resumes from its position.
    */
   disconnect(): void;
   /**
-   * Closes all connections until `connect`, and drops the user's data: members leave at once,
-   * waiting publishes are rejected (`signed_out`), and positions and state are dropped.
+   * Closes all connections until `connect`, and drops the user's data. Members leave at once,
+   * waiting publishes reject with `signed_out`, and positions and state are dropped.
    */
   signOut(): void;
   /** Ends every room permanently, with the status `closed`. */
@@ -89,6 +104,10 @@ export interface Client {
 
 const HTTP_TIMEOUT_MS = 15_000;
 
+/**
+ * Creates a client, which connects when a room is first used. Throws a `TypeError` for an invalid
+ * `url`.
+ */
 export function createClient({
   url: address,
   token,
@@ -118,9 +137,11 @@ export function createClient({
     { tokens, backoff: { minMs, maxMs }, selector, onUser, report, log },
     url,
   );
-  /** The command for rooms that are created later. */
+  /**
+   * The last `end` command, while it is in effect. Rooms that are created or used later receive it.
+   */
   let endCommand: EndCommand | undefined;
-  /** The current author: a new object for each user, as far as the user is known. */
+  /** The author of new publishes: a new object for each user, as far as the user is known. */
   let author: Author = { name: undefined };
 
   function newRoom(name: string): Room {
@@ -147,11 +168,13 @@ export function createClient({
   function onUser(user: string): void {
     if (author.name === user) return;
     const isChange = author.name !== undefined;
-    // The user has changed without a call of the app, so waiting publishes are not this user's.
+    // The app has not announced this change of user, so waiting publishes belong to the previous
+    // user.
     if (isChange) author = { name: user };
     else author.name = user;
     for (const room of rooms.all) room.onUser(user);
-    // Open connections are the last user's, too: nothing of this user may be sent over them.
+    // Open connections also belong to the previous user: nothing of this user may be sent over
+    // them.
     if (isChange) dispatch({ type: "restart" });
   }
 
@@ -200,8 +223,8 @@ export function createClient({
 }
 
 /**
- * Returns a function that sends a GET with the newest token, and retries once with a new one if
- * that was rejected.
+ * Returns a function that sends a GET with the newest token. If the token is rejected, the function
+ * retries once with a new one.
  */
 function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Promise<Answer> {
   return async <Answer>(url: URL) => {

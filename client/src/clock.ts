@@ -1,13 +1,16 @@
 /**
- * Milliseconds of a monotonic clock, for deadlines and durations. The wall clock (`Date.now`) is
- * set forward and back by people and by time servers.
+ * Returns the milliseconds of a monotonic clock, for deadlines and durations. People and time
+ * servers set the wall clock (`Date.now`) forward and back.
  */
 export const now = (): number => (globalThis.performance ?? Date).now();
 
 /** Returns the wall-clock time of an instant of `now`, in ms since 1970. */
 export const wallTimeOf = (instant: number): number => Date.now() + Math.ceil(instant - now());
 
-/** A smaller change is a drift between the two clocks, or its correction by a time server. */
+/**
+ * Smallest change that counts as a step. A smaller one is a drift between the two clocks, or its
+ * correction by a time server.
+ */
 const STEP_MS = 2_000;
 
 /**

@@ -20,37 +20,42 @@ export type WireCode =
 export type LocalCode =
   /** The network or the server can't be reached. */
   | "offline"
-  /** No answer within the time limit. A publish may be stored or not. */
+  /** No answer was received within the time limit. A publish may be stored or not. */
   | "timeout"
   /**
-   * The `token` callback has failed, or has returned no token. `cause` is the error that it has
-   * thrown.
+   * The `token` callback failed, took more than 10 s, or returned no token. `cause` is the error
+   * that it threw.
    */
   | "token_failed"
   /**
-   * The browser refuses to open a socket to that `url`: it is invalid, or insecure on a secure
-   * page.
+   * No WebSocket can be opened to `url`: the runtime has none, or the browser refuses. It refuses a
+   * URL that is invalid, or insecure on a secure page.
    */
   | "dial_failed"
   /** WebSockets are blocked, and the fallback's file could not be loaded from the page's server. */
   | "load_failed"
-  /** Too many publishes are waiting for their ack. */
+  /** Too many publishes of the room wait for their ack: 1,000 by default. */
   | "queue_full"
   /** The app called `disconnect`. */
   | "disconnected"
   /** The app called `signOut`. */
   | "signed_out"
-  /** Another user has signed in since. */
+  /** Another user has signed in while the publish waited. */
   | "user_changed"
   /** The app closed the client. */
   | "closed";
 
+/** Code of a `RoomcastError`, and reason why a room is not connected. */
 export type Code = WireCode | LocalCode;
 
+/**
+ * Error of the server or of the client. Handle it by its `code`: the `message` is for people and
+ * may change.
+ */
 export class RoomcastError extends Error {
   override readonly name = "RoomcastError";
   readonly code: Code;
-  /** The delay that the server requests before a retry. */
+  /** Delay in ms that the server requests before a retry. `undefined` if it requests none. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: Code, message: string, retryAfterMs?: number, cause?: unknown) {
@@ -80,8 +85,8 @@ const closeActions: Partial<Record<number, [Code, CloseAction]>> = {
 };
 
 /**
- * Returns the reason and the reaction for a close code. A code that is not in the table comes from
- * the network (1006) or from a later server: retry.
+ * Returns the reason and the reaction for a close code. A code that is not in the table leads to a
+ * retry: it comes from the network (1006) or from a newer server.
  */
 export const closeActionOf = (closeCode: number): [Code, CloseAction] =>
   closeActions[closeCode] ?? ["offline", "retry"];

@@ -8,8 +8,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly cache?: "no-store";
   /**
-   * Time limit, reading the response included. After it, the error is `timeout`. A whole number:
-   * Node rejects a fraction of a millisecond.
+   * Time limit in ms, including the time to read the response. After it, the error is `timeout`. A
+   * whole number, because Node rejects a fraction of a millisecond.
    */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -21,7 +21,7 @@ export type Fetch = typeof globalThis.fetch;
 
 /**
  * Returns the worker's URL with `http:` for `ws:`, and `https:` for `wss:`. Throws a `TypeError` if
- * it is no absolute URL of these schemes, or has a query or fragment.
+ * `url` is not an absolute URL of these schemes, or has a query or fragment.
  */
 export function serverUrl(url: unknown): string {
   const [, tls, rest] = /^(?:http|ws)(s?):\/\/([^?#]+)$/i.exec(String(url)) ?? [];
@@ -72,8 +72,8 @@ export async function request<Answer>(
 }
 
 /**
- * The error of a failed request. A page can't see the cause: a missing allowed origin looks like a
- * lost network.
+ * Returns the error of a failed request. A page can't see the cause: if the server does not allow
+ * its origin, that looks like a lost network.
  */
 const unreachable = ({ host, origin }: URL): RoomcastError => {
   const page = globalThis.location?.origin ?? origin;
@@ -81,7 +81,7 @@ const unreachable = ({ host, origin }: URL): RoomcastError => {
   return new RoomcastError("offline", `No answer from ${host}.${hint}`);
 };
 
-/** Returns the error in the server's answer. Any other answer is a proxy's own page. */
+/** Returns the error in the server's answer. An answer without one was created by a proxy. */
 async function refusalOf(
   response: Response,
   proxyCode: Code = response.status < 500 ? "bad_request" : "internal",
@@ -102,7 +102,9 @@ interface Server {
   readonly fetch: Fetch;
 }
 
-/** Returns whether the server answers over HTTP. A proxy's own page does not count. */
+/**
+ * Returns whether the server answers over HTTP. An answer that a proxy has created does not count.
+ */
 export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
   try {
@@ -113,23 +115,24 @@ export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   }
 }
 
-/** A range of a room's events: the newest, or those after a position. */
+/** Range of a room's events: the newest `last` events, or the events after the position `since`. */
 export type Range =
   | { readonly last: number; readonly since?: undefined }
   | { readonly since: Position; readonly last?: undefined };
 
+/** Events of a room that were read over HTTP, oldest first. */
 export interface Page<Event = RoomEvent> {
   readonly epoch: string;
   /** The seq before the first event. */
   readonly prev: number;
   readonly events: readonly Event[];
-  /** The newest event's seq when the last page was read. */
+  /** Seq of the room's newest event when the last page was read. */
   readonly head: number;
 }
 
 const PAGE_EVENTS = 1000;
 
-/** Reads a range up to the head, page by page. */
+/** Reads a range of events up to the head, in requests of up to 1,000 events. */
 export async function readEvents<Event extends RoomEvent>(
   read: (query: string) => Promise<Page<Event>>,
   range: Range,

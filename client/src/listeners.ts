@@ -1,8 +1,8 @@
 import { guard } from "./report.ts";
 
-/** A set of listeners. A listener may be added twice, and may be removed while it is notified. */
+/** A set of listeners. A listener may be added twice, and may be removed during a notification. */
 export class Listeners<Listener> {
-  /** Boxed, so that a listener that was added twice is called twice. */
+  /** Boxes, so that a listener that was added twice is called twice. */
   readonly #boxes = new Set<{ readonly listener: Listener }>();
 
   /** Adds a listener and returns a function that removes it. */
@@ -13,7 +13,7 @@ export class Listeners<Listener> {
   }
 
   /**
-   * Calls every listener, also after one has thrown. Returns the promises that the listeners have
+   * Calls every listener, even if an earlier one throws. Returns the promises that the listeners
    * returned.
    */
   notify(call: (listener: Listener) => unknown): Promise<unknown>[] {

@@ -1,19 +1,20 @@
 import { RoomcastError, type WireCode } from "./codes.ts";
 
-/** An event, as the room delivers it. */
+/** An event as the room delivers it. */
 export interface RoomEvent<Name extends string = string, Data = unknown> {
-  /** 1, 2, 3 … in its room, without gaps. */
+  /** Number of the event in its room: 1, 2, 3 … without holes. */
   readonly seq: number;
   readonly name: Name;
   readonly data: Data;
-  /** When the room stored it, in ms since 1970. */
+  /** Time when the room stored the event, in ms since 1970. */
   readonly at: number;
-  /** The user who published it. */
+  /** User who published the event. */
   readonly from: string;
+  /** Id that the publisher chose. This client chooses a random one by default. */
   readonly id?: string | undefined;
   /**
-   * In the room's state, the event replaces the one with the same key. `data: null` removes the
-   * key.
+   * Key in the room's state. The event replaces the previous event with the same key. An event with
+   * the data `null` removes its key.
    */
   readonly key?: string | undefined;
 }
@@ -21,7 +22,7 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
 /** A position in a room's log: `epoch:seq`, for example `h7Qk2pXa:41`. */
 export type Position = string;
 
-/** The latest event of every key, as of `seq`. */
+/** The latest event of every key as of `seq`, oldest first. */
 export interface Snapshot<Event = RoomEvent> {
   readonly epoch: string;
   readonly seq: number;
@@ -29,51 +30,56 @@ export interface Snapshot<Event = RoomEvent> {
 }
 
 /**
- * Events after a position can no longer be recovered, so everything derived from events is void.
+ * Loss of events: those after a position can no longer be recovered. Everything that was derived
+ * from earlier events is invalid.
  */
 export interface Gap {
   readonly epoch: string;
-  /** The oldest retained seq. */
+  /** Seq of the oldest retained event. */
   readonly oldest: number;
-  /** The head, after which live events follow. */
+  /** Seq of the newest event (the head). Live events follow it. */
   readonly seq: number;
 }
 
-/** The missed events were delivered: those after `from`, up to `to`. */
+/** Range of the missed events that were delivered: those after `from`, up to `to`. */
 export interface Recovered {
   readonly from: Position;
   readonly to: Position;
 }
 
-/** A message that the room sends to the connected sessions and does not store. */
+/**
+ * A message that matters only now. The room sends it to the connected sessions and does not store
+ * it.
+ */
 export interface Signal<Name extends string = string, Data = unknown> {
   readonly name: Name;
   readonly data: Data;
-  /** The user who sent it. */
+  /** User who sent the signal. */
   readonly from: string;
 }
 
-/** A user who entered the room, with an entry for each session (tab, device) that did. */
+/** A user who entered the room, with an entry for each session (tab, device) that entered. */
 export interface Member<Data = any> {
   readonly user: string;
   readonly sessions: readonly Entry<Data>[];
 }
 
+/** Presence of one session of a member. */
 export interface Entry<Data = any> {
   readonly session: string;
   readonly data: Data;
-  /** When it entered, in ms since 1970. */
+  /** Time when the session entered, in ms since 1970. */
   readonly since: number;
 }
 
 /** The list of members, or a page of it. */
 export interface Members {
   readonly members: readonly Member[];
-  /** Another page follows. */
+  /** `true` if another page follows. */
   readonly more?: true;
 }
 
-/** The net change of the members: a session is in at most one of the lists. */
+/** Net change of the members: a session is in at most one of the lists. */
 export interface MembersChanged {
   readonly entered: readonly UserEntry[];
   readonly updated: readonly UserEntry[];
@@ -87,9 +93,12 @@ interface UserEntry extends Entry {
 /** The first frame of a multiplexed connection. */
 export interface Connected {
   readonly type: "connected";
-  /** Absent if the client has created the frame itself, from an answer over HTTP. */
+  /**
+   * User of the token. Absent if the client has created the frame itself, for a transport over
+   * HTTP.
+   */
   readonly user?: string;
-  /** No request was sent to the server yet, so the token may still be rejected. */
+  /** `true` if no request was sent to the server yet, so that the token may still be rejected. */
   readonly unverified?: boolean;
   readonly expires_at: number;
   readonly ping_ms: number;
@@ -115,7 +124,7 @@ export interface Events {
   readonly events: readonly RoomEvent[];
 }
 
-/** On a multiplexed connection: the room's subscription has ended. */
+/** End of a room's subscription on a multiplexed connection. */
 export interface Closed {
   readonly type: "closed";
   readonly code: number;
@@ -123,7 +132,10 @@ export interface Closed {
 
 export interface Authorized {
   readonly type: "authorized";
-  /** Absent for a multiplexed connection itself: its rooms receive their own grants. */
+  /**
+   * Rights in the room. Absent in the frame of a multiplexed connection itself: each of its rooms
+   * receives a frame with its own rights.
+   */
   readonly grant?: readonly string[];
   readonly expires_at: number;
 }
@@ -158,19 +170,23 @@ export type Frame = { readonly room?: string } & (
 
 export const SUBPROTOCOL = "roomcast.v1";
 
-/** The runtime answers exactly this text without waking the room. */
+/** Text of a ping. The runtime answers exactly this text without waking the room. */
 export const PING = '{"type":"ping"}';
 
 export const MAX_FRAME_BYTES = 1024 * 1024;
 export const MAX_SIGNAL_BYTES = 16 * 1024;
 export const MAX_PRESENCE_BYTES = 2 * 1024;
 
-/** For fast changes, the room sends only the newest one in each window. */
+/**
+ * Window in ms. If signals or presence data change faster, the room sends only the newest change of
+ * each window.
+ */
 export const WINDOW_MS = 50;
 
+/** Returns the size of the text in UTF-8. */
 export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
-/** Throws if the text exceeds the room's limit. */
+/** Throws `too_large` if the text has more than `max` bytes, which is the room's limit. */
 export function checkBytes(text: string, max: number): void {
   const bytes = bytesOf(text);
   if (bytes > max)
@@ -178,7 +194,7 @@ export function checkBytes(text: string, max: number): void {
 }
 
 /**
- * Returns a random id. The publisher creates it, so that a retried publish is stored once. Browsers
- * offer `crypto.randomUUID` only on https pages.
+ * Returns a random id for a publish, so that a retried publish is stored once. Does not use
+ * `crypto.randomUUID`, which browsers offer only on https pages.
  */
 export const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

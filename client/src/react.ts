@@ -26,13 +26,19 @@ export type { History, Reducer };
 
 const ClientContext = createContext<Client | undefined>(undefined);
 
-/** Provides the client to the hooks below it. Create the client once, outside of components. */
+/**
+ * Provides the client to the hooks of its children. Create the client once, outside of components.
+ */
 export const RoomcastProvider: FunctionComponent<{ client: Client; children?: ReactNode }> = ({
   client,
   children,
 }) => createElement(ClientContext.Provider, { value: client }, children);
 
-/** Returns the room of that name. It is connected while a hook below or a listener uses it. */
+/**
+ * Returns the room of that name. It is connected while another hook or a listener uses it. Throws
+ * an `Error` without a `RoomcastProvider`, and a `RoomcastError` with the code `bad_request` for an
+ * invalid name.
+ */
 export function useRoom<
   EventMap extends object = AnyEvents,
   SignalMap extends object = any,
@@ -72,7 +78,7 @@ export function useStatus<EventMap extends object>(room: Room<EventMap>): Connec
 }
 
 /**
- * Returns the rights that the token grants in the room, such as `publish` or `presence`.
+ * Returns the rights that the token grants in the room, such as `publish` or `presence`. Returns
  * `undefined` before the first connection.
  */
 export function useGrant(room: Room<any>): readonly string[] | undefined {
@@ -83,7 +89,7 @@ export function useGrant(room: Room<any>): readonly string[] | undefined {
   );
 }
 
-/** Returns the room's `publish`, the same function at each render. */
+/** Returns the room's `publish`, which is the same function at each render. */
 export function usePublish<EventMap extends object>(
   room: Room<EventMap>,
 ): Room<EventMap>["publish"] {
@@ -91,9 +97,9 @@ export function usePublish<EventMap extends object>(
 }
 
 /**
- * Reduces the room's state and the events that follow to one value, starting from `initial`. Starts
- * again after a gap. Until the room's state is known, `snapshot` stands for it: a state that the
- * server has read with `backend.state(room)`.
+ * Reduces the room's state and later events to one value, starting from `initial`. Starts again
+ * after a gap. Until the room's state is known, uses `snapshot`: the state that the server has read
+ * with `backend.state(room)`. Later values of `initial` and `snapshot` have no effect.
  */
 export function useRoomState<EventMap extends object, Value>(
   room: Room<EventMap>,
@@ -104,7 +110,7 @@ export function useRoomState<EventMap extends object, Value>(
   const newest = useNewest(reducer);
   const store = useMemo(
     () => stateStore(room, (value, event) => newest.current(value, event), initial, snapshot),
-    // `initial` and `snapshot` are initial values, as with `useState`: later ones change nothing.
+    // Later values of `initial` and `snapshot` change nothing, as with `useState`.
     [room, newest],
   );
   return useStore(store);
@@ -112,7 +118,10 @@ export function useRoomState<EventMap extends object, Value>(
 
 /** Options for the events that a component shows. */
 export interface HistoryOptions<Event> {
-  /** The number of events, at most. With 0 the list is empty, and nothing is read. */
+  /**
+   * Maximum number of events. With 0 the list is empty, and nothing is read. A negative number or a
+   * fraction throws a `RangeError`.
+   */
   readonly last: number;
   /** Events that the server has read (`backend.history`), shown until the browser has read them. */
   readonly initial?: readonly Event[] | undefined;
@@ -127,7 +136,8 @@ export function useEvents<EventMap extends object>(
 }
 
 /**
- * Returns the events of `useEvents`, whether they are still loading, and the error if that fails.
+ * Returns the events of `useEvents`, whether they are still loading, and the error of the last
+ * request if it failed.
  */
 export function useHistory<EventMap extends object>(
   room: Room<EventMap>,
@@ -143,9 +153,9 @@ export function useHistory<EventMap extends object>(
 }
 
 /**
- * Enters the room with the newest data while a component that uses it is mounted, and for 1 s
- * after. Returns the members, as `useMembers` does: `undefined` if the token does not grant
- * `presence`, as `useGrant` shows.
+ * Enters the room with the newest data, at most 2 KiB of JSON. Leaves 1 s after the last component
+ * that uses it was unmounted. Returns the members, as `useMembers` does: `undefined` if the token
+ * does not grant `presence`, as `useGrant` shows.
  */
 export function usePresence<Data>(
   room: Room<any, any, Data>,
@@ -156,8 +166,8 @@ export function usePresence<Data>(
 }
 
 /**
- * Returns the members, by user. `undefined` while they are unknown: only a client that has entered
- * receives them.
+ * Returns the members, one for each user. Returns `undefined` while they are unknown: only a client
+ * that has entered receives them.
  */
 export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Data>[] | undefined {
   const { presence } = room;
@@ -169,17 +179,17 @@ export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Da
 }
 
 /**
- * Returns the number of members. It is live if this client has entered. Otherwise it is read
- * whenever the room connects, and every 30 s while the page is visible. `undefined` until it is
- * known.
+ * Returns the number of members, or `undefined` until it is known. It is live if this client has
+ * entered. Otherwise it is read whenever the room connects, and every 30 s while the page is
+ * visible.
  */
 export function useOnlineCount(room: Room<any>): number | undefined {
   return useStore(useMemo(() => countStore(room), [room]));
 }
 
 /**
- * Returns a function that sends signals of that name, and calls the newest handler with the signals
- * of other sessions.
+ * Calls the newest handler with the signals of that name from other sessions. Returns a function
+ * that sends a signal of that name.
  */
 export function useSignal<SignalMap extends object, Name extends keyof SignalMap & string>(
   room: Room<any, SignalMap>,

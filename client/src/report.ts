@@ -1,6 +1,6 @@
 import type { RoomcastError } from "./codes.ts";
 
-/** Receives a client's errors that reject no promise: its `onError`. */
+/** Receives the client's errors that reject no promise, as `onError` does. */
 export type Report = (error: RoomcastError) => void;
 
 /** Reports an error to the runtime without throwing it. */
@@ -10,8 +10,8 @@ export function report(error: unknown): void {
 }
 
 /**
- * Calls a handler and reports the error that it throws, so that other handlers still run. Returns
- * the promise that it has returned, if any.
+ * Calls a handler, and reports its error, so that other handlers still run. Returns the handler's
+ * promise in a list, or an empty list if it returned none.
  */
 export function guard(call: () => unknown): Promise<unknown>[] {
   try {
@@ -23,6 +23,6 @@ export function guard(call: () => unknown): Promise<unknown>[] {
   }
 }
 
-/** Also recognizes promises of other libraries. */
+/** Returns whether it is a promise. Also recognizes promises of other libraries. */
 const isThenable = (result: unknown): boolean =>
   typeof (result as PromiseLike<unknown> | undefined)?.then === "function";

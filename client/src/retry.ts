@@ -1,7 +1,7 @@
 import { now } from "./clock.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 
-/** Codes of passing errors: the same request may succeed a little later. */
+/** Codes of temporary errors: the same request may succeed a little later. */
 export const passing: ReadonlySet<Code> = new Set([
   "offline",
   "timeout",
@@ -14,8 +14,9 @@ const MIN_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;
 
 /**
- * Retries until an attempt succeeds, fails permanently, or the time is up, and then throws the last
- * error. After the signal is aborted no attempt starts, and it throws the signal's reason.
+ * Makes attempts until one succeeds or fails permanently, or the time is up. If none succeeds,
+ * throws the last error. After the signal is aborted, no attempt starts, and it throws the signal's
+ * reason.
  */
 export async function retry<Answer>(
   attempt: (remainingMs: number) => Promise<Answer>,
@@ -36,7 +37,7 @@ export async function retry<Answer>(
   }
 }
 
-/** Resolves early if the signal is aborted. */
+/** Resolves after `ms`, or as soon as the signal is aborted. */
 const sleep = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);

@@ -18,20 +18,24 @@ import { retry } from "./retry.ts";
 export { RoomcastError };
 export type { Page, PublishOptions, Range, RoomEvent, Snapshot };
 
+/** Options of `createBackend`. */
 export interface BackendOptions {
+  /** URL of the Roomcast worker, for example `https://rt.example.com`. */
   readonly url: string | URL;
   /**
-   * A token that grants `publish`, and `subscribe` to read. A function is called for each request.
+   * Token that grants `publish`, and `subscribe` to read. A function is called for each request,
+   * including retries.
    */
   readonly token: string | (() => string | Promise<string>);
   /**
    * Time limit of a call in ms, including all retries and the `token` function. 10,000 by default.
    */
   readonly timeoutMs?: number | undefined;
+  /** Replaces the global `fetch`. */
   readonly fetch?: Fetch | undefined;
 }
 
-/** Options that end a call early. A publish that is ended may be stored or not. */
+/** Options that end a call early. A publish of such a call may be stored or not. */
 export interface CallOptions {
   /**
    * Time limit of this call in ms, instead of the backend's. After it, the call rejects with
@@ -42,15 +46,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An event to publish. */
 export interface NewEvent extends PublishOptions {
   readonly name: string;
   readonly data: unknown;
 }
 
+/**
+ * Publishes to rooms and reads them. A call rejects with a `RoomcastError`, or with the error that
+ * the `token` function throws.
+ */
 export interface Backend {
   /**
-   * Publishes an event. Resolves with its seq once it is durable. Retries with the same id, so that
-   * it is stored once.
+   * Publishes an event. Resolves with its seq once the event is durable. Retries with the same id,
+   * so that the event is stored once.
    */
   publish(
     room: string,
@@ -58,19 +67,23 @@ export interface Backend {
     data: unknown,
     options?: PublishOptions & CallOptions,
   ): Promise<number>;
-  /** Appends up to 1,000 events to one room, all or none. Resolves with their seqs, in order. */
-  publishBatch(room: string, events: readonly NewEvent[], options?: CallOptions): Promise<number[]>;
   /**
-   * Reads the latest event of every key, for example as the start of a page rendered on the server.
+   * Appends up to 1,000 events to one room, all or none. Resolves with their seqs, in order.
+   * Retries with the same ids, as `publish` does.
    */
+  publishBatch(room: string, events: readonly NewEvent[], options?: CallOptions): Promise<number[]>;
+  /** Reads the latest event of every key, for example to render a page on the server. */
   state(room: string, options?: CallOptions): Promise<Snapshot>;
-  /** Reads stored events, up to the newest. */
+  /**
+   * Reads stored events, up to the newest. Rejects with `position_lost` if the room can't resume
+   * from `since`.
+   */
   history(room: string, range: Range, options?: CallOptions): Promise<Page>;
 }
 
 /**
- * Time limit of an attempt, which is also limited to half of the call's. So an attempt that hangs
- * is followed by another one.
+ * Time limit of an attempt, in ms. An attempt also takes at most half of the call's time, so that
+ * another one follows an attempt that hangs.
  */
 const MAX_TRY_MS = 10_000;
 
@@ -79,6 +92,7 @@ interface Body {
   readonly body: string;
 }
 
+/** Creates a backend. Throws a `TypeError` for an invalid `url`. */
 export function createBackend(options: BackendOptions): Backend {
   const { token, fetch = globalThis.fetch } = options;
   const url = serverUrl(options.url);
@@ -87,7 +101,7 @@ export function createBackend(options: BackendOptions): Backend {
   type Ask = <Answer>(to: URL, init?: Body) => Promise<Answer>;
 
   /**
-   * Runs a call and ends all of it at the time limit: its attempts, the pauses between them, and
+   * Runs a call. At the time limit, it ends the attempts, the pauses between them, and the wait for
    * the `token` function.
    */
   async function call<Answer>(
@@ -148,6 +162,6 @@ export function createBackend(options: BackendOptions): Backend {
   };
 }
 
-/** Rejects with the signal's reason. */
+/** Returns a promise that rejects with the signal's reason when the signal is aborted. */
 const rejection = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));

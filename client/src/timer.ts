@@ -3,7 +3,7 @@ import { now } from "./clock.ts";
 /** A longer delay overflows in the timers of every runtime and fires at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** A timer for a time of `now`. It never fires earlier. */
+/** A timer that fires at a time of the clock `now`, and never earlier. */
 export class Timer {
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -12,12 +12,12 @@ export class Timer {
     this.#onDue = ring;
   }
 
-  /** Sets the time, and replaces an earlier one. `Infinity` stops the timer. */
+  /** Sets the time, in place of an earlier one. `Infinity` stops the timer. */
   set(at: number): void {
     clearTimeout(this.#timer);
     if (at === Infinity) return;
     this.#timer = setTimeout(
-      // A runtime's timer may fire early: it counts whole milliseconds.
+      // A runtime's timer may fire early, because it counts whole milliseconds.
       () => (now() < at ? this.set(at) : this.#onDue()),
       Math.min(at - now(), MAX_DELAY_MS),
     );
