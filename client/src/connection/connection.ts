@@ -1,7 +1,7 @@
 /**
  * The lifecycle of one connection as a pure function: when to dial, ping, renew the token, retry
- * and give up. It uses no socket and no clock, and ignores the rooms' frames. `socket.ts` performs
- * its effects and sends a `tick` at the time of `wakeAt`.
+ * and give up. It uses no socket, no clock, and no event of a room. `socket.ts` performs its
+ * effects and sends a `tick` at the time of `wakeAt`.
  */
 import { closeActionOf, type Code, type RoomcastError } from "../codes.ts";
 import {
@@ -22,17 +22,22 @@ import type { TransportInput } from "./transport.ts";
 import type { Connected, Frame, Welcome } from "../protocol.ts";
 
 /**
- * `dueAt` is also the deadline of opening, the time of the next ping, or the deadline of its pong.
+ * State of a connection. In the phase `opening`, `dueAt` is the deadline. In the phase `open`, it
+ * is the time of the next ping, or the deadline of its pong.
  */
 export interface Connection extends Lifecycle {
-  /** When to replace the token, well before it expires. */
+  /** Time to replace the token, well before it expires. */
   readonly renewAt: number;
+  /** Ping period, as the server requests it. */
   readonly pingMs: number;
-  /** A ping was sent, and no frame was received since. */
+  /** `true` if a ping was sent, and no frame was received after it. */
   readonly unanswered: boolean;
-  /** A token was rejected, and a new one was requested since. */
+  /**
+   * `true` if a token was rejected, and a new one was requested. The rejection of the new one is
+   * final.
+   */
   readonly refused: boolean;
-  /** It is a multiplexed connection. */
+  /** `true` if the connection carries many rooms. */
   readonly isMultiplexed: boolean;
 }
 
@@ -51,7 +56,7 @@ export type Input =
   | { readonly type: "tick" };
 
 export type Effect =
-  /** Opens a socket and replaces an existing one. */
+  /** Opens a socket, in place of the current one if there is one. */
   | { readonly type: "dial"; readonly newToken: boolean }
   | { readonly type: "close" | "ping" }
   /** Requests a new token and sends it in-band. */
@@ -59,14 +64,17 @@ export type Effect =
 
 type Step = readonly [after: Connection, effect?: Effect | undefined];
 
-/** Time limit of a pong when the connection may be dead. A needless reconnect loses nothing. */
+/**
+ * Time limit of a pong if the connection may be dead. It can be short, because an unnecessary
+ * reconnect loses no event.
+ */
 const PROBE_MS = 2_000;
 /**
- * Shortest time between two renewals, also with a wrong clock. The server's leeway on expiry is
- * longer.
+ * Shortest time between two renewals. It limits their number if this clock is wrong. The server's
+ * leeway on expiry is longer, so the old token is still accepted.
  */
 const MIN_RENEW_MS = 10_000;
-/** The server's leeway on expiry: a newer token than this has not expired. */
+/** The server's leeway on expiry. A token that is younger than this has not expired. */
 const LEEWAY_MS = 30_000;
 
 export function newConnection(backoff: Backoff, seed: number): Connection {
@@ -130,7 +138,7 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
   }
 }
 
-/** Restarts at once, or with the next user if there is none. */
+/** Reconnects at once. An unused connection is reset, and connects for its next user. */
 function restart(connection: Connection, now: number): Step {
   if (!isUnused(connection, now)) {
     return dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
@@ -142,7 +150,7 @@ function restart(connection: Connection, now: number): Step {
 function dial(connection: Connection, now: number): Step {
   const newToken = now >= connection.renewAt;
   // A second rejection is final, so it must not be caused by a token that expired while the server
-  // was unreachable.
+  // was unreachable. After this time, the next dial gets a new token.
   const nextRenewAt = connection.refused ? now + LEEWAY_MS : NEVER;
   return [
     {
@@ -163,8 +171,8 @@ function onFrame(connection: Connection, frame: Frame, now: number, wallNow: num
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
   }
-  // An authenticated client receives `welcome` first. A pong before it means that the server waits
-  // for a token, and this client has none to send: its cookie is missing.
+  // An authenticated client receives `welcome` or `connected` first. A pong before it means that
+  // the server waits for a token. This client has none to send: its cookie is missing.
   if (phase === "opening" && frame.type === "pong") {
     return end(connection, "unauthorized", "unauthorized");
   }
@@ -187,21 +195,24 @@ function open(
     reason: undefined,
     error: undefined,
     pingMs: frame.ping_ms,
-    // The first room shows whether the server accepts the token.
+    // A token that is still unverified counts as accepted only with the first room's `welcome`.
     refused: connection.refused && frame.type === "connected" && frame.unverified === true,
     isMultiplexed: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
-  // Sends a ping at once: when workerd closes a socket whose client has never sent a frame, the
-  // close is delayed by seconds.
+  // Sends a ping at once. If a client has never sent a frame, workerd delays the close of its
+  // socket by seconds.
   return ping(opened, now, frame.ping_ms / 4);
 }
 
-/** Returns the time when a tenth of the token's remaining lifetime is left. */
+/**
+ * Returns the time when a tenth of the token's remaining lifetime is left, but at least
+ * `MIN_RENEW_MS` from now.
+ */
 function renewalOf(frame: { expires_at: number }, now: number, wallNow: number): number {
   const remainingMs = frame.expires_at - wallNow;
-  // Expired by this clock but accepted by the server: this clock is wrong, so wait for a close with
-  // 4001.
+  // The token has expired by this clock, but the server has accepted it. So this clock is wrong:
+  // wait until the server closes the connection with 4001.
   if (remainingMs <= 0) return NEVER;
   return now + Math.max(MIN_RENEW_MS, remainingMs * 0.9);
 }
@@ -211,8 +222,8 @@ function ping(connection: Connection, now: number, answerMs: number): Step {
 }
 
 /**
- * Waits three quarters of a period until the next ping, and one quarter for its pong. So a dead
- * socket is detected within one period.
+ * Handles an answer. The next ping is sent after three quarters of a period, and the last quarter
+ * is for its pong. So a dead socket is detected within one period.
  */
 const answered = (connection: Connection, now: number): Connection => ({
   ...connection,
@@ -222,7 +233,8 @@ const answered = (connection: Connection, now: number): Connection => ({
 
 function onClose(connection: Connection, closeCode: number, now: number): Step {
   const [reason, verdict] = closeActionOf(closeCode);
-  // The rooms whose frames were refused have ended individually. The others reconnect.
+  // The server has refused frames of some rooms. These rooms have ended individually, and the
+  // others reconnect.
   const isOfOneRoom = connection.isMultiplexed && reason === "bad_request";
   if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);
   if (verdict !== "new_token") return end(connection, verdict, reason);
@@ -252,7 +264,7 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    // Retries soon unless `authorized` is received: there may be no token, or the frame exceeded
+    // Retries in 10 s unless `authorized` is received: there may be no token, or the frame exceeded
     // the rate limit.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
@@ -264,7 +276,7 @@ function onDeadline(connection: Connection, now: number): Step {
   if (phase === "opening") return retry(connection, "timeout", now);
   if (phase === "waiting") return dial(connection, now);
   if (connection.unanswered) return dial({ ...connection, reason: "offline" }, now);
-  // If the timer is late by more than a period, it was suspended, and the socket may have died
+  // If the timer is late by more than a period, it was suspended. The socket may have died
   // meanwhile.
   const answerMs = now - dueAt > pingMs ? PROBE_MS : pingMs / 4;
   // The connection has lasted for most of a period, so the backoff restarts at its shortest delay.

@@ -1,17 +1,24 @@
-/** The common part of the lifecycles of a socket and of a subscription. */
+/** The common part of the lifecycles of a connection and of a subscription. */
 import type { Code, RoomcastError } from "../codes.ts";
 
+/**
+ * Status of a room's connection. A room that is `unauthorized`, `forbidden` or `closed` does not
+ * retry: it stays so until `client.connect()`.
+ */
 export type Status =
   "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
 
-/** The state of a connection, as an app can read it. */
+/** State of a room's connection, with the reason if it is not connected. */
 export interface ConnectionStatus {
   readonly status: Status;
-  /** Why it is not connected, if known. */
+  /** Reason why it is not connected, if known. */
   readonly reason: Code | undefined;
-  /** Time of the next attempt, in ms since 1970. */
+  /** Time of the next attempt, in ms since 1970. `undefined` unless the client waits for one. */
   readonly retryAt: number | undefined;
-  /** The error that `token` or the browser has thrown, if that is the reason. */
+  /**
+   * The error if the reason is `token_failed` or `dial_failed`. Its `cause` is the error that
+   * `token` or the browser has thrown.
+   */
   readonly error: RoomcastError | undefined;
 }
 
@@ -23,30 +30,39 @@ export const INITIAL: ConnectionStatus = {
 };
 
 export interface Lifecycle {
+  /**
+   * `idle` before the first use and after the last, `opening` during an attempt, `waiting` before
+   * the next attempt, `ended` if no attempt follows.
+   */
   readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
   readonly status: Status;
-  /** Why it is not connected, if known. */
+  /** Reason why it is not connected, if known. */
   readonly reason: Code | undefined;
-  /** The error behind the reason, if it was raised in this client. */
+  /** The error that led to the reason, if this client has detected it. */
   readonly error: RoomcastError | undefined;
   /** Deadline of the phase, on the clock of `now`. While waiting, the time of the next attempt. */
   readonly dueAt: number;
-  /** End of the grace period without users. */
+  /** End of the grace period after the last user has left. */
   readonly leaveAt: number;
-  /** Number of attempts in a row that failed, or whose connection was soon lost. */
+  /** Number of attempts in a row that failed, or that led to a connection that was soon lost. */
   readonly attempts: number;
   readonly backoff: Backoff;
-  /** State of a small random generator, so that equal inputs lead to equal effects. */
+  /** State of a small random generator, so that the same inputs lead to the same effects. */
   readonly seed: number;
 }
 
+/** Limits of the random delay between attempts, in ms. */
 export interface Backoff {
+  /** Ceiling of the first delay. It doubles after each failed attempt. 1,000 by default. */
   readonly minMs: number;
+  /** Highest ceiling of a delay. 30,000 by default. */
   readonly maxMs: number;
 }
 
 export const NEVER = Infinity;
+/** Time limit of opening a connection, and of the answer to a request of a subscription. */
 export const OPEN_MS = 10_000;
+/** How long a connection or subscription stays open after its last user has left. */
 export const GRACE_MS = 3_000;
 
 export const newLifecycle = (backoff: Backoff, seed: number): Lifecycle => ({
@@ -67,7 +83,7 @@ export const isActive = ({ phase }: Lifecycle): boolean => phase !== "idle" && p
 export const statusBeforeOpen = ({ status }: Lifecycle): Status =>
   status === "connected" || status === "reconnecting" ? "reconnecting" : "connecting";
 
-/** Waits for the next attempt: exponential backoff with full jitter. */
+/** Starts the wait for the next attempt, with exponential backoff and full jitter. */
 export function waiting<Kind extends Lifecycle>(
   lifecycle: Kind,
   reason: Code,
@@ -89,8 +105,8 @@ export function waiting<Kind extends Lifecycle>(
 }
 
 /**
- * Returns whether it has no users, and had none within the grace period. While it is active, a
- * `tick` detects that.
+ * Returns whether it has no users, and had none within the grace period. An active lifecycle counts
+ * as used until a `tick` ends its grace period.
  */
 export const isUnused = ({ phase, leaveAt }: Lifecycle, now: number): boolean =>
   phase === "idle" || (phase === "ended" && now >= leaveAt);
@@ -101,7 +117,7 @@ export const ended = <Kind extends Lifecycle>(
   reason: Code,
 ): Kind => ({
   ...lifecycle,
-  // It had no users, and `isUnused` must return that when it restarts.
+  // An idle lifecycle has no users. With the time 0, `isUnused` also returns that when it restarts.
   leaveAt: lifecycle.phase === "idle" ? 0 : lifecycle.leaveAt,
   phase: "ended",
   status,

@@ -9,7 +9,10 @@ interface FallbackModule {
   ) => FallbackTransports;
 }
 
-/** Loads the fallback's file from the page's server. Rejects with a `RoomcastError`. */
+/**
+ * Loads the fallback's file from the page's server. Rejects with a `RoomcastError` with the code
+ * `load_failed`.
+ */
 export async function loadFallback(): Promise<FallbackModule> {
   try {
     return await import("../fallback/index.ts").catch(importAgain);
@@ -20,9 +23,9 @@ export async function loadFallback(): Promise<FallbackModule> {
 
 /**
  * Requests the file under another URL. Older browsers cache a failed import by its URL and never
- * request that again (whatwg/html#10327 changed it in 2026). Chrome and Firefox name the URL in the
- * error. If the error names none, it is rethrown, and the next `import` requests the file. This is
- * the case in webpack and in newer Safari.
+ * request that URL again (whatwg/html#10327 changed this in 2026). Chrome and Firefox name the URL
+ * in the error. In webpack and newer Safari, the error names none. It is then rethrown, and the
+ * next `import` requests the file.
  */
 function importAgain(error: unknown): Promise<FallbackModule> {
   const [, url] = /imported module: (\S+)/.exec(String(error)) ?? [];

@@ -46,7 +46,7 @@ export function roomConnections(options: SocketOptions, url: string | URL): Conn
 export function multiplexedConnections(options: SocketOptions, url: string | URL): Connections {
   const sockets: MultiplexedSocket[] = [];
 
-  /** Returns a socket with space for that room. */
+  /** Returns a socket with space for the room of that name. */
   function socketFor(name: string): MultiplexedSocket {
     let socket = sockets.find((socket) => socket.hasSpaceFor(name));
     if (!socket) {
@@ -61,7 +61,8 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
       return new RoomSubscription(options, room, socketFor);
     },
     dispatch(command) {
-      // Before the rooms, so that none sends a request over a socket that closes.
+      // The sockets come before the rooms, so that no room sends a request over a socket that is
+      // about to close.
       for (const { socket } of sockets) socket.dispatch(command);
     },
   };
@@ -69,7 +70,7 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
 
 /**
  * A room's subscription on a multiplexed connection. Performs the decisions of `subscription.ts`,
- * and uses a socket only while it is active.
+ * and has a socket only while it needs one.
  */
 class RoomSubscription implements RoomTransport {
   readonly shared = true;
@@ -134,11 +135,11 @@ class RoomSubscription implements RoomTransport {
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
-    // A frame before `welcome`, or after the subscription has ended, belongs to an ended session.
+    // A frame before `welcome`, or after the end of the subscription, belongs to an ended session.
     if (this.#subscription.phase === "open") this.#room.onFrame(frame, bytes);
   }
 
-  /** Returns the frame of a request. */
+  /** Returns the frame that sends the request. */
   request(type: SubscriptionRequest): string {
     const since = type === "subscribe" ? this.#room.since() : undefined;
     return JSON.stringify({ type, room: this.name, ref: type, since });
@@ -189,7 +190,7 @@ class MultiplexedSocket implements TransportListener {
   }
 
   onFrame(frame: Frame, bytes: number): void {
-    // A pong belongs to the connection. Every subscription that waits for one receives it.
+    // A pong names no room. Every subscription receives it, because any of them may wait for one.
     if (frame.type === "pong")
       return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, bytes));
     const subscription = this.#subscriptions.get(frame.room ?? "");

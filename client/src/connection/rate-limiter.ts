@@ -1,14 +1,16 @@
 /**
- * Below the server's limits of 50 frames a second in bursts of 100. If frames were sent faster, the
- * server would refuse some of them and accept later ones, which changes their order.
+ * Rate and burst below the server's defaults of 50 frames a second in bursts of 100. If frames were
+ * sent faster, the server would refuse some of them and accept later ones, which changes their
+ * order.
  */
 const RATE_PER_MS = 0.045;
 const BURST = 90;
+/** Pause after a refusal that names no delay. */
 const RETRY_MS = 1_000;
 
 /** Limits the rate of sent frames. Reads no clock. */
 export class RateLimiter {
-  /** Number of frames allowed at `#countedAt`. Negative after a refusal with `retry_after_ms`. */
+  /** Number of frames allowed at `#countedAt`. Negative after a refusal. */
   #allowance = BURST;
   #countedAt = 0;
 
@@ -22,12 +24,12 @@ export class RateLimiter {
     return true;
   }
 
-  /** When the next frame is allowed, after `tryAcquire` has returned `false`. */
+  /** Time when the next frame is allowed, after `tryAcquire` has returned `false`. */
   get resumeAt(): number {
     return this.#countedAt + Math.ceil((1 - this.#allowance) / RATE_PER_MS);
   }
 
-  /** Handles a refusal: no frame is allowed before `retryAfterMs`. */
+  /** Handles a refusal: allows no frame for `retryAfterMs`. */
   onRefusal(now: number, retryAfterMs = RETRY_MS): void {
     this.#countedAt = now;
     this.#allowance = 1 - retryAfterMs * RATE_PER_MS;

@@ -15,7 +15,7 @@ import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
-/** Reasons that mean the server has not answered. */
+/** Reasons of failed dials that the server has not answered. */
 const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions extends TokenOptions {
@@ -25,8 +25,8 @@ export interface SocketOptions extends TokenOptions {
 }
 
 /**
- * Close codes of the client. With `DONE` a member leaves at once. With `BACK_SOON` it stays a
- * member for the grace period.
+ * Close codes that the client sends. With `DONE`, a member leaves the room at once. With
+ * `BACK_SOON`, it stays a member for the room's grace period of 10 s.
  */
 const DONE = 1000;
 const BACK_SOON = 4000;
@@ -46,21 +46,22 @@ export class Socket {
     if (globalThis.document?.visibilityState !== "hidden") this.dispatch({ type: "wake" });
   };
   /**
-   * The browser reports that it is offline: an open socket must answer a ping within two seconds.
+   * Handles the browser's report that it is offline: an open socket must answer a ping within two
+   * seconds.
    */
   readonly #probe = (): void => {
     if (this.#connection.phase === "open") this.dispatch({ type: "wake" });
   };
   #connection: Connection;
   #websocket: WebSocket | undefined;
-  /** Counts dials and closes, so that a token requested for an earlier one is ignored. */
+  /** Number of dials and closes. A token that was requested for an earlier one is ignored. */
   #dials = 0;
   #token: Token;
   #transport: Transport;
 
   /**
-   * `address` is called at each dial, because the URL may contain the position to resume from.
-   * `label` names the socket in the `debug` log.
+   * `address` returns the socket's URL. It is called at each dial, because the URL may contain the
+   * position to resume from. `label` names the socket in the `debug` log.
    */
   constructor(
     options: SocketOptions,
@@ -106,7 +107,7 @@ export class Socket {
     this.#listener.onStateChange(after, before);
   }
 
-  /** Records the result of a WebSocket dial. The readers of other transports record theirs. */
+  /** Records the result of a WebSocket dial. The readers of the other transports record theirs. */
   #report(after: Connection, before: Connection): void {
     const isOver = after.phase !== before.phase || after.refused !== before.refused;
     if (before.phase !== "opening" || !isOver) return;
@@ -139,7 +140,7 @@ export class Socket {
     }
   }
 
-  /** Calls `use` with the token, unless another dial has started meanwhile. */
+  /** Calls `use` with the token, unless the socket was dialled again or closed meanwhile. */
   async #withToken(newToken: boolean, use: (token: string | undefined) => void): Promise<void> {
     const dial = this.#dials;
     let token: Token;
@@ -175,7 +176,7 @@ export class Socket {
       const frame = JSON.parse(data) as Frame;
       // With a cookie, only the server knows the user.
       if ("user" in frame && frame.user) this.#options.onUser(frame.user);
-      // The socket was another user's, and is closed now.
+      // `onUser` closes this socket if it belonged to another user.
       if (websocket !== this.#websocket) return;
       this.dispatch({ type: "frame", frame });
       this.#listener.onFrame(frame, bytesOf(data));
@@ -189,7 +190,9 @@ export class Socket {
     this.#websocket = websocket;
   }
 
-  /** Doesn't wait for `onclose`: on a dead network it fires minutes later. */
+  /**
+   * Closes the socket without waiting for `onclose`, which fires minutes later on a dead network.
+   */
   #close(): void {
     this.#dials++;
     const websocket = this.#websocket;
@@ -201,7 +204,7 @@ export class Socket {
 
   #setActive(active: boolean): void {
     const change = active ? "addEventListener" : "removeEventListener";
-    // Node has neither of these.
+    // Node has neither global event listeners nor a `document`.
     globalThis[change]?.("online", this.#wake);
     globalThis[change]?.("offline", this.#probe);
     globalThis.document?.[change]("visibilitychange", this.#wake);

@@ -1,7 +1,7 @@
 /**
  * The lifecycle of a room's subscription on a multiplexed connection, as a pure function: when to
  * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends the
- * request of `nextRequest`, and confirms it with `sent`.
+ * request of `nextRequest`, and confirms it with the input `sent`.
  */
 import { closeActionOf, type Code } from "../codes.ts";
 import {
@@ -21,16 +21,16 @@ import type { TransportInput } from "./transport.ts";
 import type { Frame, Refusal } from "../protocol.ts";
 
 export interface Subscription extends Lifecycle {
-  /** The connection is open. */
+  /** `true` while the connection is open. */
   readonly transportOpen: boolean;
   /**
-   * The state on the server, as far as the client knows. An old session is always unsubscribed
-   * before the next `subscribe`, so a `closed` never belongs to another session.
+   * State on the server, as far as the client knows it. An old session is always unsubscribed
+   * before the next `subscribe`. So a `closed` never belongs to another session.
    */
   readonly state: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
   /** Deadline of the answer to the pending request. */
   readonly answerAt: number;
-  /** When an open subscription counts as stable. */
+  /** Time from which an open subscription counts as stable. */
   readonly provenAt: number;
 }
 
@@ -54,17 +54,18 @@ export const newSubscription = (backoff: Backoff, seed: number): Subscription =>
 });
 
 /**
- * Type of the frame, and also its `ref`. The `ref` of a publish is a number, so they never collide.
+ * Type of the request's frame, and also its `ref`. The `ref` of a publish is a number, so they
+ * never collide.
  */
 export type SubscriptionRequest = "subscribe" | "unsubscribe";
 
-/** The request that was sent and is not answered yet. */
+/** Request that was sent and is not answered yet, by server state. */
 const pendingRequest: Partial<Record<Subscription["state"], SubscriptionRequest>> = {
   subscribing: "subscribe",
   unsubscribing: "unsubscribe",
 };
 
-/** Returns the request to send next. */
+/** Returns the request to send next, if any. */
 export function nextRequest({
   transportOpen,
   phase,
@@ -75,7 +76,7 @@ export function nextRequest({
   return phase === (state === "subscribing" ? "opening" : "open") ? undefined : "unsubscribe";
 }
 
-/** Returns whether its connection may remove it. */
+/** Returns whether the connection may remove the subscription. */
 export const canRemove = (subscription: Subscription): boolean =>
   !isActive(subscription) && subscription.state === "unsubscribed";
 
@@ -157,7 +158,8 @@ function onConnectionChange(
   const dropped = { ...withServerState(subscription, "unsubscribed"), transportOpen: false };
   if (!isActive(subscription)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
-  // A connection that switches to a better transport keeps the status `connected`.
+  // A connection that switches to a better transport keeps the status `connected`, and so do its
+  // rooms.
   const reopening = {
     ...opening(dropped),
     reason,
@@ -200,7 +202,8 @@ function onClosed(subscription: Subscription, code: number, now: number): Subscr
     return unsubscribed;
   const [reason, verdict] = closeActionOf(code);
   if (verdict === "forbidden" || verdict === "closed") return ended(unsubscribed, verdict, reason);
-  // The token belongs to the connection, so a rejection by one room says nothing about it.
+  // The token belongs to the connection. A rejection by one room does not show that it is invalid,
+  // so only this room retries.
   return retry(unsubscribed, reason, now);
 }
 
@@ -214,14 +217,14 @@ function retry(subscription: Subscription, reason: Code, now: number): Subscript
 }
 
 /**
- * Handles the refusal of a request, named by its `ref`. If a server omits the `ref`, the refusal
- * counts only where that is harmless: the request exceeded the rate limit, or the room had already
- * left.
+ * Handles the refusal of the request that `ref` names. Without a `ref`, it counts in two cases
+ * only, where it does no harm. Either a `subscribe` exceeded the rate limit, or an `unsubscribe`
+ * found no subscription.
  */
 function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
   const { state } = subscription;
   const isAnswer = ref === undefined || ref === pendingRequest[state];
-  // Every retry would be refused, too.
+  // Every retry would be refused as well.
   if (ref === "subscribe" && isAnswer && code === "bad_request") {
     return ended(withServerState(subscription, "unsubscribed"), "closed", code);
   }
@@ -236,7 +239,8 @@ function tick(subscription: Subscription, now: number): Subscription {
     return idle(subscription);
   }
   if (now >= subscription.answerAt) {
-    // The server may have the session or not, so it is unsubscribed before it subscribes again.
+    // It is unknown whether the server has the session, so it is unsubscribed before the next
+    // `subscribe`.
     const overdue = withServerState(subscription, "subscribing");
     return subscription.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }

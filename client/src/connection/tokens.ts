@@ -2,14 +2,15 @@ import { RoomcastError } from "../codes.ts";
 import type { Report } from "../report.ts";
 
 /**
- * Returns a token, or `null` if the user is signed out. It is called whenever a token is about to
- * expire or was rejected, so it must not return a cached token.
+ * Returns a token, or `null` if the user is signed out. Called for the first connection, and again
+ * if the token is about to expire or was rejected. So it must not return a cached token. The signal
+ * is aborted after 10 s, and the call then fails with `token_failed`.
  */
 export type TokenCallback = (signal: AbortSignal) => string | null | Promise<string | null>;
 
 /**
- * A token, `undefined` without a callback (a cookie may authenticate), or `null` if no user is
- * signed in.
+ * A token, `undefined` without a callback (a cookie may authenticate the user), or `null` if no
+ * user is signed in.
  */
 export type Token = string | undefined | null;
 
@@ -29,8 +30,8 @@ interface Claims {
 }
 
 /**
- * Returns a token's claims, unverified: only the server verifies tokens. `undefined` if it is no
- * token.
+ * Returns a token's claims, unverified: only the server verifies tokens. Returns `undefined` if the
+ * text is not a token.
  */
 export function claimsOf(token: string): Claims | undefined {
   try {
@@ -48,7 +49,7 @@ const JWT = /^[\w.-]+$/;
 export class Tokens {
   readonly #callback: TokenCallback | undefined;
   readonly #options: TokenOptions;
-  /** The last request for a token has failed, and the error was reported. */
+  /** `true` if the last request for a token has failed, and the error was reported. */
   #hasFailed = false;
   #newest: Promise<Token> | undefined;
   #value: Token;
@@ -58,13 +59,14 @@ export class Tokens {
     this.#options = options;
   }
 
-  /** Drops the token: the next one may be another user's. */
+  /** Drops the token, because the next one may belong to another user. */
   clear(): void {
     this.#newest = this.#value = undefined;
   }
 
   /**
-   * Returns the newest token, unless it is `spent`. If ten rooms renew theirs, the callback is
+   * Returns the newest token. Requests a new one if there is none, or if the newest is `spent`.
+   * Calls at the same time share one request: if ten rooms renew their token, the callback is
    * called once.
    */
   get(spent?: Token): Promise<Token> {
@@ -110,11 +112,11 @@ export class Tokens {
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     try {
-      // Inside an async function, so that `tooLate` is handled even if the callback throws
-      // synchronously.
+      // The async function turns an error that the callback throws synchronously into a rejection.
+      // So the race always handles `timeout`, which would otherwise be an unhandled rejection.
       const asked = (async () => callback(signal))();
       const token = await Promise.race([asked, timeout]);
-      // For example an HTML error page.
+      // It may have returned an HTML error page, for example.
       if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
       return token;
     } catch (cause) {

@@ -9,8 +9,8 @@ import type {
 import { loadFallback } from "./load-fallback.ts";
 
 /**
- * Selects the transport of a client: WebSocket, or the fallback, which is loaded when no WebSocket
- * can be opened.
+ * Selects the transport of a client: WebSocket, or one of the fallback. The fallback is loaded if
+ * no WebSocket can be opened.
  */
 export class TransportSelector {
   readonly #options: TransportOptions;
@@ -39,13 +39,15 @@ export class TransportSelector {
     this.#fallback?.scheduleProbe();
   }
 
-  /** Records whether the dial of a WebSocket was answered. A refusal is an answer. */
+  /** Records whether the dial of a WebSocket was answered. A refusal counts as an answer. */
   recordDial(answered: boolean): void {
     if (this.#fallback) this.#fallback.recordDial("websocket", answered);
     else if (!answered && !this.#isLoading) void this.#load();
   }
 
-  /** Loads the fallback if the server can be reached: an offline client needs none. */
+  /**
+   * Loads the fallback if the server can be reached over HTTP. An offline client needs no fallback.
+   */
   async #load(): Promise<void> {
     this.#isLoading = true;
     try {
@@ -53,7 +55,7 @@ export class TransportSelector {
       const { Fallback } = await loadFallback();
       this.#fallback = new Fallback(this.#options, this.#users);
     } catch (error) {
-      // The next failed dial retries, but only the first error is reported.
+      // The next failed dial loads it again, but only the first error is reported.
       if (!this.#hasFailed) this.#options.report(error as RoomcastError);
       this.#hasFailed = true;
     } finally {

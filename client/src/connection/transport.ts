@@ -4,6 +4,9 @@ import type { Lifecycle, Status } from "./lifecycle.ts";
 import type { Frame, Position } from "../protocol.ts";
 import type { Report } from "../report.ts";
 
+/**
+ * Transport of a client's frames. `sse` and `long-polling` are used while WebSockets are blocked.
+ */
 export type Transport = "websocket" | "sse" | "long-polling";
 
 /** Carries a room's frames: a socket of its own, or a subscription on a multiplexed connection. */
@@ -11,7 +14,10 @@ export interface RoomTransport {
   readonly connection: Lifecycle;
   /** The transport in use, or the one that is tried now. */
   readonly transport: Transport;
-  /** Other rooms use it too, so a ping is answered by the connection, not by this room. */
+  /**
+   * `true` if other rooms use the same connection. Then the connection answers a ping, not the
+   * room.
+   */
   readonly shared?: boolean;
   /** Sends a frame. Call it only while the connection is open. */
   send(text: string): void;
@@ -19,7 +25,7 @@ export interface RoomTransport {
 }
 
 export type TransportInput =
-  /** The first user was added, or the last one removed. */
+  /** The first user was added, or the last one was removed. */
   | { readonly type: "use" | "leave" }
   /** A frame shows that an earlier one is missing. */
   | { readonly type: "gap_detected" }
@@ -27,7 +33,7 @@ export type TransportInput =
 
 /** A command of the app to all rooms. */
 export type ClientCommand =
-  /** Reconnects at once with a new token. `connect` skips open connections. */
+  /** Reconnects at once with a new token. `connect` does not change open connections. */
   { readonly type: "restart" | "connect" } | EndCommand;
 
 export interface EndCommand {
@@ -47,7 +53,7 @@ export interface TransportListener {
 /** A room, as its transport uses it. */
 export interface RoomListener extends TransportListener {
   readonly name: string;
-  /** Returns the position to resume from. Called at each join. */
+  /** Returns the position to resume from. Called each time the room is joined. */
   since(): Position | undefined;
 }
 
@@ -55,15 +61,15 @@ export interface RoomListener extends TransportListener {
 export interface Connections {
   connect(room: RoomListener): RoomTransport;
   /**
-   * Dispatches a command to the sockets that rooms share. Each room then dispatches it to its own
-   * transport.
+   * Dispatches a command to the sockets that rooms share. Afterwards, each room dispatches it to
+   * its own transport.
    */
   dispatch(command: ClientCommand): void;
 }
 
 /**
- * The part of a WebSocket class that the client uses. The runtime's class fits, and that of the npm
- * package `ws`.
+ * The part of a WebSocket class that the client uses. The runtime's class fits, and so does the one
+ * of the npm package `ws`.
  */
 export type WebSocketClass = new (
   url: string,
@@ -85,22 +91,23 @@ export interface TransportOptions {
   readonly report: Report;
 }
 
-/** A user of a transport. */
+/** A socket that uses the selected transport. */
 export interface TransportUser {
   /**
-   * `wake`: another transport is tried from now on. `switch_transport`: a better one is available.
+   * Receives `wake` when another transport is tried from now on, and `switch_transport` when a
+   * better one is available.
    */
   dispatch(input: { readonly type: "wake" | "switch_transport" }): void;
 }
 
-/** The interface of the fallback, whose module is loaded on demand. */
+/** Interface of the fallback, whose module is loaded on demand. */
 export interface FallbackTransports {
-  /** The transport of the next dial. */
+  /** Transport of the next dial. */
   readonly transport: Transport;
-  /** The class that opens a connection, by transport. */
+  /** Class that opens a connection, for each transport. */
   readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
-  /** Records whether a dial was answered. A refusal is an answer. */
+  /** Records whether a dial was answered. A refusal counts as an answer. */
   recordDial(transport: Transport, answered: boolean): void;
-  /** Schedules the next probe of better transports, if there are users. */
+  /** Schedules the next probe of better transports, if there are sockets that use one. */
   scheduleProbe(): void;
 }
