@@ -16,20 +16,22 @@ import {
 import { guard } from "../report.ts";
 import { State } from "./state.ts";
 
+/** Handlers of everything that a room delivers. */
 export interface Listener<Event = RoomEvent> {
   /**
-   * Called with the new events of a frame, in order. A returned promise delays nothing in the
-   * client. But until it is settled, the room sends at most one flow-control window more.
+   * Called with the new events of a frame, in order. May return a promise, which delays nothing in
+   * the client. But until it is settled, the room sends at most 256 KiB more (1 MiB with `sockets:
+   * "room"`).
    */
   events?: ((events: readonly Event[]) => unknown) | undefined;
   /**
-   * Called when some events can no longer be recovered: drop everything derived from events.
-   * `state` follows.
+   * Called when some events can no longer be recovered: drop everything that was derived from
+   * earlier events. A call of `state` follows.
    */
   gap?: ((gap: Gap) => void) | undefined;
-  /** Called when `room.state` is complete: after a first join, and after a gap. */
+  /** Called when `room.state` is complete: after the room was first joined, and after a gap. */
   state?: (() => void) | undefined;
-  /** Called when all events that were missed without a connection are delivered. */
+  /** Called when all events that were missed during a disconnect are delivered. */
   recovered?: ((recovered: Recovered) => void) | undefined;
 }
 
@@ -42,11 +44,11 @@ export interface FeedOptions {
   onChange(): void;
 }
 
-/** Flow-control windows: the number of bytes that the room sends beyond the last `seen`. */
+/** Flow-control windows: the number of bytes that the room sends after the last `seen`. */
 const OWN_WINDOW_BYTES = 1024 * 1024;
 const SHARED_WINDOW_BYTES = 256 * 1024;
 
-/** A position of no log: the room answers it with a gap. */
+/** A position that exists in no log, so that the room answers it with a gap. */
 const VOID: Position = "00000000:0";
 
 /** Delivers a room's log to listeners: each event once and in order, gaps, and the state. */
@@ -54,16 +56,22 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #listeners = new Listeners<Listener>();
   readonly #flow: Flow;
-  /** The state at the last delivered position. `undefined` before the first `welcome`. */
+  /** The state at the last delivered position. `undefined` while there is no position. */
   #state: State | undefined;
   /** The state that is being read over HTTP. */
   #reading: State | undefined;
   #isStateWanted = false;
-  /** The room sends the state before any event, if it has one. */
+  /**
+   * `true` after a gap, and for a session that has not resumed. If the room has a state, it then
+   * sends it before any event.
+   */
   #isFresh = false;
-  /** The listeners' derived data is void, and they were not notified yet. */
+  /**
+   * `true` if the data that listeners have derived is invalid, and they have not received a `gap`
+   * yet.
+   */
   #isVoid = false;
-  /** The range that is being replayed. */
+  /** The range of missed events that is being replayed. */
   #missed: { readonly from: LogPosition; readonly to: LogPosition } | undefined;
 
   constructor(options: FeedOptions) {
@@ -116,7 +124,7 @@ export class Feed {
     return this.position;
   }
 
-  /** Resets flow control, which starts again with the next connection. */
+  /** Resets flow control. It starts again with the next connection. */
   onDisconnect(): void {
     this.#flow.reset();
   }
@@ -130,7 +138,9 @@ export class Feed {
     this.#isStateWanted = this.#isVoid = false;
   }
 
-  /** Drops the position and the state, which the next user must not resume from. */
+  /**
+   * Drops the position and the state at a sign-out, so that the next user doesn't resume from them.
+   */
   reset(): void {
     this.#isVoid ||= this.#state !== undefined;
     this.#state = this.#missed = undefined;
@@ -149,7 +159,9 @@ export class Feed {
       case "state":
         return this.#applySnapshot(frame);
       case "pong":
-        // On a multiplexed connection, the pong does not come from the room.
+        // On a socket of its own, a fresh session receives the state before the pong, unless the
+        // state is empty. A resumed session receives none. On a multiplexed connection, the pong
+        // does not come from the room. In these two cases, the state is read over HTTP.
         return this.#options.transport.shared || !this.#isFresh
           ? this.#readState()
           : this.#applyEmptyState();
@@ -159,8 +171,8 @@ export class Feed {
   #onWelcome({ recovered, epoch, seq }: Welcome): void {
     const head = { epoch, seq };
     this.#isFresh = !recovered;
-    // If not recovered, the position stays until the `gap`. If the connection is lost before it,
-    // the next attempt receives the `gap`.
+    // If the room can't resume from the position, the position stays until the `gap` is received.
+    // If the connection is lost before that, the next connection receives the `gap`.
     const { position } = (this.#state ??= new State(head));
     if (recovered) this.#missed = { from: this.#missed?.from ?? position, to: head };
     this.#save();
@@ -175,7 +187,8 @@ export class Feed {
     const last = events.at(-1);
     if (!last) return;
     if (this.#isFresh) this.#applyEmptyState();
-    // Before the handlers run, so that no event reaches a handler twice, whatever they do.
+    // The position advances before the handlers run. So no event reaches a handler twice, whatever
+    // they do.
     state.apply(events);
     this.#flow.track(
       last.seq,
@@ -195,7 +208,7 @@ export class Feed {
     this.#awaitState();
   }
 
-  /** Notifies the listeners once the replay is complete. */
+  /** Notifies the listeners with `recovered` once the replay is complete. */
   #notifyRecovered(): void {
     const missed = this.#missed;
     if (!missed || missed.to.seq > this.#state!.position.seq) return;
@@ -210,15 +223,15 @@ export class Feed {
     this.#awaitState();
   }
 
-  /** The requested state, while it is incomplete. */
+  /** The state if it was requested and is incomplete. */
   get #awaited(): State | undefined {
     const isMissing = this.#isStateWanted && !this.#state?.events;
     return isMissing ? this.#state : undefined;
   }
 
   /**
-   * Sends a ping to find out whether the room has sent a state: its pong follows the state, or
-   * nearly so.
+   * Sends a ping, because a room sends nothing if its state is empty. The pong is received after a
+   * state that the room sends, or only a little before it.
    */
   #awaitState(): void {
     const { transport } = this.#options;
@@ -244,7 +257,7 @@ export class Feed {
     if (this.#state) this.#applySnapshot({ ...this.#state.position, events: [] });
   }
 
-  /** Applies this snapshot, or the one that was received too early. */
+  /** Applies this snapshot, or an earlier one that was ahead of the position. */
   #applySnapshot(snapshot?: Snapshot): void {
     if (this.#state?.applySnapshot(snapshot)) this.#notify((listener) => listener.state?.());
   }

@@ -6,8 +6,8 @@ interface Handled {
 }
 
 /**
- * Flow control: sends `seen` when the handlers have finished a quarter of the window since the last
- * one. It never sends by a timer, which would wake the room.
+ * Flow control: sends `seen` each time the handlers have finished a quarter of the window. It uses
+ * no timer, because each `seen` wakes the room.
  */
 export class Flow {
   readonly #quarter: number;
@@ -21,7 +21,7 @@ export class Flow {
     this.#see = see;
   }
 
-  /** Records a frame up to this seq. `handling` has the promises of its handlers. */
+  /** Records a frame whose last event has this seq. `handling` has the promises of its handlers. */
   track(seq: number, bytes: number, handling: readonly Promise<unknown>[]): void {
     const frame: Handled = { seq, bytes, done: handling.length === 0 };
     this.#frames.push(frame);
@@ -32,7 +32,7 @@ export class Flow {
     });
   }
 
-  /** Starts again: the next connection counts from its own start. */
+  /** Starts again, because the next connection counts from its own start. */
   reset(): void {
     this.#frames = [];
     this.#bytes = 0;

@@ -4,25 +4,30 @@ import type { RoomEvent, Signal } from "../protocol.ts";
 /** The event map of a room without declared types. */
 export type AnyEvents = Record<string, any>;
 
-/** Any of a room's events. `event.name` determines the type of `event.data`. */
+/** Union of the types of a room's events. `event.name` determines the type of `event.data`. */
 export type EventOf<EventMap extends object> = {
   [Name in keyof EventMap & string]: RoomEvent<Name, EventMap[Name]>;
 }[keyof EventMap & string];
 
-/** Any of a room's signals. `signal.name` determines the type of `signal.data`. */
+/** Union of the types of a room's signals. `signal.name` determines the type of `signal.data`. */
 export type SignalOf<SignalMap extends object> = {
   [Name in keyof SignalMap & string]: Signal<Name, SignalMap[Name]>;
 }[keyof SignalMap & string];
 
-/** Handles an event. A returned promise resolves when it has finished: see `Listener.events`. */
+/**
+ * Handles an event. May return a promise that resolves when the handler has finished: see
+ * `Listener.events`.
+ */
 export type Handler<Event extends RoomEvent> = (data: Event["data"], event: Event) => unknown;
 
 export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
 
-/** A handler, with a name to restrict it to events or signals of that name. */
+/** A handler of all events or signals, or a name and a handler of those with that name. */
 export type ByName<Handler> = readonly [name: string, handler: Handler] | readonly [Handler];
 
-/** Returns a function that calls the handler with the events or signals of its name. */
+/**
+ * Returns a function that calls the handler with the events or signals of its name, or with all.
+ */
 export function callerOf<Of extends RoomEvent | Signal>(
   args: ByName<(data: any, of: any) => unknown>,
 ): (of: Of) => unknown {

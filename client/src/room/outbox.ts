@@ -3,15 +3,21 @@ import { checkBytes, MAX_FRAME_BYTES } from "../protocol.ts";
 import type { Sender } from "./sender.ts";
 
 export interface PublishOptions {
-  /** Publishes with the same id are stored once. Random by default. */
+  /**
+   * Id of the event, at most 128 characters. Random by default. Publishes of a user with the same
+   * id are stored once.
+   */
   readonly id?: string | undefined;
-  /** In the room's state, the event replaces the one with the same key. */
+  /**
+   * Key of the event in the room's state, at most 256 characters. The event replaces the previous
+   * one with the same key.
+   */
   readonly key?: string | undefined;
 }
 
-/** Resolves with the event's seq once the event is durable. */
+/** Resolves with the event's seq once the event is durable. Rejects with a `RoomcastError`. */
 export type Publishing = Promise<number> & {
-  /** The event's id, known at once, for optimistic updates. */
+  /** Id of the event, known at once, for optimistic updates. */
   readonly id: string;
 };
 
@@ -22,7 +28,7 @@ export interface Draft {
   readonly key?: string | undefined;
 }
 
-/** The user who publishes. The name is unknown until a token or the server states it. */
+/** The user who publishes. The name is `undefined` until a token or the server names the user. */
 export interface Author {
   name: string | undefined;
 }
@@ -36,12 +42,19 @@ interface Publish {
   reject(error: RoomcastError): void;
 }
 
+/** Limits of a room's publishes that wait for their ack. */
 export interface OutboxLimits {
+  /** Maximum number of waiting publishes. One more rejects with `queue_full`. 1,000 by default. */
   readonly maxQueued: number;
+  /**
+   * Time limit of a publish in ms. After it, the publish rejects with `timeout`. 60,000 by default.
+   */
   readonly timeoutMs: number;
 }
 
-/** The publishes of a room without an ack, in order. Reads no clock and sends nothing itself. */
+/**
+ * The publishes of a room that have no ack yet, in order. Reads no clock and sends nothing itself.
+ */
 export class Outbox implements Sender {
   readonly #room: string;
   readonly #limits: OutboxLimits;
@@ -60,8 +73,8 @@ export class Outbox implements Sender {
     }
     const ref = String(++this.#refs);
     const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
-    // The room would close the socket with 1009, and after each reconnect again, because the
-    // publish is retried.
+    // The room would close the socket with 1009. After each reconnect it would close the next one,
+    // because the publish is retried.
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
@@ -91,7 +104,10 @@ export class Outbox implements Sender {
     this.#remove(ref)?.resolve(seq);
   }
 
-  /** Handles a refusal: rejects the publish, or marks it for a retry if the error is passing. */
+  /**
+   * Handles a refusal. After a temporary error (`isPassing`), the publish is sent again. Otherwise
+   * it is rejected.
+   */
   onRefusal(ref: string, error: RoomcastError, isPassing: boolean): void {
     if (!isPassing) return this.#remove(ref)?.reject(error);
     const publish = this.#publishes.get(ref);
@@ -99,13 +115,17 @@ export class Outbox implements Sender {
   }
 
   /**
-   * A sent publish may be stored or not. It is sent again with its id, so that it is stored once.
+   * Marks all publishes to be sent again. A sent one may be stored or not, but with the same id it
+   * is stored once.
    */
   onDisconnect(): void {
     for (const publish of this.#publishes.values()) publish.sent = false;
   }
 
-  /** Rejects the publishes of other users, which must not be published as this one's. */
+  /**
+   * Rejects the publishes of other users, which must not be sent as this user. Publishes without a
+   * known author become this user's.
+   */
   rejectOthers(user: string): void {
     for (const [ref, { author }] of this.#publishes) {
       author.name ??= user;
@@ -124,7 +144,7 @@ export class Outbox implements Sender {
     this.#giveUp(Infinity, code, `The room ended: ${code}.`);
   }
 
-  /** Rejects all publishes whose deadline has passed. The oldest come first. */
+  /** Rejects all publishes whose deadline is not after `by`. The oldest come first in the map. */
   #giveUp(by: number, code: Code, message: string): void {
     for (const [ref, { giveUpAt }] of this.#publishes) {
       if (giveUpAt > by) return;

@@ -19,8 +19,9 @@ export function parsePosition(text: string | null | undefined): LogPosition | un
 }
 
 /**
- * Returns the events of a frame that are new at this position, by the protocol's rule. `undefined`
- * if the frame starts beyond the position, so that an earlier frame is missing.
+ * Returns the events of a frame that are new at this position, by the protocol's rule. Returns
+ * `undefined` if an earlier frame is missing: the frame starts beyond the position, or has another
+ * epoch.
  */
 export function newEvents(position: LogPosition, frame: Events): readonly RoomEvent[] | undefined {
   if (frame.epoch !== position.epoch || frame.prev > position.seq) return undefined;
@@ -31,14 +32,15 @@ export function newEvents(position: LogPosition, frame: Events): readonly RoomEv
 export interface PositionStore {
   getItem(name: string): string | null;
   setItem(name: string, value: string): void;
+  /** Removes an item. Without this method, the client sets an empty text instead. */
   removeItem?(name: string): void;
 }
 
 const nameFor = (url: URL): string => `roomcast:${url}`;
 
 /**
- * Drops all saved positions, also of earlier pages, if the store can be enumerated, as `Storage`
- * can.
+ * Drops all saved positions, also those of earlier pages. The store must list its items as own
+ * properties, as `Storage` does.
  */
 export function dropPositions(store: PositionStore | undefined, rooms: URL): void {
   for (const name of Object.keys(store ?? {})) {
@@ -46,7 +48,7 @@ export function dropPositions(store: PositionStore | undefined, rooms: URL): voi
   }
 }
 
-/** A room's position in the store, if the client has a store. */
+/** A room's position in the store, if the client has one. */
 export class SavedPosition {
   readonly #store: PositionStore | undefined;
   readonly #name: string;
@@ -60,7 +62,9 @@ export class SavedPosition {
     return parsePosition(this.#store?.getItem(this.#name));
   }
 
-  /** Drops the position. A store without `removeItem` gets an empty text, which is no position. */
+  /**
+   * Drops the position. A store without `removeItem` gets an empty text, which is not a position.
+   */
   drop(): void {
     if (this.#store?.removeItem) this.#store.removeItem(this.#name);
     else this.save("");
@@ -70,8 +74,8 @@ export class SavedPosition {
     try {
       this.#store?.setItem(this.#name, position);
     } catch {
-      // With a full or forbidden storage, the page can't resume after a reload. Nothing else is
-      // lost.
+      // The storage is full or forbidden. So the page can't resume after a reload, but nothing else
+      // is lost.
     }
   }
 }

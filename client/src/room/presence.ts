@@ -18,22 +18,31 @@ import {
 import type { Sender } from "./sender.ts";
 import type { Report } from "../report.ts";
 
+/** Members of a room, and the entry of this client. */
 export interface Presence<Data = any> {
   /**
-   * Enters the room and stays a member with the newest data, also across reconnects, until `leave`.
+   * Enters the room, and stays a member with the newest data until `leave`, also across reconnects.
+   * Throws `too_large` if the data has more than 2 KiB of JSON.
    */
   enter(data?: Data): void;
-  /** Replaces the data. Does nothing if this client has not entered. */
+  /** Replaces the data, under the same limit. Does nothing if this client has not entered. */
   update(data: Data): void;
+  /** Leaves the room. Other members see this at once. */
   leave(): void;
   /**
-   * The members, by user: a new array after each change. `undefined` while the list is unknown. It
-   * is known only while this client has entered.
+   * The members, one for each user: a new array after each change. `undefined` while the list is
+   * unknown. It is known only while this client has entered.
    */
   readonly members: readonly Member<Data>[] | undefined;
-  /** Reads the number of members over HTTP, also for a client that has not entered. */
+  /**
+   * Reads the number of members over HTTP, also if this client has not entered. Rejects with a
+   * `RoomcastError`.
+   */
   count(): Promise<number>;
-  /** Calls the watcher after every change of `members`. Returns a function that removes it. */
+  /**
+   * Calls the watcher after every change of `members`, and keeps the room connected. Returns a
+   * function that removes the watcher.
+   */
   subscribe(watcher: () => void): () => void;
 }
 
@@ -43,11 +52,11 @@ export interface PresenceOptions {
   readonly grant: Grant;
   readonly report: Report;
   /**
-   * Uses the room, which stays connected until the returned function is called. That function calls
-   * `stop`.
+   * Uses the room, which stays connected until the returned function is called. The returned
+   * function calls `stop`.
    */
   use(stop?: () => void): () => void;
-  /** Sends what is due. */
+  /** Sends the frames that are due. */
   flush(): void;
   countMembers(): Promise<number>;
 }
@@ -58,14 +67,19 @@ const FULL_MS = 30_000;
 export class RoomPresence implements Presence, Sender {
   readonly #options: PresenceOptions;
   readonly #watchers = new Listeners<() => void>();
-  /** The `enter` frame to send, and the one that was sent. `undefined` to not be a member. */
+  /**
+   * The `enter` frame with the newest data, and the frame that was sent last. `undefined`: not a
+   * member.
+   */
   #wanted: string | undefined;
   #sent: string | undefined;
-  /** When the next frame may be sent. 0 while the session has sent none. */
+  /** Time when the next frame may be sent. 0 while the session has sent none. */
   #windowEnd = 0;
   #data: unknown;
   #release: (() => void) | undefined;
-  /** The open session, and this client's session in the list. */
+  /**
+   * The id of the open session, and of this client's session in the list. The list may be older.
+   */
   #session: string | undefined;
   #listedSession: string | undefined;
   #isFull = false;
@@ -89,7 +103,7 @@ export class RoomPresence implements Presence, Sender {
     // After `leave`, the room sends no changes, so the list is outdated.
     if (!this.#release && this.#sent === undefined) this.#members = undefined;
     this.#wanted = wanted;
-    // As the other members will receive it.
+    // The data as the other members receive it.
     this.#data = JSON.parse(json);
     this.#release ??= this.#options.use();
     if (this.#members) this.#show(this.#members);
@@ -128,7 +142,10 @@ export class RoomPresence implements Presence, Sender {
     this.#show();
   }
 
-  /** Handles a lost connection. The list stays until the next one, so that nothing flickers. */
+  /**
+   * Handles a lost connection. The list stays until the next list is received, so that nothing
+   * flickers.
+   */
   onDisconnect(): void {
     this.#session = this.#sent = undefined;
     this.#windowEnd = 0;
@@ -140,14 +157,17 @@ export class RoomPresence implements Presence, Sender {
   }
 
   /**
-   * The room has refused a frame without naming it. It may have been the one of presence, which is
-   * sent again.
+   * Handles a refusal that names no frame. The refused frame may be the last one of presence, so it
+   * is sent again.
    */
   onRateLimited(): void {
     if (this.#windowEnd > 0) this.#sent = "";
   }
 
-  /** The room has reached its limit of members. Reports that once, not at each attempt. */
+  /**
+   * Handles the refusal of `enter` in a room with its maximum number of members. Retries after
+   * `FULL_MS`, but reports only the first refusal.
+   */
   onRoomFull(error: RoomcastError, now: number): void {
     if (!this.#isFull) this.#options.report(error);
     this.#isFull = true;
@@ -156,7 +176,7 @@ export class RoomPresence implements Presence, Sender {
     this.#show();
   }
 
-  /** Receives a list, or a page of a large one. Shows it after the last page. */
+  /** Handles a list, or a page of a large one. Shows the list after its last page. */
   onMembers({ members, more }: Members): void {
     const all = [...this.#pages, ...members];
     this.#pages = more ? all : [];
@@ -193,9 +213,7 @@ export class RoomPresence implements Presence, Sender {
   }
 }
 
-/**
- * Replaces the data of this client's own session by the newest, because the room's may be older.
- */
+/** Replaces the data of this client's session by the newest, because the room's may be older. */
 function withOwnData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
   const isOld = (entry: Entry): boolean => entry.session === own && entry.data !== data;
   return members.map((member) =>

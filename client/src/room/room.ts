@@ -53,7 +53,7 @@ import { Signals } from "./signals.ts";
 export interface RoomOptions {
   readonly outbox: OutboxLimits;
   readonly saved: SavedPosition;
-  /** Returns the user who publishes now. */
+  /** Returns the author of a publish that is made now. */
   author(): Author;
   connect(listener: RoomListener): RoomTransport;
   readEvents(range: Range): Promise<Page>;
@@ -67,19 +67,24 @@ export interface RoomOptions {
 }
 
 /**
- * A room, as an app uses it. Combines received frames, the frames to send, and the transport that
- * carries both while the room is in use.
+ * A room of a client. It is connected while it is used, by listeners, waiting publishes or
+ * presence, and for 3 s after. Combines the received frames, the frames to send, and the transport
+ * for both.
  */
 export class Room<
   EventMap extends object = AnyEvents,
-  // With declared types, it is still assignable to a room whose signals and presence have none.
+  // With the default `any`, a room with declared types is assignable to a room whose signals and
+  // presence have none.
   SignalMap extends object = any,
   Data = any,
 > {
   readonly name: string;
-  /** The room's members. */
+  /** The room's members, and the entry of this client. */
   readonly presence: Presence<Data>;
-  /** Reads stored events over HTTP, up to the newest. */
+  /**
+   * Reads stored events over HTTP, up to the newest. Rejects with a `RoomcastError`, such as
+   * `position_lost`, or `timeout` after 15 s without an answer.
+   */
   readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
   /** @internal */
   readonly report: Report;
@@ -94,7 +99,7 @@ export class Room<
   readonly #timer = new Timer(() => this.#flush());
   readonly #watchers = new Listeners<() => void>();
   #connection = INITIAL;
-  /** Its `retryAt`, on the clock of `now`. */
+  /** The `retryAt` of the connection, on the clock of `now`. */
   #retryDueAt: number | undefined;
   /** The transport at the last notification of the watchers. */
   #transport: Transport;
@@ -133,12 +138,14 @@ export class Room<
     });
   }
 
+  /** The status of the room's connection. */
   get status(): Status {
     return this.#connection.status;
   }
 
   /**
-   * The status with its reason and the time of the next attempt. A new object after each change.
+   * The status, with its reason, its error and the time of the next attempt. A new object after
+   * each change.
    */
   get connection(): ConnectionStatus {
     return this.#connection;
@@ -171,8 +178,8 @@ export class Room<
   }
 
   /**
-   * Calls the handler with each event of that name, or with every event. Returns a function that
-   * removes the handler.
+   * Calls the handler with each event of that name, or with every event. Keeps the room connected.
+   * Returns a function that removes the handler.
    */
   on<Name extends keyof EventMap & string>(
     name: Name,
@@ -184,20 +191,24 @@ export class Room<
   }
 
   /**
-   * Calls the listener for each frame: events, gaps and state, in the order of their receipt.
-   * Returns a function that removes it.
+   * Calls the listener with events, gaps and state, in the order in which they are received. Keeps
+   * the room connected. Returns a function that removes the listener.
    */
   readonly listen = (listener: Listener<EventOf<EventMap>>): (() => void) =>
     this.#use(this.#feed.listen(listener as Listener));
 
   /**
    * Calls the watcher after every change of `connection`, `transport`, `grant`, `position` or
-   * `state`. Returns a function that removes it.
+   * `state`. Keeps the room connected. Returns a function that removes the watcher.
    */
   readonly subscribe = (watcher: () => void): (() => void) =>
     this.#use(this.#watchers.add(watcher));
 
-  /** Publishes now, or as soon as the room is connected. Rejects with a `RoomcastError`. */
+  /**
+   * Publishes an event now, or as soon as the room is connected. Resolves with its seq once the
+   * event is durable. Rejects with a `RoomcastError`, such as `timeout`, `queue_full` or
+   * `too_large`.
+   */
   readonly publish = <Name extends keyof EventMap & string>(
     name: Name,
     data: EventMap[Name],
@@ -211,8 +222,9 @@ export class Room<
   };
 
   /**
-   * Sends a signal to the sessions that are connected now, or to none while this client is not
-   * connected. After the first signal of a name, only the newest one within 50 ms is sent.
+   * Sends a signal to the other connected sessions, or drops it while this client is not connected.
+   * After the first signal of a name, only the newest one within 50 ms is sent. Throws `too_large`
+   * if the data has more than 16 KiB of JSON.
    */
   readonly signal = <Name extends keyof SignalMap & string>(
     name: Name,
@@ -223,8 +235,8 @@ export class Room<
   };
 
   /**
-   * Calls the handler with each signal of that name, or with every signal. Returns a function that
-   * removes the handler.
+   * Calls the handler with each signal of that name from other sessions, or with every signal.
+   * Keeps the room connected. Returns a function that removes the handler.
    */
   onSignal<Name extends keyof SignalMap & string>(
     name: Name,
@@ -245,7 +257,7 @@ export class Room<
     this.#outbox.rejectOthers(user);
   }
 
-  /** @internal Leaves, and drops the position and the state when the user signs out. */
+  /** @internal Leaves the room, and drops the position and the state, at a sign-out. */
   reset(): void {
     this.presence.leave();
     this.#feed.reset();
@@ -332,7 +344,7 @@ export class Room<
     if (isPassing) this.#limiter.onRefusal(now(), retry_after_ms);
     if (ref) return this.#outbox.onRefusal(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.onRateLimited();
-    // Without a `ref`, the refused frame is `enter`.
+    // A `room_full` without a `ref` refuses an `enter`.
     if (code === "room_full") return this.#presence.onRoomFull(error, now());
     this.report(error);
   }
@@ -348,7 +360,7 @@ export class Room<
     this.#timer.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
-  /** Sends the frames that the rate limit allows now. Returns when to send more. */
+  /** Sends the frames that the rate limit allows now. Returns the time to send more. */
   #send(time: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {

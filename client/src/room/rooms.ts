@@ -1,4 +1,4 @@
-/** Number of unused rooms that are cached. `get` returns the same object for a cached room. */
+/** Number of unused rooms that are cached. For a cached room, `get` returns the same object. */
 const UNUSED_ROOMS = 100;
 
 interface Named {
@@ -40,8 +40,8 @@ export class Rooms<Room extends Named> {
   }
 
   /**
-   * All rooms. Two have the same name if an evicted room was created again, and the old object is
-   * used.
+   * All rooms. Two have the same name if an evicted room was created again and its old object is
+   * still used.
    */
   get all(): ReadonlySet<Room> {
     return new Set([...this.#byName.values(), ...this.#used]);

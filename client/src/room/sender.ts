@@ -2,6 +2,6 @@
 export interface Sender {
   /** Yields the frames to send now. Each counts as sent when the next one is requested. */
   drain(now: number): Iterable<string>;
-  /** When it has more to send, if the rate limit allows: `Infinity` for never. */
+  /** Time when it has more to send, if the rate limit allows. `Infinity` if it has nothing. */
   readonly dueAt: number;
 }

@@ -3,7 +3,10 @@ import type { Grant } from "./grant.ts";
 import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "../protocol.ts";
 import type { Sender } from "./sender.ts";
 
-/** The newest unsent signal of a name, and when the next one may be sent. */
+/**
+ * The newest unsent signal of a name, if there is one, and the time when the next signal of that
+ * name may be sent.
+ */
 interface PendingSignal {
   readonly text: string | undefined;
   readonly endsAt: number;
@@ -21,7 +24,10 @@ export class Signals implements Sender {
     this.#grant = grant;
   }
 
-  /** Replaces the waiting signal of that name. Throws if it exceeds the room's limit. */
+  /**
+   * Replaces the waiting signal of that name. Throws `too_large` if the data exceeds the room's
+   * limit.
+   */
   add(name: string, data: unknown = null): void {
     checkBytes(JSON.stringify(data), MAX_SIGNAL_BYTES);
     const text = JSON.stringify({ type: "signal", room: this.#room, name, data });
@@ -34,13 +40,14 @@ export class Signals implements Sender {
       const isDue = text !== undefined && this.#grant.allows("publish");
       if (isDue) yield text;
       this.#pending.delete(name);
-      // Moves the name to the end, so that each name has its turn when the rate limit allows only
-      // some.
+      // Moves the name to the end. So each name has its turn if the rate limit allows only some.
       if (isDue) this.#pending.set(name, { text: undefined, endsAt: now + WINDOW_MS });
     }
   }
 
-  /** Drops the waiting signals when the client is not connected: a late signal is of no use. */
+  /**
+   * Drops the waiting signals while the client is not connected, because late signals are useless.
+   */
   drop(): void {
     this.#pending.clear();
   }

@@ -3,7 +3,7 @@ import type { RoomEvent, Snapshot } from "../protocol.ts";
 
 /**
  * A room's state at the last delivered position: the latest event of every key, in the order of
- * their seqs. Each first join and each gap starts a new one.
+ * their seqs. When the room is first joined, and after each gap, a new one starts.
  */
 export class State {
   readonly #events = new Map<string, RoomEvent>();
@@ -21,8 +21,8 @@ export class State {
   }
 
   /**
-   * The events by key. `undefined` before a snapshot is applied, because a partial state would look
-   * complete.
+   * The latest event of each key. `undefined` before a snapshot is applied, because a partial state
+   * would look complete.
    */
   get events(): ReadonlyMap<string, RoomEvent> | undefined {
     return this.#whole ? this.#events : undefined;
@@ -36,8 +36,9 @@ export class State {
   }
 
   /**
-   * Applies a snapshot up to its seq, and keeps later events. A snapshot that is ahead of the
-   * position is stored until the position reaches it. Returns whether the state is complete now.
+   * Applies a snapshot up to its seq, and retains later events. A snapshot that is ahead of the
+   * position is stored until the position reaches it. Returns whether this has made the state
+   * complete.
    */
   applySnapshot(snapshot = this.#early): boolean {
     const { epoch, seq } = this.#position;
@@ -54,7 +55,8 @@ export class State {
   #set(event: RoomEvent): void {
     if (event.key === undefined) return;
     this.#events.delete(event.key);
-    // Before the snapshot, a removal is kept as well: the snapshot may be older than the removal.
+    // Before the snapshot, a removal is stored as well, because the snapshot may be older than the
+    // removal.
     if (event.data !== null || !this.#whole) this.#events.set(event.key, event);
   }
 }
