@@ -8,30 +8,31 @@ import type { Store } from "./stores.ts";
 
 /** The newest events of a room, and the state of reading them. */
 export interface History<Event> {
-  /** Oldest first. */
+  /** Events, oldest first. */
   readonly events: readonly Event[];
-  /** `true` until the events were read. Until then, `events` has fewer of them, or old ones. */
+  /** `true` until the events were read. Until then, `events` has fewer events, or outdated ones. */
   readonly isLoading: boolean;
   /**
-   * Why the last request failed, `undefined` after one that succeeds. While `isLoading`, the
-   * request is retried.
+   * Error of the last request, `undefined` if it succeeded. While `isLoading`, the request is
+   * retried.
    */
   readonly error: RoomcastError | undefined;
 }
 
 /**
  * How long a failed request is retried, and the pause before the retries start again. A reconnect
- * starts them at once.
+ * starts them again at once.
  */
 const READ_MS = 60_000;
 const PAUSE_MS = 60_000;
 
-/** Returns the last events of a list, or the list itself if it has no more. */
+/** Returns the last events of a list, or the list itself if it has no more than `last`. */
 export const newest = <Event>(events: readonly Event[], last: number): readonly Event[] =>
   events.length > last ? events.slice(events.length - last) : events;
 
 /**
- * Reads the newest events of a room over HTTP and adds live events, for one subscriber at a time.
+ * Reads the newest events of a room over HTTP and adds live events. Serves one subscriber at a
+ * time.
  */
 export class EventsStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
   readonly #room: Room<EventMap>;
@@ -41,9 +42,9 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   #history: History<EventOf<EventMap>>;
   #changed = (): void => {};
   #isWatched = false;
-  /** The events read over HTTP; `undefined` after a gap, until they are read again. */
+  /** The events that were read over HTTP. `undefined` after a gap, until they are read again. */
   #stored: readonly EventOf<EventMap>[] | undefined;
-  /** The events received live since the subscription, or the last gap. */
+  /** The events that were received live since the subscription, or since the last gap. */
   #live: readonly EventOf<EventMap>[] = [];
   /** Aborts the last read when a newer one starts. */
   #abort = new AbortController();
@@ -59,7 +60,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   readonly getSnapshot = (): History<EventOf<EventMap>> => this.#history;
   readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#first;
 
-  /** Sets the number of shown events. Reads them again if it is higher than before. */
+  /** Sets the number of shown events. If it is higher than before, reads the events again. */
   resize(last: number): void {
     const isMore = last > this.#last;
     this.#last = last;
@@ -112,7 +113,8 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   }
 
   /**
-   * Reads the events. The room must be connected, or events published in between would be missing.
+   * Reads the events. The room must be connected: otherwise, events that are published before it
+   * connects would be missing.
    */
   async #read(): Promise<void> {
     this.#abort.abort();

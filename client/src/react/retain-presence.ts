@@ -4,20 +4,26 @@ import { guard } from "../report.ts";
 import type { Room } from "../room/room.ts";
 
 /**
- * How long a room stays entered after its last component has unmounted: long enough for a change of
+ * How long a room stays entered after its last component was unmounted: long enough for a change of
  * route.
  */
 const GRACE_MS = 1_000;
 
-/** Retains one presence for several components, while the token grants `presence`. */
+/**
+ * Presence in a room that several components share. It is entered while the token grants
+ * `presence`.
+ */
 class RetainedPresence {
   readonly #room: Room;
   readonly #leaving = new Timer(() => this.#end());
   #users = 0;
   #data: unknown;
-  /** Whether the user has signed out. The data may contain their name. */
+  /**
+   * `true` if the user has signed out. The data may contain the user's name, so it is not sent
+   * again.
+   */
   #isStale = false;
-  /** The grant with which it last entered or left. */
+  /** The grant when it last entered or left. */
   #grant: readonly string[] | undefined;
   #stop: (() => void) | undefined;
 
@@ -26,8 +32,8 @@ class RetainedPresence {
   }
 
   /**
-   * Adds a component. The newest data applies, and `undefined` changes nothing. Returns a function
-   * that removes the component.
+   * Adds a component. The newest data replaces earlier data, except if it is `undefined`. Returns a
+   * function that removes the component.
    */
   add(data: unknown): () => void {
     this.#leaving.set(Infinity);
@@ -43,7 +49,10 @@ class RetainedPresence {
     };
   }
 
-  /** Enters only with the right: without it, the room would report an error for each component. */
+  /**
+   * Enters or leaves when the grant has changed. Without the right it does not enter, because the
+   * room would report an error for each component.
+   */
   #follow(): void {
     const { grant, connection } = this.#room;
     this.#isStale ||= connection.reason === "signed_out";
@@ -63,8 +72,8 @@ class RetainedPresence {
 const retained = new WeakMap<Room, RetainedPresence>();
 
 /**
- * Enters the room with that data for one of several components. Returns a function that removes the
- * component.
+ * Enters the room with that data, for one of several components. Returns a function that removes
+ * the component.
  */
 export function retainPresence(room: Room, data: unknown): () => void {
   if (!retained.has(room)) retained.set(room, new RetainedPresence(room));

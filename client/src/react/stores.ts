@@ -5,7 +5,7 @@ import type { EventOf } from "../room/handlers.ts";
 import type { Snapshot } from "../protocol.ts";
 import type { Room } from "../room/room.ts";
 
-/** Interval of reading the number of members while there is no list. */
+/** Interval at which the number of members is read while there is no list. */
 const COUNT_MS = 30_000;
 /** Delay after `leave` before the members are counted, so that the room has processed it. */
 const LEAVING_MS = 1_000;
@@ -19,7 +19,7 @@ export interface Store<Value> {
 
 export type Reducer<Value, Event> = (value: Value, event: Event) => Value;
 
-/** Reduces the room's state and the events after it to one value. */
+/** Returns a store that reduces the room's state and later events to one value. */
 export function stateStore<EventMap extends object, Value>(
   room: Room<EventMap>,
   reducer: Reducer<Value, EventOf<EventMap>>,
@@ -53,7 +53,8 @@ export function stateStore<EventMap extends object, Value>(
           seen.position = room.position;
           changed();
         },
-        // Not at the gap itself: the state follows shortly, so nothing flickers.
+        // The value does not change at the gap itself. The state follows shortly, so nothing
+        // flickers.
         state() {
           catchUp();
           changed();
@@ -65,7 +66,10 @@ export function stateStore<EventMap extends object, Value>(
   };
 }
 
-/** The number of members: from their list if it is known, otherwise read over HTTP. */
+/**
+ * Returns a store of the number of members: from their list if it is known, otherwise read over
+ * HTTP.
+ */
 export function countStore(room: Room): Store<number | undefined> {
   const { presence } = room;
   let count: number | undefined;
