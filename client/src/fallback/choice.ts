@@ -6,7 +6,8 @@ export interface TransportChoice {
   /** Number of dials in a row that failed although the server could be reached. */
   readonly failures: number;
   /**
-   * When the better transports are probed next, and the interval from then to the probe after it.
+   * Time of the next probe of better transports, and the interval before it. The interval doubles
+   * at each probe.
    */
   readonly probeAt: number;
   readonly probeMs: number;
@@ -34,7 +35,8 @@ export const withSuccess = (choice: TransportChoice): TransportChoice => ({
 });
 
 /**
- * A dial failed although the server could be reached. Other failures are not the transport's fault.
+ * Records a dial that failed although the server could be reached. Other failures are not the
+ * transport's fault.
  */
 export function withFailure(choice: TransportChoice, now: number): TransportChoice {
   const failures = choice.failures + 1;
@@ -43,13 +45,13 @@ export function withFailure(choice: TransportChoice, now: number): TransportChoi
   return { ...choice, transport: next, failures: 0, probeAt: now + choice.probeMs };
 }
 
-/** The better transports are probed now. */
+/** Records that the better transports are probed now. */
 export function withProbe(choice: TransportChoice, now: number): TransportChoice {
   const probeMs = Math.min(choice.probeMs * 2, MAX_PROBE_MS);
   return { ...choice, probeAt: now + probeMs, probeMs };
 }
 
-/** A better transport is available. */
+/** Records that a better transport is available. */
 export const withTransport = (choice: TransportChoice, transport: Transport): TransportChoice => ({
   ...choice,
   transport,

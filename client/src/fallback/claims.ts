@@ -1,15 +1,18 @@
 import { claimsOf } from "../connection/tokens.ts";
 
 /**
- * The grants in a token. Over a socket the server sends them. Here the client reads them itself,
- * unverified.
+ * Expiry and grants of a token. Over a socket, the server sends them. Here the client reads them
+ * itself, unverified.
  */
 export interface Grants {
   readonly expires_at: number;
   grantIn(room: string): string[];
 }
 
-/** The grants of a cookie or an unreadable token. The server accepts or rejects each request. */
+/**
+ * Grants of a cookie or an unreadable token: all rights that the client uses. The server accepts or
+ * rejects each request.
+ */
 const UNKNOWN: Grants = { expires_at: 0, grantIn: () => ["subscribe", "publish", "presence"] };
 
 export function grantsOf(token = ""): Grants {
@@ -22,6 +25,7 @@ export function grantsOf(token = ""): Grants {
   };
 }
 
+/** Returns whether a pattern of a token matches the room. */
 const covers = (pattern: string, room: string): boolean =>
   pattern === room ||
   pattern === "*" ||

@@ -26,10 +26,10 @@ export type ClientFrame =
 
 /** Receives a room's frames, as a socket would receive them. */
 export interface FrameSink {
-  /** Called on the first answer. */
+  /** Called with the first answer. */
   onOpen(): void;
   onFrame(frame: string): void;
-  /** Called when the room's subscription has ended. No frame follows. */
+  /** Called when the room's subscription has ended. No call follows. */
   onClose(closeCode: number, reason: string): void;
 }
 
@@ -37,8 +37,8 @@ export const frameOf = (type: string, fields: object): string =>
   JSON.stringify({ type, ...fields });
 
 /**
- * Creates an error frame. The local code `offline` becomes `internal`: a publish may be stored or
- * not, and is retried.
+ * Creates an error frame. The local code `offline` becomes `internal`, because a publish may be
+ * stored or not, and is retried.
  */
 export function errorFrame(room: string, error: RoomcastError, ref?: string): string {
   const { message, retryAfterMs: retry_after_ms } = error;

@@ -9,13 +9,16 @@ import { HttpRoom } from "./http-room.ts";
 export interface HttpSocketOptions {
   readonly fetch: Fetch;
   readonly read: StartReader;
-  /** Called when a room's reader has received its first answer, or was lost without one. */
+  /**
+   * Called when a room's reader has received its first answer (`true`), or was lost without one
+   * (`false`).
+   */
   recordDial(answered: boolean): void;
 }
 
 /**
- * Implements the part of a WebSocket that the client uses, over HTTP. Its address determines
- * whether it is a socket of one room or a multiplexed connection.
+ * Implements over HTTP the part of a WebSocket that the client uses. Its address determines whether
+ * it is a socket of one room or a multiplexed connection.
  */
 export class HttpSocket {
   onmessage: ((message: { data: string }) => void) | null = null;
@@ -108,7 +111,7 @@ export class HttpSocket {
     this.#answer(frameOf("closed", { room, code: 1000, reason: "" }));
   }
 
-  /** Ends a room. A loss without a code, or for the token, ends all rooms. */
+  /** Ends a room. If it was lost without a code, or the token was rejected, ends all rooms. */
   #end(room: string, code: number, reason: string): void {
     this.#rooms.get(room)?.stop();
     this.#rooms.delete(room);

@@ -1,7 +1,7 @@
 import type { Code } from "../codes.ts";
 import { request, roomUrl, type Fetch, type HttpRequest } from "../http.ts";
 
-/** Close code of a connection that is lost without one. */
+/** Close code of a connection that is lost without a Close. */
 export const LOST = 1006;
 
 export const UNAUTHORIZED = 4001;
@@ -19,13 +19,13 @@ const closeCodes: Partial<Record<Code, number>> = {
   internal: 1011,
 };
 
-/** Returns the code with which a socket would have been closed for the same reason. */
+/** Returns the close code that a socket would have received for the same error. */
 export const closeCodeOf = (code: Code): number => closeCodes[code] ?? LOST;
 
 const TIME_LIMIT_MS = 15_000;
 const JSON_TYPE = "application/json";
 
-/** Sends requests with the newest token. Throws nothing but a `RoomcastError`. */
+/** Sends requests with the newest token. Throws only a `RoomcastError`. */
 export class Http {
   readonly base: string;
   readonly #fetch: Fetch;
@@ -65,9 +65,9 @@ export class Http {
   }
 
   /**
-   * Adds the token and the headers. With `no-store`, a browser does not delay a second tab's
-   * request until the first one is answered. A refusal by a proxy counts as `offline`, so that it
-   * never ends a room for good.
+   * Adds the token and the headers. Without `no-store`, a browser delays the request of a second
+   * tab until the first tab's is answered. A refusal by a proxy counts as `offline`, so that it
+   * never ends a room permanently.
    */
   #withUser(accept: string, options: HttpRequest): HttpRequest {
     return {

@@ -72,7 +72,7 @@ export class Fallback implements FallbackTransports {
     else void this.#once(this.#check);
   }
 
-  /** Runs the task unless it is running: dials that fail together count as one. */
+  /** Runs the task unless it is already running, so that dials that fail together count as one. */
   async #once(task: () => Promise<void>): Promise<void> {
     if (this.#running.has(task)) return;
     this.#running.add(task);
@@ -108,14 +108,14 @@ export class Fallback implements FallbackTransports {
   }
 
   /**
-   * Schedules the probes of better transports: at `probeAt` and when the network changes, while
-   * there are users.
+   * Schedules the probes of better transports while there are users: at `probeAt`, and whenever the
+   * network is back.
    */
   scheduleProbe(): void {
     const { probeAt } = this.#choice;
     const isLooking = this.#users.size > 0 && probeAt < Infinity;
     this.#timer.set(isLooking ? probeAt : Infinity);
-    // Node has neither of these.
+    // Node has no global event listeners.
     globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.(
       "online",
       this.#startProbe,

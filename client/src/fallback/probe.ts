@@ -1,4 +1,4 @@
-/** Probes whether a transport is available now, beside the one that is in use. */
+/** Probes whether a transport is available now, without a change to the one in use. */
 import { closeActionOf } from "../codes.ts";
 import { urlOf, websocketOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
@@ -9,7 +9,10 @@ import { ReadAhead } from "./read-ahead.ts";
 
 const PROBE_MS = 10_000;
 
-/** Sends a ping and waits for the pong, for which the server requires no token. */
+/**
+ * Returns whether a WebSocket can be used: sends a ping and waits for the answer, for which the
+ * server requires no token.
+ */
 export async function isWebSocketAvailable({
   url,
   WebSocket: Socket,
@@ -24,7 +27,7 @@ export async function isWebSocketAvailable({
       timeout = setTimeout(resolve, PROBE_MS, false);
       probe.onopen = () => probe.send(PING);
       probe.onmessage = () => resolve(true);
-      // A close code of the contract comes from the server, so frames get through.
+      // A close code of the protocol comes from the server, so frames arrive.
       probe.onclose = ({ code }) => resolve(closeActionOf(code)[0] !== "offline");
       probe.onerror = () => resolve(false);
     });
@@ -36,7 +39,7 @@ export async function isWebSocketAvailable({
   }
 }
 
-/** Waits for the first event of a stream. */
+/** Returns whether the first event of a stream is received. */
 export async function isStreamAvailable(context: ReaderContext): Promise<boolean> {
   let stream: EventStream | undefined;
   try {

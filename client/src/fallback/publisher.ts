@@ -3,7 +3,10 @@ import { passing } from "../retry.ts";
 import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
 
-/** Limit of a batch in UTF-16 code units. Each takes at most 3 bytes, and a body may have 1 MiB. */
+/**
+ * Limit of a batch in UTF-16 code units. Each takes at most 3 bytes of the body, which may have 1
+ * MiB.
+ */
 const BATCH_CHARACTERS = 256 * 1024;
 const BATCH_EVENTS = 1_000;
 
@@ -21,7 +24,7 @@ export class Publisher {
   #publishes: Publish[] = [];
   #publishing = false;
   /**
-   * Number of publishes to send one by one, after a batch was refused. A refused batch appends
+   * Number of publishes to send one by one, after their batch was refused. A refused batch appends
    * nothing.
    */
   #oneByOne = 0;
@@ -90,7 +93,8 @@ export class Publisher {
       this.#oneByOne = batch.length;
       return;
     }
-    // Refuses the later ones too, or they would be stored before the retried ones.
+    // After a temporary error, refuses the later publishes as well. Otherwise they would be stored
+    // before the retried ones.
     for (const { ref } of this.#dequeue(isPassing ? this.#publishes.length : 1))
       this.#emitError(error, ref);
   }
@@ -108,7 +112,7 @@ export class Publisher {
       try {
         await this.#http.post(url, body, () => {});
       } catch (error) {
-        // A lost signal is dropped: it is of no use later.
+        // A signal that was lost is dropped, because it is useless later.
         if ((error as RoomcastError).code !== "offline") this.#emitError(error as RoomcastError);
       }
     }
@@ -117,7 +121,7 @@ export class Publisher {
 
   #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
-    // A socket would have been closed when its token expired.
+    // The server would have closed a socket when its token expired.
     if (closeCode === UNAUTHORIZED) return this.#sink.onClose(closeCode, error.message);
     this.#sink.onFrame(errorFrame(this.#room, error, ref));
   }

@@ -1,10 +1,13 @@
 /**
- * Limit in characters. `seen` is at most 256 KiB behind the events that the handlers have finished,
- * so it always frees space.
+ * Limit in characters. At most 256 KiB of events can be finished by the handlers but not yet
+ * reported with `seen`. The limit is higher, so a `seen` always follows and frees space.
  */
 const MAX_CHARACTERS = 512 * 1024;
 
-/** Counts the events that were emitted and not yet seen. At the limit, a reader stops reading. */
+/**
+ * Counts the events that were emitted and not yet seen, in characters. At the limit, a reader
+ * pauses.
+ */
 export class ReadAhead {
   readonly #unseen: { readonly seq: number; readonly size: number }[] = [];
   #size = 0;

@@ -5,7 +5,7 @@ import { frameOf, type FrameSink } from "./frames.ts";
 import type { Http } from "./http.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 
-/** The context of a reader: its room, how to reach it, and the receiver of its frames. */
+/** The context of a reader: its room, the access to it, and the receiver of its frames. */
 export interface ReaderContext {
   readonly http: Http;
   readonly room: string;
@@ -23,9 +23,13 @@ export interface Reader {
 
 export type StartReader = (context: ReaderContext, since: Position | undefined) => Reader;
 
-/** Pings don't leave this client. A reader detects a dead connection itself. */
+/**
+ * Ping period that the client is given. Pings are not sent over HTTP: a reader detects a dead
+ * connection itself.
+ */
 export const PING_MS = 25_000;
 
+/** Emits the `welcome` of a room that was reached, with the grants in the token. */
 export function welcome(
   { http, room, sink }: ReaderContext,
   position: LogPosition,

@@ -11,7 +11,9 @@ export class SseParser {
   readonly #decoder = new TextDecoder();
   /** The start of a line whose end was not received yet. */
   #line = "";
-  /** The last line ended with a carriage return: a line feed that follows belongs to it. */
+  /**
+   * `true` if the last chunk ended with a carriage return. A line feed that follows belongs to it.
+   */
   #afterReturn = false;
   #fields: Record<string, string> = {};
 
@@ -33,7 +35,7 @@ export class SseParser {
     }
   }
 
-  /** Parses a line. A comment is a field without a name. */
+  /** Parses a line and skips comments, which are fields without a name. */
   #parseLine(line: string): void {
     const [, name, value = ""] = /^([^:]*)(?:: ?([^]*))?$/.exec(line)!;
     if (name === "") return;

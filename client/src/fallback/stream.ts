@@ -8,13 +8,13 @@ import { errorFrame } from "./frames.ts";
 import { closeCodeOf, LOST, UNAUTHORIZED } from "./http.ts";
 import { welcome, type Reader, type ReaderContext } from "./reader.ts";
 
-/** Time limit of the first event. A proxy that buffers the response lets none through. */
+/** Time limit of the first event. A proxy that buffers the response forwards no event. */
 const FIRST_EVENT_TIMEOUT_MS = 5_000;
-/** The server sends a comment every 25 s. */
+/** Time without data after which a stream is dead. The server sends a comment every 25 s. */
 const READ_TIMEOUT_MS = 30_000;
 /**
- * Shortest time between two changes of the data. Each change leaves the old session behind until
- * the server writes to it and detects the closed stream.
+ * Shortest time between two changes of the presence data. After each change, the old session
+ * remains until the server writes to it and detects the closed stream.
  */
 const CHANGE_INTERVAL_MS = 5_000;
 
@@ -27,15 +27,15 @@ export class EventStream implements Reader {
   /** The head at the start of a resume. All events up to it were missed. */
   #head: number | undefined;
   #isWelcome = false;
-  /** The frames of the stream's start, until the start is complete. */
+  /** The frames with which the stream starts, until all of them are received. */
   #startFrames: string[] = [];
   /** The request whose answer is being read, and the one that will replace it. */
   #reading: AbortController | undefined;
   #opening: AbortController | undefined;
-  /** The token and the data of the request whose answer is being read. */
+  /** The token and the presence data of the request whose answer is being read. */
   #token: string | undefined;
   #entered: string | undefined;
-  /** The data to enter with, as JSON. `undefined` to not be a member. */
+  /** The presence data to enter with, as JSON. `undefined` if the client is not a member. */
   #wanted: string | undefined;
   #changeAllowedAt = 0;
 
@@ -85,7 +85,7 @@ export class EventStream implements Reader {
 
   /**
    * Opens a stream. The old one is read until the new answer is received, so that a member does not
-   * leave in between.
+   * leave meanwhile.
    */
   async #open(): Promise<void> {
     const { http, room, sink } = this.#context;
@@ -102,7 +102,7 @@ export class EventStream implements Reader {
       this.#opening = undefined;
       this.#token = token;
       this.#entered = entered;
-      // The wanted data may have changed meanwhile.
+      // The wanted data may have changed during the request.
       this.#setWanted(this.#wanted);
       await this.#read(body.getReader(), request.signal);
     } catch (error) {
@@ -147,7 +147,7 @@ export class EventStream implements Reader {
     }
   }
 
-  /** Emits events that were received together in one frame. */
+  /** Emits events that were received together as one frame. */
   #onEvents(received: Iterable<SseEvent>): void {
     let events: SseEvent[] = [];
     for (const event of received) {
@@ -164,7 +164,7 @@ export class EventStream implements Reader {
 
   /**
    * Emits an `events` frame. A stream that has replaced another one starts with events that the old
-   * one has already emitted, which are skipped.
+   * one has already emitted. They are skipped.
    */
   #emitEvents(received: readonly SseEvent[]): void {
     const last = parsePosition(received.at(-1)?.id);
@@ -186,7 +186,7 @@ export class EventStream implements Reader {
     if (event === "closed") return this.#close(JSON.parse(data!) as Closed);
     if (data !== undefined) this.#startFrames.push(data);
     if (!this.#isWelcome) {
-      // Only the last event of the start has an id.
+      // Only the last of the events with which the stream starts has an id.
       if (id === undefined) return;
       this.#welcome(id, data === undefined);
     }
@@ -202,7 +202,7 @@ export class EventStream implements Reader {
     welcome(this.#context, { epoch, seq: recovered ? this.#head! : seq }, recovered);
   }
 
-  /** Handles the end of the stream. After the token's expiry, it continues with a newer token. */
+  /** Handles the end of the stream. If only its token has expired, continues with a newer token. */
   #close({ code, reason }: Closed): void {
     if (code !== UNAUTHORIZED || this.#token === this.#context.http.token) {
       return this.#end(code, reason);
