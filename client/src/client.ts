@@ -236,11 +236,11 @@ function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Prom
     try {
       return await get(token);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!isTokenRejection(error)) throw error;
       return get(await tokens.get(token));
     }
   };
 }
 
-const isRefusal = (error: unknown): boolean =>
+const isTokenRejection = (error: unknown): boolean =>
   ["unauthorized", "token_expired"].includes((error as RoomcastError).code);

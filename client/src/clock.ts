@@ -18,12 +18,12 @@ const STEP_MS = 2_000;
  * stood still.
  */
 export class StepDetector {
-  #ahead = Date.now() - now();
+  #wallAheadMs = Date.now() - now();
 
   /** Returns whether the wall clock has stepped since the last call. */
   hasStepped(): boolean {
-    const before = this.#ahead;
-    this.#ahead = Date.now() - now();
-    return Math.abs(this.#ahead - before) > STEP_MS;
+    const before = this.#wallAheadMs;
+    this.#wallAheadMs = Date.now() - now();
+    return Math.abs(this.#wallAheadMs - before) > STEP_MS;
   }
 }

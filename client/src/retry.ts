@@ -2,7 +2,7 @@ import { now } from "./clock.ts";
 import { RoomcastError, type Code } from "./codes.ts";
 
 /** Codes of temporary errors: the same request may succeed a little later. */
-export const passing: ReadonlySet<Code> = new Set([
+export const transientCodes: ReadonlySet<Code> = new Set([
   "offline",
   "timeout",
   "rate_limited",
@@ -28,7 +28,7 @@ export async function retry<Answer>(
     try {
       return await attempt(giveUpAt - now());
     } catch (error) {
-      if (!(error instanceof RoomcastError) || !passing.has(error.code)) throw error;
+      if (!(error instanceof RoomcastError) || !transientCodes.has(error.code)) throw error;
       const wait = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
       if (now() + wait >= giveUpAt) throw error;
       await sleep(wait, signal);

@@ -85,7 +85,7 @@ export interface Backend {
  * Time limit of an attempt, in ms. An attempt also takes at most half of the call's time, so that
  * another one follows an attempt that hangs.
  */
-const MAX_TRY_MS = 10_000;
+const MAX_ATTEMPT_MS = 10_000;
 
 interface Body {
   readonly method: "POST";
@@ -98,7 +98,7 @@ export function createBackend(options: BackendOptions): Backend {
   const url = serverUrl(options.url);
 
   /** Sends one request of a call, and retries it within the call's time limit. */
-  type Ask = <Answer>(to: URL, init?: Body) => Promise<Answer>;
+  type SendRequest = <Answer>(to: URL, init?: Body) => Promise<Answer>;
 
   /**
    * Runs a call. At the time limit, it ends the attempts, the pauses between them, and the wait for
@@ -106,30 +106,30 @@ export function createBackend(options: BackendOptions): Backend {
    */
   async function call<Answer>(
     { timeoutMs = options.timeoutMs ?? 10_000, signal }: CallOptions,
-    work: (ask: Ask) => Promise<Answer>,
+    work: (send: SendRequest) => Promise<Answer>,
   ): Promise<Answer> {
     const limit = new AbortController();
     const ends = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
     ends.throwIfAborted();
-    const giveUpAt = now() + timeoutMs;
+    const deadline = now() + timeoutMs;
     const timer = new Timer(() =>
       limit.abort(new RoomcastError("timeout", `No answer from ${url} in ${timeoutMs} ms.`)),
     );
-    const ask: Ask = (to, init) =>
+    const send: SendRequest = (to, init) =>
       retry(
         async (remainingMs) =>
           request(fetch, to, {
             ...init,
             token: typeof token === "function" ? await token() : token,
-            timeoutMs: Math.ceil(Math.max(1, Math.min(MAX_TRY_MS, timeoutMs / 2, remainingMs))),
+            timeoutMs: Math.ceil(Math.max(1, Math.min(MAX_ATTEMPT_MS, timeoutMs / 2, remainingMs))),
             signal: ends,
           }),
-        giveUpAt - now(),
+        deadline - now(),
         ends,
       );
-    timer.set(giveUpAt);
+    timer.set(deadline);
     try {
-      return await Promise.race([work(ask), rejection(ends)]);
+      return await Promise.race([work(send), rejection(ends)]);
     } finally {
       timer.set(Infinity);
     }
@@ -142,7 +142,7 @@ export function createBackend(options: BackendOptions): Backend {
   ): Promise<number[]> {
     const init: Body = { method: "POST", body: JSON.stringify(body) };
     const to = roomUrl(url, room, "events");
-    return (await call(options ?? {}, (ask) => ask<{ seqs: number[] }>(to, init))).seqs;
+    return (await call(options ?? {}, (send) => send<{ seqs: number[] }>(to, init))).seqs;
   }
 
   return {
@@ -154,10 +154,10 @@ export function createBackend(options: BackendOptions): Backend {
       const withIds = events.map((event) => ({ ...event, id: event.id ?? newId() }));
       return append(room, { events: withIds }, options);
     },
-    state: (room, options = {}) => call(options, (ask) => ask(roomUrl(url, room, "state"))),
+    state: (room, options = {}) => call(options, (send) => send(roomUrl(url, room, "state"))),
     history: (room, range, options = {}) =>
-      call(options, (ask) =>
-        readEvents((query) => ask<Page>(new URL(query, roomUrl(url, room, "events"))), range),
+      call(options, (send) =>
+        readEvents((query) => send<Page>(new URL(query, roomUrl(url, room, "events"))), range),
       ),
   };
 }

@@ -8,8 +8,8 @@ export class Timer {
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(ring: () => void) {
-    this.#onDue = ring;
+  constructor(onDue: () => void) {
+    this.#onDue = onDue;
   }
 
   /** Sets the time, in place of an earlier one. `Infinity` stops the timer. */

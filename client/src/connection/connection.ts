@@ -232,12 +232,12 @@ const answered = (connection: Connection, now: number): Connection => ({
 });
 
 function onClose(connection: Connection, closeCode: number, now: number): Step {
-  const [reason, verdict] = closeActionOf(closeCode);
+  const [reason, action] = closeActionOf(closeCode);
   // The server has refused frames of some rooms. These rooms have ended individually, and the
   // others reconnect.
-  const isOfOneRoom = connection.isMultiplexed && reason === "bad_request";
-  if (verdict === "retry" || isOfOneRoom) return retry(connection, reason, now);
-  if (verdict !== "new_token") return end(connection, verdict, reason);
+  const isCausedByRooms = connection.isMultiplexed && reason === "bad_request";
+  if (action === "retry" || isCausedByRooms) return retry(connection, reason, now);
+  if (action !== "new_token") return end(connection, action, reason);
   if (connection.refused) return end(connection, "unauthorized", reason);
   return dial({ ...connection, reason, error: undefined, refused: true, renewAt: now }, now);
 }

@@ -6,7 +6,7 @@
 const RATE_PER_MS = 0.045;
 const BURST = 90;
 /** Pause after a refusal that names no delay. */
-const RETRY_MS = 1_000;
+const DEFAULT_RETRY_MS = 1_000;
 
 /** Limits the rate of sent frames. Reads no clock. */
 export class RateLimiter {
@@ -30,7 +30,7 @@ export class RateLimiter {
   }
 
   /** Handles a refusal: allows no frame for `retryAfterMs`. */
-  onRefusal(now: number, retryAfterMs = RETRY_MS): void {
+  onRefusal(now: number, retryAfterMs = DEFAULT_RETRY_MS): void {
     this.#countedAt = now;
     this.#allowance = 1 - retryAfterMs * RATE_PER_MS;
   }

@@ -25,11 +25,11 @@ export interface SocketOptions extends TokenOptions {
 }
 
 /**
- * Close codes that the client sends. With `DONE`, a member leaves the room at once. With
- * `BACK_SOON`, it stays a member for the room's grace period of 10 s.
+ * Close codes that the client sends. With `CLOSE_LEAVE`, a member leaves the room at once. With
+ * `CLOSE_RECONNECT`, it stays a member for the room's grace period of 10 s.
  */
-const DONE = 1000;
-const BACK_SOON = 4000;
+const CLOSE_LEAVE = 1000;
+const CLOSE_RECONNECT = 4000;
 
 /**
  * Performs the effects of `connection.ts`. Owns the WebSocket, its timer, and the listeners for the
@@ -199,7 +199,7 @@ export class Socket {
     if (!websocket) return;
     this.#websocket = undefined;
     websocket.onopen = websocket.onmessage = websocket.onclose = websocket.onerror = null;
-    websocket.close(isActive(this.#connection) ? BACK_SOON : DONE);
+    websocket.close(isActive(this.#connection) ? CLOSE_RECONNECT : CLOSE_LEAVE);
   }
 
   #setActive(active: boolean): void {

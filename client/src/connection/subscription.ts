@@ -125,10 +125,11 @@ export function step(
 }
 
 /** Sets the server state, and clears the deadline of the answer. */
-const withServerState = (
-  subscription: Subscription,
-  state: Subscription["state"],
-): Subscription => ({ ...subscription, state, answerAt: NEVER });
+const withState = (subscription: Subscription, state: Subscription["state"]): Subscription => ({
+  ...subscription,
+  state,
+  answerAt: NEVER,
+});
 
 const idle = (subscription: Subscription): Subscription => ({
   ...subscription,
@@ -151,11 +152,11 @@ function onConnectionChange(
 ): Subscription {
   if (phase === "open") {
     if (subscription.transportOpen) return subscription;
-    const isLate = isActive(subscription) && subscription.phase !== "opening";
-    return { ...(isLate ? opening(subscription) : subscription), transportOpen: true };
+    const mustReopen = isActive(subscription) && subscription.phase !== "opening";
+    return { ...(mustReopen ? opening(subscription) : subscription), transportOpen: true };
   }
   // The connection's sessions and pending requests are lost with it.
-  const dropped = { ...withServerState(subscription, "unsubscribed"), transportOpen: false };
+  const dropped = { ...withState(subscription, "unsubscribed"), transportOpen: false };
   if (!isActive(subscription)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
   // A connection that switches to a better transport keeps the status `connected`, and so do its
@@ -183,7 +184,7 @@ function onFrame(subscription: Subscription, frame: Frame, now: number): Subscri
 }
 
 function onWelcome(subscription: Subscription, now: number): Subscription {
-  const subscribed = withServerState(subscription, "subscribed");
+  const subscribed = withState(subscription, "subscribed");
   if (!isActive(subscription)) return subscribed;
   return {
     ...subscribed,
@@ -197,11 +198,11 @@ function onWelcome(subscription: Subscription, now: number): Subscription {
 }
 
 function onClosed(subscription: Subscription, code: number, now: number): Subscription {
-  const unsubscribed = withServerState(subscription, "unsubscribed");
+  const unsubscribed = withState(subscription, "unsubscribed");
   if (!isActive(subscription) || (subscription.state === "unsubscribing" && code === 1000))
     return unsubscribed;
-  const [reason, verdict] = closeActionOf(code);
-  if (verdict === "forbidden" || verdict === "closed") return ended(unsubscribed, verdict, reason);
+  const [reason, action] = closeActionOf(code);
+  if (action === "forbidden" || action === "closed") return ended(unsubscribed, action, reason);
   // The token belongs to the connection. A rejection by one room does not show that it is invalid,
   // so only this room retries.
   return retry(unsubscribed, reason, now);
@@ -212,8 +213,8 @@ function onClosed(subscription: Subscription, code: number, now: number): Subscr
  * delay.
  */
 function retry(subscription: Subscription, reason: Code, now: number): Subscription {
-  const isProven = subscription.phase === "open" && now >= subscription.provenAt;
-  return waiting(isProven ? { ...subscription, attempts: 0 } : subscription, reason, now);
+  const isStable = subscription.phase === "open" && now >= subscription.provenAt;
+  return waiting(isStable ? { ...subscription, attempts: 0 } : subscription, reason, now);
 }
 
 /**
@@ -226,12 +227,12 @@ function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscrip
   const isAnswer = ref === undefined || ref === pendingRequest[state];
   // Every retry would be refused as well.
   if (ref === "subscribe" && isAnswer && code === "bad_request") {
-    return ended(withServerState(subscription, "unsubscribed"), "closed", code);
+    return ended(withState(subscription, "unsubscribed"), "closed", code);
   }
-  const isSettled =
+  const isUnsubscribed =
     (state === "subscribing" && code === "rate_limited") ||
     (state === "unsubscribing" && code === "bad_request");
-  return isAnswer && isSettled ? withServerState(subscription, "unsubscribed") : subscription;
+  return isAnswer && isUnsubscribed ? withState(subscription, "unsubscribed") : subscription;
 }
 
 function tick(subscription: Subscription, now: number): Subscription {
@@ -241,7 +242,7 @@ function tick(subscription: Subscription, now: number): Subscription {
   if (now >= subscription.answerAt) {
     // It is unknown whether the server has the session, so it is unsubscribed before the next
     // `subscribe`.
-    const overdue = withServerState(subscription, "subscribing");
+    const overdue = withState(subscription, "subscribing");
     return subscription.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }
   return subscription.phase === "waiting" && now >= subscription.dueAt

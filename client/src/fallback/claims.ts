@@ -6,14 +6,14 @@ import { claimsOf } from "../connection/tokens.ts";
  */
 export interface Grants {
   readonly expires_at: number;
-  grantIn(room: string): string[];
+  rightsIn(room: string): string[];
 }
 
 /**
  * Grants of a cookie or an unreadable token: all rights that the client uses. The server accepts or
  * rejects each request.
  */
-const UNKNOWN: Grants = { expires_at: 0, grantIn: () => ["subscribe", "publish", "presence"] };
+const UNKNOWN: Grants = { expires_at: 0, rightsIn: () => ["subscribe", "publish", "presence"] };
 
 export function grantsOf(token = ""): Grants {
   const claims = claimsOf(token);
@@ -21,7 +21,8 @@ export function grantsOf(token = ""): Grants {
   const grants = Object.entries(claims.rooms ?? {});
   return {
     expires_at: claims.exp * 1_000,
-    grantIn: (room) => grants.flatMap(([pattern, rights]) => (covers(pattern, room) ? rights : [])),
+    rightsIn: (room) =>
+      grants.flatMap(([pattern, rights]) => (covers(pattern, room) ? rights : [])),
   };
 }
 

@@ -79,9 +79,9 @@ export class HttpSocket {
   /** Replaces the token. The server verifies it with the next request. */
   #authorize(token: string): void {
     this.#http.token = token;
-    const { expires_at, grantIn } = grantsOf(token);
+    const { expires_at, rightsIn } = grantsOf(token);
     const rooms = [...this.#rooms.keys()].map((room) =>
-      frameOf("authorized", { room, grant: grantIn(room), expires_at }),
+      frameOf("authorized", { room, grant: rightsIn(room), expires_at }),
     );
     this.#answer(...(this.#isMultiplexed ? [frameOf("authorized", { expires_at })] : []), ...rooms);
   }

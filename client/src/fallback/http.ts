@@ -48,19 +48,19 @@ export class Http {
 
   /** Requests JSON. */
   get<Answer>(url: URL, signal = AbortSignal.timeout(TIME_LIMIT_MS)): Promise<Answer> {
-    return request(this.#fetch, url, this.#withUser(JSON_TYPE, { signal }));
+    return request(this.#fetch, url, this.#requestOptions(JSON_TYPE, { signal }));
   }
 
   /** Posts JSON. Returns the result of `read`. */
   post<Answer>(url: URL, body: string, read?: (response: Response) => Answer): Promise<Answer> {
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);
-    const options = this.#withUser(JSON_TYPE, { method: "POST", body, signal });
+    const options = this.#requestOptions(JSON_TYPE, { method: "POST", body, signal });
     return request(this.#fetch, url, options, read);
   }
 
   /** Requests a stream of Server-Sent Events. */
   stream(url: URL, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | null> {
-    const options = this.#withUser("text/event-stream", { signal });
+    const options = this.#requestOptions("text/event-stream", { signal });
     return request(this.#fetch, url, options, ({ body }) => body);
   }
 
@@ -69,7 +69,7 @@ export class Http {
    * tab until the first tab's is answered. A refusal by a proxy counts as `offline`, so that it
    * never ends a room permanently.
    */
-  #withUser(accept: string, options: HttpRequest): HttpRequest {
+  #requestOptions(accept: string, options: HttpRequest): HttpRequest {
     return {
       cache: "no-store",
       headers: { accept },

@@ -27,7 +27,7 @@ export class Fallback implements FallbackTransports {
   readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
   readonly #options: TransportOptions;
   readonly #users: ReadonlySet<TransportUser>;
-  readonly #startProbe = (): void => void this.#once(this.#probe);
+  readonly #startProbe = (): void => void this.#runOnce(this.#probe);
   readonly #timer = new Timer(this.#startProbe);
   #choice = INITIAL_CHOICE;
   /** The tasks that are running. */
@@ -69,18 +69,18 @@ export class Fallback implements FallbackTransports {
   recordDial(transport: Transport, isAnswered: boolean): void {
     if (transport !== this.transport) return;
     if (isAnswered) this.#choice = withSuccess(this.#choice);
-    else void this.#once(this.#check);
+    else void this.#runOnce(this.#checkReachable);
   }
 
   /** Runs the task unless it is already running, so that dials that fail together count as one. */
-  async #once(task: () => Promise<void>): Promise<void> {
+  async #runOnce(task: () => Promise<void>): Promise<void> {
     if (this.#running.has(task)) return;
     this.#running.add(task);
     await task.call(this);
     this.#running.delete(task);
   }
 
-  async #check(): Promise<void> {
+  async #checkReachable(): Promise<void> {
     const { transport } = this;
     if (!(await isReachable(this.#options)) || this.transport !== transport) return;
     this.#choice = withFailure(this.#choice, now());
@@ -113,10 +113,10 @@ export class Fallback implements FallbackTransports {
    */
   scheduleProbe(): void {
     const { probeAt } = this.#choice;
-    const isLooking = this.#users.size > 0 && probeAt < Infinity;
-    this.#timer.set(isLooking ? probeAt : Infinity);
+    const shouldProbe = this.#users.size > 0 && probeAt < Infinity;
+    this.#timer.set(shouldProbe ? probeAt : Infinity);
     // Node has no global event listeners.
-    globalThis[isLooking ? "addEventListener" : "removeEventListener"]?.(
+    globalThis[shouldProbe ? "addEventListener" : "removeEventListener"]?.(
       "online",
       this.#startProbe,
     );

@@ -102,12 +102,12 @@ export class LongPoll implements Reader {
    */
   async #start(lost?: Position): Promise<Position> {
     const { room, sink } = this.#context;
-    const [{ epoch, seq, events }, figures] = await Promise.all([
+    const [{ epoch, seq, events }, stats] = await Promise.all([
       this.#get<Snapshot>("state"),
       lost && this.#get<{ oldest: number }>(),
     ]);
-    this.#welcome({ epoch, seq }, figures ? false : undefined);
-    if (figures) sink.onFrame(frameOf("gap", { room, epoch, oldest: figures.oldest, seq }));
+    this.#welcome({ epoch, seq }, stats ? false : undefined);
+    if (stats) sink.onFrame(frameOf("gap", { room, epoch, oldest: stats.oldest, seq }));
     if (events.length > 0) sink.onFrame(frameOf("state", { room, epoch, seq, events }));
     return formatPosition({ epoch, seq });
   }

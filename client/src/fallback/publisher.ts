@@ -1,5 +1,5 @@
 import { RoomcastError } from "../codes.ts";
-import { passing } from "../retry.ts";
+import { transientCodes } from "../retry.ts";
 import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
 
@@ -88,14 +88,14 @@ export class Publisher {
   }
 
   #refuse(batch: Publish[], error: RoomcastError): void {
-    const isPassing = passing.has(error.code);
-    if (!isPassing && batch.length > 1) {
+    const isTransient = transientCodes.has(error.code);
+    if (!isTransient && batch.length > 1) {
       this.#oneByOne = batch.length;
       return;
     }
     // After a temporary error, refuses the later publishes as well. Otherwise they would be stored
     // before the retried ones.
-    for (const { ref } of this.#dequeue(isPassing ? this.#publishes.length : 1))
+    for (const { ref } of this.#dequeue(isTransient ? this.#publishes.length : 1))
       this.#emitError(error, ref);
   }
 

@@ -35,9 +35,9 @@ export function welcome(
   position: LogPosition,
   recovered?: boolean,
 ): void {
-  const { expires_at, grantIn } = grantsOf(http.token);
+  const { expires_at, rightsIn } = grantsOf(http.token);
   const { epoch, seq } = position;
-  const grant = grantIn(room);
+  const grant = rightsIn(room);
   // Only a socket receives its session id from the server.
   const session = "";
   sink.onOpen();

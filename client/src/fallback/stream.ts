@@ -109,7 +109,7 @@ export class EventStream implements Reader {
       if (request.signal.aborted) return;
       if (!(error instanceof RoomcastError)) throw error;
       const isRead = this.#reading !== undefined && this.#reading !== request;
-      if (!isRead || !refusesEntering.has(error.code)) {
+      if (!isRead || !enterRefusalCodes.has(error.code)) {
         return this.#end(closeCodeOf(error.code), error.message);
       }
       this.#wanted = this.#entered;
@@ -126,8 +126,8 @@ export class EventStream implements Reader {
     const url = http.urlOf(room, "events", { since, enter });
     const answer = http.stream(url, signal);
     if (!this.#isWelcome && since !== undefined) {
-      const figures = http.get<{ head: number }>(http.urlOf(room), signal);
-      [, { head: this.#head }] = await Promise.all([answer, figures]);
+      const stats = http.get<{ head: number }>(http.urlOf(room), signal);
+      [, { head: this.#head }] = await Promise.all([answer, stats]);
     }
     return (await answer) ?? broken();
   }
@@ -195,9 +195,9 @@ export class EventStream implements Reader {
     for (const frame of this.#startFrames.splice(0)) this.#context.sink.onFrame(frame);
   }
 
-  #welcome(start: Position, hasNothingElse: boolean): void {
+  #welcome(start: Position, isEmptyStart: boolean): void {
     const { epoch, seq } = parsePosition(start)!;
-    const recovered = this.#position === undefined ? undefined : hasNothingElse;
+    const recovered = this.#position === undefined ? undefined : isEmptyStart;
     this.#isWelcome = true;
     welcome(this.#context, { epoch, seq: recovered ? this.#head! : seq }, recovered);
   }
@@ -219,7 +219,7 @@ interface Closed {
 }
 
 /** Codes with which the server may refuse `enter` while the old stream continues. */
-const refusesEntering: ReadonlySet<Code> = new Set([
+const enterRefusalCodes: ReadonlySet<Code> = new Set([
   "bad_request",
   "forbidden",
   "too_large",

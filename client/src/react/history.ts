@@ -23,8 +23,8 @@ export interface History<Event> {
  * How long a failed request is retried, and the pause before the retries start again. A reconnect
  * starts them again at once.
  */
-const READ_MS = 60_000;
-const PAUSE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
+const RETRY_PAUSE_MS = 60_000;
 
 /** Returns the last events of a list, or the list itself if it has no more than `last`. */
 export const newest = <Event>(events: readonly Event[], last: number): readonly Event[] =>
@@ -36,7 +36,7 @@ export const newest = <Event>(events: readonly Event[], last: number): readonly 
  */
 export class EventsStore<EventMap extends object> implements Store<History<EventOf<EventMap>>> {
   readonly #room: Room<EventMap>;
-  readonly #first: History<EventOf<EventMap>>;
+  readonly #initial: History<EventOf<EventMap>>;
   readonly #timer = new Timer(() => this.#restart());
   #last: number;
   #history: History<EventOf<EventMap>>;
@@ -53,12 +53,12 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   constructor(room: Room<EventMap>, last: number, initial: readonly EventOf<EventMap>[]) {
     this.#room = room;
     this.#last = last;
-    this.#first = { events: newest(initial, last), isLoading: last > 0, error: undefined };
-    this.#history = this.#first;
+    this.#initial = { events: newest(initial, last), isLoading: last > 0, error: undefined };
+    this.#history = this.#initial;
   }
 
   readonly getSnapshot = (): History<EventOf<EventMap>> => this.#history;
-  readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#first;
+  readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#initial;
 
   /** Sets the number of shown events. If it is higher than before, reads the events again. */
   resize(last: number): void {
@@ -86,7 +86,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
           this.#restart();
         },
       }),
-      room.subscribe(() => this.#follow()),
+      room.subscribe(() => this.#update()),
     ];
     this.#restart();
     return () => {
@@ -99,10 +99,10 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
 
   #restart(): void {
     this.#state = "wanted";
-    this.#follow();
+    this.#update();
   }
 
-  #follow(): void {
+  #update(): void {
     const { status } = this.#room;
     const isConnected = status === "connected";
     if (!isConnected && this.#state !== "read") this.#state = "wanted";
@@ -123,7 +123,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
     this.#timer.set(Infinity);
     if (this.#last === 0) return this.#show({ error: undefined });
     try {
-      const { events } = await retry(() => this.#try(signal), READ_MS, signal);
+      const { events } = await retry(() => this.#readOnce(signal), RETRY_FOR_MS, signal);
       if (signal.aborted) return;
       this.#stored = events;
       this.#state = "read";
@@ -135,12 +135,12 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
       if (this.#state !== "reading") return;
       this.#state = "failed";
       this.#stored ??= [];
-      this.#timer.set(now() + PAUSE_MS);
+      this.#timer.set(now() + RETRY_PAUSE_MS);
       this.#show({ isLoading: false });
     }
   }
 
-  async #try(signal: AbortSignal) {
+  async #readOnce(signal: AbortSignal) {
     try {
       return await this.#room.history({ last: this.#last });
     } catch (error) {

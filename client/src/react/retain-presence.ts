@@ -42,8 +42,8 @@ class RetainedPresence {
       this.#grant = undefined;
       this.#isStale = false;
     }
-    this.#stop ??= this.#room.subscribe(() => this.#follow());
-    this.#follow();
+    this.#stop ??= this.#room.subscribe(() => this.#update());
+    this.#update();
     return () => {
       if (--this.#users === 0) this.#leaving.set(now() + GRACE_MS);
     };
@@ -53,7 +53,7 @@ class RetainedPresence {
    * Enters or leaves when the grant has changed. Without the right it does not enter, because the
    * room would report an error for each component.
    */
-  #follow(): void {
+  #update(): void {
     const { grant, connection } = this.#room;
     this.#isStale ||= connection.reason === "signed_out";
     if (grant === this.#grant || this.#isStale) return;

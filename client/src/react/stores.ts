@@ -8,7 +8,7 @@ import type { Room } from "../room/room.ts";
 /** Interval at which the number of members is read while there is no list. */
 const COUNT_MS = 30_000;
 /** Delay after `leave` before the members are counted, so that the room has processed it. */
-const LEAVING_MS = 1_000;
+const COUNT_DELAY_MS = 1_000;
 
 export interface Store<Value> {
   getSnapshot(): Value;
@@ -89,20 +89,20 @@ export function countStore(room: Room): Store<number | undefined> {
         }, room.report);
       };
       const timer = new Timer(read);
-      const follow = (): void => {
+      const update = (): void => {
         if (connected === (room.status === "connected")) return;
         connected = !connected;
         read();
       };
       const stops = [
-        room.subscribe(follow),
+        room.subscribe(update),
         presence.subscribe(() => {
           count = presence.members?.length ?? count;
-          if (!presence.members) timer.set(now() + LEAVING_MS);
+          if (!presence.members) timer.set(now() + COUNT_DELAY_MS);
           changed();
         }),
       ];
-      follow();
+      update();
       globalThis.document?.addEventListener("visibilitychange", read);
       return () => {
         timer.set(Infinity);

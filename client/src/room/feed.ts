@@ -49,7 +49,7 @@ const OWN_WINDOW_BYTES = 1024 * 1024;
 const SHARED_WINDOW_BYTES = 256 * 1024;
 
 /** A position that exists in no log, so that the room answers it with a gap. */
-const VOID: Position = "00000000:0";
+const NO_LOG_POSITION: Position = "00000000:0";
 
 /** Delivers a room's log to listeners: each event once and in order, gaps, and the state. */
 export class Feed {
@@ -65,14 +65,14 @@ export class Feed {
    * `true` after a gap, and for a session that has not resumed. If the room has a state, it then
    * sends it before any event.
    */
-  #isFresh = false;
+  #expectsState = false;
   /**
    * `true` if the data that listeners have derived is invalid, and they have not received a `gap`
    * yet.
    */
-  #isVoid = false;
+  #mustSendGap = false;
   /** The range of missed events that is being replayed. */
-  #missed: { readonly from: LogPosition; readonly to: LogPosition } | undefined;
+  #replayRange: { readonly from: LogPosition; readonly to: LogPosition } | undefined;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -118,7 +118,7 @@ export class Feed {
 
   /** Returns the position to resume from. */
   since(): Position | undefined {
-    if (this.#isVoid) return VOID;
+    if (this.#mustSendGap) return NO_LOG_POSITION;
     const saved = this.#state ? undefined : this.#options.saved.load();
     if (saved) this.#state = new State(saved);
     return this.position;
@@ -134,16 +134,16 @@ export class Feed {
    * them.
    */
   clear(): void {
-    this.#state = this.#missed = undefined;
-    this.#isStateWanted = this.#isVoid = false;
+    this.#state = this.#replayRange = undefined;
+    this.#isStateWanted = this.#mustSendGap = false;
   }
 
   /**
    * Drops the position and the state at a sign-out, so that the next user doesn't resume from them.
    */
   reset(): void {
-    this.#isVoid ||= this.#state !== undefined;
-    this.#state = this.#missed = undefined;
+    this.#mustSendGap ||= this.#state !== undefined;
+    this.#state = this.#replayRange = undefined;
     this.#options.saved.drop();
     this.#options.onChange();
   }
@@ -162,7 +162,7 @@ export class Feed {
         // On a socket of its own, a fresh session receives the state before the pong, unless the
         // state is empty. A resumed session receives none. On a multiplexed connection, the pong
         // does not come from the room. In these two cases, the state is read over HTTP.
-        return this.#options.transport.shared || !this.#isFresh
+        return this.#options.transport.shared || !this.#expectsState
           ? this.#readState()
           : this.#applyEmptyState();
     }
@@ -170,11 +170,11 @@ export class Feed {
 
   #onWelcome({ recovered, epoch, seq }: Welcome): void {
     const head = { epoch, seq };
-    this.#isFresh = !recovered;
+    this.#expectsState = !recovered;
     // If the room can't resume from the position, the position stays until the `gap` is received.
     // If the connection is lost before that, the next connection receives the `gap`.
     const { position } = (this.#state ??= new State(head));
-    if (recovered) this.#missed = { from: this.#missed?.from ?? position, to: head };
+    if (recovered) this.#replayRange = { from: this.#replayRange?.from ?? position, to: head };
     this.#save();
     this.#notifyRecovered();
     this.#awaitState();
@@ -186,7 +186,7 @@ export class Feed {
     if (!events) return this.#options.transport.dispatch({ type: "gap_detected" });
     const last = events.at(-1);
     if (!last) return;
-    if (this.#isFresh) this.#applyEmptyState();
+    if (this.#expectsState) this.#applyEmptyState();
     // The position advances before the handlers run. So no event reaches a handler twice, whatever
     // they do.
     state.apply(events);
@@ -201,18 +201,18 @@ export class Feed {
 
   #onGap({ epoch, oldest, seq }: Gap): void {
     this.#state = new State({ epoch, seq });
-    this.#missed = undefined;
-    this.#isVoid = false;
-    this.#isFresh = true;
+    this.#replayRange = undefined;
+    this.#mustSendGap = false;
+    this.#expectsState = true;
     this.#notify((listener) => listener.gap?.({ epoch, oldest, seq }));
     this.#awaitState();
   }
 
   /** Notifies the listeners with `recovered` once the replay is complete. */
   #notifyRecovered(): void {
-    const missed = this.#missed;
+    const missed = this.#replayRange;
     if (!missed || missed.to.seq > this.#state!.position.seq) return;
-    this.#missed = undefined;
+    this.#replayRange = undefined;
     const recovered = { from: formatPosition(missed.from), to: formatPosition(missed.to) };
     this.#notify((listener) => listener.recovered?.(recovered));
   }

@@ -1,5 +1,5 @@
 /** A frame of events whose handlers were called. */
-interface Handled {
+interface TrackedFrame {
   readonly seq: number;
   readonly bytes: number;
   done: boolean;
@@ -11,19 +11,19 @@ interface Handled {
  */
 export class Flow {
   readonly #quarter: number;
-  readonly #see: (seq: number) => void;
+  readonly #sendSeen: (seq: number) => void;
   /** The frames from the oldest one whose handlers have not finished. */
-  #frames: Handled[] = [];
+  #frames: TrackedFrame[] = [];
   #bytes = 0;
 
   constructor(windowBytes: number, see: (seq: number) => void) {
     this.#quarter = windowBytes / 4;
-    this.#see = see;
+    this.#sendSeen = see;
   }
 
   /** Records a frame whose last event has this seq. `handling` has the promises of its handlers. */
   track(seq: number, bytes: number, handling: readonly Promise<unknown>[]): void {
-    const frame: Handled = { seq, bytes, done: handling.length === 0 };
+    const frame: TrackedFrame = { seq, bytes, done: handling.length === 0 };
     this.#frames.push(frame);
     if (frame.done) return this.#advance();
     void Promise.all(handling).then(() => {
@@ -44,7 +44,7 @@ export class Flow {
       this.#bytes += bytes;
       if (this.#bytes < this.#quarter) continue;
       this.#bytes = 0;
-      this.#see(seq);
+      this.#sendSeen(seq);
     }
   }
 }

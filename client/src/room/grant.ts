@@ -8,7 +8,7 @@ import type { Report } from "../report.ts";
 export class Grant {
   readonly #room: string;
   readonly #report: Report;
-  readonly #missed = new Set<string>();
+  readonly #reported = new Set<string>();
   #rights: readonly string[] | undefined;
 
   constructor(room: string, report: Report) {
@@ -25,7 +25,7 @@ export class Grant {
   set(rights: readonly string[]): boolean {
     if (`${rights}` === `${this.#rights}`) return false;
     this.#rights = rights;
-    for (const right of rights) this.#missed.delete(right);
+    for (const right of rights) this.#reported.delete(right);
     return true;
   }
 
@@ -36,8 +36,8 @@ export class Grant {
   /** Returns whether a right that is needed now is granted. Reports it if not. */
   allows(right: "publish" | "presence"): boolean {
     if (this.has(right)) return true;
-    if (!this.#missed.has(right)) {
-      this.#missed.add(right);
+    if (!this.#reported.has(right)) {
+      this.#reported.add(right);
       const message = `The token does not grant "${right}" in the room ${this.#room}.`;
       this.#report(new RoomcastError("forbidden", message));
     }

@@ -74,7 +74,7 @@ export class RoomPresence implements Presence, Sender {
   #wanted: string | undefined;
   #sent: string | undefined;
   /** Time when the next frame may be sent. 0 while the session has sent none. */
-  #windowEnd = 0;
+  #nextSendAt = 0;
   #data: unknown;
   #release: (() => void) | undefined;
   /**
@@ -106,7 +106,7 @@ export class RoomPresence implements Presence, Sender {
     // The data as the other members receive it.
     this.#data = JSON.parse(json);
     this.#release ??= this.#options.use();
-    if (this.#members) this.#show(this.#members);
+    if (this.#members) this.#setMembers(this.#members);
     this.#options.flush();
   }
 
@@ -139,7 +139,7 @@ export class RoomPresence implements Presence, Sender {
   onGrantChange(): void {
     if (this.#options.grant.has("presence")) return;
     this.#sent = undefined;
-    this.#show();
+    this.#setMembers();
   }
 
   /**
@@ -148,12 +148,12 @@ export class RoomPresence implements Presence, Sender {
    */
   onDisconnect(): void {
     this.#session = this.#sent = undefined;
-    this.#windowEnd = 0;
+    this.#nextSendAt = 0;
     this.#pages = [];
   }
 
   onEnd(): void {
-    this.#show();
+    this.#setMembers();
   }
 
   /**
@@ -161,7 +161,7 @@ export class RoomPresence implements Presence, Sender {
    * is sent again.
    */
   onRateLimited(): void {
-    if (this.#windowEnd > 0) this.#sent = "";
+    if (this.#nextSendAt > 0) this.#sent = "";
   }
 
   /**
@@ -172,8 +172,8 @@ export class RoomPresence implements Presence, Sender {
     if (!this.#isFull) this.#options.report(error);
     this.#isFull = true;
     this.#sent = undefined;
-    this.#windowEnd = now + FULL_MS;
-    this.#show();
+    this.#nextSendAt = now + FULL_MS;
+    this.#setMembers();
   }
 
   /** Handles a list, or a page of a large one. Shows the list after its last page. */
@@ -183,26 +183,26 @@ export class RoomPresence implements Presence, Sender {
     if (more) return;
     this.#isFull = false;
     this.#listedSession = this.#session;
-    this.#show(all);
+    this.#setMembers(all);
   }
 
   onMembersChanged(change: MembersChanged): void {
-    if (this.#members) this.#show(applyChange(this.#members, change));
+    if (this.#members) this.#setMembers(applyChange(this.#members, change));
   }
 
   *drain(now: number): Generator<string> {
     if (now < this.dueAt) return;
     yield this.#wanted ?? JSON.stringify({ type: "leave", room: this.#options.name });
     this.#sent = this.#wanted;
-    this.#windowEnd = now + WINDOW_MS;
+    this.#nextSendAt = now + WINDOW_MS;
   }
 
   get dueAt(): number {
     const hasChange = this.#session !== undefined && this.#sent !== this.#wanted;
-    return hasChange && this.#options.grant.allows("presence") ? this.#windowEnd : Infinity;
+    return hasChange && this.#options.grant.allows("presence") ? this.#nextSendAt : Infinity;
   }
 
-  #show(members?: readonly Member[]): void {
+  #setMembers(members?: readonly Member[]): void {
     if (!members && !this.#members) return;
     this.#members = members && withOwnData(members, this.#listedSession, this.#data);
     this.#notify();

@@ -8,9 +8,9 @@ import type { RoomEvent, Snapshot } from "../protocol.ts";
 export class State {
   readonly #events = new Map<string, RoomEvent>();
   #position: LogPosition;
-  #whole = false;
+  #isComplete = false;
   /** A snapshot that is ahead of the position. */
-  #early: Snapshot | undefined;
+  #pendingSnapshot: Snapshot | undefined;
 
   constructor(position: LogPosition) {
     this.#position = position;
@@ -25,7 +25,7 @@ export class State {
    * would look complete.
    */
   get events(): ReadonlyMap<string, RoomEvent> | undefined {
-    return this.#whole ? this.#events : undefined;
+    return this.#isComplete ? this.#events : undefined;
   }
 
   /** Applies events and advances the position to the last of them. */
@@ -40,14 +40,14 @@ export class State {
    * position is stored until the position reaches it. Returns whether this has made the state
    * complete.
    */
-  applySnapshot(snapshot = this.#early): boolean {
+  applySnapshot(snapshot = this.#pendingSnapshot): boolean {
     const { epoch, seq } = this.#position;
-    if (this.#whole || snapshot?.epoch !== epoch) return false;
-    this.#early = snapshot.seq > seq ? snapshot : undefined;
-    if (this.#early) return false;
+    if (this.#isComplete || snapshot?.epoch !== epoch) return false;
+    this.#pendingSnapshot = snapshot.seq > seq ? snapshot : undefined;
+    if (this.#pendingSnapshot) return false;
     const newer = [...this.#events.values()].filter((event) => event.seq > snapshot.seq);
     this.#events.clear();
-    this.#whole = true;
+    this.#isComplete = true;
     for (const event of [...snapshot.events, ...newer]) this.#set(event);
     return true;
   }
@@ -57,6 +57,6 @@ export class State {
     this.#events.delete(event.key);
     // Before the snapshot, a removal is stored as well, because the snapshot may be older than the
     // removal.
-    if (event.data !== null || !this.#whole) this.#events.set(event.key, event);
+    if (event.data !== null || !this.#isComplete) this.#events.set(event.key, event);
   }
 }
