@@ -65,9 +65,9 @@ async function write(path: string, text: string): Promise<void> {
 /** Runs `make size`'s tool, and returns the total size that it prints. */
 function gzippedKb(): number {
   const { stdout } = spawnSync("node", ["tools/size.ts"], { cwd: ROOT, encoding: "utf8" });
-  const together = /^together +[\d.]+ kB +([\d.]+) kB$/m.exec(stdout)?.[1];
-  if (together === undefined) throw new Error(`make size printed: ${stdout}`);
-  return Number(together);
+  const total = /^total +[\d.]+ kB +([\d.]+) kB$/m.exec(stdout)?.[1];
+  if (total === undefined) throw new Error(`make size printed: ${stdout}`);
+  return Number(total);
 }
 
 function number(text: string): number {
