@@ -35,6 +35,12 @@ export const stepWallClock = (ms: number): void => void (wallAhead += ms);
 /** What the server goes by, in ms since 1970. */
 export const trueTime = (): number => START + performance.now();
 
+// At its first use, Node warns that `mock.timers` is experimental, through `console.error`. The
+// warning is printed here, before a test replaces `console.error` and counts its calls.
+mock.timers.enable({ apis: ["Date"] });
+await settle();
+mock.timers.reset();
+
 const realNow = performance.now.bind(performance);
 const realSetTimeout = globalThis.setTimeout;
 
