@@ -6,7 +6,7 @@ import { now, StepDetector, wallTimeOf } from "../src/clock.ts";
 import { createBackend } from "../src/server.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance, randomFrom, stepWallClock, trueTime } from "./model/network.ts";
-import { tokenFor } from "./model/server.ts";
+import { tokenFor } from "./model/claims.ts";
 import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "./story.ts";
 
 const STEPS = [

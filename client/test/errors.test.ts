@@ -4,7 +4,7 @@ import { it, mock } from "node:test";
 import { RoomcastError, type ClientOptions } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
-import { tokenFor } from "./model/server.ts";
+import { tokenFor } from "./model/claims.ts";
 import { clientOf, cutAll, describeBoth, HOUR, network, server } from "./story.ts";
 
 /** A client whose errors are kept. */

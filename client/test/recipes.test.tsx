@@ -17,7 +17,7 @@ import { useShipments } from "../recipes/tanstack-query.tsx";
 import { followBoard, useBoard } from "../recipes/zustand.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
-import { tokenFor } from "./model/server.ts";
+import { tokenFor } from "./model/claims.ts";
 import { cutAll, HOUR, network, server } from "./story.ts";
 
 let client: Client;

@@ -6,7 +6,8 @@ import { createClient } from "../src/index.ts";
 import { createBackend, RoomcastError, type BackendOptions } from "../src/server.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance, startClock, stopClock } from "./model/network.ts";
-import { ModelServer, tokenFor } from "./model/server.ts";
+import { tokenFor } from "./model/claims.ts";
+import { ModelServer } from "./model/server.ts";
 
 let server: ModelServer;
 

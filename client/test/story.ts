@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, mock } from "node:test";
 import { createClient, RoomcastError, type Client, type ClientOptions } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
 import { Network, startClock, trueTime } from "./model/network.ts";
-import { ModelServer, tokenFor } from "./model/server.ts";
+import { tokenFor } from "./model/claims.ts";
+import { ModelServer } from "./model/server.ts";
 
 export const HOUR = 3_600_000;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Client } from "../src/index.ts";
 import { advance } from "./model/network.ts";
-import { tokenFor } from "./model/server.ts";
+import { tokenFor } from "./model/claims.ts";
 import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, publish, server } from "./story.ts";
 
 let user: string | null = "alice";

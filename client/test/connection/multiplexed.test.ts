@@ -4,7 +4,7 @@ import { describe, it, mock } from "node:test";
 import type { Room } from "../../src/index.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, codeOf, cutAll, HOUR, network, server } from "../story.ts";
 
 const publishIn = (room: string, data: unknown = 1): void =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { advance, randomFrom } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, describeBoth, HOUR, network, server } from "../story.ts";
 
 describeBoth("tokens", (kind) => {

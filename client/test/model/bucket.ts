@@ -1,4 +1,4 @@
-/** How many frames may come in one second, and at once. */
+/** Limit of frames in one second, and at once. */
 export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;
@@ -17,7 +17,7 @@ export class Bucket {
     this.#refilledAt = now();
   }
 
-  /** After how many ms to try again, if it is one too many. */
+  /** Takes a token. Returns the delay until a retry in ms, if there is none. */
   tryAcquire(): number | undefined {
     const { perSecond, burst } = this.#limit;
     const refill = ((this.#now() - this.#refilledAt) / 1000) * perSecond;

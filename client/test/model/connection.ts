@@ -1,19 +1,21 @@
-/** One connection for many rooms, as the contract has it in section 6. */
+/** A multiplexed connection for many rooms, as in section 6 of the contract. */
 import { Bucket } from "./bucket.ts";
-import type { Peer } from "./room.ts";
-import { grantIn, Joined, type Accepted, type Claims, type ModelServer } from "./server.ts";
+import { grantIn, type Claims } from "./claims.ts";
+import { Joined } from "./joined.ts";
+import type { ModelServer } from "./server.ts";
+import type { Peer, ServerSocket } from "./session.ts";
 
-const ROOMS = 100;
-const CHANGES = { perSecond: 50, burst: 100 };
-const WAITING = 100;
+const MAX_ROOMS = 100;
+const SUBSCRIBE_LIMIT = { perSecond: 50, burst: 100 };
+const MAX_WAITING = 100;
 
-/** A room of the connection. It is in the room while it is `open`. */
-interface Part {
-  stage: "opening" | "open" | "leaving";
+/** A subscription of a room on the connection. */
+interface Subscription {
+  state: "subscribing" | "subscribed" | "unsubscribing";
   joined?: Joined;
-  /** Frames that can't be taken yet. */
+  /** Frames that can't be handled yet. */
   waiting: Frame[];
-  /** No frame of a room overtakes another, however long that one takes. */
+  /** Arrival of the last frame, so that a frame with a shorter lag never overtakes it. */
   lastAt: number;
 }
 
@@ -25,20 +27,20 @@ interface Frame {
   readonly since?: string;
 }
 
-export class ModelConnection implements Accepted {
+export class ModelConnection implements ServerSocket {
   readonly #server: ModelServer;
   readonly #peer: Peer;
-  readonly #changes: Bucket;
-  readonly #parts = new Map<string, Part>();
+  readonly #bucket: Bucket;
+  readonly #subscriptions = new Map<string, Subscription>();
   #claims: Claims;
-  #gone = false;
+  #closed = false;
   #badRequests = 0;
 
   constructor(server: ModelServer, claims: Claims, peer: Peer) {
     this.#server = server;
     this.#peer = peer;
     this.#claims = claims;
-    this.#changes = new Bucket(CHANGES, server.now);
+    this.#bucket = new Bucket(SUBSCRIBE_LIMIT, server.now);
     const { pingMs } = server.settings;
     peer.send({
       type: "connected",
@@ -56,18 +58,18 @@ export class ModelConnection implements Accepted {
     return this.#claims.sub;
   }
 
-  lose(code: number): void {
-    this.#gone = true;
-    for (const { joined } of this.#parts.values()) joined?.lose(code);
-    this.#parts.clear();
+  disconnect(code: number): void {
+    this.#closed = true;
+    for (const { joined } of this.#subscriptions.values()) joined?.disconnect(code);
+    this.#subscriptions.clear();
   }
 
   expire(): void {
-    if (!this.#gone && this.#server.now() >= this.#expiresAt) this.#end(4001);
+    if (!this.#closed && this.#server.now() >= this.#expiresAt) this.#end(4001);
   }
 
-  hear(text: string): void {
-    if (this.#gone) return;
+  receive(text: string): void {
+    if (this.#closed) return;
     if (text === '{"type":"ping"}') return this.#peer.send({ type: "pong" });
     const frame = JSON.parse(text) as Frame;
     const { length } = this.#server.errors;
@@ -78,7 +80,7 @@ export class ModelConnection implements Accepted {
 
   #handle(frame: Frame): void {
     if (["subscribe", "unsubscribe", "auth"].includes(frame.type)) {
-      const retryAfterMs = this.#changes.tryAcquire();
+      const retryAfterMs = this.#bucket.tryAcquire();
       if (retryAfterMs !== undefined) return this.#refuse(frame, "rate_limited", retryAfterMs);
     }
     if (frame.type === "auth") this.#renew(this.#server.claimsOf(frame.token));
@@ -89,65 +91,71 @@ export class ModelConnection implements Accepted {
     if (claims?.sub !== this.#claims.sub) return this.#end(4001);
     this.#claims = claims;
     this.#peer.send({ type: "authorized", expires_at: this.#expiresAt });
-    for (const { joined } of this.#parts.values()) joined?.renew(claims);
+    for (const { joined } of this.#subscriptions.values()) joined?.renew(claims);
   }
 
   #onFrame(frame: Frame): void {
     const room = frame.room ?? "";
-    const part = this.#parts.get(room);
+    const subscription = this.#subscriptions.get(room);
     if (!this.#server.isRoomName(room)) {
       this.#refuse(frame, "bad_request");
-    } else if (part === undefined) {
+    } else if (subscription === undefined) {
       if (frame.type === "subscribe") this.#subscribe(room, frame);
       else this.#refuse(frame, "bad_request");
-    } else if (part.stage !== "open") {
-      if (part.waiting.length < WAITING) part.waiting.push(frame);
+    } else if (subscription.state !== "subscribed") {
+      if (subscription.waiting.length < MAX_WAITING) subscription.waiting.push(frame);
       else this.#refuse(frame, "rate_limited", 1_000);
     } else if (frame.type === "subscribe") {
       this.#refuse(frame, "bad_request");
     } else if (frame.type === "unsubscribe") {
-      part.stage = "leaving";
-      this.#later(room, part, () => {
-        part.joined?.lose(1000);
-        this.#close(room, part, 1000);
+      subscription.state = "unsubscribing";
+      this.#afterLag(room, subscription, () => {
+        subscription.joined?.disconnect(1000);
+        this.#close(room, subscription, 1000);
       });
     } else {
-      part.joined?.hear(JSON.stringify(frame));
+      subscription.joined?.receive(JSON.stringify(frame));
     }
   }
 
   #subscribe(room: string, { since }: Frame): void {
-    if (this.#parts.size >= ROOMS) return this.#refuse({ type: "subscribe", room }, "bad_request");
+    if (this.#subscriptions.size >= MAX_ROOMS)
+      return this.#refuse({ type: "subscribe", room }, "bad_request");
     if (!grantIn(this.#claims, room).includes("subscribe")) {
       return this.#peer.send({ type: "closed", room, code: 4003, reason: "forbidden" });
     }
-    const part: Part = { stage: "opening", waiting: [], lastAt: 0 };
-    this.#parts.set(room, part);
-    this.#later(room, part, () => {
+    const subscription: Subscription = { state: "subscribing", waiting: [], lastAt: 0 };
+    this.#subscriptions.set(room, subscription);
+    this.#afterLag(room, subscription, () => {
       const { windowBytes } = this.#server.settings;
       const peer = {
-        send: (frame: object) => this.#later(room, part, () => this.#peer.send(frame)),
-        close: (code: number) => this.#later(room, part, () => this.#close(room, part, code)),
+        send: (frame: object) => this.#afterLag(room, subscription, () => this.#peer.send(frame)),
+        close: (code: number) =>
+          this.#afterLag(room, subscription, () => this.#close(room, subscription, code)),
       };
-      part.stage = "open";
-      part.joined = new Joined(this.#server, this.#server.room(room), this.#claims, peer, {
+      subscription.state = "subscribed";
+      subscription.joined = new Joined(this.#server, this.#server.room(room), this.#claims, peer, {
         since,
         windowBytes: windowBytes.shared,
       });
-      for (const frame of part.waiting.splice(0)) this.#onFrame(frame);
+      for (const frame of subscription.waiting.splice(0)) this.#onFrame(frame);
     });
   }
 
-  /** What waited before another `subscribe` is settled by it. */
-  #close(room: string, { stage, waiting }: Part, code: number): void {
-    this.#parts.delete(room);
+  /**
+   * Ends a subscription, then handles the frames that have waited. If the room has ended it, those
+   * before another `subscribe` are dropped.
+   */
+  #close(room: string, { state, waiting }: Subscription, code: number): void {
+    this.#subscriptions.delete(room);
     this.#peer.send({ type: "closed", room, code });
-    const from = stage === "leaving" ? 0 : waiting.findIndex(({ type }) => type === "subscribe");
+    const from =
+      state === "unsubscribing" ? 0 : waiting.findIndex(({ type }) => type === "subscribe");
     if (from >= 0) for (const frame of waiting.slice(from)) this.#onFrame(frame);
   }
 
   #end(code: number): void {
-    this.lose(code);
+    this.disconnect(code);
     this.#peer.close(code);
   }
 
@@ -157,14 +165,14 @@ export class ModelConnection implements Accepted {
     this.#peer.send(error);
   }
 
-  /** After the lag, if that part is still there. */
-  #later(room: string, part: Part, action: () => void): void {
-    const ifThere = (): void => {
-      if (this.#parts.get(room) === part) action();
+  /** Runs an action after the lag, if the subscription still exists. */
+  #afterLag(room: string, subscription: Subscription, action: () => void): void {
+    const runIfCurrent = (): void => {
+      if (this.#subscriptions.get(room) === subscription) action();
     };
     const { now, lag } = this.#server;
-    part.lastAt = Math.max(now() + lag(), part.lastAt);
-    if (part.lastAt > now()) setTimeout(ifThere, part.lastAt - now());
-    else ifThere();
+    subscription.lastAt = Math.max(now() + lag(), subscription.lastAt);
+    if (subscription.lastAt > now()) setTimeout(runIfCurrent, subscription.lastAt - now());
+    else runIfCurrent();
   }
 }

@@ -1,25 +1,29 @@
-/** The HTTP part of the contract that the package uses, over the model. */
+/** The part of the HTTP contract that the package uses, on the model. */
 import type { NewEvent } from "./room.ts";
-import { grantIn, type ModelServer } from "./server.ts";
+import { grantIn } from "./claims.ts";
+import type { ModelServer } from "./server.ts";
 
-export interface Asked {
+export interface ModelRequest {
   method: string;
   url: URL;
   token: string | undefined;
   body: string;
 }
 
-export interface Answered {
+export interface ModelResponse {
   status: number;
   body: object;
 }
 
-const error = (status: number, code: string): Answered => ({
+const error = (status: number, code: string): ModelResponse => ({
   status,
   body: { error: { code, message: `Refused: ${code}.` } },
 });
 
-export function answer(server: ModelServer, { method, url, token, body }: Asked): Answered {
+export function respond(
+  server: ModelServer,
+  { method, url, token, body }: ModelRequest,
+): ModelResponse {
   const claims = server.claimsOf(token);
   if (!claims) return error(401, "unauthorized");
   const [, , name, leaf] = url.pathname.split("/");
@@ -33,17 +37,17 @@ export function answer(server: ModelServer, { method, url, token, body }: Asked)
     const page = room.page(url.searchParams);
     return page ? { status: 200, body: page } : error(410, "position_lost");
   }
-  const asked = JSON.parse(body) as { events?: NewEvent[] } & NewEvent;
-  const { seqs, fresh } = room.append(asked.events ?? [asked], claims.sub, server.now());
-  return { status: fresh ? 201 : 200, body: { room: room.name, epoch: room.epoch, seqs } };
+  const request = JSON.parse(body) as { events?: NewEvent[] } & NewEvent;
+  const { seqs, isNew } = room.append(request.events ?? [request], claims.sub, server.now());
+  return { status: isNew ? 201 : 200, body: { room: room.name, epoch: room.epoch, seqs } };
 }
 
-/** A `fetch` without a network. */
+/** Returns a `fetch` that calls the model without a network. */
 export const fetchFrom =
   (server: ModelServer): typeof fetch =>
   async (input, init) => {
     const headers = new Headers(init?.headers);
-    const { status, body } = answer(server, {
+    const { status, body } = respond(server, {
       method: init?.method ?? "GET",
       url: new URL(String(input)),
       token: headers.get("authorization")?.slice("Bearer ".length),

@@ -1,8 +1,9 @@
-/** The model behind real sockets. Killed, it loses its connections and nothing that it has stored. */
+/** The model behind real sockets. A restart loses its connections and keeps what it has stored. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
-import { answer } from "./http.ts";
+import { accept } from "./accept.ts";
+import { respond } from "./http.ts";
 import type { RoomSettings } from "./room.ts";
 import { ModelServer } from "./server.ts";
 
@@ -27,7 +28,7 @@ export class LiveModel {
     this.#http = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      const { status, body } = answer(this.model, {
+      const { status, body } = respond(this.model, {
         method: request.method!,
         url: this.#urlOf(request),
         token: request.headers.authorization?.slice("Bearer ".length),
@@ -61,14 +62,14 @@ export class LiveModel {
     const token = request.headers["sec-websocket-protocol"]
       ?.split(/, */)[1]
       ?.slice("bearer.".length);
-    const accepted = this.model.connect(url, token, {
+    const accepted = accept(this.model, url, token, {
       send: (frame) => websocket.send(JSON.stringify(frame)),
       close: (code, reason) => websocket.close(code, reason),
     });
-    websocket.on("message", (data) => accepted?.hear(String(data)));
+    websocket.on("message", (data) => accepted?.receive(String(data)));
     websocket.on("close", (code) => {
       this.#upgraded.delete(websocket);
-      accepted?.lose(code);
+      accepted?.disconnect(code);
     });
   }
 }

@@ -1,8 +1,10 @@
-/** A network in virtual time between clients and a model server, which breaks as it is told to. */
+/** A network in virtual time between clients and a model server, with faults on request. */
 import { mock } from "node:test";
-import type { Accepted, ModelServer } from "./server.ts";
+import { accept } from "./accept.ts";
+import type { ModelServer } from "./server.ts";
+import type { ServerSocket } from "./session.ts";
 
-/** Numbers that look random and are the same for the same seed. */
+/** Returns a generator of pseudorandom numbers. Equal seeds give equal numbers. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -13,10 +15,10 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** Lets promises settle, which virtual time does not wait for. */
+/** Waits until pending promises have settled, because virtual time does not wait for them. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** What becomes due within one step rings at its end. */
+/** Advances virtual time. Timers that are due within one step fire at its end. */
 export async function advance(ms: number, step = ms > 1_000 ? 50 : 5): Promise<void> {
   await settle();
   for (let left = ms; left > 0; left -= step) {
@@ -27,12 +29,12 @@ export async function advance(ms: number, step = ms > 1_000 ? 50 : 5): Promise<v
 
 export const START = Date.UTC(2026, 0, 1);
 
-/** How far the wall clock is ahead of the true time, as people and time servers set it. */
+/** Time by which the wall clock is ahead of the true time, in ms. Users and time servers set it. */
 let wallAhead = 0;
 
 export const stepWallClock = (ms: number): void => void (wallAhead += ms);
 
-/** What the server goes by, in ms since 1970. */
+/** The server's clock, in ms since 1970. */
 export const trueTime = (): number => START + performance.now();
 
 // At its first use, Node warns that `mock.timers` is experimental, through `console.error`. The
@@ -44,7 +46,7 @@ mock.timers.reset();
 const realNow = performance.now.bind(performance);
 const realSetTimeout = globalThis.setTimeout;
 
-/** Goes back to the machine's own time. */
+/** Restores the machine's own time. */
 export function stopClock(): void {
   mock.timers.reset();
   performance.now = realNow;
@@ -55,23 +57,23 @@ export function startClock(): void {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
   const trueNow = Date.now;
   wallAhead = 0;
-  // Not by `mock.method`, which would keep each call, and with it whoever asked.
+  // Not with `mock.method`: it records each call, and so retains the objects that have called it.
   performance.now = () => trueNow() - START;
   Date.now = () => trueNow() + wallAhead;
-  // In whole milliseconds, as the runtimes have it: so it may ring before its time.
+  // In whole milliseconds, like the runtimes' timers. So a timer may fire early.
   const { setTimeout } = globalThis;
-  globalThis.setTimeout = ((ring: () => void, ms: number) =>
-    setTimeout(ring, Math.max(1, Math.trunc(ms)))) as typeof setTimeout;
+  globalThis.setTimeout = ((callback: () => void, ms: number) =>
+    setTimeout(callback, Math.max(1, Math.trunc(ms)))) as typeof setTimeout;
 }
 
 export class Network {
   readonly server: ModelServer;
   readonly wires = new Set<Wire>();
-  /** How long a frame is under way. */
+  /** Delay of a frame, in ms. */
   delay: () => number = () => 5;
-  /** No socket opens: each try fails as it does without a network. */
+  /** Every dial fails, as without a network. */
   down = false;
-  /** Looks at each frame to a client, and says how often it arrives. */
+  /** Returns how many copies of a frame the client receives. */
   copies: (frame: object) => number = () => 1;
   dialled = 0;
   readonly WebSocket: typeof globalThis.WebSocket;
@@ -87,14 +89,14 @@ export class Network {
   }
 }
 
-/** The client's end of a connection, and all the network in between. */
+/** The client's end of a connection, and the network to the server. */
 export class Wire {
   readonly url: URL;
   readonly #network: Network;
-  #accepted: Accepted | undefined;
+  #accepted: ServerSocket | undefined;
   #frozen = false;
   #closed = false;
-  /** A frame never overtakes another, however long that one takes. */
+  /** Arrival of the last frame, so that a frame with a shorter delay never overtakes it. */
   #lastArrival = 0;
   onmessage: ((message: { data: string }) => void) | null = null;
   onclose: ((close: { code: number }) => void) | null = null;
@@ -109,7 +111,7 @@ export class Wire {
     const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice(7);
     this.#later(() => {
       if (network.down) return this.#fail();
-      this.#accepted = network.server.connect(this.url, token, {
+      this.#accepted = accept(network.server, this.url, token, {
         send: (frame) => this.#down(frame),
         close: (code) => this.#later(() => this.#close(code)),
       });
@@ -126,25 +128,25 @@ export class Wire {
   }
 
   send(text: string): void {
-    this.#later(() => this.#accepted?.hear(text));
+    this.#later(() => this.#accepted?.receive(text));
   }
 
   close(code: number): void {
-    this.#later(() => this.#accepted?.lose(code));
+    this.#later(() => this.#accepted?.disconnect(code));
     this.#closed = true;
     this.#network.wires.delete(this);
   }
 
-  /** The connection breaks, and both sides know. What was under way is lost. */
+  /** Breaks the connection, so that both sides notice. Frames in transit are lost. */
   cut(code = 1006): void {
-    this.#accepted?.lose(code);
+    this.#accepted?.disconnect(code);
     this.#close(code);
   }
 
-  /** Nothing passes any more, and nobody knows: a half-open connection. */
+  /** Makes the connection half-open: no frame passes, and the client is not notified. */
   freeze(): void {
     this.#frozen = true;
-    this.#accepted?.lose(1006);
+    this.#accepted?.disconnect(1006);
   }
 
   expire(): void {
@@ -160,7 +162,7 @@ export class Wire {
     }
   }
 
-  /** It never opened, of which Node says no more than that there was an error. */
+  /** Fails the dial as Node does, with an `error` event only. */
   #fail(): void {
     this.#closed = true;
     this.#network.wires.delete(this);

@@ -1,6 +1,6 @@
-/** Presence of the contract: what is told is the difference to what was told before. */
+/** A model of presence. A broadcast contains the difference to the previous one. */
 import type { Member } from "../../src/index.ts";
-import type { Session } from "./room.ts";
+import type { Session } from "./session.ts";
 
 const WINDOW_MS = 50;
 const GRACE_MS = 10_000;
@@ -16,11 +16,11 @@ interface UserEntry {
 export class ModelPresence {
   readonly #room: string;
   readonly #now: () => number;
-  /** By session, with those whose sessions were lost a moment ago. */
+  /** Entries by session, with those of sessions in their grace. */
   readonly #entries = new Map<string, UserEntry>();
-  readonly #told = new Map<string, UserEntry>();
-  /** Who is in, and whether the session has the list. */
-  readonly #inside = new Map<Session, boolean>();
+  readonly #lastBroadcast = new Map<string, UserEntry>();
+  /** Connected sessions that have entered, and whether they have received the list. */
+  readonly #entered = new Map<Session, boolean>();
   #windowOpen = false;
 
   constructor(room: string, now: () => number) {
@@ -41,24 +41,24 @@ export class ModelPresence {
 
   enter(session: Session, data: unknown): void {
     const { user, id } = session;
-    const known = this.#inside.has(session) ? this.#entries.get(id) : undefined;
+    const known = this.#entered.has(session) ? this.#entries.get(id) : undefined;
     if (JSON.stringify(known?.data) === JSON.stringify(data)) return;
     const since = known?.since ?? this.#now();
-    if (!known) this.#forgetLost(user);
+    if (!known) this.#removeDisconnected(user);
     this.#entries.set(id, { user, session: id, data, since });
-    if (!known) this.#inside.set(session, false);
+    if (!known) this.#entered.set(session, false);
     this.#broadcast();
   }
 
   leave(session: Session): void {
-    if (!this.#inside.delete(session)) return;
+    if (!this.#entered.delete(session)) return;
     this.#entries.delete(session.id);
     this.#broadcast();
   }
 
-  /** Its socket dropped: it may be back in a moment. */
-  lose(session: Session): void {
-    if (!this.#inside.delete(session)) return;
+  /** Handles a lost connection: the entry stays until the grace ends. */
+  disconnect(session: Session): void {
+    if (!this.#entered.delete(session)) return;
     const entry = this.#entries.get(session.id);
     setTimeout(() => {
       if (this.#entries.get(session.id) !== entry) return;
@@ -67,8 +67,8 @@ export class ModelPresence {
     }, GRACE_MS).unref();
   }
 
-  /** In pages of two, as if each were large. */
-  list(session: Session): void {
+  /** Sends the list in pages of two members, as if it were large. */
+  sendList(session: Session): void {
     const all = this.members;
     for (let at = 0; at === 0 || at < all.length; at += PAGE) {
       const page = { type: "members", room: this.#room, members: all.slice(at, at + PAGE) };
@@ -76,10 +76,10 @@ export class ModelPresence {
     }
   }
 
-  #forgetLost(user: string): void {
-    const here = new Set([...this.#inside.keys()].map(({ id }) => id));
+  #removeDisconnected(user: string): void {
+    const connected = new Set([...this.#entered.keys()].map(({ id }) => id));
     for (const entry of this.#entries.values()) {
-      if (entry.user === user && !here.has(entry.session)) this.#entries.delete(entry.session);
+      if (entry.user === user && !connected.has(entry.session)) this.#entries.delete(entry.session);
     }
   }
 
@@ -87,15 +87,15 @@ export class ModelPresence {
     if (this.#windowOpen) return;
     const change = this.#difference();
     const isChanged = Object.values(change).some((entries) => entries.length > 0);
-    for (const [session, listed] of this.#inside) {
-      if (!listed) this.list(session);
+    for (const [session, hasList] of this.#entered) {
+      if (!hasList) this.sendList(session);
       else if (isChanged)
         session.peer.send({ type: "members:changed", room: this.#room, ...change });
-      this.#inside.set(session, true);
+      this.#entered.set(session, true);
     }
     if (!isChanged) return;
-    this.#told.clear();
-    for (const [id, entry] of this.#entries) this.#told.set(id, entry);
+    this.#lastBroadcast.clear();
+    for (const [id, entry] of this.#entries) this.#lastBroadcast.set(id, entry);
     this.#windowOpen = true;
     setTimeout(() => {
       this.#windowOpen = false;
@@ -104,11 +104,11 @@ export class ModelPresence {
   }
 
   #difference() {
-    const [now, told] = [[...this.#entries.values()], [...this.#told.values()]];
+    const [now, before] = [[...this.#entries.values()], [...this.#lastBroadcast.values()]];
     return {
-      entered: now.filter(({ session }) => !this.#told.has(session)),
-      updated: now.filter((entry) => (this.#told.get(entry.session) ?? entry) !== entry),
-      left: told.filter(({ session }) => !this.#entries.has(session)),
+      entered: now.filter(({ session }) => !this.#lastBroadcast.has(session)),
+      updated: now.filter((entry) => (this.#lastBroadcast.get(entry.session) ?? entry) !== entry),
+      left: before.filter(({ session }) => !this.#entries.has(session)),
     };
   }
 }

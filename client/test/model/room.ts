@@ -1,38 +1,17 @@
-/** A room as naive as can be: every event in one list. It follows the contract, and nothing else does it cleverly. */
+/** A simple model of a room, which follows the contract and keeps every event in one list. */
 import type { Page, RoomEvent, Snapshot } from "../../src/index.ts";
 import { ModelPresence } from "./presence.ts";
-
-export interface Peer {
-  send(frame: object): void;
-  close(code: number, reason?: string): void;
-}
-
-export interface Session {
-  readonly id: string;
-  readonly user: string;
-  readonly peer: Peer;
-  grants: readonly string[];
-  expiresAt: number;
-  readonly flow: Flow | undefined;
-  /** The seq that it was sent last. */
-  sent: number;
-}
-
-/** What is on its way to a session that has not said that it has seen it. */
-interface Flow {
-  readonly windowBytes: number;
-  unseen: { seq: number; bytes: number }[];
-}
+import type { Flow, Peer, Session } from "./session.ts";
 
 export interface RoomSettings {
-  /** How many events are retained. */
+  /** Number of retained events. */
   retained: number;
-  /** How many users may enter. */
+  /** Limit of members. */
   members: number;
   pingMs: number;
-  /** How many events a replayed frame has. */
-  eventsAFrame: number;
-  /** Of a socket with flow control, and of a room's part in a connection. */
+  /** Number of events in a frame of a replay. */
+  eventsPerFrame: number;
+  /** Window of a room's own socket with flow control, and of a subscription on a shared one. */
   windowBytes: { own: number; shared: number };
 }
 
@@ -43,14 +22,14 @@ export interface NewEvent {
   key?: string;
 }
 
-/** It fits, or is one frame more where hardly any is unseen. */
-function takes({ windowBytes, unseen }: Flow, bytes: number): boolean {
+/** Returns whether a frame may be sent: it fits the window, or at most a quarter is unseen. */
+function fitsWindow({ windowBytes, unseen }: Flow, bytes: number): boolean {
   const unseenBytes = unseen.reduce((sum, frame) => sum + frame.bytes, 0);
   return unseenBytes <= windowBytes / 4 || unseenBytes + bytes <= windowBytes;
 }
 
-let drawn = 0;
-const newEpoch = (): string => `epoch${String(++drawn).padStart(3, "0")}`;
+let epochs = 0;
+const newEpoch = (): string => `epoch${String(++epochs).padStart(3, "0")}`;
 
 export class ModelRoom {
   readonly name: string;
@@ -86,19 +65,19 @@ export class ModelRoom {
     return { room: this.name, epoch: this.epoch, seq: this.#head, events: [...state.values()] };
   }
 
-  /** Also what is no longer retained, for the state. */
+  /** All events, also those that are no longer retained. The state is made from them. */
   #all: RoomEvent[] = [];
 
   join(
-    who: { user: string; grants: readonly string[]; expiresAt: number },
+    identity: { user: string; grants: readonly string[]; expiresAt: number },
     peer: Peer,
     { since, windowBytes }: { since: string | undefined; windowBytes: number | undefined },
   ): Session {
     const id = `s${++this.#sessions}`;
     const flow = windowBytes === undefined ? undefined : { windowBytes, unseen: [] };
-    const session: Session = { id, peer, ...who, flow, sent: this.#head };
+    const session: Session = { id, peer, ...identity, flow, sent: this.#head };
     this.sessions.add(session);
-    const replay = since === undefined ? undefined : this.#after(since);
+    const replay = since === undefined ? undefined : this.#eventsAfter(since);
     const recovered = since === undefined ? undefined : replay !== undefined;
     peer.send({
       type: "welcome",
@@ -115,11 +94,12 @@ export class ModelRoom {
     if (recovered) {
       session.sent = (replay?.[0]?.seq ?? this.#head + 1) - 1;
       this.#deliver(session);
-    } else this.#begin(session, recovered === false);
+    } else this.#restart(session, recovered === false);
     return session;
   }
 
-  #begin(session: Session, gap: boolean): void {
+  /** Skips to the head, and sends the state. */
+  #restart(session: Session, gap: boolean): void {
     session.sent = this.#head;
     if (gap) session.peer.send({ type: "gap", room: this.name, ...this.#gap() });
     if (this.snapshot.events.length > 0) session.peer.send({ type: "state", ...this.snapshot });
@@ -129,22 +109,22 @@ export class ModelRoom {
     return { epoch: this.epoch, oldest: this.oldest, seq: this.#head };
   }
 
-  /** `undefined` if the position can't be resumed. */
-  #after(since: string): RoomEvent[] | undefined {
+  /** Returns the events after a position, or `undefined` if it can't be resumed. */
+  #eventsAfter(since: string): RoomEvent[] | undefined {
     const [epoch, digits] = since.split(":");
     const seq = Number(digits);
     if (epoch !== this.epoch || seq > this.#head || seq < this.oldest - 1) return undefined;
     return this.events.filter((event) => event.seq > seq);
   }
 
-  /** Sends what it has not been sent, as far as its window reaches. */
-  #deliver(session: Session, size = this.settings.eventsAFrame): void {
+  /** Sends the session its unsent events, up to its window. */
+  #deliver(session: Session, size = this.settings.eventsPerFrame): void {
     while (session.sent < this.#head) {
-      if (session.sent < this.oldest - 1) return this.#begin(session, true);
+      if (session.sent < this.oldest - 1) return this.#restart(session, true);
       const start = session.sent + 1 - this.oldest;
       const events = this.events.slice(start, start + size);
       const bytes = Buffer.byteLength(events.map((event) => JSON.stringify(event)).join());
-      if (session.flow && !takes(session.flow, bytes)) return;
+      if (session.flow && !fitsWindow(session.flow, bytes)) return;
       const { seq } = events.at(-1)!;
       session.flow?.unseen.push({ seq, bytes });
       session.sent = seq;
@@ -152,7 +132,7 @@ export class ModelRoom {
     }
   }
 
-  /** Whether a user is a member, or may be one more. */
+  /** Returns whether a user is a member, or may enter. */
   hasSpaceFor(user: string): boolean {
     const { members } = this.presence;
     return members.length < this.settings.members || members.some((member) => member.user === user);
@@ -174,18 +154,18 @@ export class ModelRoom {
     };
   }
 
-  append(news: readonly NewEvent[], from: string, at: number): { seqs: number[]; fresh: boolean } {
+  append(batch: readonly NewEvent[], from: string, at: number): { seqs: number[]; isNew: boolean } {
     const appended: RoomEvent[] = [];
-    const seqs = news.map((event) => {
+    const seqs = batch.map((event) => {
       const known = event.id && this.events.find(({ id }) => id === event.id);
       if (known) return known.seq;
       const { name, data, id, key } = event;
       const stored = { seq: ++this.#head, name, data, at, from, id, key };
-      // As it would come off the wire: without the fields that are undefined.
-      const whole = JSON.parse(JSON.stringify(stored)) as RoomEvent;
-      appended.push(whole);
-      this.events.push(whole);
-      this.#all.push(whole);
+      // As a client receives it: without the fields that are undefined.
+      const parsed = JSON.parse(JSON.stringify(stored)) as RoomEvent;
+      appended.push(parsed);
+      this.events.push(parsed);
+      this.#all.push(parsed);
       return stored.seq;
     });
     for (const session of this.sessions) {
@@ -193,7 +173,7 @@ export class ModelRoom {
       this.#deliver(session, isLive ? appended.length : undefined);
     }
     this.events = this.events.slice(-this.settings.retained);
-    return { seqs, fresh: appended.length > 0 };
+    return { seqs, isNew: appended.length > 0 };
   }
 
   signal(name: string, data: unknown, from: string, sender?: Session): void {
@@ -211,22 +191,24 @@ export class ModelRoom {
   }
 
   end(session: Session, code: number): void {
-    this.lose(session, code);
+    this.disconnect(session, code);
     session.peer.close(code);
   }
 
-  /** Who is done leaves; who is not may be back in a moment. */
-  lose(session: Session, code: number): void {
+  /** Ends a session. After a deliberate close, its member leaves at once. Otherwise, a grace begins. */
+  disconnect(session: Session, code: number): void {
     this.sessions.delete(session);
     if ([1000, 1005, 4010, 4011].includes(code)) this.presence.leave(session);
-    else this.presence.lose(session);
+    else this.presence.disconnect(session);
   }
 
   page(query: URLSearchParams): Page | undefined {
     const limit = Math.min(Number(query.get("limit") ?? 100), 1000);
     const since = query.get("since");
     const all =
-      since === null ? this.events.slice(-Number(query.get("last") ?? limit)) : this.#after(since);
+      since === null
+        ? this.events.slice(-Number(query.get("last") ?? limit))
+        : this.#eventsAfter(since);
     if (all === undefined) return undefined;
     const events = all.slice(0, limit);
     const prev = (events[0]?.seq ?? this.#head + 1) - 1;

@@ -16,7 +16,7 @@ import {
 } from "../../src/react.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, countListeners, cutAll, HOUR, network, server } from "../story.ts";
 
 let client: Client;

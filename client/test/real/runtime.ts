@@ -3,7 +3,7 @@
  * `ROOMCAST_RUNTIME=workerd` the worker as it was built.
  */
 import { LiveModel } from "../model/live.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 
 export interface Runtime {
   /** Where it answers; may be another after `restart`. */

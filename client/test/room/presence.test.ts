@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { RoomcastError, type Client, type Member, type Room } from "../../src/index.ts";
 import { advance } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, cutAll, describeBoth, HOUR, network, publish, server } from "../story.ts";
 
 const clientAs = (user: string, grants?: string[]): Client =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { advance } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
 
 describeBoth("publishing", () => {

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, it, mock } from "node:test";
 import { createClient, type Room } from "../../src/index.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance, Network, randomFrom, startClock } from "../model/network.ts";
-import { ModelServer, tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
+import { ModelServer } from "../model/server.ts";
 
 const SEEDS = Number(process.env.SEEDS ?? 60);
 const FIRST_SEED = Number(process.env.SEED ?? 1);

@@ -21,7 +21,8 @@ import {
   stepWallClock,
   trueTime,
 } from "../model/network.ts";
-import { ModelServer, tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
+import { ModelServer } from "../model/server.ts";
 
 const SEEDS = Number(process.env.SEEDS ?? 60);
 const FIRST_SEED = Number(process.env.SEED ?? 1);
@@ -99,7 +100,7 @@ class World {
   constructor(seed: number, retained: number, sockets: ClientOptions["sockets"]) {
     this.#sockets = sockets!;
     this.random = randomFrom(seed);
-    this.server = new ModelServer(trueTime, { retained, eventsAFrame: 1 + this.below(5) });
+    this.server = new ModelServer(trueTime, { retained, eventsPerFrame: 1 + this.below(5) });
     this.network = new Network(this.server);
     this.network.delay = () => this.random() ** 3 * 400;
     this.server.lag = () => this.random() ** 3 * 400;

@@ -4,7 +4,7 @@ import { it, mock } from "node:test";
 import { createClient, type Client } from "../../src/index.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "../story.ts";
 
 describeBoth("reloading the page", () => {

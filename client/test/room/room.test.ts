@@ -277,7 +277,7 @@ describeBoth("catching up", () => {
   };
 
   it("is told of once all that was missed has been heard, and before what comes then", async () => {
-    server.settings.eventsAFrame = 2;
+    server.settings.eventsPerFrame = 2;
     const entries = diary();
     await advance(100);
     publishSome(1);
@@ -303,7 +303,7 @@ describeBoth("catching up", () => {
     await advance(100);
     cutAll();
     publishSome(3);
-    server.settings.eventsAFrame = 1;
+    server.settings.eventsPerFrame = 1;
     let events = 0;
     network.copies = (frame) => {
       if ((frame as { type: string }).type !== "events") return 1;

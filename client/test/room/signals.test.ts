@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import type { Room, RoomcastError, Signal } from "../../src/index.ts";
 import { advance } from "../model/network.ts";
-import { tokenFor } from "../model/server.ts";
+import { tokenFor } from "../model/claims.ts";
 import { clientOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
 
 const roomOf = (user: string, grants?: string[]): Room =>

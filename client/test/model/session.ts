@@ -1,0 +1,34 @@
+/** Types shared by the models of a room, its sessions and their sockets. */
+
+/** The server's end of a socket. */
+export interface Peer {
+  send(frame: object): void;
+  close(code: number, reason?: string): void;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly user: string;
+  readonly peer: Peer;
+  grants: readonly string[];
+  expiresAt: number;
+  readonly flow: Flow | undefined;
+  /** Seq of the last event that was sent to it. */
+  sent: number;
+}
+
+/** Flow control of a session: the frames that it has not acknowledged with `seen`. */
+export interface Flow {
+  readonly windowBytes: number;
+  unseen: { seq: number; bytes: number }[];
+}
+
+/** An accepted socket, which handles the frames that it receives. */
+export interface ServerSocket {
+  readonly user: string;
+  receive(text: string): void;
+  /** Handles the end of the socket, with the close code, or 1006 without a Close frame. */
+  disconnect(code: number): void;
+  /** Closes the socket if its token has expired. */
+  expire(): void;
+}
