@@ -1,4 +1,4 @@
-/** The wall clock goes back and forth, and nothing waits for it. */
+/** Tests with a wall clock that is set back and forward: no deadline depends on it. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it, mock } from "node:test";
@@ -14,13 +14,13 @@ const STEPS = [
   ["forward", 2 * HOUR],
 ] as const;
 
-/** Of true time, as the server sees it. */
+/** Returns a token that expires by true time, which is the server's. */
 const aliceFor = (ms: number): string => tokenFor("alice", trueTime() + ms);
 const token = (): string => aliceFor(HOUR);
 
 for (const [direction, ms] of STEPS) {
   describeBoth(`a wall clock that is set ${direction} by two hours`, () => {
-    it("holds back no publish, signal or join", async () => {
+    it("delays no publish, signal or join", async () => {
       const client = clientOf({ token });
       const room = client.room("room");
       const heard: unknown[] = [];
@@ -35,7 +35,7 @@ for (const [direction, ms] of STEPS) {
       assert.equal(client.room("other").status, "connected");
     });
 
-    it("ends a wait for an ack no earlier and no later", async () => {
+    it("does not change the deadline of an ack", async () => {
       const room = clientOf({ token, publish: { timeoutMs: 5_000 } }).room("room");
       network.down = true;
       let code: unknown;
@@ -48,7 +48,7 @@ for (const [direction, ms] of STEPS) {
       assert.equal(code, "timeout");
     });
 
-    it("leaves the time of the next try as it is, but for what it is called", async () => {
+    it("keeps the time of the next attempt, apart from its wall-clock value", async () => {
       const room = clientOf({ token, backoff: { minMs: 20_000 } }).room("room");
       room.on(() => {});
       await advance(100);
@@ -62,7 +62,7 @@ for (const [direction, ms] of STEPS) {
       assert.equal(room.status, "connected");
     });
 
-    it("hides no dead socket for longer than a ping period", async () => {
+    it("detects a dead socket within one ping period", async () => {
       const room = clientOf({ token }).room("room");
       room.on(() => {});
       await advance(100);
@@ -72,7 +72,7 @@ for (const [direction, ms] of STEPS) {
       assert.deepEqual([room.status, network.dialled], ["connected", 2]);
     });
 
-    it("has the connection looked at, and the token renewed, at the next event", async () => {
+    it("checks the connection and renews the token at the next event", async () => {
       const asked = mock.fn(token);
       const room = clientOf({ token: asked }).room("room");
       room.on(() => {});
@@ -83,7 +83,7 @@ for (const [direction, ms] of STEPS) {
       assert.equal(asked.mock.callCount(), 2);
       network.wires.forEach((wire) => wire.freeze());
       stepWallClock(-ms);
-      // The next ping is what finds out, whose answer is waited for no longer than two seconds.
+      // The next ping detects it. Its pong is awaited for at most two seconds.
       await advance(25_000 * 0.75 + 2_500);
       assert.deepEqual([room.status, network.dialled], ["connected", 2]);
     });
@@ -91,7 +91,7 @@ for (const [direction, ms] of STEPS) {
 }
 
 describeBoth("a wall clock that is set by hours again and again", () => {
-  it("changes nothing of what is delivered, nor of how soon", async () => {
+  it("does not affect or delay delivery", async () => {
     const random = randomFrom(7);
     const room = clientOf({ token: () => aliceFor(120_000) }).room("room");
     const heard: unknown[] = [];
@@ -112,7 +112,7 @@ describeBoth("a wall clock that is set by hours again and again", () => {
 
 describe("a backend whose wall clock is set", () => {
   for (const [direction, ms] of STEPS) {
-    it(`tries again until its time is up: ${direction}`, async () => {
+    it(`retries until its timeout: ${direction}`, async () => {
       const works = fetchFrom(server);
       let isDown = true;
       const backend = createBackend({
@@ -139,8 +139,8 @@ describe("a backend whose wall clock is set", () => {
   }
 });
 
-describe("the two clocks", () => {
-  it("are told apart by steps, not by drifting", () => {
+describe("wall clock and monotonic clock", () => {
+  it("reports a step, but no drift", () => {
     const steps = new StepDetector();
     for (let n = 0; n < 100; n++) {
       stepWallClock(50);
@@ -153,13 +153,13 @@ describe("the two clocks", () => {
     assert.equal(wallTimeOf(now() + 10), Date.now() + 10);
   });
 
-  it("are read in one place", () => {
+  it("are read in one module", () => {
     const source = new URL("../src/", import.meta.url);
     const files = readdirSync(source, { recursive: true, encoding: "utf8" });
     const reading = files
       .filter((name) => name.endsWith(".ts"))
       .filter((name) => /\bDate\b/.test(readFileSync(new URL(name, source), "utf8")));
-    // The socket hands on what the wall clock says, for the token's end is in its time.
+    // The socket passes on the wall-clock time, because tokens expire by it.
     assert.deepEqual(reading.sort(), ["clock.ts", "connection/socket.ts"]);
   });
 });

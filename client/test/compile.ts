@@ -1,4 +1,4 @@
-/** Compiles code as an app that depends on the package would. */
+/** Compiles code like an app that depends on the package. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,12 +11,12 @@ export interface TsConfig {
   readonly compilerOptions: object;
 }
 
-/** Compiles the files, by path, in a folder of their own. Fails with what the compiler says. */
+/** Compiles files, given by path, in a separate folder. Fails with the compiler's output. */
 export type Compile = (folder: string, files: Record<string, string>, config: TsConfig) => void;
 
-/** For one test file: what it wrote goes when its tests are over. */
+/** Returns the compiler of one test file. Its output is removed after the tests. */
 export function compilerIn(name: string): Compile {
-  // Inside the package, so that `roomcast` means this one.
+  // Inside the package, so that `roomcast` resolves to it.
   const scratch = new URL(`../.compiled/${name}/`, import.meta.url);
   after(() => rmSync(scratch, { recursive: true, force: true }));
 

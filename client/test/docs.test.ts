@@ -1,4 +1,4 @@
-/** The code in the documentation compiles, and the recipes in it are those that run. */
+/** Compiles the code in the documentation, and compares its recipes with the tested ones. */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { it } from "node:test";
@@ -16,7 +16,10 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-/** A page's blocks as modules, beside what a comment in the page gives to all of them. */
+/**
+ * Returns a page's code blocks as modules, with the declarations that a comment in the page gives
+ * to all.
+ */
 function blocksOf(page: string): Record<string, string> {
   const text = readFileSync(new URL(page, root), "utf8");
   const [, given = ""] = /<!-- given to each block:\n([^]*?)-->/.exec(text) ?? [];
@@ -39,7 +42,7 @@ for (const page of pages.filter((page) => page !== "docs/recipes.md")) {
 const recipes = [...readFileSync(new URL("docs/recipes.md", root), "utf8").matchAll(PLACES)];
 const shown = Object.fromEntries(recipes.map(([, path, , code]) => [path!, code ?? ""]));
 
-it("shows the recipes that run", () => {
+it("shows the tested recipes", () => {
   for (const [path, code] of Object.entries(shown)) {
     assert.equal(code, codeOf(path), `${path}: run docs/embed.mjs`);
   }
@@ -55,7 +58,7 @@ const app = {
   noEmit: true,
   skipLibCheck: true,
 };
-/** The compiler settings of new apps, and stricter ones. */
+/** Compiler settings of new apps, and stricter ones. */
 const apps = {
   "create-next-app": { ...app, target: "es2017", types: ["node"] },
   "create-vite": {

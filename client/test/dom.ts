@@ -1,10 +1,10 @@
-/** A page to render into, and React's `act` for it. Import it before React. */
+/** Provides a page for rendering, and React's `act`. Import it before React. */
 import { Window } from "happy-dom";
 import type { ReactElement } from "react";
 import type { Root } from "react-dom/client";
 
 const window = new Window({ url: "https://app.example" });
-// Not the rest of it: the client is to meet Node's own timers and promises.
+// Only these: the client must use Node's own timers and promises.
 Object.assign(globalThis, { window, document: window.document, IS_REACT_ACT_ENVIRONMENT: true });
 
 const { act, createElement, StrictMode } = await import("react");
@@ -25,7 +25,7 @@ export async function render(element: ReactElement): Promise<Page> {
   return page;
 }
 
-/** Fails if what the server has rendered and what the browser renders are not the same. */
+/** Hydrates a page. Fails if the browser renders something else than the server. */
 export async function hydrate(html: string, element: ReactElement): Promise<Page> {
   const container = document.createElement("div");
   container.innerHTML = html;

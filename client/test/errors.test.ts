@@ -1,4 +1,4 @@
-/** What an app is told of that goes wrong, and what it may watch. */
+/** The errors that an app receives, and its debug log. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { RoomcastError, type ClientOptions } from "../src/index.ts";
@@ -7,7 +7,7 @@ import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/claims.ts";
 import { clientOf, cutAll, describeBoth, HOUR, network, server } from "./story.ts";
 
-/** A client whose errors are kept. */
+/** Creates a client and records its errors. */
 function told(options: Partial<ClientOptions> = {}) {
   const errors: RoomcastError[] = [];
   const client = clientOf({ onError: (error) => errors.push(error), ...options });
@@ -23,7 +23,7 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
 describeBoth("an error of `token`", () => {
   const mine = new Error("no session");
 
-  it("reaches `onError` once in a row, and the status", async () => {
+  it("is reported to `onError` once in a row, and in the status", async () => {
     const token = mock.fn((): string => {
       throw mine;
     });
@@ -52,7 +52,7 @@ describeBoth("an error of `token`", () => {
     assert.equal(errors.length, 2);
   });
 
-  it("is all that comes of it, also when its time is up later", async () => {
+  it("is the only error, even if the timeout follows", async () => {
     const ends = new AbortController();
     const timeout = mock.method(AbortSignal, "timeout", () => ends.signal);
     const { client, codes } = told({
@@ -62,14 +62,14 @@ describeBoth("an error of `token`", () => {
     });
     client.room("room").on(() => {});
     await advance(100);
-    // A rejection that nobody handles fails the test.
+    // An unhandled rejection fails the test.
     ends.abort(new Error("too late"));
     await advance(100);
     assert.deepEqual(codes(), ["token_failed"]);
     timeout.mock.restore();
   });
 
-  it("goes to the console where nobody listens", async () => {
+  it("is logged to the console without `onError`", async () => {
     const logged = mock.method(console, "error", () => {});
     clientOf({ token: () => Promise.reject(mine) })
       .room("room")
@@ -79,7 +79,7 @@ describeBoth("an error of `token`", () => {
     logged.mock.restore();
   });
 
-  it("rejects `history` and `count` as an error of the package", async () => {
+  it("rejects `history` and `count` with an error of the package", async () => {
     const { client } = told({ token: () => Promise.reject(mine) });
     const room = client.room("room");
     for (const read of [room.history({ last: 1 }), room.presence.count()]) {
@@ -91,7 +91,7 @@ describeBoth("an error of `token`", () => {
 });
 
 describeBoth("an app", () => {
-  it("is told that nobody is signed in by what it reads, and asks nobody for it", async () => {
+  it("gets `unauthorized` from a read without a request if no user is signed in", async () => {
     const fetch = mock.fn(fetchFrom(server));
     const { client } = told({ token: () => null, fetch });
     const error = await errorOf(client.room("room").history({ last: 1 }));
@@ -99,7 +99,7 @@ describeBoth("an app", () => {
     assert.deepEqual([error.code, fetch.mock.callCount()], ["unauthorized", 0]);
   });
 
-  it("is told what its token does not grant, and which socket can't be opened", async () => {
+  it("is notified of a missing grant and of a failed dial", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["subscribe"]);
     const { client, codes } = told({ token });
     client.room("room").presence.enter();
@@ -132,7 +132,7 @@ describeBoth("an app", () => {
     logged.mock.restore();
   });
 
-  it("may read what becomes of its connections, in plain words", async () => {
+  it("can read a log of its connections in plain words", async () => {
     const lines: string[] = [];
     const client = clientOf({ debug: (line) => lines.push(line) });
     const room = client.room("room");
@@ -160,7 +160,7 @@ describeBoth("an app", () => {
     assert.doesNotMatch(text, new RegExp(tokenFor("alice", 0).slice(0, 20)));
   });
 
-  it("has it printed with `debug: true`, and nothing without", async () => {
+  it("gets the log on the console with `debug: true`, and nothing without it", async () => {
     const logged = mock.method(console, "log", () => {});
     clientOf()
       .room("room")

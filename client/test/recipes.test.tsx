@@ -22,7 +22,7 @@ import { cutAll, HOUR, network, server } from "./story.ts";
 
 let client: Client;
 
-/** From the package, as the recipes have it, and not from its sources. */
+/** Imports the package itself, like the recipes, and not its sources. */
 const clientOf = (user: string): Client =>
   createClient({
     url: "https://model",
@@ -113,7 +113,7 @@ it("Next.js", async () => {
   const html = renderToString(await Page());
   assert.match(html, /aria-busy="true".*a.*1.*%/);
 
-  // Where the server never answers, the page comes without what it would have read.
+  // If the server never answers, the page is rendered without its data.
   mock.method(globalThis, "fetch", () => new Promise(() => {}));
   const logged = mock.method(console, "error", () => {});
   const page = Page();
@@ -141,21 +141,21 @@ it("debounced publishing", async () => {
   assert.equal(shipments().head, 2);
 });
 
-it("discarding what is stale", () => {
+it("discarding outdated data", () => {
   const at = (progress: number): Shipment => ({ id: "a", progress });
   let versions: Versions = new Map();
   versions = update(versions, "a", 7, at(70));
   versions = update(versions, "a", 6, at(60));
   assert.equal(versions.get("a")!.shipment!.progress, 70);
   const answer = { epoch: "epoch001", seq: 6, events: [] };
-  assert.equal(merge(versions, answer), versions, "an answer from before changes nothing");
+  assert.equal(merge(versions, answer), versions, "an outdated response changes nothing");
   versions = merge(versions, { ...answer, seq: 8 });
-  assert.equal(versions.get("a")!.shipment, null, "removed since");
-  assert.equal(update(versions, "a", 7, at(70)), versions, "and not brought back");
+  assert.equal(versions.get("a")!.shipment, null, "removed in the meantime");
+  assert.equal(update(versions, "a", 7, at(70)), versions, "not restored");
 });
 
 async function renderChat() {
-  /** What there was after each commit. */
+  /** Text of the page after each commit. */
   const shown: string[] = [];
   let page: Page | undefined;
   page = await render(
@@ -172,7 +172,7 @@ async function renderChat() {
 }
 
 for (const first of ["ack", "events"]) {
-  it(`an optimistic update is shown once all the while, with the ${first} first`, async () => {
+  it(`an optimistic update is shown exactly once, with the ${first} first`, async () => {
     const { page, click, shown } = await renderChat();
     let held = true;
     network.copies = (frame) => {
@@ -183,7 +183,7 @@ for (const first of ["ack", "events"]) {
     await click();
     await pass();
     assert.match(page.text, first === "ack" ? /^Hello …Say/ : /^HelloSay/);
-    // The other one was lost, and comes when the connection is there again.
+    // The other one was lost, and is received after a reconnect.
     held = false;
     await act(async () => cutAll());
     await pass(3_000);
@@ -206,7 +206,7 @@ it("optimistic updates with roll-back", async () => {
   assert.match(page.text, /^HelloHello \(not sent: timeout\)Say/);
 });
 
-/** The page, and somebody else in the room that it shows. */
+/** Renders a page, and joins its room as another user. */
 async function withBob(name: string, element: ReactElement): Promise<[Page, Room]> {
   const bob = clientOf("bob").room(name);
   bob.presence.enter();
@@ -215,7 +215,7 @@ async function withBob(name: string, element: ReactElement): Promise<[Page, Room
   return [page, bob];
 }
 
-it("who is typing", async () => {
+it("typing indicator", async () => {
   const [page, bob] = await withBob("chat:lobby", <Composer />);
   const heard = mock.fn();
   bob.onSignal("typing", heard);
@@ -304,5 +304,5 @@ it("notifications", async () => {
   await pass();
   const after = "2 unreadFourMark as readThreeTwoMark as readOneNotify me";
   assert.deepEqual([here.text, there.text], [after, after]);
-  assert.deepEqual(shown, ["Four", "Four"], "of one tag, so one");
+  assert.deepEqual(shown, ["Four", "Four"], "both with the same tag");
 });

@@ -27,7 +27,7 @@ const backendOf = (options: Partial<BackendOptions> = {}) =>
 
 type Fault = "no answer" | "answer lost" | "answer cut off" | Response;
 
-/** A `fetch` that fails as listed, then works. Remembers when it was called. */
+/** Returns a `fetch` that fails as listed, then works. Records the times of its calls. */
 function failing(...faults: Fault[]) {
   const calls: number[] = [];
   const works = fetchFrom(server);
@@ -65,7 +65,7 @@ describe("publish", () => {
     assert.equal(second!.id, "mine");
   });
 
-  it("tries again with the same id, so that it counts once", async () => {
+  it("retries with the same id, so that the event is stored once", async () => {
     const { fetch, calls } = failing("answer lost", "no answer", "answer cut off");
     const seq = backendOf({ fetch }).publish("room", "a", 1);
     await advance(5_000);
@@ -74,7 +74,7 @@ describe("publish", () => {
     assert.equal(calls.length, 4);
   });
 
-  it("waits as long as it is told to", async () => {
+  it("waits for the server's retry time", async () => {
     const { fetch, calls } = failing(refusal(429, "rate_limited", { "retry-after": "3" }));
     const seq = backendOf({ fetch }).publish("room", "a", 1);
     await advance(5_000);
@@ -82,14 +82,14 @@ describe("publish", () => {
     assert.ok(calls[1]! - calls[0]! >= 3_000);
   });
 
-  it("tries again where a proxy answers with a page of its own", async () => {
+  it("retries if a proxy responds with its own page", async () => {
     const { fetch } = failing(new Response("<h1>Bad gateway</h1>", { status: 502 }));
     const seq = backendOf({ fetch }).publish("room", "a", 1);
     await advance(1_000);
     assert.equal(await seq, 1);
   });
 
-  it("gives up when the time is up", async () => {
+  it("gives up after its timeout", async () => {
     const faults = Array.from({ length: 100 }, (): Fault => "no answer");
     const { fetch } = failing(...faults);
     const error = errorOf(backendOf({ fetch, timeoutMs: 5_000 }).publish("room", "a", 1));
@@ -102,7 +102,7 @@ describe("publish", () => {
     [403, "forbidden"],
     [413, "too_large"],
   ] as const) {
-    it(`does not try ${code} again`, async () => {
+    it(`does not retry ${code}`, async () => {
       const { fetch, calls } = failing(refusal(status, code));
       const error = await errorOf(backendOf({ fetch }).publish("room", "a", 1));
       assert.ok(error instanceof RoomcastError);
@@ -110,7 +110,7 @@ describe("publish", () => {
     });
   }
 
-  it("asks for a token each time", async () => {
+  it("requests a token each time", async () => {
     const token = mock.fn(async () => tokenFor("backend", Date.now() + 1_000));
     const backend = backendOf({ token });
     await backend.publish("room", "a", 1);
@@ -120,7 +120,7 @@ describe("publish", () => {
 });
 
 describe("publishBatch", () => {
-  it("counts once, whole", async () => {
+  it("is stored once, completely", async () => {
     const { fetch } = failing("answer lost");
     const events = Array.from({ length: 1_000 }, (_, n) => ({ name: "a", data: n }));
     const seqs = backendOf({ fetch }).publishBatch("room", events);
@@ -134,7 +134,7 @@ describe("publishBatch", () => {
 });
 
 describe("reading", () => {
-  it("has the state and the history", async () => {
+  it("returns the state and the history", async () => {
     const backend = backendOf();
     await backend.publishBatch("room", [
       { name: "a", data: 1, key: "x" },
@@ -149,14 +149,14 @@ describe("reading", () => {
 });
 
 describe("a time limit", () => {
-  /** What a server on this machine was asked, and how many of that it has seen end without an answer. */
+  /** Requests to a server on this machine, and a promise for the first that ends without a response. */
   interface Deaf {
     readonly url: string;
     readonly asked: string[];
     readonly abandoned: Promise<unknown>;
   }
 
-  /** A server that takes requests and does with them what it is given: by default, nothing. */
+  /** Starts a server that calls `act` for each request. By default, it never responds. */
   async function deafServer(
     t: TestContext,
     act: (response: ServerResponse, request: IncomingMessage) => void = () => {},
@@ -177,13 +177,13 @@ describe("a time limit", () => {
     return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, asked, abandoned };
   }
 
-  // These wait for a real server in real time.
+  // These tests use a real server in real time.
   beforeEach(stopClock);
 
   const token = "a.b.c";
   const TIMEOUT_MS = 300;
 
-  /** The code that it ends with, unless it takes much longer than it may. */
+  /** Returns the code of the call's error. Appends the duration if it exceeds the limit by far. */
   async function endOf(call: Promise<unknown>): Promise<string> {
     const began = performance.now();
     const { code } = await errorOf(call);
@@ -191,7 +191,7 @@ describe("a time limit", () => {
     return tookMs < TIMEOUT_MS + 3_000 ? code : `${code} after ${tookMs} ms`;
   }
 
-  it("ends each call to a server that never answers", async (t) => {
+  it("ends each call to a server that never responds", async (t) => {
     const { url, asked } = await deafServer(t);
     const own = createBackend({ url, token, timeoutMs: TIMEOUT_MS });
     const general = createBackend({ url, token });
@@ -208,7 +208,7 @@ describe("a time limit", () => {
     assert.ok(asked.length >= calls.length);
   });
 
-  it("ends an answer that breaks off, and a token that doesn't come", async (t) => {
+  it("ends an incomplete response, and a token callback that never resolves", async (t) => {
     const { url } = await deafServer(t, (response) => response.writeHead(200).write('{"seqs":['));
     const options = { timeoutMs: TIMEOUT_MS };
     const backend = createBackend({ url, token });
@@ -217,7 +217,7 @@ describe("a time limit", () => {
     assert.equal(await endOf(waiting.state("room", options)), "timeout");
   });
 
-  it("is 10 s where none is given", async () => {
+  it("is 10 s by default", async () => {
     startClock();
     const backend = createBackend({ url: "https://rt", token, fetch: () => new Promise(() => {}) });
     let code: string | undefined;
@@ -228,7 +228,7 @@ describe("a time limit", () => {
     assert.equal(code, "timeout");
   });
 
-  it("is not waited for by a call that a signal ends, whatever it is at", async (t) => {
+  it("does not delay the abort of a call by its signal", async (t) => {
     const { url, asked, abandoned } = await deafServer(t);
     const backend = createBackend({ url, token });
     const left = new AbortController();
@@ -239,15 +239,15 @@ describe("a time limit", () => {
     left.abort("left");
     assert.equal(await call.catch((reason: unknown) => reason), "left");
     await abandoned;
-    assert.ok(performance.now() - began < 3_000, "sooner than the try would have ended by itself");
+    assert.ok(performance.now() - began < 3_000, "earlier than the timeout of the attempt");
     assert.deepEqual(asked, ["POST /rooms/room/events"]);
-    // Before it begins.
+    // Before the call begins.
     const late = backend.state("room", { signal: left.signal });
     assert.equal(await late.catch((reason: unknown) => reason), "left");
     assert.equal(asked.length, 1);
   });
 
-  it("is not waited for between two tries either, and no other begins", async () => {
+  it("does not delay an abort between two attempts, and no attempt follows", async () => {
     mock.timers.enable({ apis: ["setTimeout", "Date"] });
     const { fetch, calls } = failing(refusal(429, "rate_limited", { "retry-after": "5" }));
     const backend = createBackend({ url: "https://rt", token, fetch });
@@ -289,7 +289,7 @@ describe("an address", () => {
     "https://",
     "https://rt?a=1",
   ]) {
-    it(`is refused where it is ${url}`, () => {
+    it(`is rejected if it is ${url}`, () => {
       for (const create of [createBackend, createClient]) {
         assert.throws(() => create({ url: url as string, token: async () => "a.b.c" }), {
           name: "TypeError",

@@ -1,4 +1,4 @@
-/** What the stories of a room share: a model, a network that breaks as it is told to, virtual time. */
+/** Shared setup of the tests: a model server, a network with faults, and virtual time. */
 import { afterEach, beforeEach, describe, mock } from "node:test";
 import { createClient, RoomcastError, type Client, type ClientOptions } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
@@ -8,7 +8,7 @@ import { ModelServer } from "./model/server.ts";
 
 export const HOUR = 3_600_000;
 
-/** New ones for each test. */
+/** A new one for each test. */
 export let server: ModelServer;
 export let network: Network;
 
@@ -23,7 +23,7 @@ export const KINDS = ["shared", "room"] as const;
 
 let sockets: (typeof KINDS)[number] = "shared";
 
-/** A `describe` for clients with one connection for all rooms, and for those with a socket for each. */
+/** Runs `describe` twice: for one connection for all rooms, and for a socket for each room. */
 export function describeBoth(name: string, tests: (kind: typeof sockets) => void): void {
   for (const kind of KINDS) {
     describe(`${name} (sockets: "${kind}")`, () => {
@@ -56,7 +56,7 @@ export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof RoomcastError ? error.code : error),
   );
 
-/** Counts who listens, by functions that return what stops it. */
+/** Counts the listeners of functions that return a function to stop. */
 export function countListeners() {
   let count = 0;
   return {

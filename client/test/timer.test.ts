@@ -7,10 +7,10 @@ beforeEach(startClock);
 afterEach(() => mock.reset());
 
 for (const [when, ms] of [
-  ["in no whole milliseconds", 10.6],
-  ["in weeks", 2 ** 31 + 10_000.6],
+  ["a fraction of a millisecond", 10.6],
+  ["longer than the limit of a runtime", 2 ** 31 + 10_000.6],
 ] as const) {
-  it(`rings once, and not before its time: ${when}`, () => {
+  it(`fires once, and not before its time: ${when}`, () => {
     const ring = mock.fn();
     new Timer(ring).set(performance.now() + ms);
     mock.timers.tick(Math.floor(ms));
@@ -20,7 +20,7 @@ for (const [when, ms] of [
   });
 }
 
-it("rings at the newest time that it was set to, or never", () => {
+it("fires at the last time that was set, or never", () => {
   const ring = mock.fn();
   const timer = new Timer(ring);
   timer.set(performance.now() + 10);

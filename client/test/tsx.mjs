@@ -1,4 +1,4 @@
-// Node strips types but leaves JSX: this compiles it. Use as `node --import ./test/tsx.mjs`.
+// Compiles JSX, because Node only strips types. Use it as `node --import ./test/tsx.mjs`.
 import { transformSync } from "esbuild";
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";

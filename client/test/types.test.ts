@@ -1,4 +1,4 @@
-/** The package's types, in the worlds in which apps use them: all of them are checked, the libraries' too. */
+/** Compiles the package's types in each environment of an app, with all libraries checked. */
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { compilerIn } from "./compile.ts";
@@ -36,7 +36,7 @@ const worlds = {
 } as const;
 
 for (const [world, [options, ...names]] of Object.entries(worlds)) {
-  it(`are right in ${world}`, () => {
+  it(`are correct in ${world}`, () => {
     const read = (name: string) => readFileSync(new URL(`types/${name}`, import.meta.url), "utf8");
     const files = Object.fromEntries(names.map((name) => [name, read(name)]));
     compile(world.replace(/\W+/g, "-"), files, { compilerOptions: { ...strictest, ...options } });

@@ -1,4 +1,4 @@
-/** One user goes, and another comes. */
+/** Tests of a change of the user. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Client } from "../src/index.ts";
@@ -8,7 +8,7 @@ import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, publish, server 
 
 let user: string | null = "alice";
 
-/** A client of whoever is signed in. */
+/** Creates a client of the user who is signed in. */
 function clientOfUser(options: Parameters<typeof clientOf>[0] = {}): Client {
   user = "alice";
   const token = (): string | null => user && tokenFor(user, Date.now() + HOUR);
@@ -37,12 +37,12 @@ function storage(items: Record<string, string> = {}): Storage {
   );
 }
 
-describeBoth("what waits to be published when another user signs in", () => {
+describeBoth("a waiting publish when another user signs in", () => {
   for (const [when, isConnectedBefore] of [
     ["after a connection", true],
-    ["before there was one", false],
+    ["before the first connection", false],
   ] as const) {
-    it(`is rejected, and not published as theirs: made ${when}`, async () => {
+    it(`is rejected, and not published as the other user: made ${when}`, async () => {
       const client = clientOfUser();
       const room = client.room("room");
       network.down = !isConnectedBefore;
@@ -56,7 +56,8 @@ describeBoth("what waits to be published when another user signs in", () => {
       network.down = false;
       user = "bob";
       client.reconnect();
-      // This is Bob's already, though the client can't know whose token it will get.
+      // Made after the switch, so it is bob's, although the client can't know whose token it will
+      // receive.
       const bobs = room.publish("a", 4);
       await advance(1_000);
       assert.deepEqual(await Promise.all(codes), ["user_changed", "user_changed"]);
@@ -65,7 +66,7 @@ describeBoth("what waits to be published when another user signs in", () => {
     });
   }
 
-  it("is rejected where the app did not say so, but its next token does", async () => {
+  it("is rejected if only the next token shows the new user", async () => {
     const token = (): string => tokenFor(user!, Date.now() + 60_000);
     const room = clientOfUser({ token, publish: { timeoutMs: HOUR } }).room("room");
     room.on(() => {});
@@ -81,7 +82,7 @@ describeBoth("what waits to be published when another user signs in", () => {
     assert.deepEqual([room.status, events()], ["connected", []]);
   });
 
-  it("is not joined by what is made later, as all that is connected is the new user's at once", async () => {
+  it("is followed by later ones of the new user, over connections of the new user", async () => {
     const token = (): string => tokenFor(user!, Date.now() + 60_000);
     const client = clientOfUser({ token });
     const rooms = ["room", "other"].map((name) => client.room(name));
@@ -90,7 +91,7 @@ describeBoth("what waits to be published when another user signs in", () => {
     client.room("room").on(() => {});
     await advance(1_000);
     user = "bob";
-    // The first that is heard of him: his token is there, and Alice's connections still are.
+    // The first sign of the new user: the token is bob's, and the connections are still alice's.
     const dialled = network.dialled;
     while (network.dialled === dialled) await advance(5, 1);
     const sent = rooms.map((room) => room.publish("a", room.name));
@@ -106,7 +107,7 @@ describeBoth("what waits to be published when another user signs in", () => {
     assert.deepEqual(server.errors, []);
   });
 
-  it("is rejected where the server knows the user by a cookie", async () => {
+  it("is rejected if the server identifies the user by a cookie", async () => {
     const client = clientOf({ token: undefined! });
     server.cookie = tokenFor("alice", Date.now() + HOUR);
     const room = client.room("room");
@@ -123,7 +124,7 @@ describeBoth("what waits to be published when another user signs in", () => {
     assert.deepEqual(events(), []);
   });
 
-  it("is published where it is the same one who signs in again", async () => {
+  it("is published if the same user signs in again", async () => {
     const client = clientOfUser();
     const room = client.room("room");
     network.down = true;
@@ -138,7 +139,7 @@ describeBoth("what waits to be published when another user signs in", () => {
 });
 
 describeBoth("signing out", () => {
-  it("leaves at once, rejects what waits, and stays out", async () => {
+  it("leaves at once, rejects waiting publishes, and stays disconnected", async () => {
     const client = clientOfUser();
     const room = client.room("room");
     room.presence.enter({ name: "Alice" });
@@ -158,7 +159,7 @@ describeBoth("signing out", () => {
     assert.equal(network.dialled, dialled);
   });
 
-  it("has rooms ready for the next user, who gets a gap in place of what the last one had", async () => {
+  it("prepares the rooms for the next user, who receives a gap in place of the old events", async () => {
     const client = clientOfUser();
     const room = client.room("room");
     const heard: unknown[] = [];
@@ -177,7 +178,7 @@ describeBoth("signing out", () => {
     await advance(1_000);
     user = "bob";
     client.connect();
-    // Cut before the gap has come, it is still told of.
+    // If the connection breaks before the gap is received, the gap is still reported.
     let isCut = false;
     network.copies = (frame) => {
       isCut ||= (frame as { type: string }).type === "gap";
@@ -191,13 +192,13 @@ describeBoth("signing out", () => {
     await advance(100);
     assert.deepEqual(heard, [[], [1], "gap 2", ["k", "l"], [3]]);
     assert.equal(room.status, "connected");
-    assert.deepEqual(members(), [], "what Alice has entered with is not Bob's");
+    assert.deepEqual(members(), [], "alice's entry is not bob's");
     void room.publish("b", 4);
     await advance(100);
     assert.deepEqual(events().at(-1), ["bob", 4]);
   });
 
-  it("drops the saved positions, also those of earlier pages", async () => {
+  it("removes the saved positions, also those of earlier pages", async () => {
     const store = storage({
       "roomcast:https://model/rooms/earlier/events": "epoch001:7",
       "roomcast:https://elsewhere/rooms/room/events": "epoch001:7",
@@ -215,7 +216,7 @@ describeBoth("signing out", () => {
     ]);
   });
 
-  it("drops the positions of its rooms in a store that can do no more than get and set", async () => {
+  it("clears the positions of its rooms in a store with only get and set", async () => {
     const items = new Map<string, string>();
     const resume = {
       getItem: (name: string) => items.get(name) ?? null,
@@ -228,7 +229,7 @@ describeBoth("signing out", () => {
     assert.deepEqual([...items.values()], [""]);
   });
 
-  it("uses no token of the last user's, also of one that was asked for before", async () => {
+  it("uses no token of the last user, even one that was requested before", async () => {
     let answer: ((token: string) => void) | undefined;
     const client = clientOf({ token: () => new Promise((resolve) => (answer = resolve)) });
     const room = client.room("room");
@@ -252,7 +253,7 @@ describeBoth("signing out", () => {
 });
 
 describeBoth("disconnecting", () => {
-  it("leaves at once and stays out, until it is connected and goes on from where it was", async () => {
+  it("leaves at once and stays disconnected, until `connect` resumes from its position", async () => {
     const client = clientOfUser();
     const room = client.room("room");
     const heard: unknown[] = [];
@@ -280,7 +281,7 @@ describeBoth("disconnecting", () => {
     assert.equal(client.room("other").status, "connected");
   });
 
-  it("dials for nobody when it is connected, and does nothing where it is already", async () => {
+  it("connects no unused room, and `connect` has no effect if connected", async () => {
     const client = clientOfUser();
     const stop = client.room("room").on(() => {});
     await advance(100);
@@ -301,7 +302,7 @@ describeBoth("disconnecting", () => {
     assert.deepEqual([...network.wires], [wire]);
   });
 
-  it("lets a publish wait no longer than it may", async () => {
+  it("does not extend the timeout of a publish", async () => {
     const client = clientOfUser({ publish: { timeoutMs: 5_000 } });
     client.disconnect();
     const code = codeOf(client.room("room").publish("a", 1));
@@ -316,7 +317,7 @@ describeBoth("disconnecting", () => {
     assert.equal(client.room("room").connection.reason, "signed_out");
   });
 
-  it("is nothing to a client that is closed", () => {
+  it("has no effect on a closed client", () => {
     const client = clientOfUser();
     client.close();
     for (const each of ["connect", "reconnect", "disconnect", "signOut"] as const) client[each]();

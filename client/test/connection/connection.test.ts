@@ -15,11 +15,11 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const PERIOD = 24_000;
 
-/** A connection in virtual time, which remembers what it wanted done. */
+/** A connection in virtual time. Records the effects of its inputs. */
 class Scenario extends LifecycleScenario<Input> {
   connection: Connection;
   effects: string[] = [];
-  /** By how much the wall clock is ahead, which the server's times are in. */
+  /** Time by which the wall clock is ahead, in ms. The server's times are wall-clock times. */
   wallAhead = 0;
 
   constructor(seed = 1) {
@@ -44,13 +44,13 @@ class Scenario extends LifecycleScenario<Input> {
     return this.is("use", received({ type: "welcome", ...welcome }), pong);
   }
 
-  /** Time passes on a socket that is heard of. */
+  /** Lets time pass on a socket that receives a frame every second. */
   live(ms: number): this {
     for (let passed = 0; passed < ms; passed += 1_000) this.wait(1_000).is(pong);
     return this;
   }
 
-  /** Time passes while every timer stands still. */
+  /** Lets time pass while no timer fires. */
   sleep(ms: number): this {
     this.now += ms;
     return this.is("tick");
@@ -68,21 +68,21 @@ const received = (frame: Frame): Input => ({ type: "frame", frame });
 const pong = received({ type: "pong" });
 const closed = (closeCode: number): Input => ({ type: "closed", closeCode });
 
-describe("opening and leaving", () => {
-  it("dials when it is first used", () => {
+describe("opening and closing", () => {
+  it("dials at the first use", () => {
     const scenario = new Scenario();
     assert.equal(scenario.connection.status, "connecting");
     assert.deepEqual(scenario.is("use").done, ["dial"]);
     assert.equal(scenario.connection.status, "connecting");
   });
 
-  it("is connected with the welcome, and pings at once", () => {
+  it("is connected after `welcome`, and sends a ping at once", () => {
     const scenario = new Scenario().opened();
     assert.deepEqual(scenario.done, ["dial", "ping"]);
     assert.equal(scenario.connection.status, "connected");
   });
 
-  it("is connected for many rooms with `connected`, and what their rooms say is theirs", () => {
+  it("is connected after `connected`, and ignores the `welcome` of a room", () => {
     const scenario = new Scenario().is("use");
     const expiresAt = scenario.now + 10 * MINUTE;
     scenario.is(received({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
@@ -96,21 +96,21 @@ describe("opening and leaving", () => {
     assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
   });
 
-  it("tries again when no welcome comes", () => {
+  it("retries if no welcome is received", () => {
     const scenario = new Scenario().is("use").wait(10_000);
     assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.equal(scenario.connection.reason, "timeout");
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 
-  it("stays when a user comes back within the grace", () => {
+  it("stays open if a user returns within the grace", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(5_000).done, []);
     assert.equal(scenario.connection.phase, "open");
   });
 
-  it("hangs up when the grace is over", () => {
+  it("closes when the grace ends", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     assert.deepEqual(scenario.is("leave").wait(3_000).done, ["close"]);
@@ -119,8 +119,8 @@ describe("opening and leaving", () => {
   });
 });
 
-describe("trying again", () => {
-  /** How long each of the tries in a row waited. */
+describe("retries", () => {
+  /** Returns the delays of consecutive retries. */
   function waits(seed: number, tries: number): number[] {
     const scenario = new Scenario(seed).is("use");
     return Array.from({ length: tries }, () => {
@@ -131,7 +131,7 @@ describe("trying again", () => {
     });
   }
 
-  it("waits at random below a ceiling from 1 s to 30 s", () => {
+  it("waits a random time below a ceiling from 1 s to 30 s", () => {
     const ceilings = [1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1_000);
     const highest = ceilings.map(() => 0);
     for (let seed = 0; seed < 500; seed++) {
@@ -143,7 +143,7 @@ describe("trying again", () => {
     highest.forEach((wait, n) => assert.ok(wait > ceilings[n]! * 0.95, "full jitter"));
   });
 
-  it("tells the time of the next try", () => {
+  it("exposes the time of the next attempt", () => {
     const scenario = new Scenario().opened().is(closed(1006));
     const { status, reason, dueAt } = scenario.connection;
     assert.deepEqual([status, reason], ["reconnecting", "offline"]);
@@ -151,14 +151,14 @@ describe("trying again", () => {
     assert.deepEqual(scenario.wait(dueAt - scenario.now).done, ["dial"]);
   });
 
-  it("starts over at the shortest wait after a connection that held", () => {
+  it("resets the backoff after a connection that has lasted", () => {
     const scenario = new Scenario().is("use");
     const fail = (): Scenario =>
       scenario.is(closed(1006)).wait(scenario.connection.dueAt - scenario.now);
     for (let n = 0; n < 6; n++) fail();
     scenario.opened().wait(1_000);
     fail();
-    assert.equal(scenario.connection.attempts, 7, "one second proves nothing");
+    assert.equal(scenario.connection.attempts, 7, "not after only one second");
     scenario
       .opened()
       .wait(PERIOD * 0.75)
@@ -166,7 +166,7 @@ describe("trying again", () => {
     assert.equal(scenario.connection.attempts, 1);
   });
 
-  it("tries again when no socket could be made", () => {
+  it("retries if no socket could be created", () => {
     const scenario = new Scenario().is("use", "dial_failed");
     assert.deepEqual(
       [scenario.connection.phase, scenario.connection.reason],
@@ -174,7 +174,7 @@ describe("trying again", () => {
     );
   });
 
-  it("dials at once when the network comes back or the page is shown", () => {
+  it("dials at once when the network is back or the page is visible", () => {
     const scenario = new Scenario().opened().is(closed(1006));
     scenario.done;
     assert.deepEqual(scenario.is("wake").done, ["dial"]);
@@ -183,13 +183,13 @@ describe("trying again", () => {
   it("is the same for the same inputs", () => assert.deepEqual(waits(42, 8), waits(42, 8)));
 
   for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 1013, 4408, 4999]) {
-    it(`tries again after ${code}`, () => {
+    it(`retries after ${code}`, () => {
       const scenario = new Scenario().opened().is(closed(code));
       assert.equal(scenario.connection.phase, "waiting");
     });
   }
 
-  it("tries again when a frame shows that one was missed", () => {
+  it("retries when a frame shows that an earlier one is missing", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     assert.deepEqual(scenario.is("gap_detected").done, ["close"]);
@@ -198,7 +198,7 @@ describe("trying again", () => {
 });
 
 describe("a better transport", () => {
-  it("is gone over to without a word, and reconnected to if it fails after all", () => {
+  it("is switched to without a status change, and reconnected to if it fails", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     scenario.is("switch_transport");
@@ -207,7 +207,7 @@ describe("a better transport", () => {
     assert.deepEqual([scenario.done, scenario.connection.status], [["close"], "reconnecting"]);
   });
 
-  it("is tried at once by who waits for the next try", () => {
+  it("is dialled at once while waiting for the next attempt", () => {
     const scenario = new Scenario().is("use", closed(1006));
     scenario.done;
     assert.deepEqual(scenario.is("switch_transport").done, ["dial"]);
@@ -228,12 +228,12 @@ describe("final codes", () => {
       assert.deepEqual([scenario.connection.status, scenario.connection.reason], [status, reason]);
       scenario.done;
       const later = scenario.is("leave").wait(MINUTE).is("use", "wake").wait(MINUTE);
-      assert.deepEqual(later.done, [], "nothing brings it back by itself");
+      assert.deepEqual(later.done, [], "no automatic reconnect");
       assert.equal(scenario.connection.status, status);
     });
   }
 
-  it("tries again after 4400 where it carries many rooms: one of them is to blame", () => {
+  it("retries after 4400 if the connection is multiplexed, because one room has caused it", () => {
     const scenario = new Scenario().is("use");
     const connected = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
     scenario.is(received({ type: "connected", ...connected }), closed(4400));
@@ -243,13 +243,13 @@ describe("final codes", () => {
     );
   });
 
-  it("begins afresh when the app asks for it", () => {
+  it("reconnects on `restart`", () => {
     const scenario = new Scenario().opened().is(closed(4010));
     scenario.done;
     assert.deepEqual(scenario.is("restart").done, ["dial with a new token"]);
   });
 
-  it("waits for the next user when it is begun afresh and nobody uses it", () => {
+  it("waits for the next user after `restart` if it has none", () => {
     for (const scenario of [
       new Scenario().opened().is(closed(4010), "leave").wait(MINUTE),
       new Scenario().is({ type: "end", status: "closed", reason: "disconnected" }),
@@ -266,7 +266,7 @@ describe("final codes", () => {
 });
 
 describe("pings", () => {
-  it("pings three times in four periods of silence, each answered", () => {
+  it("sends two pings in one and a half idle periods", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     scenario
@@ -277,7 +277,7 @@ describe("pings", () => {
     assert.deepEqual(scenario.done, ["ping", "ping"]);
   });
 
-  it("notices a dead socket within one ping period, and dials at once", () => {
+  it("detects a dead socket within one ping period, and dials at once", () => {
     for (let dies = 0; dies < PERIOD; dies += 500) {
       const scenario = new Scenario().opened();
       scenario.done;
@@ -289,7 +289,7 @@ describe("pings", () => {
     }
   });
 
-  it("takes any frame for an answer", () => {
+  it("accepts any frame as an answer", () => {
     const scenario = new Scenario()
       .opened()
       .wait(PERIOD * 0.75)
@@ -298,14 +298,14 @@ describe("pings", () => {
     assert.equal(scenario.connection.phase, "open");
   });
 
-  it("goes on pinging while it hears events", () => {
+  it("keeps sending pings while events are received", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     for (let i = 0; i < 30; i++) scenario.wait(1_000).is(pong);
     assert.deepEqual(scenario.done, ["ping"]);
   });
 
-  it("gives a connection of unknown health two seconds after a sleep", () => {
+  it("waits two seconds for a pong after a suspend", () => {
     const scenario = new Scenario()
       .opened(DAY)
       .wait(1_000)
@@ -315,19 +315,19 @@ describe("pings", () => {
     assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
   });
 
-  it("dials at once after a sleep with an unanswered ping", () => {
+  it("dials at once after a suspend with an unanswered ping", () => {
     const scenario = new Scenario().opened(DAY).wait(PERIOD * 0.75);
     scenario.done;
     assert.deepEqual(scenario.sleep(60 * MINUTE).done, ["dial"]);
   });
 
-  it("stays connected in a page whose timers ring once a minute", () => {
+  it("stays connected in a page whose timers fire once a minute", () => {
     const scenario = new Scenario().opened(DAY);
     for (let n = 0; n < 60; n++) scenario.sleep(MINUTE).is(pong);
     assert.equal(scenario.done.filter((effect) => effect === "dial").length, 1);
   });
 
-  it("probes when the page is shown again", () => {
+  it("sends a ping when the page is visible again", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     assert.deepEqual(scenario.is("wake").done, ["ping"]);
@@ -336,7 +336,7 @@ describe("pings", () => {
 });
 
 describe("tokens", () => {
-  it("renews in-band when a tenth of its life is left", () => {
+  it("are renewed in-band when a tenth of their lifetime is left", () => {
     const scenario = new Scenario().opened(10 * MINUTE);
     assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(scenario.live(1_000).done.includes("renew"));
@@ -347,24 +347,24 @@ describe("tokens", () => {
     assert.ok(scenario.live(1_000).done.includes("renew"));
   });
 
-  it("asks again later when the callback fails", () => {
+  it("are requested again later if the callback fails", () => {
     const scenario = new Scenario().opened(MINUTE).live(54_000).is("token_failed");
     scenario.done;
     assert.ok(scenario.live(10_000).done.includes("renew"));
   });
 
-  it("asks again where nothing was authorized: the frame may have been one too many", () => {
+  it("are requested again without `authorized`, because the frame may have exceeded the rate limit", () => {
     const scenario = new Scenario().opened(10 * MINUTE).live(9 * MINUTE);
     assert.equal(scenario.done.at(-1), "renew");
     assert.ok(scenario.live(10_000).done.includes("renew"));
   });
 
-  it("is not driven to hurry by a clock that is far off", () => {
+  it("are not renewed early because of a wrong clock", () => {
     const scenario = new Scenario().opened(-5 * MINUTE);
     assert.ok(!scenario.live(MINUTE).done.includes("renew"));
   });
 
-  it("tries one new token after 4001", () => {
+  it("are replaced once after 4001", () => {
     const scenario = new Scenario().opened().is(closed(4001));
     assert.deepEqual(scenario.done.at(-1), "dial with a new token");
     assert.equal(scenario.connection.status, "reconnecting");
@@ -373,20 +373,20 @@ describe("tokens", () => {
     assert.deepEqual(scenario.done, ["close"]);
   });
 
-  it("may try one again after each welcome", () => {
+  it("may be replaced again after each welcome", () => {
     const scenario = new Scenario();
     for (let n = 0; n < 3; n++) scenario.opened().is(closed(4001));
     assert.equal(scenario.connection.phase, "opening");
   });
 
-  it("is not out of tries because the network failed in between", () => {
+  it("may still be replaced if the network failed in between", () => {
     const scenario = new Scenario().is("use", closed(4001), closed(1006)).wait(1_000);
     assert.equal(scenario.connection.phase, "opening");
     scenario.is(closed(4001));
     assert.equal(scenario.connection.status, "unauthorized");
   });
 
-  it("asks for a new one where that of the last try may have ended meanwhile", () => {
+  it("are requested again if the last one may have expired meanwhile", () => {
     const scenario = new Scenario().opened().is(closed(4001), closed(1006));
     scenario.done;
     const dials: string[] = [];
@@ -400,10 +400,10 @@ describe("tokens", () => {
     const asked = dials.filter((dial) => dial === "dial with a new token").length;
     assert.ok(asked > 2 && asked < dials.length, `${asked} of ${dials.length}`);
     scenario.is(closed(4001));
-    assert.equal(scenario.connection.status, "unauthorized", "the newest was refused, too");
+    assert.equal(scenario.connection.status, "unauthorized", "the newest was rejected too");
   });
 
-  it("is given up where the first room refuses it, as the connection could not", () => {
+  it("count as rejected if the first room rejects them after `connected`", () => {
     const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
     const connected = (scenario: Scenario): Input => {
       const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
@@ -417,41 +417,41 @@ describe("tokens", () => {
     other.is(connected(other), closed(4001)).is(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
     other.is(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
-    assert.equal(other.connection.phase, "opening", "a welcome shows that it was taken");
+    assert.equal(other.connection.phase, "opening", "a welcome shows that it was accepted");
   });
 
-  it("is unauthorized at once where the server waits for a token, and there is none", () => {
+  it("are missing if the server waits for one and the client has none: unauthorized at once", () => {
     const scenario = new Scenario().is("use", pong);
     assert.equal(scenario.connection.status, "unauthorized");
     assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.deepEqual(scenario.is("connect").done, ["dial with a new token"]);
   });
 
-  it("takes a new token to reconnect with if the old one is about to expire", () => {
+  it("are renewed for a reconnect if the old one is about to expire", () => {
     const scenario = new Scenario().opened(MINUTE).is(closed(1006)).sleep(55_000);
     assert.equal(scenario.done.at(-1), "dial with a new token");
   });
 
-  it("tries again when the callback fails", () => {
+  it("lead to a retry if the callback fails", () => {
     const scenario = new Scenario().is("use", "token_failed");
     assert.equal(scenario.connection.reason, "token_failed");
     scenario.done;
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 
-  it("is new after `restart`, also of a connection that nobody used then", () => {
+  it("are renewed after `restart`, even if the connection was unused", () => {
     const scenario = new Scenario().is("restart");
     assert.deepEqual([scenario.done, scenario.is("use").done], [[], ["dial with a new token"]]);
   });
 
-  it("is unauthorized at once when nobody is signed in", () => {
+  it("are missing if no user is signed in: unauthorized at once", () => {
     const scenario = new Scenario().is("use", "signed_out");
     assert.equal(scenario.connection.status, "unauthorized");
   });
 });
 
 describe("the timer", () => {
-  it("is asked for exactly when a tick would do something", () => {
+  it("is set to exactly the time when a tick has an effect", () => {
     const scenario = new Scenario().opened(MINUTE).is("leave");
     for (let n = 0; n < 20 && wakeAt(scenario.connection) < Infinity; n++) {
       const at = wakeAt(scenario.connection);

@@ -12,7 +12,7 @@ export abstract class LifecycleScenario<Input extends { readonly type: string }>
     return this;
   }
 
-  /** Time passes, and each timer rings at its time. */
+  /** Lets time pass, and sends a tick at each deadline. */
   wait(ms: number): this {
     const end = this.now + ms;
     for (let at = this.wakeAt(); at <= end; at = this.wakeAt()) {

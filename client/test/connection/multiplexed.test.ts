@@ -1,4 +1,4 @@
-/** Stories of a connection for many rooms, in virtual time. */
+/** Tests of multiplexed connections, in virtual time. */
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
 import type { Room } from "../../src/index.ts";
@@ -12,7 +12,7 @@ const publishIn = (room: string, data: unknown = 1): void =>
 
 const nameOf = (n: number): string => `room-${n}`;
 
-/** Rooms that are listened to, and the data that each has heard. */
+/** Listens to rooms, and records the data that each receives. */
 function follow(count: number, client = clientOf()): { rooms: Room[]; heard: unknown[][] } {
   const rooms = Array.from({ length: count }, (_, n) => client.room(nameOf(n)));
   const heard = rooms.map((room) => {
@@ -31,7 +31,7 @@ const endSession = (room: string, code: number): void => {
 };
 
 describe("one socket", () => {
-  it("carries a hundred rooms, and another one the rest", async () => {
+  it("carries a hundred rooms, and a further socket carries the rest", async () => {
     const { rooms, heard } = follow(250);
     await advance(10_000);
     assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
@@ -45,7 +45,7 @@ describe("one socket", () => {
     assert.deepEqual(server.errors, []);
   });
 
-  it("asks no faster than the server takes it, also when it comes back", async () => {
+  it("subscribes within the server's rate limit, also after a reconnect", async () => {
     const { rooms } = follow(100);
     await advance(5_000);
     for (let n = 0; n < 5; n++) {
@@ -56,7 +56,7 @@ describe("one socket", () => {
     assert.deepEqual(server.errors, []);
   });
 
-  it("joins its rooms at once where it comes back soon", async () => {
+  it("subscribes to its rooms at once after a quick reconnect", async () => {
     const client = clientOf();
     const { rooms } = follow(80, client);
     for (let n = 0; n < 5; n++) {
@@ -67,7 +67,7 @@ describe("one socket", () => {
     assert.deepEqual(server.errors, []);
   });
 
-  it("has more rooms joined while one is told that it was too fast", async () => {
+  it("subscribes to further rooms while one waits after `rate_limited`", async () => {
     const client = clientOf();
     follow(1, client);
     await advance(100);
@@ -81,11 +81,11 @@ describe("one socket", () => {
     assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
   });
 
-  it("takes another server's pace, if that is slower", async () => {
+  it("adapts to the lower rate limit of another server", async () => {
     const { rooms } = follow(20);
     await advance(8, 1);
     server.badRequestsInARow = Infinity;
-    // Before the rooms have asked for anything, the connection's allowance is used up.
+    // Uses up the connection's rate limit before the rooms subscribe.
     const [wire] = network.wires;
     for (let n = 0; n < 95; n++) wire!.send(JSON.stringify({ type: "unsubscribe", room: "x" }));
     await advance(4_000);
@@ -96,7 +96,7 @@ describe("one socket", () => {
     assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
   });
 
-  it("stays while rooms come and go, and closes after the last", async () => {
+  it("stays open while rooms are joined and left, and closes after the last", async () => {
     const client = clientOf();
     const stop = client.room("stays").on(() => {});
     for (let n = 0; n < 30; n++) {
@@ -119,7 +119,7 @@ describe("one socket", () => {
     assert.equal(network.dialled, 2);
   });
 
-  it("has room again for who comes where others have gone", async () => {
+  it("accepts new rooms after others have left", async () => {
     const client = clientOf();
     for (let n = 0; n < 300; n++) {
       const stop = client.room(nameOf(n)).on(() => {});
@@ -131,9 +131,9 @@ describe("one socket", () => {
   });
 });
 
-describe("a room that leaves and comes back soon", () => {
+describe("a room that is left and joined again soon", () => {
   for (const awayMs of [3_000, 3_005, 3_010, 3_020, 3_100]) {
-    it(`is joined afresh after ${awayMs} ms, once`, async () => {
+    it(`is joined again exactly once after ${awayMs} ms`, async () => {
       server.lag = () => 5;
       const client = clientOf();
       const room = client.room("room");
@@ -155,7 +155,7 @@ describe("a room that leaves and comes back soon", () => {
 });
 
 describe("a room that ends", () => {
-  it("takes no other with it", async () => {
+  it("does not end the other rooms", async () => {
     const { rooms, heard } = follow(4);
     await advance(200);
     endSession("room-0", 4010);
@@ -175,7 +175,7 @@ describe("a room that ends", () => {
     assert.equal(network.dialled, 1);
   });
 
-  it("is tried again at its time, also where a timer rings a little before that", async () => {
+  it("is retried at its time, even if a timer fires slightly early", async () => {
     const { rooms } = follow(20);
     await advance(200);
     for (const { name } of rooms) endSession(name, 1012);
@@ -183,7 +183,7 @@ describe("a room that ends", () => {
     assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
   });
 
-  it("is refused alone where the token does not grant it", async () => {
+  it("is refused alone if the token does not grant it", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["subscribe"], ["room-1"]);
     const { rooms } = follow(2, clientOf({ token }));
     await advance(200);
@@ -194,14 +194,14 @@ describe("a room that ends", () => {
     assert.equal(server.room("room-0").sessions.size, 0);
   });
 
-  it("is begun afresh by `reconnect`, with a new token", async () => {
+  it("is restarted by `reconnect`, with a new token", async () => {
     let granted = ["room-1"];
     const token = mock.fn(() => tokenFor("alice", Date.now() + HOUR, ["subscribe"], granted));
     const client = clientOf({ token });
     const { rooms } = follow(2, client);
     await advance(200);
     endSession("room-1", 4010);
-    // Also after the connection has gone for want of rooms.
+    // Also after the connection has closed because no room uses it.
     await advance(10_000);
     assert.equal(network.wires.size, 0);
     granted = ["room-0", "room-1"];
@@ -211,7 +211,7 @@ describe("a room that ends", () => {
     assert.equal(token.mock.callCount(), 2);
   });
 
-  it("settles its publishes: they are sent again, and count once", async () => {
+  it("sends its publishes again, and each is stored once", async () => {
     server.lag = () => 20;
     const [room] = follow(2).rooms;
     await advance(500);
@@ -226,7 +226,7 @@ describe("a room that ends", () => {
     assert.equal(network.dialled, 1);
   });
 
-  it("fails its publishes where that is final", async () => {
+  it("rejects its publishes if the end is final", async () => {
     const [room] = follow(2).rooms;
     await advance(200);
     endSession("room-0", 4010);
@@ -236,13 +236,13 @@ describe("a room that ends", () => {
   });
 });
 
-describe("a room whose name the server refuses", () => {
+describe("a room whose name the server rejects", () => {
   for (const [count, isRefused] of [
     [1, (n: number) => n === 0],
     [25, (n: number) => n < 25],
     [25, (n: number) => n % 2 === 0],
   ] as const) {
-    it(`ends for good, and takes no other with it: ${count}, ${isRefused}`, async () => {
+    it(`ends for good, and no other room does: ${count}, ${isRefused}`, async () => {
       server.isRoomName = (name) => !isRefused(Number(name.slice("room-".length)));
       const errors: string[] = [];
       const { rooms } = follow(30, clientOf({ onError: ({ code }) => errors.push(code) }));
@@ -260,14 +260,14 @@ describe("a room whose name the server refuses", () => {
       const { length } = server.errors;
       cutAll();
       await advance(HOUR, 1_000);
-      assert.equal(server.errors.length, length, "and is not asked for again");
+      assert.equal(server.errors.length, length, "not requested again");
       assert.equal(rooms[29]!.status, "connected");
     });
   }
 });
 
-describe("a hole in one room", () => {
-  it("has that room come again from its position, and leaves the others alone", async () => {
+describe("a missing event in one room", () => {
+  it("makes that room resume from its position, and leaves the others connected", async () => {
     const { rooms, heard } = follow(2);
     await advance(200);
     let swallowed = 0;
@@ -287,7 +287,7 @@ describe("a hole in one room", () => {
 });
 
 describe("tokens", () => {
-  it("are renewed once for all rooms, and shut the door of those they no longer grant", async () => {
+  it("are renewed once for all rooms, and end rooms that they no longer grant", async () => {
     let granted = ["room-0", "room-1"];
     const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000, ["subscribe"], granted));
     const { rooms, heard } = follow(2, clientOf({ token }));
@@ -306,7 +306,7 @@ describe("tokens", () => {
     assert.equal(network.dialled, 1);
   });
 
-  it("that are refused leave every room unauthorized, until the app reconnects", async () => {
+  it("that are rejected leave every room unauthorized until `reconnect`", async () => {
     let token = "x.e30.x";
     const client = clientOf({ token: () => token });
     const { rooms } = follow(3, client);
@@ -319,8 +319,8 @@ describe("tokens", () => {
   });
 });
 
-describe("a state that there is not", () => {
-  it("is asked for only by who wants it, be it late", async () => {
+describe("an empty state", () => {
+  it("is requested only when it is used, even late", async () => {
     publishIn("room-0");
     const fetch = mock.fn(fetchFrom(server));
     const [room] = follow(1, clientOf({ fetch })).rooms;
@@ -333,10 +333,10 @@ describe("a state that there is not", () => {
     assert.deepEqual(sizes, [undefined, 0]);
     cutAll();
     await advance(60_000);
-    assert.deepEqual([size(), fetch.mock.callCount()], [0, 1], "and then it is known");
+    assert.deepEqual([size(), fetch.mock.callCount()], [0, 1], "known after one request");
   });
 
-  it("is asked for again where there was no answer", async () => {
+  it("is requested again after a failure", async () => {
     publishIn("room-0");
     const fetch = mock.fn(fetchFrom(server));
     fetch.mock.mockImplementationOnce(() => Promise.reject(new Error("No network.")));
@@ -348,7 +348,7 @@ describe("a state that there is not", () => {
     assert.deepEqual([room!.state?.size, fetch.mock.callCount()], [0, 2]);
   });
 
-  it("is known all the same, where the room has events", async () => {
+  it("is known even if the room has events", async () => {
     publishIn("room-0");
     const [room] = follow(1).rooms;
     const states = mock.fn();
@@ -357,9 +357,9 @@ describe("a state that there is not", () => {
     assert.deepEqual([room!.state?.size, states.mock.callCount()], [0, 1]);
   });
 
-  it("is not taken for one that is late", async () => {
+  it("is not assumed while the state is late", async () => {
     server.room("room-0").append([{ name: "a", data: 1, key: "k" }], "backend", 0);
-    const lags = [5, 5, 100]; // of the socket to the room, its welcome, its state
+    const lags = [5, 5, 100]; // from the socket to the room, of `welcome`, of the state
     server.lag = () => lags.shift() ?? 0;
     const [room] = follow(1).rooms;
     const sizes: unknown[] = [];
@@ -369,7 +369,7 @@ describe("a state that there is not", () => {
   });
 });
 
-it("tells each room of one connection's trouble", async () => {
+it("notifies each room of a lost connection", async () => {
   const { rooms } = follow(3);
   await advance(200);
   network.down = true;

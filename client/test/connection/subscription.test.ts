@@ -15,7 +15,10 @@ import { LifecycleScenario } from "./lifecycle.ts";
 
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
 
-/** A subscription in virtual time. Its requests are sent at once, unless `held` is set, and recorded. */
+/**
+ * A subscription in virtual time. Sends its requests at once, unless `held` is set, and records
+ * them.
+ */
 class Scenario extends LifecycleScenario<SubscriptionInput> {
   subscription: Subscription = newSubscription(BACKOFF, 1);
   held = false;
@@ -72,7 +75,7 @@ const closed = (code: number): SubscriptionInput => received({ type: "closed", c
 const refused = (code: "rate_limited" | "bad_request", ref?: string): SubscriptionInput =>
   received({ type: "error", code, message: "No.", ...(ref && { ref }) });
 
-describe("coming and going", () => {
+describe("joining and leaving", () => {
   it("subscribes when it is used and its connection is open", () => {
     const scenario = new Scenario().is("use", connectionIs("opening"));
     assert.deepEqual([scenario.sent, scenario.seen], [[], ["opening", "connecting", undefined]]);
@@ -80,13 +83,13 @@ describe("coming and going", () => {
     assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
   });
 
-  it("stays while a user comes back within the grace", () => {
+  it("stays subscribed if a user returns within the grace", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
     assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(60_000).sent, []);
   });
 
-  it("unsubscribes when the grace is over, and is gone once the room has said so", () => {
+  it("unsubscribes when the grace ends, and can be removed after `closed`", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
     assert.deepEqual(scenario.is("leave").wait(3_000).sent, ["unsubscribe"]);
@@ -95,37 +98,41 @@ describe("coming and going", () => {
     assert.deepEqual(scenario.wait(60_000).sent, []);
   });
 
-  it("waits for the room to let it go before it comes again", () => {
+  it("subscribes again only after `closed`", () => {
     const scenario = new Scenario().opened().is("leave").wait(3_000);
     scenario.sent;
     assert.deepEqual(scenario.is("use").sent, []);
-    assert.deepEqual(scenario.is(welcome).seen, ["opening", "connecting", undefined], "an old one");
+    assert.deepEqual(
+      scenario.is(welcome).seen,
+      ["opening", "connecting", undefined],
+      "an outdated `welcome`",
+    );
     assert.deepEqual(scenario.is(closed(1000)).sent, ["subscribe"]);
     assert.equal(scenario.is(welcome).subscription.phase, "open");
   });
 
-  it("takes a room that ended it meanwhile for one that has let it go", () => {
+  it("accepts another close code in place of the answer to `unsubscribe`", () => {
     const scenario = new Scenario().opened().is("leave").wait(3_000);
     scenario.sent;
     assert.equal(canRemove(scenario.is(closed(4010)).subscription), true);
-    // The answer to an `unsubscribe` that crossed it.
+    // The answer to an `unsubscribe` that has crossed the close.
     assert.deepEqual(scenario.is("use", refused("bad_request")).sent, ["subscribe"]);
   });
 
-  it("says nothing at all when it is left before it could say anything", () => {
+  it("sends nothing if it is left before the connection is open", () => {
     const scenario = new Scenario().is("use", connectionIs("opening"), "leave").wait(3_000);
     assert.equal(canRemove(scenario.subscription), true);
     assert.deepEqual(scenario.is(connectionIs("open")).sent, []);
   });
 
-  it("goes also before the room has answered", () => {
+  it("unsubscribes before `welcome` if it is left", () => {
     const scenario = new Scenario().is("use", connectionIs("open"), "leave").wait(3_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
     assert.equal(canRemove(scenario.is(welcome, closed(1000)).subscription), true);
   });
 });
 
-it("is not open again to who has left, however late its `unsubscribe` may go out", () => {
+it("does not open after it was left, even if its `unsubscribe` is sent late", () => {
   const scenario = new Scenario().is(connectionIs("open"), "use");
   scenario.held = true;
   scenario.is("leave").wait(3_000).is(welcome);
@@ -135,7 +142,7 @@ it("is not open again to who has left, however late its `unsubscribe` may go out
   assert.deepEqual(scenario.is("leave").sent, ["unsubscribe"]);
 });
 
-describe("a room that ends it", () => {
+describe("a room that ends the subscription", () => {
   for (const [code, reason] of [
     [1011, "internal"],
     [1012, "restarting"],
@@ -143,7 +150,7 @@ describe("a room that ends it", () => {
     [4408, "ping_timeout"],
     [4999, "offline"],
   ] as const) {
-    it(`is tried again after ${code}`, () => {
+    it(`is retried after ${code}`, () => {
       const scenario = new Scenario().opened();
       scenario.sent;
       assert.deepEqual(scenario.is(closed(code)).seen, ["waiting", "reconnecting", reason]);
@@ -170,28 +177,28 @@ describe("a room that ends it", () => {
         .is("use", connectionIs("opening"), connectionIs("open"))
         .wait(60_000);
       assert.deepEqual([scenario.sent, scenario.subscription.status], [[], status]);
-      assert.deepEqual(scenario.is("restart").sent, ["subscribe"], "unless the app asks for it");
+      assert.deepEqual(scenario.is("restart").sent, ["subscribe"], "only on `restart`");
     });
   }
 
-  it("is tried at longer and longer waits, until it has held", () => {
+  it("is retried with growing delays, until a subscription has lasted", () => {
     const scenario = new Scenario().opened();
     const fail = (): void =>
       void scenario.is(closed(1013)).wait(scenario.subscription.dueAt - scenario.now);
     for (let n = 0; n < 4; n++) fail();
     scenario.is(welcome).wait(1_000);
     fail();
-    assert.equal(scenario.subscription.attempts, 5, "one second proves nothing");
+    assert.equal(scenario.subscription.attempts, 5, "not after only one second");
     scenario.is(welcome).wait(20_000);
     fail();
     assert.equal(scenario.subscription.attempts, 1);
     fail();
-    assert.equal(scenario.is("restart").subscription.attempts, 0, "or the app begins afresh");
+    assert.equal(scenario.is("restart").subscription.attempts, 0, "reset by `restart`");
   });
 });
 
 describe("the connection", () => {
-  it("goes, and with it what was asked and what was had", () => {
+  it("resets pending and open subscriptions when it is lost", () => {
     for (const scenario of [
       new Scenario().opened(),
       new Scenario().is(connectionIs("open"), "use"),
@@ -200,14 +207,14 @@ describe("the connection", () => {
       scenario.is(connectionIs("waiting", { reason: "offline", dueAt: scenario.now + 700 }));
       const { phase, reason, dueAt } = scenario.subscription;
       assert.deepEqual([phase, reason, dueAt], ["waiting", "offline", scenario.now + 700]);
-      assert.deepEqual(scenario.wait(60_000).sent, [], "the connection is tried, not the room");
+      assert.deepEqual(scenario.wait(60_000).sent, [], "only the connection retries");
       assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
         "subscribe",
       ]);
     }
   });
 
-  it("goes over to a better transport without a word", () => {
+  it("switches to a better transport without a status change", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
     scenario.is(connectionIs("opening", { status: "connected" }));
@@ -222,20 +229,20 @@ describe("the connection", () => {
     assert.deepEqual(scenario.seen, ["waiting", "reconnecting", undefined]);
   });
 
-  it("that ends, ends it alike", () => {
+  it("ends its subscriptions when it ends", () => {
     const by = { status: "unauthorized", reason: "token_expired" } as const;
     const scenario = new Scenario().opened().is(connectionIs("ended", by));
     assert.deepEqual(scenario.seen, ["ended", "unauthorized", "token_expired"]);
   });
 
-  it("that comes back brings no room back that had ended", () => {
+  it("does not reopen an ended room after a reconnect", () => {
     const scenario = new Scenario().opened().is(closed(4010));
     scenario.sent;
     assert.deepEqual(scenario.is(connectionIs("waiting"), connectionIs("open")).sent, []);
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 
-  it("that comes back is soon enough for a room that was to be tried later", () => {
+  it("subscribes at once after a reconnect, even if the room was to be retried later", () => {
     const scenario = new Scenario().opened().is(closed(1013));
     scenario.sent;
     assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
@@ -245,7 +252,7 @@ describe("the connection", () => {
 });
 
 describe("answers", () => {
-  it("that are overdue: it leaves, and tries again", () => {
+  it("that time out make it unsubscribe and retry", () => {
     const scenario = new Scenario().is(connectionIs("open"), "use");
     scenario.sent;
     scenario.wait(9_999);
@@ -253,25 +260,25 @@ describe("answers", () => {
     scenario.wait(1);
     assert.deepEqual(scenario.subscription.reason, "timeout");
     assert.deepEqual(scenario.sent, ["unsubscribe"]);
-    assert.deepEqual(scenario.wait(5_000).sent, [], "not before it is out");
+    assert.deepEqual(scenario.wait(5_000).sent, [], "not before `closed`");
     assert.deepEqual(scenario.is(closed(1000)).sent, ["subscribe"]);
   });
 
-  it("that say it was not in the room: then it may come", () => {
+  it("that say that it was not subscribed make it subscribe", () => {
     const scenario = new Scenario().is(connectionIs("open"), "use").wait(15_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
     assert.deepEqual(scenario.is(refused("bad_request")).sent, ["subscribe"]);
   });
 
-  it("that come to a `subscribe` and an `unsubscribe` one too many: it is sent again", () => {
+  it("with `rate_limited` make it send its request again", () => {
     const scenario = new Scenario().is(connectionIs("open"), "use", refused("rate_limited"));
     assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
     scenario.is(welcome, "leave").wait(3_000).is(refused("rate_limited"));
-    assert.deepEqual(scenario.sent, ["unsubscribe"], "which is in no hurry");
+    assert.deepEqual(scenario.sent, ["unsubscribe"], "retried later");
     assert.deepEqual(scenario.wait(10_000).sent, ["unsubscribe"]);
   });
 
-  it("that refuse its `subscribe` for good end it, until the app begins afresh", () => {
+  it("that reject its `subscribe` for good end it, until `restart`", () => {
     const scenario = new Scenario().is(
       connectionIs("open"),
       "use",
@@ -284,14 +291,14 @@ describe("answers", () => {
     assert.deepEqual(scenario.is("restart").sent, ["subscribe"]);
   });
 
-  it("to an earlier request are not taken for those to the one that is out", () => {
+  it("to an earlier request do not apply to the current one", () => {
     const scenario = new Scenario().opened().is("leave").wait(3_000).is(closed(4010), "use");
     scenario.sent;
     scenario.is(refused("bad_request", "unsubscribe"), welcome);
     assert.deepEqual([scenario.subscription.phase, scenario.sent], ["open", []]);
   });
 
-  it("that name their request are taken as those that don't", () => {
+  it("that name their request have the same effect as those that don't", () => {
     const scenario = new Scenario().is(
       connectionIs("open"),
       "use",
@@ -302,7 +309,7 @@ describe("answers", () => {
     assert.equal(canRemove(scenario.subscription), true);
   });
 
-  it("about a publish are none of its business", () => {
+  it("to a publish have no effect", () => {
     const scenario = new Scenario().is(connectionIs("open"), "use");
     const before = scenario.subscription;
     scenario.is(refused("rate_limited", "7"), refused("bad_request", "8"));
@@ -310,8 +317,8 @@ describe("answers", () => {
   });
 });
 
-describe("a hole", () => {
-  it("costs the room its session, not the connection", () => {
+describe("a missing event", () => {
+  it("ends the room's session, but not the connection", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
     assert.deepEqual(scenario.is("gap_detected").sent, ["unsubscribe"]);
@@ -320,7 +327,7 @@ describe("a hole", () => {
     assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
   });
 
-  it("is no trouble of those that a room had long before", () => {
+  it("does not increase the delay long after earlier ones", () => {
     const scenario = new Scenario().opened();
     for (let n = 0; n < 5; n++) {
       scenario.is("gap_detected", closed(1000));
@@ -331,13 +338,13 @@ describe("a hole", () => {
     assert.equal(scenario.subscription.attempts, 1);
   });
 
-  it("that the room was kicked for in between stays final", () => {
+  it("after which the room ends with `kicked` stays final", () => {
     const scenario = new Scenario().opened().is("gap_detected", closed(4010));
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 });
 
-describe("any order of what can happen", () => {
+describe("any order of inputs", () => {
   const inputs: SubscriptionInput[] = [
     ...(["use", "leave", "gap_detected", "restart", "tick"] as const).map((type) => ({ type })),
     ...(["opening", "open", "waiting"] as const).map((phase) => connectionIs(phase)),
@@ -347,7 +354,7 @@ describe("any order of what can happen", () => {
     refused("bad_request"),
   ];
 
-  it("ends with an open subscription once it is used, and the server answers", () => {
+  it("leads to an open subscription once it is used and the server answers", () => {
     let random = 1;
     const below = (bound: number): number => {
       random = (Math.imul(random, 48271) >>> 0) % 2147483647;

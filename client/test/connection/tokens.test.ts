@@ -16,7 +16,7 @@ describeBoth("tokens", (kind) => {
     assert.equal(room.status, "connected");
   });
 
-  it("are asked for once, however many rooms need one", async () => {
+  it("are requested once, however many rooms need one", async () => {
     const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000));
     const client = clientOf({ token });
     for (let n = 0; n < 20; n++) client.room(`room-${n}`).on(() => {});
@@ -27,7 +27,7 @@ describeBoth("tokens", (kind) => {
     assert.equal(network.dialled, kind === "shared" ? 1 : 20);
   });
 
-  it("that are refused are asked for once more, then the user is signed out", async () => {
+  it("that are rejected are replaced once, then the user is signed out", async () => {
     const token = mock.fn(() => "x.e30.x");
     const client = clientOf({ token });
     const room = client.room("room");
@@ -43,7 +43,7 @@ describeBoth("tokens", (kind) => {
     assert.equal(room.status, "connected");
   });
 
-  it("that fail to be got are asked for again", async () => {
+  it("are requested again if the callback fails", async () => {
     const token = mock.fn((): string => {
       throw new Error("no network");
     });
@@ -56,7 +56,7 @@ describeBoth("tokens", (kind) => {
     assert.equal(room.status, "connected");
   });
 
-  it("that are none fail, and reach no server", async () => {
+  it("with a wrong format fail without a request to the server", async () => {
     const token = () => "<!doctype html>";
     const room = clientOf({ token }).room("room");
     room.on(() => {});
@@ -65,7 +65,7 @@ describeBoth("tokens", (kind) => {
     assert.equal(network.dialled, 0);
   });
 
-  it("may be missing: nobody is signed in", async () => {
+  it("may be null: no user is signed in", async () => {
     const token = mock.fn((): string | null => null);
     const client = clientOf({ token });
     const room = client.room("room");
@@ -78,7 +78,7 @@ describeBoth("tokens", (kind) => {
     await advance(100);
     assert.equal(room.status, "connected");
 
-    // And out, and in again, with a token spent in between.
+    // The user also signs out and in again, with an expired token in between.
     token.mock.mockImplementation(() => null);
     await advance(HOUR, 1_000);
     assert.equal(room.status, "unauthorized");
@@ -88,7 +88,7 @@ describeBoth("tokens", (kind) => {
     assert.equal(room.status, "connected");
   });
 
-  it("that end while the server can't be reached are replaced, however often it is lost", async () => {
+  it("that expire while the server is unreachable are replaced, however often it disconnects", async () => {
     const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000));
     const room = clientOf({ token }).room("room");
     room.on(() => {});
@@ -96,7 +96,7 @@ describeBoth("tokens", (kind) => {
     const random = randomFrom(3);
     for (let n = 0; n < 30; n++) {
       network.wires.forEach((wire) => (random() < 0.5 ? wire.cut(4001) : wire.cut()));
-      // Now and then it is back for as long as it takes to refuse a token.
+      // Sometimes the server is reachable just long enough to reject a token.
       for (let down = 0; down < 8; down++) {
         network.down = random() < 0.7;
         await advance(20_000, 500);
@@ -108,7 +108,7 @@ describeBoth("tokens", (kind) => {
     }
   });
 
-  it("without subscribe are final", async () => {
+  it("without the right `subscribe` are final", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["publish"]);
     const room = clientOf({ token }).room("room");
     room.on(() => {});
@@ -120,7 +120,7 @@ describeBoth("tokens", (kind) => {
 describeBoth("a cookie", () => {
   const cookieClient = () => clientOf({ token: undefined! });
 
-  it("that is missing is told of at once, by no other way than a WebSocket", async () => {
+  it("that is missing is reported at once, without another transport", async () => {
     const client = cookieClient();
     const room = client.room("room");
     const seen: string[] = [];
@@ -140,7 +140,7 @@ describeBoth("a cookie", () => {
     );
   });
 
-  it("is enough to be connected, and one that ends is told of", async () => {
+  it("is sufficient to connect, and its expiry is reported", async () => {
     server.cookie = tokenFor("alice", Date.now() + 60_000);
     const room = cookieClient().room("room");
     room.on(() => {});

@@ -16,7 +16,7 @@ const failing = (choice: TransportChoice, ...times: number[]): TransportChoice =
   times.reduce(withFailure, choice);
 
 describe("the choice of a transport", () => {
-  it("goes down after two failures in a row", () => {
+  it("falls back after two failures in a row", () => {
     assert.equal(failing(INITIAL_CHOICE, 0).transport, "sse");
     assert.equal(failing(withSuccess(INITIAL_CHOICE), 0).transport, "websocket");
     assert.equal(failing(withSuccess(INITIAL_CHOICE), 0, 0).transport, "sse");
@@ -26,17 +26,17 @@ describe("the choice of a transport", () => {
     assert.equal(failing(streams, 0, 0).transport, "long-polling");
   });
 
-  it("goes no further than there is a way", () => {
+  it("stays at the last transport", () => {
     assert.equal(failing(INITIAL_CHOICE, 0, 0, 0, 0, 0, 0).transport, "long-polling");
   });
 
-  it("tries all that are better", () => {
+  it("probes all better transports", () => {
     assert.deepEqual(betterThan("websocket"), []);
     assert.deepEqual(betterThan("sse"), ["websocket"]);
     assert.deepEqual(betterThan("long-polling"), ["websocket", "sse"]);
   });
 
-  it("tries them after five minutes, then after twice as long each time, up to an hour", () => {
+  it("probes after five minutes, then twice as long each time, up to an hour", () => {
     let choice = failing(INITIAL_CHOICE, 0);
     const waits: number[] = [];
     for (let now = 0; waits.length < 6; now = choice.probeAt) {
@@ -46,7 +46,7 @@ describe("the choice of a transport", () => {
     assert.deepEqual(waits, [5, 10, 20, 40, 60, 60]);
   });
 
-  it("has nothing better to find where it has the best", () => {
+  it("never probes if it has the best transport", () => {
     assert.equal(INITIAL_CHOICE.probeAt, Infinity);
     const polling = failing(INITIAL_CHOICE, 0, 0, 0);
     assert.equal(withTransport(polling, "websocket").probeAt, Infinity);
@@ -54,7 +54,7 @@ describe("the choice of a transport", () => {
     assert.deepEqual([better.transport, better.probeAt], ["sse", 5 * MINUTE]);
   });
 
-  it("waits longer where a better one was found and did no good", () => {
+  it("waits longer if a better transport was found and then failed", () => {
     const again = failing(
       withTransport(withProbe(failing(INITIAL_CHOICE, 0), 0), "websocket"),
       0,

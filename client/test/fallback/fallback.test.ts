@@ -7,11 +7,11 @@ import { advance, settle, startClock } from "../model/network.ts";
 
 const MINUTE = 60_000;
 
-/** What becomes of a WebSocket that is opened to probe. */
+/** Result of a WebSocket that a probe opens. */
 type Outcome = "pong" | "nothing" | "no WebSocket" | number;
 
 let outcome: Outcome;
-/** What `GET /healthz` answers; `undefined` while nothing can be reached. */
+/** Response to `GET /healthz`. `undefined` while the server is unreachable. */
 let health: string | undefined;
 let checks: number;
 let probes: string[];
@@ -80,17 +80,17 @@ beforeEach(() => {
 afterEach(() => mock.reset());
 
 describe("the fallback", () => {
-  it("is taken after another failure of a WebSocket, and the next after two of a stream", async () => {
+  it("is used after one more failure of a WebSocket, and the next after two of a stream", async () => {
     await fails("websocket");
     assert.deepEqual([fallback.transport, user.inputs], ["sse", ["wake"]]);
     await fails("sse");
     await fails("websocket");
-    assert.equal(fallback.transport, "sse", "nobody asked for a WebSocket");
+    assert.equal(fallback.transport, "sse", "no WebSocket was dialled");
     await fails("sse");
     assert.deepEqual([fallback.transport, user.inputs], ["long-polling", ["wake", "wake"]]);
   });
 
-  it("is not taken because of what fails at once, or is refused", async () => {
+  it("is not used after simultaneous failures, or one after an answered dial", async () => {
     fallback.recordDial("websocket", true);
     for (let n = 0; n < 5; n++) fallback.recordDial("websocket", false);
     await settle();
@@ -100,7 +100,7 @@ describe("the fallback", () => {
     assert.equal(fallback.transport, "websocket");
   });
 
-  it("is not taken where the server can't be reached, but a proxy's page", async () => {
+  it("is not used if only a proxy's page is reachable, not the server", async () => {
     for (health of [undefined, "<h1>Please pay.</h1>"]) {
       for (let n = 0; n < 5; n++) await fails("websocket");
       assert.equal(fallback.transport, "websocket");
@@ -108,10 +108,10 @@ describe("the fallback", () => {
   });
 });
 
-describe("a better way", () => {
+describe("a better transport", () => {
   beforeEach(() => fails("websocket"));
 
-  it("is looked for after five minutes, then after twice as long each time", async () => {
+  it("is probed after five minutes, then twice as long each time", async () => {
     const at: number[] = [];
     for (let minutes = 1; minutes <= 40; minutes++) {
       await advance(MINUTE, 1_000);
@@ -141,14 +141,14 @@ describe("a better way", () => {
     ["no WebSocket", "sse"],
   ];
   for (const [what, transport] of outcomes) {
-    it(`is ${transport} where a probe comes to ${what}`, async () => {
+    it(`is ${transport} if a probe ends with ${what}`, async () => {
       outcome = what;
       await advance(5 * MINUTE + 15_000, 1_000);
       assert.deepEqual([fallback.transport, probes.length], [transport, 1]);
     });
   }
 
-  it("is looked for again after a probe that nothing came of", async () => {
+  it("is probed again after a probe without a result", async () => {
     outcome = "nothing";
     await advance(5 * MINUTE, 1_000);
     outcome = "pong";
@@ -156,7 +156,7 @@ describe("a better way", () => {
     assert.deepEqual([fallback.transport, probes.length], ["websocket", 2]);
   });
 
-  it("probes only while there are users", async () => {
+  it("is probed only while there are users", async () => {
     users.clear();
     fallback.scheduleProbe();
     await advance(60 * MINUTE, 10_000);
@@ -171,7 +171,7 @@ describe("a better way", () => {
 describe("the transport selector", () => {
   let selector: TransportSelector;
 
-  /** Until what is loaded is there, which takes real time. */
+  /** Waits until a module is loaded, which takes real time. */
   async function loads(): Promise<void> {
     for (let n = 0; n < 20; n++) await settle();
   }
@@ -181,13 +181,13 @@ describe("the transport selector", () => {
     selector.setActive(user, true);
   });
 
-  it("asks nobody for anything while dials are answered", async () => {
+  it("sends no request while dials are answered", async () => {
     selector.recordDial(true);
     await loads();
     assert.equal(checks, 0);
   });
 
-  it("loads the fallback after two dials fail although the server can be reached", async () => {
+  it("loads the fallback after two dials fail although the server is reachable", async () => {
     health = undefined;
     for (let n = 0; n < 5; n++) {
       selector.recordDial(false);
@@ -202,7 +202,7 @@ describe("the transport selector", () => {
     assert.deepEqual([selector.transport, user.inputs], ["sse", ["wake"]]);
   });
 
-  it("dials by what was chosen when the dial began", async () => {
+  it("dials with the transport that was chosen when the dial began", async () => {
     const websocket = selector.dial("websocket", "wss://rt/base/events", []);
     assert.ok(websocket instanceof ProbedSocket);
     for (let n = 0; n < 2; n++) {

@@ -1,15 +1,15 @@
-/** The fallback is a file of its own, which may fail to load. */
+/** The fallback is a separate module, which may fail to load. */
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { afterEach, beforeEach, it, mock } from "node:test";
 import { TransportSelector } from "../../src/connection/transport-selector.ts";
 import { settle, startClock } from "../model/network.ts";
 
-/** Each address by which the file was asked for. */
+/** Addresses from which the module was requested. */
 const asked: string[] = [];
 let isServed = false;
 
-// As in a browser: what could not be loaded once is not asked for again by that address.
+// As in a browser: a module that failed to load is not requested again from the same address.
 const failed = new Set<string>();
 registerHooks({
   load(url, context, nextLoad) {
@@ -24,7 +24,7 @@ registerHooks({
 beforeEach(startClock);
 afterEach(() => mock.reset());
 
-it("is asked for by another address where it could not be loaded, and reported once", async () => {
+it("requests the fallback from another address after a failure, and reports that once", async () => {
   const codes: string[] = [];
   const selector = new TransportSelector({
     url: "https://rt",
@@ -35,7 +35,7 @@ it("is asked for by another address where it could not be loaded, and reported o
   const dispatch = mock.fn();
   selector.setActive({ dispatch }, true);
 
-  /** A dial fails, and all that follows from it is over. Loading takes real time. */
+  /** Lets a dial fail and waits for its effects. Loading takes real time. */
   async function fails(): Promise<void> {
     selector.recordDial(false);
     for (let n = 0; n < 50; n++) await settle();

@@ -20,7 +20,7 @@ const page = (prev: number, seqs: number[], head: number) => ({
 });
 
 describe("long-polling", () => {
-  it("begins with the state, and waits for what comes after it", async () => {
+  it("starts with the state, and waits for later events", async () => {
     const story = new Story(START, polls);
     await story.takes("GET state").answers(state(7, { seq: 5, key: "k" }));
     const [welcome, held] = story.hears();
@@ -36,13 +36,13 @@ describe("long-polling", () => {
     story.takes(`GET events?since=${at(9)}&${LIMIT}&wait=25`);
   });
 
-  it("says nothing of a state where there is none", async () => {
+  it("sends no state if it is empty", async () => {
     const story = new Story(START, polls);
     await story.takes("GET state").answers(state(0));
     assert.deepEqual(story.types, ["welcome"]);
   });
 
-  it("goes on from a position, page by page, without waiting before it has come to the head", async () => {
+  it("resumes from a position, page by page, and waits only at the head", async () => {
     const story = new Story(`${START}&since=${at(1)}`, polls);
     await story.takes(`GET events?since=${at(1)}&${LIMIT}`).answers(page(1, [2, 3], 4));
     const [welcome, events] = story.hears();
@@ -52,7 +52,7 @@ describe("long-polling", () => {
     story.takes(`GET events?since=${at(4)}&${LIMIT}&wait=25`);
   });
 
-  it("hears of a gap, at once or later", async () => {
+  it("receives a gap, at once or later", async () => {
     const story = new Story(`${START}&since=${at(1)}`, polls);
     await story.takes(`GET events?since=${at(1)}&${LIMIT}`).refuses(410, "position_lost");
     await story.takes("GET state").answers(state(9, { seq: 9, key: "k" }));
@@ -70,7 +70,7 @@ describe("long-polling", () => {
     story.takes(`GET events?since=other001:0&${LIMIT}&wait=25`);
   });
 
-  it("ends as a socket would", async () => {
+  it("closes with the code of a socket", async () => {
     const refused = new Story(START, polls);
     await refused.takes("GET state").refuses(403, "forbidden");
     assert.equal(refused.code, 4003);
@@ -79,7 +79,7 @@ describe("long-polling", () => {
     assert.deepEqual([lost.code, lost.tried], [1006, [false]]);
   });
 
-  it("is lost where no answer comes", async () => {
+  it("is lost if no answer is received", async () => {
     const story = new Story(START, polls);
     await story.takes("GET state").answers(state(0));
     const held = story.takes(`GET events?since=${at(0)}&${LIMIT}&wait=25`);
@@ -89,7 +89,7 @@ describe("long-polling", () => {
     assert.deepEqual([story.code, held.isAborted], [1006, true]);
   });
 
-  it("asks no further than the handlers have seen", async () => {
+  it("requests no further than the handlers have processed", async () => {
     const story = new Story(START, polls);
     await story.takes("GET state").answers(state(0));
     const large = page(0, [1], 1);
@@ -111,7 +111,7 @@ describe("long-polling", () => {
     assert.equal(story.takes(`GET events?since=${at(0)}&${LIMIT}&wait=25`).token, token);
   });
 
-  it("can't enter the room, and shows who is in it", async () => {
+  it("can't enter the room, but lists its members", async () => {
     const story = new Story(START, polls);
     await story.takes("GET state").answers(state(0));
     story.takes(`GET events?since=${at(0)}&${LIMIT}&wait=25`);

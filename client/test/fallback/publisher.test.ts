@@ -4,7 +4,7 @@ import { at, Story, streams } from "./service.ts";
 
 let story: Story;
 
-/** Publishes, each with a ref of its name. */
+/** Publishes events, each with its name as its ref. */
 async function publish(...names: string[]): Promise<void> {
   for (const name of names) {
     await story.send({ type: "publish", room: "r", ref: name, name, data: 1, id: name });
@@ -14,7 +14,7 @@ async function publish(...names: string[]): Promise<void> {
 const namesOf = ({ json }: { json: { events: { name: string }[] } }): string =>
   json.events.map(({ name }) => name).join();
 
-/** Acks as `ref=seq`, errors as `ref code`. */
+/** Returns acks as `ref=seq` and errors as `ref code`. */
 const answers = (): string[] =>
   story
     .hears()
@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 
 describe("publishes", () => {
-  it("go in order: what comes while a request is under way goes together in the next", async () => {
+  it("are sent in order: those made during a request share the next one", async () => {
     await publish("a", "b", "c");
     const first = story.takes("POST events");
     assert.deepEqual(first.json, { events: [{ name: "a", data: 1, id: "a" }] });
@@ -41,7 +41,7 @@ describe("publishes", () => {
     assert.equal(namesOf(story.takes("POST events")), "d");
   });
 
-  it("take no body over the limit", async () => {
+  it("share a body only within the size limit", async () => {
     await publish("a");
     for (const name of ["b", "c", "d"]) {
       const data = "€".repeat(120_000);
@@ -55,7 +55,7 @@ describe("publishes", () => {
     assert.equal(namesOf(story.takes("POST events")), "d");
   });
 
-  it("of which one is refused go one by one", async () => {
+  it("are sent one by one after one of a batch is rejected", async () => {
     await publish("a", "b", "bad", "c");
     await story.takes("POST events").answers({ seqs: [1] });
     await story.takes("POST events").refuses(413, "too_large");
@@ -71,7 +71,7 @@ describe("publishes", () => {
     assert.equal(namesOf(story.takes("POST events")), "f,g");
   });
 
-  it("are all to be sent again after one that could not be, so that they keep their order", async () => {
+  it("fail together with an earlier one that failed, so that a retry keeps their order", async () => {
     await publish("a", "b");
     await story.takes("POST events").breaks();
     assert.deepEqual(answers(), ["a internal", "b internal"]);
@@ -91,11 +91,11 @@ describe("publishes", () => {
 
     await publish("a");
     await story.takes("POST events").isIntercepted(403);
-    assert.deepEqual(answers(), ["a internal"], "it is the proxy that forbids");
+    assert.deepEqual(answers(), ["a internal"], "the proxy forbids it, not the server");
     assert.equal(story.code, undefined);
   });
 
-  it("that the token does not grant are refused, and a token whose time is up ends all", async () => {
+  it("without a grant are rejected, and an expired token closes the socket", async () => {
     await publish("a");
     await story.takes("POST events").refuses(403, "forbidden");
     assert.deepEqual(answers(), ["a forbidden"]);
@@ -104,7 +104,7 @@ describe("publishes", () => {
     assert.deepEqual([story.code, story.requests.length, answers()], [4001, 0, []]);
   });
 
-  it("are sent no more once the socket is closed: the next one sends them again", async () => {
+  it("are not sent after a close: the next socket sends them again", async () => {
     await publish("a", "b");
     story.socket.close();
     await story.takes("POST events").answers({ seqs: [1] });
@@ -113,7 +113,7 @@ describe("publishes", () => {
 });
 
 describe("signals", () => {
-  it("are sent one at a time, of each name the newest", async () => {
+  it("are sent one at a time, the newest of each name", async () => {
     const signal = (name: string, data: unknown) =>
       story.send({ type: "signal", room: "r", name, data });
     await signal("typing", 1);

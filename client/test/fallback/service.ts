@@ -1,4 +1,4 @@
-/** A server that answers when a test has it do so, and a socket over HTTP to it. */
+/** A server whose responses a test controls, and a socket over HTTP to it. */
 import assert from "node:assert/strict";
 import { LongPoll } from "../../src/fallback/poll.ts";
 import type { StartReader } from "../../src/fallback/reader.ts";
@@ -6,7 +6,7 @@ import { HttpSocket } from "../../src/fallback/http-socket.ts";
 import { EventStream } from "../../src/fallback/stream.ts";
 import { settle } from "../model/network.ts";
 
-/** A request that waits for its answer. */
+/** A request that waits for its response. */
 export class Asked {
   readonly url: URL;
   readonly init: RequestInit;
@@ -30,7 +30,7 @@ export class Asked {
     });
   }
 
-  /** `GET events?since=a` */
+  /** For example `GET events?since=a`. */
   get what(): string {
     const { pathname, search } = this.url;
     const leaf = pathname.replace(/^\/(rooms\/[^/]+\/?)?/, "") + search;
@@ -58,7 +58,7 @@ export class Asked {
     return this.answers({ error: { code, message: `No: ${code}.` } }, status, headers);
   }
 
-  /** Something in between has an answer of its own. */
+  /** Responds like a proxy, with a page of its own. */
   async isIntercepted(status: number): Promise<void> {
     const headers = { "content-type": "text/html" };
     this.#resolve(new Response("<h1>Please pay.</h1>", { status, headers }));
@@ -72,7 +72,7 @@ export class Asked {
     await settle();
   }
 
-  /** Answers with more of a stream. */
+  /** Responds with a stream, or continues it. */
   async streams(text = ""): Promise<void> {
     if (this.#body === undefined) {
       const body = new ReadableStream<Uint8Array>({ start: (body) => void (this.#body = body) });
@@ -90,13 +90,13 @@ export const at = (seq: number): string => `${EPOCH}:${seq}`;
 export const event = (seq: number, data: unknown = seq): string =>
   `id: ${at(seq)}\ndata: {"seq":${seq},"data":${JSON.stringify(data)}}\n\n`;
 
-/** Of the token's form, but unsigned. */
+/** Returns an unsigned token in the format of a JWT. */
 export const tokenOf = (exp: number, rooms: object = { "*": ["subscribe"] }): string =>
   `e30.${Buffer.from(JSON.stringify({ sub: "Äda", exp, rooms })).toString("base64url")}.x`;
 
 export class Story {
   readonly requests: Asked[] = [];
-  /** What was heard, and the code at the end. */
+  /** Received frames. */
   readonly frames: any[] = [];
   readonly socket: HttpSocket;
   readonly tried: boolean[] = [];
@@ -123,14 +123,14 @@ export class Story {
     return settle();
   }
 
-  /** The next request that has not been taken, which is this. */
+  /** Removes and returns the next request, which must match. */
   takes(what: string): Asked {
     const request = this.requests.shift();
     assert.equal(request?.what, what);
     return request!;
   }
 
-  /** What was heard since this was last asked. */
+  /** Returns the frames received since the last call. */
   hears(): any[] {
     return this.frames.splice(0);
   }

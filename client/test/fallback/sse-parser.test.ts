@@ -4,7 +4,7 @@ import { SseParser, type SseEvent } from "../../src/fallback/sse-parser.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** What is read of text that comes in these pieces. */
+/** Parses text that arrives in these pieces. */
 function read(...pieces: Uint8Array[]): SseEvent[] {
   const parser = new SseParser();
   return pieces.flatMap((piece) => [...parser.parse(piece)]);
@@ -45,7 +45,7 @@ const READ = [
 
 describe("events", () => {
   for (const [name, end] of Object.entries({ LF: "\n", CR: "\r", CRLF: "\r\n" })) {
-    it(`are the same wherever the stream is cut (${name})`, () => {
+    it(`are the same wherever the stream is split (${name})`, () => {
       const stream = bytesOf(STREAM.replaceAll("\n", end));
       assert.deepEqual(read(stream), READ);
       for (let cut = 1; cut < stream.length; cut++) {
@@ -56,14 +56,14 @@ describe("events", () => {
     });
   }
 
-  it("are there as soon as their last line is, be it ended by CR or LF", () => {
+  it("are complete after their last line, which ends with CR or LF", () => {
     assert.equal(read(bytesOf("id: a\n\n")).length, 1);
     assert.equal(read(bytesOf("id: a\r\r")).length, 1);
     assert.equal(read(bytesOf("id: a\r\n\r\n")).length, 1);
     assert.equal(read(bytesOf("id: a\n")).length, 0);
   });
 
-  it("are none where there are comments alone", () => {
+  it("are not created from comments", () => {
     assert.deepEqual(read(bytesOf(":\n\n: keep going\n\n\n")), []);
   });
 });

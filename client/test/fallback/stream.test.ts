@@ -8,7 +8,7 @@ afterEach(() => mock.reset());
 
 const START = "rooms/r/events?flow=1";
 
-/** A stream that has begun at seq 0. */
+/** Opens a stream at seq 0. */
 async function begun(token?: string): Promise<{ story: Story; stream: Asked }> {
   const story = new Story(START, streams, token);
   const stream = story.takes("GET events");
@@ -17,8 +17,8 @@ async function begun(token?: string): Promise<{ story: Story; stream: Asked }> {
   return { story, stream };
 }
 
-describe("how a stream begins", () => {
-  it("is told by a welcome, as a room would tell it", async () => {
+describe("the start of a stream", () => {
+  it("is a welcome like that of a room", async () => {
     const rooms = { "*": ["subscribe"], "r:*": ["admin"], r: ["publish"], s: ["presence"] };
     const story = new Story(START, streams, tokenOf(1_800_000_000, rooms));
     await story.takes("GET events").streams(`id: ${at(7)}\n\n`);
@@ -36,7 +36,7 @@ describe("how a stream begins", () => {
     assert.deepEqual(story.tried, [true]);
   });
 
-  it("has the state before the answer to a ping", async () => {
+  it("contains the state before the answer to a ping", async () => {
     const story = new Story(START, streams);
     story.socket.onmessage = ({ data }) => {
       story.frames.push(JSON.parse(data));
@@ -47,7 +47,7 @@ describe("how a stream begins", () => {
     assert.deepEqual(story.types, ["welcome", "state", "pong"]);
   });
 
-  it("tells how much was missed, where it goes on", async () => {
+  it("reports the head if it resumes", async () => {
     const story = new Story(`${START}&since=${at(3)}`, streams);
     await story.takes(`GET events?since=${at(3)}`).streams(`id: ${at(3)}\n\n${event(4)}`);
     assert.deepEqual(story.hears(), []);
@@ -57,7 +57,7 @@ describe("how a stream begins", () => {
     assert.deepEqual([events.prev, events.events.length], [3, 1]);
   });
 
-  it("is a gap and a state, or none of the two", async () => {
+  it("is a gap and a state, or neither", async () => {
     const story = new Story(`${START}&since=${at(3)}`, streams);
     const stream = story.takes(`GET events?since=${at(3)}`);
     await story.takes("GET ").answers({ head: 9 });
@@ -80,7 +80,7 @@ describe("how a stream begins", () => {
     [500, "internal", 1011],
   ];
   for (const [status, code, closeCode] of refusals) {
-    it(`is refused with ${closeCode} where the server says ${code}`, async () => {
+    it(`is refused with ${closeCode} if the server responds with ${code}`, async () => {
       const story = new Story(START, streams);
       await story.takes("GET events").refuses(status, code);
       assert.equal(story.code, closeCode);
@@ -88,7 +88,7 @@ describe("how a stream begins", () => {
     });
   }
 
-  it("is nothing that a proxy has to say", async () => {
+  it("fails on a response of a proxy", async () => {
     for (const status of [200, 403, 404, 502]) {
       const story = new Story(START, streams);
       await story.takes("GET events").isIntercepted(status);
@@ -96,7 +96,7 @@ describe("how a stream begins", () => {
     }
   });
 
-  it("takes no longer than five seconds", async () => {
+  it("takes at most five seconds", async () => {
     const story = new Story(START, streams);
     const stream = story.takes("GET events");
     await stream.streams();
@@ -108,7 +108,7 @@ describe("how a stream begins", () => {
 });
 
 describe("a stream", () => {
-  it("hands on together what comes together, as it was written", async () => {
+  it("passes on events of one chunk in one frame, as they were written", async () => {
     const { story, stream } = await begun();
     const texts: string[] = [];
     story.socket.onmessage = ({ data }) => texts.push(data);
@@ -120,7 +120,7 @@ describe("a stream", () => {
     ]);
   });
 
-  it("passes on what else there is", async () => {
+  it("passes on other frames", async () => {
     const { story, stream } = await begun();
     for (const type of ["signal", "members", "members:changed"]) {
       await stream.streams(`event: ${type}\ndata: {"type":"${type}"}\n\n`);
@@ -128,19 +128,19 @@ describe("a stream", () => {
     assert.deepEqual(story.types, ["signal", "members", "members:changed"]);
   });
 
-  it("ends with the room's code", async () => {
+  it("ends with the room's close code", async () => {
     const { story, stream } = await begun();
     await stream.streams('event: closed\ndata: {"code":4010,"reason":"kicked"}\n\n');
     assert.deepEqual([story.code, stream.isAborted], [4010, true]);
   });
 
-  it("is lost where it breaks", async () => {
+  it("is lost when it breaks", async () => {
     const { story, stream } = await begun();
     await stream.breaks();
     assert.deepEqual([story.code, story.tried], [1006, [true]]);
   });
 
-  it("is lost where nothing is heard of it, not even a comment", async () => {
+  it("is lost if nothing is received, not even a comment", async () => {
     const { story, stream } = await begun();
     for (let n = 0; n < 4; n++) {
       await advance(25_000);
@@ -151,13 +151,13 @@ describe("a stream", () => {
     assert.deepEqual([story.code, stream.isAborted], [1006, true]);
   });
 
-  it("is read no faster than the handlers see it", async () => {
+  it("is read no faster than the handlers process it", async () => {
     const { story, stream } = await begun();
     const data = "x".repeat(200_000);
     for (let seq = 1; seq <= 5; seq++) await stream.streams(event(seq, data));
     assert.equal(story.hears().length, 3);
     await advance(60_000);
-    assert.equal(story.code, undefined, "whom nobody reads is not silent");
+    assert.equal(story.code, undefined, "no timeout while reading is paused");
     await story.send({ type: "seen", room: "r", seq: 1 });
     assert.equal(story.hears().length, 1);
     await story.send({ type: "seen", room: "r", seq: 4 });
@@ -166,7 +166,7 @@ describe("a stream", () => {
     assert.equal(story.code, 1006);
   });
 
-  it("is read no more once it is closed", async () => {
+  it("is not read after a close", async () => {
     const { story, stream } = await begun();
     story.socket.close();
     await advance(60_000);
@@ -177,7 +177,7 @@ describe("a stream", () => {
 describe("a token", () => {
   const newer = tokenOf(1_900_000_000, { r: ["subscribe", "presence"] });
 
-  it("is renewed without a break: the stream goes on with it when the old one's time is up", async () => {
+  it("is renewed without an interruption: the stream continues with it when the old one expires", async () => {
     const { story, stream } = await begun();
     await story.send({ type: "auth", token: newer });
     assert.deepEqual(story.hears(), [
@@ -197,7 +197,7 @@ describe("a token", () => {
     assert.equal(story.code, 4001);
   });
 
-  it("that is none is the server's to refuse", async () => {
+  it("with a wrong format is rejected by the server", async () => {
     const { story, stream } = await begun();
     await story.send({ type: "auth", token: "<h1>Sorry</h1>" });
     await stream.streams('event: closed\ndata: {"code":4001,"reason":"expired"}\n\n');
@@ -216,7 +216,7 @@ describe("a token", () => {
 describe("presence", () => {
   const enter = (data: unknown) => ({ type: "enter", room: "r", data });
 
-  it("is entered by another stream, and none is missed or read twice meanwhile", async () => {
+  it("is entered with another stream, and no event is lost or duplicated meanwhile", async () => {
     const { story, stream } = await begun();
     await stream.streams(event(1));
     await story.send(enter({ at: "desk" }));
@@ -233,7 +233,7 @@ describe("presence", () => {
     );
   });
 
-  it("changes every five seconds, to the newest", async () => {
+  it("is updated every five seconds, with the newest data", async () => {
     const { story } = await begun();
     await story.send(enter(0));
     await advance(10);
@@ -249,13 +249,13 @@ describe("presence", () => {
     await story.send({ type: "leave", room: "r" });
     await story.send(enter(40));
     await advance(10_000);
-    assert.equal(story.requests.length, 0, "it is so already");
+    assert.equal(story.requests.length, 0, "the data is already sent");
     await story.send({ type: "leave", room: "r" });
     await advance(10);
     story.takes(`GET events?since=${at(0)}`);
   });
 
-  it("is left also where it was still being entered", async () => {
+  it("is left even while the enter is pending", async () => {
     const { story } = await begun();
     await story.send(enter(1));
     await advance(10);
@@ -268,7 +268,7 @@ describe("presence", () => {
     assert.equal(entered.isAborted, true);
   });
 
-  it("that changes while nobody reads leaves no stream that is waited for without end", async () => {
+  it("that changes while reading is paused leaves no stream that waits forever", async () => {
     const { story, stream } = await begun();
     for (let seq = 1; seq <= 3; seq++) await stream.streams(event(seq, "x".repeat(200_000)));
     await story.send(enter(1));
@@ -280,7 +280,7 @@ describe("presence", () => {
     assert.deepEqual([story.code, entered.isAborted], [1006, true]);
   });
 
-  it("that changes as the token's time is up is in the next stream alone", async () => {
+  it("that changes when the token expires is sent only with the next stream", async () => {
     const { story, stream } = await begun();
     await story.send({ type: "auth", token: tokenOf(1_900_000_000) });
     await story.send(enter(1));
@@ -293,7 +293,7 @@ describe("presence", () => {
     assert.equal(next.isAborted, true);
   });
 
-  it("that is refused is an error, and the stream goes on", async () => {
+  it("that is refused is an error, and the stream continues", async () => {
     const { story, stream } = await begun();
     await story.send(enter("everything"));
     await advance(10);
@@ -307,7 +307,7 @@ describe("presence", () => {
     story.takes(`GET events?since=${at(1)}`);
   });
 
-  it("that the room is too full for is an error, and the stream goes on", async () => {
+  it("that exceeds the room's limit of members is an error, and the stream continues", async () => {
     const { story, stream } = await begun();
     await story.send(enter(1));
     await advance(10);
@@ -320,7 +320,7 @@ describe("presence", () => {
     story.takes(`GET events?since=${at(1)}&enter=1`);
   });
 
-  it("is told in one list however long, of 16 MiB at the most", async () => {
+  it("is received as one list of at most 16 MiB", async () => {
     const { story, stream } = await begun();
     const sessions = [{ session: "s", data: "x".repeat(2_000), since: 0 }];
     const members = Array.from({ length: 8_000 }, (_, n) => ({ user: `user-${n}`, sessions }));
@@ -332,7 +332,7 @@ describe("presence", () => {
     assert.deepEqual(story.types, ["events"]);
   });
 
-  it("is asked for over HTTP", async () => {
+  it("is requested over HTTP", async () => {
     const { story } = await begun();
     await story.send({ type: "members", room: "r" });
     await story.takes("GET members").answers({ room: "r", members: [] });
@@ -340,15 +340,15 @@ describe("presence", () => {
   });
 });
 
-describe("a connection for many rooms", () => {
+describe("a multiplexed connection", () => {
   async function connected(token?: string): Promise<Story> {
     const story = new Story("events", streams, token);
     await settle();
-    assert.deepEqual(story.requests, [], "there is nothing to ask for yet");
+    assert.deepEqual(story.requests, [], "no request before the first room");
     return story;
   }
 
-  it("is one of streams", async () => {
+  it("consists of streams", async () => {
     const story = await connected(tokenOf(1_800_000_000));
     assert.deepEqual(story.hears(), [
       { type: "connected", expires_at: 1_800_000_000_000, ping_ms: 25_000, unverified: true },
@@ -376,7 +376,7 @@ describe("a connection for many rooms", () => {
     assert.equal(b.isAborted, true);
   });
 
-  it("hears nothing of a session that has ended", async () => {
+  it("ignores responses to an ended session", async () => {
     const story = await connected();
     await story.send({ type: "subscribe", room: "a" });
     const left = story.takes("GET events");
@@ -406,7 +406,7 @@ describe("a connection for many rooms", () => {
     );
   });
 
-  it("is lost with the first of them", async () => {
+  it("is lost with the first of its streams", async () => {
     for (const [happens, code] of [
       [(stream: Asked) => stream.breaks(), 1006],
       [(stream: Asked) => stream.refuses(401, "unauthorized"), 4001],

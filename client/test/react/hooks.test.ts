@@ -1,4 +1,4 @@
-/** The hooks of presence and signals. */
+/** Tests of the hooks for presence and signals. */
 import { act, createElement as h, hydrate, render, StrictMode } from "../dom.ts";
 import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
@@ -21,7 +21,7 @@ import { clientOf, countListeners, cutAll, HOUR, network, server } from "../stor
 
 let client: Client;
 let bob: Room;
-/** Whoever bob is shown, after each change. */
+/** Members as bob receives them, after each change. */
 let shownToBob: string[];
 
 const usersOf = ({ presence }: Room): string =>
@@ -59,7 +59,7 @@ function Count() {
 }
 
 describe("usePresence", () => {
-  it("enters while it is mounted, once, also under StrictMode", async () => {
+  it("enters once while it is mounted, also under StrictMode", async () => {
     const enter = framesOf();
     const page = await render(strict(h(Here, { data: 1 })));
     assert.equal(page.text, "unknown");
@@ -73,7 +73,7 @@ describe("usePresence", () => {
     assert.deepEqual(shownToBob.slice(2), ["bob"]);
   });
 
-  it("stays in through a change of route", async () => {
+  it("remains entered when the route changes", async () => {
     const enter = framesOf();
     const page = await render(inPage(h(Here, { key: "one" })));
     await pass();
@@ -82,14 +82,14 @@ describe("usePresence", () => {
       await pass();
     }
     await page.render(inPage());
-    await pass(500); // the next page is being loaded
+    await pass(500); // the next page is loading
     await page.render(inPage(h(Here)));
     await pass(5_000);
     assert.equal(enter.mock.callCount(), 1);
     assert.deepEqual(shownToBob, ["bob", "alice,bob"]);
   });
 
-  it("is in once however many components use it, until the last has gone", async () => {
+  it("enters once for several components, and leaves after the last", async () => {
     const page = await render(inPage(h(Here, { data: 1 }), h(Here), h(Members)));
     await pass();
     assert.equal(page.text, 'alice=1 bob="b"'.repeat(3));
@@ -102,7 +102,7 @@ describe("usePresence", () => {
     assert.deepEqual(shownToBob, ["bob", "alice,bob", "bob"]);
   });
 
-  it("updates when the data changes, and not when it is only another object", async () => {
+  it("updates when the data changes, but not for an equal object", async () => {
     const page = await render(strict(h(Here, { data: { at: 0 } })));
     await pass();
     const enter = framesOf();
@@ -117,7 +117,7 @@ describe("usePresence", () => {
     );
   });
 
-  it("reports data that is too large, and stays in with what there was", async () => {
+  it("reports data that is too large, and keeps the previous data", async () => {
     const page = await render(inPage(h(Here, { data: 1 })));
     await pass();
     const codes: unknown[] = [];
@@ -128,7 +128,7 @@ describe("usePresence", () => {
     assert.equal(page.text, 'alice=1 bob="b"');
   });
 
-  it("does without the grant, quietly, and enters with a token that has it", async () => {
+  it("works without the grant and without an error, and enters after a token grants it", async () => {
     const logged = mock.method(console, "error", () => {});
     const grants = ["subscribe"];
     client = clientOf({ token: () => tokenFor("alice", Date.now() + 100_000, grants) });
@@ -154,7 +154,7 @@ describe("usePresence", () => {
     assert.equal(logged.mock.callCount(), 0);
   });
 
-  it("does not enter for a render that is thrown away", async () => {
+  it("does not enter for a discarded render", async () => {
     let go!: () => void;
     const ready = new Promise<void>((resolve) => (go = resolve));
     let show!: (shown: boolean) => void;
@@ -218,7 +218,7 @@ describe("useMembers", () => {
 });
 
 describe("useOnlineCount", () => {
-  /** How often the room was asked for its figures. */
+  /** Number of requests for the room's stats. */
   let reads: number;
 
   beforeEach(() => {
@@ -232,7 +232,7 @@ describe("useOnlineCount", () => {
     });
   });
 
-  it("reads the count when connected, and every 30 s while the page is shown", async () => {
+  it("reads the count when connected, and every 30 s while the page is visible", async () => {
     const page = await render(inPage(h(Count)));
     assert.equal(page.text, "undefined");
     await pass();
@@ -256,13 +256,13 @@ describe("useOnlineCount", () => {
     reads = 0;
     await act(async () => cutAll());
     await pass(5_000);
-    assert.equal(reads, 1, "and when it is connected again");
+    assert.equal(reads, 1, "also after a reconnect");
     await page.render(inPage());
     await pass(300_000);
     assert.equal(reads, 1);
   });
 
-  it("is the length of the list where this client has entered", async () => {
+  it("is the length of the list if this client has entered", async () => {
     const page = await render(inPage(h(Count), h(Here)));
     await pass();
     assert.equal(page.text, '2alice=null bob="b"');
@@ -279,7 +279,7 @@ describe("useOnlineCount", () => {
 });
 
 describe("useSignal", () => {
-  it("calls the newest handler, never resubscribes, and sends by the same function", async () => {
+  it("calls the newest handler, never resubscribes, and returns a stable function to send", async () => {
     const heard: unknown[] = [];
     const senders = new Set<(data: unknown) => void>();
     const onSignal = mock.method(client.room("room"), "onSignal");
@@ -309,7 +309,7 @@ describe("useSignal", () => {
     assert.equal(onSignal.mock.callCount(), subscribed);
   });
 
-  it("only sends where it has no handler", async () => {
+  it("only sends if it has no handler", async () => {
     const onSignal = mock.method(client.room("room"), "onSignal");
     function Typing() {
       useSignal(useRoom("room"), "typing");
@@ -318,18 +318,18 @@ describe("useSignal", () => {
     await render(inPage(h(Typing)));
     await pass();
     assert.equal(onSignal.mock.callCount(), 0);
-    assert.equal(network.dialled, 1, "bob's");
+    assert.equal(network.dialled, 1, "bob's socket");
   });
 });
 
 describe("on the server", () => {
   const whole = () => inPage(h(Here, { data: 1 }), h(Members), h(Count));
 
-  it("knows no members, and is hydrated without a mismatch", async () => {
+  it("has no members, and hydrates without a mismatch", async () => {
     const html = renderToString(whole());
     assert.equal(html, "<p>unknown</p><p>unknown</p><b>undefined</b>");
     await advance(1_000);
-    assert.equal(network.dialled, 1, "bob's");
+    assert.equal(network.dialled, 1, "bob's socket");
     await render(inPage(h(Here, { data: 1 })));
     await pass();
     const page = await hydrate(html, whole());
@@ -337,7 +337,7 @@ describe("on the server", () => {
   });
 });
 
-it("leaves nothing behind that listens", async () => {
+it("leaves no listener behind", async () => {
   const room = client.room("room");
   const { counted, listening } = countListeners();
   Object.assign(room, { onSignal: counted(room.onSignal.bind(room) as never) });

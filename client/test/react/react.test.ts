@@ -62,7 +62,7 @@ function Events({ last = 3 }) {
 }
 
 describe("StrictMode", () => {
-  it("has one socket, and loses no handler", async () => {
+  it("uses one socket, and loses no handler", async () => {
     const handler = mock.fn();
     function Handler() {
       useEvent(useRoom("room"), "a", handler);
@@ -76,7 +76,7 @@ describe("StrictMode", () => {
     assert.equal(handler.mock.callCount(), 1);
   });
 
-  it("has one socket for all rooms, while they come and go", async () => {
+  it("uses one socket for all rooms while they mount and unmount", async () => {
     function Room({ name }: { name: string }) {
       return h("i", null, useStatus(useRoom(name)).status, " ");
     }
@@ -93,7 +93,7 @@ describe("StrictMode", () => {
     );
   });
 
-  it("reduces each event once into what is shown", async () => {
+  it("reduces each event once", async () => {
     publish(1);
     const page = await render(strict(h(Sum)));
     await pass();
@@ -124,7 +124,7 @@ describe("useEvent", () => {
     assert.equal(on.mock.callCount(), 1);
   });
 
-  it("follows another room when it is given one", async () => {
+  it("switches to another room", async () => {
     const heard: unknown[] = [];
     function Handler({ name }: { name: string }) {
       useEvent(useRoom(name), (_, event) => heard.push([name, event.name]));
@@ -141,7 +141,7 @@ describe("useEvent", () => {
 });
 
 describe("useStatus", () => {
-  it("tells of each change", async () => {
+  it("returns each change", async () => {
     const page = await render(inPage(h(Status)));
     assert.equal(page.text, "connecting");
     await pass();
@@ -168,7 +168,7 @@ describe("useStatus", () => {
 });
 
 describe("usePublish", () => {
-  it("is the same function at each render, and knows the id at once", async () => {
+  it("returns a stable function, and the id at once", async () => {
     const seen = new Set<unknown>();
     let id = "";
     function Button() {
@@ -206,7 +206,7 @@ describe("useRoomState", () => {
     assert.equal(renders.mock.callCount(), 1);
   });
 
-  it("has the room's state when it is mounted late", async () => {
+  it("returns the room's state if it mounts late", async () => {
     publish(5, 6);
     await render(inPage(h(Status)));
     await pass();
@@ -219,7 +219,7 @@ describe("useRoomState", () => {
     assert.equal(page.text, "sum 26");
   });
 
-  it("keeps what was reduced when it is subscribed again and has missed nothing", async () => {
+  it("keeps the reduced state if it resubscribes and has missed nothing", async () => {
     const room = client.room("room");
     room.on(() => {});
     const { subscribe, getSnapshot: get } = stateStore(room, sum as never, 0, undefined);
@@ -232,7 +232,7 @@ describe("useRoomState", () => {
     assert.equal(get(), 5);
   });
 
-  it("begins afresh after a gap, without showing nothing in between", async () => {
+  it("starts again after a gap, without an empty state in between", async () => {
     server.settings.retained = 1;
     const shown: string[] = [];
     function Shown() {
@@ -251,7 +251,7 @@ describe("useRoomState", () => {
     assert.deepEqual(shown, ["0", "1", "36"]);
   });
 
-  it("starts from what the server has read, until the room's own state is known", async () => {
+  it("starts from the server's snapshot, until the room's own state is known", async () => {
     publish(1, 2);
     const snapshot = server.room("room").snapshot as never;
     publish(3);
@@ -267,7 +267,7 @@ describe("useRoomState", () => {
 });
 
 describe("useEvents", () => {
-  it("reads the newest events, then follows", async () => {
+  it("reads the newest events, then appends live ones", async () => {
     publish(1, 2, 3, 4, 5);
     const page = await render(strict(h(Events)));
     await pass();
@@ -277,7 +277,7 @@ describe("useEvents", () => {
     assert.equal(page.text, "4,5,6");
   });
 
-  it("has no hole and no event twice, however late the history comes", async () => {
+  it("has no missing and no duplicate event, however late the history is", async () => {
     publish(1);
     const slow = clientOf({
       fetch: async (...request) => {
@@ -294,7 +294,7 @@ describe("useEvents", () => {
     assert.equal(page.text, "2,3,4,5,6,7,8,9,10,11");
   });
 
-  it("shows once what comes both ways", async () => {
+  it("shows an event once that is both read and received", async () => {
     const read = fetchFrom(server);
     const ahead = clientOf({
       fetch: async (...request) => {
@@ -307,7 +307,7 @@ describe("useEvents", () => {
     assert.equal(page.text, "1,2");
   });
 
-  it("reads nothing before the room is connected, or it could miss what comes between", async () => {
+  it("reads nothing before the room is connected, so that it can't miss an event in between", async () => {
     const read = mock.fn(fetchFrom(server));
     network.down = true;
     const offline = clientOf({
@@ -333,7 +333,7 @@ describe("useEvents", () => {
     assert.equal(page.text, "4,5");
   });
 
-  it("shows the old ones after a gap until the new ones are there, or can't be had", async () => {
+  it("shows the old events after a gap until the new ones are read, or reading fails", async () => {
     server.settings.retained = 3;
     publish(1);
     const page = await render(inPage(h(Events)));
@@ -363,7 +363,7 @@ describe("useEvents", () => {
     assert.equal(logged.mock.callCount(), 1);
   });
 
-  it("shows the old ones for as long as there is no connection either", async () => {
+  it("keeps the old events while it is disconnected", async () => {
     server.settings.retained = 1;
     publish(1);
     const page = await render(inPage(h(Events)));
@@ -386,7 +386,7 @@ describe("useEvents", () => {
 });
 
 describe("useEvents whose `last` changes", () => {
-  it("shows what it has until it has more, and never nothing", async () => {
+  it("shows its events until it has more, and never an empty list", async () => {
     publish(1, 2, 3, 4, 5);
     const shown: string[] = [];
     function Shown({ last }: { last: number }) {
@@ -404,7 +404,7 @@ describe("useEvents whose `last` changes", () => {
       shown.length = 0;
       await page.render(inPage(h(Shown, { last })));
       await pass();
-      // The same may be rendered twice: what is shown does not change then.
+      // It may render twice with the same events.
       assert.deepEqual([...new Set(shown)], expected);
     }
     publish(6);
@@ -412,7 +412,7 @@ describe("useEvents whose `last` changes", () => {
     assert.equal(shown.at(-1), "4,5,6");
   });
 
-  it("has the newest `last`, however slow an earlier read is", async () => {
+  it("uses the newest `last`, however slow an earlier read is", async () => {
     publish(1, 2, 3, 4, 5);
     const read = fetchFrom(server);
     const slow = clientOf({
@@ -431,7 +431,7 @@ describe("useEvents whose `last` changes", () => {
     assert.equal(page.text, "1,2,3,4,5");
   });
 
-  it("to 0 is none, and asks for nothing", async () => {
+  it("to 0 is empty and sends no request", async () => {
     const fetch = mock.fn(fetchFrom(server));
     client = clientOf({ fetch });
     publish(1, 2);
@@ -448,7 +448,7 @@ describe("useEvents whose `last` changes", () => {
   });
 
   for (const last of [-1, 1.5, NaN, Infinity]) {
-    it(`to ${last} is an error that says so`, () => {
+    it(`to ${last} throws an error with the reason`, () => {
       assert.throws(() => renderToString(inPage(h(Events, { last }))), {
         message: `\`last\` must be a whole number, 0 or more; it is ${last}.`,
       });
@@ -462,7 +462,7 @@ describe("useHistory", () => {
     return h("p", null, `${events.map(({ seq }) => seq)} ${isLoading} ${error?.code}`);
   }
 
-  it("is loading until the events are there, also more of them", async () => {
+  it("is loading until the events are read, also for a larger `last`", async () => {
     publish(1, 2, 3, 4, 5);
     const read = fetchFrom(server);
     client = clientOf({
@@ -484,10 +484,10 @@ describe("useHistory", () => {
     assert.equal(page.text, " false undefined");
   });
 
-  it("says why nothing can be read, and reads again by itself when it can", async () => {
+  it("returns the reason of a failure, and retries by itself", async () => {
     const read = fetchFrom(server);
     let isAllowed = false;
-    // As a browser does where the worker's ALLOWED_ORIGINS don't have the page's.
+    // As in a browser if the worker's ALLOWED_ORIGINS lack the page's origin.
     const fetch = mock.fn<typeof globalThis.fetch>(async (...request) => {
       if (!isAllowed) throw new TypeError("Failed to fetch");
       return read(...request);
@@ -511,7 +511,7 @@ describe("useHistory", () => {
     assert.equal(page.text, "1,2 false undefined");
   });
 
-  it("reads again at once when the connection comes back", async () => {
+  it("reads again at once after a reconnect", async () => {
     publish(1);
     const { history } = client.room("room");
     mock.method(console, "error", () => {});
@@ -527,13 +527,13 @@ describe("useHistory", () => {
     assert.equal(page.text, "1 false undefined");
   });
 
-  it("is not loading where the room has ended", async () => {
+  it("is not loading if the room has ended", async () => {
     const page = await render(inPage(h(History)));
     await act(async () => client.close());
     assert.equal(page.text, " false undefined");
   });
 
-  it("renders once for what comes together", async () => {
+  it("renders once for changes at the same time", async () => {
     publish(1, 2, 3);
     const shown: string[] = [];
     function Shown() {
@@ -557,13 +557,13 @@ describe("on the server", () => {
   }
   const event = (seq: number) => ({ seq, name: "a", data: seq, at: 0, from: "b", key: `${seq}` });
 
-  it("renders what the server has read, and connects nothing", async () => {
+  it("renders the server's data, and does not connect", async () => {
     assert.equal(renderToString(inPage(h(Whole))), "<p>connecting 3 2</p>");
     await advance(1_000);
     assert.equal(network.dialled, 0);
   });
 
-  it("is hydrated without a mismatch, also when the room is known already", async () => {
+  it("hydrates without a mismatch, even if the room is already known", async () => {
     const html = renderToString(inPage(h(Whole)));
     publish(1, 2, 3);
     await render(inPage(h(Status), h(Sum)));
@@ -614,7 +614,7 @@ function heapInUse(): number {
 }
 
 describe("a missing provider", () => {
-  it("is named", () => {
+  it("is named in the error", () => {
     assert.throws(() => renderToString(h(Status)), /RoomcastProvider/);
   });
 });

@@ -1,4 +1,4 @@
-/** 20 clients of both kinds, 10,000 events, and a network that is cut at least 200 times. */
+/** Runs 20 clients of both kinds with 10,000 events over a network with at least 200 cuts. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +14,7 @@ const BATCHES = 200;
 const BATCH = 46;
 const EVENTS = CLIENTS * FROM_EACH_CLIENT + BATCHES * BATCH; // 10,000
 const PUBLISHING_MS = 15_000;
-/** Ends the test where something never comes. */
+/** Time limit of the test. */
 const PATIENCE_MS = 180_000;
 
 let runtime: Runtime;
@@ -82,16 +82,17 @@ async function publishFromBackend(backend: Backend): Promise<void> {
   }
 }
 
-/** Cuts, freezes and delays until told to stop. Returns how often it cut. */
+/** Cuts, freezes and delays connections until aborted. Returns the number of cuts. */
 async function trouble(signal: AbortSignal): Promise<number> {
   let cuts = 0;
   for (let n = 0; !signal.aborted || cuts < CUTS; n++) {
     await sleep(Math.random() * 100);
     proxy.delayMs = Math.random() < 0.5 ? 0 : 60;
-    // One of all clients, connected or not: or the few that are connected would get all of it.
+    // Draws from all clients, connected or not. Otherwise the few connected ones would get all
+    // faults.
     const link = [...proxy.links][Math.floor(Math.random() * CLIENTS)];
     if (link === undefined) continue;
-    // Rare, as it takes a ping period, or the time limit of opening, until it is noticed.
+    // Rarely, because it takes a ping period, or the time limit of opening, until it is detected.
     if (n % 50 === 20) link.freeze();
     else if (n % 50 === 45) link.halfOpen();
     else {
@@ -122,7 +123,7 @@ async function run(meanwhile: () => Promise<void>): Promise<void> {
   check(cuts);
 }
 
-/** The runtime may be at another port by now. */
+/** The runtime's port changes at a restart. */
 const pathOf = (input: string | URL | Request): string => {
   const { pathname, search } = new URL(String(input));
   return pathname + search;
@@ -132,20 +133,24 @@ function check(cuts: number): void {
   assert.ok(cuts >= CUTS, `${cuts} cuts`);
   assert.equal(gaps, 0);
   heard.forEach((events, client) => {
-    // Not deepEqual: it would spend minutes on showing what differs.
+    // Not deepEqual: it would spend minutes on the diff.
     const wrong = events.findIndex(({ seq, id }, n) => seq !== n + 1 || id !== heard[0]![n]!.id);
-    assert.equal(wrong, -1, `client ${client} heard seq ${events[wrong]?.seq} as number ${wrong}`);
+    assert.equal(
+      wrong,
+      -1,
+      `client ${client} received seq ${events[wrong]?.seq} as number ${wrong}`,
+    );
     assert.equal(events.length, EVENTS, `client ${client}`);
   });
-  assert.equal(new Set(heard[0]!.map(({ id }) => id)).size, EVENTS, "each publish counts once");
+  assert.equal(new Set(heard[0]!.map(({ id }) => id)).size, EVENTS, "each publish is stored once");
   for (const room of rooms) assert.equal(room.state!.size, BATCH);
   const { accepted } = proxy;
   console.log(`${EVENTS} events, ${CLIENTS} clients, ${cuts} cuts, ${accepted} connections`);
 }
 
-it("each handler sees each event exactly once in order", () => run(async () => {}));
+it("each handler receives each event exactly once in order", () => run(async () => {}));
 
-it("also when the runtime is killed and restarted", () =>
+it("each handler receives each event exactly once in order when the runtime is killed and restarted", () =>
   run(async () => {
     for (let n = 0; n < 3; n++) {
       await sleep(PUBLISHING_MS / 4);

@@ -1,4 +1,4 @@
-/** Rooms behind proxies that let no WebSocket through, or no stream either. */
+/** Rooms behind proxies that block WebSockets, or streams too. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { createClient, type Client, type Room, type RoomEvent } from "../../src/index.ts";
@@ -7,9 +7,9 @@ import { Middlebox, type Upgrades } from "./middlebox.ts";
 import type { Runtime } from "./runtime.ts";
 
 const runs = process.env.ROOMCAST_RUNTIME === "workerd";
-const onWorkerd = { skip: !runs && "the model knows WebSockets alone" };
+const onWorkerd = { skip: !runs && "the model supports only WebSockets" };
 
-/** Stands in for the page, of which Node has none. */
+/** Replaces the page's event target, which Node does not have. */
 const page = new EventTarget();
 Object.assign(globalThis, {
   addEventListener: page.addEventListener.bind(page),
@@ -18,7 +18,7 @@ Object.assign(globalThis, {
 
 type Sockets = "shared" | "room";
 
-/** Long enough for a loaded machine. A test that is right never waits for it. */
+/** Sufficient for a loaded machine. A passing test never waits for it. */
 const PATIENCE_MS = 180_000;
 
 let runtime: Runtime;
@@ -71,7 +71,7 @@ function follow(sockets: Sockets): void {
   room.listen({ gap: () => gaps++ });
 }
 
-/** Resolves when it is so, after whatever is told of. */
+/** Resolves when the condition is met. Checks it at each notification. */
 const until = (
   subscribe: (watcher: () => void) => () => void,
   isSo: () => boolean,
@@ -88,7 +88,7 @@ const until = (
 
 const comesTo = (isSo: () => boolean): Promise<void> => until(room.subscribe, isSo);
 
-/** Says that the network has changed, until it has: nobody is to wait for five minutes. */
+/** Reports a network change until the transport is used, so that no test waits for five minutes. */
 async function goesOver(transport: string): Promise<void> {
   const saying = setInterval(() => page.dispatchEvent(new Event("online")), 200);
   await connectsBy(transport);
@@ -100,7 +100,7 @@ const connectsBy = (transport: string): Promise<void> =>
 
 let published = 0;
 
-/** Both of them publish; what is given happens in the middle of it. */
+/** The client and the backend publish. `meanwhile` runs between their two batches. */
 async function exchange(meanwhile: () => unknown): Promise<void> {
   const before = heard.length;
   const publishes = async (): Promise<void> => {
@@ -129,59 +129,55 @@ function assertExact(): void {
   const seqs = new Map(heard.map(({ id, seq }) => [id, seq]));
   for (const [id, seq] of acks) assert.equal(seqs.get(id), seq, id);
   const own = heard.filter(({ name }) => name === "client");
-  assert.equal(own.length, acks.size, "each publish counts once");
+  assert.equal(own.length, acks.size, "each publish is stored once");
 }
 
 for (const sockets of ["shared", "room"] as const) {
-  describe(
-    `behind a proxy that lets no WebSocket through (sockets: "${sockets}")`,
-    onWorkerd,
-    () => {
-      for (const upgrades of [400, 426, "hang up"] satisfies Upgrades[]) {
-        it(`but says ${upgrades}: a stream, and the WebSocket again when it may`, async () => {
-          box.upgrades = upgrades;
-          follow(sockets);
-          await connectsBy("sse");
-          await exchange(() => {});
-          await exchange(() => box.cut());
-          await exchange(() => runtime.restart());
-          box.upgrades = "pass";
-          await exchange(() => goesOver("websocket"));
-          assertExact();
-        });
-      }
-
-      it("where the token is refused: the user is told", async () => {
-        box.upgrades = "hang up";
-        let asked = 0;
-        client = clientOf("alice", url, sockets, () => `${++asked}.no.token`);
-        room = client.room("test:room");
-        await comesTo(() => room.status === "unauthorized");
-        assert.deepEqual([room.transport, asked], ["sse", 2]);
-      });
-
-      it("and no stream either: long-polling, and better again when it may", async () => {
-        box.upgrades = 426;
-        box.buffering = true;
+  describe(`behind a proxy that blocks WebSockets (sockets: "${sockets}")`, onWorkerd, () => {
+    for (const upgrades of [400, 426, "close"] satisfies Upgrades[]) {
+      it(`with ${upgrades}: uses a stream, and the WebSocket again when it is allowed`, async () => {
+        box.upgrades = upgrades;
         follow(sockets);
-        await connectsBy("long-polling");
+        await connectsBy("sse");
         await exchange(() => {});
         await exchange(() => box.cut());
         await exchange(() => runtime.restart());
-        box.buffering = false;
-        await exchange(() => goesOver("sse"));
         box.upgrades = "pass";
         await exchange(() => goesOver("websocket"));
         assertExact();
       });
-    },
-  );
+    }
+
+    it("with a rejected token: is unauthorized", async () => {
+      box.upgrades = "close";
+      let asked = 0;
+      client = clientOf("alice", url, sockets, () => `${++asked}.no.token`);
+      room = client.room("test:room");
+      await comesTo(() => room.status === "unauthorized");
+      assert.deepEqual([room.transport, asked], ["sse", 2]);
+    });
+
+    it("and streams: uses long-polling, and better transports again when they are allowed", async () => {
+      box.upgrades = 426;
+      box.buffering = true;
+      follow(sockets);
+      await connectsBy("long-polling");
+      await exchange(() => {});
+      await exchange(() => box.cut());
+      await exchange(() => runtime.restart());
+      box.buffering = false;
+      await exchange(() => goesOver("sse"));
+      box.upgrades = "pass";
+      await exchange(() => goesOver("websocket"));
+      assertExact();
+    });
+  });
 }
 
 describe("presence and signals", onWorkerd, () => {
   let others: Client;
   let bob: Room;
-  /** When bob looks, who is in? */
+  /** Users that bob has seen as members. */
   let membersSeen: Set<string>;
 
   beforeEach(async () => {
@@ -195,7 +191,7 @@ describe("presence and signals", onWorkerd, () => {
   const usersOf = ({ presence }: Room): string | undefined =>
     presence.members?.map(({ user }) => user).join();
 
-  /** Bob sends until alice hears of it: a signal is only worth something to who is there. */
+  /** Bob sends until alice receives one: a signal reaches only connected sessions. */
   async function hears(): Promise<void> {
     const heardOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
     const waving = setInterval(() => bob.signal("wave", 1), 100);
@@ -203,7 +199,7 @@ describe("presence and signals", onWorkerd, () => {
     clearInterval(waving);
   }
 
-  it("go on by stream, and across the switch", async () => {
+  it("continue over a stream, and across the switch", async () => {
     box.upgrades = 426;
     follow("shared");
     room.presence.enter({ at: "desk" });
@@ -224,7 +220,7 @@ describe("presence and signals", onWorkerd, () => {
     await hears();
     await until(bob.presence.subscribe, () => dataOf("alice").length === 1);
     assert.deepEqual(dataOf("alice"), [{ at: "door" }]);
-    assert.deepEqual([...membersSeen], ["alice,bob"], "she was never gone");
+    assert.deepEqual([...membersSeen], ["alice,bob"], "alice never left");
   });
 
   const dataOf = (user: string): { at: string }[] =>
@@ -232,7 +228,7 @@ describe("presence and signals", onWorkerd, () => {
       .members!.filter((member) => member.user === user)
       .flatMap(({ sessions }) => sessions.map(({ data }) => data));
 
-  it("by long-polling: who is in can be seen", async () => {
+  it("over long-polling: members can be read", async () => {
     box.upgrades = 426;
     box.buffering = true;
     follow("shared");

@@ -1,4 +1,7 @@
-/** One client in 100 rooms over one socket, which is cut, frozen and half-open, on a runtime that is killed. */
+/**
+ * Runs one client in 100 rooms over one socket that is cut, frozen or half-open, on a runtime that
+ * is killed.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,20 +11,20 @@ import { Proxy } from "./proxy.ts";
 import { startRuntime, type Runtime } from "./runtime.ts";
 
 const ROOMS = 100;
-/** Of them so many come and go. */
+/** Number of rooms that are joined and left repeatedly. */
 const VISITED = 10;
 const BATCHES = 4;
 const BATCH = 6;
 const OWN = 4;
 const EVENTS = BATCHES * BATCH + OWN;
-/** What befalls the one socket, in turn. A runtime that is killed takes it along. */
+/** Faults of the socket, in this order. Killing the runtime also breaks the socket. */
 const FAULTS = ["cut", "cut", "freeze", "cut", "kill", "cut", "halfOpen", "kill"] as const;
-/** Longer than the client waits for a sign of life, or it would never give up. */
+/** Longer than the client waits for a pong. Otherwise it would never give up. */
 const ONLINE_EVERY_MS = 2_500;
-/** Ends the test where something never comes. */
+/** Time limit of the test. */
 const PATIENCE_MS = 120_000;
 
-/** Node has no page: this one tells the client that the network is back. */
+/** Node has no page. This event target reports to the client that the network is back. */
 const page = new EventTarget();
 
 let runtime: Runtime;
@@ -50,7 +53,7 @@ afterEach(async () => {
   await runtime.stop();
 });
 
-/** HTTP goes straight to the runtime, so that what the proxy counts is sockets. */
+/** HTTP requests bypass the proxy, so that the proxy counts only sockets. */
 const pastProxy: typeof fetch = (input, init) => {
   const { pathname, search } = new URL(String(input));
   return fetch(new URL(pathname + search, runtime.url), init);
@@ -66,7 +69,7 @@ async function until(done: () => boolean, what: string): Promise<void> {
 const seqsOf = (events: readonly RoomEvent[]): number[] => events.map(({ seq }) => seq);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
 
-/** Follows a room now and then. What is heard of each visit has no hole. */
+/** Joins a room from time to time. Each visit must receive events without a gap. */
 async function visit(room: Room, signal: AbortSignal): Promise<void> {
   const pass = (ms: number): Promise<void> =>
     sleep(Math.random() * ms, undefined, { signal }).catch(() => {});
@@ -81,19 +84,19 @@ async function visit(room: Room, signal: AbortSignal): Promise<void> {
       upTo(heard.length).map((n) => n + first - 1),
       room.name,
     );
-    // Beyond the grace, or within it.
+    // Sometimes longer than the grace, sometimes shorter.
     await pass(4_500);
   }
 }
 
 async function trouble(rooms: Room[]): Promise<void> {
   const isWhole = (): boolean => rooms.every(({ status }) => status === "connected");
-  // Again and again: what had arrived before a link froze passes for a sign of life.
+  // Repeated, because a frame that arrived before a link froze counts as a pong.
   const online = setInterval(() => page.dispatchEvent(new Event("online")), ONLINE_EVERY_MS);
   online.unref();
   for (const [n, fault] of FAULTS.entries()) {
     proxy.delayMs = n % 2 === 0 ? 0 : 60;
-    // Every other time, while the rooms are being joined again.
+    // At every other fault, while the rooms are still being joined.
     if (n % 2 === 0) await until(isWhole, "all rooms");
     else await until(() => rooms.some(({ status }) => status === "connected"), "some rooms");
     if (fault === "kill") await runtime.restart();
@@ -104,7 +107,7 @@ async function trouble(rooms: Room[]): Promise<void> {
   clearInterval(online);
 }
 
-it("each room's handlers see each event exactly once in order", async () => {
+it("each room's handlers receive each event exactly once in order", async () => {
   const prefix = `test:${crypto.randomUUID()}`;
   const rooms = Array.from({ length: ROOMS }, (_, n) => client.room(`${prefix}:${n}`));
   const staying = rooms.slice(VISITED);
@@ -151,7 +154,7 @@ it("each room's handlers see each event exactly once in order", async () => {
   assert.deepEqual(gaps, []);
   heard.forEach((events, n) => {
     assert.deepEqual(seqsOf(events), upTo(EVENTS), staying[n]!.name);
-    assert.equal(new Set(events.map(({ id }) => id)).size, EVENTS, "each publish counts once");
+    assert.equal(new Set(events.map(({ id }) => id)).size, EVENTS, "each publish is stored once");
   });
   const isWhole = (): boolean => staying.every(({ status }) => status === "connected");
   await until(() => proxy.links.size === 1 && isWhole(), "one socket");

@@ -1,20 +1,23 @@
-/** An HTTP proxy of the kind that some networks put between a page and its server. */
+/** An HTTP proxy like those that some networks put between a page and its server. */
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
-/** What it does with a WebSocket's upgrade: refuses it with that status, hangs up, or lets it pass. */
-export type Upgrades = 400 | 426 | "hang up" | "pass";
+/**
+ * Response to a WebSocket upgrade: rejects it with a status, closes the connection, or passes it
+ * on.
+ */
+export type Upgrades = 400 | 426 | "close" | "pass";
 
 export class Middlebox {
   upgrades: Upgrades = "pass";
-  /** Holds every answer back until it is whole. */
+  /** Delays every response until it is complete. */
   buffering = false;
   readonly #target: () => URL;
   readonly #server = createServer((from, to) => this.#forward(from, to));
   readonly #sockets = new Set<Duplex>();
 
-  /** `target` is asked for each request: a runtime may come back at another port. */
+  /** Calls `target` for each request, because the runtime's port changes at a restart. */
   constructor(target: () => URL) {
     this.#target = target;
     this.#server.on("connection", (socket) => this.#keep(socket));
@@ -32,7 +35,7 @@ export class Middlebox {
     await closed;
   }
 
-  /** All connections through it break. */
+  /** Breaks all connections through the proxy. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -67,7 +70,7 @@ export class Middlebox {
   }
 
   #upgrade(from: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (this.upgrades === "hang up") return void socket.destroy();
+    if (this.upgrades === "close") return void socket.destroy();
     if (this.upgrades !== "pass") {
       return void socket.end(`HTTP/1.1 ${this.upgrades} No\r\nconnection: close\r\n\r\n`);
     }

@@ -1,4 +1,4 @@
-/** Two who are in a room, whose network is cut and whose server is killed. */
+/** Runs two clients in a room whose network is cut and whose server is killed. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { createClient, type Client, type Room } from "../../src/index.ts";
@@ -42,7 +42,7 @@ const shown = ({ presence }: Room): string =>
   presence.members?.map(({ user, sessions }) => `${user}=${sessions[0]!.data}`).join(" ") ??
   "unknown";
 
-/** Resolves when the list is so. */
+/** Resolves when the list is as given. */
 function isShown(room: Room, wanted: string): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
@@ -54,62 +54,66 @@ function isShown(room: Room, wanted: string): Promise<void> {
 }
 
 for (const sockets of ["shared", "room"] as const) {
-  it(`who is there is shown, whatever happens (sockets: "${sockets}")`, TIME_LIMIT, async () => {
-    const alice = await roomOf(0, sockets);
-    const bob = await roomOf(1, sockets);
-    const both = (list: string): Promise<unknown> =>
-      Promise.all([alice, bob].map((room) => isShown(room, list)));
+  it(
+    `members are shown correctly through all faults (sockets: "${sockets}")`,
+    TIME_LIMIT,
+    async () => {
+      const alice = await roomOf(0, sockets);
+      const bob = await roomOf(1, sockets);
+      const both = (list: string): Promise<unknown> =>
+        Promise.all([alice, bob].map((room) => isShown(room, list)));
 
-    alice.presence.enter(1);
-    bob.presence.enter(1);
-    await both("alice=1 bob=1");
+      alice.presence.enter(1);
+      bob.presence.enter(1);
+      await both("alice=1 bob=1");
 
-    // A hand that moves, at 200 steps a second.
-    const cursor: number[] = [];
-    const arrived = new Promise<void>((resolve) =>
-      bob.onSignal("cursor", (x) => (cursor.push(x), x === 100 && resolve())),
-    );
-    const begun = Date.now();
-    for (let x = 1; x <= 100; x++) {
-      alice.signal("cursor", x);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    await arrived;
-    const windows = (Date.now() - begun) / WINDOW_MS;
-    assert.ok(cursor.length <= windows + 2, `${cursor.length} of 100 in ${windows} windows`);
-    assert.equal(cursor[0], 1);
+      // A moving cursor at 200 steps a second.
+      const cursor: number[] = [];
+      const arrived = new Promise<void>((resolve) =>
+        bob.onSignal("cursor", (x) => (cursor.push(x), x === 100 && resolve())),
+      );
+      const begun = Date.now();
+      for (let x = 1; x <= 100; x++) {
+        alice.signal("cursor", x);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await arrived;
+      const windows = (Date.now() - begun) / WINDOW_MS;
+      assert.ok(cursor.length <= windows + 2, `${cursor.length} of 100 in ${windows} windows`);
+      assert.equal(cursor[0], 1);
 
-    const entries = new Set<string>();
-    for (const room of [alice, bob]) room.presence.subscribe(() => entries.add(shown(room)));
-    for (const [n, room] of [alice, bob].entries()) {
-      const back = reconnected(room);
-      for (const link of proxies[n]!.links) link.cut();
-      room.presence.update(2 + n);
+      const entries = new Set<string>();
+      for (const room of [alice, bob]) room.presence.subscribe(() => entries.add(shown(room)));
+      for (const [n, room] of [alice, bob].entries()) {
+        const back = reconnected(room);
+        for (const link of proxies[n]!.links) link.cut();
+        room.presence.update(2 + n);
+        await back;
+        await both(`alice=2 bob=${1 + 2 * n}`);
+      }
+      const back = reconnected(alice);
+      clients[0]!.reconnect();
+      alice.presence.update(5);
       await back;
-      await both(`alice=2 bob=${1 + 2 * n}`);
-    }
-    const back = reconnected(alice);
-    clients[0]!.reconnect();
-    alice.presence.update(5);
-    await back;
-    await both("alice=5 bob=3");
-    assert.deepEqual(
-      [...entries].filter((list) => !/^alice=\d bob=\d$/.test(list)),
-      [],
-      "no flicker",
-    );
+      await both("alice=5 bob=3");
+      assert.deepEqual(
+        [...entries].filter((list) => !/^alice=\d bob=\d$/.test(list)),
+        [],
+        "no flicker",
+      );
 
-    await runtime.restart();
-    alice.presence.update(4);
-    await both("alice=4 bob=3");
-    assert.equal(await bob.presence.count(), 2);
+      await runtime.restart();
+      alice.presence.update(4);
+      await both("alice=4 bob=3");
+      assert.equal(await bob.presence.count(), 2);
 
-    alice.presence.leave();
-    await isShown(bob, "bob=3");
-  });
+      alice.presence.leave();
+      await isShown(bob, "bob=3");
+    },
+  );
 }
 
-/** Resolves when the room has lost its connection and has one again. */
+/** Resolves when the room has lost its connection and is connected again. */
 function reconnected(room: Room): Promise<void> {
   let lost = false;
   return new Promise((resolve) => {

@@ -1,15 +1,15 @@
-/** A TCP proxy that breaks connections the way networks do. */
+/** A TCP proxy that breaks connections like real networks. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** One connection through the proxy: two sockets and what passes between them. */
+/** A connection through the proxy: two sockets and the bytes between them. */
 export class Link {
   readonly #client: Socket;
   readonly #server: Socket;
-  /** The proxy need not think of it any more. */
+  /** Called when the link carries no more data. */
   readonly #gone: () => void;
   #frozen = false;
-  /** How long what passes is held back, in ms, in either direction. */
+  /** Longest delay of a chunk in either direction, in ms. */
   delayMs = 0;
 
   constructor(client: Socket, server: Socket, gone: () => void) {
@@ -26,7 +26,7 @@ export class Link {
   }
 
   #pass(from: Socket, to: Socket): void {
-    // One after the other: however long one is held back, none overtakes it.
+    // One after the other, so that a chunk with a shorter delay never overtakes another.
     let last = Promise.resolve();
     from.on("data", (bytes) => {
       const arrivesAt = Date.now() + Math.random() * this.delayMs;
@@ -35,23 +35,23 @@ export class Link {
         if (!this.#frozen && to.writable) to.write(bytes);
       });
     });
-    // Nobody hears of the end of a connection that is frozen.
+    // The end of a frozen connection is not passed on.
     from.on("close", () => void last.then(() => this.#frozen || to.end()));
   }
 
-  /** Both sides learn of it; what was under way is lost. */
+  /** Resets both sockets, so that both sides notice. Data in transit is lost. */
   cut(): void {
     this.#gone();
     this.#client.resetAndDestroy();
     this.#server.resetAndDestroy();
   }
 
-  /** Neither side learns of it: nothing passes, nothing is read, and both sockets stay open. */
+  /** Stops all data while both sockets stay open, so that neither side notices. */
   freeze(): void {
     this.#stop();
   }
 
-  /** The server finds nobody at the other end any more; the client still knows nothing. */
+  /** Resets only the server's socket, so that the client does not notice. */
   halfOpen(): void {
     this.#stop();
     this.#server.resetAndDestroy();
@@ -69,12 +69,12 @@ export class Proxy {
   readonly links = new Set<Link>();
   readonly #all = new Set<Link>();
   readonly #listener: Server;
-  /** Of a connection that is made from now on. */
+  /** Delay of new connections, in ms. */
   delayMs = 0;
   #refusing = false;
   accepted = 0;
 
-  /** `target` is asked for each connection: a runtime may come back at another port. */
+  /** Calls `target` for each connection, because the runtime's port changes at a restart. */
   constructor(target: () => URL) {
     this.#listener = createServer((client) => {
       if (this.#refusing) {

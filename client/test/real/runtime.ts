@@ -1,24 +1,24 @@
 /**
- * What the tests here run against: the model behind real sockets, or with
- * `ROOMCAST_RUNTIME=workerd` the worker as it was built.
+ * The server of these tests: the model behind real sockets, or the built worker with
+ * `ROOMCAST_RUNTIME=workerd`.
  */
 import { LiveModel } from "../model/live.ts";
 import { tokenFor } from "../model/claims.ts";
 
 export interface Runtime {
-  /** Where it answers; may be another after `restart`. */
+  /** Address of the server. `restart` may change it. */
   readonly url: URL;
-  /** How long a dead connection may go unnoticed. */
+  /** Longest time until a dead connection is detected. */
   readonly pingMs: number;
   token(user: string, grants: string[], lifeMs: number): string | Promise<string>;
-  /** Ends it the hard way (`kill -9`) and starts it again on what it had stored. */
+  /** Kills it (`kill -9`) and starts it again with its stored data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 async function startModel(): Promise<Runtime> {
   const pingMs = 2_000;
-  // The limit of the contract, in events that are published one by one.
+  // The contract's limit, in events that are published one by one.
   const live = new LiveModel({ pingMs, retained: 100_000 });
   await live.start();
   return {

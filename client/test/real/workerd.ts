@@ -1,4 +1,4 @@
-/** The built worker on the real runtime, as the tests of the worker itself start it. */
+/** Starts the built worker on the real runtime, as the worker's own tests do. */
 import { claims, seconds, sign, type Grant } from "../../../tests/edge/jwt.ts";
 import { Runtime as Workerd, SECRET } from "../../../tests/edge/runtime.ts";
 import type { Runtime } from "./runtime.ts";

@@ -4,13 +4,13 @@ import { Flow } from "../../src/room/flow.ts";
 import { advance, settle } from "../model/network.ts";
 import { clientOf, cutAll, describeBoth, publish, server } from "../story.ts";
 
-/** A flow with a window of 400 bytes, and what it has told. */
+/** A flow with a window of 400 bytes. Records the `seen` that it sends. */
 function flowOf(): { flow: Flow; seen: number[] } {
   const seen: number[] = [];
   return { flow: new Flow(400, (seq) => seen.push(seq)), seen };
 }
 
-/** Something that a handler has yet to do, until it is told to. */
+/** A pending promise of a handler, and the function that resolves it. */
 function task(): { promise: Promise<void>; done(): Promise<void> } {
   let resolve = (): void => {};
   const promise = new Promise<void>((resolved) => (resolve = resolved));
@@ -23,14 +23,14 @@ function task(): { promise: Promise<void>; done(): Promise<void> } {
   };
 }
 
-describe("what was seen", () => {
-  it("is told once for each quarter of the window", () => {
+describe("seen", () => {
+  it("is sent once for each quarter of the window", () => {
     const { flow, seen } = flowOf();
     for (let seq = 1; seq <= 10; seq++) flow.track(seq, 30, []);
     assert.deepEqual(seen, [4, 8]);
   });
 
-  it("is what the handlers have done with, in order", async () => {
+  it("covers the events that the handlers have processed, in order", async () => {
     const { flow, seen } = flowOf();
     const [first, second] = [task(), task()];
     flow.track(1, 150, [first.promise]);
@@ -44,7 +44,7 @@ describe("what was seen", () => {
     assert.deepEqual(seen, [1, 2, 4]);
   });
 
-  it("begins anew with a connection", async () => {
+  it("starts again with a new connection", async () => {
     const { flow, seen } = flowOf();
     const slow = task();
     flow.track(1, 99, []);
@@ -59,12 +59,12 @@ describe("what was seen", () => {
 });
 
 describeBoth("a room's window", (kind) => {
-  /** Publishes so many events of a kilobyte. */
+  /** Publishes events of one kilobyte. */
   const flood = (events: number): void => {
     for (let n = 0; n < events; n++) publish("a", "é".repeat(512));
   };
 
-  it("is never full for handlers that are done at once, however much comes", async () => {
+  it("is never full if handlers return at once, however many events follow", async () => {
     const room = clientOf().room("room");
     let heard = 0;
     room.on(() => heard++);
@@ -77,7 +77,7 @@ describeBoth("a room's window", (kind) => {
     assert.equal(heard, 4_000);
   });
 
-  it("is what a handler gets that does not come to an end, until it does", async () => {
+  it("limits the events of a handler that does not resolve, until it does", async () => {
     const room = clientOf().room("room");
     const first = task();
     let heard = 0;
@@ -95,7 +95,7 @@ describeBoth("a room's window", (kind) => {
     assert.equal(heard, 4_000);
   });
 
-  it("is not narrowed by handlers that fail, or that were at work when the connection went", async () => {
+  it("is not reduced by handlers that fail, or that were running at a disconnect", async () => {
     const errors: unknown[] = [];
     globalThis.reportError = (error) => void errors.push(error);
     const room = clientOf().room("room");

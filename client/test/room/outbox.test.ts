@@ -14,8 +14,8 @@ const outboxOf = (publishes: number): Outbox => {
 const refsOf = (texts: Iterable<string>): number[] =>
   Array.from(texts, (text) => Number((JSON.parse(text) as { ref: string }).ref));
 
-describe("what is to be sent", () => {
-  it("is what was not sent yet, in order", () => {
+describe("the publishes to send", () => {
+  it("are the unsent ones, in order", () => {
     const outbox = outboxOf(3);
     assert.equal(outbox.dueAt, 0);
     for (const text of outbox.drain()) if (refsOf([text])[0] === 2) break;
@@ -24,7 +24,7 @@ describe("what is to be sent", () => {
     assert.equal(outbox.dueAt, Infinity);
   });
 
-  it("is all again, in order, on the next connection", () => {
+  it("are all unacknowledged ones again, in order, on the next connection", () => {
     const outbox = outboxOf(5);
     assert.deepEqual(refsOf(outbox.drain()), [1, 2, 3, 4, 5]);
     outbox.onAck("2", 7);
@@ -32,7 +32,7 @@ describe("what is to be sent", () => {
     assert.deepEqual(refsOf(outbox.drain()), [1, 3, 4, 5]);
   });
 
-  it("is again what was refused in passing", () => {
+  it("include those with a temporary refusal", () => {
     const outbox = outboxOf(5);
     assert.equal(refsOf(outbox.drain()).length, 5);
     const error = new RoomcastError("rate_limited", "Too fast.");

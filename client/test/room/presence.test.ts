@@ -1,4 +1,4 @@
-/** Stories of presence, in virtual time. */
+/** Tests of presence, in virtual time. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { RoomcastError, type Client, type Member, type Room } from "../../src/index.ts";
@@ -10,7 +10,7 @@ const clientAs = (user: string, grants?: string[]): Client =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) });
 const roomOf = (user: string, grants?: string[]): Room => clientAs(user, grants).room("room");
 
-/** `alice=1,2 bob=3`: each user with the data of its sessions. */
+/** For example `alice=1,2 bob=3`: each user with the data of its sessions. */
 const shown = (members: readonly Member[] | undefined): string =>
   members
     ?.map(({ user, sessions }) => `${user}=${sessions.map(({ data }) => JSON.stringify(data))}`)
@@ -18,7 +18,7 @@ const shown = (members: readonly Member[] | undefined): string =>
 
 const shownTo = (...rooms: Room[]): string[] => rooms.map((room) => shown(room.presence.members));
 
-/** What is shown to a client, from now on. */
+/** Records the members that a client shows from now on. */
 function diary({ presence }: Room): string[] {
   const entries: string[] = [];
   presence.subscribe(() => entries.push(shown(presence.members)));
@@ -29,7 +29,7 @@ const entering = () => mock.method(server.room("room").presence, "enter");
 const dataOf = ({ mock }: ReturnType<typeof entering>) =>
   mock.calls.map(({ arguments: [, data] }) => data);
 
-/** Has the errors that are reported collected. */
+/** Collects the codes of the reported errors. */
 function reported(): unknown[] {
   const codes: unknown[] = [];
   mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
@@ -37,7 +37,7 @@ function reported(): unknown[] {
 }
 
 describeBoth("entering", () => {
-  it("shows the members, and tells them", async () => {
+  it("shows all members to all members", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     alice.presence.enter({ at: "desk" });
     assert.equal(alice.presence.members, undefined, "not known yet");
@@ -60,7 +60,7 @@ describeBoth("entering", () => {
     assert.equal(server.room("room").sessions.size, 0);
   });
 
-  it("is one member with two entries where a user has two tabs", async () => {
+  it("makes one member with two entries if a user has two tabs", async () => {
     const tabs = [roomOf("alice"), roomOf("alice")];
     tabs.forEach(({ presence }, n) => presence.enter(n));
     await advance(100);
@@ -73,7 +73,7 @@ describeBoth("entering", () => {
     assert.deepEqual(shownTo(...tabs), ["unknown", "alice=1"]);
   });
 
-  it("is known to nobody who has not", async () => {
+  it("is required to receive the list", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     bob.presence.subscribe(() => {});
     alice.presence.enter();
@@ -82,7 +82,7 @@ describeBoth("entering", () => {
     assert.equal(await bob.presence.count(), 1);
   });
 
-  it("is refused where the data is more than the room takes", async () => {
+  it("throws if the data exceeds the room's limit", async () => {
     const room = roomOf("alice");
     const tooLarge = { code: "too_large" };
     assert.throws(() => room.presence.enter("é".repeat(1_100)), tooLarge);
@@ -95,7 +95,7 @@ describeBoth("entering", () => {
 });
 
 describeBoth("members", () => {
-  it("are another array after each change, and the same while nothing changes", async () => {
+  it("are a new array after each change, and the same one otherwise", async () => {
     const [alice, bob, carol] = [roomOf("alice"), roomOf("bob"), roomOf("carol")];
     for (const { presence } of [alice, bob, carol]) presence.enter();
     await advance(200);
@@ -107,12 +107,12 @@ describeBoth("members", () => {
     await advance(100);
     const after = alice.presence.members!;
     assert.notEqual(after, before);
-    assert.equal(after[0], before[0], "who has not changed is the same object, oneself too");
+    assert.equal(after[0], before[0], "unchanged members are the same objects, also the own one");
     assert.equal(after[1], before[1]);
     assert.notEqual(after[2], before[2]);
   });
 
-  it("are in the same order whoever came first", async () => {
+  it("are in the same order, whoever entered first", async () => {
     const rooms = ["carol", "alice", "bob"].map((user) => roomOf(user));
     for (const { presence } of rooms) {
       presence.enter();
@@ -122,7 +122,7 @@ describeBoth("members", () => {
     assert.deepEqual(shownTo(...rooms), [all, all, all]);
   });
 
-  it("are shown when the last page of their list has come", async () => {
+  it("are shown after the last page of their list", async () => {
     const room = roomOf("alice");
     room.presence.enter(1);
     await advance(100);
@@ -141,7 +141,7 @@ describeBoth("members", () => {
     assert.deepEqual(entries, ["alice=2 bob=2 carol=2"]);
   });
 
-  it("are not those of a list that was cut off", async () => {
+  it("are not shown from an incomplete list", async () => {
     const room = roomOf("alice");
     room.presence.enter(1);
     await advance(100);
@@ -154,7 +154,7 @@ describeBoth("members", () => {
     assert.equal(shown(room.presence.members), "alice=1");
   });
 
-  it("may come unasked, in place of those before", async () => {
+  it("may be replaced by an unrequested list", async () => {
     const room = roomOf("alice");
     room.presence.enter(1);
     await advance(100);
@@ -167,7 +167,7 @@ describeBoth("members", () => {
 });
 
 describeBoth("updating", () => {
-  it("shows one's own data at once, and never again what was before", async () => {
+  it("shows one's own data at once, and never older data again", async () => {
     const room = roomOf("alice");
     room.presence.enter(0);
     await advance(100);
@@ -186,7 +186,7 @@ describeBoth("updating", () => {
     );
   });
 
-  it("shows the data as the others have it", async () => {
+  it("shows the data as other members receive it", async () => {
     const room = roomOf("alice");
     room.presence.enter({ at: new Date(0), gone: undefined });
     await advance(100);
@@ -195,7 +195,7 @@ describeBoth("updating", () => {
     });
   });
 
-  it("sends the first at once, and then the newest of 50 ms", async () => {
+  it("sends the first change at once, and then the newest one every 50 ms", async () => {
     const room = roomOf("alice");
     room.presence.enter(-1);
     await advance(200);
@@ -213,7 +213,7 @@ describeBoth("updating", () => {
     assert.ok(calls > 15 && calls <= 22, `${calls} in a second`);
   });
 
-  it("sends nothing where nothing has changed, or who has not entered", async () => {
+  it("sends nothing if nothing has changed, or the client has not entered", async () => {
     const room = roomOf("alice");
     room.subscribe(() => {});
     await advance(100);
@@ -233,7 +233,7 @@ describeBoth("updating", () => {
 });
 
 describeBoth("leaving", () => {
-  it("is told at once", async () => {
+  it("is sent at once", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter();
     await advance(200);
@@ -246,7 +246,7 @@ describeBoth("leaving", () => {
     assert.deepEqual(shownTo(alice), ["unknown"]);
   });
 
-  it("and entering again at once is told to nobody", async () => {
+  it("followed by entering at once notifies no other member", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     bob.presence.enter();
     await advance(200);
@@ -264,19 +264,19 @@ describeBoth("leaving", () => {
   });
 
   const ways: Record<string, (alice: Room) => void> = {
-    "once it is told": ({ presence }) => presence.leave(),
+    "when the leave is sent": ({ presence }) => presence.leave(),
     "while not connected": ({ presence }) => {
       cutAll();
       presence.leave();
     },
-    "and then cut before it is told": ({ presence }) => {
+    "when the connection breaks before it is sent": ({ presence }) => {
       presence.update(2);
       presence.leave();
       cutAll();
     },
   };
   for (const [way, leave] of Object.entries(ways)) {
-    it(`${way}, nothing of before is shown when it has entered again`, async () => {
+    it(`${way}, shows no outdated list after entering again`, async () => {
       const [alice, bob] = [roomOf("alice"), roomOf("bob")];
       for (const { presence } of [alice, bob]) presence.enter(1);
       await advance(200);
@@ -289,8 +289,8 @@ describeBoth("leaving", () => {
   }
 });
 
-describeBoth("a connection that is lost", () => {
-  /** Two who are in, and what bob is shown of it. */
+describeBoth("a lost connection", () => {
+  /** Enters alice and bob, and records the members that both show. */
   async function two() {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter(1);
@@ -301,7 +301,7 @@ describeBoth("a connection that is lost", () => {
   const wireOf = (user: string) =>
     [...network.wires].find((wire) => wire.user === user && wire.open)!;
 
-  it("is no leave, and nothing flickers", async () => {
+  it("is no leave, and causes no flicker", async () => {
     const { alice, bob, entries, ownEntries } = await two();
     wireOf("alice").cut();
     await advance(30_000);
@@ -309,7 +309,7 @@ describeBoth("a connection that is lost", () => {
     assert.deepEqual(new Set([...entries, ...ownEntries]), new Set(["alice=1 bob=1"]));
   });
 
-  it("shows who was there until it is noticed", async () => {
+  it("shows the old members until it is detected", async () => {
     const { alice, bob, ownEntries } = await two();
     wireOf("alice").freeze();
     await advance(40_000);
@@ -317,7 +317,7 @@ describeBoth("a connection that is lost", () => {
     assert.deepEqual(new Set(ownEntries), new Set(["alice=1 bob=1"]));
   });
 
-  it("is no leave where the client itself gives it up for another", async () => {
+  it("is no leave if the client itself replaces it", async () => {
     const client = clientAs("alice");
     const [alice, bob] = [client.room("room"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter(1);
@@ -345,7 +345,7 @@ describeBoth("a connection that is lost", () => {
     assert.deepEqual(shownTo(alice, bob), ["alice=2 bob=1", "alice=2 bob=1"]);
   });
 
-  it("leaves after a while where it does not come back", async () => {
+  it("leaves after the grace if the client does not return", async () => {
     const { alice, bob } = await two();
     network.down = true;
     wireOf("alice").cut();
@@ -369,7 +369,7 @@ describeBoth("a connection that is lost", () => {
     assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
   });
 
-  it("that is final knows nobody, and enters again after a sign-in", async () => {
+  it("with a final code shows no members, and enters again after a sign-in", async () => {
     const client = clientAs("alice");
     const room = client.room("room");
     room.presence.enter(1);
@@ -382,8 +382,8 @@ describeBoth("a connection that is lost", () => {
   });
 });
 
-describeBoth("a token without the grant", () => {
-  it("is reported, once, and knows nobody", async () => {
+describeBoth("a token without the right `presence`", () => {
+  it("is reported once, and shows no members", async () => {
     const codes = reported();
     const room = roomOf("alice", ["subscribe"]);
     room.presence.enter();
@@ -397,7 +397,7 @@ describeBoth("a token without the grant", () => {
     assert.equal(room.status, "connected");
   });
 
-  it("leaves when it comes, and enters when one with it does", async () => {
+  it("makes the client leave, and a token with the right makes it enter again", async () => {
     const codes = reported();
     const grants = ["subscribe", "presence"];
     const token = () => tokenFor("alice", Date.now() + 100_000, grants);
@@ -416,8 +416,8 @@ describeBoth("a token without the grant", () => {
   });
 });
 
-describeBoth("a room that has as many members as it may", () => {
-  it("says so, once, and is entered when somebody has left", async () => {
+describeBoth("a room with the maximum number of members", () => {
+  it("is reported once, and entered when a member has left", async () => {
     server.settings.members = 1;
     const codes = reported();
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
@@ -434,7 +434,7 @@ describeBoth("a room that has as many members as it may", () => {
     assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=2"]);
   });
 
-  it("shows no list of before to who comes back too late", async () => {
+  it("shows no outdated list to a client that returns too late", async () => {
     const codes = reported();
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     alice.presence.enter();
@@ -455,8 +455,8 @@ describeBoth("a room that has as many members as it may", () => {
   });
 });
 
-describeBoth("a room that asks to be left alone", () => {
-  it("is told again what it refused", async () => {
+describeBoth("a room with a rate limit", () => {
+  it("receives a refused change again", async () => {
     server.rateLimit = { perSecond: 1, burst: 2 };
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) {
@@ -473,7 +473,7 @@ describeBoth("a room that asks to be left alone", () => {
     assert.deepEqual(shownTo(alice, bob), ["alice=19", "unknown"]);
   });
 
-  it("is told before publishes that wait", async () => {
+  it("receives a change before waiting publishes", async () => {
     server.rateLimit = { perSecond: 50, burst: 100 };
     const codes = reported();
     const room = roomOf("alice");

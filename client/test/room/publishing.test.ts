@@ -5,7 +5,7 @@ import { tokenFor } from "../model/claims.ts";
 import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
 
 describeBoth("publishing", () => {
-  it("resolves with the seq, and knows its id at once", async () => {
+  it("resolves with the seq, and returns the id at once", async () => {
     const room = clientOf().room("room");
     const sent = room.publish("a", 1, { key: "k" });
     assert.match(sent.id, /^\d+-\d+-\d+-\d+$/);
@@ -15,7 +15,7 @@ describeBoth("publishing", () => {
     assert.deepEqual([event!.id, event!.key, event!.from], [sent.id, "k", "alice"]);
   });
 
-  it("connects for it alone, and goes again", async () => {
+  it("connects only for the publish, and disconnects again", async () => {
     const room = clientOf().room("room");
     room.publish("a", 1);
     await advance(5_000);
@@ -23,12 +23,12 @@ describeBoth("publishing", () => {
     assert.equal(server.room("room").sessions.size, 0);
   });
 
-  it("waits while offline, and counts once whatever was lost", async () => {
+  it("waits while offline, and is stored once whatever was lost", async () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);
     const sent = room.publish("a", 1);
-    await advance(7, 1); // the room has it, and the ack is under way
+    await advance(7, 1); // the room has it, and the ack is in transit
     assert.equal(server.room("room").events.length, 1);
     cutAll();
     network.down = true;
@@ -43,7 +43,7 @@ describeBoth("publishing", () => {
     );
   });
 
-  it("is refused when too many wait", async () => {
+  it("is rejected if too many publishes wait", async () => {
     network.down = true;
     const room = clientOf({ publish: { maxQueued: 2 } }).room("room");
     void room.publish("a", 1).catch(() => {});
@@ -51,7 +51,7 @@ describeBoth("publishing", () => {
     assert.equal(await codeOf(room.publish("a", 3)), "queue_full");
   });
 
-  it("is refused when it has waited too long", async () => {
+  it("is rejected after its timeout", async () => {
     network.down = true;
     const room = clientOf({ publish: { timeoutMs: 5_000 } }).room("room");
     const code = codeOf(room.publish("a", 1));
@@ -62,19 +62,19 @@ describeBoth("publishing", () => {
     assert.equal(server.room("room").events.length, 0);
   });
 
-  it("is refused where it would cost the socket", async () => {
+  it("is rejected if it would close the socket", async () => {
     const room = clientOf().room("room");
     assert.equal(await codeOf(room.publish("a", "é".repeat(600_000))), "too_large");
   });
 
-  it("is refused by the room", async () => {
+  it("is rejected by the room", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["subscribe"]);
     const code = codeOf(clientOf({ token }).room("room").publish("a", 1));
     await advance(100);
     assert.equal(await code, "forbidden");
   });
 
-  it("is refused when the room ends, and after", async () => {
+  it("is rejected when the room ends, and after that", async () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);
@@ -85,7 +85,7 @@ describeBoth("publishing", () => {
     assert.equal(await codeOf(room.publish("a", 1)), "kicked");
   });
 
-  it("heeds the rate limit and keeps the order", async () => {
+  it("respects the rate limit and keeps the order", async () => {
     server.rateLimit = { perSecond: 50, burst: 100 };
     const room = clientOf().room("room");
     const sent = Array.from({ length: 400 }, (_, n) => room.publish("a", n));

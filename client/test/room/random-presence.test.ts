@@ -1,6 +1,6 @@
 /**
- * Clients that enter, update and leave at random, over a network that cuts, freezes and delays.
- * Once it has healed, each that is in is shown what the model has. A failure prints its seed.
+ * Clients enter, update and leave at random, over a network that cuts, freezes and delays. After
+ * the last fault, each member must show the model's members. A failure prints its seed.
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it, mock } from "node:test";
@@ -19,12 +19,12 @@ const USERS = ["alice", "bob", "carol", "dave", "alice", "bob"];
 beforeEach(startClock);
 afterEach(() => mock.reset());
 
-/** One tab, what it wants, and what it is shown. */
+/** A tab with its wanted entry and its shown members. */
 class Tab {
   readonly room: Room;
   readonly #user: string;
   wanted: { data: number } | undefined;
-  /** Since it entered: from the list on, it is shown its members without a break. */
+  /** Has shown the list since it entered. From then on, the list must never be missing. */
   #listed = false;
 
   constructor(room: Room, user: string) {
@@ -51,18 +51,18 @@ class Tab {
     if (!this.#listed) return;
     const own = members!.find(({ user }) => user === this.#user)!;
     const data = own.sessions.map((entry) => entry.data);
-    assert.ok(data.includes(this.wanted.data), `shown ${data}, and not ${this.wanted.data}`);
+    assert.ok(data.includes(this.wanted.data), `shows ${data}, not ${this.wanted.data}`);
   }
 }
 
 for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
   const sockets = seed % 2 === 0 ? "shared" : "room";
-  it(`each that is in is shown who is in (SEED=${seed} SEEDS=1, ${sockets})`, async () => {
+  it(`each member shows the model's members (SEED=${seed} SEEDS=1, ${sockets})`, async () => {
     const random = randomFrom(seed);
     const below = (bound: number): number => Math.floor(random() * bound);
     mock.method(Math, "random", random);
     const errors: Error[] = [];
-    // Node's own warnings come here too.
+    // Node's own warnings are logged here too.
     mock.method(console, "error", (what: unknown) => what instanceof Error && errors.push(what));
     const server = new ModelServer(Date.now);
     server.lag = () => random() * 50;

@@ -1,6 +1,6 @@
 /**
- * The whole client in virtual time against the naive model, over a network that cuts, freezes,
- * delays, repeats and loses. A failure prints the seed that leads to it again.
+ * Runs the whole client against the model in virtual time, over a network that cuts, freezes,
+ * delays, repeats and loses frames. A failure prints the seed that reproduces it.
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it, mock } from "node:test";
@@ -28,13 +28,13 @@ const SEEDS = Number(process.env.SEEDS ?? 60);
 const FIRST_SEED = Number(process.env.SEED ?? 1);
 const STEPS = 150;
 const KINDS = ["shared", "room"] as const;
-/** Rooms that clients come to and leave, beside the one that they stay in. */
+/** Number of rooms that clients join and leave, besides the main one. */
 const SIDE_ROOMS = 4;
 
 beforeEach(startClock);
 afterEach(() => mock.reset());
 
-/** What a handler was given since the last gap. */
+/** Events that a handler received since the last gap. */
 interface Heard {
   events: RoomEvent[];
   gaps: Gap[];
@@ -52,9 +52,9 @@ function listen(room: Room): Heard {
   return heard;
 }
 
-/** A client that comes to side rooms and leaves them. What it hears there has to be whole each time. */
+/** A client that joins and leaves side rooms. Each visit must receive events without a gap. */
 class Visitor {
-  /** What came that was not the next. */
+  /** Events that were not the next one. */
   readonly wrong: string[] = [];
   readonly #client: Client;
   readonly #visits = new Map<string, () => void>();
@@ -104,7 +104,7 @@ class World {
     this.network = new Network(this.server);
     this.network.delay = () => this.random() ** 3 * 400;
     this.server.lag = () => this.random() ** 3 * 400;
-    // A frame that is lost alone, or comes twice, is no TCP: it stands for a server that errs.
+    // TCP neither loses nor repeats a single frame: this simulates a faulty server.
     this.network.copies = (frame) => {
       if ((frame as { type: string }).type !== "events") return 1;
       const chance = this.random();
@@ -147,7 +147,7 @@ class World {
     for (const each of wires) each.expire();
   }
 
-  /** A room ends one of its sessions alone. */
+  /** Ends one session of a room. */
   endSession(): void {
     const room = this.server.room(this.random() < 0.5 ? "room" : this.sideRoom());
     const [...sessions] = room.sessions;
@@ -166,7 +166,7 @@ class World {
   }
 }
 
-/** The state as the model's, and as the client's. */
+/** The state, reduced to what the model and the client share. */
 const stateOf = (events: Iterable<RoomEvent>): [string | undefined, number][] =>
   Array.from(events, (event) => [event.key, event.seq]);
 
@@ -181,7 +181,7 @@ async function run(
   const visitors = clients.map((client) => new Visitor(client));
   const rooms = clients.map((client) => client.room("room"));
   const heard = rooms.map(listen);
-  // The others want the state only when all is over.
+  // The other clients use the state only at the end.
   rooms[0]!.listen({ state() {} });
   await advance(2_000);
   for (let n = 0; n < STEPS; n++) {
@@ -194,7 +194,7 @@ async function run(
   }
   for (const visitor of visitors) visitor.leaveAll();
   await world.heal();
-  // A frame that was lost as the last one shows only when another comes.
+  // A lost last frame is detected only by the next one.
   world.publish(rooms[0]!);
   for (const room of rooms) room.listen({ state() {} });
   await advance(5_000, 100);
@@ -214,7 +214,7 @@ async function run(
     assert.deepEqual(
       events.map(({ seq }) => seq),
       wanted,
-      "once, in order, without a hole",
+      "exactly once, in order, without a gap",
     );
   });
   return Object.assign(world, { heard });
@@ -223,11 +223,11 @@ async function run(
 for (const [seed, sockets] of cases()) {
   const again = `sockets: "${sockets}", SEED=${seed} SEEDS=1`;
 
-  it(`each handler sees each event exactly once in order (${again})`, async () => {
+  it(`each handler receives each event exactly once in order (${again})`, async () => {
     const { server, heard, acknowledged, failures, published } = await run(seed, Infinity, sockets);
     const { events } = server.room("room");
     assert.deepEqual(failures, []);
-    assert.equal(events.length, published, "each publish counts once");
+    assert.equal(events.length, published, "each publish is stored once");
     for (const event of events) assert.equal(acknowledged.get(event.id!), event.seq);
     for (const { events: seen, gaps } of heard) {
       assert.deepEqual(gaps, []);
@@ -236,7 +236,7 @@ for (const [seed, sockets] of cases()) {
     }
   });
 
-  it(`or hears of a gap where the log is short (${again})`, async () => {
+  it(`each handler receives a gap if the log is short (${again})`, async () => {
     const { server, heard } = await run(seed, 3, sockets);
     for (const { events: seen } of heard) {
       const tail = seen.slice(-3);

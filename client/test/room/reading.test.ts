@@ -1,4 +1,4 @@
-/** What is read over HTTP, and where a page goes on. */
+/** Tests of reads over HTTP, and of resuming after a reload. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { createClient, type Client } from "../../src/index.ts";
@@ -13,7 +13,7 @@ describeBoth("reloading the page", () => {
     setItem = (key: string, value: string): void => void this.set(key, value);
   }
 
-  it("resumes where it was, and reads the state", async () => {
+  it("resumes from its position, and reads the state", async () => {
     const resume = new Storage();
     const before = clientOf({ resume });
     before.room("room").on(() => {});
@@ -32,7 +32,7 @@ describeBoth("reloading the page", () => {
     assert.deepEqual([...room.state!.keys()], ["x", "y"]);
   });
 
-  it("is not needed to resume in a room that was left", async () => {
+  it("is not necessary to resume in a room that was left", async () => {
     const room = clientOf({ resume: new Storage() }).room("room");
     const stop = room.on(() => {});
     await advance(100);
@@ -45,7 +45,9 @@ describeBoth("reloading the page", () => {
     assert.deepEqual(heard, [1]);
   });
 
-  /** A page that resumes from the room's start, where something happens while it reads the state. */
+  /**
+   * Creates a page that resumes from the room's start. `meanwhile` runs while it reads the state.
+   */
   async function resumed(meanwhile: (read: typeof fetch) => Promise<Response>) {
     const { epoch } = server.room("room");
     publish("a", 1, "x");
@@ -60,7 +62,7 @@ describeBoth("reloading the page", () => {
     return { epoch, settled };
   }
 
-  it("reads no state that nobody wants, and for who wants it late the one that is then", async () => {
+  it("reads no unused state, and the current one at a late first use", async () => {
     const { epoch } = server.room("room");
     publish("a", 1, "x");
     const fetch = mock.fn(fetchFrom(server));
@@ -78,7 +80,7 @@ describeBoth("reloading the page", () => {
     assert.equal(fetch.mock.callCount(), 1);
   });
 
-  it("takes a state that is ahead of it when it has caught up", async () => {
+  it("applies a state that is ahead after it has caught up", async () => {
     const { epoch, settled } = await resumed(async (read) => {
       publish("a", 2, "y");
       publish("a", null, "x");
@@ -87,12 +89,12 @@ describeBoth("reloading the page", () => {
     assert.deepEqual(settled, [[`${epoch}:3`, "y"]]);
   });
 
-  it("does not take a state from before a gap", async () => {
+  it("does not apply a state from before a gap", async () => {
     const { epoch, settled } = await resumed(async (read) => {
       const response = await read("");
       const { epoch, sessions } = server.room("room");
       const { peer } = [...sessions][0]!;
-      // A pong would come behind the state.
+      // The pong would follow the state.
       network.copies = (frame) => ((frame as { type: string }).type === "pong" ? 0 : 1);
       peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -103,7 +105,7 @@ describeBoth("reloading the page", () => {
     assert.deepEqual(settled, [[`${epoch}:7`, "z"]]);
   });
 
-  it("is off by default, and forgives a storage that is broken", async () => {
+  it("accepts a storage that is broken", async () => {
     const resume = {
       getItem: () => "nonsense",
       setItem(): void {
@@ -126,14 +128,14 @@ describeBoth("history", () => {
     assert.equal((await room.history({ last: 3 })).events.length, 3);
   });
 
-  it("says so when a position is lost", async () => {
+  it("fails with `position_lost` if the position is lost", async () => {
     assert.equal(
       await codeOf(clientOf().room("room").history({ since: "gone0000:4" })),
       "position_lost",
     );
   });
 
-  it("tells a page of another origin what may be missing", async (t) => {
+  it("names the possible cause for a page of another origin", async (t) => {
     const fetch = async () => {
       throw new TypeError("Failed to fetch");
     };
@@ -150,7 +152,7 @@ describeBoth("history", () => {
     assert.equal(await messageOf(), "No answer from model.");
   });
 
-  it("takes the cookie along where there is no token", async () => {
+  it("sends the cookie if there is no token", async () => {
     const fetch = mock.fn(fetchFrom(server));
     const credentialsOf = async (client: Client): Promise<unknown> => {
       fetch.mock.resetCalls();
@@ -162,7 +164,7 @@ describeBoth("history", () => {
     assert.equal(await credentialsOf(byCookie), "include");
   });
 
-  it("gets a new token when the old one is refused", async () => {
+  it("requests a new token if the old one is rejected", async () => {
     const token = mock.fn(() => tokenFor("alice", Date.now() + HOUR + token.mock.callCount()));
     const client = clientOf({ token });
     await client.room("room").history({ last: 1 });

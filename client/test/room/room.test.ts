@@ -1,4 +1,4 @@
-/** Stories of a room, in virtual time. */
+/** Tests of a room, in virtual time. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { advance } from "../model/network.ts";
@@ -14,14 +14,14 @@ import {
 } from "../story.ts";
 
 describeBoth("using a room", () => {
-  it("connects nothing before it is used", async () => {
+  it("does not connect before the first use", async () => {
     const room = clientOf().room("room");
     await advance(HOUR, HOUR);
     assert.equal(network.dialled, 0);
     assert.equal(room.status, "connecting");
   });
 
-  it("is one object and one socket, however many use it", async () => {
+  it("is one object and one socket for all users", async () => {
     const client = clientOf();
     assert.equal(client.room("room"), client.room("room"));
     for (let n = 0; n < 10; n++) client.room("room").on(() => {});
@@ -29,7 +29,7 @@ describeBoth("using a room", () => {
     assert.equal(network.dialled, 1);
   });
 
-  it("keeps its socket while one user goes and another comes", async () => {
+  it("keeps its socket if one user leaves and another follows", async () => {
     const room = clientOf().room("room");
     for (let n = 0; n < 10; n++) {
       const stop = room.on(() => {});
@@ -40,7 +40,7 @@ describeBoth("using a room", () => {
     assert.equal(network.dialled, 1);
   });
 
-  it("closes its socket three seconds after the last user has gone", async () => {
+  it("closes its socket three seconds after the last user", async () => {
     const room = clientOf().room("room");
     const stops = [room.on(() => {}), room.listen({}), room.subscribe(() => {})];
     await advance(100);
@@ -54,7 +54,7 @@ describeBoth("using a room", () => {
     assert.equal(server.room("room").sessions.size, 1, "and opens it for the next");
   });
 
-  it("starts afresh for who comes later", async () => {
+  it("starts again for a later user", async () => {
     const room = clientOf().room("room");
     room.on(() => {})();
     await advance(5_000);
@@ -77,7 +77,7 @@ describeBoth("using a room", () => {
 });
 
 describeBoth("handlers", () => {
-  it("get the events of their name, or all", async () => {
+  it("receive the events of their name, or all", async () => {
     const room = clientOf().room("room");
     const heard: unknown[] = [];
     room.on("a", (data, event) => heard.push(["a", data, event.seq]));
@@ -93,7 +93,7 @@ describeBoth("handlers", () => {
     ]);
   });
 
-  it("may throw without harm to the others", async () => {
+  it("may throw without an effect on others", async () => {
     const logged = mock.method(console, "error", () => {});
     const room = clientOf().room("room");
     const heard: unknown[] = [];
@@ -110,7 +110,7 @@ describeBoth("handlers", () => {
     logged.mock.restore();
   });
 
-  it("that stop themselves hear nothing more, not even of the same frame", async () => {
+  it("that stop themselves receive nothing more, not even from the same frame", async () => {
     const room = clientOf().room("room");
     const heard: unknown[] = [];
     const stop = room.on((data) => {
@@ -127,7 +127,7 @@ describeBoth("handlers", () => {
     assert.deepEqual(heard, [1]);
   });
 
-  it("that another one stops hear nothing more, not even of the same frame", async () => {
+  it("that another one stops receive nothing more, not even from the same frame", async () => {
     const room = clientOf().room("room");
     const second = mock.fn();
     room.on(() => stop());
@@ -162,7 +162,7 @@ describeBoth("handlers", () => {
 });
 
 describeBoth("gaps and state", (kind) => {
-  /** What a listener heard, in order. */
+  /** Records the calls of a listener in order. */
   function diary(room = clientOf().room("room")): { room: typeof room; entries: unknown[] } {
     const entries: unknown[] = [];
     room.listen({
@@ -173,7 +173,7 @@ describeBoth("gaps and state", (kind) => {
     return { room, entries };
   }
 
-  it("has the state after a first join", async () => {
+  it("has the state after the first join", async () => {
     publish("a", 1, "x");
     publish("a", 2, "y");
     publish("a", 3, "x");
@@ -189,22 +189,22 @@ describeBoth("gaps and state", (kind) => {
     assert.deepEqual([...room.state!.keys()], ["x", "w"]);
   });
 
-  it("knows that there is none", async () => {
+  it("has an empty state if there is none", async () => {
     const { room, entries } = diary();
     await advance(100);
     assert.deepEqual(entries, [[]]);
     assert.equal(room.state!.size, 0);
   });
 
-  it("knows that there is none as soon as an event comes", async () => {
+  it("has an empty state as soon as an event is received", async () => {
     const { entries } = diary();
-    await advance(kind === "shared" ? 22 : 12); // welcome, but no pong yet
+    await advance(kind === "shared" ? 22 : 12); // after `welcome`, before the pong
     publish("a", 1, "x");
     await advance(100);
     assert.deepEqual(entries, [[], [1]]);
   });
 
-  it("hears of a gap, then of the state, then of what follows", async () => {
+  it("receives a gap, then the state, then later events", async () => {
     server.settings.retained = 2;
     publish("a", 1, "x");
     const { room, entries } = diary();
@@ -218,7 +218,7 @@ describeBoth("gaps and state", (kind) => {
     assert.equal(room.position?.split(":")[1], "6");
   });
 
-  it("hears of a gap in the middle of a connection", async () => {
+  it("receives a gap during a connection", async () => {
     const { room, entries } = diary();
     publish("a", 1, "x");
     await advance(100);
@@ -237,7 +237,7 @@ describeBoth("gaps and state", (kind) => {
     assert.deepEqual([...room.state!.keys()], ["y"]);
   });
 
-  it("hears of a gap after the room was erased meanwhile", async () => {
+  it("receives a gap if the room was erased meanwhile", async () => {
     publish("a", 1, "x");
     const { entries } = diary();
     await advance(100);
@@ -247,7 +247,7 @@ describeBoth("gaps and state", (kind) => {
     assert.deepEqual(entries, [["x=1"], "gap 1 0", []]);
   });
 
-  it("has its state before the handlers hear of an event", async () => {
+  it("has its state before the handlers receive an event", async () => {
     const room = clientOf().room("room");
     let size: number | undefined;
     room.on(() => (size = room.state?.size));
@@ -259,7 +259,7 @@ describeBoth("gaps and state", (kind) => {
 });
 
 describeBoth("catching up", () => {
-  /** The events heard, and what was recovered, in order. */
+  /** Records events and recoveries in order. */
   function diary(): unknown[] {
     const entries: unknown[] = [];
     clientOf()
@@ -276,7 +276,7 @@ describeBoth("catching up", () => {
     for (let n = 0; n < count; n++) publish("a", n);
   };
 
-  it("is told of once all that was missed has been heard, and before what comes then", async () => {
+  it("is reported after all missed events, and before later ones", async () => {
     server.settings.eventsPerFrame = 2;
     const entries = diary();
     await advance(100);
@@ -290,7 +290,7 @@ describeBoth("catching up", () => {
     assert.deepEqual(entries, [1, 2, 3, 4, `${at(1)} to ${at(4)}`, 5]);
   });
 
-  it("is told of also where nothing was missed", async () => {
+  it("is reported even if nothing was missed", async () => {
     const entries = diary();
     await advance(100);
     cutAll();
@@ -298,7 +298,7 @@ describeBoth("catching up", () => {
     assert.deepEqual(entries, [`${at(0)} to ${at(0)}`]);
   });
 
-  it("is told of as one where it was cut short", async () => {
+  it("is reported once if it was interrupted", async () => {
     const entries = diary();
     await advance(100);
     cutAll();
@@ -307,7 +307,7 @@ describeBoth("catching up", () => {
     let events = 0;
     network.copies = (frame) => {
       if ((frame as { type: string }).type !== "events") return 1;
-      // The first event arrives, and then the network breaks.
+      // The first event is received, then the network breaks.
       return events++ === 0 ? 1 : 0;
     };
     while (entries.length === 0) await advance(5);
@@ -317,7 +317,7 @@ describeBoth("catching up", () => {
     assert.deepEqual(entries, [1, 2, 3, `${at(0)} to ${at(3)}`]);
   });
 
-  it("is not told of where a gap came before all was there", async () => {
+  it("is not reported if a gap follows before all missed events", async () => {
     const entries = diary();
     await advance(100);
     cutAll();
@@ -335,7 +335,7 @@ describeBoth("catching up", () => {
     assert.deepEqual(entries, ["gap", 5]);
   });
 
-  it("is not told of after a gap", async () => {
+  it("is not reported after a gap", async () => {
     server.settings.retained = 1;
     const entries = diary();
     await advance(100);
@@ -347,7 +347,7 @@ describeBoth("catching up", () => {
 });
 
 describeBoth("status", () => {
-  it("tells of each change, with its reason and the next try", async () => {
+  it("changes with its reason and the time of the next attempt", async () => {
     const room = clientOf().room("room");
     const seen: unknown[] = [];
     room.subscribe(() => {
@@ -360,7 +360,7 @@ describeBoth("status", () => {
     assert.deepEqual([status, reason], ["reconnecting", "offline"]);
     assert.ok(retryAt! > Date.now() && retryAt! < Date.now() + 1_000);
     await advance(retryAt! + 1 - Date.now());
-    assert.equal(room.connection.retryAt, undefined, "under way");
+    assert.equal(room.connection.retryAt, undefined, "an attempt is running");
     assert.deepEqual(
       (seen as { status: string }[]).map((each) => each.status),
       ["connected", "reconnecting", "reconnecting"],
@@ -371,7 +371,7 @@ describeBoth("status", () => {
     [4010, "kicked"],
     [4011, "erased"],
   ] as const) {
-    it(`is closed where the user was ${reason}, until the app begins afresh`, async () => {
+    it(`is closed after ${reason}, until the app reconnects`, async () => {
       const client = clientOf();
       const room = client.room("room");
       room.on(() => {});
@@ -387,7 +387,7 @@ describeBoth("status", () => {
     });
   }
 
-  it("knows at once that there is no network", async () => {
+  it("is offline at once without a network", async () => {
     network.down = true;
     const room = clientOf().room("room");
     room.on(() => {});
@@ -395,7 +395,7 @@ describeBoth("status", () => {
     assert.deepEqual([room.status, room.connection.reason], ["connecting", "offline"]);
   });
 
-  it("asks at once what still answers when the page hears that it is offline", async (t) => {
+  it("is checked with a ping when the page is offline", async (t) => {
     const page = new EventTarget();
     for (const name of ["addEventListener", "removeEventListener"] as const) {
       Object.assign(globalThis, { [name]: page[name].bind(page) });
@@ -404,7 +404,7 @@ describeBoth("status", () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);
-    // It may be another network that has gone.
+    // Another network may have been lost.
     page.dispatchEvent(new Event("offline"));
     await advance(3_000);
     assert.deepEqual([room.status, network.dialled], ["connected", 1]);
@@ -417,14 +417,14 @@ describeBoth("status", () => {
     const { dialled } = network;
     page.dispatchEvent(new Event("offline"));
     await advance(1);
-    assert.equal(network.dialled, dialled, "nothing is to be had");
+    assert.equal(network.dialled, dialled, "no dial without a network");
     network.down = false;
     page.dispatchEvent(new Event("online"));
     await advance(100);
     assert.equal(room.status, "connected");
   });
 
-  it("says what is missing where there is no WebSocket, as in Node 20", async (t) => {
+  it("names the missing WebSocket class, as in Node 20", async (t) => {
     const { WebSocket } = globalThis;
     Reflect.deleteProperty(globalThis, "WebSocket");
     t.after(() => Object.assign(globalThis, { WebSocket }));
@@ -440,7 +440,7 @@ describeBoth("status", () => {
     logged.mock.restore();
   });
 
-  it("says so where no socket can be made", async () => {
+  it("names the error if no socket can be created", async () => {
     const logged = mock.method(console, "error", () => {});
     const room = clientOf({
       WebSocket: class {
@@ -456,7 +456,7 @@ describeBoth("status", () => {
     logged.mock.restore();
   });
 
-  it("tells how the server is reached", () => {
+  it("includes the transport", () => {
     assert.equal(clientOf().room("room").transport, "websocket");
   });
 
@@ -470,7 +470,7 @@ describeBoth("status", () => {
     assert.equal(room.connection, before);
   });
 
-  it("is closed with the client, also for rooms that come later", async () => {
+  it("is closed with the client, also for later rooms", async () => {
     const client = clientOf();
     const room = client.room("room");
     room.on(() => {});

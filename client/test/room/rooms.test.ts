@@ -1,4 +1,4 @@
-/** Which rooms a client keeps. */
+/** Tests of the rooms that a client retains. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setFlagsFromString } from "node:v8";
@@ -11,9 +11,9 @@ import { clientOf, describeBoth, network, server } from "../story.ts";
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
 
-/** How many of them are still held by something. */
+/** Returns the number of rooms that are not garbage-collected. */
 async function aliveOf(rooms: readonly WeakRef<object>[]): Promise<number> {
-  // A `WeakRef` holds what it refers to until the turn is over.
+  // A `WeakRef` retains its target until the end of the current task.
   await settle();
   gc();
   return rooms.filter((room) => room.deref() !== undefined).length;
@@ -22,7 +22,7 @@ async function aliveOf(rooms: readonly WeakRef<object>[]): Promise<number> {
 const NAMES = Array.from({ length: 10_000 }, (_, n) => `room-${n}`);
 
 describe("of 10,000 names", () => {
-  it("a hundred are kept that were asked for once", () => {
+  it("a hundred rooms are retained if each was requested once", () => {
     const rooms = new Rooms((name) => ({ name }));
     for (const name of NAMES) rooms.get(name);
     assert.equal(rooms.all.size, 100);
@@ -30,7 +30,7 @@ describe("of 10,000 names", () => {
     assert.equal(rooms.get("room-9999"), last);
   });
 
-  it("none are kept in memory but those, nor by what a room is made of", async () => {
+  it("only those remain in memory, and no part of another room does", async () => {
     const client = clientOf();
     const made = NAMES.map((name) => new WeakRef(client.room(name)));
     assert.ok((await aliveOf(made)) <= 110);
@@ -39,7 +39,7 @@ describe("of 10,000 names", () => {
 });
 
 describeBoth("rooms that were used once", () => {
-  it("are let go when they have left", async () => {
+  it("are released after they have left", async () => {
     const client = clientOf();
     const made: WeakRef<Room>[] = [];
     for (let n = 0; n < 300; n++) {
@@ -63,7 +63,7 @@ describeBoth("a room", () => {
     for (const name of NAMES.slice(0, 200)) client.room(name);
   };
 
-  it("is one object while somebody uses it, and for three seconds after", async () => {
+  it("is one object while it is used, and for three seconds after", async () => {
     const client = clientOf();
     const room = client.room("room");
     const stop = room.subscribe(() => {});
@@ -77,7 +77,7 @@ describeBoth("a room", () => {
     assert.notEqual(client.room("room"), room);
   });
 
-  it("is found again by its name where it is used after it was forgotten", () => {
+  it("is found by its name if it is used after it was evicted", () => {
     const client = clientOf();
     const room = client.room("room");
     others(client);
@@ -85,7 +85,7 @@ describeBoth("a room", () => {
     assert.equal(client.room("room"), room);
   });
 
-  it("works where another of its name does, and hears what the app asks of all", async () => {
+  it("works beside another room object of its name, and receives the client's commands", async () => {
     const client = clientOf();
     const first = client.room("room");
     others(client);
@@ -102,7 +102,7 @@ describeBoth("a room", () => {
     assert.deepEqual([first.status, second.status], ["closed", "closed"]);
   });
 
-  it("is closed with its client, also where it was forgotten and is used later", () => {
+  it("is closed with its client, even if it was evicted and is used later", () => {
     const client = clientOf();
     const room = client.room("room");
     others(client);
@@ -113,11 +113,11 @@ describeBoth("a room", () => {
   });
 });
 
-describe("those that are used", () => {
-  it("are kept, however many, and the oldest of the others goes first", () => {
+describe("rooms in use", () => {
+  it("are all retained, and the oldest of the others is evicted first", () => {
     const rooms = new Rooms((name) => ({ name }));
     const used = NAMES.slice(0, 500).map((name) => rooms.get(name));
-    // All but the last hundred are forgotten by now, and come back as they are used.
+    // All but the last hundred are evicted by now, and are retained again when used.
     used.forEach((room) => rooms.use(room));
     assert.equal(rooms.all.size, 500);
     const [first] = used;

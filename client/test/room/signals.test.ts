@@ -1,4 +1,4 @@
-/** Stories of signals, in virtual time. */
+/** Tests of signals, in virtual time. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import type { Room, RoomcastError, Signal } from "../../src/index.ts";
@@ -9,7 +9,7 @@ import { clientOf, cutAll, describeBoth, HOUR, network, server } from "../story.
 const roomOf = (user: string, grants?: string[]): Room =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) }).room("room");
 
-/** Two who are connected, and what each has heard. */
+/** Connects alice and bob, and records the signals of each. */
 async function two() {
   const rooms = [roomOf("alice"), roomOf("bob")] as const;
   const heard = rooms.map((room) => {
@@ -24,7 +24,7 @@ async function two() {
 const dataOf = (signals: Signal[]) => signals.map(({ data }) => data);
 
 describeBoth("a signal", () => {
-  it("is heard by the others, by name or all", async () => {
+  it("is received by the others, by name or all", async () => {
     const { alice, bob, heardByAlice, heardByBob } = await two();
     const named: unknown[] = [];
     bob.onSignal("cursor", (data, { from }) => named.push([data, from]));
@@ -40,7 +40,7 @@ describeBoth("a signal", () => {
     assert.equal(server.room("room").head, 0);
   });
 
-  it("is heard by nobody who has stopped, however that came about", async () => {
+  it("is not received after a handler stops, in every way to stop", async () => {
     const { alice, bob } = await two();
     const second = mock.fn();
     bob.onSignal(() => stop());
@@ -50,7 +50,7 @@ describeBoth("a signal", () => {
     assert.equal(second.mock.callCount(), 0);
   });
 
-  it("is heard by the others where a handler throws", async () => {
+  it("is received by the others if a handler throws", async () => {
     const { alice, bob } = await two();
     const logged = mock.method(console, "error", () => {});
     const second = mock.fn();
@@ -64,7 +64,7 @@ describeBoth("a signal", () => {
     assert.equal(logged.mock.callCount(), 1);
   });
 
-  it("keeps the room connected for who hears it, and not for who sends it", async () => {
+  it("keeps the room connected for its receivers, but not for its sender", async () => {
     const room = roomOf("alice");
     room.signal("a", 1);
     await advance(5_000);
@@ -77,7 +77,7 @@ describeBoth("a signal", () => {
     assert.equal(server.room("room").sessions.size, 0);
   });
 
-  it("is refused where the data is more than the room takes", async () => {
+  it("throws if the data exceeds the room's limit", async () => {
     const { alice, heardByBob } = await two();
     assert.throws(() => alice.signal("a", "é".repeat(8_192)), { code: "too_large" });
     alice.signal("a", "é".repeat(8_191));
@@ -101,7 +101,7 @@ describeBoth("a signal", () => {
 });
 
 describeBoth("many signals", () => {
-  it("are the first at once, and then of each name the newest of 50 ms", async () => {
+  it("are sent at once, and then the newest of each name every 50 ms", async () => {
     const { alice, heardByBob } = await two();
     for (let n = 0; n < 200; n++) {
       alice.signal("x", n);

@@ -12,13 +12,13 @@ const snapshot = (seq: number, ...events: RoomEvent[]) => ({ epoch, seq, events 
 
 const keysOf = (state: State): string[] => [...state.events!.keys()];
 
-it("is nothing before it is whole", () => {
+it("is undefined before it is complete", () => {
   const state = begun();
   state.apply([event(1, "x")]);
   assert.equal(state.events, undefined);
 });
 
-it("keeps what is newer than the snapshot, removals too", () => {
+it("keeps events newer than the snapshot, also removals", () => {
   const state = begun();
   state.apply([event(3, "x"), event(4, "y", null), event(5, "z"), event(6, undefined)]);
   state.applySnapshot(snapshot(3, event(1, "w"), event(2, "y"), event(3, "x")));
@@ -26,32 +26,32 @@ it("keeps what is newer than the snapshot, removals too", () => {
   assert.equal(state.events!.get("x")!.seq, 3);
 });
 
-it("forgets what a snapshot that is newer does not have", () => {
+it("drops keys that a newer snapshot lacks", () => {
   const state = begun();
   state.apply([event(1, "x"), event(2, "y"), event(3, undefined)]);
   state.applySnapshot(snapshot(3, event(2, "y")));
   assert.deepEqual(keysOf(state), ["y"]);
 });
 
-it("is true at a position, which goes on with the events", () => {
+it("has a position, which advances with the events", () => {
   const state = begun();
   state.apply([event(1, "x"), event(2, undefined)]);
   assert.deepEqual(state.position, { epoch, seq: 2 });
 });
 
-it("keeps a snapshot that is ahead until it is there", () => {
+it("keeps a snapshot that is ahead until its events are received", () => {
   const state = begun();
-  assert.equal(state.applySnapshot(), false, "there is none");
+  assert.equal(state.applySnapshot(), false, "no snapshot");
   assert.equal(state.applySnapshot(snapshot(2, event(2, "y"))), false);
   state.apply([event(1, "x")]);
   assert.equal(state.applySnapshot(), false);
   state.apply([event(2, "y"), event(3, "z")]);
   assert.equal(state.applySnapshot(), true);
   assert.deepEqual(keysOf(state), ["y", "z"]);
-  assert.equal(state.applySnapshot(snapshot(3)), false, "it is whole already");
+  assert.equal(state.applySnapshot(snapshot(3)), false, "already complete");
 });
 
-it("takes no snapshot of another epoch", () => {
+it("rejects a snapshot of another epoch", () => {
   const state = begun();
   assert.equal(state.applySnapshot({ ...snapshot(0), epoch: "epoch002" }), false);
   assert.equal(state.events, undefined);

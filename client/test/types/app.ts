@@ -1,4 +1,4 @@
-/** An app that may lack whatever is optional, as `exactOptionalPropertyTypes` wants it said. */
+/** An app that may omit optional values, as `exactOptionalPropertyTypes` requires. */
 import {
   createClient,
   RoomcastError,

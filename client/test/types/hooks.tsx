@@ -1,4 +1,4 @@
-/** An app in React, with what its hooks may lack. */
+/** A React app with optional arguments of the hooks. */
 import type { EventOf, Room, Snapshot } from "roomcast";
 import {
   useEvent,
