@@ -48,7 +48,7 @@ describe("a window behind a proxy", needsBrowser, () => {
   });
 
   it("goes offline with the switch, and resumes over SSE", async () => {
-    middlebox.upgrades = "hang up";
+    middlebox.upgrades = "close";
     const board = await demo.open({ baseUrl });
     await assertConnectedBy(board, "sse");
     await board.offlineSwitch.click();
