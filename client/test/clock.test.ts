@@ -7,7 +7,7 @@ import { createBackend } from "../src/server.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance, randomFrom, stepWallClock, trueTime } from "./model/network.ts";
 import { tokenFor } from "./model/claims.ts";
-import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "./story.ts";
+import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "./fixture.ts";
 
 const STEPS = [
   ["back", -2 * HOUR],

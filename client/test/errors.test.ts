@@ -5,7 +5,7 @@ import { RoomcastError, type ClientOptions } from "../src/index.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/claims.ts";
-import { clientOf, cutAll, describeBoth, HOUR, network, server } from "./story.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, server } from "./fixture.ts";
 
 /** Creates a client and records its errors. */
 function told(options: Partial<ClientOptions> = {}) {

@@ -18,7 +18,7 @@ import { followBoard, useBoard } from "../recipes/zustand.ts";
 import { fetchFrom } from "./model/http.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/claims.ts";
-import { cutAll, HOUR, network, server } from "./story.ts";
+import { cutAll, HOUR, network, server } from "./fixture.ts";
 
 let client: Client;
 

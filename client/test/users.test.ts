@@ -4,7 +4,16 @@ import { it } from "node:test";
 import type { Client } from "../src/index.ts";
 import { advance } from "./model/network.ts";
 import { tokenFor } from "./model/claims.ts";
-import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, publish, server } from "./story.ts";
+import {
+  clientOf,
+  codeOf,
+  cutAll,
+  describeBoth,
+  HOUR,
+  network,
+  publish,
+  server,
+} from "./fixture.ts";
 
 let user: string | null = "alice";
 

@@ -5,7 +5,7 @@ import type { Room } from "../../src/index.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, codeOf, cutAll, HOUR, network, server } from "../story.ts";
+import { clientOf, codeOf, cutAll, HOUR, network, server } from "../fixture.ts";
 
 const publishIn = (room: string, data: unknown = 1): void =>
   void server.room(room).append([{ name: "a", data }], "backend", Date.now());

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { advance, randomFrom } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, describeBoth, HOUR, network, server } from "../story.ts";
+import { clientOf, describeBoth, HOUR, network, server } from "../fixture.ts";
 
 describeBoth("tokens", (kind) => {
   it("are renewed in-band: one socket for hours", async () => {

@@ -17,7 +17,7 @@ import {
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, countListeners, cutAll, HOUR, network, server } from "../story.ts";
+import { clientOf, countListeners, cutAll, HOUR, network, server } from "../fixture.ts";
 
 let client: Client;
 let bob: Room;

@@ -26,7 +26,7 @@ import { stateStore } from "../../src/react/stores.ts";
 import { act, createElement as h, hydrate, render, StrictMode } from "../dom.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
-import { clientOf, countListeners, cutAll, network, server } from "../story.ts";
+import { clientOf, countListeners, cutAll, network, server } from "../fixture.ts";
 
 let client: Client;
 

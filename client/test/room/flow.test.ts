@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Flow } from "../../src/room/flow.ts";
 import { advance, settle } from "../model/network.ts";
-import { clientOf, cutAll, describeBoth, publish, server } from "../story.ts";
+import { clientOf, cutAll, describeBoth, publish, server } from "../fixture.ts";
 
 /** A flow with a window of 400 bytes. Records the `seen` that it sends. */
 function flowOf(): { flow: Flow; seen: number[] } {

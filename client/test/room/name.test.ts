@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { RoomcastError } from "../../src/codes.ts";
-import { clientOf, network } from "../story.ts";
+import { clientOf, network } from "../fixture.ts";
 
 const VALID = ["a", ".a", "...", "a:.:b", "orders:a;b@c,d=e.f-g_h", "A".repeat(164), "a:b:c"];
 

@@ -4,7 +4,7 @@ import { it, mock } from "node:test";
 import { RoomcastError, type Client, type Member, type Room } from "../../src/index.ts";
 import { advance } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, cutAll, describeBoth, HOUR, network, publish, server } from "../story.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, publish, server } from "../fixture.ts";
 
 const clientAs = (user: string, grants?: string[]): Client =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { advance } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
+import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "../fixture.ts";
 
 describeBoth("publishing", () => {
   it("resolves with the seq, and returns the id at once", async () => {

@@ -5,7 +5,7 @@ import { createClient, type Client } from "../../src/index.ts";
 import { fetchFrom } from "../model/http.ts";
 import { advance } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "../story.ts";
+import { clientOf, codeOf, describeBoth, HOUR, network, publish, server } from "../fixture.ts";
 
 describeBoth("reloading the page", () => {
   class Storage extends Map<string, string> {

@@ -11,7 +11,7 @@ import {
   network,
   publish,
   server,
-} from "../story.ts";
+} from "../fixture.ts";
 
 describeBoth("using a room", () => {
   it("does not connect before the first use", async () => {

@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 import type { Room } from "../../src/index.ts";
 import { Rooms } from "../../src/room/rooms.ts";
 import { advance, settle } from "../model/network.ts";
-import { clientOf, describeBoth, network, server } from "../story.ts";
+import { clientOf, describeBoth, network, server } from "../fixture.ts";
 
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;

@@ -4,7 +4,7 @@ import { it, mock } from "node:test";
 import type { Room, RoomcastError, Signal } from "../../src/index.ts";
 import { advance } from "../model/network.ts";
 import { tokenFor } from "../model/claims.ts";
-import { clientOf, cutAll, describeBoth, HOUR, network, server } from "../story.ts";
+import { clientOf, cutAll, describeBoth, HOUR, network, server } from "../fixture.ts";
 
 const roomOf = (user: string, grants?: string[]): Room =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) }).room("room");
