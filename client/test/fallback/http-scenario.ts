@@ -7,7 +7,7 @@ import { EventStream } from "../../src/fallback/stream.ts";
 import { settle } from "../model/network.ts";
 
 /** A request that waits for its response. */
-export class Asked {
+export class PendingRequest {
   readonly url: URL;
   readonly init: RequestInit;
   readonly #resolve: (response: Response) => void;
@@ -31,7 +31,7 @@ export class Asked {
   }
 
   /** For example `GET events?since=a`. */
-  get what(): string {
+  get summary(): string {
     const { pathname, search } = this.url;
     const leaf = pathname.replace(/^\/(rooms\/[^/]+\/?)?/, "") + search;
     return `${this.init.method ?? "GET"} ${decodeURIComponent(leaf)}`;
@@ -49,23 +49,23 @@ export class Asked {
     return this.init.signal?.aborted ?? false;
   }
 
-  async answers(body: object, status = 200, headers: Record<string, string> = {}): Promise<void> {
+  async respond(body: object, status = 200, headers: Record<string, string> = {}): Promise<void> {
     this.#resolve(Response.json(body, { status, headers }));
     await settle();
   }
 
-  refuses(status: number, code: string, headers?: Record<string, string>): Promise<void> {
-    return this.answers({ error: { code, message: `No: ${code}.` } }, status, headers);
+  refuse(status: number, code: string, headers?: Record<string, string>): Promise<void> {
+    return this.respond({ error: { code, message: `No: ${code}.` } }, status, headers);
   }
 
   /** Responds like a proxy, with a page of its own. */
-  async isIntercepted(status: number): Promise<void> {
+  async respondAsProxy(status: number): Promise<void> {
     const headers = { "content-type": "text/html" };
     this.#resolve(new Response("<h1>Please pay.</h1>", { status, headers }));
     await settle();
   }
 
-  async breaks(): Promise<void> {
+  async fail(): Promise<void> {
     const error = new TypeError("fetch failed");
     this.#reject(error);
     this.#body?.error(error);
@@ -73,7 +73,7 @@ export class Asked {
   }
 
   /** Responds with a stream, or continues it. */
-  async streams(text = ""): Promise<void> {
+  async write(text = ""): Promise<void> {
     if (this.#body === undefined) {
       const body = new ReadableStream<Uint8Array>({ start: (body) => void (this.#body = body) });
       this.#resolve(new Response(body, { headers: { "content-type": "text/event-stream" } }));
@@ -94,26 +94,22 @@ export const event = (seq: number, data: unknown = seq): string =>
 export const tokenOf = (exp: number, rooms: object = { "*": ["subscribe"] }): string =>
   `e30.${Buffer.from(JSON.stringify({ sub: "Äda", exp, rooms })).toString("base64url")}.x`;
 
-export class Story {
-  readonly requests: Asked[] = [];
+export class HttpScenario {
+  readonly requests: PendingRequest[] = [];
   /** Received frames. */
   readonly frames: any[] = [];
   readonly socket: HttpSocket;
-  readonly tried: boolean[] = [];
+  readonly dialResults: boolean[] = [];
   code: number | undefined;
 
   constructor(address: string, read: StartReader, token = tokenOf(2_000_000_000)) {
     const fetch: typeof globalThis.fetch = (url, init = {}) =>
       new Promise((resolve, reject) =>
-        this.requests.push(new Asked(new URL(String(url)), init, resolve, reject)),
+        this.requests.push(new PendingRequest(new URL(String(url)), init, resolve, reject)),
       );
-    const tried = (answered: boolean): void => void this.tried.push(answered);
+    const recordDial = (answered: boolean): void => void this.dialResults.push(answered);
     const protocols = ["roomcast.v1", `bearer.${token}`];
-    this.socket = new HttpSocket(
-      { fetch, read, recordDial: tried },
-      `wss://rt/${address}`,
-      protocols,
-    );
+    this.socket = new HttpSocket({ fetch, read, recordDial }, `wss://rt/${address}`, protocols);
     this.socket.onmessage = ({ data }) => this.frames.push(JSON.parse(data));
     this.socket.onclose = ({ code }) => (this.code = code);
   }
@@ -124,21 +120,21 @@ export class Story {
   }
 
   /** Removes and returns the next request, which must match. */
-  takes(what: string): Asked {
+  nextRequest(summary: string): PendingRequest {
     const request = this.requests.shift();
-    assert.equal(request?.what, what);
+    assert.equal(request?.summary, summary);
     return request!;
   }
 
   /** Returns the frames received since the last call. */
-  hears(): any[] {
+  readFrames(): any[] {
     return this.frames.splice(0);
   }
 
-  get types(): string[] {
-    return this.hears().map(({ type }) => type);
+  get frameTypes(): string[] {
+    return this.readFrames().map(({ type }) => type);
   }
 }
 
-export const streams: StartReader = (context, since) => new EventStream(context, since);
-export const polls: StartReader = (context, since) => new LongPoll(context, since);
+export const streamReader: StartReader = (context, since) => new EventStream(context, since);
+export const pollReader: StartReader = (context, since) => new LongPoll(context, since);
