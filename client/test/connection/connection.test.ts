@@ -41,19 +41,19 @@ class Scenario extends LifecycleScenario<Input> {
     const expiresAt = this.now + this.wallAhead + expiresInMs;
     const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
     const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
-    return this.is("use", received({ type: "welcome", ...welcome }), pong);
+    return this.dispatch("use", received({ type: "welcome", ...welcome }), pong);
   }
 
   /** Lets time pass on a socket that receives a frame every second. */
   live(ms: number): this {
-    for (let passed = 0; passed < ms; passed += 1_000) this.wait(1_000).is(pong);
+    for (let passed = 0; passed < ms; passed += 1_000) this.wait(1_000).dispatch(pong);
     return this;
   }
 
   /** Lets time pass while no timer fires. */
   sleep(ms: number): this {
     this.now += ms;
-    return this.is("tick");
+    return this.dispatch("tick");
   }
 
   get done(): string[] {
@@ -72,7 +72,7 @@ describe("opening and closing", () => {
   it("dials at the first use", () => {
     const scenario = new Scenario();
     assert.equal(scenario.connection.status, "connecting");
-    assert.deepEqual(scenario.is("use").done, ["dial"]);
+    assert.deepEqual(scenario.dispatch("use").done, ["dial"]);
     assert.equal(scenario.connection.status, "connecting");
   });
 
@@ -83,21 +83,21 @@ describe("opening and closing", () => {
   });
 
   it("is connected after `connected`, and ignores the `welcome` of a room", () => {
-    const scenario = new Scenario().is("use");
+    const scenario = new Scenario().dispatch("use");
     const expiresAt = scenario.now + 10 * MINUTE;
-    scenario.is(received({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    scenario.dispatch(received({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
     assert.equal(scenario.connection.status, "connected");
     const { renewAt } = scenario.connection;
     scenario.done;
     scenario.wait(1_000);
     const room = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
     const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
-    scenario.is(received({ type: "welcome", room: "a", ...welcome }));
+    scenario.dispatch(received({ type: "welcome", room: "a", ...welcome }));
     assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
   });
 
   it("retries if no welcome is received", () => {
-    const scenario = new Scenario().is("use").wait(10_000);
+    const scenario = new Scenario().dispatch("use").wait(10_000);
     assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.equal(scenario.connection.reason, "timeout");
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
@@ -106,25 +106,25 @@ describe("opening and closing", () => {
   it("stays open if a user returns within the grace", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(5_000).done, []);
+    assert.deepEqual(scenario.dispatch("leave").wait(2_999).dispatch("use").wait(5_000).done, []);
     assert.equal(scenario.connection.phase, "open");
   });
 
   it("closes when the grace ends", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    assert.deepEqual(scenario.is("leave").wait(3_000).done, ["close"]);
+    assert.deepEqual(scenario.dispatch("leave").wait(3_000).done, ["close"]);
     assert.equal(scenario.connection.phase, "idle");
-    assert.deepEqual(scenario.is("use").done, ["dial"]);
+    assert.deepEqual(scenario.dispatch("use").done, ["dial"]);
   });
 });
 
 describe("retries", () => {
   /** Returns the delays of consecutive retries. */
   function waits(seed: number, tries: number): number[] {
-    const scenario = new Scenario(seed).is("use");
+    const scenario = new Scenario(seed).dispatch("use");
     return Array.from({ length: tries }, () => {
-      scenario.is(closed(1006));
+      scenario.dispatch(closed(1006));
       const wait = scenario.connection.dueAt - scenario.now;
       scenario.wait(wait);
       return wait;
@@ -144,7 +144,7 @@ describe("retries", () => {
   });
 
   it("exposes the time of the next attempt", () => {
-    const scenario = new Scenario().opened().is(closed(1006));
+    const scenario = new Scenario().opened().dispatch(closed(1006));
     const { status, reason, dueAt } = scenario.connection;
     assert.deepEqual([status, reason], ["reconnecting", "offline"]);
     scenario.done;
@@ -152,9 +152,9 @@ describe("retries", () => {
   });
 
   it("resets the backoff after a connection that has lasted", () => {
-    const scenario = new Scenario().is("use");
+    const scenario = new Scenario().dispatch("use");
     const fail = (): Scenario =>
-      scenario.is(closed(1006)).wait(scenario.connection.dueAt - scenario.now);
+      scenario.dispatch(closed(1006)).wait(scenario.connection.dueAt - scenario.now);
     for (let n = 0; n < 6; n++) fail();
     scenario.opened().wait(1_000);
     fail();
@@ -162,12 +162,12 @@ describe("retries", () => {
     scenario
       .opened()
       .wait(PERIOD * 0.75)
-      .is(closed(1006));
+      .dispatch(closed(1006));
     assert.equal(scenario.connection.attempts, 1);
   });
 
   it("retries if no socket could be created", () => {
-    const scenario = new Scenario().is("use", "dial_failed");
+    const scenario = new Scenario().dispatch("use", "dial_failed");
     assert.deepEqual(
       [scenario.connection.phase, scenario.connection.reason],
       ["waiting", "dial_failed"],
@@ -175,16 +175,16 @@ describe("retries", () => {
   });
 
   it("dials at once when the network is back or the page is visible", () => {
-    const scenario = new Scenario().opened().is(closed(1006));
+    const scenario = new Scenario().opened().dispatch(closed(1006));
     scenario.done;
-    assert.deepEqual(scenario.is("wake").done, ["dial"]);
+    assert.deepEqual(scenario.dispatch("wake").done, ["dial"]);
   });
 
   it("is the same for the same inputs", () => assert.deepEqual(waits(42, 8), waits(42, 8)));
 
   for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 1013, 4408, 4999]) {
     it(`retries after ${code}`, () => {
-      const scenario = new Scenario().opened().is(closed(code));
+      const scenario = new Scenario().opened().dispatch(closed(code));
       assert.equal(scenario.connection.phase, "waiting");
     });
   }
@@ -192,7 +192,7 @@ describe("retries", () => {
   it("retries when a frame shows that an earlier one is missing", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    assert.deepEqual(scenario.is("gap_detected").done, ["close"]);
+    assert.deepEqual(scenario.dispatch("gap_detected").done, ["close"]);
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 });
@@ -201,16 +201,16 @@ describe("a better transport", () => {
   it("is switched to without a status change, and reconnected to if it fails", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    scenario.is("switch_transport");
+    scenario.dispatch("switch_transport");
     assert.deepEqual([scenario.done, scenario.connection.status], [["dial"], "connected"]);
-    scenario.is(closed(1006));
+    scenario.dispatch(closed(1006));
     assert.deepEqual([scenario.done, scenario.connection.status], [["close"], "reconnecting"]);
   });
 
   it("is dialled at once while waiting for the next attempt", () => {
-    const scenario = new Scenario().is("use", closed(1006));
+    const scenario = new Scenario().dispatch("use", closed(1006));
     scenario.done;
-    assert.deepEqual(scenario.is("switch_transport").done, ["dial"]);
+    assert.deepEqual(scenario.dispatch("switch_transport").done, ["dial"]);
   });
 });
 
@@ -224,19 +224,19 @@ describe("final codes", () => {
     [4405, "closed", "method_not_allowed"],
   ] as const) {
     it(`ends with ${code}: ${status}, ${reason}`, () => {
-      const scenario = new Scenario().opened().is(closed(code));
+      const scenario = new Scenario().opened().dispatch(closed(code));
       assert.deepEqual([scenario.connection.status, scenario.connection.reason], [status, reason]);
       scenario.done;
-      const later = scenario.is("leave").wait(MINUTE).is("use", "wake").wait(MINUTE);
+      const later = scenario.dispatch("leave").wait(MINUTE).dispatch("use", "wake").wait(MINUTE);
       assert.deepEqual(later.done, [], "no automatic reconnect");
       assert.equal(scenario.connection.status, status);
     });
   }
 
   it("retries after 4400 if the connection is multiplexed, because one room has caused it", () => {
-    const scenario = new Scenario().is("use");
+    const scenario = new Scenario().dispatch("use");
     const connected = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
-    scenario.is(received({ type: "connected", ...connected }), closed(4400));
+    scenario.dispatch(received({ type: "connected", ...connected }), closed(4400));
     assert.deepEqual(
       [scenario.connection.phase, scenario.connection.reason],
       ["waiting", "bad_request"],
@@ -244,23 +244,23 @@ describe("final codes", () => {
   });
 
   it("reconnects on `restart`", () => {
-    const scenario = new Scenario().opened().is(closed(4010));
+    const scenario = new Scenario().opened().dispatch(closed(4010));
     scenario.done;
-    assert.deepEqual(scenario.is("restart").done, ["dial with a new token"]);
+    assert.deepEqual(scenario.dispatch("restart").done, ["dial with a new token"]);
   });
 
   it("waits for the next user after `restart` if it has none", () => {
     for (const scenario of [
-      new Scenario().opened().is(closed(4010), "leave").wait(MINUTE),
-      new Scenario().is({ type: "end", status: "closed", reason: "disconnected" }),
+      new Scenario().opened().dispatch(closed(4010), "leave").wait(MINUTE),
+      new Scenario().dispatch({ type: "end", status: "closed", reason: "disconnected" }),
     ]) {
       scenario.done;
-      assert.deepEqual(scenario.is("restart").wait(MINUTE).done, []);
+      assert.deepEqual(scenario.dispatch("restart").wait(MINUTE).done, []);
       assert.deepEqual(
         [scenario.connection.phase, scenario.connection.status],
         ["idle", "connecting"],
       );
-      assert.deepEqual(scenario.is("use").done, ["dial with a new token"]);
+      assert.deepEqual(scenario.dispatch("use").done, ["dial with a new token"]);
     }
   });
 });
@@ -271,9 +271,9 @@ describe("pings", () => {
     scenario.done;
     scenario
       .wait(PERIOD * 0.75)
-      .is(pong)
+      .dispatch(pong)
       .wait(PERIOD * 0.75)
-      .is(pong);
+      .dispatch(pong);
     assert.deepEqual(scenario.done, ["ping", "ping"]);
   });
 
@@ -293,7 +293,7 @@ describe("pings", () => {
     const scenario = new Scenario()
       .opened()
       .wait(PERIOD * 0.75)
-      .is(pong)
+      .dispatch(pong)
       .wait(PERIOD * 0.25);
     assert.equal(scenario.connection.phase, "open");
   });
@@ -301,7 +301,7 @@ describe("pings", () => {
   it("keeps sending pings while events are received", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    for (let i = 0; i < 30; i++) scenario.wait(1_000).is(pong);
+    for (let i = 0; i < 30; i++) scenario.wait(1_000).dispatch(pong);
     assert.deepEqual(scenario.done, ["ping"]);
   });
 
@@ -323,14 +323,14 @@ describe("pings", () => {
 
   it("stays connected in a page whose timers fire once a minute", () => {
     const scenario = new Scenario().opened(DAY);
-    for (let n = 0; n < 60; n++) scenario.sleep(MINUTE).is(pong);
+    for (let n = 0; n < 60; n++) scenario.sleep(MINUTE).dispatch(pong);
     assert.equal(scenario.done.filter((effect) => effect === "dial").length, 1);
   });
 
   it("sends a ping when the page is visible again", () => {
     const scenario = new Scenario().opened();
     scenario.done;
-    assert.deepEqual(scenario.is("wake").done, ["ping"]);
+    assert.deepEqual(scenario.dispatch("wake").done, ["ping"]);
     assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
   });
 });
@@ -340,7 +340,7 @@ describe("tokens", () => {
     const scenario = new Scenario().opened(10 * MINUTE);
     assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
     assert.ok(scenario.live(1_000).done.includes("renew"));
-    scenario.is(
+    scenario.dispatch(
       received({ type: "authorized", grant: [], expires_at: scenario.now + 10 * MINUTE }),
     );
     assert.ok(!scenario.live(9 * MINUTE - 1_000).done.includes("renew"));
@@ -348,7 +348,7 @@ describe("tokens", () => {
   });
 
   it("are requested again later if the callback fails", () => {
-    const scenario = new Scenario().opened(MINUTE).live(54_000).is("token_failed");
+    const scenario = new Scenario().opened(MINUTE).live(54_000).dispatch("token_failed");
     scenario.done;
     assert.ok(scenario.live(10_000).done.includes("renew"));
   });
@@ -365,29 +365,29 @@ describe("tokens", () => {
   });
 
   it("are replaced once after 4001", () => {
-    const scenario = new Scenario().opened().is(closed(4001));
+    const scenario = new Scenario().opened().dispatch(closed(4001));
     assert.deepEqual(scenario.done.at(-1), "dial with a new token");
     assert.equal(scenario.connection.status, "reconnecting");
-    scenario.is(closed(4001));
+    scenario.dispatch(closed(4001));
     assert.equal(scenario.connection.status, "unauthorized");
     assert.deepEqual(scenario.done, ["close"]);
   });
 
   it("may be replaced again after each welcome", () => {
     const scenario = new Scenario();
-    for (let n = 0; n < 3; n++) scenario.opened().is(closed(4001));
+    for (let n = 0; n < 3; n++) scenario.opened().dispatch(closed(4001));
     assert.equal(scenario.connection.phase, "opening");
   });
 
   it("may still be replaced if the network failed in between", () => {
-    const scenario = new Scenario().is("use", closed(4001), closed(1006)).wait(1_000);
+    const scenario = new Scenario().dispatch("use", closed(4001), closed(1006)).wait(1_000);
     assert.equal(scenario.connection.phase, "opening");
-    scenario.is(closed(4001));
+    scenario.dispatch(closed(4001));
     assert.equal(scenario.connection.status, "unauthorized");
   });
 
   it("are requested again if the last one may have expired meanwhile", () => {
-    const scenario = new Scenario().opened().is(closed(4001), closed(1006));
+    const scenario = new Scenario().opened().dispatch(closed(4001), closed(1006));
     scenario.done;
     const dials: string[] = [];
     for (let n = 0; n < 20; n++) {
@@ -395,11 +395,11 @@ describe("tokens", () => {
       dials.push(...scenario.done.filter((effect) => effect.startsWith("dial")));
       const isNew = dials.at(-1) === "dial with a new token";
       if (isNew && scenario.now > 1_200_000) break;
-      scenario.is(closed(1006));
+      scenario.dispatch(closed(1006));
     }
-    const asked = dials.filter((dial) => dial === "dial with a new token").length;
-    assert.ok(asked > 2 && asked < dials.length, `${asked} of ${dials.length}`);
-    scenario.is(closed(4001));
+    const requested = dials.filter((dial) => dial === "dial with a new token").length;
+    assert.ok(requested > 2 && requested < dials.length, `${requested} of ${dials.length}`);
+    scenario.dispatch(closed(4001));
     assert.equal(scenario.connection.status, "unauthorized", "the newest was rejected too");
   });
 
@@ -409,50 +409,55 @@ describe("tokens", () => {
       const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
       return received({ type: "connected", unverified: true, ...times });
     };
-    const scenario = new Scenario().is("use");
-    scenario.is(connected(scenario), closed(4001)).is(connected(scenario), closed(4001));
+    const scenario = new Scenario().dispatch("use");
+    scenario
+      .dispatch(connected(scenario), closed(4001))
+      .dispatch(connected(scenario), closed(4001));
     assert.equal(scenario.connection.status, "unauthorized");
 
-    const other = new Scenario().is("use");
-    other.is(connected(other), closed(4001)).is(connected(other));
+    const other = new Scenario().dispatch("use");
+    other.dispatch(connected(other), closed(4001)).dispatch(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
-    other.is(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
+    other.dispatch(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
     assert.equal(other.connection.phase, "opening", "a welcome shows that it was accepted");
   });
 
   it("are missing if the server waits for one and the client has none: unauthorized at once", () => {
-    const scenario = new Scenario().is("use", pong);
+    const scenario = new Scenario().dispatch("use", pong);
     assert.equal(scenario.connection.status, "unauthorized");
     assert.deepEqual(scenario.done, ["dial", "close"]);
-    assert.deepEqual(scenario.is("connect").done, ["dial with a new token"]);
+    assert.deepEqual(scenario.dispatch("connect").done, ["dial with a new token"]);
   });
 
   it("are renewed for a reconnect if the old one is about to expire", () => {
-    const scenario = new Scenario().opened(MINUTE).is(closed(1006)).sleep(55_000);
+    const scenario = new Scenario().opened(MINUTE).dispatch(closed(1006)).sleep(55_000);
     assert.equal(scenario.done.at(-1), "dial with a new token");
   });
 
   it("lead to a retry if the callback fails", () => {
-    const scenario = new Scenario().is("use", "token_failed");
+    const scenario = new Scenario().dispatch("use", "token_failed");
     assert.equal(scenario.connection.reason, "token_failed");
     scenario.done;
     assert.deepEqual(scenario.wait(1_000).done, ["dial"]);
   });
 
   it("are renewed after `restart`, even if the connection was unused", () => {
-    const scenario = new Scenario().is("restart");
-    assert.deepEqual([scenario.done, scenario.is("use").done], [[], ["dial with a new token"]]);
+    const scenario = new Scenario().dispatch("restart");
+    assert.deepEqual(
+      [scenario.done, scenario.dispatch("use").done],
+      [[], ["dial with a new token"]],
+    );
   });
 
   it("are missing if no user is signed in: unauthorized at once", () => {
-    const scenario = new Scenario().is("use", "signed_out");
+    const scenario = new Scenario().dispatch("use", "signed_out");
     assert.equal(scenario.connection.status, "unauthorized");
   });
 });
 
 describe("the timer", () => {
   it("is set to exactly the time when a tick has an effect", () => {
-    const scenario = new Scenario().opened(MINUTE).is("leave");
+    const scenario = new Scenario().opened(MINUTE).dispatch("leave");
     for (let n = 0; n < 20 && wakeAt(scenario.connection) < Infinity; n++) {
       const at = wakeAt(scenario.connection);
       assert.deepEqual(step(scenario.connection, { type: "tick" }, at - 1, 0), [
@@ -460,7 +465,7 @@ describe("the timer", () => {
       ]);
       scenario.now = at;
       assert.ok(step(scenario.connection, { type: "tick" }, at, 0)[1]);
-      scenario.is("tick");
+      scenario.dispatch("tick");
     }
   });
 });

@@ -5,7 +5,7 @@ export abstract class LifecycleScenario<Input extends { readonly type: string }>
   protected abstract apply(input: Input): void;
   protected abstract wakeAt(): number;
 
-  is(...inputs: (Input | Input["type"])[]): this {
+  dispatch(...inputs: (Input | Input["type"])[]): this {
     for (const input of inputs) {
       this.apply(typeof input === "string" ? ({ type: input } as Input) : input);
     }
@@ -17,7 +17,7 @@ export abstract class LifecycleScenario<Input extends { readonly type: string }>
     const end = this.now + ms;
     for (let at = this.wakeAt(); at <= end; at = this.wakeAt()) {
       this.now = Math.max(this.now, at);
-      this.is("tick");
+      this.dispatch("tick");
     }
     this.now = end;
     return this;

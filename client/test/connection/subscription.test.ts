@@ -41,7 +41,7 @@ class Scenario extends LifecycleScenario<SubscriptionInput> {
   }
 
   opened(): this {
-    return this.is(connectionIs("open"), "use", welcome);
+    return this.dispatch(connectionIs("open"), "use", welcome);
   }
 
   get sent(): string[] {
@@ -77,69 +77,69 @@ const refused = (code: "rate_limited" | "bad_request", ref?: string): Subscripti
 
 describe("joining and leaving", () => {
   it("subscribes when it is used and its connection is open", () => {
-    const scenario = new Scenario().is("use", connectionIs("opening"));
+    const scenario = new Scenario().dispatch("use", connectionIs("opening"));
     assert.deepEqual([scenario.sent, scenario.seen], [[], ["opening", "connecting", undefined]]);
-    assert.deepEqual(scenario.is(connectionIs("open")).sent, ["subscribe"]);
-    assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
+    assert.deepEqual(scenario.dispatch(connectionIs("open")).sent, ["subscribe"]);
+    assert.deepEqual(scenario.dispatch(welcome).seen, ["open", "connected", undefined]);
   });
 
   it("stays subscribed if a user returns within the grace", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
-    assert.deepEqual(scenario.is("leave").wait(2_999).is("use").wait(60_000).sent, []);
+    assert.deepEqual(scenario.dispatch("leave").wait(2_999).dispatch("use").wait(60_000).sent, []);
   });
 
   it("unsubscribes when the grace ends, and can be removed after `closed`", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
-    assert.deepEqual(scenario.is("leave").wait(3_000).sent, ["unsubscribe"]);
+    assert.deepEqual(scenario.dispatch("leave").wait(3_000).sent, ["unsubscribe"]);
     assert.equal(canRemove(scenario.subscription), false);
-    assert.equal(canRemove(scenario.is(closed(1000)).subscription), true);
+    assert.equal(canRemove(scenario.dispatch(closed(1000)).subscription), true);
     assert.deepEqual(scenario.wait(60_000).sent, []);
   });
 
   it("subscribes again only after `closed`", () => {
-    const scenario = new Scenario().opened().is("leave").wait(3_000);
+    const scenario = new Scenario().opened().dispatch("leave").wait(3_000);
     scenario.sent;
-    assert.deepEqual(scenario.is("use").sent, []);
+    assert.deepEqual(scenario.dispatch("use").sent, []);
     assert.deepEqual(
-      scenario.is(welcome).seen,
+      scenario.dispatch(welcome).seen,
       ["opening", "connecting", undefined],
       "an outdated `welcome`",
     );
-    assert.deepEqual(scenario.is(closed(1000)).sent, ["subscribe"]);
-    assert.equal(scenario.is(welcome).subscription.phase, "open");
+    assert.deepEqual(scenario.dispatch(closed(1000)).sent, ["subscribe"]);
+    assert.equal(scenario.dispatch(welcome).subscription.phase, "open");
   });
 
   it("accepts another close code in place of the answer to `unsubscribe`", () => {
-    const scenario = new Scenario().opened().is("leave").wait(3_000);
+    const scenario = new Scenario().opened().dispatch("leave").wait(3_000);
     scenario.sent;
-    assert.equal(canRemove(scenario.is(closed(4010)).subscription), true);
+    assert.equal(canRemove(scenario.dispatch(closed(4010)).subscription), true);
     // The answer to an `unsubscribe` that has crossed the close.
-    assert.deepEqual(scenario.is("use", refused("bad_request")).sent, ["subscribe"]);
+    assert.deepEqual(scenario.dispatch("use", refused("bad_request")).sent, ["subscribe"]);
   });
 
   it("sends nothing if it is left before the connection is open", () => {
-    const scenario = new Scenario().is("use", connectionIs("opening"), "leave").wait(3_000);
+    const scenario = new Scenario().dispatch("use", connectionIs("opening"), "leave").wait(3_000);
     assert.equal(canRemove(scenario.subscription), true);
-    assert.deepEqual(scenario.is(connectionIs("open")).sent, []);
+    assert.deepEqual(scenario.dispatch(connectionIs("open")).sent, []);
   });
 
   it("unsubscribes before `welcome` if it is left", () => {
-    const scenario = new Scenario().is("use", connectionIs("open"), "leave").wait(3_000);
+    const scenario = new Scenario().dispatch("use", connectionIs("open"), "leave").wait(3_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
-    assert.equal(canRemove(scenario.is(welcome, closed(1000)).subscription), true);
+    assert.equal(canRemove(scenario.dispatch(welcome, closed(1000)).subscription), true);
   });
 });
 
 it("does not open after it was left, even if its `unsubscribe` is sent late", () => {
-  const scenario = new Scenario().is(connectionIs("open"), "use");
+  const scenario = new Scenario().dispatch(connectionIs("open"), "use");
   scenario.held = true;
-  scenario.is("leave").wait(3_000).is(welcome);
+  scenario.dispatch("leave").wait(3_000).dispatch(welcome);
   assert.deepEqual(scenario.seen, ["idle", "connecting", undefined]);
   scenario.held = false;
   scenario.sent;
-  assert.deepEqual(scenario.is("leave").sent, ["unsubscribe"]);
+  assert.deepEqual(scenario.dispatch("leave").sent, ["unsubscribe"]);
 });
 
 describe("a room that ends the subscription", () => {
@@ -153,7 +153,7 @@ describe("a room that ends the subscription", () => {
     it(`is retried after ${code}`, () => {
       const scenario = new Scenario().opened();
       scenario.sent;
-      assert.deepEqual(scenario.is(closed(code)).seen, ["waiting", "reconnecting", reason]);
+      assert.deepEqual(scenario.dispatch(closed(code)).seen, ["waiting", "reconnecting", reason]);
       const { dueAt } = scenario.subscription;
       assert.deepEqual(scenario.wait(dueAt - scenario.now - 1).sent, []);
       assert.deepEqual(scenario.wait(1).sent, ["subscribe"]);
@@ -168,32 +168,32 @@ describe("a room that ends the subscription", () => {
     [4404, "closed", "not_found"],
   ] as const) {
     it(`is final with ${code}: ${status}, ${reason}`, () => {
-      const scenario = new Scenario().opened().is(closed(code));
+      const scenario = new Scenario().opened().dispatch(closed(code));
       scenario.sent;
       assert.deepEqual(scenario.seen, ["ended", status, reason]);
       scenario
-        .is("leave")
+        .dispatch("leave")
         .wait(60_000)
-        .is("use", connectionIs("opening"), connectionIs("open"))
+        .dispatch("use", connectionIs("opening"), connectionIs("open"))
         .wait(60_000);
       assert.deepEqual([scenario.sent, scenario.subscription.status], [[], status]);
-      assert.deepEqual(scenario.is("restart").sent, ["subscribe"], "only on `restart`");
+      assert.deepEqual(scenario.dispatch("restart").sent, ["subscribe"], "only on `restart`");
     });
   }
 
   it("is retried with growing delays, until a subscription has lasted", () => {
     const scenario = new Scenario().opened();
     const fail = (): void =>
-      void scenario.is(closed(1013)).wait(scenario.subscription.dueAt - scenario.now);
+      void scenario.dispatch(closed(1013)).wait(scenario.subscription.dueAt - scenario.now);
     for (let n = 0; n < 4; n++) fail();
-    scenario.is(welcome).wait(1_000);
+    scenario.dispatch(welcome).wait(1_000);
     fail();
     assert.equal(scenario.subscription.attempts, 5, "not after only one second");
-    scenario.is(welcome).wait(20_000);
+    scenario.dispatch(welcome).wait(20_000);
     fail();
     assert.equal(scenario.subscription.attempts, 1);
     fail();
-    assert.equal(scenario.is("restart").subscription.attempts, 0, "reset by `restart`");
+    assert.equal(scenario.dispatch("restart").subscription.attempts, 0, "reset by `restart`");
   });
 });
 
@@ -201,14 +201,14 @@ describe("the connection", () => {
   it("resets pending and open subscriptions when it is lost", () => {
     for (const scenario of [
       new Scenario().opened(),
-      new Scenario().is(connectionIs("open"), "use"),
+      new Scenario().dispatch(connectionIs("open"), "use"),
     ]) {
       scenario.sent;
-      scenario.is(connectionIs("waiting", { reason: "offline", dueAt: scenario.now + 700 }));
+      scenario.dispatch(connectionIs("waiting", { reason: "offline", dueAt: scenario.now + 700 }));
       const { phase, reason, dueAt } = scenario.subscription;
       assert.deepEqual([phase, reason, dueAt], ["waiting", "offline", scenario.now + 700]);
       assert.deepEqual(scenario.wait(60_000).sent, [], "only the connection retries");
-      assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
+      assert.deepEqual(scenario.dispatch(connectionIs("opening"), connectionIs("open")).sent, [
         "subscribe",
       ]);
     }
@@ -217,35 +217,35 @@ describe("the connection", () => {
   it("switches to a better transport without a status change", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
-    scenario.is(connectionIs("opening", { status: "connected" }));
+    scenario.dispatch(connectionIs("opening", { status: "connected" }));
     assert.deepEqual(scenario.seen, ["opening", "connected", undefined]);
-    scenario.is(connectionIs("open", { status: "connected" }));
+    scenario.dispatch(connectionIs("open", { status: "connected" }));
     assert.deepEqual(
       [scenario.sent, scenario.seen],
       [["subscribe"], ["opening", "connected", undefined]],
     );
-    assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
-    scenario.is(connectionIs("opening", { status: "connected" }), connectionIs("waiting"));
+    assert.deepEqual(scenario.dispatch(welcome).seen, ["open", "connected", undefined]);
+    scenario.dispatch(connectionIs("opening", { status: "connected" }), connectionIs("waiting"));
     assert.deepEqual(scenario.seen, ["waiting", "reconnecting", undefined]);
   });
 
   it("ends its subscriptions when it ends", () => {
     const by = { status: "unauthorized", reason: "token_expired" } as const;
-    const scenario = new Scenario().opened().is(connectionIs("ended", by));
+    const scenario = new Scenario().opened().dispatch(connectionIs("ended", by));
     assert.deepEqual(scenario.seen, ["ended", "unauthorized", "token_expired"]);
   });
 
   it("does not reopen an ended room after a reconnect", () => {
-    const scenario = new Scenario().opened().is(closed(4010));
+    const scenario = new Scenario().opened().dispatch(closed(4010));
     scenario.sent;
-    assert.deepEqual(scenario.is(connectionIs("waiting"), connectionIs("open")).sent, []);
+    assert.deepEqual(scenario.dispatch(connectionIs("waiting"), connectionIs("open")).sent, []);
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 
   it("subscribes at once after a reconnect, even if the room was to be retried later", () => {
-    const scenario = new Scenario().opened().is(closed(1013));
+    const scenario = new Scenario().opened().dispatch(closed(1013));
     scenario.sent;
-    assert.deepEqual(scenario.is(connectionIs("opening"), connectionIs("open")).sent, [
+    assert.deepEqual(scenario.dispatch(connectionIs("opening"), connectionIs("open")).sent, [
       "subscribe",
     ]);
   });
@@ -253,7 +253,7 @@ describe("the connection", () => {
 
 describe("answers", () => {
   it("that time out make it unsubscribe and retry", () => {
-    const scenario = new Scenario().is(connectionIs("open"), "use");
+    const scenario = new Scenario().dispatch(connectionIs("open"), "use");
     scenario.sent;
     scenario.wait(9_999);
     assert.deepEqual(scenario.sent, []);
@@ -261,58 +261,62 @@ describe("answers", () => {
     assert.deepEqual(scenario.subscription.reason, "timeout");
     assert.deepEqual(scenario.sent, ["unsubscribe"]);
     assert.deepEqual(scenario.wait(5_000).sent, [], "not before `closed`");
-    assert.deepEqual(scenario.is(closed(1000)).sent, ["subscribe"]);
+    assert.deepEqual(scenario.dispatch(closed(1000)).sent, ["subscribe"]);
   });
 
   it("that say that it was not subscribed make it subscribe", () => {
-    const scenario = new Scenario().is(connectionIs("open"), "use").wait(15_000);
+    const scenario = new Scenario().dispatch(connectionIs("open"), "use").wait(15_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
-    assert.deepEqual(scenario.is(refused("bad_request")).sent, ["subscribe"]);
+    assert.deepEqual(scenario.dispatch(refused("bad_request")).sent, ["subscribe"]);
   });
 
   it("with `rate_limited` make it send its request again", () => {
-    const scenario = new Scenario().is(connectionIs("open"), "use", refused("rate_limited"));
+    const scenario = new Scenario().dispatch(connectionIs("open"), "use", refused("rate_limited"));
     assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
-    scenario.is(welcome, "leave").wait(3_000).is(refused("rate_limited"));
+    scenario.dispatch(welcome, "leave").wait(3_000).dispatch(refused("rate_limited"));
     assert.deepEqual(scenario.sent, ["unsubscribe"], "retried later");
     assert.deepEqual(scenario.wait(10_000).sent, ["unsubscribe"]);
   });
 
   it("that reject its `subscribe` for good end it, until `restart`", () => {
-    const scenario = new Scenario().is(
+    const scenario = new Scenario().dispatch(
       connectionIs("open"),
       "use",
       refused("bad_request", "subscribe"),
     );
     assert.deepEqual(scenario.seen, ["ended", "closed", "bad_request"]);
     assert.deepEqual(scenario.sent, ["subscribe"]);
-    scenario.wait(60_000).is(connectionIs("waiting"), connectionIs("open")).wait(60_000);
+    scenario.wait(60_000).dispatch(connectionIs("waiting"), connectionIs("open")).wait(60_000);
     assert.deepEqual(scenario.sent, []);
-    assert.deepEqual(scenario.is("restart").sent, ["subscribe"]);
+    assert.deepEqual(scenario.dispatch("restart").sent, ["subscribe"]);
   });
 
   it("to an earlier request do not apply to the current one", () => {
-    const scenario = new Scenario().opened().is("leave").wait(3_000).is(closed(4010), "use");
+    const scenario = new Scenario()
+      .opened()
+      .dispatch("leave")
+      .wait(3_000)
+      .dispatch(closed(4010), "use");
     scenario.sent;
-    scenario.is(refused("bad_request", "unsubscribe"), welcome);
+    scenario.dispatch(refused("bad_request", "unsubscribe"), welcome);
     assert.deepEqual([scenario.subscription.phase, scenario.sent], ["open", []]);
   });
 
   it("that name their request have the same effect as those that don't", () => {
-    const scenario = new Scenario().is(
+    const scenario = new Scenario().dispatch(
       connectionIs("open"),
       "use",
       refused("rate_limited", "subscribe"),
     );
     assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
-    scenario.is(welcome, "leave").wait(3_000).is(refused("bad_request", "unsubscribe"));
+    scenario.dispatch(welcome, "leave").wait(3_000).dispatch(refused("bad_request", "unsubscribe"));
     assert.equal(canRemove(scenario.subscription), true);
   });
 
   it("to a publish have no effect", () => {
-    const scenario = new Scenario().is(connectionIs("open"), "use");
+    const scenario = new Scenario().dispatch(connectionIs("open"), "use");
     const before = scenario.subscription;
-    scenario.is(refused("rate_limited", "7"), refused("bad_request", "8"));
+    scenario.dispatch(refused("rate_limited", "7"), refused("bad_request", "8"));
     assert.equal(scenario.subscription, before);
   });
 });
@@ -321,25 +325,25 @@ describe("a missing event", () => {
   it("ends the room's session, but not the connection", () => {
     const scenario = new Scenario().opened();
     scenario.sent;
-    assert.deepEqual(scenario.is("gap_detected").sent, ["unsubscribe"]);
+    assert.deepEqual(scenario.dispatch("gap_detected").sent, ["unsubscribe"]);
     assert.equal(scenario.subscription.phase, "waiting");
-    assert.deepEqual(scenario.is(closed(1000)).wait(1_000).sent, ["subscribe"]);
-    assert.deepEqual(scenario.is(welcome).seen, ["open", "connected", undefined]);
+    assert.deepEqual(scenario.dispatch(closed(1000)).wait(1_000).sent, ["subscribe"]);
+    assert.deepEqual(scenario.dispatch(welcome).seen, ["open", "connected", undefined]);
   });
 
   it("does not increase the delay long after earlier ones", () => {
     const scenario = new Scenario().opened();
     for (let n = 0; n < 5; n++) {
-      scenario.is("gap_detected", closed(1000));
-      scenario.wait(scenario.subscription.dueAt - scenario.now).is(welcome);
+      scenario.dispatch("gap_detected", closed(1000));
+      scenario.wait(scenario.subscription.dueAt - scenario.now).dispatch(welcome);
     }
     assert.equal(scenario.subscription.attempts, 5);
-    scenario.wait(20_000).is("gap_detected");
+    scenario.wait(20_000).dispatch("gap_detected");
     assert.equal(scenario.subscription.attempts, 1);
   });
 
   it("after which the room ends with `kicked` stays final", () => {
-    const scenario = new Scenario().opened().is("gap_detected", closed(4010));
+    const scenario = new Scenario().opened().dispatch("gap_detected", closed(4010));
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 });
@@ -364,12 +368,12 @@ describe("any order of inputs", () => {
       const scenario = new Scenario();
       for (let i = 0; i < 30; i++) {
         scenario.held = below(3) === 0;
-        scenario.is(inputs[below(inputs.length)]!).wait(below(4_000));
+        scenario.dispatch(inputs[below(inputs.length)]!).wait(below(4_000));
       }
       scenario.held = false;
-      scenario.is("use", connectionIs("opening"), "restart", connectionIs("open"));
+      scenario.dispatch("use", connectionIs("opening"), "restart", connectionIs("open"));
       assert.equal(scenario.sent.at(-1), "subscribe");
-      assert.equal(scenario.is(welcome).subscription.phase, "open");
+      assert.equal(scenario.dispatch(welcome).subscription.phase, "open");
       assert.equal(wakeAt(scenario.subscription), Infinity);
     }
   });
