@@ -23,15 +23,15 @@ for (const [direction, ms] of STEPS) {
     it("delays no publish, signal or join", async () => {
       const client = clientOf({ token });
       const room = client.room("room");
-      const heard: unknown[] = [];
-      client.room("room").on((data) => heard.push(data));
+      const received: unknown[] = [];
+      client.room("room").on((data) => received.push(data));
       await advance(100);
       stepWallClock(ms);
       const sent = room.publish("a", 1);
       room.signal("b", 2);
       client.room("other").on(() => {});
       await advance(200);
-      assert.deepEqual([await sent, heard], [1, [1]]);
+      assert.deepEqual([await sent, received], [1, [1]]);
       assert.equal(client.room("other").status, "connected");
     });
 
@@ -94,8 +94,8 @@ describeBoth("a wall clock that is set by hours again and again", () => {
   it("does not affect or delay delivery", async () => {
     const random = randomFrom(7);
     const room = clientOf({ token: () => aliceFor(120_000) }).room("room");
-    const heard: unknown[] = [];
-    room.on((data) => heard.push(data));
+    const received: unknown[] = [];
+    room.on((data) => received.push(data));
     await advance(100);
     for (let n = 0; n < 60; n++) {
       stepWallClock((random() - 0.5) * 10 * HOUR);
@@ -105,7 +105,7 @@ describeBoth("a wall clock that is set by hours again and again", () => {
       await advance(5_000);
       assert.equal(await sent, n + 1);
     }
-    assert.deepEqual(heard, [...Array(60).keys()]);
+    assert.deepEqual(received, [...Array(60).keys()]);
     assert.equal(room.status, "connected");
   });
 });

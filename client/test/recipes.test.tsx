@@ -89,7 +89,7 @@ it("TanStack Query", async () => {
   publish("d", 6);
   publish("c", null);
   await pass(1_000);
-  assert.equal(page.text, "e=5,d=6", "the answer was older than what was heard meanwhile");
+  assert.equal(page.text, "e=5,d=6", "the answer was older than what was received meanwhile");
 });
 
 it("Zustand", async () => {
@@ -217,15 +217,15 @@ async function withBob(name: string, element: ReactElement): Promise<[Page, Room
 
 it("typing indicator", async () => {
   const [page, bob] = await withBob("chat:lobby", <Composer />);
-  const heard = mock.fn();
-  bob.onSignal("typing", heard);
+  const received = mock.fn();
+  bob.onSignal("typing", received);
   await act(async () => {
     const key = new window.KeyboardEvent("keydown", { key: "a", bubbles: true });
     page.container.querySelector("input")!.dispatchEvent(key);
   });
   bob.signal("typing", null);
   await pass();
-  assert.equal(heard.mock.callCount(), 1);
+  assert.equal(received.mock.callCount(), 1);
   assert.equal(page.text, "bob …");
   await pass(2_000);
   bob.signal("typing", null);

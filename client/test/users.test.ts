@@ -171,11 +171,11 @@ describeBoth("signing out", () => {
   it("prepares the rooms for the next user, who receives a gap in place of the old events", async () => {
     const client = clientOfUser();
     const room = client.room("room");
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     room.listen({
-      events: (events) => heard.push(events.map(({ data }) => data)),
-      gap: ({ seq }) => heard.push(`gap ${seq}`),
-      state: () => heard.push([...room.state!.keys()]),
+      events: (events) => received.push(events.map(({ data }) => data)),
+      gap: ({ seq }) => received.push(`gap ${seq}`),
+      state: () => received.push([...room.state!.keys()]),
     });
     await advance(100);
     publish("a", 1, "k");
@@ -199,7 +199,7 @@ describeBoth("signing out", () => {
     await advance(3_000);
     publish("a", 3);
     await advance(100);
-    assert.deepEqual(heard, [[], [1], "gap 2", ["k", "l"], [3]]);
+    assert.deepEqual(received, [[], [1], "gap 2", ["k", "l"], [3]]);
     assert.equal(room.status, "connected");
     assert.deepEqual(members(), [], "alice's entry is not bob's");
     void room.publish("b", 4);
@@ -265,10 +265,10 @@ describeBoth("disconnecting", () => {
   it("leaves at once and stays disconnected, until `connect` resumes from its position", async () => {
     const client = clientOfUser();
     const room = client.room("room");
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     room.listen({
-      events: (events) => heard.push(...events.map(({ data }) => data)),
-      gap: () => heard.push("gap"),
+      events: (events) => received.push(...events.map(({ data }) => data)),
+      gap: () => received.push("gap"),
     });
     room.presence.enter({ name: "Alice" });
     await advance(100);
@@ -285,7 +285,7 @@ describeBoth("disconnecting", () => {
     assert.deepEqual([network.wires.size, client.room("other").status], [0, "closed"]);
     client.connect();
     await advance(100);
-    assert.deepEqual([await sent, heard], [3, [1, 2, 3]]);
+    assert.deepEqual([await sent, received], [3, [1, 2, 3]]);
     assert.deepEqual(members(), ["alice"]);
     assert.equal(client.room("other").status, "connected");
   });

@@ -13,14 +13,14 @@ const publishIn = (room: string, data: unknown = 1): void =>
 const nameOf = (n: number): string => `room-${n}`;
 
 /** Listens to rooms, and records the data that each receives. */
-function follow(count: number, client = clientOf()): { rooms: Room[]; heard: unknown[][] } {
+function follow(count: number, client = clientOf()): { rooms: Room[]; received: unknown[][] } {
   const rooms = Array.from({ length: count }, (_, n) => client.room(nameOf(n)));
-  const heard = rooms.map((room) => {
+  const received = rooms.map((room) => {
     const data: unknown[] = [];
     room.on((each) => data.push(each));
     return data;
   });
-  return { rooms, heard };
+  return { rooms, received };
 }
 
 const statusesOf = (rooms: Room[]): Set<string> => new Set(rooms.map(({ status }) => status));
@@ -32,14 +32,14 @@ const endSession = (room: string, code: number): void => {
 
 describe("one socket", () => {
   it("carries a hundred rooms, and a further socket carries the rest", async () => {
-    const { rooms, heard } = follow(250);
+    const { rooms, received } = follow(250);
     await advance(10_000);
     assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
     assert.equal(network.dialled, 3);
     rooms.forEach(({ name }) => publishIn(name, name));
     await advance(100);
     assert.deepEqual(
-      heard,
+      received,
       rooms.map(({ name }) => [name]),
     );
     assert.deepEqual(server.errors, []);
@@ -142,12 +142,12 @@ describe("a room that is left and joined again soon", () => {
       await advance(200);
       stop();
       await advance(awayMs, 5);
-      const heard: unknown[] = [];
-      room.on((data) => heard.push(data));
+      const received: unknown[] = [];
+      room.on((data) => received.push(data));
       await advance(200);
       publishIn("room", "again");
       await advance(200);
-      assert.deepEqual([room.status, heard], ["connected", ["again"]]);
+      assert.deepEqual([room.status, received], ["connected", ["again"]]);
       assert.equal(server.room("room").sessions.size, 1);
       assert.deepEqual(server.errors, []);
     });
@@ -156,7 +156,7 @@ describe("a room that is left and joined again soon", () => {
 
 describe("a room that ends", () => {
   it("does not end the other rooms", async () => {
-    const { rooms, heard } = follow(4);
+    const { rooms, received } = follow(4);
     await advance(200);
     endSession("room-0", 4010);
     server.room("room-1").erase();
@@ -171,7 +171,7 @@ describe("a room that ends", () => {
     ]);
     rooms.forEach(({ name }) => publishIn(name, name));
     await advance(3_000);
-    assert.deepEqual(heard, [[], [], ["room-2"], ["room-3"]]);
+    assert.deepEqual(received, [[], [], ["room-2"], ["room-3"]]);
     assert.equal(network.dialled, 1);
   });
 
@@ -268,7 +268,7 @@ describe("a room whose name the server rejects", () => {
 
 describe("a missing event in one room", () => {
   it("makes that room resume from its position, and leaves the others connected", async () => {
-    const { rooms, heard } = follow(2);
+    const { rooms, received } = follow(2);
     await advance(200);
     let swallowed = 0;
     network.copies = (frame) => {
@@ -280,7 +280,7 @@ describe("a missing event in one room", () => {
     for (let n = 0; n < 3; n++) rooms.forEach(({ name }) => publishIn(name, n));
     await advance(3_000);
     const all = [0, 1, 2];
-    assert.deepEqual(heard, [all, all]);
+    assert.deepEqual(received, [all, all]);
     assert.equal(network.dialled, 1);
     assert.equal(left.mock.callCount(), 0);
   });
@@ -290,7 +290,7 @@ describe("tokens", () => {
   it("are renewed once for all rooms, and end rooms that they no longer grant", async () => {
     let granted = ["room-0", "room-1"];
     const token = mock.fn(() => tokenFor("alice", Date.now() + 60_000, ["subscribe"], granted));
-    const { rooms, heard } = follow(2, clientOf({ token }));
+    const { rooms, received } = follow(2, clientOf({ token }));
     await advance(200);
     granted = ["room-1"];
     await advance(58_000, 100);
@@ -302,7 +302,7 @@ describe("tokens", () => {
     network.wires.forEach((wire) => wire.expire());
     publishIn("room-1");
     await advance(200);
-    assert.deepEqual(heard, [[], [1]]);
+    assert.deepEqual(received, [[], [1]]);
     assert.equal(network.dialled, 1);
   });
 

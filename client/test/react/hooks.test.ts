@@ -280,14 +280,14 @@ describe("useOnlineCount", () => {
 
 describe("useSignal", () => {
   it("calls the newest handler, never resubscribes, and returns a stable function to send", async () => {
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     const senders = new Set<(data: unknown) => void>();
     const onSignal = mock.method(client.room("room"), "onSignal");
     const signals: Signal[] = [];
     bob.onSignal((_, signal) => signals.push(signal));
     function Cursor({ version }: { version: number }) {
       const send = useSignal(useRoom("room"), "cursor", (data, { from }) =>
-        heard.push([version, data, from]),
+        received.push([version, data, from]),
       );
       senders.add(send);
       return null;
@@ -303,7 +303,7 @@ describe("useSignal", () => {
     const [send] = senders;
     send!(3);
     await pass();
-    assert.deepEqual(heard, [[20, 1, "bob"]]);
+    assert.deepEqual(received, [[20, 1, "bob"]]);
     assert.deepEqual(signals, [{ name: "cursor", data: 3, from: "alice" }]);
     assert.equal(senders.size, 1);
     assert.equal(onSignal.mock.callCount(), subscribed);

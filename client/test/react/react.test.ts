@@ -125,9 +125,9 @@ describe("useEvent", () => {
   });
 
   it("switches to another room", async () => {
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     function Handler({ name }: { name: string }) {
-      useEvent(useRoom(name), (_, event) => heard.push([name, event.name]));
+      useEvent(useRoom(name), (_, event) => received.push([name, event.name]));
       return null;
     }
     const page = await render(inPage(h(Handler, { name: "room" })));
@@ -136,7 +136,7 @@ describe("useEvent", () => {
     publish("x");
     server.room("other").append([{ name: "b", data: 1 }], "backend", 0);
     await pass();
-    assert.deepEqual(heard, [["other", "b"]]);
+    assert.deepEqual(received, [["other", "b"]]);
   });
 });
 

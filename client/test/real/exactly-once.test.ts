@@ -21,7 +21,7 @@ let runtime: Runtime;
 let proxy: Proxy;
 let clients: Client[];
 let rooms: Room[];
-let heard: RoomEvent[][];
+let received: RoomEvent[][];
 let gaps: number;
 let name: string;
 
@@ -41,7 +41,7 @@ beforeEach(async () => {
   );
   rooms = clients.map((client) => client.room(name));
   gaps = 0;
-  heard = rooms.map((room) => {
+  received = rooms.map((room) => {
     const events: RoomEvent[] = [];
     room.on((_, event) => events.push(event));
     room.listen({ gap: () => gaps++, state() {} });
@@ -119,7 +119,7 @@ async function run(meanwhile: () => Promise<void>): Promise<void> {
   ]);
   stop.abort();
   const cuts = await troubled;
-  await until(() => heard.every((events) => events.length >= EVENTS));
+  await until(() => received.every((events) => events.length >= EVENTS));
   check(cuts);
 }
 
@@ -132,9 +132,9 @@ const pathOf = (input: string | URL | Request): string => {
 function check(cuts: number): void {
   assert.ok(cuts >= CUTS, `${cuts} cuts`);
   assert.equal(gaps, 0);
-  heard.forEach((events, client) => {
+  received.forEach((events, client) => {
     // Not deepEqual: it would spend minutes on the diff.
-    const wrong = events.findIndex(({ seq, id }, n) => seq !== n + 1 || id !== heard[0]![n]!.id);
+    const wrong = events.findIndex(({ seq, id }, n) => seq !== n + 1 || id !== received[0]![n]!.id);
     assert.equal(
       wrong,
       -1,
@@ -142,7 +142,11 @@ function check(cuts: number): void {
     );
     assert.equal(events.length, EVENTS, `client ${client}`);
   });
-  assert.equal(new Set(heard[0]!.map(({ id }) => id)).size, EVENTS, "each publish is stored once");
+  assert.equal(
+    new Set(received[0]!.map(({ id }) => id)).size,
+    EVENTS,
+    "each publish is stored once",
+  );
   for (const room of rooms) assert.equal(room.state!.size, BATCH);
   const { accepted } = proxy;
   console.log(`${EVENTS} events, ${CLIENTS} clients, ${cuts} cuts, ${accepted} connections`);

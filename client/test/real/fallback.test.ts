@@ -27,7 +27,7 @@ let url: URL;
 let client: Client;
 let backend: Backend;
 let room: Room;
-let heard: RoomEvent[];
+let received: RoomEvent[];
 let gaps: number;
 let acks: Map<string, number>;
 
@@ -64,10 +64,10 @@ const clientOf = (user: string, url: URL, sockets: Sockets, token = () => tokenO
 function follow(sockets: Sockets): void {
   client = clientOf("alice", url, sockets);
   room = client.room("test:room");
-  heard = [];
+  received = [];
   gaps = 0;
   acks = new Map();
-  room.on((_, event) => heard.push(event));
+  room.on((_, event) => received.push(event));
   room.listen({ gap: () => gaps++ });
 }
 
@@ -102,7 +102,7 @@ let published = 0;
 
 /** The client and the backend publish. `meanwhile` runs between their two batches. */
 async function exchange(meanwhile: () => unknown): Promise<void> {
-  const before = heard.length;
+  const before = received.length;
   const publishes = async (): Promise<void> => {
     const id = `client-${++published}`;
     acks.set(id, await room.publish("client", published, { id }));
@@ -117,18 +117,18 @@ async function exchange(meanwhile: () => unknown): Promise<void> {
   const first = both();
   await meanwhile();
   await Promise.all([...first, ...both()]);
-  await comesTo(() => heard.length >= before + 44);
+  await comesTo(() => received.length >= before + 44);
 }
 
 function assertExact(): void {
   assert.equal(gaps, 0);
   assert.deepEqual(
-    heard.map(({ seq }) => seq),
-    heard.map((_, n) => n + 1),
+    received.map(({ seq }) => seq),
+    received.map((_, n) => n + 1),
   );
-  const seqs = new Map(heard.map(({ id, seq }) => [id, seq]));
+  const seqs = new Map(received.map(({ id, seq }) => [id, seq]));
   for (const [id, seq] of acks) assert.equal(seqs.get(id), seq, id);
-  const own = heard.filter(({ name }) => name === "client");
+  const own = received.filter(({ name }) => name === "client");
   assert.equal(own.length, acks.size, "each publish is stored once");
 }
 
@@ -193,9 +193,9 @@ describe("presence and signals", onWorkerd, () => {
 
   /** Bob sends until alice receives one: a signal reaches only connected sessions. */
   async function hears(): Promise<void> {
-    const heardOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
+    const receivedOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
     const waving = setInterval(() => bob.signal("wave", 1), 100);
-    await heardOne;
+    await receivedOne;
     clearInterval(waving);
   }
 

@@ -74,14 +74,14 @@ async function visit(room: Room, signal: AbortSignal): Promise<void> {
   const pass = (ms: number): Promise<void> =>
     sleep(Math.random() * ms, undefined, { signal }).catch(() => {});
   while (!signal.aborted) {
-    const heard: RoomEvent[] = [];
-    const stop = room.on((_, event) => heard.push(event));
+    const received: RoomEvent[] = [];
+    const stop = room.on((_, event) => received.push(event));
     await pass(2_000);
     stop();
-    const [first = 0] = seqsOf(heard);
+    const [first = 0] = seqsOf(received);
     assert.deepEqual(
-      seqsOf(heard),
-      upTo(heard.length).map((n) => n + first - 1),
+      seqsOf(received),
+      upTo(received.length).map((n) => n + first - 1),
       room.name,
     );
     // Sometimes longer than the grace, sometimes shorter.
@@ -111,7 +111,7 @@ it("each room's handlers receive each event exactly once in order", async () => 
   const prefix = `test:${crypto.randomUUID()}`;
   const rooms = Array.from({ length: ROOMS }, (_, n) => client.room(`${prefix}:${n}`));
   const staying = rooms.slice(VISITED);
-  const heard = staying.map((room) => {
+  const received = staying.map((room) => {
     const events: RoomEvent[] = [];
     room.on((_, event) => events.push(event));
     return events;
@@ -149,10 +149,10 @@ it("each room's handlers receive each event exactly once in order", async () => 
   await Promise.all([trouble(staying), ...rooms.map(publish)]);
   stop.abort();
   await Promise.all(visits);
-  await until(() => heard.every(({ length }) => length >= EVENTS), "all events");
+  await until(() => received.every(({ length }) => length >= EVENTS), "all events");
 
   assert.deepEqual(gaps, []);
-  heard.forEach((events, n) => {
+  received.forEach((events, n) => {
     assert.deepEqual(seqsOf(events), upTo(EVENTS), staying[n]!.name);
     assert.equal(new Set(events.map(({ id }) => id)).size, EVENTS, "each publish is stored once");
   });

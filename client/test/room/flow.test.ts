@@ -66,22 +66,22 @@ describeBoth("a room's window", (kind) => {
 
   it("is never full if handlers return at once, however many events follow", async () => {
     const room = clientOf().room("room");
-    let heard = 0;
-    room.on(() => heard++);
+    let received = 0;
+    room.on(() => received++);
     await advance(100);
     for (let n = 0; n < 40; n++) {
       flood(100);
       await advance(50);
     }
     await advance(10_000);
-    assert.equal(heard, 4_000);
+    assert.equal(received, 4_000);
   });
 
   it("limits the events of a handler that does not resolve, until it does", async () => {
     const room = clientOf().room("room");
     const first = task();
-    let heard = 0;
-    room.on(() => (++heard === 1 ? first.promise : undefined));
+    let received = 0;
+    room.on(() => (++received === 1 ? first.promise : undefined));
     await advance(100);
     for (let n = 0; n < 40; n++) {
       flood(100);
@@ -89,19 +89,19 @@ describeBoth("a room's window", (kind) => {
     }
     await advance(10_000);
     const windowBytes = server.settings.windowBytes[kind === "shared" ? "shared" : "own"];
-    assert.ok(heard * 1_024 <= windowBytes, `${heard} events`);
+    assert.ok(received * 1_024 <= windowBytes, `${received} events`);
     await first.done();
     await advance(10_000);
-    assert.equal(heard, 4_000);
+    assert.equal(received, 4_000);
   });
 
   it("is not reduced by handlers that fail, or that were running at a disconnect", async () => {
     const errors: unknown[] = [];
     globalThis.reportError = (error) => void errors.push(error);
     const room = clientOf().room("room");
-    let heard = 0;
+    let received = 0;
     room.on(async () => {
-      if (++heard === 1) await new Promise(() => {});
+      if (++received === 1) await new Promise(() => {});
       throw new Error("mine");
     });
     await advance(100);
@@ -114,7 +114,7 @@ describeBoth("a room's window", (kind) => {
       await advance(50);
     }
     await advance(10_000);
-    assert.equal(heard, 4_001);
+    assert.equal(received, 4_001);
     assert.equal(errors.length, 4_000);
     delete (globalThis as Partial<typeof globalThis>).reportError;
   });

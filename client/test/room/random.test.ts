@@ -35,21 +35,21 @@ beforeEach(startClock);
 afterEach(() => mock.reset());
 
 /** Events that a handler received since the last gap. */
-interface Heard {
+interface Received {
   events: RoomEvent[];
   gaps: Gap[];
 }
 
-function listen(room: Room): Heard {
-  const heard: Heard = { events: [], gaps: [] };
-  room.on((_, event) => heard.events.push(event));
+function listen(room: Room): Received {
+  const received: Received = { events: [], gaps: [] };
+  room.on((_, event) => received.events.push(event));
   room.listen({
     gap(gap) {
-      heard.gaps.push(gap);
-      heard.events = [];
+      received.gaps.push(gap);
+      received.events = [];
     },
   });
-  return heard;
+  return received;
 }
 
 /** A client that joins and leaves side rooms. Each visit must receive events without a gap. */
@@ -174,13 +174,13 @@ async function run(
   seed: number,
   retained: number,
   sockets: (typeof KINDS)[number],
-): Promise<World & { heard: Heard[] }> {
+): Promise<World & { received: Received[] }> {
   const world = new World(seed, retained, sockets);
   mock.method(Math, "random", world.random);
   const clients = ["alice", "bob", "carol"].map((name) => world.client(name));
   const visitors = clients.map((client) => new Visitor(client));
   const rooms = clients.map((client) => client.room("room"));
-  const heard = rooms.map(listen);
+  const received = rooms.map(listen);
   // The other clients use the state only at the end.
   rooms[0]!.listen({ state() {} });
   await advance(2_000);
@@ -208,7 +208,7 @@ async function run(
     assert.equal(room.status, "connected");
     assert.equal(room.position, `${snapshot.epoch}:${head}`);
     assert.deepEqual(stateOf(room.state!.values()), stateOf(snapshot.events));
-    const { events, gaps } = heard[n]!;
+    const { events, gaps } = received[n]!;
     const start = gaps.at(-1)?.seq ?? (events[0]?.seq ?? head + 1) - 1;
     const wanted = Array.from({ length: head - start }, (_, i) => start + 1 + i);
     assert.deepEqual(
@@ -217,28 +217,32 @@ async function run(
       "exactly once, in order, without a gap",
     );
   });
-  return Object.assign(world, { heard });
+  return Object.assign(world, { received });
 }
 
 for (const [seed, sockets] of cases()) {
   const again = `sockets: "${sockets}", SEED=${seed} SEEDS=1`;
 
   it(`each handler receives each event exactly once in order (${again})`, async () => {
-    const { server, heard, acknowledged, failures, published } = await run(seed, Infinity, sockets);
+    const { server, received, acknowledged, failures, published } = await run(
+      seed,
+      Infinity,
+      sockets,
+    );
     const { events } = server.room("room");
     assert.deepEqual(failures, []);
     assert.equal(events.length, published, "each publish is stored once");
     for (const event of events) assert.equal(acknowledged.get(event.id!), event.seq);
-    for (const { events: seen, gaps } of heard) {
+    for (const { events: seen, gaps } of received) {
       assert.deepEqual(gaps, []);
       assert.deepEqual(seen, events.slice(-seen.length));
-      assert.equal(seen[0]!.seq, heard[0]!.events[0]!.seq);
+      assert.equal(seen[0]!.seq, received[0]!.events[0]!.seq);
     }
   });
 
   it(`each handler receives a gap if the log is short (${again})`, async () => {
-    const { server, heard } = await run(seed, 3, sockets);
-    for (const { events: seen } of heard) {
+    const { server, received } = await run(seed, 3, sockets);
+    for (const { events: seen } of received) {
       const tail = seen.slice(-3);
       assert.deepEqual(tail, server.room("room").events.slice(-tail.length || Infinity));
     }

@@ -24,11 +24,11 @@ describeBoth("reloading the page", () => {
     publish("a", 2, "y");
     publish("b", 3);
     const room = clientOf({ resume }).room("room");
-    const heard: unknown[] = [];
-    room.on((data) => heard.push(data));
-    room.listen({ state: () => heard.push("state") });
+    const received: unknown[] = [];
+    room.on((data) => received.push(data));
+    room.listen({ state: () => received.push("state") });
     await advance(100);
-    assert.deepEqual(heard, [2, 3, "state"]);
+    assert.deepEqual(received, [2, 3, "state"]);
     assert.deepEqual([...room.state!.keys()], ["x", "y"]);
   });
 
@@ -39,10 +39,10 @@ describeBoth("reloading the page", () => {
     stop();
     await advance(5_000);
     publish("a", 1);
-    const heard: unknown[] = [];
-    room.on((data) => heard.push(data));
+    const received: unknown[] = [];
+    room.on((data) => received.push(data));
     await advance(100);
-    assert.deepEqual(heard, [1]);
+    assert.deepEqual(received, [1]);
   });
 
   /**

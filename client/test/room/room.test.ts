@@ -59,12 +59,12 @@ describeBoth("using a room", () => {
     room.on(() => {})();
     await advance(5_000);
     publish("missed", 1);
-    const heard: string[] = [];
-    room.on((_, event) => heard.push(event.name));
+    const received: string[] = [];
+    room.on((_, event) => received.push(event.name));
     await advance(100);
-    publish("heard", 2);
+    publish("received", 2);
     await advance(100);
-    assert.deepEqual(heard, ["heard"]);
+    assert.deepEqual(received, ["received"]);
   });
 
   it("encodes the room's name", async () => {
@@ -79,14 +79,14 @@ describeBoth("using a room", () => {
 describeBoth("handlers", () => {
   it("receive the events of their name, or all", async () => {
     const room = clientOf().room("room");
-    const heard: unknown[] = [];
-    room.on("a", (data, event) => heard.push(["a", data, event.seq]));
-    room.on((data, event) => heard.push(["any", data, event.from]));
+    const received: unknown[] = [];
+    room.on("a", (data, event) => received.push(["a", data, event.seq]));
+    room.on((data, event) => received.push(["any", data, event.from]));
     await advance(100);
     publish("a", 1);
     publish("b", 2);
     await advance(100);
-    assert.deepEqual(heard, [
+    assert.deepEqual(received, [
       ["a", 1, 1],
       ["any", 1, "backend"],
       ["any", 2, "backend"],
@@ -96,25 +96,25 @@ describeBoth("handlers", () => {
   it("may throw without an effect on others", async () => {
     const logged = mock.method(console, "error", () => {});
     const room = clientOf().room("room");
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     room.on(() => {
       throw new Error("mine");
     });
-    room.on((data) => heard.push(data));
+    room.on((data) => received.push(data));
     await advance(100);
     publish("a", 1);
     publish("a", 2);
     await advance(100);
-    assert.deepEqual(heard, [1, 2]);
+    assert.deepEqual(received, [1, 2]);
     assert.equal(logged.mock.callCount(), 2);
     logged.mock.restore();
   });
 
   it("that stop themselves receive nothing more, not even from the same frame", async () => {
     const room = clientOf().room("room");
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     const stop = room.on((data) => {
-      heard.push(data);
+      received.push(data);
       stop();
     });
     await advance(100);
@@ -124,7 +124,7 @@ describeBoth("handlers", () => {
       0,
     );
     await advance(100);
-    assert.deepEqual(heard, [1]);
+    assert.deepEqual(received, [1]);
   });
 
   it("that another one stops receive nothing more, not even from the same frame", async () => {

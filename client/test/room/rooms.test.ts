@@ -91,13 +91,13 @@ describeBoth("a room", () => {
     others(client);
     const second = client.room("room");
     assert.notEqual(first, second);
-    const heard: unknown[] = [];
-    for (const room of [first, second]) room.on((data) => heard.push(data));
+    const received: unknown[] = [];
+    for (const room of [first, second]) room.on((data) => received.push(data));
     await advance(100);
     const sent = [first.publish("a", 1), second.publish("a", 2)];
     await advance(100);
     assert.deepEqual((await Promise.all(sent)).sort(), [1, 2]);
-    assert.deepEqual(heard.sort(), [1, 1, 2, 2]);
+    assert.deepEqual(received.sort(), [1, 1, 2, 2]);
     client.close();
     assert.deepEqual([first.status, second.status], ["closed", "closed"]);
   });

@@ -12,31 +12,36 @@ const roomOf = (user: string, grants?: string[]): Room =>
 /** Connects alice and bob, and records the signals of each. */
 async function two() {
   const rooms = [roomOf("alice"), roomOf("bob")] as const;
-  const heard = rooms.map((room) => {
+  const received = rooms.map((room) => {
     const signals: Signal[] = [];
     room.onSignal((_, signal) => signals.push(signal));
     return signals;
   });
   await advance(100);
-  return { alice: rooms[0], bob: rooms[1], heardByAlice: heard[0]!, heardByBob: heard[1]! };
+  return {
+    alice: rooms[0],
+    bob: rooms[1],
+    receivedByAlice: received[0]!,
+    receivedByBob: received[1]!,
+  };
 }
 
 const dataOf = (signals: Signal[]) => signals.map(({ data }) => data);
 
 describeBoth("a signal", () => {
   it("is received by the others, by name or all", async () => {
-    const { alice, bob, heardByAlice, heardByBob } = await two();
+    const { alice, bob, receivedByAlice, receivedByBob } = await two();
     const named: unknown[] = [];
     bob.onSignal("cursor", (data, { from }) => named.push([data, from]));
     alice.signal("cursor", { x: 1 });
     alice.signal("typing", undefined);
     await advance(100);
     assert.deepEqual(named, [[{ x: 1 }, "alice"]]);
-    assert.deepEqual(heardByBob, [
+    assert.deepEqual(receivedByBob, [
       { name: "cursor", data: { x: 1 }, from: "alice" },
       { name: "typing", data: null, from: "alice" },
     ]);
-    assert.deepEqual(heardByAlice, []);
+    assert.deepEqual(receivedByAlice, []);
     assert.equal(server.room("room").head, 0);
   });
 
@@ -78,43 +83,43 @@ describeBoth("a signal", () => {
   });
 
   it("throws if the data exceeds the room's limit", async () => {
-    const { alice, heardByBob } = await two();
+    const { alice, receivedByBob } = await two();
     assert.throws(() => alice.signal("a", "é".repeat(8_192)), { code: "too_large" });
     alice.signal("a", "é".repeat(8_191));
     await advance(100);
-    assert.equal(heardByBob.length, 1);
+    assert.equal(receivedByBob.length, 1);
   });
 
   it("is not sent without the grant, which is reported once", async () => {
     const codes: unknown[] = [];
     mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
     const [alice, bob] = [roomOf("alice", ["subscribe"]), roomOf("bob")];
-    const heard = mock.fn();
-    bob.onSignal(heard);
+    const received = mock.fn();
+    bob.onSignal(received);
     alice.onSignal(() => {});
     await advance(100);
     for (let n = 0; n < 10; n++) alice.signal("a", n);
     await advance(1_000);
     assert.deepEqual(codes, ["forbidden"]);
-    assert.equal(heard.mock.callCount(), 0);
+    assert.equal(received.mock.callCount(), 0);
   });
 });
 
 describeBoth("many signals", () => {
   it("are sent at once, and then the newest of each name every 50 ms", async () => {
-    const { alice, heardByBob } = await two();
+    const { alice, receivedByBob } = await two();
     for (let n = 0; n < 200; n++) {
       alice.signal("x", n);
       if (n < 100) alice.signal("y", n);
       await advance(5);
-      if (n === 3) assert.deepEqual(dataOf(heardByBob), [0, 0]);
+      if (n === 3) assert.deepEqual(dataOf(receivedByBob), [0, 0]);
     }
     await advance(100);
     for (const [name, last] of [
       ["x", 199],
       ["y", 99],
     ] as const) {
-      const data = dataOf(heardByBob.filter((signal) => signal.name === name)) as number[];
+      const data = dataOf(receivedByBob.filter((signal) => signal.name === name)) as number[];
       assert.ok(data.length <= (last + 1) / 9, `${data.length} of ${last + 1}`);
       assert.equal(data.at(-1), last);
       assert.deepEqual(
@@ -125,7 +130,7 @@ describeBoth("many signals", () => {
   });
 
   it("are dropped while not connected", async () => {
-    const { alice, heardByBob } = await two();
+    const { alice, receivedByBob } = await two();
     alice.signal("a", 0);
     await advance(20);
     alice.signal("a", 1);
@@ -135,15 +140,15 @@ describeBoth("many signals", () => {
     await advance(3_000);
     network.down = false;
     await advance(30_000);
-    assert.deepEqual(dataOf(heardByBob), [0]);
+    assert.deepEqual(dataOf(receivedByBob), [0]);
     alice.signal("a", 3);
     await advance(100);
-    assert.deepEqual(dataOf(heardByBob), [0, 3]);
+    assert.deepEqual(dataOf(receivedByBob), [0, 3]);
   });
 
   it("stay within the room's limit together, behind publishes", async () => {
     server.rateLimit = { perSecond: 50, burst: 100 };
-    const { alice, heardByBob } = await two();
+    const { alice, receivedByBob } = await two();
     const logged = mock.method(console, "error", () => {});
     const sent = Array.from({ length: 150 }, (_, n) => alice.publish("a", n));
     for (let n = 0; n < 200; n++) {
@@ -158,7 +163,7 @@ describeBoth("many signals", () => {
     );
     assert.equal(logged.mock.callCount(), 0);
     for (const name of ["a", "b", "c", "d"]) {
-      const data = dataOf(heardByBob.filter((signal) => signal.name === name));
+      const data = dataOf(receivedByBob.filter((signal) => signal.name === name));
       assert.equal(data.at(-1), 199);
       assert.ok(data.length > 20, `${name}: ${data.length}`);
     }
