@@ -30,7 +30,7 @@ class Tab {
   constructor(room: Room, user: string) {
     this.room = room;
     this.#user = user;
-    room.presence.subscribe(() => this.#look());
+    room.presence.subscribe(() => this.#check());
   }
 
   enter(data: number): void {
@@ -44,7 +44,7 @@ class Tab {
     this.room.presence.leave();
   }
 
-  #look(): void {
+  #check(): void {
     const { members } = this.room.presence;
     if (!this.wanted) return assert.equal(members, undefined);
     this.#listed ||= members !== undefined;

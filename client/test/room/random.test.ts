@@ -63,7 +63,7 @@ class Visitor {
     this.#client = client;
   }
 
-  comeOrGo(name: string): void {
+  toggleVisit(name: string): void {
     const leave = this.#visits.get(name);
     if (leave) {
       this.#visits.delete(name);
@@ -88,7 +88,7 @@ class Visitor {
   }
 }
 
-class World {
+class RandomRun {
   readonly #sockets: ClientOptions["sockets"];
   readonly random: () => number;
   readonly server: ModelServer;
@@ -134,7 +134,7 @@ class World {
     );
   }
 
-  breakSomething(): void {
+  injectFault(): void {
     const chance = this.random();
     const wires = [...this.network.wires];
     const wire = wires[this.below(wires.length)];
@@ -159,7 +159,7 @@ class World {
     return `side-${this.below(SIDE_ROOMS)}`;
   }
 
-  async heal(): Promise<void> {
+  async endFaults(): Promise<void> {
     this.network.down = false;
     this.network.copies = () => 1;
     await advance(120_000, 500);
@@ -170,14 +170,14 @@ class World {
 const stateOf = (events: Iterable<RoomEvent>): [string | undefined, number][] =>
   Array.from(events, (event) => [event.key, event.seq]);
 
-async function run(
+async function runRandom(
   seed: number,
   retained: number,
   sockets: (typeof KINDS)[number],
-): Promise<World & { received: Received[] }> {
-  const world = new World(seed, retained, sockets);
-  mock.method(Math, "random", world.random);
-  const clients = ["alice", "bob", "carol"].map((name) => world.client(name));
+): Promise<RandomRun & { received: Received[] }> {
+  const run = new RandomRun(seed, retained, sockets);
+  mock.method(Math, "random", run.random);
+  const clients = ["alice", "bob", "carol"].map((name) => run.client(name));
   const visitors = clients.map((client) => new Visitor(client));
   const rooms = clients.map((client) => client.room("room"));
   const received = rooms.map(listen);
@@ -185,23 +185,23 @@ async function run(
   rooms[0]!.listen({ state() {} });
   await advance(2_000);
   for (let n = 0; n < STEPS; n++) {
-    if (world.random() < 0.7) world.publish(rooms[world.below(rooms.length)]!);
-    if (world.random() < 0.3) visitors[world.below(3)]!.comeOrGo(world.sideRoom());
-    const side = world.server.room(world.sideRoom());
+    if (run.random() < 0.7) run.publish(rooms[run.below(rooms.length)]!);
+    if (run.random() < 0.3) visitors[run.below(3)]!.toggleVisit(run.sideRoom());
+    const side = run.server.room(run.sideRoom());
     side.append([{ name: "aside", data: n }], "backend", Date.now());
-    world.breakSomething();
-    await advance(world.below(2_000), 100);
+    run.injectFault();
+    await advance(run.below(2_000), 100);
   }
   for (const visitor of visitors) visitor.leaveAll();
-  await world.heal();
+  await run.endFaults();
   // A lost last frame is detected only by the next one.
-  world.publish(rooms[0]!);
+  run.publish(rooms[0]!);
   for (const room of rooms) room.listen({ state() {} });
   await advance(5_000, 100);
   for (const { wrong } of visitors) assert.deepEqual(wrong, []);
-  const { snapshot, head } = world.server.room("room");
-  assert.equal(world.network.wires.size, rooms.length, "a socket for each client");
-  for (const { name, sessions } of world.server.rooms.values()) {
+  const { snapshot, head } = run.server.room("room");
+  assert.equal(run.network.wires.size, rooms.length, "a socket for each client");
+  for (const { name, sessions } of run.server.rooms.values()) {
     assert.equal(sessions.size, name === "room" ? rooms.length : 0, `sessions in ${name}`);
   }
   rooms.forEach((room, n) => {
@@ -217,14 +217,14 @@ async function run(
       "exactly once, in order, without a gap",
     );
   });
-  return Object.assign(world, { received });
+  return Object.assign(run, { received });
 }
 
 for (const [seed, sockets] of cases()) {
-  const again = `sockets: "${sockets}", SEED=${seed} SEEDS=1`;
+  const hint = `sockets: "${sockets}", SEED=${seed} SEEDS=1`;
 
-  it(`each handler receives each event exactly once in order (${again})`, async () => {
-    const { server, received, acknowledged, failures, published } = await run(
+  it(`each handler receives each event exactly once in order (${hint})`, async () => {
+    const { server, received, acknowledged, failures, published } = await runRandom(
       seed,
       Infinity,
       sockets,
@@ -240,8 +240,8 @@ for (const [seed, sockets] of cases()) {
     }
   });
 
-  it(`each handler receives a gap if the log is short (${again})`, async () => {
-    const { server, received } = await run(seed, 3, sockets);
+  it(`each handler receives a gap if the log is short (${hint})`, async () => {
+    const { server, received } = await runRandom(seed, 3, sockets);
     for (const { events: seen } of received) {
       const tail = seen.slice(-3);
       assert.deepEqual(tail, server.room("room").events.slice(-tail.length || Infinity));
