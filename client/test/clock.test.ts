@@ -73,14 +73,14 @@ for (const [direction, ms] of STEPS) {
     });
 
     it("checks the connection and renews the token at the next event", async () => {
-      const asked = mock.fn(token);
-      const room = clientOf({ token: asked }).room("room");
+      const getToken = mock.fn(token);
+      const room = clientOf({ token: getToken }).room("room");
       room.on(() => {});
       await advance(5_000);
       stepWallClock(ms);
       publish("a", 1);
       await advance(100);
-      assert.equal(asked.mock.callCount(), 2);
+      assert.equal(getToken.mock.callCount(), 2);
       network.wires.forEach((wire) => wire.freeze());
       stepWallClock(-ms);
       // The next ping detects it. Its pong is awaited for at most two seconds.

@@ -8,7 +8,7 @@ import { tokenFor } from "./model/claims.ts";
 import { clientOf, cutAll, describeBoth, HOUR, network, server } from "./fixture.ts";
 
 /** Creates a client and records its errors. */
-function told(options: Partial<ClientOptions> = {}) {
+function recordingClient(options: Partial<ClientOptions> = {}) {
   const errors: RoomcastError[] = [];
   const client = clientOf({ onError: (error) => errors.push(error), ...options });
   return { client, errors, codes: () => errors.map(({ code }) => code) };
@@ -27,7 +27,7 @@ describeBoth("an error of `token`", () => {
     const token = mock.fn((): string => {
       throw mine;
     });
-    const { client, errors } = told({ token });
+    const { client, errors } = recordingClient({ token });
     const room = client.room("room");
     client.room("other").on(() => {});
     room.on(() => {});
@@ -55,7 +55,7 @@ describeBoth("an error of `token`", () => {
   it("is the only error, even if the timeout follows", async () => {
     const ends = new AbortController();
     const timeout = mock.method(AbortSignal, "timeout", () => ends.signal);
-    const { client, codes } = told({
+    const { client, codes } = recordingClient({
       token: () => {
         throw mine;
       },
@@ -80,7 +80,7 @@ describeBoth("an error of `token`", () => {
   });
 
   it("rejects `history` and `count` with an error of the package", async () => {
-    const { client } = told({ token: () => Promise.reject(mine) });
+    const { client } = recordingClient({ token: () => Promise.reject(mine) });
     const room = client.room("room");
     for (const read of [room.history({ last: 1 }), room.presence.count()]) {
       const error = await errorOf(read);
@@ -93,7 +93,7 @@ describeBoth("an error of `token`", () => {
 describeBoth("an app", () => {
   it("gets `unauthorized` from a read without a request if no user is signed in", async () => {
     const fetch = mock.fn(fetchFrom(server));
-    const { client } = told({ token: () => null, fetch });
+    const { client } = recordingClient({ token: () => null, fetch });
     const error = await errorOf(client.room("room").history({ last: 1 }));
     assert.ok(error instanceof RoomcastError);
     assert.deepEqual([error.code, fetch.mock.callCount()], ["unauthorized", 0]);
@@ -101,7 +101,7 @@ describeBoth("an app", () => {
 
   it("is notified of a missing grant and of a failed dial", async () => {
     const token = () => tokenFor("alice", Date.now() + HOUR, ["subscribe"]);
-    const { client, codes } = told({ token });
+    const { client, codes } = recordingClient({ token });
     client.room("room").presence.enter();
     await advance(100);
     assert.deepEqual(codes(), ["forbidden"]);
@@ -111,7 +111,7 @@ describeBoth("an app", () => {
         throw new DOMException("insecure", "SecurityError");
       }
     } as unknown as typeof WebSocket;
-    const other = told({ WebSocket: insecure });
+    const other = recordingClient({ WebSocket: insecure });
     const room = other.client.room("room");
     room.on(() => {});
     await advance(10);

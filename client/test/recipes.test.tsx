@@ -36,7 +36,7 @@ beforeEach(() => {
   client = clientOf("alice");
 });
 
-const pass = (ms = 200): Promise<void> => act(() => advance(ms));
+const wait = (ms = 200): Promise<void> => act(() => advance(ms));
 const shipments = () => server.room("shipments:all");
 
 function publish(id: string, progress: number | null): void {
@@ -66,18 +66,18 @@ it("TanStack Query", async () => {
       </RoomcastProvider>
     </QueryClientProvider>,
   );
-  await pass();
+  await wait();
   publish("a", 10);
   publish("b", null);
   publish("c", 3);
-  await pass();
+  await wait();
   assert.equal(page.text, "a=10,c=3");
   const loads = load.mock.callCount();
   server.settings.retained = 1;
   await act(async () => cutAll());
   publish("a", null);
   publish("d", 4);
-  await pass(3_000);
+  await wait(3_000);
   assert.equal(page.text, "c=3,d=4");
   assert.equal(load.mock.callCount(), loads + 1, "loaded again after the gap");
 
@@ -85,10 +85,10 @@ it("TanStack Query", async () => {
   await act(async () => cutAll());
   publish("d", 5);
   publish("e", 5);
-  while (load.mock.callCount() === loads + 1) await pass(10);
+  while (load.mock.callCount() === loads + 1) await wait(10);
   publish("d", 6);
   publish("c", null);
-  await pass(1_000);
+  await wait(1_000);
   assert.equal(page.text, "e=5,d=6", "the answer was older than what was received meanwhile");
 });
 
@@ -167,7 +167,7 @@ async function renderChat() {
   );
   const click = (): Promise<void> =>
     act(async () => page.container.querySelector("button")!.click());
-  await pass();
+  await wait();
   return { page, click, shown };
 }
 
@@ -181,12 +181,12 @@ for (const first of ["ack", "events"]) {
     };
     shown.length = 0;
     await click();
-    await pass();
+    await wait();
     assert.match(page.text, first === "ack" ? /^Hello …Say/ : /^HelloSay/);
     // The other one was lost, and is received after a reconnect.
     held = false;
     await act(async () => cutAll());
-    await pass(3_000);
+    await wait(3_000);
     assert.match(page.text, /^HelloSay/);
     for (const text of shown) assert.match(text, /^Hello( …)?Say/);
     assert.equal(server.room("chat:lobby").head, 1);
@@ -197,12 +197,12 @@ it("optimistic updates with roll-back", async () => {
   const { page, click } = await renderChat();
   await click();
   assert.match(page.text, /^Hello …/);
-  await pass();
+  await wait();
   assert.match(page.text, /^HelloSay/);
   network.down = true;
   await act(async () => cutAll());
   await click();
-  await pass(6_000);
+  await wait(6_000);
   assert.match(page.text, /^HelloHello \(not sent: timeout\)Say/);
 });
 
@@ -211,7 +211,7 @@ async function withBob(name: string, element: ReactElement): Promise<[Page, Room
   const bob = clientOf("bob").room(name);
   bob.presence.enter();
   const page = await render(<RoomcastProvider client={client}>{element}</RoomcastProvider>);
-  await pass();
+  await wait();
   return [page, bob];
 }
 
@@ -224,14 +224,14 @@ it("typing indicator", async () => {
     page.container.querySelector("input")!.dispatchEvent(key);
   });
   bob.signal("typing", null);
-  await pass();
+  await wait();
   assert.equal(received.mock.callCount(), 1);
   assert.equal(page.text, "bob …");
-  await pass(2_000);
+  await wait(2_000);
   bob.signal("typing", null);
-  await pass(2_000);
+  await wait(2_000);
   assert.equal(page.text, "bob …");
-  await pass(2_000);
+  await wait(2_000);
   assert.equal(page.text, "");
 });
 
@@ -244,12 +244,12 @@ it("live cursors", async () => {
     page.container.querySelector("main")!.dispatchEvent(move);
   });
   bob.signal("cursor", { x: 30, y: 40 });
-  await pass();
+  await wait();
   assert.deepEqual(points, [{ x: 3, y: 4 }]);
   assert.equal(page.text, "bob");
   assert.equal(page.container.querySelector("i")!.style.left, "30px");
   bob.presence.leave();
-  await pass();
+  await wait();
   assert.equal(page.text, "");
 });
 
@@ -288,12 +288,12 @@ it("notifications", async () => {
       const buttons = [...here.container.querySelectorAll("button")];
       buttons.find(({ textContent }) => textContent === label)!.click();
     });
-  await pass();
+  await wait();
   const before = "1 unreadTwoMark as readOneNotify me";
   assert.deepEqual([here.text, there.text], [before, before]);
 
   publish("notified", "n-3", { text: "Three" });
-  await pass();
+  await wait();
   assert.match(here.text, /^2 unreadThreeMark as readTwoMark as readOne/);
   assert.equal(Notification.requestPermission.mock.callCount(), 0);
   assert.deepEqual(shown, []);
@@ -301,7 +301,7 @@ it("notifications", async () => {
   await click("Notify me");
   await click("Mark as read");
   publish("notified", "n-4", { text: "Four" });
-  await pass();
+  await wait();
   const after = "2 unreadFourMark as readThreeTwoMark as readOneNotify me";
   assert.deepEqual([here.text, there.text], [after, after]);
   assert.deepEqual(shown, ["Four", "Four"], "both with the same tag");

@@ -150,23 +150,23 @@ describe("reading", () => {
 
 describe("a time limit", () => {
   /** Requests to a server on this machine, and a promise for the first that ends without a response. */
-  interface Deaf {
+  interface UnresponsiveServer {
     readonly url: string;
-    readonly asked: string[];
-    readonly abandoned: Promise<unknown>;
+    readonly requests: string[];
+    readonly firstClosed: Promise<unknown>;
   }
 
   /** Starts a server that calls `act` for each request. By default, it never responds. */
-  async function deafServer(
+  async function startUnresponsiveServer(
     t: TestContext,
     act: (response: ServerResponse, request: IncomingMessage) => void = () => {},
-  ): Promise<Deaf> {
-    const asked: string[] = [];
-    let abandon!: (value?: unknown) => void;
-    const abandoned = new Promise((resolve) => (abandon = resolve));
+  ): Promise<UnresponsiveServer> {
+    const requests: string[] = [];
+    let onClose!: (value?: unknown) => void;
+    const firstClosed = new Promise((resolve) => (onClose = resolve));
     const http = createServer((request, response) => {
-      asked.push(`${request.method} ${request.url}`);
-      response.on("close", abandon);
+      requests.push(`${request.method} ${request.url}`);
+      response.on("close", onClose);
       act(response, request);
     });
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -174,7 +174,11 @@ describe("a time limit", () => {
       http.closeAllConnections();
       http.close();
     });
-    return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, asked, abandoned };
+    return {
+      url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+      requests,
+      firstClosed,
+    };
   }
 
   // These tests use a real server in real time.
@@ -184,7 +188,7 @@ describe("a time limit", () => {
   const TIMEOUT_MS = 300;
 
   /** Returns the code of the call's error. Appends the duration if it exceeds the limit by far. */
-  async function endOf(call: Promise<unknown>): Promise<string> {
+  async function errorCodeOf(call: Promise<unknown>): Promise<string> {
     const began = performance.now();
     const { code } = await errorOf(call);
     const tookMs = performance.now() - began;
@@ -192,7 +196,7 @@ describe("a time limit", () => {
   }
 
   it("ends each call to a server that never responds", async (t) => {
-    const { url, asked } = await deafServer(t);
+    const { url, requests } = await startUnresponsiveServer(t);
     const own = createBackend({ url, token, timeoutMs: TIMEOUT_MS });
     const general = createBackend({ url, token });
     const options = { timeoutMs: TIMEOUT_MS };
@@ -203,18 +207,20 @@ describe("a time limit", () => {
       general.state("room", options),
       general.history("room", { last: 1 }, options),
     ];
-    const ends = await Promise.all(calls.map(endOf));
+    const ends = await Promise.all(calls.map(errorCodeOf));
     assert.deepEqual(ends, Array(calls.length).fill("timeout"));
-    assert.ok(asked.length >= calls.length);
+    assert.ok(requests.length >= calls.length);
   });
 
   it("ends an incomplete response, and a token callback that never resolves", async (t) => {
-    const { url } = await deafServer(t, (response) => response.writeHead(200).write('{"seqs":['));
+    const { url } = await startUnresponsiveServer(t, (response) =>
+      response.writeHead(200).write('{"seqs":['),
+    );
     const options = { timeoutMs: TIMEOUT_MS };
     const backend = createBackend({ url, token });
-    assert.equal(await endOf(backend.publish("room", "a", 1, options)), "timeout");
+    assert.equal(await errorCodeOf(backend.publish("room", "a", 1, options)), "timeout");
     const waiting = createBackend({ url, token: () => new Promise<never>(() => {}) });
-    assert.equal(await endOf(waiting.state("room", options)), "timeout");
+    assert.equal(await errorCodeOf(waiting.state("room", options)), "timeout");
   });
 
   it("is 10 s by default", async () => {
@@ -229,22 +235,22 @@ describe("a time limit", () => {
   });
 
   it("does not delay the abort of a call by its signal", async (t) => {
-    const { url, asked, abandoned } = await deafServer(t);
+    const { url, requests, firstClosed } = await startUnresponsiveServer(t);
     const backend = createBackend({ url, token });
     const left = new AbortController();
     const call = backend.publish("room", "a", 1, { signal: left.signal });
     call.catch(() => {});
-    while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
     const began = performance.now();
     left.abort("left");
     assert.equal(await call.catch((reason: unknown) => reason), "left");
-    await abandoned;
+    await firstClosed;
     assert.ok(performance.now() - began < 3_000, "earlier than the timeout of the attempt");
-    assert.deepEqual(asked, ["POST /rooms/room/events"]);
+    assert.deepEqual(requests, ["POST /rooms/room/events"]);
     // Before the call begins.
     const late = backend.state("room", { signal: left.signal });
     assert.equal(await late.catch((reason: unknown) => reason), "left");
-    assert.equal(asked.length, 1);
+    assert.equal(requests.length, 1);
   });
 
   it("does not delay an abort between two attempts, and no attempt follows", async () => {

@@ -11,23 +11,23 @@ for (const [when, ms] of [
   ["longer than the limit of a runtime", 2 ** 31 + 10_000.6],
 ] as const) {
   it(`fires once, and not before its time: ${when}`, () => {
-    const ring = mock.fn();
-    new Timer(ring).set(performance.now() + ms);
+    const onDue = mock.fn();
+    new Timer(onDue).set(performance.now() + ms);
     mock.timers.tick(Math.floor(ms));
-    assert.equal(ring.mock.callCount(), 0);
+    assert.equal(onDue.mock.callCount(), 0);
     mock.timers.tick(1);
-    assert.equal(ring.mock.callCount(), 1);
+    assert.equal(onDue.mock.callCount(), 1);
   });
 }
 
 it("fires at the last time that was set, or never", () => {
-  const ring = mock.fn();
-  const timer = new Timer(ring);
+  const onDue = mock.fn();
+  const timer = new Timer(onDue);
   timer.set(performance.now() + 10);
   timer.set(performance.now() + 20);
   mock.timers.tick(19);
-  assert.equal(ring.mock.callCount(), 0);
+  assert.equal(onDue.mock.callCount(), 0);
   timer.set(Infinity);
   mock.timers.tick(100);
-  assert.equal(ring.mock.callCount(), 0);
+  assert.equal(onDue.mock.callCount(), 0);
 });

@@ -21,7 +21,7 @@ const strictest = {
   types: [] as string[],
 };
 
-const worlds = {
+const environments = {
   "a page": [{ lib: ["es2022", "dom"] }, "app.ts", "hooks.tsx"],
   "a page, resolved as Node does": [
     { lib: ["es2022", "dom"], module: "nodenext", moduleResolution: "nodenext" },
@@ -35,10 +35,12 @@ const worlds = {
   "a Node server with a WebSocket of its own": [{ types: ["node"] }, "node.ts"],
 } as const;
 
-for (const [world, [options, ...names]] of Object.entries(worlds)) {
-  it(`are correct in ${world}`, () => {
+for (const [environment, [options, ...names]] of Object.entries(environments)) {
+  it(`are correct in ${environment}`, () => {
     const read = (name: string) => readFileSync(new URL(`types/${name}`, import.meta.url), "utf8");
     const files = Object.fromEntries(names.map((name) => [name, read(name)]));
-    compile(world.replace(/\W+/g, "-"), files, { compilerOptions: { ...strictest, ...options } });
+    compile(environment.replace(/\W+/g, "-"), files, {
+      compilerOptions: { ...strictest, ...options },
+    });
   });
 }

@@ -162,8 +162,8 @@ describe("a room that ends", () => {
     server.room("room-1").erase();
     endSession("room-2", 1012);
     await advance(12, 1);
-    const told = rooms.map(({ connection: { status, reason } }) => [status, reason]);
-    assert.deepEqual(told, [
+    const statuses = rooms.map(({ connection: { status, reason } }) => [status, reason]);
+    assert.deepEqual(statuses, [
       ["closed", "kicked"],
       ["closed", "erased"],
       ["reconnecting", "restarting"],
@@ -247,9 +247,9 @@ describe("a room whose name the server rejects", () => {
       const errors: string[] = [];
       const { rooms } = follow(30, clientOf({ onError: ({ code }) => errors.push(code) }));
       await advance(10_000);
-      const told = rooms.map(({ connection: { status, reason } }) => [status, reason]);
+      const statuses = rooms.map(({ connection: { status, reason } }) => [status, reason]);
       assert.deepEqual(
-        told,
+        statuses,
         rooms.map((_, n) => (isRefused(n) ? ["closed", "bad_request"] : ["connected", undefined])),
       );
       const refused = rooms.filter((_, n) => isRefused(n));

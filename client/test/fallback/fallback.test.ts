@@ -62,7 +62,7 @@ let user: RecordingUser;
 let users: Set<TransportUser>;
 let fallback: Fallback;
 
-async function fails(transport: "websocket" | "sse" | "long-polling"): Promise<void> {
+async function failDial(transport: "websocket" | "sse" | "long-polling"): Promise<void> {
   fallback.recordDial(transport, false);
   await settle();
 }
@@ -81,12 +81,12 @@ afterEach(() => mock.reset());
 
 describe("the fallback", () => {
   it("is used after one more failure of a WebSocket, and the next after two of a stream", async () => {
-    await fails("websocket");
+    await failDial("websocket");
     assert.deepEqual([fallback.transport, user.inputs], ["sse", ["wake"]]);
-    await fails("sse");
-    await fails("websocket");
+    await failDial("sse");
+    await failDial("websocket");
     assert.equal(fallback.transport, "sse", "no WebSocket was dialled");
-    await fails("sse");
+    await failDial("sse");
     assert.deepEqual([fallback.transport, user.inputs], ["long-polling", ["wake", "wake"]]);
   });
 
@@ -96,20 +96,20 @@ describe("the fallback", () => {
     await settle();
     assert.deepEqual([fallback.transport, checks], ["websocket", 1]);
     fallback.recordDial("websocket", true);
-    await fails("websocket");
+    await failDial("websocket");
     assert.equal(fallback.transport, "websocket");
   });
 
   it("is not used if only a proxy's page is reachable, not the server", async () => {
     for (health of [undefined, "<h1>Please pay.</h1>"]) {
-      for (let n = 0; n < 5; n++) await fails("websocket");
+      for (let n = 0; n < 5; n++) await failDial("websocket");
       assert.equal(fallback.transport, "websocket");
     }
   });
 });
 
 describe("a better transport", () => {
-  beforeEach(() => fails("websocket"));
+  beforeEach(() => failDial("websocket"));
 
   it("is probed after five minutes, then twice as long each time", async () => {
     const at: number[] = [];
@@ -172,7 +172,7 @@ describe("the transport selector", () => {
   let selector: TransportSelector;
 
   /** Waits until a module is loaded, which takes real time. */
-  async function loads(): Promise<void> {
+  async function waitForLoad(): Promise<void> {
     for (let n = 0; n < 20; n++) await settle();
   }
 
@@ -183,7 +183,7 @@ describe("the transport selector", () => {
 
   it("sends no request while dials are answered", async () => {
     selector.recordDial(true);
-    await loads();
+    await waitForLoad();
     assert.equal(checks, 0);
   });
 
@@ -191,14 +191,14 @@ describe("the transport selector", () => {
     health = undefined;
     for (let n = 0; n < 5; n++) {
       selector.recordDial(false);
-      await loads();
+      await waitForLoad();
     }
     health = "ok";
     selector.recordDial(false);
-    await loads();
+    await waitForLoad();
     assert.equal(selector.transport, "websocket");
     selector.recordDial(false);
-    await loads();
+    await waitForLoad();
     assert.deepEqual([selector.transport, user.inputs], ["sse", ["wake"]]);
   });
 
@@ -207,7 +207,7 @@ describe("the transport selector", () => {
     assert.ok(websocket instanceof ProbedSocket);
     for (let n = 0; n < 2; n++) {
       selector.recordDial(false);
-      await loads();
+      await waitForLoad();
     }
     const late = selector.dial("websocket", "wss://rt/base/events", []);
     assert.ok(late instanceof ProbedSocket);

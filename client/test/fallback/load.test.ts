@@ -6,7 +6,7 @@ import { TransportSelector } from "../../src/connection/transport-selector.ts";
 import { settle, startClock } from "../model/network.ts";
 
 /** Addresses from which the module was requested. */
-const asked: string[] = [];
+const requested: string[] = [];
 let isServed = false;
 
 // As in a browser: a module that failed to load is not requested again from the same address.
@@ -14,7 +14,7 @@ const failed = new Set<string>();
 registerHooks({
   load(url, context, nextLoad) {
     if (!url.includes("/src/fallback/index.ts")) return nextLoad(url, context);
-    if (!failed.has(url)) asked.push(url);
+    if (!failed.has(url)) requested.push(url);
     if (isServed && !failed.has(url)) return nextLoad(url, context);
     failed.add(url);
     throw new TypeError(`Failed to fetch dynamically imported module: ${url}`);
@@ -36,16 +36,16 @@ it("requests the fallback from another address after a failure, and reports that
   selector.setActive({ dispatch }, true);
 
   /** Lets a dial fail and waits for its effects. Loading takes real time. */
-  async function fails(): Promise<void> {
+  async function failDial(): Promise<void> {
     selector.recordDial(false);
     for (let n = 0; n < 50; n++) await settle();
     mock.timers.tick(1_000);
   }
 
-  await fails();
-  await fails();
+  await failDial();
+  await failDial();
   assert.equal(selector.transport, "websocket");
-  const [first, ...later] = asked;
+  const [first, ...later] = requested;
   assert.match(first!, /index\.ts$/);
   assert.equal(later.length, 2);
   for (const url of later) assert.match(url, /index\.ts\?again=[\d.]+$/);
@@ -53,8 +53,8 @@ it("requests the fallback from another address after a failure, and reports that
   assert.deepEqual(codes, ["load_failed"]);
 
   isServed = true;
-  await fails();
-  await fails();
+  await failDial();
+  await failDial();
   assert.deepEqual([selector.transport, dispatch.mock.callCount()], ["sse", 1]);
-  assert.equal(asked.length, 4);
+  assert.equal(requested.length, 4);
 });

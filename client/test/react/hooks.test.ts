@@ -22,7 +22,7 @@ import { clientOf, countListeners, cutAll, HOUR, network, server } from "../fixt
 let client: Client;
 let bob: Room;
 /** Members as bob receives them, after each change. */
-let shownToBob: string[];
+let membersAtBob: string[];
 
 const usersOf = ({ presence }: Room): string =>
   presence.members?.map(({ user }) => user).join() ?? "unknown";
@@ -30,15 +30,15 @@ const usersOf = ({ presence }: Room): string =>
 beforeEach(async () => {
   client = clientOf();
   bob = clientOf({ token: () => tokenFor("bob", Date.now() + HOUR) }).room("room");
-  shownToBob = [];
-  bob.presence.subscribe(() => shownToBob.push(usersOf(bob)));
+  membersAtBob = [];
+  bob.presence.subscribe(() => membersAtBob.push(usersOf(bob)));
   bob.presence.enter("b");
   await advance(100);
 });
 
 const inPage = (...children: ReactNode[]) => h(RoomcastProvider, { client }, ...children);
 const strict = (...children: ReactNode[]) => h(StrictMode, null, inPage(...children));
-const pass = (ms = 100): Promise<void> => act(() => advance(ms));
+const wait = (ms = 100): Promise<void> => act(() => advance(ms));
 const framesOf = () => mock.method(server.room("room").presence, "enter");
 
 const list = (members: ReturnType<typeof useMembers>): string =>
@@ -63,52 +63,52 @@ describe("usePresence", () => {
     const enter = framesOf();
     const page = await render(strict(h(Here, { data: 1 })));
     assert.equal(page.text, "unknown");
-    await pass();
+    await wait();
     assert.equal(page.text, 'alice=1 bob="b"');
-    await pass(60_000);
+    await wait(60_000);
     assert.equal(enter.mock.callCount(), 1);
-    assert.deepEqual(shownToBob, ["bob", "alice,bob"]);
+    assert.deepEqual(membersAtBob, ["bob", "alice,bob"]);
     await page.render(strict());
-    await pass(2_000);
-    assert.deepEqual(shownToBob.slice(2), ["bob"]);
+    await wait(2_000);
+    assert.deepEqual(membersAtBob.slice(2), ["bob"]);
   });
 
   it("remains entered when the route changes", async () => {
     const enter = framesOf();
     const page = await render(inPage(h(Here, { key: "one" })));
-    await pass();
+    await wait();
     for (const key of ["two", "three"]) {
       await page.render(inPage(h(Here, { key })));
-      await pass();
+      await wait();
     }
     await page.render(inPage());
-    await pass(500); // the next page is loading
+    await wait(500); // the next page is loading
     await page.render(inPage(h(Here)));
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(enter.mock.callCount(), 1);
-    assert.deepEqual(shownToBob, ["bob", "alice,bob"]);
+    assert.deepEqual(membersAtBob, ["bob", "alice,bob"]);
   });
 
   it("enters once for several components, and leaves after the last", async () => {
     const page = await render(inPage(h(Here, { data: 1 }), h(Here), h(Members)));
-    await pass();
+    await wait();
     assert.equal(page.text, 'alice=1 bob="b"'.repeat(3));
     await page.render(inPage(h(Here, { data: 1 })));
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(page.text, 'alice=1 bob="b"');
     await page.render(inPage(h(Members)));
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(page.text, "unknown");
-    assert.deepEqual(shownToBob, ["bob", "alice,bob", "bob"]);
+    assert.deepEqual(membersAtBob, ["bob", "alice,bob", "bob"]);
   });
 
   it("updates when the data changes, but not for an equal object", async () => {
     const page = await render(strict(h(Here, { data: { at: 0 } })));
-    await pass();
+    await wait();
     const enter = framesOf();
     for (const at of [0, 0, 0, 7, 7]) {
       await page.render(strict(h(Here, { data: { at } })));
-      await pass();
+      await wait();
     }
     assert.equal(page.text, 'alice={"at":7} bob="b"');
     assert.deepEqual(
@@ -119,11 +119,11 @@ describe("usePresence", () => {
 
   it("reports data that is too large, and keeps the previous data", async () => {
     const page = await render(inPage(h(Here, { data: 1 })));
-    await pass();
+    await wait();
     const codes: unknown[] = [];
     mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
     await page.render(inPage(h(Here, { data: "x".repeat(3_000) })));
-    await pass();
+    await wait();
     assert.deepEqual(codes, ["too_large"]);
     assert.equal(page.text, 'alice=1 bob="b"');
   });
@@ -138,19 +138,19 @@ describe("usePresence", () => {
     const whole = inPage(h(Here, { data: 1 }), h(Grant));
     const page = await render(whole);
     assert.equal(page.text, "unknown undefined");
-    await pass();
+    await wait();
     assert.equal(page.text, "unknown subscribe");
     await act(async () => cutAll());
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(client.room("room").status, "connected");
     grants.push("presence");
-    await pass(100_000);
+    await wait(100_000);
     assert.equal(page.text, 'alice=1 bob="b" subscribe,presence');
     grants.pop();
-    await pass(100_000);
+    await wait(100_000);
     assert.equal(page.text, "unknown subscribe");
     await page.render(inPage());
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(logged.mock.callCount(), 0);
   });
 
@@ -170,12 +170,12 @@ describe("usePresence", () => {
     }
     const page = await render(inPage(h(Suspense, null, h(Page))));
     await act(async () => startTransition(() => show(true)));
-    await pass(1_000);
+    await wait(1_000);
     assert.equal(page.text, "before");
-    assert.deepEqual(shownToBob, ["bob"]);
+    assert.deepEqual(membersAtBob, ["bob"]);
     go();
-    await pass();
-    await pass();
+    await wait();
+    await wait();
     assert.equal(page.text, 'alice=null bob="b"');
   });
 });
@@ -188,7 +188,7 @@ describe("useMembers", () => {
       return h("p", null, `${usePresence(useRoom("room"), 0)?.length}`);
     }
     const page = await render(inPage(h(Counting)));
-    await pass();
+    await wait();
     renders.mock.resetCalls();
     const users = Array.from({ length: 100 }, (_, n) => ({ user: `user-${n}`, session: `x${n}` }));
     const entered = users.map((each) => ({ ...each, data: null, since: 0 }));
@@ -197,7 +197,7 @@ describe("useMembers", () => {
       peer.send({ type: "members:changed", room: "room", entered, updated: [], left: [] });
     }
     server.room("room").append([{ name: "a", data: 1 }], "backend", 0);
-    await pass();
+    await wait();
     assert.equal(page.text, "102");
     assert.equal(renders.mock.callCount(), 1);
   });
@@ -209,10 +209,10 @@ describe("useMembers", () => {
       return null;
     }
     await render(inPage(h(Shown)));
-    await pass();
+    await wait();
     shown.clear();
     await act(async () => cutAll());
-    await pass(20_000);
+    await wait(20_000);
     assert.deepEqual([...shown], ['alice=0 bob="b"']);
   });
 });
@@ -235,45 +235,45 @@ describe("useOnlineCount", () => {
   it("reads the count when connected, and every 30 s while the page is visible", async () => {
     const page = await render(inPage(h(Count)));
     assert.equal(page.text, "undefined");
-    await pass();
+    await wait();
     assert.equal(page.text, "1");
     assert.equal(reads, 1);
     const carol = clientOf({ token: () => tokenFor("carol", Date.now() + HOUR) }).room("room");
     carol.presence.enter();
-    await pass(30_000);
+    await wait(30_000);
     assert.equal(page.text, "2");
     assert.equal(reads, 2);
 
     const visibility = mock.getter(document, "visibilityState", () => "hidden" as const);
     carol.presence.leave();
-    await pass(300_000);
+    await wait(300_000);
     assert.equal(reads, 2);
     visibility.mock.restore();
     document.dispatchEvent(new window.Event("visibilitychange"));
-    await pass();
+    await wait();
     assert.equal(page.text, "1");
 
     reads = 0;
     await act(async () => cutAll());
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(reads, 1, "also after a reconnect");
     await page.render(inPage());
-    await pass(300_000);
+    await wait(300_000);
     assert.equal(reads, 1);
   });
 
   it("is the length of the list if this client has entered", async () => {
     const page = await render(inPage(h(Count), h(Here)));
-    await pass();
+    await wait();
     assert.equal(page.text, '2alice=null bob="b"');
     bob.presence.leave();
-    await pass();
+    await wait();
     assert.equal(page.text, "1alice=null");
     reads = 0;
-    await pass(100_000);
+    await wait(100_000);
     assert.equal(reads, 0);
     await page.render(inPage(h(Count)));
-    await pass(3_000);
+    await wait(3_000);
     assert.equal(page.text, "0");
   });
 });
@@ -293,7 +293,7 @@ describe("useSignal", () => {
       return null;
     }
     const page = await render(strict(h(Cursor, { version: 0 })));
-    await pass();
+    await wait();
     const subscribed = onSignal.mock.callCount();
     for (let version = 1; version <= 20; version++) {
       await page.render(strict(h(Cursor, { version })));
@@ -302,7 +302,7 @@ describe("useSignal", () => {
     bob.signal("other", 2);
     const [send] = senders;
     send!(3);
-    await pass();
+    await wait();
     assert.deepEqual(received, [[20, 1, "bob"]]);
     assert.deepEqual(signals, [{ name: "cursor", data: 3, from: "alice" }]);
     assert.equal(senders.size, 1);
@@ -316,7 +316,7 @@ describe("useSignal", () => {
       return null;
     }
     await render(inPage(h(Typing)));
-    await pass();
+    await wait();
     assert.equal(onSignal.mock.callCount(), 0);
     assert.equal(network.dialled, 1, "bob's socket");
   });
@@ -331,7 +331,7 @@ describe("on the server", () => {
     await advance(1_000);
     assert.equal(network.dialled, 1, "bob's socket");
     await render(inPage(h(Here, { data: 1 })));
-    await pass();
+    await wait();
     const page = await hydrate(html, whole());
     assert.equal(page.text, 'alice=1 bob="b"alice=1 bob="b"2');
   });
@@ -348,10 +348,10 @@ it("leaves no listener behind", async () => {
     return h("div", null, h(Here), h(Count));
   }
   const page = await render(strict(h(All)));
-  await pass();
+  await wait();
   for (let n = 0; n < 100; n++) await page.render(strict(n % 2 === 0 ? null : h(All)));
   await page.render(strict());
-  await pass(5_000);
+  await wait(5_000);
   assert.equal(listening(), 0);
   assert.equal(network.dialled, 2);
   assert.equal(server.room("room").sessions.size, 1);

@@ -36,7 +36,7 @@ beforeEach(() => {
 
 const inPage = (...children: ReactNode[]) => h(RoomcastProvider, { client }, ...children);
 const strict = (...children: ReactNode[]) => h(StrictMode, null, inPage(...children));
-const pass = (ms = 100): Promise<void> => act(() => advance(ms));
+const wait = (ms = 100): Promise<void> => act(() => advance(ms));
 
 const publish = (...data: unknown[]): void => {
   server.room("room").append(
@@ -69,9 +69,9 @@ describe("StrictMode", () => {
       return null;
     }
     await render(strict(h(Handler), h(Status), h(Sum), h(Events)));
-    await pass();
+    await wait();
     publish(1);
-    await pass();
+    await wait();
     assert.equal(network.dialled, 1);
     assert.equal(handler.mock.callCount(), 1);
   });
@@ -82,9 +82,9 @@ describe("StrictMode", () => {
     }
     const rooms = (...names: string[]) => strict(names.map((name) => h(Room, { key: name, name })));
     const page = await render(rooms("a", "b", "c"));
-    await pass();
+    await wait();
     await page.render(rooms("b", "d", "e"));
-    await pass(5_000);
+    await wait(5_000);
     assert.equal(page.text, "connected connected connected ");
     assert.equal(network.dialled, 1);
     assert.deepEqual(
@@ -96,10 +96,10 @@ describe("StrictMode", () => {
   it("reduces each event once", async () => {
     publish(1);
     const page = await render(strict(h(Sum)));
-    await pass();
+    await wait();
     publish(2);
     publish(3);
-    await pass();
+    await wait();
     assert.equal(page.text, "sum 6");
   });
 });
@@ -114,12 +114,12 @@ describe("useEvent", () => {
       return null;
     }
     const page = await render(inPage(h(Handler, { version: 0 })));
-    await pass();
+    await wait();
     for (let version = 1; version <= 50; version++) {
       await page.render(inPage(h(Handler, { version })));
     }
     publish("x");
-    await pass();
+    await wait();
     assert.deepEqual(calls, ["50: x"]);
     assert.equal(on.mock.callCount(), 1);
   });
@@ -132,10 +132,10 @@ describe("useEvent", () => {
     }
     const page = await render(inPage(h(Handler, { name: "room" })));
     await page.render(inPage(h(Handler, { name: "other" })));
-    await pass();
+    await wait();
     publish("x");
     server.room("other").append([{ name: "b", data: 1 }], "backend", 0);
-    await pass();
+    await wait();
     assert.deepEqual(received, [["other", "b"]]);
   });
 });
@@ -144,7 +144,7 @@ describe("useStatus", () => {
   it("returns each change", async () => {
     const page = await render(inPage(h(Status)));
     assert.equal(page.text, "connecting");
-    await pass();
+    await wait();
     assert.equal(page.text, "connected");
     await act(async () => cutAll());
     assert.equal(page.text, "reconnecting");
@@ -159,10 +159,10 @@ describe("useStatus", () => {
       return h(Status);
     }
     await render(inPage(h(Counting)));
-    await pass();
+    await wait();
     renders.mock.resetCalls();
     publish(1, 2, 3);
-    await pass();
+    await wait();
     assert.equal(renders.mock.callCount(), 0);
   });
 });
@@ -181,7 +181,7 @@ describe("usePublish", () => {
     }
     const page = await render(inPage(h(Button)));
     await page.render(inPage(h(Button)));
-    await pass();
+    await wait();
     assert.equal(seen.size, 1);
     assert.equal(server.room("room").events[0]!.id, id);
   });
@@ -198,10 +198,10 @@ describe("useRoomState", () => {
       return h("b", null, `${total} of ${events.length}`);
     }
     const page = await render(inPage(h(Counting)));
-    await pass();
+    await wait();
     renders.mock.resetCalls();
     publish(...Array.from({ length: 100 }, (_, n) => n));
-    await pass();
+    await wait();
     assert.equal(page.text, "4950 of 5");
     assert.equal(renders.mock.callCount(), 1);
   });
@@ -209,13 +209,13 @@ describe("useRoomState", () => {
   it("returns the room's state if it mounts late", async () => {
     publish(5, 6);
     await render(inPage(h(Status)));
-    await pass();
+    await wait();
     publish(7);
-    await pass();
+    await wait();
     const page = await render(inPage(h(Sum)));
     assert.equal(page.text, "sum 18");
     publish(8);
-    await pass();
+    await wait();
     assert.equal(page.text, "sum 26");
   });
 
@@ -224,9 +224,9 @@ describe("useRoomState", () => {
     room.on(() => {});
     const { subscribe, getSnapshot: get } = stateStore(room, sum as never, 0, undefined);
     const stop = subscribe(() => {});
-    await pass();
+    await wait();
     server.room("room").append([{ name: "a", data: 5 }], "backend", 0); // has no key
-    await pass();
+    await wait();
     stop();
     subscribe(() => {});
     assert.equal(get(), 5);
@@ -242,12 +242,12 @@ describe("useRoomState", () => {
     }
     publish(1);
     await render(inPage(h(Shown)));
-    await pass();
+    await wait();
     await act(async () => cutAll());
     publish(11);
     publish(12);
     publish(13);
-    await pass(3_000);
+    await wait(3_000);
     assert.deepEqual(shown, ["0", "1", "36"]);
   });
 
@@ -261,7 +261,7 @@ describe("useRoomState", () => {
       return null;
     }
     await render(inPage(h(Shown)));
-    await pass();
+    await wait();
     assert.deepEqual(shown, [103, 106]);
   });
 });
@@ -270,10 +270,10 @@ describe("useEvents", () => {
   it("reads the newest events, then appends live ones", async () => {
     publish(1, 2, 3, 4, 5);
     const page = await render(strict(h(Events)));
-    await pass();
+    await wait();
     assert.equal(page.text, "3,4,5");
     publish(6);
-    await pass();
+    await wait();
     assert.equal(page.text, "4,5,6");
   });
 
@@ -287,10 +287,10 @@ describe("useEvents", () => {
     });
     const page = await render(h(RoomcastProvider, { client: slow }, h(Events, { last: 10 })));
     for (let n = 2; n < 12; n++) {
-      await pass();
+      await wait();
       publish(n);
     }
-    await pass();
+    await wait();
     assert.equal(page.text, "2,3,4,5,6,7,8,9,10,11");
   });
 
@@ -303,7 +303,7 @@ describe("useEvents", () => {
       },
     });
     const page = await render(h(RoomcastProvider, { client: ahead }, h(Events)));
-    await pass();
+    await wait();
     assert.equal(page.text, "1,2");
   });
 
@@ -314,7 +314,7 @@ describe("useEvents", () => {
       fetch: read,
     });
     await render(h(RoomcastProvider, { client: offline }, h(Events)));
-    await pass(5_000);
+    await wait(5_000);
     const urls = read.mock.calls.map(({ arguments: [url] }) => String(url));
     assert.ok(urls.every((url) => url.endsWith("/healthz")));
   });
@@ -323,13 +323,13 @@ describe("useEvents", () => {
     server.settings.retained = 2;
     publish(1);
     const page = await render(inPage(h(Events)));
-    await pass();
+    await wait();
     await act(async () => cutAll());
     publish(2);
     publish(3);
     publish(4);
     publish(5);
-    await pass(3_000);
+    await wait(3_000);
     assert.equal(page.text, "4,5");
   });
 
@@ -337,7 +337,7 @@ describe("useEvents", () => {
     server.settings.retained = 3;
     publish(1);
     const page = await render(inPage(h(Events)));
-    await pass();
+    await wait();
     const room = client.room("room");
     const { history } = room;
     const logged = mock.method(console, "error", () => {});
@@ -351,12 +351,12 @@ describe("useEvents", () => {
       });
       await act(async () => cutAll());
       publish(0, 0, 0, 0, 0);
-      while (room.status !== "connected") await pass(10);
+      while (room.status !== "connected") await wait(10);
       const seen = new Set<string>();
       for (let n = 0; n < 10; n++) {
         if (n === 2 || n === 4) publish(n);
         seen.add(page.text);
-        await pass();
+        await wait();
       }
       assert.deepEqual([...seen], shown);
     }
@@ -367,7 +367,7 @@ describe("useEvents", () => {
     server.settings.retained = 1;
     publish(1);
     const page = await render(inPage(h(Events)));
-    await pass();
+    await wait();
     const logged = mock.method(console, "error", () => {});
     mock.method(client.room("room"), "history", async () => {
       network.down = true;
@@ -376,11 +376,11 @@ describe("useEvents", () => {
     });
     await act(async () => cutAll());
     publish(2, 3, 4);
-    await pass(70_000);
+    await wait(70_000);
     assert.deepEqual([page.text, logged.mock.callCount()], ["1", 1]);
     mock.restoreAll();
     network.down = false;
-    await pass(40_000);
+    await wait(40_000);
     assert.equal(page.text, "4");
   });
 });
@@ -395,7 +395,7 @@ describe("useEvents whose `last` changes", () => {
       return null;
     }
     const page = await render(inPage(h(Shown, { last: 2 })));
-    await pass();
+    await wait();
     for (const [last, expected] of [
       [4, ["4,5", "2,3,4,5"]],
       [1, ["5"]],
@@ -403,12 +403,12 @@ describe("useEvents whose `last` changes", () => {
     ] as const) {
       shown.length = 0;
       await page.render(inPage(h(Shown, { last })));
-      await pass();
+      await wait();
       // It may render twice with the same events.
       assert.deepEqual([...new Set(shown)], expected);
     }
     publish(6);
-    await pass();
+    await wait();
     assert.equal(shown.at(-1), "4,5,6");
   });
 
@@ -425,9 +425,9 @@ describe("useEvents whose `last` changes", () => {
     const inSlow = (last: number) =>
       h(RoomcastProvider, { client: slow }, h(Events, { key: "one", last }));
     const page = await render(inSlow(2));
-    await pass(50);
+    await wait(50);
     await page.render(inSlow(5));
-    await pass(1_000);
+    await wait(1_000);
     assert.equal(page.text, "1,2,3,4,5");
   });
 
@@ -436,12 +436,12 @@ describe("useEvents whose `last` changes", () => {
     client = clientOf({ fetch });
     publish(1, 2);
     const page = await render(inPage(h(Events, { last: 0 })));
-    await pass();
+    await wait();
     publish(3);
-    await pass();
+    await wait();
     assert.deepEqual([page.text, fetch.mock.callCount()], ["", 0]);
     await page.render(inPage(h(Events, { last: 2 })));
-    await pass();
+    await wait();
     assert.deepEqual([page.text, fetch.mock.callCount()], ["2,3", 1]);
     await page.render(inPage(h(Events, { last: 0 })));
     assert.equal(page.text, "");
@@ -473,14 +473,14 @@ describe("useHistory", () => {
     });
     const page = await render(strict(h(History)));
     assert.equal(page.text, " true undefined");
-    await pass();
+    await wait();
     assert.equal(page.text, "3,4,5 false undefined");
     await page.render(strict(h(History, { last: 4 })));
     assert.equal(page.text, "3,4,5 true undefined");
-    await pass();
+    await wait();
     assert.equal(page.text, "2,3,4,5 false undefined");
     await page.render(strict(h(History, { last: 0 })));
-    await pass();
+    await wait();
     assert.equal(page.text, " false undefined");
   });
 
@@ -496,18 +496,18 @@ describe("useHistory", () => {
     const logged = mock.method(console, "error", () => {});
     publish(1);
     const page = await render(inPage(h(History)));
-    await pass();
+    await wait();
     assert.equal(page.text, " true offline");
     publish(2);
-    await pass(60_000);
+    await wait(60_000);
     assert.equal(page.text, "2 false offline");
     assert.equal(logged.mock.callCount(), 1);
-    const asked = fetch.mock.callCount();
-    assert.ok(asked < 40, `${asked} requests in a minute`);
-    await pass(30_000);
-    assert.equal(fetch.mock.callCount(), asked);
+    const requests = fetch.mock.callCount();
+    assert.ok(requests < 40, `${requests} requests in a minute`);
+    await wait(30_000);
+    assert.equal(fetch.mock.callCount(), requests);
     isAllowed = true;
-    await pass(35_000);
+    await wait(35_000);
     assert.equal(page.text, "1,2 false undefined");
   });
 
@@ -519,11 +519,11 @@ describe("useHistory", () => {
       throw new RoomcastError("internal", "No.");
     });
     const page = await render(inPage(h(History)));
-    await pass(61_000);
+    await wait(61_000);
     assert.equal(page.text, " false internal");
     mock.method(client.room("room"), "history", history);
     await act(async () => cutAll());
-    await pass(3_000);
+    await wait(3_000);
     assert.equal(page.text, "1 false undefined");
   });
 
@@ -542,7 +542,7 @@ describe("useHistory", () => {
       return null;
     }
     await render(inPage(h(Shown)));
-    await pass();
+    await wait();
     assert.deepEqual(shown, ["0 true", "3 false"]);
   });
 });
@@ -567,9 +567,9 @@ describe("on the server", () => {
     const html = renderToString(inPage(h(Whole)));
     publish(1, 2, 3);
     await render(inPage(h(Status), h(Sum)));
-    await pass();
+    await wait();
     const page = await hydrate(html, inPage(h(Whole)));
-    await pass();
+    await wait();
     assert.equal(page.text, "connected 6 3");
   });
 });
@@ -591,18 +591,18 @@ describe("mounting and unmounting", () => {
       return shown ? h(Three) : null;
     }
     const page = await render(strict(h(Toggle, { shown: true })));
-    await pass();
+    await wait();
     const before = heapInUse();
     for (let n = 0; n < 1_000; n++) {
       await page.render(strict(h(Toggle, { shown: n % 2 === 1 })));
-      if (n % 50 === 0) await pass(5);
+      if (n % 50 === 0) await wait(5);
     }
     await page.render(strict(h(Toggle, { shown: false })));
     assert.equal(listening(), 0);
     assert.equal(network.dialled, 1);
     const grown = (heapInUse() - before) / 2 ** 20;
     assert.ok(grown < 2, `${grown} MiB more than at the start`);
-    await pass(4_000);
+    await wait(4_000);
     assert.equal(server.room("room").sessions.size, 0);
   });
 });

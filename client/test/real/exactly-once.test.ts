@@ -15,7 +15,7 @@ const BATCH = 46;
 const EVENTS = CLIENTS * FROM_EACH_CLIENT + BATCHES * BATCH; // 10,000
 const PUBLISHING_MS = 15_000;
 /** Time limit of the test. */
-const PATIENCE_MS = 180_000;
+const TIMEOUT_MS = 180_000;
 
 let runtime: Runtime;
 let proxy: Proxy;
@@ -35,7 +35,7 @@ beforeEach(async () => {
       url,
       token: () => runtime.token(`user-${n}`, ["subscribe", "publish"], 30_000),
       backoff: { minMs: 100, maxMs: 1_000 },
-      publish: { timeoutMs: PATIENCE_MS },
+      publish: { timeoutMs: TIMEOUT_MS },
       sockets: n % 2 === 0 ? "shared" : "room",
     }),
   );
@@ -57,7 +57,7 @@ afterEach(async () => {
 });
 
 async function until(done: () => boolean): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !done() && Date.now() < end;) await sleep(20);
+  for (const end = Date.now() + TIMEOUT_MS; !done() && Date.now() < end;) await sleep(20);
 }
 
 async function publishFromClient(room: Room, client: number): Promise<unknown> {
@@ -83,7 +83,7 @@ async function publishFromBackend(backend: Backend): Promise<void> {
 }
 
 /** Cuts, freezes and delays connections until aborted. Returns the number of cuts. */
-async function trouble(signal: AbortSignal): Promise<number> {
+async function injectFaults(signal: AbortSignal): Promise<number> {
   let cuts = 0;
   for (let n = 0; !signal.aborted || cuts < CUTS; n++) {
     await sleep(Math.random() * 100);
@@ -108,17 +108,17 @@ async function run(meanwhile: () => Promise<void>): Promise<void> {
     url: runtime.url,
     fetch: (input, init) => fetch(new URL(pathOf(input), runtime.url), init),
     token: () => runtime.token("backend", ["publish"], 60_000),
-    timeoutMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
   });
   const stop = new AbortController();
-  const troubled = trouble(stop.signal);
+  const injecting = injectFaults(stop.signal);
   await Promise.all([
     publishFromBackend(backend),
     ...rooms.map((room, n) => publishFromClient(room, n)),
     meanwhile(),
   ]);
   stop.abort();
-  const cuts = await troubled;
+  const cuts = await injecting;
   await until(() => received.every((events) => events.length >= EVENTS));
   check(cuts);
 }

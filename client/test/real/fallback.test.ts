@@ -19,7 +19,7 @@ Object.assign(globalThis, {
 type Sockets = "shared" | "room";
 
 /** Sufficient for a loaded machine. A passing test never waits for it. */
-const PATIENCE_MS = 180_000;
+const TIMEOUT_MS = 180_000;
 
 let runtime: Runtime;
 let box: Middlebox;
@@ -39,7 +39,7 @@ beforeEach(async () => {
   backend = createBackend({
     url: runtime.url,
     token: () => runtime.token("backend", ["publish"], 3_600_000),
-    timeoutMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
   });
 });
 
@@ -57,7 +57,7 @@ const clientOf = (user: string, url: URL, sockets: Sockets, token = () => tokenO
     url,
     token,
     backoff: { minMs: 100, maxMs: 500 },
-    publish: { timeoutMs: PATIENCE_MS },
+    publish: { timeoutMs: TIMEOUT_MS },
     sockets,
   });
 
@@ -74,11 +74,11 @@ function follow(sockets: Sockets): void {
 /** Resolves when the condition is met. Checks it at each notification. */
 const until = (
   subscribe: (watcher: () => void) => () => void,
-  isSo: () => boolean,
+  condition: () => boolean,
 ): Promise<void> =>
   new Promise((resolve) => {
     const check = (): void => {
-      if (!isSo()) return;
+      if (!condition()) return;
       stop();
       resolve();
     };
@@ -86,29 +86,29 @@ const until = (
     queueMicrotask(check);
   });
 
-const comesTo = (isSo: () => boolean): Promise<void> => until(room.subscribe, isSo);
+const waitUntil = (condition: () => boolean): Promise<void> => until(room.subscribe, condition);
 
 /** Reports a network change until the transport is used, so that no test waits for five minutes. */
-async function goesOver(transport: string): Promise<void> {
-  const saying = setInterval(() => page.dispatchEvent(new Event("online")), 200);
-  await connectsBy(transport);
-  clearInterval(saying);
+async function waitForSwitch(transport: string): Promise<void> {
+  const interval = setInterval(() => page.dispatchEvent(new Event("online")), 200);
+  await waitForTransport(transport);
+  clearInterval(interval);
 }
 
-const connectsBy = (transport: string): Promise<void> =>
-  comesTo(() => room.status === "connected" && room.transport === transport);
+const waitForTransport = (transport: string): Promise<void> =>
+  waitUntil(() => room.status === "connected" && room.transport === transport);
 
 let published = 0;
 
 /** The client and the backend publish. `meanwhile` runs between their two batches. */
 async function exchange(meanwhile: () => unknown): Promise<void> {
   const before = received.length;
-  const publishes = async (): Promise<void> => {
+  const publishOne = async (): Promise<void> => {
     const id = `client-${++published}`;
     acks.set(id, await room.publish("client", published, { id }));
   };
   const both = (): Promise<unknown>[] => [
-    ...Array.from({ length: 20 }, publishes),
+    ...Array.from({ length: 20 }, publishOne),
     backend.publishBatch(room.name, [
       { name: "backend", data: "Grüße 🌍".repeat(100), key: "greeting" },
       { name: "backend", data: null, key: "greeting" },
@@ -117,7 +117,7 @@ async function exchange(meanwhile: () => unknown): Promise<void> {
   const first = both();
   await meanwhile();
   await Promise.all([...first, ...both()]);
-  await comesTo(() => received.length >= before + 44);
+  await waitUntil(() => received.length >= before + 44);
 }
 
 function assertExact(): void {
@@ -138,37 +138,37 @@ for (const sockets of ["shared", "room"] as const) {
       it(`with ${upgrades}: uses a stream, and the WebSocket again when it is allowed`, async () => {
         box.upgrades = upgrades;
         follow(sockets);
-        await connectsBy("sse");
+        await waitForTransport("sse");
         await exchange(() => {});
         await exchange(() => box.cut());
         await exchange(() => runtime.restart());
         box.upgrades = "pass";
-        await exchange(() => goesOver("websocket"));
+        await exchange(() => waitForSwitch("websocket"));
         assertExact();
       });
     }
 
     it("with a rejected token: is unauthorized", async () => {
       box.upgrades = "close";
-      let asked = 0;
-      client = clientOf("alice", url, sockets, () => `${++asked}.no.token`);
+      let tokens = 0;
+      client = clientOf("alice", url, sockets, () => `${++tokens}.no.token`);
       room = client.room("test:room");
-      await comesTo(() => room.status === "unauthorized");
-      assert.deepEqual([room.transport, asked], ["sse", 2]);
+      await waitUntil(() => room.status === "unauthorized");
+      assert.deepEqual([room.transport, tokens], ["sse", 2]);
     });
 
     it("and streams: uses long-polling, and better transports again when they are allowed", async () => {
       box.upgrades = 426;
       box.buffering = true;
       follow(sockets);
-      await connectsBy("long-polling");
+      await waitForTransport("long-polling");
       await exchange(() => {});
       await exchange(() => box.cut());
       await exchange(() => runtime.restart());
       box.buffering = false;
-      await exchange(() => goesOver("sse"));
+      await exchange(() => waitForSwitch("sse"));
       box.upgrades = "pass";
-      await exchange(() => goesOver("websocket"));
+      await exchange(() => waitForSwitch("websocket"));
       assertExact();
     });
   });
@@ -192,7 +192,7 @@ describe("presence and signals", onWorkerd, () => {
     presence.members?.map(({ user }) => user).join();
 
   /** Bob sends until alice receives one: a signal reaches only connected sessions. */
-  async function hears(): Promise<void> {
+  async function waitForSignal(): Promise<void> {
     const receivedOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
     const waving = setInterval(() => bob.signal("wave", 1), 100);
     await receivedOne;
@@ -207,7 +207,7 @@ describe("presence and signals", onWorkerd, () => {
     assert.equal(room.transport, "sse");
     await until(bob.presence.subscribe, () => usersOf(bob) === "alice,bob");
     bob.presence.subscribe(() => membersSeen.add(usersOf(bob) ?? "unknown"));
-    await hears();
+    await waitForSignal();
     const wave = new Promise((resolve) => bob.onSignal("back", resolve));
     room.signal("back", { to: "you" });
     assert.deepEqual(await wave, { to: "you" });
@@ -216,8 +216,8 @@ describe("presence and signals", onWorkerd, () => {
     await until(bob.presence.subscribe, () => dataOf("alice").some(({ at }) => at === "door"));
 
     box.upgrades = "pass";
-    await goesOver("websocket");
-    await hears();
+    await waitForSwitch("websocket");
+    await waitForSignal();
     await until(bob.presence.subscribe, () => dataOf("alice").length === 1);
     assert.deepEqual(dataOf("alice"), [{ at: "door" }]);
     assert.deepEqual([...membersSeen], ["alice,bob"], "alice never left");
@@ -232,7 +232,7 @@ describe("presence and signals", onWorkerd, () => {
     box.upgrades = 426;
     box.buffering = true;
     follow("shared");
-    await connectsBy("long-polling");
+    await waitForTransport("long-polling");
     room.presence.enter();
     await until(room.presence.subscribe, () => usersOf(room) === "bob");
     const wave = new Promise((resolve) => bob.onSignal("wave", resolve));
@@ -244,10 +244,10 @@ describe("presence and signals", onWorkerd, () => {
 describe("without a network", onWorkerd, () => {
   it("stays with the WebSocket", async () => {
     follow("shared");
-    await connectsBy("websocket");
+    await waitForTransport("websocket");
     await box.stop();
     let changes = 0;
-    await comesTo(() => room.status === "reconnecting" && changes++ > 6);
+    await waitUntil(() => room.status === "reconnecting" && changes++ > 6);
     assert.equal(room.transport, "websocket");
   });
 });

@@ -22,7 +22,7 @@ const FAULTS = ["cut", "cut", "freeze", "cut", "kill", "cut", "halfOpen", "kill"
 /** Longer than the client waits for a pong. Otherwise it would never give up. */
 const ONLINE_EVERY_MS = 2_500;
 /** Time limit of the test. */
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 /** Node has no page. This event target reports to the client that the network is back. */
 const page = new EventTarget();
@@ -42,8 +42,8 @@ beforeEach(async () => {
     url: await proxy.start(),
     token: () => runtime.token("alice", ["subscribe", "publish"], 60_000),
     backoff: { minMs: 100, maxMs: 1_000 },
-    publish: { timeoutMs: PATIENCE_MS },
-    fetch: pastProxy,
+    publish: { timeoutMs: TIMEOUT_MS },
+    fetch: fetchDirectly,
   });
 });
 
@@ -54,14 +54,14 @@ afterEach(async () => {
 });
 
 /** HTTP requests bypass the proxy, so that the proxy counts only sockets. */
-const pastProxy: typeof fetch = (input, init) => {
+const fetchDirectly: typeof fetch = (input, init) => {
   const { pathname, search } = new URL(String(input));
   return fetch(new URL(pathname + search, runtime.url), init);
 };
 
 async function until(done: () => boolean, what: string): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !done();) {
-    assert.ok(Date.now() < end, `${what} in ${PATIENCE_MS} ms`);
+  for (const end = Date.now() + TIMEOUT_MS; !done();) {
+    assert.ok(Date.now() < end, `${what} in ${TIMEOUT_MS} ms`);
     await sleep(20);
   }
 }
@@ -71,12 +71,12 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 
 /** Joins a room from time to time. Each visit must receive events without a gap. */
 async function visit(room: Room, signal: AbortSignal): Promise<void> {
-  const pass = (ms: number): Promise<void> =>
+  const pause = (ms: number): Promise<void> =>
     sleep(Math.random() * ms, undefined, { signal }).catch(() => {});
   while (!signal.aborted) {
     const received: RoomEvent[] = [];
     const stop = room.on((_, event) => received.push(event));
-    await pass(2_000);
+    await pause(2_000);
     stop();
     const [first = 0] = seqsOf(received);
     assert.deepEqual(
@@ -85,25 +85,25 @@ async function visit(room: Room, signal: AbortSignal): Promise<void> {
       room.name,
     );
     // Sometimes longer than the grace, sometimes shorter.
-    await pass(4_500);
+    await pause(4_500);
   }
 }
 
-async function trouble(rooms: Room[]): Promise<void> {
-  const isWhole = (): boolean => rooms.every(({ status }) => status === "connected");
+async function injectFaults(rooms: Room[]): Promise<void> {
+  const allConnected = (): boolean => rooms.every(({ status }) => status === "connected");
   // Repeated, because a frame that arrived before a link froze counts as a pong.
   const online = setInterval(() => page.dispatchEvent(new Event("online")), ONLINE_EVERY_MS);
   online.unref();
   for (const [n, fault] of FAULTS.entries()) {
     proxy.delayMs = n % 2 === 0 ? 0 : 60;
     // At every other fault, while the rooms are still being joined.
-    if (n % 2 === 0) await until(isWhole, "all rooms");
+    if (n % 2 === 0) await until(allConnected, "all rooms");
     else await until(() => rooms.some(({ status }) => status === "connected"), "some rooms");
     if (fault === "kill") await runtime.restart();
     else [...proxy.links].at(-1)![fault]();
-    await until(() => !isWhole(), "a break");
+    await until(() => !allConnected(), "a break");
   }
-  await until(isWhole, "all rooms");
+  await until(allConnected, "all rooms");
   clearInterval(online);
 }
 
@@ -126,8 +126,8 @@ it("each room's handlers receive each event exactly once in order", async () => 
   const backend = createBackend({
     url: runtime.url,
     token: () => runtime.token("backend", ["publish"], 60_000),
-    timeoutMs: PATIENCE_MS,
-    fetch: pastProxy,
+    timeoutMs: TIMEOUT_MS,
+    fetch: fetchDirectly,
   });
   const publish = async (room: Room): Promise<void> => {
     const own: Promise<number>[] = [];
@@ -146,7 +146,7 @@ it("each room's handlers receive each event exactly once in order", async () => 
 
   const stop = new AbortController();
   const visits = rooms.slice(0, VISITED).map((room) => visit(room, stop.signal));
-  await Promise.all([trouble(staying), ...rooms.map(publish)]);
+  await Promise.all([injectFaults(staying), ...rooms.map(publish)]);
   stop.abort();
   await Promise.all(visits);
   await until(() => received.every(({ length }) => length >= EVENTS), "all events");
@@ -156,7 +156,7 @@ it("each room's handlers receive each event exactly once in order", async () => 
     assert.deepEqual(seqsOf(events), upTo(EVENTS), staying[n]!.name);
     assert.equal(new Set(events.map(({ id }) => id)).size, EVENTS, "each publish is stored once");
   });
-  const isWhole = (): boolean => staying.every(({ status }) => status === "connected");
-  await until(() => proxy.links.size === 1 && isWhole(), "one socket");
+  const allConnected = (): boolean => staying.every(({ status }) => status === "connected");
+  await until(() => proxy.links.size === 1 && allConnected(), "one socket");
   console.log(`${EVENTS} events in each of ${ROOMS} rooms, ${proxy.accepted} sockets in turn`);
 });

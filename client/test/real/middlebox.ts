@@ -20,7 +20,7 @@ export class Middlebox {
   /** Calls `target` for each request, because the runtime's port changes at a restart. */
   constructor(target: () => URL) {
     this.#target = target;
-    this.#server.on("connection", (socket) => this.#keep(socket));
+    this.#server.on("connection", (socket) => this.#track(socket));
     this.#server.on("upgrade", (from, socket, head) => this.#upgrade(from, socket, head));
   }
 
@@ -40,7 +40,7 @@ export class Middlebox {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #keep(socket: Duplex): void {
+  #track(socket: Duplex): void {
     this.#sockets.add(socket);
     socket.on("error", () => {}); // A close follows.
     socket.on("close", () => this.#sockets.delete(socket));
@@ -49,7 +49,7 @@ export class Middlebox {
   #forward(from: IncomingMessage, to: ServerResponse): void {
     const { method, headers } = from;
     const url = new URL(from.url!, this.#target());
-    const onward = request(url, { method, headers, agent: false }, async (answer) => {
+    const upstream = request(url, { method, headers, agent: false }, async (answer) => {
       const buffered: Buffer[] = [];
       const begin = (): void => void to.writeHead(answer.statusCode!, answer.headers);
       try {
@@ -64,9 +64,9 @@ export class Middlebox {
         to.destroy();
       }
     });
-    onward.on("error", () => to.destroy());
-    to.on("close", () => onward.destroy());
-    from.pipe(onward);
+    upstream.on("error", () => to.destroy());
+    to.on("close", () => upstream.destroy());
+    from.pipe(upstream);
   }
 
   #upgrade(from: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -75,13 +75,13 @@ export class Middlebox {
       return void socket.end(`HTTP/1.1 ${this.upgrades} No\r\nconnection: close\r\n\r\n`);
     }
     const { hostname, port } = this.#target();
-    const onward = connect(Number(port), hostname);
-    this.#keep(onward);
+    const upstream = connect(Number(port), hostname);
+    this.#track(upstream);
     const headers = from.rawHeaders.map((text, n) => (n % 2 === 0 ? `${text}: ` : `${text}\r\n`));
-    onward.write(`GET ${from.url} HTTP/1.1\r\n${headers.join("")}\r\n`);
-    onward.write(head);
-    socket.pipe(onward).pipe(socket);
-    socket.on("close", () => onward.destroy());
-    onward.on("close", () => socket.destroy());
+    upstream.write(`GET ${from.url} HTTP/1.1\r\n${headers.join("")}\r\n`);
+    upstream.write(head);
+    socket.pipe(upstream).pipe(socket);
+    socket.on("close", () => upstream.destroy());
+    upstream.on("close", () => socket.destroy());
   }
 }

@@ -38,18 +38,18 @@ async function roomOf(n: number, sockets: "shared" | "room"): Promise<Room> {
   return client.room(name);
 }
 
-const shown = ({ presence }: Room): string =>
+const membersOf = ({ presence }: Room): string =>
   presence.members?.map(({ user, sessions }) => `${user}=${sessions[0]!.data}`).join(" ") ??
   "unknown";
 
 /** Resolves when the list is as given. */
-function isShown(room: Room, wanted: string): Promise<void> {
+function waitForMembers(room: Room, wanted: string): Promise<void> {
   return new Promise((resolve) => {
-    const look = (): void => {
-      if (shown(room) === wanted) resolve();
+    const check = (): void => {
+      if (membersOf(room) === wanted) resolve();
     };
-    room.presence.subscribe(look);
-    look();
+    room.presence.subscribe(check);
+    check();
   });
 }
 
@@ -61,7 +61,7 @@ for (const sockets of ["shared", "room"] as const) {
       const alice = await roomOf(0, sockets);
       const bob = await roomOf(1, sockets);
       const both = (list: string): Promise<unknown> =>
-        Promise.all([alice, bob].map((room) => isShown(room, list)));
+        Promise.all([alice, bob].map((room) => waitForMembers(room, list)));
 
       alice.presence.enter(1);
       bob.presence.enter(1);
@@ -72,18 +72,18 @@ for (const sockets of ["shared", "room"] as const) {
       const arrived = new Promise<void>((resolve) =>
         bob.onSignal("cursor", (x) => (cursor.push(x), x === 100 && resolve())),
       );
-      const begun = Date.now();
+      const startedAt = Date.now();
       for (let x = 1; x <= 100; x++) {
         alice.signal("cursor", x);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       await arrived;
-      const windows = (Date.now() - begun) / WINDOW_MS;
+      const windows = (Date.now() - startedAt) / WINDOW_MS;
       assert.ok(cursor.length <= windows + 2, `${cursor.length} of 100 in ${windows} windows`);
       assert.equal(cursor[0], 1);
 
       const entries = new Set<string>();
-      for (const room of [alice, bob]) room.presence.subscribe(() => entries.add(shown(room)));
+      for (const room of [alice, bob]) room.presence.subscribe(() => entries.add(membersOf(room)));
       for (const [n, room] of [alice, bob].entries()) {
         const back = reconnected(room);
         for (const link of proxies[n]!.links) link.cut();
@@ -108,7 +108,7 @@ for (const sockets of ["shared", "room"] as const) {
       assert.equal(await bob.presence.count(), 2);
 
       alice.presence.leave();
-      await isShown(bob, "bob=3");
+      await waitForMembers(bob, "bob=3");
     },
   );
 }

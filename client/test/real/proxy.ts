@@ -7,25 +7,25 @@ export class Link {
   readonly #client: Socket;
   readonly #server: Socket;
   /** Called when the link carries no more data. */
-  readonly #gone: () => void;
+  readonly #onClosed: () => void;
   #frozen = false;
   /** Longest delay of a chunk in either direction, in ms. */
   delayMs = 0;
 
-  constructor(client: Socket, server: Socket, gone: () => void) {
+  constructor(client: Socket, server: Socket, onClosed: () => void) {
     this.#client = client;
     this.#server = server;
-    this.#gone = gone;
-    this.#pass(client, server);
-    this.#pass(server, client);
+    this.#onClosed = onClosed;
+    this.#forward(client, server);
+    this.#forward(server, client);
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on("error", () => {});
-      socket.on("close", gone);
+      socket.on("close", onClosed);
     }
   }
 
-  #pass(from: Socket, to: Socket): void {
+  #forward(from: Socket, to: Socket): void {
     // One after the other, so that a chunk with a shorter delay never overtakes another.
     let last = Promise.resolve();
     from.on("data", (bytes) => {
@@ -41,7 +41,7 @@ export class Link {
 
   /** Resets both sockets, so that both sides notice. Data in transit is lost. */
   cut(): void {
-    this.#gone();
+    this.#onClosed();
     this.#client.resetAndDestroy();
     this.#server.resetAndDestroy();
   }
@@ -61,7 +61,7 @@ export class Link {
     this.#frozen = true;
     this.#client.pause();
     this.#server.pause();
-    this.#gone();
+    this.#onClosed();
   }
 }
 

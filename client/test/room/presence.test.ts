@@ -11,26 +11,27 @@ const clientAs = (user: string, grants?: string[]): Client =>
 const roomOf = (user: string, grants?: string[]): Room => clientAs(user, grants).room("room");
 
 /** For example `alice=1,2 bob=3`: each user with the data of its sessions. */
-const shown = (members: readonly Member[] | undefined): string =>
+const format = (members: readonly Member[] | undefined): string =>
   members
     ?.map(({ user, sessions }) => `${user}=${sessions.map(({ data }) => JSON.stringify(data))}`)
     .join(" ") ?? "unknown";
 
-const shownTo = (...rooms: Room[]): string[] => rooms.map((room) => shown(room.presence.members));
+const membersOf = (...rooms: Room[]): string[] =>
+  rooms.map((room) => format(room.presence.members));
 
 /** Records the members that a client shows from now on. */
-function diary({ presence }: Room): string[] {
+function recordMembers({ presence }: Room): string[] {
   const entries: string[] = [];
-  presence.subscribe(() => entries.push(shown(presence.members)));
+  presence.subscribe(() => entries.push(format(presence.members)));
   return entries;
 }
 
-const entering = () => mock.method(server.room("room").presence, "enter");
-const dataOf = ({ mock }: ReturnType<typeof entering>) =>
+const mockEnter = () => mock.method(server.room("room").presence, "enter");
+const dataOf = ({ mock }: ReturnType<typeof mockEnter>) =>
   mock.calls.map(({ arguments: [, data] }) => data);
 
 /** Collects the codes of the reported errors. */
-function reported(): unknown[] {
+function reportedCodes(): unknown[] {
   const codes: unknown[] = [];
   mock.method(console, "error", ({ code }: RoomcastError) => codes.push(code));
   return codes;
@@ -45,7 +46,7 @@ describeBoth("entering", () => {
     bob.presence.enter();
     await advance(100);
     const all = 'alice={"at":"desk"} bob=null';
-    assert.deepEqual(shownTo(alice, bob), [all, all]);
+    assert.deepEqual(membersOf(alice, bob), [all, all]);
     const [entry] = alice.presence.members![1]!.sessions;
     assert.ok(entry!.since > Date.now() - 100);
   });
@@ -64,13 +65,13 @@ describeBoth("entering", () => {
     const tabs = [roomOf("alice"), roomOf("alice")];
     tabs.forEach(({ presence }, n) => presence.enter(n));
     await advance(100);
-    assert.deepEqual(shownTo(...tabs), ["alice=0,1", "alice=0,1"]);
+    assert.deepEqual(membersOf(...tabs), ["alice=0,1", "alice=0,1"]);
     tabs[0]!.presence.update(2);
     await advance(100);
-    assert.deepEqual(shownTo(...tabs), ["alice=2,1", "alice=2,1"]);
+    assert.deepEqual(membersOf(...tabs), ["alice=2,1", "alice=2,1"]);
     tabs[0]!.presence.leave();
     await advance(100);
-    assert.deepEqual(shownTo(...tabs), ["unknown", "alice=1"]);
+    assert.deepEqual(membersOf(...tabs), ["unknown", "alice=1"]);
   });
 
   it("is required to receive the list", async () => {
@@ -78,7 +79,7 @@ describeBoth("entering", () => {
     bob.presence.subscribe(() => {});
     alice.presence.enter();
     await advance(100);
-    assert.deepEqual(shownTo(alice, bob), ["alice=null", "unknown"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=null", "unknown"]);
     assert.equal(await bob.presence.count(), 1);
   });
 
@@ -90,7 +91,7 @@ describeBoth("entering", () => {
     await advance(100);
     assert.throws(() => room.presence.update("x".repeat(2_048)), tooLarge);
     await advance(100);
-    assert.equal(shown(room.presence.members), `alice="${"é".repeat(1_000)}"`);
+    assert.equal(format(room.presence.members), `alice="${"é".repeat(1_000)}"`);
   });
 });
 
@@ -119,7 +120,7 @@ describeBoth("members", () => {
       await advance(100);
     }
     const all = "alice=null bob=null carol=null";
-    assert.deepEqual(shownTo(...rooms), [all, all, all]);
+    assert.deepEqual(membersOf(...rooms), [all, all, all]);
   });
 
   it("are shown after the last page of their list", async () => {
@@ -127,7 +128,7 @@ describeBoth("members", () => {
     room.presence.enter(1);
     await advance(100);
     const [session] = server.room("room").sessions;
-    const entries = diary(room);
+    const entries = recordMembers(room);
     const send = (user: string, more?: true): void => {
       const members = [{ user, sessions: [{ session: user, data: 2, since: 0 }] }];
       session!.peer.send({ type: "members", room: "room", members, ...(more && { more }) });
@@ -151,7 +152,7 @@ describeBoth("members", () => {
     await advance(100);
     cutAll();
     await advance(30_000);
-    assert.equal(shown(room.presence.members), "alice=1");
+    assert.equal(format(room.presence.members), "alice=1");
   });
 
   it("may be replaced by an unrequested list", async () => {
@@ -162,7 +163,7 @@ describeBoth("members", () => {
     const members = [{ user: "bob", sessions: [{ session: "s9", data: 2, since: 0 }] }];
     session!.peer.send({ type: "members", room: "room", members });
     await advance(100);
-    assert.equal(shown(room.presence.members), "bob=2");
+    assert.equal(format(room.presence.members), "bob=2");
   });
 });
 
@@ -171,11 +172,11 @@ describeBoth("updating", () => {
     const room = roomOf("alice");
     room.presence.enter(0);
     await advance(100);
-    const entries = diary(room);
+    const entries = recordMembers(room);
     network.delay = () => 300;
     for (let n = 1; n <= 20; n++) {
       room.presence.update(n);
-      assert.equal(shown(room.presence.members), `alice=${n}`);
+      assert.equal(format(room.presence.members), `alice=${n}`);
       await advance(40);
     }
     await advance(2_000);
@@ -199,7 +200,7 @@ describeBoth("updating", () => {
     const room = roomOf("alice");
     room.presence.enter(-1);
     await advance(200);
-    const enter = entering();
+    const enter = mockEnter();
     room.presence.update(0);
     await advance(10);
     assert.deepEqual(dataOf(enter), [0]);
@@ -217,7 +218,7 @@ describeBoth("updating", () => {
     const room = roomOf("alice");
     room.subscribe(() => {});
     await advance(100);
-    const enter = entering();
+    const enter = mockEnter();
     room.presence.update(1);
     await advance(100);
     assert.deepEqual(dataOf(enter), []);
@@ -241,9 +242,9 @@ describeBoth("leaving", () => {
     alice.presence.leave();
     assert.equal(alice.presence.members, undefined);
     await advance(30);
-    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=null"]);
+    assert.deepEqual(membersOf(alice, bob), ["unknown", "bob=null"]);
     await advance(60_000);
-    assert.deepEqual(shownTo(alice), ["unknown"]);
+    assert.deepEqual(membersOf(alice), ["unknown"]);
   });
 
   it("followed by entering at once notifies no other member", async () => {
@@ -252,15 +253,15 @@ describeBoth("leaving", () => {
     await advance(200);
     alice.presence.enter(1);
     await advance(40);
-    const entries = diary(bob);
+    const entries = recordMembers(bob);
     alice.presence.leave();
     alice.presence.enter(1);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=null", "alice=1 bob=null"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=null", "alice=1 bob=null"]);
     await advance(300);
     assert.deepEqual(entries, []);
     bob.presence.update(2);
     await advance(100);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=2", "alice=1 bob=2"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=2", "alice=1 bob=2"]);
   });
 
   const ways: Record<string, (alice: Room) => void> = {
@@ -282,38 +283,38 @@ describeBoth("leaving", () => {
       await advance(200);
       leave(alice);
       alice.presence.enter(3);
-      assert.deepEqual(shownTo(alice), ["unknown"]);
+      assert.deepEqual(membersOf(alice), ["unknown"]);
       await advance(5_000);
-      assert.deepEqual(shownTo(alice, bob), ["alice=3 bob=1", "alice=3 bob=1"]);
+      assert.deepEqual(membersOf(alice, bob), ["alice=3 bob=1", "alice=3 bob=1"]);
     });
   }
 });
 
 describeBoth("a lost connection", () => {
   /** Enters alice and bob, and records the members that both show. */
-  async function two() {
+  async function enterBoth() {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter(1);
     await advance(200);
-    return { alice, bob, entries: diary(bob), ownEntries: diary(alice) };
+    return { alice, bob, entries: recordMembers(bob), ownEntries: recordMembers(alice) };
   }
 
   const wireOf = (user: string) =>
     [...network.wires].find((wire) => wire.user === user && wire.open)!;
 
   it("is no leave, and causes no flicker", async () => {
-    const { alice, bob, entries, ownEntries } = await two();
+    const { alice, bob, entries, ownEntries } = await enterBoth();
     wireOf("alice").cut();
     await advance(30_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     assert.deepEqual(new Set([...entries, ...ownEntries]), new Set(["alice=1 bob=1"]));
   });
 
   it("shows the old members until it is detected", async () => {
-    const { alice, bob, ownEntries } = await two();
+    const { alice, bob, ownEntries } = await enterBoth();
     wireOf("alice").freeze();
     await advance(40_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     assert.deepEqual(new Set(ownEntries), new Set(["alice=1 bob=1"]));
   });
 
@@ -322,51 +323,51 @@ describeBoth("a lost connection", () => {
     const [alice, bob] = [client.room("room"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter(1);
     await advance(200);
-    const entries = diary(bob);
+    const entries = recordMembers(bob);
     client.reconnect();
     await advance(1_000);
     assert.equal(network.dialled, 3);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     assert.deepEqual(new Set(entries), new Set(["alice=1 bob=1"]));
     client.close();
     await advance(100);
-    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["unknown", "bob=1"]);
   });
 
   it("enters again with the newest data", async () => {
-    const { alice, bob } = await two();
+    const { alice, bob } = await enterBoth();
     network.down = true;
     wireOf("alice").cut();
     alice.presence.update(2);
-    assert.deepEqual(shownTo(alice, bob), ["alice=2 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=2 bob=1", "alice=1 bob=1"]);
     await advance(3_000);
     network.down = false;
     await advance(30_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=2 bob=1", "alice=2 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=2 bob=1", "alice=2 bob=1"]);
   });
 
   it("leaves after the grace if the client does not return", async () => {
-    const { alice, bob } = await two();
+    const { alice, bob } = await enterBoth();
     network.down = true;
     wireOf("alice").cut();
     await advance(9_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     await advance(2_000);
-    assert.deepEqual(shownTo(bob), ["bob=1"]);
+    assert.deepEqual(membersOf(bob), ["bob=1"]);
     network.down = false;
     await advance(30_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
   });
 
   it("enters again when the token has expired", async () => {
-    const { alice, bob } = await two();
-    const entered = entering();
+    const { alice, bob } = await enterBoth();
+    const entered = mockEnter();
     await advance(2 * HOUR, 500);
     assert.equal(entered.mock.callCount(), 0, "renewed in-band");
     wireOf("alice").cut(4001);
     await advance(1_000);
     assert.deepEqual(dataOf(entered), [1]);
-    assert.deepEqual(shownTo(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
   });
 
   it("with a final code shows no members, and enters again after a sign-in", async () => {
@@ -375,16 +376,16 @@ describeBoth("a lost connection", () => {
     room.presence.enter(1);
     await advance(100);
     cutAll(4010);
-    assert.deepEqual(shownTo(room), ["unknown"]);
+    assert.deepEqual(membersOf(room), ["unknown"]);
     client.reconnect();
     await advance(100);
-    assert.deepEqual(shownTo(room), ["alice=1"]);
+    assert.deepEqual(membersOf(room), ["alice=1"]);
   });
 });
 
 describeBoth("a token without the right `presence`", () => {
   it("is reported once, and shows no members", async () => {
-    const codes = reported();
+    const codes = reportedCodes();
     const room = roomOf("alice", ["subscribe"]);
     room.presence.enter();
     await advance(100);
@@ -398,19 +399,19 @@ describeBoth("a token without the right `presence`", () => {
   });
 
   it("makes the client leave, and a token with the right makes it enter again", async () => {
-    const codes = reported();
+    const codes = reportedCodes();
     const grants = ["subscribe", "presence"];
     const token = () => tokenFor("alice", Date.now() + 100_000, grants);
     const room = clientOf({ token }).room("room");
     room.presence.enter(1);
     await advance(1_000);
-    assert.deepEqual(shownTo(room), ["alice=1"]);
+    assert.deepEqual(membersOf(room), ["alice=1"]);
     grants.pop();
     await advance(100_000);
-    assert.deepEqual(shownTo(room), ["unknown"]);
+    assert.deepEqual(membersOf(room), ["unknown"]);
     grants.push("presence");
     await advance(100_000);
-    assert.deepEqual(shownTo(room), ["alice=1"]);
+    assert.deepEqual(membersOf(room), ["alice=1"]);
     assert.deepEqual(codes, ["forbidden"]);
     assert.equal(network.dialled, 1);
   });
@@ -419,7 +420,7 @@ describeBoth("a token without the right `presence`", () => {
 describeBoth("a room with the maximum number of members", () => {
   it("is reported once, and entered when a member has left", async () => {
     server.settings.members = 1;
-    const codes = reported();
+    const codes = reportedCodes();
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     alice.presence.enter();
     await advance(100);
@@ -427,15 +428,15 @@ describeBoth("a room with the maximum number of members", () => {
     await advance(100_000);
     bob.presence.update(2);
     await advance(100_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=null", "unknown"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=null", "unknown"]);
     assert.deepEqual(codes, ["room_full"]);
     alice.presence.leave();
     await advance(30_000);
-    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=2"]);
+    assert.deepEqual(membersOf(alice, bob), ["unknown", "bob=2"]);
   });
 
   it("shows no outdated list to a client that returns too late", async () => {
-    const codes = reported();
+    const codes = reportedCodes();
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     alice.presence.enter();
     await advance(100);
@@ -446,12 +447,12 @@ describeBoth("a room with the maximum number of members", () => {
     bob.presence.enter();
     server.settings.members = 1;
     await advance(40_000);
-    const shownToAlice = diary(alice);
-    assert.deepEqual(shownTo(alice, bob), ["unknown", "bob=null"]);
+    const listsOfAlice = recordMembers(alice);
+    assert.deepEqual(membersOf(alice, bob), ["unknown", "bob=null"]);
     assert.deepEqual(codes, ["room_full"]);
     server.settings.members = 2;
     await advance(30_000);
-    assert.deepEqual(shownToAlice, ["alice=null bob=null"]);
+    assert.deepEqual(listsOfAlice, ["alice=null bob=null"]);
   });
 });
 
@@ -466,21 +467,21 @@ describeBoth("a room with a rate limit", () => {
       }
     }
     await advance(10_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=19 bob=19", "alice=19 bob=19"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=19 bob=19", "alice=19 bob=19"]);
     bob.presence.enter("x");
     bob.presence.leave();
     await advance(10_000);
-    assert.deepEqual(shownTo(alice, bob), ["alice=19", "unknown"]);
+    assert.deepEqual(membersOf(alice, bob), ["alice=19", "unknown"]);
   });
 
   it("receives a change before waiting publishes", async () => {
     server.rateLimit = { perSecond: 50, burst: 100 };
-    const codes = reported();
+    const codes = reportedCodes();
     const room = roomOf("alice");
     room.presence.enter(0);
     const sent = Array.from({ length: 300 }, (_, n) => room.publish("a", n));
     await advance(1_000);
-    const enter = entering();
+    const enter = mockEnter();
     room.presence.update(1);
     await advance(100);
     assert.deepEqual(dataOf(enter), [1]);

@@ -163,7 +163,7 @@ describeBoth("handlers", () => {
 
 describeBoth("gaps and state", (kind) => {
   /** Records the calls of a listener in order. */
-  function diary(room = clientOf().room("room")): { room: typeof room; entries: unknown[] } {
+  function record(room = clientOf().room("room")): { room: typeof room; entries: unknown[] } {
     const entries: unknown[] = [];
     room.listen({
       events: (events) => entries.push(events.map(({ seq }) => seq)),
@@ -179,7 +179,7 @@ describeBoth("gaps and state", (kind) => {
     publish("a", 3, "x");
     publish("a", 4, "z");
     publish("a", null, "y");
-    const { room, entries } = diary();
+    const { room, entries } = record();
     assert.equal(room.state, undefined);
     await advance(100);
     assert.deepEqual(entries, [["x=3", "z=4"]]);
@@ -190,14 +190,14 @@ describeBoth("gaps and state", (kind) => {
   });
 
   it("has an empty state if there is none", async () => {
-    const { room, entries } = diary();
+    const { room, entries } = record();
     await advance(100);
     assert.deepEqual(entries, [[]]);
     assert.equal(room.state!.size, 0);
   });
 
   it("has an empty state as soon as an event is received", async () => {
-    const { entries } = diary();
+    const { entries } = record();
     await advance(kind === "shared" ? 22 : 12); // after `welcome`, before the pong
     publish("a", 1, "x");
     await advance(100);
@@ -207,7 +207,7 @@ describeBoth("gaps and state", (kind) => {
   it("receives a gap, then the state, then later events", async () => {
     server.settings.retained = 2;
     publish("a", 1, "x");
-    const { room, entries } = diary();
+    const { room, entries } = record();
     await advance(100);
     cutAll();
     for (let n = 0; n < 4; n++) publish("a", n, "y");
@@ -219,7 +219,7 @@ describeBoth("gaps and state", (kind) => {
   });
 
   it("receives a gap during a connection", async () => {
-    const { room, entries } = diary();
+    const { room, entries } = record();
     publish("a", 1, "x");
     await advance(100);
     const [session] = server.room("room").sessions;
@@ -239,7 +239,7 @@ describeBoth("gaps and state", (kind) => {
 
   it("receives a gap if the room was erased meanwhile", async () => {
     publish("a", 1, "x");
-    const { entries } = diary();
+    const { entries } = record();
     await advance(100);
     cutAll();
     server.room("room").erase();
@@ -260,7 +260,7 @@ describeBoth("gaps and state", (kind) => {
 
 describeBoth("catching up", () => {
   /** Records events and recoveries in order. */
-  function diary(): unknown[] {
+  function record(): unknown[] {
     const entries: unknown[] = [];
     clientOf()
       .room("room")
@@ -278,7 +278,7 @@ describeBoth("catching up", () => {
 
   it("is reported after all missed events, and before later ones", async () => {
     server.settings.eventsPerFrame = 2;
-    const entries = diary();
+    const entries = record();
     await advance(100);
     publishSome(1);
     await advance(100);
@@ -291,7 +291,7 @@ describeBoth("catching up", () => {
   });
 
   it("is reported even if nothing was missed", async () => {
-    const entries = diary();
+    const entries = record();
     await advance(100);
     cutAll();
     await advance(2_000);
@@ -299,7 +299,7 @@ describeBoth("catching up", () => {
   });
 
   it("is reported once if it was interrupted", async () => {
-    const entries = diary();
+    const entries = record();
     await advance(100);
     cutAll();
     publishSome(3);
@@ -318,7 +318,7 @@ describeBoth("catching up", () => {
   });
 
   it("is not reported if a gap follows before all missed events", async () => {
-    const entries = diary();
+    const entries = record();
     await advance(100);
     cutAll();
     publishSome(3);
@@ -337,7 +337,7 @@ describeBoth("catching up", () => {
 
   it("is not reported after a gap", async () => {
     server.settings.retained = 1;
-    const entries = diary();
+    const entries = record();
     await advance(100);
     cutAll();
     publishSome(3);

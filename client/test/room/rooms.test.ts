@@ -12,7 +12,7 @@ setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
 
 /** Returns the number of rooms that are not garbage-collected. */
-async function aliveOf(rooms: readonly WeakRef<object>[]): Promise<number> {
+async function countAlive(rooms: readonly WeakRef<object>[]): Promise<number> {
   // A `WeakRef` retains its target until the end of the current task.
   await settle();
   gc();
@@ -33,7 +33,7 @@ describe("of 10,000 names", () => {
   it("only those remain in memory, and no part of another room does", async () => {
     const client = clientOf();
     const made = NAMES.map((name) => new WeakRef(client.room(name)));
-    assert.ok((await aliveOf(made)) <= 110);
+    assert.ok((await countAlive(made)) <= 110);
     assert.ok(client);
   });
 });
@@ -52,14 +52,14 @@ describeBoth("rooms that were used once", () => {
     }
     await advance(10_000);
     assert.equal(network.wires.size, 0);
-    assert.ok((await aliveOf(made)) <= 110);
+    assert.ok((await countAlive(made)) <= 110);
     assert.equal([...server.rooms.values()].filter(({ head }) => head === 1).length, 300);
     assert.ok(client);
   });
 });
 
 describeBoth("a room", () => {
-  const others = (client: ReturnType<typeof clientOf>): void => {
+  const evictUnused = (client: ReturnType<typeof clientOf>): void => {
     for (const name of NAMES.slice(0, 200)) client.room(name);
   };
 
@@ -67,20 +67,20 @@ describeBoth("a room", () => {
     const client = clientOf();
     const room = client.room("room");
     const stop = room.subscribe(() => {});
-    others(client);
+    evictUnused(client);
     assert.equal(client.room("room"), room);
     stop();
-    others(client);
+    evictUnused(client);
     assert.equal(client.room("room"), room);
     await advance(3_100);
-    others(client);
+    evictUnused(client);
     assert.notEqual(client.room("room"), room);
   });
 
   it("is found by its name if it is used after it was evicted", () => {
     const client = clientOf();
     const room = client.room("room");
-    others(client);
+    evictUnused(client);
     room.on(() => {});
     assert.equal(client.room("room"), room);
   });
@@ -88,7 +88,7 @@ describeBoth("a room", () => {
   it("works beside another room object of its name, and receives the client's commands", async () => {
     const client = clientOf();
     const first = client.room("room");
-    others(client);
+    evictUnused(client);
     const second = client.room("room");
     assert.notEqual(first, second);
     const received: unknown[] = [];
@@ -105,7 +105,7 @@ describeBoth("a room", () => {
   it("is closed with its client, even if it was evicted and is used later", () => {
     const client = clientOf();
     const room = client.room("room");
-    others(client);
+    evictUnused(client);
     client.close();
     room.on(() => {});
     assert.equal(room.status, "closed");

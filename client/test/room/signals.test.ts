@@ -10,7 +10,7 @@ const roomOf = (user: string, grants?: string[]): Room =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) }).room("room");
 
 /** Connects alice and bob, and records the signals of each. */
-async function two() {
+async function connectBoth() {
   const rooms = [roomOf("alice"), roomOf("bob")] as const;
   const received = rooms.map((room) => {
     const signals: Signal[] = [];
@@ -30,7 +30,7 @@ const dataOf = (signals: Signal[]) => signals.map(({ data }) => data);
 
 describeBoth("a signal", () => {
   it("is received by the others, by name or all", async () => {
-    const { alice, bob, receivedByAlice, receivedByBob } = await two();
+    const { alice, bob, receivedByAlice, receivedByBob } = await connectBoth();
     const named: unknown[] = [];
     bob.onSignal("cursor", (data, { from }) => named.push([data, from]));
     alice.signal("cursor", { x: 1 });
@@ -46,7 +46,7 @@ describeBoth("a signal", () => {
   });
 
   it("is not received after a handler stops, in every way to stop", async () => {
-    const { alice, bob } = await two();
+    const { alice, bob } = await connectBoth();
     const second = mock.fn();
     bob.onSignal(() => stop());
     const stop = bob.onSignal(second);
@@ -56,7 +56,7 @@ describeBoth("a signal", () => {
   });
 
   it("is received by the others if a handler throws", async () => {
-    const { alice, bob } = await two();
+    const { alice, bob } = await connectBoth();
     const logged = mock.method(console, "error", () => {});
     const second = mock.fn();
     bob.onSignal(() => {
@@ -83,7 +83,7 @@ describeBoth("a signal", () => {
   });
 
   it("throws if the data exceeds the room's limit", async () => {
-    const { alice, receivedByBob } = await two();
+    const { alice, receivedByBob } = await connectBoth();
     assert.throws(() => alice.signal("a", "é".repeat(8_192)), { code: "too_large" });
     alice.signal("a", "é".repeat(8_191));
     await advance(100);
@@ -107,7 +107,7 @@ describeBoth("a signal", () => {
 
 describeBoth("many signals", () => {
   it("are sent at once, and then the newest of each name every 50 ms", async () => {
-    const { alice, receivedByBob } = await two();
+    const { alice, receivedByBob } = await connectBoth();
     for (let n = 0; n < 200; n++) {
       alice.signal("x", n);
       if (n < 100) alice.signal("y", n);
@@ -130,7 +130,7 @@ describeBoth("many signals", () => {
   });
 
   it("are dropped while not connected", async () => {
-    const { alice, receivedByBob } = await two();
+    const { alice, receivedByBob } = await connectBoth();
     alice.signal("a", 0);
     await advance(20);
     alice.signal("a", 1);
@@ -148,7 +148,7 @@ describeBoth("many signals", () => {
 
   it("stay within the room's limit together, behind publishes", async () => {
     server.rateLimit = { perSecond: 50, burst: 100 };
-    const { alice, receivedByBob } = await two();
+    const { alice, receivedByBob } = await connectBoth();
     const logged = mock.method(console, "error", () => {});
     const sent = Array.from({ length: 150 }, (_, n) => alice.publish("a", n));
     for (let n = 0; n < 200; n++) {
