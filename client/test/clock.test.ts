@@ -53,7 +53,7 @@ for (const [direction, ms] of STEPS) {
       room.on(() => {});
       await advance(100);
       network.down = true;
-      network.wires.forEach((wire) => wire.cut());
+      network.connections.forEach((connection) => connection.cut());
       network.down = false;
       const { retryAt } = room.connection;
       const wait = retryAt! - Date.now();
@@ -66,7 +66,7 @@ for (const [direction, ms] of STEPS) {
       const room = clientOf({ token }).room("room");
       room.on(() => {});
       await advance(100);
-      network.wires.forEach((wire) => wire.freeze());
+      network.connections.forEach((connection) => connection.freeze());
       stepWallClock(ms);
       await advance(26_000);
       assert.deepEqual([room.status, network.dialled], ["connected", 2]);
@@ -81,7 +81,7 @@ for (const [direction, ms] of STEPS) {
       publish("a", 1);
       await advance(100);
       assert.equal(getToken.mock.callCount(), 2);
-      network.wires.forEach((wire) => wire.freeze());
+      network.connections.forEach((connection) => connection.freeze());
       stepWallClock(-ms);
       // The next ping detects it. Its pong is awaited for at most two seconds.
       await advance(25_000 * 0.75 + 2_500);
@@ -99,8 +99,8 @@ describeBoth("a wall clock that is set by hours again and again", () => {
     await advance(100);
     for (let n = 0; n < 60; n++) {
       stepWallClock((random() - 0.5) * 10 * HOUR);
-      if (random() < 0.3) network.wires.forEach((wire) => wire.cut());
-      network.wires.forEach((wire) => wire.expire());
+      if (random() < 0.3) network.connections.forEach((connection) => connection.cut());
+      network.connections.forEach((connection) => connection.expire());
       const sent = room.publish("a", n);
       await advance(5_000);
       assert.equal(await sent, n + 1);

@@ -48,7 +48,8 @@ export function publish(name: string, data: unknown, key?: string): void {
   server.room("room").append([key ? { name, data, key } : { name, data }], "backend", Date.now());
 }
 
-export const cutAll = (code?: number): void => network.wires.forEach((wire) => wire.cut(code));
+export const cutAll = (code?: number): void =>
+  network.connections.forEach((connection) => connection.cut(code));
 
 export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(

@@ -106,7 +106,10 @@ describeBoth("a waiting publish when another user signs in", () => {
     const sent = rooms.map((room) => room.publish("a", room.name));
     await advance(1_000);
     await Promise.all(sent);
-    assert.deepEqual(new Set([...network.wires].map((wire) => wire.user)), new Set(["bob"]));
+    assert.deepEqual(
+      new Set([...network.connections].map((connection) => connection.user)),
+      new Set(["bob"]),
+    );
     for (const { name } of rooms) {
       assert.deepEqual(
         server.room(name).events.map(({ from }) => from),
@@ -254,7 +257,7 @@ describeBoth("signing out", () => {
     answer!(tokenFor("bob", Date.now() + HOUR));
     await advance(100);
     assert.deepEqual(
-      [...network.wires].map(({ user }) => user),
+      [...network.connections].map(({ user }) => user),
       ["bob"],
     );
     assert.equal(room.status, "connected");
@@ -282,7 +285,7 @@ describeBoth("disconnecting", () => {
     client.room("other").on(() => {});
     await advance(30_000);
     const sent = room.publish("a", 3);
-    assert.deepEqual([network.wires.size, client.room("other").status], [0, "closed"]);
+    assert.deepEqual([network.connections.size, client.room("other").status], [0, "closed"]);
     client.connect();
     await advance(100);
     assert.deepEqual([await sent, received], [3, [1, 2, 3]]);
@@ -305,10 +308,10 @@ describeBoth("disconnecting", () => {
     assert.equal(client.room("unused").status, "connecting");
     client.room("room").on(() => {});
     await advance(100);
-    const [wire] = network.wires;
+    const [connection] = network.connections;
     client.connect();
     await advance(100);
-    assert.deepEqual([...network.wires], [wire]);
+    assert.deepEqual([...network.connections], [connection]);
   });
 
   it("does not extend the timeout of a publish", async () => {

@@ -86,8 +86,9 @@ describe("one socket", () => {
     await advance(8, 1);
     server.badRequestsInARow = Infinity;
     // Uses up the connection's rate limit before the rooms subscribe.
-    const [wire] = network.wires;
-    for (let n = 0; n < 95; n++) wire!.send(JSON.stringify({ type: "unsubscribe", room: "x" }));
+    const [connection] = network.connections;
+    for (let n = 0; n < 95; n++)
+      connection!.send(JSON.stringify({ type: "unsubscribe", room: "x" }));
     await advance(4_000);
     const limited = (server.errors as { code: string }[]).filter(
       ({ code }) => code === "rate_limited",
@@ -112,7 +113,7 @@ describe("one socket", () => {
     );
     stop();
     await advance(7_000);
-    assert.equal(network.wires.size, 0);
+    assert.equal(network.connections.size, 0);
     client.room("stays").on(() => {});
     await advance(100);
     assert.equal(client.room("stays").status, "connected");
@@ -203,7 +204,7 @@ describe("a room that ends", () => {
     endSession("room-1", 4010);
     // Also after the connection has closed because no room uses it.
     await advance(10_000);
-    assert.equal(network.wires.size, 0);
+    assert.equal(network.connections.size, 0);
     granted = ["room-0", "room-1"];
     client.reconnect();
     await advance(200);
@@ -299,7 +300,7 @@ describe("tokens", () => {
       rooms.map(({ status }) => status),
       ["forbidden", "connected"],
     );
-    network.wires.forEach((wire) => wire.expire());
+    network.connections.forEach((connection) => connection.expire());
     publishIn("room-1");
     await advance(200);
     assert.deepEqual(received, [[], [1]]);

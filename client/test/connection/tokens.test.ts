@@ -10,7 +10,7 @@ describeBoth("tokens", (kind) => {
     room.on(() => {});
     for (let n = 0; n < 100; n++) {
       await advance(30_000, 500);
-      network.wires.forEach((wire) => wire.expire());
+      network.connections.forEach((connection) => connection.expire());
     }
     assert.equal(network.dialled, 1);
     assert.equal(room.status, "connected");
@@ -95,12 +95,14 @@ describeBoth("tokens", (kind) => {
     await advance(1_000);
     const random = randomFrom(3);
     for (let n = 0; n < 30; n++) {
-      network.wires.forEach((wire) => (random() < 0.5 ? wire.cut(4001) : wire.cut()));
+      network.connections.forEach((connection) =>
+        random() < 0.5 ? connection.cut(4001) : connection.cut(),
+      );
       // Sometimes the server is reachable just long enough to reject a token.
       for (let down = 0; down < 8; down++) {
         network.down = random() < 0.7;
         await advance(20_000, 500);
-        if (!network.down) network.wires.forEach((wire) => wire.cut());
+        if (!network.down) network.connections.forEach((connection) => connection.cut());
       }
       network.down = false;
       await advance(60_000, 500);
@@ -135,7 +137,7 @@ describeBoth("a cookie", () => {
     await advance(100);
     assert.equal(room.status, "connected");
     assert.deepEqual(
-      [...network.wires].map(({ user }) => user),
+      [...network.connections].map(({ user }) => user),
       ["alice"],
     );
   });
@@ -148,7 +150,7 @@ describeBoth("a cookie", () => {
     assert.equal(room.status, "connected");
     server.cookie = undefined;
     await advance(31_000, 500);
-    network.wires.forEach((wire) => wire.expire());
+    network.connections.forEach((connection) => connection.expire());
     await advance(200);
     assert.equal(room.status, "unauthorized");
   });

@@ -68,7 +68,7 @@ export function startClock(): void {
 
 export class Network {
   readonly server: ModelServer;
-  readonly wires = new Set<Wire>();
+  readonly connections = new Set<SimulatedSocket>();
   /** Delay of a frame, in ms. */
   delay: () => number = () => 5;
   /** Every dial fails, as without a network. */
@@ -81,7 +81,7 @@ export class Network {
   constructor(server: ModelServer) {
     this.server = server;
     const network = this;
-    this.WebSocket = class extends Wire {
+    this.WebSocket = class extends SimulatedSocket {
       constructor(url: string, protocols: string[]) {
         super(network, url, protocols);
       }
@@ -90,7 +90,7 @@ export class Network {
 }
 
 /** The client's end of a connection, and the network to the server. */
-export class Wire {
+export class SimulatedSocket {
   readonly url: URL;
   readonly #network: Network;
   #accepted: ServerSocket | undefined;
@@ -107,7 +107,7 @@ export class Wire {
     this.url = new URL(url);
     this.#network = network;
     network.dialled++;
-    network.wires.add(this);
+    network.connections.add(this);
     const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice(7);
     this.#later(() => {
       if (network.down) return this.#fail();
@@ -134,7 +134,7 @@ export class Wire {
   close(code: number): void {
     this.#later(() => this.#accepted?.disconnect(code));
     this.#closed = true;
-    this.#network.wires.delete(this);
+    this.#network.connections.delete(this);
   }
 
   /** Breaks the connection, so that both sides notice. Frames in transit are lost. */
@@ -165,14 +165,14 @@ export class Wire {
   /** Fails the dial as Node does, with an `error` event only. */
   #fail(): void {
     this.#closed = true;
-    this.#network.wires.delete(this);
+    this.#network.connections.delete(this);
     this.onerror?.();
   }
 
   #close(code: number): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#network.wires.delete(this);
+    this.#network.connections.delete(this);
     this.onclose?.({ code });
   }
 

@@ -299,12 +299,12 @@ describeBoth("a lost connection", () => {
     return { alice, bob, entries: recordMembers(bob), ownEntries: recordMembers(alice) };
   }
 
-  const wireOf = (user: string) =>
-    [...network.wires].find((wire) => wire.user === user && wire.open)!;
+  const connectionOf = (user: string) =>
+    [...network.connections].find((connection) => connection.user === user && connection.open)!;
 
   it("is no leave, and causes no flicker", async () => {
     const { alice, bob, entries, ownEntries } = await enterBoth();
-    wireOf("alice").cut();
+    connectionOf("alice").cut();
     await advance(30_000);
     assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     assert.deepEqual(new Set([...entries, ...ownEntries]), new Set(["alice=1 bob=1"]));
@@ -312,7 +312,7 @@ describeBoth("a lost connection", () => {
 
   it("shows the old members until it is detected", async () => {
     const { alice, bob, ownEntries } = await enterBoth();
-    wireOf("alice").freeze();
+    connectionOf("alice").freeze();
     await advance(40_000);
     assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     assert.deepEqual(new Set(ownEntries), new Set(["alice=1 bob=1"]));
@@ -337,7 +337,7 @@ describeBoth("a lost connection", () => {
   it("enters again with the newest data", async () => {
     const { alice, bob } = await enterBoth();
     network.down = true;
-    wireOf("alice").cut();
+    connectionOf("alice").cut();
     alice.presence.update(2);
     assert.deepEqual(membersOf(alice, bob), ["alice=2 bob=1", "alice=1 bob=1"]);
     await advance(3_000);
@@ -349,7 +349,7 @@ describeBoth("a lost connection", () => {
   it("leaves after the grace if the client does not return", async () => {
     const { alice, bob } = await enterBoth();
     network.down = true;
-    wireOf("alice").cut();
+    connectionOf("alice").cut();
     await advance(9_000);
     assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);
     await advance(2_000);
@@ -364,7 +364,7 @@ describeBoth("a lost connection", () => {
     const entered = mockEnter();
     await advance(2 * HOUR, 500);
     assert.equal(entered.mock.callCount(), 0, "renewed in-band");
-    wireOf("alice").cut(4001);
+    connectionOf("alice").cut(4001);
     await advance(1_000);
     assert.deepEqual(dataOf(entered), [1]);
     assert.deepEqual(membersOf(alice, bob), ["alice=1 bob=1", "alice=1 bob=1"]);

@@ -81,16 +81,16 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     });
     for (let n = 0; n < STEPS; n++) {
       const tab = tabs[below(tabs.length)]!;
-      const wires = [...network.wires];
-      const wire = wires[below(wires.length)];
+      const connections = [...network.connections];
+      const connection = connections[below(connections.length)];
       const chance = random();
       if (chance < 0.5) tab.enter(n);
       else if (chance < 0.65) tab.leave();
-      else if (chance < 0.8) wire?.cut(random() < 0.5 ? 1006 : 1012);
-      else if (chance < 0.84) wire?.freeze();
-      else if (chance < 0.86) for (const each of wires) each.cut(1006);
+      else if (chance < 0.8) connection?.cut(random() < 0.5 ? 1006 : 1012);
+      else if (chance < 0.84) connection?.freeze();
+      else if (chance < 0.86) for (const each of connections) each.cut(1006);
       else if (chance < 0.88) network.down = !network.down;
-      for (const each of wires) each.expire();
+      for (const each of connections) each.expire();
       await advance(random() < 0.5 ? below(100) : below(4_000), 20);
     }
     network.down = false;

@@ -136,15 +136,15 @@ class RandomRun {
 
   injectFault(): void {
     const chance = this.random();
-    const wires = [...this.network.wires];
-    const wire = wires[this.below(wires.length)];
-    if (chance < 0.15) wire?.cut(this.random() < 0.5 ? 1006 : 1012);
-    else if (chance < 0.2) wire?.freeze();
-    else if (chance < 0.22) for (const each of wires) each.cut(1006);
+    const connections = [...this.network.connections];
+    const connection = connections[this.below(connections.length)];
+    if (chance < 0.15) connection?.cut(this.random() < 0.5 ? 1006 : 1012);
+    else if (chance < 0.2) connection?.freeze();
+    else if (chance < 0.22) for (const each of connections) each.cut(1006);
     else if (chance < 0.24) this.network.down = !this.network.down;
     else if (chance < 0.28) this.endSession();
     else if (chance < 0.31) stepWallClock((this.random() - 0.5) * 10 * 3_600_000);
-    for (const each of wires) each.expire();
+    for (const each of connections) each.expire();
   }
 
   /** Ends one session of a room. */
@@ -200,7 +200,7 @@ async function runRandom(
   await advance(5_000, 100);
   for (const { wrong } of visitors) assert.deepEqual(wrong, []);
   const { snapshot, head } = run.server.room("room");
-  assert.equal(run.network.wires.size, rooms.length, "a socket for each client");
+  assert.equal(run.network.connections.size, rooms.length, "a socket for each client");
   for (const { name, sessions } of run.server.rooms.values()) {
     assert.equal(sessions.size, name === "room" ? rooms.length : 0, `sessions in ${name}`);
   }

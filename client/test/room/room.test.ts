@@ -323,7 +323,7 @@ describeBoth("catching up", () => {
     cutAll();
     publishSome(3);
     network.copies = (frame) => ((frame as { type: string }).type === "events" ? 0 : 1);
-    while (network.wires.size === 0) await advance(5);
+    while (network.connections.size === 0) await advance(5);
     await advance(200);
     cutAll();
     network.copies = () => 1;
@@ -410,7 +410,7 @@ describeBoth("status", () => {
     assert.deepEqual([room.status, network.dialled], ["connected", 1]);
 
     network.down = true;
-    network.wires.forEach((wire) => wire.freeze());
+    network.connections.forEach((connection) => connection.freeze());
     page.dispatchEvent(new Event("offline"));
     await advance(2_100);
     assert.deepEqual([room.status, room.connection.reason], ["reconnecting", "offline"]);

@@ -51,7 +51,7 @@ describeBoth("rooms that were used once", () => {
       stop();
     }
     await advance(10_000);
-    assert.equal(network.wires.size, 0);
+    assert.equal(network.connections.size, 0);
     assert.ok((await countAlive(made)) <= 110);
     assert.equal([...server.rooms.values()].filter(({ head }) => head === 1).length, 300);
     assert.ok(client);
