@@ -149,7 +149,7 @@ describe("reading", () => {
 });
 
 describe("a time limit", () => {
-  /** Requests to a server on this machine, and a promise for the first that ends without a response. */
+  /** Requests to a local server, and a promise that resolves when the first one has ended. */
   interface UnresponsiveServer {
     readonly url: string;
     readonly requests: string[];

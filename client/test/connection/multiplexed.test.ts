@@ -271,10 +271,10 @@ describe("a missing event in one room", () => {
   it("makes that room resume from its position, and leaves the others connected", async () => {
     const { rooms, received } = follow(2);
     await advance(200);
-    let swallowed = 0;
+    let dropped = 0;
     network.copies = (frame) => {
       const { type, room } = frame as { type: string; room?: string };
-      return type === "events" && room === "room-0" && swallowed++ === 0 ? 0 : 1;
+      return type === "events" && room === "room-0" && dropped++ === 0 ? 0 : 1;
     };
     const left = mock.fn();
     rooms[1]!.subscribe(() => rooms[1]!.status !== "connected" && left());

@@ -195,7 +195,7 @@ export class ModelRoom {
     session.peer.close(code);
   }
 
-  /** Ends a session. After a deliberate close, its member leaves at once. Otherwise, a grace begins. */
+  /** Ends a session. Its member leaves at once after a deliberate close, else after a grace. */
   disconnect(session: Session, code: number): void {
     this.sessions.delete(session);
     if ([1000, 1005, 4010, 4011].includes(code)) this.presence.leave(session);

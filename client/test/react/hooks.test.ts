@@ -135,8 +135,8 @@ describe("usePresence", () => {
     function Grant() {
       return h("b", null, ` ${useGrant(useRoom("room"))}`);
     }
-    const whole = inPage(h(Here, { data: 1 }), h(Grant));
-    const page = await render(whole);
+    const tree = inPage(h(Here, { data: 1 }), h(Grant));
+    const page = await render(tree);
     assert.equal(page.text, "unknown undefined");
     await wait();
     assert.equal(page.text, "unknown subscribe");
@@ -323,16 +323,16 @@ describe("useSignal", () => {
 });
 
 describe("on the server", () => {
-  const whole = () => inPage(h(Here, { data: 1 }), h(Members), h(Count));
+  const tree = () => inPage(h(Here, { data: 1 }), h(Members), h(Count));
 
   it("has no members, and hydrates without a mismatch", async () => {
-    const html = renderToString(whole());
+    const html = renderToString(tree());
     assert.equal(html, "<p>unknown</p><p>unknown</p><b>undefined</b>");
     await advance(1_000);
     assert.equal(network.dialled, 1, "bob's socket");
     await render(inPage(h(Here, { data: 1 })));
     await wait();
-    const page = await hydrate(html, whole());
+    const page = await hydrate(html, tree());
     assert.equal(page.text, 'alice=1 bob="b"alice=1 bob="b"2');
   });
 });

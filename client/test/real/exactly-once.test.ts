@@ -123,7 +123,7 @@ async function run(meanwhile: () => Promise<void>): Promise<void> {
   check(cuts);
 }
 
-/** The runtime's port changes at a restart. */
+/** Returns only the path, because the runtime's port may change at a restart. */
 const pathOf = (input: string | URL | Request): string => {
   const { pathname, search } = new URL(String(input));
   return pathname + search;

@@ -17,7 +17,7 @@ export class Middlebox {
   readonly #server = createServer((from, to) => this.#forward(from, to));
   readonly #sockets = new Set<Duplex>();
 
-  /** Calls `target` for each request, because the runtime's port changes at a restart. */
+  /** Calls `target` for each request, because the runtime's port may change at a restart. */
   constructor(target: () => URL) {
     this.#target = target;
     this.#server.on("connection", (socket) => this.#track(socket));
@@ -51,14 +51,14 @@ export class Middlebox {
     const url = new URL(from.url!, this.#target());
     const upstream = request(url, { method, headers, agent: false }, async (answer) => {
       const buffered: Buffer[] = [];
-      const begin = (): void => void to.writeHead(answer.statusCode!, answer.headers);
+      const writeHead = (): void => void to.writeHead(answer.statusCode!, answer.headers);
       try {
-        if (!this.buffering) begin();
+        if (!this.buffering) writeHead();
         for await (const bytes of answer) {
           if (to.headersSent) to.write(bytes);
           else buffered.push(bytes as Buffer);
         }
-        if (!to.headersSent) begin();
+        if (!to.headersSent) writeHead();
         to.end(Buffer.concat(buffered));
       } catch {
         to.destroy();

@@ -74,7 +74,7 @@ export class Proxy {
   #refusing = false;
   accepted = 0;
 
-  /** Calls `target` for each connection, because the runtime's port changes at a restart. */
+  /** Calls `target` for each connection, because the runtime's port may change at a restart. */
   constructor(target: () => URL) {
     this.#listener = createServer((client) => {
       if (this.#refusing) {

@@ -189,7 +189,7 @@ describeBoth("updating", () => {
 
   it("shows the data as other members receive it", async () => {
     const room = roomOf("alice");
-    room.presence.enter({ at: new Date(0), gone: undefined });
+    room.presence.enter({ at: new Date(0), missing: undefined });
     await advance(100);
     assert.deepEqual(room.presence.members![0]!.sessions[0]!.data, {
       at: "1970-01-01T00:00:00.000Z",
