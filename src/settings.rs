@@ -27,9 +27,9 @@ pub struct Settings {
     pub sessions_per_user: usize,
     /// Users who may be members at the same time.
     pub members: usize,
-    /// Frames that a session may send per second …
+    /// Frames that a session may send per second.
     pub frames_per_second: u64,
-    /// … and at once.
+    /// Frames that a session may send at once.
     pub frames_burst: u64,
     /// Units that the publishes of one `sub` may cost per second.
     pub publishes_per_second: u64,
