@@ -58,15 +58,16 @@ pub const SIGNALS_QUEUED_BYTES: usize = 4 * MIB;
 pub const UNSENT_BYTES: usize = MIB;
 /// Rooms on one connection.
 pub const ROOMS_ON_A_CONNECTION: usize = 100;
-/// Frames that may wait on a connection for a room that has not answered its
-/// `subscribe`, per room …
+/// Frames that may wait on a connection for one room that has not answered its
+/// `subscribe`.
 pub const WAITING_FRAMES: usize = 100;
-/// … and the bytes of these frames, for all rooms together.
+/// Bytes of all frames that may wait on a connection, for all its rooms
+/// together.
 pub const WAITING_BYTES: usize = MIB;
 /// Number of times per second that a connection may subscribe, unsubscribe or
-/// send a token …
+/// send a token.
 pub const CHANGES_PER_SECOND: u64 = 50;
-/// … and at once.
+/// Number of times that a connection may do this at once.
 pub const CHANGES_BURST: u64 = 100;
 /// The minimum time between two pings that a connection forwards to its rooms,
 /// since a ping is one frame to each room.
@@ -75,15 +76,14 @@ pub const PINGS_FORWARDED_EVERY_MS: u64 = 1_000;
 /// own socket, since one isolate of the worker serves many bridges.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
 /// Bytes that the client of a connection for many rooms may leave unread.
-/// Beyond this, its rooms are paused and signals are dropped …
+/// Beyond this, its rooms are paused and signals are dropped.
 pub const CONNECTION_WINDOW_BYTES: u64 = MIB as u64;
-/// … and the interval at which the connection checks whether the client has
-/// read on.
+/// How often a connection checks whether the client has read what was unread.
 pub const UNREAD_CHECK_MS: u64 = 250;
 /// Bytes that the reader of a stream must have read before the worker reports
-/// them to the room at once …
+/// them to the room at once.
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
-/// … and the time after which the worker reports fewer bytes.
+/// How long the worker waits before it reports fewer bytes.
 pub const SEEN_AFTER_MS: u64 = 1_000;
 /// Characters of frames without flow control (signals and changes of the
 /// members) that may wait for the reader of a stream. If a frame arrives when
@@ -135,25 +135,25 @@ pub const PING_MS: u64 = 25_000;
 /// Consecutive `bad_request` frames that close a socket.
 pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 
-/// Bytes of frames that a client's socket may send per second …
+/// Bytes of frames that a client's socket may send per second.
 pub const FRAME_BYTES_PER_SECOND: u64 = MIB as u64;
-/// … and at once.
+/// Bytes of frames that a client's socket may send at once.
 pub const FRAME_BYTES_BURST: u64 = 8 * MIB as u64;
 /// The number of bursts of rejected frames after which a socket that exceeds
 /// its rates is closed. For example, with a burst of 100 frames, the socket is
 /// closed after 1,000 rejected frames at once.
 pub const REFUSED_BURST_FACTOR: u64 = 10;
 /// Tokens that a socket may send in `auth` frames per second, since verifying
-/// one can take milliseconds of CPU …
+/// one can take milliseconds of CPU.
 pub const TOKENS_PER_SECOND: u64 = 1;
-/// … and at once.
+/// Tokens that a socket may send in `auth` frames at once.
 pub const TOKENS_BURST: u64 = 10;
 /// The bytes that a `seen` must report so that it is not counted as a frame.
 /// The protocol requires such a `seen` about every 64 KiB.
 pub const SEEN_UNCOUNTED_BYTES: u64 = 32 * KIB as u64;
-/// Frames that a connection may send to all of its rooms per second …
+/// Frames that a connection may send to all of its rooms per second.
 pub const CONNECTION_FRAMES_PER_SECOND: u64 = 1_000;
-/// … and at once.
+/// Frames that a connection may send to all of its rooms at once.
 pub const CONNECTION_FRAMES_BURST: u64 = 2_000;
 /// Sockets without a token in one isolate of the worker. If more connect, the
 /// sockets that have waited longest are closed.
