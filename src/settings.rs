@@ -11,11 +11,12 @@ use crate::protocol::{Pattern, RoomName};
 /// The settings of one room. Times are in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// An event is retained while it is within this number of newest appends, …
+    /// Newest appends that are retained, if they are also within the two limits
+    /// below.
     pub retained_appends: u64,
-    /// … not older than this, …
+    /// Age up to which an append is retained.
     pub retained_ms: u64,
-    /// … and within this many bytes of newest events.
+    /// Bytes of the newest events that are retained.
     pub retained_bytes: u64,
     /// Keys in the state.
     pub state_keys: u64,
