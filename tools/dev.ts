@@ -1,7 +1,7 @@
 // node tools/dev.ts <port>
 //
-// Serves the worker with wrangler on this machine, with the demo's page at its root.
-// Serves the demo's backend on the next port. Prints commands to try it out.
+// Serves the worker with wrangler on this machine, with the demo's page at its root. Serves the
+// demo's backend on the next port. Prints a command that publishes an event.
 import { spawn, type ChildProcess } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,19 +20,22 @@ for (const needed of [port, port + 1]) {
 
 const children: ChildProcess[] = [];
 let ending = false;
-// A terminal sends ^C to the children too, and they shut down by themselves.
+// A terminal sends ^C to the child processes too, so they shut down without a signal from here.
 process.on("SIGINT", () => (ending = true));
 process.on("SIGTERM", end);
 
-// The page is an option here and not in wrangler.toml, so that a deploy contains only the service.
+// The page is set by this option and not in wrangler.toml, so that a deploy contains only the
+// service.
 start("wrangler", [
   ...["dev", "--port", String(port), "--assets", "demo/dist"],
-  ...["--log-level", "warn"], // the demo's fleet alone sends a request a second
+  ...["--log-level", "warn"], // the demo's fleet alone sends one request per second
 ]);
 let health: Response | undefined;
 while (!ending && health === undefined) health = await requestHealth();
 if (health !== undefined && !health.ok) {
-  console.error(`The worker can't serve. Fix the error above, and run this command again.`);
+  console.error(
+    `The worker can't serve requests. Fix the error above, and run this command again.`,
+  );
   process.exitCode = 1;
   end();
 }
@@ -49,7 +52,9 @@ Roomcast is running on ${url}
 `);
 }
 
-/** Starts a process. When it exits by itself, all processes are ended. */
+/**
+ * Starts a process. When it exits without a signal from here, all other processes are ended too.
+ */
 function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): void {
   const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...env } });
   child.on("exit", (code) => {

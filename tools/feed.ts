@@ -1,7 +1,7 @@
 // node tools/feed.ts [--url <url>] [--room <room>] [--batch <events in a request>]
 //
 // Publishes a real week of earthquakes. Each event has the earthquake's id as its id and its key.
-// After an interruption the tool can be started again: an event that is stored already counts once.
+// The tool can be run again after an interruption: the room does not store an id twice.
 import { parseArgs } from "node:util";
 import { createBackend } from "roomcast/server";
 import { issue } from "./jwt.ts";
@@ -51,7 +51,7 @@ async function feed(): Promise<void> {
 
   const events = earthquakes().map(event);
   const startedAt = Date.now();
-  console.log(`${events.length} earthquakes into ${room} at ${url}`);
+  console.log(`publishing ${events.length} earthquakes to ${room} at ${url}`);
   const seqs = new Set<number>();
   for (let from = 0; from < events.length; from += batch) {
     const acknowledged = await backend.publishBatch(room, events.slice(from, from + batch));

@@ -1,10 +1,10 @@
 // node tools/fuzz.ts [--for <seconds>] [--target <name>] [--update]
 //
-// Runs each fuzz target for some seconds. Stores inputs that reach new code in fuzz/target/corpus.
-// The next run starts with them too. --update adds them to the corpus of the repository, and removes
-// the inputs that cover no additional code.
+// Runs each fuzz target for some seconds. Stores inputs that reach new code in fuzz/target/corpus,
+// and the next run starts with these inputs too. The option --update adds them to the corpus of the
+// repository, and removes the inputs that cover no additional code.
 //
-// The file fuzz/corpus/<target>.jsonl has one input a line, as a JSON string. libFuzzer reads a
+// The file fuzz/corpus/<target>.jsonl has one input per line, as a JSON string. libFuzzer reads a
 // directory with one file for each input, so this tool unpacks them to fuzz/target/unpacked.
 import { spawnSync } from "node:child_process";
 import { isUtf8 } from "node:buffer";
@@ -69,7 +69,10 @@ function write(directory: string, inputs: string[]): void {
   for (const [i, input] of inputs.entries()) writeFileSync(`${directory}/${first + i}`, input);
 }
 
-/** The part of an input that a target reads: everything before the first byte that is not UTF-8. */
+/**
+ * Returns the part of an input that a target reads: everything before the first byte that is not
+ * UTF-8.
+ */
 function text(input: Buffer): string {
   let end = input.length;
   while (!isUtf8(input.subarray(0, end))) end--;

@@ -1,5 +1,5 @@
-// Creates tokens for the worker on this machine, with the secret in JWT_SECRET. If
-// that is not set, with the one in .dev.vars.
+// Creates tokens for the worker on this machine. Signs them with the secret in the variable
+// JWT_SECRET, or with the secret in .dev.vars if the variable is not set.
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -5,7 +5,7 @@ import { check } from "./prose.ts";
 const found = (path: string, text: string): string[] =>
   check(path, text).map(({ line, rule }) => `${line} ${rule.name}`);
 
-describe("each rule", () => {
+describe("each rule matches its bad example, and not its good example", () => {
   const cases: [rule: string, bad: string, good: string][] = [
     ["relative-clause subject", "What is due is sent.", "Due frames are sent."],
     ["relative-clause subject", "**Whoever resumes gets it.**", "What does it cost?"],
@@ -28,7 +28,7 @@ test("a sentence of two words is not checked", () => {
   assert.deepEqual(found("a.ts", "// Those remain."), []);
 });
 
-test("a sentence that matches two rules is reported for each", () => {
+test("a sentence that matches two rules is reported for each rule", () => {
   const names = ["1 relative-clause subject", "1 archaic idiom"];
   assert.deepEqual(found("a.ts", "// What is anew is sent."), names);
 });
@@ -52,7 +52,7 @@ test("a blank line ends a sentence", () => {
   ]);
 });
 
-test("code and strings are not checked, and neither is text in backticks", () => {
+test("code, strings and text in backticks are not checked", () => {
   assert.deepEqual(found("a.ts", 'log("What is due is sent.");'), []);
   assert.deepEqual(found("a.ts", "// Not `the gap is told`, but `a gap is sent`."), []);
 });

@@ -24,7 +24,7 @@ interface Block {
   text: string;
 }
 
-/** Expressions that are old-fashioned or that hide the verb. */
+/** Expressions that are old-fashioned, or that hide the verb. */
 const IDIOMS = [
   ...["be it", "lest", "anew", "afresh", "of itself", "but for", "as may be", "in silence"],
   ...["mended", "passed over", "would do", "will do", "no more than it", "so much", "so many"],
@@ -33,7 +33,7 @@ const IDIOMS = [
   "comes? to (?=a |an |nothing|it\\b)",
 ];
 
-/** Verbs for what a person does. A socket or a room does not do this. */
+/** Verbs for actions of a person. A socket or a room does not do them. */
 const PERSONAL = [
   ...["told", "heard", "said", "held to", "asked", "listened", "let in", "let go"],
   ...["taken up", "taken for", "waited for", "looked at"],
@@ -70,7 +70,10 @@ const RULES: Rule[] = [
   },
 ];
 
-/** Returns the sentences of a file that match a rule. A sentence that matches two is in it twice. */
+/**
+ * Returns the sentences of a file that match a rule. A sentence that matches two rules is returned
+ * twice.
+ */
 export function check(path: string, text: string): Hit[] {
   const hits: Hit[] = [];
   for (const block of path.endsWith(".md") ? paragraphs(text) : comments(text)) {
@@ -83,7 +86,7 @@ export function check(path: string, text: string): Hit[] {
   return hits;
 }
 
-/** The paragraphs and list items of Markdown. */
+/** Returns the paragraphs and list items of Markdown. */
 function paragraphs(text: string): Block[] {
   let isCode = false;
   return blocks(text, (line) => {
@@ -94,7 +97,7 @@ function paragraphs(text: string): Block[] {
   });
 }
 
-/** The comments of Rust, TypeScript and JavaScript that have their lines to themselves. */
+/** Returns the comments of Rust, TypeScript and JavaScript that have lines of their own. */
 function comments(text: string): Block[] {
   return blocks(
     text,
@@ -102,7 +105,9 @@ function comments(text: string): Block[] {
   );
 }
 
-/** Joins lines up to a blank one. `proseOf` returns the prose in a line, if it has any. */
+/**
+ * Joins lines up to a line without prose. `proseOf` returns the prose in a line, if there is any.
+ */
 function blocks(text: string, proseOf: (line: string) => string | undefined): Block[] {
   const found: Block[] = [];
   let open: Block | undefined;

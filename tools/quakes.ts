@@ -4,7 +4,10 @@ import type { NewEvent } from "roomcast/server";
 
 export interface Earthquake {
   id: string;
-  /** The bytes of the feature in the file. `JSON.stringify` writes the same from its value. */
+  /**
+   * JSON text of the feature in the file. `JSON.stringify` produces the same bytes from the parsed
+   * value.
+   */
   text: string;
 }
 
@@ -17,7 +20,7 @@ export function earthquakes(): Earthquake[] {
   }));
 }
 
-/** Makes an event of an earthquake, with the earthquake's id as its id and its key. */
+/** Returns an event with the earthquake's id as its id and its key. */
 export function event({ id, text }: Earthquake): NewEvent {
   return { id, key: id, name: "quake", data: JSON.parse(text) };
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs everything that a fresh clone needs to build and to serve. Every make
-# command runs this first, so it skips finished steps, and prints only what it does.
+# command runs this script first, so it skips finished steps, and prints only
+# the steps that it runs.
 set -eu
 cd "$(dirname "$0")/.."
-exec >&2 # its output must not mix with that of a command, such as the token of make token
+exec >&2 # this output must not mix with a command's output, such as the token of make token
 
 worker_build=0.8.7
 # The wasm-bindgen crate and its command-line tool must have the same version.
@@ -32,11 +33,11 @@ fi
 
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
     step "Installing the npm packages, Node 22 among them"
-    # Hides warnings of packages that need a newer Node than the one that runs npm.
-    # They run on the Node that is installed here.
+    # Hides warnings about packages that need a newer Node than the one that
+    # runs npm. These packages run on the Node that is installed here.
     npm ci --loglevel=error || fail "The npm packages could not be installed: see above, check the network, then run make again."
-    # There is one package with a Node for each platform. npm before version 11
-    # installs the right one, but does not link it.
+    # Each platform has its own package with Node. npm before version 11
+    # installs the right package, but does not link it.
     (cd node_modules/.bin && for node in ../node-*/bin/node; do ln -sf "$node" node; done)
     touch node_modules/.package-lock.json
 fi

@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 const TARGET_KB = 300;
 const OUT = ".wrangler/upload";
 
-// File names change with their content, so the files of an earlier run would remain.
+// A file's name contains a hash of its content, so files of an earlier run would remain.
 rmSync(OUT, { recursive: true, force: true });
 const wrangler = spawnSync("wrangler", ["deploy", "--dry-run", "--outdir", OUT], {
   encoding: "utf8",

@@ -1,5 +1,5 @@
-// Checks rules of structure that no compiler checks: no circular imports, no
-// two public types of one name in the crate, no method name that says nothing.
+// Checks rules of structure that no compiler checks. Imports must not be circular. Two public types
+// of the crate must not have the same name. No function may be named `take`, `tell` or `attend`.
 //
 // Usage: node tools/structure.ts. Prints each violation, and exits with 1.
 
@@ -34,7 +34,10 @@ const violations = [
 for (const violation of violations) console.error(violation);
 process.exitCode = violations.length > 0 ? 1 : 0;
 
-/** Each module's imports from other modules of the crate. A test module at the end of a file is ignored. */
+/**
+ * Maps each module to its imports from other modules of the crate. Ignores a test module at the end
+ * of a file.
+ */
 function rustImports(sources: string[]): Graph {
   const modules = new Map(
     sources.map((file) => [
@@ -79,7 +82,10 @@ function rustImports(sources: string[]): Graph {
   return graph;
 }
 
-/** Each file's static imports, those of types included. Dynamic imports don't count: they are loaded later. */
+/**
+ * Maps each file to its static imports, including imports of types. Dynamic imports are ignored,
+ * because they are loaded later.
+ */
 function typescriptImports(sources: string[]): Graph {
   const graph: Graph = new Map();
   for (const file of sources) {
@@ -102,7 +108,7 @@ function clientImports(): Graph {
   return typescriptImports(typescript.filter((file) => file.startsWith("client/src/")));
 }
 
-/** The imports between groups of files. */
+/** Maps each group of files to the groups that it imports. */
 function byFolder(graph: Graph, group: (file: string) => string): Graph {
   const groups: Graph = new Map();
   for (const [file, imports] of graph) {
@@ -159,11 +165,14 @@ function methods(): string[] {
         .filter(([definition]) =>
           file.endsWith(".rs") ? / ?fn /.test(definition) : !/return|await|=/.test(definition),
         )
-        .map(([, name]) => `${file}: a function named ${name}; name what it does`),
+        .map(
+          ([, name]) =>
+            `${file}: a function is named ${name}: choose a name that says what it does`,
+        ),
   );
 }
 
-/** A file without its comments and, in Rust, without the test module at its end. */
+/** Returns a file's text without its comments and, in Rust, without the test module at its end. */
 function code(file: string): string {
   const text = readFileSync(file, "utf8").replace(/^\s*\/\/.*$/gm, "");
   return file.endsWith(".rs") ? text.split("\n#[cfg(test)]\nmod tests {")[0]! : text;

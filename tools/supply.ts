@@ -1,9 +1,9 @@
 // node tools/supply.ts
 //
-// Checks the dependencies of this project: licenses, sources, duplicates, and
-// scripts that run during installation or build (deny.toml and npm's lock file).
-// Checks for known vulnerabilities if their databases can be reached. Writes bills
-// of materials for the worker and the package to target/sbom.
+// Checks the dependencies of this project: licenses, sources, duplicates, and scripts that run
+// during installation or build (deny.toml and npm's lock file). Checks for known vulnerabilities if
+// the databases of advisories can be reached. Writes bills of materials for the worker and the
+// package to target/sbom.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
@@ -28,8 +28,8 @@ function report(check: string, passed: boolean, details: string): void {
 const denied = run("cargo", "deny", "--offline", "check", "bans", "licenses", "sources");
 report("crates: licenses, sources, duplicates, build scripts", denied.status === 0, denied.output);
 
-// npm must run no install script. package.json lists every package that has one with
-// `false`, and everything works without these scripts.
+// npm must run no install script. package.json lists every package that has such a script with
+// `false`. The project works without these scripts.
 const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as Lock;
 const { allowScripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const entries = Object.entries(packages);

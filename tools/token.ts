@@ -1,7 +1,7 @@
 // node tools/token.ts --user <user> --room <pattern> … --can <grant>,… [--for <time>]
 //
-// Prints a token. --can applies to the rooms between it and the --can before it. A
-// single --can applies to all rooms, in any position.
+// Prints a token. A --can applies to the rooms between the previous --can and itself. A single
+// --can applies to all rooms, wherever it stands.
 import { parseArgs } from "node:util";
 import { GRANTS, issue, type Grant, type Rooms } from "./jwt.ts";
 
@@ -52,14 +52,14 @@ function parseRooms(options: { name: string; value?: string | undefined }[]): Ro
   for (const { name, value = "" } of inOrder) {
     if (name === "room") patterns.push(parsePattern(value));
     if (name !== "can") continue;
-    if (patterns.length === 0) throw new Error(`--can ${value}: it has no --room`);
+    if (patterns.length === 0) throw new Error(`--can ${value}: there is no --room for it`);
     for (const pattern of patterns) {
       const grants = rooms.get(pattern) ?? new Set();
       rooms.set(pattern, grants.union(new Set(parseGrants(value))));
     }
     patterns = [];
   }
-  if (patterns.length > 0) throw new Error(`--room ${patterns[0]}: it has no --can`);
+  if (patterns.length > 0) throw new Error(`--room ${patterns[0]}: there is no --can for it`);
   if (rooms.size === 0) throw new Error('--room is missing: --room "shipments:*"');
   return Object.fromEntries([...rooms].map(([pattern, grants]) => [pattern, [...grants]]));
 }

@@ -1,7 +1,7 @@
 // node tools/within.ts <seconds> <command> [argument …]
 //
-// Runs a command with a time limit. At the limit it kills the command and all
-// processes that the command started, and prints why.
+// Runs a command with a time limit. At the limit, it kills the command and all processes that the
+// command started, and prints the reason.
 import { spawn } from "node:child_process";
 
 const [seconds, command = "", ...args] = process.argv.slice(2);
