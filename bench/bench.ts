@@ -1,10 +1,13 @@
-/** Runs scenarios with all peers in turn, so that other load on the machine affects all of them. */
+/**
+ * Runs each scenario with one peer after another, so that other load on the machine affects all
+ * peers.
+ */
 import { LoadGenerator } from "./load/generator.ts";
 import type { Peer } from "./peers/peer.ts";
 import { type Failed, type Measured, type Results, machine } from "./results.ts";
 import { type Scale, type Scenario, stop } from "./scenarios/scenario.ts";
 
-/** Much longer than any measurement takes. One that takes longer has hung. */
+/** Much longer than any measurement takes. A measurement that takes longer hangs. */
 const TIMEOUT_MS = 180_000;
 
 export interface Plan {

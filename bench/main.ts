@@ -1,10 +1,11 @@
 // node bench/main.ts [--runs <runs>] [--only <scenario,…>] [--peers <peer,…>] [--quick]
 //                    [--out <directory>] [--from <results.json>]
 //
-// Compares Roomcast with its peers. A whole benchmark writes docs/benchmark.md and its pictures,
-// and the figures of every run to target/bench/results.json. A part of it writes all of this below
-// target/bench/part, so that it never replaces the report of a whole one. `--from` measures nothing:
-// it writes the report from the figures of an earlier benchmark.
+// Compares Roomcast with its peers. A complete benchmark writes docs/benchmark.md and its pictures,
+// and the figures of every run to target/bench/results.json. A partial benchmark (`--only`,
+// `--peers` or `--quick`) writes these files below target/bench/part, so that it never replaces the
+// report of a complete benchmark. `--from` measures nothing: it writes the report from the figures
+// of an earlier benchmark.
 import { spawnSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -73,7 +74,7 @@ function gzippedKb(): number {
 function number(text: string): number {
   const value = Number(text);
   if (!(Number.isInteger(value) && value >= 1))
-    throw new Error(`--runs ${text}: it must be 1 or more`);
+    throw new Error(`--runs ${text}: expected a whole number of at least 1`);
   return value;
 }
 
@@ -96,5 +97,5 @@ function chosen<T extends { name: string }>(
 
 main().catch((error: unknown) => {
   console.error(error);
-  process.exit(1); // This ends servers and threads that are still running.
+  process.exit(1); // Ends the servers and threads that are still running.
 });

@@ -15,7 +15,7 @@ export async function cpuMs(pid: number): Promise<number> {
 
 /**
  * Returns how many sockets a process on this machine can serve. workerd needs two file descriptors
- * for each, and some for itself.
+ * for each socket, and some for itself.
  */
 export async function maxSockets(): Promise<number> {
   const limits = await readFile("/proc/self/limits", "utf8");

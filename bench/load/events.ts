@@ -1,4 +1,7 @@
-/** Numbered events: makes their data, counts them, and records when the last socket received each. */
+/**
+ * Creates numbered events, counts received events, and records when the last socket received each
+ * event.
+ */
 const MARK = "#".charCodeAt(0);
 const DIGITS = 9;
 
@@ -24,11 +27,13 @@ export class EventCounter {
   events = 0;
   /** Events that arrived twice, or after an event with a higher number. */
   misordered = 0;
-  /** Events that a socket did not receive before a later one. */
+  /** Events that a socket had not received when it received a later event. */
   missing = 0;
   /** The last frame with events that no socket had received before. */
   newest = "";
-  /** Time when the last of the thread's sockets received an event, by number; see `now`. */
+  /**
+   * By event number: the time when the last of the thread's sockets received the event. See `now`.
+   */
   readonly deliveredAt = new Map<number, number>();
   readonly #left = new Map<number, number>();
   readonly #known = new Map<number, { last: number; bytes: number }>();
@@ -58,7 +63,7 @@ export class EventCounter {
     const at = frame.indexOf(MARK);
     if (at < 0) return undefined;
     const first = numberAt(frame, at);
-    // Every socket receives the same frame. It is scanned to its end only once.
+    // Every socket receives the same frame, so only the first copy is scanned to its end.
     const known = this.#known.get(first);
     if (known?.bytes === end - start) return { first, last: known.last };
     const last = lastNumber(frame, at);
@@ -92,5 +97,5 @@ function numberAt(frame: Buffer, mark: number): number {
   return value;
 }
 
-/** Returns ms on a clock that all threads of the machine share. */
+/** Returns the time in ms, on a clock that all threads of the machine share. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;

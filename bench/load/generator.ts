@@ -77,7 +77,7 @@ export class LoadGenerator {
     return (await this.#each((thread) => thread.call("disconnect"))).flat();
   }
 
-  /** Runs `act`, and measures what it costs the load generator. */
+  /** Runs `act`, and measures its cost for the load generator. */
   async measure<T>(act: () => Promise<T>): Promise<[T, LoadUsage]> {
     const began = performance.now();
     const before = await this.#cpu();

@@ -31,7 +31,7 @@ export class SocketPool implements SocketListener {
   #failed = Promise.withResolvers<never>();
 
   constructor() {
-    this.#failed.promise.catch(() => {}); // The next call that waits rejects with it.
+    this.#failed.promise.catch(() => {}); // The next call that waits rejects with the error.
   }
 
   /** Connects clients. Resolves with the time when all of them have joined their rooms. */

@@ -1,11 +1,14 @@
-/** A client that publishes over a socket. It has joined the room, so it receives the events too. */
+/**
+ * A client that publishes over a socket. The client has joined the room, so it receives the events
+ * too.
+ */
 import type { Target } from "../peers/dialect.ts";
 import { dialects } from "../peers/dialects.ts";
 import { eventData } from "./events.ts";
 import { Socket } from "./socket.ts";
 
 export interface Publisher {
-  /** Writes the events numbered `from` to `to` at once, each in a frame of its own. */
+  /** Writes the events numbered `from` to `to` at once, each in a separate frame. */
   publish(from: number, to: number, bytes: number): void;
   close(): void;
 }

@@ -13,7 +13,7 @@ export class Reader {
   /** Connects and sends a request. */
   constructor(port: number, request: string | Uint8Array) {
     this.#tcp = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#tcp.on("error", () => {}); // Events stop, and the benchmark's time limit reports it.
+    this.#tcp.on("error", () => {}); // No more events arrive, so the time limit fails the run.
     this.#tcp.write(request);
     this.#tcp.on("data", (chunk) => this.#onData(chunk));
   }

@@ -1,8 +1,8 @@
 /**
  * A WebSocket client with very low CPU costs. All sockets of a thread share one read buffer, and
- * frames are parsed in it. Only a frame that arrives in several pieces is copied. The client accepts
- * the frames that servers of the benchmark send (unfragmented, unmasked text frames), and rejects
- * all others.
+ * frames are parsed in it. Only a frame that arrives in several pieces is copied. The client
+ * accepts only the frames that the benchmark's servers send: unfragmented, unmasked text frames,
+ * pings, pongs and Close frames.
  */
 import { type Socket as TcpSocket, connect } from "node:net";
 import { CLOSE, PING, PONG, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
@@ -49,7 +49,7 @@ export class Socket implements DialectSocket {
     this.#tcp.write(request(port, { path, headers: { ...UPGRADE, ...headers } }));
   }
 
-  /** Queues a frame. All frames queued in one turn are written together at its end. */
+  /** Queues a frame. All frames that are queued before the next tick are written together. */
   send(text: string): void {
     this.#tcp.cork();
     this.#tcp.write(frame(TEXT, text));
@@ -77,7 +77,7 @@ export class Socket implements DialectSocket {
     this.send(this.#dialect.seen(this.lastReceived));
   }
 
-  /** Stops reading, so that data of the server stays in its buffers. */
+  /** Stops reading, so that the server's data stays in the server's buffers. */
   pause(): void {
     this.#tcp.pause();
   }
@@ -131,7 +131,10 @@ export class Socket implements DialectSocket {
     return copied;
   }
 
-  /** Copies the rest of a chunk into a buffer for `size` bytes; 0 if the size is not known. */
+  /**
+   * Copies the rest of a chunk into a buffer for `size` bytes. A `size` of 0 means that it is not
+   * known yet.
+   */
   #storePart(chunk: Buffer, start: number, end: number, size: number): number {
     this.#part = Buffer.allocUnsafeSlow(Math.max(size, end - start));
     this.#filled = chunk.copy(this.#part, 0, start, end);
@@ -183,7 +186,7 @@ export class Socket implements DialectSocket {
       const why = `${buffer.readUInt16BE(start)} ${buffer.toString("utf8", start + 2, end)}`;
       this.#fail(`closed with ${why}`);
       this.#tcp.destroy();
-    } else if (kind !== PONG) this.#fail(`a frame of kind ${kind}`);
+    } else if (kind !== PONG) this.#fail(`received an unsupported frame of kind ${kind}`);
   }
 }
 

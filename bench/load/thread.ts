@@ -1,4 +1,4 @@
-/** One thread of the load generator: a socket pool that the main thread controls by messages. */
+/** One thread of the load generator: a socket pool that the main thread controls with messages. */
 import { parentPort } from "node:worker_threads";
 import { SocketPool } from "./pool.ts";
 import type { SocketListener } from "./socket.ts";

@@ -1,6 +1,7 @@
 /**
- * The part of a peer's protocol that a client needs to count events. The data of each event contains
- * `#` and its number in nine digits, so that events can be counted without parsing a frame.
+ * A dialect is the part of a peer's protocol that a client needs to count events. The data of each
+ * event contains `#` and the event's number in nine digits, so a client counts events without
+ * parsing JSON.
  */
 export type DialectName = "roomcast" | "plain" | "partyserver" | "ws" | "socketio" | "sockudo";
 
@@ -17,7 +18,7 @@ export interface Dialect {
   upgrade(client: Client): Upgrade;
   /** Handles a frame without events. */
   onControlFrame(text: string, socket: DialectSocket, client: Client): void;
-  /** Whether a socket has joined the room as soon as it is open, without a frame of the peer. */
+  /** Whether an open socket has joined the room without a frame from the peer. */
   readonly joinsOnOpen?: boolean;
   /** Returns the frame that publishes an event over a socket; `data` is JSON. */
   publish(room: string, data: string): string;
@@ -59,6 +60,6 @@ export interface DialectSocket {
   /** State of the dialect for this socket. */
   session: string;
   send(text: string): void;
-  /** Called by the dialect when the socket has joined the room, and receives its events. */
+  /** Called by the dialect when the socket has joined the room and receives the room's events. */
   joined(): void;
 }

@@ -1,4 +1,4 @@
-/** The dialect of each peer. Threads of the load generator look theirs up here by name. */
+/** The dialect of each peer. Threads of the load generator look up a dialect by its name here. */
 import type { Dialect, DialectName } from "./dialect.ts";
 import { partyserver } from "./partyserver/dialect.ts";
 import { plain } from "./plain/dialect.ts";

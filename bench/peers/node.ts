@@ -12,7 +12,7 @@ export async function node(dialect: Target["dialect"], file: URL): Promise<Serve
   const port = await Promise.race([
     once(child, "message").then(([port]) => Number(port)),
     exited.then(([code]) => {
-      throw new Error(`${dialect} ended with ${code} before it listened`);
+      throw new Error(`${dialect} exited with ${code} before it listened on a port`);
     }),
   ]);
   return {

@@ -29,8 +29,8 @@ export interface Server {
   readonly target: Target;
   stop(): Promise<void>;
   /**
-   * Evicts the room from memory; its sockets stay open. Returns whether it was in memory. Does not
-   * load a room that was not.
+   * Evicts the room from memory. Its sockets stay open. Returns whether the room was in memory.
+   * Does not load a room that was not in memory.
    */
   evict?(room: string): Promise<boolean>;
   /** Reads a few bytes of the room's stored data. */

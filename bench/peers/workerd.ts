@@ -1,4 +1,7 @@
-/** Starts a worker on workerd, without a proxy in front of it, as the tests start Roomcast. */
+/**
+ * Starts a worker on workerd, without a proxy in front of it. The tests start Roomcast in the same
+ * way.
+ */
 import { createRequire } from "node:module";
 import type { Target } from "./dialect.ts";
 import { type Options, Runtime } from "../../tests/edge/runtime.ts";

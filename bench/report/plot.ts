@@ -1,6 +1,6 @@
 /**
- * Draws bar charts of ratios to the plain object, as SVG. Each figure has a panel, and each peer a
- * bar in it. A bar goes from 1× to the median of the runs, and a thin line from their minimum to
+ * Draws bar charts of ratios to the plain object, as SVG. Each figure has a panel, with one bar for
+ * each peer. A bar goes from 1× to the median of the runs, and a thin line from their minimum to
  * their maximum. The scale is logarithmic, so 2× and 0.5× have the same distance from 1×. A picture
  * fits the width of a phone, and follows the colour scheme of the page.
  */
@@ -78,7 +78,7 @@ function draw({ title, better, bars }: Panel, top: number): string {
   ].join("\n");
 }
 
-/** Formats a ratio with at most three digits where it is below 1,000. */
+/** Formats a ratio. A ratio below 1,000 is rounded to at most three digits. */
 export const times = (value: number): string =>
   `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)}×`;
 

@@ -47,18 +47,18 @@ function introduction(
   const bottleneck =
     busy.length === 0
       ? most && `Its busiest thread used at most ${percent(most.busiest)} of a core`
-      : `Its busiest thread used more than ${percent(BUSY)} of a core, and may have been the bottleneck, in: ${busy.map(({ scenario, peer, busiest }) => `${scenario} with ${peer} (${percent(busiest)})`).join(", ")}`;
+      : `In these measurements, its busiest thread used more than ${percent(BUSY)} of a core and may have been the bottleneck: ${busy.map(({ scenario, peer, busiest }) => `${scenario} with ${peer} (${percent(busiest)})`).join(", ")}`;
   return [
-    `This page compares Roomcast with its peers on one machine, with the same load generator. Each peer runs as a separate process, one at a time. There ${runs === 1 ? "was 1 run" : `were ${runs} runs, and each began with a different peer`}. Figures of one machine say little about another machine, so the pictures show ratios. Each ratio is computed within a run; the pictures show the median, the minimum and the maximum of all runs.\n`,
+    `This page compares Roomcast with its peers on one machine, with the same load generator. Each peer runs as a separate process, one at a time. There ${runs === 1 ? "was 1 run" : `were ${runs} runs, and each run began with a different peer`}. Figures of one machine say little about another machine, so the pictures show ratios. Each ratio is computed within a run. The pictures show the median, the minimum and the maximum of all runs.\n`,
     `- ${date.slice(0, 10)}, ${cores} cores of ${cpu}, ${memory_gib} GiB, ${system}, Node ${node}${scale === "full" ? "" : `; scale: ${scale}`}`,
     `- Workers for Cloudflare run on workerd, without a proxy in front of it`,
     `- CPU is user and system time of the server's process, from \`/proc\``,
-    `- The load generator reads sockets on threads of its own. ${bottleneck}`,
+    `- The load generator reads the sockets on separate threads. ${bottleneck}`,
     ...(worker ? [`- Roomcast's worker is ${worker.gzipped_kb} kB gzipped`] : []),
     ...failed.map(({ run, scenario, peer, why }) => {
       return `- **Failed**: ${scenario} with ${peer} in run ${run}: ${why.split("\n")[0]}`;
     }),
-    `- \`make bench\` measures again, and writes the figures of every run to \`target/bench/results.json\`. \`make bench ARGS='--runs 1 --only burst --peers roomcast,ws --quick'\` measures a part\n`,
+    `- \`make bench\` repeats the benchmark, and writes the figures of every run to \`target/bench/results.json\`. \`make bench ARGS='--runs 1 --only burst --peers roomcast,ws --quick'\` runs a part of it\n`,
   ].join("\n");
 }
 

@@ -21,7 +21,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "paced",
     title: "Paced fan-out",
-    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each. The time runs from the send until the last socket has received the event. CPU is the server's, for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100.",
+    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each. The time runs from the send until the last socket has received the event. CPU is the CPU time of the server for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100.",
     columns: [
       { title: "p50, ms", figure: ({ p50_ms }) => p50_ms! },
       { title: "p95, ms", figure: ({ p95_ms }) => p95_ms! },
@@ -36,7 +36,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "burst",
     title: "Burst fan-out",
-    text: "500 sockets. The publisher writes 200 events to its socket at once, and waits until every socket has received them. It does this six times, each after a pause.",
+    text: "The room has 500 sockets. The publisher writes 200 events to its socket at once, and waits until every socket has received them. There are six such bursts, with a pause before each.",
     columns: [
       {
         title: "events delivered per second",
@@ -50,7 +50,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "publish",
     title: "Publishing over HTTP",
-    text: "Each publisher has its own connection, and sends its next request when the last one is answered. The room has no subscribers. The answer of a peer without storage says only that the server has received the event.",
+    text: "Each publisher has its own connection, and sends its next request when the previous one is answered. The room has no subscribers. An answer from a peer without storage means only that the server has received the event.",
     columns: [
       {
         title: "publishes per second",
@@ -67,7 +67,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "storm",
     title: "Reconnect storm",
-    text: "2,000 clients had joined and disconnected. They reconnect at the same time, each 100 events behind. The time runs until the last of them has received all 100. Peers without recovery are left out.",
+    text: "2,000 clients join a room and disconnect. Then 100 events are published, and the clients reconnect at the same time. The time runs until the last client has received all 100 events. Peers without recovery are not measured.",
     columns: [
       {
         title: "until all have caught up, ms",
@@ -80,7 +80,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "join",
     title: "Join storm",
-    text: "2,000 new clients connect at the same time. The time runs until the last of them has joined the room. Roomcast verifies a signed token for each.",
+    text: "2,000 new clients connect at the same time. The time runs until the last client has joined the room. Roomcast verifies a signed token for each client.",
     columns: [
       { title: "until all have joined, ms", figure: ({ joined_ms }) => joined_ms!, plot: "less" },
       cpu("CPU, µs per client", ({ server_us_per_client }) => server_us_per_client!),
@@ -89,7 +89,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "presence",
     title: "Presence",
-    text: "300 members stay and are notified of every change, while 50 others enter and leave ten times. As the peers are set up here, only Roomcast has presence.",
+    text: "300 members stay and are notified of every change, while 50 others enter and leave ten times. Only Roomcast has presence in this setup of the peers.",
     columns: [
       {
         title: "CPU, µs per change and member",
@@ -104,11 +104,11 @@ export const sections: readonly Section[] = [
   {
     scenario: "large",
     title: "Large rooms",
-    text: "Costs of a room by its size. First, events are published in bursts of 50; each burst begins when every socket has received the last one. Then events are published one at a time, with a pause after each. The same is repeated while one client sends 50 signals a second, the most that a client may send by default. At last, all clients enter at once. The table shows the CPU for each entry, and the kB sent to all members for it. A room may have at most 1,000 members by default.",
+    text: "The costs of a room by its number of sockets. First, events are published in bursts of 50. Each burst begins when every socket has received the previous one. Then events are published one at a time, with a pause after each. This is repeated while one client sends 50 signals a second, the default rate limit of a client. Finally, all clients enter at once. The table shows the CPU for each entry, and the kB sent to all members for it. A room may have at most 1,000 members by default.",
     columns: [
       { title: "events per second, in bursts", figure: ({ events_per_s }) => events_per_s! },
       { title: "CPU, ms per single event", figure: ({ event_cpu_ms }) => event_cpu_ms! },
-      { title: "its p50, ms", figure: ({ event_p50_ms }) => event_p50_ms! },
+      { title: "p50 of a single event, ms", figure: ({ event_p50_ms }) => event_p50_ms! },
       {
         title: "… while one client sends signals",
         figure: ({ event_p50_while_signalling_ms }) => event_p50_while_signalling_ms!,
@@ -121,11 +121,11 @@ export const sections: readonly Section[] = [
   {
     scenario: "bridge",
     title: "Bridges",
-    text: "20 readers subscribe to 100 rooms each, in three ways: over one socket for each room, over one connection for all rooms, and over one stream of Server-Sent Events for each room. The cost of publishing without readers is subtracted.",
+    text: "20 readers subscribe to 100 rooms each. They are measured with one socket for each room, with one connection for all rooms, and with one stream of Server-Sent Events for each room. The cost of publishing without readers is subtracted.",
     columns: [
-      { title: "own socket, µs a frame", figure: ({ own_us_per_frame }) => own_us_per_frame! },
+      { title: "own socket, µs per frame", figure: ({ own_us_per_frame }) => own_us_per_frame! },
       {
-        title: "one connection, µs",
+        title: "one connection, µs per frame",
         figure: ({ connection_us_per_frame }) => connection_us_per_frame!,
       },
       {
@@ -133,7 +133,7 @@ export const sections: readonly Section[] = [
         figure: ({ connection_us_per_frame, own_us_per_frame }) =>
           connection_us_per_frame! / own_us_per_frame!,
       },
-      { title: "stream, µs", figure: ({ stream_us_per_frame }) => stream_us_per_frame! },
+      { title: "stream, µs per frame", figure: ({ stream_us_per_frame }) => stream_us_per_frame! },
       {
         title: "… relative to the own socket",
         figure: ({ stream_us_per_frame, own_us_per_frame }) =>
@@ -144,7 +144,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "wake",
     title: "Waking",
-    text: "A room hibernates. It has as many sockets as the machine's limit on open files allows (at most 10,000), and 100,000 events were published into it. A request wakes it: a read of a few bytes, or a publish that is delivered to every socket. The plain object retains only the newest 1,000 events.",
+    text: "A hibernating room has 10,000 sockets, or fewer if the machine's limit on open files requires it. 100,000 events have been published to the room. A request wakes the room: a read of a few bytes, or a publish that is delivered to every socket. The plain object retains only the newest 1,000 events.",
     columns: [
       { title: "sockets", figure: ({ sockets }) => sockets! },
       { title: "read, ms", figure: ({ read_ms }) => read_ms! },
@@ -157,7 +157,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "slow",
     title: "Stalled readers",
-    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they have 24 readers and 20,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is compared with that run, too.",
+    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they have 24 readers and 20,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is also compared with that run.",
     columns: [
       { title: "published, MB", figure: ({ bytes_published }) => bytes_published! / 1e6 },
       {
@@ -187,7 +187,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "idle",
     title: "Idle rooms",
-    text: "1,000 sockets in a room without events, with the heartbeats that each peer's clients send. The figures are scaled from the time observed. Wakes are counted on a room that was put into hibernation: once a second, the benchmark checks whether it is active. A process on Node or a native one never hibernates.",
+    text: "A room has 1,000 sockets and no events. Its clients send the heartbeats of the peer's protocol. The figures per hour are scaled from the observed time. To count wakes, the benchmark makes the room hibernate, and checks once a second whether it is active again. A process on Node or a native process never hibernates.",
     columns: [
       { title: "observed, s", figure: ({ observed_s }) => observed_s! },
       {
@@ -201,7 +201,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "start",
     title: "Startup",
-    text: "The time runs from the start of the process to the answer to its first publish. On workerd, the difference from the plain object is the start of the worker itself.",
+    text: "The time runs from the start of the process until its first publish is answered. On workerd, the difference from the plain object is the start of the worker itself.",
     columns: [
       { title: "ms", figure: ({ started_ms }) => started_ms! },
       { title: "CPU, ms", figure: ({ server_cpu_ms }) => server_cpu_ms! },

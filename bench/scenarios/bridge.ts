@@ -1,7 +1,7 @@
 /**
- * Measures the cost of a frame that the worker's bridge forwards (over a connection for many rooms,
- * or over a stream of events), compared with a frame on a room's own socket. The cost of publishing
- * alone is subtracted.
+ * Measures the cost of a frame that a bridge forwards, over a connection for many rooms or over an
+ * event stream. Compares it with the cost of a frame on a socket for one room. The cost of
+ * publishing alone is subtracted.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";

@@ -1,4 +1,4 @@
-/** Connects all clients at the same time, and measures when the last has joined the room. */
+/** Connects all clients at the same time, and measures when the last client has joined the room. */
 import { now } from "../load/events.ts";
 import {
   type Scale,

@@ -21,7 +21,7 @@ import { median } from "./statistics.ts";
 
 interface Size extends Pace {
   sockets: number;
-  /** Number of events that are published at once, and of such bursts. */
+  /** Number of events that are published at once in a burst. `bursts` is the number of bursts. */
   burst: number;
   bursts: number;
 }
@@ -97,7 +97,7 @@ const measured = (size: Size, peer: Peer, load: LoadGenerator): Promise<Figures>
     });
   });
 
-/** Lets all clients enter at once, so that each is sent all others. */
+/** Makes all clients enter at once, so that each client receives all others. */
 async function entered(server: Server, load: LoadGenerator, sockets: number): Promise<Figures> {
   const before = await load.wireBytes();
   const { enter } = dialects[server.target.dialect].presence!;

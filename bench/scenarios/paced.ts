@@ -1,4 +1,7 @@
-/** Publishes events one at a time, and measures when the last socket has each, and the CPU. */
+/**
+ * Publishes events one at a time. Measures the CPU, and the time until the last socket has received
+ * each event.
+ */
 import type { LoadGenerator } from "../load/generator.ts";
 import type { Peer } from "../peers/peer.ts";
 import { residentBytes } from "../process.ts";

@@ -1,4 +1,4 @@
-/** Lets some members enter and leave repeatedly, while all others are notified of it. */
+/** Makes some members enter and leave repeatedly, and measures the cost of notifying all others. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { dialects } from "../peers/dialects.ts";
 import { LoadGenerator } from "../load/generator.ts";

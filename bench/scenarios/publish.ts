@@ -1,4 +1,4 @@
-/** Publishes over HTTP: each backend sends its next request when the last is answered. */
+/** Publishes over HTTP: each backend sends its next request when the previous one is answered. */
 import type { Backend } from "../load/backend.ts";
 import type { LoadGenerator } from "../load/generator.ts";
 import { eventBatch } from "../load/events.ts";

@@ -1,4 +1,4 @@
-/** A scenario: a load that is put on one peer, and the figures that are measured. */
+/** A scenario: a load for one peer, and the figures that are measured. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backend } from "../load/backend.ts";
 import type { LoadUsage, LoadGenerator } from "../load/generator.ts";
@@ -11,7 +11,7 @@ export interface Scenario {
   name: string;
   /** Capabilities that a peer must have to take part. */
   needs: readonly Capability[];
-  /** Maximum number of runs. By default it takes part in all. */
+  /** Maximum number of runs of this scenario. By default, it takes part in all runs. */
   runs?: number;
   run(peer: Peer, load: LoadGenerator, scale: Scale): Promise<Figures[]>;
 }
@@ -19,7 +19,10 @@ export interface Scenario {
 /** Size of a scenario. `quick` gives a first impression, and `smoke` only tests that it works. */
 export type Scale = "full" | "quick" | "smoke";
 
-/** Figures by name, with the unit last. `at` names the part of a scenario that has several. */
+/**
+ * Figures by name. A name ends with the unit. `at` names a part of a scenario that has several
+ * parts.
+ */
 export interface Figures {
   at?: string;
   [figure: string]: number | string | undefined;
@@ -41,7 +44,7 @@ export async function withServer<T>(peer: Peer, act: (server: Server) => Promise
   }
 }
 
-/** Stops the server of a peer, also after a scenario that has timed out. */
+/** Stops the server of a peer, even if its scenario has timed out. */
 export async function stop(peer: Peer): Promise<void> {
   const server = running.get(peer);
   running.delete(peer);
@@ -81,7 +84,10 @@ export class RoomPublisher {
     return (await this.#load.waitFor(this.#head)) - began;
   }
 
-  /** Publishes events one at a time. Returns, for each, the ms until all sockets have received it. */
+  /**
+   * Publishes events one at a time. Returns for each event the ms until all sockets have received
+   * it.
+   */
   async paced({ events, every_ms }: Pace): Promise<number[]> {
     await this.#load.resetCounts(this.#head);
     const first = this.#head + 1;
@@ -98,7 +104,7 @@ export class RoomPublisher {
   }
 }
 
-/** How many events are published, and the pause after each. */
+/** Number of events to publish, and the pause after each event. */
 export interface Pace {
   events: number;
   every_ms: number;
@@ -125,7 +131,7 @@ export interface Cost extends LoadUsage {
   server_ms: number;
 }
 
-/** Runs `act`, and measures what it costs the server and the load generator. */
+/** Runs `act`, and measures its cost for the server and the load generator. */
 export async function measureCost<T>(
   server: Server,
   load: LoadGenerator,

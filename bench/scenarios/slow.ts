@@ -26,7 +26,10 @@ const SIZES: Record<Scale, Size> = {
   quick: { readers: 200, stalled: 20, events: 5000 },
   smoke: { readers: 10, stalled: 1, events: 200 },
 };
-/** For peers that send a frame for each event. With 180 active readers this would take minutes. */
+/**
+ * Size for peers that send a frame for each event. With 180 active readers, a run would take
+ * minutes.
+ */
 const WITHOUT_FLOW = { readers: 24, stalled: 20, events: 20_000 };
 const BYTES = 1000;
 const BATCH = 100;
@@ -58,7 +61,10 @@ export const slow: Scenario = {
 interface Measured extends LoadUsage {
   /** Maximum growth of the server's memory, in bytes. */
   memory: number;
-  /** Time from the publish until the last active reader has received it. */
+  /**
+   * 95th percentile of the time from a publish until the last active reader has received all its
+   * events.
+   */
   p95_ms: number;
   took_ms: number;
 }

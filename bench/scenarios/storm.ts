@@ -1,4 +1,4 @@
-/** Reconnects all clients at the same time, and measures when the last has caught up. */
+/** Reconnects all clients at the same time, and measures when the last client has caught up. */
 import { eventData, now } from "../load/events.ts";
 import {
   EVENT_BYTES,

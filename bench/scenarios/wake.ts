@@ -1,7 +1,7 @@
 /**
- * Evicts a room with many sockets and a long log, and measures the requests that wake it: a read of
- * a few bytes, and a publish that is delivered to every socket. The publish is also measured while
- * the room is active, for comparison.
+ * Evicts a room with many sockets and a long log. Measures the requests that wake the room: a read
+ * of a few bytes, and a publish that is delivered to every socket. The publish is also measured
+ * while the room is active, for comparison.
  */
 import { Backend } from "../load/backend.ts";
 import { eventBatch, now } from "../load/events.ts";

@@ -1,4 +1,7 @@
-/** Runs the whole benchmark at its smallest scale. It tests that it works, not how fast peers are. */
+/**
+ * Runs all scenarios at the smallest scale. This tests the benchmark itself, not the speed of the
+ * peers.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bench } from "../bench.ts";

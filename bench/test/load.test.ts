@@ -1,4 +1,7 @@
-/** The load generator parses frames and counts events correctly: every figure depends on it. */
+/**
+ * Tests that the load generator parses frames and counts events correctly, because every figure
+ * depends on this.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type Server, createServer } from "node:net";

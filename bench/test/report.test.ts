@@ -1,4 +1,7 @@
-/** The report is generated from the results, and the report in docs has the text of bench/report. */
+/**
+ * Tests that the report is generated from the results, and that docs/benchmark.md has the text of
+ * bench/report.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -19,7 +22,7 @@ const measured = (run: number, scenario: string, peer: string, figures: Figures)
   figures,
 });
 
-/** Two peers, two scenarios and three runs, one of which failed. */
+/** Results of two peers, two scenarios and three runs. One measurement failed. */
 const RESULTS: Results = {
   date: "2026-11-22T08:10:51.053Z",
   scale: "full",
@@ -73,7 +76,7 @@ describe("the report", () => {
 
   test("names the failed measurements and the busy load generator", () => {
     assert.match(text, /\*\*Failed\*\*: rows with plain in run 2: not done within 180 s\n/);
-    assert.match(text, /may have been the bottleneck, in: burst with plain \(86 %\)\n/);
+    assert.match(text, /may have been the bottleneck: burst with plain \(86 %\)\n/);
   });
 });
 

@@ -4,7 +4,10 @@ import type { Dialect } from "../dialect.ts";
 
 const tokens = new Map<string, string>();
 
-/** Returns a token of the user. It is signed once, so that only the server has costs for tokens. */
+/**
+ * Returns a token of the user. Each token is signed only once, so tokens cost CPU only on the
+ * server.
+ */
 export function token(user: string): string {
   let token = tokens.get(user);
   if (token === undefined) {

@@ -1,4 +1,7 @@
-/** Socket.IO with connection state recovery, tuned as its performance page says, without add-ons. */
+/**
+ * Socket.IO with connection state recovery, configured as its performance page recommends, without
+ * add-ons.
+ */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { Server } from "socket.io";
@@ -23,7 +26,7 @@ io.on("connection", (socket) => {
 });
 
 // Up to 4,096 connections may wait to be accepted. With the default of 511, the join storm would
-// measure how the kernel retries.
+// measure the kernel's retries.
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () =>
   process.send(server.address().port),
 );

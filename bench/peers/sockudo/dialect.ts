@@ -1,8 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 import type { Dialect } from "../dialect.ts";
 
-// https://pusher.com/docs/channels/library_auth_reference/ and, for protocol 2 of Sockudo, which
-// extends it, https://sockudo.io/docs
+// Pusher's protocol: https://pusher.com/docs/channels/library_auth_reference/ Protocol 2 of Sockudo
+// extends it: https://sockudo.io/docs
 export const APP = { id: "bench", key: "key", secret: "secret" };
 /** Clients may publish only on private channels. */
 const channel = (room: string): string => `private-${room}`;

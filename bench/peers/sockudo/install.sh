@@ -1,6 +1,7 @@
 #!/bin/sh
-# Compiles Sockudo into .tools. This takes some minutes, and is done once. Nothing
-# is installed outside: the protobuf packages are only unpacked into target/sockudo.
+# Compiles Sockudo into .tools. This takes some minutes, and is done only once.
+# Nothing is installed outside the repository: the protobuf packages are only
+# unpacked into target/sockudo.
 set -eu
 cd "$(dirname "$0")/../../.."
 

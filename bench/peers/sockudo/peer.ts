@@ -48,12 +48,12 @@ export const peer: Peer = {
 
 async function listening(child: ChildProcess, port: number): Promise<void> {
   for (const until = Date.now() + STARTS_WITHIN_MS; Date.now() < until; await sleep(10)) {
-    if (child.exitCode !== null) throw new Error(`Sockudo ended with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`Sockudo exited with ${child.exitCode}`);
     const answer = await fetch(`http://127.0.0.1:${port}/up`).catch(() => undefined);
     await answer?.body?.cancel();
     if (answer) return;
   }
-  throw new Error("Sockudo does not answer");
+  throw new Error("Sockudo did not answer in time");
 }
 
 async function freePort(): Promise<number> {

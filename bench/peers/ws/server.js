@@ -22,7 +22,7 @@ function broadcast(event) {
 }
 
 // Up to 4,096 connections may wait to be accepted. With the default of 511, the join storm would
-// measure how the kernel retries.
+// measure the kernel's retries.
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () =>
   process.send(server.address().port),
 );
