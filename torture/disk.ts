@@ -1,6 +1,6 @@
 /**
  * Fills the disk, and remounts it read-only. The worker must reject publishes that it can't store,
- * must not lose an acknowledged event, and must store events again once there is space.
+ * and must not lose an acknowledged event. Once there is space, it must store events again.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -17,7 +17,8 @@ const DISK = "12m";
 const MiB = 2 ** 20;
 
 export const disk: Suite = {
-  about: "a disk that fills up under load, at any byte, and a disk that is remounted read-only",
+  about:
+    "a disk that fills up under load, at a random byte, and a disk that is remounted read-only",
   isolated: true,
   async run(context) {
     const storage = mkdtempSync(join(tmpdir(), "roomcast-disk-"));
@@ -81,7 +82,10 @@ class DiskFaults {
     for (const subscriber of this.#subscribers) subscriber.end();
   }
 
-  /** Fills the disk during publishes. Then kills the process in some cases, and frees the disk. */
+  /**
+   * Fills the disk during publishes. In some cases, then kills the process. Frees the disk at the
+   * end.
+   */
   async #fillDisk(): Promise<void> {
     this.#isFull = true;
     const publishing = [this.#publish(), this.#publishOverSockets()];
@@ -102,7 +106,10 @@ class DiskFaults {
     await Promise.all(publishing);
   }
 
-  /** The system can't remount a disk while a process writes to it, so the process is stopped first. */
+  /**
+   * Remounts the disk read-only, and then writable again. Kills the process before each remount,
+   * because the system can't remount a disk while a process writes to it.
+   */
   async #remountReadOnly(): Promise<void> {
     await this.#runtime.kill();
     execFileSync("mount", ["-o", "remount,ro", this.#storage]);
@@ -126,7 +133,7 @@ class DiskFaults {
   async #publish(): Promise<void> {
     while (this.#isFull) {
       const answer = await this.#ledger.publish([this.#draft()]);
-      // Without an answer, the process was killed.
+      // No answer means that the process was killed.
       if (!answer) await sleep(5);
       if (!answer || answer.seqs) continue;
       assert.deepEqual([answer.status, answer.error?.code], [500, "internal"]);
@@ -147,7 +154,10 @@ class DiskFaults {
   }
 }
 
-/** Writes a file that leaves at most `left` bytes of its disk. Other processes write there too. */
+/**
+ * Writes a file that leaves at most `left` bytes free on its disk. Other processes may write to the
+ * disk at the same time.
+ */
 function fill(path: string, left: number): void {
   const { bavail, bsize } = statfsSync(dirname(path));
   try {

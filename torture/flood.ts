@@ -8,7 +8,7 @@ import type { Suite } from "./suite.ts";
 
 /** The flooded room, and another one. */
 const ROOMS = ["flooded", "other"];
-/** Bystanders that read, in each room. */
+/** Number of readers among the bystanders of each room. */
 const BYSTANDERS = 10;
 
 export const flood: Suite = {

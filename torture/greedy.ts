@@ -1,4 +1,7 @@
-/** Limits the cost that a client with few rights can cause for the room and for other clients. */
+/**
+ * Attacks of clients with a token and few rights. Asserts that their cost for the room and for
+ * other clients is bounded.
+ */
 import { jwk } from "../tests/edge/issuer.ts";
 import { type Options, SECRET } from "../tests/edge/runtime.ts";
 import { runAttacks } from "./attack/attack.ts";
@@ -13,7 +16,7 @@ export const options = (): Options => ({
 
 export const greedy: Suite = {
   about:
-    "clients with a token that use as much as they can: stalled readers while others send signals, keyed batches, floods of frames and of `seen`, event ids of other users, signals and members in a large room, state reads, new tokens, and the sockets of one user",
+    "clients with a token that send and request as much as they can: stalled readers while others send signals, keyed batches, floods of frames and of `seen`, event ids of other users, signals and members in a large room, state reads, new tokens, and the sockets of one user",
   async run(context) {
     const runtime = await context.start(options());
     return runAttacks(context, runtime, attacks.all);

@@ -1,4 +1,4 @@
-/** Requests to a room. They reject only if no response arrived. */
+/** Sends requests to a room. The functions reject only if no response arrives. */
 import { type Room, tokenOf } from "../tests/edge/room.ts";
 
 export interface Answer {

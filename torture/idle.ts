@@ -47,7 +47,10 @@ export class IdleRooms {
     return Math.min(IDLE_MS, ...due.filter((ms) => ms > 0));
   }
 
-  /** Checks all rooms, and waits for the erase of those that are long overdue, or of all. */
+  /**
+   * Checks all rooms. Waits until the rooms that are long overdue are erased, or all rooms if `all`
+   * is set.
+   */
   async check({ all = false } = {}): Promise<void> {
     for (const idle of [...this.#rooms]) {
       if (Date.now() < idle.publishedAfter + IDLE_MS) await this.#checkRetained(idle);

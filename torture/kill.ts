@@ -1,6 +1,6 @@
 /**
- * Kills the process with SIGKILL at random moments of publishes, joins, replays, keyed state, erases
- * and alarms. After each kill, checks the guarantees of the protocol.
+ * Kills the process with SIGKILL at random moments, during publishes, joins, replays, writes of
+ * keyed state, erases and alarms. After each kill, checks the guarantees of the protocol.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "../tests/edge/runtime.ts";

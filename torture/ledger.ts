@@ -23,7 +23,7 @@ class Epoch {
   readonly log: Event[] = [];
   /** Acknowledged seqs by event id. */
   readonly acknowledged = new Map<string, number>();
-  /** Whether an erase was acknowledged that was requested after this epoch began. */
+  /** Whether an erase that was requested after the start of this epoch has been acknowledged. */
   ended = false;
 }
 
@@ -71,7 +71,7 @@ export class Ledger {
     acknowledged.set(id, seq);
   }
 
-  /** Erases the room. Without a response, or after a 500, the room may be erased or not. */
+  /** Erases the room. Without a response, or after a 500, the room may or may not be erased. */
   async erase(): Promise<void> {
     this.#erasesRequested += 1;
     const before = [...this.#epochs.values()];
@@ -81,22 +81,28 @@ export class Ledger {
     this.counts.erased += 1;
   }
 
-  /** Returns the draft of an event in the log: the first for 0, the last for nearly 1. */
+  /**
+   * Returns the draft of the event at this fraction of the log: the first event for 0, the last for
+   * almost 1.
+   */
   draftAt(fraction: number): Draft | undefined {
     const { log } = this.#of(this.#epoch);
     const event = log[Math.floor(fraction * log.length)];
     return event && this.#drafts.get(event.id ?? "");
   }
 
-  /** Asserts that the log has its earlier events, all acknowledged ones, and no other. */
+  /**
+   * Asserts that the log still has all earlier and all acknowledged events, and only events that
+   * were sent.
+   */
   async check({ whole = false } = {}): Promise<void> {
     await this.#publishAgain();
     await this.#readNewEvents();
     const { log, acknowledged } = this.#of(this.#epoch);
     for (const [id, seq] of acknowledged)
-      assert.equal(log[seq - 1]?.id, id, `event ${seq} was acknowledged`);
+      assert.equal(log[seq - 1]?.id, id, `event ${seq} was acknowledged, so the log must have it`);
     const state = await this.room.state();
-    assert.deepEqual(state.events, stateAfter(log, state.seq), "the state is that of its events");
+    assert.deepEqual(state.events, stateAfter(log, state.seq), "the state matches the log");
     assert.equal(state.seq, log.length);
     if (whole) assert.deepEqual(await this.#readAfter(0), log, "the log from its start");
   }
@@ -143,14 +149,17 @@ export class Ledger {
     return epoch;
   }
 
-  /** Publishes unacknowledged events again. Some may be stored already, and must count once. */
+  /**
+   * Publishes unacknowledged events again. Some of them may be stored already. The room must not
+   * store them twice.
+   */
   async #publishAgain(): Promise<void> {
     const drafts = [...this.#unacknowledged].map((id) => this.#drafts.get(id) as Draft);
     for (let from = 0; from < drafts.length; from += MAX_BATCH) {
       const answer = await this.publish(drafts.slice(from, from + MAX_BATCH));
       assert(
         answer?.seqs,
-        `unacknowledged events, again: ${answer?.status} ${answer?.error?.message}`,
+        `publishing unacknowledged events again: ${answer?.status} ${answer?.error?.message}`,
       );
     }
   }
@@ -160,7 +169,7 @@ export class Ledger {
     if (now !== this.#epoch) {
       assert(
         this.#epoch === undefined || this.#erasesRequested > 0,
-        "a new epoch without an erase",
+        "a new epoch must follow an erase",
       );
       this.#erasesRequested = 0;
       this.#epoch = now;

@@ -1,7 +1,7 @@
 // node torture/main.ts [--seed <number>] [--only <suite>,…] [--for <seconds>] [--short]
 //
-// Runs the torture suites one after the other. Writes their results to torture/results.json, and
-// docs/torture.md from these. A short run writes nothing.
+// Runs the torture suites one after another. Writes their results to torture/results.json, and
+// generates docs/torture.md from this file. A short run writes nothing.
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { SUITES } from "./suites.ts";
@@ -29,7 +29,7 @@ if (!Number.isSafeInteger(seed) || !(seconds === undefined || seconds > 0)) {
   process.exit(1);
 }
 
-// Exit handlers end the child processes, so a signal must exit in the normal way.
+// Exit handlers end the child processes, so a signal must lead to a normal exit.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => process.exit(130));
 

@@ -62,7 +62,10 @@ export const network: Suite = {
   },
 };
 
-/** The clients do not notice the kill. The new process rejects what they send to the old one. */
+/**
+ * Kills and restarts the worker during a partition, so that the clients do not notice the kill. The
+ * new process then rejects the packets that they send on connections of the old process.
+ */
 async function killDuringPartition(runtime: Runtime, link: Link): Promise<void> {
   link.conditions = PARTITION;
   await runtime.kill();

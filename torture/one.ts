@@ -9,7 +9,8 @@ const options = JSON.parse(process.argv[2] ?? "") as RunOptions;
 const suite = SUITES[options.suite];
 if (!suite) throw new Error(`there is no suite ${options.suite}`);
 
-// Exit handlers stop the processes that the suite has started, so every way to end must exit.
+// Exit handlers stop the processes that the suite has started, so a signal or the loss of the
+// parent must lead to a normal exit.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => process.exit(1));
 process.on("disconnect", () => process.exit(1));

@@ -113,7 +113,10 @@ class Crowd {
     this.#expected.leaving(entry, PING_TIMEOUT_MS);
   }
 
-  /** Performs random steps, some at once, while the room hibernates at random moments. */
+  /**
+   * Performs random steps, up to `CONCURRENCY` of them at once, while the room hibernates at random
+   * moments.
+   */
   async #change(steps: number): Promise<void> {
     let isOver = false;
     const hibernate = async (): Promise<void> => {
@@ -146,7 +149,7 @@ class Crowd {
     const choice = this.#context.below(8);
     if (choice < 3) return session.enter();
     if (choice < 5) return session.leave();
-    // The user reconnects: at once, within the grace time, or when it may have ended.
+    // The user reconnects immediately after a close or a drop, or up to 1 s after a drop.
     if (choice === 5) await session.close();
     else session.drop();
     if (choice === 7) await sleep(this.#context.random() * 1_000);
@@ -164,7 +167,7 @@ class Crowd {
     await this.#checkList();
   }
 
-  /** Waits until all leaving members are gone. After that all lists must be the same. */
+  /** Waits until all leaving members are removed. After that, all lists must be equal. */
   async #waitForExpiry(timeoutMs: number): Promise<void> {
     const end = Date.now() + timeoutMs;
     // A short run does not wait for the ping timeout of the stalled sockets.

@@ -54,7 +54,8 @@ export const readers: Suite = {
       }
     };
 
-    // Half of the stalled readers resume while the log has all that they missed, the others later.
+    // Half of the stalled readers resume while the log still has all events that they missed, and
+    // stall again. Later, all stalled readers resume too late.
     const early = stalled.slice(0, stalled.length / 2);
     await publish(retained * 0.75);
     for (const reader of early) reader.resume();

@@ -1,6 +1,6 @@
 // node torture/report.ts
 //
-// Writes docs/torture.md again from torture/results.json, without a run.
+// Generates docs/torture.md from torture/results.json, without a run.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
@@ -34,7 +34,7 @@ export function record(results: Result[]): void {
   const at = new Date().toISOString().slice(0, 10);
   const all = { ...earlier };
   for (const { failed, ...rest } of results) {
-    // The stack trace has local paths and is printed by the run. The record has its first line.
+    // The run prints the stack trace, which contains local paths. Only its first line is recorded.
     const reason = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
     all[rest.options.suite] = { ...rest, ...reason, on: machine(), at };
   }
@@ -56,11 +56,11 @@ function page(records: Recorded[]): string {
   const machines = [...new Set(records.map(({ on, at }) => `${at}: ${on}`))];
   return `# Torture
 
-\`make torture\` runs the worker on workerd and injects faults: kills, full disks, bad networks, floods. It wrote this page from \`torture/results.json\`. \`make torture ARGS='--seed 7 --only kill --for 60'\` repeats one suite with seed 7, for at most 60 seconds.
+\`make torture\` runs the worker on workerd and injects faults: kills, full disks, bad networks, floods. This page is generated from \`torture/results.json\`. \`make torture ARGS='--seed 7 --only kill --for 60'\` repeats one suite with seed 7, for at most 60 seconds.
 
 ${about.join("\n")}
 
-Every suite asserts its rules. It is FAILED here if an acknowledged event was lost, duplicated or out of order. It is also FAILED if a figure exceeded its bound ("at most").
+Every suite asserts its rules. The table shows FAILED if an acknowledged event was lost, duplicated or out of order, or if a figure exceeded its bound ("at most").
 
 During each attack, **strangers** and **greedy** also measure how long an event takes to reach bystanders in the attacked room and in another room. The p50 may be at most ${SLOWER} times the p50 before the attack, plus ${SLOWER_MS} ms, because the machine is also busy with the attack itself.
 
@@ -68,7 +68,7 @@ During each attack, **strangers** and **greedy** also measure how long an event 
 | --- | --- | --- | --- |
 ${rows.join("\n")}
 
-The runs also found one defect that is not the worker's:
+The runs also found one defect of workerd itself:
 
 - workerd logs \`expected !currentlySending; another message send is already in progress\` if a client sends a ping and then resets its connection. workerd then answers the ping on a socket whose last write has already failed. The runtime reports the closed socket to the room (\`webSocketError\`), and no other socket is affected. A plain JavaScript object with an auto-response causes the same log line.
 

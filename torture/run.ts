@@ -17,8 +17,8 @@ export interface Result {
 }
 
 /**
- * Separate mounts, networks and processes. The kernel removes all of them when the process ends, even
- * after a SIGKILL, so there is nothing to clean up.
+ * Options for separate mounts, networks and processes. The kernel removes all of them when the
+ * process ends, even after a SIGKILL. So the suite has nothing to clean up.
  */
 const UNSHARE = [
   ...["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
@@ -36,7 +36,7 @@ export async function run(options: RunOptions): Promise<Result> {
   const obstacle = isolated ? reasonAgainstIsolation() : undefined;
   if (obstacle !== undefined) return result({ skipped: obstacle });
 
-  // The suite's temporary files are in here, and are removed with it.
+  // The suite's temporary files are in this directory, and are removed with it.
   const directory = mkdtempSync(join(tmpdir(), "torture-"));
   const child = start(options, isolated, directory);
   let reported: Partial<Result> = { failed: "its process exited without a result" };

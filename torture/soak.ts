@@ -27,7 +27,7 @@ interface Sample {
 
 export const soak: Suite = {
   about:
-    "a steady load of everything: sockets, connections for many rooms and streams that open and close, tokens that expire, presence, signals, and publishes over HTTP and sockets",
+    "a steady mix of all client activities: sockets, connections for many rooms and streams that open and close, tokens that expire, presence, signals, and publishes over HTTP and sockets",
   async run(context) {
     const runtime = await context.start();
     const size = context.size(3_000, 60);
@@ -77,7 +77,7 @@ export const soak: Suite = {
         for (const client of clients) client.ping();
       }),
       every(50, () => pick()?.act()),
-      // A client stays for three minutes on average.
+      // A client stays connected for three minutes on average.
       every(180_000 / size, () => pick()?.close()),
       every(50, () => runConcurrently(size - clients.size, 20, open)),
       every(100, async () => {
@@ -100,7 +100,7 @@ export const soak: Suite = {
     ]);
     if (failure) throw failure;
 
-    // The first quarter is the warm-up and does not count.
+    // The first quarter is the warm-up, and is ignored.
     const warm = samples.slice(samples.length / 4);
     const last = warm.at(-1);
     const slopes = {
@@ -134,8 +134,8 @@ export const soak: Suite = {
 };
 
 /**
- * Returns the median of the slopes between any two samples (Theil–Sen estimator). A few minutes in
- * which other work kept the machine busy do not change it.
+ * Returns the median of the slopes between any two samples (Theil–Sen estimator). Other work that
+ * keeps the machine busy for a few minutes does not change it.
  */
 function slope(samples: Sample[], of: (sample: Sample) => number): number {
   const slopes = samples

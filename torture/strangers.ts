@@ -1,4 +1,7 @@
-/** Limits the cost of clients without a token. The worker must create no object for them. */
+/**
+ * Attacks of clients without a token. Asserts that their cost is bounded, and that the worker
+ * creates no object for them.
+ */
 import { ATTACKED, runAttacks } from "./attack/attack.ts";
 import type { Suite } from "./suite.ts";
 import * as attacks from "./strangers/attacks.ts";

@@ -1,6 +1,7 @@
 /**
- * A subscriber that reconnects after every disconnect. It applies frames by section 5 of
- * docs/protocol.md, resumes at its position, and starts over after an erase. It also publishes.
+ * A subscriber that reconnects after every disconnect. It applies frames as section 5 of
+ * docs/protocol.md says, and resumes from its position. After an erase, it starts at the position
+ * of the `gap`. It also publishes.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -44,7 +45,10 @@ export class Subscriber {
     return true;
   }
 
-  /** Waits for the ledger's position. Asserts that each event arrived once and in order. */
+  /**
+   * Waits until the subscriber has reached the ledger's position. Asserts that each event arrived
+   * once and in order.
+   */
   async check(): Promise<void> {
     const until = Date.now() + 30_000;
     const at = (): string => `${this.#position?.epoch}:${this.#position?.seq}`;
@@ -67,7 +71,7 @@ export class Subscriber {
   async #run(): Promise<void> {
     while (!this.#ended && !this.#error) {
       const socket = await this.#open().catch(() => undefined);
-      // The server is down, and only another attempt shows when it is up again.
+      // The server is down. Only another attempt shows whether it is up again.
       if (!socket) await sleep(5);
       else await this.#receive(socket);
     }
@@ -143,7 +147,7 @@ export class Subscriber {
       assert.equal(event.seq, position.seq);
     }
     this.#events.push(...events);
-    // Without this, a connection stops sending at the end of its window.
+    // Without a `seen`, the worker stops sending on a connection at the end of its window.
     socket.send({ type: "seen", room: this.#ledger.room.name, seq: position.seq });
   }
 

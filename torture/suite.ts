@@ -12,7 +12,7 @@ export interface Suite {
   run(context: SuiteContext): Promise<Outcome>;
 }
 
-/** Numbers by the name of what they count. A suite asserts that nothing forbidden happened. */
+/** Figures by name. They contain no failures, because a suite throws if a rule is violated. */
 export interface Outcome {
   injected: Record<string, number>;
   observed: Record<string, number>;
@@ -27,7 +27,7 @@ export interface RunOptions {
   seed: number;
   /** Runs a minimum of each fault, as in `make test`. */
   short: boolean;
-  /** Time limit of the suite, in place of its own duration. */
+  /** Time limit of the suite, which replaces its own duration. */
   seconds?: number | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Stops the process for some seconds. To the worker this is a clock that jumps ahead, and alarms that
- * are late. The simulator tests clocks that go back and alarms that are early or repeated
+ * Stops the process for some seconds. For the worker, the clock then jumps ahead and alarms are
+ * late. The simulator tests clocks that go back and alarms that are early or repeated
  * (tests/it/alarm.rs and the random runs).
  */
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ const GRACE_MS = 10_000;
 
 export const time: Suite = {
   about:
-    "SIGSTOP across the expiry of a token, of a member's grace and of a room's retention: a clock that jumps ahead, and alarms that are late",
+    "SIGSTOP while a token, a member's grace and a room's retention expire: the clock jumps ahead, and alarms are late",
   async run(context) {
     const runtime = await context.start({ settings: { "idle:*": { retained_ms: IDLE_MS } } });
     const jumps = context.size(10, 1);

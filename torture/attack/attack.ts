@@ -7,13 +7,13 @@ import { Bystanders } from "./bystanders.ts";
 /** The attacked room, and another one. Both have bystanders. */
 export const ATTACKED = "attacked";
 const OTHER = "other";
-/** Bystanders that read, in each room. */
+/** Number of readers among the bystanders of each room. */
 const READERS = 10;
 
 /**
- * Bound of a bystander's p50 during an attack: a multiple of the p50 before it, plus a constant. The
- * constant is there because the attack itself keeps the machine busy. Before the worker limited these
- * attacks, the p50 rose to seconds.
+ * Bound of a bystander's p50 during an attack: a multiple of the p50 before the attack, plus a
+ * constant. The constant allows for the load that the attack itself puts on the machine. Before the
+ * worker limited these attacks, the p50 rose to seconds.
  */
 export const SLOWER = 8;
 export const SLOWER_MS = 1_000;

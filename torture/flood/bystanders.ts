@@ -39,7 +39,8 @@ for (const room of rooms) for (let i = 0; i < Number(readers); i++) await read(r
 for (const room of rooms) void publish(room);
 process.send?.("ready");
 
-// Answers each request with the latencies since the last one, once all readers are up to date.
+// Answers each request with the latencies since the previous request, once all readers are up to
+// date.
 for (;;) {
   await once(process, "message");
   const latencies: Latencies = {};

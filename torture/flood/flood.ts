@@ -11,5 +11,5 @@ export interface Target {
   sockets: number;
 }
 
-/** Floods a room, and returns the numbers of what it sent. */
+/** Floods a room. Returns by name how many frames, sockets or requests it sent. */
 export type Flood = (target: Target) => Promise<Record<string, number>>;

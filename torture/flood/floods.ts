@@ -35,7 +35,10 @@ const malformedFrames: Flood = async ({ context, room }) => {
   return { "malformed and oversized frames": frames };
 };
 
-/** Violates the WebSocket protocol (RFC 6455, section 5) after the upgrade, or HTTP in place of it. */
+/**
+ * Violates the WebSocket protocol (RFC 6455, section 5) after an upgrade, or sends random bytes
+ * instead of an HTTP request.
+ */
 const protocolViolations: Flood = async ({ context, room }) => {
   const frames = [
     [0x81, 0x05, 0x68, 0x65, 0x6c, 0x6c, 0x6f], // not masked
@@ -108,7 +111,10 @@ const stalledReaders: Flood = async ({ context, room }) => {
   return { "clients that never read": sockets.length };
 };
 
-/** Sends invalid tokens at full speed. The worker must reject all of them, and loads no room for it. */
+/**
+ * Sends invalid tokens at full speed. The worker must reject all of them. It loads no room for
+ * them.
+ */
 const invalidTokens: Flood = async ({ context, room }) => {
   const tokens = [
     sign(claims("eve", ["admin"]), "a guess that is at least 32 bytes long"),

@@ -1,4 +1,7 @@
-/** Fills a room to its limit. The next socket must be rejected, and the others must get all events. */
+/**
+ * Fills a room to its limit. The next socket must be rejected, and all others must receive every
+ * event.
+ */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +22,7 @@ export const fullRoom: Flood = async ({ runtime, sockets }) => {
   const room = new Room(runtime, "full");
   const limit = execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).trim();
   const handles = limit === "unlimited" ? Infinity : Number(limit) - OTHER_HANDLES;
-  // Opens sockets over TCP as far as there are file handles, and the rest within the runtime.
+  // Opens as many sockets over TCP as the file handles allow, and the rest inside the runtime.
   const overTcp = Math.min(sockets, Math.floor(handles / HANDLES_EACH));
   const inside = sockets - overTcp;
   if (inside > 0) await runtime.openSockets(room.name, tokenOf("crowd", ["subscribe"]), inside);

@@ -11,7 +11,8 @@ const token = tokenOf("stranger", ["subscribe"]);
 export async function openSocket({ url }: Room, how: Connection = { token }): Promise<WebSocket> {
   const socket = dial(`${url}/events`, how);
   await once(socket, "open");
-  // The runtime ends a socket that the room has closed only after the client has sent something.
+  // If the room closes a socket, the runtime ends the connection only after the client has sent
+  // something.
   socket.send('{"type":"ping"}', () => {});
   return socket;
 }

@@ -1,4 +1,4 @@
-/** Requests that cost the room more than others. */
+/** Attacks with requests that cost the room more than others. */
 import assert from "node:assert/strict";
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,7 @@ import { watchCpu } from "../attack/server.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 
-/** Publishes batches of 1,000 events with keys, each as soon as the last is answered. */
+/** Publishes batches of 1,000 events with keys, each as soon as the previous one is answered. */
 export const keyedEvents: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "keyed");
   await room.publish({ name: "n", data: 1 });
@@ -36,12 +36,13 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   return {
     injected: { "s of batches of 1,000 keyed events with one token": seconds },
     observed: { "rows written a second": rows / seconds, "keyed batches rejected": rejected },
-    // 500 a second, plus the burst: one second's worth, and one batch for each request.
+    // The limit is 500 rows a second. The burst adds the rows of one second, and one batch for each
+    // request.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };
 };
 
-/** Sends `seen` for one seq after the other. The room must look up each in appends of 1 MB. */
+/** Sends `seen` for one seq after the other. The room must look up each seq in appends of 1 MB. */
 export const floodOfSeen: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "seen");
   const times = context.size(4_000, 1_000);
@@ -67,7 +68,7 @@ export const floodOfSeen: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Publishes an event with an id as the first one after hibernation, in a room with a large log. */
+/** Publishes the first event with an id after hibernation, in a room with a large log. */
 export const firstId: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "ids");
   const batches = context.size(250, 60);
@@ -98,7 +99,7 @@ export const firstId: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Reads a state of 4 MB, again and again. */
+/** Reads a state of 4 MB repeatedly. */
 export const reads: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "state");
   for (let from = 0; from < 1_000; from += 200) {
@@ -131,7 +132,7 @@ export const reads: Attack = async ({ context, runtime }) => {
       "state reads rejected": statuses.get(429) ?? 0,
       "ms of CPU a second for state reads": ms / seconds,
     },
-    // 100 units a second, and one such read costs 63. Plus the burst.
+    // The limit is 100 units a second, and one such read costs 63. The second term is the burst.
     atMost: { "state reads answered a second": 2 * (100 / 63) + 4 / seconds },
   };
 };

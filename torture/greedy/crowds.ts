@@ -5,7 +5,7 @@ import { ATTACKED, type Attack, slowest } from "../attack/attack.ts";
 import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
 import { RawSocket } from "../attack/raw-socket.ts";
 
-/** Names of a sender's signals. The room sends one signal of each name in 50 ms. */
+/** Names of a sender's signals. The room sends at most one signal of each name in 50 ms. */
 const NAMES = 10;
 /** Limit of the signal copies that a room sends in a second (docs/limits.md). */
 const COPIES_PER_SECOND = 15_000;
@@ -15,7 +15,7 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   const sockets = context.size(800, 200);
   const can = authorized("reader", ["subscribe"]);
   const crowd = await openAll(sockets, () => join(runtime, eventsOf(ATTACKED), can));
-  // The signals fit into the system's buffers. Reading them would need a CPU core of its own.
+  // The signals fit into the system's buffers. Reading them would need a separate CPU core.
   for (const each of crowd) each.pause();
   const senders = await openAll(4, (i) =>
     join(runtime, eventsOf(ATTACKED), authorized(`sender${i}`, ["subscribe", "publish"])),
@@ -59,7 +59,7 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   };
 };
 
-/** Users enter one room, one after the other. All of them receive each change. */
+/** Makes users enter one room, at most 20 at once. All of them receive each change. */
 export const members: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "entering");
   const users = context.size(1_200, 150);
@@ -83,7 +83,10 @@ export const members: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Opens as many sockets of one user as the room accepts in total. Other users must still join. */
+/**
+ * Opens as many sockets of one user as the room accepts in total. Other users must still be able to
+ * join.
+ */
 export const socketsOfOneUser: Attack = async ({ runtime }) => {
   const can = authorized("squatter", ["subscribe"]);
   const sockets = await openAll(ROOM_SOCKETS, () =>

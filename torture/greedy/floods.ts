@@ -7,7 +7,9 @@ import { RawSocket } from "../attack/raw-socket.ts";
 import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
 
 const MiB = 2 ** 20;
-/** Ten bursts of a connection for many rooms, plus the frames that its rate allows meanwhile. */
+/**
+ * Ten bursts of a connection for many rooms, plus the frames that its rate allows in the meantime.
+ */
 const REFUSALS = 25_000;
 /** Time in which the worker must close a flooding socket. */
 const CLOSE_TIMEOUT_MS = 20_000;
@@ -15,7 +17,10 @@ const CLOSE_TIMEOUT_MS = 20_000;
 const publish = (data: string): string =>
   JSON.stringify({ type: "publish", room: ATTACKED, name: "n", ref: "x".repeat(128), data });
 
-/** Publishes far beyond the rate limit: from active and stalled sockets, and from connections. */
+/**
+ * Publishes far beyond the rate limit: from active and stalled sockets for one room, and from
+ * connections for many rooms.
+ */
 export const floodOfFrames: Attack = async ({ context, runtime }) => {
   const [perSocket, each] = [context.size(20_000, 5_000), context.size(4, 2)];
   const can = authorized("flooder", ["subscribe", "publish"]);

@@ -2,7 +2,9 @@
 import { Room, tokenOf } from "../../tests/edge/room.ts";
 import type { Attack } from "../attack/attack.ts";
 
-/** Publishes with the ids of another user's events first. The other user's events must be stored. */
+/**
+ * Publishes events as `eve` with the ids that `alice` uses next. Alice's events must be stored too.
+ */
 export const idsOfOthers: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "shared");
   const times = context.size(200, 20);

@@ -46,7 +46,10 @@ export const signalsToStalledReaders: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Does the same with connections for 100 rooms, and fills the window of events in each room. */
+/**
+ * Sends signals of 16 kB to stalled connections for 100 rooms, and fills the window of events in
+ * each room.
+ */
 export const stalledConnections: Attack = async ({ context, runtime }) => {
   const rooms = Array.from({ length: 100 }, (_, i) => new Room(runtime, `stalled:${i}`));
   const connections = await openAll(context.size(10, 8), async () => {
@@ -84,7 +87,7 @@ export const stalledConnections: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Requests the member list again and again from readers that never read the answers. */
+/** Requests the member list repeatedly, from readers that never read the answers. */
 export const memberListsForStalledReaders: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "listed");
   const enter = JSON.stringify({ type: "enter", data: "x".repeat(2_000) });

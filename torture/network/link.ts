@@ -1,7 +1,7 @@
 /**
- * Two hosts, and the network link between them. The hosts send each other Ethernet in UDP (VXLAN, RFC
- * 7348) through this process. So ordinary sockets are enough to lose, delay, reorder and duplicate
- * single packets.
+ * Two hosts, and the network link between them. The hosts send each other Ethernet frames in UDP
+ * packets (VXLAN, RFC 7348) through this process. So this process needs only ordinary sockets to
+ * lose, delay, reorder and duplicate single packets.
  */
 import { execFileSync } from "node:child_process";
 import { type Socket, createSocket } from "node:dgram";
@@ -18,7 +18,8 @@ const ip = (...args: string[]): void => void execFileSync("ip", args);
 
 /** Creates the hosts in the namespaces of this process. They are removed when the process ends. */
 export function makeHosts(): void {
-  // /run has the names of network namespaces. Without this mount it is that of the whole machine.
+  // /run contains the names of network namespaces. Without this mount, the names would be visible
+  // on the whole machine.
   execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
   for (const [i, host] of NAMES.entries()) {
     const inside = (...args: string[]): void => ip("-n", host, ...args);
@@ -34,7 +35,8 @@ export function makeHosts(): void {
     inside("link", "add", "road", "address", mac(host), ...road);
     inside("address", "add", `${HOSTS[host]}/24`, "dev", "road");
     inside("link", "set", "road", "mtu", "1400", "gso_max_segs", "1", "up");
-    // Static neighbors, because a distant router sends no error when a host is gone.
+    // Static neighbors, so that no ARP error reports a lost host. A distant router would report
+    // none either.
     inside("neighbour", "add", HOSTS[other], "lladdr", mac(other), "dev", "road");
   }
 }

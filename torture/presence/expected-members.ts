@@ -8,14 +8,19 @@ export interface Entry {
 }
 
 interface Expected extends Entry {
-  /** From here to `until` the room must list it. `Infinity` before the room has confirmed it. */
+  /**
+   * From this time to `until`, the room must list the entry. `Infinity` before the room has
+   * confirmed the entry.
+   */
   from: number;
   until: number;
-  /** From here on the room must not list it. */
+  /** From this time on, the room must not list the entry. */
   goneBy: number;
 }
 
-/** Two ping periods plus 15 s: after this the room must not list a member that sends nothing. */
+/**
+ * Two ping periods plus 15 s. After this time, the room must not list a member that sends nothing.
+ */
 export const PING_TIMEOUT_MS = 65_000;
 
 /** Time that a busy machine may need for an immediate change. Less than the grace after a drop. */
@@ -24,7 +29,10 @@ const SLACK_MS = 9_000;
 export class ExpectedMembers {
   readonly #entries = new Map<string, Expected>();
 
-  /** The entry was sent. Until `entered`, the room may list it or not. */
+  /**
+   * Records that an entry was sent. Until `entered` is called, the room may or may not list the
+   * entry.
+   */
   entering(entry: Entry): void {
     this.#entries.set(key(entry), { ...entry, from: Infinity, until: Infinity, goneBy: Infinity });
   }
@@ -33,7 +41,7 @@ export class ExpectedMembers {
     this.#of(entry).from = Date.now();
   }
 
-  /** The member starts to leave. The room must remove it within `withinMs`. */
+  /** Records that a member starts to leave. The room must remove the member within `withinMs`. */
   leaving(entry: Entry, withinMs = 0): void {
     const expected = this.#of(entry);
     expected.until = Math.min(expected.until, Date.now());
@@ -58,7 +66,8 @@ export class ExpectedMembers {
       const isMember = from < requestedAt && until > Date.now();
       assert(!isMember || keys.has(one), `${one} is missing`);
     }
-    // After its removal an entry must never be listed again.
+    // An entry must never be listed again after its removal: without it here, the check above
+    // fails.
     for (const [one, { from, until }] of this.#entries)
       if (from < until && until < requestedAt && !keys.has(one)) this.#entries.delete(one);
   }

@@ -63,7 +63,10 @@ export class Session {
     await this.#closed.promise;
   }
 
-  /** Resets the connection. The runtime may never report it, and the user may be back in time. */
+  /**
+   * Resets the connection. The runtime may never report the reset, and the user may reconnect
+   * before the room removes the member.
+   */
   drop(): void {
     this.#leaving(PING_TIMEOUT_MS);
     this.#socket.terminate();

@@ -44,7 +44,10 @@ const subscriber: Kind = async (load) => {
   });
 };
 
-/** Subscribes to one room with a token that expires within a minute. Then the worker closes it. */
+/**
+ * Subscribes to one room with a token that expires within a minute. Then the worker closes the
+ * socket.
+ */
 const guest: Kind = (load) => {
   const exp = endsIn(5 + Math.floor(load.random() * 40));
   const token = tokenOf("guest", ["subscribe"], { exp });

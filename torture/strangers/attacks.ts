@@ -19,11 +19,14 @@ const MiB = 2 ** 20;
 export const FULL = "full";
 export const FULL_AT = 5;
 
-/** Slightly more than the limit of waiting sockets in one isolate (docs/limits.md). */
+/** Limit of waiting sockets in one isolate (docs/limits.md). */
 const WAITING = 1_000;
-/** Sockets that this process has open at once: slightly more than that limit. */
+/** Number of sockets that this process has open at once: more than that limit. */
 const OPEN = 1_500;
-/** A waiting socket is closed after 10 s. An idle object hibernates after 10 s more. */
+/**
+ * An idle object hibernates 10 s after the last waiting socket was closed. The rest is for a busy
+ * machine.
+ */
 const HIBERNATES_AFTER_MS = 13_000;
 /** Memory of the runtime for a waiting socket. */
 const SOCKET_MB = 0.15;
@@ -33,7 +36,10 @@ const FREE_TIMEOUT_MS = 20_000;
 
 const badToken = sign(claims("eve", ["admin"]), "a guess that is at least 32 bytes long");
 
-/** Upgrades for rooms that do not exist: without a token, with a bad one, with a bad first frame. */
+/**
+ * Sends upgrades for rooms that do not exist: without a token, with a bad token, or with a bad
+ * first frame.
+ */
 const upgrades: Attack = async ({ context, runtime }) => {
   const times = context.size(10_000, 400);
   const before = (await runtime.databases()).length;
@@ -66,8 +72,8 @@ const upgrades: Attack = async ({ context, runtime }) => {
 };
 
 /**
- * Rejected sockets that never answer the Close, in an existing room and in a full room. Both rooms
- * must hibernate nevertheless.
+ * Opens sockets that are rejected and never answer the Close, in an existing room and in a full
+ * room. Both rooms must still hibernate.
  */
 const unansweredCloses: Attack = async ({ context, runtime }) => {
   const quiet = new Room(runtime, "quiet");
@@ -124,7 +130,10 @@ const unansweredCloses: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** More sockets than the limit wait in one room. Clients that send a token must still join. */
+/**
+ * Opens more waiting sockets for one room than the limit. Clients that send a token must still be
+ * able to join.
+ */
 const waitingSockets: Attack = async ({ context, runtime }) => {
   const waiting = Array.from({ length: context.size(3 * WAITING, 300) });
   const sockets: RawSocket[] = [];
@@ -179,7 +188,7 @@ const firstFrames: Attack = async ({ context, runtime }) => {
       const flood = floods[i % floods.length] ?? Buffer.alloc(0);
       frames += i % 4 < 2 ? perSocket : i % 4 === 2 ? Math.ceil(perSocket / 10) : 3;
       if (!socket.write(flood)) await socket.drained();
-      // A socket that sends only pings is closed for their rate, or after 10 s.
+      // A socket that sends only pings is closed because of their rate, or after 10 s.
       if (i % 4 !== 0) assert.notEqual(await socket.closed, 1013);
       socket.end();
     }),
@@ -227,7 +236,7 @@ const oversizedFrames: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Waits until the memory is at most `enoughMb`, or for a time limit, and returns it. */
+/** Waits until the memory is at most `enoughMb`, or until a time limit. Returns the memory. */
 async function freedMb(runtime: Runtime, enoughMb: number): Promise<number> {
   const until = Date.now() + FREE_TIMEOUT_MS;
   for (;;) {
