@@ -1,4 +1,4 @@
-/** A room's alarm on the real runtime, when it fails or is lost. */
+/** Tests a room's alarm on the real runtime, when the alarm fails or is lost. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";

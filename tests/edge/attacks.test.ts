@@ -47,7 +47,7 @@ const attacks: Record<string, Attack> = {
   "alg none with a kid": { token: `${encode({ alg: "none", kid: "rsa" })}.${encode(goodClaims)}.` },
   "no alg": { token: sign(goodClaims, SECRET, { alg: undefined }) },
   "alg in lower case": { token: sign(goodClaims, SECRET, { alg: "hs256" }) },
-  "alg of another type": { token: sign(goodClaims, SECRET, { alg: ["HS256"] }) },
+  "alg that is a list": { token: sign(goodClaims, SECRET, { alg: ["HS256"] }) },
   "HS256 with the text of the RSA public key": {
     token: sign(goodClaims, pem(rsa.publicKey), { kid: "rsa" }),
   },
@@ -68,12 +68,16 @@ const attacks: Record<string, Attack> = {
   },
   "HS256 with no secret": { token: sign(goodClaims, "") },
   "HS512 with the secret": { token: hs512(goodClaims) },
-  "HS256 named HS512": { token: sign(goodClaims, SECRET, { alg: "HS512" }) },
-  "HS256 named RS256": { token: sign(goodClaims, SECRET, { alg: "RS256" }) },
-  "a kid with the secret of tokens without one": {
+  "an HS256 signature whose header names HS512": {
+    token: sign(goodClaims, SECRET, { alg: "HS512" }),
+  },
+  "an HS256 signature whose header names RS256": {
+    token: sign(goodClaims, SECRET, { alg: "RS256" }),
+  },
+  "a kid with the secret of tokens without a kid": {
     token: sign(goodClaims, SECRET, { kid: "oct" }),
   },
-  "no kid with the key of a kid": { token: sign(goodClaims, shared) },
+  "no kid with a key that has a kid": { token: sign(goodClaims, shared) },
   "no kid with an RSA key": { token: sign(goodClaims, rsa.privateKey, {}, "RS256") },
   "another RSA key": { token: sign(goodClaims, untrusted.rsa.privateKey, { kid: "rsa" }, "RS256") },
   "another EC key": { token: sign(goodClaims, untrusted.ec.privateKey, { kid: "ec" }, "ES256") },
@@ -83,7 +87,7 @@ const attacks: Record<string, Attack> = {
   "a key of the wrong curve": {
     token: sign(goodClaims, untrusted.p384.privateKey, { kid: "ec" }, "ES256"),
   },
-  "RS256 named PS256": {
+  "an RS256 signature whose header names PS256": {
     token: sign(goodClaims, rsa.privateKey, { kid: "rsa", alg: "PS256" }, "RS256"),
   },
   "an RSA key for the kid of an EC key": {
@@ -98,7 +102,9 @@ const attacks: Record<string, Attack> = {
   "an unknown kid": { token: sign(goodClaims, rsa.privateKey, { kid: "unknown" }, "RS256") },
   "a kid in upper case": { token: sign(goodClaims, rsa.privateKey, { kid: "RSA" }, "RS256") },
   "a kid that is a path": { token: sign(goodClaims, "", { kid: "../../../dev/null" }) },
-  "a kid that is a query": { token: sign(goodClaims, SECRET, { kid: "x' UNION SELECT 'key'--" }) },
+  "a kid that is an SQL query": {
+    token: sign(goodClaims, SECRET, { kid: "x' UNION SELECT 'key'--" }),
+  },
   "a kid that is a property of every object": {
     token: sign(goodClaims, SECRET, { kid: "__proto__" }),
   },
@@ -114,7 +120,7 @@ const attacks: Record<string, Attack> = {
       "RS256",
     ),
   },
-  "an extension that must be understood": {
+  "a critical header extension that the worker does not support": {
     token: sign(goodClaims, SECRET, { crit: ["b64"], b64: false }),
   },
   "a signature cut short": { token: goodToken.slice(0, -4) },
@@ -128,29 +134,35 @@ const attacks: Record<string, Attack> = {
   "the signature of another header": {
     token: `${encode({ alg: "HS256" })}.${payload}.${signature}`,
   },
-  "an ES256 signature of nothing but zeros": {
+  "an ES256 signature of only zeros": {
     token: `${es256[0]}.${es256[1]}.${Buffer.alloc(64).toString("base64url")}`,
   },
   "an ES256 signature in DER": { token: derSigned(es256) },
-  "two parts": { token: `${header}.${payload}` },
-  "four parts": { token: `${goodToken}.${signature}` },
-  "padded base64": { token: `${header}.${payload}.${signature}=` },
-  "a header that is no JSON": { token: sign(goodClaims, SECRET, "HS256") },
+  "a token of two parts": { token: `${header}.${payload}` },
+  "a token of four parts": { token: `${goodToken}.${signature}` },
+  "a signature in padded base64": { token: `${header}.${payload}.${signature}=` },
+  "a header that is not JSON": { token: sign(goodClaims, SECRET, "HS256") },
   "a header that is a list": { token: sign(goodClaims, SECRET, "[]") },
-  "claims that are no JSON": { token: sign("alice", SECRET) },
+  "claims that are not JSON": { token: sign("alice", SECRET) },
   "claims that are a list": { token: sign("[]", SECRET) },
   "a token of more than 8 KiB": { token: tokenOfBytes(8193) },
-  expired: { token: sign(goodExcept({ exp: seconds(-40) }), SECRET), code: "token_expired" },
-  "expired long ago": { token: sign(goodExcept({ exp: 0 }), SECRET), code: "token_expired" },
+  "an expired token": {
+    token: sign(goodExcept({ exp: seconds(-40) }), SECRET),
+    code: "token_expired",
+  },
+  "a token that expired in 1970": {
+    token: sign(goodExcept({ exp: 0 }), SECRET),
+    code: "token_expired",
+  },
   "no exp": { token: sign(goodExcept({ exp: undefined }), SECRET) },
   "an exp of null": { token: sign(goodExcept({ exp: null }), SECRET) },
   "an exp of another type": { token: sign(goodExcept({ exp: String(seconds(3600)) }), SECRET) },
   "an exp below 0": { token: sign(goodExcept({ exp: -1 }), SECRET) },
   "an exp after the year 262142": { token: sign(goodExcept({ exp: 8_210_266_876_800 }), SECRET) },
-  "an exp larger than any number": {
+  "an exp that is too large for a number": {
     token: sign(JSON.stringify(goodClaims).replace(/"exp":\d+/, '"exp":1e400'), SECRET),
   },
-  "not yet valid": { token: sign(goodExcept({ nbf: seconds(600) }), SECRET) },
+  "a token that is not valid yet": { token: sign(goodExcept({ nbf: seconds(600) }), SECRET) },
   "an nbf of another type": { token: sign(goodExcept({ nbf: "0" }), SECRET) },
   "an nbf below 0": { token: sign(goodExcept({ nbf: -1 }), SECRET) },
   "no sub": { token: sign(goodExcept({ sub: undefined }), SECRET) },
@@ -161,11 +173,13 @@ const attacks: Record<string, Attack> = {
   "an issuer with the same prefix": { token: sign(goodExcept({ iss: `${ISSUER}evil` }), SECRET) },
   "no issuer": { token: sign(goodExcept({ iss: undefined }), SECRET) },
   "another audience": { token: sign(goodExcept({ aud: "others" }), SECRET) },
-  "audiences without ours": { token: sign(goodExcept({ aud: ["others", "roomcasts"] }), SECRET) },
+  "audiences without the configured one": {
+    token: sign(goodExcept({ aud: ["others", "roomcasts"] }), SECRET),
+  },
   "no audience": { token: sign(goodExcept({ aud: undefined }), SECRET) },
   "rooms that are a list": { token: sign(withRooms(["*"]), SECRET) },
-  "rooms that are a text": { token: sign(withRooms("*"), SECRET) },
-  "a grant that is no list": { token: sign(withRooms({ "*": "subscribe" }), SECRET) },
+  "rooms that are a string": { token: sign(withRooms("*"), SECRET) },
+  "a grant that is not a list": { token: sign(withRooms({ "*": "subscribe" }), SECRET) },
   "no rooms": { token: sign(goodExcept({ rooms: undefined }), SECRET), code: "forbidden" },
   "empty rooms": { token: sign(withRooms({}), SECRET), code: "forbidden" },
 };
@@ -230,7 +244,7 @@ function hs512(claimed: Claims): string {
   return `${text}.${createHmac("sha512", SECRET).update(text).digest("base64url")}`;
 }
 
-/** Encodes the same signature in DER, as certificates do. */
+/** Returns the token with its signature encoded in DER, as certificates encode signatures. */
 function derSigned([header = "", payload = "", raw = ""]: string[]): string {
   const bytes = Buffer.from(raw, "base64url");
   const integer = (part: Buffer) => {

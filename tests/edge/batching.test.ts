@@ -1,4 +1,4 @@
-/** Batching of events that are published in quick succession into frames. */
+/** Tests how a room batches events that are published in quick succession. */
 import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
 import { type Frame, Socket } from "./client.ts";
@@ -7,7 +7,7 @@ import { Room, tokenOf } from "./room.ts";
 const EVENTS = 1_000;
 
 describe("a burst of 1,000 publishes", () => {
-  test("is sent in a frame for each 10 ms, in order, and each publish is acknowledged", async (t) => {
+  test("is sent in order, in one frame per 10 ms, and each publish is acknowledged", async (t) => {
     const frames = await burst(t, {});
     const took_ms = frames.at(-1)?.events.at(-1).at - frames[0]?.events[0].at;
     t.diagnostic(`${frames.length} frames in ${took_ms} ms`);
@@ -22,7 +22,7 @@ describe("a burst of 1,000 publishes", () => {
   });
 });
 
-test("frames that a socket sent before it closed are published in order", async (t) => {
+test("events that a socket published before it closed are delivered in order", async (t) => {
   const room = await Room.of(t);
   const token = tokenOf("alice", ["subscribe", "publish"]);
   const alice = await Socket.open(`${room.url}/events`, { token });
@@ -40,7 +40,7 @@ test("frames that a socket sent before it closed are published in order", async 
 test("concurrent publishes over HTTP are each answered with their own seq or error", async (t) => {
   const room = await Room.of(t);
   const publishes = Array.from({ length: 50 }, async (_, data) => {
-    // Every tenth has no name, and only that one is rejected.
+    // Every tenth publish has no name, and only these are rejected.
     if (data % 10 === 9) return assert.rejects(room.publish({ data }), /400 .*name/);
     const [seq] = await room.publish({ name: "n", data });
     return { seq, data };

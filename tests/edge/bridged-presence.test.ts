@@ -16,7 +16,7 @@ const entering = (data: unknown): string =>
 
 describe("presence over a bridge", { concurrency: true }, () => {
   describe("a stream that enters", { concurrency: true }, () => {
-    test("is a member, receives changes of others, and leaves some time after it disconnects", async (t) => {
+    test("is a member, receives changes of others, and leaves after the grace period when it disconnects", async (t) => {
       const room = await Room.of(t);
       const stream = await EventStream.open(`${room.url}/events`, {
         token: alice,
@@ -70,7 +70,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
       t.after(() => [reading, stalled].forEach((stream) => stream.drop()));
       assert.equal((await reading.next())?.event, "members");
       stalled.response.pause();
-      // More than the buffers of the operating system hold.
+      // More data than the operating system buffers.
       const event = { name: "n", data: "x".repeat(60_000) };
       for (let i = 0; i < 20; i++) await room.publish({ events: Array(16).fill(event) });
       assert.deepEqual(await room.members(), ["alice", "bob"]);
@@ -81,7 +81,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
       await reading.waitForComments(2, 30_000);
     });
 
-    test("is rejected without the right, or with invalid data", async (t) => {
+    test("is rejected without the right to presence, or with invalid data", async (t) => {
       const room = await Room.of(t);
       const rejected = async (
         token: string,
@@ -103,7 +103,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
   });
 
   describe("a connection that enters rooms", { concurrency: true }, () => {
-    test("is a member of each for as long as it pings", async (t) => {
+    test("is a member of each room as long as it pings", async (t) => {
       const { room, runtime, connect } = await setUp(t);
       const socket = await connect(alice);
       for (const name of ["a", "b"]) {
@@ -127,8 +127,12 @@ describe("presence over a bridge", { concurrency: true }, () => {
     const ends: [string, (socket: Socket) => void, string[]][] = [
       ["closes with 1000", (socket) => socket.close(1000), []],
       ["closes with no code", (socket) => socket.closeWithoutCode(), []],
-      ["closes with 1001, as a page that is left", (socket) => socket.close(1001), ["alice"]],
-      ["closes with a code of its own", (socket) => socket.close(4321), ["alice"]],
+      [
+        "closes with 1001, as a page does when the user leaves it",
+        (socket) => socket.close(1001),
+        ["alice"],
+      ],
+      ["closes with a code of the application", (socket) => socket.close(4321), ["alice"]],
       ["is disconnected", (socket) => socket.drop(), ["alice"]],
       ["unsubscribes", (socket) => socket.send({ type: "unsubscribe", room: "r" }), []],
     ];

@@ -29,7 +29,7 @@ describe("a connection", { concurrency: true }, () => {
     await room("r").waitForSessions(0);
   });
 
-  test("leaves no session when hundreds are disconnected at once", async (t) => {
+  test("leaves no session behind when hundreds of connections are lost at once", async (t) => {
     const { room, connect } = await setUp(t);
     const names = ["a", "b", "c", "d"];
     const sockets: Socket[] = [];
@@ -42,7 +42,7 @@ describe("a connection", { concurrency: true }, () => {
     );
     for (const name of names) await room(name).waitForSessions(250);
     for (const socket of sockets) socket.drop();
-    // These are disconnected while they are joining.
+    // These sockets are disconnected while they join.
     for (let i = 0; i < 25; i++) {
       const socket = await connect();
       for (const name of names) socket.send({ type: "subscribe", room: name });
@@ -82,7 +82,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
   });
 
   // Limits: BRIDGE_WINDOW_BYTES.
-  test("each send at most a window, and more after a `seen`", async (t) => {
+  test("each send at most one window of events, and more after a `seen`", async (t) => {
     const { room, connect } = await setUp(t);
     const socket = await connect();
     await subscribe(socket, "a");
@@ -111,7 +111,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     }
   });
 
-  test("deliver every event once and in order, however often it is disconnected", async (t) => {
+  test("deliver every event once and in order, however often the connection is lost", async (t) => {
     const random = seeded(t);
     const { room, runtime, connect } = await setUp(t, { settings: NO_WINDOWS });
     const names = Array.from({ length: 20 }, (_, i) => `r${i}`);

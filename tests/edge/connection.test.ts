@@ -7,7 +7,7 @@ import { seconds } from "./jwt.ts";
 import { tokenOf } from "./room.ts";
 
 describe("a connection for many rooms", { concurrency: true }, () => {
-  test("starts with a `connected` frame, without a room", async (t) => {
+  test("starts with a `connected` frame that names no room", async (t) => {
     const { runtime } = await setUp(t);
     const socket = await Socket.open(`${runtime.url}/events`, { token });
     assert.equal(socket.protocol, "roomcast.v1");
@@ -47,7 +47,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert(Date.now() - since > 9_900);
   });
 
-  test("with a bad token is accepted and closed with a code, as every upgrade", async (t) => {
+  test("with a bad token is accepted like every upgrade, and then closed with a code", async (t) => {
     const { runtime } = await setUp(t);
     const socket = await Socket.open(`${runtime.url}/events`, { token: "a.b.c" });
     assert.equal((await socket.closed()).code, 4001);
@@ -96,7 +96,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     assert.equal((await socket.next()).type, "pong");
   });
 
-  test("handles a room's frames in order, from `subscribe` to `unsubscribe` and again", async (t) => {
+  test("handles a room's frames in order, also after it unsubscribes and subscribes again", async (t) => {
     const { connect } = await setUp(t);
     const socket = await connect();
     for (let round = 0; round < 5; round++) {
@@ -122,7 +122,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     }
   });
 
-  test("receives `closed` for a room that ends its subscription, and keeps the others", async (t) => {
+  test("receives `closed` for a room that ends its subscription, and its other subscriptions remain", async (t) => {
     const { room, connect } = await setUp(t, { settings: { full: { sockets: 1 } } });
     const other = await connect();
     await subscribe(other, "full");
@@ -221,7 +221,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
 });
 
 describe("a connection's token", { concurrency: true }, () => {
-  test("is renewed for all its rooms, and a room that it no longer grants is closed", async (t) => {
+  test("is renewed for all its rooms, and a room that the new token does not grant is closed", async (t) => {
     const { room, connect } = await setUp(t);
     const socket = await connect();
     for (const name of ["a", "b", "c"]) await subscribe(socket, name);
@@ -251,7 +251,7 @@ describe("a connection's token", { concurrency: true }, () => {
     await room("c").waitForSessions(0);
   });
 
-  test("for another user, or a bad one, closes the connection", async (t) => {
+  test("that is invalid or for another user closes the connection", async (t) => {
     const { room, connect } = await setUp(t);
     for (const bad of [tokenOf("bob", ["subscribe"]), "a.b.c"]) {
       const socket = await connect();

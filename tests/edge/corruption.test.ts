@@ -1,4 +1,4 @@
-/** Rows that were changed from outside, on the real SQLite. */
+/** Tests rows that were changed from outside the worker, on the real SQLite. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
@@ -24,7 +24,7 @@ describe("a corrupted row", () => {
 });
 
 describe("a room that can't be loaded", () => {
-  test("closes the socket whose frame is lost, and every socket that lists its member", async (t) => {
+  test("closes the socket whose frame is lost, and all sockets whose lists contain its member", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const sockets: Socket[] = [];

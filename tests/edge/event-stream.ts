@@ -1,6 +1,6 @@
 /**
- * A reader of Server-Sent Events that follows the HTML standard (9.2.6). It has a socket of its own,
- * so that a test can read slowly or disconnect.
+ * A reader of Server-Sent Events that follows the HTML standard (9.2.6). Each reader has a separate
+ * connection, so that a test can read slowly or disconnect.
  */
 import { type IncomingMessage, get } from "node:http";
 
@@ -23,7 +23,7 @@ const TIMEOUT_MS = 30_000;
 
 export class EventStream {
   readonly response: IncomingMessage;
-  /** Also set by a block without data, which is not an event. */
+  /** Last id received. A block without data also sets it, although such a block is not an event. */
   lastEventId = "";
   /** Number of lines that begin with a colon. */
   comments = 0;

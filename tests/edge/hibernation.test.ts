@@ -17,7 +17,7 @@ describe("a room that hibernates", { concurrency: true }, () => {
     await alice.until("welcome");
     const before = await stats(url);
     await sleep(13_000); // The runtime evicts an object that has been idle for ten seconds.
-    assert.equal(await runtime.evict("r"), false, "it was no longer in memory");
+    assert.equal(await runtime.evict("r"), false, "the room is no longer in memory");
     await publish(url, { name: "n", data: 1 });
     assert.equal((await alice.until("events")).events[0].seq, 1);
     const after = await stats(url);
@@ -33,7 +33,7 @@ describe("a room that hibernates", { concurrency: true }, () => {
     assert.equal(await runtime.evict("r"), true);
     alice.send({ type: "ping" });
     assert.deepEqual(await alice.next(), { type: "pong" });
-    assert.equal(await runtime.evict("r"), false, "it is still hibernating");
+    assert.equal(await runtime.evict("r"), false, "the room is still hibernating");
   });
 
   test("wakes to close a session when its token expires", async (t) => {

@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => runtime.stop());
 
-test("healthz needs no token", async () => {
+test("GET /healthz needs no token", async () => {
   const answer = await send("GET", "/healthz", { token: null });
   assert.deepEqual([answer.status, answer.text], [200, "ok"]);
 });
@@ -40,7 +40,7 @@ describe("paths are exact", () => {
     "/Healthz",
   ];
   for (const path of nowhere) {
-    test(`${path} is not_found, with any method and without a token`, async () => {
+    test(`${path} is answered with not_found for any method, with and without a token`, async () => {
       for (const method of ["GET", "POST", "DELETE"]) {
         for (const by of [token, null]) {
           assertError(await send(method, path, { token: by, body: "{}" }), 404, "not_found");
@@ -67,7 +67,7 @@ describe("paths are exact", () => {
     });
   }
 
-  test("a percent-encoded room name is the same room", async () => {
+  test("a percent-encoded room name refers to the same room", async () => {
     const published = await send("POST", "/rooms/a%3Ab%2c%41/events", { body: EVENT });
     assert.equal(published.status, 201, published.text);
     const page = await send("GET", "/rooms/a:b,A/events");
@@ -75,7 +75,7 @@ describe("paths are exact", () => {
     assert.equal(page.json.room, "a:b,A");
   });
 
-  test("a room name may have 164 characters, and all of these", async () => {
+  test("a room name may have 164 characters, and may contain every allowed character", async () => {
     for (const room of ["r".repeat(164), "A-Za-z0-9_-=@,.;:x", "...", "a."]) {
       const answer = await send("POST", `/rooms/${room}/events`, { body: EVENT });
       assert.equal(answer.status, 201, answer.text);
@@ -84,7 +84,7 @@ describe("paths are exact", () => {
   });
 });
 
-describe("another method is method_not_allowed", () => {
+describe("a method that the path does not support is answered with method_not_allowed", () => {
   const others = {
     "/healthz": ["POST", "PUT", "DELETE"],
     "/events": ["PUT", "DELETE", "PATCH"],
@@ -118,7 +118,7 @@ describe("a body", () => {
     }
   });
 
-  test("of more than 1 MiB is too_large, also without a Content-Length", async () => {
+  test("of more than 1 MiB is rejected with too_large, also without a Content-Length", async () => {
     const body = EVENT.padEnd(1024 * 1024 + 1);
     assertError(await send("POST", "/rooms/large/events", { body }), 413, "too_large");
     const headers = { "transfer-encoding": "chunked" };
@@ -128,7 +128,7 @@ describe("a body", () => {
     assert.equal(fits.json.seqs[0], 1, "the rejected bodies appended nothing");
   });
 
-  test("that is not UTF-8 is bad_request", async () => {
+  test("that is not UTF-8 is rejected with bad_request", async () => {
     const body = Buffer.from('{"name":"n","data":"\xff"}', "latin1");
     assertError(await send("POST", "/rooms/r/events", { body }), 400, "bad_request");
   });
@@ -191,7 +191,7 @@ describe("an error", () => {
 });
 
 describe("CORS", () => {
-  test("a page of an allowed origin may read", async () => {
+  test("a page of an allowed origin may read responses", async () => {
     for (const origin of [APP, "https://admin.example.com"]) {
       const { headers } = await send("GET", "/rooms/r/events", { headers: { origin } });
       assert.equal(headers["access-control-allow-origin"], origin);
@@ -203,7 +203,7 @@ describe("CORS", () => {
     }
   });
 
-  test("a page of another origin may not read", async () => {
+  test("a page of another origin may not read responses", async () => {
     const others = [
       "https://evil.example.com",
       "http://app.example.com",
@@ -232,7 +232,7 @@ describe("CORS", () => {
     assert.match(answer.headers["access-control-allow-headers"] ?? "", /authorization/i);
   });
 
-  test("* allows every origin", async (t) => {
+  test("an ALLOWED_ORIGINS of * allows every origin", async (t) => {
     const open = await Runtime.start({ vars: { JWT_SECRET: SECRET, ALLOWED_ORIGINS: "*" } });
     t.after(() => open.stop());
     const answer = await fetch(`${open.url}/healthz`, {
@@ -268,7 +268,8 @@ function send(
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const { hostname, port } = new URL(runtime.url);
   const authorization = by === null ? {} : { authorization: `Bearer ${by}` };
-  // Node sends no Content-Length for some methods. The body would be parsed as the next request.
+  // Node sends no Content-Length for some methods. Without it, the server would parse the body as
+  // the next request.
   const length =
     "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body ?? "") };
   const all = { ...authorization, ...length, ...headers };

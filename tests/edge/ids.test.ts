@@ -1,4 +1,7 @@
-/** The index of ids on the real SQLite, also in rooms that an earlier version wrote without it. */
+/**
+ * Tests the index of ids on the real SQLite, also in rooms that an earlier version wrote without an
+ * index.
+ */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
@@ -42,7 +45,7 @@ describe("an id counts once", () => {
     });
   });
 
-  test("also after the size of the ring changes, as long as it is retained", async (t) => {
+  test("also after the size of the ring changes, as long as its event is retained", async (t) => {
     const room = await filled(t);
     await room.runtime.deploy({ settings: { "*": { retained_appends: 5 } } });
     assert.deepEqual(await room.publish(event(1_999)), [1_999]);

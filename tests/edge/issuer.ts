@@ -43,7 +43,7 @@ export const VARS = {
   ALLOWED_ORIGINS: APP,
 };
 
-/** Claims of a good token of alice. Each attack changes one of them. */
+/** Claims of a valid token of alice. An attack changes one of them. */
 export const goodClaims = { ...claims("alice", ["subscribe"]), iss: ISSUER, aud: AUDIENCE };
 export const goodExcept = (changed: Claims): Claims => ({ ...goodClaims, ...changed });
 export const withRooms = (granted: unknown): Claims => goodExcept({ rooms: granted });
@@ -52,13 +52,13 @@ export const pem = (key: KeyObject): string =>
 export const encode = (part: unknown): string =>
   Buffer.from(JSON.stringify(part)).toString("base64url");
 
-/** A good token of alice. */
+/** A valid token of alice. */
 export const goodToken = sign(goodClaims, SECRET);
 
-/** Returns a good token of exactly `bytes` bytes. */
+/** Returns a valid token of exactly `bytes` bytes. */
 export function tokenOfBytes(bytes: number): string {
-  // Three bytes of claims are four bytes of the token, so that some sizes can't be reached by padding
-  // the claims alone. Then the header is padded too.
+  // Three bytes of claims become four bytes of the token, so padding of the claims alone can't
+  // reach some sizes. For these sizes, the header is padded too.
   for (let more = 0; more < 4; more++) {
     const rest = bytes - sign(goodExcept({ pad: "" }), SECRET, { pad: "x".repeat(more) }).length;
     for (let pad = Math.floor((rest * 3) / 4) - 2; pad <= (rest * 3) / 4 + 2; pad++) {
@@ -69,7 +69,7 @@ export function tokenOfBytes(bytes: number): string {
   throw new Error(`no token of ${bytes} bytes is possible`);
 }
 
-/** Sends a request that a token of `alice` allows. */
+/** Requests the events of a room with this token. A valid token of `alice` allows this request. */
 export function readEvents(url: string, room: string, token: string): Promise<Response> {
   return fetch(`${url}/rooms/${room}/events`, { headers: { authorization: `Bearer ${token}` } });
 }

@@ -91,7 +91,7 @@ describe("JWKS_URL", () => {
     assert.equal(issuer.fetches, 0);
   });
 
-  test("verifies the token of a connection, and later frames wait for it", async (t) => {
+  test("is used to verify the token of a connection, and later frames wait for the result", async (t) => {
     const issuer = await issuerOf(t, KEYS, 500);
     const { url } = await started(t, issuer.vars);
     const alice = await Socket.open(`${url}/events`);
@@ -106,7 +106,7 @@ describe("JWKS_URL", () => {
     assert.equal((await alice.closed()).code, 4001);
   });
 
-  test("verifies the token of an upgrade and of a first frame", async (t) => {
+  test("is used to verify the token of an upgrade and of a first frame", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const { url } = await started(t, issuer.vars);
     const alice = await Socket.open(`${url}/rooms/r/events`);
@@ -119,7 +119,7 @@ describe("JWKS_URL", () => {
     alice.close();
   });
 
-  test("that can't be fetched fails tokens with a kid with 500, not 401", async (t) => {
+  test("that can't be fetched causes 500, not 401, for tokens with a kid", async (t) => {
     const issuer = await issuerOf(t, "no key set");
     const { url } = await started(t, issuer.vars);
     for (let i = 0; i < 3; i++) assert.equal((await readEvents(url, "r", first)).status, 500);
@@ -129,7 +129,7 @@ describe("JWKS_URL", () => {
 /** Keys are fetched at most once a minute for an unknown `kid`. The rest is for a busy machine. */
 const ROTATED_WITHIN_MS = 60_000 + 15_000;
 
-/** Much more than the limit of a key set, and than the socket buffers hold. */
+/** Much more than the limit of a key set, and more than the socket buffers can store. */
 const ENDLESS_BYTES = 32_000_000;
 
 describe("the keys at JWKS_URL", { concurrency: true }, () => {
@@ -157,7 +157,8 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal((await readEvents(url, "r", first)).status, 401, "the old key was removed");
     assert.equal(issuer.fetches, 2);
 
-    // A session stays open after the key of its token was removed, but rejects new tokens of it.
+    // A session stays open after the key of its token was removed. A new token that is signed with
+    // this key is rejected.
     again!.send({ type: "auth", token: first });
     assert.equal((await again!.closed()).code, 4001);
     alice!.send({ type: "auth", token: renewed });
@@ -173,7 +174,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     alice!.close();
   });
 
-  test("are read to 256 KiB and no further", async (t) => {
+  test("are read only up to 256 KiB", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const spaces = Buffer.alloc(64 * 1024, " ");
     let written = 0;
@@ -213,7 +214,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.match(await log.text(), /JWKS_URL: answered 302: redirects are not followed/);
   });
 
-  test("that can't be fetched fail /healthz, until they were fetched once", async (t) => {
+  test("that can't be fetched fail /healthz until they have been fetched once", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const answerWith503 = (response: ServerResponse) => response.writeHead(503).end("{}");
     issuer.answer = answerWith503;
@@ -236,7 +237,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal(issuer.fetches, fetches);
   });
 
-  test("are not fetched over http from a remote host, which others could imitate", async (t) => {
+  test("are not fetched over http from a remote host, because others could imitate it", async (t) => {
     const issuer = await issuerOf(t, KEYS);
     const log = await logOf(t);
     const vars = { ...issuer.vars, JWKS_URL: "http://issuer.example/keys.json" };

@@ -1,4 +1,4 @@
-/** Signs any header and claims as a JWT, also invalid ones for the tests of attacks. */
+/** Signs any header and any claims as a JWT, including invalid ones for the tests of attacks. */
 import { createHmac, type KeyObject, sign as signature } from "node:crypto";
 import { registerSecret } from "./secrets.ts";
 
@@ -19,8 +19,8 @@ const signers: Record<Algorithm, (text: Buffer, key: KeyObject | string) => Buff
 };
 
 /**
- * Signs a token. A `header` or `claims` of type string is used as the JSON text, without checks. The
- * signature is registered as a secret, because it is the part of a token that nobody can guess.
+ * Signs a token. A `header` or `claims` of type string is used as the JSON text, without checks.
+ * The signature is registered as a secret, because it is the part of a token that can't be guessed.
  */
 export function sign(
   claims: Claims | string,

@@ -74,7 +74,7 @@ describe("a long poll", { concurrency: true }, () => {
     assert.equal((await polling).status, 410);
   });
 
-  test("is ended by a kick, an expired token and a full room, as a socket is", async (t) => {
+  test("is ended by a kick, an expired token or a full room, as a socket is", async (t) => {
     const room = await Room.of(t, { settings: { full: { sockets: 1 } } });
     const since = await room.position();
     const kicked = poll(room, `since=${since}&wait=30`);
@@ -95,7 +95,7 @@ describe("a long poll", { concurrency: true }, () => {
     assert.equal((await polling).status, 200);
   });
 
-  test("needs `since`, a token with the right, and at most 30 seconds", async (t) => {
+  test("needs `since`, a token with the right to subscribe, and a `wait` of at most 30 seconds", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
     for (const query of [
@@ -113,21 +113,21 @@ describe("a long poll", { concurrency: true }, () => {
     await room.waitForSessions(0);
   });
 
-  test("lets the room hibernate, and receives the next event", async (t) => {
+  test("does not prevent hibernation of the room, and receives the next event", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
     const polling = poll(room, `since=${since}&wait=30`);
     await room.waitForSessions(1);
     const before = await room.stats();
     await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
-    assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
+    assert.equal(await room.runtime.evict("r"), false, "the room is no longer in memory");
     await room.publish({ name: "n", data: 1 });
     assert.equal((await polling).body.events.length, 1);
     assert((await room.stats()).awake_since > before.awake_since, "the object was created again");
     await room.waitForSessions(0);
   });
 
-  test("after another loses and repeats no event", async (t) => {
+  test("that starts after another one loses and repeats no event", async (t) => {
     const random = seeded(t);
     const room = await Room.of(t, { settings: NO_WINDOWS });
     const { epoch } = await room.stats();

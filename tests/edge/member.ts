@@ -1,6 +1,6 @@
 /**
- * A client that enters a room and builds a list of its members from the frames it receives. It fails
- * on every frame that does not fit its list.
+ * A client that enters a room and builds a list of its members from the frames it receives. It
+ * reports an error at the first frame that does not fit its list.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -97,7 +97,7 @@ export class Member {
   #applyChange({ entered, updated, left }: Record<string, Entry[]>): void {
     assert(!this.#more, "a change arrived between two pages of a list");
     for (const entry of entered ?? []) {
-      assert.notEqual(entry.session, this.#session, "it received its own entry");
+      assert.notEqual(entry.session, this.#session, "a member received its own entry");
       assert(!this.list.has(entry.session), `${entry.user} entered, but was a member already`);
       this.list.set(entry.session, entry);
     }
@@ -111,8 +111,8 @@ export class Member {
 }
 
 /**
- * Enters a room and then stalls, as a machine that was unplugged: its TCP connection stays open, but
- * the client reads and answers nothing. Returns a function that closes the connection.
+ * Enters a room and then stalls, like a machine without power: its TCP connection stays open, but
+ * the client reads nothing and answers nothing. Returns a function that closes the connection.
  */
 export async function enterAndStall(url: string, token: string): Promise<() => void> {
   const { hostname, port, pathname } = new URL(`${url}/events`);

@@ -1,4 +1,7 @@
-/** JSON values with variables: they are filled in before sending, and matched on receipt. */
+/**
+ * JSON values with variables. `fill` replaces the variables of a value that is sent. `match`
+ * compares a received value with a pattern.
+ */
 import { deepStrictEqual } from "node:assert/strict";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

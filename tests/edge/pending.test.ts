@@ -1,4 +1,7 @@
-/** Sockets for one room without a token: they wait in the worker until they send a valid one. */
+/**
+ * Tests sockets for one room without a token. They wait in the worker until they send a valid
+ * token.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Socket } from "./client.ts";
@@ -123,7 +126,7 @@ test("a room that rejected a socket can hibernate even if the peer never answers
   assert.equal((await room.stats()).sessions, 1);
 });
 
-/** Returns the code that a socket is closed with, and ignores the frames before. */
+/** Returns the code that a socket is closed with, and ignores the frames before the close. */
 async function closeCodeOf(socket: Socket): Promise<number> {
   for (;;) {
     const next = await socket.frameOrClose();

@@ -1,7 +1,10 @@
 import { randomInt } from "node:crypto";
 import type { TestContext } from "node:test";
 
-/** Returns a generator of random numbers from 0 to 1. Prints its seed, which `SEED` sets. */
+/**
+ * Returns a generator of random numbers from 0 to 1. Prints the seed. The environment variable
+ * `SEED` sets it.
+ */
 export function seeded(t: TestContext): () => number {
   const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
   t.diagnostic(`SEED=${seed}`);

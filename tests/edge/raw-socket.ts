@@ -1,4 +1,4 @@
-/** A WebSocket client at the level of TCP, which answers no frames by itself. */
+/** A WebSocket client at the level of TCP. It answers no frames, not even a Close. */
 import { once } from "node:events";
 import { type Socket as TcpSocket, connect } from "node:net";
 import type { Runtime } from "./runtime.ts";

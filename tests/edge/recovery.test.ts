@@ -25,7 +25,7 @@ test("100,000 missed events are replayed in bounded frames, and live events foll
     token,
     query: `since=${epoch}:0`,
   });
-  // Live events: published one at a time during the replay.
+  // Live events are published one at a time during the replay.
   const live = (async () => {
     for (let i = GAP + 1; i <= GAP + LIVE; i++) await publish(room, batch(i, 1));
   })();

@@ -1,4 +1,4 @@
-/** The HTTP API of a room, for a backend that has every right. */
+/** The HTTP API of a room, for a backend with a token that grants every right. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -27,7 +27,7 @@ export class Room {
     this.url = `${runtime.url}/rooms/${name}`;
   }
 
-  /** Starts a runtime, which is stopped after the test, and returns a room of it. */
+  /** Starts a runtime that is stopped after the test. Returns a room on this runtime. */
   static async of(t: TestContext, options?: Options): Promise<Room> {
     const runtime = await Runtime.start(options);
     t.after(() => runtime.stop());

@@ -1,6 +1,6 @@
 /**
- * Runs the built worker on workerd, without a proxy. A test can kill the process, and the storage is
- * a directory that stays. The bytes that a test reads on the wire are those that the worker wrote.
+ * Runs the built worker on workerd, without a proxy. A test can kill the process, and the storage
+ * directory remains. Without a proxy, a test receives exactly the bytes that the worker sends.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -16,7 +16,10 @@ import { registerSecret, assertNoSecret } from "./secrets.ts";
 /** Path of the binary itself. A kill of a script that wraps it would not reach workerd. */
 const workerd: string = createRequire(import.meta.url)("workerd").default;
 
-/** Directory of the `wrangler.toml`. Another implementation of the protocol can run these tests. */
+/**
+ * Directory of the `wrangler.toml`. With this variable, the tests can run another implementation of
+ * the protocol.
+ */
 const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
 /** Log lines of a worker that has trapped, or that never answers. */
@@ -29,14 +32,14 @@ export interface Options {
   vars?: Record<string, string> | undefined;
   /** `ROOM_SETTINGS`: settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
-  /** Directory of another worker's `wrangler.toml`. The benchmark runs some. */
+  /** Directory of another worker's `wrangler.toml`. The benchmark runs such workers. */
   root?: string | undefined;
 }
 
 /**
  * Settings for tests that evict a room at any moment. A room never hibernates within a batch window
  * by itself, because the window's timer keeps the object in memory. A room that is evicted within
- * it would lose the pending frame.
+ * the window would lose the pending frame.
  */
 export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
 
@@ -162,17 +165,19 @@ export class Runtime {
       this.#ports.set(report.socket, report.port);
       if (listening.add(report.socket).size === 2) return;
     }
-    throw new Error(`workerd ended with ${child.exitCode ?? child.signalCode} before it listened`);
+    throw new Error(
+      `workerd exited with ${child.exitCode ?? child.signalCode} before it listened on its ports`,
+    );
   }
 
   /** Waits until this text is in the log `times` times. */
   async waitForLog(text: string, times: number, timeoutMs: number): Promise<void> {
     const count = (): number => this.#output.split(text).length - 1;
     for (const end = Date.now() + timeoutMs; count() < times; await sleep(50))
-      assert(Date.now() < end, `it logged ${text} ${count()} times, not ${times}`);
+      assert(Date.now() < end, `the log has ${text} ${count()} times, not ${times}`);
   }
 
-  /** Returns the SQLite file of each room. They are in use unless the process is killed. */
+  /** Returns the SQLite file of each room. The files are in use while the process runs. */
   async databases(): Promise<string[]> {
     const files = await readdir(this.#storage, { recursive: true });
     const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
@@ -188,9 +193,9 @@ export class Runtime {
   }
 
   /**
-   * Evicts the room's object from memory, as the runtime does after 10 idle seconds. Its sockets stay
-   * open, and its fields are lost. Returns whether it was in memory. It never loads a room, so it
-   * also shows whether a request has loaded one.
+   * Evicts the room's object from memory, as the runtime does after 10 idle seconds. Its sockets
+   * stay open, and its fields are lost. Returns whether the room was in memory. An eviction never
+   * loads a room, so the result also shows whether a request has loaded it.
    */
   evict(room: string): Promise<boolean> {
     return this.#evict(room, "hibernate");
@@ -240,7 +245,7 @@ export class Runtime {
     this.#openResponses.push(reader);
     const first = await reader?.read();
     const text = new TextDecoder().decode(first?.value);
-    if (text !== "opened") throw new Error(`a crowd of ${sockets}: ${answer.status} ${text}`);
+    if (text !== "opened") throw new Error(`opening ${sockets} sockets: ${answer.status} ${text}`);
   }
 }
 
@@ -321,7 +326,7 @@ const config :Workerd.Config = (
       bindings = [(name = "ROOMS", durableObjectNamespace = (className = ${room}, serviceName = "roomcast")), (name = "WORKER", service = "roomcast")],
     )),
     (name = "storage", disk = (path = ${capnp(storage)}, writable = true)),
-    # Allows to fetch a key set from a server that the test starts.
+    # Allows the worker to fetch a key set from a server that the test starts.
     (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [

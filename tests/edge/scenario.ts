@@ -1,4 +1,7 @@
-/** Runs the scenarios of `tests/scenarios` on the real runtime. Their format is in the README there. */
+/**
+ * Runs the scenarios of `tests/scenarios` on the real runtime. tests/scenarios/README.md describes
+ * their format.
+ */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
@@ -24,7 +27,10 @@ interface TokenOf {
   expires_in_s?: number;
 }
 
-/** A step. Besides the fields below it has one key: the name of an actor, whose value is its action. */
+/**
+ * A step. Besides the fields below, a step has one more key. This key is the name of an actor, and
+ * its value is the action.
+ */
 export interface Step {
   [actor: string]: unknown;
   to?: string | null;
@@ -64,7 +70,7 @@ const MAX_EVENTS_BYTES = 256 * 1024;
 const PING = '{"type":"ping"}';
 const PING_THE_ROOM = '{"type": "ping"}';
 
-/** One socket of the scenario, and the position that the protocol lets it expect. */
+/** A socket of the scenario, and the position at which its next events must continue. */
 interface Session {
   socket: Socket;
   /** `undefined` for a connection for many rooms. */

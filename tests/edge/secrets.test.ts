@@ -1,4 +1,4 @@
-/** When a runtime stops, it searches the worker's output for secrets. */
+/** Tests that a runtime searches the worker's output for secrets when it stops. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tokenOf } from "./room.ts";

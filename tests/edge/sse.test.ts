@@ -15,7 +15,7 @@ const APP = "https://app.example.com";
 const COMMENTED_WITHIN_MS = 50_000 + 25_000;
 
 describe("a stream of Server-Sent Events", { concurrency: true }, () => {
-  test("has the headers of one, and of CORS for an allowed origin", async (t) => {
+  test("has the headers of an event stream, and CORS headers for an allowed origin", async (t) => {
     const room = await Room.of(t, {
       vars: { JWT_SECRET: "a secret of the tests, of more than 32 bytes", ALLOWED_ORIGINS: APP },
     });
@@ -138,7 +138,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     }
   });
 
-  test("receives gap and state after a lost position, and the last of them has the id", async (t) => {
+  test("starts with `gap` and `state` after a lost position, and only the last of them has the id", async (t) => {
     const room = await Room.of(t);
     await room.publish({ name: "n", data: 1 });
     const { epoch } = await room.stats();
@@ -192,7 +192,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
       assert.equal(received, code);
       assert.equal(typeof reason, "string");
       assert.deepEqual(more, {});
-      assert.equal(await stream.next(), undefined, "it was the last event");
+      assert.equal(await stream.next(), undefined, "`closed` is the last event");
     });
   }
 
@@ -207,7 +207,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
     await stream.waitForEnd();
   });
 
-  test("is rejected with the status and the code of any request", async (t) => {
+  test("is rejected with the same status and code as other requests", async (t) => {
     const room = await Room.of(t, { settings: { full: { sockets: 1 } } });
     const status = async (options: object, name = "r"): Promise<[number | undefined, string]> => {
       const stream = await EventStream.open(`${room.runtime.url}/rooms/${name}/events`, options);
@@ -245,7 +245,7 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 1);
     const before = await room.stats();
     await sleep(14_000); // The runtime evicts an object that has been idle for ten seconds.
-    assert.equal(await room.runtime.evict("r"), false, "it was no longer in memory");
+    assert.equal(await room.runtime.evict("r"), false, "the room is no longer in memory");
     await room.publish({ name: "n", data: 2 });
     for (const stream of streams) assert.equal((await stream.nextJson()).seq, 2);
     const after = await room.stats();
@@ -253,7 +253,7 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     assert.equal(after.sessions, 3);
   });
 
-  test("is not woken by the comments that they receive every 25 seconds", async (t) => {
+  test("is not woken by the comments that the readers receive every 25 seconds", async (t) => {
     const room = await Room.of(t);
     const since = Date.now();
     const stream = await EventStream.open(`${room.url}/events`, { token });
@@ -263,7 +263,7 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     await stream.waitForComments(1, 49_000);
     const after = Date.now() - since;
     assert(after > 24_900, `${after} ms`);
-    assert.equal(await room.runtime.evict("r"), false, "it is still hibernating");
+    assert.equal(await room.runtime.evict("r"), false, "the room is still hibernating");
   });
 
   test("closes the sessions of a thousand disconnected readers", async (t) => {
@@ -286,7 +286,7 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     staying?.drop();
   });
 
-  test("without events closes the session of a disconnected reader in two comment periods", async (t) => {
+  test("without events closes the session of a disconnected reader within two comment periods", async (t) => {
     const room = await Room.of(t);
     const stream = await EventStream.open(`${room.url}/events`, { token });
     await stream.waitForPosition();
@@ -398,7 +398,10 @@ describe("a stream reader", { concurrency: true }, () => {
   });
 });
 
-/** Opens streams and disconnects each 1 ms later than the last, until one is answered before that. */
+/**
+ * Opens streams one after another, and disconnects each 1 ms later than the previous one. Ends when
+ * a stream is answered before it is disconnected.
+ */
 async function disconnectBeforeAnswer(room: Room): Promise<void> {
   let afterMs = 0;
   while (!(await isAnswered(room, afterMs))) afterMs += 1;

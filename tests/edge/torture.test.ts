@@ -1,11 +1,14 @@
-/** Runs every suite of `make torture` in its short form, so that each one works and finds no fault. */
+/**
+ * Runs every suite of `make torture` in its short form, and checks that the suite works and finds
+ * no fault.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { run } from "../../torture/run.ts";
 import { SUITES } from "../../torture/suites.ts";
 import { seeded } from "./random.ts";
 
-describe("torture, in short", { concurrency: 3 }, () => {
+describe("the short form of a torture suite finds no fault", { concurrency: 3 }, () => {
   for (const suite of Object.keys(SUITES)) {
     test(suite, async (t) => {
       const seed = Math.floor(seeded(t)() * 2 ** 31);

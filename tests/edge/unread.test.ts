@@ -1,7 +1,7 @@
 /**
- * Signals to a stalled reader. Flow control does not count signals, so the room queries how much
- * the runtime has not written to a socket yet. The simulator assumes this figure; this test shows
- * that the real runtime reports it.
+ * Signals to a stalled reader. Flow control does not count signals. So the room queries how many
+ * bytes the runtime has not written to a socket yet. The simulator assumes this number, and this
+ * test shows that the real runtime reports it.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
