@@ -1,4 +1,6 @@
-/** Simulates the shipments. It uses no clock and no network: equal seeds give equal flights. */
+/**
+ * Simulates the shipments without a clock and without a network. Equal seeds produce equal flights.
+ */
 import type { NewEvent } from "roomcast/server";
 import {
   ROWS,

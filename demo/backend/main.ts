@@ -41,7 +41,7 @@ const notifier = new Notifier(roomcast);
 
 /**
  * Replaces the shipments of an earlier run with the current ones. One batch makes this atomic: no
- * subscriber receives a part of it.
+ * subscriber receives only a part of the batch.
  */
 async function replaceShipments(): Promise<void> {
   const { events } = await roomcast.state(SHIPMENTS_ROOM);

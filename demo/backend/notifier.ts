@@ -15,7 +15,10 @@ export class Notifier {
     this.#roomcast = roomcast;
   }
 
-  /** Adds a visitor or moves them to the end. Above the limit, the oldest visitor is removed. */
+  /**
+   * Adds a visitor, or moves a known visitor to the end. Above the limit, the oldest visitor is
+   * removed.
+   */
   addVisitor(visitor: string): void {
     this.#visitors.delete(visitor);
     this.#visitors.add(visitor);
@@ -44,9 +47,10 @@ export class Notifier {
   }
 
   /**
-   * Publishes that a visitor has read these notifications. With a `publish` grant, the browser
-   * could do this itself. But a real app stores the read status here, so that it outlives the room
-   * and no e-mail is sent. If only the backend may publish, all events in the room can be trusted.
+   * Publishes that a visitor has read these notifications. A browser with a `publish` grant could
+   * publish this itself. But a real app stores the read status in its backend. The status then
+   * outlives the room, and the app sends no e-mail for a notification that was read. If only the
+   * backend may publish, all events in the room can be trusted.
    */
   async markRead(visitor: string, shipments: readonly string[]): Promise<void> {
     const events = shipments.map((key) => ({ name: "read", key, data: null }));

@@ -16,7 +16,7 @@ export async function markRead(shipments: readonly string[]): Promise<void> {
 }
 
 function urlOf(path: string): URL {
-  // Passes on the `?guest` of this window, which selects a second visitor.
+  // Includes the `?guest` of this window's URL, which selects a second visitor.
   const url = new URL(path + location.search, location.href);
   // `make dev` starts the backend one port above the worker, which serves this page.
   url.port = String(Number(location.port) + 1);

@@ -7,6 +7,9 @@ export type ChatEvent = EventOf<ChatEvents>;
 
 export const useChatRoom = (): ChatRoom => useRoom<ChatEvents, ChatSignals>(CHAT_ROOM);
 
-/** Checks the data of an event, because every visitor may publish and the data may be anything. */
+/**
+ * Returns whether an event is a valid message. Every visitor may publish, so the data may be
+ * anything.
+ */
 export const isMessage = ({ name, data }: ChatEvent): boolean =>
   name === "message" && typeof (data as { text?: unknown } | null)?.text === "string";

@@ -1,6 +1,6 @@
 /**
- * Simulates a lost network for "Go offline". The Roomcast client is not notified: its connection
- * closes, and each new one closes too, as in a tunnel.
+ * Simulates a lost network for "Go offline". The Roomcast client is not notified. Its connection
+ * closes, and each new connection closes too, as in a tunnel.
  */
 
 /** Aborted while the window is offline. */

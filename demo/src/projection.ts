@@ -18,7 +18,10 @@ export function pointOf({ iata, location: [longitude, latitude] }: Airport): Poi
   return [round(point[0]), round(point[1])];
 }
 
-/** Returns a route as an SVG path. It curves to the left, so that the way back is a second line. */
+/**
+ * Returns a route as an SVG path. The path curves to the left, so that the return route is a second
+ * line.
+ */
 export function pathOf(from: Airport, to: Airport): string {
   const [x1, y1] = pointOf(from);
   const [x2, y2] = pointOf(to);

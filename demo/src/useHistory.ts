@@ -20,8 +20,8 @@ export function useHistory<EventMap extends object>(
   return {
     events,
     loadEarlier() {
-      // Each load starts again at the newest event. Doubling the number bounds the total of events
-      // read to twice the size of the history.
+      // Each load reads again from the newest event. Because the number doubles, all loads together
+      // read at most twice the history.
       if (events.length === last) setLast(last * 2);
     },
   };

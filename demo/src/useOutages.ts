@@ -7,7 +7,7 @@ export interface Outage {
   readonly after: number;
   /** Seq of the last missed event. `undefined` while the outage lasts. */
   readonly upTo?: number;
-  /** Whether the room no longer stored the missed events. */
+  /** Whether the room no longer had all missed events. */
   readonly lost?: boolean;
 }
 

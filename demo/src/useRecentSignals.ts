@@ -17,7 +17,7 @@ const SWEEP_INTERVAL_MS = 250;
 
 /**
  * Returns the last signal of this name from each user. A signal expires after `ttlMs`, because the
- * one that ends it may be lost. Users may send any data: `parse` validates it, and returns
+ * signal that ends it may be lost. Users may send any data: `parse` validates it, and returns
  * `undefined` for a signal that ends the previous one.
  */
 export function useRecentSignals<Data>(

@@ -6,7 +6,7 @@ import { DemoEnvironment, needsBrowser, tokenFor } from "./environment.ts";
 /** Expired 22 s ago. The server accepts a token until 30 s after its `exp`: for 8 s from now. */
 const expiringToken = (): string => tokenFor("alice", -22);
 
-describe("token renewal", needsBrowser, () => {
+describe("a window whose token expires", needsBrowser, () => {
   let demo: DemoEnvironment;
   before(async () => void (demo = await DemoEnvironment.start()));
   afterEach(() => demo?.closeWindows());

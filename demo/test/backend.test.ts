@@ -29,7 +29,7 @@ describe("the fleet", () => {
     assert.notDeepEqual(new Fleet(routes, 2).shipments, new Fleet(routes, 1).shipments);
   });
 
-  it("publishes every change: its events applied to a board give the fleet's shipments", () => {
+  it("publishes every change: a board that applies its events equals the fleet's shipments", () => {
     const fleet = new Fleet(routes, 1);
     let board: readonly (Shipment | undefined)[] = fleet.shipments;
     let events = 0;

@@ -64,7 +64,7 @@ describe("the chat", needsBrowser, () => {
     );
   });
 
-  it("shows an offline message as pending at once, and only once after it is sent", async () => {
+  it("shows an offline message immediately as pending, and only once after it is sent", async () => {
     const one = await demo.open(ada);
     const other = await demo.open(bruno);
     await one.waitForEvent(1);
@@ -102,7 +102,7 @@ describe("the chat", needsBrowser, () => {
     assert.equal(await other.message("Discard me").count(), 0);
   });
 
-  it("keeps its scroll position when messages are added, and follows new ones only at its end", async () => {
+  it("keeps its scroll position when messages are added, and scrolls to new messages only at its end", async () => {
     await publishMessages(180);
     const board = await demo.open(ada);
     await board.message("message 180").waitFor();
@@ -193,7 +193,10 @@ describe("the chat", needsBrowser, () => {
     for (const event of events) await demo.publish(CHAT_ROOM, [event]);
   }
 
-  /** Scrolls to the first loaded message, and asserts that it does not move as others load. */
+  /**
+   * Scrolls to the first loaded message, and asserts that this message does not move while others
+   * load.
+   */
   async function assertLoadsEarlier(board: BoardPage, first: string, next: string): Promise<void> {
     const y = await board.scrollTo(first);
     await board.chatLog.getByText(next, { exact: true }).waitFor({ state: "attached" });

@@ -12,7 +12,7 @@ describe("a window that loses its connection", needsBrowser, () => {
   afterEach(() => demo?.closeWindows());
   after(() => demo?.stop());
 
-  it("goes offline with the switch, and receives all missed events afterwards", async () => {
+  it("goes offline with the switch, and receives all missed events when it is online again", async () => {
     const board = await demo.open();
     await board.waitForEvent(1);
     await board.offlineSwitch.click();
@@ -81,7 +81,10 @@ describe("a window that loses its connection", needsBrowser, () => {
     await assertResumed(board, await board.lastSeq());
   });
 
-  /** Asserts that the window received all events after `seq`, and equals a new window. */
+  /**
+   * Asserts that the window has received all events after `seq`, and shows the same as a new
+   * window.
+   */
   async function assertResumed(board: BoardPage, seq: number, min = MISSED_EVENTS): Promise<void> {
     const message = await board.waitForAnnouncement("replayed");
     const replayed = Number(/^(\d+) events? replayed, none lost$/.exec(message)?.[1]);

@@ -1,6 +1,6 @@
 /**
  * Runs the whole demo for a test: the worker on workerd, the backend as a process, and browsers.
- * The browsers connect through a proxy, with which a test can break the network.
+ * The browsers connect through a proxy, so that a test can break the network.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -52,7 +52,7 @@ export interface OpenOptions extends BrowserContextOptions {
   dist?: string;
   /** URL of the pages and the worker. Default: the proxy `network`. */
   baseUrl?: URL;
-  /** Opens the window in the browser of this one, with the same visitor, token and pages. */
+  /** Opens the window in the same browser as this page, with the same visitor, token and pages. */
   sameBrowserAs?: PageObject;
   /** Called before the page loads. */
   prepare?: (page: Page) => Promise<void>;
@@ -186,7 +186,8 @@ export class DemoEnvironment {
 
   /** Returns the id of the window's visitor. */
   async visitorOf({ page }: PageObject): Promise<string> {
-    // A request before the page's own would have no cookie, and create another visitor.
+    // A request before the page's own request would have no cookie, and would create another
+    // visitor.
     while ((await page.context().cookies()).length === 0) await sleep(20);
     const response = await page.request.get(`http://127.0.0.1:${this.#backendPort}/api/token`);
     return decodeJwt(await response.text()).sub!;
@@ -230,8 +231,8 @@ export class DemoEnvironment {
     origin: string,
     { token, dist = DIST, ...options }: Omit<OpenOptions, "baseUrl">,
   ): Promise<BrowserContext> {
-    // Playwright serves the page, so Chromium does not count it as a local page and would block its
-    // requests to this machine.
+    // Playwright serves the page, so Chromium does not count it as a local page. Without this
+    // permission, Chromium would block its requests to this machine.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
     context.setDefaultTimeout(TIMEOUT_MS);

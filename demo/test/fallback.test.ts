@@ -33,7 +33,7 @@ describe("a window behind a proxy", needsBrowser, () => {
     await assertConnectedBy(board, "websocket");
   });
 
-  it("uses long polling while streams are blocked too, and a better transport when it is allowed", async () => {
+  it("uses long polling while streams are blocked too, and a better transport when one is allowed", async () => {
     middlebox.upgrades = 400;
     middlebox.buffering = true;
     const board = await demo.open({ baseUrl });
@@ -60,7 +60,10 @@ describe("a window behind a proxy", needsBrowser, () => {
     await assertConnectedBy(board, "sse");
   });
 
-  /** Asserts that events arrive over this transport, and that a window without proxy is equal. */
+  /**
+   * Asserts that events arrive over this transport, and that a window without the proxy shows the
+   * same.
+   */
   async function assertConnectedBy(board: BoardPage, transport: Transport): Promise<void> {
     await board.page.locator(`.badge[title=${transport}]`).waitFor();
     await board.waitForStatus("Connected");

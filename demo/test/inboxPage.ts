@@ -2,7 +2,9 @@
 import type { Locator } from "playwright-core";
 import { PageObject } from "./pageObject.ts";
 
-/** Marks a test's own shipments. The backend may report delays of others at any time. */
+/**
+ * Prefix of a test's own shipments. The backend may report delays of other shipments at any time.
+ */
 const TEST_PREFIX = "X-";
 export const isTestShipment = (title: string): boolean => title.startsWith(TEST_PREFIX);
 
@@ -15,12 +17,15 @@ export class InboxPage extends PageObject {
     return this.page.getByRole("button", { name, exact: true });
   }
 
-  /** Uses the keyboard, because a new row could move the button away from the pointer. */
+  /**
+   * Marks a notification as read. Uses the keyboard, because a new row could move the button away
+   * from the pointer.
+   */
   async markRead(shipment: string): Promise<void> {
     await this.button(`Mark as read: ${shipment}`).press("Enter");
   }
 
-  /** Resolves when the test's own unread shipments are these, newest first. */
+  /** Resolves when exactly these of the test's own shipments are unread, newest first. */
   async waitForUnread(...shipments: string[]): Promise<void> {
     await this.page.waitForFunction(
       ([own, shipments]) => {

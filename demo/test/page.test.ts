@@ -133,7 +133,7 @@ describe("the page", needsBrowser, () => {
     assert.equal(moving, 0);
   });
 
-  /** Lets the other user point, send a message, and start to type the next one. */
+  /** Makes the other user point, send a message, and start to type the next message. */
   async function simulateActivity(board: BoardPage, other: BoardPage): Promise<void> {
     await waitForEachOther(board, other);
     await other.pointAt(300, 200);
@@ -183,7 +183,7 @@ async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
 
 async function assertAccessible({ page }: PageObject): Promise<void> {
   await page.addScriptTag({ path: AXE });
-  // Contrast in the middle of a transition is meaningless, so all transitions end at once.
+  // Contrast in the middle of a transition is meaningless, so this style disables all transitions.
   const content =
     "*, ::before, ::after { animation: none !important; transition: none !important }";
   await page.addStyleTag({ content });

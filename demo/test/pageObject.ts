@@ -17,7 +17,10 @@ export class PageObject {
     });
   }
 
-  /** Resolves when all previous changes are painted, which is at the start of the next frame. */
+  /**
+   * Resolves when all previous changes are painted. The second frame starts after the first is
+   * painted.
+   */
   async waitForPaint(): Promise<void> {
     for (let frames = 0; frames < 2; frames++) {
       await this.page.evaluate(() => new Promise(requestAnimationFrame));

@@ -39,7 +39,7 @@ describe("presence and pointers", needsBrowser, () => {
     assert.equal(await other.cursors.count(), 0, "users do not see their own pointer");
   });
 
-  it("hide a pointer that left the map, stopped moving, or whose user went offline", async () => {
+  it("hide a pointer that leaves the map, that stops moving, or whose user goes offline", async () => {
     const one = await demo.open({ ...ada, ...fakeClock });
     const other = await demo.open(bruno);
     await waitForEachOther(one, other);

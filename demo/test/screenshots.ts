@@ -1,7 +1,8 @@
 // node test/screenshots.ts
 //
-// Takes the screenshots in docs/images/: the board after a short outage and the notifications, each
-// on a desktop and a phone, light and dark, and two windows of the board side by side.
+// Takes the screenshots in docs/images/. The board after a short outage and the notifications are
+// each shown on a desktop and a phone, light and dark. One more image shows two windows of the
+// board side by side.
 import { fileURLToPath } from "node:url";
 import type { BoardPage } from "./boardPage.ts";
 import { ada, bruno, DemoEnvironment, type OpenOptions, tokenFor } from "./environment.ts";
@@ -16,7 +17,7 @@ const screens = Object.entries({ desktop, phone }).flatMap(([name, screen]) => [
 
 const demo = await DemoEnvironment.start();
 try {
-  // A visitor from the start receives the most notifications.
+  // This visitor exists from the start, and therefore receives the most notifications.
   const early = await demo.openInbox();
   await demo.visitorOf(early);
   const cookies = await early.page.context().cookies();
@@ -67,7 +68,10 @@ async function screenshot(name: string, { page }: PageObject): Promise<void> {
   console.log(path);
 }
 
-/** Takes two windows side by side, each with the other's pointer on its map. */
+/**
+ * Takes a screenshot of two windows side by side. Each window shows the pointer of the other
+ * window's user.
+ */
 async function screenshotTogether(name: string): Promise<void> {
   const size = { width: 1080, height: 780 };
   const open = (visit: OpenOptions): Promise<BoardPage> => demo.open({ ...visit, viewport: size });

@@ -6,7 +6,8 @@ export function BrowserNotificationSetting() {
   const [permission, setPermission] = useState<NotificationPermission>();
   useEffect(() => setPermission(globalThis.Notification?.permission), []);
 
-  // Called only on a click: browsers may block a page forever that requests it without one.
+  // Called only on a click. A browser may permanently block a page that requests the permission
+  // without a click.
   const requestPermission = async (): Promise<void> =>
     setPermission(await Notification.requestPermission());
 

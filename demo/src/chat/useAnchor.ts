@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef, type RefObject } from "react";
 
-/** Largest distance to an end of the list that counts as at the end. */
+/** Distance within which the list counts as scrolled to its start or its end. */
 const NEAR_PX = 40;
 
 export interface Anchored {
@@ -20,7 +20,7 @@ interface View {
 /**
  * Preserves the scroll position of a list when items are added or removed above or below. The list
  * stays at its end, or else at the first visible item. Not all browsers support scroll anchoring,
- * and none does it at the top of the list.
+ * and no browser supports it at the top of the list.
  */
 export function useAnchor(onReachTop: () => void): Anchored {
   const ref = useRef<HTMLDivElement>(null);
@@ -34,8 +34,8 @@ export function useAnchor(onReachTop: () => void): Anchored {
     view.current = { range, item, end: item ? endOf(item, list) : 0 };
   }
 
-  // The scroll event arrives one frame late. So this reads the current `scrollTop`, and corrects it
-  // only by the distance that the first visible item has moved within the list.
+  // The scroll event arrives one frame late. So this effect reads the current `scrollTop`, and
+  // corrects it only by the distance that the first visible item has moved within the list.
   useLayoutEffect(() => {
     const list = ref.current!;
     const { range, item, end } = view.current;

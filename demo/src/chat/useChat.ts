@@ -11,7 +11,7 @@ export interface Draft {
   readonly text: string;
   /** Seq of the stored event, once acknowledged. */
   readonly seq?: number;
-  /** Why the message was not sent. */
+  /** Reason why the message was not sent. */
   readonly error?: Code;
 }
 
@@ -19,7 +19,7 @@ export interface Chat extends History<ChatEvent> {
   /** Shown below the events. */
   readonly drafts: readonly Draft[];
   send(text: string): void;
-  /** Sends the draft again, as the newest. */
+  /** Sends the draft again, as the newest message. */
   retry(draft: Draft): void;
   discard(draft: Draft): void;
 }
