@@ -1,6 +1,6 @@
 import type { Room } from "roomcast";
 
-/** Publishes the newest value of a key when it hasn't changed for `waitMs`. For sliders and text fields. */
+/** Publishes the newest value of a key once it hasn't changed for `waitMs`, for sliders and text fields. */
 export function debouncedPublish<Events extends object, Name extends keyof Events & string>(
   room: Room<Events>,
   name: Name,

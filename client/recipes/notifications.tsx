@@ -1,7 +1,7 @@
 import type { EventOf } from "roomcast";
 import { useEvent, useEvents, useRoom, useRoomState } from "roomcast/react";
 
-/** Both have the notification's id as their key. `null` removes a read notification from the room's state. */
+/** Both events have the notification's id as their key. `null` removes a read notification from the room's state. */
 type UserEvents = { notified: { text: string }; read: null };
 
 const none: ReadonlySet<string> = new Set();
@@ -38,7 +38,7 @@ export function Bell({ user, markRead }: { user: string; markRead: (id: string) 
             ),
         )}
       </ul>
-      {/* Only after a click: browsers block a page permanently that requests this unprompted. */}
+      {/* Requested only after a click. Browsers may permanently block a page that requests it without one. */}
       <button onClick={() => void Notification.requestPermission()}>Notify me</button>
     </>
   );

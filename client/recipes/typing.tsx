@@ -4,7 +4,7 @@ import { useRoom, useSignal } from "roomcast/react";
 
 type ChatSignals = { typing: null };
 
-/** How long a user counts as typing after a key press. */
+/** Time after a key press for which a user is shown as typing. */
 const TYPING_MS = 3_000;
 
 export function Composer() {
