@@ -13,8 +13,8 @@ export interface Scenario {
   name: string;
   /** Set to "simulator" for a scenario that needs a simulated clock. */
   only?: "simulator";
-  /** Reason why the room must not be evicted between the steps. */
-  awake?: string;
+  /** Reason why the room must not hibernate between the steps. */
+  stays_active?: string;
   settings?: Record<string, Record<string, number | boolean>>;
   tokens?: Record<string, TokenOf>;
   steps: Step[];
@@ -151,10 +151,10 @@ class ScenarioRunner {
 
   async #performRoom(verb: string, room: string): Promise<void> {
     switch (verb) {
-      case "sleeps":
+      case "hibernates":
         await this.#runtime.evict(room);
         return;
-      case "is lost":
+      case "is restarted":
         return this.#runtime.evictAndClose(room);
       case "crashes":
         await this.#runtime.kill();
@@ -214,9 +214,9 @@ class ScenarioRunner {
         return this.#expectClose(actor, step);
       case "is closed":
         return this.#expectClose(actor, step);
-      case "leaves":
+      case "closes":
         return this.#disconnect(actor, (socket) => socket.close(step.code));
-      case "drops":
+      case "disconnects":
         return this.#disconnect(actor, (socket) => socket.drop());
       case "sends":
         return this.#send(actor, step);
@@ -224,7 +224,7 @@ class ScenarioRunner {
         return this.#receive(actor, step);
       case "pings":
         return this.#ping(actor, PING);
-      case "hears nothing":
+      case "receives nothing":
         return this.#ping(actor, PING_THE_ROOM);
       default:
         throw new Error(`unknown action of a client: ${verb}`);

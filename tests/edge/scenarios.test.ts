@@ -11,8 +11,8 @@ for (const file of readdirSync(directory).filter((name) => name.endsWith(".json"
     for (const scenario of scenarios as Scenario[]) {
       if (scenario.only === "simulator") continue;
       test(scenario.name, () => runScenario(scenario, { hibernate: false }));
-      if (scenario.awake === undefined) {
-        test(`sleep_is_invisible: ${scenario.name}`, () =>
+      if (scenario.stays_active === undefined) {
+        test(`hibernation_is_invisible: ${scenario.name}`, () =>
           runScenario(scenario, { hibernate: true }));
       }
     }

@@ -159,7 +159,7 @@ fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
                 }
             }
             "joins" => record(Direction::From, "welcome", &step["welcome"]),
-            "pings" | "hears nothing" => {
+            "pings" | "receives nothing" => {
                 record(Direction::To, "ping", &Value::Null);
                 record(Direction::From, "pong", &Value::Null);
             }

@@ -115,10 +115,10 @@ impl ScenarioRunner {
             self.bound.insert("i".into(), json!(i));
             match (actor.as_str(), verb) {
                 ("time", "passes") => self.advance(step["ms"].as_u64().unwrap()),
-                ("the room", "sleeps") => {
+                ("the room", "hibernates") => {
                     self.sim(step["room"].as_str().unwrap_or("r")).hibernate();
                 }
-                ("the room", "is lost") => self.sim(step["room"].as_str().unwrap()).crash(),
+                ("the room", "is restarted") => self.sim(step["room"].as_str().unwrap()).crash(),
                 ("the room", "crashes") => self.crash(),
                 (_, verb) if verb.contains(" /") => self.run_request(actor, verb, step),
                 (actor, verb) => self.run_action(actor, verb, step),
@@ -166,15 +166,15 @@ impl ScenarioRunner {
                 self.expect_closed(actor, step);
             }
             "is closed" => self.expect_closed(actor, step),
-            "drops" => self.disconnect(actor, None),
-            "leaves" => {
+            "disconnects" => self.disconnect(actor, None),
+            "closes" => {
                 let code = step["code"].as_u64().unwrap_or(1_000);
                 self.disconnect(actor, Some(u16::try_from(code).unwrap()));
             }
             "sends" => self.send(actor, step),
             "receives" => self.expect_frames(actor, step),
             "pings" => self.ping(actor),
-            "hears nothing" => self.expect_no_frames(actor),
+            "receives nothing" => self.expect_no_frames(actor),
             verb => panic!("unknown verb {verb:?}"),
         }
     }

@@ -29,8 +29,8 @@ pub struct Scenario {
     pub tokens: BTreeMap<String, Value>,
     #[serde(default)]
     pub settings: Value,
-    /// Why it can't run with forced hibernation.
-    awake: Option<String>,
+    /// Reason why the room must not hibernate between the steps.
+    stays_active: Option<String>,
     /// Its only environment, if not both the simulator and workerd.
     pub only: Option<String>,
     /// Limits of docs/limits.md that it tests, at the limit and one beyond.
@@ -84,7 +84,7 @@ fn scenarios_pass_active_and_hibernating() {
     let mut failed = Vec::new();
     for scenario in scenarios().filter(|scenario| !scenario.needs_worker()) {
         failed.extend(scenario.run(false));
-        if scenario.awake.is_none() {
+        if scenario.stays_active.is_none() {
             failed.extend(scenario.run(true));
         }
     }
