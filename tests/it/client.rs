@@ -1,10 +1,10 @@
 //! A client that follows the contract (docs/protocol.md, section 5, "Applying
-//! events"): it has a position, applies the events that follow it, and records
-//! what its handler saw.
+//! events"). It has a position, applies the events that follow it, and records
+//! them.
 //!
-//! It is strict where a real client is lenient. No frame is lost on the way
-//! here, so a frame that it can't apply, or that arrives twice, is a fault of
-//! the room.
+//! A real client ignores frames that it can't apply. This client fails the test
+//! instead. No frame is lost on the way here, so such a frame, or one that
+//! arrives twice, is a fault of the room.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,10 @@ use serde_json::value::RawValue;
 #[derive(Debug, Default)]
 pub struct Client {
     pub epoch: Option<String>,
-    /// Seq of its position. Unknown after `last` until the first frame arrives.
+    /// Seq of its position. After a start with `last`, it is unknown until the
+    /// first `events` frame.
     pub seq: Option<u64>,
-    /// Events that its handler saw since it last had to start again.
+    /// Events applied since the last `gap` frame.
     pub events: Vec<Event>,
     /// State built from the state frame and from every event with a key.
     pub state: BTreeMap<String, Event>,
@@ -28,10 +29,10 @@ pub struct Client {
     pub closed: Option<Code>,
     /// Received frames that no test has read yet.
     pub frames: Vec<String>,
-    /// Whether it has stopped processing frames. They then wait in
+    /// Whether the client has stopped processing frames. Further frames wait in
     /// `unprocessed`, and are lost with the socket.
     paused: bool,
-    /// Frames that wait, each with the query of the socket.
+    /// Waiting frames, each with the query of its socket.
     unprocessed: Vec<(String, String)>,
 }
 
@@ -100,7 +101,7 @@ impl Client {
         }
     }
 
-    /// Whether it has processed every frame it received.
+    /// Whether the client has processed every frame that it received.
     pub fn is_processing(&self) -> bool {
         !self.paused
     }
@@ -126,12 +127,12 @@ impl Client {
         self.state.clear();
     }
 
-    /// Returns the position it would resume from.
+    /// Returns the position from which the client would resume.
     pub fn position(&self) -> String {
         let (epoch, seq) = (self.epoch.as_deref(), self.seq);
         format!(
             "{}:{}",
-            epoch.expect("the client was welcomed"),
+            epoch.expect("the client has received a `welcome`"),
             seq.expect("the client has a seq")
         )
     }
@@ -153,8 +154,8 @@ impl Client {
             "events" => self.on_events(&frame, text),
             _ => {}
         }
-        if let (Some(epoch), Some(held)) = (frame.epoch, &self.epoch) {
-            assert_eq!(&epoch, held, "the epoch of {text}");
+        if let (Some(epoch), Some(expected)) = (frame.epoch, &self.epoch) {
+            assert_eq!(&epoch, expected, "the epoch of {text}");
         }
     }
 
@@ -191,13 +192,13 @@ impl Client {
         self.events.extend(events);
     }
 
-    /// The last `ack`, `error` or `authorized` frame.
+    /// Returns the last `ack`, `error` or `authorized` frame.
     pub fn last_answer(&self) -> Option<Frame<'_>> {
         let mut frames = self.frames.iter().rev().map(|text| Frame::read(text));
         frames.find(|frame| matches!(frame.r#type.as_str(), "ack" | "error" | "authorized"))
     }
 
-    /// The `data` of every event that its handler saw.
+    /// Returns the `data` of every applied event.
     pub fn data(&self) -> Vec<&str> {
         self.events.iter().map(Event::data).collect()
     }

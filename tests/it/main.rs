@@ -1,8 +1,8 @@
 //! A simulator of rooms and clients in virtual time, and the tests that run on
 //! it.
 //!
-//! `sim` does for a room what the runtime does, over `memory_store`. `client`
-//! follows the client's part of the contract.
+//! `sim` performs the runtime's work for a room, with storage in
+//! `memory_store`. `client` follows the client's part of the contract.
 
 // Tests fail by panicking.
 #![allow(

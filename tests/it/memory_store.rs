@@ -1,6 +1,6 @@
-//! The tests' storage: the three tables in memory, behind a handle that
-//! outlives the room. It fails on demand, and counts rows as SQLite bills them.
-//! As in SQLite, an operation happens whole or not at all.
+//! Storage for the tests: the three tables in memory, behind a handle that
+//! outlives the room. It fails on demand, and counts rows as the platform bills
+//! them. As in SQLite, an operation takes effect completely or not at all.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ struct Disk {
     reads: Cell<u64>,
     largest_read: Cell<usize>,
     writes_fail: Cell<bool>,
-    /// Remaining reads before every further one fails.
+    /// Number of reads that still succeed; later ones fail. `None` is no limit.
     reads_left: Cell<Option<u64>>,
 }
 
@@ -36,7 +36,7 @@ pub struct Tables {
     pub state: BTreeMap<String, (Seq, String)>,
 }
 
-/// Faults and inspection, for tests.
+/// Faults and inspection for tests.
 impl MemoryStore {
     pub fn tables(&self) -> Tables {
         self.0.tables.borrow().clone()
@@ -50,7 +50,7 @@ impl MemoryStore {
         *self.0.tables.borrow_mut() = tables;
     }
 
-    /// Changes the stored rows without the room noticing.
+    /// Changes the stored rows. The room is not notified.
     pub fn damage(&self, how: impl FnOnce(&mut Tables)) {
         how(&mut self.0.tables.borrow_mut());
     }
@@ -59,7 +59,7 @@ impl MemoryStore {
         *self.0.tables.borrow() == Tables::default()
     }
 
-    /// The newest stored seq.
+    /// Returns the newest stored seq.
     pub fn head(&self) -> u64 {
         self.0.head.get()
     }
@@ -69,7 +69,7 @@ impl MemoryStore {
         self.0.writes_fail.set(true);
     }
 
-    /// Makes reads fail after `reads` more have succeeded.
+    /// Makes reads fail after `reads` further ones have succeeded.
     pub fn fail_reads_after(&self, reads: u64) {
         self.0.reads_left.set(Some(reads));
     }
@@ -85,7 +85,7 @@ impl MemoryStore {
         written - self.0.rows_drained.replace(written)
     }
 
-    /// The most bytes of events that one read returned.
+    /// Returns the largest number of bytes of events in one read.
     pub fn largest_read(&self) -> usize {
         self.0.largest_read.get()
     }

@@ -1,6 +1,6 @@
-//! A naive model of a room's log, against which the log is compared. It keeps
-//! every event in a list and searches from the start. It shares no mechanism
-//! with the log: no ring, no slots, no running totals.
+//! A naive model of a room's log. The random runs compare the log with it. The
+//! model stores every event in a list and searches from the start. It shares no
+//! mechanism with the log: no ring, no slots, no running totals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +44,7 @@ struct Stored {
 }
 
 impl Draft {
-    /// Its fields as JSON, without the braces.
+    /// Returns its fields as JSON, without the braces.
     pub fn fields(&self) -> String {
         format!(r#""name":"n","data":{}{}"#, self.data, self.id_and_key())
     }
@@ -64,7 +64,7 @@ impl Draft {
     }
 }
 
-/// Short, for the list of steps of a failed run.
+/// A short form, for the list of steps of a failed run.
 impl fmt::Debug for Draft {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:.20}{}", self.data, self.id_and_key())
@@ -72,7 +72,7 @@ impl fmt::Debug for Draft {
 }
 
 impl Appended {
-    /// Its events are stored joined by commas.
+    /// Returns the number of stored bytes. The events are joined by commas.
     fn bytes(&self) -> u64 {
         let texts: usize = self.events.iter().map(|stored| stored.event.text.len() + 1).sum();
         texts as u64 - 1
@@ -126,13 +126,13 @@ impl Model {
         seq <= self.head() && seq + 1 >= self.oldest(now)
     }
 
-    /// Every event after a seq, retained or not.
+    /// Returns every event after a seq, retained or not.
     pub fn after(&self, seq: u64) -> Vec<Event> {
         let after = self.all().filter(|stored| stored.event.seq > seq);
         after.map(|stored| stored.event.clone()).collect()
     }
 
-    /// The latest event of every key, without removed keys.
+    /// Returns the latest event of every key, without removed keys.
     pub fn state(&self) -> BTreeMap<String, Event> {
         let mut state = BTreeMap::new();
         for Stored { draft, event, .. } in self.all() {
@@ -156,8 +156,8 @@ impl Model {
                 draft.id.is_some() && other.draft.id == draft.id && other.from == from
             };
             // After the clock was set back, two events with one id may be
-            // retained: the first had expired and is young enough again. Then
-            // the later one counts.
+            // retained: the first one had expired, and is now young enough
+            // again. Then the later one counts.
             let first = fresh.iter().find(same_id).or(self.retained(now).filter(same_id).last());
             if let Some(Stored { event, .. }) = first {
                 seqs.push(event.seq);
@@ -198,7 +198,7 @@ impl Model {
         self.first_retained = self.first_retained.max(self.appends.len().saturating_sub(capacity));
     }
 
-    /// The newest append stays, however large it is.
+    /// Evicts the oldest appends. The newest append stays, whatever its size.
     fn evict_by_bytes(&mut self) {
         let bytes_from = |first_retained| -> u64 {
             self.appends[first_retained..].iter().map(Appended::bytes).sum()

@@ -1,5 +1,6 @@
-//! The patterns of the scenarios (tests/scenarios/README.md). Variables are
-//! filled in before a value is sent, and bound when one is received.
+//! The patterns of the scenarios (tests/scenarios/README.md). Before a value is
+//! sent, its variables are replaced. When a value is received, unbound
+//! variables are bound.
 
 use std::collections::BTreeMap;
 

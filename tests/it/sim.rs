@@ -1,6 +1,6 @@
-//! A simulated runtime around one room: storage, sockets with their
-//! attachments, one alarm, replays in several turns, token verdicts that arrive
-//! now or later, and a clock that can move both ways.
+//! A simulated runtime around one room. It has storage, sockets with their
+//! attachments, one alarm, and a clock that can move both ways. Replays take
+//! several turns, and verdicts on tokens arrive at once or later.
 //!
 //! `SimRuntime::check_invariants` runs after every input of every test.
 
@@ -40,14 +40,14 @@ pub struct SimRuntime {
     pub alarm: Option<Millis>,
     /// Delay of the alarm while time advances.
     pub alarm_delay_ms: u64,
-    /// How many times an alarm was set. Each costs a billed row.
+    /// Number of times that an alarm was set. Each is billed as a row.
     pub alarms_set: u64,
     /// Time of the last alarm, and how many alarms fired at that time.
     last_alarm: (Millis, u32),
     pub loads: u64,
-    /// Number of sessions restored in all loads.
+    /// Number of sessions restored since the start.
     pub restored_sessions: usize,
-    /// How many times the room was erased.
+    /// Number of times that the room was erased.
     pub erasures: u64,
     name: RoomName,
     /// The newest stored seq before the current input, which may erase it.
@@ -62,24 +62,24 @@ pub struct SimRuntime {
     /// Whether events published within a window wait until it ends. Otherwise
     /// the window ends at once.
     pub batches_events: bool,
-    /// End of the batch window, if events wait.
+    /// End of the batch window, if events wait for it.
     pub broadcast_at: Option<Millis>,
-    /// Sessions that a send skipped, not yet reported to the room.
+    /// Sessions that a send skipped. The room has not been notified yet.
     withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
     /// Sessions skipped since a test last read this.
     pub skipped_sessions: BTreeSet<SessionId>,
-    /// Unsent bytes at which a socket counts as one that does not read.
+    /// Number of unsent bytes from which on a socket counts as not reading.
     pub max_unsent_bytes: usize,
     /// Bytes sent to all sockets.
     pub sent_bytes: usize,
-    /// Sessions whose last pings the room queries.
+    /// Sessions for which the room queries the time of the last ping.
     queried_pings: Option<Vec<SessionId>>,
-    /// Whether the room queries the time of its alarm.
+    /// Whether the room queries when its alarm is set to fire.
     alarm_queried: bool,
     /// End of the flush window, if one is open.
     pub flush_at: Option<Millis>,
     verdicts: VecDeque<(SessionId, String)>,
-    /// How the process dies during the next input, if it does.
+    /// Point within the next input at which the process is killed, if any.
     pub crash_at_next_input: Option<CrashPoint>,
 }
 
@@ -95,9 +95,9 @@ struct Socket {
     client: String,
     query: String,
     attachment: Option<String>,
-    /// Whether the peer is gone and the runtime has not noticed.
+    /// Whether the peer is gone, and the runtime has not detected it.
     half_open: bool,
-    /// Whether its peer has closed it.
+    /// Whether the peer has closed the socket.
     closing: bool,
     /// When the runtime last answered one of its pings.
     pinged_at: Option<Millis>,
@@ -193,7 +193,7 @@ impl SimRuntime {
         self.connect(name, query, identity);
     }
 
-    /// Joins at the client's position, with the events and state that it has.
+    /// Joins at the client's position. The client keeps its events and state.
     pub fn resume(&mut self, name: &str) {
         let (identity, position) = (self.identity(name), self.client(name).position());
         self.connect(name, &format!("since={position}"), identity);
@@ -204,8 +204,8 @@ impl SimRuntime {
         self.open_socket(name, query, identity, None);
     }
 
-    /// Follows the room over a bridge's socket, with a window of this many
-    /// bytes of events in flight.
+    /// Connects over a bridge's socket. At most `window` bytes of events are in
+    /// flight.
     pub fn connect_bridge(&mut self, name: &str, query: &str, identity: Identity, window: u64) {
         self.open_socket(name, query, identity, Some(window));
     }
@@ -252,12 +252,12 @@ impl SimRuntime {
         self.handle(Input::Binary { session, bytes });
     }
 
-    /// Publishes an event over its socket, with a `ref` for an ack.
+    /// Publishes an event over the client's socket. The `ref` requests an ack.
     pub fn send_publish(&mut self, name: &str, data: impl std::fmt::Display) {
         self.send(name, &format!(r#"{{"type":"publish","name":"said","data":{data},"ref":"1"}}"#));
     }
 
-    /// Loses the socket without a Close.
+    /// Disconnects without a Close.
     pub fn drop_socket(&mut self, name: &str) {
         self.disconnect(name, None);
     }
@@ -269,7 +269,8 @@ impl SimRuntime {
 
     fn disconnect(&mut self, name: &str, code: Option<u16>) {
         if let Some(session) = self.session(name) {
-            // If this input loads the room, the attachment can still be read.
+            // The socket is removed after the input. So if the input loads the
+            // room, the room can still read the attachment.
             self.sockets.get_mut(&session).unwrap().closing = true;
             self.client(name).on_disconnect();
             self.handle(Input::Gone { session, code });
@@ -304,8 +305,8 @@ impl SimRuntime {
         self.sockets[&self.session(name).unwrap()].unsent_bytes()
     }
 
-    /// Loses the peer without the runtime noticing: frames sent from now on are
-    /// lost.
+    /// Disconnects the peer without a sign to the runtime. Frames sent from now
+    /// on are lost.
     pub fn make_half_open(&mut self, name: &str) {
         let session = self.session(name).unwrap_or_else(|| panic!("{name} is not connected"));
         let socket = self.sockets.get_mut(&session).unwrap();
@@ -408,7 +409,7 @@ impl SimRuntime {
     }
 }
 
-/// The `seqs` in the answer to a publish.
+/// Returns the `seqs` in the answer to a publish.
 fn seqs(body: &str) -> Vec<u64> {
     #[derive(serde::Deserialize)]
     struct Published {

@@ -12,7 +12,8 @@ use sha2::Sha256;
 
 const SECRET: &str = "a secret of the tests, of 32 bytes and more";
 
-/// Rights of a user in every room, by name. Unlisted users may subscribe.
+/// Returns the rights of a user in every room, by name. Other users may only
+/// subscribe.
 pub fn rights_of(name: &str) -> &'static [&'static str] {
     match name {
         "alice" | "bob" => &["subscribe", "publish"],
@@ -32,7 +33,7 @@ pub fn sign(claims: &Value) -> String {
     signed(r#"{"alg":"HS256"}"#, &claims.to_string())
 }
 
-/// Signs any header and claims correctly.
+/// Returns a correctly signed token with any header and claims.
 pub fn signed(header: &str, claims: &str) -> String {
     let part = |json: &str| Base64UrlUnpadded::encode_string(json.as_bytes());
     let signed = format!("{}.{}", part(header), part(claims));

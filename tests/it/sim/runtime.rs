@@ -1,5 +1,5 @@
-//! The runtime's side: hibernation, timers, alarms and effects, and the
-//! invariants that hold after every input.
+//! The runtime's part of the simulation: hibernation, timers, alarms and
+//! effects, and the invariants that hold after every input.
 
 use std::rc::Rc;
 
@@ -21,8 +21,8 @@ impl SimRuntime {
     ///
     /// Three things keep the room active: a token that is being verified (an
     /// open fetch), the end of a batch window (a timer), and unsent frames of a
-    /// socket. Other timers don't: the room must do their work even when they
-    /// are lost.
+    /// socket. Other timers are cancelled, which is stricter than the real
+    /// runtime: the room must do their work even when they are lost.
     pub fn hibernate(&mut self) {
         let is_all_sent = self.is_all_sent();
         if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
@@ -37,8 +37,8 @@ impl SimRuntime {
         self.sockets.values().all(|socket| socket.unsent.is_empty())
     }
 
-    /// Kills the process. Stored rows stay, and every socket is lost without a
-    /// Close.
+    /// Kills the process. Stored rows stay, and every socket disconnects
+    /// without a Close.
     pub fn crash(&mut self) {
         self.room = None;
         self.replay_scheduled = false;
@@ -65,8 +65,8 @@ impl SimRuntime {
 
     /// Returns the time of the next timer or alarm.
     pub fn next_timer(&self) -> Option<Millis> {
-        let rings = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
-        rings.into_iter().chain(self.broadcast_at).chain(self.flush_at).min()
+        let alarm = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
+        alarm.into_iter().chain(self.broadcast_at).chain(self.flush_at).min()
     }
 
     /// Moves the clock without firing the alarm, which is then late.
@@ -102,7 +102,7 @@ impl SimRuntime {
     }
 
     /// Delivers everything that is pending, and ends every flush window. A
-    /// window in which nothing happens opens no other.
+    /// flush window that ends with nothing to send opens no further one.
     pub fn run_until_idle(&mut self) {
         self.deliver_pending();
         let mut windows = 0;
@@ -138,9 +138,10 @@ impl SimRuntime {
         }
     }
 
-    /// Gives the room an input, and performs the effects.
+    /// Passes an input to the room, and performs the effects.
     pub fn handle(&mut self, input: Input) -> Option<Answer> {
-        // A pending timer or fetch keeps the room active until these inputs.
+        // These inputs come from a timer or a fetch that hibernation would
+        // cancel.
         let keeps_active = matches!(
             input,
             Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
@@ -198,7 +199,8 @@ impl SimRuntime {
         answer
     }
 
-    /// The alarm is stored in the same commit as the rows written with it.
+    /// Kills the process during an input. The alarm is stored in the same
+    /// commit as the rows written with it.
     fn crash_during_input(
         &mut self,
         crash_point: CrashPoint,
@@ -262,8 +264,9 @@ impl SimRuntime {
         Answer::NoContent
     }
 
-    /// Handles a socket that closed, or whose frame is lost, while the room
-    /// can't be loaded and does not know.
+    /// Handles a socket that closed, or whose frame was lost, while the room
+    /// can't be loaded. If the socket carried a member, every socket is closed.
+    /// Otherwise the other clients would show that member for ever.
     fn disconnect_unloaded(&mut self, session: SessionId) {
         let attachment = self.sockets.get(&session).and_then(|socket| socket.attachment.as_deref());
         if attachment.is_some_and(Session::has_members) {
@@ -283,9 +286,10 @@ impl SimRuntime {
     fn load(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
         if self.room.is_none() {
             let (name, store) = (self.name.clone(), self.store.clone());
-            // A new room draws its epoch. A stored one does not use the number.
-            let drawn = if self.store.is_empty() { self.erasures } else { u64::MAX };
-            let random = drawn.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            // A new room creates its epoch from this number. A stored room
+            // ignores it.
+            let number = if self.store.is_empty() { self.erasures } else { u64::MAX };
+            let random = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let room = match &self.misconfigured {
                 Some(cause) => Err(cause.clone()),
                 None => Room::load(name, self.settings, store, self.now, random)
@@ -301,8 +305,8 @@ impl SimRuntime {
         }
         let room = self.room.as_mut()?;
         if !room.sessions_restored() && room.needs_sessions(input) {
-            let kept = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
-            let sessions: Vec<_> = self.sockets.values().rev().filter_map(kept).collect();
+            let decode = |socket: &Socket| Session::decode(socket.attachment.as_deref()?);
+            let sessions: Vec<_> = self.sockets.values().rev().filter_map(decode).collect();
             self.restored_sessions += sessions.len();
             for effect in room.restore_sessions(sessions, self.now) {
                 self.perform(effect, &mut None);
@@ -311,7 +315,8 @@ impl SimRuntime {
         self.room.as_mut()
     }
 
-    /// Sends to sockets that read, as the edge does.
+    /// Sends to the sockets that read, and records the others, as the edge
+    /// does.
     fn send_to_readers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
@@ -404,19 +409,20 @@ impl SimRuntime {
     /// Checks that no frame mentions an event before it is stored.
     fn check_durable(&self, text: &str) {
         let frame = Frame::read(text);
-        let spoken = match frame.r#type.as_str() {
+        let mentioned = match frame.r#type.as_str() {
             "events" => frame.events().last().map(|event| event.seq),
             _ => frame.seq,
         };
         let stored = self.head_before_input.max(self.store.head());
-        assert!(spoken <= Some(stored), "the event is not stored: {text:.200}");
+        assert!(mentioned <= Some(stored), "the event is not stored: {text:.200}");
     }
 
-    /// Checks that no session is open after its end, however late the alarm is.
+    /// Checks that no session is open after its deadline, also if the alarm is
+    /// late.
     fn check_no_expired_session(&self) {
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let is_over = socket.deadline().is_some_and(|end| end <= self.now);
-            assert!(!is_over, "{} is open after its end", socket.client);
+            assert!(!is_over, "{} is open after its deadline", socket.client);
         }
     }
 
@@ -426,7 +432,7 @@ impl SimRuntime {
         assert_eq!(
             !self.store.is_empty(),
             self.alarm.is_some(),
-            "something is stored, and an alarm is set"
+            "whether something is stored, and whether an alarm is set"
         );
     }
 
@@ -438,13 +444,17 @@ impl SimRuntime {
             assert!(attachment.len() < 8_192, "{} bytes of attachment", attachment.len());
             let (end, alarm) =
                 (socket.deadline().expect("the attachment can be decoded"), self.alarm);
-            assert!(alarm <= Some(end), "{alarm:?} misses {}'s end, {end:?}", socket.client);
+            assert!(
+                alarm <= Some(end),
+                "the alarm {alarm:?} is later than the deadline of {}, {end:?}",
+                socket.client
+            );
         }
     }
 }
 
 impl Socket {
-    /// When its session ends.
+    /// Returns when the socket's session ends.
     fn deadline(&self) -> Option<Millis> {
         let (_, session) = Session::decode(self.attachment.as_deref()?)?;
         Some(session.deadline())
