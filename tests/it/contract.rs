@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::docs::{code, read, rows_under, texts};
 use crate::scenarios::{Scenario, scenarios};
 
-/// The fields of each frame, on a room's own socket or on a connection, sent by
-/// the service or by the client.
+/// The fields of each frame.
 type Frames = BTreeMap<Frame, BTreeSet<String>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,13 +24,17 @@ struct Frame {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
+    /// A room's own socket.
     Room,
+    /// A connection for many rooms.
     Connection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Direction {
+    /// Sent by the service.
     From,
+    /// Sent by the client.
     To,
 }
 
@@ -39,10 +42,10 @@ const PAGE: &str = "docs/protocol.md";
 
 #[test]
 fn documented_frames_and_fields_appear_in_scenarios() {
-    let played = frames_in_scenarios();
+    let tested = frames_in_scenarios();
     for (frame, fields) in documented_frames() {
-        let seen = played.get(&frame).unwrap_or_else(|| panic!("no scenario has {frame:?}"));
-        let missing: Vec<_> = fields.difference(seen).collect();
+        let found = tested.get(&frame).unwrap_or_else(|| panic!("no scenario has {frame:?}"));
+        let missing: Vec<_> = fields.difference(found).collect();
         assert!(missing.is_empty(), "{frame:?}: no scenario has {missing:?}");
     }
 }
@@ -52,10 +55,10 @@ fn frames_in_scenarios_are_documented() {
     let documented = documented_frames();
     let from = frames_in_scenarios().into_keys().filter(|frame| frame.direction == Direction::From);
     for frame in from {
-        // A connection's other frames are those of its rooms.
+        // A connection also forwards the frames of its rooms.
         let of_a_room = Frame { scope: Scope::Room, ..frame.clone() };
-        let is_there = documented.contains_key(&frame) || documented.contains_key(&of_a_room);
-        assert!(is_there, "{PAGE} does not document {frame:?}");
+        let is_documented = documented.contains_key(&frame) || documented.contains_key(&of_a_room);
+        assert!(is_documented, "{PAGE} does not document {frame:?}");
     }
 }
 
@@ -70,7 +73,7 @@ fn documented_frames() -> Frames {
         let rows = rows_under(PAGE, &columns);
         collect(&mut frames, scope, direction, rows.iter().map(|row| row[0].as_str()));
     }
-    // The page mentions the frames to a connection's client in running text.
+    // The page describes the frames that a connection sends in running text.
     let page = read(PAGE);
     let (_, section) = page.split_once("\n## 6.").unwrap();
     let (section, _) = section.split_once("\n## 7.").unwrap();
@@ -100,7 +103,8 @@ fn collect<'a>(
     }
 }
 
-/// Returns the names in text that is nearly JSON: strings that are no values.
+/// Returns the names in text that is nearly JSON: the strings that are not
+/// values.
 fn names(fields: &str) -> BTreeSet<String> {
     let mut parts = fields.split('"');
     let mut names = BTreeSet::new();
@@ -109,7 +113,7 @@ fn names(fields: &str) -> BTreeSet<String> {
             names.insert(text.to_owned());
         }
     }
-    // Every `error` has it, so the tables leave it out.
+    // Every `error` has a `message`, so the tables omit it.
     names.remove("message");
     names
 }
@@ -117,14 +121,14 @@ fn names(fields: &str) -> BTreeSet<String> {
 /// Frames sent and received in scenarios that run both in the simulator and on
 /// workerd.
 fn frames_in_scenarios() -> Frames {
-    let mut played = Frames::new();
+    let mut tested = Frames::new();
     for scenario in scenarios().filter(|scenario| scenario.only.is_none()) {
-        collect_scenario(&scenario, &mut played);
+        collect_scenario(&scenario, &mut tested);
     }
-    played
+    tested
 }
 
-fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
+fn collect_scenario(scenario: &Scenario, tested: &mut Frames) {
     let mut connections = BTreeSet::new();
     for step in &scenario.steps {
         let (actor, verb) = action(step);
@@ -137,10 +141,10 @@ fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
         let scope = if connections.contains(actor) { Scope::Connection } else { Scope::Room };
         let mut record = |direction, kind: &str, frame: &Value| {
             let fields =
-                played.entry(Frame { scope, direction, kind: kind.to_owned() }).or_default();
+                tested.entry(Frame { scope, direction, kind: kind.to_owned() }).or_default();
             collect_names(frame, fields);
-            // A room's own socket belongs to one room, so scenarios leave it
-            // out.
+            // A room's own socket belongs to one room, so scenarios omit
+            // `room`.
             fields.insert("room".to_owned());
         };
         match verb {
@@ -167,7 +171,7 @@ fn collect_scenario(scenario: &Scenario, played: &mut Frames) {
         }
     }
     // Removes frames without a type, which are sent to be rejected.
-    played.retain(|frame, _| !frame.kind.is_empty());
+    tested.retain(|frame, _| !frame.kind.is_empty());
 }
 
 fn action(step: &Value) -> (&str, &str) {

@@ -135,10 +135,10 @@ fn check_link(page: &str, target: &str) {
     }
 }
 
-/// Returns a heading's anchor, as GitHub makes it.
+/// Returns a heading's anchor in the form that GitHub generates.
 fn slug(heading: &str) -> String {
-    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
-    let text: String = heading.trim_start_matches('#').trim().chars().filter(kept).collect();
+    let is_kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    let text: String = heading.trim_start_matches('#').trim().chars().filter(is_kept).collect();
     text.to_lowercase().replace(' ', "-")
 }
 
@@ -169,7 +169,8 @@ pub fn code(markdown: &str) -> Vec<String> {
     spans.map(str::to_owned).collect()
 }
 
-/// Parses a number as the docs write it, in ms or bytes if it has a unit.
+/// Parses a number in the form of the docs. A number with a unit is converted
+/// to ms or bytes.
 fn amount(text: &str) -> u64 {
     match text {
         "2^53 − 1" => return (1 << 53) - 1,
@@ -190,8 +191,8 @@ fn amount(text: &str) -> u64 {
     digits.replace(',', "").parse::<u64>().expect(text) * factor
 }
 
-/// Returns the values of a file of constants, each a product of numbers and
-/// other constants.
+/// Returns the constants of a file. The value of each is a product of numbers
+/// and other constants.
 fn constants(source: &str) -> BTreeMap<String, u64> {
     let written: BTreeMap<&str, &str> = source
         .lines()
@@ -217,7 +218,7 @@ fn product(value: &str, written: &BTreeMap<&str, &str>) -> u64 {
         .product()
 }
 
-/// Returns the fields of a struct of numbers, from its `Debug` text.
+/// Returns the fields of a struct of numbers, parsed from its `Debug` text.
 fn fields(debug: &str) -> Vec<(String, u64)> {
     let (_, fields) = debug.split_once(" { ").expect(debug);
     let fields = fields.trim_end_matches(" }").split(", ");

@@ -30,14 +30,18 @@ fn event_lost_before_commit_was_never_sent() {
     sim.join("alice");
     sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);
     assert_eq!(sim.http_publish("bob", "\"lost\""), Err(Code::Restarting));
-    assert!(sim.client("alice").data().is_empty(), "the lost event was sent to no client");
+    assert!(sim.client("alice").data().is_empty(), "no client received the lost event");
 
     sim.resume("alice");
     assert_eq!(sim.http_publish("bob", 1), Ok(1), "the lost event used no seq");
     sim.crash_at_next_input = Some(CrashPoint::AfterCommit);
     assert_eq!(sim.http_publish("bob", 2), Err(Code::Restarting));
     sim.resume("alice");
-    assert_eq!(sim.client("alice").data(), ["1", "2"], "a stored event stays, answered or not");
+    assert_eq!(
+        sim.client("alice").data(),
+        ["1", "2"],
+        "a stored event stays, also if the publish got no answer"
+    );
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub struct ScenarioRunner {
     actors: BTreeMap<String, Actor>,
     /// Actors with a connection for many rooms.
     bridges: BTreeMap<String, Bridge>,
-    /// Actors whose socket waits in the worker for a valid token.
+    /// Actors whose socket has no valid token yet, and waits in the worker.
     pending: BTreeMap<String, Pending>,
 }
 
@@ -210,7 +210,7 @@ impl ScenarioRunner {
         self.actors.insert(actor.to_owned(), Actor { room, refused, ahead: VecDeque::new() });
     }
 
-    /// Does what the worker does before the room receives anything.
+    /// Performs the worker's steps before the room gets an input.
     fn connect_to_room(
         &mut self,
         actor: &str,
@@ -238,12 +238,14 @@ impl ScenarioRunner {
         Route::parse("GET", path, query, ResponseKind::Socket)
     }
 
-    /// The worker reads the configuration before every request.
+    /// Fails if the configuration is invalid. The worker reads it before every
+    /// request.
     fn check_settings(&self) -> Result<(), Refusal> {
         self.settings.as_ref().map(drop).map_err(Clone::clone)
     }
 
-    /// Without a code, the socket is dropped.
+    /// Closes the actor's socket. Without a code, it disconnects without a
+    /// Close.
     fn disconnect(&mut self, actor: &str, code: Option<u16>) {
         let Actor { room, .. } = self.actors.remove(actor).unwrap();
         self.pending.remove(actor);
@@ -281,8 +283,8 @@ impl ScenarioRunner {
                     return self.handle_pending(actor, PendingInput::Binary);
                 }
                 let sim = self.sim(&room);
-                // The room may have closed the socket without the actor knowing
-                // yet.
+                // The room may have closed the socket. The actor may still
+                // send.
                 if sim.session(actor).is_some() {
                     sim.send_bytes(actor, binary.as_bytes());
                 }
@@ -305,7 +307,7 @@ impl ScenarioRunner {
         }
     }
 
-    /// Frames that an actor received and no step has read yet.
+    /// Returns the frames that an actor received and no step has read yet.
     fn frames(&mut self, actor: &str) -> &mut Vec<String> {
         match self.actors[actor].room.clone() {
             Some(room) => &mut self.sim(&room).client(actor).frames,
@@ -314,7 +316,7 @@ impl ScenarioRunner {
     }
 
     /// Returns the next frame. The client has already checked its epoch, `prev`
-    /// and seqs. The session's own room is checked and removed here.
+    /// and seqs. On a room's own socket, `room` is checked here and removed.
     fn next_frame(&mut self, actor: &str) -> (String, Value) {
         // The frame may wait for the end of a window.
         if self.frames(actor).is_empty() {
@@ -437,8 +439,8 @@ impl ScenarioRunner {
         let token = token.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
         let by = tokens::verify(&token, &room, sim.now)?;
         if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
-            // The worker waits over a socket, which needs a free place in the
-            // room.
+            // The worker waits over a socket to the room, which counts against
+            // the room's limit of sockets.
             let waiting = "long poll";
             sim.connect_bridge(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
             sim.close(waiting, 1_000);
@@ -456,22 +458,22 @@ impl ScenarioRunner {
     }
 }
 
-/// Parses JSON for a pattern. It replaces a number that no parser here can
-/// represent; only `$any` matches that number.
+/// Parses JSON for a pattern. The number 1e400 can't be represented here, so it
+/// becomes 1e300. Scenarios match it with `$any` only.
 fn read(text: &str) -> Value {
     serde_json::from_str(text)
         .or_else(|_| serde_json::from_str(&text.replace("1e400", "1e300")))
         .unwrap_or_else(|wrong| panic!("{wrong}: {text:.300}"))
 }
 
-/// Signs a token whose end counts from the start of the scenario.
+/// Returns a signed token. Its lifetime counts from the start of the scenario.
 fn mint(name: &str, token: &Value) -> String {
     let rooms = match &token["rooms"] {
         Value::Null => json!({ "*": token["can"] }),
         rooms => rooms.clone(),
     };
-    let begins = i64::try_from(SimRuntime::new().now.get() / 1_000).unwrap();
-    let ends = begins + token["expires_in_s"].as_i64().unwrap_or(3_600);
+    let starts_at = i64::try_from(SimRuntime::new().now.get() / 1_000).unwrap();
+    let expires_at = starts_at + token["expires_in_s"].as_i64().unwrap_or(3_600);
     let user = token["sub"].as_str().unwrap_or(name);
-    tokens::sign(&json!({ "sub": user, "exp": ends, "rooms": rooms }))
+    tokens::sign(&json!({ "sub": user, "exp": expires_at, "rooms": rooms }))
 }

@@ -1,10 +1,10 @@
 //! Runs the scenarios of tests/scenarios in the simulator: once as written, and
 //! once with hibernation before every input.
 //!
-//! The worker's steps before a room gets an input are represented by their
-//! parts without I/O: the route, the token, the grant. Steps that only the
-//! worker performs (several rooms in one request) run on the real runtime
-//! alone.
+//! The simulator has no worker. Of the worker's steps before a room gets an
+//! input, it runs those without I/O: the route, the token and the grant. Only
+//! the worker publishes to several rooms in one request, so such scenarios run
+//! on workerd only.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,16 +31,18 @@ pub struct Scenario {
     pub settings: Value,
     /// Reason why the room must not hibernate between the steps.
     stays_active: Option<String>,
-    /// Its only environment, if not both the simulator and workerd.
+    /// The only environment of the scenario, if it has one.
     pub only: Option<String>,
-    /// Limits of docs/limits.md that it tests, at the limit and one beyond.
+    /// Limits of docs/limits.md that the scenario tests, at the limit and one
+    /// beyond.
     #[serde(default)]
     pub limits: Vec<String>,
     pub steps: Vec<Value>,
 }
 
 impl Scenario {
-    /// Whether the worker has to split a request to several rooms.
+    /// Whether a request publishes to several rooms, which only the worker
+    /// does.
     fn needs_worker(&self) -> bool {
         let mut verbs = self.steps.iter().flat_map(|step| step.as_object().unwrap().values());
         verbs.any(|verb| verb == "POST /events")

@@ -1,5 +1,5 @@
-//! A connection for many rooms, as the worker serves it: the connection's
-//! rules, and one socket to each room.
+//! A connection for many rooms, as the worker runs it: the connection's rules,
+//! and one socket to each room.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -24,13 +24,13 @@ pub struct Bridge {
     pub closed: Option<u16>,
 }
 
-/// Name of the simulator's client that has the room's socket.
+/// Returns the name of the simulator's client that has the socket to a room.
 fn room_socket(actor: &str) -> String {
     format!("{actor}'s socket")
 }
 
 impl ScenarioRunner {
-    /// Does what the worker does before the connection receives anything.
+    /// Performs the worker's steps before the connection gets an input.
     pub(super) fn open_connection(
         &mut self,
         actor: &str,
@@ -45,7 +45,7 @@ impl ScenarioRunner {
         Ok(())
     }
 
-    /// Gives the connection an input, and performs the effects.
+    /// Passes an input to the connection, and performs the effects.
     pub(super) fn handle_on_bridge(&mut self, actor: &str, input: ConnectionInput) {
         let now = self.now();
         let effects = self.bridge(actor).rules.handle(input, now);
@@ -74,11 +74,11 @@ impl ScenarioRunner {
         }
     }
 
-    /// Forwards a room's frame to the client, unless too much is unread.
+    /// Forwards a room's frame to the client.
     fn forward_frame(&mut self, actor: &str, room: &RoomName, frame: String) {
         let now = self.now();
         let bridge = self.bridge(actor);
-        // Actors in scenarios read everything at once.
+        // Actors read everything at once, so no frame is skipped as unread.
         let (passes, effects) =
             bridge.rules.should_forward(room, RoomFrameKind::read(&frame), 0, now);
         assert!(passes && effects.is_empty());

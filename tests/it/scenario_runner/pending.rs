@@ -1,5 +1,5 @@
-//! A socket of one room without a token, as the worker holds it. When the token
-//! is valid, the room's own socket replaces it.
+//! A socket of one room that has no token yet, as the worker runs it. When the
+//! client sends a valid token, the room's own socket replaces it.
 
 use roomcast::close_reason::CloseReason;
 use roomcast::code::Code;
@@ -28,7 +28,7 @@ impl ScenarioRunner {
         }
     }
 
-    /// Gives the pending socket an input, and performs the effects.
+    /// Passes an input to the pending socket, and performs the effects.
     pub(super) fn handle_pending(&mut self, actor: &str, input: PendingInput) {
         let now = self.now();
         let Some(pending) = self.pending.get_mut(actor) else { return };
