@@ -1,8 +1,8 @@
-//! The object's alarm: token expiry, first frames that never arrive, and rooms
-//! that nobody uses any more.
+//! The object's alarm. It closes sessions whose token expires, and erases idle
+//! rooms.
 //!
 //! After every input the simulator checks that an alarm is set while anything
-//! is stored, and that it is never later than a session's end.
+//! is stored, and that it is never later than the end of a session.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -15,7 +15,7 @@ const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Identity of a user whose token ends after `ms`.
+/// Returns the identity of a user whose token expires after `ms`.
 fn identity_for(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
     Identity { expires_at: sim.now.plus(ms), ..sim.identity(user) }
 }
@@ -98,7 +98,7 @@ fn alarm_that_fires_while_room_cannot_load_is_retried() {
         sim.misconfigured = None;
         sim.store.clear_faults();
         sim.advance(MINUTE);
-        assert!(sim.store.is_empty(), "the room is erased in the end");
+        assert!(sim.store.is_empty(), "the room is erased");
     }
 }
 
@@ -132,7 +132,7 @@ fn any_input_that_loads_room_sets_lost_alarm_again() {
 
 #[test]
 fn expired_session_is_sent_nothing_while_alarm_is_late() {
-    let acts: [fn(&mut SimRuntime); 6] = [
+    let actions: [fn(&mut SimRuntime); 6] = [
         |sim| assert_eq!(sim.http_publish("writer", 1), Ok(1)),
         |sim| {
             assert_eq!(
@@ -145,7 +145,7 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
         |sim| sim.join("carol"),
         |sim| sim.drop_socket("bob"),
     ];
-    for act in acts {
+    for action in actions {
         for hibernate in [false, true] {
             let mut sim = SimRuntime::new();
             sim.hibernate_between_inputs = hibernate;
@@ -159,7 +159,7 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
             sim.run_until_idle();
             sim.shift_clock(i64::try_from(HOUR + 59 * MINUTE).unwrap());
             let received = sim.client("alice").frames.len();
-            act(&mut sim);
+            action(&mut sim);
             assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));
             sim.run_until_idle();
             assert_eq!(sim.client("alice").frames.len(), received);
@@ -167,9 +167,9 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
     }
 }
 
-/// Batched events and held signals are sent to the remaining sessions only.
+/// Applies to batched events and to waiting signals.
 #[test]
-fn batch_that_ends_after_session_expired_is_not_sent_to_it() {
+fn pending_events_and_signals_are_not_sent_to_expired_session() {
     let mut sim = SimRuntime::new();
     sim.batches_events = true;
     let short = identity_for(&sim, HOUR, "alice");
@@ -206,8 +206,8 @@ fn clock_set_back_does_not_delay_session_end() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
-    // The room is idle beyond its retention, but alice is in it. Its next check
-    // is in an hour, by the old clock.
+    // The room has been idle for longer than its retention, but alice is
+    // connected. The next alarm is in an hour, by the old clock.
     sim.advance(2 * HOUR);
     sim.shift_clock(-i64::try_from(HOUR).unwrap());
     sim.hibernate();
@@ -235,7 +235,7 @@ fn early_or_repeated_alarm_changes_nothing() {
     let due = sim.alarm;
     for _ in 0..3 {
         sim.fire_alarm();
-        assert_eq!(sim.alarm, due, "it is set again to the same time");
+        assert_eq!(sim.alarm, due, "the alarm is set again to the same time");
         sim.hibernate();
     }
     sim.advance(DAY);
@@ -268,7 +268,7 @@ fn renewed_token_moves_session_end_earlier_or_later() {
 
 /// Limits: ALARM_AHEAD_MS.
 #[test]
-fn token_without_practical_end_sets_alarm_within_a_year() {
+fn token_that_expires_in_far_future_sets_alarm_within_a_year() {
     let mut sim = SimRuntime::new();
     let forever = Identity { expires_at: Millis::new((1 << 53) - 1), ..sim.identity("alice") };
     sim.connect("alice", "", forever);

@@ -1,5 +1,6 @@
 //! Events that are published shortly after one another are sent in one frame.
-//! These tests check what changes by that, and what must not.
+//! These tests check which events are batched, and that batching changes
+//! nothing else.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -9,8 +10,8 @@ use crate::sim::SimRuntime;
 
 const WINDOW_MS: u64 = limits::FRAME_WINDOW_MS;
 
-/// Alice and bob follow the room. The first event was sent, and the second
-/// waits.
+/// Returns a room with alice and bob. The first event was sent, and the second
+/// waits for the end of the batch window.
 fn open_window() -> SimRuntime {
     open_window_with(Settings::default())
 }
@@ -45,7 +46,7 @@ fn first_event_is_sent_at_once_and_later_ones_in_one_frame() {
     sim.join("bob");
     sim.http_publish("writer", 1).unwrap();
     assert_eq!(frames(&mut sim, "bob"), [[1]]);
-    assert_eq!(sim.broadcast_at, None, "nothing waits, and no timer keeps the room active");
+    assert_eq!(sim.broadcast_at, None, "no event waits, and no timer keeps the room active");
 
     for data in 2..=5 {
         sim.http_publish("writer", data).unwrap();
@@ -157,8 +158,8 @@ fn room_without_sessions_batches_nothing() {
     assert_eq!(sim.client("carol").data(), ["3"]);
 }
 
-/// No event is sent twice or left out, wherever a session starts and whatever
-/// waits. The test client checks that.
+/// No event is sent twice or omitted, for any start of a session and any
+/// waiting events. The test client checks that.
 #[test]
 fn join_within_window_starts_at_its_position() {
     let epoch = SimRuntime::new().epoch();
@@ -208,7 +209,11 @@ fn slow_reader_gets_batched_event_only_with_the_batch() {
     sim.http_publish("writer", 3).unwrap();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "last=3", identity, 200);
-    assert_eq!(sim.client("carol").data(), ["1", "2"], "the window has room for two");
+    assert_eq!(
+        sim.client("carol").data(),
+        ["1", "2"],
+        "the flow control window has space for two events"
+    );
     sim.http_publish("writer", 4).unwrap();
     sim.send_seen("carol");
     assert_eq!(sim.client("carol").data(), ["1", "2", "3"], "the batched event is not sent to her");
@@ -217,7 +222,7 @@ fn slow_reader_gets_batched_event_only_with_the_batch() {
 }
 
 #[test]
-fn slow_reader_overtaken_within_window_continues_after_gap() {
+fn slow_reader_gets_gap_after_log_wraps_within_window() {
     let mut sim = open_window_with(Settings { retained_appends: 2, ..Settings::default() });
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "last=2", identity, 1);
@@ -232,7 +237,7 @@ fn slow_reader_overtaken_within_window_continues_after_gap() {
     assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
 }
 
-/// An event published before a close may explain it.
+/// An event published before a close may contain the reason for the close.
 #[test]
 fn closed_session_gets_batched_events_first() {
     let mut sim = open_window();

@@ -1,5 +1,5 @@
-//! Costs of a room. Written rows are the most expensive part, so each test
-//! counts them as the platform bills them, including alarms.
+//! Costs of a room. Written rows are the most expensive part, so most tests
+//! count them as the platform bills them, including alarms.
 
 use roomcast::auth::Identity;
 use roomcast::settings::Settings;
@@ -34,9 +34,9 @@ fn publish_writes_one_row_and_one_more_for_a_key() {
 
         sim.http_publish_body("bob", r#"{"name":"n","data":1,"key":"k"}"#).unwrap();
         assert_eq!(drain_bill(&mut sim), (2, 0));
-        let two_of_a_key =
+        let two_events_of_a_key =
             r#"{"events":[{"name":"n","data":2,"key":"k"},{"name":"n","data":3,"key":"k"}]}"#;
-        sim.http_publish_body("bob", two_of_a_key).unwrap();
+        sim.http_publish_body("bob", two_events_of_a_key).unwrap();
         assert_eq!(drain_bill(&mut sim), (2, 0), "a key is written once per publish");
         sim.http_publish_body("bob", r#"{"name":"n","data":null,"key":"k"}"#).unwrap();
         assert_eq!(drain_bill(&mut sim), (2, 0));
@@ -81,12 +81,12 @@ fn reading_joining_and_leaving_write_no_row() {
         sim.send("bob", r#"{"type": "ping"}"#);
         sim.send("bob", "invalid");
         sim.drop_socket("bob");
-        assert_eq!(drain_bill(&mut sim), (0, 0), "its token ends no earlier than alice's");
+        assert_eq!(drain_bill(&mut sim), (0, 0), "bob's token expires no earlier than alice's");
     }
 }
 
-/// Reads are cheap, and a load makes few, regardless of the number of retained
-/// events, of sessions, and of their positions.
+/// The number of reads is small, and does not depend on the number of sessions
+/// or on their positions. It grows with the logarithm of the retained appends.
 #[test]
 fn load_reads_few_rows_and_none_per_session() {
     let retained_appends = 100_000;
@@ -118,7 +118,7 @@ fn unchanged_setting_is_not_written_again() {
     sim.settings.retained_bytes = 1_000;
     sim.settings.sockets = 1;
     sim.http_publish("bob", 2).unwrap();
-    assert_eq!(drain_bill(&mut sim), (1, 0), "settings that aren't stored are not written");
+    assert_eq!(drain_bill(&mut sim), (1, 0), "these two settings are not stored");
     sim.hibernate();
     sim.settings.retained_ms = 1_000_000;
     sim.http_publish("bob", 3).unwrap();
@@ -133,16 +133,17 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Returns the alarms set in an idle hour, in a room of twenty sockets whose
-/// tokens last this long. The package renews a token after nine tenths of its
-/// time, and after 10 s at the earliest.
+/// Returns the number of alarms set in an idle hour, in a room of twenty
+/// sockets. `tokens_last` is the lifetime of their tokens in ms. The client
+/// package renews a token after nine tenths of its lifetime, but not earlier
+/// than after 10 s.
 fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
     let (start, renewed_after) = (sim.now, (tokens_last * 9 / 10).max(10 * SECOND));
-    // When each client renews its token next. Renewals are spread evenly, like
-    // pings.
+    // The time of each client's next renewal. Renewals are spread evenly, as
+    // pings are.
     let mut renewals: Vec<Millis> = Vec::new();
     for socket in 0..SOCKETS {
         let (who, renewal) =

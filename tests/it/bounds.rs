@@ -1,4 +1,5 @@
-//! Everything that can grow has a limit, and reports when it is reached.
+//! Everything that can grow has a limit, and the client is notified when it is
+//! reached.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -14,8 +15,8 @@ fn every_queue_rejects_input_beyond_its_limit() {
     sessions();
     sessions_of_user();
     members();
-    frames_behind_token();
-    bytes_behind_token();
+    frames_waiting_for_verdict();
+    bytes_waiting_for_verdict();
     counted_publishers();
     signals();
     answers_to_client_that_does_not_read();
@@ -81,7 +82,7 @@ fn members() {
     }
 }
 
-/// A room in which alice's token is being verified.
+/// Returns a room in which alice's token is being verified.
 fn alice_awaiting_verdict() -> SimRuntime {
     let frames_burst = 2 * limits::QUEUED_FRAMES as u64;
     let mut sim = SimRuntime::with(Settings { frames_burst, ..Settings::default() });
@@ -93,7 +94,7 @@ fn alice_awaiting_verdict() -> SimRuntime {
     sim
 }
 
-fn frames_behind_token() {
+fn frames_waiting_for_verdict() {
     let mut sim = alice_awaiting_verdict();
     for _ in 0..limits::QUEUED_FRAMES {
         sim.send_publish("alice", 1);
@@ -106,7 +107,7 @@ fn frames_behind_token() {
     assert_eq!(sim.head(), limits::QUEUED_FRAMES as u64);
 }
 
-fn bytes_behind_token() {
+fn bytes_waiting_for_verdict() {
     let mut sim = alice_awaiting_verdict();
     let large = format!("\"{}\"", "x".repeat(250_000));
     for _ in 0..limits::QUEUED_BYTES / 250_100 {
@@ -130,11 +131,10 @@ fn counted_publishers() {
     }
     assert_eq!(sim.http_publish("bob", 1), Err(Code::RateLimited));
     sim.advance(1_000);
-    assert!(sim.http_publish("bob", 1).is_ok(), "idle publishers are forgotten");
+    assert!(sim.http_publish("bob", 1).is_ok(), "idle publishers are no longer counted");
 }
 
-/// Signals wait for a window. One beyond the limit is rejected with a time to
-/// retry.
+/// Signals wait for the end of a window. A signal beyond the limit is rejected.
 fn signals() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
     for (bytes, most) in
@@ -149,14 +149,17 @@ fn signals() {
             sim.client("alice").drain_frames().iter().any(|frame| frame["type"] == "signal")
         });
         assert!(sent_at_once.count() > 0);
-        let held = 1 + (0..).take_while(|_| post(&mut sim) == 202).count();
-        assert!((most - 1..=most + 1).contains(&held), "{held} signals of {bytes} bytes are held");
+        let waiting = 1 + (0..).take_while(|_| post(&mut sim) == 202).count();
+        assert!(
+            (most - 1..=most + 1).contains(&waiting),
+            "{waiting} signals of {bytes} bytes wait"
+        );
         sim.fire_flush();
-        assert_eq!(post(&mut sim), 202, "sent signals free their places");
+        assert_eq!(post(&mut sim), 202, "sent signals no longer count");
     }
 }
 
-/// Acks and errors.
+/// Answers are acks and errors.
 fn answers_to_client_that_does_not_read() {
     let rates =
         Settings { frames_per_second: 1_000_000, frames_burst: 1_000_000, ..Settings::default() };
@@ -186,7 +189,10 @@ fn answers_to_client_that_does_not_read() {
             publish(&mut sim);
         }
         assert!(most >= limits::UNSENT_BYTES);
-        assert!(most <= 2 * limits::UNSENT_BYTES + limits::MIB, "{most} bytes, a window of events");
+        assert!(
+            most <= 2 * limits::UNSENT_BYTES + limits::MIB,
+            "{most} bytes, of which 1 MiB may be events"
+        );
         assert_eq!(sim.client("alice").closed, Some(Code::Restarting));
     }
 }
@@ -226,7 +232,8 @@ fn bytes_in_flight_to_slow_reader() {
             sim.client("carol").frames.iter().map(String::len).sum()
         };
         assert!(in_flight(&mut sim) <= window + 1_000, "hibernate: {hibernate}");
-        // She continues to read, and receives everything, one window at a time.
+        // Carol continues to read, and receives everything, one window at a
+        // time.
         while sim.client("carol").seq != Some(40) {
             sim.client("carol").drain_frames();
             let seq = sim.client("carol").seq.unwrap();
@@ -254,7 +261,7 @@ fn bytes_in_flight_that_log_no_longer_retains() {
         assert!(in_flight <= window + 1_000, "hibernate: {hibernate}, {in_flight}");
         sim.send_seen("carol");
         sim.deliver_pending();
-        assert_eq!(sim.client("carol").gaps, 1, "she receives a gap");
+        assert_eq!(sim.client("carol").gaps, 1, "carol receives a gap");
         assert_eq!(sim.client("carol").seq, Some(40));
     }
 }
@@ -322,7 +329,7 @@ fn publish_beyond_event_or_size_limit_is_rejected() {
     assert!(sim.http_publish_body("bob", &batch(1, &large)).is_ok());
     let larger = format!("\"{}\"", "x".repeat(limits::DATA_BYTES - 1));
     assert_eq!(sim.http_publish_body("bob", &batch(1, &larger)), Err(Code::TooLarge));
-    // A row holds 2 MB.
+    // A row may have at most 2 MB.
     assert_eq!(sim.http_publish_body("bob", &batch(8, &large)), Err(Code::TooLarge));
     assert!(sim.http_publish_body("bob", &batch(7, &large)).is_ok());
 }

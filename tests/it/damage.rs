@@ -1,5 +1,5 @@
-//! Damaged rows. The room may reject a request. It must not panic, loop
-//! forever, use a seq twice, or skip an event.
+//! Damaged rows. The room may reject a request. It must not panic, loop for
+//! ever, use a seq twice, or skip an event without a gap.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;
@@ -8,7 +8,8 @@ use crate::client::Event;
 use crate::memory_store::Tables;
 use crate::sim::SimRuntime;
 
-/// Six appends of two events in a ring of four: numbers 4, 5, 2, 3.
+/// Returns a room with six appends of two events each, in a ring of four slots.
+/// The slots contain the appends 4, 5, 2 and 3.
 fn wrapped_ring() -> SimRuntime {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {

@@ -1,4 +1,4 @@
-//! Flow control, as the contract requires of both sides. A client that sends
+//! Flow control, as the contract defines it for both sides. A client that sends
 //! `seen` after each quarter of the window gets every event. A client that
 //! never sends `seen` is sent a bounded number of bytes.
 
@@ -9,13 +9,14 @@ use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
-/// Carol reads at any time, and sends `seen` when a quarter of her window has
-/// arrived since the last one: never earlier, and never by a timer.
+/// Carol, who reads at random times. She sends `seen` when she has read a
+/// quarter of her window since the last `seen`: never earlier, and never by a
+/// timer.
 struct Reader {
     window: usize,
-    /// How many received events she has read, and how many she had read at her
-    /// last `seen`.
+    /// Number of received events that she has read.
     read: usize,
+    /// The value of `read` at her last `seen`.
     reported: usize,
 }
 
@@ -38,8 +39,9 @@ impl Reader {
         true
     }
 
-    /// Checks the bytes in flight: at most the window, or a quarter of it plus a
-    /// frame if that is more, and one more frame that she has begun to read.
+    /// Checks the bytes in flight. The limit is the window, or a quarter of it
+    /// plus a frame if that is more. One more frame is allowed, because she may
+    /// have read only a part of it.
     fn check_bounds(&self, sim: &mut SimRuntime) {
         let sent = sim.client("carol").events.len();
         let (in_flight, frame) =
@@ -50,7 +52,7 @@ impl Reader {
 }
 
 #[test]
-fn reader_that_acks_each_quarter_window_receives_everything() {
+fn reader_that_sends_seen_each_quarter_window_receives_everything() {
     run_random(150, 40, |seed, steps| {
         let mut rng = TestRng::new(seed);
         let mut sim = SimRuntime::new();
@@ -113,7 +115,7 @@ fn seen_of_enough_bytes_is_not_counted_as_frame() {
 }
 
 #[test]
-fn stopped_reader_gets_one_gap_for_lost_events() {
+fn stopped_reader_gets_one_gap_after_log_wraps() {
     for hibernate in [false, true] {
         let settings = Settings { retained_appends: 3, ..Settings::default() };
         let mut sim = SimRuntime::with(settings);
@@ -140,7 +142,7 @@ fn stopped_reader_gets_one_gap_for_lost_events() {
 }
 
 #[test]
-fn part_of_append_seen_counts_after_hibernation() {
+fn seen_within_append_counts_after_hibernation() {
     let mut sim = SimRuntime::new();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", "", identity, 500_000);

@@ -2,7 +2,7 @@
 //! valid frames with a few changed characters, and random text.
 //!
 //! ```sh
-//! PROPTEST_CASES=10000000 cargo test --release --test it frames   # for a long time
+//! PROPTEST_CASES=10000000 cargo test --release --test it frames   # a long run
 //! ```
 
 use proptest::prelude::*;
@@ -131,17 +131,18 @@ fn frame() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Everything that a rejected frame must not change: all stored rows, and the
-/// sessions, except the count of rejected frames and how far they were sent.
+/// Returns everything that a rejected frame must not change: all stored rows,
+/// the sessions and the alarm. Two fields of a session may change: the count of
+/// bad requests, and the offset up to which events were sent.
 fn snapshot(sim: &SimRuntime) -> (Tables, Vec<String>, Option<Millis>) {
-    let uncounted = |kept: &str| {
-        let mut kept: serde_json::Value = serde_json::from_str(kept).unwrap();
-        kept["bad_requests"] = 0.into();
-        kept["seat"]["taken"]["flow"]["sent_to"] = 0.into();
-        kept.to_string()
+    let unchanging = |attachment: &str| {
+        let mut attachment: serde_json::Value = serde_json::from_str(attachment).unwrap();
+        attachment["bad_requests"] = 0.into();
+        attachment["seat"]["taken"]["flow"]["sent_to"] = 0.into();
+        attachment.to_string()
     };
-    let kept = ["alice", "bob"].iter().filter_map(|who| sim.attachment(who)).map(uncounted);
-    (sim.store.tables(), kept.collect(), sim.alarm)
+    let attachments = ["alice", "bob"].iter().filter_map(|who| sim.attachment(who));
+    (sim.store.tables(), attachments.map(unchanging).collect(), sim.alarm)
 }
 
 proptest! {
@@ -164,7 +165,7 @@ proptest! {
                 prop_assert_eq!(sim.client("alice").frames.len(), 1);
                 prop_assert!(sim.client("bob").frames.is_empty());
                 prop_assert!(snapshot(&sim) == before, "{:.300}", frame);
-                // An answer is short, whatever the frame.
+                // An answer is short, also to a large frame.
                 prop_assert!(sim.client("alice").frames[0].len() < 2_000);
             }
             if let Some(code) = sim.client("alice").closed {
@@ -218,7 +219,7 @@ proptest! {
 
 /// Limits: ROOMS_IN_A_PUBLISH.
 #[test]
-fn publish_to_rooms_is_parsed_whole_or_rejected() {
+fn publish_to_rooms_is_parsed_completely_or_rejected() {
     let event = |room: usize| format!(r#"{{"name":"n","data": 1.0,"room":"r{room}"}}"#);
     let body = |events: &[String]| format!(r#"{{"events":[{}]}}"#, events.join(","));
     let most: Vec<String> = (0..limits::ROOMS_IN_A_PUBLISH).map(event).collect();
@@ -236,7 +237,7 @@ fn publish_to_rooms_is_parsed_whole_or_rejected() {
     assert!(refused.message.starts_with("events[1]: "), "{refused:?}");
 }
 
-/// An arbitrary input, at an arbitrary time.
+/// An arbitrary input.
 #[derive(Clone, Debug)]
 enum AnyInput {
     Join { query: String, expires_at: u64, window: Option<u64> },
@@ -249,7 +250,7 @@ enum AnyInput {
     Publish(String),
     Signal(String),
     Read(Request),
-    Turn,
+    ContinueReplay,
     Flush,
     Alarm,
     Hibernate,
@@ -287,7 +288,7 @@ fn any_input() -> impl Strategy<Value = AnyInput> {
         valid_frame().prop_map(AnyInput::Publish),
         frame().prop_map(AnyInput::Signal),
         request.prop_map(AnyInput::Read),
-        Just(AnyInput::Turn),
+        Just(AnyInput::ContinueReplay),
         Just(AnyInput::Flush),
         Just(AnyInput::Alarm),
         Just(AnyInput::Hibernate),
@@ -359,7 +360,7 @@ proptest! {
                 AnyInput::Read(request) => {
                     Input::Request { by: by(), request: request.clone(), body: "" }
                 }
-                AnyInput::Turn => Input::ContinueReplay,
+                AnyInput::ContinueReplay => Input::ContinueReplay,
                 AnyInput::Flush => Input::Flush,
                 AnyInput::Alarm => Input::Alarm,
                 AnyInput::Hibernate => {
@@ -375,7 +376,7 @@ proptest! {
     }
 }
 
-/// A recursive parser of ours would overflow the stack.
+/// A recursive parser would overflow the stack.
 #[test]
 fn deeply_nested_json_is_rejected_or_ignored() {
     let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);

@@ -11,7 +11,7 @@ use crate::tokens;
 
 const RIGHTS: [&str; 4] = ["subscribe", "publish", "presence", "admin"];
 
-/// Every possible set of rights.
+/// Yields every possible set of rights.
 fn grants() -> impl Iterator<Item = Vec<&'static str>> {
     (0..16_usize).map(|set| {
         let chosen = RIGHTS.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
@@ -74,9 +74,13 @@ fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
     sim.send("alice", &json!({ "type": "welcome", "grant": RIGHTS }).to_string());
     let codes = sim.client("alice").drain_frames();
     assert!(codes.iter().all(|frame| frame["code"] == "bad_request"), "{codes:?}");
-    let kept = sim.attachment("alice").unwrap();
-    assert!(kept.contains(&format!(r#""grant":{}"#, json!(newest))), "{newest:?}: {kept}");
-    // A valid frame in between avoids twenty consecutive rejected ones.
+    let attachment = sim.attachment("alice").unwrap();
+    assert!(
+        attachment.contains(&format!(r#""grant":{}"#, json!(newest))),
+        "{newest:?}: {attachment}"
+    );
+    // Twenty consecutive bad requests would close the session. A valid frame in
+    // between prevents that.
     sim.send("alice", r#"{"type": "ping"}"#);
     sim.client("alice").drain_frames();
 }

@@ -18,7 +18,8 @@ fn event_is_stored_before_it_is_sent_or_rejected() {
     assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "events", "ack"]);
     assert_eq!(sim.client("bob").drain_frame_types(), ["welcome", "events"]);
 
-    // The write fails: only the publisher receives anything, an error.
+    // The write fails. The publisher receives an error, and nobody else
+    // anything.
     sim.store.fail_writes();
     sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
     let error = &sim.client("alice").drain_frames()[0];
@@ -92,7 +93,7 @@ fn resumed_session_gets_same_events_as_one_that_stayed() {
         assert_eq!(sim.client("dave").events, expected, "since {seq}");
     }
 
-    // Carol drops and resumes. Her replay takes several turns, while bob
+    // Carol disconnects and resumes. Her replay takes several turns, while bob
     // publishes and the room hibernates in between. She misses nothing.
     sim.join_with("dave", &format!("since={epoch}:{head}"));
     sim.drop_socket("carol");
@@ -195,13 +196,13 @@ fn repeated_id_returns_first_seq() {
     sim.crash();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));
 
-    // In a batch, and twice within one.
+    // The id is in a batch, and another id is twice in that batch.
     let batch = format!(
         r#"{{"events":[{once},{{"name":"n","data":2,"id":"j"}},{{"name":"n","data":3,"id":"j"}}]}}"#
     );
     assert_eq!(sim.http_publish_body("alice", &batch), Ok(vec![1, 2, 2]));
 
-    // She can't know whether the event was stored, and publishes it again.
+    // Alice can't know whether the event was stored, so she publishes it again.
     let fresh = r#"{"name":"n","data":4,"id":"k"}"#;
     sim.crash_at_next_input = Some(CrashPoint::AfterCommit);
     assert_eq!(sim.http_publish_body("alice", fresh), Err(Code::Restarting));

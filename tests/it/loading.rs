@@ -18,7 +18,7 @@ fn hibernating_room() -> SimRuntime {
     sim
 }
 
-/// Makes all reads that need no session.
+/// Makes the two kinds of request that need no session.
 fn read_without_sessions(sim: &mut SimRuntime) {
     assert_eq!(sim.http_get("/state")["events"][0]["data"], 1);
     assert_eq!(sim.http_get("/events?last=5")["events"][0]["seq"], 1);
@@ -34,7 +34,7 @@ fn read_of_hibernating_room_restores_no_session() {
 
 #[test]
 fn input_after_read_restores_every_session() {
-    let acts: [fn(&mut SimRuntime); 6] = [
+    let actions: [fn(&mut SimRuntime); 6] = [
         |sim| assert!(sim.http_publish("bob", 2).is_ok()),
         |sim| sim.send_publish("alice", 2),
         |sim| sim.join("dave"),
@@ -42,14 +42,14 @@ fn input_after_read_restores_every_session() {
         |sim| sim.fire_alarm(),
         |sim| assert_eq!(sim.http_get("")["sessions"], 3),
     ];
-    for act in acts {
+    for action in actions {
         let mut sim = hibernating_room();
         read_without_sessions(&mut sim);
-        act(&mut sim);
+        action(&mut sim);
         assert_eq!(sim.restored_sessions, 3);
         sim.http_publish("bob", 3).unwrap();
         assert_eq!(sim.client("carol").data().last(), Some(&"3"));
-        assert_eq!(sim.restored_sessions, 3, "once");
+        assert_eq!(sim.restored_sessions, 3, "sessions are restored once");
     }
 }
 
@@ -84,8 +84,9 @@ fn read_of_hibernating_room_delays_no_pending_work() {
     assert_eq!(sim.open_sockets(), 0, "every session ends");
 }
 
-/// No frame is lost silently: its sender is closed, and so is every client that
-/// would keep a lost member in its list.
+/// The sender of a lost frame is closed, so that the client detects the loss.
+/// If a member is lost, every client is closed, because each would keep the
+/// member in its list.
 #[test]
 fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
     let mut sim = SimRuntime::new();
@@ -113,7 +114,8 @@ fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
     assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 1);
 }
 
-/// The alarm covers every session, so setting it needs them all.
+/// The alarm is set for the earliest deadline of all sessions, so the room must
+/// restore them all.
 #[test]
 fn first_read_after_settings_change_sets_alarm_for_all_sessions() {
     let mut sim = hibernating_room();

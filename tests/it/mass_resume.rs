@@ -1,4 +1,5 @@
-//! Many clients resume at once: the cost in storage reads and in created texts.
+//! Many clients resume at once. The tests count the storage reads and the texts
+//! that the room creates.
 
 use std::rc::Rc;
 
@@ -41,7 +42,7 @@ fn resume_within_memory_reads_no_row() {
 }
 
 #[test]
-fn first_resume_after_load_reads_for_later_ones() {
+fn first_resume_after_load_reads_events_for_later_resumes() {
     let mut sim = room_with(3_000);
     let epoch = sim.epoch();
     sim.hibernate();
@@ -59,7 +60,7 @@ fn first_resume_after_load_reads_for_later_ones() {
 }
 
 #[test]
-fn first_join_at_a_head_reads_state_for_later_ones() {
+fn first_join_at_a_head_reads_state_for_later_joins() {
     let mut sim = SimRuntime::new();
     for data in 1..=2 {
         sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"k"}}"#))

@@ -1,5 +1,6 @@
-//! Section 4: a socket without a token in its upgrade. These tests check what
-//! it may do before its token is valid, how it ends, and how many may wait.
+//! Section 4 of docs/protocol.md: a socket whose upgrade has no token. These
+//! tests check what it may do before it has a valid token, how it ends, and how
+//! many sockets may wait.
 
 use roomcast::auth::{Claims, Identity};
 use roomcast::close_reason::CloseReason;
@@ -137,11 +138,11 @@ fn missing_token_closes_socket_after_timeout() {
 #[test]
 fn flood_of_pings_before_token_closes_socket() {
     let mut harness = Harness::new();
-    let codes = (0..1_000).find_map(|_| match &harness.send(PING)[..] {
+    let code = (0..1_000).find_map(|_| match &harness.send(PING)[..] {
         [PendingEffect::Send(_)] => None,
         effects => Some(close_code(effects)),
     });
-    assert_eq!(codes, Some(4429));
+    assert_eq!(code, Some(4429));
 }
 
 /// Limits: QUEUED_FRAMES.
@@ -187,12 +188,12 @@ fn oldest_waiting_socket_is_closed_at_the_limit() {
     let waiting: Vec<_> = (0..limits::WAITING_SOCKETS).map(|_| sockets.enter()).collect();
     assert!(waiting.iter().all(|ticket| sockets.is_waiting(*ticket)));
     let client = sockets.enter();
-    assert!(sockets.is_waiting(client), "the newest may always wait");
+    assert!(sockets.is_waiting(client), "the newest socket may always wait");
     assert!(!sockets.is_waiting(waiting[0]));
     assert!(sockets.is_waiting(waiting[1]));
     sockets.leave(client);
     sockets.enter();
-    assert!(sockets.is_waiting(waiting[1]), "a socket that leaves frees its place");
+    assert!(sockets.is_waiting(waiting[1]), "a socket that leaves no longer counts");
     assert_eq!(close_code(&Harness::new().handle(PendingInput::TooManyWaiting)), 1013);
     assert_eq!(
         Harness::with_valid_token().handle(PendingInput::TooManyWaiting),

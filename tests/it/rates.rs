@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::sim::SimRuntime;
 
-/// Units per second, and burst.
+/// Units per second. The burst is as large.
 const RATE: u64 = 100;
 
 fn sim() -> SimRuntime {
@@ -18,9 +18,9 @@ fn sim() -> SimRuntime {
     SimRuntime::with(settings)
 }
 
-/// Returns the cost of a request, computed from the wait for the next one. The
-/// user's rate limit is full before it. Also checks that the announced wait is
-/// right.
+/// Returns the cost of a request in units, computed from the wait for the next
+/// request. Before the request, the user's bucket is full. Also checks that the
+/// announced wait is right.
 fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     sim.advance(60_000);
     let send = |sim: &mut SimRuntime, request: &Request, body: &str| {
@@ -54,8 +54,8 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     assert!(send(sim, &next, small).is_err(), "not earlier than announced");
     sim.advance(1);
     assert!(send(sim, &next, small).is_ok(), "the announced wait is enough");
-    // The user is in debt by the part of the wait that exceeds the wait for one
-    // unit.
+    // The bucket is below zero by the wait in units, minus the one unit that
+    // the next request needs.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
 }
 

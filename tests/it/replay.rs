@@ -38,7 +38,7 @@ fn replay_of_hundred_thousand_events_is_bounded_and_in_order() {
         let frames = std::mem::take(&mut sim.client("alice").frames);
         assert!(frames.len() <= 1 + limits::REPLAY_FRAMES_AT_ONCE, "a few frames at a time");
         assert!(frames.iter().all(|frame| frame.len() <= limits::FRAME_EVENTS_BYTES + 200));
-        // Bob continues to publish. Now and then the room hibernates.
+        // Bob continues to publish. The room hibernates after every fifth turn.
         live += 1;
         publish(&mut sim, &format!(r#"{{"name":"n","data":{live}}}"#));
         if turns % 5 == 4 {
@@ -111,14 +111,14 @@ fn replay_that_can_send_no_more_is_not_scheduled() {
     let epoch = sim.epoch();
     sim.join_with("alice", &format!("since={epoch}:0"));
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4]);
-    assert!(!sim.replay_scheduled, "she has every event");
+    assert!(!sim.replay_scheduled, "alice has every event");
 
     let window = sim.http_get("")["bytes"].as_u64().unwrap();
     sim.http_publish_body("bob", &large).unwrap();
     let identity = sim.identity("carol");
     sim.connect_bridge("carol", &format!("since={epoch}:0"), identity, window);
     assert_eq!(sim.client("carol").seqs(), [1, 2, 3, 4]);
-    assert!(!sim.replay_scheduled, "her window is full");
+    assert!(!sim.replay_scheduled, "carol's window is full");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn seqs_of(page: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn pages_of_any_limit_join_to_the_same_list() {
+fn pages_of_any_limit_have_the_same_events() {
     let mut sim = SimRuntime::new();
     for events in [1, 5, 2, 7, 1, 1, 4] {
         let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
@@ -188,8 +188,8 @@ fn pages_of_any_limit_join_to_the_same_list() {
     }
     let newest = sim.http_get("/events?limit=4");
     assert_eq!((seqs_of(&newest), &newest["prev"]), (vec![18, 19, 20, 21], &17.into()));
-    let oldest_of_the_last = sim.http_get("/events?last=6&limit=2");
-    assert_eq!(seqs_of(&oldest_of_the_last), [16, 17]);
+    let page_of_last_six = sim.http_get("/events?last=6&limit=2");
+    assert_eq!(seqs_of(&page_of_last_six), [16, 17]);
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! The log as a ring: it wraps and is resized, and retained events don't
-//! change.
+//! The log as a ring. Retained events don't change when it wraps or is resized.
 
 use roomcast::settings::Settings;
 
@@ -21,7 +20,7 @@ fn retained(sim: &mut SimRuntime) -> Vec<u64> {
     sim.client("walker").seqs()
 }
 
-/// The newest `count` seqs of 1 up to `head`.
+/// Returns the newest `count` seqs up to `head`.
 fn newest(count: u64, head: u64) -> Vec<u64> {
     (1 + head.saturating_sub(count)..=head).collect()
 }
@@ -151,7 +150,8 @@ fn byte_and_append_limits_apply_together() {
         let settings = Settings { retained_bytes: 1_000, ..retaining(5) };
         let mut sim = SimRuntime::with(settings);
         sim.hibernate_between_inputs = hibernate;
-        // Small appends fill the ring, large ones the bytes, in turn.
+        // Eight small appends reach the limit of appends, then eight large ones
+        // the limit of bytes, and so on.
         for append in 0..60_usize {
             let data = "x".repeat(if append / 8 % 2 == 0 { 1 } else { 300 });
             sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();

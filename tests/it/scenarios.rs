@@ -1,10 +1,10 @@
 //! Runs the scenarios of tests/scenarios in the simulator: once as written, and
 //! once with hibernation before every input.
 //!
-//! The simulator has no worker. Of the worker's steps before a room gets an
-//! input, it runs those without I/O: the route, the token and the grant. Only
-//! the worker publishes to several rooms in one request, so such scenarios run
-//! on workerd only.
+//! The simulator has no worker. Before a room gets an input, the runner
+//! performs the worker's steps that need no I/O: the route, the token and the
+//! grant. Only the worker publishes to several rooms in one request, so such
+//! scenarios run on workerd only.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -43,7 +43,11 @@ fn signal_is_not_stored() {
     let posted = sim.http("writer", "POST /rooms/r/signals", r#"{"name":"n","data":2}"#);
     assert_eq!(posted.0, 202);
     assert_eq!(drain_signals(&mut sim, "bob"), [1, 2]);
-    assert_eq!(drain_signals(&mut sim, "alice"), [2], "over HTTP there is no session that sent it");
+    assert_eq!(
+        drain_signals(&mut sim, "alice"),
+        [2],
+        "a signal over HTTP has no sending session to skip"
+    );
     assert!(sim.store.tables() == before);
 }
 
@@ -58,7 +62,7 @@ fn signal_is_sent_to_live_sessions_only() {
     sim.join("alice");
     sim.join_with("bob", &format!("since={epoch}:0"));
     send_signal(&mut sim, "alice", 1);
-    assert!(drain_signals(&mut sim, "bob").is_empty(), "he is behind");
+    assert!(drain_signals(&mut sim, "bob").is_empty(), "bob is behind");
     sim.run_until_idle();
     send_signal(&mut sim, "alice", 2);
     assert_eq!(drain_signals(&mut sim, "bob"), [2]);
@@ -125,7 +129,7 @@ fn large_room_sends_signals_round_robin_in_longer_windows() {
         all.extend(received);
         windows += 1;
     }
-    assert_eq!(all, (0..SOCKETS).collect::<Vec<_>>(), "each once, in their order");
+    assert_eq!(all, (0..SOCKETS).collect::<Vec<_>>(), "each signal once, in order");
 }
 
 #[test]
@@ -137,7 +141,7 @@ fn waiting_signal_is_replaced_by_newest_of_its_name() {
     for data in 1..=3 {
         (1..=9).for_each(|who| send_signal(&mut sim, &format!("u{who}"), 10 * data + who));
     }
-    assert_eq!(drain_signals(&mut sim, "u0"), [11, 12], "as many as a window sends");
+    assert_eq!(drain_signals(&mut sim, "u0"), [11, 12], "a window sends no more");
     sim.run_until_idle();
     assert_eq!(drain_signals(&mut sim, "u0"), [33, 34, 35, 36, 37, 38, 39, 31, 32]);
 }
@@ -185,6 +189,6 @@ fn session_that_does_not_read_is_sent_no_signals() {
         sim.resume_reading("carol");
         count_signals(&mut sim, "carol");
         sim.send("alice", r#"{"type":"signal","name":"n","data":1}"#);
-        assert_eq!(count_signals(&mut sim, "carol"), 1, "she reads again");
+        assert_eq!(count_signals(&mut sim, "carol"), 1, "carol reads again");
     }
 }

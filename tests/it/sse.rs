@@ -1,5 +1,5 @@
-//! Section 7: what a reader of Server-Sent Events is sent for each frame of the
-//! room.
+//! Section 7 of docs/protocol.md: the text that a reader of Server-Sent Events
+//! is sent for each frame of the room.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -223,18 +223,18 @@ fn seen_is_sent_at_once_above_byte_limit() {
 
 /// Limits: UNREAD_CHARACTERS.
 #[test]
-fn stopped_reader_is_dropped_and_active_one_gets_any_frame() {
+fn unpaced_buffer_accepts_frames_of_any_size_until_full() {
     let most = limits::UNREAD_CHARACTERS;
     let mut waiting = UnpacedBuffer::default();
     assert!(waiting.push(most - 1) && waiting.push(3 * most));
     assert!(!waiting.push(1));
-    assert!(waiting.push(0), "flow control limits these frames already");
+    assert!(waiting.push(0), "frames under flow control count as 0 characters");
     waiting.release(most - 1);
     assert!(!waiting.push(1));
     waiting.release(3 * most);
     assert!(waiting.push(3 * most));
     waiting.release(2 * most);
-    assert!(!waiting.push(1), "as much as the limit waits");
+    assert!(!waiting.push(1), "the waiting frames have reached the limit");
 }
 
 #[test]
