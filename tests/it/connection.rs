@@ -1,5 +1,6 @@
-//! Section 6: one connection for many rooms. These tests check how its rules
-//! handle frames, and rooms that open, answer late and close.
+//! Section 6 of docs/protocol.md: one connection for many rooms. These tests
+//! check how its rules handle frames, and rooms that open, answer late and
+//! close.
 
 mod errors;
 mod lifecycle;
@@ -32,7 +33,7 @@ fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
 }
 
-/// Claims of a token that lasts an hour.
+/// Returns the claims of a token that is valid for an hour.
 fn claims(user: &str, rooms: &Value) -> Claims {
     let exp = START.get() / 1_000 + 3_600;
     let token = tokens::sign(&json!({ "sub": user, "exp": exp, "rooms": rooms }));
@@ -47,7 +48,7 @@ fn closed(code: u16, reason: &str) -> CloseReason {
     CloseReason::Closed { code, reason: reason.to_owned() }
 }
 
-fn pass(name: &str, frame: &Value) -> ConnectionEffect {
+fn forward(name: &str, frame: &Value) -> ConnectionEffect {
     ConnectionEffect::Forward { room: room(name), text: frame.to_string() }
 }
 

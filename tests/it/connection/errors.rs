@@ -95,7 +95,7 @@ fn frames_to_room_closed_by_server_do_not_count_as_bad_requests() {
     for reference in 0..100 {
         assert_eq!(sent_error(&harness.send(&publish("r", reference)))["code"], "bad_request");
     }
-    // The client knows about rooms that it unsubscribed from.
+    // A client knows which rooms it unsubscribed from, so these frames count.
     harness.join("r");
     harness.send(&json!({ "type": "unsubscribe", "room": "r" }));
     harness.room_ended("r", closed(1000, ""));
@@ -136,10 +136,10 @@ fn subscribe_unsubscribe_and_auth_share_a_rate_limit() {
 fn frames_beyond_connection_rate_are_rejected_then_close_it() {
     let mut harness = Harness::authenticated();
     harness.join("r");
-    let before = 1;
-    for reference in before..usize::try_from(limits::CONNECTION_FRAMES_BURST).unwrap() {
+    let frames_of_join = 1;
+    for reference in frames_of_join..usize::try_from(limits::CONNECTION_FRAMES_BURST).unwrap() {
         let frame = publish("r", reference);
-        assert_eq!(harness.send(&frame), [pass("r", &frame)]);
+        assert_eq!(harness.send(&frame), [forward("r", &frame)]);
     }
     let limited = sent_error(&harness.send(&publish("r", 7)));
     assert_eq!(
@@ -147,7 +147,7 @@ fn frames_beyond_connection_rate_are_rejected_then_close_it() {
         json!({ "type": "error", "room": "r", "ref": "7", "code": "rate_limited", "retry_after_ms": 1 })
     );
     harness.advance(1);
-    assert_eq!(harness.send(&publish("r", 8)), [pass("r", &publish("r", 8))]);
+    assert_eq!(harness.send(&publish("r", 8)), [forward("r", &publish("r", 8))]);
     let most = limits::CONNECTION_FRAMES_BURST * limits::REFUSED_BURST_FACTOR;
     for _ in 1..most {
         harness.handle(ConnectionInput::Text(r#"{"type":"ping"}"#));
@@ -160,7 +160,7 @@ fn frames_beyond_connection_rate_are_rejected_then_close_it() {
 }
 
 #[test]
-fn ended_rooms_are_remembered_up_to_a_hundred() {
+fn only_last_hundred_closed_rooms_are_remembered() {
     let (connection, _) = Connection::begin(Some(claims("alice", &json!({}))), START);
     let mut harness = Harness { connection, now: START };
     for number in 0..=limits::ROOMS_ON_A_CONNECTION {

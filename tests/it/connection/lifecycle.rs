@@ -1,4 +1,4 @@
-//! Pings, silent clients, and the end of a connection.
+//! Pings, clients that send nothing, and the end of a connection.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn pings_are_forwarded_to_rooms_at_most_once_an_interval() {
 }
 
 #[test]
-fn connection_silent_for_two_ping_periods_is_closed() {
+fn connection_that_sends_nothing_for_two_ping_periods_is_closed() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     for _ in 0..5 {
@@ -31,7 +31,7 @@ fn connection_silent_for_two_ping_periods_is_closed() {
         assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), []);
         harness.handle(ConnectionInput::Text(PING));
     }
-    // Frames of the rooms are no sign of life of the client.
+    // Frames from the rooms don't count as frames from the client.
     harness.subscribe("s");
     harness.advance(limits::PING_MS);
     harness.room_opened("s");
@@ -41,7 +41,7 @@ fn connection_silent_for_two_ping_periods_is_closed() {
 }
 
 #[test]
-fn room_sockets_close_with_the_connections_code() {
+fn room_sockets_close_with_the_code_of_the_client() {
     for (close_reason, like) in [
         (closed(1000, "done"), closed(1000, "done")),
         (closed(4999, ""), closed(4999, "")),
@@ -59,7 +59,7 @@ fn room_sockets_close_with_the_connections_code() {
 }
 
 #[test]
-fn exhausted_connection_is_closed_for_reconnect() {
+fn connection_that_may_open_no_more_sockets_is_closed_with_1012() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     harness.subscribe("s");

@@ -1,4 +1,4 @@
-//! Which frames wait, and in which order they continue.
+//! The frames that wait, and the order in which they are forwarded.
 
 use super::*;
 
@@ -9,13 +9,14 @@ fn frames_wait_until_room_opens() {
     for reference in 1..=5 {
         assert_eq!(harness.send(&publish("r", reference)), []);
     }
-    let passed: Vec<ConnectionEffect> = (1..=5).map(|i| pass("r", &publish("r", i))).collect();
-    assert_eq!(harness.room_opened("r"), passed);
-    assert_eq!(harness.send(&publish("r", 6)), [pass("r", &publish("r", 6))]);
+    let forwarded: Vec<ConnectionEffect> =
+        (1..=5).map(|i| forward("r", &publish("r", i))).collect();
+    assert_eq!(harness.room_opened("r"), forwarded);
+    assert_eq!(harness.send(&publish("r", 6)), [forward("r", &publish("r", 6))]);
 }
 
 #[test]
-fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
+fn unsubscribe_and_subscribe_stay_in_order_with_other_frames() {
     let mut harness = Harness::authenticated();
     let unsubscribe = json!({ "type": "unsubscribe", "room": "r" });
     harness.subscribe("r");
@@ -25,7 +26,7 @@ fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
     harness.send(&publish("r", 2));
     harness.send(&unsubscribe);
     let leave = || ConnectionEffect::Leave { room: room("r") };
-    assert_eq!(harness.room_opened("r"), [pass("r", &publish("r", 1)), leave()]);
+    assert_eq!(harness.room_opened("r"), [forward("r", &publish("r", 1)), leave()]);
     assert_eq!(harness.send(&publish("r", 3)), [], "it waits for the earlier frames");
     let effects = harness.room_ended("r", closed(1000, ""));
     assert_eq!(
@@ -33,7 +34,7 @@ fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
         [json!({ "type": "closed", "room": "r", "code": 1000 })]
     );
     assert!(matches!(&effects[1..], [ConnectionEffect::Open { .. }]));
-    assert_eq!(harness.room_opened("r"), [pass("r", &publish("r", 2)), leave()]);
+    assert_eq!(harness.room_opened("r"), [forward("r", &publish("r", 2)), leave()]);
     let effects = harness.room_ended("r", CloseReason::Lost);
     assert_eq!(
         sent_frames(&effects[..1])[0]["code"],
@@ -47,7 +48,7 @@ fn unsubscribe_and_subscribe_keep_their_order_with_frames() {
 }
 
 #[test]
-fn rejected_room_discards_waiting_frames_and_is_opened_again() {
+fn room_that_refuses_discards_waiting_frames_and_next_subscribe_opens_it() {
     let mut harness = Harness::authenticated();
     harness.subscribe("r");
     for reference in 1..=50 {
@@ -62,9 +63,9 @@ fn rejected_room_discards_waiting_frames_and_is_opened_again() {
     );
     assert!(
         matches!(&effects[1..], [ConnectionEffect::Open { .. }]),
-        "the fifty frames get no answer"
+        "the fifty waiting frames get no answer"
     );
-    assert_eq!(harness.room_opened("r"), [pass("r", &publish("r", 51))]);
+    assert_eq!(harness.room_opened("r"), [forward("r", &publish("r", 51))]);
 }
 
 /// Limits: WAITING_FRAMES.
@@ -116,5 +117,5 @@ fn largest_frame_can_wait_for_room() {
     large["data"] = "x".repeat(limits::BODY_BYTES - around - 1).into();
     assert_eq!(large.to_string().len(), limits::BODY_BYTES);
     assert_eq!(harness.send(&large), []);
-    assert_eq!(harness.room_opened("r"), [pass("r", &large)]);
+    assert_eq!(harness.room_opened("r"), [forward("r", &large)]);
 }

@@ -1,5 +1,5 @@
-//! Everything that can happen to a connection, in any order, and what must be
-//! true then. The seed determines the run.
+//! Random runs of a connection: any inputs in any order, and the rules that
+//! must hold after each input. The seed determines the run.
 
 use std::collections::BTreeMap;
 
@@ -18,20 +18,24 @@ enum RoomSocket {
 #[derive(Debug)]
 struct Sent {
     room: String,
+    /// Step in which it was sent.
     at: u64,
+    /// Whether it was forwarded or got an error.
     is_resolved: bool,
 }
 
-/// The edge, the rooms and the client, reduced to the order of frames.
+/// The edge, the rooms and the client. Only the order of their frames is
+/// simulated.
 struct Run {
     seed: u64,
     rng: TestRng,
     harness: Harness,
     sockets: BTreeMap<String, RoomSocket>,
+    /// Number of tokens that are being verified.
     verdicts: usize,
     /// Publishes, indexed by their `ref`.
     sent: Vec<Sent>,
-    /// The newest `ref` that was forwarded to each room.
+    /// The last `ref` that was forwarded to each room.
     forwarded: BTreeMap<String, usize>,
     /// Step of the last `closed` frame of each room.
     closed_at: BTreeMap<String, u64>,
@@ -138,7 +142,10 @@ impl Run {
         assert_eq!(self.sockets.get(name), Some(&RoomSocket::Open), "{self}");
         let reference = reference(&serde_json::from_str(text).unwrap()).unwrap();
         let before = self.forwarded.insert(name.into(), reference);
-        assert!(before.is_none_or(|before| before < reference), "in order: {self}");
+        assert!(
+            before.is_none_or(|before| before < reference),
+            "frames are forwarded in order: {self}"
+        );
         self.resolve(reference);
     }
 
@@ -162,11 +169,15 @@ impl Run {
     fn resolve(&mut self, reference: usize) {
         let run = self.to_string();
         let sent = &mut self.sent[reference];
-        assert!(!std::mem::replace(&mut sent.is_resolved, true), "{reference} twice: {run}");
+        assert!(
+            !std::mem::replace(&mut sent.is_resolved, true),
+            "ref {reference} is resolved twice: {run}"
+        );
     }
 
-    /// Lets every verdict and room answer. Then each frame must have been
-    /// forwarded or rejected, or its room was closed after it was sent.
+    /// Delivers every verdict, and opens or closes every room that is pending.
+    /// Then checks each frame: it was forwarded or rejected, or its room was
+    /// closed after the frame was sent.
     fn finish(&mut self) {
         while self.verdicts > 0 || self.sockets.values().any(|socket| *socket != RoomSocket::Open) {
             let effects = self.verdict();

@@ -1,4 +1,4 @@
-//! A client that reads slowly, or not at all.
+//! A client that reads slowly or not at all.
 
 use roomcast::connection::RoomFrameKind;
 
@@ -58,7 +58,7 @@ fn rooms_are_paused_while_client_has_window_unread() {
 }
 
 #[test]
-fn client_that_does_not_read_gets_no_signals_and_later_the_list() {
+fn client_that_stops_reading_gets_no_signals_and_later_the_list() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     for kind in [RoomFrameKind::Signal, RoomFrameKind::MembersChanged] {
@@ -66,7 +66,7 @@ fn client_that_does_not_read_gets_no_signals_and_later_the_list() {
         assert!(!harness.forward("r", kind, WINDOW + 1).0);
     }
     harness.advance(limits::UNREAD_CHECK_MS);
-    let list = pass("r", &json!({ "type": "members" }));
+    let list = forward("r", &json!({ "type": "members" }));
     assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), [pause("r", false), list]);
     assert_eq!(harness.forward("r", RoomFrameKind::MembersChanged, 0), (true, vec![]));
 }
@@ -77,8 +77,8 @@ fn unread_answers_close_connection_and_unread_events_do_not() {
     harness.join("r");
     harness.forward("r", RoomFrameKind::Other, 100 * WINDOW);
     assert_eq!(harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW), (true, vec![]));
-    let (passes, effects) = harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW + 1);
-    assert_eq!((passes, close_code(&effects)), (false, 1012));
+    let (is_forwarded, effects) = harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW + 1);
+    assert_eq!((is_forwarded, close_code(&effects)), (false, 1012));
 }
 
 #[test]

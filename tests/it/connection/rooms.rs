@@ -1,4 +1,4 @@
-//! Subscribing to rooms and leaving them.
+//! Subscribing to rooms, and rooms that open and close.
 
 use super::*;
 
@@ -66,8 +66,8 @@ fn frames_for_room_are_forwarded_unchanged() {
         r#"{"type":"seen","room":"\u0072","seq":3}"#,
         r#"{"type":"publish","room":"r","ref":7}"#,
     ] {
-        let passed = ConnectionEffect::Forward { room: room("r"), text: text.to_owned() };
-        assert_eq!(harness.handle(ConnectionInput::Text(text)), [passed], "{text}");
+        let forwarded = ConnectionEffect::Forward { room: room("r"), text: text.to_owned() };
+        assert_eq!(harness.handle(ConnectionInput::Text(text)), [forwarded], "{text}");
     }
 }
 
@@ -78,13 +78,13 @@ fn rooms_open_and_close_independently() {
     harness.join("b");
     harness.subscribe("c");
     assert_eq!(harness.send(&publish("c", 1)), []);
-    assert_eq!(harness.send(&publish("a", 2)), [pass("a", &publish("a", 2))]);
+    assert_eq!(harness.send(&publish("a", 2)), [forward("a", &publish("a", 2))]);
     assert_eq!(
         sent_frames(&harness.room_ended("a", closed(4010, "kicked"))),
         [json!({ "type": "closed", "room": "a", "code": 4010, "reason": "kicked" })]
     );
-    assert_eq!(harness.send(&publish("b", 3)), [pass("b", &publish("b", 3))]);
-    assert_eq!(harness.room_opened("c"), [pass("c", &publish("c", 1))]);
+    assert_eq!(harness.send(&publish("b", 3)), [forward("b", &publish("b", 3))]);
+    assert_eq!(harness.room_opened("c"), [forward("c", &publish("c", 1))]);
     harness.join("a");
 }
 

@@ -1,4 +1,4 @@
-//! Tokens in frames: the first, and later ones.
+//! Tokens in `auth` frames: the first one, and renewals.
 
 use super::*;
 
@@ -64,9 +64,9 @@ fn new_token_is_sent_to_each_room() {
         sent_frames(&effects[..1]),
         [json!({ "type": "authorized", "expires_at": expires_at() })]
     );
-    assert_eq!(effects[1..], [renew("a"), pass("a", &publish("a", 1))]);
-    // After the room opens, but before frames that the older token allowed.
-    assert_eq!(harness.room_opened("b"), [renew("b"), pass("b", &publish("b", 2))]);
+    assert_eq!(effects[1..], [renew("a"), forward("a", &publish("a", 1))]);
+    // Room b gets the renewal when it opens, before the frames that waited.
+    assert_eq!(harness.room_opened("b"), [renew("b"), forward("b", &publish("b", 2))]);
     assert_eq!(sent_frames(&harness.room_ended("b", closed(4003, "no longer")))[0]["code"], 4003);
     assert_eq!(close_code(&harness.handle(ConnectionInput::Gone(closed(3000, "bye")))), 3000);
 }
@@ -126,7 +126,7 @@ fn connection_closes_when_its_token_expires() {
     assert_eq!(
         close_code(&early.room_ended("r", closed(4001, "expired"))),
         4001,
-        "the room expired first"
+        "the room reported the expiry first"
     );
     harness.now = Millis::new(end);
     assert_eq!(close_code(&harness.send(&publish("r", 1))), 4001, "the timer is late");
@@ -134,7 +134,7 @@ fn connection_closes_when_its_token_expires() {
 }
 
 #[test]
-fn room_that_expires_before_renewal_is_closed_alone() {
+fn room_that_expires_before_its_renewal_does_not_close_connection() {
     let mut harness = Harness::authenticated();
     harness.join("r");
     assert_eq!(sent_frames(&harness.room_ended("r", closed(4001, "expired")))[0]["code"], 4001);
