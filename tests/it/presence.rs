@@ -1,5 +1,6 @@
-//! Presence: which changes are sent to which members, and when; sessions that
-//! disconnect or stop pinging; and hibernation, which changes none of it.
+//! Presence: the changes that are sent to members, and their time. Also
+//! sessions that disconnect or stop pinging, and hibernation, which must change
+//! nothing.
 
 mod client;
 mod model;
@@ -16,7 +17,7 @@ use crate::sim::SimRuntime;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Joins with the right to enter, for a day.
+/// Joins with the right to presence and a token for a day.
 fn join(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
     let expires_at = sim.now.plus(24 * HOUR);
@@ -50,7 +51,7 @@ fn thousand_enters_at_once_are_sent_in_one_frame() {
     assert_eq!(first[1]["entered"].as_array().unwrap().len(), 999);
     for who in &users[1..] {
         let frames = &sim.client(who).frames;
-        assert_eq!(frames.len(), 1, "the list, and no change for its entries");
+        assert_eq!(frames.len(), 1, "the list, and no change with entries of the list");
         assert_eq!(frames[0].matches("session\"").count(), 1_000);
     }
 }
@@ -72,7 +73,7 @@ fn first_change_is_sent_at_once_and_later_ones_at_window_end() {
 }
 
 #[test]
-fn changes_held_when_room_hibernates_are_sent_by_alarm() {
+fn changes_pending_when_room_hibernates_are_sent_by_alarm() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     enter(&mut sim, "ben", "1");
@@ -104,7 +105,7 @@ fn kicked_user_in_grace_leaves_at_once() {
 
         sim.run_until_idle();
         kick(&mut sim, "ben");
-        assert_eq!(sim.flush_at, None, "he had left already");
+        assert_eq!(sim.flush_at, None, "ben had left already, so no change is pending");
     }
 }
 
@@ -125,13 +126,13 @@ fn presence_writes_no_row_and_sets_few_alarms() {
         sim.send("ben", r#"{"type":"leave"}"#);
         sim.run_until_idle();
     }
-    assert_eq!(sim.alarms_set - alarms, 1, "sent at once, so nothing can be lost");
+    assert_eq!(sim.alarms_set - alarms, 1, "changes sent at once need no alarm");
     for _ in 0..120 {
         sim.advance(25_000);
         ["ann", "ben"].iter().for_each(|who| sim.ping(who));
     }
-    let looks = sim.alarms_set - alarms;
-    assert!(looks <= 125, "{looks} alarms in 50 minutes");
+    let set = sim.alarms_set - alarms;
+    assert!(set <= 125, "{set} alarms in 50 minutes");
     assert_eq!(sim.store.drain_rows_written(), 0);
 }
 
@@ -150,11 +151,14 @@ fn idle_room_is_loaded_for_liveness_only_while_it_has_members() {
     };
     assert_eq!(count_loads(&mut sim, 5 * HOUR), 0);
     enter(&mut sim, "ann", "0");
-    let looks = count_loads(&mut sim, HOUR);
-    assert!((40..=150).contains(&looks), "{looks} loads in an hour");
+    let loads = count_loads(&mut sim, HOUR);
+    assert!((40..=150).contains(&loads), "{loads} loads in an hour");
     sim.send("ann", r#"{"type":"leave"}"#);
     sim.run_until_idle();
-    assert!(count_loads(&mut sim, 5 * HOUR) <= 1, "once, by the alarm that was set");
+    assert!(
+        count_loads(&mut sim, 5 * HOUR) <= 1,
+        "at most once, by the alarm that was already set"
+    );
 }
 
 #[test]
@@ -174,11 +178,12 @@ fn frames_count_as_pings_across_hibernation() {
 }
 
 #[test]
-fn ping_with_wrong_time_neither_keeps_nor_closes_member() {
+fn ping_dated_in_the_future_does_not_keep_member() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     let start = sim.now;
-    // The runtime dates ben's ping to tomorrow, and reports none for ann.
+    // The runtime reports that ben's ping was tomorrow. It reports no ping of
+    // ann, but she sends frames.
     sim.now = start.plus(24 * HOUR);
     sim.ping("ben");
     sim.now = start;
@@ -221,22 +226,28 @@ fn members_in_grace_beyond_carry_limit_leave_after_hibernation() {
     users.iter().for_each(|who| sim.drop_socket(who));
     sim.run_until_idle();
     assert_eq!(sim.http_get("")["members"], 61);
-    assert!(sim.client("ann").drain_frames().is_empty(), "an active room keeps them all");
+    assert!(
+        sim.client("ann").drain_frames().is_empty(),
+        "as long as the room is active, all of them stay members"
+    );
 
     sim.hibernate();
     sim.advance(limits::REPLAY_RESTART_MS);
     sim.run_until_idle();
     let list = &sim.client("ann").drain_frames()[0];
     let left = list["members"].as_array().unwrap().len();
-    assert!((2..10).contains(&left), "a new list of the carried members: {left}");
+    assert!(
+        (2..10).contains(&left),
+        "the new list has {left} members: ann, and those that an attachment carried"
+    );
     sim.advance(limits::GRACE_MS);
     let change = &sim.client("ann").drain_frames()[0];
     assert_eq!(change["left"].as_array().unwrap().len(), left - 1);
     assert_eq!(sim.http_get("")["members"], 1);
 }
 
-/// Returns the types of the frames about members since the last call, and
-/// whether each announces another page.
+/// Returns the frames about members since the last call: the type of each, and
+/// whether another page follows it.
 fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
     let frames = sim.client(who).drain_frames().into_iter();
     let kind = |frame: Value| (frame["type"].as_str().unwrap().to_owned(), frame["more"] == true);
@@ -272,7 +283,7 @@ fn large_list_is_sent_in_pages_before_changes() {
         about_members(&mut sim, "zoe"),
         more.iter().enumerate().map(|(i, kind)| ((*kind).to_owned(), i < 2)).collect::<Vec<_>>()
     );
-    // Over HTTP, the list is one body.
+    // Over HTTP, the list has no pages.
     assert_eq!(sim.http_get("/members")["members"].as_array().unwrap().len(), 301);
 }
 
@@ -295,8 +306,9 @@ fn member_larger_than_page_gets_its_own_page() {
     assert_eq!(frames[1]["more"], Value::Null);
 }
 
-/// Each member is sent each other one once, in any order. That is quadratic,
-/// and no window reduces it. But it is sent in parts, and in few frames.
+/// Each member is sent every other member once, in any order. The total grows
+/// with the square of the members, and no window reduces it. It is sent in
+/// parts, and in few frames.
 /// Limits: COPY_BYTES.
 #[test]
 fn twelve_hundred_enters_at_once_are_each_sent_once() {
@@ -371,5 +383,5 @@ fn member_that_neither_reads_nor_pings_is_closed() {
     }
     assert_eq!(sim.client("ben").closed, Some(Code::PingTimeout));
     let alarms = sim.alarms_set - alarms;
-    assert!(alarms < 30, "{alarms} alarms to check whether he reads");
+    assert!(alarms < 30, "{alarms} alarms to check whether ben reads");
 }

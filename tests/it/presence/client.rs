@@ -24,7 +24,7 @@ pub struct PresenceClient {
 pub struct Connection {
     pub session: SessionId,
     pub identity: Identity,
-    /// When it last sent a frame or a ping.
+    /// Time of the last frame or ping that it sent.
     pub active_at: Millis,
     pub not_reading: bool,
 }
@@ -41,8 +41,8 @@ impl PresenceClient {
         Self { name, connection: None, list: List::new(), has_more: false }
     }
 
-    /// Applies a frame to the list, strictly: a frame that doesn't fit is a
-    /// fault of the room.
+    /// Applies a frame to the list. A frame that can't be applied fails the
+    /// test.
     pub fn on_frame(&mut self, text: &str, session: &str) {
         let kind = Frame::read(text).r#type;
         assert!(!self.has_more || kind == "members", "another page must follow: {text}");

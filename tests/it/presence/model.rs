@@ -1,13 +1,13 @@
 //! A naive model of presence: a list of entries, searched from the start. It
-//! knows which list members were last sent, so each client's list can be
-//! compared after every step.
+//! records the list that members were last sent. After every step, each
+//! client's list is compared with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use roomcast::limits;
 use roomcast::time::Millis;
 
-/// By user and session: presence data, and the time of entering.
+/// The presence data and the time of entering, by user and session.
 pub type List = BTreeMap<(String, String), (String, u64)>;
 
 #[derive(Default)]
@@ -19,7 +19,8 @@ pub struct Model {
     window: bool,
     pending: bool,
     hibernated: bool,
-    /// Sessions that did not read, until the alarm checks them again.
+    /// Sessions that a send skipped because they did not read. The alarm checks
+    /// them again.
     skipped: BTreeSet<String>,
 }
 
@@ -29,8 +30,11 @@ struct Entry {
     data: String,
     since: Millis,
     state: EntryState,
+    /// Whether it entered after the last changes were sent.
     is_fresh: bool,
+    /// Whether its data changed after the last changes were sent.
     is_updated: bool,
+    /// Whether its session must be sent the whole list.
     awaits_list: bool,
 }
 
@@ -123,7 +127,7 @@ impl Model {
         }
     }
 
-    /// Removes a user.
+    /// Makes all sessions of a user leave at once.
     pub fn kick(&mut self, user: &str, now: Millis) {
         let mut left = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.user == user) {
@@ -193,7 +197,7 @@ impl Model {
             || self.entries.iter().any(is_unsent)
     }
 
-    /// The current members, including changes that were not sent yet.
+    /// Returns the current members, including changes that were not sent yet.
     pub fn list(&self, now: Millis) -> List {
         let has_left = |entry: &Entry| match entry.state {
             EntryState::Connected => false,

@@ -14,7 +14,7 @@ use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
-/// Three users: one has three devices, another has two.
+/// The sessions of three users: three of ann, two of ben, one of cat.
 const CLIENTS: [&str; 6] = ["ann-1", "ann-2", "ann-3", "ben-1", "ben-2", "cat-1"];
 const ENTERS: [&str; 2] = ["subscribe", "presence"];
 const SECOND: u64 = 1_000;
@@ -28,12 +28,12 @@ struct RandomRun {
     clients: Vec<PresenceClient>,
     /// Sockets whose peer is gone.
     half_open: Vec<Connection>,
-    /// Connections that had expired when the room got its input.
+    /// Connections that had expired when the room got its last input.
     ended: Vec<Connection>,
     steps: Vec<String>,
 }
 
-/// Makes a hundred thousand steps.
+/// Makes a hundred thousand steps in total.
 #[test]
 fn random_run_members_match_the_model() {
     run_random(500, 200, |seed, steps| {
@@ -85,7 +85,7 @@ impl RandomRun {
         }
     }
 
-    /// Ends all pending work. Then every member has the current list.
+    /// Finishes all pending work. Then every member has the current list.
     fn finish(&mut self) {
         (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
         self.advance_by(limits::REPLAY_RESTART_MS);
@@ -98,7 +98,7 @@ impl RandomRun {
         self.steps.push(format!("{} {what}", self.sim.now.get()));
     }
 
-    /// Prepares for an input of the room.
+    /// Makes the model do what the room does before an input.
     fn prepare_input(&mut self) {
         if self.sim.hibernate_between_inputs {
             self.hibernate_room();
@@ -107,16 +107,16 @@ impl RandomRun {
         self.expire_sessions();
     }
 
-    /// Ends expired sessions. The room does that before any input.
+    /// Ends expired sessions, as the room does before any input.
     fn expire_sessions(&mut self) {
         let now = self.sim.now;
         let connected = self.clients.iter_mut().filter_map(|client| {
             client.connection.take_if(|connection| connection.is_expired(now))
         });
         let half_open = self.half_open.extract_if(.., |connection| connection.is_expired(now));
-        let over: Vec<Connection> = connected.chain(half_open).collect();
-        self.model.disconnect(&sessions(&over), false, now);
-        self.ended.extend(over);
+        let expired: Vec<Connection> = connected.chain(half_open).collect();
+        self.model.disconnect(&sessions(&expired), false, now);
+        self.ended.extend(expired);
     }
 
     fn hibernate_room(&mut self) {
@@ -134,10 +134,10 @@ impl RandomRun {
         let name = CLIENTS[who];
         self.drop_socket(who);
         let rights = *self.rng.choose(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
-        let lasts = *self.rng.choose(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
-        let expires_at = self.sim.now.plus(lasts);
+        let lifetime_ms = *self.rng.choose(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
+        let expires_at = self.sim.now.plus(lifetime_ms);
         let identity = Identity { expires_at, ..self.sim.identity_with(user(name), rights) };
-        self.log_step(format!("{name} connects with {rights:?} for {lasts} ms"));
+        self.log_step(format!("{name} connects with {rights:?} for {lifetime_ms} ms"));
         self.prepare_input();
         self.sim.connect(name, "", identity.clone());
         let session = self.sim.session(name).unwrap();
@@ -145,8 +145,8 @@ impl RandomRun {
             Some(Connection { session, identity, active_at: self.sim.now, not_reading: false });
     }
 
-    /// Sends a frame. Returns the session if it has the right to presence. An
-    /// expired session is closed instead.
+    /// Sends a frame, unless the session has expired. Returns the session if it
+    /// has the right to presence.
     fn send(&mut self, who: usize, frame: &str) -> Option<String> {
         self.clients[who].connection.as_ref()?;
         self.log_step(format!("{} sends {frame:.80}", CLIENTS[who]));
@@ -195,14 +195,14 @@ impl RandomRun {
             self.send(who, r#"{"type": "ping"}"#);
             return;
         }
-        self.log_step(format!("{} pings, and the room keeps hibernating", CLIENTS[who]));
+        self.log_step(format!("{} pings, and the runtime answers", CLIENTS[who]));
         self.sim.ping(CLIENTS[who]);
         self.clients[who].connection.as_mut().unwrap().active_at = self.sim.now;
     }
 
     fn drop_socket(&mut self, who: usize) {
         let Some(connection) = self.clients[who].connection.take() else { return };
-        self.log_step(format!("{} drops", CLIENTS[who]));
+        self.log_step(format!("{} disconnects", CLIENTS[who]));
         self.prepare_input();
         self.sim.drop_socket(CLIENTS[who]);
         self.model.disconnect(&[connection.session.to_string()], false, self.sim.now);
@@ -329,8 +329,8 @@ impl RandomRun {
         self.sim.shift_clock(ms);
     }
 
-    /// Makes the room impossible to load for a while. The room doesn't notice
-    /// sockets that close then. If one carried a member, all sockets are
+    /// Prevents the room from loading for a while. It then can't process a
+    /// socket that closes. If the socket carried a member, all sockets are
     /// closed.
     fn fail_to_load(&mut self) {
         // Unsent frames would keep the room active.
@@ -349,7 +349,7 @@ impl RandomRun {
                 true => self.sim.drop_socket(CLIENTS[who]),
                 false => self.sim.send(CLIENTS[who], r#"{"type":"members"}"#),
             }
-            self.log_step(format!("{} is gone without the room noticing", CLIENTS[who]));
+            self.log_step(format!("{} is gone while the room can't be loaded", CLIENTS[who]));
             assert!(!self.sim.is_open(connection.session));
             if self.sim.open_sockets() == 0 {
                 self.forget_all_connections();
@@ -370,12 +370,12 @@ impl RandomRun {
         self.prepare_input();
         self.sim.fire_alarm();
         let now = self.sim.now;
-        let silent = self.drain_closed();
+        let closed = self.drain_closed();
         self.model.fire_alarm(now);
-        for Connection { session, active_at, .. } in &silent {
+        for Connection { session, active_at, .. } in &closed {
             assert!(now.since(*active_at) >= limits::PING_TIMEOUT_MS, "{session} was active");
         }
-        self.model.disconnect(&sessions(&silent), false, now);
+        self.model.disconnect(&sessions(&closed), false, now);
         self.record_skipped();
     }
 
@@ -396,15 +396,15 @@ impl RandomRun {
         connected.chain(half_open).collect()
     }
 
-    /// Checks that silent members are closed in time, while the alarm is on
-    /// time.
+    /// Checks that members that send no ping are closed in time. It is called
+    /// only while the alarm is on time.
     fn check_liveness(&mut self) {
         const AT_MOST: u64 = limits::PING_TIMEOUT_MS + 5 * SECOND;
         let now = self.sim.now;
         let connected = self.clients.iter().filter_map(|client| client.connection.as_ref());
         for Connection { session, active_at, .. } in connected.chain(&self.half_open) {
             if self.model.has_entered(&session.to_string()) {
-                assert!(now.since(*active_at) < AT_MOST, "{session} has been silent for too long");
+                assert!(now.since(*active_at) < AT_MOST, "{session} has sent nothing for too long");
             }
         }
     }
@@ -414,7 +414,7 @@ impl RandomRun {
 impl RandomRun {
     fn check_clients(&mut self) {
         for Connection { session, .. } in self.ended.drain(..) {
-            assert!(!self.sim.is_open(session), "{session} is open after its end");
+            assert!(!self.sim.is_open(session), "{session} is open after it expired");
         }
         self.record_skipped();
         for client in &mut self.clients {
