@@ -1,9 +1,9 @@
-//! Random runs: everything that can happen to a room, in any order, compared
-//! with the naive model. The seed determines the run.
+//! Random runs of a room: any inputs and faults in any order, compared with the
+//! naive model. The seed determines the run.
 //!
 //! ```sh
 //! ROOMCAST_SEED=42 cargo test --test it random   # repeat one run
-//! make simulate SEED=1000000                     # ten million steps, from that seed on
+//! make simulate SEED=1000000                     # ten million steps, starting with that seed
 //! ```
 
 use std::env;
@@ -16,8 +16,9 @@ fn variable(name: &str) -> Option<u64> {
     env::var(name).ok().map(|value| value.parse().expect(name))
 }
 
-/// Runs this many cases of this many steps, or as many as the environment sets.
-/// `run` gets a seed and the number of steps, and returns the steps it made.
+/// Runs `cases` cases of `steps` steps. The environment variables above
+/// override the numbers. `run` gets a seed and the number of steps, and returns
+/// the number of steps that it made.
 pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
     let seed = variable("ROOMCAST_SEED");
     let cases = variable("ROOMCAST_CASES").unwrap_or(if seed.is_some() { 1 } else { cases });
@@ -37,8 +38,8 @@ fn random_run_matches_the_model() {
     });
 }
 
-/// Runs each case twice: the room stays active, or hibernates before every
-/// input. All frames and rows must be the same.
+/// Runs each case twice. In one run the room stays active; in the other it
+/// hibernates before every input. All frames and rows must be the same.
 #[test]
 fn hibernation_between_inputs_is_invisible() {
     run_random(120, 100, |seed, steps| {
@@ -60,8 +61,8 @@ fn hibernation_between_inputs_is_invisible() {
     });
 }
 
-/// Draws a room's settings. In half of the cases rate limits are out of the
-/// way.
+/// Returns random settings of a room. In half of the cases, no rate limit is
+/// reached.
 pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     let hour = 3_600_000;
     let (frames, burst, publishes) = *rng.choose(&[NO_RATE, NO_RATE, (2, 3, 20), (1, 40, 4)]);
@@ -82,5 +83,6 @@ pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     }
 }
 
-/// Frames per second, burst of frames, and publishes per second.
+/// Rates that no run reaches: frames per second, burst of frames, and publishes
+/// per second.
 pub const NO_RATE: (u64, u64, u64) = (1_000_000, 1_000_000, 1_000_000);

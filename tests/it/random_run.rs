@@ -1,5 +1,5 @@
-//! One random run: each step is drawn at random, executed in the simulator and
-//! in the model, and compared.
+//! One random run. Each step is chosen at random and executed in the simulator
+//! and in the model. Then the results are compared.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -30,15 +30,16 @@ pub struct RandomRun {
     /// The steps so far, printed when the run fails.
     steps: Vec<String>,
     answers: Vec<String>,
-    /// Whether the run is made twice, with hibernation and without.
+    /// Whether the case runs twice, with hibernation and without.
     is_compared: bool,
 }
 
 struct Subscriber {
     name: &'static str,
-    /// Identity from the newest accepted token; `None` while not in the room.
+    /// Identity from the newest accepted token. `None` while it is not
+    /// connected.
     identity: Option<Identity>,
-    /// Whether it received the state when it started.
+    /// Whether it received the complete state when it started.
     knows_state: bool,
     /// Whether it is under flow control.
     has_flow: bool,
@@ -64,10 +65,10 @@ impl RandomRun {
         }
     }
 
-    /// Returns a run that is made twice. It has no batch windows, since any
-    /// window has ended before a room hibernates. It also avoids two things
-    /// that hibernation forgets: the used part of a rate limit, and the exact
-    /// number of bytes in flight.
+    /// Returns one of two runs that are compared. It has no batch windows,
+    /// because a room hibernates only after the window has ended. It also
+    /// avoids two values that hibernation loses: the used part of a rate limit,
+    /// and the exact number of bytes in flight.
     pub fn new_compared(seed: u64, hibernate_between_inputs: bool) -> Self {
         let mut run = Self::new(seed);
         run.is_compared = true;
@@ -84,7 +85,8 @@ impl RandomRun {
         }
     }
 
-    /// Makes one step. Unfinished replays continue in half of the steps.
+    /// Makes one step. In half of the steps, replays are finished and batched
+    /// events are sent.
     pub fn step_and_check(&mut self) {
         self.step();
         if self.rng.one_in(2) {
@@ -93,7 +95,7 @@ impl RandomRun {
         self.check_clients();
     }
 
-    /// Makes one step, and returns every frame that it caused.
+    /// Makes one step, and returns every answer and frame that it caused.
     pub fn step_and_collect(&mut self) -> Vec<String> {
         self.step();
         self.sim.deliver_pending();
@@ -173,8 +175,8 @@ impl RandomRun {
         }
     }
 
-    /// Checks that every session was closed. An expired one may have been
-    /// closed for that.
+    /// Checks that every session was closed by the erase, or before it by a
+    /// rate limit or an expired token.
     fn check_all_erased(&mut self) {
         for subscriber in &mut self.subscribers {
             let Some(identity) = subscriber.identity.take() else { continue };
@@ -190,7 +192,7 @@ impl RandomRun {
         }
     }
 
-    /// Checks that every client saw the model's events from its start to its
+    /// Checks that every client has the model's events from its start to its
     /// position, and that a client at the head has the model's state.
     fn check_clients(&mut self) {
         self.check_expired_sessions();
@@ -199,12 +201,12 @@ impl RandomRun {
         {
             let client = self.sim.client(subscriber.name);
             let Some(seq) = client.seq else { continue };
-            let began = seq - client.events.len() as u64;
-            let mut expected = self.model.after(began);
+            let started_at = seq - client.events.len() as u64;
+            let mut expected = self.model.after(started_at);
             expected.truncate(client.events.len());
             assert!(
                 client.events == expected,
-                "{} has seen other events than the model",
+                "{} has other events than the model",
                 subscriber.name
             );
             if seq == head && subscriber.knows_state {

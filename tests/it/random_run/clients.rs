@@ -12,8 +12,8 @@ impl RandomRun {
         usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap()
     }
 
-    /// Returns a connected client, which first processes all frames it
-    /// received.
+    /// Returns a random client if it is connected. The client first processes
+    /// all frames that it received.
     pub(super) fn random_connected_client(&mut self) -> Option<usize> {
         let who = self.random_client();
         self.subscribers[who].identity.as_ref()?;
@@ -21,7 +21,7 @@ impl RandomRun {
         Some(who)
     }
 
-    /// Pauses a client: without flow control, every frame sent to it waits.
+    /// Pauses a client. Frames sent to it then wait until it continues.
     pub(super) fn pause_client(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         self.log_step(format!("{} stops processing", CLIENTS[who]));
@@ -93,11 +93,11 @@ impl RandomRun {
         else {
             return;
         };
-        self.log_step(format!("{} has seen all it was sent", CLIENTS[who]));
+        self.log_step(format!("{} sends a `seen` for all received events", CLIENTS[who]));
         self.send_seen_of(who);
     }
 
-    /// Returns whether the client received more events for its `seen`.
+    /// Sends a `seen`. Returns whether the client then received more events.
     pub(super) fn send_seen_of(&mut self, who: usize) -> bool {
         self.check_expired_sessions();
         let name = CLIENTS[who];
@@ -156,7 +156,7 @@ impl RandomRun {
         let Some(who) = self.random_connected_client() else { return };
         self.subscribers[who].identity = None;
         if self.rng.one_in(2) {
-            self.log_step(format!("{} drops", CLIENTS[who]));
+            self.log_step(format!("{} disconnects", CLIENTS[who]));
             self.sim.drop_socket(CLIENTS[who]);
         } else {
             self.log_step(format!("{} becomes half open", CLIENTS[who]));
@@ -179,7 +179,8 @@ impl RandomRun {
         } else if !self.is_rate_limited(who) {
             let later_draft = self.draft();
             self.send_publish(who, &later_draft);
-            // The frame counts when it arrives, not when the verdict does.
+            // The frame counts against the rate limit when it arrives, not when
+            // the verdict arrives.
             let is_limited = self.is_rate_limited(who);
             self.publish_over_http();
             self.sim.deliver_verdicts();
@@ -237,7 +238,8 @@ impl RandomRun {
         }
         let expected = if is_expired { None } else { Some(Err(Code::BadRequest)) };
         self.check_answer(who, expected);
-        // A valid frame in between avoids twenty consecutive bad requests.
+        // Twenty consecutive bad requests would close the session. A valid
+        // frame in between prevents that.
         if !is_expired {
             self.sim.send(CLIENTS[who], r#"{"type": "ping"}"#);
         }

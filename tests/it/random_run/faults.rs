@@ -1,4 +1,4 @@
-//! Faults, and the passing of time.
+//! Faults, clock changes and alarms.
 
 use roomcast::code::Code;
 
@@ -43,13 +43,13 @@ impl RandomRun {
         self.sim.store.fail_writes();
         let answer = self.post(&drafts, "eve", &["publish"]);
         self.sim.store.clear_faults();
-        // Publishes that need no write are answered as usual.
+        // A publish that needs no write succeeds.
         let mut trial = self.model.clone();
         let expected = match self.model.created_at {
             None => Err(Code::Internal),
             Some(_) => match trial.publish(&drafts, "eve", self.sim.now) {
                 Ok(_) if trial.head() > self.model.head() => Err(Code::Internal),
-                needs_no_writing => needs_no_writing,
+                no_write => no_write,
             },
         };
         match answer {
@@ -60,7 +60,8 @@ impl RandomRun {
 
     pub(super) fn fail_reads(&mut self) {
         let (drafts, reads) = (self.drafts(), self.rng.below(12));
-        // A room that was just loaded reads more, so the two runs would differ.
+        // A room that was just loaded makes more reads, so compared runs would
+        // differ.
         if self.is_compared {
             return;
         }
@@ -82,17 +83,18 @@ impl RandomRun {
         self.sim.alarm_delay_ms = late_ms;
         self.run_timed(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
             sim.advance(ms);
-            // An idle room is erased soon after its retention ends. How soon
-            // depends on alarms set for other reasons, so the alarm fires here.
+            // An idle room is erased soon after its retention ends. The exact
+            // time depends on alarms set for other reasons, so the alarm fires
+            // here.
             if sim.alarm.is_some() && late_ms == 0 {
                 sim.fire_alarm();
             }
         });
     }
 
-    /// Makes the room impossible to load for a while: the configuration is
-    /// wrong, or reads fail. Each input then fails, with an error if a client
-    /// waits for an answer. No client receives anything, and nothing is lost.
+    /// Prevents the room from loading for a while: the configuration is
+    /// invalid, or reads fail. Each input then fails, with an error if a client
+    /// waits for an answer. No client receives an event, and no event is lost.
     pub(super) fn fail_loads(&mut self) {
         self.sim.deliver_pending();
         self.sim.hibernate();
@@ -152,8 +154,8 @@ impl RandomRun {
         self.sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
     }
 
-    /// Runs a step in which the alarm may fire: sessions may end, and the room
-    /// may be erased.
+    /// Runs a step in which the alarm may fire. Sessions may then end, and the
+    /// room may be erased.
     pub(super) fn run_timed(&mut self, description: String, action: impl FnOnce(&mut SimRuntime)) {
         self.log_step(description);
         let erased = self.sim.erasures;

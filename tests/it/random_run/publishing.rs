@@ -78,12 +78,12 @@ impl RandomRun {
         self.check_publish(who, &draft);
     }
 
-    /// Checks that eve's answer is the model's, or that her rate limit was
-    /// exceeded, which stores no event.
+    /// Checks that eve's answer equals the model's. If she exceeded her rate
+    /// limit, no event is stored.
     pub(super) fn check_http_answer(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
         if answer == Err(Code::RateLimited) {
             assert!(self.has_rate_limits());
-            // The rejected publish creates the log all the same.
+            // The rejected publish also creates the log.
             self.model.ensure_log(self.sim.now);
         } else {
             assert_eq!(answer, self.expected(drafts, "eve"));
@@ -101,8 +101,8 @@ impl RandomRun {
         self.sim.settings.publishes_per_second < NO_RATE.2
     }
 
-    /// Returns whether the client's last frame exceeded its rate limit. No
-    /// other client receives such a frame, and only many of them close the
+    /// Returns whether the client's last frame exceeded its rate limit. Such a
+    /// frame has no effect for other clients. Only many of them close the
     /// session.
     pub(super) fn is_rate_limited(&mut self, who: usize) -> bool {
         let has_rates = self.has_rate_limits();
@@ -134,9 +134,9 @@ impl RandomRun {
             self.check_http_answer(&draft, answer.clone());
             answer == Err(Code::RateLimited)
         });
-        assert!(was_limited, "{} publishes at once were all accepted", most + 1);
-        // A publish may cost more units than were left, and the next ones pay
-        // for it.
+        assert!(was_limited, "none of {} publishes at once was rejected", most + 1);
+        // A publish may cost more units than are left. The next publishes then
+        // wait longer.
         self.run_timed("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);
@@ -170,8 +170,8 @@ impl RandomRun {
         self.sim.send(CLIENTS[who], &frame);
     }
 
-    /// The answer that the model expects, or `None` if the frame ends the
-    /// session.
+    /// Returns the answer that the model expects, or `None` if the session has
+    /// expired.
     pub(super) fn expected_answer(
         &mut self,
         who: usize,
