@@ -1,5 +1,5 @@
-//! Tokens that are accepted: all four algorithms, the published examples, and
-//! the limits of time and size.
+//! Tokens that are accepted: all four algorithms, and values at the limits of
+//! time and size.
 
 use roomcast::auth::{Claims, Policy, TokenError, verify};
 use roomcast::protocol::Grant;

@@ -1,5 +1,5 @@
-//! All known attacks on token verification, as tables of the attempt and the
-//! error that rejects it.
+//! All known attacks on token verification. Each row of a table has an attempt
+//! and the error that rejects it.
 
 use roomcast::auth::{Algorithm, Kid, TokenError};
 use roomcast::code::Code;
@@ -12,8 +12,8 @@ use super::fixtures::{
 
 type Row = (&'static str, String, TokenError);
 
-/// Checks a table: each token is rejected with its error, and the refusal fits
-/// on the wire.
+/// Checks that each token of a table is rejected with its error, and that the
+/// refusal fits into a Close frame and contains no part of the token.
 fn check_all_rejected(table: Vec<Row>) {
     for (name, token, error) in table {
         assert_eq!(check(&token), Err(error.clone()), "{name}");
@@ -78,7 +78,7 @@ fn token_with_malformed_shape_is_rejected() {
         ("four parts", format!("{valid}.{signature}"), Malformed),
         ("five parts, like an encrypted token", format!("{valid}.a.b"), Malformed),
         ("padding", format!("{valid}="), Malformed),
-        ("the other base64", resigned("+/+/"), Malformed),
+        ("base64 instead of base64url", resigned("+/+/"), Malformed),
         ("a leading space", format!(" {valid}"), Malformed),
         ("a trailing line break", format!("{valid}\n"), Malformed),
         ("a NUL", valid.replace('.', ".\0"), Malformed),
@@ -96,12 +96,12 @@ fn token_with_invalid_header_is_rejected() {
     let with_kid = |kid: Value| header(&json!({ "alg": "HS256", "kid": kid }).to_string());
 
     check_all_rejected(vec![
-        ("no JSON", header("HS256"), Header),
+        ("not JSON", header("HS256"), Header),
         ("a list", header(r#"["HS256"]"#), Header),
         ("trailing text", header(r#"{"alg":"HS256"}{}"#), Header),
         ("a byte order mark", header("\u{feff}{\"alg\":\"HS256\"}"), Header),
-        ("no UTF-8", signed(b"{\"alg\":\"HS256\",\"a\":\"\xff\"}", &SHARED), Header),
-        ("nested deeper than a stack", header(&"{\"alg\":".repeat(500)), Header),
+        ("not UTF-8", signed(b"{\"alg\":\"HS256\",\"a\":\"\xff\"}", &SHARED), Header),
+        ("nested too deeply", header(&"{\"alg\":".repeat(500)), Header),
         ("no alg", header("{}"), Header),
         ("alg: null", header(r#"{"alg":null}"#), Header),
         ("alg a number", header(r#"{"alg":256}"#), Header),
@@ -184,7 +184,7 @@ fn token_with_wrong_signature_is_rejected() {
     let widened = with("rooms", json!({ "*": ["admin"] })).to_string();
     let mut parts: Vec<String> = valid_token().split('.').map(str::to_owned).collect();
     parts[1] = encode(widened);
-    let flipped = {
+    let flipped_mac = {
         let mut mac = mac.clone();
         mac[31] ^= 1;
         mac
@@ -193,25 +193,25 @@ fn token_with_wrong_signature_is_rejected() {
     check_all_rejected(vec![
         ("none at all", resigned(""), Signature),
         ("claims changed after signing", parts.join("."), Signature),
-        ("one bit", resigned(&encode(flipped)), Signature),
+        ("one bit", resigned(&encode(flipped_mac)), Signature),
         ("half of it", resigned(&encode(&mac[..16])), Signature),
         ("twice the signature", resigned(&encode([mac.clone(), mac].concat())), Signature),
         ("an empty secret", signed(r#"{"alg":"HS256"}"#, &Signer::Hs256(b"")), Signature),
-        ("the set's secret without its kid", signed(r#"{"alg":"HS256"}"#, &OCT), Signature),
-        (
-            "its kid without its secret",
-            signed(r#"{"alg":"HS256","kid":"oct"}"#, &SHARED),
-            Signature,
-        ),
+        ("the secret of a kid, without the kid", signed(r#"{"alg":"HS256"}"#, &OCT), Signature),
+        ("the kid of another secret", signed(r#"{"alg":"HS256","kid":"oct"}"#, &SHARED), Signature),
         ("a key inside the token", signed(embedded.to_string(), &OCT), Signature),
         ("RSA: nothing", with_signature(RS, b""), Signature),
         ("RSA: zero", with_signature(RS, &[0; 256]), Signature),
         ("RSA: one", with_signature(RS, &[&[0; 255][..], &[1]].concat()), Signature),
         ("RSA: more than the modulus", with_signature(RS, &[0xff; 256]), Signature),
         ("RSA: a leading zero", with_signature(RS, &[&[0], &rs_signature[..]].concat()), Signature),
-        ("RSA: of another token", with_signature(RS, &RSA.sign(b"another")), Signature),
+        (
+            "RSA: the signature of another token",
+            with_signature(RS, &RSA.sign(b"another")),
+            Signature,
+        ),
         ("EC: nothing", with_signature(ES, b""), Signature),
-        ("EC: zeros, which were accepted once", with_signature(ES, &[0; 64]), Signature),
+        ("EC: zeros, which some libraries accepted", with_signature(ES, &[0; 64]), Signature),
         ("EC: as DER", with_signature(ES, der.as_bytes()), Signature),
         ("EC: another key of the curve", signed(ES, &Signer::Es256(other_ec)), Signature),
         ("Ed25519: nothing", with_signature(ED_DSA, b""), Signature),
@@ -266,7 +266,7 @@ fn token_with_invalid_sub_iss_or_aud_is_rejected() {
         ("sub a number", token_with_claims(&with("sub", json!(1))), Subject),
         ("sub empty", token_with_claims(&with("sub", json!(""))), Subject),
         ("sub too long", token_with_claims(&with("sub", json!("é".repeat(129)))), Subject),
-        ("sub half a character", payload(r#"{"sub":"\ud800","exp":9999999999}"#), Subject),
+        ("sub with a lone surrogate", payload(r#"{"sub":"\ud800","exp":9999999999}"#), Subject),
         ("no iss", token_with_claims(&without("iss")), Issuer),
         ("another iss", token_with_claims(&with("iss", json!("https://evil.example"))), Issuer),
         (
@@ -277,7 +277,11 @@ fn token_with_invalid_sub_iss_or_aud_is_rejected() {
         ("iss in a list", token_with_claims(&with("iss", json!([ISSUER]))), Issuer),
         ("no aud", token_with_claims(&without("aud")), Audience),
         ("another aud", token_with_claims(&with("aud", json!("billing"))), Audience),
-        ("others' aud", token_with_claims(&with("aud", json!(["billing", "roomcast2"]))), Audience),
+        (
+            "aud of other services",
+            token_with_claims(&with("aud", json!(["billing", "roomcast2"]))),
+            Audience,
+        ),
         ("aud an empty list", token_with_claims(&with("aud", json!([]))), Audience),
         ("aud with a number", token_with_claims(&with("aud", json!([AUDIENCE, 1]))), Audience),
         ("aud an object", token_with_claims(&with("aud", json!({ "roomcast": true }))), Audience),
@@ -307,7 +311,7 @@ fn token_with_invalid_or_past_times_is_rejected() {
         ("exp 2^63", exp(json!(1u64 << 63)), Expiry),
         ("exp 2^64", raw("18446744073709551616"), Expiry),
         ("exp beyond a float", raw("1e400"), Expiry),
-        ("exp no number", raw("NaN"), TokenError::NoClaims),
+        ("exp not a number", raw("NaN"), TokenError::NoClaims),
         ("exp long ago", token_with_claims(&long_ago), Expired),
         ("exp 0", exp(json!(0)), Expired),
         (

@@ -1,5 +1,5 @@
 //! Valid and invalid tokens for the tests. The keys are published in RFCs, so
-//! the repository has no secret and every run signs the same.
+//! the repository contains no secret, and every run signs the same tokens.
 
 use std::sync::LazyLock;
 
@@ -96,20 +96,19 @@ pub fn hmac(secret: &[u8], message: &[u8]) -> Vec<u8> {
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }
 
-/// Returns a token of exactly this header and payload.
+/// Returns a signed token with exactly this header and payload.
 pub fn token(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, signer: &Signer) -> String {
     let signed = format!("{}.{}", encode(header), encode(payload));
     let signature = encode(signer.sign(signed.as_bytes()));
     format!("{signed}.{signature}")
 }
 
-/// Returns a token of these claims, signed with the shared secret, for tests of
-/// claims only.
+/// Returns a token with these claims, signed with the shared secret.
 pub fn token_with_claims(claims: &Value) -> String {
     token(r#"{"alg":"HS256"}"#, claims.to_string(), &SHARED)
 }
 
-/// Claims of a valid token.
+/// Returns the claims of a valid token.
 pub fn valid_claims() -> Value {
     json!({
         "sub": "alice", "exp": NOW_S + 60, "iss": ISSUER, "aud": AUDIENCE,
@@ -117,7 +116,7 @@ pub fn valid_claims() -> Value {
     })
 }
 
-/// The valid claims with one changed.
+/// Returns the valid claims with one of them changed.
 pub fn with(claim: &str, value: Value) -> Value {
     let mut claims = valid_claims();
     claims[claim] = value;
@@ -130,7 +129,7 @@ pub fn without(claim: &str) -> Value {
     claims
 }
 
-/// A key set with one key of each kind and several unusable ones.
+/// Returns a key set with one key of each kind, and several unusable keys.
 pub fn key_set() -> Value {
     let mut unusable = [
         RSA.jwk("enc"),

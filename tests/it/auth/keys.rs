@@ -1,4 +1,4 @@
-//! Configured keys, and the errors of invalid ones.
+//! Configured keys, and the errors for invalid keys.
 
 use roomcast::auth::{KeyError, KeyRejection, Keys, KeysUrl, SkippedKey, TokenError, verify};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// The key with one member changed.
+/// Returns the key with one member changed.
 fn with(mut jwk: Value, member: &str, value: Value) -> Value {
     jwk[member] = value;
     jwk
@@ -81,7 +81,7 @@ fn extra_key_members_are_ignored() {
 }
 
 #[test]
-fn first_key_with_a_kid_wins() {
+fn first_of_two_keys_with_same_kid_is_used() {
     let keys = Keys::new(None, Some(&set(&[ED.jwk("k"), OCT.jwk("k")]))).unwrap();
     let verdict = |alg: &str, signer: &Signer| {
         let header = json!({ "alg": alg, "kid": "k" }).to_string();
@@ -141,7 +141,7 @@ fn token_without_kid_is_verified_with_the_shared_secret_only() {
 }
 
 #[test]
-fn keys_come_from_the_secret_and_the_set() {
+fn secret_or_set_alone_provides_keys() {
     let set = set(&[EC.jwk("k")]);
     let secret = Some("a secret of thirty-two bytes, ok");
     assert!(Keys::default().is_empty());

@@ -1,4 +1,4 @@
-//! Tokens: which are accepted, which are rejected, and which rights they give.
+//! Tokens: accepted and rejected ones, and the rights that they grant.
 
 mod accepted;
 mod attacks;

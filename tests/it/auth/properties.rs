@@ -26,7 +26,8 @@ fn rights() -> impl Strategy<Value = Vec<&'static str>> {
     vec(proptest::sample::select(NAMES), 0..4)
 }
 
-/// The contract's rule on whole segments, in its simplest form.
+/// The contract's rule for patterns, which match whole segments, in its
+/// simplest form.
 fn matches_naive(pattern: &str, room: &str) -> bool {
     let pattern: Vec<&str> = pattern.split(':').collect();
     let room: Vec<&str> = room.split(':').collect();
@@ -100,10 +101,10 @@ proptest! {
     }
 
     #[test]
-    fn token_is_always_part_of_a_header(headers in any::<[String; 5]>(), origins in any::<String>()) {
+    fn extracted_token_is_part_of_a_header(headers in any::<[String; 5]>(), origins in any::<String>()) {
         let [authorization, subprotocols, cookie, origin, fetch_site] = &headers;
         let origins = Origins::parse(&origins).unwrap_or_default();
-        let shown = TokenSources {
+        let sources = TokenSources {
             authorization: Some(authorization),
             subprotocols: Some(subprotocols),
             query_token: None,
@@ -111,9 +112,9 @@ proptest! {
             origin: Some(origin),
             fetch_site: Some(fetch_site),
         };
-        if let Some(token) = extract::token(&shown, &origins) {
-            let shown = [authorization, subprotocols, cookie];
-            prop_assert!(shown.iter().any(|header| header.contains(token)));
+        if let Some(token) = extract::token(&sources, &origins) {
+            let headers = [authorization, subprotocols, cookie];
+            prop_assert!(headers.iter().any(|header| header.contains(token)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When an issuer's keys may be fetched.
+//! The times at which an issuer's keys may be fetched again.
 
 use roomcast::auth::Refetch;
 
@@ -23,7 +23,7 @@ fn unknown_kids_cause_at_most_one_fetch_a_minute() {
 }
 
 #[test]
-fn before_first_keys_one_request_fetches_and_all_wait() {
+fn before_first_keys_one_request_fetches_and_others_wait() {
     let mut refetch = Refetch::default();
     assert!(refetch.should_fetch(NOW) && refetch.may_fetch(NOW) && !refetch.has_keys());
     assert!(refetch.should_wait(NOW) && !refetch.is_fetching(NOW));
@@ -45,7 +45,7 @@ fn request_with_clock_behind_uses_keys_already_fetched() {
 }
 
 #[test]
-fn lost_fetch_is_retried_after_five_seconds() {
+fn fetch_without_result_is_retried_after_five_seconds() {
     let mut refetch = Refetch::default();
     refetch.start(NOW);
     assert!(refetch.is_fetching(NOW.plus(4_999)));

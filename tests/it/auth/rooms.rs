@@ -1,11 +1,11 @@
-//! Which rights a token's `rooms` give in which rooms.
+//! The rights that a token's `rooms` grant in a room.
 
 use roomcast::protocol::{Grant, Right, RoomName};
 use serde_json::{Value, json};
 
 use super::fixtures::{check, token_with_claims, with};
 
-/// The grant of a token with these `rooms` in a room.
+/// Returns the grant in a room of a token with these `rooms`.
 pub fn granted(rooms: Value, room: &str) -> Grant {
     let claims = check(&token_with_claims(&with("rooms", rooms))).unwrap();
     claims.grant(&RoomName::parse(room).unwrap())

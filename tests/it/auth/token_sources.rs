@@ -1,4 +1,4 @@
-//! The sources of a token in a request, and their order.
+//! The sources of a token in a request, in order of precedence.
 
 use roomcast::auth::Origins;
 use roomcast::auth::extract::{self, TokenSources};
@@ -6,8 +6,8 @@ use roomcast::auth::extract::{self, TokenSources};
 const APP: &str = "https://app.example";
 const COOKIE: Option<&str> = Some("roomcast_token=cookie");
 
-fn from_app<'a>(shown: TokenSources<'a>) -> Option<&'a str> {
-    extract::token(&TokenSources { origin: Some(APP), ..shown }, &origins(APP))
+fn from_app<'a>(sources: TokenSources<'a>) -> Option<&'a str> {
+    extract::token(&TokenSources { origin: Some(APP), ..sources }, &origins(APP))
 }
 
 fn origins(list: &str) -> Origins {
@@ -16,22 +16,22 @@ fn origins(list: &str) -> Origins {
 
 #[test]
 fn first_source_that_is_present_is_used() {
-    let mut shown = TokenSources {
+    let mut sources = TokenSources {
         authorization: Some("Bearer header"),
         subprotocols: Some("roomcast.v1, bearer.subprotocol"),
         query_token: Some("query"),
         cookie: COOKIE,
         ..TokenSources::default()
     };
-    assert_eq!(from_app(shown), Some("header"));
-    shown.authorization = Some("Basic dXNlcjpwYXNz");
-    assert_eq!(from_app(shown), Some("subprotocol"));
-    shown.subprotocols = Some("roomcast.v1");
-    assert_eq!(from_app(shown), Some("query"));
-    shown.query_token = None;
-    assert_eq!(from_app(shown), Some("cookie"));
-    shown.cookie = None;
-    assert_eq!(from_app(shown), None);
+    assert_eq!(from_app(sources), Some("header"));
+    sources.authorization = Some("Basic dXNlcjpwYXNz");
+    assert_eq!(from_app(sources), Some("subprotocol"));
+    sources.subprotocols = Some("roomcast.v1");
+    assert_eq!(from_app(sources), Some("query"));
+    sources.query_token = None;
+    assert_eq!(from_app(sources), Some("cookie"));
+    sources.cookie = None;
+    assert_eq!(from_app(sources), None);
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn authorization_header_yields_bearer_token() {
         ("", None),
     ];
     for (header, token) in table {
-        let shown = TokenSources { authorization: Some(header), ..TokenSources::default() };
-        assert_eq!(from_app(shown), token, "{header}");
+        let sources = TokenSources { authorization: Some(header), ..TokenSources::default() };
+        assert_eq!(from_app(sources), token, "{header}");
     }
 }
 
@@ -78,8 +78,8 @@ fn subprotocol_list_yields_first_bearer_token() {
         (",,", None),
     ];
     for (offered, token) in table {
-        let shown = TokenSources { subprotocols: Some(offered), ..TokenSources::default() };
-        assert_eq!(from_app(shown), token, "{offered}");
+        let sources = TokenSources { subprotocols: Some(offered), ..TokenSources::default() };
+        assert_eq!(from_app(sources), token, "{offered}");
     }
 }
 
@@ -102,8 +102,8 @@ fn cookie_header_yields_first_roomcast_token() {
         ("", None),
     ];
     for (cookie, token) in table {
-        let shown = TokenSources { cookie: Some(cookie), ..TokenSources::default() };
-        assert_eq!(from_app(shown), token, "{cookie}");
+        let sources = TokenSources { cookie: Some(cookie), ..TokenSources::default() };
+        assert_eq!(from_app(sources), token, "{cookie}");
     }
 }
 
@@ -127,8 +127,8 @@ fn cookie_is_accepted_only_from_listed_origin() {
         (None, APP, false),
     ];
     for (origin, allowed, counts) in table {
-        let shown = TokenSources { cookie: COOKIE, origin, ..TokenSources::default() };
-        let token = extract::token(&shown, &origins(allowed));
+        let sources = TokenSources { cookie: COOKIE, origin, ..TokenSources::default() };
+        let token = extract::token(&sources, &origins(allowed));
         assert_eq!(token.is_some(), counts, "{origin:?} of {allowed}");
     }
 }
@@ -142,7 +142,7 @@ fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
         (None, Some("same-origin"), APP, true),
         (None, Some("same-site"), APP, false),
         (None, Some("cross-site"), APP, false),
-        // Typed into the address bar: no page sends the request.
+        // The user typed the address, so no page sent the request.
         (None, Some("none"), APP, false),
         (None, Some("same-origin, same-origin"), APP, false),
         (None, Some("Same-Origin"), APP, false),
@@ -157,8 +157,9 @@ fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
         (Some(APP), Some("cross-site"), APP, true),
     ];
     for (origin, fetch_site, allowed, counts) in table {
-        let shown = TokenSources { cookie: COOKIE, origin, fetch_site, ..TokenSources::default() };
-        let token = extract::token(&shown, &origins(allowed));
+        let sources =
+            TokenSources { cookie: COOKIE, origin, fetch_site, ..TokenSources::default() };
+        let token = extract::token(&sources, &origins(allowed));
         assert_eq!(token.is_some(), counts, "{origin:?}, {fetch_site:?} of {allowed}");
     }
 }
