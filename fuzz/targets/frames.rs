@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::frames::play(script));
+libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::frames::run_script(script));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::rows::play(script));
+libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::rows::run_script(script));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::streams::play(script));
+libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::streams::run_script(script));

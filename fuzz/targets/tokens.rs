@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::tokens::play(script));
+libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::tokens::run_script(script));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::urls::play(script));
+libfuzzer_sys::fuzz_target!(|script: &str| roomcast_fuzz::fuzz::urls::run_script(script));

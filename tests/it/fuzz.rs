@@ -1,10 +1,11 @@
 //! The fuzz targets of `make fuzz`. The input of a target is a script of several
 //! lines. The first letter of a line is the action, and the rest is its argument.
-//! So an input that the fuzzer finds can be read, and a new one can be written by
+//! So an input that the fuzzer finds is readable, and a new one can be written by
 //! hand.
 //!
-//! The fuzzer (fuzz/) searches for new inputs. The test below replays the inputs in
-//! fuzz/corpus: one file for each target, and one script a line, as a JSON string.
+//! The fuzzer (fuzz/) searches for new inputs. The test below runs the inputs in
+//! fuzz/corpus, which has one file for each target. Each line is a script, as a
+//! JSON string.
 
 pub mod connection;
 pub mod frames;
@@ -33,15 +34,15 @@ mod tests {
     #[test]
     fn corpus_replays_without_failure() {
         let targets: [Target; 7] = [
-            ("connection", connection::play),
-            ("frames", frames::play),
-            ("pending", pending::play),
-            ("rows", rows::play),
-            ("streams", streams::play),
-            ("tokens", tokens::play),
-            ("urls", urls::play),
+            ("connection", connection::run_script),
+            ("frames", frames::run_script),
+            ("pending", pending::run_script),
+            ("rows", rows::run_script),
+            ("streams", streams::run_script),
+            ("tokens", tokens::run_script),
+            ("urls", urls::run_script),
         ];
-        for (target, play) in targets {
+        for (target, run_script) in targets {
             let file = format!("fuzz/corpus/{target}.jsonl");
             let corpus = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file));
             let corpus = corpus.unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -49,7 +50,7 @@ mod tests {
             for (i, line) in corpus.lines().enumerate() {
                 // A failed test prints this, so its last line names the script that failed.
                 println!("{file}:{}", i + 1);
-                play(&serde_json::from_str::<String>(line).unwrap());
+                run_script(&serde_json::from_str::<String>(line).unwrap());
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::tokens;
 
 const START: Millis = Millis::new(1_795_000_000_000);
 
-pub fn play(script: &str) {
+pub fn run_script(script: &str) {
     let claims = (!script.starts_with('a')).then(|| claims("alice", "*"));
     let (connection, effects) = Connection::begin(claims, START);
     let mut harness = Harness {
@@ -40,7 +40,7 @@ fn claims(user: &str, pattern: &str) -> Claims {
 struct Harness {
     connection: Connection,
     now: Millis,
-    /// The sockets to rooms, and whether each is open yet.
+    /// The sockets to rooms, and whether each is already open.
     sockets: BTreeMap<RoomName, bool>,
     is_verifying: bool,
     is_closed: bool,
@@ -70,11 +70,11 @@ impl Harness {
                 }
             }
             'v' | 'u' | 'n' if std::mem::take(&mut self.is_verifying) => {
-                let refused = Refusal::new(Code::Unauthorized, "no");
+                let refusal = Refusal::new(Code::Unauthorized, "no");
                 self.handle(ConnectionInput::Verified(match letter {
                     'v' => Ok(claims("alice", rest)),
                     'u' => Ok(claims("ursula", rest)),
-                    _ => Err(refused),
+                    _ => Err(refusal),
                 }));
             }
             't' => {

@@ -11,7 +11,7 @@ use super::split_letter;
 use crate::client::Client;
 use crate::sim::SimRuntime;
 
-pub fn play(script: &str) {
+pub fn run_script(script: &str) {
     let rate = 1_000_000;
     let settings = Settings {
         retained_appends: 8,
@@ -34,8 +34,8 @@ pub fn play(script: &str) {
 
 struct Harness {
     sim: SimRuntime,
-    /// Whether alice's socket is a bridge. There, binary frames are the worker's and
-    /// not hers.
+    /// Whether alice's socket is a bridge. On a bridge, the worker sends the binary
+    /// frames, not the client.
     is_bridged: bool,
 }
 
@@ -70,7 +70,7 @@ impl Harness {
         self.sim.client("bob").frames.clear();
     }
 
-    /// Connects with the query, if the simulated client supports it too.
+    /// Connects with the query, if the simulated client supports it.
     fn connect(&mut self, query: &str) {
         if let Some(query) = supported(query) {
             self.is_bridged = false;

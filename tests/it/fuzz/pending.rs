@@ -1,5 +1,6 @@
-//! A socket that opens without a token. Its client sends arbitrary frames, and the
-//! result of the token and the answer of the room arrive at arbitrary times or never.
+//! A socket that opens without a token. Its client sends arbitrary frames. The
+//! verdict on the token and the answer of the room arrive at arbitrary times or
+//! never.
 
 use roomcast::auth::Claims;
 use roomcast::close_reason::CloseReason;
@@ -14,7 +15,7 @@ use crate::tokens;
 
 const START: Millis = Millis::new(1_795_000_000_000);
 
-pub fn play(script: &str) {
+pub fn run_script(script: &str) {
     let room = RoomName::parse("r").unwrap();
     let mut harness = Harness {
         socket: PendingSocket::new(room, START),
@@ -51,8 +52,8 @@ impl Harness {
             'v' => {
                 let claims = claims(rest);
                 let room = RoomName::parse("r").unwrap();
-                let is_good = claims.grant(&room).contains(Right::Subscribe);
-                self.handle(PendingInput::Verified(Ok(claims)), is_good);
+                let is_granted = claims.grant(&room).contains(Right::Subscribe);
+                self.handle(PendingInput::Verified(Ok(claims)), is_granted);
             }
             'n' => {
                 self.handle(
@@ -78,8 +79,9 @@ impl Harness {
         }
     }
 
-    /// `is_good` is true for a verified token that grants access to the room.
-    fn handle(&mut self, input: PendingInput, is_good: bool) {
+    /// Passes an input to the socket, and checks the effects. `is_granted` is true for
+    /// a valid token that grants access to the room.
+    fn handle(&mut self, input: PendingInput, is_granted: bool) {
         for effect in self.socket.handle(input, self.now) {
             assert!(!self.is_closed, "{effect:?} after the close");
             match effect {
@@ -91,8 +93,8 @@ impl Harness {
                 PendingEffect::Open(identity) => {
                     self.opens += 1;
                     assert!(
-                        is_good && self.opens == 1,
-                        "the room is opened once, for a good token"
+                        is_granted && self.opens == 1,
+                        "the room is opened once, for a token that grants access"
                     );
                     assert!(identity.grant.contains(Right::Subscribe));
                 }

@@ -14,9 +14,9 @@ use super::split_letter;
 use crate::memory_store::{MemoryStore, Tables};
 use crate::sim::SimRuntime;
 
-/// Starts with six appends of two events each, on a ring of four. The slots then
-/// have the appends 4, 5, 2 and 3.
-pub fn play(script: &str) {
+/// Starts with six appends of two events each, in a ring of four slots. The slots
+/// then contain the appends 4, 5, 2 and 3.
+pub fn run_script(script: &str) {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
         let event = format!(r#"{{"name":"n","data":{append},"id":"i{append}"}}"#);
@@ -179,8 +179,8 @@ impl Damaged {
         }
     }
 
-    /// Erases the room. A room that can't be loaded is erased by its object, so this
-    /// function skips it.
+    /// Erases the room, and checks that it works like a new one. Skips a room that
+    /// can't be loaded, because its object erases it without the room's code.
     fn erase(&mut self) {
         if self.room.is_some() || self.load(Vec::new()) {
             assert_eq!(self.request(Request::Erase, ""), Some(Answer::NoContent));

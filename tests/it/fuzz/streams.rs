@@ -1,5 +1,6 @@
-//! A reader of Server-Sent Events, which parses the stream by the HTML standard. It
-//! must receive the same events as a client with a WebSocket to the room.
+//! A reader of Server-Sent Events, which parses the stream as the HTML standard
+//! requires. It must receive the same events as a client with a WebSocket to the
+//! room.
 
 use roomcast::protocol::Start;
 use roomcast::settings::Settings;
@@ -12,7 +13,7 @@ use crate::sim::SimRuntime;
 /// The first line is the query, and the others are publishes: three before the
 /// stream starts, and the rest after that. A carriage return does not end a line
 /// here, so a publish may contain one.
-pub fn play(script: &str) {
+pub fn run_script(script: &str) {
     let rate = 1_000_000;
     let settings =
         Settings { retained_appends: 4, publishes_per_second: rate, ..Settings::default() };
@@ -81,7 +82,7 @@ impl Reader {
         }
     }
 
-    /// Parses a stream by the standard:
+    /// Parses a stream as the standard requires:
     /// <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
     fn parse(&mut self, text: &str) {
         let (mut kind, mut data) = (String::new(), String::new());

@@ -14,13 +14,13 @@ const NOW: Millis = Millis::new(1_795_297_884_000);
 const NOW_S: f64 = 1_795_297_884.0;
 const LEEWAY_S: f64 = 30.0;
 
-pub fn play(script: &str) {
+pub fn run_script(script: &str) {
     let (letter, rest) = split_letter(script);
     let (first, second) = rest.split_once('\n').unwrap_or((rest, ""));
     match letter {
-        // A header and claims, to be signed.
-        's' => signed(first, second),
-        // A key set, and a token or its header.
+        // A header and claims, which are signed here.
+        's' => check_signed(first, second),
+        // A key set, and text that is used as a token and as a header.
         'k' => {
             if let Ok(keys) = Keys::new(None, Some(first)) {
                 let _ = verify(second, &keys, &Policy::default(), NOW);
@@ -33,7 +33,7 @@ pub fn play(script: &str) {
     }
 }
 
-fn signed(header: &str, payload: &str) {
+fn check_signed(header: &str, payload: &str) {
     let Ok(accepted) = tokens::claims(&tokens::signed(header, payload), NOW) else { return };
     let read = |json: &str| serde_json::from_str::<Value>(json).ok();
     // Claims that the core does not read may contain a lone surrogate.
@@ -49,11 +49,11 @@ fn signed(header: &str, payload: &str) {
     let nbf = written["nbf"].as_f64().unwrap_or(0.0);
     assert!(nbf - LEEWAY_S < NOW_S + 0.001, "{nbf}");
     for room in ["r", "r:s", "shipments:42", "shipments"] {
-        grant_matches_claims(&accepted, &written, room);
+        check_grant(&accepted, &written, room);
     }
 }
 
-fn grant_matches_claims(accepted: &Claims, written: &Value, room: &str) {
+fn check_grant(accepted: &Claims, written: &Value, room: &str) {
     let grant = accepted.grant(&RoomName::parse(room).unwrap());
     let matches = |pattern: &str| match pattern.strip_suffix('*') {
         Some("") => true,

@@ -10,7 +10,7 @@ use roomcast::settings::RoomSettings;
 
 use super::split_letter;
 
-pub fn play(script: &str) {
+pub fn run_script(script: &str) {
     let (letter, rest) = split_letter(script);
     match letter {
         'o' => settings(rest),
@@ -19,7 +19,7 @@ pub fn play(script: &str) {
     }
 }
 
-/// Parses a request line, and the position at which a stream resumes.
+/// Parses a request line, and a second line with the value of `Last-Event-ID`.
 fn request(text: &str) {
     let (line, last_event_id) = text.split_once('\n').unwrap_or((text, ""));
     let (method, target) = line.split_once(' ').unwrap_or(("GET", line));
@@ -57,7 +57,7 @@ fn check_room(room: &RoomName) {
     assert!(![".", ".."].contains(&name) && name.split(':').all(|part| !part.is_empty()), "{name}");
 }
 
-/// Asserts that the bridge requests the same start as its client.
+/// Checks that a bridge starts at the same position as its client.
 fn check_start(start: Start) {
     assert_eq!(Start::parse(&start.query()).unwrap(), start);
 }
@@ -83,7 +83,7 @@ fn token(text: &str) {
         assert!(own_page || origin == Some("https://app.example"));
     }
     if extract::token(&by_cookie, &Origins::parse("*").unwrap()).is_some() {
-        assert!(own_page, "`*` trusts no page of another origin with a cookie");
+        assert!(own_page, "`*` accepts no cookie from another origin");
     }
     if let Some(token) = extract::token(&sources, &listed) {
         assert!(text.contains(token));
