@@ -2,7 +2,8 @@
 //! rooms.
 //!
 //! After every input the simulator checks that an alarm is set while anything
-//! is stored, and that it is never later than the end of a session.
+//! is stored. It also checks that the alarm is never later than the end of a
+//! session.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -21,7 +22,7 @@ fn identity_for(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
 }
 
 #[test]
-fn session_ends_with_its_token_active_or_hibernating() {
+fn session_ends_when_its_token_expires_active_or_hibernating() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::new();
         sim.hibernate_between_inputs = hibernate;
@@ -40,7 +41,7 @@ fn session_ends_with_its_token_active_or_hibernating() {
 }
 
 #[test]
-fn join_before_late_alarm_does_not_postpone_it() {
+fn join_while_alarm_is_late_does_not_postpone_alarm() {
     let mut sim = SimRuntime::new();
     let short = identity_for(&sim, HOUR, "alice");
     sim.connect("alice", "", short);
@@ -189,7 +190,7 @@ fn pending_events_and_signals_are_not_sent_to_expired_session() {
 }
 
 #[test]
-fn expired_session_frees_its_place_for_new_session() {
+fn expired_session_does_not_count_against_socket_limit() {
     for hibernate in [false, true] {
         let mut sim = SimRuntime::with(Settings { sockets: 1, ..Settings::default() });
         sim.hibernate_between_inputs = hibernate;
@@ -362,7 +363,7 @@ fn failed_erase_request_changes_nothing() {
 }
 
 #[test]
-fn clock_set_back_and_forth_loses_no_event() {
+fn clock_set_back_and_forward_loses_no_event() {
     let mut sim = SimRuntime::with(Settings { retained_ms: DAY, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);

@@ -239,7 +239,7 @@ fn slow_reader_gets_gap_after_log_wraps_within_window() {
 
 /// An event published before a close may contain the reason for the close.
 #[test]
-fn closed_session_gets_batched_events_first() {
+fn session_gets_batched_events_before_it_is_closed() {
     let mut sim = open_window();
     sim.http("admin", "DELETE /rooms/r/members?user=bob", "");
     assert_eq!(sim.client("bob").closed, Some(Code::Kicked));

@@ -100,7 +100,7 @@ fn room_that_cannot_load_can_be_erased() {
 }
 
 #[test]
-fn failed_read_is_never_treated_as_empty_storage() {
+fn failed_read_is_not_treated_as_empty_storage() {
     for reads in 0..40 {
         let mut sim = wrapped_ring();
         let epoch = sim.store.tables().meta.unwrap().epoch;

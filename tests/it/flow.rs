@@ -94,7 +94,7 @@ fn reader_that_sends_seen_each_quarter_window_receives_everything() {
 
 /// Limits: SEEN_UNCOUNTED_BYTES.
 #[test]
-fn seen_of_enough_bytes_is_not_counted_as_frame() {
+fn seen_for_many_bytes_is_not_counted_as_frame() {
     let settings = Settings { frames_per_second: 1, frames_burst: 2, ..Settings::default() };
     let half = usize::try_from(limits::SEEN_UNCOUNTED_BYTES / 2).unwrap();
     let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(half));

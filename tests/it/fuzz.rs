@@ -32,7 +32,7 @@ mod tests {
     type Target = (&'static str, fn(&str));
 
     #[test]
-    fn corpus_replays_without_failure() {
+    fn scripts_of_corpus_run_without_failure() {
         let targets: [Target; 7] = [
             ("connection", connection::run_script),
             ("frames", frames::run_script),

@@ -177,7 +177,7 @@ fn frames_after_token_wait_for_its_verdict() {
     assert_eq!(sim.client("alice").closed, Some(Code::Unauthorized));
     assert_eq!(sim.head(), 2);
 
-    // A verdict for a session that is gone is ignored.
+    // A verdict for a session that has closed is ignored.
     send_token(&mut sim, "carol", &["subscribe"]);
     sim.drop_socket("carol");
     sim.deliver_verdicts();

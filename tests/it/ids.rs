@@ -190,7 +190,7 @@ fn stale_index_of_overwritten_append_is_ignored() {
 }
 
 #[test]
-fn damaged_index_fails_publishes_with_ids_only() {
+fn damaged_index_rejects_only_publishes_with_ids() {
     let mut sim = SimRuntime::with(settings(10));
     publish_ids(&mut sim, 10);
     sim.store.damage(|tables| tables.slots.get_mut(&9).unwrap().2.truncate(20));

@@ -18,8 +18,8 @@ fn event_is_stored_before_it_is_sent_or_rejected() {
     assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "events", "ack"]);
     assert_eq!(sim.client("bob").drain_frame_types(), ["welcome", "events"]);
 
-    // The write fails. The publisher receives an error, and nobody else
-    // anything.
+    // The write fails. The publisher receives an error. The other clients
+    // receive nothing.
     sim.store.fail_writes();
     sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
     let error = &sim.client("alice").drain_frames()[0];

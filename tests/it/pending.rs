@@ -100,7 +100,7 @@ fn room_is_opened_only_after_valid_token() {
 }
 
 #[test]
-fn invalid_or_ungranted_token_opens_no_room() {
+fn invalid_token_or_token_without_grant_opens_no_room() {
     let bad = Refusal::new(Code::TokenExpired, "it has expired");
     for (verdict, code) in [(Err(bad), 4001), (Ok(claims(&["publish", "admin"])), 4003)] {
         let mut harness = Harness::new();

@@ -122,7 +122,7 @@ fn replay_that_can_send_no_more_is_not_scheduled() {
 }
 
 #[test]
-fn seen_during_replay_gives_no_earlier_turn() {
+fn seen_during_replay_does_not_continue_it_earlier() {
     let mut sim = SimRuntime::new();
     let large = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(250_000));
     for _ in 0..2 * limits::REPLAY_FRAMES_AT_ONCE {

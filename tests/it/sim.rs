@@ -31,7 +31,7 @@ pub struct SimRuntime {
     /// Whether the room hibernates before every input.
     pub hibernate_between_inputs: bool,
     /// The error in the room's configuration, if any. Such a room can't be
-    /// loaded, whatever the input.
+    /// loaded by any input.
     pub misconfigured: Option<String>,
     /// Whether verdicts on tokens wait until the test delivers them.
     pub slow_verdicts: bool,

@@ -51,7 +51,7 @@ fn streaming(begin: Begin, frames: &[&str]) -> (Stream, String) {
 }
 
 #[test]
-fn first_block_carries_start_position() {
+fn first_block_has_start_position() {
     let fresh = stream_text(Begin::Head, &[WELCOME]);
     assert_eq!(fresh, "id: h7Qk2pXa:57\n\n");
     let resumed = stream_text(since(41), &[WELCOME]);
@@ -61,7 +61,7 @@ fn first_block_carries_start_position() {
 }
 
 #[test]
-fn only_last_block_of_gap_and_state_carries_id() {
+fn only_last_block_of_gap_and_state_has_id() {
     let alone = stream_text(since(3), &[WELCOME, GAP]);
     assert_eq!(alone, format!("event: gap\nid: h7Qk2pXa:57\ndata: {GAP}\n\n"));
     let both = stream_text(since(3), &[WELCOME, GAP, STATE]);
@@ -184,7 +184,7 @@ fn comment_is_written_every_25_seconds() {
 
 /// Limits: SEEN_AFTER_MS.
 #[test]
-fn seen_reports_what_reader_consumed_not_what_was_written() {
+fn seen_reports_events_that_were_read_not_events_that_were_written() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     let second = start().plus(limits::SEEN_AFTER_MS);
     stream.frame(&events(57, &[&event(58), &event(59)]));

@@ -50,7 +50,7 @@ fn key_is_set_replaced_and_removed() {
 }
 
 #[test]
-fn last_event_of_a_key_in_batch_wins() {
+fn last_event_of_a_key_in_batch_is_the_state() {
     let mut sim = SimRuntime::new();
     let event = |key: &str, data: &str| format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#);
     let batch = [("a", "1"), ("b", "1"), ("a", "null"), ("b", "null"), ("b", "2"), ("c", "null")];

@@ -12,8 +12,8 @@ use super::fixtures::{
 
 type Row = (&'static str, String, TokenError);
 
-/// Checks that each token of a table is rejected with its error, and that the
-/// refusal fits into a Close frame and contains no part of the token.
+/// Checks that each token of a table is rejected with its error. The refusal
+/// must fit into a Close frame, and must contain no part of the token.
 fn check_all_rejected(table: Vec<Row>) {
     for (name, token, error) in table {
         assert_eq!(check(&token), Err(error.clone()), "{name}");
@@ -60,7 +60,7 @@ fn unmodified_token_is_accepted() {
 }
 
 #[test]
-fn token_with_malformed_shape_is_rejected() {
+fn malformed_token_is_rejected() {
     use TokenError::{Malformed, TooLong};
     let valid = valid_token();
     let signature = valid.rsplit_once('.').unwrap().1;

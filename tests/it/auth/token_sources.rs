@@ -174,7 +174,7 @@ fn cors_allows_listed_origins_or_any() {
 }
 
 #[test]
-fn origin_as_browsers_send_it_is_listed() {
+fn origin_in_the_form_that_browsers_send_is_accepted() {
     for origin in [
         "https://app.example",
         "http://localhost:5173",

@@ -86,7 +86,7 @@ fn frames_beyond_waiting_limit_are_rejected() {
 
 /// Limits: WAITING_BYTES.
 #[test]
-fn waiting_bytes_are_limited_over_all_rooms_and_freed_when_sent() {
+fn waiting_bytes_are_limited_across_all_rooms_and_freed_when_sent() {
     let mut harness = Harness::authenticated();
     let large = |name: &str| json!({ "type": "publish", "room": name, "name": "n", "data": "x".repeat(limits::WAITING_BYTES * 2 / 5) });
     for _ in 0..3 {

@@ -89,7 +89,7 @@ fn rooms_open_and_close_independently() {
 }
 
 #[test]
-fn room_socket_lost_without_code_is_closed_with_1012() {
+fn room_whose_socket_closes_without_code_is_closed_with_1012() {
     let mut harness = Harness::authenticated();
     for close_reason in [CloseReason::Lost, CloseReason::NoCode] {
         harness.join("r");

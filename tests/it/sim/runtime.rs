@@ -19,10 +19,10 @@ use crate::tokens;
 impl SimRuntime {
     /// Hibernates the room. Storage, sockets and their attachments stay.
     ///
-    /// Three things keep the room active: a token that is being verified (an
-    /// open fetch), the end of a batch window (a timer), and unsent frames of a
-    /// socket. Other timers are cancelled, which is stricter than the real
-    /// runtime: the room must do their work even when they are lost.
+    /// Three things keep the room active: an open fetch to verify a token, the
+    /// timer of a batch window, and unsent frames of a socket. Other timers are
+    /// cancelled, which is stricter than the real runtime: the room must do
+    /// their work even when they are lost.
     pub fn hibernate(&mut self) {
         let is_all_sent = self.is_all_sent();
         if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
