@@ -168,7 +168,8 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
     }
 }
 
-/// Applies to batched events and to waiting signals.
+/// The events wait for the end of a batch window, and the signals for the end of
+/// a flush window.
 #[test]
 fn pending_events_and_signals_are_not_sent_to_expired_session() {
     let mut sim = SimRuntime::new();

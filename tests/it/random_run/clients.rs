@@ -21,7 +21,8 @@ impl RandomRun {
         Some(who)
     }
 
-    /// Pauses a client. Frames sent to it then wait until it continues.
+    /// Pauses a client. Frames sent to it then wait until it continues. Without
+    /// flow control, their number has no limit.
     pub(super) fn pause_client(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         self.log_step(format!("{} stops processing", CLIENTS[who]));
