@@ -67,7 +67,7 @@ fn documented_frames() -> Frames {
     let tables = [
         (["frame", "when"], Scope::Room, Direction::From),
         (["frame", "grant"], Scope::Room, Direction::To),
-        (["frame to it", "what comes"], Scope::Connection, Direction::To),
+        (["frame to it", "response"], Scope::Connection, Direction::To),
     ];
     for (columns, scope, direction) in tables {
         let rows = rows_under(PAGE, &columns);
@@ -82,7 +82,7 @@ fn documented_frames() -> Frames {
         true => format!("`{line}`"),
         false => line.to_owned(),
     });
-    let answers = rows_under(PAGE, &["frame to it", "what comes"]);
+    let answers = rows_under(PAGE, &["frame to it", "response"]);
     let spans: Vec<String> = spans.chain(answers.into_iter().map(|row| row[1].clone())).collect();
     collect(&mut frames, Scope::Connection, Direction::From, spans.iter().map(String::as_str));
     assert!(frames.len() > 20, "{frames:?}");
