@@ -158,3 +158,22 @@ impl Session {
         Self::decode(attachment).is_some_and(|(_, session)| session.carried.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stored names differ from those in the code, and sockets that
+    /// hibernate across a deploy keep what an earlier version wrote.
+    #[test]
+    fn attachment_of_an_earlier_version_is_restored_and_saved_unchanged() {
+        let identity = r#"{"user":"ann","grant":["subscribe","publish"],"expires_at":9}"#;
+        let flow = r#"{"window":1000,"seen":3,"seen_to":30,"sent_to":50}"#;
+        let attachment = format!(
+            r#"{{"id":7,"seat":{{"taken":{{"identity":{identity},"state":true,"behind":4,"flow":{flow},"bridged":false,"paused":false}}}},"bad_requests":2}}"#
+        );
+        let (id, session) = Session::decode(&attachment).unwrap();
+        assert_eq!((id, session.joined.behind), (SessionId(7), Seq::new(4)));
+        assert_eq!(session.encode(id, None), attachment);
+    }
+}

@@ -335,3 +335,20 @@ fn session_without_the_list_awaits_it_across_hibernation() {
     room.presence.commit_changes(room.now);
     assert_eq!(room.presence.awaiting_list(), [SessionId(2)], "a change is not the list");
 }
+
+/// The stored names differ from those in the code, and sockets that hibernate
+/// across a deploy keep what an earlier version wrote.
+#[test]
+fn attachment_of_an_earlier_version_is_restored_and_saved_unchanged() {
+    let here = r#"{"data":1,"since":5,"news":null,"state":{"here":{"heard":7,"listed":true}}}"#;
+    let grace = r#"{"data":2,"since":5,"news":"entered","state":{"grace":{"until":9}}}"#;
+    let over = r#"{"data":3,"since":5,"news":"updated","state":"over"}"#;
+    let attachment =
+        format!(r#"{{"own":{here},"others":[["bob",2,{grace}],["bob",3,{over}]],"short":false}}"#);
+    let user = User::parse("ann").unwrap();
+    let carried = RawValue::from_string(attachment.clone()).unwrap();
+    let presence = Presence::restore([(user.clone(), SessionId(1), carried)].into_iter());
+    assert_eq!(presence.listeners(), [SessionId(1)]);
+    assert_eq!(presence.users(), 2);
+    assert_eq!(presence.carried_by(&user, SessionId(1)).unwrap().get(), attachment);
+}
