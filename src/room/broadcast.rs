@@ -1,9 +1,11 @@
-//! Broadcasting of new events to the live sessions, several in one frame.
+//! Broadcasting of new events to the live sessions, with several events in one
+//! frame.
 //!
-//! Most of the cost is sending a frame to every session, not the event itself.
-//! So the first event after a pause is sent at once, and starts a batch. Events
-//! of the next 10 ms (`frame_window_ms`) are collected, and sent as one frame
-//! when the batch ends.
+//! Most of the cost of a broadcast is sending a frame to every session. Each
+//! event in the frame adds little. So the first event after a pause is sent
+//! immediately, and starts a batch. Events that are published in the next 10 ms
+//! (`frame_window_ms`) are collected and sent as one frame at the end of the
+//! batch.
 
 use super::{Effect, Room};
 use crate::limits;
@@ -15,7 +17,8 @@ use crate::time::Millis;
 
 /// Collects published events until they are sent to the live sessions.
 pub(super) struct Broadcaster {
-    /// Events that are not sent yet: at most one frame, or one larger append.
+    /// Events that are not sent yet. They fit into one frame unless a single
+    /// append is larger than a frame.
     pending: EventRange,
     batch_started_at: Millis,
     /// Whether an [`super::Input::Broadcast`] is scheduled.
@@ -30,8 +33,8 @@ enum Flush {
 }
 
 impl Broadcaster {
-    /// Creates a broadcaster that has sent all events up to a seq and its byte
-    /// offset.
+    /// Creates a broadcaster without pending events. `head` is the seq of the
+    /// last event that was sent, and `offset` is the byte offset of its end.
     pub(super) fn new(head: Seq, offset: u64) -> Self {
         Self {
             pending: EventRange::at(head, offset),
@@ -40,20 +43,19 @@ impl Broadcaster {
         }
     }
 
-    /// Returns the last seq that was sent to the live sessions. It is below the
-    /// head while events are pending.
+    /// Returns the last seq that was sent to the live sessions. This seq is
+    /// below the head while events are pending.
     pub(super) fn sent_seq(&self) -> Seq {
         self.pending.prev
     }
 
-    /// Returns the byte offset in the log of the end of the event with that
-    /// seq.
+    /// Returns the byte offset in the log at which the last sent event ends.
     pub(super) fn sent_offset(&self) -> u64 {
         self.pending.start_offset
     }
 
-    /// Adds events. Returns `false`, and adds none, if the events and the
-    /// pending ones don't fit into one frame.
+    /// Adds events to the pending events. If both together don't fit into one
+    /// frame, adds nothing and returns `false`.
     fn add(&mut self, range: &EventRange) -> bool {
         self.pending.append(range)
     }
@@ -82,8 +84,8 @@ impl Broadcaster {
         }
     }
 
-    /// Removes and returns the pending events, in ranges of at most one frame
-    /// each.
+    /// Removes the pending events, and returns them in ranges that each fit
+    /// into one frame.
     fn drain(&mut self) -> Vec<EventRange> {
         let sent = EventRange::at(self.pending.last, self.pending.end_offset);
         std::mem::replace(&mut self.pending, sent).frames()
@@ -105,10 +107,10 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Returns the length of a batch in milliseconds: the setting, plus the
-    /// time that sending a frame to every session takes. Without that time, the
-    /// batches of a large room would end before another event could be
-    /// published.
+    /// Returns the length of a batch in milliseconds: `frame_window_ms` plus
+    /// the time in which a frame is sent to every session. If that time were
+    /// not added, the batches of a large room would end before another event
+    /// could be published.
     fn batch_ms(&self) -> u64 {
         match self.settings.frame_window_ms {
             0 => 0,
@@ -121,9 +123,9 @@ impl<S: Store> Room<S> {
         self.flush_broadcast();
     }
 
-    /// Sends the pending events before the batch ends. Every change that moves
-    /// a session to the head or disconnects it calls this method first. So the
-    /// session has then received every event up to the head.
+    /// Sends the pending events before the batch ends. `Room::close` and every
+    /// method that moves a session to the head call this method first. So every
+    /// live session has been sent all events up to the head by then.
     pub(super) fn flush_broadcast(&mut self) {
         for frame in self.broadcaster.drain() {
             let to = self.receivers(&frame);
@@ -135,9 +137,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Returns the sessions that receive a live frame. A session that is
-    /// paused, or whose flow control window is full, is behind from this frame
-    /// on. It is replayed the frame later.
+    /// Returns the sessions that receive a live frame. If a session is paused
+    /// or its flow control window is full, the session is behind from this
+    /// frame on. It receives the frame later, in a replay.
     fn receivers(&mut self, frame: &EventRange) -> Vec<SessionId> {
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();

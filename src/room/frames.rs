@@ -1,4 +1,5 @@
-//! Frames from a session. They are counted, decoded, authorized and performed.
+//! Handling of frames from sessions. Each frame is counted, decoded, authorized
+//! and performed.
 
 use super::{Effect, Room};
 use crate::code::Refusal;
@@ -31,9 +32,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Refuses a frame beyond the rate. The frame is decoded for its `ref`
-    /// only. But a `seen` is performed, since a session whose `seen` was
-    /// dropped could wait forever.
+    /// Refuses a frame that exceeds the rate limit. The frame is decoded only
+    /// to read its `ref`. A `seen` frame is performed anyway, because its
+    /// session could wait for events forever if the frame were dropped.
     fn over_rate(&mut self, id: SessionId, text: &str, refusal: Refusal, now: Millis) {
         let Decoded { reference, frame } = ClientFrame::decode(text);
         let done = match frame {
@@ -88,7 +89,8 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let from = self.with_right(id, Right::Publish)?;
-        // The frame itself was already counted. A key costs one more row.
+        // The frame itself was counted when it arrived. The key costs one more
+        // row, so the user is charged one unit for the key.
         if event.key.is_some() {
             self.charge_publish(&from, 1, now)?;
         }
@@ -104,15 +106,16 @@ impl<S: Store> Room<S> {
     /// does not have the right.
     pub(super) fn with_right(&self, id: SessionId, right: Right) -> Result<User, Refusal> {
         let identity = self.joined(id).map(|joined| &joined.identity);
-        // This can't fail: an admitted frame always belongs to a session.
+        // This lookup can't fail: an admitted frame always belongs to a
+        // session.
         let identity = identity.ok_or_else(|| Refusal::bad_request("the session has ended"))?;
         identity.check(right)?;
         Ok(identity.user.clone())
     }
 
-    /// Handles a binary frame. The worker sends a [`BridgeFrame`] in this form
-    /// on a bridge's socket. A client can't send one, since a bridge forwards
-    /// only text.
+    /// Handles a binary frame. On a bridge's socket, the worker sends each
+    /// [`BridgeFrame`] as a binary frame. A client can't send a
+    /// [`BridgeFrame`], since a bridge forwards only text.
     pub(super) fn handle_binary(&mut self, id: SessionId, bytes: &[u8], now: Millis) {
         let rates = self.frame_rates();
         let Some(session) = self.sessions.get_mut(&id) else { return };

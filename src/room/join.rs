@@ -13,8 +13,9 @@ use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
 impl<S: Store> Room<S> {
-    /// Adds a session to the room, or closes it. `bridge_window_bytes` is the
-    /// flow control window of a bridge's socket; `None` for a client's socket.
+    /// Adds a session to the room, or refuses the session and closes it.
+    /// `bridge_window_bytes` is the flow control window of a bridge's socket,
+    /// and `None` for a client's socket.
     pub(super) fn join(
         &mut self,
         id: SessionId,
@@ -35,8 +36,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Fails with `room_full` if the room has no place for one more session of
-    /// this user, and with `forbidden` without the right to subscribe.
+    /// Fails with `forbidden` if the user has no right to subscribe. Fails with
+    /// `room_full` if the room or the user already has the maximum number of
+    /// sessions.
     fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
         check_limit(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
@@ -48,8 +50,8 @@ impl<S: Store> Room<S> {
         )
     }
 
-    /// Sends the frames that start a session, and makes it live or starts its
-    /// replay.
+    /// Sends the frames that start a session, and then makes the session live
+    /// or starts its replay.
     fn welcome(
         &mut self,
         id: SessionId,
@@ -96,7 +98,7 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Tokens in `auth` frames.
+/// Handling of the tokens in `auth` frames.
 impl<S: Store> Room<S> {
     pub(super) fn verified(
         &mut self,
@@ -115,9 +117,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Replaces the session's rights by those of its newest token, which may be
-    /// more or fewer. Closes the session if the token belongs to another user,
-    /// or does not grant `subscribe`.
+    /// Replaces the session's rights with the rights of its newest token. The
+    /// new token may grant more or fewer rights. Closes the session if the
+    /// token belongs to another user or does not grant `subscribe`.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if new.user != session.joined.identity.user {

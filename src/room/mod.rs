@@ -1,9 +1,10 @@
-//! A room. It applies inputs to the log and its sessions, and returns effects.
+//! The core of a room, which applies inputs to the log and the sessions, and
+//! returns effects.
 //!
 //! This module performs no I/O and reads no clock. It receives an [`Input`] and
 //! the time, and returns a list of [`Effect`]s. The edge must perform the
-//! effects in their order before the next input. One rule determines the order:
-//! **an event is durable before any effect mentions it.**
+//! effects in this order before it handles the next input. One rule determines
+//! the order: **an event is durable before any effect mentions it.**
 
 mod broadcast;
 mod frames;
@@ -42,9 +43,9 @@ use window::Window;
 /// An input of a room.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A socket was opened for a new session. The edge accepts it unless the
-    /// effects close it. `bridge_window_bytes` is the flow control window of a
-    /// bridge's socket; `None` for a client's socket.
+    /// A socket was opened for a new session. The edge accepts the socket
+    /// unless the effects close it. `bridge_window_bytes` is the flow control
+    /// window of a bridge's socket, and `None` for a client's socket.
     Join { session: SessionId, identity: Identity, start: Start, bridge_window_bytes: Option<u64> },
     /// The session sent a text frame.
     Text { session: SessionId, text: &'a str },
@@ -52,27 +53,30 @@ pub enum Input<'a> {
     Binary { session: SessionId, bytes: &'a [u8] },
     /// The result of an [`Effect::Verify`].
     Verified { session: SessionId, verdict: Result<Identity, Refusal> },
-    /// The session's socket closed with this code of the peer's Close frame;
-    /// `None` if sending to it failed.
+    /// The session's socket closed. `code` is the code in the peer's Close
+    /// frame, or `None` if sending to the socket failed.
     Gone { session: SessionId, code: Option<u16> },
-    /// An HTTP request. The worker has checked the right for it.
+    /// An HTTP request. The worker has already checked the right that the
+    /// request needs.
     Request { by: Identity, request: Request, body: &'a str },
-    /// All inputs that were waiting at an [`Effect::ContinueReplay`] are
-    /// handled. The replay continues.
+    /// The inputs that were waiting at the time of an
+    /// [`Effect::ContinueReplay`] are handled, so the replay continues.
     ContinueReplay,
     /// The batch of an [`Effect::ScheduleBroadcast`] ended.
     Broadcast,
     /// The window of an [`Effect::ScheduleFlush`] ended.
     Flush,
-    /// The result of an [`Effect::QueryPings`]: when the runtime last answered
-    /// a ping of each session. A session that never sent one is missing.
+    /// The result of an [`Effect::QueryPings`]: the time at which the runtime
+    /// last answered a ping of each session. A session that never sent a ping
+    /// is not in the list.
     Pings { at: Vec<(SessionId, Millis)> },
-    /// The sessions that an [`Effect::Offer`] skipped because they don't read.
+    /// The sessions that an [`Effect::Offer`] skipped because they don't read
+    /// their frames.
     Withheld { from: Vec<SessionId>, if_unread: IfUnread },
     /// The alarm fired. It may fire late, early or twice.
     Alarm,
-    /// The result of an [`Effect::QueryAlarm`]; `None` if no alarm is set, or
-    /// if the time can't be read.
+    /// The result of an [`Effect::QueryAlarm`]. `at` is `None` if no alarm is
+    /// set or its time can't be read.
     AlarmTime { at: Option<Millis> },
 }
 
@@ -84,9 +88,9 @@ pub enum Effect {
         to: Vec<SessionId>,
         text: Rc<str>,
     },
-    /// Send the texts to each of these sessions whose socket has less than
-    /// [`crate::limits::UNSENT_BYTES`] unsent. Return the other sessions as
-    /// [`Input::Withheld`].
+    /// Send the texts to each of these sessions, but skip a session whose
+    /// socket has [`crate::limits::UNSENT_BYTES`] or more unsent bytes. Return
+    /// the skipped sessions as [`Input::Withheld`].
     Offer {
         to: Vec<SessionId>,
         texts: Vec<Rc<str>>,
@@ -110,7 +114,7 @@ pub enum Effect {
     /// Answer the HTTP request that was the input.
     Answer(Answer),
     /// Set the object's alarm to this time. The object has only one alarm, so
-    /// this replaces an earlier one.
+    /// the new time replaces the old time.
     SetAlarm {
         at: Millis,
     },
@@ -120,21 +124,22 @@ pub enum Effect {
     /// Send [`Input::ContinueReplay`] after the inputs that are already
     /// waiting.
     ContinueReplay,
-    /// Send [`Input::Broadcast`] after this time.
+    /// Send [`Input::Broadcast`] after `after_ms` milliseconds.
     ScheduleBroadcast {
         after_ms: u64,
     },
-    /// Send [`Input::Flush`] after this time.
+    /// Send [`Input::Flush`] after `after_ms` milliseconds.
     ScheduleFlush {
         after_ms: u64,
     },
-    /// Read when the runtime last answered a ping of each of these sessions,
-    /// and return the times as [`Input::Pings`]. A ping does not load the room,
-    /// so the room does not know these times.
+    /// Read the time at which the runtime last answered a ping of each of these
+    /// sessions, and return the times as [`Input::Pings`]. A ping does not load
+    /// the room, so the room does not know these times.
     QueryPings {
         of: Vec<SessionId>,
     },
-    /// Drop the room, which was erased. Load a new one for the next input.
+    /// Drop the room from memory, because it was erased. Load a new room for
+    /// the next input.
     Unload,
     /// Write a line to the operator's log.
     LogError {
@@ -156,11 +161,12 @@ pub struct Room<S> {
     name: RoomName,
     settings: Settings,
     log: Log<S>,
-    /// The sessions. They are boxed, so that maps with values of the same shape
-    /// can share their compiled code.
+    /// The sessions of the room. Each session is boxed, so that this map can
+    /// share its compiled code with other maps whose values have the same
+    /// shape.
     sessions: BTreeMap<SessionId, Box<Session>>,
     /// Whether the sessions of the open sockets are restored. The first input
-    /// that needs them restores them.
+    /// that needs the sessions restores them.
     sessions_restored: bool,
     /// Number of sessions of each user.
     sessions_by_user: BTreeMap<User, usize>,
@@ -170,18 +176,19 @@ pub struct Room<S> {
     window: Window,
     signals: Signals,
     presence: Presence,
-    /// Whether a change of the members is sent at the end of the window.
+    /// Whether a change of the members must be sent at the end of the flush
+    /// window.
     members_changed: bool,
-    /// Sessions that don't read. Each is sent the whole list of members when it
-    /// reads again.
+    /// Sessions that don't read their frames. Each of these sessions is sent
+    /// the whole list of members when it reads again.
     unread: BTreeSet<SessionId>,
-    /// Sessions that this input disconnected.
+    /// Sessions that the current input disconnected.
     disconnected: Vec<(User, SessionId, LeaveMode)>,
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,
-    /// A time before which no session expires. The earliest session may expire
-    /// later.
+    /// A time before which no session expires. The first session may expire
+    /// later than this time.
     next_expiry: Millis,
     loaded_since: Millis,
     effects: Vec<Effect>,
@@ -218,9 +225,9 @@ impl<S: Store> Room<S> {
             disconnected: Vec::new(),
             publishers: UserBuckets::default(),
             readers: UserBuckets::default(),
-            // If the row about the room was written just now, this input must
-            // also set the alarm. Otherwise an alarm is set already, at an
-            // unknown time.
+            // If the row about the room has just been written, the current
+            // input must also set the alarm. Otherwise, an alarm is already
+            // set, but its time is unknown.
             alarm: if meta_written { AlarmState::NotSet } else { AlarmState::Unknown },
             next_expiry: Millis::MAX,
             loaded_since: now,
@@ -228,10 +235,11 @@ impl<S: Store> Room<S> {
         })
     }
 
-    /// Returns whether an input needs the sessions. If so, the edge must
-    /// restore them before it. An input that only reads the log does not need
-    /// them, so it costs the same however many sessions there are. But if the
-    /// alarm must be set, the deadline of every session is needed.
+    /// Returns whether an input needs the sessions. If the input needs the
+    /// sessions, the edge must restore them before it handles the input. An
+    /// input that only reads the log does not need the sessions, so its cost
+    /// does not depend on their number. But an input that must set the alarm
+    /// needs the deadline of every session.
     pub fn needs_sessions(&self, input: &Input) -> bool {
         match input {
             Input::AlarmTime { at } => at.is_none(),
@@ -248,7 +256,7 @@ impl<S: Store> Room<S> {
     }
 
     /// Restores the sessions of the open sockets. The edge must perform the
-    /// effects before the next input.
+    /// effects before it handles the next input.
     pub fn restore_sessions(
         &mut self,
         sessions: Vec<(SessionId, Session)>,
@@ -265,7 +273,8 @@ impl<S: Store> Room<S> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Handles one input. The edge must perform the effects in their order.
+    /// Handles one input. The edge must perform the effects in the order of the
+    /// list.
     pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Effect> {
         if self.needs_sessions(&input) {
             self.close_expired_sessions(now);
@@ -300,7 +309,8 @@ impl<S: Store> Room<S> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Appends events, and then broadcasts them. Events are created only here.
+    /// Appends events, and then broadcasts them. Only this method creates
+    /// events.
     fn publish(
         &mut self,
         events: &[NewEvent],
@@ -327,7 +337,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Sends an answer. After every [`crate::limits::UNSENT_BYTES`] of answers,
-    /// the socket is checked: a session that doesn't read them is closed.
+    /// the socket is checked, and a session that doesn't read its answers is
+    /// closed.
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
         let text = text.into();
         let session = self.sessions.get_mut(&to);
@@ -339,16 +350,16 @@ impl<S: Store> Room<S> {
         });
     }
 
-    /// Closes a session. Pending events are sent first: one of them may be the
-    /// reason for the close.
+    /// Closes a session. Pending events are sent first, because one of these
+    /// events may be the reason for the close.
     fn close(&mut self, session: SessionId, refusal: Refusal) {
         self.flush_broadcast();
         self.remove(session, LeaveMode::by_refusal(refusal.code));
         self.effects.push(Effect::Close { session, refusal });
     }
 
-    /// Unloads the room after its log was erased. Erasing also deleted the
-    /// alarm, so no effect may set one.
+    /// Unloads the room after its log was erased. Erasing the log also deleted
+    /// the alarm, so no remaining effect may set an alarm.
     fn unload(&mut self) {
         self.disconnected.clear();
         self.alarm = AlarmState::NotSet;
@@ -356,9 +367,9 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::Unload);
     }
 
-    /// Reports a storage error. The operator's log gets the cause. The client
-    /// only receives `internal`, which says that the client did not cause the
-    /// error.
+    /// Reports a storage error. The cause is written to the operator's log. The
+    /// client receives only the code `internal`, which says that the client did
+    /// not cause the error.
     fn storage_failed(&mut self, cause: &StoreError) -> Refusal {
         self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
         Refusal::new(Code::Internal, "an internal error occurred in the room; try again")
@@ -380,7 +391,8 @@ fn check_limit(count: usize, limit: usize, what: &str) -> Result<(), Refusal> {
     ))
 }
 
-/// The result of a publish: a seq for each event, and whether all were repeats.
+/// The result of a publish: a seq for each event, and whether all events were
+/// repeats.
 struct PublishResult {
     seqs: Vec<Seq>,
     is_repeat: bool,

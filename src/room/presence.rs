@@ -1,14 +1,14 @@
-//! Sends members and their changes to the sessions that entered, and removes
-//! members whose sessions are gone.
+//! Sends the members and their changes to the sessions that entered, and
+//! removes members whose sessions are gone.
 //!
-//! A change is sent at once, and opens a flush window. Changes within an open
-//! window are sent as one change when it ends. A session that enters receives
-//! the list of members in place of the change. So no session receives the same
-//! entry twice. And if 1,000 sessions enter together, all of them are sent the
-//! same text.
+//! A change is sent immediately, and opens a flush window. Changes within an
+//! open window are sent as one change at the end of the window. A session that
+//! enters receives the list of members instead of the change. So no session
+//! receives the same entry twice. If 1,000 sessions enter at the same time, all
+//! of them receive the same text.
 //!
-//! A session that doesn't read its frames is sent no changes. It is sent the
-//! whole list when it reads again.
+//! A session that doesn't read its frames receives no changes. When the session
+//! reads again, it receives the whole list of members.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -26,7 +26,7 @@ use crate::session::{Session, SessionId};
 use crate::store::Store;
 use crate::time::Millis;
 
-/// Handling frames.
+/// Handling of frames.
 impl<S: Store> Room<S> {
     pub(super) fn enter(
         &mut self,
@@ -62,8 +62,9 @@ impl<S: Store> Room<S> {
         if self.presence.request_list(&user, id) {
             self.notify_members(now);
         } else {
-            // This session receives no changes, so the list need not agree with
-            // any, and is sent outside of the window.
+            // This session has not entered, so it receives no changes. Its list
+            // doesn't have to match a change, and is sent outside the flush
+            // window.
             for page in self.members_pages(now) {
                 self.send(id, page);
             }
@@ -72,10 +73,10 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Sending changes and lists.
+/// Sending of changes and lists.
 impl<S: Store> Room<S> {
-    /// Sends a change of the members at once or, if a window is open, at its
-    /// end.
+    /// Sends a change of the members immediately or, if a flush window is open,
+    /// at the end of the window.
     fn notify_members(&mut self, now: Millis) {
         if self.window.is_open() {
             self.schedule_members(now);
@@ -99,9 +100,10 @@ impl<S: Store> Room<S> {
         self.list_members(now);
     }
 
-    /// Sends the list of members to the sessions that await it: to as many as
-    /// the window allows, but to at least one. The other sessions are sent no
-    /// changes, so the list that they are sent later is complete.
+    /// Sends the list of members to sessions that await it. The flush window
+    /// limits the number of these sessions, but at least one session is sent
+    /// the list. The other sessions receive no changes until they receive the
+    /// list later, so that list is complete.
     fn list_members(&mut self, now: Millis) {
         let mut awaiting_list = self.presence.awaiting_list();
         awaiting_list.retain(|id| !self.unread.contains(id));
@@ -131,14 +133,16 @@ impl<S: Store> Room<S> {
     }
 
     /// Schedules a change of the members for the end of the window. If the
-    /// object is lost before that, the alarm sends the change.
+    /// object is lost before the window ends, the change is sent when the alarm
+    /// fires.
     fn schedule_members(&mut self, now: Millis) {
         self.members_changed = true;
         self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
 
-    /// Marks sessions that don't read as awaiting the list. The alarm retries
-    /// to send it, as long as these sessions ping.
+    /// Records that these sessions don't read their frames. Until they are sent
+    /// the list of members, they receive no changes. The room tries to send the
+    /// list again when the alarm fires, as long as the sessions ping.
     pub(super) fn await_list(&mut self, unread: Vec<SessionId>, now: Millis) {
         self.unread.extend(unread);
         self.presence.set_has_list(&self.unread, false);
@@ -151,8 +155,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Sends changes and lists when the alarm fires. Then a grace period may
-    /// have ended, a window may have been lost, or a session may read again.
+    /// Sends changes and lists when the alarm fires. At that time, a grace
+    /// period may have ended, or a session may read its frames again. Or a
+    /// flush window was lost with the object.
     pub(super) fn check_members(&mut self, now: Millis) {
         self.unread.clear();
         if self.presence.has_pending_changes(now) {
@@ -161,10 +166,10 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Disconnects and hibernation.
+/// Handling of disconnects and hibernation.
 impl<S: Store> Room<S> {
-    /// Applies the disconnects of this input to the members. A member is
-    /// removed at once, or after its grace period.
+    /// Updates the members after the disconnects of the current input. A member
+    /// is removed immediately or after its grace period.
     pub(super) fn process_disconnects(&mut self, now: Millis) {
         if self.disconnect_members(now) {
             self.notify_members(now);
@@ -179,8 +184,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Disconnects the members whose sessions this input disconnected. Returns
-    /// whether a member left at once.
+    /// Disconnects the members whose sessions the current input disconnected.
+    /// Returns whether a member left without a grace period.
     fn disconnect_members(&mut self, now: Millis) -> bool {
         let mut left = false;
         for (user, id, mode) in std::mem::take(&mut self.disconnected) {
@@ -226,9 +231,9 @@ impl<S: Store> Room<S> {
     }
 
     /// Queries the pings of all members if one of them may have timed out.
-    /// Returns whether there is a query. A ping does not load the room, so the
-    /// room must query. Querying all members at once makes the next query as
-    /// late as possible.
+    /// Returns whether the pings were queried. A ping does not load the room,
+    /// so the room must query the times of the pings. The query covers all
+    /// members, so that the next query is needed as late as possible.
     pub(super) fn query_pings(&mut self, now: Millis) -> bool {
         let is_query_due = self.presence.next_ping_timeout().is_some_and(|at| at <= now);
         if is_query_due {
@@ -238,9 +243,9 @@ impl<S: Store> Room<S> {
     }
 
     pub(super) fn handle_pings(&mut self, at: Vec<(SessionId, Millis)>, now: Millis) {
-        // The runtime returned wrong times in production once. A time far in
+        // In production, the runtime once returned wrong times. A time far in
         // the future is ignored. A time slightly in the future comes from
-        // another clock, and counts.
+        // another clock, and is accepted.
         let is_credible = |at: &Millis| *at <= now.plus(limits::LIVENESS_RESOLUTION_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
             if let Some(session) = self.sessions.get(&id) {
@@ -254,15 +259,16 @@ impl<S: Store> Room<S> {
         self.arm(self.next_due(now), now);
     }
 
-    /// Returns when a member may time out or a grace period ends.
+    /// Returns the earliest time at which a member may time out or a grace
+    /// period ends.
     pub(super) fn presence_due(&self) -> Option<Millis> {
         self.presence.next_ping_timeout().into_iter().chain(self.presence.next_end()).min()
     }
 }
 
-/// Returns the next session in the order of ids. After the largest id, it is
-/// the smallest one. Ids are random, so entries are distributed evenly over
-/// their carriers.
+/// Returns the session that follows `of` in the order of ids. After the largest
+/// id, the smallest id follows. Ids are random, so entries are distributed
+/// evenly over the carriers.
 fn next_session(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
     let mut after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
     after.next().or_else(|| sessions.range(..of).next()).map(|(id, _)| *id)

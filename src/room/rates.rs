@@ -1,4 +1,5 @@
-//! Rate limits by user: a bucket for each user, and a limit on their number.
+//! Rate limits for users: one bucket for each user, and a limit on the number
+//! of users.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,9 @@ use crate::time::Millis;
 pub struct UserBuckets(BTreeMap<User, Bucket>);
 
 impl UserBuckets {
-    /// Removes one unit from the user's bucket. Fails with `rate_limited` and
-    /// the time until there is one. `what` is the verb in the error, such as
-    /// "publish".
+    /// Removes one unit from the user's bucket. Fails with `rate_limited`,
+    /// which contains the time until the next unit is available. `what` is the
+    /// verb in the error message, such as "publish".
     pub fn try_acquire(
         &mut self,
         user: &User,
@@ -25,7 +26,8 @@ impl UserBuckets {
     ) -> Result<(), Refusal> {
         let rate = Rate { per_second, burst: per_second };
         if self.0.len() >= limits::USERS_COUNTED {
-            // A full bucket has the same effect as no bucket.
+            // A full bucket has the same effect as no bucket, so full buckets
+            // are removed.
             self.0.retain(|_, bucket| !bucket.is_full(rate, now));
         }
         if self.0.len() >= limits::USERS_COUNTED && !self.0.contains_key(user) {
@@ -42,7 +44,7 @@ impl UserBuckets {
         })
     }
 
-    /// Charges a user for more units of a request that was just admitted.
+    /// Charges a user additional units for a request that was just admitted.
     pub fn charge(&mut self, user: &User, units: u64) {
         if let Some(bucket) = self.0.get_mut(user) {
             bucket.charge(units);

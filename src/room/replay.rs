@@ -1,9 +1,9 @@
 //! Replay of the log to sessions that are behind, and sending of the state.
 //!
 //! A session that is behind receives no live events until all earlier events
-//! were sent to it. This keeps the order of events. It also limits memory: a
-//! replay of any length, or to a client that stopped reading, needs only a few
-//! frames.
+//! have been sent to it. This rule preserves the order of events. It also
+//! limits memory: a replay stores only a few frames, even if it is long or its
+//! client has stopped reading.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -18,19 +18,20 @@ use crate::session::SessionId;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// The sessions that are being replayed, and caches of frames that many of them
-/// need.
+/// The sessions that receive a replay, and caches of frames that many of these
+/// sessions need.
 #[derive(Default)]
 pub(super) struct Replayer {
-    /// The sessions that can receive more. They are served in this order.
+    /// The sessions that can receive further events, in the order in which they
+    /// are served.
     queue: VecDeque<SessionId>,
     /// Whether an [`super::Input::ContinueReplay`] is scheduled.
     is_scheduled: bool,
-    /// The last replay frame. Sessions that reconnect together resume from the
-    /// same position, so the next session often needs the same frame.
+    /// The last replay frame. Sessions that reconnect at the same time resume
+    /// from the same position, so the next session often needs this frame.
     last_frame: Option<Rc<ReplayFrame>>,
-    /// The last `state` frame, and its head. The text is empty if the state is
-    /// empty.
+    /// The last `state` frame, and the head of the log at that time. The text
+    /// of the frame is empty if the state is empty.
     state_frame: Option<(Seq, Rc<str>)>,
 }
 
@@ -42,7 +43,7 @@ struct ReplayFrame {
 }
 
 impl Replayer {
-    /// Returns whether no session is in the queue.
+    /// Returns whether the queue is empty.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
@@ -63,7 +64,8 @@ impl Replayer {
     }
 
     /// Returns the next frame for a session to which everything up to `after`
-    /// was sent. Returns `None` if the log no longer has the events after it.
+    /// was sent. Returns `None` if the log no longer has the event that follows
+    /// `after`.
     fn frame<S: Store>(
         &mut self,
         log: &mut Log<S>,
@@ -83,8 +85,8 @@ impl Replayer {
         Ok(Some(frame))
     }
 
-    /// Returns the `state` frame at the head; an empty text if the state is
-    /// empty.
+    /// Returns the `state` frame for the current head, or an empty text if the
+    /// state is empty.
     fn state<S: Store>(&mut self, log: &Log<S>, room: &RoomName) -> Result<Rc<str>, StoreError> {
         let head = log.head();
         if let Some((_, text)) = self.state_frame.as_ref().filter(|(at, _)| *at == head) {
@@ -99,17 +101,18 @@ impl Replayer {
 }
 
 impl<S: Store> Room<S> {
-    /// Sends up to four frames ([`limits::REPLAY_FRAMES_AT_ONCE`]) of the
-    /// events that a session has not received. The rest follows when the queue
-    /// serves the session again or, with flow control, after its next `seen`.
+    /// Sends a session up to four frames ([`limits::REPLAY_FRAMES_AT_ONCE`]) of
+    /// the events that it has not received. The remaining events follow when
+    /// the queue serves the session again or, with flow control, after its next
+    /// `seen`.
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
             let Some(joined) = self.joined(id) else { return Ok(()) };
             let Some(after) = joined.behind.filter(|_| !joined.paused) else { return Ok(()) };
             let left = joined.flow.as_ref().map_or(u64::MAX, Flow::available);
             let bytes = Budget::FRAME.bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-            // Pending events are not replayed. The session receives them
-            // together with the live sessions.
+            // Pending events are not replayed, because the next broadcast sends
+            // them.
             let live = self.broadcaster.sent_seq();
             let events = live.get().saturating_sub(after.get());
             let budget = Budget { events, bytes };
@@ -118,8 +121,9 @@ impl<S: Store> Room<S> {
             match frame {
                 Some(frame) => {
                     if let Some(flow) = &mut joined.flow {
-                        // At least one event is read, even if it is larger than
-                        // the rest of the window.
+                        // The frame contains at least one event, even if that
+                        // event is larger than the available part of the
+                        // window.
                         if !flow.accepts(frame.range.bytes()) {
                             return Ok(());
                         }
@@ -129,8 +133,8 @@ impl<S: Store> Room<S> {
                     self.deliver(id, Rc::clone(&frame.text));
                 }
                 // The log has dropped the next events during the replay. A
-                // client that has stopped reading receives one `gap`, when it
-                // reads again.
+                // client that has stopped reading receives a single `gap` when
+                // it reads again.
                 None if joined.flow.as_ref().is_some_and(Flow::expects_seen) => return Ok(()),
                 None => self.send_gap(id, now)?,
             }
@@ -158,8 +162,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Records that a session has received every event up to `seq`. The first
-    /// `seen` enables flow control. Returns the bytes of events that are newly
-    /// seen.
+    /// `seen` enables flow control. Returns the number of bytes that this
+    /// `seen` newly acknowledges.
     ///
     /// Fails with `bad_request` if `seq` was not sent yet, and with `internal`
     /// if the storage fails.
@@ -173,7 +177,7 @@ impl<S: Store> Room<S> {
                 "`seq` is {seq}, but the last event sent has seq {sent}"
             )));
         }
-        // Bytes that were sent before flow control was on are not counted.
+        // Bytes that were sent before flow control was enabled are not counted.
         let begin =
             || Flow::new(self.settings.flow_window_bytes, seq, self.broadcaster.sent_offset());
         let flow = joined.flow.get_or_insert_with(begin);
@@ -215,8 +219,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Restores flow control and the queue after hibernation. A session that is
-    /// live was sent every event before.
+    /// Restores flow control and the replay queue after hibernation. Before
+    /// hibernation, a live session was sent every event of the log.
     pub(super) fn restore_replays(&mut self) {
         for (id, session) in &mut self.sessions {
             let joined = &mut session.joined;
@@ -230,7 +234,7 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// The other frames that follow a `welcome`.
+/// Sending of the other frames that can follow a `welcome`.
 impl<S: Store> Room<S> {
     /// Sends a `gap` and the state. The session is live afterwards.
     pub(super) fn send_gap(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
@@ -249,8 +253,8 @@ impl<S: Store> Room<S> {
         self.send_state(id)
     }
 
-    /// Sends a text of a replay. Flow control limits when a replay continues,
-    /// so no other limit is needed.
+    /// Sends a text that belongs to a replay. Flow control decides when a
+    /// replay continues, so the text needs no other limit.
     fn deliver(&mut self, to: SessionId, text: Rc<str>) {
         self.effects.push(Effect::Send { to: vec![to], text });
     }

@@ -13,7 +13,7 @@ use crate::session::{Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// The cause of a failed request: the client, or the storage.
+/// The cause of a failed request: a refusal, or an error of the storage.
 enum Failure {
     Refused(Refusal),
     Store(StoreError),
@@ -68,8 +68,8 @@ impl<S: Store> Room<S> {
     }
 
     fn publish_request(&mut self, from: &User, body: &str, now: Millis) -> Result<Answer, Failure> {
-        // The user is charged before the body is parsed, since parsing costs
-        // the room time.
+        // The user is charged before the body is parsed, because parsing takes
+        // some of the room's time.
         let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
         self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
@@ -99,7 +99,8 @@ impl<S: Store> Room<S> {
 
     /// Charges a user for a publish, in units of `publishes_per_second`. Fails
     /// with `rate_limited` if less than one unit is left. A publish may cost
-    /// more units than are left; the next one then waits longer.
+    /// more units than are left. In that case, the user's next publish must
+    /// wait longer.
     pub(super) fn charge_publish(
         &mut self,
         user: &User,
@@ -112,8 +113,8 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Charges a user one unit for a read before it, and for the bytes of its
-    /// answer after it.
+    /// Charges a user for a read: one unit before the read, and the units for
+    /// the bytes of the answer after the read.
     fn read(
         &mut self,
         by: &User,
@@ -189,8 +190,8 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Returns the units that the events of a publish cost, beyond the publish
-/// itself and its bytes.
+/// Returns the number of units that a publish costs for its events, in addition
+/// to the units for the publish itself and its bytes.
 fn units_of(events: &[NewEvent]) -> u64 {
     let keys = events.iter().filter(|event| event.key.is_some()).count();
     let ids = events.iter().filter(|event| event.id.is_some()).count();
@@ -199,7 +200,7 @@ fn units_of(events: &[NewEvent]) -> u64 {
         .fold(0, |sum, (count, in_a_unit)| sum.saturating_add(units(count, in_a_unit)))
 }
 
-/// Returns how many whole units `count` is.
+/// Returns the number of whole units in `count`.
 fn units(count: usize, in_a_unit: usize) -> u64 {
     count.checked_div(in_a_unit).unwrap_or_default() as u64
 }

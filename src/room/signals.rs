@@ -1,13 +1,14 @@
-//! Sending of signals to the sessions that are connected now. Signals are not
-//! stored.
+//! Sending of signals to the sessions that are currently connected. Signals are
+//! not stored.
 //!
-//! The first signal of a name is sent at once. Later signals that the same
-//! session sends under this name wait for the end of the flush window. Only the
-//! newest of them is sent then. So a client that floods the room with its
-//! cursor costs each other session at most 20 frames per second.
+//! The first signal that a session sends under a name is sent immediately.
+//! Later signals of this session and name wait for the end of the flush window.
+//! At that time, only the newest of the waiting signals is sent. So a client
+//! that floods the room with cursor positions causes at most 20 frames per
+//! second for each other session.
 //!
-//! In a large room, one window can't send all waiting signals. The rest waits
-//! for the next window, and the senders take turns.
+//! In a large room, one window can't send all waiting signals. The remaining
+//! signals wait for the next window, and the senders take turns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -19,11 +20,11 @@ use crate::protocol::{EventName, NewSignal, User};
 use crate::session::SessionId;
 use crate::store::Store;
 
-/// The signals that wait for the end of a window.
+/// The signals that wait for the end of a flush window.
 #[derive(Default)]
 pub(super) struct Signals {
-    /// The names under which each session has sent a signal in this window,
-    /// each with the newest signal that waits.
+    /// For each session, the names under which it has sent a signal in this
+    /// window. Each name has its newest waiting signal, if any signal waits.
     by_session: BTreeMap<SessionId, BTreeMap<EventName, Option<String>>>,
     /// The waiting signals, in the order in which they will be sent.
     queue: VecDeque<Waiting>,
@@ -31,17 +32,18 @@ pub(super) struct Signals {
 }
 
 enum Waiting {
-    /// The newest signal of a name from a session.
+    /// The newest signal that a session sent under a name.
     Newest(SessionId, EventName),
     /// A signal that was sent over HTTP.
     Request(String),
 }
 
 impl<S: Store> Room<S> {
-    /// Sends or queues a signal to all live sessions except `sender`, which is
-    /// `None` for a signal over HTTP.
+    /// Sends a signal to all live sessions except `sender`, or queues the
+    /// signal. `sender` is `None` for a signal over HTTP.
     ///
-    /// Fails with `rate_limited` if too many signals, bytes or names wait.
+    /// Fails with `rate_limited` if too many signals or bytes wait, or if the
+    /// session uses too many names.
     pub(super) fn signal(
         &mut self,
         sender: Option<SessionId>,
@@ -63,8 +65,8 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Sends waiting signals at the end of a window: as many as the next window
-    /// allows, but at least one.
+    /// Sends waiting signals at the end of a window. The next window limits
+    /// their number, but at least one signal is sent.
     pub(super) fn flush_signals(&mut self) {
         self.signals.forget_sent();
         while let Some((sender, text)) = self.signals.next() {
@@ -91,9 +93,9 @@ impl<S: Store> Room<S> {
 }
 
 impl Signals {
-    /// Returns whether a session has sent no signal under this name in this
-    /// window. Fails with `rate_limited` if it has sent signals under too many
-    /// other names.
+    /// Returns whether this signal is the session's first under this name in
+    /// this window. Fails with `rate_limited` if the session has sent signals
+    /// under too many other names.
     fn is_first(&self, id: SessionId, name: &EventName) -> Result<bool, Refusal> {
         let Some(names) = self.by_session.get(&id) else { return Ok(true) };
         if names.contains_key(name) {
@@ -116,8 +118,9 @@ impl Signals {
         }
     }
 
-    /// Queues a signal. It replaces a waiting signal of the same session and
-    /// name. Fails with `rate_limited` if too many signals or bytes wait.
+    /// Queues a signal. The new signal replaces a waiting signal of the same
+    /// session and name. Fails with `rate_limited` if too many signals or bytes
+    /// wait.
     fn queue(
         &mut self,
         sender: Option<SessionId>,
@@ -157,8 +160,8 @@ impl Signals {
         Some((sender, text))
     }
 
-    /// Removes the names without a waiting signal, since their window has
-    /// ended.
+    /// Removes the names that have no waiting signal, since the window of these
+    /// names has ended.
     fn forget_sent(&mut self) {
         self.by_session.retain(|_, names| {
             names.retain(|_, waiting| waiting.is_some());

@@ -4,17 +4,18 @@
 //! they always agree with the sessions and the log.
 //!
 //! Setting the alarm costs one billed row. So the alarm is set only if a
-//! deadline is earlier than the time to which it is already set. If it fires
-//! and nothing is due, it is set again. While anything is stored, an alarm is
-//! set.
+//! deadline is earlier than the time to which the alarm is already set. If the
+//! alarm fires and nothing is due, it is set again. While the room stores
+//! anything, an alarm is set.
 //!
 //! Only the runtime stores the time of the alarm. After hibernation, the room
-//! queries this time once, after the first input. Until the answer arrives, it
-//! sets no alarm. Then it sets one if a deadline is earlier, or if no alarm is
-//! set.
+//! queries this time once, after the first input. Until the result arrives, the
+//! room sets no alarm. Then the room sets the alarm if a deadline is earlier
+//! than the queried time or if no alarm is set.
 //!
-//! An alarm may fire an hour late. So sessions don't rely on it: every input
-//! that needs the sessions first closes those that have expired.
+//! An alarm may fire an hour late. So the expiry of sessions does not depend on
+//! the alarm. The room closes expired sessions before it handles any input that
+//! needs the sessions.
 
 use super::{Effect, Room};
 use crate::guard::token_expired;
@@ -36,12 +37,12 @@ pub(super) enum AlarmState {
 }
 
 impl<S: Store> Room<S> {
-    /// Makes sure that the alarm fires at `due` or earlier. A new time replaces
-    /// the old one, so the alarm is set to the earliest of all deadlines.
+    /// Makes sure that the alarm is set to `due` or to an earlier time. The new
+    /// time replaces the old time, so it must be the earliest of all deadlines.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
         match self.alarm {
-            // When the result of the query arrives, the alarm is set for every
-            // deadline.
+            // When the result of the query arrives, the alarm is set to the
+            // earliest of all deadlines.
             AlarmState::Unknown | AlarmState::Queried => return,
             AlarmState::SetTo(at) if at <= due => return,
             AlarmState::SetTo(_) | AlarmState::NotSet => {}
@@ -51,8 +52,9 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::SetAlarm { at });
     }
 
-    /// Queries the alarm after the first input of a loaded room, since that
-    /// input may have set one.
+    /// Queries the time of the alarm if the room does not know it. The query
+    /// follows the first input of a loaded room, because that input may set the
+    /// alarm.
     pub(super) fn query_alarm(&mut self) {
         if self.alarm == AlarmState::Unknown {
             self.alarm = AlarmState::Queried;
@@ -86,9 +88,9 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Closes expired sessions before an input is handled, so that they receive
-    /// none of its effects. The sessions are scanned only if the earliest known
-    /// deadline has passed.
+    /// Closes expired sessions before an input is handled, so that these
+    /// sessions receive no effects of the input. The sessions are scanned only
+    /// if the earliest known deadline has passed.
     pub(super) fn close_expired_sessions(&mut self, now: Millis) {
         if self.next_expiry > now {
             return;
@@ -102,8 +104,9 @@ impl<S: Store> Room<S> {
         self.process_disconnects(now);
     }
 
-    /// Closes a session whose token expired. The session does not receive
-    /// pending events; it receives them when it resumes.
+    /// Closes a session whose token expired. The session is closed before
+    /// pending events are sent. Its client receives these events when it
+    /// resumes.
     fn expire(&mut self, id: SessionId) {
         let refusal = token_expired();
         self.remove(id, LeaveMode::by_refusal(refusal.code));
@@ -117,14 +120,15 @@ impl<S: Store> Room<S> {
             !self.replayer.is_idle() || self.members_changed || !self.unread.is_empty();
         let restart_at = is_interrupted.then(|| now.plus(limits::REPLAY_RESTART_MS));
         let idle = match self.idle_until() {
-            // Sessions are still connected. Check again after `retained_ms`.
+            // Sessions are still connected, so the room is not erased. The
+            // alarm checks again after `retained_ms`.
             until if until <= now => now.plus(self.settings.retained_ms),
             until => until,
         };
         sessions.chain(restart_at).chain(self.presence_due()).fold(idle, Millis::min)
     }
 
-    /// Returns when the last event of the log is no longer retained.
+    /// Returns the time until which the last event of the log is retained.
     fn idle_until(&self) -> Millis {
         self.log.last_write().plus(self.settings.retained_ms)
     }

@@ -1,13 +1,14 @@
 //! The flush window, which limits the cost of signals and members.
 //!
-//! Most of the cost is sending frames: in a room of n sessions, n senders make
-//! n² copies. So the window counts copies. After 1,500 copies, the rest waits
-//! for the next window. A window lasts 50 ms, plus the time that sending its
-//! copies takes. So signals and members use at most about half of the room's
-//! time, and events are sent in between.
+//! Most of this cost comes from sending frames. If each of the n sessions in a
+//! room sends a signal, the room sends n² copies. So the window counts copies.
+//! After 1,500 copies, further signals and members wait for the next window. A
+//! window lasts 50 ms plus the time in which its copies are sent. So signals
+//! and members use at most about half of the room's time, and events are sent
+//! in the remaining time.
 //!
-//! Flow control does not count signals and members. They are offered to a
-//! session only while it reads its frames.
+//! Flow control does not count signals and members. Signals and members are
+//! offered to a session only while the session reads its frames.
 
 use super::{Effect, Room};
 use crate::code::{Code, Refusal};
@@ -17,15 +18,16 @@ use crate::store::Store;
 use crate::time::Millis;
 
 /// The treatment of a session that doesn't read its frames. Flow control counts
-/// only events, so nothing else limits what waits for the session.
+/// only events, so only this treatment limits the other frames that wait for
+/// the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfUnread {
-    /// The session does not get the text: an old signal is useless.
+    /// The text is dropped, because an old signal is useless.
     Drop,
     /// The session is sent the whole list of members when it reads again.
     Relist,
-    /// The session is closed. Its client resumes, and publishes again the
-    /// events that were not acknowledged.
+    /// The session is closed. Its client resumes, and publishes the
+    /// unacknowledged events again.
     Close,
 }
 
@@ -62,7 +64,7 @@ pub(super) struct Window {
     /// Whether an [`super::Input::Flush`] is scheduled.
     is_scheduled: bool,
     copies: u64,
-    /// Bytes of signals that each receiver was sent.
+    /// Bytes of the signals that were sent to each receiver.
     bytes: usize,
 }
 
@@ -71,13 +73,13 @@ impl Window {
         self.is_open
     }
 
-    /// Opens the window, since something waits for its end.
+    /// Opens the window, so that its end is scheduled.
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }
 
     /// Returns whether another text may be sent in this window. The last text
-    /// may exceed the limit, so that every window sends at least one.
+    /// may exceed the limit, so that every window can send at least one text.
     pub(super) fn has_room(&self) -> bool {
         self.copies < limits::WINDOW_COPIES && self.bytes < limits::WINDOW_BYTES
     }
@@ -90,22 +92,22 @@ impl Window {
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 
-    /// Counts a text that is sent to this number of sessions.
+    /// Counts a text that is sent to `receivers` sessions.
     pub(super) fn count(&mut self, receivers: usize, bytes: usize) {
         self.is_open = true;
         let copies = copies(bytes).saturating_mul(receivers as u64);
         self.copies = self.copies.saturating_add(copies);
     }
 
-    /// Counts a signal. A receiver is sent at most [`limits::WINDOW_BYTES`] of
-    /// signals in a window.
+    /// Counts a signal. Each receiver is sent at most [`limits::WINDOW_BYTES`]
+    /// of signals in a window.
     pub(super) fn count_signal(&mut self, receivers: usize, bytes: usize) {
         self.count(receivers, bytes);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Returns the milliseconds after which the window ends, if its end must be
-    /// scheduled now.
+    /// Returns the number of milliseconds after which the window ends, or
+    /// `None` if the end need not be scheduled now.
     pub(super) fn schedule(&mut self) -> Option<u64> {
         let is_due = self.is_open && !self.is_scheduled;
         self.is_scheduled = self.is_open;
@@ -114,7 +116,7 @@ impl Window {
     }
 }
 
-/// Returns the cost of a text in copies: one, and one more for every
+/// Returns the cost of a text in copies: one copy, plus one copy for every
 /// [`limits::COPY_BYTES`].
 fn copies(bytes: usize) -> u64 {
     let more = bytes.checked_div(limits::COPY_BYTES).unwrap_or_default();
