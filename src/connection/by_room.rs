@@ -2,8 +2,9 @@
 
 use crate::protocol::RoomName;
 
-/// A map in a sorted vector of at most 100 entries. A `BTreeMap` would add 10
-/// kB of code for each type of value, which every isolate loads.
+/// A map that is stored as a sorted vector of at most 100 entries. A `BTreeMap`
+/// would add 10 kB of code for each type of value, and every isolate would load
+/// that code.
 pub struct ByRoom<T>(Vec<(RoomName, T)>);
 
 impl<T> Default for ByRoom<T> {
@@ -31,7 +32,7 @@ impl<T> ByRoom<T> {
         self.0.get_mut(index).map(|(_, value)| value)
     }
 
-    /// Inserts a value, which replaces the room's old value.
+    /// Inserts a value for a room, and replaces the room's old value.
     pub fn insert(&mut self, room: RoomName, value: T) {
         self.remove(&room);
         let index = self.find(&room).unwrap_or_else(|index| index);

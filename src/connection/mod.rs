@@ -1,14 +1,15 @@
-//! One client's connection to many rooms (docs/protocol.md, section 6): its
-//! subscriptions, and the order in which its frames are handled.
+//! One client's connection to many rooms (docs/protocol.md, section 6): the
+//! subscriptions, and the order in which the client's frames are handled.
 //!
 //! Like the room, this module performs no I/O and reads no clock. It receives a
 //! [`ConnectionInput`] and the time, and returns [`ConnectionEffect`]s. The
-//! edge must perform them in their order before the next input. Frames from the
-//! rooms are not handled here: the edge forwards them to the client unchanged.
+//! edge must perform these effects in order before it handles the next input.
+//! This module does not handle frames from the rooms: the edge forwards these
+//! frames to the client unchanged.
 //!
 //! One rule determines the order: **a frame is handled only after the earlier
-//! frames for the same room, and after the verdict on an earlier token.** Until
-//! then, the frame waits in a queue with a limit.
+//! frames for the same room, and after the verdict on any earlier token.**
+//! Until then, the frame waits in a limited queue.
 
 mod by_room;
 mod reader;
@@ -38,9 +39,11 @@ pub enum ConnectionInput<'a> {
     Text(&'a str),
     /// The client sent a binary frame.
     Binary,
-    /// The client sent a frame over the size limit. It was not read.
+    /// The client sent a frame that exceeds the size limit. The frame was not
+    /// read.
     TooLarge,
-    /// Too many sockets wait for their token, and this one has waited longest.
+    /// Too many sockets wait for their tokens, and the client's socket has
+    /// waited longest.
     TooManyWaiting,
     /// The client's socket closed.
     Gone(CloseReason),
@@ -50,10 +53,10 @@ pub enum ConnectionInput<'a> {
     Opened { room: RoomName },
     /// The socket to the room closed, or could not be opened.
     Ended { room: RoomName, close_reason: CloseReason },
-    /// The platform allows this connection no further sockets.
+    /// The platform does not allow this connection to open further sockets.
     Exhausted,
-    /// The time of [`Connection::deadline`] has come. `unread` is the number of
-    /// unsent bytes on the client's socket.
+    /// The time that [`Connection::deadline`] returned is reached. `unread` is
+    /// the number of unsent bytes on the client's socket.
     Tick { unread: u64 },
 }
 
@@ -69,17 +72,17 @@ pub enum ConnectionEffect {
     Open { room: RoomName, identity: Identity, start: Start },
     /// Forward a text to a room.
     Forward { room: RoomName, text: String },
-    /// Forward a ping to each room, and drop the pongs.
+    /// Forward a ping to each room, and drop the pongs of the rooms.
     PingRooms,
     /// Pause or resume the events from a room.
     Pause { room: RoomName, paused: bool },
     /// Send the rights of the newest token to a room.
     Renew { room: RoomName, identity: Identity },
     /// Close the socket to a room with code 1000. Frames that the room sends
-    /// before it closes are still forwarded to the client.
+    /// before it closes the socket are still forwarded to the client.
     Leave { room: RoomName },
     /// Close the client's socket and the sockets to the rooms with this reason.
-    /// The connection is over.
+    /// After this effect, the connection is over.
     End(CloseReason),
 }
 
@@ -88,13 +91,13 @@ pub struct Connection {
     subscriptions: ByRoom<Subscription>,
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
-    /// Rooms that ended their subscription. The client may not have known about
-    /// the end when it sent a frame to such a room. So the frame is not counted
-    /// as a bad request.
+    /// Rooms that ended the client's subscription. The client may not have
+    /// known about the end when it sent a frame to such a room. So a frame to
+    /// such a room is not counted as a bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// Time of the next check whether the client has read on; `None` if the
-    /// rooms are not paused.
+    /// Time of the next check whether the client has read further frames, or
+    /// `None` if the rooms are not paused.
     next_check_at: Option<Millis>,
     changes: Bucket,
     active_at: Millis,
@@ -102,9 +105,10 @@ pub struct Connection {
     effects: Vec<ConnectionEffect>,
 }
 
-/// The client's authentication.
+/// The state of the client's authentication.
 enum ClientState {
-    /// The client has no token yet. It must send one in its first frame.
+    /// The client has no token yet. The client must send a token in its first
+    /// frame.
     Unauthenticated {
         until: Millis,
     },
@@ -141,7 +145,8 @@ impl Connection {
         (connection, effects)
     }
 
-    /// Handles one input. The edge must perform the effects in their order.
+    /// Handles one input. The edge must perform the effects in the order of the
+    /// list.
     pub fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
         match input {
             ConnectionInput::Text(text) => self.text(text, now),
@@ -151,8 +156,8 @@ impl Connection {
             }
             ConnectionInput::TooLarge => self.end_with(&frame_too_large()),
             ConnectionInput::TooManyWaiting => self.close_if_waiting(),
-            // The client disappeared without a Close frame. The rooms treat
-            // that like a page that was left (1001).
+            // The client disappeared without a Close frame. The rooms must
+            // treat this case like a page that the user left (1001).
             ConnectionInput::Gone(CloseReason::Lost) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() });
             }
@@ -169,14 +174,15 @@ impl Connection {
         std::mem::take(&mut self.effects)
     }
 
-    /// Returns when the edge must send [`ConnectionInput::Tick`]; `None` once
-    /// the connection is over.
+    /// Returns the time at which the edge must send [`ConnectionInput::Tick`],
+    /// or `None` once the connection is over.
     pub fn deadline(&self) -> Option<Millis> {
         let end = self.ends_at()?;
         Some(self.next_check_at.map_or(end, |at| at.min(end)))
     }
 
-    /// Returns when the connection ends if no further input arrives.
+    /// Returns the time at which the connection ends if no further input
+    /// arrives.
     fn ends_at(&self) -> Option<Millis> {
         let ping_timeout_at = self.active_at.plus(limits::PING_TIMEOUT_MS);
         match self.client {
@@ -236,7 +242,7 @@ impl Connection {
     }
 }
 
-/// The client's frames.
+/// Handling of the client's frames.
 impl Connection {
     fn text(&mut self, text: &str, now: Millis) {
         match self.client {
@@ -284,8 +290,8 @@ impl Connection {
         }
     }
 
-    /// Refuses a frame beyond a rate. The frame is decoded for its `room` and
-    /// `ref` only.
+    /// Refuses a frame that exceeds a rate limit. The frame is decoded only to
+    /// read its `room` and `ref`.
     fn over_rate(&mut self, text: &str, refusal: &Refusal) {
         let (about, _) = ConnectionFrame::decode(text);
         self.refuse(&about, refusal);
@@ -300,9 +306,9 @@ impl Connection {
         self.refuse(&About::default(), &refusal);
     }
 
-    /// Answers a ping, and forwards it to the rooms. The worker must not ping
-    /// the rooms on its own: a session would then stay in its rooms after its
-    /// client is gone.
+    /// Answers a ping, and forwards it to the rooms. The worker must not send
+    /// pings to the rooms on its own. If it did, the client's sessions would
+    /// stay in the rooms after the client is gone.
     fn ping(&mut self, now: Millis) {
         self.send(PONG.to_owned());
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_FORWARDED_EVERY_MS;
@@ -316,7 +322,7 @@ impl Connection {
         if let ConnectionFrame::Ping | ConnectionFrame::Room { command: RoomCommand::Other, .. } =
             frame
         {
-            return Ok(()); // The room counts those.
+            return Ok(()); // The room counts these frames.
         }
         self.changes.try_acquire(CHANGES, now).map_err(|retry_after_ms| {
             let message = format!(
@@ -360,7 +366,7 @@ impl Connection {
     }
 }
 
-/// The client's token.
+/// Handling of the client's token.
 impl Connection {
     fn verify(&mut self, token: String, now: Millis) -> Result<(), Refusal> {
         self.guard.await_verdict(RATES, now)?;

@@ -1,12 +1,15 @@
 //! Limits the frames that wait for a client that doesn't read its frames.
 //!
-//! Each room limits its own unseen events, but 100 rooms would allow 100
-//! windows. So a connection has one window of unread bytes for all rooms. If
-//! more is unread, the rooms are paused until at most half of the window is
-//! unread. Pausing does not limit other frames. Beyond one window, signals are
-//! dropped. Changes of members are dropped, too, since the whole list replaces
-//! them later. An answer can't be dropped, so beyond two windows the connection
-//! is closed.
+//! Each room limits its own unseen events to one flow control window, but 100
+//! rooms would allow 100 windows. So a connection has a single window, which
+//! limits the unread bytes of all rooms together. If more bytes are unread, the
+//! rooms are paused until the unread bytes are at most half of the window.
+//!
+//! A paused room still sends frames other than events. Beyond one window of
+//! unread bytes, signals are dropped. Changes of members are also dropped,
+//! because the whole list of members replaces these changes later. An answer
+//! can't be dropped. If an answer arrives beyond two windows of unread bytes,
+//! the connection is closed.
 //!
 //! The runtime counts the bytes that are unread on the client's socket.
 
@@ -16,22 +19,23 @@ use crate::limits;
 use crate::protocol::RoomName;
 use crate::time::Millis;
 
-/// The kind of a room's frame, which determines its treatment if the client
-/// doesn't read.
+/// The kind of a room's frame. It determines how the frame is treated if the
+/// client doesn't read its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoomFrameKind {
-    /// A signal: it may be dropped.
+    /// A signal, which may be dropped.
     Signal,
-    /// A change of the members: the whole list can replace it.
+    /// A change of the members, which the whole list of members can replace.
     MembersChanged,
-    /// An `ack` or an `error`: it can't be dropped, and pausing the room does
-    /// not limit it.
+    /// An `ack` or an `error`. This frame can't be dropped, and a paused room
+    /// still sends it.
     Answer,
     Other,
 }
 
 impl RoomFrameKind {
-    /// Returns the kind of a frame, given its first [`RoomFrameKind::HEAD`] characters.
+    /// Returns the kind of a frame, given the first [`RoomFrameKind::HEAD`]
+    /// characters of the frame.
     pub fn read(head: &str) -> Self {
         match head.strip_prefix(r#"{"type":""#) {
             Some(kind) if kind.starts_with("signal\"") => Self::Signal,
@@ -41,7 +45,8 @@ impl RoomFrameKind {
         }
     }
 
-    /// Number of characters of a frame that [`RoomFrameKind::read`] needs.
+    /// Number of characters that [`RoomFrameKind::read`] needs from the start
+    /// of a frame.
     pub const HEAD: u32 = 32;
 }
 
@@ -83,8 +88,8 @@ impl Connection {
         self.next_check_at.is_some()
     }
 
-    /// Pauses the rooms if more than a window is unread. Resumes them when at
-    /// most half of it is unread.
+    /// Pauses the rooms if the unread bytes exceed the window. Resumes the
+    /// rooms when the unread bytes are at most half of the window.
     pub(super) fn pace(&mut self, unread: u64, now: Millis) {
         let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
         let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;

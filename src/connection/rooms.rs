@@ -12,32 +12,33 @@ use crate::limits;
 use crate::protocol::{ConnectionFrame, ConnectionNotice, Right, RoomCommand, RoomName, Start};
 use crate::time::Millis;
 
-/// The subscription to a room. It ends when the socket to the room closes.
+/// The subscription to a room. The subscription ends when the socket to the
+/// room closes.
 pub(super) struct Subscription {
     state: SubscriptionState,
     /// The client's frames that can't be handled yet. The queue is empty while
     /// the subscription is open.
     waiting: VecDeque<String>,
-    /// Whether a change of members was dropped. If so, the client must be sent
-    /// the whole list when it reads again.
+    /// Whether a change of members was dropped. After a drop, the client must
+    /// be sent the whole list of members when it reads again.
     misses_members: bool,
 }
 
 enum SubscriptionState {
     /// The socket to the room is being opened. `outdated` is set if a newer
-    /// token arrives meanwhile. Then the room is sent the new rights once the
-    /// socket is open.
+    /// token arrives before the socket is open. In that case, the room is sent
+    /// the new rights as soon as the socket is open.
     Opening {
         outdated: bool,
     },
     Open,
-    /// The client unsubscribed. It may subscribe again after the room has sent
-    /// its last frames and closed the socket.
+    /// The client unsubscribed. The client may subscribe again after the room
+    /// has sent its last frames and closed the socket.
     Leaving,
 }
 
 impl Connection {
-    /// Handles a frame for a room, or queues it.
+    /// Handles a frame for a room, or queues the frame.
     ///
     /// Fails with `bad_request` if the client is not in the room, subscribes to
     /// it again, or is in too many rooms. Fails with `rate_limited` if the
@@ -91,7 +92,8 @@ impl Connection {
         }
         let identity = Identity::of(claims, &room);
         match identity.check(Right::Subscribe) {
-            // The room is not contacted.
+            // The client has no right to subscribe, so the room is not
+            // contacted.
             Err(refusal) => self.close(room, CloseReason::refused(&refusal)),
             Ok(()) => {
                 self.ended.retain(|ended| *ended != room);
@@ -137,7 +139,8 @@ impl Connection {
         Some(text)
     }
 
-    /// Handles a frame that was counted for the rates when it arrived.
+    /// Handles a frame that was already counted against the rate limits when it
+    /// arrived.
     fn handle_waiting(&mut self, text: &str, now: Millis) {
         let (about, frame) = ConnectionFrame::decode(text);
         let result = frame.and_then(|frame| self.perform(frame, text, now));
@@ -151,7 +154,7 @@ impl Connection {
         let bytes = waiting.iter().map(String::len).sum();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
 
-        // The room may notice first that the token has expired.
+        // The room may detect the expiry of the token before this module does.
         let has_expired = |claims: &Claims| claims.expires_at <= now;
         if close_reason.code() == Some(Code::Unauthorized)
             && matches!(&self.client, ClientState::Authenticated(claims) if has_expired(claims))
@@ -169,8 +172,8 @@ impl Connection {
             }
             SubscriptionState::Opening { .. } | SubscriptionState::Open => {
                 self.close(room.clone(), close_reason);
-                // The `closed` frame already answers the frames before another
-                // `subscribe`.
+                // The `closed` frame already answers the waiting frames that
+                // precede the next `subscribe`.
                 let from = waiting.iter().skip_while(|text| !is_subscribe(text));
                 from.for_each(|text| self.handle_waiting(text, now));
             }
@@ -200,7 +203,8 @@ impl Connection {
         }
     }
 
-    /// Requests the list of members for each room with a dropped change.
+    /// Requests the list of members from each room whose change of members was
+    /// dropped.
     pub(super) fn list_members(&mut self) {
         for (room, subscription) in self.subscriptions.iter_mut() {
             if matches!(subscription.state, SubscriptionState::Open)
