@@ -1,15 +1,16 @@
-//! The storage of presence in the attachments of sockets, so that it survives
-//! hibernation.
+//! The storage of presence in the attachments of sockets, so that presence
+//! survives hibernation.
 //!
 //! An entry is stored in the attachment of its session's socket. If the session
 //! has lost its socket, the socket of another session stores the entry. That
-//! session is the entry's **carrier**. So every entry survives as long as one
-//! socket is open.
+//! session is the entry's **carrier**. So every entry survives as long as at
+//! least one socket of the room is open.
 //!
 //! An attachment has a size limit, and many sessions may lose their sockets at
-//! once. A carrier that can't store all its entries sets `truncated`. When the
-//! room is loaded again, every session that entered is then sent the whole
-//! list. So no client has a list with members that no longer exist.
+//! the same time. A carrier that can't store all of its entries sets
+//! `truncated`. If `truncated` is set when the room is loaded again, every
+//! session that entered is sent the whole list of members. So no client's list
+//! contains members that no longer exist.
 
 use std::collections::BTreeSet;
 
@@ -26,15 +27,15 @@ use crate::session::SessionId;
 struct Carried<Own, Other> {
     own: Option<Own>,
     others: Vec<Other>,
-    /// Whether there are further entries that did not fit.
+    /// Whether some of the entries did not fit into the attachment.
     #[serde(rename = "short")]
     truncated: bool,
 }
 
 impl Presence {
-    /// Returns the presence data for the attachment of a session's socket;
-    /// `None` if there is none. Entries of other sessions are at most
-    /// [`limits::CARRIED_BYTES`] together.
+    /// Returns the presence data for the attachment of a session's socket, or
+    /// `None` if there is no such data. The entries of other sessions have at
+    /// most [`limits::CARRIED_BYTES`] in total.
     pub fn carried_by(&self, user: &User, id: SessionId) -> Option<Box<RawValue>> {
         let own = self.entry(user, id);
         let (mut others, mut bytes, mut truncated) = (Vec::new(), 0_usize, false);
@@ -60,7 +61,7 @@ impl Presence {
         let mut presence = Self::default();
         let mut is_truncated = false;
         for (user, id, carried) in carried {
-            // An incompatible version wrote it.
+            // An incompatible version of the code wrote this attachment.
             let Ok(Owned { own, others, truncated }) = serde_json::from_str(carried.get()) else {
                 continue;
             };
@@ -93,9 +94,9 @@ impl Presence {
         }
     }
 
-    /// Assigns a carrier to every entry that has lost its socket. `carrier`
-    /// returns the carrier for a session, or `None` if no session is left. In
-    /// that case the entries stay in memory only.
+    /// Assigns a carrier to every entry whose session has lost its socket.
+    /// `carrier` returns the carrier for a session, or `None` if no session is
+    /// left. Without a carrier, the entries stay only in memory.
     pub fn assign_carriers(&mut self, carrier: impl Fn(SessionId) -> Option<SessionId>) {
         while let Some((user, id)) = self.unassigned.pop() {
             let Some(carrier) = carrier(id) else {
@@ -106,7 +107,7 @@ impl Presence {
         }
     }
 
-    /// Removes and returns the sessions whose attachment must be saved again.
+    /// Removes and returns the sessions whose attachments must be saved again.
     pub fn drain_dirty(&mut self) -> BTreeSet<SessionId> {
         std::mem::take(&mut self.dirty)
     }

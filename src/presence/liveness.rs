@@ -1,5 +1,5 @@
 //! Detection of members whose socket is open although its peer is gone. The
-//! platform has no event for that.
+//! platform has no event for this case.
 
 use super::{Connected, Entry, Presence};
 use crate::limits;
@@ -8,9 +8,9 @@ use crate::session::SessionId;
 use crate::time::Millis;
 
 impl Presence {
-    /// Records that a session sent a frame. Each record counts for 2.5 seconds
-    /// ([`limits::LIVENESS_RESOLUTION_MS`]), so that not every frame rewrites
-    /// the attachment.
+    /// Records that a session sent a frame. Each record is valid for 2.5
+    /// seconds ([`limits::LIVENESS_RESOLUTION_MS`]), so that the attachment is
+    /// not rewritten for every frame.
     pub fn touch(&mut self, user: &User, id: SessionId, now: Millis) {
         self.record_activity(user, id, now, now.plus(limits::LIVENESS_RESOLUTION_MS));
     }
@@ -28,9 +28,9 @@ impl Presence {
         }
     }
 
-    /// Returns the sessions that have timed out. The others time out 2.5
-    /// seconds from now at the earliest, so that the room needs no check before
-    /// then.
+    /// Returns the sessions that have timed out. Makes the other sessions time
+    /// out at least 2.5 seconds from now, so that the room needs no check
+    /// before that time.
     pub fn timed_out(&mut self, now: Millis) -> Vec<SessionId> {
         let active_at_least =
             now.plus(limits::LIVENESS_RESOLUTION_MS).minus(limits::PING_TIMEOUT_MS);
@@ -47,7 +47,8 @@ impl Presence {
         timed_out
     }
 
-    /// Returns when the next session times out if it sends nothing until then.
+    /// Returns the time at which the next session times out if it sends nothing
+    /// before that time.
     pub fn next_ping_timeout(&self) -> Option<Millis> {
         self.here().map(|(_, here)| here.ping_timeout_at()).min()
     }

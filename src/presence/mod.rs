@@ -1,17 +1,19 @@
-//! The members of a room: an entry for each session that entered, by user, and
-//! the changes that are not sent yet.
+//! The members of a room, and the changes of members that are not sent yet.
+//! Each session that entered has an entry. The entries are grouped by user.
 //!
 //! This module implements the entries and their states. It does not depend on
 //! frames or rights. `room::presence` decides when a change is sent.
 //!
-//! An entry is over when its session leaves. When its session loses the socket,
-//! the entry is **in grace**: it stays for 10 seconds, or until its user enters
-//! again. In both cases, the change that reports the end also removes the
-//! entry. So changes and members can't disagree: [`Presence::change`] returns
-//! the change to be sent, and [`Presence::commit_changes`] applies it.
+//! An entry ends when its session leaves. If its session loses the socket, the
+//! entry is **in grace**: it remains for 10 seconds or until its user enters
+//! again. In both cases, the change that reports the end of the entry also
+//! removes the entry. So changes and members can't disagree:
+//! [`Presence::change`] returns the change to send, and
+//! [`Presence::commit_changes`] applies that change.
 //!
-//! Presence is not stored in the log. `carried` describes how it survives
-//! hibernation. `liveness` finds sessions whose sockets are dead.
+//! Presence is not stored in the log. The module `carried` describes how
+//! presence survives hibernation. The module `liveness` finds sessions whose
+//! sockets are dead.
 
 mod carried;
 mod liveness;
@@ -35,12 +37,12 @@ pub struct Presence {
     /// Approximate bytes of the list of members, including entries that the
     /// next change removes.
     bytes: usize,
-    /// Entries of sessions that have no socket, by the session that is their
-    /// carrier.
+    /// For each carrier, the entries that it carries. The sessions of these
+    /// entries have no socket.
     carried: BTreeMap<SessionId, Vec<Key>>,
-    /// Entries of sessions that have no socket, and that have no carrier yet.
+    /// Entries that have no carrier yet although their sessions have no socket.
     unassigned: Vec<Key>,
-    /// Sessions whose attachment must be saved again.
+    /// Sessions whose attachments must be saved again.
     dirty: BTreeSet<SessionId>,
 }
 
@@ -51,7 +53,8 @@ type Key = (User, SessionId);
 struct Entry {
     data: Box<RawValue>,
     since: Millis,
-    /// The change that is not sent yet, apart from the removal of the entry.
+    /// The change of this entry that is not sent yet. It does not include the
+    /// removal of the entry.
     #[serde(rename = "news")]
     pending_change: Option<PendingChange>,
     state: State,
@@ -79,12 +82,11 @@ enum State {
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Connected {
-    /// The time from which the ping timeout is measured: that of the last frame
-    /// or ping. It may be up to [`limits::LIVENESS_RESOLUTION_MS`] later than
-    /// that.
+    /// The time from which the ping timeout is measured. It is the time of the
+    /// last frame or ping, or up to [`limits::LIVENESS_RESOLUTION_MS`] later.
     #[serde(rename = "heard")]
     active_until: Millis,
-    /// Whether the session has the list of members, so that it can be sent
+    /// Whether the session has the list of members and can therefore be sent
     /// changes.
     #[serde(rename = "listed")]
     has_list: bool,
@@ -100,9 +102,9 @@ pub enum LeaveMode {
 }
 
 impl LeaveMode {
-    /// Returns the mode for the code of the peer's Close frame. 1000 and 1005
-    /// (no code) mean that the client is done. A page that is left sends 1001,
-    /// but a page that is reloaded sends 1001, too.
+    /// Returns the mode for the code of the peer's Close frame. Codes 1000 and
+    /// 1005 (no code) mean that the client has finished. A page sends code 1001
+    /// if the user leaves the page, but also if the user reloads the page.
     pub fn by_close_code(code: Option<u16>) -> Self {
         match code {
             Some(1000 | 1005) => Self::Immediate,
@@ -136,7 +138,8 @@ impl Presence {
     /// Adds an entry for a session, or updates the data of its entry. Returns
     /// whether there is a change to send.
     ///
-    /// Fails with `too_large` beyond [`limits::MEMBERS_BYTES`].
+    /// Fails with `too_large` if the entries of the room would exceed
+    /// [`limits::MEMBERS_BYTES`] in total.
     pub fn enter(
         &mut self,
         user: &User,
@@ -175,7 +178,7 @@ impl Presence {
         Ok(true)
     }
 
-    /// Marks the entry of a session that leaves, but stays connected. Returns
+    /// Marks the entry of a session that leaves but stays connected. Returns
     /// whether there is a change to send.
     pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
         let Some(entry) = self.entry_here(user, id) else { return false };
@@ -184,8 +187,9 @@ impl Presence {
         true
     }
 
-    /// Handles the loss of a session's socket, and of the other entries in its
-    /// attachment. Returns whether the session's own entry changed.
+    /// Handles the loss of a session's socket. The other entries in the
+    /// attachment of that socket need a new carrier. Returns whether the
+    /// session's own entry changed.
     pub fn disconnect(&mut self, user: &User, id: SessionId, mode: LeaveMode, now: Millis) -> bool {
         self.unassigned.extend(self.carried.remove(&id).unwrap_or_default());
         if self.entry(user, id).is_some() {
@@ -199,7 +203,8 @@ impl Presence {
         true
     }
 
-    /// Ends the grace periods of a user. Returns whether there were any.
+    /// Ends the grace periods of a user. Returns whether a grace period was
+    /// ended.
     pub fn end_grace(&mut self, user: &User) -> bool {
         let mut ended = BTreeSet::new();
         for (id, entry) in self.members.get_mut(user).into_iter().flatten() {
@@ -258,8 +263,8 @@ impl Presence {
         self.members.values().filter(|entries| remaining(entries, now).next().is_some()).count()
     }
 
-    /// Returns the change to be sent, which [`Presence::commit_changes`] then
-    /// applies.
+    /// Returns the change to send. [`Presence::commit_changes`] then applies
+    /// this change.
     pub fn change(&self, now: Millis) -> Change<'_> {
         let mut change = Change::default();
         for (user, entries) in &self.members {
@@ -277,18 +282,19 @@ impl Presence {
         change
     }
 
-    /// Returns the sessions that are sent changes. They have entered and have
-    /// the list.
+    /// Returns the sessions that receive changes. These sessions have entered
+    /// and have the list of members.
     pub fn listeners(&self) -> Vec<SessionId> {
         self.here().filter(|(_, here)| here.has_list).map(|(id, _)| id).collect()
     }
 
-    /// Returns the sessions that are sent the list in place of a change.
+    /// Returns the sessions that receive the list of members instead of a
+    /// change.
     pub fn awaiting_list(&self) -> Vec<SessionId> {
         self.here().filter(|(_, here)| !here.has_list).map(|(id, _)| id).collect()
     }
 
-    /// Records for these sessions whether they have the list.
+    /// Records whether these sessions have the list of members.
     pub fn set_has_list(&mut self, ids: &BTreeSet<SessionId>, has_list: bool) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut()
@@ -336,7 +342,7 @@ impl Presence {
         self.bytes = entries.sum();
     }
 
-    /// Returns when the next grace period ends.
+    /// Returns the time at which the next grace period ends.
     pub fn next_end(&self) -> Option<Millis> {
         let ends = self.entries().filter_map(|(_, entry)| match entry.state {
             State::Grace { until } => Some(until),
@@ -375,7 +381,8 @@ impl Entry {
     }
 
     /// Returns whether the next change removes the entry. An entry in grace is
-    /// also removed if `returns` is true: its user enters with that change.
+    /// also removed if `returns` is true, which means that its user enters
+    /// again with that change.
     fn is_leaving(&self, returns: bool, now: Millis) -> bool {
         match self.state {
             State::Connected(_) => false,
@@ -394,8 +401,8 @@ impl Entry {
         }
     }
 
-    /// Returns whether the entry's change, or the list for its session, is not
-    /// sent yet.
+    /// Returns whether the entry's change or the list for its session must
+    /// still be sent.
     fn is_pending(&self) -> bool {
         self.pending_change.is_some() || self.here().is_some_and(|here| !here.has_list)
     }
@@ -412,13 +419,13 @@ fn user_returns(entries: &Entries, now: Millis) -> bool {
     fresh.any(|entry| !entry.is_leaving(false, now))
 }
 
-/// Returns a user's entries without those that the next change removes.
+/// Returns the entries of a user that the next change does not remove.
 fn remaining(entries: &Entries, now: Millis) -> impl Iterator<Item = (&SessionId, &Entry)> {
     let returns = user_returns(entries, now);
     entries.iter().filter(move |(_, entry)| !entry.is_leaving(returns, now))
 }
 
-/// Returns the approximate bytes of an entry in the list.
+/// Returns the approximate size of an entry in the list of members, in bytes.
 fn entry_bytes(user: &User, data: &RawValue) -> usize {
     const ENTRY_OVERHEAD_BYTES: usize = 100;
     ENTRY_OVERHEAD_BYTES.saturating_add(user.as_str().len()).saturating_add(data.get().len())

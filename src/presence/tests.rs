@@ -186,7 +186,7 @@ fn session_times_out_after_two_ping_periods() {
     room.presence.timed_out(timeout_at);
     assert!(room.presence.drain_dirty().is_empty(), "that was known too");
 
-    // The other sessions were recorded as alive, so no check is due yet.
+    // The other sessions were recorded as active, so no check is due yet.
     room.disconnect(1, LeaveMode::Immediate);
     room.commit();
     let next = timeout_at.plus(limits::LIVENESS_RESOLUTION_MS);
@@ -249,7 +249,7 @@ fn truncated_carrier_sends_everyone_the_list_again() {
     let members = restored.members(room.now);
     assert_eq!(members[0].sessions.len(), 1, "ann has one of forty left");
     drop(members);
-    // After that, there is no trace of the other entries.
+    // After the list was sent, the other entries have no effect any more.
     room.presence = restored;
     room.commit();
     assert_eq!(room.hibernated().awaiting_list(), []);
@@ -273,7 +273,7 @@ fn attachment_holds_up_to_the_limit_and_none_for_no_entries() {
         room.disconnect(2, LeaveMode::AfterGrace);
         carrier(&room).unwrap()
     };
-    // The padding occurs twice.
+    // The attachment contains the padding twice.
     let around = carried(0).get().len();
     let brackets = r#"{"own":null,"others":[,],"short":false}"#.len();
     let most = (limits::CARRIED_BYTES + brackets - around) / 2;
