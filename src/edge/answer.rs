@@ -8,8 +8,8 @@ use crate::code::{Code, Refusal};
 use crate::protocol::error_body;
 use crate::room::Answer;
 
-/// The subprotocol of the wire protocol. If a client offers subprotocols, the
-/// WebSocket fails unless one is selected.
+/// The WebSocket subprotocol that names the wire protocol. If a client offers
+/// subprotocols and the response selects none of them, the WebSocket fails.
 pub const SUBPROTOCOL: &str = "roomcast.v1";
 
 pub fn answer(answer: Answer) -> Result<Response> {
@@ -38,8 +38,8 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
 }
 
 /// Reports an error of the platform, and returns the error for the client. The
-/// operator's log gets the cause. The client only receives `internal`, which
-/// says that the client did not cause the error.
+/// cause is written to the operator's log. The client receives only the code
+/// `internal`, which says that the client did not cause the error.
 pub fn platform_error(cause: Error) -> Refusal {
     console_error!("{cause}");
     Refusal::new(Code::Internal, "an internal error occurred; try again")
@@ -67,11 +67,13 @@ pub fn upgraded(client: WebSocket, subprotocols: Option<&str>) -> Result<Respons
 /// Closes a socket with the refusal's code and message.
 pub fn close(socket: &WebSocket, refusal: &Refusal) {
     let code = refusal.code.close_code().or(Code::Internal.close_code());
-    // This fails if the socket is closed already. Then it needs no close.
+    // This call fails if the socket is already closed. In that case, no close
+    // is needed.
     let _ = socket.close(code, Some(reason(&refusal.message)));
 }
 
-/// Cuts a message to 123 bytes, the maximum of a Close frame (RFC 6455, 5.5).
+/// Cuts a message to 123 bytes, the maximum length of the reason in a Close
+/// frame (RFC 6455, 5.5).
 pub fn reason(message: &str) -> &str {
     message.get(..message.floor_char_boundary(123)).unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 //!
 //! Writes within one turn of the runtime's event loop share a commit, and the
 //! commit is most of the cost of a publish. But a socket's next frame arrives
-//! only after the writes of its last frame are durable. So a frame is not
-//! handled on arrival. It is queued here, and everything that has arrived is
+//! only after the writes of its previous frame are durable. So a frame is not
+//! handled on arrival. The frame is queued here, and all queued inputs are
 //! handled in the next turn.
 
 use std::cell::{Cell, RefCell};
@@ -30,7 +30,7 @@ pub enum QueuedInput {
     },
 }
 
-/// The queue, in the order of arrival.
+/// The queue of inputs, in the order of their arrival.
 #[derive(Default)]
 pub struct Inbox {
     inputs: RefCell<Vec<QueuedInput>>,
@@ -41,9 +41,10 @@ pub struct Inbox {
 pub enum Flush {
     /// In the next turn, which must now be scheduled.
     Schedule,
-    /// In the turn that is scheduled already.
+    /// In the turn that is already scheduled.
     Scheduled,
-    /// At once, since the queue is large enough for a commit and uses memory.
+    /// Immediately, since the queue is large enough for its own commit and uses
+    /// memory.
     Now,
 }
 

@@ -1,5 +1,5 @@
-//! The shell around the core. It turns Cloudflare's callbacks into inputs, and
-//! performs effects. Only this module uses the `worker` crate.
+//! The shell around the core. The shell turns Cloudflare's callbacks into
+//! inputs, and performs the effects. Only this module uses the `worker` crate.
 
 mod answer;
 mod bridge;

@@ -1,5 +1,6 @@
-//! Functions of the runtime that the `worker` crate does not have, or has in a
-//! form that can't be used here. The comments give the reasons.
+//! Functions of the runtime that the `worker` crate does not provide, or
+//! provides in a form that can't be used here. The comments below give the
+//! reasons.
 
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -16,12 +17,12 @@ extern "C" {
     type RawSocket;
 
     /// Sends a text. The parameter is a JavaScript string, so that all sockets
-    /// share one string.
+    /// can share one string.
     #[wasm_bindgen(method, catch)]
     fn send(this: &RawSocket, text: &JsValue) -> Result<(), JsValue>;
 
-    /// Stores an attachment. It does not use serde, since an attachment is one
-    /// string.
+    /// Stores an attachment. This function does not use serde, since an
+    /// attachment is one string.
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     fn serialize_attachment(this: &RawSocket, text: &str) -> Result<(), JsValue>;
 
@@ -61,8 +62,8 @@ extern "C" {
 
     type RawStorage;
 
-    /// Sets the alarm. The crate's version is `async`, so it would start after
-    /// the turn that called it.
+    /// Sets the alarm. The crate's version is `async`, so it would start only
+    /// after the current turn of the event loop.
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     fn set_alarm(this: &RawStorage, at: f64) -> Result<Promise, JsValue>;
 
@@ -72,7 +73,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     fn delete_all(this: &RawStorage) -> Result<Promise, JsValue>;
 
-    /// Runs `body`, and rolls back its writes if it throws.
+    /// Runs `body`, and rolls back the writes of `body` if it throws.
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(
         this: &RawStorage,
@@ -115,49 +116,50 @@ pub fn attachment(socket: &WebSocket) -> Option<String> {
     raw(socket).deserialize_attachment().ok()?.as_string()
 }
 
-/// Returns when the runtime last answered a ping of a socket; `None` if it
-/// never did.
+/// Returns the time at which the runtime last answered a ping of a socket, or
+/// `None` if the socket never sent a ping.
 pub fn pinged(state: &State, socket: &WebSocket) -> Option<Millis> {
     let state = state.as_raw().unchecked_ref::<RawState>();
     let at = state.auto_response_timestamp(raw(socket)).ok()??;
     Some(Millis::new(integer(at.get_time())))
 }
 
-/// Returns the bytes that are not yet written to the network, including those
-/// that were sent in this turn. The object does not hibernate while there are
-/// any.
+/// Returns the number of bytes that are not written to the network yet,
+/// including the bytes that were sent in this turn. The object does not
+/// hibernate while there are such bytes.
 pub fn buffered_bytes(socket: &WebSocket) -> u64 {
     raw(socket).buffered_amount().map_or(0, integer)
 }
 
-/// Returns whether a socket is open. `get_websockets` may list sockets that are
-/// closing.
+/// Returns whether a socket is open. `get_websockets` may also list sockets
+/// that are closing.
 pub fn is_open(socket: &WebSocket) -> bool {
     const OPEN: u16 = 1;
     raw(socket).ready_state() == OPEN
 }
 
-/// Sets the alarm, starting at once. If this fails later, the runtime resets
-/// the object and withholds its answers, as for any failed write. So the result
-/// is not awaited.
+/// Starts to set the alarm in the current turn, and does not await the result.
+/// If the write fails later, the runtime resets the object and withholds its
+/// answers, as for any failed write.
 pub fn set_alarm(storage: &Storage, at: Millis) -> Result<(), JsValue> {
     raw_storage(storage).set_alarm(number(at.get())).map(drop)
 }
 
-/// Returns when the alarm fires; `None` if no alarm is set, or while the alarm
-/// is firing.
+/// Returns the time to which the alarm is set. Returns `None` if no alarm is
+/// set, or while the alarm is firing.
 pub async fn alarm(storage: &Storage) -> Result<Option<Millis>, JsValue> {
     let at = JsFuture::from(raw_storage(storage).get_alarm()?).await?;
     Ok(at.as_f64().map(|at| Millis::new(integer(at))))
 }
 
 /// Deletes everything that is stored, including the alarm. Like [`set_alarm`],
-/// it starts at once and is not awaited.
+/// this function starts in the current turn and does not await the result.
 pub fn delete_all(storage: &Storage) -> Result<(), JsValue> {
     raw_storage(storage).delete_all().map(drop)
 }
 
-/// Commits all writes of `body`, or none if it fails.
+/// Runs `body`. If `body` succeeds, commits all of its writes. If `body` fails,
+/// commits none of them.
 pub fn transaction<E: Into<JsValue>>(
     storage: &Storage,
     mut body: impl FnMut() -> Result<(), E>,
@@ -170,23 +172,23 @@ pub fn now() -> Millis {
     Millis::new(integer(Date::now()))
 }
 
-/// Calls a function after this time, or earlier if the time is weeks away.
-/// Outside of a request, this has no effect: the runtime throws, and nothing
-/// waits for the call.
+/// Calls a function after the given time, or after about 25 days if that is
+/// earlier. Outside of a request, this function has no effect: the runtime
+/// throws an error, and nothing waits for the call.
 pub fn set_timeout(after_ms: u64, act: impl FnOnce() + 'static) {
     let after_ms = number(after_ms.min(i32::MAX.unsigned_abs().into()));
     let _ = set_raw_timeout(&Closure::once_into_js(act), after_ms);
 }
 
-/// Converts to a JavaScript number. All numbers of this service are below 2^53,
-/// so the conversion is exact.
+/// Converts an integer to a JavaScript number. All numbers of this service are
+/// below 2^53, so the conversion is exact.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
 pub const fn number(integer: u64) -> f64 {
     integer as f64
 }
 
-/// Converts from a JavaScript number. Fractions are cut off, and negative
-/// numbers become 0.
+/// Converts a JavaScript number to an integer. Fractions are cut off, and
+/// negative numbers become 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 pub const fn integer(number: f64) -> u64 {
     number as u64
@@ -206,8 +208,9 @@ pub fn fetch_room(env: &Env, room: &str, request: &RawRequest) -> Result<Promise
     rooms.unchecked_ref::<RawRooms>().get_by_name(room)?.fetch(request)
 }
 
-/// Returns a variable or secret as text, or a table in `wrangler.toml` as JSON.
-/// Returns `None` if it is not set, or empty.
+/// Returns a variable or secret as text, or as JSON if it is a table in
+/// `wrangler.toml`. Returns `None` if the variable or secret is not set or is
+/// empty.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     let text = match value.as_string() {

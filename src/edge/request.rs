@@ -14,8 +14,8 @@ use crate::protocol::{RoomName, Start};
 use crate::route::{ResponseKind, Route};
 
 /// The header with the identity that the worker sends to the room. The worker
-/// creates the room's request with headers of its own, so a client can't forge
-/// this one.
+/// creates the request to the room with its own headers, so a client can't
+/// forge this header.
 const IDENTITY: &str = "roomcast-identity";
 
 /// The method, the URL and the headers of a request.
@@ -24,15 +24,15 @@ pub struct RequestHead {
     path: String,
     query: String,
     headers: Headers,
-    /// Whether this is a WebSocket upgrade. It is cached, because it is read
-    /// several times and reading a header is slow.
+    /// Whether the request is a WebSocket upgrade. This value is cached,
+    /// because it is needed several times and reading a header is slow.
     is_upgrade: bool,
 }
 
 impl RequestHead {
     pub fn of(request: &Request) -> Self {
-        // `Request::url` is not used: it parses the URL again, which takes 13
-        // kB of code.
+        // `Request::url` is not used, because it parses the URL again, and its
+        // parser adds 13 kB of code.
         let url = request.inner().url();
         let query = url.split_once('?').map(|(_, query)| query);
         let (method, headers) = (request.method().to_string(), request.headers().clone());
@@ -76,8 +76,8 @@ impl RequestHead {
         self.method == "OPTIONS"
     }
 
-    /// Returns a header's value. Several values of one name are joined by
-    /// commas.
+    /// Returns a header's value. If the header has several values, they are
+    /// joined with commas.
     pub fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
     }
@@ -88,8 +88,9 @@ impl RequestHead {
         parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// Creates the request for the room, with the same path and query. It has
-    /// only the headers that are set here.
+    /// Creates the request to the room, with the path and the query of the
+    /// client's request. The new request has only the headers that are set
+    /// here.
     pub fn to_room(&self, identity: &Identity, body: Option<&str>) -> Result<RawRequest> {
         let headers = Headers::new();
         if self.is_upgrade {
@@ -111,8 +112,8 @@ impl RequestHead {
         self.header(BRIDGE)?.parse().ok()
     }
 
-    /// Returns the identity that the worker set; `None` if the header is
-    /// missing. Fails if it can't be decoded.
+    /// Returns the identity that the worker set, or `None` if the identity's
+    /// header is missing. Fails if the header can't be decoded.
     pub fn identity(&self) -> Result<Option<Identity>> {
         self.header(IDENTITY).map(|encoded| decode(&encoded)).transpose()
     }
@@ -125,8 +126,8 @@ pub fn publish_request(room: &RoomName, identity: &Identity, body: &str) -> Resu
 }
 
 /// Creates the request that opens a socket from the worker to a room. `window`
-/// is the flow control window of a bridge's socket. It is `None` for a pending
-/// socket, which forwards the client's own frames.
+/// is the flow control window of a bridge's socket, and `None` for a pending
+/// socket. A pending socket forwards the client's own frames.
 pub fn connect_request(
     room: &RoomName,
     identity: &Identity,
@@ -150,8 +151,8 @@ fn room_request(
     body: Option<&str>,
 ) -> Result<RawRequest> {
     headers.set(IDENTITY, &encode(identity)?)?;
-    // The crate's type is not used, since it includes all of Cloudflare's image
-    // options.
+    // The type of the `worker` crate is not used, since that type includes all
+    // of Cloudflare's image options.
     let init = RequestInit::new();
     init.set_method(method);
     init.set_headers(headers.0.as_ref());
@@ -159,13 +160,14 @@ fn room_request(
     Ok(RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?)
 }
 
-/// The header of the request for a bridge's socket. Its value is the flow
-/// control window in bytes.
+/// The header that marks the request for a bridge's socket. The value of the
+/// header is the bridge's flow control window in bytes.
 pub const BRIDGE: &str = "roomcast-bridge";
 
 pub const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
 // A header can contain only Latin-1, but a user id can contain any character.
+// So the identity is percent-encoded.
 fn encode(identity: &Identity) -> Result<String> {
     Ok(encode_uri_component(&serde_json::to_string(identity)?).into())
 }
@@ -175,9 +177,9 @@ fn decode(encoded: &str) -> Result<Identity> {
     Ok(serde_json::from_str(&json)?)
 }
 
-/// Reads the body of a request as text. Fails with `too_large` beyond
-/// [`limits::BODY_BYTES`], and with `bad_request` if it is not UTF-8 or can't
-/// be read to its end.
+/// Reads the body of a request as text. Fails with `too_large` if the body
+/// exceeds [`limits::BODY_BYTES`]. Fails with `bad_request` if the body is not
+/// UTF-8 or can't be read to its end.
 pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> {
     let too_large =
         || Refusal::too_large(format!("a body may be at most {} bytes", limits::BODY_BYTES));
@@ -185,8 +187,8 @@ pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> 
     let length = request.headers().get("content-length").ok().flatten();
     let bytes = match length.and_then(|length| length.parse::<usize>().ok()) {
         Some(length) if length > limits::BODY_BYTES => return Err(too_large()),
-        // Reading the body at once saves about 60 µs compared with a stream of
-        // one chunk.
+        // Reading the body in one call saves about 60 µs compared with reading
+        // a stream of one chunk.
         Some(_) => request.bytes().await.map_err(platform_error)?,
         None => {
             // A request without a body has no stream.
@@ -198,8 +200,8 @@ pub async fn body(mut request: Request) -> std::result::Result<String, Refusal> 
     String::from_utf8(bytes).map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))
 }
 
-/// Reads a stream to its end. If it has more than `bytes_max` bytes, stops
-/// reading and returns `None`.
+/// Reads a stream to its end. If the stream has more than `bytes_max` bytes,
+/// stops reading and returns `None`.
 pub async fn read(mut stream: ByteStream, bytes_max: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {

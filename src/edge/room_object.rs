@@ -76,9 +76,9 @@ impl DurableObject for RoomObject {
         }
     }
 
-    /// Handles the alarm. If that fails, sets the alarm again, since the
-    /// runtime retries only six times, within two minutes. Returns an error, so
-    /// that the runtime retries, only if the alarm can't be set here either.
+    /// Handles the alarm. If the handling fails, sets the alarm again, because
+    /// the runtime retries only six times within two minutes. If the alarm
+    /// can't be set again, returns an error, so that the runtime retries.
     async fn alarm(&self) -> Result<Response> {
         let rung = self.0.handle_input(None, Input::Alarm);
         if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
@@ -106,10 +106,10 @@ impl DurableObject for RoomObject {
     ) -> Result<()> {
         let code = u16::try_from(code).ok();
         self.0.handle_close(&socket, code);
-        // The object must answer the peer's Close frame itself. 1005 and 1006
-        // mean that the frame had no code, or that there was none.
+        // The object must answer the peer's Close frame itself. Code 1005 means
+        // that the frame had no code. Code 1006 means that there was no frame.
         let code = code.filter(|code| !matches!(code, 1005 | 1006));
-        // This fails if the room closed the socket first.
+        // This call fails if the room closed the socket first.
         let _ = socket.close(code, Some(""));
         Ok(())
     }
@@ -122,9 +122,9 @@ impl DurableObject for RoomObject {
 
 impl Object {
     /// Adds a session for a new socket, and accepts the socket unless the room
-    /// refuses it. A refused socket is not accepted, since an accepted socket
-    /// keeps the object active until its peer answers the Close. A malicious
-    /// client may never do that.
+    /// refuses the session. A refused socket is not accepted, because an
+    /// accepted socket would keep the object active until the peer answers the
+    /// Close frame. A malicious client may never answer that frame.
     fn connect(
         self: &Rc<Self>,
         room: &RoomName,
@@ -146,8 +146,8 @@ impl Object {
                 Some(refusal) => Err(refusal),
                 None => self.accept(loaded, session, server),
             };
-            // If the socket was not accepted, these effects also remove the
-            // session, since it has no socket.
+            // If the socket was not accepted, performing the effects also
+            // removes the session, because the session has no socket.
             self.perform_all(loaded, effects);
             accepted
         });
@@ -207,7 +207,7 @@ impl Object {
                 QueuedInput::Frame { socket, message } => self.handle_frame(&socket, &message),
                 QueuedInput::Publish { room, by, body, answer } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
-                    // This fails if the request was cancelled.
+                    // This call fails if the request was cancelled.
                     let _ = answer.send(self.handle_input(Some(&room), input));
                 }
             }
@@ -218,7 +218,8 @@ impl Object {
         let session = match self.with_sessions(None, |loaded| Ok(loaded.sockets.session(socket))) {
             Ok(Some(session)) => session,
             Ok(None) => return,
-            // The frame is lost, so the socket is closed. The client resumes.
+            // The frame is lost. The socket is closed, so that the client
+            // resumes.
             Err(refusal) => return answer::close(socket, &refusal),
         };
         self.handle_event(match message {
@@ -227,7 +228,8 @@ impl Object {
         });
     }
 
-    /// Handles the close of a socket, after the frames that it sent before.
+    /// Handles the frames that arrived before the close of a socket, and then
+    /// the close.
     fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.flush_inbox();
         let removed = self.with_sessions(None, |loaded| {
@@ -242,10 +244,10 @@ impl Object {
         }
     }
 
-    /// Handles the close of a socket of a room that can't be loaded. If its
-    /// session was a member, nothing could report that the member left. So all
-    /// sessions are closed. When they reconnect, they receive the list of
-    /// members.
+    /// Handles the close of a socket whose room can't be loaded. If the
+    /// socket's session was a member, the room can't report that the member
+    /// left. So all sessions of the room are closed. When the clients
+    /// reconnect, they receive the list of members.
     fn handle_close_unloaded(&self, socket: &WebSocket) {
         let attachment = platform::attachment(socket);
         if attachment.is_some_and(|attachment| Session::has_members(&attachment)) {
@@ -258,12 +260,12 @@ impl Object {
 
     /// Handles an input that has no answer.
     fn handle_event(self: &Rc<Self>, input: Input) {
-        // The error is in the operator's log already.
+        // The error has already been written to the operator's log.
         let _ = self.handle_input(None, input);
     }
 
-    /// Handles an input and performs its effects. `name` is the room's name if
-    /// the callback was given one.
+    /// Handles an input and performs its effects. `name` is the room's name, or
+    /// `None` if the callback did not receive the name.
     fn handle_input(
         self: &Rc<Self>,
         name: Option<&RoomName>,
@@ -285,7 +287,7 @@ impl Object {
     }
 
     /// Erases a room that can't be loaded, for example because a row is
-    /// damaged. Nothing else can repair such a room.
+    /// damaged. No other operation can repair such a room.
     fn erase_unloaded(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
         SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
             console_error!("room {name}: {cause}");
@@ -301,8 +303,8 @@ impl Object {
         sessions.iter().for_each(|(session, _)| sockets.close(*session, refusal));
     }
 
-    /// Calls a function with the room, after its sessions and sockets are
-    /// restored.
+    /// Restores the sessions and sockets of the room, and then calls a function
+    /// with the room.
     fn with_sessions<T>(
         self: &Rc<Self>,
         name: Option<&RoomName>,
@@ -325,8 +327,9 @@ impl Object {
         }
     }
 
-    /// Calls a function with the room, and loads it first if necessary. Only a
-    /// request contains the room's name; other callbacks use the stored name.
+    /// Loads the room if it is not loaded, and then calls a function with the
+    /// room. Only a request contains the room's name. Other callbacks use the
+    /// stored name.
     fn with_room<T>(
         &self,
         name: Option<&RoomName>,
@@ -337,8 +340,8 @@ impl Object {
             Some(loaded) => act(loaded),
             None => match self.load(name.cloned()) {
                 Ok(Some(loaded)) => act(slot.insert(loaded)),
-                // This is a close, an alarm or a timer after the room was
-                // erased.
+                // The callback is for a close, an alarm or a timer that
+                // followed the erasure of the room.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't be loaded: {cause}");
@@ -362,8 +365,8 @@ impl Object {
     }
 }
 
-/// Returns the refusal with which the room closes a session that is joining, if
-/// it does.
+/// Returns the refusal with which the room closes the joining session. Returns
+/// `None` if the room does not close that session.
 fn refusal_in(effects: &[Effect], joining: SessionId) -> Option<Refusal> {
     effects.iter().find_map(|effect| match effect {
         Effect::Close { session, refusal } if *session == joining => Some(refusal.clone()),

@@ -25,8 +25,8 @@ pub struct RoomStubs {
     context: Rc<Context>,
 }
 
-/// The time that a room may take to open a socket. An object that hangs must
-/// not block a reader for longer.
+/// The maximum time that a room may take to open a socket. An object that hangs
+/// must not block a reader for longer than this time.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn unreachable(cause: Error) -> Refusal {
@@ -37,13 +37,13 @@ fn unreachable(cause: Error) -> Refusal {
     platform_error(cause)
 }
 
-/// Returns whether a room accepted a socket. If the room refused it, the worker
-/// closes the client's socket.
+/// Returns whether a room accepted a socket. If the room refused the socket,
+/// the worker closes the client's socket.
 pub fn is_upgraded(answer: &RawResponse) -> bool {
     answer.status() == 101
 }
 
-/// Returns the refusal in the response of a room that did not upgrade.
+/// Returns the refusal from the response of a room that did not upgrade.
 pub async fn refusal_of(answer: RawResponse) -> Refusal {
     match Response::from(answer).text().await {
         Ok(body) => {
@@ -66,11 +66,11 @@ impl RoomStubs {
     }
 
     /// Opens a socket from the worker to a room. `window` is the flow control
-    /// window of a bridge's socket in bytes; `None` for other sockets.
+    /// window of a bridge's socket in bytes, and `None` for other sockets.
     ///
-    /// Fails with the room's refusal. Call this only where the invocation waits
-    /// for the result. If the invocation ended first, the room would keep the
-    /// session of a socket that nothing reads. That was observed.
+    /// Fails with the room's refusal. Call this method only in an invocation
+    /// that waits for the result. If the invocation ended first, the room would
+    /// keep the session of a socket that nothing reads. This case was observed.
     pub async fn connect(
         &self,
         room: &RoomName,
@@ -94,20 +94,21 @@ impl RoomStubs {
         match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), late)) => {
-                // When the socket opens late, it is dropped, which closes it.
+                // If the socket opens after the timeout, it is dropped, which
+                // closes it.
                 self.wait_until(async move { drop(late.await) });
                 Err(Refusal::new(Code::Internal, "the room did not answer in time; try again"))
             }
         }
     }
 
-    /// Keeps the invocation running until a task ends, even if its client is
+    /// Keeps the invocation running until a task ends, even if the client is
     /// gone.
     pub fn wait_until(&self, task: impl Future<Output = ()> + 'static) {
         self.context.wait_until(task);
     }
 
-    /// Runs a task to its end, even if its client is gone, and returns the
+    /// Runs a task to its end, even if the client is gone, and returns the
     /// task's result.
     pub async fn run_to_completion(
         &self,

@@ -19,15 +19,17 @@ pub struct Sockets {
     /// The reverse index, from a socket to its session. The runtime identifies
     /// a socket by its JavaScript object.
     sessions: Map,
-    /// The last text that was sent and that the room caches, and its JavaScript
-    /// string. Sessions that reconnect together are sent the same replay frame.
+    /// The last text that was sent from a cache of the room, with the
+    /// JavaScript string of that text. Sessions that reconnect at the same time
+    /// are sent the same replay frame.
     last_text: Option<(Rc<str>, JsValue)>,
 }
 
 impl Sockets {
-    /// Restores the open sockets and their sessions after hibernation. A socket
-    /// whose peer has just closed it is included. Its close loaded the room,
-    /// and its session has not been removed yet.
+    /// Restores the open sockets and their sessions after hibernation. The
+    /// result also contains a socket that its peer has just closed. The close
+    /// of that socket loaded the room, and the session of that socket has not
+    /// been removed yet.
     pub fn restore(state: &State) -> (Self, Vec<(SessionId, Session)>) {
         let mut sockets = Self::default();
         let mut sessions = Vec::new();
@@ -38,7 +40,7 @@ impl Sockets {
                     sockets.insert(id, socket);
                     sessions.push((id, session));
                 }
-                // An incompatible version wrote the attachment.
+                // An incompatible version of the code wrote the attachment.
                 None if platform::is_open(&socket) => answer::close(
                     &socket,
                     &Refusal::new(Code::Restarting, "the room was updated; connect again"),
@@ -70,13 +72,15 @@ impl Sockets {
         Some(socket)
     }
 
-    /// Sends one text to many sessions. Returns those whose socket is dead.
+    /// Sends one text to many sessions. Returns the sessions whose sockets are
+    /// dead.
     pub fn send(&mut self, to: &[SessionId], text: Rc<str>) -> Vec<SessionId> {
         let last_text =
             self.last_text.as_ref().filter(|(last_text, _)| Rc::ptr_eq(last_text, &text));
         let string =
             last_text.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
-        // If the text has another owner, the room caches it.
+        // If the text has another owner, the room caches the text and may send
+        // it again.
         if Rc::strong_count(&text) > 1 {
             self.last_text = Some((text, string.clone()));
         }
@@ -86,8 +90,9 @@ impl Sockets {
         to.iter().filter(is_dead).copied().collect()
     }
 
-    /// Splits sessions into those that read their frames and those that don't:
-    /// their sockets have [`limits::UNSENT_BYTES`] or more unsent.
+    /// Splits sessions into two lists: sessions that read their frames, and
+    /// sessions that don't. A session doesn't read its frames if its socket has
+    /// [`limits::UNSENT_BYTES`] or more unsent bytes.
     pub fn split_readers(&self, of: Vec<SessionId>) -> (Vec<SessionId>, Vec<SessionId>) {
         of.into_iter().partition(|id| {
             let socket = self.by_session.get(id);
@@ -96,8 +101,8 @@ impl Sockets {
         })
     }
 
-    /// Returns when the runtime last answered a ping of each session. Sessions
-    /// without a ping are left out.
+    /// Returns the time at which the runtime last answered a ping of each
+    /// session. Sessions that never sent a ping are omitted.
     pub fn pinged(&self, state: &State, of: &[SessionId]) -> Vec<(SessionId, Millis)> {
         let at = |id: &SessionId| Some((*id, platform::pinged(state, self.by_session.get(id)?)?));
         of.iter().filter_map(at).collect()

@@ -1,8 +1,8 @@
-//! The store on the object's SQLite.
+//! The store in the object's SQLite database.
 //!
 //! `exec` is synchronous. Writes without an `await` between them are committed
 //! together. The runtime withholds everything that the object sends until the
-//! writes are durable. So it is enough to write before sending.
+//! writes are durable. So the object only needs to write before it sends.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -15,14 +15,14 @@ use crate::protocol::{Epoch, RoomName, Seq};
 use crate::store::{self, Append, KeyChange, LogMeta, Store, StoreError};
 use crate::time::Millis;
 
-/// The version of the tables. A later version must migrate from this one in
-/// [`Store::meta`].
+/// The version of the tables. Code with a later version must migrate these
+/// tables in [`Store::meta`].
 const SCHEMA: u64 = 1;
 
 /// The statement that creates the tables. An append costs one billed row:
-/// `slot` is the row's key, and there is no other index. The key of `state` is
-/// its only index for the same reason. `ids` comes before `events`, so that
-/// SQLite can read it without reading the events.
+/// `slot` is the row's key, and there is no other index. For the same reason,
+/// the only index of the table `state` is its key. The column `ids` comes
+/// before `events`, so that SQLite can read the ids without reading the events.
 const CREATE: &str = "
     CREATE TABLE room (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -52,8 +52,8 @@ const CREATE: &str = "
         event TEXT NOT NULL
     ) WITHOUT ROWID;";
 
-/// The statement that adds the column `ids`, which the first rooms of version 1
-/// don't have. Older code does not change the column's content.
+/// The statement that adds the column `ids`, which is missing in the first
+/// rooms of version 1. Older code does not change the column's content.
 const ADD_IDS: &str = "ALTER TABLE log ADD COLUMN ids BLOB";
 
 const APPEND: &str = "
@@ -64,8 +64,8 @@ const APPEND: &str = "
         starts = excluded.starts, ends = excluded.ends, floor = excluded.floor,
         floor_starts = excluded.floor_starts, ids = excluded.ids, events = excluded.events";
 
-/// The statement that reads pieces of the index. The pieces are passed as JSON,
-/// so one statement reads any number of them.
+/// The statement that reads pieces of the index of ids. The pieces are passed
+/// as JSON, so one statement can read any number of pieces.
 const INDEX: &str = "
     SELECT log.number, substr(log.ids, (piece.value ->> 1) + 1, ?)
     FROM json_each(?) AS piece JOIN log ON log.slot = piece.value ->> 0
@@ -94,8 +94,9 @@ impl SqlStore {
         Self { storage, sql, name, rows_written: Cell::new(0) }
     }
 
-    /// Returns the stored name of the object's room; `None` if nothing is
-    /// stored. An alarm and a frame arrive without the name.
+    /// Returns the stored name of the object's room, or `None` if nothing is
+    /// stored. The callbacks for an alarm and for a frame don't receive the
+    /// name.
     pub fn stored_name(state: &State) -> Result<Option<RoomName>, StoreError> {
         let sql = state.storage().sql();
         if tables(&sql)? == Tables::None {
@@ -170,9 +171,9 @@ impl Store for SqlStore {
             if stored.is_some_and(|stored| stored.capacity == meta.capacity) {
                 return Ok(());
             }
-            // Numbers start at 0 again, so that the ring has no hole before its
-            // newest append. The rows are first copied to another table, so
-            // that no slot is overwritten before it is read.
+            // The numbers of appends start at 0 again, so that the ring has no
+            // hole before its newest append. The rows are first copied to
+            // another table, so that no slot is overwritten before it is read.
             self.run(
                 "CREATE TABLE kept AS SELECT * FROM log WHERE number >= ?",
                 vec![integer(keep_from)],
@@ -320,11 +321,11 @@ fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> Resul
     Ok(Ran { rows, written: cursor.rows_written() as u64 })
 }
 
-/// The tables that exist.
+/// The tables that exist in the database.
 #[derive(PartialEq, Eq)]
 enum Tables {
     None,
-    /// The tables of a version without an index of ids.
+    /// The tables of an older version, which has no index of ids.
     WithoutIds,
     All,
 }
@@ -354,8 +355,8 @@ fn append_of(row: &Row) -> Option<Append> {
     })
 }
 
-/// Converts to a value of SQLite. All numbers of the store are below 2^53, so
-/// they are exact in JavaScript.
+/// Converts an integer to a SQLite value. All integers in the store are below
+/// 2^53, so they are exact in JavaScript.
 fn integer(number: u64) -> SqlStorageValue {
     SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

@@ -1,10 +1,10 @@
 //! Timers of the runtime.
 //!
-//! The garbage collector drops the objects of a cancelled request, outside of
-//! any request or within another one. If a timer is cleared at that point, the
-//! runtime throws, or clears a timer of the other request. So timers are never
-//! cleared, unlike in `worker::Delay`. A timer that is no longer needed fires
-//! without an effect.
+//! The garbage collector drops the objects of a cancelled request outside of
+//! any request or within another request. If a timer is cleared at that time,
+//! the runtime throws an error or clears a timer of the other request. So
+//! timers are never cleared, unlike in `worker::Delay`. A timer that is no
+//! longer needed fires without an effect.
 
 use std::future::pending;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use futures_channel::oneshot;
 use super::platform::{now, set_timeout};
 use crate::time::Millis;
 
-/// A timer that has no effect once it is dropped.
+/// A timer that has no effect after it was dropped.
 pub struct Timer {
     at: Millis,
     _wanted: Rc<()>,
@@ -38,15 +38,15 @@ impl Timer {
     }
 }
 
-/// Waits for this time.
+/// Waits for the given time.
 pub async fn sleep(time: Duration) {
     let (fire, fired) = oneshot::channel();
     let after_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     set_timeout(after_ms, move || {
-        // The receiver may be dropped already.
+        // The receiver may already have been dropped.
         let _ = fire.send(());
     });
-    // The timer was dropped with its request. Then the sleep never ends.
+    // If the timer was dropped with its request, the sleep never ends.
     if fired.await.is_err() {
         pending().await
     }

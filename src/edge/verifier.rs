@@ -1,5 +1,5 @@
-//! Verification of tokens with the configured keys and with the keys of
-//! `JWKS_URL`, which are fetched when they are needed.
+//! Verification of tokens with the configured keys and with the keys from
+//! `JWKS_URL`. The keys from `JWKS_URL` are fetched when they are needed.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -19,15 +19,15 @@ use super::timer::sleep;
 use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
-/// The time that an issuer may take to answer. An issuer that does not answer
-/// must not block a socket for longer.
+/// The maximum time that an issuer may take to answer. An issuer that does not
+/// answer must not block a socket for longer than this time.
 const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::FETCH_TIMEOUT_MS);
 
 #[derive(Default)]
 struct Fetched {
     keys: Keys,
     refetch: Refetch,
-    /// Resolves when the latest fetch has ended.
+    /// A promise that resolves when the latest fetch has ended.
     ended: Option<Promise>,
 }
 
@@ -35,8 +35,8 @@ thread_local! {
     static FETCHED: RefCell<Fetched> = RefCell::default();
 }
 
-/// Verifies a token without waiting. Returns `None` if keys must be fetched
-/// first, by [`claims`].
+/// Verifies a token without waiting for a fetch. Returns `None` if keys must be
+/// fetched first. In that case, the caller must use [`claims`].
 pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
     match check(config, token) {
         Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
@@ -45,7 +45,8 @@ pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claim
     }
 }
 
-/// Verifies a token. Fetches keys first if the token needs them.
+/// Verifies a token. If the token needs keys that are not fetched yet, fetches
+/// the keys first.
 pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     loop {
         match claims_without_fetch(config, token) {
@@ -56,8 +57,8 @@ pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
 }
 
 /// Checks that tokens of the issuer can be verified. If no keys were ever
-/// fetched, fetches them. Keys that were fetched once are enough, however old
-/// they are, since an outage of the issuer must not be an outage of the rooms.
+/// fetched, fetches the keys. Fetched keys are sufficient at any age, because
+/// an outage of the issuer must not cause an outage of the rooms.
 pub async fn health(config: &Config) -> Result<(), Refusal> {
     if needs_first_fetch(config) && is_worth_waiting(config) {
         fetch_keys(config).await;
@@ -69,8 +70,8 @@ fn no_keys() -> Refusal {
     Refusal::new(Code::Internal, "the keys of the issuer are unavailable; try again")
 }
 
-/// Verifies a token with the configured keys first, so that a token with one of
-/// their ids causes no fetch.
+/// Verifies a token with the configured keys first, so that a token with the id
+/// of a configured key causes no fetch.
 fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
     match verify(token, &config.keys, &config.policy, now()) {
         Err(TokenError::UnknownKey { kid }) if config.jwks_url.is_some() => {
@@ -93,9 +94,10 @@ fn needs_first_fetch(config: &Config) -> bool {
     config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
 }
 
-/// Fetches the keys. One caller fetches them, and the others wait for its
-/// promise, the only object that requests may share. If the request that
-/// fetches is cancelled, its fetch is lost, so the wait has a timeout.
+/// Fetches the keys. One caller fetches them, and the other callers wait for
+/// its promise. A promise is the only object that requests may share. If the
+/// request of the fetching caller is cancelled, the fetch is lost, so the wait
+/// has a timeout.
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
     let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
@@ -106,8 +108,8 @@ async fn fetch_keys(config: &Config) {
         }
     });
     let ended = Box::pin(async move {
-        // If the fetch was lost, the promise is rejected at once for every
-        // caller. Then only the timeout ends the wait.
+        // If the fetch was lost, the promise is rejected immediately for every
+        // caller. In that case, only the timeout ends the wait.
         if JsFuture::from(ended).await.is_err() {
             pending().await
         }
@@ -143,7 +145,7 @@ async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
 async fn fetch(url: &KeysUrl) -> Result<String, String> {
     let init = RequestInit::new();
     // The operator decides which server is trusted. If redirects were followed,
-    // that server would decide.
+    // the trusted server could make that decision instead.
     init.set_redirect(RequestRedirect::Manual);
     let request = Request::new_with_str_and_init(url.as_str(), &init)
         .map_err(|wrong| format!("it is not a valid URL: {wrong:?}"))?;
@@ -158,7 +160,8 @@ async fn fetch(url: &KeysUrl) -> Result<String, String> {
         Either::Right(_) => Err(format!("no answer within {FETCH_TIMEOUT:?}")),
     };
     // Closes the connection of a response that was not read to its end.
-    // Otherwise it would stay open as long as the request, possibly for hours.
+    // Otherwise, the connection would stay open until the request ends,
+    // possibly for hours.
     controller.abort();
     text
 }

@@ -1,5 +1,6 @@
-//! The worker. It matches the route, verifies the token, and forwards the
-//! request to the room. A request that is refused here does not load a room.
+//! The worker. It matches a request to its route, verifies the token, and
+//! forwards the request to the room. A request that the worker refuses does not
+//! load a room.
 
 use std::rc::Rc;
 
@@ -102,7 +103,8 @@ impl Handler<'_> {
     ) -> std::result::Result<RawResponse, Refusal> {
         let identity = match (self.claims().await?, &call) {
             (Some(claims), _) => Identity::of(&claims, room),
-            // The token must arrive in the first frame.
+            // The request has no token, so the first frame must contain the
+            // token.
             (None, Call::Connect(start)) => {
                 return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
@@ -132,7 +134,8 @@ impl Handler<'_> {
         self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())
     }
 
-    /// Verifies the request's token; `None` if it has none.
+    /// Verifies the request's token. Returns `None` if the request has no
+    /// token.
     async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
         let [authorization, subprotocols, cookie, origin, fetch_site] =
             ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
@@ -152,8 +155,8 @@ impl Handler<'_> {
         }
     }
 
-    /// Publishes to several rooms. The events of one room are published all or
-    /// none, and an error in one room does not affect the others.
+    /// Publishes to several rooms. For each room, either all events or none are
+    /// published. An error in one room does not affect the other rooms.
     async fn publish_to_rooms(
         &self,
         claims: &Claims,

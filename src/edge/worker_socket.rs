@@ -12,8 +12,9 @@ use super::{answer, platform};
 use crate::close_reason::CloseReason;
 use crate::limits;
 
-/// A socket that is closed with 1001 when it is dropped, like the socket of a
-/// page that was left. So a room has no session that nothing reads.
+/// A socket that is closed with code 1001 when it is dropped, like the socket
+/// of a page that the user left. So a room never has a session that nothing
+/// reads.
 pub struct WorkerSocket {
     socket: WebSocket,
     message: Closure<dyn Fn(MessageEvent)>,
@@ -23,18 +24,19 @@ pub struct WorkerSocket {
 
 /// An event of a socket.
 pub enum SocketEvent {
-    /// A text frame (a string) or a binary frame (a Blob). It stays a
+    /// A text frame (a string) or a binary frame (a Blob). The frame stays a
     /// JavaScript value, because most frames are forwarded unchanged.
     Frame(JsValue),
     Ended(CloseReason),
 }
 
-/// Returns whether a client's frame exceeds [`limits::BODY_BYTES`]. This is
-/// checked before the frame is copied. A frame can have 32 MiB, and a few such
-/// frames fill an isolate.
+/// Returns whether a client's frame exceeds [`limits::BODY_BYTES`]. The size is
+/// checked before the frame is copied. A frame can have up to 32 MiB, and a few
+/// frames of this size fill the memory of an isolate.
 pub fn is_too_large(frame: &JsValue) -> bool {
     let length = match frame.dyn_ref::<JsString>() {
-        // The length is in UTF-16 units. A text has at least as many bytes.
+        // The length is a number of UTF-16 units. The text has at least this
+        // number of bytes.
         Some(text) => Some(f64::from(text.length())),
         // Binary frames arrive as a Blob.
         None => Reflect::get(frame, &"size".into()).ok().and_then(|size| size.as_f64()),
@@ -43,9 +45,9 @@ pub fn is_too_large(frame: &JsValue) -> bool {
 }
 
 impl WorkerSocket {
-    /// Accepts a socket. `on_event` is called for each frame and for the end.
-    /// It is never called after the socket is dropped, and may drop the socket
-    /// itself.
+    /// Accepts a socket. `on_event` is called for each frame and for the end of
+    /// the socket. `on_event` may drop the socket itself, and is never called
+    /// after the socket was dropped.
     pub fn accept(socket: WebSocket, on_event: Rc<dyn Fn(SocketEvent)>) -> Result<Self> {
         let [on_message, on_close, on_error] =
             [Rc::clone(&on_event), Rc::clone(&on_event), on_event];
@@ -66,7 +68,7 @@ impl WorkerSocket {
         Ok(socket)
     }
 
-    /// Sends a text. If the socket is closed, the text is dropped, since the
+    /// Sends a text. If the socket is closed, the text is dropped, because the
     /// close is reported as an event.
     pub fn send(&self, text: &JsValue) {
         let _ = platform::send(&self.socket, text);
@@ -76,7 +78,8 @@ impl WorkerSocket {
         let _ = self.socket.send_with_bytes(bytes);
     }
 
-    /// Returns the bytes that were sent and that the peer has not read.
+    /// Returns the number of bytes that were sent but that the peer has not
+    /// read.
     pub fn unread(&self) -> u64 {
         platform::buffered_bytes(&self.socket)
     }
@@ -84,7 +87,7 @@ impl WorkerSocket {
     /// Starts the close handshake. Frames that the peer sends before its own
     /// Close frame are still received.
     pub fn close(&self, close_reason: &CloseReason) {
-        // This fails if the peer closed first.
+        // This call fails if the peer closed the socket first.
         let _ = match close_reason {
             CloseReason::Closed { code, reason } => {
                 self.socket.close(Some(*code), Some(answer::reason(reason)))
@@ -112,7 +115,7 @@ impl Drop for WorkerSocket {
         for (name, listener) in self.listeners() {
             let _ = self.raw().remove_event_listener_with_callback(name, listener.unchecked_ref());
         }
-        // This has no effect on a closed socket.
+        // This call has no effect on a closed socket.
         self.close(&CloseReason::Lost);
     }
 }

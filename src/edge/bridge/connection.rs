@@ -1,5 +1,6 @@
-//! One client socket for many rooms. [`crate::connection`] has the rules. This
-//! module owns the sockets, and forwards the rooms' frames unchanged.
+//! One client socket for many rooms. [`crate::connection`] implements the
+//! rules. This module owns the sockets, and forwards the rooms' frames
+//! unchanged.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -26,15 +27,16 @@ use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::session::BridgeFrame;
 
-/// The sockets of one connection. The listener of the client's socket owns it,
-/// so it lives as long as that socket.
+/// The sockets of one connection. The listener of the client's socket owns this
+/// value, so the value lives as long as that socket.
 struct Bridge {
     config: Rc<Config>,
     rooms: RoomStubs,
     rules: RefCell<Connection>,
     client: RefCell<Option<WorkerSocket>>,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
-    /// The connection's entry among the sockets that wait for a token.
+    /// The connection's entry in the list of sockets that wait for their
+    /// tokens.
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,
     close_reason: OnceCell<CloseReason>,
@@ -95,8 +97,8 @@ impl Bridge {
         }
     }
 
-    /// Forwards a room's frame unchanged, or drops it. Only its first
-    /// characters are read.
+    /// Forwards a room's frame unchanged, or drops the frame. Only the first
+    /// characters of the frame are read.
     fn forward(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
         let head: String =
             frame.unchecked_ref::<JsString>().substring(0, RoomFrameKind::HEAD).into();
@@ -110,7 +112,7 @@ impl Bridge {
         }
     }
 
-    /// Returns the bytes that the client has not read.
+    /// Returns the number of bytes that the client has not read.
     fn unread(&self) -> u64 {
         self.client.borrow().as_ref().map_or(0, WorkerSocket::unread)
     }
@@ -212,8 +214,8 @@ impl Bridge {
         let _ = self.close_reason.set(close_reason);
     }
 
-    /// Sets the timer for the next deadline. If a timer fires too early, it is
-    /// set again.
+    /// Sets the timer for the next deadline. If the timer fires too early, it
+    /// is set again.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
             self.waiting.leave();
@@ -232,8 +234,8 @@ impl Bridge {
     }
 }
 
-/// Returns the listener of a room's socket. It has only a weak reference,
-/// because the bridge owns the socket.
+/// Returns the listener of a room's socket. The listener has only a weak
+/// reference to the bridge, because the bridge owns the socket.
 fn on_room_event(bridge: Weak<Bridge>, room: RoomName) -> impl Fn(SocketEvent) {
     move |event| {
         if let Some(bridge) = bridge.upgrade() {

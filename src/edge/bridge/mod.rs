@@ -1,6 +1,7 @@
 //! Bridges. For streams, long polling, and connections for many rooms, the
-//! worker opens a socket to the room and forwards its frames to the client. The
-//! room treats a bridge like any session, and can hibernate while it is open.
+//! worker opens a socket to the room and forwards the room's frames to the
+//! client. The room treats a bridge like any other session, and can hibernate
+//! while the bridge is open.
 
 mod connection;
 mod pending;
@@ -17,7 +18,7 @@ pub use wait::long_poll;
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 
-/// Returns the refusal for a request if its room closed the socket before the
+/// Returns the refusal for a request whose room closed the socket before the
 /// request was answered.
 fn refusal(close_reason: CloseReason) -> Refusal {
     let CloseReason::Closed { code, reason } = close_reason else {

@@ -1,6 +1,6 @@
-//! A socket for one room without a token. [`crate::pending`] has the rules.
-//! This module owns the sockets. Once the socket to the room is open, it
-//! forwards frames in both directions unchanged.
+//! A client's socket for one room, opened without a token. [`crate::pending`]
+//! implements the rules. This module owns the sockets. Once the socket to the
+//! room is open, this module forwards frames unchanged in both directions.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -24,7 +24,7 @@ use crate::pending::{PendingEffect, PendingInput, PendingSocket};
 use crate::protocol::{RoomName, Start};
 
 /// The client's socket and the socket to the room. The listener of the client's
-/// socket owns it, so it lives as long as that socket.
+/// socket owns this value, so the value lives as long as that socket.
 struct Pending {
     config: Rc<Config>,
     rooms: RoomStubs,
@@ -142,7 +142,8 @@ impl Pending {
                 }
                 Err(refusal) => pending.handle(PendingInput::Ended(CloseReason::refused(&refusal))),
             }
-            // The client may have disconnected meanwhile.
+            // The client may have disconnected while the socket to the room was
+            // being opened.
             if pending.rules.borrow().is_closed() {
                 pending.room_socket.replace(None);
             }
@@ -154,9 +155,9 @@ impl Pending {
         room_sockets.iter().flatten().for_each(|socket| socket.close(close_reason));
     }
 
-    /// Sets the timer while the token has not arrived. It fires at the
-    /// deadline, and regularly before that, to check whether too many sockets
-    /// wait.
+    /// Sets the timer if the token has not arrived yet. The timer fires at the
+    /// deadline. It also fires regularly before the deadline, to check whether
+    /// too many sockets wait.
     fn arm(self: &Rc<Self>) {
         if !self.rules.borrow().awaits_token() {
             self.waiting.leave();
@@ -170,8 +171,8 @@ impl Pending {
     }
 }
 
-/// Handles an event of the room's socket. Its listener has only a weak
-/// reference, because `Pending` owns the socket.
+/// Handles an event of the room's socket. The listener of that socket has only
+/// a weak reference to `Pending`, because `Pending` owns the socket.
 fn on_room_event(pending: &Weak<Pending>, event: SocketEvent) {
     if let Some(pending) = pending.upgrade() {
         pending.on_room_event(event);

@@ -49,8 +49,8 @@ impl Reader {
         self.socket.send(&JsValue::from_str(text));
     }
 
-    /// Returns the next frame or the end; `None` if there is neither until this
-    /// time.
+    /// Returns the next frame or the end of the socket, or `None` if neither
+    /// arrives before the given time.
     pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
@@ -73,11 +73,11 @@ impl Reader {
     }
 }
 
-/// Frames that were received, but not read yet.
+/// Frames that were received but not read yet.
 #[derive(Default)]
 struct Inbox {
-    /// Each frame, with its length in characters if flow control does not limit
-    /// it, and otherwise with 0.
+    /// The frames, each with a number. The number is the frame's length in
+    /// characters if flow control does not limit the frame, and otherwise 0.
     frames: VecDeque<(JsString, u32)>,
     unpaced: UnpacedBuffer,
     close_reason: Option<CloseReason>,
@@ -88,7 +88,7 @@ struct Inbox {
 impl Inbox {
     fn put(&mut self, event: SocketEvent) {
         match event {
-            // Frames after the end are never read.
+            // Frames that arrive after the end of the socket are never read.
             SocketEvent::Frame(_) if self.close_reason.is_some() => {}
             SocketEvent::Frame(frame) => self.put_frame(frame.unchecked_into()),
             SocketEvent::Ended(close_reason) => {

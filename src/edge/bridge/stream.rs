@@ -1,11 +1,11 @@
-//! A room's events as Server-Sent Events. [`crate::sse`] has the rules.
+//! A room's events as Server-Sent Events. [`crate::sse`] implements the rules.
 //!
-//! The response body is pulled: the next frame is read from the room only after
-//! the reader has read the last chunk. When a reader disconnects, the body is
-//! dropped, and with it the socket to the room. If the reader disconnects
-//! before it reads the first chunk, the garbage collector drops the body. The
-//! socket can't be closed at that point, so a timer of the request drops the
-//! body earlier.
+//! The reader pulls the response body: the next frame from the room is read
+//! only after the reader has read the previous chunk. When a reader
+//! disconnects, the body and the socket to the room are dropped. If the reader
+//! disconnects before it reads the first chunk, the garbage collector drops the
+//! body. The garbage collector can't close the socket, so a timer of the
+//! request drops the body before the garbage collector does.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -26,8 +26,8 @@ use crate::protocol::{Begin, PING, Right, RoomName, StreamQuery};
 use crate::sse::{self, Due, Stream, StreamStart};
 
 /// Opens a stream. The response starts after the room has sent all frames that
-/// belong to the start of the stream. So a refusal of the room still gets its
-/// HTTP status.
+/// belong to the start of the stream. So if the room refuses the stream, the
+/// response has the HTTP status of the refusal.
 pub async fn stream(
     rooms: RoomStubs,
     room: RoomName,
@@ -64,7 +64,8 @@ pub async fn stream(
     let headers = response.headers();
     headers.set("content-type", "text/event-stream").map_err(platform_error)?;
     headers.set("cache-control", "no-store").map_err(platform_error)?;
-    // Otherwise nginx buffers the stream and delays its events.
+    // Without the header `x-accel-buffering`, nginx buffers the stream and
+    // delays its events.
     headers.set("x-accel-buffering", "no").map_err(platform_error)?;
     Ok(response.into())
 }
@@ -93,14 +94,14 @@ async fn stream_start(reader: &Reader, begin: Begin) -> Result<StreamStart, Refu
 struct SseBody {
     reader: Reader,
     stream: Stream,
-    /// The first chunk, until it is written.
+    /// The first chunk, or `None` after it was written.
     first: Option<String>,
     is_over: bool,
 }
 
 impl SseBody {
-    /// Returns the next chunk. The runtime calls this when the reader has read
-    /// the last chunk.
+    /// Returns the next chunk. The runtime calls this method when the reader
+    /// has read the previous chunk.
     async fn next(&mut self) -> Option<String> {
         if self.is_over || self.first.is_some() {
             return self.first.take();

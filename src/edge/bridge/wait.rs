@@ -12,11 +12,11 @@ use crate::code::{Code, Refusal};
 use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
 
 /// The flow control window, in bytes. One event ends the wait, so the room need
-/// not send more.
+/// not send further events.
 const WINDOW: u64 = 1;
 
-/// Requests the page when there is an event after a position, or when the time
-/// is over. The page contains the event.
+/// Waits for an event after a position, but not longer than the given time.
+/// Then requests the page, which contains the event if there is one.
 pub async fn long_poll(
     rooms: RoomStubs,
     room: RoomName,
@@ -50,7 +50,8 @@ async fn wait_for_event(
                 )
                 | None => {}
             },
-            // The answer to the page request reports that the position is lost.
+            // The room was erased. The answer to the page request reports that
+            // the position is lost.
             Some(ReaderEvent::Ended(close_reason)) if close_reason.code() == Some(Code::Erased) => {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! The sockets of this isolate that wait for their token.
+//! The sockets of this isolate that wait for their tokens.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,9 +11,10 @@ thread_local! {
     static SOCKETS: RefCell<WaitingSockets> = RefCell::default();
 }
 
-/// A socket's entry among those that wait. The entry is removed when the token
-/// arrives, or when this value is dropped. A request can't use the socket of
-/// another request. So each socket regularly checks whether it must close.
+/// A socket's entry in the list of sockets that wait for their tokens. The
+/// entry is removed when the token arrives, or when this value is dropped. A
+/// request can't use the socket of another request. So each socket regularly
+/// checks whether it must close.
 pub struct Waiting(Cell<Option<Ticket>>);
 
 impl Waiting {
@@ -21,7 +22,8 @@ impl Waiting {
         Self(Cell::new(Some(SOCKETS.with_borrow_mut(WaitingSockets::enter))))
     }
 
-    /// Creates no entry, for a socket whose upgrade had a token.
+    /// Returns a value without an entry, for a socket whose upgrade had a
+    /// token.
     pub fn none() -> Self {
         Self(Cell::new(None))
     }
@@ -36,8 +38,8 @@ impl Waiting {
         self.0.get().is_some_and(|ticket| SOCKETS.with_borrow(|s| !s.is_waiting(ticket)))
     }
 
-    /// Returns when to check next: at the deadline, or earlier while the socket
-    /// waits for its token.
+    /// Returns the time of the next check. It is the deadline, or an earlier
+    /// time while the socket waits for its token.
     pub fn next_check(&self, deadline: Millis) -> Millis {
         let look = self.0.get().map(|_| now().plus(limits::WAITING_CHECK_MS));
         look.map_or(deadline, |look| look.min(deadline))

@@ -1,4 +1,5 @@
-//! Execution of the room's effects: sends, closes, alarms, timers and verdicts.
+//! Execution of the room's effects: frames to send, sockets to close, alarms,
+//! timers and verdicts.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,7 +17,8 @@ use crate::room::{Answer, Effect, Input};
 use crate::session::SessionId;
 
 impl Object {
-    /// Performs effects in their order, and handles the inputs that they cause.
+    /// Performs effects in the order of the list, and then handles the inputs
+    /// that these effects cause.
     pub(super) fn perform_all(
         self: &Rc<Self>,
         loaded: &mut LoadedRoom,
@@ -108,7 +110,7 @@ impl Object {
     }
 
     /// Reads the time of the alarm, and passes it to the room. If the time
-    /// can't be read, the room sets the alarm, which costs a row but is safe.
+    /// can't be read, the room sets the alarm. This costs a row but is safe.
     fn query_alarm(self: &Rc<Self>) {
         let object = Rc::clone(self);
         spawn_local(async move {
@@ -126,7 +128,7 @@ impl Object {
     }
 }
 
-/// The results of performing effects.
+/// The results of the performed effects.
 #[derive(Default)]
 pub(super) struct Performed {
     inputs: VecDeque<Input<'static>>,
@@ -134,7 +136,8 @@ pub(super) struct Performed {
     pub(super) unload: bool,
 }
 
-/// Sends a text. A session whose socket turns out to be dead is disconnected.
+/// Sends a text to sessions. If the socket of a session is dead, the session is
+/// disconnected.
 fn send(loaded: &mut LoadedRoom, to: &[SessionId], text: Rc<str>, performed: &mut Performed) {
     for session in loaded.sockets.send(to, text) {
         loaded.sockets.remove(session);
