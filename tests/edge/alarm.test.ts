@@ -1,11 +1,11 @@
-/** Tests a room's alarm on the real runtime, when the alarm fails or is lost. */
+/** Tests on the real runtime that a room recovers when its alarm fails or is lost. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "./room.ts";
 
-/** `ALARM_RETRY_MS`, and some time for a busy machine. */
+/** Maximum time until an alarm is retried: `ALARM_RETRY_MS`, plus 30 s for a busy machine. */
 const RETRIED_WITHIN_MS = 60_000 + 30_000;
 
 describe("an alarm", { concurrency: true }, () => {
@@ -17,7 +17,7 @@ describe("an alarm", { concurrency: true }, () => {
     await room.runtime.deploy({ settings: { r: { sockets: 0 } } });
     await room.runtime.waitForLog("a room can't be loaded", 2, 10_000 + RETRIED_WITHIN_MS);
     await room.runtime.deploy({ settings });
-    // Only the alarm can load the room.
+    // No request is sent here, so only the alarm can load the room.
     for (const end = Date.now() + RETRIED_WITHIN_MS; !(await room.runtime.evict("r"));)
       await sleep(Date.now() < end ? 200 : assert.fail("the alarm is not retried"));
     assert.notEqual((await room.stats()).epoch, epoch);
@@ -43,7 +43,7 @@ describe("an alarm", { concurrency: true }, () => {
   });
 });
 
-/** Kills the process, and reads or deletes the time of the room's alarm in the runtime's storage. */
+/** Kills the process, then reads or deletes the stored time of the room's alarm. */
 async function alarm({ runtime }: Room, act: "SELECT value" | "DELETE" = "SELECT value") {
   await runtime.kill();
   const [file] = await runtime.databases();

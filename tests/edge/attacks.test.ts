@@ -184,7 +184,7 @@ const attacks: Record<string, Attack> = {
   "empty rooms": { token: sign(withRooms({}), SECRET), code: "forbidden" },
 };
 
-/** Grants whose pattern does not match the room, although a careless matcher would accept it. */
+/** Patterns, each with a room that a careless matcher would wrongly accept. */
 const widenings: [pattern: string, room: string][] = [
   ["shipments:*", "shipments"],
   ["shipments:*", "shipmentsX"],
@@ -222,7 +222,7 @@ describe("an attack is rejected and loads no room", () => {
       const socket = await Socket.open(eventsUrl(room), { token });
       assert.equal(socket.protocol, "roomcast.v1");
       assert.equal((await socket.closed()).code, closes);
-      // The same token in the first frame of a socket is rejected too.
+      // A socket that sends the token in its first frame is rejected too.
       const late = await Socket.open(eventsUrl(room));
       late.send({ type: "auth", token });
       assert.equal((await late.closed()).code, closes);

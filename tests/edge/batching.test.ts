@@ -11,7 +11,7 @@ describe("a burst of 1,000 publishes", () => {
     const frames = await burst(t, {});
     const took_ms = frames.at(-1)?.events.at(-1).at - frames[0]?.events[0].at;
     t.diagnostic(`${frames.length} frames in ${took_ms} ms`);
-    // Times are whole milliseconds, so a window of 10 ms may appear as 9 ms.
+    // Timestamps are whole milliseconds, so a window of 10 ms may appear as 9 ms.
     assert(frames.length <= 2 + took_ms / 9, `${frames.length} frames in ${took_ms} ms`);
     assert(frames.length < EVENTS);
   });
@@ -40,7 +40,7 @@ test("events that a socket published before it closed are delivered in order", a
 test("concurrent publishes over HTTP are each answered with their own seq or error", async (t) => {
   const room = await Room.of(t);
   const publishes = Array.from({ length: 50 }, async (_, data) => {
-    // Every tenth publish has no name, and only these are rejected.
+    // Every tenth publish has no name and is rejected. All other publishes succeed.
     if (data % 10 === 9) return assert.rejects(room.publish({ data }), /400 .*name/);
     const [seq] = await room.publish({ name: "n", data });
     return { seq, data };
@@ -53,7 +53,7 @@ test("concurrent publishes over HTTP are each answered with their own seq or err
   );
 });
 
-/** Returns the frames of events that bob receives while alice publishes. */
+/** Returns the `events` frames that bob receives while alice publishes. */
 async function burst(t: TestContext, settings: Record<string, number>): Promise<Frame[]> {
   const rates = { frames_per_second: EVENTS, frames_burst: EVENTS };
   const room = await Room.of(t, { settings: { r: { ...rates, ...settings } } });

@@ -1,4 +1,7 @@
-/** Presence over bridges: streams of Server-Sent Events, and connections for many rooms. */
+/**
+ * Tests presence over two kinds of bridge: streams of Server-Sent Events, and connections for many
+ * rooms.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,7 +73,7 @@ describe("presence over a bridge", { concurrency: true }, () => {
       t.after(() => [reading, stalled].forEach((stream) => stream.drop()));
       assert.equal((await reading.next())?.event, "members");
       stalled.response.pause();
-      // More data than the operating system buffers.
+      // The published events need more space than the operating system's buffers have.
       const event = { name: "n", data: "x".repeat(60_000) };
       for (let i = 0; i < 20; i++) await room.publish({ events: Array(16).fill(event) });
       assert.deepEqual(await room.members(), ["alice", "bob"]);

@@ -1,7 +1,7 @@
 /**
- * A client at the level of the protocol: it sends and receives frames and close codes, without any
- * logic. It does not use the client package, so that an error there can't hide an error of the
- * server.
+ * A test client without any logic, which sends and receives the frames and close codes of the
+ * protocol. The test client does not use the client package, so that an error in the package can't
+ * hide an error in the server.
  */
 import { WebSocket } from "ws";
 
@@ -30,10 +30,16 @@ export interface Connection {
   headers?: Record<string, string> | undefined;
 }
 
-/** Long enough for a busy machine. A test that passes never waits this long. */
+/**
+ * Maximum wait for a frame or a close, long enough for a busy machine. A test that passes never
+ * waits this long.
+ */
 const TIMEOUT_MS = 30_000;
 
-/** Opens a WebSocket to `url`. A listener that is added in the same turn receives every frame. */
+/**
+ * Opens a WebSocket to `url`. A listener that is added in the same turn of the event loop receives
+ * every frame.
+ */
 export function dial(
   url: string,
   { token, query, offers = ["roomcast.v1"], headers = {} }: Connection = {},
@@ -70,15 +76,20 @@ export class Socket {
     });
     socket.on("close", (code, reason) => this.#push({ code, reason: String(reason) }));
     // If a hibernating room closes a socket, workerd does not close the TCP connection until the
-    // client has sent a frame. After one ping, a close arrives immediately.
+    // client has sent a frame. If the client has already sent a ping, the close arrives
+    // immediately.
     socket.send('{"type":"ping"}', () => {});
   }
 
-  /** Resolves when the upgrade is answered with 101. A rejected upgrade is answered with 101 too. */
+  /**
+   * Resolves when the upgrade is answered with 101. The server also answers a rejected upgrade with
+   * 101, and then closes the socket.
+   */
   static async open(url: string, how?: Connection): Promise<Socket> {
     const socket = dial(url, how);
     const opened = Promise.withResolvers<Socket>();
-    // Created in the same turn as `open`, so that a frame in the same packet as the 101 is received.
+    // The `Socket` is created in the same turn as `open`, so that it receives a frame that arrives
+    // in the same packet as the 101.
     socket.once("open", () => opened.resolve(new Socket(socket)));
     socket.once("error", opened.reject);
     return opened.promise;
@@ -107,7 +118,7 @@ export class Socket {
     }
   }
 
-  /** Waits until the socket is closed. Throws if a frame arrives before that. */
+  /** Waits until the socket is closed. Throws if a frame arrives before the close. */
   async closed(timeoutMs = TIMEOUT_MS): Promise<Closing> {
     const next = await this.#next("a close", timeoutMs);
     if (typeof next === "string")
@@ -128,7 +139,7 @@ export class Socket {
     this.#socket.close();
   }
 
-  /** Closes the TCP connection without a Close frame, as a client that loses its network. */
+  /** Closes the TCP connection without a Close frame, like a client that loses its network. */
   drop(): void {
     this.#socket.terminate();
   }

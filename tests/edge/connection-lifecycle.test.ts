@@ -42,7 +42,7 @@ describe("a connection", { concurrency: true }, () => {
     );
     for (const name of names) await room(name).waitForSessions(250);
     for (const socket of sockets) socket.drop();
-    // These sockets are disconnected while they join.
+    // Another 25 sockets disconnect while their sessions are still joining.
     for (let i = 0; i < 25; i++) {
       const socket = await connect();
       for (const name of names) socket.send({ type: "subscribe", room: name });
@@ -90,7 +90,7 @@ describe("the rooms of a connection", { concurrency: true }, () => {
     const event = { name: "n", data: "x".repeat(10_000) };
     for (let i = 0; i < 100; i++) await room("a").publish(event);
     await room("b").publish({ name: "n", data: "another room is not delayed" });
-    // The answer arrives after all events that the room may send within its window.
+    // The answer to this frame arrives after all events that the flow window allows.
     socket.send({ type: "members", room: "a" });
     let [bytes, seq, answers, others] = [0, 0, 0, 0];
     while (answers + others < 2) {

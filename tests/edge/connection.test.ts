@@ -152,7 +152,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     await isClosed("ends", 4011);
     await room("stays").publish({ name: "n", data: 1 });
     assert.equal((await socket.next()).room, "stays");
-    // The client may subscribe to the room again.
+    // The client may subscribe again to a room that was closed.
     assert.equal((await subscribe(socket, "ends")).seq, 0);
     await room("full").waitForSessions(1);
   });
@@ -173,7 +173,7 @@ describe("a connection for many rooms", { concurrency: true }, () => {
       [{ type: "publish", name: "n", data: 1 }, {}],
       ["what?", {}],
       [Buffer.from("{}"), {}],
-      // Imitates the binary frame in which the worker sends an identity to a room.
+      // A copy of the binary frame in which the worker sends an identity to a room.
       [
         Buffer.from(
           JSON.stringify({ user: "alice", grant: ["admin"], expires_at: Date.now() * 2 }),
@@ -204,12 +204,12 @@ describe("a connection for many rooms", { concurrency: true }, () => {
     const codes: string[] = [];
     for (let i = 0; i < 19; i++) codes.push((await socket.next()).code);
     assert.deepEqual(new Set(codes), new Set(["bad_request"]));
-    // Twenty bad frames in a row close the connection, before it reaches its rate limit.
+    // Twenty consecutive bad frames close the connection before its rate limit is reached.
     assert.equal((await socket.next()).code, "bad_request");
     assert.equal((await socket.closed()).code, 4400);
 
     const other = await connect();
-    // More frames than the rate limit allows, even if they are sent slowly.
+    // The 600 frames exceed the rate limit even if the machine sends them slowly.
     for (let i = 0; i < 300; i++) {
       other.send({ type: "subscribe", room: "r" });
       other.send({ type: "unsubscribe", room: "r" });
@@ -264,7 +264,7 @@ describe("a connection's token", { concurrency: true }, () => {
 
   test("that expires closes the connection and its sessions in all rooms", async (t) => {
     const { room, connect } = await setUp(t);
-    // With the leeway of 30 s it expires in eight seconds.
+    // With the leeway of 30 s, this token expires in eight seconds.
     const socket = await connect(tokenOf("alice", ["subscribe"], { exp: seconds(-22) }));
     for (const name of ["a", "b", "c"]) await subscribe(socket, name);
     await room("a").runtime.evict("a");

@@ -1,4 +1,4 @@
-/** Setup for the tests of connections for many rooms. */
+/** Helpers for the tests of connections for many rooms. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type Frame, Socket } from "./client.ts";

@@ -1,4 +1,4 @@
-/** Tests rows that were changed from outside the worker, on the real SQLite. */
+/** Tests how a room handles rows that were changed from outside the worker, on the real SQLite. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
@@ -50,7 +50,7 @@ describe("a room that can't be loaded", () => {
   });
 });
 
-/** Creates a room of five events, one in each append, and runs a SQL statement on its rows. */
+/** Creates a room with five appends of one event each, then runs a SQL statement on its rows. */
 async function corrupted(t: TestContext, statement: string): Promise<Room> {
   const room = await Room.of(t);
   for (let data = 1; data <= 5; data++) await room.publish({ name: "n", data });

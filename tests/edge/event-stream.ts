@@ -5,10 +5,10 @@
 import { type IncomingMessage, get } from "node:http";
 
 export interface SseEvent {
-  /** Type of the event; `message` if it has none. */
+  /** Type of the event, or `message` if the stream names no type. */
   event: string;
   data: string;
-  /** Id with which a reader would reconnect: the id of this event, or the last one before it. */
+  /** Last id received up to this event. A reader that reconnects would send this id. */
   lastEventId: string;
 }
 
@@ -23,11 +23,11 @@ const TIMEOUT_MS = 30_000;
 
 export class EventStream {
   readonly response: IncomingMessage;
-  /** Last id received. A block without data also sets it, although such a block is not an event. */
+  /** Last id received. A block without data is not an event, but its id counts. */
   lastEventId = "";
   /** Number of lines that begin with a colon. */
   comments = 0;
-  /** All text that was read. */
+  /** All text read so far. */
   text = "";
   readonly #decoder = new TextDecoder();
   readonly #events: SseEvent[] = [];
@@ -41,14 +41,14 @@ export class EventStream {
   private constructor(response: IncomingMessage) {
     this.response = response;
     response.on("data", (bytes: Buffer) => this.#read(bytes));
-    response.on("error", () => {}); // A close follows.
+    response.on("error", () => {}); // A `close` event follows.
     response.on("close", () => {
       this.#ended = true;
       this.#notify();
     });
   }
 
-  /** Resolves when the headers of the response arrive, with any status. */
+  /** Resolves when the headers of the response arrive, whatever the status code is. */
   static async open(
     url: string,
     { token, query, lastEventId, headers = {} }: StreamOptions = {},
@@ -92,13 +92,13 @@ export class EventStream {
     return JSON.parse(this.text);
   }
 
-  /** Waits until the stream has sent an id, and returns it. */
+  /** Waits until the stream has sent an id, and returns the last id. */
   async waitForPosition(): Promise<string> {
     await this.#until(() => this.lastEventId !== "", "an id", TIMEOUT_MS);
     return this.lastEventId;
   }
 
-  /** Waits until the stream has ended. Its text is in `text`. */
+  /** Waits until the stream has ended. After that, `text` contains the whole stream. */
   async waitForEnd(): Promise<void> {
     await this.#until(() => false, "the end", TIMEOUT_MS);
   }

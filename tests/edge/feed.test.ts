@@ -24,7 +24,7 @@ test("the earthquake feed survives 24 kills: no event is lost, repeated or chang
   const alice = await Subscriber.from(url, reader);
   t.after(() => alice.stop());
 
-  // Bob waits for each acknowledgement, so that the room has the order of the file.
+  // Bob waits for each acknowledgement, so that the seqs follow the order of the file.
   let requests = 0;
   const backend = createBackend({
     url: runtime.url,
@@ -39,8 +39,8 @@ test("the earthquake feed survives 24 kills: no event is lost, repeated or chang
     }
   })();
 
-  // Each kill waits for a random acknowledgement, and then for a random time of at most a few
-  // publishes. So kills happen before, during and after the write of the next event.
+  // Each kill follows a random acknowledgement, after a random delay of at most 5 ms. In 5 ms, a
+  // few publishes may complete, so kills happen before, during and after the write of an event.
   const moments = Array.from({ length: KILLS }, () => Math.floor(random() * quakes.length));
   for (const count of moments.sort((a, b) => a - b)) {
     while (acknowledged.length < count) await sleep(1);

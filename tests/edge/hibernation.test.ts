@@ -38,7 +38,7 @@ describe("a room that hibernates", { concurrency: true }, () => {
 
   test("wakes to close a session when its token expires", async (t) => {
     const { runtime, url } = await room(t);
-    // With the leeway of 30 s it expires in eight seconds.
+    // With the leeway of 30 s, this token expires in eight seconds.
     const short = sign({ ...claims("alice", ["subscribe"]), exp: seconds(-22) }, SECRET);
     const alice = await Socket.open(`${url}/events`, { token: short });
     await alice.until("welcome");
@@ -91,7 +91,7 @@ async function publish(url: string, event: object): Promise<void> {
 interface RoomStats {
   epoch: string;
   sessions: number;
-  /** Time when the object in memory was created. */
+  /** Time when the current object in memory was created. */
   awake_since: number;
 }
 

@@ -49,7 +49,7 @@ describe("paths are exact", () => {
     });
   }
 
-  // Invalid names. A tolerant router would turn some of them into the name of another room.
+  // A tolerant router would turn some of these invalid names into the name of another room.
   const invalid = ["a%2Fb", "a%5Cb", "a%00", "%00", "%ZZ", "%C3%A9", "%FF", "a%20b", "a%25", "a+b"];
   const segmented = [":", "a:", ":a", "a::b"];
   for (const room of [...invalid, ...segmented, "", "r".repeat(165)]) {
@@ -268,8 +268,8 @@ function send(
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const { hostname, port } = new URL(runtime.url);
   const authorization = by === null ? {} : { authorization: `Bearer ${by}` };
-  // Node sends no Content-Length for some methods. Without it, the server would parse the body as
-  // the next request.
+  // Node sends no Content-Length for some methods. Without a Content-Length, the server would parse
+  // the body as the next request.
   const length =
     "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body ?? "") };
   const all = { ...authorization, ...length, ...headers };

@@ -1,6 +1,6 @@
 /**
- * Tests the index of ids on the real SQLite, also in rooms that an earlier version wrote without an
- * index.
+ * Tests the index of ids on the real SQLite, including rooms that an earlier version wrote without
+ * an index.
  */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
@@ -54,7 +54,10 @@ describe("an id counts once", () => {
   });
 });
 
-/** Creates a room of 2,000 events with ids: the first half in one publish, the second in ten. */
+/**
+ * Creates a room of 2,000 events with ids: the first 1,000 in one publish, the next 1,000 in ten
+ * publishes.
+ */
 async function filled(t: TestContext): Promise<Room> {
   const room = await Room.of(t);
   await room.publish(batch(1, 1_001));

@@ -1,4 +1,4 @@
-/** The keys that the worker under test trusts, and tokens signed with them. */
+/** Keys that the worker under test trusts, and tokens signed with these keys. */
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { type Claims, claims, sign } from "./jwt.ts";
 import { SECRET } from "./runtime.ts";
@@ -43,7 +43,7 @@ export const VARS = {
   ALLOWED_ORIGINS: APP,
 };
 
-/** Claims of a valid token of alice. An attack changes one of them. */
+/** Claims of a valid token of alice. An attack changes one of the valid claims. */
 export const goodClaims = { ...claims("alice", ["subscribe"]), iss: ISSUER, aud: AUDIENCE };
 export const goodExcept = (changed: Claims): Claims => ({ ...goodClaims, ...changed });
 export const withRooms = (granted: unknown): Claims => goodExcept({ rooms: granted });
@@ -57,8 +57,8 @@ export const goodToken = sign(goodClaims, SECRET);
 
 /** Returns a valid token of exactly `bytes` bytes. */
 export function tokenOfBytes(bytes: number): string {
-  // Three bytes of claims become four bytes of the token, so padding of the claims alone can't
-  // reach some sizes. For these sizes, the header is padded too.
+  // In base64url, three bytes of claims become four bytes of the token. Padding of the claims alone
+  // can't reach every token size, so the header is padded too.
   for (let more = 0; more < 4; more++) {
     const rest = bytes - sign(goodExcept({ pad: "" }), SECRET, { pad: "x".repeat(more) }).length;
     for (let pad = Math.floor((rest * 3) / 4) - 2; pad <= (rest * 3) / 4 + 2; pad++) {
@@ -69,7 +69,10 @@ export function tokenOfBytes(bytes: number): string {
   throw new Error(`no token of ${bytes} bytes is possible`);
 }
 
-/** Requests the events of a room with this token. A valid token of `alice` allows this request. */
+/**
+ * Requests the events of a room with this token. A valid token of alice grants the right to read
+ * events.
+ */
 export function readEvents(url: string, room: string, token: string): Promise<Response> {
   return fetch(`${url}/rooms/${room}/events`, { headers: { authorization: `Bearer ${token}` } });
 }

@@ -126,10 +126,13 @@ describe("JWKS_URL", () => {
   });
 });
 
-/** Keys are fetched at most once a minute for an unknown `kid`. The rest is for a busy machine. */
+/**
+ * Maximum time until a rotated key is accepted. For an unknown `kid`, keys are fetched at most once
+ * a minute. The constant adds 15 s for a busy machine.
+ */
 const ROTATED_WITHIN_MS = 60_000 + 15_000;
 
-/** Much more than the limit of a key set, and more than the socket buffers can store. */
+/** Number of bytes far above the limit of a key set, and above the size of the socket buffers. */
 const ENDLESS_BYTES = 32_000_000;
 
 describe("the keys at JWKS_URL", { concurrency: true }, () => {
@@ -158,7 +161,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal(issuer.fetches, 2);
 
     // A session stays open after the key of its token was removed. A new token that is signed with
-    // this key is rejected.
+    // the removed key is rejected.
     again!.send({ type: "auth", token: first });
     assert.equal((await again!.closed()).code, 4001);
     alice!.send({ type: "auth", token: renewed });
@@ -276,7 +279,7 @@ interface Issuer {
   vars: Record<string, string>;
 }
 
-/** Starts a server that returns a key set and counts its requests. */
+/** Starts a server that returns a key set and counts the requests. */
 async function issuerOf(t: TestContext, keys: unknown, afterMs = 0): Promise<Issuer> {
   const issuer: Issuer = { keys, fetches: 0, answer: answerWithKeys, vars: {} };
   const server = createServer((request, response) => {

@@ -1,4 +1,7 @@
-/** Signs any header and any claims as a JWT, including invalid ones for the tests of attacks. */
+/**
+ * Signs JWTs with any header and any claims. The tests of attacks also sign invalid headers and
+ * claims.
+ */
 import { createHmac, type KeyObject, sign as signature } from "node:crypto";
 import { registerSecret } from "./secrets.ts";
 
@@ -19,7 +22,7 @@ const signers: Record<Algorithm, (text: Buffer, key: KeyObject | string) => Buff
 };
 
 /**
- * Signs a token. A `header` or `claims` of type string is used as the JSON text, without checks.
+ * Signs a token. If `header` or `claims` is a string, it is used as the JSON text, without checks.
  * The signature is registered as a secret, because it is the part of a token that can't be guessed.
  */
 export function sign(
@@ -34,12 +37,12 @@ export function sign(
   return `${signed}.${secret}`;
 }
 
-/** Returns a time for claims, in whole seconds since 1970. */
+/** Returns the time `fromNow` seconds from now, in whole seconds since 1970. */
 export const seconds = (fromNow: number): number => Math.floor(Date.now() / 1000) + fromNow;
 
 const LEEWAY_S = 30;
 
-/** Returns the `exp` of a token that the server accepts for this many more seconds. */
+/** Returns the `exp` of a token that the server accepts for `fromNow` more seconds. */
 export const endsIn = (fromNow: number): number => seconds(fromNow - LEEWAY_S);
 
 /** Returns the claims of a valid token that expires in an hour. */

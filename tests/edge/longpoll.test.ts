@@ -81,7 +81,7 @@ describe("a long poll", { concurrency: true }, () => {
     await room.waitForSessions(1);
     await room.kick("alice");
     assert.equal((await kicked).status, 403);
-    // With the leeway of 30 s it expires in eight seconds.
+    // With the leeway of 30 s, this token expires in eight seconds.
     const short = tokenOf("alice", ["subscribe"], { exp: seconds(-22) });
     const expired = await poll(room, `since=${since}&wait=30`, short);
     assert.deepEqual([expired.status, expired.body.error.code], [401, "unauthorized"]);

@@ -1,6 +1,6 @@
 /**
- * A client that enters a room and builds a list of its members from the frames it receives. It
- * reports an error at the first frame that does not fit its list.
+ * A client that enters a room and builds the member list from received frames. The client reports
+ * an error at the first frame that does not fit the list.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ interface Entry {
 export class Member {
   /** All members, by session. */
   readonly list = new Map<string, Entry>();
-  /** Code that the socket was closed with. */
+  /** Code with which the socket was closed. */
   closed: number | undefined;
   #session: string | undefined;
   /** Whether another page of the list follows. */
@@ -34,7 +34,10 @@ export class Member {
     if (tracks) socket.on("message", (text) => this.#onFrame(JSON.parse(String(text))));
   }
 
-  /** Connects a client. Without `tracks` it ignores all frames, which saves CPU with many clients. */
+  /**
+   * Connects a client. Without `tracks`, the client ignores all frames, which saves CPU time in
+   * tests with many clients.
+   */
   static async open(url: string, token: string, { tracks = true } = {}): Promise<Member> {
     const socket = dial(`${url}/events`, { token });
     const member = new Member(socket, tracks);
@@ -54,12 +57,12 @@ export class Member {
     this.#socket.close(code);
   }
 
-  /** Closes the TCP connection without a Close frame, as a client that loses its network. */
+  /** Closes the TCP connection without a Close frame, like a client that loses its network. */
   drop(): void {
     this.#socket.terminate();
   }
 
-  /** Returns the users in its list, sorted and without duplicates. */
+  /** Returns the users in the list, sorted and without duplicates. */
   users(): string[] {
     return [...new Set([...this.list.values()].map(({ user }) => user))].sort();
   }
@@ -111,8 +114,8 @@ export class Member {
 }
 
 /**
- * Enters a room and then stalls, like a machine without power: its TCP connection stays open, but
- * the client reads nothing and answers nothing. Returns a function that closes the connection.
+ * Enters a room and then stalls, like a machine without power. The TCP connection stays open, but
+ * the client neither reads nor answers. Returns a function that closes the connection.
  */
 export async function enterAndStall(url: string, token: string): Promise<() => void> {
   const { hostname, port, pathname } = new URL(`${url}/events`);

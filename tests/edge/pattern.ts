@@ -1,5 +1,5 @@
 /**
- * JSON values with variables. `fill` replaces the variables of a value that is sent. `match`
+ * JSON values with variables. `fill` replaces the variables in a value before it is sent. `match`
  * compares a received value with a pattern.
  */
 import { deepStrictEqual } from "node:assert/strict";
@@ -27,7 +27,10 @@ export function fill(value: Json, bound: Bound): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, bound)]));
 }
 
-/** Throws if `actual` does not match the pattern. Binds each unbound variable to its value. */
+/**
+ * Throws if `actual` does not match the pattern. Binds each unbound variable to the value at the
+ * same place in `actual`.
+ */
 export function match(pattern: Json, actual: Json, bound: Bound, where = ""): void {
   const expected = fill(pattern, bound);
   if (expected === "$any") return;
@@ -58,7 +61,10 @@ export function match(pattern: Json, actual: Json, bound: Bound, where = ""): vo
   }
 }
 
-/** Whether a scenario may omit a field: every event has a time, and every error a message. */
+/**
+ * Whether a scenario may omit the field `key`. Every event has a time and every error has a
+ * message, so scenarios need not name the time or the message.
+ */
 function isImplied(key: string, value: Json): boolean {
   return (
     (key === "at" && Number.isSafeInteger(value)) ||

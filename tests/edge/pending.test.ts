@@ -1,6 +1,6 @@
 /**
- * Tests sockets for one room without a token. They wait in the worker until they send a valid
- * token.
+ * Tests sockets for one room whose upgrade has no token. Such a socket waits in the worker until
+ * the client sends a valid token.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -126,7 +126,7 @@ test("a room that rejected a socket can hibernate even if the peer never answers
   assert.equal((await room.stats()).sessions, 1);
 });
 
-/** Returns the code that a socket is closed with, and ignores the frames before the close. */
+/** Returns the code with which a socket is closed. Ignores the frames before the close. */
 async function closeCodeOf(socket: Socket): Promise<number> {
   for (;;) {
     const next = await socket.frameOrClose();

@@ -1,6 +1,6 @@
 /**
- * Presence on the real runtime: with its clock, with dead sockets, and after hibernation and crashes.
- * The exchange of frames is tested by tests/scenarios/presence.json.
+ * Tests presence on the real runtime: with the real clock, with dead sockets, and after hibernation
+ * and crashes. The scenarios in tests/scenarios/presence.json test the exchange of frames.
  */
 import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
@@ -35,7 +35,7 @@ describe("presence", { concurrency: true }, () => {
       await ann.until(() => ann.list.size === 2);
       assert.equal(await runtime.evict("r"), true);
       ben.close(code);
-      // Sooner than the ten seconds after a disconnect.
+      // Without a Close frame, ben would stay a member for ten seconds.
       await ann.until(() => ann.list.size === 1, 9_000);
     }
   });
@@ -61,7 +61,8 @@ describe("presence", { concurrency: true }, () => {
     const silent = await enter(url, "cat");
     const active = await enter(url, "dan");
     await ann.until(() => ann.list.size === 4);
-    // The room hibernates in between. The runtime answers the ping; the other frame wakes the room.
+    // The room hibernates between these frames. The runtime answers the ping, and the `members`
+    // frame wakes the room.
     const sending = setInterval(() => {
       ann.send('{"type":"ping"}');
       active.send({ type: "members" });
@@ -125,14 +126,17 @@ describe("presence", { concurrency: true }, () => {
   });
 });
 
-/** Whether a client tracks the members. Only a few do, so that the test itself is not slow. */
+/**
+ * Whether a client tracks the members. Only every 40th client tracks them, so that the test itself
+ * is not slow.
+ */
 function isTracking(i: number): boolean {
   return i % 40 === 0;
 }
 
 /**
- * Joins the room, and pings as every client does. Without pings the sockets would be closed,
- * because the test may take longer than the ping timeout on a busy machine.
+ * Joins the room, and sends pings as every client does. On a busy machine, the test may take longer
+ * than the ping timeout. If the clients sent no pings, the room would close their sockets.
  */
 async function join(t: TestContext, url: string, i: number): Promise<Member> {
   const member = await Member.open(url, token(`u${i}`), { tracks: isTracking(i) });
@@ -153,7 +157,10 @@ async function crowd(t: TestContext, url: string, count: number): Promise<Member
   return members;
 }
 
-/** Waits until all tracking clients have the expected list, and checks the count over HTTP. */
+/**
+ * Waits until all tracking clients have the expected list. Then checks the number of members over
+ * HTTP.
+ */
 async function agree(members: Member[], shown: Map<number, number>, url: string): Promise<void> {
   const expected = [...shown].map(([i, data]) => `u${i} ${data}`).sort();
   const isUpToDate = (member: Member): boolean =>
@@ -176,7 +183,7 @@ function token(user: string): string {
   return sign(claims(user, ["subscribe", "presence"]), SECRET);
 }
 
-/** Connects a client that enters, and waits until it has received the member list. */
+/** Connects a client, enters the room, and waits for the member list. */
 async function enter(url: string, user: string): Promise<Member> {
   const member = await Member.open(url, token(user));
   member.enter();

@@ -2,8 +2,8 @@ import { randomInt } from "node:crypto";
 import type { TestContext } from "node:test";
 
 /**
- * Returns a generator of random numbers from 0 to 1. Prints the seed. The environment variable
- * `SEED` sets it.
+ * Returns a generator of random numbers from 0 to 1, and prints its seed. The environment variable
+ * `SEED` sets the seed.
  */
 export function seeded(t: TestContext): () => number {
   const seed = Number(process.env.SEED ?? randomInt(2 ** 31));

@@ -1,4 +1,6 @@
-/** A WebSocket client at the level of TCP. It answers no frames, not even a Close. */
+/**
+ * A WebSocket client on a plain TCP socket. The client answers no frames, not even a Close frame.
+ */
 import { once } from "node:events";
 import { type Socket as TcpSocket, connect } from "node:net";
 import type { Runtime } from "./runtime.ts";
@@ -28,7 +30,10 @@ export class RawSocket {
     return raw;
   }
 
-  /** Waits for the first frame, which must be a Close frame, and returns its code without an answer. */
+  /**
+   * Waits for the first frame, which must be a Close frame, and returns its code. Does not answer
+   * the frame.
+   */
   async closeCode(): Promise<number> {
     for (;;) {
       const end = this.#bytes.indexOf("\r\n\r\n");

@@ -65,7 +65,7 @@ describe("a publish writes one row to the log", () => {
   for (const { what, events, rows } of cases) {
     test(what, async () => {
       const room = new Room(runtime, `rows-${what.replace(/\W+/g, "-")}`);
-      // The first publish of a room writes other rows too, which are not counted.
+      // The first publish of a room also writes other rows, so it is not counted.
       await publish(room, [text({ key: "b" })]);
       const before = await rowsWritten(room);
       await publish(room, events);
@@ -104,7 +104,7 @@ async function publish(room: Room, events: string[]): Promise<void> {
   await room.publish(`{"events":[${events.join(",")}]}`);
 }
 
-/** Returns the rows that the room's object has written since it was created. */
+/** Returns the number of rows that the room's object has written since its creation. */
 async function rowsWritten(room: Room): Promise<number> {
   const { rows_written: rows } = await room.stats();
   assert(Number.isSafeInteger(rows), "the room reports the number of rows written");

@@ -1,4 +1,4 @@
-/** The HTTP API of a room, for a backend with a token that grants every right. */
+/** A client of a room's HTTP API, with a token that grants every right. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,9 +9,9 @@ export interface RoomStats {
   epoch: string;
   head: number;
   sessions: number;
-  /** Time when the object in memory was created. */
+  /** Time when the current object in memory was created. */
   awake_since: number;
-  /** Number of rows written since then. */
+  /** Number of rows written since `awake_since`. */
   rows_written: number;
 }
 
@@ -75,7 +75,7 @@ export class Room {
     return `${epoch}:${head}`;
   }
 
-  /** Waits until the room has this many sessions. */
+  /** Waits until the room has exactly `sessions` sessions. */
   async waitForSessions(sessions: number, timeoutMs = 30_000): Promise<void> {
     const until = Date.now() + timeoutMs;
     for (;;) {

@@ -1,6 +1,6 @@
 /**
- * Runs the built worker on workerd, without a proxy. A test can kill the process, and the storage
- * directory remains. Without a proxy, a test receives exactly the bytes that the worker sends.
+ * Runs the built worker on workerd, without a proxy, so a test receives exactly the bytes that the
+ * worker sends. If a test kills the process, the storage directory remains.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,16 +13,19 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { registerSecret, assertNoSecret } from "./secrets.ts";
 
-/** Path of the binary itself. A kill of a script that wraps it would not reach workerd. */
+/**
+ * Path of the workerd binary, not of the script that wraps it. Killing the script would not kill
+ * workerd.
+ */
 const workerd: string = createRequire(import.meta.url)("workerd").default;
 
 /**
- * Directory of the `wrangler.toml`. With this variable, the tests can run another implementation of
- * the protocol.
+ * Directory of the `wrangler.toml`. With `ROOMCAST_ROOT`, the tests can run another implementation
+ * of the protocol.
  */
 const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
-/** Log lines of a worker that has trapped, or that never answers. */
+/** Matches the log of a worker that has trapped, or that does not answer. */
 const BROKEN = /RuntimeError|Reinitializing Wasm|code had hung/;
 
 export const SECRET = registerSecret("a secret of the tests, of more than 32 bytes");
@@ -30,22 +33,26 @@ export const SECRET = registerSecret("a secret of the tests, of more than 32 byt
 export interface Options {
   /** The worker's variables and secrets. By default, `JWT_SECRET` is `SECRET`. */
   vars?: Record<string, string> | undefined;
-  /** `ROOM_SETTINGS`: settings by room pattern. */
+  /** Value of `ROOM_SETTINGS`: the settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
-  /** Directory of another worker's `wrangler.toml`. The benchmark runs such workers. */
+  /**
+   * Directory of another worker's `wrangler.toml`. The benchmark runs the workers of other
+   * services.
+   */
   root?: string | undefined;
 }
 
 /**
- * Settings for tests that evict a room at any moment. A room never hibernates within a batch window
- * by itself, because the window's timer keeps the object in memory. A room that is evicted within
- * the window would lose the pending frame.
+ * Settings for tests that evict a room at any moment. An eviction within a batch window would lose
+ * the pending frame. Normal hibernation never loses the frame, because the window's timer keeps the
+ * object in memory.
  */
 export const NO_WINDOWS = { "*": { frame_window_ms: 0 } };
 
 /**
- * The runtime does not report some sockets that are reset right after they open. The room closes
- * their sessions by the ping timeout: two ping periods and 15 s. The rest is for a busy machine.
+ * Maximum time until the session of a lost socket ends. The runtime does not report some sockets
+ * that are reset right after they open. The ping timeout ends the sessions of these sockets after
+ * two ping periods and 15 s. The constant adds 25 s for a busy machine.
  */
 export const GONE_WITHIN_MS = 65_000 + 25_000;
 
@@ -56,23 +63,28 @@ const SOCKETS_PER_REQUEST = 1_000;
 export interface Place {
   /** Directory of the storage. The default is a new directory. */
   storage?: string | undefined;
-  /** Network namespace, and the address to listen on in it. The default is the loopback address. */
+  /**
+   * Network namespace, and the address in it on which workerd listens. The default is the loopback
+   * address.
+   */
   host?: { namespace: string; address: string } | undefined;
-  /** Descriptor of an open file for the log. */
+  /** File descriptor for the log. */
   log?: number | undefined;
 }
 
 export class Runtime {
   readonly #directory: string;
   readonly #place: Place;
-  /** The first start chooses the ports, and every restart uses them again. */
+  /**
+   * Ports by socket name. The first start chooses the ports, and every restart uses the same ports.
+   */
   readonly #ports = new Map<string, number>();
-  /** References to responses. Without them, the sockets of `openSockets` would be closed. */
+  /** Responses that keep the sockets of `openSockets` open as long as they are referenced. */
   readonly #openResponses: unknown[] = [];
   #process: ChildProcess | undefined;
   /** Output of all processes so far. */
   #output = "";
-  /** Kills the server when the test process exits early. */
+  /** Kills workerd if the test process exits early. */
   readonly #killOnExit = (): void => void this.#process?.kill("SIGKILL");
 
   private constructor(directory: string, place: Place) {
@@ -170,7 +182,7 @@ export class Runtime {
     );
   }
 
-  /** Waits until this text is in the log `times` times. */
+  /** Waits until the log contains `text` at least `times` times. */
   async waitForLog(text: string, times: number, timeoutMs: number): Promise<void> {
     const count = (): number => this.#output.split(text).length - 1;
     for (const end = Date.now() + timeoutMs; count() < times; await sleep(50))
@@ -193,15 +205,16 @@ export class Runtime {
   }
 
   /**
-   * Evicts the room's object from memory, as the runtime does after 10 idle seconds. Its sockets
-   * stay open, and its fields are lost. Returns whether the room was in memory. An eviction never
-   * loads a room, so the result also shows whether a request has loaded it.
+   * Evicts the room's object from memory, as the runtime does after 10 idle seconds. The room's
+   * sockets stay open, and the object's fields are lost. Returns whether the room was in memory. An
+   * eviction never loads a room, so the result also shows whether an earlier request has loaded the
+   * room.
    */
   evict(room: string): Promise<boolean> {
     return this.#evict(room, "hibernate");
   }
 
-  /** Calls `evict`, and returns false if pending work keeps the room in memory. */
+  /** Calls `evict`, but returns false if pending work keeps the room in memory. */
   async evictIfIdle(room: string): Promise<boolean> {
     try {
       return await this.evict(room);
@@ -228,11 +241,12 @@ export class Runtime {
   }
 
   /**
-   * Opens sockets to a room from inside the process, where they need no file descriptors. They pass
-   * through the worker under test as all sockets do, and stay open as long as it runs.
+   * Opens sockets to a room from inside the workerd process, where sockets need no file
+   * descriptors. The sockets pass through the worker under test, and stay open as long as the
+   * process runs.
    */
   async openSockets(room: string, token: string, sockets: number): Promise<void> {
-    // One request for all of them would take long, and its idle connection could time out.
+    // One request for all sockets would take so long that its idle connection could time out.
     for (let left = sockets; left > 0; left -= SOCKETS_PER_REQUEST)
       await this.#openBatch(room, token, Math.min(left, SOCKETS_PER_REQUEST));
   }
@@ -249,7 +263,10 @@ export class Runtime {
   }
 }
 
-/** A second worker in the same process as the worker under test. It may use `workerd:unsafe`. */
+/**
+ * Source of a second worker in the same process as the worker under test. The second worker may use
+ * `workerd:unsafe`.
+ */
 const CONTROL = `
 import unsafe from "workerd:unsafe";
 const crowd = async (request, worker, room, sockets) => {
@@ -294,7 +311,8 @@ async function configuration(
   address: string,
   vars: Record<string, string>,
 ): Promise<string> {
-  // The names are read from the file that a deploy uses, so that the tests run the same worker.
+  // The values are read from `wrangler.toml`, which a deploy uses too, so the tests run the same
+  // worker as a deploy.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
   const setting = (pattern: RegExp): string => {
     const value = wrangler.match(pattern)?.[1];
@@ -337,7 +355,10 @@ const config :Workerd.Config = (
 `;
 }
 
-/** Lists the modules: the main one first, and the others by the names that it imports. */
+/**
+ * Lists the worker's modules for the configuration. The main module is first. The other modules
+ * have the names by which they are imported.
+ */
 async function modules(main: string): Promise<string[]> {
   const directory = dirname(main);
   const files = await readdir(directory, { recursive: true });
@@ -350,7 +371,7 @@ async function modules(main: string): Promise<string[]> {
   });
 }
 
-/** Quotes a text literal for the configuration. */
+/** Quotes a text as a literal of the configuration. */
 function capnp(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n")}"`;
 }

@@ -28,8 +28,8 @@ interface TokenOf {
 }
 
 /**
- * A step. Besides the fields below, a step has one more key. This key is the name of an actor, and
- * its value is the action.
+ * A step of a scenario. Besides the fields below, a step has one more key: the name of an actor.
+ * The value of this key is the action.
  */
 export interface Step {
   [actor: string]: unknown;
@@ -66,24 +66,24 @@ const CAST: Record<string, TokenOf> = {
 };
 
 const MAX_EVENTS_BYTES = 256 * 1024;
-/** The runtime itself answers a ping of exactly these bytes. The room answers all others. */
+/** The runtime answers a ping with exactly this text. The room answers every other ping. */
 const PING = '{"type":"ping"}';
 const PING_THE_ROOM = '{"type": "ping"}';
 
-/** A socket of the scenario, and the position at which its next events must continue. */
+/** An actor's socket, and the position at which its next events must continue. */
 interface Session {
   socket: Socket;
-  /** `undefined` for a connection for many rooms. */
+  /** Room of the socket, or `undefined` for a connection for many rooms. */
   room: string | undefined;
   query: string;
-  /** Seq of the last event received; `undefined` until a frame contains it. */
+  /** Seq of the last received event, or `undefined` until a frame contains a seq. */
   seq: number | undefined;
   epoch: string | undefined;
-  /** Events received in a frame beyond those that the step expected. */
+  /** Received events that no step has expected yet. */
   ahead: Json[];
 }
 
-/** Runs a scenario. With `hibernate`, all its rooms are evicted before each step. */
+/** Runs a scenario. With `hibernate`, all rooms of the scenario are evicted before each step. */
 export async function runScenario(
   scenario: Scenario,
   { hibernate }: { hibernate: boolean },
@@ -140,7 +140,7 @@ class ScenarioRunner {
     }
   }
 
-  /** Checks that all frames were answered, and that no actor receives another frame. */
+  /** Checks that every frame was answered, and that no actor has received an unexpected frame. */
   async assertNothingPending(): Promise<void> {
     for (const room of this.#rooms) {
       const answer = await this.#fetch("GET", `/rooms/${room}`, String(this.#bound.get("admin")));
@@ -273,8 +273,8 @@ class ScenarioRunner {
   }
 
   /**
-   * Receives a frame, events, or both in either order. The room may split the events into any number
-   * of frames, but it must not lose, repeat or reorder them.
+   * Receives a frame, events, or both in either order. The room may split the events into any
+   * number of frames, but it must not lose, repeat or reorder events.
    */
   async #receive(actor: string, { frame, events = [], contains }: Step): Promise<void> {
     const session = this.#session(actor);
@@ -298,8 +298,8 @@ class ScenarioRunner {
   }
 
   /**
-   * Returns the next frame. On a room's own socket, the rules for every frame of a room are checked,
-   * and `room` is removed from the frame.
+   * Returns the next frame. On a socket for one room, checks the rules for all frames, and removes
+   * `room` from the frame.
    */
   async #next(session: Session): Promise<Frame> {
     const received = await session.socket.next();
@@ -334,8 +334,8 @@ class ScenarioRunner {
 }
 
 /**
- * Applies events as section 5 of the protocol says. A client must ignore repeated events; here they
- * are an error, because a room never sends one twice.
+ * Applies events as section 5 of the protocol says. A client must ignore a repeated event. Here, a
+ * repeated event is an error, because a room never sends an event twice.
  */
 function applyEvents(
   session: Session,

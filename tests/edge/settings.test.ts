@@ -14,7 +14,8 @@ test("a change of retention keeps the newest events, and their ids still count o
   await room.publish(event(1));
   const { epoch } = await room.stats();
   let head = 1;
-  // Number of retained events. An event is lost if any ring since its publish was too small for it.
+  // Number of retained events. A smaller ring drops the oldest events, and a larger ring does not
+  // restore them.
   let kept = 1;
   for (const size of sizes) {
     await runtime.deploy({ settings: retained(size) });
@@ -33,7 +34,8 @@ test("a change of retention keeps the newest events, and their ids still count o
 test("a change of the ring's size writes three rows for each retained append, and one row for each dropped append", async (t) => {
   const room = await Room.of(t, { settings: retained(20) });
   for (let i = 0; i < 20; i++) await room.publish(event(i));
-  // The row about the room, and two rows for creating and dropping a table.
+  // Rows that each change of the size writes: the row about the room, and two rows for creating and
+  // dropping a table.
   const fixed = 3;
   for (const [size, rows] of [
     [30, fixed + 3 * 20],

@@ -11,7 +11,9 @@ import { NO_WINDOWS } from "./runtime.ts";
 
 const token = tokenOf("alice", ["subscribe"]);
 const APP = "https://app.example.com";
-/** Two comment periods, and some time for a busy machine. */
+/**
+ * Maximum time until a lost reader is detected: two comment periods, plus 25 s for a busy machine.
+ */
 const COMMENTED_WITHIN_MS = 50_000 + 25_000;
 
 describe("a stream of Server-Sent Events", { concurrency: true }, () => {
@@ -198,7 +200,7 @@ describe("a stream of Server-Sent Events", { concurrency: true }, () => {
 
   test("ends when its token expires", async (t) => {
     const room = await Room.of(t);
-    // With the leeway of 30 s it expires in eight seconds.
+    // With the leeway of 30 s, this token expires in eight seconds.
     const short = tokenOf("alice", ["subscribe"], { exp: seconds(-22) });
     const stream = await EventStream.open(`${room.url}/events`, { token: short });
     await stream.waitForPosition();
@@ -277,7 +279,7 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     await room.waitForSessions(1_000);
     const staying = streams.pop();
     for (const stream of streams) stream.drop();
-    // A disconnected reader is detected at the next write.
+    // A disconnected reader is detected by the next write to its stream.
     await room.publish({ name: "n", data: 1 });
     await sleep(200);
     await room.publish({ name: "n", data: 2 });
@@ -309,7 +311,8 @@ describe("a stream reader", { concurrency: true }, () => {
     const events = 1_000;
     const read: number[] = [];
     let cuts = 0;
-    // A reader that was disconnected before its first id would start at the newest event.
+    // A reader without an id would reconnect at the newest event, so the reader starts with the
+    // room's position.
     let lastEventId = await room.position();
     const reading = (async () => {
       while (read.length < events) {
@@ -353,7 +356,7 @@ describe("a stream reader", { concurrency: true }, () => {
     for (const stream of streams) stream.response.pause();
     const event = { name: "n", data: "x".repeat(64_000) };
     for (let i = 0; i < 160; i++) await room.publish({ events: Array(8).fill(event) });
-    // Without a bound, each reader would need 82 MB.
+    // Without a bound, the buffer of each reader would need 82 MB.
     const resident = await room.runtime.residentMb();
     assert(resident < 500, `${resident} MB`);
     const [one, ...others] = streams;
@@ -386,20 +389,20 @@ describe("a stream reader", { concurrency: true }, () => {
     await room.waitForSessions(0);
   });
 
-  // If a timer is cleared when the garbage collector drops a canceled request, other requests may wait
-  // forever. Timers are therefore never cleared: src/edge/timer.rs.
+  // If a timer is cleared when the garbage collector drops a canceled request, other requests may
+  // wait forever. For this reason, src/edge/timer.rs never clears a timer.
   test("that disconnects before it is answered delays no other request", async (t) => {
     const room = await Room.of(t);
     const since = await room.position();
     await disconnectBeforeAnswer(room);
-    // With this many requests, the garbage collector runs while they wait.
+    // With 100 requests, the garbage collector runs while the requests wait.
     const pages = Array.from({ length: 100 }, () => room.page(`since=${since}&wait=1`));
     for (const { events } of await Promise.all(pages)) assert.deepEqual(events, []);
   });
 });
 
 /**
- * Opens streams one after another, and disconnects each 1 ms later than the previous one. Ends when
+ * Opens streams one after another, and disconnects them after 0 ms, 1 ms, 2 ms and so on. Ends when
  * a stream is answered before it is disconnected.
  */
 async function disconnectBeforeAnswer(room: Room): Promise<void> {
@@ -407,7 +410,10 @@ async function disconnectBeforeAnswer(room: Room): Promise<void> {
   while (!(await isAnswered(room, afterMs))) afterMs += 1;
 }
 
-/** Opens a stream, and resets its connection after `afterMs`. Returns whether it was answered first. */
+/**
+ * Opens a stream, and resets its connection after `afterMs`. Returns whether the answer arrived
+ * before the reset.
+ */
 async function isAnswered(room: Room, afterMs: number): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
   const request = get(`${room.url}/events`, { agent: false, headers });

@@ -9,7 +9,7 @@ export interface Received extends Event {
 
 export class Subscriber {
   readonly received: Received[] = [];
-  /** Number of events that were sent although they had been received before. */
+  /** Number of times that an event was received again. */
   duplicates = 0;
   connects = 0;
   readonly #url: string;
@@ -25,7 +25,7 @@ export class Subscriber {
     this.#token = token;
   }
 
-  /** Subscribes to the room at `url`. Resolves when it has received the `welcome`. */
+  /** Subscribes to the room at `url`. Resolves after the `welcome` frame. */
   static async from(url: string, token: string): Promise<Subscriber> {
     const subscriber = new Subscriber(url, token);
     await subscriber.#connect();
@@ -34,7 +34,7 @@ export class Subscriber {
     return subscriber;
   }
 
-  /** Resolves when all events up to `seq` have been received. Rejects when an event was lost. */
+  /** Resolves when all events up to `seq` have been received. Rejects if an event is lost. */
   async waitFor(seq: number): Promise<void> {
     if ((this.#position?.seq ?? 0) >= seq) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -69,7 +69,7 @@ export class Subscriber {
       } catch (error) {
         if (this.#stopped) return;
         if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-        await sleep(5); // The server is down. Retries until it is back.
+        await sleep(5); // The server is down. Retries until the server is up again.
       }
     }
   }

@@ -134,14 +134,15 @@ describe("a token is read from the first of its five sources that is present", (
     test(`a cookie ${what} is ignored`, async () => {
       const answer = await fetch(`${runtime.url}/rooms/r/events`, { headers });
       assert.equal(answer.status, 401);
-      // A socket without a token waits for a token in its first frame, and receives nothing before.
+      // A socket without a token receives nothing until its first frame contains a token.
       const socket = await Socket.open(eventsUrl("foreign"), { headers });
       socket.send({ type: "publish", name: "n", data: 1 });
       assert.equal((await socket.closed()).code, 4001);
     });
   }
 
-  // A browser sends no `Origin` with a same-origin GET, but it sends `Sec-Fetch-Site` with every one.
+  // With a same-origin GET, a browser sends no `Origin`. A browser sends `Sec-Fetch-Site` with
+  // every GET.
   test("a cookie from a page of the same origin is a token for reads", async () => {
     const headers = { cookie, "sec-fetch-site": "same-origin" };
     for (const path of ["/events", "/events?since=AAAAAAAA:0&wait=1", "/state", ""]) {
@@ -156,7 +157,8 @@ describe("a token is read from the first of its five sources that is present", (
     const stream = await EventStream.open(eventsUrl("own"), { headers });
     assert.equal(stream.status, 200);
     stream.drop();
-    // A browser sends `Origin` with every WebSocket upgrade, so only `Origin` decides.
+    // A browser sends `Origin` with every WebSocket upgrade, so only `Origin` decides whether the
+    // cookie is accepted.
     const foreign = { ...headers, origin: "https://evil.example.com" };
     const socket = await Socket.open(eventsUrl("own"), { headers: foreign });
     socket.send({ type: "publish", name: "n", data: 1 });
@@ -191,7 +193,8 @@ test("the worker's internal headers are ignored in requests of clients", async (
   const socket = await Socket.open(eventsUrl("forged"), { token: goodToken, headers: forged });
   const welcome = await socket.next();
   assert.deepEqual([welcome.user, welcome.grant], ["alice", ["subscribe"]]);
-  // A room accepts this frame only on a socket that the worker has opened for a bridge.
+  // A room accepts a frame with an identity only on a socket that the worker has opened for a
+  // bridge.
   socket.send(Buffer.from(JSON.stringify(admin)));
   assert.equal((await socket.next()).code, "bad_request");
   socket.send({ type: "publish", name: "n", data: 1 });

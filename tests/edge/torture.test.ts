@@ -1,6 +1,6 @@
 /**
- * Runs every suite of `make torture` in its short form, and checks that the suite works and finds
- * no fault.
+ * Runs every suite of `make torture` in its short form. Checks that each suite works and finds no
+ * fault.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,7 +1,7 @@
 /**
- * Signals to a stalled reader. Flow control does not count signals. So the room queries how many
- * bytes the runtime has not written to a socket yet. The simulator assumes this number, and this
- * test shows that the real runtime reports it.
+ * Tests signals to a reader that stalls. Flow control does not count signals, so the room queries
+ * how many bytes the runtime has not yet written to a socket. The simulator counts unwritten bytes
+ * itself. This test shows that the real runtime reports their number.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -17,7 +17,10 @@ import { UPGRADE, request } from "./wire.ts";
 const RATES = { "*": { frames_per_second: 100_000, frames_burst: 100_000 } };
 const NAMES = 16;
 const SIGNAL_BYTES = 16_000;
-/** The room's limit, and the size of the buffers of the runtime and the kernel. */
+/**
+ * Maximum number of buffered bytes: the room's limit, plus the buffers of the runtime and the
+ * kernel.
+ */
 const MAX_BYTES = 1e6 + 8e6;
 
 const token = (user: string): string => sign(claims(user, ["subscribe", "publish"]), SECRET);
@@ -25,7 +28,7 @@ const token = (user: string): string => sign(claims(user, ["subscribe", "publish
 test("signals to a stalled reader are bounded, and resume when it reads again", async (t) => {
   const room = await Room.of(t, { settings: RATES });
   const alice = await Socket.open(`${room.url}/events`, { token: token("alice") });
-  // A single socket would exceed its rate limit.
+  // Alice and dave send in turns, because a single socket would exceed its rate limit.
   const dave = await Socket.open(`${room.url}/events`, { token: token("dave") });
   const bob = await Socket.open(`${room.url}/events`, { token: token("bob") });
   const carol = await joinAndStall(room);
@@ -37,7 +40,8 @@ test("signals to a stalled reader are bounded, and resume when it reads again", 
       const data = `${round} ${"x".repeat(SIGNAL_BYTES)}`;
       (round % 2 ? dave : alice).send({ type: "signal", name: `n${name}`, data });
     }
-    // Bob receives the whole round before the next one starts, so each round has its own window.
+    // Bob receives all signals of a round before the next round starts, so each round has a
+    // separate window.
     for (let name = 0; name < NAMES; name++) {
       const signal = await bob.until("signal");
       assert.equal(

@@ -29,7 +29,9 @@ export const CLOSE = 0x88;
 export const PING = 0x89;
 export const PONG = 0x8a;
 
-/** Encodes a client's frame (RFC 6455, section 5.2). Its mask is zero, so the payload is unchanged. */
+/**
+ * Encodes a client's frame (RFC 6455, section 5.2). The mask is zero, so the payload is unchanged.
+ */
 export function frame(kind: number, text = ""): Buffer {
   const length = Buffer.byteLength(text);
   const head = length < 126 ? 6 : length < 65_536 ? 8 : 14;
