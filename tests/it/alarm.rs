@@ -1,9 +1,9 @@
-//! The object's alarm. It closes sessions whose token expires, and erases idle
-//! rooms.
+//! Tests of the object's alarm, which closes sessions with an expired token and
+//! erases idle rooms.
 //!
-//! After every input the simulator checks that an alarm is set while anything
-//! is stored. It also checks that the alarm is never later than the end of a
-//! session.
+//! After every input, the simulator checks that an alarm is set while anything
+//! is stored. The simulator also checks that the alarm is never later than the
+//! end of a session.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -168,8 +168,8 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
     }
 }
 
-/// The events wait for the end of a batch window, and the signals for the end of
-/// a flush window.
+/// The events wait for the end of a batch window, and the signals wait for the
+/// end of a flush window.
 #[test]
 fn pending_events_and_signals_are_not_sent_to_expired_session() {
     let mut sim = SimRuntime::new();
@@ -208,8 +208,8 @@ fn clock_set_back_does_not_delay_session_end() {
     let mut sim = SimRuntime::with(Settings { retained_ms: HOUR, ..Settings::default() });
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
-    // The room has been idle for longer than its retention, but alice is
-    // connected. The next alarm is in an hour, by the old clock.
+    // The retention of the idle room has ended, but alice is connected. The
+    // next alarm is an hour ahead when the clock is set back by an hour.
     sim.advance(2 * HOUR);
     sim.shift_clock(-i64::try_from(HOUR).unwrap());
     sim.hibernate();

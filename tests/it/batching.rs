@@ -1,6 +1,6 @@
-//! Events that are published shortly after one another are sent in one frame.
-//! These tests check which events are batched, and that batching changes
-//! nothing else.
+//! Tests of batches: events that are published shortly after one another are
+//! sent in one frame. The tests check which events are batched, and that
+//! batching changes nothing else.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -10,8 +10,8 @@ use crate::sim::SimRuntime;
 
 const WINDOW_MS: u64 = limits::FRAME_WINDOW_MS;
 
-/// Returns a room with alice and bob. The first event was sent, and the second
-/// waits for the end of the batch window.
+/// Returns a room with alice and bob. The room has sent the first event, and
+/// the second event waits for the end of the batch window.
 fn open_window() -> SimRuntime {
     open_window_with(Settings::default())
 }
@@ -158,8 +158,8 @@ fn room_without_sessions_batches_nothing() {
     assert_eq!(sim.client("carol").data(), ["3"]);
 }
 
-/// No event is sent twice or omitted, for any start of a session and any
-/// waiting events. The test client checks that.
+/// For any start of a session and any waiting events, no event is sent twice or
+/// omitted. The test client checks that no event is repeated or missing.
 #[test]
 fn join_within_window_starts_at_its_position() {
     let epoch = SimRuntime::new().epoch();
@@ -237,7 +237,8 @@ fn slow_reader_gets_gap_after_log_wraps_within_window() {
     assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
 }
 
-/// An event published before a close may contain the reason for the close.
+/// The reason for a close may be in an event that was published before the
+/// close.
 #[test]
 fn session_gets_batched_events_before_it_is_closed() {
     let mut sim = open_window();

@@ -1,5 +1,5 @@
-//! Costs of a room. Written rows are the most expensive part, so most tests
-//! count them as the platform bills them, including alarms.
+//! Tests of a room's costs. Written rows are the most expensive part, so most
+//! tests count written rows as the platform bills them, including alarms.
 
 use roomcast::auth::Identity;
 use roomcast::settings::Settings;
@@ -8,7 +8,7 @@ use roomcast::time::Millis;
 use crate::sim::SimRuntime;
 use crate::tokens;
 
-/// Returns the rows and alarms written since the last call.
+/// Returns the number of rows written and alarms set since the last call.
 fn drain_bill(sim: &mut SimRuntime) -> (u64, u64) {
     (sim.store.drain_rows_written(), std::mem::take(&mut sim.alarms_set))
 }
@@ -85,8 +85,9 @@ fn reading_joining_and_leaving_write_no_row() {
     }
 }
 
-/// The number of reads is small, and does not depend on the number of sessions
-/// or on their positions. It grows with the logarithm of the retained appends.
+/// The number of reads does not depend on the sessions or their positions. The
+/// number of reads is small, because it grows with the logarithm of the number
+/// of retained appends.
 #[test]
 fn load_reads_few_rows_and_none_per_session() {
     let retained_appends = 100_000;
@@ -134,16 +135,16 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
 /// Returns the number of alarms set in an idle hour, in a room of twenty
-/// sockets. `tokens_last` is the lifetime of their tokens in ms. The client
-/// package renews a token after nine tenths of its lifetime, but not earlier
-/// than after 10 s.
+/// sockets. `tokens_last` is the lifetime of the sockets' tokens in ms. The
+/// client package renews a token after nine tenths of its lifetime, but never
+/// earlier than after 10 s.
 fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
     let mut sim = SimRuntime::new();
     sim.hibernate_between_inputs = true;
     let (start, renewed_after) = (sim.now, (tokens_last * 9 / 10).max(10 * SECOND));
-    // The time of each client's next renewal. Renewals are spread evenly, as
-    // pings are.
+    // Times of the next token renewal, by socket. Renewals are spread evenly,
+    // like pings.
     let mut renewals: Vec<Millis> = Vec::new();
     for socket in 0..SOCKETS {
         let (who, renewal) =
@@ -178,7 +179,7 @@ fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     alarms
 }
 
-/// The numbers are those of docs/operating.md.
+/// docs/operating.md states the numbers of alarms in this test.
 #[test]
 fn idle_room_sets_alarms_only_for_token_renewals_and_members() {
     let of_tokens = [(10 * SECOND, 119), (MINUTE, 95), (5 * MINUTE, 53), (HOUR, 7), (24 * HOUR, 0)];

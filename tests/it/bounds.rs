@@ -1,5 +1,5 @@
-//! Everything that can grow has a limit, and the client is notified when it is
-//! reached.
+//! Everything that can grow has a limit. When the limit is reached, the client
+//! is notified.
 
 use roomcast::code::Code;
 use roomcast::limits;
@@ -134,7 +134,8 @@ fn counted_publishers() {
     assert!(sim.http_publish("bob", 1).is_ok(), "idle publishers are no longer counted");
 }
 
-/// Signals wait for the end of a window. A signal beyond the limit is rejected.
+/// Queued signals wait for the end of a window. A signal beyond the limit of
+/// the queue is rejected.
 fn signals() {
     let rates = Settings { publishes_per_second: 1_000_000, ..Settings::default() };
     for (bytes, most) in
@@ -159,7 +160,7 @@ fn signals() {
     }
 }
 
-/// Answers are acks and errors.
+/// Answers are `ack` and `error` frames.
 fn answers_to_client_that_does_not_read() {
     let rates =
         Settings { frames_per_second: 1_000_000, frames_burst: 1_000_000, ..Settings::default() };
@@ -329,7 +330,7 @@ fn publish_beyond_event_or_size_limit_is_rejected() {
     assert!(sim.http_publish_body("bob", &batch(1, &large)).is_ok());
     let larger = format!("\"{}\"", "x".repeat(limits::DATA_BYTES - 1));
     assert_eq!(sim.http_publish_body("bob", &batch(1, &larger)), Err(Code::TooLarge));
-    // A row may have at most 2 MB.
+    // A stored row may have at most 2 MB.
     assert_eq!(sim.http_publish_body("bob", &batch(8, &large)), Err(Code::TooLarge));
     assert!(sim.http_publish_body("bob", &batch(7, &large)).is_ok());
 }

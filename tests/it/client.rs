@@ -1,10 +1,11 @@
 //! A client that follows the contract (docs/protocol.md, section 5, "Applying
-//! events"). It has a position, applies the events that follow it, and records
-//! them.
+//! events"). The client has a position. The client applies and records the
+//! events that follow its position.
 //!
-//! A real client ignores frames that it can't apply. This client fails the test
-//! instead. No frame is lost on the way here, so such a frame, or one that
-//! arrives twice, is a fault of the room.
+//! A real client ignores a frame that it can't apply. The test client fails the
+//! test if it can't apply a frame. No frame is lost between the room and this
+//! client. A repeated frame, or a frame that can't be applied, is therefore a
+//! fault of the room.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,8 @@ use serde_json::value::RawValue;
 #[derive(Debug, Default)]
 pub struct Client {
     pub epoch: Option<String>,
-    /// Seq of its position. After a start with `last`, it is unknown until the
-    /// first `events` frame.
+    /// Seq of the client's position. After a start with `last`, the seq is
+    /// unknown until the first `events` frame.
     pub seq: Option<u64>,
     /// Events applied since the last `gap` frame.
     pub events: Vec<Event>,
@@ -25,26 +26,28 @@ pub struct Client {
     pub state: BTreeMap<String, Event>,
     /// Number of `gap` frames received.
     pub gaps: u32,
-    /// Code with which the room closed its socket, if it did.
+    /// Code with which the room closed the socket, or `None` while the socket
+    /// is open.
     pub closed: Option<Code>,
     /// Received frames that no test has read yet.
     pub frames: Vec<String>,
-    /// Whether the client has stopped processing frames. Further frames wait in
-    /// `unprocessed`, and are lost with the socket.
+    /// Whether the client has stopped processing frames. While the client is
+    /// paused, new frames wait in `unprocessed`. They are lost if the socket is
+    /// lost.
     paused: bool,
-    /// Waiting frames, each with the query of its socket.
+    /// Unprocessed frames, each with the query of its socket.
     unprocessed: Vec<(String, String)>,
 }
 
-/// An event with its exact text in the frame.
+/// An event, and its exact text in the frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub seq: u64,
     pub text: String,
 }
 
-/// The fields of a frame that tests read. Its events stay text, since they may
-/// contain numbers that other parsers can't represent.
+/// The fields of a frame that tests read. The events stay text, because they
+/// may contain numbers that other parsers can't represent.
 #[derive(Deserialize)]
 pub struct Frame<'a> {
     pub r#type: String,
@@ -76,7 +79,8 @@ impl Client {
         Self { seq, ..Self::default() }
     }
 
-    /// Prepares for a new socket at the current position.
+    /// Clears everything that belongs to the previous socket, but keeps the
+    /// position.
     pub fn on_connect(&mut self) {
         self.closed = None;
         self.frames.clear();
@@ -93,7 +97,7 @@ impl Client {
         self.paused = true;
     }
 
-    /// Processes all waiting frames, and continues to process.
+    /// Processes all waiting frames, and every later frame when it arrives.
     pub fn resume_processing(&mut self) {
         self.paused = false;
         for (text, query) in std::mem::take(&mut self.unprocessed) {

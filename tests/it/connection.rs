@@ -1,6 +1,5 @@
-//! Section 6 of docs/protocol.md: one connection for many rooms. These tests
-//! check how its rules handle frames, and rooms that open, answer late and
-//! close.
+//! Tests of connections for many rooms (docs/protocol.md, section 6). The tests
+//! check the rules for frames, and for rooms that open, answer late or close.
 
 mod errors;
 mod lifecycle;
@@ -108,7 +107,8 @@ fn expires_at() -> u64 {
     START.get() / 1_000 * 1_000 + 3_600_000
 }
 
-/// Parses the frames to the client, which must be the only effects.
+/// Returns the frames to the client, parsed. The effects must contain nothing
+/// but frames to the client.
 fn sent_frames(effects: &[ConnectionEffect]) -> Vec<Value> {
     let frames = effects.iter().map(|effect| match effect {
         ConnectionEffect::Send(text) => serde_json::from_str(text).unwrap(),
@@ -117,7 +117,7 @@ fn sent_frames(effects: &[ConnectionEffect]) -> Vec<Value> {
     frames.collect()
 }
 
-/// Returns the only `error` frame, without its message.
+/// Returns the only frame, which must be an `error`, without its message.
 fn sent_error(effects: &[ConnectionEffect]) -> Value {
     let [frame] = &mut sent_frames(effects)[..] else { panic!("{effects:?}") };
     assert_eq!(frame["type"], "error");

@@ -1,9 +1,11 @@
 //! Compares the contract with the scenarios. Every frame of docs/protocol.md,
-//! with all its fields, and every code of docs/limits.md must appear in a
-//! scenario. Every limit must have a test at the limit and one beyond.
+//! with all of its fields, must appear in a scenario. Every code of
+//! docs/limits.md must appear in a scenario too. Every limit must have a test
+//! at the limit and a test beyond it.
 //!
-//! A scenario lists its `limits`. A test has a line `Limits: A, B.` in the
-//! comment above it.
+//! The field `limits` of a scenario lists the limits that the scenario tests. A
+//! line `Limits: A, B.` in the comment above a test lists the limits of the
+//! test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +75,8 @@ fn documented_frames() -> Frames {
         let rows = rows_under(PAGE, &columns);
         collect(&mut frames, scope, direction, rows.iter().map(|row| row[0].as_str()));
     }
-    // The page describes the frames that a connection sends in running text.
+    // The frames that a connection sends are described in running text, not in
+    // a table.
     let page = read(PAGE);
     let (_, section) = page.split_once("\n## 6.").unwrap();
     let (section, _) = section.split_once("\n## 7.").unwrap();
@@ -103,8 +106,8 @@ fn collect<'a>(
     }
 }
 
-/// Returns the names in text that is nearly JSON: the strings that are not
-/// values.
+/// Returns the field names in a text that resembles JSON. A name is a string
+/// that is not a value.
 fn names(fields: &str) -> BTreeSet<String> {
     let mut parts = fields.split('"');
     let mut names = BTreeSet::new();
@@ -113,12 +116,12 @@ fn names(fields: &str) -> BTreeSet<String> {
             names.insert(text.to_owned());
         }
     }
-    // Every `error` has a `message`, so the tables omit it.
+    // Every `error` has a `message`, so the tables omit this field.
     names.remove("message");
     names
 }
 
-/// Frames sent and received in scenarios that run both in the simulator and on
+/// Returns the frames of all scenarios that run both in the simulator and on
 /// workerd.
 fn frames_in_scenarios() -> Frames {
     let mut tested = Frames::new();
@@ -157,7 +160,8 @@ fn collect_scenario(scenario: &Scenario, tested: &mut Frames) {
                 let frame = &step["frame"];
                 record(Direction::From, frame["type"].as_str().unwrap_or("events"), frame);
                 if step.get("events").is_some() {
-                    // The test client checks these fields.
+                    // Scenarios omit these fields, because the test client
+                    // checks them.
                     let around = serde_json::json!({ "epoch": 0, "prev": 0, "events": 0 });
                     record(Direction::From, "events", &around);
                 }
@@ -170,7 +174,8 @@ fn collect_scenario(scenario: &Scenario, tested: &mut Frames) {
             _ => {}
         }
     }
-    // Removes frames without a type, which are sent to be rejected.
+    // Frames without a type are removed. Scenarios send frames without a type
+    // to test that the service rejects them.
     tested.retain(|frame, _| !frame.kind.is_empty());
 }
 

@@ -1,5 +1,6 @@
-//! Damaged rows. The room may reject a request. It must not panic, loop for
-//! ever, use a seq twice, or skip an event without a gap.
+//! Tests of rooms with damaged rows. Such a room may reject a request, but must
+//! not panic or loop forever. A damaged room must not use a seq twice, or skip
+//! an event without a gap.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;
@@ -9,7 +10,7 @@ use crate::memory_store::Tables;
 use crate::sim::SimRuntime;
 
 /// Returns a room with six appends of two events each, in a ring of four slots.
-/// The slots contain the appends 4, 5, 2 and 3.
+/// Appends are numbered from 0, so the slots contain the appends 4, 5, 2 and 3.
 fn wrapped_ring() -> SimRuntime {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
@@ -23,7 +24,7 @@ fn wrapped_ring() -> SimRuntime {
 
 type Damage = fn(&mut Tables, u64);
 
-/// Kinds of damage to the append in a slot.
+/// Returns the kinds of damage to the append in a slot.
 fn damages() -> [(&'static str, Damage); 5] {
     [
         ("it is missing", |tables, slot| drop(tables.slots.remove(&slot))),

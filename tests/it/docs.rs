@@ -1,5 +1,5 @@
-//! Compares the docs with the code: their numbers, and the tests, files and
-//! pages that they name.
+//! Compares the docs with the code. The numbers in the docs must be right, and
+//! the named tests, files and pages must exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -142,7 +142,7 @@ fn slug(heading: &str) -> String {
     text.to_lowercase().replace(' ', "-")
 }
 
-/// Returns the rows of every table of a page that has these columns.
+/// Returns the rows of all tables with these columns in a page.
 pub fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut inside = false;
@@ -169,8 +169,8 @@ pub fn code(markdown: &str) -> Vec<String> {
     spans.map(str::to_owned).collect()
 }
 
-/// Parses a number in the form of the docs. A number with a unit is converted
-/// to ms or bytes.
+/// Parses a number as the docs write it. A number with a unit is converted to
+/// ms or bytes.
 fn amount(text: &str) -> u64 {
     match text {
         "2^53 − 1" => return (1 << 53) - 1,
@@ -191,7 +191,7 @@ fn amount(text: &str) -> u64 {
     digits.replace(',', "").parse::<u64>().expect(text) * factor
 }
 
-/// Returns the constants of a file. The value of each is a product of numbers
+/// Returns the constants in a source text. Each value is a product of numbers
 /// and other constants.
 fn constants(source: &str) -> BTreeMap<String, u64> {
     let written: BTreeMap<&str, &str> = source
@@ -239,7 +239,8 @@ fn text(path: PathBuf) -> String {
     fs::read_to_string(&path).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()))
 }
 
-/// Returns the text of all files with an extension in a directory, recursively.
+/// Returns the text of all files with this extension in a directory and its
+/// subdirectories.
 pub fn texts(directory: impl AsRef<Path>, extension: &str) -> String {
     let entries = fs::read_dir(root().join(directory)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());

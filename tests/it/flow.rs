@@ -1,6 +1,7 @@
-//! Flow control, as the contract defines it for both sides. A client that sends
-//! `seen` after each quarter of the window gets every event. A client that
-//! never sends `seen` is sent a bounded number of bytes.
+//! Tests of flow control, as the contract defines it for the room and the
+//! client. A client that sends `seen` after each quarter of the window gets
+//! every event. A client that never sends `seen` is sent a bounded number of
+//! bytes.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -9,14 +10,13 @@ use crate::random::run_random;
 use crate::sim::SimRuntime;
 use crate::test_rng::TestRng;
 
-/// Carol, who reads at random times. She sends `seen` when she has read a
-/// quarter of her window since the last `seen`: never earlier, and never by a
-/// timer.
+/// Carol, who reads at random times. Carol sends a `seen` only when she has
+/// read a quarter of her window since the last `seen`, and never by a timer.
 struct Reader {
     window: usize,
-    /// Number of received events that she has read.
+    /// Number of received events that carol has read.
     read: usize,
-    /// The value of `read` at her last `seen`.
+    /// The value of `read` at carol's last `seen`.
     reported: usize,
 }
 
@@ -39,9 +39,10 @@ impl Reader {
         true
     }
 
-    /// Checks the bytes in flight. The limit is the window, or a quarter of it
-    /// plus a frame if that is more. One more frame is allowed, because she may
-    /// have read only a part of it.
+    /// Checks the number of bytes in flight. The limit is the larger of two
+    /// numbers: the window, and a quarter of the window plus a frame. The
+    /// number may exceed the limit by one more frame, because carol may have
+    /// read only a part of a frame.
     fn check_bounds(&self, sim: &mut SimRuntime) {
         let sent = sim.client("carol").events.len();
         let (in_flight, frame) =

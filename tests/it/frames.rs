@@ -23,14 +23,15 @@ use crate::memory_store::{MemoryStore, Tables};
 use crate::sim::SimRuntime;
 use crate::tokens;
 
-/// Runs this many cases, unless `PROPTEST_CASES` sets another number.
+/// Returns a configuration with this many cases, unless `PROPTEST_CASES` sets
+/// another number.
 fn cases(cases: u32) -> Config {
     let chosen = std::env::var("PROPTEST_CASES").is_ok();
     let config = Config { failure_persistence: None, ..Config::default() };
     if chosen { config } else { Config { cases, ..config } }
 }
 
-/// A piece of JSON, or text that resembles it.
+/// Generates a piece of JSON, or a text that resembles JSON.
 fn value() -> impl Strategy<Value = String> {
     let plain = prop::sample::select(vec![
         "null",
@@ -95,7 +96,7 @@ fn valid_frame() -> impl Strategy<Value = String> {
     prop::sample::select(frames).prop_map(str::to_owned)
 }
 
-/// A valid frame with some characters removed, doubled or replaced.
+/// Generates a valid frame with some characters removed, doubled or replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let change = (any::<prop::sample::Index>(), 0..4_u8, any::<char>());
     (valid_frame(), prop::collection::vec(change, 1..5)).prop_map(|(frame, changes)| {
@@ -165,7 +166,7 @@ proptest! {
                 prop_assert_eq!(sim.client("alice").frames.len(), 1);
                 prop_assert!(sim.client("bob").frames.is_empty());
                 prop_assert!(snapshot(&sim) == before, "{:.300}", frame);
-                // An answer is short, also to a large frame.
+                // The answer is short, even if the frame is large.
                 prop_assert!(sim.client("alice").frames[0].len() < 2_000);
             }
             if let Some(code) = sim.client("alice").closed {
@@ -237,7 +238,7 @@ fn publish_to_rooms_is_parsed_completely_or_rejected() {
     assert!(refused.message.starts_with("events[1]: "), "{refused:?}");
 }
 
-/// An arbitrary input.
+/// An arbitrary input of a room.
 #[derive(Clone, Debug)]
 enum AnyInput {
     Join { query: String, expires_at: u64, window: Option<u64> },
@@ -376,7 +377,7 @@ proptest! {
     }
 }
 
-/// A recursive parser would overflow the stack.
+/// Deep nesting would overflow the stack of a recursive parser.
 #[test]
 fn deeply_nested_json_is_rejected_or_ignored() {
     let deep = |open: &str, close: &str| open.repeat(60_000) + &close.repeat(60_000);

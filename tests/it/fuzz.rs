@@ -1,11 +1,11 @@
-//! The fuzz targets of `make fuzz`. The input of a target is a script of several
-//! lines. The first letter of a line is the action, and the rest is its argument.
-//! So an input that the fuzzer finds is readable, and a new one can be written by
-//! hand.
+//! The fuzz targets of `make fuzz`. The input of a target is a script of
+//! several lines. The first letter of a line is the action, and the other
+//! letters are its argument. In this format, the inputs that the fuzzer finds
+//! are readable, and new inputs can be written by hand.
 //!
-//! The fuzzer (fuzz/) searches for new inputs. The test below runs the inputs in
-//! fuzz/corpus, which has one file for each target. Each line is a script, as a
-//! JSON string.
+//! The fuzzer (fuzz/) searches for new inputs. The test below runs the inputs
+//! in fuzz/corpus, which has one file for each target. Each line of a file is a
+//! script, as a JSON string.
 
 pub mod connection;
 pub mod frames;
@@ -15,7 +15,7 @@ pub mod streams;
 pub mod tokens;
 pub mod urls;
 
-/// Splits a line into its first letter and the rest.
+/// Splits a line into its first letter and the text after that letter.
 fn split_letter(line: &str) -> (char, &str) {
     let mut rest = line.chars();
     let letter = rest.next().unwrap_or(' ');
@@ -48,7 +48,8 @@ mod tests {
             let corpus = corpus.unwrap_or_else(|error| panic!("{file}: {error}"));
             assert!(!corpus.is_empty(), "{file} is empty");
             for (i, line) in corpus.lines().enumerate() {
-                // A failed test prints this, so its last line names the script that failed.
+                // If the test fails, the last line of this output names the
+                // script that failed.
                 println!("{file}:{}", i + 1);
                 run_script(&serde_json::from_str::<String>(line).unwrap());
             }

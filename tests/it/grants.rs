@@ -1,4 +1,5 @@
-//! Every frame and request is checked against the grant of the newest token.
+//! Tests that every frame and request is checked against the grant of the
+//! newest token.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -66,8 +67,8 @@ fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
         }
     }
 
-    // The worker renews the sockets of its bridges with a binary frame. On a
-    // client's own socket, such a frame is invalid.
+    // The worker sends a binary frame to renew the identity on a bridge's
+    // socket. On a client's own socket, a binary frame is invalid.
     let everything = Identity { ..sim.identity("admin") };
     let everything = Identity { user: sim.identity("alice").user, ..everything };
     sim.send_bytes("alice", &serde_json::to_vec(&everything).unwrap());
@@ -79,8 +80,8 @@ fn try_everything(sim: &mut SimRuntime, newest: &[&str]) {
         attachment.contains(&format!(r#""grant":{}"#, json!(newest))),
         "{newest:?}: {attachment}"
     );
-    // Twenty consecutive bad requests would close the session. A valid frame in
-    // between prevents that.
+    // Twenty consecutive bad requests would close the session. A valid frame
+    // resets the count of bad requests.
     sim.send("alice", r#"{"type": "ping"}"#);
     sim.client("alice").drain_frames();
 }
@@ -114,7 +115,8 @@ fn request_without_its_right_is_rejected() {
     }
 }
 
-/// The worker checks this before it sends anything to the room.
+/// The worker checks the right to subscribe before it sends anything to the
+/// room.
 #[test]
 fn upgrade_without_subscribe_right_is_rejected() {
     let upgrade = Route::parse("GET", "/rooms/r/events", "", ResponseKind::Socket);
@@ -170,7 +172,8 @@ fn frames_after_token_wait_for_its_verdict() {
     assert_eq!(alice, ["welcome", "events", "authorized", "error", "authorized", "ack", "events"]);
     assert_eq!(sim.client("carol").data(), ["3", "2"]);
 
-    // An invalid token ends the session, and discards the frames after it.
+    // An invalid token ends the session. The frames that follow the token are
+    // discarded.
     sim.send("alice", r#"{"type":"auth","token":"invalid"}"#);
     sim.send_publish("alice", 4);
     sim.deliver_verdicts();

@@ -1,6 +1,6 @@
-//! The index of ids: its reads, its size, and rooms that an earlier version
-//! wrote without it. `repeated_id_returns_first_seq` and the random runs test
-//! that an id counts once.
+//! Tests of the index of ids: its reads, its size, and rooms that an earlier
+//! version wrote without an index. `repeated_id_returns_first_seq` and the
+//! random runs test that an id counts once.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -16,7 +16,7 @@ fn event(id: u64) -> String {
     format!(r#"{{"name":"n","data":{id},"id":"i{id}"}}"#)
 }
 
-/// Returns a publish of events with these ids.
+/// Returns a publish with one event for each of these ids.
 fn batch(ids: std::ops::Range<u64>) -> String {
     format!(r#"{{"events":[{}]}}"#, ids.map(event).collect::<Vec<_>>().join(","))
 }
@@ -26,7 +26,7 @@ fn publish_ids(sim: &mut SimRuntime, last: u64) {
     (1..=last).for_each(|id| assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![id])));
 }
 
-/// Removes all indexes. The rows are then as an earlier version wrote them.
+/// Removes all indexes, so that the rows are as an earlier version wrote them.
 fn drop_indexes(sim: &SimRuntime) {
     sim.store.damage(|tables| {
         tables.slots.values_mut().for_each(|(_, _, index)| index.clear());
@@ -61,8 +61,8 @@ fn repeated_batch_of_thousand_ids_reads_each_index_node_once() {
     sim.head();
     sim.store.drain_reads();
     assert_eq!(sim.http_publish_body("bob", &thousand), Ok((1..=1_000).collect()));
-    // It reads the nodes of a trie of 1,000 ids, and the append without its
-    // events.
+    // This publish reads the nodes of a trie of 1,000 ids, and the append
+    // without its events.
     let reads = sim.store.drain_reads();
     assert!(reads < 400, "{reads} reads");
     sim.http_publish_body("bob", &thousand).unwrap();
@@ -148,8 +148,8 @@ fn unindexed_ids_beyond_memory_limit_are_read_until_indexed() {
         assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![seq]), "id {id}");
         sim.store.drain_reads()
     };
-    // The oldest ids are not in memory. They are read for each publish, until
-    // the index contains them.
+    // The oldest ids are not in memory. Each publish reads them from storage
+    // until the index contains them.
     let scan = reads_for(&mut sim, 1, 1);
     assert_eq!(reads_for(&mut sim, last, last), scan);
     reads_for(&mut sim, 100_000, last + 1);
@@ -162,7 +162,7 @@ fn unindexed_ids_beyond_memory_limit_are_read_until_indexed() {
     }
 }
 
-/// A version without an index overwrites an append, and leaves the index of the
+/// A version without an index overwrites an append, but leaves the index of the
 /// previous append in the row.
 #[test]
 fn stale_index_of_overwritten_append_is_ignored() {

@@ -1,4 +1,4 @@
-//! The named invariants of ARCHITECTURE.md.
+//! Tests of the named invariants of ARCHITECTURE.md. The tests
 //! `frame_fields_never_widen_the_grant`, `arbitrary_inputs_do_not_panic`,
 //! `every_queue_rejects_input_beyond_its_limit` and
 //! `hibernation_between_inputs_is_invisible` are in other files.
@@ -18,7 +18,7 @@ fn event_is_stored_before_it_is_sent_or_rejected() {
     assert_eq!(sim.client("alice").drain_frame_types(), ["welcome", "events", "ack"]);
     assert_eq!(sim.client("bob").drain_frame_types(), ["welcome", "events"]);
 
-    // The write fails. The publisher receives an error. The other clients
+    // If the write fails, the publisher receives an error and the other clients
     // receive nothing.
     sim.store.fail_writes();
     sim.send("alice", r#"{"type":"publish","name":"n","data":2,"id":"i","key":"k","ref":"2"}"#);
@@ -47,8 +47,8 @@ fn rejected_and_repeated_publishes_use_no_seq() {
     let three = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2,"id":"i"},{"name":"n","data":3}]}"#;
     assert_eq!(sim.http_publish_body("bob", three), Ok(vec![1, 2, 3]));
 
-    // Rejected, repeated and lost publishes use no seq, and neither does
-    // hibernation.
+    // Rejected, repeated and lost publishes use no seq. Hibernation uses no seq
+    // either.
     assert_eq!(sim.http_publish_body("bob", r#"{"name":"","data":1}"#), Err(Code::BadRequest));
     assert_eq!(sim.http_publish_body("reader", r#"{"name":"n","data":1}"#), Err(Code::Forbidden));
     assert_eq!(sim.http_publish_body("bob", r#"{"name":"n","data":1,"id":"i"}"#), Ok(vec![2]));
@@ -75,8 +75,8 @@ fn rejected_and_repeated_publishes_use_no_seq() {
 fn resumed_session_gets_same_events_as_one_that_stayed() {
     let mut sim = SimRuntime::new();
     sim.join("carol");
-    // Appends of 1 to 7 events. Some are larger than a frame, together or each
-    // alone.
+    // Each append has 1 to 7 events. Every fifth append has events of 150,000
+    // bytes, so two of its events together are larger than a frame.
     for append in 1..=24_usize {
         let data = "x".repeat(if append % 5 == 0 { 150_000 } else { append });
         let event = format!(r#"{{"name":"n","data":"{data}"}}"#);
@@ -94,7 +94,7 @@ fn resumed_session_gets_same_events_as_one_that_stayed() {
     }
 
     // Carol disconnects and resumes. Her replay takes several turns, while bob
-    // publishes and the room hibernates in between. She misses nothing.
+    // publishes and the room hibernates. Carol must miss no event.
     sim.join_with("dave", &format!("since={epoch}:{head}"));
     sim.drop_socket("carol");
     for _ in 0..12 {
@@ -139,7 +139,8 @@ fn resume_from_lost_position_gets_gap() {
     }
 }
 
-/// Checks a resume over a socket, and a page over HTTP.
+/// Resumes over a socket and reads a page over HTTP. Checks that the replay and
+/// the page are complete or report the loss.
 fn check_complete_or_gap(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u64, head: u64) {
     let can_be_resumed = seq <= head && seq + 1 >= oldest;
     sim.join_with("dave", &format!("since={epoch}:{seq}"));
@@ -186,7 +187,7 @@ fn repeated_id_returns_first_seq() {
     sim.join("alice");
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 201);
 
-    // Each repeat returns the first seq.
+    // Each repeat returns the seq of the first publish.
     assert_eq!(sim.http("alice", "POST /rooms/r/events", once).0, 200);
     sim.send("alice", over_a_socket);
     let ack = sim.client("alice").drain_frames().pop().unwrap();
@@ -196,7 +197,7 @@ fn repeated_id_returns_first_seq() {
     sim.crash();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));
 
-    // The id is in a batch, and another id is twice in that batch.
+    // The batch contains the same id once, and another id twice.
     let batch = format!(
         r#"{{"events":[{once},{{"name":"n","data":2,"id":"j"}},{{"name":"n","data":3,"id":"j"}}]}}"#
     );
@@ -213,8 +214,8 @@ fn repeated_id_returns_first_seq() {
     assert_eq!(sim.http_publish_body("alice", fresh), Ok(vec![4]));
     assert_eq!(sim.head(), 4);
 
-    // The first event is no longer retained. The next publish is a new event,
-    // and further repeats return its seq.
+    // The first event is no longer retained. The next publish with the id of
+    // the first event is a new event, and further repeats return the new seq.
     sim.http_publish("alice", 6).unwrap();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![6]));

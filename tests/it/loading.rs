@@ -1,4 +1,4 @@
-//! Loading a hibernating room costs no more than its input needs.
+//! Tests that loading a hibernating room costs no more than the input needs.
 //! `hibernation_between_inputs_is_invisible` tests that a loaded room continues
 //! as if it had never hibernated.
 
@@ -8,7 +8,7 @@ use roomcast::settings::Settings;
 
 use crate::sim::SimRuntime;
 
-/// A hibernating room with three sessions, an event and a key.
+/// Returns a hibernating room with three sessions, an event and a key.
 fn hibernating_room() -> SimRuntime {
     let mut sim = SimRuntime::new();
     ["alice", "bob", "carol"].iter().for_each(|who| sim.join(who));
@@ -18,7 +18,7 @@ fn hibernating_room() -> SimRuntime {
     sim
 }
 
-/// Makes the two kinds of request that need no session.
+/// Sends both kinds of request that need no session.
 fn read_without_sessions(sim: &mut SimRuntime) {
     assert_eq!(sim.http_get("/state")["events"][0]["data"], 1);
     assert_eq!(sim.http_get("/events?last=5")["events"][0]["seq"], 1);
@@ -84,8 +84,8 @@ fn read_of_hibernating_room_delays_no_pending_work() {
     assert_eq!(sim.open_sockets(), 0, "every session ends");
 }
 
-/// The sender of a lost frame is closed, so that the client detects the loss.
-/// If a member is lost, every client is closed, because each would keep the
+/// The socket of a lost frame is closed, so that the client detects the loss.
+/// If a member is lost, every socket is closed, so that no client keeps the
 /// member in its list.
 #[test]
 fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
@@ -115,7 +115,7 @@ fn frame_or_member_lost_while_room_cannot_load_closes_sockets() {
 }
 
 /// The alarm is set for the earliest deadline of all sessions, so the room must
-/// restore them all.
+/// restore all sessions.
 #[test]
 fn first_read_after_settings_change_sets_alarm_for_all_sessions() {
     let mut sim = hibernating_room();

@@ -1,5 +1,5 @@
 //! A simulator of rooms and clients in virtual time, and the tests that run on
-//! it.
+//! this simulator.
 //!
 //! `sim` performs the runtime's work for a room, with storage in
 //! `memory_store`. `client` follows the client's part of the contract.

@@ -1,5 +1,5 @@
-//! Many clients resume at once. The tests count the storage reads and the texts
-//! that the room creates.
+//! Tests in which many clients resume at the same time. The tests count the
+//! storage reads, and the texts that the room creates.
 
 use std::rc::Rc;
 

@@ -1,6 +1,7 @@
 //! Storage for the tests: the three tables in memory, behind a handle that
-//! outlives the room. It fails on demand, and counts rows as the platform bills
-//! them. As in SQLite, an operation takes effect completely or not at all.
+//! outlives the room. The storage fails on demand, and counts rows as the
+//! platform bills them. As in SQLite, each operation takes effect completely or
+//! not at all.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::rc::Rc;
 use roomcast::protocol::Seq;
 use roomcast::store::{Append, KeyChange, LogMeta, Row, Store, StoreError};
 
-/// A handle on one room's storage, which stays when the room is dropped.
+/// A handle to one room's storage. The storage stays when the room is dropped.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Rc<Disk>);
 
@@ -23,7 +24,8 @@ struct Disk {
     reads: Cell<u64>,
     largest_read: Cell<usize>,
     writes_fail: Cell<bool>,
-    /// Number of reads that still succeed; later ones fail. `None` is no limit.
+    /// Number of further reads that succeed before all reads fail. `None` means
+    /// no limit.
     reads_left: Cell<Option<u64>>,
 }
 
@@ -42,15 +44,14 @@ impl MemoryStore {
         self.0.tables.borrow().clone()
     }
 
-    /// Restores an earlier state, as a crash does with writes that are not
-    /// durable.
+    /// Restores an earlier state, as if a crash had lost all later writes.
     pub fn restore(&self, tables: Tables) {
         let head = tables.slots.values().map(|(append, ..)| append.last.get()).max();
         self.0.head.set(head.unwrap_or_default());
         *self.0.tables.borrow_mut() = tables;
     }
 
-    /// Changes the stored rows. The room is not notified.
+    /// Changes the stored rows without notifying the room.
     pub fn damage(&self, how: impl FnOnce(&mut Tables)) {
         how(&mut self.0.tables.borrow_mut());
     }
@@ -69,7 +70,7 @@ impl MemoryStore {
         self.0.writes_fail.set(true);
     }
 
-    /// Makes reads fail after `reads` further ones have succeeded.
+    /// Makes all reads fail after `reads` further reads.
     pub fn fail_reads_after(&self, reads: u64) {
         self.0.reads_left.set(Some(reads));
     }
@@ -79,7 +80,8 @@ impl MemoryStore {
         self.0.reads_left.set(None);
     }
 
-    /// Returns the rows written since the last call, as billed.
+    /// Returns the number of rows written since the last call, as the platform
+    /// bills them.
     pub fn drain_rows_written(&self) -> u64 {
         let written = self.0.rows_written.get();
         written - self.0.rows_drained.replace(written)

@@ -1,6 +1,7 @@
-//! A naive model of a room's log. The random runs compare the log with it. The
-//! model stores every event in a list and searches from the start. It shares no
-//! mechanism with the log: no ring, no slots, no running totals.
+//! A naive model of a room's log, with which the random runs compare the log.
+//! The model stores every event in a list and searches from the start. The
+//! model shares no mechanism with the log: no ring, no slots, no running
+//! totals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use crate::client::Event;
 #[derive(Clone)]
 pub struct Model {
     pub settings: Settings,
-    /// When the log was created; `None` while nothing is stored.
+    /// Time when the log was created, or `None` while nothing is stored.
     pub created_at: Option<Millis>,
     appends: Vec<Appended>,
     /// Index of the first append that was not evicted by count or bytes.
@@ -44,7 +45,7 @@ struct Stored {
 }
 
 impl Draft {
-    /// Returns its fields as JSON, without the braces.
+    /// Returns the event's fields as JSON, without the braces.
     pub fn fields(&self) -> String {
         format!(r#""name":"n","data":{}{}"#, self.data, self.id_and_key())
     }
@@ -64,7 +65,7 @@ impl Draft {
     }
 }
 
-/// A short form, for the list of steps of a failed run.
+/// Formats an event in a short form, for the steps of a failed run.
 impl fmt::Debug for Draft {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:.20}{}", self.data, self.id_and_key())
@@ -72,7 +73,8 @@ impl fmt::Debug for Draft {
 }
 
 impl Appended {
-    /// Returns the number of stored bytes. The events are joined by commas.
+    /// Returns the number of bytes of the stored events, which are joined by
+    /// commas.
     fn bytes(&self) -> u64 {
         let texts: usize = self.events.iter().map(|stored| stored.event.text.len() + 1).sum();
         texts as u64 - 1
@@ -151,13 +153,12 @@ impl Model {
         let mut fresh: Vec<Stored> = Vec::new();
         let mut seqs = Vec::new();
         for draft in drafts {
-            // Ids are per user: the same id of another user is another event.
+            // Ids are per user. The same id from another user is another event.
             let same_id = |other: &&Stored| {
                 draft.id.is_some() && other.draft.id == draft.id && other.from == from
             };
-            // After the clock was set back, two events with one id may be
-            // retained: the first one had expired, and is now young enough
-            // again. Then the later one counts.
+            // After the clock is set back, an expired event may be retained
+            // again. If a later event has the same id, the later event counts.
             let first = fresh.iter().find(same_id).or(self.retained(now).filter(same_id).last());
             if let Some(Stored { event, .. }) = first {
                 seqs.push(event.seq);
@@ -198,7 +199,8 @@ impl Model {
         self.first_retained = self.first_retained.max(self.appends.len().saturating_sub(capacity));
     }
 
-    /// Evicts the oldest appends. The newest append stays, whatever its size.
+    /// Evicts the oldest appends beyond the limit of bytes. The newest append
+    /// stays, whatever its size.
     fn evict_by_bytes(&mut self) {
         let bytes_from = |first_retained| -> u64 {
             self.appends[first_retained..].iter().map(Appended::bytes).sum()

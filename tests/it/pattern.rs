@@ -1,6 +1,6 @@
 //! The patterns of the scenarios (tests/scenarios/README.md). Before a value is
-//! sent, its variables are replaced. When a value is received, unbound
-//! variables are bound.
+//! sent, its variables are replaced. When a value is received, the unbound
+//! variables of its pattern are bound.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub type Bound = BTreeMap<String, Value>;
 
 /// Returns the value with its variables and generators expanded. An unbound
-/// variable stays as it is.
+/// variable is not changed.
 pub fn fill(value: &Value, bound: &Bound) -> Value {
     match value {
         Value::String(text) => match variable(text) {
@@ -60,7 +60,7 @@ fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Returns the name in `$name`, if the text has nothing else.
+/// Returns the name of a variable if the text is exactly `$name`.
 fn variable(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
     let is_name =

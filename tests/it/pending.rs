@@ -1,6 +1,6 @@
-//! Section 4 of docs/protocol.md: a socket whose upgrade has no token. These
-//! tests check what it may do before it has a valid token, how it ends, and how
-//! many sockets may wait.
+//! Tests of sockets whose upgrade has no token (docs/protocol.md, section 4).
+//! The tests check what a socket may do before a valid token, how a socket
+//! ends, and how many sockets may wait.
 
 use roomcast::auth::{Claims, Identity};
 use roomcast::close_reason::CloseReason;
@@ -202,8 +202,9 @@ fn oldest_waiting_socket_is_closed_at_the_limit() {
     );
 }
 
-/// With any inputs in any order, the room is opened at most once, after a valid
-/// token. Before that, the client receives only pongs. The socket ends once.
+/// For any inputs in any order, the room is opened at most once, and only after
+/// a valid token. Before the valid token, the client receives only pongs. The
+/// socket ends exactly once.
 #[test]
 fn arbitrary_inputs_open_room_only_after_valid_token() {
     run_random(400, 30, |seed, steps| {

@@ -1,6 +1,6 @@
-//! Presence: the changes that are sent to members, and their time. Also
-//! sessions that disconnect or stop pinging, and hibernation, which must change
-//! nothing.
+//! Tests of presence. The tests check which changes are sent to members, and
+//! when. They also check sessions that disconnect or stop pinging, and that
+//! hibernation changes nothing.
 
 mod client;
 mod model;
@@ -17,7 +17,7 @@ use crate::sim::SimRuntime;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Joins with the right to presence and a token for a day.
+/// Joins with the right to presence, and with a token that is valid for a day.
 fn join(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
     let expires_at = sim.now.plus(24 * HOUR);
@@ -182,8 +182,8 @@ fn ping_dated_in_the_future_does_not_keep_member() {
     let mut sim = SimRuntime::new();
     enter_all(&mut sim, &["ann", "ben"]);
     let start = sim.now;
-    // The runtime reports that ben's ping was tomorrow. It reports no ping of
-    // ann, but she sends frames.
+    // The runtime reports a ping of ben that is dated a day ahead. The runtime
+    // reports no ping of ann, but ann sends frames.
     sim.now = start.plus(24 * HOUR);
     sim.ping("ben");
     sim.now = start;
@@ -246,8 +246,8 @@ fn members_in_grace_beyond_carry_limit_leave_after_hibernation() {
     assert_eq!(sim.http_get("")["members"], 1);
 }
 
-/// Returns the frames about members since the last call: the type of each, and
-/// whether another page follows it.
+/// Returns the type of each frame about members since the last call, and
+/// whether another page follows the frame.
 fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
     let frames = sim.client(who).drain_frames().into_iter();
     let kind = |frame: Value| (frame["type"].as_str().unwrap().to_owned(), frame["more"] == true);
@@ -306,9 +306,9 @@ fn member_larger_than_page_gets_its_own_page() {
     assert_eq!(frames[1]["more"], Value::Null);
 }
 
-/// Each member is sent every other member once, in any order. The total grows
-/// with the square of the members, and no window reduces it. It is sent in
-/// parts, and in few frames.
+/// Each member is sent every other member once, in any order. The total number
+/// of bytes grows with the square of the number of members, and no window
+/// reduces the total. The bytes are spread over several windows, in few frames.
 /// Limits: COPY_BYTES.
 #[test]
 fn twelve_hundred_enters_at_once_are_each_sent_once() {

@@ -1,5 +1,5 @@
-//! The promises of the contract (docs/protocol.md, section 2) that are not
-//! named invariants.
+//! Tests of the promises in docs/protocol.md, section 2, that are not named
+//! invariants.
 
 use roomcast::code::Code;
 

@@ -16,9 +16,9 @@ fn variable(name: &str) -> Option<u64> {
     env::var(name).ok().map(|value| value.parse().expect(name))
 }
 
-/// Runs `cases` cases of `steps` steps. The environment variables above
-/// override the numbers. `run` gets a seed and the number of steps, and returns
-/// the number of steps that it made.
+/// Runs `cases` cases of `steps` steps. `ROOMCAST_SEED`, `ROOMCAST_CASES` and
+/// `ROOMCAST_STEPS` override the seed and the two numbers. `run` gets a seed
+/// and the number of steps, and returns the number of steps that it made.
 pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
     let seed = variable("ROOMCAST_SEED");
     let cases = variable("ROOMCAST_CASES").unwrap_or(if seed.is_some() { 1 } else { cases });
@@ -38,8 +38,9 @@ fn random_run_matches_the_model() {
     });
 }
 
-/// Runs each case twice. In one run the room stays active; in the other it
-/// hibernates before every input. All frames and rows must be the same.
+/// Runs each case twice. The room stays active in the first run, and hibernates
+/// before every input in the second run. Both runs must have the same frames
+/// and rows.
 #[test]
 fn hibernation_between_inputs_is_invisible() {
     run_random(120, 100, |seed, steps| {
@@ -61,8 +62,8 @@ fn hibernation_between_inputs_is_invisible() {
     });
 }
 
-/// Returns random settings of a room. In half of the cases, no rate limit is
-/// reached.
+/// Returns random settings of a room. In half of the cases, the rate limits are
+/// too high to be reached.
 pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     let hour = 3_600_000;
     let (frames, burst, publishes) = *rng.choose(&[NO_RATE, NO_RATE, (2, 3, 20), (1, 40, 4)]);
@@ -83,6 +84,6 @@ pub fn any_settings(rng: &mut crate::test_rng::TestRng) -> Settings {
     }
 }
 
-/// Rates that no run reaches: frames per second, burst of frames, and publishes
-/// per second.
+/// Rate limits that no run reaches: frames per second, burst of frames, and
+/// publishes per second.
 pub const NO_RATE: (u64, u64, u64) = (1_000_000, 1_000_000, 1_000_000);

@@ -1,5 +1,5 @@
 //! One random run. Each step is chosen at random and executed in the simulator
-//! and in the model. Then the results are compared.
+//! and in the model. After each step, the results are compared.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -27,21 +27,21 @@ pub struct RandomRun {
     rng: TestRng,
     model: Model,
     subscribers: Vec<Subscriber>,
-    /// The steps so far, printed when the run fails.
+    /// Steps so far. The steps are printed if the run fails.
     steps: Vec<String>,
     answers: Vec<String>,
-    /// Whether the case runs twice, with hibernation and without.
+    /// Whether the case runs twice, once with hibernation and once without.
     is_compared: bool,
 }
 
 struct Subscriber {
     name: &'static str,
-    /// Identity from the newest accepted token. `None` while it is not
-    /// connected.
+    /// Identity from the newest accepted token, or `None` while the subscriber
+    /// is not connected.
     identity: Option<Identity>,
-    /// Whether it received the complete state when it started.
+    /// Whether the subscriber received the complete state when it started.
     knows_state: bool,
-    /// Whether it is under flow control.
+    /// Whether the subscriber is under flow control.
     has_flow: bool,
 }
 
@@ -65,8 +65,8 @@ impl RandomRun {
         }
     }
 
-    /// Returns one of two runs that are compared. It has no batch windows,
-    /// because a room hibernates only after the window has ended. It also
+    /// Returns one of two runs that are compared. The run has no batch windows,
+    /// because a room hibernates only after a window has ended. The run also
     /// avoids two values that hibernation loses: the used part of a rate limit,
     /// and the exact number of bytes in flight.
     pub fn new_compared(seed: u64, hibernate_between_inputs: bool) -> Self {
@@ -85,8 +85,8 @@ impl RandomRun {
         }
     }
 
-    /// Makes one step. In half of the steps, replays are finished and batched
-    /// events are sent.
+    /// Makes one step. After half of the steps, replays are finished and
+    /// batched events are sent.
     pub fn step_and_check(&mut self) {
         self.step();
         if self.rng.one_in(2) {
@@ -95,7 +95,7 @@ impl RandomRun {
         self.check_clients();
     }
 
-    /// Makes one step, and returns every answer and frame that it caused.
+    /// Makes one step, and returns every answer and frame that the step caused.
     pub fn step_and_collect(&mut self) -> Vec<String> {
         self.step();
         self.sim.deliver_pending();
@@ -175,8 +175,8 @@ impl RandomRun {
         }
     }
 
-    /// Checks that every session was closed by the erase, or before it by a
-    /// rate limit or an expired token.
+    /// Checks that the erase closed every session that no rate limit or expired
+    /// token had closed before.
     fn check_all_erased(&mut self) {
         for subscriber in &mut self.subscribers {
             let Some(identity) = subscriber.identity.take() else { continue };
@@ -192,8 +192,8 @@ impl RandomRun {
         }
     }
 
-    /// Checks that every client has the model's events from its start to its
-    /// position, and that a client at the head has the model's state.
+    /// Checks that every client has the model's events between its start and
+    /// its position. A client at the head must also have the model's state.
     fn check_clients(&mut self) {
         self.check_expired_sessions();
         let (head, state) = (self.model.head(), self.model.state());

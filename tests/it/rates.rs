@@ -1,5 +1,4 @@
-//! Costs of a user's publishes and reads over HTTP, in units of their rate
-//! limits.
+//! Costs of publishes and reads over HTTP, in units of the user's rate limits.
 
 use roomcast::limits;
 use roomcast::room::Answer;
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use crate::sim::SimRuntime;
 
-/// Units per second. The burst is as large.
+/// Rate limit in units per second. The burst has the same size.
 const RATE: u64 = 100;
 
 fn sim() -> SimRuntime {
@@ -18,9 +17,9 @@ fn sim() -> SimRuntime {
     SimRuntime::with(settings)
 }
 
-/// Returns the cost of a request in units, computed from the wait for the next
-/// request. Before the request, the user's bucket is full. Also checks that the
-/// announced wait is right.
+/// Returns the cost of a request in units, computed from the wait before the
+/// next request succeeds. The user's bucket is full before the request. The
+/// function also checks that the announced wait is exact.
 fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     sim.advance(60_000);
     let send = |sim: &mut SimRuntime, request: &Request, body: &str| {
@@ -54,8 +53,8 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     assert!(send(sim, &next, small).is_err(), "not earlier than announced");
     sim.advance(1);
     assert!(send(sim, &next, small).is_ok(), "the announced wait is enough");
-    // The bucket is below zero by the wait in units, minus the one unit that
-    // the next request needs.
+    // The full bucket and the units gained during the wait paid for this
+    // request, the `spent` small requests, and the last request.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
 }
 

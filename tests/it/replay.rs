@@ -1,4 +1,5 @@
-//! Reading the log: replays of any length, the last events, and pages.
+//! Tests of reads from the log: replays of any length, the last events, and
+//! pages.
 
 use roomcast::limits;
 use roomcast::room::Answer;
@@ -21,7 +22,8 @@ fn replay_of_hundred_thousand_events_is_bounded_and_in_order() {
         let answer = sim.request(bob.clone(), Request::Publish, body);
         assert!(matches!(answer, Answer::Created { .. }), "{answer:?}");
     };
-    // Half of the events one by one, half in batches of five hundred.
+    // Half of the events are published one by one, and half in batches of five
+    // hundred.
     for seq in 1..=50_000 {
         publish(&mut sim, &format!(r#"{{"name":"n","data":{seq}}}"#));
     }
@@ -100,7 +102,8 @@ fn session_that_leaves_during_replay_is_sent_no_more() {
     assert_eq!(sim.client("carol").seq, Some(12));
 }
 
-/// A scheduled turn keeps the room active, and its alarm is billed.
+/// A scheduled turn keeps the room active, and the alarm for the turn is
+/// billed.
 #[test]
 fn replay_that_can_send_no_more_is_not_scheduled() {
     let mut sim = SimRuntime::new();

@@ -1,4 +1,5 @@
-//! The log as a ring. Retained events don't change when it wraps or is resized.
+//! Tests of the log as a ring. Retained events don't change when the ring wraps
+//! or is resized.
 
 use roomcast::settings::Settings;
 
@@ -8,7 +9,7 @@ fn retaining(retained_appends: u64) -> Settings {
     Settings { retained_appends, ..Settings::default() }
 }
 
-/// Returns the seqs that can still be resumed from, oldest first.
+/// Returns the seqs of the events that can still be replayed, oldest first.
 fn retained(sim: &mut SimRuntime) -> Vec<u64> {
     let stats = sim.http_get("");
     let (epoch, oldest) = (stats["epoch"].as_str().unwrap(), stats["oldest"].as_u64().unwrap());
@@ -81,7 +82,8 @@ fn resized_ring_retains_existing_events() {
             "an evicted id no longer counts"
         );
 
-        // The ring continues with its new size, active and hibernating.
+        // The ring must continue with its new size, both in an active room and
+        // after hibernation.
         for data in 14..=40 {
             sim.http_publish("bob", data).unwrap();
             sim.hibernate();
@@ -150,8 +152,9 @@ fn byte_and_append_limits_apply_together() {
         let settings = Settings { retained_bytes: 1_000, ..retaining(5) };
         let mut sim = SimRuntime::with(settings);
         sim.hibernate_between_inputs = hibernate;
-        // Eight small appends reach the limit of appends, then eight large ones
-        // the limit of bytes, and so on.
+        // Small appends reach the limit of appends, and large appends reach the
+        // limit of bytes. Eight small appends alternate with eight large
+        // appends.
         for append in 0..60_usize {
             let data = "x".repeat(if append / 8 % 2 == 0 { 1 } else { 300 });
             sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":"{data}"}}"#)).unwrap();
@@ -175,7 +178,7 @@ fn age_limit_drops_only_older_events() {
         sim.http_publish("bob", data).unwrap();
         sim.advance(4_000);
     }
-    // Published at 0, 4, 8, 12 and 16 s. It is 20 s now.
+    // The events were published at 0, 4, 8, 12 and 16 s. The time is now 20 s.
     assert_eq!(retained(&mut sim), [4, 5]);
     let once = r#"{"name":"n","data":1,"id":"i"}"#;
     sim.http_publish_body("bob", once).unwrap();

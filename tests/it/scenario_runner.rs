@@ -1,5 +1,5 @@
-//! Runs a scenario: its actors, their tokens, and a simulator for each of its
-//! rooms, all with the same clock.
+//! Runs a scenario with its actors, their tokens, and a simulator for each
+//! room. All simulators have the same clock.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,7 +26,7 @@ use pending::Pending;
 mod connection;
 mod pending;
 
-/// The keys of a step that don't name its actor.
+/// Keys of a step that are not the name of its actor.
 pub const DETAILS: [&str; 17] = [
     "to", "as", "query", "welcome", "frame", "events", "text", "binary", "body", "status",
     "answer", "headers", "contains", "code", "ms", "times", "room",
@@ -37,7 +37,7 @@ pub struct ScenarioRunner {
     sims: BTreeMap<String, SimRuntime>,
     /// The settings, or the error in the configuration.
     settings: Result<RoomSettings, Refusal>,
-    /// Elapsed time, for rooms that have no simulator yet.
+    /// Elapsed time, from which the clock of a new simulator starts.
     elapsed_ms: u64,
     hibernate_between_inputs: bool,
     bound: Bound,
@@ -50,7 +50,7 @@ pub struct ScenarioRunner {
 }
 
 struct Actor {
-    /// `None` for a connection for many rooms.
+    /// Room of the actor's socket, or `None` for a connection for many rooms.
     room: Option<String>,
     /// The worker's refusal, if the actor never reached the room.
     refused: Option<Code>,
@@ -210,7 +210,7 @@ impl ScenarioRunner {
         self.actors.insert(actor.to_owned(), Actor { room, refused, ahead: VecDeque::new() });
     }
 
-    /// Performs the worker's steps before the room gets an input.
+    /// Performs the worker's steps before a room gets an input.
     fn connect_to_room(
         &mut self,
         actor: &str,
@@ -238,14 +238,14 @@ impl ScenarioRunner {
         Route::parse("GET", path, query, ResponseKind::Socket)
     }
 
-    /// Fails if the configuration is invalid. The worker reads it before every
-    /// request.
+    /// Fails if the configuration is invalid. The worker reads the
+    /// configuration before every request.
     fn check_settings(&self) -> Result<(), Refusal> {
         self.settings.as_ref().map(drop).map_err(Clone::clone)
     }
 
-    /// Closes the actor's socket. Without a code, it disconnects without a
-    /// Close.
+    /// Closes the actor's socket. If `code` is `None`, the socket disconnects
+    /// without a Close.
     fn disconnect(&mut self, actor: &str, code: Option<u16>) {
         let Actor { room, .. } = self.actors.remove(actor).unwrap();
         self.pending.remove(actor);
@@ -283,8 +283,7 @@ impl ScenarioRunner {
                     return self.handle_pending(actor, PendingInput::Binary);
                 }
                 let sim = self.sim(&room);
-                // The room may have closed the socket. The actor may still
-                // send.
+                // An actor may still send after the room has closed the socket.
                 if sim.session(actor).is_some() {
                     sim.send_bytes(actor, binary.as_bytes());
                 }
@@ -315,8 +314,9 @@ impl ScenarioRunner {
         }
     }
 
-    /// Returns the next frame. The client has already checked its epoch, `prev`
-    /// and seqs. On a room's own socket, `room` is checked here and removed.
+    /// Returns the next frame. The client has already checked the frame's
+    /// epoch, `prev` and seqs. On a room's own socket, `room` is checked here
+    /// and removed.
     fn next_frame(&mut self, actor: &str) -> (String, Value) {
         // The frame may wait for the end of a window.
         if self.frames(actor).is_empty() {
@@ -368,7 +368,7 @@ impl ScenarioRunner {
     fn ping(&mut self, actor: &str) {
         self.check_no_frames(actor);
         match self.actors[actor].room.clone() {
-            // The runtime answers, so the room keeps hibernating.
+            // The runtime answers the ping, so the room continues to hibernate.
             Some(room) if !self.pending.contains_key(actor) => self.sim(&room).ping(actor),
             _ => self.expect_pong(actor, PING),
         }
@@ -439,8 +439,9 @@ impl ScenarioRunner {
         let token = token.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
         let by = tokens::verify(&token, &room, sim.now)?;
         if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
-            // The worker waits over a socket to the room, which counts against
-            // the room's limit of sockets.
+            // During a long poll, the worker waits over a socket to the room.
+            // The socket of a long poll counts against the room's limit of
+            // sockets.
             let waiting = "long poll";
             sim.connect_bridge(waiting, "", by.clone(), limits::BRIDGE_WINDOW_BYTES);
             sim.close(waiting, 1_000);
@@ -459,14 +460,15 @@ impl ScenarioRunner {
 }
 
 /// Parses JSON for a pattern. The number 1e400 can't be represented here, so it
-/// becomes 1e300. Scenarios match it with `$any` only.
+/// becomes 1e300. Scenarios match this number only with `$any`.
 fn read(text: &str) -> Value {
     serde_json::from_str(text)
         .or_else(|_| serde_json::from_str(&text.replace("1e400", "1e300")))
         .unwrap_or_else(|wrong| panic!("{wrong}: {text:.300}"))
 }
 
-/// Returns a signed token. Its lifetime counts from the start of the scenario.
+/// Returns a signed token. The token's lifetime counts from the start of the
+/// scenario.
 fn mint(name: &str, token: &Value) -> String {
     let rooms = match &token["rooms"] {
         Value::Null => json!({ "*": token["can"] }),

@@ -3,8 +3,8 @@
 //!
 //! The simulator has no worker. Before a room gets an input, the runner
 //! performs the worker's steps that need no I/O: the route, the token and the
-//! grant. Only the worker publishes to several rooms in one request, so such
-//! scenarios run on workerd only.
+//! grant. Only the worker can publish to several rooms in one request.
+//! Scenarios with a publish to several rooms therefore run only on workerd.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,18 +31,19 @@ pub struct Scenario {
     pub settings: Value,
     /// Reason why the room must not hibernate between the steps.
     stays_active: Option<String>,
-    /// The only environment of the scenario, if it has one.
+    /// The only environment in which the scenario runs, or `None` if it runs in
+    /// both.
     pub only: Option<String>,
-    /// Limits of docs/limits.md that the scenario tests, at the limit and one
-    /// beyond.
+    /// Limits in docs/limits.md that the scenario tests, both at the limit and
+    /// beyond it.
     #[serde(default)]
     pub limits: Vec<String>,
     pub steps: Vec<Value>,
 }
 
 impl Scenario {
-    /// Whether a request publishes to several rooms, which only the worker
-    /// does.
+    /// Whether the scenario publishes to several rooms in one request, which
+    /// only the worker can do.
     fn needs_worker(&self) -> bool {
         let mut verbs = self.steps.iter().flat_map(|step| step.as_object().unwrap().values());
         verbs.any(|verb| verb == "POST /events")

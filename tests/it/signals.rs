@@ -1,4 +1,5 @@
-//! Signals: sent to live sessions, never stored, and limited in number.
+//! Tests of signals, which are sent to live sessions, never stored, and limited
+//! in number.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -120,8 +121,8 @@ fn large_room_sends_signals_round_robin_in_longer_windows() {
         sim.advance(ends.since(began));
         let received = drain_signals(&mut sim, "bob");
         assert!(received.len() as u64 <= frames, "{} frames in a window", received.len());
-        // The copies of the previous window were counted when this one was
-        // scheduled.
+        // The length of this window depends on the number of copies in the
+        // previous window.
         if windows > 0 && !received.is_empty() {
             let sending_ms = frames * receivers / limits::SENDS_PER_MS;
             assert_eq!(ends.since(began), limits::FLUSH_MS + sending_ms);

@@ -1,6 +1,6 @@
-//! A simulated runtime around one room. It has storage, sockets with their
-//! attachments, one alarm, and a clock that can move both ways. Replays take
-//! several turns, and verdicts on tokens arrive at once or later.
+//! A simulated runtime around one room. The runtime has storage, sockets with
+//! their attachments, one alarm, and a clock that can move both ways. Replays
+//! take several turns, and verdicts on tokens arrive immediately or later.
 //!
 //! `SimRuntime::check_invariants` runs after every input of every test.
 
@@ -30,19 +30,20 @@ pub struct SimRuntime {
     pub clients: BTreeMap<String, Client>,
     /// Whether the room hibernates before every input.
     pub hibernate_between_inputs: bool,
-    /// The error in the room's configuration, if any. Such a room can't be
-    /// loaded by any input.
+    /// Error in the room's configuration, if any. No input can load a room
+    /// whose configuration has an error.
     pub misconfigured: Option<String>,
     /// Whether verdicts on tokens wait until the test delivers them.
     pub slow_verdicts: bool,
     /// Errors that the room logged for its operator.
     pub logged_errors: Vec<String>,
     pub alarm: Option<Millis>,
-    /// Delay of the alarm while time advances.
+    /// Delay with which alarms fire while time advances.
     pub alarm_delay_ms: u64,
-    /// Number of times that an alarm was set. Each is billed as a row.
+    /// Number of times that an alarm was set. The platform bills one row for
+    /// each alarm that is set.
     pub alarms_set: u64,
-    /// Time of the last alarm, and how many alarms fired at that time.
+    /// Time of the last alarm, and the number of alarms at that time.
     last_alarm: (Millis, u32),
     pub loads: u64,
     /// Number of sessions restored since the start.
@@ -50,7 +51,8 @@ pub struct SimRuntime {
     /// Number of times that the room was erased.
     pub erasures: u64,
     name: RoomName,
-    /// The newest stored seq before the current input, which may erase it.
+    /// The newest stored seq before the current input. The current input may
+    /// erase the log, so its head is saved here.
     head_before_input: u64,
     room: Option<Room<MemoryStore>>,
     /// The open sockets, as the runtime knows them.
@@ -59,22 +61,23 @@ pub struct SimRuntime {
     /// Number of calls of `http_get`.
     gets: u64,
     pub replay_scheduled: bool,
-    /// Whether events published within a window wait until it ends. Otherwise
-    /// the window ends at once.
+    /// Whether events published within a batch window wait until the window
+    /// ends. If the value is false, a batch window ends immediately.
     pub batches_events: bool,
     /// End of the batch window, if events wait for it.
     pub broadcast_at: Option<Millis>,
-    /// Sessions that a send skipped. The room has not been notified yet.
+    /// Sessions that a send skipped, and of which the room has not been
+    /// notified yet.
     withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
-    /// Sessions skipped since a test last read this.
+    /// Sessions that were skipped since a test last cleared this set.
     pub skipped_sessions: BTreeSet<SessionId>,
-    /// Number of unsent bytes from which on a socket counts as not reading.
+    /// Number of unsent bytes at which a socket counts as not reading.
     pub max_unsent_bytes: usize,
-    /// Bytes sent to all sockets.
+    /// Number of bytes sent to all sockets.
     pub sent_bytes: usize,
     /// Sessions for which the room queries the time of the last ping.
     queried_pings: Option<Vec<SessionId>>,
-    /// Whether the room queries when its alarm is set to fire.
+    /// Whether the room has queried the time of its alarm.
     alarm_queried: bool,
     /// End of the flush window, if one is open.
     pub flush_at: Option<Millis>,
@@ -83,8 +86,9 @@ pub struct SimRuntime {
     pub crash_at_next_input: Option<CrashPoint>,
 }
 
-/// Point within an input at which the process is killed: before the room's
-/// writes are durable, or after that, but before any effect is performed.
+/// Point within an input at which the process is killed. Either the room's
+/// writes are not yet durable, or they are durable but no effect has been
+/// performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashPoint {
     BeforeCommit,
@@ -95,13 +99,14 @@ struct Socket {
     client: String,
     query: String,
     attachment: Option<String>,
-    /// Whether the peer is gone, and the runtime has not detected it.
+    /// Whether the peer is gone, but the runtime has not detected the loss.
     half_open: bool,
     /// Whether the peer has closed the socket.
     closing: bool,
-    /// When the runtime last answered one of its pings.
+    /// Time when the runtime last answered a ping on this socket.
     pinged_at: Option<Millis>,
-    /// Whether the peer has stopped reading. Sent frames then wait in `unsent`.
+    /// Whether the peer has stopped reading. While the peer does not read, sent
+    /// frames wait in `unsent`.
     reads_paused: bool,
     unsent: Vec<String>,
 }
@@ -164,7 +169,7 @@ impl SimRuntime {
         self.clients.entry(name.to_owned()).or_default()
     }
 
-    /// Returns the identity of a user for the next hour.
+    /// Returns a user's identity that expires in an hour.
     pub fn identity(&self, user: &str) -> Identity {
         self.identity_with(user, tokens::rights_of(user))
     }
@@ -173,7 +178,7 @@ impl SimRuntime {
         tokens::verify(&self.token(user, rights), &self.name, self.now).unwrap()
     }
 
-    /// Returns a token for the next hour.
+    /// Returns a user's token that expires in an hour.
     pub fn token(&self, user: &str, rights: &[&str]) -> String {
         tokens::token(user, rights, self.now.plus(3_600_000))
     }
@@ -236,7 +241,7 @@ impl SimRuntime {
         self.handle(Input::Join { session, identity, start, bridge_window_bytes });
     }
 
-    /// Sends a `seen` for everything that the client was sent.
+    /// Sends a `seen` for all events that the client has received.
     pub fn send_seen(&mut self, name: &str) {
         let seq = self.client(name).seq.expect("the client has a seq");
         self.send(name, &format!(r#"{{"type":"seen","seq":{seq}}}"#));
@@ -269,8 +274,8 @@ impl SimRuntime {
 
     fn disconnect(&mut self, name: &str, code: Option<u16>) {
         if let Some(session) = self.session(name) {
-            // The socket is removed after the input. So if the input loads the
-            // room, the room can still read the attachment.
+            // The socket is removed after the input. If the input loads the
+            // room, the room can therefore still read the attachment.
             self.sockets.get_mut(&session).unwrap().closing = true;
             self.client(name).on_disconnect();
             self.handle(Input::Gone { session, code });
@@ -278,8 +283,8 @@ impl SimRuntime {
         }
     }
 
-    /// Sends a ping in the exact text that the runtime answers, so the room
-    /// keeps hibernating.
+    /// Sends a ping with the exact text that the runtime answers, so the room
+    /// continues to hibernate.
     pub fn ping(&mut self, name: &str) {
         let (session, now) = (self.session(name).unwrap(), self.now);
         self.sockets.get_mut(&session).unwrap().pinged_at = Some(now);
@@ -300,13 +305,14 @@ impl SimRuntime {
         unsent.iter().for_each(|text| self.client(name).receive(text, &query));
     }
 
-    /// Bytes that wait for a client that has stopped reading.
+    /// Returns the number of bytes that wait for a client that has stopped
+    /// reading.
     pub fn unsent_bytes(&self, name: &str) -> usize {
         self.sockets[&self.session(name).unwrap()].unsent_bytes()
     }
 
-    /// Disconnects the peer without a sign to the runtime. Frames sent from now
-    /// on are lost.
+    /// Disconnects the peer without notifying the runtime. Frames that are sent
+    /// afterwards are lost.
     pub fn make_half_open(&mut self, name: &str) {
         let session = self.session(name).unwrap_or_else(|| panic!("{name} is not connected"));
         let socket = self.sockets.get_mut(&session).unwrap();
@@ -348,7 +354,7 @@ impl SimRuntime {
     }
 
     /// Returns the answer to a `GET` of a path of the room, such as `/state`.
-    /// Each call uses another admin, so rate limits never apply to it.
+    /// Each call uses another admin, so no call exceeds a rate limit.
     pub fn http_get(&mut self, what: &str) -> Value {
         self.gets += 1;
         let rights = ["subscribe", "presence", "admin"];
@@ -358,7 +364,7 @@ impl SimRuntime {
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Returns the newest seq that the room reports.
+    /// Returns the newest seq, as the room reports it.
     pub fn head(&mut self) -> u64 {
         self.http_get("")["head"].as_u64().unwrap()
     }
@@ -367,15 +373,15 @@ impl SimRuntime {
         self.http_get("")["epoch"].as_str().unwrap().to_owned()
     }
 
-    /// Publishes one event over HTTP. Returns its seq, or the code of the
-    /// refusal.
+    /// Publishes one event over HTTP. Returns the event's seq, or the code of
+    /// the refusal.
     pub fn http_publish(&mut self, name: &str, data: impl std::fmt::Display) -> Result<u64, Code> {
         let seqs = self.http_publish_body(name, &format!(r#"{{"name":"said","data":{data}}}"#))?;
         Ok(seqs[0])
     }
 
-    /// Publishes a body over HTTP. Returns its seqs, or the code of the
-    /// refusal.
+    /// Publishes a body over HTTP. Returns the seqs of the events, or the code
+    /// of the refusal.
     pub fn http_publish_body(&mut self, name: &str, body: &str) -> Result<Vec<u64>, Code> {
         let by = self.identity(name);
         match self.request(by, Request::Publish, body) {
@@ -397,7 +403,7 @@ impl SimRuntime {
         self.sockets.contains_key(&session)
     }
 
-    /// Number of sockets that the runtime considers open.
+    /// Returns the number of sockets that the runtime considers open.
     pub fn open_sockets(&self) -> usize {
         self.sockets.len()
     }

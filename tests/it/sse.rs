@@ -1,5 +1,5 @@
-//! Section 7 of docs/protocol.md: the text that a reader of Server-Sent Events
-//! is sent for each frame of the room.
+//! Tests of Server-Sent Events (docs/protocol.md, section 7): the text that a
+//! reader is sent for each frame of the room.
 
 use roomcast::code::Code;
 use roomcast::limits;

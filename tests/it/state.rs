@@ -1,4 +1,4 @@
-//! The state: the latest event of every key.
+//! Tests of the state, which is the latest event of every key.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;
@@ -99,7 +99,8 @@ fn state_at_its_limit_may_change_or_shrink_but_not_grow() {
             "an event without a key is not in the state"
         );
 
-        // When the limit is lowered, a larger state may still shrink.
+        // After the limit is lowered below the size of the state, a change must
+        // not make the state larger.
         sim.settings = Settings { state_keys: 0, state_bytes: 0, ..settings };
         sim.hibernate();
         assert_eq!(set_key(&mut sim, "d", "1"), Err(Code::TooLarge));

@@ -1,5 +1,5 @@
-//! Tokens that are accepted: all four algorithms, and values at the limits of
-//! time and size.
+//! Accepted tokens: all four algorithms, and values at the limits of time and
+//! size.
 
 use roomcast::auth::{Claims, Policy, TokenError, verify};
 use roomcast::protocol::Grant;
@@ -53,7 +53,7 @@ fn fractional_exp_counts_to_the_millisecond() {
 /// Limits: USER.
 #[test]
 fn claims_at_their_limits_are_accepted() {
-    // The end of the year 262142.
+    // Last second of the year 262142.
     let last_second = 8_210_266_876_799_u64;
     let expires_at = |exp: Value| check(&token_with_claims(&with("exp", exp))).unwrap().expires_at;
     assert_eq!(expires_at(json!(last_second)), Millis::new(last_second * 1_000));

@@ -1,5 +1,5 @@
-//! All known attacks on token verification. Each row of a table has an attempt
-//! and the error that rejects it.
+//! Tests of all known attacks on token verification. Each row of a table has
+//! the name of an attack, its token, and the expected error.
 
 use roomcast::auth::{Algorithm, Kid, TokenError};
 use roomcast::code::Code;
@@ -12,8 +12,8 @@ use super::fixtures::{
 
 type Row = (&'static str, String, TokenError);
 
-/// Checks that each token of a table is rejected with its error. The refusal
-/// must fit into a Close frame, and must contain no part of the token.
+/// Checks that each token of a table is rejected with the error in its row. The
+/// refusal must fit into a Close frame, and must contain no part of the token.
 fn check_all_rejected(table: Vec<Row>) {
     for (name, token, error) in table {
         assert_eq!(check(&token), Err(error.clone()), "{name}");
@@ -40,12 +40,12 @@ fn valid_token() -> String {
     token_with_claims(&valid_claims())
 }
 
-/// The valid token with its signature replaced.
+/// Returns the valid token with this signature in place of its own.
 fn resigned(signature: &str) -> String {
     format!("{}.{signature}", valid_token().rsplit_once('.').unwrap().0)
 }
 
-/// A token with this header and an arbitrary signature.
+/// Returns a token with this header, the valid claims, and this signature.
 fn with_signature(header: &str, signature: &[u8]) -> String {
     format!("{}.{}.{}", encode(header), encode(valid_claims().to_string()), encode(signature))
 }
@@ -64,7 +64,8 @@ fn malformed_token_is_rejected() {
     use TokenError::{Malformed, TooLong};
     let valid = valid_token();
     let signature = valid.rsplit_once('.').unwrap().1;
-    // The same 32 bytes, with a bit set that base64 leaves unused.
+    // The alternative signature decodes to the same 32 bytes, because only an
+    // unused bit of the base64 text differs.
     let mut alternative = signature.to_owned();
     let last = alternative.pop().unwrap();
     alternative.push(char::from_u32(u32::from(last) + 1).unwrap());
@@ -137,7 +138,7 @@ fn token_with_wrong_algorithm_is_rejected() {
     use Algorithm::{EdDsa, Es256, Hs256, Rs256};
     let unsigned = |header: &str| with_signature(header, b"");
     let alg = |alg: &str| signed(json!({ "alg": alg }).to_string(), &SHARED);
-    // The well-known attack: HMAC with a public key as the secret.
+    // A well-known attack signs with HMAC and uses a public key as the secret.
     let by_public = |kid: &str, public: &[u8]| {
         let header = json!({ "alg": "HS256", "kid": kid }).to_string();
         let signed = format!("{}.{}", encode(header), encode(valid_claims().to_string()));
@@ -334,7 +335,8 @@ fn token_with_invalid_or_past_times_is_rejected() {
         ),
         ("iat negative", token_with_claims(&with("iat", json!(-1))), IssuedAt),
         ("iat a date", token_with_claims(&with("iat", json!("2026-11-21"))), IssuedAt),
-        // A new token would not help here, so the error is not "expired".
+        // The tokens below have a second error. A new token would not fix that
+        // error, so the reported error is not "expired".
         ("expired, and of another issuer", token_with_claims(&of_another), Issuer),
         (
             "expired, and forged",

@@ -48,7 +48,7 @@ pub static ED: LazyLock<Signer> =
 pub const OCT: Signer = Signer::Hs256(b"another secret, for the set's oct key");
 pub const SHARED: Signer = Signer::Hs256(SECRET.as_bytes());
 
-/// RFC 7515, appendix A.2.1: the primes of the key.
+/// Primes of the RSA key in RFC 7515, appendix A.2.1.
 pub const RFC7515_A2_P: &str = "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5PJdTJNPY8cQn7ouZ2KKDcmnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc";
 const RFC7515_A2_Q: &str = "uQPEfgmVtjL0Uyyx88GZFF1fOunH3-7cepKmtH4pxhtCoHqpWmT8YAmZxaewHgHAjLYsp1ZSe7zFYHj7C6ul7TjeLQeZD_YwD66t62wDmpe_HlB-TnBA-njbglfIsRLtXlnDzQkv5dTltRJ11BKBBypeeF6689rjcJIDEz9RWdc";
 
@@ -72,7 +72,7 @@ impl Signer {
         }
     }
 
-    /// Returns the public key as a JSON Web Key (for HMAC, the secret).
+    /// Returns the public key as a JSON Web Key. For HMAC, returns the secret.
     pub fn jwk(&self, kid: &str) -> Value {
         match self {
             Self::Hs256(secret) => json!({ "kid": kid, "kty": "oct", "k": encode(secret) }),

@@ -1,4 +1,5 @@
-//! Tokens: accepted and rejected ones, and the rights that they grant.
+//! Tests of tokens: accepted tokens, rejected tokens, and the rights that
+//! tokens grant.
 
 mod accepted;
 mod attacks;

@@ -1,4 +1,4 @@
-//! Properties that hold for arbitrary input.
+//! Properties of token verification that hold for arbitrary input.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::fixtures::{SHARED, check, token};
 use super::rooms::granted;
 
-/// Room names of few letters, so that patterns often match.
+/// Generates room names of few letters, so that patterns often match.
 fn room() -> impl Strategy<Value = String> {
     "[ab]{1,2}(:[ab]{1,2}){0,3}"
 }
@@ -26,8 +26,8 @@ fn rights() -> impl Strategy<Value = Vec<&'static str>> {
     vec(proptest::sample::select(NAMES), 0..4)
 }
 
-/// The contract's rule for patterns, which match whole segments, in its
-/// simplest form.
+/// Implements the contract's rule for patterns in the simplest form. A pattern
+/// matches whole segments.
 fn matches_naive(pattern: &str, room: &str) -> bool {
     let pattern: Vec<&str> = pattern.split(':').collect();
     let room: Vec<&str> = room.split(':').collect();
@@ -70,7 +70,7 @@ proptest! {
         let with_any_header = check(&token(&header, &claims, &SHARED));
         let with_valid_header = check(&token(r#"{"alg":"HS256"}"#, &claims, &SHARED));
         prop_assert!(with_any_header.is_err() && with_valid_header.is_err());
-        // Arbitrary numbers as times: accepted or rejected, but no panic.
+        // Any number as a time is accepted or rejected, without a panic.
         let times = json!({ "sub": "a", "exp": number, "nbf": number, "iat": number });
         let _ = check(&token(r#"{"alg":"HS256"}"#, times.to_string(), &SHARED));
     }

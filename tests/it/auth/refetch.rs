@@ -9,7 +9,7 @@ fn unknown_kids_cause_at_most_one_fetch_a_minute() {
     let mut refetch = Refetch::default();
     refetch.start(NOW);
     refetch.succeeded(NOW);
-    // Unauthenticated clients try one kid a second for an hour.
+    // Unauthenticated clients try one `kid` per second for an hour.
     let mut fetches = 0;
     for second in 1..=3_600 {
         let now = NOW.plus(second * 1_000);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{check, token_with_claims, with};
 
-/// Returns the grant in a room of a token with these `rooms`.
+/// Returns the grant that a token with these `rooms` has in a room.
 pub fn granted(rooms: Value, room: &str) -> Grant {
     let claims = check(&token_with_claims(&with("rooms", rooms))).unwrap();
     claims.grant(&RoomName::parse(room).unwrap())
@@ -23,7 +23,8 @@ fn pattern_matches_whole_segments_only() {
         ),
         ("a:b:*", &["a:b:c", "a:b:c:d"], &["a:b", "a:bc", "a", "a:c:b"]),
         ("*", &["a", "a:b", "shipments:1"], &[]),
-        // Forms that the contract does not define match nothing.
+        // A pattern in a form that the contract does not define matches
+        // nothing.
         ("", &[], &["a"]),
         (":*", &[], &["a", "a:b"]),
         ("**", &[], &["a", "a:b"]),

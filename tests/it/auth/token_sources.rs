@@ -148,8 +148,8 @@ fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
         (None, Some("Same-Origin"), APP, false),
         (None, Some(""), APP, false),
         (None, None, APP, false),
-        // If an `Origin` is present, it alone decides, above all for a
-        // WebSocket.
+        // If the request has an `Origin`, only the `Origin` decides. WebSocket
+        // upgrades are the most important case of this rule.
         (Some("https://evil.example"), Some("same-origin"), APP, false),
         (Some("https://evil.example"), Some("same-origin"), "*", false),
         (Some("null"), Some("same-origin"), "null", false),

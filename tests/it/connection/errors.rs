@@ -1,4 +1,4 @@
-//! Rejected frames, and the limits on them.
+//! Tests of rejected frames, and of the limits of a connection.
 
 use super::*;
 
@@ -95,7 +95,8 @@ fn frames_to_room_closed_by_server_do_not_count_as_bad_requests() {
     for reference in 0..100 {
         assert_eq!(sent_error(&harness.send(&publish("r", reference)))["code"], "bad_request");
     }
-    // A client knows which rooms it unsubscribed from, so these frames count.
+    // A client knows from which rooms it has unsubscribed, so frames to such a
+    // room count as bad requests.
     harness.join("r");
     harness.send(&json!({ "type": "unsubscribe", "room": "r" }));
     harness.room_ended("r", closed(1000, ""));

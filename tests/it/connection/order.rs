@@ -1,4 +1,4 @@
-//! The frames that wait, and the order in which they are forwarded.
+//! Frames that wait, and the order in which frames are forwarded.
 
 use super::*;
 

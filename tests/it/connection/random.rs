@@ -1,5 +1,5 @@
-//! Random runs of a connection: any inputs in any order, and the rules that
-//! must hold after each input. The seed determines the run.
+//! Random runs of a connection, with any inputs in any order. The rules of a
+//! connection are checked after each input. The seed determines the run.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ enum RoomSocket {
 #[derive(Debug)]
 struct Sent {
     room: String,
-    /// Step in which it was sent.
+    /// Step in which the publish was sent.
     at: u64,
-    /// Whether it was forwarded or got an error.
+    /// Whether the publish was forwarded or answered with an error.
     is_resolved: bool,
 }
 
-/// The edge, the rooms and the client. Only the order of their frames is
-/// simulated.
+/// The edge, the rooms and the client of a random run. The run simulates only
+/// the order of their frames.
 struct Run {
     seed: u64,
     rng: TestRng,
@@ -175,9 +175,9 @@ impl Run {
         );
     }
 
-    /// Delivers every verdict, and opens or closes every room that is pending.
-    /// Then checks each frame: it was forwarded or rejected, or its room was
-    /// closed after the frame was sent.
+    /// Delivers every verdict, and opens or closes every pending room. Then
+    /// checks each frame that was neither forwarded nor rejected: its room must
+    /// have been closed after the frame was sent.
     fn finish(&mut self) {
         while self.verdicts > 0 || self.sockets.values().any(|socket| *socket != RoomSocket::Open) {
             let effects = self.verdict();

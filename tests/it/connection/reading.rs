@@ -1,4 +1,4 @@
-//! A client that reads slowly or not at all.
+//! Tests of clients that read slowly or not at all.
 
 use roomcast::connection::RoomFrameKind;
 
@@ -11,7 +11,7 @@ fn pause(name: &str, paused: bool) -> ConnectionEffect {
 }
 
 impl Harness {
-    /// Forwards a room's frame while the client has `unread` bytes.
+    /// Forwards a room's frame while `unread` bytes wait for the client.
     fn forward(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Subscribing to rooms, and rooms that open and close.
+//! Subscriptions to rooms, and rooms that open and close.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Tokens in `auth` frames: the first one, and renewals.
+//! Tokens in `auth` frames: the first token, and renewals.
 
 use super::*;
 
@@ -65,7 +65,8 @@ fn new_token_is_sent_to_each_room() {
         [json!({ "type": "authorized", "expires_at": expires_at() })]
     );
     assert_eq!(effects[1..], [renew("a"), forward("a", &publish("a", 1))]);
-    // Room b gets the renewal when it opens, before the frames that waited.
+    // Room b receives the renewal when its socket opens, before the waiting
+    // frames.
     assert_eq!(harness.room_opened("b"), [renew("b"), forward("b", &publish("b", 2))]);
     assert_eq!(sent_frames(&harness.room_ended("b", closed(4003, "no longer")))[0]["code"], 4003);
     assert_eq!(close_code(&harness.handle(ConnectionInput::Gone(closed(3000, "bye")))), 3000);

@@ -40,7 +40,7 @@ fn claims(user: &str, pattern: &str) -> Claims {
 struct Harness {
     connection: Connection,
     now: Millis,
-    /// The sockets to rooms, and whether each is already open.
+    /// Sockets by room. The value is true if the socket is open.
     sockets: BTreeMap<RoomName, bool>,
     is_verifying: bool,
     is_closed: bool,

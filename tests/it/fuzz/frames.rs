@@ -34,8 +34,8 @@ pub fn run_script(script: &str) {
 
 struct Harness {
     sim: SimRuntime,
-    /// Whether alice's socket is a bridge. On a bridge, the worker sends the binary
-    /// frames, not the client.
+    /// Whether alice's socket is a bridge. On a bridge, only the worker sends
+    /// binary frames, never the client.
     is_bridged: bool,
 }
 

@@ -1,6 +1,6 @@
-//! A socket that opens without a token. Its client sends arbitrary frames. The
-//! verdict on the token and the answer of the room arrive at arbitrary times or
-//! never.
+//! A socket that opens without a token. The client of the socket sends
+//! arbitrary frames. The verdict on the token and the answer of the room arrive
+//! at arbitrary times or never.
 
 use roomcast::auth::Claims;
 use roomcast::close_reason::CloseReason;

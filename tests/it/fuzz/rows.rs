@@ -1,5 +1,6 @@
-//! A room with damaged rows and attachments. It may reject a request with an error,
-//! but must not panic or loop. After an erase it must work like a new room.
+//! A room with damaged rows and attachments. The room may reject a request with
+//! an error, but must not panic or loop. After an erase, the damaged room must
+//! work like a new room.
 
 use roomcast::auth::Identity;
 use roomcast::limits;
@@ -14,8 +15,9 @@ use super::split_letter;
 use crate::memory_store::{MemoryStore, Tables};
 use crate::sim::SimRuntime;
 
-/// Starts with six appends of two events each, in a ring of four slots. The slots
-/// then contain the appends 4, 5, 2 and 3.
+/// Runs a script on a room with six appends of two events each, in a ring of
+/// four slots. Appends are numbered from 0, so the slots contain the appends 4,
+/// 5, 2 and 3.
 pub fn run_script(script: &str) {
     let mut sim = SimRuntime::with(Settings { retained_appends: 4, ..Settings::default() });
     for append in 1..=6 {
@@ -47,8 +49,9 @@ pub fn run_script(script: &str) {
     damaged.erase();
 }
 
-/// Changes one field. A line has a letter for the field, a slot, and a value.
-/// Numbers are in the range that SQL returns: from 0 to 2^53.
+/// Changes one field of the stored rows. A line has a letter for the field, a
+/// slot, and a value. Numbers are in the range that SQL returns: from 0 to 2^53
+/// − 1.
 fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
     let (slot, value) = rest.split_once(' ')?;
     let slot: u64 = slot.parse().ok()?;
@@ -72,14 +75,15 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
                 'e' => append.end_offset = number()?,
                 'o' => append.floor = number()?,
                 'p' => append.floor_offset = number()?,
-                // The length of the index of ids, or one of its bytes.
+                // Shortens the index of ids, or changes one of its bytes.
                 'z' => index.truncate(usize::try_from(number()?).ok()?),
                 'v' => {
                     *index.get_mut(usize::try_from(number()? >> 8).ok()?)? =
                         number()?.to_le_bytes()[0]
                 }
                 'x' => value.clone_into(events),
-                // The events, with an offset that matches their length.
+                // Replaces the events, with an end offset that matches their
+                // length.
                 'y' => {
                     value.clone_into(events);
                     append.end_offset = append.start_offset + value.len() as u64;
@@ -179,8 +183,9 @@ impl Damaged {
         }
     }
 
-    /// Erases the room, and checks that it works like a new one. Skips a room that
-    /// can't be loaded, because its object erases it without the room's code.
+    /// Erases the room, and checks that it then works like a new room. Skips a
+    /// room that can't be loaded, because its object erases the storage without
+    /// the room's code.
     fn erase(&mut self) {
         if self.room.is_some() || self.load(Vec::new()) {
             assert_eq!(self.request(Request::Erase, ""), Some(Answer::NoContent));

@@ -1,6 +1,6 @@
 //! A reader of Server-Sent Events, which parses the stream as the HTML standard
-//! requires. It must receive the same events as a client with a WebSocket to the
-//! room.
+//! requires. The reader must receive the same events as a client with a
+//! WebSocket to the room.
 
 use roomcast::protocol::Start;
 use roomcast::settings::Settings;
@@ -10,9 +10,10 @@ use super::split_letter;
 use crate::client::Client;
 use crate::sim::SimRuntime;
 
-/// The first line is the query, and the others are publishes: three before the
-/// stream starts, and the rest after that. A carriage return does not end a line
-/// here, so a publish may contain one.
+/// Runs a script. The first line is the query. The next three lines are
+/// publishes before the stream starts, and all further lines are publishes
+/// after the start. A carriage return does not end a line, so a publish may
+/// contain carriage returns.
 pub fn run_script(script: &str) {
     let rate = 1_000_000;
     let settings =

@@ -1,5 +1,6 @@
 //! Arbitrary tokens, arbitrary key sets, and tokens with a valid signature and
-//! arbitrary claims. The accepted claims must be exactly those in the token.
+//! arbitrary claims. The accepted claims must be exactly the claims in the
+//! token.
 
 use roomcast::auth::{Claims, Keys, Policy, verify};
 use roomcast::limits;
@@ -36,7 +37,8 @@ pub fn run_script(script: &str) {
 fn check_signed(header: &str, payload: &str) {
     let Ok(accepted) = tokens::claims(&tokens::signed(header, payload), NOW) else { return };
     let read = |json: &str| serde_json::from_str::<Value>(json).ok();
-    // Claims that the core does not read may contain a lone surrogate.
+    // Claims that the core does not read may contain a lone surrogate, which
+    // this parser rejects.
     let (Some(header), Some(written)) = (read(header), read(payload)) else { return };
     assert_eq!(header["alg"], "HS256");
     assert!(header.get("kid").is_none() && header.get("crit").is_none(), "{header}");

@@ -62,8 +62,9 @@ fn check_start(start: Start) {
     assert_eq!(Start::parse(&start.query()).unwrap(), start);
 }
 
-/// Extracts a token. The lines are `Authorization`, `Sec-WebSocket-Protocol`, the
-/// token in the query, `Cookie`, `Origin` and `Sec-Fetch-Site`.
+/// Extracts a token from the headers of a request. The lines are the values of
+/// `Authorization`, `Sec-WebSocket-Protocol`, the token in the query, `Cookie`,
+/// `Origin` and `Sec-Fetch-Site`.
 fn token(text: &str) {
     let mut headers = text.split('\n').map(|header| (!header.is_empty()).then_some(header));
     let mut next = || headers.next().flatten();

@@ -1,4 +1,5 @@
-//! A client that enters, and builds a list of members from its frames.
+//! A client that enters a room, and builds a list of members from the frames
+//! that it receives.
 
 use std::collections::BTreeSet;
 
@@ -17,20 +18,20 @@ pub struct PresenceClient {
     pub connection: Option<Connection>,
     /// The list built from received frames.
     pub list: List,
-    /// Whether another page of the list must follow.
+    /// Whether the next frame must be another page of the list.
     has_more: bool,
 }
 
 pub struct Connection {
     pub session: SessionId,
     pub identity: Identity,
-    /// Time of the last frame or ping that it sent.
+    /// Time of the last frame or ping that the client sent.
     pub active_at: Millis,
     pub not_reading: bool,
 }
 
 impl Connection {
-    /// Whether its token has expired.
+    /// Whether the client's token has expired.
     pub fn is_expired(&self, now: Millis) -> bool {
         self.identity.expires_at.plus(limits::LEEWAY_MS) <= now
     }
@@ -98,7 +99,7 @@ struct Session<'a> {
     since: u64,
 }
 
-/// Parses the list of a `members` frame, or of the answer over HTTP.
+/// Parses the member list in a `members` frame or in an HTTP answer.
 pub fn listed(text: &str) -> List {
     let Listed { members } = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
     let mut list = List::new();
@@ -112,7 +113,7 @@ pub fn listed(text: &str) -> List {
     list
 }
 
-/// Returns the entries of one list of a `members:changed` frame.
+/// Returns the entries of one list in a `members:changed` frame.
 fn entries(text: &str, list: &str) -> Vec<((String, String), (String, u64))> {
     #[derive(Deserialize)]
     struct Entry<'a> {

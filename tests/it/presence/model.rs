@@ -1,6 +1,6 @@
-//! A naive model of presence: a list of entries, searched from the start. It
-//! records the list that members were last sent. After every step, each
-//! client's list is compared with it.
+//! A naive model of presence: a list of entries, searched from the start. The
+//! model records the list that was last sent to members. After every step, each
+//! client's list is compared with the list in the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ pub type List = BTreeMap<(String, String), (String, u64)>;
 #[derive(Default)]
 pub struct Model {
     entries: Vec<Entry>,
-    /// The list that members were last sent.
+    /// The list that was last sent to members.
     pub sent_list: List,
-    /// Whether a window is open. Pending changes are sent at its end.
+    /// Whether a window is open. Pending changes are sent when the window ends.
     window: bool,
     pending: bool,
     hibernated: bool,
-    /// Sessions that a send skipped because they did not read. The alarm checks
-    /// them again.
+    /// Sessions that a send skipped, because their clients did not read. The
+    /// alarm checks the skipped sessions again.
     skipped: BTreeSet<String>,
 }
 
@@ -30,11 +30,11 @@ struct Entry {
     data: String,
     since: Millis,
     state: EntryState,
-    /// Whether it entered after the last changes were sent.
+    /// Whether the session entered after the last changes were sent.
     is_fresh: bool,
-    /// Whether its data changed after the last changes were sent.
+    /// Whether the session's data changed after the last changes were sent.
     is_updated: bool,
-    /// Whether its session must be sent the whole list.
+    /// Whether the session must be sent the whole list.
     awaits_list: bool,
 }
 
@@ -46,13 +46,13 @@ enum EntryState {
 }
 
 impl Model {
-    /// Hibernates. The next input loads the room.
+    /// Hibernates the room. The next input loads the room.
     pub fn hibernate(&mut self, has_sockets: bool) {
         self.hibernated = true;
         self.window = false;
         self.pending = false;
         self.skipped.clear();
-        // Without sockets, no attachment carries the entries.
+        // If there are no sockets, no attachment carries the entries.
         if !has_sockets {
             self.entries.clear();
             self.sent_list.clear();
@@ -127,7 +127,7 @@ impl Model {
         }
     }
 
-    /// Makes all sessions of a user leave at once.
+    /// Makes all sessions of a user leave immediately.
     pub fn kick(&mut self, user: &str, now: Millis) {
         let mut left = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.user == user) {

@@ -1,6 +1,6 @@
 //! Random runs of clients that enter and leave, compared with the naive model.
-//! After every step, each member's list equals the list that the model last
-//! sent, and HTTP answers with the current list.
+//! After every step, each member's list must equal the list that the model last
+//! sent, and HTTP must answer with the current list.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ struct RandomRun {
     seed: u64,
     rng: TestRng,
     clients: Vec<PresenceClient>,
-    /// Sockets whose peer is gone.
+    /// Connections whose peer has disappeared without a Close.
     half_open: Vec<Connection>,
     /// Connections that had expired when the room got its last input.
     ended: Vec<Connection>,
@@ -85,7 +85,8 @@ impl RandomRun {
         }
     }
 
-    /// Finishes all pending work. Then every member has the current list.
+    /// Finishes all pending work. After all work is finished, every member must
+    /// have the current list.
     fn finish(&mut self) {
         (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
         self.advance_by(limits::REPLAY_RESTART_MS);
@@ -145,8 +146,8 @@ impl RandomRun {
             Some(Connection { session, identity, active_at: self.sim.now, not_reading: false });
     }
 
-    /// Sends a frame, unless the session has expired. Returns the session if it
-    /// has the right to presence.
+    /// Sends a frame, unless the session has expired. Returns the session if
+    /// the session has the right to presence.
     fn send(&mut self, who: usize, frame: &str) -> Option<String> {
         self.clients[who].connection.as_ref()?;
         self.log_step(format!("{} sends {frame:.80}", CLIENTS[who]));
@@ -270,7 +271,7 @@ impl RandomRun {
     }
 }
 
-/// Actions of the runtime, and time.
+/// Actions of the runtime, and the passage of time.
 impl RandomRun {
     fn hibernate(&mut self) {
         self.log_step("the room hibernates");
@@ -329,9 +330,9 @@ impl RandomRun {
         self.sim.shift_clock(ms);
     }
 
-    /// Prevents the room from loading for a while. It then can't process a
-    /// socket that closes. If the socket carried a member, all sockets are
-    /// closed.
+    /// Prevents the room from loading for a while. While the room can't be
+    /// loaded, it can't process the close of a socket. If the closed socket
+    /// carried a member, all sockets are closed.
     fn fail_to_load(&mut self) {
         // Unsent frames would keep the room active.
         (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));
@@ -379,7 +380,8 @@ impl RandomRun {
         self.record_skipped();
     }
 
-    /// Records sessions that the runtime skipped because they did not read.
+    /// Records the sessions that the runtime skipped because their clients did
+    /// not read.
     fn record_skipped(&mut self) {
         for session in std::mem::take(&mut self.sim.skipped_sessions) {
             self.model.skip(&session.to_string());
@@ -396,8 +398,8 @@ impl RandomRun {
         connected.chain(half_open).collect()
     }
 
-    /// Checks that members that send no ping are closed in time. It is called
-    /// only while the alarm is on time.
+    /// Checks that members without pings are closed in time. The caller makes
+    /// this check only while the alarm is on time.
     fn check_liveness(&mut self) {
         const AT_MOST: u64 = limits::PING_TIMEOUT_MS + 5 * SECOND;
         let now = self.sim.now;

@@ -1,4 +1,4 @@
-//! Joining, leaving, and tokens sent over a socket.
+//! Steps in which clients join, leave, or send a token over a socket.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -12,8 +12,8 @@ impl RandomRun {
         usize::try_from(self.rng.below(CLIENTS.len() as u64)).unwrap()
     }
 
-    /// Returns a random client if it is connected. The client first processes
-    /// all frames that it received.
+    /// Returns a random client, or `None` if this client is not connected. The
+    /// client first processes all frames that it received.
     pub(super) fn random_connected_client(&mut self) -> Option<usize> {
         let who = self.random_client();
         self.subscribers[who].identity.as_ref()?;
@@ -21,8 +21,9 @@ impl RandomRun {
         Some(who)
     }
 
-    /// Pauses a client. Frames sent to it then wait until it continues. Without
-    /// flow control, their number has no limit.
+    /// Pauses a client. Frames to a paused client wait until the client
+    /// continues. Without flow control, the number of waiting frames has no
+    /// limit.
     pub(super) fn pause_client(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         self.log_step(format!("{} stops processing", CLIENTS[who]));
@@ -68,8 +69,9 @@ impl RandomRun {
     }
 
     /// Connects over the client's own socket, with or without flow control, or
-    /// over a bridge with a small window. Compared runs use no flow control:
-    /// after hibernation, the exact number of bytes in flight is unknown.
+    /// over a bridge with a small window. Compared runs use no flow control,
+    /// because the exact number of bytes in flight is unknown after
+    /// hibernation.
     fn connect(&mut self, who: usize, query: &str, identity: Identity) {
         let kind = if self.is_compared { 7 } else { self.rng.below(8) };
         self.subscribers[who].has_flow = kind < 4 || self.sim.settings.flow_required;
@@ -98,7 +100,8 @@ impl RandomRun {
         self.send_seen_of(who);
     }
 
-    /// Sends a `seen`. Returns whether the client then received more events.
+    /// Sends a `seen`. Returns whether the client received more events after
+    /// the `seen`.
     pub(super) fn send_seen_of(&mut self, who: usize) -> bool {
         self.check_expired_sessions();
         let name = CLIENTS[who];
@@ -165,8 +168,9 @@ impl RandomRun {
         }
     }
 
-    /// Sends a token in a frame: valid, of another user, without the right to
-    /// subscribe, expired, or malformed. Later frames wait for the verdict.
+    /// Sends a valid or an invalid token in a frame. An invalid token is of
+    /// another user, lacks the right to subscribe, has expired, or is
+    /// malformed. Frames that follow the token wait for the verdict.
     pub(super) fn send_token(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         let (token, verdict) = self.any_token(CLIENTS[who]);
@@ -240,7 +244,7 @@ impl RandomRun {
         let expected = if is_expired { None } else { Some(Err(Code::BadRequest)) };
         self.check_answer(who, expected);
         // Twenty consecutive bad requests would close the session. A valid
-        // frame in between prevents that.
+        // frame resets the count of bad requests.
         if !is_expired {
             self.sim.send(CLIENTS[who], r#"{"type": "ping"}"#);
         }

@@ -28,7 +28,8 @@ impl RandomRun {
         let drafts = self.drafts();
         self.log_step(format!("the process dies, {crash_point:?}, during {drafts:.200?}"));
         self.sim.crash_at_next_input = Some(crash_point);
-        // No rate limit applies to this user yet.
+        // Zoe publishes only during crashes, so she never exceeds her rate
+        // limit.
         assert_eq!(self.post(&drafts, "zoe", &["publish"]), Err(Code::Restarting));
         match crash_point {
             CrashPoint::AfterCommit => drop(self.expected(&drafts, "zoe")),
@@ -43,7 +44,7 @@ impl RandomRun {
         self.sim.store.fail_writes();
         let answer = self.post(&drafts, "eve", &["publish"]);
         self.sim.store.clear_faults();
-        // A publish that needs no write succeeds.
+        // A publish that needs no write succeeds even if writes fail.
         let mut trial = self.model.clone();
         let expected = match self.model.created_at {
             None => Err(Code::Internal),
@@ -74,8 +75,9 @@ impl RandomRun {
         }
     }
 
-    /// Advances the clock, with the alarm on time or late. A late alarm only
-    /// affects when an idle room is erased, so compared runs have none.
+    /// Advances the clock, with alarms on time or late. A late alarm only
+    /// changes the time when an idle room is erased. In compared runs, alarms
+    /// are always on time.
     pub(super) fn advance(&mut self) {
         let ms = *self.rng.choose(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
         let late_ms = *self.rng.choose(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
@@ -84,17 +86,18 @@ impl RandomRun {
         self.run_timed(format!("{ms} ms pass, and alarms are {late_ms} ms late"), |sim| {
             sim.advance(ms);
             // An idle room is erased soon after its retention ends. The exact
-            // time depends on alarms set for other reasons, so the alarm fires
-            // here.
+            // time depends on alarms set for other reasons, so this step fires
+            // the alarm itself.
             if sim.alarm.is_some() && late_ms == 0 {
                 sim.fire_alarm();
             }
         });
     }
 
-    /// Prevents the room from loading for a while: the configuration is
-    /// invalid, or reads fail. Each input then fails, with an error if a client
-    /// waits for an answer. No client receives an event, and no event is lost.
+    /// Prevents the room from loading for a while, by an invalid configuration
+    /// or by reads that fail. While the room can't be loaded, each input fails,
+    /// and a client that waits for an answer receives an error. No client
+    /// receives an event, and no event is lost.
     pub(super) fn fail_loads(&mut self) {
         self.sim.deliver_pending();
         self.sim.hibernate();
@@ -154,8 +157,8 @@ impl RandomRun {
         self.sim.shift_clock(hours * i64::try_from(HOUR).unwrap());
     }
 
-    /// Runs a step in which the alarm may fire. Sessions may then end, and the
-    /// room may be erased.
+    /// Runs a step in which the alarm may fire. If the alarm fires, sessions
+    /// may end, and the room may be erased.
     pub(super) fn run_timed(&mut self, description: String, action: impl FnOnce(&mut SimRuntime)) {
         self.log_step(description);
         let erased = self.sim.erasures;

@@ -1,4 +1,4 @@
-//! Publishing, over HTTP and over a socket.
+//! Steps that publish, over HTTP and over a socket.
 
 use roomcast::code::Code;
 use roomcast::protocol::Right;
@@ -78,12 +78,12 @@ impl RandomRun {
         self.check_publish(who, &draft);
     }
 
-    /// Checks that eve's answer equals the model's. If she exceeded her rate
-    /// limit, no event is stored.
+    /// Checks that eve's answer equals the model's answer. If eve exceeded her
+    /// rate limit, the model stores no event.
     pub(super) fn check_http_answer(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
         if answer == Err(Code::RateLimited) {
             assert!(self.has_rate_limits());
-            // The rejected publish also creates the log.
+            // A rejected publish creates the log too.
             self.model.ensure_log(self.sim.now);
         } else {
             assert_eq!(answer, self.expected(drafts, "eve"));
@@ -101,9 +101,9 @@ impl RandomRun {
         self.sim.settings.publishes_per_second < NO_RATE.2
     }
 
-    /// Returns whether the client's last frame exceeded its rate limit. Such a
-    /// frame has no effect for other clients. Only many of them close the
-    /// session.
+    /// Returns whether the client's last frame exceeded the rate limit. A frame
+    /// beyond the limit has no effect for other clients. The session is closed
+    /// only after many frames beyond the limit.
     pub(super) fn is_rate_limited(&mut self, who: usize) -> bool {
         let has_rates = self.has_rate_limits();
         let client = self.sim.client(CLIENTS[who]);
@@ -121,7 +121,8 @@ impl RandomRun {
         is_limited
     }
 
-    /// Publishes until the rate limit is exceeded, and continues after 30 s.
+    /// Publishes until the rate limit is exceeded. After 30 s, a publish must
+    /// succeed again.
     pub(super) fn exceed_rate_limit(&mut self) {
         if !self.has_rate_limits() {
             return;
@@ -135,8 +136,8 @@ impl RandomRun {
             answer == Err(Code::RateLimited)
         });
         assert!(was_limited, "none of {} publishes at once was rejected", most + 1);
-        // A publish may cost more units than are left. The next publishes then
-        // wait longer.
+        // A publish may cost more units than are left. After an expensive
+        // publish, the next publish must wait longer, but here at most 30 s.
         self.run_timed("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);
@@ -144,8 +145,8 @@ impl RandomRun {
         self.check_http_answer(&draft, answer);
     }
 
-    /// Checks that a signal reaches every connected client that reads, and no
-    /// other.
+    /// Sends a signal, which every connected client must receive. Paused
+    /// clients and clients under flow control are not checked.
     pub(super) fn signal(&mut self) {
         self.log_step("a signal is sent".to_owned());
         self.sim.deliver_pending();

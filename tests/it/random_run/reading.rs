@@ -1,4 +1,4 @@
-//! Reading the room over HTTP: its stats, pages and state.
+//! Steps that read the room over HTTP: its stats, pages and state.
 
 use roomcast::limits;
 
@@ -42,8 +42,8 @@ impl RandomRun {
         (status == 200).then_some(page)
     }
 
-    /// Checks that a page has the events after a seq, as many as the limits of
-    /// events and bytes allow. It has at least one, if there are any.
+    /// Checks that a page has as many events after a seq as the limits of
+    /// events and bytes allow. If there are events, the page has at least one.
     pub(super) fn check_page(&self, page: &str, after: u64, limit: u64) {
         let events = self.model.after(after);
         let (mut fit, mut bytes) = (Vec::new(), 0);

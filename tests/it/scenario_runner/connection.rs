@@ -20,7 +20,7 @@ pub struct Bridge {
     rooms: BTreeSet<RoomName>,
     /// Frames that the client received and no step has read yet.
     pub frames: Vec<String>,
-    /// Code with which the connection ended, if it did.
+    /// Close code of the connection, or `None` while it is open.
     pub closed: Option<u16>,
 }
 
@@ -52,7 +52,7 @@ impl ScenarioRunner {
         self.perform(actor, effects);
     }
 
-    /// Forwards the rooms' frames and closes to the connections.
+    /// Forwards the frames and the closes of the rooms to the connections.
     pub(super) fn forward_to_bridges(&mut self) {
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
             for room in self.bridge(&actor).rooms.clone() {
@@ -78,7 +78,7 @@ impl ScenarioRunner {
     fn forward_frame(&mut self, actor: &str, room: &RoomName, frame: String) {
         let now = self.now();
         let bridge = self.bridge(actor);
-        // Actors read everything at once, so no frame is skipped as unread.
+        // Actors read every frame immediately, so no frame is withheld.
         let (passes, effects) =
             bridge.rules.should_forward(room, RoomFrameKind::read(&frame), 0, now);
         assert!(passes && effects.is_empty());

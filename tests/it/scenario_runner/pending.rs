@@ -1,5 +1,6 @@
 //! A socket of one room that has no token yet, as the worker runs it. When the
-//! client sends a valid token, the room's own socket replaces it.
+//! client sends a valid token, the room's own socket replaces the pending
+//! socket.
 
 use roomcast::close_reason::CloseReason;
 use roomcast::code::Code;

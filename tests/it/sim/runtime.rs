@@ -1,5 +1,5 @@
-//! The runtime's part of the simulation: hibernation, timers, alarms and
-//! effects, and the invariants that hold after every input.
+//! The simulated runtime: hibernation, timers, alarms, effects, and the
+//! invariants that must hold after every input.
 
 use std::rc::Rc;
 
@@ -17,12 +17,13 @@ use crate::memory_store::{MemoryStore, Tables};
 use crate::tokens;
 
 impl SimRuntime {
-    /// Hibernates the room. Storage, sockets and their attachments stay.
+    /// Hibernates the room. The storage, the sockets and their attachments
+    /// stay.
     ///
     /// Three things keep the room active: an open fetch to verify a token, the
     /// timer of a batch window, and unsent frames of a socket. Other timers are
-    /// cancelled, which is stricter than the real runtime: the room must do
-    /// their work even when they are lost.
+    /// cancelled, which is stricter than the real runtime. The room must do the
+    /// work of a timer even if the timer is lost.
     pub fn hibernate(&mut self) {
         let is_all_sent = self.is_all_sent();
         if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
@@ -32,7 +33,7 @@ impl SimRuntime {
         }
     }
 
-    /// Whether no socket has unsent frames.
+    /// Whether all frames of all sockets have been sent.
     pub fn is_all_sent(&self) -> bool {
         self.sockets.values().all(|socket| socket.unsent.is_empty())
     }
@@ -49,7 +50,7 @@ impl SimRuntime {
         self.verdicts.clear();
     }
 
-    /// Advances the clock: windows end, and the alarm fires when it is due.
+    /// Advances the clock. Windows end and the alarm fires when they are due.
     pub fn advance(&mut self, ms: u64) {
         let end = self.now.plus(ms);
         while let Some(at) = self.next_timer().filter(|at| *at <= end) {
@@ -69,7 +70,7 @@ impl SimRuntime {
         alarm.into_iter().chain(self.broadcast_at).chain(self.flush_at).min()
     }
 
-    /// Moves the clock without firing the alarm, which is then late.
+    /// Moves the clock without firing the alarm, so the alarm may be late.
     pub fn shift_clock(&mut self, ms: i64) {
         self.now = match ms >= 0 {
             true => self.now.plus(ms.unsigned_abs()),
@@ -102,7 +103,7 @@ impl SimRuntime {
     }
 
     /// Delivers everything that is pending, and ends every flush window. A
-    /// flush window that ends with nothing to send opens no further one.
+    /// flush window with nothing to send opens no further window.
     pub fn run_until_idle(&mut self) {
         self.deliver_pending();
         let mut windows = 0;
@@ -200,7 +201,7 @@ impl SimRuntime {
     }
 
     /// Kills the process during an input. The alarm is stored in the same
-    /// commit as the rows written with it.
+    /// commit as the rows of the input.
     fn crash_during_input(
         &mut self,
         crash_point: CrashPoint,
@@ -223,9 +224,9 @@ impl SimRuntime {
         self.crash();
     }
 
-    /// Answers for a room that can't be loaded: each input fails, but the room
-    /// can be erased. This follows `edge/room_object.rs`, and adds no rule of
-    /// its own.
+    /// Handles an input for a room that can't be loaded. Each input fails, but
+    /// the room can be erased. This function follows `edge/room_object.rs`, and
+    /// adds no rule of its own.
     fn fail_to_load(&mut self, input: &Input) -> Option<Answer> {
         let refusal = Refusal::new(Code::Internal, "the room could not be loaded");
         if matches!(input, Input::Request { request: Request::Erase, .. })
@@ -265,8 +266,8 @@ impl SimRuntime {
     }
 
     /// Handles a socket that closed, or whose frame was lost, while the room
-    /// can't be loaded. If the socket carried a member, every socket is closed.
-    /// Otherwise the other clients would show that member for ever.
+    /// can't be loaded. If the socket carried a member, every socket is closed,
+    /// so that no other client shows the member forever.
     fn disconnect_unloaded(&mut self, session: SessionId) {
         let attachment = self.sockets.get(&session).and_then(|socket| socket.attachment.as_deref());
         if attachment.is_some_and(Session::has_members) {
@@ -281,13 +282,13 @@ impl SimRuntime {
         }
     }
 
-    /// Returns the room, loaded if necessary, with its sessions restored if the
-    /// input needs them.
+    /// Returns the room, and loads it if necessary. The function restores the
+    /// sessions if the input needs them.
     fn load(&mut self, input: &Input) -> Option<&mut Room<MemoryStore>> {
         if self.room.is_none() {
             let (name, store) = (self.name.clone(), self.store.clone());
             // A new room creates its epoch from this number. A stored room
-            // ignores it.
+            // ignores the number.
             let number = if self.store.is_empty() { self.erasures } else { u64::MAX };
             let random = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let room = match &self.misconfigured {
@@ -315,8 +316,8 @@ impl SimRuntime {
         self.room.as_mut()
     }
 
-    /// Sends to the sockets that read, and records the others, as the edge
-    /// does.
+    /// Sends to the sockets that read, and records the sockets that don't read,
+    /// as the edge does.
     fn send_to_readers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
@@ -417,7 +418,7 @@ impl SimRuntime {
         assert!(mentioned <= Some(stored), "the event is not stored: {text:.200}");
     }
 
-    /// Checks that no session is open after its deadline, also if the alarm is
+    /// Checks that no session is open after its deadline, even if the alarm is
     /// late.
     fn check_no_expired_session(&self) {
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
@@ -426,8 +427,8 @@ impl SimRuntime {
         }
     }
 
-    /// Checks that an alarm is set exactly while something is stored, whether
-    /// or not the room can be loaded.
+    /// Checks that an alarm is set exactly while something is stored, even if
+    /// the room can't be loaded.
     fn check_alarm(&self) {
         assert_eq!(
             !self.store.is_empty(),
@@ -440,7 +441,7 @@ impl SimRuntime {
         self.check_alarm();
         for socket in self.sockets.values().filter(|socket| !socket.closing) {
             let Some(attachment) = &socket.attachment else { continue };
-            // The platform's limit is 16,384 bytes.
+            // The platform's limit for an attachment is 16,384 bytes.
             assert!(attachment.len() < 8_192, "{} bytes of attachment", attachment.len());
             let (end, alarm) =
                 (socket.deadline().expect("the attachment can be decoded"), self.alarm);
@@ -454,7 +455,7 @@ impl SimRuntime {
 }
 
 impl Socket {
-    /// Returns when the socket's session ends.
+    /// Returns the time when the socket's session ends.
     fn deadline(&self) -> Option<Millis> {
         let (_, session) = Session::decode(self.attachment.as_deref()?)?;
         Some(session.deadline())
