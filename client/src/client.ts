@@ -13,54 +13,57 @@ import { TransportSelector } from "./connection/transport-selector.ts";
 import { multiplexedConnections, roomConnections } from "./connection/multiplexed.ts";
 import { Tokens, type Token, type TokenCallback } from "./connection/tokens.ts";
 
-/** Makes all options optional. Each may also be `undefined`. */
+/** Makes all options optional and permits the value `undefined`. */
 type Optional<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
 /** Options of `createClient`. Only `url` is required. */
 export interface ClientOptions {
   /**
-   * URL of the Roomcast worker, for example `https://rt.example.com`: absolute, with `http(s):` or
-   * `ws(s):`, without query and fragment.
+   * Absolute URL of the Roomcast worker, for example `https://rt.example.com`. Its scheme is
+   * `http(s):` or `ws(s):`, and it has no query and no fragment.
    */
   readonly url: string | URL;
   /**
-   * Returns the user's token. Without it, the cookie `roomcast_token` must authenticate the user.
+   * Returns the user's token. Without this callback, the cookie `roomcast_token` must authenticate
+   * the user.
    */
   readonly token?: TokenCallback | undefined;
   /**
-   * Storage for each room's position, such as `sessionStorage`, so that a reloaded page resumes.
-   * Off by default.
+   * Storage for each room's position, such as `sessionStorage`, so that a reloaded page resumes. By
+   * default, positions are not stored.
    */
   readonly resume?: PositionStore | undefined;
   /**
-   * Limits of the random delay between attempts, in ms. The delay is below a ceiling that doubles
-   * from `minMs` (1,000 by default) to `maxMs` (30,000 by default).
+   * Limits of the random delay before an attempt to connect, in ms. The delay is random and below a
+   * ceiling. The ceiling doubles with each failed attempt, from `minMs` (1,000 by default) to
+   * `maxMs` (30,000 by default).
    */
   readonly backoff?: Optional<Backoff> | undefined;
   /**
-   * Limits of a room's publishes that wait for their ack. `maxQueued` is their number (1,000 by
-   * default), and `timeoutMs` is the time limit of each (60,000 by default).
+   * Limits for the publishes of a room that wait for their ack. `maxQueued` is the maximum number
+   * of these publishes (1,000 by default). `timeoutMs` is the time limit of each publish in ms
+   * (60,000 by default).
    */
   readonly publish?: Optional<OutboxLimits> | undefined;
   /**
-   * `"shared"` (the default): one connection for all rooms, and another one for each further 100
-   * rooms. `"room"`: a socket for each room.
+   * `"shared"` (the default) opens one connection for up to 100 rooms, and another connection for
+   * each further 100 rooms. `"room"` opens a socket for each room.
    */
   readonly sockets?: "shared" | "room" | undefined;
   /**
    * Called with each error that rejects no promise of the app, for example if `token` fails.
-   * Without it, these errors go to `reportError` (in Node, to `console.error`). Errors of the app's
-   * own handlers always go there.
+   * Without this callback, these errors go to `reportError` (in Node, to `console.error`). Errors
+   * that the app's own handlers throw always go to `reportError`.
    */
   readonly onError?: ((error: RoomcastError) => void) | undefined;
   /**
-   * `true` prints errors and the state changes of connections and rooms to the console. A function
-   * receives each line instead.
+   * `true` prints errors and the state changes of connections and rooms to the console. If `debug`
+   * is a function, it receives each line instead.
    */
   readonly debug?: boolean | ((message: string) => void) | undefined;
   /**
-   * Replaces the global `WebSocket`. Node has none before version 22: pass the class of the npm
-   * package `ws`.
+   * Replaces the global `WebSocket`. Node before version 22 has no `WebSocket`: pass the class of
+   * the npm package `ws`.
    */
   readonly WebSocket?: WebSocketClass | undefined;
   /** Replaces the global `fetch`. */
@@ -70,17 +73,17 @@ export interface ClientOptions {
 /** A client of one Roomcast worker, for one user at a time. */
 export interface Client {
   /**
-   * Returns a room, which connects when it is first used. The same name returns the same object
-   * while the room is used or is one of the last 100 unused rooms. Throws a `RoomcastError` with
-   * the code `bad_request` for an invalid name.
+   * Returns a room, which connects when it is first used. A second call with the same name returns
+   * the same object while the room is used or is one of the newest 100 unused rooms. Throws a
+   * `RoomcastError` with the code `bad_request` for an invalid name.
    */
   room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(
     name: string,
   ): Room<EventMap, SignalMap, Data>;
   /**
-   * Connects every room that is not connected, at once and with a new token. This includes rooms
-   * that have ended. Call it after `disconnect`, `signOut` or a sign-in. It has no effect after
-   * `close`.
+   * Immediately connects every room that is not connected, with a new token. Rooms that have ended
+   * are connected as well. Call `connect` after `disconnect`, `signOut` or a sign-in. After
+   * `close`, `connect` has no effect.
    */
   connect(): void;
   /**
@@ -89,13 +92,15 @@ export interface Client {
    */
   reconnect(): void;
   /**
-   * Closes all connections until `connect`. Members leave at once. Publishes wait, as they do while
-   * offline. Each room later resumes from its position.
+   * Closes all connections until `connect`. The client immediately leaves the rooms that it has
+   * entered. Publishes wait, as they do while the client is offline. Each room later resumes from
+   * its position.
    */
   disconnect(): void;
   /**
-   * Closes all connections until `connect`, and drops the user's data. Members leave at once,
-   * waiting publishes reject with `signed_out`, and positions and state are dropped.
+   * Closes all connections until `connect`, and drops the user's data. The client immediately
+   * leaves the rooms that it has entered. Waiting publishes reject with `signed_out`, and positions
+   * and state are dropped.
    */
   signOut(): void;
   /** Ends every room permanently, with the status `closed`. */
@@ -138,10 +143,14 @@ export function createClient({
     url,
   );
   /**
-   * The last `end` command, while it is in effect. Rooms that are created or used later receive it.
+   * The `end` command that is in effect, if any. Rooms that are created or used later receive this
+   * command.
    */
   let endCommand: EndCommand | undefined;
-  /** The author of new publishes: a new object for each user, as far as the user is known. */
+  /**
+   * The author of new publishes. Each user has a separate object, whose name is `undefined` until
+   * the user is known.
+   */
   let author: Author = { name: undefined };
 
   function newRoom(name: string): Room {
@@ -173,8 +182,8 @@ export function createClient({
     if (isChange) author = { name: user };
     else author.name = user;
     for (const room of rooms.all) room.onUser(user);
-    // Open connections also belong to the previous user: nothing of this user may be sent over
-    // them.
+    // Open connections also belong to the previous user, so frames of the new user must not be sent
+    // over them.
     if (isChange) dispatch({ type: "restart" });
   }
 
@@ -224,7 +233,7 @@ export function createClient({
 
 /**
  * Returns a function that sends a GET with the newest token. If the token is rejected, the function
- * retries once with a new one.
+ * retries once with a new token.
  */
 function authorizedGet(tokens: Tokens, fetch: Fetch): <Answer>(url: URL) => Promise<Answer> {
   return async <Answer>(url: URL) => {

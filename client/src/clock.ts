@@ -1,15 +1,15 @@
 /**
- * Returns the milliseconds of a monotonic clock, for deadlines and durations. People and time
- * servers set the wall clock (`Date.now`) forward and back.
+ * Returns the milliseconds of a monotonic clock, for deadlines and durations. The wall clock
+ * (`Date.now`) is not suitable, because people and time servers set it forward and back.
  */
 export const now = (): number => (globalThis.performance ?? Date).now();
 
-/** Returns the wall-clock time of an instant of `now`, in ms since 1970. */
+/** Converts a time of the clock `now` to wall-clock time, in ms since 1970. */
 export const wallTimeOf = (instant: number): number => Date.now() + Math.ceil(instant - now());
 
 /**
- * Smallest change that counts as a step. A smaller one is a drift between the two clocks, or its
- * correction by a time server.
+ * Smallest change of the wall clock that counts as a step. A smaller change is a drift between the
+ * two clocks, or the correction of a drift by a time server.
  */
 const STEP_MS = 2_000;
 

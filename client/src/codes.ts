@@ -20,21 +20,23 @@ export type WireCode =
 export type LocalCode =
   /** The network or the server can't be reached. */
   | "offline"
-  /** No answer was received within the time limit. A publish may be stored or not. */
+  /**
+   * No answer was received within the time limit. A publish that timed out may be stored or not.
+   */
   | "timeout"
   /**
    * The `token` callback failed, took more than 10 s, or returned no token. `cause` is the error
-   * that it threw.
+   * that the callback threw.
    */
   | "token_failed"
   /**
-   * No WebSocket can be opened to `url`: the runtime has none, or the browser refuses. It refuses a
-   * URL that is invalid, or insecure on a secure page.
+   * No WebSocket can be opened to `url`, because the runtime has no WebSocket or the browser
+   * rejects the URL. A browser rejects a URL that is invalid, or insecure on a secure page.
    */
   | "dial_failed"
   /** WebSockets are blocked, and the fallback's file could not be loaded from the page's server. */
   | "load_failed"
-  /** Too many publishes of the room wait for their ack: 1,000 by default. */
+  /** The maximum number of the room's publishes (1,000 by default) already wait for their ack. */
   | "queue_full"
   /** The app called `disconnect`. */
   | "disconnected"
@@ -45,17 +47,20 @@ export type LocalCode =
   /** The app closed the client. */
   | "closed";
 
-/** Code of a `RoomcastError`, and reason why a room is not connected. */
+/** Code of a `RoomcastError`, and also the reason why a room is not connected. */
 export type Code = WireCode | LocalCode;
 
 /**
- * Error of the server or of the client. Handle it by its `code`: the `message` is for people and
- * may change.
+ * Error that the server or the client has detected. Handle an error by its `code`, because the
+ * `message` is for people and may change.
  */
 export class RoomcastError extends Error {
   override readonly name = "RoomcastError";
   readonly code: Code;
-  /** Delay in ms that the server requests before a retry. `undefined` if it requests none. */
+  /**
+   * Delay in ms that the server requests before a retry. `undefined` if the server requests no
+   * delay.
+   */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: Code, message: string, retryAfterMs?: number, cause?: unknown) {

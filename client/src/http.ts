@@ -8,12 +8,13 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly cache?: "no-store";
   /**
-   * Time limit in ms, including the time to read the response. After it, the error is `timeout`. A
-   * whole number, because Node rejects a fraction of a millisecond.
+   * Time limit in whole ms, including the time to read the response. When the time is up, the
+   * request fails with `timeout`. The number is whole, because Node rejects a fraction of a
+   * millisecond.
    */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Code of the error if a proxy has refused the request, and not the server. */
+  /** Error code if a proxy, and not the server, has refused the request. */
   readonly proxyCode?: Code;
 }
 
@@ -29,7 +30,7 @@ export function serverUrl(url: unknown): string {
   throw new TypeError(`\`url\` must be like https://rt.example.com, not ${JSON.stringify(url)}.`);
 }
 
-/** Returns `https://host/{path}`, below the path of `base` if it has one. */
+/** Returns `https://host/{path}`, below the path of `base`, if any. */
 export const urlOf = (base: string | URL, path: string): URL =>
   new URL(`${String(base).replace(/\/$/, "")}/${path}`);
 
@@ -72,8 +73,8 @@ export async function request<Answer>(
 }
 
 /**
- * Returns the error of a failed request. A page can't see the cause: if the server does not allow
- * its origin, that looks like a lost network.
+ * Returns the error of a request without an answer. A page can't see the cause: an origin that the
+ * server does not allow looks like a lost network.
  */
 const unreachable = ({ host, origin }: URL): RoomcastError => {
   const page = globalThis.location?.origin ?? origin;
@@ -81,7 +82,10 @@ const unreachable = ({ host, origin }: URL): RoomcastError => {
   return new RoomcastError("offline", `No answer from ${host}.${hint}`);
 };
 
-/** Returns the error in the server's answer. An answer without one was created by a proxy. */
+/**
+ * Returns the error in the server's answer. If the answer contains no error, a proxy has created
+ * the answer.
+ */
 async function refusalOf(
   response: Response,
   proxyCode: Code = response.status < 500 ? "bad_request" : "internal",
@@ -102,9 +106,7 @@ interface Server {
   readonly fetch: Fetch;
 }
 
-/**
- * Returns whether the server answers over HTTP. An answer that a proxy has created does not count.
- */
+/** Returns whether the server answers over HTTP. An answer from a proxy does not count. */
 export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
   try {
@@ -123,7 +125,7 @@ export type Range =
 /** Events of a room that were read over HTTP, oldest first. */
 export interface Page<Event = RoomEvent> {
   readonly epoch: string;
-  /** The seq before the first event. */
+  /** Seq that precedes the first event. */
   readonly prev: number;
   readonly events: readonly Event[];
   /** Seq of the room's newest event when the last page was read. */

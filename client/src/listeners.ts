@@ -2,7 +2,10 @@ import { guard } from "./report.ts";
 
 /** A set of listeners. A listener may be added twice, and may be removed during a notification. */
 export class Listeners<Listener> {
-  /** Boxes, so that a listener that was added twice is called twice. */
+  /**
+   * Each listener is stored in its own object, so that a listener that was added twice is called
+   * twice.
+   */
   readonly #boxes = new Set<{ readonly listener: Listener }>();
 
   /** Adds a listener and returns a function that removes it. */
@@ -13,12 +16,12 @@ export class Listeners<Listener> {
   }
 
   /**
-   * Calls every listener, even if an earlier one throws. Returns the promises that the listeners
-   * returned.
+   * Calls every listener, even if an earlier listener throws. Returns the promises that the
+   * listeners returned.
    */
   notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     return [...this.#boxes].flatMap((box) =>
-      // An earlier listener may have removed this one.
+      // An earlier listener may have removed this listener.
       this.#boxes.has(box) ? guard(() => call(box.listener)) : [],
     );
   }

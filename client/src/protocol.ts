@@ -10,7 +10,7 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
   readonly at: number;
   /** User who published the event. */
   readonly from: string;
-  /** Id that the publisher chose. This client chooses a random one by default. */
+  /** Id that the publisher chose. By default, this client chooses a random id. */
   readonly id?: string | undefined;
   /**
    * Key in the room's state. The event replaces the previous event with the same key. An event with
@@ -22,7 +22,7 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
 /** A position in a room's log: `epoch:seq`, for example `h7Qk2pXa:41`. */
 export type Position = string;
 
-/** The latest event of every key as of `seq`, oldest first. */
+/** State of a room at `seq`: the latest event of every key, oldest first. */
 export interface Snapshot<Event = RoomEvent> {
   readonly epoch: string;
   readonly seq: number;
@@ -30,26 +30,28 @@ export interface Snapshot<Event = RoomEvent> {
 }
 
 /**
- * Loss of events: those after a position can no longer be recovered. Everything that was derived
- * from earlier events is invalid.
+ * Notification that the events after a position can no longer be recovered. All data that was
+ * derived from earlier events is invalid.
  */
 export interface Gap {
   readonly epoch: string;
   /** Seq of the oldest retained event. */
   readonly oldest: number;
-  /** Seq of the newest event (the head). Live events follow it. */
+  /** Seq of the newest event (the head). Live events continue after this seq. */
   readonly seq: number;
 }
 
-/** Range of the missed events that were delivered: those after `from`, up to `to`. */
+/**
+ * Range of missed events that were delivered: the events after `from`, up to and including `to`.
+ */
 export interface Recovered {
   readonly from: Position;
   readonly to: Position;
 }
 
 /**
- * A message that matters only now. The room sends it to the connected sessions and does not store
- * it.
+ * A message that is useful only at the time when it is sent. The room sends a signal to the
+ * connected sessions and does not store it.
  */
 export interface Signal<Name extends string = string, Data = unknown> {
   readonly name: Name;
@@ -79,7 +81,7 @@ export interface Members {
   readonly more?: true;
 }
 
-/** Net change of the members: a session is in at most one of the lists. */
+/** Net change of the members. A session is in at most one of the three lists. */
 export interface MembersChanged {
   readonly entered: readonly UserEntry[];
   readonly updated: readonly UserEntry[];
@@ -94,11 +96,11 @@ interface UserEntry extends Entry {
 export interface Connected {
   readonly type: "connected";
   /**
-   * User of the token. Absent if the client has created the frame itself, for a transport over
-   * HTTP.
+   * User of the token. The field is absent if the client itself has created the frame, for a
+   * transport over HTTP.
    */
   readonly user?: string;
-  /** `true` if no request was sent to the server yet, so that the token may still be rejected. */
+  /** `true` if no request was sent to the server yet, so the token may still be rejected. */
   readonly unverified?: boolean;
   readonly expires_at: number;
   readonly ping_ms: number;
@@ -133,8 +135,8 @@ export interface Closed {
 export interface Authorized {
   readonly type: "authorized";
   /**
-   * Rights in the room. Absent in the frame of a multiplexed connection itself: each of its rooms
-   * receives a frame with its own rights.
+   * Rights in the room. The field is absent in the frame of a multiplexed connection itself,
+   * because each of its rooms receives its own rights.
    */
   readonly grant?: readonly string[];
   readonly expires_at: number;
@@ -149,8 +151,8 @@ export interface Refusal {
 }
 
 /**
- * Frames from the server that this client handles. All name their room, except those of a
- * multiplexed connection itself.
+ * Frames from the server that this client handles. All frames name their room, except the frames of
+ * a multiplexed connection itself.
  */
 export type Frame = { readonly room?: string } & (
   | Connected

@@ -35,9 +35,9 @@ export const RoomcastProvider: FunctionComponent<{ client: Client; children?: Re
 }) => createElement(ClientContext.Provider, { value: client }, children);
 
 /**
- * Returns the room of that name. It is connected while another hook or a listener uses it. Throws
- * an `Error` without a `RoomcastProvider`, and a `RoomcastError` with the code `bad_request` for an
- * invalid name.
+ * Returns the room of that name. The room is connected while another hook or a listener uses it.
+ * Throws an `Error` without a `RoomcastProvider`, and a `RoomcastError` with the code `bad_request`
+ * for an invalid name.
  */
 export function useRoom<
   EventMap extends object = AnyEvents,
@@ -97,9 +97,10 @@ export function usePublish<EventMap extends object>(
 }
 
 /**
- * Reduces the room's state and later events to one value, starting from `initial`. Starts again
- * after a gap. Until the room's state is known, uses `snapshot`: the state that the server has read
- * with `backend.state(room)`. Later values of `initial` and `snapshot` have no effect.
+ * Reduces the room's state and later events to one value, starting from `initial`. After a gap,
+ * reduces the new state, starting from `initial` again. Until the room's state is known, the value
+ * is reduced from `snapshot`, the state that the server has read with `backend.state(room)`. Later
+ * values of `initial` and `snapshot` have no effect.
  */
 export function useRoomState<EventMap extends object, Value>(
   room: Room<EventMap>,
@@ -123,7 +124,10 @@ export interface HistoryOptions<Event> {
    * fraction throws a `RangeError`.
    */
   readonly last: number;
-  /** Events that the server has read (`backend.history`), shown until the browser has read them. */
+  /**
+   * Events that the server has read (`backend.history`). They are shown until the browser has read
+   * the room's events.
+   */
   readonly initial?: readonly Event[] | undefined;
 }
 
@@ -136,8 +140,8 @@ export function useEvents<EventMap extends object>(
 }
 
 /**
- * Returns the events of `useEvents`, whether they are still loading, and the error of the last
- * request if it failed.
+ * Returns the events as `useEvents` does. Also returns whether they are still loading, and the
+ * error of the last request if it failed.
  */
 export function useHistory<EventMap extends object>(
   room: Room<EventMap>,
@@ -153,9 +157,9 @@ export function useHistory<EventMap extends object>(
 }
 
 /**
- * Enters the room with the newest data, at most 2 KiB of JSON. Leaves 1 s after the last component
- * that uses it was unmounted. Returns the members, as `useMembers` does: `undefined` if the token
- * does not grant `presence`, as `useGrant` shows.
+ * Enters the room with the newest data, at most 2 KiB of JSON. Leaves the room 1 s after the last
+ * component that uses this hook was unmounted. Returns the members, as `useMembers` does. Returns
+ * `undefined` if the token does not grant `presence`, as `useGrant` shows.
  */
 export function usePresence<Data>(
   room: Room<any, any, Data>,
@@ -166,8 +170,8 @@ export function usePresence<Data>(
 }
 
 /**
- * Returns the members, one for each user. Returns `undefined` while they are unknown: only a client
- * that has entered receives them.
+ * Returns the members, one for each user. Returns `undefined` while the members are unknown: only a
+ * client that has entered receives them.
  */
 export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Data>[] | undefined {
   const { presence } = room;
@@ -179,9 +183,9 @@ export function useMembers<Data>(room: Room<any, any, Data>): readonly Member<Da
 }
 
 /**
- * Returns the number of members, or `undefined` until it is known. It is live if this client has
- * entered. Otherwise it is read whenever the room connects, and every 30 s while the page is
- * visible.
+ * Returns the number of members, or `undefined` until it is known. The number is live if this
+ * client has entered the room. Otherwise, the number is read whenever the room connects, and every
+ * 30 s while the page is visible.
  */
 export function useOnlineCount(room: Room<any>): number | undefined {
   return useStore(useMemo(() => countStore(room), [room]));

@@ -10,8 +10,8 @@ export function report(error: unknown): void {
 }
 
 /**
- * Calls a handler, and reports its error, so that other handlers still run. Returns the handler's
- * promise in a list, or an empty list if it returned none.
+ * Calls a handler and reports an error that it throws, so that other handlers still run. Returns
+ * the handler's promise in a list, or an empty list if the handler returned no promise.
  */
 export function guard(call: () => unknown): Promise<unknown>[] {
   try {
@@ -23,6 +23,6 @@ export function guard(call: () => unknown): Promise<unknown>[] {
   }
 }
 
-/** Returns whether it is a promise. Also recognizes promises of other libraries. */
+/** Returns whether a value is a promise. Also recognizes promises of other libraries. */
 const isThenable = (result: unknown): boolean =>
   typeof (result as PromiseLike<unknown> | undefined)?.then === "function";

@@ -14,9 +14,9 @@ const MIN_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;
 
 /**
- * Makes attempts until one succeeds or fails permanently, or the time is up. If none succeeds,
- * throws the last error. After the signal is aborted, no attempt starts, and it throws the signal's
- * reason.
+ * Repeats `attempt` until it succeeds or fails permanently, or until the time is up. If no attempt
+ * succeeds, throws the last error. After the signal is aborted, starts no attempt, and throws the
+ * signal's reason.
  */
 export async function retry<Answer>(
   attempt: (remainingMs: number) => Promise<Answer>,

@@ -1,4 +1,4 @@
-/** The API for backends: publishes to rooms and reads them over HTTP. */
+/** The API for backends, which publishes to rooms and reads rooms over HTTP. */
 import { Timer } from "./timer.ts";
 import { now } from "./clock.ts";
 import { RoomcastError } from "./codes.ts";
@@ -23,26 +23,30 @@ export interface BackendOptions {
   /** URL of the Roomcast worker, for example `https://rt.example.com`. */
   readonly url: string | URL;
   /**
-   * Token that grants `publish`, and `subscribe` to read. A function is called for each request,
-   * including retries.
+   * Token that grants `publish`, and also `subscribe` if the backend reads rooms. If `token` is a
+   * function, it is called for each request, including retries.
    */
   readonly token: string | (() => string | Promise<string>);
   /**
-   * Time limit of a call in ms, including all retries and the `token` function. 10,000 by default.
+   * Time limit of a call in ms, 10,000 by default. It includes all retries and the `token`
+   * function.
    */
   readonly timeoutMs?: number | undefined;
   /** Replaces the global `fetch`. */
   readonly fetch?: Fetch | undefined;
 }
 
-/** Options that end a call early. A publish of such a call may be stored or not. */
+/** Options that end a call early. A publish that is ended early may be stored or not. */
 export interface CallOptions {
   /**
-   * Time limit of this call in ms, instead of the backend's. After it, the call rejects with
-   * `timeout`.
+   * Time limit of this call in ms, in place of the backend's `timeoutMs`. When the time is up, the
+   * call rejects with `timeout`.
    */
   readonly timeoutMs?: number | undefined;
-  /** Ends the call when it is aborted. The call rejects with the signal's reason. */
+  /**
+   * Signal that ends the call when the signal is aborted. The call then rejects with the signal's
+   * reason.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +57,7 @@ export interface NewEvent extends PublishOptions {
 }
 
 /**
- * Publishes to rooms and reads them. A call rejects with a `RoomcastError`, or with the error that
+ * Publishes to rooms and reads rooms. A call rejects with a `RoomcastError`, or with the error that
  * the `token` function throws.
  */
 export interface Backend {
@@ -82,8 +86,8 @@ export interface Backend {
 }
 
 /**
- * Time limit of an attempt, in ms. An attempt also takes at most half of the call's time, so that
- * another one follows an attempt that hangs.
+ * Time limit of an attempt, in ms. An attempt also takes at most half of the call's time, so that a
+ * second attempt follows an attempt that hangs.
  */
 const MAX_ATTEMPT_MS = 10_000;
 
@@ -101,8 +105,8 @@ export function createBackend(options: BackendOptions): Backend {
   type SendRequest = <Answer>(to: URL, init?: Body) => Promise<Answer>;
 
   /**
-   * Runs a call. At the time limit, it ends the attempts, the pauses between them, and the wait for
-   * the `token` function.
+   * Runs a call. When the time is up, ends the attempts, the pauses between attempts, and the wait
+   * for the `token` function.
    */
   async function call<Answer>(
     { timeoutMs = options.timeoutMs ?? 10_000, signal }: CallOptions,

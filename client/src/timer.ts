@@ -1,6 +1,9 @@
 import { now } from "./clock.ts";
 
-/** A longer delay overflows in the timers of every runtime and fires at once. */
+/**
+ * Longest delay of a timer. In every runtime, a longer delay overflows, and the timer fires
+ * immediately.
+ */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** A timer that fires at a time of the clock `now`, and never earlier. */
@@ -12,7 +15,9 @@ export class Timer {
     this.#onDue = onDue;
   }
 
-  /** Sets the time, in place of an earlier one. `Infinity` stops the timer. */
+  /**
+   * Sets the time when the timer fires, in place of an earlier time. `Infinity` stops the timer.
+   */
   set(at: number): void {
     clearTimeout(this.#timer);
     if (at === Infinity) return;

@@ -1,7 +1,8 @@
 /**
- * The lifecycle of one connection as a pure function: when to dial, ping, renew the token, retry
- * and give up. It uses no socket, no clock, and no event of a room. `socket.ts` performs its
- * effects and sends a `tick` at the time of `wakeAt`.
+ * A pure function that implements the lifecycle of one connection. It decides when to dial, ping,
+ * renew the token, retry and give up. It reads no clock, uses no socket, and handles no event of a
+ * room. `socket.ts` performs the effects that the function returns, and sends a `tick` at the time
+ * of `wakeAt`.
  */
 import { closeActionOf, type Code, type RoomcastError } from "../codes.ts";
 import {
@@ -22,18 +23,18 @@ import type { TransportInput } from "./transport.ts";
 import type { Connected, Frame, Welcome } from "../protocol.ts";
 
 /**
- * State of a connection. In the phase `opening`, `dueAt` is the deadline. In the phase `open`, it
- * is the time of the next ping, or the deadline of its pong.
+ * State of a connection. In the phase `opening`, `dueAt` is the deadline. In the phase `open`,
+ * `dueAt` is the time of the next ping, or the deadline of a pong.
  */
 export interface Connection extends Lifecycle {
   /** Time to replace the token, well before it expires. */
   readonly renewAt: number;
-  /** Ping period, as the server requests it. */
+  /** Ping period in ms that the server requests. */
   readonly pingMs: number;
-  /** `true` if a ping was sent, and no frame was received after it. */
+  /** `true` if no frame was received since the last ping was sent. */
   readonly unanswered: boolean;
   /**
-   * `true` if a token was rejected, and a new one was requested. The rejection of the new one is
+   * `true` if a token was rejected, and a new token was requested. A rejection of the new token is
    * final.
    */
   readonly refused: boolean;
@@ -51,12 +52,12 @@ export type Input =
   | { readonly type: "wake" }
   /** The wall clock was set, or the machine was suspended. */
   | { readonly type: "clock_stepped" }
-  /** A better transport is available. The switch loses nothing, so the status does not change. */
+  /** A better transport is available. The switch loses no event, so the status does not change. */
   | { readonly type: "switch_transport" }
   | { readonly type: "tick" };
 
 export type Effect =
-  /** Opens a socket, in place of the current one if there is one. */
+  /** Opens a socket, and closes the current socket, if any. */
   | { readonly type: "dial"; readonly newToken: boolean }
   | { readonly type: "close" | "ping" }
   /** Requests a new token and sends it in-band. */
@@ -65,16 +66,20 @@ export type Effect =
 type Step = readonly [after: Connection, effect?: Effect | undefined];
 
 /**
- * Time limit of a pong if the connection may be dead. It can be short, because an unnecessary
- * reconnect loses no event.
+ * Time limit of a pong if the connection may be dead. The limit can be short, because an
+ * unnecessary reconnect loses no event.
  */
 const PROBE_MS = 2_000;
 /**
- * Shortest time between two renewals. It limits their number if this clock is wrong. The server's
- * leeway on expiry is longer, so the old token is still accepted.
+ * Shortest time between two renewals of the token. It limits the number of renewals if this
+ * client's clock is wrong. The server's leeway on expiry is longer, so the old token is still
+ * accepted.
  */
 const MIN_RENEW_MS = 10_000;
-/** The server's leeway on expiry. A token that is younger than this has not expired. */
+/**
+ * Time for which the server still accepts an expired token. So a token that is younger than this
+ * time is not rejected as expired.
+ */
 const LEEWAY_MS = 30_000;
 
 export function newConnection(backoff: Backoff, seed: number): Connection {
@@ -120,8 +125,8 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
     case "wake":
       return wake({ ...connection, attempts: 0 }, now);
     case "clock_stepped":
-      // This clock may stand still during a suspend, so the token may expire earlier than `renewAt`
-      // assumes.
+      // The clock `now` may stand still while the machine is suspended, so the token may expire
+      // earlier than `renewAt` assumes.
       return wake({ ...connection, attempts: 0, renewAt: Math.min(connection.renewAt, now) }, now);
     case "switch_transport": {
       const [dialled, effect] = dial(connection, now);
@@ -138,7 +143,9 @@ export function step(connection: Connection, input: Input, now: number, wallNow:
   }
 }
 
-/** Reconnects at once. An unused connection is reset, and connects for its next user. */
+/**
+ * Reconnects immediately. An unused connection is only reset, and connects when it is used again.
+ */
 function restart(connection: Connection, now: number): Step {
   if (!isUnused(connection, now)) {
     return dial({ ...connection, attempts: 0, refused: false, renewAt: now }, now);
@@ -150,7 +157,8 @@ function restart(connection: Connection, now: number): Step {
 function dial(connection: Connection, now: number): Step {
   const newToken = now >= connection.renewAt;
   // A second rejection is final, so it must not be caused by a token that expired while the server
-  // was unreachable. After this time, the next dial gets a new token.
+  // was unreachable. After `LEEWAY_MS`, the token may have expired, so the next dial requests a new
+  // token.
   const nextRenewAt = connection.refused ? now + LEEWAY_MS : NEVER;
   return [
     {
@@ -167,12 +175,13 @@ function dial(connection: Connection, now: number): Step {
 
 function onFrame(connection: Connection, frame: Frame, now: number, wallNow: number): Step {
   const { phase } = connection;
-  // A later `welcome` belongs to a room on a multiplexed connection.
+  // A `welcome` in another phase belongs to a room on a multiplexed connection.
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
   }
-  // An authenticated client receives `welcome` or `connected` first. A pong before it means that
-  // the server waits for a token. This client has none to send: its cookie is missing.
+  // An authenticated client receives `welcome` or `connected` first. A pong before these frames
+  // means that the server waits for a token. This client has no token to send: it relies on a
+  // cookie, which is missing.
   if (phase === "opening" && frame.type === "pong") {
     return end(connection, "unauthorized", "unauthorized");
   }
@@ -195,13 +204,13 @@ function open(
     reason: undefined,
     error: undefined,
     pingMs: frame.ping_ms,
-    // A token that is still unverified counts as accepted only with the first room's `welcome`.
+    // An unverified token counts as accepted only after the first room's `welcome`.
     refused: connection.refused && frame.type === "connected" && frame.unverified === true,
     isMultiplexed: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
-  // Sends a ping at once. If a client has never sent a frame, workerd delays the close of its
-  // socket by seconds.
+  // Sends a ping immediately. If a client has never sent a frame, workerd delays the close of its
+  // socket by several seconds.
   return ping(opened, now, frame.ping_ms / 4);
 }
 
@@ -211,8 +220,8 @@ function open(
  */
 function renewalOf(frame: { expires_at: number }, now: number, wallNow: number): number {
   const remainingMs = frame.expires_at - wallNow;
-  // The token has expired by this clock, but the server has accepted it. So this clock is wrong:
-  // wait until the server closes the connection with 4001.
+  // By this client's clock, the token has expired, but the server has accepted it. So this clock is
+  // wrong: wait until the server closes the connection with 4001.
   if (remainingMs <= 0) return NEVER;
   return now + Math.max(MIN_RENEW_MS, remainingMs * 0.9);
 }
@@ -222,8 +231,9 @@ function ping(connection: Connection, now: number, answerMs: number): Step {
 }
 
 /**
- * Handles an answer. The next ping is sent after three quarters of a period, and the last quarter
- * is for its pong. So a dead socket is detected within one period.
+ * Handles a frame that shows that the connection is alive. The next ping is sent after three
+ * quarters of a period, and its pong is due within the last quarter. So a dead socket is detected
+ * within one period.
  */
 const answered = (connection: Connection, now: number): Connection => ({
   ...connection,
@@ -233,8 +243,8 @@ const answered = (connection: Connection, now: number): Connection => ({
 
 function onClose(connection: Connection, closeCode: number, now: number): Step {
   const [reason, action] = closeActionOf(closeCode);
-  // The server has refused frames of some rooms. These rooms have ended individually, and the
-  // others reconnect.
+  // The server has closed the connection because it refused frames of some rooms. These rooms have
+  // ended individually, and the other rooms reconnect.
   const isCausedByRooms = connection.isMultiplexed && reason === "bad_request";
   if (action === "retry" || isCausedByRooms) return retry(connection, reason, now);
   if (action !== "new_token") return end(connection, action, reason);
@@ -264,8 +274,8 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    // Retries in 10 s unless `authorized` is received: there may be no token, or the frame exceeded
-    // the rate limit.
+    // If no `authorized` is received within 10 s, the renewal is retried. There may be no token to
+    // send, or the frame may have exceeded the rate limit.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
   return [connection];
@@ -276,8 +286,8 @@ function onDeadline(connection: Connection, now: number): Step {
   if (phase === "opening") return retry(connection, "timeout", now);
   if (phase === "waiting") return dial(connection, now);
   if (connection.unanswered) return dial({ ...connection, reason: "offline" }, now);
-  // If the timer is late by more than a period, it was suspended. The socket may have died
-  // meanwhile.
+  // If the timer fires more than a period late, the page was suspended, and the socket may have
+  // died meanwhile.
   const answerMs = now - dueAt > pingMs ? PROBE_MS : pingMs / 4;
   // The connection has lasted for most of a period, so the backoff restarts at its shortest delay.
   return ping({ ...connection, attempts: 0 }, now, answerMs);

@@ -3,7 +3,7 @@ import type { Code, RoomcastError } from "../codes.ts";
 
 /**
  * Status of a room's connection. A room that is `unauthorized`, `forbidden` or `closed` does not
- * retry: it stays so until `client.connect()`.
+ * retry: it keeps this status until `client.connect()`.
  */
 export type Status =
   "connecting" | "connected" | "reconnecting" | "unauthorized" | "forbidden" | "closed";
@@ -11,9 +11,9 @@ export type Status =
 /** State of a room's connection, with the reason if it is not connected. */
 export interface ConnectionStatus {
   readonly status: Status;
-  /** Reason why it is not connected, if known. */
+  /** Reason why the room is not connected, if known. */
   readonly reason: Code | undefined;
-  /** Time of the next attempt, in ms since 1970. `undefined` unless the client waits for one. */
+  /** Time of the next attempt, in ms since 1970. `undefined` if no attempt is scheduled. */
   readonly retryAt: number | undefined;
   /**
    * The error if the reason is `token_failed` or `dial_failed`. Its `cause` is the error that
@@ -31,38 +31,43 @@ export const INITIAL: ConnectionStatus = {
 
 export interface Lifecycle {
   /**
-   * `idle` before the first use and after the last, `opening` during an attempt, `waiting` before
-   * the next attempt, `ended` if no attempt follows.
+   * The phase is `idle` before the first use and after the last use, and `opening` during an
+   * attempt. It is `waiting` before the next attempt, and `ended` if no attempt follows.
    */
   readonly phase: "idle" | "opening" | "open" | "waiting" | "ended";
   readonly status: Status;
-  /** Reason why it is not connected, if known. */
+  /** Reason why the connection or subscription is not open, if known. */
   readonly reason: Code | undefined;
-  /** The error that led to the reason, if this client has detected it. */
+  /** Error that caused `reason`, if this client has detected the error. */
   readonly error: RoomcastError | undefined;
-  /** Deadline of the phase, on the clock of `now`. While waiting, the time of the next attempt. */
+  /**
+   * Deadline of the phase, on the clock of `now`. In the phase `waiting`, `dueAt` is the time of
+   * the next attempt.
+   */
   readonly dueAt: number;
-  /** End of the grace period after the last user has left. */
+  /** End of the grace period, which starts when the last user has left. */
   readonly leaveAt: number;
-  /** Number of attempts in a row that failed, or that led to a connection that was soon lost. */
+  /** Number of consecutive attempts that failed, or led to a connection that was soon lost. */
   readonly attempts: number;
   readonly backoff: Backoff;
   /** State of a small random generator, so that the same inputs lead to the same effects. */
   readonly seed: number;
 }
 
-/** Limits of the random delay between attempts, in ms. */
+/** Limits of the random delay before an attempt to connect, in ms. */
 export interface Backoff {
-  /** Ceiling of the first delay. It doubles after each failed attempt. 1,000 by default. */
+  /**
+   * Ceiling of the first delay, 1,000 by default. The ceiling doubles after each failed attempt.
+   */
   readonly minMs: number;
-  /** Highest ceiling of a delay. 30,000 by default. */
+  /** Highest ceiling of a delay, 30,000 by default. */
   readonly maxMs: number;
 }
 
 export const NEVER = Infinity;
-/** Time limit of opening a connection, and of the answer to a request of a subscription. */
+/** Time limit for opening a connection, and for the answer to a subscription's request. */
 export const OPEN_MS = 10_000;
-/** How long a connection or subscription stays open after its last user has left. */
+/** Time for which a connection or subscription stays open after its last user has left. */
 export const GRACE_MS = 3_000;
 
 export const newLifecycle = (backoff: Backoff, seed: number): Lifecycle => ({
@@ -77,7 +82,10 @@ export const newLifecycle = (backoff: Backoff, seed: number): Lifecycle => ({
   seed: seed >>> 0,
 });
 
-/** Returns whether it has users, or had some within the grace period, and has not ended. */
+/**
+ * Returns whether the lifecycle is used and has not ended. It counts as used until a `tick` ends
+ * its grace period.
+ */
 export const isActive = ({ phase }: Lifecycle): boolean => phase !== "idle" && phase !== "ended";
 
 export const statusBeforeOpen = ({ status }: Lifecycle): Status =>
@@ -105,8 +113,8 @@ export function waiting<Kind extends Lifecycle>(
 }
 
 /**
- * Returns whether it has no users, and had none within the grace period. An active lifecycle counts
- * as used until a `tick` ends its grace period.
+ * Returns whether the lifecycle has no users, and had no users within the grace period. An active
+ * lifecycle counts as used until a `tick` ends its grace period.
  */
 export const isUnused = ({ phase, leaveAt }: Lifecycle, now: number): boolean =>
   phase === "idle" || (phase === "ended" && now >= leaveAt);
@@ -117,7 +125,8 @@ export const ended = <Kind extends Lifecycle>(
   reason: Code,
 ): Kind => ({
   ...lifecycle,
-  // An idle lifecycle has no users. With the time 0, `isUnused` also returns that when it restarts.
+  // An idle lifecycle has no users. Because of the time 0, `isUnused` returns `true` when this
+  // lifecycle restarts.
   leaveAt: lifecycle.phase === "idle" ? 0 : lifecycle.leaveAt,
   phase: "ended",
   status,

@@ -10,8 +10,8 @@ interface FallbackModule {
 }
 
 /**
- * Loads the fallback's file from the page's server. Rejects with a `RoomcastError` with the code
- * `load_failed`.
+ * Loads the fallback's file from the page's server. If loading fails, rejects with a
+ * `RoomcastError` with the code `load_failed`.
  */
 export async function loadFallback(): Promise<FallbackModule> {
   try {
@@ -22,10 +22,10 @@ export async function loadFallback(): Promise<FallbackModule> {
 }
 
 /**
- * Requests the file under another URL. Older browsers cache a failed import by its URL and never
- * request that URL again (whatwg/html#10327 changed this in 2026). Chrome and Firefox name the URL
- * in the error. In webpack and newer Safari, the error names none. It is then rethrown, and the
- * next `import` requests the file.
+ * Requests the file again, under another URL. Older browsers cache a failed import by its URL and
+ * never request that URL again (whatwg/html#10327 changed this in 2026). Chrome and Firefox name
+ * the file's URL in the error. The errors of webpack and newer Safari contain no URL. An error
+ * without a URL is rethrown, and the next `import` requests the file again.
  */
 function importAgain(error: unknown): Promise<FallbackModule> {
   const [, url] = /imported module: (\S+)/.exec(String(error)) ?? [];

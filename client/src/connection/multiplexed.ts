@@ -24,7 +24,7 @@ import {
 import type { Frame } from "../protocol.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
 
-/** The protocol's limit of rooms on one connection. */
+/** Maximum number of rooms on one connection, by the protocol. */
 const MAX_ROOMS = 100;
 
 /** Opens a socket for each room. */
@@ -42,11 +42,14 @@ export function roomConnections(options: SocketOptions, url: string | URL): Conn
   };
 }
 
-/** Opens one connection for all rooms, and one more for each further hundred rooms in use. */
+/**
+ * Opens one connection for up to 100 rooms, and another connection for each further 100 rooms in
+ * use.
+ */
 export function multiplexedConnections(options: SocketOptions, url: string | URL): Connections {
   const sockets: MultiplexedSocket[] = [];
 
-  /** Returns a socket with space for the room of that name. */
+  /** Returns a socket with space for the room `name`. */
   function socketFor(name: string): MultiplexedSocket {
     let socket = sockets.find((socket) => socket.hasSpaceFor(name));
     if (!socket) {
@@ -61,8 +64,8 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
       return new RoomSubscription(options, room, socketFor);
     },
     dispatch(command) {
-      // The sockets come before the rooms, so that no room sends a request over a socket that is
-      // about to close.
+      // The sockets receive the command before the rooms do, so that no room sends a request over a
+      // socket that is about to close.
       for (const { socket } of sockets) socket.dispatch(command);
     },
   };
@@ -135,11 +138,11 @@ class RoomSubscription implements RoomTransport {
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
-    // A frame before `welcome`, or after the end of the subscription, belongs to an ended session.
+    // A frame before `welcome`, or after the subscription has ended, belongs to an earlier session.
     if (this.#subscription.phase === "open") this.#room.onFrame(frame, bytes);
   }
 
-  /** Returns the frame that sends the request. */
+  /** Returns the frame of a request. */
   request(type: SubscriptionRequest): string {
     const since = type === "subscribe" ? this.#room.since() : undefined;
     return JSON.stringify({ type, room: this.name, ref: type, since });
@@ -175,7 +178,7 @@ class MultiplexedSocket implements TransportListener {
   }
 
   /**
-   * Sends the subscriptions' requests, as fast as the server accepts them, and removes finished
+   * Sends the subscriptions' requests within the server's rate limit, and removes finished
    * subscriptions.
    */
   sendRequests(): void {
@@ -190,7 +193,8 @@ class MultiplexedSocket implements TransportListener {
   }
 
   onFrame(frame: Frame, bytes: number): void {
-    // A pong names no room. Every subscription receives it, because any of them may wait for one.
+    // A pong names no room. Every subscription receives the pong, because any subscription may wait
+    // for one.
     if (frame.type === "pong")
       return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, bytes));
     const subscription = this.#subscriptions.get(frame.room ?? "");

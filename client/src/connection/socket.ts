@@ -15,7 +15,7 @@ import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
-/** Reasons of failed dials that the server has not answered. */
+/** Reasons of a failed dial that show that the server has not answered. */
 const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions extends TokenOptions {
@@ -25,8 +25,8 @@ export interface SocketOptions extends TokenOptions {
 }
 
 /**
- * Close codes that the client sends. With `CLOSE_LEAVE`, a member leaves the room at once. With
- * `CLOSE_RECONNECT`, it stays a member for the room's grace period of 10 s.
+ * Close codes that the client sends. With `CLOSE_LEAVE`, a member leaves the room immediately. With
+ * `CLOSE_RECONNECT`, the member stays in the room for the grace period of 10 s.
  */
 const CLOSE_LEAVE = 1000;
 const CLOSE_RECONNECT = 4000;
@@ -54,14 +54,17 @@ export class Socket {
   };
   #connection: Connection;
   #websocket: WebSocket | undefined;
-  /** Number of dials and closes. A token that was requested for an earlier one is ignored. */
+  /**
+   * Number of dials and closes. If this number has changed since a token was requested, the token
+   * is ignored.
+   */
   #dials = 0;
   #token: Token;
   #transport: Transport;
 
   /**
-   * `address` returns the socket's URL. It is called at each dial, because the URL may contain the
-   * position to resume from. `label` names the socket in the `debug` log.
+   * `address` returns the socket's URL. `address` is called at each dial, because the URL may
+   * contain the position to resume from. `label` names the socket in the `debug` log.
    */
   constructor(
     options: SocketOptions,
@@ -107,7 +110,10 @@ export class Socket {
     this.#listener.onStateChange(after, before);
   }
 
-  /** Records the result of a WebSocket dial. The readers of the other transports record theirs. */
+  /**
+   * Records the result of a WebSocket dial. The readers of the other transports record the results
+   * of their own dials.
+   */
   #report(after: Connection, before: Connection): void {
     const isOver = after.phase !== before.phase || after.refused !== before.refused;
     if (before.phase !== "opening" || !isOver) return;
@@ -174,7 +180,7 @@ export class Socket {
     if (token === undefined) websocket.onopen = () => websocket.send(PING);
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
-      // With a cookie, only the server knows the user.
+      // If a cookie authenticates the user, only the server knows the user.
       if ("user" in frame && frame.user) this.#options.onUser(frame.user);
       // `onUser` closes this socket if it belonged to another user.
       if (websocket !== this.#websocket) return;
@@ -185,7 +191,7 @@ export class Socket {
       this.#log(`closed: ${[code, reason].join(" ")}`);
       this.dispatch({ type: "closed", closeCode: code });
     };
-    // If a socket can't be opened, Node 22 fires only this event.
+    // If a socket can't be opened, Node 22 fires only the `error` event.
     websocket.onerror = () => this.dispatch({ type: "closed", closeCode: 1006 });
     this.#websocket = websocket;
   }

@@ -1,7 +1,8 @@
 /**
- * The lifecycle of a room's subscription on a multiplexed connection, as a pure function: when to
- * subscribe, unsubscribe, retry and give up. It sends nothing itself: `multiplexed.ts` sends the
- * request of `nextRequest`, and confirms it with the input `sent`.
+ * A pure function that implements the lifecycle of a room's subscription on a multiplexed
+ * connection. It decides when to subscribe, unsubscribe, retry and give up. It sends nothing
+ * itself: `multiplexed.ts` sends the request that `nextRequest` returns, and confirms it with the
+ * input `sent`.
  */
 import { closeActionOf, type Code } from "../codes.ts";
 import {
@@ -24,8 +25,9 @@ export interface Subscription extends Lifecycle {
   /** `true` while the connection is open. */
   readonly transportOpen: boolean;
   /**
-   * State on the server, as far as the client knows it. An old session is always unsubscribed
-   * before the next `subscribe`. So a `closed` never belongs to another session.
+   * State of the subscription on the server, as far as the client knows. The client always
+   * unsubscribes an old session before the next `subscribe`. So a `closed` frame never belongs to
+   * another session.
    */
   readonly state: "unsubscribed" | "subscribing" | "subscribed" | "unsubscribing";
   /** Deadline of the answer to the pending request. */
@@ -38,7 +40,7 @@ export type SubscriptionInput =
   | TransportInput
   /** The state of the connection has changed. */
   | { readonly type: "connection"; readonly connection: Lifecycle }
-  /** The request of `nextRequest` was sent. */
+  /** The request that `nextRequest` returned was sent. */
   | { readonly type: "sent" }
   | { readonly type: "frame"; readonly frame: Frame }
   | { readonly type: "tick" };
@@ -54,12 +56,12 @@ export const newSubscription = (backoff: Backoff, seed: number): Subscription =>
 });
 
 /**
- * Type of the request's frame, and also its `ref`. The `ref` of a publish is a number, so they
- * never collide.
+ * Type of a request's frame, which is also the `ref` of that frame. The `ref` of a publish is a
+ * number, so it never equals the `ref` of a request.
  */
 export type SubscriptionRequest = "subscribe" | "unsubscribe";
 
-/** Request that was sent and is not answered yet, by server state. */
+/** For each server state, the request that was sent and is not answered yet. */
 const pendingRequest: Partial<Record<Subscription["state"], SubscriptionRequest>> = {
   subscribing: "subscribe",
   unsubscribing: "unsubscribe",
@@ -155,12 +157,12 @@ function onConnectionChange(
     const mustReopen = isActive(subscription) && subscription.phase !== "opening";
     return { ...(mustReopen ? opening(subscription) : subscription), transportOpen: true };
   }
-  // The connection's sessions and pending requests are lost with it.
+  // When a connection is lost, its sessions and pending requests are lost as well.
   const dropped = { ...withState(subscription, "unsubscribed"), transportOpen: false };
   if (!isActive(subscription)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
-  // A connection that switches to a better transport keeps the status `connected`, and so do its
-  // rooms.
+  // A connection that switches to a better transport keeps the status `connected`, and its rooms
+  // keep it as well.
   const reopening = {
     ...opening(dropped),
     reason,
@@ -203,8 +205,8 @@ function onClosed(subscription: Subscription, code: number, now: number): Subscr
     return unsubscribed;
   const [reason, action] = closeActionOf(code);
   if (action === "forbidden" || action === "closed") return ended(unsubscribed, action, reason);
-  // The token belongs to the connection. A rejection by one room does not show that it is invalid,
-  // so only this room retries.
+  // The token belongs to the connection. A rejection by one room does not show that the token is
+  // invalid, so only this room retries.
   return retry(unsubscribed, reason, now);
 }
 
@@ -218,14 +220,14 @@ function retry(subscription: Subscription, reason: Code, now: number): Subscript
 }
 
 /**
- * Handles the refusal of the request that `ref` names. Without a `ref`, it counts in two cases
- * only, where it does no harm. Either a `subscribe` exceeded the rate limit, or an `unsubscribe`
- * found no subscription.
+ * Handles the refusal of the request that `ref` names. A refusal without a `ref` counts as an
+ * answer in only two cases, where a wrong assumption does no harm. Either a `subscribe` has
+ * exceeded the rate limit, or an `unsubscribe` has found no subscription.
  */
 function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
   const { state } = subscription;
   const isAnswer = ref === undefined || ref === pendingRequest[state];
-  // Every retry would be refused as well.
+  // The server would refuse every retry as well.
   if (ref === "subscribe" && isAnswer && code === "bad_request") {
     return ended(withState(subscription, "unsubscribed"), "closed", code);
   }
@@ -240,8 +242,7 @@ function tick(subscription: Subscription, now: number): Subscription {
     return idle(subscription);
   }
   if (now >= subscription.answerAt) {
-    // It is unknown whether the server has the session, so it is unsubscribed before the next
-    // `subscribe`.
+    // The server may have the session, so the client unsubscribes it before the next `subscribe`.
     const overdue = withState(subscription, "subscribing");
     return subscription.phase === "opening" ? waiting(overdue, "timeout", now) : overdue;
   }

@@ -3,14 +3,14 @@ import type { Report } from "../report.ts";
 
 /**
  * Returns a token, or `null` if the user is signed out. Called for the first connection, and again
- * if the token is about to expire or was rejected. So it must not return a cached token. The signal
- * is aborted after 10 s, and the call then fails with `token_failed`.
+ * if the token is about to expire or was rejected. So the callback must not return a cached token.
+ * The signal is aborted after 10 s, and the call then fails with `token_failed`.
  */
 export type TokenCallback = (signal: AbortSignal) => string | null | Promise<string | null>;
 
 /**
- * A token, `undefined` without a callback (a cookie may authenticate the user), or `null` if no
- * user is signed in.
+ * A token. It is `undefined` without a callback, because a cookie may authenticate the user, and
+ * `null` if no user is signed in.
  */
 export type Token = string | undefined | null;
 
@@ -30,8 +30,8 @@ interface Claims {
 }
 
 /**
- * Returns a token's claims, unverified: only the server verifies tokens. Returns `undefined` if the
- * text is not a token.
+ * Returns the claims of a token without verifying them, because only the server verifies tokens.
+ * Returns `undefined` if the text is not a token.
  */
 export function claimsOf(token: string): Claims | undefined {
   try {
@@ -45,7 +45,10 @@ export function claimsOf(token: string): Claims | undefined {
 
 const JWT = /^[\w.-]+$/;
 
-/** A client's newest token, in memory only, shared by all its connections and requests. */
+/**
+ * A client's newest token, which all its connections and requests share. It is stored only in
+ * memory.
+ */
 export class Tokens {
   readonly #callback: TokenCallback | undefined;
   readonly #options: TokenOptions;
@@ -59,18 +62,18 @@ export class Tokens {
     this.#options = options;
   }
 
-  /** Drops the token, because the next one may belong to another user. */
+  /** Drops the token, because the next token may belong to another user. */
   clear(): void {
     this.#newest = this.#value = undefined;
   }
 
   /**
-   * Returns the newest token. Requests a new one if there is none, or if the newest is `spent`.
-   * Calls at the same time share one request: if ten rooms renew their token, the callback is
+   * Returns the newest token. Requests a new token if there is none, or if the newest token is
+   * `spent`. Simultaneous calls share one request: if ten rooms renew their token, the callback is
    * called once.
    */
   get(spent?: Token): Promise<Token> {
-    // A signed-out user may have signed in since.
+    // If no user was signed in, a user may have signed in since.
     if (!this.#newest || this.#value === null || (spent && spent === this.#value)) {
       this.#value = undefined;
       const newest = (this.#newest = this.#request());
@@ -97,7 +100,9 @@ export class Tokens {
     if (user !== undefined) this.#options.onUser(user);
   }
 
-  /** Handles a failed request. Only the first of several failures in a row is reported. */
+  /**
+   * Handles a failed request for a token. Only the first of several failures in a row is reported.
+   */
   #fail(error: RoomcastError): void {
     this.#newest = undefined;
     if (!this.#hasFailed) this.#options.report(error);
@@ -112,11 +117,11 @@ export class Tokens {
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     try {
-      // The async function turns an error that the callback throws synchronously into a rejection.
-      // So the race always handles `timeout`, which would otherwise be an unhandled rejection.
+      // If the callback throws synchronously, the async function turns the error into a rejection.
+      // So the race always handles the rejection of `timeout`, which would otherwise be unhandled.
       const asked = (async () => callback(signal))();
       const token = await Promise.race([asked, timeout]);
-      // It may have returned an HTML error page, for example.
+      // The callback may have returned an HTML error page, for example.
       if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
       return token;
     } catch (cause) {

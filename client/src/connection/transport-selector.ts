@@ -9,8 +9,8 @@ import type {
 import { loadFallback } from "./load-fallback.ts";
 
 /**
- * Selects the transport of a client: WebSocket, or one of the fallback. The fallback is loaded if
- * no WebSocket can be opened.
+ * Selects the transport of a client: WebSocket, or a transport of the fallback. The fallback is
+ * loaded if no WebSocket can be opened.
  */
 export class TransportSelector {
   readonly #options: TransportOptions;
@@ -55,7 +55,7 @@ export class TransportSelector {
       const { Fallback } = await loadFallback();
       this.#fallback = new Fallback(this.#options, this.#users);
     } catch (error) {
-      // The next failed dial loads it again, but only the first error is reported.
+      // The next failed dial loads the fallback again, but only the first error is reported.
       if (!this.#hasFailed) this.#options.report(error as RoomcastError);
       this.#hasFailed = true;
     } finally {

@@ -9,31 +9,34 @@ import type { Report } from "../report.ts";
  */
 export type Transport = "websocket" | "sse" | "long-polling";
 
-/** Carries a room's frames: a socket of its own, or a subscription on a multiplexed connection. */
+/** Carries a room's frames, over the room's own socket or over a multiplexed connection. */
 export interface RoomTransport {
   readonly connection: Lifecycle;
-  /** The transport in use, or the one that is tried now. */
+  /** The transport in use, or the transport that is tried now. */
   readonly transport: Transport;
   /**
-   * `true` if other rooms use the same connection. Then the connection answers a ping, not the
-   * room.
+   * `true` if other rooms use the same connection. In this case, the connection answers a ping, and
+   * the room does not.
    */
   readonly shared?: boolean;
-  /** Sends a frame. Call it only while the connection is open. */
+  /** Sends a frame. Must be called only while the connection is open. */
   send(text: string): void;
   dispatch(input: TransportInput): void;
 }
 
 export type TransportInput =
-  /** The first user was added, or the last one was removed. */
+  /** The room's first user was added (`use`), or its last user was removed (`leave`). */
   | { readonly type: "use" | "leave" }
-  /** A frame shows that an earlier one is missing. */
+  /** A frame shows that an earlier frame is missing. */
   | { readonly type: "gap_detected" }
   | ClientCommand;
 
 /** A command of the app to all rooms. */
 export type ClientCommand =
-  /** Reconnects at once with a new token. `connect` does not change open connections. */
+  /**
+   * Reconnects immediately with a new token. `restart` also replaces open connections, and
+   * `connect` does not.
+   */
   { readonly type: "restart" | "connect" } | EndCommand;
 
 export interface EndCommand {
@@ -61,15 +64,15 @@ export interface RoomListener extends TransportListener {
 export interface Connections {
   connect(room: RoomListener): RoomTransport;
   /**
-   * Dispatches a command to the sockets that rooms share. Afterwards, each room dispatches it to
-   * its own transport.
+   * Dispatches a command to the sockets that rooms share. Afterwards, each room dispatches the
+   * command to its own transport.
    */
   dispatch(command: ClientCommand): void;
 }
 
 /**
- * The part of a WebSocket class that the client uses. The runtime's class fits, and so does the one
- * of the npm package `ws`.
+ * The part of a WebSocket class that the client uses. The runtime's class has this part, and so
+ * does the class of the npm package `ws`.
  */
 export type WebSocketClass = new (
   url: string,
@@ -85,7 +88,7 @@ export type WebSocketClass = new (
 
 export interface TransportOptions {
   readonly url: string | URL;
-  /** `undefined` if the runtime has none, as in Node before version 22. */
+  /** `undefined` if the runtime has no WebSocket, as in Node before version 22. */
   readonly WebSocket: WebSocketClass | undefined;
   readonly fetch: Fetch;
   readonly report: Report;
@@ -94,8 +97,8 @@ export interface TransportOptions {
 /** A socket that uses the selected transport. */
 export interface TransportUser {
   /**
-   * Receives `wake` when another transport is tried from now on, and `switch_transport` when a
-   * better one is available.
+   * Receives `wake` when the next dial uses another transport, and `switch_transport` when a better
+   * transport is available.
    */
   dispatch(input: { readonly type: "wake" | "switch_transport" }): void;
 }
@@ -104,10 +107,13 @@ export interface TransportUser {
 export interface FallbackTransports {
   /** Transport of the next dial. */
   readonly transport: Transport;
-  /** Class that opens a connection, for each transport. */
+  /** For each transport, the class that opens its connections. */
   readonly sockets: Readonly<Record<Transport, WebSocketClass | undefined>>;
   /** Records whether a dial was answered. A refusal counts as an answer. */
   recordDial(transport: Transport, answered: boolean): void;
-  /** Schedules the next probe of better transports, if there are sockets that use one. */
+  /**
+   * Schedules the next probe of better transports, if sockets are in use and a better transport
+   * exists.
+   */
   scheduleProbe(): void;
 }

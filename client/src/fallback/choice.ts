@@ -1,4 +1,4 @@
-/** Chooses the transport of the next dial by the results of earlier dials, as pure functions. */
+/** Pure functions that choose the transport of the next dial by the results of earlier dials. */
 import type { Transport } from "../connection/transport.ts";
 
 export interface TransportChoice {
@@ -6,8 +6,8 @@ export interface TransportChoice {
   /** Number of dials in a row that failed although the server could be reached. */
   readonly failures: number;
   /**
-   * Time of the next probe of better transports, and the interval before it. The interval doubles
-   * at each probe.
+   * Time of the next probe of better transports, and the interval before that probe. The interval
+   * doubles at each probe.
    */
   readonly probeAt: number;
   readonly probeMs: number;
@@ -35,8 +35,8 @@ export const withSuccess = (choice: TransportChoice): TransportChoice => ({
 });
 
 /**
- * Records a dial that failed although the server could be reached. Other failures are not the
- * transport's fault.
+ * Records a dial that failed although the server could be reached. Other failures are not caused by
+ * the transport.
  */
 export function withFailure(choice: TransportChoice, now: number): TransportChoice {
   const failures = choice.failures + 1;

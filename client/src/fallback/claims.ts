@@ -1,8 +1,8 @@
 import { claimsOf } from "../connection/tokens.ts";
 
 /**
- * Expiry and grants of a token. Over a socket, the server sends them. Here the client reads them
- * itself, unverified.
+ * Expiry and grants of a token. Over a socket, the server sends both. Over HTTP, the client reads
+ * them from the token, without verification.
  */
 export interface Grants {
   readonly expires_at: number;
@@ -10,8 +10,8 @@ export interface Grants {
 }
 
 /**
- * Grants of a cookie or an unreadable token: all rights that the client uses. The server accepts or
- * rejects each request.
+ * Grants that the client assumes for a cookie or an unreadable token: all rights that the client
+ * uses. The server accepts or rejects each request.
  */
 const UNKNOWN: Grants = { expires_at: 0, rightsIn: () => ["subscribe", "publish", "presence"] };
 

@@ -16,7 +16,7 @@ export type RoomFrame =
   | { readonly type: "leave" | "members" }
   | { readonly type: "seen"; readonly seq: number };
 
-/** A frame from the client: to a room, or to the connection itself. */
+/** A frame from the client to a room, or to the connection itself. */
 export type ClientFrame =
   | { readonly type: "ping" }
   | { readonly type: "auth"; readonly token: string }
@@ -29,7 +29,7 @@ export interface FrameSink {
   /** Called with the first answer. */
   onOpen(): void;
   onFrame(frame: string): void;
-  /** Called when the room's subscription has ended. No call follows. */
+  /** Called when the room's subscription has ended. No further call follows. */
   onClose(closeCode: number, reason: string): void;
 }
 
@@ -37,8 +37,8 @@ export const frameOf = (type: string, fields: object): string =>
   JSON.stringify({ type, ...fields });
 
 /**
- * Creates an error frame. The local code `offline` becomes `internal`, because a publish may be
- * stored or not, and is retried.
+ * Creates an error frame. The local code `offline` becomes `internal`: the publish may be stored or
+ * not, so the client retries it.
  */
 export function errorFrame(room: string, error: RoomcastError, ref?: string): string {
   const { message, retryAfterMs: retry_after_ms } = error;

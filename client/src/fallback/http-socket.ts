@@ -10,15 +10,15 @@ export interface HttpSocketOptions {
   readonly fetch: Fetch;
   readonly read: StartReader;
   /**
-   * Called when a room's reader has received its first answer (`true`), or was lost without one
-   * (`false`).
+   * Called when a room's reader has received its first answer (`true`), or has ended without an
+   * answer (`false`).
    */
   recordDial(answered: boolean): void;
 }
 
 /**
- * Implements over HTTP the part of a WebSocket that the client uses. Its address determines whether
- * it is a socket of one room or a multiplexed connection.
+ * Implements over HTTP the part of a WebSocket that the client uses. The address determines whether
+ * this object is a socket of one room or a multiplexed connection.
  */
 export class HttpSocket {
   onmessage: ((message: { data: string }) => void) | null = null;
@@ -63,20 +63,21 @@ export class HttpSocket {
     this.onmessage?.({ data: frame });
   }
 
-  /** Emits answers asynchronously, so that none arrives before `send` has returned. */
+  /** Emits answers asynchronously, so that no answer arrives before `send` has returned. */
   #answer(...frames: string[]): void {
     queueMicrotask(() => frames.forEach((frame) => this.#emit(frame)));
   }
 
   /**
-   * Emits `connected` without a request: the first room shows whether the server accepts the token.
+   * Emits `connected` without sending a request. The request of the first room shows whether the
+   * server accepts the token.
    */
   #connect(): void {
     const { expires_at } = grantsOf(this.#http.token);
     this.#answer(frameOf("connected", { expires_at, ping_ms: PING_MS, unverified: true }));
   }
 
-  /** Replaces the token. The server verifies it with the next request. */
+  /** Replaces the token. The server verifies the new token with the next request. */
   #authorize(token: string): void {
     this.#http.token = token;
     const { expires_at, rightsIn } = grantsOf(token);
@@ -89,7 +90,8 @@ export class HttpSocket {
   #subscribe(room: string, since: Position | undefined): void {
     const { read, recordDial } = this.#options;
     let isOpen = false;
-    // An answer may arrive after the room's subscription has ended and another has started.
+    // An answer may arrive after the room's subscription has ended and another subscription has
+    // started.
     const isOver = (): boolean => this.#rooms.get(room) !== httpRoom;
     const sink: FrameSink = {
       onOpen: () => recordDial((isOpen = true)),
@@ -111,7 +113,10 @@ export class HttpSocket {
     this.#answer(frameOf("closed", { room, code: 1000, reason: "" }));
   }
 
-  /** Ends a room. If it was lost without a code, or the token was rejected, ends all rooms. */
+  /**
+   * Ends a room. Ends all rooms if the room was lost without a close code, or if the token was
+   * rejected.
+   */
   #end(room: string, code: number, reason: string): void {
     this.#rooms.get(room)?.stop();
     this.#rooms.delete(room);

@@ -1,7 +1,7 @@
 import type { Code } from "../codes.ts";
 import { request, roomUrl, type Fetch, type HttpRequest } from "../http.ts";
 
-/** Close code of a connection that is lost without a Close. */
+/** Close code of a connection that is lost without a Close frame. */
 export const LOST = 1006;
 
 export const UNAUTHORIZED = 4001;
@@ -51,7 +51,7 @@ export class Http {
     return request(this.#fetch, url, this.#requestOptions(JSON_TYPE, { signal }));
   }
 
-  /** Posts JSON. Returns the result of `read`. */
+  /** Posts JSON and returns the result of `read`. */
   post<Answer>(url: URL, body: string, read?: (response: Response) => Answer): Promise<Answer> {
     const signal = AbortSignal.timeout(TIME_LIMIT_MS);
     const options = this.#requestOptions(JSON_TYPE, { method: "POST", body, signal });
@@ -66,8 +66,8 @@ export class Http {
 
   /**
    * Adds the token and the headers. Without `no-store`, a browser delays the request of a second
-   * tab until the first tab's is answered. A refusal by a proxy counts as `offline`, so that it
-   * never ends a room permanently.
+   * tab until the request of the first tab is answered. A refusal by a proxy counts as `offline`,
+   * so that it never ends a room permanently.
    */
   #requestOptions(accept: string, options: HttpRequest): HttpRequest {
     return {

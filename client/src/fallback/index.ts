@@ -32,7 +32,7 @@ export class Fallback implements FallbackTransports {
   #choice = INITIAL_CHOICE;
   /** The tasks that are running. */
   readonly #running = new Set<() => Promise<void>>();
-  /** The context of the last long poll, with which a stream is probed. */
+  /** The context of the last long poll. The probe of a stream uses it. */
   #lastPolled: ReaderContext | undefined;
 
   constructor(options: TransportOptions, users: ReadonlySet<TransportUser>) {
@@ -72,7 +72,10 @@ export class Fallback implements FallbackTransports {
     else void this.#runOnce(this.#checkReachable);
   }
 
-  /** Runs the task unless it is already running, so that dials that fail together count as one. */
+  /**
+   * Runs the task unless the task is already running, so that dials that fail at the same time
+   * count as one failure.
+   */
   async #runOnce(task: () => Promise<void>): Promise<void> {
     if (this.#running.has(task)) return;
     this.#running.add(task);
@@ -108,8 +111,8 @@ export class Fallback implements FallbackTransports {
   }
 
   /**
-   * Schedules the probes of better transports while there are users: at `probeAt`, and whenever the
-   * network is back.
+   * Schedules the probes of better transports while there are users. A probe runs at `probeAt`, and
+   * whenever the network is back.
    */
   scheduleProbe(): void {
     const { probeAt } = this.#choice;

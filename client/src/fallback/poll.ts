@@ -8,14 +8,14 @@ import { frameOf } from "./frames.ts";
 import { closeCodeOf, LOST } from "./http.ts";
 import { welcome, type Reader, type ReaderContext } from "./reader.ts";
 
-/** How long the server may delay an answer while there is no new event. */
+/** Time for which the server may delay an answer while there is no new event. */
 const WAIT_SECONDS = 25;
 const READ_TIMEOUT_MS = (WAIT_SECONDS + 15) * 1_000;
 const PAGE_EVENTS = 1_000;
 
 /**
- * Reads a room by long polling. There is no session in the room, so the client can't enter it, and
- * receives no signals.
+ * Reads a room by long polling. There is no session in the room, so the client can't enter the
+ * room, and receives no signals.
  */
 export class LongPoll implements Reader {
   readonly #context: ReaderContext;
@@ -68,8 +68,8 @@ export class LongPoll implements Reader {
 
   /** Requests a page. Returns `undefined` if the position is lost. */
   async #page(since: Position, isAtHead: boolean): Promise<Page | undefined> {
-    // The first request does not wait. If it waited for an event, it would look like a request
-    // without an answer.
+    // The first request does not wait for an event. A waiting request would look like a request
+    // that the server does not answer.
     const wait = isAtHead ? { wait: `${WAIT_SECONDS}` } : undefined;
     try {
       return await this.#get("events", { since, limit: `${PAGE_EVENTS}`, ...wait });
@@ -98,7 +98,8 @@ export class LongPoll implements Reader {
   }
 
   /**
-   * Starts from the state. If the position `lost` can't be resumed, emits a gap before the state.
+   * Starts from the room's state. If the client can't resume from the position `lost`, emits a gap
+   * before the state.
    */
   async #start(lost?: Position): Promise<Position> {
     const { room, sink } = this.#context;

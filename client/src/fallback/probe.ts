@@ -1,4 +1,4 @@
-/** Probes whether a transport is available now, without a change to the one in use. */
+/** Probes whether a transport is available now. The transport in use does not change. */
 import { closeActionOf } from "../codes.ts";
 import { urlOf, websocketOf } from "../http.ts";
 import { PING, SUBPROTOCOL } from "../protocol.ts";
@@ -10,7 +10,7 @@ import { ReadAhead } from "./read-ahead.ts";
 const PROBE_MS = 10_000;
 
 /**
- * Returns whether a WebSocket can be used: sends a ping and waits for the answer, for which the
+ * Returns whether a WebSocket can be used. Sends a ping and waits for the pong, for which the
  * server requires no token.
  */
 export async function isWebSocketAvailable({
@@ -27,12 +27,12 @@ export async function isWebSocketAvailable({
       timeout = setTimeout(resolve, PROBE_MS, false);
       probe.onopen = () => probe.send(PING);
       probe.onmessage = () => resolve(true);
-      // A close code of the protocol comes from the server, so frames arrive.
+      // A close code of the protocol comes from the server, so it shows that frames arrive.
       probe.onclose = ({ code }) => resolve(closeActionOf(code)[0] !== "offline");
       probe.onerror = () => resolve(false);
     });
   } catch {
-    return false; // The browser refuses to open it.
+    return false; // The browser refuses to open the socket.
   } finally {
     clearTimeout(timeout);
     websocket?.close();

@@ -4,8 +4,8 @@ import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
 
 /**
- * Limit of a batch in UTF-16 code units. Each takes at most 3 bytes of the body, which may have 1
- * MiB.
+ * Limit of a batch in UTF-16 code units. A code unit takes at most 3 bytes of the request's body,
+ * and the body may have at most 1 MiB.
  */
 const BATCH_CHARACTERS = 256 * 1024;
 const BATCH_EVENTS = 1_000;
@@ -15,17 +15,17 @@ interface Publish {
   readonly event: string;
 }
 
-/** Sends publishes to a room by POST, in order, and the newest signal of each name. */
+/** Sends requests to a room by POST: all publishes in order, and the newest signal of each name. */
 export class Publisher {
   readonly #http: Http;
   readonly #room: string;
   readonly #sink: FrameSink;
-  /** The unanswered publishes. The ones of the current request come first. */
+  /** The unanswered publishes, starting with the publishes of the current request. */
   #publishes: Publish[] = [];
   #publishing = false;
   /**
-   * Number of publishes to send one by one, after their batch was refused. A refused batch appends
-   * nothing.
+   * Number of publishes to send one by one because their batch was refused. A refused batch appends
+   * no event.
    */
   #oneByOne = 0;
   readonly #signals = new Map<string, string>();
@@ -49,7 +49,7 @@ export class Publisher {
 
   /**
    * Sends all publishes. Publishes that are added during a request are sent together in the next
-   * one.
+   * request.
    */
   async #publishAll(): Promise<void> {
     this.#publishing = true;
@@ -93,8 +93,8 @@ export class Publisher {
       this.#oneByOne = batch.length;
       return;
     }
-    // After a temporary error, refuses the later publishes as well. Otherwise they would be stored
-    // before the retried ones.
+    // A temporary error also refuses the later publishes. Otherwise, they would be stored before
+    // the publishes that are retried.
     for (const { ref } of this.#dequeue(isTransient ? this.#publishes.length : 1))
       this.#emitError(error, ref);
   }
@@ -112,7 +112,7 @@ export class Publisher {
       try {
         await this.#http.post(url, body, () => {});
       } catch (error) {
-        // A signal that was lost is dropped, because it is useless later.
+        // A lost signal is not sent again, because it would be useless later.
         if ((error as RoomcastError).code !== "offline") this.#emitError(error as RoomcastError);
       }
     }
@@ -121,7 +121,7 @@ export class Publisher {
 
   #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
-    // The server would have closed a socket when its token expired.
+    // If the token has expired, the server would have closed a socket.
     if (closeCode === UNAUTHORIZED) return this.#sink.onClose(closeCode, error.message);
     this.#sink.onFrame(errorFrame(this.#room, error, ref));
   }

@@ -1,12 +1,13 @@
 /**
- * Limit in characters. At most 256 KiB of events can be finished by the handlers but not yet
- * reported with `seen`. The limit is higher, so a `seen` always follows and frees space.
+ * Limit of the read-ahead in characters. The client sends `seen` after its handlers have finished
+ * at most 256 KiB of events. This limit is higher, so when it is reached, a `seen` always follows
+ * and frees space.
  */
 const MAX_CHARACTERS = 512 * 1024;
 
 /**
- * Counts the events that were emitted and not yet seen, in characters. At the limit, a reader
- * pauses.
+ * Counts the characters of emitted events that are not yet acknowledged with `seen`. At the limit,
+ * the reader pauses.
  */
 export class ReadAhead {
   readonly #unseen: { readonly seq: number; readonly size: number }[] = [];

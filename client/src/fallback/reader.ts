@@ -13,9 +13,12 @@ export interface ReaderContext {
   readonly readAhead: ReadAhead;
 }
 
-/** Reads a room until it is stopped, or has ended. */
+/** Reads a room until the reader is stopped, or the room has ended. */
 export interface Reader {
-  /** Enters the room, or updates the data. Absent if the reader has no session in the room. */
+  /**
+   * Enters the room, or updates the presence data. The method is absent if the reader has no
+   * session in the room.
+   */
   enter?(data: unknown): void;
   leave?(): void;
   stop(): void;
@@ -24,12 +27,12 @@ export interface Reader {
 export type StartReader = (context: ReaderContext, since: Position | undefined) => Reader;
 
 /**
- * Ping period that the client is given. Pings are not sent over HTTP: a reader detects a dead
- * connection itself.
+ * Ping period in the emitted `welcome`. Pings are not sent over HTTP, because a reader detects a
+ * dead connection itself.
  */
 export const PING_MS = 25_000;
 
-/** Emits the `welcome` of a room that was reached, with the grants in the token. */
+/** Emits `welcome` after the first answer of a room, with the grants in the token. */
 export function welcome(
   { http, room, sink }: ReaderContext,
   position: LogPosition,

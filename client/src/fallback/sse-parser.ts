@@ -12,7 +12,8 @@ export class SseParser {
   /** The start of a line whose end was not received yet. */
   #line = "";
   /**
-   * `true` if the last chunk ended with a carriage return. A line feed that follows belongs to it.
+   * `true` if the last chunk ended with a carriage return. A line feed that follows belongs to the
+   * same line end.
    */
   #afterReturn = false;
   #fields: Record<string, string> = {};

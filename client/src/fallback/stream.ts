@@ -8,9 +8,12 @@ import { errorFrame } from "./frames.ts";
 import { closeCodeOf, LOST, UNAUTHORIZED } from "./http.ts";
 import { welcome, type Reader, type ReaderContext } from "./reader.ts";
 
-/** Time limit of the first event. A proxy that buffers the response forwards no event. */
+/**
+ * Time limit for the first event. It detects a proxy that buffers the response, because such a
+ * proxy forwards no event.
+ */
 const FIRST_EVENT_TIMEOUT_MS = 5_000;
-/** Time without data after which a stream is dead. The server sends a comment every 25 s. */
+/** Time without data after which a stream counts as dead. The server sends a comment every 25 s. */
 const READ_TIMEOUT_MS = 30_000;
 /**
  * Shortest time between two changes of the presence data. After each change, the old session
@@ -24,18 +27,21 @@ export class EventStream implements Reader {
   readonly #readTimeout = new Timer(() => this.#end(LOST, "Timed out."));
   readonly #change = new Timer(() => this.#changePresence());
   #position: Position | undefined;
-  /** The head at the start of a resume. All events up to it were missed. */
+  /**
+   * The room's head at the start of a resume. All events after the position, up to this head, were
+   * missed.
+   */
   #head: number | undefined;
   #isWelcome = false;
-  /** The frames with which the stream starts, until all of them are received. */
+  /** The first frames of the stream, collected until all of them are received. */
   #startFrames: string[] = [];
-  /** The request whose answer is being read, and the one that will replace it. */
+  /** The request whose answer is being read, and the request that will replace it. */
   #reading: AbortController | undefined;
   #opening: AbortController | undefined;
   /** The token and the presence data of the request whose answer is being read. */
   #token: string | undefined;
   #entered: string | undefined;
-  /** The presence data to enter with, as JSON. `undefined` if the client is not a member. */
+  /** The presence data to enter with, as JSON. `undefined` before `enter` and after `leave`. */
   #wanted: string | undefined;
   #changeAllowedAt = 0;
 
@@ -84,8 +90,8 @@ export class EventStream implements Reader {
   }
 
   /**
-   * Opens a stream. The old one is read until the new answer is received, so that a member does not
-   * leave meanwhile.
+   * Opens a stream. The old stream is read until the new stream is answered, so that a member does
+   * not leave the room meanwhile.
    */
   async #open(): Promise<void> {
     const { http, room, sink } = this.#context;
@@ -147,7 +153,7 @@ export class EventStream implements Reader {
     }
   }
 
-  /** Emits events that were received together as one frame. */
+  /** Emits one frame with all events that were received together. */
   #onEvents(received: Iterable<SseEvent>): void {
     let events: SseEvent[] = [];
     for (const event of received) {
@@ -163,8 +169,8 @@ export class EventStream implements Reader {
   }
 
   /**
-   * Emits an `events` frame. A stream that has replaced another one starts with events that the old
-   * one has already emitted. They are skipped.
+   * Emits an `events` frame. A stream that has replaced another stream starts with events that the
+   * old stream has already emitted. These events are skipped.
    */
   #emitEvents(received: readonly SseEvent[]): void {
     const last = parsePosition(received.at(-1)?.id);
@@ -177,7 +183,7 @@ export class EventStream implements Reader {
     const all = events.join();
     this.#position = formatPosition(last);
     readAhead.add(last.seq, all.length);
-    // The events stay the room's JSON. Only the receiver of the frame parses them.
+    // The events are copied as JSON text, because only the receiver of the frame parses them.
     const head = JSON.stringify({ type: "events", room, epoch: last.epoch, prev }).slice(0, -1);
     sink.onFrame(`${head},"events":[${all}]}`);
   }
@@ -186,11 +192,11 @@ export class EventStream implements Reader {
     if (event === "closed") return this.#close(JSON.parse(data!) as Closed);
     if (data !== undefined) this.#startFrames.push(data);
     if (!this.#isWelcome) {
-      // Only the last of the events with which the stream starts has an id.
+      // Among the events at the start of a stream, only the last event has an id.
       if (id === undefined) return;
       this.#welcome(id, data === undefined);
     }
-    // Without data, the id only repeats the requested position.
+    // The id of an event without data only repeats the requested position.
     if (data !== undefined || this.#position === undefined) this.#position = id ?? this.#position;
     for (const frame of this.#startFrames.splice(0)) this.#context.sink.onFrame(frame);
   }
@@ -202,7 +208,10 @@ export class EventStream implements Reader {
     welcome(this.#context, { epoch, seq: recovered ? this.#head! : seq }, recovered);
   }
 
-  /** Handles the end of the stream. If only its token has expired, continues with a newer token. */
+  /**
+   * Handles the end of the stream. If only the token of the stream has expired, opens a stream with
+   * a newer token.
+   */
   #close({ code, reason }: Closed): void {
     if (code !== UNAUTHORIZED || this.#token === this.#context.http.token) {
       return this.#end(code, reason);
@@ -218,7 +227,7 @@ interface Closed {
   readonly reason: string;
 }
 
-/** Codes with which the server may refuse `enter` while the old stream continues. */
+/** Error codes of a refused `enter` after which the old stream continues. */
 const enterRefusalCodes: ReadonlySet<Code> = new Set([
   "bad_request",
   "forbidden",

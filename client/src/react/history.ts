@@ -6,27 +6,27 @@ import { retry } from "../retry.ts";
 import type { Room } from "../room/room.ts";
 import type { Store } from "./stores.ts";
 
-/** The newest events of a room, and the state of reading them. */
+/** The newest events of a room, and the progress of reading them. */
 export interface History<Event> {
   /** Events, oldest first. */
   readonly events: readonly Event[];
-  /** `true` until the events were read. Until then, `events` has fewer events, or outdated ones. */
+  /** `true` until the events are read. Until then, `events` may be incomplete or outdated. */
   readonly isLoading: boolean;
   /**
-   * Error of the last request, `undefined` if it succeeded. While `isLoading`, the request is
-   * retried.
+   * Error of the last request, or `undefined` if the request succeeded. While `isLoading` is
+   * `true`, the request is retried.
    */
   readonly error: RoomcastError | undefined;
 }
 
 /**
- * How long a failed request is retried, and the pause before the retries start again. A reconnect
- * starts them again at once.
+ * Time for which a failed request is retried, and the pause before the retries start again. A
+ * reconnect ends the pause immediately.
  */
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = 60_000;
 
-/** Returns the last events of a list, or the list itself if it has no more than `last`. */
+/** Returns the last events of a list, or the list itself if it has at most `last` events. */
 export const newest = <Event>(events: readonly Event[], last: number): readonly Event[] =>
   events.length > last ? events.slice(events.length - last) : events;
 
@@ -60,7 +60,9 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   readonly getSnapshot = (): History<EventOf<EventMap>> => this.#history;
   readonly getServerSnapshot = (): History<EventOf<EventMap>> => this.#initial;
 
-  /** Sets the number of shown events. If it is higher than before, reads the events again. */
+  /**
+   * Sets the number of shown events. If the number is higher than before, reads the events again.
+   */
   resize(last: number): void {
     const isMore = last > this.#last;
     this.#last = last;
@@ -79,7 +81,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
           this.#live = newest([...this.#live, ...events], this.#last);
           this.#show();
         },
-        // The old list is shown until the new one is read, so that nothing flickers.
+        // The old list is shown until the new list is read, so that nothing flickers.
         gap: () => {
           this.#stored = undefined;
           this.#live = [];
@@ -113,8 +115,8 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   }
 
   /**
-   * Reads the events. The room must be connected: otherwise, events that are published before it
-   * connects would be missing.
+   * Reads the events. The room must be connected. Otherwise, events that are published between the
+   * read and the connect would be missing.
    */
   async #read(): Promise<void> {
     this.#abort.abort();
@@ -131,7 +133,7 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
     } catch (error) {
       if (signal.aborted) return;
       this.#room.report(error as RoomcastError);
-      // If the connection was lost as well, the next connection reads again.
+      // If the connection was lost as well, the events are read again after the next connect.
       if (this.#state !== "reading") return;
       this.#state = "failed";
       this.#stored ??= [];

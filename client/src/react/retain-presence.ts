@@ -4,13 +4,13 @@ import { guard } from "../report.ts";
 import type { Room } from "../room/room.ts";
 
 /**
- * How long a room stays entered after its last component was unmounted: long enough for a change of
- * route.
+ * Time for which a room stays entered after its last component was unmounted. It is long enough for
+ * a change of route.
  */
 const GRACE_MS = 1_000;
 
 /**
- * Presence in a room that several components share. It is entered while the token grants
+ * Presence that several components share in one room. The room is entered while the token grants
  * `presence`.
  */
 class RetainedPresence {
@@ -19,11 +19,11 @@ class RetainedPresence {
   #users = 0;
   #data: unknown;
   /**
-   * `true` if the user has signed out. The data may contain the user's name, so it is not sent
-   * again.
+   * `true` if the user has signed out. The data may contain the user's name, so the data is not
+   * sent again.
    */
   #isStale = false;
-  /** The grant when it last entered or left. */
+  /** The grant at the last `enter` or `leave`. */
   #grant: readonly string[] | undefined;
   #stop: (() => void) | undefined;
 
@@ -32,8 +32,8 @@ class RetainedPresence {
   }
 
   /**
-   * Adds a component. The newest data replaces earlier data, except if it is `undefined`. Returns a
-   * function that removes the component.
+   * Adds a component. The newest data replaces earlier data, unless the newest data is `undefined`.
+   * Returns a function that removes the component.
    */
   add(data: unknown): () => void {
     this.#leaving.set(Infinity);
@@ -50,8 +50,8 @@ class RetainedPresence {
   }
 
   /**
-   * Enters or leaves when the grant has changed. Without the right it does not enter, because the
-   * room would report an error for each component.
+   * Enters or leaves when the grant has changed. Does not enter without the right `presence`,
+   * because the room would report an error for each component.
    */
   #update(): void {
     const { grant, connection } = this.#room;
@@ -72,8 +72,8 @@ class RetainedPresence {
 const retained = new WeakMap<Room, RetainedPresence>();
 
 /**
- * Enters the room with that data, for one of several components. Returns a function that removes
- * the component.
+ * Enters the room with `data`, for one of several components. Returns a function that removes the
+ * component.
  */
 export function retainPresence(room: Room, data: unknown): () => void {
   if (!retained.has(room)) retained.set(room, new RetainedPresence(room));

@@ -5,14 +5,16 @@ import type { EventOf } from "../room/handlers.ts";
 import type { Snapshot } from "../protocol.ts";
 import type { Room } from "../room/room.ts";
 
-/** Interval at which the number of members is read while there is no list. */
+/** Interval at which the number of members is read while the list of members is unknown. */
 const COUNT_MS = 30_000;
-/** Delay after `leave` before the members are counted, so that the room has processed it. */
+/**
+ * Delay after `leave` before the members are counted, so that the room has processed the `leave`.
+ */
 const COUNT_DELAY_MS = 1_000;
 
 export interface Store<Value> {
   getSnapshot(): Value;
-  /** Returns the value that the server has rendered and that the browser renders first. */
+  /** Returns the value that the server has rendered, which the browser renders first as well. */
   getServerSnapshot(): Value;
   subscribe(changed: () => void): () => void;
 }
@@ -67,8 +69,8 @@ export function stateStore<EventMap extends object, Value>(
 }
 
 /**
- * Returns a store of the number of members: from their list if it is known, otherwise read over
- * HTTP.
+ * Returns a store of the number of members. If the list of members is known, the number is the
+ * length of the list. Otherwise, the number is read over HTTP.
  */
 export function countStore(room: Room): Store<number | undefined> {
   const { presence } = room;

@@ -19,9 +19,9 @@ import { State } from "./state.ts";
 /** Handlers of everything that a room delivers. */
 export interface Listener<Event = RoomEvent> {
   /**
-   * Called with the new events of a frame, in order. May return a promise, which delays nothing in
-   * the client. But until it is settled, the room sends at most 256 KiB more (1 MiB with `sockets:
-   * "room"`).
+   * Called with the new events of a frame, in order. May return a promise, for which the client
+   * does not wait. Until the promise is settled, the room sends at most 256 KiB more (1 MiB with
+   * `sockets: "room"`).
    */
   events?: ((events: readonly Event[]) => unknown) | undefined;
   /**
@@ -44,7 +44,7 @@ export interface FeedOptions {
   onChange(): void;
 }
 
-/** Flow-control windows: the number of bytes that the room sends after the last `seen`. */
+/** Flow-control windows: the maximum number of bytes that the room sends after the last `seen`. */
 const OWN_WINDOW_BYTES = 1024 * 1024;
 const SHARED_WINDOW_BYTES = 256 * 1024;
 
@@ -62,13 +62,13 @@ export class Feed {
   #reading: State | undefined;
   #isStateWanted = false;
   /**
-   * `true` after a gap, and for a session that has not resumed. If the room has a state, it then
-   * sends it before any event.
+   * `true` after a gap, and for a session that has not resumed. In these cases, the room sends its
+   * state before any event, unless the state is empty.
    */
   #expectsState = false;
   /**
-   * `true` if the data that listeners have derived is invalid, and they have not received a `gap`
-   * yet.
+   * `true` if data that the listeners have derived is invalid, and the listeners have not received
+   * a `gap` yet.
    */
   #mustSendGap = false;
   /** The range of missed events that is being replayed. */
@@ -98,7 +98,7 @@ export class Feed {
     return this.#listeners.add(listener);
   }
 
-  /** Calls the handler with each event. Returns a function that removes it. */
+  /** Calls the handler with each event. Returns a function that removes the handler. */
   on(handler: (event: RoomEvent) => unknown): () => void {
     let stopped = false;
     const stop = this.listen({
@@ -124,7 +124,7 @@ export class Feed {
     return this.position;
   }
 
-  /** Resets flow control. It starts again with the next connection. */
+  /** Resets flow control, which starts again with the next connection. */
   onDisconnect(): void {
     this.#flow.reset();
   }
@@ -159,9 +159,9 @@ export class Feed {
       case "state":
         return this.#applySnapshot(frame);
       case "pong":
-        // On a socket of its own, a fresh session receives the state before the pong, unless the
-        // state is empty. A resumed session receives none. On a multiplexed connection, the pong
-        // does not come from the room. In these two cases, the state is read over HTTP.
+        // On a room's own socket, the room sends the state to a new session before the pong, unless
+        // the state is empty. A resumed session receives no state, and on a multiplexed connection,
+        // the pong does not come from the room. In these two cases, the state is read over HTTP.
         return this.#options.transport.shared || !this.#expectsState
           ? this.#readState()
           : this.#applyEmptyState();
@@ -171,8 +171,9 @@ export class Feed {
   #onWelcome({ recovered, epoch, seq }: Welcome): void {
     const head = { epoch, seq };
     this.#expectsState = !recovered;
-    // If the room can't resume from the position, the position stays until the `gap` is received.
-    // If the connection is lost before that, the next connection receives the `gap`.
+    // If the room can't resume from the position, the client retains the position until it receives
+    // the `gap`. If the connection is lost before the `gap` is received, the next connection
+    // receives the `gap`.
     const { position } = (this.#state ??= new State(head));
     if (recovered) this.#replayRange = { from: this.#replayRange?.from ?? position, to: head };
     this.#save();
@@ -188,7 +189,7 @@ export class Feed {
     if (!last) return;
     if (this.#expectsState) this.#applyEmptyState();
     // The position advances before the handlers run. So no event reaches a handler twice, whatever
-    // they do.
+    // the handlers do.
     state.apply(events);
     this.#flow.track(
       last.seq,
@@ -223,15 +224,15 @@ export class Feed {
     this.#awaitState();
   }
 
-  /** The state if it was requested and is incomplete. */
+  /** The state, if it was requested and is still incomplete. */
   get #awaited(): State | undefined {
     const isMissing = this.#isStateWanted && !this.#state?.events;
     return isMissing ? this.#state : undefined;
   }
 
   /**
-   * Sends a ping, because a room sends nothing if its state is empty. The pong is received after a
-   * state that the room sends, or only a little before it.
+   * Sends a ping, because a room with an empty state sends no state. The pong is received after the
+   * room's state, or shortly before the state.
    */
   #awaitState(): void {
     const { transport } = this.#options;
@@ -248,7 +249,7 @@ export class Feed {
         if (state === this.#state) this.#applySnapshot(snapshot);
         this.#reading = undefined;
       },
-      // The next pong retries.
+      // The next pong starts another read.
       () => (this.#reading = undefined),
     );
   }
@@ -257,12 +258,12 @@ export class Feed {
     if (this.#state) this.#applySnapshot({ ...this.#state.position, events: [] });
   }
 
-  /** Applies this snapshot, or an earlier one that was ahead of the position. */
+  /** Applies `snapshot`, or else an earlier snapshot that was ahead of the position. */
   #applySnapshot(snapshot?: Snapshot): void {
     if (this.#state?.applySnapshot(snapshot)) this.#notify((listener) => listener.state?.());
   }
 
-  /** Calls the listeners, then saves the position. Returns the promises that they have returned. */
+  /** Calls the listeners, then saves the position. Returns the promises of the listeners. */
   #notify(call: (listener: Listener) => unknown): Promise<unknown>[] {
     const promises = this.#listeners.notify(call);
     this.#save();

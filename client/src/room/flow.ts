@@ -6,13 +6,13 @@ interface TrackedFrame {
 }
 
 /**
- * Flow control: sends `seen` each time the handlers have finished a quarter of the window. It uses
- * no timer, because each `seen` wakes the room.
+ * Implements flow control: sends `seen` each time the handlers have finished a quarter of the
+ * window. No timer sends `seen`, because each `seen` wakes the room.
  */
 export class Flow {
   readonly #quarter: number;
   readonly #sendSeen: (seq: number) => void;
-  /** The frames from the oldest one whose handlers have not finished. */
+  /** The tracked frames, starting with the oldest frame whose handlers have not finished. */
   #frames: TrackedFrame[] = [];
   #bytes = 0;
 
@@ -21,7 +21,10 @@ export class Flow {
     this.#sendSeen = see;
   }
 
-  /** Records a frame whose last event has this seq. `handling` has the promises of its handlers. */
+  /**
+   * Records a frame whose last event has the seq `seq`. `handling` contains the promises of the
+   * frame's handlers.
+   */
   track(seq: number, bytes: number, handling: readonly Promise<unknown>[]): void {
     const frame: TrackedFrame = { seq, bytes, done: handling.length === 0 };
     this.#frames.push(frame);
@@ -32,7 +35,7 @@ export class Flow {
     });
   }
 
-  /** Starts again, because the next connection counts from its own start. */
+  /** Resets the count of bytes, because the next connection counts from its own start. */
   reset(): void {
     this.#frames = [];
     this.#bytes = 0;

@@ -2,8 +2,8 @@ import { RoomcastError } from "../codes.ts";
 import type { Report } from "../report.ts";
 
 /**
- * The rights that the token grants in a room. A missing right is reported once, not at each
- * attempt.
+ * The rights that the token grants in a room. A missing right is reported once, not at each attempt
+ * to use it.
  */
 export class Grant {
   readonly #room: string;
@@ -16,7 +16,10 @@ export class Grant {
     this.#report = report;
   }
 
-  /** The rights in the room's last `welcome` or `authorized`. `undefined` before the first. */
+  /**
+   * The rights in the room's last `welcome` or `authorized`. `undefined` before the first of these
+   * frames.
+   */
   get rights(): readonly string[] | undefined {
     return this.#rights;
   }
@@ -33,7 +36,7 @@ export class Grant {
     return this.#rights?.includes(right) ?? false;
   }
 
-  /** Returns whether a right that is needed now is granted. Reports it if not. */
+  /** Returns whether a right that is needed now is granted. Reports a missing right. */
   allows(right: "publish" | "presence"): boolean {
     if (this.has(right)) return true;
     if (!this.#reported.has(right)) {

@@ -22,11 +22,12 @@ export type Handler<Event extends RoomEvent> = (data: Event["data"], event: Even
 
 export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
 
-/** A handler of all events or signals, or a name and a handler of those with that name. */
+/** A handler of all events or signals, or a name and a handler for that name. */
 export type ByName<Handler> = readonly [name: string, handler: Handler] | readonly [Handler];
 
 /**
- * Returns a function that calls the handler with the events or signals of its name, or with all.
+ * Returns a function that calls the handler with the events or signals of its name, or with all of
+ * them if it has no name.
  */
 export function callerOf<Of extends RoomEvent | Signal>(
   args: ByName<(data: any, of: any) => unknown>,

@@ -4,20 +4,20 @@ import type { Sender } from "./sender.ts";
 
 export interface PublishOptions {
   /**
-   * Id of the event, at most 128 characters. Random by default. Publishes of a user with the same
-   * id are stored once.
+   * Id of the event, at most 128 characters, and random by default. If a user publishes twice with
+   * the same id, the event is stored once.
    */
   readonly id?: string | undefined;
   /**
    * Key of the event in the room's state, at most 256 characters. The event replaces the previous
-   * one with the same key.
+   * event with the same key.
    */
   readonly key?: string | undefined;
 }
 
 /** Resolves with the event's seq once the event is durable. Rejects with a `RoomcastError`. */
 export type Publishing = Promise<number> & {
-  /** Id of the event, known at once, for optimistic updates. */
+  /** Id of the event, known immediately, for optimistic updates. */
   readonly id: string;
 };
 
@@ -42,12 +42,16 @@ interface Publish {
   reject(error: RoomcastError): void;
 }
 
-/** Limits of a room's publishes that wait for their ack. */
+/** Limits for the publishes of a room that wait for their ack. */
 export interface OutboxLimits {
-  /** Maximum number of waiting publishes. One more rejects with `queue_full`. 1,000 by default. */
+  /**
+   * Maximum number of waiting publishes, 1,000 by default. A further publish rejects with
+   * `queue_full`.
+   */
   readonly maxQueued: number;
   /**
-   * Time limit of a publish in ms. After it, the publish rejects with `timeout`. 60,000 by default.
+   * Time limit of a publish in ms, 60,000 by default. When the time is up, the publish rejects with
+   * `timeout`.
    */
   readonly timeoutMs: number;
 }
@@ -73,8 +77,8 @@ export class Outbox implements Sender {
     }
     const ref = String(++this.#refs);
     const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
-    // The room would close the socket with 1009. After each reconnect it would close the next one,
-    // because the publish is retried.
+    // The room would close the socket with 1009. The publish would be retried after each reconnect,
+    // so the room would also close every later socket.
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>
@@ -105,8 +109,8 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Handles a refusal. After a temporary error (`isPassing`), the publish is sent again. Otherwise
-   * it is rejected.
+   * Handles a refusal. After a temporary error (`isPassing`), the publish is sent again. After any
+   * other error, the publish is rejected.
    */
   onRefusal(ref: string, error: RoomcastError, isPassing: boolean): void {
     if (!isPassing) return this.#remove(ref)?.reject(error);
@@ -115,16 +119,16 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Marks all publishes to be sent again. A sent one may be stored or not, but with the same id it
-   * is stored once.
+   * Marks all publishes to be sent again. A publish that was already sent may be stored or not, but
+   * because of its id, it is stored only once.
    */
   onDisconnect(): void {
     for (const publish of this.#publishes.values()) publish.sent = false;
   }
 
   /**
-   * Rejects the publishes of other users, which must not be sent as this user. Publishes without a
-   * known author become this user's.
+   * Rejects the publishes of other users, which must not be sent as publishes of this user.
+   * Publishes without a known author are assigned to this user.
    */
   rejectOthers(user: string): void {
     for (const [ref, { author }] of this.#publishes) {
@@ -144,7 +148,10 @@ export class Outbox implements Sender {
     this.#giveUp(Infinity, code, `The room ended: ${code}.`);
   }
 
-  /** Rejects all publishes whose deadline is not after `by`. The oldest come first in the map. */
+  /**
+   * Rejects all publishes whose deadline is not after `by`. The oldest publishes come first in the
+   * map.
+   */
   #giveUp(by: number, code: Code, message: string): void {
     for (const [ref, { giveUpAt }] of this.#publishes) {
       if (giveUpAt > by) return;

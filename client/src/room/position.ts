@@ -1,6 +1,6 @@
 import type { Events, Position, RoomEvent } from "../protocol.ts";
 
-/** A position in a room's log: every event up to `seq` was delivered, and none after it. */
+/** A position in a room's log: every event up to `seq` was delivered, and no later event. */
 export interface LogPosition {
   readonly epoch: string;
   readonly seq: number;
@@ -39,8 +39,8 @@ export interface PositionStore {
 const nameFor = (url: URL): string => `roomcast:${url}`;
 
 /**
- * Drops all saved positions, also those of earlier pages. The store must list its items as own
- * properties, as `Storage` does.
+ * Drops all saved positions, including the positions that earlier pages have saved. The store must
+ * list its items as own properties, as `Storage` does.
  */
 export function dropPositions(store: PositionStore | undefined, rooms: URL): void {
   for (const name of Object.keys(store ?? {})) {
@@ -48,7 +48,7 @@ export function dropPositions(store: PositionStore | undefined, rooms: URL): voi
   }
 }
 
-/** A room's position in the store, if the client has one. */
+/** A room's position in the client's store, if the client has a store. */
 export class SavedPosition {
   readonly #store: PositionStore | undefined;
   readonly #name: string;
@@ -63,7 +63,8 @@ export class SavedPosition {
   }
 
   /**
-   * Drops the position. A store without `removeItem` gets an empty text, which is not a position.
+   * Drops the position. If the store has no `removeItem`, sets an empty text, which is not a
+   * position.
    */
   drop(): void {
     if (this.#store?.removeItem) this.#store.removeItem(this.#name);
@@ -74,8 +75,8 @@ export class SavedPosition {
     try {
       this.#store?.setItem(this.#name, position);
     } catch {
-      // The storage is full or forbidden. So the page can't resume after a reload, but nothing else
-      // is lost.
+      // The storage is full or forbidden. The page can't resume after a reload, but nothing else is
+      // lost.
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A room's members, and this client's own entry: the data to send, and the list that was received.
- * Reads no clock and sends nothing itself.
+ * The presence in a room: the data that this client sends, and the list of members that it has
+ * received. Reads no clock and sends nothing itself.
  */
 import { Listeners } from "../listeners.ts";
 import type { RoomcastError } from "../codes.ts";
@@ -25,18 +25,20 @@ export interface Presence<Data = any> {
    * Throws `too_large` if the data has more than 2 KiB of JSON.
    */
   enter(data?: Data): void;
-  /** Replaces the data, under the same limit. Does nothing if this client has not entered. */
+  /**
+   * Replaces the data, under the same limit. Does nothing if this client has not entered the room.
+   */
   update(data: Data): void;
-  /** Leaves the room. Other members see this at once. */
+  /** Leaves the room. The other members are notified immediately. */
   leave(): void;
   /**
-   * The members, one for each user: a new array after each change. `undefined` while the list is
-   * unknown. It is known only while this client has entered.
+   * The members, one for each user. Each change creates a new array. `undefined` while the list is
+   * unknown. The list is known only while this client has entered the room.
    */
   readonly members: readonly Member<Data>[] | undefined;
   /**
-   * Reads the number of members over HTTP, also if this client has not entered. Rejects with a
-   * `RoomcastError`.
+   * Reads the number of members over HTTP, also if this client has not entered the room. Rejects
+   * with a `RoomcastError`.
    */
   count(): Promise<number>;
   /**
@@ -46,14 +48,14 @@ export interface Presence<Data = any> {
   subscribe(watcher: () => void): () => void;
 }
 
-/** The room, as presence uses it. */
+/** The part of a room that presence uses. */
 export interface PresenceOptions {
   readonly name: string;
   readonly grant: Grant;
   readonly report: Report;
   /**
    * Uses the room, which stays connected until the returned function is called. The returned
-   * function calls `stop`.
+   * function also calls `stop`.
    */
   use(stop?: () => void): () => void;
   /** Sends the frames that are due. */
@@ -68,17 +70,18 @@ export class RoomPresence implements Presence, Sender {
   readonly #options: PresenceOptions;
   readonly #watchers = new Listeners<() => void>();
   /**
-   * The `enter` frame with the newest data, and the frame that was sent last. `undefined`: not a
-   * member.
+   * The `enter` frame with the newest data, and the frame that was sent last. `undefined` means
+   * that this client is not a member.
    */
   #wanted: string | undefined;
   #sent: string | undefined;
-  /** Time when the next frame may be sent. 0 while the session has sent none. */
+  /** Time when the next frame may be sent, or 0 while the session has sent no frame. */
   #nextSendAt = 0;
   #data: unknown;
   #release: (() => void) | undefined;
   /**
-   * The id of the open session, and of this client's session in the list. The list may be older.
+   * The id of the open session, and the id of this client's session in the list. The list may be
+   * from an earlier session.
    */
   #session: string | undefined;
   #listedSession: string | undefined;
@@ -157,16 +160,16 @@ export class RoomPresence implements Presence, Sender {
   }
 
   /**
-   * Handles a refusal that names no frame. The refused frame may be the last one of presence, so it
-   * is sent again.
+   * Handles a refusal that names no frame. The refused frame may be the last presence frame, so
+   * that frame is sent again.
    */
   onRateLimited(): void {
     if (this.#nextSendAt > 0) this.#sent = "";
   }
 
   /**
-   * Handles the refusal of `enter` in a room with its maximum number of members. Retries after
-   * `FULL_MS`, but reports only the first refusal.
+   * Handles the refusal of `enter` by a room that has its maximum number of members. Retries
+   * `enter` after `FULL_MS`, but reports only the first refusal.
    */
   onRoomFull(error: RoomcastError, now: number): void {
     if (!this.#isFull) this.#options.report(error);
@@ -176,7 +179,9 @@ export class RoomPresence implements Presence, Sender {
     this.#setMembers();
   }
 
-  /** Handles a list, or a page of a large one. Shows the list after its last page. */
+  /**
+   * Handles a list, or a page of a large list. The list is shown when its last page is received.
+   */
   onMembers({ members, more }: Members): void {
     const all = [...this.#pages, ...members];
     this.#pages = more ? all : [];
@@ -213,7 +218,10 @@ export class RoomPresence implements Presence, Sender {
   }
 }
 
-/** Replaces the data of this client's session by the newest, because the room's may be older. */
+/**
+ * Replaces the data of this client's session with the newest data, because the room's data may be
+ * older.
+ */
 function withOwnData(members: readonly Member[], own: string | undefined, data: unknown): Member[] {
   const isOld = (entry: Entry): boolean => entry.session === own && entry.data !== data;
   return members.map((member) =>

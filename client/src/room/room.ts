@@ -67,14 +67,14 @@ export interface RoomOptions {
 }
 
 /**
- * A room of a client. It is connected while it is used, by listeners, waiting publishes or
- * presence, and for 3 s after. Combines the received frames, the frames to send, and the transport
- * for both.
+ * A room of a client. The room is connected while listeners, waiting publishes or presence use it,
+ * and for 3 s after the last use. Passes received frames from the transport to their handlers, and
+ * frames to send from their queues to the transport.
  */
 export class Room<
   EventMap extends object = AnyEvents,
-  // With the default `any`, a room with declared types is assignable to a room whose signals and
-  // presence have none.
+  // The default `any` makes a room with declared types assignable to a room without declared types
+  // of signals and presence.
   SignalMap extends object = any,
   Data = any,
 > {
@@ -99,7 +99,7 @@ export class Room<
   readonly #timer = new Timer(() => this.#flush());
   readonly #watchers = new Listeners<() => void>();
   #connection = INITIAL;
-  /** The `retryAt` of the connection, on the clock of `now`. */
+  /** Time of the next attempt to connect, on the clock of `now`. */
   #retryDueAt: number | undefined;
   /** The transport at the last notification of the watchers. */
   #transport: Transport;
@@ -144,8 +144,8 @@ export class Room<
   }
 
   /**
-   * The status, with its reason, its error and the time of the next attempt. A new object after
-   * each change.
+   * The status of the connection, with its reason, its error and the time of the next attempt. Each
+   * change creates a new object.
    */
   get connection(): ConnectionStatus {
     return this.#connection;
@@ -157,7 +157,7 @@ export class Room<
   }
 
   /**
-   * The rights that the token grants here, such as `publish`. A new array after each change.
+   * The rights that the token grants here, such as `publish`. Each change creates a new array.
    * `undefined` before the first `welcome`.
    */
   get grant(): readonly string[] | undefined {
@@ -170,8 +170,8 @@ export class Room<
   }
 
   /**
-   * The latest event of every key, oldest first. `undefined` until it is known. If the room does
-   * not send it, the first read of this property requests it over HTTP.
+   * The latest event of every key, oldest first. `undefined` until the state is known. If the room
+   * does not send the state, the first read of this property requests it over HTTP.
    */
   get state(): ReadonlyMap<string, EventOf<EventMap>> | undefined {
     return this.#feed.state as ReadonlyMap<string, EventOf<EventMap>> | undefined;
@@ -222,9 +222,9 @@ export class Room<
   };
 
   /**
-   * Sends a signal to the other connected sessions, or drops it while this client is not connected.
-   * After the first signal of a name, only the newest one within 50 ms is sent. Throws `too_large`
-   * if the data has more than 16 KiB of JSON.
+   * Sends a signal to the other connected sessions. While this client is not connected, the signal
+   * is dropped. After the first signal of a name, the newest signal of that name is sent at most
+   * every 50 ms. Throws `too_large` if the data has more than 16 KiB of JSON.
    */
   readonly signal = <Name extends keyof SignalMap & string>(
     name: Name,
@@ -329,8 +329,8 @@ export class Room<
   }
 
   /**
-   * Sets the rights, and notifies the watchers before any frame is sent: a watcher may leave when a
-   * right is lost.
+   * Sets the rights. Notifies the watchers before any frame is sent, because a watcher may leave
+   * when a right is lost.
    */
   #onGrant(rights: readonly string[], act: () => void): void {
     const isNew = this.#grant.set(rights);
@@ -352,15 +352,17 @@ export class Room<
   #flush(): void {
     const { phase, reason } = this.#roomTransport.connection;
     this.#outbox.expire(now());
-    // After `disconnect` the client may connect again. Until then publishes wait, as they do
-    // offline.
+    // After `disconnect`, the client may connect again. Until then, publishes wait, as they do
+    // while the client is offline.
     if (phase === "ended" && reason !== "disconnected") this.#outbox.end(reason ?? "closed");
     if (phase !== "open") this.#signals.drop();
     const sendAt = phase === "open" ? this.#send(now()) : Infinity;
     this.#timer.set(Math.min(this.#outbox.giveUpAt, sendAt));
   }
 
-  /** Sends the frames that the rate limit allows now. Returns the time to send more. */
+  /**
+   * Sends the frames that the rate limit allows now. Returns the time when more frames may be sent.
+   */
   #send(time: number): number {
     const senders: Sender[] = [this.#presence, this.#outbox, this.#signals];
     for (const sender of senders) {

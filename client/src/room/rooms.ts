@@ -1,11 +1,16 @@
-/** Number of unused rooms that are cached. For a cached room, `get` returns the same object. */
+/**
+ * Maximum number of unused rooms that are cached. For a cached room, `get` returns the same object.
+ */
 const UNUSED_ROOMS = 100;
 
 interface Named {
   readonly name: string;
 }
 
-/** The rooms of a client: all used ones, and the most recent unused ones. */
+/**
+ * The rooms of a client: all used rooms, and the unused rooms that were created or used most
+ * recently.
+ */
 export class Rooms<Room extends Named> {
   readonly #make: (name: string) => Room;
   readonly #byName = new Map<string, Room>();
@@ -24,7 +29,7 @@ export class Rooms<Room extends Named> {
     return room;
   }
 
-  /** Marks a room as used, also one that was evicted while the app still had it. */
+  /** Marks a room as used. The room may have been evicted while the app still had its object. */
   use(room: Room): void {
     this.#used.add(room);
     if (!this.#byName.has(room.name)) this.#byName.set(room.name, room);
@@ -40,8 +45,8 @@ export class Rooms<Room extends Named> {
   }
 
   /**
-   * All rooms. Two have the same name if an evicted room was created again and its old object is
-   * still used.
+   * All rooms. Two rooms have the same name if an evicted room was created again and its old object
+   * is still used.
    */
   get all(): ReadonlySet<Room> {
     return new Set([...this.#byName.values(), ...this.#used]);

@@ -1,7 +1,10 @@
 /** A queue of frames for a room. */
 export interface Sender {
-  /** Yields the frames to send now. Each counts as sent when the next one is requested. */
+  /** Yields the frames to send now. A frame counts as sent when the next frame is requested. */
   drain(now: number): Iterable<string>;
-  /** Time when it has more to send, if the rate limit allows. `Infinity` if it has nothing. */
+  /**
+   * Time when the next frame is due, without regard to the rate limit. `Infinity` if there is no
+   * frame to send.
+   */
   readonly dueAt: number;
 }

@@ -25,8 +25,8 @@ export class Signals implements Sender {
   }
 
   /**
-   * Replaces the waiting signal of that name. Throws `too_large` if the data exceeds the room's
-   * limit.
+   * Queues a signal, in place of the waiting signal of the same name. Throws `too_large` if the
+   * data exceeds the room's limit.
    */
   add(name: string, data: unknown = null): void {
     checkBytes(JSON.stringify(data), MAX_SIGNAL_BYTES);
@@ -40,7 +40,8 @@ export class Signals implements Sender {
       const isDue = text !== undefined && this.#grant.allows("publish");
       if (isDue) yield text;
       this.#pending.delete(name);
-      // Moves the name to the end. So each name has its turn if the rate limit allows only some.
+      // Moves the name to the end, so that each name has its turn if the rate limit allows only
+      // some signals.
       if (isDue) this.#pending.set(name, { text: undefined, endsAt: now + WINDOW_MS });
     }
   }

@@ -3,7 +3,7 @@ import type { RoomEvent, Snapshot } from "../protocol.ts";
 
 /**
  * A room's state at the last delivered position: the latest event of every key, in the order of
- * their seqs. When the room is first joined, and after each gap, a new one starts.
+ * their seqs. A new state starts when the room is first joined, and after each gap.
  */
 export class State {
   readonly #events = new Map<string, RoomEvent>();
@@ -37,7 +37,7 @@ export class State {
 
   /**
    * Applies a snapshot up to its seq, and retains later events. A snapshot that is ahead of the
-   * position is stored until the position reaches it. Returns whether this has made the state
+   * position is stored until the position reaches it. Returns whether the state has become
    * complete.
    */
   applySnapshot(snapshot = this.#pendingSnapshot): boolean {
