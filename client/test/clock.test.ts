@@ -1,4 +1,4 @@
-/** Tests with a wall clock that is set back and forward: no deadline depends on it. */
+/** Tests that set the wall clock back and forward. No deadline depends on the wall clock. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it, mock } from "node:test";
@@ -14,7 +14,7 @@ const STEPS = [
   ["forward", 2 * HOUR],
 ] as const;
 
-/** Returns a token that expires by true time, which is the server's. */
+/** Returns a token that expires by the server's clock, `trueTime`. */
 const aliceFor = (ms: number): string => tokenFor("alice", trueTime() + ms);
 const token = (): string => aliceFor(HOUR);
 
@@ -83,7 +83,8 @@ for (const [direction, ms] of STEPS) {
       assert.equal(getToken.mock.callCount(), 2);
       network.connections.forEach((connection) => connection.freeze());
       stepWallClock(-ms);
-      // The next ping detects it. Its pong is awaited for at most two seconds.
+      // The next ping detects the frozen connections, because the client waits for a pong for at
+      // most two seconds.
       await advance(25_000 * 0.75 + 2_500);
       assert.deepEqual([room.status, network.dialled], ["connected", 2]);
     });
@@ -159,7 +160,8 @@ describe("wall clock and monotonic clock", () => {
     const reading = files
       .filter((name) => name.endsWith(".ts"))
       .filter((name) => /\bDate\b/.test(readFileSync(new URL(name, source), "utf8")));
-    // The socket passes on the wall-clock time, because tokens expire by it.
+    // The socket passes the wall-clock time to `connection.ts`, because tokens expire by wall-clock
+    // time.
     assert.deepEqual(reading.sort(), ["clock.ts", "connection/socket.ts"]);
   });
 });

@@ -1,4 +1,4 @@
-/** Compiles code like an app that depends on the package. */
+/** Compiles code in the same way as an app that depends on the package. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,12 +11,15 @@ export interface TsConfig {
   readonly compilerOptions: object;
 }
 
-/** Compiles files, given by path, in a separate folder. Fails with the compiler's output. */
+/**
+ * Compiles files, whose paths are the keys of `files`, in a separate folder. Fails with the
+ * compiler's output.
+ */
 export type Compile = (folder: string, files: Record<string, string>, config: TsConfig) => void;
 
-/** Returns the compiler of one test file. Its output is removed after the tests. */
+/** Returns the compiler of one test file. The compiler's output is removed after the tests. */
 export function compilerIn(name: string): Compile {
-  // Inside the package, so that `roomcast` resolves to it.
+  // The folder is inside the package, so that `roomcast` resolves to the package.
   const scratch = new URL(`../.compiled/${name}/`, import.meta.url);
   after(() => rmSync(scratch, { recursive: true, force: true }));
 

@@ -1,4 +1,4 @@
-/** Compiles the code in the documentation, and compares its recipes with the tested ones. */
+/** Compiles the code in the documentation, and compares its recipes with the tested recipes. */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { it } from "node:test";
@@ -17,8 +17,8 @@ const pages = [
 ];
 
 /**
- * Returns a page's code blocks as modules, with the declarations that a comment in the page gives
- * to all.
+ * Returns the code blocks of a page as modules. A comment in the page contains the declarations
+ * that all blocks use.
  */
 function blocksOf(page: string): Record<string, string> {
   const text = readFileSync(new URL(page, root), "utf8");
@@ -30,7 +30,7 @@ function blocksOf(page: string): Record<string, string> {
   return { "given.d.ts": given, ...Object.fromEntries(blocks) };
 }
 
-// The blocks of recipes.md are files: see below.
+// The code blocks of recipes.md are files, which are compiled below.
 for (const page of pages.filter((page) => page !== "docs/recipes.md")) {
   it(`${page} compiles`, () =>
     compile(page.replace(/\W/g, "-"), blocksOf(page), {
@@ -58,7 +58,7 @@ const app = {
   noEmit: true,
   skipLibCheck: true,
 };
-/** Compiler settings of new apps, and stricter ones. */
+/** Compiler settings of new apps, and stricter settings. */
 const apps = {
   "create-next-app": { ...app, target: "es2017", types: ["node"] },
   "create-vite": {

@@ -1,10 +1,10 @@
-/** Provides a page for rendering, and React's `act`. Import it before React. */
+/** Provides a page for rendering, and React's `act`. Import this module before React. */
 import { Window } from "happy-dom";
 import type { ReactElement } from "react";
 import type { Root } from "react-dom/client";
 
 const window = new Window({ url: "https://app.example" });
-// Only these: the client must use Node's own timers and promises.
+// Only these globals are set, because the client must use Node's own timers and promises.
 Object.assign(globalThis, { window, document: window.document, IS_REACT_ACT_ENVIRONMENT: true });
 
 const { act, createElement, StrictMode } = await import("react");
@@ -25,7 +25,7 @@ export async function render(element: ReactElement): Promise<Page> {
   return page;
 }
 
-/** Hydrates a page. Fails if the browser renders something else than the server. */
+/** Hydrates a page. Fails if the browser's output differs from the server's output. */
 export async function hydrate(html: string, element: ReactElement): Promise<Page> {
   const container = document.createElement("div");
   container.innerHTML = html;

@@ -1,4 +1,4 @@
-/** The errors that an app receives, and its debug log. */
+/** Tests of the errors that an app receives, and of its debug log. */
 import assert from "node:assert/strict";
 import { it, mock } from "node:test";
 import { RoomcastError, type ClientOptions } from "../src/index.ts";

@@ -8,7 +8,7 @@ import { ModelServer } from "./model/server.ts";
 
 export const HOUR = 3_600_000;
 
-/** A new one for each test. */
+/** Each test has a new server and a new network. */
 export let server: ModelServer;
 export let network: Network;
 
@@ -57,7 +57,7 @@ export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof RoomcastError ? error.code : error),
   );
 
-/** Counts the listeners of functions that return a function to stop. */
+/** Counts the active listeners. A listener is active until its returned stop function is called. */
 export function countListeners() {
   let count = 0;
   return {

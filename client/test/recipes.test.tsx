@@ -22,7 +22,7 @@ import { cutAll, HOUR, network, server } from "./fixture.ts";
 
 let client: Client;
 
-/** Imports the package itself, like the recipes, and not its sources. */
+/** Like the recipes, this test imports the built package, and not its sources. */
 const clientOf = (user: string): Client =>
   createClient({
     url: "https://model",
@@ -183,7 +183,7 @@ for (const first of ["ack", "events"]) {
     await click();
     await wait();
     assert.match(page.text, first === "ack" ? /^Hello …Say/ : /^HelloSay/);
-    // The other one was lost, and is received after a reconnect.
+    // The other frame was lost. After a reconnect, the client receives it.
     held = false;
     await act(async () => cutAll());
     await wait(3_000);
@@ -206,7 +206,7 @@ it("optimistic updates with roll-back", async () => {
   assert.match(page.text, /^HelloHello \(not sent: timeout\)Say/);
 });
 
-/** Renders a page, and joins its room as another user. */
+/** Renders a page, and enters the page's room as bob. */
 async function withBob(name: string, element: ReactElement): Promise<[Page, Room]> {
   const bob = clientOf("bob").room(name);
   bob.presence.enter();

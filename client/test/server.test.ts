@@ -27,7 +27,10 @@ const backendOf = (options: Partial<BackendOptions> = {}) =>
 
 type Fault = "no answer" | "answer lost" | "answer cut off" | Response;
 
-/** Returns a `fetch` that fails as listed, then works. Records the times of its calls. */
+/**
+ * Returns a `fetch` that fails with each of the faults in turn, and succeeds afterwards. Records
+ * the times of its calls.
+ */
 function failing(...faults: Fault[]) {
   const calls: number[] = [];
   const works = fetchFrom(server);
@@ -149,14 +152,14 @@ describe("reading", () => {
 });
 
 describe("a time limit", () => {
-  /** Requests to a local server, and a promise that resolves when the first one has ended. */
+  /** Requests to a local server, and a promise that resolves when the first request has ended. */
   interface UnresponsiveServer {
     readonly url: string;
     readonly requests: string[];
     readonly firstClosed: Promise<unknown>;
   }
 
-  /** Starts a server that calls `act` for each request. By default, it never responds. */
+  /** Starts a server that calls `act` for each request. By default, the server never responds. */
   async function startUnresponsiveServer(
     t: TestContext,
     act: (response: ServerResponse, request: IncomingMessage) => void = () => {},
@@ -187,7 +190,10 @@ describe("a time limit", () => {
   const token = "a.b.c";
   const TIMEOUT_MS = 300;
 
-  /** Returns the code of the call's error. Appends the duration if it exceeds the limit by far. */
+  /**
+   * Returns the code of the call's error. Appends the duration if the call exceeds the limit by
+   * far.
+   */
   async function errorCodeOf(call: Promise<unknown>): Promise<string> {
     const began = performance.now();
     const { code } = await errorOf(call);
@@ -247,7 +253,7 @@ describe("a time limit", () => {
     await firstClosed;
     assert.ok(performance.now() - began < 3_000, "earlier than the timeout of the attempt");
     assert.deepEqual(requests, ["POST /rooms/room/events"]);
-    // Before the call begins.
+    // The signal is aborted before this call begins.
     const late = backend.state("room", { signal: left.signal });
     assert.equal(await late.catch((reason: unknown) => reason), "left");
     assert.equal(requests.length, 1);

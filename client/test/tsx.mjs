@@ -1,4 +1,4 @@
-// Compiles JSX, because Node only strips types. Use it as `node --import ./test/tsx.mjs`.
+// Compiles JSX, because Node only strips types. Use this module as `node --import ./test/tsx.mjs`.
 import { transformSync } from "esbuild";
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";

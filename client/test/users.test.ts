@@ -65,8 +65,8 @@ describeBoth("a waiting publish when another user signs in", () => {
       network.down = false;
       user = "bob";
       client.reconnect();
-      // Made after the switch, so it is bob's, although the client can't know whose token it will
-      // receive.
+      // This publish is made after the switch, so it belongs to bob, although the client can't know
+      // whose token it will receive.
       const bobs = room.publish("a", 4);
       await advance(1_000);
       assert.deepEqual(await Promise.all(codes), ["user_changed", "user_changed"]);
@@ -100,7 +100,7 @@ describeBoth("a waiting publish when another user signs in", () => {
     client.room("room").on(() => {});
     await advance(1_000);
     user = "bob";
-    // The first sign of the new user: the token is bob's, and the connections are still alice's.
+    // At the next dial, the token is bob's, but the other connections are still alice's.
     const dialled = network.dialled;
     while (network.dialled === dialled) await advance(5, 1);
     const sent = rooms.map((room) => room.publish("a", room.name));

@@ -19,7 +19,10 @@ const PERIOD = 24_000;
 class Scenario extends LifecycleScenario<Input> {
   connection: Connection;
   effects: string[] = [];
-  /** Time by which the wall clock is ahead, in ms. The server's times are wall-clock times. */
+  /**
+   * Time by which the wall clock is ahead of virtual time, in ms. The server's times are wall-clock
+   * times.
+   */
   wallAhead = 0;
 
   constructor(seed = 1) {

@@ -12,7 +12,7 @@ const publishIn = (room: string, data: unknown = 1): void =>
 
 const nameOf = (n: number): string => `room-${n}`;
 
-/** Listens to rooms, and records the data that each receives. */
+/** Listens to rooms, and records the data that each room receives. */
 function follow(count: number, client = clientOf()): { rooms: Room[]; received: unknown[][] } {
   const rooms = Array.from({ length: count }, (_, n) => client.room(nameOf(n)));
   const received = rooms.map((room) => {
@@ -202,7 +202,7 @@ describe("a room that ends", () => {
     const { rooms } = follow(2, client);
     await advance(200);
     endSession("room-1", 4010);
-    // Also after the connection has closed because no room uses it.
+    // The restart also works after the connection has closed because no room uses it.
     await advance(10_000);
     assert.equal(network.connections.size, 0);
     granted = ["room-0", "room-1"];
@@ -360,7 +360,7 @@ describe("an empty state", () => {
 
   it("is not assumed while the state is late", async () => {
     server.room("room-0").append([{ name: "a", data: 1, key: "k" }], "backend", 0);
-    const lags = [5, 5, 100]; // from the socket to the room, of `welcome`, of the state
+    const lags = [5, 5, 100]; // Lags of `subscribe`, of `welcome` and of the state.
     server.lag = () => lags.shift() ?? 0;
     const [room] = follow(1).rooms;
     const sizes: unknown[] = [];

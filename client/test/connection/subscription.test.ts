@@ -16,8 +16,8 @@ import { LifecycleScenario } from "./lifecycle.ts";
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
 
 /**
- * A subscription in virtual time. Sends its requests at once, unless `held` is set, and records
- * them.
+ * A subscription in virtual time. Sends its requests immediately and records them, unless `held` is
+ * set.
  */
 class Scenario extends LifecycleScenario<SubscriptionInput> {
   subscription: Subscription = newSubscription(BACKOFF, 1);
@@ -115,7 +115,7 @@ describe("joining and leaving", () => {
     const scenario = new Scenario().opened().dispatch("leave").wait(3_000);
     scenario.sent;
     assert.equal(canRemove(scenario.dispatch(closed(4010)).subscription), true);
-    // The answer to an `unsubscribe` that has crossed the close.
+    // This refusal answers an `unsubscribe` that was sent before the close was received.
     assert.deepEqual(scenario.dispatch("use", refused("bad_request")).sent, ["subscribe"]);
   });
 

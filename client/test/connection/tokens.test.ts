@@ -78,7 +78,7 @@ describeBoth("tokens", (kind) => {
     await advance(100);
     assert.equal(room.status, "connected");
 
-    // The user also signs out and in again, with an expired token in between.
+    // The user signs out, the last token expires, and the user signs in again.
     token.mock.mockImplementation(() => null);
     await advance(HOUR, 1_000);
     assert.equal(room.status, "unauthorized");

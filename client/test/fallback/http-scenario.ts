@@ -1,4 +1,4 @@
-/** A server whose responses a test controls, and a socket over HTTP to it. */
+/** A server whose responses a test controls, and a socket over HTTP to that server. */
 import assert from "node:assert/strict";
 import { LongPoll } from "../../src/fallback/poll.ts";
 import type { StartReader } from "../../src/fallback/reader.ts";
@@ -30,7 +30,7 @@ export class PendingRequest {
     });
   }
 
-  /** For example `GET events?since=a`. */
+  /** Method and path of the request, for example `GET events?since=a`. */
   get summary(): string {
     const { pathname, search } = this.url;
     const leaf = pathname.replace(/^\/(rooms\/[^/]+\/?)?/, "") + search;
@@ -58,7 +58,7 @@ export class PendingRequest {
     return this.respond({ error: { code, message: `No: ${code}.` } }, status, headers);
   }
 
-  /** Responds like a proxy, with a page of its own. */
+  /** Responds with an HTML page, as a proxy does. */
   async respondAsProxy(status: number): Promise<void> {
     const headers = { "content-type": "text/html" };
     this.#resolve(new Response("<h1>Please pay.</h1>", { status, headers }));
@@ -72,7 +72,7 @@ export class PendingRequest {
     await settle();
   }
 
-  /** Responds with a stream, or continues it. */
+  /** Starts a stream as the response, or continues the stream. */
   async write(text = ""): Promise<void> {
     if (this.#body === undefined) {
       const body = new ReadableStream<Uint8Array>({ start: (body) => void (this.#body = body) });
@@ -119,7 +119,7 @@ export class HttpScenario {
     return settle();
   }
 
-  /** Removes and returns the next request, which must match. */
+  /** Removes the next request, checks that it matches `summary`, and returns it. */
   nextRequest(summary: string): PendingRequest {
     const request = this.requests.shift();
     assert.equal(request?.summary, summary);

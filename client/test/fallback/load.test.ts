@@ -1,4 +1,4 @@
-/** The fallback is a separate module, which may fail to load. */
+/** Tests of loading the fallback, a separate module that may fail to load. */
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { afterEach, beforeEach, it, mock } from "node:test";
@@ -9,7 +9,7 @@ import { settle, startClock } from "../model/network.ts";
 const requested: string[] = [];
 let isServed = false;
 
-// As in a browser: a module that failed to load is not requested again from the same address.
+// As in a browser, a module that failed to load is not requested again from the same address.
 const failed = new Set<string>();
 registerHooks({
   load(url, context, nextLoad) {
@@ -35,7 +35,7 @@ it("requests the fallback from another address after a failure, and reports that
   const dispatch = mock.fn();
   selector.setActive({ dispatch }, true);
 
-  /** Lets a dial fail and waits for its effects. Loading takes real time. */
+  /** Lets a dial fail and waits for the effects. Loading a module takes real time. */
   async function failDial(): Promise<void> {
     selector.recordDial(false);
     for (let n = 0; n < 50; n++) await settle();

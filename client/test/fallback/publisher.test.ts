@@ -4,7 +4,7 @@ import { at, HttpScenario, streamReader } from "./http-scenario.ts";
 
 let scenario: HttpScenario;
 
-/** Publishes events, each with its name as its ref. */
+/** Publishes events. The `ref` of each publish is the event's name. */
 async function publish(...names: string[]): Promise<void> {
   for (const name of names) {
     await scenario.send({ type: "publish", room: "r", ref: name, name, data: 1, id: name });

@@ -4,7 +4,7 @@ import { SseParser, type SseEvent } from "../../src/fallback/sse-parser.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Parses text that arrives in these pieces. */
+/** Parses a text that is received in several pieces. */
 function read(...pieces: Uint8Array[]): SseEvent[] {
   const parser = new SseParser();
   return pieces.flatMap((piece) => [...parser.parse(piece)]);

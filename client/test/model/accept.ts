@@ -5,7 +5,7 @@ import { Joined } from "./joined.ts";
 import type { ModelServer } from "./server.ts";
 import type { Peer, ServerSocket } from "./session.ts";
 
-/** Returns the accepted socket, or `undefined` if it was refused. */
+/** Returns the accepted socket, or `undefined` if the socket was refused. */
 export function accept(
   server: ModelServer,
   url: URL,

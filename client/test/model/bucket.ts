@@ -1,4 +1,4 @@
-/** Limit of frames in one second, and at once. */
+/** Limit of frames per second, and in one burst. */
 export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;
@@ -17,7 +17,7 @@ export class Bucket {
     this.#refilledAt = now();
   }
 
-  /** Takes a token. Returns the delay until a retry in ms, if there is none. */
+  /** Acquires a token. If no token is available, returns the delay before a retry in ms. */
   tryAcquire(): number | undefined {
     const { perSecond, burst } = this.#limit;
     const refill = ((this.#now() - this.#refilledAt) / 1000) * perSecond;

@@ -3,7 +3,7 @@ export interface Claims {
   sub: string;
   exp: number;
   grants: string[];
-  /** The rooms that the grants apply to. Absent: all rooms. */
+  /** The rooms that the grants apply to. If the field is absent, the grants apply to all rooms. */
   rooms?: string[] | undefined;
 }
 

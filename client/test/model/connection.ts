@@ -15,7 +15,7 @@ interface Subscription {
   joined?: Joined;
   /** Frames that can't be handled yet. */
   waiting: Frame[];
-  /** Arrival of the last frame, so that a frame with a shorter lag never overtakes it. */
+  /** Time when the last frame arrives. A later frame with a shorter lag must not arrive earlier. */
   lastAt: number;
 }
 
@@ -143,8 +143,8 @@ export class ModelConnection implements ServerSocket {
   }
 
   /**
-   * Ends a subscription, then handles the frames that have waited. If the room has ended it, those
-   * before another `subscribe` are dropped.
+   * Ends a subscription, then handles the frames that have waited. If the room has ended the
+   * subscription, drops the waiting frames before the next `subscribe`.
    */
   #close(room: string, { state, waiting }: Subscription, code: number): void {
     this.#subscriptions.delete(room);

@@ -1,4 +1,4 @@
-/** The part of the HTTP contract that the package uses, on the model. */
+/** Implements the part of the HTTP contract that the package uses, with the model. */
 import type { NewEvent } from "./room.ts";
 import { grantIn } from "./claims.ts";
 import type { ModelServer } from "./server.ts";

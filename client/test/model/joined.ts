@@ -1,11 +1,11 @@
-/** A session in a room: handles the frames of a socket of its own or of a subscription. */
+/** A session in a room. Handles the frames of the session's own socket or of a subscription. */
 import { Bucket } from "./bucket.ts";
 import { grantIn, type Claims } from "./claims.ts";
 import type { ModelRoom, NewEvent } from "./room.ts";
 import type { ModelServer } from "./server.ts";
 import type { Peer, ServerSocket, Session } from "./session.ts";
 
-/** The right that a frame requires, by type. */
+/** For each type of frame, the right that the frame requires. */
 const rights: Record<string, string> = {
   publish: "publish",
   signal: "publish",
@@ -17,7 +17,7 @@ const rights: Record<string, string> = {
 /** Options of a join. */
 export interface JoinOptions {
   since: string | undefined;
-  /** Window of the flow control. `undefined`: no flow control. */
+  /** Window of the flow control, or `undefined` for a session without flow control. */
   windowBytes: number | undefined;
 }
 

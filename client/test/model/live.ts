@@ -1,4 +1,4 @@
-/** The model behind real sockets. A restart loses its connections and keeps what it has stored. */
+/** The model behind real sockets. A restart closes the connections and retains the stored data. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";

@@ -18,7 +18,7 @@ export function randomFrom(seed: number): () => number {
 /** Waits until pending promises have settled, because virtual time does not wait for them. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Advances virtual time. Timers that are due within one step fire at its end. */
+/** Advances virtual time. Timers that are due within one step fire at the end of the step. */
 export async function advance(ms: number, step = ms > 1_000 ? 50 : 5): Promise<void> {
   await settle();
   for (let left = ms; left > 0; left -= step) {
@@ -29,7 +29,10 @@ export async function advance(ms: number, step = ms > 1_000 ? 50 : 5): Promise<v
 
 export const START = Date.UTC(2026, 0, 1);
 
-/** Time by which the wall clock is ahead of the true time, in ms. Users and time servers set it. */
+/**
+ * Time by which the wall clock is ahead of the true time, in ms. Users and time servers set the
+ * wall clock.
+ */
 let wallAhead = 0;
 
 export const stepWallClock = (ms: number): void => void (wallAhead += ms);
@@ -37,8 +40,8 @@ export const stepWallClock = (ms: number): void => void (wallAhead += ms);
 /** The server's clock, in ms since 1970. */
 export const trueTime = (): number => START + performance.now();
 
-// At its first use, Node warns that `mock.timers` is experimental, through `console.error`. The
-// warning is printed here, before a test replaces `console.error` and counts its calls.
+// At the first use of `mock.timers`, Node warns through `console.error` that it is experimental.
+// The warning is printed here, before a test replaces `console.error` and counts its calls.
 mock.timers.enable({ apis: ["Date"] });
 await settle();
 mock.timers.reset();
@@ -57,10 +60,10 @@ export function startClock(): void {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
   const trueNow = Date.now;
   wallAhead = 0;
-  // Not with `mock.method`: it records each call, and so retains the objects that have called it.
+  // `mock.method` is not used, because it records each call and so retains the calling objects.
   performance.now = () => trueNow() - START;
   Date.now = () => trueNow() + wallAhead;
-  // In whole milliseconds, like the runtimes' timers. So a timer may fire early.
+  // Delays are whole milliseconds, as in the timers of the runtimes. So a timer may fire early.
   const { setTimeout } = globalThis;
   globalThis.setTimeout = ((callback: () => void, ms: number) =>
     setTimeout(callback, Math.max(1, Math.trunc(ms)))) as typeof setTimeout;
@@ -71,7 +74,7 @@ export class Network {
   readonly connections = new Set<SimulatedSocket>();
   /** Delay of a frame, in ms. */
   delay: () => number = () => 5;
-  /** Every dial fails, as without a network. */
+  /** `true` if every dial fails, as without a network. */
   down = false;
   /** Returns how many copies of a frame the client receives. */
   copies: (frame: object) => number = () => 1;
@@ -96,7 +99,9 @@ export class SimulatedSocket {
   #accepted: ServerSocket | undefined;
   #frozen = false;
   #closed = false;
-  /** Arrival of the last frame, so that a frame with a shorter delay never overtakes it. */
+  /**
+   * Time when the last frame arrives. A later frame with a shorter delay must not arrive earlier.
+   */
   #lastArrival = 0;
   onmessage: ((message: { data: string }) => void) | null = null;
   onclose: ((close: { code: number }) => void) | null = null;
@@ -137,7 +142,7 @@ export class SimulatedSocket {
     this.#network.connections.delete(this);
   }
 
-  /** Breaks the connection, so that both sides notice. Frames in transit are lost. */
+  /** Breaks the connection, so that both sides detect the break. Frames in transit are lost. */
   cut(code = 1006): void {
     this.#accepted?.disconnect(code);
     this.#close(code);

@@ -1,4 +1,4 @@
-/** A model of presence. A broadcast contains the difference to the previous one. */
+/** A model of presence. A broadcast contains the difference from the previous broadcast. */
 import type { Member } from "../../src/index.ts";
 import type { Session } from "./session.ts";
 
@@ -16,7 +16,7 @@ interface UserEntry {
 export class ModelPresence {
   readonly #room: string;
   readonly #now: () => number;
-  /** Entries by session, with those of sessions in their grace. */
+  /** Entries by session, including the entries of sessions in their grace period. */
   readonly #entries = new Map<string, UserEntry>();
   readonly #lastBroadcast = new Map<string, UserEntry>();
   /** Connected sessions that have entered, and whether they have received the list. */
@@ -67,7 +67,7 @@ export class ModelPresence {
     }, GRACE_MS).unref();
   }
 
-  /** Sends the list in pages of two members, as if it were large. */
+  /** Sends the list in pages of two members, as if the list were large. */
   sendList(session: Session): void {
     const all = this.members;
     for (let at = 0; at === 0 || at < all.length; at += PAGE) {

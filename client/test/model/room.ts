@@ -1,4 +1,4 @@
-/** A simple model of a room, which follows the contract and keeps every event in one list. */
+/** A simple model of a room, which follows the contract and stores every event in one list. */
 import type { Page, RoomEvent, Snapshot } from "../../src/index.ts";
 import { ModelPresence } from "./presence.ts";
 import type { Flow, Peer, Session } from "./session.ts";
@@ -6,12 +6,14 @@ import type { Flow, Peer, Session } from "./session.ts";
 export interface RoomSettings {
   /** Number of retained events. */
   retained: number;
-  /** Limit of members. */
+  /** Maximum number of members. */
   members: number;
   pingMs: number;
   /** Number of events in a frame of a replay. */
   eventsPerFrame: number;
-  /** Window of a room's own socket with flow control, and of a subscription on a shared one. */
+  /**
+   * Windows of a room's own socket with flow control, and of a subscription on a shared connection.
+   */
   windowBytes: { own: number; shared: number };
 }
 
@@ -22,7 +24,10 @@ export interface NewEvent {
   key?: string;
 }
 
-/** Returns whether a frame may be sent: it fits the window, or at most a quarter is unseen. */
+/**
+ * Returns whether a frame may be sent. The frame must fit the window, or at most a quarter of the
+ * window must be unseen.
+ */
 function fitsWindow({ windowBytes, unseen }: Flow, bytes: number): boolean {
   const unseenBytes = unseen.reduce((sum, frame) => sum + frame.bytes, 0);
   return unseenBytes <= windowBytes / 4 || unseenBytes + bytes <= windowBytes;
@@ -65,7 +70,10 @@ export class ModelRoom {
     return { room: this.name, epoch: this.epoch, seq: this.#head, events: [...state.values()] };
   }
 
-  /** All events, also those that are no longer retained. The state is made from them. */
+  /**
+   * All events, including events that are no longer retained. The state is derived from these
+   * events.
+   */
   #all: RoomEvent[] = [];
 
   join(
@@ -109,7 +117,7 @@ export class ModelRoom {
     return { epoch: this.epoch, oldest: this.oldest, seq: this.#head };
   }
 
-  /** Returns the events after a position, or `undefined` if it can't be resumed. */
+  /** Returns the events after a position, or `undefined` if the position can't be resumed. */
   #eventsAfter(since: string): RoomEvent[] | undefined {
     const [epoch, digits] = since.split(":");
     const seq = Number(digits);
@@ -132,7 +140,7 @@ export class ModelRoom {
     }
   }
 
-  /** Returns whether a user is a member, or may enter. */
+  /** Returns whether a user is a member or can become a member. */
   hasSpaceFor(user: string): boolean {
     const { members } = this.presence;
     return members.length < this.settings.members || members.some((member) => member.user === user);
@@ -161,7 +169,8 @@ export class ModelRoom {
       if (known) return known.seq;
       const { name, data, id, key } = event;
       const stored = { seq: ++this.#head, name, data, at, from, id, key };
-      // As a client receives it: without the fields that are undefined.
+      // Parsing removes the fields that are undefined, so the event is stored as a client receives
+      // it.
       const parsed = JSON.parse(JSON.stringify(stored)) as RoomEvent;
       appended.push(parsed);
       this.events.push(parsed);
@@ -195,7 +204,10 @@ export class ModelRoom {
     session.peer.close(code);
   }
 
-  /** Ends a session. Its member leaves at once after a deliberate close, else after a grace. */
+  /**
+   * Ends a session. After a deliberate close, its member leaves immediately, and otherwise after a
+   * grace period.
+   */
   disconnect(session: Session, code: number): void {
     this.sessions.delete(session);
     if ([1000, 1005, 4010, 4011].includes(code)) this.presence.leave(session);

@@ -6,7 +6,7 @@ import { ModelRoom, type RoomSettings } from "./room.ts";
 export class ModelServer {
   readonly rooms = new Map<string, ModelRoom>();
   readonly revoked = new Set<string>();
-  /** Token of a request that has none, like a browser's cookie. */
+  /** Token for requests without a token, like a browser's cookie. */
   cookie: string | undefined;
   readonly settings: RoomSettings = {
     retained: 1_000_000,
@@ -19,7 +19,7 @@ export class ModelServer {
   rateLimit: RateLimit | undefined;
   /** Delay of a frame between a connection and one of its rooms, in ms. */
   lag: () => number = () => 0;
-  /** Number of refused frames in a row that end a connection. */
+  /** Number of consecutive refused frames after which a connection is closed. */
   badRequestsInARow = 20;
   isRoomName: (name: string) => boolean = () => true;
   /** Number of sockets accepted since the start. */

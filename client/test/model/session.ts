@@ -13,11 +13,11 @@ export interface Session {
   grants: readonly string[];
   expiresAt: number;
   readonly flow: Flow | undefined;
-  /** Seq of the last event that was sent to it. */
+  /** Seq of the last event that was sent to the session. */
   sent: number;
 }
 
-/** Flow control of a session: the frames that it has not acknowledged with `seen`. */
+/** Flow control of a session: the frames that the session has not acknowledged with `seen`. */
 export interface Flow {
   readonly windowBytes: number;
   unseen: { seq: number; bytes: number }[];
@@ -27,7 +27,7 @@ export interface Flow {
 export interface ServerSocket {
   readonly user: string;
   receive(text: string): void;
-  /** Handles the end of the socket, with the close code, or 1006 without a Close frame. */
+  /** Handles the end of the socket. `code` is the close code, or 1006 without a Close frame. */
   disconnect(code: number): void;
   /** Closes the socket if its token has expired. */
   expire(): void;

@@ -82,7 +82,7 @@ describe("usePresence", () => {
       await wait();
     }
     await page.render(inPage());
-    await wait(500); // the next page is loading
+    await wait(500); // The next page is loading.
     await page.render(inPage(h(Here)));
     await wait(5_000);
     assert.equal(enter.mock.callCount(), 1);

@@ -225,7 +225,7 @@ describe("useRoomState", () => {
     const { subscribe, getSnapshot: get } = stateStore(room, sum as never, 0, undefined);
     const stop = subscribe(() => {});
     await wait();
-    server.room("room").append([{ name: "a", data: 5 }], "backend", 0); // has no key
+    server.room("room").append([{ name: "a", data: 5 }], "backend", 0); // The event has no key.
     await wait();
     stop();
     subscribe(() => {});
@@ -404,7 +404,7 @@ describe("useEvents whose `last` changes", () => {
       shown.length = 0;
       await page.render(inPage(h(Shown, { last })));
       await wait();
-      // It may render twice with the same events.
+      // The component may render twice with the same events.
       assert.deepEqual([...new Set(shown)], expected);
     }
     publish(6);
@@ -487,7 +487,7 @@ describe("useHistory", () => {
   it("returns the reason of a failure, and retries by itself", async () => {
     const read = fetchFrom(server);
     let isAllowed = false;
-    // As in a browser if the worker's ALLOWED_ORIGINS lack the page's origin.
+    // A browser fails in this way if the worker's ALLOWED_ORIGINS lack the page's origin.
     const fetch = mock.fn<typeof globalThis.fetch>(async (...request) => {
       if (!isAllowed) throw new TypeError("Failed to fetch");
       return read(...request);

@@ -1,4 +1,7 @@
-/** Runs 20 clients of both kinds with 10,000 events over a network with at least 200 cuts. */
+/**
+ * Runs 20 clients, with shared and own sockets, and 10,000 events over a network with at least 200
+ * cuts.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -88,11 +91,12 @@ async function injectFaults(signal: AbortSignal): Promise<number> {
   for (let n = 0; !signal.aborted || cuts < CUTS; n++) {
     await sleep(Math.random() * 100);
     proxy.delayMs = Math.random() < 0.5 ? 0 : 60;
-    // Draws from all clients, connected or not. Otherwise the few connected ones would get all
-    // faults.
+    // Chooses among all clients, connected or not. Otherwise, the few connected clients would
+    // receive all faults.
     const link = [...proxy.links][Math.floor(Math.random() * CLIENTS)];
     if (link === undefined) continue;
-    // Rarely, because it takes a ping period, or the time limit of opening, until it is detected.
+    // These faults are rare, because a client detects them only after a ping period, or after the
+    // time limit of opening.
     if (n % 50 === 20) link.freeze();
     else if (n % 50 === 45) link.halfOpen();
     else {
@@ -133,7 +137,7 @@ function check(cuts: number): void {
   assert.ok(cuts >= CUTS, `${cuts} cuts`);
   assert.equal(gaps, 0);
   received.forEach((events, client) => {
-    // Not deepEqual: it would spend minutes on the diff.
+    // `deepEqual` is not used, because it would spend minutes on the diff.
     const wrong = events.findIndex(({ seq, id }, n) => seq !== n + 1 || id !== received[0]![n]!.id);
     assert.equal(
       wrong,

@@ -1,4 +1,4 @@
-/** Rooms behind proxies that block WebSockets, or streams too. */
+/** Tests of rooms behind proxies that block WebSockets, or WebSockets and streams. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { createClient, type Client, type Room, type RoomEvent } from "../../src/index.ts";
@@ -18,7 +18,7 @@ Object.assign(globalThis, {
 
 type Sockets = "shared" | "room";
 
-/** Sufficient for a loaded machine. A passing test never waits for it. */
+/** Time limit that is sufficient for a loaded machine. A passing test never reaches this limit. */
 const TIMEOUT_MS = 180_000;
 
 let runtime: Runtime;
@@ -71,7 +71,7 @@ function follow(sockets: Sockets): void {
   room.listen({ gap: () => gaps++ });
 }
 
-/** Resolves when the condition is met. Checks it at each notification. */
+/** Resolves when the condition is met. Checks the condition at each notification. */
 const until = (
   subscribe: (watcher: () => void) => () => void,
   condition: () => boolean,
@@ -88,7 +88,10 @@ const until = (
 
 const waitUntil = (condition: () => boolean): Promise<void> => until(room.subscribe, condition);
 
-/** Reports a network change until the transport is used, so that no test waits for five minutes. */
+/**
+ * Reports network changes until the transport is used. Otherwise, a test would wait five minutes
+ * for the next probe.
+ */
 async function waitForSwitch(transport: string): Promise<void> {
   const interval = setInterval(() => page.dispatchEvent(new Event("online")), 200);
   await waitForTransport(transport);
@@ -100,7 +103,7 @@ const waitForTransport = (transport: string): Promise<void> =>
 
 let published = 0;
 
-/** The client and the backend publish. `meanwhile` runs between their two batches. */
+/** Publishes from the client and from the backend. `meanwhile` runs between the two batches. */
 async function exchange(meanwhile: () => unknown): Promise<void> {
   const before = received.length;
   const publishOne = async (): Promise<void> => {
@@ -191,7 +194,10 @@ describe("presence and signals", onWorkerd, () => {
   const usersOf = ({ presence }: Room): string | undefined =>
     presence.members?.map(({ user }) => user).join();
 
-  /** Bob sends until alice receives one: a signal reaches only connected sessions. */
+  /**
+   * Sends signals as bob until alice receives one, because a signal reaches only connected
+   * sessions.
+   */
   async function waitForSignal(): Promise<void> {
     const receivedOne = new Promise<void>((resolve) => room.onSignal("wave", () => resolve()));
     const waving = setInterval(() => bob.signal("wave", 1), 100);

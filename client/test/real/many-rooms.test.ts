@@ -1,6 +1,6 @@
 /**
- * Runs one client in 100 rooms over one socket that is cut, frozen or half-open, on a runtime that
- * is killed.
+ * Runs one client in 100 rooms over one socket. The socket is cut, frozen or half-open, and the
+ * runtime is killed.
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
@@ -19,7 +19,10 @@ const OWN = 4;
 const EVENTS = BATCHES * BATCH + OWN;
 /** Faults of the socket, in this order. Killing the runtime also breaks the socket. */
 const FAULTS = ["cut", "cut", "freeze", "cut", "kill", "cut", "halfOpen", "kill"] as const;
-/** Longer than the client waits for a pong. Otherwise it would never give up. */
+/**
+ * Interval of the `online` events, longer than the client waits for a pong. With a shorter
+ * interval, the client would never give up.
+ */
 const ONLINE_EVERY_MS = 2_500;
 /** Time limit of the test. */
 const TIMEOUT_MS = 120_000;
@@ -84,19 +87,19 @@ async function visit(room: Room, signal: AbortSignal): Promise<void> {
       upTo(received.length).map((n) => n + first - 1),
       room.name,
     );
-    // Sometimes longer than the grace, sometimes shorter.
+    // The pause is sometimes longer and sometimes shorter than the grace period.
     await pause(4_500);
   }
 }
 
 async function injectFaults(rooms: Room[]): Promise<void> {
   const allConnected = (): boolean => rooms.every(({ status }) => status === "connected");
-  // Repeated, because a frame that arrived before a link froze counts as a pong.
+  // The event is repeated, because a frame that was received before a link froze counts as a pong.
   const online = setInterval(() => page.dispatchEvent(new Event("online")), ONLINE_EVERY_MS);
   online.unref();
   for (const [n, fault] of FAULTS.entries()) {
     proxy.delayMs = n % 2 === 0 ? 0 : 60;
-    // At every other fault, while the rooms are still being joined.
+    // Every second fault occurs while the rooms are still being joined.
     if (n % 2 === 0) await until(allConnected, "all rooms");
     else await until(() => rooms.some(({ status }) => status === "connected"), "some rooms");
     if (fault === "kill") await runtime.restart();

@@ -1,12 +1,9 @@
-/** An HTTP proxy like those that some networks put between a page and its server. */
+/** An HTTP proxy like the proxies that some networks put between a page and its server. */
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
-/**
- * Response to a WebSocket upgrade: rejects it with a status, closes the connection, or passes it
- * on.
- */
+/** Action on a WebSocket upgrade: reject it with a status, close the connection, or forward it. */
 export type Upgrades = 400 | 426 | "close" | "pass";
 
 export class Middlebox {

@@ -1,4 +1,4 @@
-/** Runs two clients in a room whose network is cut and whose server is killed. */
+/** Runs two clients in a room while the network is cut and the server is killed. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { createClient, type Client, type Room } from "../../src/index.ts";
@@ -42,7 +42,7 @@ const membersOf = ({ presence }: Room): string =>
   presence.members?.map(({ user, sessions }) => `${user}=${sessions[0]!.data}`).join(" ") ??
   "unknown";
 
-/** Resolves when the list is as given. */
+/** Resolves when the list of members equals `wanted`. */
 function waitForMembers(room: Room, wanted: string): Promise<void> {
   return new Promise((resolve) => {
     const check = (): void => {
@@ -67,7 +67,7 @@ for (const sockets of ["shared", "room"] as const) {
       bob.presence.enter(1);
       await both("alice=1 bob=1");
 
-      // A moving cursor at 200 steps a second.
+      // Simulates a cursor that moves 200 times a second.
       const cursor: number[] = [];
       const arrived = new Promise<void>((resolve) =>
         bob.onSignal("cursor", (x) => (cursor.push(x), x === 100 && resolve())),

@@ -1,4 +1,4 @@
-/** A TCP proxy that breaks connections like real networks. */
+/** A TCP proxy that breaks connections as real networks do. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
@@ -26,7 +26,8 @@ export class Link {
   }
 
   #forward(from: Socket, to: Socket): void {
-    // One after the other, so that a chunk with a shorter delay never overtakes another.
+    // Chunks are written one after the other, so that a chunk with a shorter delay never overtakes
+    // another chunk.
     let last = Promise.resolve();
     from.on("data", (bytes) => {
       const arrivesAt = Date.now() + Math.random() * this.delayMs;
@@ -35,23 +36,23 @@ export class Link {
         if (!this.#frozen && to.writable) to.write(bytes);
       });
     });
-    // The end of a frozen connection is not passed on.
+    // The end of a frozen connection is not forwarded.
     from.on("close", () => void last.then(() => this.#frozen || to.end()));
   }
 
-  /** Resets both sockets, so that both sides notice. Data in transit is lost. */
+  /** Resets both sockets, so that both sides detect the break. Data in transit is lost. */
   cut(): void {
     this.#onClosed();
     this.#client.resetAndDestroy();
     this.#server.resetAndDestroy();
   }
 
-  /** Stops all data while both sockets stay open, so that neither side notices. */
+  /** Stops all data while both sockets stay open, so that neither side detects the fault. */
   freeze(): void {
     this.#stop();
   }
 
-  /** Resets only the server's socket, so that the client does not notice. */
+  /** Resets only the server's socket, so that the client does not detect the reset. */
   halfOpen(): void {
     this.#stop();
     this.#server.resetAndDestroy();

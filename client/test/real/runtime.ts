@@ -6,19 +6,19 @@ import { LiveModel } from "../model/live.ts";
 import { tokenFor } from "../model/claims.ts";
 
 export interface Runtime {
-  /** Address of the server. `restart` may change it. */
+  /** Address of the server. `restart` may change the address. */
   readonly url: URL;
   /** Longest time until a dead connection is detected. */
   readonly pingMs: number;
   token(user: string, grants: string[], lifeMs: number): string | Promise<string>;
-  /** Kills it (`kill -9`) and starts it again with its stored data. */
+  /** Kills the server (`kill -9`) and starts it again with its stored data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 async function startModel(): Promise<Runtime> {
   const pingMs = 2_000;
-  // The contract's limit, in events that are published one by one.
+  // The contract's limit of retained events, if events are published one by one.
   const live = new LiveModel({ pingMs, retained: 100_000 });
   await live.start();
   return {

@@ -4,7 +4,7 @@ import { Flow } from "../../src/room/flow.ts";
 import { advance, settle } from "../model/network.ts";
 import { clientOf, cutAll, describeBoth, publish, server } from "../fixture.ts";
 
-/** A flow with a window of 400 bytes. Records the `seen` that it sends. */
+/** A flow with a window of 400 bytes. Records each `seen` that the flow sends. */
 function flowOf(): { flow: Flow; seen: number[] } {
   const seen: number[] = [];
   return { flow: new Flow(400, (seq) => seen.push(seq)), seen };

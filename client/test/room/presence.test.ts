@@ -10,7 +10,7 @@ const clientAs = (user: string, grants?: string[]): Client =>
   clientOf({ token: () => tokenFor(user, Date.now() + HOUR, grants) });
 const roomOf = (user: string, grants?: string[]): Room => clientAs(user, grants).room("room");
 
-/** For example `alice=1,2 bob=3`: each user with the data of its sessions. */
+/** Formats members like `alice=1,2 bob=3`: each user with the data of the user's sessions. */
 const format = (members: readonly Member[] | undefined): string =>
   members
     ?.map(({ user, sessions }) => `${user}=${sessions.map(({ data }) => JSON.stringify(data))}`)

@@ -28,7 +28,7 @@ describeBoth("publishing", () => {
     room.on(() => {});
     await advance(100);
     const sent = room.publish("a", 1);
-    await advance(7, 1); // the room has it, and the ack is in transit
+    await advance(7, 1); // The room has the publish, and the ack is in transit.
     assert.equal(server.room("room").events.length, 1);
     cutAll();
     network.down = true;

@@ -1,6 +1,7 @@
 /**
- * Clients enter, update and leave at random, over a network that cuts, freezes and delays. After
- * the last fault, each member must show the model's members. A failure prints its seed.
+ * Runs clients that enter, update and leave at random, over a network that cuts, freezes and delays
+ * frames. After the last fault, each member must show the model's members. A failure prints its
+ * seed.
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it, mock } from "node:test";
@@ -13,7 +14,7 @@ import { ModelServer } from "../model/server.ts";
 const SEEDS = Number(process.env.SEEDS ?? 60);
 const FIRST_SEED = Number(process.env.SEED ?? 1);
 const STEPS = 150;
-/** Two of them have a second tab. */
+/** Users of the tabs. Two of the users have a second tab. */
 const USERS = ["alice", "bob", "carol", "dave", "alice", "bob"];
 
 beforeEach(startClock);
@@ -24,7 +25,10 @@ class Tab {
   readonly room: Room;
   readonly #user: string;
   wanted: { data: number } | undefined;
-  /** Has shown the list since it entered. From then on, the list must never be missing. */
+  /**
+   * `true` if the tab has shown the list since it entered. From then on, the list must never be
+   * missing.
+   */
   #listed = false;
 
   constructor(room: Room, user: string) {
@@ -62,7 +66,7 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     const below = (bound: number): number => Math.floor(random() * bound);
     mock.method(Math, "random", random);
     const errors: Error[] = [];
-    // Node's own warnings are logged here too.
+    // Node also logs its own warnings with `console.error`.
     mock.method(console, "error", (what: unknown) => what instanceof Error && errors.push(what));
     const server = new ModelServer(Date.now);
     server.lag = () => random() * 50;

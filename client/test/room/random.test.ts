@@ -28,7 +28,7 @@ const SEEDS = Number(process.env.SEEDS ?? 60);
 const FIRST_SEED = Number(process.env.SEED ?? 1);
 const STEPS = 150;
 const KINDS = ["shared", "room"] as const;
-/** Number of rooms that clients join and leave, besides the main one. */
+/** Number of rooms that clients join and leave, besides the main room. */
 const SIDE_ROOMS = 4;
 
 beforeEach(startClock);
@@ -54,7 +54,7 @@ function listen(room: Room): Received {
 
 /** A client that joins and leaves side rooms. Each visit must receive events without a gap. */
 class Visitor {
-  /** Events that were not the next one. */
+  /** Events that did not follow the previous event or gap. */
   readonly wrong: string[] = [];
   readonly #client: Client;
   readonly #visits = new Map<string, () => void>();
@@ -104,7 +104,7 @@ class RandomRun {
     this.network = new Network(this.server);
     this.network.delay = () => this.random() ** 3 * 400;
     this.server.lag = () => this.random() ** 3 * 400;
-    // TCP neither loses nor repeats a single frame: this simulates a faulty server.
+    // TCP neither loses nor repeats a single frame, so these faults simulate a faulty server.
     this.network.copies = (frame) => {
       if ((frame as { type: string }).type !== "events") return 1;
       const chance = this.random();
@@ -166,7 +166,9 @@ class RandomRun {
   }
 }
 
-/** The state, reduced to what the model and the client share. */
+/**
+ * Returns the keys and seqs of a state, because only these are equal in the model and the client.
+ */
 const stateOf = (events: Iterable<RoomEvent>): [string | undefined, number][] =>
   Array.from(events, (event) => [event.key, event.seq]);
 
@@ -194,7 +196,7 @@ async function runRandom(
   }
   for (const visitor of visitors) visitor.leaveAll();
   await run.endFaults();
-  // A lost last frame is detected only by the next one.
+  // If the last frame was lost, the client detects the loss only with the next frame.
   run.publish(rooms[0]!);
   for (const room of rooms) room.listen({ state() {} });
   await advance(5_000, 100);

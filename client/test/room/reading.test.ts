@@ -46,7 +46,8 @@ describeBoth("reloading the page", () => {
   });
 
   /**
-   * Creates a page that resumes from the room's start. `meanwhile` runs while it reads the state.
+   * Creates a client that resumes from the room's start. `meanwhile` runs while the client reads
+   * the state.
    */
   async function resumed(meanwhile: (read: typeof fetch) => Promise<Response>) {
     const { epoch } = server.room("room");
@@ -94,7 +95,7 @@ describeBoth("reloading the page", () => {
       const response = await read("");
       const { epoch, sessions } = server.room("room");
       const { peer } = [...sessions][0]!;
-      // The pong would follow the state.
+      // Drops the pong, because the pong would follow the state.
       network.copies = (frame) => ((frame as { type: string }).type === "pong" ? 0 : 1);
       peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -198,7 +198,7 @@ describeBoth("gaps and state", (kind) => {
 
   it("has an empty state as soon as an event is received", async () => {
     const { entries } = record();
-    await advance(kind === "shared" ? 22 : 12); // after `welcome`, before the pong
+    await advance(kind === "shared" ? 22 : 12); // `welcome` is received, and the pong is not.
     publish("a", 1, "x");
     await advance(100);
     assert.deepEqual(entries, [[], [1]]);
@@ -307,7 +307,7 @@ describeBoth("catching up", () => {
     let events = 0;
     network.copies = (frame) => {
       if ((frame as { type: string }).type !== "events") return 1;
-      // The first event is received, then the network breaks.
+      // The first event is received. Then the network breaks.
       return events++ === 0 ? 1 : 0;
     };
     while (entries.length === 0) await advance(5);
@@ -404,7 +404,7 @@ describeBoth("status", () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);
-    // Another network may have been lost.
+    // The lost network may not be the network that the client uses.
     page.dispatchEvent(new Event("offline"));
     await advance(3_000);
     assert.deepEqual([room.status, network.dialled], ["connected", 1]);

@@ -11,7 +11,7 @@ import { clientOf, describeBoth, network, server } from "../fixture.ts";
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
 
-/** Returns the number of rooms that are not garbage-collected. */
+/** Returns the number of rooms that are not yet garbage-collected. */
 async function countAlive(rooms: readonly WeakRef<object>[]): Promise<number> {
   // A `WeakRef` retains its target until the end of the current task.
   await settle();
@@ -117,7 +117,8 @@ describe("rooms in use", () => {
   it("are all retained, and the oldest of the others is evicted first", () => {
     const rooms = new Rooms((name) => ({ name }));
     const used = NAMES.slice(0, 500).map((name) => rooms.get(name));
-    // All but the last hundred are evicted by now, and are retained again when used.
+    // By now, all rooms except the last hundred are evicted. They are retained again when they are
+    // used.
     used.forEach((room) => rooms.use(room));
     assert.equal(rooms.all.size, 500);
     const [first] = used;

@@ -1,4 +1,4 @@
-/** An app that may omit optional values, as `exactOptionalPropertyTypes` requires. */
+/** An app with `exactOptionalPropertyTypes` that passes `undefined` for optional values. */
 import {
   createClient,
   RoomcastError,
