@@ -1,4 +1,4 @@
-// Compiles src to dist: plain ES modules and their types.
+// Compiles src to plain ES modules and their types in dist.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,15 +7,16 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 rmSync(`${here}dist`, { recursive: true, force: true });
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit" });
 
-// The compiler rewrites `.ts` to `.js` in the imports of modules, but not in those of type files.
+// The compiler rewrites `.ts` to `.js` in the imports of modules, but not in the imports of type
+// files.
 const all = readdirSync(`${here}dist`, { recursive: true });
 for (const name of all.filter((name) => name.endsWith(".d.ts"))) {
   const types = readFileSync(`${here}dist/${name}`, "utf8");
   writeFileSync(`${here}dist/${name}`, types.replace(/(from "\.[./\w-]+)\.ts"/g, '$1.js"'));
 }
 
-// If an import path is computed at run time, the compiler wraps it in a helper, in case it ends in
-// `.ts`.
+// If an import path is computed at run time, the compiler wraps the path in a helper, because the
+// path may end in `.ts`. The helper is removed here.
 const wrapped = /__rewriteRelativeImportExtension\(((?:[^()]|\([^()]*\))*)\)/g;
 for (const name of all.filter((name) => name.endsWith(".js"))) {
   const code = readFileSync(`${here}dist/${name}`, "utf8");

@@ -1,5 +1,5 @@
-// Checks that exactly these files would be published: the compiled modules, their types, the README
-// and the licences.
+// Checks that the published package contains exactly the compiled modules, their types, the README,
+// the licences and package.json.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Prints the size that the package and each of its peers adds to a page: bundled, minified,
-// gzipped. Fails if the package is over budget.
+// Prints the bundled, minified and gzipped size that this package and each comparable package add
+// to a page. Fails if this package exceeds a budget.
 import { buildSync } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -8,7 +8,7 @@ const CLIENT_BUDGET = 11_600;
 const HOOKS_BUDGET = 2_000;
 const FALLBACK_BUDGET = 5_000;
 
-/** The import of the fallback, which is loaded only if no WebSocket can be opened. */
+/** Path of the fallback, which is imported only if no WebSocket can be opened. */
 const FALLBACK = "../fallback/index.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));

@@ -1,4 +1,5 @@
-// Copies each recipe into the code block below its path in recipes.md. Run it after a recipe has changed.
+// Copies each recipe into the code block below the recipe's path in recipes.md. Run this script
+// after a recipe has changed.
 import { readFileSync, writeFileSync } from "node:fs";
 import { codeOf, PLACES } from "./recipes.ts";
 
