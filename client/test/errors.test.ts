@@ -23,7 +23,7 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
 describeBoth("an error of `token`", () => {
   const mine = new Error("no session");
 
-  it("is reported to `onError` once in a row, and in the status", async () => {
+  it("is reported to `onError` once for several failures in a row, and in the status", async () => {
     const token = mock.fn((): string => {
       throw mine;
     });

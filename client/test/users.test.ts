@@ -91,7 +91,7 @@ describeBoth("a waiting publish when another user signs in", () => {
     assert.deepEqual([room.status, events()], ["connected", []]);
   });
 
-  it("is followed by later ones of the new user, over connections of the new user", async () => {
+  it("is followed by publishes of the new user, over connections of the new user", async () => {
     const token = (): string => tokenFor(user!, Date.now() + 60_000);
     const client = clientOfUser({ token });
     const rooms = ["room", "other"].map((name) => client.room(name));
@@ -151,7 +151,7 @@ describeBoth("a waiting publish when another user signs in", () => {
 });
 
 describeBoth("signing out", () => {
-  it("leaves at once, rejects waiting publishes, and stays disconnected", async () => {
+  it("leaves immediately, rejects waiting publishes, and stays disconnected", async () => {
     const client = clientOfUser();
     const room = client.room("room");
     room.presence.enter({ name: "Alice" });
@@ -210,7 +210,7 @@ describeBoth("signing out", () => {
     assert.deepEqual(events().at(-1), ["bob", 4]);
   });
 
-  it("removes the saved positions, also those of earlier pages", async () => {
+  it("removes the saved positions, including the positions of earlier pages", async () => {
     const store = storage({
       "roomcast:https://model/rooms/earlier/events": "epoch001:7",
       "roomcast:https://elsewhere/rooms/room/events": "epoch001:7",
@@ -241,7 +241,7 @@ describeBoth("signing out", () => {
     assert.deepEqual([...items.values()], [""]);
   });
 
-  it("uses no token of the last user, even one that was requested before", async () => {
+  it("uses no token of the last user, even a token that was requested before", async () => {
     let answer: ((token: string) => void) | undefined;
     const client = clientOf({ token: () => new Promise((resolve) => (answer = resolve)) });
     const room = client.room("room");
@@ -265,7 +265,7 @@ describeBoth("signing out", () => {
 });
 
 describeBoth("disconnecting", () => {
-  it("leaves at once and stays disconnected, until `connect` resumes from its position", async () => {
+  it("leaves immediately and stays disconnected, until `connect` resumes from its position", async () => {
     const client = clientOfUser();
     const room = client.room("room");
     const received: unknown[] = [];

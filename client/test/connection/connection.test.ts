@@ -79,7 +79,7 @@ describe("opening and closing", () => {
     assert.equal(scenario.connection.status, "connecting");
   });
 
-  it("is connected after `welcome`, and sends a ping at once", () => {
+  it("is connected after `welcome`, and sends a ping immediately", () => {
     const scenario = new Scenario().opened();
     assert.deepEqual(scenario.done, ["dial", "ping"]);
     assert.equal(scenario.connection.status, "connected");
@@ -177,7 +177,7 @@ describe("retries", () => {
     );
   });
 
-  it("dials at once when the network is back or the page is visible", () => {
+  it("dials immediately when the network is back or the page is visible", () => {
     const scenario = new Scenario().opened().dispatch(closed(1006));
     scenario.done;
     assert.deepEqual(scenario.dispatch("wake").done, ["dial"]);
@@ -192,7 +192,7 @@ describe("retries", () => {
     });
   }
 
-  it("retries when a frame shows that an earlier one is missing", () => {
+  it("retries when a frame shows that an earlier frame is missing", () => {
     const scenario = new Scenario().opened();
     scenario.done;
     assert.deepEqual(scenario.dispatch("gap_detected").done, ["close"]);
@@ -210,7 +210,7 @@ describe("a better transport", () => {
     assert.deepEqual([scenario.done, scenario.connection.status], [["close"], "reconnecting"]);
   });
 
-  it("is dialled at once while waiting for the next attempt", () => {
+  it("is dialled immediately while waiting for the next attempt", () => {
     const scenario = new Scenario().dispatch("use", closed(1006));
     scenario.done;
     assert.deepEqual(scenario.dispatch("switch_transport").done, ["dial"]);
@@ -280,7 +280,7 @@ describe("pings", () => {
     assert.deepEqual(scenario.done, ["ping", "ping"]);
   });
 
-  it("detects a dead socket within one ping period, and dials at once", () => {
+  it("detects a dead socket within one ping period, and dials immediately", () => {
     for (let dies = 0; dies < PERIOD; dies += 500) {
       const scenario = new Scenario().opened();
       scenario.done;
@@ -318,7 +318,7 @@ describe("pings", () => {
     assert.deepEqual(scenario.wait(2_000).done, ["dial"]);
   });
 
-  it("dials at once after a suspend with an unanswered ping", () => {
+  it("dials immediately after a suspend with an unanswered ping", () => {
     const scenario = new Scenario().opened(DAY).wait(PERIOD * 0.75);
     scenario.done;
     assert.deepEqual(scenario.sleep(60 * MINUTE).done, ["dial"]);
@@ -389,7 +389,7 @@ describe("tokens", () => {
     assert.equal(scenario.connection.status, "unauthorized");
   });
 
-  it("are requested again if the last one may have expired meanwhile", () => {
+  it("are requested again if the last token may have expired meanwhile", () => {
     const scenario = new Scenario().opened().dispatch(closed(4001), closed(1006));
     scenario.done;
     const dials: string[] = [];
@@ -403,7 +403,11 @@ describe("tokens", () => {
     const requested = dials.filter((dial) => dial === "dial with a new token").length;
     assert.ok(requested > 2 && requested < dials.length, `${requested} of ${dials.length}`);
     scenario.dispatch(closed(4001));
-    assert.equal(scenario.connection.status, "unauthorized", "the newest was rejected too");
+    assert.equal(
+      scenario.connection.status,
+      "unauthorized",
+      "the newest token was rejected as well",
+    );
   });
 
   it("count as rejected if the first room rejects them after `connected`", () => {
@@ -422,17 +426,21 @@ describe("tokens", () => {
     other.dispatch(connected(other), closed(4001)).dispatch(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
     other.dispatch(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
-    assert.equal(other.connection.phase, "opening", "a welcome shows that it was accepted");
+    assert.equal(
+      other.connection.phase,
+      "opening",
+      "a `welcome` shows that the token was accepted",
+    );
   });
 
-  it("are missing if the server waits for one and the client has none: unauthorized at once", () => {
+  it("are missing if the server waits for a token and the client has none: unauthorized immediately", () => {
     const scenario = new Scenario().dispatch("use", pong);
     assert.equal(scenario.connection.status, "unauthorized");
     assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.deepEqual(scenario.dispatch("connect").done, ["dial with a new token"]);
   });
 
-  it("are renewed for a reconnect if the old one is about to expire", () => {
+  it("are renewed for a reconnect if the old token is about to expire", () => {
     const scenario = new Scenario().opened(MINUTE).dispatch(closed(1006)).sleep(55_000);
     assert.equal(scenario.done.at(-1), "dial with a new token");
   });
@@ -452,7 +460,7 @@ describe("tokens", () => {
     );
   });
 
-  it("are missing if no user is signed in: unauthorized at once", () => {
+  it("are missing if no user is signed in: unauthorized immediately", () => {
     const scenario = new Scenario().dispatch("use", "signed_out");
     assert.equal(scenario.connection.status, "unauthorized");
   });

@@ -31,7 +31,7 @@ const endSession = (room: string, code: number): void => {
 };
 
 describe("one socket", () => {
-  it("carries a hundred rooms, and a further socket carries the rest", async () => {
+  it("carries a hundred rooms, and a further socket carries the other rooms", async () => {
     const { rooms, received } = follow(250);
     await advance(10_000);
     assert.deepEqual(statusesOf(rooms), new Set(["connected"]));
@@ -56,7 +56,7 @@ describe("one socket", () => {
     assert.deepEqual(server.errors, []);
   });
 
-  it("subscribes to its rooms at once after a quick reconnect", async () => {
+  it("subscribes to its rooms immediately after a quick reconnect", async () => {
     const client = clientOf();
     const { rooms } = follow(80, client);
     for (let n = 0; n < 5; n++) {
@@ -67,7 +67,7 @@ describe("one socket", () => {
     assert.deepEqual(server.errors, []);
   });
 
-  it("subscribes to further rooms while one waits after `rate_limited`", async () => {
+  it("subscribes to further rooms while one room waits after `rate_limited`", async () => {
     const client = clientOf();
     follow(1, client);
     await advance(100);
@@ -243,7 +243,7 @@ describe("a room whose name the server rejects", () => {
     [25, (n: number) => n < 25],
     [25, (n: number) => n % 2 === 0],
   ] as const) {
-    it(`ends for good, and no other room does: ${count}, ${isRefused}`, async () => {
+    it(`ends permanently, and no other room ends: ${count}, ${isRefused}`, async () => {
       server.isRoomName = (name) => !isRefused(Number(name.slice("room-".length)));
       const errors: string[] = [];
       const { rooms } = follow(30, clientOf({ onError: ({ code }) => errors.push(code) }));
@@ -321,7 +321,7 @@ describe("tokens", () => {
 });
 
 describe("an empty state", () => {
-  it("is requested only when it is used, even late", async () => {
+  it("is requested only when it is first used, even if that is late", async () => {
     publishIn("room-0");
     const fetch = mock.fn(fetchFrom(server));
     const [room] = follow(1, clientOf({ fetch })).rooms;

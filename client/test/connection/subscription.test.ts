@@ -242,7 +242,7 @@ describe("the connection", () => {
     assert.deepEqual(scenario.seen, ["ended", "closed", "kicked"]);
   });
 
-  it("subscribes at once after a reconnect, even if the room was to be retried later", () => {
+  it("subscribes immediately after a reconnect, even if the room's retry was scheduled for later", () => {
     const scenario = new Scenario().opened().dispatch(closed(1013));
     scenario.sent;
     assert.deepEqual(scenario.dispatch(connectionIs("opening"), connectionIs("open")).sent, [
@@ -252,7 +252,7 @@ describe("the connection", () => {
 });
 
 describe("answers", () => {
-  it("that time out make it unsubscribe and retry", () => {
+  it("that time out make the room unsubscribe and retry", () => {
     const scenario = new Scenario().dispatch(connectionIs("open"), "use");
     scenario.sent;
     scenario.wait(9_999);
@@ -264,13 +264,13 @@ describe("answers", () => {
     assert.deepEqual(scenario.dispatch(closed(1000)).sent, ["subscribe"]);
   });
 
-  it("that say that it was not subscribed make it subscribe", () => {
+  it("that report a missing subscription make the room subscribe", () => {
     const scenario = new Scenario().dispatch(connectionIs("open"), "use").wait(15_000);
     assert.deepEqual(scenario.sent, ["subscribe", "unsubscribe"]);
     assert.deepEqual(scenario.dispatch(refused("bad_request")).sent, ["subscribe"]);
   });
 
-  it("with `rate_limited` make it send its request again", () => {
+  it("with `rate_limited` make the room send its request again", () => {
     const scenario = new Scenario().dispatch(connectionIs("open"), "use", refused("rate_limited"));
     assert.deepEqual(scenario.sent, ["subscribe", "subscribe"]);
     scenario.dispatch(welcome, "leave").wait(3_000).dispatch(refused("rate_limited"));
@@ -278,7 +278,7 @@ describe("answers", () => {
     assert.deepEqual(scenario.wait(10_000).sent, ["unsubscribe"]);
   });
 
-  it("that reject its `subscribe` for good end it, until `restart`", () => {
+  it("that permanently reject a `subscribe` end the room, until `restart`", () => {
     const scenario = new Scenario().dispatch(
       connectionIs("open"),
       "use",
@@ -302,7 +302,7 @@ describe("answers", () => {
     assert.deepEqual([scenario.subscription.phase, scenario.sent], ["open", []]);
   });
 
-  it("that name their request have the same effect as those that don't", () => {
+  it("that name their request have the same effect as answers that don't", () => {
     const scenario = new Scenario().dispatch(
       connectionIs("open"),
       "use",

@@ -122,7 +122,7 @@ describeBoth("tokens", (kind) => {
 describeBoth("a cookie", () => {
   const cookieClient = () => clientOf({ token: undefined! });
 
-  it("that is missing is reported at once, without another transport", async () => {
+  it("that is missing is reported immediately, without another transport", async () => {
     const client = cookieClient();
     const room = client.room("room");
     const seen: string[] = [];

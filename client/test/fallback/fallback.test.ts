@@ -80,7 +80,7 @@ beforeEach(() => {
 afterEach(() => mock.reset());
 
 describe("the fallback", () => {
-  it("is used after one more failure of a WebSocket, and the next after two of a stream", async () => {
+  it("is used after one more failed WebSocket, and long-polling after two failed streams", async () => {
     await failDial("websocket");
     assert.deepEqual([fallback.transport, user.inputs], ["sse", ["wake"]]);
     await failDial("sse");
@@ -90,7 +90,7 @@ describe("the fallback", () => {
     assert.deepEqual([fallback.transport, user.inputs], ["long-polling", ["wake", "wake"]]);
   });
 
-  it("is not used after simultaneous failures, or one after an answered dial", async () => {
+  it("is not used after simultaneous failures, or after one failure that follows an answered dial", async () => {
     fallback.recordDial("websocket", true);
     for (let n = 0; n < 5; n++) fallback.recordDial("websocket", false);
     await settle();

@@ -24,7 +24,7 @@ registerHooks({
 beforeEach(startClock);
 afterEach(() => mock.reset());
 
-it("requests the fallback from another address after a failure, and reports that once", async () => {
+it("requests the fallback from another address after a failure, and reports the failure once", async () => {
   const codes: string[] = [];
   const selector = new TransportSelector({
     url: "https://rt",

@@ -56,7 +56,7 @@ describe("long-polling", () => {
     scenario.nextRequest(`GET events?since=${at(4)}&${LIMIT}&wait=25`);
   });
 
-  it("receives a gap, at once or later", async () => {
+  it("receives a gap, immediately or later", async () => {
     const scenario = new HttpScenario(`${START}&since=${at(1)}`, pollReader);
     await scenario.nextRequest(`GET events?since=${at(1)}&${LIMIT}`).refuse(410, "position_lost");
     await scenario.nextRequest("GET state").respond(state(9, { seq: 9, key: "k" }));

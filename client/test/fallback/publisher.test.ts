@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 
 describe("publishes", () => {
-  it("are sent in order: those made during a request share the next one", async () => {
+  it("are sent in order: publishes that are made during a request share the next request", async () => {
     await publish("a", "b", "c");
     const first = scenario.nextRequest("POST events");
     assert.deepEqual(first.json, { events: [{ name: "a", data: 1, id: "a" }] });
@@ -55,7 +55,7 @@ describe("publishes", () => {
     assert.equal(namesOf(scenario.nextRequest("POST events")), "d");
   });
 
-  it("are sent one by one after one of a batch is rejected", async () => {
+  it("are sent one by one after one publish of a batch is rejected", async () => {
     await publish("a", "b", "bad", "c");
     await scenario.nextRequest("POST events").respond({ seqs: [1] });
     await scenario.nextRequest("POST events").refuse(413, "too_large");
@@ -71,7 +71,7 @@ describe("publishes", () => {
     assert.equal(namesOf(scenario.nextRequest("POST events")), "f,g");
   });
 
-  it("fail together with an earlier one that failed, so that a retry keeps their order", async () => {
+  it("fail together with an earlier publish that failed, so that a retry keeps their order", async () => {
     await publish("a", "b");
     await scenario.nextRequest("POST events").fail();
     assert.deepEqual(answers(), ["a internal", "b internal"]);

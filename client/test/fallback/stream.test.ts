@@ -121,7 +121,7 @@ describe("the start of a stream", () => {
 });
 
 describe("a stream", () => {
-  it("passes on events of one chunk in one frame, as they were written", async () => {
+  it("forwards the events of one chunk in one frame, as they were written", async () => {
     const { scenario, stream } = await openStream();
     const texts: string[] = [];
     scenario.socket.onmessage = ({ data }) => texts.push(data);
@@ -133,7 +133,7 @@ describe("a stream", () => {
     ]);
   });
 
-  it("passes on other frames", async () => {
+  it("forwards other frames", async () => {
     const { scenario, stream } = await openStream();
     for (const type of ["signal", "members", "members:changed"]) {
       await stream.write(`event: ${type}\ndata: {"type":"${type}"}\n\n`);
@@ -193,7 +193,7 @@ describe("a stream", () => {
 describe("a token", () => {
   const newer = tokenOf(1_900_000_000, { r: ["subscribe", "presence"] });
 
-  it("is renewed without an interruption: the stream continues with it when the old one expires", async () => {
+  it("is renewed without an interruption: the stream continues when the old token expires", async () => {
     const { scenario, stream } = await openStream();
     await scenario.send({ type: "auth", token: newer });
     assert.deepEqual(scenario.readFrames(), [

@@ -168,7 +168,7 @@ describe("useStatus", () => {
 });
 
 describe("usePublish", () => {
-  it("returns a stable function, and the id at once", async () => {
+  it("returns a stable function, and the id immediately", async () => {
     const seen = new Set<unknown>();
     let id = "";
     function Button() {
@@ -267,7 +267,7 @@ describe("useRoomState", () => {
 });
 
 describe("useEvents", () => {
-  it("reads the newest events, then appends live ones", async () => {
+  it("reads the newest events, then appends live events", async () => {
     publish(1, 2, 3, 4, 5);
     const page = await render(strict(h(Events)));
     await wait();
@@ -294,7 +294,7 @@ describe("useEvents", () => {
     assert.equal(page.text, "2,3,4,5,6,7,8,9,10,11");
   });
 
-  it("shows an event once that is both read and received", async () => {
+  it("shows an event once if it is both read and received", async () => {
     const read = fetchFrom(server);
     const ahead = clientOf({
       fetch: async (...request) => {
@@ -333,7 +333,7 @@ describe("useEvents", () => {
     assert.equal(page.text, "4,5");
   });
 
-  it("shows the old events after a gap until the new ones are read, or reading fails", async () => {
+  it("shows the old events after a gap until the new events are read, or reading fails", async () => {
     server.settings.retained = 3;
     publish(1);
     const page = await render(inPage(h(Events)));
@@ -511,7 +511,7 @@ describe("useHistory", () => {
     assert.equal(page.text, "1,2 false undefined");
   });
 
-  it("reads again at once after a reconnect", async () => {
+  it("reads again immediately after a reconnect", async () => {
     publish(1);
     const { history } = client.room("room");
     mock.method(console, "error", () => {});

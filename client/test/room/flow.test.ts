@@ -64,7 +64,7 @@ describeBoth("a room's window", (kind) => {
     for (let n = 0; n < events; n++) publish("a", "é".repeat(512));
   };
 
-  it("is never full if handlers return at once, however many events follow", async () => {
+  it("is never full if handlers return immediately, however many events follow", async () => {
     const room = clientOf().room("room");
     let received = 0;
     room.on(() => received++);
@@ -77,7 +77,7 @@ describeBoth("a room's window", (kind) => {
     assert.equal(received, 4_000);
   });
 
-  it("limits the events of a handler that does not resolve, until it does", async () => {
+  it("limits the events of a handler that does not resolve, until the handler resolves", async () => {
     const room = clientOf().room("room");
     const first = task();
     let received = 0;

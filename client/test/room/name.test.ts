@@ -30,7 +30,7 @@ for (const name of VALID) {
 }
 
 for (const [name, message] of INVALID) {
-  it(`${JSON.stringify(name)} is rejected at once, with the reason and the rule`, () => {
+  it(`${JSON.stringify(name)} is rejected immediately, with the reason and the rule`, () => {
     assert.throws(
       () => clientOf().room(name as string),
       (error) => {

@@ -15,7 +15,7 @@ const refsOf = (texts: Iterable<string>): number[] =>
   Array.from(texts, (text) => Number((JSON.parse(text) as { ref: string }).ref));
 
 describe("the publishes to send", () => {
-  it("are the unsent ones, in order", () => {
+  it("are the unsent publishes, in order", () => {
     const outbox = outboxOf(3);
     assert.equal(outbox.dueAt, 0);
     for (const text of outbox.drain()) if (refsOf([text])[0] === 2) break;
@@ -24,7 +24,7 @@ describe("the publishes to send", () => {
     assert.equal(outbox.dueAt, Infinity);
   });
 
-  it("are all unacknowledged ones again, in order, on the next connection", () => {
+  it("are all unacknowledged publishes, in order, on the next connection", () => {
     const outbox = outboxOf(5);
     assert.deepEqual(refsOf(outbox.drain()), [1, 2, 3, 4, 5]);
     outbox.onAck("2", 7);
@@ -32,7 +32,7 @@ describe("the publishes to send", () => {
     assert.deepEqual(refsOf(outbox.drain()), [1, 3, 4, 5]);
   });
 
-  it("include those with a temporary refusal", () => {
+  it("include publishes that were refused temporarily", () => {
     const outbox = outboxOf(5);
     assert.equal(refsOf(outbox.drain()).length, 5);
     const error = new RoomcastError("rate_limited", "Too fast.");

@@ -96,7 +96,7 @@ describeBoth("entering", () => {
 });
 
 describeBoth("members", () => {
-  it("are a new array after each change, and the same one otherwise", async () => {
+  it("are a new array after each change, and the same array otherwise", async () => {
     const [alice, bob, carol] = [roomOf("alice"), roomOf("bob"), roomOf("carol")];
     for (const { presence } of [alice, bob, carol]) presence.enter();
     await advance(200);
@@ -108,12 +108,16 @@ describeBoth("members", () => {
     await advance(100);
     const after = alice.presence.members!;
     assert.notEqual(after, before);
-    assert.equal(after[0], before[0], "unchanged members are the same objects, also the own one");
+    assert.equal(
+      after[0],
+      before[0],
+      "unchanged members are the same objects, including the own member",
+    );
     assert.equal(after[1], before[1]);
     assert.notEqual(after[2], before[2]);
   });
 
-  it("are in the same order, whoever entered first", async () => {
+  it("are in the same order, regardless of who entered first", async () => {
     const rooms = ["carol", "alice", "bob"].map((user) => roomOf(user));
     for (const { presence } of rooms) {
       presence.enter();
@@ -168,7 +172,7 @@ describeBoth("members", () => {
 });
 
 describeBoth("updating", () => {
-  it("shows one's own data at once, and never older data again", async () => {
+  it("shows one's own data immediately, and never older data again", async () => {
     const room = roomOf("alice");
     room.presence.enter(0);
     await advance(100);
@@ -196,7 +200,7 @@ describeBoth("updating", () => {
     });
   });
 
-  it("sends the first change at once, and then the newest one every 50 ms", async () => {
+  it("sends the first change immediately, and then the newest change every 50 ms", async () => {
     const room = roomOf("alice");
     room.presence.enter(-1);
     await advance(200);
@@ -234,7 +238,7 @@ describeBoth("updating", () => {
 });
 
 describeBoth("leaving", () => {
-  it("is sent at once", async () => {
+  it("is sent immediately", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter();
     await advance(200);
@@ -247,7 +251,7 @@ describeBoth("leaving", () => {
     assert.deepEqual(membersOf(alice), ["unknown"]);
   });
 
-  it("followed by entering at once notifies no other member", async () => {
+  it("followed by entering immediately notifies no other member", async () => {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     bob.presence.enter();
     await advance(200);

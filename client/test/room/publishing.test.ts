@@ -5,7 +5,7 @@ import { tokenFor } from "../model/claims.ts";
 import { clientOf, codeOf, cutAll, describeBoth, HOUR, network, server } from "../fixture.ts";
 
 describeBoth("publishing", () => {
-  it("resolves with the seq, and returns the id at once", async () => {
+  it("resolves with the seq, and returns the id immediately", async () => {
     const room = clientOf().room("room");
     const sent = room.publish("a", 1, { key: "k" });
     assert.match(sent.id, /^\d+-\d+-\d+-\d+$/);
@@ -23,7 +23,7 @@ describeBoth("publishing", () => {
     assert.equal(server.room("room").sessions.size, 0);
   });
 
-  it("waits while offline, and is stored once whatever was lost", async () => {
+  it("waits while offline, and is stored once whichever frame was lost", async () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);
@@ -74,7 +74,7 @@ describeBoth("publishing", () => {
     assert.equal(await code, "forbidden");
   });
 
-  it("is rejected when the room ends, and after that", async () => {
+  it("is rejected when the room ends, and after the end", async () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);

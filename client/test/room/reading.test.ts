@@ -63,7 +63,7 @@ describeBoth("reloading the page", () => {
     return { epoch, settled };
   }
 
-  it("reads no unused state, and the current one at a late first use", async () => {
+  it("reads no state before its first use, and then reads the current state", async () => {
     const { epoch } = server.room("room");
     publish("a", 1, "x");
     const fetch = mock.fn(fetchFrom(server));

@@ -51,7 +51,7 @@ describeBoth("using a room", () => {
     assert.equal(server.room("room").sessions.size, 0);
     room.on(() => {});
     await advance(100);
-    assert.equal(server.room("room").sessions.size, 1, "and opens it for the next");
+    assert.equal(server.room("room").sessions.size, 1, "and opens a socket for the next user");
   });
 
   it("starts again for a later user", async () => {
@@ -93,7 +93,7 @@ describeBoth("handlers", () => {
     ]);
   });
 
-  it("may throw without an effect on others", async () => {
+  it("may throw without an effect on other handlers", async () => {
     const logged = mock.method(console, "error", () => {});
     const room = clientOf().room("room");
     const received: unknown[] = [];
@@ -127,7 +127,7 @@ describeBoth("handlers", () => {
     assert.deepEqual(received, [1]);
   });
 
-  it("that another one stops receive nothing more, not even from the same frame", async () => {
+  it("that another handler stops receive nothing more, not even from the same frame", async () => {
     const room = clientOf().room("room");
     const second = mock.fn();
     room.on(() => stop());
@@ -387,7 +387,7 @@ describeBoth("status", () => {
     });
   }
 
-  it("is offline at once without a network", async () => {
+  it("is offline immediately without a network", async () => {
     network.down = true;
     const room = clientOf().room("room");
     room.on(() => {});

@@ -30,7 +30,7 @@ describe("of 10,000 names", () => {
     assert.equal(rooms.get("room-9999"), last);
   });
 
-  it("only those remain in memory, and no part of another room does", async () => {
+  it("only these rooms remain in memory, and no part of another room", async () => {
     const client = clientOf();
     const made = NAMES.map((name) => new WeakRef(client.room(name)));
     assert.ok((await countAlive(made)) <= 110);
@@ -85,7 +85,7 @@ describeBoth("a room", () => {
     assert.equal(client.room("room"), room);
   });
 
-  it("works beside another room object of its name, and receives the client's commands", async () => {
+  it("works next to another room object with the same name, and receives the client's commands", async () => {
     const client = clientOf();
     const first = client.room("room");
     evictUnused(client);
@@ -114,7 +114,7 @@ describeBoth("a room", () => {
 });
 
 describe("rooms in use", () => {
-  it("are all retained, and the oldest of the others is evicted first", () => {
+  it("are all retained, and the oldest unused room is evicted first", () => {
     const rooms = new Rooms((name) => ({ name }));
     const used = NAMES.slice(0, 500).map((name) => rooms.get(name));
     // By now, all rooms except the last hundred are evicted. They are retained again when they are

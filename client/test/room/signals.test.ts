@@ -106,7 +106,7 @@ describeBoth("a signal", () => {
 });
 
 describeBoth("many signals", () => {
-  it("are sent at once, and then the newest of each name every 50 ms", async () => {
+  it("are sent immediately, and then the newest signal of each name every 50 ms", async () => {
     const { alice, receivedByBob } = await connectBoth();
     for (let n = 0; n < 200; n++) {
       alice.signal("x", n);

@@ -18,7 +18,7 @@ it("is undefined before it is complete", () => {
   assert.equal(state.events, undefined);
 });
 
-it("keeps events newer than the snapshot, also removals", () => {
+it("keeps events newer than the snapshot, including removals", () => {
   const state = emptyState();
   state.apply([event(3, "x"), event(4, "y", null), event(5, "z"), event(6, undefined)]);
   state.applySnapshot(snapshot(3, event(1, "w"), event(2, "y"), event(3, "x")));
