@@ -92,15 +92,15 @@ export interface Client {
    */
   reconnect(): void;
   /**
-   * Closes all connections until `connect`. The client immediately leaves the rooms that it has
-   * entered. Publishes wait, as they do while the client is offline. Each room later resumes from
-   * its position.
+   * Closes all connections until `connect` is called. The client immediately leaves the rooms that
+   * it has entered. Publishes wait, as they do while the client is offline. Each room later resumes
+   * from its position.
    */
   disconnect(): void;
   /**
-   * Closes all connections until `connect`, and drops the user's data. The client immediately
-   * leaves the rooms that it has entered. Waiting publishes reject with `signed_out`, and positions
-   * and state are dropped.
+   * Closes all connections until `connect` is called, and drops the user's data. The client
+   * immediately leaves the rooms that it has entered. Waiting publishes reject with `signed_out`,
+   * and positions and state are dropped.
    */
   signOut(): void;
   /** Ends every room permanently, with the status `closed`. */

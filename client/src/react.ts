@@ -49,7 +49,9 @@ export function useRoom<
   return client.room<EventMap, SignalMap, Data>(name);
 }
 
-/** Calls the newest handler with each event of that name, or with every event. */
+/**
+ * Calls the newest handler with each event of that name, or with every event if no name is given.
+ */
 export function useEvent<EventMap extends object, Name extends keyof EventMap & string>(
   room: Room<EventMap>,
   name: Name,

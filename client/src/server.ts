@@ -72,8 +72,8 @@ export interface Backend {
     options?: PublishOptions & CallOptions,
   ): Promise<number>;
   /**
-   * Appends up to 1,000 events to one room, all or none. Resolves with their seqs, in order.
-   * Retries with the same ids, as `publish` does.
+   * Appends up to 1,000 events to one room, either all of them or none. Resolves with their seqs,
+   * in order. Retries with the same ids, as `publish` does.
    */
   publishBatch(room: string, events: readonly NewEvent[], options?: CallOptions): Promise<number[]>;
   /** Reads the latest event of every key, for example to render a page on the server. */

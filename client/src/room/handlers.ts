@@ -1,4 +1,4 @@
-/** Types of the handlers of events and signals, which both have a name. */
+/** Types of the handlers of events and of signals. Both events and signals have a name. */
 import type { RoomEvent, Signal } from "../protocol.ts";
 
 /** The event map of a room without declared types. */

@@ -13,7 +13,7 @@ export const formatPosition = ({ epoch, seq }: LogPosition): Position => `${epoc
  * other code.
  */
 export function parsePosition(text: string | null | undefined): LogPosition | undefined {
-  // 15 digits stay below 2^53, and no room will have more events.
+  // A number of 15 digits is below 2^53, and no room will have more events.
   const [, epoch, seq] = /^([A-Za-z0-9]{8}):(\d{1,15})$/.exec(text ?? "") ?? [];
   return epoch ? { epoch, seq: Number(seq) } : undefined;
 }

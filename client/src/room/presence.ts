@@ -26,7 +26,8 @@ export interface Presence<Data = any> {
    */
   enter(data?: Data): void;
   /**
-   * Replaces the data, under the same limit. Does nothing if this client has not entered the room.
+   * Replaces the data, with the same limit as `enter`. Does nothing if this client has not entered
+   * the room.
    */
   update(data: Data): void;
   /** Leaves the room. The other members are notified immediately. */

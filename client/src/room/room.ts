@@ -178,8 +178,8 @@ export class Room<
   }
 
   /**
-   * Calls the handler with each event of that name, or with every event. Keeps the room connected.
-   * Returns a function that removes the handler.
+   * Calls the handler with each event of that name, or with every event if no name is given. Keeps
+   * the room connected. Returns a function that removes the handler.
    */
   on<Name extends keyof EventMap & string>(
     name: Name,
@@ -235,8 +235,8 @@ export class Room<
   };
 
   /**
-   * Calls the handler with each signal of that name from other sessions, or with every signal.
-   * Keeps the room connected. Returns a function that removes the handler.
+   * Calls the handler with each signal of that name from other sessions, or with every signal if no
+   * name is given. Keeps the room connected. Returns a function that removes the handler.
    */
   onSignal<Name extends keyof SignalMap & string>(
     name: Name,
@@ -344,7 +344,7 @@ export class Room<
     if (isPassing) this.#limiter.onRefusal(now(), retry_after_ms);
     if (ref) return this.#outbox.onRefusal(ref, error, isPassing);
     if (code === "rate_limited") return this.#presence.onRateLimited();
-    // A `room_full` without a `ref` refuses an `enter`.
+    // A `room_full` error without a `ref` is the refusal of an `enter`.
     if (code === "room_full") return this.#presence.onRoomFull(error, now());
     this.report(error);
   }
