@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 const root = new URL("../", import.meta.url);
 
-/** Matches a recipe in the page: a comment with its path, and the code block below it. */
+/** Matches a recipe in the page: a comment with the recipe's path, and the code block below it. */
 export const PLACES = /<!-- (recipes\/\S+\.(\w+)) -->\n(?:\n```\w+\n([^]*?)```\n)?/g;
 
 /**

@@ -16,7 +16,8 @@ export function Cursors() {
     setPoints((all) => ({ ...all, [from]: point })),
   );
 
-  // Listed by member, so that a cursor disappears with its user. A client does not receive its own signals.
+  // Only cursors of members are shown, so that a cursor disappears when its user leaves. A client
+  // does not receive its own signals.
   const cursors = members.flatMap(({ user }) => {
     const point = points[user];
     return point ? [{ user, ...point }] : [];

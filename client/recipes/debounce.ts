@@ -1,6 +1,9 @@
 import type { Room } from "roomcast";
 
-/** Publishes the newest value of a key once it hasn't changed for `waitMs`, for sliders and text fields. */
+/**
+ * Publishes the newest value of a key when the value hasn't changed for `waitMs`. Use it for sliders
+ * and text fields.
+ */
 export function debouncedPublish<Events extends object, Name extends keyof Events & string>(
   room: Room<Events>,
   name: Name,

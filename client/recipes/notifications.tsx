@@ -1,7 +1,10 @@
 import type { EventOf } from "roomcast";
 import { useEvent, useEvents, useRoom, useRoomState } from "roomcast/react";
 
-/** Both events have the notification's id as their key. `null` removes a read notification from the room's state. */
+/**
+ * Both events have the notification's id as their key. The data `null` removes a read notification
+ * from the room's state.
+ */
 type UserEvents = { notified: { text: string }; read: null };
 
 const none: ReadonlySet<string> = new Set();
@@ -13,7 +16,10 @@ function reduce(unread: ReadonlySet<string>, { key, data }: EventOf<UserEvents>)
   return next;
 }
 
-/** `markRead` calls your backend, which stores the change and publishes `read` for the user's other windows. */
+/**
+ * Shows the notifications. `markRead` calls your backend, which stores the change and publishes
+ * `read` for the user's other windows.
+ */
 export function Bell({ user, markRead }: { user: string; markRead: (id: string) => void }) {
   const room = useRoom<UserEvents>(`user:${user}`);
   const unread = useRoomState(room, reduce, none);

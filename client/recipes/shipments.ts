@@ -3,7 +3,7 @@ export interface Shipment {
   progress: number;
 }
 
-/** The events of the room `shipments:all`. The key is the shipment's id; `null` removes it. */
+/** Events of the room `shipments:all`. The key is the shipment's id. `null` removes the shipment. */
 export type ShipmentEvents = {
   "shipment:updated": Shipment | null;
 };

@@ -21,7 +21,7 @@ export function useShipments(load: () => Promise<Shipment[]>) {
     queries.setQueryData<Shipment[]>(queryKey, (old) => old && apply(old, event));
   });
 
-  // `state` is called after the first join and after each gap. Data loaded before that may be stale.
+  // `state` is called after the first join and after each gap. Data that was loaded before the call may be stale.
   useEffect(
     () => room.listen({ state: () => void queries.invalidateQueries({ queryKey }) }),
     [room, queries],
@@ -32,7 +32,7 @@ export function useShipments(load: () => Promise<Shipment[]>) {
     async queryFn() {
       meanwhile.current = [];
       const shipments = await load();
-      // The answer may be older than the events that arrived while it was loading.
+      // The loaded data may be older than the events that arrived during the request.
       return meanwhile.current.reduce(apply, shipments);
     },
     staleTime: Infinity,

@@ -4,7 +4,7 @@ import { useRoom, useSignal } from "roomcast/react";
 
 type ChatSignals = { typing: null };
 
-/** Time after a key press for which a user is shown as typing. */
+/** Time in ms for which a user is shown as typing after a key press. */
 const TYPING_MS = 3_000;
 
 export function Composer() {

@@ -14,7 +14,10 @@ function reduce(shipments: Board["shipments"], { key, data }: EventOf<ShipmentEv
   return data === null ? others : { ...others, [data.id]: data };
 }
 
-/** Adds one listener for the whole app. Components read their slice with `useBoard(selector)`. */
+/**
+ * Writes the room's events to the store. Call it once for the whole app. Components read their slice
+ * with `useBoard(selector)`.
+ */
 export function followBoard(room: Room<ShipmentEvents>): () => void {
   const stops = [
     room.listen({

@@ -8,7 +8,7 @@ export const dynamic = "force-dynamic";
 const SNAPSHOT_MS = 1_000;
 
 async function readSnapshot(): Promise<BoardSnapshot | undefined> {
-  // Created in this function, so that the variables are read when the page is served, not when it is built.
+  // The variables are read in this function, when the page is served, not when the page is built.
   const backend = createBackend({
     url: process.env.ROOMCAST_URL!,
     token: process.env.ROOMCAST_TOKEN!,

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { createClient } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
 
-// Also created during server rendering, where it opens no connection.
+// The client is also created during server rendering, where it opens no connection.
 const client = createClient({
   url: process.env.NEXT_PUBLIC_ROOMCAST_URL!,
   async token(signal) {
