@@ -1,5 +1,5 @@
 /**
- * Runs each scenario with one peer after another, so that other load on the machine affects all
+ * Runs each scenario with all peers, one after another. So other load on the machine affects all
  * peers.
  */
 import { LoadGenerator } from "./load/generator.ts";
@@ -7,7 +7,10 @@ import type { Peer } from "./peers/peer.ts";
 import { type Failed, type Measured, type Results, machine } from "./results.ts";
 import { type Scale, type Scenario, stop } from "./scenarios/scenario.ts";
 
-/** Much longer than any measurement takes. A measurement that takes longer hangs. */
+/**
+ * Time limit of a measurement. A measurement that reaches this limit has hung, because every
+ * measurement normally takes much less time.
+ */
 const TIMEOUT_MS = 180_000;
 
 export interface Plan {

@@ -63,7 +63,7 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-/** Runs `make size`'s tool, and returns the total size that it prints. */
+/** Runs the tool of `make size`, and returns the total size that the tool prints. */
 function gzippedKb(): number {
   const { stdout } = spawnSync("node", ["tools/size.ts"], { cwd: ROOT, encoding: "utf8" });
   const total = /^total +[\d.]+ kB +([\d.]+) kB$/m.exec(stdout)?.[1];

@@ -1,21 +1,21 @@
 /** CPU, memory and open files of a process, as the kernel reports them in /proc. */
 import { readFile } from "node:fs/promises";
 
-/** Unit of CPU times in /proc. It is the same on every Linux that Node supports. */
+/** Unit of CPU times in /proc. The unit is the same on every Linux that Node supports. */
 const TICK_MS = 10;
 
 /** Returns the CPU time of all threads since the process started. */
 export async function cpuMs(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name of the process may contain any character; it ends at the last parenthesis.
+  // The name of the process may contain any character. So the name ends at the last parenthesis.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [utime, stime] = [Number(fields[11]), Number(fields[12])];
   return (utime + stime) * TICK_MS;
 }
 
 /**
- * Returns how many sockets a process on this machine can serve. workerd needs two file descriptors
- * for each socket, and some for itself.
+ * Returns the maximum number of sockets that a process on this machine can serve. workerd needs two
+ * file descriptors for each socket, and some for itself.
  */
 export async function maxSockets(): Promise<number> {
   const limits = await readFile("/proc/self/limits", "utf8");

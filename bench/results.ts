@@ -1,4 +1,4 @@
-/** Results of a benchmark: the figures of every run, as they were measured. */
+/** Results of a benchmark: the measured figures of every run. */
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 import type { Peer } from "./peers/peer.ts";
 import type { Figures, Scale } from "./scenarios/scenario.ts";
@@ -40,7 +40,7 @@ export function machine(): Machine {
   };
 }
 
-/** A measurement that failed. The benchmark continues with the next one. */
+/** A measurement that failed. The benchmark continues with the next measurement. */
 export interface Failed {
   run: number;
   scenario: string;

@@ -1,8 +1,8 @@
 // node bench/tokens.ts [count]
 //
-// Measures the CPU that the built worker (`make build`) needs to verify a token, by algorithm. It
-// sends requests with a valid token that grants nothing, and subtracts the CPU of workerd for
-// requests whose token is not a JWT. No request reaches a room.
+// Measures the CPU that the built worker (`make build`) needs to verify a token of each algorithm.
+// Sends requests with a valid token that grants nothing. Subtracts the CPU of workerd for requests
+// whose token is not a JWT. No request reaches a room.
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { claims, sign } from "../tests/edge/jwt.ts";
 import { Runtime, SECRET } from "../tests/edge/runtime.ts";

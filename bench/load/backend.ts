@@ -1,4 +1,7 @@
-/** A backend that publishes over HTTP: one connection, one request at a time, with little CPU. */
+/**
+ * A backend that publishes over HTTP and uses little CPU. The backend sends one request at a time,
+ * over one connection.
+ */
 import { type Socket, connect } from "node:net";
 import { request } from "../../tests/edge/wire.ts";
 import type { Post, Target } from "../peers/dialect.ts";
@@ -17,7 +20,7 @@ export class Backend {
     this.#target = target;
   }
 
-  /** Builds the request that publishes these events, so that it can be sent many times. */
+  /** Returns the request that publishes these events. The request can be sent many times. */
   request(room: string, events: string[]): Post {
     return dialects[this.#target.dialect].post(room, events);
   }
@@ -27,7 +30,7 @@ export class Backend {
     return this.send(this.request(room, events));
   }
 
-  /** Sends a request. Resolves with the body of the response when all of it has arrived. */
+  /** Sends a request. Resolves with the body of the response when the whole body has arrived. */
   send(post: Post): Promise<string> {
     this.#response = Promise.withResolvers();
     this.#tcp ??= this.#connect();

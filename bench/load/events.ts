@@ -15,7 +15,10 @@ export function eventData(number: number, bytes: number): string {
 export const eventBatch = (first: number, count: number, bytes: number): string[] =>
   Array.from({ length: count }, (_, i) => eventData(first + i, bytes));
 
-/** Numbers of the events in a frame. `parse` has verified that none is missing between them. */
+/**
+ * Numbers of the first and the last event in a frame. `parse` has verified that no number between
+ * them is missing.
+ */
 export interface EventRange {
   first: number;
   last: number;
@@ -25,14 +28,15 @@ export interface EventRange {
 export class EventCounter {
   frames = 0;
   events = 0;
-  /** Events that arrived twice, or after an event with a higher number. */
+  /** Number of events that arrived twice, or after an event with a higher number. */
   misordered = 0;
-  /** Events that a socket had not received when it received a later event. */
+  /** Number of events that a socket had not received when it received a later event. */
   missing = 0;
-  /** The last frame with events that no socket had received before. */
+  /** Text of the last frame with events that no socket had received before. */
   newest = "";
   /**
-   * By event number: the time when the last of the thread's sockets received the event. See `now`.
+   * Maps an event's number to the time when the last of the thread's sockets received it, on the
+   * clock of `now`.
    */
   readonly deliveredAt = new Map<number, number>();
   readonly #left = new Map<number, number>();
@@ -46,7 +50,7 @@ export class EventCounter {
 
   /**
    * Records a frame that arrived at a socket. `lastReceived` is the number of the last event that
-   * the socket had received before. Returns its new value.
+   * the socket had received before. Returns the new value of `lastReceived`.
    */
   record({ first, last }: EventRange, lastReceived: number): number {
     this.frames += 1;

@@ -14,13 +14,13 @@ export interface LoadUsage {
 }
 
 export class LoadGenerator {
-  /** One core is left for the server, and one for the publisher. */
+  /** Threads with sockets. One core is left for the server, and one core for the publisher. */
   readonly #threads = Array.from(
     { length: Math.max(1, availableParallelism() - 2) },
     () => new Thread(),
   );
 
-  /** Connects clients. Resolves with the time when the last one has joined its room. */
+  /** Connects clients. Resolves with the time when the last client has joined its room. */
   async open(target: Target, clients: Client[], concurrency = 200): Promise<number> {
     const at = await this.#each((thread, i, all) => {
       const share = clients.filter((_, client) => client % all === i);

@@ -7,7 +7,7 @@ import { Socket, type SocketListener } from "./socket.ts";
 export interface OpenRequest {
   target: Target;
   clients: Client[];
-  /** Number of handshakes at the same time. */
+  /** Maximum number of handshakes at the same time. */
   concurrency: number;
 }
 
@@ -34,7 +34,7 @@ export class SocketPool implements SocketListener {
     this.#failed.promise.catch(() => {}); // The next call that waits rejects with the error.
   }
 
-  /** Connects clients. Resolves with the time when all of them have joined their rooms. */
+  /** Connects clients. Resolves with the time when all clients have joined their rooms. */
   async open({ target, clients, concurrency }: OpenRequest): Promise<number> {
     const { promise, resolve: done } = Promise.withResolvers<void>();
     this.#opening = {
@@ -50,7 +50,7 @@ export class SocketPool implements SocketListener {
     return now();
   }
 
-  /** Starts new counts. Every socket is assumed to have received all events up to `n`. */
+  /** Sets the counts to zero. Every socket is assumed to have received all events up to `n`. */
   resetCounts(n: number): void {
     this.#counter = new EventCounter(this.#sockets.length);
     for (const socket of this.#sockets) socket.lastReceived = n;

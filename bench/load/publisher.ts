@@ -8,7 +8,7 @@ import { eventData } from "./events.ts";
 import { Socket } from "./socket.ts";
 
 export interface Publisher {
-  /** Writes the events numbered `from` to `to` at once, each in a separate frame. */
+  /** Writes the events numbered `from` to `to` in one burst, each event in a separate frame. */
   publish(from: number, to: number, bytes: number): void;
   close(): void;
 }

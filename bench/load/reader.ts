@@ -1,4 +1,7 @@
-/** Counts the events that arrive on a connection, in any format: each event has one `#`. */
+/**
+ * Counts the events that arrive on a connection, in any format. Searches for the character `#`,
+ * which each event contains exactly once.
+ */
 import { type Socket, connect } from "node:net";
 
 const MARK = "#".charCodeAt(0);
@@ -7,7 +10,7 @@ export class Reader {
   events = 0;
   readonly #tcp: Socket;
   #awaited: { text: string; times: number; done: () => void } | undefined;
-  /** The end of the text received so far. It may contain the start of the awaited text. */
+  /** The end of the text received so far. This end may contain the start of the awaited text. */
   #tail = "";
 
   /** Connects and sends a request. */

@@ -1,5 +1,5 @@
 /**
- * A WebSocket client with very low CPU costs. All sockets of a thread share one read buffer, and
+ * A WebSocket client that uses very little CPU. All sockets of a thread share one read buffer, and
  * frames are parsed in it. Only a frame that arrives in several pieces is copied. The client
  * accepts only the frames that the benchmark's servers send: unfragmented, unmasked text frames,
  * pings, pongs and Close frames.
@@ -13,10 +13,12 @@ const SEEN_BYTES = 1 << 18;
 
 /** Callbacks of a socket. */
 export interface SocketListener {
-  /** Called with a text frame. Its bytes in `buffer` are valid until this returns. */
+  /**
+   * Called with a text frame. The frame's bytes in `buffer` are valid only until `onFrame` returns.
+   */
   onFrame(socket: Socket, buffer: Buffer, start: number, end: number): void;
   onJoined(socket: Socket): void;
-  /** Called when the socket fails, or the server closes it. */
+  /** Called when the socket fails, or when the server closes the socket. */
   onLost(socket: Socket, why: string): void;
 }
 
@@ -28,7 +30,7 @@ export class Socket implements DialectSocket {
   readonly #tcp: TcpSocket;
   readonly #dialect: Dialect;
   readonly #listener: SocketListener;
-  /** Bytes of events received since the last `seen` frame. */
+  /** Number of bytes of events received since the last `seen` frame. */
   #unseen = 0;
   #open = false;
   #ended = false;
@@ -106,13 +108,15 @@ export class Socket implements DialectSocket {
     }
   }
 
-  // The methods below return how many bytes of the chunk they have consumed, from `at` or `start`.
+  // Each method below returns the number of bytes that it has consumed from the chunk, counted from
+  // `at` or `start`.
 
   /** Continues with a frame, or a response to the upgrade, that has arrived in part. */
   #fillPart(chunk: Buffer, at: number, end: number): number {
     const part = this.#part!;
     if (!this.#open || this.#filled < 10) {
-      // The size is not known yet. This is rare, so the part is parsed again with the whole chunk.
+      // The size is not known yet. This case is rare, so the part is parsed again, together with
+      // the whole chunk.
       const whole = Buffer.concat([part.subarray(0, this.#filled), chunk.subarray(at, end)]);
       const before = this.#filled;
       this.#part = undefined;
@@ -132,7 +136,7 @@ export class Socket implements DialectSocket {
   }
 
   /**
-   * Copies the rest of a chunk into a buffer for `size` bytes. A `size` of 0 means that it is not
+   * Copies the chunk's bytes from `start` into a buffer for `size` bytes. With 0, the size is not
    * known yet.
    */
   #storePart(chunk: Buffer, start: number, end: number, size: number): number {

@@ -18,9 +18,9 @@ export interface Dialect {
   upgrade(client: Client): Upgrade;
   /** Handles a frame without events. */
   onControlFrame(text: string, socket: DialectSocket, client: Client): void;
-  /** Whether an open socket has joined the room without a frame from the peer. */
+  /** Whether a socket has joined the room as soon as it is open, without a frame from the peer. */
   readonly joinsOnOpen?: boolean;
-  /** Returns the frame that publishes an event over a socket; `data` is JSON. */
+  /** Returns the frame that publishes an event over a socket. `data` is JSON text. */
   publish(room: string, data: string): string;
   /** Returns the request of a backend that publishes several events. */
   post(room: string, data: string[]): Post;
@@ -30,18 +30,20 @@ export interface Dialect {
   readonly heartbeat?: string;
   /** Returns the flow control frame that acknowledges all events up to this number. */
   seen?(number: number): string;
-  /** Frames that enter and leave the room's member list. */
+  /**
+   * Frames that add the client to the room's members, and that remove the client from the members.
+   */
   readonly presence?: { enter: string; leave: string };
 }
 
 export interface Client {
   room: string;
   user: string;
-  /** Position before a reconnect, as `position` returned it. */
+  /** Position before a reconnect, as returned by `position`. */
   since?: string | undefined;
   /** Number of the last event received before a reconnect. */
   lastReceived?: number | undefined;
-  /** Whether the client uses flow control, if the dialect has it. */
+  /** Whether the client uses flow control. Has no effect in a dialect without flow control. */
   flow?: boolean | undefined;
 }
 
@@ -60,6 +62,8 @@ export interface DialectSocket {
   /** State of the dialect for this socket. */
   session: string;
   send(text: string): void;
-  /** Called by the dialect when the socket has joined the room and receives the room's events. */
+  /**
+   * Called by the dialect when the socket has joined the room and will receive the room's events.
+   */
   joined(): void;
 }

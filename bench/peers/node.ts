@@ -1,4 +1,7 @@
-/** Starts a server on Node in a separate process, which sends the port that it listens on. */
+/**
+ * Starts a server on Node in a separate process. The process sends the number of the port on which
+ * it listens.
+ */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import type { Target } from "./dialect.ts";

@@ -18,7 +18,7 @@ export interface Peer {
  * - `recover`: a client that reconnects receives the events that it missed.
  * - `presence`: clients are notified of members that enter and leave.
  * - `hibernate`: a room can be evicted from memory while its sockets stay open.
- * - `rows`: the server reports how many rows it has written.
+ * - `rows`: the server reports the number of rows that it has written.
  * - `flow`: the server buffers at most a window of events for each reader.
  * - `bridge`: the server has connections for many rooms, and streams of Server-Sent Events.
  */
@@ -29,12 +29,12 @@ export interface Server {
   readonly target: Target;
   stop(): Promise<void>;
   /**
-   * Evicts the room from memory. Its sockets stay open. Returns whether the room was in memory.
-   * Does not load a room that was not in memory.
+   * Evicts the room from memory. The room's sockets stay open. Returns whether the room was in
+   * memory. Does not load a room that was not in memory.
    */
   evict?(room: string): Promise<boolean>;
   /** Reads a few bytes of the room's stored data. */
   read?(room: string): Promise<unknown>;
-  /** Returns the rows written to the storage since the room was loaded. */
+  /** Returns the number of rows written to the storage since the room was loaded. */
   rows?(room: string): Promise<number>;
 }

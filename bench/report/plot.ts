@@ -1,8 +1,8 @@
 /**
  * Draws bar charts of ratios to the plain object, as SVG. Each figure has a panel, with one bar for
- * each peer. A bar goes from 1× to the median of the runs, and a thin line from their minimum to
- * their maximum. The scale is logarithmic, so 2× and 0.5× have the same distance from 1×. A picture
- * fits the width of a phone, and follows the colour scheme of the page.
+ * each peer. A bar extends from 1× to the median of the runs. A thin line extends from the minimum
+ * to the maximum. The scale is logarithmic, so 2× and 0.5× have the same distance from 1×. A
+ * picture fits the width of a phone, and follows the colour scheme of the page.
  */
 import type { Spread } from "./table.ts";
 

@@ -5,7 +5,10 @@ import { type Panel, plot, times } from "./plot.ts";
 import { type Column, type Section, sections } from "./sections.ts";
 import { type Spread, Table } from "./table.ts";
 
-/** Returns the files of the report, by their path from the root of the repository. */
+/**
+ * Returns the files of the report. Each key is the path of a file, relative to the root of the
+ * repository.
+ */
 export function report(results: Results): Map<string, string> {
   const table = new Table(results);
   const files = new Map<string, string>();
@@ -62,7 +65,10 @@ function introduction(
   ].join("\n");
 }
 
-/** Share of a core. Above it, a thread of the load generator may be the bottleneck. */
+/**
+ * Share of a core, from 0 to 1. A thread of the load generator that uses more may be the
+ * bottleneck.
+ */
 const BUSY = 0.8;
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
@@ -132,7 +138,7 @@ function panelsOf(
   });
 }
 
-/** The most important columns, shown in one picture at the top. */
+/** The most important columns, which are shown in one picture at the top. */
 const SUMMARY: readonly [
   scenario: string,
   at: string | undefined,

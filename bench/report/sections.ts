@@ -1,10 +1,10 @@
-/** Text and columns of the report, for each scenario. */
+/** Text and table columns of each scenario in the report. */
 import type { Figure } from "./table.ts";
 
 export interface Column {
   title: string;
   figure: Figure;
-  /** Set if the column has a picture: whether a lower or a higher figure is better. */
+  /** Whether a lower or a higher figure is better. Set only if the column has a picture. */
   plot?: "less" | "more";
 }
 
@@ -21,7 +21,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "paced",
     title: "Paced fan-out",
-    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each. The time runs from the send until the last socket has received the event. CPU is the CPU time of the server for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100.",
+    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each event. The time runs from the send until the last socket has received the event. CPU is the CPU time of the server for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100.",
     columns: [
       { title: "p50, ms", figure: ({ p50_ms }) => p50_ms! },
       { title: "p95, ms", figure: ({ p95_ms }) => p95_ms! },
@@ -36,7 +36,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "burst",
     title: "Burst fan-out",
-    text: "The room has 500 sockets. The publisher writes 200 events to its socket at once, and waits until every socket has received them. There are six such bursts, with a pause before each.",
+    text: "The room has 500 sockets. The publisher writes 200 events to its socket in one burst, and waits until every socket has received them. There are six bursts, with a pause before each burst.",
     columns: [
       {
         title: "events delivered per second",
@@ -89,7 +89,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "presence",
     title: "Presence",
-    text: "300 members stay and are notified of every change, while 50 others enter and leave ten times. Only Roomcast has presence in this setup of the peers.",
+    text: "300 members stay and are notified of every change, while 50 others enter and leave ten times. As set up here, only Roomcast has presence.",
     columns: [
       {
         title: "CPU, µs per change and member",
@@ -104,7 +104,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "large",
     title: "Large rooms",
-    text: "The costs of a room by its number of sockets. First, events are published in bursts of 50. Each burst begins when every socket has received the previous one. Then events are published one at a time, with a pause after each. This is repeated while one client sends 50 signals a second, the default rate limit of a client. Finally, all clients enter at once. The table shows the CPU for each entry, and the kB sent to all members for it. A room may have at most 1,000 members by default.",
+    text: "The costs of a room by its number of sockets. First, events are published in bursts of 50. Each burst begins when every socket has received the previous burst. Then events are published one at a time, with a pause after each event. These single events are measured again while one client sends 50 signals a second, the default rate limit of a client. Finally, all clients enter at the same time. The table shows the CPU for each entry, and the kB sent to all members for each entry. A room may have at most 1,000 members by default.",
     columns: [
       { title: "events per second, in bursts", figure: ({ events_per_s }) => events_per_s! },
       { title: "CPU, ms per single event", figure: ({ event_cpu_ms }) => event_cpu_ms! },
@@ -121,7 +121,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "bridge",
     title: "Bridges",
-    text: "20 readers subscribe to 100 rooms each. They are measured with one socket for each room, with one connection for all rooms, and with one stream of Server-Sent Events for each room. The cost of publishing without readers is subtracted.",
+    text: "20 readers subscribe to 100 rooms each. Three kinds of readers are measured: with one socket for each room, with one connection for all rooms, and with one stream of Server-Sent Events for each room. The cost of publishing without readers is subtracted.",
     columns: [
       { title: "own socket, µs per frame", figure: ({ own_us_per_frame }) => own_us_per_frame! },
       {
@@ -144,7 +144,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "wake",
     title: "Waking",
-    text: "A hibernating room has 10,000 sockets, or fewer if the machine's limit on open files requires it. 100,000 events have been published to the room. A request wakes the room: a read of a few bytes, or a publish that is delivered to every socket. The plain object retains only the newest 1,000 events.",
+    text: "A hibernating room has 10,000 sockets, or fewer if the machine's limit on open files requires it. 100,000 events have been published to the room. Two kinds of requests that wake the room are measured: a read of a few bytes, and a publish that is delivered to every socket. The plain object retains only the newest 1,000 events.",
     columns: [
       { title: "sockets", figure: ({ sockets }) => sockets! },
       { title: "read, ms", figure: ({ read_ms }) => read_ms! },
@@ -157,7 +157,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "slow",
     title: "Stalled readers",
-    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they have 24 readers and 20,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is also compared with that run.",
+    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they are measured with 24 readers and 20,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is also compared with that run.",
     columns: [
       { title: "published, MB", figure: ({ bytes_published }) => bytes_published! / 1e6 },
       {
@@ -174,7 +174,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "rows",
     title: "Billed rows",
-    text: "Rows written for a few thousand events, scaled to a million events. Cloudflare bills $1.00 for a million rows.",
+    text: "The benchmark publishes a few thousand events, counts the rows written, and scales them to a million events. Cloudflare bills $1.00 for a million rows.",
     columns: [
       { title: "events", figure: ({ events }) => events! },
       { title: "rows", figure: ({ rows }) => rows! },
@@ -187,7 +187,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "idle",
     title: "Idle rooms",
-    text: "A room has 1,000 sockets and no events. Its clients send the heartbeats of the peer's protocol. The figures per hour are scaled from the observed time. To count wakes, the benchmark makes the room hibernate, and checks once a second whether it is active again. A process on Node or a native process never hibernates.",
+    text: "A room has 1,000 sockets and no events. Its clients send the heartbeats of the peer's protocol. The figures per hour are scaled from the observed time. To count wakes, the benchmark makes the room hibernate, and checks once a second whether it is active again. Peers on Node and native peers never hibernate.",
     columns: [
       { title: "observed, s", figure: ({ observed_s }) => observed_s! },
       {

@@ -16,13 +16,17 @@ export class Table {
     this.#measured = measured;
   }
 
-  /** Returns the parts of a scenario that were measured separately; `undefined` if it has only one. */
+  /**
+   * Returns the parts of a scenario that were measured separately. A single part is `undefined`.
+   */
   parts(scenario: string): (string | undefined)[] {
     const of = this.#measured.filter((one) => one.scenario === scenario);
     return [...new Set(of.map(({ figures }) => figures.at))];
   }
 
-  /** Returns a figure by run. The map is empty if the peer did not take part. */
+  /**
+   * Maps each run to the peer's figure in that run. The map is empty if the peer did not take part.
+   */
   values(
     scenario: string,
     at: string | undefined,
@@ -47,7 +51,10 @@ export class Table {
     return spread([...this.values(scenario, at, peer, figure).values()]);
   }
 
-  /** Computes the ratio of two peers within each run, and then its spread over all runs. */
+  /**
+   * Computes the ratio of two peers within each run, and returns the spread of these ratios over
+   * all runs.
+   */
   ratio(
     scenario: string,
     at: string | undefined,
@@ -62,7 +69,7 @@ export class Table {
     return spread(ratios);
   }
 
-  /** Returns the share of a core that the busiest load thread used, for each measurement. */
+  /** Returns, for each measurement, the share of a core that the busiest load thread used. */
   busiest(): { scenario: string; peer: string; busiest: number }[] {
     return this.#measured.flatMap(({ scenario, peer, figures }) =>
       typeof figures.load_busiest === "number"

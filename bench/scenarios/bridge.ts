@@ -1,6 +1,6 @@
 /**
  * Measures the cost of a frame that a bridge forwards, over a connection for many rooms or over an
- * event stream. Compares it with the cost of a frame on a socket for one room. The cost of
+ * event stream. Compares this cost with the cost of a frame on a socket for one room. The cost of
  * publishing alone is subtracted.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,7 +34,7 @@ const SIZES: Record<Scale, Size> = {
   smoke: { rooms: 3, readers: 2, events: 2 },
 };
 
-/** Subscribes a reader to all rooms. Resolves when it has joined them. */
+/** Subscribes a reader to all rooms. Resolves when the reader has joined all of them. */
 type Subscribe = (port: number, rooms: string[]) => Promise<Reader[]>;
 
 const authorization = `Bearer ${token("reader")}`;
@@ -121,7 +121,9 @@ const measured = (
     return spent;
   });
 
-/** Publishes `events` events to each room, round by round: one to each room, then the next. */
+/**
+ * Publishes `events` events to each room, in rounds. Each round publishes one event to each room.
+ */
 async function publish(backend: Backend, rooms: string[], events: number): Promise<void> {
   for (let n = 0; n < events; n++) {
     for (const room of rooms) {

@@ -1,4 +1,4 @@
-/** Publishes many events at once, and measures how many are delivered per second. */
+/** Publishes many events in one burst, and measures the number of deliveries per second. */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Scale,

@@ -1,4 +1,7 @@
-/** Measures an idle room: the bytes on the wire, and how often heartbeats wake it. */
+/**
+ * Measures an idle room: the bytes on the wire, and the number of times that heartbeats wake the
+ * room.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { HEARTBEAT_MS } from "../peers/dialect.ts";
 import { cpuMs } from "../process.ts";
@@ -47,7 +50,7 @@ export const idle: Scenario = {
         },
       ];
 
-      /** Evicts the room whenever it is in memory, and counts how often it was. */
+      /** Repeatedly evicts the room, and returns how often the room was in memory. */
       async function countWakes(): Promise<number | undefined> {
         if (!server.evict) return undefined;
         let wakes = 0;

@@ -1,4 +1,4 @@
-/** Measures the cost of events, signals and entries of members, by the size of the room. */
+/** Measures the cost of events, signals and entries of members in rooms of several sizes. */
 import { TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 import { dialects } from "../peers/dialects.ts";
 import type { LoadGenerator } from "../load/generator.ts";
@@ -21,7 +21,7 @@ import { median } from "./statistics.ts";
 
 interface Size extends Pace {
   sockets: number;
-  /** Number of events that are published at once in a burst. `bursts` is the number of bursts. */
+  /** Number of events in a burst. `bursts` is the number of bursts. */
   burst: number;
   bursts: number;
 }
@@ -97,7 +97,7 @@ const measured = (size: Size, peer: Peer, load: LoadGenerator): Promise<Figures>
     });
   });
 
-/** Makes all clients enter at once, so that each client receives all others. */
+/** Makes all clients enter at the same time. Each client receives the entries of all others. */
 async function entered(server: Server, load: LoadGenerator, sockets: number): Promise<Figures> {
   const before = await load.wireBytes();
   const { enter } = dialects[server.target.dialect].presence!;

@@ -32,7 +32,7 @@ const SIZES: Record<Scale, readonly Size[]> = {
   quick: [{ sockets: 1000, events: 40, every_ms: 50 }],
   smoke: [{ sockets: 10, events: 5, every_ms: 10 }],
 };
-/** Number of sockets that connect before memory is measured. */
+/** Number of sockets that are opened before the growth of memory is measured. */
 const FIRST = 100;
 /** Number of events before the measurement. */
 const WARM_UP = 50;
@@ -49,7 +49,8 @@ export const paced: Scenario = {
 
 const at = ({ sockets, ...pace }: Size, peer: Peer, load: LoadGenerator): Promise<Figures> =>
   withServer(peer, async (server) => {
-    // Warms up, so that the JIT has compiled the code before the measurement.
+    // The first sockets and events are a warm-up, so that the JIT has compiled the code before the
+    // measurement.
     const first = Math.min(FIRST, sockets);
     await load.open(server.target, clients(first));
     return withPublisher(server, load, async (publisher) => {

@@ -1,4 +1,7 @@
-/** Makes some members enter and leave repeatedly, and measures the cost of notifying all others. */
+/**
+ * Makes some members enter and leave repeatedly, and measures the cost of notifying all other
+ * members.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { dialects } from "../peers/dialects.ts";
 import { LoadGenerator } from "../load/generator.ts";
@@ -17,7 +20,7 @@ const SIZES: Record<Scale, { members: number; moving: number; rounds: number }> 
   quick: { members: 300, moving: 50, rounds: 4 },
   smoke: { members: 5, moving: 2, rounds: 2 },
 };
-/** Pause after all moving members have entered, and after all have left. */
+/** Pause in ms after all moving members have entered, and after all of them have left. */
 const STEP_MS = 150;
 
 export const presence: Scenario = {

@@ -10,7 +10,10 @@ import {
   withServer,
 } from "./scenario.ts";
 
-/** More than the 1,000 rows of the plain object's ring, so that the ring wraps. */
+/**
+ * Number of events. In `full` and `quick`, this number exceeds the 1,000 rows of the plain object's
+ * ring, so that the ring wraps.
+ */
 const EVENTS: Record<Scale, number> = { full: 3000, quick: 1500, smoke: 200 };
 
 export const rows: Scenario = {
@@ -20,7 +23,7 @@ export const rows: Scenario = {
   run: (peer, _, scale) =>
     withServer(peer, (server) =>
       withBackend(server, async (backend) => {
-        // The first request of a room writes some more rows, once.
+        // The first request to a room writes some additional rows.
         await backend.publish(ROOM, eventBatch(0, 1, EVENT_BYTES));
         const figures: Figures[] = [];
         for (const size of [1, 100]) {

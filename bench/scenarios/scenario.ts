@@ -1,4 +1,4 @@
-/** A scenario: a load for one peer, and the figures that are measured. */
+/** A scenario: a load for one peer, and the measured figures. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backend } from "../load/backend.ts";
 import type { LoadUsage, LoadGenerator } from "../load/generator.ts";
@@ -11,17 +11,20 @@ export interface Scenario {
   name: string;
   /** Capabilities that a peer must have to take part. */
   needs: readonly Capability[];
-  /** Maximum number of runs of this scenario. By default, it takes part in all runs. */
+  /** Maximum number of runs of this scenario. By default, the scenario takes part in all runs. */
   runs?: number;
   run(peer: Peer, load: LoadGenerator, scale: Scale): Promise<Figures[]>;
 }
 
-/** Size of a scenario. `quick` gives a first impression, and `smoke` only tests that it works. */
+/**
+ * Size of a scenario. `quick` gives a first impression, and `smoke` only tests that the scenario
+ * works.
+ */
 export type Scale = "full" | "quick" | "smoke";
 
 /**
- * Figures by name. A name ends with the unit. `at` names a part of a scenario that has several
- * parts.
+ * Figures by name. The name of a figure ends with its unit. `at` names a part of a scenario that
+ * has several parts.
  */
 export interface Figures {
   at?: string;
@@ -34,7 +37,7 @@ export const EVENT_BYTES = 120;
 
 const running = new Map<Peer, Server>();
 
-/** Starts a server for the scenario, and stops it after that. */
+/** Starts the peer's server, runs `act`, and stops the server after that. */
 export async function withServer<T>(peer: Peer, act: (server: Server) => Promise<T>): Promise<T> {
   running.set(peer, await peer.start());
   try {
@@ -44,14 +47,16 @@ export async function withServer<T>(peer: Peer, act: (server: Server) => Promise
   }
 }
 
-/** Stops the server of a peer, even if its scenario has timed out. */
+/** Stops the server of a peer. Also works after the scenario has timed out. */
 export async function stop(peer: Peer): Promise<void> {
   const server = running.get(peer);
   running.delete(peer);
   await server?.stop();
 }
 
-/** Runs `act` with a publisher that has joined the room, and disconnects it after that. */
+/**
+ * Runs `act` with a publisher that has joined the room, and disconnects the publisher after that.
+ */
 export async function withPublisher<T>(
   server: Server,
   load: LoadGenerator,
@@ -76,7 +81,7 @@ export class RoomPublisher {
     this.#socket = socket;
   }
 
-  /** Publishes events at once. Returns the ms until all sockets have received them. */
+  /** Publishes events in one burst. Returns the time in ms until all sockets have received them. */
   async burst(events: number): Promise<number> {
     const began = now();
     this.#socket.publish(this.#head + 1, this.#head + events, EVENT_BYTES);
@@ -85,8 +90,8 @@ export class RoomPublisher {
   }
 
   /**
-   * Publishes events one at a time. Returns for each event the ms until all sockets have received
-   * it.
+   * Publishes events one at a time. Returns, for each event, the time in ms until all sockets have
+   * received it.
    */
   async paced({ events, every_ms }: Pace): Promise<number[]> {
     await this.#load.resetCounts(this.#head);
@@ -110,7 +115,10 @@ export interface Pace {
   every_ms: number;
 }
 
-/** Runs `act` with a backend that publishes over HTTP, and closes its connection after that. */
+/**
+ * Runs `act` with a backend that publishes over HTTP, and closes the backend's connection after
+ * that.
+ */
 export async function withBackend<T>(
   server: Server,
   act: (backend: Backend) => Promise<T>,

@@ -1,4 +1,4 @@
-/** Stalls a tenth of the readers, and measures the memory and the delay of the other readers. */
+/** Stalls some of the readers. Measures the server's memory and the delay of the other readers. */
 import type { LoadUsage, LoadGenerator } from "../load/generator.ts";
 import { eventBatch, now } from "../load/events.ts";
 import type { Peer, Server } from "../peers/peer.ts";
@@ -62,8 +62,8 @@ interface Measured extends LoadUsage {
   /** Maximum growth of the server's memory, in bytes. */
   memory: number;
   /**
-   * 95th percentile of the time from a publish until the last active reader has received all its
-   * events.
+   * 95th percentile of the time in ms from a publish until the last active reader has received the
+   * events of that publish.
    */
   p95_ms: number;
   took_ms: number;

@@ -1,4 +1,7 @@
-/** Returns the smallest value that at least `share` of the values (0 to 1) do not exceed. */
+/**
+ * Returns a quantile. For a `share` of 0.95, this is the smallest value that at least 95 % of the
+ * values do not exceed.
+ */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = Math.max(0, Math.ceil(sorted.length * share) - 1);

@@ -1,4 +1,7 @@
-/** The room of the plain object on partyserver, written as its documentation recommends. */
+/**
+ * The same room as the plain object, but on partyserver, and written as partyserver's documentation
+ * recommends.
+ */
 import { Server, routePartykitRequest } from "partyserver";
 
 const RETAINED = 1000;

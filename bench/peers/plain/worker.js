@@ -1,6 +1,7 @@
 /**
  * A simple room that is as cheap as the platform allows. It has no tokens and no validation. It
- * stores each event as a row in a ring of 1,000, and sends it to each socket in a frame.
+ * stores each event as a row in a ring of 1,000 rows, and sends each event to each socket in a
+ * separate frame.
  */
 import { DurableObject } from "cloudflare:workers";
 

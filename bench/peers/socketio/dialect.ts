@@ -1,6 +1,6 @@
 import type { Dialect } from "../dialect.ts";
 
-// Text packets of https://socket.io/docs/v4/socket-io-protocol/ and /engine-io-protocol/
+// Types of text packets: https://socket.io/docs/v4/socket-io-protocol/ and /engine-io-protocol/
 const OPEN = "0";
 const PING = "2";
 const PONG = "3";

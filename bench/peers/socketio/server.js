@@ -1,6 +1,6 @@
 /**
- * Socket.IO with connection state recovery, configured as its performance page recommends, without
- * add-ons.
+ * Socket.IO with connection state recovery and without add-ons. It is configured as Socket.IO's
+ * page on performance recommends.
  */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";

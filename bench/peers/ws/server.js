@@ -1,4 +1,6 @@
-/** Broadcasts every event to every client, as the README of ws does. It stores nothing. */
+/**
+ * Broadcasts every event to every client, like the example in the README of ws. It stores nothing.
+ */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { WebSocket, WebSocketServer } from "ws";
