@@ -1,8 +1,8 @@
 /**
  * node map.ts
  *
- * Draws the map at build time from the Census Bureau's shapes. A page that draws it in the browser
- * would load ten times as much data as it shows.
+ * Draws the map at build time from the Census Bureau's shapes. If the browser drew the map, the
+ * page would load ten times as much data as it shows.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { geoPath } from "d3-geo";

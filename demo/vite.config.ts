@@ -1,7 +1,9 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig, runnerImport, type Plugin } from "vite";
 
-/** Renders each page without data into its HTML file, so that the first paint is not blank. */
+/**
+ * Renders each page, without data, into the page's HTML file, so that the first paint is not blank.
+ */
 const prerender: Plugin = {
   name: "prerender",
   apply: "build",

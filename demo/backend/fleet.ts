@@ -1,5 +1,6 @@
 /**
- * Simulates the shipments without a clock and without a network. Equal seeds produce equal flights.
+ * Simulates the shipments without a clock and without a network. The same seed always produces the
+ * same flights.
  */
 import type { NewEvent } from "roomcast/server";
 import {
@@ -39,7 +40,8 @@ export class Fleet {
     this.#routes = routes;
     this.#random = random(seed);
     for (let row = 0; row < ROWS; row++) this.#flights.push(this.#book(row));
-    // Starts with shipments in all stages: loading, in flight and delivered.
+    // Simulates the first 180 minutes, so that the shipments start in all stages: loading, in
+    // flight and delivered.
     for (let minute = 0; minute < 180; minute++) this.tick();
   }
 
@@ -76,7 +78,7 @@ export class Fleet {
     return [];
   }
 
-  /** Starts the next stage of a flight after its wait. */
+  /** Starts the next stage of a flight that has finished waiting. */
   #endWait(flight: Flight): NewEvent[] {
     const { id, row, status } = flight.shipment;
     switch (status) {

@@ -2,7 +2,7 @@
  * node backend/main.ts
  *
  * Simulates a fleet of shipments, publishes its events, notifies visitors of delays, and issues
- * their tokens. `ROOMCAST_URL` is the URL of the worker, `PORT` the port of this server.
+ * their tokens. `ROOMCAST_URL` is the URL of the worker, and `PORT` is the port of this server.
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,7 @@ import { readRoutes } from "./routes.ts";
 import { visitorsServer } from "./visitors.ts";
 
 const devVars = fileURLToPath(new URL("../../.dev.vars", import.meta.url));
-if (existsSync(devVars)) process.loadEnvFile(devVars); // the environment has priority
+if (existsSync(devVars)) process.loadEnvFile(devVars); // Does not replace variables that are set.
 const { ROOMCAST_URL = "http://localhost:8787", PORT = "8788", JWT_SECRET = "" } = process.env;
 
 type Rooms = Record<string, ("subscribe" | "publish" | "presence")[]>;
@@ -34,14 +34,14 @@ const roomcast = createBackend({
   url: ROOMCAST_URL,
   token: () =>
     tokenFor("fleet", { "shipments:*": ["subscribe", "publish"], "user:*": ["publish"] }),
-  timeoutMs: 600_000, // the worker may still be compiling
+  timeoutMs: 600_000, // The worker may still be compiling.
 });
 const fleet = new Fleet(readRoutes(), 2026);
 const notifier = new Notifier(roomcast);
 
 /**
- * Replaces the shipments of an earlier run with the current ones. One batch makes this atomic: no
- * subscriber receives only a part of the batch.
+ * Replaces the shipments of an earlier run with the current shipments. The change is one batch, so
+ * no subscriber receives only a part of it.
  */
 async function replaceShipments(): Promise<void> {
   const { events } = await roomcast.state(SHIPMENTS_ROOM);

@@ -1,14 +1,17 @@
-/** Publishes delays into the private room of each visitor. */
+/** Publishes delays of shipments in the private room of each visitor. */
 import type { Backend } from "roomcast/server";
 import { userRoom, type Delay } from "../shared/notifications.ts";
 import type { Shipment } from "../shared/shipments.ts";
 
-/** Limit of visitors in memory. A real app stores its users in a database. */
+/** Maximum number of visitors in memory. A real app stores its users in a database. */
 const MAX_VISITORS = 100;
 
 export class Notifier {
   readonly #roomcast: Backend;
-  /** Ordered by the last request. The oldest visitor is first. */
+  /**
+   * Visitors in the order of their last requests. The visitor who has been inactive for longest is
+   * first.
+   */
   readonly #visitors = new Set<string>();
 
   constructor(roomcast: Backend) {
@@ -16,8 +19,8 @@ export class Notifier {
   }
 
   /**
-   * Adds a visitor, or moves a known visitor to the end. Above the limit, the oldest visitor is
-   * removed.
+   * Adds a visitor, or moves a known visitor to the end. Removes the first visitor if there are
+   * more than `MAX_VISITORS`.
    */
   addVisitor(visitor: string): void {
     this.#visitors.delete(visitor);
@@ -30,8 +33,8 @@ export class Notifier {
   async notifyAll(shipments: readonly Shipment[]): Promise<void> {
     const notified = [...this.#visitors].map((visitor) =>
       this.notify(visitor, shipments).catch((error: unknown) => {
-        // The state of a visitor who never reads notifications reaches its limit, and the room
-        // rejects more events. The other visitors are still notified.
+        // If a visitor never reads notifications, the state of the visitor's room reaches its
+        // limit. The room then rejects more events. The other visitors are still notified.
         console.error(`notifications for ${visitor} stopped:`, error);
         this.#visitors.delete(visitor);
       }),
@@ -39,7 +42,7 @@ export class Notifier {
     await Promise.all(notified);
   }
 
-  /** Notifies one visitor of the delayed shipments among these. */
+  /** Notifies one visitor of the delayed ones among these shipments. */
   async notify(visitor: string, shipments: readonly Shipment[]): Promise<void> {
     const delays = shipments.filter(({ status }) => status === "delayed").map(delayOf);
     const events = delays.map((data) => ({ name: "delayed", key: data.shipment, data }));
@@ -48,9 +51,9 @@ export class Notifier {
 
   /**
    * Publishes that a visitor has read these notifications. A browser with a `publish` grant could
-   * publish this itself. But a real app stores the read status in its backend. The status then
-   * outlives the room, and the app sends no e-mail for a notification that was read. If only the
-   * backend may publish, all events in the room can be trusted.
+   * publish the event itself. But a real app stores the read status in its backend. The status then
+   * outlives the room, and the app sends no e-mail for a notification that was read. Because only
+   * the backend may publish, the page can trust all events in the room.
    */
   async markRead(visitor: string, shipments: readonly string[]): Promise<void> {
     const events = shipments.map((key) => ({ name: "read", key, data: null }));

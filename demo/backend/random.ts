@@ -3,7 +3,7 @@
 export interface Random {
   /** Returns an integer from `min` to `max`, both included. */
   integer(min: number, max: number): number;
-  /** Returns one of the items. */
+  /** Returns a random item. */
   pick<Item>(items: readonly Item[]): Item;
 }
 

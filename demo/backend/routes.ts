@@ -12,9 +12,9 @@ export interface Route {
 
 const EARTH_RADIUS_KM = 6_371;
 const HUB_COUNT = 24;
-/** Minimum distance of two airports. Closer airports would overlap on the map. */
+/** Minimum distance between two airports. Airports that are closer would overlap on the map. */
 const MIN_DISTANCE_KM = 320;
-/** Minimum length of a route. A shorter flight would end too soon to be seen. */
+/** Minimum length of a route. A shorter flight would end too soon for a visitor to notice it. */
 const MIN_ROUTE_KM = 600;
 
 /** Returns the routes between the busiest airports. */

@@ -1,11 +1,14 @@
-/** Identifies the board's visitors by a cookie. A real app would check its login session here. */
+/**
+ * Identifies the board's visitors by a cookie. A real app would identify its users by a login
+ * session instead.
+ */
 import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
-/** Called after the visitor has been identified. */
+/** Functions that are called for an identified visitor. */
 export interface VisitorHandlers {
   tokenFor(visitor: string): Promise<string>;
-  /** Called after the first token of a visitor. */
+  /** Called after a visitor's first token was sent. */
   onFirstVisit(visitor: string): Promise<void>;
   markRead(visitor: string, shipments: readonly string[]): Promise<void>;
 }
@@ -21,7 +24,7 @@ const FAMILY = [
 
 /**
  * Serves `GET /api/token` and `POST /api/read?shipment=…`. The parameter `guest` selects a second
- * cookie, so that one browser can be two visitors.
+ * cookie, so that one browser can act as two visitors.
  */
 export const visitorsServer = (handlers: VisitorHandlers): Server =>
   createServer((request, response) => {
@@ -44,7 +47,8 @@ async function handleRequest(
 
   switch (`${request.method} ${pathname}`) {
     case "GET /api/token": {
-      // The cookie is sent again, so that a renewed token is for the same visitor.
+      // A request with a cookie gets the same cookie again, so that a renewed token is for the same
+      // visitor.
       const id = session ?? randomUUID();
       response.setHeader("set-cookie", `${cookie}=${id}; HttpOnly; SameSite=Lax; Path=/`);
       response.end(await handlers.tokenFor(visitorOf(id)));
@@ -64,7 +68,9 @@ async function handleRequest(
 const sessionOf = ({ headers }: IncomingMessage, cookie: string): string | undefined =>
   new RegExp(`\\b${cookie}=([0-9a-f-]{36})(?:;|$)`).exec(headers.cookie ?? "")?.[1];
 
-/** Derives a visitor's public id. The hash ensures that the id does not reveal the cookie. */
+/**
+ * Derives a visitor's public id. The id is derived from a hash, so it does not reveal the cookie.
+ */
 function visitorOf(session: string): string {
   const hash = createHash("sha256").update(session).digest();
   const given = GIVEN[hash[0]! % GIVEN.length]!;
@@ -72,7 +78,10 @@ function visitorOf(session: string): string {
   return `${given}-${family}-${hash.toString("hex", 2, 4)}`.toLowerCase();
 }
 
-/** CORS: allows pages of the same host, because the worker serves the page on another port. */
+/**
+ * Allows cross-origin requests from pages of the same host, because the worker serves the page on a
+ * different port.
+ */
 function allowOrigin({ headers }: IncomingMessage, response: ServerResponse): void {
   const { origin, host } = headers;
   if (!origin || !host || hostnameOf(origin) !== hostnameOf(`http://${host}`)) return;

@@ -1,6 +1,7 @@
 /**
- * The chat room: presence, pointers and messages of the board's visitors. It is separate from the
- * shipments room because every visitor may publish here. Only the fleet may publish shipments.
+ * The chat room: presence, pointers and messages of the board's visitors. The chat room is separate
+ * from the shipments room, because every visitor may publish in the chat room. Only the fleet may
+ * publish shipments.
  */
 
 export const CHAT_ROOM = "chat:cargo";

@@ -1,4 +1,4 @@
-/** Notifications of one visitor. Each visitor has a private room for them. */
+/** Notifications of one visitor. Each visitor has a private room for notifications. */
 
 export const userRoom = (user: string): string => `user:${user}`;
 
@@ -13,7 +13,7 @@ export interface Delay {
 /**
  * Both events have the shipment's id as their key. `read` has `null` as its data, which removes the
  * key from the room's state. The state therefore contains the unread notifications, and the history
- * contains all of them.
+ * contains all notifications.
  */
 export interface NotificationEvents {
   delayed: Delay;

@@ -2,7 +2,7 @@
 
 export const SHIPMENTS_ROOM = "shipments:all";
 
-/** Number of rows of the board. Each shipment has its own row until it is cleared. */
+/** Number of rows of the board. Each shipment has its own row until the shipment is removed. */
 export const ROWS = 24;
 
 /** Seconds between two reports of a shipment in flight. */
@@ -24,15 +24,15 @@ export interface Shipment {
   readonly from: Airport;
   readonly to: Airport;
   readonly status: Status;
-  /** Fraction of the route that is done, from 0 to 1. */
+  /** Completed fraction of the route, from 0 to 1. */
   readonly progress: number;
   readonly minutesLeft: number;
 }
 
 /**
  * Each event has the shipment's id as its key and the whole shipment as its data. The room's state
- * is therefore the board, and a new subscriber receives all of it at once. `null` removes a
- * shipment.
+ * is therefore the board, and a new subscriber immediately receives the whole board. The data
+ * `null` removes a shipment.
  */
 export interface ShipmentEvents {
   "shipment:booked": Shipment;

@@ -4,7 +4,7 @@ import { useStatus } from "roomcast/react";
 import { seqOf, type ShipmentsRoom } from "./board.ts";
 import { goOffline, goOnline } from "./network.ts";
 
-/** Shows the connection status and the switch that disconnects this window. */
+/** Shows the connection status, and the switch that simulates a lost network for this window. */
 export function Connection({ room, client }: { room: ShipmentsRoom; client: Client }) {
   const connection = useStatus(room);
   const { status, retryAt } = connection;
@@ -18,7 +18,7 @@ export function Connection({ room, client }: { room: ShipmentsRoom; client: Clie
     <div className="connection">
       <p className="badge" data-status={status} title={transport}>
         <span role="status">{label(connection)}</span>
-        {/* Hidden from screen readers, which would announce every change. */}
+        {/* Hidden from screen readers, because they would announce every change. */}
         <span aria-hidden="true">
           {status === "connected" && <CurrentEvent room={room} />}
           {status === "reconnecting" && <RetryCountdown at={retryAt} />}

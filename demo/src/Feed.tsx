@@ -5,7 +5,7 @@ import { useOutages, type Outage } from "./useOutages.ts";
 
 const EVENT_COUNT = 40;
 
-/** Shows the room's newest events, and the outages of this window between them. */
+/** Shows the room's newest events. Outages of this window are shown between the events. */
 export function Feed({ room }: { room: ShipmentsRoom }) {
   const events = useEvents(room, { last: EVENT_COUNT });
   const outages = useOutages(room);

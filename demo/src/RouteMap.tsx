@@ -29,7 +29,7 @@ export function RouteMap({ board }: { board: Board }) {
   );
 }
 
-/** Draws the whole route, and the completed part on top of it. */
+/** Draws the whole route, and then its completed part on top. */
 function Route({ shipment: { from, to, status, progress } }: { shipment: Shipment }) {
   const path = pathOf(from, to);
   return (

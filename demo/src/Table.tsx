@@ -36,7 +36,7 @@ export function Table({ board }: { board: Board }) {
   );
 }
 
-/** Rendered again only for events of its own shipment. */
+/** Shows one shipment. Renders again only after an event of this shipment. */
 const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
   const { id, cargo, from, to, status, minutesLeft } = shipment;
   const percent = Math.floor(shipment.progress * 100);
@@ -70,7 +70,7 @@ const Row = memo(function Row({ shipment }: { shipment: Shipment }) {
   );
 });
 
-/** Has the size of a row, so that the layout does not shift when shipments arrive. */
+/** Placeholder with the size of a row, so that the layout does not shift when shipments arrive. */
 const EmptyRow = () => (
   <tr>
     {COLUMNS.map(([name]) => (

@@ -1,4 +1,6 @@
-/** Requests to the app's own backend: the visitor's token, and notifications marked as read. */
+/**
+ * Requests to the app's own backend: to get the visitor's token, and to mark notifications as read.
+ */
 
 /** Requests a token. Returns `null` if the visitor is signed out. */
 export async function token(signal: AbortSignal): Promise<string | null> {
@@ -16,7 +18,7 @@ export async function markRead(shipments: readonly string[]): Promise<void> {
 }
 
 function urlOf(path: string): URL {
-  // Includes the `?guest` of this window's URL, which selects a second visitor.
+  // The query of the window's URL is included, because `?guest` selects a second visitor.
   const url = new URL(path + location.search, location.href);
   // `make dev` starts the backend one port above the worker, which serves this page.
   url.port = String(Number(location.port) + 1);

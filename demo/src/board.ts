@@ -5,12 +5,12 @@ import { ROWS, type Shipment, type ShipmentEvents } from "../shared/shipments.ts
 export type ShipmentsRoom = Room<ShipmentEvents>;
 export type ShipmentEvent = EventOf<ShipmentEvents>;
 
-/** The shipment of each row. */
+/** The shipment in each row. */
 export type Board = readonly (Shipment | undefined)[];
 
 export const emptyBoard: Board = Array.from({ length: ROWS }, () => undefined);
 
-/** Returns the board after an event: a reducer for `useRoomState`. */
+/** Reducer for `useRoomState`. Returns the board after an event. */
 export function applyEvent(board: Board, { key, data }: ShipmentEvent): Board {
   if (data !== null) return board.with(data.row, data);
   return board.map((shipment) => (shipment?.id === key ? undefined : shipment));

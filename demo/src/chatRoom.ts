@@ -8,8 +8,8 @@ export type ChatEvent = EventOf<ChatEvents>;
 export const useChatRoom = (): ChatRoom => useRoom<ChatEvents, ChatSignals>(CHAT_ROOM);
 
 /**
- * Returns whether an event is a valid message. Every visitor may publish, so the data may be
- * anything.
+ * Returns whether an event is a valid message. Every visitor may publish, so an event may have any
+ * data.
  */
 export const isMessage = ({ name, data }: ChatEvent): boolean =>
   name === "message" && typeof (data as { text?: unknown } | null)?.text === "string";

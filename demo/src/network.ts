@@ -1,6 +1,6 @@
 /**
- * Simulates a lost network for "Go offline". The Roomcast client is not notified. Its connection
- * closes, and each new connection closes too, as in a tunnel.
+ * Simulates a lost network for "Go offline". The Roomcast client is not notified of the simulation.
+ * The client's connection is closed, and so is each new connection, as in a tunnel.
  */
 
 /** Aborted while the window is offline. */

@@ -19,8 +19,8 @@ export function pointOf({ iata, location: [longitude, latitude] }: Airport): Poi
 }
 
 /**
- * Returns a route as an SVG path. The path curves to the left, so that the return route is a second
- * line.
+ * Returns a route as an SVG path. The path curves to the left, so that the route in the opposite
+ * direction is a separate line.
  */
 export function pathOf(from: Airport, to: Airport): string {
   const [x1, y1] = pointOf(from);

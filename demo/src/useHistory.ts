@@ -5,11 +5,14 @@ import { useEvents } from "roomcast/react";
 export interface History<Event> {
   /** Oldest first. */
   readonly events: readonly Event[];
-  /** Loads earlier events, if there may be any. The current events stay visible while loading. */
+  /**
+   * Loads earlier events, unless the oldest event is already loaded. The current events stay
+   * visible during the request.
+   */
   loadEarlier(): void;
 }
 
-/** Returns a room's newest events. `loadEarlier` adds earlier ones. */
+/** Returns a room's newest events. `loadEarlier` adds earlier events. */
 export function useHistory<EventMap extends object>(
   room: Room<EventMap>,
   pageSize: number,
@@ -20,8 +23,8 @@ export function useHistory<EventMap extends object>(
   return {
     events,
     loadEarlier() {
-      // Each load reads again from the newest event. Because the number doubles, all loads together
-      // read at most twice the history.
+      // Each load reads all events again, and doubles their number. So all loads together read at
+      // most twice the history.
       if (events.length === last) setLast(last * 2);
     },
   };

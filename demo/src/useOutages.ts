@@ -7,11 +7,14 @@ export interface Outage {
   readonly after: number;
   /** Seq of the last missed event. `undefined` while the outage lasts. */
   readonly upTo?: number;
-  /** Whether the room no longer had all missed events. */
+  /** Whether some of the missed events could not be recovered. */
   readonly lost?: boolean;
 }
 
-/** Returns the outages of this window and the events that each one missed, newest last. */
+/**
+ * Returns the outages of this window, newest last, with the events that the window missed in each
+ * outage.
+ */
 export function useOutages(room: ShipmentsRoom): readonly Outage[] {
   const [outages, setOutages] = useState<readonly Outage[]>([]);
 

@@ -6,9 +6,9 @@ import type { ChatRoom } from "./chatRoom.ts";
 /** Last signal of a user. */
 export interface RecentSignal<Data> {
   readonly data: Data;
-  /** When the signal expires. */
+  /** Time in ms since 1970 when the signal expires. */
   readonly until: number;
-  /** Whether the signal has expired. It is removed after `FADE_MS`. */
+  /** Whether the signal has expired. An expired signal is removed after `FADE_MS`. */
   readonly fading: boolean;
 }
 
@@ -16,9 +16,9 @@ const FADE_MS = 1_000;
 const SWEEP_INTERVAL_MS = 250;
 
 /**
- * Returns the last signal of this name from each user. A signal expires after `ttlMs`, because the
- * signal that ends it may be lost. Users may send any data: `parse` validates it, and returns
- * `undefined` for a signal that ends the previous one.
+ * Returns the last signal of this name from each user. A later signal may end the previous signal,
+ * but may be lost, so every signal expires after `ttlMs`. `parse` validates the data, because users
+ * may send any data. `parse` returns `undefined` for a signal that ends the previous signal.
  */
 export function useRecentSignals<Data>(
   room: ChatRoom,

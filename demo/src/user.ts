@@ -1,4 +1,7 @@
-/** This window's visitor: the `sub` of the token. `undefined` until the first token arrives. */
+/**
+ * The id of this window's visitor, which is the `sub` of the token. `undefined` until the first
+ * token arrives.
+ */
 import { decodeJwt } from "jose";
 import { useSyncExternalStore } from "react";
 

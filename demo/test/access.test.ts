@@ -3,7 +3,10 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { assertConsecutive } from "./boardPage.ts";
 import { DemoEnvironment, needsBrowser, tokenFor } from "./environment.ts";
 
-/** Expired 22 s ago. The server accepts a token until 30 s after its `exp`: for 8 s from now. */
+/**
+ * The token expired 22 s ago. The server accepts a token until 30 s after its `exp`, so this token
+ * is valid for another 8 s.
+ */
 const expiringToken = (): string => tokenFor("alice", -22);
 
 describe("a window whose token expires", needsBrowser, () => {

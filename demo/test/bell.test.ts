@@ -53,7 +53,7 @@ describe("notifications", needsBrowser, () => {
     const one = await demo.openInbox();
     const user = await demo.visitorOf(one);
     await demo.notify(user, "X-1", "X-2");
-    // The page shows it as read before the backend receives the request.
+    // The page shows the notification as read before the backend receives the request.
     const marked = one.page.waitForResponse("**/api/read**");
     await one.markRead("X-1");
     await marked;

@@ -72,7 +72,7 @@ describe("the board", needsBrowser, () => {
     assertConsecutive(await board.view());
   });
 
-  /** Returns the view of the board and the state of the room at the same event. */
+  /** Returns the contents of the board and the state of the room, both after the same event. */
   async function atOneEvent(board: BoardPage): Promise<View & Snapshot> {
     for (;;) {
       const state = await demo.state();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Locator } from "playwright-core";
 import { PageObject } from "./pageObject.ts";
 
-/** Contents of a window at one moment. */
+/** Contents of a window at a certain time. */
 export interface View {
   /** Seq of the last received event. */
   readonly seq: number;
@@ -26,7 +26,9 @@ export class BoardPage extends PageObject {
     await this.page.locator(".badge [role=status]", { hasText: status }).waitFor();
   }
 
-  /** Resolves when the window is connected and shows this event on the badge and in the feed. */
+  /**
+   * Resolves when the window is connected, and shows this event both on the badge and in the feed.
+   */
   async waitForEvent(seq: number): Promise<View> {
     for (;;) {
       const view = await this.view();
@@ -35,7 +37,7 @@ export class BoardPage extends PageObject {
     }
   }
 
-  /** Returns the contents, all read at the same moment. */
+  /** Returns the contents of the window, all read at the same time. */
   view(): Promise<View> {
     return this.page.evaluate(() => {
       const texts = (selector: string): string[] =>
@@ -62,7 +64,7 @@ export class BoardPage extends PageObject {
     }, names.join());
   }
 
-  /** Pointers of the other users. */
+  /** Locates the pointers of the other users. */
   get cursors(): Locator {
     return this.page.locator(".cursor");
   }
@@ -116,7 +118,10 @@ export class BoardPage extends PageObject {
     return this.chatLog.locator("li > p:not(.author)").allTextContents();
   }
 
-  /** Scrolls to a message and returns its position, before the page can react to the scroll. */
+  /**
+   * Scrolls to a message, and returns the message's position before the page can react to the
+   * scroll.
+   */
   scrollTo(text: string): Promise<number> {
     return this.chatLog.getByText(text, { exact: true }).evaluate((message) => {
       message.scrollIntoView({ block: "end" });
@@ -163,7 +168,7 @@ export async function assertSameView(one: BoardPage, other: BoardPage, from = 1)
   for (let seq = from; ;) {
     const [here, there] = await Promise.all([one.waitForEvent(seq), other.waitForEvent(seq)]);
     seq = Math.max(here.seq, there.seq);
-    if (here.seq !== there.seq) continue; // one window was read too early
+    if (here.seq !== there.seq) continue; // One window was read too early.
     assert.deepEqual(here.shipments, there.shipments);
     return here;
   }

@@ -156,8 +156,8 @@ describe("the chat", needsBrowser, () => {
     await board.message("message 10").waitFor();
     await board.page.locator("li:not([data-draft])", { hasText: "sent into the gap" }).waitFor();
     const texts = await board.messageTexts();
-    // The room retains 5 appends. Message 6 is among them if the history was read before the draft
-    // was stored.
+    // The room retains only 5 appends. Message 6 is shown too if the history was read before the
+    // draft was stored.
     if (texts.length > 5) assert.equal(texts.shift(), "message 6");
     assert.deepEqual(texts, [
       "message 7",
@@ -182,7 +182,7 @@ describe("the chat", needsBrowser, () => {
     assert.deepEqual(board.errors, []);
   });
 
-  /** Publishes this many messages, numbered if there are several. */
+  /** Publishes `count` messages. If there are several, each text ends with a number. */
   async function publishMessages(count: number, text = "message"): Promise<void> {
     const numbered = (n: number): string => (count === 1 ? text : `${text} ${n + 1}`);
     const events = Array.from({ length: count }, (_, n) => ({

@@ -56,7 +56,7 @@ describe("a window that loses its connection", needsBrowser, () => {
   it("resumes when a laptop wakes up with stopped timers and a dead connection", async () => {
     const board = await demo.open({ prepare: (page) => page.clock.install() });
     await board.waitForEvent(1);
-    // Neither side detects that the connection is dead.
+    // Neither the page nor the server detects that the connection is dead.
     for (const link of demo.network.links) link.freeze();
 
     const seq = await board.lastSeq();
@@ -82,7 +82,7 @@ describe("a window that loses its connection", needsBrowser, () => {
   });
 
   /**
-   * Asserts that the window has received all events after `seq`, and shows the same as a new
+   * Asserts that the window has received all events after `seq`, and has the same contents as a new
    * window.
    */
   async function assertResumed(board: BoardPage, seq: number, min = MISSED_EVENTS): Promise<void> {

@@ -35,7 +35,10 @@ export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BR
 
 const BACKEND = fileURLToPath(new URL("../backend/main.ts", import.meta.url));
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
-/** Long enough for a busy machine. A test that passes does not wait for it. */
+/**
+ * Time limit for the browser's actions: long enough for a busy machine. A passing test does not
+ * wait until the limit.
+ */
 const TIMEOUT_MS = 120_000;
 /** Disables Chromium's requests to other servers. */
 const CHROMIUM_ARGS = [
@@ -52,7 +55,7 @@ export interface OpenOptions extends BrowserContextOptions {
   dist?: string;
   /** URL of the pages and the worker. Default: the proxy `network`. */
   baseUrl?: URL;
-  /** Opens the window in the same browser as this page, with the same visitor, token and pages. */
+  /** Opens the window in the browser of this page, with the same visitor, token and built pages. */
   sameBrowserAs?: PageObject;
   /** Called before the page loads. */
   prepare?: (page: Page) => Promise<void>;
@@ -151,7 +154,7 @@ export class DemoEnvironment {
 
   /**
    * Resolves when the server has this many sessions in the shipments room. The server detects a
-   * closed socket later than the page.
+   * closed socket later than the page does.
    */
   async waitForSessionCount(count: number): Promise<void> {
     while ((await this.#sessionCount()) !== count) await sleep(20);
@@ -186,8 +189,8 @@ export class DemoEnvironment {
 
   /** Returns the id of the window's visitor. */
   async visitorOf({ page }: PageObject): Promise<string> {
-    // A request before the page's own request would have no cookie, and would create another
-    // visitor.
+    // Waits for the page's own request. An earlier request would have no cookie, and would create
+    // another visitor.
     while ((await page.context().cookies()).length === 0) await sleep(20);
     const response = await page.request.get(`http://127.0.0.1:${this.#backendPort}/api/token`);
     return decodeJwt(await response.text()).sub!;
@@ -231,8 +234,8 @@ export class DemoEnvironment {
     origin: string,
     { token, dist = DIST, ...options }: Omit<OpenOptions, "baseUrl">,
   ): Promise<BrowserContext> {
-    // Playwright serves the page, so Chromium does not count it as a local page. Without this
-    // permission, Chromium would block its requests to this machine.
+    // Playwright serves the page, so Chromium does not treat the page as local. Without this
+    // permission, Chromium would block the page's requests to this machine.
     const permissions = ["local-network-access"];
     const context = await this.#browser.newContext({ ...options, permissions });
     context.setDefaultTimeout(TIMEOUT_MS);
@@ -277,8 +280,9 @@ export const ada: OpenOptions = { token: () => tokenFor("ada-moreno-0001") };
 export const bruno: OpenOptions = { token: () => tokenFor("bruno-berg-0002") };
 
 /**
- * Resolves when Ada and Bruno receive each other's signals. Both windows must show both users: one
- * window may still list a user whose earlier window has just closed, and earlier signals are lost.
+ * Resolves when Ada and Bruno receive each other's signals. Waits for both windows, because one
+ * window alone may list a user whose earlier window has just closed. Signals that were sent earlier
+ * are lost.
  */
 export async function waitForEachOther(adas: BoardPage, brunos: BoardPage): Promise<void> {
   await adas.waitForUsers("Ada Moreno", "Bruno Berg");

@@ -61,8 +61,8 @@ describe("a window behind a proxy", needsBrowser, () => {
   });
 
   /**
-   * Asserts that events arrive over this transport, and that a window without the proxy shows the
-   * same.
+   * Asserts that events arrive over this transport, and that a window without the proxy has the
+   * same contents.
    */
   async function assertConnectedBy(board: BoardPage, transport: Transport): Promise<void> {
     await board.page.locator(`.badge[title=${transport}]`).waitFor();
@@ -81,8 +81,8 @@ describe("a window behind a proxy", needsBrowser, () => {
 });
 
 /**
- * Dispatches `online` events until the page uses this transport. Without them, the page would try a
- * better transport only after five minutes.
+ * Dispatches `online` events until the page uses this transport. Without these events, the page
+ * would try a better transport only after five minutes.
  */
 async function waitForTransport({ page }: BoardPage, transport: Transport): Promise<void> {
   const isUsed = (transport: Transport): boolean => {

@@ -3,7 +3,8 @@ import type { Locator } from "playwright-core";
 import { PageObject } from "./pageObject.ts";
 
 /**
- * Prefix of a test's own shipments. The backend may report delays of other shipments at any time.
+ * Prefix of the ids of a test's own shipments. The backend may report delays of other shipments at
+ * any time.
  */
 const TEST_PREFIX = "X-";
 export const isTestShipment = (title: string): boolean => title.startsWith(TEST_PREFIX);
@@ -18,8 +19,8 @@ export class InboxPage extends PageObject {
   }
 
   /**
-   * Marks a notification as read. Uses the keyboard, because a new row could move the button away
-   * from the pointer.
+   * Marks a notification as read. Presses the button with the keyboard, because a new row could
+   * move the button away from the pointer.
    */
   async markRead(shipment: string): Promise<void> {
     await this.button(`Mark as read: ${shipment}`).press("Enter");

@@ -109,15 +109,15 @@ describe("the page", needsBrowser, () => {
     const board = await demo.open(ada);
     await board.waitForEvent(1);
     const { keyboard } = board.page;
-    await keyboard.press("Tab"); // to the bell
+    await keyboard.press("Tab"); // Moves to the bell.
     await keyboard.press("Tab");
     await keyboard.press("Space");
     await board.waitForStatus("Offline");
     await keyboard.press("Space");
     await board.waitForStatus("Connected");
 
-    await keyboard.press("Tab"); // to the events
-    await keyboard.press("Tab"); // to the chat messages
+    await keyboard.press("Tab"); // Moves to the events.
+    await keyboard.press("Tab"); // Moves to the chat messages.
     await keyboard.press("Tab");
     await keyboard.type("Without a mouse");
     await keyboard.press("Enter");
@@ -133,7 +133,7 @@ describe("the page", needsBrowser, () => {
     assert.equal(moving, 0);
   });
 
-  /** Makes the other user point, send a message, and start to type the next message. */
+  /** Makes the other user move the pointer, send a message, and start to type the next message. */
   async function simulateActivity(board: BoardPage, other: BoardPage): Promise<void> {
     await waitForEachOther(board, other);
     await other.pointAt(300, 200);
@@ -149,7 +149,7 @@ describe("the page", needsBrowser, () => {
   }
 });
 
-/** Layout shifts recorded in the page, including those right after user input. */
+/** Layout shifts recorded in the page, including shifts right after user input. */
 declare const shifts: [value: number, ...html: unknown[]][];
 
 async function recordLayoutShifts(page: Page): Promise<void> {
@@ -167,7 +167,10 @@ async function recordLayoutShifts(page: Page): Promise<void> {
   });
 }
 
-/** Score of one line of text that moves by one or two pixels, which rounding can cause. */
+/**
+ * Highest allowed score: the score of one line of text that moves by one or two pixels, which
+ * rounding can cause.
+ */
 const MAX_ROUNDING_SHIFT = 0.0001;
 
 async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
@@ -176,14 +179,14 @@ async function assertNoLayoutShift({ page }: PageObject): Promise<void> {
     seen.filter(([value]) => value > MAX_ROUNDING_SHIFT),
     [],
   );
-  // A real shift proves that the observer works.
+  // Causes a real shift, to check that the observer works.
   await page.evaluate(() => document.body.prepend("This text shifts the page."));
   await page.waitForFunction((before) => shifts.length > before, seen.length);
 }
 
 async function assertAccessible({ page }: PageObject): Promise<void> {
   await page.addScriptTag({ path: AXE });
-  // Contrast in the middle of a transition is meaningless, so this style disables all transitions.
+  // Disables all transitions, because the contrast in the middle of a transition is meaningless.
   const content =
     "*, ::before, ::after { animation: none !important; transition: none !important }";
   await page.addStyleTag({ content });

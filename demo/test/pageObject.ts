@@ -18,8 +18,8 @@ export class PageObject {
   }
 
   /**
-   * Resolves when all previous changes are painted. The second frame starts after the first is
-   * painted.
+   * Resolves when all previous changes are painted. The second animation frame starts after the
+   * first frame is painted.
    */
   async waitForPaint(): Promise<void> {
     for (let frames = 0; frames < 2; frames++) {
@@ -29,7 +29,7 @@ export class PageObject {
 
   /** Stops the page's clock, so that nothing expires. The page must be opened with `fakeClock`. */
   async stopClock(): Promise<void> {
-    // The time must still be in the future when the page receives it, even on a slow machine.
+    // The page must receive the call before this time is reached, even on a slow machine.
     await this.page.clock.pauseAt(Date.now() + 5_000);
   }
 }

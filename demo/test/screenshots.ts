@@ -1,8 +1,8 @@
 // node test/screenshots.ts
 //
-// Takes the screenshots in docs/images/. The board after a short outage and the notifications are
-// each shown on a desktop and a phone, light and dark. One more image shows two windows of the
-// board side by side.
+// Takes the screenshots in docs/images/. The board (after a short outage) and the notifications are
+// shown on a desktop and on a phone, each in light and in dark colors. Another screenshot shows two
+// windows of the board side by side.
 import { fileURLToPath } from "node:url";
 import type { BoardPage } from "./boardPage.ts";
 import { ada, bruno, DemoEnvironment, type OpenOptions, tokenFor } from "./environment.ts";
@@ -35,7 +35,8 @@ try {
     await board.offlineSwitch.click();
     await board.waitForAnnouncement("replayed");
     await board.waitForEvent((await board.lastSeq()) + 1);
-    // Otherwise the screenshot would show the switch in its hover state.
+    // Moves the pointer away from the switch, so that the screenshot does not show the switch's
+    // hover state.
     await board.page.mouse.move(0, 0);
     await screenshot(`board-${name}`, board);
     await demo.closeWindows();
@@ -48,7 +49,7 @@ try {
       ...screen,
       async prepare(page) {
         await page.context().addCookies(cookies);
-        // A headless browser always denies notifications.
+        // Replaces the permission, because a headless browser always denies notifications.
         await page.addInitScript("Notification = { permission: 'default' }");
       },
     });

@@ -3,7 +3,7 @@ import { useUser } from "../user.ts";
 import { useUnread, useUserRoom } from "./room.ts";
 import { useBrowserNotifications } from "./useBrowserNotifications.ts";
 
-/** Links to the notifications and shows the number of unread ones. */
+/** Links to the notifications page, and shows the number of unread notifications. */
 export function Bell() {
   const user = useUser();
   return user === undefined ? <BellLink unread={0} /> : <UserBell user={user} />;

@@ -2,12 +2,12 @@ import { useEffect, useState } from "react";
 
 /** Shows whether browser notifications are enabled, or a button that enables them. */
 export function BrowserNotificationSetting() {
-  // `undefined` while prerendering, and in a browser without notifications.
+  // `undefined` during prerendering, and in a browser without notifications.
   const [permission, setPermission] = useState<NotificationPermission>();
   useEffect(() => setPermission(globalThis.Notification?.permission), []);
 
-  // Called only on a click. A browser may permanently block a page that requests the permission
-  // without a click.
+  // Requests the permission only after a click. A browser may permanently block a page that
+  // requests the permission without a click.
   const requestPermission = async (): Promise<void> =>
     setPermission(await Notification.requestPermission());
 

@@ -4,7 +4,7 @@ import { BrowserNotificationSetting } from "./BrowserNotificationSetting.tsx";
 import type { Notification, Notifications } from "./useNotifications.ts";
 import { textOf, titleOf } from "./text.ts";
 
-/** Distance to the end of the list at which earlier notifications are loaded. */
+/** Distance in pixels from the end of the list at which earlier notifications are loaded. */
 const NEAR_PX = 200;
 
 /** Lists the user's notifications. */

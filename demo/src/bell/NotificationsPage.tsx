@@ -16,7 +16,8 @@ export const NotificationsPage = ({ client }: { client: Client }) => (
 );
 
 function Page() {
-  // `undefined` until a room has requested a token. On this page, the chat room is the first.
+  // `undefined` until the client has requested a token. On this page, the chat room causes the
+  // first request.
   const user = useUser();
   const online = useOnlineCount(useChatRoom());
   return (

@@ -6,7 +6,8 @@ import { textOf, titleOf } from "./text.ts";
 export function useBrowserNotifications(room: UserRoom): void {
   useEvent(room, "delayed", (delay) => {
     if (globalThis.Notification?.permission !== "granted" || !document.hidden) return;
-    // Notifications with the same tag replace each other, so several windows show only one.
+    // Notifications with the same tag replace each other, so several windows show only one
+    // notification.
     const notification = new Notification(titleOf(delay), {
       body: textOf(delay),
       tag: delay.shipment,

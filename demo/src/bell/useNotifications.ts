@@ -18,7 +18,7 @@ export interface Notifications {
   loadEarlier(): void;
 }
 
-/** Shown until the user is known. */
+/** Notifications that are shown until the user is known. */
 export const emptyNotifications: Notifications = {
   all: [],
   failed: false,
@@ -29,13 +29,13 @@ export const emptyNotifications: Notifications = {
 const PAGE_SIZE = 100;
 
 /**
- * Returns all notifications of the user. They come from the room's history, and their unread status
- * from the room's state.
+ * Returns all notifications of the user. The notifications are read from the room's history, and
+ * their unread status from the room's state.
  */
 export function useNotifications(room: UserRoom): Notifications {
   const unread = useUnread(room);
   const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
-  /** Optimistic update: shown as read before the room's event arrives. */
+  /** Optimistic update: the notifications are shown as read before the room's event arrives. */
   const [marked, setMarked] = useState<readonly DelayEvent[]>([]);
   const [failed, setFailed] = useState(false);
 

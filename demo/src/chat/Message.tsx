@@ -5,7 +5,7 @@ import type { ChatEvent } from "../chatRoom.ts";
 import { timeOf } from "../time.ts";
 import type { Draft } from "./useChat.ts";
 
-/** Consecutive messages of one user within this time share one heading. */
+/** Maximum time in ms between two consecutive messages of a user that share one heading. */
 const GROUP_MS = 300_000;
 
 interface MessageProps {
@@ -31,7 +31,9 @@ export const Message = memo(function Message({ event, previous, own }: MessagePr
 
 interface DraftProps {
   readonly draft: Draft;
-  /** User to show above the draft. `undefined` if the message above shows the same user. */
+  /**
+   * User to show above the draft. `undefined` if the message above the draft is by the same user.
+   */
   readonly author: string | undefined;
   retry(draft: Draft): void;
   discard(draft: Draft): void;

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef, type RefObject } from "react";
 
-/** Distance within which the list counts as scrolled to its start or its end. */
+/** Maximum distance at which the list counts as scrolled to its start or its end. */
 const NEAR_PX = 40;
 
 export interface Anchored {
@@ -18,9 +18,9 @@ interface View {
 }
 
 /**
- * Preserves the scroll position of a list when items are added or removed above or below. The list
- * stays at its end, or else at the first visible item. Not all browsers support scroll anchoring,
- * and no browser supports it at the top of the list.
+ * Preserves the scroll position of a list when items are added or removed above or below. A list
+ * that is scrolled to its end stays at its end. Otherwise the first visible item does not move. Not
+ * all browsers support scroll anchoring, and no browser supports it at the top of the list.
  */
 export function useAnchor(onReachTop: () => void): Anchored {
   const ref = useRef<HTMLDivElement>(null);
@@ -55,8 +55,8 @@ export function useAnchor(onReachTop: () => void): Anchored {
 }
 
 /**
- * Offset of the item's end in the list. The start is not stable: the name above a message disappears
- * when an earlier message of the same user is loaded.
+ * Returns the offset of the item's end in the list. The offset of the item's start is not stable:
+ * the name above a message disappears when an earlier message of the same user is loaded.
  */
 function endOf(item: Element, list: Element): number {
   return item.getBoundingClientRect().bottom - list.getBoundingClientRect().top + list.scrollTop;

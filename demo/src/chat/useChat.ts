@@ -6,17 +6,17 @@ import { useHistory, type History } from "../useHistory.ts";
 
 /** A message of this visitor that the room has not broadcast yet. */
 export interface Draft {
-  /** Id of the event. The room stores a message only once, even if it is sent twice. */
+  /** Id of the event. The room stores an id only once, even if the message is sent twice. */
   readonly id: string;
   readonly text: string;
-  /** Seq of the stored event, once acknowledged. */
+  /** Seq of the stored event. `undefined` until the event is acknowledged. */
   readonly seq?: number;
   /** Reason why the message was not sent. */
   readonly error?: Code;
 }
 
 export interface Chat extends History<ChatEvent> {
-  /** Shown below the events. */
+  /** Drafts, which are shown below the events. */
   readonly drafts: readonly Draft[];
   send(text: string): void;
   /** Sends the draft again, as the newest message. */
@@ -31,8 +31,8 @@ export function useChat(room: ChatRoom): Chat {
   const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
   const [drafts, setDrafts] = useState<readonly Draft[]>([]);
 
-  // The event may arrive before or after its ack. A draft stays until its own event or a later one
-  // is shown.
+  // The event may arrive before or after its ack. A draft is shown until its own event or a later
+  // event is shown.
   const isPending = ({ id, seq = Infinity }: Draft): boolean =>
     !events.some((event) => event.id === id || event.seq >= seq);
   useEffect(() => setDrafts((all) => all.filter(isPending)), [events]);

@@ -3,9 +3,12 @@ import { useSignal } from "roomcast/react";
 import type { ChatRoom } from "../chatRoom.ts";
 import { useRecentSignals } from "../useRecentSignals.ts";
 
-/** Interval of the signal while a user types. */
+/** Interval in ms between two signals while a user types. */
 const RESEND_INTERVAL_MS = 2_000;
-/** Time after the last signal for which a user is shown as typing. Longer than the interval. */
+/**
+ * Time in ms for which a user is shown as typing after the last signal. This time is longer than
+ * the interval.
+ */
 const TYPING_TTL_MS = 4_000;
 
 /** Returns the users who are typing, and a function that sends this visitor's own status. */

@@ -9,7 +9,9 @@ const CURSOR_TTL_MS = 5_000;
 /** Space on each side of the name, in map units. */
 const PADDING = 8;
 
-/** Sends this visitor's pointer position. The package limits the rate to what users can see. */
+/**
+ * Sends this visitor's pointer position. The `roomcast` package limits the rate of these signals.
+ */
 export function usePointerSignal() {
   const room = useChatRoom();
   const point = useSignal(room, "cursor");
@@ -19,7 +21,7 @@ export function usePointerSignal() {
     onPointerDown: move,
     onPointerMove: move,
     onPointerLeave({ pointerType }: PointerEvent): void {
-      // A lifted finger still points at the last position.
+      // After a finger is lifted, the pointer stays at its last position.
       if (pointerType !== "touch") point(null);
     },
   };

@@ -11,7 +11,8 @@ export function Presence() {
   const room = useChatRoom();
   const members = usePresence(room) ?? [];
   const user = useUser();
-  // This visitor is first, so that their own avatar does not move when others enter or leave.
+  // This visitor is listed first, so that their own avatar does not move when others enter or
+  // leave.
   const users = members.map((member) => member.user).sort((a, b) => +(b === user) - +(a === user));
 
   const shown = users.slice(0, MAX_AVATARS);
