@@ -1,7 +1,7 @@
 // node tools/browser.ts
 //
-// Prints the path of a Chromium for the tests. Installs Debian's package if there
-// is no Chromium and the user is root.
+// Prints the path of a Chromium for the tests. Installs Debian's package for Chromium if there is
+// no Chromium and the user is root.
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -12,7 +12,10 @@ const MACOS = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** Returns the path of a Chromium. Throws if there is none, and names the ways to get one. */
+/**
+ * Returns the path of a Chromium. If there is none, throws an error that lists the ways to install
+ * Chromium.
+ */
 export async function browserPath(): Promise<string> {
   const chosen = process.env.CHROMIUM_PATH;
   if (chosen && !existsSync(chosen)) throw new Error(`CHROMIUM_PATH: ${chosen} does not exist`);
@@ -35,7 +38,7 @@ async function fromPlaywright(): Promise<string | undefined> {
   return [chromium.executablePath()].find(isExecutable);
 }
 
-/** Installs Debian's package. Returns whether that succeeded. */
+/** Installs Debian's package for Chromium. Returns whether the installation succeeded. */
 function install(): boolean {
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
   console.error("Installing Debian's chromium for the tests");

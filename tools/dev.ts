@@ -1,6 +1,6 @@
 // node tools/dev.ts <port>
 //
-// Serves the worker with wrangler on this machine, with the demo's page at its root. Serves the
+// Serves the worker with wrangler on this machine, with the demo's page at its root. Starts the
 // demo's backend on the next port. Prints a command that publishes an event.
 import { spawn, type ChildProcess } from "node:child_process";
 import { connect } from "node:net";
@@ -20,15 +20,16 @@ for (const needed of [port, port + 1]) {
 
 const children: ChildProcess[] = [];
 let ending = false;
-// A terminal sends ^C to the child processes too, so they shut down without a signal from here.
+// A terminal sends SIGINT (^C) to the child processes too, so this process does not send it to
+// them.
 process.on("SIGINT", () => (ending = true));
 process.on("SIGTERM", end);
 
-// The page is set by this option and not in wrangler.toml, so that a deploy contains only the
-// service.
+// `--assets` adds the page only here. wrangler.toml does not name the page, so that a deploy
+// contains only the worker.
 start("wrangler", [
   ...["dev", "--port", String(port), "--assets", "demo/dist"],
-  ...["--log-level", "warn"], // the demo's fleet alone sends one request per second
+  ...["--log-level", "warn"], // The demo's fleet alone sends one request per second.
 ]);
 let health: Response | undefined;
 while (!ending && health === undefined) health = await requestHealth();
@@ -52,9 +53,7 @@ Roomcast is running on ${url}
 `);
 }
 
-/**
- * Starts a process. When it exits without a signal from here, all other processes are ended too.
- */
+/** Starts a process. When the process exits, all other processes are ended too. */
 function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): void {
   const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...env } });
   child.on("exit", (code) => {

@@ -36,7 +36,7 @@ async function feed(): Promise<void> {
     url,
     token: issue("usgs", { [room]: ["publish"] }, 3600),
     timeoutMs: 60_000,
-    // The backend retries a request that failed. This wrapper reports why.
+    // The backend retries a failed request. This wrapper prints the reason of the failure.
     async fetch(...request) {
       try {
         const response = await fetch(...request);

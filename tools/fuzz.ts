@@ -1,11 +1,11 @@
 // node tools/fuzz.ts [--for <seconds>] [--target <name>] [--update]
 //
-// Runs each fuzz target for some seconds. Stores inputs that reach new code in fuzz/target/corpus,
-// and the next run starts with these inputs too. The option --update adds them to the corpus of the
-// repository, and removes the inputs that cover no additional code.
+// Runs each fuzz target for some seconds. Stores inputs that reach new code in fuzz/target/corpus.
+// The next run starts with these inputs too. The option --update adds these inputs to the corpus of
+// the repository. The option also removes the inputs that cover no additional code.
 //
 // The file fuzz/corpus/<target>.jsonl has one input per line, as a JSON string. libFuzzer reads a
-// directory with one file for each input, so this tool unpacks them to fuzz/target/unpacked.
+// directory with one file for each input, so this tool unpacks the inputs to fuzz/target/unpacked.
 import { spawnSync } from "node:child_process";
 import { isUtf8 } from "node:buffer";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -37,8 +37,8 @@ for (const target of values.target ?? targets.sort()) {
 }
 
 function fuzz(target: string, ...args: string[]): void {
-  // Without a sanitizer a run is six times as fast. A sanitizer would find nothing, since `unsafe`
-  // is denied.
+  // Without a sanitizer, fuzzing is six times as fast. A sanitizer would find nothing, since
+  // `unsafe` is denied.
   const command = ["cargo", "+nightly", "fuzz", "run", "--sanitizer=none", target, ...args];
   const { status } = spawnSync("nice", ["-n", "19", ...command], { stdio: "inherit" });
   if (status !== 0) process.exit(1);
@@ -49,7 +49,10 @@ function unpack(file: string): string[] {
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as string);
 }
 
-/** Writes each input once, in an order that does not depend on how it was found. */
+/**
+ * Writes each input once, in sorted order, so that the file does not depend on the order of
+ * discovery.
+ */
 function pack(file: string, inputs: string[]): void {
   const lines = [...new Set(inputs)].sort().map((input) => `${JSON.stringify(input)}\n`);
   writeFileSync(file, lines.join(""));

@@ -1,5 +1,5 @@
-// Creates tokens for the worker on this machine. Signs them with the secret in the variable
-// JWT_SECRET, or with the secret in .dev.vars if the variable is not set.
+// Creates tokens for the worker on this machine. Signs the tokens with the secret in the
+// environment variable JWT_SECRET. If the variable is not set, uses the secret in .dev.vars.
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ const DEV_VARS = fileURLToPath(new URL("../.dev.vars", import.meta.url));
 
 /** Creates a token for `user` that expires in `seconds`. */
 export function issue(user: string, rooms: Rooms, seconds: number): string {
-  if (existsSync(DEV_VARS)) process.loadEnvFile(DEV_VARS); // does not replace variables that are set
+  if (existsSync(DEV_VARS)) process.loadEnvFile(DEV_VARS); // Does not replace variables that are set.
   const { JWT_SECRET: secret = "", JWT_ISSUER: iss, JWT_AUDIENCE: aud } = process.env;
   if (Buffer.byteLength(secret) < 32) {
     throw new Error(

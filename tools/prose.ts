@@ -1,8 +1,9 @@
 // node tools/prose.ts [<path> …]
 //
-// Checks the comments and the Markdown of the tracked files for constructions that are hard to read.
-// Prints every hit with a way to rewrite it, and exits with 1 if there is any. The paths limit the
-// check to files and folders. Code in backticks, code blocks, tables and headings are not checked.
+// Checks the comments and the Markdown of the tracked files for constructions that are hard to
+// read. Prints every hit with advice for rewriting it, and exits with 1 if there are hits. The
+// paths limit the check to files and folders. Code in backticks, code blocks, tables and headings
+// are not checked.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
@@ -33,7 +34,7 @@ const IDIOMS = [
   "comes? to (?=a |an |nothing|it\\b)",
 ];
 
-/** Verbs for actions of a person. A socket or a room does not do them. */
+/** Verbs for actions that only a person performs, not a socket or a room. */
 const PERSONAL = [
   ...["told", "heard", "said", "held to", "asked", "listened", "let in", "let go"],
   ...["taken up", "taken for", "waited for", "looked at"],
@@ -106,7 +107,8 @@ function comments(text: string): Block[] {
 }
 
 /**
- * Joins lines up to a line without prose. `proseOf` returns the prose in a line, if there is any.
+ * Joins consecutive lines of prose into blocks. `proseOf` returns the prose in a line, if there is
+ * any.
  */
 function blocks(text: string, proseOf: (line: string) => string | undefined): Block[] {
   const found: Block[] = [];
@@ -142,7 +144,7 @@ if (import.meta.main) {
     maxBuffer: 2 ** 26,
   });
   const paths = listed.split("\0").filter((path) => /\.(?:rs|tsx?|md|m?js)$/.test(path));
-  // A file that was deleted is listed until the deletion is staged.
+  // git lists a deleted file until its deletion is staged, so files that do not exist are skipped.
   for (const path of paths.filter(existsSync)) {
     for (const { line, rule, sentence } of check(path, readFileSync(path, "utf8"))) {
       console.error(`${path}:${line}: [${rule.name}] ${sentence}\n    ${rule.instead}`);

@@ -28,7 +28,7 @@ export function event({ id, text }: Earthquake): NewEvent {
 /** Returns the text of every object in the array that starts at `start`. */
 function objects(json: string, start: number): string[] {
   const found: string[] = [];
-  const token = /"(?:[^"\\]|\\.)*"|[[\]{}]/g; // a string may contain brackets
+  const token = /"(?:[^"\\]|\\.)*"|[[\]{}]/g; // A string may contain brackets.
   token.lastIndex = start;
   let depth = 0;
   let from = start;

@@ -1,6 +1,7 @@
 // node tools/size.ts
 //
-// Prints the size of the files that `wrangler deploy` uploads. Fails if wrangler can't build them.
+// Prints the size of the files that `wrangler deploy` uploads. Fails if wrangler can't build these
+// files.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -8,7 +9,8 @@ import { gzipSync } from "node:zlib";
 const TARGET_KB = 300;
 const OUT = ".wrangler/upload";
 
-// A file's name contains a hash of its content, so files of an earlier run would remain.
+// Deletes the files of an earlier run. A new run would not overwrite them, because a file's name
+// contains a hash of its content.
 rmSync(OUT, { recursive: true, force: true });
 const wrangler = spawnSync("wrangler", ["deploy", "--dry-run", "--outdir", OUT], {
   encoding: "utf8",

@@ -28,8 +28,8 @@ function report(check: string, passed: boolean, details: string): void {
 const denied = run("cargo", "deny", "--offline", "check", "bans", "licenses", "sources");
 report("crates: licenses, sources, duplicates, build scripts", denied.status === 0, denied.output);
 
-// npm must run no install script. package.json lists every package that has such a script with
-// `false`. The project works without these scripts.
+// npm must not run install scripts. For every package with an install script, `allowScripts` in
+// package.json must have the value `false`. The project works without these scripts.
 const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as Lock;
 const { allowScripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const entries = Object.entries(packages);

@@ -1,7 +1,7 @@
 // node tools/token.ts --user <user> --room <pattern> … --can <grant>,… [--for <time>]
 //
-// Prints a token. A --can applies to the rooms between the previous --can and itself. A single
-// --can applies to all rooms, wherever it stands.
+// Prints a token. If there are several --can, each --can applies to the --room options between the
+// previous --can and this --can. A single --can applies to all --room options, before and after it.
 import { parseArgs } from "node:util";
 import { GRANTS, issue, type Grant, type Rooms } from "./jwt.ts";
 

@@ -1,12 +1,13 @@
 // node tools/within.ts <seconds> <command> [argument …]
 //
-// Runs a command with a time limit. At the limit, it kills the command and all processes that the
+// Runs a command with a time limit. At the limit, kills the command and all processes that the
 // command started, and prints the reason.
 import { spawn } from "node:child_process";
 
 const [seconds, command = "", ...args] = process.argv.slice(2);
 
-// A separate process group, so that a signal reaches all processes in it.
+// Starts a separate process group, so that a signal to the group reaches all processes of the
+// command.
 const child = spawn(command, args, { stdio: "inherit", detached: true });
 const end = (signal: NodeJS.Signals) => child.pid && process.kill(-child.pid, signal);
 
