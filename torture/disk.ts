@@ -1,6 +1,7 @@
 /**
  * Fills the disk, and remounts it read-only. The worker must reject publishes that it can't store,
- * and must not lose an acknowledged event. Once there is space, it must store events again.
+ * and must not lose an acknowledged event. When there is space again, the worker must store events
+ * again.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -83,8 +84,8 @@ class DiskFaults {
   }
 
   /**
-   * Fills the disk during publishes. In some cases, then kills the process. Frees the disk at the
-   * end.
+   * Fills the disk during publishes, and frees it again. In some calls, erases the room or kills
+   * the process while the disk is full.
    */
   async #fillDisk(): Promise<void> {
     this.#isFull = true;

@@ -1,4 +1,7 @@
-/** Floods one room with malformed and excessive traffic, while bystanders use it and another room. */
+/**
+ * Floods one room with malformed and excessive traffic, while bystanders use this room and another
+ * room.
+ */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../tests/edge/room.ts";
@@ -6,7 +9,7 @@ import { Bystanders } from "./attack/bystanders.ts";
 import { all as floods } from "./flood/floods.ts";
 import type { Suite } from "./suite.ts";
 
-/** The flooded room, and another one. */
+/** Names of the flooded room and of a room that is not flooded. */
 const ROOMS = ["flooded", "other"];
 /** Number of readers among the bystanders of each room. */
 const BYSTANDERS = 10;
@@ -52,7 +55,7 @@ export const flood: Suite = {
         "MB of memory after": await runtime.residentMb(),
       },
       notes: [
-        "All rooms of this process share one thread, so a flood of one room slows down the other",
+        "All rooms of this process share one thread, so a flood of one room slows down the other room",
       ],
     };
   },

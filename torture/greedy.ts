@@ -1,6 +1,6 @@
 /**
- * Attacks of clients with a token and few rights. Asserts that their cost for the room and for
- * other clients is bounded.
+ * Attacks of clients with a token and few rights. Asserts that the cost of the attacks for the room
+ * and for other clients is bounded.
  */
 import { jwk } from "../tests/edge/issuer.ts";
 import { type Options, SECRET } from "../tests/edge/runtime.ts";

@@ -10,7 +10,7 @@ export interface Answer {
 
 const headers = { authorization: `Bearer ${tokenOf("writer", ["publish", "admin"])}` };
 
-/** Long, because the machine may be busy with other work. */
+/** Time limit of a request. The limit is high, because the machine may be busy with other work. */
 const TIMEOUT_MS = 60_000;
 
 export async function post({ url }: Room, events: object[]): Promise<Answer> {

@@ -1,6 +1,6 @@
 /**
- * Rooms without activity after one event. Each room must exist until its retention ends. Then its
- * alarm must erase it, even if the process was killed in between.
+ * Rooms that receive one event, and are idle after that. Each room must exist until its retention
+ * ends. Then the room's alarm must erase the room, even if the process was killed in between.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,9 +8,12 @@ import { Room, tokenOf } from "../tests/edge/room.ts";
 import type { Runtime } from "../tests/edge/runtime.ts";
 import { post } from "./http.ts";
 
-/** The retention time of these rooms. */
+/** The retention time of these rooms, in ms. */
 export const IDLE_MS = 1_000;
-/** The runtime retries a failed alarm after a delay. */
+/**
+ * Time limit for an erase. The limit is high, because the runtime retries a failed alarm after a
+ * delay.
+ */
 const ERASE_TIMEOUT_MS = 20_000;
 
 interface IdleRoom {
@@ -48,8 +51,8 @@ export class IdleRooms {
   }
 
   /**
-   * Checks all rooms. Waits until the rooms that are long overdue are erased, or all rooms if `all`
-   * is set.
+   * Checks all rooms. Waits until all rooms whose retention ended long ago are erased. With `all`,
+   * waits until every room is erased.
    */
   async check({ all = false } = {}): Promise<void> {
     for (const idle of [...this.#rooms]) {

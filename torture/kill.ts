@@ -44,7 +44,7 @@ class Killer {
   async run(kills: number): Promise<Outcome> {
     let done = 0;
     for (let isLast = false; !isLast;) {
-      // Joins while the others publish. The check below includes this subscriber.
+      // Another subscriber joins during the publishes. The check below includes this subscriber.
       const joined = done === 0 ? [] : [this.#join()];
       await this.#round();
       done += 1;
@@ -67,7 +67,7 @@ class Killer {
           (sum, each) => sum + each.connects,
           0,
         ),
-        "ids published again and counted once": repeated,
+        "ids published again and stored only once": repeated,
         "idle rooms erased by their alarm": this.#idle.erased,
       },
     };
@@ -77,7 +77,7 @@ class Killer {
     for (const subscriber of this.#subscribers) subscriber.end();
   }
 
-  /** Starts all activities at once, and kills the process while they run. */
+  /** Starts all activities at the same time, and kills the process while they run. */
   async #round(): Promise<void> {
     const context = this.#context;
     this.#killed = false;
@@ -117,7 +117,7 @@ class Killer {
     }
   }
 
-  /** Joins at the head, or at a random seq up to it. */
+  /** Returns a new subscriber that joins at the head, or at a random seq up to the head. */
   #join(): Subscriber {
     const [epoch = ""] = this.#ledger.position.split(":");
     const seq = this.#context.below(this.#ledger.head + 1);

@@ -1,6 +1,6 @@
 /**
  * Compares three views of a room: the events that were published, the acknowledgements, and the log
- * that the room returns. They must agree after any fault (docs/protocol.md, section 2).
+ * that the room returns. The three views must agree after any fault (docs/protocol.md, section 2).
  */
 import assert from "node:assert/strict";
 import type { Event } from "../tests/edge/client.ts";
@@ -10,7 +10,7 @@ import { type Answer, erase, post } from "./http.ts";
 
 const MAX_BATCH = 1_000;
 
-/** An event to publish. `null` as data removes the key. */
+/** An event to publish. The data `null` removes the key. */
 export interface Draft {
   id: string;
   name: string;
@@ -21,7 +21,7 @@ export interface Draft {
 class Epoch {
   /** All events that were read from the room so far. */
   readonly log: Event[] = [];
-  /** Acknowledged seqs by event id. */
+  /** Maps the id of each acknowledged event to the event's seq. */
   readonly acknowledged = new Map<string, number>();
   /** Whether an erase that was requested after the start of this epoch has been acknowledged. */
   ended = false;
@@ -48,7 +48,7 @@ export class Ledger {
     return draft;
   }
 
-  /** Publishes over HTTP. Returns the response, or `undefined` if none arrived. */
+  /** Publishes over HTTP. Returns the response, or `undefined` if no response arrived. */
   async publish(drafts: Draft[]): Promise<Answer | undefined> {
     const answer = await post(this.room, drafts).catch(() => undefined);
     const { epoch, seqs } = answer ?? {};
@@ -82,8 +82,8 @@ export class Ledger {
   }
 
   /**
-   * Returns the draft of the event at this fraction of the log: the first event for 0, the last for
-   * almost 1.
+   * Returns the draft of the event at this fraction of the log's length: 0 is the first event, and
+   * almost 1 is the last event.
    */
   draftAt(fraction: number): Draft | undefined {
     const { log } = this.#of(this.#epoch);
@@ -92,8 +92,8 @@ export class Ledger {
   }
 
   /**
-   * Asserts that the log still has all earlier and all acknowledged events, and only events that
-   * were sent.
+   * Asserts that the log has all events that were read before, all acknowledged events, and no
+   * event that was not sent.
    */
   async check({ whole = false } = {}): Promise<void> {
     await this.#publishAgain();
@@ -107,7 +107,9 @@ export class Ledger {
     if (whole) assert.deepEqual(await this.#readAfter(0), log, "the log from its start");
   }
 
-  /** Publishes a stored event again. It must get the same seq, and the log must not grow. */
+  /**
+   * Publishes a stored event again. The response must have the same seq, and the log must not grow.
+   */
   async repeat(draft: Draft): Promise<void> {
     const epoch = this.#of(this.#epoch);
     const answer = await post(this.room, [draft]);
@@ -120,10 +122,10 @@ export class Ledger {
     this.counts.repeated += 1;
   }
 
-  /** Asserts that a subscriber received the events of the log, from the seq `first`. */
+  /** Asserts that a subscriber received the events of the log, starting at the seq `first`. */
   checkReceived(epoch: string, first: number, received: Event[]): void {
     const { log } = this.#of(epoch);
-    // The log of an ended epoch may have had more events than were read from it.
+    // The log of an ended epoch may have had events that were not read before the epoch ended.
     if (epoch !== this.#epoch) return;
     const expected = log.slice(first - 1, first - 1 + received.length);
     assert.deepEqual(received, expected, "received events");
@@ -150,8 +152,8 @@ export class Ledger {
   }
 
   /**
-   * Publishes unacknowledged events again. Some of them may be stored already. The room must not
-   * store them twice.
+   * Publishes unacknowledged events again. Some of these events may be stored already. The room
+   * must not store an event twice.
    */
   async #publishAgain(): Promise<void> {
     const drafts = [...this.#unacknowledged].map((id) => this.#drafts.get(id) as Draft);

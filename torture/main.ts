@@ -1,7 +1,7 @@
 // node torture/main.ts [--seed <number>] [--only <suite>,…] [--for <seconds>] [--short]
 //
-// Runs the torture suites one after another. Writes their results to torture/results.json, and
-// generates docs/torture.md from this file. A short run writes nothing.
+// Runs the torture suites one after another. Writes the results to torture/results.json, and
+// generates docs/torture.md from that file. A short run writes nothing.
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { SUITES } from "./suites.ts";

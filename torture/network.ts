@@ -1,4 +1,6 @@
-/** Runs clients on one host and the worker on another, with a bad network in between. */
+/**
+ * Runs clients on one host and the worker on another host, with a bad network between the hosts.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,7 +39,8 @@ export const network: Suite = {
       await sleep(ms / 10);
     };
     await impose(BAD, context.size(30_000, 2_000));
-    // Longer than two ping periods, so that each side detects the loss of the other.
+    // This partition is longer than two ping periods, so that each side detects the loss of the
+    // other side.
     await impose(PARTITION, context.size(55_000, 1_000));
     await impose({ ...GOOD, cutOff: ["clients"] }, context.size(35_000, 500));
     await impose({ ...GOOD, cutOff: ["server"] }, context.size(35_000, 500));
@@ -64,7 +67,7 @@ export const network: Suite = {
 
 /**
  * Kills and restarts the worker during a partition, so that the clients do not notice the kill. The
- * new process then rejects the packets that they send on connections of the old process.
+ * new process then rejects the packets that the clients send on connections of the old process.
  */
 async function killDuringPartition(runtime: Runtime, link: Link): Promise<void> {
   link.conditions = PARTITION;

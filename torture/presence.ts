@@ -1,7 +1,8 @@
 /**
- * Thousands of sockets enter, update, leave, drop and stall in one room, while the room hibernates and
- * is killed. At the same time, the suite requests the member list and compares it with the expected
- * members. It also compares it with the lists that watchers build from presence frames.
+ * Thousands of sockets enter, update, leave, drop and stall in one room. During this time, the room
+ * hibernates, and its process is killed. The suite repeatedly requests the member list, and
+ * compares it with the expected members. The suite also compares the member list with the lists
+ * that watchers build from presence frames.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,7 +18,10 @@ const ROOM = "crowd";
 const PING_EVERY_MS = 15_000;
 const WATCHERS = 3;
 const CONCURRENCY = 50;
-/** Steps between two attempts to hibernate the room. During a step, the room may stay active. */
+/**
+ * Number of steps between two attempts to make the room hibernate. While steps are in progress, the
+ * room may stay active.
+ */
 const STEPS_PER_RUN = 100;
 
 export const presence: Suite = {
@@ -114,8 +118,8 @@ class Crowd {
   }
 
   /**
-   * Performs random steps, up to `CONCURRENCY` of them at once, while the room hibernates at random
-   * moments.
+   * Performs random steps, up to `CONCURRENCY` of them at the same time. During the steps, the room
+   * hibernates at random times.
    */
   async #change(steps: number): Promise<void> {
     let isOver = false;
@@ -149,7 +153,8 @@ class Crowd {
     const choice = this.#context.below(8);
     if (choice < 3) return session.enter();
     if (choice < 5) return session.leave();
-    // The user reconnects immediately after a close or a drop, or up to 1 s after a drop.
+    // After a close, the user reconnects immediately. After a drop, the user reconnects immediately
+    // or within 1 s.
     if (choice === 5) await session.close();
     else session.drop();
     if (choice === 7) await sleep(this.#context.random() * 1_000);

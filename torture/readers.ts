@@ -1,6 +1,7 @@
 /**
- * Stalls some readers while others read. The memory must stay bounded, and the others must lose no
- * event. Stalled readers must then catch up without a gap, or receive a `gap` if they are too late.
+ * Stalls some readers while other readers are active. The memory must stay bounded, and the active
+ * readers must lose no event. When the stalled readers resume, they must catch up without a gap, or
+ * receive a `gap` if they resume too late.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,9 +12,11 @@ import { runConcurrently } from "./run-concurrently.ts";
 import type { Suite } from "./suite.ts";
 
 const BATCH = 100;
-/** Memory for a reader with flow control: at most its window (docs/operating.md). */
+/**
+ * Memory for a reader with flow control, in MB: at most the reader's window (docs/operating.md).
+ */
 const WINDOW_MB = 2 ** 20 / 1e6;
-/** Memory that the runtime itself allocates when it starts to work. */
+/** Memory that the runtime itself allocates when it starts to work, in MB. */
 const OWN_MB = 100;
 
 export const readers: Suite = {
@@ -54,8 +57,8 @@ export const readers: Suite = {
       }
     };
 
-    // Half of the stalled readers resume while the log still has all events that they missed, and
-    // stall again. Later, all stalled readers resume too late.
+    // Half of the stalled readers resume while the log still has all events that they missed. Then
+    // these readers stall again. Later, all stalled readers resume too late.
     const early = stalled.slice(0, stalled.length / 2);
     await publish(retained * 0.75);
     for (const reader of early) reader.resume();

@@ -17,7 +17,10 @@ interface Recorded extends Result {
   at: string;
 }
 
-/** Returns the suite and its duration, the injected faults, and the observed figures. */
+/**
+ * Returns three texts about a run: the suite and its duration, the injected faults, and the
+ * observed figures.
+ */
 export function cells({ options, outcome, skipped, failed, tookMs }: Result): string[] {
   const took = `${options.suite} (${Math.round(tookMs / 1_000)} s, seed ${options.seed})`;
   if (failed !== undefined) return [took, "FAILED", failed];
@@ -34,7 +37,8 @@ export function record(results: Result[]): void {
   const at = new Date().toISOString().slice(0, 10);
   const all = { ...earlier };
   for (const { failed, ...rest } of results) {
-    // The run prints the stack trace, which contains local paths. Only its first line is recorded.
+    // The run prints the stack trace, which contains local paths. Only the first line of the stack
+    // trace is recorded.
     const reason = failed === undefined ? {} : { failed: failed.split("\n", 1).join("") };
     all[rest.options.suite] = { ...rest, ...reason, on: machine(), at };
   }
@@ -62,7 +66,7 @@ ${about.join("\n")}
 
 Every suite asserts its rules. The table shows FAILED if an acknowledged event was lost, duplicated or out of order, or if a figure exceeded its bound ("at most").
 
-During each attack, **strangers** and **greedy** also measure how long an event takes to reach bystanders in the attacked room and in another room. The p50 may be at most ${SLOWER} times the p50 before the attack, plus ${SLOWER_MS} ms, because the machine is also busy with the attack itself.
+During each attack, **strangers** and **greedy** also measure how long an event takes to reach bystanders in the attacked room and in another room. The p50 may be at most ${SLOWER} times the p50 before the attack, plus ${SLOWER_MS} ms. The constant allows for the load that the attack itself puts on the machine.
 
 | suite | injected | observed | took |
 | --- | --- | --- | --- |

@@ -1,4 +1,6 @@
-/** Calls `act` with 0 to `times` - 1, and runs at most `limit` calls at once. */
+/**
+ * Calls `act` with each number from 0 to `times` - 1. At most `limit` calls run at the same time.
+ */
 export async function runConcurrently(
   times: number,
   limit: number,

@@ -17,8 +17,8 @@ export interface Result {
 }
 
 /**
- * Options for separate mounts, networks and processes. The kernel removes all of them when the
- * process ends, even after a SIGKILL. So the suite has nothing to clean up.
+ * Options of `unshare` for separate mounts, networks and processes. The kernel removes all of them
+ * when the process ends, even after a SIGKILL. So the suite has nothing to clean up.
  */
 const UNSHARE = [
   ...["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
@@ -36,13 +36,13 @@ export async function run(options: RunOptions): Promise<Result> {
   const obstacle = isolated ? reasonAgainstIsolation() : undefined;
   if (obstacle !== undefined) return result({ skipped: obstacle });
 
-  // The suite's temporary files are in this directory, and are removed with it.
+  // The suite's temporary files are in this directory, which is removed after the suite.
   const directory = mkdtempSync(join(tmpdir(), "torture-"));
   const child = start(options, isolated, directory);
   let reported: Partial<Result> = { failed: "its process exited without a result" };
   child.on("message", (message) => (reported = message as Partial<Result>));
   const end = (): void => {
-    // `unshare` ends only on SIGKILL. Its namespaces end with it.
+    // `unshare` ends only on SIGKILL. The namespaces end with `unshare`.
     child.kill(isolated ? "SIGKILL" : "SIGTERM");
     rmSync(directory, { recursive: true, force: true });
   };
@@ -57,14 +57,14 @@ export async function run(options: RunOptions): Promise<Result> {
 
 function start(options: RunOptions, isolated: boolean, directory: string): ChildProcess {
   const node = [process.execPath, resolve(import.meta.dirname, "one.ts"), JSON.stringify(options)];
-  // The loopback interface of a new network namespace is down.
+  // The loopback interface of a new network namespace is down, so this command enables it.
   const up = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
   const [command = "", ...args] = isolated ? ["unshare", ...UNSHARE, ...up, ...node] : node;
   const env = { ...process.env, TMPDIR: directory };
   return spawn(command, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 
-/** Returns the system's error if it does not allow new namespaces. */
+/** Returns the system's error if the system does not allow new namespaces. */
 function reasonAgainstIsolation(): string | undefined {
   const { error, status, stderr } = spawnSync("unshare", [...UNSHARE, "true"], {
     encoding: "utf8",

@@ -12,10 +12,13 @@ import { type Client, type Load, openClient } from "./soak/clients.ts";
 import type { Suite } from "./suite.ts";
 
 const ROOMS = 50;
-/** Minimum number of samples from which a slope is computed. */
+/** Minimum number of samples that are needed to compute a slope. */
 const MIN_SAMPLES = 100;
 const PING_EVERY_MS = 20_000;
-/** Close codes for a close by the client (1000, 1005), a reset (1006), and an expired token. */
+/**
+ * Expected close codes: after a close by the client (1000, 1005), a reset (1006), or an expired
+ * token (4001).
+ */
 const EXPECTED_CODES = [1000, 1005, 1006, 4001];
 
 interface Sample {
@@ -100,12 +103,13 @@ export const soak: Suite = {
     ]);
     if (failure) throw failure;
 
-    // The first quarter is the warm-up, and is ignored.
+    // The first quarter of the samples is the warm-up, and is ignored.
     const warm = samples.slice(samples.length / 4);
     const last = warm.at(-1);
     const slopes = {
       "MB of growth an hour": slope(warm, ({ mb }) => mb),
-      // Memory that fills up, such as the logs of the rooms, grows slower with time. A leak does not.
+      // Memory with an upper bound, such as the logs of the rooms, grows more slowly over time. The
+      // growth of a leak does not slow down.
       "MB of growth an hour in the last quarter": slope(
         samples.slice(-samples.length / 4),
         ({ mb }) => mb,
@@ -120,7 +124,7 @@ export const soak: Suite = {
         clients: counts.clients,
         publishes: counts.publishes,
         "events received": counts.received,
-        "sockets at once": size,
+        "sockets at the same time": size,
       },
       observed: {
         "MB of memory at the end": last?.mb ?? 0,
@@ -135,7 +139,7 @@ export const soak: Suite = {
 
 /**
  * Returns the median of the slopes between any two samples (Theil–Sen estimator). Other work that
- * keeps the machine busy for a few minutes does not change it.
+ * keeps the machine busy for a few minutes does not change this median.
  */
 function slope(samples: Sample[], of: (sample: Sample) => number): number {
   const slopes = samples

@@ -1,6 +1,6 @@
 /**
- * Attacks of clients without a token. Asserts that their cost is bounded, and that the worker
- * creates no object for them.
+ * Attacks of clients without a token. Asserts that the cost of the attacks is bounded, and that the
+ * worker creates no object for them.
  */
 import { ATTACKED, runAttacks } from "./attack/attack.ts";
 import type { Suite } from "./suite.ts";

@@ -1,7 +1,7 @@
 /**
- * A subscriber that reconnects after every disconnect. It applies frames as section 5 of
- * docs/protocol.md says, and resumes from its position. After an erase, it starts at the position
- * of the `gap`. It also publishes.
+ * A subscriber that reconnects after every disconnect. The subscriber applies frames as section 5
+ * of docs/protocol.md requires, and resumes from its position. After an erase, it starts at the
+ * position of the `gap`. The subscriber also publishes.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,7 +28,7 @@ export class Subscriber {
   #ended = false;
   #error: unknown;
 
-  /** Starts after `position`, or at the head. */
+  /** Starts after `position`, or at the head if there is no `position`. */
   constructor(ledger: Ledger, over: "room" | "connection", position?: Position) {
     this.#ledger = ledger;
     this.#over = over;
@@ -36,7 +36,7 @@ export class Subscriber {
     void this.#run();
   }
 
-  /** Returns `false` if there is no open subscription to publish over. */
+  /** Publishes over the socket. Returns `false` if there is no open subscription. */
   publish(draft: Draft): boolean {
     if (!this.#socket || !this.#position) return false;
     const { id } = draft;
@@ -103,7 +103,7 @@ export class Subscriber {
         }
       }
     } catch {
-      // The socket was closed. `#run` opens another.
+      // The socket was closed. `#run` opens another socket.
     } finally {
       this.#socket = undefined;
       this.#unacknowledged.clear();
@@ -147,7 +147,8 @@ export class Subscriber {
       assert.equal(event.seq, position.seq);
     }
     this.#events.push(...events);
-    // Without a `seen`, the worker stops sending on a connection at the end of its window.
+    // Without a `seen`, the worker stops sending on a connection when the connection's window is
+    // full.
     socket.send({ type: "seen", room: this.#ledger.room.name, seq: position.seq });
   }
 

@@ -12,11 +12,14 @@ export interface Suite {
   run(context: SuiteContext): Promise<Outcome>;
 }
 
-/** Figures by name. They contain no failures, because a suite throws if a rule is violated. */
+/**
+ * Figures by name. The figures do not include failures, because a suite throws if a rule is
+ * violated.
+ */
 export interface Outcome {
   injected: Record<string, number>;
   observed: Record<string, number>;
-  /** Bounds that the suite asserted, by the name of the figure in `observed`. */
+  /** Upper bounds that the suite asserted, by the name of the figure in `observed`. */
   atMost?: Record<string, number>;
   /** Remarks, for example why a figure is missing on this machine. */
   notes?: string[];
@@ -25,7 +28,7 @@ export interface Outcome {
 export interface RunOptions {
   suite: string;
   seed: number;
-  /** Runs a minimum of each fault, as in `make test`. */
+  /** Whether the run is short: it injects each fault only a few times, as in `make test`. */
   short: boolean;
   /** Time limit of the suite, which replaces its own duration. */
   seconds?: number | undefined;
@@ -49,7 +52,10 @@ export class SuiteContext {
     return this.#options.short ? short : full;
   }
 
-  /** Returns the time limit of the run in ms. Without one, returns the suite's own duration. */
+  /**
+   * Returns the time limit of the run in ms. Without a time limit, returns the suite's own
+   * duration.
+   */
   durationMs(full: number, short: number): number {
     const { seconds } = this.#options;
     return seconds === undefined ? this.size(full, short) : seconds * 1_000;

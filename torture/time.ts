@@ -43,7 +43,7 @@ export const time: Suite = {
       await guest.until("welcome");
       assert.equal((await guest.closed()).code, 4001, "the guest's token has expired");
       expired += 1;
-      // The runtime may not have noticed the drop before the stop. Then ben's grace starts only now.
+      // If the runtime did not notice the drop before the stop, ben's grace starts only now.
       await ann.until(({ list }) => list.size === 1, GRACE_MS + 30_000);
       assert.deepEqual(await room.members(), ["ann"]);
       removed += 1;

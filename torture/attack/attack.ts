@@ -4,16 +4,16 @@ import type { Runtime } from "../../tests/edge/runtime.ts";
 import type { Outcome, SuiteContext } from "../suite.ts";
 import { Bystanders } from "./bystanders.ts";
 
-/** The attacked room, and another one. Both have bystanders. */
+/** Names of the attacked room and of a room that is not attacked. Both rooms have bystanders. */
 export const ATTACKED = "attacked";
 const OTHER = "other";
 /** Number of readers among the bystanders of each room. */
 const READERS = 10;
 
 /**
- * Bound of a bystander's p50 during an attack: a multiple of the p50 before the attack, plus a
- * constant. The constant allows for the load that the attack itself puts on the machine. Before the
- * worker limited these attacks, the p50 rose to seconds.
+ * Upper bound of the bystanders' p50 during an attack: a multiple of the p50 before the attack,
+ * plus a constant. The constant allows for the load that the attack itself puts on the machine.
+ * Before the worker limited these attacks, the p50 rose to seconds.
  */
 export const SLOWER = 8;
 export const SLOWER_MS = 1_000;
@@ -29,7 +29,7 @@ type AttackOutcome = Required<Omit<Outcome, "notes">>;
 
 export type Attack = (target: Target) => Promise<AttackOutcome>;
 
-/** Runs the attacks in order. Asserts the bounds of each one, and the p50 of the bystanders. */
+/** Runs the attacks in order. Asserts the bounds of each attack, and the p50 of the bystanders. */
 export async function runAttacks(
   context: SuiteContext,
   runtime: Runtime,

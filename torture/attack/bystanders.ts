@@ -1,4 +1,4 @@
-/** Readers and publishers that take no part in an attack, in a separate process. */
+/** Readers and publishers that take no part in an attack. They run in a separate process. */
 import { type ChildProcess, fork } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,13 +29,15 @@ export class Bystanders {
     return new Bystanders(process);
   }
 
-  /** Resolves with the latencies up to `ms` from now. */
+  /** Waits for `ms`, then resolves with the latencies since the last measurement. */
   async measureFor(ms: number): Promise<Latencies> {
     await sleep(ms);
     return this.measure();
   }
 
-  /** Resolves with the latencies since the last call. Rejects if a reader missed an event. */
+  /**
+   * Resolves with the latencies since the last measurement. Rejects if a reader missed an event.
+   */
   async measure(): Promise<Latencies> {
     this.#process.send("measure");
     return (await nextMessage("the bystanders' process", this.#process)) as Latencies;

@@ -11,7 +11,10 @@ export const authorized = (user: string, can: Grant[]): { authorization: string 
   authorization: `Bearer ${tokenOf(user, can)}`,
 });
 
-/** Calls `open` with 0 to `times` - 1, at most 20 calls at once, and returns the sockets. */
+/**
+ * Calls `open` with each number from 0 to `times` - 1, and returns the sockets. At most 20 calls
+ * run at the same time.
+ */
 export async function openAll(
   times: number,
   open: (i: number) => Promise<RawSocket>,

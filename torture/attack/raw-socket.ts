@@ -1,6 +1,7 @@
 /**
- * A minimal WebSocket on a TCP socket. It answers neither a Close nor a ping, and sends any bytes. It
- * parses only the first bytes of a received frame, so a process can have thousands of them.
+ * A minimal WebSocket on a TCP socket. This socket answers neither a Close nor a ping, and can send
+ * any bytes. It parses only the first bytes of a received frame, so a process can have thousands of
+ * these sockets.
  */
 import { type Socket as Tcp, connect } from "node:net";
 import { CLOSE, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
@@ -8,7 +9,7 @@ import { CLOSE, TEXT, UPGRADE, frame, request } from "../../tests/edge/wire.ts";
 const END_OF_HEAD = "\r\n\r\n";
 
 export class RawSocket {
-  /** Resolves with the code of the received Close, or with 1006 if there was none. */
+  /** Resolves with the code of the received Close, or with 1006 if no Close was received. */
   readonly closed: Promise<number>;
   /** Number of received frames by their `type`. */
   readonly received = new Map<string, number>();
@@ -38,7 +39,7 @@ export class RawSocket {
     });
   }
 
-  /** Connects to the server at `url`. Resolves once the server has switched to WebSocket (101). */
+  /** Connects to the server at `url`. Resolves when the server has switched to WebSocket (101). */
   static async open(
     url: string,
     path: string,
@@ -62,12 +63,15 @@ export class RawSocket {
     this.write(frame(TEXT, text));
   }
 
-  /** Writes encoded frames. Returns `false` if some of them are still buffered in this process. */
+  /**
+   * Writes encoded frames. Returns `false` if some of the frames are still buffered in this
+   * process.
+   */
   write(frames: Uint8Array): boolean {
     return this.#tcp.write(frames);
   }
 
-  /** Resolves once no data is buffered in this process, or once the connection has ended. */
+  /** Resolves when no data is buffered in this process, or when the connection has ended. */
   async drained(): Promise<void> {
     if (this.#tcp.writableNeedDrain) await this.#drained.promise;
   }
@@ -80,7 +84,10 @@ export class RawSocket {
     this.#tcp.resume();
   }
 
-  /** Resolves once `times` frames of this type were received in total. Rejects at a Close. */
+  /**
+   * Resolves when a total of `times` frames of this type has been received. Rejects if a Close is
+   * received first.
+   */
   async until(type: string, times = 1): Promise<void> {
     if ((this.received.get(type) ?? 0) >= times) return;
     const { promise, resolve: done } = Promise.withResolvers<void>();

@@ -16,7 +16,7 @@ export interface Memory {
   peakMb: number;
 }
 
-/** Samples the resident memory during `act`, and once after it. */
+/** Samples the resident memory repeatedly during `act`, and once after `act`. */
 export async function watchMemory(runtime: Runtime, act: () => Promise<unknown>): Promise<Memory> {
   const beforeMb = await runtime.residentMb();
   let peakMb = beforeMb;
@@ -34,7 +34,10 @@ export async function watchMemory(runtime: Runtime, act: () => Promise<unknown>)
   return { beforeMb, peakMb };
 }
 
-/** Returns the CPU time of the process during `act`, in ms. This includes the bystanders' requests. */
+/**
+ * Returns the CPU time of the process during `act`, in ms. The time includes the bystanders'
+ * requests.
+ */
 export async function watchCpu({ pid }: Runtime, act: () => Promise<unknown>): Promise<number> {
   const before = await cpuMs(pid);
   await act();

@@ -1,5 +1,5 @@
-// Readers and one publisher in each given room, in a separate process. They measure the latency of
-// events during a flood or an attack, and assert that no event is missing.
+// Runs readers and one publisher in each given room, in a separate process. Measures the latency of
+// events during a flood or an attack, and asserts that no event is missing.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,8 +39,8 @@ for (const room of rooms) for (let i = 0; i < Number(readers); i++) await read(r
 for (const room of rooms) void publish(room);
 process.send?.("ready");
 
-// Answers each request with the latencies since the previous request, once all readers are up to
-// date.
+// Each message of the parent process requests the latencies since the previous message. The answer
+// is sent when all readers are up to date.
 for (;;) {
   await once(process, "message");
   const latencies: Latencies = {};

@@ -11,5 +11,5 @@ export interface Target {
   sockets: number;
 }
 
-/** Floods a room. Returns by name how many frames, sockets or requests it sent. */
+/** Floods a room. Returns the numbers of frames, sockets or requests that it sent, by name. */
 export type Flood = (target: Target) => Promise<Record<string, number>>;

@@ -41,13 +41,13 @@ const malformedFrames: Flood = async ({ context, room }) => {
  */
 const protocolViolations: Flood = async ({ context, room }) => {
   const frames = [
-    [0x81, 0x05, 0x68, 0x65, 0x6c, 0x6c, 0x6f], // not masked
-    [0xf1, 0x80, 0, 0, 0, 0], // reserved bits
-    [0x83, 0x80, 0, 0, 0, 0], // a reserved opcode
-    [0x09, 0x80, 0, 0, 0, 0], // a fragmented ping
-    [0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], // 2^63 bytes
-    [0x81, 0x82, 0, 0, 0, 0, 0xff, 0xff], // not UTF-8
-    [0x88, 0x81, 0, 0, 0, 0, 0], // a Close of one byte
+    [0x81, 0x05, 0x68, 0x65, 0x6c, 0x6c, 0x6f], // Not masked.
+    [0xf1, 0x80, 0, 0, 0, 0], // Reserved bits.
+    [0x83, 0x80, 0, 0, 0, 0], // A reserved opcode.
+    [0x09, 0x80, 0, 0, 0, 0], // A fragmented ping.
+    [0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], // Almost 2^63 bytes.
+    [0x81, 0x82, 0, 0, 0, 0, 0xff, 0xff], // Not UTF-8.
+    [0x88, 0x81, 0, 0, 0, 0, 0], // A Close with a payload of one byte.
   ];
   const times = context.size(2_000, 28);
   await runConcurrently(times, 20, async (i) => {
@@ -112,8 +112,8 @@ const stalledReaders: Flood = async ({ context, room }) => {
 };
 
 /**
- * Sends invalid tokens at full speed. The worker must reject all of them. It loads no room for
- * them.
+ * Sends invalid tokens at full speed. The worker must reject all invalid tokens, and does not load
+ * a room for them.
  */
 const invalidTokens: Flood = async ({ context, room }) => {
   const tokens = [

@@ -1,6 +1,6 @@
 /**
- * Fills a room to its limit. The next socket must be rejected, and all others must receive every
- * event.
+ * Fills a room to its limit. The next socket must be rejected, and all accepted sockets must
+ * receive every event.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -12,9 +12,9 @@ import { runConcurrently } from "../run-concurrently.ts";
 import type { Flood } from "./flood.ts";
 import { openSocket } from "./sockets.ts";
 
-/** File handles of the runtime that are not for sockets. */
+/** Number of file handles that the runtime needs for other things than sockets. */
 const OTHER_HANDLES = 2_000;
-/** File handles that the runtime needs for a socket. */
+/** Number of file handles that the runtime needs for each socket. */
 const HANDLES_EACH = 2;
 const TIMEOUT_MS = 120_000;
 
@@ -22,7 +22,8 @@ export const fullRoom: Flood = async ({ runtime, sockets }) => {
   const room = new Room(runtime, "full");
   const limit = execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).trim();
   const handles = limit === "unlimited" ? Infinity : Number(limit) - OTHER_HANDLES;
-  // Opens as many sockets over TCP as the file handles allow, and the rest inside the runtime.
+  // Opens as many sockets over TCP as the file handles allow, and the remaining sockets inside the
+  // runtime.
   const overTcp = Math.min(sockets, Math.floor(handles / HANDLES_EACH));
   const inside = sockets - overTcp;
   if (inside > 0) await runtime.openSockets(room.name, tokenOf("crowd", ["subscribe"]), inside);

@@ -25,7 +25,7 @@ export const all: Record<string, Attack> = {
   ...rights,
 };
 
-/** No rate limit, for rooms that are filled before an attack. */
+/** Settings without a rate limit, for rooms that are filled before an attack. */
 const UNLIMITED = { publishes_per_second: 1_000_000 };
 
 export const SETTINGS: NonNullable<Options["settings"]> = {

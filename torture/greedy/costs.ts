@@ -1,4 +1,4 @@
-/** Attacks with requests that cost the room more than others. */
+/** Attacks with requests that cost the room more than other requests. */
 import assert from "node:assert/strict";
 import { type KeyObject, generateKeyPairSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,10 @@ import { watchCpu } from "../attack/server.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 
-/** Publishes batches of 1,000 events with keys, each as soon as the previous one is answered. */
+/**
+ * Publishes batches of 1,000 events with keys. Sends each batch as soon as the previous batch is
+ * answered.
+ */
 export const keyedEvents: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "keyed");
   await room.publish({ name: "n", data: 1 });
@@ -24,7 +27,7 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
     while (Date.now() < startedAt + durationMs) {
       const { status } = await post(room, events);
       if (status === 429) rejected += 1;
-      // Ignores `retry_after_ms`, but yields to other clients.
+      // Ignores `retry_after_ms`. The short pause lets other clients send requests.
       if (status === 429) await sleep(5);
     }
   };
@@ -36,20 +39,20 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   return {
     injected: { "s of batches of 1,000 keyed events with one token": seconds },
     observed: { "rows written a second": rows / seconds, "keyed batches rejected": rejected },
-    // The limit is 500 rows a second. The burst adds the rows of one second, and one batch for each
-    // request.
+    // The limit is 500 rows a second. A burst adds the rows of one second, and one batch for each
+    // concurrent request.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };
 };
 
-/** Sends `seen` for one seq after the other. The room must look up each seq in appends of 1 MB. */
+/** Sends a `seen` for each seq, in order. The room must look up each seq in appends of 1 MB. */
 export const floodOfSeen: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "seen");
   const times = context.size(4_000, 1_000);
   const batch = Array.from({ length: 1_000 }, () => ({ name: "n", data: "x".repeat(900) }));
   for (let head = 0; head < times; head += 1_000)
     assert.equal((await post(room, batch)).status, 201);
-  // Evicts the earlier events from memory.
+  // This large event evicts the earlier events from memory.
   await post(room, [{ name: "n", data: "x".repeat(256_000) }]);
   const socket = await join(runtime, eventsOf("seen"), authorized("reader", ["subscribe"]));
   const frames = Array.from({ length: times }, (_, i) =>
@@ -57,7 +60,7 @@ export const floodOfSeen: Attack = async ({ context, runtime }) => {
   );
   const ms = await watchCpu(runtime, async () => {
     socket.write(Buffer.concat([...frames, frame(TEXT, '{"type": "ping"}')]));
-    // Beyond the rate limit the answer to the ping is an error.
+    // If the rate limit is exceeded, the answer to the ping is an error.
     await Promise.race([socket.until("pong"), socket.until("error"), socket.closed]);
   });
   end([socket]);
@@ -132,13 +135,17 @@ export const reads: Attack = async ({ context, runtime }) => {
       "state reads rejected": statuses.get(429) ?? 0,
       "ms of CPU a second for state reads": ms / seconds,
     },
-    // The limit is 100 units a second, and one such read costs 63. The second term is the burst.
+    // The limit is 100 units a second, and one read of this state costs 63 units. `4 / seconds`
+    // allows for the burst.
     atMost: { "state reads answered a second": 2 * (100 / 63) + 4 / seconds },
   };
 };
 
 let keys: { publicKey: KeyObject; privateKey: KeyObject } | undefined;
-/** RSA with 4,096 bits is the slowest key that a key set may have. Generated on first use. */
+/**
+ * Returns a pair of RSA keys with 4,096 bits, which are the slowest keys that a key set may have.
+ * The pair is generated on first use.
+ */
 const keyPair = (): NonNullable<typeof keys> =>
   (keys ??= generateKeyPairSync("rsa", { modulusLength: 4096 }));
 export const signingKey = (): KeyObject => keyPair().publicKey;

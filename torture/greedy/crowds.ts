@@ -5,9 +5,11 @@ import { ATTACKED, type Attack, slowest } from "../attack/attack.ts";
 import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
 import { RawSocket } from "../attack/raw-socket.ts";
 
-/** Names of a sender's signals. The room sends at most one signal of each name in 50 ms. */
+/**
+ * Number of names of a sender's signals. The room sends at most one signal of each name in 50 ms.
+ */
 const NAMES = 10;
-/** Limit of the signal copies that a room sends in a second (docs/limits.md). */
+/** Maximum number of signal copies that a room sends in a second (docs/limits.md). */
 const COPIES_PER_SECOND = 15_000;
 
 /** Sends signals from four senders to a room with many sockets. */
@@ -15,7 +17,8 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   const sockets = context.size(800, 200);
   const can = authorized("reader", ["subscribe"]);
   const crowd = await openAll(sockets, () => join(runtime, eventsOf(ATTACKED), can));
-  // The signals fit into the system's buffers. Reading them would need a separate CPU core.
+  // These sockets do not read, because reading would need a separate CPU core. The signals fit into
+  // the system's buffers.
   for (const each of crowd) each.pause();
   const senders = await openAll(4, (i) =>
     join(runtime, eventsOf(ATTACKED), authorized(`sender${i}`, ["subscribe", "publish"])),
@@ -59,7 +62,10 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   };
 };
 
-/** Makes users enter one room, at most 20 at once. All of them receive each change. */
+/**
+ * Makes users enter one room, at most 20 at the same time. All users who have entered receive each
+ * change.
+ */
 export const members: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "entering");
   const users = context.size(1_200, 150);
@@ -110,5 +116,5 @@ export const socketsOfOneUser: Attack = async ({ runtime }) => {
   };
 };
 
-/** The socket limit of the room. It is above the limit for one user. */
+/** The socket limit of the room. This limit is higher than the limit of sockets for one user. */
 export const ROOM_SOCKETS = 1_050;

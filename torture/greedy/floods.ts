@@ -8,10 +8,11 @@ import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
 
 const MiB = 2 ** 20;
 /**
- * Ten bursts of a connection for many rooms, plus the frames that its rate allows in the meantime.
+ * Maximum number of refusals: ten bursts of a connection for many rooms, plus the frames that the
+ * connection's rate allows in the meantime.
  */
 const REFUSALS = 25_000;
-/** Time in which the worker must close a flooding socket. */
+/** Time in ms within which the worker must close a flooding socket. */
 const CLOSE_TIMEOUT_MS = 20_000;
 
 const publish = (data: string): string =>
@@ -45,7 +46,7 @@ export const floodOfFrames: Attack = async ({ context, runtime }) => {
     const closed = (): boolean => true;
     const closes = [
       ...reading.map(async (socket) => (await closeCode(socket)) === 4429),
-      // The worker ends the subscription of the room, or the whole connection.
+      // The worker ends the subscription to the room, or closes the whole connection.
       ...connections.map((socket) =>
         Promise.race([socket.until("closed").then(closed, closed), sleep(CLOSE_TIMEOUT_MS, false)]),
       ),
@@ -89,7 +90,7 @@ export const floodOfBytes: Attack = async ({ context, runtime }) => {
     injected: { "s of 1 MiB frames, 50 a second": seconds },
     observed: {
       "floods of bytes that were not closed": code === 4429 ? 0 : 1,
-      "ms of CPU for each MiB of such a flood": ms / frames,
+      "ms of CPU for each MiB of a flood of bytes": ms / frames,
     },
     atMost: { "floods of bytes that were not closed": 0 },
   };

@@ -1,4 +1,4 @@
-/** Stalled readers in a room that sends them frames that flow control does not count. */
+/** Attacks of stalled readers. The room sends them frames that flow control does not count. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../../tests/edge/room.ts";
 import type { Attack } from "../attack/attack.ts";
@@ -8,11 +8,11 @@ import { OWN_MB, SESSION_MB, watchMemory } from "../attack/server.ts";
 import { post } from "../http.ts";
 import { runConcurrently } from "../run-concurrently.ts";
 
-/** Memory for a stalled connection for 100 rooms: twice its limit. */
+/** Memory for a stalled connection for 100 rooms, in MB: twice the connection's limit. */
 const CONNECTION_MB = 10;
-/** Memory that each room uses for its own recent events. */
+/** Memory that each room uses for its own recent events, in MB. */
 const ROOM_MB = 0.6;
-/** Time after the last message in which the memory is still measured. */
+/** Time in ms for which the memory is still measured after the last message. */
 const AFTER_MS = 1_000;
 
 const SIGNAL = "x".repeat(16_000);
@@ -68,7 +68,8 @@ export const stalledConnections: Attack = async ({ context, runtime }) => {
   const { beforeMb, peakMb } = await watchMemory(runtime, async () => {
     await runConcurrently(rooms.length, 4, async (i) => {
       const room = rooms[i] as Room;
-      // Signals first, because a session that is behind in the log receives none.
+      // The signals are sent first, because a session that is behind in the log receives no
+      // signals.
       for (let n = 0; n < signals; n++) await signal(room);
       await post(room, batch);
     });
@@ -104,7 +105,7 @@ export const memberListsForStalledReaders: Attack = async ({ context, runtime })
   const seconds = context.size(5, 2);
   const { beforeMb, peakMb } = await watchMemory(runtime, async () => {
     for (let tenth = 0; tenth < seconds * 10; tenth++) {
-      // Slightly more than the rate limit allows.
+      // Sends slightly more requests than the rate limit allows.
       for (const reader of readers)
         for (let i = 0; i < (tenth === 0 ? 100 : 6); i++) reader.send('{"type":"members"}');
       await sleep(100);

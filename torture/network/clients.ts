@@ -1,5 +1,5 @@
-// Runs clients of the npm package in the network namespace of the clients' host. The parent process
-// sends the options first, and any second message stops the clients.
+// Runs clients of the npm package in the network namespace of the clients' host. The first message
+// of the parent process contains the options. The second message stops the clients.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,13 +10,13 @@ import { tokenOf } from "../../tests/edge/room.ts";
 export interface ClientOptions {
   url: string;
   clients: number;
-  /** Mean time between two publishes of a client. */
+  /** Mean time between two publishes of a client, in ms. */
   everyMs: number;
 }
 
 export interface ClientResult {
   events: number;
-  /** Time from the end of publishing until every client had every event. */
+  /** Time in ms from the end of publishing until every client had received every event. */
   completeAfterMs: number;
 }
 

@@ -16,7 +16,9 @@ const NAMES: Host[] = ["server", "clients"];
 
 const ip = (...args: string[]): void => void execFileSync("ip", args);
 
-/** Creates the hosts in the namespaces of this process. They are removed when the process ends. */
+/**
+ * Creates the hosts in the namespaces of this process. The hosts are removed when the process ends.
+ */
 export function makeHosts(): void {
   // /run contains the names of network namespaces. Without this mount, the names would be visible
   // on the whole machine.
@@ -35,8 +37,8 @@ export function makeHosts(): void {
     inside("link", "add", "road", "address", mac(host), ...road);
     inside("address", "add", `${HOSTS[host]}/24`, "dev", "road");
     inside("link", "set", "road", "mtu", "1400", "gso_max_segs", "1", "up");
-    // Static neighbors, so that no ARP error reports a lost host. A distant router would report
-    // none either.
+    // The neighbors are static, so that the system reports no ARP error for a host that is cut off.
+    // A host behind a distant router would cause no ARP error either.
     inside("neighbour", "add", HOSTS[other], "lladdr", mac(other), "dev", "road");
   }
 }
@@ -50,10 +52,13 @@ export interface Conditions {
   /** Fraction of the packets that are lost. */
   lost: number;
   duplicated: number;
-  /** A packet is delayed by `delayMs`, and by up to `jitterMs` more, so packets change their order. */
+  /**
+   * Each packet is delayed by `delayMs` plus a random time of up to `jitterMs`. So packets may
+   * arrive in a different order.
+   */
   delayMs: number;
   jitterMs: number;
-  /** Hosts that receive no packets. The senders get no error. */
+  /** Hosts that receive no packets. The sender of a packet gets no error. */
   cutOff: Host[];
 }
 
@@ -110,17 +115,17 @@ async function listen(host: Host): Promise<Socket> {
 }
 
 /**
- * Writes the TCP checksum (RFC 9293, section 3.1) into a packet. A virtual cable leaves the checksum
- * to network hardware, and there is none here.
+ * Writes the TCP checksum (RFC 9293, section 3.1) into a packet. On a virtual cable, the kernel
+ * leaves the checksum to the network hardware. But a virtual cable has no hardware.
  */
 function writeChecksum(packet: Buffer): void {
-  const ip = packet.subarray(8 + 14); // after the headers of VXLAN and Ethernet
+  const ip = packet.subarray(8 + 14); // Skips the headers of VXLAN and Ethernet.
   const isTcp = packet.readUInt16BE(8 + 12) === 0x0800 && ip[9] === 6;
   if (!isTcp) return;
   const segment = ip.subarray(((ip[0] ?? 0) & 0x0f) * 4, ip.readUInt16BE(2));
   segment.writeUInt16BE(0, 16);
   let sum = 6 + segment.length;
-  for (let i = 12; i < 20; i += 2) sum += ip.readUInt16BE(i); // both addresses
+  for (let i = 12; i < 20; i += 2) sum += ip.readUInt16BE(i); // Adds both addresses.
   for (let i = 0; i + 1 < segment.length; i += 2) sum += segment.readUInt16BE(i);
   if (segment.length % 2 === 1) sum += (segment.at(-1) ?? 0) << 8;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);

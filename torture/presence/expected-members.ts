@@ -3,27 +3,33 @@ import assert from "node:assert/strict";
 
 export interface Entry {
   user: string;
-  /** Different in each entry of a user. `null` for a user that enters only once. */
+  /**
+   * The data of the entry, which is different in each entry of a user. `null` for a user who enters
+   * only once.
+   */
   data: number | null;
 }
 
 interface Expected extends Entry {
   /**
-   * From this time to `until`, the room must list the entry. `Infinity` before the room has
-   * confirmed the entry.
+   * The room must list the entry from this time until the time `until`. `Infinity` before the room
+   * has confirmed the entry.
    */
   from: number;
   until: number;
-  /** From this time on, the room must not list the entry. */
+  /** Time from which the room must not list the entry. */
   goneBy: number;
 }
 
 /**
- * Two ping periods plus 15 s. After this time, the room must not list a member that sends nothing.
+ * Time after which the room must not list a member that sends nothing: two ping periods plus 15 s.
  */
 export const PING_TIMEOUT_MS = 65_000;
 
-/** Time that a busy machine may need for an immediate change. Less than the grace after a drop. */
+/**
+ * Time that a busy machine may need for an immediate change. This time is shorter than the grace
+ * after a drop.
+ */
 const SLACK_MS = 9_000;
 
 export class ExpectedMembers {
@@ -52,7 +58,7 @@ export class ExpectedMembers {
     for (const entry of this.#entries.values()) this.leaving(entry);
   }
 
-  /** Checks a list that was requested at `requestedAt` and has arrived now. */
+  /** Checks a list that was requested at `requestedAt` and has just arrived. */
   check(listed: Entry[], requestedAt: number): void {
     const keys = new Set(listed.map(key));
     assert.equal(keys.size, listed.length, "no member is listed twice");
@@ -66,8 +72,8 @@ export class ExpectedMembers {
       const isMember = from < requestedAt && until > Date.now();
       assert(!isMember || keys.has(one), `${one} is missing`);
     }
-    // An entry must never be listed again after its removal: without it here, the check above
-    // fails.
+    // Deletes the entries that the room has removed. If the room lists such an entry again, the
+    // check above fails.
     for (const [one, { from, until }] of this.#entries)
       if (from < until && until < requestedAt && !keys.has(one)) this.#entries.delete(one);
   }
@@ -91,5 +97,5 @@ export class ExpectedMembers {
   }
 }
 
-/** Formats an entry like `Member.shown`. */
+/** Formats an entry as `Member.shown` does. */
 export const key = ({ user, data }: Entry): string => `${user} ${data}`;

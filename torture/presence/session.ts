@@ -1,4 +1,4 @@
-/** A socket in a room. It records in `ExpectedMembers` when it enters and leaves. */
+/** A socket in a room. Records in `ExpectedMembers` when its member enters and leaves. */
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { dial } from "../../tests/edge/client.ts";
@@ -21,7 +21,8 @@ export class Session {
       for (const settle of this.#pending.values()) settle();
       this.#closed.resolve();
     });
-    // The socket may receive thousands of presence frames. Only short frames with a `ref` matter.
+    // The socket may receive thousands of presence frames. Only short frames with a `ref` are
+    // parsed.
     socket.on("message", (bytes: Buffer) => {
       if (bytes.length > 400 || !bytes.includes('"ref"')) return;
       const { ref } = JSON.parse(String(bytes)) as { ref: string };
@@ -81,7 +82,10 @@ export class Session {
     this.#entry = undefined;
   }
 
-  /** Sends a publish that is not allowed. Its error shows that all earlier frames are processed. */
+  /**
+   * Sends a publish that is not allowed. The error shows that the room has processed all earlier
+   * frames. Returns whether the socket is still open.
+   */
   async #isProcessed(): Promise<boolean> {
     const ref = `r${Session.#nextNumber++}`;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -25,7 +25,7 @@ export class AckingReader {
     return reader;
   }
 
-  /** Stops reading from the socket and sending to it. */
+  /** Stops reading from the socket, and stops sending `seen`. */
   pause(): void {
     this.#isPaused = true;
     this.#socket.pause();
@@ -41,7 +41,10 @@ export class AckingReader {
     this.#socket.terminate();
   }
 
-  /** Searches the text instead of parsing it, since there are many large frames. */
+  /**
+   * Handles a frame. Searches the frame's text instead of parsing it, because there are many large
+   * frames.
+   */
   #onFrame(text: string): void {
     if (text.startsWith('{"type":"gap"')) {
       this.gaps += 1;

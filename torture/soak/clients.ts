@@ -11,7 +11,7 @@ export interface Load {
   random: () => number;
   /** Returns the name of a random room. */
   room(): string;
-  /** Reports that a client received an event `ms` after its publish. */
+  /** Reports that a client received an event `ms` after the event was published. */
   received(ms: number): void;
   /** Reports an error, which fails the suite. */
   fail(cause: unknown): void;
@@ -28,7 +28,7 @@ export interface Client {
 
 type Kind = (load: Load) => Promise<Client>;
 
-/** Subscribes to one room. One client in three also enters it. */
+/** Subscribes to one room. One client in three also enters the room. */
 const subscriber: Kind = async (load) => {
   const name = load.room();
   const enters = load.random() < 1 / 3;
@@ -90,7 +90,7 @@ const stream: Kind = async (load) => {
       seq = Number(id);
     }
   });
-  response.on("error", () => {}); // "close" follows
+  response.on("error", () => {}); // A "close" follows.
   const closed = new Promise<number>((resolve) => response.on("close", () => resolve(1000)));
   return { ping() {}, act() {}, close: () => response.destroy(), closed };
 };

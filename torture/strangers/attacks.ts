@@ -1,4 +1,7 @@
-/** Attacks of clients without a token. They must not create an object or keep one active. */
+/**
+ * Attacks of clients without a token. The attacks must not create an object, and must not keep an
+ * object active.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,23 +18,23 @@ import { runConcurrently } from "../run-concurrently.ts";
 
 const MiB = 2 ** 20;
 
-/** A room, and its socket limit. */
+/** Name of a room, and the socket limit of that room. */
 export const FULL = "full";
 export const FULL_AT = 5;
 
-/** Limit of waiting sockets in one isolate (docs/limits.md). */
+/** Maximum number of waiting sockets in one isolate (docs/limits.md). */
 const WAITING = 1_000;
-/** Number of sockets that this process has open at once: more than that limit. */
+/** Maximum number of sockets that this process has open at the same time: more than `WAITING`. */
 const OPEN = 1_500;
 /**
- * An idle object hibernates 10 s after the last waiting socket was closed. The rest is for a busy
- * machine.
+ * An idle object hibernates 10 s after the last waiting socket was closed. The additional 3 s allow
+ * for a busy machine.
  */
 const HIBERNATES_AFTER_MS = 13_000;
-/** Memory of the runtime for a waiting socket. */
+/** Memory that the runtime needs for a waiting socket, in MB. */
 const SOCKET_MB = 0.15;
 
-/** The runtime frees memory with a delay. */
+/** Time limit for memory to be freed. The runtime frees memory with a delay. */
 const FREE_TIMEOUT_MS = 20_000;
 
 const badToken = sign(claims("eve", ["admin"]), "a guess that is at least 32 bytes long");
@@ -50,7 +53,8 @@ const upgrades: Attack = async ({ context, runtime }) => {
       const path = i % 7 === 0 ? "/events" : eventsOf(`stranger:${i}`);
       const socket = await RawSocket.open(runtime.url, path, headers);
       open.push(socket);
-      // Some send nothing, some a ping, some an invalid first frame, and some disconnect at once.
+      // Some sockets send nothing, some send a ping, some send an invalid first frame, and some
+      // disconnect immediately.
       if (i % 4 === 1) socket.send('{"type":"ping"}');
       if (i % 4 === 2) socket.send('{"type":"publish","name":"n","data":1}');
       if (i % 4 === 3) open.pop()?.end();
@@ -91,7 +95,7 @@ const unansweredCloses: Attack = async ({ context, runtime }) => {
   const codes = new Map<number, number>();
   const rejected: RawSocket[] = [];
   const kinds: (() => Promise<RawSocket>)[] = [
-    () => openSocket("quiet"), // sends nothing for 10 s
+    () => openSocket("quiet"), // Sends nothing for 10 s.
     () => openSocket("quiet", { authorization: `Bearer ${badToken}` }),
     async () => {
       const socket = await openSocket("quiet");
@@ -144,7 +148,7 @@ const waitingSockets: Attack = async ({ context, runtime }) => {
   const token = tokenOf("honest", ["subscribe"]);
   let joined = 0;
   await runConcurrently(honest, 10, async () => {
-    // More sockets without a token arrive at the same time.
+    // During these joins, more sockets without a token arrive.
     sockets.push(await RawSocket.open(runtime.url, eventsOf(ATTACKED)));
     const socket = dial(`${runtime.url}${eventsOf(ATTACKED)}`);
     const first = Promise.race([
@@ -161,13 +165,16 @@ const waitingSockets: Attack = async ({ context, runtime }) => {
     injected: { "sockets without a token that wait in one room": sockets.length },
     observed: {
       "clients with a token in the first frame that joined": joined,
-      "such clients that were rejected": honest - joined,
+      "clients with a token that were rejected": honest - joined,
     },
-    atMost: { "such clients that were rejected": 0 },
+    atMost: { "clients with a token that were rejected": 0 },
   };
 };
 
-/** Floods before a token: pings, invalid first frames, and tokens of 8 kB and of 1 MiB. */
+/**
+ * Floods the worker before a valid token is sent: with pings, with invalid first frames, and with
+ * tokens of 8 kB and of 1 MiB.
+ */
 const firstFrames: Attack = async ({ context, runtime }) => {
   const before = (await runtime.databases()).length;
   const times = context.size(300, 20);
@@ -188,7 +195,7 @@ const firstFrames: Attack = async ({ context, runtime }) => {
       const flood = floods[i % floods.length] ?? Buffer.alloc(0);
       frames += i % 4 < 2 ? perSocket : i % 4 === 2 ? Math.ceil(perSocket / 10) : 3;
       if (!socket.write(flood)) await socket.drained();
-      // A socket that sends only pings is closed because of their rate, or after 10 s.
+      // A socket that sends only pings is closed because of the rate of the pings, or after 10 s.
       if (i % 4 !== 0) assert.notEqual(await socket.closed, 1013);
       socket.end();
     }),
@@ -206,7 +213,10 @@ const firstFrames: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Sends first frames of 30 MiB. The worker must close the socket and free their memory. */
+/**
+ * Sends first frames of 30 MiB. The worker must close the sockets, and free the memory of the
+ * frames.
+ */
 const oversizedFrames: Attack = async ({ context, runtime }) => {
   const [bytes, times] = [context.size(30, 16) * MiB, 8];
   const large = frame(TEXT, "x".repeat(bytes));
@@ -221,7 +231,7 @@ const oversizedFrames: Attack = async ({ context, runtime }) => {
   );
   const afterMb = await freedMb(runtime, beforeMb + OWN_MB);
   return {
-    injected: { "oversized first frames": times, "MiB in each": bytes / MiB },
+    injected: { "oversized first frames": times, "MiB in each of these frames": bytes / MiB },
     observed: {
       "rooms created by oversized frames": (await runtime.databases()).length - before,
       "MB more while oversized frames arrived": peakMb - beforeMb,
@@ -236,7 +246,10 @@ const oversizedFrames: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Waits until the memory is at most `enoughMb`, or until a time limit. Returns the memory. */
+/**
+ * Waits until the memory is at most `enoughMb`, or until a time limit. Returns the memory at that
+ * time, in MB.
+ */
 async function freedMb(runtime: Runtime, enoughMb: number): Promise<number> {
   const until = Date.now() + FREE_TIMEOUT_MS;
   for (;;) {
