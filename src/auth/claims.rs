@@ -15,29 +15,31 @@ use crate::limits;
 use crate::protocol::{Grant, RoomName, User};
 use crate::time::Millis;
 
-/// The user of a token, its expiry, and the rights that it grants in rooms.
+/// The contents of a token: its user, its expiry, and its rights in rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub user: User,
-    /// The token's `exp`, without the leeway. It is at most the end of the year
-    /// 262142, which is still an exact number of milliseconds in JavaScript.
+    /// The token's `exp`, without the leeway. The largest value is the end of
+    /// the year 262142. In JavaScript, this time is still an exact number of
+    /// milliseconds.
     pub expires_at: Millis,
     rooms: Rooms,
 }
 
-/// The requirements of the configuration on the claims. A requirement that is
+/// The configured requirements for the claims of a token. A requirement that is
 /// `None` is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// `JWT_ISSUER`: the required value of `iss`.
     pub issuer: Option<String>,
-    /// `JWT_AUDIENCE`: `aud` must be this value or a list that contains it.
+    /// `JWT_AUDIENCE`: the required value of `aud`. If `aud` is a list, the
+    /// list must contain this value.
     pub audience: Option<String>,
 }
 
-/// The claims as they are written in the token. Each claim is parsed
-/// separately, so that the error can name the one that is wrong. Other claims
-/// are ignored.
+/// The claims as written in the token, not yet parsed. Each claim is parsed
+/// separately, so that the error can name the invalid claim. Claims that have
+/// no field in this struct are ignored.
 #[derive(serde::Deserialize)]
 struct Written<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -57,9 +59,10 @@ struct Written<'a> {
 }
 
 impl Claims {
-    /// Reads a token's payload. The dates are checked last, so that
-    /// `token_expired` means that everything else in the token is valid. Only
-    /// then is a new token with the same claims accepted.
+    /// Parses and checks a token's payload. The dates are checked last, so that
+    /// `token_expired` means that everything else in the token is valid.
+    /// Therefore, after `token_expired`, a new token that differs only in its
+    /// dates is accepted.
     pub(super) fn read(payload: &[u8], policy: &Policy, now: Millis) -> Result<Self, TokenError> {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
@@ -75,7 +78,8 @@ impl Claims {
     }
 
     /// Returns the rights that the token grants in a room: the rights of all
-    /// patterns that match the room. If none matches, there are no rights.
+    /// patterns that match the room. If no pattern matches, the token grants no
+    /// rights.
     pub fn grant(&self, room: &RoomName) -> Grant {
         self.rooms.grant(room)
     }
@@ -97,17 +101,17 @@ fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError
     Ok(())
 }
 
-/// Compares the dates with `now`, using the library. The dates are not parsed
-/// by the library. It would truncate them to whole seconds, and its error would
-/// not name the claim that is wrong.
+/// Compares the dates with `now`, using `jwt-compact`. This module parses the
+/// dates itself, since `jwt-compact` would truncate them to whole seconds.
+/// Also, an error of `jwt-compact` would not name the invalid claim.
 fn check_time(
     expires_at: DateTime<Utc>,
     not_before: Option<DateTime<Utc>>,
     now: Millis,
 ) -> Result<(), TokenError> {
     const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
-    // The library accepts a token exactly at `exp` + leeway. RFC 7519, 4.1.4
-    // does not allow that, so the leeway is 1 ms shorter.
+    // `jwt-compact` still accepts a token at exactly `exp` + leeway. RFC 7519,
+    // 4.1.4 does not allow that, so this leeway is 1 ms shorter.
     const EXPIRY_LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
     let now = date(now.get().cast_signed()).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let times = |leeway| TimeOptions::new(leeway, || now);
@@ -137,8 +141,8 @@ fn required<'a, T: Deserialize<'a>>(
 }
 
 /// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, with an
-/// optional fraction. It is precise to the millisecond. The largest value is in
-/// the year 262142, the last year of the date type.
+/// optional fraction. The parsed date is precise to the millisecond. The
+/// largest date is in the year 262142, the last year that `DateTime` supports.
 struct NumericDate(DateTime<Utc>);
 
 fn date(ms: i64) -> Option<DateTime<Utc>> {
@@ -173,7 +177,7 @@ impl<'de> Deserialize<'de> for NumericDate {
     }
 }
 
-/// `aud`: one name, or a list of names (RFC 7519, section 4.1.3).
+/// The claim `aud`: one name, or a list of names (RFC 7519, section 4.1.3).
 struct Audience(Vec<String>);
 
 impl<'de> Deserialize<'de> for Audience {

@@ -1,31 +1,34 @@
-//! Reasons for which a token is rejected, and their messages.
+//! The reasons why a token is rejected, and their error messages.
 
 use super::key::{Algorithm, Kid};
 use crate::code::{Code, Refusal};
 use crate::limits;
 
-/// Every reason for which a token is rejected.
+/// A reason why a token is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// The request has no token in any of the places. The edge reports this
-    /// error; [`verify`](super::verify) is only called with a token.
+    /// The request has no token in any of the places that
+    /// [`extract`](super::extract) searches. The edge creates this error, since
+    /// [`verify`](super::verify) is called only if there is a token.
     Missing,
     TooLong,
-    /// The token is not three parts of base64url.
+    /// The token does not consist of three parts in base64url.
     Malformed,
     /// The header is not a JSON object with an `alg`, or its `kid` is not a
-    /// valid [`Kid`]. Another cause is a member that RFC 7515 defines, if it
-    /// has the wrong type.
+    /// valid [`Kid`]. This error is also returned if a header member that RFC
+    /// 7515 defines has the wrong type.
     Header,
     /// The header's `cty` says that the claims are not JSON.
     ContentType,
-    /// The header has `crit`, which requires extensions. None are supported.
+    /// The header has `crit`, which lists required extensions. This service
+    /// supports no extensions.
     Critical,
-    /// The token names no key, and `JWT_SECRET` is not configured.
+    /// The header has no `kid`, and `JWT_SECRET` is not configured.
     NoKid,
-    /// No key has this `kid`. If keys are fetched, the key set may have changed
-    /// since the last fetch. In that case, check [`Refetch`](super::Refetch),
-    /// fetch the keys, and verify again.
+    /// No key has this `kid`. If the keys come from `JWKS_URL`, the issuer may
+    /// have added the key since the last fetch. If [`Refetch`](super::Refetch)
+    /// allows a fetch, the caller fetches the keys and verifies the token
+    /// again.
     UnknownKey {
         kid: Kid,
     },
@@ -34,8 +37,8 @@ pub enum TokenError {
         expected: Algorithm,
     },
     Signature,
-    /// The payload is not a JSON object, or has a claim twice that this service
-    /// reads.
+    /// The payload is not a JSON object, or a claim that this service reads
+    /// occurs twice.
     NoClaims,
     Subject,
     Expiry,
@@ -49,9 +52,9 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Returns the error for the client. The message never contains a part of
-    /// the token, since messages are written to logs. The message is short
-    /// enough for the reason of a Close frame (123 bytes).
+    /// Returns the error that the client receives. The message never contains a
+    /// part of the token, since messages are written to logs. The message fits
+    /// into the reason of a Close frame (123 bytes).
     pub fn refusal(&self) -> Refusal {
         Refusal::new(self.code(), self.message())
     }

@@ -1,23 +1,23 @@
 //! Extraction of the token from a request.
 //!
-//! A request can carry a token in four places. The first place that is present
-//! counts, even if its value is not a token. So a bad token is an error: the
-//! next places are not tried. There is a fifth place outside the request: the
-//! first frame of a WebSocket whose request had no token.
+//! A request can have a token in four places. The first place that is present
+//! is used, even if its value is not a valid token. So an invalid token is an
+//! error, and no other place is tried. A fifth place is outside of the request:
+//! the first frame of a WebSocket whose request had no token.
 
 use super::origins::Origins;
 
-/// The parts of a request that determine its token. The headers are unparsed
-/// values. Several headers of one name are one value, joined by commas, as
-/// `Headers.get` of the platform returns them.
+/// The parts of a request that determine its token. The values of the headers
+/// are not parsed. If a request repeats a header, the field has all values of
+/// the header, joined by commas, as the platform's `Headers.get` returns them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenSources<'a> {
     /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `Sec-WebSocket-Protocol`.
     pub subprotocols: Option<&'a str>,
-    /// The first `token` of the query, percent-decoded. The edge decodes it
-    /// together with the rest of the query.
+    /// The first `token` parameter of the query, percent-decoded. The edge
+    /// decodes this parameter together with the rest of the query.
     pub query_token: Option<&'a str>,
     /// `Cookie`.
     pub cookie: Option<&'a str>,
@@ -27,8 +27,8 @@ pub struct TokenSources<'a> {
     pub fetch_site: Option<&'a str>,
 }
 
-/// Returns the token of a request, not yet verified; `None` if no place has
-/// one.
+/// Returns the unverified token of a request; `None` if the request has no
+/// token.
 pub fn token<'a>(sources: &TokenSources<'a>, origins: &Origins) -> Option<&'a str> {
     sources
         .authorization
@@ -39,15 +39,17 @@ pub fn token<'a>(sources: &TokenSources<'a>, origins: &Origins) -> Option<&'a st
 }
 
 impl TokenSources<'_> {
-    /// Returns whether the requesting page may use the user's cookie, which a
-    /// browser sends with the requests of any page.
+    /// Returns whether the page that sent the request may use the user's
+    /// cookie. The page must be checked, since a browser sends a cookie with
+    /// the requests of any page.
     ///
     /// A browser sends `Origin` with every WebSocket, and with every request
-    /// except a GET to the page's own origin. With such a GET it sends
-    /// `Sec-Fetch-Site: same-origin`, and pages can't set this header.
-    /// `same-site` does not count: a subdomain may belong to someone else.
-    /// Other clients can forge both headers. But they also need the cookie, and
-    /// with it they could send its token directly.
+    /// except a GET to the page's own origin. With a GET to the page's own
+    /// origin, a browser sends `Sec-Fetch-Site: same-origin` instead. Pages
+    /// can't set this header. The value `same-site` is not sufficient, since a
+    /// subdomain may belong to someone else. A client that is not a browser can
+    /// forge both headers. But this client also needs the cookie, and a client
+    /// that has the cookie could send the cookie's token directly.
     fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
             Some(origin) => origins.allows_credentials(origin),
@@ -56,23 +58,23 @@ impl TokenSources<'_> {
     }
 }
 
-/// Returns the credentials of the scheme `Bearer`, whose name may be in upper
-/// or lower case (RFC 9110, 11.1). Another scheme counts as absent: it is meant
-/// for a proxy in front of this service.
+/// Returns the credentials if the scheme is `Bearer`, in upper or lower case
+/// (RFC 9110, 11.1). A header with another scheme is ignored, since that header
+/// is meant for a proxy in front of this service.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Returns the token in the subprotocol `bearer.<jwt>`. Browsers can set no
-/// header on a WebSocket, but they can offer subprotocols, which do not appear
-/// in URLs and logs.
+/// Returns the token in the subprotocol `bearer.<jwt>`. A page can't set
+/// headers of a WebSocket, but it can offer subprotocols. Unlike a query, a
+/// subprotocol does not appear in URLs and logs.
 fn subprotocol(offered: &str) -> Option<&str> {
     offered.split(',').find_map(|name| name.trim().strip_prefix("bearer."))
 }
 
-/// Returns the value of the first cookie `roomcast_token` (RFC 6265, 4.2.1).
-/// The value may be in quotes.
+/// Returns the value of the first cookie that is named `roomcast_token` (RFC
+/// 6265, 4.2.1). Quotes around the value are removed.
 fn cookie(cookies: &str) -> Option<&str> {
     let value = cookies
         .split(';')

@@ -1,4 +1,4 @@
-//! A user and what they may do in one room.
+//! A user and the user's rights in one room.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,9 @@ use crate::code::Refusal;
 use crate::protocol::{Grant, Right, RoomName, User};
 use crate::time::Millis;
 
-/// A user, and what their newest accepted token allows in one room. The worker
-/// sends it to the room. It is never read from anything that a client sends.
+/// A user, and the rights in one room that the user's newest accepted token
+/// grants. The worker sends the identity to the room. The room never reads an
+/// identity from data that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub user: User,
@@ -18,7 +19,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Returns the identity that a token's claims give in one room.
+    /// Creates a user's identity in one room from the claims of a token.
     pub fn of(claims: &Claims, room: &RoomName) -> Self {
         Self { user: claims.user.clone(), grant: claims.grant(room), expires_at: claims.expires_at }
     }

@@ -3,14 +3,14 @@
 use super::origins::host_and_port;
 
 /// An address from which keys may be fetched. The scheme must be `https:`,
-/// since anyone who can change keys in transit can sign tokens. `http:` is
-/// allowed only for this machine.
+/// since anyone who can change the keys in transit could sign valid tokens.
+/// `http:` is allowed only for an address on the same machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeysUrl(String);
 
 impl KeysUrl {
-    /// Parses the address. If it is invalid, the error says why, for the
-    /// operator.
+    /// Parses the address. If the address is invalid, returns the reason as a
+    /// message for the operator.
     pub fn parse(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             Err(format!("JWKS_URL must be like `https://issuer.example/jwks.json`: {why}"))

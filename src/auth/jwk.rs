@@ -1,12 +1,14 @@
-//! Conversion of a JSON Web Key (RFC 7517) into a key that can verify.
+//! Conversion of a JSON Web Key (RFC 7517) into a key that can verify
+//! signatures.
 
 use serde::Deserialize;
 
 use super::json::{self, present};
 use super::key::{Algorithm, Key, KeyRejection, Kid, base64url};
 
-/// The members of a JSON Web Key that define a public key or a secret. The
-/// members of a private key are not read.
+/// The members of a JSON Web Key that this service reads. These members define
+/// a public key or an HMAC secret. The private members of a key pair are not
+/// read.
 #[derive(Deserialize)]
 struct Jwk {
     #[serde(default, deserialize_with = "present")]
@@ -32,7 +34,7 @@ struct Jwk {
     k: Option<String>,
 }
 
-/// Parses one key of a set, which is an item of its `keys`.
+/// Parses one key of a JSON Web Key Set: an item of the set's `keys`.
 pub fn read(json: &str) -> Result<(Kid, Key), KeyRejection> {
     let jwk: Jwk = json::object(json.as_bytes()).ok_or(KeyRejection::Malformed)?;
     let kid = jwk.kid.as_deref().and_then(Kid::parse).ok_or(KeyRejection::NoKid)?;
@@ -58,8 +60,8 @@ impl Jwk {
         }
     }
 
-    /// Returns the algorithm, which follows from the kind of the key. If the
-    /// key has an `alg`, it must be the same.
+    /// Returns the algorithm that `kty` and `crv` determine. Returns `None` if
+    /// this combination is not supported, or if the key has another `alg`.
     fn algorithm(&self) -> Option<Algorithm> {
         let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
             ("oct", None) => Algorithm::Hs256,

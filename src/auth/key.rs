@@ -1,11 +1,11 @@
 //! The keys of the four signature algorithms, and the verification of
 //! signatures.
 //!
-//! The keys are public and can only verify. The exception is HMAC, whose secret
-//! can also sign. `jwt-compact` implements HS256, ES256 and EdDSA. For RS256,
-//! this module calls the `rsa` crate in the same way as the library does. The
-//! library's own feature is not used, since it needs a second version of
-//! `getrandom`, for signing.
+//! Most keys are public keys, which can only verify. An HMAC secret can also
+//! sign. `jwt-compact` implements HS256, ES256 and EdDSA. For RS256, this
+//! module calls the `rsa` crate in the same way as `jwt-compact` does. The
+//! RS256 feature of `jwt-compact` is not used, since this feature requires a
+//! second version of `getrandom` for signing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ use jwt_compact::{Algorithm as Verifier, AlgorithmSignature};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-/// A signature algorithm, by its name in RFC 7518 and RFC 8037.
+/// A signature algorithm, named as in RFC 7518 and RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Hs256,
@@ -37,7 +37,7 @@ impl Algorithm {
     }
 }
 
-/// A key that can verify signatures. Its variant determines the algorithm, so a
+/// A key that can verify signatures. The variant determines the algorithm, so a
 /// key can't be used with another algorithm.
 pub enum Key {
     Hs256(Hs256Key),
@@ -47,14 +47,15 @@ pub enum Key {
 }
 
 impl Key {
-    /// The minimum length of an HMAC secret: the size of the hash (RFC 7518,
-    /// 3.2).
+    /// The minimum length of an HMAC secret: the size of a SHA-256 hash (RFC
+    /// 7518, 3.2).
     pub const SECRET_BYTES_MIN: usize = 32;
     /// The allowed sizes of an RSA modulus. RFC 7518, 3.3 requires at least
-    /// 2,048 bits. The maximum is that of the `rsa` crate.
+    /// 2,048 bits. The maximum is the largest size that the `rsa` crate
+    /// supports.
     pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=RsaPublicKey::MAX_SIZE;
 
-    /// Creates a key from a secret. Fails if the secret is shorter than
+    /// Creates an HMAC key from a secret. Fails if the secret is shorter than
     /// [`Self::SECRET_BYTES_MIN`].
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyRejection> {
         if secret.len() < Self::SECRET_BYTES_MIN {
@@ -63,8 +64,9 @@ impl Key {
         Ok(Self::Hs256(Hs256Key::new(secret)))
     }
 
-    /// Creates a key from the modulus and the public exponent, both big-endian.
-    /// Fails if the modulus has another size than [`Self::RSA_BITS`] allows.
+    /// Creates an RSA key from the modulus and the public exponent, both
+    /// big-endian. Fails if the size of the modulus is outside of
+    /// [`Self::RSA_BITS`].
     pub fn rs256(n: &[u8], e: &[u8]) -> Result<Self, KeyRejection> {
         let n = BigUint::from_bytes_be(n);
         if !Self::RSA_BITS.contains(&n.bits()) {
@@ -75,16 +77,17 @@ impl Key {
             .map_err(|_| KeyRejection::Malformed)
     }
 
-    /// Creates a key from the coordinates of a point. Fails if the point is not
-    /// on the curve.
+    /// Creates an ES256 key from the coordinates of a point. Fails if the point
+    /// is not on the curve.
     pub fn es256(x: &[u8], y: &[u8]) -> Result<Self, KeyRejection> {
         let (curve, x, y) = ("P-256".into(), Cow::Borrowed(x), Cow::Borrowed(y));
         let jwk = JsonWebKey::EllipticCurve { curve, x, y, secret: None };
         (&jwk).try_into().map(Self::Es256).map_err(|_| KeyRejection::Malformed)
     }
 
-    /// Creates a key from a compressed point. Fails for a point of small order:
-    /// with such a key, one signature is valid for many messages.
+    /// Creates an Ed25519 key from a compressed point. Fails for a point of
+    /// small order, since one signature would be valid for many messages with
+    /// this key.
     pub fn ed_dsa(x: &[u8]) -> Result<Self, KeyRejection> {
         let jwk = JsonWebKey::KeyPair { curve: "Ed25519".into(), x: x.into(), secret: None };
         let key =
@@ -102,8 +105,9 @@ impl Key {
         }
     }
 
-    /// Returns whether this key made this signature of this message. An HMAC is
-    /// compared in constant time. The other algorithms have no secret to leak.
+    /// Returns whether the signature of the message is valid for this key. An
+    /// HMAC is compared in constant time, so that the duration reveals nothing
+    /// about the HMAC. The other algorithms use no secret that could leak.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Hs256(key) => verifies(&Hs256, key, message, signature),
@@ -117,10 +121,10 @@ impl Key {
     }
 }
 
-/// Verifies a signature in the same way as the library's `Validator`. The
-/// `Validator` is not used, since it reads the claims before it verifies the
-/// signature. The length is checked first, since the library panics on a
-/// signature of another length.
+/// Verifies a signature in the same way as the `Validator` of `jwt-compact`.
+/// The `Validator` is not used, since it reads the claims before it verifies
+/// the signature. The length is checked first, since `jwt-compact` panics if a
+/// signature has the wrong length.
 fn verifies<A: Verifier>(
     algorithm: &A,
     key: &A::VerifyingKey,
@@ -139,14 +143,15 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Decodes base64url (RFC 7515, section 2). Padding, spaces and surplus bits
-/// are not allowed, so each value has exactly one encoding.
+/// Decodes base64url (RFC 7515, section 2). Rejects padding, spaces and surplus
+/// bits, so that each value has exactly one encoding.
 pub fn base64url(text: &str) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(text).ok()
 }
 
-/// The id of a key (`kid`): 1 to 256 characters without control characters. Ids
-/// are only compared, so an id may contain a path or a query.
+/// The id of a key (`kid`): 1 to 256 characters without control characters. An
+/// id may look like a file path or a database query, since ids are only
+/// compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kid(String);
 
@@ -171,11 +176,12 @@ pub enum KeyRejection {
     SameKid,
     /// `use` or `key_ops` does not allow the key to verify signatures.
     Purpose,
-    /// The `kty`, `crv` or `alg` is not supported, or they don't fit together.
+    /// The `kty`, `crv` or `alg` is not supported, or these members contradict
+    /// each other.
     Kind,
     RsaSize,
     ShortSecret,
-    /// A member is missing, duplicated or malformed.
+    /// A member of the key is missing, duplicated or malformed.
     Malformed,
 }
 
@@ -196,16 +202,16 @@ impl fmt::Display for KeyRejection {
     }
 }
 
-/// The examples of the RFCs, as printed there.
+/// Tests with the examples of the RFCs, copied without changes.
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// RFC 7515, appendix A: the payload of A.1 to A.3.
+    /// The payload of the examples A.1 to A.3 in RFC 7515, appendix A.
     const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-    /// Checks that the key verifies this signature, but neither a changed
-    /// signature nor another message.
+    /// Checks that the key accepts this signature, and that it rejects another
+    /// message and a changed signature.
     fn signed(key: Key, header: &str, payload: &str, signature: &str) {
         let message = format!("{header}.{payload}");
         let mut signature = base64url(signature).unwrap();

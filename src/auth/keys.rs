@@ -10,13 +10,13 @@ use super::json;
 use super::jwk;
 use super::key::{Key, KeyRejection, Kid};
 
-/// The keys that verify tokens: one secret for tokens without a `kid`, and a
-/// set for tokens with one. Neither is used in place of the other, so a token
-/// can't select a weaker key.
+/// The keys that verify tokens: a secret for tokens without a `kid`, and a key
+/// set for tokens with a `kid`. The secret never verifies a token with a `kid`,
+/// and the set never verifies a token without a `kid`. So a token can't select
+/// a weaker key.
 ///
-/// A set may contain keys that can't be used here; the sets that issuers
-/// publish often do. Such keys are skipped, and [`skipped`](Self::skipped)
-/// returns the reasons.
+/// The key set of an issuer often contains keys that this service can't use.
+/// These keys are skipped, and [`skipped`](Self::skipped) returns the reasons.
 #[derive(Debug, Default)]
 pub struct Keys {
     secret: Option<Key>,
@@ -25,8 +25,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The maximum bytes of a set. A larger set is rejected before it is
-    /// parsed. Real sets have a few KiB.
+    /// The maximum size of a key set in bytes. A larger set is rejected before
+    /// it is parsed. A typical set has a few KiB.
     pub const SET_BYTES_MAX: usize = 256 * 1_024;
 
     /// Creates the keys from `JWT_SECRET` and the text of a JSON Web Key Set.
@@ -43,8 +43,8 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Replaces the keys of the previous set. Fails if the new set is invalid
-    /// or has no usable key. Then the previous keys stay in use.
+    /// Replaces the key set. Fails if the new set is invalid or has no usable
+    /// key. In this case, the previous set stays in use.
     pub fn replace_set(&mut self, set: &str) -> Result<(), KeyError> {
         let (set, skipped) = read_set(set)?;
         self.set = set;
@@ -52,7 +52,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Returns whether there are no keys, so that no token can be verified.
+    /// Returns whether there is neither a secret nor a key set. In this case,
+    /// no token can be verified.
     pub fn is_empty(&self) -> bool {
         self.secret.is_none() && self.set.is_empty()
     }
@@ -99,8 +100,8 @@ fn read_set(text: &str) -> Result<(Set, Vec<SkippedKey>), KeyError> {
     Ok((set, skipped))
 }
 
-/// Adds a key. If two keys have the same `kid`, the first one is used: a token
-/// must not influence which key verifies it.
+/// Adds a key to a set. Fails if an earlier key has the same `kid`, since a
+/// token must not influence which of two keys verifies the token.
 fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     if set.iter().any(|(named, _)| *named == kid) {
         return Err(KeyRejection::SameKid);
@@ -112,7 +113,7 @@ fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
 /// A key of a set that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkippedKey {
-    /// The position of the key in the set, from 1.
+    /// The position of the key in the set, counted from 1.
     pub position: usize,
     pub why: KeyRejection,
 }
@@ -123,8 +124,8 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// An error in the configured or fetched keys. The messages never contain a
-/// part of a key.
+/// An error in the configured or fetched keys. The error messages never contain
+/// a part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
     ShortSecret,

@@ -1,28 +1,31 @@
-//! Authentication and authorization: from a token to the rights that it grants
-//! (docs/protocol.md, section 4).
+//! Authentication and authorization: verifies a token and determines the rights
+//! that the token grants (docs/protocol.md, section 4).
 //!
 //! This module finds the token of a request, finds the key that verifies it,
-//! checks the claims, and computes the rights in a room. It has no clock (`now`
-//! is a parameter) and no network: the edge fetches `JWKS_URL`, and [`Refetch`]
-//! decides when a fetch is allowed. It does not depend on HTTP, or on what a
-//! right permits.
+//! checks the claims, and computes the rights in a room. The module reads no
+//! clock: `now` is a parameter. The module uses no network: the edge fetches
+//! `JWKS_URL`, and [`Refetch`] decides when a fetch is allowed. The module
+//! depends neither on HTTP nor on the meaning of a right.
 //!
 //! A token is processed in these steps:
 //!
-//! 1. [`extract`]: a request may carry a token in several places. The first
-//!    place that is present counts.
-//! 2. [`verify`] rejects a token that is too long before parsing it.
-//!    `jwt-compact` splits and decodes it. **The header's `kid` selects a key,
-//!    and the key determines the algorithm.** No other member of the header
-//!    influences this choice; an `alg` that differs from it is an error.
-//! 3. `key`: the key verifies the signed bytes as they were sent. The claims
-//!    are not read before that.
-//! 4. [`Claims`]: the user, the expiry, and [`Claims::grant`] for each room.
+//! 1. [`extract`] finds the token. A request can have a token in several
+//!    places, and the first place that is present is used.
+//! 2. [`verify`] rejects a token that is too long before the token is parsed.
+//!    `jwt-compact` splits and decodes the token. **The header's `kid` selects
+//!    a key, and the key determines the algorithm.** No other member of the
+//!    header influences the key or the algorithm. A token whose `alg` is a
+//!    different algorithm is rejected.
+//! 3. The key verifies the signature of the bytes as they were sent (`key`).
+//!    The claims are read only after this verification.
+//! 4. [`Claims`] contains the user and the expiry, and [`Claims::grant`]
+//!    returns the rights in a room.
 //!
 //! `jwt-compact` implements the format, the algorithms and the comparison of
-//! times. This module implements the rules above. They are stricter than those
-//! of a general library, and each error names the rule. ARCHITECTURE.md,
-//! "Tokens", lists what the library provides and what it costs.
+//! times. This module implements the rules above. These rules are stricter than
+//! the rules of a general library, and each error names the broken rule.
+//! ARCHITECTURE.md, "Tokens", lists what `jwt-compact` provides and what its
+//! use costs.
 
 mod claims;
 mod error;

@@ -11,9 +11,10 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Parses a list, separated by commas, of `*` or origins as browsers write
-    /// them (`https://app.example`). Fails for an entry that no browser ever
-    /// sends, since the operator would rely on a rule that has no effect.
+    /// Parses a list that is separated by commas. An entry is `*`, or an origin
+    /// as browsers write it (`https://app.example`). Fails if no browser ever
+    /// sends an entry, since the operator would rely on an entry that has no
+    /// effect.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut origins = Self::default();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -34,17 +35,18 @@ impl Origins {
         self.any || self.listed.iter().any(|listed| listed == origin)
     }
 
-    /// Returns whether the origin is listed by name. A token in a cookie
-    /// requires that, because a browser sends a cookie with the requests of any
-    /// page. So `*` would let any page act as the user. `null` does not count,
-    /// since every sandboxed page has this origin.
+    /// Returns whether the origin is listed by name. A token in a cookie is
+    /// accepted only from an origin that is listed by name. A browser sends a
+    /// cookie with the requests of any page, so `*` would allow any page to act
+    /// as the user. The origin `null` is never sufficient, since every
+    /// sandboxed page has this origin.
     pub fn allows_credentials(&self, origin: &str) -> bool {
         origin != "null" && self.listed.iter().any(|listed| listed == origin)
     }
 }
 
-/// Fails for an entry that a browser would write differently. The error
-/// contains the right form.
+/// Fails if a browser would write this origin differently. The error says how
+/// to correct the entry.
 fn check(entry: &str) -> Result<(), String> {
     let never = |right: &str| format!("ALLOWED_ORIGINS: `{entry}` can never match; {right}");
     if entry.contains('*') {
@@ -61,8 +63,9 @@ fn check(entry: &str) -> Result<(), String> {
 }
 
 /// Returns the origin of a URL as a browser writes it in `Origin`; `None` if no
-/// page can have it. For a scheme other than `http` and `https`, the host is
-/// not changed: such a scheme belongs to an app (`capacitor://localhost`).
+/// page can have this origin. The host is converted to lower case only for
+/// `http` and `https`. Any other scheme belongs to an app, and its host is not
+/// changed (`capacitor://localhost`).
 fn as_sent(entry: &str) -> Option<String> {
     let (scheme, rest) = entry.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -70,7 +73,7 @@ fn as_sent(entry: &str) -> Option<String> {
     let (host, default_port) = match scheme.as_str() {
         "http" => (Cow::from(host.to_ascii_lowercase()), Some(80)),
         "https" => (host.to_ascii_lowercase().into(), Some(443)),
-        // Pages are loaded over `http:` and `https:` only.
+        // No page is loaded over `ws:` or `wss:`.
         "ws" | "wss" => return None,
         _ => (host.into(), None),
     };
@@ -89,7 +92,7 @@ pub(super) fn host_and_port(rest: &str) -> Option<(&str, Option<u16>)> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = match host.rsplit_once(':') {
-        // The colons of an IPv6 address are inside of brackets.
+        // In an IPv6 address, all colons are inside of brackets.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
         _ => (host, None),
     };

@@ -1,4 +1,4 @@
-//! The `rooms` claim: the rights per room pattern.
+//! The `rooms` claim: the rights for each room pattern.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::{Grant, Pattern, RoomName};
 
-/// The patterns of the claim, and the grant of each. The default grants
-/// nothing.
+/// The patterns of the claim, each with its grant. The default value has no
+/// patterns, so it grants no rights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rooms(Vec<(Pattern, Grant)>);
 
 impl Rooms {
-    /// Returns the rights of all patterns that match, together.
+    /// Returns the combined rights of all patterns that match the room.
     pub fn grant(&self, room: &RoomName) -> Grant {
         self.0
             .iter()
@@ -35,9 +35,11 @@ impl<'de> Deserialize<'de> for Rooms {
                 let mut rooms: Vec<(Pattern, Grant)> = Vec::new();
                 while let Some((text, grant)) = members.next_entry::<String, Grant>()? {
                     let Some(pattern) = Pattern::parse(&text) else { continue };
-                    // JSON parsers disagree on which of two equal members
-                    // counts. Reject them, so that no token grants more here
-                    // than the issuer's parser would read.
+                    // If an object has two members with the same name, some
+                    // JSON parsers use the first and others the last member. An
+                    // object with duplicate names is rejected, so that no token
+                    // grants more rights here than the issuer's parser would
+                    // read.
                     if rooms.iter().any(|(there, _)| *there == pattern) {
                         return Err(A::Error::custom("a pattern is listed twice"));
                     }

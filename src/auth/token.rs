@@ -1,4 +1,4 @@
-//! Verification of a token, and the reading of its claims.
+//! Verification of a token, and parsing of its claims.
 
 use jwt_compact::{ParseError, UntrustedToken};
 use serde::Deserialize;
@@ -12,9 +12,9 @@ use super::keys::Keys;
 use crate::limits;
 use crate::time::Millis;
 
-/// Returns the claims of a token that one of `keys` has signed and that
-/// `policy` accepts at `now`. Otherwise fails with the first rule that the
-/// token breaks.
+/// Verifies a token with `keys`, and returns its claims if `policy` accepts
+/// them at `now`. If the token breaks a rule, the error names the first broken
+/// rule.
 pub fn verify(
     token: &str,
     keys: &Keys,
@@ -43,16 +43,16 @@ impl From<ParseError> for TokenError {
         match wrong {
             ParseError::MalformedHeader(_) => Self::Header,
             ParseError::UnsupportedContentType(_) => Self::ContentType,
-            // Not three parts, or not base64url.
+            // The token does not have three parts, or a part is not base64url.
             _ => Self::Malformed,
         }
     }
 }
 
-/// Returns the `kid` of the header. The library has parsed the header already,
-/// but it reads a `kid` of `null` as absent, and ignores `crit`. `jku`, `x5u`
-/// and similar members are not used: a token must not bring its own key (RFC
-/// 8725, 3.10).
+/// Returns the `kid` of the header. The header is parsed a second time, since
+/// `jwt-compact` treats a `kid` of `null` as absent and ignores `crit`. Members
+/// such as `jku` and `x5u` are not used, since a token must not provide its own
+/// key (RFC 8725, 3.10).
 fn kid(header: &[u8]) -> Result<Option<Kid>, TokenError> {
     #[derive(Deserialize)]
     struct Written {
@@ -62,8 +62,8 @@ fn kid(header: &[u8]) -> Result<Option<Kid>, TokenError> {
         crit: Option<IgnoredAny>,
     }
     let Written { kid, crit } = json::object(header).ok_or(TokenError::Header)?;
-    // RFC 7515, 4.1.11: a token with a `crit` that is not understood must be
-    // rejected. An empty list is not allowed either.
+    // RFC 7515, 4.1.11 requires that a token is rejected if its `crit` lists an
+    // unknown extension. The RFC does not allow an empty list either.
     if crit.is_some() {
         return Err(TokenError::Critical);
     }
