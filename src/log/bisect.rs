@@ -1,8 +1,8 @@
-//! Bisection over numbers, where each check can fail because it reads a row.
+//! Bisection over numbers. Each check can fail, because it reads a row.
 
 /// Returns the first number of `from..to` for which `holds` is true, or `to` if
-/// there is none. Once `holds` is true, it must stay true for all larger
-/// numbers. Fails if a call of `holds` fails.
+/// there is no such number. If `holds` is true for a number, `holds` must be
+/// true for all larger numbers. Fails if a call of `holds` fails.
 pub fn first_where<E>(
     from: u64,
     to: u64,

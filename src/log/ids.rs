@@ -1,17 +1,18 @@
-//! The index of the ids of retained events. With it, a publish that repeats an
-//! id appends nothing.
+//! The index of the ids of retained events. With this index, the log finds a
+//! repeated id and does not append the event again.
 //!
-//! The index is a trie of hashes with 16 children per node. It has no table and
-//! no rows of its own: its nodes are stored in the rows of the appends. A
-//! stored node never changes. An append with ids writes new copies of the nodes
-//! on the path from the root to these ids into its own row. The copies refer to
-//! all other nodes, in older rows. An append without ids stores only a
-//! reference to the root.
+//! The index is a trie of hashes with 16 children per node. The index has no
+//! table and no rows of its own: its nodes are stored in the rows of the
+//! appends. A stored node never changes. An append with ids copies the nodes on
+//! the path from the root to these ids, and writes the copies into its own row.
+//! The copies refer to all other nodes, which are in older rows. An append
+//! without ids stores only a reference to the root.
 //!
-//! A lookup reads one small piece of a row per level. No node is ever removed.
-//! A node is at least as new as every node and id below it. So if the append of
+//! A lookup reads one small piece of a row for each level of the trie. A node
+//! is never removed from a retained row. The append of a node is at least as
+//! new as the appends of all nodes and ids below this node. So if the append of
 //! a node is no longer retained, no id below the node is retained either. A
-//! reference to such a node is ignored.
+//! reference to an append that is no longer retained is ignored.
 
 mod node;
 mod unindexed;
@@ -27,29 +28,30 @@ use node::{Header, Node};
 pub use unindexed::{Unindexed, stored_hashes};
 
 /// A function that reads pieces of the index. Each piece has the given number
-/// of bytes, or ends where its row ends.
+/// of bytes, or fewer if its row ends earlier.
 pub type Read<'a> = &'a dyn Fn(&[Pointer], usize) -> Result<Vec<Vec<u8>>, StoreError>;
 
 #[derive(Default)]
 pub struct Ids {
     root: Option<Pointer>,
-    /// Number of the first append from which on all ids are in the index. Older
-    /// appends were written without an index.
+    /// Number of the oldest append whose ids are in the index. The ids of all
+    /// newer appends are in the index, too. Older appends were written without
+    /// an index.
     complete_from: u64,
-    /// The ids of the appends without an index, as far as they were read from
-    /// the events.
+    /// The ids of the appends without an index, if they were read from the
+    /// events.
     pub unindexed: Option<Unindexed>,
     /// Encoded nodes by [`Pointer::key`]. The oldest nodes are evicted first,
-    /// since the newest ones are nearest to the root.
+    /// since the newest nodes are nearest to the root.
     cache: BTreeMap<u64, Box<Encoded>>,
     cached_bytes: usize,
 }
 
-/// A node as it is stored. It is boxed like the values of other maps, so that
-/// these maps can share their compiled code.
+/// A node in its stored form. The cache boxes a node like the values of other
+/// maps, so that all of these maps share the same compiled code.
 struct Encoded(Vec<u8>);
 
-/// The index of an append, to be stored with it.
+/// The index of an append, which is stored with the append.
 pub struct Written {
     pub bytes: Vec<u8>,
     header: Header,
@@ -57,7 +59,7 @@ pub struct Written {
 }
 
 impl Ids {
-    /// Opens the index of a log from its newest append.
+    /// Opens the index of a log, using the header in the log's newest append.
     pub fn open(head: Option<Append>, read: Read) -> Result<Self, StoreError> {
         let Some(Append { number, first, .. }) = head else { return Ok(Self::default()) };
         let begin = Pointer { append: number, offset: 0 };
@@ -71,15 +73,14 @@ impl Ids {
         })
     }
 
-    /// Returns the number of the first append from which on the index has all
-    /// ids.
+    /// Returns the number of the oldest append whose ids are in the index.
     pub fn complete_from(&self) -> u64 {
         self.complete_from
     }
 
-    /// Finds the newest event of each id among the appends from `lowest` on.
-    /// The search goes level by level for all ids together, so that one read
-    /// fetches all nodes of a level. The hashes must be sorted.
+    /// Finds the newest event of each id, in the append `lowest` or newer
+    /// appends. The search processes all ids together, level by level, so that
+    /// one read fetches all nodes of a level. The hashes must be sorted.
     pub fn find(
         &mut self,
         hashes: impl Iterator<Item = Hash>,
@@ -109,9 +110,9 @@ impl Ids {
     }
 
     /// Builds the index of the next append from the append's ids. `lowest` is
-    /// the oldest append that is retained after it. If `catches_up` is true,
-    /// the index also gets the ids of older appends that were written without
-    /// an index.
+    /// the number of the oldest append that is still retained when the next
+    /// append is stored. If `catches_up` is true, the index also gets the ids
+    /// of older appends that were written without an index.
     pub fn write(
         &mut self,
         (number, first): (u64, Seq),
@@ -140,8 +141,8 @@ impl Ids {
         Ok(written)
     }
 
-    /// Makes `written` the current index, after it was stored, and caches its
-    /// nodes.
+    /// Makes `written` the current index and caches its nodes. `written` must
+    /// already be stored.
     pub fn commit(&mut self, written: Written) {
         let Written { header, nodes, .. } = written;
         self.root = header.root;
@@ -161,7 +162,8 @@ impl Ids {
         Node::decode(bytes.unwrap_or_default(), pointer.append)
     }
 
-    /// Reads the nodes that are not cached. Equal pointers must be adjacent.
+    /// Reads the nodes that are not cached. Equal pointers must be adjacent, so
+    /// that each node is read once.
     fn read_all(
         &mut self,
         pointers: impl Iterator<Item = Pointer>,
@@ -174,7 +176,7 @@ impl Ids {
             return Ok(());
         }
         for (pointer, bytes) in missing.iter().zip(read(&missing, Node::MOST_BYTES)?) {
-            // The piece may extend beyond the node.
+            // The piece may contain more bytes than the node.
             let node = Node::decode(&bytes, pointer.append)?;
             self.cache(*pointer, node.encode(pointer.append));
         }
@@ -187,8 +189,8 @@ impl Ids {
     }
 
     /// Evicts nodes until the cache is within its limit. The cache may exceed
-    /// the limit during a publish, because storing the ids needs the nodes of
-    /// the lookup again.
+    /// the limit during a publish, because storing the new ids requires the
+    /// nodes that the lookup has read.
     pub fn shrink(&mut self) {
         while self.cached_bytes > limits::IDS_CACHED_BYTES
             && let Some((_, node)) = self.cache.pop_first()
@@ -220,7 +222,7 @@ impl Adding<'_> {
         let old = old.filter(|pointer| pointer.append >= self.lowest);
         let mut node = old.map_or_else(|| Ok(Node::default()), |old| index.node(old, self.read))?;
         node.prune(self.lowest);
-        // If an id occurs twice, its newest event counts.
+        // If an id occurs twice, the index contains the id's newest event.
         ids.sort_unstable_by_key(|(hash, place)| (*hash, std::cmp::Reverse(*place)));
         ids.dedup_by_key(|(hash, _)| *hash);
         for group in ids.chunk_by(|(a, _), (b, _)| a.digit(depth) == b.digit(depth)) {
@@ -236,7 +238,7 @@ impl Adding<'_> {
         Ok(pointer)
     }
 
-    /// Adds ids below a child.
+    /// Adds ids below a child, and returns the new child.
     fn grow(
         &mut self,
         index: &mut Ids,
@@ -342,7 +344,8 @@ mod tests {
         let mut newest: BTreeMap<Hash, EventLocation> = BTreeMap::new();
         for number in 0..600_u64 {
             let lowest = number.saturating_sub(99);
-            // Large and small appends. Some ids occur several times.
+            // There are large and small appends, and some ids occur several
+            // times.
             let count = if number % 50 == 0 { 300 } else { number % 3 };
             let ids: Vec<u64> = (0..count).map(|at| (number * 7 + at * 13) % 5_000).collect();
             ring.append(&mut index, number, lowest, &ids);
@@ -375,7 +378,7 @@ mod tests {
         ring.reads.take();
         let found = ring.find(&mut index, 0, &(59_000..60_000).collect::<Vec<_>>());
         assert_eq!((found.len(), ring.reads.take().len()), (1_000, 0));
-        // One lookup may read the nodes of the oldest append, all at once.
+        // A single lookup may read all nodes of the oldest append.
         ring.find(&mut index, 0, &(0..1_000).collect::<Vec<_>>());
         index.shrink();
         assert!(index.cached_bytes <= limits::IDS_CACHED_BYTES);

@@ -1,4 +1,4 @@
-//! The keys of the state, and the limit of the state.
+//! The keys of the state, and the limits of the state.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use crate::protocol::{NewEvent, Seq};
 use crate::settings::Settings;
 use crate::store::KeyChange;
 
-/// Every key with the bytes of its latest event. The limit of the state also
-/// limits the size of this map.
+/// Every key with the size of its latest event in bytes. The limits of the
+/// state also limit the size of this map.
 #[derive(Default)]
 pub struct StateKeys {
     bytes_of: BTreeMap<String, u64>,
@@ -21,14 +21,16 @@ impl StateKeys {
         Self { bytes_of: sizes.into_iter().collect(), bytes }
     }
 
-    /// Returns the bytes of the latest events of all keys.
+    /// Returns the size of the state: the total bytes of the latest events of
+    /// all keys.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Fails with `too_large` if the changes would make the state grow beyond
-    /// its limit. The state may exceed the limit already, because the setting
-    /// was lowered. Then changes that don't make it larger are accepted.
+    /// its limits. If the settings were lowered, the state may already exceed
+    /// the limits. In this case, changes that don't make the state larger are
+    /// accepted.
     pub fn check(&self, changes: &[KeyChange], settings: &Settings) -> Result<(), Refusal> {
         let (mut keys, mut bytes) = (self.bytes_of.len() as u64, self.bytes);
         for change in changes {
@@ -68,9 +70,9 @@ impl StateKeys {
         }
     }
 
-    /// Returns the changes that numbered events make to the state. The last
-    /// event of each key counts. The removal of a key that is not in the state
-    /// is no change.
+    /// Returns the changes that numbered events make to the state. If several
+    /// events have the same key, only the last of these events makes a change.
+    /// Removing a key that is not in the state is not a change.
     pub fn changes<'e>(
         &self,
         events: &'e [(Seq, &NewEvent)],

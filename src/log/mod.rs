@@ -1,12 +1,13 @@
-//! The room's log: its events, which of them are retained, and the state. This
-//! module implements order, retention and deduplication by id. It does not
-//! depend on sessions.
+//! The room's log: the events, their retention, and the state. This module
+//! implements order, retention and deduplication by id. The log does not depend
+//! on sessions.
 //!
 //! The log is a ring of appends. Appends are numbered 0, 1, 2 …; the slot of an
-//! append is its number modulo the capacity. Seq and time grow with the number.
-//! So the retained appends are a sorted array, and every position is found by
-//! bisection. Therefore loading a log reads few rows: 13 if 1,000 appends are
-//! retained, and 22 if 100,000 are.
+//! append is its number modulo the ring's capacity. A newer append has a larger
+//! number, larger seqs, and the same or a later time. So the retained appends
+//! are a sorted array, and every position is found by bisection. Therefore
+//! loading a log reads few rows: 13 if 1,000 appends are retained, and 22 if
+//! 100,000 appends are retained.
 
 mod bisect;
 mod ids;
@@ -29,8 +30,9 @@ use recent::Recent;
 use ring::{Rows, newest, oldest_in_ring};
 pub use text::{Budget, EventRange};
 
-/// The maximum bytes of one append. An append is one row, and a row is at most
-/// 2 MB (<https://developers.cloudflare.com/durable-objects/platform/limits/>).
+/// The maximum size in bytes of one append. An append is stored as one row, and
+/// a row may have at most 2 MB
+/// (<https://developers.cloudflare.com/durable-objects/platform/limits/>).
 const APPEND_BYTES: usize = 1_990_000;
 
 pub struct Log<S> {
@@ -39,15 +41,15 @@ pub struct Log<S> {
     settings: Settings,
     head: Option<Append>,
     recent: Recent,
-    /// A cache of [`Log::end_offset_at`]: the number of the append that was last
-    /// looked up, and the end offset of each of its events.
+    /// A cache of [`Log::end_offset_at`]: the number of the append that was
+    /// last looked up, and the end offset of each event in this append.
     event_end_offsets: Option<(u64, Vec<u64>)>,
     ids: Ids,
-    /// Loaded from the store when the first event with a key is published.
+    /// The keys of the state, loaded from the store when they are first needed.
     keys: Option<StateKeys>,
 }
 
-/// The reason why an append failed. The log has not changed.
+/// The reason why an append failed. A failed append does not change the log.
 #[derive(Debug)]
 pub enum AppendError {
     Refused(Refusal),
@@ -63,26 +65,28 @@ impl From<StoreError> for AppendError {
 /// The result of a publish.
 #[derive(Debug)]
 pub struct Appended {
-    /// The seq of each event, in order. A repeat of an id has the seq of the
-    /// first event with this id.
+    /// The seq of each event, in the order of the publish. An event that
+    /// repeats an id has the seq of the first event with this id.
     pub seqs: Vec<Seq>,
-    /// The new events, to be broadcast; `None` if all events were repeats.
+    /// The new events, which must be broadcast; `None` if all events were
+    /// repeats.
     pub fresh: Option<EventRange>,
 }
 
 /// The result of reading the events after a position.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// The next events. The range is empty if the position is the head.
+    /// The events after the position. The range is empty if the position is the
+    /// head.
     Events(EventRange),
-    /// The position can't be resumed.
+    /// A reader can't resume from the position.
     Lost,
 }
 
 impl<S: Store> Log<S> {
-    /// Opens the stored log, or creates one whose epoch is computed from
-    /// `random`. The returned `bool` is true if the row about the room was
-    /// written, because the room is new or its settings changed.
+    /// Opens the stored log. If no log is stored, creates a log whose epoch is
+    /// computed from `random`. The returned `bool` is true if the row about the
+    /// room was written, because the room is new or its settings changed.
     pub fn open(
         mut store: S,
         settings: Settings,
@@ -127,19 +131,20 @@ impl<S: Store> Log<S> {
         self.head.map_or(Seq::ZERO, |head| head.last)
     }
 
-    /// Returns the bytes of all events up to the head, including those that are
-    /// no longer retained.
+    /// Returns the end offset of the log. The end offset is the total bytes of
+    /// all events up to the head, including events that are no longer retained.
     pub fn end_offset(&self) -> u64 {
         self.head.map_or(0, |head| head.end_offset)
     }
 
-    /// Returns the time of the newest append or, if there is none, of the
-    /// room's creation.
+    /// Returns the time of the newest append. If there is no append, returns
+    /// the time at which the room was created.
     pub fn last_write(&self) -> Millis {
         self.head.map_or(self.meta.at, |head| head.at)
     }
 
-    /// Returns the oldest retained seq; `head` + 1 if there is none.
+    /// Returns the seq of the oldest retained event; `head` + 1 if no event is
+    /// retained.
     pub fn oldest(&self, now: Millis) -> Result<Seq, StoreError> {
         Ok(match self.oldest_append(now)? {
             Some(append) => append.first,
@@ -147,7 +152,7 @@ impl<S: Store> Log<S> {
         })
     }
 
-    /// Returns the bytes of the retained events and of the state.
+    /// Returns the total bytes of the retained events and of the state.
     pub fn bytes(&mut self, now: Millis) -> Result<u64, StoreError> {
         let events = match (self.head, self.oldest_append(now)?) {
             (Some(head), Some(oldest)) => head.end_offset.saturating_sub(oldest.start_offset),
@@ -156,16 +161,16 @@ impl<S: Store> Log<S> {
         Ok(events.saturating_add(self.keys()?.bytes()))
     }
 
-    /// Returns how many rows were written since the log was opened, as the
-    /// platform bills them.
+    /// Returns the number of rows that were written since the log was opened,
+    /// as the platform bills them.
     pub fn rows_written(&self) -> u64 {
         self.store.rows_written()
     }
 
-    /// Assigns seqs to the events and stores them, all or none. An event whose
-    /// id is retained is a repeat, and is not appended again. Fails if the
-    /// append exceeds the size of a row, if the state exceeds its limit, or if
-    /// the storage fails.
+    /// Assigns seqs to the events and stores them, all or none. An event with
+    /// the id of a retained event is a repeat and is not appended. Fails if the
+    /// append would exceed the size of a row, if the state would exceed its
+    /// limits, or if the storage fails.
     pub fn append(
         &mut self,
         events: &[NewEvent],
@@ -175,9 +180,9 @@ impl<S: Store> Log<S> {
         let Numbered { seqs, fresh, ids } = self.number(events, from, now)?;
         let Some((last, _)) = fresh.last() else { return Ok(Appended { seqs, fresh: None }) };
 
-        // `at` never decreases, so that retention by age can bisect. For
-        // example, if the clock goes back by 5 s, the next append has the time
-        // of the one before it.
+        // `at` never decreases from one append to the next, since retention by
+        // age uses bisection. For example, if the clock goes back by 5 s, the
+        // next append has the same time as the previous append.
         let at = now.max(self.last_write());
         let texts: Vec<String> =
             fresh.iter().map(|(seq, event)| event.text(*seq, at, from)).collect();
@@ -206,7 +211,7 @@ impl<S: Store> Log<S> {
         let row = Row { append: &append, events: &range.events, index: &index.bytes };
         self.store.append(self.slot(append.number), row, &changes, &cleared_slots)?;
 
-        // The events are durable now, so nothing may fail from here on.
+        // The events are durable now, so no later step may fail.
         self.head = Some(append);
         self.recent.push(append, &range.events);
         if let Some(keys) = &mut self.keys {

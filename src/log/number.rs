@@ -1,5 +1,5 @@
-//! Numbering of a publish: which of its events are new, and which repeat a
-//! retained event.
+//! Numbering of the events of a publish. New events get the next seqs. An event
+//! that repeats an earlier event gets the seq of the earlier event.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::time::Millis;
 
 /// The events of a publish with their seqs.
 pub struct Numbered<'e, 'a> {
-    /// The seq of each event: the next seq, or the seq of the event that it
-    /// repeats.
+    /// The seq of each event: the next seq or, for a repeat, the seq of the
+    /// retained event.
     pub seqs: Vec<Seq>,
     /// The new events.
     pub fresh: Vec<(Seq, &'e NewEvent<'a>)>,
@@ -22,7 +22,8 @@ pub struct Numbered<'e, 'a> {
     pub ids: Vec<(Hash, u16)>,
 }
 
-/// The ids of a publish, each with the seq of the event that has it.
+/// Maps the hash of each id in a publish to the seq of the event with this id;
+/// `None` if there is no such event yet.
 type Ids = BTreeMap<Hash, Option<Seq>>;
 
 impl<S: Store> Log<S> {
@@ -60,28 +61,29 @@ impl<S: Store> Log<S> {
         Ok(numbered)
     }
 
-    /// Finds the seqs of the retained events that have these ids.
+    /// Finds the retained events that have these ids, and adds their seqs to
+    /// `ids`.
     fn look_up(&mut self, ids: &mut Ids, now: Millis) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
         }
-        // Evict before the lookup, not after it: `write_index` needs the nodes
-        // of this lookup again.
+        // Nodes are evicted before the lookup, not after it, since
+        // `write_index` needs the nodes of this lookup again.
         self.ids.shrink();
         let lowest = self.lowest();
         let rows = Rows { store: &self.store, capacity: self.meta.capacity };
         let read = |pieces: &[Pointer], bytes| rows.index(pieces, bytes);
         let mut places = self.ids.find(ids.keys().copied(), lowest, &read)?;
         if self.ids.complete_from() > lowest {
-            // The oldest places come first, so that the newest event of an id
-            // counts.
+            // The older events come first. So if an id occurs twice, the newest
+            // event overwrites the older event in `ids`.
             let mut older = self.unindexed_places(ids, lowest)?;
             older.append(&mut places);
             places = older;
         }
         let oldest_at = now.minus(self.settings.retained_ms);
-        // The append that was read last. A publish is usually repeated as a
-        // whole, so one append usually has all its ids.
+        // The append that was read last. A client usually repeats a whole
+        // publish, so one append usually has all ids of the publish.
         let mut read: Option<Append> = None;
         for (EventLocation { append, index }, hash) in places {
             let append = match read.filter(|read| read.number == append) {
@@ -95,8 +97,9 @@ impl<S: Store> Log<S> {
         Ok(())
     }
 
-    /// Looks for ids in the appends that have no index. It reads all these
-    /// appends, unless their ids are few enough to be cached.
+    /// Finds ids in the appends that have no index. The first call reads all of
+    /// these appends. Later calls use the cached ids, if the cache contains all
+    /// ids.
     fn unindexed_places(
         &mut self,
         ids: &Ids,
@@ -138,7 +141,8 @@ impl<S: Store> Log<S> {
         Ok(newest)
     }
 
-    /// Builds the index that is stored with an append that has these ids.
+    /// Builds the index that is stored with an append, from the ids of the
+    /// append.
     pub(super) fn write_index(
         &mut self,
         append: &Append,
@@ -146,8 +150,8 @@ impl<S: Store> Log<S> {
     ) -> Result<Written, StoreError> {
         let number = append.number;
         let lowest = append.floor.max(super::oldest_in_ring(number, self.meta.capacity));
-        // If the events are too large to leave space for the ids of older
-        // appends, a later append stores these ids.
+        // If the events leave too little space in the row for the ids of older
+        // appends, a later append stores these older ids.
         let events = append.end_offset.saturating_sub(append.start_offset);
         let catches_up = !ids.is_empty() && events < APPEND_BYTES as u64 / 2;
         let place = |(hash, index)| (hash, EventLocation { append: number, index });

@@ -1,5 +1,5 @@
-//! Reading the log from a position or from a number of events before the head,
-//! and the offsets of events.
+//! Reading of the log, and computation of the byte offsets of events. A reader
+//! begins at a position or at a number of events before the head.
 
 use std::rc::Rc;
 
@@ -11,15 +11,15 @@ use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
 impl<S: Store> Log<S> {
-    /// Returns the seq after which a reader begins; `None` if the position
-    /// can't be resumed.
+    /// Returns the seq after which a reader begins; `None` if the reader can't
+    /// resume from its position.
     pub fn find(&self, begin: Begin, now: Millis) -> Result<Option<Seq>, StoreError> {
         let if_retained = |seq| Ok::<_, StoreError>(self.append_after(seq, now)?.map(|_| seq));
         match begin {
             Begin::Head => Ok(Some(self.head())),
             Begin::Last(count) => match if_retained(self.head().minus(count))? {
-                // Fewer than `count` events are retained, so begin with the
-                // oldest.
+                // Fewer than `count` events are retained, so the reader begins
+                // with the oldest event.
                 None => Ok(Some(self.oldest(now)?.minus(1))),
                 found => Ok(found),
             },
@@ -29,7 +29,8 @@ impl<S: Store> Log<S> {
     }
 
     /// Returns the events after a seq of this log, as many as the budget
-    /// allows, but at least one if there is one.
+    /// allows. If there are events, returns at least one event, even if this
+    /// event exceeds the budget.
     pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
         let Some(mut number) = self.append_after(after, now)? else { return Ok(Replay::Lost) };
         let mut range = EventRange::at(after, 0);
@@ -46,8 +47,8 @@ impl<S: Store> Log<S> {
         Ok(Replay::Events(range))
     }
 
-    /// Returns at least one of the appends from `number` on, from memory if
-    /// they are cached.
+    /// Returns one or more consecutive appends, beginning with the append
+    /// `number`. Cached appends are returned from memory.
     fn read_some(
         &mut self,
         number: u64,
@@ -64,7 +65,7 @@ impl<S: Store> Log<S> {
     }
 
     /// Returns the number of the append that contains the event after a seq.
-    /// Returns `None` if the position can't be resumed.
+    /// Returns `None` if a reader can't resume from this seq.
     fn append_after(&self, after: Seq, now: Millis) -> Result<Option<u64>, StoreError> {
         let Some(head) = self.head.filter(|head| after < head.last) else {
             let next = self.head.map_or(0, |head| head.number.saturating_add(1));
@@ -77,8 +78,9 @@ impl<S: Store> Log<S> {
         Ok(is_retained.then_some(number))
     }
 
-    /// Returns the bytes of all events up to a seq. If the seq is before the
-    /// oldest stored append, returns the bytes before that append.
+    /// Returns the end offset of the event with this seq: the total bytes of
+    /// all events up to the seq. If the seq is before the oldest stored append,
+    /// returns the start offset of that append.
     pub fn end_offset_at(&mut self, seq: Seq) -> Result<u64, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
         let append = self.append_at(self.append_containing(seq, head.number)?)?;
@@ -94,7 +96,8 @@ impl<S: Store> Log<S> {
     }
 
     /// Returns the end offset of each event of an append. Readers usually
-    /// advance event by event, so the offsets of the last append are cached.
+    /// advance event by event, so the offsets of the append that was last
+    /// looked up are cached.
     fn event_end_offsets(&mut self, append: &Append) -> Result<&[u64], StoreError> {
         if self.event_end_offsets.as_ref().is_none_or(|(number, _)| *number != append.number) {
             let mut end_offset = Vec::new();
@@ -119,8 +122,8 @@ impl<S: Store> Log<S> {
         first_where(from, newest, |number| Ok(self.append_at(number)?.last >= seq))
     }
 
-    /// Returns the latest event of every key, joined by commas; empty if there
-    /// is none.
+    /// Returns the latest events of all keys, joined by commas. The text is
+    /// empty if the state has no keys.
     pub fn state(&self) -> Result<String, StoreError> {
         self.store.state()
     }

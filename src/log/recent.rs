@@ -1,4 +1,4 @@
-//! A cache of the newest appends in memory, as they are stored. Most clients
+//! A cache of the newest appends in memory, in their stored form. Most clients
 //! that resume are only a few events behind, so their replay needs no read of
 //! the storage.
 
@@ -8,7 +8,8 @@ use std::rc::Rc;
 use crate::limits;
 use crate::store::Append;
 
-/// Consecutive appends up to the newest, of at most [`limits::RECENT_BYTES`].
+/// The newest appends without gaps, with a total size of at most
+/// [`limits::RECENT_BYTES`].
 #[derive(Default)]
 pub struct Recent {
     appends: VecDeque<(Append, Rc<str>)>,
@@ -24,9 +25,10 @@ impl Recent {
         self.appends.get(self.index(number)?).map(|(append, _)| append)
     }
 
-    /// Returns appends from `number` on: at least one, and no further one once
-    /// they have `bytes` bytes together, as [`crate::store::Store::read`] does.
-    /// Returns none if `number` is not cached.
+    /// Returns consecutive appends, beginning with the append `number`. Returns
+    /// at least one append, and stops once the appends have `bytes` bytes in
+    /// total, as [`crate::store::Store::read`] does. If `number` is not cached,
+    /// returns no appends.
     pub fn read(&self, number: u64, bytes: usize) -> Vec<(Append, Rc<str>)> {
         let Some(index) = self.index(number) else { return Vec::new() };
         let mut taken = 0_usize;
@@ -38,8 +40,8 @@ impl Recent {
         self.appends.iter().skip(index).take_while(fits).cloned().collect()
     }
 
-    /// Adds an append that was just written, and evicts the oldest appends
-    /// beyond the limit.
+    /// Adds an append that was just written. Then evicts the oldest appends
+    /// until the cache is within its limit.
     pub fn push(&mut self, append: Append, events: &str) {
         self.bytes = self.bytes.saturating_add(cost(events));
         self.appends.push_back((append, events.into()));
@@ -50,9 +52,10 @@ impl Recent {
         }
     }
 
-    /// Caches appends that were read, from the newest to the oldest, up to the
-    /// limit. An append is cached only if it directly precedes the cached ones.
-    /// If nothing is cached, it must be the newest append.
+    /// Caches appends that were read, from the newest to the oldest, until the
+    /// limit is reached. An append is cached only if it directly precedes the
+    /// oldest cached append. If the cache is empty, only the newest append of
+    /// the log can be cached.
     pub fn cache(&mut self, read: &[(Append, Rc<str>)], newest: u64) {
         for (append, events) in read.iter().rev() {
             let next = self.oldest().map_or(Some(newest), |oldest| oldest.number.checked_sub(1));

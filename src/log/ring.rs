@@ -1,5 +1,5 @@
 //! The ring of appends: the slot of an append, the newest append, and the
-//! oldest one that is complete.
+//! oldest complete append.
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use super::text::EventRange;
 use crate::store::{Append, Store, StoreError};
 use crate::time::Millis;
 
-/// The rows of a ring, for reading without the rest of the log.
+/// The rows of a ring, which can be read without the other fields of the log.
 pub(super) struct Rows<'a, S> {
     pub store: &'a S,
     pub capacity: u64,
@@ -22,8 +22,8 @@ impl<S: Store> Rows<'_, S> {
         number.checked_rem(self.capacity).unwrap_or_default()
     }
 
-    /// Reads pieces of the index of ids, at most `bytes` bytes each. Fails if
-    /// the row of one is missing or contains another append.
+    /// Reads pieces of the index of ids. A piece has at most `bytes` bytes.
+    /// Fails if the row of a piece is missing or contains another append.
     pub fn index(&self, pieces: &[Pointer], bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let place = |piece: &Pointer| (self.slot(piece.append), piece.offset);
         let stored = self.store.index_in(&pieces.iter().map(place).collect::<Vec<_>>(), bytes)?;
@@ -42,16 +42,17 @@ impl<S: Store> Log<S> {
         number.checked_rem(self.meta.capacity).unwrap_or_default()
     }
 
-    /// Returns the slots of the appends from `number` to `last`. The range ends
-    /// at the end of the ring, after which the slots start again from 0.
+    /// Returns the slots of the appends from `number` to `last`. The range does
+    /// not extend beyond the last slot of the ring, since the next slot is slot
+    /// 0.
     pub(super) fn slots_from(&self, number: u64, last: u64) -> RangeInclusive<u64> {
         let slot = self.slot(number);
         let end = slot.saturating_add(last.saturating_sub(number));
         slot..=end.min(self.meta.capacity.saturating_sub(1))
     }
 
-    /// Returns the append with this number. Fails if its row is missing or
-    /// contains another append.
+    /// Returns the append with this number. Fails if the append's row is
+    /// missing or contains another append.
     pub(super) fn append_at(&self, number: u64) -> Result<Append, StoreError> {
         if let Some(append) = self.recent.get(number) {
             return Ok(*append);
@@ -60,8 +61,8 @@ impl<S: Store> Log<S> {
         append.filter(|append| append.number == number).ok_or_else(|| StoreError::damaged(number))
     }
 
-    /// Reads the appends from `number` on with their events, at least one.
-    /// Fails if an append is missing or damaged.
+    /// Reads one or more consecutive appends with their events, beginning with
+    /// the append `number`. Fails if an append is missing or damaged.
     pub(super) fn stored(
         &self,
         number: u64,
@@ -79,13 +80,13 @@ impl<S: Store> Log<S> {
         Ok(appends.into_iter().map(|(append, events)| (append, events.into())).collect())
     }
 
-    /// Returns the oldest append that is complete, whatever its age.
+    /// Returns the number of the oldest complete append, regardless of its age.
     pub(super) fn lowest(&self) -> u64 {
         self.head.map_or(0, |head| head.floor.max(oldest_in_ring(head.number, self.meta.capacity)))
     }
 
-    /// Returns the oldest retained append, if there is one. It is complete, and
-    /// not older than `retained_ms`.
+    /// Returns the oldest retained append, if any append is retained. A
+    /// retained append is complete and not older than `retained_ms`.
     pub(super) fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
         let Some(head) = self.head else { return Ok(None) };
         let oldest_at = now.minus(self.settings.retained_ms);
@@ -135,11 +136,11 @@ impl<S: Store> Log<S> {
         Ok(next)
     }
 
-    /// Returns the slots whose events are dropped by retention by bytes because
-    /// of this append. Clearing a slot writes one more row. It happens only if
-    /// appends are larger on average than `retained_bytes / retained_appends`.
-    /// For example, with 32 MiB and 1,000 appends, that means appends of more
-    /// than 33 KB.
+    /// Returns the slots to clear if the next append makes the retained events
+    /// exceed `retained_bytes`. Clearing a slot writes one more row. A slot is
+    /// cleared only if the average append is larger than `retained_bytes /
+    /// retained_appends`. For example, with 32 MiB and 1,000 appends, the
+    /// average append must be larger than 33 KB.
     pub(super) fn slots_to_clear(&self, next: &Append) -> Vec<u64> {
         let Some(head) = self.head else { return Vec::new() };
         let from = head.floor.max(oldest_in_ring(next.number, self.meta.capacity));
@@ -147,13 +148,15 @@ impl<S: Store> Log<S> {
     }
 }
 
-/// Returns the number of the oldest append that a ring still contains.
+/// Returns the number of the oldest append in a ring whose newest append is
+/// `newest`.
 pub(super) fn oldest_in_ring(newest: u64, capacity: u64) -> u64 {
     newest.saturating_add(1).saturating_sub(capacity)
 }
 
-/// Returns the newest append of a ring. The numbers grow by one from slot 0 up
-/// to the newest append. The slots after it contain older appends, or none.
+/// Returns the newest append of a ring. From slot 0 to the newest append, the
+/// number of the append increases by one per slot. The slots after the newest
+/// append contain older appends, or no appends.
 pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>, StoreError> {
     let Some(first) = store.append_in(0)? else {
         return if store.append_in(1)?.is_none() { Ok(None) } else { Err(StoreError::damaged(0)) };
@@ -163,8 +166,9 @@ pub(super) fn newest(store: &impl Store, capacity: u64) -> Result<Option<Append>
         Ok(store.append_in(slot)?.is_none_or(|append| append.number != follows))
     })?;
     // A missing or damaged row in the middle of the ring looks like the end of
-    // the log. Then the seqs of the later appends would be assigned again. So
-    // check the next two slots: they must contain the oldest appends, or none.
+    // the log. If this row were accepted as the end of the log, the seqs of the
+    // later appends would be assigned a second time. So the next two slots are
+    // checked: they must contain the oldest appends, or no appends.
     for slot in [past, past.saturating_add(1)].into_iter().filter(|slot| *slot < capacity) {
         let older = first.number.saturating_add(slot).checked_sub(capacity);
         if store.append_in(slot)?.map(|append| append.number) != older {

@@ -1,5 +1,5 @@
-//! Stored events as text: collecting as many as a limit allows, and splitting
-//! the text into events.
+//! Operations on the stored text of events. The operations collect events up to
+//! a limit, and split a text into events.
 
 use serde_json::value::RawValue;
 
@@ -8,7 +8,7 @@ use crate::protocol::Seq;
 use crate::store::Append;
 
 /// The limits of one [`EventRange`]. A range exceeds a limit only if its first
-/// event alone exceeds it.
+/// event alone exceeds the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     pub events: u64,
@@ -25,22 +25,24 @@ impl Budget {
 pub enum Extended {
     /// The range now ends where the append ends.
     Complete,
-    /// The budget ended before the append did.
+    /// The budget was used up before the end of the append.
     Full,
-    /// The append does not follow the range, or its text can't be read.
+    /// The append does not follow the range, or the append's text can't be
+    /// parsed.
     Damaged,
 }
 
-/// A range of consecutive events as they are stored and sent: JSON, joined by
-/// commas.
+/// A range of consecutive events, as JSON joined by commas. Events are stored
+/// and sent in this form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRange {
     /// The seq before the first event.
     pub prev: Seq,
-    /// The seq of the last event; `prev` if there are none.
+    /// The seq of the last event; `prev` if the range has no events.
     pub last: Seq,
-    /// Byte offsets in the log: before the first event, and after the last one.
+    /// Byte offset in the log of the start of the first event.
     pub start_offset: u64,
+    /// Byte offset in the log of the end of the last event.
     pub end_offset: u64,
     pub events: String,
 }
@@ -52,8 +54,8 @@ impl EventRange {
         Self { prev: seq, last: seq, start_offset: end_offset, end_offset, events: String::new() }
     }
 
-    /// Returns the bytes of the events as the log counts them: without the
-    /// commas between appends.
+    /// Returns the size of the events in bytes. As in the offsets of the log,
+    /// commas between appends are not counted.
     pub fn bytes(&self) -> u64 {
         self.end_offset.saturating_sub(self.start_offset)
     }
@@ -62,8 +64,8 @@ impl EventRange {
         self.prev == self.last
     }
 
-    /// Splits the events into ranges that each fit one frame. Events that don't
-    /// fit one frame must be of one append.
+    /// Splits the range into ranges that each fit into one frame. If the events
+    /// don't fit into one frame, they must come from one append.
     pub fn frames(self) -> Vec<Self> {
         if self.is_empty() {
             return Vec::new();
@@ -89,8 +91,8 @@ impl EventRange {
         frames
     }
 
-    /// Adds the events of an append that follow the range, until the budget is
-    /// used up. The range may already contain the first events of the append.
+    /// Adds the events of an append to the range, until the budget is used up.
+    /// Events of the append that the range already contains are skipped.
     pub fn extend(&mut self, append: &Append, events: &str, budget: Budget) -> Extended {
         let next = self.last.plus(1);
         if append.first > next || append.last < next || events.is_empty() {
@@ -112,8 +114,8 @@ impl EventRange {
         if self.last == append.last { Extended::Complete } else { Extended::Damaged }
     }
 
-    /// Adds the next range, if both together fit one frame. Returns whether
-    /// they do.
+    /// Adds the next range if both ranges together fit into one frame. Returns
+    /// whether the next range was added.
     pub fn append(&mut self, next: &Self) -> bool {
         self.push(next.last, next.start_offset, &next.events, Budget::FRAME)
     }
@@ -143,14 +145,14 @@ impl EventRange {
     }
 }
 
-/// Returns the start offset of the next event of an append. A comma separates
-/// the two events.
+/// Returns the start offset of the event that follows this event in an append.
+/// A comma separates the two events.
 fn next_offset(start_offset: u64, event: &str) -> u64 {
     start_offset.saturating_add(event.len() as u64).saturating_add(1)
 }
 
-/// Returns an iterator over the events of a stored text. An item is `None` if
-/// the rest of the text can't be parsed.
+/// Returns an iterator over the events of a stored text. If the rest of the
+/// text can't be parsed, the last item is `None`.
 pub fn split_events(events: &str) -> impl Iterator<Item = Option<&str>> {
     let mut rest = Some(events);
     std::iter::from_fn(move || {

@@ -1,24 +1,25 @@
 //! The nodes of the index of ids, and their encoding in a row.
 //!
-//! A reference is stored as a distance back from the append that contains it.
-//! So the reference stays valid when a change of the ring's size renumbers the
-//! appends. For example, append 12 refers to append 10 as "2 back". After the 5
-//! oldest appends are dropped, append 7 refers to append 5.
+//! A reference to an older append is stored as a distance, counted from the
+//! append that contains the reference. So the reference stays valid when a
+//! change of the ring's size renumbers the appends. For example, append 12
+//! refers to append 10 with the distance 2. If the 5 oldest appends are
+//! dropped, the numbers become 7 and 5, and the distance stays 2.
 
 use sha2::{Digest, Sha256};
 
 use crate::protocol::{Epoch, EventId, Seq, User};
 use crate::store::StoreError;
 
-/// The hash of an id of one user in one epoch: 12 bytes of SHA-256. Equal
-/// hashes count as equal ids. In a room of 10 million ids, the probability that
-/// two of them have the same hash by chance is 10^-15. Finding an id that
-/// collides with a given one takes 2^96 attempts.
+/// The hash of an id of one user in one epoch: 12 bytes of SHA-256. Two ids
+/// with the same hash are treated as the same id. In a room of 10 million ids,
+/// the probability that two of them have the same hash by chance is 10^-15.
+/// Finding an id that collides with a given one takes 2^96 attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hash([u8; 12]);
 
-/// The event that has an id: the number of its append, and its index in the
-/// append.
+/// The location of the event that has an id: the number of the append, and the
+/// event's index in the append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventLocation {
     pub append: u64,
@@ -41,17 +42,17 @@ pub enum Child {
     Leaf(Hash, EventLocation),
 }
 
-/// A node of the trie. It has a child for each value of the next four bits of a
-/// hash.
+/// A node of the trie. The node has one child for each value of the next four
+/// bits of a hash.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Node(pub [Child; 16]);
 
-/// The first bytes of the index of each append.
+/// The header: the first bytes in the index of each append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The first seq of the append that the index belongs to. It detects a
-    /// stale index: an earlier version that overwrites a row leaves the old
-    /// index there.
+    /// The first seq of the append that the index belongs to. This seq reveals
+    /// a stale index. When an earlier version of this software overwrites a
+    /// row, it leaves the old index in the row.
     pub first: Seq,
     /// The number of the oldest append whose ids are in the index.
     pub complete_from: u64,
@@ -69,15 +70,16 @@ impl Hash {
     pub fn of(epoch: Epoch, from: &str, id: &str) -> Self {
         let mut sha = Sha256::new();
         sha.update(epoch.to_string());
-        // The length comes first, so that "ab" and "c" have another hash than
-        // "a" and "bc".
+        // The length of `from` is hashed first. So the user "ab" with the id
+        // "c" has another hash than the user "a" with the id "bc".
         sha.update((from.len() as u64).to_le_bytes());
         sha.update(from);
         sha.update(id);
         Self(sha.finalize().first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns which child of a node at this depth leads to the hash.
+    /// Returns the index of the child that leads to this hash, for a node at
+    /// this depth.
     pub fn digit(self, depth: usize) -> usize {
         let byte = self.0.get(depth / 2).copied().unwrap_or_default();
         usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
@@ -85,8 +87,8 @@ impl Hash {
 }
 
 impl Node {
-    /// The maximum bytes of an encoded node: four bytes for the kinds of the
-    /// children, and 17 bytes per child.
+    /// The maximum size in bytes of an encoded node: four bytes for the kinds
+    /// of the children, and 17 bytes per child.
     pub const MOST_BYTES: usize = 4 + 16 * 17;
 
     pub fn child(&self, digit: usize) -> Child {
@@ -105,7 +107,7 @@ impl Node {
         }
     }
 
-    /// Encodes the node for the index of the append `at`.
+    /// Encodes the node for the index in the append `at`.
     pub fn encode(&self, at: u64) -> Vec<u8> {
         let (mut kinds, mut bytes) = (0_u32, vec![0; 4]);
         for child in self.0.iter().rev() {
@@ -160,8 +162,8 @@ impl Node {
 
 impl Pointer {
     /// Returns the append and the offset as one number that sorts like the
-    /// pair. This is exact because an offset is below 2^24, and no two appends
-    /// of a ring differ by 2^40.
+    /// pair. The number is unique in a ring: an offset is below 2^24, and the
+    /// numbers of two appends differ by less than 2^40.
     pub fn key(self) -> u64 {
         self.append.wrapping_mul(1 << 24).wrapping_add(self.offset)
     }
@@ -172,8 +174,8 @@ impl Pointer {
         [a, b, c, d, e, f]
     }
 
-    /// Decodes a pointer. `Some(None)` is a reference to an append that was
-    /// dropped when the ring was made smaller.
+    /// Decodes a pointer. Returns `Some(None)` if the pointer refers to an
+    /// append that was dropped when the ring was made smaller.
     fn read(bytes: &mut &[u8], at: u64) -> Option<Option<Self>> {
         let (back, offset) = (number(read_array(bytes)?), number(read_array(bytes)?));
         Some(at.checked_sub(back).map(|append| Self { append, offset }))
@@ -187,7 +189,7 @@ impl Header {
         let mut bytes = self.first.get().to_le_bytes().to_vec();
         bytes.extend(three(at.saturating_sub(self.complete_from)));
         // Offset 0 means that there is no root. No node has this offset, since
-        // the header is stored there.
+        // the header is stored at offset 0.
         bytes.extend(self.root.unwrap_or(Pointer { append: at, offset: 0 }).encode(at));
         bytes
     }
@@ -202,7 +204,7 @@ impl Header {
 }
 
 /// Encodes a distance within a ring, or an offset within a row, in three bytes.
-/// Both are far below 2^24.
+/// Distances and offsets are far below 2^24.
 fn three(number: u64) -> [u8; 3] {
     let [a, b, c, ..] = number.min((1 << 24) - 1).to_le_bytes();
     [a, b, c]

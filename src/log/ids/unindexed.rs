@@ -1,5 +1,6 @@
-//! The ids of appends that were written by a version without an index. They are
-//! read from the events until they are in the index or their appends expire.
+//! The ids of appends that were written by a version without an index. These
+//! ids are read from the events until the index contains them or their appends
+//! are no longer retained.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,11 +12,12 @@ use super::{EventLocation, Hash};
 use crate::limits;
 use crate::protocol::Epoch;
 
-/// The newest of the ids without an index, at most [`limits::UNINDEXED_IDS`].
+/// The newest ids of appends without an index, at most
+/// [`limits::UNINDEXED_IDS`] ids.
 pub struct Unindexed {
-    /// Number of the oldest append whose ids are all here.
+    /// Number of the oldest append whose ids are all in `ids`.
     pub from: u64,
-    /// Sorted by append.
+    /// The hashes of the ids, sorted by append.
     pub ids: VecDeque<(Hash, EventLocation)>,
 }
 
@@ -24,7 +26,7 @@ impl Unindexed {
         Self { from: append, ids: VecDeque::new() }
     }
 
-    /// Adds the next id, and drops the oldest one beyond the limit.
+    /// Adds the next id. If the limit is then exceeded, drops the oldest id.
     pub fn push(&mut self, hash: Hash, place: EventLocation) {
         self.ids.push_back((hash, place));
         if self.ids.len() > limits::UNINDEXED_IDS
@@ -35,8 +37,8 @@ impl Unindexed {
     }
 }
 
-/// Returns the hashes of the ids of a stored append; `None` if it can't be
-/// parsed.
+/// Returns the hashes of the ids of a stored append; `None` if its events can't
+/// be parsed.
 pub fn stored_hashes(
     epoch: Epoch,
     append: u64,
