@@ -1,5 +1,5 @@
-//! Frames that clients send to the room. A text is decoded into one of a fixed
-//! set of frames, or rejected.
+//! Frames that clients send to the room. A text that is not one of these frames
+//! is rejected.
 
 use std::borrow::Cow;
 
@@ -26,8 +26,8 @@ pub enum ClientFrame<'a> {
     Ping,
 }
 
-/// The result of decoding a text. The `ref` is outside of `frame`, since the
-/// error for a rejected frame needs it, too.
+/// The result of decoding a text. The `ref` is not a part of `frame`, since the
+/// error for a rejected frame must repeat the `ref`.
 #[derive(Debug)]
 pub struct Decoded<'a> {
     pub reference: Option<Ref>,
@@ -35,8 +35,9 @@ pub struct Decoded<'a> {
 }
 
 impl<'a> ClientFrame<'a> {
-    /// Decodes a text. `frame` is a `bad_request` for invalid JSON, an unknown
-    /// `type` or an invalid field, and `too_large` for `data` over its limit.
+    /// Decodes a text. In the result, `frame` is the error `bad_request` for
+    /// invalid JSON, an unknown `type` or an invalid field. If `data` exceeds
+    /// its limit, `frame` is the error `too_large`.
     pub fn decode(text: &'a str) -> Decoded<'a> {
         #[derive(Deserialize)]
         struct Head<'a> {

@@ -1,6 +1,7 @@
-//! Frames of a connection for many rooms: the frames to it, decoded as far as
-//! the connection needs, and the frames that it writes itself. All other frames
-//! belong to a room and are forwarded unchanged.
+//! Frames of a connection for many rooms. A client's frames are decoded only as
+//! far as the connection needs. This module also creates the frames that the
+//! connection itself sends. All other frames belong to a room and are forwarded
+//! unchanged.
 
 use std::borrow::Cow;
 
@@ -31,16 +32,16 @@ pub enum ConnectionFrame {
 pub enum RoomCommand {
     Subscribe(Start),
     Unsubscribe,
-    /// Any other frame. The room decodes it.
+    /// Any other frame, which the room decodes.
     Other,
 }
 
 /// The room and the `ref` of the frame that an error is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// The room's name as the client sent it, even if it is not valid, so that
-    /// the client can match the error to its request. `None` if it is longer
-    /// than [`limits::ECHOED_ROOM`].
+    /// The room's name as the client sent it, even if the name is not valid.
+    /// With this name, the client can match the error to its request. `None` if
+    /// the name is missing or longer than [`limits::ECHOED_ROOM`].
     pub room: Option<String>,
     pub reference: Option<Ref>,
 }
@@ -65,8 +66,8 @@ struct Fields<'a> {
 }
 
 impl ConnectionFrame {
-    /// Decodes a frame. The [`About`] of a frame that is not valid has the
-    /// fields that are valid.
+    /// Decodes a frame. If the frame is not valid, its [`About`] has only the
+    /// valid fields.
     pub fn decode(frame: &str) -> (About, Result<Self, Refusal>) {
         let fields: Fields = match object(frame) {
             Ok(fields) => fields,
@@ -75,7 +76,8 @@ impl ConnectionFrame {
         let room = fields.room();
         let about = About {
             room: fields.room_as_sent(),
-            // The room rejects a `ref` that is not valid.
+            // A `ref` that is not valid is ignored here, since the room rejects
+            // it.
             reference: read(fields.reference, "").ok().flatten(),
         };
         let in_room = |command| room.map(|room| Self::Room { room, command });
@@ -124,7 +126,7 @@ fn required<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>, must: &str) -> R
     read(json, must)?.ok_or_else(|| Refusal::bad_request(must))
 }
 
-/// Parses a field, if it is present. `must` is the message of the error, which
+/// Parses a field, if the field is present. `must` is the error message, which
 /// says what the field must be.
 fn read<'a, T: Deserialize<'a>>(
     json: Option<&'a RawValue>,
@@ -135,7 +137,7 @@ fn read<'a, T: Deserialize<'a>>(
         .map_err(|_| Refusal::bad_request(must))
 }
 
-/// A frame that the connection writes itself.
+/// A frame that comes from the connection itself, not from a room.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ConnectionNotice<'a> {

@@ -1,5 +1,5 @@
-//! Events: as a publisher wrote them, and as JSON with the seq that the room
-//! assigned.
+//! Events in two forms: as a publisher wrote them, and as JSON with the seq
+//! that the room assigned.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,9 +10,9 @@ use crate::code::Refusal;
 use crate::limits;
 use crate::time::Millis;
 
-/// An event as its publisher wrote it. `data` is the original text, so that it
-/// is delivered byte for byte. For example, the number `1.0` is not changed to
-/// `1`.
+/// An event as its publisher wrote it. `data` is the original text, so that
+/// subscribers receive the text byte for byte. For example, the number `1.0` is
+/// not changed to `1`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewEvent<'a> {
     pub name: EventName,
@@ -24,8 +24,8 @@ pub struct NewEvent<'a> {
 
 impl<'a> NewEvent<'a> {
     /// Parses an event from a JSON object. Unknown fields are ignored. Fails
-    /// with `bad_request`, or with `too_large` if `data` is over
-    /// [`limits::DATA_BYTES`].
+    /// with `bad_request` if the event is invalid, and with `too_large` if
+    /// `data` exceeds [`limits::DATA_BYTES`].
     pub fn parse(json: &'a str) -> Result<Self, Refusal> {
         let event: Self = object(json)?;
         if event.data.get().len() > limits::DATA_BYTES {
@@ -39,13 +39,13 @@ impl<'a> NewEvent<'a> {
         Ok(event)
     }
 
-    /// Returns whether `data` is `null`. If such an event has a key, it removes
-    /// the key from the state.
+    /// Returns whether `data` is `null`. An event with a key and `null` as its
+    /// `data` removes the key from the state.
     pub fn removes_its_key(&self) -> bool {
         self.data.get() == "null"
     }
 
-    /// Returns the event's final JSON: the bytes that are stored and sent.
+    /// Returns the event as JSON, in the form that is stored and sent.
     pub fn text(&self, seq: Seq, at: Millis, from: &User) -> String {
         let (name, data, at, from) =
             (string(self.name.as_str()), self.data.get(), at.get(), string(from.as_str()));
@@ -69,7 +69,7 @@ pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {
 
 /// Parses the body of a publish to several rooms, `{"events":[{"room":…, …}]}`.
 /// Returns the room and the text of each event, in the order of the body. Fails
-/// if there are more than [`limits::ROOMS_IN_A_PUBLISH`] rooms.
+/// if the events are for more than [`limits::ROOMS_IN_A_PUBLISH`] rooms.
 pub fn parse_publish_to_rooms(body: &str) -> Result<Vec<(RoomName, &str)>, Refusal> {
     #[derive(Deserialize)]
     struct Addressed {

@@ -44,7 +44,8 @@ impl Right {
     }
 }
 
-/// A set of rights. No right implies another: `admin` alone can't publish.
+/// A set of rights. No right implies another right. For example, `admin` alone
+/// does not allow a publish.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Grant(u8);
 

@@ -1,13 +1,13 @@
-//! Parsing and serialization of JSON, shared by all of the protocol.
+//! Parsing and serialization of JSON, for all modules of the protocol.
 
 use serde::{Deserialize, Serialize};
 
 use crate::code::Refusal;
 use crate::limits;
 
-/// Parses a JSON object. The first character is checked because serde also
-/// accepts an array with as many items as the struct has fields. Fails with
-/// `bad_request`.
+/// Parses a JSON object. Fails with `bad_request` if the text is not a valid
+/// object. The first character is checked, since serde also accepts an array
+/// with as many items as the struct has fields.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal> {
     if !json.trim_start().starts_with('{') {
         return Err(Refusal::bad_request("not a JSON object such as {\"name\":\"…\",\"data\":…}"));
@@ -16,8 +16,8 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal
 }
 
 /// Fails with `bad_request` if arrays and objects are nested deeper than
-/// [`limits::DATA_LEVELS`], since some JSON parsers can't read such JSON.
-/// `field` is the name of the field in the error.
+/// [`limits::DATA_LEVELS`], since some JSON parsers can't read deeper JSON.
+/// `field` is the field's name in the error message.
 pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     let (mut levels, mut most) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);
@@ -41,9 +41,9 @@ pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Returns the message of a serde error, shortened. A message of serde can
-/// quote the whole text that was not expected, which could be 1 MiB from the
-/// client. So a long message is replaced by the column of the error.
+/// Returns the message of a serde error. A message of more than 300 bytes is
+/// replaced by a short message with the column of the error. The reason is that
+/// serde can quote the whole invalid text, which can be 1 MiB from the client.
 fn in_short(wrong: &serde_json::Error) -> String {
     let message = wrong.to_string();
     if message.len() <= 300 {
@@ -52,13 +52,14 @@ fn in_short(wrong: &serde_json::Error) -> String {
     format!("a field has the wrong type, at column {}", wrong.column())
 }
 
-/// Returns a text as a JSON string, quotes included.
+/// Returns a text as a JSON string in quotes.
 pub(super) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Serializes a frame or body that the server writes. It has no maps except
-/// structs, and no numbers except integers, so serialization can't fail.
+/// Serializes a frame or body that the server writes. Serialization can't fail,
+/// since frames and bodies have no maps except structs, and no numbers except
+/// integers.
 pub(super) fn text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

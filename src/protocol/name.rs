@@ -1,6 +1,6 @@
-//! Room names and the other short texts of the protocol. Each has its own type,
-//! whose values are always valid. An error of its deserializer names the
-//! invalid field.
+//! Room names and the other short texts of the protocol. Each kind of text has
+//! its own type, and a value of the type is always valid. If deserialization
+//! fails, the error names the invalid field.
 
 use std::fmt;
 
@@ -17,8 +17,9 @@ use crate::limits;
 pub struct RoomName(String);
 
 impl RoomName {
-    /// Parses a room's name. Fails with `bad_request`, also for `.` and `..`,
-    /// which clients remove from the path of a URL.
+    /// Parses a room's name. Fails with `bad_request` for an invalid name. The
+    /// names `.` and `..` are invalid, since clients remove them from the path
+    /// of a URL.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
         let wrong = |why: &str| {
             Refusal::bad_request(format!(
@@ -111,20 +112,20 @@ bounded_text!(
 );
 bounded_text!(
     /// The key of an event. In the state, the event replaces the previous event
-    /// of its key.
+    /// with the same key.
     Key, "key", limits::KEY
 );
 bounded_text!(
-    /// The publisher's id of an event. While the event is retained, another
-    /// publish of its id appends nothing.
+    /// The id that a publisher gives to an event. While the event is retained,
+    /// another event with the same id is not appended.
     EventId, "id", limits::ID
 );
 bounded_text!(
-    /// The client's id of a frame. The `ack` or the `error` that answers the
-    /// frame repeats it.
+    /// The id that a client gives to a frame. The `ack` or the `error` that
+    /// answers the frame repeats this id.
     Ref, "ref", limits::REF
 );
 bounded_text!(
-    /// The user that a token was issued for: its `sub`.
+    /// The user that a token was issued for: the token's `sub`.
     User, "sub", limits::USER
 );

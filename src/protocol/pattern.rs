@@ -2,8 +2,9 @@
 
 use super::RoomName;
 
-/// `*`, a prefix that ends in `:*`, or the name of one room. Patterns are
-/// ordered from the least specific to the most specific.
+/// A pattern of room names. It is `*`, a prefix that ends in `:*`, or the name
+/// of one room. Patterns are ordered from the least specific to the most
+/// specific.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
     Every,
@@ -18,8 +19,8 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// Parses a pattern. Returns `None` for any other text, for example one
-    /// with a `*` in the middle.
+    /// Parses a pattern. Returns `None` if the text is not a pattern, for
+    /// example if the text has a `*` in the middle.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self::Every);

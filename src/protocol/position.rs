@@ -18,8 +18,8 @@ pub struct Seq(u64);
 impl Seq {
     pub const ZERO: Self = Self(0);
 
-    /// Creates a seq; `None` beyond 2^53 − 1, where JavaScript's numbers are no
-    /// longer exact.
+    /// Creates a seq. Returns `None` for a number above 2^53 − 1, which
+    /// JavaScript can't always represent exactly.
     pub const fn new(seq: u64) -> Option<Self> {
         if seq <= limits::SAFE_INTEGER { Some(Self(seq)) } else { None }
     }
@@ -33,12 +33,12 @@ impl Seq {
         Self::new(self.0.saturating_add(1))
     }
 
-    /// Returns the seq `count` later, at most the largest seq.
+    /// Returns this seq plus `count`, but at most the largest seq.
     pub fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count).min(limits::SAFE_INTEGER))
     }
 
-    /// Returns the seq `count` earlier, at least 0.
+    /// Returns this seq minus `count`, but at least 0.
     pub const fn minus(self, count: u64) -> Self {
         Self(self.0.saturating_sub(count))
     }
@@ -57,9 +57,9 @@ impl fmt::Display for Seq {
     }
 }
 
-/// The identifier of one log of a room: 8 letters and digits. The log that
-/// begins after an erase has another epoch, so that a position in the erased
-/// log is not valid in the new one.
+/// The identifier of one log of a room: 8 letters and digits. The new log after
+/// an erase has another epoch, so that a position in the erased log is not
+/// valid in the new log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch([u8; Self::LENGTH]);
 
@@ -67,8 +67,8 @@ impl Epoch {
     const LENGTH: usize = 8;
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-    /// Creates an epoch from a random number. There are 62^8 epochs, about
-    /// 2^48.
+    /// Creates an epoch from a random number. There are 62^8 possible epochs,
+    /// which is about 2^48.
     pub fn from_random(mut random: u64) -> Self {
         Self(std::array::from_fn(|_| {
             let letter = usize::try_from(random % 62).unwrap_or_default();
@@ -96,8 +96,8 @@ impl Serialize for Epoch {
 }
 
 /// A position in a room's log, which identifies the last event that a reader
-/// has. A seq alone would be ambiguous: after an erase, the same seq is an
-/// event of another log.
+/// has. A seq alone would be ambiguous: after an erase, the same seq identifies
+/// an event of another log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     pub epoch: Epoch,

@@ -1,5 +1,5 @@
-//! Presence on the wire: the data with which a session enters, and the members
-//! and their changes as other sessions receive them.
+//! Presence on the wire: the data that a session sends when it enters, and the
+//! members and changes that other sessions receive.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,9 +10,10 @@ use crate::code::Refusal;
 use crate::limits;
 use crate::time::Millis;
 
-/// Parses the presence data of an `enter` frame, and returns its text
-/// unchanged; `null` if the frame has none. Fails with `bad_request`, or with
-/// `too_large` if the data is over [`limits::PRESENCE_BYTES`].
+/// Parses an `enter` frame, and returns the unchanged text of its presence
+/// data. If the frame has no data, returns `null`. Fails with `bad_request` if
+/// the frame is invalid, and with `too_large` if the data exceeds
+/// [`limits::PRESENCE_BYTES`].
 pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
     #[derive(Deserialize)]
     struct Enter<'a> {
@@ -31,8 +32,8 @@ pub(super) fn parse_enter(json: &str) -> Result<&RawValue, Refusal> {
     Ok(data)
 }
 
-/// A user who entered the room, with an entry for each session of the user that
-/// entered.
+/// A user who entered the room, with one entry for each of the user's sessions
+/// that entered.
 #[derive(Debug, Serialize)]
 pub struct Member<'a> {
     pub user: &'a User,
@@ -47,7 +48,7 @@ pub struct Entry<'a> {
     pub since: Millis,
 }
 
-/// An entry together with its user, as in a change.
+/// An entry together with its user, for use in a change.
 #[derive(Debug, Serialize)]
 pub struct UserEntry<'a> {
     pub user: &'a User,
@@ -55,7 +56,8 @@ pub struct UserEntry<'a> {
     pub entry: Entry<'a>,
 }
 
-/// The net effect of several changes. An entry is in at most one of the lists.
+/// The combined effect of several changes of the members. An entry is in at
+/// most one of the three lists.
 #[derive(Debug, Default, Serialize)]
 pub struct Change<'a> {
     pub entered: Vec<UserEntry<'a>>,
@@ -69,8 +71,8 @@ impl Change<'_> {
     }
 }
 
-/// The answer to `GET /rooms/{room}/members`: all members in one body of any
-/// size.
+/// The answer to `GET /rooms/{room}/members`: all members in one body, whose
+/// size is not limited.
 #[derive(Serialize)]
 pub struct Members<'a> {
     pub room: &'a RoomName,
@@ -83,9 +85,9 @@ impl Members<'_> {
     }
 }
 
-/// Returns the list of members as frames. A frame has members of at most
-/// [`limits::MEMBERS_PAGE_BYTES`] together, or one larger member. All frames
-/// except the last have `"more":true`.
+/// Returns the list of members as one or more frames. The members in one frame
+/// have at most [`limits::MEMBERS_PAGE_BYTES`] in total. A larger member is
+/// sent in a frame of its own. All frames except the last have `"more":true`.
 pub fn members_pages(room: &RoomName, members: &[Member]) -> Vec<String> {
     let mut pages = Vec::new();
     let mut page = String::new();

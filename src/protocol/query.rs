@@ -12,47 +12,47 @@ use crate::limits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Begin {
-    /// At the head: the reader's first event is the next one.
+    /// At the head: the reader's first event is the next event of the room.
     Head,
     /// `since`: after this position.
     Since(Position),
-    /// `last`: this number of events before the head.
+    /// `last`: at this number of events before the head.
     Last(u64),
 }
 
-/// The start of a socket in a room.
+/// The parameters with which a socket starts in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub begin: Begin,
     /// Whether the room sends the `state` frame.
     pub state: bool,
-    /// Whether flow control is on from the first frame. If so, the client sends
-    /// `seen` frames.
+    /// Whether flow control is on from the first frame. With flow control, the
+    /// client sends `seen` frames.
     pub flow: bool,
 }
 
-/// The start of a stream of Server-Sent Events.
+/// The parameters with which a stream of Server-Sent Events starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamQuery {
     pub start: Start,
-    /// The presence data (JSON) with which the reader enters the room. If
-    /// `None`, the reader does not enter.
+    /// The presence data (JSON) with which the reader enters the room. If the
+    /// data is `None`, the reader does not enter the room.
     pub enter: Option<String>,
 }
 
-/// The page of events that a request asks for.
+/// The parameters of a request for a page of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     pub begin: Begin,
     /// The maximum number of events, 1 to [`limits::PAGE_EVENTS`].
     pub limit: u64,
-    /// The wait for events, if there are none yet. The worker waits, not the
-    /// room.
+    /// The wait for events, if there are no events after `since` yet. The
+    /// worker waits, not the room.
     pub wait: Option<Wait>,
 }
 
-/// The delay of the answer by the worker, while there is no event after a
-/// position.
+/// The worker delays the answer for at most `ms` milliseconds, until there is
+/// an event after the position `since`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     pub since: Position,
@@ -68,8 +68,7 @@ impl Start {
         })
     }
 
-    /// Returns the query of a socket that begins like this. [`Start::parse`]
-    /// parses it.
+    /// Returns these parameters as a query, which [`Start::parse`] parses.
     pub fn query(&self) -> String {
         let begin = match self.begin {
             Begin::Head => String::new(),
@@ -82,11 +81,12 @@ impl Start {
 
 impl StreamQuery {
     /// Parses the query of a stream. An `EventSource` that reconnects repeats
-    /// its first query. It sends the position that it has reached in the header
-    /// `Last-Event-ID`. Polyfills send that position as `lastEventId` in the
-    /// query, since an additional header would cost a preflight request. The
-    /// header takes precedence over the query. An empty value counts as absent
-    /// in both.
+    /// its first query. The position that the `EventSource` has reached is in
+    /// the header `Last-Event-ID`. Polyfills send this position as
+    /// `lastEventId` in the query, since an additional header would cost a
+    /// preflight request. The header takes precedence over `lastEventId`, and
+    /// both take precedence over the position in the first query. An empty
+    /// header or `lastEventId` counts as absent.
     pub fn parse(query: &str, last_event_id: Option<&str>) -> Result<Self, Refusal> {
         let mut start = Start::parse(query)?;
         let in_query = value(query, "lastEventId")?;
@@ -114,8 +114,8 @@ fn check_presence(json: &str) -> Result<(), Refusal> {
 }
 
 impl PageQuery {
-    /// Parses the query of a page. Without `since` and `last`, the page has the
-    /// newest `limit` events.
+    /// Parses the query of a page. If the query has neither `since` nor `last`,
+    /// the page has the newest `limit` events.
     pub fn parse(query: &str) -> Result<Self, Refusal> {
         let limit = match number(query, "limit")? {
             None => limits::PAGE_EVENTS_DEFAULT,
@@ -188,8 +188,8 @@ fn number(query: &str, name: &str) -> Result<Option<u64>, Refusal> {
     }
 }
 
-/// Returns the value of a parameter. A repeated parameter is rejected, since it
-/// would be ambiguous. Unknown parameters are ignored.
+/// Returns the value of a parameter. A repeated parameter is rejected, since
+/// its value would be ambiguous. Unknown parameters are ignored.
 fn value(query: &str, name: &str) -> Result<Option<String>, Refusal> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value.into_owned());
@@ -256,7 +256,7 @@ mod tests {
             "the header wins"
         );
         assert_eq!(begin("lastEventId=41", Some(newest)), since(newest));
-        // An empty value counts as absent in both places.
+        // An empty header or `lastEventId` counts as absent.
         assert_eq!(begin("lastEventId=&last=10", None), Ok(Begin::Last(10)));
         assert_eq!(begin("lastEventId=h7Qk2pXa:41", Some("")), since(first));
         assert_eq!(begin("lastEventId=", Some("")), Ok(Begin::Head));

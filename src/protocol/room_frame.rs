@@ -1,4 +1,4 @@
-//! Frames from a room, decoded as far as a bridge needs them.
+//! Frames from a room, decoded only as far as a bridge needs.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::code::{Code, Refusal};
 
 #[derive(Debug)]
 pub enum RoomFrame<'a> {
-    /// A `welcome`; `at` is the head of the log.
+    /// A `welcome` frame, in which `at` is the head of the log.
     Welcome {
         at: Position,
     },
@@ -34,7 +34,7 @@ pub enum RoomFrame<'a> {
 }
 
 impl<'a> RoomFrame<'a> {
-    /// Decodes a text; `None` if it is not a frame of a room.
+    /// Decodes a frame. Returns `None` if the text is not a frame of a room.
     pub fn read(frame: &'a str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Fields<'a> {

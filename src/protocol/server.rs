@@ -1,7 +1,7 @@
 //! Frames from the room, and the bodies of its HTTP answers, as text.
 //!
-//! `events` and `state` wrap stored text unchanged: nothing is parsed or
-//! serialized again between the log and the wire.
+//! The functions [`events`] and [`state`] insert stored text without changes.
+//! So events are not parsed or serialized again between the log and the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,13 @@ use super::{Epoch, Grant, Ref, RoomName, Seq, UserEntry};
 use crate::code::{Code, Refusal};
 use crate::time::Millis;
 
-/// The exact text that the runtime answers without loading the room, and the
-/// answer.
+/// The exact text of a ping that the runtime answers without loading the room.
 pub const PING: &str = r#"{"type":"ping"}"#;
+/// The runtime's answer to [`PING`].
 pub const PONG: &str = r#"{"type":"pong"}"#;
 
 /// A frame that the room serializes. The functions [`events`] and [`state`]
-/// create the frames with stored events.
+/// create the frames that contain stored events.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ServerFrame<'a> {
@@ -74,7 +74,7 @@ impl ServerFrame<'_> {
 }
 
 /// Returns an `events` frame, for live events and for a replay. `events` is the
-/// stored text of the events, and `prev` is the seq before the first one.
+/// stored text of the events, and `prev` is the seq before the first event.
 pub fn events(room: &RoomName, epoch: Epoch, prev: Seq, events: &str) -> String {
     format!(
         r#"{{"type":"events","room":"{room}","epoch":"{epoch}","prev":{prev},"events":[{events}]}}"#
@@ -100,8 +100,8 @@ pub fn page_body(room: &RoomName, epoch: Epoch, prev: Seq, events: &str, head: S
     )
 }
 
-/// The body of the answer to a publish to one room. In the answer to a publish
-/// to several rooms, it is the part of one room.
+/// The body of the answer to a publish to one room. The answer to a publish to
+/// several rooms contains one of these bodies for each room.
 #[derive(Serialize)]
 pub struct Published<'a> {
     pub room: &'a RoomName,
@@ -119,11 +119,11 @@ pub struct RoomStats<'a> {
     pub sessions: usize,
     pub members: usize,
     pub bytes: u64,
-    /// Time at which the room's object was last loaded into memory. Before
-    /// that, the room hibernated or did not exist.
+    /// Time at which the room's object was last loaded into memory. Before that
+    /// time, the room hibernated or did not exist.
     pub awake_since: Millis,
-    /// Rows that were written since `awake_since`, as the platform bills them,
-    /// without the rows of alarms.
+    /// Number of rows that were written since `awake_since`, as the platform
+    /// bills them. Rows for alarms are not counted.
     pub rows_written: u64,
 }
 
@@ -139,8 +139,8 @@ impl RoomStats<'_> {
     }
 }
 
-/// Parses the body of the answer to a rejected request; `None` if it has
-/// another form.
+/// Parses the body of the answer to a rejected request. Returns `None` if the
+/// body has another form.
 pub fn read_error(body: &str) -> Option<Refusal> {
     #[derive(Deserialize)]
     struct Body<'a> {

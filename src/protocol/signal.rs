@@ -1,5 +1,5 @@
-//! Signals: messages to the sessions that are in the room now. A signal has no
-//! seq and is never stored.
+//! Signals: messages to the sessions that are currently in the room. A signal
+//! has no seq and is never stored.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,8 +18,9 @@ pub struct NewSignal<'a> {
 }
 
 impl<'a> NewSignal<'a> {
-    /// Parses a signal from a JSON object. Fails with `bad_request`, or with
-    /// `too_large` if `data` is over [`limits::SIGNAL_BYTES`].
+    /// Parses a signal from a JSON object. Fails with `bad_request` if the
+    /// signal is invalid, and with `too_large` if `data` exceeds
+    /// [`limits::SIGNAL_BYTES`].
     pub fn parse(json: &'a str) -> Result<Self, Refusal> {
         let signal: Self = object(json)?;
         let bytes = signal.data.get().len();
