@@ -14,9 +14,9 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Converts the close code that the runtime reports. 1005 stands for a
-    /// Close frame without a code, 1006 for no Close frame (RFC 6455, section
-    /// 7.4.1).
+    /// Converts the close code that the runtime reports. Code 1005 means a
+    /// Close frame without a code, and code 1006 means that there was no Close
+    /// frame (RFC 6455, section 7.4.1).
     pub fn of(code: u16, reason: String) -> Self {
         match code {
             1005 => Self::NoCode,
@@ -25,14 +25,14 @@ impl CloseReason {
         }
     }
 
-    /// Returns the reason of a socket that is closed with a refusal. A refusal
-    /// without a close code closes with 1011.
+    /// Returns the close reason for a socket that is closed because of a
+    /// refusal. If the refusal has no close code, the code is 1011.
     pub fn refused(refusal: &Refusal) -> Self {
         let code = refusal.code.close_code().unwrap_or(1011);
         Self::Closed { code, reason: refusal.message.clone() }
     }
 
-    /// Returns the code of the protocol that the close code stands for, if any.
+    /// Returns the error code that belongs to the close code, if there is one.
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Closed { code, .. } => Code::from_close_code(*code),
@@ -41,8 +41,9 @@ impl CloseReason {
     }
 
     /// Returns the close code and reason that a reader receives when a room
-    /// ends its subscription. If the room sent no close code, it was lost. Then
-    /// the code is 1012, so that the reader reconnects as after a restart.
+    /// ends the reader's subscription. If the room sent no close code, the
+    /// connection to the room was lost. In this case, the code is 1012, so that
+    /// the reader reconnects as after a restart.
     pub fn code_and_reason(self) -> (u16, String) {
         match self {
             Self::Closed { code, reason } => (code, reason),

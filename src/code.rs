@@ -1,8 +1,8 @@
-//! All error codes: their names on the wire, HTTP statuses and WebSocket close
-//! codes (docs/limits.md).
+//! All error codes, with their names on the wire, their HTTP statuses and their
+//! WebSocket close codes (docs/limits.md).
 
-/// An error code of the protocol. The client receives the code; the cause of
-/// the error is only logged.
+/// An error code of the protocol. The client receives the code. The cause of
+/// the error is only written to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     BadRequest,
@@ -63,7 +63,7 @@ impl Code {
     }
 
     /// Returns the HTTP status of an answer with this code; `None` if the code
-    /// only ever closes a socket.
+    /// is used only to close sockets.
     pub const fn http_status(self) -> Option<u16> {
         match self {
             Self::BadRequest => Some(400),
@@ -80,8 +80,8 @@ impl Code {
         }
     }
 
-    /// Returns the close code that stands for this code; `None` if the client
-    /// receives a `gap` frame instead.
+    /// Returns the WebSocket close code for this code; `None` if the client
+    /// receives a `gap` frame instead of a Close frame.
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::BadRequest => Some(4400),
@@ -101,8 +101,8 @@ impl Code {
         }
     }
 
-    /// Returns the code that a close code stands for. If several codes have the
-    /// same close code, returns the first.
+    /// Returns the code that has this WebSocket close code. If several codes
+    /// have this close code, returns the first of them in [`Self::ALL`].
     pub fn from_close_code(close_code: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.close_code() == Some(close_code))
     }
@@ -113,14 +113,15 @@ impl Code {
     }
 }
 
-/// An error for the client: its code, and a sentence that says what was wrong
-/// and what would be right. The sentence never contains a token, a secret or
+/// An error for the client: a code, and a message that says what was wrong and
+/// what would be correct. The message never contains a token, a secret or
 /// another room's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
     pub message: String,
-    /// The milliseconds after which a retry is accepted, for `rate_limited`.
+    /// For `rate_limited`, the number of milliseconds after which a retry is
+    /// accepted.
     pub retry_after_ms: Option<u64>,
 }
 

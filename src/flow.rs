@@ -1,5 +1,5 @@
-//! Flow control: the events in flight to a session, which are those that were
-//! sent but not yet reported as seen.
+//! Flow control: the limit of the events in flight to a session. An event is in
+//! flight if it was sent, but the client has not yet reported it as seen.
 
 use std::collections::VecDeque;
 
@@ -8,18 +8,19 @@ use serde::{Deserialize, Serialize};
 use crate::log::EventRange;
 use crate::protocol::Seq;
 
-/// The flow control account of one session, in byte offsets of the log. Because
-/// of the offsets, the bytes in flight are known after hibernation without
-/// reading the log.
+/// The flow control account of one session. The account contains byte offsets
+/// in the log. With these offsets, the number of bytes in flight is known after
+/// hibernation without reading the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// Bytes of events that may be in flight.
+    /// Maximum number of bytes in flight.
     window: u64,
     seen: Seq,
     /// The offset up to which the session has seen the log. A frame counts as
-    /// seen once its first event is seen. The reason is that a client reports
-    /// seqs only occasionally, and may never report the rest. For example, if
-    /// events 1 to 10 are one frame, `seen` of 1 counts for all 10.
+    /// seen once the client has reported the frame's first event. The reason is
+    /// that a client sends `seen` only occasionally, and may never report the
+    /// last event of a frame. For example, if events 1 to 10 are in one frame,
+    /// a `seen` of 1 counts for all 10 events.
     seen_to: u64,
     sent_to: u64,
     /// The frames that were sent since the room was loaded.
@@ -27,8 +28,9 @@ pub struct Flow {
     sent_ranges: VecDeque<SentRange>,
 }
 
-/// Frames that were sent one after another, merged up to an eighth of the
-/// window. So a session has few marks, however small its frames are.
+/// A range of consecutive frames that were sent. Small frames are merged into
+/// one range of at most an eighth of the window. So a session has few ranges,
+/// even if its frames are small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SentRange {
     prev: Seq,
@@ -38,43 +40,45 @@ struct SentRange {
 
 impl Flow {
     /// Creates the account of a session that has seen events up to `seen`. If
-    /// the session begins before the offset `sent_to`, the first [`Flow::send`]
-    /// moves the account back.
+    /// the session's first frame begins before the offset `sent_to`,
+    /// [`Flow::send`] moves the account back to the beginning of that frame.
     pub fn new(window: u64, seen: Seq, sent_to: u64) -> Self {
         Self { window, seen, seen_to: sent_to, sent_to, sent_ranges: VecDeque::new() }
     }
 
-    /// Continues after hibernation, for a session that was sent the log up to
-    /// this offset.
+    /// Restores the account after hibernation. `sent_to` is the offset up to
+    /// which the room had sent the log to the session.
     pub fn restore(&mut self, sent_to: u64) {
         self.sent_to = sent_to;
     }
 
-    /// Moves the account to the offset `to`, for a `gap`: events before it that
-    /// were not sent are never sent. The number of bytes in flight stays the
-    /// same.
+    /// Moves the account to the offset `to` when a `gap` is sent. The events
+    /// before this offset that were not sent yet are never sent. The number of
+    /// bytes in flight does not change.
     pub fn skip(&mut self, to: u64) {
         self.seen_to = to.saturating_sub(self.in_flight());
         self.sent_to = to;
         self.sent_ranges.clear();
     }
 
-    /// Returns how many bytes may still be sent.
+    /// Returns the number of bytes that still fit into the window.
     pub fn available(&self) -> u64 {
         self.window.saturating_sub(self.in_flight())
     }
 
-    /// Returns whether a frame of this size may be sent. It may if it fits into
-    /// the window. It also may if at most a quarter of the window is in flight.
-    /// In that case the client need not send another `seen`, so waiting for one
-    /// could block the session forever. For example, with a window of 256 KiB
-    /// of which 64 KiB are in flight, a frame of 256 KiB may be sent.
+    /// Returns whether a frame of this size may be sent. A frame may be sent if
+    /// it fits into the window, or if at most a quarter of the window is in
+    /// flight. In the second case, the client does not have to send another
+    /// `seen`, so waiting for a `seen` could block the session forever. For
+    /// example, with a window of 256 KiB and 64 KiB in flight, a frame of 256
+    /// KiB may be sent.
     pub fn accepts(&self, bytes: u64) -> bool {
         bytes <= self.available() || !self.expects_seen()
     }
 
-    /// Returns whether more than a quarter of the window is in flight, so that
-    /// the client must send another `seen` (docs/protocol.md, "Flow control").
+    /// Returns whether more than a quarter of the window is in flight. In this
+    /// case, the client must send another `seen` (docs/protocol.md, "Flow
+    /// control").
     pub fn expects_seen(&self) -> bool {
         self.in_flight() > self.fraction(4)
     }
@@ -98,11 +102,11 @@ impl Flow {
         }
     }
 
-    /// Records that the session has seen everything up to `seq`. A `seq` that
-    /// is not larger than before changes nothing. Returns `false` if no mark
-    /// covers the event, for example because it was sent before the room
-    /// hibernated. Then [`Flow::acknowledge_to`] must be called with the
-    /// event's end offset.
+    /// Records that the session has seen all events up to `seq`. A `seq` that
+    /// is not larger than the previous `seq` changes nothing. Returns `false`
+    /// if no range contains the event, for example because the event was sent
+    /// before the room hibernated. In this case, the caller must call
+    /// [`Flow::acknowledge_to`] with the event's end offset.
     pub fn acknowledge(&mut self, seq: Seq) -> bool {
         if seq <= self.seen {
             return true;
@@ -119,8 +123,8 @@ impl Flow {
         is_known
     }
 
-    /// Records that the session has seen the log up to this offset, or up to
-    /// the last frame sent if that is before it.
+    /// Records that the session has seen the log up to this offset. An offset
+    /// after the last sent frame counts as the end of that frame.
     pub fn acknowledge_to(&mut self, end_offset: u64) {
         self.seen_to = self.seen_to.max(end_offset.min(self.sent_to));
     }
@@ -140,7 +144,7 @@ mod tests {
     use super::*;
 
     /// A session with flow control, and the number of events that were sent to
-    /// it.
+    /// this session.
     struct Reader {
         flow: Flow,
         sent: u64,
@@ -151,8 +155,8 @@ mod tests {
             Self { flow: Flow::new(window, Seq::ZERO, 0), sent: 0 }
         }
 
-        /// Sends the next event if flow control allows it, and returns whether
-        /// it did.
+        /// Sends the next event if flow control allows it. Returns whether the
+        /// event was sent.
         fn is_sent(&mut self, bytes: u64) -> bool {
             let is_sent = self.flow.accepts(bytes);
             if is_sent {

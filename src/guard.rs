@@ -1,11 +1,13 @@
-//! The rules for a client's frame before it is decoded: the size, the rate, and
-//! the result of verifying an earlier token (its verdict).
+//! The rules that apply to a client's frame before the frame is decoded. The
+//! rules limit the size and the rate of frames. While a token is being
+//! verified, later frames are queued. The result of the verification is called
+//! the verdict.
 //!
-//! Every client socket has one [`FrameGuard`]: a socket of one room, a
-//! connection for many rooms, and a socket without a token. A frame is counted
-//! before it is decoded. A frame beyond the rate is refused with an error that
-//! names its `ref`. A socket that continues to exceed the rate is closed, so
-//! that the cost of refusing frames is limited, too.
+//! Every client socket has one [`FrameGuard`], whether it is a socket of one
+//! room, a connection for many rooms, or a socket without a token. A frame is
+//! counted before it is decoded. If a frame exceeds the rate, it is refused
+//! with an error that repeats the frame's `ref`. A socket that continues to
+//! exceed the rate is closed, since refusing frames has a cost, too.
 
 use std::collections::VecDeque;
 
@@ -22,7 +24,7 @@ pub struct FrameRates {
 }
 
 impl FrameRates {
-    /// Creates rates with this rate of frames. The rate of bytes is the same
+    /// Combines this rate of frames with the rate of bytes, which is the same
     /// for every socket.
     pub const fn of(frames: Rate) -> Self {
         let bytes =
@@ -30,8 +32,8 @@ impl FrameRates {
         Self { frames, bytes }
     }
 
-    /// Returns the rate of refused frames beyond which the socket is closed:
-    /// the allowed rate with a larger burst.
+    /// Returns the rates of refused frames beyond which the socket is closed.
+    /// These rates are the allowed rates with a larger burst.
     fn refused(self) -> Self {
         let larger = |Rate { per_second, burst }| Rate {
             per_second,
@@ -45,8 +47,8 @@ impl FrameRates {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
     Admitted,
-    /// The frame is beyond the rate. The client receives an error, and the
-    /// socket stays open.
+    /// The frame exceeds the rate. The client receives an error, and the socket
+    /// stays open.
     OverRate(Refusal),
     /// The socket must be closed.
     Close(Refusal),
@@ -54,12 +56,13 @@ pub enum Admission {
 
 #[derive(Debug, Default)]
 pub struct FrameGuard {
-    /// The counters, allocated by the first frame. A session that sends no
-    /// frame uses no memory for them.
+    /// The counters, allocated when the first frame arrives. A session that
+    /// sends no frame uses no memory for counters.
     counts: Option<Box<Counts>>,
-    /// Frames that follow an `auth` frame whose token is being verified.
+    /// Frames that arrived after an `auth` frame; `None` if no token is being
+    /// verified.
     queued: Option<QueuedFrames>,
-    /// Consecutive frames that were refused with `bad_request`.
+    /// Number of consecutive frames that were refused with `bad_request`.
     bad_requests: u32,
 }
 
@@ -83,7 +86,8 @@ impl FrameGuard {
         self.bad_requests
     }
 
-    /// Counts a frame of this size in bytes, and decides whether it is decoded.
+    /// Counts a frame of this many bytes, and decides whether the frame is
+    /// decoded.
     pub fn admit(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Admission {
         if bytes > limits::BODY_BYTES {
             return Admission::Close(frame_too_large());
@@ -108,17 +112,16 @@ impl FrameGuard {
         }
     }
 
-    /// Gives back the unit that a frame was charged. It is for a `seen` frame,
-    /// which saves the room work.
+    /// Refunds the unit that a `seen` frame was charged, since a `seen` saves
+    /// the room work.
     pub fn refund(&mut self, rates: FrameRates) {
         if let Some(counts) = &mut self.counts {
             counts.allowed.frames.refund(rates.frames);
         }
     }
 
-    /// Queues a frame while a token is being verified. Returns `None`, and
-    /// queues nothing, if no token is being verified. Fails with `rate_limited`
-    /// if the queue is full.
+    /// Queues a frame if a token is being verified. Otherwise queues nothing
+    /// and returns `None`. Fails with `rate_limited` if the queue is full.
     pub fn queue_if_verifying(&mut self, text: &str) -> Option<Result<(), Refusal>> {
         let queued = self.queued.as_mut()?;
         let too_many =
@@ -126,9 +129,9 @@ impl FrameGuard {
         Some(queued.push(text).then_some(()).ok_or_else(too_many))
     }
 
-    /// Starts to queue frames until the verdict on a token. Verification can
-    /// use milliseconds of CPU, so tokens have their own rate. Beyond that
-    /// rate, this fails with `rate_limited`.
+    /// Starts to queue frames until the verdict on a token. Verifying a token
+    /// can take milliseconds of CPU time, so tokens have their own rate limit.
+    /// Fails with `rate_limited` if the token exceeds this limit.
     pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
         self.counts(rates, now).tokens.try_acquire(TOKENS, now).map_err(|retry_after_ms| {
             let message =
@@ -139,19 +142,20 @@ impl FrameGuard {
         Ok(())
     }
 
-    /// Removes and returns the frames that were queued, in order.
+    /// Stops queueing, and returns the queued frames in their order.
     pub fn release(&mut self) -> VecDeque<String> {
         self.queued.take().unwrap_or_default().frames
     }
 
-    /// Records an accepted frame, which ends a run of bad requests.
+    /// Records an accepted frame. The number of consecutive bad requests is
+    /// then 0.
     pub fn accept(&mut self) {
         self.bad_requests = 0;
     }
 
-    /// Records a refused frame. Fails with `bad_request` when
-    /// [`limits::BAD_REQUESTS_IN_A_ROW`] frames in a row were bad requests.
-    /// Then the socket must be closed.
+    /// Records a refused frame. Fails with `bad_request` if
+    /// [`limits::BAD_REQUESTS_IN_A_ROW`] consecutive frames were bad requests.
+    /// In this case, the socket must be closed.
     pub fn refuse(&mut self, code: Code) -> Result<(), Refusal> {
         self.bad_requests = match code {
             Code::BadRequest => self.bad_requests.saturating_add(1),
@@ -174,7 +178,7 @@ impl FrameGuard {
     }
 }
 
-/// Refusal that closes a socket which sent a frame over the size limit.
+/// Refusal that closes a socket after a frame that exceeds the size limit.
 pub fn frame_too_large() -> Refusal {
     Refusal::too_large(format!("a frame may be at most {} bytes", limits::BODY_BYTES))
 }
@@ -192,7 +196,8 @@ pub fn no_token_in_time() -> Refusal {
     )
 }
 
-/// Refusal that closes a socket without a token, to make room for newer ones.
+/// Refusal that closes a socket without a token when too many newer sockets
+/// wait.
 pub fn too_many_wait() -> Refusal {
     let message = "too many sockets wait for their token; send it with the upgrade, or at once";
     Refusal::new(Code::RoomFull, message)
@@ -216,13 +221,13 @@ pub fn not_text() -> Refusal {
     Refusal::bad_request("a frame must be one JSON object, sent as text")
 }
 
-/// Refusal that closes a socket which sent no frame and no ping for two ping
-/// periods.
+/// Refusal that closes a socket after two ping periods without a frame or a
+/// ping.
 pub fn ping_timeout() -> Refusal {
     Refusal::new(Code::PingTimeout, "no frame and no ping arrived for two ping periods")
 }
 
-/// A bucket for frames, and one for bytes.
+/// A bucket for frames and a bucket for bytes.
 #[derive(Debug)]
 struct Meter {
     frames: Bucket,
@@ -234,9 +239,10 @@ impl Meter {
         Self { frames: Bucket::full(rates.frames, now), bytes: Bucket::full(rates.bytes, now) }
     }
 
-    /// Removes one frame and its bytes from the buckets. Fails with the
-    /// milliseconds until a frame may be sent. The bytes may exceed those that
-    /// are left; the next frame then waits longer.
+    /// Charges one frame and its bytes to the buckets. If a bucket is empty,
+    /// fails with the number of milliseconds until a frame may be sent. A frame
+    /// may have more bytes than the bucket for bytes has left. In this case,
+    /// the next frame must wait longer.
     fn try_acquire(&mut self, bytes: usize, rates: FrameRates, now: Millis) -> Result<(), u64> {
         self.bytes.check(rates.bytes, now)?;
         self.frames.try_acquire(rates.frames, now)?;
@@ -245,8 +251,8 @@ impl Meter {
     }
 }
 
-/// Frames that wait for a verdict, in order. Their number and bytes are
-/// limited.
+/// Frames that wait for a verdict, in the order of their arrival. The number of
+/// frames and their total bytes are limited.
 #[derive(Debug, Default)]
 struct QueuedFrames {
     frames: VecDeque<String>,
@@ -254,7 +260,8 @@ struct QueuedFrames {
 }
 
 impl QueuedFrames {
-    /// Adds a frame. Returns `false`, and adds nothing, if a limit is reached.
+    /// Adds a frame. If the frame would exceed a limit, adds nothing and
+    /// returns `false`.
     fn push(&mut self, frame: &str) -> bool {
         let bytes = self.bytes.saturating_add(frame.len());
         let fits = self.frames.len() < limits::QUEUED_FRAMES && bytes <= limits::QUEUED_BYTES;

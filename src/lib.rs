@@ -1,10 +1,10 @@
 //! Roomcast: realtime rooms as Durable Objects. This page is an overview of the
 //! code.
 //!
-//! The core is everything except `edge`. It has no I/O, reads no clock and
-//! draws no random numbers. `edge` is the shell around it, and the only part
-//! that depends on Cloudflare. ARCHITECTURE.md explains this design;
-//! docs/protocol.md is the contract with clients.
+//! The core is every module except `edge`. The core performs no I/O, reads no
+//! clock and generates no random numbers. `edge` is the shell around the core,
+//! and the only module that depends on Cloudflare. ARCHITECTURE.md explains
+//! this design; docs/protocol.md is the contract with clients.
 //!
 //! # The path of a frame
 //!
@@ -14,21 +14,21 @@
 //! | | step | in |
 //! | --- | --- | --- |
 //! | 1 | **The upgrade arrives** and is mapped to a route. | `edge::worker`, [`route`] |
-//! | 2 | **It is authenticated:** token, claims, grant in this room. A rejected request does not load the room. | [`auth::extract`], [`auth::verify`] |
-//! | 3 | The worker forwards it to the room's object, with alice's identity in a header that only the worker can set. | `edge::request` |
-//! | 4 | The socket is accepted and joins. The session is saved in the socket's attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
-//! | 5 | **The frame arrives,** is counted, decoded, and checked against the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
+//! | 2 | **The upgrade is authenticated:** the token is verified, and its claims determine the grant in this room. A rejected request does not load the room. | [`auth::extract`], [`auth::verify`] |
+//! | 3 | The worker forwards the upgrade to the room's object, with alice's identity in a header that only the worker can set. | `edge::request` |
+//! | 4 | The room's object accepts the socket, and the new session joins the room. The session is saved in the socket's attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
+//! | 5 | **The publish frame arrives.** The frame is counted, decoded, and checked against the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |
 //! | 6 | **The event gets its seq, and is stored:** one row of a ring. | [`log::Log::append`], [`store::Store`], `edge::sql_store` |
-//! | 7 | **It is broadcast,** and alice receives her ack. The effects that do both are created only after the write. | [`room`]`::broadcast` |
-//! | 8 | The effects are performed, with one JavaScript string for all sockets. | `edge::room_object`, `edge::sockets` |
+//! | 7 | **The event is broadcast,** and alice receives her ack. The effects for the broadcast and the ack are created only after the write. | [`room`]`::broadcast` |
+//! | 8 | The edge performs the effects. The broadcast uses one JavaScript string for all sockets. | `edge::room_object`, `edge::sockets` |
 //!
 //! A socket without a token waits in the worker before step 3 ([`pending`]).
 //!
 //! A publish over HTTP takes the same path, except that step 5 is in
-//! [`room`]`::requests`. A session may be behind, after a resume or because it
-//! reads slowly. Then it receives the events from the log. Their bytes are the
-//! same as the ones that bob receives live, since events are stored as they are
-//! sent.
+//! [`room`]`::requests`. A session may be behind because it resumed or because
+//! it reads slowly. This session receives the missing events from the log. The
+//! missing events have the same bytes as the events that bob receives live,
+//! since events are stored as they are sent.
 
 pub mod auth;
 pub mod close_reason;

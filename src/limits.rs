@@ -1,10 +1,10 @@
-//! All limits (docs/limits.md lists them; a test compares the two). Lengths are
-//! in characters (Unicode code points) unless the name says bytes. Times are in
-//! milliseconds.
+//! All limits. docs/limits.md lists the limits, and a test compares that list
+//! with this file. Sizes are in bytes, lengths are in characters (Unicode code
+//! points), and times are in milliseconds.
 
 pub const ROOM_NAME: usize = 164;
-/// An `error` repeats the room's name as the client sent it, valid or not, up
-/// to this length.
+/// Maximum length of a room's name that an `error` repeats. The name is
+/// repeated as the client sent it, even if the name is invalid.
 pub const ECHOED_ROOM: usize = 200;
 pub const NAME: usize = 128;
 pub const KEY: usize = 256;
@@ -12,203 +12,224 @@ pub const ID: usize = 128;
 pub const REF: usize = 128;
 pub const USER: usize = 128;
 
-/// Bytes of an event's `data`, as the publisher wrote it.
+/// Maximum size of an event's `data`, as the publisher wrote it.
 pub const DATA_BYTES: usize = 256 * KIB;
-/// Bytes of a frame to the room, or of an HTTP body.
+/// Maximum size of a frame to the room, or of an HTTP body.
 pub const BODY_BYTES: usize = MIB;
-/// Levels of nested arrays and objects in `data`. Many JSON parsers have a
-/// limit, or crash at some depth. All parsers in common use support this many
-/// levels.
+/// Maximum number of levels of nested arrays and objects in `data`. Many JSON
+/// parsers limit the depth, or crash at some depth. All common parsers support
+/// this many levels.
 pub const DATA_LEVELS: usize = 64;
 pub const EVENTS_IN_A_PUBLISH: usize = 1_000;
 pub const ROOMS_IN_A_PUBLISH: usize = 40;
-/// Bytes of a token. A longer token is rejected before it is parsed.
+/// Maximum size of a token. A longer token is rejected before it is parsed.
 pub const TOKEN_BYTES: usize = 8 * KIB;
 
-/// Bytes of the events in one frame, together. A larger event is sent in a
+/// Maximum total size of the events in one frame. A larger event is sent in a
 /// frame of its own.
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
 /// The minimum number of sessions to which a room can send a frame within 1 ms.
-/// The windows in which a room combines events (`frame_window_ms`) or signals
-/// (`FLUSH_MS`) are longer by the time that sending takes. For example, after a
-/// frame to 600 sessions, the window is 20 ms longer.
+/// A room combines events for `frame_window_ms`, and signals for `FLUSH_MS`.
+/// These windows are extended by the time that sending takes. For example,
+/// after a frame to 600 sessions, the window is 20 ms longer.
 pub const SENDS_PER_MS: u64 = 30;
-/// Bytes of a signal's `data`.
+/// Maximum size of a signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
-/// Length of a flush window. Within it, signals of one name from one session
-/// are reduced to the newest, and changes of the members are combined into one.
+/// Duration of a flush window. If one session sends several signals with the
+/// same name in one window, the room sends only the newest signal. Changes of
+/// the members in a window are combined into one change.
 pub const FLUSH_MS: u64 = 50;
-/// Different names of signals that one session may send within a flush window.
+/// Maximum number of different signal names that one session may use within a
+/// flush window.
 pub const SIGNAL_NAMES: usize = 16;
-/// Copies of signals and of members that a room sends within a flush window. A
-/// text counts as one copy per receiver, and as one more for each full
-/// `COPY_BYTES` of its length. Sending this many copies takes about as long as
-/// the window.
+/// Maximum number of copies of signals and of members that a room sends within
+/// a flush window. For each receiver, a text counts as one copy, plus one copy
+/// for each full `COPY_BYTES` of its length. Sending this many copies takes
+/// about as long as the window.
 pub const WINDOW_COPIES: u64 = FLUSH_MS * SENDS_PER_MS;
 pub const COPY_BYTES: usize = 16 * KIB;
-/// Bytes of signals that one session is sent within a flush window.
+/// Maximum total size of the signals that one session receives within a flush
+/// window.
 pub const WINDOW_BYTES: usize = 256 * KIB;
-/// Signals that wait in a room for a later flush window.
+/// Maximum number of signals that wait in a room for a later flush window.
 pub const SIGNALS_QUEUED: usize = 10_000;
 pub const SIGNALS_QUEUED_BYTES: usize = 4 * MIB;
-/// Bytes that may wait to be written to a session's socket. A session with more
-/// does not read. The room sends it no signals and no changes of the members.
-/// The room still sends it answers, but closes the session after this many
-/// bytes of them.
+/// Maximum number of bytes that may wait to be written to a session's socket. A
+/// session with more waiting bytes counts as a session that does not read. The
+/// room sends this session no signals and no changes of the members. The room
+/// still sends answers, but it closes the session after this many bytes of
+/// answers.
 pub const UNSENT_BYTES: usize = MIB;
-/// Rooms on one connection.
+/// Maximum number of rooms on one connection.
 pub const ROOMS_ON_A_CONNECTION: usize = 100;
-/// Frames that may wait on a connection for one room that has not answered its
-/// `subscribe`.
+/// Maximum number of frames for one room that may wait on a connection until
+/// the room answers the `subscribe`.
 pub const WAITING_FRAMES: usize = 100;
-/// Bytes of all frames that may wait on a connection, for all its rooms
-/// together.
+/// Maximum total size of all frames that wait on a connection, for all of its
+/// rooms together.
 pub const WAITING_BYTES: usize = MIB;
-/// Number of times per second that a connection may subscribe, unsubscribe or
-/// send a token.
+/// Maximum number of times per second that a connection may subscribe,
+/// unsubscribe or send a token.
 pub const CHANGES_PER_SECOND: u64 = 50;
-/// Number of times that a connection may do this at once.
+/// Maximum number of times that a connection may subscribe, unsubscribe or send
+/// a token in one burst.
 pub const CHANGES_BURST: u64 = 100;
-/// The minimum time between two pings that a connection forwards to its rooms,
-/// since a ping is one frame to each room.
+/// The minimum time between two pings that a connection forwards to its rooms.
+/// Pings are limited, since a forwarded ping is one frame to each room.
 pub const PINGS_FORWARDED_EVERY_MS: u64 = 1_000;
-/// The flow control window of a bridge. It is smaller than that of a session's
-/// own socket, since one isolate of the worker serves many bridges.
+/// The flow control window of a bridge. This window is smaller than the window
+/// of a session's own socket, since one isolate of the worker serves many
+/// bridges.
 pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
-/// Bytes that the client of a connection for many rooms may leave unread.
-/// Beyond this, its rooms are paused and signals are dropped.
+/// Maximum number of bytes that the client of a connection for many rooms may
+/// leave unread. Beyond this number, the connection pauses its rooms and drops
+/// signals.
 pub const CONNECTION_WINDOW_BYTES: u64 = MIB as u64;
-/// How often a connection checks whether the client has read what was unread.
+/// The interval at which a connection checks whether the client has read the
+/// unread bytes.
 pub const UNREAD_CHECK_MS: u64 = 250;
-/// Bytes that the reader of a stream must have read before the worker reports
-/// them to the room at once.
+/// If the reader of a stream has read this many bytes, the worker reports them
+/// to the room immediately.
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
-/// How long the worker waits before it reports fewer bytes.
+/// The time after which the worker reports fewer bytes than
+/// `SEEN_AT_ONCE_BYTES`.
 pub const SEEN_AFTER_MS: u64 = 1_000;
-/// Characters of frames without flow control (signals and changes of the
-/// members) that may wait for the reader of a stream. If a frame arrives when
-/// this limit is reached, the stream is closed.
+/// Maximum number of characters in frames without flow control that may wait
+/// for the reader of a stream. These frames are signals and changes of the
+/// members. If a frame arrives when this limit is reached, the stream is
+/// closed.
 pub const UNREAD_CHARACTERS: u32 = 1_000_000;
-/// Bytes of the presence data of a session.
+/// Maximum size of the presence data of a session.
 pub const PRESENCE_BYTES: usize = 2 * KIB;
-/// Bytes of all members of a room, together.
+/// Maximum total size of all members of a room.
 pub const MEMBERS_BYTES: usize = 16 * MIB;
-/// Bytes of the members in one frame of their list, together. A larger member
-/// is sent in a frame of its own.
+/// Maximum total size of the members in one frame of the list of members. A
+/// larger member is sent in a frame of its own.
 pub const MEMBERS_PAGE_BYTES: usize = 256 * KIB;
-/// Grace period of a member whose session disconnected. The member is removed
-/// after this time.
+/// Grace period of a member whose session disconnected. After this time, the
+/// member is removed.
 pub const GRACE_MS: u64 = 10_000;
-/// Time without a frame or a ping after which a session that entered is closed:
-/// two ping periods.
+/// The time after which a session that entered is closed if no frame and no
+/// ping arrives: two ping periods.
 pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
-/// The precision of the ping timeout. A frame counts as if it had arrived up to
-/// this much later. So the session's attachment is rewritten at most once in
-/// this time. The room checks for sessions that timed out at most once in this
-/// time, too.
+/// The precision of the ping timeout. The record of a frame counts as activity
+/// for this long. So a session may time out later by up to this time, and the
+/// session's attachment is rewritten at most once in this time. The room also
+/// checks for timeouts at most once in this time.
 pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
-/// Bytes of members without a socket of their own that one socket's attachment
-/// carries. The whole attachment stays below 8 KiB, half of the platform's
-/// limit. If a text has one letter beyond Latin-1, the platform stores all its
-/// letters with two bytes each.
+/// Maximum total size of the members in one socket's attachment that have no
+/// socket of their own. The whole attachment stays below 8 KiB, which is half
+/// of the platform's limit. If one letter of a text is not in Latin-1, the
+/// platform stores every letter of this text with two bytes.
 pub const CARRIED_BYTES: usize = 4 * KIB;
-/// The time between two comments of a stream of Server-Sent Events.
+/// The interval between two comments in a stream of Server-Sent Events.
 pub const COMMENT_MS: u64 = 25_000;
-/// The time a room may take to send the start of a stream, and the reader to
-/// begin reading it.
+/// Maximum time for a room to send the start of a stream. The same maximum
+/// applies until the reader begins to read the stream.
 pub const STREAM_START_TIMEOUT_MS: u64 = 10_000;
-/// The longest time that the worker delays the answer with a page (`wait`).
+/// Maximum time that the worker waits for events before it answers with a page
+/// (`wait`).
 pub const WAIT_MS: u64 = 30_000;
-/// Bytes of the events in a page. A page ends before it exceeds this, but has
-/// at least one event.
+/// Maximum total size of the events in a page. A page ends before it exceeds
+/// this size, but has at least one event.
 pub const PAGE_BYTES: usize = MIB;
 pub const PAGE_EVENTS: u64 = 1_000;
 pub const PAGE_EVENTS_DEFAULT: u64 = 100;
 
-/// The time a socket may take to send a token in its first frame.
+/// Maximum time that a socket may take to send a token in its first frame.
 pub const FIRST_FRAME_MS: u64 = 10_000;
-/// Leeway for clocks that differ: a token is accepted until this long after
-/// `exp`, and from this long before `nbf`.
+/// Leeway for clocks that differ. A token is accepted from this time before
+/// `nbf` until this time after `exp`.
 pub const LEEWAY_MS: u64 = 30_000;
 /// The interval of a client's pings.
 pub const PING_MS: u64 = 25_000;
-/// Consecutive `bad_request` frames that close a socket.
+/// Number of consecutive `bad_request` frames after which a socket is closed.
 pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 
-/// Bytes of frames that a client's socket may send per second.
+/// Maximum total size of the frames that a client's socket may send per second.
 pub const FRAME_BYTES_PER_SECOND: u64 = MIB as u64;
-/// Bytes of frames that a client's socket may send at once.
+/// Maximum total size of the frames that a client's socket may send in one
+/// burst.
 pub const FRAME_BYTES_BURST: u64 = 8 * MIB as u64;
-/// The number of bursts of rejected frames after which a socket that exceeds
-/// its rates is closed. For example, with a burst of 100 frames, the socket is
-/// closed after 1,000 rejected frames at once.
+/// Number of bursts of refused frames after which a socket that exceeds its
+/// rates is closed. For example, with a burst of 100 frames, the socket is
+/// closed after 1,000 refused frames in one burst.
 pub const REFUSED_BURST_FACTOR: u64 = 10;
-/// Tokens that a socket may send in `auth` frames per second, since verifying
-/// one can take milliseconds of CPU.
+/// Maximum number of tokens that a socket may send in `auth` frames per second.
+/// Tokens are limited, since verifying a token can take milliseconds of CPU
+/// time.
 pub const TOKENS_PER_SECOND: u64 = 1;
-/// Tokens that a socket may send in `auth` frames at once.
+/// Maximum number of tokens that a socket may send in `auth` frames in one
+/// burst.
 pub const TOKENS_BURST: u64 = 10;
-/// The bytes that a `seen` must report so that it is not counted as a frame.
-/// The protocol requires such a `seen` about every 64 KiB.
+/// Minimum number of bytes that a `seen` must report so that the `seen` is not
+/// counted as a frame. The protocol requires a `seen` about every 64 KiB.
 pub const SEEN_UNCOUNTED_BYTES: u64 = 32 * KIB as u64;
-/// Frames that a connection may send to all of its rooms per second.
+/// Maximum number of frames that a connection may send per second to all of its
+/// rooms together.
 pub const CONNECTION_FRAMES_PER_SECOND: u64 = 1_000;
-/// Frames that a connection may send to all of its rooms at once.
+/// Maximum number of frames that a connection may send in one burst to all of
+/// its rooms together.
 pub const CONNECTION_FRAMES_BURST: u64 = 2_000;
-/// Sockets without a token in one isolate of the worker. If more connect, the
-/// sockets that have waited longest are closed.
+/// Maximum number of sockets without a token in one isolate of the worker. If
+/// more sockets connect, the sockets that have waited longest are closed.
 pub const WAITING_SOCKETS: usize = 1_000;
-/// The interval at which a socket without a token checks whether it was closed
-/// for a newer one.
+/// The interval at which a socket without a token checks whether it must be
+/// closed in favor of newer sockets.
 pub const WAITING_CHECK_MS: u64 = 1_000;
 
-/// Frames that may wait behind an `auth` frame for the result of its
-/// verification, and their bytes.
+/// Maximum number of frames that may wait behind an `auth` frame until the
+/// token in the `auth` frame is verified.
 pub const QUEUED_FRAMES: usize = 100;
+/// Maximum total size of the frames that wait behind an `auth` frame.
 pub const QUEUED_BYTES: usize = MIB;
-/// Bytes of the newest events that a room caches in memory for clients that
-/// resume.
+/// Maximum total size of the newest events that a room caches in memory for
+/// clients that resume.
 pub const RECENT_BYTES: usize = 256 * KIB;
-/// Bytes of nodes of the index of ids that a room caches in memory.
+/// Maximum total size of the nodes of the index of ids that a room caches in
+/// memory.
 pub const IDS_CACHED_BYTES: usize = MIB;
-/// Ids of appends without an index that a room caches at a time, and adds to
-/// the index with one append.
+/// Maximum number of ids of appends without an index that a room caches at the
+/// same time. One append adds all of the cached ids to the index.
 pub const UNINDEXED_IDS: usize = 20_000;
-/// Frames of a replay that a session is sent at once. A longer replay continues
-/// later, so that the room can do other work in between.
+/// Maximum number of frames of a replay that a room sends to a session in one
+/// step. A longer replay continues in later steps, so that the room can do
+/// other work in between.
 pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
-/// The time after which the alarm continues a replay or a change of the
-/// members, if the object is lost while one is in progress.
+/// If the object is lost during a replay or a change of the members, the alarm
+/// continues this work after this time.
 pub const REPLAY_RESTART_MS: u64 = 5_000;
-/// Users whose publishes a room counts at a time, and users whose reads it
-/// counts.
+/// Maximum number of users whose publishes a room counts at the same time. The
+/// same maximum applies to users whose reads a room counts.
 pub const USERS_COUNTED: usize = 10_000;
-/// Events of a publish that cost one unit. A publish and a read each cost one
-/// unit of their user's rate. A publish costs one more unit for each event with
-/// a key, since that is one more row. It costs one more for each
-/// `EVENTS_IN_A_UNIT` events. It also costs one more for each `IDS_IN_A_UNIT`
-/// events with an id, since each id is looked up.
+/// Number of events in a publish that cost one more unit. A publish and a read
+/// each cost one unit of the user's rate. A publish costs one more unit for
+/// each event with a key, since this event writes one more row. A publish costs
+/// one more unit for each `EVENTS_IN_A_UNIT` events. A publish also costs one
+/// more unit for each `IDS_IN_A_UNIT` events with an id, since each id is
+/// looked up.
 pub const EVENTS_IN_A_UNIT: usize = 100;
 pub const IDS_IN_A_UNIT: usize = 50;
-/// Bytes that cost one more unit: of a publish's body, or of a read's answer.
+/// Number of bytes that cost one more unit. For a publish, the bytes of the
+/// body are counted, and for a read, the bytes of the answer.
 pub const BYTES_IN_A_UNIT: usize = 64 * KIB;
-/// The longest time ahead to which an alarm is set: a token's `exp` may be
-/// later than the last date of JavaScript.
+/// Maximum time from now to an alarm. This maximum is needed, since a token's
+/// `exp` may be later than the last date that JavaScript supports.
 pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
 
 /// The time after which the alarm fires again if a room can't be loaded or
 /// erased.
 pub const ALARM_RETRY_MS: u64 = 60_000;
 
-/// Defaults of the room settings ([`crate::settings::Settings`] has their
-/// meaning).
+/// Default values of the room settings. [`crate::settings::Settings`] describes
+/// the settings.
 pub const RETAINED_APPENDS: u64 = 1_000;
 pub const RETAINED_MS: u64 = 72 * HOUR_MS;
 pub const RETAINED_BYTES: u64 = 32 * MIB as u64;
 pub const STATE_KEYS: u64 = 1_000;
 pub const STATE_BYTES: u64 = 4 * MIB as u64;
 pub const SOCKETS: usize = 32_000;
-/// Sessions of one user.
+/// Maximum number of sessions that one user can have in a room.
 pub const SESSIONS_PER_USER: usize = 1_000;
 pub const MEMBERS: usize = 1_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
@@ -216,13 +237,14 @@ pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;
 pub const READS_PER_SECOND: u64 = 100;
 pub const FRAME_WINDOW_MS: u64 = 10;
-/// Bytes of events that may be in flight to a session with flow control. While
-/// at most a quarter of this is in flight, one more frame of any size may be
-/// sent.
+/// Maximum number of bytes in flight to a session with flow control. While at
+/// most a quarter of this number is in flight, one more frame of any size may
+/// be sent.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
-/// The largest or smallest values of the room settings. The platform's limits
-/// are 10 GB per room and 32,768 sockets, some of which may still be closing.
-/// The state is sent as one frame, and a frame may be at most 32 MiB.
+/// The largest and smallest allowed values of the room settings. The platform
+/// allows 10 GB per room. The platform allows 32,768 sockets per room,
+/// including sockets that are still closing. The state is sent as one frame,
+/// and the platform allows a frame of at most 32 MiB.
 pub const RETAINED_APPENDS_MAX: u64 = 1_000_000;
 pub const RETAINED_MS_MAX: u64 = 365 * 24 * HOUR_MS;
 pub const RETAINED_BYTES_MAX: u64 = 1_024 * MIB as u64;
@@ -230,11 +252,12 @@ pub const STATE_KEYS_MAX: u64 = 100_000;
 pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
 pub const RATE_MAX: u64 = 1_000_000;
 pub const FRAME_WINDOW_MS_MAX: u64 = 1_000;
-/// Clients send `seen` once they have received a quarter of this.
+/// The smallest flow control window. A client sends a `seen` once it has
+/// received a quarter of the window.
 pub const FLOW_WINDOW_BYTES_MIN: u64 = 256 * KIB as u64;
 pub const FLOW_WINDOW_BYTES_MAX: u64 = 16 * MIB as u64;
 
-/// The largest integer up to which all integers are exact in JavaScript.
+/// The largest integer up to which JavaScript represents all integers exactly.
 pub const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 pub const HOUR_MS: u64 = 60 * 60 * 1_000;

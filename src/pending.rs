@@ -3,9 +3,9 @@
 //!
 //! The worker accepts the socket, and connects to the room's object only after
 //! the socket's token was verified. So a client without a token can't create a
-//! room, load it, or use one of its places for sockets.
+//! room, load a room, or use up a room's limit of sockets.
 //!
-//! This module performs no I/O and reads no clock. It receives a
+//! This module performs no I/O and reads no clock. The module receives a
 //! [`PendingInput`] and the time, and returns [`PendingEffect`]s. Once the
 //! socket to the room is open, frames are forwarded in both directions, and
 //! only the room's rules apply.
@@ -34,19 +34,20 @@ pub enum PendingInput<'a> {
     Text(&'a str),
     /// The client sent a binary frame.
     Binary,
-    /// The client sent a frame over the size limit. It was not read.
+    /// The client sent a frame that exceeds the size limit. The frame was not
+    /// read.
     TooLarge,
     /// The client's socket closed.
     Gone(CloseReason),
-    /// The verdict on the token of a [`PendingEffect::Verify`].
+    /// The verdict on the token that [`PendingEffect::Verify`] contained.
     Verified(Result<Claims, Refusal>),
-    /// The socket of a [`PendingEffect::Open`] is open.
+    /// The socket that [`PendingEffect::Open`] requested is open.
     Opened,
     /// The socket to the room closed, or could not be opened.
     Ended(CloseReason),
-    /// Too many sockets wait, and this one has waited longest.
+    /// Too many sockets wait, and this socket has waited longest.
     TooManyWaiting,
-    /// The time of [`PendingSocket::deadline`] has come.
+    /// The time that [`PendingSocket::deadline`] returned is reached.
     Tick,
 }
 
@@ -75,17 +76,18 @@ enum State {
     AwaitingToken {
         until: Millis,
     },
-    /// The token is being verified. Until the room is open, further frames wait
-    /// in the guard.
+    /// The token is being verified. Until the socket to the room is open,
+    /// further frames wait in the guard.
     Verifying,
     Opening,
-    /// The room is open. The edge forwards frames without calling this module.
+    /// The socket to the room is open. The edge forwards frames without calling
+    /// this module.
     Open,
     Closed,
 }
 
-/// The rate of frames before the room is open. After that, the room's own rate
-/// applies.
+/// The rates of frames that apply until the socket to the room is open. After
+/// that, the room's own rates apply.
 const RATES: FrameRates =
     FrameRates::of(Rate { per_second: limits::FRAMES_PER_SECOND, burst: limits::FRAMES_BURST });
 
@@ -95,7 +97,8 @@ impl PendingSocket {
         Self { room, state: State::AwaitingToken { until }, guard: FrameGuard::default() }
     }
 
-    /// Handles one input. The edge must perform the effects in their order.
+    /// Handles one input. The edge must perform the returned effects in their
+    /// order.
     pub fn handle(&mut self, input: PendingInput, now: Millis) -> Vec<PendingEffect> {
         match (input, &self.state) {
             (_, State::Closed) | (PendingInput::Text(_) | PendingInput::Binary, State::Open) => {
@@ -104,7 +107,7 @@ impl PendingSocket {
             (PendingInput::Text(text), _) => self.text(text, now),
             (PendingInput::Binary, _) => self.close(&no_token_yet()),
             (PendingInput::TooLarge, _) => self.close(&frame_too_large()),
-            // The client disappeared without a Close frame.
+            // The client disconnected without a Close frame.
             (PendingInput::Gone(CloseReason::Lost), _) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() })
             }
@@ -134,12 +137,13 @@ impl PendingSocket {
         }
     }
 
-    /// Returns whether the socket's token has not arrived yet.
+    /// Returns whether the socket still waits for its token.
     pub fn awaits_token(&self) -> bool {
         matches!(self.state, State::AwaitingToken { .. })
     }
 
-    /// Returns whether the room is open, so that frames are forwarded.
+    /// Returns whether the socket to the room is open, so that frames are
+    /// forwarded.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }
@@ -149,8 +153,8 @@ impl PendingSocket {
         matches!(self.state, State::Closed)
     }
 
-    /// Returns when the edge must send [`PendingInput::Tick`]; `None` if the
-    /// token has arrived.
+    /// Returns the time at which the edge must send [`PendingInput::Tick`];
+    /// `None` if the token has arrived.
     pub fn deadline(&self) -> Option<Millis> {
         match self.state {
             State::AwaitingToken { until } => Some(until),
@@ -161,7 +165,8 @@ impl PendingSocket {
     fn text(&mut self, text: &str, now: Millis) -> Vec<PendingEffect> {
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted => {}
-            // A socket receives no error before its token is verified.
+            // Before its token is verified, the socket is closed instead of
+            // receiving an error.
             Admission::OverRate(refusal) | Admission::Close(refusal) => {
                 return self.close(&refusal);
             }
@@ -208,23 +213,23 @@ impl PendingSocket {
     }
 }
 
-/// The sockets of one isolate that wait for their token. Beyond the limit, the
-/// socket that has waited longest is closed. A client that sends its token in
-/// the first frame waits for one round trip only. So idle sockets can't keep
-/// such a client out.
+/// The sockets of one isolate that wait for their token. If the limit is
+/// exceeded, the socket that has waited longest is closed. A client that sends
+/// its token in the first frame waits only for one round trip. So idle sockets
+/// can't prevent this client from connecting.
 #[derive(Default)]
 pub struct WaitingSockets {
     next: u64,
     waiting: BTreeSet<u64>,
 }
 
-/// Identifies a waiting socket.
+/// Identifier of a waiting socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
 
 impl WaitingSockets {
-    /// Adds a socket. If there are too many, removes the one that has waited
-    /// longest.
+    /// Adds a socket. If the limit is then exceeded, removes the socket that
+    /// has waited longest.
     pub fn enter(&mut self) -> Ticket {
         let ticket = self.next;
         self.next = ticket.saturating_add(1);
@@ -235,7 +240,7 @@ impl WaitingSockets {
         Ticket(ticket)
     }
 
-    /// Returns `false` if the socket must be closed for newer ones.
+    /// Returns `false` if the socket must be closed in favor of newer sockets.
     pub fn is_waiting(&self, Ticket(ticket): Ticket) -> bool {
         self.waiting.contains(&ticket)
     }

@@ -1,16 +1,17 @@
-//! A token bucket with integer arithmetic. It starts full, and it is full again
-//! after hibernation. That is correct because a room hibernates only after ten
-//! idle seconds, which would have refilled the bucket anyway.
+//! A token bucket with integer arithmetic. A new bucket is full, and a bucket
+//! is full again after hibernation. This is correct, since a room hibernates
+//! only after ten idle seconds, and the bucket would be refilled in this time
+//! anyway.
 //!
-//! The cost of a request may be known only when the request is done. So a
-//! bucket can have a debt: it grants a request while it has one unit left. It
-//! must earn the debt back before it grants another request. For example, a
-//! bucket of 100 that is charged 1,000 grants the next unit when it has earned
-//! 901.
+//! The cost of a request is sometimes known only after the request. So a bucket
+//! grants a request if it has at least one unit, and the cost may then leave a
+//! debt. The bucket must earn the debt back before it grants another request.
+//! For example, if a bucket with 100 units is charged 1,000 units, it grants
+//! the next unit after it has earned 901 units.
 
 use crate::time::Millis;
 
-/// A rate limit: units per second, and units at once.
+/// A rate limit: the units per second, and the units in one burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     pub per_second: u64,
@@ -33,16 +34,16 @@ impl Bucket {
         Self { level: thousandths(rate.burst), at: now }
     }
 
-    /// Removes one unit. If there is none, fails with the milliseconds until
-    /// there is one.
+    /// Removes one unit. If the bucket has no unit, fails with the number of
+    /// milliseconds until it has one.
     pub fn try_acquire(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.check(rate, now)?;
         self.charge(1);
         Ok(())
     }
 
-    /// Checks that there is one unit. If there is none, fails with the
-    /// milliseconds until there is one.
+    /// Checks that the bucket has one unit. If the bucket has no unit, fails
+    /// with the number of milliseconds until it has one.
     pub fn check(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
         match thousandths(1).saturating_sub(self.level) {
@@ -51,17 +52,17 @@ impl Bucket {
         }
     }
 
-    /// Charges units. The debt is not limited.
+    /// Removes units. The resulting debt is not limited.
     pub fn charge(&mut self, units: u64) {
         self.level = self.level.saturating_sub(thousandths(units));
     }
 
-    /// Adds one unit back to the bucket, up to the burst.
+    /// Adds one unit back to the bucket, if the bucket is not full.
     pub fn refund(&mut self, rate: Rate) {
         self.level = self.level.saturating_add(thousandths(1)).min(thousandths(rate.burst));
     }
 
-    /// Returns whether the bucket has its whole burst.
+    /// Returns whether the bucket is full.
     pub fn is_full(&mut self, rate: Rate, now: Millis) -> bool {
         self.refill(rate, now);
         self.level >= thousandths(rate.burst)
@@ -123,7 +124,8 @@ mod tests {
         let mut bucket = Bucket::full(RATE, Millis::new(0));
         assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Ok(()));
         bucket.charge(1_000);
-        // 901 units of debt and the unit to take, at 50 per second.
+        // The bucket must earn 902 units at 50 units per second: 901 units of
+        // debt, and the unit to acquire.
         assert_eq!(bucket.try_acquire(RATE, Millis::new(0)), Err(18_040));
         assert!(!bucket.is_full(RATE, Millis::new(18_000)));
         assert_eq!(bucket.try_acquire(RATE, Millis::new(18_039)), Err(1));

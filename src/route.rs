@@ -1,6 +1,6 @@
-//! Maps requests to routes. Paths must match exactly, since a damaged path
-//! could otherwise match a shorter and more dangerous one. For example, a
-//! `DELETE` of `/rooms/a/` is `not_found`, and does not erase the room `a`.
+//! Maps requests to routes. A path must match exactly. Otherwise a damaged path
+//! could match a shorter path with a more dangerous effect. For example,
+//! `DELETE /rooms/a/` is `not_found` and does not erase the room `a`.
 
 use crate::code::{Code, Refusal};
 use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, User};
@@ -8,8 +8,8 @@ use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, Use
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Health,
-    /// `POST /events`: publishes to many rooms. It requires the right to
-    /// publish in each of them.
+    /// `POST /events`: publishes to many rooms. The request requires the right
+    /// to publish in each of these rooms.
     PublishToRooms,
     /// `GET /events` as a WebSocket: one connection for many rooms.
     Connection,
@@ -24,7 +24,7 @@ pub enum Route {
     },
 }
 
-/// The kind of response that a request's headers request: a body, a WebSocket,
+/// The kind of response that a request's headers select: a body, a WebSocket,
 /// or a stream of Server-Sent Events.
 #[derive(Clone, Copy, Debug)]
 pub enum ResponseKind<'a> {
@@ -56,9 +56,10 @@ pub enum Request {
 }
 
 impl Route {
-    /// Parses a request. `path` is the raw path of the URL, `query` its raw
-    /// query without the `?`. Fails with `not_found`, `method_not_allowed`, or,
-    /// for an invalid room name or query, `bad_request`.
+    /// Parses a request. `path` is the raw path of the URL, and `query` is the
+    /// raw query of the URL without the `?`. Fails with `not_found` or
+    /// `method_not_allowed`. Fails with `bad_request` if the room name or the
+    /// query is invalid.
     pub fn parse(
         method: &str,
         path: &str,
@@ -72,8 +73,8 @@ impl Route {
         let here = match segments.as_slice() {
             ["healthz"] => PathKind::Health,
             ["events"] => PathKind::Events,
-            // An empty segment is a trailing or doubled slash, not the name of
-            // a room.
+            // An empty segment comes from a trailing or doubled slash, and is
+            // not the name of a room.
             [_, "", ..] => return Err(not_found()),
             ["rooms", _] => PathKind::Room,
             ["rooms", _, "events"] => PathKind::RoomEvents,
@@ -96,7 +97,8 @@ impl Route {
             return match here {
                 PathKind::Events => Ok(Self::Connection),
                 PathKind::RoomEvents => call(Call::Connect(Start::parse(query)?)),
-                // An upgrade is a GET request, and signals have no GET.
+                // An upgrade is a GET request, and the path of signals does not
+                // support GET.
                 PathKind::RoomSignals => Err(not_allowed()),
                 PathKind::Health | PathKind::Room | PathKind::RoomState | PathKind::RoomMembers => {
                     Err(Refusal::new(
@@ -128,7 +130,7 @@ impl Route {
     }
 }
 
-/// A path, without the method.
+/// The kind of a path, regardless of the method.
 #[derive(Clone, Copy)]
 enum PathKind {
     Health,

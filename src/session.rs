@@ -1,6 +1,6 @@
-//! One open socket in one room: its user and rights, and the last seq that was
-//! sent to it. The parts that must survive hibernation are encoded into the
-//! socket's attachment.
+//! The session of one open socket in one room: the user, the rights, and the
+//! last seq that was sent to the socket. The parts that must survive
+//! hibernation are encoded into the socket's attachment.
 
 use std::fmt;
 
@@ -32,13 +32,14 @@ pub enum BridgeFrame {
     /// The identity of the newest token.
     Identity(Identity),
     /// Whether the room must send no events, because the reader has not read
-    /// the earlier ones.
+    /// the earlier events.
     Pause { paused: bool },
 }
 
 impl BridgeFrame {
     pub fn identity(identity: &Identity) -> Vec<u8> {
-        // Can't fail: the keys are strings, the values strings and integers.
+        // This serialization can't fail: the keys are strings, and the values
+        // are strings or integers.
         serde_json::to_vec(identity).unwrap_or_default()
     }
 
@@ -53,15 +54,16 @@ pub struct Joined {
     pub identity: Identity,
     /// Whether the session requested the `state` frame.
     pub state: bool,
-    /// The last seq that was sent to the session, while it is being replayed.
-    /// `None` means that the session is live: it is sent new events.
+    /// During a replay, the last seq that was sent to the session. `None` means
+    /// that the session is live and receives new events as they are published.
     pub behind: Option<Seq>,
     /// The account of bytes in flight, if flow control is on.
     pub flow: Option<Flow>,
-    /// Whether a bridge opened the socket. Only such a socket may send a
+    /// Whether a bridge opened the socket. Only a bridge may send a
     /// [`BridgeFrame`].
     pub bridged: bool,
-    /// Whether the bridge paused the session, because its reader is behind.
+    /// Whether the bridge paused the session, because the bridge's reader is
+    /// behind.
     #[serde(default)]
     pub paused: bool,
 }
@@ -70,11 +72,11 @@ pub struct Joined {
 pub struct Session {
     pub joined: Joined,
     pub guard: FrameGuard,
-    /// Bytes of answers that were sent since the last check that the session
-    /// reads them.
+    /// Number of bytes of answers that were sent since the room last checked
+    /// that the session reads its answers.
     unchecked_answer_bytes: usize,
     /// Presence data from the socket's attachment. [`crate::presence`] removes
-    /// it from here when the sessions are restored.
+    /// this data from the session when the sessions are restored.
     pub carried: Option<Box<RawValue>>,
 }
 
@@ -83,8 +85,8 @@ impl Session {
         Self { joined, guard: FrameGuard::default(), unchecked_answer_bytes: 0, carried: None }
     }
 
-    /// Counts an answer. Returns whether it is time to check that the session
-    /// reads its answers.
+    /// Counts the bytes of an answer. Returns whether the room must now check
+    /// that the session reads its answers.
     pub fn count_answer(&mut self, bytes: usize) -> bool {
         self.unchecked_answer_bytes = self.unchecked_answer_bytes.saturating_add(bytes);
         let is_time = self.unchecked_answer_bytes >= limits::UNSENT_BYTES;
@@ -94,21 +96,21 @@ impl Session {
         is_time
     }
 
-    /// Returns when the room closes the session: when its token expires, plus
-    /// the leeway.
+    /// Returns the time at which the room closes the session: the expiry of the
+    /// session's token plus the leeway.
     pub fn deadline(&self) -> Millis {
         self.joined.identity.expires_at.plus(limits::LEEWAY_MS)
     }
 
-    /// Returns whether the session is sent new events as they are published.
+    /// Returns whether the session receives new events as they are published.
     pub fn is_live(&self) -> bool {
         self.joined.behind.is_none()
     }
 }
 
 impl Joined {
-    /// Returns whether a replay may send the session more now. If not, its next
-    /// `seen` continues the replay.
+    /// Returns whether a replay may now send more events to the session. If
+    /// not, the session's next `seen` continues the replay.
     pub fn can_receive(&self) -> bool {
         !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(1))
     }
@@ -127,7 +129,8 @@ struct Attachment<S> {
 }
 
 /// The session in an attachment. Version 0.0 had another variant, for sockets
-/// without a token. Such sockets are closed and connect again.
+/// without a token. The room closes a socket with the old variant, and the
+/// client connects again.
 #[derive(Serialize, Deserialize)]
 enum StoredJoined<S> {
     #[serde(rename = "taken")]
@@ -135,25 +138,26 @@ enum StoredJoined<S> {
 }
 
 impl Session {
-    /// Encodes the session into the text of its socket's attachment.
+    /// Encodes the session as the text of the socket's attachment.
     pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
         let joined = StoredJoined::Joined(&self.joined);
         let attachment =
             Attachment { id, joined, bad_requests: self.guard.bad_requests(), carried };
-        // Can't fail: the keys are strings, the values strings and integers.
+        // This serialization can't fail: the keys are strings, and the values
+        // are strings or integers.
         serde_json::to_string(&attachment).unwrap_or_default()
     }
 
     /// Decodes a socket's attachment. Returns `None` if an incompatible version
-    /// wrote it.
+    /// wrote the attachment.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
         let Attachment { id, joined: StoredJoined::Joined(joined), bad_requests, carried } =
             serde_json::from_str(attachment).ok()?;
         Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(joined) }))
     }
 
-    /// Returns whether the attachment carries members: the session's own, or
-    /// those of disconnected sessions.
+    /// Returns whether the attachment carries members: the session's own
+    /// member, or members of disconnected sessions.
     pub fn has_members(attachment: &str) -> bool {
         Self::decode(attachment).is_some_and(|(_, session)| session.carried.is_some())
     }
@@ -163,8 +167,8 @@ impl Session {
 mod tests {
     use super::*;
 
-    /// The stored names differ from those in the code, and sockets that
-    /// hibernate across a deploy keep what an earlier version wrote.
+    /// The stored names differ from the names in the code. After a deploy, a
+    /// socket that hibernated has an attachment that an earlier version wrote.
     #[test]
     fn attachment_of_an_earlier_version_is_restored_and_saved_unchanged() {
         let identity = r#"{"user":"ann","grant":["subscribe","publish"],"expires_at":9}"#;

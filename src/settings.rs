@@ -1,5 +1,5 @@
-//! The settings that an operator can make per room pattern (docs/limits.md),
-//! and their defaults.
+//! The settings that an operator can configure for each room pattern
+//! (docs/limits.md), and their defaults.
 
 use std::collections::BTreeMap;
 
@@ -11,38 +11,42 @@ use crate::protocol::{Pattern, RoomName};
 /// The settings of one room. Times are in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Newest appends that are retained, if they are also within the two limits
-    /// below.
+    /// Maximum number of appends that are retained. The newest appends are
+    /// retained, if they are also within the two limits below.
     pub retained_appends: u64,
-    /// Age up to which an append is retained.
+    /// Maximum age of an append that is retained.
     pub retained_ms: u64,
-    /// Bytes of the newest events that are retained.
+    /// Maximum total bytes of the events that are retained. The newest events
+    /// are retained.
     pub retained_bytes: u64,
-    /// Keys in the state.
+    /// Maximum number of keys in the state.
     pub state_keys: u64,
-    /// Bytes of the latest events of all keys.
+    /// Maximum size of the state: the total bytes of the latest events of all
+    /// keys.
     pub state_bytes: u64,
-    /// Sessions in the room.
+    /// Maximum number of sessions in the room.
     pub sockets: usize,
-    /// Sessions of one user in the room.
+    /// Maximum number of sessions that one user can have in the room.
     pub sessions_per_user: usize,
-    /// Users who may be members at the same time.
+    /// Maximum number of users who can be members at the same time.
     pub members: usize,
-    /// Frames that a session may send per second.
+    /// Maximum number of frames that a session may send per second.
     pub frames_per_second: u64,
-    /// Frames that a session may send at once.
+    /// Maximum number of frames that a session may send in one burst.
     pub frames_burst: u64,
-    /// Units that the publishes of one `sub` may cost per second.
+    /// Maximum number of units that the publishes of one `sub` may cost per
+    /// second.
     pub publishes_per_second: u64,
-    /// Units that the HTTP reads of one `sub` may cost per second.
+    /// Maximum number of units that the HTTP reads of one `sub` may cost per
+    /// second.
     pub reads_per_second: u64,
-    /// Events that are published within this time after a frame are sent
-    /// together, as the next frame.
+    /// Time for which the room collects published events after a frame. These
+    /// events are sent together as the next frame.
     pub frame_window_ms: u64,
     /// Whether flow control is on for every session.
     pub flow_required: bool,
-    /// Bytes of events that may be in flight to a session with flow control on
-    /// a socket of its own.
+    /// Maximum number of bytes in flight to a session that has flow control and
+    /// its own socket.
     pub flow_window_bytes: u64,
 }
 
@@ -68,12 +72,13 @@ impl Default for Settings {
     }
 }
 
-/// The parsed `ROOM_SETTINGS`: settings by room pattern. Several patterns may
-/// match a room. Then each setting has the value from the most specific pattern
-/// that sets it.
+/// The parsed `ROOM_SETTINGS`: the settings for each room pattern. If several
+/// patterns match a room, a setting has the value from the most specific
+/// pattern that contains this setting.
 #[derive(Debug, Default)]
 pub struct RoomSettings(
-    /// Sorted by pattern, the most specific last.
+    /// The overrides, sorted by pattern from the least specific to the most
+    /// specific.
     Vec<(Pattern, Overrides)>,
 );
 
@@ -87,8 +92,9 @@ struct Overrides {
     state_bytes: Option<u64>,
     sockets: Option<usize>,
     sessions_per_user: Option<usize>,
-    /// No longer has an effect, since sockets without a token wait in the
-    /// worker. It is still parsed, so that older configurations stay valid.
+    /// A setting that no longer has an effect, since sockets without a token
+    /// wait in the worker. The setting is still parsed, so that older
+    /// configurations stay valid.
     #[serde(rename = "pending_sockets")]
     _pending_sockets: Option<serde::de::IgnoredAny>,
     members: Option<usize>,
@@ -102,8 +108,8 @@ struct Overrides {
 }
 
 impl RoomSettings {
-    /// Parses `ROOM_SETTINGS`. Fails if the JSON, a pattern, the name of a
-    /// setting or its value is invalid. The error is one line for the operator.
+    /// Parses `ROOM_SETTINGS`. Fails if the JSON, a pattern, a setting's name
+    /// or a setting's value is invalid. The error is one line for the operator.
     pub fn parse(json: &str) -> Result<Self, String> {
         let by_text: BTreeMap<String, Overrides> = serde_json::from_str(json).map_err(|wrong| {
             format!(r#"ROOM_SETTINGS must be JSON such as {{"shipments:*":{{"retained_appends":5000}}}}: {wrong}"#)

@@ -1,8 +1,8 @@
 //! A room's frames as Server-Sent Events (docs/protocol.md, section 7).
 //!
 //! This module decides which text the reader of a stream receives, and when a
-//! `seen` frame is due. It performs no I/O. The HTML standard, section 9.2.6,
-//! defines the format.
+//! `seen` frame is due. The module performs no I/O. The HTML standard, section
+//! 9.2.6, defines the format.
 
 use std::fmt::Write;
 
@@ -13,23 +13,25 @@ use crate::limits;
 use crate::protocol::{Begin, Position, RoomFrame, Seq};
 use crate::time::Millis;
 
-/// A comment line, which readers ignore. It prevents proxies from closing an
-/// idle stream, and writing it detects a reader that is gone.
+/// A comment line, which readers ignore. A comment prevents proxies from
+/// closing an idle stream. Writing a comment also detects a reader that has
+/// disconnected.
 pub const COMMENT: &str = ":\n\n";
 
 /// The last frame that the worker sends when a stream starts. The room answers
 /// frames in order, so its `pong` follows all frames that belong to the start.
-/// The space in the text makes the room answer the frame. The runtime itself
-/// only answers the exact text of [`crate::protocol::PING`].
+/// The text contains a space, so that the frame is answered by the room, not by
+/// the runtime. The runtime answers only the exact text of
+/// [`crate::protocol::PING`].
 pub const BARRIER: &str = r#"{"type": "ping"}"#;
 
 /// The frames that the room sends before its answer to [`BARRIER`]. The
-/// position where the stream starts is known only when all of them have
-/// arrived: a `gap` or a `state` changes it.
+/// stream's start position is known only when all of these frames have arrived,
+/// since a `gap` or a `state` changes the position.
 pub struct StreamStart {
     begin: Begin,
-    /// The position where the stream starts. A `gap` or `state` frame replaces
-    /// it.
+    /// The position where the stream starts. The position of a `gap` or `state`
+    /// frame replaces this position.
     start: Option<Position>,
     /// The number of `gap` and `state` frames.
     resets: usize,
@@ -42,8 +44,8 @@ impl StreamStart {
         Self { begin, start: None, resets: 0, frames: Vec::new() }
     }
 
-    /// Adds a frame. Returns whether it was the last frame of the start. Fails
-    /// if it is an `error` frame, since the room rejected a part of the
+    /// Adds a frame. Returns whether this frame was the last frame of the
+    /// start. Fails for an `error` frame, since the room rejected a part of the
     /// request.
     pub fn push(&mut self, frame: String) -> Result<bool, Refusal> {
         match (RoomFrame::read(&frame), self.begin) {
@@ -70,12 +72,12 @@ impl StreamStart {
 
 /// The state of the stream of one reader.
 pub struct Stream {
-    /// Whether the reader entered the room. If so, the room must receive pings,
-    /// or it closes the session.
+    /// Whether the reader entered the room. If the reader entered, the worker
+    /// must send pings, since the room otherwise closes the session.
     entered: bool,
     comment_at: Millis,
-    /// The newest event that was written, until the worker knows that the
-    /// reader has read it.
+    /// Seq of the newest event that was written and that the reader may not
+    /// have read yet.
     written: Option<Seq>,
     unreported: Unreported,
 }
@@ -83,24 +85,24 @@ pub struct Stream {
 /// The events that were not yet reported to the room in a `seen` frame.
 #[derive(Default)]
 struct Unreported {
-    /// The newest event that the reader has read.
+    /// Seq of the newest event that the reader has read.
     seq: Option<Seq>,
-    /// Bytes of the frames that were written since the last report.
+    /// Number of bytes of the frames that were written since the last report.
     bytes: usize,
     report_at: Option<Millis>,
 }
 
-/// Number of characters of the frames that wait for the reader and that flow
-/// control does not limit: signals, and changes of the members.
+/// Number of characters in frames without flow control that wait for the
+/// reader. These frames are signals and changes of the members.
 #[derive(Default)]
 pub struct UnpacedBuffer(u32);
 
 impl UnpacedBuffer {
-    /// Adds a frame. Returns `false` if the buffer is full already. Then the
-    /// stream is closed. A reader that is still there reconnects and resumes.
-    /// The size of the new frame itself does not count. So a reader that keeps
-    /// up receives even a frame that alone exceeds the limit, such as a change
-    /// of thousands of members.
+    /// Adds a frame. Returns `false` if the buffer is already full. In this
+    /// case, the stream is closed. If the reader is still running, it
+    /// reconnects and resumes. The size of the new frame does not count in this
+    /// check. So a reader that keeps up also receives a frame that alone
+    /// exceeds the limit, such as a change of thousands of members.
     pub fn push(&mut self, characters: u32) -> bool {
         let fits = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
         if fits {
@@ -109,7 +111,7 @@ impl UnpacedBuffer {
         fits
     }
 
-    /// Removes a frame of this size, which the reader has read.
+    /// Removes a frame of this size after the reader has read the frame.
     pub fn release(&mut self, characters: u32) {
         self.0 = self.0.saturating_sub(characters);
     }
@@ -120,13 +122,13 @@ impl UnpacedBuffer {
 pub enum Due {
     /// Send this `seen` frame to the room.
     Seen(String),
-    /// Write a [`COMMENT`], and send a ping to the room if the reader entered
-    /// it.
+    /// Write a [`COMMENT`]. If `ping` is true, also send a ping to the room,
+    /// since the reader entered the room.
     Comment { ping: bool },
 }
 
 impl Stream {
-    /// Creates a stream, and returns it with its first text.
+    /// Creates a stream, and returns the stream together with its first text.
     pub fn begin(stream_start: &StreamStart, entered: bool, now: Millis) -> (Self, String) {
         let comment_at = now.plus(limits::COMMENT_MS);
         let mut stream =
@@ -141,17 +143,17 @@ impl Stream {
         (stream, text)
     }
 
-    /// Returns the text of the stream for a frame; empty if the frame is not
-    /// for readers of a stream.
+    /// Returns the text that the stream must write for a frame. The text is
+    /// empty if readers of a stream don't receive this kind of frame.
     pub fn frame(&mut self, frame: &str) -> String {
         let mut text = String::new();
         self.write(&mut text, frame, false);
         text
     }
 
-    /// Writes a frame. A `gap` has an `id` only if no `state` follows it. If
-    /// the connection breaks between a `gap` and its `state`, the reader
-    /// resumes from before the `gap`, and receives both again.
+    /// Writes a frame. A `gap` has an `id` only if no `state` follows the
+    /// `gap`. So if the connection breaks between a `gap` and its `state`, the
+    /// reader resumes before the `gap` and receives both frames again.
     fn write(&mut self, text: &mut String, frame: &str, gap_is_alone: bool) {
         match RoomFrame::read(frame) {
             Some(RoomFrame::Events { epoch, prev, events }) => {
@@ -209,15 +211,15 @@ impl Stream {
         None
     }
 
-    /// Returns when the next action is due. The edge then calls
-    /// [`Stream::due`].
+    /// Returns the time at which the next action is due. At that time, the edge
+    /// calls [`Stream::due`].
     pub fn next_due(&self) -> Millis {
         self.unreported.report_at.map_or(self.comment_at, |at| at.min(self.comment_at))
     }
 }
 
-/// Returns the last block of a stream that the room ends: an event `closed`
-/// with the close code and the reason.
+/// Returns the block that is written last when the room ends a stream. The
+/// block is an event `closed` with the close code and the reason.
 pub fn closed(code: u16, reason: &str) -> String {
     #[derive(Serialize)]
     struct Closed<'a> {
@@ -230,10 +232,10 @@ pub fn closed(code: u16, reason: &str) -> String {
     text
 }
 
-/// Writes a block, which is one event of the stream. The data is split at `\n`,
-/// and also at `\r`, which ends a line of the stream, too. The split does not
-/// change the data: JSON contains line breaks only between tokens, where any
-/// line break is allowed.
+/// Writes a block, which is one event of the stream. The data is split at `\n`
+/// and at `\r`, since each of these characters ends a line of the stream. The
+/// split does not change the meaning of the data: JSON contains line breaks
+/// only between tokens, where any line break is allowed.
 fn block(text: &mut String, id: Option<Position>, event: Option<&str>, data: Option<&str>) {
     // Writing to a String never fails.
     let _ = event.map_or(Ok(()), |event| writeln!(text, "event: {event}"));

@@ -1,10 +1,11 @@
-//! The storage interface that the log requires. It stores one row about the
+//! The storage interface that the log requires. A store has one row about the
 //! room, a ring of slots with one append each, and one row per key of the
 //! state.
 //!
-//! It is synchronous, like the SQLite of a Durable Object. The edge implements
-//! it with SQL, the tests in memory with injected faults. It does not implement
-//! order, retention or limits: [`crate::log`] does.
+//! The interface is synchronous, like the SQLite database of a Durable Object.
+//! The edge implements the interface with SQL. The tests implement it in memory
+//! with injected faults. Order, retention and limits are not implemented by a
+//! store, but by [`crate::log`].
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -30,38 +31,43 @@ impl fmt::Display for StoreError {
     }
 }
 
-/// The one row about the room. It is written when the room is created and when
-/// its settings change, never for a publish.
+/// The row about the room. The row is written when the room is created and when
+/// the room's settings change, but never for a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogMeta {
     pub epoch: Epoch,
     pub at: Millis,
     /// The number of slots in the ring.
     pub capacity: u64,
-    /// The age at which an idle room is erased. The alarm depends on it.
+    /// The age at which an idle room is erased. The time of the alarm depends
+    /// on this age.
     pub retained_ms: u64,
 }
 
-/// One append: a run of events that became durable together. It contains
-/// running totals, so that the newest append alone describes the end of the
-/// log, and no counter row has to be written.
+/// One append: consecutive events that became durable together. An append
+/// contains running totals, so that the newest append alone describes the end
+/// of the log. So no row of counters has to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Append {
-    /// 0, 1, 2 …; the slot is the number modulo the ring's capacity.
+    /// Number of the append: 0, 1, 2 …. The append's slot is this number modulo
+    /// the ring's capacity.
     pub number: u64,
     pub first: Seq,
     pub last: Seq,
     pub at: Millis,
-    /// Byte offsets in the log of the start and the end of this append.
+    /// Byte offset in the log of the start of this append.
     pub start_offset: u64,
+    /// Byte offset in the log of the end of this append.
     pub end_offset: u64,
-    /// The oldest append that is still complete after retention by bytes, and
-    /// its start offset.
+    /// Number of the oldest append that is still complete after retention by
+    /// bytes.
     pub floor: u64,
+    /// Start offset of the append `floor`.
     pub floor_offset: u64,
 }
 
-/// An append to be written: its events, and its part of the index of ids.
+/// The row of a new append: the append, its events, and its part of the index
+/// of ids.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub append: &'a Append,
@@ -84,8 +90,8 @@ impl KeyChange<'_> {
     }
 }
 
-/// The storage of one room. Every method fails if the storage fails. A
-/// `create`, `resize` or `append` that fails has changed nothing.
+/// The storage of one room. Every method fails if the storage fails. If
+/// `create`, `resize` or `append` fails, the storage has not changed.
 pub trait Store {
     /// Returns the row about the room; `None` if nothing is stored yet.
     fn meta(&self) -> Result<Option<LogMeta>, StoreError>;
@@ -93,29 +99,31 @@ pub trait Store {
     /// Creates the tables and the row about the room.
     fn create(&mut self, meta: &LogMeta) -> Result<(), StoreError>;
 
-    /// Rewrites the row about the room. If its capacity differs, moves the
-    /// appends from `keep_from` on to a ring of that capacity, and renumbers
-    /// them from 0. Reduces their `floor` by the same number, to at least 0.
-    /// All or nothing.
+    /// Rewrites the row about the room. If the capacity changes, moves the
+    /// append `keep_from` and all newer appends to a ring of the new capacity.
+    /// Renumbers these appends from 0, and reduces their `floor` by the same
+    /// number, to at least 0. Either all of these changes are stored or none.
     fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError>;
 
     /// Returns the append in a slot, without its events.
     fn append_in(&self, slot: u64) -> Result<Option<Append>, StoreError>;
 
     /// Returns the appends in consecutive slots with their events, in the order
-    /// of the slots. Returns at least one, and stops once they have `bytes`
-    /// bytes together.
+    /// of the slots. Returns at least one append, and stops once the appends
+    /// have `bytes` bytes in total.
     fn read(
         &self,
         slots: RangeInclusive<u64>,
         bytes: usize,
     ) -> Result<Vec<(Append, String)>, StoreError>;
 
-    /// Reads pieces of the index of ids. A piece is given by its slot and its
-    /// byte offset. Returns the number of the append in each slot, and at most
-    /// `bytes` bytes of its index. An append that was written by a version
-    /// without an index has no bytes. A slot without an append has no item in
-    /// the result. So the result is shorter, or the following numbers differ.
+    /// Reads pieces of the index of ids. A slot and a byte offset identify a
+    /// piece. For each piece, returns the number of the append in the slot, and
+    /// at most `bytes` bytes of the append's index. If a version without an
+    /// index wrote the append, the result has no bytes for the piece. If the
+    /// slot has no append, the result has no item for the piece. The caller
+    /// then finds that the result is shorter, or that the numbers of the
+    /// following items don't match.
     fn index_in(
         &self,
         pieces: &[(u64, u64)],
@@ -123,7 +131,8 @@ pub trait Store {
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
 
     /// Writes one append into its slot, changes the state, and clears the
-    /// events and the index of the `emptied` slots. All or nothing.
+    /// events and the index of the `emptied` slots. Either all of these changes
+    /// are stored or none.
     fn append(
         &mut self,
         slot: u64,
@@ -132,16 +141,17 @@ pub trait Store {
         emptied: &[u64],
     ) -> Result<(), StoreError>;
 
-    /// Returns the latest event of every key, sorted by seq, as JSON joined by
-    /// commas.
+    /// Returns the latest events of all keys as JSON, sorted by seq and joined
+    /// by commas.
     fn state(&self) -> Result<String, StoreError>;
 
-    /// Returns every key with the bytes of its latest event.
+    /// Returns every key with the size of its latest event in bytes.
     fn state_sizes(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Deletes everything, as if the room had never existed.
     fn erase(&mut self) -> Result<(), StoreError>;
 
-    /// Returns how many rows were written so far, as the platform bills them.
+    /// Returns the number of rows that were written so far, as the platform
+    /// bills them.
     fn rows_written(&self) -> u64;
 }

@@ -1,6 +1,6 @@
-//! Points in time, and arithmetic on them. This module has no clock: the edge
-//! reads the clock once per input and passes the time in, so that tests can
-//! control it.
+//! Points in time, and arithmetic on them. This module reads no clock. The edge
+//! reads the clock once per input and passes the time as a parameter, so that
+//! tests can control the time.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,17 +21,18 @@ impl Millis {
         self.0
     }
 
-    /// Returns the time `ms` later, at most [`Millis::MAX`].
+    /// Returns this time plus `ms`, but at most [`Millis::MAX`].
     pub const fn plus(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
-    /// Returns the time `ms` earlier, at least the Unix epoch.
+    /// Returns this time minus `ms`, but at least the Unix epoch.
     pub const fn minus(self, ms: u64) -> Self {
         Self(self.0.saturating_sub(ms))
     }
 
-    /// Returns the milliseconds since `earlier`; 0 if the clock went back.
+    /// Returns the number of milliseconds since `earlier`; 0 if the clock went
+    /// back, so that `earlier` is after this time.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
