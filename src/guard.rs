@@ -199,7 +199,7 @@ pub fn no_token_in_time() -> Refusal {
 /// Refusal that closes a socket without a token when too many newer sockets
 /// wait.
 pub fn too_many_wait() -> Refusal {
-    let message = "too many sockets wait for their token; send it with the upgrade, or at once";
+    let message = "too many sockets wait for their token; send it with the upgrade, or immediately";
     Refusal::new(Code::RoomFull, message)
 }
 
