@@ -180,8 +180,8 @@ impl<S: Store> Log<S> {
         let Numbered { seqs, fresh, ids } = self.number(events, from, now)?;
         let Some((last, _)) = fresh.last() else { return Ok(Appended { seqs, fresh: None }) };
 
-        // `at` never decreases from one append to the next, since retention by
-        // age uses bisection. For example, if the clock goes back by 5 s, the
+        // `at` must never decrease from one append to the next, because retention
+        // by age finds an append by bisection. For example, if the clock goes back by 5 s, the
         // next append has the same time as the previous append.
         let at = now.max(self.last_write());
         let texts: Vec<String> =

@@ -36,8 +36,8 @@ export interface Options {
   /** Value of `ROOM_SETTINGS`: the settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
   /**
-   * Directory of another worker's `wrangler.toml`. The benchmark runs the workers of other
-   * services.
+   * Directory of another worker's `wrangler.toml`. The benchmark uses it to run the workers of the
+   * services that it compares.
    */
   root?: string | undefined;
 }

@@ -3,9 +3,9 @@
 //! docs/limits.md must appear in a scenario too. Every limit must have a test
 //! at the limit and a test beyond it.
 //!
-//! The field `limits` of a scenario lists the limits that the scenario tests. A
-//! line `Limits: A, B.` in the comment above a test lists the limits of the
-//! test.
+//! The field `limits` of a scenario lists the limits that the scenario tests. For
+//! a test, the line `Limits: A, B.` in the comment above it lists the limits that
+//! it tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -119,7 +119,7 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Marks all publishes to be sent again. A publish that was already sent may be stored or not, but
+   * Marks every publish as unsent, so that each is sent again. A publish that was already sent may be stored or not, but
    * because of its id, it is stored only once.
    */
   onDisconnect(): void {

@@ -95,8 +95,8 @@ async function injectFaults(signal: AbortSignal): Promise<number> {
     // receive all faults.
     const link = [...proxy.links][Math.floor(Math.random() * CLIENTS)];
     if (link === undefined) continue;
-    // These faults are rare, because a client detects them only after a ping period, or after the
-    // time limit of opening.
+    // The test injects these faults rarely, because each one takes long: a client detects it only
+    // after a ping period, or when the time limit for opening a socket has passed.
     if (n % 50 === 20) link.freeze();
     else if (n % 50 === 45) link.halfOpen();
     else {
