@@ -60,9 +60,9 @@ struct Written<'a> {
 
 impl Claims {
     /// Parses and checks a token's payload. The dates are checked last, so that
-    /// `token_expired` means that everything else in the token is valid.
-    /// Therefore, after `token_expired`, a new token that differs only in its
-    /// dates is accepted.
+    /// `token_expired` means that everything else in the token is valid. So a
+    /// client that receives `token_expired` only needs a token with newer
+    /// dates.
     pub(super) fn read(payload: &[u8], policy: &Policy, now: Millis) -> Result<Self, TokenError> {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
@@ -111,7 +111,8 @@ fn check_time(
 ) -> Result<(), TokenError> {
     const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
     // `jwt-compact` still accepts a token at exactly `exp` + leeway. RFC 7519,
-    // 4.1.4 does not allow that, so this leeway is 1 ms shorter.
+    // 4.1.4 does not allow that, so the leeway for `jwt-compact` is 1 ms
+    // shorter.
     const EXPIRY_LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
     let now = date(now.get().cast_signed()).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let times = |leeway| TimeOptions::new(leeway, || now);

@@ -8,8 +8,9 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
     /// The request has no token in any of the places that
-    /// [`extract`](super::extract) searches. The edge creates this error, since
-    /// [`verify`](super::verify) is called only if there is a token.
+    /// [`extract`](super::extract) searches. The edge creates this error
+    /// itself, because it calls [`verify`](super::verify) only if there is a
+    /// token.
     Missing,
     TooLong,
     /// The token does not consist of three parts in base64url.
@@ -52,9 +53,9 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Returns the error that the client receives. The message never contains a
-    /// part of the token, since messages are written to logs. The message fits
-    /// into the reason of a Close frame (123 bytes).
+    /// Returns the error that the client receives. The message must never
+    /// contain a part of the token, because messages are written to logs. The
+    /// message must fit into the reason of a Close frame (123 bytes).
     pub fn refusal(&self) -> Refusal {
         Refusal::new(self.code(), self.message())
     }

@@ -1,15 +1,16 @@
 //! Extraction of the token from a request.
 //!
-//! A request can have a token in four places. The first place that is present
-//! is used, even if its value is not a valid token. So an invalid token is an
-//! error, and no other place is tried. A fifth place is outside of the request:
-//! the first frame of a WebSocket whose request had no token.
+//! A request can have a token in four places. The first place that has a token
+//! is used, even if the token is invalid. So an invalid token is an error, and
+//! no other place is tried. A fifth place is outside of the request: the first
+//! frame of a WebSocket whose request had no token.
 
 use super::origins::Origins;
 
-/// The parts of a request that determine its token. The values of the headers
-/// are not parsed. If a request repeats a header, the field has all values of
-/// the header, joined by commas, as the platform's `Headers.get` returns them.
+/// The parts of a request from which the token is extracted. The values of the
+/// headers are not parsed. If a request repeats a header, the field has all
+/// values of the header, joined by commas, as the platform's `Headers.get`
+/// returns them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenSources<'a> {
     /// `Authorization`.
@@ -46,10 +47,11 @@ impl TokenSources<'_> {
     /// A browser sends `Origin` with every WebSocket, and with every request
     /// except a GET to the page's own origin. With a GET to the page's own
     /// origin, a browser sends `Sec-Fetch-Site: same-origin` instead. Pages
-    /// can't set this header. The value `same-site` is not sufficient, since a
-    /// subdomain may belong to someone else. A client that is not a browser can
-    /// forge both headers. But this client also needs the cookie, and a client
-    /// that has the cookie could send the cookie's token directly.
+    /// can't set this header. The value `same-site` is not sufficient, because
+    /// it includes other subdomains, which may belong to someone else. A client
+    /// that is not a browser gains nothing by forging these headers. This
+    /// client also needs the cookie, and it could send the cookie's token
+    /// without any header check.
     fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
             Some(origin) => origins.allows_credentials(origin),

@@ -7,8 +7,8 @@ use crate::code::Refusal;
 use crate::protocol::{Grant, Right, RoomName, User};
 use crate::time::Millis;
 
-/// A user, and the rights in one room that the user's newest accepted token
-/// grants. The worker sends the identity to the room. The room never reads an
+/// A user, and the rights that the user's newest accepted token grants in one
+/// room. The worker sends the identity to the room. The room never reads an
 /// identity from data that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

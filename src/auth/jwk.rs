@@ -61,7 +61,8 @@ impl Jwk {
     }
 
     /// Returns the algorithm that `kty` and `crv` determine. Returns `None` if
-    /// this combination is not supported, or if the key has another `alg`.
+    /// this combination is not supported, or if the key's `alg` is a different
+    /// algorithm.
     fn algorithm(&self) -> Option<Algorithm> {
         let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
             ("oct", None) => Algorithm::Hs256,

@@ -86,8 +86,8 @@ impl Key {
     }
 
     /// Creates an Ed25519 key from a compressed point. Fails for a point of
-    /// small order, since one signature would be valid for many messages with
-    /// this key.
+    /// small order: with such a key, one signature would be valid for many
+    /// messages.
     pub fn ed_dsa(x: &[u8]) -> Result<Self, KeyRejection> {
         let jwk = JsonWebKey::KeyPair { curve: "Ed25519".into(), x: x.into(), secret: None };
         let key =
@@ -107,7 +107,8 @@ impl Key {
 
     /// Returns whether the signature of the message is valid for this key. An
     /// HMAC is compared in constant time, so that the duration reveals nothing
-    /// about the HMAC. The other algorithms use no secret that could leak.
+    /// about the HMAC. The other algorithms verify with public keys, so no
+    /// secret can leak.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Hs256(key) => verifies(&Hs256, key, message, signature),
@@ -150,8 +151,8 @@ pub fn base64url(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The id of a key (`kid`): 1 to 256 characters without control characters. An
-/// id may look like a file path or a database query, since ids are only
-/// compared.
+/// id that looks like a file path or a database query is harmless, because ids
+/// are only compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kid(String);
 

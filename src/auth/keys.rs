@@ -100,8 +100,9 @@ fn read_set(text: &str) -> Result<(Set, Vec<SkippedKey>), KeyError> {
     Ok((set, skipped))
 }
 
-/// Adds a key to a set. Fails if an earlier key has the same `kid`, since a
-/// token must not influence which of two keys verifies the token.
+/// Adds a key to a set. Fails if an earlier key has the same `kid`. With two
+/// keys of the same `kid`, a token could influence which of them verifies the
+/// token.
 fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     if set.iter().any(|(named, _)| *named == kid) {
         return Err(KeyRejection::SameKid);
@@ -124,8 +125,8 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// An error in the configured or fetched keys. The error messages never contain
-/// a part of a key.
+/// An error in the configured or fetched keys. The error messages must never
+/// contain a part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
     ShortSecret,

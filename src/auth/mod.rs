@@ -10,8 +10,8 @@
 //! A token is processed in these steps:
 //!
 //! 1. [`extract`] finds the token. A request can have a token in several
-//!    places, and the first place that is present is used.
-//! 2. [`verify`] rejects a token that is too long before the token is parsed.
+//!    places, and the first place that has a token is used.
+//! 2. [`verify`] rejects a token that is too long, without parsing the token.
 //!    `jwt-compact` splits and decodes the token. **The header's `kid` selects
 //!    a key, and the key determines the algorithm.** No other member of the
 //!    header influences the key or the algorithm. A token whose `alg` is a

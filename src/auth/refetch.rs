@@ -35,8 +35,8 @@ impl Refetch {
 
     /// Returns whether any fetch has returned keys. Without keys, a valid token
     /// can't be distinguished from an invalid token. If a token can't be
-    /// verified for this reason, the error is the server's and not the
-    /// client's.
+    /// verified for this reason, the error is a server error, not a client
+    /// error.
     pub fn has_keys(&self) -> bool {
         self.fetched_at.is_some()
     }
@@ -62,8 +62,8 @@ impl Refetch {
     }
 
     /// Returns whether a token with an unknown `kid` should wait for a fetch,
-    /// which may return the token's key. Another request may have started this
-    /// fetch.
+    /// because this fetch may return the token's key. Another request may have
+    /// started this fetch.
     pub fn should_wait(&self, now: Millis) -> bool {
         self.is_fetching(now) || self.may_fetch(now)
     }

@@ -1,4 +1,5 @@
-//! Bisection over numbers. Each check can fail, because it reads a row.
+//! Bisection over numbers. The check of a number reads a row, so the check can
+//! fail.
 
 /// Returns the first number of `from..to` for which `holds` is true, or `to` if
 /// there is no such number. If `holds` is true for a number, `holds` must be

@@ -5,13 +5,13 @@
 //! table and no rows of its own: its nodes are stored in the rows of the
 //! appends. A stored node never changes. An append with ids copies the nodes on
 //! the path from the root to these ids, and writes the copies into its own row.
-//! The copies refer to all other nodes, which are in older rows. An append
+//! The copies refer to the unchanged nodes, which stay in older rows. An append
 //! without ids stores only a reference to the root.
 //!
 //! A lookup reads one small piece of a row for each level of the trie. A node
-//! is never removed from a retained row. The append of a node is at least as
-//! new as the appends of all nodes and ids below this node. So if the append of
-//! a node is no longer retained, no id below the node is retained either. A
+//! is never removed from a retained row. The append that contains a node is at
+//! least as new as the appends of all nodes and ids below this node. So if this
+//! append is no longer retained, no id below the node is retained either. A
 //! reference to an append that is no longer retained is ignored.
 
 mod node;
@@ -38,17 +38,18 @@ pub struct Ids {
     /// newer appends are in the index, too. Older appends were written without
     /// an index.
     complete_from: u64,
-    /// The ids of the appends without an index, if they were read from the
-    /// events.
+    /// The ids of the appends without an index. `None` if these ids have not
+    /// been read from the events, or are already in the index.
     pub unindexed: Option<Unindexed>,
-    /// Encoded nodes by [`Pointer::key`]. The oldest nodes are evicted first,
-    /// since the newest nodes are nearest to the root.
+    /// Encoded nodes by [`Pointer::key`]. The oldest nodes are evicted first:
+    /// newer nodes are nearer to the root, so more lookups need them.
     cache: BTreeMap<u64, Box<Encoded>>,
     cached_bytes: usize,
 }
 
-/// A node in its stored form. The cache boxes a node like the values of other
-/// maps, so that all of these maps share the same compiled code.
+/// A node in its stored form. The cache stores each node in a `Box`, as other
+/// maps do with their values. So all of these maps share the same compiled
+/// code.
 struct Encoded(Vec<u8>);
 
 /// The index of an append, which is stored with the append.
@@ -78,9 +79,10 @@ impl Ids {
         self.complete_from
     }
 
-    /// Finds the newest event of each id, in the append `lowest` or newer
-    /// appends. The search processes all ids together, level by level, so that
-    /// one read fetches all nodes of a level. The hashes must be sorted.
+    /// Finds the newest event of each id. Only the append `lowest` and newer
+    /// appends are searched. The search processes all ids together, level by
+    /// level, so that one read fetches all nodes of a level. The hashes must be
+    /// sorted.
     pub fn find(
         &mut self,
         hashes: impl Iterator<Item = Hash>,

@@ -41,7 +41,7 @@ pub struct Log<S> {
     settings: Settings,
     head: Option<Append>,
     recent: Recent,
-    /// A cache of [`Log::end_offset_at`]: the number of the append that was
+    /// A cache for [`Log::end_offset_at`]: the number of the append that was
     /// last looked up, and the end offset of each event in this append.
     event_end_offsets: Option<(u64, Vec<u64>)>,
     ids: Ids,
@@ -85,8 +85,9 @@ pub enum Replay {
 
 impl<S: Store> Log<S> {
     /// Opens the stored log. If no log is stored, creates a log whose epoch is
-    /// computed from `random`. The returned `bool` is true if the row about the
-    /// room was written, because the room is new or its settings changed.
+    /// computed from `random`. The returned `bool` is true if the room is new
+    /// or its settings changed. In both cases, the row about the room was
+    /// written.
     pub fn open(
         mut store: S,
         settings: Settings,
@@ -169,8 +170,8 @@ impl<S: Store> Log<S> {
 
     /// Assigns seqs to the events and stores them, all or none. An event with
     /// the id of a retained event is a repeat and is not appended. Fails if the
-    /// append would exceed the size of a row, if the state would exceed its
-    /// limits, or if the storage fails.
+    /// append would exceed the maximum size of a row, if the state would exceed
+    /// its limits, or if the storage fails.
     pub fn append(
         &mut self,
         events: &[NewEvent],
@@ -180,9 +181,10 @@ impl<S: Store> Log<S> {
         let Numbered { seqs, fresh, ids } = self.number(events, from, now)?;
         let Some((last, _)) = fresh.last() else { return Ok(Appended { seqs, fresh: None }) };
 
-        // `at` must never decrease from one append to the next, because retention
-        // by age finds an append by bisection. For example, if the clock goes back by 5 s, the
-        // next append has the same time as the previous append.
+        // `at` must never decrease from one append to the next, because
+        // retention by age bisects the appends by their times. For example, if
+        // the clock goes back by 5 s, the next append has the same time as the
+        // previous append.
         let at = now.max(self.last_write());
         let texts: Vec<String> =
             fresh.iter().map(|(seq, event)| event.text(*seq, at, from)).collect();

@@ -13,8 +13,8 @@ use crate::time::Millis;
 
 /// The events of a publish with their seqs.
 pub struct Numbered<'e, 'a> {
-    /// The seq of each event: the next seq or, for a repeat, the seq of the
-    /// retained event.
+    /// The seq of each event: a new event has the next seq, and a repeat has
+    /// the seq of the retained event.
     pub seqs: Vec<Seq>,
     /// The new events.
     pub fresh: Vec<(Seq, &'e NewEvent<'a>)>,

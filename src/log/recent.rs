@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::limits;
 use crate::store::Append;
 
-/// The newest appends without gaps, with a total size of at most
+/// The newest appends, without gaps between them. Their total size is at most
 /// [`limits::RECENT_BYTES`].
 #[derive(Default)]
 pub struct Recent {
@@ -25,10 +25,10 @@ impl Recent {
         self.appends.get(self.index(number)?).map(|(append, _)| append)
     }
 
-    /// Returns consecutive appends, beginning with the append `number`. Returns
-    /// at least one append, and stops once the appends have `bytes` bytes in
-    /// total, as [`crate::store::Store::read`] does. If `number` is not cached,
-    /// returns no appends.
+    /// Returns consecutive appends, beginning with the append `number`. If
+    /// `number` is not cached, returns no appends. Otherwise returns at least
+    /// one append, and stops once the appends have `bytes` bytes in total, as
+    /// [`crate::store::Store::read`] does.
     pub fn read(&self, number: u64, bytes: usize) -> Vec<(Append, Rc<str>)> {
         let Some(index) = self.index(number) else { return Vec::new() };
         let mut taken = 0_usize;

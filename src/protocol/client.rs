@@ -26,8 +26,8 @@ pub enum ClientFrame<'a> {
     Ping,
 }
 
-/// The result of decoding a text. The `ref` is not a part of `frame`, since the
-/// error for a rejected frame must repeat the `ref`.
+/// The result of decoding a text. The `ref` is separate from `frame`, because
+/// an error must repeat the `ref` even if the frame is rejected.
 #[derive(Debug)]
 pub struct Decoded<'a> {
     pub reference: Option<Ref>,

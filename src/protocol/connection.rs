@@ -67,7 +67,7 @@ struct Fields<'a> {
 
 impl ConnectionFrame {
     /// Decodes a frame. If the frame is not valid, its [`About`] has only the
-    /// valid fields.
+    /// fields that could be read.
     pub fn decode(frame: &str) -> (About, Result<Self, Refusal>) {
         let fields: Fields = match object(frame) {
             Ok(fields) => fields,
@@ -76,8 +76,8 @@ impl ConnectionFrame {
         let room = fields.room();
         let about = About {
             room: fields.room_as_sent(),
-            // A `ref` that is not valid is ignored here, since the room rejects
-            // it.
+            // An invalid `ref` is ignored here, because the room rejects the
+            // frame.
             reference: read(fields.reference, "").ok().flatten(),
         };
         let in_room = |command| room.map(|room| Self::Room { room, command });

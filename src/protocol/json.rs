@@ -6,8 +6,8 @@ use crate::code::Refusal;
 use crate::limits;
 
 /// Parses a JSON object. Fails with `bad_request` if the text is not a valid
-/// object. The first character is checked, since serde also accepts an array
-/// with as many items as the struct has fields.
+/// object. The first character must be `{`, because serde would also accept an
+/// array with one item for each field of the struct.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refusal> {
     if !json.trim_start().starts_with('{') {
         return Err(Refusal::bad_request("not a JSON object such as {\"name\":\"…\",\"data\":…}"));
@@ -42,8 +42,8 @@ pub(super) fn check_levels(field: &str, json: &str) -> Result<(), Refusal> {
 }
 
 /// Returns the message of a serde error. A message of more than 300 bytes is
-/// replaced by a short message with the column of the error. The reason is that
-/// serde can quote the whole invalid text, which can be 1 MiB from the client.
+/// replaced by a short message with the column of the error. This is necessary
+/// because serde can quote the whole invalid text, and a client can send 1 MiB.
 fn in_short(wrong: &serde_json::Error) -> String {
     let message = wrong.to_string();
     if message.len() <= 300 {
@@ -58,8 +58,7 @@ pub(super) fn string(text: &str) -> String {
 }
 
 /// Serializes a frame or body that the server writes. Serialization can't fail,
-/// since frames and bodies have no maps except structs, and no numbers except
-/// integers.
+/// because all objects are structs and all numbers are integers.
 pub(super) fn text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -95,9 +95,9 @@ impl Serialize for Epoch {
     }
 }
 
-/// A position in a room's log, which identifies the last event that a reader
-/// has. A seq alone would be ambiguous: after an erase, the same seq identifies
-/// an event of another log.
+/// A position in a room's log. A reader's position identifies the last event
+/// that the reader has received. A seq alone would be ambiguous: after an
+/// erase, the same seq identifies an event of another log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     pub epoch: Epoch,

@@ -20,7 +20,8 @@ pub enum Begin {
     Last(u64),
 }
 
-/// The parameters with which a socket starts in a room.
+/// The parameters that a client sends when it opens a socket or a subscription
+/// to a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub begin: Begin,
@@ -31,7 +32,7 @@ pub struct Start {
     pub flow: bool,
 }
 
-/// The parameters with which a stream of Server-Sent Events starts.
+/// The parameters of a request for a stream of Server-Sent Events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamQuery {
     pub start: Start,

@@ -50,9 +50,9 @@ pub struct Node(pub [Child; 16]);
 /// The header: the first bytes in the index of each append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The first seq of the append that the index belongs to. This seq reveals
-    /// a stale index. When an earlier version of this software overwrites a
-    /// row, it leaves the old index in the row.
+    /// The first seq of the append that the index belongs to. An index with
+    /// another seq is stale: an earlier version of this software overwrote the
+    /// row but left the old index in it.
     pub first: Seq,
     /// The number of the oldest append whose ids are in the index.
     pub complete_from: u64,
