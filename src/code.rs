@@ -1,8 +1,8 @@
 //! All error codes, with their names on the wire, their HTTP statuses and their
 //! WebSocket close codes (docs/limits.md).
 
-/// An error code of the protocol. The client receives the code. The cause of
-/// the error is only written to the log.
+/// An error code of the protocol. The client receives the code, but not the
+/// cause of the error. The cause is written to the operator's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     BadRequest,

@@ -112,8 +112,8 @@ impl FrameGuard {
         }
     }
 
-    /// Refunds the unit that a `seen` frame was charged, since a `seen` saves
-    /// the room work.
+    /// Refunds the unit that was charged for a `seen` frame, because a `seen`
+    /// reduces the room's work.
     pub fn refund(&mut self, rates: FrameRates) {
         if let Some(counts) = &mut self.counts {
             counts.allowed.frames.refund(rates.frames);

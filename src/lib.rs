@@ -28,7 +28,7 @@
 //! [`room`]`::requests`. A session may be behind because it resumed or because
 //! it reads slowly. This session receives the missing events from the log. The
 //! missing events have the same bytes as the events that bob receives live,
-//! since events are stored as they are sent.
+//! because events are stored in the form in which they are sent.
 
 pub mod auth;
 pub mod close_reason;

@@ -28,10 +28,10 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 /// Maximum total size of the events in one frame. A larger event is sent in a
 /// frame of its own.
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
-/// The minimum number of sessions to which a room can send a frame within 1 ms.
-/// A room combines events for `frame_window_ms`, and signals for `FLUSH_MS`.
-/// These windows are extended by the time that sending takes. For example,
-/// after a frame to 600 sessions, the window is 20 ms longer.
+/// Lower bound for the number of sessions to which a room can send a frame
+/// within 1 ms. A room combines events for `frame_window_ms`, and signals for
+/// `FLUSH_MS`. These windows are extended by the time that sending takes. For
+/// example, after a frame to 600 sessions, the window is 20 ms longer.
 pub const SENDS_PER_MS: u64 = 30;
 /// Maximum size of a signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
@@ -117,10 +117,10 @@ pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
 /// session's attachment is rewritten at most once in this time. The room also
 /// checks for timeouts at most once in this time.
 pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
-/// Maximum total size of the members in one socket's attachment that have no
-/// socket of their own. The whole attachment stays below 8 KiB, which is half
-/// of the platform's limit. If one letter of a text is not in Latin-1, the
-/// platform stores every letter of this text with two bytes.
+/// Maximum total size of the members without a socket of their own that one
+/// socket's attachment can carry. The whole attachment stays below 8 KiB, which
+/// is half of the platform's limit. If one letter of a text is not in Latin-1,
+/// the platform stores every letter of this text with two bytes.
 pub const CARRIED_BYTES: usize = 4 * KIB;
 /// The interval between two comments in a stream of Server-Sent Events.
 pub const COMMENT_MS: u64 = 25_000;
@@ -189,8 +189,8 @@ pub const RECENT_BYTES: usize = 256 * KIB;
 /// Maximum total size of the nodes of the index of ids that a room caches in
 /// memory.
 pub const IDS_CACHED_BYTES: usize = MIB;
-/// Maximum number of ids of appends without an index that a room caches at the
-/// same time. One append adds all of the cached ids to the index.
+/// Maximum number of ids that a room caches at the same time for appends
+/// without an index. One append adds all of the cached ids to the index.
 pub const UNINDEXED_IDS: usize = 20_000;
 /// Maximum number of frames of a replay that a room sends to a session in one
 /// step. A longer replay continues in later steps, so that the room can do

@@ -165,8 +165,8 @@ impl PendingSocket {
     fn text(&mut self, text: &str, now: Millis) -> Vec<PendingEffect> {
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted => {}
-            // Before its token is verified, the socket is closed instead of
-            // receiving an error.
+            // Until the token is verified, a refusal always closes the socket,
+            // and no `error` frame is sent.
             Admission::OverRate(refusal) | Admission::Close(refusal) => {
                 return self.close(&refusal);
             }

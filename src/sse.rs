@@ -45,8 +45,8 @@ impl StreamStart {
     }
 
     /// Adds a frame. Returns whether this frame was the last frame of the
-    /// start. Fails for an `error` frame, since the room rejected a part of the
-    /// request.
+    /// start. Fails for an `error` frame, which means that the room rejected a
+    /// part of the request.
     pub fn push(&mut self, frame: String) -> Result<bool, Refusal> {
         match (RoomFrame::read(&frame), self.begin) {
             (Some(RoomFrame::Pong), _) => return Ok(true),
@@ -76,8 +76,7 @@ pub struct Stream {
     /// must send pings, since the room otherwise closes the session.
     entered: bool,
     comment_at: Millis,
-    /// Seq of the newest event that was written and that the reader may not
-    /// have read yet.
+    /// Seq of the newest event that was written but possibly not read yet.
     written: Option<Seq>,
     unreported: Unreported,
 }
@@ -122,8 +121,8 @@ impl UnpacedBuffer {
 pub enum Due {
     /// Send this `seen` frame to the room.
     Seen(String),
-    /// Write a [`COMMENT`]. If `ping` is true, also send a ping to the room,
-    /// since the reader entered the room.
+    /// Write a [`COMMENT`]. If the reader entered the room, `ping` is true. In
+    /// this case, also send a ping to the room.
     Comment { ping: bool },
 }
 

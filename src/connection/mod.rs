@@ -91,9 +91,9 @@ pub struct Connection {
     subscriptions: ByRoom<Subscription>,
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
-    /// Rooms that ended the client's subscription. The client may not have
-    /// known about the end when it sent a frame to such a room. So a frame to
-    /// such a room is not counted as a bad request.
+    /// Rooms that ended the client's subscription. A client can send a frame to
+    /// such a room before it receives the `closed` frame. This frame is
+    /// therefore not counted as a bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
     /// Time of the next check whether the client has read further frames, or
@@ -156,8 +156,8 @@ impl Connection {
             }
             ConnectionInput::TooLarge => self.end_with(&frame_too_large()),
             ConnectionInput::TooManyWaiting => self.close_if_waiting(),
-            // The client disappeared without a Close frame. The rooms must
-            // treat this case like a page that the user left (1001).
+            // The socket was lost without a Close frame. The rooms must handle
+            // this case as if the user had left the page (code 1001).
             ConnectionInput::Gone(CloseReason::Lost) => {
                 self.end(CloseReason::Closed { code: 1001, reason: String::new() });
             }
@@ -247,8 +247,7 @@ impl Connection {
     fn text(&mut self, text: &str, now: Millis) {
         match self.client {
             ClientState::Closed => return,
-            // The timer may fire late, but an expired token must be rejected on
-            // time.
+            // The expiry is also checked here, because the timer may fire late.
             _ if self.client.has_ended(now) => return self.expire(),
             ClientState::Unauthenticated { .. } | ClientState::Authenticated(_) => {
                 self.active_at = now

@@ -1,7 +1,7 @@
 //! Limits the frames that wait for a client that doesn't read its frames.
 //!
-//! Each room limits its own unseen events to one flow control window, but 100
-//! rooms would allow 100 windows. So a connection has a single window, which
+//! Each room allows one flow control window of unseen events, so 100 rooms
+//! would allow 100 windows. A connection therefore has a single window, which
 //! limits the unread bytes of all rooms together. If more bytes are unread, the
 //! rooms are paused until the unread bytes are at most half of the window.
 //!

@@ -22,8 +22,8 @@ thread_local! {
 }
 
 /// Returns the configuration. Variables and secrets don't change within an
-/// isolate, since every change of them is a new deployment. If the
-/// configuration is invalid, fails with an error for the operator's log.
+/// isolate, because changing a variable or a secret creates a new deployment.
+/// If the configuration is invalid, fails with an error for the operator's log.
 pub fn config(env: &Env) -> Result<Rc<Config>, String> {
     CONFIG.with(|config| config.get_or_init(|| Config::read(env).map(Rc::new)).clone())
 }

@@ -1,10 +1,10 @@
 //! A queue of frames and publishes that are handled together.
 //!
 //! Writes within one turn of the runtime's event loop share a commit, and the
-//! commit is most of the cost of a publish. But a socket's next frame arrives
-//! only after the writes of its previous frame are durable. So a frame is not
-//! handled on arrival. The frame is queued here, and all queued inputs are
-//! handled in the next turn.
+//! commit is most of the cost of a publish. A socket's next frame arrives only
+//! after the writes of its previous frame are durable. So frames of one socket
+//! would never share a commit if they were handled on arrival. Instead, each
+//! frame is queued here, and all queued inputs are handled in the next turn.
 
 use std::cell::{Cell, RefCell};
 
@@ -43,8 +43,8 @@ pub enum Flush {
     Schedule,
     /// In the turn that is already scheduled.
     Scheduled,
-    /// Immediately, since the queue is large enough for its own commit and uses
-    /// memory.
+    /// Immediately, because the queue is large enough for a commit of its own,
+    /// and a longer queue would use more memory.
     Now,
 }
 

@@ -174,7 +174,7 @@ pub fn now() -> Millis {
 
 /// Calls a function after the given time, or after about 25 days if that is
 /// earlier. Outside of a request, this function has no effect: the runtime
-/// throws an error, and nothing waits for the call.
+/// throws an error, which is ignored because nothing waits for the call.
 pub fn set_timeout(after_ms: u64, act: impl FnOnce() + 'static) {
     let after_ms = number(after_ms.min(i32::MAX.unsigned_abs().into()));
     let _ = set_raw_timeout(&Closure::once_into_js(act), after_ms);

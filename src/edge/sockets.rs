@@ -79,8 +79,8 @@ impl Sockets {
             self.last_text.as_ref().filter(|(last_text, _)| Rc::ptr_eq(last_text, &text));
         let string =
             last_text.map_or_else(|| JsValue::from_str(&text), |(_, string)| string.clone());
-        // If the text has another owner, the room caches the text and may send
-        // it again.
+        // If the text has a second owner, this owner is a cache of the room,
+        // and the room may send the text again.
         if Rc::strong_count(&text) > 1 {
             self.last_text = Some((text, string.clone()));
         }

@@ -109,7 +109,8 @@ async fn fetch_keys(config: &Config) {
     });
     let ended = Box::pin(async move {
         // If the fetch was lost, the promise is rejected immediately for every
-        // caller. In that case, only the timeout ends the wait.
+        // caller. The rejection is ignored, so the callers wait until the
+        // timeout.
         if JsFuture::from(ended).await.is_err() {
             pending().await
         }
@@ -144,8 +145,8 @@ async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
 
 async fn fetch(url: &KeysUrl) -> Result<String, String> {
     let init = RequestInit::new();
-    // The operator decides which server is trusted. If redirects were followed,
-    // the trusted server could make that decision instead.
+    // Redirects are not followed, because only the operator may decide which
+    // server is trusted. A redirect would leave this decision to the server.
     init.set_redirect(RequestRedirect::Manual);
     let request = Request::new_with_str_and_init(url.as_str(), &init)
         .map_err(|wrong| format!("it is not a valid URL: {wrong:?}"))?;

@@ -68,8 +68,8 @@ impl WorkerSocket {
         Ok(socket)
     }
 
-    /// Sends a text. If the socket is closed, the text is dropped, because the
-    /// close is reported as an event.
+    /// Sends a text. If the socket is closed, the text is dropped without an
+    /// error. The close itself is reported as an event.
     pub fn send(&self, text: &JsValue) {
         let _ = platform::send(&self.socket, text);
     }

@@ -28,9 +28,9 @@ impl Presence {
         }
     }
 
-    /// Returns the sessions that have timed out. Makes the other sessions time
-    /// out at least 2.5 seconds from now, so that the room needs no check
-    /// before that time.
+    /// Returns the sessions that have timed out. Postpones the timeouts of the
+    /// other sessions to at least 2.5 seconds from now, so that the room needs
+    /// no check before then.
     pub fn timed_out(&mut self, now: Millis) -> Vec<SessionId> {
         let active_at_least =
             now.plus(limits::LIVENESS_RESOLUTION_MS).minus(limits::PING_TIMEOUT_MS);

@@ -246,8 +246,8 @@ impl Presence {
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
 
-    /// Returns whether a user has an entry, including one that the next change
-    /// removes.
+    /// Returns whether a user has an entry, even if the next change removes
+    /// that entry.
     pub fn has(&self, user: &User) -> bool {
         self.members.contains_key(user)
     }

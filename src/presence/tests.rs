@@ -336,8 +336,8 @@ fn session_without_the_list_awaits_it_across_hibernation() {
     assert_eq!(room.presence.awaiting_list(), [SessionId(2)], "a change is not the list");
 }
 
-/// The stored names differ from those in the code, and sockets that hibernate
-/// across a deploy keep what an earlier version wrote.
+/// The stored names differ from the names in the code. After a deploy, a socket
+/// that hibernated has an attachment that an earlier version wrote.
 #[test]
 fn attachment_of_an_earlier_version_is_restored_and_saved_unchanged() {
     let here = r#"{"data":1,"since":5,"news":null,"state":{"here":{"heard":7,"listed":true}}}"#;

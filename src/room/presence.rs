@@ -62,9 +62,9 @@ impl<S: Store> Room<S> {
         if self.presence.request_list(&user, id) {
             self.notify_members(now);
         } else {
-            // This session has not entered, so it receives no changes. Its list
-            // doesn't have to match a change, and is sent outside the flush
-            // window.
+            // This session has not entered, so it receives no changes that its
+            // list would have to match. The list is therefore sent immediately,
+            // even if a flush window is open.
             for page in self.members_pages(now) {
                 self.send(id, page);
             }
@@ -102,8 +102,8 @@ impl<S: Store> Room<S> {
 
     /// Sends the list of members to sessions that await it. The flush window
     /// limits the number of these sessions, but at least one session is sent
-    /// the list. The other sessions receive no changes until they receive the
-    /// list later, so that list is complete.
+    /// the list. The other sessions receive the list later. Until then, they
+    /// receive no changes, because the later list will include these changes.
     fn list_members(&mut self, now: Millis) {
         let mut awaiting_list = self.presence.awaiting_list();
         awaiting_list.retain(|id| !self.unread.contains(id));

@@ -7,8 +7,9 @@
 //! that floods the room with cursor positions causes at most 20 frames per
 //! second for each other session.
 //!
-//! In a large room, one window can't send all waiting signals. The remaining
-//! signals wait for the next window, and the senders take turns.
+//! In a large room, the limit of one window can be too small for all waiting
+//! signals. The remaining signals wait for the next window, and the senders
+//! take turns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;

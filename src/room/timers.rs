@@ -5,8 +5,8 @@
 //!
 //! Setting the alarm costs one billed row. So the alarm is set only if a
 //! deadline is earlier than the time to which the alarm is already set. If the
-//! alarm fires and nothing is due, it is set again. While the room stores
-//! anything, an alarm is set.
+//! alarm fires and nothing is due, the alarm is set again. While the room
+//! stores anything, an alarm is set.
 //!
 //! Only the runtime stores the time of the alarm. After hibernation, the room
 //! queries this time once, after the first input. Until the result arrives, the
@@ -63,7 +63,7 @@ impl<S: Store> Room<S> {
     }
 
     /// Handles the result of [`Effect::QueryAlarm`]. The result is ignored if
-    /// an alarm was set since the query.
+    /// an alarm was set after the query.
     pub(super) fn handle_alarm_time(&mut self, at: Option<Millis>, now: Millis) {
         if self.alarm == AlarmState::Queried {
             self.alarm = at.map_or(AlarmState::NotSet, AlarmState::SetTo);

@@ -73,7 +73,8 @@ impl Window {
         self.is_open
     }
 
-    /// Opens the window, so that its end is scheduled.
+    /// Opens the window. [`Self::schedule`] then returns the time until its
+    /// end.
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }

@@ -3,8 +3,8 @@
 //! The reader pulls the response body: the next frame from the room is read
 //! only after the reader has read the previous chunk. When a reader
 //! disconnects, the body and the socket to the room are dropped. If the reader
-//! disconnects before it reads the first chunk, the garbage collector drops the
-//! body. The garbage collector can't close the socket, so a timer of the
+//! disconnects before it reads the first chunk, the runtime leaves the body to
+//! the garbage collector, which can't close the socket. So a timer of the
 //! request drops the body before the garbage collector does.
 
 use std::cell::Cell;

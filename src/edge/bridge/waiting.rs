@@ -13,8 +13,8 @@ thread_local! {
 
 /// A socket's entry in the list of sockets that wait for their tokens. The
 /// entry is removed when the token arrives, or when this value is dropped. A
-/// request can't use the socket of another request. So each socket regularly
-/// checks whether it must close.
+/// request can't use, and thus can't close, the socket of another request. So
+/// each socket regularly checks whether it must close.
 pub struct Waiting(Cell<Option<Ticket>>);
 
 impl Waiting {
