@@ -88,8 +88,8 @@ export class Socket {
   static async open(url: string, how?: Connection): Promise<Socket> {
     const socket = dial(url, how);
     const opened = Promise.withResolvers<Socket>();
-    // The `Socket` is created in the same turn as `open`, so that it receives a frame that arrives
-    // in the same packet as the 101.
+    // The `Socket` is created in the listener of `open`. If it were created later, a frame in the
+    // same packet as the 101 would be lost.
     socket.once("open", () => opened.resolve(new Socket(socket)));
     socket.once("error", opened.reject);
     return opened.promise;

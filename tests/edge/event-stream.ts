@@ -23,7 +23,7 @@ const TIMEOUT_MS = 30_000;
 
 export class EventStream {
   readonly response: IncomingMessage;
-  /** Last id received. A block without data is not an event, but its id counts. */
+  /** Last id received. A block without data is not an event, but it also sets this id. */
   lastEventId = "";
   /** Number of lines that begin with a colon. */
   comments = 0;

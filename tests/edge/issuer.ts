@@ -43,7 +43,7 @@ export const VARS = {
   ALLOWED_ORIGINS: APP,
 };
 
-/** Claims of a valid token of alice. An attack changes one of the valid claims. */
+/** Claims of a valid token of alice. Each attack changes one of these claims. */
 export const goodClaims = { ...claims("alice", ["subscribe"]), iss: ISSUER, aud: AUDIENCE };
 export const goodExcept = (changed: Claims): Claims => ({ ...goodClaims, ...changed });
 export const withRooms = (granted: unknown): Claims => goodExcept({ rooms: granted });

@@ -36,8 +36,8 @@ export interface Options {
   /** Value of `ROOM_SETTINGS`: the settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
   /**
-   * Directory of another worker's `wrangler.toml`. The benchmark uses it to run the workers of the
-   * services that it compares.
+   * Directory of another worker's `wrangler.toml`. The benchmark uses this option to run the
+   * workers that it compares with Roomcast.
    */
   root?: string | undefined;
 }
@@ -79,7 +79,7 @@ export class Runtime {
    * Ports by socket name. The first start chooses the ports, and every restart uses the same ports.
    */
   readonly #ports = new Map<string, number>();
-  /** Responses that keep the sockets of `openSockets` open as long as they are referenced. */
+  /** References to the responses of `openSockets`, which keep the sockets open. */
   readonly #openResponses: unknown[] = [];
   #process: ChildProcess | undefined;
   /** Output of all processes so far. */
@@ -311,8 +311,7 @@ async function configuration(
   address: string,
   vars: Record<string, string>,
 ): Promise<string> {
-  // The values are read from `wrangler.toml`, which a deploy uses too, so the tests run the same
-  // worker as a deploy.
+  // A deploy reads the same `wrangler.toml`, so the tests run the worker that would be deployed.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
   const setting = (pattern: RegExp): string => {
     const value = wrangler.match(pattern)?.[1];

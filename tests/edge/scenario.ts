@@ -70,7 +70,7 @@ const MAX_EVENTS_BYTES = 256 * 1024;
 const PING = '{"type":"ping"}';
 const PING_THE_ROOM = '{"type": "ping"}';
 
-/** An actor's socket, and the position at which its next events must continue. */
+/** An actor's socket, and the position that its next events must follow. */
 interface Session {
   socket: Socket;
   /** Room of the socket, or `undefined` for a connection for many rooms. */

@@ -40,8 +40,8 @@ test("signals to a stalled reader are bounded, and resume when it reads again", 
       const data = `${round} ${"x".repeat(SIGNAL_BYTES)}`;
       (round % 2 ? dave : alice).send({ type: "signal", name: `n${name}`, data });
     }
-    // Bob receives all signals of a round before the next round starts, so each round has a
-    // separate window.
+    // Bob receives all signals of a round before the next round starts, so the room never sends
+    // signals of two rounds in one window.
     for (let name = 0; name < NAMES; name++) {
       const signal = await bob.until("signal");
       assert.equal(

@@ -209,7 +209,8 @@ fn clock_set_back_does_not_delay_session_end() {
     let long = identity_for(&sim, 10 * DAY, "alice");
     sim.connect("alice", "", long);
     // The retention of the idle room has ended, but alice is connected. The
-    // next alarm is an hour ahead when the clock is set back by an hour.
+    // next alarm is due in an hour. After the clock is set back by an hour,
+    // this alarm is due in two hours.
     sim.advance(2 * HOUR);
     sim.shift_clock(-i64::try_from(HOUR).unwrap());
     sim.hibernate();

@@ -237,8 +237,8 @@ fn slow_reader_gets_gap_after_log_wraps_within_window() {
     assert_eq!(sim.client("bob").data(), ["1", "2", "3", "4", "5", "6", "7"]);
 }
 
-/// The reason for a close may be in an event that was published before the
-/// close.
+/// An event that was published before the close may contain the reason for the
+/// close, so the client must receive the event first.
 #[test]
 fn session_gets_batched_events_before_it_is_closed() {
     let mut sim = open_window();

@@ -1,5 +1,6 @@
-//! Tests of a room's costs. Written rows are the most expensive part, so most
-//! tests count written rows as the platform bills them, including alarms.
+//! Tests of a room's costs. Written rows cost the most, so most tests count
+//! them as the platform bills them. The platform also bills a row for each
+//! alarm that is set.
 
 use roomcast::auth::Identity;
 use roomcast::settings::Settings;
@@ -86,8 +87,8 @@ fn reading_joining_and_leaving_write_no_row() {
 }
 
 /// The number of reads does not depend on the sessions or their positions. The
-/// number of reads is small, because it grows with the logarithm of the number
-/// of retained appends.
+/// number of reads grows only with the logarithm of the number of retained
+/// appends.
 #[test]
 fn load_reads_few_rows_and_none_per_session() {
     let retained_appends = 100_000;
@@ -136,8 +137,8 @@ const HOUR: u64 = 60 * MINUTE;
 
 /// Returns the number of alarms set in an idle hour, in a room of twenty
 /// sockets. `tokens_last` is the lifetime of the sockets' tokens in ms. The
-/// client package renews a token after nine tenths of its lifetime, but never
-/// earlier than after 10 s.
+/// client package renews a token after nine tenths of its lifetime, and waits
+/// at least 10 s.
 fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     const SOCKETS: u64 = 20;
     let mut sim = SimRuntime::new();

@@ -1,5 +1,5 @@
-//! Everything that can grow has a limit. When the limit is reached, the client
-//! is notified.
+//! Tests that everything that can grow has a limit, and that the client is
+//! notified when a limit is reached.
 
 use roomcast::code::Code;
 use roomcast::limits;

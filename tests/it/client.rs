@@ -32,8 +32,8 @@ pub struct Client {
     /// Received frames that no test has read yet.
     pub frames: Vec<String>,
     /// Whether the client has stopped processing frames. While the client is
-    /// paused, new frames wait in `unprocessed`. They are lost if the socket is
-    /// lost.
+    /// paused, new frames wait in `unprocessed`. If the socket is lost, these
+    /// frames are lost too.
     paused: bool,
     /// Unprocessed frames, each with the query of its socket.
     unprocessed: Vec<(String, String)>,

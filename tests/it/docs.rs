@@ -169,8 +169,8 @@ pub fn code(markdown: &str) -> Vec<String> {
     spans.map(str::to_owned).collect()
 }
 
-/// Parses a number as the docs write it. A number with a unit is converted to
-/// ms or bytes.
+/// Parses a number in the notation of the docs. A number with a unit is
+/// converted to ms or bytes.
 fn amount(text: &str) -> u64 {
     match text {
         "2^53 − 1" => return (1 << 53) - 1,

@@ -1,7 +1,7 @@
 //! Tests of flow control, as the contract defines it for the room and the
 //! client. A client that sends `seen` after each quarter of the window gets
-//! every event. A client that never sends `seen` is sent a bounded number of
-//! bytes.
+//! every event. To a client that never sends `seen`, the room sends only a
+//! bounded number of bytes.
 
 use roomcast::limits;
 use roomcast::settings::Settings;

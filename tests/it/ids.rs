@@ -1,6 +1,6 @@
 //! Tests of the index of ids: its reads, its size, and rooms that an earlier
 //! version wrote without an index. `repeated_id_returns_first_seq` and the
-//! random runs test that an id counts once.
+//! random runs test that events with the same id are stored once.
 
 use roomcast::limits;
 use roomcast::settings::Settings;
@@ -61,8 +61,8 @@ fn repeated_batch_of_thousand_ids_reads_each_index_node_once() {
     sim.head();
     sim.store.drain_reads();
     assert_eq!(sim.http_publish_body("bob", &thousand), Ok((1..=1_000).collect()));
-    // This publish reads the nodes of a trie of 1,000 ids, and the append
-    // without its events.
+    // To find the 1,000 ids, the publish reads the nodes of their trie. The
+    // publish also reads the append, but not the append's events.
     let reads = sim.store.drain_reads();
     assert!(reads < 400, "{reads} reads");
     sim.http_publish_body("bob", &thousand).unwrap();
@@ -148,8 +148,8 @@ fn unindexed_ids_beyond_memory_limit_are_read_until_indexed() {
         assert_eq!(sim.http_publish_body("bob", &event(id)), Ok(vec![seq]), "id {id}");
         sim.store.drain_reads()
     };
-    // The oldest ids are not in memory. Each publish reads them from storage
-    // until the index contains them.
+    // The oldest ids are not in memory. Until the index contains these ids,
+    // each publish reads them from storage.
     let scan = reads_for(&mut sim, 1, 1);
     assert_eq!(reads_for(&mut sim, last, last), scan);
     reads_for(&mut sim, 100_000, last + 1);

@@ -197,7 +197,7 @@ fn repeated_id_returns_first_seq() {
     sim.crash();
     assert_eq!(sim.http_publish_body("alice", once), Ok(vec![1]));
 
-    // The batch contains the same id once, and another id twice.
+    // The batch repeats the event above once, and contains a new id twice.
     let batch = format!(
         r#"{{"events":[{once},{{"name":"n","data":2,"id":"j"}},{{"name":"n","data":3,"id":"j"}}]}}"#
     );

@@ -1,5 +1,5 @@
 //! Tests in which many clients resume at the same time. The tests count the
-//! storage reads, and the texts that the room creates.
+//! storage reads, and the frames that the room encodes.
 
 use std::rc::Rc;
 

@@ -158,7 +158,8 @@ impl Model {
                 draft.id.is_some() && other.draft.id == draft.id && other.from == from
             };
             // After the clock is set back, an expired event may be retained
-            // again. If a later event has the same id, the later event counts.
+            // again. If a later event has the same id, a repeat returns the seq
+            // of the later event.
             let first = fresh.iter().find(same_id).or(self.retained(now).filter(same_id).last());
             if let Some(Stored { event, .. }) = first {
                 seqs.push(event.seq);

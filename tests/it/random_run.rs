@@ -66,9 +66,9 @@ impl RandomRun {
     }
 
     /// Returns one of two runs that are compared. The run has no batch windows,
-    /// because a room hibernates only after a window has ended. The run also
-    /// avoids two values that hibernation loses: the used part of a rate limit,
-    /// and the exact number of bytes in flight.
+    /// because a room hibernates only after a window has ended. The run reaches
+    /// no rate limit and uses no flow control, because hibernation loses the
+    /// used part of a rate limit and the exact number of bytes in flight.
     pub fn new_compared(seed: u64, hibernate_between_inputs: bool) -> Self {
         let mut run = Self::new(seed);
         run.is_compared = true;
@@ -85,8 +85,8 @@ impl RandomRun {
         }
     }
 
-    /// Makes one step. After half of the steps, replays are finished and
-    /// batched events are sent.
+    /// Makes one step. After half of the steps, chosen at random, finishes all
+    /// replays and sends the batched events.
     pub fn step_and_check(&mut self) {
         self.step();
         if self.rng.one_in(2) {
@@ -160,12 +160,11 @@ impl RandomRun {
         self.steps.push(format!("{} {step}", self.sim.now.get()));
     }
 
-    /// Checks that every closed session had expired.
+    /// Checks that every closed session had expired or exceeded its rate limit.
     pub(super) fn check_expired_sessions(&mut self) {
         for subscriber in &mut self.subscribers {
             let Some(identity) = &subscriber.identity else { continue };
             if self.sim.session(subscriber.name).is_none() {
-                // A rate limit closes sessions as well.
                 if self.sim.client(subscriber.name).closed != Some(Code::RateLimited) {
                     assert!(deadline(identity) <= self.sim.now, "{} was closed", subscriber.name);
                     assert_eq!(self.sim.client(subscriber.name).closed, Some(Code::TokenExpired));
@@ -175,8 +174,8 @@ impl RandomRun {
         }
     }
 
-    /// Checks that the erase closed every session that no rate limit or expired
-    /// token had closed before.
+    /// Checks that the erase closed every session, except the sessions that a
+    /// rate limit or an expired token had already closed.
     fn check_all_erased(&mut self) {
         for subscriber in &mut self.subscribers {
             let Some(identity) = subscriber.identity.take() else { continue };

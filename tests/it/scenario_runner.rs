@@ -306,7 +306,7 @@ impl ScenarioRunner {
         }
     }
 
-    /// Returns the frames that an actor received and no step has read yet.
+    /// Returns the frames that an actor received but no step has read yet.
     fn frames(&mut self, actor: &str) -> &mut Vec<String> {
         match self.actors[actor].room.clone() {
             Some(room) => &mut self.sim(&room).client(actor).frames,

@@ -66,8 +66,8 @@ pub struct SimRuntime {
     pub batches_events: bool,
     /// End of the batch window, if events wait for it.
     pub broadcast_at: Option<Millis>,
-    /// Sessions that a send skipped, and of which the room has not been
-    /// notified yet.
+    /// Sessions that a send skipped. The room has not been notified about these
+    /// sessions yet.
     withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
     /// Sessions that were skipped since a test last cleared this set.
     pub skipped_sessions: BTreeSet<SessionId>,

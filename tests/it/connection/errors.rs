@@ -95,8 +95,8 @@ fn frames_to_room_closed_by_server_do_not_count_as_bad_requests() {
     for reference in 0..100 {
         assert_eq!(sent_error(&harness.send(&publish("r", reference)))["code"], "bad_request");
     }
-    // A client knows from which rooms it has unsubscribed, so frames to such a
-    // room count as bad requests.
+    // A client that has unsubscribed from a room must not send frames to this
+    // room, so each of these frames counts as a bad request.
     harness.join("r");
     harness.send(&json!({ "type": "unsubscribe", "room": "r" }));
     harness.room_ended("r", closed(1000, ""));

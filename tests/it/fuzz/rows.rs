@@ -184,8 +184,8 @@ impl Damaged {
     }
 
     /// Erases the room, and checks that it then works like a new room. Skips a
-    /// room that can't be loaded, because its object erases the storage without
-    /// the room's code.
+    /// room that can't be loaded. For such a room, the object itself erases the
+    /// storage, without the code under test.
     fn erase(&mut self) {
         if self.room.is_some() || self.load(Vec::new()) {
             assert_eq!(self.request(Request::Erase, ""), Some(Answer::NoContent));

@@ -34,7 +34,7 @@ struct Entry {
     is_fresh: bool,
     /// Whether the session's data changed after the last changes were sent.
     is_updated: bool,
-    /// Whether the session must be sent the whole list.
+    /// Whether the room must still send the whole list to the session.
     awaits_list: bool,
 }
 
@@ -52,7 +52,8 @@ impl Model {
         self.window = false;
         self.pending = false;
         self.skipped.clear();
-        // If there are no sockets, no attachment carries the entries.
+        // Only the sockets' attachments carry the entries through hibernation,
+        // so without sockets the entries are lost.
         if !has_sockets {
             self.entries.clear();
             self.sent_list.clear();

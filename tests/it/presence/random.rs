@@ -330,9 +330,9 @@ impl RandomRun {
         self.sim.shift_clock(ms);
     }
 
-    /// Prevents the room from loading for a while. While the room can't be
-    /// loaded, it can't process the close of a socket. If the closed socket
-    /// carried a member, all sockets are closed.
+    /// Makes every load of the room fail for a while. During this time, the
+    /// room can't process the close of a socket. If the closed socket's
+    /// attachment carried a member, all sockets are closed.
     fn fail_to_load(&mut self) {
         // Unsent frames would keep the room active.
         (0..CLIENTS.len()).for_each(|who| self.resume_reading(who));

@@ -75,9 +75,9 @@ impl RandomRun {
         }
     }
 
-    /// Advances the clock, with alarms on time or late. A late alarm only
-    /// changes the time when an idle room is erased. In compared runs, alarms
-    /// are always on time.
+    /// Advances the clock, with alarms on time or late. A late alarm has only
+    /// one effect: an idle room is erased later. In compared runs, alarms are
+    /// always on time.
     pub(super) fn advance(&mut self) {
         let ms = *self.rng.choose(&[1, SECOND, 60 * SECOND, HOUR, 30 * HOUR, 200 * HOUR]);
         let late_ms = *self.rng.choose(&[0, 0, 10 * SECOND, 600 * SECOND, HOUR]);
@@ -94,8 +94,8 @@ impl RandomRun {
         });
     }
 
-    /// Prevents the room from loading for a while, by an invalid configuration
-    /// or by reads that fail. While the room can't be loaded, each input fails,
+    /// Makes every load of the room fail for a while, by an invalid
+    /// configuration or by failed reads. During this time, each input fails,
     /// and a client that waits for an answer receives an error. No client
     /// receives an event, and no event is lost.
     pub(super) fn fail_loads(&mut self) {

@@ -83,7 +83,7 @@ impl RandomRun {
     pub(super) fn check_http_answer(&mut self, drafts: &[Draft], answer: Result<Vec<u64>, Code>) {
         if answer == Err(Code::RateLimited) {
             assert!(self.has_rate_limits());
-            // A rejected publish creates the log too.
+            // Even a rejected publish creates the log.
             self.model.ensure_log(self.sim.now);
         } else {
             assert_eq!(answer, self.expected(drafts, "eve"));

@@ -18,7 +18,7 @@ pub struct Bridge {
     rules: Connection,
     /// Rooms with an open socket.
     rooms: BTreeSet<RoomName>,
-    /// Frames that the client received and no step has read yet.
+    /// Frames that the client received but no step has read yet.
     pub frames: Vec<String>,
     /// Close code of the connection, or `None` while it is open.
     pub closed: Option<u16>,

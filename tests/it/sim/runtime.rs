@@ -141,8 +141,8 @@ impl SimRuntime {
 
     /// Passes an input to the room, and performs the effects.
     pub fn handle(&mut self, input: Input) -> Option<Answer> {
-        // These inputs come from a timer or a fetch that hibernation would
-        // cancel.
+        // Each of these inputs comes from a timer or a fetch, which hibernation
+        // would cancel.
         let keeps_active = matches!(
             input,
             Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
