@@ -161,7 +161,7 @@ export function useHistory<EventMap extends object>(
 /**
  * Enters the room with the newest data, at most 2 KiB of JSON. Leaves the room 1 s after the last
  * component that uses this hook was unmounted. Returns the members, as `useMembers` does. Returns
- * `undefined` if the token does not grant `presence`, as `useGrant` shows.
+ * `undefined` if the token does not grant `presence`: check this with `useGrant`.
  */
 export function usePresence<Data>(
   room: Room<any, any, Data>,
@@ -214,7 +214,7 @@ export function useSignal<SignalMap extends object, Name extends keyof SignalMap
 const useStore = <Value>(store: Store<Value>): Value =>
   useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
 
-/** Returns a reference to the newest callback, for callers that outlive a render. */
+/** Returns a reference to the newest callback, for code that runs after the render. */
 function useNewest<Callback>(callback: Callback): { readonly current: Callback } {
   const newest = useRef(callback);
   useInsertionEffect(() => {

@@ -86,8 +86,8 @@ export interface Backend {
 }
 
 /**
- * Time limit of an attempt, in ms. An attempt also takes at most half of the call's time, so that a
- * second attempt follows an attempt that hangs.
+ * Time limit of an attempt, in ms. An attempt also takes at most half of the call's time, so that
+ * time remains for a second attempt if the first attempt hangs.
  */
 const MAX_ATTEMPT_MS = 10_000;
 

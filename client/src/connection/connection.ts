@@ -72,8 +72,8 @@ type Step = readonly [after: Connection, effect?: Effect | undefined];
 const PROBE_MS = 2_000;
 /**
  * Shortest time between two renewals of the token. It limits the number of renewals if this
- * client's clock is wrong. The server's leeway on expiry is longer, so the old token is still
- * accepted.
+ * client's clock is wrong. The server's leeway on expiry is longer than this time, so the server
+ * still accepts the old token.
  */
 const MIN_RENEW_MS = 10_000;
 /**
@@ -156,9 +156,8 @@ function restart(connection: Connection, now: number): Step {
 
 function dial(connection: Connection, now: number): Step {
   const newToken = now >= connection.renewAt;
-  // A second rejection is final, so it must not be caused by a token that expired while the server
-  // was unreachable. After `LEEWAY_MS`, the token may have expired, so the next dial requests a new
-  // token.
+  // A second rejection is final, so an expired token must not cause it. If the server is
+  // unreachable for `LEEWAY_MS`, the token may have expired, so the next dial requests a new token.
   const nextRenewAt = connection.refused ? now + LEEWAY_MS : NEVER;
   return [
     {
@@ -274,8 +273,8 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    // If no `authorized` is received within 10 s, the renewal is retried. There may be no token to
-    // send, or the frame may have exceeded the rate limit.
+    // If no `authorized` is received within 10 s, the renewal is retried. Possible causes are a
+    // missing token, and a frame that exceeded the rate limit.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
   return [connection];

@@ -125,8 +125,8 @@ export const ended = <Kind extends Lifecycle>(
   reason: Code,
 ): Kind => ({
   ...lifecycle,
-  // An idle lifecycle has no users. Because of the time 0, `isUnused` returns `true` when this
-  // lifecycle restarts.
+  // An idle lifecycle has no users. With the time 0, `isUnused` returns `true` also after this
+  // lifecycle has ended.
   leaveAt: lifecycle.phase === "idle" ? 0 : lifecycle.leaveAt,
   phase: "ended",
   status,

@@ -10,8 +10,8 @@ interface FallbackModule {
 }
 
 /**
- * Loads the fallback's file from the page's server. If loading fails, rejects with a
- * `RoomcastError` with the code `load_failed`.
+ * Loads the fallback's file from the page's server. Rejects with a `RoomcastError` with the code
+ * `load_failed` if the file can't be loaded.
  */
 export async function loadFallback(): Promise<FallbackModule> {
   try {

@@ -72,8 +72,8 @@ export function multiplexedConnections(options: SocketOptions, url: string | URL
 }
 
 /**
- * A room's subscription on a multiplexed connection. Performs the decisions of `subscription.ts`,
- * and has a socket only while it needs one.
+ * A room's subscription on a multiplexed connection. Carries out the decisions of
+ * `subscription.ts`. Has a socket only while the subscription needs a socket.
  */
 class RoomSubscription implements RoomTransport {
   readonly shared = true;
@@ -193,8 +193,8 @@ class MultiplexedSocket implements TransportListener {
   }
 
   onFrame(frame: Frame, bytes: number): void {
-    // A pong names no room. Every subscription receives the pong, because any subscription may wait
-    // for one.
+    // A pong names no room. Every subscription receives the pong, because any of them may be
+    // waiting for a pong.
     if (frame.type === "pong")
       return this.#subscriptions.forEach((subscription) => subscription.onFrame(frame, bytes));
     const subscription = this.#subscriptions.get(frame.room ?? "");

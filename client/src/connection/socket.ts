@@ -15,7 +15,7 @@ import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
-/** Reasons of a failed dial that show that the server has not answered. */
+/** Reasons for a failed dial to which the server has not answered. */
 const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions extends TokenOptions {

@@ -220,9 +220,9 @@ function retry(subscription: Subscription, reason: Code, now: number): Subscript
 }
 
 /**
- * Handles the refusal of the request that `ref` names. A refusal without a `ref` counts as an
- * answer in only two cases, where a wrong assumption does no harm. Either a `subscribe` has
- * exceeded the rate limit, or an `unsubscribe` has found no subscription.
+ * Handles the refusal of the request that `ref` names. A refusal without a `ref` may answer another
+ * frame. It counts as the answer only in two cases, in which a wrong guess does no harm. Either a
+ * `subscribe` has exceeded the rate limit, or an `unsubscribe` has found no subscription.
  */
 function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
   const { state } = subscription;

@@ -73,7 +73,7 @@ export class Tokens {
    * called once.
    */
   get(spent?: Token): Promise<Token> {
-    // If no user was signed in, a user may have signed in since.
+    // `null` is not reused, because a user may have signed in since the last request.
     if (!this.#newest || this.#value === null || (spent && spent === this.#value)) {
       this.#value = undefined;
       const newest = (this.#newest = this.#request());
@@ -118,7 +118,8 @@ export class Tokens {
     );
     try {
       // If the callback throws synchronously, the async function turns the error into a rejection.
-      // So the race always handles the rejection of `timeout`, which would otherwise be unhandled.
+      // So `Promise.race` is always called, and handles a rejection of `timeout`, which would
+      // otherwise be unhandled.
       const asked = (async () => callback(signal))();
       const token = await Promise.race([asked, timeout]);
       // The callback may have returned an HTML error page, for example.

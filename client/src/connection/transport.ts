@@ -71,8 +71,8 @@ export interface Connections {
 }
 
 /**
- * The part of a WebSocket class that the client uses. The runtime's class has this part, and so
- * does the class of the npm package `ws`.
+ * The members of a WebSocket class that the client uses. Both the runtime's class and the class of
+ * the npm package `ws` have these members.
  */
 export type WebSocketClass = new (
   url: string,

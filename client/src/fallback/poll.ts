@@ -68,8 +68,8 @@ export class LongPoll implements Reader {
 
   /** Requests a page. Returns `undefined` if the position is lost. */
   async #page(since: Position, isAtHead: boolean): Promise<Page | undefined> {
-    // The first request does not wait for an event. A waiting request would look like a request
-    // that the server does not answer.
+    // The first request does not wait for an event, because a waiting request would look like an
+    // unanswered request.
     const wait = isAtHead ? { wait: `${WAIT_SECONDS}` } : undefined;
     try {
       return await this.#get("events", { since, limit: `${PAGE_EVENTS}`, ...wait });

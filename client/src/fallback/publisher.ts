@@ -24,8 +24,8 @@ export class Publisher {
   #publishes: Publish[] = [];
   #publishing = false;
   /**
-   * Number of publishes to send one by one because their batch was refused. A refused batch appends
-   * no event.
+   * Number of publishes that must be sent one by one, because the batch that contained them was
+   * refused. A refused batch appends no event.
    */
   #oneByOne = 0;
   readonly #signals = new Map<string, string>();
@@ -121,7 +121,8 @@ export class Publisher {
 
   #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
-    // If the token has expired, the server would have closed a socket.
+    // The server closes a socket whose token is rejected, so this room receives the same close
+    // code.
     if (closeCode === UNAUTHORIZED) return this.#sink.onClose(closeCode, error.message);
     this.#sink.onFrame(errorFrame(this.#room, error, ref));
   }

@@ -231,8 +231,8 @@ export class Feed {
   }
 
   /**
-   * Sends a ping, because a room with an empty state sends no state. The pong is received after the
-   * room's state, or shortly before the state.
+   * Sends a ping, whose pong ends the wait for the state: a room with an empty state sends no
+   * state. The pong is received after the room's state, or shortly before the state.
    */
   #awaitState(): void {
     const { transport } = this.#options;

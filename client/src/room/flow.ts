@@ -35,7 +35,7 @@ export class Flow {
     });
   }
 
-  /** Resets the count of bytes, because the next connection counts from its own start. */
+  /** Resets the count of bytes, because each connection counts from 0. */
   reset(): void {
     this.#frames = [];
     this.#bytes = 0;

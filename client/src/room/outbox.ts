@@ -77,8 +77,8 @@ export class Outbox implements Sender {
     }
     const ref = String(++this.#refs);
     const text = JSON.stringify({ type: "publish", room: this.#room, ref, ...draft });
-    // The room would close the socket with 1009. The publish would be retried after each reconnect,
-    // so the room would also close every later socket.
+    // The room would close the socket with 1009 after a larger frame. The publish would be retried
+    // after each reconnect, so the room would also close every later socket.
     checkBytes(text, MAX_FRAME_BYTES);
     const giveUpAt = now + timeoutMs;
     return new Promise((resolve, reject) =>

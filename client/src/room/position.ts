@@ -9,8 +9,8 @@ export interface LogPosition {
 export const formatPosition = ({ epoch, seq }: LogPosition): Position => `${epoch}:${seq}`;
 
 /**
- * Parses a position. Returns `undefined` for any other text, because storage may be written by
- * other code.
+ * Parses a position. Returns `undefined` for any other text, because other code may have written to
+ * the storage.
  */
 export function parsePosition(text: string | null | undefined): LogPosition | undefined {
   // A number of 15 digits is below 2^53, and no room will have more events.

@@ -68,8 +68,8 @@ export interface RoomOptions {
 
 /**
  * A room of a client. The room is connected while listeners, waiting publishes or presence use it,
- * and for 3 s after the last use. Passes received frames from the transport to their handlers, and
- * frames to send from their queues to the transport.
+ * and for 3 s after the last use. Passes received frames to their handlers, and queued frames to
+ * the transport.
  */
 export class Room<
   EventMap extends object = AnyEvents,
@@ -330,7 +330,7 @@ export class Room<
 
   /**
    * Sets the rights. Notifies the watchers before any frame is sent, because a watcher may leave
-   * when a right is lost.
+   * the room when a right is lost.
    */
   #onGrant(rights: readonly string[], act: () => void): void {
     const isNew = this.#grant.set(rights);

@@ -55,8 +55,8 @@ export class State {
   #set(event: RoomEvent): void {
     if (event.key === undefined) return;
     this.#events.delete(event.key);
-    // Before the snapshot, a removal is stored as well, because the snapshot may be older than the
-    // removal.
+    // Until a snapshot is applied, a removal is stored as well, because the snapshot may be older
+    // than the removal.
     if (event.data !== null || !this.#isComplete) this.#events.set(event.key, event);
   }
 }

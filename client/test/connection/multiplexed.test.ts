@@ -202,7 +202,8 @@ describe("a room that ends", () => {
     const { rooms } = follow(2, client);
     await advance(200);
     endSession("room-1", 4010);
-    // The restart also works after the connection has closed because no room uses it.
+    // No room uses the connection any more, so it closes. `reconnect` must work also after this
+    // close.
     await advance(10_000);
     assert.equal(network.connections.size, 0);
     granted = ["room-0", "room-1"];

@@ -40,8 +40,9 @@ export const stepWallClock = (ms: number): void => void (wallAhead += ms);
 /** The server's clock, in ms since 1970. */
 export const trueTime = (): number => START + performance.now();
 
-// At the first use of `mock.timers`, Node warns through `console.error` that it is experimental.
-// The warning is printed here, before a test replaces `console.error` and counts its calls.
+// At the first use of `mock.timers`, Node prints through `console.error` a warning that this API is
+// experimental. The warning is printed here, before a test replaces `console.error` and counts its
+// calls.
 mock.timers.enable({ apis: ["Date"] });
 await settle();
 mock.timers.reset();

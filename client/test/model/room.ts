@@ -25,8 +25,8 @@ export interface NewEvent {
 }
 
 /**
- * Returns whether a frame may be sent. The frame must fit the window, or at most a quarter of the
- * window must be unseen.
+ * Returns whether a frame may be sent: it fits into the window, or unseen frames fill at most a
+ * quarter of the window.
  */
 function fitsWindow({ windowBytes, unseen }: Flow, bytes: number): boolean {
   const unseenBytes = unseen.reduce((sum, frame) => sum + frame.bytes, 0);
@@ -205,8 +205,8 @@ export class ModelRoom {
   }
 
   /**
-   * Ends a session. After a deliberate close, its member leaves immediately, and otherwise after a
-   * grace period.
+   * Ends a session. Its member leaves immediately after a deliberate close, and after a grace
+   * period in all other cases.
    */
   disconnect(session: Session, code: number): void {
     this.sessions.delete(session);

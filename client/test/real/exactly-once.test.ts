@@ -91,8 +91,8 @@ async function injectFaults(signal: AbortSignal): Promise<number> {
   for (let n = 0; !signal.aborted || cuts < CUTS; n++) {
     await sleep(Math.random() * 100);
     proxy.delayMs = Math.random() < 0.5 ? 0 : 60;
-    // Chooses among all clients, connected or not. Otherwise, the few connected clients would
-    // receive all faults.
+    // Chooses among all clients, including disconnected clients. Otherwise, while only a few
+    // clients are connected, these clients would receive all faults.
     const link = [...proxy.links][Math.floor(Math.random() * CLIENTS)];
     if (link === undefined) continue;
     // The test injects these faults rarely, because each one takes long: a client detects it only

@@ -89,8 +89,8 @@ const until = (
 const waitUntil = (condition: () => boolean): Promise<void> => until(room.subscribe, condition);
 
 /**
- * Reports network changes until the transport is used. Otherwise, a test would wait five minutes
- * for the next probe.
+ * Reports network changes, which start a probe immediately, until the transport is used. Otherwise,
+ * a test would wait five minutes for the next probe.
  */
 async function waitForSwitch(transport: string): Promise<void> {
   const interval = setInterval(() => page.dispatchEvent(new Event("online")), 200);

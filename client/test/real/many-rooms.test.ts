@@ -20,8 +20,8 @@ const EVENTS = BATCHES * BATCH + OWN;
 /** Faults of the socket, in this order. Killing the runtime also breaks the socket. */
 const FAULTS = ["cut", "cut", "freeze", "cut", "kill", "cut", "halfOpen", "kill"] as const;
 /**
- * Interval of the `online` events, longer than the client waits for a pong. With a shorter
- * interval, the client would never give up.
+ * Interval of the `online` events. The interval is longer than the client waits for a pong, because
+ * each event restarts this wait.
  */
 const ONLINE_EVERY_MS = 2_500;
 /** Time limit of the test. */
@@ -94,7 +94,8 @@ async function visit(room: Room, signal: AbortSignal): Promise<void> {
 
 async function injectFaults(rooms: Room[]): Promise<void> {
   const allConnected = (): boolean => rooms.every(({ status }) => status === "connected");
-  // The event is repeated, because a frame that was received before a link froze counts as a pong.
+  // A frame that was received just before a link froze counts as a pong, and so hides the fault.
+  // The event is repeated for this reason.
   const online = setInterval(() => page.dispatchEvent(new Event("online")), ONLINE_EVERY_MS);
   online.unref();
   for (const [n, fault] of FAULTS.entries()) {

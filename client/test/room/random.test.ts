@@ -167,7 +167,8 @@ class RandomRun {
 }
 
 /**
- * Returns the keys and seqs of a state, because only these are equal in the model and the client.
+ * Returns the keys and seqs of a state, because only the keys and seqs are equal in the model and
+ * the client.
  */
 const stateOf = (events: Iterable<RoomEvent>): [string | undefined, number][] =>
   Array.from(events, (event) => [event.key, event.seq]);

@@ -95,7 +95,8 @@ describeBoth("reloading the page", () => {
       const response = await read("");
       const { epoch, sessions } = server.room("room");
       const { peer } = [...sessions][0]!;
-      // Drops the pong, because the pong would follow the state.
+      // A room sends the pong after the state, but the model would send the pong first. So the pong
+      // is dropped.
       network.copies = (frame) => ((frame as { type: string }).type === "pong" ? 0 : 1);
       peer.send({ type: "gap", room: "room", epoch, oldest: 5, seq: 7 });
       await new Promise((resolve) => setTimeout(resolve, 50));
