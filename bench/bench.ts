@@ -1,6 +1,6 @@
 /**
- * Runs each scenario with all peers, one after another. So other load on the machine affects all
- * peers.
+ * Runs each scenario with one peer after another, so that a period of other load on the machine
+ * affects all peers.
  */
 import { LoadGenerator } from "./load/generator.ts";
 import type { Peer } from "./peers/peer.ts";
@@ -8,8 +8,8 @@ import { type Failed, type Measured, type Results, machine } from "./results.ts"
 import { type Scale, type Scenario, stop } from "./scenarios/scenario.ts";
 
 /**
- * Time limit of a measurement. A measurement that reaches this limit has hung, because every
- * measurement normally takes much less time.
+ * Time limit of a measurement. Every measurement normally takes much less time, so a measurement
+ * that reaches this limit has hung.
  */
 const TIMEOUT_MS = 180_000;
 

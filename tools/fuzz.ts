@@ -37,8 +37,8 @@ for (const target of values.target ?? targets.sort()) {
 }
 
 function fuzz(target: string, ...args: string[]): void {
-  // Without a sanitizer, fuzzing is six times as fast. A sanitizer would find nothing, since
-  // `unsafe` is denied.
+  // Without a sanitizer, fuzzing is six times as fast. A sanitizer would find nothing, because the
+  // crate denies `unsafe` code.
   const command = ["cargo", "+nightly", "fuzz", "run", "--sanitizer=none", target, ...args];
   const { status } = spawnSync("nice", ["-n", "19", ...command], { stdio: "inherit" });
   if (status !== 0) process.exit(1);

@@ -51,8 +51,8 @@ export class IdleRooms {
   }
 
   /**
-   * Checks all rooms. Waits until all rooms whose retention ended long ago are erased. With `all`,
-   * waits until every room is erased.
+   * Checks all rooms. Waits until the alarm has erased each room whose retention ended long ago.
+   * With `all`, waits until every room is erased.
    */
   async check({ all = false } = {}): Promise<void> {
     for (const idle of [...this.#rooms]) {

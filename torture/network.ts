@@ -39,8 +39,8 @@ export const network: Suite = {
       await sleep(ms / 10);
     };
     await impose(BAD, context.size(30_000, 2_000));
-    // This partition is longer than two ping periods, so that each side detects the loss of the
-    // other side.
+    // This partition is longer than two ping periods, so that each side detects that it has lost
+    // the other side.
     await impose(PARTITION, context.size(55_000, 1_000));
     await impose({ ...GOOD, cutOff: ["clients"] }, context.size(35_000, 500));
     await impose({ ...GOOD, cutOff: ["server"] }, context.size(35_000, 500));

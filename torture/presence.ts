@@ -19,8 +19,8 @@ const PING_EVERY_MS = 15_000;
 const WATCHERS = 3;
 const CONCURRENCY = 50;
 /**
- * Number of steps between two attempts to make the room hibernate. While steps are in progress, the
- * room may stay active.
+ * Number of steps between two attempts to make the room hibernate. An attempt may fail while steps
+ * are in progress.
  */
 const STEPS_PER_RUN = 100;
 

@@ -108,8 +108,8 @@ export const soak: Suite = {
     const last = warm.at(-1);
     const slopes = {
       "MB of growth an hour": slope(warm, ({ mb }) => mb),
-      // Memory with an upper bound, such as the logs of the rooms, grows more slowly over time. The
-      // growth of a leak does not slow down.
+      // Memory that has an upper bound, such as the logs of the rooms, grows more and more slowly.
+      // The growth of a leak does not slow down.
       "MB of growth an hour in the last quarter": slope(
         samples.slice(-samples.length / 4),
         ({ mb }) => mb,

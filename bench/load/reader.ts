@@ -10,7 +10,7 @@ export class Reader {
   events = 0;
   readonly #tcp: Socket;
   #awaited: { text: string; times: number; done: () => void } | undefined;
-  /** The end of the text received so far. This end may contain the start of the awaited text. */
+  /** Last characters of the received text. They may be the start of the awaited text. */
   #tail = "";
 
   /** Connects and sends a request. */

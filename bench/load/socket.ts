@@ -34,7 +34,7 @@ export class Socket implements DialectSocket {
   #unseen = 0;
   #open = false;
   #ended = false;
-  /** Buffer for a frame, or for the response to the upgrade, that has arrived only in part. */
+  /** Buffer for incomplete data: the start of a frame, or of the response to the upgrade. */
   #part: Buffer | undefined;
   #filled = 0;
 
@@ -111,12 +111,12 @@ export class Socket implements DialectSocket {
   // Each method below returns the number of bytes that it has consumed from the chunk, counted from
   // `at` or `start`.
 
-  /** Continues with a frame, or a response to the upgrade, that has arrived in part. */
+  /** Adds the chunk to an incomplete frame, or to an incomplete response to the upgrade. */
   #fillPart(chunk: Buffer, at: number, end: number): number {
     const part = this.#part!;
     if (!this.#open || this.#filled < 10) {
-      // The size is not known yet. This case is rare, so the part is parsed again, together with
-      // the whole chunk.
+      // The size of the incomplete data is not known yet. This case is rare, so the code simply
+      // parses the incomplete data again, together with the whole chunk.
       const whole = Buffer.concat([part.subarray(0, this.#filled), chunk.subarray(at, end)]);
       const before = this.#filled;
       this.#part = undefined;
@@ -136,8 +136,8 @@ export class Socket implements DialectSocket {
   }
 
   /**
-   * Copies the chunk's bytes from `start` into a buffer for `size` bytes. With 0, the size is not
-   * known yet.
+   * Copies the chunk's bytes from `start` into a buffer for `size` bytes. A `size` of 0 means that
+   * the size is not known yet.
    */
   #storePart(chunk: Buffer, start: number, end: number, size: number): number {
     this.#part = Buffer.allocUnsafeSlow(Math.max(size, end - start));

@@ -17,7 +17,8 @@ export class Table {
   }
 
   /**
-   * Returns the parts of a scenario that were measured separately. A single part is `undefined`.
+   * Returns the names of the parts of a scenario that were measured separately. If the scenario is
+   * not divided into parts, the only name is `undefined`.
    */
   parts(scenario: string): (string | undefined)[] {
     const of = this.#measured.filter((one) => one.scenario === scenario);

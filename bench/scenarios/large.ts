@@ -97,7 +97,7 @@ const measured = (size: Size, peer: Peer, load: LoadGenerator): Promise<Figures>
     });
   });
 
-/** Makes all clients enter at the same time. Each client receives the entries of all others. */
+/** Makes all clients enter at the same time. Each client is notified of all others. */
 async function entered(server: Server, load: LoadGenerator, sockets: number): Promise<Figures> {
   const before = await load.wireBytes();
   const { enter } = dialects[server.target.dialect].presence!;
@@ -111,7 +111,10 @@ async function entered(server: Server, load: LoadGenerator, sockets: number): Pr
   };
 }
 
-/** Joins the room with another client, which sends signals at the default rate limit until `stop`. */
+/**
+ * Joins the room with another client. This client sends signals at the default rate limit until
+ * `stop` is called.
+ */
 async function signalling({ target: { port } }: Server): Promise<{ stop(): number }> {
   const { path, headers } = roomcast.upgrade({ room: ROOM, user: "sender" });
   const reader = new Reader(port, request(port, { path, headers: { ...UPGRADE, ...headers } }));

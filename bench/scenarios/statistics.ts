@@ -1,6 +1,6 @@
 /**
- * Returns a quantile. For a `share` of 0.95, this is the smallest value that at least 95 % of the
- * values do not exceed.
+ * Returns a quantile by the nearest-rank method. For 100 values and a `share` of 0.95, this is the
+ * 95th of the sorted values.
  */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -19,7 +19,7 @@ interface Flight {
   readonly minutesFlown: number;
   /** Minutes until the next step while the shipment is loading, delayed or delivered. */
   readonly minutesToWait: number;
-  /** Value of `minutesFlown` at which the shipment is delayed. `undefined` without a delay. */
+  /** Value of `minutesFlown` at which a delay starts. `undefined` if there is no delay. */
   readonly delayedAt: number | undefined;
 }
 

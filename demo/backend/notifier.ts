@@ -34,7 +34,7 @@ export class Notifier {
     const notified = [...this.#visitors].map((visitor) =>
       this.notify(visitor, shipments).catch((error: unknown) => {
         // If a visitor never reads notifications, the state of the visitor's room reaches its
-        // limit. The room then rejects more events. The other visitors are still notified.
+        // limit. The room then rejects further events. The other visitors are still notified.
         console.error(`notifications for ${visitor} stopped:`, error);
         this.#visitors.delete(visitor);
       }),
@@ -42,7 +42,7 @@ export class Notifier {
     await Promise.all(notified);
   }
 
-  /** Notifies one visitor of the delayed ones among these shipments. */
+  /** Notifies one visitor of all delayed shipments in the list. */
   async notify(visitor: string, shipments: readonly Shipment[]): Promise<void> {
     const delays = shipments.filter(({ status }) => status === "delayed").map(delayOf);
     const events = delays.map((data) => ({ name: "delayed", key: data.shipment, data }));

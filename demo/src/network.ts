@@ -1,6 +1,6 @@
 /**
  * Simulates a lost network for "Go offline". The Roomcast client is not notified of the simulation.
- * The client's connection is closed, and so is each new connection, as in a tunnel.
+ * While the window is offline, its current connection and each new connection are closed.
  */
 
 /** Aborted while the window is offline. */

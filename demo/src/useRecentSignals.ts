@@ -16,9 +16,9 @@ const FADE_MS = 1_000;
 const SWEEP_INTERVAL_MS = 250;
 
 /**
- * Returns the last signal of this name from each user. A later signal may end the previous signal,
- * but may be lost, so every signal expires after `ttlMs`. `parse` validates the data, because users
- * may send any data. `parse` returns `undefined` for a signal that ends the previous signal.
+ * Returns the last signal of this name from each user. `parse` validates the data, because users
+ * may send any data. `parse` returns `undefined` for a signal that ends the user's previous signal.
+ * The ending signal may be lost, so every signal expires after `ttlMs`.
  */
 export function useRecentSignals<Data>(
   room: ChatRoom,

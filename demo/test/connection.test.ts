@@ -49,7 +49,7 @@ describe("a window that loses its connection", needsBrowser, () => {
 
     const seq = await board.lastSeq();
     await demo.runtime.restart();
-    // Nothing is published while the server is down, so there may be no missed events.
+    // Nothing is published while the server is down, so the number of missed events may be 0.
     await assertResumed(board, seq, 0);
   });
 

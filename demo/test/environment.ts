@@ -30,14 +30,17 @@ import { BoardPage } from "./boardPage.ts";
 import { InboxPage } from "./inboxPage.ts";
 import type { PageObject } from "./pageObject.ts";
 
-/** Options for `describe`. Without a browser each test fails, unless `SKIP_BROWSER=1` skips it. */
+/**
+ * Options for `describe`. `SKIP_BROWSER=1` skips the tests. Otherwise the tests fail if there is no
+ * browser.
+ */
 export const needsBrowser = { skip: process.env.SKIP_BROWSER === "1" && "SKIP_BROWSER=1" };
 
 const BACKEND = fileURLToPath(new URL("../backend/main.ts", import.meta.url));
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 /**
- * Time limit for the browser's actions: long enough for a busy machine. A passing test does not
- * wait until the limit.
+ * Time limit for the browser's actions. The limit is long enough for a busy machine, and does not
+ * slow down a test that passes.
  */
 const TIMEOUT_MS = 120_000;
 /** Disables Chromium's requests to other servers. */
@@ -280,9 +283,9 @@ export const ada: OpenOptions = { token: () => tokenFor("ada-moreno-0001") };
 export const bruno: OpenOptions = { token: () => tokenFor("bruno-berg-0002") };
 
 /**
- * Resolves when Ada and Bruno receive each other's signals. Waits for both windows, because one
- * window alone may list a user whose earlier window has just closed. Signals that were sent earlier
- * are lost.
+ * Resolves when Ada and Bruno can receive each other's signals. A signal that is sent earlier may be
+ * lost. Waits for both windows, because one window alone may list a user whose earlier window
+ * has just closed.
  */
 export async function waitForEachOther(adas: BoardPage, brunos: BoardPage): Promise<void> {
   await adas.waitForUsers("Ada Moreno", "Bruno Berg");

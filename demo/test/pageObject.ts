@@ -29,7 +29,7 @@ export class PageObject {
 
   /** Stops the page's clock, so that nothing expires. The page must be opened with `fakeClock`. */
   async stopClock(): Promise<void> {
-    // The page must receive the call before this time is reached, even on a slow machine.
+    // The time must be in the future when the page receives the call, even on a slow machine.
     await this.page.clock.pauseAt(Date.now() + 5_000);
   }
 }

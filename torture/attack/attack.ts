@@ -11,9 +11,9 @@ const OTHER = "other";
 const READERS = 10;
 
 /**
- * Upper bound of the bystanders' p50 during an attack: a multiple of the p50 before the attack,
- * plus a constant. The constant allows for the load that the attack itself puts on the machine.
- * Before the worker limited these attacks, the p50 rose to seconds.
+ * Upper bound of the bystanders' p50 latency during an attack: a multiple of the p50 before the
+ * attack, plus a constant. The constant allows for the load that the attack itself puts on the
+ * machine. Before the worker limited these attacks, the p50 rose to seconds.
  */
 export const SLOWER = 8;
 export const SLOWER_MS = 1_000;

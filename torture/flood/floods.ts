@@ -12,7 +12,10 @@ import { openSocket, openTcp, upgrade } from "./sockets.ts";
 
 const MiB = 2 ** 20;
 
-/** Sends frames that are too large, binary, not JSON, or of an unknown type. The worker closes each socket. */
+/**
+ * Sends frames that are too large, binary, not JSON, or of an unknown type. The worker closes each
+ * socket.
+ */
 const malformedFrames: Flood = async ({ context, room }) => {
   const texts = ["", "{", "[]", '{"type":"nope"}', '{"type":"publish","name":1}', "\u0000"];
   let frames = 0;
@@ -112,8 +115,8 @@ const stalledReaders: Flood = async ({ context, room }) => {
 };
 
 /**
- * Sends invalid tokens at full speed. The worker must reject all invalid tokens, and does not load
- * a room for them.
+ * Sends invalid tokens at full speed. The worker must reject all invalid tokens, and does not load a
+ * room to reject them.
  */
 const invalidTokens: Flood = async ({ context, room }) => {
   const tokens = [

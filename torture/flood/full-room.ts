@@ -12,7 +12,7 @@ import { runConcurrently } from "../run-concurrently.ts";
 import type { Flood } from "./flood.ts";
 import { openSocket } from "./sockets.ts";
 
-/** Number of file handles that the runtime needs for other things than sockets. */
+/** Number of file handles that the runtime needs in addition to those for sockets. */
 const OTHER_HANDLES = 2_000;
 /** Number of file handles that the runtime needs for each socket. */
 const HANDLES_EACH = 2;

@@ -39,7 +39,7 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   return {
     injected: { "s of batches of 1,000 keyed events with one token": seconds },
     observed: { "rows written a second": rows / seconds, "keyed batches rejected": rejected },
-    // The limit is 500 rows a second. A burst adds the rows of one second, and one batch for each
+    // The limit is 500 rows a second. A burst may add the rows of one second, and one batch for each
     // concurrent request.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };

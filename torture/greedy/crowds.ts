@@ -6,7 +6,7 @@ import { authorized, end, eventsOf, join, openAll } from "../attack/client.ts";
 import { RawSocket } from "../attack/raw-socket.ts";
 
 /**
- * Number of names of a sender's signals. The room sends at most one signal of each name in 50 ms.
+ * Number of signal names of a sender. The room sends at most one signal of each name every 50 ms.
  */
 const NAMES = 10;
 /** Maximum number of signal copies that a room sends in a second (docs/limits.md). */

@@ -9,7 +9,7 @@ import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
 const MiB = 2 ** 20;
 /**
  * Maximum number of refusals: ten bursts of a connection for many rooms, plus the frames that the
- * connection's rate allows in the meantime.
+ * connection's rate allows before the connection is closed.
  */
 const REFUSALS = 25_000;
 /** Time in ms within which the worker must close a flooding socket. */

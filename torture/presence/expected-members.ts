@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 export interface Entry {
   user: string;
   /**
-   * The data of the entry, which is different in each entry of a user. `null` for a user who enters
-   * only once.
+   * Data of the entry. Each entry of a user has different data. `null` for a user who enters only
+   * once.
    */
   data: number | null;
 }
@@ -47,7 +47,7 @@ export class ExpectedMembers {
     this.#of(entry).from = Date.now();
   }
 
-  /** Records that a member starts to leave. The room must remove the member within `withinMs`. */
+  /** Records that a member has begun to leave. The room must remove the member within `withinMs`. */
   leaving(entry: Entry, withinMs = 0): void {
     const expected = this.#of(entry);
     expected.until = Math.min(expected.until, Date.now());

@@ -45,8 +45,8 @@ const subscriber: Kind = async (load) => {
 };
 
 /**
- * Subscribes to one room with a token that expires within a minute. Then the worker closes the
- * socket.
+ * Subscribes to one room with a token that expires within a minute. The worker closes the socket
+ * when the token expires.
  */
 const guest: Kind = (load) => {
   const exp = endsIn(5 + Math.floor(load.random() * 40));

@@ -135,8 +135,8 @@ const unansweredCloses: Attack = async ({ context, runtime }) => {
 };
 
 /**
- * Opens more waiting sockets for one room than the limit. Clients that send a token must still be
- * able to join.
+ * Opens more waiting sockets for one room than the limit allows. Clients that send a token must
+ * still be able to join.
  */
 const waitingSockets: Attack = async ({ context, runtime }) => {
   const waiting = Array.from({ length: context.size(3 * WAITING, 300) });
@@ -172,8 +172,8 @@ const waitingSockets: Attack = async ({ context, runtime }) => {
 };
 
 /**
- * Floods the worker before a valid token is sent: with pings, with invalid first frames, and with
- * tokens of 8 kB and of 1 MiB.
+ * Floods the worker over sockets that never send a valid token. The floods are pings, invalid first
+ * frames, tokens of 8 kB, and tokens of 1 MiB.
  */
 const firstFrames: Attack = async ({ context, runtime }) => {
   const before = (await runtime.databases()).length;

@@ -1,5 +1,5 @@
 /**
- * The same room as the plain object, but on partyserver, and written as partyserver's documentation
+ * Works like the room of the plain object, but uses partyserver, as partyserver's documentation
  * recommends.
  */
 import { Server, routePartykitRequest } from "partyserver";

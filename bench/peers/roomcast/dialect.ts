@@ -5,8 +5,8 @@ import type { Dialect } from "../dialect.ts";
 const tokens = new Map<string, string>();
 
 /**
- * Returns a token of the user. Each token is signed only once, so tokens cost CPU only on the
- * server.
+ * Returns a token of the user. Each user's token is signed only once, so that the load generator
+ * spends little CPU on tokens.
  */
 export function token(user: string): string {
   let token = tokens.get(user);

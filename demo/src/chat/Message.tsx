@@ -5,7 +5,7 @@ import type { ChatEvent } from "../chatRoom.ts";
 import { timeOf } from "../time.ts";
 import type { Draft } from "./useChat.ts";
 
-/** Maximum time in ms between two consecutive messages of a user that share one heading. */
+/** Maximum time in ms between consecutive messages of a user that are shown under one heading. */
 const GROUP_MS = 300_000;
 
 interface MessageProps {
