@@ -1,5 +1,6 @@
-//! One client's connection to many rooms (docs/protocol.md, section 6): the
-//! subscriptions, and the order in which the client's frames are handled.
+//! One client's connection to many rooms (docs/protocol.md, section 6). This
+//! module manages the subscriptions and determines the order in which the
+//! client's frames are handled.
 //!
 //! Like the room, this module performs no I/O and reads no clock. It receives a
 //! [`ConnectionInput`] and the time, and returns [`ConnectionEffect`]s. The
@@ -7,9 +8,9 @@
 //! This module does not handle frames from the rooms: the edge forwards these
 //! frames to the client unchanged.
 //!
-//! One rule determines the order: **a frame is handled only after the earlier
-//! frames for the same room, and after the verdict on any earlier token.**
-//! Until then, the frame waits in a limited queue.
+//! One rule determines the order. **A frame is handled only when all earlier
+//! frames for the same room are handled and all earlier tokens have a
+//! verdict**. Until then, the frame waits in a limited queue.
 
 mod by_room;
 mod reader;
@@ -78,8 +79,9 @@ pub enum ConnectionEffect {
     Pause { room: RoomName, paused: bool },
     /// Send the rights of the newest token to a room.
     Renew { room: RoomName, identity: Identity },
-    /// Close the socket to a room with code 1000. Frames that the room sends
-    /// before it closes the socket are still forwarded to the client.
+    /// Close the socket to a room with code 1000. The room may still send
+    /// frames before it closes the socket. These frames are forwarded to the
+    /// client.
     Leave { room: RoomName },
     /// Close the client's socket and the sockets to the rooms with this reason.
     /// After this effect, the connection is over.
@@ -92,12 +94,12 @@ pub struct Connection {
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
     /// Rooms that ended the client's subscription. A client can send a frame to
-    /// such a room before it receives the `closed` frame. This frame is
+    /// such a room before it receives the `closed` frame. Such a frame is
     /// therefore not counted as a bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// Time of the next check whether the client has read further frames, or
-    /// `None` if the rooms are not paused.
+    /// Time at which the connection next checks whether the client has read
+    /// further frames. `None` if the rooms are not paused.
     next_check_at: Option<Millis>,
     changes: Bucket,
     active_at: Millis,

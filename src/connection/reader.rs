@@ -1,15 +1,16 @@
 //! Limits the frames that wait for a client that doesn't read its frames.
 //!
-//! Each room allows one flow control window of unseen events, so 100 rooms
-//! would allow 100 windows. A connection therefore has a single window, which
-//! limits the unread bytes of all rooms together. If more bytes are unread, the
-//! rooms are paused until the unread bytes are at most half of the window.
+//! Each room may send one flow control window of events that the client has not
+//! acknowledged. So 100 rooms could send 100 windows. A connection therefore
+//! has a single window, which limits the unread bytes of all rooms together. If
+//! more bytes are unread, the rooms are paused until the unread bytes are at
+//! most half of the window.
 //!
-//! A paused room still sends frames other than events. Beyond one window of
-//! unread bytes, signals are dropped. Changes of members are also dropped,
+//! A paused room still sends frames other than events. If the unread bytes
+//! exceed one window, signals are dropped. Changes of members are also dropped,
 //! because the whole list of members replaces these changes later. An answer
-//! can't be dropped. If an answer arrives beyond two windows of unread bytes,
-//! the connection is closed.
+//! can't be dropped. If an answer arrives when the unread bytes exceed two
+//! windows, the connection is closed.
 //!
 //! The runtime counts the bytes that are unread on the client's socket.
 

@@ -40,9 +40,10 @@ enum SubscriptionState {
 impl Connection {
     /// Handles a frame for a room, or queues the frame.
     ///
-    /// Fails with `bad_request` if the client is not in the room, subscribes to
-    /// it again, or is in too many rooms. Fails with `rate_limited` if the
-    /// queue is full.
+    /// A `subscribe` fails with `bad_request` if the client is already in the
+    /// room or in the maximum number of rooms. Any other frame fails with
+    /// `bad_request` if the client is not in the room. A frame fails with
+    /// `rate_limited` if the frame must wait and the queue is full.
     pub(super) fn handle_room_frame(
         &mut self,
         room: RoomName,

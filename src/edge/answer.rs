@@ -1,4 +1,4 @@
-//! HTTP responses, CORS headers, and the closing of sockets that are refused.
+//! HTTP responses, CORS headers, and the closing of refused sockets.
 
 use worker::web_sys::Response as RawResponse;
 use worker::{Error, Headers, Response, Result, WebSocket, WebSocketPair, console_error};
@@ -9,7 +9,8 @@ use crate::protocol::error_body;
 use crate::room::Answer;
 
 /// The WebSocket subprotocol that names the wire protocol. If a client offers
-/// subprotocols and the response selects none of them, the WebSocket fails.
+/// subprotocols and the response selects none of them, the client fails the
+/// WebSocket connection.
 pub const SUBPROTOCOL: &str = "roomcast.v1";
 
 pub fn answer(answer: Answer) -> Result<Response> {

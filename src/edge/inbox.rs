@@ -39,11 +39,12 @@ pub struct Inbox {
 
 /// The time at which the queue must be handled.
 pub enum Flush {
-    /// In the next turn, which must now be scheduled.
+    /// The queue is handled in the next turn, which the caller must schedule
+    /// now.
     Schedule,
-    /// In the turn that is already scheduled.
+    /// The queue is handled in the turn that is already scheduled.
     Scheduled,
-    /// Immediately, because the queue is large enough for a commit of its own,
+    /// The queue is handled immediately. It is large enough for its own commit,
     /// and a longer queue would use more memory.
     Now,
 }

@@ -172,8 +172,8 @@ pub fn now() -> Millis {
     Millis::new(integer(Date::now()))
 }
 
-/// Calls a function after the given time, or after about 25 days if that is
-/// earlier. Outside of a request, this function has no effect: the runtime
+/// Calls a function after the given time, but after about 25 days at the
+/// latest. Outside of a request, this function has no effect: the runtime
 /// throws an error, which is ignored because nothing waits for the call.
 pub fn set_timeout(after_ms: u64, act: impl FnOnce() + 'static) {
     let after_ms = number(after_ms.min(i32::MAX.unsigned_abs().into()));
@@ -208,9 +208,9 @@ pub fn fetch_room(env: &Env, room: &str, request: &RawRequest) -> Result<Promise
     rooms.unchecked_ref::<RawRooms>().get_by_name(room)?.fetch(request)
 }
 
-/// Returns a variable or secret as text, or as JSON if it is a table in
-/// `wrangler.toml`. Returns `None` if the variable or secret is not set or is
-/// empty.
+/// Returns a variable or secret as text. A variable that is a table in
+/// `wrangler.toml` is returned as JSON. Returns `None` if the variable or
+/// secret is not set or is empty.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     let text = match value.as_string() {

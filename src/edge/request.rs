@@ -13,9 +13,9 @@ use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::route::{ResponseKind, Route};
 
-/// The header with the identity that the worker sends to the room. The worker
-/// creates the request to the room with its own headers, so a client can't
-/// forge this header.
+/// The header in which the worker sends the identity to the room. The worker
+/// never copies this header from a client's request, so a client can't forge
+/// the header.
 const IDENTITY: &str = "roomcast-identity";
 
 /// The method, the URL and the headers of a request.
@@ -82,7 +82,7 @@ impl RequestHead {
         self.headers.get(name).ok().flatten()
     }
 
-    /// Returns a parameter of the query, percent-decoded.
+    /// Returns the percent-decoded value of a query parameter.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let mut parameters = form_urlencoded::parse(self.query.as_bytes());
         parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())

@@ -107,7 +107,8 @@ impl DurableObject for RoomObject {
         let code = u16::try_from(code).ok();
         self.0.handle_close(&socket, code);
         // The object must answer the peer's Close frame itself. Code 1005 means
-        // that the frame had no code. Code 1006 means that there was no frame.
+        // that the Close frame had no code. Code 1006 means that no Close frame
+        // arrived.
         let code = code.filter(|code| !matches!(code, 1005 | 1006));
         // This call fails if the room closed the socket first.
         let _ = socket.close(code, Some(""));
@@ -228,7 +229,7 @@ impl Object {
         });
     }
 
-    /// Handles the frames that arrived before the close of a socket, and then
+    /// Handles the frames that arrived before a socket closed, and then handles
     /// the close.
     fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.flush_inbox();
@@ -316,8 +317,8 @@ impl Object {
         })
     }
 
-    /// Restores the sessions of the open sockets, unless they are restored
-    /// already.
+    /// Restores the sessions of the open sockets if these sessions are not
+    /// restored yet.
     fn restore_sessions(self: &Rc<Self>, loaded: &mut LoadedRoom) {
         if !loaded.room.sessions_restored() {
             let (sockets, sessions) = Sockets::restore(&self.state);
@@ -340,8 +341,8 @@ impl Object {
             Some(loaded) => act(loaded),
             None => match self.load(name.cloned()) {
                 Ok(Some(loaded)) => act(slot.insert(loaded)),
-                // The callback is for a close, an alarm or a timer that
-                // followed the erasure of the room.
+                // The room was erased before this callback, which is for a
+                // close, an alarm or a timer.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     console_error!("a room can't be loaded: {cause}");
@@ -351,7 +352,8 @@ impl Object {
         }
     }
 
-    /// Loads the room. Returns `None` if no name is given and none is stored.
+    /// Loads the room. Returns `None` if no name is given and no name is
+    /// stored.
     fn load(&self, name: Option<RoomName>) -> std::result::Result<Option<LoadedRoom>, String> {
         let stored = || SqlStore::stored_name(&self.state).map_err(|cause| cause.to_string());
         let Some(name) = name.map_or_else(stored, |name| Ok(Some(name)))? else { return Ok(None) };

@@ -94,16 +94,16 @@ impl RoomStubs {
         match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), late)) => {
-                // If the socket opens after the timeout, it is dropped, which
-                // closes it.
+                // If the socket opens after the timeout, the socket is dropped
+                // and thereby closed.
                 self.wait_until(async move { drop(late.await) });
                 Err(Refusal::new(Code::Internal, "the room did not answer in time; try again"))
             }
         }
     }
 
-    /// Keeps the invocation running until a task ends, even if the client is
-    /// gone.
+    /// Keeps the invocation running until a task ends. A disconnect of the
+    /// client does not end the invocation earlier.
     pub fn wait_until(&self, task: impl Future<Output = ()> + 'static) {
         self.context.wait_until(task);
     }

@@ -101,8 +101,8 @@ impl Sockets {
         })
     }
 
-    /// Returns the time at which the runtime last answered a ping of each
-    /// session. Sessions that never sent a ping are omitted.
+    /// Returns each session with the time at which the runtime last answered a
+    /// ping of that session. Sessions that never sent a ping are omitted.
     pub fn pinged(&self, state: &State, of: &[SessionId]) -> Vec<(SessionId, Millis)> {
         let at = |id: &SessionId| Some((*id, platform::pinged(state, self.by_session.get(id)?)?));
         of.iter().filter_map(at).collect()

@@ -19,9 +19,9 @@ use crate::time::Millis;
 /// tables in [`Store::meta`].
 const SCHEMA: u64 = 1;
 
-/// The statement that creates the tables. An append costs one billed row:
-/// `slot` is the row's key, and there is no other index. For the same reason,
-/// the only index of the table `state` is its key. The column `ids` comes
+/// The statement that creates the tables. An append costs only one billed row,
+/// because its table has no index besides the key `slot`. For the same reason,
+/// the table `state` has no index besides its key. The column `ids` comes
 /// before `events`, so that SQLite can read the ids without reading the events.
 const CREATE: &str = "
     CREATE TABLE room (

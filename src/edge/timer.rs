@@ -1,8 +1,8 @@
 //! Timers of the runtime.
 //!
-//! The garbage collector drops the objects of a cancelled request outside of
-//! any request or within another request. If a timer is cleared at that time,
-//! the runtime throws an error or clears a timer of the other request. So
+//! When the garbage collector drops the objects of a cancelled request, either
+//! no request or another request is running. If a timer is cleared at that
+//! time, the runtime throws an error or clears a timer of the other request. So
 //! timers are never cleared, unlike in `worker::Delay`. A timer that is no
 //! longer needed fires without an effect.
 

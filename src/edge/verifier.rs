@@ -70,8 +70,8 @@ fn no_keys() -> Refusal {
     Refusal::new(Code::Internal, "the keys of the issuer are unavailable; try again")
 }
 
-/// Verifies a token with the configured keys first, so that a token with the id
-/// of a configured key causes no fetch.
+/// Verifies a token. The configured keys are tried first, so that a token with
+/// the id of a configured key causes no fetch.
 fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
     match verify(token, &config.keys, &config.policy, now()) {
         Err(TokenError::UnknownKey { kid }) if config.jwks_url.is_some() => {

@@ -1,6 +1,6 @@
-//! The worker. It matches a request to its route, verifies the token, and
-//! forwards the request to the room. A request that the worker refuses does not
-//! load a room.
+//! The worker matches a request to its route, verifies the token, and forwards
+//! the request to the room. A request that the worker refuses does not load a
+//! room.
 
 use std::rc::Rc;
 

@@ -12,9 +12,9 @@ use super::{answer, platform};
 use crate::close_reason::CloseReason;
 use crate::limits;
 
-/// A socket that is closed with code 1001 when it is dropped, like the socket
-/// of a page that the user left. So a room never has a session that nothing
-/// reads.
+/// A socket that closes when it is dropped. The close code is 1001, as for the
+/// socket of a page that the user left. So a room never has a session that
+/// nothing reads.
 pub struct WorkerSocket {
     socket: WebSocket,
     message: Closure<dyn Fn(MessageEvent)>,

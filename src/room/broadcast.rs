@@ -2,10 +2,10 @@
 //! frame.
 //!
 //! Most of the cost of a broadcast is sending a frame to every session. Each
-//! event in the frame adds little. So the first event after a pause is sent
-//! immediately, and starts a batch. Events that are published in the next 10 ms
-//! (`frame_window_ms`) are collected and sent as one frame at the end of the
-//! batch.
+//! event in the frame adds little to this cost. So the first event after a
+//! pause is sent immediately, and starts a batch. Events that are published in
+//! the next 10 ms (`frame_window_ms`) are collected and sent as one frame at
+//! the end of the batch.
 
 use super::{Effect, Room};
 use crate::limits;
@@ -17,8 +17,8 @@ use crate::time::Millis;
 
 /// Collects published events until they are sent to the live sessions.
 pub(super) struct Broadcaster {
-    /// Events that are not sent yet. They fit into one frame unless a single
-    /// append is larger than a frame.
+    /// Events that are not sent yet. These events fit into one frame, unless a
+    /// single append is larger than a frame.
     pending: EventRange,
     batch_started_at: Millis,
     /// Whether an [`super::Input::Broadcast`] is scheduled.
@@ -54,8 +54,8 @@ impl Broadcaster {
         self.pending.start_offset
     }
 
-    /// Adds events to the pending events. If both together don't fit into one
-    /// frame, adds nothing and returns `false`.
+    /// Adds events to the pending events. If the pending and the new events
+    /// together don't fit into one frame, adds nothing and returns `false`.
     fn add(&mut self, range: &EventRange) -> bool {
         self.pending.append(range)
     }
@@ -108,9 +108,9 @@ impl<S: Store> Room<S> {
     }
 
     /// Returns the length of a batch in milliseconds: `frame_window_ms` plus
-    /// the time in which a frame is sent to every session. If that time were
-    /// not added, the batches of a large room would end before another event
-    /// could be published.
+    /// the time in which a frame is sent to every session. If the sending time
+    /// were not added, the batches of a large room would end before another
+    /// event could be published.
     fn batch_ms(&self) -> u64 {
         match self.settings.frame_window_ms {
             0 => 0,
@@ -124,8 +124,9 @@ impl<S: Store> Room<S> {
     }
 
     /// Sends the pending events before the batch ends. `Room::close` and every
-    /// method that moves a session to the head call this method first. So every
-    /// live session has been sent all events up to the head by then.
+    /// method that moves a session to the head call this method first. So when
+    /// these methods continue, all events up to the head have been sent to
+    /// every live session.
     pub(super) fn flush_broadcast(&mut self) {
         for frame in self.broadcaster.drain() {
             let to = self.receivers(&frame);
@@ -139,7 +140,7 @@ impl<S: Store> Room<S> {
 
     /// Returns the sessions that receive a live frame. If a session is paused
     /// or its flow control window is full, the session is behind from this
-    /// frame on. It receives the frame later, in a replay.
+    /// frame on. This session receives the frame later, in a replay.
     fn receivers(&mut self, frame: &EventRange) -> Vec<SessionId> {
         let mut to = Vec::with_capacity(self.sessions.len());
         let mut stalled = Vec::new();

@@ -3,8 +3,8 @@
 //!
 //! This module performs no I/O and reads no clock. It receives an [`Input`] and
 //! the time, and returns a list of [`Effect`]s. The edge must perform the
-//! effects in this order before it handles the next input. One rule determines
-//! the order: **an event is durable before any effect mentions it.**
+//! effects in the order of the list before it handles the next input. One rule
+//! determines the order: **an event is durable before any effect mentions it.**
 
 mod broadcast;
 mod frames;
@@ -59,16 +59,16 @@ pub enum Input<'a> {
     /// An HTTP request. The worker has already checked the right that the
     /// request needs.
     Request { by: Identity, request: Request, body: &'a str },
-    /// The inputs that were waiting at the time of an
-    /// [`Effect::ContinueReplay`] are handled, so the replay continues.
+    /// The replay continues, because the inputs that were waiting when
+    /// [`Effect::ContinueReplay`] was requested have been handled.
     ContinueReplay,
     /// The batch of an [`Effect::ScheduleBroadcast`] ended.
     Broadcast,
     /// The window of an [`Effect::ScheduleFlush`] ended.
     Flush,
-    /// The result of an [`Effect::QueryPings`]: the time at which the runtime
-    /// last answered a ping of each session. A session that never sent a ping
-    /// is not in the list.
+    /// The result of an [`Effect::QueryPings`]. `at` lists each session with
+    /// the time at which the runtime last answered a ping of that session. A
+    /// session that never sent a ping is not listed.
     Pings { at: Vec<(SessionId, Millis)> },
     /// The sessions that an [`Effect::Offer`] skipped because they don't read
     /// their frames.
@@ -132,9 +132,9 @@ pub enum Effect {
     ScheduleFlush {
         after_ms: u64,
     },
-    /// Read the time at which the runtime last answered a ping of each of these
-    /// sessions, and return the times as [`Input::Pings`]. A ping does not load
-    /// the room, so the room does not know these times.
+    /// For each of these sessions, read the time at which the runtime last
+    /// answered a ping. Return the times as [`Input::Pings`]. A ping does not
+    /// load the room, so the room does not know these times.
     QueryPings {
         of: Vec<SessionId>,
     },
@@ -238,8 +238,8 @@ impl<S: Store> Room<S> {
     /// Returns whether an input needs the sessions. If the input needs the
     /// sessions, the edge must restore them before it handles the input. An
     /// input that only reads the log does not need the sessions, so its cost
-    /// does not depend on their number. But an input that must set the alarm
-    /// needs the deadline of every session.
+    /// does not depend on the number of sessions. But an input that must set
+    /// the alarm needs the deadline of every session.
     pub fn needs_sessions(&self, input: &Input) -> bool {
         match input {
             Input::AlarmTime { at } => at.is_none(),
@@ -336,9 +336,9 @@ impl<S: Store> Room<S> {
         self.sessions.get_mut(&id).map(|session| &mut session.joined)
     }
 
-    /// Sends an answer. After every [`crate::limits::UNSENT_BYTES`] of answers,
-    /// the socket is checked, and a session that doesn't read its answers is
-    /// closed.
+    /// Sends an answer. The socket is checked after every
+    /// [`crate::limits::UNSENT_BYTES`] of answers. If the check finds that the
+    /// session doesn't read its answers, the session is closed.
     fn send(&mut self, to: SessionId, text: impl Into<Rc<str>>) {
         let text = text.into();
         let session = self.sessions.get_mut(&to);

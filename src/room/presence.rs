@@ -3,9 +3,9 @@
 //!
 //! A change is sent immediately, and opens a flush window. Changes within an
 //! open window are sent as one change at the end of the window. A session that
-//! enters receives the list of members instead of the change. So no session
-//! receives the same entry twice. If 1,000 sessions enter at the same time, all
-//! of them receive the same text.
+//! enters receives the list of members instead of the change that contains the
+//! session's own entry. So no session receives the same entry twice. If 1,000
+//! sessions enter at the same time, all of them receive the same text.
 //!
 //! A session that doesn't read its frames receives no changes. When the session
 //! reads again, it receives the whole list of members.
@@ -62,9 +62,9 @@ impl<S: Store> Room<S> {
         if self.presence.request_list(&user, id) {
             self.notify_members(now);
         } else {
-            // This session has not entered, so it receives no changes that its
-            // list would have to match. The list is therefore sent immediately,
-            // even if a flush window is open.
+            // This session has not entered, so it receives no changes. Its list
+            // therefore need not wait for the changes of an open flush window,
+            // and is sent immediately.
             for page in self.members_pages(now) {
                 self.send(id, page);
             }
@@ -156,8 +156,8 @@ impl<S: Store> Room<S> {
     }
 
     /// Sends changes and lists when the alarm fires. At that time, a grace
-    /// period may have ended, or a session may read its frames again. Or a
-    /// flush window was lost with the object.
+    /// period may have ended, or a session may read its frames again. A flush
+    /// window may also have been lost with the object.
     pub(super) fn check_members(&mut self, now: Millis) {
         self.unread.clear();
         if self.presence.has_pending_changes(now) {
@@ -230,7 +230,7 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Queries the pings of all members if one of them may have timed out.
+    /// Queries the pings of all members if any member may have timed out.
     /// Returns whether the pings were queried. A ping does not load the room,
     /// so the room must query the times of the pings. The query covers all
     /// members, so that the next query is needed as late as possible.

@@ -14,8 +14,9 @@ use crate::time::Millis;
 pub struct UserBuckets(BTreeMap<User, Bucket>);
 
 impl UserBuckets {
-    /// Removes one unit from the user's bucket. Fails with `rate_limited`,
-    /// which contains the time until the next unit is available. `what` is the
+    /// Removes one unit from the user's bucket. Fails with `rate_limited` if no
+    /// unit is available or if too many users already have a bucket. The error
+    /// contains the time after which the client can try again. `what` is the
     /// verb in the error message, such as "publish".
     pub fn try_acquire(
         &mut self,

@@ -30,8 +30,8 @@ pub(super) struct Replayer {
     /// The last replay frame. Sessions that reconnect at the same time resume
     /// from the same position, so the next session often needs this frame.
     last_frame: Option<Rc<ReplayFrame>>,
-    /// The last `state` frame, and the head of the log at that time. The text
-    /// of the frame is empty if the state is empty.
+    /// The last `state` frame, and the head of the log when this frame was
+    /// created. The text of the frame is empty if the state is empty.
     state_frame: Option<(Seq, Rc<str>)>,
 }
 
@@ -103,8 +103,8 @@ impl Replayer {
 impl<S: Store> Room<S> {
     /// Sends a session up to four frames ([`limits::REPLAY_FRAMES_AT_ONCE`]) of
     /// the events that it has not received. The remaining events follow when
-    /// the queue serves the session again or, with flow control, after its next
-    /// `seen`.
+    /// the queue serves the session again. If the flow control window is full,
+    /// they follow after the session's next `seen`.
     pub(super) fn catch_up(&mut self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         for _ in 0..limits::REPLAY_FRAMES_AT_ONCE {
             let Some(joined) = self.joined(id) else { return Ok(()) };
@@ -219,8 +219,8 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Restores flow control and the replay queue after hibernation. Before
-    /// hibernation, a live session was sent every event of the log.
+    /// Restores flow control and the replay queue after hibernation. All events
+    /// of the log were sent to the live sessions before hibernation.
     pub(super) fn restore_replays(&mut self) {
         for (id, session) in &mut self.sessions {
             let joined = &mut session.joined;

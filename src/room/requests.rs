@@ -113,8 +113,8 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Charges a user for a read: one unit before the read, and the units for
-    /// the bytes of the answer after the read.
+    /// Charges a user for a read. One unit is charged before the read. The
+    /// units for the bytes of the answer are charged after the read.
     fn read(
         &mut self,
         by: &User,
@@ -190,8 +190,8 @@ impl<S: Store> Room<S> {
     }
 }
 
-/// Returns the number of units that a publish costs for its events, in addition
-/// to the units for the publish itself and its bytes.
+/// Returns the number of units that the events of a publish cost. The publish
+/// itself and its bytes cost additional units.
 fn units_of(events: &[NewEvent]) -> u64 {
     let keys = events.iter().filter(|event| event.key.is_some()).count();
     let ids = events.iter().filter(|event| event.id.is_some()).count();

@@ -25,7 +25,8 @@ use crate::store::Store;
 #[derive(Default)]
 pub(super) struct Signals {
     /// For each session, the names under which it has sent a signal in this
-    /// window. Each name has its newest waiting signal, if any signal waits.
+    /// window. Each name has its newest waiting signal, or `None` if no signal
+    /// waits.
     by_session: BTreeMap<SessionId, BTreeMap<EventName, Option<String>>>,
     /// The waiting signals, in the order in which they will be sent.
     queue: VecDeque<Waiting>,
@@ -66,8 +67,9 @@ impl<S: Store> Room<S> {
         Ok(())
     }
 
-    /// Sends waiting signals at the end of a window. The next window limits
-    /// their number, but at least one signal is sent.
+    /// Sends waiting signals at the end of a window. The limits of the next
+    /// window also limit the number of these signals, but at least one signal
+    /// is sent.
     pub(super) fn flush_signals(&mut self) {
         self.signals.forget_sent();
         while let Some((sender, text)) = self.signals.next() {

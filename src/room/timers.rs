@@ -38,7 +38,8 @@ pub(super) enum AlarmState {
 
 impl<S: Store> Room<S> {
     /// Makes sure that the alarm is set to `due` or to an earlier time. The new
-    /// time replaces the old time, so it must be the earliest of all deadlines.
+    /// time replaces the old time, so the new time must be the earliest of all
+    /// deadlines.
     pub(super) fn arm(&mut self, due: Millis, now: Millis) {
         match self.alarm {
             // When the result of the query arrives, the alarm is set to the

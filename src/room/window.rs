@@ -64,7 +64,7 @@ pub(super) struct Window {
     /// Whether an [`super::Input::Flush`] is scheduled.
     is_scheduled: bool,
     copies: u64,
-    /// Bytes of the signals that were sent to each receiver.
+    /// Total bytes of the signals that each receiver was sent in this window.
     bytes: usize,
 }
 
@@ -73,8 +73,8 @@ impl Window {
         self.is_open
     }
 
-    /// Opens the window. [`Self::schedule`] then returns the time until its
-    /// end.
+    /// Opens the window. [`Self::schedule`] then returns the time until the
+    /// window ends.
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }

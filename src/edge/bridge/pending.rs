@@ -1,6 +1,7 @@
-//! A client's socket for one room, opened without a token. [`crate::pending`]
-//! implements the rules. This module owns the sockets. Once the socket to the
-//! room is open, this module forwards frames unchanged in both directions.
+//! A client's socket that was opened for one room without a token.
+//! [`crate::pending`] implements the rules. This module owns the sockets. Once
+//! the socket to the room is open, this module forwards frames unchanged in
+//! both directions.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};

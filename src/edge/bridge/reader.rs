@@ -49,8 +49,8 @@ impl Reader {
         self.socket.send(&JsValue::from_str(text));
     }
 
-    /// Returns the next frame or the end of the socket, or `None` if neither
-    /// arrives before the given time.
+    /// Returns the next event of the socket: a frame, or the end of the socket.
+    /// Returns `None` if no event arrives before the given time.
     pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
@@ -61,8 +61,8 @@ impl Reader {
                 return Poll::Ready(None);
             }
             inbox.waker = Some(context.waker().clone());
-            // The timer is reused, since a timer for each frame would add a
-            // fifth to the cost of the frame.
+            // The timer is reused, because a new timer for each frame would
+            // raise the cost of a frame by a fifth.
             if inbox.timer.as_ref().is_none_or(|timer| until < timer.at()) {
                 let firing = Rc::downgrade(&self.inbox);
                 inbox.timer = Some(Timer::set(until, move || fire(&firing)));
@@ -76,8 +76,9 @@ impl Reader {
 /// Frames that were received but not read yet.
 #[derive(Default)]
 struct Inbox {
-    /// The frames, each with a number. The number is the frame's length in
-    /// characters if flow control does not limit the frame, and otherwise 0.
+    /// The frames, each with a number. If flow control does not limit the
+    /// frame, the number is the frame's length in characters. Otherwise, the
+    /// number is 0.
     frames: VecDeque<(JsString, u32)>,
     unpaced: UnpacedBuffer,
     close_reason: Option<CloseReason>,

@@ -94,7 +94,7 @@ async fn stream_start(reader: &Reader, begin: Begin) -> Result<StreamStart, Refu
 struct SseBody {
     reader: Reader,
     stream: Stream,
-    /// The first chunk, or `None` after it was written.
+    /// The first chunk, or `None` after this chunk was written.
     first: Option<String>,
     is_over: bool,
 }

@@ -16,7 +16,7 @@ use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
 const WINDOW: u64 = 1;
 
 /// Waits for an event after a position, but not longer than the given time.
-/// Then requests the page, which contains the event if there is one.
+/// Then requests the page, which contains the event if an event arrived.
 pub async fn long_poll(
     rooms: RoomStubs,
     room: RoomName,

@@ -38,8 +38,8 @@ impl Waiting {
         self.0.get().is_some_and(|ticket| SOCKETS.with_borrow(|s| !s.is_waiting(ticket)))
     }
 
-    /// Returns the time of the next check. It is the deadline, or an earlier
-    /// time while the socket waits for its token.
+    /// Returns the time of the next check. This time is the deadline, or
+    /// possibly an earlier time if the socket still waits for its token.
     pub fn next_check(&self, deadline: Millis) -> Millis {
         let look = self.0.get().map(|_| now().plus(limits::WAITING_CHECK_MS));
         look.map_or(deadline, |look| look.min(deadline))

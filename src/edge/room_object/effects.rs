@@ -110,7 +110,8 @@ impl Object {
     }
 
     /// Reads the time of the alarm, and passes it to the room. If the time
-    /// can't be read, the room sets the alarm. This costs a row but is safe.
+    /// can't be read, the room sets the alarm. Setting the alarm costs a billed
+    /// row but is safe.
     fn query_alarm(self: &Rc<Self>) {
         let object = Rc::clone(self);
         spawn_local(async move {
