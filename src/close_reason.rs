@@ -1,4 +1,4 @@
-//! The reason why a socket closed, as the other side of the connection observes
+//! The reason why a socket closed, from the view of the side that did not close
 //! it.
 
 use crate::code::{Code, Refusal};

@@ -29,8 +29,8 @@ pub struct Flow {
 }
 
 /// A range of consecutive frames that were sent. Small frames are merged into
-/// one range of at most an eighth of the window. So a session has few ranges,
-/// even if its frames are small.
+/// one range of at most an eighth of the window. So a session with many small
+/// frames also has few ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SentRange {
     prev: Seq,
@@ -53,8 +53,8 @@ impl Flow {
     }
 
     /// Moves the account to the offset `to` when a `gap` is sent. The events
-    /// before this offset that were not sent yet are never sent. The number of
-    /// bytes in flight does not change.
+    /// between the last sent frame and this offset are never sent. The number
+    /// of bytes in flight does not change.
     pub fn skip(&mut self, to: u64) {
         self.seen_to = to.saturating_sub(self.in_flight());
         self.sent_to = to;

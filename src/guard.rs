@@ -24,16 +24,16 @@ pub struct FrameRates {
 }
 
 impl FrameRates {
-    /// Combines this rate of frames with the rate of bytes, which is the same
-    /// for every socket.
+    /// Combines a rate of frames with the rate of bytes. The rate of bytes is
+    /// the same for every socket.
     pub const fn of(frames: Rate) -> Self {
         let bytes =
             Rate { per_second: limits::FRAME_BYTES_PER_SECOND, burst: limits::FRAME_BYTES_BURST };
         Self { frames, bytes }
     }
 
-    /// Returns the rates of refused frames beyond which the socket is closed.
-    /// These rates are the allowed rates with a larger burst.
+    /// Returns the limits for refused frames. A socket that exceeds these
+    /// limits is closed. The limits are the allowed rates with a larger burst.
     fn refused(self) -> Self {
         let larger = |Rate { per_second, burst }| Rate {
             per_second,
@@ -76,8 +76,8 @@ struct Counts {
 const TOKENS: Rate = Rate { per_second: limits::TOKENS_PER_SECOND, burst: limits::TOKENS_BURST };
 
 impl FrameGuard {
-    /// Restores a guard after hibernation with this number of consecutive bad
-    /// requests.
+    /// Restores a guard after hibernation. `bad_requests` is the number of
+    /// consecutive bad requests before the hibernation.
     pub fn restore(bad_requests: u32) -> Self {
         Self { bad_requests, ..Self::default() }
     }
@@ -129,9 +129,10 @@ impl FrameGuard {
         Some(queued.push(text).then_some(()).ok_or_else(too_many))
     }
 
-    /// Starts to queue frames until the verdict on a token. Verifying a token
-    /// can take milliseconds of CPU time, so tokens have their own rate limit.
-    /// Fails with `rate_limited` if the token exceeds this limit.
+    /// Starts to queue frames, which then wait for the verdict on a token.
+    /// Verifying a token can take milliseconds of CPU time, so tokens have
+    /// their own rate limit. Fails with `rate_limited` if the token exceeds
+    /// this limit.
     pub fn await_verdict(&mut self, rates: FrameRates, now: Millis) -> Result<(), Refusal> {
         self.counts(rates, now).tokens.try_acquire(TOKENS, now).map_err(|retry_after_ms| {
             let message =

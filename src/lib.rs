@@ -27,8 +27,8 @@
 //! A publish over HTTP takes the same path, except that step 5 is in
 //! [`room`]`::requests`. A session may be behind because it resumed or because
 //! it reads slowly. This session receives the missing events from the log. The
-//! missing events have the same bytes as the events that bob receives live,
-//! because events are stored in the form in which they are sent.
+//! missing events have the same bytes as the events that bob receives live. The
+//! reason is that events are stored in the form in which they are sent.
 
 pub mod auth;
 pub mod close_reason;

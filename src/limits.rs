@@ -3,8 +3,8 @@
 //! points), and times are in milliseconds.
 
 pub const ROOM_NAME: usize = 164;
-/// Maximum length of a room's name that an `error` repeats. The name is
-/// repeated as the client sent it, even if the name is invalid.
+/// Maximum length of a room's name that an `error` repeats. An invalid name is
+/// also repeated, exactly as the client sent it.
 pub const ECHOED_ROOM: usize = 200;
 pub const NAME: usize = 128;
 pub const KEY: usize = 256;
@@ -28,10 +28,10 @@ pub const TOKEN_BYTES: usize = 8 * KIB;
 /// Maximum total size of the events in one frame. A larger event is sent in a
 /// frame of its own.
 pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
-/// Lower bound for the number of sessions to which a room can send a frame
-/// within 1 ms. A room combines events for `frame_window_ms`, and signals for
-/// `FLUSH_MS`. These windows are extended by the time that sending takes. For
-/// example, after a frame to 600 sessions, the window is 20 ms longer.
+/// A room can send a frame to at least this number of sessions within 1 ms. A
+/// room combines events for `frame_window_ms`, and signals for `FLUSH_MS`.
+/// These windows are extended by the time that sending takes. For example,
+/// after a frame to 600 sessions, the window is 20 ms longer.
 pub const SENDS_PER_MS: u64 = 30;
 /// Maximum size of a signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
@@ -42,10 +42,11 @@ pub const FLUSH_MS: u64 = 50;
 /// Maximum number of different signal names that one session may use within a
 /// flush window.
 pub const SIGNAL_NAMES: usize = 16;
-/// Maximum number of copies of signals and of members that a room sends within
-/// a flush window. For each receiver, a text counts as one copy, plus one copy
-/// for each full `COPY_BYTES` of its length. Sending this many copies takes
-/// about as long as the window.
+/// Maximum number of copies that a room sends within a flush window. Copies of
+/// signals and copies of frames about members count together. For each
+/// receiver, a text counts as one copy. Each full `COPY_BYTES` of the text's
+/// length counts as one more copy. Sending this many copies takes about as long
+/// as the window.
 pub const WINDOW_COPIES: u64 = FLUSH_MS * SENDS_PER_MS;
 pub const COPY_BYTES: usize = 16 * KIB;
 /// Maximum total size of the signals that one session receives within a flush
@@ -85,14 +86,14 @@ pub const BRIDGE_WINDOW_BYTES: u64 = 256 * KIB as u64;
 /// leave unread. Beyond this number, the connection pauses its rooms and drops
 /// signals.
 pub const CONNECTION_WINDOW_BYTES: u64 = MIB as u64;
-/// The interval at which a connection checks whether the client has read the
-/// unread bytes.
+/// The interval at which a connection checks how many bytes the client has not
+/// read yet.
 pub const UNREAD_CHECK_MS: u64 = 250;
 /// If the reader of a stream has read this many bytes, the worker reports them
 /// to the room immediately.
 pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
-/// The time after which the worker reports fewer bytes than
-/// `SEEN_AT_ONCE_BYTES`.
+/// If the reader has read fewer bytes than `SEEN_AT_ONCE_BYTES`, the worker
+/// reports them after this time.
 pub const SEEN_AFTER_MS: u64 = 1_000;
 /// Maximum number of characters in frames without flow control that may wait
 /// for the reader of a stream. These frames are signals and changes of the
@@ -109,23 +110,23 @@ pub const MEMBERS_PAGE_BYTES: usize = 256 * KIB;
 /// Grace period of a member whose session disconnected. After this time, the
 /// member is removed.
 pub const GRACE_MS: u64 = 10_000;
-/// The time after which a session that entered is closed if no frame and no
-/// ping arrives: two ping periods.
+/// A session that entered is closed if no frame and no ping arrives for this
+/// time: two ping periods.
 pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
 /// The precision of the ping timeout. The record of a frame counts as activity
-/// for this long. So a session may time out later by up to this time, and the
+/// for this long. So a session may time out late by at most this time. The
 /// session's attachment is rewritten at most once in this time. The room also
 /// checks for timeouts at most once in this time.
 pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
-/// Maximum total size of the members without a socket of their own that one
-/// socket's attachment can carry. The whole attachment stays below 8 KiB, which
-/// is half of the platform's limit. If one letter of a text is not in Latin-1,
-/// the platform stores every letter of this text with two bytes.
+/// Maximum total size of the members that one socket's attachment can carry for
+/// sessions that lost their sockets. The whole attachment stays below 8 KiB,
+/// which is half of the platform's limit. If one letter of a text is not in
+/// Latin-1, the platform stores every letter of this text with two bytes.
 pub const CARRIED_BYTES: usize = 4 * KIB;
 /// The interval between two comments in a stream of Server-Sent Events.
 pub const COMMENT_MS: u64 = 25_000;
 /// Maximum time for a room to send the start of a stream. The same maximum
-/// applies until the reader begins to read the stream.
+/// applies to the time until the reader begins to read the stream.
 pub const STREAM_START_TIMEOUT_MS: u64 = 10_000;
 /// Maximum time that the worker waits for events before it answers with a page
 /// (`wait`).
@@ -151,9 +152,9 @@ pub const FRAME_BYTES_PER_SECOND: u64 = MIB as u64;
 /// Maximum total size of the frames that a client's socket may send in one
 /// burst.
 pub const FRAME_BYTES_BURST: u64 = 8 * MIB as u64;
-/// Number of bursts of refused frames after which a socket that exceeds its
-/// rates is closed. For example, with a burst of 100 frames, the socket is
-/// closed after 1,000 refused frames in one burst.
+/// A socket is closed after this number of bursts of refused frames. For
+/// example, if a socket may send 100 frames in one burst, it is closed after a
+/// burst of 1,000 refused frames.
 pub const REFUSED_BURST_FACTOR: u64 = 10;
 /// Maximum number of tokens that a socket may send in `auth` frames per second.
 /// Tokens are limited, since verifying a token can take milliseconds of CPU
@@ -162,8 +163,8 @@ pub const TOKENS_PER_SECOND: u64 = 1;
 /// Maximum number of tokens that a socket may send in `auth` frames in one
 /// burst.
 pub const TOKENS_BURST: u64 = 10;
-/// Minimum number of bytes that a `seen` must report so that the `seen` is not
-/// counted as a frame. The protocol requires a `seen` about every 64 KiB.
+/// A `seen` is not counted as a frame if it reports at least this number of
+/// bytes. The protocol requires a `seen` about every 64 KiB.
 pub const SEEN_UNCOUNTED_BYTES: u64 = 32 * KIB as u64;
 /// Maximum number of frames that a connection may send per second to all of its
 /// rooms together.
@@ -202,23 +203,23 @@ pub const REPLAY_RESTART_MS: u64 = 5_000;
 /// Maximum number of users whose publishes a room counts at the same time. The
 /// same maximum applies to users whose reads a room counts.
 pub const USERS_COUNTED: usize = 10_000;
-/// Number of events in a publish that cost one more unit. A publish and a read
-/// each cost one unit of the user's rate. A publish costs one more unit for
-/// each event with a key, since this event writes one more row. A publish costs
-/// one more unit for each `EVENTS_IN_A_UNIT` events. A publish also costs one
-/// more unit for each `IDS_IN_A_UNIT` events with an id, since each id is
+/// Number of events for which a publish costs one more unit. A publish and a
+/// read each cost one unit of the user's rate. A publish costs one more unit
+/// for each event with a key, since this event writes one more row. A publish
+/// costs one more unit for each `EVENTS_IN_A_UNIT` events. A publish also costs
+/// one more unit for each `IDS_IN_A_UNIT` events with an id, since each id is
 /// looked up.
 pub const EVENTS_IN_A_UNIT: usize = 100;
 pub const IDS_IN_A_UNIT: usize = 50;
-/// Number of bytes that cost one more unit. For a publish, the bytes of the
-/// body are counted, and for a read, the bytes of the answer.
+/// Number of bytes for which a publish or a read costs one more unit. For a
+/// publish, the bytes of the body are counted. For a read, the bytes of the
+/// answer are counted.
 pub const BYTES_IN_A_UNIT: usize = 64 * KIB;
 /// Maximum time from now to an alarm. This maximum is needed, since a token's
 /// `exp` may be later than the last date that JavaScript supports.
 pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
 
-/// The time after which the alarm fires again if a room can't be loaded or
-/// erased.
+/// If a room can't be loaded or erased, the alarm fires again after this time.
 pub const ALARM_RETRY_MS: u64 = 60_000;
 
 /// Default values of the room settings. [`crate::settings::Settings`] describes
@@ -237,9 +238,9 @@ pub const FRAMES_BURST: u64 = 100;
 pub const PUBLISHES_PER_SECOND: u64 = 500;
 pub const READS_PER_SECOND: u64 = 100;
 pub const FRAME_WINDOW_MS: u64 = 10;
-/// Maximum number of bytes in flight to a session with flow control. While at
-/// most a quarter of this number is in flight, one more frame of any size may
-/// be sent.
+/// Maximum number of bytes in flight to a session with flow control. If at most
+/// a quarter of this number is in flight, one more frame of any size may be
+/// sent.
 pub const FLOW_WINDOW_BYTES: u64 = MIB as u64;
 /// The largest and smallest allowed values of the room settings. The platform
 /// allows 10 GB per room. The platform allows 32,768 sockets per room,
@@ -257,7 +258,8 @@ pub const FRAME_WINDOW_MS_MAX: u64 = 1_000;
 pub const FLOW_WINDOW_BYTES_MIN: u64 = 256 * KIB as u64;
 pub const FLOW_WINDOW_BYTES_MAX: u64 = 16 * MIB as u64;
 
-/// The largest integer up to which JavaScript represents all integers exactly.
+/// The largest safe integer: JavaScript represents every integer up to this
+/// number exactly.
 pub const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 pub const HOUR_MS: u64 = 60 * 60 * 1_000;

@@ -4,10 +4,10 @@
 //! anyway.
 //!
 //! The cost of a request is sometimes known only after the request. So a bucket
-//! grants a request if it has at least one unit, and the cost may then leave a
-//! debt. The bucket must earn the debt back before it grants another request.
-//! For example, if a bucket with 100 units is charged 1,000 units, it grants
-//! the next unit after it has earned 901 units.
+//! grants a request if the bucket has at least one unit. The cost of the
+//! request may then leave a debt. The bucket must earn the debt back before it
+//! grants another request. For example, if a bucket with 100 units is charged
+//! 1,000 units, it grants the next unit after it has earned 901 units.
 
 use crate::time::Millis;
 
@@ -35,7 +35,7 @@ impl Bucket {
     }
 
     /// Removes one unit. If the bucket has no unit, fails with the number of
-    /// milliseconds until it has one.
+    /// milliseconds until the bucket has a unit.
     pub fn try_acquire(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.check(rate, now)?;
         self.charge(1);
@@ -43,7 +43,7 @@ impl Bucket {
     }
 
     /// Checks that the bucket has one unit. If the bucket has no unit, fails
-    /// with the number of milliseconds until it has one.
+    /// with the number of milliseconds until the bucket has a unit.
     pub fn check(&mut self, rate: Rate, now: Millis) -> Result<(), u64> {
         self.refill(rate, now);
         match thousandths(1).saturating_sub(self.level) {

@@ -31,8 +31,8 @@ impl fmt::Display for SessionId {
 pub enum BridgeFrame {
     /// The identity of the newest token.
     Identity(Identity),
-    /// Whether the room must send no events, because the reader has not read
-    /// the earlier events.
+    /// Whether the room must stop sending events, because the reader has not
+    /// read the earlier events.
     Pause { paused: bool },
 }
 

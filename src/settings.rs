@@ -43,7 +43,8 @@ pub struct Settings {
     /// Time for which the room collects published events after a frame. These
     /// events are sent together as the next frame.
     pub frame_window_ms: u64,
-    /// Whether flow control is on for every session.
+    /// Whether flow control is on for all sessions, including sessions that did
+    /// not request it.
     pub flow_required: bool,
     /// Maximum number of bytes in flight to a session that has flow control and
     /// its own socket.
@@ -92,8 +93,8 @@ struct Overrides {
     state_bytes: Option<u64>,
     sockets: Option<usize>,
     sessions_per_user: Option<usize>,
-    /// A setting that no longer has an effect, since sockets without a token
-    /// wait in the worker. The setting is still parsed, so that older
+    /// A setting that no longer has an effect, because sockets without a token
+    /// now wait in the worker. The setting is still parsed, so that older
     /// configurations stay valid.
     #[serde(rename = "pending_sockets")]
     _pending_sockets: Option<serde::de::IgnoredAny>,

@@ -26,8 +26,8 @@ pub const COMMENT: &str = ":\n\n";
 pub const BARRIER: &str = r#"{"type": "ping"}"#;
 
 /// The frames that the room sends before its answer to [`BARRIER`]. The
-/// stream's start position is known only when all of these frames have arrived,
-/// since a `gap` or a `state` changes the position.
+/// stream's start position is known only after all of these frames have
+/// arrived, since a `gap` or a `state` changes the position.
 pub struct StreamStart {
     begin: Begin,
     /// The position where the stream starts. The position of a `gap` or `state`
@@ -76,12 +76,13 @@ pub struct Stream {
     /// must send pings, since the room otherwise closes the session.
     entered: bool,
     comment_at: Millis,
-    /// Seq of the newest event that was written but possibly not read yet.
+    /// Seq of the newest event that was written. The reader may not have read
+    /// this event yet.
     written: Option<Seq>,
     unreported: Unreported,
 }
 
-/// The events that were not yet reported to the room in a `seen` frame.
+/// The events that no `seen` frame has reported to the room yet.
 #[derive(Default)]
 struct Unreported {
     /// Seq of the newest event that the reader has read.
@@ -100,8 +101,8 @@ impl UnpacedBuffer {
     /// Adds a frame. Returns `false` if the buffer is already full. In this
     /// case, the stream is closed. If the reader is still running, it
     /// reconnects and resumes. The size of the new frame does not count in this
-    /// check. So a reader that keeps up also receives a frame that alone
-    /// exceeds the limit, such as a change of thousands of members.
+    /// check. So a reader that keeps up also receives a single frame that
+    /// exceeds the limit. An example is a change of thousands of members.
     pub fn push(&mut self, characters: u32) -> bool {
         let fits = characters == 0 || self.0 < limits::UNREAD_CHARACTERS;
         if fits {

@@ -101,8 +101,9 @@ pub trait Store {
 
     /// Rewrites the row about the room. If the capacity changes, moves the
     /// append `keep_from` and all newer appends to a ring of the new capacity.
-    /// Renumbers these appends from 0, and reduces their `floor` by the same
-    /// number, to at least 0. Either all of these changes are stored or none.
+    /// Renumbers these appends from 0, and reduces each `floor` by the same
+    /// difference. A `floor` that would become negative is set to 0. Either all
+    /// of these changes are stored or none.
     fn resize(&mut self, meta: &LogMeta, keep_from: u64) -> Result<(), StoreError>;
 
     /// Returns the append in a slot, without its events.
@@ -151,7 +152,7 @@ pub trait Store {
     /// Deletes everything, as if the room had never existed.
     fn erase(&mut self) -> Result<(), StoreError>;
 
-    /// Returns the number of rows that were written so far, as the platform
-    /// bills them.
+    /// Returns the number of rows that the platform bills for all writes so
+    /// far.
     fn rows_written(&self) -> u64;
 }

@@ -31,8 +31,8 @@ impl Millis {
         Self(self.0.saturating_sub(ms))
     }
 
-    /// Returns the number of milliseconds since `earlier`; 0 if the clock went
-    /// back, so that `earlier` is after this time.
+    /// Returns the number of milliseconds since `earlier`. If `earlier` is
+    /// after this time because the clock went back, returns 0.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

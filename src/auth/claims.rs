@@ -60,9 +60,9 @@ struct Written<'a> {
 
 impl Claims {
     /// Parses and checks a token's payload. The dates are checked last, so that
-    /// `token_expired` means that everything else in the token is valid. So a
-    /// client that receives `token_expired` only needs a token with newer
-    /// dates.
+    /// `token_expired` means that everything else in the token is valid. So if
+    /// a client receives `token_expired`, a token with newer dates is
+    /// sufficient.
     pub(super) fn read(payload: &[u8], policy: &Policy, now: Millis) -> Result<Self, TokenError> {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
@@ -103,7 +103,8 @@ fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError
 
 /// Compares the dates with `now`, using `jwt-compact`. This module parses the
 /// dates itself, since `jwt-compact` would truncate them to whole seconds.
-/// Also, an error of `jwt-compact` would not name the invalid claim.
+/// Another reason is that an error of `jwt-compact` would not name the invalid
+/// claim.
 fn check_time(
     expires_at: DateTime<Utc>,
     not_before: Option<DateTime<Utc>>,

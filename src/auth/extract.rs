@@ -1,16 +1,16 @@
 //! Extraction of the token from a request.
 //!
 //! A request can have a token in four places. The first place that has a token
-//! is used, even if the token is invalid. So an invalid token is an error, and
-//! no other place is tried. A fifth place is outside of the request: the first
-//! frame of a WebSocket whose request had no token.
+//! is used. If this token is invalid, it is rejected, and no other place is
+//! tried. A fifth place is outside of the request: the first frame of a
+//! WebSocket whose request had no token.
 
 use super::origins::Origins;
 
 /// The parts of a request from which the token is extracted. The values of the
-/// headers are not parsed. If a request repeats a header, the field has all
-/// values of the header, joined by commas, as the platform's `Headers.get`
-/// returns them.
+/// headers are not parsed. If a request repeats a header, the platform's
+/// `Headers.get` joins the header's values with commas, and the field contains
+/// the joined text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenSources<'a> {
     /// `Authorization`.
@@ -50,8 +50,8 @@ impl TokenSources<'_> {
     /// can't set this header. The value `same-site` is not sufficient, because
     /// it includes other subdomains, which may belong to someone else. A client
     /// that is not a browser gains nothing by forging these headers. This
-    /// client also needs the cookie, and it could send the cookie's token
-    /// without any header check.
+    /// client needs the cookie's token anyway, and it could send the token in a
+    /// place for which these headers are not checked.
     fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
             Some(origin) => origins.allows_credentials(origin),

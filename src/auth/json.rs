@@ -1,8 +1,8 @@
 //! Strict parsing of JSON from untrusted sources.
 //!
-//! A deserializer that serde derives rejects a duplicate member. But it accepts
-//! a list instead of an object, and `null` instead of an absent member. The
-//! functions in this module reject a list or a `null` in these places.
+//! Deserializers from serde's derive macro reject duplicate members. But they
+//! accept a list instead of an object, and `null` instead of an absent member.
+//! The functions in this module reject a list or a `null` in these places.
 
 use serde::de::{Deserialize, Deserializer};
 

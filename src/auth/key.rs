@@ -1,8 +1,8 @@
 //! The keys of the four signature algorithms, and the verification of
 //! signatures.
 //!
-//! Most keys are public keys, which can only verify. An HMAC secret can also
-//! sign. `jwt-compact` implements HS256, ES256 and EdDSA. For RS256, this
+//! Most keys are public keys, which can verify but not sign. An HMAC secret can
+//! also sign. `jwt-compact` implements HS256, ES256 and EdDSA. For RS256, this
 //! module calls the `rsa` crate in the same way as `jwt-compact` does. The
 //! RS256 feature of `jwt-compact` is not used, since this feature requires a
 //! second version of `getrandom` for signing.

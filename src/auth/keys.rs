@@ -52,8 +52,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Returns whether there is neither a secret nor a key set. In this case,
-    /// no token can be verified.
+    /// Returns whether both the secret and the key set are missing. In this
+    /// case, no token can be verified.
     pub fn is_empty(&self) -> bool {
         self.secret.is_none() && self.set.is_empty()
     }
@@ -100,9 +100,9 @@ fn read_set(text: &str) -> Result<(Set, Vec<SkippedKey>), KeyError> {
     Ok((set, skipped))
 }
 
-/// Adds a key to a set. Fails if an earlier key has the same `kid`. With two
-/// keys of the same `kid`, a token could influence which of them verifies the
-/// token.
+/// Adds a key to a set. Fails if an earlier key has the same `kid`. If two keys
+/// had the same `kid`, a token could influence which of the two keys verifies
+/// it.
 fn add(set: &mut Set, kid: Kid, key: Key) -> Result<(), KeyRejection> {
     if set.iter().any(|(named, _)| *named == kid) {
         return Err(KeyRejection::SameKid);

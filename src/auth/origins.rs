@@ -13,8 +13,8 @@ pub struct Origins {
 impl Origins {
     /// Parses a list that is separated by commas. An entry is `*`, or an origin
     /// as browsers write it (`https://app.example`). Fails if an entry is an
-    /// origin that no browser sends. The operator must not rely on an entry
-    /// that has no effect.
+    /// origin that no browser sends. Otherwise an operator could rely on an
+    /// entry that has no effect.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut origins = Self::default();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -86,7 +86,7 @@ fn as_sent(entry: &str) -> Option<String> {
 }
 
 /// Returns the host and the port of a URL. `rest` is the text after the URL's
-/// `://`. Returns `None` if the host is missing or not ASCII, or the port is
+/// `://`. Returns `None` if the host is missing or not ASCII, or if the port is
 /// not a number.
 pub(super) fn host_and_port(rest: &str) -> Option<(&str, Option<u16>)> {
     let authority = rest.split(['/', '?', '#']).next()?;

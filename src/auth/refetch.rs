@@ -10,13 +10,13 @@ const AFTER_FETCH_MS: u64 = 60_000;
 /// The pause after a failed fetch, if no earlier fetch returned keys. This
 /// pause is shorter, since without keys no token of the issuer can be verified.
 const AFTER_FAILURE_MS: u64 = 1_000;
-/// The age at which keys are fetched again even if every `kid` is known.
-/// Otherwise a key that the issuer has withdrawn would stay valid as long as
-/// the isolate lives.
+/// The age at which keys are fetched again, whether or not a token has an
+/// unknown `kid`. Without this fetch, a key that the issuer has withdrawn would
+/// stay valid as long as the isolate lives.
 const KEYS_OLD_MS: u64 = 600_000;
 
 /// The state of the fetches of one `JWKS_URL`. Fetched keys stay in use until
-/// newer keys arrive, even if a fetch fails.
+/// newer keys arrive. A failed fetch does not remove them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Refetch {
     /// Time at which the keys in use were fetched.

@@ -39,10 +39,11 @@ pub struct Ids {
     /// an index.
     complete_from: u64,
     /// The ids of the appends without an index. `None` if these ids have not
-    /// been read from the events, or are already in the index.
+    /// been read from the events yet, or if the index already contains them.
     pub unindexed: Option<Unindexed>,
-    /// Encoded nodes by [`Pointer::key`]. The oldest nodes are evicted first:
-    /// newer nodes are nearer to the root, so more lookups need them.
+    /// A cache that maps each [`Pointer::key`] to the encoded node. The oldest
+    /// nodes are evicted first: newer nodes are nearer to the root, so more
+    /// lookups need them.
     cache: BTreeMap<u64, Box<Encoded>>,
     cached_bytes: usize,
 }
@@ -202,7 +203,8 @@ impl Ids {
     }
 }
 
-/// Adds ids to the index by copying the nodes on the path to them.
+/// Adds ids to the index, and copies the nodes on the paths from the root to
+/// these ids.
 struct Adding<'a> {
     number: u64,
     lowest: u64,

@@ -29,8 +29,8 @@ impl StateKeys {
 
     /// Fails with `too_large` if the changes would make the state grow beyond
     /// its limits. If the settings were lowered, the state may already exceed
-    /// the limits. In this case, changes that don't make the state larger are
-    /// accepted.
+    /// the limits. In this case, changes are accepted if they don't make the
+    /// state larger in total.
     pub fn check(&self, changes: &[KeyChange], settings: &Settings) -> Result<(), Refusal> {
         let (mut keys, mut bytes) = (self.bytes_of.len() as u64, self.bytes);
         for change in changes {

@@ -162,16 +162,16 @@ impl<S: Store> Log<S> {
         Ok(events.saturating_add(self.keys()?.bytes()))
     }
 
-    /// Returns the number of rows that were written since the log was opened,
-    /// as the platform bills them.
+    /// Returns the number of rows that the platform bills for the writes since
+    /// the log was opened.
     pub fn rows_written(&self) -> u64 {
         self.store.rows_written()
     }
 
-    /// Assigns seqs to the events and stores them, all or none. An event with
-    /// the id of a retained event is a repeat and is not appended. Fails if the
-    /// append would exceed the maximum size of a row, if the state would exceed
-    /// its limits, or if the storage fails.
+    /// Assigns seqs to the events, and stores either all of the events or none.
+    /// An event with the id of a retained event is a repeat and is not
+    /// appended. Fails if the append would exceed the maximum size of a row, if
+    /// the state would exceed its limits, or if the storage fails.
     pub fn append(
         &mut self,
         events: &[NewEvent],

@@ -28,9 +28,9 @@ impl<S: Store> Log<S> {
         }
     }
 
-    /// Returns the events after a seq of this log, as many as the budget
-    /// allows. If there are events, returns at least one event, even if this
-    /// event exceeds the budget.
+    /// Returns as many events after a seq of this log as the budget allows. If
+    /// there are events, returns at least one event. The first event may exceed
+    /// the budget.
     pub fn read(&mut self, after: Seq, budget: Budget, now: Millis) -> Result<Replay, StoreError> {
         let Some(mut number) = self.append_after(after, now)? else { return Ok(Replay::Lost) };
         let mut range = EventRange::at(after, 0);

@@ -52,10 +52,10 @@ impl Recent {
         }
     }
 
-    /// Caches appends that were read, from the newest to the oldest, until the
-    /// limit is reached. An append is cached only if it directly precedes the
-    /// oldest cached append. If the cache is empty, only the newest append of
-    /// the log can be cached.
+    /// Caches appends that were read. Begins with the newest of these appends,
+    /// and stops when the limit is reached. An append is cached only if it
+    /// directly precedes the oldest cached append. If the cache is empty, only
+    /// the newest append of the log can be cached.
     pub fn cache(&mut self, read: &[(Append, Rc<str>)], newest: u64) {
         for (append, events) in read.iter().rev() {
             let next = self.oldest().map_or(Some(newest), |oldest| oldest.number.checked_sub(1));

@@ -42,8 +42,8 @@ impl<S: Store> Log<S> {
         number.checked_rem(self.meta.capacity).unwrap_or_default()
     }
 
-    /// Returns the slots of the appends from `number` to `last`. The range ends
-    /// at the last slot of the ring, even if later appends continue at slot 0.
+    /// Returns the slots of the appends from `number` to `last`. If the appends
+    /// continue at slot 0, the range ends at the last slot of the ring.
     pub(super) fn slots_from(&self, number: u64, last: u64) -> RangeInclusive<u64> {
         let slot = self.slot(number);
         let end = slot.saturating_add(last.saturating_sub(number));
@@ -135,11 +135,11 @@ impl<S: Store> Log<S> {
         Ok(next)
     }
 
-    /// Returns the slots that must be cleared if the next append makes the
-    /// retained events exceed `retained_bytes`. Clearing a slot writes one more
-    /// row. A slot is cleared only if the average append is larger than
-    /// `retained_bytes / retained_appends`. For example, with 32 MiB and 1,000
-    /// appends, the average append must be larger than 33 KB.
+    /// Returns the slots that must be cleared when `next` is appended, so that
+    /// the retained events stay within `retained_bytes`. Clearing a slot writes
+    /// one more row. A slot is cleared only if the average append is larger
+    /// than `retained_bytes / retained_appends`. For example, with 32 MiB and
+    /// 1,000 appends, the average append must be larger than 33 KB.
     pub(super) fn slots_to_clear(&self, next: &Append) -> Vec<u64> {
         let Some(head) = self.head else { return Vec::new() };
         let from = head.floor.max(oldest_in_ring(next.number, self.meta.capacity));

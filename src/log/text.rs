@@ -27,8 +27,8 @@ pub enum Extended {
     Complete,
     /// The budget was used up before the end of the append.
     Full,
-    /// The append does not follow the range, or the append's text can't be
-    /// parsed.
+    /// The append does not directly follow the range, or the text of the append
+    /// can't be parsed.
     Damaged,
 }
 
@@ -54,8 +54,8 @@ impl EventRange {
         Self { prev: seq, last: seq, start_offset: end_offset, end_offset, events: String::new() }
     }
 
-    /// Returns the size of the events in bytes. As in the offsets of the log,
-    /// commas between appends are not counted.
+    /// Returns the size of the events in bytes. Commas between appends are
+    /// counted neither in this size nor in the offsets of the log.
     pub fn bytes(&self) -> u64 {
         self.end_offset.saturating_sub(self.start_offset)
     }
@@ -65,7 +65,7 @@ impl EventRange {
     }
 
     /// Splits the range into ranges that each fit into one frame. If the events
-    /// don't fit into one frame, they must come from one append.
+    /// don't fit into one frame, they must all come from the same append.
     pub fn frames(self) -> Vec<Self> {
         if self.is_empty() {
             return Vec::new();

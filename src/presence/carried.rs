@@ -8,9 +8,9 @@
 //!
 //! An attachment has a size limit, and many sessions may lose their sockets at
 //! the same time. A carrier that can't store all of its entries sets
-//! `truncated`. If `truncated` is set when the room is loaded again, every
-//! session that entered is sent the whole list of members. So no client's list
-//! contains members that no longer exist.
+//! `truncated`. If `truncated` is set when the room is loaded again, the room
+//! sends the whole list of members to every session that entered. So no
+//! client's list contains members that no longer exist.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ impl Presence {
         presence
     }
 
-    /// Makes every session that entered await the list again.
+    /// Records that the list must be sent again to every session that entered.
     fn resend_lists(&mut self) {
         for (id, entry) in self.members.values_mut().flatten() {
             if let Some(here) = entry.here_mut() {

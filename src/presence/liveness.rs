@@ -1,4 +1,4 @@
-//! Detection of members whose socket is open although its peer is gone. The
+//! Detection of sessions whose socket is open although the client is gone. The
 //! platform has no event for this case.
 
 use super::{Connected, Entry, Presence};

@@ -1,4 +1,4 @@
-//! The members of a room, and the changes of members that are not sent yet.
+//! The members of a room, and their changes that the room has not sent yet.
 //! Each session that entered has an entry. The entries are grouped by user.
 //!
 //! This module implements the entries and their states. It does not depend on
@@ -34,8 +34,8 @@ use crate::time::Millis;
 #[derive(Default)]
 pub struct Presence {
     members: BTreeMap<User, Entries>,
-    /// Approximate bytes of the list of members, including entries that the
-    /// next change removes.
+    /// Approximate size in bytes of the list of members. Entries that the next
+    /// change removes are included.
     bytes: usize,
     /// For each carrier, the entries that it carries. The sessions of these
     /// entries have no socket.
@@ -82,12 +82,12 @@ enum State {
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Connected {
-    /// The time from which the ping timeout is measured. It is the time of the
-    /// last frame or ping, or up to [`limits::LIVENESS_RESOLUTION_MS`] later.
+    /// The time from which the ping timeout is measured. This time is at most
+    /// [`limits::LIVENESS_RESOLUTION_MS`] later than the last frame or ping.
     #[serde(rename = "heard")]
     active_until: Millis,
-    /// Whether the session has the list of members and can therefore be sent
-    /// changes.
+    /// Whether the session has the list of members. If so, the session also
+    /// receives changes.
     #[serde(rename = "listed")]
     has_list: bool,
 }
@@ -102,9 +102,10 @@ pub enum LeaveMode {
 }
 
 impl LeaveMode {
-    /// Returns the mode for the code of the peer's Close frame. Codes 1000 and
-    /// 1005 (no code) mean that the client has finished. A page sends code 1001
-    /// if the user leaves the page, but also if the user reloads the page.
+    /// Returns the leave mode that belongs to the code of the peer's Close
+    /// frame. Codes 1000 and 1005 (no code) mean that the client has finished.
+    /// A page sends code 1001 if the user leaves the page, but also if the user
+    /// reloads the page.
     pub fn by_close_code(code: Option<u16>) -> Self {
         match code {
             Some(1000 | 1005) => Self::Immediate,
@@ -112,7 +113,8 @@ impl LeaveMode {
         }
     }
 
-    /// Returns the mode for the refusal with which the room closes the session.
+    /// Returns the leave mode for a session that the room closes with this
+    /// error code.
     pub fn by_refusal(code: Code) -> Self {
         match code {
             Code::Kicked | Code::Erased => Self::Immediate,
@@ -246,14 +248,14 @@ impl Presence {
         members.filter(|member| !member.sessions.is_empty()).collect()
     }
 
-    /// Returns whether a user has an entry, even if the next change removes
-    /// that entry.
+    /// Returns whether a user has an entry now. An entry that the next change
+    /// removes still counts.
     pub fn has(&self, user: &User) -> bool {
         self.members.contains_key(user)
     }
 
-    /// Returns the number of users with an entry, including entries that the
-    /// next change removes.
+    /// Returns the number of users who have an entry now. An entry that the
+    /// next change removes still counts.
     pub fn users(&self) -> usize {
         self.members.len()
     }
@@ -306,8 +308,8 @@ impl Presence {
         }
     }
 
-    /// Returns whether there is a change or a list to send, or an entry to
-    /// remove.
+    /// Returns whether the room has a change or a list to send, or has an entry
+    /// to remove.
     pub fn has_pending_changes(&self, now: Millis) -> bool {
         self.members.values().any(|entries| {
             let returns = user_returns(entries, now);
@@ -380,9 +382,9 @@ impl Entry {
         }
     }
 
-    /// Returns whether the next change removes the entry. An entry in grace is
-    /// also removed if `returns` is true, which means that its user enters
-    /// again with that change.
+    /// Returns whether the next change removes the entry. If `returns` is true,
+    /// the entry's user enters again with that change. In this case, an entry
+    /// in grace is also removed.
     fn is_leaving(&self, returns: bool, now: Millis) -> bool {
         match self.state {
             State::Connected(_) => false,

@@ -249,7 +249,8 @@ fn truncated_carrier_sends_everyone_the_list_again() {
     let members = restored.members(room.now);
     assert_eq!(members[0].sessions.len(), 1, "ann has one of forty left");
     drop(members);
-    // After the list was sent, the other entries have no effect any more.
+    // Once the list is sent, the entries that were not restored have no effect
+    // any more.
     room.presence = restored;
     room.commit();
     assert_eq!(room.hibernated().awaiting_list(), []);

@@ -27,7 +27,7 @@ pub enum ClientFrame<'a> {
 }
 
 /// The result of decoding a text. The `ref` is separate from `frame`, because
-/// an error must repeat the `ref` even if the frame is rejected.
+/// the error for a rejected frame must repeat the `ref`.
 #[derive(Debug)]
 pub struct Decoded<'a> {
     pub reference: Option<Ref>,

@@ -1,7 +1,7 @@
-//! Frames of a connection for many rooms. A client's frames are decoded only as
-//! far as the connection needs. This module also creates the frames that the
-//! connection itself sends. All other frames belong to a room and are forwarded
-//! unchanged.
+//! Frames of a connection for many rooms. This module decodes only the fields
+//! of a client's frame that the connection needs. This module also creates the
+//! frames that the connection itself sends. All other frames belong to a room
+//! and are forwarded unchanged.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ pub enum RoomCommand {
 /// The room and the `ref` of the frame that an error is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// The room's name as the client sent it, even if the name is not valid.
+    /// The room's name exactly as the client sent it. The name may be invalid.
     /// With this name, the client can match the error to its request. `None` if
     /// the name is missing or longer than [`limits::ECHOED_ROOM`].
     pub room: Option<String>,

@@ -57,9 +57,9 @@ impl fmt::Display for Seq {
     }
 }
 
-/// The identifier of one log of a room: 8 letters and digits. The new log after
-/// an erase has another epoch, so that a position in the erased log is not
-/// valid in the new log.
+/// The identifier of one log of a room: 8 letters and digits. After an erase,
+/// the room's new log has another epoch, so that a position in the erased log
+/// is not valid in the new log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch([u8; Self::LENGTH]);
 

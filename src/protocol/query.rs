@@ -20,8 +20,8 @@ pub enum Begin {
     Last(u64),
 }
 
-/// The parameters that a client sends when it opens a socket or a subscription
-/// to a room.
+/// The parameters that a client sends when it opens a socket to a room, or when
+/// it subscribes to a room on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub begin: Begin,

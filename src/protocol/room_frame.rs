@@ -1,4 +1,4 @@
-//! Frames from a room, decoded only as far as a bridge needs.
+//! Frames from a room. Only the fields that a bridge needs are decoded.
 
 use std::borrow::Cow;
 

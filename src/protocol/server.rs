@@ -122,8 +122,8 @@ pub struct RoomStats<'a> {
     /// Time at which the room's object was last loaded into memory. Before that
     /// time, the room hibernated or did not exist.
     pub awake_since: Millis,
-    /// Number of rows that were written since `awake_since`, as the platform
-    /// bills them. Rows for alarms are not counted.
+    /// Number of rows that the platform bills for the writes since
+    /// `awake_since`. Rows for alarms are not counted.
     pub rows_written: u64,
 }
 

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 /// The hash of an id of one user in one epoch: 12 bytes of SHA-256. Two ids
 /// with the same hash are treated as the same id. In a room of 10 million ids,
 /// the probability that two of them have the same hash by chance is 10^-15.
-/// Finding an id that collides with a given one takes 2^96 attempts.
+/// Finding an id that has the same hash as a given id takes 2^96 attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hash([u8; 12]);
 

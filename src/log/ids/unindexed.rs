@@ -12,8 +12,8 @@ use super::{EventLocation, Hash};
 use crate::limits;
 use crate::protocol::Epoch;
 
-/// The newest ids of appends without an index, at most
-/// [`limits::UNINDEXED_IDS`] ids.
+/// The newest ids of the appends without an index. The number of these ids is
+/// at most [`limits::UNINDEXED_IDS`].
 pub struct Unindexed {
     /// Number of the oldest append whose ids are all in `ids`.
     pub from: u64,
