@@ -73,8 +73,8 @@ export interface ClientOptions {
 /** A client of one Roomcast worker, for one user at a time. */
 export interface Client {
   /**
-   * Returns a room, which connects when it is first used. A second call with the same name returns
-   * the same object while the room is used or is one of the newest 100 unused rooms. Throws a
+   * Returns a room, which connects when it is first used. Another call with this name returns the
+   * same object if the room is used, or if it is among the 100 newest unused rooms. Throws a
    * `RoomcastError` with the code `bad_request` for an invalid name.
    */
   room<EventMap extends object = AnyEvents, SignalMap extends object = any, Data = any>(

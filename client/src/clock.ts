@@ -9,13 +9,13 @@ export const wallTimeOf = (instant: number): number => Date.now() + Math.ceil(in
 
 /**
  * Smallest change of the wall clock that counts as a step. A smaller change is a drift between the
- * two clocks, or the correction of a drift by a time server.
+ * two clocks, or a time server's correction of that drift.
  */
 const STEP_MS = 2_000;
 
 /**
- * Detects that the wall clock was set, or that the machine was suspended while the monotonic clock
- * stood still.
+ * Detects that the wall clock was set. Also detects that the machine was suspended, if the
+ * monotonic clock stood still during the suspension.
  */
 export class StepDetector {
   #wallAheadMs = Date.now() - now();

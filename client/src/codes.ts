@@ -30,8 +30,9 @@ export type LocalCode =
    */
   | "token_failed"
   /**
-   * No WebSocket can be opened to `url`, because the runtime has no WebSocket or the browser
-   * rejects the URL. A browser rejects a URL that is invalid, or insecure on a secure page.
+   * No WebSocket can be opened to `url`, because the runtime has no WebSocket, or because the
+   * browser rejects the URL. A browser rejects an invalid URL. On a secure page, a browser also
+   * rejects an insecure URL.
    */
   | "dial_failed"
   /** WebSockets are blocked, and the fallback's file could not be loaded from the page's server. */
@@ -42,7 +43,7 @@ export type LocalCode =
   | "disconnected"
   /** The app called `signOut`. */
   | "signed_out"
-  /** Another user has signed in while the publish waited. */
+  /** Another user signed in while the publish waited. */
   | "user_changed"
   /** The app closed the client. */
   | "closed";
@@ -91,7 +92,7 @@ const closeActions: Partial<Record<number, [Code, CloseAction]>> = {
 
 /**
  * Returns the reason and the reaction for a close code. A code that is not in the table leads to a
- * retry: it comes from the network (1006) or from a newer server.
+ * retry, because it comes from the network (1006) or from a newer server.
  */
 export const closeActionOf = (closeCode: number): [Code, CloseAction] =>
   closeActions[closeCode] ?? ["offline", "retry"];

@@ -21,8 +21,9 @@ export interface HttpRequest {
 export type Fetch = typeof globalThis.fetch;
 
 /**
- * Returns the worker's URL with `http:` for `ws:`, and `https:` for `wss:`. Throws a `TypeError` if
- * `url` is not an absolute URL of these schemes, or has a query or fragment.
+ * Returns the worker's URL. `http:` replaces the scheme `ws:`, and `https:` replaces `wss:`. Throws
+ * a `TypeError` if `url` is not an absolute URL of these four schemes, or if it has a query or a
+ * fragment.
  */
 export function serverUrl(url: unknown): string {
   const [, tls, rest] = /^(?:http|ws)(s?):\/\/([^?#]+)$/i.exec(String(url)) ?? [];
@@ -73,8 +74,8 @@ export async function request<Answer>(
 }
 
 /**
- * Returns the error of a request without an answer. A page can't see the cause: an origin that the
- * server does not allow looks like a lost network.
+ * Returns the error of a request without an answer. A page can't see the cause: the error is the
+ * same for a lost network and for an origin that the server does not allow.
  */
 const unreachable = ({ host, origin }: URL): RoomcastError => {
   const page = globalThis.location?.origin ?? origin;

@@ -151,8 +151,8 @@ export interface Refusal {
 }
 
 /**
- * Frames from the server that this client handles. All frames name their room, except the frames of
- * a multiplexed connection itself.
+ * Frames from the server that this client handles. Every frame names its room, unless the frame
+ * belongs to a multiplexed connection itself.
  */
 export type Frame = { readonly room?: string } & (
   | Connected
@@ -172,7 +172,9 @@ export type Frame = { readonly room?: string } & (
 
 export const SUBPROTOCOL = "roomcast.v1";
 
-/** Text of a ping. The runtime answers exactly this text without waking the room. */
+/**
+ * Text of a ping. If a ping is exactly this text, the runtime answers it without waking the room.
+ */
 export const PING = '{"type":"ping"}';
 
 export const MAX_FRAME_BYTES = 1024 * 1024;

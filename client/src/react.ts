@@ -36,8 +36,8 @@ export const RoomcastProvider: FunctionComponent<{ client: Client; children?: Re
 
 /**
  * Returns the room of that name. The room is connected while another hook or a listener uses it.
- * Throws an `Error` without a `RoomcastProvider`, and a `RoomcastError` with the code `bad_request`
- * for an invalid name.
+ * Throws an `Error` if there is no `RoomcastProvider`. Throws a `RoomcastError` with the code
+ * `bad_request` if the name is invalid.
  */
 export function useRoom<
   EventMap extends object = AnyEvents,
@@ -70,7 +70,10 @@ export function useEvent(room: Room, ...args: [string, Handler<any>] | [Handler<
   }, [room, name, newest]);
 }
 
-/** Returns the status of the room's connection, its reason and the time of the next attempt. */
+/**
+ * Returns the status of the room's connection, the reason for this status, and the time of the next
+ * attempt.
+ */
 export function useStatus<EventMap extends object>(room: Room<EventMap>): ConnectionStatus {
   return useSyncExternalStore(
     room.subscribe,
@@ -99,10 +102,10 @@ export function usePublish<EventMap extends object>(
 }
 
 /**
- * Reduces the room's state and later events to one value, starting from `initial`. After a gap,
- * reduces the new state, starting from `initial` again. Until the room's state is known, the value
- * is reduced from `snapshot`, the state that the server has read with `backend.state(room)`. Later
- * values of `initial` and `snapshot` have no effect.
+ * Returns a value that starts as `initial`, and is reduced with the room's state and then with each
+ * later event. After a gap, the value starts as `initial` again, and is reduced with the new state.
+ * Until the room's state is known, the value is reduced from `snapshot`, the state that the server
+ * has read with `backend.state(room)`. Later values of `initial` and `snapshot` have no effect.
  */
 export function useRoomState<EventMap extends object, Value>(
   room: Room<EventMap>,
@@ -133,7 +136,10 @@ export interface HistoryOptions<Event> {
   readonly initial?: readonly Event[] | undefined;
 }
 
-/** Returns the room's newest events, oldest first, and at most `last` of them. */
+/**
+ * Returns the last events of the room, up to the number `last`. The oldest of these events comes
+ * first.
+ */
 export function useEvents<EventMap extends object>(
   room: Room<EventMap>,
   options: HistoryOptions<EventOf<EventMap>>,
@@ -142,8 +148,8 @@ export function useEvents<EventMap extends object>(
 }
 
 /**
- * Returns the events as `useEvents` does. Also returns whether they are still loading, and the
- * error of the last request if it failed.
+ * Returns the events as `useEvents` does. Also returns whether the events are still loading, and
+ * the error of the last request if it failed.
  */
 export function useHistory<EventMap extends object>(
   room: Room<EventMap>,

@@ -16,7 +16,8 @@ export class Timer {
   }
 
   /**
-   * Sets the time when the timer fires, in place of an earlier time. `Infinity` stops the timer.
+   * Sets the time when the timer fires, which replaces the time that was set before. `Infinity`
+   * stops the timer.
    */
   set(at: number): void {
     clearTimeout(this.#timer);

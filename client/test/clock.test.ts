@@ -83,8 +83,8 @@ for (const [direction, ms] of STEPS) {
       assert.equal(getToken.mock.callCount(), 2);
       network.connections.forEach((connection) => connection.freeze());
       stepWallClock(-ms);
-      // At the next ping, the client detects the step of the wall clock. After such a step, it
-      // waits at most two seconds for the pong.
+      // At the next ping, the client detects the step of the wall clock. After this step, the
+      // client waits at most two seconds for the pong.
       await advance(25_000 * 0.75 + 2_500);
       assert.deepEqual([room.status, network.dialled], ["connected", 2]);
     });

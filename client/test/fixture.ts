@@ -23,7 +23,10 @@ export const KINDS = ["shared", "room"] as const;
 
 let sockets: (typeof KINDS)[number] = "shared";
 
-/** Runs `describe` twice: for one connection for all rooms, and for a socket for each room. */
+/**
+ * Runs `describe` twice: once with one connection for all rooms, and once with a socket for each
+ * room.
+ */
 export function describeBoth(name: string, tests: (kind: typeof sockets) => void): void {
   for (const kind of KINDS) {
     describe(`${name} (sockets: "${kind}")`, () => {

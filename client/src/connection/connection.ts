@@ -72,8 +72,8 @@ type Step = readonly [after: Connection, effect?: Effect | undefined];
 const PROBE_MS = 2_000;
 /**
  * Shortest time between two renewals of the token. It limits the number of renewals if this
- * client's clock is wrong. The server's leeway on expiry is longer than this time, so the server
- * still accepts the old token.
+ * client's clock is wrong. If the token expires before its renewal, the server still accepts it,
+ * because the server's leeway on expiry is longer than this time.
  */
 const MIN_RENEW_MS = 10_000;
 /**
@@ -156,8 +156,9 @@ function restart(connection: Connection, now: number): Step {
 
 function dial(connection: Connection, now: number): Step {
   const newToken = now >= connection.renewAt;
-  // A second rejection is final, so an expired token must not cause it. If the server is
-  // unreachable for `LEEWAY_MS`, the token may have expired, so the next dial requests a new token.
+  // A second rejection is final, so an expired token must not cause it. If the server stays
+  // unreachable for `LEEWAY_MS`, the token may expire meanwhile. So the first dial after this time
+  // requests a new token.
   const nextRenewAt = connection.refused ? now + LEEWAY_MS : NEVER;
   return [
     {
@@ -214,8 +215,8 @@ function open(
 }
 
 /**
- * Returns the time when a tenth of the token's remaining lifetime is left, but at least
- * `MIN_RENEW_MS` from now.
+ * Returns the time when a tenth of the token's remaining lifetime is left, or `now + MIN_RENEW_MS`
+ * if that is later.
  */
 function renewalOf(frame: { expires_at: number }, now: number, wallNow: number): number {
   const remainingMs = frame.expires_at - wallNow;
@@ -273,8 +274,8 @@ function tick(connection: Connection, now: number): Step {
   }
   if (now >= connection.dueAt) return onDeadline(connection, now);
   if (connection.phase === "open" && now >= connection.renewAt) {
-    // If no `authorized` is received within 10 s, the renewal is retried. Possible causes are a
-    // missing token, and a frame that exceeded the rate limit.
+    // If no `authorized` is received within 10 s, the renewal is retried. The cause may be a
+    // missing token, or a frame that exceeded the rate limit.
     return [{ ...connection, renewAt: now + MIN_RENEW_MS }, { type: "renew" }];
   }
   return [connection];

@@ -113,8 +113,8 @@ export function waiting<Kind extends Lifecycle>(
 }
 
 /**
- * Returns whether the lifecycle has no users, and had no users within the grace period. An active
- * lifecycle counts as used until a `tick` ends its grace period.
+ * Returns whether the lifecycle has no users and its grace period is over. An active lifecycle
+ * counts as used until a `tick` ends its grace period.
  */
 export const isUnused = ({ phase, leaveAt }: Lifecycle, now: number): boolean =>
   phase === "idle" || (phase === "ended" && now >= leaveAt);
@@ -125,8 +125,8 @@ export const ended = <Kind extends Lifecycle>(
   reason: Code,
 ): Kind => ({
   ...lifecycle,
-  // An idle lifecycle has no users. With the time 0, `isUnused` returns `true` also after this
-  // lifecycle has ended.
+  // An idle lifecycle has no users. Its `leaveAt` becomes 0, so that `isUnused` still returns
+  // `true` after the lifecycle has ended.
   leaveAt: lifecycle.phase === "idle" ? 0 : lifecycle.leaveAt,
   phase: "ended",
   status,

@@ -138,7 +138,8 @@ class RoomSubscription implements RoomTransport {
     if (frame.type === "error" && isActive(before) && !isActive(this.#subscription)) {
       this.#options.report(new RoomcastError(frame.code, frame.message));
     }
-    // A frame before `welcome`, or after the subscription has ended, belongs to an earlier session.
+    // A frame that is received before `welcome` or after the end of the subscription belongs to an
+    // earlier session.
     if (this.#subscription.phase === "open") this.#room.onFrame(frame, bytes);
   }
 

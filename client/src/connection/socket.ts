@@ -15,7 +15,7 @@ import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 
-/** Reasons for a failed dial to which the server has not answered. */
+/** Reasons for a dial that failed without an answer from the server. */
 const unanswered: ReadonlySet<Code | undefined> = new Set(["offline", "timeout", "dial_failed"]);
 
 export interface SocketOptions extends TokenOptions {
@@ -46,8 +46,8 @@ export class Socket {
     if (globalThis.document?.visibilityState !== "hidden") this.dispatch({ type: "wake" });
   };
   /**
-   * Handles the browser's report that it is offline: an open socket must answer a ping within two
-   * seconds.
+   * Handles the browser's report that the browser is offline. An open socket must then answer a
+   * ping within two seconds.
    */
   readonly #probe = (): void => {
     if (this.#connection.phase === "open") this.dispatch({ type: "wake" });

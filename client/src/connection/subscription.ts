@@ -61,7 +61,7 @@ export const newSubscription = (backoff: Backoff, seed: number): Subscription =>
  */
 export type SubscriptionRequest = "subscribe" | "unsubscribe";
 
-/** For each server state, the request that was sent and is not answered yet. */
+/** For each server state, the request whose answer is pending. */
 const pendingRequest: Partial<Record<Subscription["state"], SubscriptionRequest>> = {
   subscribing: "subscribe",
   unsubscribing: "unsubscribe",
@@ -161,8 +161,8 @@ function onConnectionChange(
   const dropped = { ...withState(subscription, "unsubscribed"), transportOpen: false };
   if (!isActive(subscription)) return dropped;
   if (phase === "ended") return ended(dropped, status, reason ?? "closed");
-  // A connection that switches to a better transport keeps the status `connected`, and its rooms
-  // keep it as well.
+  // A connection that switches to a better transport keeps the status `connected`, and so do its
+  // rooms.
   const reopening = {
     ...opening(dropped),
     reason,

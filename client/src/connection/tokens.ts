@@ -9,8 +9,8 @@ import type { Report } from "../report.ts";
 export type TokenCallback = (signal: AbortSignal) => string | null | Promise<string | null>;
 
 /**
- * A token. It is `undefined` without a callback, because a cookie may authenticate the user, and
- * `null` if no user is signed in.
+ * A token. It is `undefined` if the app has no callback, because a cookie may then authenticate the
+ * user. It is `null` if no user is signed in.
  */
 export type Token = string | undefined | null;
 

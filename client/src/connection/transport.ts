@@ -33,10 +33,7 @@ export type TransportInput =
 
 /** A command of the app to all rooms. */
 export type ClientCommand =
-  /**
-   * Reconnects immediately with a new token. `restart` also replaces open connections, and
-   * `connect` does not.
-   */
+  /** Reconnects immediately with a new token. Only `restart` also replaces open connections. */
   { readonly type: "restart" | "connect" } | EndCommand;
 
 export interface EndCommand {

@@ -65,9 +65,9 @@ export class Http {
   }
 
   /**
-   * Adds the token and the headers. Without `no-store`, a browser delays the request of a second
-   * tab until the request of the first tab is answered. A refusal by a proxy counts as `offline`,
-   * so that it never ends a room permanently.
+   * Adds the token and the headers. Without `no-store`, a browser delays a second tab's request
+   * until the first tab's request is answered. A refusal by a proxy counts as `offline`, so that it
+   * never ends a room permanently.
    */
   #requestOptions(accept: string, options: HttpRequest): HttpRequest {
     return {

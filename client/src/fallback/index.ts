@@ -73,8 +73,8 @@ export class Fallback implements FallbackTransports {
   }
 
   /**
-   * Runs the task unless the task is already running, so that dials that fail at the same time
-   * count as one failure.
+   * Runs the task, unless the task is already running. So dials that fail at the same time count as
+   * one failure.
    */
   async #runOnce(task: () => Promise<void>): Promise<void> {
     if (this.#running.has(task)) return;

@@ -93,8 +93,8 @@ export class Publisher {
       this.#oneByOne = batch.length;
       return;
     }
-    // A temporary error also refuses the later publishes. Otherwise, they would be stored before
-    // the publishes that are retried.
+    // After a temporary error, the later publishes are refused as well. Otherwise, they would be
+    // stored before the publishes that are retried.
     for (const { ref } of this.#dequeue(isTransient ? this.#publishes.length : 1))
       this.#emitError(error, ref);
   }

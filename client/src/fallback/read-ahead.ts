@@ -1,7 +1,7 @@
 /**
- * Limit of the read-ahead in characters. The client sends `seen` after its handlers have finished
- * at most 256 KiB of events. This limit is higher than 256 KiB, so after it is reached, the client
- * always sends a `seen`, which frees space.
+ * Limit of the read-ahead in characters. The client sends `seen` at least once for every 256 KiB of
+ * events that its handlers have finished. This limit is higher than 256 KiB, so the client always
+ * sends a `seen` after the limit is reached. That `seen` frees space.
  */
 const MAX_CHARACTERS = 512 * 1024;
 

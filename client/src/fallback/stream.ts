@@ -227,7 +227,10 @@ interface Closed {
   readonly reason: string;
 }
 
-/** Error codes of a refused `enter` after which the old stream continues. */
+/**
+ * Error codes with which the server refuses an `enter`. After these refusals, the old stream
+ * continues.
+ */
 const enterRefusalCodes: ReadonlySet<Code> = new Set([
   "bad_request",
   "forbidden",

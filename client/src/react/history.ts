@@ -20,8 +20,8 @@ export interface History<Event> {
 }
 
 /**
- * Time for which a failed request is retried, and the pause before the retries start again. A
- * reconnect ends the pause immediately.
+ * Time for which a failed request is retried, and length of the pause before the retries start
+ * again. A reconnect ends the pause immediately.
  */
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = 60_000;
@@ -42,11 +42,16 @@ export class EventsStore<EventMap extends object> implements Store<History<Event
   #history: History<EventOf<EventMap>>;
   #changed = (): void => {};
   #isWatched = false;
-  /** The events that were read over HTTP. `undefined` after a gap, until they are read again. */
+  /**
+   * The events that were read over HTTP. `undefined` from a gap until the events are read again.
+   */
   #stored: readonly EventOf<EventMap>[] | undefined;
-  /** The events that were received live since the subscription, or since the last gap. */
+  /**
+   * The events that were received live since the last gap, or since the subscription if there was
+   * no gap.
+   */
   #live: readonly EventOf<EventMap>[] = [];
-  /** Aborts the last read when a newer one starts. */
+  /** Aborts the last read when a newer read starts. */
   #abort = new AbortController();
   #state: "wanted" | "reading" | "read" | "failed" = "wanted";
 

@@ -14,7 +14,9 @@ const COUNT_DELAY_MS = 1_000;
 
 export interface Store<Value> {
   getSnapshot(): Value;
-  /** Returns the value that the server has rendered, which the browser renders first as well. */
+  /**
+   * Returns the value that the server has rendered. The browser's first render uses the same value.
+   */
   getServerSnapshot(): Value;
   subscribe(changed: () => void): () => void;
 }

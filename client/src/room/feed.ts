@@ -31,7 +31,7 @@ export interface Listener<Event = RoomEvent> {
   gap?: ((gap: Gap) => void) | undefined;
   /** Called when `room.state` is complete: after the room was first joined, and after a gap. */
   state?: (() => void) | undefined;
-  /** Called when all events that were missed during a disconnect are delivered. */
+  /** Called when all events that this client missed during a disconnect have been delivered. */
   recovered?: ((recovered: Recovered) => void) | undefined;
 }
 
@@ -51,7 +51,9 @@ const SHARED_WINDOW_BYTES = 256 * 1024;
 /** A position that exists in no log, so that the room answers it with a gap. */
 const NO_LOG_POSITION: Position = "00000000:0";
 
-/** Delivers a room's log to listeners: each event once and in order, gaps, and the state. */
+/**
+ * Delivers a room's events, gaps and state to listeners. Each event is delivered once and in order.
+ */
 export class Feed {
   readonly #options: FeedOptions;
   readonly #listeners = new Listeners<Listener>();
@@ -160,8 +162,8 @@ export class Feed {
         return this.#applySnapshot(frame);
       case "pong":
         // On a room's own socket, the room sends the state to a new session before the pong, unless
-        // the state is empty. A resumed session receives no state, and on a multiplexed connection,
-        // the pong does not come from the room. In these two cases, the state is read over HTTP.
+        // the state is empty. A resumed session receives no state. On a multiplexed connection, the
+        // pong does not come from the room. In these two cases, the state is read over HTTP.
         return this.#options.transport.shared || !this.#expectsState
           ? this.#readState()
           : this.#applyEmptyState();
@@ -258,7 +260,10 @@ export class Feed {
     if (this.#state) this.#applySnapshot({ ...this.#state.position, events: [] });
   }
 
-  /** Applies `snapshot`, or else an earlier snapshot that was ahead of the position. */
+  /**
+   * Applies `snapshot`. Without this argument, applies an earlier snapshot that was ahead of the
+   * position.
+   */
   #applySnapshot(snapshot?: Snapshot): void {
     if (this.#state?.applySnapshot(snapshot)) this.#notify((listener) => listener.state?.());
   }

@@ -6,8 +6,8 @@ interface TrackedFrame {
 }
 
 /**
- * Implements flow control: sends `seen` each time the handlers have finished a quarter of the
- * window. No timer sends `seen`, because each `seen` wakes the room.
+ * Implements flow control: sends `seen` each time the handlers have finished enough events to fill
+ * a quarter of the window. No timer sends `seen`, because each `seen` wakes the room.
  */
 export class Flow {
   readonly #quarter: number;

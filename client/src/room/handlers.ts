@@ -22,12 +22,12 @@ export type Handler<Event extends RoomEvent> = (data: Event["data"], event: Even
 
 export type SignalHandler<Of extends Signal = Signal> = (data: Of["data"], signal: Of) => void;
 
-/** A handler of all events or signals, or a name and a handler for that name. */
+/** A name and its handler, or only a handler, which receives all events or signals. */
 export type ByName<Handler> = readonly [name: string, handler: Handler] | readonly [Handler];
 
 /**
- * Returns a function that calls the handler with the events or signals of its name, or with all of
- * them if it has no name.
+ * Returns a function that calls the handler. A handler with a name receives only the events or
+ * signals of that name.
  */
 export function callerOf<Of extends RoomEvent | Signal>(
   args: ByName<(data: any, of: any) => unknown>,

@@ -119,8 +119,8 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Marks every publish as unsent, so that each is sent again. A publish that was already sent may be stored or not, but
-   * because of its id, it is stored only once.
+   * Marks every publish as unsent, so that each is sent again. A publish that was already sent may
+   * be stored or not. Because of its id, it is stored only once.
    */
   onDisconnect(): void {
     for (const publish of this.#publishes.values()) publish.sent = false;
@@ -149,8 +149,8 @@ export class Outbox implements Sender {
   }
 
   /**
-   * Rejects all publishes whose deadline is not after `by`. The oldest publishes come first in the
-   * map.
+   * Rejects all publishes whose deadline is at or before `by`. The oldest publishes come first in
+   * the map.
    */
   #giveUp(by: number, code: Code, message: string): void {
     for (const [ref, { giveUpAt }] of this.#publishes) {

@@ -1,6 +1,6 @@
 import type { Events, Position, RoomEvent } from "../protocol.ts";
 
-/** A position in a room's log: every event up to `seq` was delivered, and no later event. */
+/** A position in a room's log: every event up to `seq` was delivered, and later events were not. */
 export interface LogPosition {
   readonly epoch: string;
   readonly seq: number;
@@ -20,8 +20,8 @@ export function parsePosition(text: string | null | undefined): LogPosition | un
 
 /**
  * Returns the events of a frame that are new at this position, by the protocol's rule. Returns
- * `undefined` if an earlier frame is missing: the frame starts beyond the position, or has another
- * epoch.
+ * `undefined` if an earlier frame is missing. That is so if the frame starts beyond the position,
+ * or if it has another epoch.
  */
 export function newEvents(position: LogPosition, frame: Events): readonly RoomEvent[] | undefined {
   if (frame.epoch !== position.epoch || frame.prev > position.seq) return undefined;

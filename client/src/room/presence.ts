@@ -21,8 +21,8 @@ import type { Report } from "../report.ts";
 /** Members of a room, and the entry of this client. */
 export interface Presence<Data = any> {
   /**
-   * Enters the room, and stays a member with the newest data until `leave`, also across reconnects.
-   * Throws `too_large` if the data has more than 2 KiB of JSON.
+   * Enters the room. Until `leave`, this client stays a member with its newest data, even if it
+   * reconnects. Throws `too_large` if the data has more than 2 KiB of JSON.
    */
   enter(data?: Data): void;
   /**
@@ -34,12 +34,12 @@ export interface Presence<Data = any> {
   leave(): void;
   /**
    * The members, one for each user. Each change creates a new array. `undefined` while the list is
-   * unknown. The list is known only while this client has entered the room.
+   * unknown. The list is unknown before this client enters the room, and after it leaves.
    */
   readonly members: readonly Member<Data>[] | undefined;
   /**
-   * Reads the number of members over HTTP, also if this client has not entered the room. Rejects
-   * with a `RoomcastError`.
+   * Reads the number of members over HTTP. This client need not have entered the room. Rejects with
+   * a `RoomcastError`.
    */
   count(): Promise<number>;
   /**
@@ -161,8 +161,8 @@ export class RoomPresence implements Presence, Sender {
   }
 
   /**
-   * Handles a refusal that names no frame. The refused frame may be the last presence frame, so
-   * that frame is sent again.
+   * Handles a refusal that names no frame. The refused frame may be the last presence frame, so the
+   * last presence frame is sent again.
    */
   onRateLimited(): void {
     if (this.#nextSendAt > 0) this.#sent = "";

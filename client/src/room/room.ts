@@ -73,8 +73,8 @@ export interface RoomOptions {
  */
 export class Room<
   EventMap extends object = AnyEvents,
-  // The default `any` makes a room with declared types assignable to a room without declared types
-  // of signals and presence.
+  // With the default `any`, a room with declared types is assignable to a room type that does not
+  // declare signals and presence.
   SignalMap extends object = any,
   Data = any,
 > {
@@ -82,8 +82,8 @@ export class Room<
   /** The room's members, and the entry of this client. */
   readonly presence: Presence<Data>;
   /**
-   * Reads stored events over HTTP, up to the newest. Rejects with a `RoomcastError`, such as
-   * `position_lost`, or `timeout` after 15 s without an answer.
+   * Reads stored events over HTTP, up to the newest event. Rejects with a `RoomcastError`, for
+   * example with the code `position_lost`. After 15 s without an answer, the code is `timeout`.
    */
   readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
   /** @internal */
@@ -151,7 +151,7 @@ export class Room<
     return this.#connection;
   }
 
-  /** The transport in use, or the one that is tried now. */
+  /** The transport in use, or the transport that is tried now. */
   get transport(): Transport {
     return this.#roomTransport.transport;
   }
@@ -224,7 +224,7 @@ export class Room<
   /**
    * Sends a signal to the other connected sessions. While this client is not connected, the signal
    * is dropped. After the first signal of a name, the newest signal of that name is sent at most
-   * every 50 ms. Throws `too_large` if the data has more than 16 KiB of JSON.
+   * once every 50 ms. Throws `too_large` if the data has more than 16 KiB of JSON.
    */
   readonly signal = <Name extends keyof SignalMap & string>(
     name: Name,

@@ -25,8 +25,8 @@ export class Signals implements Sender {
   }
 
   /**
-   * Queues a signal, in place of the waiting signal of the same name. Throws `too_large` if the
-   * data exceeds the room's limit.
+   * Queues a signal, which replaces the waiting signal of the same name, if any. Throws `too_large`
+   * if the data exceeds the room's limit.
    */
   add(name: string, data: unknown = null): void {
     checkBytes(JSON.stringify(data), MAX_SIGNAL_BYTES);

@@ -16,8 +16,8 @@ import { LifecycleScenario } from "./lifecycle.ts";
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
 
 /**
- * A subscription in virtual time. Sends its requests immediately and records them, unless `held` is
- * set.
+ * A subscription in virtual time. While `held` is `false`, its requests are sent immediately and
+ * recorded.
  */
 class Scenario extends LifecycleScenario<SubscriptionInput> {
   subscription: Subscription = newSubscription(BACKOFF, 1);

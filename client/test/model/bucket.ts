@@ -1,4 +1,4 @@
-/** Limit of frames per second, and in one burst. */
+/** Maximum number of frames per second, and maximum number in one burst. */
 export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;

@@ -144,7 +144,7 @@ export class ModelConnection implements ServerSocket {
 
   /**
    * Ends a subscription, then handles the frames that have waited. If the room has ended the
-   * subscription, drops the waiting frames before the next `subscribe`.
+   * subscription, drops the waiting frames that precede the next `subscribe`.
    */
   #close(room: string, { state, waiting }: Subscription, code: number): void {
     this.#subscriptions.delete(room);

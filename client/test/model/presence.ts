@@ -19,7 +19,7 @@ export class ModelPresence {
   /** Entries by session, including the entries of sessions in their grace period. */
   readonly #entries = new Map<string, UserEntry>();
   readonly #lastBroadcast = new Map<string, UserEntry>();
-  /** Connected sessions that have entered, and whether they have received the list. */
+  /** For each connected session that has entered, `true` if the session has received the list. */
   readonly #entered = new Map<Session, boolean>();
   #windowOpen = false;
 

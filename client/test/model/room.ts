@@ -12,7 +12,8 @@ export interface RoomSettings {
   /** Number of events in a frame of a replay. */
   eventsPerFrame: number;
   /**
-   * Windows of a room's own socket with flow control, and of a subscription on a shared connection.
+   * Window of a room's own socket (`own`) with flow control, and window of a subscription on a
+   * shared connection (`shared`).
    */
   windowBytes: { own: number; shared: number };
 }
@@ -25,8 +26,8 @@ export interface NewEvent {
 }
 
 /**
- * Returns whether a frame may be sent: it fits into the window, or unseen frames fill at most a
- * quarter of the window.
+ * Returns whether a frame may be sent. A frame may be sent if it fits into the window, or if the
+ * unacknowledged frames fill at most a quarter of the window.
  */
 function fitsWindow({ windowBytes, unseen }: Flow, bytes: number): boolean {
   const unseenBytes = unseen.reduce((sum, frame) => sum + frame.bytes, 0);
@@ -71,8 +72,8 @@ export class ModelRoom {
   }
 
   /**
-   * All events, including events that are no longer retained. The state is derived from these
-   * events.
+   * All events, including old events that were removed from `events`. The state is derived from
+   * these events.
    */
   #all: RoomEvent[] = [];
 

@@ -6,7 +6,7 @@ import { ModelRoom, type RoomSettings } from "./room.ts";
 export class ModelServer {
   readonly rooms = new Map<string, ModelRoom>();
   readonly revoked = new Set<string>();
-  /** Token for requests without a token, like a browser's cookie. */
+  /** Token that authenticates a request without a token, as a browser's cookie does. */
   cookie: string | undefined;
   readonly settings: RoomSettings = {
     retained: 1_000_000,

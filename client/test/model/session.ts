@@ -27,7 +27,10 @@ export interface Flow {
 export interface ServerSocket {
   readonly user: string;
   receive(text: string): void;
-  /** Handles the end of the socket. `code` is the close code, or 1006 without a Close frame. */
+  /**
+   * Handles the end of the socket. `code` is the close code, or 1006 if no Close frame was
+   * received.
+   */
   disconnect(code: number): void;
   /** Closes the socket if its token has expired. */
   expire(): void;

@@ -1,6 +1,6 @@
 /**
- * Runs 20 clients, with shared and own sockets, and 10,000 events over a network with at least 200
- * cuts.
+ * Publishes 10,000 events in a room with 20 clients, over a network with at least 200 cuts. Half of
+ * the clients use `sockets: "shared"`, and half use `sockets: "room"`.
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
@@ -85,7 +85,10 @@ async function publishFromBackend(backend: Backend): Promise<void> {
   }
 }
 
-/** Cuts, freezes and delays connections until aborted. Returns the number of cuts. */
+/**
+ * Cuts, freezes and delays connections until the signal is aborted and the number of cuts is at
+ * least `CUTS`. Returns the number of cuts.
+ */
 async function injectFaults(signal: AbortSignal): Promise<number> {
   let cuts = 0;
   for (let n = 0; !signal.aborted || cuts < CUTS; n++) {
@@ -95,8 +98,8 @@ async function injectFaults(signal: AbortSignal): Promise<number> {
     // clients are connected, these clients would receive all faults.
     const link = [...proxy.links][Math.floor(Math.random() * CLIENTS)];
     if (link === undefined) continue;
-    // The test injects these faults rarely, because each one takes long: a client detects it only
-    // after a ping period, or when the time limit for opening a socket has passed.
+    // The test injects these faults rarely, because a client takes long to detect them. A detection
+    // takes a ping period, or the time limit for opening a socket.
     if (n % 50 === 20) link.freeze();
     else if (n % 50 === 45) link.halfOpen();
     else {

@@ -1,4 +1,6 @@
-/** Tests of rooms behind proxies that block WebSockets, or WebSockets and streams. */
+/**
+ * Tests of rooms behind proxies that block WebSockets. Some of these proxies block streams as well.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { createClient, type Client, type Room, type RoomEvent } from "../../src/index.ts";
@@ -89,8 +91,8 @@ const until = (
 const waitUntil = (condition: () => boolean): Promise<void> => until(room.subscribe, condition);
 
 /**
- * Reports network changes, which start a probe immediately, until the transport is used. Otherwise,
- * a test would wait five minutes for the next probe.
+ * Reports network changes until the transport is used. Each report starts a probe immediately.
+ * Without these reports, a test would wait five minutes for the next probe.
  */
 async function waitForSwitch(transport: string): Promise<void> {
   const interval = setInterval(() => page.dispatchEvent(new Event("online")), 200);

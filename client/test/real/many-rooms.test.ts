@@ -1,6 +1,6 @@
 /**
- * Runs one client in 100 rooms over one socket. The socket is cut, frozen or half-open, and the
- * runtime is killed.
+ * Runs one client in 100 rooms over one socket. Some faults cut the socket, freeze it or make it
+ * half-open, and other faults kill the runtime.
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
@@ -20,8 +20,8 @@ const EVENTS = BATCHES * BATCH + OWN;
 /** Faults of the socket, in this order. Killing the runtime also breaks the socket. */
 const FAULTS = ["cut", "cut", "freeze", "cut", "kill", "cut", "halfOpen", "kill"] as const;
 /**
- * Interval of the `online` events. The interval is longer than the client waits for a pong, because
- * each event restarts this wait.
+ * Interval of the `online` events. The interval is longer than the client's wait for a pong,
+ * because each event restarts this wait.
  */
 const ONLINE_EVERY_MS = 2_500;
 /** Time limit of the test. */

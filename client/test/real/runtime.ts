@@ -1,6 +1,6 @@
 /**
- * The server of these tests: the model behind real sockets, or the built worker with
- * `ROOMCAST_RUNTIME=workerd`.
+ * The server of these tests: the built worker if `ROOMCAST_RUNTIME` is `workerd`, and otherwise the
+ * model behind real sockets.
  */
 import { LiveModel } from "../model/live.ts";
 import { tokenFor } from "../model/claims.ts";
@@ -18,7 +18,7 @@ export interface Runtime {
 
 async function startModel(): Promise<Runtime> {
   const pingMs = 2_000;
-  // The contract's limit of retained events, if events are published one by one.
+  // The contract's limit of retained events for a room whose events are published one by one.
   const live = new LiveModel({ pingMs, retained: 100_000 });
   await live.start();
   return {

@@ -295,7 +295,7 @@ describeBoth("leaving", () => {
 });
 
 describeBoth("a lost connection", () => {
-  /** Enters alice and bob, and records the members that both show. */
+  /** Enters alice and bob. Records the members that each of them shows. */
   async function enterBoth() {
     const [alice, bob] = [roomOf("alice"), roomOf("bob")];
     for (const { presence } of [alice, bob]) presence.enter(1);

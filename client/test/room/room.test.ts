@@ -404,7 +404,7 @@ describeBoth("status", () => {
     const room = clientOf().room("room");
     room.on(() => {});
     await advance(100);
-    // The lost network may not be the network that the client uses.
+    // The client may use a network that was not lost.
     page.dispatchEvent(new Event("offline"));
     await advance(3_000);
     assert.deepEqual([room.status, network.dialled], ["connected", 1]);
