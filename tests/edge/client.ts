@@ -37,8 +37,8 @@ export interface Connection {
 const TIMEOUT_MS = 30_000;
 
 /**
- * Opens a WebSocket to `url`. A listener that is added in the same turn of the event loop receives
- * every frame.
+ * Opens a WebSocket to `url`. A listener receives every frame if it is added in the same turn of
+ * the event loop as this call.
  */
 export function dial(
   url: string,

@@ -57,8 +57,8 @@ export const goodToken = sign(goodClaims, SECRET);
 
 /** Returns a valid token of exactly `bytes` bytes. */
 export function tokenOfBytes(bytes: number): string {
-  // In base64url, three bytes of claims become four bytes of the token. Padding of the claims alone
-  // can't reach every token size, so the header is padded too.
+  // In base64url, three bytes of claims become four bytes of the token. If only the claims were
+  // padded, some token sizes would be impossible, so the header is padded too.
   for (let more = 0; more < 4; more++) {
     const rest = bytes - sign(goodExcept({ pad: "" }), SECRET, { pad: "x".repeat(more) }).length;
     for (let pad = Math.floor((rest * 3) / 4) - 2; pad <= (rest * 3) / 4 + 2; pad++) {

@@ -132,7 +132,7 @@ describe("JWKS_URL", () => {
  */
 const ROTATED_WITHIN_MS = 60_000 + 15_000;
 
-/** Number of bytes far above the limit of a key set, and above the size of the socket buffers. */
+/** Number of bytes that exceeds both the limit of a key set and the size of the socket buffers. */
 const ENDLESS_BYTES = 32_000_000;
 
 describe("the keys at JWKS_URL", { concurrency: true }, () => {
@@ -160,8 +160,8 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal((await readEvents(url, "r", first)).status, 401, "the old key was removed");
     assert.equal(issuer.fetches, 2);
 
-    // A session stays open after the key of its token was removed. A new token that is signed with
-    // the removed key is rejected.
+    // If the key of a session's token is removed, the session stays open. A new token that is
+    // signed with the removed key is rejected.
     again!.send({ type: "auth", token: first });
     assert.equal((await again!.closed()).code, 4001);
     alice!.send({ type: "auth", token: renewed });

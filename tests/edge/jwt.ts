@@ -22,8 +22,9 @@ const signers: Record<Algorithm, (text: Buffer, key: KeyObject | string) => Buff
 };
 
 /**
- * Signs a token. If `header` or `claims` is a string, it is used as the JSON text, without checks.
- * The signature is registered as a secret, because it is the part of a token that can't be guessed.
+ * Signs a token. If `header` or `claims` is a string, that string is used as the JSON text, without
+ * checks. The signature is registered as a secret, because it is the part of a token that can't be
+ * guessed.
  */
 export function sign(
   claims: Claims | string,
@@ -37,7 +38,9 @@ export function sign(
   return `${signed}.${secret}`;
 }
 
-/** Returns the time `fromNow` seconds from now, in whole seconds since 1970. */
+/**
+ * Returns the time that is `fromNow` seconds after the current time, in whole seconds since 1970.
+ */
 export const seconds = (fromNow: number): number => Math.floor(Date.now() / 1000) + fromNow;
 
 const LEEWAY_S = 30;

@@ -62,8 +62,8 @@ export function match(pattern: Json, actual: Json, bound: Bound, where = ""): vo
 }
 
 /**
- * Whether a scenario may omit the field `key`. Every event has a time and every error has a
- * message, so scenarios need not name the time or the message.
+ * Whether a scenario may omit the field `key`. Every event has a time, and every error has a
+ * message. Scenarios may therefore omit these two fields.
  */
 function isImplied(key: string, value: Json): boolean {
   return (

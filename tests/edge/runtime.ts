@@ -25,7 +25,7 @@ const workerd: string = createRequire(import.meta.url)("workerd").default;
  */
 const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
-/** Matches the log of a worker that has trapped, or that does not answer. */
+/** Matches log lines of a worker that has trapped or does not answer. */
 const BROKEN = /RuntimeError|Reinitializing Wasm|code had hung/;
 
 export const SECRET = registerSecret("a secret of the tests, of more than 32 bytes");
@@ -59,13 +59,13 @@ export const GONE_WITHIN_MS = 65_000 + 25_000;
 /** Maximum number of sockets that one request opens. */
 const SOCKETS_PER_REQUEST = 1_000;
 
-/** Storage, network and log of a runtime, if they are not the defaults. */
+/** Options for the storage, the network and the log of a runtime. Each option has a default. */
 export interface Place {
   /** Directory of the storage. The default is a new directory. */
   storage?: string | undefined;
   /**
-   * Network namespace, and the address in it on which workerd listens. The default is the loopback
-   * address.
+   * Network namespace in which workerd runs, and address on which workerd listens. The default is
+   * the loopback address.
    */
   host?: { namespace: string; address: string } | undefined;
   /** File descriptor for the log. */
@@ -79,7 +79,10 @@ export class Runtime {
    * Ports by socket name. The first start chooses the ports, and every restart uses the same ports.
    */
   readonly #ports = new Map<string, number>();
-  /** References to the responses of `openSockets`, which keep the sockets open. */
+  /**
+   * Responses of `openSockets`. The sockets stay open as long as this list references the
+   * responses.
+   */
   readonly #openResponses: unknown[] = [];
   #process: ChildProcess | undefined;
   /** Output of all processes so far. */

@@ -34,8 +34,8 @@ test("a change of retention keeps the newest events, and their ids still count o
 test("a change of the ring's size writes three rows for each retained append, and one row for each dropped append", async (t) => {
   const room = await Room.of(t, { settings: retained(20) });
   for (let i = 0; i < 20; i++) await room.publish(event(i));
-  // Number of rows that every change of the size writes: one row about the room, one row for
-  // creating a table, and one row for dropping a table.
+  // Number of rows that every change of the size writes: one about the room, one for creating a
+  // table, and one for dropping a table.
   const fixed = 3;
   for (const [size, rows] of [
     [30, fixed + 3 * 20],

@@ -311,8 +311,8 @@ describe("a stream reader", { concurrency: true }, () => {
     const events = 1_000;
     const read: number[] = [];
     let cuts = 0;
-    // Until the reader receives an id, it would reconnect at the newest event. To lose no event,
-    // the first request already contains the room's position.
+    // A reader that has received no id yet would reconnect at the newest event. So that no event is
+    // lost, the first request already contains the room's position.
     let lastEventId = await room.position();
     const reading = (async () => {
       while (read.length < events) {
@@ -395,7 +395,7 @@ describe("a stream reader", { concurrency: true }, () => {
     const room = await Room.of(t);
     const since = await room.position();
     await disconnectBeforeAnswer(room);
-    // With 100 waiting requests, the garbage collector runs before they are answered.
+    // With 100 waiting requests, the garbage collector runs before the requests are answered.
     const pages = Array.from({ length: 100 }, () => room.page(`since=${since}&wait=1`));
     for (const { events } of await Promise.all(pages)) assert.deepEqual(events, []);
   });

@@ -9,7 +9,7 @@ export interface Received extends Event {
 
 export class Subscriber {
   readonly received: Received[] = [];
-  /** Number of times that an event was received again. */
+  /** Number of received events that repeat an earlier event. */
   duplicates = 0;
   connects = 0;
   readonly #url: string;

@@ -1,9 +1,9 @@
 //! Tests of the object's alarm, which closes sessions with an expired token and
 //! erases idle rooms.
 //!
-//! After every input, the simulator checks that an alarm is set while anything
-//! is stored. The simulator also checks that the alarm is never later than the
-//! end of a session.
+//! After every input, the simulator checks that an alarm is set if anything is
+//! stored. The simulator also checks that the alarm is never later than the end
+//! of a session.
 
 use roomcast::auth::Identity;
 use roomcast::code::Code;
@@ -376,7 +376,7 @@ fn clock_set_back_and_forward_loses_no_event() {
         sim.http_publish("bob", 2).unwrap();
     }
     assert_eq!(sim.client("alice").seqs(), [1, 2, 3, 4, 5, 6]);
-    // The clock is right again, and everything expires.
+    // The clock is right again. After 43 more days, everything has expired.
     sim.shift_clock(i64::try_from(40 * DAY).unwrap());
     sim.advance(3 * DAY);
     assert_eq!(sim.client("alice").closed, Some(Code::TokenExpired));

@@ -158,8 +158,8 @@ fn room_without_sessions_batches_nothing() {
     assert_eq!(sim.client("carol").data(), ["3"]);
 }
 
-/// For any start of a session and any waiting events, no event is sent twice or
-/// omitted. The test client checks that no event is repeated or missing.
+/// No event is sent twice or omitted, whatever the start position of the new
+/// session is. The test client checks that no event is repeated or missing.
 #[test]
 fn join_within_window_starts_at_its_position() {
     let epoch = SimRuntime::new().epoch();

@@ -9,7 +9,7 @@ use roomcast::time::Millis;
 use crate::sim::SimRuntime;
 use crate::tokens;
 
-/// Returns the number of rows written and alarms set since the last call.
+/// Returns two counts since the last call: the rows written and the alarms set.
 fn drain_bill(sim: &mut SimRuntime) -> (u64, u64) {
     (sim.store.drain_rows_written(), std::mem::take(&mut sim.alarms_set))
 }

@@ -46,8 +46,8 @@ pub struct Event {
     pub text: String,
 }
 
-/// The fields of a frame that tests read. The events stay text, because they
-/// may contain numbers that other parsers can't represent.
+/// The fields of a frame that tests read. The events stay text, because a JSON
+/// parser can't represent every number that an event may contain.
 #[derive(Deserialize)]
 pub struct Frame<'a> {
     pub r#type: String,

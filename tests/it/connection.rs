@@ -117,7 +117,7 @@ fn sent_frames(effects: &[ConnectionEffect]) -> Vec<Value> {
     frames.collect()
 }
 
-/// Returns the only frame, which must be an `error`, without its message.
+/// Returns the only frame, without its message. The frame must be an `error`.
 fn sent_error(effects: &[ConnectionEffect]) -> Value {
     let [frame] = &mut sent_frames(effects)[..] else { panic!("{effects:?}") };
     assert_eq!(frame["type"], "error");

@@ -3,9 +3,9 @@
 //! docs/limits.md must appear in a scenario too. Every limit must have a test
 //! at the limit and a test beyond it.
 //!
-//! The field `limits` of a scenario lists the limits that the scenario tests. For
-//! a test, the line `Limits: A, B.` in the comment above it lists the limits that
-//! it tests.
+//! The field `limits` of a scenario lists the limits that the scenario tests.
+//! The line `Limits: A, B.` in the comment above a test lists the limits of
+//! that test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +160,7 @@ fn collect_scenario(scenario: &Scenario, tested: &mut Frames) {
                 let frame = &step["frame"];
                 record(Direction::From, frame["type"].as_str().unwrap_or("events"), frame);
                 if step.get("events").is_some() {
-                    // Scenarios omit these fields, because the test client
+                    // Scenarios omit the fields below, because the test client
                     // checks them.
                     let around = serde_json::json!({ "epoch": 0, "prev": 0, "events": 0 });
                     record(Direction::From, "events", &around);

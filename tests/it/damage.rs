@@ -1,6 +1,6 @@
 //! Tests of rooms with damaged rows. Such a room may reject a request, but must
-//! not panic or loop forever. A damaged room must not use a seq twice, or skip
-//! an event without a gap.
+//! not panic or loop forever. A damaged room must not use a seq twice, and must
+//! report a gap if it skips an event.
 
 use roomcast::code::Code;
 use roomcast::settings::Settings;

@@ -142,7 +142,8 @@ fn slug(heading: &str) -> String {
     text.to_lowercase().replace(' ', "-")
 }
 
-/// Returns the rows of all tables with these columns in a page.
+/// Finds the tables of a page that have exactly these columns, and returns
+/// their rows.
 pub fn rows_under(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut inside = false;

@@ -40,9 +40,9 @@ impl Reader {
     }
 
     /// Checks the number of bytes in flight. The limit is the larger of two
-    /// numbers: the window, and a quarter of the window plus a frame. The
-    /// number may exceed the limit by one more frame, because carol may have
-    /// read only a part of a frame.
+    /// numbers: the window, and one frame more than a quarter of the window.
+    /// The bytes in flight may exceed the limit by another frame, because carol
+    /// may have read only a part of a frame.
     fn check_bounds(&self, sim: &mut SimRuntime) {
         let sent = sim.client("carol").events.len();
         let (in_flight, frame) =

@@ -76,7 +76,7 @@ fn resumed_session_gets_same_events_as_one_that_stayed() {
     let mut sim = SimRuntime::new();
     sim.join("carol");
     // Each append has 1 to 7 events. Every fifth append has events of 150,000
-    // bytes, so two of its events together are larger than a frame.
+    // bytes, so two of its events don't fit into one frame.
     for append in 1..=24_usize {
         let data = "x".repeat(if append % 5 == 0 { 150_000 } else { append });
         let event = format!(r#"{{"name":"n","data":"{data}"}}"#);
@@ -93,8 +93,8 @@ fn resumed_session_gets_same_events_as_one_that_stayed() {
         assert_eq!(sim.client("dave").events, expected, "since {seq}");
     }
 
-    // Carol disconnects and resumes. Her replay takes several turns, while bob
-    // publishes and the room hibernates. Carol must miss no event.
+    // Carol disconnects and resumes. During her replay, which takes several
+    // turns, bob publishes and the room hibernates. Carol must miss no event.
     sim.join_with("dave", &format!("since={epoch}:{head}"));
     sim.drop_socket("carol");
     for _ in 0..12 {
@@ -139,8 +139,8 @@ fn resume_from_lost_position_gets_gap() {
     }
 }
 
-/// Resumes over a socket and reads a page over HTTP. Checks that the replay and
-/// the page are complete or report the loss.
+/// Resumes over a socket and reads a page over HTTP. Checks the replay and the
+/// page: each of them must be complete or report the loss.
 fn check_complete_or_gap(sim: &mut SimRuntime, epoch: &str, seq: u64, oldest: u64, head: u64) {
     let can_be_resumed = seq <= head && seq + 1 >= oldest;
     sim.join_with("dave", &format!("since={epoch}:{seq}"));

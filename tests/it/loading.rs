@@ -1,4 +1,4 @@
-//! Tests that loading a hibernating room costs no more than the input needs.
+//! Tests that a hibernating room loads no more than the input needs.
 //! `hibernation_between_inputs_is_invisible` tests that a loaded room continues
 //! as if it had never hibernated.
 

@@ -38,7 +38,7 @@ pub struct Tables {
     pub state: BTreeMap<String, (Seq, String)>,
 }
 
-/// Faults and inspection for tests.
+/// Functions with which tests cause faults and inspect the rows.
 impl MemoryStore {
     pub fn tables(&self) -> Tables {
         self.0.tables.borrow().clone()
@@ -65,12 +65,12 @@ impl MemoryStore {
         self.0.head.get()
     }
 
-    /// Makes every further write fail and change nothing.
+    /// Makes every further write fail. A failed write changes nothing.
     pub fn fail_writes(&self) {
         self.0.writes_fail.set(true);
     }
 
-    /// Makes all reads fail after `reads` further reads.
+    /// Lets `reads` further reads succeed, and makes all later reads fail.
     pub fn fail_reads_after(&self, reads: u64) {
         self.0.reads_left.set(Some(reads));
     }
@@ -87,7 +87,7 @@ impl MemoryStore {
         written - self.0.rows_drained.replace(written)
     }
 
-    /// Returns the largest number of bytes of events in one read.
+    /// Returns the largest number of bytes that the events of one read had.
     pub fn largest_read(&self) -> usize {
         self.0.largest_read.get()
     }

@@ -18,7 +18,8 @@ pub struct Model {
     /// Time when the log was created, or `None` while nothing is stored.
     pub created_at: Option<Millis>,
     appends: Vec<Appended>,
-    /// Index of the first append that was not evicted by count or bytes.
+    /// Index of the oldest append that the limits of appends and bytes have not
+    /// evicted.
     first_retained: usize,
 }
 
@@ -134,7 +135,7 @@ impl Model {
         after.map(|stored| stored.event.clone()).collect()
     }
 
-    /// Returns the latest event of every key, without removed keys.
+    /// Returns the latest event of every key that is not removed.
     pub fn state(&self) -> BTreeMap<String, Event> {
         let mut state = BTreeMap::new();
         for Stored { draft, event, .. } in self.all() {
@@ -200,8 +201,9 @@ impl Model {
         self.first_retained = self.first_retained.max(self.appends.len().saturating_sub(capacity));
     }
 
-    /// Evicts the oldest appends beyond the limit of bytes. The newest append
-    /// stays, whatever its size.
+    /// Evicts the oldest appends one by one until the retained appends fit into
+    /// the limit of bytes. The newest append is never evicted, whatever its
+    /// size.
     fn evict_by_bytes(&mut self) {
         let bytes_from = |first_retained| -> u64 {
             self.appends[first_retained..].iter().map(Appended::bytes).sum()

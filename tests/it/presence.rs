@@ -1,6 +1,6 @@
 //! Tests of presence. The tests check which changes are sent to members, and
-//! when. They also check sessions that disconnect or stop pinging, and that
-//! hibernation changes nothing.
+//! when. Other tests check sessions that disconnect or stop pinging.
+//! Hibernation must change nothing.
 
 mod client;
 mod model;
@@ -246,8 +246,8 @@ fn members_in_grace_beyond_carry_limit_leave_after_hibernation() {
     assert_eq!(sim.http_get("")["members"], 1);
 }
 
-/// Returns the type of each frame about members since the last call, and
-/// whether another page follows the frame.
+/// Returns the type of each frame about members that was received since the
+/// last call, and whether another page follows the frame.
 fn about_members(sim: &mut SimRuntime, who: &str) -> Vec<(String, bool)> {
     let frames = sim.client(who).drain_frames().into_iter();
     let kind = |frame: Value| (frame["type"].as_str().unwrap().to_owned(), frame["more"] == true);
@@ -306,9 +306,10 @@ fn member_larger_than_page_gets_its_own_page() {
     assert_eq!(frames[1]["more"], Value::Null);
 }
 
-/// Each member is sent every other member once, in any order. The total number
-/// of bytes grows with the square of the number of members, and no window
-/// reduces the total. The bytes are spread over several windows, in few frames.
+/// Each member receives every other member's entry once, in any order. The
+/// total number of bytes grows with the square of the number of members, and no
+/// window reduces the total. The bytes are spread over several windows, in few
+/// frames.
 /// Limits: COPY_BYTES.
 #[test]
 fn twelve_hundred_enters_at_once_are_each_sent_once() {

@@ -1,5 +1,5 @@
-//! Tests of the promises in docs/protocol.md, section 2, that are not named
-//! invariants.
+//! Tests of the promises in section 2 of docs/protocol.md. The named invariants
+//! have other tests.
 
 use roomcast::code::Code;
 
@@ -25,7 +25,7 @@ fn acknowledged_event_survives_crash() {
 
 #[test]
 fn event_lost_before_commit_was_never_sent() {
-    // The simulator checks that every frame mentions stored events only.
+    // The simulator checks that every frame mentions only stored events.
     let mut sim = SimRuntime::new();
     sim.join("alice");
     sim.crash_at_next_input = Some(CrashPoint::BeforeCommit);

@@ -17,8 +17,9 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 /// Runs `cases` cases of `steps` steps. `ROOMCAST_SEED`, `ROOMCAST_CASES` and
-/// `ROOMCAST_STEPS` override the seed and the two numbers. `run` gets a seed
-/// and the number of steps, and returns the number of steps that it made.
+/// `ROOMCAST_STEPS` override the seed, the number of cases and the number of
+/// steps. `run` gets a seed and the number of steps, and returns the number of
+/// steps that it made.
 pub fn run_random(cases: u64, steps: u64, run: impl Fn(u64, u64) -> u64) {
     let seed = variable("ROOMCAST_SEED");
     let cases = variable("ROOMCAST_CASES").unwrap_or(if seed.is_some() { 1 } else { cases });

@@ -65,10 +65,11 @@ impl RandomRun {
         }
     }
 
-    /// Returns one of two runs that are compared. The run has no batch windows,
-    /// because a room hibernates only after a window has ended. The run reaches
-    /// no rate limit and uses no flow control, because hibernation loses the
-    /// used part of a rate limit and the exact number of bytes in flight.
+    /// Returns one run of a pair whose results are compared. The run has no
+    /// batch windows, because a room hibernates only after a window has ended.
+    /// Hibernation loses the used part of a rate limit and the exact number of
+    /// bytes in flight. The run therefore reaches no rate limit and uses no
+    /// flow control.
     pub fn new_compared(seed: u64, hibernate_between_inputs: bool) -> Self {
         let mut run = Self::new(seed);
         run.is_compared = true;
@@ -191,8 +192,9 @@ impl RandomRun {
         }
     }
 
-    /// Checks that every client has the model's events between its start and
-    /// its position. A client at the head must also have the model's state.
+    /// Checks that every client has the model's events between the client's
+    /// start and the client's position. A client at the head must also have the
+    /// model's state.
     fn check_clients(&mut self) {
         self.check_expired_sessions();
         let (head, state) = (self.model.head(), self.model.state());

@@ -53,9 +53,9 @@ fn cost(sim: &mut SimRuntime, request: &Request, body: &str) -> u64 {
     assert!(send(sim, &next, small).is_err(), "not earlier than announced");
     sim.advance(1);
     assert!(send(sim, &next, small).is_ok(), "the announced wait is enough");
-    // The full bucket plus the units gained during the wait is the sum of three
-    // costs: of the measured request, of the `spent` small requests (one unit
-    // each), and of the last request (one unit).
+    // The full bucket and the units gained during the wait pay for all
+    // requests. Each of the `spent` small requests cost one unit, and so did
+    // the last request. The measured request cost all other units.
     RATE + (wait * RATE).div_ceil(1_000) - 1 - spent
 }
 

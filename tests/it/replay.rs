@@ -102,8 +102,8 @@ fn session_that_leaves_during_replay_is_sent_no_more() {
     assert_eq!(sim.client("carol").seq, Some(12));
 }
 
-/// A turn must not be scheduled without need, because a scheduled turn keeps
-/// the room active, and its alarm is billed.
+/// A turn must be scheduled only if it is needed. A scheduled turn keeps the
+/// room active, and the platform bills the alarm of the turn.
 #[test]
 fn replay_that_can_send_no_more_is_not_scheduled() {
     let mut sim = SimRuntime::new();

@@ -45,7 +45,8 @@ pub struct ScenarioRunner {
     actors: BTreeMap<String, Actor>,
     /// Actors with a connection for many rooms.
     bridges: BTreeMap<String, Bridge>,
-    /// Actors whose socket has no valid token yet, and waits in the worker.
+    /// Actors whose socket waits in the worker, because it has no valid token
+    /// yet.
     pending: BTreeMap<String, Pending>,
 }
 

@@ -1,5 +1,5 @@
-//! Tests of signals, which are sent to live sessions, never stored, and limited
-//! in number.
+//! Tests of signals. A signal is sent to live sessions and is never stored. The
+//! number of signals is limited.
 
 use roomcast::limits;
 use roomcast::settings::Settings;

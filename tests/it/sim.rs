@@ -1,6 +1,7 @@
 //! A simulated runtime around one room. The runtime has storage, sockets with
-//! their attachments, one alarm, and a clock that can move both ways. Replays
-//! take several turns, and verdicts on tokens arrive immediately or later.
+//! their attachments, one alarm, and a clock that can move forward and back.
+//! Replays take several turns, and verdicts on tokens arrive immediately or
+//! later.
 //!
 //! `SimRuntime::check_invariants` runs after every input of every test.
 
@@ -38,7 +39,7 @@ pub struct SimRuntime {
     /// Errors that the room logged for its operator.
     pub logged_errors: Vec<String>,
     pub alarm: Option<Millis>,
-    /// Delay with which alarms fire while time advances.
+    /// Number of ms by which `advance` delays each alarm.
     pub alarm_delay_ms: u64,
     /// Number of times that an alarm was set. The platform bills one row for
     /// each alarm that is set.
@@ -71,7 +72,7 @@ pub struct SimRuntime {
     withheld: VecDeque<(Vec<SessionId>, IfUnread)>,
     /// Sessions that were skipped since a test last cleared this set.
     pub skipped_sessions: BTreeSet<SessionId>,
-    /// Number of unsent bytes at which a socket counts as not reading.
+    /// Minimum number of unsent bytes at which a send skips a socket.
     pub max_unsent_bytes: usize,
     /// Number of bytes sent to all sockets.
     pub sent_bytes: usize,
@@ -99,7 +100,7 @@ struct Socket {
     client: String,
     query: String,
     attachment: Option<String>,
-    /// Whether the peer is gone, but the runtime has not detected the loss.
+    /// Whether the peer has disappeared without a notice to the runtime.
     half_open: bool,
     /// Whether the peer has closed the socket.
     closing: bool,
@@ -204,7 +205,7 @@ impl SimRuntime {
         self.connect(name, &format!("since={position}"), identity);
     }
 
-    /// Opens a socket, and drops the client's previous one.
+    /// Opens a socket, and drops the client's previous socket.
     pub fn connect(&mut self, name: &str, query: &str, identity: Identity) {
         self.open_socket(name, query, identity, None);
     }

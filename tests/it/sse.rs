@@ -1,5 +1,5 @@
 //! Tests of Server-Sent Events (docs/protocol.md, section 7): the text that a
-//! reader is sent for each frame of the room.
+//! reader receives for each frame of the room.
 
 use roomcast::code::Code;
 use roomcast::limits;

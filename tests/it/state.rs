@@ -5,7 +5,7 @@ use roomcast::settings::Settings;
 
 use crate::sim::SimRuntime;
 
-/// Publishes an event for a key.
+/// Publishes an event with a key.
 fn set_key(sim: &mut SimRuntime, key: &str, data: &str) -> Result<Vec<u64>, Code> {
     sim.http_publish_body("bob", &format!(r#"{{"name":"n","data":{data},"key":"{key}"}}"#))
 }

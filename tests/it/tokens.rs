@@ -12,8 +12,8 @@ use sha2::Sha256;
 
 const SECRET: &str = "a secret of the tests, of 32 bytes and more";
 
-/// Returns the rights that a user has in every room, by the user's name. Users
-/// who are not named may only subscribe.
+/// Returns the rights that the user with this name has in every room. A user
+/// who is not listed here may only subscribe.
 pub fn rights_of(name: &str) -> &'static [&'static str] {
     match name {
         "alice" | "bob" => &["subscribe", "publish"],
@@ -42,7 +42,7 @@ pub fn signed(header: &str, claims: &str) -> String {
     format!("{signed}.{}", Base64UrlUnpadded::encode_string(&mac.finalize().into_bytes()))
 }
 
-/// Returns the identity of a token's user in a room, as the worker computes it.
+/// Returns the identity that the worker computes from a token and a room.
 pub fn verify(token: &str, room: &RoomName, now: Millis) -> Result<Identity, Refusal> {
     claims(token, now).map(|claims| Identity::of(&claims, room))
 }

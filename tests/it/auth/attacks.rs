@@ -336,7 +336,8 @@ fn token_with_invalid_or_past_times_is_rejected() {
         ("iat negative", token_with_claims(&with("iat", json!(-1))), IssuedAt),
         ("iat a date", token_with_claims(&with("iat", json!("2026-11-21"))), IssuedAt),
         // The tokens below have expired and have a second error. The second
-        // error is reported, because a later expiry would not fix it.
+        // error is reported, because a token that expires later would still
+        // have this error.
         ("expired, and of another issuer", token_with_claims(&of_another), Issuer),
         (
             "expired, and forged",

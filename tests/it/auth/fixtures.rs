@@ -1,5 +1,5 @@
 //! Valid and invalid tokens for the tests. The keys are published in RFCs, so
-//! the repository contains no secret, and every run signs the same tokens.
+//! the repository contains no secret. Every run signs the same tokens.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The rights that a token's `rooms` grant in a room.
+//! The rights that the claim `rooms` of a token grants in a room.
 
 use roomcast::protocol::{Grant, Right, RoomName};
 use serde_json::{Value, json};

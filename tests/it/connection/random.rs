@@ -20,7 +20,8 @@ struct Sent {
     room: String,
     /// Step in which the publish was sent.
     at: u64,
-    /// Whether the publish was forwarded or answered with an error.
+    /// True after the publish was forwarded, and also after it was answered
+    /// with an error.
     is_resolved: bool,
 }
 

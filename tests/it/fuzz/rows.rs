@@ -82,7 +82,7 @@ fn damage(tables: &mut Tables, letter: char, rest: &str) -> Option<()> {
                         number()?.to_le_bytes()[0]
                 }
                 'x' => value.clone_into(events),
-                // Replaces the events, with an end offset that matches their
+                // Replaces the events, and sets the end offset to match the new
                 // length.
                 'y' => {
                     value.clone_into(events);

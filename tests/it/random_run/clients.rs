@@ -68,9 +68,9 @@ impl RandomRun {
         self.subscribers[who].knows_state = false;
     }
 
-    /// Connects over the client's own socket, with or without flow control, or
-    /// over a bridge with a small window. Compared runs use no flow control,
-    /// because the exact number of bytes in flight is unknown after
+    /// Connects over a bridge with a small window, or over the client's own
+    /// socket (with or without flow control). Compared runs use no flow
+    /// control, because the exact number of bytes in flight is unknown after
     /// hibernation.
     fn connect(&mut self, who: usize, query: &str, identity: Identity) {
         let kind = if self.is_compared { 7 } else { self.rng.below(8) };

@@ -137,7 +137,8 @@ impl RandomRun {
         });
         assert!(was_limited, "none of {} publishes at once was rejected", most + 1);
         // A publish may cost more units than are left. After an expensive
-        // publish, the next publish must wait longer, but here at most 30 s.
+        // publish, the next publish must wait longer, but in this test at most
+        // 30 s.
         self.run_timed("half a minute passes".to_owned(), |sim| sim.advance(30 * SECOND));
         let draft = [self.draft()];
         let answer = self.post(&draft, "eve", &["publish"]);

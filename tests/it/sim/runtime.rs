@@ -50,7 +50,8 @@ impl SimRuntime {
         self.verdicts.clear();
     }
 
-    /// Advances the clock. Windows end and the alarm fires when they are due.
+    /// Advances the clock. Each window ends at its time, and the alarm fires at
+    /// its time.
     pub fn advance(&mut self, ms: u64) {
         let end = self.now.plus(ms);
         while let Some(at) = self.next_timer().filter(|at| *at <= end) {
@@ -103,7 +104,7 @@ impl SimRuntime {
     }
 
     /// Delivers everything that is pending, and ends every flush window. A
-    /// flush window with nothing to send opens no further window.
+    /// flush window that ends with nothing to send is the last one.
     pub fn run_until_idle(&mut self) {
         self.deliver_pending();
         let mut windows = 0;
@@ -224,9 +225,9 @@ impl SimRuntime {
         self.crash();
     }
 
-    /// Handles an input for a room that can't be loaded. Each input fails, but
-    /// the room can be erased. This function follows `edge/room_object.rs`, and
-    /// adds no rule of its own.
+    /// Handles an input for a room that can't be loaded. Each input fails,
+    /// except a request that erases the room. This function follows
+    /// `edge/room_object.rs`, and adds no rule of its own.
     fn fail_to_load(&mut self, input: &Input) -> Option<Answer> {
         let refusal = Refusal::new(Code::Internal, "the room could not be loaded");
         if matches!(input, Input::Request { request: Request::Erase, .. })
@@ -265,7 +266,7 @@ impl SimRuntime {
         Answer::NoContent
     }
 
-    /// Handles a socket that closed, or whose frame was lost, while the room
+    /// Handles the close of a socket, or the loss of its frame, while the room
     /// can't be loaded. If the socket carried a member, every socket is closed,
     /// so that no other client shows the member forever.
     fn disconnect_unloaded(&mut self, session: SessionId) {
@@ -316,8 +317,8 @@ impl SimRuntime {
         self.room.as_mut()
     }
 
-    /// Sends to the sockets that read, and records the sockets that don't read,
-    /// as the edge does.
+    /// Works like the edge: sends only to sockets that read, and records the
+    /// sockets that don't read.
     fn send_to_readers(&mut self, to: Vec<SessionId>, texts: Vec<Rc<str>>, if_unread: IfUnread) {
         let unsent = |id: &SessionId| self.sockets[id].unsent_bytes();
         let (reading, from): (Vec<_>, Vec<_>) =
@@ -407,7 +408,7 @@ impl SimRuntime {
 
 /// Invariants.
 impl SimRuntime {
-    /// Checks that no frame mentions an event before it is stored.
+    /// Checks that every event that a frame mentions is already stored.
     fn check_durable(&self, text: &str) {
         let frame = Frame::read(text);
         let mentioned = match frame.r#type.as_str() {
@@ -427,8 +428,8 @@ impl SimRuntime {
         }
     }
 
-    /// Checks that an alarm is set exactly while something is stored, even if
-    /// the room can't be loaded.
+    /// Checks that an alarm is set if something is stored, and that no alarm is
+    /// set if nothing is stored. A room that can't be loaded is checked too.
     fn check_alarm(&self) {
         assert_eq!(
             !self.store.is_empty(),
