@@ -1,6 +1,6 @@
 /**
- * Runs each scenario with one peer after another, so that a period of other load on the machine
- * affects all peers.
+ * Runs each scenario with all peers, one after another. If the machine is busy with other work for
+ * some time, this work then affects all peers.
  */
 import { LoadGenerator } from "./load/generator.ts";
 import type { Peer } from "./peers/peer.ts";

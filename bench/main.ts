@@ -1,11 +1,11 @@
 // node bench/main.ts [--runs <runs>] [--only <scenario,…>] [--peers <peer,…>] [--quick]
 //                    [--out <directory>] [--from <results.json>]
 //
-// Compares Roomcast with its peers. A complete benchmark writes docs/benchmark.md and its pictures,
-// and the figures of every run to target/bench/results.json. A partial benchmark (`--only`,
-// `--peers` or `--quick`) writes these files below target/bench/part, so that it never replaces the
-// report of a complete benchmark. `--from` measures nothing: it writes the report from the figures
-// of an earlier benchmark.
+// Compares Roomcast with its peers. A complete benchmark writes docs/benchmark.md and its pictures.
+// It also writes the figures of every run to target/bench/results.json. A partial benchmark
+// (`--only`, `--peers` or `--quick`) writes these files below target/bench/part, so that it never
+// replaces the report of a complete benchmark. `--from` measures nothing: it writes the report from
+// the figures of an earlier benchmark.
 import { spawnSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

@@ -7,7 +7,8 @@ const TICK_MS = 10;
 /** Returns the CPU time of all threads since the process started. */
 export async function cpuMs(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name of the process may contain any character. So the name ends at the last parenthesis.
+  // The name of the process may contain any character, even a parenthesis. So the last parenthesis
+  // ends the name.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [utime, stime] = [Number(fields[11]), Number(fields[12])];
   return (utime + stime) * TICK_MS;

@@ -25,8 +25,8 @@ let ending = false;
 process.on("SIGINT", () => (ending = true));
 process.on("SIGTERM", end);
 
-// `--assets` adds the page only here. wrangler.toml does not name the page, so that a deploy
-// contains only the worker.
+// Only this command adds the page, with `--assets`. wrangler.toml does not name the page, so that a
+// deploy contains only the worker.
 start("wrangler", [
   ...["dev", "--port", String(port), "--assets", "demo/dist"],
   ...["--log-level", "warn"], // The demo's fleet alone sends one request per second.

@@ -34,7 +34,7 @@ const IDIOMS = [
   "comes? to (?=a |an |nothing|it\\b)",
 ];
 
-/** Verbs for actions that only a person performs, not a socket or a room. */
+/** Verbs for actions that a person performs, but a socket or a room does not. */
 const PERSONAL = [
   ...["told", "heard", "said", "held to", "asked", "listened", "let in", "let go"],
   ...["taken up", "taken for", "waited for", "looked at"],

@@ -86,7 +86,7 @@ class Killer {
     if (context.below(15) === 0) activities.push(this.#ledger.erase());
     if (context.below(5) === 0) activities.push(this.#idle.create());
     const delayMs = context.below(30);
-    // One round in ten kills the process just before or after an alarm is due.
+    // In one round out of ten, kills the process just before or just after an alarm is due.
     const nearAlarm = context.below(10) === 0;
     await sleep(nearAlarm ? Math.max(delayMs, this.#idle.nextAlarmMs + delayMs - 10) : delayMs);
     this.#killed = true;

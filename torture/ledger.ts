@@ -34,7 +34,7 @@ export class Ledger {
   readonly #epochs = new Map<string, Epoch>();
   #epoch: string | undefined;
   #erasesRequested = 0;
-  /** `unacknowledged` counts publishes that got no response, or an error. */
+  /** `unacknowledged` counts publishes that got an error or no response. */
   readonly counts = { acknowledged: 0, unacknowledged: 0, erased: 0, repeated: 0 };
 
   constructor(runtime: Runtime, name: string) {
@@ -92,8 +92,8 @@ export class Ledger {
   }
 
   /**
-   * Asserts that the log has all events that were read before, all acknowledged events, and no
-   * event that was not sent.
+   * Asserts that the log has all events that were read before, and all acknowledged events. Also
+   * asserts that every event in the log was sent.
    */
   async check({ whole = false } = {}): Promise<void> {
     await this.#publishAgain();

@@ -1,7 +1,7 @@
 /**
  * Stalls some readers while other readers are active. The memory must stay bounded, and the active
- * readers must lose no event. When the stalled readers resume, they must catch up without a gap, or
- * receive a `gap` if they resume too late.
+ * readers must lose no event. When the stalled readers resume in time, they must catch up without a
+ * gap. If they resume too late, they must receive a `gap`.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +45,8 @@ export const readers: Suite = {
         const { status } = await post(room, batch);
         assert.equal(status, 201);
         head += BATCH;
-        // Waits for the active readers, so that the log still has every event that they need.
+        // Waits until the active readers have almost caught up, so that the log does not evict
+        // events that they still need.
         while (active.some(({ seq }) => seq < head - retained / 2)) await sleep(5);
         peakMb = Math.max(peakMb, await runtime.residentMb());
       }

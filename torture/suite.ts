@@ -30,7 +30,7 @@ export interface RunOptions {
   seed: number;
   /** Whether the run is short: it injects each fault only a few times, as in `make test`. */
   short: boolean;
-  /** Time limit of the suite, which replaces its own duration. */
+  /** Time limit that replaces the suite's own duration. */
   seconds?: number | undefined;
 }
 

@@ -35,8 +35,8 @@ export class EventCounter {
   /** Text of the last frame with events that no socket had received before. */
   newest = "";
   /**
-   * Maps an event's number to the time when the last of the thread's sockets received it, on the
-   * clock of `now`.
+   * Maps an event's number to the time when the last of the thread's sockets received the event.
+   * The time is on the clock of `now`.
    */
   readonly deliveredAt = new Map<number, number>();
   readonly #left = new Map<number, number>();

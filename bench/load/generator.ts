@@ -14,7 +14,7 @@ export interface LoadUsage {
 }
 
 export class LoadGenerator {
-  /** Threads with sockets. One core is left for the server, and one core for the publisher. */
+  /** Threads with sockets. One core is left for the server, and another core for the publisher. */
   readonly #threads = Array.from(
     { length: Math.max(1, availableParallelism() - 2) },
     () => new Thread(),

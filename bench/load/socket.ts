@@ -108,8 +108,8 @@ export class Socket implements DialectSocket {
     }
   }
 
-  // Each method below returns the number of bytes that it has consumed from the chunk, counted from
-  // `at` or `start`.
+  // Each method below consumes bytes of the chunk, starting at `at` or `start`, and returns their
+  // number.
 
   /** Adds the chunk to an incomplete frame, or to an incomplete response to the upgrade. */
   #fillPart(chunk: Buffer, at: number, end: number): number {

@@ -30,9 +30,7 @@ export interface Dialect {
   readonly heartbeat?: string;
   /** Returns the flow control frame that acknowledges all events up to this number. */
   seen?(number: number): string;
-  /**
-   * Frames that add the client to the room's members, and that remove the client from the members.
-   */
+  /** `enter` adds the client to the room's members, and `leave` removes the client. */
   readonly presence?: { enter: string; leave: string };
 }
 

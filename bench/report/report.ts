@@ -66,7 +66,7 @@ function introduction(
 }
 
 /**
- * Share of a core, from 0 to 1. A thread of the load generator that uses more may be the
+ * Share of a core, from 0 to 1. A thread of the load generator that uses a larger share may be the
  * bottleneck.
  */
 const BUSY = 0.8;

@@ -1,4 +1,4 @@
-/** Looks up measurements: a figure of a peer in each run, and the ratio of two peers in each run. */
+/** Looks up a peer's figure in each run, and the ratio of two peers' figures in each run. */
 import type { Measured, Results } from "../results.ts";
 import { median } from "../scenarios/statistics.ts";
 

@@ -50,7 +50,9 @@ export const idle: Scenario = {
         },
       ];
 
-      /** Repeatedly evicts the room, and returns how often the room was in memory. */
+      /**
+       * Repeatedly evicts the room. Returns the number of evictions that found the room in memory.
+       */
       async function countWakes(): Promise<number | undefined> {
         if (!server.evict) return undefined;
         let wakes = 0;

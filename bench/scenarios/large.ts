@@ -46,7 +46,7 @@ const SIGNAL_EVERY_MS = 20;
 const SIGNAL_NAMES = 10;
 /** Default limit of members in a room. */
 const MEMBERS = 1_000;
-/** Number of events before the measurement, so that the JIT has compiled the code. */
+/** Number of events before the measurement. These events make the JIT compile the code. */
 const WARM_UP = 20;
 
 export const large: Scenario = {
@@ -97,7 +97,7 @@ const measured = (size: Size, peer: Peer, load: LoadGenerator): Promise<Figures>
     });
   });
 
-/** Makes all clients enter at the same time. Each client is notified of all others. */
+/** Makes all clients enter at the same time. Each client is notified of all other members. */
 async function entered(server: Server, load: LoadGenerator, sockets: number): Promise<Figures> {
   const before = await load.wireBytes();
   const { enter } = dialects[server.target.dialect].presence!;

@@ -1,6 +1,6 @@
 /**
- * Publishes events one at a time. Measures the CPU, and the time until the last socket has received
- * each event.
+ * Publishes events one at a time. Measures the CPU time, and how long each event takes to reach the
+ * last socket.
  */
 import type { LoadGenerator } from "../load/generator.ts";
 import type { Peer } from "../peers/peer.ts";

@@ -1,4 +1,6 @@
-/** Publishes over HTTP: each backend sends its next request when the previous one is answered. */
+/**
+ * Publishes over HTTP. Each backend sends its next request when its previous request is answered.
+ */
 import type { Backend } from "../load/backend.ts";
 import type { LoadGenerator } from "../load/generator.ts";
 import { eventBatch } from "../load/events.ts";

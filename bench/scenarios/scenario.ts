@@ -11,7 +11,7 @@ export interface Scenario {
   name: string;
   /** Capabilities that a peer must have to take part. */
   needs: readonly Capability[];
-  /** Maximum number of runs of this scenario. By default, the scenario takes part in all runs. */
+  /** Maximum number of runs of this scenario. By default, the scenario is part of all runs. */
   runs?: number;
   run(peer: Peer, load: LoadGenerator, scale: Scale): Promise<Figures[]>;
 }
@@ -23,8 +23,8 @@ export interface Scenario {
 export type Scale = "full" | "quick" | "smoke";
 
 /**
- * Figures by name. The name of a figure ends with its unit. `at` names a part of a scenario that
- * has several parts.
+ * Figures by name. The name of a figure ends with its unit. If a scenario has several parts, `at`
+ * names the measured part.
  */
 export interface Figures {
   at?: string;

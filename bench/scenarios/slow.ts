@@ -27,8 +27,8 @@ const SIZES: Record<Scale, Size> = {
   smoke: { readers: 10, stalled: 1, events: 200 },
 };
 /**
- * Size for peers that send a frame for each event. With 180 active readers, a run with such a peer
- * would take minutes.
+ * Size for peers that send a separate frame for each event. With 180 active readers, a run with one
+ * of these peers would take minutes.
  */
 const WITHOUT_FLOW = { readers: 24, stalled: 20, events: 20_000 };
 const BYTES = 1000;

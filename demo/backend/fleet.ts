@@ -17,7 +17,7 @@ interface Flight {
   readonly shipment: Shipment;
   readonly minutes: number;
   readonly minutesFlown: number;
-  /** Minutes until the next step while the shipment is loading, delayed or delivered. */
+  /** Minutes until the next step of a shipment that is loading, delayed or delivered. */
   readonly minutesToWait: number;
   /** Value of `minutesFlown` at which a delay starts. `undefined` if there is no delay. */
   readonly delayedAt: number | undefined;

@@ -1,8 +1,9 @@
 /**
  * node backend/main.ts
  *
- * Simulates a fleet of shipments, publishes its events, notifies visitors of delays, and issues
- * their tokens. `ROOMCAST_URL` is the URL of the worker, and `PORT` is the port of this server.
+ * Simulates a fleet of shipments and publishes its events. Notifies visitors of delays, and issues
+ * the visitors' tokens. `ROOMCAST_URL` is the URL of the worker, and `PORT` is the port of this
+ * server.
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";

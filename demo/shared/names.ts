@@ -1,4 +1,6 @@
-/** Display names, initials and colors of visitors. The id `ada-moreno-3f2a` is Ada Moreno. */
+/**
+ * Display names, initials and colors of visitors. The id `ada-moreno-3f2a` is shown as Ada Moreno.
+ */
 
 export const nameOf = (user: string): string =>
   wordsOf(user)

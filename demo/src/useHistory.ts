@@ -23,8 +23,8 @@ export function useHistory<EventMap extends object>(
   return {
     events,
     loadEarlier() {
-      // Each load reads all events again, and doubles their number. So all loads together read at
-      // most twice the history.
+      // Each load reads the loaded events again, and an equal number of earlier events. So all
+      // loads together read at most twice the history.
       if (events.length === last) setLast(last * 2);
     },
   };

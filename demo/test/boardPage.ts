@@ -119,7 +119,7 @@ export class BoardPage extends PageObject {
   }
 
   /**
-   * Scrolls to a message, and returns the message's position before the page can react to the
+   * Scrolls to a message. Returns the position that the message has before the page reacts to the
    * scroll.
    */
   scrollTo(text: string): Promise<number> {

@@ -168,8 +168,8 @@ async function recordLayoutShifts(page: Page): Promise<void> {
 }
 
 /**
- * Highest allowed score: the score of one line of text that moves by one or two pixels, which
- * rounding can cause.
+ * Highest allowed score. One line of text reaches this score when rounding moves it by one or two
+ * pixels.
  */
 const MAX_ROUNDING_SHIFT = 0.0001;
 

@@ -29,7 +29,10 @@ type AttackOutcome = Required<Omit<Outcome, "notes">>;
 
 export type Attack = (target: Target) => Promise<AttackOutcome>;
 
-/** Runs the attacks in order. Asserts the bounds of each attack, and the p50 of the bystanders. */
+/**
+ * Runs the attacks in order. Asserts the bounds of each attack, and the bound of the bystanders'
+ * p50.
+ */
 export async function runAttacks(
   context: SuiteContext,
   runtime: Runtime,

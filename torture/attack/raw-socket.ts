@@ -86,7 +86,7 @@ export class RawSocket {
 
   /**
    * Resolves when a total of `times` frames of this type has been received. Rejects if a Close is
-   * received first.
+   * received before that.
    */
   async until(type: string, times = 1): Promise<void> {
     if ((this.received.get(type) ?? 0) >= times) return;

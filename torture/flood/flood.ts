@@ -11,5 +11,5 @@ export interface Target {
   sockets: number;
 }
 
-/** Floods a room. Returns the numbers of frames, sockets or requests that it sent, by name. */
+/** Floods a room. Returns the number of frames, sockets or requests of each kind, by name. */
 export type Flood = (target: Target) => Promise<Record<string, number>>;

@@ -101,7 +101,7 @@ const slowHandshakes: Flood = async ({ context, room }) => {
   return { "slow handshakes": slow, "sockets without a token": codes.length };
 };
 
-/** Publishes to subscribers that never read from their sockets, without flow control. */
+/** Publishes to subscribers without flow control that never read from their sockets. */
 const stalledReaders: Flood = async ({ context, room }) => {
   const sockets = await Promise.all(
     Array.from({ length: context.size(20, 3) }, () => openSocket(room)),
@@ -115,8 +115,8 @@ const stalledReaders: Flood = async ({ context, room }) => {
 };
 
 /**
- * Sends invalid tokens at full speed. The worker must reject all invalid tokens, and does not load a
- * room to reject them.
+ * Sends invalid tokens at full speed. The worker must reject all invalid tokens, and it does so
+ * without loading a room.
  */
 const invalidTokens: Flood = async ({ context, room }) => {
   const tokens = [

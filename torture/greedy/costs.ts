@@ -39,8 +39,8 @@ export const keyedEvents: Attack = async ({ context, runtime }) => {
   return {
     injected: { "s of batches of 1,000 keyed events with one token": seconds },
     observed: { "rows written a second": rows / seconds, "keyed batches rejected": rejected },
-    // The limit is 500 rows a second. A burst may add the rows of one second, and one batch for each
-    // concurrent request.
+    // The limit is 500 rows a second. A burst may add as many rows as one second allows. Each
+    // concurrent request may add one batch.
     atMost: { "rows written a second": 1.5 * 500 + 5_500 / seconds },
   };
 };
@@ -71,7 +71,7 @@ export const floodOfSeen: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Publishes the first event with an id after hibernation, in a room with a large log. */
+/** After a room with a large log has hibernated, publishes the first event with an id. */
 export const firstId: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "ids");
   const batches = context.size(250, 60);

@@ -1,4 +1,7 @@
-/** Costs that grow with the number of sockets in a room: signals, members, sockets of one user. */
+/**
+ * Attacks whose cost grows with the number of sockets in a room. They use signals, members, or many
+ * sockets of one user.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Room } from "../../tests/edge/room.ts";
 import { ATTACKED, type Attack, slowest } from "../attack/attack.ts";
@@ -28,7 +31,7 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
   const seconds = context.size(8, 3);
   const until = Date.now() + seconds * 1_000;
   let signals = 0;
-  // Sends at the rate limit, even if the room has not forwarded the last signal yet.
+  // Sends at the rate limit, and does not wait until the room has forwarded the previous signal.
   for (let i = 0; Date.now() < until; i++) {
     for (const sender of senders)
       sender.send(JSON.stringify({ type: "signal", name: `n${i % NAMES}`, data: i }));
@@ -63,8 +66,8 @@ export const signalsInALargeRoom: Attack = async ({ context, runtime, bystanders
 };
 
 /**
- * Makes users enter one room, at most 20 at the same time. All users who have entered receive each
- * change.
+ * Makes users enter one room, at most 20 at the same time. The room sends each change to every user
+ * who has entered.
  */
 export const members: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "entering");

@@ -8,8 +8,8 @@ import { OWN_MB, SESSION_MB, watchCpu, watchMemory } from "../attack/server.ts";
 
 const MiB = 2 ** 20;
 /**
- * Maximum number of refusals: ten bursts of a connection for many rooms, plus the frames that the
- * connection's rate allows before the connection is closed.
+ * Maximum number of refusals on a connection for many rooms: ten bursts of frames, and the frames
+ * that the rate allows until the close.
  */
 const REFUSALS = 25_000;
 /** Time in ms within which the worker must close a flooding socket. */
@@ -19,8 +19,8 @@ const publish = (data: string): string =>
   JSON.stringify({ type: "publish", room: ATTACKED, name: "n", ref: "x".repeat(128), data });
 
 /**
- * Publishes far beyond the rate limit: from active and stalled sockets for one room, and from
- * connections for many rooms.
+ * Publishes far beyond the rate limit. Some sockets are connections for many rooms. The other
+ * sockets are for one room, and some of these sockets are stalled.
  */
 export const floodOfFrames: Attack = async ({ context, runtime }) => {
   const [perSocket, each] = [context.size(20_000, 5_000), context.size(4, 2)];

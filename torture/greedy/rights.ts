@@ -3,7 +3,8 @@ import { Room, tokenOf } from "../../tests/edge/room.ts";
 import type { Attack } from "../attack/attack.ts";
 
 /**
- * Publishes events as `eve` with the ids that `alice` uses next. Alice's events must be stored too.
+ * As `eve`, publishes events with the ids that `alice` will use next. Alice's events must be stored
+ * too.
  */
 export const idsOfOthers: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "shared");

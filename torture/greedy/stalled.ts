@@ -17,7 +17,7 @@ const AFTER_MS = 1_000;
 
 const SIGNAL = "x".repeat(16_000);
 
-/** Sends signals of 16 kB to stalled readers, with and without flow control. */
+/** Sends signals of 16 kB to stalled readers. Every second reader uses flow control. */
 export const signalsToStalledReaders: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "stalled");
   const signals = context.size(3_000, 1_200);
@@ -88,7 +88,7 @@ export const stalledConnections: Attack = async ({ context, runtime }) => {
   };
 };
 
-/** Requests the member list repeatedly, from readers that never read the answers. */
+/** Repeatedly requests the member list for readers that never read the answers. */
 export const memberListsForStalledReaders: Attack = async ({ context, runtime }) => {
   const room = new Room(runtime, "listed");
   const enter = JSON.stringify({ type: "enter", data: "x".repeat(2_000) });

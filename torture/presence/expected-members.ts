@@ -72,7 +72,7 @@ export class ExpectedMembers {
       const isMember = from < requestedAt && until > Date.now();
       assert(!isMember || keys.has(one), `${one} is missing`);
     }
-    // Deletes the entries that the room has removed. If the room lists such an entry again, the
+    // Deletes the entries that the room has removed. If the room lists a deleted entry again, the
     // check above fails.
     for (const [one, { from, until }] of this.#entries)
       if (from < until && until < requestedAt && !keys.has(one)) this.#entries.delete(one);

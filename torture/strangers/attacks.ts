@@ -76,8 +76,8 @@ const upgrades: Attack = async ({ context, runtime }) => {
 };
 
 /**
- * Opens sockets that are rejected and never answer the Close, in an existing room and in a full
- * room. Both rooms must still hibernate.
+ * In an existing room and in a full room, opens sockets that the room rejects and that never answer
+ * the Close. Both rooms must still hibernate.
  */
 const unansweredCloses: Attack = async ({ context, runtime }) => {
   const quiet = new Room(runtime, "quiet");
@@ -195,7 +195,8 @@ const firstFrames: Attack = async ({ context, runtime }) => {
       const flood = floods[i % floods.length] ?? Buffer.alloc(0);
       frames += i % 4 < 2 ? perSocket : i % 4 === 2 ? Math.ceil(perSocket / 10) : 3;
       if (!socket.write(flood)) await socket.drained();
-      // A socket that sends only pings is closed because of the rate of the pings, or after 10 s.
+      // A socket that sends only pings is closed when the pings exceed the rate limit, or else
+      // after 10 s.
       if (i % 4 !== 0) assert.notEqual(await socket.closed, 1013);
       socket.end();
     }),
@@ -247,8 +248,8 @@ const oversizedFrames: Attack = async ({ context, runtime }) => {
 };
 
 /**
- * Waits until the memory is at most `enoughMb`, or until a time limit. Returns the memory at that
- * time, in MB.
+ * Waits until the memory is at most `enoughMb`, or until a time limit has passed. Returns the
+ * memory at that time, in MB.
  */
 async function freedMb(runtime: Runtime, enoughMb: number): Promise<number> {
   const until = Date.now() + FREE_TIMEOUT_MS;

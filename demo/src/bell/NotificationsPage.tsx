@@ -17,7 +17,7 @@ export const NotificationsPage = ({ client }: { client: Client }) => (
 
 function Page() {
   // `undefined` until the client has requested a token. On this page, the chat room causes the
-  // first request.
+  // first token request.
   const user = useUser();
   const online = useOnlineCount(useChatRoom());
   return (

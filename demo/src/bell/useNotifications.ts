@@ -29,8 +29,8 @@ export const emptyNotifications: Notifications = {
 const PAGE_SIZE = 100;
 
 /**
- * Returns all notifications of the user. The notifications are read from the room's history, and
- * their unread status from the room's state.
+ * Returns all notifications of the user. The notifications are read from the room's history. Their
+ * unread status is read from the room's state.
  */
 export function useNotifications(room: UserRoom): Notifications {
   const unread = useUnread(room);

@@ -18,9 +18,10 @@ interface View {
 }
 
 /**
- * Preserves the scroll position of a list when items are added or removed above or below. A list
- * that is scrolled to its end stays at its end. Otherwise the first visible item does not move. Not
- * all browsers support scroll anchoring, and no browser supports it at the top of the list.
+ * Preserves the scroll position of a list when items above or below the visible items are added or
+ * removed. A list that is scrolled to its end stays at its end. Otherwise the first visible item
+ * does not move. Not all browsers support scroll anchoring, and no browser supports it at the top
+ * of the list.
  */
 export function useAnchor(onReachTop: () => void): Anchored {
   const ref = useRef<HTMLDivElement>(null);
