@@ -66,7 +66,7 @@ export interface ClientOptions {
    * the npm package `ws`.
    */
   readonly WebSocket?: WebSocketClass | undefined;
-  /** Replaces the global `fetch`. */
+  /** The function that the client calls instead of the global `fetch`. */
   readonly fetch?: Fetch | undefined;
 }
 

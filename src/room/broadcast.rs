@@ -108,9 +108,9 @@ impl<S: Store> Room<S> {
     }
 
     /// Returns the length of a batch in milliseconds: `frame_window_ms` plus
-    /// the time in which a frame is sent to every session. If the sending time
-    /// were not added, the batches of a large room would end before another
-    /// event could be published.
+    /// the time in which a frame is sent to every session. Without the sending
+    /// time, a batch of a large room would end before another event can be
+    /// published.
     fn batch_ms(&self) -> u64 {
         match self.settings.frame_window_ms {
             0 => 0,

@@ -298,8 +298,8 @@ class ScenarioRunner {
   }
 
   /**
-   * Returns the next frame. On a socket for one room, checks the rules for all frames, and removes
-   * `room` from the frame.
+   * Returns the next frame. If the socket is for one room, the frame is checked against the rules
+   * that apply to every frame of a room, and `room` is removed from it.
    */
   async #next(session: Session): Promise<Frame> {
     const received = await session.socket.next();

@@ -195,8 +195,8 @@ const firstFrames: Attack = async ({ context, runtime }) => {
       const flood = floods[i % floods.length] ?? Buffer.alloc(0);
       frames += i % 4 < 2 ? perSocket : i % 4 === 2 ? Math.ceil(perSocket / 10) : 3;
       if (!socket.write(flood)) await socket.drained();
-      // A socket that sends only pings is closed when the pings exceed the rate limit, or else
-      // after 10 s.
+      // A socket that sends only pings is closed when the pings exceed the rate limit. If they
+      // don't, it is closed after 10 s.
       if (i % 4 !== 0) assert.notEqual(await socket.closed, 1013);
       socket.end();
     }),

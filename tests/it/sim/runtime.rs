@@ -267,8 +267,9 @@ impl SimRuntime {
     }
 
     /// Handles the close of a socket, or the loss of its frame, while the room
-    /// can't be loaded. If the socket carried a member, every socket is closed,
-    /// so that no other client shows the member forever.
+    /// can't be loaded. If the socket's attachment contains a member, all sockets
+    /// of the room are closed. Otherwise the other clients would show that member
+    /// forever.
     fn disconnect_unloaded(&mut self, session: SessionId) {
         let attachment = self.sockets.get(&session).and_then(|socket| socket.attachment.as_deref());
         if attachment.is_some_and(Session::has_members) {
