@@ -43,7 +43,7 @@ pub fn is_upgraded(answer: &RawResponse) -> bool {
     answer.status() == 101
 }
 
-/// Returns the refusal from the response of a room that did not upgrade.
+/// Reads the refusal from the response of a room that refused an upgrade.
 pub async fn refusal_of(answer: RawResponse) -> Refusal {
     match Response::from(answer).text().await {
         Ok(body) => {

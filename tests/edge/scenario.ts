@@ -273,7 +273,7 @@ class ScenarioRunner {
   }
 
   /**
-   * Receives one frame, or events, or one frame and events in either order. The room may split the
+   * Receives one frame, some events, or both in either order. The room may split the
    * events into any number of frames, but it must not lose, repeat or reorder events.
    */
   async #receive(actor: string, { frame, events = [], contains }: Step): Promise<void> {

@@ -78,8 +78,7 @@ impl Hash {
         Self(sha.finalize().first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns the index of the child that leads to this hash, for a node at
-    /// this depth.
+    /// Returns which child of a node at this depth leads to this hash.
     pub fn digit(self, depth: usize) -> usize {
         let byte = self.0.get(depth / 2).copied().unwrap_or_default();
         usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })

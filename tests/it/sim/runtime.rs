@@ -50,8 +50,8 @@ impl SimRuntime {
         self.verdicts.clear();
     }
 
-    /// Advances the clock. Each window ends at its time, and the alarm fires at
-    /// its time.
+    /// Advances the clock. Windows that end in this time, and an alarm that is due
+    /// in it, are handled at their own times.
     pub fn advance(&mut self, ms: u64) {
         let end = self.now.plus(ms);
         while let Some(at) = self.next_timer().filter(|at| *at <= end) {
