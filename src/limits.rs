@@ -35,8 +35,9 @@ pub const FRAME_EVENTS_BYTES: usize = 256 * KIB;
 pub const SENDS_PER_MS: u64 = 30;
 /// Maximum size of a signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
-/// Duration of a flush window. If one session sends several signals with the
-/// same name in one window, the room sends only the newest signal. Changes of
+/// Duration of a flush window. The first signal that a session sends under a name
+/// is sent immediately. Of the later signals with this name in the same window,
+/// only the newest is sent, at the end of the window. Changes of
 /// the members in a window are combined into one change.
 pub const FLUSH_MS: u64 = 50;
 /// Maximum number of different signal names that one session may use within a
@@ -56,7 +57,8 @@ pub const WINDOW_BYTES: usize = 256 * KIB;
 pub const SIGNALS_QUEUED: usize = 10_000;
 pub const SIGNALS_QUEUED_BYTES: usize = 4 * MIB;
 /// Maximum number of bytes that may wait to be written to a session's socket. A
-/// session with more waiting bytes counts as a session that does not read. The
+/// session with this many waiting bytes or more counts as a session that does not
+/// read. The
 /// room sends this session no signals and no changes of the members. The room
 /// still sends answers, but it closes the session after this many bytes of
 /// answers.
@@ -114,9 +116,10 @@ pub const GRACE_MS: u64 = 10_000;
 /// time: two ping periods.
 pub const PING_TIMEOUT_MS: u64 = 2 * PING_MS;
 /// The precision of the ping timeout. The record of a frame counts as activity
-/// for this long. So a session may time out late by at most this time. The
-/// session's attachment is rewritten at most once in this time. The room also
-/// checks for timeouts at most once in this time.
+/// for this long. So
+/// frames rewrite the session's attachment at most once in this time. A check for
+/// timeouts postpones the timeouts of the other sessions to at least this long
+/// from now. So the room checks at most once in this time.
 pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
 /// Maximum total size of the members that one socket's attachment can carry for
 /// sessions that lost their sockets. The whole attachment stays below 8 KiB,
@@ -253,8 +256,8 @@ pub const STATE_KEYS_MAX: u64 = 100_000;
 pub const STATE_BYTES_MAX: u64 = 16 * MIB as u64;
 pub const RATE_MAX: u64 = 1_000_000;
 pub const FRAME_WINDOW_MS_MAX: u64 = 1_000;
-/// The smallest flow control window. A client sends a `seen` once it has
-/// received a quarter of the window.
+/// The smallest flow control window. A client that does not know
+/// its window sends a `seen` once it has received a quarter of this size (64 KiB).
 pub const FLOW_WINDOW_BYTES_MIN: u64 = 256 * KIB as u64;
 pub const FLOW_WINDOW_BYTES_MAX: u64 = 16 * MIB as u64;
 

@@ -110,7 +110,7 @@ impl Session {
 
 impl Joined {
     /// Returns whether a replay may now send more events to the session. If
-    /// not, the session's next `seen` continues the replay.
+    /// not, the session's next `seen`, or the end of its pause, continues the replay.
     pub fn can_receive(&self) -> bool {
         !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(1))
     }

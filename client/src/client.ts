@@ -81,8 +81,9 @@ export interface Client {
     name: string,
   ): Room<EventMap, SignalMap, Data>;
   /**
-   * Immediately connects every room that is not connected, with a new token. Rooms that have ended
-   * are connected as well. Call `connect` after `disconnect`, `signOut` or a sign-in. After
+   * Immediately connects every used room that is not connected, including rooms that have ended. A
+   * new connection uses a new token. A room on an open shared connection joins with the token of
+   * that connection: to replace this token, call `reconnect`. Call `connect` after `disconnect`, `signOut` or a sign-in. After
    * `close`, `connect` has no effect.
    */
   connect(): void;

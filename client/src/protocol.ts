@@ -151,8 +151,8 @@ export interface Refusal {
 }
 
 /**
- * Frames from the server that this client handles. Every frame names its room, unless the frame
- * belongs to a multiplexed connection itself.
+ * Frames from the server that this client handles. Every frame except `pong` names its room,
+ * unless the frame belongs to a multiplexed connection itself.
  */
 export type Frame = { readonly room?: string } & (
   | Connected

@@ -105,7 +105,8 @@ export function usePublish<EventMap extends object>(
  * Returns a value that starts as `initial`, and is reduced with the room's state and then with each
  * later event. After a gap, the value starts as `initial` again, and is reduced with the new state.
  * Until the room's state is known, the value is reduced from `snapshot`, the state that the server
- * has read with `backend.state(room)`. Later values of `initial` and `snapshot` have no effect.
+ * has read with `backend.state(room)`. Later values of `initial` and `snapshot` have no effect
+ * while `room` is the same.
  */
 export function useRoomState<EventMap extends object, Value>(
   room: Room<EventMap>,
@@ -116,7 +117,7 @@ export function useRoomState<EventMap extends object, Value>(
   const newest = useNewest(reducer);
   const store = useMemo(
     () => stateStore(room, (value, event) => newest.current(value, event), initial, snapshot),
-    // Later values of `initial` and `snapshot` change nothing, as with `useState`.
+    // While `room` is the same, later values of `initial` and `snapshot` change nothing.
     [room, newest],
   );
   return useStore(store);

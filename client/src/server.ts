@@ -57,8 +57,8 @@ export interface NewEvent extends PublishOptions {
 }
 
 /**
- * Publishes to rooms and reads rooms. A call rejects with a `RoomcastError`, or with the error that
- * the `token` function throws.
+ * Publishes to rooms and reads rooms. A call rejects with a `RoomcastError`, with the error that
+ * the `token` function throws, or with the reason of `signal`.
  */
 export interface Backend {
   /**

@@ -1,6 +1,6 @@
 //! Extraction of the token from a request.
 //!
-//! A request can have a token in four places. The first place that has a token
+//! A request can have a token in four places. The first place that is present
 //! is used. If this token is invalid, it is rejected, and no other place is
 //! tried. A fifth place is outside of the request: the first frame of a
 //! WebSocket whose request had no token.

@@ -10,7 +10,8 @@
 //! A token is processed in these steps:
 //!
 //! 1. [`extract`] finds the token. A request can have a token in several
-//!    places, and the first place that has a token is used.
+//!    places, and the first place that is present is used, even if its
+//!    value is not a token.
 //! 2. [`verify`] rejects a token that is too long, without parsing the token.
 //!    `jwt-compact` splits and decodes the token. **The header's `kid` selects
 //!    a key, and the key determines the algorithm.** No other member of the

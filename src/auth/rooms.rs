@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Rooms {
                     let Some(pattern) = Pattern::parse(&text) else { continue };
                     // If an object has two members with the same name, some
                     // JSON parsers use the first and others the last member. An
-                    // object with duplicate names is rejected. Otherwise a
+                    // object that lists a pattern twice is rejected. Otherwise a
                     // token could grant more rights here than the issuer's own
                     // parser reads from it.
                     if rooms.iter().any(|(there, _)| *there == pattern) {

@@ -45,8 +45,8 @@ pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claim
     }
 }
 
-/// Verifies a token. If the token needs keys that are not fetched yet, fetches
-/// the keys first.
+/// Verifies a token. If the token needs the keys of `JWKS_URL`, and these
+/// keys are missing or too old, fetches the keys first.
 pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
     loop {
         match claims_without_fetch(config, token) {

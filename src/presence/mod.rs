@@ -82,8 +82,9 @@ enum State {
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Connected {
-    /// The time from which the ping timeout is measured. This time is at most
-    /// [`limits::LIVENESS_RESOLUTION_MS`] later than the last frame or ping.
+    /// The time from which the ping timeout is measured. This time may be later
+    /// than the last frame or ping, by less than twice
+    /// [`limits::LIVENESS_RESOLUTION_MS`].
     #[serde(rename = "heard")]
     active_until: Millis,
     /// Whether the session has the list of members. If so, the session also

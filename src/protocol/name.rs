@@ -117,7 +117,7 @@ bounded_text!(
 );
 bounded_text!(
     /// The id that a publisher gives to an event. While the event is retained,
-    /// another event with the same id is not appended.
+    /// another event of the same user with the same id is not appended.
     EventId, "id", limits::ID
 );
 bounded_text!(

@@ -2,8 +2,9 @@ import { RoomcastError } from "../codes.ts";
 import type { Report } from "../report.ts";
 
 /**
- * Returns a token, or `null` if the user is signed out. Called for the first connection, and again
- * if the token is about to expire or was rejected. So the callback must not return a cached token.
+ * Returns a token, or `null` if the user is signed out. Called when the client first needs a
+ * token, after `connect` or `reconnect`, and after the callback failed or returned `null`. Called
+ * again if the token is about to expire or was rejected. So the callback must not return a cached token.
  * The signal is aborted after 10 s, and the call then fails with `token_failed`.
  */
 export type TokenCallback = (signal: AbortSignal) => string | null | Promise<string | null>;

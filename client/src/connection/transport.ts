@@ -15,7 +15,7 @@ export interface RoomTransport {
   /** The transport in use, or the transport that is tried now. */
   readonly transport: Transport;
   /**
-   * `true` if other rooms use the same connection. In this case, the connection answers a ping, and
+   * `true` if the connection is multiplexed, so that other rooms may use it. In this case, the connection answers a ping, and
    * the room does not.
    */
   readonly shared?: boolean;
@@ -33,7 +33,10 @@ export type TransportInput =
 
 /** A command of the app to all rooms. */
 export type ClientCommand =
-  /** Reconnects immediately with a new token. Only `restart` also replaces open connections. */
+  /**
+   * Immediately connects what is not connected. Each new connection uses a new token. Only `restart`
+   * also replaces open connections.
+   */
   { readonly type: "restart" | "connect" } | EndCommand;
 
 export interface EndCommand {

@@ -19,7 +19,10 @@ const closeCodes: Partial<Record<Code, number>> = {
   internal: 1011,
 };
 
-/** Returns the close code that a socket would have received for the same error. */
+/**
+ * Returns the close code that a socket would have received for the same error, except 1013 for
+ * `rate_limited`.
+ */
 export const closeCodeOf = (code: Code): number => closeCodes[code] ?? LOST;
 
 const TIME_LIMIT_MS = 15_000;

@@ -10,7 +10,8 @@ import type { Store } from "./stores.ts";
 export interface History<Event> {
   /** Events, oldest first. */
   readonly events: readonly Event[];
-  /** `true` until the events are read. Until then, `events` may be incomplete or outdated. */
+  /** `true` while the events are awaited or read. `false` once they are read, while retries pause, and
+   * if the room has ended. Until then, `events` may be incomplete or outdated. */
   readonly isLoading: boolean;
   /**
    * Error of the last request, or `undefined` if the request succeeded. While `isLoading` is

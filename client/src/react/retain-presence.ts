@@ -51,7 +51,7 @@ class RetainedPresence {
 
   /**
    * Enters or leaves when the grant has changed. Does not enter without the right `presence`,
-   * because the room would report an error for each component.
+   * because the room would report an error.
    */
   #update(): void {
     const { grant, connection } = this.#room;

@@ -40,7 +40,10 @@ export interface FeedOptions {
   readonly transport: RoomTransport;
   readonly saved: SavedPosition;
   readState(): Promise<Snapshot>;
-  /** Called after every change of the position or the state. */
+  /**
+   * Called after every change of the position or the state, but not when the position gets its first
+   * value.
+   */
   onChange(): void;
 }
 
@@ -132,8 +135,8 @@ export class Feed {
   }
 
   /**
-   * Forgets the position and the state when the room has no users. The next user starts without
-   * them.
+   * Forgets the position and the state when the room has no users. The next user starts
+   * from the saved position, if there is one, and otherwise without a position.
    */
   clear(): void {
     this.#state = this.#replayRange = undefined;

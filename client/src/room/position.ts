@@ -40,7 +40,7 @@ const nameFor = (url: URL): string => `roomcast:${url}`;
 
 /**
  * Drops all saved positions, including the positions that earlier pages have saved. The store must
- * list its items as own properties, as `Storage` does.
+ * have `removeItem`, and list its items as own properties, as `Storage` does.
  */
 export function dropPositions(store: PositionStore | undefined, rooms: URL): void {
   for (const name of Object.keys(store ?? {})) {

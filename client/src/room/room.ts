@@ -60,7 +60,7 @@ export interface RoomOptions {
   readState(): Promise<Snapshot>;
   countMembers(): Promise<number>;
   readonly report: Report;
-  /** Called before the room's first use, and before the first use after `onIdle`. */
+  /** Called before the room is used, each time that it had no users. */
   onActive(): void;
   /** Called when the room has no users and is disconnected. */
   onIdle(): void;
@@ -164,7 +164,11 @@ export class Room<
     return this.#grant.rights;
   }
 
-  /** The position up to which every event was delivered. `undefined` before the first `welcome`. */
+  /**
+   * The position up to which every event was delivered. `undefined` until the room is joined, unless
+   * `resume` has restored a position. `undefined` again after `signOut`, and when the room is no
+   * longer used.
+   */
   get position(): Position | undefined {
     return this.#feed.position;
   }
@@ -198,8 +202,8 @@ export class Room<
     this.#use(this.#feed.listen(listener as Listener));
 
   /**
-   * Calls the watcher after every change of `connection`, `transport`, `grant`, `position` or
-   * `state`. Keeps the room connected. Returns a function that removes the watcher.
+   * Calls the watcher after every change of `connection`, `transport`, `grant` or `state`, and after
+   * each change of `position` except its first value. Keeps the room connected. Returns a function that removes the watcher.
    */
   readonly subscribe = (watcher: () => void): (() => void) =>
     this.#use(this.#watchers.add(watcher));
