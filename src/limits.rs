@@ -36,9 +36,9 @@ pub const SENDS_PER_MS: u64 = 30;
 /// Maximum size of a signal's `data`.
 pub const SIGNAL_BYTES: usize = 16 * KIB;
 /// Duration of a flush window. The first signal that a session sends under a name
-/// is sent immediately. Of the later signals with this name in the same window,
-/// only the newest is sent, at the end of the window. Changes of
-/// the members in a window are combined into one change.
+/// is sent immediately. Later signals with this name in the same window replace
+/// each other, and the newest is sent at the end of the window. Changes of the
+/// members that wait for the end of a window are combined into one change.
 pub const FLUSH_MS: u64 = 50;
 /// Maximum number of different signal names that one session may use within a
 /// flush window.
