@@ -109,10 +109,11 @@ impl Session {
 }
 
 impl Joined {
-    /// Returns whether a replay may now send more events to the session. If
-    /// not, the session's next `seen`, or the end of its pause, continues the replay.
-    pub fn can_receive(&self) -> bool {
-        !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(1))
+    /// Returns whether this number of bytes of events may now be sent to the
+    /// session. If not, the session's next `seen`, or the end of its pause,
+    /// continues with a replay.
+    pub fn accepts(&self, bytes: u64) -> bool {
+        !self.paused && self.flow.as_ref().is_none_or(|flow| flow.accepts(bytes))
     }
 }
 

@@ -25,13 +25,6 @@ pub(super) struct Broadcaster {
     batch_scheduled: bool,
 }
 
-/// The time at which pending events are sent.
-enum Flush {
-    Now,
-    After { ms: u64 },
-    Scheduled,
-}
-
 impl Broadcaster {
     /// Creates a broadcaster without pending events. `head` is the seq of the
     /// last event that was sent, and `offset` is the byte offset of its end.
@@ -60,20 +53,19 @@ impl Broadcaster {
         self.pending.append(range)
     }
 
-    fn next_flush(&mut self, batch_ms: u64, has_live_sessions: bool, now: Millis) -> Flush {
+    /// Returns after how many milliseconds the batch ends. If it has ended,
+    /// starts the next batch and returns `None`.
+    fn batch_left_ms(&mut self, batch_ms: u64, now: Millis) -> Option<u64> {
         let left_ms = batch_ms.saturating_sub(now.since(self.batch_started_at));
         if left_ms == 0 {
             self.batch_started_at = now;
-            return Flush::Now;
         }
-        if !has_live_sessions {
-            return Flush::Now;
-        }
-        if std::mem::replace(&mut self.batch_scheduled, true) {
-            Flush::Scheduled
-        } else {
-            Flush::After { ms: left_ms }
-        }
+        (left_ms > 0).then_some(left_ms)
+    }
+
+    /// Returns whether the end of the batch must be scheduled now.
+    fn schedule(&mut self) -> bool {
+        !std::mem::replace(&mut self.batch_scheduled, true)
     }
 
     /// Ends the batch. If events are pending, starts the next batch.
@@ -99,11 +91,13 @@ impl<S: Store> Room<S> {
             self.flush_broadcast();
             self.broadcaster.add(range);
         }
-        let has_live_sessions = self.sessions.values().any(|session| session.is_live());
-        match self.broadcaster.next_flush(self.batch_ms(), has_live_sessions, now) {
-            Flush::Now => self.flush_broadcast(),
-            Flush::After { ms } => self.effects.push(Effect::ScheduleBroadcast { after_ms: ms }),
-            Flush::Scheduled => {}
+        let Some(after_ms) = self.broadcaster.batch_left_ms(self.batch_ms(), now) else {
+            return self.flush_broadcast();
+        };
+        if !self.sessions.values().any(|session| session.is_live()) {
+            self.flush_broadcast();
+        } else if self.broadcaster.schedule() {
+            self.effects.push(Effect::ScheduleBroadcast { after_ms });
         }
     }
 
@@ -149,16 +143,13 @@ impl<S: Store> Room<S> {
             if joined.behind.is_some() {
                 continue;
             }
-            match &mut joined.flow {
-                Some(flow) if !joined.paused && flow.accepts(frame.bytes()) => flow.send(frame),
-                None if !joined.paused => {}
-                Some(_) | None => {
-                    joined.behind = Some(frame.prev);
-                    stalled.push(*id);
-                    continue;
-                }
+            if joined.accepts(frame.bytes()) {
+                joined.flow.iter_mut().for_each(|flow| flow.send(frame));
+                to.push(*id);
+            } else {
+                joined.behind = Some(frame.prev);
+                stalled.push(*id);
             }
-            to.push(*id);
         }
         stalled.into_iter().for_each(|id| self.save_attachment(id));
         to

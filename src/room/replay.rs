@@ -139,7 +139,7 @@ impl<S: Store> Room<S> {
                 None => self.send_gap(id, now)?,
             }
         }
-        if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.can_receive()) {
+        if self.joined(id).is_some_and(|joined| joined.behind.is_some() && joined.accepts(1)) {
             self.replayer.queue.push_back(id);
             self.schedule_replay();
             self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
@@ -226,7 +226,7 @@ impl<S: Store> Room<S> {
             let joined = &mut session.joined;
             if joined.behind.is_none() {
                 joined.flow.iter_mut().for_each(|flow| flow.restore(self.log.end_offset()));
-            } else if joined.can_receive() {
+            } else if joined.accepts(1) {
                 self.replayer.queue.push_back(*id);
             }
         }
