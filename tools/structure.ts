@@ -17,16 +17,20 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
 const rust = files.filter((file) => /^src\/.*\.rs$/.test(file));
 const typescript = files.filter((file) => /\.(ts|tsx)$/.test(file));
 
+const crate = rustImports(rust);
+const scripts = typescriptImports(typescript);
+const client = new Map([...scripts].filter(([file]) => file.startsWith("client/src/")));
+
 const violations = [
-  ...circles("src", rustImports(rust)),
+  ...circles("src", crate),
   ...circles(
     "src",
-    byFolder(rustImports(rust), (file) => file.split("/")[1]!.replace(/\.rs$/, "")),
+    byFolder(crate, (file) => file.split("/")[1]!.replace(/\.rs$/, "")),
   ),
-  ...circles("TypeScript", typescriptImports(typescript)),
+  ...circles("TypeScript", scripts),
   ...circles(
     "client/src",
-    byFolder(clientImports(), (file) => (dirname(file) === "client/src" ? file : dirname(file))),
+    byFolder(client, (file) => (dirname(file) === "client/src" ? file : dirname(file))),
   ),
   ...publicTypes(),
   ...methods(),
@@ -94,18 +98,14 @@ function typescriptImports(sources: string[]): Graph {
       /^(?:import|export)\b(?:[^;=]*?\bfrom)?\s*["'](\.[^"']+)["']/gm,
     )) {
       const target = join(dirname(file), path!).replace(/\.js$/, "");
-      const found = [target, `${target}.ts`, `${target}.tsx`].find(
-        (name) => graph.has(name) || sources.includes(name),
+      const found = [target, `${target}.ts`, `${target}.tsx`].find((name) =>
+        sources.includes(name),
       );
       if (found !== undefined && found !== file) imports.add(found);
     }
     graph.set(file, imports);
   }
   return graph;
-}
-
-function clientImports(): Graph {
-  return typescriptImports(typescript.filter((file) => file.startsWith("client/src/")));
 }
 
 /** Maps each group of files to the groups that it imports. */
