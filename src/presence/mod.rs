@@ -16,6 +16,7 @@
 //! sockets are dead.
 
 mod carried;
+mod leave_mode;
 mod liveness;
 #[cfg(test)]
 mod tests;
@@ -25,11 +26,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::code::{Code, Refusal};
+use crate::code::Refusal;
 use crate::limits;
 use crate::protocol::{self, Change, Member, User, UserEntry};
 use crate::session::SessionId;
 use crate::time::Millis;
+pub use leave_mode::LeaveMode;
 
 #[derive(Default)]
 pub struct Presence {
@@ -91,49 +93,6 @@ struct Connected {
     /// receives changes.
     #[serde(rename = "listed")]
     has_list: bool,
-}
-
-/// The way in which the entry of a disconnected session is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaveMode {
-    Immediate,
-    /// The entry is removed after [`limits::GRACE_MS`], since the session may
-    /// reconnect soon.
-    AfterGrace,
-}
-
-impl LeaveMode {
-    /// Returns the leave mode that belongs to the code of the peer's Close
-    /// frame. Codes 1000 and 1005 (no code) mean that the client has finished.
-    /// A page sends code 1001 if the user leaves the page, but also if the user
-    /// reloads the page.
-    pub fn by_close_code(code: Option<u16>) -> Self {
-        match code {
-            Some(1000 | 1005) => Self::Immediate,
-            _ => Self::AfterGrace,
-        }
-    }
-
-    /// Returns the leave mode for a session that the room closes with this
-    /// error code.
-    pub fn by_refusal(code: Code) -> Self {
-        match code {
-            Code::Kicked | Code::Erased => Self::Immediate,
-            Code::BadRequest
-            | Code::Unauthorized
-            | Code::TokenExpired
-            | Code::Forbidden
-            | Code::NotFound
-            | Code::MethodNotAllowed
-            | Code::PositionLost
-            | Code::TooLarge
-            | Code::RateLimited
-            | Code::PingTimeout
-            | Code::RoomFull
-            | Code::Internal
-            | Code::Restarting => Self::AfterGrace,
-        }
-    }
 }
 
 /// Entering and leaving.

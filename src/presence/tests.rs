@@ -1,4 +1,5 @@
 use super::*;
+use crate::code::Code;
 
 /// Presence and the open sockets of a room.
 struct Sockets {
