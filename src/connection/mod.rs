@@ -15,13 +15,14 @@
 mod by_room;
 mod reader;
 mod rooms;
+mod token;
 
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::guard::{
-    Admission, FrameGuard, FrameRates, another_user, frame_too_large, no_token_in_time,
-    no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
+    Admission, FrameGuard, FrameRates, frame_too_large, no_token_in_time, no_token_yet, not_text,
+    ping_timeout, token_expired, too_many_wait,
 };
 use crate::limits;
 use crate::protocol::{
@@ -32,6 +33,7 @@ use crate::time::Millis;
 pub use by_room::ByRoom;
 pub use reader::RoomFrameKind;
 use rooms::Subscription;
+use token::ClientState;
 
 /// An input of a connection.
 #[derive(Debug)]
@@ -105,17 +107,6 @@ pub struct Connection {
     active_at: Millis,
     pings_forwarded_at: Option<Millis>,
     effects: Vec<ConnectionEffect>,
-}
-
-/// The state of the client's authentication.
-enum ClientState {
-    /// The client has no token yet. The client must send a token in its first
-    /// frame.
-    Unauthenticated {
-        until: Millis,
-    },
-    Authenticated(Claims),
-    Closed,
 }
 
 const RATES: FrameRates = FrameRates::of(Rate {
@@ -364,58 +355,6 @@ impl Connection {
         if let Err(refusal) = self.guard.refuse(refusal.code) {
             self.end_with(&refusal);
         }
-    }
-}
-
-/// Handling of the client's token.
-impl Connection {
-    fn verify(&mut self, token: String, now: Millis) -> Result<(), Refusal> {
-        self.guard.await_verdict(RATES, now)?;
-        self.effects.push(ConnectionEffect::Verify { token });
-        Ok(())
-    }
-
-    fn verified(&mut self, verdict: Result<Claims, Refusal>, now: Millis) {
-        let queued = self.guard.release();
-        match (verdict, &self.client) {
-            (_, ClientState::Closed) => return,
-            (Err(refusal), _) => return self.end_with(&refusal),
-            (Ok(claims), ClientState::Unauthenticated { .. }) => self.welcome(claims),
-            (Ok(claims), ClientState::Authenticated(before)) if claims.user == before.user => {
-                self.renew(claims);
-            }
-            (Ok(_), ClientState::Authenticated(_)) => {
-                return self.end_with(&another_user());
-            }
-        }
-        for text in queued {
-            self.admitted(&text, now);
-        }
-    }
-
-    fn welcome(&mut self, claims: Claims) {
-        self.send(ConnectionNotice::connected(&claims.user, claims.expires_at));
-        self.client = ClientState::Authenticated(claims);
-    }
-
-    fn renew(&mut self, claims: Claims) {
-        self.send(ConnectionNotice::authorized(claims.expires_at));
-        self.renew_rooms(&claims);
-        self.client = ClientState::Authenticated(claims);
-    }
-}
-
-impl ClientState {
-    fn ends_at(&self) -> Option<Millis> {
-        match self {
-            Self::Unauthenticated { until } => Some(*until),
-            Self::Authenticated(claims) => Some(claims.expires_at.plus(limits::LEEWAY_MS)),
-            Self::Closed => None,
-        }
-    }
-
-    fn has_ended(&self, now: Millis) -> bool {
-        self.ends_at().is_some_and(|end| end <= now)
     }
 }
 

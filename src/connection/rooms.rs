@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::{ClientState, Connection, ConnectionEffect, too_many_waiting};
+use super::token::ClientState;
+use super::{Connection, ConnectionEffect, too_many_waiting};
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
