@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 rmSync(`${here}dist`, { recursive: true, force: true });
-execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: here, stdio: "inherit" });
+for (const project of ["tsconfig.build.json", "tsconfig.cli.json"]) {
+  execFileSync("tsc", ["-p", project], { cwd: here, stdio: "inherit" });
+}
 
 // The compiler rewrites `.ts` to `.js` in the imports of modules, but not in the imports of type
 // files.

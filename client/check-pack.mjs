@@ -17,7 +17,9 @@ assert.deepEqual(
     "LICENSE-MIT",
     "README.md",
     "package.json",
-    ...modules.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.js`]),
+    ...modules.map((name) => `dist/${name}.js`),
+    // Nothing imports the command line.
+    ...modules.filter((name) => !name.startsWith("cli/")).map((name) => `dist/${name}.d.ts`),
   ].sort(),
 );
 console.log(`${files.length} files, ${(size / 1_000).toFixed(1)} kB packed`);
