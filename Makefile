@@ -52,7 +52,7 @@ check: client/dist/index.js ## Check formatting, lints, types, structure and pro
 	$(within) 1800 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
 
 token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h'
-	@node tools/token.ts $(ARGS)
+	@node client/src/cli/main.ts token $(ARGS)
 
 feed: client/dist/index.js ## Publish a week of real earthquakes to quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)

@@ -4,7 +4,7 @@
 // The tool can be run again after an interruption: the room does not store an id twice.
 import { parseArgs } from "node:util";
 import { createBackend } from "roomcast/server";
-import { issue } from "./jwt.ts";
+import { signToken } from "../client/src/cli/sign.ts";
 import { earthquakes, event } from "./quakes.ts";
 
 const MAX_BATCH = 1_000;
@@ -34,7 +34,11 @@ async function feed(): Promise<void> {
   };
   const backend = createBackend({
     url,
-    token: issue("usgs", { [room]: ["publish"] }, 3600),
+    token: await signToken({
+      user: "usgs",
+      rooms: { [room]: ["publish"] },
+      expiresInSeconds: 3600,
+    }),
     timeoutMs: 60_000,
     // The backend retries a failed request. This wrapper prints the reason of the failure.
     async fetch(...request) {
