@@ -18,12 +18,13 @@ pub enum Code {
     Kicked,
     Erased,
     RoomFull,
+    Rejected,
     Internal,
     Restarting,
 }
 
 impl Code {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::TokenExpired,
@@ -37,6 +38,7 @@ impl Code {
         Self::Kicked,
         Self::Erased,
         Self::RoomFull,
+        Self::Rejected,
         Self::Internal,
         Self::Restarting,
     ];
@@ -57,6 +59,7 @@ impl Code {
             Self::Kicked => "kicked",
             Self::Erased => "erased",
             Self::RoomFull => "room_full",
+            Self::Rejected => "rejected",
             Self::Internal => "internal",
             Self::Restarting => "restarting",
         }
@@ -73,6 +76,7 @@ impl Code {
             Self::MethodNotAllowed => Some(405),
             Self::PositionLost => Some(410),
             Self::TooLarge => Some(413),
+            Self::Rejected => Some(422),
             Self::RateLimited => Some(429),
             Self::RoomFull => Some(503),
             Self::Internal => Some(500),
@@ -81,7 +85,8 @@ impl Code {
     }
 
     /// Returns the WebSocket close code for this code; `None` if the client
-    /// receives a `gap` frame instead of a Close frame.
+    /// receives a frame instead of a Close frame: a `gap` for `position_lost`,
+    /// and an `error` for `rejected`.
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::BadRequest => Some(4400),
@@ -97,7 +102,7 @@ impl Code {
             Self::RoomFull => Some(1013),
             Self::Internal => Some(1011),
             Self::Restarting => Some(1012),
-            Self::PositionLost => None,
+            Self::PositionLost | Self::Rejected => None,
         }
     }
 
@@ -128,6 +133,11 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry_after_ms: None }
+    }
+
+    /// Names the part of the request that the refusal is about.
+    pub fn about(self, part: &str) -> Self {
+        Self { message: format!("{part}: {}", self.message), ..self }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {

@@ -41,6 +41,7 @@ pub mod log;
 pub mod pending;
 pub mod presence;
 pub mod protocol;
+pub mod publish_hook;
 pub mod rate;
 pub mod room;
 pub mod route;

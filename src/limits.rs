@@ -147,6 +147,8 @@ pub const FIRST_FRAME_MS: u64 = 10_000;
 pub const LEEWAY_MS: u64 = 30_000;
 /// The interval of a client's pings.
 pub const PING_MS: u64 = 25_000;
+/// Time within which the operator's `authenticate` must answer.
+pub const AUTHENTICATE_MS: u64 = 10_000;
 /// Number of consecutive `bad_request` frames after which a socket is closed.
 pub const BAD_REQUESTS_IN_A_ROW: u32 = 20;
 

@@ -13,6 +13,7 @@ export type WireCode =
   | "kicked"
   | "erased"
   | "room_full"
+  | "rejected"
   | "internal"
   | "restarting";
 

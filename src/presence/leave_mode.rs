@@ -40,6 +40,7 @@ impl LeaveMode {
             | Code::RateLimited
             | Code::PingTimeout
             | Code::RoomFull
+            | Code::Rejected
             | Code::Internal
             | Code::Restarting => Self::AfterGrace,
         }

@@ -28,15 +28,24 @@ impl<'a> NewEvent<'a> {
     /// `data` exceeds [`limits::DATA_BYTES`].
     pub fn parse(json: &'a str) -> Result<Self, Refusal> {
         let event: Self = object(json)?;
-        if event.data.get().len() > limits::DATA_BYTES {
-            return Err(Refusal::too_large(format!(
-                "`data` is {} bytes; an event's data may be at most {} bytes",
-                event.data.get().len(),
-                limits::DATA_BYTES
-            )));
-        }
-        check_levels("data", event.data.get())?;
+        check_data(event.data)?;
         Ok(event)
+    }
+
+    /// Returns the event with other data, which is JSON. Fails with
+    /// `bad_request` if the data is not valid JSON, and with `too_large` if the
+    /// data exceeds [`limits::DATA_BYTES`].
+    pub fn with_data<'b>(&self, data: &'b str) -> Result<NewEvent<'b>, Refusal> {
+        let data = serde_json::from_str(data)
+            .map_err(|wrong| Refusal::bad_request(format!("`data`: {wrong}")))?;
+        check_data(data)?;
+        Ok(NewEvent { data, name: self.name.clone(), id: self.id.clone(), key: self.key.clone() })
+    }
+
+    /// Returns the event as JSON, in the form in which it is published.
+    pub fn json(&self) -> String {
+        let (name, data) = (string(self.name.as_str()), self.data.get());
+        format!(r#"{{"name":{name},"data":{data}{}}}"#, self.optional_fields())
     }
 
     /// Returns whether `data` is `null`. An event with a key and `null` as its
@@ -49,13 +58,29 @@ impl<'a> NewEvent<'a> {
     pub fn text(&self, seq: Seq, at: Millis, from: &User) -> String {
         let (name, data, at, from) =
             (string(self.name.as_str()), self.data.get(), at.get(), string(from.as_str()));
+        let optional = self.optional_fields();
+        format!(r#"{{"seq":{seq},"name":{name},"data":{data},"at":{at},"from":{from}{optional}}}"#)
+    }
+
+    fn optional_fields(&self) -> String {
         let optional = |field: &str, value: Option<&str>| {
             value.map_or_else(String::new, |value| format!(r#","{field}":{}"#, string(value)))
         };
         let id = optional("id", self.id.as_ref().map(EventId::as_str));
-        let key = optional("key", self.key.as_ref().map(Key::as_str));
-        format!(r#"{{"seq":{seq},"name":{name},"data":{data},"at":{at},"from":{from}{id}{key}}}"#)
+        id + &optional("key", self.key.as_ref().map(Key::as_str))
     }
+}
+
+fn check_data(data: &RawValue) -> Result<(), Refusal> {
+    let bytes = data.get().len();
+    if bytes > limits::DATA_BYTES {
+        let message = format!(
+            "`data` is {bytes} bytes; an event's data may be at most {} bytes",
+            limits::DATA_BYTES
+        );
+        return Err(Refusal::too_large(message));
+    }
+    check_levels("data", data.get())
 }
 
 /// Parses the body of a publish over HTTP: one event, or `{"events":[…]}` with
@@ -122,10 +147,7 @@ fn each<'a, T>(
     let numbered = events.iter().enumerate();
     numbered
         .map(|(index, event)| {
-            parse(event).map_err(|refusal| Refusal {
-                message: format!("events[{index}]: {}", refusal.message),
-                ..refusal
-            })
+            parse(event).map_err(|refusal| refusal.about(&format!("events[{index}]")))
         })
         .collect()
 }

@@ -1,11 +1,12 @@
 //! Handling of frames from sessions. Each frame is counted, decoded, authorized
 //! and performed.
 
-use super::{Effect, Room};
+use super::{Effect, PublishResult, Room};
 use crate::code::Refusal;
 use crate::guard::{Admission, not_text};
 use crate::limits;
 use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, Right, ServerFrame, User};
+use crate::publish_hook::checked;
 use crate::session::{BridgeFrame, SessionId};
 use crate::store::Store;
 use crate::time::Millis;
@@ -94,12 +95,28 @@ impl<S: Store> Room<S> {
         if event.key.is_some() {
             self.charge_publish(&from, 1, now)?;
         }
-        let published = self.publish(std::slice::from_ref(event), &from, now)?;
+        let published = self.publish_checked(event, &from, now)?;
         if let (Some(reference), Some(seq)) = (reference, published.seqs.first()) {
             let ack = ServerFrame::Ack { room: &self.name, reference, seq: *seq };
             self.send(id, ack.text());
         }
         Ok(())
+    }
+
+    /// Publishes an event that the operator's check accepts.
+    fn publish_checked(
+        &mut self,
+        event: &NewEvent,
+        from: &User,
+        now: Millis,
+    ) -> Result<PublishResult, Refusal> {
+        let Some(hook) = self.publish_hook.clone() else {
+            return self.publish(std::slice::from_ref(event), from, now);
+        };
+        let room = self.name.clone();
+        checked(&*hook, &room, from, event, |event| {
+            self.publish(std::slice::from_ref(event), from, now)
+        })?
     }
 
     /// Returns the user of a session. Fails with `forbidden` if the session

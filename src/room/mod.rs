@@ -26,6 +26,7 @@ use crate::guard::FrameRates;
 use crate::log::{AppendError, Log};
 use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
+use crate::publish_hook::PublishHook;
 use crate::rate::Rate;
 use crate::route::Request;
 use crate::session::{Joined, Session, SessionId};
@@ -161,6 +162,7 @@ pub struct Room<S> {
     name: RoomName,
     settings: Settings,
     log: Log<S>,
+    publish_hook: Option<Rc<dyn PublishHook>>,
     /// The sessions of the room. Each session is boxed, so that this map can
     /// share its compiled code with other maps whose values have the same
     /// shape.
@@ -212,6 +214,7 @@ impl<S: Store> Room<S> {
             name,
             settings,
             log,
+            publish_hook: None,
             sessions: BTreeMap::new(),
             sessions_restored: false,
             sessions_by_user: BTreeMap::new(),
@@ -233,6 +236,12 @@ impl<S: Store> Room<S> {
             loaded_since: now,
             effects: Vec::new(),
         })
+    }
+
+    /// Adds the operator's check of the events that sessions publish.
+    #[must_use]
+    pub fn with_publish_hook(self, publish_hook: Option<Rc<dyn PublishHook>>) -> Self {
+        Self { publish_hook, ..self }
     }
 
     /// Returns whether an input needs the sessions. If the input needs the

@@ -37,6 +37,7 @@ mod pattern;
 mod pending;
 mod presence;
 mod promises;
+mod publish_hook;
 mod random;
 mod random_run;
 mod rates;

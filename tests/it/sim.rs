@@ -6,11 +6,13 @@
 //! `SimRuntime::check_invariants` runs after every input of every test.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use roomcast::auth::Identity;
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
+use roomcast::publish_hook::PublishHook;
 use roomcast::room::{Answer, IfUnread, Input, Room};
 use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::session::SessionId;
@@ -28,6 +30,8 @@ pub struct SimRuntime {
     pub now: Millis,
     pub store: MemoryStore,
     pub settings: Settings,
+    /// The operator's check of published events, if any.
+    pub publish_hook: Option<Rc<dyn PublishHook>>,
     pub clients: BTreeMap<String, Client>,
     /// Whether the room hibernates before every input.
     pub hibernate_between_inputs: bool,
@@ -128,6 +132,7 @@ impl SimRuntime {
             now: Millis::new(1_795_297_884_686),
             store: MemoryStore::default(),
             settings,
+            publish_hook: None,
             clients: BTreeMap::new(),
             hibernate_between_inputs: false,
             misconfigured: None,

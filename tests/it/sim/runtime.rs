@@ -296,6 +296,7 @@ impl SimRuntime {
             let room = match &self.misconfigured {
                 Some(cause) => Err(cause.clone()),
                 None => Room::load(name, self.settings, store, self.now, random)
+                    .map(|room| room.with_publish_hook(self.publish_hook.clone()))
                     .map_err(|cause| cause.to_string()),
             };
             match room {
