@@ -77,6 +77,24 @@ impl Claims {
         Ok(Self { user, expires_at, rooms: rooms.unwrap_or_default() })
     }
 
+    /// Reads the claims that the operator's `authenticate` returned as JSON.
+    /// Fails if a member is missing or has the wrong type.
+    pub fn of_hook(json: &str) -> serde_json::Result<Self> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            user: User,
+            rooms: Rooms,
+            expires_at: Millis,
+        }
+        let Answer { user, rooms, expires_at } = serde_json::from_str(json)?;
+        Ok(Self { user, expires_at, rooms })
+    }
+
+    /// Returns whether the claims are expired, with the leeway of a token.
+    pub fn have_expired(&self, now: Millis) -> bool {
+        self.expires_at.plus(limits::LEEWAY_MS) <= now
+    }
+
     /// Returns the rights that the token grants in a room: the rights of all
     /// patterns that match the room. If no pattern matches, the token grants no
     /// rights.

@@ -50,6 +50,8 @@ pub enum TokenError {
     Rooms,
     NotYetValid,
     Expired,
+    /// The operator's `authenticate` found no user for the token.
+    NotAccepted,
 }
 
 impl TokenError {
@@ -81,7 +83,8 @@ impl TokenError {
             | Self::Issuer
             | Self::Audience
             | Self::Rooms
-            | Self::NotYetValid => Code::Unauthorized,
+            | Self::NotYetValid
+            | Self::NotAccepted => Code::Unauthorized,
         }
     }
 
@@ -123,6 +126,7 @@ impl TokenError {
             }
             Self::NotYetValid => "the token is not valid yet: its `nbf` is in the future",
             Self::Expired => "the token has expired; get a new one",
+            Self::NotAccepted => "the token belongs to no user who is signed in; get a new one",
         };
         fixed.to_owned()
     }

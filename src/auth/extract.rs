@@ -24,6 +24,8 @@ pub struct TokenSources<'a> {
     pub cookie: Option<&'a str>,
     /// `Origin`.
     pub origin: Option<&'a str>,
+    /// The origin of the request's own URL.
+    pub own_origin: Option<&'a str>,
     /// `Sec-Fetch-Site`.
     pub fetch_site: Option<&'a str>,
 }
@@ -47,14 +49,15 @@ impl TokenSources<'_> {
     /// A browser sends `Origin` with every WebSocket, and with every request
     /// except a GET to the page's own origin. With a GET to the page's own
     /// origin, a browser sends `Sec-Fetch-Site: same-origin` instead. Pages
-    /// can't set this header. The value `same-site` is not sufficient, because
+    /// can't set this header. A WebSocket of a page on the service's own origin
+    /// is recognized by its `Origin`. The value `same-site` is not sufficient, because
     /// it includes other subdomains, which may belong to someone else. A client
     /// that is not a browser gains nothing by forging these headers. This
     /// client needs the cookie's token anyway, and it could send the token in a
     /// place for which these headers are not checked.
-    fn is_trusted(&self, origins: &Origins) -> bool {
+    pub fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
-            Some(origin) => origins.allows_credentials(origin),
+            Some(origin) => self.own_origin == Some(origin) || origins.allows_credentials(origin),
             None => self.fetch_site == Some("same-origin"),
         }
     }

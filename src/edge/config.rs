@@ -5,11 +5,13 @@ use std::rc::Rc;
 
 use worker::{Env, console_error};
 
+use super::hooks::Hooks;
 use super::platform::variable;
 use crate::auth::{Keys, KeysUrl, Origins, Policy};
 use crate::settings::RoomSettings;
 
 pub struct Config {
+    pub hooks: Hooks,
     pub keys: Keys,
     pub jwks_url: Option<KeysUrl>,
     pub policy: Policy,
@@ -30,6 +32,7 @@ pub fn config(env: &Env) -> Result<Rc<Config>, String> {
 
 impl Config {
     fn read(env: &Env) -> Result<Self, String> {
+        let hooks = Hooks::read(env);
         let keys =
             Keys::new(variable(env, "JWT_SECRET").as_deref(), variable(env, "JWT_JWKS").as_deref())
                 .map_err(|wrong| wrong.to_string())?;
@@ -37,7 +40,7 @@ impl Config {
             console_error!("JWT_JWKS: {skipped}");
         }
         let jwks_url = variable(env, "JWKS_URL").map(|url| KeysUrl::parse(&url)).transpose()?;
-        if keys.is_empty() && jwks_url.is_none() {
+        if keys.is_empty() && jwks_url.is_none() && !hooks.authenticates() {
             return Err(
                 "no token could be verified: set JWT_SECRET (`wrangler secret put JWT_SECRET`), \
                         JWT_JWKS or JWKS_URL"
@@ -47,6 +50,7 @@ impl Config {
         let settings =
             variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
         Ok(Self {
+            hooks,
             keys,
             jwks_url,
             policy: Policy {

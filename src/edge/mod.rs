@@ -4,6 +4,7 @@
 mod answer;
 mod bridge;
 mod config;
+mod hooks;
 mod inbox;
 mod platform;
 mod request;

@@ -17,7 +17,7 @@ use worker::{
 
 use super::config::{Config, config};
 use super::inbox::{Flush, Inbox, QueuedInput};
-use super::request::{RequestHead, SUBPROTOCOLS};
+use super::request::{RequestHead, SUBPROTOCOLS, body_too_large};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
 use super::{answer, platform};
@@ -59,18 +59,25 @@ impl DurableObject for RoomObject {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let head = RequestHead::of(&request);
-        let Ok(Route::Room { room, call }) = head.route() else {
-            return answer::refused(&Refusal::new(
-                Code::NotFound,
-                "a room's object serves only that room",
-            ));
+        let head = RequestHead::of(&request, "");
+        let (room, call) = match head.route() {
+            Ok(Route::Room { room, call }) => (room, call),
+            Ok(_) => {
+                let message = "a room's object serves only that room";
+                return answer::refused(&Refusal::new(Code::NotFound, message));
+            }
+            Err(refusal) => return answer::refused(&refusal),
         };
         let by = head.identity()?.ok_or("a request reached a room without an identity")?;
         match call {
             Call::Connect(start) => self.0.connect(&room, by, start, &head),
             Call::Request(request_of_room) => {
                 let body = request.text().await?;
+                // A worker of the operator may call the room without the checks of
+                // the public route.
+                if body.len() > limits::BODY_BYTES {
+                    return answer::refused(&body_too_large());
+                }
                 answer::answer(self.0.request(room, by, request_of_room, body).await)
             }
         }
@@ -362,7 +369,8 @@ impl Object {
         let store = SqlStore::new(&self.state, name.clone());
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
         let room = Room::load(name.clone(), settings, store, platform::now(), random)
-            .map_err(|cause| format!("{name}: {cause}"))?;
+            .map_err(|cause| format!("{name}: {cause}"))?
+            .with_publish_hook(config.hooks.publish());
         Ok(Some(LoadedRoom { config, name, room, sockets: Sockets::default() }))
     }
 }

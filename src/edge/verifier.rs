@@ -13,6 +13,7 @@ use worker::web_sys::{Request, RequestInit, RequestRedirect};
 use worker::{AbortController, Fetch, Response, console_error};
 
 use super::config::Config;
+use super::hooks::Authentication;
 use super::platform::now;
 use super::request::read;
 use super::timer::sleep;
@@ -35,9 +36,14 @@ thread_local! {
     static FETCHED: RefCell<Fetched> = RefCell::default();
 }
 
-/// Verifies a token without waiting for a fetch. Returns `None` if keys must be
-/// fetched first. In that case, the caller must use [`claims`].
-pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
+/// Verifies a token without waiting. Returns `None` if the operator's function
+/// decides, or if keys must be fetched first. In that case, the caller must use
+/// [`claims`].
+pub fn claims_without_wait(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
+    if config.hooks.authenticates() { None } else { check_without_fetch(config, token) }
+}
+
+fn check_without_fetch(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
     match check(config, token) {
         Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
         Err(TokenError::UnknownKey { .. }) if needs_first_fetch(config) => Some(Err(no_keys())),
@@ -45,11 +51,39 @@ pub fn claims_without_fetch(config: &Config, token: &str) -> Option<Result<Claim
     }
 }
 
+/// Verifies a token that arrived in a frame. The operator's function decides
+/// first, if there is one.
+pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
+    match config.hooks.authenticate_token(token).await? {
+        Authentication::User(claims) => Ok(claims),
+        Authentication::Nobody => Err(TokenError::NotAccepted.refusal()),
+        Authentication::ByToken => claims_of_token(config, token).await,
+    }
+}
+
+/// Returns the claims of a request; `None` if no user is signed in. `token` is
+/// the request's token, if any. The operator's function decides first, if
+/// there is one. The function receives the request's cookies only if `cookies_allowed`.
+pub async fn claims_of_request(
+    config: &Config,
+    request: &Request,
+    token: Option<&str>,
+    cookies_allowed: bool,
+) -> Result<Option<Claims>, Refusal> {
+    let asked = config.hooks.authenticate_request(request, token, cookies_allowed);
+    match (asked.await?, token) {
+        (Authentication::User(claims), _) => Ok(Some(claims)),
+        (Authentication::Nobody, Some(_)) => Err(TokenError::NotAccepted.refusal()),
+        (Authentication::Nobody | Authentication::ByToken, None) => Ok(None),
+        (Authentication::ByToken, Some(token)) => claims_of_token(config, token).await.map(Some),
+    }
+}
+
 /// Verifies a token. If the token needs the keys of `JWKS_URL`, and these
 /// keys are missing or too old, fetches the keys first.
-pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
+async fn claims_of_token(config: &Config, token: &str) -> Result<Claims, Refusal> {
     loop {
-        match claims_without_fetch(config, token) {
+        match check_without_fetch(config, token) {
             Some(claims) => return claims,
             None => fetch_keys(config).await,
         }

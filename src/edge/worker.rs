@@ -15,28 +15,27 @@ use super::bridge;
 use super::config::{Config, config};
 use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
 use super::room_stubs::{RoomStubs, is_upgraded, refusal_of};
-use super::verifier::{claims, health};
+use super::verifier::{claims_of_request, health};
 use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
 use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
+use crate::publish_hook::check_body;
 use crate::route::{Call, Request as RoomRequest, Route};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<RawResponse> {
-    let head = RequestHead::of(&request);
     let config = match config(&env) {
         Ok(config) => config,
         Err(cause) => {
             console_error!("configuration: {cause}");
-            return refuse(
-                &head,
-                &Refusal::new(
-                    Code::Internal,
-                    "the service is misconfigured; its log has the reason",
-                ),
+            let misconfigured = Refusal::new(
+                Code::Internal,
+                "the service is misconfigured; its log has the reason",
             );
+            return refuse(&RequestHead::of(&request, ""), &misconfigured);
         }
     };
+    let head = RequestHead::of(&request, &config.hooks.base_path);
     let origin = head.header("origin");
     if head.is_preflight() {
         return preflight(&config.origins, origin.as_deref());
@@ -77,17 +76,17 @@ impl Handler<'_> {
                 Response::ok("ok").map(RawResponse::from).map_err(platform_error)
             }
             Route::PublishToRooms => {
-                let claims = self.required_claims().await?;
+                let claims = self.required_claims(&request).await?;
                 self.publish_to_rooms(&claims, &body(request).await?).await
             }
             Route::Connection => {
-                let claims = self.claims().await?;
+                let claims = self.claims(&request).await?;
                 bridge::connect(self.config, &self.rooms, claims, self.head)
                     .map(RawResponse::from)
                     .map_err(platform_error)
             }
             Route::Stream { room, query } => {
-                let identity = Identity::of(&self.required_claims().await?, &room);
+                let identity = Identity::of(&self.required_claims(&request).await?, &room);
                 let rooms = self.rooms.clone();
                 self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await
             }
@@ -101,7 +100,7 @@ impl Handler<'_> {
         call: Call,
         request: Request,
     ) -> std::result::Result<RawResponse, Refusal> {
-        let identity = match (self.claims().await?, &call) {
+        let identity = match (self.claims(&request).await?, &call) {
             (Some(claims), _) => Identity::of(&claims, room),
             // The request has no token, so the first frame must contain the
             // token.
@@ -114,7 +113,10 @@ impl Handler<'_> {
         };
         call.check(identity.grant)?;
         let body = match call {
-            Call::Request(RoomRequest::Publish | RoomRequest::Signal) => Some(body(request).await?),
+            Call::Request(RoomRequest::Publish) => {
+                Some(self.checked(room, &identity, body(request).await?)?)
+            }
+            Call::Request(RoomRequest::Signal) => Some(body(request).await?),
             Call::Request(_) | Call::Connect(_) => None,
         };
         let request = self.head.to_room(&identity, body.as_deref()).map_err(platform_error)?;
@@ -130,13 +132,12 @@ impl Handler<'_> {
         }
     }
 
-    async fn required_claims(&self) -> std::result::Result<Claims, Refusal> {
-        self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())
+    async fn required_claims(&self, request: &Request) -> std::result::Result<Claims, Refusal> {
+        self.claims(request).await?.ok_or_else(|| TokenError::Missing.refusal())
     }
 
-    /// Verifies the request's token. Returns `None` if the request has no
-    /// token.
-    async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
+    /// Authenticates the request. Returns `None` if no user is signed in.
+    async fn claims(&self, request: &Request) -> std::result::Result<Option<Claims>, Refusal> {
         let [authorization, subprotocols, cookie, origin, fetch_site] =
             ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
                 .map(|name| self.head.header(name));
@@ -147,11 +148,24 @@ impl Handler<'_> {
             query_token: query_token.as_deref(),
             cookie: cookie.as_deref(),
             origin: origin.as_deref(),
+            own_origin: Some(self.head.origin()),
             fetch_site: fetch_site.as_deref(),
         };
-        match extract::token(&sources, &self.config.origins) {
-            Some(token) => claims(self.config, token).await.map(Some),
-            None => Ok(None),
+        let token = extract::token(&sources, &self.config.origins);
+        let cookies_allowed = sources.is_trusted(&self.config.origins);
+        claims_of_request(self.config, request.inner(), token, cookies_allowed).await
+    }
+
+    /// Returns the body of a publish after the operator's check.
+    fn checked(
+        &self,
+        room: &RoomName,
+        identity: &Identity,
+        body: String,
+    ) -> std::result::Result<String, Refusal> {
+        match self.config.hooks.publish() {
+            Some(hook) => check_body(&*hook, room, &identity.user, &body),
+            None => Ok(body),
         }
     }
 
@@ -190,8 +204,9 @@ impl Handler<'_> {
             #[serde(borrow)]
             error: &'a RawValue,
         }
-        let answer = match RoomRequest::Publish.check(identity.grant) {
-            Ok(()) => self
+        let granted = RoomRequest::Publish.check(identity.grant);
+        let answer = match granted.and_then(|()| self.checked(room, &identity, body)) {
+            Ok(body) => self
                 .room_text(room, &identity, &body)
                 .await
                 .unwrap_or_else(|cause| error_body(&platform_error(cause))),

@@ -25,6 +25,9 @@ const workerd: string = createRequire(import.meta.url)("workerd").default;
  */
 const ROOT = process.env.ROOMCAST_ROOT ?? resolve(import.meta.dirname, "../..");
 
+/** Path below which the worker under test has its routes. */
+const BASE_PATH = process.env.ROOMCAST_BASE_PATH ?? "";
+
 /** Matches log lines of a worker that has trapped or does not answer. */
 const BROKEN = /RuntimeError|Reinitializing Wasm|code had hung/;
 
@@ -68,6 +71,8 @@ export interface Place {
    * the loopback address.
    */
   host?: { namespace: string; address: string } | undefined;
+  /** Path below which the worker has its routes. */
+  basePath?: string | undefined;
   /** File descriptor for the log. */
   log?: number | undefined;
 }
@@ -118,7 +123,7 @@ export class Runtime {
   }
 
   get url(): string {
-    return `http://${this.#address}:${this.#ports.get("http")}`;
+    return `http://${this.#address}:${this.#ports.get("http")}${this.#place.basePath ?? BASE_PATH}`;
   }
 
   /** Id of the running process. */

@@ -172,7 +172,7 @@ impl Bridge {
     }
 
     fn verify(self: &Rc<Self>, token: String) -> Option<std::result::Result<Claims, Refusal>> {
-        let verdict = verifier::claims_without_fetch(&self.config, &token);
+        let verdict = verifier::claims_without_wait(&self.config, &token);
         if verdict.is_none() {
             let bridge = Rc::clone(self);
             spawn_local(async move {

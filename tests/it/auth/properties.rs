@@ -111,6 +111,7 @@ proptest! {
             query_token: None,
             cookie: Some(cookie),
             origin: Some(origin),
+            own_origin: None,
             fetch_site: Some(fetch_site),
         };
         if let Some(token) = extract::token(&sources, &origins) {

@@ -165,6 +165,25 @@ fn cookie_without_origin_is_accepted_for_same_origin_fetch() {
 }
 
 #[test]
+fn cookie_is_accepted_from_a_page_of_the_own_origin() {
+    let own = "https://rt.example.com";
+    for (origin, counts) in [
+        (own, true),
+        ("http://rt.example.com", false),
+        ("https://rt.example.com:8443", false),
+        ("https://rt.example.com.evil.example", false),
+        ("https://evil.rt.example.com", false),
+        ("", false),
+        ("null", false),
+    ] {
+        let (origin, own_origin) = (Some(origin), Some(own));
+        let sources =
+            TokenSources { cookie: COOKIE, origin, own_origin, ..TokenSources::default() };
+        assert_eq!(extract::token(&sources, &origins("*")).is_some(), counts, "{origin:?}");
+    }
+}
+
+#[test]
 fn cors_allows_listed_origins_or_any() {
     assert!(origins("*").allows("https://anything.example"));
     assert!(origins(APP).allows(APP));

@@ -74,12 +74,17 @@ fn token(text: &str) {
         query_token: next(),
         cookie: next(),
         origin: next(),
+        own_origin: Some("https://rt.example"),
         fetch_site: next(),
     };
     let listed = Origins::parse("https://app.example, null").unwrap();
-    let TokenSources { cookie, origin, fetch_site, .. } = sources;
-    let by_cookie = TokenSources { cookie, origin, fetch_site, ..TokenSources::default() };
-    let own_page = origin.is_none() && fetch_site == Some("same-origin");
+    let TokenSources { origin, fetch_site, .. } = sources;
+    let by_cookie =
+        TokenSources { authorization: None, subprotocols: None, query_token: None, ..sources };
+    let own_page = match origin {
+        Some(origin) => origin == "https://rt.example",
+        None => fetch_site == Some("same-origin"),
+    };
     if extract::token(&by_cookie, &listed).is_some() {
         assert!(own_page || origin == Some("https://app.example"));
     }
