@@ -1,6 +1,13 @@
 // Compiles src to plain ES modules and their types in dist.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -24,6 +31,15 @@ for (const name of all.filter((name) => name.endsWith(".js"))) {
   const code = readFileSync(`${here}dist/${name}`, "utf8");
   writeFileSync(`${here}dist/${name}`, code.replace(wrapped, "$1"));
 }
+
+// `roomcast/worker` contains the built worker. Without a build, for example while only the client is
+// worked on, the package lacks this entry. `check-pack.mjs` rejects such a package.
+const worker = { "index.js": "roomcast.js", "index_bg.wasm": "index_bg.wasm" };
+for (const [from, to] of Object.entries(worker)) {
+  const built = `${here}../build/${from}`;
+  if (existsSync(built)) copyFileSync(built, `${here}dist/worker/${to}`);
+}
+copyFileSync(`${here}src/worker/roomcast.d.ts`, `${here}dist/worker/roomcast.d.ts`);
 
 // npm packs only files in the package's own folder.
 for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) {

@@ -1,0 +1,156 @@
+/** Your functions, in the form in which the built worker calls them (src/edge/hooks.rs). */
+import type { Right } from "../token.ts";
+
+/** A user, as `authenticate` returns it. */
+export interface Authenticated {
+  /** Name or id of the user, 1 to 128 characters. Events have it as `from`. */
+  readonly user: string;
+  /** Rights by room pattern, for example `{ "chat:*": ["subscribe", "publish"] }`. */
+  readonly rooms: Readonly<Record<string, readonly Right[]>>;
+  /** Time when the user's sessions end, unless they are renewed. A number is in ms since 1970. */
+  readonly expiresAt: number | Date;
+}
+
+/** An event that `beforePublish` checks. */
+export interface PublishedEvent {
+  readonly name: string;
+  readonly data: any;
+  readonly id?: string;
+  readonly key?: string;
+}
+
+/** The user who publishes an event, and the room. */
+export interface Publisher {
+  readonly room: string;
+  readonly user: string;
+}
+
+/**
+ * The result of `beforePublish`: `undefined` publishes the event, `data` replaces the event's data,
+ * and `refuse` refuses the event with a message for the client.
+ */
+export type Verdict =
+  | { readonly data: unknown; readonly refuse?: undefined }
+  | { readonly refuse: string; readonly data?: undefined }
+  | undefined
+  | void;
+
+/** Options of `createRoomcast`. */
+export interface RoomcastOptions<Env> {
+  /** Path below which Roomcast's routes are, such as `/realtime`. By default, the root. */
+  readonly basePath?: string | undefined;
+  /**
+   * Returns the user of a request. If the result is `null`, no user is signed in. If it is
+   * `undefined`, the request's token is verified as usual.
+   *
+   * The request has the URL and the headers of the client's request, but no body. It has cookies
+   * only if the request comes from a page of the worker's own origin, or of an origin that
+   * `ALLOWED_ORIGINS` lists by name. A token in an `auth` frame arrives as a request that has only
+   * the header `Authorization`.
+   *
+   * If the function throws, or does not answer within 10 s, the client receives `internal` and
+   * connects again.
+   */
+  readonly authenticate?:
+    | ((
+        request: Request,
+        env: Env,
+      ) => Authenticated | null | undefined | Promise<Authenticated | null | undefined>)
+    | undefined;
+  /**
+   * Checks each event that a client publishes over a socket or HTTP. The function must be
+   * synchronous and quick, because the room waits for it. If it throws, the event is refused with
+   * the code `rejected`, and the error is logged.
+   */
+  readonly beforePublish?: ((event: PublishedEvent, publisher: Publisher) => Verdict) | undefined;
+}
+
+/** A verdict in the form for the built worker. Without both fields, the event is unchanged. */
+interface RawVerdict {
+  readonly rejected?: string;
+  readonly data?: string;
+}
+
+export interface Hooks<Env> {
+  readonly basePath: string;
+  readonly checksEvents: boolean;
+  /** Returns the claims as JSON, or `null` or `undefined`. Absent if there is no `authenticate`. */
+  readonly authenticate?: (request: Request, env: Env) => Promise<string | null | undefined>;
+  beforePublish(room: string, user: string, event: string): RawVerdict;
+}
+
+/** Throws a `TypeError` for an invalid option. */
+export function hooksOf<Env>(options: RoomcastOptions<Env>): Hooks<Env> {
+  const { basePath = "", authenticate, beforePublish } = options;
+  checkBasePath(basePath);
+  checkFunction("authenticate", authenticate);
+  checkFunction("beforePublish", beforePublish);
+  return {
+    basePath,
+    checksEvents: beforePublish !== undefined,
+    ...(authenticate && {
+      authenticate: async (request, env) => claimsOf(await authenticate(request, env)),
+    }),
+    beforePublish: (room, user, event) => check(beforePublish!, JSON.parse(event), { room, user }),
+  };
+}
+
+/** Key of the hooks in the environment. No binding can have this key, because it is a symbol. */
+const HOOKS = Symbol.for("roomcast.hooks");
+
+/** Returns the environment with the hooks, which are bound to it. */
+export function withHooks<Env extends object>(env: Env, hooks: Hooks<Env>): Env {
+  const { authenticate } = hooks;
+  const bound = {
+    ...hooks,
+    ...(authenticate && { authenticate: (request: Request) => authenticate(request, env) }),
+  };
+  return Object.create(env, { [HOOKS]: { value: bound } });
+}
+
+/** Limit for a time in seconds: 100,000,000,000 ms is the year 1973. */
+const MIN_EXPIRES_AT_MS = 1e11;
+
+function claimsOf(result: Authenticated | null | undefined): string | null | undefined {
+  if (result === null || result === undefined) return result;
+  const { user, rooms, expiresAt } = result;
+  const expiresAtMs = Math.floor(Number(expiresAt));
+  if (!(expiresAtMs >= MIN_EXPIRES_AT_MS && Number.isSafeInteger(expiresAtMs))) {
+    throw new TypeError(`\`expiresAt\` must be a Date or a number of ms since 1970: ${expiresAt}`);
+  }
+  return JSON.stringify({ user, rooms, expires_at: expiresAtMs });
+}
+
+const REFUSED = "the service could not check this event";
+
+function check(
+  beforePublish: (event: PublishedEvent, publisher: Publisher) => Verdict,
+  event: PublishedEvent,
+  publisher: Publisher,
+): RawVerdict {
+  try {
+    return rawVerdict(beforePublish(event, publisher));
+  } catch (cause) {
+    console.error("beforePublish:", cause);
+    return { rejected: REFUSED };
+  }
+}
+
+function rawVerdict(verdict: Verdict): RawVerdict {
+  if (verdict === undefined || verdict === null) return {};
+  if ("then" in verdict) throw new TypeError("it must be synchronous, and not return a promise");
+  if (typeof verdict.refuse === "string") return { rejected: verdict.refuse };
+  const data = JSON.stringify(verdict.data);
+  if (data === undefined) throw new TypeError("it must return { data }, { refuse } or undefined");
+  return { data };
+}
+
+function checkBasePath(basePath: unknown): void {
+  if (basePath === "" || (typeof basePath === "string" && /^(\/[\w.~-]+)+$/.test(basePath))) return;
+  throw new TypeError(`\`basePath\` must be like /realtime, not ${JSON.stringify(basePath)}`);
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new TypeError(`\`${name}\` must be a function`);
+}

@@ -1,0 +1,30 @@
+/** The request of a trusted worker to one room. */
+
+/** The binding `ROOMS`: the Durable Object namespace of the class `RoomObject`. */
+export interface RoomNamespace {
+  getByName(name: string): { fetch(request: Request): Promise<Response> };
+}
+
+/** A request to one room. */
+export interface RoomCall {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Path below `/rooms/{room}`, with the query. */
+  readonly path: string;
+  readonly body?: string | undefined;
+  readonly user: string;
+}
+
+/** A service binding to `RoomService`. */
+export interface RoomCaller {
+  call(room: string, call: RoomCall): Promise<Response>;
+}
+
+/** Sends a request to a room's object, with the identity of a user that has all rights. */
+export function callRoom(rooms: RoomNamespace, room: string, call: RoomCall): Promise<Response> {
+  const { method, path, body, user } = call;
+  const grant = ["subscribe", "publish", "presence", "admin"];
+  const identity = { user, grant, expires_at: Number.MAX_SAFE_INTEGER };
+  const headers = { "roomcast-identity": encodeURIComponent(JSON.stringify(identity)) };
+  const url = `https://room/rooms/${encodeURIComponent(room)}${path}`;
+  return rooms.getByName(room).fetch(new Request(url, { method, headers, body: body ?? null }));
+}
