@@ -1,0 +1,1 @@
+export { RoomObject, RoomService, default } from "roomcast/worker";
