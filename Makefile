@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client demo bench-test
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo bench-test
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -36,7 +36,7 @@ help: ## List the commands
 dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build edge client demo bench-test size ## Run every check and test, the quickest first
+test: check rust build edge client package demo bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
@@ -90,6 +90,7 @@ build: build/index.js ## Build the worker into build/
 build/index.js: $(shell find src -type f) Cargo.toml Cargo.lock | setup
 	$(within) 1800 worker-build --release
 	wasm-opt -Oz $(wasm_features:%=--enable-%) --output build/index_bg.wasm build/index_bg.wasm
+	@node tools/licenses.ts >build/LICENSES.txt
 	@touch $@
 
 client/dist/index.js: $(shell find client/src -type f) client/build.mjs client/package.json | setup
@@ -125,6 +126,10 @@ client: build
 	ROOMCAST_RUNTIME=workerd $(within) 1800 npm test --silent --workspace client
 	npm run --silent check --workspace client
 	npm run --silent size --workspace client
+
+package: build
+	npm run --silent build --workspace client
+	$(within) 1800 node --test --test-reporter=spec 'tests/package/*.test.ts'
 
 demo: build demo/dist/index.html
 	@# Without a browser, the tests that need one are skipped with a message.

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { WORKER_FILES } from "./worker-files.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 rmSync(`${here}dist`, { recursive: true, force: true });
@@ -34,8 +35,7 @@ for (const name of all.filter((name) => name.endsWith(".js"))) {
 
 // `roomcast/worker` contains the built worker. Without a build, for example while only the client is
 // worked on, the package lacks this entry. `check-pack.mjs` rejects such a package.
-const worker = { "index.js": "roomcast.js", "index_bg.wasm": "index_bg.wasm" };
-for (const [from, to] of Object.entries(worker)) {
+for (const [from, to] of Object.entries(WORKER_FILES)) {
   const built = `${here}../build/${from}`;
   if (existsSync(built)) copyFileSync(built, `${here}dist/worker/${to}`);
 }

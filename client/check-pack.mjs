@@ -1,14 +1,15 @@
 // Checks that the published package contains exactly the compiled modules, their types, the README,
-// the licences and package.json.
+// the built worker, the licences and package.json.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { WORKER_FILES } from "./worker-files.mjs";
 
 const [{ files, size }] = JSON.parse(
   execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8" }),
 );
 const modules = readdirSync("src", { recursive: true })
-  .filter((name) => name.endsWith(".ts"))
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
   .map((name) => name.replace(/\.ts$/, ""));
 assert.deepEqual(
   files.map(({ path }) => path).sort(),
@@ -20,6 +21,16 @@ assert.deepEqual(
     ...modules.map((name) => `dist/${name}.js`),
     // Nothing imports the command line.
     ...modules.filter((name) => !name.startsWith("cli/")).map((name) => `dist/${name}.d.ts`),
+    ...Object.values(WORKER_FILES).map((name) => `dist/worker/${name}`),
+    "dist/worker/roomcast.d.ts",
   ].sort(),
 );
+// The package must contain the worker that the tests have run, and not an earlier build.
+for (const [from, to] of Object.entries(WORKER_FILES)) {
+  const [built, packed] = [readFileSync(`../build/${from}`), readFileSync(`dist/worker/${to}`)];
+  assert(built.equals(packed), `dist/worker/${to} is not build/${from}: run make build`);
+}
+const licenses = readFileSync("dist/worker/LICENSES.txt", "utf8");
+for (const crate of ["worker", "serde_json", "jwt-compact", "wasm-bindgen"])
+  assert.match(licenses, new RegExp(`^${crate} \\d`, "m"));
 console.log(`${files.length} files, ${(size / 1_000).toFixed(1)} kB packed`);
