@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { FakeCloudflare } from "./fake-cloudflare.ts";
 import { Project } from "./project.ts";
 
 const WRANGLER = fileURLToPath(new URL("../../../node_modules/wrangler", import.meta.url));
@@ -63,6 +64,23 @@ export default { fetch: () => new Response() };
       assert.match(stdout, /env\.ROOMS \(RoomObject\) +Durable Object/);
     });
   }
+});
+
+it("the first roomcast deploy uploads the secret of .prod.vars with the worker", async (t) => {
+  const project = createProject(t);
+  await project.run(["init"]);
+  const cloudflare = await FakeCloudflare.start(t);
+  const { exitCode, stdout, stderr } = await project.run(["deploy", "--yes"], {
+    env: { ...env, ...cloudflare.env, JWT_SECRET: "the secret of another program on this machine" },
+  });
+  assert.equal(exitCode, 0, stderr);
+  const [, secret] = /^JWT_SECRET="(.{43})"$/m.exec(project.read(".prod.vars"))!;
+  assert.equal(cloudflare.uploads.length, 1);
+  assert.deepEqual(cloudflare.uploads[0]!.bindings, [
+    { name: "JWT_SECRET", type: "secret_text", text: secret },
+    { name: "ROOMS", type: "durable_object_namespace", class_name: "RoomObject" },
+  ]);
+  assert.match(stdout, /curl https:\/\/my-chat\.acme\.workers\.dev\/rooms\/try:1\/events/);
 });
 
 it("roomcast dev serves a new project with its secret, and ends with SIGTERM", async (t) => {
