@@ -3,7 +3,7 @@
  * The folder has no file of this repository, and its commands find no Rust.
  */
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -49,10 +49,11 @@ export async function runIn(folder: string, command: string, ...args: string[]):
   return stdout + stderr;
 }
 
-/** Installs the packed package in the folder. */
+/** Installs the packed package in the folder, and wrangler as a link, which is quicker. */
 export async function install(folder: string): Promise<void> {
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "chat", type: "module" }));
   await runIn(folder, "npm", "install", "--prefer-offline", await pack());
+  await symlink(join(ROOT, "node_modules/wrangler"), join(folder, "node_modules/wrangler"));
 }
 
 const CONFIGURATION = {

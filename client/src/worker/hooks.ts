@@ -71,41 +71,44 @@ interface RawVerdict {
   readonly data?: string;
 }
 
-export interface Hooks<Env> {
+interface Hooks {
   readonly basePath: string;
   readonly checksEvents: boolean;
   /** Returns the claims as JSON, or `null` or `undefined`. Absent if there is no `authenticate`. */
-  readonly authenticate?: (request: Request, env: Env) => Promise<string | null | undefined>;
+  readonly authenticate?: (request: Request) => Promise<string | null | undefined>;
   beforePublish(room: string, user: string, event: string): RawVerdict;
 }
 
-/** Throws a `TypeError` for an invalid option. */
-export function hooksOf<Env>(options: RoomcastOptions<Env>): Hooks<Env> {
-  const { basePath = "", authenticate, beforePublish } = options;
-  checkBasePath(basePath);
-  checkFunction("authenticate", authenticate);
-  checkFunction("beforePublish", beforePublish);
-  return {
-    basePath,
-    checksEvents: beforePublish !== undefined,
-    ...(authenticate && {
-      authenticate: async (request, env) => claimsOf(await authenticate(request, env)),
-    }),
-    beforePublish: (room, user, event) => check(beforePublish!, JSON.parse(event), { room, user }),
-  };
+let options: RoomcastOptions<any> | undefined;
+
+/** Registers the options for the worker and for all rooms of this script. */
+export function register(registered: RoomcastOptions<any>): void {
+  if (options) throw new TypeError("`createRoomcast` can be called only once in a worker");
+  checkBasePath(registered.basePath);
+  checkFunction("authenticate", registered.authenticate);
+  checkFunction("beforePublish", registered.beforePublish);
+  options = registered;
 }
+
+export const basePathOf = ({ basePath = "" }: RoomcastOptions<any>): string => basePath;
 
 /** Key of the hooks in the environment. No binding can have this key, because it is a symbol. */
 const HOOKS = Symbol.for("roomcast.hooks");
 
-/** Returns the environment with the hooks, which are bound to it. */
-export function withHooks<Env extends object>(env: Env, hooks: Hooks<Env>): Env {
-  const { authenticate } = hooks;
-  const bound = {
-    ...hooks,
-    ...(authenticate && { authenticate: (request: Request) => authenticate(request, env) }),
+/** Returns the environment, with the hooks if `createRoomcast` was called. */
+export const withHooks = (env: object): object =>
+  options ? Object.create(env, { [HOOKS]: { value: hooksOf(options, env) } }) : env;
+
+function hooksOf(options: RoomcastOptions<any>, env: object): Hooks {
+  const { authenticate, beforePublish } = options;
+  return {
+    basePath: basePathOf(options),
+    checksEvents: beforePublish !== undefined,
+    ...(authenticate && {
+      authenticate: async (request) => claimsOf(await authenticate(request, env)),
+    }),
+    beforePublish: (room, user, event) => check(beforePublish!, JSON.parse(event), { room, user }),
   };
-  return Object.create(env, { [HOOKS]: { value: bound } });
 }
 
 /** Limit for a time in seconds: 100,000,000,000 ms is the year 1973. */
@@ -145,8 +148,8 @@ function rawVerdict(verdict: Verdict): RawVerdict {
   return { data };
 }
 
-function checkBasePath(basePath: unknown): void {
-  if (basePath === "" || (typeof basePath === "string" && /^(\/[\w.~-]+)+$/.test(basePath))) return;
+function checkBasePath(basePath: unknown = ""): void {
+  if (typeof basePath === "string" && /^(\/[\w.~-]+)*$/.test(basePath)) return;
   throw new TypeError(`\`basePath\` must be like /realtime, not ${JSON.stringify(basePath)}`);
 }
 

@@ -2,17 +2,16 @@
  * The built worker, and the functions for a worker of your own. This entry runs only on Cloudflare
  * Workers and in workerd.
  */
-export { default, RoomObject } from "./roomcast.js";
+export { default, RoomObject } from "./worker.ts";
 export { createRoomcast } from "./create.ts";
+export type { Context, Roomcast } from "./create.ts";
 export type {
   Authenticated,
-  Context,
   PublishedEvent,
   Publisher,
-  Roomcast,
   RoomcastOptions,
   Verdict,
-} from "./create.ts";
+} from "./hooks.ts";
 export { closeUser, erase, publish, readEvents, readState } from "./rooms.ts";
 export type { NewEvent, Published, RoomNamespace, Rooms } from "./rooms.ts";
 export { RoomService } from "./service.ts";

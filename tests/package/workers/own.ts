@@ -6,13 +6,13 @@ import {
   publish,
   readEvents,
   readState,
-  RoomService,
   type RoomNamespace,
+  type RoomService,
 } from "roomcast/worker";
 
 interface Env {
   ROOMS: RoomNamespace;
-  SERVICE?: InstanceType<typeof RoomService>;
+  SERVICE?: RoomService;
 }
 
 const RIGHTS = ["subscribe", "publish", "presence"] as const;
@@ -70,8 +70,7 @@ const roomcast = createRoomcast<Env>({
   },
 });
 
-export const { RoomObject } = roomcast;
-export { RoomService };
+export { RoomObject, RoomService } from "roomcast/worker";
 
 export default {
   async fetch(request: Request, env: Env, context: { waitUntil(promise: Promise<unknown>): void }) {
