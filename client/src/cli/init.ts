@@ -34,7 +34,7 @@ const WORKER = 'export { RoomObject, default } from "roomcast/worker";';
 const OWN_WORKER = [
   'import { createRoomcast } from "roomcast/worker";',
   'const roomcast = createRoomcast({ basePath: "/realtime" });',
-  "export const { RoomObject } = roomcast;",
+  'export { RoomObject } from "roomcast/worker";',
   "",
   "// At the start of your fetch(request, env, context):",
   "const response = await roomcast.route(request, env, context);",
