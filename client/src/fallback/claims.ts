@@ -10,19 +10,20 @@ export interface Grants {
 }
 
 /**
- * Grants that the client assumes for a cookie or an unreadable token: all rights that the client
- * uses. The server accepts or rejects each request.
+ * Returns the rights that the client assumes if it can't read them: all rights that it uses. The
+ * server accepts or rejects each request. This applies to a cookie, to a token that is no JWT, and to
+ * a token without `rooms`, whose rights come from the server's `ROOM_GRANTS`.
  */
-const UNKNOWN: Grants = { expires_at: 0, rightsIn: () => ["subscribe", "publish", "presence"] };
+const unknownRights = (): string[] => ["subscribe", "publish", "presence"];
 
 export function grantsOf(token = ""): Grants {
-  const claims = claimsOf(token);
-  if (typeof claims?.exp !== "number") return UNKNOWN;
-  const grants = Object.entries(claims.rooms ?? {});
+  const { exp, rooms } = claimsOf(token) ?? {};
+  const grants = Object.entries(rooms ?? {});
   return {
-    expires_at: claims.exp * 1_000,
-    rightsIn: (room) =>
-      grants.flatMap(([pattern, rights]) => (covers(pattern, room) ? rights : [])),
+    expires_at: typeof exp === "number" ? exp * 1_000 : 0,
+    rightsIn: rooms
+      ? (room) => grants.flatMap(([pattern, rights]) => (covers(pattern, room) ? rights : []))
+      : unknownRights,
   };
 }
 
