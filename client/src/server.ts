@@ -15,6 +15,8 @@ import type { PublishOptions } from "./room/outbox.ts";
 import { newId, type RoomEvent, type Snapshot } from "./protocol.ts";
 import { retry } from "./retry.ts";
 
+export { createToken } from "./token.ts";
+export type { Right, TokenOptions } from "./token.ts";
 export { RoomcastError };
 export type { Page, PublishOptions, Range, RoomEvent, Snapshot };
 
