@@ -1,16 +1,21 @@
-/** Runs `wrangler dev` in a project, as a developer does. */
+/** Runs the development server of a project, as a developer does. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { stripVTControlCharacters } from "node:util";
 import { ENV, type Cleanup } from "./package.ts";
 
-/** Starts `wrangler dev` and returns the URL that it serves. It ends after the test. */
-export async function dev(
+/** Starts `wrangler dev`, and returns the URL that it serves. */
+export const dev = (t: Cleanup, folder: string, command = ["wrangler", "dev"]): Promise<string> =>
+  serve(t, folder, [...command, "--port", "0", "--inspector-port", "0"], /Ready on (http:\S+)/);
+
+/** Starts a command, and returns the URL that it prints. The command ends after the test. */
+export async function serve(
   t: Cleanup,
   folder: string,
-  command = ["wrangler", "dev"],
+  [program = "", ...args]: string[],
+  printed: RegExp,
 ): Promise<string> {
-  const [program = "wrangler", ...args] = [...command, "--port", "0", "--inspector-port", "0"];
-  // A group of its own, because wrangler starts workerd and esbuild.
+  // A group of its own, because the command starts workerd and esbuild.
   const child = spawn(program, args, { cwd: folder, env: ENV, detached: true });
   const exited = once(child, "exit");
   t.after(async () => {
@@ -21,11 +26,11 @@ export async function dev(
   const ready = Promise.withResolvers<string>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      const [, url] = /Ready on (http:\/\/[^\s]+)/.exec(output) ?? [];
+      output += stripVTControlCharacters(text);
+      const [, url] = printed.exec(output) ?? [];
       if (url) ready.resolve(url);
     });
   }
-  void exited.then(() => ready.reject(new Error(`wrangler dev ended: ${output}`)));
+  void exited.then(() => ready.reject(new Error(`${program} ${args.join(" ")} ended: ${output}`)));
   return ready.promise;
 }

@@ -3,13 +3,14 @@
  * The folder has no file of this repository, and its commands find no Rust.
  */
 import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const ROOT = resolve(import.meta.dirname, "../..");
+export const ROOT = resolve(import.meta.dirname, "../..");
 
 /** Commands of the folder: Node, npm, and the npm packages of the repository, such as wrangler. */
 const PATH = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), "/usr/bin", "/bin"].join(
@@ -22,18 +23,23 @@ export interface Cleanup {
   after(clean: () => Promise<void>): void;
 }
 
-let tarball: Promise<string> | undefined;
+const tarballs = new Map<string, Promise<string>>();
 
-/** Packs the npm package once, and returns the path of the tarball. */
-export function pack(): Promise<string> {
-  tarball ??= (async () => {
-    const directory = await mkdtemp(join(tmpdir(), "roomcast-pack-"));
-    process.once("exit", () => void rm(directory, { recursive: true, force: true }));
-    const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", directory];
-    const { stdout } = await run("npm", args, { cwd: join(ROOT, "client") });
-    return join(directory, JSON.parse(stdout)[0].filename);
-  })();
-  return tarball;
+/** Packs an npm package of this repository once, and returns the path of the tarball. */
+export function pack(folder = "client"): Promise<string> {
+  const packed = tarballs.get(folder) ?? packNow(folder);
+  tarballs.set(folder, packed);
+  return packed;
+}
+
+async function packNow(folder: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "roomcast-pack-"));
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  // The client was built before the tests, so its script `prepack` is not needed.
+  const scripts = folder === "client" ? ["--ignore-scripts"] : [];
+  const args = ["pack", "--json", ...scripts, "--pack-destination", directory];
+  const { stdout } = await run("npm", args, { cwd: join(ROOT, folder) });
+  return join(directory, JSON.parse(stdout.slice(stdout.indexOf("[")))[0].filename);
 }
 
 /** Creates an empty folder that is removed after the test. */
@@ -44,8 +50,20 @@ export async function emptyFolder(t: Cleanup): Promise<string> {
 }
 
 /** Runs a command in the folder, and returns its output. */
-export async function runIn(folder: string, command: string, ...args: string[]): Promise<string> {
-  const { stdout, stderr } = await run(command, args, { cwd: folder, env: ENV });
+export const runIn = (folder: string, command: string, ...args: string[]): Promise<string> =>
+  runWith({}, folder, command, ...args);
+
+/** Runs a command in the folder with additional environment variables. */
+export async function runWith(
+  variables: NodeJS.ProcessEnv,
+  folder: string,
+  command: string,
+  ...args: string[]
+): Promise<string> {
+  const { stdout, stderr } = await run(command, args, {
+    cwd: folder,
+    env: { ...ENV, ...variables },
+  });
   return stdout + stderr;
 }
 
