@@ -13,7 +13,7 @@ import type { Suite } from "./suite.ts";
 
 const BATCH = 100;
 /**
- * Memory for a reader with flow control, in MB: at most the reader's window (docs/operating.md).
+ * Memory for a reader with flow control, in MB: at most the reader's window (docs/configure.md).
  */
 const WINDOW_MB = 2 ** 20 / 1e6;
 /** Memory that the runtime itself allocates when it starts to work, in MB. */

@@ -180,7 +180,7 @@ fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
     alarms
 }
 
-/// docs/operating.md states the numbers of alarms in this test.
+/// docs/costs.md states the numbers of alarms in this test.
 #[test]
 fn idle_room_sets_alarms_only_for_token_renewals_and_members() {
     let of_tokens = [(10 * SECOND, 119), (MINUTE, 95), (5 * MINUTE, 53), (HOUR, 7), (24 * HOUR, 0)];

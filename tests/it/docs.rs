@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use roomcast::code::Code;
 use roomcast::settings::{RoomSettings, Settings};
 
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 23] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -17,7 +17,12 @@ const PAGES: [&str; 18] = [
     "docs/protocol.md",
     "docs/limits.md",
     "docs/tokens.md",
-    "docs/operating.md",
+    "docs/deploy.md",
+    "docs/configure.md",
+    "docs/monitor.md",
+    "docs/costs.md",
+    "docs/data.md",
+    "docs/troubleshooting.md",
     "docs/torture.md",
     "docs/benchmark.md",
     "client/README.md",
