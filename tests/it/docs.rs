@@ -13,7 +13,7 @@ const PAGES: [&str; 23] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    "docs/quickstart.md",
+    "docs/try-with-curl.md",
     "docs/protocol.md",
     "docs/limits.md",
     "docs/tokens.md",
