@@ -1,12 +1,12 @@
-// Copies each recipe into the code block below the recipe's path in recipes.md. Run this script
-// after a recipe has changed.
+// Copies each recipe into the code block below the recipe's path, in each page that shows it. Run
+// this script after a recipe has changed.
 import { readFileSync, writeFileSync } from "node:fs";
-import { codeOf, PLACES } from "./recipes.ts";
+import { codeOf, fileOf, PAGES, PLACES } from "./recipes.ts";
 
-const page = new URL("recipes.md", import.meta.url);
-
-const embedded = readFileSync(page, "utf8").replace(
-  PLACES,
-  (_, path, language) => `<!-- ${path} -->\n\n\`\`\`${language}\n${codeOf(path)}\`\`\`\n`,
-);
-writeFileSync(page, embedded);
+for (const page of PAGES.map(fileOf)) {
+  const embedded = readFileSync(page, "utf8").replace(
+    PLACES,
+    (_, path, language) => `<!-- ${path} -->\n\n\`\`\`${language}\n${codeOf(path)}\`\`\`\n`,
+  );
+  writeFileSync(page, embedded);
+}

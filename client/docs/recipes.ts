@@ -1,16 +1,22 @@
-// Reads the recipes for docs/recipes.md.
-import { readFileSync } from "node:fs";
+// Reads the recipes for the pages that show them.
+import { readFileSync, readdirSync } from "node:fs";
 
-const root = new URL("../", import.meta.url);
+const repository = new URL("../../", import.meta.url);
+const guides = readdirSync(new URL("docs/guides/", repository));
 
-/** Matches a recipe in the page: a comment with the recipe's path, and the code block below it. */
-export const PLACES = /<!-- (recipes\/\S+\.(\w+)) -->\n(?:\n```\w+\n([^]*?)```\n)?/g;
+/** Paths of the pages that show recipes, from the root of the repository. */
+export const PAGES = ["docs/concepts.md", ...guides.map((name) => `docs/guides/${name}`)];
+
+export const fileOf = (path: string): URL => new URL(path, repository);
+
+/** Matches a recipe in a page: a comment with the recipe's path, and the code block below it. */
+export const PLACES = /<!-- (client\/recipes\/\S+\.(\w+)) -->\n(?:\n```\w+\n([^]*?)```\n)?/g;
 
 /**
  * Returns the recipe's code as an app needs it: without the extensions in its relative imports. Node
  * requires these extensions, and the compiler settings of most apps reject them.
  */
 export function codeOf(path: string): string {
-  const code = readFileSync(new URL(path, root), "utf8");
+  const code = readFileSync(fileOf(path), "utf8");
   return code.replace(/(from "\.[^"]*)\.tsx?"/g, '$1"');
 }

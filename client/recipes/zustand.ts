@@ -1,31 +1,25 @@
-import type { ConnectionStatus, EventOf, Room } from "roomcast";
+import type { ConnectionStatus, Room } from "roomcast";
 import { create } from "zustand";
-import type { Shipment, ShipmentEvents } from "./shipments.ts";
+import { emptyBoard, reduceBoard, type Board, type ShipmentEvents } from "./shipments.ts";
 
-interface Board {
-  shipments: Record<string, Shipment>;
+interface Store {
+  board: Board;
   connection: ConnectionStatus | undefined;
 }
 
-export const useBoard = create<Board>()(() => ({ shipments: {}, connection: undefined }));
+export const useStore = create<Store>()(() => ({ board: emptyBoard, connection: undefined }));
 
-function reduce(shipments: Board["shipments"], { key, data }: EventOf<ShipmentEvents>) {
-  const { [key ?? ""]: _, ...others } = shipments;
-  return data === null ? others : { ...others, [data.id]: data };
-}
-
-/**
- * Writes the room's events to the store. Call it once for the whole app. Components read their slice
- * with `useBoard(selector)`.
- */
-export function followBoard(room: Room<ShipmentEvents>): () => void {
+/** Writes the room's events to the store. Returns a function that stops it. */
+export function connectStore(room: Room<ShipmentEvents>): () => void {
   const stops = [
     room.listen({
-      state: () => useBoard.setState({ shipments: [...room.state!.values()].reduce(reduce, {}) }),
+      // After the first join and after each gap, the board starts from the room's state.
+      state: () =>
+        useStore.setState({ board: [...room.state!.values()].reduce(reduceBoard, emptyBoard) }),
       events: (events) =>
-        useBoard.setState(({ shipments }) => ({ shipments: events.reduce(reduce, shipments) })),
+        useStore.setState(({ board }) => ({ board: events.reduce(reduceBoard, board) })),
     }),
-    room.subscribe(() => useBoard.setState({ connection: room.connection })),
+    room.subscribe(() => useStore.setState({ connection: room.connection })),
   ];
   return () => stops.forEach((stop) => stop());
 }

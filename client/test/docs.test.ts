@@ -2,49 +2,61 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { it } from "node:test";
-import { codeOf, PLACES } from "../docs/recipes.ts";
+import { codeOf, fileOf, PAGES, PLACES } from "../docs/recipes.ts";
 import { compilerIn } from "./compile.ts";
 
-const root = new URL("../", import.meta.url);
 const compile = compilerIn("docs");
 
 const pages = [
-  "../README.md",
   "README.md",
-  ...readdirSync(new URL("docs/", root))
+  ...PAGES,
+  "client/README.md",
+  ...readdirSync(fileOf("client/docs/"))
     .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
+    .map((name) => `client/docs/${name}`),
 ];
 
+const textOf = (page: string): string => readFileSync(fileOf(page), "utf8");
+
+/** Returns the recipes of a page by their paths, as the page shows them. */
+const recipesOf = (page: string): Record<string, string> =>
+  Object.fromEntries([...textOf(page).matchAll(PLACES)].map(([, path, , code]) => [path!, code!]));
+
 /**
- * Returns the code blocks of a page as modules. A comment in the page contains the declarations
- * that all blocks use.
+ * Returns the recipes and the other code blocks of a page as modules. A comment in the page contains
+ * the declarations that all blocks use. Blocks import recipes as if they were in the same folder.
  */
-function blocksOf(page: string): Record<string, string> {
-  const text = readFileSync(new URL(page, root), "utf8");
+function modulesOf(page: string): Record<string, string> {
+  const text = textOf(page).replace(PLACES, "");
   const [, given = ""] = /<!-- given to each block:\n([^]*?)-->/.exec(text) ?? [];
   const blocks = [...text.matchAll(/```(tsx?)\n([^]*?)```/g)].map(([, language, code], n) => [
-    `block-${n}.${language}`,
+    `client/recipes/block-${n}.${language}`,
     `${code}\nexport {};\n`,
   ]);
-  return { "given.d.ts": given, ...Object.fromEntries(blocks) };
+  return { "given.d.ts": given, ...recipesOf(page), ...Object.fromEntries(blocks) };
 }
 
-// The code blocks of recipes.md are files, which are compiled below.
-for (const page of pages.filter((page) => page !== "docs/recipes.md")) {
+for (const page of pages) {
   it(`${page} compiles`, () =>
-    compile(page.replace(/\W/g, "-"), blocksOf(page), {
+    compile(page.replace(/\W/g, "-"), modulesOf(page), {
       extends: "../../../tsconfig.json",
-      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
+      compilerOptions: {
+        module: "esnext",
+        moduleResolution: "bundler",
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+      },
     }));
 }
 
-const recipes = [...readFileSync(new URL("docs/recipes.md", root), "utf8").matchAll(PLACES)];
-const shown = Object.fromEntries(recipes.map(([, path, , code]) => [path!, code ?? ""]));
+/** Each recipe, as the pages show it. */
+const shown: Record<string, string> = Object.assign({}, ...PAGES.map(recipesOf));
 
 it("shows the tested recipes", () => {
-  for (const [path, code] of Object.entries(shown)) {
-    assert.equal(code, codeOf(path), `${path}: run docs/embed.mjs`);
+  for (const page of PAGES) {
+    for (const [path, code] of Object.entries(recipesOf(page))) {
+      assert.equal(code, codeOf(path), `${page}: run client/docs/embed.mjs`);
+    }
   }
 });
 

@@ -1,14 +1,13 @@
 import { useEffect, useState } from "react";
-import type { AnyEvents } from "roomcast";
-import { useRoom, useSignal } from "roomcast/react";
-
-type ChatSignals = { typing: null };
+import type { Room } from "roomcast";
+import { useSignal } from "roomcast/react";
+import type { ChatEvents, ChatSignals } from "./room.ts";
 
 /** Time in ms for which a user is shown as typing after a key press. */
 const TYPING_MS = 3_000;
 
-export function Composer() {
-  const room = useRoom<AnyEvents, ChatSignals>("chat:lobby");
+/** Returns the users who are typing, and a function to call when this user types. */
+export function useTyping(room: Room<ChatEvents, ChatSignals>) {
   const [typing, setTyping] = useState<ReadonlyMap<string, number>>(new Map());
 
   const sendTyping = useSignal(room, "typing", (_, { from }) => {
@@ -25,10 +24,5 @@ export function Composer() {
     return () => clearTimeout(timer);
   }, [typing]);
 
-  return (
-    <label>
-      <input onKeyDown={() => sendTyping(null)} />
-      {typing.size > 0 && `${[...typing.keys()].join(", ")} …`}
-    </label>
-  );
+  return { typing: [...typing.keys()], onType: () => sendTyping(null) };
 }

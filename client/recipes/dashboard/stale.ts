@@ -1,5 +1,5 @@
 import type { Snapshot } from "roomcast";
-import type { Shipment } from "./shipments.ts";
+import type { Shipment } from "../shipments.ts";
 
 /** Maps a shipment's id to its newest value and the seq of that value. */
 export type Versions = ReadonlyMap<string, { seq: number; shipment: Shipment | null }>;
