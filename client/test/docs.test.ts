@@ -9,6 +9,7 @@ const compile = compilerIn("docs");
 
 const pages = [
   "README.md",
+  "docs/quickstart.md",
   ...PAGES,
   "client/README.md",
   ...readdirSync(fileOf("client/docs/"))

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use roomcast::code::Code;
 use roomcast::settings::{RoomSettings, Settings};
 
-const PAGES: [&str; 34] = [
+const PAGES: [&str; 35] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/README.md",
+    "docs/quickstart.md",
     "docs/concepts.md",
     "docs/guides/chat.md",
     "docs/guides/cursors.md",
