@@ -1,5 +1,5 @@
 //! All error codes, with their names on the wire, their HTTP statuses and their
-//! WebSocket close codes (docs/limits.md).
+//! WebSocket close codes (docs/codes.md).
 
 /// An error code of the protocol. The client receives the code, but not the
 /// cause of the error. The cause is written to the operator's log.

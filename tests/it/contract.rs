@@ -1,6 +1,6 @@
 //! Compares the contract with the scenarios. Every frame of docs/protocol.md,
 //! with all of its fields, must appear in a scenario. Every code of
-//! docs/limits.md must appear in a scenario too. Every limit must have a test
+//! docs/codes.md must appear in a scenario too. Every limit must have a test
 //! at the limit and a test beyond it.
 //!
 //! The field `limits` of a scenario lists the limits that the scenario tests.
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::docs::{code, read, rows_under, texts};
+use crate::docs::{CODES, CODES_COLUMNS, code, read, rows_under, texts};
 use crate::scenarios::{Scenario, scenarios};
 
 /// The fields of each frame.
@@ -219,7 +219,7 @@ fn documented_codes_appear_in_scenarios() {
             };
         }
     }
-    for row in rows_under("docs/limits.md", &["code", "HTTP", "close", "what a client does"]) {
+    for row in rows_under(CODES, &CODES_COLUMNS) {
         let [name, status, close] = [code(&row[0])[0].clone(), row[1].clone(), row[2].clone()];
         // The worker of the scenarios has no check of events. Tests in
         // `publish_hook` and `tests/package` cover this code.

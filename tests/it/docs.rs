@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use roomcast::code::Code;
 use roomcast::settings::{RoomSettings, Settings};
 
-const PAGES: [&str; 35] = [
+/// The page with the table of codes, and the columns of the table.
+pub const CODES: &str = "docs/codes.md";
+pub const CODES_COLUMNS: [&str; 5] = ["code", "HTTP", "close", "meaning", "what a client does"];
+
+const PAGES: [&str; 37] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -28,6 +32,7 @@ const PAGES: [&str; 35] = [
     "docs/migrating.md",
     "docs/try-with-curl.md",
     "docs/protocol.md",
+    "docs/codes.md",
     "docs/limits.md",
     "docs/tokens.md",
     "docs/troubleshooting.md",
@@ -88,7 +93,7 @@ fn documented_settings_match_the_code() {
 
 #[test]
 fn documented_codes_match_the_code() {
-    let documented = rows_under("docs/limits.md", &["code", "HTTP", "close", "what a client does"])
+    let documented = rows_under(CODES, &CODES_COLUMNS)
         .into_iter()
         .map(|row| (code(&row[0])[0].clone(), row[1].parse().ok(), row[2].parse().ok()));
     let codes = Code::ALL.map(|code| (code.as_str().into(), code.http_status(), code.close_code()));
