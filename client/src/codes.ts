@@ -1,21 +1,4 @@
-/** Codes of the protocol (docs/protocol.md, section 9). */
-export type WireCode =
-  | "bad_request"
-  | "unauthorized"
-  | "token_expired"
-  | "forbidden"
-  | "not_found"
-  | "method_not_allowed"
-  | "position_lost"
-  | "too_large"
-  | "rate_limited"
-  | "ping_timeout"
-  | "kicked"
-  | "erased"
-  | "room_full"
-  | "rejected"
-  | "internal"
-  | "restarting";
+import type { WireCode } from "./protocol.ts";
 
 /** Codes of errors that only a client detects. */
 export type LocalCode =

@@ -1,8 +1,8 @@
 export { createClient } from "./client.ts";
 export type { Client, ClientOptions } from "./client.ts";
 export { RoomcastError } from "./codes.ts";
-export type { Code, LocalCode, WireCode } from "./codes.ts";
-export type { Listener } from "./room/feed.ts";
+export type { Code, LocalCode } from "./codes.ts";
+export type { Listener, Recovered } from "./room/feed.ts";
 export type { AnyEvents, EventOf, Handler } from "./room/handlers.ts";
 export type { Page, Range } from "./http.ts";
 export type { Backoff, ConnectionStatus, Status } from "./connection/lifecycle.ts";
@@ -15,10 +15,10 @@ export type {
   Gap,
   Member,
   Position,
-  Recovered,
   RoomEvent,
   Signal,
   Snapshot,
+  WireCode,
 } from "./protocol.ts";
 export type { Room } from "./room/room.ts";
 export type { TokenCallback } from "./connection/tokens.ts";

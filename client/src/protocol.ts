@@ -1,4 +1,42 @@
-import { RoomcastError, type WireCode } from "./codes.ts";
+/**
+ * Frames and bodies on the wire, as the contract (docs/protocol.md) describes them. A test compares
+ * each type with its table in the contract.
+ */
+
+/** Subprotocol of version 1, which a client offers when it opens a WebSocket. */
+export const SUBPROTOCOL = "roomcast.v1";
+
+/**
+ * Text of a ping. If a ping is exactly this text, the runtime answers it without waking the room.
+ */
+export const PING = '{"type":"ping"}';
+
+/** A code of an error (docs/codes.md). */
+export type WireCode =
+  | "bad_request"
+  | "unauthorized"
+  | "token_expired"
+  | "forbidden"
+  | "not_found"
+  | "method_not_allowed"
+  | "position_lost"
+  | "too_large"
+  | "rate_limited"
+  | "ping_timeout"
+  | "kicked"
+  | "erased"
+  | "room_full"
+  | "rejected"
+  | "internal"
+  | "restarting";
+
+/** A position in a room's log: `epoch:seq`, for example `h7Qk2pXa:41`. */
+export type Position = string;
+
+/** A right that a token can grant in a room. */
+export type Right = "subscribe" | "publish" | "presence" | "admin";
+
+// Events, state, members
 
 /** An event as the room delivers it. */
 export interface RoomEvent<Name extends string = string, Data = unknown> {
@@ -19,9 +57,6 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
   readonly key?: string | undefined;
 }
 
-/** A position in a room's log: `epoch:seq`, for example `h7Qk2pXa:41`. */
-export type Position = string;
-
 /** State of a room at `seq`: the latest event of every key, oldest first. */
 export interface Snapshot<Event = RoomEvent> {
   readonly epoch: string;
@@ -39,14 +74,6 @@ export interface Gap {
   readonly oldest: number;
   /** Seq of the newest event (the head). Live events continue after this seq. */
   readonly seq: number;
-}
-
-/**
- * Range of missed events that were delivered: the events after `from`, up to and including `to`.
- */
-export interface Recovered {
-  readonly from: Position;
-  readonly to: Position;
 }
 
 /**
@@ -74,131 +101,306 @@ export interface Entry<Data = any> {
   readonly since: number;
 }
 
+/** An entry with its user, in a change of the members. */
+export interface UserEntry<Data = any> extends Entry<Data> {
+  readonly user: string;
+}
+
+// Frames from a room
+
+interface FromRoom<Type extends string> {
+  readonly type: Type;
+  /** Name of the room. */
+  readonly room: string;
+}
+
+/** The first frame of a session. */
+export interface WelcomeFrame extends FromRoom<"welcome"> {
+  readonly session: string;
+  /** User of the session, or `null` for a session without a token. */
+  readonly user: string | null;
+  readonly epoch: string;
+  /** Seq of the newest event (the head). */
+  readonly seq: number;
+  /** Whether the position of `since` could be resumed. Present if `since` was given. */
+  readonly recovered?: boolean;
+  readonly grant: readonly Right[];
+  /** Expiry of the token in ms since 1970, or `null` for a session without a token. */
+  readonly expires_at: number | null;
+  /** Time between two pings. */
+  readonly ping_ms: number;
+}
+
+export interface GapFrame extends FromRoom<"gap">, Gap {}
+
+export interface StateFrame extends FromRoom<"state">, Snapshot {}
+
+/** Live or replayed events. */
+export interface EventsFrame extends FromRoom<"events"> {
+  readonly epoch: string;
+  /** Seq before the first event of the frame. */
+  readonly prev: number;
+  readonly events: readonly RoomEvent[];
+}
+
+/** The answer to a publish with this `ref`: the event is durable. */
+export interface AckFrame extends FromRoom<"ack"> {
+  readonly ref: string;
+  readonly seq: number;
+}
+
+export interface SignalFrame extends FromRoom<"signal">, Signal {}
+
 /** The list of members, or a page of it. */
-export interface Members {
+export interface MembersFrame extends FromRoom<"members"> {
   readonly members: readonly Member[];
   /** `true` if another page follows. */
   readonly more?: true;
 }
 
 /** Net change of the members. A session is in at most one of the three lists. */
-export interface MembersChanged {
+export interface MembersChangedFrame extends FromRoom<"members:changed"> {
   readonly entered: readonly UserEntry[];
   readonly updated: readonly UserEntry[];
   readonly left: readonly UserEntry[];
 }
 
-interface UserEntry extends Entry {
-  readonly user: string;
-}
-
-/** The first frame of a multiplexed connection. */
-export interface Connected {
-  readonly type: "connected";
-  /**
-   * User of the token. The field is absent if the client itself has created the frame, for a
-   * transport over HTTP.
-   */
-  readonly user?: string;
-  /** `true` if no request was sent to the server yet, so the token may still be rejected. */
-  readonly unverified?: boolean;
+/** The answer to `auth`: the token was accepted. */
+export interface AuthorizedFrame extends FromRoom<"authorized"> {
+  readonly grant: readonly Right[];
   readonly expires_at: number;
-  readonly ping_ms: number;
 }
 
-/** The first frame of a room. */
-export interface Welcome {
-  readonly type: "welcome";
-  readonly user?: string;
-  readonly session: string;
-  readonly grant: readonly string[];
-  readonly epoch: string;
+/** A rejected frame, which had no effect. */
+export interface ErrorFrame extends FromRoom<"error">, ErrorDetails {
+  readonly ref?: string;
+}
+
+export interface PongFrame {
+  readonly type: "pong";
+}
+
+/** Frames from a room. */
+export type ServerFrame =
+  | WelcomeFrame
+  | GapFrame
+  | StateFrame
+  | EventsFrame
+  | AckFrame
+  | SignalFrame
+  | MembersFrame
+  | MembersChangedFrame
+  | AuthorizedFrame
+  | ErrorFrame
+  | PongFrame;
+
+// Frames to a room
+
+/** Replaces the token of the session or connection. */
+export interface AuthRequest {
+  readonly type: "auth";
+  readonly token: string;
+}
+
+/** Publishes an event. An `ack` is sent only if the frame has a `ref`. */
+export interface PublishRequest extends NewEvent {
+  readonly type: "publish";
+  readonly ref?: string | undefined;
+}
+
+export interface SignalRequest extends NewSignal {
+  readonly type: "signal";
+}
+
+/** Enters the room, or updates the presence data. */
+export interface EnterRequest {
+  readonly type: "enter";
+  readonly data?: unknown;
+}
+
+export interface LeaveRequest {
+  readonly type: "leave";
+}
+
+/** Requests the list of members. */
+export interface MembersRequest {
+  readonly type: "members";
+}
+
+/** Acknowledges the events up to `seq`, and turns flow control on. */
+export interface SeenRequest {
+  readonly type: "seen";
   readonly seq: number;
-  readonly recovered?: boolean;
-  readonly expires_at: number;
+}
+
+export interface PingRequest {
+  readonly type: "ping";
+}
+
+/** Frames of a session, which a connection for many rooms sends with the name of the room. */
+export type SessionRequest =
+  PublishRequest | SignalRequest | EnterRequest | LeaveRequest | MembersRequest | SeenRequest;
+
+/** Frames to a room. */
+export type ClientFrame = SessionRequest | AuthRequest | PingRequest;
+
+// Frames of a connection for many rooms
+
+/** The first frame of a connection for many rooms. */
+export interface ConnectedFrame {
+  readonly type: "connected";
+  /** User of the connection, or `null` for a connection without a token. */
+  readonly user: string | null;
+  /** Expiry of the token in ms since 1970, or `null` for a connection without a token. */
+  readonly expires_at: number | null;
   readonly ping_ms: number;
 }
 
-export interface Events {
-  readonly type: "events";
+/** The answer to `auth` on a connection. Each room also sends its own answer. */
+export interface ConnectionAuthorizedFrame {
+  readonly type: "authorized";
+  readonly expires_at: number;
+}
+
+/** End of a room's subscription. The connection and its other rooms continue. */
+export interface ClosedFrame extends FromRoom<"closed"> {
+  /** Close code that a socket of the room would have received. */
+  readonly code: number;
+  readonly reason?: string;
+}
+
+/** A frame that the connection itself has rejected. */
+export interface ConnectionErrorFrame extends ErrorDetails {
+  readonly type: "error";
+  /** Name of the room as it was sent. Absent if the error concerns no room. */
+  readonly room?: string;
+  readonly ref?: string;
+}
+
+/** Frames from a connection for many rooms: its own, and those of its rooms. */
+export type ConnectionServerFrame =
+  ServerFrame | ConnectedFrame | ConnectionAuthorizedFrame | ClosedFrame | ConnectionErrorFrame;
+
+/** Subscribes to a room. */
+export interface SubscribeRequest {
+  readonly type: "subscribe";
+  readonly room: string;
+  /** Position after which the events begin. */
+  readonly since?: Position | undefined;
+  /** Number of events before the head at which the events begin. */
+  readonly last?: number | undefined;
+  /** `false` for no `state` frame. */
+  readonly state?: boolean | undefined;
+}
+
+export interface UnsubscribeRequest {
+  readonly type: "unsubscribe";
+  readonly room: string;
+}
+
+/** Frames to a connection for many rooms. */
+export type ConnectionClientFrame =
+  | SubscribeRequest
+  | UnsubscribeRequest
+  | AuthRequest
+  | PingRequest
+  | (SessionRequest & { readonly room: string });
+
+// HTTP bodies
+
+/** An event to publish. */
+export interface NewEvent {
+  readonly name: string;
+  readonly data: unknown;
+  readonly id?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Events that are appended as a whole or not at all. */
+export interface NewEvents {
+  readonly events: readonly NewEvent[];
+}
+
+/** Body of a publish to a room. */
+export type PublishBody = NewEvent | NewEvents;
+
+/** The answer to a publish. `seqs` has one seq for each event. */
+export interface PublishAnswer {
+  readonly room: string;
   readonly epoch: string;
+  readonly seqs: readonly number[];
+}
+
+/** An event to publish to a room, beside events for other rooms. */
+export interface AddressedEvent extends NewEvent {
+  readonly room: string;
+}
+
+/** Body of a publish to several rooms. */
+export interface AddressedEvents {
+  readonly events: readonly AddressedEvent[];
+}
+
+/** The answer to a publish to several rooms. The results of the rooms are independent. */
+export interface PublishResults {
+  readonly rooms: readonly PublishResult[];
+}
+
+export type PublishResult = PublishAnswer | PublishFailure;
+
+export interface PublishFailure {
+  readonly room: string;
+  readonly error: ErrorDetails;
+}
+
+/** A signal to send. */
+export interface NewSignal {
+  readonly name: string;
+  readonly data: unknown;
+}
+
+/** A page of stored events, oldest first. */
+export interface PageAnswer {
+  readonly room: string;
+  readonly epoch: string;
+  /** Seq before the first event of the page. */
   readonly prev: number;
   readonly events: readonly RoomEvent[];
+  /** Seq of the newest event of the room. */
+  readonly head: number;
 }
 
-/** End of a room's subscription on a multiplexed connection. */
-export interface Closed {
-  readonly type: "closed";
-  readonly code: number;
+export interface StateAnswer extends Snapshot {
+  readonly room: string;
 }
 
-export interface Authorized {
-  readonly type: "authorized";
-  /**
-   * Rights in the room. The field is absent in the frame of a multiplexed connection itself,
-   * because each of its rooms receives its own rights.
-   */
-  readonly grant?: readonly string[];
-  readonly expires_at: number;
+/** All members of a room. */
+export interface MembersAnswer {
+  readonly room: string;
+  readonly members: readonly Member[];
 }
 
-export interface Refusal {
-  readonly type: "error";
-  readonly ref?: string;
+export interface StatsAnswer {
+  readonly room: string;
+  readonly epoch: string;
+  readonly head: number;
+  readonly oldest: number;
+  readonly sessions: number;
+  readonly members: number;
+  readonly bytes: number;
+  readonly awake_since: number;
+  readonly rows_written: number;
+}
+
+/** Body of every answer with an error status. */
+export interface ErrorAnswer {
+  readonly error: ErrorDetails;
+}
+
+export interface ErrorDetails {
   readonly code: WireCode;
+  /** Text for people, which may change. */
   readonly message: string;
+  /** Time to wait before a retry. Present only with `rate_limited`. */
   readonly retry_after_ms?: number;
 }
-
-/**
- * Frames from the server that this client handles. Every frame except `pong` names its room,
- * unless the frame belongs to a multiplexed connection itself.
- */
-export type Frame = { readonly room?: string } & (
-  | Connected
-  | Closed
-  | Welcome
-  | Events
-  | ({ readonly type: "gap" } & Gap)
-  | ({ readonly type: "state" } & Snapshot)
-  | { readonly type: "ack"; readonly ref: string; readonly seq: number }
-  | ({ readonly type: "signal" } & Signal)
-  | ({ readonly type: "members" } & Members)
-  | ({ readonly type: "members:changed" } & MembersChanged)
-  | Authorized
-  | Refusal
-  | { readonly type: "pong" }
-);
-
-export const SUBPROTOCOL = "roomcast.v1";
-
-/**
- * Text of a ping. If a ping is exactly this text, the runtime answers it without waking the room.
- */
-export const PING = '{"type":"ping"}';
-
-export const MAX_FRAME_BYTES = 1024 * 1024;
-export const MAX_SIGNAL_BYTES = 16 * 1024;
-export const MAX_PRESENCE_BYTES = 2 * 1024;
-
-/**
- * Window in ms. If signals or presence data change faster, the room sends only the newest change of
- * each window.
- */
-export const WINDOW_MS = 50;
-
-/** Returns the size of the text in UTF-8. */
-export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
-
-/** Throws `too_large` if the text has more than `max` bytes, which is the room's limit. */
-export function checkBytes(text: string, max: number): void {
-  const bytes = bytesOf(text);
-  if (bytes > max)
-    throw new RoomcastError("too_large", `${bytes} bytes exceed the limit of ${max}.`);
-}
-
-/**
- * Returns a random id for a publish, so that a retried publish is stored once. Does not use
- * `crypto.randomUUID`, which browsers offer only on https pages.
- */
-export const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -12,7 +12,8 @@ import {
   type Range,
 } from "./http.ts";
 import type { PublishOptions } from "./room/outbox.ts";
-import { newId, type RoomEvent, type Snapshot } from "./protocol.ts";
+import { newId } from "./id.ts";
+import type { RoomEvent, Snapshot } from "./protocol.ts";
 import { retry } from "./retry.ts";
 
 export { createToken } from "./token.ts";

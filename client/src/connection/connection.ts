@@ -20,7 +20,7 @@ import {
   type Status,
 } from "./lifecycle.ts";
 import type { TransportInput } from "./transport.ts";
-import type { Connected, Frame, Welcome } from "../protocol.ts";
+import type { Frame } from "./frame.ts";
 
 /**
  * State of a connection. In the phase `opening`, `dueAt` is the deadline. In the phase `open`,
@@ -193,7 +193,7 @@ function onFrame(connection: Connection, frame: Frame, now: number, wallNow: num
 
 function open(
   connection: Connection,
-  frame: Welcome | Connected,
+  frame: Frame & { readonly type: "welcome" | "connected" },
   now: number,
   wallNow: number,
 ): Step {
@@ -205,7 +205,7 @@ function open(
     error: undefined,
     pingMs: frame.ping_ms,
     // An unverified token counts as accepted only after the first room's `welcome`.
-    refused: connection.refused && frame.type === "connected" && frame.unverified === true,
+    refused: connection.refused && "unverified" in frame,
     isMultiplexed: frame.type === "connected",
     renewAt: renewalOf(frame, now, wallNow),
   };
@@ -218,8 +218,12 @@ function open(
  * Returns the time when a tenth of the token's remaining lifetime is left, or `now + MIN_RENEW_MS`
  * if that is later.
  */
-function renewalOf(frame: { expires_at: number }, now: number, wallNow: number): number {
-  const remainingMs = frame.expires_at - wallNow;
+function renewalOf(
+  frame: { readonly expires_at: number | null },
+  now: number,
+  wallNow: number,
+): number {
+  const remainingMs = (frame.expires_at ?? 0) - wallNow;
   // By this client's clock, the token has expired, but the server has accepted it. So this clock is
   // wrong: wait until the server closes the connection with 4001.
   if (remainingMs <= 0) return NEVER;

@@ -21,7 +21,7 @@ import {
   type SubscriptionInput,
   type SubscriptionRequest,
 } from "./subscription.ts";
-import type { Frame } from "../protocol.ts";
+import type { Frame } from "./frame.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
 
 /** Maximum number of rooms on one connection, by the protocol. */

@@ -11,7 +11,9 @@ import {
 } from "./connection.ts";
 import { describe, isActive, type Backoff } from "./lifecycle.ts";
 import type { Transport, TransportListener } from "./transport.ts";
-import { bytesOf, PING, SUBPROTOCOL, type Frame } from "../protocol.ts";
+import type { Frame } from "./frame.ts";
+import { bytesOf } from "../limits.ts";
+import { PING, SUBPROTOCOL } from "../protocol.ts";
 import type { TransportSelector } from "./transport-selector.ts";
 import type { Token, TokenOptions, Tokens } from "./tokens.ts";
 

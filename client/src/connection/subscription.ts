@@ -19,7 +19,8 @@ import {
   type Lifecycle,
 } from "./lifecycle.ts";
 import type { TransportInput } from "./transport.ts";
-import type { Frame, Refusal } from "../protocol.ts";
+import type { Frame } from "./frame.ts";
+import type { ErrorDetails } from "../protocol.ts";
 
 export interface Subscription extends Lifecycle {
   /** `true` while the connection is open. */
@@ -224,7 +225,10 @@ function retry(subscription: Subscription, reason: Code, now: number): Subscript
  * frame. It counts as the answer only in two cases, in which a wrong guess does no harm. Either a
  * `subscribe` has exceeded the rate limit, or an `unsubscribe` has found no subscription.
  */
-function onRefusal(subscription: Subscription, { ref, code }: Refusal): Subscription {
+function onRefusal(
+  subscription: Subscription,
+  { ref, code }: ErrorDetails & { readonly ref?: string },
+): Subscription {
   const { state } = subscription;
   const isAnswer = ref === undefined || ref === pendingRequest[state];
   // The server would refuse every retry as well.

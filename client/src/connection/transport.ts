@@ -1,7 +1,8 @@
 import type { Code } from "../codes.ts";
 import type { Fetch } from "../http.ts";
 import type { Lifecycle, Status } from "./lifecycle.ts";
-import type { Frame, Position } from "../protocol.ts";
+import type { Frame } from "./frame.ts";
+import type { Position } from "../protocol.ts";
 import type { Report } from "../report.ts";
 
 /**

@@ -1,28 +1,20 @@
-import type { RoomcastError, WireCode } from "../codes.ts";
-import type { Position } from "../protocol.ts";
+import type { RoomcastError } from "../codes.ts";
+import type {
+  ConnectionClientFrame,
+  PublishRequest,
+  SessionRequest,
+  WireCode,
+} from "../protocol.ts";
+
+/** A publish of this client, which always has a `ref`. */
+export type Publish = PublishRequest & { readonly ref: string };
 
 /** A frame from the client to a room. */
-export type RoomFrame =
-  | {
-      readonly type: "publish";
-      readonly ref: string;
-      readonly name: string;
-      readonly data: unknown;
-      readonly id?: string;
-      readonly key?: string;
-    }
-  | { readonly type: "signal"; readonly name: string; readonly data: unknown }
-  | { readonly type: "enter"; readonly data?: unknown }
-  | { readonly type: "leave" | "members" }
-  | { readonly type: "seen"; readonly seq: number };
+export type RoomFrame = Exclude<SessionRequest, PublishRequest> | Publish;
 
 /** A frame from the client to a room, or to the connection itself. */
 export type ClientFrame =
-  | { readonly type: "ping" }
-  | { readonly type: "auth"; readonly token: string }
-  | { readonly type: "subscribe"; readonly room: string; readonly since?: Position }
-  | { readonly type: "unsubscribe"; readonly room: string }
-  | (RoomFrame & { readonly room: string });
+  Exclude<ConnectionClientFrame, SessionRequest> | (RoomFrame & { readonly room: string });
 
 /** Receives a room's frames, as a socket would receive them. */
 export interface FrameSink {

@@ -1,4 +1,5 @@
 import { RoomcastError } from "../codes.ts";
+import type { PublishAnswer, SignalRequest } from "../protocol.ts";
 import { transientCodes } from "../retry.ts";
 import { errorFrame, frameOf, type FrameSink, type RoomFrame } from "./frames.ts";
 import { closeCodeOf, UNAUTHORIZED, type Http } from "./http.ts";
@@ -59,7 +60,7 @@ export class Publisher {
       const events = batch.map(({ event }) => event).join();
       try {
         const body = `{"events":[${events}]}`;
-        const { seqs } = await this.#http.post<{ seqs: number[] }>(url, body);
+        const { seqs } = await this.#http.post<PublishAnswer>(url, body);
         this.#dequeue(batch.length).forEach(({ ref }, n) =>
           this.#sink.onFrame(frameOf("ack", { room: this.#room, ref, seq: seqs[n] })),
         );
@@ -99,7 +100,7 @@ export class Publisher {
       this.#emitError(error, ref);
   }
 
-  signal({ name, data }: RoomFrame & { type: "signal" }): void {
+  signal({ name, data }: SignalRequest): void {
     this.#signals.set(name, JSON.stringify({ name, data }));
     if (!this.#signalling) void this.#signalAll();
   }

@@ -2,16 +2,15 @@ import { Listeners } from "../listeners.ts";
 import { Flow } from "./flow.ts";
 import type { RoomTransport } from "../connection/transport.ts";
 import { formatPosition, newEvents, type LogPosition, type SavedPosition } from "./position.ts";
+import type { Frame } from "../connection/frame.ts";
 import {
   PING,
-  type Events,
-  type Frame,
+  type EventsFrame,
   type Gap,
   type Position,
-  type Recovered,
   type RoomEvent,
   type Snapshot,
-  type Welcome,
+  type WelcomeFrame,
 } from "../protocol.ts";
 import { guard } from "../report.ts";
 import { State } from "./state.ts";
@@ -33,6 +32,14 @@ export interface Listener<Event = RoomEvent> {
   state?: (() => void) | undefined;
   /** Called when all events that this client missed during a disconnect have been delivered. */
   recovered?: ((recovered: Recovered) => void) | undefined;
+}
+
+/**
+ * Range of missed events that were delivered: the events after `from`, up to and including `to`.
+ */
+export interface Recovered {
+  readonly from: Position;
+  readonly to: Position;
 }
 
 export interface FeedOptions {
@@ -173,7 +180,7 @@ export class Feed {
     }
   }
 
-  #onWelcome({ recovered, epoch, seq }: Welcome): void {
+  #onWelcome({ recovered, epoch, seq }: WelcomeFrame): void {
     const head = { epoch, seq };
     this.#expectsState = !recovered;
     // If the room can't resume from the position, the client retains the position until it receives
@@ -186,7 +193,7 @@ export class Feed {
     this.#awaitState();
   }
 
-  #apply(frame: Events, bytes: number): void {
+  #apply(frame: EventsFrame, bytes: number): void {
     const state = this.#state;
     const events = state && newEvents(state.position, frame);
     if (!events) return this.#options.transport.dispatch({ type: "gap_detected" });

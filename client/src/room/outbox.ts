@@ -1,5 +1,5 @@
 import { RoomcastError, type Code } from "../codes.ts";
-import { checkBytes, MAX_FRAME_BYTES } from "../protocol.ts";
+import { checkBytes, MAX_FRAME_BYTES } from "../limits.ts";
 import type { Sender } from "./sender.ts";
 
 export interface PublishOptions {

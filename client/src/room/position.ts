@@ -1,4 +1,4 @@
-import type { Events, Position, RoomEvent } from "../protocol.ts";
+import type { EventsFrame, Position, RoomEvent } from "../protocol.ts";
 
 /** A position in a room's log: every event up to `seq` was delivered, and later events were not. */
 export interface LogPosition {
@@ -23,7 +23,10 @@ export function parsePosition(text: string | null | undefined): LogPosition | un
  * `undefined` if an earlier frame is missing. That is so if the frame starts beyond the position,
  * or if it has another epoch.
  */
-export function newEvents(position: LogPosition, frame: Events): readonly RoomEvent[] | undefined {
+export function newEvents(
+  position: LogPosition,
+  frame: EventsFrame,
+): readonly RoomEvent[] | undefined {
   if (frame.epoch !== position.epoch || frame.prev > position.seq) return undefined;
   return frame.events.filter((event) => event.seq > position.seq);
 }

@@ -5,15 +5,13 @@
 import { Listeners } from "../listeners.ts";
 import type { RoomcastError } from "../codes.ts";
 import type { Grant } from "./grant.ts";
-import {
-  checkBytes,
-  MAX_PRESENCE_BYTES,
-  WINDOW_MS,
-  type Entry,
-  type Member,
-  type Members,
-  type MembersChanged,
-  type Welcome,
+import { checkBytes, MAX_PRESENCE_BYTES, WINDOW_MS } from "../limits.ts";
+import type {
+  Entry,
+  Member,
+  MembersChangedFrame,
+  MembersFrame,
+  WelcomeFrame,
 } from "../protocol.ts";
 import type { Sender } from "./sender.ts";
 import type { Report } from "../report.ts";
@@ -134,7 +132,7 @@ export class RoomPresence implements Presence, Sender {
   readonly subscribe = (watcher: () => void): (() => void) =>
     this.#options.use(this.#watchers.add(watcher));
 
-  onWelcome({ session }: Welcome): void {
+  onWelcome({ session }: WelcomeFrame): void {
     this.#session = session;
     this.onGrantChange();
   }
@@ -183,7 +181,7 @@ export class RoomPresence implements Presence, Sender {
   /**
    * Handles a list, or a page of a large list. The list is shown when its last page is received.
    */
-  onMembers({ members, more }: Members): void {
+  onMembers({ members, more }: MembersFrame): void {
     const all = [...this.#pages, ...members];
     this.#pages = more ? all : [];
     if (more) return;
@@ -192,7 +190,7 @@ export class RoomPresence implements Presence, Sender {
     this.#setMembers(all);
   }
 
-  onMembersChanged(change: MembersChanged): void {
+  onMembersChanged(change: MembersChangedFrame): void {
     if (this.#members) this.#setMembers(applyChange(this.#members, change));
   }
 
@@ -238,7 +236,7 @@ function withOwnData(members: readonly Member[], own: string | undefined, data: 
 /** Applies a change. Unchanged members stay the same objects. */
 function applyChange(
   members: readonly Member[],
-  { entered, updated, left }: MembersChanged,
+  { entered, updated, left }: MembersChangedFrame,
 ): Member[] {
   const byUser = new Map(members.map((member) => [member.user, member]));
   const othersOf = (user: string, session: string) =>

@@ -38,14 +38,15 @@ import { RateLimiter } from "../connection/rate-limiter.ts";
 import type { Sender } from "./sender.ts";
 import type { SavedPosition } from "./position.ts";
 import { RoomPresence, type Presence } from "./presence.ts";
-import {
-  newId,
-  type Frame,
-  type Position,
-  type Refusal,
-  type RoomEvent,
-  type Signal,
-  type Snapshot,
+import type { Frame } from "../connection/frame.ts";
+import { newId } from "../id.ts";
+import type {
+  AuthorizedFrame,
+  ErrorDetails,
+  Position,
+  RoomEvent,
+  Signal,
+  Snapshot,
 } from "../protocol.ts";
 import type { Report } from "../report.ts";
 import { Signals } from "./signals.ts";
@@ -319,7 +320,7 @@ export class Room<
         this.#feed.onFrame(frame, bytes);
         return this.#flush();
       case "authorized":
-        this.#onGrant(frame.grant!, () => this.#presence.onGrantChange());
+        this.#onGrant((frame as AuthorizedFrame).grant, () => this.#presence.onGrantChange());
         return this.#flush();
       case "ack":
         this.#outbox.onAck(frame.ref, frame.seq);
@@ -342,7 +343,12 @@ export class Room<
     if (isNew) this.#notify();
   }
 
-  #onRefusal({ ref, code, message, retry_after_ms }: Refusal): void {
+  #onRefusal({
+    ref,
+    code,
+    message,
+    retry_after_ms,
+  }: ErrorDetails & { readonly ref?: string }): void {
     const error = new RoomcastError(code, message, retry_after_ms);
     const isPassing = code === "rate_limited" || code === "internal";
     if (isPassing) this.#limiter.onRefusal(now(), retry_after_ms);

@@ -1,6 +1,7 @@
 import { Listeners } from "../listeners.ts";
 import type { Grant } from "./grant.ts";
-import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS, type Signal } from "../protocol.ts";
+import { checkBytes, MAX_SIGNAL_BYTES, WINDOW_MS } from "../limits.ts";
+import type { Signal } from "../protocol.ts";
 import type { Sender } from "./sender.ts";
 
 /**

@@ -8,7 +8,8 @@ import {
   type Effect,
   type Input,
 } from "../../src/connection/connection.ts";
-import type { Frame } from "../../src/protocol.ts";
+import type { Frame } from "../../src/connection/frame.ts";
+import type { Right } from "../../src/protocol.ts";
 import { LifecycleScenario } from "./lifecycle.ts";
 
 const MINUTE = 60_000;
@@ -42,7 +43,7 @@ class Scenario extends LifecycleScenario<Input> {
 
   opened(expiresInMs = 60 * MINUTE): this {
     const expiresAt = this.now + this.wallAhead + expiresInMs;
-    const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const room = joined(["subscribe"]);
     const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
     return this.dispatch("use", received({ type: "welcome", ...welcome }), pong);
   }
@@ -68,6 +69,9 @@ const nameOf = (effect: Effect): string =>
   effect.type === "dial" ? (effect.newToken ? "dial with a new token" : "dial") : effect.type;
 
 const received = (frame: Frame): Input => ({ type: "frame", frame });
+/** Fields of a `welcome` that do not depend on the time. */
+const joined = (grant: readonly Right[]) =>
+  ({ room: "a", session: "s1", user: "ann", grant, epoch: "epoch001", seq: 0 }) as const;
 const pong = received({ type: "pong" });
 const closed = (closeCode: number): Input => ({ type: "closed", closeCode });
 
@@ -88,14 +92,16 @@ describe("opening and closing", () => {
   it("is connected after `connected`, and ignores the `welcome` of a room", () => {
     const scenario = new Scenario().dispatch("use");
     const expiresAt = scenario.now + 10 * MINUTE;
-    scenario.dispatch(received({ type: "connected", expires_at: expiresAt, ping_ms: PERIOD }));
+    scenario.dispatch(
+      received({ type: "connected", user: "ann", expires_at: expiresAt, ping_ms: PERIOD }),
+    );
     assert.equal(scenario.connection.status, "connected");
     const { renewAt } = scenario.connection;
     scenario.done;
     scenario.wait(1_000);
-    const room = { session: "s1", grant: [], epoch: "epoch001", seq: 0 };
+    const room = joined([]);
     const welcome = { ...room, expires_at: expiresAt, ping_ms: PERIOD };
-    scenario.dispatch(received({ type: "welcome", room: "a", ...welcome }));
+    scenario.dispatch(received({ type: "welcome", ...welcome }));
     assert.deepEqual([scenario.done, scenario.connection.renewAt], [[], renewAt]);
   });
 
@@ -239,7 +245,7 @@ describe("final codes", () => {
   it("retries after 4400 if the connection is multiplexed, because one room has caused it", () => {
     const scenario = new Scenario().dispatch("use");
     const connected = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
-    scenario.dispatch(received({ type: "connected", ...connected }), closed(4400));
+    scenario.dispatch(received({ type: "connected", user: "ann", ...connected }), closed(4400));
     assert.deepEqual(
       [scenario.connection.phase, scenario.connection.reason],
       ["waiting", "bad_request"],
@@ -411,7 +417,7 @@ describe("tokens", () => {
   });
 
   it("count as rejected if the first room rejects them after `connected`", () => {
-    const room = { session: "s1", grant: ["subscribe"], epoch: "epoch001", seq: 0 };
+    const room = joined(["subscribe"]);
     const connected = (scenario: Scenario): Input => {
       const times = { expires_at: scenario.now + MINUTE, ping_ms: PERIOD };
       return received({ type: "connected", unverified: true, ...times });
@@ -425,7 +431,7 @@ describe("tokens", () => {
     const other = new Scenario().dispatch("use");
     other.dispatch(connected(other), closed(4001)).dispatch(connected(other));
     const times = { expires_at: other.now + MINUTE, ping_ms: PERIOD };
-    other.dispatch(received({ type: "welcome", room: "a", ...room, ...times }), closed(4001));
+    other.dispatch(received({ type: "welcome", ...room, ...times }), closed(4001));
     assert.equal(
       other.connection.phase,
       "opening",

@@ -10,7 +10,7 @@ import {
   type Subscription,
   type SubscriptionInput,
 } from "../../src/connection/subscription.ts";
-import type { Frame } from "../../src/protocol.ts";
+import type { Frame } from "../../src/connection/frame.ts";
 import { LifecycleScenario } from "./lifecycle.ts";
 
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 };
@@ -64,14 +64,16 @@ const connectionIs = (
 const received = (frame: Frame): SubscriptionInput => ({ type: "frame", frame });
 const welcome = received({
   type: "welcome",
+  room: "a",
   session: "s1",
+  user: "ann",
   grant: [],
   epoch: "epoch001",
   seq: 0,
   expires_at: 0,
   ping_ms: 0,
 });
-const closed = (code: number): SubscriptionInput => received({ type: "closed", code });
+const closed = (code: number): SubscriptionInput => received({ type: "closed", room: "a", code });
 const refused = (code: "rate_limited" | "bad_request", ref?: string): SubscriptionInput =>
   received({ type: "error", code, message: "No.", ...(ref && { ref }) });
 

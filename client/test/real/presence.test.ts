@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, it } from "node:test";
 import { createClient, type Client, type Room } from "../../src/index.ts";
-import { WINDOW_MS } from "../../src/protocol.ts";
+import { WINDOW_MS } from "../../src/limits.ts";
 import { Proxy } from "./proxy.ts";
 import { startRuntime, type Runtime } from "./runtime.ts";
 
