@@ -1,8 +1,11 @@
 /** Creates tokens with WebCrypto, so that the code runs in workers and in Node. */
 
+import type { Right } from "./protocol.ts";
+
+export type { Right };
+
 /** Rights that a token can grant in a room. */
-export const RIGHTS = ["subscribe", "publish", "presence", "admin"] as const;
-export type Right = (typeof RIGHTS)[number];
+export const RIGHTS: readonly Right[] = ["subscribe", "publish", "presence", "admin"];
 
 /** The content of a token. */
 export interface TokenOptions {
