@@ -1,5 +1,6 @@
 //! Reading of the log, and computation of the byte offsets of events. A reader
-//! begins at a position or at a number of events before the head.
+//! begins at a position or at a number of events before the head. A reader can
+//! also read backwards from a position.
 
 use std::rc::Rc;
 
@@ -45,6 +46,52 @@ impl<S: Store> Log<S> {
             }
         }
         Ok(Replay::Events(range))
+    }
+
+    /// Returns the newest events up to a position, as many as the budget allows.
+    /// If any of these events is retained, returns at least one event. The last
+    /// event may exceed the budget. Returns no events if all are too old.
+    pub fn read_before(
+        &mut self,
+        position: Position,
+        budget: Budget,
+        now: Millis,
+    ) -> Result<Replay, StoreError> {
+        let last = position.seq;
+        if position.epoch != self.epoch() || last > self.head() {
+            return Ok(Replay::Lost);
+        }
+        let oldest = self.oldest(now)?;
+        if oldest > last {
+            return Ok(Replay::Events(EventRange::at(last, 0)));
+        }
+        let first = oldest.max(last.minus(budget.events).plus(1));
+        let after = self.first_within(first, last, budget)?.minus(1);
+        let events = last.get().saturating_sub(after.get());
+        self.read(after, Budget { events, ..budget }, now)
+    }
+
+    /// Returns the first seq from which the events up to `last` are within the
+    /// bytes of a budget. The result is at least `first` and at most `last`.
+    fn first_within(&mut self, first: Seq, last: Seq, budget: Budget) -> Result<Seq, StoreError> {
+        // The offsets of the log don't count the commas between appends. There
+        // is at most one such comma for each event.
+        let bytes = (budget.bytes as u64).saturating_sub(budget.events);
+        let end_offset = self.end_offset_at(last)?;
+        let fits = |start_offset| end_offset.saturating_sub(start_offset) <= bytes;
+
+        let newest = self.head.map_or(0, |head| head.number);
+        let newest = self.append_containing(last, newest)?;
+        let oldest = self.append_containing(first, newest)?;
+        let number =
+            first_where(oldest, newest, |number| Ok(fits(self.append_at(number)?.end_offset)))?;
+        let append = self.append_at(number)?;
+        if fits(append.start_offset) {
+            return Ok(first.max(append.first));
+        }
+        let end_offsets = self.event_end_offsets(&append)?;
+        let too_old = end_offsets.partition_point(|end_offset| !fits(*end_offset)) as u64;
+        Ok(append.first.plus(too_old.saturating_add(1)).max(first).min(last))
     }
 
     /// Returns one or more consecutive appends, beginning with the append

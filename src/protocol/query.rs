@@ -41,10 +41,19 @@ pub struct StreamQuery {
     pub enter: Option<String>,
 }
 
+/// The events that a request for a page selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageRange {
+    /// The oldest events after the position where the page begins.
+    From(Begin),
+    /// `before`: the newest events up to this position.
+    Before(Position),
+}
+
 /// The parameters of a request for a page of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageQuery {
-    pub begin: Begin,
+    pub range: PageRange,
     /// The maximum number of events, 1 to [`limits::PAGE_EVENTS`].
     pub limit: u64,
     /// The wait for events, if there are no events after `since` yet. The
@@ -115,8 +124,8 @@ fn check_presence(json: &str) -> Result<(), Refusal> {
 }
 
 impl PageQuery {
-    /// Parses the query of a page. If the query has neither `since` nor `last`,
-    /// the page has the newest `limit` events.
+    /// Parses the query of a page. If the query has neither `since`, `last` nor
+    /// `before`, the page has the newest `limit` events.
     pub fn parse(query: &str) -> Result<Self, Refusal> {
         let limit = match number(query, "limit")? {
             None => limits::PAGE_EVENTS_DEFAULT,
@@ -128,13 +137,28 @@ impl PageQuery {
                 )));
             }
         };
+        if let Some(before) = value(query, "before")? {
+            let range = PageRange::Before(parse_before(query, &before)?);
+            return Ok(Self { range, limit, wait: None });
+        }
         let begin = match Begin::parse(query)? {
             Begin::Head => Begin::Last(limit),
             Begin::Since(position) => Begin::Since(position),
             Begin::Last(count) => Begin::Last(count),
         };
-        Ok(Self { begin, limit, wait: Wait::parse(query, begin)? })
+        Ok(Self { range: PageRange::From(begin), limit, wait: Wait::parse(query, begin)? })
     }
+}
+
+fn parse_before(query: &str, before: &str) -> Result<Position, Refusal> {
+    for other in ["since", "last", "wait"] {
+        if value(query, other)?.is_some() {
+            return Err(Refusal::bad_request(format!(
+                "`before` and `{other}` can't be combined: send only one of them"
+            )));
+        }
+    }
+    before.parse()
 }
 
 impl Wait {
@@ -304,6 +328,10 @@ mod tests {
             "wait=1&last=1",
             "wait=31&since=h7Qk2pXa:41",
             "wait=1.5&since=h7Qk2pXa:41",
+            "before=",
+            "before=41",
+            "before=h7Qk2pXa:41&before=h7Qk2pXa:41",
+            "before=h7Qk2pXa:41&limit=0",
         ] {
             let refused = Start::parse(query).err().or(PageQuery::parse(query).err());
             assert!(refused.is_some(), "{query}");
@@ -317,11 +345,26 @@ mod tests {
             ("limit=7", Begin::Last(7), 7),
             ("last=9&limit=7", Begin::Last(9), 7),
         ] {
+            let range = PageRange::From(begin);
             assert_eq!(
                 PageQuery::parse(query),
-                Ok(PageQuery { begin, limit, wait: None }),
+                Ok(PageQuery { range, limit, wait: None }),
                 "{query}"
             );
+        }
+    }
+
+    #[test]
+    fn before_is_refused_with_any_other_place_to_read_from() {
+        let before = PageRange::Before("h7Qk2pXa:41".parse().unwrap());
+        assert_eq!(
+            PageQuery::parse("before=h7Qk2pXa%3A41&limit=7"),
+            Ok(PageQuery { range: before, limit: 7, wait: None })
+        );
+        for (name, other) in [("since", "h7Qk2pXa:40"), ("last", "1"), ("wait", "0")] {
+            let refused = PageQuery::parse(&format!("before=h7Qk2pXa:41&{name}={other}"));
+            let message = format!("`before` and `{name}` can't be combined: send only one of them");
+            assert_eq!(refused, Err(Refusal::bad_request(message)));
         }
     }
 

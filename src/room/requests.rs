@@ -6,7 +6,7 @@ use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, EventRange, Replay};
 use crate::protocol::{
-    self, Members, NewEvent, NewSignal, PageQuery, RoomStats, User, parse_publish,
+    self, Members, NewEvent, NewSignal, PageQuery, PageRange, RoomStats, User, parse_publish,
 };
 use crate::route::Request;
 use crate::session::{Session, SessionId};
@@ -132,22 +132,26 @@ impl<S: Store> Room<S> {
 
     fn page(&mut self, query: PageQuery, now: Millis) -> Result<Answer, Failure> {
         let budget = Budget { events: query.limit, bytes: limits::PAGE_BYTES };
-        let read = match self.log.find(query.begin, now)? {
-            Some(after) => self.log.read(after, budget, now)?,
-            None => Replay::Lost,
+        let (parameter, read) = match query.range {
+            PageRange::Before(position) => ("before", self.log.read_before(position, budget, now)?),
+            PageRange::From(begin) => match self.log.find(begin, now)? {
+                Some(after) => ("since", self.log.read(after, budget, now)?),
+                None => ("since", Replay::Lost),
+            },
         };
         let Replay::Events(EventRange { prev, events, .. }) = read else {
-            return Err(self.position_lost(now)?.into());
+            return Err(self.position_lost(parameter, now)?.into());
         };
         let (epoch, head) = (self.log.epoch(), self.log.head());
         Ok(Answer::Ok { body: protocol::page_body(&self.name, epoch, prev, &events, head) })
     }
 
-    fn position_lost(&self, now: Millis) -> Result<Refusal, StoreError> {
+    /// Returns the refusal of a position that the query contains as `parameter`.
+    fn position_lost(&self, parameter: &str, now: Millis) -> Result<Refusal, StoreError> {
         let (epoch, oldest, head) = (self.log.epoch(), self.log.oldest(now)?, self.log.head());
         let message = format!(
-            "`since` can't be resumed from: the room has epoch {epoch} and retains seq {oldest} to {head}; \
-             fetch the state, or fetch events without `since`"
+            "`{parameter}` can't be read from: the room has epoch {epoch} and retains seq {oldest} to {head}; \
+             fetch the state, or fetch events without `{parameter}`"
         );
         Ok(Refusal::new(Code::PositionLost, message))
     }

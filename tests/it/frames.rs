@@ -268,6 +268,7 @@ fn any_input() -> impl Strategy<Value = AnyInput> {
     let request = |query: String| Request::Page(PageQuery::parse(&query).unwrap());
     let request = prop_oneof![
         (0..u64::MAX >> 11).prop_map(move |last| request(format!("last={last}"))),
+        (0..9_u64).prop_map(move |seq| request(format!("before=AAAAAAAA:{seq}"))),
         Just(Request::State),
         Just(Request::Stats),
         Just(Request::Members),

@@ -116,6 +116,7 @@ fn read_costs_units_for_bytes_sent() {
         let body = json!({ "name": "n", "data": large, "key": format!("{key}") }).to_string();
         sim.http_publish_body("bob", &body).unwrap();
     }
+    let before = format!("/rooms/r/events?before={}:2", sim.epoch());
     for (path, units) in [
         ("/rooms/r", 1),
         ("/rooms/r/members", 1),
@@ -123,6 +124,7 @@ fn read_costs_units_for_bytes_sent() {
         ("/rooms/r/events?last=2", 1 + 2),
         ("/rooms/r/events?last=1", 1 + 1),
         ("/rooms/r/events?last=0", 1),
+        (&before, 1 + 2),
     ] {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let Ok(Route::Room { call: Call::Request(request), .. }) =

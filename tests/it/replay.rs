@@ -215,3 +215,123 @@ fn page_ends_before_it_exceeds_a_mebibyte() {
     }
     assert!(seqs.into_iter().eq(1..=12));
 }
+
+fn without_read_rate() -> Settings {
+    Settings { reads_per_second: 1_000_000, ..Settings::default() }
+}
+
+/// Returns the pages of a room from the newest page back to the oldest event.
+/// Each page ends where the page after it begins.
+fn pages_back(sim: &mut SimRuntime, limit: u64) -> Vec<Value> {
+    let (epoch, mut pages) = (sim.epoch(), Vec::new());
+    let mut end = sim.head();
+    loop {
+        let path = format!("GET /rooms/r/events?before={epoch}:{end}&limit={limit}");
+        let (status, body) = sim.http("admin", &path, "");
+        assert_eq!(status, 200, "{body}");
+        assert!(body.len() <= limits::PAGE_BYTES + 200, "{} bytes", body.len());
+        let page: Value = serde_json::from_str(&body).unwrap();
+        let (prev, seqs) = (page["prev"].as_u64().unwrap(), seqs_of(&page));
+        assert!(seqs.into_iter().eq(prev + 1..=end), "the page ends at {end}: {body:.300}");
+        if prev == end {
+            return pages;
+        }
+        pages.push(page);
+        end = prev;
+    }
+}
+
+#[test]
+fn pages_back_of_any_limit_have_the_same_events() {
+    let mut sim = SimRuntime::with(without_read_rate());
+    for events in [1, 5, 2, 7, 1, 1, 4] {
+        let events = vec![r#"{"name":"n","data":1}"#; events].join(",");
+        sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+    }
+    for hibernate in [false, true] {
+        sim.hibernate_between_inputs = hibernate;
+        for limit in 1..=22 {
+            let pages = pages_back(&mut sim, limit);
+            let sizes: Vec<u64> = pages.iter().map(|page| seqs_of(page).len() as u64).collect();
+            let (oldest, full) = sizes.split_last().unwrap();
+            assert!(full.iter().all(|size| *size == limit), "limit {limit}: {sizes:?}");
+            assert_eq!(full.len() as u64 * limit + oldest, 21, "limit {limit}: {sizes:?}");
+        }
+    }
+}
+
+#[test]
+fn page_back_begins_after_the_events_that_exceed_a_mebibyte() {
+    for events_in_publish in [1, 2, 4, 12] {
+        let mut sim = SimRuntime::with(without_read_rate());
+        for bytes in [200_000, 80_000] {
+            let event = format!(r#"{{"name":"n","data":"{}"}}"#, "x".repeat(bytes));
+            let events = vec![event; events_in_publish.min(1_000_000 / bytes)].join(",");
+            for _ in 0..12 {
+                sim.http_publish_body("bob", &format!(r#"{{"events":[{events}]}}"#)).unwrap();
+            }
+        }
+        let pages = pages_back(&mut sim, 1_000);
+        let (_, full) = pages.split_last().unwrap();
+        for page in full {
+            let bytes = page.to_string().len();
+            assert!(bytes > limits::PAGE_BYTES - 201_000, "{bytes} bytes: one more event fits");
+        }
+    }
+}
+
+#[test]
+fn page_back_ends_at_the_oldest_retained_event() {
+    let settings = Settings { retained_appends: 3, retained_ms: 10_000, ..Settings::default() };
+    let mut sim = SimRuntime::with(settings);
+    sim.join("alice");
+    let two = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2}]}"#;
+    for _ in 0..4 {
+        sim.http_publish_body("bob", two).unwrap();
+        sim.advance(4_000);
+    }
+    let epoch = sim.epoch();
+    let page = |sim: &mut SimRuntime, before: u64, limit: u64| {
+        let page = sim.http_get(&format!("/events?before={epoch}:{before}&limit={limit}"));
+        (page["prev"].as_u64().unwrap(), seqs_of(&page))
+    };
+    // 16 s have passed, so the events 3 and 4 are too old.
+    for (before, limit, seqs) in [
+        (8, 9, vec![5, 6, 7, 8]),
+        (7, 2, vec![6, 7]),
+        (5, 9, vec![5]),
+        (4, 9, vec![]),
+        (1, 1, vec![]),
+        (0, 1, vec![]),
+    ] {
+        let prev = seqs.first().map_or(before, |first| first - 1);
+        assert_eq!(page(&mut sim, before, limit), (prev, seqs), "{limit} before {before}");
+    }
+    for lost in [format!("{epoch}:9"), "AAAAAAAA:3".to_owned()] {
+        let (status, body) = sim.http("admin", &format!("GET /rooms/r/events?before={lost}"), "");
+        assert_eq!(status, 410, "{lost}");
+        assert!(body.contains("`before` can't be read from"), "{body}");
+    }
+    sim.advance(10_000);
+    assert_eq!(page(&mut sim, 8, 9), (8, vec![]), "no event is retained");
+}
+
+#[test]
+fn page_back_reads_few_rows() {
+    let settings = Settings {
+        retained_appends: 100_000,
+        publishes_per_second: 1_000_000,
+        ..Settings::default()
+    };
+    let mut sim = SimRuntime::with(settings);
+    for data in 0..5_000 {
+        sim.http_publish("bob", data).unwrap();
+    }
+    let epoch = sim.epoch();
+    sim.hibernate();
+    sim.head();
+    sim.store.drain_reads();
+    sim.http_get(&format!("/events?before={epoch}:2500&limit=50"));
+    let reads = sim.store.drain_reads();
+    assert!(reads < 100, "{reads} reads");
+}

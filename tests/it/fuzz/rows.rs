@@ -135,8 +135,11 @@ impl Damaged {
         }
         for seq in [0, 4, 5, 8, 12, 13] {
             let since = format!("since={}:{seq}", self.epoch);
-            let page = Request::Page(PageQuery::parse(&since).unwrap());
-            self.request(page, "");
+            let before = format!("before={}:{seq}", self.epoch);
+            for query in [&since, &before] {
+                let page = Request::Page(PageQuery::parse(query).unwrap());
+                self.request(page, "");
+            }
             let (session, identity) = (SessionId(1_000 + seq), self.admin.clone());
             let start = Start::parse(&since).unwrap();
             self.handle(Input::Join {

@@ -9,7 +9,9 @@ impl RandomRun {
     pub(super) fn read(&mut self) {
         let (since, last, limit) =
             (self.rng.below(self.model.head() + 3), self.rng.below(30), 1 + self.rng.below(20));
-        self.log_step(format!("an admin reads since {since}, the last {last}, {limit} a page"));
+        self.log_step(format!(
+            "an admin reads since and before {since}, the last {last}, {limit} a page"
+        ));
         let epoch = self.sim.epoch();
         self.model.ensure_log(self.sim.now);
         let (now, head) = (self.sim.now, self.model.head());
@@ -28,6 +30,13 @@ impl RandomRun {
         let begin = head.saturating_sub(last).max(self.model.oldest(now) - 1);
         self.check_page(&page, begin, limit);
         assert!(self.page(&format!("since=AAAAAAAA:{since}")).is_none());
+        let page = self.page(&format!("before={epoch}:{since}&limit={limit}"));
+        assert_eq!(page.is_some(), since <= head);
+        if let Some(page) = page {
+            // The events of a run are small, so `limit` events fit into a page.
+            let begin = since.saturating_sub(limit).max(self.model.oldest(now) - 1).min(since);
+            self.check_page(&page, begin, since - begin);
+        }
 
         let (_, state) = self.sim.http("admin", "GET /rooms/r/state", "");
         let mut events: Vec<Event> = self.model.state().into_values().collect();
