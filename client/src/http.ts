@@ -118,10 +118,20 @@ export async function isReachable({ url, fetch }: Server): Promise<boolean> {
   }
 }
 
-/** Range of a room's events: the newest `last` events, or the events after the position `since`. */
+/**
+ * Range of a room's events: the newest `last` events, the events after the position `since`, or one
+ * page of the newest events up to the position `before`. A page has at most `limit` events (1 to
+ * 1,000, by default 100) and 1 MiB.
+ */
 export type Range =
-  | { readonly last: number; readonly since?: undefined }
-  | { readonly since: Position; readonly last?: undefined };
+  | { readonly last: number; readonly since?: undefined; readonly before?: undefined }
+  | { readonly since: Position; readonly last?: undefined; readonly before?: undefined }
+  | {
+      readonly before: Position;
+      readonly limit?: number | undefined;
+      readonly last?: undefined;
+      readonly since?: undefined;
+    };
 
 /** Events of a room that were read over HTTP, oldest first. */
 export interface Page<Event = RoomEvent> {
@@ -134,12 +144,16 @@ export interface Page<Event = RoomEvent> {
 }
 
 const PAGE_EVENTS = 1000;
+const DEFAULT_PAGE_EVENTS = 100;
 
-/** Reads a range of events up to the head, in requests of up to 1,000 events. */
+/** Reads a range of events, in requests of up to 1,000 events. */
 export async function readEvents<Event extends RoomEvent>(
   read: (query: string) => Promise<Page<Event>>,
   range: Range,
 ): Promise<Page<Event>> {
+  if (range.before !== undefined) {
+    return read(`?before=${range.before}&limit=${range.limit ?? DEFAULT_PAGE_EVENTS}`);
+  }
   let from = range.since === undefined ? `last=${range.last}` : `since=${range.since}`;
   const pages: Page<Event>[] = [];
   for (;;) {

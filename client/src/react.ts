@@ -15,7 +15,8 @@ import {
 } from "react";
 import type { Client } from "./client.ts";
 import type { AnyEvents, EventOf, Handler, SignalHandler } from "./room/handlers.ts";
-import { EventsStore, newest, type History } from "./react/history.ts";
+import { EventsStore, newest } from "./react/events.ts";
+import { HistoryStore, type History } from "./react/history.ts";
 import { INITIAL, type ConnectionStatus } from "./connection/lifecycle.ts";
 import type { Member, RoomEvent, Signal, Snapshot } from "./protocol.ts";
 import type { Room } from "./room/room.ts";
@@ -123,8 +124,8 @@ export function useRoomState<EventMap extends object, Value>(
   return useStore(store);
 }
 
-/** Options for the events that a component shows. */
-export interface HistoryOptions<Event> {
+/** Options for the newest events of a room. */
+export interface EventsOptions<Event> {
   /**
    * Maximum number of events. With 0 the list is empty, and nothing is read. A negative number or a
    * fraction throws a `RangeError`.
@@ -143,26 +144,44 @@ export interface HistoryOptions<Event> {
  */
 export function useEvents<EventMap extends object>(
   room: Room<EventMap>,
-  options: HistoryOptions<EventOf<EventMap>>,
+  { last, initial = [] }: EventsOptions<EventOf<EventMap>>,
 ): readonly EventOf<EventMap>[] {
-  return useHistory(room, options).events;
-}
-
-/**
- * Returns the events as `useEvents` does. Also returns whether the events are still loading, and
- * the error of the last request if it failed.
- */
-export function useHistory<EventMap extends object>(
-  room: Room<EventMap>,
-  { last, initial = [] }: HistoryOptions<EventOf<EventMap>>,
-): History<EventOf<EventMap>> {
   if (!Number.isSafeInteger(last) || last < 0) {
     throw new RangeError(`\`last\` must be a whole number, 0 or more; it is ${last}.`);
   }
   const store = useMemo(() => new EventsStore(room, last, initial), [room]);
   useEffect(() => store.resize(last), [store, last]);
-  const history = useStore(store);
-  return useMemo(() => ({ ...history, events: newest(history.events, last) }), [history, last]);
+  const { events } = useStore(store);
+  return useMemo(() => newest(events, last), [events, last]);
+}
+
+/** Options for the history of a room. */
+export interface HistoryOptions<Event> {
+  /**
+   * Number of the newest events that are read first, and maximum number of events that each
+   * `loadOlder` adds: 1 to 1,000. Any other number throws a `RangeError`.
+   */
+  readonly page: number;
+  /**
+   * Events that the server has read (`backend.history`). They are shown until the browser has read
+   * the room's events.
+   */
+  readonly initial?: readonly Event[] | undefined;
+}
+
+/**
+ * Returns the newest events of the room, oldest first, and a function that loads older events. The
+ * list grows with each live event and each load. Later values of `page` and `initial` have no
+ * effect while `room` is the same.
+ */
+export function useHistory<EventMap extends object>(
+  room: Room<EventMap>,
+  { page, initial = [] }: HistoryOptions<EventOf<EventMap>>,
+): History<EventOf<EventMap>> {
+  if (!Number.isSafeInteger(page) || page < 1 || page > 1_000) {
+    throw new RangeError(`\`page\` must be a whole number from 1 to 1,000; it is ${page}.`);
+  }
+  return useStore(useMemo(() => new HistoryStore(room, page, initial), [room]));
 }
 
 /**

@@ -82,8 +82,8 @@ export interface Backend {
   /** Reads the latest event of every key, for example to render a page on the server. */
   state(room: string, options?: CallOptions): Promise<Snapshot>;
   /**
-   * Reads stored events, up to the newest event. Rejects with `position_lost` if the room can't
-   * resume from `since`.
+   * Reads a range of stored events. Rejects with `position_lost` if the room can't resume from
+   * `since`, or if `before` is not a position of its log.
    */
   history(room: string, range: Range, options?: CallOptions): Promise<Page>;
 }

@@ -145,7 +145,13 @@ describe("reading", () => {
     ]);
     const state = await backend.state("room");
     assert.deepEqual([state.seq, state.events.map(({ data }) => data)], [2, [2]]);
-    assert.equal((await backend.history("room", { last: 1 })).events[0]!.seq, 2);
+    const { epoch, events } = await backend.history("room", { last: 1 });
+    assert.equal(events[0]!.seq, 2);
+    const older = await backend.history("room", { before: `${epoch}:1`, limit: 5 });
+    assert.deepEqual(
+      older.events.map(({ seq }) => seq),
+      [1],
+    );
     const lost = await errorOf(backend.history("room", { since: "lost0000:7" }));
     assert.equal(lost.code, "position_lost");
   });

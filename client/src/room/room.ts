@@ -83,8 +83,8 @@ export class Room<
   /** The room's members, and the entry of this client. */
   readonly presence: Presence<Data>;
   /**
-   * Reads stored events over HTTP, up to the newest event. Rejects with a `RoomcastError`, for
-   * example with the code `position_lost`. After 15 s without an answer, the code is `timeout`.
+   * Reads a range of stored events over HTTP. Rejects with a `RoomcastError`, for example with the
+   * code `position_lost`. After 15 s without an answer, the code is `timeout`.
    */
   readonly history: (range: Range) => Promise<Page<EventOf<EventMap>>>;
   /** @internal */

@@ -196,7 +196,8 @@ export class ModelRoom {
   erase(): void {
     for (const session of [...this.sessions]) this.end(session, 4011);
     this.epoch = newEpoch();
-    this.events = this.#all = [];
+    this.events = [];
+    this.#all = [];
     this.#head = 0;
   }
 
@@ -215,8 +216,19 @@ export class ModelRoom {
     else this.presence.disconnect(session);
   }
 
+  /** Returns the newest events up to a position, or `undefined` if the log has no such position. */
+  #pageBefore(before: string, limit: number): Page | undefined {
+    const [epoch, digits] = before.split(":");
+    const last = Number(digits);
+    if (epoch !== this.epoch || last > this.#head) return undefined;
+    const events = this.events.filter(({ seq }) => seq <= last).slice(-limit);
+    return { epoch, prev: (events[0]?.seq ?? last + 1) - 1, events, head: this.#head };
+  }
+
   page(query: URLSearchParams): Page | undefined {
     const limit = Math.min(Number(query.get("limit") ?? 100), 1000);
+    const before = query.get("before");
+    if (before !== null) return this.#pageBefore(before, limit);
     const since = query.get("since");
     const all =
       since === null

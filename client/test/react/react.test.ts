@@ -16,7 +16,6 @@ import {
   RoomcastProvider,
   useEvent,
   useEvents,
-  useHistory,
   usePublish,
   useRoom,
   useRoomState,
@@ -454,97 +453,6 @@ describe("useEvents whose `last` changes", () => {
       });
     });
   }
-});
-
-describe("useHistory", () => {
-  function History({ last = 3 }) {
-    const { events, isLoading, error } = useHistory(useRoom("room"), { last });
-    return h("p", null, `${events.map(({ seq }) => seq)} ${isLoading} ${error?.code}`);
-  }
-
-  it("is loading until the events are read, also for a larger `last`", async () => {
-    publish(1, 2, 3, 4, 5);
-    const read = fetchFrom(server);
-    client = clientOf({
-      fetch: async (...request) => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        return read(...request);
-      },
-    });
-    const page = await render(strict(h(History)));
-    assert.equal(page.text, " true undefined");
-    await wait();
-    assert.equal(page.text, "3,4,5 false undefined");
-    await page.render(strict(h(History, { last: 4 })));
-    assert.equal(page.text, "3,4,5 true undefined");
-    await wait();
-    assert.equal(page.text, "2,3,4,5 false undefined");
-    await page.render(strict(h(History, { last: 0 })));
-    await wait();
-    assert.equal(page.text, " false undefined");
-  });
-
-  it("returns the reason of a failure, and retries by itself", async () => {
-    const read = fetchFrom(server);
-    let isAllowed = false;
-    // A browser fails in this way if the worker's ALLOWED_ORIGINS lack the page's origin.
-    const fetch = mock.fn<typeof globalThis.fetch>(async (...request) => {
-      if (!isAllowed) throw new TypeError("Failed to fetch");
-      return read(...request);
-    });
-    client = clientOf({ fetch });
-    const logged = mock.method(console, "error", () => {});
-    publish(1);
-    const page = await render(inPage(h(History)));
-    await wait();
-    assert.equal(page.text, " true offline");
-    publish(2);
-    await wait(60_000);
-    assert.equal(page.text, "2 false offline");
-    assert.equal(logged.mock.callCount(), 1);
-    const requests = fetch.mock.callCount();
-    assert.ok(requests < 40, `${requests} requests in a minute`);
-    await wait(30_000);
-    assert.equal(fetch.mock.callCount(), requests);
-    isAllowed = true;
-    await wait(35_000);
-    assert.equal(page.text, "1,2 false undefined");
-  });
-
-  it("reads again immediately after a reconnect", async () => {
-    publish(1);
-    const { history } = client.room("room");
-    mock.method(console, "error", () => {});
-    mock.method(client.room("room"), "history", async () => {
-      throw new RoomcastError("internal", "No.");
-    });
-    const page = await render(inPage(h(History)));
-    await wait(61_000);
-    assert.equal(page.text, " false internal");
-    mock.method(client.room("room"), "history", history);
-    await act(async () => cutAll());
-    await wait(3_000);
-    assert.equal(page.text, "1 false undefined");
-  });
-
-  it("is not loading if the room has ended", async () => {
-    const page = await render(inPage(h(History)));
-    await act(async () => client.close());
-    assert.equal(page.text, " false undefined");
-  });
-
-  it("renders once for changes at the same time", async () => {
-    publish(1, 2, 3);
-    const shown: string[] = [];
-    function Shown() {
-      const { events, isLoading } = useHistory(useRoom("room"), { last: 3 });
-      shown.push(`${events.length} ${isLoading}`);
-      return null;
-    }
-    await render(inPage(h(Shown)));
-    await wait();
-    assert.deepEqual(shown, ["0 true", "3 false"]);
-  });
 });
 
 describe("on the server", () => {

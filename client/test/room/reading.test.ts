@@ -130,11 +130,24 @@ describeBoth("history", () => {
     assert.equal((await room.history({ last: 3 })).events.length, 3);
   });
 
+  it("reads one page before a position, which pages after the position continue", async () => {
+    for (let n = 0; n < 300; n++) publish("a", n);
+    const { epoch } = server.room("room");
+    const fetch = mock.fn(fetchFrom(server));
+    const room = clientOf({ fetch }).room("room");
+    const { prev, events } = await room.history({ before: `${epoch}:250`, limit: 20 });
+    assert.deepEqual([prev, events[0]!.seq, events.at(-1)!.seq], [230, 231, 250]);
+    const byDefault = await room.history({ before: `${epoch}:${prev}` });
+    assert.deepEqual([byDefault.prev, byDefault.events.length], [130, 100]);
+    const none = await room.history({ before: `${epoch}:0`, limit: 20 });
+    assert.deepEqual([none.prev, none.events], [0, []]);
+    assert.equal(fetch.mock.callCount(), 3);
+  });
+
   it("fails with `position_lost` if the position is lost", async () => {
-    assert.equal(
-      await codeOf(clientOf().room("room").history({ since: "gone0000:4" })),
-      "position_lost",
-    );
+    const room = clientOf().room("room");
+    assert.equal(await codeOf(room.history({ since: "gone0000:4" })), "position_lost");
+    assert.equal(await codeOf(room.history({ before: "gone0000:4" })), "position_lost");
   });
 
   it("names the possible cause for a page of another origin", async (t) => {

@@ -40,7 +40,7 @@ export function Board({ initial, snapshot }: Read) {
     <button onClick={() => void publish("moved", { x: total })} title={useStatus(room).status}>
       {events.map(({ seq }) => seq)} {members?.[0]?.sessions[0]?.data.name}
       {useMembers(room)?.length} {useOnlineCount(room)} {useGrant(room)?.join()}
-      {useHistory(room, { last: 20, initial }).error?.code}
+      {useHistory(room, { page: 20, initial }).error?.code}
     </button>
   );
 }
