@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import type { Room, RoomcastError } from "roomcast";
-import { useEvents } from "roomcast/react";
+import { useHistory } from "roomcast/react";
 import type { ChatEvents } from "./room.ts";
 
 /** A message of this user that is not in the list of the room's messages yet. */
@@ -11,11 +11,8 @@ export interface Draft {
   error?: string;
 }
 
-const PAGE = 50;
-
 export function useMessages(room: Room<ChatEvents>) {
-  const [last, setLast] = useState(PAGE);
-  const messages = useEvents(room, { last });
+  const { events: messages, hasOlder, loadOlder } = useHistory(room, { page: 50 });
   const [drafts, setDrafts] = useState<readonly Draft[]>([]);
 
   function send(text: string, failed?: Draft): void {
@@ -41,7 +38,7 @@ export function useMessages(room: Room<ChatEvents>) {
     drafts: drafts.filter(isPending),
     send: (text: string) => send(text),
     retry: (draft: Draft) => send(draft.text, draft),
-    hasOlder: messages.length >= last,
-    loadOlder: () => setLast(messages.length + PAGE),
+    hasOlder,
+    loadOlder,
   };
 }
