@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline/promises";
-import { createToken } from "../token.ts";
+import { createInterface } from "node:readline";
+import { checkSecret, createToken } from "../token.ts";
 import { Failure } from "./failure.ts";
 import { PRIVATE, readText, writeText } from "./files.ts";
 import { parseDeploy } from "./deploy-args.ts";
@@ -35,7 +35,7 @@ export async function run(args: string[]): Promise<number> {
   const config = readConfig(project.folder, project.config);
   const variables = config ? varsIn(config, environment) : {};
   const file = environment ? `${PROD_VARS}.${environment}` : PROD_VARS;
-  let secret = variablesIn(readText(join(project.folder, file))).JWT_SECRET;
+  let secret = readSecret(project.folder, file);
 
   const needsSecret =
     !present.has("no-secret") &&
@@ -56,9 +56,20 @@ export async function run(args: string[]): Promise<number> {
 this secret to sign tokens. Store it where your backend's secrets are.`);
   }
   const token =
-    secret === undefined ? "<a token that your backend signs>" : await tryToken(secret, variables);
+    secret === undefined ? '"a token that your backend signs"' : await tryToken(secret, variables);
   console.log(`\nTry the worker:\n\n${examples(url, token)}`);
   return 0;
+}
+
+/** Returns the secret in the file, if any. Throws a `Failure` if the worker would reject it. */
+function readSecret(folder: string, file: string): string | undefined {
+  const { JWT_SECRET } = variablesIn(readText(join(folder, file)));
+  try {
+    if (JWT_SECRET !== undefined) checkSecret(JWT_SECRET);
+  } catch (error) {
+    throw new Failure(`${file}: ${(error as Error).message}`);
+  }
+  return JWT_SECRET;
 }
 
 /** Returns the names of the worker's secrets. A worker that is not deployed yet has none. */
@@ -86,12 +97,21 @@ async function confirm(isNew: boolean, file: string): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new Failure(`the worker has no key that verifies tokens: ${hint}`);
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const action = isNew ? `Create one and write it to ${file} too` : `Use the one in ${file}`;
-  const answer = await terminal.question(`The worker has no JWT_SECRET. ${action}? [Y/n] `);
-  terminal.close();
+  const answer = await ask(`The worker has no JWT_SECRET. ${action}? [Y/n] `);
   if (!/^\s*(y|yes)?\s*$/i.test(answer)) throw new Failure(`nothing was deployed: ${hint}`);
 }
+
+/** Resolves with the answer in the terminal, or with `n` after ^C or ^D. */
+const ask = (question: string): Promise<string> =>
+  new Promise((done) => {
+    const terminal = createInterface({ input: process.stdin, output: process.stdout });
+    terminal.on("close", () => done("n"));
+    terminal.question(question, (answer) => {
+      done(answer);
+      terminal.close();
+    });
+  });
 
 /** Writes a new secret. The file is written before the deploy, so that the secret is never lost. */
 function writeSecret(folder: string, file: string): string {
@@ -124,16 +144,25 @@ async function deploy(
   }
 }
 
-/** Returns the first URL in the output file of wrangler, which has a JSON object in each line. */
+/**
+ * Returns the URL of the last deploy in the output file of wrangler, which has a JSON object in each
+ * line.
+ */
 function urlIn(output: string): string {
-  const targets = output
+  const entries = output
+    .trim()
     .split("\n")
-    .filter((line) => line.includes('"type":"deploy"'))
-    .flatMap((line) => (JSON.parse(line) as { targets?: string[] }).targets ?? []);
+    .map((line) => JSON.parse(line || "{}") as OutputEntry);
+  const { targets = [] } = entries.findLast(({ type }) => type === "deploy") ?? {};
   const url = targets.find((target) => target.startsWith("https://"));
-  const [, domain] =
-    targets.map((target) => /^([\w.-]+) \(custom domain/.exec(target)).find(Boolean) ?? [];
-  return url ?? `https://${domain ?? "<your worker>"}`;
+  const domain = targets.find((target) => target.includes(" (custom domain"))?.split(" ")[0];
+  return url ?? `https://${domain ?? "YOUR-WORKER"}`;
+}
+
+interface OutputEntry {
+  readonly type?: string;
+  /** URLs, domains and schedules of the worker. */
+  readonly targets?: readonly string[];
 }
 
 /** Creates a token for the rooms of the examples. */

@@ -57,6 +57,15 @@ describe("a deploy without a key", () => {
     assert.equal(project.read(".prod.vars"), `JWT_SECRET=${SECRET}\n`);
   });
 
+  it("with a short secret in .prod.vars deploys nothing", async (t) => {
+    const project = new Project(t, { ".prod.vars": "JWT_SECRET=short" });
+    project.installFakeWrangler();
+    const { exitCode, stderr } = await project.run(["deploy", "--yes"]);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /^roomcast: \.prod\.vars: JWT_SECRET must be at least 32 bytes long/);
+    assert.deepEqual(project.calls(), []);
+  });
+
   it("without a terminal and without --yes deploys nothing", async (t) => {
     const project = new Project(t);
     project.installFakeWrangler();
@@ -72,7 +81,7 @@ describe("a deploy without a key", () => {
     project.installFakeWrangler({ targets: [URL] });
     const { stdout } = await project.run(["deploy", "--no-secret"]);
     assert.deepEqual(project.calls(), [{ args: ["deploy"] }]);
-    assert.match(stdout, /TOKEN=<a token that your backend signs>/);
+    assert.match(stdout, /TOKEN="a token that your backend signs"/);
   });
 
   it("for an environment has a secret of its own", async (t) => {

@@ -35,7 +35,7 @@ if (args[0] === "secret") {
   }
 } else if (waits) {
   process.on(waits, () => process.exit(7));
-  setInterval(() => {}, 1_000);
+  setTimeout(() => process.exit(9), 20_000); // No signal has arrived.
   console.log("waiting");
 } else {
   const output = process.env.WRANGLER_OUTPUT_FILE_PATH;
