@@ -39,9 +39,9 @@ describe("an empty folder", () => {
   it("is not changed by a second run", async (t) => {
     const project = new Project(t);
     await project.run(["init"]);
-    const files = project.files();
+    const before = [project.files(), project.times()];
     const { stdout } = await project.run(["init"]);
-    assert.deepEqual(project.files(), files);
+    assert.deepEqual([project.files(), project.times()], before);
     assert.match(stdout, /^Nothing to do/m);
     assert.doesNotMatch(stdout, /^(created|changed|to do)/m);
   });

@@ -101,6 +101,11 @@ export class Project {
     );
   }
 
+  /** Returns the time at which each file was last written. */
+  times(): number[] {
+    return Object.keys(this.files()).map((file) => statSync(this.path(file)).mtimeMs);
+  }
+
   /** Runs a command of roomcast in the folder, and resolves with its outcome. */
   run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     return this.start(args, options).outcome;
