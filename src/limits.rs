@@ -24,6 +24,12 @@ pub const EVENTS_IN_A_PUBLISH: usize = 1_000;
 pub const ROOMS_IN_A_PUBLISH: usize = 40;
 /// Maximum size of a token. A longer token is rejected before it is parsed.
 pub const TOKEN_BYTES: usize = 8 * KIB;
+/// Maximum number of rules in `ROOM_GRANTS`. Each rule reads the claims of a
+/// token, and adds patterns to the rights of the token.
+pub const GRANT_RULES: usize = 50;
+/// Maximum number of elements that a rule of `ROOM_GRANTS` reads from a list in
+/// a token. The rule ignores further elements.
+pub const CLAIM_ELEMENTS: usize = 100;
 
 /// Maximum total size of the events in one frame. A larger event is sent in a
 /// frame of its own.

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::TokenError;
-
+use super::grant_rules::GrantRules;
 use super::json::{self, present};
 use super::rooms::Rooms;
 use crate::limits;
@@ -26,8 +26,8 @@ pub struct Claims {
     rooms: Rooms,
 }
 
-/// The configured requirements for the claims of a token. A requirement that is
-/// `None` is not checked.
+/// The configured requirements for the claims of a token, and the rules that
+/// derive rights from them. A requirement that is `None` is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// `JWT_ISSUER`: the required value of `iss`.
@@ -35,6 +35,8 @@ pub struct Policy {
     /// `JWT_AUDIENCE`: the required value of `aud`. If `aud` is a list, the
     /// list must contain this value.
     pub audience: Option<String>,
+    /// `ROOM_GRANTS`: the rights of a token without the claim `rooms`.
+    pub rules: GrantRules,
 }
 
 /// The claims as written in the token, not yet parsed. Each claim is parsed
@@ -69,12 +71,16 @@ impl Claims {
         let NumericDate(expires_at) = required(written.exp, TokenError::Expiry)?;
         let not_before: Option<NumericDate> = optional(written.nbf, TokenError::NotBefore)?;
         let _unused: Option<NumericDate> = optional(written.iat, TokenError::IssuedAt)?;
-        let rooms: Option<Rooms> = optional(written.rooms, TokenError::Rooms)?;
+        let rooms = match optional(written.rooms, TokenError::Rooms)? {
+            Some(rooms) => rooms,
+            None if policy.rules.is_empty() => Rooms::default(),
+            None => policy.rules.rooms(json::object(payload).ok_or(TokenError::NoClaims)?)?,
+        };
         check_policy(&written, policy)?;
         check_time(expires_at, not_before.map(|NumericDate(date)| date), now)?;
 
         let expires_at = Millis::new(expires_at.timestamp_millis().unsigned_abs());
-        Ok(Self { user, expires_at, rooms: rooms.unwrap_or_default() })
+        Ok(Self { user, expires_at, rooms })
     }
 
     /// Reads the claims that the operator's `authenticate` returned as JSON.

@@ -20,7 +20,8 @@
 //! 3. The key verifies the signature of the bytes as they were sent (`key`).
 //!    The claims are read only after this verification.
 //! 4. [`Claims`] contains the user and the expiry, and [`Claims::grant`]
-//!    returns the rights in a room.
+//!    returns the rights in a room. The rights come from the claim `rooms`. If a
+//!    token has no such claim, they come from the operator's [`GrantRules`].
 //!
 //! `jwt-compact` implements the format, the algorithms and the comparison of
 //! times. This module implements the rules above. These rules are stricter than
@@ -28,9 +29,11 @@
 //! ARCHITECTURE.md, "Tokens", lists what `jwt-compact` provides and what its
 //! use costs.
 
+mod claim_path;
 mod claims;
 mod error;
 pub mod extract;
+mod grant_rules;
 mod identity;
 mod issuer;
 mod json;
@@ -39,11 +42,13 @@ mod key;
 mod keys;
 mod origins;
 mod refetch;
+mod room_template;
 mod rooms;
 mod token;
 
 pub use claims::{Claims, Policy};
 pub use error::TokenError;
+pub use grant_rules::GrantRules;
 pub use identity::Identity;
 pub use issuer::KeysUrl;
 pub use key::{Algorithm, KeyRejection, Kid};

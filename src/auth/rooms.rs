@@ -1,4 +1,5 @@
-//! The `rooms` claim: the rights for each room pattern.
+//! The rights of a token for each room pattern, for example from its claim
+//! `rooms`.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::{Grant, Pattern, RoomName};
 
-/// The patterns of the claim, each with its grant. The default value has no
+/// The patterns of a token, each with its grant. The default value has no
 /// patterns, so it grants no rights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rooms(Vec<(Pattern, Grant)>);
@@ -18,6 +19,12 @@ impl Rooms {
             .iter()
             .filter(|(pattern, _)| pattern.matches(room))
             .fold(Grant::NONE, |sum, (_, grant)| sum.union(*grant))
+    }
+}
+
+impl FromIterator<(Pattern, Grant)> for Rooms {
+    fn from_iter<I: IntoIterator<Item = (Pattern, Grant)>>(patterns: I) -> Self {
+        Self(patterns.into_iter().collect())
     }
 }
 

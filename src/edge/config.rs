@@ -7,7 +7,7 @@ use worker::{Env, console_error};
 
 use super::hooks::Hooks;
 use super::platform::variable;
-use crate::auth::{Keys, KeysUrl, Origins, Policy};
+use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy};
 use crate::settings::RoomSettings;
 
 pub struct Config {
@@ -47,6 +47,13 @@ impl Config {
                     .into(),
             );
         }
+        let rules =
+            variable(env, "ROOM_GRANTS").map(|json| GrantRules::parse(&json)).transpose()?;
+        if rules.is_some() && jwks_url.is_some() && variable(env, "JWT_ISSUER").is_none() {
+            return Err("ROOM_GRANTS with JWKS_URL needs JWT_ISSUER: the keys of a provider can \
+                        sign the tokens of its other customers too"
+                .into());
+        }
         let settings =
             variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
         Ok(Self {
@@ -56,6 +63,7 @@ impl Config {
             policy: Policy {
                 issuer: variable(env, "JWT_ISSUER"),
                 audience: variable(env, "JWT_AUDIENCE"),
+                rules: rules.unwrap_or_default(),
             },
             origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default())?,
             settings: settings.unwrap_or_default(),

@@ -46,6 +46,12 @@ impl RoomName {
         Ok(Self(name.to_owned()))
     }
 
+    /// Returns whether the text can stand in one segment of a room's name.
+    pub fn is_segment(text: &str) -> bool {
+        (1..=limits::ROOM_NAME).contains(&text.len())
+            && text.bytes().all(|byte| is_room_byte(byte) && byte != b':')
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

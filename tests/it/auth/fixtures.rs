@@ -154,7 +154,7 @@ pub fn keys() -> Keys {
 }
 
 pub fn policy() -> Policy {
-    Policy { issuer: Some(ISSUER.into()), audience: Some(AUDIENCE.into()) }
+    Policy { issuer: Some(ISSUER.into()), audience: Some(AUDIENCE.into()), ..Policy::default() }
 }
 
 pub fn check(token: &str) -> Result<Claims, TokenError> {

@@ -4,6 +4,7 @@
 mod accepted;
 mod attacks;
 mod fixtures;
+mod grant_rules;
 mod keys;
 mod properties;
 mod refetch;
