@@ -34,8 +34,11 @@ const BROKEN = /RuntimeError|Reinitializing Wasm|code had hung/;
 export const SECRET = registerSecret("a secret of the tests, of more than 32 bytes");
 
 export interface Options {
-  /** The worker's variables and secrets. By default, `JWT_SECRET` is `SECRET`. */
-  vars?: Record<string, string> | undefined;
+  /**
+   * The worker's variables and secrets. By default, `JWT_SECRET` is `SECRET`. An object is a table,
+   * as in `wrangler.toml`.
+   */
+  vars?: Record<string, string | object> | undefined;
   /** Value of `ROOM_SETTINGS`: the settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
   /**
@@ -317,7 +320,7 @@ async function configuration(
   root: string,
   storage: string,
   address: string,
-  vars: Record<string, string>,
+  vars: Record<string, string | object>,
 ): Promise<string> {
   // A deploy reads the same `wrangler.toml`, so the tests run the worker that would be deployed.
   const wrangler = await readFile(join(root, "wrangler.toml"), "utf8");
@@ -330,9 +333,11 @@ async function configuration(
   const date = capnp(setting(/^compatibility_date\s*=\s*"([^"]*)"/m));
   const room = capnp(setting(/\bclass_name\s*=\s*"([^"]*)"/));
   const rooms = capnp(setting(/\bname\s*=\s*"([^"]*)"\s*,?\s*class_name\b/));
-  const bindings = Object.entries(vars).map(
-    ([name, text]) => `(name = ${capnp(name)}, text = ${capnp(text)})`,
-  );
+  const bindings = Object.entries(vars).map(([name, value]) => {
+    const [kind, text] =
+      typeof value === "string" ? ["text", value] : ["json", JSON.stringify(value)];
+    return `(name = ${capnp(name)}, ${kind} = ${capnp(text!)})`;
+  });
   return `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
