@@ -46,6 +46,15 @@ describe("the start of a stream", () => {
     assert.deepEqual(scenario.dialResults, [true]);
   });
 
+  it("has all rights that the client uses if the token has no rooms", async () => {
+    const claims = Buffer.from('{"sub":"ann","exp":1800000000}').toString("base64url");
+    const scenario = new HttpScenario(START, streamReader, `e30.${claims}.x`);
+    await scenario.nextRequest("GET events").write(`id: ${at(7)}\n\n`);
+    const [{ grant, expires_at }] = scenario.readFrames();
+    assert.deepEqual(grant, ["subscribe", "publish", "presence"]);
+    assert.equal(expires_at, 1_800_000_000_000);
+  });
+
   it("contains the state before the answer to a ping", async () => {
     const scenario = new HttpScenario(START, streamReader);
     scenario.socket.onmessage = ({ data }) => {
