@@ -38,8 +38,8 @@ pub enum TokenError {
         expected: Algorithm,
     },
     Signature,
-    /// The payload is not a JSON object, or a claim that this service reads
-    /// occurs twice.
+    /// The payload is not a JSON object, or a claim that this service or a rule
+    /// of [`GrantRules`](super::GrantRules) reads occurs twice.
     NoClaims,
     Subject,
     Expiry,

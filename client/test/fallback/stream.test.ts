@@ -222,20 +222,6 @@ describe("a token", () => {
     assert.equal(scenario.code, 4001);
   });
 
-  it("without `rooms` leaves its rights to the server, whose settings may grant them", async () => {
-    const { scenario } = await openStream();
-    const claims = { sub: "ann", exp: 1_900_000_000 };
-    await scenario.send({ type: "auth", token: `e30.${btoa(JSON.stringify(claims))}.x` });
-    assert.deepEqual(scenario.readFrames(), [
-      {
-        type: "authorized",
-        room: "r",
-        grant: ["subscribe", "publish", "presence"],
-        expires_at: 1_900_000_000_000,
-      },
-    ]);
-  });
-
   it("with a wrong format is rejected by the server", async () => {
     const { scenario, stream } = await openStream();
     await scenario.send({ type: "auth", token: "<h1>Sorry</h1>" });

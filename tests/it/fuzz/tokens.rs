@@ -2,7 +2,7 @@
 //! arbitrary claims. The accepted claims must be exactly the claims in the
 //! token.
 
-use roomcast::auth::{Claims, Keys, Policy, verify};
+use roomcast::auth::{Claims, GrantRules, Keys, Policy, verify};
 use roomcast::limits;
 use roomcast::protocol::{Right, RoomName};
 use roomcast::time::Millis;
@@ -21,6 +21,8 @@ pub fn run_script(script: &str) {
     match letter {
         // A header and claims, which are signed here.
         's' => check_signed(first, second),
+        // Rules of `ROOM_GRANTS`, and claims, which are signed here.
+        'g' => check_rules(first, second),
         // A key set, and text that is used as a token and as a header.
         'k' => {
             if let Ok(keys) = Keys::new(None, Some(first)) {
@@ -53,6 +55,23 @@ fn check_signed(header: &str, payload: &str) {
     for room in ["r", "r:s", "shipments:42", "shipments"] {
         check_grant(&accepted, &written, room);
     }
+}
+
+/// Checks that the rules change nothing but the rights of a token without
+/// `rooms`.
+fn check_rules(rules: &str, payload: &str) {
+    let Ok(rules) = GrantRules::parse(rules) else { return };
+    let token = tokens::signed(r#"{"alg":"HS256"}"#, payload);
+    let policy = Policy { rules, ..Policy::default() };
+    let Ok(accepted) = tokens::claims_by(&policy, &token, NOW) else { return };
+    let without_rules = tokens::claims(&token, NOW).expect("the rules accept no other tokens");
+    let has_rooms =
+        serde_json::from_str::<Value>(payload).is_ok_and(|all| all["rooms"].is_object());
+    if has_rooms {
+        assert_eq!(accepted, without_rules);
+    }
+    assert_eq!(accepted.user, without_rules.user);
+    assert_eq!(accepted.expires_at, without_rules.expires_at);
 }
 
 fn check_grant(accepted: &Claims, written: &Value, room: &str) {
