@@ -120,7 +120,9 @@ fn documented_frames() -> Documented {
             match table {
                 "" => table = first,
                 "type" => {
-                    code(first).iter().for_each(|kind| drop(frames.entry(frame(kind)).or_default()))
+                    for kind in code(first) {
+                        frames.entry(frame(&kind)).or_default();
+                    }
                 }
                 name if name.ends_with("Frame") || name.ends_with("Request") => {
                     let required = row.split(" | ").nth(2) == Some("yes");
