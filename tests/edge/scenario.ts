@@ -8,6 +8,7 @@ import { type Frame, Socket } from "./client.ts";
 import { type Claims, type Grant, claims, seconds, sign } from "./jwt.ts";
 import { type Bound, type Json, fill, match } from "./pattern.ts";
 import { NO_WINDOWS, Runtime, SECRET } from "./runtime.ts";
+import { recordReceived } from "./wire-types.ts";
 
 export interface Scenario {
   name: string;
@@ -176,6 +177,8 @@ class ScenarioRunner {
     const answer = await this.#fetch(method, target, token, body);
     if (room && answer.ok) this.#rooms.add(decodeURIComponent(room));
     const text = await answer.text();
+    const type = answerType(method, target, answer.status);
+    if (type) recordReceived(type, text);
     assert.equal(
       answer.status,
       step.status,
@@ -303,6 +306,8 @@ class ScenarioRunner {
    */
   async #next(session: Session): Promise<Frame> {
     const received = await session.socket.next();
+    const { text } = session.socket;
+    recordReceived(session.room === undefined ? "ConnectionServerFrame" : "ServerFrame", text);
     if (session.room === undefined) {
       if (received.type === "welcome") this.#rooms.add(received.room);
       return received;
@@ -330,6 +335,26 @@ class ScenarioRunner {
 
   #filled(text: string): string {
     return text.replace(/\$[a-z]\w*/g, (variable) => String(fill(variable, this.#bound)));
+  }
+}
+
+/** Returns the type of an answer's body, or `undefined` if the body is empty or no JSON. */
+function answerType(method: string, target: string, status: number): string | undefined {
+  if (status >= 400) return "ErrorAnswer";
+  const [, room, leaf = ""] = /^(?:\/rooms\/([^/?]+))?(?:\/(\w+))?/.exec(target)!;
+  switch (`${method} ${leaf}`) {
+    case "POST events":
+      return room === undefined ? "PublishResults" : "PublishAnswer";
+    case "GET events":
+      return "PageAnswer";
+    case "GET state":
+      return "StateAnswer";
+    case "GET members":
+      return "MembersAnswer";
+    case "GET ":
+      return "StatsAnswer";
+    default:
+      return undefined;
   }
 }
 

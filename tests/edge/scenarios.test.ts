@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Scenario, runScenario } from "./scenario.ts";
+import { checkReceived } from "./wire-types.ts";
 
 const directory = join(import.meta.dirname, "../scenarios");
 
@@ -18,3 +20,8 @@ for (const file of readdirSync(directory).filter((name) => name.endsWith(".json"
     }
   });
 }
+
+test("received_frames_and_answers_have_the_exported_types", () => {
+  const shapes = checkReceived();
+  assert(shapes > 20, `only ${shapes} shapes`);
+});

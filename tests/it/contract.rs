@@ -120,9 +120,7 @@ fn documented_frames() -> Documented {
             match table {
                 "" => table = first,
                 "type" => {
-                    for kind in code(first) {
-                        frames.entry(frame(&kind)).or_default();
-                    }
+                    frames.extend(code(first).iter().map(|kind| (frame(kind), BTreeMap::new())))
                 }
                 name if name.ends_with("Frame") || name.ends_with("Request") => {
                     let required = row.split(" | ").nth(2) == Some("yes");
