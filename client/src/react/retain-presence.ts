@@ -55,7 +55,9 @@ class RetainedPresence {
    */
   #update(): void {
     const { grant, connection } = this.#room;
-    this.#isStale ||= connection.reason === "signed_out";
+    // After `connect`, the reason remains until the room is connected, but the status changes.
+    const { status, reason } = connection;
+    this.#isStale ||= status === "unauthorized" && reason === "signed_out";
     if (grant === this.#grant || this.#isStale) return;
     this.#grant = grant;
     if (grant?.includes("presence")) guard(() => this.#room.presence.enter(this.#data));

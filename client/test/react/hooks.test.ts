@@ -102,6 +102,20 @@ describe("usePresence", () => {
     assert.deepEqual(membersAtBob, ["bob", "alice,bob", "bob"]);
   });
 
+  it("enters for the next user, at once after a sign-out or later", async () => {
+    const page = await render(inPage(h(Here)));
+    await wait();
+    for (const pause of [0, 500, 2_000, 5_000]) {
+      act(() => client.signOut());
+      await page.render(inPage());
+      await wait(pause);
+      client.connect();
+      await page.render(inPage(h(Here)));
+      await wait();
+      assert.equal(page.text, 'alice=null bob="b"');
+    }
+  });
+
   it("updates when the data changes, but not for an equal object", async () => {
     const page = await render(strict(h(Here, { data: { at: 0 } })));
     await wait();
