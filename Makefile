@@ -27,7 +27,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo bench-test
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo template bench-test
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -36,7 +36,7 @@ help: ## List the commands
 dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build edge client package demo bench-test size ## Run every check and test, the quickest first
+test: check rust build edge client package demo template bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
@@ -44,6 +44,7 @@ check: client/dist/index.js ## Check formatting, lints, types, structure and pro
 	prettier --check .
 	tsc
 	tsc --project client
+	tsc --project create-roomcast
 	tsc --project demo
 	node --test 'tools/*.test.ts'
 	node tools/structure.ts
@@ -136,8 +137,14 @@ demo: build demo/dist/index.html
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 1800 npm test --silent --workspace demo
 
+template: build
+	npm run --silent build --workspace client
+	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
+	$(within) 1800 npm test --silent --workspace create-roomcast
+
 bench-test: build
 	$(within) 900 node --test --test-reporter=spec 'bench/test/*.test.ts'
 
-screenshots: build demo/dist/index.html ## Take the screenshots of the demo for docs/images/
+screenshots: build demo/dist/index.html ## Take the screenshots of the demo and the template for docs/images/
 	node demo/test/screenshots.ts
+	node create-roomcast/test/screenshots.ts
