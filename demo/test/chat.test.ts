@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { CHAT_ROOM } from "../shared/chat.ts";
-import type { BoardPage } from "./boardPage.ts";
 import {
   ada,
   bruno,
@@ -102,15 +101,29 @@ describe("the chat", needsBrowser, () => {
     assert.equal(await other.message("Discard me").count(), 0);
   });
 
-  it("keeps its scroll position when messages are added, and scrolls to new messages only at its end", async () => {
-    await publishMessages(180);
+  it("keeps its scroll position when 500 messages are scrolled back or others arrive, except at its end", async () => {
+    await publishMessages(500);
     const board = await demo.open(ada);
-    await board.message("message 180").waitFor();
+    await board.message("message 500").waitFor();
     assert.equal(await board.distanceFromEnd(), 0);
-    assert.equal((await board.messageTexts())[0], "message 131");
+    assert.equal((await board.messageTexts())[0], "message 451");
 
-    await assertLoadsEarlier(board, "message 131", "message 81");
-    await assertLoadsEarlier(board, "message 81", "message 1");
+    for (let first = 451; first > 1; first -= 50) {
+      const y = await board.scrollTo(`message ${first}`);
+      // This message arrives while the older messages load.
+      await publishMessages(1, `while ${first} is first`);
+      await board.message(`while ${first} is first`).waitFor({ state: "attached" });
+      await board.chatLog
+        .getByText(`message ${first - 50}`, { exact: true })
+        .waitFor({ state: "attached" });
+      assert.equal(await board.yOf(`message ${first}`), y);
+    }
+    const texts = (await board.messageTexts()).filter((text) => text.startsWith("message"));
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 500 }, (_, n) => `message ${n + 1}`),
+    );
+
     const y = await board.scrollTo("message 81");
     await publishMessages(1, "while you read");
     await board.message("while you read").waitFor({ state: "attached" });
@@ -191,15 +204,5 @@ describe("the chat", needsBrowser, () => {
     }));
     // Each message is a separate append, because the room evicts whole appends.
     for (const event of events) await demo.publish(CHAT_ROOM, [event]);
-  }
-
-  /**
-   * Scrolls to the first loaded message, and asserts that this message does not move while others
-   * load.
-   */
-  async function assertLoadsEarlier(board: BoardPage, first: string, next: string): Promise<void> {
-    const y = await board.scrollTo(first);
-    await board.chatLog.getByText(next, { exact: true }).waitFor({ state: "attached" });
-    assert.equal(await board.yOf(first), y);
   }
 });

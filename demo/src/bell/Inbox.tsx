@@ -4,17 +4,17 @@ import { BrowserNotificationSetting } from "./BrowserNotificationSetting.tsx";
 import type { Notification, Notifications } from "./useNotifications.ts";
 import { textOf, titleOf } from "./text.ts";
 
-/** Distance in pixels from the end of the list at which earlier notifications are loaded. */
+/** Distance in pixels from the end of the list at which older notifications are loaded. */
 const NEAR_PX = 200;
 
 /** Lists the user's notifications. */
-export function Inbox({ all, failed, mark, loadEarlier }: Notifications) {
+export function Inbox({ all, failed, mark, loadOlder }: Notifications) {
   const [unreadOnly, setUnreadOnly] = useState(false);
   const unread = all.filter(({ isUnread }) => isUnread);
   const shown = unreadOnly ? unread : all;
 
   function onScroll({ currentTarget: list }: UIEvent): void {
-    if (list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) loadEarlier();
+    if (list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) loadOlder();
   }
   return (
     <section className="panel inbox" aria-labelledby="unread">

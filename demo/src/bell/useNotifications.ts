@@ -1,6 +1,6 @@
 import { useState } from "react";
+import { useHistory } from "roomcast/react";
 import { markRead } from "../backend.ts";
-import { useHistory } from "../useHistory.ts";
 import { useUnread, type DelayEvent, type UserEvent, type UserRoom } from "./room.ts";
 
 export interface Notification {
@@ -15,7 +15,7 @@ export interface Notifications {
   readonly failed: boolean;
   /** Marks notifications as read in all windows. */
   mark(notifications: readonly Notification[]): Promise<void>;
-  loadEarlier(): void;
+  loadOlder(): void;
 }
 
 /** Notifications that are shown until the user is known. */
@@ -23,7 +23,7 @@ export const emptyNotifications: Notifications = {
   all: [],
   failed: false,
   mark: async () => {},
-  loadEarlier() {},
+  loadOlder() {},
 };
 
 const PAGE_SIZE = 100;
@@ -34,7 +34,7 @@ const PAGE_SIZE = 100;
  */
 export function useNotifications(room: UserRoom): Notifications {
   const unread = useUnread(room);
-  const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
+  const { events, loadOlder } = useHistory(room, { page: PAGE_SIZE });
   /** Optimistic update: the notifications are shown as read before the room's event arrives. */
   const [marked, setMarked] = useState<readonly DelayEvent[]>([]);
   const [failed, setFailed] = useState(false);
@@ -61,7 +61,7 @@ export function useNotifications(room: UserRoom): Notifications {
     .sort((a, b) => b.seq - a.seq)
     .map((event) => ({ event, isUnread: isUnread(event) }));
 
-  return { all, failed, mark, loadEarlier };
+  return { all, failed, mark, loadOlder };
 }
 
 const isDelay = (event: UserEvent): event is DelayEvent => event.name === "delayed";

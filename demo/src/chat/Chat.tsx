@@ -12,7 +12,7 @@ const MAX_LENGTH = 1_000;
 /** Shows the chat of the board's visitors. */
 export function Chat() {
   const room = useChatRoom();
-  const { events, drafts, loadEarlier, send, retry, discard } = useChat(room);
+  const { events, isLoading, drafts, loadOlder, send, retry, discard } = useChat(room);
   const { typing, setTyping } = useTyping(room);
   const user = useUser();
   const others = typing.filter((one) => one !== user);
@@ -24,9 +24,10 @@ export function Chat() {
       <div
         className="messages"
         role="log"
+        aria-busy={isLoading}
         tabIndex={0}
         aria-labelledby="chat"
-        {...useAnchor(loadEarlier)}
+        {...useAnchor(loadOlder)}
       >
         <ol>
           {events.map((event, n) => (

@@ -1,8 +1,7 @@
 import { useEffect, useState } from "react";
 import type { Code, RoomcastError } from "roomcast";
-import { usePublish } from "roomcast/react";
+import { useHistory, usePublish } from "roomcast/react";
 import { isMessage, type ChatEvent, type ChatRoom } from "../chatRoom.ts";
-import { useHistory, type History } from "../useHistory.ts";
 
 /** A message of this visitor that the room has not broadcast yet. */
 export interface Draft {
@@ -15,7 +14,12 @@ export interface Draft {
   readonly error?: Code;
 }
 
-export interface Chat extends History<ChatEvent> {
+export interface Chat {
+  /** Messages, oldest first. */
+  readonly events: readonly ChatEvent[];
+  readonly isLoading: boolean;
+  /** Loads a page of older messages, if there are any. */
+  loadOlder(): void;
   /** Drafts, which are shown below the events. */
   readonly drafts: readonly Draft[];
   send(text: string): void;
@@ -28,7 +32,7 @@ const PAGE_SIZE = 50;
 
 export function useChat(room: ChatRoom): Chat {
   const publish = usePublish(room);
-  const { events, loadEarlier } = useHistory(room, PAGE_SIZE);
+  const { events, isLoading, loadOlder } = useHistory(room, { page: PAGE_SIZE });
   const [drafts, setDrafts] = useState<readonly Draft[]>([]);
 
   // The event may arrive before or after its ack. A draft is shown until its own event or a later
@@ -52,7 +56,8 @@ export function useChat(room: ChatRoom): Chat {
 
   return {
     events: events.filter(isMessage),
-    loadEarlier,
+    isLoading,
+    loadOlder,
     drafts: drafts.filter(isPending),
     send: (text) => send(text),
     retry: (draft) => send(draft.text, draft),
