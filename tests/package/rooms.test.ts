@@ -43,6 +43,8 @@ for (const binding of ["ROOMS", "SERVICE"]) {
       );
       assert.equal(head, 4);
       assert.equal((await call("events", { last: 1 })).events[0].seq, 4);
+      const older = await call("events", { before: `${epoch}:3`, limit: 2 });
+      assert.deepEqual([older.prev, older.events.length], [1, 2]);
       const state = await call("state", "");
       assert.deepEqual([state.seq, state.events[0].data], [4, { n: 1.5 }]);
     });
