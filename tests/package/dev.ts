@@ -19,7 +19,8 @@ export async function serve(
   const child = spawn(program, args, { cwd: folder, env: ENV, detached: true });
   const exited = once(child, "exit");
   t.after(async () => {
-    process.kill(-child.pid!, "SIGTERM");
+    // Not SIGTERM, after which a server waits for its open sockets.
+    process.kill(-child.pid!, "SIGKILL");
     await exited;
   });
   let output = "";
