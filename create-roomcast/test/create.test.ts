@@ -93,7 +93,7 @@ describe("create-roomcast", () => {
     assert.deepEqual(
       packed.sort(),
       [
-        ...["LICENSE-APACHE", "LICENSE-MIT", "create.js", "main.js", "package.json"],
+        ...["LICENSE-APACHE", "LICENSE-MIT", "README.md", "create.js", "main.js", "package.json"],
         ...tracked.map((path) => path.replace("/.gitignore", "/gitignore")),
       ].sort(),
     );

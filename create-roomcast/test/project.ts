@@ -33,7 +33,14 @@ export class Project {
     const command = ["exec", "--yes", "--package", creator, "--", "create-roomcast", "My Chat"];
     const { stdout } = await execute("npm", command, { cwd: parent, env });
     const project = new Project(parent, join(parent, "My Chat"), stdout);
-    await project.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", await pack());
+    await project.run(
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      await pack(),
+    );
     return project;
   }
 
