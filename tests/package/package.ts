@@ -45,7 +45,8 @@ async function packNow(folder: string): Promise<string> {
 /** Creates an empty folder that is removed after the test. */
 export async function emptyFolder(t: Cleanup): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "roomcast app "));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  // Node runs the cleanups in the order of their creation, so a server may still write to the folder.
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
   return folder;
 }
 
