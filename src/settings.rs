@@ -117,7 +117,7 @@ impl RoomSettings {
         })?;
         let by_pattern = by_text.into_iter().map(|(text, overrides)| {
             let pattern = Pattern::parse(&text)
-                .ok_or_else(|| format!("ROOM_SETTINGS: {text:?} must be a room's name, a prefix that ends in ':*', or '*'"))?;
+                .ok_or_else(|| format!("ROOM_SETTINGS: {text:?} must be {}", Pattern::FORM))?;
             overrides.check().map_err(|wrong| format!("ROOM_SETTINGS: {text:?}: {wrong}"))?;
             Ok((pattern, overrides))
         });

@@ -19,6 +19,9 @@ pub enum Pattern {
 }
 
 impl Pattern {
+    /// The form of a pattern, for error messages.
+    pub const FORM: &'static str = "a room's name, a prefix that ends in ':*', or '*'";
+
     /// Parses a pattern. Returns `None` if the text is not a pattern, for
     /// example if the text has a `*` in the middle.
     pub fn parse(text: &str) -> Option<Self> {
