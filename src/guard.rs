@@ -197,6 +197,12 @@ pub fn no_token_in_time() -> Refusal {
     )
 }
 
+/// Refusal that closes an anonymous connection that has no subscription.
+pub fn no_subscription_in_time() -> Refusal {
+    let message = "no token and no subscription to a public room arrived in time";
+    Refusal::new(Code::Unauthorized, message)
+}
+
 /// Refusal that closes a socket without a token when too many newer sockets
 /// wait.
 pub fn too_many_wait() -> Refusal {

@@ -243,6 +243,8 @@ pub const STATE_BYTES: u64 = 4 * MIB as u64;
 pub const SOCKETS: usize = 32_000;
 /// Maximum number of sessions that one user can have in a room.
 pub const SESSIONS_PER_USER: usize = 1_000;
+/// Maximum number of anonymous sessions in a room.
+pub const ANONYMOUS_SESSIONS: usize = 1_000;
 pub const MEMBERS: usize = 1_000;
 pub const FRAMES_PER_SECOND: u64 = 50;
 pub const FRAMES_BURST: u64 = 100;

@@ -11,7 +11,7 @@ use crate::auth::Identity;
 use crate::flow::Flow;
 use crate::guard::FrameGuard;
 use crate::limits;
-use crate::protocol::Seq;
+use crate::protocol::{Seq, User};
 use crate::time::Millis;
 
 /// Id of a session: a random number below 2^53, which the edge generates.
@@ -96,10 +96,16 @@ impl Session {
         is_time
     }
 
+    /// Returns the session's user, or `None` for an anonymous session.
+    pub fn user(&self) -> Option<&User> {
+        self.joined.identity.user.as_ref()
+    }
+
     /// Returns the time at which the room closes the session: the expiry of the
-    /// session's token plus the leeway.
+    /// session's token plus the leeway. An anonymous session has no such time.
     pub fn deadline(&self) -> Millis {
-        self.joined.identity.expires_at.plus(limits::LEEWAY_MS)
+        let expires_at = self.joined.identity.expires_at;
+        expires_at.map_or(Millis::MAX, |expires_at| expires_at.plus(limits::LEEWAY_MS))
     }
 
     /// Returns whether the session receives new events as they are published.
@@ -180,5 +186,22 @@ mod tests {
         let (id, session) = Session::decode(&attachment).unwrap();
         assert_eq!((id, session.joined.behind), (SessionId(7), Seq::new(4)));
         assert_eq!(session.encode(id, None), attachment);
+    }
+
+    #[test]
+    fn anonymous_session_is_restored_without_a_user_and_an_end() {
+        let identity = Identity::anonymous();
+        let joined = Joined {
+            identity: identity.clone(),
+            state: true,
+            behind: None,
+            flow: None,
+            bridged: false,
+            paused: false,
+        };
+        let attachment = Session::new(joined).encode(SessionId(7), None);
+        let (_, session) = Session::decode(&attachment).unwrap();
+        assert_eq!(session.joined.identity, identity);
+        assert_eq!(session.deadline(), Millis::MAX);
     }
 }

@@ -28,6 +28,9 @@ pub struct Settings {
     pub sockets: usize,
     /// Maximum number of sessions that one user can have in the room.
     pub sessions_per_user: usize,
+    /// Maximum number of anonymous sessions in the room. At 0, the room is
+    /// closed to clients without a token.
+    pub anonymous_sessions: usize,
     /// Maximum number of users who can be members at the same time.
     pub members: usize,
     /// Maximum number of frames that a session may send per second.
@@ -61,6 +64,7 @@ impl Default for Settings {
             state_bytes: limits::STATE_BYTES,
             sockets: limits::SOCKETS,
             sessions_per_user: limits::SESSIONS_PER_USER,
+            anonymous_sessions: limits::ANONYMOUS_SESSIONS,
             members: limits::MEMBERS,
             frames_per_second: limits::FRAMES_PER_SECOND,
             frames_burst: limits::FRAMES_BURST,
@@ -93,6 +97,7 @@ struct Overrides {
     state_bytes: Option<u64>,
     sockets: Option<usize>,
     sessions_per_user: Option<usize>,
+    anonymous_sessions: Option<usize>,
     /// A setting that no longer has an effect, because sockets without a token
     /// now wait in the worker. The setting is still parsed, so that older
     /// configurations stay valid.
@@ -144,6 +149,7 @@ impl Overrides {
             ("state_bytes", self.state_bytes, 0..=limits::STATE_BYTES_MAX),
             ("sockets", count(self.sockets), 1..=limits::SOCKETS as u64),
             ("sessions_per_user", count(self.sessions_per_user), 1..=limits::SOCKETS as u64),
+            ("anonymous_sessions", count(self.anonymous_sessions), 0..=limits::SOCKETS as u64),
             ("members", count(self.members), 0..=limits::SOCKETS as u64),
             ("frames_per_second", self.frames_per_second, 1..=limits::RATE_MAX),
             ("frames_burst", self.frames_burst, 1..=limits::RATE_MAX),
@@ -179,6 +185,7 @@ impl Overrides {
             state_bytes: self.state_bytes.unwrap_or(under.state_bytes),
             sockets: self.sockets.unwrap_or(under.sockets),
             sessions_per_user: self.sessions_per_user.unwrap_or(under.sessions_per_user),
+            anonymous_sessions: self.anonymous_sessions.unwrap_or(under.anonymous_sessions),
             members: self.members.unwrap_or(under.members),
             frames_per_second: self.frames_per_second.unwrap_or(under.frames_per_second),
             frames_burst: self.frames_burst.unwrap_or(under.frames_burst),

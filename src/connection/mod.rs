@@ -17,12 +17,12 @@ mod reader;
 mod rooms;
 mod token;
 
-use crate::auth::{Claims, Identity};
+use crate::auth::{Claims, Identity, PublicRooms};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::guard::{
-    Admission, FrameGuard, FrameRates, frame_too_large, no_token_in_time, no_token_yet, not_text,
-    ping_timeout, token_expired, too_many_wait,
+    Admission, FrameGuard, FrameRates, frame_too_large, no_subscription_in_time, no_token_in_time,
+    no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
 };
 use crate::limits;
 use crate::protocol::{
@@ -92,6 +92,7 @@ pub enum ConnectionEffect {
 
 pub struct Connection {
     client: ClientState,
+    public_rooms: PublicRooms,
     subscriptions: ByRoom<Subscription>,
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
@@ -117,10 +118,17 @@ const RATES: FrameRates = FrameRates::of(Rate {
 const CHANGES: Rate = Rate { per_second: limits::CHANGES_PER_SECOND, burst: limits::CHANGES_BURST };
 
 impl Connection {
-    /// Starts a connection. `claims` is `None` if the upgrade had no token.
-    pub fn begin(claims: Option<Claims>, now: Millis) -> (Self, Vec<ConnectionEffect>) {
+    /// Starts a connection. `claims` is `None` if the upgrade had no token. If
+    /// there are public rooms, the connection is then anonymous. Otherwise it
+    /// waits for a token.
+    pub fn begin(
+        claims: Option<Claims>,
+        public_rooms: PublicRooms,
+        now: Millis,
+    ) -> (Self, Vec<ConnectionEffect>) {
         let mut connection = Self {
             client: ClientState::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
+            public_rooms,
             subscriptions: ByRoom::default(),
             waiting_bytes: 0,
             ended: Vec::new(),
@@ -131,8 +139,10 @@ impl Connection {
             pings_forwarded_at: None,
             effects: Vec::new(),
         };
-        if let Some(claims) = claims {
-            connection.welcome(claims);
+        match claims {
+            Some(claims) => connection.welcome(claims),
+            None if connection.public_rooms.is_empty() => {}
+            None => connection.welcome_anonymous(now),
         }
         let effects = std::mem::take(&mut connection.effects);
         (connection, effects)
@@ -179,9 +189,9 @@ impl Connection {
     fn ends_at(&self) -> Option<Millis> {
         let ping_timeout_at = self.active_at.plus(limits::PING_TIMEOUT_MS);
         match self.client {
-            ClientState::Unauthenticated { .. } => self.client.ends_at(),
-            ClientState::Authenticated(_) => {
-                self.client.ends_at().map(|end| end.min(ping_timeout_at))
+            ClientState::Unauthenticated { .. } => self.expires_at(),
+            ClientState::Anonymous { .. } | ClientState::Authenticated(_) => {
+                Some(self.expires_at().map_or(ping_timeout_at, |end| end.min(ping_timeout_at)))
             }
             ClientState::Closed => None,
         }
@@ -192,7 +202,7 @@ impl Connection {
         if self.ends_at().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.client.has_ended(now) {
+        if self.has_expired(now) {
             return self.expire();
         }
         self.end_with(&ping_timeout());
@@ -201,19 +211,15 @@ impl Connection {
     fn expire(&mut self) {
         self.end_with(&match self.client {
             ClientState::Unauthenticated { .. } => no_token_in_time(),
+            ClientState::Anonymous { .. } => no_subscription_in_time(),
             ClientState::Authenticated(_) | ClientState::Closed => token_expired(),
         });
     }
 
     fn close_if_waiting(&mut self) {
-        if self.awaits_token() {
+        if self.is_waiting() {
             self.end_with(&too_many_wait());
         }
-    }
-
-    /// Returns whether the client's token has not arrived yet.
-    pub fn awaits_token(&self) -> bool {
-        matches!(self.client, ClientState::Unauthenticated { .. })
     }
 
     fn end_with(&mut self, refusal: &Refusal) {
@@ -241,10 +247,10 @@ impl Connection {
         match self.client {
             ClientState::Closed => return,
             // The expiry is also checked here, because the timer may fire late.
-            _ if self.client.has_ended(now) => return self.expire(),
-            ClientState::Unauthenticated { .. } | ClientState::Authenticated(_) => {
-                self.active_at = now
-            }
+            _ if self.has_expired(now) => return self.expire(),
+            ClientState::Unauthenticated { .. }
+            | ClientState::Anonymous { .. }
+            | ClientState::Authenticated(_) => self.active_at = now,
         }
         match self.guard.admit(text.len(), RATES, now) {
             Admission::Admitted if text == PING => self.ping(now),
@@ -271,7 +277,7 @@ impl Connection {
                 self.respond(&about, result);
             }
             (ClientState::Unauthenticated { .. }, _) => self.end_with(&no_token_yet()),
-            (ClientState::Authenticated(_), frame) => {
+            (ClientState::Anonymous { .. } | ClientState::Authenticated(_), frame) => {
                 let result = frame.and_then(|frame| {
                     self.check_rate(&frame, now)?;
                     self.perform(frame, text, now)
@@ -344,7 +350,7 @@ impl Connection {
     fn refuse(&mut self, about: &About, refusal: &Refusal) {
         match self.client {
             ClientState::Unauthenticated { .. } => return self.end_with(&no_token_yet()),
-            ClientState::Authenticated(_) => {}
+            ClientState::Anonymous { .. } | ClientState::Authenticated(_) => {}
             ClientState::Closed => return,
         }
         self.send(ConnectionNotice::error(about, refusal));

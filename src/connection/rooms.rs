@@ -8,7 +8,6 @@ use super::{Connection, ConnectionEffect, too_many_waiting};
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::guard::no_token_yet;
 use crate::limits;
 use crate::protocol::{ConnectionFrame, ConnectionNotice, Right, RoomCommand, RoomName, Start};
 use crate::time::Millis;
@@ -85,19 +84,19 @@ impl Connection {
     }
 
     fn subscribe(&mut self, room: RoomName, start: Start) -> Result<(), Refusal> {
-        let ClientState::Authenticated(claims) = &self.client else { return Err(no_token_yet()) };
         if self.subscriptions.len() >= limits::ROOMS_ON_A_CONNECTION {
             let most = limits::ROOMS_ON_A_CONNECTION;
             return Err(Refusal::bad_request(format!(
                 "a connection may be in at most {most} rooms; `unsubscribe` from one first"
             )));
         }
-        let identity = Identity::of(claims, &room);
-        match identity.check(Right::Subscribe) {
+        let identity = self.client.identity(&self.public_rooms, &room);
+        let identity = identity.ok_or_else(|| Identity::token_required(Right::Subscribe));
+        match identity.and_then(|identity| identity.check(Right::Subscribe).map(|()| identity)) {
             // The client has no right to subscribe, so the room is not
             // contacted.
             Err(refusal) => self.close(room, CloseReason::refused(&refusal)),
-            Ok(()) => {
+            Ok(identity) => {
                 self.ended.retain(|ended| *ended != room);
                 let subscription = Subscription {
                     state: SubscriptionState::Opening { outdated: false },
@@ -113,13 +112,10 @@ impl Connection {
 
     pub(super) fn opened(&mut self, room: &RoomName, now: Millis) {
         let is_paused = self.is_paused();
-        let (Some(subscription), ClientState::Authenticated(claims)) =
-            (self.subscriptions.get_mut(room), &self.client)
-        else {
-            return;
-        };
-        if let SubscriptionState::Opening { outdated: true } = subscription.state {
-            let identity = Identity::of(claims, room);
+        let Some(subscription) = self.subscriptions.get_mut(room) else { return };
+        if let SubscriptionState::Opening { outdated: true } = subscription.state
+            && let Some(identity) = self.client.identity(&self.public_rooms, room)
+        {
             self.effects.push(ConnectionEffect::Renew { room: room.clone(), identity });
         }
         subscription.state = SubscriptionState::Open;
@@ -142,8 +138,11 @@ impl Connection {
     }
 
     /// Handles a frame that was already counted against the rate limits when it
-    /// arrived.
+    /// arrived. An earlier waiting frame may have closed the connection.
     fn handle_waiting(&mut self, text: &str, now: Millis) {
+        if let ClientState::Closed = self.client {
+            return;
+        }
         let (about, frame) = ConnectionFrame::decode(text);
         let result = frame.and_then(|frame| self.perform(frame, text, now));
         self.respond(&about, result);
@@ -180,6 +179,7 @@ impl Connection {
                 from.for_each(|text| self.handle_waiting(text, now));
             }
         }
+        self.await_subscription(now);
     }
 
     /// Notifies the client that the room ended its subscription.
@@ -220,13 +220,14 @@ impl Connection {
 
     /// Sends the rights of a new token to the rooms. Each room decides what
     /// happens to its session.
-    pub(super) fn renew_rooms(&mut self, claims: &Claims) {
+    pub(super) fn renew_rooms(&mut self) {
         for (room, subscription) in self.subscriptions.iter_mut() {
             match &mut subscription.state {
                 SubscriptionState::Opening { outdated } => *outdated = true,
                 SubscriptionState::Open => {
-                    let identity = Identity::of(claims, room);
-                    self.effects.push(ConnectionEffect::Renew { room: room.clone(), identity });
+                    let identity = self.client.identity(&self.public_rooms, room);
+                    let renew = |identity| ConnectionEffect::Renew { room: room.clone(), identity };
+                    self.effects.extend(identity.map(renew));
                 }
                 SubscriptionState::Leaving => {}
             }

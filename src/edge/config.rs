@@ -7,7 +7,7 @@ use worker::{Env, console_error};
 
 use super::hooks::Hooks;
 use super::platform::variable;
-use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy};
+use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy, PublicRooms};
 use crate::settings::RoomSettings;
 
 pub struct Config {
@@ -16,6 +16,7 @@ pub struct Config {
     pub jwks_url: Option<KeysUrl>,
     pub policy: Policy,
     pub origins: Origins,
+    pub public_rooms: PublicRooms,
     pub settings: RoomSettings,
 }
 
@@ -56,6 +57,8 @@ impl Config {
         }
         let settings =
             variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
+        let public_rooms =
+            variable(env, "PUBLIC_ROOMS").map(|json| PublicRooms::parse(&json)).transpose()?;
         Ok(Self {
             hooks,
             keys,
@@ -66,6 +69,7 @@ impl Config {
                 rules: rules.unwrap_or_default(),
             },
             origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default())?,
+            public_rooms: public_rooms.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
         })
     }

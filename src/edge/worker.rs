@@ -86,7 +86,8 @@ impl Handler<'_> {
                     .map_err(platform_error)
             }
             Route::Stream { room, query } => {
-                let identity = Identity::of(&self.required_claims(&request).await?, &room);
+                let identity = self.identity(&request, &room).await?;
+                let identity = identity.ok_or_else(|| TokenError::Missing.refusal())?;
                 let rooms = self.rooms.clone();
                 self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await
             }
@@ -100,16 +101,22 @@ impl Handler<'_> {
         call: Call,
         request: Request,
     ) -> std::result::Result<RawResponse, Refusal> {
-        let identity = match (self.claims(&request).await?, &call) {
-            (Some(claims), _) => Identity::of(&claims, room),
+        let identity = match (self.identity(&request, room).await?, &call) {
+            // An anonymous client needs a token for each call that its grant
+            // does not allow.
+            (Some(identity), call)
+                if identity.user.is_some() || call.check(identity.grant).is_ok() =>
+            {
+                identity
+            }
             // The request has no token, so the first frame must contain the
             // token.
-            (None, Call::Connect(start)) => {
+            (_, Call::Connect(start)) => {
                 return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
                     .map(RawResponse::from)
                     .map_err(platform_error);
             }
-            (None, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
+            (_, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
         };
         call.check(identity.grant)?;
         let body = match call {
@@ -130,6 +137,17 @@ impl Handler<'_> {
             Call::Connect(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
             Call::Connect(_) | Call::Request(_) => Ok(response),
         }
+    }
+
+    /// Returns the client's identity in a room. Returns `None` if the request
+    /// has no token and the room is not public.
+    async fn identity(
+        &self,
+        request: &Request,
+        room: &RoomName,
+    ) -> std::result::Result<Option<Identity>, Refusal> {
+        let claims = self.claims(request).await?;
+        Ok(self.config.public_rooms.identity(claims.as_ref(), room))
     }
 
     async fn required_claims(&self, request: &Request) -> std::result::Result<Claims, Refusal> {
@@ -163,9 +181,10 @@ impl Handler<'_> {
         identity: &Identity,
         body: String,
     ) -> std::result::Result<String, Refusal> {
-        match self.config.hooks.publish() {
-            Some(hook) => check_body(&*hook, room, &identity.user, &body),
-            None => Ok(body),
+        match (self.config.hooks.publish(), &identity.user) {
+            (Some(hook), Some(user)) => check_body(&*hook, room, user, &body),
+            // A client without a user has no right to publish.
+            (None, _) | (_, None) => Ok(body),
         }
     }
 

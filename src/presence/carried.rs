@@ -36,8 +36,9 @@ impl Presence {
     /// Returns the presence data for the attachment of a session's socket, or
     /// `None` if there is no such data. The entries of other sessions have at
     /// most [`limits::CARRIED_BYTES`] in total.
-    pub fn carried_by(&self, user: &User, id: SessionId) -> Option<Box<RawValue>> {
-        let own = self.entry(user, id);
+    /// An anonymous session (`None`) has no entry, but can carry entries.
+    pub fn carried_by(&self, user: Option<&User>, id: SessionId) -> Option<Box<RawValue>> {
+        let own = user.and_then(|user| self.entry(user, id));
         let (mut others, mut bytes, mut truncated) = (Vec::new(), 0_usize, false);
         for (user, id) in self.carried.get(&id).into_iter().flatten() {
             let Some(entry) = self.entry(user, *id) else { continue };
@@ -56,7 +57,9 @@ impl Presence {
     }
 
     /// Restores presence from the attachments of all sockets.
-    pub fn restore(carried: impl Iterator<Item = (User, SessionId, Box<RawValue>)>) -> Self {
+    pub fn restore(
+        carried: impl Iterator<Item = (Option<User>, SessionId, Box<RawValue>)>,
+    ) -> Self {
         type Owned = Carried<Entry, (User, SessionId, Entry)>;
         let mut presence = Self::default();
         let mut is_truncated = false;
@@ -65,7 +68,7 @@ impl Presence {
             let Ok(Owned { own, others, truncated }) = serde_json::from_str(carried.get()) else {
                 continue;
             };
-            if let Some(own) = own {
+            if let (Some(user), Some(own)) = (user, own) {
                 presence.members.entry(user).or_default().insert(id, own);
             }
             for (user, other, entry) in others {

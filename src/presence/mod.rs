@@ -152,8 +152,16 @@ impl Presence {
     /// Handles the loss of a session's socket. The other entries in the
     /// attachment of that socket need a new carrier. Returns whether the
     /// session's own entry changed.
-    pub fn disconnect(&mut self, user: &User, id: SessionId, mode: LeaveMode, now: Millis) -> bool {
+    pub fn disconnect(
+        &mut self,
+        user: Option<&User>,
+        id: SessionId,
+        mode: LeaveMode,
+        now: Millis,
+    ) -> bool {
         self.unassigned.extend(self.carried.remove(&id).unwrap_or_default());
+        // An anonymous session can carry entries, but has no entry of its own.
+        let Some(user) = user else { return false };
         if self.entry(user, id).is_some() {
             self.unassigned.push((user.clone(), id));
         }

@@ -30,7 +30,7 @@ impl Sockets {
 
     fn disconnect(&mut self, id: u64, mode: LeaveMode) {
         let user = self.open.remove(&SessionId(id)).unwrap();
-        self.presence.disconnect(&user, SessionId(id), mode, self.now);
+        self.presence.disconnect(Some(&user), SessionId(id), mode, self.now);
         let open = &self.open;
         let after = |id: SessionId| open.range(id..).chain(open.range(..id)).next();
         self.presence.assign_carriers(|id| after(id).map(|(carrier, _)| *carrier));
@@ -63,13 +63,13 @@ impl Sockets {
     fn hibernated(&mut self) -> Presence {
         for id in self.presence.drain_dirty() {
             self.attachments.remove(&id);
-            let carried = self.open.get(&id).and_then(|user| self.presence.carried_by(user, id));
+            let carried =
+                self.open.get(&id).and_then(|user| self.presence.carried_by(Some(user), id));
             self.attachments.extend(carried.map(|carried| (id, carried)));
         }
-        let carried = self
-            .open
-            .iter()
-            .filter_map(|(id, user)| Some((user.clone(), *id, self.attachments.get(id)?.clone())));
+        let carried = self.open.iter().filter_map(|(id, user)| {
+            Some((Some(user.clone()), *id, self.attachments.get(id)?.clone()))
+        });
         Presence::restore(carried)
     }
 
@@ -242,7 +242,8 @@ fn truncated_carrier_sends_everyone_the_list_again() {
     for id in 1..=40 {
         room.disconnect(id, LeaveMode::AfterGrace);
     }
-    let carried = room.presence.carried_by(&room.open[&SessionId(41)], SessionId(41)).unwrap();
+    let carried =
+        room.presence.carried_by(Some(&room.open[&SessionId(41)]), SessionId(41)).unwrap();
     assert!(carried.get().len() < limits::CARRIED_BYTES + 2_500, "{}", carried.get().len());
 
     let restored = room.hibernated();
@@ -264,8 +265,9 @@ fn truncated_carrier_sends_everyone_the_list_again() {
 fn attachment_holds_up_to_the_limit_and_none_for_no_entries() {
     let carried = |padding: usize| {
         let mut room = Sockets::of(&[(1, "a"), (2, "b"), (3, "z")]);
-        let carrier =
-            |room: &Sockets| room.presence.carried_by(&room.open[&SessionId(3)], SessionId(3));
+        let carrier = |room: &Sockets| {
+            room.presence.carried_by(Some(&room.open[&SessionId(3)]), SessionId(3))
+        };
         for id in [1, 2] {
             room.enters(id, &format!("\"{}\"", "x".repeat(padding)));
         }
@@ -349,8 +351,8 @@ fn attachment_of_an_earlier_version_is_restored_and_saved_unchanged() {
         format!(r#"{{"own":{here},"others":[["bob",2,{grace}],["bob",3,{over}]],"short":false}}"#);
     let user = User::parse("ann").unwrap();
     let carried = RawValue::from_string(attachment.clone()).unwrap();
-    let presence = Presence::restore([(user.clone(), SessionId(1), carried)].into_iter());
+    let presence = Presence::restore([(Some(user.clone()), SessionId(1), carried)].into_iter());
     assert_eq!(presence.listeners(), [SessionId(1)]);
     assert_eq!(presence.users(), 2);
-    assert_eq!(presence.carried_by(&user, SessionId(1)).unwrap().get(), attachment);
+    assert_eq!(presence.carried_by(Some(&user), SessionId(1)).unwrap().get(), attachment);
 }

@@ -142,11 +142,15 @@ fn read<'a, T: Deserialize<'a>>(
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ConnectionNotice<'a> {
     Connected {
-        user: &'a User,
-        expires_at: Millis,
+        /// The user, or `None` for an anonymous connection.
+        user: Option<&'a User>,
+        expires_at: Option<Millis>,
         ping_ms: u64,
     },
     Authorized {
+        /// The user, if the connection was anonymous before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<&'a User>,
         expires_at: Millis,
     },
     Closed {
@@ -168,12 +172,15 @@ pub enum ConnectionNotice<'a> {
 }
 
 impl ConnectionNotice<'_> {
-    pub fn connected(user: &User, expires_at: Millis) -> String {
+    /// Returns the first frame of a connection. `token` is the user and the
+    /// expiry of the token, or `None` for an anonymous connection.
+    pub fn connected(token: Option<(&User, Millis)>) -> String {
+        let (user, expires_at) = token.unzip();
         text(&ConnectionNotice::Connected { user, expires_at, ping_ms: limits::PING_MS })
     }
 
-    pub fn authorized(expires_at: Millis) -> String {
-        text(&ConnectionNotice::Authorized { expires_at })
+    pub fn authorized(user: Option<&User>, expires_at: Millis) -> String {
+        text(&ConnectionNotice::Authorized { user, expires_at })
     }
 
     pub fn closed(room: &RoomName, code: u16, reason: &str) -> String {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::json::text;
-use super::{Epoch, Grant, Ref, RoomName, Seq, UserEntry};
+use super::{Epoch, Grant, Ref, RoomName, Seq, User, UserEntry};
 use crate::code::{Code, Refusal};
 use crate::time::Millis;
 
@@ -23,13 +23,14 @@ pub enum ServerFrame<'a> {
     Welcome {
         room: &'a RoomName,
         session: String,
-        user: &'a str,
+        /// The user, or `None` for an anonymous session.
+        user: Option<&'a User>,
         epoch: Epoch,
         seq: Seq,
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
         grant: Grant,
-        expires_at: Millis,
+        expires_at: Option<Millis>,
         ping_ms: u64,
     },
     Gap {
@@ -53,8 +54,11 @@ pub enum ServerFrame<'a> {
     },
     Authorized {
         room: &'a RoomName,
+        /// The user, if the session was anonymous before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<&'a User>,
         grant: Grant,
-        expires_at: Millis,
+        expires_at: Option<Millis>,
     },
     Error {
         room: &'a RoomName,

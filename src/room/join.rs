@@ -7,7 +7,7 @@ use crate::flow::Flow;
 use crate::guard::another_user;
 use crate::limits;
 use crate::presence::LeaveMode;
-use crate::protocol::{Begin, Right, ServerFrame, Start};
+use crate::protocol::{Begin, Right, ServerFrame, Start, User};
 use crate::session::{Joined, Session, SessionId};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
@@ -36,18 +36,23 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Fails with `forbidden` if the user has no right to subscribe. Fails with
-    /// `room_full` if the room or the user already has the maximum number of
-    /// sessions.
+    /// Fails with `forbidden` if the client has no right to subscribe. Fails
+    /// with `room_full` if the room or the user already has the maximum number
+    /// of sessions.
     fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
         check_limit(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
-        let of_user = self.sessions_by_user.get(&identity.user).copied().unwrap_or_default();
-        check_limit(
-            of_user,
-            self.settings.sessions_per_user,
-            "sessions of this user are in this room",
-        )
+        self.check_sessions_of(&identity.user)
+    }
+
+    /// Fails with `room_full` if the user already has the maximum number of
+    /// sessions. All anonymous sessions together have their own maximum.
+    fn check_sessions_of(&self, user: &Option<User>) -> Result<(), Refusal> {
+        let (limit, what) = match user {
+            Some(_) => (self.settings.sessions_per_user, "sessions of this user are in this room"),
+            None => (self.settings.anonymous_sessions, "anonymous sessions are in this room"),
+        };
+        check_limit(self.sessions_by_user.get(user).copied().unwrap_or_default(), limit, what)
     }
 
     /// Sends the frames that start a session, and then makes the session live
@@ -69,7 +74,7 @@ impl<S: Store> Room<S> {
         let welcome = ServerFrame::Welcome {
             room: &self.name,
             session: id.to_string(),
-            user: identity.user.as_str(),
+            user: identity.user.as_ref(),
             epoch: self.log.epoch(),
             seq: head,
             recovered,
@@ -117,36 +122,49 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Replaces the session's rights with the rights of its newest token. The
-    /// new token may grant more or fewer rights. Closes the session if the
-    /// token belongs to another user or does not grant `subscribe`.
+    /// Replaces the session's identity with that of its newest token. The new
+    /// token may grant more or fewer rights. An anonymous session becomes a
+    /// session of the token's user.
     fn renew(&mut self, id: SessionId, new: Identity, now: Millis) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        if new.user != session.joined.identity.user {
-            return self.close(id, another_user());
-        }
-        if let Err(refusal) = new.check(Right::Subscribe) {
+        if let Err(refusal) = self.check_renewal(id, &new) {
             return self.close(id, refusal);
         }
-        let (user, grant, expires_at) = (new.user.clone(), new.grant, new.expires_at);
-        session.joined.identity = new;
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Identity { user, grant, expires_at } = new.clone();
+        let before = std::mem::replace(&mut session.joined.identity, new).user;
         let deadline = session.deadline();
+        self.count_out(&before);
+        self.count_in(&user);
         self.next_expiry = self.next_expiry.min(deadline);
         self.arm(deadline, now);
         self.save_attachment(id);
-        self.send(id, ServerFrame::Authorized { room: &self.name, grant, expires_at }.text());
-        if !grant.contains(Right::Presence) {
+        let new_user = user.as_ref().filter(|_| before.is_none());
+        let authorized =
+            ServerFrame::Authorized { room: &self.name, user: new_user, grant, expires_at };
+        self.send(id, authorized.text());
+        if let Some(user) = user.filter(|_| !grant.contains(Right::Presence)) {
             self.leave_as(&user, id, now);
         }
+    }
+
+    /// Fails if a new token must close its session. The token may belong to
+    /// another user, or grant no `subscribe`. A user who signs in on an
+    /// anonymous session may already have the maximum number of sessions.
+    fn check_renewal(&self, id: SessionId, new: &Identity) -> Result<(), Refusal> {
+        let before = self.sessions.get(&id).and_then(|session| session.user());
+        match (before, &new.user) {
+            (before, user) if before == user.as_ref() => {}
+            (None, user) => self.check_sessions_of(user)?,
+            (Some(_), _) => return Err(another_user()),
+        }
+        new.check(Right::Subscribe)
     }
 }
 
 /// The table of sessions.
 impl<S: Store> Room<S> {
     pub(super) fn insert_session(&mut self, id: SessionId, session: Session) {
-        let user = session.joined.identity.user.clone();
-        let of_user = self.sessions_by_user.entry(user).or_default();
-        *of_user = of_user.saturating_add(1);
+        self.count_in(&session.joined.identity.user);
         self.next_expiry = self.next_expiry.min(session.deadline());
         self.sessions.insert(id, Box::new(session));
     }
@@ -155,17 +173,26 @@ impl<S: Store> Room<S> {
     pub(super) fn remove(&mut self, id: SessionId, mode: LeaveMode) {
         let Some(session) = self.sessions.remove(&id) else { return };
         let user = session.joined.identity.user;
-        match self.sessions_by_user.get_mut(&user) {
-            Some(of_user) if *of_user > 1 => *of_user = of_user.saturating_sub(1),
-            _ => drop(self.sessions_by_user.remove(&user)),
-        }
+        self.count_out(&user);
         self.disconnected.push((user, id, mode));
         self.replayer.remove(id);
     }
 
+    fn count_in(&mut self, user: &Option<User>) {
+        let of_user = self.sessions_by_user.entry(user.clone()).or_default();
+        *of_user = of_user.saturating_add(1);
+    }
+
+    fn count_out(&mut self, user: &Option<User>) {
+        match self.sessions_by_user.get_mut(user) {
+            Some(of_user) if *of_user > 1 => *of_user = of_user.saturating_sub(1),
+            _ => drop(self.sessions_by_user.remove(user)),
+        }
+    }
+
     pub(super) fn save_attachment(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get(&id) {
-            let carried = self.presence.carried_by(&session.joined.identity.user, id);
+            let carried = self.presence.carried_by(session.user(), id);
             let attachment = session.encode(id, carried);
             self.effects.push(Effect::SaveAttachment { session: id, attachment });
         }

@@ -170,8 +170,8 @@ pub struct Room<S> {
     /// Whether the sessions of the open sockets are restored. The first input
     /// that needs the sessions restores them.
     sessions_restored: bool,
-    /// Number of sessions of each user.
-    sessions_by_user: BTreeMap<User, usize>,
+    /// Number of sessions of each user, and of anonymous sessions (`None`).
+    sessions_by_user: BTreeMap<Option<User>, usize>,
     broadcaster: Broadcaster,
     replayer: Replayer,
     /// The flush window, which limits the sending of signals and members.
@@ -185,7 +185,7 @@ pub struct Room<S> {
     /// the whole list of members when it reads again.
     unread: BTreeSet<SessionId>,
     /// Sessions that the current input disconnected.
-    disconnected: Vec<(User, SessionId, LeaveMode)>,
+    disconnected: Vec<(Option<User>, SessionId, LeaveMode)>,
     publishers: UserBuckets,
     readers: UserBuckets,
     alarm: AlarmState,

@@ -189,7 +189,7 @@ impl<S: Store> Room<S> {
     fn disconnect_members(&mut self, now: Millis) -> bool {
         let mut left = false;
         for (user, id, mode) in std::mem::take(&mut self.disconnected) {
-            if !self.presence.disconnect(&user, id, mode, now) {
+            if !self.presence.disconnect(user.as_ref(), id, mode, now) {
                 continue;
             }
             match mode {
@@ -225,8 +225,8 @@ impl<S: Store> Room<S> {
 /// Liveness.
 impl<S: Store> Room<S> {
     pub(super) fn touch(&mut self, id: SessionId, now: Millis) {
-        if let Some(session) = self.sessions.get(&id) {
-            self.presence.touch(&session.joined.identity.user, id, now);
+        if let Some(user) = self.sessions.get(&id).and_then(|session| session.user()) {
+            self.presence.touch(user, id, now);
         }
     }
 
@@ -248,8 +248,8 @@ impl<S: Store> Room<S> {
         // another clock, and is accepted.
         let is_credible = |at: &Millis| *at <= now.plus(limits::LIVENESS_RESOLUTION_MS);
         for (id, at) in at.into_iter().filter(|(_, at)| is_credible(at)) {
-            if let Some(session) = self.sessions.get(&id) {
-                self.presence.record_ping(&session.joined.identity.user, id, at.min(now));
+            if let Some(user) = self.sessions.get(&id).and_then(|session| session.user()) {
+                self.presence.record_ping(user, id, at.min(now));
             }
         }
         for id in self.presence.timed_out(now) {

@@ -1,5 +1,5 @@
-//! Rate limits for users: one bucket for each user, and a limit on the number
-//! of users.
+//! Rate limits for users: one bucket for each user, one bucket for all anonymous
+//! clients together, and a limit on the number of users.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,10 @@ use crate::protocol::User;
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
 
-/// The buckets of all users for one kind of request.
+/// The buckets of all users for one kind of request. The key `None` is the
+/// bucket of the anonymous clients.
 #[derive(Default)]
-pub struct UserBuckets(BTreeMap<User, Bucket>);
+pub struct UserBuckets(BTreeMap<Option<User>, Bucket>);
 
 impl UserBuckets {
     /// Removes one unit from the user's bucket. Fails with `rate_limited` if no
@@ -20,25 +21,27 @@ impl UserBuckets {
     /// verb in the error message, such as "publish".
     pub fn try_acquire(
         &mut self,
-        user: &User,
+        user: Option<&User>,
         per_second: u64,
         what: &str,
         now: Millis,
     ) -> Result<(), Refusal> {
         let rate = Rate { per_second, burst: per_second };
+        let user = user.cloned();
         if self.0.len() >= limits::USERS_COUNTED {
             // A full bucket has the same effect as no bucket, so full buckets
             // are removed.
             self.0.retain(|_, bucket| !bucket.is_full(rate, now));
         }
-        if self.0.len() >= limits::USERS_COUNTED && !self.0.contains_key(user) {
+        if self.0.len() >= limits::USERS_COUNTED && !self.0.contains_key(&user) {
             let message = format!("too many users {what} in this room at once");
             return Err(Refusal::rate_limited(message, 1_000));
         }
-        let bucket = self.0.entry(user.clone()).or_insert_with(|| Bucket::full(rate, now));
+        let who = if user.is_some() { "a user" } else { "all clients without a token together" };
+        let bucket = self.0.entry(user).or_insert_with(|| Bucket::full(rate, now));
         bucket.try_acquire(rate, now).map_err(|retry_after_ms| {
             let message = format!(
-                "a user may {what} {per_second} units a second in this room; \
+                "{who} may {what} {per_second} units a second in this room; \
                  the next is possible in {retry_after_ms} ms"
             );
             Refusal::rate_limited(message, retry_after_ms)
@@ -46,8 +49,8 @@ impl UserBuckets {
     }
 
     /// Charges a user additional units for a request that was just admitted.
-    pub fn charge(&mut self, user: &User, units: u64) {
-        if let Some(bucket) = self.0.get_mut(user) {
+    pub fn charge(&mut self, user: Option<&User>, units: u64) {
+        if let Some(bucket) = self.0.get_mut(&user.cloned()) {
             bucket.charge(units);
         }
     }

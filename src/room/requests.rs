@@ -6,7 +6,7 @@ use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::log::{Budget, EventRange, Replay};
 use crate::protocol::{
-    self, Members, NewEvent, NewSignal, PageQuery, PageRange, RoomStats, User, parse_publish,
+    self, Members, NewEvent, NewSignal, PageQuery, PageRange, Right, RoomStats, User, parse_publish,
 };
 use crate::route::Request;
 use crate::session::{Session, SessionId};
@@ -56,13 +56,13 @@ impl<S: Store> Room<S> {
     ) -> Result<Answer, Failure> {
         request.check(by.grant)?;
         match request {
-            Request::Publish => self.publish_request(&by.user, body, now),
-            Request::Page(query) => self.read(&by.user, now, |room| room.page(query, now)),
-            Request::State => self.read(&by.user, now, |room| room.state()),
-            Request::Signal => self.signal_request(&by.user, body, now),
-            Request::Members => self.read(&by.user, now, |room| Ok(room.members(now))),
+            Request::Publish => self.publish_request(by.user_with(Right::Publish)?, body, now),
+            Request::Page(query) => self.read(by, now, |room| room.page(query, now)),
+            Request::State => self.read(by, now, |room| room.state()),
+            Request::Signal => self.signal_request(by.user_with(Right::Publish)?, body, now),
+            Request::Members => self.read(by, now, |room| Ok(room.members(now))),
             Request::Kick(user) => Ok(self.kick(&user, now)),
-            Request::Stats => self.read(&by.user, now, |room| room.stats(now)),
+            Request::Stats => self.read(by, now, |room| room.stats(now)),
             Request::Erase => self.erase(),
         }
     }
@@ -73,7 +73,7 @@ impl<S: Store> Room<S> {
         let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
         self.charge_publish(from, bytes.saturating_add(1), now)?;
         let events = parse_publish(body)?;
-        self.publishers.charge(from, units_of(&events));
+        self.publishers.charge(Some(from), units_of(&events));
         let PublishResult { seqs, is_repeat } = self.publish(&events, from, now)?;
         let body =
             protocol::Published { room: &self.name, epoch: self.log.epoch(), seqs: &seqs }.text();
@@ -87,7 +87,7 @@ impl<S: Store> Room<S> {
     }
 
     fn kick(&mut self, user: &User, now: Millis) -> Answer {
-        let is_theirs = |session: &Session| session.joined.identity.user == *user;
+        let is_theirs = |session: &Session| session.user() == Some(user);
         let theirs = self.sessions.iter().filter(|(_, session)| is_theirs(session));
         let kicked: Vec<SessionId> = theirs.map(|(id, _)| *id).collect();
         for id in kicked {
@@ -108,24 +108,25 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<(), Refusal> {
         let per_second = self.settings.publishes_per_second;
-        self.publishers.try_acquire(user, per_second, "publish", now)?;
-        self.publishers.charge(user, units.saturating_sub(1));
+        self.publishers.try_acquire(Some(user), per_second, "publish", now)?;
+        self.publishers.charge(Some(user), units.saturating_sub(1));
         Ok(())
     }
 
-    /// Charges a user for a read. One unit is charged before the read. The
-    /// units for the bytes of the answer are charged after the read.
+    /// Charges a user for a read, or all anonymous clients together. One unit
+    /// is charged before the read. The units for the bytes of the answer are
+    /// charged after the read.
     fn read(
         &mut self,
-        by: &User,
+        by: &Identity,
         now: Millis,
         read: impl FnOnce(&mut Self) -> Result<Answer, Failure>,
     ) -> Result<Answer, Failure> {
         let per_second = self.settings.reads_per_second;
-        self.readers.try_acquire(by, per_second, "read", now)?;
+        self.readers.try_acquire(by.user.as_ref(), per_second, "read", now)?;
         let answer = read(self)?;
         if let Answer::Ok { body } = &answer {
-            self.readers.charge(by, units(body.len(), limits::BYTES_IN_A_UNIT));
+            self.readers.charge(by.user.as_ref(), units(body.len(), limits::BYTES_IN_A_UNIT));
         }
         Ok(answer)
     }

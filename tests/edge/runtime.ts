@@ -41,6 +41,8 @@ export interface Options {
   vars?: Record<string, string | object> | undefined;
   /** Value of `ROOM_SETTINGS`: the settings by room pattern. */
   settings?: Record<string, Record<string, number | boolean>> | undefined;
+  /** Value of `PUBLIC_ROOMS`: the patterns of the public rooms. */
+  publicRooms?: string[] | undefined;
   /**
    * Directory of another worker's `wrangler.toml`. The benchmark uses this option to run the
    * workers that it compares with Roomcast.
@@ -116,10 +118,15 @@ export class Runtime {
   async deploy({
     vars = { JWT_SECRET: SECRET },
     settings,
+    publicRooms,
     root = ROOT,
   }: Options = {}): Promise<void> {
     await this.kill();
-    const all = settings ? { ...vars, ROOM_SETTINGS: JSON.stringify(settings) } : vars;
+    const all = {
+      ...vars,
+      ...(settings && { ROOM_SETTINGS: JSON.stringify(settings) }),
+      ...(publicRooms && { PUBLIC_ROOMS: JSON.stringify(publicRooms) }),
+    };
     const path = join(this.#directory, "config.capnp");
     await writeFile(path, await configuration(root, this.#storage, this.#address, all));
     await this.restart();

@@ -17,6 +17,8 @@ export interface Scenario {
   /** Reason why the room must not hibernate between the steps. */
   stays_active?: string;
   settings?: Record<string, Record<string, number | boolean>>;
+  /** Patterns of the public rooms, as in `PUBLIC_ROOMS`. */
+  public_rooms?: string[];
   tokens?: Record<string, TokenOf>;
   steps: Step[];
 }
@@ -90,7 +92,8 @@ export async function runScenario(
   { hibernate }: { hibernate: boolean },
 ): Promise<void> {
   const all = { ...(hibernate ? NO_WINDOWS["*"] : {}), ...scenario.settings?.["*"] };
-  const runtime = await Runtime.start({ settings: { ...scenario.settings, "*": all } });
+  const { settings, public_rooms: publicRooms } = scenario;
+  const runtime = await Runtime.start({ settings: { ...settings, "*": all }, publicRooms });
   let current = "the end";
   try {
     const runner = new ScenarioRunner(runtime, scenario);

@@ -18,7 +18,7 @@ const DAY: u64 = 24 * HOUR;
 
 /// Returns the identity of a user whose token expires after `ms`.
 fn identity_for(sim: &SimRuntime, ms: u64, user: &str) -> Identity {
-    Identity { expires_at: sim.now.plus(ms), ..sim.identity(user) }
+    Identity { expires_at: Some(sim.now.plus(ms)), ..sim.identity(user) }
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn expired_session_is_sent_nothing_while_alarm_is_late() {
             let rights = ["subscribe", "publish", "presence"];
             for (who, ms) in [("alice", HOUR), ("bob", DAY)] {
                 let identity = sim.identity_with(who, &rights);
-                let expires_at = sim.now.plus(ms);
+                let expires_at = Some(sim.now.plus(ms));
                 sim.connect(who, "", Identity { expires_at, ..identity });
                 sim.send(who, r#"{"type":"enter","data":0}"#);
             }
@@ -273,7 +273,8 @@ fn renewed_token_moves_session_end_earlier_or_later() {
 #[test]
 fn token_that_expires_in_far_future_sets_alarm_within_a_year() {
     let mut sim = SimRuntime::new();
-    let forever = Identity { expires_at: Millis::new((1 << 53) - 1), ..sim.identity("alice") };
+    let forever =
+        Identity { expires_at: Some(Millis::new((1 << 53) - 1)), ..sim.identity("alice") };
     sim.connect("alice", "", forever);
     sim.advance(3 * 365 * DAY);
     assert_eq!(sim.client("alice").closed, None);

@@ -151,7 +151,7 @@ fn alarms_in_idle_hour(tokens_last: u64, rights: &[&str]) -> u64 {
         let (who, renewal) =
             (socket.to_string(), start.plus(renewed_after * (socket + 1) / SOCKETS));
         let expires_at = renewal.plus(tokens_last - renewed_after);
-        let identity = Identity { expires_at, ..sim.identity_with(&who, rights) };
+        let identity = Identity { expires_at: Some(expires_at), ..sim.identity_with(&who, rights) };
         sim.connect(&who, "", identity);
         if rights.contains(&"presence") {
             sim.send(&who, r#"{"type":"enter","data":0}"#);

@@ -127,7 +127,7 @@ fn counted_publishers() {
     for user in 0..limits::USERS_COUNTED {
         let by = sim.identity_with("writer", &["publish"]);
         let user = roomcast::protocol::User::parse(&format!("{user}")).unwrap();
-        sim.request(roomcast::auth::Identity { user, ..by }, Request::Publish, event);
+        sim.request(roomcast::auth::Identity { user: Some(user), ..by }, Request::Publish, event);
     }
     assert_eq!(sim.http_publish("bob", 1), Err(Code::RateLimited));
     sim.advance(1_000);

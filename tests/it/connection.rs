@@ -1,6 +1,7 @@
 //! Tests of connections for many rooms (docs/protocol.md, section 6). The tests
 //! check the rules for frames, and for rooms that open, answer late or close.
 
+mod anonymous;
 mod errors;
 mod lifecycle;
 mod order;
@@ -9,7 +10,7 @@ mod reading;
 mod rooms;
 mod tokens_in_band;
 
-use roomcast::auth::{Claims, Identity};
+use roomcast::auth::{Claims, Identity, PublicRooms};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput};
@@ -39,6 +40,10 @@ fn claims(user: &str, rooms: &Value) -> Claims {
     tokens::claims(&token, START).unwrap()
 }
 
+fn public_rooms(json: &str) -> PublicRooms {
+    PublicRooms::parse(json).unwrap()
+}
+
 fn alice() -> Claims {
     claims("alice", &json!({ "*": ["subscribe", "publish"] }))
 }
@@ -57,7 +62,7 @@ fn publish(name: &str, reference: usize) -> Value {
 
 impl Harness {
     fn authenticated() -> Self {
-        let (connection, effects) = Connection::begin(Some(alice()), START);
+        let (connection, effects) = Connection::begin(Some(alice()), PublicRooms::default(), START);
         assert_eq!(
             sent_frames(&effects),
             [
@@ -68,7 +73,7 @@ impl Harness {
     }
 
     fn unauthenticated() -> Self {
-        let (connection, effects) = Connection::begin(None, START);
+        let (connection, effects) = Connection::begin(None, PublicRooms::default(), START);
         assert_eq!(effects, []);
         Self { connection, now: START }
     }

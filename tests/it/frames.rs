@@ -7,6 +7,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+use roomcast::auth::Identity;
 use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::protocol::{
@@ -241,7 +242,7 @@ fn publish_to_rooms_is_parsed_completely_or_rejected() {
 /// An arbitrary input of a room.
 #[derive(Clone, Debug)]
 enum AnyInput {
-    Join { query: String, expires_at: u64, window: Option<u64> },
+    Join { query: String, is_user: bool, expires_at: u64, window: Option<u64> },
     Text(String),
     Binary(Vec<u8>),
     Verified { user: &'static str, valid: bool },
@@ -264,7 +265,7 @@ fn any_input() -> impl Strategy<Value = AnyInput> {
         (0..9_u64).prop_map(|last| format!("flow=1&last={last}")),
         (0..9_u64).prop_map(|seq| format!("since=AAAAAAAA:{seq}")),
     ];
-    let join = (query, any::<u64>(), any::<Option<u64>>());
+    let join = (query, any::<bool>(), any::<u64>(), any::<Option<u64>>());
     let request = |query: String| Request::Page(PageQuery::parse(&query).unwrap());
     let request = prop_oneof![
         (0..u64::MAX >> 11).prop_map(move |last| request(format!("last={last}"))),
@@ -276,7 +277,12 @@ fn any_input() -> impl Strategy<Value = AnyInput> {
         Just(Request::Kick(User::parse("alice").unwrap())),
     ];
     prop_oneof![
-        join.prop_map(|(query, expires_at, window)| AnyInput::Join { query, expires_at, window }),
+        join.prop_map(|(query, is_user, expires_at, window)| AnyInput::Join {
+            query,
+            is_user,
+            expires_at,
+            window
+        }),
         frame().prop_map(AnyInput::Text),
         valid_frame().prop_map(AnyInput::Text),
         any::<Vec<u8>>().prop_map(AnyInput::Binary),
@@ -330,11 +336,14 @@ proptest! {
             let (now, session) = (Millis::new(now), SessionId(session));
             let by = || admin.clone();
             let input = match &any_input {
-                AnyInput::Join { query, expires_at, window } => Input::Join {
+                AnyInput::Join { query, is_user, expires_at, window } => Input::Join {
                     session,
-                    identity: roomcast::auth::Identity {
-                        expires_at: Millis::new(*expires_at),
-                        ..admin.clone()
+                    identity: match is_user {
+                        true => Identity {
+                            expires_at: Some(Millis::new(*expires_at)),
+                            ..admin.clone()
+                        },
+                        false => Identity::anonymous(),
                     },
                     start: Start::parse(query).unwrap(),
                     bridge_window_bytes: *window,

@@ -20,7 +20,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// Joins with the right to presence, and with a token that is valid for a day.
 fn join(sim: &mut SimRuntime, who: &str) {
     let identity = sim.identity_with(who, &["subscribe", "presence"]);
-    let expires_at = sim.now.plus(24 * HOUR);
+    let expires_at = Some(sim.now.plus(24 * HOUR));
     sim.connect(who, "", Identity { expires_at, ..identity });
     sim.client(who).drain_frames();
 }

@@ -224,7 +224,7 @@ fn without_volatile_limits(settings: Settings) -> Settings {
 }
 
 fn deadline(identity: &Identity) -> Millis {
-    identity.expires_at.plus(limits::LEEWAY_MS)
+    identity.expires_at.map_or(Millis::MAX, |expires_at| expires_at.plus(limits::LEEWAY_MS))
 }
 
 /// Prints the steps of a failed run.

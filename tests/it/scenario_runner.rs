@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use roomcast::auth::{Identity, PublicRooms};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::ConnectionInput;
@@ -35,8 +36,8 @@ const DEFAULT_ACTORS: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
 
 pub struct ScenarioRunner {
     sims: BTreeMap<String, SimRuntime>,
-    /// The settings, or the error in the configuration.
-    settings: Result<RoomSettings, Refusal>,
+    /// The configuration, or its error.
+    config: Result<Config, Refusal>,
     /// Elapsed time, from which the clock of a new simulator starts.
     elapsed_ms: u64,
     hibernate_between_inputs: bool,
@@ -50,6 +51,12 @@ pub struct ScenarioRunner {
     pending: BTreeMap<String, Pending>,
 }
 
+/// The configuration of a scenario.
+struct Config {
+    settings: RoomSettings,
+    public_rooms: PublicRooms,
+}
+
 struct Actor {
     /// Room of the actor's socket, or `None` for a connection for many rooms.
     room: Option<String>,
@@ -59,16 +66,24 @@ struct Actor {
     ahead: VecDeque<Value>,
 }
 
+impl Config {
+    fn of(scenario: &Scenario) -> Result<Self, String> {
+        let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
+        let settings = json(&scenario.settings).map(|json| RoomSettings::parse(&json));
+        let public_rooms = json(&scenario.public_rooms).map(|json| PublicRooms::parse(&json));
+        Ok(Self {
+            settings: settings.transpose()?.unwrap_or_default(),
+            public_rooms: public_rooms.transpose()?.unwrap_or_default(),
+        })
+    }
+}
+
 impl ScenarioRunner {
     pub fn new(scenario: &Scenario, hibernate_between_inputs: bool) -> Self {
-        let settings = match &scenario.settings {
-            Value::Null => Ok(RoomSettings::default()),
-            settings => RoomSettings::parse(&settings.to_string())
-                .map_err(|cause| Refusal::new(Code::Internal, cause)),
-        };
+        let config = Config::of(scenario).map_err(|cause| Refusal::new(Code::Internal, cause));
         let mut runner = Self {
             sims: BTreeMap::new(),
-            settings,
+            config,
             elapsed_ms: 0,
             hibernate_between_inputs,
             bound: Bound::new(),
@@ -92,11 +107,12 @@ impl ScenarioRunner {
 
     /// Returns the simulator of a room.
     fn sim(&mut self, room: &str) -> &mut SimRuntime {
-        let (settings, hibernate_between_inputs, elapsed_ms) =
-            (&self.settings, self.hibernate_between_inputs, self.elapsed_ms);
+        let (config, hibernate_between_inputs, elapsed_ms) =
+            (self.config.as_ref().unwrap(), self.hibernate_between_inputs, self.elapsed_ms);
         self.sims.entry(room.to_owned()).or_insert_with(|| {
             let name = RoomName::parse(room).unwrap();
-            let mut sim = SimRuntime::with(settings.as_ref().unwrap().of(&name)).named(&name);
+            let mut sim = SimRuntime::with(config.settings.of(&name)).named(&name);
+            sim.public_rooms = config.public_rooms.clone();
             sim.now = sim.now.plus(elapsed_ms);
             sim.hibernate_between_inputs = hibernate_between_inputs;
             sim.batches_events = true;
@@ -221,13 +237,13 @@ impl ScenarioRunner {
     ) -> Result<(), Refusal> {
         let route = self.route(&format!("/rooms/{room}/events"), query)?;
         let Route::Room { room: name, call } = route else { panic!("{route:?}") };
+        let identity = self.identity(token, &name)?;
         let sim = self.sim(room);
         sim.clients.insert(actor.to_owned(), Client::starting_with(query));
-        let Some(token) = token else {
+        let Some(identity) = identity else {
             self.start_pending(actor, name, query);
             return Ok(());
         };
-        let identity = tokens::verify(&token, &name, sim.now)?;
         call.check(identity.grant)?;
         sim.connect(actor, query, identity);
         Ok(())
@@ -235,14 +251,25 @@ impl ScenarioRunner {
 
     /// Parses the request's path and query.
     fn route(&self, path: &str, query: &str) -> Result<Route, Refusal> {
-        self.check_settings()?;
+        self.config()?;
         Route::parse("GET", path, query, ResponseKind::Socket)
     }
 
-    /// Fails if the configuration is invalid. The worker reads the
-    /// configuration before every request.
-    fn check_settings(&self) -> Result<(), Refusal> {
-        self.settings.as_ref().map(drop).map_err(Clone::clone)
+    /// Returns the configuration, which the worker reads before every request.
+    /// Fails if the configuration is invalid.
+    fn config(&self) -> Result<&Config, Refusal> {
+        self.config.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns the identity of a request in a room. Returns `None` if the
+    /// request has no token and the room is not public.
+    fn identity(
+        &self,
+        token: Option<String>,
+        room: &RoomName,
+    ) -> Result<Option<Identity>, Refusal> {
+        let claims = token.map(|token| tokens::claims(&token, self.now())).transpose()?;
+        Ok(self.config()?.public_rooms.identity(claims.as_ref(), room))
     }
 
     /// Closes the actor's socket. If `code` is `None`, the socket disconnects
@@ -427,7 +454,7 @@ impl ScenarioRunner {
     ) -> Result<(u16, String), Refusal> {
         let (method, target) = request.split_once(' ').unwrap();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        self.check_settings()?;
+        self.config()?;
         let (room, request) = match Route::parse(method, path, query, ResponseKind::Body)? {
             Route::Health => return Ok((200, "ok".to_owned())),
             Route::Room { room, call: Call::Request(request) } => (room, request),
@@ -436,9 +463,10 @@ impl ScenarioRunner {
         if body.len() > limits::BODY_BYTES {
             return Err(Refusal::too_large("the body"));
         }
+        let by = self.identity(token, &room)?;
+        let by = by.filter(|by| by.user.is_some() || request.check(by.grant).is_ok());
+        let by = by.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
         let sim = self.sim(room.as_str());
-        let token = token.ok_or_else(|| Refusal::new(Code::Unauthorized, "no token"))?;
-        let by = tokens::verify(&token, &room, sim.now)?;
         if let Request::Page(PageQuery { wait: Some(_), .. }) = request {
             // During a long poll, the worker waits over a socket to the room.
             // The socket of a long poll counts against the room's limit of

@@ -29,6 +29,9 @@ pub struct Scenario {
     pub tokens: BTreeMap<String, Value>,
     #[serde(default)]
     pub settings: Value,
+    /// Patterns of the public rooms, as in `PUBLIC_ROOMS`.
+    #[serde(default)]
+    pub public_rooms: Value,
     /// Reason why the room must not hibernate between the steps.
     stays_active: Option<String>,
     /// The only environment in which the scenario runs, or `None` if it runs in

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use roomcast::auth::Identity;
+use roomcast::auth::{Identity, PublicRooms};
 use roomcast::code::{Code, Refusal};
 use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
@@ -32,6 +32,7 @@ pub struct SimRuntime {
     pub settings: Settings,
     /// The operator's check of published events, if any.
     pub publish_hook: Option<Rc<dyn PublishHook>>,
+    pub public_rooms: PublicRooms,
     pub clients: BTreeMap<String, Client>,
     /// Whether the room hibernates before every input.
     pub hibernate_between_inputs: bool,
@@ -133,6 +134,7 @@ impl SimRuntime {
             store: MemoryStore::default(),
             settings,
             publish_hook: None,
+            public_rooms: PublicRooms::default(),
             clients: BTreeMap::new(),
             hibernate_between_inputs: false,
             misconfigured: None,

@@ -35,8 +35,7 @@ struct Bridge {
     rules: RefCell<Connection>,
     client: RefCell<Option<WorkerSocket>>,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
-    /// The connection's entry in the list of sockets that wait for their
-    /// tokens.
+    /// The connection's entry in the list of sockets that wait.
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,
     close_reason: OnceCell<CloseReason>,
@@ -50,15 +49,14 @@ pub fn connect(
     head: &RequestHead,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
-    let waiting = if claims.is_none() { Waiting::enter() } else { Waiting::none() };
-    let (rules, effects) = Connection::begin(claims, now());
+    let (rules, effects) = Connection::begin(claims, config.public_rooms.clone(), now());
     let bridge = Rc::new(Bridge {
         config: Rc::clone(config),
         rooms: rooms.clone(),
         rules: RefCell::new(rules),
         client: RefCell::default(),
         room_sockets: RefCell::default(),
-        waiting,
+        waiting: Waiting::default(),
         timer: RefCell::default(),
         close_reason: OnceCell::new(),
         pong: JsValue::from_str(PONG),
@@ -217,9 +215,7 @@ impl Bridge {
     /// Sets the timer for the next deadline. If the timer fires too early, it
     /// is set again.
     fn arm(self: &Rc<Self>) {
-        if !self.rules.borrow().awaits_token() {
-            self.waiting.leave();
-        }
+        self.waiting.set(self.rules.borrow().is_waiting());
         let deadline = self.rules.borrow().deadline();
         let deadline = deadline.map(|deadline| self.waiting.next_check(deadline));
         let mut timer = self.timer.borrow_mut();

@@ -55,7 +55,7 @@ pub fn pending(
         start,
         client: RefCell::default(),
         room_socket: RefCell::default(),
-        waiting: Waiting::enter(),
+        waiting: Waiting::default(),
         timer: RefCell::default(),
     });
     let listener = Rc::clone(&pending);
@@ -160,9 +160,7 @@ impl Pending {
     /// deadline. It also fires regularly before the deadline, to check whether
     /// too many sockets wait.
     fn arm(self: &Rc<Self>) {
-        if !self.rules.borrow().awaits_token() {
-            self.waiting.leave();
-        }
+        self.waiting.set(self.rules.borrow().awaits_token());
         let deadline = self.rules.borrow().deadline();
         let at = deadline.map(|deadline| self.waiting.next_check(deadline));
         self.timer.replace(at.map(|at| {

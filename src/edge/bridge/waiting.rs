@@ -1,4 +1,5 @@
-//! The sockets of this isolate that wait for their tokens.
+//! The sockets of this isolate that wait for their tokens, and the anonymous
+//! connections without a subscription.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,26 +12,24 @@ thread_local! {
     static SOCKETS: RefCell<WaitingSockets> = RefCell::default();
 }
 
-/// A socket's entry in the list of sockets that wait for their tokens. The
-/// entry is removed when the token arrives, or when this value is dropped. A
-/// request can't use, and thus can't close, the socket of another request. So
-/// each socket regularly checks whether it must close.
+/// A socket's entry in the list of sockets that wait, if the socket waits. The
+/// entry is removed when this value is dropped. A request can't use, and thus
+/// can't close, the socket of another request. So each socket regularly checks
+/// whether it must close.
+#[derive(Default)]
 pub struct Waiting(Cell<Option<Ticket>>);
 
 impl Waiting {
-    pub fn enter() -> Self {
-        Self(Cell::new(Some(SOCKETS.with_borrow_mut(WaitingSockets::enter))))
-    }
-
-    /// Returns a value without an entry, for a socket whose upgrade had a
-    /// token.
-    pub fn none() -> Self {
-        Self(Cell::new(None))
-    }
-
-    pub fn leave(&self) {
-        if let Some(ticket) = self.0.take() {
-            SOCKETS.with_borrow_mut(|sockets| sockets.leave(ticket));
+    /// Adds the entry if the socket waits and has none. Removes the entry if
+    /// the socket does not wait.
+    pub fn set(&self, waits: bool) {
+        match (waits, self.0.get()) {
+            (true, None) => self.0.set(Some(SOCKETS.with_borrow_mut(WaitingSockets::enter))),
+            (false, Some(ticket)) => {
+                self.0.set(None);
+                SOCKETS.with_borrow_mut(|sockets| sockets.leave(ticket));
+            }
+            (true, Some(_)) | (false, None) => {}
         }
     }
 
@@ -39,7 +38,7 @@ impl Waiting {
     }
 
     /// Returns the time of the next check. This time is the deadline, or
-    /// possibly an earlier time if the socket still waits for its token.
+    /// possibly an earlier time if the socket waits.
     pub fn next_check(&self, deadline: Millis) -> Millis {
         let look = self.0.get().map(|_| now().plus(limits::WAITING_CHECK_MS));
         look.map_or(deadline, |look| look.min(deadline))
@@ -48,6 +47,6 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.leave();
+        self.set(false);
     }
 }

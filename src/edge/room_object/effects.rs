@@ -10,7 +10,7 @@ use worker::console_error;
 use super::super::config::Config;
 use super::super::{platform, verifier};
 use super::{LoadedRoom, Object};
-use crate::auth::{Claims, Identity};
+use crate::auth::Claims;
 use crate::code::Refusal;
 use crate::protocol::RoomName;
 use crate::room::{Answer, Effect, Input};
@@ -60,7 +60,8 @@ impl Object {
             Effect::Verify { session, token } => {
                 match verifier::claims_without_wait(&loaded.config, &token) {
                     Some(claims) => {
-                        performed.inputs.push_back(verdict(session, claims, &loaded.name))
+                        let verdict = verdict(session, claims, &loaded.config, &loaded.name);
+                        performed.inputs.push_back(verdict);
                     }
                     None => self.verify_later(
                         session,
@@ -105,7 +106,7 @@ impl Object {
         let object = Rc::clone(self);
         spawn_local(async move {
             let claims = verifier::claims(&config, &token).await;
-            object.handle_event(verdict(session, claims, &name));
+            object.handle_event(verdict(session, claims, &config, &name));
         });
     }
 
@@ -149,7 +150,9 @@ fn send(loaded: &mut LoadedRoom, to: &[SessionId], text: Rc<str>, performed: &mu
 fn verdict(
     session: SessionId,
     claims: std::result::Result<Claims, Refusal>,
+    config: &Config,
     room: &RoomName,
 ) -> Input<'static> {
-    Input::Verified { session, verdict: claims.map(|claims| Identity::of(&claims, room)) }
+    let verdict = claims.map(|claims| config.public_rooms.identity_of(&claims, room));
+    Input::Verified { session, verdict }
 }

@@ -162,7 +162,8 @@ fn frames_beyond_connection_rate_are_rejected_then_close_it() {
 
 #[test]
 fn only_last_hundred_closed_rooms_are_remembered() {
-    let (connection, _) = Connection::begin(Some(claims("alice", &json!({}))), START);
+    let (connection, _) =
+        Connection::begin(Some(claims("alice", &json!({}))), PublicRooms::default(), START);
     let mut harness = Harness { connection, now: START };
     for number in 0..=limits::ROOMS_ON_A_CONNECTION {
         assert_eq!(sent_frames(&harness.subscribe(&format!("r{number}")))[0]["code"], 4003);

@@ -48,11 +48,16 @@ const ROOMS: [&str; 4] = ["a", "b", "c", "denied"];
 
 impl Run {
     fn new(seed: u64) -> Self {
+        let mut rng = TestRng::new(seed);
         let rooms = json!({ "a": ["subscribe"], "b": ["subscribe"], "c": ["subscribe"] });
-        let (connection, _) = Connection::begin(Some(claims("alice", &rooms)), START);
+        let (claims, public_rooms) = match rng.one_in(3) {
+            true => (None, public_rooms(r#"["a","b"]"#)),
+            false => (Some(claims("alice", &rooms)), PublicRooms::default()),
+        };
+        let (connection, _) = Connection::begin(claims, public_rooms, START);
         Self {
             seed,
-            rng: TestRng::new(seed),
+            rng,
             harness: Harness { connection, now: START },
             sockets: BTreeMap::new(),
             verdicts: 0,

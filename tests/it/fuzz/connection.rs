@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use roomcast::auth::Claims;
+use roomcast::auth::{Claims, PublicRooms};
 use roomcast::close_reason::CloseReason;
 use roomcast::code::{Code, Refusal};
 use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput};
@@ -17,8 +17,12 @@ use crate::tokens;
 const START: Millis = Millis::new(1_795_000_000_000);
 
 pub fn run_script(script: &str) {
-    let claims = (!script.starts_with('a')).then(|| claims("alice", "*"));
-    let (connection, effects) = Connection::begin(claims, START);
+    let (claims, public_rooms) = match script.chars().next() {
+        Some('a') => (None, PublicRooms::default()),
+        Some('p') => (None, PublicRooms::parse(r#"["a:*","b"]"#).unwrap()),
+        Some(_) | None => (Some(claims("alice", "*")), PublicRooms::default()),
+    };
+    let (connection, effects) = Connection::begin(claims, public_rooms, START);
     let mut harness = Harness {
         connection,
         now: START,

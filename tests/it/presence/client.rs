@@ -33,7 +33,7 @@ pub struct Connection {
 impl Connection {
     /// Whether the client's token has expired.
     pub fn is_expired(&self, now: Millis) -> bool {
-        self.identity.expires_at.plus(limits::LEEWAY_MS) <= now
+        self.identity.expires_at.is_some_and(|end| end.plus(limits::LEEWAY_MS) <= now)
     }
 }
 

@@ -136,9 +136,12 @@ impl RandomRun {
         self.drop_socket(who);
         let rights = *self.rng.choose(&[&["subscribe"][..], &ENTERS, &ENTERS, &ENTERS]);
         let lifetime_ms = *self.rng.choose(&[20 * SECOND, 10 * HOUR, 10 * HOUR]);
-        let expires_at = self.sim.now.plus(lifetime_ms);
-        let identity = Identity { expires_at, ..self.sim.identity_with(user(name), rights) };
-        self.log_step(format!("{name} connects with {rights:?} for {lifetime_ms} ms"));
+        let expires_at = Some(self.sim.now.plus(lifetime_ms));
+        let identity = match self.rng.one_in(6) {
+            true => Identity::anonymous(),
+            false => Identity { expires_at, ..self.sim.identity_with(user(name), rights) },
+        };
+        self.log_step(format!("{name} connects with {identity:?}"));
         self.prepare_input();
         self.sim.connect(name, "", identity.clone());
         let session = self.sim.session(name).unwrap();

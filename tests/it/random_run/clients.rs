@@ -30,12 +30,16 @@ impl RandomRun {
         self.sim.client(CLIENTS[who]).pause_processing();
     }
 
+    /// Returns the identity of an anonymous client or of a user.
     pub(super) fn any_identity(&mut self, user: &str) -> Identity {
+        if self.rng.one_in(5) {
+            return Identity::anonymous();
+        }
         let publishes: [&[&str]; 2] = [&["subscribe"], &["subscribe", "publish"]];
         let rights = *self.rng.choose(&publishes);
         let identity = self.sim.identity_with(user, rights);
         let ms = *self.rng.choose(&[10 * SECOND, HOUR, 100 * HOUR]);
-        Identity { expires_at: self.sim.now.plus(ms), ..identity }
+        Identity { expires_at: Some(self.sim.now.plus(ms)), ..identity }
     }
 
     pub(super) fn any_query(&mut self) -> String {
@@ -170,10 +174,12 @@ impl RandomRun {
 
     /// Sends a valid or an invalid token in a frame. An invalid token is of
     /// another user, lacks the right to subscribe, has expired, or is
-    /// malformed. Frames that follow the token wait for the verdict.
+    /// malformed. On an anonymous session, a token of any user is valid. Frames that follow the token wait for the verdict.
     pub(super) fn send_token(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
-        let (token, verdict) = self.any_token(CLIENTS[who]);
+        let is_anonymous =
+            self.subscribers[who].identity.as_ref().is_some_and(|identity| identity.user.is_none());
+        let (token, verdict) = self.any_token(CLIENTS[who], is_anonymous);
         self.log_step(format!("{} sends a token: {verdict:?}", CLIENTS[who]));
         let is_expired = deadline(self.subscribers[who].identity.as_ref().unwrap()) <= self.sim.now;
         self.sim.slow_verdicts = true;
@@ -205,14 +211,20 @@ impl RandomRun {
         self.sim.slow_verdicts = false;
     }
 
-    pub(super) fn any_token(&mut self, user: &str) -> (String, Result<Identity, Code>) {
+    pub(super) fn any_token(
+        &mut self,
+        user: &str,
+        is_anonymous: bool,
+    ) -> (String, Result<Identity, Code>) {
         let later = |run: &Self| run.sim.now.plus(HOUR);
         let valid = |run: &Self, rights| {
             let identity = run.sim.identity_with(user, rights);
             (run.sim.token(user, rights), Ok(identity))
         };
         match self.rng.below(8) {
-            0 => (self.sim.token("mallory", &["subscribe"]), Err(Code::Unauthorized)),
+            0 if !is_anonymous => {
+                (self.sim.token("mallory", &["subscribe"]), Err(Code::Unauthorized))
+            }
             1 => (self.sim.token(user, &["publish", "admin"]), Err(Code::Forbidden)),
             2 => {
                 let past = self.sim.now.minus(limits::LEEWAY_MS + SECOND);

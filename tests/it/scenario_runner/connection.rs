@@ -36,9 +36,9 @@ impl ScenarioRunner {
         actor: &str,
         token: Option<String>,
     ) -> Result<(), Refusal> {
-        self.check_settings()?;
+        let public_rooms = self.config()?.public_rooms.clone();
         let claims = token.map(|token| tokens::claims(&token, self.now())).transpose()?;
-        let (rules, effects) = Connection::begin(claims, self.now());
+        let (rules, effects) = Connection::begin(claims, public_rooms, self.now());
         let bridge = Bridge { rules, rooms: BTreeSet::new(), frames: Vec::new(), closed: None };
         self.bridges.insert(actor.to_owned(), bridge);
         self.perform(actor, effects);

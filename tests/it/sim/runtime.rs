@@ -135,7 +135,8 @@ impl SimRuntime {
     /// Delivers the verdicts on all tokens that are being verified.
     pub fn deliver_verdicts(&mut self) {
         while let Some((session, token)) = self.verdicts.pop_front() {
-            let verdict = tokens::verify(&token, &self.name, self.now);
+            let claims = tokens::claims(&token, self.now);
+            let verdict = claims.map(|claims| self.public_rooms.identity_of(&claims, &self.name));
             self.handle(Input::Verified { session, verdict });
         }
     }
