@@ -25,7 +25,7 @@ export interface ClientOptions {
   readonly url: string | URL;
   /**
    * Returns the user's token. Without this callback, the cookie `roomcast_token` must authenticate
-   * the user.
+   * the user, or the rooms must be public.
    */
   readonly token?: TokenCallback | undefined;
   /**

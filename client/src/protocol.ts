@@ -167,6 +167,8 @@ export interface MembersChangedFrame extends FromRoom<"members:changed"> {
 
 /** The answer to `auth`: the token was accepted. */
 export interface AuthorizedFrame extends FromRoom<"authorized"> {
+  /** User of the token. Present if the session had no user before. */
+  readonly user?: string;
   readonly grant: readonly Right[];
   readonly expires_at: number;
 }
@@ -259,6 +261,8 @@ export interface ConnectedFrame {
 /** The answer to `auth` on a connection. Each room also sends its own answer. */
 export interface ConnectionAuthorizedFrame {
   readonly type: "authorized";
+  /** User of the token. Present if the connection had no user before. */
+  readonly user?: string;
   readonly expires_at: number;
 }
 

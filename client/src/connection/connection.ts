@@ -179,7 +179,7 @@ function onFrame(connection: Connection, frame: Frame, now: number, wallNow: num
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
   }
-  // An authenticated client receives `welcome` or `connected` first. A pong before these frames
+  // A client with a token, or in a public room, receives `welcome` or `connected` first. A pong before these frames
   // means that the server waits for a token. This client has no token to send: it relies on a
   // cookie, which is missing.
   if (phase === "opening" && frame.type === "pong") {
@@ -216,7 +216,7 @@ function open(
 
 /**
  * Returns the time when a tenth of the token's remaining lifetime is left, or `now + MIN_RENEW_MS`
- * if that is later.
+ * if that is later. Without a token, there is no such time.
  */
 function renewalOf(
   frame: { readonly expires_at: number | null },

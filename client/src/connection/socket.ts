@@ -178,11 +178,13 @@ export class Socket {
       this.#options.report(error);
       return this.dispatch({ type: "dial_failed", error });
     }
-    // If the cookie is missing, the server sends nothing except the answer to this ping.
+    // If the cookie is missing, the server sends nothing except the answer to this ping, unless a
+    // room is public.
     if (token === undefined) websocket.onopen = () => websocket.send(PING);
     websocket.onmessage = ({ data }) => {
       const frame = JSON.parse(data) as Frame;
-      // If a cookie authenticates the user, only the server knows the user.
+      // If a cookie authenticates the user, only the server knows the user. In public rooms, there
+      // may be no user.
       if ("user" in frame && frame.user) this.#options.onUser(frame.user);
       // `onUser` closes this socket if it belonged to another user.
       if (websocket !== this.#websocket) return;

@@ -2,16 +2,20 @@ import { RoomcastError } from "../codes.ts";
 import type { Report } from "../report.ts";
 
 /**
- * Returns a token, or `null` if the user is signed out. Called when the client first needs a
+ * Returns a token, `null` if the user is signed out, or `undefined` to connect without a token, for
+ * public rooms. Called when the client first needs a
  * token, after `connect` or `reconnect`, and after the callback failed or returned `null`. Called
  * again if the token is about to expire or was rejected. So the callback must not return a cached token.
  * The signal is aborted after 10 s, and the call then fails with `token_failed`.
  */
-export type TokenCallback = (signal: AbortSignal) => string | null | Promise<string | null>;
+export type TokenCallback = (
+  signal: AbortSignal,
+) => string | null | undefined | Promise<string | null | undefined>;
 
 /**
- * A token. It is `undefined` if the app has no callback, because a cookie may then authenticate the
- * user. It is `null` if no user is signed in.
+ * A token. It is `undefined` if the app has no callback or its callback returns no token, because a
+ * cookie may then authenticate the user, or a room may be public. It is `null` if no user is signed
+ * in.
  */
 export type Token = string | undefined | null;
 
@@ -124,7 +128,7 @@ export class Tokens {
       const asked = (async () => callback(signal))();
       const token = await Promise.race([asked, timeout]);
       // The callback may have returned an HTML error page, for example.
-      if (token !== null && !JWT.test(token)) throw new TypeError("it returned no token");
+      if (token != null && !JWT.test(token)) throw new TypeError("it returned no token");
       return token;
     } catch (cause) {
       throw new RoomcastError("token_failed", `\`token\` failed: ${cause}`, undefined, cause);

@@ -2,7 +2,7 @@ import type { Fetch } from "../http.ts";
 import type { Position } from "../protocol.ts";
 import { grantsOf } from "./claims.ts";
 import { frameOf, type ClientFrame, type FrameSink } from "./frames.ts";
-import { Http, LOST, UNAUTHORIZED } from "./http.ts";
+import { FORBIDDEN, Http, LOST, UNAUTHORIZED } from "./http.ts";
 import { PING_MS, type Reader, type ReaderContext, type StartReader } from "./reader.ts";
 import { HttpRoom } from "./http-room.ts";
 
@@ -27,6 +27,10 @@ export class HttpSocket {
   readonly #http: Http;
   readonly #rooms = new Map<string, HttpRoom>();
   readonly #isMultiplexed: boolean;
+  /** The rooms that were refused because there is no token, each with the reason. */
+  readonly #refused = new Map<string, string>();
+  /** `true` if a room could be read without a token. */
+  #isAnonymous = false;
 
   constructor(options: HttpSocketOptions, address: string, protocols: readonly string[]) {
     const { origin, pathname, searchParams } = new URL(address.replace("ws", "http"));
@@ -94,12 +98,18 @@ export class HttpSocket {
     // started.
     const isOver = (): boolean => this.#rooms.get(room) !== httpRoom;
     const sink: FrameSink = {
-      onOpen: () => recordDial((isOpen = true)),
+      onOpen: () => {
+        recordDial((isOpen = true));
+        this.#isAnonymous ||= this.#http.token === undefined;
+        this.#settleRefused();
+      },
       onFrame: (frame) => isOver() || this.#emit(frame),
       onClose: (code, reason) => {
         if (isOver()) return;
         if (!isOpen && code === LOST) recordDial(false);
-        this.#end(room, code, reason);
+        const isTokenMissing = code === UNAUTHORIZED && this.#http.token === undefined;
+        if (isTokenMissing && !isOpen && this.#isMultiplexed) this.#refuse(room, reason);
+        else this.#end(room, code, reason);
       },
     };
     const start = (context: ReaderContext): Reader => read(context, since);
@@ -107,10 +117,38 @@ export class HttpSocket {
     this.#rooms.set(room, httpRoom);
   }
 
-  #unsubscribe(room: string): void {
+  /** Ends a room that was refused because there is no token. */
+  #refuse(room: string, reason: string): void {
+    this.#remove(room);
+    this.#refused.set(room, reason);
+    this.#settleRefused();
+  }
+
+  /**
+   * Closes the refused rooms, as a connection without a token does, if another room is public. Ends
+   * the connection if all rooms are refused. Until then, waits for the answers of the other rooms.
+   */
+  #settleRefused(): void {
+    const isRefused = this.#refused.size > 0;
+    if (isRefused && !this.#isAnonymous && this.#rooms.size === 0) {
+      return this.onclose?.({ code: UNAUTHORIZED });
+    }
+    if (!this.#isAnonymous) return;
+    for (const [room, reason] of this.#refused)
+      this.#emit(frameOf("closed", { room, code: FORBIDDEN, reason }));
+    this.#refused.clear();
+  }
+
+  #remove(room: string): void {
     this.#rooms.get(room)?.stop();
     this.#rooms.delete(room);
+    this.#refused.delete(room);
+  }
+
+  #unsubscribe(room: string): void {
+    this.#remove(room);
     this.#answer(frameOf("closed", { room, code: 1000, reason: "" }));
+    queueMicrotask(() => this.#settleRefused());
   }
 
   /**
@@ -118,10 +156,10 @@ export class HttpSocket {
    * rejected.
    */
   #end(room: string, code: number, reason: string): void {
-    this.#rooms.get(room)?.stop();
-    this.#rooms.delete(room);
+    this.#remove(room);
     if (this.#isMultiplexed && code !== LOST && code !== UNAUTHORIZED) {
-      return this.#emit(frameOf("closed", { room, code, reason }));
+      this.#emit(frameOf("closed", { room, code, reason }));
+      return this.#settleRefused();
     }
     this.close();
     this.onclose?.({ code });

@@ -5,12 +5,13 @@ import { request, roomUrl, type Fetch, type HttpRequest } from "../http.ts";
 export const LOST = 1006;
 
 export const UNAUTHORIZED = 4001;
+export const FORBIDDEN = 4003;
 
 const closeCodes: Partial<Record<Code, number>> = {
   bad_request: 4400,
   unauthorized: UNAUTHORIZED,
   token_expired: UNAUTHORIZED,
-  forbidden: 4003,
+  forbidden: FORBIDDEN,
   not_found: 4404,
   method_not_allowed: 4405,
   too_large: 1009,

@@ -122,9 +122,16 @@ export class Publisher {
 
   #emitError(error: RoomcastError, ref?: string): void {
     const closeCode = closeCodeOf(error.code);
-    // The server closes a socket whose token is rejected, so this room receives the same close
-    // code.
-    if (closeCode === UNAUTHORIZED) return this.#sink.onClose(closeCode, error.message);
-    this.#sink.onFrame(errorFrame(this.#room, error, ref));
+    if (closeCode !== UNAUTHORIZED) {
+      this.#sink.onFrame(errorFrame(this.#room, error, ref));
+    } else if (this.#http.token === undefined) {
+      // The room may be public. A session without a token can read it, but not publish.
+      const forbidden = new RoomcastError("forbidden", error.message);
+      this.#sink.onFrame(errorFrame(this.#room, forbidden, ref));
+    } else {
+      // The server closes a socket whose token is rejected, so this room receives the same close
+      // code.
+      this.#sink.onClose(closeCode, error.message);
+    }
   }
 }

@@ -373,6 +373,13 @@ describe("tokens", () => {
     assert.ok(!scenario.live(MINUTE).done.includes("renew"));
   });
 
+  it("are not renewed on a connection without a token", () => {
+    const connected = { type: "connected", user: null, expires_at: null, ping_ms: PERIOD } as const;
+    const scenario = new Scenario().dispatch("use", received(connected), pong);
+    assert.equal(scenario.connection.status, "connected");
+    assert.ok(!scenario.live(MINUTE).done.includes("renew"));
+  });
+
   it("are replaced once after 4001", () => {
     const scenario = new Scenario().opened().dispatch(closed(4001));
     assert.deepEqual(scenario.done.at(-1), "dial with a new token");

@@ -142,6 +142,19 @@ describeBoth("a cookie", () => {
     );
   });
 
+  it("is used if the callback returns no token", async () => {
+    server.cookie = tokenFor("bob", Date.now() + HOUR);
+    const token = mock.fn(() => undefined);
+    const room = clientOf({ token }).room("room");
+    room.on(() => {});
+    await advance(100);
+    assert.deepEqual([room.status, token.mock.callCount()], ["connected", 1]);
+    assert.deepEqual(
+      [...network.connections].map(({ user }) => user),
+      ["bob"],
+    );
+  });
+
   it("is sufficient to connect, and its expiry is reported", async () => {
     server.cookie = tokenFor("alice", Date.now() + 60_000);
     const room = cookieClient().room("room");

@@ -102,13 +102,14 @@ export class HttpScenario {
   readonly dialResults: boolean[] = [];
   code: number | undefined;
 
+  /** If `token` is empty, the socket has no token. */
   constructor(address: string, read: StartReader, token = tokenOf(2_000_000_000)) {
     const fetch: typeof globalThis.fetch = (url, init = {}) =>
       new Promise((resolve, reject) =>
         this.requests.push(new PendingRequest(new URL(String(url)), init, resolve, reject)),
       );
     const recordDial = (answered: boolean): void => void this.dialResults.push(answered);
-    const protocols = ["roomcast.v1", `bearer.${token}`];
+    const protocols = ["roomcast.v1", ...(token && [`bearer.${token}`])];
     this.socket = new HttpSocket({ fetch, read, recordDial }, `wss://rt/${address}`, protocols);
     this.socket.onmessage = ({ data }) => this.frames.push(JSON.parse(data));
     this.socket.onclose = ({ code }) => (this.code = code);

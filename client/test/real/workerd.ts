@@ -1,10 +1,10 @@
 /** Starts the built worker on the real runtime, as the worker's own tests do. */
 import { claims, seconds, sign, type Grant } from "../../../tests/edge/jwt.ts";
-import { Runtime as Workerd, SECRET } from "../../../tests/edge/runtime.ts";
+import { Runtime as Workerd, SECRET, type Options } from "../../../tests/edge/runtime.ts";
 import type { Runtime } from "./runtime.ts";
 
-export async function startWorkerd(): Promise<Runtime> {
-  const workerd = await Workerd.start();
+export async function startWorkerd(options?: Options): Promise<Runtime> {
+  const workerd = await Workerd.start(options);
   return {
     pingMs: 25_000,
     get url() {
