@@ -7,7 +7,7 @@ import { checkSecret, createToken } from "../token.ts";
 import { Failure } from "./failure.ts";
 import { PRIVATE, readText, writeText } from "./files.ts";
 import { parseDeploy } from "./deploy-args.ts";
-import { ignore, readConfig, varsIn } from "./project.ts";
+import { basePathIn, ignore, readConfig, varsIn } from "./project.ts";
 import { appendLines, newSecret, PROD_VARS, variablesIn } from "./secret.ts";
 import { examples } from "./try.ts";
 import { findWrangler, type Wrangler } from "./wrangler.ts";
@@ -57,7 +57,7 @@ this secret to sign tokens. Store it where your backend's secrets are.`);
   }
   const token =
     secret === undefined ? '"a token that your backend signs"' : await tryToken(secret, variables);
-  console.log(`\nTry the worker:\n\n${examples(url, token)}`);
+  console.log(`\nTry the worker:\n\n${examples(url + basePathIn(project.folder, config), token)}`);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 /** `roomcast dev`: serves the project on this machine. */
 import { parseArgs } from "node:util";
+import { basePathIn, readConfig } from "./project.ts";
 import { DEV_VARS, devVariables } from "./secret.ts";
 import { examples } from "./try.ts";
 import { findWrangler } from "./wrangler.ts";
@@ -17,7 +18,8 @@ export async function run(args: string[]): Promise<number> {
   if (devVariables(".").JWT_SECRET === undefined) {
     console.log(`${DEV_VARS} has no JWT_SECRET: npx roomcast init adds one.\n`);
   }
-  const url = `http://localhost:${values.port ?? 8787}`;
+  const basePath = basePathIn(".", readConfig("."));
+  const url = `http://localhost:${values.port ?? 8787}${basePath}`;
   console.log(`When wrangler is ready, try the worker in another terminal:\n`);
   console.log(`${examples(url, TOKEN)}\n`);
   return wrangler.run(["dev", ...args]);

@@ -33,6 +33,16 @@ export function readConfig(folder: string, file?: string): ConfigFile | undefine
 export const mainIn = ({ text, value }: ConfigFile): string | undefined =>
   value === undefined ? stringsOf(text).main : mainOf(value);
 
+/**
+ * Returns the `basePath` of `createRoomcast` in the worker's file, or an empty text. Only a literal
+ * is found, which is enough for the printed examples.
+ */
+export function basePathIn(folder: string, config: ConfigFile | undefined): string {
+  const main = config && mainIn(config);
+  const worker = main === undefined ? undefined : readText(join(folder, main));
+  return /\bbasePath:\s*["'](\/[^"']*)["']/.exec(worker ?? "")?.[1] ?? "";
+}
+
 /** Returns the variables that a configuration sets. */
 export const varsIn = ({ text, value }: ConfigFile, environment?: string): object =>
   value === undefined ? stringsOf(text) : varsOf(value, environment);

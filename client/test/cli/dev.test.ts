@@ -16,6 +16,15 @@ describe("npx roomcast dev", () => {
     assert.doesNotMatch(stdout, /JWT_SECRET/);
   });
 
+  it("prints the commands for the worker's base path", async (t) => {
+    const worker = 'export default createRoomcast({\n  basePath: "/realtime",\n});\n';
+    const config = '{ "main": "src/worker.ts" }';
+    const project = new Project(t, { "wrangler.jsonc": config, "src/worker.ts": worker });
+    project.installFakeWrangler();
+    const { stdout } = await project.run(["dev"]);
+    assert.match(stdout, /curl http:\/\/localhost:8787\/realtime\/rooms\/try:1\/events/);
+  });
+
   it("says that the secret is missing", async (t) => {
     const project = new Project(t);
     project.installFakeWrangler();
